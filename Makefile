@@ -1,0 +1,184 @@
+# waba: build, test, install. GNU make; every path is relative, so the checkout may stand anywhere.
+#
+#   make                     build the C modules for every Lua found, into build/<lua>/waba/ (V=1: show commands)
+#   make demo                install what is missing, build, show messages going there and back
+#   make test                install what is missing, lint, build with -Werror, run the specs
+#   make test SPEC=file      run one spec file (or several) under both interpreters
+#   make bench               measure against bare libcurl
+#   make install             PREFIX, DESTDIR, LUA_VERSION=5.4 or LUA=luajit; and: make uninstall
+#   make lint, check-c, clean
+#
+# Programs run from the checkout after:  eval "$(make -s env)"   (LUA=luajit make -s env for LuaJIT)
+
+# ---- What the commands need, as Debian names it. Other systems: make SKIP_PACKAGES=1 … -----------
+
+DEMO_PACKAGES = ca-certificates gcc libc6-dev pkg-config lua5.4 liblua5.4-dev libcurl4-openssl-dev \
+  lua-cjson lua-http lua-cqueues lua-luaossl
+
+TEST_PACKAGES = $(DEMO_PACKAGES) luajit2 libluajit2-5.1-dev lua-busted lua-check luarocks \
+  lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev lua5.3 liblua5.3-dev \
+  lua-argparse lua-luv lua-socket lua-sec lua-sql-sqlite3 lua-redis redis-server \
+  nginx libnginx-mod-http-lua openssl valgrind
+
+# ---- What is built. ------------------------------------------------------------------------------
+
+VERSION := $(shell sed -n 's/^return "\(.*\)"/\1/p' lua/waba/version.lua)
+
+# core.so loads everywhere and links nothing; curl.so is the only part that links libcurl.
+CORE_SOURCES = src/core.c src/json.c src/request.c src/text.c src/sha256.c
+CURL_SOURCES = $(filter-out src/core.c src/json.c src/sha256.c,$(wildcard src/*.c))
+LUA_FILES := $(sort $(shell cd lua && find waba -name '*.lua'))
+BENCH_BUILD = build/bench
+BENCHES = $(patsubst bench/%.c,$(BENCH_BUILD)/%,$(wildcard bench/*.c))
+
+# ---- For which Lua: lua5.1, lua5.2, lua5.3, lua5.4 or luajit. ------------------------------------
+
+LUA_VERSION ?= 5.4
+LUA ?= lua$(LUA_VERSION)
+LUA_API = $(if $(filter luajit,$(LUA)),5.1,$(patsubst lua%,%,$(LUA)))
+
+# One Lua has several names: lua5.4 (Debian), lua-5.4 (Fedora, FreeBSD), lua54 (Arch).
+names = $(1) $(subst lua5,lua-5,$(1)) $(subst .,,$(1))
+pkg_config_name = $(firstword $(foreach name,$(call names,$(1)),\
+  $(shell pkg-config --exists $(name) 2>/dev/null && echo $(name))))
+LUAS_FOUND = $(strip $(foreach lua,lua5.1 lua5.2 lua5.3 lua5.4 luajit,\
+  $(if $(call pkg_config_name,$(lua)),$(lua))))
+INTERPRETER = $(firstword $(foreach name,$(call names,$(LUA)),$(shell command -v $(name) 2>/dev/null)) $(LUA))
+
+# ---- With which flags. CC, CPPFLAGS, CFLAGS and LDFLAGS are the user's. --------------------------
+
+CFLAGS ?= -O2 -g
+LUA_CFLAGS ?= $(shell pkg-config --cflags $(call pkg_config_name,$(LUA)) 2>/dev/null)
+CURL_CFLAGS ?= $(shell pkg-config --cflags libcurl 2>/dev/null)
+CURL_LIBS ?= $(or $(shell pkg-config --libs libcurl 2>/dev/null),-lcurl)
+
+WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+  -Wold-style-definition -Wwrite-strings -Wpointer-arith -Wvla -Wundef
+
+# C99, and what the system offers beyond it: sockets, clocks, epoll.
+STANDARD = -std=c99 -D_DEFAULT_SOURCE
+COMPILE := $(CC) $(STANDARD) $(WARNINGS) -fPIC -fvisibility=hidden -DWABA_VERSION=\"$(VERSION)\" \
+  $(LUA_CFLAGS) $(CURL_CFLAGS) $(CPPFLAGS) $(CFLAGS)
+
+# -z nodelete keeps libcurl mapped when a Lua state closes: unloading it may crash.
+ifeq ($(shell uname -s),Darwin)
+SHARED = -bundle -undefined dynamic_lookup
+else
+SHARED = -shared -Wl,-z,nodelete
+endif
+LINK = $(CC) $(SHARED) $(CFLAGS) $(LDFLAGS)
+
+# ---- Build. --------------------------------------------------------------------------------------
+
+BUILD = build/$(LUA)
+MODULES = $(BUILD)/waba/core.so $(BUILD)/waba/curl.so
+Q = $(if $(V),,@)
+objects = $(patsubst src/%.c,$(BUILD)/objects/%.o,$(1))
+
+all:
+	@for lua in $(or $(LUAS_FOUND),$(LUA)); do $(MAKE) --no-print-directory LUA=$$lua modules || exit 1; done
+
+modules: $(MODULES)
+
+$(BUILD)/waba/core.so: $(call objects,$(CORE_SOURCES))
+	@mkdir -p $(@D)
+	@echo "  link    $@"
+	$(Q)$(LINK) -o $@ $^
+
+$(BUILD)/waba/curl.so: $(call objects,$(CURL_SOURCES))
+	@mkdir -p $(@D)
+	@echo "  link    $@"
+	$(Q)$(LINK) -o $@ $^ $(CURL_LIBS)
+
+# A header or the version changed: compiled anew. Other flags: make clean first.
+$(BUILD)/objects/%.o: src/%.c lua/waba/version.lua | $(BUILD)/objects
+	@echo "  compile $< ($(LUA))"
+	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
+
+-include $(wildcard $(BUILD)/objects/*.d)
+
+# Before the first object: is everything there that compiling takes?
+$(BUILD)/objects:
+	@printf '$(PROBE)' | $(COMPILE) -E -x c - >/dev/null 2>&1 || { echo "$$TOOLS_MISSING" >&2; exit 1; }
+	@mkdir -p $@
+
+PROBE = \043include <lua.h>\n\043include <curl/curl.h>\n\043if LIBCURL_VERSION_NUM < 0x075500\n\043error\n\043endif\n
+
+define TOOLS_MISSING
+waba needs a C compiler, pkg-config, and the headers of Lua ($(LUA)) and of libcurl, 7.85 or newer.
+  Debian, Ubuntu: apt-get install gcc libc6-dev pkg-config lib$(subst luajit,luajit2-5.1,$(LUA))-dev libcurl4-openssl-dev
+  Fedora:         dnf install gcc pkgconf lua-devel libcurl-devel
+  Arch:           pacman -S gcc pkgconf lua$(subst .,,$(LUA_API)) curl
+  Alpine:         apk add gcc musl-dev pkgconf $(LUA)-dev curl-dev
+  FreeBSD:        pkg install pkgconf lua$(subst .,,$(LUA_API)) curl
+  macOS:          brew install pkgconf lua curl
+endef
+export TOOLS_MISSING
+
+# ---- Run from the checkout. ----------------------------------------------------------------------
+
+# Debian packs some pure Lua libraries (lua-http among them) for older Luas only; they run under 5.4.
+OLDER = /usr/share/lua/5.3/?.lua;/usr/share/lua/5.3/?/init.lua;/usr/share/lua/5.1/?.lua;/usr/share/lua/5.1/?/init.lua
+RUN = paths=$$($(MAKE) -s --no-print-directory env) && eval "$$paths" && exec
+
+env:
+	@$(MAKE) --no-print-directory modules >&2
+	@root=$$(pwd | sed "s/'/'\\\\''/g") && printf "export %s='%s'\n" \
+	  LUA_PATH "$$root/lua/?.lua;$$root/lua/?/init.lua;;$(if $(filter 5.1,$(LUA_API)),,$(OLDER))" \
+	  LUA_CPATH "$$root/$(BUILD)/?.so;;"
+
+demo:
+	@scripts/install-packages $(DEMO_PACKAGES)
+	@$(RUN) $(INTERPRETER) examples/demo.lua
+
+bench:
+	@scripts/install-packages $(TEST_PACKAGES)
+	@$(MAKE) --no-print-directory bench-programs
+	@$(RUN) $(INTERPRETER) bench/send.lua
+
+bench-programs: $(BENCHES)
+
+$(BENCH_BUILD)/%: bench/%.c $(wildcard bench/*.h)
+	@mkdir -p $(@D)
+	@echo "  build   $@"
+	$(Q)$(CC) $(STANDARD) $(WARNINGS) $(CURL_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(CURL_LIBS)
+
+# ---- Test. ---------------------------------------------------------------------------------------
+
+test:
+	@scripts/install-packages $(TEST_PACKAGES)
+	@scripts/test $(SPEC)
+
+lint:
+	luacheck --quiet --no-color .
+
+# Every C file, for every Lua found, with warnings as errors. CC=clang make check-c for another compiler.
+check-c:
+	@for lua in $(LUAS_FOUND); do \
+	  $(MAKE) --no-print-directory LUA=$$lua BUILD=build/check/$(notdir $(CC))/$$lua CPPFLAGS="$(CPPFLAGS) -Werror" modules || exit 1; \
+	done
+	@$(MAKE) --no-print-directory BENCH_BUILD=build/check/$(notdir $(CC))/bench CPPFLAGS="$(CPPFLAGS) -Werror" bench-programs
+
+# ---- Install. ------------------------------------------------------------------------------------
+
+PREFIX ?= /usr/local
+LUADIR ?= $(PREFIX)/share/lua/$(LUA_API)
+LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_API)
+BINDIR ?= $(PREFIX)/bin
+
+# `luarocks make` runs these two as well (see rockspec/), so both ways put the same files in place.
+install: modules
+	@for file in $(LUA_FILES); do \
+	  mkdir -p "$(DESTDIR)$(LUADIR)/$$(dirname $$file)" && \
+	  install -m 644 lua/$$file "$(DESTDIR)$(LUADIR)/$$file" || exit 1; \
+	done
+	@mkdir -p "$(DESTDIR)$(LIBDIR)/waba"
+	@install -m 755 $(MODULES) "$(DESTDIR)$(LIBDIR)/waba"
+
+uninstall:
+	rm -rf "$(DESTDIR)$(LUADIR)/waba" "$(DESTDIR)$(LIBDIR)/waba"
+
+clean:
+	rm -rf build
+
+.PHONY: all modules env demo bench bench-programs test lint check-c install uninstall clean

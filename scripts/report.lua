@@ -1,0 +1,75 @@
+-- Output handler for busted (`busted -o scripts/report.lua -Xoutput FILE`): one line per spec file, every failure in
+-- full, and at the end the counts "passed failed skipped" in FILE.
+
+local busted = require "busted"
+local pretty = require "pl.pretty"
+local new_handler = require "busted.outputHandlers.base"
+
+local interpreter = jit and "luajit" or "lua" .. _VERSION:match("%d.%d")
+
+--- Everything busted knows about one failure, ready to print.
+local function describe(failure)
+  local message = failure.message
+  if type(message) ~= "string" then
+    message = message == nil and "error without a message" or pretty.write(message)
+  end
+  local trace = failure.trace or {}
+  local place = trace.short_src and (trace.short_src .. ":" .. trace.currentline) or ""
+  return ("\n--- %s: %s\n%s\n%s\n%s\n"):format(interpreter, failure.name, place, message, trace.traceback or "")
+end
+
+return function(options)
+  local handler = new_handler()
+  local file_start, counted, shown
+
+  --- Passed, failed, skipped, up to now. Errors outside of a test (a file that does not load) count as failed.
+  local function counts()
+    return handler.successesCount, handler.failuresCount + handler.errorsCount, handler.pendingsCount
+  end
+
+  local function take_failures()
+    local text = {}
+    for _, kind in ipairs { "failures", "errors" } do
+      for position = shown[kind] + 1, #handler[kind] do
+        text[#text + 1] = describe(handler[kind][position])
+      end
+      shown[kind] = #handler[kind]
+    end
+    return table.concat(text)
+  end
+
+  local function suite_start()
+    shown = { failures = 0, errors = 0 }
+    return nil, true
+  end
+
+  local function file_begin()
+    file_start, counted = busted.gettime(), { counts() }
+    return nil, true
+  end
+
+  local function file_end(file)
+    local passed, failed, skipped = counts()
+    passed, failed, skipped = passed - counted[1], failed - counted[2], skipped - counted[3]
+    io.write(("%s  %s  %s: %d passed%s%s  (%.1f s)\n%s"):format(
+      failed > 0 and "FAILED" or "ok    ", interpreter, file.name, passed,
+      failed > 0 and (", %d failed"):format(failed) or "", skipped > 0 and (", %d skipped"):format(skipped) or "",
+      busted.gettime() - file_start, take_failures()))
+    io.flush()
+    return nil, true
+  end
+
+  local function suite_end()
+    io.write(take_failures())
+    local file = assert(io.open(options.arguments[1], "w"))
+    file:write(("%d %d %d\n"):format(counts()))
+    file:close()
+    return nil, true
+  end
+
+  busted.subscribe({ "suite", "start" }, suite_start)
+  busted.subscribe({ "file", "start" }, file_begin)
+  busted.subscribe({ "file", "end" }, file_end)
+  busted.subscribe({ "suite", "end" }, suite_end)
+  return handler
+end
