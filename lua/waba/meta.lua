@@ -1,0 +1,210 @@
+---@meta
+-- The two C modules, described for editors and readers: `waba.core` (src/core.c), which loads
+-- everywhere, and `waba.curl` (src/curl.c), which loads only where curl is the transport.
+-- Nothing here is executed by the library.
+
+---@class waba.core
+---@field null userdata  JSON's null, the same value as cjson.null
+local core = {}
+
+--- Encodes a Lua value as JSON, through a private lua-cjson instance.
+--- Numbers keep every digit; whole ones (123.0) have no decimal point. Metamethods are ignored. Refused, with the path of the first fault: invalid UTF-8, NaN and
+--- infinities, cycles, more than 100 levels, arrays with holes, tables that mix positions and
+--- names, values JSON has no word for. An empty table becomes `{}`.
+---@param value any
+---@return string|nil json
+---@return string? message  what is wrong
+---@return string? path     where, as in "template.components[2].type"; "" for the value itself
+function core.encode(value) end
+
+--- Decodes JSON. Whole numbers come out as integers where Lua has them; integer literals beyond
+--- 2^53 come out as strings, digit for digit, on every interpreter; null is `core.null`.
+--- NaN, Infinity, hexadecimal numbers, numbers too large for a double and more than 1000 levels are
+--- refused. Half a surrogate pair ("\ud83d" alone, which careless systems cut out of an emoji) becomes
+--- U+FFFD. Bytes that are not UTF-8 are left as they are.
+---@param json string
+---@return any value
+---@return string? message
+function core.decode(json) end
+
+--- Counts the characters of a UTF-8 text.
+---@param text string
+---@return integer|nil characters
+---@return integer? position  of the first byte that is not valid UTF-8, from 1
+function core.utf8_length(text) end
+
+---@param bytes string
+---@return string base64  with padding, without line breaks
+function core.base64(bytes) end
+
+--- Percent-encodes all but the unreserved characters of RFC 3986.
+---@param text string
+---@return string
+function core.percent_encode(text) end
+
+--- Compares two strings in a time that depends on the length of the second only.
+---@param secret string
+---@param candidate string
+---@return boolean
+function core.equals(secret, candidate) end
+
+--- Checks one HTTP header: a token as its name; no CR, LF, NUL or other control in its value, no white
+--- space at its ends.
+---@param name string
+---@param value string
+---@return true|nil ok
+---@return string? message  never quotes the value
+function core.check_header(name, value) end
+
+--- The value of an `Authorization` header for HTTP Basic authentication.
+---@param user string      no colon
+---@param password string
+---@return string|nil value
+---@return string? message  never quotes the password
+function core.basic(user, password) end
+
+--- Reads a Retry-After value: seconds, or an HTTP date. At most 3600.
+---@param value string
+---@param now? integer  Unix seconds; the present by default
+---@return number|nil seconds
+function core.retry_after(value, now) end
+
+--- The origin of a URL ("https://host:port", the default port left out), or why it can't be used:
+--- `https` everywhere, plain `http` only to loopback; no user information; a host is required.
+---@param url string
+---@return string|nil origin
+---@return string? message
+function core.origin(url) end
+
+--- Seconds of a clock that never goes back. Its zero means nothing.
+---@return number
+function core.clock() end
+
+--- A random number from the system's generator, in [0, 1).
+---@return number
+function core.random() end
+
+--- A secret header for one origin. It has no getter; the value is wiped when it is collected.
+---@param options { header: string, value: string, origin: string }
+---@return waba.Credentials|nil
+---@return string? message  never quotes the value
+function core.credentials(options) end
+
+---@class waba.Credentials : userdata
+
+--- The head of an HTTP/1.1 request: request line, Host, the headers, the empty line at the end. The
+--- secret header is among them if the credentials belong to the origin, and left out if not. The host
+--- must be the origin's own, so that a mistake can't send the secret elsewhere.
+---@param method string
+---@param target string  path and query, percent-encoded
+---@param host string    as the Host header has it: "host" or "host:port"
+---@param headers table<string, string>  without Host and without the secret one
+---@param credentials? waba.Credentials
+---@param origin? string  of the request; needed with credentials
+---@return string|nil head  a plain string that may hold the secret: only for the socket
+---@return string? message  quotes no value
+function core.head(method, target, host, headers, credentials, origin) end
+
+--- A SHA-256 hash of bytes that come in parts.
+---@return waba.Sha256
+function core.sha256() end
+
+---@param key string
+---@param bytes string
+---@return string hex  64 lower-case digits
+function core.hmac_sha256(key, bytes) end
+
+---@class waba.Sha256 : userdata
+local sha256 = {}
+
+---@param bytes string
+---@return waba.Sha256 self
+function sha256:update(bytes) end
+--- The hash of the bytes so far. More may follow.
+---@return string hex  64 lower-case digits
+function sha256:hex() end
+
+---@class waba.curl
+---@field version string  libcurl's own version text
+local curl = {}
+
+---@class waba.EngineOptions
+---@field ca_file? string        PEM file of the authorities to trust instead of the system's
+---@field proxy? string          URL; by default as the environment says, but never for loopback
+---@field max_connections? integer  per host, 16 by default
+
+--- One curl multi handle with all its easy handles, behind one descriptor.
+---@param options? waba.EngineOptions
+---@return waba.Engine
+function curl.engine(options) end
+
+--- Waits until one of the engines has work or the time is over. Never pumps.
+---@param engines waba.Engine[]
+---@param seconds number
+function curl.wait(engines, seconds) end
+
+---@class waba.Engine : userdata
+local engine = {}
+
+--- Makes the fixed part of a request ready to be sent many times.
+---@param head waba.RequestHead
+---@return waba.PreparedHead|nil
+---@return string? message
+function engine:prepare(head) end
+
+---@class waba.StartOptions
+---@field timeout? number          seconds for the whole transfer; none by default
+---@field connect_timeout? number  seconds, 10 by default
+---@field max_body? integer        bytes of the decoded body kept in memory, 16 MiB by default
+---@field save_as? string          write a 2xx body into this file instead of memory
+---@field stream? boolean          hand a 2xx body out by `transfer:drain()` instead of keeping it
+---@field progress? boolean        make "progress" one of the things a transfer wants
+
+--- Starts a transfer. Nothing moves before `pump`.
+---@param head waba.PreparedHead
+---@param body? string|{ file: string }|{ size: integer? }  bytes, a file, or bytes to come by `feed`
+---@param options? waba.StartOptions
+---@return waba.Transfer|nil transfer
+---@return integer|string id  small, unique among the transfers in flight; or the message
+function engine:start(head, body, options) end
+
+--- The descriptor that becomes readable when there is work (cqueues' pollable protocol).
+---@return integer|nil descriptor  nil where the system offers only poll(2): use `wait`
+function engine:pollfd() end
+---@return "r"
+function engine:events() end
+---@return number|nil seconds  until `pump` is due without any readiness
+function engine:timeout() end
+--- Waits until there is work, the engine's own deadline or `seconds` are over; a signal ends it too.
+---@param seconds number
+function engine:wait(seconds) end
+--- Moves everything that can move. Never waits.
+function engine:pump() end
+--- Takes the next transfer that wants something (see `transfer:wants`).
+---@return integer|nil id
+function engine:ready() end
+---@return integer transfers in flight
+function engine:in_flight() end
+--- Cancels what is in flight and frees all handles. Harmless when repeated.
+function engine:close() end
+
+---@class waba.Transfer : userdata
+local transfer = {}
+
+--- What it needs from its owner now: `"finished"`: call `finish`; `"input"`: call `feed`;
+--- `"drain"`: call `drain`; `"progress"`: call `progress`; nil: only time.
+---@return "finished"|"input"|"drain"|"progress"|nil
+function transfer:wants() end
+--- Gives bytes of the request's body; without argument its end.
+---@param bytes? string
+function transfer:feed(bytes) end
+--- Takes what has arrived of a streamed response body; the transfer goes on.
+---@return string|nil
+function transfer:drain() end
+---@return integer sent, integer|nil to_send, integer received, integer|nil to_receive  bytes of the bodies
+function transfer:progress() end
+---@return waba.Response|nil
+---@return waba.TransferFailure?
+function transfer:finish() end
+--- Ends the transfer; `finish` then returns a failure of code "cancelled".
+function transfer:cancel() end

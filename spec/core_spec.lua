@@ -1,0 +1,173 @@
+-- src/core.c: the module itself, the clock, random numbers, SHA-256.
+
+local core = require "waba.core"
+
+-- A second copy of the module, as a new Lua state would load it, with `cjson` as given.
+local function reload(cjson, preload)
+  local saved = { core = core, cjson = package.loaded.cjson, preload = package.preload.cjson }
+  package.loaded["waba.core"], package.loaded.cjson, package.preload.cjson = nil, cjson, preload
+  local copy = require "waba.core"
+  return copy, function()
+    package.loaded["waba.core"], package.loaded.cjson, package.preload.cjson = saved.core, saved.cjson, saved.preload
+  end
+end
+
+describe("waba.core", function()
+  it("offers what lua/waba/meta.lua describes, and nothing else", function()
+    local described = { null = true }
+    for file in (package.path .. ";"):gmatch "(.-);" do
+      local handle = io.open((file:gsub("%?", "waba/meta")))
+      if handle then
+        for name in handle:read("*a"):gmatch "\nfunction core%.([%w_]+)" do described[name] = true end
+        handle:close()
+      end
+    end
+    assert.is_true(described.encode)
+    for name in pairs(described) do assert.is_not_nil(core[name], name) end
+    for name in pairs(core) do assert.is_true(described[name], name) end
+  end)
+
+  it("loads lua-cjson only when it is needed", function()
+    local loaded = 0
+    local real = require "cjson"
+    local copy, restore = reload(nil, function()
+      loaded = loaded + 1
+      return real
+    end)
+    local before = loaded
+    local json, value = copy.encode { a = 1 }, copy.decode "[1]"
+    copy.encode { b = 2 }
+    restore()
+    assert.equal(0, before)
+    assert.equal(1, loaded)
+    assert.equal('{"a":1}', json)
+    assert.same({ 1 }, value)
+  end)
+
+  it("says which package is missing without lua-cjson", function()
+    local copy, restore = reload(nil, function() error "not here" end)
+    local ok_encode, encode_message = pcall(copy.encode, {})
+    package.loaded.cjson = nil -- Lua 5.1 remembers the failure
+    local ok_decode, decode_message = pcall(copy.decode, "{}")
+    restore()
+    assert.is_false(ok_encode or ok_decode)
+    for _, message in ipairs { encode_message, decode_message } do
+      assert.matches("rock lua%-cjson", message)
+      assert.matches("Debian package lua%-cjson", message)
+      assert.matches("not here", message)
+    end
+  end)
+
+  it("leaves the application's own cjson as it is", function()
+    local cjson = require "cjson"
+    local depth, keep = cjson.encode_max_depth(), cjson.encode_keep_buffer()
+    core.encode { { {} } }
+    core.decode "[[[]]]"
+    assert.equal(depth, cjson.encode_max_depth())
+    assert.equal(keep, cjson.encode_keep_buffer())
+  end)
+
+  it("has the same null as cjson", function()
+    assert.equal(require("cjson").null, core.null)
+  end)
+end)
+
+describe("clock", function()
+  it("never goes back", function()
+    local last = core.clock()
+    for _ = 1, 10000 do
+      local now = core.clock()
+      if now < last then error(now - last) end
+      last = now
+    end
+  end)
+
+  it("counts seconds with a fine grain", function()
+    local start = core.clock()
+    local now
+    repeat now = core.clock() until now > start
+    assert.is_true(now - start < 1)
+  end)
+end)
+
+describe("random", function()
+  it("fills [0, 1) evenly and does not repeat", function()
+    local seen, buckets, sum = {}, {}, 0
+    for _ = 1, 20000 do
+      local number = core.random()
+      if seen[number] or number < 0 or number >= 1 then error(number) end
+      seen[number] = true
+      local bucket = math.floor(number * 10)
+      buckets[bucket] = (buckets[bucket] or 0) + 1
+      sum = sum + number
+    end
+    -- About ten standard deviations: chance does not fail this.
+    assert.is_true(math.abs(sum / 20000 - 0.5) < 0.02)
+    for bucket = 0, 9 do assert.is_true(math.abs(buckets[bucket] - 2000) < 430) end
+  end)
+end)
+
+describe("sha256", function()
+  local function hash(text) return core.sha256():update(text):hex() end
+
+  it("gives the digests of FIPS 180", function()
+    assert.equal("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", hash "")
+    assert.equal("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", hash "abc")
+    assert.equal("248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1",
+      hash "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq")
+    assert.equal("cf5b16a778af8380036ce59e7b0492370b249b11e8f07a51afac45037afee9d1",
+      hash("abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmn"
+        .. "hijklmnoijklmnopjklmnopqklmnopqrlmnopqrsmnopqrstnopqrstu"))
+    assert.equal("cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0", hash(("a"):rep(1000000)))
+  end)
+
+  it("does not depend on where the parts are cut", function()
+    local text = {}
+    for i = 1, 300 do text[i] = string.char(i * 7 % 256) end
+    text = table.concat(text)
+    for length = 0, 300, 3 do
+      local whole = hash(text:sub(1, length))
+      for _, size in ipairs { 1, 7, 55, 56, 63, 64, 65, 128 } do
+        local hasher = core.sha256()
+        for at = 1, length, size do hasher:update(text:sub(at, math.min(at + size - 1, length))) end
+        assert.equal(whole, hasher:hex())
+      end
+    end
+  end)
+
+  it("may be asked in between", function()
+    local hasher = core.sha256()
+    hasher:update "a"
+    assert.equal(hash "a", hasher:hex())
+    assert.equal(hash "a", hasher:hex())
+    assert.equal(hash "abc", hasher:update("bc"):hex())
+    assert.matches("^waba%.Sha256", tostring(hasher))
+  end)
+
+  it("raises for arguments of the wrong type", function()
+    assert.has_error(function() core.sha256():update() end)
+    assert.has_error(function() core.sha256().update(io.stdout, "x") end)
+  end)
+end)
+
+describe("hmac_sha256", function()
+  it("gives the digests of RFC 4231", function()
+    local vectors = {
+      { ("\11"):rep(20), "Hi There", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7" },
+      { "Jefe", "what do ya want for nothing?", "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843" },
+      { ("\170"):rep(20), ("\221"):rep(50), "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe" },
+      { "\1\2\3\4\5\6\7\8\9\10\11\12\13\14\15\16\17\18\19\20\21\22\23\24\25", ("\205"):rep(50),
+        "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b" },
+      { ("\170"):rep(131), "Test Using Larger Than Block-Size Key - Hash Key First",
+        "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54" },
+      { ("\170"):rep(131), "This is a test using a larger than block-size key and a larger than block-size data. "
+        .. "The key needs to be hashed before being used by the HMAC algorithm.",
+        "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2" },
+    }
+    for _, vector in ipairs(vectors) do assert.equal(vector[3], core.hmac_sha256(vector[1], vector[2])) end
+  end)
+
+  it("takes an empty key and an empty text", function()
+    assert.equal("b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad", core.hmac_sha256("", ""))
+  end)
+end)

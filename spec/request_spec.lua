@@ -1,0 +1,367 @@
+-- src/request.c through waba.core: origins, credentials, Basic, Retry-After, the head of a request.
+
+local core = require "waba.core"
+local secrets = require "spec.support.secrets"
+
+describe("origin", function()
+  local good = {
+    { "https://waba.360dialog.io", "https://waba.360dialog.io" },
+    { "https://waba.360dialog.io/", "https://waba.360dialog.io" },
+    { "https://waba.360dialog.io/v1/messages?a=b#c", "https://waba.360dialog.io" },
+    { "HTTPS://WABA.360Dialog.IO:443/V1", "https://waba.360dialog.io" },
+    { "https://host:8443", "https://host:8443" },
+    { "https://host:80", "https://host:80" },
+    { "https://host:65535?x", "https://host:65535" },
+    { "https://host:1#x", "https://host:1" },
+    { "https://host:00443/", "https://host" },
+    { "https://my_gateway.internal", "https://my_gateway.internal" },
+    { "https://xn--mller-kva.de", "https://xn--mller-kva.de" },
+    { "https://192.0.2.1/x", "https://192.0.2.1" },
+    { "https://[2001:DB8:0:0::1]:443/x", "https://[2001:db8::1]" },
+    { "https://[2001:db8::1]:8443", "https://[2001:db8::1]:8443" },
+    { "https://host/@x:y", "https://host" },
+    { "https://host?@x:y", "https://host" },
+    { "https://1and1.com", "https://1and1.com" },
+    { "https://" .. ("a"):rep(253), "https://" .. ("a"):rep(253) },
+    { "http://localhost", "http://localhost" },
+    { "http://LOCALHOST:8080/x", "http://localhost:8080" },
+    { "http://localhost:80", "http://localhost" },
+    { "http://localhost:443", "http://localhost:443" },
+    { "http://127.0.0.1:9", "http://127.0.0.1:9" },
+    { "http://127.255.0.7", "http://127.255.0.7" },
+    { "http://[::1]:8080", "http://[::1]:8080" },
+    { "http://[0:0:0:0:0:0:0:1]", "http://[::1]" },
+  }
+  for _, case in ipairs(good) do
+    it("of " .. case[1]:sub(1, 60) .. " is " .. case[2]:sub(1, 60), function()
+      assert.same({ case[2] }, { core.origin(case[1]) })
+    end)
+  end
+
+  local bad = {
+    { "", "https" }, { "waba.360dialog.io", "https" }, { "//host", "https" }, { "https:/host", "https" },
+    { "https:host", "https" }, { "ftp://host", "https" }, { "file:///etc/passwd", "https" },
+    { "httpss://host", "https" },
+    { "https://", "no host" }, { "https:///path", "no host" }, { "https://:443", "no host" },
+    { "https://?x", "no host" },
+    { "http://waba.360dialog.io", "plain http" }, { "http://localhost.example.com", "plain http" },
+    { "http://127.0.0.1.example.com", "plain http" }, { "http://128.0.0.1", "plain http" },
+    { "http://[::2]", "plain http" }, { "http://[::ffff:127.0.0.1]", "plain http" },
+    { "http://127example.com", "plain http" },
+    { "https://user@host", "user information" }, { "https://user:password@host", "user information" },
+    { "https://good.example@evil.example/", "user information" },
+    { "http://localhost@evil.example", "user information" },
+    { "https://host:0", "port" }, { "https://host:65536", "port" }, { "https://host:", "port" },
+    { "https://host:x", "port" },
+    { "https://host:443x", "port" }, { "https://host:-1", "port" }, { "https://host:4 43", "white space" },
+    { "https://host:000443", "port" }, { "https://host:443:443", "port" }, { "https://2001:db8::1", "IPv4" },
+    { "https://ho st", "white space" }, { " https://host", "white space" }, { "https://host ", "white space" },
+    { "https://host\t", "white space" }, { "https://host\r\nX: y", "white space" },
+    { "https://host\0.evil", "control" },
+    { "https://host/a b", "white space" }, { "https://host\127", "control" },
+    { "https:\\\\host", "backslash" }, { "https://good\\@evil", "backslash" }, { "https://host/\\x", "backslash" },
+    { "https://m\195\188ller.de", "percent%-encoded" }, { "https://host/m\195\188ller", "percent%-encoded" },
+    { "https://%68ost", "not allowed" }, { "https://ho%2Fst", "not allowed" }, { "https://a;b", "not allowed" },
+    { "https://a,b", "not allowed" }, { "https://*", "not allowed" }, { "https://a'b", "not allowed" },
+    { "https://.host", "empty label" }, { "https://host.", "empty label" }, { "https://ho..st", "empty label" },
+    { "https://" .. ("a"):rep(254), "too long" },
+    { "https://127.1", "IPv4" }, { "https://2130706433", "IPv4" }, { "https://0x7f.0.0.1", "IPv4" },
+    { "http://0x7f000001", "IPv4" },
+    { "https://127.0.0.0x1", "IPv4" }, { "https://127.0.0.01", "IPv4" }, { "https://256.0.0.1", "IPv4" },
+    { "https://1.2.3.4.5", "IPv4" }, { "https://1.2.3.1234", "IPv4" }, { "https://host.1", "IPv4" },
+    { "https://[]", "IPv6" }, { "https://[::1", "IPv6" }, { "https://[::1]x", "IPv6" },
+    { "https://[::1].evil", "IPv6" },
+    { "https://[1:2]", "IPv6" }, { "https://[fe80::1%25eth0]", "IPv6" }, { "https://[v1.x]", "IPv6" },
+    { "https://[127.0.0.1]", "IPv6" }, { "https://[" .. (":"):rep(300) .. "]", "IPv6" },
+  }
+  for _, case in ipairs(bad) do
+    it(("refuses %q"):format(case[1]:sub(1, 60)), function()
+      local origin, message = core.origin(case[1])
+      assert.is_nil(origin)
+      assert.matches(case[2], message)
+    end)
+  end
+
+  it("never crashes and never lets a host through that it did not read", function()
+    math.randomseed(7)
+    local pieces = { "https", "http", "://", "/", ":", "@", "[", "]", "localhost", "127.0.0.1", "a.b", "443", "\\",
+      "%", "?",
+      "#", " ", "::1", "\0", "0x", ".", "\255" }
+    for _ = 1, 20000 do
+      local parts = { math.random(3) > 1 and "https://" or "" }
+      for i = 2, math.random(8) do parts[i] = pieces[math.random(#pieces)] end
+      local url = table.concat(parts)
+      local origin = core.origin(url)
+      if origin then
+        assert.equal(origin, (core.origin(origin)))
+        assert.is_nil(origin:match("://(.*)"):find "[@\\%%%s%c/?#]")
+      end
+    end
+  end)
+end)
+
+describe("credentials", function()
+  local key = "geheimer-schluessel-4711"
+  local function credentials(origin)
+    return core.credentials { header = "D360-API-KEY", value = key, origin = origin or "https://waba.360dialog.io" }
+  end
+
+  it("say what they are for, and not what they hold", function()
+    assert.equal("waba.Credentials (D360-API-KEY for https://waba.360dialog.io)", tostring(credentials()))
+  end)
+
+  it("show the secret nowhere", function()
+    local held = credentials()
+    assert.is_nil(secrets.find(key, held))
+    assert.is_nil(held.value)
+    assert.is_nil(held.line)
+    assert.is_string(getmetatable(held))
+    assert.has_error(function() held.value = "x" end)
+    assert.has_error(function() return #held end)
+    assert.has_error(function() return held .. "" end)
+    assert.has_error(function() return held() end)
+    local getfenv = rawget(debug, "getfenv") or function() end
+    assert.is_nil((getfenv(held) or {}).value)
+    for name in pairs(debug.getmetatable(held)) do
+      assert.matches("^__[a-z]+$", name)
+    end
+    assert.same({}, debug.getmetatable(held).__index)
+  end)
+
+  it("quote the secret in no error", function()
+    local bad = {
+      { header = "D360 API KEY", value = key, origin = "https://host" },
+      { header = "X", value = key .. "\n", origin = "https://host" },
+      { header = "X", value = key .. "\0", origin = "https://host" },
+      { header = "X", value = "\r" .. key, origin = "https://host" },
+      { header = "X", value = " " .. key, origin = "https://host" },
+      { header = "X", value = "", origin = "https://host" },
+      { header = "X", value = key, origin = "http://host" },
+      { header = "X", value = key, origin = "https://" .. key .. "@host" },
+    }
+    for _, options in ipairs(bad) do
+      local held, message = core.credentials(options)
+      assert.is_nil(held)
+      assert.is_string(message)
+      assert.is_nil(message:find(key, 1, true))
+    end
+    for _, options in ipairs { { value = key }, { header = "X", value = { key }, origin = "x" }, key } do
+      local ok, message = pcall(core.credentials, options)
+      assert.is_false(ok)
+      assert.is_nil(message:find(key, 1, true))
+    end
+  end)
+
+  it("can be closed more than once, and go nowhere after that", function()
+    local held = credentials()
+    local close = debug.getmetatable(held).__gc
+    close(held)
+    close(held)
+    assert.equal("waba.Credentials (closed)", tostring(held))
+    local head, message = core.head("GET", "/", "waba.360dialog.io", {}, held, "https://waba.360dialog.io")
+    assert.is_nil(head)
+    assert.matches("closed", message)
+    assert.has_error(function() close(io.stdout) end)
+  end)
+
+  it("come and go by the thousand", function()
+    for i = 1, 20000 do
+      assert(core.credentials { header = "X", value = key .. i, origin = "https://host" })
+    end
+    collectgarbage()
+  end)
+end)
+
+describe("basic", function()
+  it("writes what the gateway expects", function()
+    assert.equal("Basic dGVzdHVzZXI6dGVzdHBhc3M=", core.basic("testuser", "testpass"))
+    assert.equal("Basic Og==", core.basic("", ""))
+    assert.equal("Basic QWxhZGRpbjpvcGVuOnNlc2FtZQ==", core.basic("Aladdin", "open:sesame"))
+  end)
+
+  it("agrees with base64 for every length", function()
+    for user = 0, 20 do
+      for password = 0, 20 do
+        local u, p = ("u"):rep(user), ("\195\188"):rep(password)
+        assert.equal("Basic " .. core.base64(u .. ":" .. p), core.basic(u, p))
+      end
+    end
+  end)
+
+  it("refuses a colon in the user and control characters in both, without quoting them", function()
+    for _, pair in ipairs { { "geheim:x", "p" }, { "geheim\n", "p" }, { "u", "geheim\r\n" }, { "u", "geheim\0" } } do
+      local value, message = core.basic(pair[1], pair[2])
+      assert.is_nil(value)
+      assert.not_matches("geheim", message)
+    end
+  end)
+end)
+
+describe("retry_after", function()
+  -- Sun, 06 Nov 1994 08:49:37 GMT
+  local then_ = 784111777
+
+  it("reads seconds", function()
+    assert.equal(0, core.retry_after "0")
+    assert.equal(7, core.retry_after "7")
+    assert.equal(120, core.retry_after " 120\t")
+    assert.equal(7, core.retry_after "0007")
+  end)
+
+  it("waits an hour at most", function()
+    assert.equal(3600, core.retry_after "3601")
+    assert.equal(3600, core.retry_after "99999999999")
+    assert.equal(3600, core.retry_after(("9"):rep(1000)))
+    assert.equal(3600, core.retry_after("Fri, 31 Dec 9999 23:59:59 GMT", then_))
+  end)
+
+  it("reads all three forms of an HTTP date", function()
+    for _, date in ipairs {
+      "Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994",
+      "sun, 06 nov 1994 08:49:37 gmt",
+    } do
+      assert.equal(30, core.retry_after(date, then_ - 30))
+      assert.equal(0, core.retry_after(date, then_))
+      assert.equal(0, core.retry_after(date, then_ + 1))
+      assert.equal(3600, core.retry_after(date, then_ - 7200))
+    end
+    assert.equal(5, core.retry_after("Sun Nov 16 08:49:37 1994", then_ + 10 * 86400 - 5))
+  end)
+
+  it("counts leap days", function()
+    for _, case in ipairs {
+      { "Thu, 01 Jan 1970 00:00:10 GMT", 10 }, { "Tue, 29 Feb 2000 12:00:00 GMT", 951825600 },
+      { "Wed, 01 Mar 2000 00:00:00 GMT", 951868800 }, { "Fri, 01 Mar 2024 00:00:00 GMT", 1709251200 },
+      { "Mon, 01 Mar 2100 00:00:00 GMT", 4107542400 }, { "Tue, 31 Dec 2024 23:59:60 GMT", 1735689600 },
+    } do
+      assert.equal(9, core.retry_after(case[1], case[2] - 9), case[1])
+      assert.equal(0, core.retry_after(case[1], case[2] + 9), case[1])
+    end
+  end)
+
+  it("takes a year of two digits for one near the present", function()
+    local in_2026 = 1767225600 -- Thu, 01 Jan 2026
+    assert.equal(9, core.retry_after("Thursday, 01-Jan-26 00:00:09 GMT", in_2026))
+    assert.equal(3600, core.retry_after("Wednesday, 01-Jan-76 00:00:00 GMT", in_2026))
+    assert.equal(0, core.retry_after("Saturday, 01-Jan-77 00:00:00 GMT", in_2026))
+    assert.equal(3600, core.retry_after("Saturday, 01-Jan-00 00:00:00 GMT", 946684700 - 86400))
+  end)
+
+  it("uses the present without being told", function()
+    assert.equal(0, core.retry_after "Sun, 06 Nov 1994 08:49:37 GMT")
+    assert.equal(3600, core.retry_after "Fri, 31 Dec 9999 23:59:59 GMT")
+  end)
+
+  it("gives nil for anything else", function()
+    for _, value in ipairs {
+      "", " ", "-5", "+5", "1.5", "1e3", "0x10", "5 s", "soon", "5,5", "5\0", "\0005", "Sun, 06 Nov 1994 08:49:37",
+      "Sun, 06 Nov 1994 08:49:37 UTC", "Sun, 6 Nov 1994 08:49:37 GMT", "Sun, 31 Feb 1994 08:49:37 GMT",
+      "Sun, 00 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 24:49:37 GMT", "Sun, 06 Nov 1994 08:60:37 GMT",
+      "Sun, 06 Nov 1994 08:49:61 GMT", "Sun, 06 Foo 1994 08:49:37 GMT", "Foo, 06 Nov 1994 08:49:37 GMT",
+      "Sun, 06 Nov 1994 08:49:37 GMT ...", "Sunday, 06 Nov 1994 08:49:37 GMT", "Sun, 06-Nov-94 08:49:37 GMT",
+      "Sun Nov 6 08:49:37 1994", "Sun Nov  6 08:49:37 94", "1994-11-06T08:49:37Z", "Sun", "Sunday", "Sunday, ",
+      "Sun, 06 Nov 0000 08:49:37 GMT",
+    } do
+      assert.is_nil(core.retry_after(value, then_ - 10), value)
+    end
+  end)
+
+  it("never crashes on a damaged date", function()
+    math.randomseed(11)
+    local dates = { "Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994" }
+    for _ = 1, 20000 do
+      local date = dates[math.random(3)]
+      local at = math.random(#date)
+      date = date:sub(1, at - 1) .. string.char(math.random(0, 255)) .. date:sub(at + math.random(0, 2))
+      local seconds = core.retry_after(date)
+      if seconds and (seconds < 0 or seconds > 3600) then error(date) end
+    end
+  end)
+end)
+
+describe("head", function()
+  local origin = "https://waba.360dialog.io"
+  local function held(for_origin)
+    return assert(core.credentials { header = "D360-API-KEY", value = "geheim-4711", origin = for_origin or origin })
+  end
+
+  local function lines(head)
+    local found = {}
+    for line in head:gmatch "(.-)\r\n" do found[#found + 1] = line end
+    return found
+  end
+
+  it("is a request line, the headers and an empty line", function()
+    local head = assert(core.head("POST", "/v1/messages?a=b", "waba.360dialog.io", {
+      ["Content-Type"] = "application/json", ["Content-Length"] = "12",
+    }, held(), origin))
+    assert.equal("\r\n\r\n", head:sub(-4))
+    local found = lines(head)
+    assert.equal("POST /v1/messages?a=b HTTP/1.1", found[1])
+    assert.equal("Host: waba.360dialog.io", found[2])
+    assert.equal("", found[6])
+    assert.equal(6, #found)
+    table.sort(found)
+    assert.equal("Content-Length: 12", found[2])
+    assert.equal("Content-Type: application/json", found[3])
+    assert.equal("D360-API-KEY: geheim-4711", found[4])
+  end)
+
+  it("does without credentials", function()
+    assert.equal("GET / HTTP/1.1\r\nHost: a:8080\r\n\r\n", core.head("GET", "/", "a:8080", {}))
+  end)
+
+  it("has the secret for its own origin only", function()
+    for _, other in ipairs {
+      "https://waba-sandbox.360dialog.io", "https://waba.360dialog.io:8443", "https://evil.example",
+      "http://localhost:8080",
+    } do
+      local host = other:match "://(.*)"
+      local head = assert(core.head("GET", "/", host, {}, held(), other))
+      assert.not_matches("geheim", head)
+      assert.not_matches("D360", head)
+    end
+    assert.matches("geheim", core.head("GET", "/", "localhost:8080", {}, held "http://localhost:8080",
+      "http://LOCALHOST:8080/x"))
+  end)
+
+  it("refuses a host that is not the origin's", function()
+    local head, message = core.head("GET", "/", "evil.example", {}, held(), origin)
+    assert.is_nil(head)
+    assert.matches("origin", message)
+  end)
+
+  it("lets nothing be smuggled in", function()
+    for _, evil in ipairs { "a\r\nX: y", "a\n", "a\r", "a\0", "a\127" } do
+      for _, arguments in ipairs {
+        { "GET" .. evil, "/", "h", {} }, { "GET", "/" .. evil, "h", {} }, { "GET", "/", "h" .. evil, {} },
+        { "GET", "/", "h", { ["X" .. evil] = "v" } }, { "GET", "/", "h", { X = "geheim" .. evil } },
+      } do
+        local head, message = core.head(arguments[1], arguments[2], arguments[3], arguments[4])
+        assert.is_nil(head)
+        assert.not_matches("geheim", message)
+      end
+    end
+    for _, target in ipairs { "", "x", "*", "http://evil/", "/a b", "/a#b", "/\195\188", "/a\\b" } do
+      assert.is_nil((core.head("GET", target, "h", {})))
+    end
+    for _, method in ipairs { "", "G T", "GET /" } do assert.is_nil((core.head(method, "/", "h", {}))) end
+    assert.is_nil((core.head("GET", "/", "", {})))
+  end)
+
+  it("refuses a second Host and a second secret header", function()
+    assert.is_nil((core.head("GET", "/", "h", { host = "evil" })))
+    local head, message = core.head("GET", "/", "waba.360dialog.io", { ["d360-api-key"] = "x" }, held(), origin)
+    assert.is_nil(head)
+    assert.matches("secret", message)
+  end)
+
+  it("raises for arguments of the wrong type", function()
+    assert.has_error(function() core.head("GET", "/", "h") end)
+    assert.has_error(function() core.head("GET", "/", "h", { X = 1 }) end)
+    assert.has_error(function() core.head("GET", "/", "h", { "X: y" }) end)
+    assert.has_error(function() core.head("GET", "/", "h", {}, {}) end)
+    assert.has_error(function() core.head("GET", "/", "h", {}, io.stdout, "https://h") end)
+    assert.has_error(function() core.head("GET", "/", "h", {}, held()) end)
+  end)
+end)

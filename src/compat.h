@@ -1,0 +1,153 @@
+/* One face of the Lua C API for Lua 5.1, LuaJIT, 5.2, 5.3 and 5.4: the names of 5.3/5.4, and a helper
+ * that registers a class from one table. For 5.1 everything missing is defined here, also where LuaJIT
+ * has it, so that one binary serves both. */
+#ifndef WABA_COMPAT_H
+#define WABA_COMPAT_H
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <string.h>
+
+/* Marks the one function a module exports. */
+#define WABA_EXPORT __attribute__((visibility("default")))
+
+#if LUA_VERSION_NUM < 502
+
+#undef lua_rawlen
+#define lua_rawlen(L, index) lua_objlen(L, index)
+
+#undef luaL_checkversion
+#define luaL_checkversion(L) ((void)(L))
+
+#undef lua_absindex
+#define lua_absindex compat_absindex
+static inline int compat_absindex(lua_State *L, int index) {
+  return index > 0 || index <= LUA_REGISTRYINDEX ? index : lua_gettop(L) + index + 1;
+}
+
+#undef lua_rawgetp
+#define lua_rawgetp compat_rawgetp
+static inline void compat_rawgetp(lua_State *L, int index, const void *key) {
+  index = lua_absindex(L, index);
+  lua_pushlightuserdata(L, (void *)key);
+  lua_rawget(L, index);
+}
+
+#undef lua_rawsetp
+#define lua_rawsetp compat_rawsetp
+static inline void compat_rawsetp(lua_State *L, int index, const void *key) {
+  index = lua_absindex(L, index);
+  lua_pushlightuserdata(L, (void *)key);
+  lua_insert(L, -2);
+  lua_rawset(L, index);
+}
+
+#undef luaL_setmetatable
+#define luaL_setmetatable compat_setmetatable
+static inline void compat_setmetatable(lua_State *L, const char *name) {
+  luaL_getmetatable(L, name);
+  lua_setmetatable(L, -2);
+}
+
+#undef luaL_testudata
+#define luaL_testudata compat_testudata
+static inline void *compat_testudata(lua_State *L, int index, const char *name) {
+  void *object = lua_touserdata(L, index);
+  if (object == NULL || !lua_getmetatable(L, index)) return NULL;
+  luaL_getmetatable(L, name);
+  if (!lua_rawequal(L, -1, -2)) object = NULL;
+  lua_pop(L, 2);
+  return object;
+}
+
+#undef luaL_setfuncs
+#define luaL_setfuncs compat_setfuncs
+static inline void compat_setfuncs(lua_State *L, const luaL_Reg *entries, int upvalues) {
+  luaL_checkstack(L, upvalues + 1, "too many upvalues");
+  for (; entries->name != NULL; entries++) {
+    int i;
+    for (i = 0; i < upvalues; i++) lua_pushvalue(L, -upvalues);
+    lua_pushcclosure(L, entries->func, upvalues);
+    lua_setfield(L, -(upvalues + 2), entries->name);
+  }
+  lua_pop(L, upvalues);
+}
+
+#undef luaL_newlib
+#define luaL_newlib(L, entries) \
+  (lua_createtable(L, 0, (int)(sizeof(entries) / sizeof((entries)[0]) - 1)), \
+   luaL_setfuncs(L, entries, 0))
+
+#endif /* LUA_VERSION_NUM < 502 */
+
+#if LUA_VERSION_NUM < 503
+/* Whether the value is a number that Lua 5.3 would call an integer; as far as a double counts. */
+#define lua_isinteger compat_isinteger
+static inline int compat_isinteger(lua_State *L, int index) {
+  lua_Number number;
+  if (lua_type(L, index) != LUA_TNUMBER) return 0;
+  number = lua_tonumber(L, index);
+  return number >= -9007199254740992.0 && number <= 9007199254740992.0 &&
+         (lua_Number)(long long)number == number;
+}
+#endif
+
+#if LUA_VERSION_NUM < 504
+/* `values` must be 0 or 1. */
+#define lua_newuserdatauv(L, size, values) lua_newuserdata(L, size)
+#endif
+
+/* Pushes a 64-bit integer: an integer where Lua has them, else a double (lua_Integer of 5.1 and 5.2 has
+ * only 32 bits on some machines). */
+static inline void compat_pushinteger(lua_State *L, long long number) {
+#if LUA_VERSION_NUM >= 503
+  lua_pushinteger(L, (lua_Integer)number);
+#else
+  lua_pushnumber(L, (lua_Number)number);
+#endif
+}
+
+/* Lets the userdata at `index` keep the table on the top of the stack alive, and pops it. The userdata
+ * must have been made with one user value. */
+static inline void compat_setanchor(lua_State *L, int index) {
+#if LUA_VERSION_NUM >= 504
+  lua_setiuservalue(L, index, 1);
+#elif LUA_VERSION_NUM >= 502
+  lua_setuservalue(L, index);
+#else
+  lua_setfenv(L, index);
+#endif
+}
+
+/* Pushes the table set by `compat_setanchor`. */
+static inline void compat_getanchor(lua_State *L, int index) {
+#if LUA_VERSION_NUM >= 504
+  lua_getiuservalue(L, index, 1);
+#elif LUA_VERSION_NUM >= 502
+  lua_getuservalue(L, index);
+#else
+  lua_getfenv(L, index);
+#endif
+}
+
+/* Registers a class: entries whose name begins with "__" go into the metatable, the others become its
+ * methods. `getmetatable` shows the name only. Leaves the stack as it was. */
+static inline void compat_newclass(lua_State *L, const char *name, const luaL_Reg *entries) {
+  if (!luaL_newmetatable(L, name)) {
+    lua_pop(L, 1);
+    return;
+  }
+  lua_pushstring(L, name);
+  lua_setfield(L, -2, "__name");
+  lua_pushstring(L, name);
+  lua_setfield(L, -2, "__metatable");
+  lua_newtable(L); /* [metatable methods] */
+  for (; entries->name != NULL; entries++) {
+    lua_pushcfunction(L, entries->func);
+    lua_setfield(L, strncmp(entries->name, "__", 2) == 0 ? -3 : -2, entries->name);
+  }
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}
+
+#endif

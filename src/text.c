@@ -1,0 +1,168 @@
+/* Text at byte level: UTF-8, base64, percent-encoding, comparison in constant time, header checks. */
+#include "text.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#define HIGH_BITS UINT64_C(0x8080808080808080)
+
+/* The size of the valid UTF-8 character at `text`, or 0. At least one byte is left. */
+static size_t character_size(const unsigned char *text, size_t left) {
+  unsigned char first = text[0];
+  unsigned char low = 0x80, high = 0xBF; /* what the second byte may be */
+  size_t size, i;
+  if (first < 0x80) return 1;
+  if (first >= 0xC2 && first <= 0xDF) {
+    size = 2;
+  } else if (first >= 0xE0 && first <= 0xEF) {
+    size = 3;
+    if (first == 0xE0) low = 0xA0;  /* shorter ones are overlong */
+    if (first == 0xED) high = 0x9F; /* above are the surrogates */
+  } else if (first >= 0xF0 && first <= 0xF4) {
+    size = 4;
+    if (first == 0xF0) low = 0x90;  /* shorter ones are overlong */
+    if (first == 0xF4) high = 0x8F; /* Unicode ends at U+10FFFF */
+  } else {
+    return 0;
+  }
+  if (left < size || text[1] < low || text[1] > high) return 0;
+  for (i = 2; i < size; i++) {
+    if ((text[i] & 0xC0) != 0x80) return 0;
+  }
+  return size;
+}
+
+bool text_utf8_length(const char *text, size_t length, size_t *characters, size_t *fault) {
+  const unsigned char *bytes = (const unsigned char *)text;
+  size_t at = 0, count = 0;
+  while (at < length) {
+    uint64_t eight;
+    size_t size;
+    while (length - at >= sizeof eight) {
+      memcpy(&eight, bytes + at, sizeof eight);
+      if (eight & HIGH_BITS) break;
+      at += sizeof eight;
+      count += sizeof eight;
+    }
+    if (at == length) break;
+    size = character_size(bytes + at, length - at);
+    if (size == 0) {
+      if (fault != NULL) *fault = at;
+      return false;
+    }
+    at += size;
+    count++;
+  }
+  if (characters != NULL) *characters = count;
+  return true;
+}
+
+size_t text_base64_size(size_t length) { return (length + 2) / 3 * 4; }
+
+void text_base64(const char *bytes, size_t length, char *out) {
+  static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const unsigned char *in = (const unsigned char *)bytes;
+  for (; length >= 3; length -= 3, in += 3) {
+    *out++ = digits[in[0] >> 2];
+    *out++ = digits[(in[0] & 3) << 4 | in[1] >> 4];
+    *out++ = digits[(in[1] & 15) << 2 | in[2] >> 6];
+    *out++ = digits[in[2] & 63];
+  }
+  if (length == 0) return;
+  *out++ = digits[in[0] >> 2];
+  if (length == 1) {
+    *out++ = digits[(in[0] & 3) << 4];
+    *out++ = '=';
+  } else {
+    *out++ = digits[(in[0] & 3) << 4 | in[1] >> 4];
+    *out++ = digits[(in[1] & 15) << 2];
+  }
+  *out = '=';
+}
+
+/* ASCII tests of our own: those of ctype.h depend on the locale. */
+static bool is_alphanumeric(unsigned char c) {
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+size_t text_percent_encode(const char *text, size_t length, char *out) {
+  static const char digits[] = "0123456789ABCDEF";
+  size_t size = 0, i;
+  for (i = 0; i < length; i++) {
+    unsigned char c = (unsigned char)text[i];
+    if (is_alphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~') {
+      if (out != NULL) out[size] = (char)c;
+      size++;
+    } else {
+      if (out != NULL) {
+        out[size] = '%';
+        out[size + 1] = digits[c >> 4];
+        out[size + 2] = digits[c & 15];
+      }
+      size += 3;
+    }
+  }
+  return size;
+}
+
+bool text_equals(const char *secret, size_t secret_length, const char *candidate,
+                 size_t candidate_length) {
+  static const char nothing[1] = "";
+  volatile unsigned char difference = (unsigned char)(secret_length != candidate_length);
+  size_t i, at = 0;
+  if (secret_length == 0) {
+    secret = nothing;
+    secret_length = 1;
+  }
+  for (i = 0; i < candidate_length; i++) {
+    difference = (unsigned char)(difference | (secret[at] ^ candidate[i]));
+    at++;
+    at &= (size_t)0 - (size_t)(at < secret_length); /* back to 0 at the end, without a branch */
+  }
+  return difference == 0;
+}
+
+static unsigned char lower(char c) {
+  return (unsigned char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
+bool text_equals_ignoring_case(const char *a, size_t a_length, const char *b, size_t b_length) {
+  size_t i;
+  if (a_length != b_length) return false;
+  for (i = 0; i < a_length; i++) {
+    if (lower(a[i]) != lower(b[i])) return false;
+  }
+  return true;
+}
+
+const char *text_header_name_fault(const char *name, size_t length) {
+  size_t i;
+  if (length == 0) return "the header's name is empty";
+  for (i = 0; i < length; i++) {
+    unsigned char c = (unsigned char)name[i];
+    if (!is_alphanumeric(c) && (c == '\0' || strchr("!#$%&'*+-.^_`|~", c) == NULL)) {
+      return "the header's name has a character that is not allowed there";
+    }
+  }
+  return NULL;
+}
+
+const char *text_header_value_fault(const char *value, size_t length) {
+  size_t i;
+  for (i = 0; i < length; i++) {
+    unsigned char c = (unsigned char)value[i];
+    if (c == '\r' || c == '\n') return "the header's value has a line break";
+    if (c == '\0') return "the header's value has a NUL";
+    if ((c < 0x20 && c != '\t') || c == 0x7F) return "the header's value has a control character";
+  }
+  if (length > 0 && (value[0] == ' ' || value[0] == '\t' || value[length - 1] == ' ' ||
+                     value[length - 1] == '\t')) {
+    return "the header's value begins or ends with white space";
+  }
+  return NULL;
+}
+
+void text_wipe(void *memory, size_t size) {
+  volatile unsigned char *bytes = memory;
+  while (size-- > 0) *bytes++ = 0;
+}
