@@ -1,0 +1,150 @@
+/* From libcurl's codes and our own ends to the kinds of the transport contract: see failure.h. */
+#include "failure.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+  CURLcode code;
+  const char *kind;
+} kinds[] = {
+    {CURLE_UNSUPPORTED_PROTOCOL, "invalid"},
+    {CURLE_URL_MALFORMAT, "invalid"},
+    {CURLE_NOT_BUILT_IN, "invalid"},
+    {CURLE_UNKNOWN_OPTION, "invalid"},
+    {CURLE_BAD_FUNCTION_ARGUMENT, "invalid"},
+    {CURLE_OPERATION_TIMEDOUT, "timeout"},
+    {CURLE_WEIRD_SERVER_REPLY, "protocol"},
+    {CURLE_BAD_CONTENT_ENCODING, "protocol"},
+    {CURLE_SSL_CONNECT_ERROR, "tls"},
+    {CURLE_PEER_FAILED_VERIFICATION, "tls"},
+    {CURLE_SSL_ENGINE_NOTFOUND, "tls"},
+    {CURLE_SSL_ENGINE_SETFAILED, "tls"},
+    {CURLE_SSL_CERTPROBLEM, "tls"},
+    {CURLE_SSL_CIPHER, "tls"},
+    {CURLE_USE_SSL_FAILED, "tls"},
+    {CURLE_SSL_ENGINE_INITFAILED, "tls"},
+    {CURLE_SSL_CACERT_BADFILE, "tls"},
+    {CURLE_SSL_CRL_BADFILE, "tls"},
+    {CURLE_SSL_ISSUER_ERROR, "tls"},
+    {CURLE_SSL_PINNEDPUBKEYNOTMATCH, "tls"},
+    {CURLE_SSL_INVALIDCERTSTATUS, "tls"},
+    {CURLE_SSL_CLIENTCERT, "tls"},
+};
+
+/* A handshake that the peer breaks off without a word of TLS is a broken connection. */
+static bool was_broken_off(const struct transfer *transfer) {
+  return strstr(transfer->error, "SSL_ERROR_SYSCALL") != NULL ||
+         strstr(transfer->error, "Connection reset") != NULL ||
+         strstr(transfer->error, "Broken pipe") != NULL ||
+         strstr(transfer->error, "unexpected eof") != NULL;
+}
+
+static const char *kind_of(const struct transfer *transfer) {
+  size_t i;
+  /* libcurl's word for an answer that is not HTTP. */
+  if (transfer->code == CURLE_UNSUPPORTED_PROTOCOL && transfer->attempts > 0) return "protocol";
+  if (transfer->code == CURLE_SSL_CONNECT_ERROR && was_broken_off(transfer)) return "network";
+  for (i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+    if (kinds[i].code == transfer->code) return kinds[i].kind;
+  }
+  return "network";
+}
+
+static void fill(struct failure *failure, const char *kind, const char *word, const char *message) {
+  failure->kind = kind;
+  failure->word = word;
+  snprintf(failure->message, sizeof failure->message, "%s", message);
+}
+
+static bool describe_end(struct failure *failure, enum transfer_end end) {
+  switch (end) {
+    case END_BY_CURL:
+      return false;
+    case END_CANCELLED:
+      fill(failure, "cancelled", "cancelled", "the transfer was cancelled");
+      return true;
+    case END_CLOSED:
+      fill(failure, "cancelled", "cancelled", "the engine was closed while the transfer was in flight");
+      return true;
+    case END_FORKED:
+      fill(failure, "cancelled", "cancelled",
+           "the transfer belongs to the parent process, which may complete it");
+      return true;
+    case END_PENDING_TOO_LONG:
+      fill(failure, "timeout", NULL, "no connection became free in time");
+      failure->number = (int)CURLE_OPERATION_TIMEDOUT;
+      return true;
+  }
+  return false;
+}
+
+static bool describe_source(struct failure *failure, const struct source *source) {
+  const char *path = source->path == NULL ? "" : source->path;
+  switch (source->fault) {
+    case SOURCE_FINE:
+      return false;
+    case SOURCE_SHRUNK:
+      fill(failure, "invalid", "body", "");
+      snprintf(failure->message, sizeof failure->message,
+               "the file %s became shorter while it was sent", path);
+      return true;
+    case SOURCE_UNREADABLE:
+      fill(failure, "invalid", "body", "");
+      snprintf(failure->message, sizeof failure->message, "the file %s cannot be read: %s", path,
+               strerror(source->error));
+      return true;
+    case SOURCE_SHORT:
+    case SOURCE_LONG:
+      fill(failure, "invalid", "body", "");
+      snprintf(failure->message, sizeof failure->message,
+               "the reader gave %s bytes than the %lld declared",
+               source->fault == SOURCE_SHORT ? "fewer" : "more", (long long)source->size);
+      return true;
+  }
+  return false;
+}
+
+static bool describe_sink(struct failure *failure, const struct sink *sink) {
+  switch (sink->fault) {
+    case SINK_FINE:
+      return false;
+    case SINK_TOO_LARGE:
+      fill(failure, "protocol", "too_large", "");
+      snprintf(failure->message, sizeof failure->message,
+               "the response is larger than the %llu bytes allowed",
+               (unsigned long long)sink->max_body);
+      return true;
+    case SINK_UNWRITABLE:
+      fill(failure, "invalid", "file", "");
+      snprintf(failure->message, sizeof failure->message, "the file %s cannot be written: %s",
+               sink->path, strerror(sink->error));
+      return true;
+    case SINK_NO_MEMORY:
+      fill(failure, "protocol", "memory", "not enough memory for the response");
+      return true;
+  }
+  return false;
+}
+
+void failure_describe(struct failure *failure, const struct transfer *transfer) {
+  if (describe_end(failure, transfer->end) || describe_source(failure, &transfer->source) ||
+      describe_sink(failure, &transfer->sink)) {
+    return;
+  }
+  failure->number = (int)transfer->code;
+  if (transfer->code == CURLE_OK) {
+    fill(failure, "protocol", "no_status", "the answer has no status line");
+  } else if (transfer->code == CURLE_SEND_FAIL_REWIND) {
+    fill(failure, "network", NULL,
+         "the connection was lost before an answer came; the request was not sent again, since it "
+         "could arrive twice");
+  } else {
+    fill(failure, kind_of(transfer), NULL,
+         transfer->error[0] != '\0' ? transfer->error : curl_easy_strerror(transfer->code));
+  }
+}
+
+const char *failure_sent(enum transfer_sent sent) {
+  return sent == SENT_NO ? "no" : sent == SENT_YES ? "yes" : "maybe";
+}

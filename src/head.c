@@ -1,0 +1,142 @@
+/* The fixed part of a request, ready for libcurl: see head.h. */
+#include "head.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "text.h"
+
+/* Headers whose value follows from the request and the connection; set by hand they would make two
+ * readings of one message possible, or send it to another host than its URL says. */
+static const char *const reserved[] = {"content-length", "transfer-encoding", "expect", "connection",
+                                       "host", "te", "trailer", "upgrade", "keep-alive",
+                                       "proxy-connection", "proxy-authorization"};
+
+static char *copy(const char *bytes, size_t length) {
+  char *copied = malloc(length + 1);
+  if (copied == NULL) return NULL;
+  memcpy(copied, bytes, length);
+  copied[length] = '\0';
+  return copied;
+}
+
+/* `origin` is in the form that `request_origin` writes. */
+static bool is_loopback(const char *origin) {
+  const char *host = strstr(origin, "://") + 3;
+  size_t length = strcspn(host, host[0] == '[' ? "]" : ":");
+  return (length == 9 && memcmp(host, "localhost", 9) == 0) ||
+         (strncmp(host, "127.", 4) == 0 && host[length - 1] >= '0' && host[length - 1] <= '9') ||
+         strncmp(host, "[::1]", 5) == 0;
+}
+
+static void head_free(struct head *head) {
+  struct curl_slist *line = head->lines;
+  while (line != NULL) {
+    struct curl_slist *next = line->next;
+    text_wipe(line->data, strlen(line->data));
+    free(line->data);
+    free(line);
+    line = next;
+  }
+  free(head->method);
+  free(head->url);
+  free(head);
+}
+
+/* libcurl only reads the list it is given, so its nodes can be ours: no copy of a secret is left behind
+ * by curl_slist_append. Takes `data`, also when it fails. */
+static const char *append(struct head *head, char *data) {
+  struct curl_slist *line = data == NULL ? NULL : malloc(sizeof *line);
+  if (line == NULL) {
+    if (data != NULL) text_wipe(data, strlen(data));
+    free(data);
+    return HEAD_NO_MEMORY;
+  }
+  line->data = data;
+  line->next = NULL;
+  *head->last = line;
+  head->last = &line->next;
+  return NULL;
+}
+
+static const char *append_text(struct head *head, const char *text) {
+  return append(head, copy(text, strlen(text)));
+}
+
+struct head *head_new(const char *method, size_t method_length, const char *url, size_t url_length,
+                      bool idempotent, const char **fault) {
+  char origin[REQUEST_ORIGIN_SIZE];
+  struct head *head;
+  *fault = request_method_fault(method, method_length);
+  if (*fault == NULL) *fault = request_origin(url, url_length, origin);
+  if (*fault != NULL) return NULL;
+  head = calloc(1, sizeof *head);
+  if (head != NULL) {
+    head->last = &head->lines;
+    head->method = copy(method, method_length);
+    head->url = copy(url, url_length);
+  }
+  if (head == NULL || head->method == NULL || head->url == NULL) {
+    if (head != NULL) head_free(head);
+    *fault = HEAD_NO_MEMORY;
+    return NULL;
+  }
+  memcpy(head->origin, origin, sizeof origin);
+  head->plain = strncmp(origin, "http:", 5) == 0;
+  head->loopback = is_loopback(origin);
+  head->idempotent = idempotent;
+  return head;
+}
+
+const char *head_add(struct head *head, const char *name, size_t name_length, const char *value,
+                     size_t value_length) {
+  const char *fault = text_header_name_fault(name, name_length);
+  char *line;
+  size_t i;
+  if (fault == NULL) fault = text_header_value_fault(value, value_length);
+  if (fault != NULL) return fault;
+  for (i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
+    if (text_equals_ignoring_case(name, name_length, reserved[i], strlen(reserved[i]))) {
+      return "is set by the transport";
+    }
+  }
+  if (text_equals_ignoring_case(name, name_length, "content-type", 12)) head->typed = true;
+  line = malloc(name_length + value_length + 3);
+  if (line == NULL) return HEAD_NO_MEMORY;
+  memcpy(line, name, name_length);
+  if (value_length == 0) {
+    /* libcurl's way to write a header without a value. */
+    memcpy(line + name_length, ";", 2);
+  } else {
+    memcpy(line + name_length, ": ", 2);
+    memcpy(line + name_length + 2, value, value_length);
+    line[name_length + 2 + value_length] = '\0';
+  }
+  return append(head, line);
+}
+
+const char *head_add_credentials(struct head *head, const struct credentials *credentials) {
+  if (!credentials_belong_to(credentials, head->origin)) return NULL;
+  return append(head, copy(credentials->line, credentials->line_length));
+}
+
+const char *head_complete(struct head *head) {
+  /* A name with nothing after it keeps libcurl from adding that header by itself. */
+  const char *fault = append_text(head, "Expect:");
+  if (fault == NULL && !head->typed) fault = append_text(head, "Content-Type:");
+  return fault;
+}
+
+void head_take(struct head *head) {
+  head->uses++;
+}
+
+void head_return(struct head *head) {
+  head->uses--;
+  if (head->dropped && head->uses == 0) head_free(head);
+}
+
+void head_drop(struct head *head) {
+  head->dropped = true;
+  if (head->uses == 0) head_free(head);
+}

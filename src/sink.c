@@ -1,0 +1,223 @@
+/* The way of a response: see sink.h. */
+#include "sink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* How much of a stream may wait to be drained before libcurl is told to pause. */
+#define STREAM_ENOUGH ((size_t)64 * 1024)
+
+#define LINES_MAX ((size_t)256 * 1024)
+
+void sink_init(struct sink *sink) {
+  memset(sink, 0, sizeof *sink);
+  sink->descriptor = -1;
+}
+
+void sink_open(struct sink *sink, enum sink_kind kind, size_t max_body) {
+  sink->kind = kind;
+  sink->max_body = max_body;
+}
+
+/* Beside the file, so that renaming never crosses a file system. */
+static bool open_partial(struct sink *sink, const char *path) {
+  size_t room = strlen(path) + 40;
+  unsigned attempt;
+  sink->path = malloc(strlen(path) + 1);
+  sink->partial = malloc(room);
+  if (sink->path == NULL || sink->partial == NULL) {
+    errno = ENOMEM;
+    return false;
+  }
+  strcpy(sink->path, path);
+  for (attempt = 0; attempt < 10000; attempt++) {
+    snprintf(sink->partial, room, "%s.%ld-%u.part", path, (long)getpid(), attempt);
+    sink->descriptor = open(sink->partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (sink->descriptor >= 0) return true;
+    if (errno != EEXIST) return false;
+  }
+  return false;
+}
+
+bool sink_open_file(struct sink *sink, const char *path, size_t max_body) {
+  int fault;
+  sink_open(sink, SINK_FILE, max_body);
+  if (open_partial(sink, path)) return true;
+  fault = errno;
+  /* Nothing of ours is there to be removed. */
+  free(sink->partial);
+  sink->partial = NULL;
+  sink_close(sink);
+  errno = fault;
+  return false;
+}
+
+static void forget_lines(struct sink *sink) {
+  sink->lines.length = 0;
+  sink->line_count = 0;
+  sink->repeated = false;
+  sink->head_over = false;
+}
+
+/* "HTTP/1.1 200 OK" */
+static void read_status_line(struct sink *sink, const char *line, size_t length) {
+  const char *space = memchr(line, ' ', length);
+  const char *end = line + length;
+  int status = 0;
+  forget_lines(sink);
+  while (space != NULL && space < end && *space == ' ') space++;
+  while (space != NULL && space < end && *space >= '0' && *space <= '9' && status < 1000) {
+    status = status * 10 + (*space++ - '0');
+  }
+  /* An interim answer says nothing about the request. */
+  sink->status = status >= 200 ? status : 0;
+}
+
+/* Whether the name that begins at `start`, the last one, has come before. */
+static bool is_repeated(const struct sink *sink, size_t start) {
+  const char *name = sink->lines.bytes + start;
+  const char *at = sink->lines.bytes;
+  while (at < name) {
+    if (strcmp(at, name) == 0) return true;
+    at += strlen(at) + 1;
+    at += strlen(at) + 1;
+  }
+  return false;
+}
+
+static bool add_line(struct sink *sink, const char *line, size_t name_length, size_t length) {
+  size_t start = sink->lines.length;
+  size_t value = name_length + 1;
+  size_t i;
+  while (value < length && (line[value] == ' ' || line[value] == '\t')) value++;
+  while (length > value && (line[length - 1] == ' ' || line[length - 1] == '\t')) length--;
+  if (!buffer_append(&sink->lines, line, name_length) || !buffer_append(&sink->lines, "", 1) ||
+      !buffer_append(&sink->lines, line + value, length - value) ||
+      !buffer_append(&sink->lines, "", 1)) {
+    return false;
+  }
+  for (i = start; i < start + name_length; i++) {
+    char c = sink->lines.bytes[i];
+    if (c >= 'A' && c <= 'Z') sink->lines.bytes[i] = (char)(c - 'A' + 'a');
+  }
+  if (!sink->repeated) sink->repeated = is_repeated(sink, start);
+  sink->line_count++;
+  return true;
+}
+
+size_t sink_head(char *bytes, size_t size, size_t count, void *argument) {
+  struct sink *sink = argument;
+  size_t length = size * count;
+  const char *colon;
+  while (length > 0 && (bytes[length - 1] == '\r' || bytes[length - 1] == '\n')) length--;
+  if (length > 5 && memcmp(bytes, "HTTP/", 5) == 0) {
+    read_status_line(sink, bytes, length);
+  } else if (length == 0) {
+    sink->head_over = true;
+  } else if (!sink->head_over && sink->status != 0) {
+    colon = memchr(bytes, ':', length);
+    if (colon == NULL || colon == bytes || memchr(bytes, '\0', length) != NULL) return size * count;
+    if (sink->lines.length + length > LINES_MAX) {
+      sink->fault = SINK_TOO_LARGE;
+      return 0;
+    }
+    if (!add_line(sink, bytes, (size_t)(colon - bytes), length)) {
+      sink->fault = SINK_NO_MEMORY;
+      return 0;
+    }
+  }
+  return size * count;
+}
+
+bool sink_diverts(const struct sink *sink) {
+  return sink->kind != SINK_MEMORY && sink->status >= 200 && sink->status < 300;
+}
+
+static bool write_file(struct sink *sink, const char *bytes, size_t length) {
+  while (length > 0) {
+    ssize_t written = write(sink->descriptor, bytes, length);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) {
+      sink->fault = SINK_UNWRITABLE;
+      sink->error = errno;
+      return false;
+    }
+    bytes += written;
+    length -= (size_t)written;
+  }
+  return true;
+}
+
+static bool keep(struct sink *sink, const char *bytes, size_t length) {
+  if (buffer_append(&sink->body, bytes, length)) return true;
+  sink->fault = SINK_NO_MEMORY;
+  return false;
+}
+
+/* libcurl takes any number but the right one for a failure; with none given, 0 is wrong as well. */
+size_t sink_body(char *bytes, size_t size, size_t count, void *argument) {
+  struct sink *sink = argument;
+  size_t length = size * count;
+  bool fine;
+  if (!sink_diverts(sink)) {
+    if (length > sink->max_body - sink->body.length) {
+      sink->fault = SINK_TOO_LARGE;
+      return length + 1;
+    }
+    fine = keep(sink, bytes, length);
+  } else if (sink->kind == SINK_FILE) {
+    fine = write_file(sink, bytes, length);
+  } else if (sink->body.length >= STREAM_ENOUGH) {
+    sink->paused = true;
+    return CURL_WRITEFUNC_PAUSE;
+  } else {
+    fine = keep(sink, bytes, length);
+  }
+  if (fine) sink->received += (curl_off_t)length;
+  return fine ? length : length + 1;
+}
+
+bool sink_complete(struct sink *sink) {
+  int closed;
+  if (sink->kind != SINK_FILE || !sink_diverts(sink)) return true;
+  closed = close(sink->descriptor);
+  sink->descriptor = -1;
+  if (closed != 0 || rename(sink->partial, sink->path) != 0) {
+    sink->fault = SINK_UNWRITABLE;
+    sink->error = errno;
+    return false;
+  }
+  free(sink->partial);
+  sink->partial = NULL;
+  return true;
+}
+
+void sink_disown(struct sink *sink) {
+  free(sink->partial);
+  sink->partial = NULL;
+}
+
+void sink_close(struct sink *sink) {
+  struct buffer lines = sink->lines;
+  struct buffer body = sink->body;
+  if (sink->descriptor >= 0) close(sink->descriptor);
+  if (sink->partial != NULL) unlink(sink->partial);
+  free(sink->path);
+  free(sink->partial);
+  buffer_clear(&lines);
+  buffer_clear(&body);
+  sink_init(sink);
+  sink->lines = lines;
+  sink->body = body;
+}
+
+void sink_free(struct sink *sink) {
+  sink_close(sink);
+  buffer_free(&sink->lines);
+  buffer_free(&sink->body);
+}

@@ -1,0 +1,302 @@
+/* One request on one easy handle: see transfer.h. */
+#include "transfer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifndef WABA_VERSION
+#define WABA_VERSION "development"
+#endif
+
+/* libcurl sends a body given as POSTFIELDS together with the head in one write, up to this size; a
+ * larger one goes through the read function, which knows how much was taken. */
+#define FIELDS_MAX ((curl_off_t)60 * 1024)
+
+const char transfer_no_file[] = "the file cannot be written";
+
+/* Called by libcurl each time it is about to send the request. If the connection broke after some of
+ * it was sent, libcurl would by itself send it again: a message twice. What is not idempotent stops
+ * here, unless the server can't have got the whole of it. */
+static int before_request(void *argument, char *remote_address, char *local_address, int remote_port,
+                          int local_port) {
+  struct transfer *transfer = argument;
+  bool nothing_sent = transfer_sent(transfer) == SENT_NO;
+  (void)remote_address, (void)local_address, (void)remote_port, (void)local_port;
+  if (!nothing_sent && !transfer->head->idempotent) transfer->repeat_refused = true;
+  if (transfer->attempts == 0) {
+    curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &transfer->request_base);
+  } else if (transfer->mode == MODE_READ && !source_rewind(&transfer->source)) {
+    transfer->repeat_refused = true;
+  }
+  if (transfer->attempts == 0 || !nothing_sent) transfer->attempts++;
+  return transfer->repeat_refused ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
+static bool set_callbacks(struct transfer *transfer, curl_opensocket_callback opened,
+                          curl_closesocket_callback closed) {
+  CURL *easy = transfer->easy;
+  return curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, sink_head) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_HEADERDATA, &transfer->sink) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, sink_body) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer->sink) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_READFUNCTION, source_read) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_READDATA, &transfer->source) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, source_seek) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_SEEKDATA, &transfer->source) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_request) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, opened) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer->engine) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, closed) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, transfer->engine) == CURLE_OK;
+}
+
+/* The authorities: libcurl keeps the bundle it has read for later connections only as long as no
+ * directory of certificates is named beside it. */
+static bool set_authorities(CURL *easy, const char *ca_file) {
+  const curl_version_info_data *version = curl_version_info(CURLVERSION_NOW);
+  if (ca_file != NULL && curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) != CURLE_OK) return false;
+  if (ca_file != NULL || version->cainfo != NULL) {
+    if (curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) != CURLE_OK) return false;
+  }
+#if LIBCURL_VERSION_NUM >= 0x075700
+  /* Refused by builds whose TLS library cannot. */
+  curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 24 * 60 * 60L);
+#endif
+  return true;
+}
+
+static bool set_policy(CURL *easy, const struct transfer_settings *settings) {
+  return curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 1L) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "") == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_USERAGENT, "waba/" WABA_VERSION) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_PROXY, settings->proxy) == CURLE_OK &&
+         set_authorities(easy, settings->ca_file);
+}
+
+bool transfer_equip(struct transfer *transfer, const struct transfer_settings *settings,
+                    curl_opensocket_callback opened, curl_closesocket_callback closed) {
+  transfer->head = NULL;
+  transfer->mode = MODE_UNSET;
+  transfer->timeout = -1;
+  transfer->connect_timeout = -1;
+  transfer->easy = curl_easy_init();
+  if (transfer->easy == NULL) return false;
+  if (set_callbacks(transfer, opened, closed) && set_policy(transfer->easy, settings)) return true;
+  curl_easy_cleanup(transfer->easy);
+  transfer->easy = NULL;
+  return false;
+}
+
+struct transfer *transfer_new(struct engine *engine, int id, const struct transfer_settings *settings,
+                              curl_opensocket_callback opened, curl_closesocket_callback closed) {
+  struct transfer *transfer = calloc(1, sizeof *transfer);
+  if (transfer == NULL) return NULL;
+  transfer->engine = engine;
+  transfer->id = id;
+  source_init(&transfer->source);
+  sink_init(&transfer->sink);
+  if (transfer_equip(transfer, settings, opened, closed)) return transfer;
+  free(transfer);
+  return NULL;
+}
+
+static bool is_method(const struct head *head, const char *method) {
+  return strcmp(head->method, method) == 0;
+}
+
+/* POST, PUT and PATCH say "Content-Length: 0" when there is nothing to send. */
+static enum transfer_mode mode_of(const struct transfer *transfer, const struct head *head) {
+  const struct source *source = &transfer->source;
+  if (source->kind == SOURCE_FILE || source->kind == SOURCE_FED) return MODE_READ;
+  if (source->kind == SOURCE_BYTES && source->size > 0) {
+    return source->size <= FIELDS_MAX ? MODE_FIELDS : MODE_READ;
+  }
+  if (is_method(head, "POST") || is_method(head, "PUT") || is_method(head, "PATCH")) {
+    return MODE_FIELDS;
+  }
+  return MODE_BODYLESS;
+}
+
+/* The method libcurl would use by itself in this mode must not be named: it would then forget what
+ * belongs to it. */
+static bool set_method(CURL *easy, const struct head *head, enum transfer_mode mode) {
+  const char *own = mode == MODE_READ ? "PUT" : mode == MODE_FIELDS ? "POST" : "GET";
+  bool bodyless_head = mode == MODE_BODYLESS && is_method(head, "HEAD");
+  CURLcode code = curl_easy_setopt(easy, CURLOPT_NOBODY, bodyless_head ? 1L : 0L);
+  if (code == CURLE_OK && !bodyless_head) {
+    if (mode == MODE_READ) {
+      code = curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+    } else if (mode == MODE_FIELDS) {
+      code = curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    } else {
+      code = curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+    }
+  }
+  if (code != CURLE_OK) return false;
+  return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST,
+                          bodyless_head || is_method(head, own) ? NULL : head->method) == CURLE_OK;
+}
+
+static bool set_head(struct transfer *transfer, struct head *head, enum transfer_mode mode) {
+  CURL *easy = transfer->easy;
+  transfer->head = NULL;
+  if (!set_method(easy, head, mode)) return false;
+  if (curl_easy_setopt(easy, CURLOPT_URL, head->url) != CURLE_OK ||
+      curl_easy_setopt(easy, CURLOPT_HTTPHEADER, head->lines) != CURLE_OK ||
+      curl_easy_setopt(easy, CURLOPT_NOPROXY, head->loopback ? "*" : NULL) != CURLE_OK ||
+      curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, head->plain ? "http" : "https") != CURLE_OK) {
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
+    return false;
+  }
+  transfer->head = head;
+  transfer->mode = mode;
+  return true;
+}
+
+/* Only what differs from the last use is set. */
+static bool set_request(struct transfer *transfer, struct head *head,
+                        const struct transfer_options *options) {
+  CURL *easy = transfer->easy;
+  const struct source *source = &transfer->source;
+  enum transfer_mode mode = mode_of(transfer, head);
+  if ((transfer->head != head || transfer->mode != mode) && !set_head(transfer, head, mode)) {
+    return false;
+  }
+  if (transfer->timeout != options->timeout) {
+    if (curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, options->timeout) != CURLE_OK) return false;
+    transfer->timeout = options->timeout;
+  }
+  if (transfer->connect_timeout != options->connect_timeout) {
+    if (curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, options->connect_timeout) != CURLE_OK) {
+      return false;
+    }
+    transfer->connect_timeout = options->connect_timeout;
+  }
+  if (mode == MODE_READ) {
+    return curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, source->size) == CURLE_OK;
+  }
+  if (mode == MODE_FIELDS) {
+    const char *bytes = source->bytes == NULL ? "" : source->bytes;
+    return curl_easy_setopt(easy, CURLOPT_POSTFIELDS, bytes) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, source->size) == CURLE_OK;
+  }
+  return true;
+}
+
+const char *transfer_configure(struct transfer *transfer, struct head *head,
+                               const struct transfer_options *options) {
+  if (options->save_as != NULL) {
+    if (!sink_open_file(&transfer->sink, options->save_as, options->max_body)) {
+      return transfer_no_file;
+    }
+  } else {
+    sink_open(&transfer->sink, options->stream ? SINK_STREAM : SINK_MEMORY, options->max_body);
+  }
+  if (!set_request(transfer, head, options)) return HEAD_NO_MEMORY;
+  transfer->source.rewindable = head->idempotent;
+  transfer->progress = options->progress;
+  transfer->progress_sent = transfer->progress_received = 0;
+  transfer->attempts = 0;
+  transfer->request_base = 0;
+  transfer->repeat_refused = false;
+  transfer->end = END_BY_CURL;
+  transfer->error[0] = '\0';
+  head_take(head);
+  return NULL;
+}
+
+void transfer_complete(struct transfer *transfer, enum transfer_end end, CURLcode code) {
+  transfer->state = TRANSFER_DONE;
+  transfer->end = end;
+  transfer->code = code;
+  if (transfer->repeat_refused) transfer->code = CURLE_SEND_FAIL_REWIND;
+  if (end == END_BY_CURL && code == CURLE_OK && !sink_complete(&transfer->sink)) {
+    transfer->code = CURLE_WRITE_ERROR;
+  }
+}
+
+void transfer_unset_head(struct transfer *transfer) {
+  if (transfer->easy != NULL) curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, NULL);
+  transfer->head = NULL;
+}
+
+void transfer_release(struct transfer *transfer) {
+  struct head *head = transfer->head;
+  /* One that was never started does not take part in the head it is configured for. */
+  if (head != NULL && transfer->state != TRANSFER_IDLE) {
+    if (head->dropped) transfer_unset_head(transfer);
+    head_return(head);
+  }
+  source_close(&transfer->source);
+  sink_close(&transfer->sink);
+  transfer->owner = NULL;
+  transfer->state = TRANSFER_IDLE;
+}
+
+void transfer_free(struct transfer *transfer) {
+  curl_easy_cleanup(transfer->easy);
+  source_free(&transfer->source);
+  sink_free(&transfer->sink);
+  free(transfer);
+}
+
+bool transfer_succeeded(const struct transfer *transfer) {
+  return transfer->end == END_BY_CURL && transfer->code == CURLE_OK && transfer->sink.status != 0;
+}
+
+static bool has_progressed(const struct transfer *transfer) {
+  return transfer->source.position != transfer->progress_sent ||
+         transfer->sink.received != transfer->progress_received;
+}
+
+enum transfer_want transfer_wants(const struct transfer *transfer) {
+  if (transfer->state == TRANSFER_IDLE) return WANT_NOTHING;
+  if (transfer->sink.kind == SINK_STREAM && sink_diverts(&transfer->sink) &&
+      transfer->sink.body.length > 0) {
+    return WANT_DRAIN;
+  }
+  if (transfer->state == TRANSFER_DONE) return WANT_FINISH;
+  if (transfer->source.hungry) return WANT_INPUT;
+  if (transfer->progress && has_progressed(transfer)) return WANT_PROGRESS;
+  return WANT_NOTHING;
+}
+
+curl_off_t transfer_bytes_sent(const struct transfer *transfer) {
+  curl_off_t size = 0;
+  if (transfer->mode == MODE_READ) return transfer->source.position;
+  if (transfer->easy != NULL) curl_easy_getinfo(transfer->easy, CURLINFO_SIZE_UPLOAD_T, &size);
+  return size;
+}
+
+/* A body that goes out together with the head, in one write: nothing of it left this machine if that
+ * write failed. libcurl counts the bytes of a first write that succeeded, and notes the time of it. */
+static bool first_write_failed(const struct transfer *transfer) {
+  long size = 0;
+  curl_off_t time = 0;
+  if (transfer->attempts > 1) return false;
+  curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &size);
+  curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &time);
+  return size == transfer->request_base && time == 0;
+}
+
+enum transfer_sent transfer_sent(const struct transfer *transfer) {
+  if (transfer->sink.status != 0) return SENT_YES;
+  if (transfer->end == END_FORKED) return SENT_MAYBE; /* what the parent does with it is not known */
+  if (transfer->attempts == 0) return SENT_NO;
+  if (transfer->mode == MODE_READ) return transfer->source.complete ? SENT_MAYBE : SENT_NO;
+  if (transfer->source.size > 0 && first_write_failed(transfer)) return SENT_NO;
+  return SENT_MAYBE;
+}
