@@ -1,0 +1,120 @@
+-- The check that a message passes before it is sent. The rules are data, one table per message type
+-- (schema/on_premise.lua); they are compiled to closures when a type is first checked
+-- (schema/compile.lua), and the first fault is named by its path.
+
+local compiler = require "waba.schema.compile"
+local errors = require "waba.errors"
+local faults = require "waba.schema.faults"
+local options = require "waba.options"
+
+local fault = faults.new
+local compile, effective = compiler.compile, compiler.effective
+
+local schema = {}
+
+--- The rules of one hosting.
+---@class waba.Ruleset
+---@field types table<string, waba.Rule>   by message type: the rules of its content
+---@field refused table<string, string>    fields beside the content that are known to be wrong, and why
+
+-- Where each hosting's rules are.
+local rulesets = { on_premise = "waba.schema.on_premise" }
+
+local function to_error(found)
+  local path = found.path:gsub("^%.", "")
+  return errors.invalid(path, found.is_sentence and found.says or path .. " " .. found.says)
+end
+
+--- Makes a check of any rule: for bodies other than messages.
+---@param rule waba.Rule
+---@param mode? true|"documented"
+---@return fun(value: any): true|nil, waba.Error?
+function schema.compile(rule, mode)
+  local check = compile(rule, mode or true)
+  return function(value)
+    local found = check and check(value)
+    if found then return nil, to_error(found) end
+    return true
+  end
+end
+
+--- The rules of a hosting, as data.
+---@param hosting waba.Hosting
+---@return waba.Ruleset
+function schema.ruleset(hosting)
+  local name = rulesets[hosting]
+  if not name then error("schema: unknown hosting " .. tostring(hosting), 2) end
+  return require(name)
+end
+
+--- The rule of a whole message of one type: its content and what stands beside it.
+---@param ruleset waba.Ruleset
+---@param kind string
+---@return waba.Rule
+function schema.envelope(ruleset, kind)
+  local content = { required = true }
+  for name, rule in pairs(ruleset.types[kind]) do content[name] = rule end
+  return { is = "object", refused = ruleset.refused, fields = { type = {}, [kind] = content } }
+end
+
+local compiled = {} -- hosting -> mode -> message type -> check
+
+local function compiled_for(hosting, mode)
+  if mode ~= true and mode ~= "documented" then
+    error("schema: the mode must be true, \"documented\" or false", 3)
+  end
+  local ruleset = schema.ruleset(hosting)
+  local by_mode = compiled[hosting] or {}
+  compiled[hosting] = by_mode
+  by_mode[mode] = by_mode[mode] or setmetatable({}, {
+    __index = function(checks, kind)
+      if type(kind) ~= "string" or not ruleset.types[kind] then return nil end
+      local lacks = effective(ruleset.types[kind], mode).lacks
+      local check
+      if lacks then
+        check = function() return fault(lacks, ".type", true) end
+      else
+        check = compile(schema.envelope(ruleset, kind), mode)
+      end
+      checks[kind] = check
+      return check
+    end,
+  })
+  return by_mode[mode]
+end
+
+local function unknown_type(message, hosting)
+  if type(message) ~= "table" then
+    return errors.invalid("message", "the message must be a table from a builder, not " .. faults.type_name(message))
+  end
+  local kind = message.type
+  if kind == nil then return errors.invalid("type", "type is missing") end
+  local near = type(kind) == "string" and faults.can_show(kind) and options.nearest(kind, schema.ruleset(hosting).types)
+  return errors.invalid("type", ("type is %s, which is no message type%s"):format(faults.quoted(kind),
+    near and ("; did you mean %s?"):format(near) or ""))
+end
+
+--- Checks a message against everything that can be known before it is sent. What it can't see:
+--- whether a media file has a type and size that the platform takes (a linked file is fetched later,
+--- an uploaded one may be another than the message says), whether a template, a language, a catalogue
+--- or a media id exists, how many placeholders a template has and how long its text becomes, and
+--- whether the 24-hour window is open. Those come back as the platform's errors, at once or in a status.
+---@param message waba.Message  from a builder
+---@param hosting waba.Hosting  "on_premise"
+---@param mode? boolean|"documented"  true (the default): every rule; "documented": without those that
+---  are inferred; false: none
+---@return true|nil ok
+---@return waba.Error? err  of kind "invalid"; `path` is the field of the first fault
+function schema.check(message, hosting, mode)
+  if mode == false then return true end
+  mode = mode or true
+  local by_mode = compiled[hosting]
+  local checks = by_mode and by_mode[mode] or compiled_for(hosting, mode)
+  local check = type(message) == "table" and checks[message.type]
+  if not check then return nil, unknown_type(message, hosting) end
+  local found = check(message)
+  if found then return nil, to_error(found) end
+  return true
+end
+
+return schema

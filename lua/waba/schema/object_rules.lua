@@ -1,0 +1,74 @@
+-- Rules about several fields of one object, by their name in a node (see `waba.Rule`): each takes what
+-- the node says and returns a check of the whole object.
+
+local faults = require "waba.schema.faults"
+local formats = require "waba.schema.formats"
+
+local ipairs, pairs = ipairs, pairs
+local fault = faults.new
+
+local function present(value, names)
+  local found = {}
+  for _, name in ipairs(names) do
+    if value[name] ~= nil then found[#found + 1] = name end
+  end
+  return found
+end
+
+local function names_of(map)
+  local names = {}
+  for name in pairs(map) do names[#names + 1] = name end
+  table.sort(names)
+  return names
+end
+
+return {
+  exactly_one = function(names)
+    return function(value)
+      local count = 0
+      for i = 1, #names do
+        if value[names[i]] ~= nil then count = count + 1 end
+      end
+      if count == 0 then
+        return fault(("needs %s"):format(table.concat(names, " or ")))
+      elseif count > 1 then
+        return fault(("has %s; exactly one of them is allowed"):format(table.concat(present(value, names), " and ")))
+      end
+    end
+  end,
+
+  at_least_one = function(names)
+    return function(value)
+      for i = 1, #names do
+        if value[names[i]] ~= nil then return end
+      end
+      return fault(("needs at least one of %s"):format(table.concat(names, ", ")))
+    end
+  end,
+
+  only_with = function(others)
+    local names = names_of(others)
+    return function(value)
+      for i = 1, #names do
+        local name = names[i]
+        if value[name] ~= nil and value[others[name]] == nil then
+          return fault(("is allowed beside %s only"):format(others[name]), "." .. name)
+        end
+      end
+    end
+  end,
+
+  needs = function(needed)
+    local names = names_of(needed)
+    return function(value)
+      for i = 1, #names do
+        local name = names[i]
+        if value[name] == true then
+          local need = needed[name]
+          local format, other = formats[need.format], value[need.field]
+          if other ~= nil and not format.fits(other) then return fault(format.says, "." .. name) end
+        end
+      end
+    end
+  end,
+}

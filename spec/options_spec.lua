@@ -1,0 +1,42 @@
+local options = require "waba.options"
+
+local KNOWN = { timeout = "number", api_key = "string", retry = "table|false", count = "integer", on_event = "function" }
+
+local function check(given)
+  return options.check(given, KNOWN, "waba.thing")
+end
+
+describe("options", function()
+  it("takes known names with fitting values, and none at all", function()
+    assert.same({ timeout = 1.5, retry = false }, check { timeout = 1.5, retry = false })
+    assert.same({ retry = { attempts = 2 } }, check { retry = { attempts = 2 } })
+    assert.same({}, check(nil))
+  end)
+
+  it("names the nearest known option", function()
+    assert.error_matches(function() check { timeuot = 3 } end, "unknown option timeuot %(did you mean timeout%?%)")
+    assert.error_matches(function() check { apikey = "k" } end, "did you mean api_key")
+    assert.error_matches(function() check { API_KEY = "k" } end, "did you mean api_key")
+  end)
+
+  it("suggests nothing for a name that is near to none", function()
+    assert.error_matches(function() check { zzzzzzzz = 1 } end, "waba.thing: unknown option zzzzzzzz$")
+  end)
+
+  it("names what a value must be", function()
+    assert.error_matches(function() check { timeout = "3" } end, "option timeout must be number, not a string")
+    assert.error_matches(function() check { retry = true } end, "option retry must be table or false, not a boolean")
+    assert.error_matches(function() check { count = 1.5 } end, "option count must be integer")
+    assert.error_matches(function() check "text" end, "options must be a table, not a string")
+  end)
+
+  it("refuses positional values", function()
+    assert.error_matches(function() check { "text" } end, "unknown option 1")
+  end)
+
+  it("points at the caller", function()
+    local function public(given) options.check(given, KNOWN, "waba.thing") end
+    local _, message = pcall(function() public { nonsense_here = 1 } end)
+    assert.matches("options_spec.lua:%d+: waba.thing", message)
+  end)
+end)

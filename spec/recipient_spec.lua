@@ -1,0 +1,76 @@
+local recipient = require "waba.recipient"
+
+local function refused(to)
+  local digits, err = recipient.normalize(to)
+  assert.is_nil(digits)
+  assert.are.equal("invalid", err.kind)
+  assert.are.equal("to", err.path)
+  return err
+end
+
+describe("a recipient", function()
+  it("is taken as people write it", function()
+    for _, written in ipairs {
+      "491511234567", "+491511234567", "+49 151 1234567", "+49 (151) 123-4567", "+49.151.123.4567", "+49 151/1234567",
+      "0049 151 1234567", "  +49 151 1234567\n", 491511234567, "49 151 1234567",
+    } do
+      assert.are.equal("491511234567", recipient.normalize(written))
+    end
+  end)
+
+  it("is taken as address books and web pages write it", function()
+    for _, written in ipairs {
+      "+49\194\160151\194\1601234567", -- no-break spaces
+      "+49\226\128\175151\226\128\1751234567", -- narrow ones
+      "+49 151\226\128\1451234567", -- no-break hyphen
+      "+49 151\226\128\1471234567", -- en dash
+      "\226\128\170+49 151 1234567\226\128\172", -- marks of writing direction
+      "\226\129\166+49 151 1234567\226\129\169",
+      "\239\187\191+491511234567", -- byte order mark
+    } do
+      assert.are.equal("491511234567", recipient.normalize(written))
+    end
+  end)
+
+  it("loses the zero that is dialled inside the country only", function()
+    assert.are.equal("49305550199", recipient.normalize("+49 (0)30 555 0199"))
+    assert.are.equal("49305550199", recipient.normalize("0049 (0) 30 555 0199"))
+    assert.are.equal("390612345678", recipient.normalize("+39 (0)6 1234 5678")) -- Italy dials it from everywhere
+  end)
+
+  it("keeps every digit of a number", function()
+    assert.are.equal("123456789012345", recipient.normalize(123456789012345))
+    assert.are.equal("491511234567", recipient.normalize(4.91511234567e11))
+  end)
+
+  it("is refused as a national number, because nobody can know the country", function()
+    local err = refused "0151 1234567"
+    assert.is_truthy(err.message:find("international form", 1, true))
+    refused "+0151 1234567"
+    refused "000151 1234567"
+  end)
+
+  it("is refused when it is no phone number", function()
+    for _, written in ipairs { "", "   ", "+", "Eva", "491511234567@c.us", "++491511234567", "4915+1", "\255" } do
+      refused(written)
+    end
+  end)
+
+  it("is refused when it is too short or too long", function()
+    refused "+49 15"
+    refused "1234567890123456"
+    assert.are.equal("1234567", recipient.normalize "1234567")
+    assert.are.equal("123456789012345", recipient.normalize "123456789012345")
+    refused(123)
+    refused(1e15)
+  end)
+
+  it("is refused when it is something else", function()
+    for _, value in ipairs { 1.5, -491511234567, 0, 0 / 0, 1 / 0, {}, true } do refused(value) end
+    refused(nil)
+  end)
+
+  it("does not show in the error", function()
+    assert.is_nil(refused("0151 7654321").message:find("7654321", 1, true))
+  end)
+end)

@@ -1,0 +1,350 @@
+local core = require "waba.core"
+local hosting = require "waba.hosting.on_premise"
+local messages = require "spec.support.messages"
+local rules = require "spec.support.rules"
+local schema = require "waba.schema"
+local waba = require "waba.message"
+
+local function refusal(message, mode)
+  local ok, err = schema.check(message, "on_premise", mode == nil and true or mode)
+  assert.is_nil(ok)
+  assert.are.equal("invalid", err.kind)
+  assert.is_false(err.retryable)
+  assert.is_false(err.maybe_sent)
+  return err
+end
+
+local function passes(message, mode)
+  local ok, err = schema.check(message, "on_premise", mode == nil and true or mode)
+  assert.is_true(ok, err and tostring(err))
+end
+
+describe("the check of a message", function()
+  describe("takes one example of every type", function()
+    for _, example in ipairs(messages.examples()) do
+      it(example.name, function() passes(example.message) end)
+    end
+  end)
+
+  describe("applies every rule at its limit and beyond it:", function()
+    for _, case in ipairs(rules.cases "on_premise") do
+      it(case.name, function()
+        assert.is_true(#case.good + #case.bad > 0)
+        for _, message in ipairs(case.good) do passes(message) end
+        local relaxed = 0
+        for _, beyond in ipairs(case.bad) do
+          local err = refusal(beyond.message)
+          assert.are.equal(beyond.path, err.path)
+          if schema.check(beyond.message, "on_premise", "documented") then relaxed = relaxed + 1 end
+        end
+        -- the mode "documented" leaves out what is inferred, and nothing else
+        assert.are.equal(case.inferred, relaxed > 0)
+      end)
+    end
+  end)
+
+  it("takes random well-formed messages of every type, and refuses each of them with one mistake", function()
+    local rng = messages.rng(20240402)
+    for round = 1, 40 do
+      for _, kind in ipairs(messages.kinds) do
+        local message = messages.random(rng, kind)
+        local before = core.encode(message)
+        passes(message)
+        assert.is_string(before)
+        assert.is_string(core.encode(hosting.encode_message("491511234567", message, {})))
+        local wrong, mistake = messages.mutate(rng, message)
+        local ok = schema.check(wrong, "on_premise", true)
+        assert.is_nil(ok, ("round %d, %s: %s"):format(round, kind, mistake))
+        assert.are.equal(before, core.encode(message))
+      end
+    end
+  end)
+
+  it("says what a field is, what it has and what is allowed", function()
+    local err = refusal(waba.buttons {
+      body = "Confirm?", buttons = { { id = "yes", title = "Yes" }, { id = "no", title = "No, on another day then" } },
+    })
+    assert.are.equal("interactive.action.buttons[2].reply.title", err.path)
+    assert.are.equal(
+      "interactive.action.buttons[2].reply.title has 23 characters; at most 20 are allowed", err.message)
+  end)
+
+  it("has a sentence for every way to be wrong", function()
+    local card = { name = { formatted_name = "Eva Kern" } }
+    local row, other = { id = "1", title = "One" }, { id = "2", title = "Two" }
+    local sentences = {
+      ["text.body is missing"] = waba.text {},
+      ["text.body must be a string, not a number"] = waba.text(5),
+      ["text.body must be a string, not null"] = waba.text(core.null),
+      ["text.body is empty; at least 1 character is needed"] = waba.text "",
+      ["text.body is not valid UTF-8 at byte 4"] = waba.text "caf\233!",
+      ["text.preview_url needs a link that starts with http:// or https:// in the body"] =
+        waba.text { body = "see shop.example", preview_url = true },
+      ["image needs id or link"] = waba.image { caption = "x" },
+      ["image has id and link; exactly one of them is allowed"] = waba.image { id = "1", link = "https://a.example/1" },
+      ["image.link must be a URL that starts with http:// or https://"] = waba.image { link = "file:///etc/x" },
+      ["image.captoin is not a known field; did you mean caption?"] = waba.image { id = "1", captoin = "x" },
+      ["image must be an object, not a string"] = waba.image "https://a.example/1",
+      ["image must be an object, not a list"] = waba.message("image", { "https://a.example/1" }),
+      ["image.provider is allowed beside link only"] = waba.image { id = "1", provider = { name = "x" } },
+      ["audio.caption has no place here: this type of media has no caption"] = waba.audio { id = "1", caption = "x" },
+      ["audio.voice exists on Cloud hosting only"] = waba.audio { id = "1", voice = true },
+      ["location.latitude is 91; allowed is -90 to 90"] = waba.location { latitude = 91, longitude = 0 },
+      ["location.longitude must be a finite number"] = waba.location { latitude = 0, longitude = 1 / 0 },
+      ["contacts is empty; at least 1 element is needed"] = waba.contacts {},
+      ["contacts[1].name needs at least one of first_name, last_name, middle_name, prefix, suffix"] =
+        waba.contacts { card },
+      ["contacts must be a list, not an object"] = waba.message("contacts", { first = card }),
+      ["contacts must be a list, not a list with other keys"] = waba.message("contacts", { card, [1.5] = card }),
+      ["template.components[1].parameters[2].text is missing"] =
+        waba.template { name = "x", language = "de", body = { "Eva", nil, "Berlin" } },
+      ["template.components[1].parameters[1].text must not have line breaks, tabs or five spaces in a row"] =
+        waba.template { name = "x", language = "de", body = { "Eva\nKern" } },
+      ["template.components[1].parameters[1].currency.amount_1000 is 49.9; it must be an integer"] = waba.template {
+        name = "x", language = "de",
+        body = { waba.currency { code = "EUR", amount_1000 = 49.9, fallback_value = "49,90" } },
+      },
+      ["template.components[1].parameters[1].parameter_name exists on Cloud hosting only: "
+        .. "parameters go by their position here"] =
+        waba.template { name = "x", language = "de", body = { first_name = "Eva" } },
+      ["template.body belongs to the short form, which has no components"] =
+        waba.template { name = "x", language = "de", body = { "Eva" }, components = { { type = "body" } } },
+      ["template.boddy is not a known field; did you mean body?"] =
+        waba.template { name = "x", language = "de", boddy = { "Eva" } },
+      ["template.components[2] has 1025 characters in its texts; at most 1024 are allowed beside other components"] =
+        waba.template { name = "x", language = "de", body = { ("\195\164"):rep(1025) }, header = "x" },
+      ["template.components[2].index is missing"] = waba.template {
+        name = "x", language = "de",
+        components = { { type = "body" }, { type = "button", sub_type = "quick_reply" } },
+      },
+      ["a template's footer takes no parameters"] =
+        waba.template { name = "x", language = "de", components = { { type = "footer" } } },
+      ["interactive.action.sections has 11 rows in all; at most 10 are allowed"] = waba.list {
+        body = "x", button = "Slots", sections = {
+          { title = "a", rows = {
+            row, { id = "2", title = "x" }, { id = "3", title = "x" }, { id = "4", title = "x" },
+            { id = "5", title = "x" }, { id = "6", title = "x" },
+          } },
+          { title = "b", rows = {
+            { id = "7", title = "x" }, { id = "8", title = "x" }, { id = "9", title = "x" },
+            { id = "10", title = "x" }, { id = "11", title = "x" },
+          } },
+        },
+      },
+      ["interactive.action.sections[1].title is missing; it is needed when there are several"] =
+        waba.list { body = "x", button = "Slots", sections = { { rows = { row } }, { rows = { other } } } },
+      ["interactive.action.sections[1].rows[2].id repeats an earlier one; it must be unique"] =
+        waba.list { body = "x", button = "Slots", sections = { { rows = { row, row } } } },
+      ["interactive.action.button must have neither markup nor emoji"] =
+        waba.list { body = "x", button = "Slots \240\159\145\141", sections = { { rows = { row } } } },
+      ["interactive.buton is not a known field; did you mean action.button?"] =
+        waba.list { body = "x", buton = "Slots", sections = { { rows = { row } } } },
+      ['interactive.header.type is "image"; allowed is "text"'] =
+        waba.list { body = "x", button = "Slots", header = waba.image { id = "1" }, sections = { { rows = { row } } } },
+      ["interactive.header is not allowed: this type of message has no header"] =
+        waba.product { catalog_id = "1", product_retailer_id = "1", header = "x" },
+      ["interactive.action.buttons has 4 elements; at most 3 are allowed"] = waba.buttons {
+        body = "x", buttons = {
+          { id = "1", title = "1" }, { id = "2", title = "2" }, { id = "3", title = "3" }, { id = "4", title = "4" },
+        },
+      },
+      ["interactive.action.buttons[2] is missing; a list has no gaps"] =
+        waba.buttons { body = "x", buttons = { { id = "1", title = "1" }, [3] = { id = "2", title = "2" } } },
+      ["reaction messages exist on Cloud hosting only"] = waba.reaction { message_id = "wamid.1", emoji = "" },
+      ["interactive messages of type cta_url exist on Cloud hosting only"] =
+        waba.message("interactive", { type = "cta_url", body = { text = "x" } }),
+      ['type is "txt", which is no message type; did you mean text?'] = waba.message("txt", { body = "x" }),
+      ["type is missing"] = {},
+      ["text is missing"] = { type = "text" },
+      ["context exists on Cloud hosting only"] =
+        { type = "text", text = { body = "x" }, context = { message_id = "1" } },
+      ["preview_url belongs into the text: text.preview_url"] =
+        { type = "text", text = { body = "x" }, preview_url = true },
+      ["the message must be a table from a builder, not a string"] = "Hello",
+    }
+    for sentence, message in pairs(sentences) do
+      assert.are.equal(sentence, refusal(message).message)
+    end
+  end)
+
+  it("has the limits of the platform's reference", function()
+    local function text(length) return ("\195\164"):rep(length) end
+    local function ascii(length) return ("a"):rep(length) end
+    local one_row = { { rows = { { id = "1", title = "1" } } } }
+    local one_button = { { id = "1", title = "1" } }
+    local function many(count, make)
+      local list = {}
+      for i = 1, count do list[i] = make(i) end
+      return list
+    end
+    local function template(content)
+      content.name, content.language = content.name or "x", content.language or "de"
+      return waba.template(content)
+    end
+    local function row_of(content)
+      return { { rows = { content } } }
+    end
+    local function list(content)
+      content.body, content.button, content.sections = content.body or "x", content.button or "x",
+        content.sections or one_row
+      return waba.list(content)
+    end
+    local function buttons(content)
+      content.body, content.buttons = content.body or "x", content.buttons or one_button
+      return waba.buttons(content)
+    end
+    local function product_list(content)
+      content.catalog_id, content.header, content.body = "1", content.header or "x", content.body or "x"
+      return waba.product_list(content)
+    end
+    local limits = {
+      { 4096, function(n) return waba.text(text(n)) end },
+      { 1024, function(n) return waba.image { id = "1", caption = text(n) } end },
+      { 1024, function(n) return waba.video { id = "1", caption = text(n) } end },
+      { 1024, function(n) return waba.document { id = "1", caption = text(n) } end },
+      { 512, function(n) return template { name = ascii(n) } end },
+      { 60, function(n) return template { header = text(n) } end },
+      { 32768, function(n) return template { body = { text(n) } } end },
+      { 1024, function(n) return template { header = "x", body = { text(n) } } end },
+      { 128, function(n) return template { buttons = { { payload = text(n) } } } end },
+      { 9, function(n) return template { buttons = { { url = "x", index = n } } } end },
+      { 60, function(n) return buttons { header = text(n) } end },
+      { 1024, function(n) return buttons { body = text(n) } end },
+      { 60, function(n) return buttons { footer = text(n) } end },
+      { 256, function(n) return buttons { buttons = { { id = text(n), title = "x" } } } end },
+      { 20, function(n) return buttons { buttons = { { id = "x", title = text(n) } } } end },
+      { 3, function(n) return buttons { buttons = many(n, function(i) return { id = i, title = "x" .. i } end) } end },
+      { 60, function(n) return list { header = text(n) } end },
+      { 1024, function(n) return list { body = text(n) } end },
+      { 60, function(n) return list { footer = text(n) } end },
+      { 20, function(n) return list { button = text(n) } end },
+      { 24, function(n) return list { sections = { { title = text(n), rows = one_row[1].rows } } } end },
+      { 200, function(n) return list { sections = row_of { id = text(n), title = "x" } } end },
+      { 24, function(n) return list { sections = row_of { id = "x", title = text(n) } } end },
+      { 72, function(n) return list { sections = row_of { id = "x", title = "x", description = text(n) } } end },
+      { 10, function(n)
+        return list { sections = many(n, function(i) return { title = "x", rows = { { id = i, title = "x" } } } end) }
+      end },
+      { 10, function(n)
+        return list { sections = { { rows = many(n, function(i) return { id = i, title = "x" } end) } } }
+      end },
+      { 100, function(n) return waba.product { catalog_id = "1", product_retailer_id = text(n) } end },
+      { 1024, function(n) return waba.product { catalog_id = "1", product_retailer_id = "1", body = text(n) } end },
+      { 60, function(n) return waba.product { catalog_id = "1", product_retailer_id = "1", footer = text(n) } end },
+      { 60, function(n) return product_list { header = text(n), sections = { { products = { 1 } } } } end },
+      { 24, function(n) return product_list { sections = { { title = text(n), products = { 1 } } } } end },
+      { 100, function(n) return product_list { sections = { { products = { text(n) } } } } end },
+      { 10, function(n)
+        return product_list { sections = many(n, function(i) return { title = "x", products = { i } } end) }
+      end },
+      { 30, function(n) return product_list { sections = { { products = many(n, function(i) return i end) } } } end },
+    }
+    for i, limit in ipairs(limits) do
+      local ok, err = schema.check(limit[2](limit[1]), "on_premise", true)
+      assert.is_true(ok, ("limit %d: %s"):format(i, tostring(err)))
+      assert.is_nil(schema.check(limit[2](limit[1] + 1), "on_premise", true), ("limit %d"):format(i))
+    end
+  end)
+
+  it("names the same fault first, however the table was built", function()
+    for _ = 1, 20 do
+      local content = {}
+      for _, name in ipairs { "longitude", "latitude", "address", "name" } do content[name] = {} end
+      assert.are.equal("location.address", refusal(waba.location(content)).path)
+    end
+  end)
+
+  it("names an unknown field before what it leaves missing", function()
+    assert.are.equal("text.bdy", refusal(waba.text { bdy = "Hello" }).path)
+  end)
+
+  it("never quotes long content", function()
+    local secret = ("customer data "):rep(500)
+    for _, message in ipairs {
+      waba.text(secret), waba.image { link = secret }, waba.message(secret, {}),
+      waba.contacts { {
+        name = { formatted_name = "x", first_name = "x" }, phones = { { phone = "1", type = secret } },
+      } },
+      waba.template { name = secret, language = "de" }, waba.image { id = "1", [secret] = true },
+      waba.template { name = "x", language = "de", namespace = "\0\255", [secret] = "x" },
+    } do
+      local err = refusal(message)
+      assert.is_true(#err.message < 200)
+      assert.is_nil(err.message:find("customer data", 1, true))
+    end
+  end)
+
+  it("counts characters, not bytes", function()
+    passes(waba.text(("\240\159\145\141"):rep(4096)))
+    assert.are.equal("text.body has 4097 characters; at most 4096 are allowed",
+      refusal(waba.text(("\240\159\145\141"):rep(4097))).message)
+  end)
+
+  it("knows that latitude 0 is a place", function()
+    passes(waba.location { latitude = 0, longitude = 0 })
+  end)
+
+  it("lets pass in the mode documented what is only inferred", function()
+    local far = waba.location { latitude = 91, longitude = 0 }
+    refusal(far)
+    passes(far, "documented")
+    local flow = waba.message("interactive", { type = "flow", body = { text = "x" }, action = { name = "flow" } })
+    assert.are.equal("interactive.type", refusal(flow).path)
+    passes(flow, "documented")
+    refusal(waba.text(""), "documented")
+  end)
+
+  it("lets everything pass when it is switched off", function()
+    passes(waba.text(""), false)
+    passes(5, false)
+  end)
+
+  it("survives whatever it is given", function()
+    local strange = { 0, 0 / 0, true, false, "", "\255", {}, { {} }, { type = {} }, print, core.null }
+    for _, value in ipairs(strange) do
+      refusal(value)
+      for _, kind in ipairs { "text", "image", "contacts", "template", "interactive", "hsm", "location" } do
+        refusal({ type = kind, [kind] = value })
+        refusal({ type = kind, [kind] = { value } })
+        refusal({ type = kind, [kind] = { type = value, [1.5] = value, components = value, action = value } })
+      end
+    end
+    local ring = {}
+    ring.text = ring
+    refusal({ type = "text", text = ring })
+  end)
+
+  it("raises for a hosting or a mode that does not exist", function()
+    assert.has_error(function() schema.check(waba.text "x", "moon", true) end)
+    assert.has_error(function() schema.check(waba.text "x", "on_premise", "strict") end)
+  end)
+
+  it("makes no garbage for a message without fault", function()
+    local examples = { waba.text "Hello", messages.examples()[11].message }
+    for _, message in ipairs(examples) do
+      passes(message)
+      local function run()
+        for _ = 1, 2000 do schema.check(message, "on_premise", true) end
+      end
+      run() -- LuaJIT compiles
+      run()
+      collectgarbage()
+      collectgarbage "stop"
+      local before = collectgarbage "count"
+      run()
+      local grown = collectgarbage "count" - before
+      collectgarbage "restart"
+      assert.is_true(grown < 20, ("%.1f KB for 2000 checks"):format(grown)) -- one table each would be 100 KB
+    end
+  end)
+
+  it("checks bodies that are no messages by rules of the same kind", function()
+    local check = schema.compile {
+      is = "object", fields = { name = { is = "string", required = true, characters = { 1, 5 } } },
+    }
+    assert.is_true(check { name = "order" })
+    local ok, err = check { name = "orders" }
+    assert.is_nil(ok)
+    assert.are.equal("name", err.path)
+  end)
+end)
