@@ -1,0 +1,54 @@
+-- Reads the health of the WhatsApp client behind the On-Premise gateway (reference, section 7.2).
+
+local on_premise_errors = require "waba.hosting.on_premise.errors"
+
+local HEALTHY_ALONE = { connected = true, connecting = true }
+
+--- One container of the WhatsApp client.
+---@class waba.HealthNode
+---@field name string|nil   "host:container"; nil for an instance that stands alone
+---@field role string|nil   "primary_master", "secondary_master", "coreapp"
+---@field status string|nil "connected", "connecting", "disconnected", "uninitialized", "unregistered"
+---@field errors waba.Error[]|nil  instead of a status
+
+---@class waba.Health
+---@field healthy boolean       at least one node is connected; standby nodes never are
+---@field status string|nil     the one status of an instance that stands alone
+---@field nodes waba.HealthNode[]  by name
+---@field checked_at integer    Unix seconds of the gateway's answer
+---@field cached boolean        remembered, not asked for now
+
+local function read_node(name, value)
+  local node = { name = name }
+  if type(value) ~= "table" then return node end
+  node.status = type(value.gateway_status) == "string" and value.gateway_status or nil
+  node.role = type(value.role) == "string" and value.role or nil
+  if type(value.errors) == "table" and #value.errors > 0 then
+    node.errors = {}
+    for i, row in ipairs(value.errors) do node.errors[i] = on_premise_errors.from_row(row) end
+  end
+  return node
+end
+
+--- Reads the answer to GET /v1/health, in all its shapes: an instance that stands alone, or one entry
+--- for each container.
+---@param json any
+---@return waba.Health|nil  without `checked_at` and `cached`; nil when the answer has no health
+local function read(json)
+  local state = type(json) == "table" and json.health
+  if type(state) ~= "table" then return nil end
+  if state.gateway_status ~= nil or state.errors ~= nil then
+    local node = read_node(nil, state)
+    return { healthy = HEALTHY_ALONE[node.status] or false, status = node.status, nodes = { node } }
+  end
+  local result = { healthy = false, nodes = {} }
+  for name, value in pairs(state) do
+    local node = read_node(tostring(name), value)
+    result.nodes[#result.nodes + 1] = node
+    result.healthy = result.healthy or node.status == "connected"
+  end
+  table.sort(result.nodes, function(a, b) return a.name < b.name end)
+  return result
+end
+
+return { read = read }

@@ -1,0 +1,123 @@
+-- Reads the body of an On-Premise webhook: a flat object with any of `messages`, `statuses`, `errors`
+-- and `contacts` (reference, section 11). Gives the events in that order, each list in its own order.
+
+local core = require "waba.core"
+local errors = require "waba.hosting.on_premise.errors"
+local inbound = require "waba.hosting.inbound"
+
+local webhook = {}
+
+local reader = inbound.reader("on_premise", errors.from_row)
+local items, wa_id = inbound.items, inbound.wa_id
+local KNOWN = { messages = true, statuses = true, errors = true, contacts = true }
+
+-- `contacts` holds the senders' profiles, and also the results of checked contacts, which have an
+-- `input` or a `status` of their own.
+local function is_check_result(raw)
+  return type(raw) == "table" and (raw.input ~= nil or raw.status ~= nil)
+end
+
+-- The senders of a body: contacts by wa_id, and those without one by their position.
+local function senders(list)
+  local by_id, nameless = {}, {}
+  for position, raw in ipairs(list) do
+    if type(raw) == "table" and not is_check_result(raw) then
+      local id = wa_id(raw.wa_id)
+      if id then by_id[id] = by_id[id] or raw else nameless[position] = raw end
+    end
+  end
+  return by_id, nameless
+end
+
+-- The profile of a message's sender: the one of the same wa_id. A message without `from`, or a
+-- contact without `wa_id`, is matched by position; a sole contact also belongs to every message
+-- without `from`. A contact of another wa_id is never taken for the sender.
+local function find_sender(from, position, list, by_id, nameless)
+  if from and by_id[from] then return by_id[from] end
+  if nameless[position] then return nameless[position] end
+  if #list == 1 and nameless[1] then return nameless[1] end
+  if from then return nil end
+  local raw = #list == 1 and list[1] or list[position]
+  if type(raw) == "table" and not is_check_result(raw) then return raw end
+end
+
+local function sender_of(raw)
+  return type(raw) == "table" and wa_id(raw.from) or nil
+end
+
+local function read_messages(events, messages, contacts, used)
+  local by_id, nameless = senders(contacts)
+  for position, raw in ipairs(messages) do
+    if raw ~= core.null then
+      local from = sender_of(raw)
+      local found = type(raw) == "table" and find_sender(from, position, contacts, by_id, nameless)
+      local contact
+      if found then
+        used[found] = true
+        contact = inbound.contact(found)
+        contact.wa_id = contact.wa_id or from
+      end
+      events[#events + 1] = reader.message(raw, contact)
+    end
+  end
+end
+
+-- Contacts that describe nobody who wrote are news of their own: results of `contacts:check`, and
+-- profiles that came without a message. A recipient's profile is no news.
+local function read_contacts(events, contacts, used, messages, statuses)
+  local known = {}
+  for _, raw in ipairs(messages) do known[sender_of(raw) or ""] = true end
+  for _, raw in ipairs(statuses) do
+    local status = type(raw) == "table" and reader.status(raw)
+    if status then known[status.recipient or ""] = true end
+  end
+  for _, raw in ipairs(contacts) do
+    local about = type(raw) == "table" and wa_id(raw.wa_id)
+    local is_profile = used[raw] or about and known[about] and not is_check_result(raw)
+    if raw ~= core.null and not is_profile then events[#events + 1] = reader.account("contacts", raw) end
+  end
+end
+
+-- Lists under names that this library does not know are taken for news, element by element. Other
+-- members describe the delivery; they make an event only when there is nothing else.
+local function read_unknown(events, body)
+  local names = {}
+  for name in pairs(body) do
+    if type(name) == "string" and not KNOWN[name] then names[#names + 1] = name end
+  end
+  table.sort(names)
+  local had_events = #events > 0
+  for _, name in ipairs(names) do
+    local value = body[name]
+    local is_list = type(value) == "table" and value[1] ~= nil
+    if is_list or not had_events and value ~= core.null then
+      for _, item in ipairs(items(value)) do
+        if item ~= core.null then events[#events + 1] = reader.account(name, item) end
+      end
+    end
+  end
+end
+
+--- Reads one decoded body. Never fails: what can't be read is in the `raw` of its event.
+---
+--- First the messages, then the statuses, then the errors, each in the order of its list. Then, as
+--- events of kind "account": `contacts` that describe nobody who wrote (results of a contact check
+--- have field "contacts"), and lists under unknown names.
+---@param body table
+---@return waba.Event[]
+function webhook.read(body)
+  local events, used = {}, {}
+  local messages, statuses, contacts = items(body.messages), items(body.statuses), items(body.contacts)
+  if #messages > 0 then read_messages(events, messages, contacts, used) end
+  for _, raw in ipairs(statuses) do
+    if raw ~= core.null then events[#events + 1] = reader.status(raw) end
+  end
+  for _, raw in ipairs(items(body.errors)) do
+    if raw ~= core.null then events[#events + 1] = reader.error(raw) end
+  end
+  if #contacts > 0 then read_contacts(events, contacts, used, messages, statuses) end
+  read_unknown(events, body)
+  return events
+end
+
+return webhook

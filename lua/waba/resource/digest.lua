@@ -1,0 +1,88 @@
+-- SHA-256 sums as the platform writes them (hex on one hosting, base64 on the other), and base64 back
+-- to bytes.
+
+local core = require "waba.core"
+local errors = require "waba.errors"
+
+local digest = {}
+
+local ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+local VALUES = {}
+for i = 1, #ALPHABET do VALUES[ALPHABET:byte(i)] = i - 1 end
+VALUES[("-"):byte()], VALUES[("_"):byte()] = 62, 63 -- the alphabet for URLs
+
+local char, floor = string.char, math.floor
+
+-- Four characters at a time; what is missing at the end counts as zero bits.
+local function decode_group(a, b, c, d)
+  local bits = a * 262144 + b * 4096 + (c or 0) * 64 + (d or 0)
+  local bytes = char(floor(bits / 65536), floor(bits / 256) % 256, bits % 256)
+  if d then return bytes end
+  return bytes:sub(1, c and 2 or 1)
+end
+
+--- Decodes base64, of either alphabet, with padding or without; white space is skipped.
+---@param text string
+---@return string|nil bytes  nil when it is not base64
+function digest.from_base64(text)
+  text = text:gsub("%s+", ""):gsub("=?=$", "")
+  if text:find("[^%w+/_-]") or #text % 4 == 1 then return nil end
+  local groups = {}
+  for i = 1, #text, 4 do
+    local a, b, c, d = text:byte(i, i + 3)
+    groups[#groups + 1] = decode_group(VALUES[a], VALUES[b], c and VALUES[c], d and VALUES[d])
+  end
+  return table.concat(groups)
+end
+
+--- Reads a SHA-256 sum: 64 hex digits in any case, or base64.
+---@param text string
+---@return string|nil hex  in lower case
+---@return waba.Error? err  of kind "invalid", path "sha256"
+function digest.read(text)
+  if #text == 64 and not text:find("%X") then return text:lower() end
+  local bytes = #text <= 46 and digest.from_base64(text)
+  if not bytes or #bytes ~= 32 then
+    return nil, errors.invalid("sha256", "sha256 is no SHA-256 sum: it has 64 hex digits, or 44 characters of base64")
+  end
+  return (bytes:gsub(".", function(byte) return ("%02x"):format(byte:byte()) end))
+end
+
+-- Bytes read at once, and after how many others get their turn.
+local CHUNK, TURN = 65536, 4194304
+
+--- The sum of a file. Between pieces of it other coroutines run.
+---@param path string
+---@param rest fun()  called now and then
+---@return string|nil hex
+---@return string? message
+function digest.of_file(path, rest)
+  local file, message = io.open(path, "rb")
+  if not file then return nil, message end
+  local hasher, since = core.sha256(), 0
+  local bytes
+  bytes, message = file:read(CHUNK)
+  while bytes do
+    hasher:update(bytes)
+    since = since + #bytes
+    if since >= TURN then
+      rest()
+      since = 0
+    end
+    bytes, message = file:read(CHUNK)
+  end
+  file:close()
+  if message then return nil, message end
+  return hasher:hex()
+end
+
+--- The sum of bytes.
+---@param bytes string
+---@return string hex
+function digest.of(bytes)
+  local hasher = core.sha256()
+  hasher:update(bytes)
+  return hasher:hex()
+end
+
+return digest

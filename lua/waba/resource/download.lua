@@ -1,0 +1,181 @@
+-- A file that comes from the gateway, on its way to memory, to a sink or to a file. A file appears
+-- under its name only when it is complete and verified; whatever goes wrong leaves nothing behind.
+
+local core = require "waba.core"
+local errors = require "waba.errors"
+local digest = require "waba.resource.digest"
+local progress = require "waba.resource.progress"
+
+local download = {}
+
+--- A file takes longer than a message: so many times the client's timeout by default.
+download.PATIENCE = 10
+
+--- Where a download goes, and what it must be.
+---@class waba.DownloadOptions
+---@field file? string       path; what stands there is replaced when the new file is complete
+---@field sink? fun(bytes: string)  takes the bytes as they come; without file and sink they are returned
+---@field sha256? string     what the bytes must sum up to, as the webhook said: hex or base64
+---@field progress? fun(received: integer, total: integer|nil)
+---@field max_body? integer  bytes that may be kept in memory; 100 MB by default
+---@field timeout? number    seconds; ten times the client's by default
+
+--- What was downloaded.
+---@class waba.Download
+---@field type string|nil    MIME type, as the gateway says it
+---@field size integer       bytes
+---@field sha256 string      hex, in lower case
+---@field data string?       the bytes, when neither file nor sink was given
+---@field file string?       the path, when it was given
+
+--- Names of `waba.DownloadOptions`, for `options.check`.
+download.KNOWN = {
+  file = "string", sink = "function", sha256 = "string", progress = "function", max_body = "integer",
+  timeout = "number",
+}
+
+local function file_fault(path, message)
+  return errors.invalid("file", ("file %s can't be written: %s"):format(path, message))
+end
+
+--- The name of a new file beside the one that it will become; it can be written, and isn't there yet.
+---@param path string
+---@return string|nil temporary
+---@return waba.Error? err
+function download.new_file(path)
+  local temporary = ("%s.%08x.part"):format(path, math.floor(core.random() * 4294967296))
+  local file, message = io.open(temporary, "wb")
+  if not file then return nil, file_fault(path, message) end
+  file:close()
+  os.remove(temporary)
+  return temporary
+end
+
+--- Gives a complete file its name.
+---@param temporary string
+---@param path string
+---@return true|nil
+---@return waba.Error? err
+function download.keep(temporary, path)
+  local renamed, message = os.rename(temporary, path)
+  if renamed then return true end
+  os.remove(temporary)
+  return nil, file_fault(path, message)
+end
+
+-- Calls the endpoint, and tells the user's progress function about it. What that one raises goes on
+-- to the caller, but leaves no file.
+local function call_endpoint(client, endpoint, call, given)
+  local told, complete = progress.track(given.progress)
+  call.progress = told and function(_, _, received, total) told(received, total) end
+  local json, response = client:call(endpoint, call)
+  if json == nil then return nil, response end
+  local completed, fault = pcall(complete, response.bytes_received)
+  if completed then return json, response end
+  if call.into and call.into.file then os.remove(call.into.file) end
+  error(fault, 0)
+end
+
+local function verified(found, expected)
+  if not expected or found == expected then return true end
+  return nil, errors.new {
+    kind = "media",
+    message = ("the SHA-256 of what came is %s, not %s"):format(found, expected),
+  }
+end
+
+-- Others may run while a long file is read.
+local function rest_of(client)
+  local transport = client.transport
+  return function()
+    if transport.sleep then transport:sleep(0) end
+  end
+end
+
+local function result_of(response, size, sum)
+  return { type = response.headers["content-type"], size = size, sha256 = sum }
+end
+
+local ways = {}
+
+function ways.file(client, endpoint, call, given, expected)
+  local path = given.file
+  local temporary, err = download.new_file(path)
+  if not temporary then return nil, err end
+  call.into = { file = temporary } -- the transport removes what it can't complete
+  local json, response = call_endpoint(client, endpoint, call, given)
+  if json == nil then
+    os.remove(temporary)
+    return nil, response
+  end
+  local sum, message = digest.of_file(temporary, rest_of(client))
+  local fine
+  if sum then fine, err = verified(sum, expected) else err = file_fault(path, message) end
+  if not fine then
+    os.remove(temporary)
+    return nil, err
+  end
+  fine, err = download.keep(temporary, path)
+  if not fine then return nil, err end
+  local result = result_of(response, response.bytes_received, sum)
+  result.file = path
+  return result
+end
+
+function ways.sink(client, endpoint, call, given, expected)
+  local sink, hasher, size = given.sink, core.sha256(), 0
+  local into = {}
+  function into.sink(bytes)
+    into.used = true -- it can't start again
+    hasher:update(bytes)
+    size = size + #bytes
+    sink(bytes)
+  end
+  call.into = into
+  local json, response = call_endpoint(client, endpoint, call, given)
+  if json == nil then return nil, response end
+  local sum = hasher:hex()
+  local fine, err = verified(sum, expected)
+  if not fine then return nil, err end
+  return result_of(response, size, sum)
+end
+
+function ways.memory(client, endpoint, call, given, expected)
+  call.max_body = given.max_body or call.max_body
+  local json, response = call_endpoint(client, endpoint, call, given)
+  if json == nil then return nil, response end
+  local sum = digest.of(response.body)
+  local fine, err = verified(sum, expected)
+  if not fine then return nil, err end
+  local result = result_of(response, #response.body, sum)
+  result.data = response.body
+  return result
+end
+
+--- Which of the ways the options name: file, sink or memory. Both at once are wrong use.
+---@param given waba.DownloadOptions
+---@param what string
+---@return "file"|"sink"|"memory"
+function download.way(given, what)
+  if given.file and given.sink then error(what .. ": options file and sink exclude each other", 3) end
+  return given.file and "file" or given.sink and "sink" or "memory"
+end
+
+--- Downloads what an endpoint answers.
+---@param client waba.Client
+---@param endpoint waba.Endpoint
+---@param call waba.Call
+---@param given waba.DownloadOptions
+---@param way "file"|"sink"|"memory"
+---@return waba.Download|nil
+---@return waba.Error? err  kind "media" when the sum is another; "invalid" for what can't be written
+function download.fetch(client, endpoint, call, given, way)
+  local expected, err
+  if given.sha256 then
+    expected, err = digest.read(given.sha256)
+    if not expected then return nil, err end
+  end
+  return ways[way](client, endpoint, call, given, expected)
+end
+
+return download

@@ -1,0 +1,33 @@
+-- The state of the number's WhatsApp client: GET /v1/health. The gateway refreshes it every five
+-- minutes and asks not to be asked more often, so each client remembers the answer that long.
+
+local core = require "waba.core"
+local errors = require "waba.errors"
+
+local health = {}
+
+-- Seconds.
+local REFRESH = 300
+
+--- The health of the number's client, at most five minutes old.
+---@param client waba.Client
+---@return waba.Health|nil
+---@return waba.Error? err
+function health.get(client)
+  local known = client.known_health
+  local cached = known ~= nil and core.clock() < known.until_clock
+  if not cached then
+    local json, response = client:call(client.hosting.endpoints.health, {})
+    if json == nil then return nil, response end
+    if not client.hosting.read_health(json) then
+      return nil, errors.new { kind = "protocol", status = response.status, message = "the answer has no health" }
+    end
+    known = { json = json, at = os.time(), until_clock = core.clock() + REFRESH }
+    client.known_health = known
+  end
+  local result = client.hosting.read_health(known.json)
+  result.checked_at, result.cached = known.at, cached
+  return result
+end
+
+return health

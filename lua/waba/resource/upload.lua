@@ -1,0 +1,177 @@
+-- The bytes of an upload: from a file, a string or a reader, never the whole file in memory. Gives
+-- what the transport takes as a body, with its size and its MIME type.
+
+local core = require "waba.core"
+local errors = require "waba.errors"
+local mime = require "waba.mime"
+local progress = require "waba.resource.progress"
+
+local upload = {}
+
+-- A file takes longer than a message: so many times the client's timeout by default.
+local PATIENCE = 10
+
+--- Bytes that are ready to go.
+---@class waba.UploadSource
+---@field body string|table    as the transport takes it
+---@field size integer         bytes
+---@field type string          MIME type
+---@field temporary? string    a file to remove afterwards
+
+-- Length of a file that can be read.
+local function file_size(path)
+  local file, message = io.open(path, "rb")
+  if not file then return nil, errors.invalid("file", "file can't be opened: " .. message) end
+  -- a directory opens, but does not read
+  local bytes, fault = file:read(1)
+  local size = bytes and file:seek("end") or 0
+  file:close()
+  if not bytes and fault then return nil, errors.invalid("file", ("file can't be read: %s: %s"):format(path, fault)) end
+  return size
+end
+
+local function check_chunk(bytes, what)
+  if type(bytes) ~= "string" then
+    error(("%s: the reader must return a string or nil, not a %s"):format(what, type(bytes)), 0)
+  end
+end
+
+-- A reader that gives exactly what was promised, and says so to the delivery once it was read from:
+-- it can't start again.
+local function counted(reader, size, what)
+  local body, left = { size = size }, size
+  function body.reader()
+    body.used = true
+    local bytes = reader()
+    if bytes == nil then
+      if left == 0 then return nil end
+      error(("%s: the reader ended %.0f bytes before the size of %.0f"):format(what, left, size), 0)
+    end
+    check_chunk(bytes, what)
+    left = left - #bytes
+    if left < 0 then error(("%s: the reader gave more than the size of %.0f bytes"):format(what, size), 0) end
+    return bytes
+  end
+  return body
+end
+
+-- Copies into a file what a reader gives, until it is more than the most that can be of use.
+local function copy(reader, file, most, what)
+  local size = 0
+  while size <= most do
+    local bytes = reader()
+    if bytes == nil then break end
+    check_chunk(bytes, what)
+    local written, message = file:write(bytes)
+    if not written then return nil, message end
+    size = size + #bytes
+  end
+  return size
+end
+
+-- The gateway takes no stream of unknown length, so what a reader gives without a size is gathered in
+-- a temporary file first.
+local function gather(reader, most, what)
+  local path = os.tmpname()
+  local file, message = io.open(path, "wb")
+  local copied, size
+  if file then
+    copied, size, message = pcall(copy, reader, file, most, what)
+    local closed, fault = file:close()
+    if not closed then size, message = copied and nil or size, fault end
+    if copied and size then return path, size end
+  end
+  os.remove(path)
+  if file and not copied then error(size, 0) end
+  return nil, errors.invalid("reader", "reader: what it gives can't be gathered: " .. tostring(message))
+end
+
+local SOURCES = { "file", "data", "reader" }
+
+local function only_source(given, what)
+  local found
+  for _, name in ipairs(SOURCES) do
+    if given[name] ~= nil then
+      if found then error(("%s: options %s and %s exclude each other"):format(what, found, name), 4) end
+      found = name
+    end
+  end
+  if not found then error(what .. ": one of the options file, data and reader is required", 4) end
+  return found
+end
+
+-- The type as it was given, or as the name or the bytes tell.
+local function media_type(given, sniff)
+  local found = given.type
+  if found then
+    if not mime.parse(found) or not core.check_header("Content-Type", found) then
+      return nil, errors.invalid("type", "type is no MIME type, such as image/jpeg")
+    end
+    return found
+  end
+  found = given.file and mime.of_name(given.file) or sniff and given.data and mime.of_image(given.data)
+  if found then return found end
+  return nil, errors.invalid("type", given.file
+    and "type is missing, and the name of the file does not tell it: say it, such as application/pdf"
+    or "type is missing: bytes without a file's name need one, such as application/pdf")
+end
+
+local function size_and_body(given, name, most, what)
+  if name == "data" then return #given.data, given.data end
+  if name == "file" then
+    local size, err = file_size(given.file)
+    return size, size and { file = given.file } or err
+  end
+  if given.size then
+    if given.size < 0 then error(what .. ": option size must not be negative", 4) end
+    return given.size, counted(given.reader, given.size, what)
+  end
+  local path, size = gather(given.reader, most, what)
+  if not path then return nil, size end
+  return size, { file = path }, path
+end
+
+--- Opens what is to be uploaded.
+---@param given { file: string?, data: string?, reader: (fun(): string|nil)?, type: string?, size: integer? }
+---@param what string      whose options these are, for messages
+---@param most integer     bytes that a reader without size may give; one more is enough to know
+---@param sniff? boolean   tell the type of an image by its bytes
+---@return waba.UploadSource|nil
+---@return waba.Error? err  of kind "invalid"
+function upload.open(given, what, most, sniff)
+  local name = only_source(given, what)
+  local found, err = media_type(given, sniff)
+  if not found then return nil, err end
+  local size, body, temporary = size_and_body(given, name, most, what)
+  if not size then return nil, body end
+  if given.size and given.size ~= size then
+    return nil, errors.invalid("size", ("size is %.0f bytes, but the %s has %.0f"):format(given.size, name, size))
+  end
+  return { body = body, size = size, type = found, temporary = temporary }
+end
+
+--- Frees what `open` made.
+---@param source waba.UploadSource
+function upload.close(source)
+  if source.temporary then os.remove(source.temporary) end
+end
+
+--- Sends what `open` gave to an endpoint, and frees it.
+---@param client waba.Client
+---@param endpoint waba.Endpoint
+---@param source waba.UploadSource
+---@param given { progress: (fun(sent: integer, total: integer))?, timeout: number? }
+---@return any json
+---@return waba.Response|waba.Error response
+function upload.send(client, endpoint, source, given)
+  local told, complete = progress.track(given.progress)
+  local json, response = client:call(endpoint, {
+    body = source.body, media_type = source.type, timeout = given.timeout or client.timeout * PATIENCE,
+    progress = told and function(sent) told(sent, source.size) end,
+  })
+  upload.close(source)
+  if json ~= nil then complete(source.size) end
+  return json, response
+end
+
+return upload

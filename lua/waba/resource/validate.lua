@@ -1,0 +1,23 @@
+-- Checks what a resource sends against rules that are data (waba.Rule), as far as the client's option
+-- `validate` asks for it.
+
+local schema = require "waba.schema"
+
+local compiled = setmetatable({}, { __mode = "k" }) -- rule to mode to check
+
+--- Checks a value against a rule.
+---@param client waba.Client
+---@param rule waba.Rule  always the same table, so that it is compiled once
+---@param value any
+---@return true|nil valid
+---@return waba.Error? err  of kind "invalid", with `path`
+local function validate(client, rule, value)
+  local mode = client.validate
+  if not mode then return true end
+  local by_mode = compiled[rule] or {}
+  compiled[rule] = by_mode
+  by_mode[mode] = by_mode[mode] or schema.compile(rule, mode)
+  return by_mode[mode](value)
+end
+
+return validate

@@ -1,0 +1,87 @@
+---@meta
+-- The contract every transport meets: one method, `send`. `waba.transport.curl` is one home of it;
+-- any table with such a method can be given to `waba.client { transport = … }`.
+-- Nothing here is executed by the library.
+
+--- The part of a request that stays the same from call to call. The client builds each one once and
+--- hands in the same table again, so a transport may keep what it made of it, by identity.
+---@class waba.RequestHead
+---@field method string                    "GET", "POST", "PUT", "PATCH", "DELETE"
+---@field url string                       absolute, already percent-encoded
+---@field headers table<string, string>    without the secret one
+---@field credentials? waba.Credentials    the secret header; goes to its own origin only
+---@field idempotent boolean               false: must never reach the gateway twice by itself
+
+---@class waba.Request
+---@field head waba.RequestHead
+---@field body? string|{ file: string }|{ reader: (fun(): string|nil), size: integer? }
+---@field into? { file: string }|{ sink: fun(bytes: string) }  where a 2xx body goes; memory by default
+---@field timeout? number                  seconds for the whole request
+---@field connect_timeout? number          seconds
+---@field max_body? integer                cap on a body kept in memory, bytes after decompression
+---@field progress? fun(sent: integer, to_send: integer|nil, received: integer, to_receive: integer|nil)
+
+---@class waba.Response
+---@field status integer
+---@field headers table<string, string>    lower-case names; at least content-type, content-length,
+---                                        content-disposition, retry-after, location, date when present
+---@field body string                      "" when it went into a file or a sink, or there was none
+---@field sent "yes"
+---@field reused boolean                   an existing connection was used
+---@field protocol string                  "HTTP/1.1" or "HTTP/2"
+---@field bytes_sent integer               of the body
+---@field bytes_received integer           of the body, after decompression
+---@field timings { connect: number, first_byte: number, total: number }  seconds since the start
+
+--- A request that brought no complete response.
+---@class waba.TransferFailure
+---@field kind "network"|"tls"|"timeout"|"cancelled"|"protocol"|"invalid"
+---@field message string                   never contains the secret
+---@field code integer|string|nil          libcurl's number, or the transport's own word
+---@field sent "no"|"maybe"|"yes"          "no": the gateway can't have the complete request.
+---                                        "maybe": it may have it. "yes": a status line came back.
+---@field status? integer                  when a status line was read before the failure
+---@field bytes_sent? integer
+---@field reused? boolean
+---@field protocol? string
+
+---@class waba.Transport
+local transport = {}
+
+--- Sends one request and waits for its end, in the way of the event loop it lives in.
+--- Never follows redirects, never repeats what is not idempotent, always verifies TLS, adds the
+--- credentials only to their own origin. An error raised by a reader, a sink or a progress function
+--- is raised again here, after the request was cancelled.
+---@param request waba.Request
+---@return waba.Response|nil response  for every HTTP status, 2xx or not
+---@return waba.TransferFailure? failure
+function transport:send(request) end
+
+--- Lets time pass in the way of the event loop it lives in.
+---@param seconds number
+function transport:sleep(seconds) end
+
+--- Cancels what is in flight and frees everything. Harmless when repeated.
+function transport:close() end
+
+--- What an event loop supplies to the curl transport: wait, park, wake, sleep.
+--- One file in `waba.transport.loop` each.
+---@class waba.Loop
+---@field name string
+local loop = {}
+
+--- The running coroutine as something that can be parked, or nil where nothing can.
+---@return any task
+function loop.task() end
+--- Waits until the engine has work or the seconds are over. Other coroutines run meanwhile.
+---@param engine waba.Engine
+---@param seconds number
+function loop.wait(engine, seconds) end
+--- Suspends the running task until `wake(task)`, or the seconds are over.
+---@param task any
+---@param seconds number
+function loop.park(task, seconds) end
+---@param task any  one that is parked; nothing happens to one that is not
+function loop.wake(task) end
+---@param seconds number
+function loop.sleep(seconds) end

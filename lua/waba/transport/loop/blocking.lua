@@ -1,0 +1,26 @@
+-- No event loop: a transfer is waited for on the spot, in steps that Lua sees, so that Ctrl-C ends
+-- them at once.
+
+local core = require "waba.core"
+local curl = require "waba.curl"
+
+---@type waba.Loop
+local blocking = { name = "blocking" }
+
+-- Nothing can be parked here.
+function blocking.task() return nil end
+
+function blocking.wait(engine, seconds)
+  engine:wait(seconds)
+end
+
+function blocking.sleep(seconds)
+  local deadline = core.clock() + seconds
+  local left = seconds
+  while left > 0 do
+    curl.wait({}, left)
+    left = deadline - core.clock()
+  end
+end
+
+return blocking

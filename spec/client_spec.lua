@@ -1,0 +1,403 @@
+local waba = require "waba"
+local secrets = require "spec.support.secrets"
+
+local NUMBER = "4915112345678"
+
+describe("a client", function()
+  local emulator, client
+
+  setup(function()
+    emulator = assert(waba.emulator.start { statuses = false })
+    client = waba.client(emulator:options {})
+  end)
+
+  teardown(function()
+    client:close()
+    emulator:stop()
+  end)
+
+  -- What the gateway received last.
+  local function last()
+    local received = emulator:received()
+    return received[#received]
+  end
+
+  local function count(path)
+    local n = 0
+    for _, request in ipairs(emulator:received()) do
+      if request.path == path then n = n + 1 end
+    end
+    return n
+  end
+
+  describe("sending", function()
+    it("sends a text and gives back its id", function()
+      local sent = assert(client:send("+49 (151) 123-45678", waba.text "Grüße, Eva ☕"))
+      assert.matches("^gB", sent.id)
+      assert.equal(NUMBER, sent.wa_id)
+      assert.equal(NUMBER, sent.input)
+      assert.equal("POST", last().method)
+      assert.equal("/v1/messages", last().path)
+      assert.same({ to = NUMBER, type = "text", recipient_type = "individual", text = { body = "Grüße, Eva ☕" } },
+        last().json)
+    end)
+
+    it("writes preview_url where this gateway has it", function()
+      assert(client:send(NUMBER, waba.text { body = "see https://shop.example", preview_url = true }))
+      assert.is_true(last().json.preview_url)
+      assert.same({ body = "see https://shop.example" }, last().json.text)
+    end)
+
+    it("takes a number as people and programs write it", function()
+      for _, to in ipairs { "+49 151 12345678", NUMBER, 4915112345678 } do
+        assert(client:send(to, waba.text "Hi"))
+        assert.equal(NUMBER, last().json.to)
+      end
+    end)
+
+    it("sends an image by link", function()
+      assert(client:send(NUMBER, waba.image { link = "https://cdn.example/blue.jpg", caption = "Blau" }))
+      assert.same({ link = "https://cdn.example/blue.jpg", caption = "Blau" }, last().json.image)
+    end)
+
+    it("sends a template in its short form", function()
+      assert(client:send(NUMBER, waba.template {
+        name = "order_done", language = "de", body = { "Eva", 118 }, buttons = { { payload = "PICKUP" } },
+      }))
+      assert.same({ policy = "deterministic", code = "de" }, last().json.template.language)
+      assert.same({
+        { type = "body", parameters = { { type = "text", text = "Eva" }, { type = "text", text = "118" } } },
+        { type = "button", sub_type = "quick_reply", index = "0",
+          parameters = { { type = "payload", payload = "PICKUP" } } },
+      }, last().json.template.components)
+      assert.is_nil(last().json.template.namespace)
+    end)
+
+    it("sends a template in its raw form, with the client's namespace and its own policy", function()
+      local other = waba.client(emulator:options { namespace = "9c1f0b52_4d7e_4a11_8f3d_2b6a7c5d1e90" })
+      local components = { { type = "body", parameters = { { type = "text", text = "Eva" } } } }
+      local message = waba.template { name = "order_done", language = { code = "de", policy = "deterministic" },
+        components = components }
+      assert(other:send(NUMBER, message))
+      assert.same({ name = "order_done", namespace = "9c1f0b52_4d7e_4a11_8f3d_2b6a7c5d1e90",
+        language = { code = "de", policy = "deterministic" }, components = components }, last().json.template)
+      assert.is_nil(message.template.namespace)
+      other:close()
+    end)
+
+    it("sends nothing that breaks a rule", function()
+      local before = #emulator:received()
+      local sent, err = client:send(NUMBER, waba.text(("x"):rep(4097)))
+      assert.is_nil(sent)
+      assert.equal("invalid", err.kind)
+      assert.equal("text.body", err.path)
+      assert.matches("4097", err.message)
+      assert.matches("4096", err.message)
+      assert.is_false(err.maybe_sent)
+      sent, err = client:send("0151 1234", waba.text "Hi")
+      assert.is_nil(sent)
+      assert.equal("to", err.path)
+      sent, err = client:send(NUMBER, waba.text "bad \255 byte")
+      assert.is_nil(sent)
+      assert.equal("text.body", err.path)
+      assert.equal(before, #emulator:received())
+    end)
+
+    it("sends whatever it is given when it shall not check", function()
+      local open = waba.client(emulator:options { validate = false })
+      local sent, err = open:send(NUMBER, waba.text(("x"):rep(4097)))
+      assert.is_nil(sent)
+      assert.equal(1001, err.code)
+      assert.equal("invalid", err.kind)
+      open:close()
+    end)
+
+    it("refuses what only Cloud hosting can do", function()
+      local sent, err = client:send(NUMBER, waba.text "Hi", { reply_to = "ABGG" })
+      assert.is_nil(sent)
+      assert.equal("reply_to", err.path)
+      assert.matches("Cloud", err.message)
+    end)
+
+    it("raises on wrong use", function()
+      assert.error_matches(function() client:send(NUMBER, "Hi") end, "must be a table from a builder, not a string")
+      assert.error_matches(function() client:send(NUMBER, waba.text "Hi", { replyto = "x" }) end, "did you mean reply_to")
+    end)
+
+    it("counts characters, not bytes", function()
+      assert(client:send(NUMBER, waba.text(("ü"):rep(4096))))
+    end)
+  end)
+
+  it("marks a message as read", function()
+    local id = emulator:customer(NUMBER):text "Hallo"
+    assert.is_true(client:mark_read(id))
+    assert.equal("PUT", last().method)
+    assert.equal("/v1/messages/" .. id, last().path)
+    assert.same({ status = "read" }, last().json)
+    local ok, err = client:mark_read "ABunknown/+"
+    assert.is_nil(ok)
+    assert.equal("not_found", err.kind)
+    assert.equal(1006, err.code)
+  end)
+
+  describe("request", function()
+    it("calls any open path", function()
+      local answer, response = client:request { path = "/v1/configs/phone_number" }
+      assert.equal(emulator.number, answer.phone_number)
+      assert.equal(200, response.status)
+    end)
+
+    it("sends a table as JSON, and a query", function()
+      assert(client:request { method = "POST", path = "/v1/messages",
+        body = { to = NUMBER, type = "text", text = { body = "raw" } } })
+      assert.equal("raw", last().json.text.body)
+      assert(client:request { path = "/v1/configs/templates", query = { limit = 1, offset = 0 } })
+    end)
+
+    it("refuses closed resources in every spelling, before anything is sent", function()
+      local before = #emulator:received()
+      for _, path in ipairs {
+        "/v1/settings/application", "/v1/settings", "/v1/account/verify", "/v1/stats/db", "/metrics",
+        "/v1/support", "/v1/users/login", "/v1/certificates/external", "/v1//settings/application",
+        "/v1/./settings/backup", "/v1/configs/../users", "/V1/Settings/application", "/v1/%73ettings/application",
+        "/v1/settings/application?x=1", "/v1/settings/profile/../application",
+      } do
+        local answer, err = client:request { path = path }
+        assert.is_nil(answer, path)
+        assert.equal("blocked", err.kind)
+        assert.matches("support ticket", err.message)
+      end
+      assert.equal(before, #emulator:received())
+    end)
+
+    it("leaves the profile's settings open", function()
+      for _, path in ipairs { "/v1/settings/profile/about", "/v1/settings/business/profile" } do
+        local answer, err = client:request { path = path }
+        assert(answer or err.kind ~= "blocked", path)
+      end
+    end)
+
+    it("raises on wrong use", function()
+      assert.error_matches(function() client:request { method = "GET" } end, "path is required")
+      assert.error_matches(function() client:request { path = "v1/x" } end, "begins with")
+      assert.error_matches(function() client:request { path = "/v1/a b" } end, "percent%-encoded")
+      assert.error_matches(function() client:request { path = "/v1/a\r\nX: 1" } end, "percent%-encoded")
+    end)
+  end)
+
+  describe("errors", function()
+    local strict
+
+    setup(function() strict = waba.client(emulator:options { retry = false, pace = false }) end)
+    teardown(function() strict:close() end)
+
+    -- Lets the gateway answer once with the given bytes; the error that arrives.
+    local function answered(status, body, headers)
+      emulator:fail_next { status = status, body = body, headers = headers }
+      local sent, err = strict:send(NUMBER, waba.text "Hi")
+      assert.is_nil(sent)
+      assert.equal(status, err.status)
+      return err
+    end
+
+    it("reads the client's shape", function()
+      local err = answered(400, '{"errors":[{"code":1008,"title":"Required parameter is missing","details":"text.body",'
+        .. '"href":"https://developers.example"},{"code":1009,"title":"second"}]}')
+      assert.equal("invalid", err.kind)
+      assert.equal(1008, err.code)
+      assert.equal("Required parameter is missing", err.title)
+      assert.equal("text.body", err.details)
+      assert.equal("https://developers.example", err.href)
+      assert.equal(2, #err.errors)
+      assert.equal("invalid: Required parameter is missing: text.body (code 1008, HTTP 400)", tostring(err))
+    end)
+
+    it("reads the gateway's shape in both spellings", function()
+      local err = answered(401, '{"meta":{"success":false,"http_code":401,"developer_message":"Invalid api_key"}}')
+      assert.equal("auth", err.kind)
+      assert.equal("Invalid api_key", err.message)
+      err = answered(400, '{"meta":{"success":false,"httpCode":400,"developerMessage":"validation","details":["a","b"]}}')
+      assert.equal("invalid", err.kind)
+      assert.equal("validation: a; b", err.message)
+    end)
+
+    it("knows the gateway's own rate limit, which comes as HTTP 400", function()
+      local err = answered(400,
+        '{"meta":{"success":false,"http_code":400,"developer_message":"limit of 1 request every 7 seconds exceeded"}}')
+      assert.equal("rate_limited", err.kind)
+      assert.equal(7, err.retry_after)
+      assert.is_true(err.retryable)
+    end)
+
+    it("takes errors in a 2xx for what they are", function()
+      local err = answered(200, '{"errors":[{"code":1013,"title":"User is not valid"}],"messages":[{"id":"gBx"}]}')
+      assert.equal("recipient", err.kind)
+      assert.is_false(err.maybe_sent)
+    end)
+
+    it("reads errors without a code", function()
+      local err = answered(429, '{"errors":[{"title":"Too many requests"}]}', { ["retry-after"] = "3" })
+      assert.equal("rate_limited", err.kind)
+      assert.equal(3, err.retry_after)
+      assert.is_nil(err.code)
+    end)
+
+    it("survives what is no JSON", function()
+      local err = answered(502, "<html><body><h1>502  Bad Gateway</h1>\r\n<hr>nginx</body></html>")
+      assert.equal("unavailable", err.kind)
+      assert.equal("502 Bad Gateway nginx", err.message)
+      assert.is_true(err.maybe_sent)
+      err = answered(500, "")
+      assert.equal("unavailable", err.kind)
+      assert.matches("HTTP 500", err.message)
+      assert.equal("unavailable", answered(500, '{"broken":').kind)
+      assert.equal("auth", answered(401, "null").kind)
+      assert.equal("not_found", answered(404, "[]").kind)
+      assert.equal("invalid", answered(400, '{"errors":"odd"}').kind)
+      assert.equal("invalid", answered(400, '{"errors":[null]}').kind)
+      assert.equal("api", answered(418, '"teapot"').kind)
+    end)
+
+    it("says that a message without an id may have been sent", function()
+      for _, body in ipairs { "", "null", "{}", '{"messages":[]}', '{"messages":[{"id":null}]}', "<html>ok</html>" } do
+        local err = answered(201, body)
+        assert.equal("protocol", err.kind, body)
+        assert.is_true(err.maybe_sent)
+      end
+    end)
+
+    it("keeps the text of unknown codes", function()
+      local err = answered(400, '{"errors":[{"code":987654,"title":"Quite new"}]}')
+      assert.equal("invalid", err.kind)
+      assert.equal(987654, err.code)
+      assert.equal("Quite new", err.title)
+    end)
+
+    it("names both spellings of an unknown contact", function()
+      for _, details in ipairs { "unknown contact", "Could not retrieve phone number from contact store" } do
+        local err = answered(404, '{"errors":[{"code":1006,"title":"Resource not found","details":"' .. details .. '"}]}')
+        assert.equal("recipient", err.kind)
+      end
+      assert.equal("not_found",
+        answered(404, '{"errors":[{"code":1006,"title":"Resource not found","details":"media"}]}').kind)
+    end)
+
+    it("says what a code means", function()
+      assert.equal("window", waba.explain(470).kind)
+      assert.equal("window", waba.explain("470").kind)
+      assert.is_nil(waba.explain(31337))
+    end)
+  end)
+
+  describe("unknown contact", function()
+    local UNKNOWN = '{"errors":[{"code":1006,"title":"Resource not found","details":"unknown contact"}]}'
+
+    it("is checked and sent to on request", function()
+      emulator:fail_next { path = "/v1/messages", status = 404, body = UNKNOWN }
+      local sent = assert(client:send(NUMBER, waba.text "Hi", { check_contact = true }))
+      assert.equal(NUMBER, sent.wa_id)
+    end)
+
+    it("is an error otherwise, after one request", function()
+      local before = count "/v1/messages"
+      emulator:fail_next { path = "/v1/messages", status = 404, body = UNKNOWN }
+      local sent, err = client:send(NUMBER, waba.text "Hi")
+      assert.is_nil(sent)
+      assert.equal("recipient", err.kind)
+      assert.equal(before + 1, count "/v1/messages")
+    end)
+  end)
+
+  describe("options", function()
+    it("raises on what is unknown or wrong, with the nearest known name", function()
+      local function with(options)
+        return function() waba.client(options) end
+      end
+      assert.error_matches(with { apikey = "k" }, "waba.client: unknown option apikey %(did you mean api_key%?%)")
+      assert.error_matches(with {}, "api_key is required")
+      assert.error_matches(with(nil), "api_key is required")
+      assert.error_matches(with { api_key = "" }, "api_key is empty")
+      assert.error_matches(with { api_key = 5 }, "api_key must be string, not a number")
+      assert.error_matches(with { api_key = "k", hosting = "on-premise" }, "did you mean on_premise")
+      assert.error_matches(with { api_key = "k", timeout = 0 }, "timeout")
+      assert.error_matches(with { api_key = "k", base_url = "http://waba.360dialog.io" }, "base_url")
+      assert.error_matches(with { api_key = "k", base_url = "waba.360dialog.io" }, "base_url")
+      assert.error_matches(with { api_key = "k", validate = "no" }, "validate")
+      assert.error_matches(with { api_key = "k", retry = { attempt = 2 } }, "did you mean attempts")
+      assert.error_matches(with { api_key = "k", pace = { messages = { rate = 0, burst = 1 } } }, "pace.messages")
+      assert.error_matches(with { api_key = "k", transport = "smoke" }, "unknown transport")
+      assert.error_matches(with { api_key = "k", transport = {} }, "a method send")
+      assert.error_matches(with { api_key = "k", loop = "circle" }, "unknown loop")
+    end)
+
+    it("refuses a key that would break out of its header, without showing it", function()
+      local ok, message = pcall(waba.client, { api_key = "SECRETKEY\r\nX-Evil: 1" })
+      assert.is_false(ok)
+      assert.matches("api_key", message)
+      assert.not_matches("SECRETKEY", message)
+    end)
+
+    it("points at the caller's line", function()
+      local _, message = pcall(function() waba.client { api_kee = "k" } end)
+      assert.matches("client_spec.lua:%d+: waba.client", message)
+    end)
+
+    it("takes any table with a method send as transport", function()
+      local seen
+      local mine = waba.client { api_key = "k", transport = {
+        send = function(_, request)
+          seen = request
+          return { status = 201, headers = {}, body = '{"messages":[{"id":"gBmine"}]}' }
+        end,
+      } }
+      assert.equal("gBmine", assert(mine:send(NUMBER, waba.text "Hi")).id)
+      assert.equal("https://waba.360dialog.io/v1/messages", seen.head.url)
+      mine:close()
+    end)
+
+    it("knows the sandbox, which may answer with nothing", function()
+      local url
+      local sandbox = waba.client { api_key = "k", sandbox = true, transport = {
+        send = function(_, request)
+          url = request.head.url
+          return { status = 200, headers = {}, body = "" }
+        end,
+      } }
+      assert.same({ input = NUMBER }, assert(sandbox:send(NUMBER, waba.text "Hi")))
+      assert.equal("https://waba-sandbox.360dialog.io/v1/messages", url)
+    end)
+  end)
+
+  it("refuses a wrong key with kind auth", function()
+    local other = waba.client(emulator:options { api_key = "WRONGKEY" })
+    local sent, err = other:send(NUMBER, waba.text "Hi")
+    assert.is_nil(sent)
+    assert.equal("auth", err.kind)
+    assert.equal(401, err.status)
+    other:close()
+  end)
+
+  it("can't be used after close, and closes twice", function()
+    local other = waba.client(emulator:options {})
+    other:close()
+    other:close()
+    assert.matches("closed", tostring(other))
+    assert.error_matches(function() other:send(NUMBER, waba.text "Hi") end, "closed client")
+  end)
+
+  it("keeps the key out of every value that Lua can reach", function()
+    local key = "KEY" .. "-THAT-" .. "NOBODY-SEES"
+    local events = {}
+    local quiet = waba.client(emulator:options {
+      api_key = key, retry = { attempts = 2, base = 0.001 }, on_event = function(event) events[#events + 1] = event end,
+    })
+    local _, err = quiet:send(NUMBER, waba.text "Hi")
+    assert.equal("auth", err.kind)
+    emulator:fail_next { status = 429, body = "", headers = { ["retry-after"] = "0" }, times = 2 }
+    quiet:send(NUMBER, waba.text "Hi")
+    assert.is_true(#events >= 3)
+    assert.is_nil(secrets.find(key, { quiet, err, events, tostring(quiet), tostring(err), emulator:received() }))
+    quiet:close()
+  end)
+end)

@@ -1,0 +1,177 @@
+local core = require "waba.core"
+local scripted_transport = require "spec.support.scripted_transport"
+local waba = require "waba"
+
+describe("client.contacts", function()
+  local emulator, client
+
+  setup(function()
+    emulator = assert(waba.emulator.start {
+      client_version = "2.42.1", contact_check = 0.02, statuses = false,
+      contacts = { ["4930111111111"] = "invalid", ["4930222222222"] = "failed", ["5511912345678"] = "valid" },
+    })
+    client = waba.client(emulator:options { pace = false, retry = false })
+  end)
+
+  teardown(function()
+    client:close()
+    emulator:stop()
+  end)
+
+  local function last(filter)
+    local list = assert(emulator:received(filter))
+    return list[#list]
+  end
+
+  describe("check", function()
+    it("waits for the answer and gives back the numbers as they were given", function()
+      local checked = assert(client.contacts:check({
+        "+49 (151) 123-45678", "4930111111111", 4930222222222, "+55 11 91234-5678",
+      }, { wait = true }))
+      assert.same({
+        { input = "+49 (151) 123-45678", status = "valid", wa_id = "4915112345678" },
+        { input = "4930111111111", status = "invalid" },
+        { input = "4930222222222", status = "failed" },
+        { input = "+55 11 91234-5678", status = "valid", wa_id = "551112345678" },
+      }, checked)
+    end)
+
+    it("asks in international form, whatever the numbers look like", function()
+      assert(client.contacts:check({ "0049 151 12345678", 4915187654321 }, { force = true }))
+      assert.same({
+        contacts = { "+4915112345678", "+4915187654321" }, blocking = "no_wait", force_check = true,
+      }, last { path = "/v1/contacts" }.json)
+    end)
+
+    it("says that the check is still going on when nobody waits", function()
+      local checked = assert(client.contacts:check { "+49 160 5550100" })
+      assert.same({ { input = "+49 160 5550100", status = "processing" } }, checked)
+      assert(emulator:wait(function()
+        return client.contacts:check({ "+49 160 5550100" })[1].status == "valid"
+      end))
+    end)
+
+    it("names the number that is none, and sends nothing", function()
+      local before = emulator:counts().requests
+      local checked, err = client.contacts:check { "+49 151 12345678", "call me" }
+      assert.is_nil(checked)
+      assert.equal("invalid", err.kind)
+      assert.equal("contacts[2]", err.path)
+      assert.truthy(err.message:find("^contacts%[2%] is not a phone number"))
+      assert.equal("contacts", select(2, client.contacts:check {}).path)
+      assert.equal(before, emulator:counts().requests)
+    end)
+
+    it("never shows a JSON null", function()
+      local scripted = scripted_transport.client {
+        { body = '{"contacts":[{"input":"+4915112345678","status":"processing","wa_id":null}],"meta":null}' },
+      }
+      local checked = assert(scripted.contacts:check { "+4915112345678" })
+      assert.is_nil(checked[1].wa_id)
+      assert.are_not.equal(core.null, checked[1].wa_id)
+    end)
+
+    it("refuses an answer that says nothing of contacts", function()
+      local scripted = scripted_transport.client { { body = "{}" } }
+      local checked, err = scripted.contacts:check { "+4915112345678" }
+      assert.is_nil(checked)
+      assert.equal("protocol", err.kind)
+    end)
+
+    it("takes wrong use for what it is", function()
+      assert.error_matches(function() client.contacts:check("+49151") end, "must be a list")
+      assert.error_matches(function() client.contacts:check({ "+49151" }, { block = true }) end, "unknown option block")
+      assert.error_matches(function() client.contacts:check({ "+49151" }, { wait = 1 }) end, "wait must be boolean")
+    end)
+  end)
+
+  describe("block", function()
+    it("blocks a contact that wrote within a day", function()
+      emulator:customer("+49 151 7770001"):text "hello"
+      assert.is_true(client.contacts:block("+49 151 7770001", "offers"))
+      local request = last { method = "POST", path = "/v1/contacts/%2B491517770001/block" }
+      assert.same({ reason = "offers" }, request.json)
+      assert.is_true(emulator:contact("+491517770001").blocked)
+    end)
+
+    it("needs no reason", function()
+      emulator:customer("+49 151 7770002"):text "hello"
+      assert.is_true(client.contacts:block(491517770002))
+    end)
+
+    it("returns the gateway's refusal of one that did not write", function()
+      local blocked, err = client.contacts:block "+49 151 7770003"
+      assert.is_nil(blocked)
+      assert.equal("invalid", err.kind)
+      assert.equal(1009, err.code)
+    end)
+
+    it("counts the characters of a reason", function()
+      local before = emulator:counts().requests
+      local blocked, err = client.contacts:block("+49 151 7770001", ("ä"):rep(61))
+      assert.is_nil(blocked)
+      assert.equal("reason", err.path)
+      assert.truthy(err.message:find("61 characters; at most 60", 1, true))
+      assert.equal(before, emulator:counts().requests)
+      assert.is_true(client.contacts:block("+49 151 7770001", ("ä"):rep(60)))
+    end)
+
+    it("lets the gateway judge when validation is off", function()
+      local careless = waba.client(emulator:options { pace = false, retry = false, validate = false })
+      local blocked, err = careless.contacts:block("+49 151 7770001", ("x"):rep(61))
+      careless:close()
+      assert.is_nil(blocked)
+      assert.equal(400, err.status)
+    end)
+
+    it("names what is no number", function()
+      assert.equal("number", select(2, client.contacts:block "nobody").path)
+      assert.error_matches(function() client.contacts:block("+49151", 5) end, "reason must be a string")
+    end)
+  end)
+
+  describe("identity", function()
+    it("reads who is behind a number, and trusts a new one", function()
+      local customer = emulator:customer("+49 151 8880001")
+      customer:text "hello"
+      assert(customer:change_identity())
+      local identity = assert(client.contacts:identity "491518880001")
+      assert.is_false(identity.acknowledged)
+      assert.equal("string", type(identity.hash))
+      assert.equal("number", type(identity.created_timestamp))
+      assert.truthy(tostring(identity.created_timestamp):find("^%d+$"))
+      assert.is_true(identity.created_timestamp > 1600000000000)
+
+      assert.is_true(client.contacts:acknowledge("+49 151 8880001", identity.hash))
+      local trusted = assert(client.contacts:identity "491518880001")
+      assert.is_true(trusted.acknowledged)
+      assert.equal(identity.hash, trusted.hash)
+    end)
+
+    it("returns the refusal of a hash that is an old one", function()
+      emulator:customer("+49 151 8880002"):change_identity()
+      local acknowledged, err = client.contacts:acknowledge("491518880002", "b2xk")
+      assert.is_nil(acknowledged)
+      assert.equal(1009, err.code)
+    end)
+
+    it("reads what older gateways write as text", function()
+      local scripted = scripted_transport.client {
+        { body = '{"contacts":{"hash":"aGFzaA==","created_timestamp":"1712044800000","acknowledged":"true"}}' },
+        { body = '{"contacts":{"hash":"aGFzaA==","created_timestamp":null,"acknowledged":null}}' },
+        { body = "{}" },
+      }
+      assert.same({ hash = "aGFzaA==", created_timestamp = 1712044800000, acknowledged = true },
+        scripted.contacts:identity "491518880001")
+      assert.same({ hash = "aGFzaA==", acknowledged = false }, scripted.contacts:identity "491518880001")
+      local identity, err = scripted.contacts:identity "491518880001"
+      assert.is_nil(identity)
+      assert.equal("protocol", err.kind)
+    end)
+
+    it("takes wrong use for what it is", function()
+      assert.equal("wa_id", select(2, client.contacts:identity "x").path)
+      assert.error_matches(function() client.contacts:acknowledge("491518880001") end, "hash of the identity is needed")
+    end)
+  end)
+end)

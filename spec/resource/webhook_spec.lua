@@ -1,0 +1,88 @@
+local scripted_transport = require "spec.support.scripted_transport"
+local waba = require "waba"
+
+describe("client.webhook", function()
+  local emulator, client
+
+  setup(function()
+    emulator = assert(waba.emulator.start { statuses = false })
+    client = waba.client(emulator:options { pace = false, retry = false })
+  end)
+
+  teardown(function()
+    client:close()
+    emulator:stop()
+  end)
+
+  it("has no address at first", function()
+    assert.same({ headers = {} }, client.webhook:get())
+  end)
+
+  it("sets an address with its headers, and reads it back", function()
+    local address = { url = "https://shop.example/hooks", headers = { ["X-Shop"] = "7" } }
+    assert.same(address, client.webhook:set(address))
+    assert.same(address, client.webhook:get())
+  end)
+
+  it("makes a Basic header of user and password", function()
+    assert(client.webhook:set { url = "https://shop.example/hooks", user = "testuser", password = "testpass" })
+    assert.same({ Authorization = "Basic dGVzdHVzZXI6dGVzdHBhc3M=" }, client.webhook:get().headers)
+  end)
+
+  it("replaces what was stored, headers included", function()
+    assert(client.webhook:set { url = "https://shop.example/a", headers = { A = "1" } })
+    assert(client.webhook:set { url = "https://shop.example/b" })
+    assert.same({ url = "https://shop.example/b", headers = {} }, client.webhook:get())
+  end)
+
+  it("refuses an address without TLS before anything is sent", function()
+    local before = emulator:counts().requests
+    local stored, err = client.webhook:set { url = "http://shop.example/hooks" }
+    assert.is_nil(stored)
+    assert.equal("invalid", err.kind)
+    assert.equal("url", err.path)
+    assert.equal(before, emulator:counts().requests)
+  end)
+
+  it("refuses headers that could smuggle others in", function()
+    local stored, err = client.webhook:set { url = "https://shop.example/", headers = { A = "1\r\nB: 2" } }
+    assert.is_nil(stored)
+    assert.equal("headers.A", err.path)
+    assert.equal("headers.A b", select(2, client.webhook:set {
+      url = "https://shop.example/", headers = { ["A b"] = "1" },
+    }).path)
+  end)
+
+  it("wants user and password together, and one Authorization only", function()
+    assert.equal("password", select(2, client.webhook:set { url = "https://shop.example/", user = "u" }).path)
+    assert.equal("headers.Authorization", select(2, client.webhook:set {
+      url = "https://shop.example/", user = "u", password = "p", headers = { authorization = "Bearer x" },
+    }).path)
+    local stored, err = client.webhook:set { url = "https://shop.example/", user = "a:b", password = "geheim" }
+    assert.is_nil(stored)
+    assert.equal("user", err.path)
+    assert.is_nil(tostring(err):find("geheim", 1, true))
+  end)
+
+  it("lets webhooks through to the address", function()
+    assert(client.webhook:set { url = "http://127.0.0.1:9/hooks", headers = { ["X-Shop"] = "7" } })
+    emulator:customer("+49 151 1234567"):text "hello"
+    assert(emulator:wait { attempts = 1 })
+    local attempt = emulator:webhooks()[1]
+    assert.equal("http://127.0.0.1:9/hooks", attempt.url)
+    assert.equal("(hidden)", attempt.headers["x-shop"])
+  end)
+
+  it("reads every way to say that nothing is set", function()
+    local scripted = scripted_transport.client {
+      { body = "{}" }, { body = "null" }, { body = "" }, { body = '{"url":null,"headers":null}' },
+      { status = 404, body = '{"meta":{"success":false,"http_code":404,"developer_message":"not found"}}' },
+    }
+    for _ = 1, 5 do assert.same({ headers = {} }, scripted.webhook:get()) end
+  end)
+
+  it("takes wrong use for what it is", function()
+    assert.error_matches(function() client.webhook:set { uri = "https://shop.example/" } end, "did you mean url%?")
+    assert.error_matches(function() client.webhook:set {} end, "option url is required")
+  end)
+end)

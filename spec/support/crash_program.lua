@@ -1,0 +1,61 @@
+-- A small bot that a crash spec runs in a process of its own and kills: takes webhooks on a socket,
+-- stores them in its inbox and runs its handlers. Writes down what it handled and what it
+-- acknowledged. Arguments: home, place (file or port), log, port to listen on (0: takes none).
+
+local socket = require "socket"
+local waba = require "waba"
+
+local home, place, log_path, port = arg[1], arg[2], arg[3], tonumber(arg[4])
+
+-- One write per line, so that lines of several processes do not mix.
+local log = assert(io.open(log_path, "a"))
+log:setvbuf("full", 4096)
+local function note(word, event)
+  log:write(word, " ", event.id, " ", event.from, "\n")
+  log:flush()
+end
+
+local inbox
+if home == "sqlite" then
+  inbox = waba.inbox.sqlite { file = place, sync = false, retry = { base = 0.01, attempts = 1000 } }
+else
+  inbox = waba.inbox.redis { port = tonumber(place), retry = { base = 0.01, attempts = 1000 } }
+end
+
+local acknowledge = inbox.ack
+function inbox.ack(self, event)
+  local ok, err = acknowledge(self, event)
+  if ok then note("acknowledged", event) end
+  return ok, err
+end
+
+local receiver = waba.receiver {
+  open = true, inbox = inbox,
+  on = { text = function(event)
+    note("handled", event)
+    if event.text == "slow" then socket.sleep(0.002) end
+  end },
+}
+
+local work = { batch = 4, lease = tonumber(arg[5]) or 0.3 }
+if port == 0 then
+  work.forever, work.interval = true, 0.01
+  receiver:work(work)
+end
+
+-- A webhook here is a line with a length, then the body; the answer is a line with the status.
+local function serve(client)
+  client:settimeout(1)
+  local length = tonumber((client:receive "*l"))
+  local body = length and client:receive(length)
+  if body then client:send(receiver:handle { method = "POST", headers = {}, body = body } .. "\n") end
+  client:close()
+end
+
+local listener = assert(socket.bind("127.0.0.1", port))
+listener:settimeout(0.001)
+while true do
+  local client = listener:accept()
+  if client then serve(client) end
+  receiver:work(work)
+end

@@ -1,0 +1,198 @@
+-- What the specs of the emulator share: an HTTP client that is not the library's own (lua-http), a
+-- receiver of webhooks, and a loop in which both run beside the test.
+
+local cqueues = require "cqueues"
+local cjson = require "cjson"
+local http_request = require "http.request"
+local http_server = require "http.server"
+local http_tls = require "http.tls"
+local new_headers = require "http.headers".new
+local openssl_context = require "openssl.ssl.context"
+local pkey = require "openssl.pkey"
+local x509 = require "openssl.x509"
+local store = require "openssl.x509.store"
+
+local support = {}
+
+local contexts = {}
+
+-- A TLS context that trusts one authority.
+local function trusting(ca_file)
+  if not contexts[ca_file] then
+    local context = http_tls.new_client_context()
+    local trusted = store.new()
+    trusted:add(ca_file)
+    context:setStore(trusted)
+    context:setVerify(openssl_context.VERIFY_PEER)
+    contexts[ca_file] = context
+  end
+  return contexts[ca_file]
+end
+
+--- Runs a test inside a loop, so that servers made in it answer meanwhile.
+function support.run(body, seconds)
+  local cq = cqueues.new()
+  local finished, failure
+  cq:wrap(function()
+    local ok, message = xpcall(body, function(problem)
+      return type(problem) == "table" and problem or debug.traceback(problem, 2)
+    end)
+    failure = not ok and message or nil
+    finished = true
+  end)
+  local deadline = cqueues.monotime() + (seconds or 20)
+  while not finished do
+    local ok, problem = cq:step(0.1)
+    if not ok then
+      error(problem, 0)
+    elseif cqueues.monotime() > deadline then
+      error("the test did not end in time", 0)
+    end
+  end
+  if failure then
+    error(failure, 0)
+  end
+end
+
+--- One request to an emulator. `body`: a table goes as JSON, a string as it stands.
+--- Returns the status, the decoded body (or the bytes), and the headers.
+function support.request(emulator, method, path, body, options)
+  options = options or {}
+  local request = http_request.new_from_uri(emulator.url .. path)
+  request.follow_redirects = false
+  request.version = options.version
+  if emulator.ca_file then
+    request.ctx = trusting(emulator.ca_file)
+  end
+  local head = request.headers
+  head:upsert(":method", method)
+  head:delete("user-agent")
+  head:upsert("user-agent", "spec")
+  if options.key ~= false then
+    head:upsert("d360-api-key", options.key or emulator.api_key)
+  end
+  if type(body) == "table" then
+    body = cjson.encode(body)
+    head:upsert("content-type", "application/json")
+  end
+  for name, value in pairs(options.headers or {}) do
+    head:upsert(name, value)
+  end
+  if body then
+    request:set_body(body)
+    head:delete("expect")
+  end
+  local answer, stream = request:go(options.timeout or 10)
+  if not answer then
+    return nil, tostring(stream)
+  end
+  local text, message = stream:get_body_as_string(10)
+  stream:shutdown()
+  if not text then
+    return nil, tostring(message)
+  end
+  local status = tonumber(answer:get(":status"))
+  if (answer:get("content-type") or ""):find("application/json", 1, true) then
+    return status, cjson.decode(text), answer
+  end
+  return status, text, answer
+end
+
+--- Sends a message: the envelope's fields go beside the content.
+function support.send(emulator, kind, content, envelope, options)
+  local message = { to = "4915112345678", type = kind, [kind] = content }
+  for name, value in pairs(envelope or {}) do
+    message[name] = value
+  end
+  return support.request(emulator, "POST", "/v1/messages", message, options)
+end
+
+--- A receiver of webhooks on loopback, inside `support.run`.
+--- `answer(request, count)`: the status for a request, 200 by default; false: never answers.
+function support.receiver(options)
+  options = options or {}
+  local received = { requests = {}, in_flight = 0, most_in_flight = 0 }
+  local context
+  if options.certificate then
+    context = http_tls.new_server_context()
+    context:setPrivateKey(pkey.new(options.certificate.key, "PEM"))
+    context:setCertificate(x509.new(options.certificate.certificate, "PEM"))
+    context:setAlpnSelect(function() return "http/1.1" end)
+  end
+  local server = assert(http_server.listen({
+    host = "127.0.0.1", port = 0, tls = context ~= nil, ctx = context,
+    onerror = function() end,
+    onstream = function(_, stream)
+      local head = stream:get_headers()
+      local request = { headers = {}, method = head:get(":method"), path = head:get(":path") }
+      for name, value in head:each() do
+        request.headers[name] = value
+      end
+      request.body = stream:get_body_as_string()
+      request.json = cjson.decode(request.body)
+      table.insert(received.requests, request)
+      received.in_flight = received.in_flight + 1
+      received.most_in_flight = math.max(received.most_in_flight, received.in_flight)
+      local status = 200
+      if options.answer then
+        status = options.answer(request, #received.requests)
+      end
+      if options.delay then
+        cqueues.sleep(options.delay)
+      end
+      received.in_flight = received.in_flight - 1
+      if status == false then
+        cqueues.sleep(30)
+      end
+      local answer = new_headers()
+      answer:append(":status", tostring(status))
+      for name, value in pairs(options.headers or {}) do
+        answer:append(name, value)
+      end
+      stream:write_headers(answer, true)
+    end,
+  }))
+  assert(server:listen())
+  local _, _, port = server:localname()
+  received.server = server
+  received.url = ("%s://127.0.0.1:%d/hook"):format(context and "https" or "http", port)
+  local loop = cqueues.running()
+  loop:wrap(function()
+    assert(server:loop())
+  end)
+  return received
+end
+
+--- Waits until a condition holds.
+function support.eventually(condition, seconds)
+  local deadline = cqueues.monotime() + (seconds or 5)
+  while true do
+    local result = condition()
+    if result then
+      return result
+    elseif cqueues.monotime() > deadline then
+      error("it did not happen in time", 2)
+    end
+    cqueues.sleep(0.005)
+  end
+end
+
+--- Registers a receiver's address.
+function support.register(emulator, receiver, headers)
+  local status, body = support.request(emulator, "POST", "/v1/configs/webhook",
+    { url = receiver.url, headers = headers })
+  assert(status == 200, body)
+end
+
+--- All events of a kind ("messages", "statuses", "contacts", "errors") a receiver got, in order.
+function support.events(receiver, kind)
+  local events = {}
+  for _, request in ipairs(receiver.requests) do
+    for _, event in ipairs(request.json[kind] or {}) do
+      events[#events + 1] = event
+    end
+  end
+  return events
+end
+
+return support

@@ -1,0 +1,118 @@
+-- An nginx of the spec's own, with its Lua module and the library as built for LuaJIT; and an HTTP
+-- client (lua-http) to talk to it and to other servers.
+
+local process = require "spec.support.process"
+
+local nginx = {}
+
+local ROOT = process.run "pwd"
+local MODULES = process.run [[nginx -V 2>&1 | tr ' ' '\n' | sed -n 's/^--modules-path=//p']]
+
+--- Where nginx's Lua finds the library: beside what it knows itself.
+nginx.package_path = ROOT .. "/lua/?.lua;" .. ROOT .. "/lua/?/init.lua;"
+-- The C core for LuaJIT may be built elsewhere: see LUAJIT_CPATH.
+nginx.package_cpath = (os.getenv "LUAJIT_CPATH" or ROOT .. "/build/luajit/?.so") .. ";"
+
+--- Writes a certificate for localhost into a folder: cert.pem, key.pem, and its authority in ca.pem.
+function nginx.certify(folder)
+  local certificate = require "waba.emulator.certificate"
+  local authority = certificate.authority { name = "spec" }
+  local issued = certificate.issue(authority, { hosts = { "localhost", "127.0.0.1" } })
+  folder:file("cert.pem", issued.certificate)
+  folder:file("key.pem", issued.key)
+  folder:file("ca.pem", authority.certificate)
+end
+
+--- Starts nginx with a configuration, in a folder that has its certificate. `server:stop(signal)`.
+---@param folder table
+---@param configuration string
+---@param port integer
+---@param environment? string  words for `env`
+function nginx.start(folder, configuration, port, environment)
+  folder:file("nginx.conf", configuration)
+  local command = ("env %s nginx -p %s -c nginx.conf -g %s"):format(environment or "TZ=", process.quote(folder.path),
+    process.quote "daemon off;")
+  local program = process.start(command, folder:file "nginx.log")
+  local ok, message = pcall(process.wait_for, function() return process.listens(port) end, "nginx to listen")
+  if not ok then
+    program:stop("KILL")
+    error(message .. "\n" .. program:output(), 2)
+  end
+  return program
+end
+
+--- A whole configuration around some Lua: `init_worker` and `content` blocks, and more directives.
+---@param parts { port: integer, content: string, http: string?, server: string?, workers: integer?, plain: integer? }
+function nginx.configuration(parts)
+  local user = process.run "id -u" == "0" and "user root;" or ""
+  return ([[
+load_module %s/ndk_http_module.so;
+load_module %s/ngx_http_lua_module.so;
+%s
+worker_processes %d;
+worker_shutdown_timeout 20s;
+error_log error.log notice;
+pid nginx.pid;
+events { worker_connections 512; }
+http {
+  access_log off;
+  client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi;
+  scgi_temp_path scgi;
+  lua_package_path "%s$prefix/?.lua;;";
+  lua_package_cpath "%s;";
+  client_max_body_size 8m;
+  %s
+  server {
+    listen 127.0.0.1:%d ssl http2 reuseport;
+    %s
+    ssl_certificate cert.pem;
+    ssl_certificate_key key.pem;
+    %s
+    location / { content_by_lua_block { %s } }
+  }
+}
+]]):format(MODULES, MODULES, user, parts.workers or 2, nginx.package_path, nginx.package_cpath, parts.http or "",
+    parts.port, parts.plain and ("listen 127.0.0.1:%d;"):format(parts.plain) or "", parts.server or "", parts.content)
+end
+
+local contexts = {}
+
+local function trusting(ca_file)
+  if not contexts[ca_file] then
+    local context = require("http.tls").new_client_context()
+    local trusted = require("openssl.x509.store").new()
+    trusted:add(ca_file)
+    context:setStore(trusted)
+    context:setVerify(require("openssl.ssl.context").VERIFY_PEER)
+    contexts[ca_file] = context
+  end
+  return contexts[ca_file]
+end
+
+--- One request. Returns the status, the headers and the body; nil and a message when none came.
+---@param url string
+---@param options? { method: string?, body: string?, headers: table?, user: string?, password: string?, version: number?, ca_file: string? }
+function nginx.request(url, options)
+  options = options or {}
+  local request = require("http.request").new_from_uri(url)
+  request.follow_redirects = false
+  request.version = options.version
+  if options.ca_file then request.ctx = trusting(options.ca_file) end
+  local head = request.headers
+  head:upsert(":method", options.method or "POST")
+  for name, value in pairs(options.headers or {}) do head:append(name, value) end
+  if options.user then
+    head:upsert("authorization", require("waba.core").basic(options.user, options.password))
+  end
+  if options.body then
+    request:set_body(options.body)
+    head:delete "expect"
+  end
+  local answer, stream = request:go(10)
+  if not answer then return nil, stream end
+  local body = stream:get_body_as_string(10)
+  stream:shutdown()
+  return tonumber(answer:get ":status"), answer, body
+end
+
+return nginx

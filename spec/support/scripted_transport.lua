@@ -1,0 +1,77 @@
+-- A transport that answers from a script and keeps what it was asked: for answers no well-behaved
+-- gateway gives.
+
+local scripted_transport = {}
+
+local Scripted = {}
+Scripted.__index = Scripted
+
+--- Makes a transport.
+---@param answers table[]  one for each request, in order: `{ status?, body?, headers?, failure? }`; a body is
+---  handed to a sink in the pieces of `pieces`, when these are given
+---@return table transport  `requests` holds what came: method, url, headers, body
+function scripted_transport.new(answers)
+  return setmetatable({ answers = answers, requests = {}, slept = 0 }, Scripted)
+end
+
+local function read_body(body)
+  if type(body) ~= "table" then return body end
+  if body.file then
+    local file = assert(io.open(body.file, "rb"))
+    local bytes = file:read("*a")
+    file:close()
+    return bytes
+  end
+  local pieces = {}
+  for piece in body.reader do pieces[#pieces + 1] = piece end
+  return table.concat(pieces)
+end
+
+local function deliver(into, answer)
+  local pieces = answer.pieces or { answer.body or "" }
+  local file = into.file and assert(io.open(into.file, "wb"))
+  for _, piece in ipairs(pieces) do
+    if file then file:write(piece) else into.sink(piece) end
+  end
+  if file then file:close() end
+end
+
+function Scripted:send(request)
+  local head = request.head
+  self.requests[#self.requests + 1] = {
+    method = head.method, url = head.url, headers = head.headers, body = read_body(request.body),
+    timeout = request.timeout, max_body = request.max_body,
+  }
+  local answer = assert(table.remove(self.answers, 1), "no answer is left in the script")
+  if answer.pieces then answer.body = table.concat(answer.pieces) end
+  local status, body, into = answer.status or 200, answer.body or "", request.into
+  if into and status >= 200 and status < 300 then
+    deliver(into, answer)
+    body = ""
+  end
+  if answer.failure then return nil, answer.failure end
+  return {
+    status = status, headers = answer.headers or { ["content-type"] = "application/json" }, body = body, sent = "yes",
+    reused = false, protocol = "HTTP/1.1", bytes_sent = 0, bytes_received = #(answer.body or ""), timings = {},
+  }
+end
+
+function Scripted:sleep(seconds)
+  self.slept = self.slept + seconds
+end
+
+function Scripted.close() end
+
+--- A client over such a transport. It has no pace, for its transport lets no time pass.
+---@param answers table[]
+---@param options? waba.ClientOptions  beside the key and the transport
+---@return waba.Client
+---@return table transport
+function scripted_transport.client(answers, options)
+  local transport = scripted_transport.new(answers)
+  local given = { api_key = "key", transport = transport, pace = false }
+  for name, value in pairs(options or {}) do given[name] = value end
+  return require("waba").client(given), transport
+end
+
+return scripted_transport

@@ -1,0 +1,545 @@
+-- The process behind spec/support/server.lua, which describes its answers: HTTP/1.1 by hand on cqueues,
+-- where every byte can be got wrong on purpose, and HTTP/2 through lua-http.
+
+local configuration = ...
+local directory = arg[0]:match("^(.*)server_process%.lua$")
+
+local cqueues = require "cqueues"
+local condition = require "cqueues.condition"
+local cqueues_socket = require "cqueues.socket"
+local luasocket = require "socket"
+local context = require "openssl.ssl.context"
+local pkey = require "openssl.pkey"
+local x509 = require "openssl.x509"
+local data = dofile(directory .. "server.lua")
+local certificate = require "waba.emulator.certificate"
+
+local file = assert(io.open(configuration))
+local options = data.read(file:read("*a"))
+file:close()
+
+local answers = {}      -- path -> list of answers
+local turns = {}        -- path -> how many were given
+local requests = {}     -- in order of arrival
+local counts = { total = 0, open = 0, most = 0 }
+local released = condition.new()
+local loop = cqueues.new()
+
+-- ---- What is answered. -----------------------------------------------------------------------
+
+local function set_answers(path, list)
+  answers[path] = list
+  turns[path] = 0
+end
+
+for path, answer in pairs(options.answers or {}) do
+  set_answers(path, #answer > 0 and answer or { answer })
+end
+
+local function next_answer(path)
+  local list = answers[path]
+  if not list then
+    return { headers = { { "Content-Type", "application/json" } }, body = "{}" }
+  end
+  turns[path] = math.min(turns[path] + 1, #list)
+  return list[turns[path]]
+end
+
+local function compress(bytes)
+  local path = os.tmpname()
+  local plain = assert(io.open(path, "wb"))
+  plain:write(bytes)
+  plain:close()
+  local pipe = assert(io.popen("gzip -c '" .. path .. "'"))
+  local compressed = pipe:read("*a")
+  pipe:close()
+  os.remove(path)
+  return compressed
+end
+
+-- The body as it goes over the wire, and the headers that belong to it.
+local function prepare(answer)
+  local body = (answer.body or ""):rep(answer.times or 1)
+  local headers = {}
+  for _, pair in ipairs(answer.headers or {}) do
+    headers[#headers + 1] = pair
+  end
+  if answer.gzip then
+    body = compress(body)
+    headers[#headers + 1] = { "Content-Encoding", "gzip" }
+  end
+  return body, headers
+end
+
+local function pass_time(answer)
+  if answer.delay then
+    cqueues.sleep(answer.delay)
+  end
+  if answer.held then
+    released:wait()
+  end
+end
+
+-- Calls `send` with each piece; it returns false to end.
+local function in_pieces(answer, body, send)
+  local size = math.max(1, math.ceil(#body / (answer.pieces or 1)))
+  for at = 1, #body, size do
+    if answer.pause then
+      cqueues.sleep(answer.pause)
+    end
+    if not send(body:sub(at, at + size - 1)) then
+      return false
+    end
+  end
+  return true
+end
+
+local function record(method, target, headers, connection)
+  local path, query = target:match("^([^?]*)%??(.*)$")
+  local request = { method = method, path = path, query = query, headers = headers, body = "",
+    complete = false, connection = connection }
+  requests[#requests + 1] = request
+  return request
+end
+
+local function opened()
+  counts.total = counts.total + 1
+  counts.open = counts.open + 1
+  counts.most = math.max(counts.most, counts.open)
+  return counts.total
+end
+
+local function closed()
+  counts.open = counts.open - 1
+end
+
+-- A TCP reset instead of an orderly end.
+local function reset(connection)
+  local handle = luasocket.tcp()
+  local unused = handle:getfd()
+  handle:setfd(connection:pollfd())
+  handle:setoption("linger", { on = true, timeout = 0 })
+  handle:setfd(unused)
+  handle:close()
+  connection:close()
+end
+
+-- ---- HTTP/1.1. -------------------------------------------------------------------------------
+
+local function read_headers(connection)
+  local headers = {}
+  for line in function() return connection:read("*l") end do
+    line = line:gsub("\r$", "")
+    if line == "" then
+      return headers
+    end
+    local name, value = line:match("^([^:]+):%s*(.*)$")
+    name = name:lower()
+    headers[name] = headers[name] and headers[name] .. ", " .. value or value
+  end
+end
+
+local function read_chunks(connection)
+  local chunks = {}
+  while true do
+    local line = connection:read("*l")
+    local size = line and tonumber(line:match("^%x+"), 16)
+    if not size then
+      return table.concat(chunks), false
+    end
+    if size == 0 then
+      connection:read("*l")
+      return table.concat(chunks), true
+    end
+    chunks[#chunks + 1] = connection:read(size)
+    connection:read("*l")
+  end
+end
+
+local function read_body(connection, headers)
+  if headers["transfer-encoding"] == "chunked" then
+    return read_chunks(connection)
+  end
+  local size = tonumber(headers["content-length"] or 0)
+  local parts, got = {}, 0
+  while got < size do
+    local part = connection:read(-math.min(65536, size - got))
+    if not part then
+      return table.concat(parts), false
+    end
+    parts[#parts + 1] = part
+    got = got + #part
+  end
+  return table.concat(parts), true
+end
+
+local function send(connection, ...)
+  return connection:write(...) and connection:flush()
+end
+
+-- Returns whether the connection goes on.
+local function answer_http1(connection, answer, method)
+  local body, headers = prepare(answer)
+  local lines = {}
+  pass_time(answer)
+  if answer.raw then
+    send(connection, answer.raw)
+    return false
+  end
+  for _, status in ipairs(answer.interim or {}) do
+    send(connection, ("HTTP/1.1 %d Interim\r\nX-Interim: yes\r\n\r\n"):format(status))
+  end
+  lines[1] = ("HTTP/1.1 %d Status"):format(answer.status or 200)
+  for _, pair in ipairs(headers) do
+    lines[#lines + 1] = pair[1] .. ": " .. pair[2]
+  end
+  lines[#lines + 1] = answer.chunked and "Transfer-Encoding: chunked" or "Content-Length: " .. #body
+  lines = table.concat(lines, "\r\n") .. "\r\n\r\n"
+  if answer.truncated then
+    send(connection, lines, body:sub(1, answer.truncated))
+    return false
+  end
+  if method == "HEAD" then
+    body = ""
+  end
+  if not (answer.chunked or answer.pieces) then
+    return send(connection, lines, body) and not answer.bye
+  end
+  local sent = send(connection, lines) and in_pieces(answer, body, function(piece)
+    if answer.chunked then
+      piece = ("%x\r\n%s\r\n"):format(#piece, piece)
+    end
+    return send(connection, piece)
+  end)
+  if sent and answer.chunked then
+    sent = send(connection, "0\r\n\r\n")
+  end
+  return sent and not answer.bye
+end
+
+-- Serves one request; returns whether the connection goes on.
+local function serve_request(connection, number)
+  local line = connection:read("*l")
+  if not line then
+    return false
+  end
+  local method, target = line:match("^(%S+) (%S+) HTTP/1%.1")
+  local headers = method and read_headers(connection)
+  if not headers then
+    return false
+  end
+  local request = record(method, target, headers, number)
+  local answer = next_answer(request.path)
+  if answer.reset == "head" then
+    reset(connection)
+    return false
+  elseif answer.drop == "head" then
+    return false
+  end
+  request.body, request.complete = read_body(connection, headers)
+  if answer.reset then
+    reset(connection)
+    return false
+  end
+  return request.complete and not answer.drop and answer_http1(connection, answer, method)
+end
+
+local function serve_http1(connection, tls)
+  local number = opened()
+  connection:setmode("b", "bf")
+  connection:onerror(function(_, _, why) return why end)
+  local first = not tls and connection:read(-1)
+  if first and first ~= "\22" then
+    connection:unget(first)
+  end
+  if first == "\22" then
+    -- TLS where plain HTTP is spoken.
+    send(connection, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+  elseif not tls or connection:starttls(tls) then
+    while serve_request(connection, number) do
+      connection:flush()
+    end
+  end
+  closed()
+  connection:close()
+end
+
+-- ---- HTTP/2. ---------------------------------------------------------------------------------
+
+local numbers = setmetatable({}, { __mode = "k" })
+
+local function read_stream(stream, connection)
+  local head = stream:get_headers()
+  if not head then
+    return
+  end
+  local headers = {}
+  for name, value in head:each() do
+    headers[name] = headers[name] and headers[name] .. ", " .. value or value
+  end
+  return record(headers[":method"], headers[":path"], headers, numbers[connection])
+end
+
+local function send_stream(stream, answer, method)
+  local new_headers = require("http.headers").new
+  local body, headers = prepare(answer)
+  for _, status in ipairs(answer.interim or {}) do
+    local interim = new_headers()
+    interim:append(":status", tostring(status))
+    stream:write_headers(interim, false)
+  end
+  local head = new_headers()
+  head:append(":status", tostring(answer.status or 200))
+  for _, pair in ipairs(headers) do
+    head:append(pair[1]:lower(), pair[2])
+  end
+  if not answer.chunked then
+    head:append("content-length", tostring(#body))
+  end
+  if method == "HEAD" or body == "" then
+    return stream:write_headers(head, true)
+  end
+  stream:write_headers(head, false)
+  if answer.truncated then
+    stream:write_chunk(body:sub(1, answer.truncated), false)
+    return stream:rst_stream("truncated")
+  end
+  in_pieces(answer, body, function(piece)
+    return stream:write_chunk(piece, false)
+  end)
+  stream:write_chunk("", true)
+end
+
+local function serve_stream(_, stream)
+  local connection = stream.connection
+  numbers[connection] = numbers[connection] or opened()
+  local request = read_stream(stream, connection)
+  if not request then
+    return
+  end
+  local answer = next_answer(request.path)
+  local ending = answer.reset or answer.drop
+  if ending ~= "head" then
+    request.body = stream:get_body_as_string() or ""
+    request.complete = true
+  end
+  if not ending then
+    pass_time(answer)
+  end
+  if answer.reset then
+    reset(connection.socket)
+  elseif answer.goaway then
+    connection:write_goaway_frame(answer.goaway, 0)
+    connection.socket:shutdown("rw")
+  elseif answer.drop then
+    connection.socket:shutdown("rw")
+  elseif answer.refuse then
+    stream:write_rst_stream(answer.refuse)
+    stream:set_state("closed")
+  else
+    send_stream(stream, answer, request.method)
+    if answer.bye then
+      connection.socket:shutdown("rw")
+    end
+  end
+end
+
+-- ---- Listening. ------------------------------------------------------------------------------
+
+local DAY = 86400
+
+-- Returns the TLS context and the PEM text of the authority.
+local function make_context(protocol)
+  local now = os.time()
+  local authority = assert(certificate.authority({ name = "test authority" }))
+  local expired = options.certificate == "expired"
+  local leaf = assert(certificate.issue(authority, {
+    hosts = options.certificate == "wrong_host" and { "gateway.invalid" } or { "localhost", "127.0.0.1" },
+    not_before = expired and now - 2 * DAY or nil,
+    not_after = expired and now - DAY or nil,
+  }))
+  local tls = context.new("TLS", true)
+  tls:setCertificate(x509.new(leaf.certificate))
+  tls:setPrivateKey(pkey.new(leaf.key))
+  if options.alpn ~= false then
+    tls:setAlpnSelect(function(_, offered)
+      for _, name in ipairs(offered) do
+        if name == protocol then
+          return name
+        end
+      end
+    end)
+  end
+  return tls, authority.certificate
+end
+
+local function listen_http1(tls)
+  local listener = cqueues_socket.listen({ host = "127.0.0.1", port = 0, reuseaddr = true })
+  assert(listener:listen())
+  loop:wrap(function()
+    for connection in listener:clients() do
+      loop:wrap(function()
+        serve_http1(connection, tls)
+      end)
+    end
+  end)
+  return select(3, listener:localname())
+end
+
+local function listen_http2(tls)
+  local http_server = require("http.server").listen({
+    host = "127.0.0.1", port = 0, tls = true, ctx = tls, version = 2, cq = loop,
+    onstream = serve_stream,
+    onerror = function() end,
+  })
+  assert(http_server:listen())
+  loop:wrap(function()
+    http_server:loop()
+  end)
+  -- lua-http does not tell when a connection ends.
+  loop:wrap(function()
+    while true do
+      cqueues.sleep(0.02)
+      for connection in pairs(numbers) do
+        if connection.socket == nil or connection.socket:eof("r") then
+          numbers[connection] = nil
+          closed()
+        end
+      end
+    end
+  end)
+  return select(3, http_server:localname())
+end
+
+-- Takes connections, and nothing from them.
+local function listen_stalled()
+  local listener = cqueues_socket.listen({ host = "127.0.0.1", port = 0 })
+  local kept = {}
+  assert(listener:listen())
+  loop:wrap(function()
+    for connection in listener:clients() do
+      opened()
+      kept[#kept + 1] = connection
+    end
+  end)
+  return select(3, listener:localname())
+end
+
+-- A backlog that is full answers no further connection.
+local fillers = {}
+local function listen_full()
+  local listener = assert(luasocket.bind("127.0.0.1", 0, 0))
+  local _, port = listener:getsockname()
+  fillers[1] = listener
+  for number = 1, 4 do
+    local filler = luasocket.tcp()
+    filler:settimeout(number == 1 and 1 or 0)
+    filler:connect("127.0.0.1", port)
+    fillers[#fillers + 1] = filler
+  end
+  return port
+end
+
+local function listen()
+  local protocol = options.protocol == "HTTP/2" and "h2" or "http/1.1"
+  local tls, authority
+  if options.tls ~= false then
+    tls, authority = make_context(protocol)
+  end
+  local port
+  if options.behaviour == "stall" then
+    port = listen_stalled()
+  elseif options.behaviour == "full" then
+    port = listen_full()
+  else
+    port = (protocol == "h2" and listen_http2 or listen_http1)(tls)
+  end
+  return tonumber(port), authority
+end
+
+-- ---- The talk with the spec. -----------------------------------------------------------------
+
+local commands = {}
+
+function commands.answer(path, list)
+  set_answers(path, list)
+end
+
+function commands.received(path)
+  local selected = {}
+  for _, request in ipairs(requests) do
+    if not path or request.path == path then
+      selected[#selected + 1] = request
+    end
+  end
+  return selected
+end
+
+function commands.connections()
+  return counts
+end
+
+function commands.release()
+  released:signal()
+end
+
+function commands.forget()
+  requests = {}
+  counts.total, counts.most = 0, counts.open
+end
+
+local function talk(connection)
+  connection:setmode("b", "bf")
+  for line in connection:lines("*l") do
+    local command = data.read(line)
+    local fine, result = pcall(commands[command[1]], command[2], command[3])
+    if not fine then
+      result = { fault = result }
+    end
+    local text = result == nil and "" or data.write(result)
+    connection:write(#text, "\n", text)
+    connection:flush()
+  end
+end
+
+local function announce(port, control_port, authority)
+  local ca_file = os.tmpname()
+  local pem = assert(io.open(ca_file, "w"))
+  pem:write(authority or "")
+  pem:close()
+  local scheme = options.tls == false and "http" or "https"
+  local path = configuration .. ".ready"
+  local ready = assert(io.open(path .. ".part", "w"))
+  ready:write(data.write({
+    url = ("%s://localhost:%d"):format(scheme, port), host = "localhost", port = port,
+    control_port = control_port, ca_file = ca_file,
+  }))
+  ready:close()
+  os.rename(path .. ".part", path)
+  os.remove(configuration)
+end
+
+local control = cqueues_socket.listen({ host = "127.0.0.1", port = 0 })
+assert(control:listen())
+loop:wrap(function()
+  for connection in control:clients() do
+    loop:wrap(function()
+      talk(connection)
+    end)
+  end
+end)
+
+-- The end of the input is the end of the spec's process.
+loop:wrap(function()
+  local input = cqueues_socket.fdopen(0)
+  input:onerror(function() return nil end)
+  input:read("*a")
+  os.exit(0)
+end)
+
+local port, authority = listen()
+announce(port, tonumber((select(3, control:localname()))), authority)
+while true do
+  -- A fault of one connection is no fault of the server.
+  loop:loop()
+end

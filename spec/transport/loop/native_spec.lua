@@ -1,0 +1,73 @@
+local waba = require "waba"
+
+describe("waba.run", function()
+  it("returns what its first function returned", function()
+    local a, b, c = waba.run(function() return 1, nil, 3 end)
+    assert.equal(1, a)
+    assert.is_nil(b)
+    assert.equal(3, c)
+  end)
+
+  it("runs functions side by side and passes them what follows", function()
+    local seen = {}
+    waba.run(function(x) waba.sleep(0.02) seen[#seen + 1] = "slow" .. x end,
+      function(x) seen[#seen + 1] = "fast" .. x end, "!")
+    assert.same({ "fast!", "slow!" }, seen)
+  end)
+
+  it("waits for everything that was spawned", function()
+    local done = 0
+    waba.run(function()
+      for i = 1, 100 do
+        waba.spawn(function(n) waba.sleep(n / 10000) done = done + 1 end, i)
+      end
+    end)
+    assert.equal(100, done)
+  end)
+
+  it("wakes sleepers in the order of their times", function()
+    local order = {}
+    waba.run(function()
+      for _, n in ipairs { 5, 1, 4, 2, 3 } do
+        waba.spawn(function() waba.sleep(n / 100) order[#order + 1] = n end)
+      end
+    end)
+    assert.same({ 1, 2, 3, 4, 5 }, order)
+  end)
+
+  it("lets a plain yield give the others a turn", function()
+    local order = {}
+    waba.run(function()
+      for i = 1, 3 do order[#order + 1] = "a" .. i coroutine.yield() end
+    end, function()
+      for i = 1, 3 do order[#order + 1] = "b" .. i coroutine.yield() end
+    end)
+    assert.same({ "a1", "b1", "a2", "b2", "a3", "b3" }, order)
+  end)
+
+  it("raises what a function raised, and can run again afterwards", function()
+    local fault = { reason = "mine" }
+    local ok, caught = pcall(waba.run, function() waba.sleep(0.001) error(fault) end)
+    assert.is_false(ok)
+    assert.equal(fault, caught)
+    assert.equal(7, waba.run(function() waba.sleep(0.001) return 7 end))
+  end)
+
+  it("says where an error came from", function()
+    local _, message = pcall(waba.run, function() error "lost" end)
+    assert.matches("native_spec.lua:%d+: lost", message)
+  end)
+
+  it("refuses wrong use", function()
+    assert.error_matches(function() waba.run(5) end, "a function is needed, not a number")
+    assert.error_matches(function() waba.spawn(function() end) end, "inside waba.run only")
+    assert.error_matches(function() waba.run(function() waba.run(function() end) end) end, "already running")
+  end)
+
+  it("sleeps outside of any loop too", function()
+    local core = require "waba.core"
+    local before = core.clock()
+    waba.sleep(0.01)
+    assert.is_true(core.clock() - before >= 0.01)
+  end)
+end)
