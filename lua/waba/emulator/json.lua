@@ -1,0 +1,47 @@
+-- JSON as the emulator speaks it: waba.core's, with a word for the empty array, which a Lua table
+-- can't express. In: Lua values and texts. Out: the same, the other way round.
+
+local core = require "waba.core"
+
+local json = {}
+
+--- JSON's null.
+json.null = core.null
+
+-- Control characters never stand in JSON unescaped, so no text can be mistaken for it.
+--- Put this where `[]` has to stand.
+json.empty_array = "\1empty array\1"
+
+local EMPTY_ARRAY = '"\\u0001empty array\\u0001"'
+
+--- The list itself, or the mark for an empty one.
+---@generic T
+---@param list T[]
+---@return T[]|string
+function json.array(list)
+  return #list > 0 and list or json.empty_array
+end
+
+--- Encodes a value of the emulator's own making.
+---@param value any
+---@return string
+function json.encode(value)
+  local text = assert(core.encode(value))
+  if text:find(EMPTY_ARRAY, 1, true) then
+    text = text:gsub(EMPTY_ARRAY, "[]")
+  end
+  return text
+end
+
+--- Decodes what somebody sent. Refused: what is not JSON, or not UTF-8.
+---@param text string
+---@return any value
+---@return string? message
+function json.decode(text)
+  if not core.utf8_length(text) then
+    return nil, "the body is not valid UTF-8"
+  end
+  return core.decode(text)
+end
+
+return json

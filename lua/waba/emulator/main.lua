@@ -1,0 +1,340 @@
+-- The emulator's process: started by a program through waba.emulator.start, or from a shell:
+--
+--   lua5.4 -e 'require("waba.emulator.main").shell(arg)' -- --port 8443 --window
+--   lua5.4 lua/waba/emulator/main.lua --port 8443
+--
+-- It ends with the program that started it, or with Ctrl-C.
+
+local main = {}
+
+-- Debian has the pure Lua libraries that lua-http needs in the folders of older versions only.
+local DEBIAN = ";/usr/share/lua/5.3/?.lua;/usr/share/lua/5.3/?/init.lua;/usr/share/lua/5.1/?.lua"
+  .. ";/usr/share/lua/5.1/?/init.lua"
+
+local NEEDED = {
+  { "cqueues", "cqueues", "lua-cqueues" },
+  { "openssl.x509", "luaossl", "lua-luaossl" },
+  { "http.server", "http", "lua-http" },
+}
+
+-- Loads what the server is made of. Returns what is missing, and how it is got.
+local function missing_library()
+  if not pcall(require, "http.server") then
+    package.path = package.path .. DEBIAN
+  end
+  for _, library in ipairs(NEEDED) do
+    local found, message = pcall(require, library[1])
+    if not found then
+      return ("the emulator needs %s (rock %q, Debian package %q): %s"):format(library[1], library[2], library[3],
+        tostring(message):match("[^\n]*"))
+    end
+  end
+end
+
+local function write_file(path, text)
+  local file = assert(io.open(path, "wb"))
+  assert(file:write(text))
+  assert(file:close())
+end
+
+local function read_file(path)
+  local file, message = io.open(path, "rb")
+  if not file then
+    return nil, message
+  end
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+local function new_folder()
+  local pipe = assert(io.popen("umask 077; mktemp -d \"${TMPDIR:-/tmp}/waba-emulator.XXXXXX\""))
+  local folder = pipe:read("*l")
+  pipe:close()
+  if not folder then
+    return nil, "cannot make a temporary folder"
+  end
+  return folder
+end
+
+local function remove_folder(folder)
+  if folder:find("/waba%-emulator%.%w+$") then
+    os.execute("rm -rf -- '" .. folder:gsub("'", "'\\''") .. "'")
+  end
+end
+
+---@class waba.emulator.Process
+---@field options table
+---@field clock waba.emulator.Clock
+---@field webhooks waba.emulator.Webhooks
+---@field gateway waba.emulator.OnPremise
+---@field folder string
+---@field url string
+---@field ca_file string|nil
+---@field control string   URL of the control port
+---@field token string
+local Process = {}
+Process.__index = Process
+Process.__name = "waba.emulator.Process"
+
+--- Ends the process's loop.
+function Process:stop()
+  self.stopping = true
+  self.stopped:signal()
+end
+
+local function serve_control(self, cq)
+  local control = require "waba.emulator.control"
+  local random = require "waba.emulator.random"
+  local server = require "waba.emulator.server"
+  self.token = random.letters(40)
+  local listener, port = server.listen({ cq = cq, host = "127.0.0.1", port = 0,
+    gateway = control.new(self, self.token) })
+  if not listener then
+    return nil, port
+  end
+  self.control = ("http://127.0.0.1:%d"):format(port)
+  return true
+end
+
+local function serve_gateway(self, cq)
+  local certificate = require "waba.emulator.certificate"
+  local on_premise = require "waba.emulator.on_premise"
+  local server = require "waba.emulator.server"
+  local options, leaf = self.options, nil
+  if options.tls then
+    local authority = assert(certificate.authority())
+    leaf = assert(certificate.issue(authority))
+    self.ca_file = self.folder .. "/ca.pem"
+    write_file(self.ca_file, authority.certificate)
+  end
+  self.gateway = on_premise.new(self)
+  local listener, port = server.listen({ cq = cq, host = options.host, port = options.port,
+    certificate = leaf, http2 = options.http2, gateway = self.gateway })
+  if not listener then
+    return nil, port
+  end
+  self.url = ("%s://127.0.0.1:%d"):format(options.tls and "https" or "http", port)
+  self.gateway.url = self.url
+  return true
+end
+
+-- Makes everything and listens. The clock and the queues are shared by all gateways of the process.
+local function assemble(given)
+  local problem = missing_library()
+  if problem then
+    return nil, problem
+  end
+  local cqueues = require "cqueues"
+  local clock = require "waba.emulator.clock"
+  local condition = require "cqueues.condition"
+  local emulator_options = require "waba.emulator.options"
+  local random = require "waba.emulator.random"
+  local webhooks = require "waba.emulator.webhooks"
+
+  local cq = cqueues.new()
+  local options = emulator_options.complete(given)
+  options.api_key = options.api_key or random.letters(32)
+  local folder, message = new_folder()
+  if not folder then
+    return nil, message
+  end
+  local self = setmetatable({ options = options, folder = folder, clock = clock.new(options.start),
+    chance = random.seeded(options.seed), stopped = condition.new() }, Process)
+  self.webhooks = webhooks.new(options.webhooks, self.clock, cq, options.keep, self.chance)
+  local listening
+  listening, message = serve_gateway(self, cq)
+  if listening then
+    listening, message = serve_control(self, cq)
+  end
+  if not listening then
+    remove_folder(folder)
+    return nil, message
+  end
+  cq:wrap(self.clock.run, self.clock)
+  return self, cq
+end
+
+-- Stops on the signals that ask for it.
+local function watch_signals(self, cq)
+  local signal = require "cqueues.signal"
+  signal.ignore(signal.SIGPIPE)
+  signal.block(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+  local listener = signal.listen(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+  cq:wrap(function()
+    while true do
+      local received = listener:wait()
+      -- Ctrl-C in a terminal reaches the program too: its end ends this process.
+      if received and not (self.child and received == signal.SIGINT) then
+        self:stop()
+      end
+    end
+  end)
+end
+
+-- Stops when the program that started it has gone: its end of the pipe closes.
+local function watch_parent(self, cq)
+  local cqueues = require "cqueues"
+  cq:wrap(function()
+    repeat
+      cqueues.poll({ pollfd = 0, events = "r" })
+    until not io.stdin:read(1)
+    self:stop()
+  end)
+  -- Another process may hold that end too; then the system's table of processes tells.
+  local function parent()
+    local stat = read_file("/proc/self/stat")
+    return stat and stat:match("^.*%) %S (%d+)")
+  end
+  local first = parent()
+  if first then
+    cq:wrap(function()
+      repeat
+        cqueues.sleep(1)
+      until parent() ~= first
+      self:stop()
+    end)
+  end
+end
+
+local function run(self, cq)
+  local cqueues = require "cqueues"
+  cq:wrap(function()
+    while not self.stopping do
+      cqueues.poll(self.stopped)
+    end
+  end)
+  while not self.stopping do
+    local ok, message = cq:step()
+    if not ok then
+      io.stderr:write("waba emulator: ", tostring(message), "\n")
+    end
+  end
+  -- What was answered last goes out.
+  cq:step(0.02)
+  remove_folder(self.folder)
+end
+
+--- The process beside a program.
+---@param options_file string  holds the options as JSON; removed here
+---@param ready_file string    gets one line of JSON when it listens, or when it can't
+function main.child(options_file, ready_file)
+  local core = require "waba.core"
+  local text = read_file(options_file)
+  os.remove(options_file)
+  local given = text and core.decode(text)
+  local ok, self, cq = pcall(assemble, given)
+  if not ok or not self then
+    write_file(ready_file, core.encode({ error = tostring(not ok and self or cq) }) .. "\n")
+    return
+  end
+  self.child = true
+  watch_signals(self, cq)
+  watch_parent(self, cq)
+  write_file(ready_file, core.encode({
+    url = self.url, ca_file = self.ca_file, control = self.control, token = self.token,
+    api_key = self.options.api_key, number = self.options.number, pid = tonumber(os.getenv("WABA_EMULATOR_PID")),
+  }) .. "\n")
+  run(self, cq)
+  os.remove(ready_file)
+  os.exit(0)
+end
+
+-- ---- From a shell ----------------------------------------------------------------------------------
+
+local function usage(list)
+  local lines = { "Usage: main.lua [--option value] …", "", "Options:" }
+  for _, row in ipairs(list) do
+    if row[2] ~= "table" then
+      lines[#lines + 1] = ("  --%-18s %s"):format(row[1]:gsub("_", "-"), row[4])
+    end
+  end
+  return table.concat(lines, "\n")
+end
+
+-- The value of an option from its text: a switch, a number, or text.
+local function read_value(kind, text)
+  if kind:find("boolean") and (text == "true" or text == "false") then
+    return text == "true"
+  elseif (kind:find("number") or kind:find("integer")) and tonumber(text) then
+    return tonumber(text)
+  elseif kind:find("false") and text == "false" then
+    return false
+  elseif kind:find("string") or kind:find("any") then
+    return text
+  end
+end
+
+-- Reads "--name value", "--name=value" and "--switch". The options of webhooks begin with "webhook-".
+local function read_arguments(arguments, list, webhook_list)
+  local kinds, given, webhooks = {}, {}, {}
+  for _, row in ipairs(list) do
+    kinds[row[1]] = { row[2], given, row[1] }
+  end
+  for _, row in ipairs(webhook_list) do
+    kinds["webhook_" .. row[1]] = { row[2], webhooks, row[1] }
+  end
+  local i = 1
+  while arguments[i] do
+    local name, value = arguments[i]:match("^%-%-([^=]+)=?(.*)$")
+    local kind = name and kinds[name:gsub("%-", "_")]
+    if not kind then
+      return nil, "unknown argument " .. arguments[i]
+    end
+    if not arguments[i]:find("=", 1, true) then
+      local following = arguments[i + 1]
+      if kind[1]:find("boolean") and (not following or following:find("^%-%-")) then
+        value = "true"
+      else
+        value = following or ""
+        i = i + 1
+      end
+    end
+    local read = read_value(kind[1], value)
+    if read == nil then
+      return nil, ("--%s needs a %s"):format(name, kind[1]:gsub("|", " or "))
+    end
+    kind[2][kind[3]] = read
+    i = i + 1
+  end
+  given.webhooks = webhooks
+  return given
+end
+
+--- The emulator alone: prints where it is and serves until it is interrupted.
+---@param arguments string[]  of the command line
+---@return integer  exit code
+function main.shell(arguments)
+  local options = require "waba.emulator.options"
+  if arguments[1] == "--help" or arguments[1] == "-h" then
+    print(usage(options.list))
+    return 0
+  end
+  local given, message = read_arguments(arguments, options.list, options.webhooks)
+  local self, cq
+  if given then
+    self, cq = assemble(given)
+    message = cq
+  end
+  if not self then
+    io.stderr:write("waba emulator: ", tostring(message), "\n")
+    return given and 1 or 2
+  end
+  watch_signals(self, cq)
+  print("The On-Premise gateway of " .. self.options.number .. " is at " .. self.url)
+  print("Authority (CA file):  " .. (self.ca_file or "none, plain HTTP"))
+  print("API key:              " .. self.options.api_key)
+  print("Ctrl-C ends it.")
+  io.stdout:flush()
+  run(self, cq)
+  return 0
+end
+
+-- Run as a script: `require` would have given the module's name.
+if (...) ~= "waba.emulator.main" and arg and arg[0] and arg[0]:find("emulator/main%.lua$") then
+  local root = arg[0]:match("^(.*)waba/emulator/main%.lua$") or ""
+  package.path = ("%s?.lua;%s?/init.lua;%s"):format(root, root, package.path)
+  os.exit(main.shell(arg))
+end
+
+return main

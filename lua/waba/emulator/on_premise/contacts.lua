@@ -1,0 +1,266 @@
+-- Contacts (reference, section 4): who is on WhatsApp, the check, blocking, identities; and what the
+-- rest of the gateway asks about a number.
+
+local answers = require "waba.emulator.on_premise.answers"
+local random = require "waba.emulator.random"
+local core = require "waba.core"
+
+local contacts = {}
+
+local DAY = 86400
+-- A result of a check is kept that long, unless force_check is given.
+local CACHE = 7 * DAY
+
+--- What is known of a number.
+---@class waba.emulator.Contact
+---@field wa_id string
+---@field status "valid"|"invalid"|"failed"
+---@field name? string
+---@field checked_at? number    clock time of the last complete check
+---@field checking? boolean
+---@field last_inbound? number  clock time of the last message from it
+---@field blocked? boolean
+---@field identity? { hash: string, created_timestamp: integer, acknowledged: boolean }
+
+local Contacts = {}
+Contacts.__index = Contacts
+Contacts.__name = "waba.emulator.Contacts"
+
+---@param number string
+---@return string
+local function digits(number)
+  return (number:gsub("%D", ""))
+end
+contacts.digits = digits
+
+-- WhatsApp knows Brazilian mobile numbers of the eighties area without their ninth digit.
+local function usual_wa_id(number)
+  local area, subscriber = number:match("^55(%d%d)9(%d%d%d%d%d%d%d%d)$")
+  return area and "55" .. area .. subscriber or number
+end
+
+-- Without a country code, or with too few or too many digits, nobody can be meant.
+local function plausible(input)
+  local number = digits(input)
+  return #number >= 7 and #number <= 15 and number:sub(1, 1) ~= "0"
+end
+
+---@param gateway table
+---@return table
+function contacts.new(gateway)
+  local self = setmetatable({ gateway = gateway, known = {} }, Contacts)
+  for number, about in pairs(gateway.options.contacts or {}) do
+    self:set(tostring(number), type(about) == "table" and about or { status = about })
+  end
+  return self
+end
+
+--- The contact of a number, made when it is new.
+---@param number string  in any form
+---@return waba.emulator.Contact
+function Contacts:get(number)
+  local key = digits(number)
+  local contact = self.known[key]
+  if not contact then
+    local wa_id = usual_wa_id(key)
+    contact = self.known[wa_id] or { wa_id = wa_id, status = plausible(number) and "valid" or "invalid" }
+    self.known[key] = contact
+    self.known[wa_id] = contact
+  end
+  return contact
+end
+
+--- The contact of a number if anything was ever kept of it.
+---@param number string
+---@return waba.emulator.Contact|nil
+function Contacts:find(number)
+  return self.known[digits(number)]
+end
+
+--- The WhatsApp ID of a number, without keeping anything.
+---@param number string
+---@return string
+function Contacts:wa_id(number)
+  local contact = self:find(number)
+  return contact and contact.wa_id or usual_wa_id(digits(number))
+end
+
+--- Sets what is known of a number.
+---@param number string
+---@param about { status?: string, wa_id?: string, name?: string }
+---@return waba.emulator.Contact
+function Contacts:set(number, about)
+  local contact = self:get(number)
+  contact.status = about.status or contact.status
+  contact.name = about.name or contact.name
+  if about.wa_id and about.wa_id ~= contact.wa_id then
+    contact.wa_id = about.wa_id
+    self.known[about.wa_id] = contact
+  end
+  if about.status and about.checked ~= true then
+    contact.checked_at = nil
+  end
+  return contact
+end
+
+--- Whether the customer wrote within the last 24 hours.
+---@param contact waba.emulator.Contact|nil
+---@return boolean
+function Contacts:window_open(contact)
+  return contact ~= nil and contact.last_inbound ~= nil
+    and self.gateway.clock:now() - contact.last_inbound < DAY
+end
+
+--- Whether a message may go to the contact without a check before (old clients only).
+---@param contact waba.emulator.Contact|nil
+---@return boolean
+function Contacts:checked(contact)
+  return contact ~= nil and contact.status == "valid" and (contact.checked_at ~= nil or contact.last_inbound ~= nil)
+end
+
+local function fresh(self, contact)
+  return contact.checked_at and self.gateway.clock:now() - contact.checked_at < CACHE
+end
+
+local function result(input, contact)
+  if contact.status == "valid" then
+    return { input = input, status = "valid", wa_id = contact.wa_id }
+  end
+  return { input = input, status = contact.status }
+end
+
+local function finish_check(self, input, contact)
+  contact.checking = nil
+  contact.checked_at = self.gateway.clock:now()
+  -- "failed" is an answer to those who wait only; the others hear that nobody was found.
+  local outcome = result(input, contact)
+  if outcome.status == "failed" then
+    outcome.status = "invalid"
+  end
+  self.gateway.webhooks:post({ contacts = { outcome } }, contact.wa_id)
+end
+
+local function check_one(self, input, wait, force)
+  local contact = self:get(input)
+  if self.gateway:version_at_least(2, 43) then
+    -- Every number is said to be a WhatsApp user from v2.43 on.
+    contact.checked_at = self.gateway.clock:now()
+    return { input = input, status = "valid", wa_id = contact.wa_id }
+  end
+  if not force and fresh(self, contact) and not (wait and contact.status == "failed") then
+    return result(input, contact)
+  end
+  if wait then
+    contact.checked_at = contact.status ~= "failed" and self.gateway.clock:now() or nil
+    return result(input, contact)
+  end
+  if not contact.checking then
+    contact.checking = true
+    self.gateway.clock:after(self.gateway.options.contact_check, function()
+      finish_check(self, input, contact)
+    end)
+  end
+  return { input = input, status = "processing" }
+end
+
+local CHECK = { type = "object", fields = {
+  { "contacts", type = "array", required = true, min = 1, each = { type = "string", min = 1 } },
+  { "blocking", type = "string", values = { "no_wait", "wait" } },
+  { "force_check", type = "boolean" },
+} }
+
+local function check(gateway, request)
+  local body, refusal = gateway:json_body(request, CHECK)
+  if not body then
+    return refusal
+  end
+  local list = {}
+  for i, input in ipairs(body.contacts) do
+    list[i] = check_one(gateway.contacts, input, body.blocking == "wait", body.force_check == true)
+  end
+  return gateway:ok({ contacts = list })
+end
+
+local BLOCK = { type = "object", fields = { { "reason", type = "string", max = 60 } } }
+
+local function block(gateway, request)
+  local number = request.segments[3]
+  if not number:find("^%+%d+$") then
+    return gateway:error(1009, "Parameter 'phone_number' in the path must be + and digits")
+  end
+  local body, refusal = gateway:json_body(request, BLOCK, true)
+  if not body then
+    return refusal
+  end
+  local contact = gateway.contacts:find(number)
+  if not gateway.contacts:window_open(contact) then
+    return gateway:error(1009, "the contact can be blocked within 24 hours of a message from it only")
+  end
+  contact.blocked = true
+  return gateway:ok({})
+end
+
+local function identity_of(contact, clock)
+  contact.identity = contact.identity or {
+    hash = core.base64(random.letters(8)), created_timestamp = clock:timestamp() * 1000, acknowledged = true,
+  }
+  return contact.identity
+end
+
+--- A new identity, as after a new phone: until it is acknowledged, messages to it fail with 1028.
+---@param number string
+---@return waba.emulator.Contact
+function Contacts:change_identity(number)
+  local contact = self:get(number)
+  contact.identity = nil
+  identity_of(contact, self.gateway.clock).acknowledged = false
+  return contact
+end
+
+local function known_contact(gateway, wa_id)
+  local number = digits(wa_id)
+  if number ~= wa_id or #number < 5 then
+    return nil
+  end
+  return gateway.contacts:find(number) or gateway:version_at_least(2, 39) and gateway.contacts:get(number) or nil
+end
+
+local function get_identity(gateway, request)
+  local contact = known_contact(gateway, request.segments[3])
+  if not contact then
+    return gateway:error(1006, "unknown contact")
+  end
+  local identity = identity_of(contact, gateway.clock)
+  return gateway:ok({ contacts = { hash = identity.hash, created_timestamp = identity.created_timestamp,
+    acknowledged = identity.acknowledged } })
+end
+
+local IDENTITY = { type = "object", fields = { { "hash", type = "string", required = true, min = 1 } } }
+
+local function put_identity(gateway, request)
+  local contact = known_contact(gateway, request.segments[3])
+  if not contact then
+    return gateway:error(1006, "unknown contact")
+  end
+  local body, refusal = gateway:json_body(request, IDENTITY)
+  if not body then
+    return refusal
+  end
+  local identity = identity_of(contact, gateway.clock)
+  if body.hash ~= identity.hash then
+    return gateway:error(1009, "Parameter 'hash' is not the hash of the present identity")
+  end
+  identity.acknowledged = true
+  return answers.json(200, {})
+end
+
+--- Adds the routes of this section.
+---@param route fun(method: string, path: string, handler: function)
+function contacts.routes(route)
+  route("POST", "v1/contacts", check)
+  route("POST", "v1/contacts/*/block", block)
+  route("GET", "v1/contacts/*/identity", get_identity)
+  route("PUT", "v1/contacts/*/identity", put_identity)
+end
+
+return contacts

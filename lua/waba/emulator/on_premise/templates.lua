@@ -1,0 +1,476 @@
+-- Templates (reference, section 9): the list, creating, deleting, review; and the check of a template
+-- message against the template it names.
+
+local answers = require "waba.emulator.on_premise.answers"
+local json = require "waba.emulator.json"
+local random = require "waba.emulator.random"
+local template_rules = require "waba.emulator.on_premise.template_rules"
+local walker = require "waba.emulator.on_premise.walker"
+
+local templates = {}
+
+local fault, absent = walker.fault, walker.absent
+
+-- Seconds a deleted name can't be used again.
+local NAME_REST = 30 * 86400
+
+local PREDEFINED = {
+  { name = "hello_world", language = "en", category = "UTILITY", components = {
+    { type = "HEADER", format = "TEXT", text = "Hello World" },
+    { type = "BODY", text = "Welcome, and congratulations: this message shows that you can send messages." },
+    { type = "FOOTER", text = "WhatsApp Business API" } } },
+  { name = "order_ready", language = "en", category = "UTILITY", components = {
+    { type = "BODY", text = "Hello {{1}}, your order {{2}} is ready.",
+      example = { body_text = { { "Eva", "118" } } } },
+    { type = "BUTTONS", buttons = {
+      { type = "QUICK_REPLY", text = "I am coming" },
+      { type = "URL", text = "Details", url = "https://shop.example/orders/{{1}}",
+        example = { "https://shop.example/orders/118" } } } } } },
+  { name = "order_ready", language = "de", category = "UTILITY", components = {
+    { type = "BODY", text = "Hallo {{1}}, Ihre Bestellung {{2}} ist fertig.",
+      example = { body_text = { { "Eva", "118" } } } },
+    { type = "BUTTONS", buttons = {
+      { type = "QUICK_REPLY", text = "Ich komme" },
+      { type = "URL", text = "Details", url = "https://shop.example/orders/{{1}}",
+        example = { "https://shop.example/orders/118" } } } } } },
+  { name = "invoice", language = "de", category = "UTILITY", components = {
+    { type = "HEADER", format = "DOCUMENT" },
+    { type = "BODY", text = "Ihre Rechnung über {{1}} vom {{2}}.",
+      example = { body_text = { { "49,90 EUR", "2. April" } } } } } },
+}
+
+local Templates = {}
+Templates.__index = Templates
+Templates.__name = "waba.emulator.Templates"
+
+local function key(name, language)
+  return name .. "\0" .. language
+end
+
+local function add(self, template)
+  template.id = template.id or random.hex(16)
+  template.namespace = self.gateway.options.namespace
+  template.status = template.status or "approved"
+  template.rejected_reason = template.rejected_reason or "NONE"
+  template.category = template.category or "UTILITY"
+  self.list[#self.list + 1] = template
+  self.by_key[key(template.name, template.language)] = template
+  self.names[template.name] = (self.names[template.name] or 0) + 1
+end
+
+---@param gateway table
+---@return table
+function templates.new(gateway)
+  local given = gateway.options.templates
+  local self = setmetatable({
+    gateway = gateway, any = given == "any",
+    list = {}, by_key = {}, names = {}, deleted = {},
+  }, Templates)
+  for _, template in ipairs(given == "any" and PREDEFINED or given) do
+    local copy = {}
+    for name, value in pairs(template) do
+      copy[name] = value
+    end
+    add(self, copy)
+  end
+  return self
+end
+
+-- ---- List, create, delete, review ------------------------------------------------------------------
+
+local function integer_parameter(query, name, default)
+  local text = query[name]
+  if text == nil then
+    return default
+  end
+  return text:find("^%d+$") and tonumber(text) or nil
+end
+
+local function sorted(list, fields)
+  local copy = {}
+  for i, template in ipairs(list) do
+    copy[i] = { template = template, place = i }
+  end
+  table.sort(copy, function(a, b)
+    for _, field in ipairs(fields) do
+      local name, descending = field:gsub("^%-", "")
+      local left, right = tostring(a.template[name]), tostring(b.template[name])
+      -- "id" is the order of creation.
+      if name == "id" then
+        left, right = a.place, b.place
+      end
+      if left ~= right then
+        if descending == 1 then
+          return left > right
+        end
+        return left < right
+      end
+    end
+    return a.place < b.place
+  end)
+  for i, entry in ipairs(copy) do
+    copy[i] = entry.template
+  end
+  return copy
+end
+
+local function matches(template, filters)
+  for name, wanted in pairs(filters) do
+    local field = name:gsub("^business_templates%.", "")
+    if template[field] ~= wanted then
+      return false
+    end
+  end
+  return true
+end
+
+local function read_list_query(query)
+  local problems = {}
+  local limit = integer_parameter(query, "limit", 1000)
+  local offset = integer_parameter(query, "offset", 0)
+  if not limit or limit < 1 then
+    problems[#problems + 1] = "limit: must be a positive integer"
+  end
+  if not offset then
+    problems[#problems + 1] = "offset: must be an integer"
+  end
+  local filters = {}
+  if query.filters and query.filters ~= "" then
+    filters = json.decode(query.filters)
+    if type(filters) ~= "table" then
+      problems[#problems + 1] = "filters: must be a JSON object"
+    end
+  end
+  local sort = {}
+  for field in (query.sort or "id"):gmatch("[^,%s]+") do
+    sort[#sort + 1] = field
+  end
+  return { limit = limit, offset = offset, filters = filters, sort = sort }, problems
+end
+
+local function list(gateway, request)
+  local query, problems = read_list_query(request.query)
+  if #problems > 0 then
+    return answers.meta(400, "Validation error", problems)
+  end
+  local found = {}
+  for _, template in ipairs(gateway.templates.list) do
+    if matches(template, query.filters) then
+      found[#found + 1] = template
+    end
+  end
+  found = sorted(found, query.sort)
+  local page = {}
+  for i = query.offset + 1, math.min(#found, query.offset + query.limit) do
+    page[#page + 1] = found[i]
+  end
+  return answers.json(200, {
+    count = #page, total = #found, limit = query.limit, offset = query.offset,
+    filters = query.filters, sort = json.array(query.sort), waba_templates = json.array(page),
+  })
+end
+
+local function create_problems(self, body)
+  local problems = template_rules.problems(body)
+  if #problems == 0 then
+    local deleted_at = self.deleted[body.name]
+    if self.by_key[key(body.name, body.language)] then
+      problems[1] = "name: there is a template of this name in this language already"
+    elseif deleted_at and self.gateway.clock:now() - deleted_at < NAME_REST then
+      problems[1] = "name: it was deleted less than 30 days ago and cannot be used again yet"
+    end
+  end
+  return problems
+end
+
+local function create(gateway, request)
+  local body, refusal = gateway:gateway_body(request)
+  if not body then
+    return refusal
+  end
+  local problems = create_problems(gateway.templates, body)
+  if #problems > 0 then
+    return answers.meta(400, "Validation error", problems)
+  end
+  local template = { name = body.name, language = body.language, category = body.category,
+    components = body.components, status = "submitted" }
+  add(gateway.templates, template)
+  if gateway.options.review then
+    gateway.clock:after(gateway.options.review, function()
+      if template.status == "submitted" then
+        template.status = "approved"
+      end
+    end)
+  end
+  return answers.json(200, template)
+end
+
+local function delete(gateway, request)
+  local self, name = gateway.templates, request.segments[4]
+  if not self.names[name] then
+    return answers.meta(404, "Template not found")
+  end
+  local kept = {}
+  for _, template in ipairs(self.list) do
+    if template.name == name then
+      self.by_key[key(name, template.language)] = nil
+    else
+      kept[#kept + 1] = template
+    end
+  end
+  self.list = kept
+  self.names[name] = nil
+  self.deleted[name] = gateway.clock:now()
+  return answers.json(200, { meta = { success = true, http_code = 200, developer_message = "Template deleted" } })
+end
+
+--- Sets what a review brought.
+---@param name string
+---@param status string           "approved", "rejected", "paused", "disabled", …
+---@param language? string        all translations by default
+---@param reason? string          for "rejected"; "INVALID_FORMAT" by default
+---@return integer  how many templates there are of that name
+function Templates:review(name, status, language, reason)
+  local count = 0
+  for _, template in ipairs(self.list) do
+    if template.name == name and (not language or template.language == language) then
+      template.status = status
+      template.rejected_reason = status == "rejected" and (reason or "INVALID_FORMAT") or "NONE"
+      count = count + 1
+    end
+  end
+  return count
+end
+
+-- ---- A template message against its template -------------------------------------------------------
+
+local NOT_SENDABLE = {
+  paused = { 2061, "the template is paused" },
+  disabled = { 2062, "the template is disabled" },
+  rejected = { 2060, "the template was rejected" },
+}
+
+-- The components of a template or a message by their type, and the buttons by their position.
+local function by_type(components)
+  local found = { buttons = {} }
+  for _, component in ipairs(absent(components) and {} or components) do
+    local kind = component.type:lower()
+    if kind == "button" then
+      found.buttons[tonumber(component.index)] = component
+    elseif kind == "buttons" then
+      for i, button in ipairs(component.buttons) do
+        found.buttons[i - 1] = button
+      end
+    else
+      found[kind] = component
+    end
+  end
+  return found
+end
+
+local function parameters_of(component)
+  return component and not absent(component.parameters) and component.parameters or {}
+end
+
+local function shown(parameter)
+  local content = parameter[parameter.type]
+  return type(content) == "table" and content.fallback_value or content or ""
+end
+
+-- The text with its variables replaced.
+local function hydrate(text, parameters)
+  return (text:gsub("{{%s*(%d+)%s*}}", function(number)
+    local parameter = parameters[tonumber(number)]
+    return parameter and shown(parameter) or nil
+  end))
+end
+
+local function check_count(wanted, given, where)
+  if wanted ~= given then
+    return fault(2000, "%s: number of parameters (%d) does not match the expected number of parameters (%d)",
+      where, given, wanted)
+  end
+end
+
+local function check_document(parameter, context)
+  local document = parameter.document
+  local kept = document.id and context.media and context.media:get(document.id)
+  local extension = document.link and document.link:match("^[^?#]+/[^/?#]*%.(%w+)") or nil
+  if kept and not kept.type:lower():find("^application/pdf") then
+    return fault(2008, "header: media of type %s is not supported, a template takes PDF documents", kept.type)
+  elseif extension and ("doc docx xls xlsx ppt pptx txt jpg jpeg png mp4"):find(extension:lower(), 1, true) then
+    return fault(2008, "header: a template takes PDF documents only")
+  end
+end
+
+local function check_header(header, given, context)
+  local parameters = parameters_of(given)
+  local format = header and header.format or nil
+  if not format or format == "TEXT" then
+    local found = check_count(header and template_rules.placeholders(header.text) or 0, #parameters, "header")
+    if found or #parameters == 0 then
+      return found
+    elseif parameters[1].type ~= "text" then
+      return fault(2012, "header: the parameter is of type %s, expected text", parameters[1].type)
+    elseif walker.characters(hydrate(header.text, parameters)) > 60 then
+      return fault(2005, "header: the text is longer than 60 characters with its variable replaced")
+    end
+    return nil
+  end
+  if #parameters == 0 then
+    return fault(2009, "header: a parameter of type %s is required", format:lower())
+  elseif parameters[1].type ~= format:lower() then
+    return fault(2012, "header: the parameter is of type %s, expected %s", parameters[1].type, format:lower())
+  end
+  return format == "DOCUMENT" and check_document(parameters[1], context) or nil
+end
+
+local function check_body(body, given, longest)
+  local parameters = parameters_of(given)
+  local text = body and body.text or ""
+  -- WhatsApp's own text of an authentication template has one variable, the code.
+  local wanted = body and body.text == nil and 1 or template_rules.placeholders(text)
+  local found = check_count(wanted, #parameters, "body")
+  if not found and walker.characters(hydrate(text, parameters)) > longest then
+    found = fault(2005, "body: the text is longer than %d characters with its variables replaced", longest)
+  end
+  return found
+end
+
+local SUB_TYPES = {
+  QUICK_REPLY = { quick_reply = true }, URL = { url = true }, OTP = { url = true, copy_code = true },
+  PHONE_NUMBER = {},
+}
+
+local function check_url_button(button, given, index)
+  local wanted = template_rules.placeholders(button.url)
+  if wanted > 0 and not given then
+    return fault(2009, "buttons: the button at index %d of type url requires a parameter", index)
+  end
+  local parameters = parameters_of(given)
+  local found = check_count(wanted, #parameters, ("button %d"):format(index))
+  if not found and wanted > 0 then
+    local url = hydrate(button.url, parameters)
+    if url:find("%s") or #url > 2000 then
+      found = fault(2010, "buttons: the URL of the button at index %d is not valid with its variable replaced", index)
+    end
+  end
+  return found
+end
+
+local function check_buttons(known, given)
+  for index, component in pairs(given) do
+    local button = known[index]
+    if not button then
+      return fault(2013, "buttons: the template has no button at index %d", index)
+    elseif not SUB_TYPES[button.type][component.sub_type] then
+      return fault(2012, "buttons: the button at index %d is of type %s", index, button.type:lower())
+    end
+  end
+  for index, button in pairs(known) do
+    local found
+    if button.type == "URL" then
+      found = check_url_button(button, given[index], index)
+    elseif button.type == "OTP" and #parameters_of(given[index]) ~= 1 then
+      found = fault(2009, "buttons: the button at index %d requires the code", index)
+    end
+    if found then
+      return found
+    end
+  end
+end
+
+-- What can be said of parameters without knowing the template. A template of a body alone may be long.
+local function longest_body(parts)
+  local body_only = not parts.header and not parts.footer and next(parts.buttons) == nil
+  return body_only and 32768 or 1024
+end
+
+local function check_parameter_lengths(given)
+  local longest = longest_body(given)
+  for place, limit in pairs({ header = 60, body = longest }) do
+    for i, parameter in ipairs(parameters_of(given[place])) do
+      if parameter.type == "text" and walker.characters(parameter.text) > limit then
+        return fault(2004, "%s: parameter %d has more than %d characters", place, i, limit)
+      end
+    end
+  end
+end
+
+-- Finds the translation that is meant.
+local function find(self, name, language, namespace)
+  local known = self.names[name]
+  if namespace and namespace ~= self.gateway.options.namespace and (known or not self.any) then
+    return nil, fault(1009, "Parameter 'template.namespace' is not the namespace of this account")
+  elseif not known then
+    return nil, not self.any and fault(2001, "template name (%s) does not exist in %s", name, language) or nil
+  end
+  local template = self.by_key[key(name, language)]
+  if not template then
+    return nil, fault(2001, "template name (%s) does not exist in %s", name, language)
+  end
+  local status = template.status:lower()
+  if status ~= "approved" then
+    local reason = NOT_SENDABLE[status]
+    return nil, reason and fault(reason[1], "%s", reason[2])
+      or fault(2001, "template name (%s) is not approved in %s: it is %s", name, language, status)
+  end
+  return template
+end
+
+--- The template of a name and language, whatever its status.
+---@param name string
+---@param language string
+---@return table|nil
+function Templates:find_any(name, language)
+  return self.by_key[key(name, language)]
+end
+
+--- Checks a template message. Also says which template it is, where that is known.
+---@param content table  the message's `template`
+---@return waba.emulator.Fault|nil
+---@return table? template
+function Templates:check_template(content)
+  local namespace = not absent(content.namespace) and content.namespace or nil
+  if not namespace and not self.gateway:version_at_least(2, 41) then
+    return fault(2014, "Parameter 'template.namespace' is mandatory")
+  end
+  local given = by_type(content.components)
+  local found = check_parameter_lengths(given)
+  if found then
+    return found
+  end
+  local template, problem = find(self, content.name, content.language.code, namespace)
+  if not template then
+    return problem
+  end
+  local known = by_type(template.components)
+  found = check_header(known.header, given.header, { media = self.gateway.media })
+    or check_body(known.body, given.body, longest_body(known))
+    or check_buttons(known.buttons, given.buttons)
+  return found, template
+end
+
+--- Checks a message of the legacy type hsm.
+---@param content table  the message's `hsm`
+---@return waba.emulator.Fault|nil
+---@return table? template
+function Templates:check_hsm(content)
+  local template, problem = find(self, content.element_name, content.language.code, content.namespace)
+  if not template then
+    return problem
+  end
+  local body = by_type(template.components).body
+  return check_count(template_rules.placeholders(body and body.text), #content.localizable_params, "localizable_params"),
+    template
+end
+
+--- Adds the routes of this section.
+---@param route fun(method: string, path: string, handler: function)
+function templates.routes(route)
+  route("GET", "v1/configs/templates", list)
+  route("POST", "v1/configs/templates", create)
+  route("DELETE", "v1/configs/templates/*", delete)
+end
+
+return templates

@@ -1,0 +1,122 @@
+-- Starts the emulator's process beside the program and ends it again.
+-- The process's standard input is the line of life: it closes with the program, however that ends.
+
+local core = require "waba.core"
+local remote = require "waba.emulator.remote"
+
+local process = {}
+
+-- Seconds between looks at the file that tells that it listens.
+local LOOK = 0.005
+
+local function quote(text)
+  return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+local function read_file(path)
+  local file = io.open(path, "rb")
+  local text = file and file:read("*a")
+  if file then
+    file:close()
+  end
+  return text
+end
+
+local function write_file(path, text)
+  local file = assert(io.open(path, "wb"))
+  assert(file:write(text))
+  assert(file:close())
+end
+
+local function first_line(command)
+  local pipe = io.popen(command, "r")
+  local line = pipe and pipe:read("*l")
+  if pipe then
+    pipe:close()
+  end
+  return line
+end
+
+-- The interpreter that runs this program, if it can be found; an nginx is none.
+local function find_interpreter()
+  local executable = first_line("readlink /proc/$PPID/exe 2>/dev/null")
+  if executable and executable:find("/lua[^/]*$") then
+    return executable
+  end
+  local lowest
+  for i in pairs(type(arg) == "table" and arg or {}) do
+    if type(i) == "number" and i < 0 and (not lowest or i < lowest) then
+      lowest = i
+    end
+  end
+  if lowest and arg[lowest]:find("lua") then
+    return arg[lowest]
+  elseif rawget(_G, "jit") then
+    return "luajit"
+  end
+  return "lua" .. _VERSION:match("%d+%.%d+")
+end
+
+-- What the interpreter runs: finds the modules where this program finds them.
+local function boot_code(options_file, ready_file)
+  return ([[package.path=%q package.cpath=%q
+local function go() return require("waba.emulator.main").child(%q,%q) end
+local ok,message=xpcall(go,tostring)
+if not ok then local file=io.open(%q,"wb")
+file:write("{\"error\":",(string.format("%%q",message):gsub("\\\n","\\n")),"}\n") file:close() end]])
+    :format(package.path, package.cpath, options_file, ready_file, ready_file)
+end
+
+local function command_line(interpreter, options_file, ready_file)
+  local missing = core.encode({ error = "there is no interpreter " .. interpreter .. ": see the option interpreter" })
+  return ("command -v %s >/dev/null 2>&1 || { printf '%%s\\n' %s >%s; exit 1; }; "
+    .. "WABA_EMULATOR_PID=$$ exec %s -e %s"):format(quote(interpreter), quote(missing), quote(ready_file),
+    quote(interpreter), quote(boot_code(options_file, ready_file)))
+end
+
+-- Waits until the process has written its line.
+local function wait_ready(ready_file, seconds, sleep)
+  local deadline = core.clock() + seconds
+  repeat
+    local text = read_file(ready_file)
+    if text and text:sub(-1) == "\n" then
+      return core.decode(text) or { error = text }
+    end
+    sleep(LOOK)
+  until core.clock() > deadline
+  return { error = ("the emulator's process was not ready within %g seconds"):format(seconds) }
+end
+
+--- Starts a process.
+---@param options table   of waba.emulator.options, plus nothing
+---@param settings { interpreter: string?, start_timeout: number?, sleep: fun(seconds: number) }
+---@return table|nil started  url, ca_file, control, token, api_key, number, pid, and pipe
+---@return string? message
+function process.start(options, settings)
+  local options_file, ready_file = os.tmpname(), os.tmpname()
+  write_file(options_file, assert(core.encode(options)))
+  local interpreter = settings.interpreter or find_interpreter()
+  local pipe, message = io.popen(command_line(interpreter, options_file, ready_file), "w")
+  local started = pipe and wait_ready(ready_file, settings.start_timeout or 10, settings.sleep) or { error = message }
+  os.remove(options_file)
+  os.remove(ready_file)
+  if started.error then
+    if pipe then
+      pipe:close()
+    end
+    return nil, started.error
+  end
+  started.pipe = pipe
+  return started
+end
+
+--- Ends a process that was asked to stop, or asks it by closing its line of life. Waits for its end.
+---@param started table
+function process.finish(started)
+  if started.pipe then
+    started.pipe:close()
+    started.pipe = nil
+  end
+end
+
+return process

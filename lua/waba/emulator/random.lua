@@ -1,0 +1,49 @@
+-- Chance: identifiers nobody can guess, from the system's generator, and a small generator under a
+-- seed for faults that a test wants to see again.
+
+local rand = require "openssl.rand"
+
+local random = {}
+
+local ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+local letters, hex = {}, {}
+for byte = 0, 255 do
+  local place = byte % 64 + 1
+  letters[string.char(byte)] = ALPHABET:sub(place, place)
+  hex[string.char(byte)] = ("%02x"):format(byte)
+end
+
+--- Letters of the URL-safe base64 alphabet.
+---@param length integer
+---@return string
+function random.letters(length)
+  return (rand.bytes(length):gsub(".", letters))
+end
+
+---@param length integer  digits, even
+---@return string
+function random.hex(length)
+  return (rand.bytes(length / 2):gsub(".", hex))
+end
+
+---@return string  a version 4 UUID
+function random.uuid()
+  local digits = random.hex(32)
+  return ("%s-%s-4%s-%s%s-%s"):format(digits:sub(1, 8), digits:sub(9, 12), digits:sub(14, 16),
+    ("89ab"):sub(1 + digits:byte(17) % 4, 1 + digits:byte(17) % 4), digits:sub(18, 20), digits:sub(21, 32))
+end
+
+--- Makes a generator that gives the same numbers for the same seed on every interpreter
+--- (Park and Miller's minimal standard, which needs no more than a double).
+---@param seed integer
+---@return fun(): number  in [0, 1)
+function random.seeded(seed)
+  local state = seed % 2147483646 + 1
+  return function()
+    state = state * 48271 % 2147483647
+    return (state - 1) / 2147483646
+  end
+end
+
+return random

@@ -1,0 +1,107 @@
+-- The handle's side of the control port: one blocking HTTP exchange after the other over an engine of
+-- waba.curl, in any interpreter. And a sleep that suits where it is called.
+
+local core = require "waba.core"
+local curl = require "waba.curl"
+
+local remote = {}
+
+-- Seconds an answer may take. A call waits for nothing but the process itself.
+local TIMEOUT = 30
+-- Bytes of the longest answer: the journal of many requests.
+local MAX_ANSWER = 1024 * 1024 * 1024
+
+---@class waba.emulator.Remote
+local Remote = {}
+Remote.__index = Remote
+Remote.__name = "waba.emulator.Remote"
+
+--- Connects to the control port of a process.
+---@param url string
+---@param token string
+---@return waba.emulator.Remote
+function remote.new(url, token)
+  return setmetatable({ url = url, token = token, engine = curl.engine(), heads = {} }, Remote)
+end
+
+local function exchange(self, path, content_type, body)
+  local head = self.engine:prepare({ method = "POST", url = self.url .. path, idempotent = false,
+    headers = { ["Content-Type"] = content_type, ["X-Waba-Emulator"] = self.token } })
+  local transfer, problem = self.engine:start(head, body, { timeout = TIMEOUT, max_body = MAX_ANSWER })
+  if not transfer then
+    return nil, { message = problem }
+  end
+  while true do
+    self.engine:pump()
+    while self.engine:ready() do
+      if transfer:wants() == "finished" then
+        return transfer:finish()
+      end
+    end
+    self.engine:wait(1)
+  end
+end
+
+local function read_answer(response, failure)
+  if not response then
+    return nil, "asking the emulator failed: " .. tostring(failure.message)
+  end
+  local answer = core.decode(response.body)
+  if type(answer) ~= "table" then
+    return nil, "the emulator's answer cannot be read"
+  elseif answer.error then
+    return nil, answer.error
+  end
+  return answer.result
+end
+
+--- Makes a call.
+---@param name string
+---@param arguments table
+---@return any result
+---@return string? message
+function Remote:call(name, arguments)
+  if not self.engine then
+    return nil, "the emulator is stopped"
+  end
+  local body, message, path = core.encode(arguments)
+  if not body then
+    return nil, ("%s: %s"):format(path, message)
+  end
+  return read_answer(exchange(self, "/call/" .. name, "application/json", body))
+end
+
+--- Hands over a media file.
+---@param body string|{ file: string }
+---@param mime_type string
+---@return string|nil id
+---@return string? message
+function Remote:upload(body, mime_type)
+  if not self.engine then
+    return nil, "the emulator is stopped"
+  end
+  return read_answer(exchange(self, "/media", mime_type, body))
+end
+
+--- No call works any more.
+function Remote:close()
+  if self.engine then
+    self.engine:close()
+    self.engine = nil
+  end
+end
+
+--- Lets time pass: within cqueues and nginx the others go on, elsewhere everything waits.
+---@param seconds number
+function remote.sleep(seconds)
+  local cqueues = package.loaded["cqueues"]
+  if type(cqueues) == "table" and cqueues.running and cqueues.running() then
+    cqueues.sleep(seconds)
+  elseif type(ngx) == "table" and ngx.sleep then
+    ngx.sleep(seconds)
+  else
+    curl.wait({}, seconds)
+  end
+end
+
+return remote

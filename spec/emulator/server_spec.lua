@@ -1,0 +1,204 @@
+-- The HTTP server: protocols, many requests at once, and clients that misbehave.
+
+local cqueues = require "cqueues"
+local http_client = require "http.client"
+local http_tls = require "http.tls"
+local new_headers = require "http.headers".new
+local openssl_context = require "openssl.ssl.context"
+local socket = require "cqueues.socket"
+local store = require "openssl.x509.store"
+
+local emulators = require "waba.emulator"
+local support = require "spec.support.emulator"
+
+describe("the server", function()
+  local emulator, port
+
+  lazy_setup(function()
+    emulator = assert(emulators.start({ statuses = false }))
+    port = tonumber(emulator.url:match("%d+$"))
+  end)
+  lazy_teardown(function() emulator:stop() end)
+
+  local function connect(version)
+    local context = http_tls.new_client_context()
+    local trusted = store.new()
+    trusted:add(emulator.ca_file)
+    context:setStore(trusted)
+    context:setVerify(openssl_context.VERIFY_PEER)
+    return assert(http_client.connect({ host = "127.0.0.1", port = port, tls = true, ctx = context, version = version }, 5))
+  end
+
+  local BODY = '{"to":"4915112345678","type":"text","text":{"body":"x"}}'
+
+  local function start(connection)
+    local stream = connection:new_stream()
+    local head = new_headers()
+    head:append(":method", "POST")
+    head:append(":scheme", "https")
+    head:append(":authority", "127.0.0.1")
+    head:append(":path", "/v1/messages")
+    head:append("content-type", "application/json")
+    head:append("content-length", tostring(#BODY))
+    head:append("d360-api-key", emulator.api_key)
+    assert(stream:write_headers(head, false, 5))
+    assert(stream:write_chunk(BODY, true, 5))
+    return stream
+  end
+
+  local function status_of(stream)
+    local head = assert(stream:get_headers(10))
+    assert(stream:get_body_as_string(10))
+    return head:get(":status")
+  end
+
+  it("speaks HTTP/1.1 and HTTP/2, as the client likes", function()
+    for version, name in pairs({ [1.1] = "HTTP/1.1", [2] = "HTTP/2" }) do
+      assert.equal(201, (support.send(emulator, "text", { body = "x" }, nil, { version = version })))
+      local list = emulator:received()
+      assert.equal(name, list[#list].protocol)
+    end
+  end)
+
+  it("offers HTTP/1.1 alone where that is asked for, and no TLS at all", function()
+    local other = assert(emulators.start({ http2 = false }))
+    assert.equal(200, (support.request(other, "GET", "/v1/health")))
+    assert.equal("HTTP/1.1", other:received()[1].protocol)
+    other:stop()
+    other = assert(emulators.start({ tls = false }))
+    assert.matches("^http://127%.0%.0%.1", other.url)
+    assert.is_nil(other.ca_file)
+    assert.equal(200, (support.request(other, "GET", "/v1/health")))
+    other:stop()
+  end)
+
+  it("answers 200 streams of one HTTP/2 connection at once", function()
+    support.run(function()
+      local connection = connect(2)
+      local before = emulator:counts().messages
+      local streams, ids = {}, {}
+      for i = 1, 200 do
+        streams[i] = start(connection)
+      end
+      for _, stream in ipairs(streams) do
+        assert.equal("201", status_of(stream))
+      end
+      assert.equal(before + 200, emulator:counts().messages)
+      for _, message in ipairs(emulator:messages({ direction = "outbound", since = before })) do
+        ids[message.id] = true
+      end
+      local count = 0
+      for _ in pairs(ids) do
+        count = count + 1
+      end
+      assert.equal(200, count)
+      connection:close()
+    end)
+  end)
+
+  it("answers many requests over one HTTP/1.1 connection", function()
+    support.run(function()
+      local connection = connect(1.1)
+      for _ = 1, 100 do
+        assert.equal("201", status_of(start(connection)))
+      end
+      connection:close()
+    end)
+  end)
+
+  it("answers 50 connections at once", function()
+    support.run(function()
+      local finished = 0
+      for _ = 1, 50 do
+        cqueues.running():wrap(function()
+          assert.equal(201, (support.send(emulator, "text", { body = "x" })))
+          finished = finished + 1
+        end)
+      end
+      support.eventually(function() return finished == 50 end, 15)
+    end)
+  end)
+
+  it("outlives clients that go away, in the middle of anything", function()
+    support.run(function()
+      -- Within the handshake, and speaking something else.
+      for _, bytes in ipairs({ "", "\22\3\1", "GET / HTTP/1.1\r\n\r\n", ("x"):rep(1000) }) do
+        local plain = socket.connect("127.0.0.1", port)
+        plain:onerror(function() return nil end)
+        plain:connect(1)
+        plain:write(bytes)
+        plain:flush()
+        plain:close()
+      end
+      for _, version in ipairs({ 1.1, 2 }) do
+        -- After half a request.
+        local connection = connect(version)
+        local stream = connection:new_stream()
+        local head = new_headers()
+        for _, pair in ipairs({ { ":method", "POST" }, { ":scheme", "https" }, { ":authority", "x" },
+          { ":path", "/v1/media" }, { "content-type", "text/plain" }, { "content-length", "1000000" },
+          { "d360-api-key", emulator.api_key } }) do
+          head:append(pair[1], pair[2])
+        end
+        stream:write_headers(head, false, 1)
+        stream:write_chunk(("x"):rep(10000), false, 1)
+        connection.socket:close()
+        -- Before the answer.
+        connection = connect(version)
+        start(connection)
+        connection.socket:close()
+        -- In the middle of a large answer.
+        local id = select(2, support.request(emulator, "POST", "/v1/media", ("x"):rep(3000000),
+          { headers = { ["content-type"] = "text/plain" } })).media[1].id
+        connection = connect(version)
+        stream = connection:new_stream()
+        head = new_headers()
+        for _, pair in ipairs({ { ":method", "GET" }, { ":scheme", "https" }, { ":authority", "x" },
+          { ":path", "/v1/media/" .. id }, { "d360-api-key", emulator.api_key } }) do
+          head:append(pair[1], pair[2])
+        end
+        stream:write_headers(head, true, 1)
+        assert(stream:get_headers(5))
+        connection.socket:close()
+      end
+      cqueues.sleep(0.1)
+      assert.equal(201, (support.send(emulator, "text", { body = "x" })))
+    end)
+  end)
+
+  it("says 100 Continue to clients that wait for it", function()
+    support.run(function()
+      local connection = connect(1.1)
+      local stream = connection:new_stream()
+      local head = new_headers()
+      for _, pair in ipairs({ { ":method", "POST" }, { ":scheme", "https" }, { ":authority", "x" },
+        { ":path", "/v1/messages" }, { "content-type", "application/json" }, { "content-length", tostring(#BODY) },
+        { "expect", "100-continue" }, { "d360-api-key", emulator.api_key } }) do
+        head:append(pair[1], pair[2])
+      end
+      assert(stream:write_headers(head, false, 1))
+      assert.equal("100", assert(stream:get_headers(5)):get(":status"))
+      assert(stream:write_chunk(BODY, true, 1))
+      assert.equal("201", status_of(stream))
+      connection:close()
+    end)
+  end)
+
+  it("keeps its own door shut to those without the token", function()
+    local url = emulator.remote.url
+    local door = { url = url, api_key = emulator.api_key }
+    assert.equal(403, (support.request(door, "POST", "/call/counts", {})))
+    assert.equal(403, (support.request(door, "POST", "/call/stop", {}, { headers = { ["x-waba-emulator"] = "guess" } })))
+    assert.equal(403, (support.request(door, "POST", "/media", "x")))
+    assert.is_table(emulator:counts())
+  end)
+
+  it("listens where it is told", function()
+    local other = assert(emulators.start())
+    local free = tonumber(other.url:match("%d+$"))
+    other:stop()
+    other = assert(emulators.start({ port = free }))
+    assert.equal("https://127.0.0.1:" .. free, other.url)
+    other:stop()
+  end)
+end)

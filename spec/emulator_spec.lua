@@ -1,0 +1,217 @@
+-- The handle and the process: starting, talking to it, and that nothing is left behind.
+
+local emulators = require "waba.emulator"
+local support = require "spec.support.emulator"
+
+local function exists(path)
+  local file = io.open(path, "rb")
+  if file then
+    file:close()
+  end
+  return file ~= nil
+end
+
+local function alive(pid)
+  return os.execute(("kill -0 %d 2>/dev/null"):format(pid)) == true or
+    os.execute(("kill -0 %d 2>/dev/null"):format(pid)) == 0
+end
+
+local function command(text)
+  local pipe = io.popen(text)
+  local output = pipe:read("*a")
+  pipe:close()
+  return output
+end
+
+describe("waba.emulator", function()
+  it("starts a gateway that answers over TLS", function()
+    local emulator = assert(emulators.start())
+    assert.matches("^https://127%.0%.0%.1:%d+$", emulator.url)
+    local status, body = support.request(emulator, "GET", "/v1/configs/phone_number")
+    assert.equal(200, status)
+    assert.equal(emulator.number, body.phone_number)
+    emulator:stop()
+  end)
+
+  it("leaves neither a process nor files behind", function()
+    local emulator = assert(emulators.start())
+    local folder = emulator.ca_file:match("^(.*)/")
+    assert.is_true(alive(emulator.pid))
+    emulator:stop()
+    assert.is_false(alive(emulator.pid))
+    assert.is_false(exists(emulator.ca_file))
+    assert.equal("", command("ls -d " .. folder .. " 2>/dev/null"))
+    emulator:stop()
+    assert.equal("waba.Emulator (stopped)", tostring(emulator))
+  end)
+
+  it("answers calls after the end with an error", function()
+    local emulator = assert(emulators.start())
+    emulator:stop()
+    local list, err = emulator:received()
+    assert.is_nil(list)
+    assert.equal("unavailable", err.kind)
+    assert.is_nil((emulator:customer("491511"):text("Hi")))
+  end)
+
+  it("ends with the program, even when that is killed", function()
+    local code = [[
+      local emulator = assert(require("waba.emulator").start())
+      print(emulator.pid, emulator.ca_file)
+      io.stdout:flush()
+      io.stdin:read("*a")]]
+    local interpreter = rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match("%d%.%d")
+    local fifo = os.tmpname()
+    os.remove(fifo)
+    os.execute("mkfifo " .. fifo)
+    local program = io.popen(("exec %s -e '%s' < %s & echo $!; exec 3> %s; wait"):format(
+      interpreter, code:gsub("'", "'\\''"), fifo, fifo))
+    local program_pid = tonumber(program:read("*l"))
+    local pid, ca_file = program:read("*l"):match("^(%d+)%s+(.*)$")
+    assert.is_true(alive(pid))
+    os.execute("kill -9 " .. program_pid)
+    program:close()
+    os.remove(fifo)
+    support.run(function()
+      support.eventually(function() return not alive(pid) end)
+      support.eventually(function() return not exists(ca_file) end)
+    end)
+  end)
+
+  it("takes the key and number it is given, and shows the key nowhere", function()
+    local emulator = assert(emulators.start({ api_key = "THE-VERY-KEY", number = "4940123456" }))
+    assert.equal("THE-VERY-KEY", emulator.api_key)
+    support.request(emulator, "GET", "/v1/health")
+    local shown = require("cjson").encode((emulator:received())) .. tostring(emulator)
+    assert.is_nil(shown:find("THE-VERY-KEY", 1, true))
+    assert.is_truthy(shown:find("(hidden)", 1, true))
+    local processes = command("ps axww -o args")
+    assert.is_nil(processes:find("THE-VERY-KEY", 1, true))
+    emulator:stop()
+  end)
+
+  it("gives the options of a client", function()
+    local emulator = assert(emulators.start())
+    local options = emulator:options({ timeout = 5 })
+    assert.same({ api_key = emulator.api_key, base_url = emulator.url, ca_file = emulator.ca_file, timeout = 5 },
+      options)
+    emulator:stop()
+  end)
+
+  it("runs several beside each other", function()
+    local first, second = assert(emulators.start()), assert(emulators.start())
+    assert.not_equal(first.url, second.url)
+    assert.not_equal(first.api_key, second.api_key)
+    local status = support.request(first, "GET", "/v1/health", nil, { key = second.api_key })
+    assert.equal(401, status)
+    first:stop()
+    assert.equal(200, (support.request(second, "GET", "/v1/health")))
+    second:stop()
+  end)
+
+  it("raises for an unknown option and names the nearest", function()
+    assert.has_error(function() emulators.start({ api_kye = "x" }) end,
+      "waba.emulator.start: unknown option api_kye (did you mean api_key?)")
+    assert.has_error(function() emulators.start({ webhooks = { timout = 1 } }) end)
+  end)
+
+  it("says why it can't start", function()
+    local emulator = assert(emulators.start())
+    local port = tonumber(emulator.url:match("(%d+)$"))
+    local second, err = emulators.start({ port = port })
+    assert.is_nil(second)
+    assert.equal("unavailable", err.kind)
+    assert.matches("cannot listen on 127.0.0.1 port " .. port, err.message, 1, true)
+    emulator:stop()
+  end)
+
+  it("says which interpreter is missing", function()
+    local emulator, err = emulators.start({ interpreter = "/nowhere/lua" })
+    assert.is_nil(emulator)
+    assert.matches("there is no interpreter /nowhere/lua", err.message, 1, true)
+  end)
+
+  it("says which library is missing, and how to get it", function()
+    local before = package.path
+    -- What stands first is found first: a folder without lua-http would not hide the system's.
+    local folder = command("mktemp -d"):match("%S+")
+    os.execute("mkdir " .. folder .. "/http")
+    local file = assert(io.open(folder .. "/http/server.lua", "w"))
+    file:write("error('no such library here', 0)")
+    file:close()
+    package.path = folder .. "/?.lua;" .. before
+    local emulator, err = emulators.start()
+    package.path = before
+    os.execute("rm -r " .. folder)
+    assert.is_nil(emulator)
+    assert.matches('rock "http", Debian package "lua-http"', err.message, 1, true)
+  end)
+
+  it("runs alone from a shell until it is interrupted", function()
+    local interpreter = rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match("%d%.%d")
+    local program = io.popen(("exec %s lua/waba/emulator/main.lua --number 4940777 --api-key=SHELL-KEY 2>&1 & "
+      .. "echo $!; wait"):format(interpreter))
+    local pid = tonumber(program:read("*l"))
+    finally(function() os.execute(("kill -TERM %d 2>/dev/null"):format(pid)) end)
+    local first = program:read("*l")
+    local url = first:match("^The On%-Premise gateway of 4940777 is at (https://%S+)$")
+    local ca_file = program:read("*l"):match("(/%S+)$")
+    assert.matches("SHELL%-KEY", program:read("*l"))
+    local status, body = support.request({ url = url, ca_file = ca_file, api_key = "SHELL-KEY" }, "GET",
+      "/v1/configs/phone_number")
+    assert.equal(200, status)
+    assert.equal("4940777", body.phone_number)
+    os.execute("kill -TERM " .. pid)
+    program:read("*a")
+    program:close()
+    assert.is_false(exists(ca_file))
+  end)
+
+  it("refuses wrong arguments in a shell", function()
+    local interpreter = rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match("%d%.%d")
+    local output = command(interpreter .. " lua/waba/emulator/main.lua --prot 1 2>&1; echo $?")
+    assert.matches("unknown argument %-%-prot\n2\n$", output)
+    assert.matches("%-%-client%-version", command(interpreter .. " lua/waba/emulator/main.lua --help"))
+  end)
+
+  it("waits for counts and for conditions", function()
+    local emulator = assert(emulators.start())
+    emulator:customer("4915100"):text "Hi"
+    assert.is_true(emulator:wait({ messages = 1, pending = 0 }, 5))
+    assert.equal("text", emulator:wait(function(it) return it:messages()[1].type end))
+    local result, err = emulator:wait({ messages = 99 }, 0.05)
+    assert.is_nil(result)
+    assert.equal("timeout", err.kind)
+    assert.has_error(function() emulator:wait({ mesages = 1 }) end)
+    emulator:stop()
+  end)
+
+  it("keeps the newest requests only, when told so", function()
+    local emulator = assert(emulators.start({ keep = 3 }))
+    for i = 1, 5 do
+      support.request(emulator, "GET", "/v1/health?n=" .. i)
+    end
+    local list = emulator:received()
+    assert.equal(3, #list)
+    assert.equal("3", list[1].query.n)
+    assert.equal(5, emulator:counts().requests)
+    assert.equal(1, #emulator:received({ since = 4 }))
+    emulator:stop()
+  end)
+
+  it("shows what it received, by filter", function()
+    local emulator = assert(emulators.start())
+    support.send(emulator, "text", { body = "Hallo" })
+    support.send(emulator, "text", {})
+    support.request(emulator, "GET", "/v1/health", nil, { version = 1.1 })
+    assert.equal(2, #emulator:received({ method = "post", path = "/v1/messages" }))
+    assert.equal(1, #emulator:received({ status = 400 }))
+    assert.equal(1, #emulator:received(function(request) return request.protocol == "HTTP/1.1" end))
+    local request = emulator:received({ path = "^/v1/mess" })[1]
+    assert.equal("Hallo", request.json.text.body)
+    assert.equal("HTTP/2", request.protocol)
+    assert.equal("spec", request.headers["user-agent"])
+    assert.is_true(request.answered)
+    emulator:stop()
+  end)
+end)
