@@ -1,0 +1,99 @@
+---@meta
+-- The contract every inbox meets: `waba.inbox.memory`, `.sqlite` and `.redis` are its homes, and any
+-- table with these methods can be given to `waba.receiver { inbox = … }`.
+-- Nothing here is executed by the library.
+--
+-- What an inbox promises:
+-- - `put` stores all events of a batch or none. An event seen before (a message by its id, a status
+--   by its id and status) is dropped, for `remember` seconds. Errors and account news have no id and
+--   are kept each time.
+-- - An event is handed out again and again until it is acknowledged: at least once. After `ack`,
+--   never again.
+-- - The events of one conversation (the customer's wa_id) are handed out one at a time, in the order
+--   of `put`: the next one only when the one before is acknowledged or set aside. A failed event
+--   holds its conversation until it is tried again.
+-- - A taken event whose lease is over counts as tried and is handed out to whoever asks next.
+-- - After `retry.attempts` tries an event is set aside, with the reason of its last failure.
+
+---@class waba.InboxOptions
+---@field retry? { attempts: integer?, base: number?, max: number? }  8 tries; 1 second before the
+---               second one, doubling up to 300, each between half and the whole of that
+---@field remember? number  seconds for which duplicates are known; 172800 (two days) by default. At
+---               least 86400 on On-Premise hosting, 604800 on Cloud: that long the gateway repeats
+
+---@class waba.SetAside
+---@field event waba.Event
+---@field attempts integer
+---@field reason string   of the last failure
+---@field at number       Unix seconds
+
+---@class waba.Inbox
+---@field durable boolean  what is stored outlives the process
+local inbox = {}
+
+--- Stores a batch.
+---@param events waba.Event[]
+---@return integer|nil stored  how many were new; nil when nothing was stored
+---@return waba.Error? err     kind "unavailable"
+function inbox:put(events) end
+
+--- Hands out events that are due, oldest first, at most one of each conversation.
+---@param n? integer      how many at most; 1 by default
+---@param lease? number   seconds until they may be handed out again; 60 by default
+---@return waba.Event[]|nil events
+---@return waba.Error? err
+function inbox:take(n, lease) end
+
+--- How often an event that was taken has been handed out, this time included.
+---@param event waba.Event
+---@return integer
+function inbox:attempts(event) end
+
+--- Gives a taken event more time.
+---@param event waba.Event
+---@param lease? number  seconds from now; 60 by default
+---@return true|nil ok   nil: the lease was over and the event is no longer this worker's
+---@return waba.Error? err
+function inbox:extend(event, lease) end
+
+--- Ends a taken event: it was handled.
+---@param event waba.Event
+---@return true|nil ok
+---@return waba.Error? err
+function inbox:ack(event) end
+
+--- Reports that a taken event could not be handled: it comes back later, or is set aside.
+---@param event waba.Event
+---@param reason? string
+---@return number|false|nil delay  seconds until the next try; false: it was set aside
+---@return waba.Error? err
+function inbox:fail(event, reason) end
+
+--- Gives a taken event back as if it had never been taken.
+---@param event waba.Event
+---@return true|nil ok
+---@return waba.Error? err
+function inbox:release(event) end
+
+--- The events that were tried too often, oldest first.
+---@param n? integer  how many at most; 100 by default
+---@return waba.SetAside[]|nil
+---@return waba.Error? err
+function inbox:set_aside(n) end
+
+--- Puts events that were set aside back, behind what waits in their conversations.
+---@return integer|nil count
+---@return waba.Error? err
+function inbox:revive() end
+
+--- How many events wait or are being handled; what was set aside does not count.
+---@return integer|nil depth
+---@return waba.Error? err
+function inbox:depth() end
+
+--- Seconds until an event can be taken that can't now; nil when there is none.
+---@return number|nil
+function inbox:next_due() end
+
+--- Frees what the inbox holds. Harmless when repeated.
+function inbox:close() end

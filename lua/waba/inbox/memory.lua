@@ -1,0 +1,254 @@
+-- The inbox of scripts, tests and small bots: everything lies in this process and is gone with it.
+-- The contract is in contract.lua.
+
+local core = require "waba.core"
+local keys = require "waba.inbox.keys"
+local policy = require "waba.inbox.policy"
+
+local clock = core.clock
+
+-- Keys known in this process. Each is forgotten after the same time, so the oldest is first.
+local Seen = {}
+Seen.__index = Seen
+
+local function new_seen()
+  return setmetatable({ until_ = {}, order = {}, first = 1, last = 0 }, Seen)
+end
+
+local function forget_old(seen, now)
+  while seen.first <= seen.last do
+    local key = seen.order[seen.first]
+    if seen.until_[key] > now then return end
+    seen.until_[key], seen.order[seen.first] = nil, nil
+    seen.first = seen.first + 1
+  end
+end
+
+-- The same call as that of nginx's shared dictionaries: true when the key was not there.
+function Seen:add(key, _, seconds)
+  local now = clock()
+  forget_old(self, now)
+  if self.until_[key] then return false, "exists" end
+  self.until_[key] = now + seconds
+  self.last = self.last + 1
+  self.order[self.last] = key
+  return true
+end
+
+---@class waba.MemoryInbox : waba.Inbox
+local Memory = {}
+Memory.__index = Memory
+Memory.__name = "waba.inbox.memory"
+Memory.durable = false
+
+-- A conversation is in exactly one place: in `ready`, a list from `ready_first` to `ready_last`; or
+-- in `resting`, until its `due`, while its first event is leased or delayed.
+
+local function make_ready(inbox, conversation)
+  conversation.due = nil
+  inbox.ready_last = inbox.ready_last + 1
+  inbox.ready[inbox.ready_last] = conversation
+end
+
+local function rest(inbox, conversation, seconds)
+  conversation.due = clock() + seconds
+  inbox.resting[conversation] = true
+  if not inbox.earliest or conversation.due < inbox.earliest then inbox.earliest = conversation.due end
+end
+
+-- Ends the rest of the conversations whose time has come.
+local function wake_due(inbox)
+  local now = clock()
+  if not inbox.earliest or inbox.earliest > now then return end
+  local due, earliest = {}, nil
+  for conversation in pairs(inbox.resting) do
+    if conversation.due <= now then
+      due[#due + 1] = conversation
+    elseif not earliest or conversation.due < earliest then
+      earliest = conversation.due
+    end
+  end
+  table.sort(due, function(a, b) return a[a.first].number < b[b.first].number end)
+  for _, conversation in ipairs(due) do
+    inbox.resting[conversation] = nil
+    make_ready(inbox, conversation)
+  end
+  inbox.earliest = earliest
+end
+
+local function append(inbox, event)
+  local name = keys.conversation(event)
+  local conversation = name and inbox.conversations[name]
+  if not conversation then
+    conversation = { name = name, first = 1, last = 0 }
+    if name then inbox.conversations[name] = conversation end
+    make_ready(inbox, conversation)
+  end
+  inbox.numbers = inbox.numbers + 1
+  conversation.last = conversation.last + 1
+  conversation[conversation.last] = { event = event, number = inbox.numbers, attempts = 0 }
+  inbox.count = inbox.count + 1
+end
+
+-- Takes the first event out of its conversation and lets the next one come.
+local function remove_first(inbox, conversation)
+  local entry = conversation[conversation.first]
+  conversation[conversation.first] = nil
+  conversation.first = conversation.first + 1
+  inbox.count = inbox.count - 1
+  inbox.resting[conversation] = nil
+  if conversation.first <= conversation.last then
+    make_ready(inbox, conversation)
+  elseif conversation.name then
+    inbox.conversations[conversation.name] = nil
+  end
+  return entry
+end
+
+local function set_aside(inbox, conversation)
+  local entry = remove_first(inbox, conversation)
+  inbox.aside[#inbox.aside + 1] = {
+    event = entry.event, attempts = entry.attempts, at = os.time(),
+    reason = entry.reason or "its lease was over before it was handled",
+  }
+end
+
+-- The entry a worker still holds, or nil. Raises for what was never taken from here.
+local function held(inbox, event)
+  local lease = inbox.leases[event]
+  if not lease then error("this event was not taken from this inbox", 3) end
+  local conversation = lease.conversation
+  local entry = conversation[conversation.first]
+  if entry and entry.lease == lease and inbox.resting[conversation] then return entry, conversation end
+end
+
+-- A full dictionary of nginx says no for another reason; then the event counts as new.
+local function is_known(inbox, event)
+  local key = keys.identity(event)
+  if not key then return false end
+  local added, reason = inbox.seen:add(key, true, inbox.remember)
+  return not added and reason == "exists"
+end
+
+function Memory:put(events)
+  if self.count >= self.max then return nil, policy.unavailable("the inbox is full") end
+  local stored = 0
+  for _, event in ipairs(events) do
+    if not is_known(self, event) then
+      append(self, event)
+      stored = stored + 1
+    end
+  end
+  return stored
+end
+
+function Memory:take(n, lease)
+  wake_due(self)
+  local taken = {}
+  while #taken < (n or 1) and self.ready_first <= self.ready_last do
+    local conversation = self.ready[self.ready_first]
+    self.ready[self.ready_first] = nil
+    self.ready_first = self.ready_first + 1
+    local entry = conversation[conversation.first]
+    if entry.attempts >= self.retry.attempts then
+      set_aside(self, conversation)
+    else
+      entry.attempts = entry.attempts + 1
+      rest(self, conversation, lease or policy.LEASE)
+      -- a table of its own for each time, so that a worker that comes too late is known
+      local event = {}
+      for name, value in pairs(entry.event) do event[name] = value end
+      entry.lease = { conversation = conversation, attempts = entry.attempts }
+      self.leases[event] = entry.lease
+      taken[#taken + 1] = event
+    end
+  end
+  return taken
+end
+
+function Memory:attempts(event)
+  local lease = self.leases[event]
+  return lease and lease.attempts or 0
+end
+
+function Memory:extend(event, lease)
+  local entry, conversation = held(self, event)
+  if not entry then return nil, policy.lease_lost() end
+  rest(self, conversation, lease or policy.LEASE)
+  return true
+end
+
+function Memory:ack(event)
+  local entry, conversation = held(self, event)
+  if not entry then return nil, policy.lease_lost() end
+  remove_first(self, conversation)
+  return true
+end
+
+function Memory:fail(event, reason)
+  local entry, conversation = held(self, event)
+  if not entry then return nil, policy.lease_lost() end
+  entry.reason = tostring(reason or "no reason was given")
+  if entry.attempts >= self.retry.attempts then
+    set_aside(self, conversation)
+    return false
+  end
+  local delay = policy.delay(self.retry, entry.attempts)
+  entry.lease = nil
+  rest(self, conversation, delay)
+  return delay
+end
+
+function Memory:release(event)
+  local entry, conversation = held(self, event)
+  if not entry then return nil, policy.lease_lost() end
+  entry.attempts, entry.lease = entry.attempts - 1, nil
+  rest(self, conversation, 0)
+  return true
+end
+
+function Memory:set_aside(n)
+  local list = {}
+  for index = 1, math.min(n or 100, #self.aside) do list[index] = self.aside[index] end
+  return list
+end
+
+function Memory:revive()
+  local aside = self.aside
+  self.aside = {}
+  for _, item in ipairs(aside) do append(self, item.event) end
+  return #aside
+end
+
+function Memory:depth()
+  return self.count
+end
+
+function Memory:next_due()
+  if self.ready_first <= self.ready_last then return 0 end
+  return self.earliest and math.max(0, self.earliest - clock())
+end
+
+function Memory:close() end
+
+local memory = {}
+
+---@class waba.MemoryInboxOptions : waba.InboxOptions
+---@field max? integer  refuses to store while this many events wait; 100000 by default
+---@field seen? table   where the keys of known events are kept; a shared dictionary of nginx
+---                     (`ngx.shared.name`) makes duplicates known to all workers
+
+--- An inbox in memory.
+---@param given? waba.MemoryInboxOptions
+---@return waba.MemoryInbox
+function memory.new(given)
+  local settings = policy.settings(given, { max = "integer", seen = "table|userdata" }, "waba.inbox.memory")
+  return setmetatable({
+    retry = settings.retry, remember = settings.remember, max = settings.max or 100000,
+    seen = settings.seen or new_seen(),
+    conversations = {}, ready = {}, ready_first = 1, ready_last = 0, resting = {}, earliest = nil,
+    aside = {}, count = 0, numbers = 0, leases = setmetatable({}, { __mode = "k" }),
+  }, Memory)
+end
+
+return memory

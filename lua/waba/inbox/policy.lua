@@ -1,0 +1,64 @@
+-- What all inboxes have in common: their options, the delay before another try, their errors.
+
+local core = require "waba.core"
+local errors = require "waba.errors"
+local options = require "waba.options"
+
+local policy = {}
+
+policy.LEASE = 60
+
+local KNOWN = { retry = "table", remember = "number" }
+local RETRY = { attempts = "integer", base = "number", max = "number" }
+
+--- Checks the options of an inbox and fills in what is not given.
+---@param given table|nil
+---@param more table<string, string>  the names and types of this home's own options
+---@param what string                 "waba.inbox.sqlite"
+---@return table settings  a copy, with `attempts`, `base`, `max` and `remember`
+function policy.settings(given, more, what)
+  local known = {}
+  for name, types in pairs(KNOWN) do known[name] = types end
+  for name, types in pairs(more) do known[name] = types end
+  local settings = {}
+  for name, value in pairs(options.check(given, known, what, 3)) do settings[name] = value end
+  local retry = options.check(settings.retry, RETRY, what .. ": retry", 3)
+  settings.retry = { attempts = retry.attempts or 8, base = retry.base or 1, max = retry.max or 300 }
+  settings.remember = settings.remember or 172800
+  return settings
+end
+
+--- Seconds before the next try: doubling, capped, between half and the whole of it.
+---@param retry { base: number, max: number }
+---@param attempts integer  tries so far
+---@return number
+function policy.delay(retry, attempts)
+  local delay = math.min(retry.max, retry.base * 2 ^ math.min(attempts - 1, 40))
+  return delay * (0.5 + core.random() / 2)
+end
+
+---@param message string
+---@return waba.Error
+function policy.unavailable(message)
+  return errors.new { kind = "unavailable", message = message, retryable = true }
+end
+
+--- The error of a worker that held an event for too long.
+---@return waba.Error
+function policy.lease_lost()
+  return errors.new { kind = "timeout", message = "the lease of this event was over: it may be another worker's now" }
+end
+
+--- Loads an optional library.
+---@param module string
+---@param rock string
+---@param package string  Debian's
+---@param what string     who needs it
+---@return any
+function policy.load(module, rock, package, what)
+  local ok, library = pcall(require, module)
+  if ok then return library end
+  error(("%s needs the rock %s (Debian: %s): %s"):format(what, rock, package, tostring(library)), 3)
+end
+
+return policy

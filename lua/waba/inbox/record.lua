@@ -1,0 +1,85 @@
+-- Events as bytes, for the inboxes that store them, and back. JSON wherever JSON can hold the event;
+-- for what it can't (bytes that are no UTF-8, very deep tables) a form of our own, marked by its
+-- first byte. A platform's odd message must be stored too.
+
+local core = require "waba.core"
+local errors = require "waba.errors"
+
+local record = {}
+
+local MARK = "\1"
+
+-- The form of our own: a letter for the type, then the value; strings with their length.
+local function write(out, value)
+  local kind = type(value)
+  if kind == "string" then
+    out[#out + 1] = "s" .. #value .. ":" .. value
+  elseif kind == "number" then
+    local whole = value % 1 == 0 and value > -2 ^ 53 and value < 2 ^ 53
+    out[#out + 1] = whole and ("i%.0f;"):format(value) or ("n%.17g;"):format(value)
+  elseif kind == "boolean" then
+    out[#out + 1] = value and "t" or "f"
+  elseif kind == "table" then
+    out[#out + 1] = "{"
+    for key, member in pairs(value) do
+      write(out, key)
+      write(out, member)
+    end
+    out[#out + 1] = "}"
+  else
+    out[#out + 1] = "0"
+  end
+end
+
+local function read(bytes, position)
+  local kind = bytes:sub(position, position)
+  if kind == "s" then
+    local length, start = bytes:match("^(%d+):()", position + 1)
+    local stop = start + tonumber(length)
+    return bytes:sub(start, stop - 1), stop
+  elseif kind == "i" or kind == "n" then
+    local digits, stop = bytes:match("^([^;]+);()", position + 1)
+    return tonumber(digits), stop
+  elseif kind == "{" then
+    local value = {}
+    position = position + 1
+    while bytes:sub(position, position) ~= "}" do
+      local key
+      key, position = read(bytes, position)
+      value[key], position = read(bytes, position)
+    end
+    return value, position + 1
+  elseif kind == "0" then
+    return core.null, position + 1
+  end
+  return kind == "t", position + 1
+end
+
+local function revive_errors(event)
+  if type(event.error) == "table" then errors.new(event.error) end
+  if type(event.errors) == "table" then
+    for _, err in ipairs(event.errors) do errors.new(err) end
+  end
+  return event
+end
+
+--- An event as bytes.
+---@param event waba.Event
+---@return string
+function record.encode(event)
+  local json = core.encode(event)
+  if json then return json end
+  local out = { MARK }
+  write(out, event)
+  return table.concat(out)
+end
+
+--- The event of such bytes. Its errors are error objects again.
+---@param bytes string
+---@return waba.Event
+function record.decode(bytes)
+  if bytes:sub(1, 1) == MARK then return revive_errors((read(bytes, 2))) end
+  return revive_errors(assert(core.decode(bytes)))
+end
+
+return record

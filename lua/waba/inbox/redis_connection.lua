@@ -1,0 +1,139 @@
+-- A connection to Redis that runs scripts: through redis-lua outside nginx, through lua-resty-redis
+-- or Debian's lua-nginx-redis (the same library under another name) inside.
+
+local policy = require "waba.inbox.policy"
+
+local unpack = table.unpack or unpack -- luacheck: ignore 143
+
+local redis_connection = {}
+
+---@class waba.RedisAddress
+---@field host? string      "127.0.0.1" by default
+---@field port? integer     6379 by default
+---@field path? string      of a Unix socket, instead of host and port
+---@field password? string
+---@field user? string      with a password
+---@field database? integer
+---@field timeout? number   seconds for connecting and for each call; 5 by default
+
+-- AUTH and SELECT, as lists of words.
+local function greetings(address)
+  local list = {}
+  if address.password and address.user then
+    list[1] = { "AUTH", address.user, address.password }
+  elseif address.password then
+    list[1] = { "AUTH", address.password }
+  end
+  if address.database then list[#list + 1] = { "SELECT", tostring(address.database) } end
+  return list
+end
+
+local function load_nginx_library()
+  for _, name in ipairs { "resty.redis", "nginx.redis" } do
+    local ok, library = pcall(require, name)
+    if ok then return library end
+  end
+  error("the Redis inbox in nginx needs lua-resty-redis (Debian: lua-nginx-redis)", 0)
+end
+
+-- Inside nginx: a connection from the worker's pool for each call, since a cosocket belongs to the
+-- request that opened it.
+local function nginx_connection(address)
+  local redis = load_nginx_library()
+  local connection = {}
+
+  local function connect()
+    local client = redis:new()
+    client:set_timeout(address.timeout * 1000)
+    local ok, message
+    if address.path then
+      ok, message = client:connect("unix:" .. address.path)
+    else
+      ok, message = client:connect(address.host, address.port)
+    end
+    if not ok then return nil, message end
+    if client:get_reused_times() == 0 then
+      for _, words in ipairs(greetings(address)) do
+        ok, message = client[words[1]:lower()](client, unpack(words, 2))
+        if not ok then return nil, message end
+      end
+    end
+    return client
+  end
+
+  function connection.call(command, ...)
+    local client, message = connect()
+    if not client then return nil, message end
+    local reply
+    reply, message = client[command:lower()](client, ...)
+    -- `false` is Redis' own error: the connection is sound; nil is the connection's
+    if reply == nil then return nil, message end
+    client:set_keepalive(60000, 32)
+    if reply == false then return nil, message end
+    return reply
+  end
+
+  function connection.close() end
+
+  return connection
+end
+
+-- Outside: one connection, opened when first needed and again when it broke.
+local function plain_connection(address)
+  local redis = policy.load("redis", "redis-lua", "lua-redis", "the Redis inbox")
+  local commands, client = {}, nil
+  local connection = {}
+
+  local function command_named(name)
+    commands[name] = commands[name] or redis.command(name)
+    return commands[name]
+  end
+
+  local function connect()
+    if client then return end
+    local opened = redis.connect {
+      host = address.host, port = address.port, path = address.path, scheme = address.path and "unix" or nil,
+      timeout = address.timeout,
+    }
+    for _, words in ipairs(greetings(address)) do command_named(words[1])(opened, unpack(words, 2)) end
+    client = opened
+  end
+
+  local function attempt(command, ...)
+    connect()
+    return command_named(command)(client, ...)
+  end
+
+  -- redis-lua raises everything; what Redis itself refuses it calls "redis error".
+  function connection.call(command, ...)
+    local was_open = client ~= nil
+    local ok, reply = pcall(attempt, command, ...)
+    if not ok and not tostring(reply):find("redis error", 1, true) then
+      connection.close()
+      -- the server may have closed an idle connection: once more on a new one
+      if was_open then
+        ok, reply = pcall(attempt, command, ...)
+        if not ok then connection.close() end
+      end
+    end
+    if not ok then return nil, (tostring(reply):gsub("^.-redis error: ", "")) end
+    return reply
+  end
+
+  function connection.close()
+    if client then pcall(function() client.network.socket:close() end) end
+    client = nil
+  end
+
+  return connection
+end
+
+--- A connection for the place this runs in.
+---@param address waba.RedisAddress
+---@return { call: (fun(command: string, ...: string): any, string?), close: fun() }
+function redis_connection.open(address)
+  local in_nginx = type(_G.ngx) == "table" and _G.ngx.socket ~= nil
+  return in_nginx and nginx_connection(address) or plain_connection(address)
+end
+
+return redis_connection

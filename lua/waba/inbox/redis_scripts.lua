@@ -1,0 +1,191 @@
+-- The Redis inbox's operations as scripts, which Redis runs one at a time and whole or not at all.
+--
+-- Each conversation has a list of its events, and while it is not empty one token: an entry of the
+-- stream (it waits, or the consumer group lent it to a worker), or a place in `delayed` (its first
+-- event failed). So a conversation is never in two hands, and its events keep their order.
+--   stream    tokens; field `queue`           leases    token id -> Unix time of its end
+--   delayed   queue -> Unix time              attempts  queue -> tries of its first event
+--   reasons   queue -> last failure           aside     stream of what was tried too often
+--   depth     number of events                queue:<name>, seen:<key>
+
+local PRELUDE = [[
+local prefix, group = ARGV[1], ARGV[2]
+local function key(name) return prefix .. ":" .. name end
+local stream, leases, delayed = key "stream", key "leases", key "delayed"
+local attempts, reasons, aside, depth = key "attempts", key "reasons", key "aside", key "depth"
+local time = redis.call("TIME")
+local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
+local function seconds(number) return string.format("%.6f", number) end
+local function queue_key(queue) return key("queue:" .. queue) end
+local function add_token(queue) redis.call("XADD", stream, "*", "queue", queue) end
+
+local function append(queue, body)
+  redis.call("INCR", depth)
+  if redis.call("RPUSH", queue_key(queue), body) == 1 then add_token(queue) end
+end
+
+local function drop_token(id)
+  redis.call("ZREM", leases, id)
+  redis.call("XACK", stream, group, id)
+  redis.call("XDEL", stream, id)
+end
+
+local function advance(queue, id)
+  drop_token(id)
+  redis.call("LPOP", queue_key(queue))
+  redis.call("HDEL", attempts, queue)
+  redis.call("HDEL", reasons, queue)
+  redis.call("DECR", depth)
+  if redis.call("LLEN", queue_key(queue)) > 0 then add_token(queue) end
+end
+
+local function set_aside(queue, id, reason)
+  redis.call("XADD", aside, "*", "queue", queue, "body", redis.call("LINDEX", queue_key(queue), 0),
+    "attempts", redis.call("HGET", attempts, queue), "reason", reason, "at", seconds(now))
+  advance(queue, id)
+end
+
+local function holds(id, queue, attempt)
+  return redis.call("ZSCORE", leases, id) and redis.call("HGET", attempts, queue) == attempt
+end
+]]
+
+local scripts = {}
+
+-- prefix, group, remember, then key, queue, body of each event
+scripts.put = PRELUDE .. [[
+local stored = 0
+for index = 4, #ARGV, 3 do
+  local identity, queue, body = ARGV[index], ARGV[index + 1], ARGV[index + 2]
+  if identity == "" or redis.call("SET", key("seen:" .. identity), "1", "NX", "PX", ARGV[3]) then
+    if queue == "" then queue = "event:" .. redis.call("INCR", key "numbers") end
+    append(queue, body)
+    stored = stored + 1
+  end
+end
+return stored
+]]
+
+-- prefix, group, consumer, n, lease, most attempts; gives id, queue, attempt, body of each event
+scripts.take = PRELUDE .. [[
+local consumer, n, lease, most = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local taken = {}
+
+local function lend(id, queue)
+  local body = redis.call("LINDEX", queue_key(queue), 0)
+  if not body then return drop_token(id) end
+  if tonumber(redis.call("HGET", attempts, queue) or 0) >= most then
+    return set_aside(queue, id, redis.call("HGET", reasons, queue) or "its lease was over before it was handled")
+  end
+  local attempt = redis.call("HINCRBY", attempts, queue, 1)
+  redis.call("ZADD", leases, seconds(now + lease), id)
+  for _, part in ipairs { id, queue, tostring(attempt), body } do taken[#taken + 1] = part end
+end
+
+for _, queue in ipairs(redis.call("ZRANGEBYSCORE", delayed, "-inf", seconds(now), "LIMIT", 0, 100)) do
+  redis.call("ZREM", delayed, queue)
+  add_token(queue)
+end
+
+for _, id in ipairs(redis.call("ZRANGEBYSCORE", leases, "-inf", seconds(now), "LIMIT", 0, n)) do
+  redis.call("ZREM", leases, id)
+  redis.call("XCLAIM", stream, group, consumer, 0, id, "FORCE", "JUSTID")
+  local entry = redis.call("XRANGE", stream, id, id)[1]
+  if entry then lend(id, entry[2][2]) end
+end
+
+while #taken < n * 4 do
+  local words = { "XREADGROUP", "GROUP", group, consumer, "COUNT", n - #taken / 4, "STREAMS", stream, ">" }
+  local reply = redis.pcall(unpack(words))
+  if reply and reply.err then
+    redis.call("XGROUP", "CREATE", stream, group, "0", "MKSTREAM")
+    reply = redis.call(unpack(words))
+  end
+  if not reply then break end
+  for _, entry in ipairs(reply[1][2]) do lend(entry[1], entry[2][2]) end
+end
+return taken
+]]
+
+-- prefix, group, id, queue, attempt
+scripts.ack = PRELUDE .. [[
+if not holds(ARGV[3], ARGV[4], ARGV[5]) then return 0 end
+advance(ARGV[4], ARGV[3])
+return 1
+]]
+
+-- prefix, group, id, queue, attempt, most attempts, delay, reason
+scripts.fail = PRELUDE .. [[
+local id, queue, attempt = ARGV[3], ARGV[4], ARGV[5]
+if not holds(id, queue, attempt) then return 0 end
+if tonumber(attempt) >= tonumber(ARGV[6]) then
+  set_aside(queue, id, ARGV[8])
+  return 2
+end
+drop_token(id)
+redis.call("HSET", reasons, queue, ARGV[8])
+redis.call("ZADD", delayed, seconds(now + tonumber(ARGV[7])), queue)
+return 1
+]]
+
+-- prefix, group, id, queue, attempt
+scripts.release = PRELUDE .. [[
+local id, queue = ARGV[3], ARGV[4]
+if not holds(id, queue, ARGV[5]) then return 0 end
+drop_token(id)
+redis.call("HINCRBY", attempts, queue, -1)
+add_token(queue)
+return 1
+]]
+
+-- prefix, group, id, queue, attempt, lease
+scripts.extend = PRELUDE .. [[
+if not holds(ARGV[3], ARGV[4], ARGV[5]) then return 0 end
+redis.call("ZADD", leases, seconds(now + tonumber(ARGV[6])), ARGV[3])
+return 1
+]]
+
+-- prefix, group, n; gives body, attempts, reason, at of each
+scripts.list_aside = PRELUDE .. [[
+local list = {}
+for _, entry in ipairs(redis.call("XRANGE", aside, "-", "+", "COUNT", ARGV[3])) do
+  local fields = entry[2]
+  for _, part in ipairs { fields[4], fields[6], fields[8], fields[10] } do list[#list + 1] = part end
+end
+return list
+]]
+
+scripts.revive = PRELUDE .. [[
+local count = 0
+for _, entry in ipairs(redis.call("XRANGE", aside, "-", "+")) do
+  append(entry[2][2], entry[2][4])
+  redis.call("XDEL", aside, entry[1])
+  count = count + 1
+end
+return count
+]]
+
+-- Seconds, or "" when nothing waits.
+scripts.next_due = PRELUDE .. [[
+if redis.call("XLEN", stream) > redis.call("ZCARD", leases) then return "0" end
+local earliest
+for _, set in ipairs { leases, delayed } do
+  local first = redis.call("ZRANGE", set, 0, 0, "WITHSCORES")
+  local due = tonumber(first[2])
+  if due and (not earliest or due < earliest) then earliest = due end
+end
+return earliest and seconds(math.max(0, earliest - now)) or ""
+]]
+
+scripts.depth = PRELUDE .. [[
+return tonumber(redis.call("GET", depth) or 0)
+]]
+
+-- prefix, group, consumer: a name that nobody will use again
+scripts.leave = PRELUDE .. [[
+local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1, ARGV[3])
+if not reply.err and #reply == 0 then redis.call("XGROUP", "DELCONSUMER", stream, group, ARGV[3]) end
+return 1
+]]
+
+return scripts

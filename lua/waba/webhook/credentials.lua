@@ -1,0 +1,121 @@
+-- Decides whether a webhook comes from who it should. What is accepted is kept in closures alone, so
+-- that nothing that prints or walks a receiver shows a password.
+
+local core = require "waba.core"
+
+local credentials = {}
+
+local function header(headers, name)
+  local value = headers[name]
+  if value == nil then
+    for given, candidate in pairs(headers) do
+      if type(given) == "string" and given:lower() == name then value = candidate end
+    end
+  end
+  -- a header that came twice is nobody's credential
+  return type(value) == "string" and value or nil
+end
+
+local function as_list(value)
+  if type(value) == "table" then return value end
+  return { value }
+end
+
+-- Every check below looks at all that is accepted, so that time does not tell which one was near.
+
+-- The scheme's name is case-insensitive, the rest is not.
+local function check_basic(accepted)
+  return function(headers)
+    local given = header(headers, "authorization") or ""
+    local scheme, rest = given:match("^%s*(%a+)%s+(%S+)%s*$")
+    local value = scheme and scheme:lower() == "basic" and "Basic " .. rest or ""
+    local ok = false
+    for _, wanted in ipairs(accepted) do ok = core.equals(wanted, value) or ok end
+    return ok
+  end
+end
+
+local function check_headers(sets)
+  return function(headers)
+    local ok = false
+    for _, set in ipairs(sets) do
+      local all = true
+      for name, wanted in pairs(set) do all = core.equals(wanted, header(headers, name) or "") and all end
+      ok = all or ok
+    end
+    return ok
+  end
+end
+
+-- Meta's header and 360dialog's; with and without the name of the hash.
+local function check_signature(secrets)
+  return function(headers, body)
+    local given = header(headers, "x-hub-signature-256") or header(headers, "x-360dialog-signature") or ""
+    given = given:gsub("^sha256=", ""):lower()
+    local ok = false
+    for _, secret in ipairs(secrets) do ok = core.equals(core.hmac_sha256(secret, body), given) or ok end
+    return ok
+  end
+end
+
+local function require_text(value, what)
+  if type(value) ~= "string" or value == "" then error("waba.receiver: " .. what .. " must be a text that is not empty", 0) end
+  return value
+end
+
+-- One user with one or several passwords, or users with a password each.
+local function basic_values(users, passwords)
+  if users == nil or passwords == nil then error("waba.receiver: user and password belong together", 0) end
+  users, passwords = as_list(users), as_list(passwords)
+  if #users ~= 1 and #users ~= #passwords then
+    error("waba.receiver: there must be as many users as passwords, or one user", 0)
+  end
+  local values = {}
+  for index, password in ipairs(passwords) do
+    local user = require_text(users[index] or #users == 1 and users[1], "user")
+    local value, message = core.basic(user, require_text(password, "password"))
+    if not value then error("waba.receiver: " .. message, 0) end
+    values[index] = value
+  end
+  return values
+end
+
+local function header_sets(given)
+  local sets = {}
+  for index, set in ipairs(given[1] and given or { given }) do
+    sets[index] = {}
+    for name, value in pairs(set) do
+      sets[index][require_text(name, "the name of a header"):lower()] = require_text(value, "the value of a header")
+    end
+    if next(sets[index]) == nil then error("waba.receiver: headers must not be empty", 0) end
+  end
+  return sets
+end
+
+--- A function that checks the headers and the body of a request: whether any of what is accepted
+--- fits. Raises for options that can't be meant.
+---@param options { user: string|string[]?, password: string|string[]?, headers: table?, secret: string|string[]?, open: boolean? }
+---@return fun(headers: table<string, string>, body: string): boolean
+function credentials.checker(options)
+  local checks = {}
+  if options.user or options.password then
+    checks[#checks + 1] = check_basic(basic_values(options.user, options.password))
+  end
+  if options.headers then checks[#checks + 1] = check_headers(header_sets(options.headers)) end
+  if options.secret then
+    local secrets = {}
+    for index, secret in ipairs(as_list(options.secret)) do secrets[index] = require_text(secret, "secret") end
+    checks[#checks + 1] = check_signature(secrets)
+  end
+  if #checks == 0 then
+    if options.open ~= nil then return function() return options.open end end
+    error("waba.receiver: user and password, headers or secret is required; open = true takes webhooks from anybody", 0)
+  end
+  return function(headers, body)
+    local ok = false
+    for _, check in ipairs(checks) do ok = check(headers, body) or ok end
+    return ok
+  end
+end
+
+return credentials

@@ -1,0 +1,149 @@
+-- The receiver in nginx: `content_by_lua_block { require("waba.webhook.nginx").serve(receiver) }`.
+-- The request is answered when its events are stored. One timer per worker process runs the
+-- handlers afterwards, in a few light threads, so that no request waits for one.
+
+local semaphore = require "ngx.semaphore"
+local options = require "waba.options"
+
+local ngx = ngx
+
+local nginx = {}
+
+-- A timer is replaced after this many seconds: nginx frees what a running one used only at its end.
+local TIMER_LIFE = 60
+-- Seconds that a worker process which is told to end gives the events that exist in its memory only.
+local GRACE = 10
+
+---@class waba.NginxOptions
+---@field concurrency? integer  handlers that may run at once in each worker process; 4 by default
+---@field batch? integer        events each of them takes at a time; 8 by default
+---@field lease? number         seconds, as of `receiver:work`
+---@field interval? number      seconds between looks for what other processes stored; 1 by default
+local KNOWN = { concurrency = "integer", batch = "integer", lease = "number", interval = "number" }
+
+-- Receiver to its drain, in this worker process.
+local drains = setmetatable({}, { __mode = "k" })
+
+local function log_problem(handled, failed, raised)
+  if handled == nil then
+    ngx.log(ngx.ERR, "waba: ", tostring(failed))
+  elseif failed > 0 then
+    ngx.log(ngx.ERR, "waba: ", failed, " of ", handled + failed, " events failed, the last one: ", tostring(raised))
+  end
+end
+
+local function wake(drain)
+  if drain.semaphore:count() < drain.concurrency then drain.semaphore:post(1) end
+end
+
+-- One light thread: handles what is due, waits until it is woken or the interval is over.
+local function work_until(drain, deadline)
+  local work = {
+    batch = drain.batch, lease = drain.lease,
+    on_more = function() wake(drain) end,
+    stop = function() return ngx.worker.exiting() and drain.receiver.inbox.durable end,
+  }
+  repeat
+    log_problem(drain.receiver:work(work))
+    if ngx.worker.exiting() then return end
+    local due = drain.receiver.inbox:next_due()
+    drain.semaphore:wait(math.max(0.001, math.min(drain.interval, due or drain.interval)))
+  until ngx.now() >= deadline or ngx.worker.exiting()
+end
+
+-- The end of the process is the end of an inbox in memory: its failed events are tried until then.
+local function empty_memory(drain)
+  local inbox = drain.receiver.inbox
+  local deadline = ngx.now() + GRACE
+  while not inbox.durable and inbox:depth() > 0 and ngx.now() < deadline do
+    log_problem(drain.receiver:work { batch = drain.batch, lease = drain.lease })
+    if inbox:depth() > 0 then ngx.sleep(0.05) end
+  end
+end
+
+local schedule
+
+local function run(premature, drain)
+  local pause = 0
+  if not premature then
+    local deadline, threads = ngx.now() + TIMER_LIFE, {}
+    for index = 1, drain.concurrency do threads[index] = ngx.thread.spawn(work_until, drain, deadline) end
+    for _, thread in ipairs(threads) do
+      local ok, message = ngx.thread.wait(thread)
+      if not ok then
+        pause = drain.interval
+        ngx.log(ngx.ERR, "waba: ", tostring(message))
+      end
+    end
+  end
+  if premature or ngx.worker.exiting() then
+    drain.is_scheduled = false
+    return empty_memory(drain)
+  end
+  schedule(drain, pause)
+end
+
+function schedule(drain, pause)
+  local ok, message = ngx.timer.at(pause, run, drain)
+  drain.is_scheduled = ok ~= nil and ok ~= false
+  if not drain.is_scheduled then ngx.log(ngx.ERR, "waba: no timer for the handlers: ", message) end
+end
+
+--- Starts running the handlers of a receiver in this worker process. `serve` does it at the first
+--- request; called in `init_worker_by_lua` it also takes up what an earlier process left behind.
+---@param receiver waba.Receiver
+---@param given? waba.NginxOptions
+function nginx.start(receiver, given)
+  local drain = drains[receiver]
+  if not drain then
+    given = options.check(given, KNOWN, "waba.webhook.nginx")
+    drain = {
+      receiver = receiver, semaphore = assert(semaphore.new(0)), concurrency = given.concurrency or 4,
+      batch = given.batch or 8, lease = given.lease, interval = given.interval or 1,
+    }
+    drains[receiver] = drain
+  end
+  if not drain.is_scheduled then schedule(drain, 0) end
+  return drain
+end
+
+local function read_file(path)
+  local file = assert(io.open(path, "rb"))
+  local body = file:read("*a")
+  file:close()
+  return body
+end
+
+-- A large body lies in a temporary file.
+local function read_body()
+  ngx.req.read_body()
+  local path = ngx.req.get_body_file()
+  return path and read_file(path) or ngx.req.get_body_data() or ""
+end
+
+local function respond(status, headers, body)
+  ngx.status = status
+  for name, value in pairs(headers) do ngx.header[name] = value end
+  ngx.header["content-length"] = #body
+  if #body > 0 then ngx.print(body) end
+  return ngx.eof()
+end
+
+--- Answers the current request: the whole of a `content_by_lua` handler.
+---@param receiver waba.Receiver   one per worker process, made in a module or in `init_worker_by_lua`
+---@param given? waba.NginxOptions  those of the first call count
+function nginx.serve(receiver, given)
+  local method, headers = ngx.req.get_method(), ngx.req.get_headers()
+  local status, answer_headers, body = receiver:refuse(method, tonumber(headers["content-length"]))
+  if not status then
+    status, answer_headers, body = receiver:handle {
+      method = method, path = ngx.var.uri, headers = headers, body = read_body(),
+    }
+  else
+    ngx.req.discard_body()
+  end
+  respond(status, answer_headers, body)
+  if status == 200 then wake(nginx.start(receiver, given)) end
+end
+
+return nginx

@@ -1,0 +1,199 @@
+-- Takes webhooks: checks a request, stores its events in the inbox, answers; and works the inbox off
+-- with the handlers. Knows HTTP as tables only; nginx.lua and server.lua bring it to a socket.
+
+local core = require "waba.core"
+local credentials = require "waba.webhook.credentials"
+local events = require "waba.webhook.events"
+local options = require "waba.options"
+local router = require "waba.webhook.router"
+local verbs = require "waba.webhook.verbs"
+
+---@class waba.Receiver
+---@field inbox waba.Inbox
+---@field max_body integer
+local Receiver = {}
+Receiver.__index = Receiver
+Receiver.__name = "waba.Receiver"
+
+local RETRY_AFTER = "10"
+
+function Receiver:__tostring()
+  return "waba.Receiver"
+end
+
+--- An HTTP request as an adapter hands it in.
+---@class waba.WebhookRequest
+---@field method string
+---@field path? string
+---@field headers? table<string, string>
+---@field body string
+
+local function answer(status, headers)
+  return status, headers or {}, ""
+end
+
+--- Refuses by method and size alone, so that an adapter need not read the body of such a request.
+---@param method string
+---@param length integer|nil  of the body, where it is known
+---@return integer|nil status  405 or 413; nil when the body may come
+---@return table<string, string>? headers
+---@return string? body
+function Receiver:refuse(method, length)
+  if method ~= "POST" then return answer(405, { allow = "POST" }) end
+  if length and length > self.max_body then return answer(413) end
+end
+
+--- Answers one webhook. The events are in the inbox when this returns 200; handlers run in `work`.
+---
+--- 405 for another method than POST, 413 for a body above `max_body`, 401 without the right
+--- credentials, 400 for what is no JSON object, 503 when the inbox can't store: the gateway delivers
+--- again after everything that is not 200.
+---@param request waba.WebhookRequest
+---@return integer status
+---@return table<string, string> headers  lower-case names
+---@return string body
+function Receiver:handle(request)
+  local body = request.body or ""
+  local status, headers = self:refuse(request.method, #body)
+  if status then return answer(status, headers) end
+  if not self.is_authentic(request.headers or {}, body) then
+    return answer(401, { ["www-authenticate"] = 'Basic realm="webhook"' })
+  end
+  local list = events.read(body)
+  if not list then return answer(400) end
+  if #list > 0 then
+    local stored = self.inbox:put(list)
+    if not stored then return answer(503, { ["retry-after"] = RETRY_AFTER }) end
+  end
+  return answer(200)
+end
+
+-- Lets time pass in the way of whatever this runs in.
+local function sleep(seconds)
+  local ngx = _G.ngx
+  if type(ngx) == "table" and ngx.sleep then return ngx.sleep(seconds) end
+  local cqueues = package.loaded.cqueues
+  if cqueues and cqueues.running() then return cqueues.sleep(seconds) end
+  return require("waba.transport.loop").sleep(seconds)
+end
+
+local function first_line(raised)
+  return (tostring(raised):gsub("\nstack traceback:.*$", ""))
+end
+
+-- Handles one taken event to its end.
+local function handle_event(receiver, event, count)
+  local inbox = receiver.inbox
+  local attempts = inbox:attempts(event)
+  local ok, raised = receiver.dispatch(receiver.dress(event), attempts)
+  if ok then
+    inbox:ack(event)
+    count.handled = count.handled + 1
+  else
+    inbox:fail(event, first_line(raised))
+    count.failed, count.raised = count.failed + 1, raised
+  end
+end
+
+-- Handles what was taken together. What waits behind a slow handler is given more time; what was lost
+-- meanwhile is another worker's.
+local function handle_batch(receiver, batch, lease, stop, count)
+  local renewed = core.clock()
+  for index, event in ipairs(batch) do
+    if stop() then
+      for rest = index, #batch do receiver.inbox:release(batch[rest]) end
+      return
+    end
+    local still_mine = true
+    if core.clock() - renewed > lease / 3 then
+      renewed = core.clock()
+      for rest = #batch, index, -1 do
+        local extended = receiver.inbox:extend(batch[rest], lease)
+        if not extended and rest > index then table.remove(batch, rest) end
+        still_mine = extended
+      end
+    end
+    if still_mine then handle_event(receiver, event, count) end
+  end
+end
+
+---@class waba.WorkOptions
+---@field batch? integer     how many events to take at a time, each of another customer; 16 by default
+---@field lease? number      seconds after which another worker may take an event; 60 by default. Longer
+---                          than the slowest handler takes
+---@field forever? boolean   wait for more when nothing is due; false by default
+---@field interval? number   seconds between looks into an empty inbox, with `forever`; 0.25 by default
+---@field stop? fun(): boolean  asked before each event: true ends the work
+---@field on_more? fun()        called when more is due than was taken: the moment to wake another worker
+local WORK_OPTIONS = {
+  batch = "integer", lease = "number", forever = "boolean", interval = "number", stop = "function",
+  on_more = "function",
+}
+
+local function never() return false end
+
+--- Takes events from the inbox and runs their handlers, one after the other: what was handled is
+--- acknowledged, what raised comes back later. Returns when nothing is due, or with `forever` when
+--- `stop` says so. May run in several coroutines and processes at once: one customer's events are
+--- still handled one at a time and in order.
+---@param given? waba.WorkOptions
+---@return integer|nil handled  nil when the inbox can't be read
+---@return integer|waba.Error failed  how many raised; or the error
+---@return any raised                 by the last that did
+function Receiver:work(given)
+  given = options.check(given, WORK_OPTIONS, "receiver:work")
+  local size, lease, stop = given.batch or 16, given.lease or 60, given.stop or never
+  local count = { handled = 0, failed = 0 }
+  while not stop() do
+    local batch, err = self.inbox:take(size, lease)
+    if not batch and not given.forever then return nil, err end
+    if batch and #batch > 0 then
+      if given.on_more and #batch == size then given.on_more() end
+      handle_batch(self, batch, lease, stop, count)
+    elseif given.forever then
+      sleep(given.interval or 0.25)
+    else
+      break
+    end
+  end
+  return count.handled, count.failed, count.raised
+end
+
+local receiver = {}
+
+---@class waba.ReceiverOptions
+---@field user? string|string[]      of HTTP Basic authentication
+---@field password? string|string[]  several are accepted at once, to change them without a gap
+---@field headers? table<string, string>|table<string, string>[]  a set whose headers must all be there;
+---                                  or several sets, of which any will do
+---@field secret? string|string[]    of a signature over the body (HMAC-SHA256)
+---@field open? boolean              without any of these: true takes webhooks from anybody; false takes
+---                                  none, for a worker that only handles what others took
+---@field inbox? waba.Inbox          in memory by default
+---@field client? waba.Client        gives events their verbs
+---@field on? table<string, function>  handlers by name: see `waba.webhook.router`
+---@field max_body? integer          bytes; 4 MiB by default
+local KNOWN = {
+  user = "string|table", password = "string|table", headers = "table", secret = "string|table", open = "boolean",
+  inbox = "table", client = "table", on = "table", max_body = "integer",
+}
+
+local function undressed(event) return event end
+
+--- A receiver of webhooks. When several kinds of credentials are given, any of them is enough.
+---@param given waba.ReceiverOptions
+---@return waba.Receiver
+function receiver.new(given)
+  given = options.check(given, KNOWN, "waba.receiver")
+  local ok, is_authentic = pcall(credentials.checker, given)
+  if not ok then error(is_authentic, 2) end
+  return setmetatable({
+    is_authentic = is_authentic,
+    inbox = given.inbox or require("waba.inbox.memory").new(),
+    dispatch = router.new(given.on),
+    dress = given.client and verbs.new(given.client) or undressed,
+    max_body = given.max_body or 4 * 1024 * 1024,
+  }, Receiver)
+end
+
+return receiver

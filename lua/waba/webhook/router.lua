@@ -1,0 +1,84 @@
+-- Finds the handlers of an event and runs them: the one of its type, the one of its kind, then `any`.
+
+local inbound = require "waba.hosting.inbound"
+local options = require "waba.options"
+
+local unpack = table.unpack or unpack -- luacheck: ignore 143
+
+local router = {}
+
+-- What a handler can be named. Types this library does not know go to `unknown`, so that a slip of
+-- the pen is told from a new type.
+local KNOWN = {
+  message = "function", status = "function", error = "function", account = "function", any = "function",
+  reply = "function", unknown = "function",
+}
+local STATUSES = { sent = true, delivered = true, read = true, failed = true, deleted = true, warning = true }
+for name in pairs(inbound.types) do KNOWN[name] = "function" end
+for name in pairs(STATUSES) do KNOWN[name] = "function" end
+
+local function is_voice(event)
+  return event.type == "voice" or event.type == "audio" and event.media ~= nil and event.media.voice == true
+end
+
+-- The names under which the handler of a message's type is looked for; the first one found counts.
+local function message_names(event)
+  if type(rawget(event, "reply")) == "table" then return { "reply", "interactive" } end
+  if is_voice(event) then return { "voice", "audio" } end
+  if inbound.types[event.type] then return { event.type } end
+  return { "unknown" }
+end
+
+local function specific_handler(on, event)
+  if event.kind == "status" then return STATUSES[event.status] and on[event.status] or nil end
+  if event.kind ~= "message" then return nil end
+  for _, name in ipairs(message_names(event)) do
+    if on[name] then return on[name] end
+  end
+end
+
+-- What was raised, with where it happened; error objects as they are.
+local function with_place(raised)
+  if type(raised) ~= "string" then return raised end
+  return debug.traceback(raised, 2)
+end
+
+local function guarded(handler, ...)
+  local arguments, count = { ... }, select("#", ...)
+  return xpcall(function() return handler(unpack(arguments, 1, count)) end, with_place)
+end
+
+--- A function that runs the handlers of an event.
+---
+--- All that fit are run, in this order: by type (`text`, `image`, `button`, `reply`, `order`, …; for
+--- a status its word, as `failed`), by kind (`message`, `status`, `account`), `any`. A voice note goes
+--- to `voice`, or to `audio` when there is no such handler; what the platform or this library can't
+--- read to `unknown`. Each is called with the event and how often it was tried.
+---
+--- `error` is called with the event and an error: for each error the platform reports out of band,
+--- and each time a handler raised.
+---@param on table<string, function>
+---@return fun(event: waba.Event, attempts: integer?): boolean ok, any raised
+function router.new(on)
+  on = options.check(on, KNOWN, "waba.receiver: on", 3)
+
+  return function(event, attempts)
+    local handlers = { specific_handler(on, event) }
+    if event.kind == "error" then
+      if on.error then handlers[1] = function(news) return on.error(news, news.error) end end
+    else
+      handlers[#handlers + 1] = on[event.kind]
+    end
+    handlers[#handlers + 1] = on.any
+    for _, handler in ipairs(handlers) do
+      local ok, raised = guarded(handler, event, attempts)
+      if not ok then
+        if on.error and event.kind ~= "error" then guarded(on.error, event, raised) end
+        return false, raised
+      end
+    end
+    return true
+  end
+end
+
+return router

@@ -1,0 +1,67 @@
+-- What one can do with an event when the receiver knows a client: `event:reply(message)`,
+-- `event:mark_read()`, `event:download { file = … }`.
+
+local errors = require "waba.errors"
+
+local verbs = {}
+
+local function nobody()
+  return errors.invalid("to", "this event names no customer to reply to")
+end
+
+-- `reply` is also the name of the data of an interactive reply. So the verb is a table that can be
+-- called, and where there is data, the data can be called: `event.reply.id` and `event:reply(…)`
+-- work on every event.
+local function reply_verb(client)
+  return {
+    __call = function(_, event, message, options)
+      local contact = event.contact
+      local to = event.from or event.recipient or type(contact) == "table" and contact.wa_id
+      if not to then return nil, nobody() end
+      return client:send(to, message, options)
+    end,
+  }
+end
+
+local function hex_digest(text)
+  if type(text) == "string" and #text == 64 and text:find("^%x+$") then return text:lower() end
+end
+
+--- A function that gives an event its verbs.
+---@param client waba.Client
+---@return fun(event: waba.Event): waba.Event
+function verbs.new(client)
+  local reply = reply_verb(client)
+  local methods = { reply = setmetatable({}, reply) }
+
+  --- Tells the customer that the message was read.
+  function methods.mark_read(event)
+    if event.kind ~= "message" or not event.id then
+      return nil, errors.invalid("id", "only a message with an id can be marked as read")
+    end
+    return client:mark_read(event.id)
+  end
+
+  --- Downloads the media of a message, as `client.media:download`, and checks its digest.
+  function methods.download(event, options)
+    local media = event.media
+    if type(media) ~= "table" or not media.id then
+      local reason = type(media) == "table" and "the gateway has not downloaded this media"
+        or "this event has no media"
+      return nil, errors.new { kind = "media", message = reason }
+    end
+    local given = {}
+    for name, value in pairs(options or {}) do given[name] = value end
+    if given.sha256 == nil then given.sha256 = hex_digest(media.sha256) end
+    return client.media:download(media.id, given)
+  end
+
+  local metatable = { __index = methods }
+  return function(event)
+    local data = rawget(event, "reply")
+    if type(data) == "table" then setmetatable(data, reply) end
+    return setmetatable(event, metatable)
+  end
+end
+
+return verbs

@@ -1,0 +1,451 @@
+-- The contract of the inbox (lua/waba/inbox/contract.lua). Every home passes the same spec.
+
+local core = require "waba.core"
+local errors = require "waba.errors"
+local events = require("waba.webhook.events")
+local inbox = require "waba.inbox"
+local process = require "spec.support.process"
+local redis = require "spec.support.redis"
+
+local function message(id, from, more)
+  local event = { kind = "message", hosting = "on_premise", id = id, from = from, type = "text", raw = { id = id } }
+  for name, value in pairs(more or {}) do event[name] = value end
+  return event
+end
+
+local function status(id, word, recipient)
+  return { kind = "status", hosting = "on_premise", id = id, status = word, recipient = recipient, raw = {} }
+end
+
+local function ids(list)
+  local found = {}
+  for index, event in ipairs(list) do found[index] = event.id or event.kind end
+  return found
+end
+
+-- Takes what comes in the end, for what needs a little time.
+local function take_soon(box, n, lease)
+  return process.wait_for(function()
+    local taken = assert(box:take(n, lease))
+    return #taken > 0 and taken
+  end, "an event that can be taken")
+end
+
+-- Each home: `setup` gives a function that makes an inbox; the same name means the same store, for
+-- the homes that have one.
+local homes = {
+  memory = function()
+    return function(_, options) return inbox.memory(options) end, function() end
+  end,
+  sqlite = function()
+    local folder = process.folder()
+    return function(name, options)
+      local given = { file = folder:file(name .. ".db"), sync = false }
+      for key, value in pairs(options or {}) do given[key] = value end
+      return inbox.sqlite(given)
+    end, function() folder:remove() end
+  end,
+  redis = function()
+    local server = redis.start()
+    return function(name, options)
+      local given = { port = server.port, prefix = "{" .. name .. "}" }
+      for key, value in pairs(options or {}) do given[key] = value end
+      return inbox.redis(given)
+    end, function() server:stop() end
+  end,
+}
+
+for _, home in ipairs { "memory", "sqlite", "redis" } do
+  describe("the inbox in " .. home, function()
+    local open, close, count
+    local opened = {}
+
+    setup(function()
+      count = 0
+      open, close = homes[home]()
+    end)
+
+    teardown(function() close() end)
+
+    after_each(function()
+      for _, box in ipairs(opened) do box:close() end
+      opened = {}
+    end)
+
+    -- An inbox of its own for each test, or again one that is there.
+    local function new(options, name)
+      count = count + 1
+      local box = open(name or ("box" .. count), options)
+      opened[#opened + 1] = box
+      return box
+    end
+
+    it("hands out what was put in", function()
+      local box = new()
+      assert.equal(2, box:put { message("a", "1"), status("a", "read", "2") })
+      assert.equal(2, box:depth())
+      local taken = box:take(10)
+      assert.same({ "a", "a" }, ids(taken))
+      assert.equal("message", taken[1].kind)
+      assert.equal("read", taken[2].status)
+      assert.is_true(box:ack(taken[1]))
+      assert.is_true(box:ack(taken[2]))
+      assert.equal(0, box:depth())
+      assert.same({}, box:take(10))
+    end)
+
+    it("gives one event when nothing else is asked for", function()
+      local box = new()
+      box:put { message("a", "1"), message("b", "2") }
+      assert.same({ "a" }, ids(box:take()))
+    end)
+
+    it("returns events as they were, with their error objects", function()
+      local box = new()
+      local body = [[{"contacts":[{"profile":{"name":"Eva \u0000 'x' \ud83d\ude42"},"wa_id":"1"}],"messages":[]]
+        .. [[{"from":"1","id":"m","timestamp":"1712044800","type":"button","button":{"text":"t","payload":null}},]]
+        .. [[{"from":"2","id":"n","type":"location","location":{"latitude":52.5163,"longitude":0},"x":[[1],{}]}],]]
+        .. [["statuses":[{"id":"s","status":"failed","recipient_id":"3","errors":[{"code":470,"title":"t"}]}],]]
+        .. [["errors":[{"code":1014,"title":"t"}]}]]
+      local list = events.read(body)
+      assert.equal(4, box:put(list))
+      local taken = box:take(10)
+      assert.same(events.read(body), taken)
+      assert.equal(core.null, taken[1].raw.button.payload)
+      assert.is_true(errors.is_error(taken[3].errors[1]))
+      assert.equal("window", taken[3].errors[1].kind)
+      assert.is_true(errors.is_error(taken[4].error))
+    end)
+
+    it("stores what is no UTF-8 and what JSON is too shallow for", function()
+      local box = new()
+      local deep = {}
+      for _ = 1, 300 do deep = { deep, "x" } end
+      local odd = message("\255\0'", "\254\0\"", { text = "\200\0", raw = { deep = deep, n = 0.1, t = true, z = core.null } })
+      assert.equal(1, box:put { odd })
+      assert.equal(0, box:put { odd })
+      local taken = box:take()
+      assert.same(odd, taken[1])
+      assert.is_true(box:ack(taken[1]))
+    end)
+
+    it("drops what it has seen: messages by id, statuses by id and word", function()
+      local box = new()
+      assert.equal(3, box:put { message("a", "1"), message("a", "1"), status("a", "sent", "1"), status("a", "read", "1"),
+        status("a", "sent", "1") })
+      assert.equal(0, box:put { message("a", "1"), status("a", "read", "1") })
+      for _ = 1, 3 do assert(box:ack(box:take()[1])) end
+      assert.equal(0, box:put { message("a", "1") })
+      assert.equal(0, box:depth())
+    end)
+
+    it("keeps news without an id each time", function()
+      local box = new()
+      local news = { kind = "error", hosting = "on_premise", raw = {}, error = errors.new { kind = "api", message = "x" } }
+      assert.equal(2, box:put { news, news })
+      assert.equal(2, #box:take(10))
+    end)
+
+    it("forgets what it has seen after a time", function()
+      local box = new { remember = 0.05 }
+      assert.equal(1, box:put { message("a", "1") })
+      assert(box:ack(box:take()[1]))
+      process.wait_for(function() return box:put { message("a", "1") } == 1 end, "the key to be forgotten")
+    end)
+
+    it("hands out one event of a customer at a time, in order", function()
+      local box = new()
+      box:put { message("a1", "A"), message("a2", "A"), message("b1", "B"), status("s1", "read", "A"), message("b2", "B") }
+      local first = box:take(10)
+      assert.same({ "a1", "b1" }, ids(first))
+      assert.same({}, box:take(10))
+      assert(box:ack(first[2]))
+      assert.same({ "b2" }, ids(box:take(10)))
+      assert(box:ack(first[1]))
+      local second = box:take(10)
+      assert.same({ "a2" }, ids(second))
+      assert(box:ack(second[1]))
+      assert.same({ "s1" }, ids(box:take(10)))
+    end)
+
+    it("does not let one customer's trouble hold up another", function()
+      local box = new { retry = { base = 60 } }
+      box:put { message("a1", "A"), message("a2", "A"), message("b1", "B") }
+      local taken = box:take(10)
+      assert.is_number(box:fail(taken[1], "no"))
+      assert(box:ack(taken[2]))
+      assert.same({}, box:take(10))
+      assert.equal(2, box:depth())
+      assert.is_true(box:next_due() > 20)
+    end)
+
+    it("hands a failed event out again, after a delay that grows", function()
+      local box = new { retry = { base = 0.02, max = 0.05 } }
+      box:put { message("a", "1") }
+      local delays = {}
+      for try = 1, 4 do
+        local taken = take_soon(box)
+        assert.equal("a", taken[1].id)
+        assert.equal(try, box:attempts(taken[1]))
+        delays[try] = box:fail(taken[1], "not yet")
+      end
+      assert.is_true(delays[1] >= 0.01 and delays[1] <= 0.02)
+      assert.is_true(delays[2] >= 0.02 and delays[2] <= 0.04)
+      assert.is_true(delays[4] >= 0.025 and delays[4] <= 0.05)
+    end)
+
+    it("sets an event aside after its last try, and lets the next one come", function()
+      local box = new { retry = { attempts = 2, base = 0.001 } }
+      box:put { message("a1", "A"), message("a2", "A") }
+      assert.is_number(box:fail(box:take()[1], "first"))
+      assert.is_false(box:fail(take_soon(box)[1], "second"))
+      local aside = box:set_aside()
+      assert.equal(1, #aside)
+      assert.equal("a1", aside[1].event.id)
+      assert.equal("second", aside[1].reason)
+      assert.equal(2, aside[1].attempts)
+      assert.is_true(math.abs(aside[1].at - os.time()) < 60)
+      assert.equal(1, box:depth())
+      assert.same({ "a2" }, ids(box:take()))
+    end)
+
+    it("takes back what was set aside", function()
+      local box = new { retry = { attempts = 1 } }
+      box:put { message("a1", "A") }
+      box:fail(box:take()[1], "no")
+      assert.equal(1, box:revive())
+      assert.same({}, box:set_aside())
+      local taken = box:take()
+      assert.same({ "a1" }, ids(taken))
+      assert.equal(1, box:attempts(taken[1]))
+    end)
+
+    it("gives a worker's events to others when its lease is over", function()
+      local box = new()
+      box:put { message("a", "1") }
+      local slow = box:take(1, 0.02)[1]
+      local quick = take_soon(box, 1, 60)[1]
+      assert.equal("a", quick.id)
+      assert.equal(2, box:attempts(quick))
+      local ok, err = box:ack(slow)
+      assert.is_nil(ok)
+      assert.equal("timeout", err.kind)
+      assert.is_nil((box:fail(slow, "x")))
+      assert.is_nil((box:extend(slow, 1)))
+      assert.is_nil((box:release(slow)))
+      assert.equal(1, box:depth())
+      assert.is_true(box:ack(quick))
+      assert.equal(0, box:depth())
+    end)
+
+    it("sets aside what no worker survives", function()
+      local box = new { retry = { attempts = 2 } }
+      box:put { message("a", "1"), message("b", "1") }
+      box:take(1, 0.001)
+      assert.equal("a", take_soon(box, 1, 0.001)[1].id)
+      assert.equal("b", take_soon(box)[1].id)
+      assert.equal("a", box:set_aside()[1].event.id)
+      assert.is_string(box:set_aside()[1].reason)
+    end)
+
+    it("gives more time to who asks for it", function()
+      local box = new()
+      box:put { message("a", "1") }
+      local event = box:take(1, 0.05)[1]
+      assert.is_true(box:extend(event, 60))
+      process.sleep(0.1)
+      assert.same({}, box:take())
+      assert.is_true(box:ack(event))
+    end)
+
+    it("takes an event back untried", function()
+      local box = new()
+      box:put { message("a", "1"), message("b", "1") }
+      assert.is_true(box:release(box:take()[1]))
+      local again = box:take(10)
+      assert.same({ "a" }, ids(again))
+      assert.equal(1, box:attempts(again[1]))
+    end)
+
+    it("acknowledges once", function()
+      local box = new()
+      box:put { message("a", "1"), message("b", "1") }
+      local event = box:take()[1]
+      assert.is_true(box:ack(event))
+      assert.is_nil((box:ack(event)))
+      assert.equal(1, box:depth())
+    end)
+
+    it("refuses events that it never handed out", function()
+      local box = new()
+      assert.has_error(function() box:ack(message("a", "1")) end, "this event was not taken from this inbox")
+    end)
+
+    it("knows when the next event is due", function()
+      local box = new()
+      assert.is_nil(box:next_due())
+      box:put { message("a", "1"), message("b", "1") }
+      assert.equal(0, box:next_due())
+      local event = box:take(1, 30)[1]
+      local due = box:next_due()
+      assert.is_true(due > 20 and due <= 30)
+      box:ack(event)
+      assert.equal(0, box:next_due())
+    end)
+
+    it("takes nothing for nothing", function()
+      local box = new()
+      assert.equal(0, box:put {})
+      assert.equal(0, box:depth())
+    end)
+
+    it("names the option that it does not know", function()
+      assert.has_error(function() new { rememver = 1 } end,
+        ("waba.inbox.%s: unknown option rememver (did you mean remember?)"):format(home))
+    end)
+
+    it("keeps every customer's order when many events fail and are tried again", function()
+      local box = new { retry = { base = 0.0005, max = 0.001, attempts = 50 } }
+      local state = 7
+      local function random(n)
+        state = (state * 1103515245 + 12345) % 2147483648
+        return math.floor(state / 65536) % n + 1
+      end
+      local batch = {}
+      for number = 1, 300 do batch[number] = message("m" .. number, "c" .. random(9), { number = number }) end
+      box:put(batch)
+      local last, handled = {}, 0
+      while handled < 300 do
+        for _, event in ipairs(take_soon(box, random(5), 60)) do
+          if random(4) == 1 then
+            assert(box:fail(event, "odd"))
+          else
+            assert.is_true(event.number > (last[event.from] or 0))
+            last[event.from] = event.number
+            assert(box:ack(event))
+            handled = handled + 1
+          end
+        end
+      end
+      assert.equal(0, box:depth())
+    end)
+
+    if home ~= "memory" then
+      it("shares its events among all who open it", function()
+        local one, other = new(nil, "shared"), new(nil, "shared")
+        one:put { message("a", "1"), message("b", "1") }
+        assert.equal(0, other:put { message("a", "1") })
+        local taken = other:take()
+        assert.same({}, one:take())
+        assert.is_true(other:ack(taken[1]))
+        assert.same({ "b" }, ids(one:take()))
+      end)
+    end
+  end)
+end
+
+describe("the inbox in memory", function()
+  it("refuses to grow beyond its measure", function()
+    local box = inbox.memory { max = 2 }
+    assert.equal(2, box:put { message("a", "1"), message("b", "2") })
+    local stored, err = box:put { message("c", "3") }
+    assert.is_nil(stored)
+    assert.equal("unavailable", err.kind)
+    assert(box:ack(box:take()[1]))
+    assert.equal(1, box:put { message("c", "3") })
+  end)
+
+  it("knows duplicates by a dictionary that others share", function()
+    local known = {}
+    local dictionary = {}
+    function dictionary:add(key) -- luacheck: ignore 212
+      if known[key] then return false, "exists" end
+      known[key] = true
+      return true
+    end
+    local one, other = inbox.memory { seen = dictionary }, inbox.memory { seen = dictionary }
+    assert.equal(1, one:put { message("a", "1") })
+    assert.equal(0, other:put { message("a", "1") })
+  end)
+
+  it("keeps an event when that dictionary is full", function()
+    local box = inbox.memory { seen = { add = function() return nil, "no memory" end } }
+    assert.equal(1, box:put { message("a", "1") })
+  end)
+end)
+
+describe("the inbox in sqlite", function()
+  it("stores nothing of a batch when it can't store all of it", function()
+    local folder = process.folder()
+    local box, rival = inbox.sqlite { file = folder:file "x.db", busy_timeout = 0.01 }, nil
+    assert.equal(1, box:put { message("a", "1") })
+    local driver = require("luasql.sqlite3").sqlite3()
+    rival = driver:connect(folder:file "x.db")
+    rival:execute "BEGIN IMMEDIATE"
+    local stored, err = box:put { message("b", "1"), message("c", "1") }
+    assert.is_nil(stored)
+    assert.equal("unavailable", err.kind)
+    assert.is_true(err.retryable)
+    rival:execute "COMMIT"
+    assert.equal(1, box:depth())
+    assert.equal(2, box:put { message("b", "1"), message("c", "1") })
+    -- a failure in the middle: the second event can't be written, so the first one is not kept
+    rival:execute [[CREATE TRIGGER no BEFORE INSERT ON waba_event WHEN NEW.body LIKE '%"bad"%'
+      BEGIN SELECT RAISE(ABORT, 'no room'); END]]
+    stored, err = box:put { message("d", "1"), message("bad", "1") }
+    assert.is_nil(stored)
+    assert.truthy(tostring(err):find("no room", 1, true))
+    assert.equal(3, box:depth())
+    rival:execute "DROP TRIGGER no"
+    assert.equal(2, box:put { message("d", "1"), message("bad", "1") })
+    box:close()
+    rival:close()
+    driver:close()
+    folder:remove()
+  end)
+
+  it("says why it can't open its file", function()
+    local box = inbox.sqlite "/nonexistent/folder/x.db"
+    local stored, err = box:put { message("a", "1") }
+    assert.is_nil(stored)
+    assert.equal("unavailable", err.kind)
+  end)
+end)
+
+describe("the inbox in redis", function()
+  it("connects again when the server was restarted", function()
+    local server = redis.start()
+    local box = inbox.redis { port = server.port }
+    assert.equal(1, box:put { message("a", "1") })
+    server:restart()
+    assert.equal(1, box:put { message("a", "1") })
+    assert.same({ "a" }, ids(box:take()))
+    box:close()
+    server:stop()
+  end)
+
+  it("says when there is no server", function()
+    local box = inbox.redis { port = process.free_port(), timeout = 1 }
+    local stored, err = box:put { message("a", "1") }
+    assert.is_nil(stored)
+    assert.equal("unavailable", err.kind)
+    local taken
+    taken, err = box:take()
+    assert.is_nil(taken)
+    assert.equal("unavailable", err.kind)
+  end)
+
+  it("logs in, and shows its password nowhere", function()
+    local server = redis.start "S3cret-word"
+    local box = inbox.redis { port = server.port, password = "S3cret-word", database = 1 }
+    assert.equal(1, box:put { message("a", "1") })
+    assert.same({ "a" }, ids(box:take()))
+    for _, value in pairs(box) do assert.is_nil(tostring(value):find("S3cret", 1, true)) end
+    box:close()
+    local stranger = inbox.redis { port = server.port, password = "wr0ng-word" }
+    local stored, err = stranger:put { message("b", "1") }
+    assert.is_nil(stored)
+    assert.is_nil(tostring(err):find("wr0ng", 1, true))
+    server:stop()
+  end)
+end)

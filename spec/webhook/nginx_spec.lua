@@ -1,0 +1,255 @@
+-- The receiver in a real nginx with its Lua module: two worker processes, TLS, HTTP/1.1 and HTTP/2.
+
+local nginx = require "spec.support.nginx"
+local process = require "spec.support.process"
+
+local function body_of(...)
+  local list = {}
+  for index, id in ipairs { ... } do
+    list[index] = ('{"id":"%s","from":"c%s","type":"text","text":{"body":"hello"}}'):format(id, id)
+  end
+  return '{"messages":[' .. table.concat(list, ",") .. "]}"
+end
+
+-- The module `bot` of a worker process: a receiver whose text handler waits for the file `gate` and
+-- then writes a line into `handled`. `%s` are more options of the receiver.
+local BOT = [[
+local waba = require "waba"
+local prefix = ngx.config.prefix()
+
+local function exists(name)
+  local file = io.open(prefix .. name)
+  if file then file:close() end
+  return file ~= nil
+end
+
+return waba.receiver {
+  user = "u", password = { "old", "p" }, %s
+  on = {
+    text = function(event, attempts)
+      while not exists "gate" do ngx.sleep(0.005) end
+      if event.id:find "^odd" and attempts == 1 then error("odd") end
+      local file = assert(io.open(prefix .. "handled", "a"))
+      file:write(event.id, " ", ngx.worker.id(), "\n")
+      file:close()
+    end,
+  },
+}
+]]
+
+local SERVE = 'require("waba.webhook.nginx").serve(require "bot", { interval = 0.05 })'
+
+describe("the receiver in nginx", function()
+  local folder, program, port
+
+  before_each(function()
+    folder, port = process.folder(), process.free_port()
+    nginx.certify(folder)
+  end)
+
+  after_each(function()
+    if program then program:stop("TERM") end
+    program = nil
+    folder:remove()
+  end)
+
+  -- Starts a server whose receiver has some more options, written in Lua.
+  local function start(options, more)
+    folder:file("bot.lua", BOT:format(options or ""))
+    local parts = { port = port, content = SERVE }
+    for name, value in pairs(more or {}) do parts[name] = value end
+    program = nginx.start(folder, nginx.configuration(parts), port)
+  end
+
+  local function open_gate() folder:file("gate", "") end
+
+  local function post(body, options)
+    local given = { body = body, user = "u", password = "p", ca_file = folder:file "ca.pem" }
+    for name, value in pairs(options or {}) do given[name] = value end
+    return nginx.request(("https://127.0.0.1:%d/hook"):format(port), given)
+  end
+
+  -- The ids that were handled, sorted.
+  local function handled()
+    local ids = {}
+    for id in (folder:read "handled" or ""):gmatch "(%S+) %d+\n" do ids[#ids + 1] = id end
+    table.sort(ids)
+    return ids
+  end
+
+  local function wait_for(count)
+    process.wait_for(function() return #handled() >= count end, count .. " handled events", 20)
+    return handled()
+  end
+
+  for _, version in ipairs { 1.1, 2 } do
+    it("takes webhooks over HTTP/" .. version .. " and TLS", function()
+      start()
+      open_gate()
+      local status, headers, body = post(body_of("a", "b"), { version = version })
+      assert.equal(200, status)
+      assert.equal("0", headers:get "content-length")
+      assert.equal("", body)
+      assert.same({ "a", "b" }, wait_for(2))
+    end)
+  end
+
+  it("refuses what it should", function()
+    start "max_body = 100000,"
+    assert.equal(401, post(body_of "a", { password = "wrong" }))
+    assert.equal(401, post(body_of "a", { user = false }))
+    assert.equal(200, post("{}", { password = "old" }))
+    local status, headers = post(nil, { method = "GET" })
+    assert.equal(405, status)
+    assert.equal("POST", headers:get "allow")
+    assert.equal(400, post "no json")
+    assert.equal(400, post "[]")
+    assert.equal(413, post(("x"):rep(100001), { version = 1.1 }))
+    assert.same({}, handled())
+  end)
+
+  it("reads a body that lies in a temporary file", function()
+    start("", { server = "client_body_buffer_size 1k;" })
+    open_gate()
+    local ids = {}
+    for number = 1, 500 do ids[number] = ("n%03d"):format(number) end
+    assert.equal(200, post(body_of((table.unpack or unpack)(ids))))
+    assert.same(ids, wait_for(500))
+  end)
+
+  it("answers before handlers run, and the next request on the same connection too", function()
+    start("", { plain = process.free_port() })
+    local socket = require("socket").tcp()
+    assert(socket:connect("127.0.0.1", tonumber(folder:read("nginx.conf"):match "listen 127.0.0.1:(%d+);")))
+    socket:settimeout(10)
+    for _, id in ipairs { "a", "b", "c" } do
+      local body = body_of(id)
+      socket:send(("POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic dTpw\r\nContent-Length: %d\r\n\r\n%s"):format(
+        #body, body))
+      assert.equal("HTTP/1.1 200 OK", socket:receive "*l")
+      repeat local line = socket:receive "*l" until line == ""
+    end
+    assert.same({}, handled())
+    open_gate()
+    assert.same({ "a", "b", "c" }, wait_for(3))
+    socket:close()
+  end)
+
+  it("loses no event of a burst", function()
+    start("", { plain = process.free_port() })
+    local plain = tonumber(folder:read("nginx.conf"):match "listen 127.0.0.1:(%d+);")
+    for number = 1, 400 do
+      local status = nginx.request(("http://127.0.0.1:%d/"):format(plain),
+        { body = body_of("n" .. number), user = "u", password = "p" })
+      assert.equal(200, status)
+    end
+    open_gate()
+    assert.equal(400, #wait_for(400))
+    process.sleep(0.05)
+    assert.equal(400, #handled())
+  end)
+
+  it("answers 503 while its queue is full, and takes more when there is room", function()
+    start("inbox = waba.inbox.memory { max = 6 },", { workers = 1 })
+    local taken = 0
+    local status, headers
+    repeat
+      taken = taken + 1
+      status, headers = post(body_of("n" .. taken))
+    until status ~= 200 or taken > 20
+    assert.equal(503, status)
+    assert.is_number(tonumber(headers:get "retry-after"))
+    assert.equal(7, taken)
+    open_gate()
+    wait_for(6)
+    process.wait_for(function() return post(body_of "late") == 200 end, "room in the queue")
+    wait_for(7)
+  end)
+
+  it("knows duplicates across its worker processes by a shared dictionary", function()
+    start("inbox = waba.inbox.memory { seen = ngx.shared.seen },", { http = "lua_shared_dict seen 1m;" })
+    open_gate()
+    for _ = 1, 40 do assert.equal(200, post(body_of "same")) end
+    assert.equal(200, post(body_of "other"))
+    assert.same({ "other", "same" }, wait_for(2))
+    process.sleep(0.1)
+    assert.same({ "other", "same" }, handled())
+  end)
+
+  it("hands a failed event out again", function()
+    start "inbox = waba.inbox.memory { retry = { base = 0.01 } },"
+    open_gate()
+    assert.equal(200, post(body_of("odd1", "even")))
+    assert.same({ "even", "odd1" }, wait_for(2))
+    assert.truthy(folder:read("error.log"):find("1 of 2 events failed", 1, true))
+  end)
+
+  it("works its memory off before it ends", function()
+    start()
+    assert.equal(200, post(body_of("a", "b", "c", "d", "e", "f")))
+    process.run(("kill -QUIT %d"):format(program.pid))
+    process.sleep(0.05)
+    open_gate()
+    process.wait_for(function() return not program:is_alive() end, "the end of nginx")
+    assert.same({ "a", "b", "c", "d", "e", "f" }, handled())
+  end)
+
+  it("finds in its SQLite inbox what a killed process left behind", function()
+    local more = { http = [[init_worker_by_lua_block {
+      require("waba.webhook.nginx").start(require "bot", { interval = 0.05 })
+    }]] }
+    local options = 'inbox = waba.inbox.sqlite { file = prefix .. "inbox.db", sync = false },'
+    start(options .. " ", more)
+    -- a lease of the killed process must end first: this one took nothing, its gate was shut
+    assert.equal(200, post(body_of("a", "b")))
+    local pids = process.run(("cat /proc/%d/task/%d/children"):format(program.pid, program.pid))
+    process.run(("kill -9 %d %s"):format(program.pid, pids))
+    process.wait_for(function() return not program:is_alive() end, "the end of nginx")
+    assert.same({}, handled())
+    local box = require("waba").inbox.sqlite { file = folder:file "inbox.db" }
+    assert.equal(2, box:depth())
+    box:close()
+    -- nobody waits for the leases in a spec
+    local driver = require("luasql.sqlite3").sqlite3()
+    local connection = driver:connect(folder:file "inbox.db")
+    connection:execute "UPDATE waba_event SET due = 0"
+    connection:close()
+    driver:close()
+    open_gate()
+    start(options, more)
+    assert.same({ "a", "b" }, wait_for(2))
+  end)
+end)
+
+describe("examples/nginx", function()
+  it("takes a webhook and runs its handler", function()
+    local folder, port = process.folder(), process.free_port()
+    nginx.certify(folder)
+    local function example(name)
+      local file = assert(io.open("examples/nginx/" .. name))
+      local text = file:read("*a")
+      file:close()
+      return text
+    end
+    folder:file("bot.lua", example "bot.lua")
+    local configuration, count = example("nginx.conf"):gsub("listen 8443", "listen 127.0.0.1:" .. port)
+    assert.equal(1, count)
+    configuration, count = configuration:gsub('lua_package_path "', function(text) return text .. nginx.package_path end)
+    assert.equal(1, count)
+    configuration = configuration:gsub("http {", function(text)
+      return text .. '\n  lua_package_cpath "' .. nginx.package_cpath .. ';";'
+    end, 1)
+    if process.run "id -u" == "0" then configuration = "user root;\n" .. configuration end
+    -- the inbox of the example lies where nginx was started
+    local program = nginx.start(folder, configuration, port,
+      "-C " .. process.quote(folder.path) .. " WEBHOOK_USER=bot WEBHOOK_PASSWORD=secret-word")
+    local status = nginx.request(("https://127.0.0.1:%d/webhook"):format(port), {
+      body = body_of "m1", user = "bot", password = "secret-word", ca_file = folder:file "ca.pem",
+    })
+    assert.equal(200, status)
+    process.wait_for(function() return folder:read("error.log"):find("cm1 writes: hello", 1, true) end, "the handler")
+    assert.is_nil(folder:read("error.log"):find("secret-word", 1, true))
+    program:stop("TERM")
+    folder:remove()
+  end)
+end)

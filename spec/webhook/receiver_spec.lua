@@ -1,0 +1,452 @@
+local core = require "waba.core"
+local errors = require "waba.errors"
+local waba = require "waba"
+
+local TEXT = '{"messages":[{"from":"1","id":"m","type":"text","text":{"body":"Hi"}}]}'
+
+local function basic(user, password)
+  return { authorization = core.basic(user, password) }
+end
+
+-- A receiver that takes webhooks from anybody, with the options given.
+local function open_receiver(given)
+  given.open = true
+  return waba.receiver(given)
+end
+
+local function post(receiver, body, headers)
+  return receiver:handle { method = "POST", path = "/", headers = headers or {}, body = body }
+end
+
+describe("a receiver", function()
+  it("answers 200 with an empty body once the events are stored", function()
+    local receiver = open_receiver { inbox = waba.inbox.memory() }
+    local status, headers, body = post(receiver, TEXT)
+    assert.equal(200, status)
+    assert.is_table(headers)
+    assert.equal("", body)
+    assert.equal(1, receiver.inbox:depth())
+  end)
+
+  it("answers 200 for a body without news, and for news it has seen", function()
+    local receiver = open_receiver {}
+    assert.equal(200, (post(receiver, "{}")))
+    assert.equal(200, (post(receiver, TEXT)))
+    assert.equal(200, (post(receiver, TEXT)))
+    assert.equal(1, receiver.inbox:depth())
+  end)
+
+  it("runs no handler before it has answered", function()
+    local ran = 0
+    local receiver = open_receiver { on = { any = function() ran = ran + 1 end } }
+    assert.equal(200, (post(receiver, TEXT)))
+    assert.equal(0, ran)
+    receiver:work()
+    assert.equal(1, ran)
+  end)
+
+  it("takes POST only", function()
+    local receiver = waba.receiver { user = "u", password = "p" }
+    for _, method in ipairs { "GET", "PUT", "HEAD", "post" } do
+      local status, headers, body = receiver:handle { method = method, headers = {}, body = "" }
+      assert.equal(405, status)
+      assert.equal("POST", headers.allow)
+      assert.equal("", body)
+    end
+  end)
+
+  it("looks at the size before it looks at anything else of the body", function()
+    local receiver = waba.receiver { user = "u", password = "p", max_body = 10 }
+    assert.equal(413, (post(receiver, ("x"):rep(11))))
+    assert.equal(401, (post(receiver, ("x"):rep(10))))
+    assert.equal(400, (post(receiver, ("x"):rep(10), basic("u", "p"))))
+    assert.equal(413, (post(open_receiver {}, (" "):rep(4 * 1024 * 1024) .. "{}")))
+    assert.equal(200, (post(open_receiver {}, (" "):rep(4 * 1024 * 1024 - 2) .. "{}")))
+  end)
+
+  for _, body in ipairs { "", "no json", "[]", "7", "{" } do
+    it("answers 400 for " .. ("%q"):format(body), function()
+      assert.equal(400, (post(open_receiver {}, body)))
+    end)
+  end
+
+  it("answers 503 with Retry-After when the inbox can't store", function()
+    local receiver = open_receiver { inbox = waba.inbox.memory { max = 0 } }
+    local status, headers = post(receiver, TEXT)
+    assert.equal(503, status)
+    assert.is_number(tonumber(headers["retry-after"]))
+  end)
+
+  describe("lets in", function()
+    it("who knows user and password", function()
+      local receiver = waba.receiver { user = "testuser", password = "testpass" }
+      assert.equal(200, (post(receiver, "{}", { Authorization = "Basic dGVzdHVzZXI6dGVzdHBhc3M=" })))
+      assert.equal(200, (post(receiver, "{}", { AUTHORIZATION = "basic  dGVzdHVzZXI6dGVzdHBhc3M= " })))
+      for _, wrong in ipairs {
+        "Basic dGVzdHVzZXI6dGVzdHBhc3M", "Basic", "", "dGVzdHVzZXI6dGVzdHBhc3M=", "Bearer dGVzdHVzZXI6dGVzdHBhc3M=",
+        core.basic("testuser", "testpasS"), core.basic("u", "testpass"),
+      } do
+        local status, headers = post(receiver, "{}", { authorization = wrong })
+        assert.equal(401, status)
+        assert.truthy(headers["www-authenticate"])
+      end
+      assert.equal(401, (post(receiver, "{}")))
+      local twice = { "Basic dGVzdHVzZXI6dGVzdHBhc3M=", "Basic dGVzdHVzZXI6dGVzdHBhc3M=" }
+      assert.equal(401, (post(receiver, "{}", { authorization = twice })))
+    end)
+
+    it("who knows the old or the new password", function()
+      local receiver = waba.receiver { user = "u", password = { "old", "new" } }
+      assert.equal(200, (post(receiver, "{}", basic("u", "old"))))
+      assert.equal(200, (post(receiver, "{}", basic("u", "new"))))
+      assert.equal(401, (post(receiver, "{}", basic("u", "other"))))
+      receiver = waba.receiver { user = { "a", "b" }, password = { "1", "2" } }
+      assert.equal(200, (post(receiver, "{}", basic("b", "2"))))
+      assert.equal(401, (post(receiver, "{}", basic("a", "2"))))
+    end)
+
+    it("who sends all headers of a set", function()
+      local receiver = waba.receiver { headers = { { ["X-Key"] = "k", ["X-App"] = "a" }, { ["x-key"] = "new" } } }
+      assert.equal(200, (post(receiver, "{}", { ["x-key"] = "k", ["X-APP"] = "a" })))
+      assert.equal(200, (post(receiver, "{}", { ["X-Key"] = "new" })))
+      assert.equal(401, (post(receiver, "{}", { ["X-Key"] = "k" })))
+      assert.equal(401, (post(receiver, "{}", { ["X-App"] = "a" })))
+      assert.equal(401, (post(receiver, "{}")))
+    end)
+
+    it("who signs the body", function()
+      local receiver = waba.receiver { secret = { "old", "It's a secret" } }
+      local signature = "sha256=" .. core.hmac_sha256("It's a secret", TEXT)
+      assert.equal(200, (post(receiver, TEXT, { ["X-Hub-Signature-256"] = signature })))
+      assert.equal(200, (post(receiver, TEXT, { ["x-360dialog-signature"] = core.hmac_sha256("old", TEXT) })))
+      assert.equal(401, (post(receiver, TEXT .. " ", { ["X-Hub-Signature-256"] = signature })))
+      assert.equal(401, (post(receiver, TEXT, { ["X-Hub-Signature-256"] = "sha256=" })))
+      assert.equal(401, (post(receiver, TEXT)))
+    end)
+
+    it("who has any of several credentials", function()
+      local receiver = waba.receiver { user = "u", password = "p", headers = { ["X-Key"] = "k" } }
+      assert.equal(200, (post(receiver, "{}", basic("u", "p"))))
+      assert.equal(200, (post(receiver, "{}", { ["X-Key"] = "k" })))
+      assert.equal(401, (post(receiver, "{}", { ["X-Key"] = "p" })))
+    end)
+  end)
+
+  it("shows its secrets to nobody", function()
+    local receiver = waba.receiver {
+      user = "us3r", password = "p4ssword", headers = { ["X-Key"] = "h3ader" }, secret = "s3cret",
+    }
+    local seen = {}
+    local function walk(value)
+      if seen[value] then return end
+      seen[value] = true
+      for _, word in ipairs { "us3r", "p4ssword", "h3ader", "s3cret", core.basic("us3r", "p4ssword") } do
+        assert.is_nil(tostring(value):find(word, 1, true))
+      end
+      if type(value) ~= "table" then return end
+      for key, member in pairs(value) do
+        walk(key)
+        walk(member)
+      end
+      if getmetatable(value) then walk(getmetatable(value)) end
+    end
+    walk(receiver)
+  end)
+
+  it("insists on credentials unless told otherwise", function()
+    assert.has_error(function() waba.receiver {} end,
+      "waba.receiver: user and password, headers or secret is required; open = true takes webhooks from anybody")
+    for _, given in ipairs {
+      { user = "u" }, { password = "p" }, { user = "u", password = "" }, { user = "a:b", password = "p" },
+      { headers = {} }, { headers = { a = "" } }, { secret = "" }, { user = { "a", "b" }, password = { "1" } },
+      { user = "u", password = { 1 } },
+    } do
+      local ok, message = pcall(waba.receiver, given)
+      assert.is_false(ok)
+      assert.truthy(message:find("waba.receiver: ", 1, true))
+    end
+  end)
+
+  it("names an option or a handler that it does not know", function()
+    assert.has_error(function() waba.receiver { open = true, inbx = {} } end,
+      "waba.receiver: unknown option inbx (did you mean inbox?)")
+    assert.has_error(function() waba.receiver { open = true, on = { txt = print } } end,
+      "waba.receiver: on: unknown option txt (did you mean text?)")
+  end)
+end)
+
+describe("handlers", function()
+  -- The names of the handlers that were run for a body, in order.
+  local function run(body, names)
+    local ran, on = {}, {}
+    for _, name in ipairs(names) do on[name] = function() ran[#ran + 1] = name end end
+    local receiver = open_receiver { on = on }
+    assert.equal(200, (post(receiver, body)))
+    assert.equal(0, select(2, receiver:work()))
+    return ran
+  end
+
+  local function message(members)
+    return ('{"messages":[{"from":"1","id":"m",%s}]}'):format(members)
+  end
+
+  it("are found by type, by kind, and any", function()
+    assert.same({ "text", "message", "any" }, run(TEXT, { "any", "message", "text", "image", "status" }))
+    assert.same({ "failed", "status", "any" }, run('{"statuses":[{"id":"s","status":"failed"}]}',
+      { "any", "status", "failed", "sent", "message" }))
+    assert.same({ "account", "any" }, run('{"contacts":[{"input":"1","status":"valid"}]}', { "account", "any", "contacts" }))
+    assert.same({ "error", "any" }, run('{"errors":[{"code":1}]}', { "any", "error", "message" }))
+    assert.same({}, run(TEXT, {}))
+  end)
+
+  it("of a reply get every interactive reply", function()
+    local body = message '"type":"interactive","interactive":{"type":"button_reply","button_reply":{"id":"b"}}'
+    assert.same({ "reply", "message" }, run(body, { "reply", "interactive", "message" }))
+    assert.same({ "interactive" }, run(body, { "interactive" }))
+    assert.same({ "interactive" }, run(message '"type":"interactive","interactive":{}', { "reply", "interactive" }))
+  end)
+
+  it("of audio get voice notes that no other wants", function()
+    local body = message '"type":"voice","voice":{"id":"v"}'
+    assert.same({ "voice" }, run(body, { "voice", "audio" }))
+    assert.same({ "audio" }, run(body, { "audio" }))
+    assert.same({ "voice" }, run(message '"type":"audio","audio":{"id":"v","voice":true}', { "voice", "audio" }))
+    assert.same({ "audio" }, run(message '"type":"audio","audio":{"id":"v"}', { "voice", "audio" }))
+  end)
+
+  it("of the unknown get what can't be read", function()
+    for _, kind in ipairs { "unknown", "unsupported", "ephemeral", "hologram", "any", "status", "sent" } do
+      assert.same({ "unknown" }, run(message('"type":"' .. kind .. '"'), { "unknown", "sent" }))
+    end
+    assert.same({}, run('{"statuses":[{"id":"s","status":"unknown"},{"id":"t","status":"any"}]}', { "unknown" }))
+  end)
+
+  it("hear how often an event was tried", function()
+    local tries = {}
+    local receiver = open_receiver {
+      inbox = waba.inbox.memory { retry = { base = 0, attempts = 3 } },
+      on = { text = function(_, attempts)
+        tries[#tries + 1] = attempts
+        error "not today"
+      end },
+    }
+    post(receiver, TEXT)
+    local handled, failed, raised = receiver:work()
+    assert.equal(0, handled)
+    assert.equal(3, failed)
+    assert.truthy(raised:find("not today", 1, true))
+    assert.same({ 1, 2, 3 }, tries)
+    assert.equal(0, receiver.inbox:depth())
+    local aside = receiver.inbox:set_aside()
+    assert.truthy(aside[1].reason:find("not today", 1, true))
+    assert.is_nil(aside[1].reason:find("traceback", 1, true))
+  end)
+
+  it("for errors hear of handlers that raised, with what they raised", function()
+    local told = {}
+    local thrown = errors.new { kind = "network", message = "no line" }
+    local receiver = open_receiver {
+      inbox = waba.inbox.memory { retry = { attempts = 1 } },
+      on = {
+        text = function() error(thrown) end,
+        image = function() error "plain" end,
+        error = function(event, err) told[event.id] = err end,
+      },
+    }
+    post(receiver, '{"messages":[{"from":"1","id":"a","type":"text"},{"from":"2","id":"b","type":"image"}]}')
+    assert.equal(2, select(2, receiver:work()))
+    assert.equal(thrown, told.a)
+    assert.truthy(told.b:find("plain", 1, true))
+    assert.truthy(told.b:find("receiver_spec.lua", 1, true)) -- and where it happened
+  end)
+
+  it("for errors hear of the platform's own", function()
+    local told
+    local receiver = open_receiver { on = { error = function(event, err) told = { event.kind, err } end } }
+    post(receiver, '{"errors":[{"code":1014,"title":"t"}]}')
+    receiver:work()
+    assert.equal("error", told[1])
+    assert.equal(1014, told[2].code)
+  end)
+
+  it("for errors may raise themselves without harm", function()
+    local receiver = open_receiver {
+      inbox = waba.inbox.memory { retry = { attempts = 1 } },
+      on = { text = function() error "first" end, error = function() error "second" end },
+    }
+    post(receiver, TEXT)
+    receiver:work()
+    assert.truthy(receiver.inbox:set_aside()[1].reason:find("first", 1, true))
+  end)
+end)
+
+describe("receiver:work", function()
+  it("works off many customers' events, each customer's in order", function()
+    local seen = {}
+    local receiver = open_receiver { on = { text = function(event) seen[#seen + 1] = event.id end } }
+    for number = 1, 50 do
+      post(receiver, ('{"messages":[{"from":"%d","id":"%d","type":"text"}]}'):format(number % 2, number))
+    end
+    assert.equal(50, receiver:work { batch = 5 })
+    local last = { [0] = 0, [1] = 0 }
+    for _, id in ipairs(seen) do
+      local number = tonumber(id)
+      assert.is_true(number > last[number % 2])
+      last[number % 2] = number
+    end
+  end)
+
+  it("stops when told, and gives back what it has not begun", function()
+    local ran = 0
+    local receiver = open_receiver { on = { any = function() ran = ran + 1 end } }
+    post(receiver, '{"messages":[{"from":"1","id":"a"},{"from":"2","id":"b"},{"from":"3","id":"c"}]}')
+    receiver:work { stop = function() return ran == 1 end }
+    assert.equal(1, ran)
+    assert.equal(2, receiver.inbox:depth())
+    receiver:work()
+    assert.equal(3, ran)
+  end)
+
+  it("reports an inbox that it can't read", function()
+    local broken = waba.inbox.memory()
+    function broken.take() return nil, errors.new { kind = "unavailable", message = "gone" } end
+    local handled, err = open_receiver { inbox = broken }:work()
+    assert.is_nil(handled)
+    assert.equal("gone", err.message)
+  end)
+
+  it("gives slow handlers' neighbours more time", function()
+    local receiver
+    local extended = 0
+    local box = waba.inbox.memory()
+    local extend = box.extend
+    function box.extend(self, event, lease)
+      extended = extended + 1
+      return extend(self, event, lease)
+    end
+    local ran = {}
+    receiver = open_receiver { inbox = box, on = { any = function(event)
+      ran[#ran + 1] = event.id
+      local deadline = core.clock() + 0.02
+      while core.clock() < deadline do end -- luacheck: ignore 542
+    end } }
+    post(receiver, '{"messages":[{"from":"1","id":"a"},{"from":"2","id":"b"},{"from":"3","id":"c"}]}')
+    assert.equal(3, receiver:work { lease = 0.05 })
+    assert.same({ "a", "b", "c" }, ran)
+    assert.is_true(extended > 0)
+  end)
+
+  it("wakes another worker when there is more", function()
+    local woken = 0
+    local receiver = open_receiver {}
+    post(receiver, '{"messages":[{"from":"1","id":"a"},{"from":"2","id":"b"},{"from":"3","id":"c"}]}')
+    receiver:work { batch = 2, on_more = function() woken = woken + 1 end }
+    assert.equal(1, woken)
+  end)
+end)
+
+describe("an event's verbs", function()
+  local calls, client
+
+  before_each(function()
+    calls = {}
+    local function note(name)
+      return function(_, ...)
+        calls[#calls + 1] = { name, ... }
+        return { id = "sent" }
+      end
+    end
+    client = { send = note "send", mark_read = note "mark_read", media = { download = note "download" } }
+  end)
+
+  -- Hands the first event of a body to `use`.
+  local function with_event(body, use, inbox)
+    local receiver = open_receiver {
+      client = client, inbox = inbox or waba.inbox.memory { retry = { attempts = 1 } }, on = { any = use },
+    }
+    assert.equal(200, (post(receiver, body)))
+    local handled, _, raised = receiver:work()
+    assert.equal(1, handled, tostring(raised))
+  end
+
+  it("reply to the customer and mark as read", function()
+    with_event(TEXT, function(event)
+      assert.equal("sent", event:reply(waba.text "Hello", { reply_to = "x" }).id)
+      event:mark_read()
+    end)
+    assert.same({ "send", "1", waba.text "Hello", { reply_to = "x" } }, calls[1])
+    assert.same({ "mark_read", "m" }, calls[2])
+  end)
+
+  it("reply to a tapped button too, beside the reply's data", function()
+    local body = '{"messages":[{"from":"1","id":"m","type":"interactive",'
+      .. '"interactive":{"type":"button_reply","button_reply":{"id":"b","title":"Ja"}}}]}'
+    with_event(body, function(event)
+      assert.equal("b", event.reply.id)
+      event:reply(waba.text "Hello")
+    end)
+    assert.same({ "send", "1", waba.text "Hello" }, calls[1])
+  end)
+
+  it("leave data that is not there absent", function()
+    with_event(TEXT, function(event)
+      assert.is_nil(event.reply.id)
+      assert.is_nil(event.media)
+      for name in pairs(event) do assert.not_equal("mark_read", name) end
+    end)
+  end)
+
+  it("reply to the recipient of a status", function()
+    with_event('{"statuses":[{"id":"s","status":"failed","recipient_id":"5"}]}', function(event)
+      event:reply(waba.text "Again")
+      local ok, err = event:mark_read()
+      assert.is_nil(ok)
+      assert.equal("invalid", err.kind)
+    end)
+    assert.equal("5", calls[1][2])
+  end)
+
+  it("can't reply to nobody", function()
+    with_event('{"errors":[{"code":1}]}', function(event)
+      local ok, err = event:reply(waba.text "Hello")
+      assert.is_nil(ok)
+      assert.equal("invalid", err.kind)
+    end)
+    assert.same({}, calls)
+  end)
+
+  it("download media and check its digest", function()
+    local digest = ("Ab"):rep(32)
+    local body = ('{"messages":[{"from":"1","id":"m","type":"image","image":{"id":"i","sha256":"%s"}}]}'):format(digest)
+    with_event(body, function(event) event:download { file = "x.jpg" } end)
+    assert.same({ "download", "i", { file = "x.jpg", sha256 = digest:lower() } }, calls[1])
+  end)
+
+  it("say why there is nothing to download", function()
+    with_event('{"messages":[{"from":"1","id":"m","type":"image","image":{"status":"undownloaded"}}]}', function(event)
+      local ok, err = event:download()
+      assert.is_nil(ok)
+      assert.equal("media", err.kind)
+    end)
+    with_event(TEXT, function(event) assert.is_nil((event:download())) end)
+    assert.same({}, calls)
+  end)
+
+  it("are there after a stay in a file as well", function()
+    local path = os.tmpname()
+    local box = waba.inbox.sqlite { file = path, sync = false }
+    with_event(TEXT, function(event) event:reply(waba.text "Hello") end, box)
+    assert.equal("send", calls[1][1])
+    box:close()
+    for _, suffix in ipairs { "", "-wal", "-shm" } do os.remove(path .. suffix) end
+  end)
+
+  it("are absent without a client", function()
+    local seen
+    local receiver = open_receiver { on = { any = function(event) seen = event end } }
+    post(receiver, TEXT)
+    receiver:work()
+    assert.is_nil(seen.reply)
+    assert.is_nil(seen.mark_read)
+  end)
+end)

@@ -1,0 +1,219 @@
+-- The receiver on its own: a real server on loopback, talked to by lua-http and by plain sockets.
+
+local cqueues = require "cqueues"
+local nginx = require "spec.support.nginx"
+local process = require "spec.support.process"
+local waba = require "waba"
+local server = require "waba.webhook.server"
+local cqueues_socket = require "cqueues.socket"
+
+local function body_of(...)
+  local list = {}
+  for index, id in ipairs { ... } do
+    list[index] = ('{"id":"%s","from":"c%s","type":"text","text":{"body":"hello"}}'):format(id, id)
+  end
+  return '{"messages":[' .. table.concat(list, ",") .. "]}"
+end
+
+-- Runs a story in a controller, with a function that starts servers there.
+local function story(tell)
+  local cq = cqueues.new()
+  local started, failure, finished = {}, nil, false
+  local function start(given)
+    given.cq = cq
+    started[#started + 1] = assert(server(given))
+    return started[#started]
+  end
+  cq:wrap(function()
+    local ok, message = xpcall(function() tell(start) end, debug.traceback)
+    failure, finished = not ok and message or nil, true
+  end)
+  local deadline = cqueues.monotime() + 20
+  while not finished do
+    assert(cq:step(0.1))
+    assert(cqueues.monotime() < deadline, "the story did not end in time")
+  end
+  for _, one in ipairs(started) do one:close() end
+  if failure then error(failure, 0) end
+end
+
+local function wait_for(condition, what)
+  local deadline = cqueues.monotime() + 10
+  while not condition() do
+    assert(cqueues.monotime() < deadline, what)
+    cqueues.sleep(0.005)
+  end
+end
+
+-- A connection that sends bytes as they are.
+local function connect(port)
+  local socket = cqueues_socket.connect("127.0.0.1", port)
+  socket:setmode("bn", "bn")
+  return socket
+end
+
+describe("a server of its own", function()
+  local handled
+
+  before_each(function() handled = {} end)
+
+  local function receiver(more)
+    local given = { user = "u", password = "p", on = { text = function(event) handled[#handled + 1] = event.id end } }
+    for name, value in pairs(more or {}) do given[name] = value end
+    return waba.receiver(given)
+  end
+
+  local function post(one, body, options)
+    local given = { body = body, user = "u", password = "p" }
+    for name, value in pairs(options or {}) do given[name] = value end
+    return nginx.request(one:url(), given)
+  end
+
+  for _, version in ipairs { 1.1, 2 } do
+    it("takes webhooks over HTTP/" .. version .. " and TLS", function()
+      local folder = process.folder()
+      nginx.certify(folder)
+      story(function(start)
+        local one = start {
+          receiver = receiver(), path = "/hook", tls = { cert = folder:file "cert.pem", key = folder:file "key.pem" },
+        }
+        assert.truthy(one:url():find "^https://127%.0%.0%.1:%d+/hook$")
+        local trust = { version = version, ca_file = folder:file "ca.pem" }
+        local status, headers, body = post(one, body_of("a", "b"), trust)
+        assert.equal(200, status)
+        assert.equal("0", headers:get "content-length")
+        assert.equal("", body)
+        wait_for(function() return #handled == 2 end, "two handled events")
+      end)
+      folder:remove()
+    end)
+  end
+
+  it("refuses what it should", function()
+    story(function(start)
+      local one = start { receiver = receiver { max_body = 1000 }, path = "/hook" }
+      assert.equal(401, post(one, body_of "a", { password = "wrong" }))
+      assert.equal(400, post(one, "no json"))
+      assert.equal(413, post(one, ("x"):rep(1001)))
+      local status, headers = post(one, nil, { method = "GET" })
+      assert.equal(405, status)
+      assert.equal("POST", headers:get "allow")
+      assert.equal(404, nginx.request((one:url():gsub("/hook", "/other")), { body = "{}", user = "u", password = "p" }))
+      assert.equal(200, nginx.request(one:url() .. "?number=1", { body = "{}", user = "u", password = "p" }))
+      assert.same({}, handled)
+    end)
+  end)
+
+  it("refuses a long body that does not say how long it is", function()
+    story(function(start)
+      local one = start { receiver = receiver { max_body = 1000 } }
+      local socket = connect(one.port)
+      socket:write("POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic dTpw\r\nTransfer-Encoding: chunked\r\n\r\n")
+      socket:write("7d0\r\n" .. ("x"):rep(2000) .. "\r\n0\r\n\r\n")
+      assert.equal("HTTP/1.1 413 Request Entity Too Large", (socket:read "*l":gsub("\r", "")))
+      socket:close()
+    end)
+  end)
+
+  it("answers before a handler is done, and runs several at once", function()
+    story(function(start)
+      local open, running = false, 0
+      local one = start { concurrency = 3, batch = 1, receiver = receiver { on = { text = function()
+        running = running + 1
+        while not open do cqueues.sleep(0.005) end
+        handled[#handled + 1] = true
+      end } } }
+      assert.equal(200, post(one, body_of("a", "b", "c")))
+      wait_for(function() return running == 3 end, "three handlers at once")
+      assert.equal(200, post(one, body_of "d"))
+      assert.same({}, handled)
+      open = true
+      wait_for(function() return #handled == 4 end, "four handled events")
+    end)
+  end)
+
+  it("can be stepped by a program with a loop of its own", function()
+    local one = assert(server { receiver = receiver() })
+    local socket = connect(one.port)
+    local body = body_of "a"
+    socket:xwrite(("POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic dTpw\r\nContent-Length: %d\r\n\r\n%s"):format(
+      #body, body), "n", 5)
+    local deadline = cqueues.monotime() + 10
+    while #handled == 0 and cqueues.monotime() < deadline do assert(one:step(0.05)) end
+    assert.same({ "a" }, handled)
+    socket:close()
+    one:close()
+    one:close()
+    assert.is_nil((one:step(0)))
+  end)
+
+  it("leaves the handlers to others when told so", function()
+    story(function(start)
+      local box = waba.inbox.memory()
+      local one = start { receiver = receiver { inbox = box }, concurrency = 0 }
+      assert.equal(200, post(one, body_of "a"))
+      cqueues.sleep(0.05)
+      assert.equal(1, box:depth())
+    end)
+  end)
+
+  it("answers 503 when its inbox can't store, and 500 when it breaks", function()
+    story(function(start)
+      local one = start { receiver = receiver { inbox = waba.inbox.memory { max = 0 } } }
+      local status, headers = post(one, body_of "a")
+      assert.equal(503, status)
+      assert.is_number(tonumber(headers:get "retry-after"))
+    end)
+  end)
+
+  it("stops cleanly: answers what it took, takes no more, finishes its handlers", function()
+    story(function(start)
+      local one = start { receiver = receiver { on = { text = function(event)
+        cqueues.sleep(0.02)
+        handled[#handled + 1] = event.id
+      end } } }
+      local socket = connect(one.port)
+      local body = body_of("a", "b", "c", "d", "e", "f", "g")
+      socket:write(("POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic dTpw\r\nContent-Length: %d\r\n\r\n%s"):format(
+        #body, body:sub(1, 20)))
+      socket:flush()
+      wait_for(function() return one.active == 1 end, "the first half of a request")
+      local stopped = false
+      cqueues.running():wrap(function()
+        one:stop()
+        stopped = true
+      end)
+      cqueues.sleep(0.05)
+      assert.is_false(stopped)
+      -- a connection may still be made, but what it asks is refused
+      socket:write(body:sub(21))
+      socket:flush()
+      assert.equal("HTTP/1.1 200 OK", (socket:read "*l":gsub("\r", "")))
+      wait_for(function() return stopped end, "the end")
+      assert.equal(7, #handled)
+      assert.is_false(process.listens(one.port))
+      socket:close()
+    end)
+  end)
+
+  it("says why it can't listen", function()
+    local one = assert(server { receiver = receiver() })
+    local other, message = server { receiver = receiver(), port = one.port }
+    assert.is_nil(other)
+    assert.truthy(message:find(("cannot listen on 127.0.0.1 port %d"):format(one.port), 1, true))
+    one:close()
+    assert.has_error(function() server {} end, "waba.webhook.server: option receiver is required")
+    assert.has_error(function() server { receiver = receiver(), tls = {} } end,
+      "waba.webhook.server: tls needs cert and key")
+  end)
+
+  it("shares a port with other processes", function()
+    story(function(start)
+      local one = start { receiver = receiver(), reuseport = true }
+      local other = start { receiver = receiver(), reuseport = true, port = one.port }
+      assert.equal(one.port, other.port)
+      for number = 1, 12 do assert.equal(200, post(one, body_of("n" .. number))) end
+      wait_for(function() return #handled == 12 end, "twelve handled events")
+    end)
+  end)
+end)
