@@ -1,0 +1,131 @@
+-- The server of the benchmarks: an nginx on loopback that takes every POST over TLS and gives one fixed
+-- answer, at one port over HTTP/1.1 and at another over HTTP/2. Files and process vanish with `stop`.
+
+local certificate = require "waba.emulator.certificate"
+local socket = require "cqueues.socket"
+
+---@class bench.Stub
+---@field http1 string    base URL that speaks HTTP/1.1
+---@field http2 string    base URL that speaks HTTP/2
+---@field ca_file string  the authority to trust
+local Stub = {}
+Stub.__index = Stub
+
+local stub = {}
+
+-- What the gateway answers to a message (On-Premise reference, section 2.2).
+local ANSWER = '{"contacts":[{"input":"491511234567","wa_id":"491511234567"}],'
+  .. '"messages":[{"id":"gBGHSRURIzRWeAIJm0T7xkQz1pRd"}],"meta":{"api_status":"stable","version":"v2.53.1"}}'
+
+-- nginx's own `return` would answer before the body has come, which HTTP/2 clients may take for a fault.
+local CONFIGURATION = [[
+load_module MODULES/ndk_http_module.so;
+load_module MODULES/ngx_http_lua_module.so;
+pid nginx.pid;
+error_log error.log;
+worker_processes 1;
+events { worker_connections 1024; }
+http {
+  access_log off;
+  default_type application/json;
+  keepalive_requests 1000000000;
+  keepalive_time 24h;
+  keepalive_timeout 1h;
+  client_body_temp_path body;
+  proxy_temp_path proxy;
+  fastcgi_temp_path fastcgi;
+  uwsgi_temp_path uwsgi;
+  scgi_temp_path scgi;
+  ssl_certificate server.pem;
+  ssl_certificate_key server.key;
+  ssl_protocols TLSv1.2 TLSv1.3;
+  server {
+    listen 127.0.0.1:HTTP1 ssl;
+    listen 127.0.0.1:HTTP2 ssl http2;
+    location / {
+      content_by_lua_block {
+        ngx.req.read_body()
+        ngx.status = 201
+        ngx.header.content_length = LENGTH
+        ngx.print('ANSWER')
+      }
+    }
+  }
+}
+]]
+
+local function output_of(command)
+  local pipe = assert(io.popen(command))
+  local output = pipe:read "*a"
+  pipe:close()
+  return (output:gsub("%s+$", ""))
+end
+
+local function write(path, text)
+  local file = assert(io.open(path, "w"))
+  assert(file:write(text))
+  assert(file:close())
+end
+
+-- Two ports that nobody listens at. Both are taken before either is given back.
+local function free_ports()
+  local first = assert(socket.listen { host = "127.0.0.1", port = 0 })
+  local second = assert(socket.listen { host = "127.0.0.1", port = 0 })
+  first:listen()
+  second:listen()
+  local _, _, first_port = first:localname()
+  local _, _, second_port = second:localname()
+  first:close()
+  second:close()
+  return first_port, second_port
+end
+
+-- Where this nginx keeps its modules.
+local function modules_folder()
+  local version = output_of "PATH=$PATH:/usr/sbin nginx -V 2>&1"
+  return version:match "%-%-modules%-path=(%S+)" or "modules"
+end
+
+local function write_files(folder, http1, http2)
+  local authority = assert(certificate.authority())
+  local leaf = assert(certificate.issue(authority))
+  write(folder .. "/ca.pem", authority.certificate)
+  write(folder .. "/server.pem", leaf.certificate)
+  write(folder .. "/server.key", leaf.key)
+  write(folder .. "/nginx.conf", (CONFIGURATION:gsub("%u+%d?", {
+    MODULES = modules_folder(), HTTP1 = http1, HTTP2 = http2, ANSWER = ANSWER, LENGTH = #ANSWER,
+  })))
+end
+
+-- Debian keeps nginx where only root looks for programs.
+local function start_nginx(folder)
+  local command = ("PATH=$PATH:/usr/sbin nginx -p '%s/' -c nginx.conf -e error.log >'%s/nginx.log' 2>&1"):format(folder, folder)
+  local status = os.execute(command)
+  return status == true or status == 0
+end
+
+--- Starts the server.
+---@return bench.Stub
+function stub.start()
+  local folder = output_of "mktemp -d"
+  local http1, http2 = free_ports()
+  write_files(folder, http1, http2)
+  if not start_nginx(folder) then
+    local log = output_of(("cat '%s/nginx.log'"):format(folder))
+    os.execute(("rm -rf '%s'"):format(folder))
+    error("nginx did not start: " .. log, 0)
+  end
+  return setmetatable({
+    folder = folder,
+    http1 = "https://127.0.0.1:" .. http1,
+    http2 = "https://127.0.0.1:" .. http2,
+    ca_file = folder .. "/ca.pem",
+  }, Stub)
+end
+
+--- Stops the server and removes its files.
+function Stub:stop()
+  os.execute(("kill \"$(cat '%s/nginx.pid')\" && rm -rf '%s'"):format(self.folder, self.folder))
+end
+
+return stub

@@ -1,0 +1,28 @@
+-- An echo bot: answers every text with itself. Survives a crash: what it took lies in echo.db.
+--   D360_API_KEY=… WEBHOOK_URL=https://bot.example/webhook WEBHOOK_PASSWORD=… lua5.4 echo_bot.lua
+
+local waba = require "waba"
+local server = require "waba.webhook.server"
+
+local password = assert(os.getenv "WEBHOOK_PASSWORD", "WEBHOOK_PASSWORD is not set")
+
+local client = waba.client {
+  api_key = os.getenv "D360_API_KEY",
+  base_url = os.getenv "WABA_BASE_URL", ca_file = os.getenv "WABA_CA_FILE", -- for an emulator
+}
+
+local receiver = waba.receiver {
+  user = "echo", password = password,
+  client = client,
+  inbox = waba.inbox.sqlite(os.getenv "ECHO_DB" or "echo.db"),
+  on = {
+    text = function(event) assert(event:reply(waba.text(event.text))) end,
+    failed = function(event) print(event.id .. " could not be delivered: " .. tostring(event.errors[1])) end,
+    error = function(_, err) print("error: " .. tostring(err)) end,
+  },
+}
+
+local bot = assert(server { receiver = receiver, port = tonumber(os.getenv "PORT" or 8080), path = "/webhook" })
+assert(client.webhook:set { url = os.getenv "WEBHOOK_URL" or bot:url(), user = "echo", password = password })
+print("listening at " .. bot:url())
+assert(bot:run()) -- until SIGTERM or Ctrl-C

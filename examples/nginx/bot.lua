@@ -1,0 +1,13 @@
+-- The receiver of one nginx worker process. All workers share the inbox's file.
+
+local waba = require "waba"
+
+return waba.receiver {
+  user = os.getenv "WEBHOOK_USER", password = os.getenv "WEBHOOK_PASSWORD",
+  inbox = waba.inbox.sqlite "inbox.db",
+  on = {
+    text = function(event) ngx.log(ngx.NOTICE, event.from, " writes: ", event.text) end,
+    failed = function(event) ngx.log(ngx.WARN, event.id, " failed: ", tostring(event.errors and event.errors[1])) end,
+    error = function(_, err) ngx.log(ngx.ERR, "error: ", tostring(err)) end,
+  },
+}

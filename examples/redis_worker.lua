@@ -1,0 +1,24 @@
+-- A worker that reads from Redis: handles what receivers elsewhere took. Start as many as you need,
+-- on as many machines: each customer's events are still handled one at a time and in order, and the
+-- events of a worker that dies go to the others.
+--   REDIS_HOST=… D360_API_KEY=… lua5.4 redis_worker.lua
+
+local waba = require "waba"
+
+local receiver = waba.receiver {
+  open = false, -- takes no webhooks itself
+  client = waba.client {
+    api_key = os.getenv "D360_API_KEY",
+    base_url = os.getenv "WABA_BASE_URL", ca_file = os.getenv "WABA_CA_FILE", -- for an emulator
+  },
+  inbox = waba.inbox.redis {
+    host = os.getenv "REDIS_HOST", port = tonumber(os.getenv "REDIS_PORT" or 6379),
+    password = os.getenv "REDIS_PASSWORD",
+  },
+  on = {
+    text = function(event) assert(event:reply(waba.text("You wrote: " .. event.text))) end,
+    error = function(_, err) print("error: " .. tostring(err)) end,
+  },
+}
+
+receiver:work { forever = true }

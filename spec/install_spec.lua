@@ -1,0 +1,105 @@
+-- `make install` and `luarocks make` put the same files in place, and these are enough: a program that sees nothing
+-- of the checkout sends a message with them.
+
+local interpreter = jit and "luajit" or "lua" .. _VERSION:match("%d.%d")
+local lua_api = _VERSION:match("%d.%d")
+
+--- Runs a shell command; its output, or an error with its output.
+local function run(command)
+  local pipe = assert(io.popen("{ " .. command .. "\n} 2>&1; echo \"exit $?\"", "r"))
+  local output = pipe:read("*a")
+  pipe:close()
+  local text, code = output:match("^(.-)exit (%d+)\n$")
+  if code ~= "0" then
+    error(("%s\nended with %s:\n%s"):format(command, tostring(code), text or output), 2)
+  end
+  return text
+end
+
+local function quote(text)
+  return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+--- Every file a program can load below an installed tree, sorted, without what LuaRocks keeps for itself.
+local function installed_files(tree)
+  return run(("cd %s && find share/lua lib/lua bin -type f 2>/dev/null | sort; true"):format(quote(tree)))
+end
+
+--- Every file of a source tree, sorted, without the build folder.
+local function source_files(tree)
+  return run(("cd %s && find . -name build -prune -o -type f -print | sort"):format(quote(tree)))
+end
+
+describe("installing", function()
+  local folder, source, made, rocked, files_before
+
+  setup(function()
+    folder = run("mktemp -d"):gsub("\n", "")
+    source, made, rocked = folder .. "/the source", folder .. "/by make", folder .. "/by luarocks"
+    run(("mkdir %s && cp -R Makefile LICENSE lua src rockspec $(ls -d bin 2>/dev/null) %s"):format(
+      quote(source), quote(source)))
+    files_before = source_files(source)
+
+    -- Unoptimised: what is compiled matters here, not how fast it is.
+    local inside = "cd " .. quote(source) .. " && "
+    run(inside .. ("make install LUA=%s CFLAGS=-O0 PREFIX= DESTDIR=%s"):format(interpreter, quote(made)))
+    run(inside .. ("luarocks --lua-version=%s --tree=%s make --deps-mode=none CFLAGS=-O0 %s"):format(
+      lua_api, quote(rocked), jit and "LUA_INCDIR=\"$(pkg-config --variable=includedir luajit)\"" or ""))
+  end)
+
+  teardown(function()
+    run("rm -rf " .. quote(folder))
+  end)
+
+  it("puts the same files in place with make and with LuaRocks", function()
+    local files = installed_files(made)
+    assert.equal(files, installed_files(rocked))
+    for _, file in ipairs { "share/lua/%s/waba/init.lua", "lib/lua/%s/waba/core.so", "lib/lua/%s/waba/curl.so" } do
+      assert.truthy(files:find(file:format(lua_api), 1, true), file)
+    end
+  end)
+
+  it("leaves nothing behind in the source tree but the build folder", function()
+    assert.equal(files_before, source_files(source))
+  end)
+
+  it("has a rockspec that LuaRocks accepts", function()
+    run("luarocks lint rockspec/waba-scm-1.rockspec")
+  end)
+
+  for _, way in ipairs { "make", "LuaRocks" } do
+    it("sends a message with nothing but what " .. way .. " installed", function()
+      local tree = way == "make" and made or rocked
+      local program = folder .. "/program.lua"
+      local file = assert(io.open(program, "w"))
+      file:write [[
+        local waba = require "waba"
+        local emulator = require("waba.emulator").start {}
+        local client = waba.client(emulator:options {})
+        local sent = assert(client:send("+49 151 1234567", waba.text "Hi"))
+        print("sent as " .. sent.id)
+        for name in pairs(package.loaded) do
+          if name:find("^waba") then print("loaded " .. name) end
+        end
+        client:close()
+        emulator:stop()
+      ]]
+      file:close()
+
+      local share, lib = tree .. "/share/lua/" .. lua_api, tree .. "/lib/lua/" .. lua_api
+      local path = share .. "/?.lua;" .. share .. "/?/init.lua;;"
+      if not jit then
+        path = path .. "/usr/share/lua/5.3/?.lua;/usr/share/lua/5.3/?/init.lua;"
+          .. "/usr/share/lua/5.1/?.lua;/usr/share/lua/5.1/?/init.lua"
+      end
+      local output = run(("cd %s && LUA_PATH=%s LUA_CPATH=%s %s program.lua"):format(
+        quote(folder), quote(path), quote(lib .. "/?.so;;"), interpreter))
+      assert.truthy(output:match("sent as %S+"), output)
+    end)
+  end
+
+  it("takes everything away again with make uninstall", function()
+    run(("cd %s && make uninstall LUA=%s PREFIX= DESTDIR=%s"):format(quote(source), interpreter, quote(made)))
+    assert.equal("", installed_files(made))
+  end)
+end)

@@ -1,0 +1,652 @@
+-- One transfer at a time: bodies in and out, what the response tells, how it can fail, and that nothing is
+-- sent twice. Against real sockets; see spec/support/server.lua.
+
+local core = require "waba.core"
+local curl = require "waba.curl"
+local driver = require "spec.support.driver"
+local server = require "spec.support.server"
+
+local KEY = "a-key-that-nobody-may-see"
+
+local function write_file(bytes)
+  local path = os.tmpname()
+  local file = assert(io.open(path, "wb"))
+  file:write(bytes)
+  file:close()
+  return path
+end
+
+local function read_file(path)
+  local file = io.open(path, "rb")
+  if file then
+    local bytes = file:read("*a")
+    file:close()
+    return bytes
+  end
+end
+
+-- The names of all files that begin like `path`.
+local function files_beside(path)
+  local pipe = assert(io.popen("ls -d '" .. path .. "'* 2>/dev/null"))
+  local names = {}
+  for name in pipe:lines() do
+    names[#names + 1] = name
+  end
+  pipe:close()
+  return names
+end
+
+for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
+  describe("a transfer over " .. protocol, function()
+    local gateway, engine
+
+    local function head(method, path, options)
+      options = options or {}
+      return assert(engine:prepare({ method = method, url = gateway.url .. path, headers = options.headers or {},
+        idempotent = options.idempotent or false, credentials = options.credentials }))
+    end
+
+    local function credentials(origin)
+      return assert(core.credentials({ header = "D360-API-KEY", value = KEY, origin = origin }))
+    end
+
+    setup(function()
+      gateway = server.start({ protocol = protocol })
+    end)
+
+    teardown(function()
+      gateway:stop()
+    end)
+
+    before_each(function()
+      gateway:forget()
+      engine = assert(curl.engine({ ca_file = gateway.ca_file }))
+    end)
+
+    after_each(function()
+      engine:close()
+    end)
+
+    -- A first request, so that the next one finds a connection.
+    local function warm_up()
+      assert(driver.run(engine, head("GET", "/warm", { idempotent = true })))
+    end
+
+    describe("tells of the response", function()
+      it("everything the contract names", function()
+        gateway:answer("/v1/messages", { status = 201, body = "created",
+          headers = { { "Content-Type", "text/plain" }, { "Retry-After", "7" }, { "X-Thing", "a" }, { "X-Thing", "b" } } })
+        local response = assert(driver.run(engine, head("POST", "/v1/messages"), "hello"))
+        assert.equal(201, response.status)
+        assert.equal("created", response.body)
+        assert.equal("yes", response.sent)
+        assert.equal(protocol, response.protocol)
+        assert.is_false(response.reused)
+        assert.equal(5, response.bytes_sent)
+        assert.equal(7, response.bytes_received)
+        assert.equal("text/plain", response.headers["content-type"])
+        assert.equal("7", response.headers["content-length"])
+        assert.equal("7", response.headers["retry-after"])
+        assert.equal("a, b", response.headers["x-thing"])
+        assert.is_true(response.timings.connect > 0)
+        assert.is_true(response.timings.first_byte >= response.timings.connect)
+        assert.is_true(response.timings.total >= response.timings.first_byte)
+        response = assert(driver.run(engine, head("POST", "/v1/messages"), "again"))
+        assert.is_true(response.reused)
+        assert.equal(0, response.timings.connect)
+      end)
+
+      it("only what the final one says, after interim ones", function()
+        gateway:answer("/interim", { interim = { 103, 103 }, status = 202, body = "late",
+          headers = { { "X-Final", "yes" } } })
+        local response = assert(driver.run(engine, head("POST", "/interim"), "x"))
+        assert.equal(202, response.status)
+        assert.equal("yes", response.headers["x-final"])
+        assert.is_nil(response.headers["x-interim"])
+        assert.equal("late", response.body)
+      end)
+
+      it("a body that was compressed, as it was before", function()
+        gateway:answer("/zip", { gzip = true, body = "0123456789", times = 5000 })
+        local response = assert(driver.run(engine, head("GET", "/zip")))
+        assert.equal(("0123456789"):rep(5000), response.body)
+        assert.equal(50000, response.bytes_received)
+      end)
+
+      it("a body of unknown length", function()
+        gateway:answer("/chunked", { chunked = true, pieces = 7, body = "0123456789", times = 100 })
+        local response = assert(driver.run(engine, head("GET", "/chunked")))
+        assert.equal(("0123456789"):rep(100), response.body)
+      end)
+
+      it("an empty body", function()
+        gateway:answer("/empty", { status = 204 })
+        local response = assert(driver.run(engine, head("DELETE", "/empty")))
+        assert.equal(204, response.status)
+        assert.equal("", response.body)
+      end)
+
+      it("a redirect, which it does not follow", function()
+        local other = server.start({})
+        gateway:answer("/moved", { status = 307, headers = { { "Location", other.url .. "/there" } } })
+        local moved = head("POST", "/moved", { credentials = credentials(gateway.url) })
+        local response = assert(driver.run(engine, moved, "x"))
+        assert.equal(307, response.status)
+        assert.equal(other.url .. "/there", response.headers.location)
+        assert.equal(KEY, gateway:received("/moved")[1].headers["d360-api-key"])
+        assert.equal(0, other:connections())
+        other:stop()
+      end)
+    end)
+
+    describe("sends", function()
+      it("each method with and without a body", function()
+        for _, method in ipairs({ "GET", "POST", "PUT", "PATCH", "DELETE" }) do
+          for _, body in ipairs({ false, "", "bytes", ("b"):rep(300000) }) do
+            gateway:forget()
+            assert(driver.run(engine, head(method, "/m?a=1&b=%20"), body or nil))
+            local request = gateway:received()[1]
+            assert.equal(method, request.method)
+            assert.equal("/m", request.path)
+            assert.equal("a=1&b=%20", request.query)
+            assert.equal(body or "", request.body)
+            assert.is_nil(request.headers["expect"])
+            assert.is_nil(request.headers["transfer-encoding"])
+            assert.is_nil(request.headers["content-type"])
+            assert.truthy(request.headers["user-agent"]:match("^waba/"))
+          end
+        end
+      end)
+
+      it("the headers it was given, on every use of the head", function()
+        local prepared = head("POST", "/headers", { headers = { ["Content-Type"] = "application/json", ["X-Empty"] = "" } })
+        for _ = 1, 3 do
+          assert(driver.run(engine, prepared, "{}"))
+          assert(driver.run(engine, head("GET", "/other")))
+        end
+        for _, request in ipairs(gateway:received("/headers")) do
+          assert.equal("application/json", request.headers["content-type"])
+          assert.equal("", request.headers["x-empty"])
+          assert.equal("2", request.headers["content-length"])
+        end
+        for _, request in ipairs(gateway:received("/other")) do
+          assert.is_nil(request.headers["content-type"])
+        end
+        assert.equal(3, gateway:count("/headers"))
+      end)
+
+      it("the key to its own origin only", function()
+        assert(driver.run(engine, head("GET", "/own", { credentials = credentials(gateway.url) })))
+        assert(driver.run(engine, head("GET", "/foreign", { credentials = credentials("https://gateway.example") })))
+        assert.equal(KEY, gateway:received("/own")[1].headers["d360-api-key"])
+        assert.is_nil(gateway:received("/foreign")[1].headers["d360-api-key"])
+      end)
+
+      it("a file", function()
+        local bytes = ("0123456789abcdef"):rep(20000)
+        local path = write_file(bytes)
+        local response = assert(driver.run(engine, head("POST", "/file"), { file = path }))
+        os.remove(path)
+        assert.equal(#bytes, response.bytes_sent)
+        local request = gateway:received("/file")[1]
+        assert.equal(tostring(#bytes), request.headers["content-length"])
+        assert.is_true(bytes == request.body)
+      end)
+
+      it("an empty file", function()
+        local path = write_file("")
+        assert(driver.run(engine, head("POST", "/file"), { file = path }))
+        os.remove(path)
+        assert.equal("", gateway:received("/file")[1].body)
+      end)
+
+      local function reader_of(pieces)
+        local at = 0
+        return function()
+          at = at + 1
+          return pieces[at]
+        end
+      end
+
+      it("what a reader gives, when it says how much", function()
+        local response = assert(driver.run(engine, head("POST", "/fed"), { size = 10 },
+          { reader = reader_of({ "012", "", "3456", "789" }) }))
+        assert.equal(10, response.bytes_sent)
+        local request = gateway:received("/fed")[1]
+        assert.equal("0123456789", request.body)
+        assert.equal("10", request.headers["content-length"])
+      end)
+
+      it("what a reader gives, when it does not", function()
+        local piece = ("x"):rep(50000)
+        assert(driver.run(engine, head("POST", "/fed"), {}, { reader = reader_of({ piece, "end", piece }) }))
+        local request = gateway:received("/fed")[1]
+        assert.is_true(piece .. "end" .. piece == request.body)
+        assert.is_nil(request.headers["content-length"])
+        assert.equal(protocol == "HTTP/1.1" and "chunked" or nil, request.headers["transfer-encoding"])
+      end)
+
+      it("nothing complete when a reader gives too little or too much", function()
+        for _, pieces in ipairs({ { "12345" }, { "12345", "678901" } }) do
+          gateway:forget()
+          local _, failure = driver.run(engine, head("POST", "/fed"), { size = 10 }, { reader = reader_of(pieces) })
+          assert.equal("invalid", failure.kind)
+          assert.truthy(failure.message:find(#pieces == 1 and "fewer" or "more", 1, true))
+          assert.equal("no", failure.sent)
+          for _, request in ipairs(gateway:received("/fed")) do
+            assert.is_false(request.complete)
+          end
+        end
+      end)
+    end)
+
+    describe("puts the response", function()
+      it("into a file, complete or not at all", function()
+        local path = os.tmpname()
+        os.remove(path)
+        gateway:answer("/media", { body = "0123456789", times = 30000 }, { status = 404, body = "gone" },
+          { body = "0123456789", times = 30000, truncated = 70000 })
+        local response = assert(driver.run(engine, head("GET", "/media"), nil, { save_as = path }))
+        assert.equal("", response.body)
+        assert.equal(300000, response.bytes_received)
+        assert.is_true(("0123456789"):rep(30000) == read_file(path))
+        assert.same({ path }, files_beside(path))
+        os.remove(path)
+        response = assert(driver.run(engine, head("GET", "/media"), nil, { save_as = path }))
+        assert.equal("gone", response.body)
+        assert.same({}, files_beside(path))
+        local _, failure = driver.run(engine, head("GET", "/media"), nil, { save_as = path })
+        assert.equal("network", failure.kind)
+        assert.equal("yes", failure.sent)
+        assert.equal(200, failure.status)
+        assert.same({}, files_beside(path))
+      end)
+
+      it("into a file although it is empty", function()
+        local path = os.tmpname()
+        os.remove(path)
+        gateway:answer("/nothing", { body = "" })
+        assert(driver.run(engine, head("GET", "/nothing"), nil, { save_as = path }))
+        assert.equal("", read_file(path))
+        os.remove(path)
+      end)
+
+      it("nowhere when the file can't be made, and sends nothing", function()
+        local transfer, message = engine:start(head("GET", "/media"), nil, { save_as = "/nonexistent/folder/file" })
+        assert.is_nil(transfer)
+        assert.truthy(message:find("/nonexistent/folder/file", 1, true))
+        assert.equal(0, engine:in_flight())
+        assert.equal(0, gateway:count())
+      end)
+
+      it("into a sink, no faster than it takes it", function()
+        gateway:answer("/stream", { body = "0123456789abcdef", times = 100000 })
+        local transfer = assert(engine:start(head("GET", "/stream"), nil, { stream = true }))
+        repeat
+          engine:wait(1)
+          engine:pump()
+        until transfer:wants() == "drain"
+        -- Nobody drains: what waits stays small, however long the engine is pumped.
+        driver.pump_for(engine, 0.1)
+        local _, _, received = transfer:progress()
+        assert.is_true(received < 300000)
+        assert.equal("drain", transfer:wants())
+        local parts = {}
+        local response = assert(driver.finish(engine, transfer, {
+          sink = function(bytes)
+            parts[#parts + 1] = bytes
+          end,
+        }))
+        assert.equal("", response.body)
+        assert.equal(1600000, response.bytes_received)
+        assert.is_true(table.concat(parts) == ("0123456789abcdef"):rep(100000))
+      end)
+
+      it("into a sink although it was compressed", function()
+        gateway:answer("/stream", { gzip = true, body = "0123456789abcdef", times = 100000 })
+        local parts = {}
+        assert(driver.run(engine, head("GET", "/stream"), nil, { stream = true, sink = function(bytes)
+          parts[#parts + 1] = bytes
+        end }))
+        assert.is_true(table.concat(parts) == ("0123456789abcdef"):rep(100000))
+      end)
+
+      it("into memory when a sink asked for a 2xx and got an error", function()
+        gateway:answer("/stream", { status = 500, body = "oh" })
+        local response = assert(driver.run(engine, head("GET", "/stream"), nil, { stream = true }))
+        assert.equal("oh", response.body)
+      end)
+
+      it("nowhere when it is larger than memory may hold", function()
+        gateway:answer("/huge", { body = "0123456789", times = 20000 }, { gzip = true, body = "0", times = 200000 })
+        for _ = 1, 2 do
+          local _, failure = driver.run(engine, head("GET", "/huge"), nil, { max_body = 100000 })
+          assert.equal("protocol", failure.kind)
+          assert.equal("too_large", failure.code)
+          assert.equal("yes", failure.sent)
+          assert.equal(200, failure.status)
+        end
+        local response = assert(driver.run(engine, head("GET", "/huge"), nil, { max_body = 200000 }))
+        assert.equal(200000, #response.body)
+      end)
+    end)
+
+    it("reports progress in both directions", function()
+      gateway:answer("/both", { body = "0123456789", times = 20000, pieces = 4, pause = 0.01 })
+      local path = write_file(("u"):rep(500000))
+      local most_sent, most_received, to_send, to_receive = 0, 0, nil, nil
+      assert(driver.run(engine, head("POST", "/both"), { file = path }, { progress = true,
+        on_progress = function(sent, sending, received, receiving)
+          assert.is_true(sent >= most_sent and received >= most_received)
+          most_sent, most_received, to_send, to_receive = sent, received, sending, receiving or to_receive
+        end }))
+      os.remove(path)
+      assert.equal(500000, most_sent)
+      assert.equal(500000, to_send)
+      assert.is_true(most_received > 0)
+      assert.equal(200000, to_receive)
+    end)
+
+    describe("fails", function()
+      it("with what may have happened when no answer comes in time", function()
+        gateway:answer("/silent", { held = true })
+        local _, failure = driver.run(engine, head("POST", "/silent"), "x", { timeout = 0.3 })
+        gateway:release()
+        assert.equal("timeout", failure.kind)
+        assert.equal("maybe", failure.sent)
+        assert.equal(28, failure.code)
+        assert.equal(1, gateway:count("/silent"))
+      end)
+
+      it("with \"no\" while the body is not complete", function()
+        gateway:answer("/waiting", {})
+        local transfer = assert(engine:start(head("POST", "/waiting"), { size = 10 }, { timeout = 0.3 }))
+        while transfer:wants() ~= "finished" do
+          engine:wait(1)
+          engine:pump()
+          if transfer:wants() == "input" and transfer:progress() == 0 then
+            transfer:feed("12345")
+          end
+        end
+        local _, failure = transfer:finish()
+        assert.equal("timeout", failure.kind)
+        assert.equal("no", failure.sent)
+      end)
+
+      it("with \"yes\" when the answer breaks off", function()
+        gateway:answer("/cut", { body = "0123456789", times = 10, truncated = 30 })
+        local _, failure = driver.run(engine, head("POST", "/cut"), "x")
+        assert.equal("network", failure.kind)
+        assert.equal("yes", failure.sent)
+        assert.equal(200, failure.status)
+        assert.equal(1, gateway:count("/cut"))
+      end)
+
+      it("as cancelled when its owner cancels it, and leaves the engine fit", function()
+        gateway:answer("/silent", { held = true })
+        local transfer = assert(engine:start(head("POST", "/silent"), "x"))
+        while gateway:count("/silent") == 0 do
+          engine:wait(0.01)
+          engine:pump()
+        end
+        transfer:cancel()
+        transfer:cancel()
+        assert.equal("finished", transfer:wants())
+        local _, failure = transfer:finish()
+        gateway:release()
+        assert.equal("cancelled", failure.kind)
+        assert.equal("cancelled", failure.code)
+        assert.equal("maybe", failure.sent)
+        assert.equal(0, engine:in_flight())
+        assert(driver.run(engine, head("GET", "/fine")))
+      end)
+
+      it("as not sent when it is cancelled before anything moved", function()
+        local transfer, id = assert(engine:start(head("POST", "/never"), "x"))
+        transfer:cancel()
+        assert.equal(id, engine:ready())
+        local _, failure = transfer:finish()
+        assert.equal("no", failure.sent)
+        driver.pump_for(engine, 0.05)
+        assert.equal(0, gateway:count())
+      end)
+
+      it("when a file becomes shorter under way, and says which", function()
+        local path = write_file(("x"):rep(3000000))
+        local transfer = assert(engine:start(head("POST", "/file"), { file = path }))
+        local file = assert(io.open(path, "wb"))
+        file:close()
+        local _, failure = driver.finish(engine, transfer)
+        os.remove(path)
+        assert.equal("invalid", failure.kind)
+        assert.truthy(failure.message:find(path, 1, true))
+        assert.equal("no", failure.sent)
+      end)
+
+      it("at once when there is no such file, and says which", function()
+        for _, path in ipairs({ "/nonexistent/file", "/", "/dev/null" }) do
+          local transfer, message = engine:start(head("POST", "/no-file"), { file = path })
+          assert.is_nil(transfer)
+          assert.truthy(message:find(path, 1, true))
+        end
+        assert.equal(0, gateway:count("/no-file"))
+      end)
+    end)
+
+    describe("never arrives twice", function()
+      local path = write_file("from a file")
+      teardown(function()
+        os.remove(path)
+      end)
+      local bodies = {
+        ["no body"] = function() return nil end,
+        ["an empty body"] = function() return "" end,
+        ["a string"] = function() return "message" end,
+        ["a long string"] = function() return ("m"):rep(200000) end,
+        ["a file"] = function() return { file = path } end,
+      }
+      local endings = { "drop", "reset" }
+      if protocol == "HTTP/2" then
+        endings[3] = "goaway"
+      end
+
+      for name, body in pairs(bodies) do
+        for _, ending in ipairs(endings) do
+          it("with " .. name .. " when a reused connection ends by " .. ending, function()
+            for _, method in ipairs({ "POST", "DELETE" }) do
+              gateway:answer("/once", { [ending] = ending == "goaway" and 2 ^ 31 - 1 or "request" })
+              gateway:forget()
+              warm_up()
+              local response, failure = driver.run(engine, head(method, "/once"), body())
+              assert.is_nil(response)
+              assert.equal("network", failure.kind)
+              assert.equal("maybe", failure.sent)
+              assert.is_true(failure.reused)
+              driver.pump_for(engine, 0.02)
+              assert.equal(1, gateway:count("/once"))
+            end
+          end)
+        end
+      end
+
+      it("with bytes that were fed", function()
+        gateway:answer("/once", { drop = "request" })
+        warm_up()
+        local pieces = { "123", "45" }
+        local _, failure = driver.run(engine, head("POST", "/once"), { size = 5 },
+          { reader = function() return table.remove(pieces, 1) end })
+        assert.equal("maybe", failure.sent)
+        assert.equal(1, gateway:count("/once"))
+      end)
+
+      it("but is sent again when it is idempotent", function()
+        for _, body in pairs(bodies) do
+          gateway:answer("/again", { reset = "request" }, { body = "second" })
+          gateway:forget()
+          warm_up()
+          local response = assert(driver.run(engine, head("PUT", "/again", { idempotent = true }), body()))
+          assert.equal("second", response.body)
+          local received = gateway:received("/again")
+          assert.equal(2, #received)
+          assert.equal(received[1].body, received[2].body)
+        end
+      end)
+
+      if protocol == "HTTP/2" then
+        it("when the gateway refuses the stream", function()
+          gateway:answer("/once", { refuse = 7 })
+          local _, failure = driver.run(engine, head("POST", "/once"), "x")
+          assert.equal("network", failure.kind)
+          assert.equal(1, gateway:count("/once"))
+        end)
+      end
+    end)
+  end)
+end
+
+describe("a transfer that gets no connection", function()
+  local engine
+
+  local function post(url, options, ca_file)
+    engine = assert(curl.engine({ ca_file = ca_file }))
+    local prepared = assert(engine:prepare({ method = "POST", url = url, headers = {}, idempotent = false }))
+    return select(2, driver.run(engine, prepared, "x", options))
+  end
+
+  after_each(function()
+    engine:close()
+  end)
+
+  local function assert_not_sent(failure, kind)
+    assert.equal(kind, failure.kind)
+    assert.equal("no", failure.sent)
+    assert.is_number(failure.code)
+    assert.is_true(#failure.message > 10)
+    assert.is_nil(failure.status)
+  end
+
+  it("fails as refused", function()
+    local gateway = server.start({})
+    gateway:stop()
+    assert_not_sent(post(gateway.url), "network")
+  end)
+
+  it("fails when the name is unknown", function()
+    assert_not_sent(post("https://gateway.invalid/"), "network")
+  end)
+
+  it("fails when nobody accepts in time", function()
+    local gateway = server.start({ behaviour = "full" })
+    assert_not_sent(post(gateway.url, { connect_timeout = 0.2 }, gateway.ca_file), "timeout")
+    gateway:stop()
+  end)
+
+  it("fails when TLS does not begin in time", function()
+    local gateway = server.start({ behaviour = "stall" })
+    assert_not_sent(post(gateway.url, { connect_timeout = 0.2 }, gateway.ca_file), "timeout")
+    gateway:stop()
+  end)
+
+  it("fails when TLS is not what the other side speaks", function()
+    local gateway = server.start({ tls = false })
+    assert_not_sent(post((gateway.url:gsub("^http:", "https:"))), "tls")
+    assert.equal(0, gateway:count())
+    gateway:stop()
+  end)
+
+  it("fails when the authority is unknown", function()
+    local gateway = server.start({})
+    assert_not_sent(post(gateway.url), "tls")
+    assert.equal(0, gateway:count())
+    gateway:stop()
+  end)
+
+  for _, certificate in ipairs({ "wrong_host", "expired" }) do
+    it("fails when the certificate is " .. certificate, function()
+      local gateway = server.start({ certificate = certificate })
+      assert_not_sent(post(gateway.url, nil, gateway.ca_file), "tls")
+      assert.equal(0, gateway:count())
+      gateway:stop()
+    end)
+  end
+
+  it("fails when the file of authorities is missing", function()
+    local gateway = server.start({})
+    assert_not_sent(post(gateway.url, nil, "/nonexistent/authorities.pem"), "tls")
+    gateway:stop()
+  end)
+end)
+
+describe("a transfer over HTTP/1.1", function()
+  local gateway, engine
+
+  setup(function()
+    gateway = server.start({ tls = false })
+  end)
+
+  teardown(function()
+    gateway:stop()
+  end)
+
+  before_each(function()
+    gateway:forget()
+    engine = assert(curl.engine())
+  end)
+
+  after_each(function()
+    engine:close()
+  end)
+
+  local function post(path, body, options)
+    local prepared = assert(engine:prepare({ method = "POST", url = gateway.url .. path, headers = {} }))
+    return driver.run(engine, prepared, body, options)
+  end
+
+  it("goes unencrypted to loopback", function()
+    assert.equal("HTTP/1.1", assert(post("/plain", "x")).protocol)
+  end)
+
+  it("fails when the answer is not HTTP", function()
+    gateway:answer("/garbage", { raw = "\1\2\3 what is this\r\n\r\n" })
+    local _, failure = post("/garbage", "x")
+    assert.equal("protocol", failure.kind)
+    assert.equal("maybe", failure.sent)
+  end)
+
+  it("fails when the answer is nothing", function()
+    gateway:answer("/nothing", { drop = "request" })
+    local _, failure = post("/nothing", "x")
+    assert.equal("network", failure.kind)
+    assert.equal("maybe", failure.sent)
+    assert.equal(1, gateway:count("/nothing"))
+  end)
+
+  it("knows that a large body did not arrive when the connection is reset before it", function()
+    gateway:answer("/early", { reset = "head" })
+    local _, failure = post("/early", ("x"):rep(20000000))
+    assert.equal("network", failure.kind)
+    assert.equal("no", failure.sent)
+  end)
+
+  it("knows nothing of a small one", function()
+    gateway:answer("/early", { reset = "head" })
+    local _, failure = post("/early", "x")
+    assert.equal("network", failure.kind)
+    assert.equal("maybe", failure.sent)
+  end)
+
+  it("finds a new connection when the old one was closed while it was idle", function()
+    gateway:answer("/bye", { bye = true })
+    for _ = 1, 3 do
+      assert(post("/bye", "x"))
+      driver.pump_for(engine, 0.02)
+    end
+    assert.equal(3, gateway:count("/bye"))
+  end)
+
+  it("does not go through a proxy to loopback", function()
+    engine:close()
+    engine = assert(curl.engine({ proxy = "http://127.0.0.1:1" }))
+    assert(post("/direct", "x"))
+  end)
+end)
