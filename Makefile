@@ -4,7 +4,7 @@
 #   make demo                install what is missing, build, show messages going there and back
 #   make test                install what is missing, lint, build with -Werror, run the specs
 #   make test SPEC=file      run one spec file (or several) under both interpreters
-#   make bench               measure against bare libcurl
+#   make bench               measure sending against bare libcurl (BENCH=bench/….lua for another benchmark)
 #   make install             PREFIX, DESTDIR, LUA_VERSION=5.4 or LUA=luajit; and: make uninstall
 #   make lint, check-c, clean
 #
@@ -25,9 +25,10 @@ TEST_PACKAGES = $(DEMO_PACKAGES) luajit2 libluajit2-5.1-dev lua-busted lua-check
 VERSION := $(shell sed -n 's/^return "\(.*\)"/\1/p' lua/waba/version.lua)
 
 # core.so loads everywhere and links nothing; curl.so is the only part that links libcurl.
-CORE_SOURCES = src/core.c src/json.c src/request.c src/text.c src/sha256.c
-CURL_SOURCES = $(filter-out src/core.c src/json.c src/sha256.c,$(wildcard src/*.c))
+CORE_SOURCES = src/core.c src/json.c src/json_text.c src/json_value.c src/request.c src/text.c src/sha256.c
+CURL_SOURCES = $(filter-out src/core.c src/json%.c src/sha256.c,$(wildcard src/*.c))
 LUA_FILES := $(sort $(shell cd lua && find waba -name '*.lua'))
+BENCH = bench/send.lua
 BENCH_BUILD = build/bench
 BENCHES = $(patsubst bench/%.c,$(BENCH_BUILD)/%,$(wildcard bench/*.c))
 
@@ -134,7 +135,7 @@ demo:
 bench:
 	@scripts/install-packages $(TEST_PACKAGES)
 	@$(MAKE) --no-print-directory bench-programs
-	@$(RUN) $(INTERPRETER) bench/send.lua
+	@$(RUN) $(INTERPRETER) $(BENCH)
 
 bench-programs: $(BENCHES)
 

@@ -1,5 +1,5 @@
 -- Output handler for busted (`busted -o scripts/report.lua -Xoutput FILE`): one line per spec file, every failure in
--- full, and at the end the counts "passed failed skipped" in FILE.
+-- full, and in FILE the counts "passed failed skipped", followed by the name of the running test until all are done.
 
 local busted = require "busted"
 local pretty = require "pl.pretty"
@@ -20,7 +20,7 @@ end
 
 return function(options)
   local handler = new_handler()
-  local file_start, counted, shown
+  local started, counted, shown
 
   --- Passed, failed, skipped, up to now. Errors outside of a test (a file that does not load) count as failed.
   local function counts()
@@ -38,13 +38,19 @@ return function(options)
     return table.concat(text)
   end
 
+  local function keep_counts(running)
+    local file = assert(io.open(options.arguments[1], "w"))
+    file:write(("%d %d %d "):format(counts()), running or "", "\n")
+    file:close()
+  end
+
   local function suite_start()
     shown = { failures = 0, errors = 0 }
     return nil, true
   end
 
-  local function file_begin()
-    file_start, counted = busted.gettime(), { counts() }
+  local function file_start()
+    started, counted = busted.gettime(), { counts() }
     return nil, true
   end
 
@@ -54,21 +60,25 @@ return function(options)
     io.write(("%s  %s  %s: %d passed%s%s  (%.1f s)\n%s"):format(
       failed > 0 and "FAILED" or "ok    ", interpreter, file.name, passed,
       failed > 0 and (", %d failed"):format(failed) or "", skipped > 0 and (", %d skipped"):format(skipped) or "",
-      busted.gettime() - file_start, take_failures()))
+      busted.gettime() - started, take_failures()))
     io.flush()
+    return nil, true
+  end
+
+  local function test_start(test)
+    keep_counts(test.trace.short_src .. ": " .. handler.getFullName(test))
     return nil, true
   end
 
   local function suite_end()
     io.write(take_failures())
-    local file = assert(io.open(options.arguments[1], "w"))
-    file:write(("%d %d %d\n"):format(counts()))
-    file:close()
+    keep_counts()
     return nil, true
   end
 
   busted.subscribe({ "suite", "start" }, suite_start)
-  busted.subscribe({ "file", "start" }, file_begin)
+  busted.subscribe({ "file", "start" }, file_start)
+  busted.subscribe({ "test", "start" }, test_start)
   busted.subscribe({ "file", "end" }, file_end)
   busted.subscribe({ "suite", "end" }, suite_end)
   return handler

@@ -143,6 +143,21 @@ function curl.engine(options) end
 ---@param seconds number
 function curl.wait(engines, seconds) end
 
+--- A descriptor that becomes readable at a given time, for event loops that have no timers.
+---@return waba.Alarm|nil
+---@return string? message  the system has no such thing
+function curl.alarm() end
+
+---@class waba.Alarm : userdata
+local alarm = {}
+
+---@return integer descriptor
+function alarm:pollfd() end
+--- Not readable before these seconds are over, from now; without them never.
+---@param seconds? number
+function alarm:set(seconds) end
+function alarm:close() end
+
 ---@class waba.Engine : userdata
 local engine = {}
 
@@ -179,6 +194,7 @@ function engine:timeout() end
 ---@param seconds number
 function engine:wait(seconds) end
 --- Moves everything that can move. Never waits.
+---@return boolean ready  false when `ready` would give nil
 function engine:pump() end
 --- Takes the next transfer that wants something (see `transfer:wants`).
 ---@return integer|nil id

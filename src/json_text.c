@@ -1,0 +1,256 @@
+/* JSON at the level of text: what cjson wrote is inspected, what it shall read is checked and mended. */
+#include "json_text.h"
+
+#include <langinfo.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+bool json_locale_has_comma(void) { return strcmp(nl_langinfo(RADIXCHAR), ".") != 0; }
+
+void json_write_double(double number, char out[32]) {
+  int digits;
+  char *from, *to;
+  if (number > -0x1p63 && number < 0x1p63 && (double)(long long)number == number) {
+    snprintf(out, 32, "%lld", (long long)number);
+    return;
+  }
+  for (digits = 14; digits <= 17; digits++) {
+    snprintf(out, 32, "%.*g", digits, number);
+    if (strtod(out, NULL) == number) break;
+  }
+  for (from = to = out; *from != '\0'; from++) {
+    if (strchr("0123456789+-e", *from) != NULL) {
+      *to++ = *from;
+    } else if (to == out || to[-1] != '.') {
+      /* the locale's decimal point, of one byte or several */
+      *to++ = '.';
+    }
+  }
+  *to = '\0';
+}
+
+bool json_is_short_double(double number) {
+  char text[32];
+  if (number >= JSON_SHORT_MAX || number <= -JSON_SHORT_MAX) return false;
+  if ((double)(long long)number == number) return true;
+  if (json_locale_has_comma()) return false;
+  if (number > -1e5 && number < 1e5) {
+    /* A decimal of up to eight places: what 14 digits print. Both operands are exact. */
+    const double scaled = number * 1e8;
+    if ((double)(long long)(scaled + (scaled < 0 ? -0.5 : 0.5)) / 1e8 == number) return true;
+  }
+  snprintf(text, sizeof text, "%.14g", number);
+  return strtod(text, NULL) == number;
+}
+
+/* Whether the quote at `quote` is part of a string that begins at `start`. */
+static bool is_escaped(const char *start, const char *quote) {
+  const char *at = quote;
+  while (at > start && at[-1] == '\\') at--;
+  return (quote - at) % 2 == 1;
+}
+
+bool json_inspect(const char *text, size_t length) {
+  const char *at = text, *const end = text + length;
+  while (at < end) {
+    const char c = *at++;
+    if (c == '"') {
+      const char *const start = at;
+      for (;; at++) {
+        at = memchr(at, '"', (size_t)(end - at));
+        if (at == NULL) return false;
+        if (at[-1] != '\\' || !is_escaped(start, at)) break;
+      }
+      at++;
+      if (at < end && *at == ':' && (*start == '-' || is_digit(*start))) return false;
+    } else if (c == '-' || is_digit(c) || c == 'n') {
+      return false;
+    } else if (c == 't' || c == 'f') {
+      at += c == 't' ? 3 : 4; /* true, false */
+    } else if (c == '[' && at < end && *at == ']') {
+      return false;
+    }
+  }
+  return true;
+}
+
+static bool fail(struct json_scan *scan, const char *at, const char *fault) {
+  scan->at = at;
+  scan->fault = fault;
+  return false;
+}
+
+/* Writes `replacement` for what lies between `from` and `to`. */
+static void replace(struct json_scan *scan, const char *from, const char *to,
+                    const char *replacement) {
+  const size_t length = strlen(replacement);
+  scan->rewrite = true;
+  if (scan->out == NULL) {
+    scan->growth += length - (size_t)(to - from);
+    return;
+  }
+  memcpy(scan->out, scan->taken, (size_t)(from - scan->taken));
+  scan->out += from - scan->taken;
+  memcpy(scan->out, replacement, length);
+  scan->out += length;
+  scan->taken = to;
+}
+
+/* The value of the four hexadecimal digits of "\uXXXX" at `at`, or -1 for anything else. */
+static long read_unicode_escape(const char *at, const char *end) {
+  long value = 0;
+  int i;
+  if (end - at < 6 || at[0] != '\\' || at[1] != 'u') return -1;
+  for (i = 2; i < 6; i++) {
+    const char c = at[i];
+    if (is_digit(c)) {
+      value = value * 16 + (c - '0');
+    } else if ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')) {
+      value = value * 16 + ((c | 0x20) - 'a' + 10);
+    } else {
+      return -1;
+    }
+  }
+  return value;
+}
+
+/* Steps over an escape. Half a surrogate pair (left by systems that cut UTF-16 text anywhere) becomes
+ * U+FFFD, as JavaScript and others have it: cjson would refuse the whole text. */
+static const char *scan_escape(struct json_scan *scan, const char *at) {
+  const long first = read_unicode_escape(at, scan->end);
+  if (first < 0xD800 || first > 0xDFFF) return at + 2;
+  if (first < 0xDC00) {
+    const long second = read_unicode_escape(at + 6, scan->end);
+    if (second >= 0xDC00 && second <= 0xDFFF) return at + 12;
+  }
+  replace(scan, at, at + 6, "\\ufffd");
+  return at + 6;
+}
+
+/* Steps over a string; scan->at is its opening quote. */
+static bool scan_string(struct json_scan *scan) {
+  const char *at = scan->at + 1;
+  while (at < scan->end) {
+    if (*at == '"') {
+      scan->at = at + 1;
+      return true;
+    }
+    if (*at == '\\') {
+      at = scan_escape(scan, at);
+    } else {
+      at++;
+    }
+  }
+  return fail(scan, scan->at, "a string has no end");
+}
+
+/* Whether a whole number is further from zero than 2^53. */
+static bool is_long_integer(const char *digits, size_t length) {
+  static const char limit[] = "9007199254740992";
+  if (length != sizeof limit - 1) return length > sizeof limit - 1;
+  return memcmp(digits, limit, length) > 0;
+}
+
+/* Steps over a number; scan->at is its first character. */
+static bool scan_number(struct json_scan *scan) {
+  const char *const start = scan->at, *const end = scan->end;
+  const char *const digits = start + (*start == '-');
+  const char *at = digits;
+  bool whole = true;
+  while (at < end && is_digit(*at)) at++;
+  if (at == digits) return fail(scan, start, "a minus without digits");
+  if (*digits == '0' && at - digits > 1) return fail(scan, start, "a number has a leading zero");
+  if (at - digits > 300) scan->huge = true;
+  if (at < end && *at == '.') {
+    const char *const places = ++at;
+    while (at < end && is_digit(*at)) at++;
+    if (at == places) return fail(scan, start, "a number has no digit after its decimal point");
+    scan->fractions = true;
+    whole = false;
+  }
+  if (at < end && (*at == 'e' || *at == 'E')) {
+    const char *places = ++at;
+    if (at < end && (*at == '+' || *at == '-')) places = ++at;
+    while (at < end && is_digit(*at)) at++;
+    if (at == places) return fail(scan, start, "a number has no digit in its exponent");
+    scan->huge = true;
+    whole = false;
+  }
+  scan->numbers = true;
+  if (whole && is_long_integer(digits, (size_t)(at - digits))) {
+    replace(scan, start, start, "\"");
+    replace(scan, at, at, "\"");
+  }
+  scan->at = at;
+  return true;
+}
+
+/* Steps over true, false or null. cjson also knows NaN and Infinity. */
+static bool scan_word(struct json_scan *scan) {
+  static const char *const words[] = {"true", "false", "null"};
+  size_t i;
+  for (i = 0; i < 3; i++) {
+    const size_t length = strlen(words[i]);
+    if ((size_t)(scan->end - scan->at) >= length && memcmp(scan->at, words[i], length) == 0) {
+      scan->at += length;
+      return true;
+    }
+  }
+  return fail(scan, scan->at, "a word that JSON does not have");
+}
+
+static bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+
+/* Reads the text to its end. Whether its parts stand in a sensible order is left to cjson; but behind a
+ * number or a word stands what has to stand there: so cjson reads the same one, and none that we make a
+ * string becomes a name. */
+static bool scan_text(struct json_scan *scan) {
+  while (scan->at < scan->end) {
+    const char c = *scan->at;
+    if (c == '"') {
+      if (!scan_string(scan)) return false;
+    } else if (c == ',' || c == ':' || is_space(c)) {
+      scan->at++;
+    } else if (c == '{' || c == '[') {
+      if (++scan->depth > JSON_DECODE_LEVELS) return fail(scan, scan->at, "more than 1000 levels");
+      scan->at++;
+    } else if (c == '}' || c == ']') {
+      scan->depth--;
+      scan->at++;
+    } else if (is_digit(c) || c == '-' || (c >= 'a' && c <= 'z')) {
+      if (!(c >= 'a' ? scan_word(scan) : scan_number(scan))) return false;
+      while (scan->at < scan->end && is_space(*scan->at)) scan->at++;
+      if (scan->at < scan->end && memchr(",]}", *scan->at, 3) == NULL) {
+        return fail(scan, scan->at, "an unexpected character");
+      }
+    } else {
+      return fail(scan, scan->at, "an unexpected character");
+    }
+  }
+  return true;
+}
+
+bool json_scan(struct json_scan *scan, const char *text, size_t length) {
+  static const struct json_scan fresh;
+  *scan = fresh;
+  scan->start = scan->at = text;
+  scan->end = text + length;
+  return scan_text(scan);
+}
+
+size_t json_scan_size(const struct json_scan *scan) {
+  return (size_t)(scan->end - scan->start) + scan->growth;
+}
+
+void json_scan_rewrite(const struct json_scan *known, char *out) {
+  static const struct json_scan fresh;
+  struct json_scan scan = fresh;
+  scan.start = scan.at = scan.taken = known->start;
+  scan.end = known->end;
+  scan.out = out;
+  scan_text(&scan);
+  replace(&scan, scan.end, scan.end, ""); /* the rest */
+}

@@ -1,0 +1,60 @@
+/* JSON at the level of text: what cjson wrote is inspected, what it shall read is checked and mended,
+ * numbers are written with all their digits. Pure C without state and without allocation. */
+#ifndef WABA_JSON_TEXT_H
+#define WABA_JSON_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* More levels are refused, in each direction. */
+#define JSON_ENCODE_LEVELS 100
+#define JSON_DECODE_LEVELS 1000
+
+/* Doubles count up to here one by one. */
+#define JSON_WHOLE_MAX 9007199254740992.0
+
+/* cjson writes 14 digits: whole numbers below this come out as they are. */
+#define JSON_SHORT_MAX 1e14
+
+/* Whether numbers have something else than a point in the locale of the moment. */
+bool json_locale_has_comma(void);
+
+/* Writes a finite double, whatever the locale: a whole one that fits into 64 bits as an integer, others
+ * with as few digits as tell them from their neighbours. */
+void json_write_double(double number, char out[32]);
+
+/* Whether cjson writes a finite double so that it can be read back. */
+bool json_is_short_double(double number);
+
+/* Reads what cjson wrote. False: it may not be what the value means. cjson writes null for a hole, a
+ * name of digits for a position among names, and shortens numbers; one of its forks writes []. */
+bool json_inspect(const char *text, size_t length);
+
+/* What is known of a JSON text while it is read. With `out`, it is also written there as cjson should
+ * have it. */
+struct json_scan {
+  const char *start, *at, *end;
+  const char *fault; /* what is wrong at `at`, or NULL */
+  char *out;         /* room for the text and `growth` more bytes, or NULL */
+  const char *taken; /* everything before is in `out` */
+  size_t growth;     /* how much longer the text gets */
+  int depth;
+  bool rewrite;   /* cjson must have another text */
+  bool numbers;   /* there are numbers */
+  bool fractions; /* one of them has a decimal point */
+  bool huge;      /* one of them may be too large for a double */
+};
+
+/* Reads a JSON text that cjson shall decode. False: `fault` says what is wrong at `at`. Whether the
+ * parts stand in a sensible order is left to cjson. If `rewrite` is set then, cjson must have what
+ * `json_scan_rewrite` makes of the text. The text must outlive the struct. */
+bool json_scan(struct json_scan *scan, const char *text, size_t length);
+
+/* The size of the text that `json_scan_rewrite` writes. */
+size_t json_scan_size(const struct json_scan *scan);
+
+/* Writes the text as cjson must have it: integers beyond 2^53 as strings, halves of surrogate pairs as
+ * U+FFFD. */
+void json_scan_rewrite(const struct json_scan *scan, char *out);
+
+#endif

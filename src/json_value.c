@@ -1,0 +1,351 @@
+/* Walks over Lua values that are to become JSON or come from it. */
+#include "json_value.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "compat.h"
+#include "json_text.h"
+#include "text.h"
+
+/* Begins a string that stands for a number while cjson encodes. No UTF-8 text has this byte. */
+#define MARK '\xFF'
+
+/* Whether the number is neither NaN nor infinite. */
+static bool is_finite(lua_Number number) { return number - number == 0; }
+
+/* Whether cjson writes the number at `index` so that it can be read back. It is finite. */
+static bool is_short_number(lua_State *L, int index) {
+#if LUA_VERSION_NUM >= 503
+  if (lua_isinteger(L, index)) {
+    const lua_Integer integer = lua_tointeger(L, index);
+    return integer < (lua_Integer)JSON_SHORT_MAX && integer > -(lua_Integer)JSON_SHORT_MAX;
+  }
+#endif
+  return json_is_short_double(lua_tonumber(L, index));
+}
+
+/* Takes note of the value on the top of the stack, which is no table. False: JSON has no form for it. */
+static bool survey_scalar(lua_State *L, struct json_survey *survey) {
+  survey->size += 8;
+  switch (lua_type(L, -1)) {
+  case LUA_TSTRING: survey->size += lua_rawlen(L, -1); return true;
+  case LUA_TNUMBER:
+    if (!is_finite(lua_tonumber(L, -1))) return false;
+    if (!is_short_number(L, -1)) survey->long_numbers = true;
+    return true;
+  case LUA_TNIL:
+  case LUA_TBOOLEAN: return true;
+  case LUA_TLIGHTUSERDATA: return lua_touserdata(L, -1) == NULL;
+  default: return false;
+  }
+}
+
+/* What is known of a table on the way down. */
+struct level {
+  lua_Number count; /* of positions so far */
+  lua_Number last;  /* the highest of them */
+  bool named;       /* has names */
+};
+
+/* Takes note of the key below the top of the stack. False: it doesn't fit to the others. */
+static bool survey_key(lua_State *L, struct json_survey *survey, struct level *level) {
+  const int type = lua_type(L, -2);
+  if (type == LUA_TSTRING) {
+    survey->size += lua_rawlen(L, -2);
+    level->named = true;
+    return level->count == 0;
+  }
+  if (type == LUA_TNUMBER) {
+    const lua_Number position = lua_tonumber(L, -2);
+    if (level->named || position < 1 || position > (lua_Number)JSON_ENCODE_SIZE_MAX ||
+        (lua_Number)(long long)position != position) {
+      return false;
+    }
+    level->count++;
+    if (position > level->last) level->last = position;
+    return true;
+  }
+  return false;
+}
+
+bool json_survey(lua_State *L, struct json_survey *survey) {
+  struct level levels[JSON_ENCODE_LEVELS];
+  int depth = 0;
+  if (lua_type(L, -1) != LUA_TTABLE) return survey_scalar(L, survey);
+  memset(&levels[0], 0, sizeof levels[0]);
+  lua_pushnil(L);
+  for (;;) { /* [.. table key] for each level */
+    if (!lua_next(L, -2)) {
+      if (levels[depth].last != levels[depth].count) return false;
+      if (depth-- == 0) return true;
+    } else { /* [.. table key value] */
+      if (!survey_key(L, survey, &levels[depth]) || survey->size > JSON_ENCODE_SIZE_MAX)
+        return false;
+      if (lua_type(L, -1) == LUA_TTABLE) {
+        if (++depth == JSON_ENCODE_LEVELS) return false;
+        memset(&levels[depth], 0, sizeof levels[depth]);
+        survey->size += 8;
+        luaL_checkstack(L, 8, "table with too many levels");
+        lua_pushnil(L);
+        continue;
+      }
+      if (!survey_scalar(L, survey)) return false;
+    }
+    lua_pop(L, 1);
+  }
+}
+
+/* One step of the way from the whole value to a part of it; they lie on the C stack. */
+struct step {
+  const struct step *up;
+  const void *table; /* in which the step is taken */
+  const char *name;  /* or NULL */
+  size_t name_length;
+  lua_Number position; /* from 1, without a name */
+};
+
+static bool is_plain_name(const char *name, size_t length) {
+  size_t i;
+  for (i = 0; i < length; i++) {
+    const char c = name[i];
+    if (!(c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+          (i > 0 && c >= '0' && c <= '9'))) {
+      return false;
+    }
+  }
+  return length > 0;
+}
+
+static void add_path(luaL_Buffer *buffer, const struct step *step) {
+  char position[32];
+  if (step == NULL) return;
+  add_path(buffer, step->up);
+  if (step->name == NULL) {
+    snprintf(position, sizeof position, "[%.0f]", (double)step->position);
+    luaL_addstring(buffer, position);
+  } else if (is_plain_name(step->name, step->name_length)) {
+    if (step->up != NULL) luaL_addchar(buffer, '.');
+    luaL_addlstring(buffer, step->name, step->name_length);
+  } else {
+    luaL_addstring(buffer, "[\"");
+    luaL_addlstring(buffer, step->name, step->name_length);
+    luaL_addstring(buffer, "\"]");
+  }
+}
+
+/* Completes [.. message] to [.. message path]; returns true for "found". */
+static bool found(lua_State *L, const struct step *step) {
+  luaL_Buffer buffer;
+  luaL_buffinit(L, &buffer);
+  add_path(&buffer, step);
+  luaL_pushresult(&buffer);
+  return true;
+}
+
+/* Looks at the value on the top of the stack, which is no table. */
+static bool explain_scalar(lua_State *L, const struct step *step) {
+  const int type = lua_type(L, -1);
+  if (type == LUA_TSTRING) {
+    size_t length, fault;
+    const char *text = lua_tolstring(L, -1, &length);
+    if (text_utf8_length(text, length, NULL, &fault)) return false;
+    lua_pushfstring(L, "the text is not valid UTF-8 at byte %d", (int)fault + 1);
+  } else if (type == LUA_TNUMBER) {
+    const lua_Number number = lua_tonumber(L, -1);
+    if (is_finite(number)) return false;
+    lua_pushfstring(L, "%s has no form in JSON", number != number ? "NaN" : "an infinite number");
+  } else {
+    if (type == LUA_TNIL || type == LUA_TBOOLEAN) return false;
+    if (type == LUA_TLIGHTUSERDATA && lua_touserdata(L, -1) == NULL) return false;
+    lua_pushfstring(L, "a value of type %s has no form in JSON", lua_typename(L, type));
+  }
+  return found(L, step);
+}
+
+/* Looks at the keys of the table on the top of the stack. Without a fault, `*count` is the number of
+ * positions. */
+static bool explain_keys(lua_State *L, const struct step *step, lua_Number *count) {
+  lua_Number last = 0;
+  bool named = false;
+  *count = 0;
+  lua_pushnil(L);
+  while (lua_next(L, -2)) {
+    const int type = lua_type(L, -2);
+    lua_pop(L, 1); /* [.. table key] */
+    if (type == LUA_TSTRING) {
+      size_t length;
+      const char *name = lua_tolstring(L, -1, &length);
+      named = true;
+      if (!text_utf8_length(name, length, NULL, NULL)) {
+        lua_pushliteral(L, "a name is not valid UTF-8");
+        return found(L, step);
+      }
+    } else if (type == LUA_TNUMBER) {
+      const lua_Number position = lua_tonumber(L, -1);
+      if (position < 1 || position > JSON_WHOLE_MAX ||
+          (lua_Number)(long long)position != position) {
+        lua_pushliteral(L, "a number that is no position can't be a name in JSON");
+        return found(L, step);
+      }
+      ++*count;
+      if (position > last) last = position;
+    } else {
+      lua_pushfstring(L, "a value of type %s can't be a name in JSON", lua_typename(L, type));
+      return found(L, step);
+    }
+  }
+  if (named && *count > 0) {
+    lua_pushliteral(L, "the table has both positions and names");
+    return found(L, step);
+  }
+  if (last != *count) {
+    int hole = 1;
+    for (; lua_rawgeti(L, -1, hole), !lua_isnil(L, -1); hole++) lua_pop(L, 1);
+    lua_pushfstring(L, "the array has a hole at position %d", hole);
+    return found(L, step);
+  }
+  return false;
+}
+
+/* `json_explain` for a part of the value; `depth` tables stand above it. */
+static bool explain(lua_State *L, const struct step *up, int depth) {
+  struct step step = {up, NULL, NULL, 0, 0};
+  const struct step *above;
+  lua_Number count;
+  if (lua_type(L, -1) != LUA_TTABLE) return explain_scalar(L, up);
+  luaL_checkstack(L, 12, "table with too many levels");
+  step.table = lua_topointer(L, -1);
+  for (above = up; above != NULL; above = above->up) {
+    if (above->table == step.table) {
+      lua_pushliteral(L, "the table contains itself");
+      return found(L, up);
+    }
+  }
+  if (depth == JSON_ENCODE_LEVELS) {
+    lua_pushfstring(L, "the table has more than %d levels", JSON_ENCODE_LEVELS);
+    return found(L, up);
+  }
+  if (explain_keys(L, up, &count)) return true;
+  if (count > 0) {
+    for (step.position = 1; step.position <= count; step.position++) {
+      lua_rawgeti(L, -1, (int)step.position);
+      if (explain(L, &step, depth + 1)) return true;
+      lua_pop(L, 1);
+    }
+    return false;
+  }
+  lua_pushnil(L);
+  while (lua_next(L, -2)) { /* [.. table name value] */
+    step.name = lua_tolstring(L, -2, &step.name_length);
+    if (explain(L, &step, depth + 1)) return true;
+    lua_pop(L, 1);
+  }
+  return false;
+}
+
+bool json_explain(lua_State *L) { return explain(L, NULL, 0); }
+
+/* Replaces the number on the top of the stack by the string that stands for it. */
+static void mark_number(lua_State *L) {
+  char text[34];
+  text[0] = MARK;
+#if LUA_VERSION_NUM >= 503
+  if (lua_isinteger(L, -1)) {
+    snprintf(text + 1, sizeof text - 1, "%lld", (long long)lua_tointeger(L, -1));
+  } else
+#endif
+  {
+    json_write_double(lua_tonumber(L, -1), text + 1);
+  }
+  lua_pop(L, 1);
+  lua_pushstring(L, text);
+}
+
+void json_mark_numbers(lua_State *L) {
+  if (lua_type(L, -1) == LUA_TNUMBER) {
+    if (!is_short_number(L, -1)) mark_number(L);
+    return;
+  }
+  if (lua_type(L, -1) != LUA_TTABLE) return;
+  luaL_checkstack(L, 12, "table with too many levels");
+  lua_createtable(L, (int)lua_rawlen(L, -1), 0);
+  lua_pushnil(L);
+  while (lua_next(L, -3)) { /* [.. table copy key value] */
+    json_mark_numbers(L);
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2); /* [.. table copy key key value] */
+    lua_rawset(L, -4);
+  }
+  lua_remove(L, -2);
+}
+
+void json_unmark_numbers(lua_State *L) {
+  size_t length;
+  const char *text = lua_tolstring(L, -1, &length);
+  const char *const end = text + length;
+  char *const start = lua_newuserdatauv(L, length, 0);
+  char *out = start;
+  const char *mark;
+  while ((mark = memchr(text, MARK, (size_t)(end - text))) != NULL) { /* "\xFF123" */
+    const char *quote = memchr(mark, '"', (size_t)(end - mark));
+    memcpy(out, text, (size_t)(mark - 1 - text));
+    out += mark - 1 - text;
+    memcpy(out, mark + 1, (size_t)(quote - mark - 1));
+    out += quote - mark - 1;
+    text = quote + 1;
+  }
+  memcpy(out, text, (size_t)(end - text));
+  out += end - text;
+  lua_pushlstring(L, start, (size_t)(out - start));
+}
+
+/* Looks at the number on the top of the stack and makes it an integer where it is a whole one and Lua
+ * has them. `*changed` says so. False: it is infinite. */
+static bool settle_number(lua_State *L, bool *changed) {
+  const lua_Number number = lua_tonumber(L, -1);
+  *changed = false;
+  if (!is_finite(number)) return false;
+#if LUA_VERSION_NUM >= 503
+  if (!lua_isinteger(L, -1) && number >= -JSON_WHOLE_MAX && number <= JSON_WHOLE_MAX &&
+      (lua_Number)(lua_Integer)number == number) {
+    lua_pop(L, 1);
+    lua_pushinteger(L, (lua_Integer)number);
+    *changed = true;
+  }
+#endif
+  return true;
+}
+
+/* Without recursion, as there may be 1000 levels. */
+bool json_settle(lua_State *L) {
+  const int bottom = lua_gettop(L);
+  bool changed;
+  if (lua_type(L, -1) == LUA_TNUMBER) return settle_number(L, &changed);
+  if (lua_type(L, -1) != LUA_TTABLE) return true;
+  lua_pushnil(L);
+  for (;;) { /* [.. table key] for each level */
+    int type;
+    if (!lua_next(L, -2)) {
+      if (lua_gettop(L) == bottom) return true;
+      lua_pop(L, 1);
+      continue;
+    }
+    type = lua_type(L, -1); /* [.. table key value] */
+    if (type == LUA_TTABLE) {
+      luaL_checkstack(L, 8, "JSON with too many levels");
+      lua_pushnil(L);
+      continue;
+    }
+    if (type == LUA_TNUMBER) {
+      if (!settle_number(L, &changed)) return false;
+      if (changed) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2); /* [.. table key key value] */
+        lua_rawset(L, -4);
+        continue;
+      }
+    }
+    lua_pop(L, 1);
+  }
+}
