@@ -378,6 +378,39 @@ describe("a client", function()
     other:close()
   end)
 
+  describe("that expects its number", function()
+    it("sends when the key belongs to it, and asks once", function()
+      local sure = waba.client(emulator:options { expect_number = "+" .. emulator.number })
+      local before = count "/v1/configs/phone_number"
+      for _ = 1, 3 do assert(sure:send(NUMBER, waba.text "Hi")) end
+      assert.equal(before + 1, count "/v1/configs/phone_number")
+      assert.is_true(sure:verify())
+      sure:close()
+    end)
+
+    it("sends nothing with another number's key", function()
+      local mistaken = waba.client(emulator:options { expect_number = "+49 30 1111111" })
+      local before = count "/v1/messages"
+      for _ = 1, 2 do
+        local sent, err = mistaken:send(NUMBER, waba.text "Hi")
+        assert.is_nil(sent)
+        assert.equal("auth", err.kind)
+        assert.is_false(err.maybe_sent)
+      end
+      assert.equal(before, count "/v1/messages")
+      mistaken:close()
+    end)
+
+    it("can be asked at any time", function()
+      assert.is_true(client:verify(emulator.number))
+      local verified, err = client:verify "+49 30 1111111"
+      assert.is_nil(verified)
+      assert.equal("auth", err.kind)
+      assert.error_matches(function() client:verify() end, "a number is needed")
+      assert.error_matches(function() waba.client { api_key = "k", expect_number = "0151" } end, "expect_number")
+    end)
+  end)
+
   it("can't be used after close, and closes twice", function()
     local other = waba.client(emulator:options {})
     other:close()

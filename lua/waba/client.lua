@@ -7,6 +7,8 @@ local options = require "waba.options"
 local delivery = require "waba.delivery"
 local schema = require "waba.schema"
 local recipient = require "waba.recipient"
+local phone_number = require "waba.resource.phone_number"
+local transports = require "waba.transport"
 local version = require "waba.version"
 
 ---@class waba.Client
@@ -47,8 +49,12 @@ end
 ---@field ca_file? string          PEM file of the authorities to trust instead of the system's
 ---@field proxy? string            URL
 ---@field namespace? string        default namespace of templates
----@field transport? string|waba.Transport  "curl", or any table with a method `send`
----@field loop? string             "blocking" or "native"; detected by default
+---@field transport? string|waba.Transport  "curl" or "ngx", or any table with a method `send`; by
+---                                default "ngx" inside nginx, else "curl"
+---@field loop? string             of the curl transport: "blocking", "native", "cqueues", "luv" or "copas";
+---                                detected by default, but for "luv"
+---@field expect_number? string|integer  the number the key must belong to: before its first request the
+---                                client asks the gateway, and refuses with kind "auth" if it is another's
 ---@field retry? waba.RetryOptions|false
 ---@field pace? { messages: waba.Rate, other: waba.Rate }|false  the hosting's published rates by default
 ---@field validate? boolean|"documented"  check messages before they are sent; "documented": only by
@@ -59,7 +65,7 @@ local KNOWN = {
   api_key = "string", hosting = "string", sandbox = "boolean", base_url = "string",
   timeout = "number", connect_timeout = "number", ca_file = "string", proxy = "string",
   namespace = "string", transport = "string|table", loop = "string", retry = "table|false",
-  pace = "table|false", validate = "boolean|string", max_connections = "integer", on_event = "function",
+  expect_number = "string|integer", pace = "table|false", validate = "boolean|string", max_connections = "integer", on_event = "function",
 }
 local KNOWN_RETRY = { attempts = "integer", base = "number", max = "number", ambiguous = "boolean" }
 local KNOWN_PACE = { messages = "table", other = "table" }
@@ -106,19 +112,9 @@ local function check_options(given)
 end
 
 local function choose_transport(given)
-  local chosen = given.transport or "curl"
-  if type(chosen) == "table" then
-    if type(chosen.send) ~= "function" then
-      error("waba.client: option transport: a transport needs a method send", 3)
-    end
-    return chosen, false
-  end
-  if chosen ~= "curl" then
-    error(('waba.client: option transport: unknown transport "%s" (curl)'):format(chosen), 3)
-  end
-  return require("waba.transport.curl").new {
-    ca_file = given.ca_file, proxy = given.proxy, loop = given.loop, max_connections = given.max_connections,
-  }, true
+  local fine, transport, owned = pcall(transports.new, given)
+  if not fine then error(transport, 3) end
+  return transport, owned
 end
 
 -- The secret header, bound to the origin of the gateway's URL.
@@ -144,6 +140,8 @@ function client.new(given)
     timeout = given.timeout or 30, connect_timeout = given.connect_timeout or 10,
     validate = given.validate == nil or given.validate, namespace = given.namespace,
     credentials = credentials_for(base_url, given.api_key),
+    expected_number = given.expect_number
+      and phone_number.expected(given.expect_number, "waba.client: option expect_number"),
     heads = {}, -- endpoint to request head, for paths without parameters
   }
   self.transport, self.owns_transport = choose_transport(given)
@@ -223,6 +221,10 @@ end
 ---@return waba.Response|waba.Error response  or the error
 function Client:call(endpoint, call)
   if self.closed then error("attempt to use a closed client", 3) end
+  if self.expected_number and endpoint ~= self.hosting.endpoints.phone_number then
+    local verified, err = phone_number.ensure(self)
+    if not verified then return nil, err end
+  end
   local body = call.body
   if call.json ~= nil then
     local message, path
@@ -350,7 +352,18 @@ end
 ---@return string|nil digits  without "+"
 ---@return waba.Error? err
 function Client:phone_number()
-  return require("waba.resource.phone_number").get(self)
+  return phone_number.get(self)
+end
+
+--- Asks the gateway whether the key belongs to a number.
+---@param number? string|integer  the option `expect_number` by default
+---@return true|nil
+---@return waba.Error? err  kind "auth" when it belongs to another one
+function Client:verify(number)
+  local expected = self.expected_number
+  if number ~= nil then expected = phone_number.expected(number, "client:verify: the number") end
+  if not expected then error("client:verify: a number is needed, here or as the option expect_number", 2) end
+  return phone_number.verify(self, expected)
 end
 
 --- The state of the number's WhatsApp client: GET /v1/health, asked at most every five minutes.

@@ -6,6 +6,9 @@ local core = require "waba.core"
 local errors = require "waba.errors"
 local pacing = require "waba.pacing"
 
+local clock, decode = core.clock, core.decode
+local type = type
+
 local Delivery = {}
 Delivery.__index = Delivery
 Delivery.__name = "waba.Delivery"
@@ -65,7 +68,7 @@ local function read(self, response, endpoint)
   local success = status >= 200 and status < 300
   if success and endpoint.binary then return true end
   local json, fault
-  if body ~= "" and looks_like_json(body) then json, fault = core.decode(body) end
+  if body ~= "" and looks_like_json(body) then json, fault = decode(body) end
   local err = self.hosting.errors.from_response(status, json, body)
   if err then
     local retry_after = response.headers["retry-after"]
@@ -116,7 +119,7 @@ end
 
 -- One try; tells the hook.
 local function try(self, request, endpoint, attempt)
-  local started = self.on_event and core.clock()
+  local started = self.on_event and clock()
   local response, failure = self.transport:send(request)
   local json, err
   if response then
@@ -128,7 +131,7 @@ local function try(self, request, endpoint, attempt)
     local answer = response or failure
     tell(self, {
       type = "attempt", attempt = attempt, method = endpoint.method, path = endpoint.path,
-      status = answer.status, error = err, duration = core.clock() - started,
+      status = answer.status, error = err, duration = clock() - started,
       bytes_sent = answer.bytes_sent, bytes_received = answer.bytes_received,
       reused = answer.reused, protocol = answer.protocol,
     })
@@ -136,17 +139,19 @@ local function try(self, request, endpoint, attempt)
   return response, json, err
 end
 
--- Waits for the turn of the request's class. False when the deadline comes first.
-local function wait_for_turn(self, class, deadline)
+-- Waits for the turn of the request's class: the time when it has come, or nil when the deadline comes
+-- first.
+local function wait_for_turn(self, class, now, deadline)
   local pace = self.pace
-  if not pace then return true end
-  local delay = pace:reserve(class, core.clock(), deadline)
+  local delay = pace and pace:reserve(class, now, deadline)
+  if pace and not delay then return nil end
   while delay and delay > 0 do
     self.transport:sleep(delay)
-    delay = pace:pause_left(core.clock())
-    if core.clock() + delay >= deadline then return false end
+    now = clock()
+    delay = pace:pause_left(now)
+    if now + delay >= deadline then return nil end
   end
-  return delay ~= nil
+  if now < deadline then return now end
 end
 
 --- Sends a request until it is answered, refused for good, or out of time.
@@ -156,28 +161,31 @@ end
 ---@return waba.Response|nil response
 ---@return any json  the decoded body; nil when it was empty; or the error
 function Delivery:call(request, endpoint, timeout)
-  local deadline = core.clock() + timeout
+  local now = clock()
+  local deadline = now + timeout
   local attempt, err = 0, nil
   while true do
-    if not wait_for_turn(self, endpoint.class or "other", deadline) then return nil, out_of_time(err) end
+    now = wait_for_turn(self, endpoint.class or "other", now, deadline)
+    if not now then return nil, out_of_time(err) end
     attempt = attempt + 1
-    request.timeout = deadline - core.clock()
-    if request.timeout <= 0 then return nil, out_of_time(err) end
+    request.timeout = deadline - now
     local response, json
     response, json, err = try(self, request, endpoint, attempt)
     if not err then return response, json end
+    now = clock()
     if err.kind == "rate_limited" and self.pace and err.status then
-      self.pace:pause(core.clock() + err.retry_after)
+      self.pace:pause(now + err.retry_after)
     end
     if attempt >= self.attempts or not may_repeat(self, err, request.head) or is_used(request) then return nil, err end
     local delay = (err.retry_after or 0) + backoff(self, attempt)
-    if core.clock() + delay >= deadline then return nil, err end
+    if now + delay >= deadline then return nil, err end
     if self.on_event then
       tell(self, {
         type = "retry", attempt = attempt, method = endpoint.method, path = endpoint.path, error = err, delay = delay,
       })
     end
     self.transport:sleep(delay)
+    now = clock()
   end
 end
 

@@ -1,6 +1,8 @@
 -- Token buckets, one for each class of request of one key: who comes gets the next free moment, in
 -- the order of coming. Knows no clock and never waits: it is told the time and answers with a delay.
 
+local max = math.max
+
 local Pace = {}
 Pace.__index = Pace
 Pace.__name = "waba.Pace"
@@ -29,10 +31,10 @@ end
 ---@return number|nil delay  seconds until the moment that was taken; nil when it would be too late
 function Pace:reserve(class, now, deadline)
   local bucket = self.buckets[class]
-  local due = math.max(bucket and bucket.due or now, now)
-  local moment = math.max(now, bucket and due - bucket.slack or now, self.paused_until)
+  local moment = max(now, self.paused_until)
+  if bucket then moment = max(moment, bucket.due - bucket.slack) end
   if moment > now and moment >= deadline then return nil end
-  if bucket then bucket.due = math.max(due, moment) + bucket.interval end
+  if bucket then bucket.due = max(bucket.due, moment) + bucket.interval end
   return moment - now
 end
 
@@ -46,7 +48,7 @@ end
 ---@param now number
 ---@return number
 function Pace:pause_left(now)
-  return math.max(0, self.paused_until - now)
+  return max(0, self.paused_until - now)
 end
 
 return pacing

@@ -21,6 +21,7 @@
 ---@field max_body? integer                cap on a body kept in memory, bytes after decompression
 ---@field progress? fun(sent: integer, to_send: integer|nil, received: integer, to_receive: integer|nil)
 
+--- What an answer brought. Fields beside `status` and `body` may be made when the first of them is asked for.
 ---@class waba.Response
 ---@field status integer
 ---@field headers table<string, string>    lower-case names; at least content-type, content-length,
@@ -70,18 +71,32 @@ function transport:close() end
 ---@field name string
 local loop = {}
 
+--- A coroutine that can be parked. It must not keep the coroutine from being collected.
+---@class waba.LoopTask
+---@field group table  the same for all tasks that run in the same loop: they can wait for each other
+
 --- The running coroutine as something that can be parked, or nil where nothing can.
----@return any task
+---@return waba.LoopTask|nil task
 function loop.task() end
---- Waits until the engine has work or the seconds are over. Other coroutines run meanwhile.
+--- False when its coroutine has ended, or was collected, or its loop is over.
+---@param task waba.LoopTask
+---@return boolean
+function loop.is_alive(task) end
+--- Waits until the engine has work, its own deadline or the seconds are over, or `wake(task)`. Other
+--- coroutines run meanwhile. Without a task everything waits.
+---@param task waba.LoopTask|nil
 ---@param engine waba.Engine
 ---@param seconds number
-function loop.wait(engine, seconds) end
---- Suspends the running task until `wake(task)`, or the seconds are over.
----@param task any
+function loop.wait(task, engine, seconds) end
+--- Suspends the running task until `wake(task)`, or the seconds are over. May return early.
+---@param task waba.LoopTask
 ---@param seconds number
 function loop.park(task, seconds) end
----@param task any  one that is parked; nothing happens to one that is not
+--- Lets a task go on that is in `wait` or `park`, in its loop's next turn; nothing happens to another.
+---@param task waba.LoopTask
 function loop.wake(task) end
 ---@param seconds number
 function loop.sleep(seconds) end
+--- Optional: the engine is about to be closed.
+---@param engine waba.Engine
+function loop.forget(engine) end

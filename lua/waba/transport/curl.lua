@@ -1,10 +1,13 @@
 -- The transport over libcurl, for scripts and event loops. Many coroutines await transfers on one
--- engine: the first becomes the leader, who waits for the engine's descriptor and pumps; the others
--- are parked and woken when their own transfer wants something. A leader whose transfer has ended
--- hands the lead on. Meets lua/waba/transport/contract.lua.
+-- engine: the first of each loop becomes its leader, who waits for the engine's descriptor and pumps;
+-- the others are parked and woken when their own transfer wants something. A leader whose transfer has
+-- ended hands the lead on; one that is never heard of again loses it. Meets
+-- lua/waba/transport/contract.lua.
 
+local core = require "waba.core"
 local curl = require "waba.curl"
 local loops = require "waba.transport.loop"
+local was_stale = require("waba.transport").was_stale
 
 local Curl = {}
 Curl.__index = Curl
@@ -12,8 +15,11 @@ Curl.__name = "waba.transport.curl"
 
 local transport = {}
 
--- Nobody waits longer than this at a stretch, in seconds; a new look costs next to nothing.
-local LONGEST_WAIT = 60
+-- A leader looks up at least this often, in seconds; one that has not for some beats is given up.
+local BEAT = 0.25
+local GIVEN_UP = 3 * BEAT
+-- Of so many followers one looks at each beat whether there still is a leader.
+local LOOKOUT = 64
 
 ---@param options? { ca_file: string?, proxy: string?, max_connections: integer?, loop: string? }
 ---@return waba.Transport
@@ -24,7 +30,10 @@ function transport.new(options)
     loop = options.loop and loops.named(options.loop),
     prepared = setmetatable({}, { __mode = "k" }), -- request head to what the engine made of it
     waiters = {}, -- transfer id to who awaits it
-    leader = nil,
+    waiting = 0, -- how many
+    transfers = setmetatable({}, { __mode = "v" }), -- id to transfer; each belongs to its coroutine
+    leaders = setmetatable({}, { __mode = "k" }), -- group of tasks to its leader, a waiter
+    next_roll = 0, -- when to look for waiters that have died
   }, Curl)
 end
 
@@ -59,8 +68,25 @@ local function start(self, engine, request)
   })
 end
 
+-- Lets another one of the loop look after the engine.
+local function hand_on(self, waiter)
+  local group = waiter.group
+  if self.leaders[group] == waiter then self.leaders[group] = nil end
+  for _, other in pairs(self.waiters) do
+    if other ~= waiter and other.group == group then return other.loop.wake(other.task) end
+  end
+end
+
+-- Tells the progress function of what is new.
+local function report(waiter, transfer, request)
+  local sent, to_send, received, to_receive = transfer:progress()
+  if sent == waiter.sent and received == waiter.received then return end
+  waiter.sent, waiter.received = sent, received
+  request.progress(sent, to_send, received, to_receive)
+end
+
 -- Serves what a transfer wants from the functions of its request. They may raise.
-local function serve(transfer, want, request)
+local function serve(waiter, transfer, want, request)
   if want == "input" then
     local bytes = request.body.reader()
     if bytes ~= nil and type(bytes) ~= "string" then
@@ -70,70 +96,142 @@ local function serve(transfer, want, request)
   elseif want == "drain" then
     local bytes = transfer:drain()
     if bytes and bytes ~= "" then request.into.sink(bytes) end
-  elseif want == "progress" then
-    request.progress(transfer:progress())
+  elseif request.progress then
+    report(waiter, transfer, request)
   end
 end
 
--- Serves until there is nothing to serve: true when the transfer has finished. What a function of
--- the request raises ends the transfer, and goes on to the caller of `send`.
-local function attend(transfer, request)
+-- Serves until there is nothing to serve: true when the transfer has finished. A function of the
+-- request may wait for something else: a leader hands on first. What it raises ends the transfer, and
+-- goes on to the caller of `send`.
+local function attend(self, waiter, transfer, request)
   while true do
     local want = transfer:wants()
     if want == nil then return false end
-    if want == "finished" then return true end
-    local served, fault = pcall(serve, transfer, want, request)
+    local over = want == "finished"
+    if over and (self.closed or not request.progress) then return true end
+    if waiter.group and self.leaders[waiter.group] == waiter then hand_on(self, waiter) end
+    local served, fault = pcall(serve, waiter, transfer, want, request)
     if not served then
       transfer:cancel()
-      request.fault = { value = fault }
-      return true
+      waiter.fault = { value = fault }
     end
+    if over or not served then return true end
   end
 end
 
--- Pumps, then wakes everybody else whose transfer wants something.
+-- Pumps, then wakes everybody else whose transfer wants something. True when the own one does.
 local function pump(self, engine, own_id)
-  engine:pump()
+  if not engine:pump() then return false end
+  local waiters, wanting = self.waiters, false
   local id = engine:ready()
   while id do
-    local waiter = id ~= own_id and self.waiters[id]
-    if waiter and waiter.task then waiter.loop.wake(waiter.task) end
+    if id == own_id then
+      wanting = true
+    else
+      local waiter = waiters[id]
+      if waiter then waiter.loop.wake(waiter.task) end
+    end
     id = engine:ready()
   end
+  return wanting
 end
 
-local function has_leader(self)
-  local leader = self.leader
-  return leader and leader.loop.is_alive(leader.task)
-end
-
--- Gives the lead to anybody who still waits in the same kind of loop.
-local function hand_on(self)
-  self.leader = nil
-  local _, waiter = next(self.waiters)
-  if waiter and waiter.task then waiter.loop.wake(waiter.task) end
-end
-
--- Waits until the transfer has finished, as leader, as follower, or alone.
-local function await(self, engine, waiter, id, transfer, request)
-  local loop, task = waiter.loop, waiter.task
-  while not attend(transfer, request) do
-    if task and has_leader(self) and self.leader ~= waiter then
-      loop.park(task, LONGEST_WAIT)
-    else
-      if task then self.leader = waiter end
-      pump(self, engine, id)
-      if attend(transfer, request) then return end
-      loop.wait(engine, math.min(engine:timeout() or LONGEST_WAIT, LONGEST_WAIT))
+-- Cancels the transfers whose coroutines have died. Those of collected ones vanish by themselves.
+local function call_roll(self)
+  for id, waiter in pairs(self.waiters) do
+    if not waiter.loop.is_alive(waiter.task) then
+      local transfer = self.transfers[id]
+      if transfer then transfer:cancel() end
+      self.waiters[id] = nil
+      self.waiting = self.waiting - 1
     end
   end
+end
+
+-- Looks after the engine for one step. Where there are others, they run first: what they start
+-- meanwhile goes out together with what is here.
+local function lead(self, engine, waiter, id, transfer, request)
+  self.leaders[waiter.group] = waiter
+  if waiter.seen == 0 and self.waiting == 1 then
+    pump(self, engine, id)
+    if attend(self, waiter, transfer, request) then return end
+  end
+  local now = core.clock()
+  waiter.seen = now
+  if now >= self.next_roll then
+    self.next_roll = now + BEAT
+    call_roll(self)
+  end
+  waiter.loop.wait(waiter.task, engine, BEAT)
+  if not self.closed then pump(self, engine, id) end
+end
+
+-- Whether somebody else in the same loop looks after the engine. At first a follower takes it on trust.
+local function is_led(self, waiter)
+  local leader = self.leaders[waiter.group]
+  if not leader or leader == waiter then return false end
+  return not waiter.has_parked or leader.loop.is_alive(leader.task) and core.clock() - leader.seen < GIVEN_UP
+end
+
+-- How long a follower sleeps before it looks for itself. Of many only some do so each beat.
+local function patience(self, id)
+  if self.waiting <= LOOKOUT then return BEAT end
+  return BEAT * (1 + id % math.ceil(self.waiting / LOOKOUT))
+end
+
+-- Waits until the transfer has finished, as leader or as follower.
+local function await(self, engine, waiter, id, transfer, request)
+  repeat
+    if is_led(self, waiter) then
+      waiter.has_parked = true
+      waiter.loop.park(waiter.task, patience(self, id))
+    else
+      lead(self, engine, waiter, id, transfer, request)
+    end
+  until attend(self, waiter, transfer, request)
+end
+
+-- The same where nobody else can run meanwhile.
+local function await_alone(self, engine, waiter, id, transfer, request)
+  while not (pump(self, engine, id) and attend(self, waiter, transfer, request)) do
+    waiter.loop.wait(nil, engine, BEAT)
+  end
+end
+
+local function enter(self, waiter, id, transfer)
+  if not self.waiters[id] then self.waiting = self.waiting + 1 end -- or one that has died
+  self.waiters[id] = waiter
+  self.transfers[id] = transfer
 end
 
 -- Takes the transfer off the lists, whatever became of it. Without a leader the lead was handed to one
 -- whose transfer had ended as well: it goes on to the next.
 local function leave(self, waiter, id)
-  self.waiters[id] = nil
-  if self.leader == waiter or not self.leader then hand_on(self) end
+  if self.waiters[id] == waiter then
+    self.waiters[id] = nil
+    self.waiting = self.waiting - 1
+  end
+  local leader = self.leaders[waiter.group]
+  if not leader or leader == waiter then hand_on(self, waiter) end
+end
+
+local function try(self, engine, request)
+  local loop = self.loop or loops.detect()
+  local task = loop.task()
+  local transfer, id = start(self, engine, request)
+  if not transfer then return nil, { kind = "invalid", message = id, sent = "no" } end
+  local waiter = { loop = loop, task = task, group = task and task.group, seen = 0 }
+  if task then
+    enter(self, waiter, id, transfer)
+    await(self, engine, waiter, id, transfer, request)
+    leave(self, waiter, id)
+  else
+    await_alone(self, engine, waiter, id, transfer, request)
+  end
+  local response, failure = transfer:finish()
+  if waiter.fault then error(waiter.fault.value, 0) end
+  return response, failure
 end
 
 --- See `waba.Transport`.
@@ -142,15 +240,11 @@ end
 ---@return waba.TransferFailure? failure
 function Curl:send(request)
   local engine = engine_of(self)
-  local transfer, id = start(self, engine, request)
-  if not transfer then return nil, { kind = "invalid", message = id, sent = "no" } end
-  local loop = self.loop or loops.detect()
-  local waiter = { loop = loop, task = loop.task() }
-  self.waiters[id] = waiter
-  await(self, engine, waiter, id, transfer, request)
-  leave(self, waiter, id)
-  local response, failure = transfer:finish()
-  if request.fault then error(request.fault.value, 0) end
+  local response, failure = try(self, engine, request)
+  -- libcurl does it by itself, but not without end
+  if failure and was_stale(request, failure) and not self.closed then
+    response, failure = try(self, engine, request)
+  end
   return response, failure
 end
 
@@ -163,8 +257,12 @@ end
 
 --- Cancels what is in flight and frees everything. Harmless when repeated.
 function Curl:close()
+  if self.closed then return end
   self.closed = true
-  if self.engine then self.engine:close() end
+  if not self.engine then return end
+  for _, waiter in pairs(self.waiters) do waiter.loop.wake(waiter.task) end
+  loops.forget(self.engine)
+  self.engine:close()
 end
 
 return transport

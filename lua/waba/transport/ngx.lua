@@ -4,8 +4,10 @@
 
 local core = require "waba.core"
 local http1 = require "waba.transport.http1"
+local was_stale = require("waba.transport").was_stale
+local version = require "waba.version"
 
-local ngx = ngx -- luacheck: ignore 113
+local ngx = ngx
 
 local Ngx = {}
 Ngx.__index = Ngx
@@ -15,167 +17,243 @@ local transport = {}
 
 -- Phases of nginx that may wait for a socket.
 local MAY_WAIT = {
-  rewrite = true, access = true, content = true, timer = true, preread = true,
+  server_rewrite = true, rewrite = true, access = true, content = true, timer = true, preread = true,
   ssl_cert = true, ssl_session_fetch = true, ssl_client_hello = true,
 }
 
--- What nginx says, and the directive that mends it.
+-- What nginx says when something is missing in its configuration, and the directive that mends it.
+local TRUST = "add the directive lua_ssl_trusted_certificate with the gateway's authority "
+  .. "(for instance: lua_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;)"
+local DEPTH = "add the directive lua_ssl_verify_depth 3;"
 local DIRECTIVES = {
-  { said = "no resolver defined", directive = "add the directive `resolver` (such as: resolver 127.0.0.53;)" },
-  { said = "unable to get local issuer certificate", directive = "add the directives `lua_ssl_trusted_certificate` "
-    .. "(such as: lua_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;) and `lua_ssl_verify_depth 3;`" },
-  { said = "certificate chain too long", directive = "add the directive `lua_ssl_verify_depth 3;`" },
+  ["no resolver defined"] = "add the directive resolver (for instance: resolver 127.0.0.53;)",
+  ["unable to get local issuer certificate"] = TRUST .. " and " .. DEPTH,
+  ["unable to get issuer certificate"] = TRUST .. " and " .. DEPTH,
+  ["unable to verify the first certificate"] = TRUST,
+  ["self-signed certificate"] = TRUST,
+  ["self signed certificate"] = TRUST,
+  ["certificate chain too long"] = DEPTH,
 }
 
--- Idle connections of one origin in one worker, and how long each stays, in milliseconds.
-local POOL_SIZE = 64
-local POOL_IDLE = 55000
+-- Headers whose value follows from the request and the connection; set by hand they would make two
+-- readings of one message possible.
+local RESERVED = {}
+for name in ("content-length transfer-encoding expect connection host te trailer upgrade keep-alive "
+  .. "proxy-connection proxy-authorization"):gmatch "%S+" do RESERVED[name] = true end
 
----@param options? { pool_size: integer?, pool_idle: number? }  connections; seconds
+-- Some versions of nginx let a handshake with a bad certificate pass at times, and close the connection
+-- before anything was sent on it. A new handshake brings the truth to light, mostly.
+local HANDSHAKES = 3
+
+local CONNECT_TIMEOUT = 10
+
+-- Methods that say so when there is no body.
+local SAYS_LENGTH = { POST = true, PUT = true, PATCH = true }
+
+-- Why nothing can be sent in this phase of nginx; nil when it can.
+local function refusal_of(phase)
+  if MAY_WAIT[phase] then return nil end
+  return ("nginx's phase %s may not wait: send from content_by_lua, access_by_lua or rewrite_by_lua, or from a "
+    .. "timer (ngx.timer.at(0, …))"):format(phase)
+end
+
 ---@return waba.Transport
-function transport.new(options)
-  options = options or {}
-  return setmetatable({
-    pool_size = options.pool_size or POOL_SIZE,
-    pool_idle = options.pool_idle and options.pool_idle * 1000 or POOL_IDLE,
-  }, Ngx)
+function transport.new()
+  return setmetatable({ targets = setmetatable({}, { __mode = "k" }) }, Ngx)
 end
 
 local function explained(word)
-  for _, known in ipairs(DIRECTIVES) do
-    if word:find(known.said, 1, true) then return word .. ": " .. known.directive end
+  for said, directive in pairs(DIRECTIVES) do
+    if word:find(said, 1, true) then return word .. "; " .. directive end
   end
   return word
 end
 
--- "https://host:port/path?query" in its parts. The URL was checked when the client was made.
+-- "https://host:port/path?query" in its parts; or nil and a message.
 local function parse(url)
-  local scheme, authority, target = url:match("^(%a+)://([^/?#]+)([^#]*)")
-  if target:sub(1, 1) ~= "/" then target = "/" .. target end
-  local host, port = authority:match("^(.-):(%d+)$")
-  if not host or host:find("^%[") and not host:find("%]$") then host, port = authority, nil end
-  scheme = scheme:lower()
+  local origin, message = core.origin(url)
+  if not origin then return nil, message end
+  local authority, path = url:match "^%a+://([^/?#]+)([^#]*)"
+  local scheme, place = origin:match "^(%a+)://(.*)$"
+  local host, port = place:match "^(.*):(%d+)$"
+  host = host or place
+  if path:sub(1, 1) ~= "/" then path = "/" .. path end
   return {
-    secure = scheme == "https", host = host, name = host:gsub("^%[(.*)%]$", "%1"), authority = authority,
-    port = tonumber(port) or (scheme == "https" and 443 or 80), target = target,
+    origin = origin, authority = authority, path = path, secure = scheme == "https",
+    port = tonumber(port) or (scheme == "https" and 443 or 80),
+    name = host:match "^%[(.*)%]$" or host,
+    address = host == "localhost" and "127.0.0.1" or host, -- a resolver may not know it
+    pool = "waba " .. origin,
   }
 end
 
--- What the framing of the body adds to the headers.
-local function headers_of(head, exchange)
-  local headers = {}
-  for name, value in pairs(head.headers) do headers[name] = value end
-  headers.Connection = "keep-alive"
-  if exchange.chunked then
-    headers["Transfer-Encoding"] = "chunked"
-  elseif exchange.to_send or head.method ~= "GET" and head.method ~= "HEAD" then
-    headers["Content-Length"] = ("%d"):format(exchange.to_send or 0)
+-- What stays the same for a request head: where it goes, and its headers.
+local function target_of(self, head)
+  local target = self.targets[head]
+  if target then return target end
+  local message
+  target, message = parse(head.url)
+  if not target then return nil, message end
+  local has_agent = false
+  target.headers = {}
+  for name, value in pairs(head.headers) do
+    if RESERVED[name:lower()] then return nil, ("header '%s': is set by the transport"):format(name) end
+    if name:lower() == "user-agent" then has_agent = true end
+    target.headers[name] = value
   end
-  return headers
+  if not has_agent then target.headers["User-Agent"] = "waba/" .. version end
+  self.targets[head] = target
+  return target
 end
 
--- How the body goes out: its size where it is known, its file opened.
-local function open_body(exchange, body)
-  if type(body) == "string" then
-    exchange.body, exchange.to_send = body, #body
-  elseif body and body.reader then
-    exchange.body, exchange.to_send, exchange.chunked = body, body.size, body.size == nil
-  elseif body then
-    local handle, fault = io.open(body.file, "rb")
-    if not handle then return nil, fault end
-    exchange.to_send = handle:seek("end")
-    handle:seek("set")
-    exchange.body = { handle = handle, size = exchange.to_send, file = body.file }
-  end
-  return true
+-- The whole head of a request. With the secret in it, it exists from here to the socket only.
+local function head_of(exchange, target)
+  local head, headers = exchange.request.head, target.headers
+  headers["Transfer-Encoding"] = exchange.chunked and "chunked" or nil
+  local length = exchange.to_send
+  if not length and not exchange.chunked and SAYS_LENGTH[head.method] then length = 0 end
+  headers["Content-Length"] = length and ("%d"):format(length) or nil
+  return core.head(head.method, target.path, target.authority, headers, head.credentials, target.origin)
 end
 
 -- A kept connection, or a new one with its handshake done.
-local function connect(self, exchange, target)
-  local left = exchange.deadline - core.clock()
-  if left <= 0 then return http1.fail(exchange, "timeout", "the time was over before the connection was made") end
-  local seconds = math.min(left, exchange.request.connect_timeout or 10)
+local function connect(exchange, target)
+  local now = core.clock()
+  local limit = math.min(exchange.deadline, now + (exchange.request.connect_timeout or CONNECT_TIMEOUT))
+  if limit <= now then return http1.fail(exchange, "timeout", "the time was over before there was a connection") end
   local socket = exchange.socket
-  socket:settimeouts(math.max(1, math.floor(seconds * 1000)), nil, nil)
-  local pool = (target.secure and "waba:https:" or "waba:http:") .. target.authority
-  local connected, word = socket:connect(target.name, target.port, { pool = pool, pool_size = self.pool_size })
-  if not connected then
-    return http1.fail(exchange, word == "timeout" and "timeout" or "network",
-      ("can't connect to %s: %s"):format(target.authority, explained(word)))
+  socket:settimeout(http1.milliseconds(limit - now))
+  local done, word = socket:connect(target.address, target.port, { pool = target.pool })
+  if not done then
+    return http1.fail_by_word(exchange, word, "no connection to " .. target.authority .. (word == "timeout" and ""
+      or " (" .. explained(word) .. ")"))
   end
-  exchange.reused = (socket:getreusedtimes() or 0) > 0
+  exchange.reused = socket:getreusedtimes() > 0
   if not target.secure or exchange.reused then return true end
-  socket:settimeout(math.max(1, math.floor(seconds * 1000)))
-  local verified
-  verified, word = socket:sslhandshake(false, target.name, true)
-  if not verified then
-    return http1.fail(exchange, word == "timeout" and "timeout" or "tls",
-      ("no TLS with %s: %s"):format(target.authority, explained(word or "the handshake failed")))
+  socket:settimeout(http1.milliseconds(limit - core.clock()))
+  done, word = socket:sslhandshake(false, target.name, true)
+  if done then
+    exchange.fresh_tls = true
+    return true
   end
-  exchange.fresh_tls = true
-  return true
+  word = word or "handshake failed"
+  if word == "timeout" or word == "closed" or word == "connection reset by peer" then
+    return http1.fail_by_word(exchange, word, "no TLS with " .. target.authority)
+  end
+  return http1.fail(exchange, "tls", ("no TLS with %s: %s"):format(target.authority, explained(word)), word)
 end
 
-local function keep_or_close(self, exchange)
-  if exchange.keep then
-    exchange.socket:setkeepalive(self.pool_idle, self.pool_size)
-  else
-    exchange.socket:close()
+-- ---- Where a 2xx body goes. ----------------------------------------------------------------------
+
+local files = 0
+
+-- A file that grows beside its place. It is removed with the request, also when nginx ends the handler.
+local function open_part(path)
+  files = files + 1
+  local name = ("%s.%d-%d.part"):format(path, ngx.worker.pid(), files)
+  local handle, fault = io.open(name, "wb")
+  if not handle then return nil, ("the file %s cannot be written: %s"):format(path, fault) end
+  local part = { handle = handle, name = name, path = path, guard = newproxy(true) }
+  getmetatable(part.guard).__gc = function()
+    if part.name then os.remove(part.name) end
   end
+  return part
 end
 
--- Where a 2xx body goes, by the request. A file is written beside its place and renamed when complete.
-local function opener(exchange, request)
+local function complete_part(part)
+  local done, fault = part.handle:close()
+  if done then done, fault = os.rename(part.name, part.path) end
+  if not done then return nil, ("the file %s cannot be written: %s"):format(part.path, fault), "file" end
+  part.name, part.handle = nil, nil
+  return ""
+end
+
+local function discard_part(part)
+  if part.handle then part.handle:close() end
+  if part.name then os.remove(part.name) end
+  part.name, part.handle = nil, nil
+end
+
+-- For the status of the answer: the sink, and what ends it.
+local function opener(exchange)
+  local request, part = exchange.request, exchange.part
   local into = request.into
   return function(status)
-    local success = status >= 200 and status < 300
-    if not success or not into then return http1.memory(request.max_body) end
+    if not into or status < 200 or status >= 300 then return http1.memory(request.max_body) end
     if into.sink then
       return function(bytes) into.sink(bytes) end, function() return "" end
     end
-    local handle, fault = io.open(into.file .. ".part", "wb")
-    if not handle then return nil, fault end
-    exchange.part = { handle = handle, name = into.file .. ".part" }
     return function(bytes)
-      local written, trouble = handle:write(bytes)
-      if not written then return into.file .. ": " .. tostring(trouble) end
-    end, function()
-      handle:close()
-      exchange.part = nil
-      local renamed, trouble = os.rename(into.file .. ".part", into.file)
-      if not renamed then error(trouble, 0) end
-      return ""
-    end
+      local written, fault = part.handle:write(bytes)
+      if not written then return ("the file %s cannot be written: %s"):format(part.path, fault), "file" end
+    end, function() return complete_part(part) end
   end
 end
 
-local function exchange_messages(self, exchange, target)
-  local request = exchange.request
-  local connected, failure = connect(self, exchange, target)
+-- ---- One exchange. -------------------------------------------------------------------------------
+
+-- The request could not be written: the other side may have answered before it had the whole.
+local function receive_early(exchange, word)
+  local _, failure = http1.fail_by_word(exchange, word, "the request broke off")
+  exchange.deadline, exchange.armed = core.clock() + 0.1, 0
+  local response, late = http1.receive(exchange, opener(exchange))
+  exchange.keep = false
+  if response or exchange.sent == "yes" then return response, late end
+  return nil, failure
+end
+
+local function exchange_messages(exchange, target)
+  local connected, failure = connect(exchange, target)
   if not connected then return nil, failure end
-  local head, message = core.head(request.head.method, target.target, target.authority,
-    headers_of(request.head, exchange), request.head.credentials, core.origin(request.head.url))
+  exchange.connected = core.clock()
+  local head, message = head_of(exchange, target)
   if not head then return http1.fail(exchange, "invalid", message) end
-  local written, word = http1.send(exchange, head)
-  if not written then
-    if type(word) == "table" then return nil, word end
-    if exchange.fresh_tls and exchange.bytes_sent == 0 and word == "closed" then
-      -- some versions of nginx report a bad certificate only here
-      return http1.fail(exchange, "tls", "the connection was closed right after the handshake: "
-        .. "the certificate is probably not trusted")
-    end
-    return http1.fail(exchange, word == "timeout" and "timeout" or "network", "the request broke off: " .. word)
+  local written, fault = http1.send(exchange, head)
+  if written then return http1.receive(exchange, opener(exchange)) end
+  if type(fault) == "table" then return nil, fault end
+  if exchange.fresh_tls and exchange.bytes_sent == 0 and fault == "closed" then
+    exchange.doubtful = true
+    return http1.fail(exchange, "tls", ("%s closed the connection right after the handshake; its certificate is "
+      .. "probably not trusted: %s"):format(target.authority, TRUST), fault)
   end
-  return http1.receive(exchange, opener(exchange, request))
+  return receive_early(exchange, fault)
 end
 
--- Whatever became of it: the file that was sent is closed, the one that is incomplete is removed.
-local function tidy(exchange)
-  if type(exchange.body) == "table" and exchange.body.handle then exchange.body.handle:close() end
-  if exchange.part then
-    exchange.part.handle:close()
-    os.remove(exchange.part.name)
+local function finish(exchange, response)
+  local socket = exchange.socket
+  if not response or not exchange.keep or not socket:setkeepalive() then socket:close() end
+  http1.close_body(exchange)
+  if exchange.part then discard_part(exchange.part) end
+end
+
+local function timings_of(exchange, started)
+  return {
+    connect = exchange.reused and 0 or exchange.connected - started,
+    first_byte = exchange.first_byte - started, total = core.clock() - started,
+  }
+end
+
+-- One try on one connection.
+local function try(request, target, started)
+  local exchange = {
+    request = request, deadline = request.timeout and started + request.timeout or math.huge, armed = 0,
+    sent = "no", bytes_sent = 0, bytes_received = 0,
+  }
+  local opened, fault = http1.open_body(exchange, request.body)
+  if not opened then return exchange, http1.fail(exchange, "invalid", fault, "body") end
+  if request.into and request.into.file then
+    exchange.part, fault = open_part(request.into.file)
+    if not exchange.part then
+      http1.close_body(exchange)
+      return exchange, http1.fail(exchange, "invalid", fault, "file")
+    end
   end
+  exchange.socket = ngx.socket.tcp()
+  local done, response, failure = pcall(exchange_messages, exchange, target)
+  finish(exchange, done and response)
+  if not done then error(response, 0) end
+  if response then response.timings = timings_of(exchange, started) end
+  return exchange, response, failure
 end
 
 --- See `waba.Transport`.
@@ -184,33 +262,25 @@ end
 ---@return waba.TransferFailure? failure
 function Ngx:send(request)
   local started = core.clock()
-  local exchange = { request = request, deadline = started + (request.timeout or math.huge),
-    sent = "no", bytes_sent = 0, bytes_received = 0 }
-  local phase = ngx.get_phase()
-  if not MAY_WAIT[phase] then
-    return http1.fail(exchange, "invalid",
-      ("nginx's phase %s may not wait for an answer: send from a timer (ngx.timer.at(0, …))"):format(phase))
-  end
-  local opened, fault = open_body(exchange, request.body)
-  if not opened then return http1.fail(exchange, "invalid", fault) end
-  exchange.socket = ngx.socket.tcp()
-  local done, response, failure = pcall(exchange_messages, self, exchange, parse(request.head.url))
-  tidy(exchange)
-  if not done then
-    exchange.socket:close()
-    error(response, 0)
-  end
-  if not response then exchange.keep = false end
-  keep_or_close(self, exchange)
-  if response then
-    response.timings = { total = core.clock() - started, first_byte = exchange.first_byte - started }
-  end
-  return response, failure
+  local message = refusal_of(ngx.get_phase())
+  if message then return nil, { kind = "invalid", message = message, sent = "no" } end
+  local target
+  target, message = target_of(self, request.head)
+  if not target then return nil, { kind = "invalid", message = message, sent = "no" } end
+  local tries = 0
+  repeat
+    tries = tries + 1
+    local exchange, response, failure = try(request, target, started)
+    local again = failure and (exchange.doubtful and tries < HANDSHAKES or was_stale(request, failure))
+    if not again then return response, failure end
+  until false
 end
 
 --- Lets time pass without holding the worker up.
 ---@param seconds number
 function Ngx:sleep(seconds)
+  local message = refusal_of(ngx.get_phase())
+  if message then error("waba: " .. message, 2) end
   ngx.sleep(seconds)
 end
 

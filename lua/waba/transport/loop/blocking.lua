@@ -10,7 +10,7 @@ local blocking = { name = "blocking" }
 -- Nothing can be parked here.
 function blocking.task() return nil end
 
-function blocking.wait(engine, seconds)
+function blocking.wait(_, engine, seconds)
   engine:wait(seconds)
 end
 

@@ -2,26 +2,31 @@
 
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"
+local blocking = require "waba.transport.loop.blocking"
 
 ---@type waba.Loop
 local loop = { name = "cqueues" }
 
--- Coroutine to task, so that one coroutine needs one condition variable however often it sends.
+-- Coroutine to task, so that one coroutine needs one condition variable however often it sends; and
+-- controller to group. Neither keeps what it belongs to from being collected.
 local tasks = setmetatable({}, { __mode = "k" })
-
---- Whether the running code lives inside a controller.
-function loop.is_running()
-  return cqueues.running() ~= nil
-end
+local groups = setmetatable({}, { __mode = "k" })
 
 function loop.task()
-  if not cqueues.running() then return nil end
+  local controller = cqueues.running()
+  if not controller then return nil end
   local thread = coroutine.running()
   local task = tasks[thread]
   if not task then
     task = { condition = condition.new(), thread = setmetatable({ thread }, { __mode = "v" }) }
     tasks[thread] = task
   end
+  local group = groups[controller]
+  if not group then
+    group = {}
+    groups[controller] = group
+  end
+  task.group = group
   return task
 end
 
@@ -30,8 +35,13 @@ function loop.is_alive(task)
   return thread ~= nil and coroutine.status(thread) ~= "dead"
 end
 
-function loop.wait(engine, seconds)
+function loop.wait(task, engine, seconds)
+  if not task then return engine:wait(seconds) end
+  local descriptor = engine:pollfd()
+  if not descriptor then return cqueues.sleep(math.min(seconds, 0.01)) end
+  task.descriptor = descriptor
   cqueues.poll(engine, seconds)
+  task.descriptor = nil
 end
 
 function loop.park(task, seconds)
@@ -39,11 +49,22 @@ function loop.park(task, seconds)
 end
 
 function loop.wake(task)
-  task.condition:signal()
+  if task.descriptor then
+    cqueues.cancel(task.descriptor)
+  else
+    task.condition:signal()
+  end
 end
 
 function loop.sleep(seconds)
+  if not cqueues.running() then return blocking.sleep(seconds) end
   cqueues.sleep(seconds)
+end
+
+-- cqueues must hear of it before a descriptor is closed that it has watched.
+function loop.forget(engine)
+  local descriptor = engine:pollfd()
+  if descriptor then cqueues.cancel(descriptor) end
 end
 
 return loop

@@ -1,29 +1,84 @@
 -- Chooses the event loop that the running code lives in. Nothing is loaded before it is used.
 
+local transports = require "waba.transport"
+
 local loop = {}
 
-local NAMES = { blocking = true, native = true }
+local loaded = package.loaded
 
----@param name "blocking"|"native"
----@return waba.Loop
-function loop.named(name)
-  if not NAMES[name] then
-    error(('waba.client: option loop: unknown loop "%s" (blocking, native)'):format(tostring(name)), 0)
-  end
+-- Name to the library beneath it: its module, its rock, its Debian package.
+local LIBRARIES = {
+  blocking = false,
+  native = false,
+  cqueues = { module = "cqueues", rock = "cqueues", package = "lua-cqueues" },
+  luv = { module = "luv", rock = "luv", package = "lua-luv" },
+  copas = { module = "copas", rock = "copas", package = "lua-copas" },
+}
+
+local function adapter(name)
   return require("waba.transport.loop." .. name)
 end
 
---- Inside a coroutine of `waba.run` "native", else "blocking".
+---@param name "blocking"|"native"|"cqueues"|"luv"|"copas"
+---@return waba.Loop
+function loop.named(name)
+  local library = LIBRARIES[name]
+  if library == nil then
+    error(('waba.client: option loop: unknown loop "%s" (blocking, native, cqueues, luv, copas)'):format(
+      tostring(name)), 0)
+  end
+  if library and not pcall(require, library.module) then
+    error(('waba.client: option loop: "%s" needs the rock %s (Debian: %s)'):format(
+      name, library.rock, library.package), 0)
+  end
+  return adapter(name)
+end
+
+-- Copas says since version 2 whether it runs. For an older one every coroutine counts as its own.
+local function is_inside_copas()
+  local copas = loaded.copas
+  if not copas or copas.running == false then return false end
+  local thread, is_main = coroutine.running()
+  return thread ~= nil and not is_main
+end
+
+--- Inside a coroutine of `waba.run` "native", inside a cqueues controller "cqueues", inside copas
+--- "copas", else "blocking".
 ---@return waba.Loop
 function loop.detect()
-  local native = package.loaded["waba.transport.loop.native"]
+  local native = loaded["waba.transport.loop.native"]
   if native and native.task() then return native end
-  return require "waba.transport.loop.blocking"
+  local cqueues = loaded.cqueues
+  if cqueues and cqueues.running() then return adapter "cqueues" end
+  if is_inside_copas() then return adapter "copas" end
+  return adapter "blocking"
+end
+
+--- How a loop without knowledge of engines waits for one: the descriptor to watch, and how long at
+--- most. Without a descriptor (systems that offer only poll) it has to look again soon.
+---@param engine waba.Engine
+---@param seconds number
+---@return integer|nil descriptor
+---@return number seconds
+function loop.limits(engine, seconds)
+  local descriptor, left = engine:pollfd(), engine:timeout()
+  if not descriptor then seconds = math.min(seconds, 0.01) end
+  return descriptor, left and math.min(left, seconds) or seconds
+end
+
+--- An engine is about to be closed: its descriptor may be given to something else.
+---@param engine waba.Engine
+function loop.forget(engine)
+  for name in pairs(LIBRARIES) do
+    local used = loaded["waba.transport.loop." .. name]
+    if used and used.forget then used.forget(engine) end
+  end
 end
 
 --- Lets time pass in the way of the loop that the running code lives in.
 ---@param seconds number
 function loop.sleep(seconds)
+  if transports.is_nginx() then return rawget(_G, "ngx").sleep(seconds) end
   loop.detect().sleep(seconds)
 end
 

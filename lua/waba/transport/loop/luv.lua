@@ -1,26 +1,28 @@
--- luv: coroutines that are resumed by libuv's callbacks. Code outside of any coroutine runs the loop
--- until its own transfer is done.
+-- luv: coroutines that are resumed by libuv's callbacks. The main program, which can't be suspended,
+-- runs the loop until its own transfer is done.
 
 local uv = require "luv"
+local core = require "waba.core"
+local limits = require("waba.transport.loop").limits
 
 ---@type waba.Loop
 local loop = { name = "luv" }
 
--- Coroutine to task.
+-- Coroutine to task. All tasks live in the one loop.
 local tasks = setmetatable({}, { __mode = "k" })
-
--- The running coroutine, unless it is the main one.
-local function current()
-  local thread, is_main = coroutine.running()
-  if thread and not is_main then return thread end
-end
+local group = {}
 
 function loop.task()
-  local thread = current()
-  if not thread then return nil end
+  local thread, is_main = coroutine.running()
+  if not thread or is_main then
+    if uv.loop_mode() then
+      error("waba: nothing can wait inside a callback of luv; send from a coroutine", 0)
+    end
+    return nil
+  end
   local task = tasks[thread]
   if not task then
-    task = { thread = setmetatable({ thread }, { __mode = "v" }) }
+    task = { group = group, thread = setmetatable({ thread }, { __mode = "v" }) }
     tasks[thread] = task
   end
   return task
@@ -35,64 +37,76 @@ local function close(handle)
   if not handle:is_closing() then handle:close() end
 end
 
--- Suspends the caller until `arm`'s callback is called: a coroutine yields, the main program runs
--- the loop meanwhile. The handles that `arm` made are closed afterwards.
-local function suspend(arm)
-  local thread, woken = current(), false
-  local handles = {}
-  arm(handles, function()
-    if woken then return end
-    woken = true
-    for _, handle in ipairs(handles) do close(handle) end
-    if thread then
-      local ok, fault = coroutine.resume(thread)
-      if not ok then error(debug.traceback(thread, tostring(fault)), 0) end
-    end
-  end)
-  if thread then
-    coroutine.yield()
-  else
-    repeat uv.run "once" until woken
+local function resume(thread)
+  if coroutine.status(thread) ~= "suspended" then return end
+  local ok, fault = coroutine.resume(thread)
+  if not ok then error(debug.traceback(thread, tostring(fault)), 0) end
+end
+
+-- The handles of one wait: a timer, and a poll where there is a descriptor. Each of them calls `ring`.
+local function watch(seconds, descriptor, ring)
+  local timer, poll = uv.new_timer(), descriptor and uv.new_poll(descriptor)
+  uv.update_time()
+  timer:start(math.max(0, math.ceil(seconds * 1000)), 0, ring)
+  if poll then poll:start("r", ring) end
+  return function()
+    close(timer)
+    if poll then close(poll) end
   end
 end
 
-local function add_timer(handles, seconds, wake)
-  local timer = uv.new_timer()
-  handles[#handles + 1] = timer
-  timer:start(math.max(0, math.ceil(seconds * 1000)), 0, wake)
+-- The main program can't be suspended.
+local function run_until(seconds, descriptor)
+  local over = false
+  local stop = watch(seconds, descriptor, function() over = true end)
+  repeat uv.run "once" until over
+  stop()
 end
 
-function loop.wait(engine, seconds)
-  suspend(function(handles, wake)
-    local poll = uv.new_poll(engine:pollfd())
-    handles[1] = poll
-    poll:start("r", wake)
-    add_timer(handles, seconds, wake)
-  end)
+-- Waits for a descriptor, the end of the seconds, or `task.wake`.
+local function suspend(task, seconds, descriptor)
+  local thread, waiting = coroutine.running(), true
+  local stop
+  local function go_on()
+    if not waiting then return end
+    waiting = false
+    resume(thread)
+  end
+  local function ring()
+    stop()
+    go_on()
+  end
+  stop = watch(seconds, descriptor, ring)
+  task.wake = function()
+    task.wake = nil
+    stop()
+    -- not within the waker's own turn: the loop resumes it in the next one
+    stop = watch(0, nil, ring)
+  end
+  repeat coroutine.yield() until not waiting
+  task.wake = nil
+end
+
+function loop.wait(task, engine, seconds)
+  local descriptor, left = limits(engine, seconds)
+  if not task then return run_until(left, descriptor) end
+  suspend(task, left, descriptor)
 end
 
 function loop.park(task, seconds)
-  suspend(function(handles, wake)
-    task.wake = wake
-    add_timer(handles, seconds, wake)
-  end)
-  task.wake = nil
+  suspend(task, seconds)
 end
 
--- Never from within the waker's own turn: the loop resumes it in the next one.
 function loop.wake(task)
-  local wake = task.wake
-  if not wake then return end
-  task.wake = nil
-  local timer = uv.new_timer()
-  timer:start(0, 0, function()
-    close(timer)
-    wake()
-  end)
+  if task.wake then task.wake() end
 end
 
 function loop.sleep(seconds)
-  suspend(function(handles, wake) add_timer(handles, seconds, wake) end)
+  local task, due = loop.task(), core.clock() + seconds
+  repeat
+    local left = math.max(0, due - core.clock())
+    if task then suspend(task, left) else run_until(left) end
+  until core.clock() >= due
 end
 
 return loop

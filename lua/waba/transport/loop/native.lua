@@ -3,6 +3,7 @@
 
 local core = require "waba.core"
 local curl = require "waba.curl"
+local blocking = require "waba.transport.loop.blocking"
 local heap = require "waba.transport.loop.heap"
 
 local unpack = table.unpack or unpack -- luacheck: ignore 143
@@ -11,7 +12,7 @@ local FOREVER = 3600
 ---@type waba.Loop
 local native = { name = "native" }
 
--- Coroutine to task. Weak, so that a scheduler that was left by an error takes its tasks along.
+-- Coroutine to task, for those that have not ended.
 local tasks = setmetatable({}, { __mode = "k" })
 
 --- The running coroutine's task; nil outside `waba.run`.
@@ -21,14 +22,18 @@ function native.task()
 end
 
 function native.is_alive(task)
-  return task.scheduler.running and coroutine.status(task.thread) ~= "dead"
+  return task.group.running and coroutine.status(task.thread) ~= "dead"
 end
 
--- Suspends the running task until `resume_at`, or until somebody wakes it.
-local function suspend(task, seconds)
-  task.due = seconds and core.clock() + seconds or nil
+-- Suspends the running task until the seconds are over, or until somebody wakes it. Who is woken before
+-- time stays among the sleepers, and needs no new place there when its next time is later.
+function native.park(task, seconds)
+  task.due = core.clock() + seconds
   task.parked = true
-  if task.due then heap.push(task.scheduler.sleepers, task) end
+  if not (task.listed and task.listed <= task.due) then
+    task.listed = task.due
+    heap.push(task.group.sleepers, task)
+  end
   coroutine.yield()
 end
 
@@ -36,37 +41,44 @@ function native.wake(task)
   if not task.parked then return end
   task.parked = false
   task.due = nil
-  local ready = task.scheduler.ready
+  task.engine = nil
+  local ready = task.group.ready
   ready[#ready + 1] = task
-end
-
-function native.park(task, seconds)
-  suspend(task, seconds)
 end
 
 function native.sleep(seconds)
   local task = native.task()
+  if not task then return blocking.sleep(seconds) end
   local due = core.clock() + seconds
   repeat
-    suspend(task, math.max(0, due - core.clock()))
+    native.park(task, math.max(0, due - core.clock()))
   until core.clock() >= due
 end
 
-function native.wait(engine, seconds)
-  local task = native.task()
-  local engines = task.scheduler.engines
-  engines[#engines + 1] = { engine = engine, task = task }
-  suspend(task, seconds)
+function native.wait(task, engine, seconds)
+  if not task then return blocking.wait(nil, engine, seconds) end
+  local waiting = task.group.waiting
+  waiting[#waiting + 1] = task
+  task.engine, task.patience = engine, seconds
+  task.parked = true
+  coroutine.yield()
 end
 
 local function spawn(scheduler, fn, ...)
   local count, arguments = select("#", ...), { ... }
-  local task = { scheduler = scheduler, parked = true }
+  local task = { group = scheduler, parked = true }
   task.thread = coroutine.create(function() return fn(unpack(arguments, 1, count)) end)
   tasks[task.thread] = task
+  scheduler.tasks[task] = true
   scheduler.live = scheduler.live + 1
   native.wake(task)
   return task
+end
+
+-- The task has ended, or its scheduler has.
+local function bury(task)
+  tasks[task.thread] = nil
+  task.group.tasks[task] = nil
 end
 
 --- Starts one more coroutine beside the running one. `waba.run` ends when all have ended.
@@ -76,7 +88,7 @@ function native.spawn(fn, ...)
   local task = native.task()
   if not task then error("waba.spawn is called inside waba.run only", 2) end
   if type(fn) ~= "function" then error("waba.spawn: a function is needed, not a " .. type(fn), 2) end
-  spawn(task.scheduler, fn, ...)
+  spawn(task.group, fn, ...)
 end
 
 -- Keeps what the coroutine returned; raises what it raised, with the place where that was.
@@ -89,6 +101,7 @@ local function settle(scheduler, task, ok, ...)
   if coroutine.status(task.thread) == "dead" then
     scheduler.live = scheduler.live - 1
     task.results, task.result_count = { ... }, select("#", ...)
+    bury(task)
   elseif not task.parked then
     -- a yield of the program's own: let the others run, then go on
     scheduler.ready[#scheduler.ready + 1] = task
@@ -98,49 +111,78 @@ end
 -- Resumes everything that is ready now. What becomes ready meanwhile has its turn in the next round.
 local function run_ready(scheduler)
   local ready = scheduler.ready
-  scheduler.ready = {}
+  scheduler.ready, scheduler.spare = scheduler.spare, ready
   for i = 1, #ready do
-    settle(scheduler, ready[i], coroutine.resume(ready[i].thread))
+    local task = ready[i]
+    ready[i] = nil
+    if coroutine.status(task.thread) == "dead" then
+      settle(scheduler, task, true) -- closed by somebody else
+    else
+      settle(scheduler, task, coroutine.resume(task.thread))
+    end
   end
 end
 
--- Sleepers whose time has come; those that were woken before have no due time any more.
-local function wake_due(scheduler, now)
+-- Wakes the sleepers whose time has come. Returns how long the others sleep.
+local function wake_due(scheduler)
   local sleepers = scheduler.sleepers
-  while sleepers[1] and (not sleepers[1].item.parked or sleepers[1].due ~= sleepers[1].item.due or sleepers[1].due <= now) do
+  if not sleepers[1] then return FOREVER end
+  local now = core.clock()
+  while sleepers[1] and sleepers[1].due <= now do
     local entry = heap.pop(sleepers)
-    if entry.due == entry.item.due then native.wake(entry.item) end
+    local task = entry.item
+    if entry.due == task.listed then
+      task.listed = nil
+      if task.due and task.due > now then
+        task.listed = task.due
+        heap.push(sleepers, task)
+      elseif task.due then
+        native.wake(task)
+      end
+    end
   end
   return sleepers[1] and sleepers[1].due - now or FOREVER
 end
 
 -- Waits for engines or time, then wakes those who waited for engines: they look for themselves.
 local function wait(scheduler, seconds)
-  local waiting = scheduler.engines
-  scheduler.engines = {}
-  if #waiting == 1 then
-    waiting[1].engine:wait(seconds)
+  local waiting, engines = scheduler.waiting, {}
+  scheduler.waiting = {}
+  for _, task in ipairs(waiting) do
+    if task.engine then
+      engines[#engines + 1] = task.engine
+      seconds = math.min(seconds, task.patience)
+    end
+  end
+  if #engines == 1 then
+    engines[1]:wait(seconds)
   else
-    local engines = {}
-    for i, entry in ipairs(waiting) do engines[i] = entry.engine end
     curl.wait(engines, seconds)
   end
-  for _, entry in ipairs(waiting) do native.wake(entry.task) end
+  for _, task in ipairs(waiting) do
+    if task.engine then native.wake(task) end
+  end
 end
 
 local function drive(scheduler)
   while scheduler.live > 0 do
     run_ready(scheduler)
-    local left = wake_due(scheduler, core.clock())
+    local left = wake_due(scheduler)
     if #scheduler.ready == 0 and scheduler.live > 0 then
-      if #scheduler.engines == 0 and not scheduler.sleepers[1] then
+      if not (scheduler.sleepers[1] or scheduler.waiting[1]) then
         error("waba.run: every coroutine waits for another one", 0)
       end
-      wait(scheduler, math.max(0, left))
-    elseif #scheduler.engines > 0 then
+      wait(scheduler, left)
+    elseif #scheduler.waiting > 0 then
       wait(scheduler, 0)
     end
   end
+end
+
+-- What is left of a scheduler that was ended by an error: its coroutines can be collected.
+local function dissolve(scheduler)
+  scheduler.running = false
+  for task in pairs(scheduler.tasks) do bury(task) end
 end
 
 --- Runs functions side by side, each in a coroutine of its own, until all have ended. Sends inside
@@ -153,14 +195,16 @@ function native.run(fn, ...)
   if native.task() then error("waba.run: already running; use waba.spawn", 2) end
   local functions, rest, count = { fn }, { ... }, select("#", ...)
   while type(rest[#functions]) == "function" do functions[#functions + 1] = rest[#functions] end
-  local scheduler = { running = true, live = 0, ready = {}, engines = {}, sleepers = {} }
+  local scheduler = {
+    running = true, live = 0, tasks = {}, ready = {}, spare = {}, waiting = {}, sleepers = {},
+  }
   local first
   for _, each in ipairs(functions) do
     local task = spawn(scheduler, each, unpack(rest, #functions, count))
     first = first or task
   end
   local ok, fault = pcall(drive, scheduler)
-  scheduler.running = false
+  dissolve(scheduler)
   if not ok then error(fault, 0) end
   return unpack(first.results, 1, first.result_count)
 end

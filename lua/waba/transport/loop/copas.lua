@@ -1,0 +1,128 @@
+-- copas, which watches objects that look like sockets. What waits here is such an object: a leader's has
+-- the engine's descriptor, everybody else's one that never becomes readable, and `dirty` says that it
+-- was woken. Versions before 2 have no timers: a coroutine of our own waits for the next due time.
+
+local copas = require "copas"
+local core = require "waba.core"
+local curl = require "waba.curl"
+local blocking = require "waba.transport.loop.blocking"
+local heap = require "waba.transport.loop.heap"
+local limits = require("waba.transport.loop").limits
+
+---@type waba.Loop
+local loop = { name = "copas" }
+
+-- Coroutine to task. All tasks live in the one loop.
+local tasks = setmetatable({}, { __mode = "k" })
+local group = {}
+
+-- What copas and LuaSocket's select want of a socket.
+local Waiting = {}
+Waiting.__index = Waiting
+
+function Waiting:getfd() return self.descriptor end
+function Waiting:dirty() return self.woken end
+-- The answer to copas.receive: "timeout" means to wait.
+function Waiting:receive()
+  if self.asked then return "" end
+  self.asked = true
+  return nil, "timeout"
+end
+-- Old versions close what a coroutine waited for last when it ends.
+function Waiting.close() end
+
+-- One for all: `never` is never readable; `timer` is when the first sleeper is due.
+local never, timer
+local sleepers = {}
+local waiting = 0 -- tasks that wait; too many when one was killed
+local driver -- what the coroutine that wakes sleepers waits for, while there is one
+
+local function open()
+  local message
+  never, message = curl.alarm()
+  if never then timer, message = curl.alarm() end
+  if not timer then error("waba: copas can't be used on this system: " .. message, 0) end
+end
+
+function loop.task()
+  local thread, is_main = coroutine.running()
+  if not thread or is_main then return nil end
+  if not timer then open() end
+  local task = tasks[thread]
+  if not task then
+    task = { group = group, thread = setmetatable({ thread }, { __mode = "v" }) }
+    tasks[thread] = task
+  end
+  return task
+end
+
+function loop.is_alive(task)
+  local thread = task.thread[1]
+  return thread ~= nil and coroutine.status(thread) ~= "dead"
+end
+
+local function wake(object)
+  if object then object.woken, object.descriptor = true, never:pollfd() end
+end
+
+local function wait_for(descriptor)
+  return setmetatable({ descriptor = descriptor, woken = false }, Waiting)
+end
+
+-- Wakes sleepers when they are due. Those that were woken before have no due time any more.
+local function drive()
+  while true do
+    local now = core.clock()
+    while sleepers[1] and (sleepers[1].due <= now or sleepers[1].item.due == nil) do
+      wake(heap.pop(sleepers).item.object)
+    end
+    if not sleepers[1] then break end
+    timer:set(sleepers[1].due - now)
+    driver = wait_for(timer:pollfd())
+    copas.receive(driver)
+  end
+  driver = nil
+end
+
+-- Suspends the task until its descriptor is readable, the seconds are over, or somebody wakes it.
+local function suspend(task, seconds, descriptor)
+  local sleeper = { due = core.clock() + seconds, object = wait_for(descriptor or never:pollfd()) }
+  task.object = sleeper.object
+  waiting = waiting + 1
+  heap.push(sleepers, sleeper)
+  if not driver then
+    driver = wait_for(timer:pollfd())
+    copas.addthread(drive)
+  elseif sleepers[1].item == sleeper then
+    timer:set(seconds)
+  end
+  copas.receive(sleeper.object)
+  sleeper.due, sleeper.object, task.object = nil, nil, nil
+  waiting = waiting - 1
+  if waiting == 0 then wake(driver) end
+end
+
+function loop.wait(task, engine, seconds)
+  if not task then return engine:wait(seconds) end
+  local descriptor, left = limits(engine, seconds)
+  suspend(task, left, descriptor)
+end
+
+function loop.park(task, seconds)
+  suspend(task, seconds)
+end
+
+function loop.wake(task)
+  wake(task.object)
+end
+
+function loop.sleep(seconds)
+  local task = loop.task()
+  if not task then return blocking.sleep(seconds) end
+  local due = core.clock() + seconds
+  repeat
+    suspend(task, math.max(0, due - core.clock()))
+  until core.clock() >= due
+end
+
+return loop
