@@ -199,6 +199,14 @@ describe("waba.emulator", function()
     emulator:stop()
   end)
 
+  it("shows bytes that are no text as they came", function()
+    local emulator = assert(emulators.start())
+    local bytes = "\255\216\255\0 picture"
+    support.request(emulator, "POST", "/v1/messages", bytes)
+    assert.equal(bytes, emulator:received({ path = "/v1/messages" })[1].body)
+    emulator:stop()
+  end)
+
   it("shows what it received, by filter", function()
     local emulator = assert(emulators.start())
     support.send(emulator, "text", { body = "Hallo" })

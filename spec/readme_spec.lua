@@ -37,6 +37,49 @@ describe("the README", function()
     }
   end
 
+  describe("table of what is covered", function()
+    local folder = require "spec.support.folder"
+    local place
+
+    setup(function()
+      place = folder.new()
+      assert(place:write("blue.jpg", "\255\216\255 not quite a picture"))
+      assert(client.templates:create { name = "old_one", language = "en", category = "UTILITY",
+        components = { { type = "BODY", text = "Gone soon" } } })
+    end)
+
+    teardown(function() place:remove() end)
+
+    local function table_names()
+      local given = names()
+      given.to, given.wa_id = NUMBER, NUMBER
+      given.message_id = given.event.id
+      given.media_id = assert(client.media:upload { data = "0000", type = "video/mp4" }).id
+      emulator:customer(NUMBER):text "Hi"
+      emulator:customer("491511234567"):text "Hi"
+      given.hash = assert(client.contacts:identity(NUMBER)).hash
+      given.template = { name = "new_one", language = "en", category = "UTILITY",
+        components = { { type = "BODY", text = "Hello" } } }
+      return given
+    end
+
+    for _, row in ipairs(documents.rows "README.md") do
+      for code in row.cells[2]:gmatch "`([^`]+)`" do
+        it(("line %d: %s"):format(row.line, row.cells[1]), function()
+          code = code:gsub('"(%a+%.jpg)"', function(name) return ("%q"):format(place.path .. "/" .. name) end)
+          local is_statement = code:match "^for "
+          local result, err = documents.run("README.md",
+            { line = row.line, code = is_statement and code or "return " .. code }, table_names())
+          if err and row.cells[1] == "number, health" then
+            assert.equal("auth", err.kind) -- another number on purpose
+          elseif not is_statement then
+            assert(result, tostring(err))
+          end
+        end)
+      end
+    end
+  end)
+
   local blocks = documents.blocks("README.md", "lua")
 
   it("has code", function() assert.is_true(#blocks >= 4) end)

@@ -26,6 +26,26 @@ function documents.blocks(path, language)
   return blocks
 end
 
+--- The rows of all tables, without their heads.
+---@param path string  of the page
+---@return { line: integer, cells: string[] }[]
+function documents.rows(path)
+  local rows, number, in_table = {}, 0, false
+  for line in io.lines(path) do
+    number = number + 1
+    if line:match "^| ?%-%-%-" then
+      in_table = true
+    elseif not line:match "^|" then
+      in_table = false
+    elseif in_table then
+      local cells = {}
+      for cell in line:gmatch "|%s*([^|]-)%s*%f[|]" do cells[#cells + 1] = cell end
+      rows[#rows + 1] = { line = number, cells = cells }
+    end
+  end
+  return rows
+end
+
 --- Runs one block with some names given to it, beside the globals.
 ---@param path string
 ---@param block { line: integer, code: string }

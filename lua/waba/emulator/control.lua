@@ -2,11 +2,8 @@
 -- handle in the program's process reads the journal and pulls the strings.
 
 local core = require "waba.core"
-local health = require "waba.emulator.on_premise.health"
-local inbound = require "waba.emulator.on_premise.inbound"
+local faults = require "waba.emulator.faults"
 local json = require "waba.emulator.json"
-local paths = require "waba.emulator.faults"
-local statuses = require "waba.emulator.on_premise.statuses"
 
 local control = {}
 
@@ -20,7 +17,7 @@ local MAX_MEDIA = 4 * 1024 * 1024 * 1024
 local function wanted_request(filter)
   return function(entry)
     return (not filter.method or filter.method:upper() == entry.method)
-      and (not filter.path or paths.path_matches(entry.path, filter.path))
+      and (not filter.path or faults.path_matches(entry.path, filter.path))
       and (not filter.status or filter.status == entry.status)
       and (not filter.since or entry.sequence > filter.since)
   end
@@ -63,7 +60,7 @@ end
 local calls = {}
 
 function calls.received(process, arguments)
-  return process.gateway.journal:list(wanted_request(arguments))
+  return json.pack(process.gateway.journal:list(wanted_request(arguments)))
 end
 
 function calls.webhooks(process, arguments)
@@ -71,7 +68,7 @@ function calls.webhooks(process, arguments)
   for i, attempt in ipairs(list) do
     list[i] = with_hidden_headers(attempt)
   end
-  return list
+  return json.pack(list)
 end
 
 function calls.messages(process, arguments)
@@ -90,16 +87,15 @@ function calls.counts(process)
 end
 
 function calls.customer(process, arguments)
-  return inbound.message(process.gateway, arguments.from, arguments.type, arguments.content, arguments.options)
+  return process.gateway:customer_sends(arguments.from, arguments.type, arguments.content, arguments.options)
 end
 
 function calls.tap(process, arguments)
-  return inbound.tap(process.gateway, arguments.from, arguments.id, arguments.choice, arguments.options)
+  return process.gateway:customer_taps(arguments.from, arguments.id, arguments.choice, arguments.options)
 end
 
 function calls.delete(process, arguments)
-  inbound.delete(process.gateway, arguments.from, arguments.id)
-  return true
+  return process.gateway:customer_deletes(arguments.from, arguments.id)
 end
 
 function calls.change_identity(process, arguments)
@@ -129,17 +125,7 @@ function calls.clear_faults(process)
 end
 
 function calls.status(process, arguments)
-  local record = process.gateway.by_id[arguments.id]
-  if not record or record.direction ~= "outbound" then
-    return nil, "there is no sent message " .. tostring(arguments.id)
-  end
-  local rows = process.gateway.faults:rows(arguments)
-  if rows then
-    statuses.fail(process.gateway, record, rows, arguments.status)
-  else
-    statuses.report(process.gateway, record, arguments.status)
-  end
-  return true
+  return process.gateway:report_status(arguments.id, arguments.status, process.gateway.faults:rows(arguments))
 end
 
 function calls.error(process, arguments)
@@ -166,12 +152,7 @@ function calls.review(process, arguments)
 end
 
 function calls.health(process, arguments)
-  if arguments.shape and not health.shapes[arguments.shape] then
-    return nil, "shape must be \"single\", \"high_availability\" or \"multiconnect\""
-  end
-  arguments.shape = arguments.shape or "single"
-  process.gateway.health = arguments
-  return true
+  return process.gateway:set_health(arguments)
 end
 
 function calls.restart(process, arguments)

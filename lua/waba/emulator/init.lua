@@ -13,6 +13,7 @@
 local core = require "waba.core"
 local customers = require "waba.emulator.customer"
 local errors = require "waba.errors"
+local json = require "waba.emulator.json"
 local options = require "waba.emulator.options"
 local option_check = require "waba.options"
 local process = require "waba.emulator.process"
@@ -163,6 +164,7 @@ function Emulator:received(filter)
   if not list then
     return nil, err
   end
+  list = json.unpack(list)
   for _, request in ipairs(list) do
     if request.body and request.body:find("^%s*[%[{]") then
       request.json = core.decode(request.body)
@@ -193,6 +195,7 @@ function Emulator:webhooks(filter)
   if not list then
     return nil, err
   end
+  list = json.unpack(list)
   for _, attempt in ipairs(list) do
     attempt.json = core.decode(attempt.body)
   end

@@ -44,4 +44,45 @@ function json.decode(text)
   return core.decode(text)
 end
 
+-- The one name in a table that stands for bytes.
+local BYTES = "\1bytes"
+
+-- Runs a function over every text in a value; tables are copied only where something changes.
+local function map(value, change)
+  local changed = change(value)
+  if changed ~= nil then return changed end
+  if type(value) ~= "table" then return value end
+  local copy = value
+  for name, member in pairs(value) do
+    local mapped = map(member, change)
+    if mapped ~= member then
+      if copy == value then
+        copy = {}
+        for key, old in pairs(value) do copy[key] = old end
+      end
+      copy[name] = mapped
+    end
+  end
+  return copy
+end
+
+--- Makes a value fit for JSON that may have bytes in it which are no UTF-8, such as an uploaded file.
+---@param value any
+---@return any
+function json.pack(value)
+  return map(value, function(text)
+    if type(text) == "string" and not core.utf8_length(text) then return { [BYTES] = core.percent_encode(text) } end
+  end)
+end
+
+--- The way back from `json.pack`.
+---@param value any
+---@return any
+function json.unpack(value)
+  return map(value, function(packed)
+    if type(packed) ~= "table" or type(packed[BYTES]) ~= "string" then return end
+    return (packed[BYTES]:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+  end)
+end
+
 return json
