@@ -1,0 +1,43 @@
+local folder = require "spec.support.folder"
+local waba = require "waba"
+
+local interpreter = jit and "luajit" or "lua" .. _VERSION:match "%d.%d"
+
+-- Sends to a gateway that is silent for a minute, and says how that ended.
+local PROGRAM = [[
+local waba = require "waba"
+local client = waba.client { api_key = "%s", base_url = "%s", ca_file = "%s" }
+local function send() return client:send("4915112345678", waba.text "Hi") end
+print "sending"
+io.stdout:flush()
+print(%s)
+]]
+
+describe("Ctrl-C", function()
+  local emulator, place
+
+  setup(function()
+    emulator = assert(waba.emulator.start { statuses = false })
+    place = folder.new()
+  end)
+
+  teardown(function()
+    emulator:stop()
+    place:remove()
+  end)
+
+  for name, call in pairs { ["a blocking script"] = "pcall(send)", ["waba.run"] = "pcall(waba.run, send, send)" } do
+    it("ends " .. name .. " in the middle of a send", function()
+      emulator:fail_next { delay = 60, times = 2 }
+      local path = place:write("program.lua",
+        PROGRAM:format(emulator.api_key, emulator.url, emulator.ca_file, call))
+      local pipe = assert(io.popen(("%s '%s' 2>&1 & echo $!; wait"):format(interpreter, path), "r"))
+      local pid = assert(pipe:read "*l")
+      assert.equal("sending", pipe:read "*l")
+      os.execute("sleep 0.2; kill -INT " .. pid)
+      assert.matches("^false.*interrupted!", pipe:read "*a")
+      pipe:close()
+      emulator:clear_faults()
+    end)
+  end
+end)
