@@ -85,6 +85,18 @@ describe("a client", function()
       other:close()
     end)
 
+    it("wants a namespace for an hsm, from the message or the client", function()
+      local message = waba.hsm { element_name = "order_done", language = "de", params = { "Eva" } }
+      local sent, err = client:send(NUMBER, message)
+      assert.is_nil(sent)
+      assert.equal("hsm.namespace", err.path)
+      local other = waba.client(emulator:options { namespace = "9c1f0b52_4d7e_4a11_8f3d_2b6a7c5d1e90" })
+      assert(other:send(NUMBER, message))
+      assert.equal("9c1f0b52_4d7e_4a11_8f3d_2b6a7c5d1e90", last().json.hsm.namespace)
+      assert.same({ policy = "deterministic", code = "de" }, last().json.hsm.language)
+      other:close()
+    end)
+
     it("sends nothing that breaks a rule", function()
       local before = #emulator:received()
       local sent, err = client:send(NUMBER, waba.text(("x"):rep(4097)))

@@ -120,7 +120,7 @@ end
 ---@return waba.Error|nil
 function on_premise_errors.from_response(status, json, body)
   local success = status >= 200 and status < 300
-  if type(json) == "table" then
+  if type(json) == "table" and not (success and json.errors == nil) then
     local err = from_client(json, status) or not success and from_gateway(json, status)
     if err then return err end
   end

@@ -6,6 +6,8 @@ local on_premise_errors = require "waba.hosting.on_premise.errors"
 local closed = require "waba.hosting.on_premise.closed"
 local health = require "waba.hosting.on_premise.health"
 
+local type, tostring = type, tostring
+
 local on_premise = {
   name = "on_premise",
   base_url = "https://waba.360dialog.io",
@@ -94,14 +96,18 @@ function dialect.template(_, template, defaults)
   return copy
 end
 
+-- The old form needs a namespace, which the client may have given; so it is missed only here.
 function dialect.hsm(_, hsm, defaults)
+  if hsm.namespace == nil and defaults.namespace == nil and defaults.validate then
+    return nil, errors.invalid("hsm.namespace", "hsm.namespace is missing: give it here, or to the client as namespace")
+  end
   return dialect.template(nil, hsm, defaults)
 end
 
 --- The body of POST /v1/messages (on-premise reference, section 2.1).
 ---@param to string                        digits
 ---@param message waba.Message             in the neutral form
----@param defaults { namespace: string? }  the client's
+---@param defaults { namespace: string?, validate: boolean|string }  the client's
 ---@param options? table                   of `client:send`
 ---@return table|nil body
 ---@return waba.Error? err
@@ -114,7 +120,11 @@ function on_premise.encode_message(to, message, defaults, options)
   local kind = message.type
   local body = { to = to, type = kind, recipient_type = "individual" }
   local content, write = message[kind], dialect[kind]
-  if write and type(content) == "table" then content = write(body, content, defaults) end
+  if write and type(content) == "table" then
+    local err
+    content, err = write(body, content, defaults)
+    if not content then return nil, err end
+  end
   if kind ~= nil then body[kind] = content end
   return body
 end
