@@ -7,14 +7,16 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "alarm.h"
 #include "compat.h"
 #include "engine.h"
-#include "failure.h"
 #include "request.h"
+#include "response.h"
 
 #define ENGINE_CLASS "waba.Engine"
 #define HEAD_CLASS "waba.PreparedHead"
 #define TRANSFER_CLASS "waba.Transfer"
+#define ALARM_CLASS "waba.Alarm"
 
 #define MAX_CONNECTIONS 16
 #define CONNECT_TIMEOUT 10000L
@@ -332,8 +334,10 @@ static int engine_wait_(lua_State *L) {
 }
 
 static int engine_pump_(lua_State *L) {
-  engine_pump(check_running_engine(L, 1));
-  return 0;
+  struct engine *engine = check_running_engine(L, 1);
+  engine_pump(engine);
+  lua_pushboolean(L, engine_has_ready(engine));
+  return 1;
 }
 
 static int engine_ready_(lua_State *L) {
@@ -462,125 +466,23 @@ static int transfer_progress_(lua_State *L) {
   return 4;
 }
 
-static void set_text(lua_State *L, const char *key, const char *value) {
-  lua_pushstring(L, value);
-  lua_setfield(L, -2, key);
-}
-
-static void set_size(lua_State *L, const char *key, curl_off_t size) {
-  push_size(L, size);
-  lua_setfield(L, -2, key);
-}
-
-static void set_time(lua_State *L, CURL *easy, const char *key, CURLINFO which) {
-  curl_off_t microseconds = 0;
-  curl_easy_getinfo(easy, which, &microseconds);
-  lua_pushnumber(L, (lua_Number)microseconds / 1e6);
-  lua_setfield(L, -2, key);
-}
-
-/* [table] -> [table], with what is known of the connection */
-static void set_connection(lua_State *L, const struct transfer *transfer) {
-  CURL *easy = transfer->easy;
-  long version = 0, connects = 0;
-  if (easy == NULL || transfer->attempts == 0) return;
-  curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
-  curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connects);
-  /* A new connection was made for a repeat that was refused: it is the one before that counts. */
-  lua_pushboolean(L, connects == 0 || transfer->code == CURLE_SEND_FAIL_REWIND);
-  lua_setfield(L, -2, "reused");
-  if (version == 0) return;
-  set_text(L, "protocol",
-           version == CURL_HTTP_VERSION_1_0   ? "HTTP/1.0"
-           : version == CURL_HTTP_VERSION_1_1 ? "HTTP/1.1"
-           : version == CURL_HTTP_VERSION_2_0 ? "HTTP/2"
-                                              : "HTTP/3");
-}
-
-/* Pushes the headers; a name that occurs more than once gets all its values, joined. */
-static void push_headers(lua_State *L, const struct sink *sink) {
-  const char *at = sink->lines.bytes;
-  size_t i;
-  lua_createtable(L, 0, (int)sink->line_count);
-  for (i = 0; i < sink->line_count; i++) {
-    const char *name = at;
-    const char *value = name + strlen(name) + 1;
-    at = value + strlen(value) + 1;
-    if (sink->repeated) {
-      lua_getfield(L, -1, name);
-      if (!lua_isnil(L, -1)) {
-        lua_pushfstring(L, "%s, %s", lua_tostring(L, -1), value);
-        lua_setfield(L, -3, name);
-        lua_pop(L, 1);
-        continue;
-      }
-      lua_pop(L, 1);
-    }
-    set_text(L, name, value);
-  }
-}
-
-static void push_response(lua_State *L, const struct transfer *transfer) {
-  const struct sink *sink = &transfer->sink;
-  CURLINFO connected = transfer->head->plain ? CURLINFO_CONNECT_TIME_T : CURLINFO_APPCONNECT_TIME_T;
-  lua_createtable(L, 0, 9);
-  lua_pushinteger(L, sink->status);
-  lua_setfield(L, -2, "status");
-  push_headers(L, sink);
-  lua_setfield(L, -2, "headers");
-  lua_pushlstring(L, sink->body.length > 0 ? sink->body.bytes : "", sink->body.length);
-  lua_setfield(L, -2, "body");
-  set_text(L, "sent", "yes");
-  set_connection(L, transfer);
-  set_size(L, "bytes_sent", transfer_bytes_sent(transfer));
-  set_size(L, "bytes_received", sink->received);
-  lua_createtable(L, 0, 3);
-  set_time(L, transfer->easy, "connect", connected);
-  set_time(L, transfer->easy, "first_byte", CURLINFO_STARTTRANSFER_TIME_T);
-  set_time(L, transfer->easy, "total", CURLINFO_TOTAL_TIME_T);
-  lua_setfield(L, -2, "timings");
-}
-
-static void push_failure(lua_State *L, const struct transfer *transfer) {
-  struct failure failure;
-  failure_describe(&failure, transfer);
-  lua_createtable(L, 0, 8);
-  set_text(L, "kind", failure.kind);
-  set_text(L, "message", failure.message);
-  if (failure.word != NULL) {
-    set_text(L, "code", failure.word);
-  } else {
-    set_size(L, "code", failure.number);
-  }
-  set_text(L, "sent", failure_sent(transfer_sent(transfer)));
-  if (transfer->sink.status != 0) set_size(L, "status", transfer->sink.status);
-  set_size(L, "bytes_sent", transfer_bytes_sent(transfer));
-  set_connection(L, transfer);
-}
-
-static int finish_forsaken(lua_State *L, struct transfer_box *box) {
-  box->forsaken = false;
-  lua_pushnil(L);
-  lua_createtable(L, 0, 4);
-  set_text(L, "kind", "cancelled");
-  set_text(L, "message", "the engine was closed before the result was taken");
-  set_text(L, "code", "cancelled");
-  set_text(L, "sent", failure_sent(box->sent));
-  return 2;
-}
-
 static int transfer_finish_(lua_State *L) {
   struct transfer_box *box = check_box(L);
   struct transfer *transfer = box->transfer;
   int results = 1;
-  if (box->forsaken) return finish_forsaken(L, box);
+  if (box->forsaken) {
+    lua_pushnil(L);
+    response_push_forsaken(L, box->sent);
+    box->forsaken = false;
+    return 2;
+  }
   if (transfer == NULL) return luaL_error(L, "attempt to use a finished transfer");
   if (transfer->state != TRANSFER_DONE) return luaL_error(L, "the transfer is still in flight");
   if (transfer_succeeded(transfer)) {
-    push_response(L, transfer);
+    response_push(L, transfer);
   } else {
     lua_pushnil(L);
-    push_failure(L, transfer);
+    response_push_failure(L, transfer);
     results = 2;
   }
   box->transfer = NULL;
@@ -624,6 +526,45 @@ static int transfer_tostring(lua_State *L) {
   return 1;
 }
 
+/* ---- Alarm. ---- */
+
+static struct alarm *check_alarm(lua_State *L) {
+  struct alarm *alarm = luaL_checkudata(L, 1, ALARM_CLASS);
+  if (alarm->descriptor < 0) luaL_error(L, "attempt to use a closed alarm");
+  if (!alarm_open(alarm)) luaL_error(L, "no alarm in this process: %s", strerror(errno));
+  return alarm;
+}
+
+static int curl_alarm(lua_State *L) {
+  struct alarm *alarm = lua_newuserdatauv(L, sizeof *alarm, 0);
+  alarm_init(alarm);
+  luaL_setmetatable(L, ALARM_CLASS);
+  if (!alarm_open(alarm)) return fail(L, strerror(errno));
+  return 1;
+}
+
+static int alarm_pollfd_(lua_State *L) {
+  lua_pushinteger(L, check_alarm(L)->descriptor);
+  return 1;
+}
+
+static int alarm_set_(lua_State *L) {
+  struct alarm *alarm = check_alarm(L);
+  alarm_set(alarm, lua_isnoneornil(L, 2) ? -1 : check_microseconds(L, 2));
+  return 0;
+}
+
+static int alarm_gc(lua_State *L) {
+  alarm_close(luaL_checkudata(L, 1, ALARM_CLASS));
+  return 0;
+}
+
+static int alarm_tostring(lua_State *L) {
+  struct alarm *alarm = luaL_checkudata(L, 1, ALARM_CLASS);
+  lua_pushstring(L, alarm->descriptor < 0 ? "alarm (closed)" : "alarm");
+  return 1;
+}
+
 /* ---- The module. ---- */
 
 /* [engines seconds] -> [] */
@@ -659,7 +600,13 @@ static const luaL_Reg transfer_entries[] = {
     {"__gc", transfer_gc},        {"__close", transfer_gc},     {"__tostring", transfer_tostring},
     {NULL, NULL}};
 
-static const luaL_Reg curl_entries[] = {{"engine", curl_engine}, {"wait", curl_wait}, {NULL, NULL}};
+static const luaL_Reg alarm_entries[] = {
+    {"pollfd", alarm_pollfd_}, {"set", alarm_set_},  {"close", alarm_gc},
+    {"__close", alarm_gc},     {"__gc", alarm_gc},   {"__tostring", alarm_tostring},
+    {NULL, NULL}};
+
+static const luaL_Reg curl_entries[] = {
+    {"engine", curl_engine}, {"wait", curl_wait}, {"alarm", curl_alarm}, {NULL, NULL}};
 
 WABA_EXPORT int luaopen_waba_curl(lua_State *L);
 
@@ -672,6 +619,8 @@ WABA_EXPORT int luaopen_waba_curl(lua_State *L) {
   compat_newclass(L, ENGINE_CLASS, engine_entries);
   compat_newclass(L, HEAD_CLASS, head_entries);
   compat_newclass(L, TRANSFER_CLASS, transfer_entries);
+  compat_newclass(L, ALARM_CLASS, alarm_entries);
+  response_register(L);
   luaL_newlib(L, curl_entries);
   lua_pushstring(L, curl_version_info(CURLVERSION_NOW)->version);
   lua_setfield(L, -2, "version");

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "text.h"
+#include "process.h"
 #include "watch.h"
 
 /* More idle easy handles than this are freed. */
@@ -25,7 +26,7 @@
 
 struct engine {
   size_t holders;
-  pid_t process;
+  struct process_mark process;
   CURLM *multi; /* NULL: closed */
   struct watch *watch;
   struct transfer_settings settings;
@@ -137,7 +138,7 @@ static bool open_handles(struct engine *engine) {
   engine->sweep = ENGINE_NEVER;
   engine->awaited = false;
   engine->broken = false;
-  engine->process = getpid();
+  process_remember(&engine->process);
   return true;
 }
 
@@ -150,6 +151,7 @@ static bool copy_text(char **copied, const char *text) {
 }
 
 static void free_shell(struct engine *engine) {
+  process_forget(&engine->process);
   free(engine->settings.ca_file);
   if (engine->settings.proxy != NULL) {
     text_wipe(engine->settings.proxy, strlen(engine->settings.proxy));
@@ -210,6 +212,10 @@ struct transfer *engine_ready(struct engine *engine) {
     if (transfer_wants(transfer) != WANT_NOTHING) return transfer;
   }
   return NULL;
+}
+
+bool engine_has_ready(const struct engine *engine) {
+  return engine->ready_count > 0;
 }
 
 /* Doubles the room for transfers, and for the ready queue with it. */
@@ -385,7 +391,7 @@ static void abandon(struct engine *engine) {
 
 bool engine_check_process(struct engine *engine) {
   if (engine->multi == NULL) return false;
-  if (engine->process == getpid()) return true;
+  if (process_is_same(&engine->process)) return true;
   engine->awaited = false;
   abandon(engine);
   return open_handles(engine);
@@ -412,7 +418,9 @@ static void renew(struct engine *engine) {
 static void move_sockets(struct engine *engine) {
   int socket, events, running;
   while (watch_next(engine->watch, &socket, &events)) {
-    int flags = (events & WATCH_IN ? CURL_CSELECT_IN : 0) |
+    /* Who may write is told to read as well: what TLS has already taken from the socket makes no socket
+     * readable, and may be the window update that an upload over HTTP/2 waits for. */
+    int flags = (events & (WATCH_IN | WATCH_OUT) ? CURL_CSELECT_IN : 0) |
                 (events & WATCH_OUT ? CURL_CSELECT_OUT : 0) |
                 (events & WATCH_ERROR ? CURL_CSELECT_ERR : 0);
     if (curl_multi_socket_action(engine->multi, socket, flags, &running) != CURLM_OK) {
@@ -557,7 +565,7 @@ bool engine_wait_any(struct engine **engines, size_t count, long long microsecon
 void engine_close(struct engine *engine) {
   size_t place;
   if (engine->multi == NULL && engine->size == 0) return;
-  if (engine->multi != NULL && engine->process != getpid()) abandon(engine);
+  if (engine->multi != NULL && !process_is_same(&engine->process)) abandon(engine);
   for (place = 0; place < engine->size; place++) {
     struct transfer *transfer = engine->transfers[place];
     if (transfer == NULL) continue;

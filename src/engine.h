@@ -64,6 +64,9 @@ void engine_pump(struct engine *engine);
 /* The next transfer that wants something, or NULL. */
 struct transfer *engine_ready(struct engine *engine);
 
+/* False: `engine_ready` would give NULL. */
+bool engine_has_ready(const struct engine *engine);
+
 size_t engine_in_flight(const struct engine *engine);
 
 /* The one descriptor; -1 where the system offers only poll(2). */

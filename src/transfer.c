@@ -69,6 +69,16 @@ static bool set_authorities(CURL *easy, const char *ca_file) {
   return true;
 }
 
+/* Without this libcurl waits for its resolver's thread when a transfer ends while a name is looked up:
+ * a cancel or a timeout would last as long as the slowest name server. */
+static void set_quick_exit(CURL *easy) {
+#if LIBCURL_VERSION_NUM >= 0x075700
+  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#else
+  (void)easy;
+#endif
+}
+
 static bool set_policy(CURL *easy, const struct transfer_settings *settings) {
   return curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 1L) == CURLE_OK &&
@@ -78,9 +88,7 @@ static bool set_policy(CURL *easy, const struct transfer_settings *settings) {
          curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) == CURLE_OK &&
-         curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK &&
-         curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "") == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_USERAGENT, "waba/" WABA_VERSION) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_PROXY, settings->proxy) == CURLE_OK &&
          set_authorities(easy, settings->ca_file);
@@ -94,6 +102,7 @@ bool transfer_equip(struct transfer *transfer, const struct transfer_settings *s
   transfer->connect_timeout = -1;
   transfer->easy = curl_easy_init();
   if (transfer->easy == NULL) return false;
+  set_quick_exit(transfer->easy);
   if (set_callbacks(transfer, opened, closed) && set_policy(transfer->easy, settings)) return true;
   curl_easy_cleanup(transfer->easy);
   transfer->easy = NULL;
@@ -156,8 +165,13 @@ static bool set_head(struct transfer *transfer, struct head *head, enum transfer
   if (!set_method(easy, head, mode)) return false;
   if (curl_easy_setopt(easy, CURLOPT_URL, head->url) != CURLE_OK ||
       curl_easy_setopt(easy, CURLOPT_HTTPHEADER, head->lines) != CURLE_OK ||
+      /* Answers to other methods are short: to compress them costs more than it saves. */
+      curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, mode == MODE_BODYLESS ? "" : NULL) != CURLE_OK ||
       curl_easy_setopt(easy, CURLOPT_NOPROXY, head->loopback ? "*" : NULL) != CURLE_OK ||
-      curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, head->plain ? "http" : "https") != CURLE_OK) {
+      curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, head->plain ? "http" : "https") != CURLE_OK ||
+      /* A new connection may turn out to take more than one request: to be waited for over TLS, where
+       * the handshake tells. Without TLS only the first answer would. */
+      curl_easy_setopt(easy, CURLOPT_PIPEWAIT, head->plain ? 0L : 1L) != CURLE_OK) {
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
     return false;
   }

@@ -383,5 +383,8 @@ void watch_abandon(struct watch *watch) {
   for (socket = 0; socket < watch->size; socket++) {
     if (watch->entries[socket].open) close((int)socket);
   }
+#if defined(WABA_USE_KQUEUE)
+  watch->descriptor = -1; /* a child does not get it: the number may be another's by now */
+#endif
   watch_free(watch);
 }

@@ -386,7 +386,20 @@ local function listen_http1(tls)
   return select(3, listener:localname())
 end
 
+-- lua-http 0.4 sometimes waits for a socket whose bytes TLS has already taken, in the middle of a frame,
+-- for ever. Here it looks again after a moment.
+local function look_again()
+  local poll = cqueues.poll
+  cqueues.poll = function(object, timeout, ...) -- luacheck: ignore 122
+    if timeout == nil and cqueues_socket.type(object) then
+      return poll(object, 0.01)
+    end
+    return poll(object, timeout, ...)
+  end
+end
+
 local function listen_http2(tls)
+  look_again()
   local http_server = require("http.server").listen({
     host = "127.0.0.1", port = 0, tls = true, ctx = tls, version = 2, cq = loop,
     onstream = serve_stream,
@@ -425,6 +438,25 @@ local function listen_stalled()
   return select(3, listener:localname())
 end
 
+-- Takes connections and ends them: at once after the client's first bytes, or after the handshake.
+local function listen_rude(tls)
+  local listener = cqueues_socket.listen({ host = "127.0.0.1", port = 0 })
+  assert(listener:listen())
+  loop:wrap(function()
+    for connection in listener:clients() do
+      opened()
+      loop:wrap(function()
+        connection:setmode("b", "bf")
+        connection:onerror(function(_, _, why) return why end)
+        if tls then connection:starttls(tls) else connection:read(-1) end
+        closed()
+        connection:close()
+      end)
+    end
+  end)
+  return select(3, listener:localname())
+end
+
 -- A backlog that is full answers no further connection.
 local fillers = {}
 local function listen_full()
@@ -451,6 +483,10 @@ local function listen()
     port = listen_stalled()
   elseif options.behaviour == "full" then
     port = listen_full()
+  elseif options.behaviour == "hang_up" then
+    port = listen_rude()
+  elseif options.behaviour == "greet" then
+    port = listen_rude(tls)
   else
     port = (protocol == "h2" and listen_http2 or listen_http1)(tls)
   end

@@ -1,0 +1,540 @@
+-- The engine as a whole: waiting, connections, memory, processes, and its end. What one transfer does is in
+-- transfer_spec.lua.
+
+local core = require "waba.core"
+local cqueues = require "cqueues"
+local curl = require "waba.curl"
+local driver = require "spec.support.driver"
+local process = require "spec.support.process"
+local server = require "spec.support.server"
+
+local INTERPRETER = rawget(_G, "jit") and "luajit" or _VERSION:gsub("Lua ", "lua")
+
+local function collect()
+  collectgarbage()
+  collectgarbage()
+end
+
+local function head_for(engine, gateway, path, idempotent)
+  return assert(engine:prepare({ method = "POST", url = gateway.url .. path, headers = {}, idempotent = idempotent or false }))
+end
+
+-- Pumps until the gateway has the request.
+local function until_received(engine, gateway, path)
+  while gateway:count(path) == 0 do
+    engine:wait(0.01)
+    engine:pump()
+  end
+end
+
+describe("engine", function()
+  local gateway, engine
+
+  setup(function()
+    gateway = server.start({ tls = false })
+  end)
+
+  teardown(function()
+    gateway:stop()
+  end)
+
+  before_each(function()
+    gateway:forget()
+    gateway:answer("/held", { held = true })
+    engine = assert(curl.engine())
+  end)
+
+  after_each(function()
+    gateway:release()
+    engine:close()
+  end)
+
+  local function start(path, body, options)
+    return assert(engine:start(head_for(engine, gateway, path), body, options))
+  end
+
+  describe("waits", function()
+    it("on one descriptor that says what it is for", function()
+      if engine:pollfd() == nil then
+        return -- a system with poll(2) only
+      end
+      assert.is_true(engine:pollfd() >= 0)
+      assert.equal("r", engine:events())
+      assert.is_nil(engine:timeout())
+      start("/held", "x")
+      assert.equal(0, engine:timeout())
+    end)
+
+    it("no longer than it is told to", function()
+      start("/held", "x", { timeout = 60 })
+      until_received(engine, gateway, "/held")
+      local before = core.clock()
+      engine:wait(0.05)
+      assert.is_true(core.clock() - before < 30)
+      assert.is_nil(engine:ready())
+    end)
+
+    it("no longer than libcurl's own deadline", function()
+      local transfer = start("/held", "x", { timeout = 0.1 })
+      driver.pump_for(engine, 0.01)
+      while transfer:wants() ~= "finished" do
+        engine:wait(3600)
+        engine:pump()
+      end
+      assert.equal("timeout", select(2, transfer:finish()).kind)
+    end)
+
+    it("on several at once", function()
+      local other = assert(curl.engine())
+      local idle = start("/held", "x")
+      until_received(engine, gateway, "/held")
+      local transfer = assert(other:start(head_for(other, gateway, "/answered"), "x"))
+      while transfer:wants() ~= "finished" do
+        curl.wait({ engine, other }, 3600)
+        engine:pump()
+        other:pump()
+      end
+      assert(transfer:finish())
+      assert.is_nil(idle:wants())
+      curl.wait({}, 0)
+      other:close()
+    end)
+
+    it("as an object that cqueues can poll", function()
+      if engine:pollfd() == nil then
+        return
+      end
+      local loop = cqueues.new()
+      local response
+      loop:wrap(function()
+        local transfer = start("/polled", "x")
+        while transfer:wants() ~= "finished" do
+          cqueues.poll(engine)
+          engine:pump()
+        end
+        response = transfer:finish()
+      end)
+      assert(loop:loop(10))
+      assert.equal(200, response.status)
+    end)
+
+    it("and hears of what others start meanwhile", function()
+      if engine:pollfd() == nil then
+        return
+      end
+      local loop = cqueues.new()
+      local response
+      loop:wrap(function()
+        start("/held", "x")
+        while not response do
+          cqueues.poll(engine)
+          engine:pump()
+        end
+      end)
+      loop:wrap(function()
+        cqueues.sleep(0.05)
+        local transfer = start("/late", "x")
+        while transfer:wants() ~= "finished" do
+          cqueues.sleep(0.005)
+        end
+        response = transfer:finish()
+      end)
+      assert(loop:loop(10))
+      assert.equal(200, response.status)
+    end)
+
+    it("and hears of a transfer that others cancel meanwhile", function()
+      if engine:pollfd() == nil then
+        return
+      end
+      local transfer, id = start("/held", "x")
+      until_received(engine, gateway, "/held")
+      local loop = cqueues.new()
+      local woken
+      loop:wrap(function()
+        engine:timeout()
+        cqueues.poll({ pollfd = engine:pollfd(), events = "r" })
+        woken = engine:ready()
+      end)
+      loop:wrap(function()
+        cqueues.sleep(0.02)
+        transfer:cancel()
+      end)
+      assert(loop:loop(10))
+      assert.equal(id, woken)
+    end)
+
+    it("without turning round and round when an idle connection is closed", function()
+      if engine:pollfd() == nil then
+        return
+      end
+      gateway:answer("/bye", { bye = true })
+      assert(driver.run(engine, head_for(engine, gateway, "/bye"), "x"))
+      driver.pump_for(engine, 0.05)
+      local loop = cqueues.new()
+      local ready
+      loop:wrap(function()
+        ready = cqueues.poll({ pollfd = engine:pollfd(), events = "r" }, 0.05)
+      end)
+      loop:loop()
+      assert.equal(0.05, ready)
+    end)
+
+    it("never for a name server, whether a transfer times out, is cancelled or the engine is closed", function()
+      local folder = process.folder()
+      process.run(("cc -shared -fPIC -o %s/slow.so spec/support/slow_resolver.c"):format(folder.path))
+      local script = folder:file("resolving.lua", [[
+        local engine = require("waba.curl").engine()
+        local head = assert(engine:prepare({ method = "GET", url = "https://gateway.example/", headers = {} }))
+        local slow = assert(engine:start(head, nil, { connect_timeout = 0.1 }))
+        local dropped = assert(engine:start(head))
+        engine:start(head)
+        while slow:wants() ~= "finished" do
+          engine:wait(5)
+          engine:pump()
+        end
+        dropped:cancel()
+        local _, failure = slow:finish()
+        engine:close()
+        print(failure.kind, failure.sent)
+      ]])
+      local before = core.clock()
+      local said = process.run(("LD_PRELOAD=%s/slow.so %s %s 2>&1"):format(folder.path, INTERPRETER, script))
+      folder:remove()
+      assert.equal("timeout\tno", said)
+      assert.is_true(core.clock() - before < 30)
+    end)
+
+    it("and ends when Ctrl-C is pressed", function()
+      local folder = process.folder()
+      local script = folder:file("waiting.lua", ([[
+        local engine = require("waba.curl").engine()
+        local head = assert(engine:prepare({ method = "POST", url = "%s/held", headers = {} }))
+        engine:start(head, "x")
+        while true do
+          engine:pump()
+          engine:wait(50)
+        end
+      ]]):format(gateway.url))
+      local program = folder:file("press", ([[
+        %s %s 2>%s/said &
+        sleep 0.3
+        kill -INT $!
+        wait $!
+      ]]):format(INTERPRETER, script, folder.path))
+      local before = core.clock()
+      process.run("sh " .. program)
+      assert.truthy(folder:read("said"):find("interrupted!", 1, true))
+      assert.is_true(core.clock() - before < 25)
+      folder:remove()
+    end)
+  end)
+
+  describe("shares connections", function()
+    it("among a burst over HTTP/2: one for all", function()
+      local h2 = server.start({ protocol = "HTTP/2" })
+      engine:close()
+      engine = assert(curl.engine({ ca_file = h2.ca_file }))
+      local responses = driver.run_many(engine, head_for(engine, h2, "/burst"), "x", 64)
+      assert.equal(64, #responses)
+      assert.equal("HTTP/2", responses[64].protocol)
+      assert.equal(64, h2:count("/burst"))
+      assert.equal(1, h2:connections())
+      h2:stop()
+    end)
+
+    it("among a burst over HTTP/1.1: as many as allowed", function()
+      for _, limit in ipairs({ 16, 3 }) do
+        engine:close()
+        engine = assert(curl.engine(limit ~= 16 and { max_connections = limit } or nil))
+        while gateway:open_connections() > 0 do
+          cqueues.sleep(0.005)
+        end
+        gateway:forget()
+        gateway:answer("/burst", { delay = 0.005 })
+        assert.equal(64, #driver.run_many(engine, head_for(engine, gateway, "/burst"), "x", 64))
+        assert.equal(64, gateway:count("/burst"))
+        assert.is_true(gateway:most_connections() <= limit)
+        assert.is_true(gateway:connections() <= limit)
+      end
+    end)
+
+    it("in a way that lets none wait longer than its timeout", function()
+      engine:close()
+      engine = assert(curl.engine({ max_connections = 1 }))
+      start("/held", "x")
+      until_received(engine, gateway, "/held")
+      local _, failure = driver.run(engine, head_for(engine, gateway, "/waiting"), "x", { timeout = 0.1 })
+      assert.equal("timeout", failure.kind)
+      assert.equal("no", failure.sent)
+      assert.equal(0, gateway:count("/waiting"))
+    end)
+  end)
+
+  describe("keeps memory flat", function()
+    local function resident()
+      local file = io.open("/proc/self/statm")
+      if not file then
+        return 0
+      end
+      local pages = file:read("*a"):match("^%d+ (%d+)")
+      file:close()
+      return tonumber(pages) * 4096
+    end
+
+    it("over 1,000 transfers", function()
+      local prepared = head_for(engine, gateway, "/many")
+      driver.run_many(engine, prepared, ("x"):rep(300), 300)
+      collect()
+      local lua, all = collectgarbage("count"), resident()
+      for _ = 1, 10 do
+        driver.run_many(engine, prepared, ("x"):rep(300), 100)
+      end
+      collect()
+      assert.is_true(collectgarbage("count") - lua < 50)
+      assert.is_true(resident() - all < 3e6)
+      assert.equal(1300, gateway:count("/many"))
+    end)
+
+    it("when bodies were large", function()
+      gateway:answer("/large", { body = "0123456789", times = 500000 })
+      local prepared = head_for(engine, gateway, "/large")
+      assert(driver.run(engine, prepared, "x"))
+      collect()
+      local all = resident()
+      for _ = 1, 5 do
+        assert(driver.run(engine, prepared, ("y"):rep(3000000)))
+      end
+      gateway:forget()
+      collect()
+      assert.is_true(resident() - all < 8e6)
+    end)
+  end)
+
+  describe("notices a fork", function()
+    local folder, fork
+
+    setup(function()
+      folder = process.folder()
+      process.run(("cc -shared -fPIC -Wl,--unresolved-symbols=ignore-all -o %s/fork.so spec/support/fork.c"):format(folder.path))
+      fork = assert(package.loadlib(folder.path .. "/fork.so", "luaopen_fork"))()
+    end)
+
+    teardown(function()
+      folder:remove()
+    end)
+
+    -- Runs `work` in a child process; what it returns comes back as text.
+    local function in_child(work)
+      local path = folder.path .. "/said"
+      local child = fork.fork()
+      if child == 0 then
+        local _, said = pcall(work)
+        local file = io.open(path, "w")
+        file:write(tostring(said))
+        file:close()
+        fork.exit(0)
+      end
+      assert.equal(0, fork.wait(child))
+      return folder:read("said")
+    end
+
+    it("and gives the child connections of its own", function()
+      local prepared = head_for(engine, gateway, "/fork")
+      assert(driver.run(engine, prepared, "parent"))
+      local said = in_child(function()
+        local response = assert(driver.run(engine, prepared, "child"))
+        return response.status .. tostring(response.reused)
+      end)
+      assert.equal("200false", said)
+      local response = assert(driver.run(engine, prepared, "parent again"))
+      assert.is_true(response.reused)
+      local received = gateway:received("/fork")
+      assert.equal(3, #received)
+      assert.equal(received[1].connection, received[3].connection)
+      assert.are_not.equal(received[1].connection, received[2].connection)
+    end)
+
+    it("and says nothing to the parent's peers, even over TLS", function()
+      local secure = server.start({})
+      engine:close()
+      engine = assert(curl.engine({ ca_file = secure.ca_file }))
+      local prepared = head_for(engine, secure, "/fork")
+      assert(driver.run(engine, prepared, "parent"))
+      in_child(function()
+        engine:close()
+      end)
+      local response = assert(driver.run(engine, prepared, "parent again"))
+      assert.is_true(response.reused)
+      assert.equal(1, secure:connections())
+      secure:stop()
+    end)
+
+    it("and leaves what is in flight to the parent", function()
+      local target = folder.path .. "/download"
+      gateway:answer("/held", { held = true, body = "for the parent" })
+      local prepared = head_for(engine, gateway, "/held")
+      local transfer, id = assert(engine:start(prepared, "x", { save_as = target }))
+      until_received(engine, gateway, "/held")
+      local said = in_child(function()
+        engine:pump()
+        assert(engine:ready() == id)
+        local _, failure = transfer:finish()
+        return failure.kind .. " " .. failure.sent .. " " .. engine:in_flight()
+      end)
+      assert.equal("cancelled maybe 0", said)
+      gateway:release()
+      assert.equal(200, assert(driver.finish(engine, transfer)).status)
+      assert.equal("for the parent", folder:read("download"))
+      assert.equal(1, gateway:count("/held"))
+    end)
+  end)
+
+  describe("ends", function()
+    it("what is in flight when it is closed, and stays closed", function()
+      local target = os.tmpname()
+      os.remove(target)
+      gateway:answer("/slow", { body = "0123456789", times = 10000, pieces = 100, pause = 0.05 })
+      local held = start("/held", "x")
+      local slow = start("/slow", "x", { save_as = target })
+      until_received(engine, gateway, "/slow")
+      driver.pump_for(engine, 0.1)
+      assert.equal(2, engine:in_flight())
+      engine:close()
+      engine:close()
+      for transfer, sent in pairs({ [held] = "maybe", [slow] = "yes" }) do
+        assert.equal("finished", transfer:wants())
+        local response, failure = transfer:finish()
+        assert.is_nil(response)
+        assert.equal("cancelled", failure.kind)
+        assert.equal(sent, failure.sent)
+      end
+      assert.equal("", process.run("ls -d " .. target .. "* 2>/dev/null"))
+      assert.has_error(function() engine:pump() end, "attempt to use a closed engine")
+      assert.has_error(function() engine:in_flight() end, "attempt to use a closed engine")
+      assert.equal("engine (closed)", tostring(engine))
+    end)
+
+    it("when it is collected, whatever is collected first", function()
+      for order = 1, 3 do
+        local kept = { engine = assert(curl.engine()) }
+        kept.head = head_for(kept.engine, gateway, "/held")
+        gateway:forget()
+        kept.transfer = assert(kept.engine:start(kept.head, ("x"):rep(100)))
+        until_received(kept.engine, gateway, "/held")
+        local names = { { "engine", "head", "transfer" }, { "head", "transfer", "engine" }, { "transfer", "engine", "head" } }
+        for _, name in ipairs(names[order]) do
+          if name == "transfer" and order == 1 then
+            assert.equal("cancelled", select(2, kept.transfer:finish()).kind)
+          end
+          kept[name] = nil
+          collect()
+        end
+        gateway:release()
+      end
+    end)
+
+    it("a transfer that nobody holds any more", function()
+      start("/held", "x")
+      until_received(engine, gateway, "/held")
+      collect()
+      assert.equal(0, engine:in_flight())
+      assert(driver.run(engine, head_for(engine, gateway, "/fine"), "x"))
+    end)
+
+    it("nothing when a head is collected that a transfer runs with", function()
+      local transfer = start("/headless", "x")
+      collect()
+      assert.equal(200, assert(driver.finish(engine, transfer)).status)
+    end)
+
+    it("cleanly when Lua raises an error while a transfer is in flight", function()
+      for _ = 1, 20 do
+        local fine, message = pcall(driver.run, engine, head_for(engine, gateway, "/fed"), { size = 10 },
+          { reader = function() error("the reader is broken") end })
+        assert.is_false(fine)
+        assert.truthy(message:find("the reader is broken", 1, true))
+        collect()
+      end
+      assert.equal(0, engine:in_flight())
+      assert(driver.run(engine, head_for(engine, gateway, "/fine"), "x"))
+    end)
+  end)
+
+  describe("prepares", function()
+    local function refusal(request)
+      request.method = request.method or "GET"
+      request.url = request.url or gateway.url
+      local prepared, message = engine:prepare(request)
+      assert.is_nil(prepared)
+      return message
+    end
+
+    it("only what can be sent safely", function()
+      assert.is_string(refusal({ url = "http://gateway.example/" }))
+      assert.is_string(refusal({ url = "ftp://localhost/" }))
+      assert.is_string(refusal({ url = "https://user:secret@localhost/" }))
+      assert.is_string(refusal({ method = "GET / HTTP/1.1\r\nX: y" }))
+      for _, name in ipairs({ "Host", "content-length", "Transfer-Encoding", "Expect", "Connection", "X Y", "" }) do
+        assert.is_string(refusal({ headers = { [name] = "x" } }))
+      end
+      for _, value in ipairs({ "never\r\nseen: 1", "never\nseen", "never\0seen" }) do
+        local message = refusal({ headers = { ["X-Thing"] = value } })
+        assert.truthy(message:find("X-Thing", 1, true))
+        assert.is_nil(message:find("never", 1, true))
+      end
+    end)
+
+    it("a head that shows no secret", function()
+      local credentials = assert(core.credentials({ header = "D360-API-KEY", value = "a-secret-key", origin = gateway.url }))
+      local prepared = assert(engine:prepare({ method = "GET", url = gateway.url .. "/", credentials = credentials }))
+      local transfer = assert(engine:start(prepared))
+      for _, object in ipairs({ engine, prepared, transfer }) do
+        assert.is_nil(tostring(object):find("secret", 1, true))
+      end
+    end)
+  end)
+
+  describe("refuses", function()
+    it("the head of another engine", function()
+      local other = assert(curl.engine())
+      local prepared = head_for(other, gateway, "/")
+      assert.has_error(function() engine:start(prepared) end)
+      other:close()
+    end)
+
+    it("arguments of the wrong type", function()
+      local prepared = head_for(engine, gateway, "/")
+      assert.has_error(function() engine:start(prepared, 7) end)
+      assert.has_error(function() engine:start(prepared, nil, { timeout = "7" }) end)
+      assert.has_error(function() engine:start(prepared, nil, { save_as = "x", stream = true }) end)
+      assert.has_error(function() engine:prepare({ method = "GET" }) end)
+      assert.has_error(function() engine:prepare({ method = "GET", url = gateway.url, credentials = io.stdout }) end)
+      assert.has_error(function() curl.engine({ max_connections = 0 }) end)
+      assert.equal(0, engine:in_flight())
+    end)
+
+    it("a result before the end, and a second time", function()
+      local transfer = start("/held", "x")
+      assert.has_error(function() transfer:finish() end, "the transfer is still in flight")
+      transfer:cancel()
+      transfer:finish()
+      assert.has_error(function() transfer:finish() end, "attempt to use a finished transfer")
+      assert.is_nil(transfer:wants())
+      transfer:cancel()
+      transfer:feed("x")
+      assert.is_nil(transfer:drain())
+    end)
+  end)
+
+  it("uses memory as valgrind likes it", function()
+    if rawget(_G, "jit") or process.run("command -v valgrind") == "" then
+      return -- LuaJIT's own code is not made for valgrind
+    end
+    -- Without TLS: OpenSSL takes very long under valgrind.
+    local report = process.run(("valgrind -q --leak-check=full --errors-for-leak-kinds=definite,indirect "
+      .. "--error-exitcode=99 %s spec/support/memory_program.lua %s %s 2>&1; echo $?")
+      :format(INTERPRETER, gateway.ca_file, gateway.url))
+    assert.equal("0", report)
+  end)
+end)

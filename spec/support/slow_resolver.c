@@ -1,0 +1,10 @@
+/* A name server that takes very long: preloaded by a spec. */
+#include <netdb.h>
+#include <unistd.h>
+
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                struct addrinfo **result) {
+  (void)node, (void)service, (void)hints, (void)result;
+  sleep(60);
+  return EAI_AGAIN;
+}
