@@ -23,9 +23,9 @@ else
 end
 
 local acknowledge = inbox.ack
-function inbox.ack(self, event)
-  local ok, err = acknowledge(self, event)
-  if ok then note("acknowledged", event) end
+function inbox.ack(self, events)
+  local ok, err = acknowledge(self, events)
+  for _, event in ipairs(ok and events or {}) do note("acknowledged", event) end
   return ok, err
 end
 

@@ -12,6 +12,8 @@ local pkey = require "openssl.pkey"
 local x509 = require "openssl.x509"
 local store = require "openssl.x509.store"
 
+local emulators = require "waba.emulator"
+
 local support = {}
 
 local contexts = {}
@@ -52,6 +54,16 @@ function support.run(body, seconds)
   if failure then
     error(failure, 0)
   end
+end
+
+--- Starts an emulator without TLS, whose handshakes would take most of a test's time; TLS is the
+--- matter of emulator_spec.lua, emulator/server_spec.lua and of all that use the library's client.
+function support.start(options)
+  options = options or {}
+  if options.tls == nil then
+    options.tls = false
+  end
+  return emulators.start(options)
 end
 
 --- One request to an emulator. `body`: a table goes as JSON, a string as it stands.

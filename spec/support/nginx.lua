@@ -6,7 +6,9 @@ local process = require "spec.support.process"
 local nginx = {}
 
 local ROOT = process.run "pwd"
-local MODULES = process.run [[nginx -V 2>&1 | tr ' ' '\n' | sed -n 's/^--modules-path=//p']]
+-- Debian keeps nginx where only root looks for programs.
+local NGINX = 'PATH="$PATH:/usr/sbin" nginx'
+local MODULES = process.run(NGINX .. [[ -V 2>&1 | tr ' ' '\n' | sed -n 's/^--modules-path=//p']])
 
 --- Where nginx's Lua finds the library: beside what it knows itself.
 nginx.package_path = ROOT .. "/lua/?.lua;" .. ROOT .. "/lua/?/init.lua;"
@@ -30,8 +32,8 @@ end
 ---@param environment? string  words for `env`
 function nginx.start(folder, configuration, port, environment)
   folder:file("nginx.conf", configuration)
-  local command = ("env %s nginx -p %s -c nginx.conf -g %s"):format(environment or "TZ=", process.quote(folder.path),
-    process.quote "daemon off;")
+  local command = ("env %s %s -p %s -c nginx.conf -g %s"):format(environment or "TZ=", NGINX,
+    process.quote(folder.path), process.quote "daemon off;")
   local program = process.start(command, folder:file "nginx.log")
   local ok, message = pcall(process.wait_for, function() return process.listens(port) end, "nginx to listen")
   if not ok then

@@ -21,7 +21,7 @@ process.run = run
 process.quote = quote
 
 --- A new folder; `folder:remove()` takes it away with all that is in it.
----@return { path: string, file: (fun(self, name: string, content: string?): string), read: (fun(self, name: string): string|nil), remove: fun(self) }
+---@return table folder  with `path` and the methods file, read and remove
 function process.folder()
   local folder = { path = run("mktemp -d") }
 
@@ -93,11 +93,19 @@ end
 local Program = {}
 Program.__index = Program
 
+-- Starts a program and prints its pid. A watcher ends it when the spec has ended without doing so.
+local START = [[exec 3>&1
+{ exec 3>&-; exec %s; } >%s 2>&1 </dev/null &
+pid=$!
+echo $pid >&3
+exec 3>&-
+(while kill -0 $PPID && kill -0 $pid; do sleep 1; done; kill $pid) >/dev/null 2>&1 </dev/null &]]
+
 --- Starts a command in the background. Its output goes into `log`.
 ---@param command string  for the shell; one program, without `&`
 ---@param log string      a path
 function process.start(command, log)
-  local pid = run(("exec 3>&1; { exec 3>&-; exec %s; } >%s 2>&1 </dev/null & echo $! >&3"):format(command, quote(log)))
+  local pid = run(START:format(command, quote(log)))
   return setmetatable({ pid = assert(tonumber(pid), "no pid"), log = log }, Program)
 end
 

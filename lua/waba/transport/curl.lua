@@ -44,18 +44,15 @@ local function engine_of(self)
 end
 
 local function prepare(self, engine, head)
-  local prepared = self.prepared[head]
-  if prepared then return prepared end
-  local message
-  prepared, message = engine:prepare(head)
-  if not prepared then return nil, message end
+  local prepared, message = engine:prepare(head)
   self.prepared[head] = prepared
-  return prepared
+  return prepared, message
 end
 
 -- What to start with: the body as the engine takes it, and the options of the transfer.
 local function start(self, engine, request)
-  local prepared, message = prepare(self, engine, request.head)
+  local prepared, message = self.prepared[request.head], nil
+  if not prepared then prepared, message = prepare(self, engine, request.head) end
   if not prepared then return nil, message end
   local body, into = request.body, request.into
   if type(body) == "table" and body.reader then body = { size = body.size } end
@@ -68,12 +65,23 @@ local function start(self, engine, request)
   })
 end
 
+-- The waiter's coroutine has died: cancels its transfer, unless that was collected with it.
+local function bury(self, id)
+  local transfer = self.transfers[id]
+  if transfer then transfer:cancel() end
+  self.waiters[id] = nil
+  self.waiting = self.waiting - 1
+end
+
 -- Lets another one of the loop look after the engine.
 local function hand_on(self, waiter)
-  local group = waiter.group
+  local group = waiter.task.group
   if self.leaders[group] == waiter then self.leaders[group] = nil end
-  for _, other in pairs(self.waiters) do
-    if other ~= waiter and other.group == group then return other.loop.wake(other.task) end
+  for id, other in pairs(self.waiters) do
+    if other ~= waiter and other.task.group == group then
+      if other.loop.is_alive(other.task) then return other.loop.wake(other.task) end
+      bury(self, id)
+    end
   end
 end
 
@@ -110,7 +118,7 @@ local function attend(self, waiter, transfer, request)
     if want == nil then return false end
     local over = want == "finished"
     if over and (self.closed or not request.progress) then return true end
-    if waiter.group and self.leaders[waiter.group] == waiter then hand_on(self, waiter) end
+    if waiter.task and self.leaders[waiter.task.group] == waiter then hand_on(self, waiter) end
     local served, fault = pcall(serve, waiter, transfer, want, request)
     if not served then
       transfer:cancel()
@@ -137,22 +145,17 @@ local function pump(self, engine, own_id)
   return wanting
 end
 
--- Cancels the transfers whose coroutines have died. Those of collected ones vanish by themselves.
+-- Looks for coroutines that have died. The transfers of collected ones vanish by themselves.
 local function call_roll(self)
   for id, waiter in pairs(self.waiters) do
-    if not waiter.loop.is_alive(waiter.task) then
-      local transfer = self.transfers[id]
-      if transfer then transfer:cancel() end
-      self.waiters[id] = nil
-      self.waiting = self.waiting - 1
-    end
+    if not waiter.loop.is_alive(waiter.task) then bury(self, id) end
   end
 end
 
 -- Looks after the engine for one step. Where there are others, they run first: what they start
 -- meanwhile goes out together with what is here.
 local function lead(self, engine, waiter, id, transfer, request)
-  self.leaders[waiter.group] = waiter
+  self.leaders[waiter.task.group] = waiter
   if waiter.seen == 0 and self.waiting == 1 then
     pump(self, engine, id)
     if attend(self, waiter, transfer, request) then return end
@@ -168,24 +171,24 @@ local function lead(self, engine, waiter, id, transfer, request)
 end
 
 -- Whether somebody else in the same loop looks after the engine. At first a follower takes it on trust.
-local function is_led(self, waiter)
-  local leader = self.leaders[waiter.group]
+local function is_led(leader, waiter)
   if not leader or leader == waiter then return false end
   return not waiter.has_parked or leader.loop.is_alive(leader.task) and core.clock() - leader.seen < GIVEN_UP
 end
 
--- How long a follower sleeps before it looks for itself. Of many only some do so each beat.
+-- How long one of many followers sleeps before it looks for itself: not all do so each beat.
 local function patience(self, id)
-  if self.waiting <= LOOKOUT then return BEAT end
   return BEAT * (1 + id % math.ceil(self.waiting / LOOKOUT))
 end
 
 -- Waits until the transfer has finished, as leader or as follower.
 local function await(self, engine, waiter, id, transfer, request)
+  local loop, task = waiter.loop, waiter.task
+  local leaders, group = self.leaders, task.group
   repeat
-    if is_led(self, waiter) then
+    if is_led(leaders[group], waiter) then
       waiter.has_parked = true
-      waiter.loop.park(waiter.task, patience(self, id))
+      loop.park(task, self.waiting > LOOKOUT and patience(self, id) or BEAT)
     else
       lead(self, engine, waiter, id, transfer, request)
     end
@@ -212,16 +215,17 @@ local function leave(self, waiter, id)
     self.waiters[id] = nil
     self.waiting = self.waiting - 1
   end
-  local leader = self.leaders[waiter.group]
+  local leader = self.leaders[waiter.task.group]
   if not leader or leader == waiter then hand_on(self, waiter) end
 end
 
 local function try(self, engine, request)
-  local loop = self.loop or loops.detect()
-  local task = loop.task()
+  local loop, task = self.loop, nil
+  if not loop then loop, task = loops.detect() end
+  task = task or loop.task()
   local transfer, id = start(self, engine, request)
   if not transfer then return nil, { kind = "invalid", message = id, sent = "no" } end
-  local waiter = { loop = loop, task = task, group = task and task.group, seen = 0 }
+  local waiter = { loop = loop, task = task, seen = 0, has_parked = false }
   if task then
     enter(self, waiter, id, transfer)
     await(self, engine, waiter, id, transfer, request)

@@ -281,7 +281,10 @@ end
 function Ngx:sleep(seconds)
   local message = refusal_of(ngx.get_phase())
   if message then error("waba: " .. message, 2) end
-  ngx.sleep(seconds)
+  local due = core.clock() + seconds
+  repeat
+    ngx.sleep(math.max(0, due - core.clock())) -- may end early, by nginx's own clock
+  until core.clock() >= due
 end
 
 --- Nothing to free: connections belong to nginx's pools.

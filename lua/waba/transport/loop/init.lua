@@ -45,9 +45,11 @@ end
 --- Inside a coroutine of `waba.run` "native", inside a cqueues controller "cqueues", inside copas
 --- "copas", else "blocking".
 ---@return waba.Loop
+---@return waba.LoopTask|nil task  the running one, if it is known already
 function loop.detect()
   local native = loaded["waba.transport.loop.native"]
-  if native and native.task() then return native end
+  local task = native and native.task()
+  if task then return native, task end
   local cqueues = loaded.cqueues
   if cqueues and cqueues.running() then return adapter "cqueues" end
   if is_inside_copas() then return adapter "copas" end

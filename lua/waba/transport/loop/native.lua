@@ -6,6 +6,8 @@ local curl = require "waba.curl"
 local blocking = require "waba.transport.loop.blocking"
 local heap = require "waba.transport.loop.heap"
 
+local clock = core.clock
+local resume, running, status, yield = coroutine.resume, coroutine.running, coroutine.status, coroutine.yield
 local unpack = table.unpack or unpack -- luacheck: ignore 143
 local FOREVER = 3600
 
@@ -17,31 +19,29 @@ local tasks = setmetatable({}, { __mode = "k" })
 
 --- The running coroutine's task; nil outside `waba.run`.
 function native.task()
-  local thread = coroutine.running()
+  local thread = running()
   return thread and tasks[thread]
 end
 
 function native.is_alive(task)
-  return task.group.running and coroutine.status(task.thread) ~= "dead"
+  return task.thread ~= nil and status(task.thread) ~= "dead"
 end
 
 -- Suspends the running task until the seconds are over, or until somebody wakes it. Who is woken before
 -- time stays among the sleepers, and needs no new place there when its next time is later.
 function native.park(task, seconds)
-  task.due = core.clock() + seconds
-  task.parked = true
-  if not (task.listed and task.listed <= task.due) then
-    task.listed = task.due
+  local due, listed = clock() + seconds, task.listed
+  task.due, task.parked = due, true
+  if not listed or listed > due then
+    task.listed = due
     heap.push(task.group.sleepers, task)
   end
-  coroutine.yield()
+  yield()
 end
 
 function native.wake(task)
   if not task.parked then return end
-  task.parked = false
-  task.due = nil
-  task.engine = nil
+  task.parked, task.due, task.engine = false, nil, nil
   local ready = task.group.ready
   ready[#ready + 1] = task
 end
@@ -49,10 +49,10 @@ end
 function native.sleep(seconds)
   local task = native.task()
   if not task then return blocking.sleep(seconds) end
-  local due = core.clock() + seconds
+  local due = clock() + seconds
   repeat
-    native.park(task, math.max(0, due - core.clock()))
-  until core.clock() >= due
+    native.park(task, math.max(0, due - clock()))
+  until clock() >= due
 end
 
 function native.wait(task, engine, seconds)
@@ -61,7 +61,7 @@ function native.wait(task, engine, seconds)
   waiting[#waiting + 1] = task
   task.engine, task.patience = engine, seconds
   task.parked = true
-  coroutine.yield()
+  yield()
 end
 
 local function spawn(scheduler, fn, ...)
@@ -75,10 +75,11 @@ local function spawn(scheduler, fn, ...)
   return task
 end
 
--- The task has ended, or its scheduler has.
+-- The task has ended, or its scheduler has: its coroutine can be collected.
 local function bury(task)
   tasks[task.thread] = nil
   task.group.tasks[task] = nil
+  task.thread = nil
 end
 
 --- Starts one more coroutine beside the running one. `waba.run` ends when all have ended.
@@ -98,7 +99,7 @@ local function settle(scheduler, task, ok, ...)
     if type(fault) == "string" then fault = debug.traceback(task.thread, fault) end
     error(fault, 0)
   end
-  if coroutine.status(task.thread) == "dead" then
+  if status(task.thread) == "dead" then
     scheduler.live = scheduler.live - 1
     task.results, task.result_count = { ... }, select("#", ...)
     bury(task)
@@ -115,10 +116,10 @@ local function run_ready(scheduler)
   for i = 1, #ready do
     local task = ready[i]
     ready[i] = nil
-    if coroutine.status(task.thread) == "dead" then
+    if status(task.thread) == "dead" then
       settle(scheduler, task, true) -- closed by somebody else
     else
-      settle(scheduler, task, coroutine.resume(task.thread))
+      settle(scheduler, task, resume(task.thread))
     end
   end
 end
@@ -127,7 +128,7 @@ end
 local function wake_due(scheduler)
   local sleepers = scheduler.sleepers
   if not sleepers[1] then return FOREVER end
-  local now = core.clock()
+  local now = clock()
   while sleepers[1] and sleepers[1].due <= now do
     local entry = heap.pop(sleepers)
     local task = entry.item
@@ -179,9 +180,8 @@ local function drive(scheduler)
   end
 end
 
--- What is left of a scheduler that was ended by an error: its coroutines can be collected.
+-- What is left of a scheduler that was ended by an error.
 local function dissolve(scheduler)
-  scheduler.running = false
   for task in pairs(scheduler.tasks) do bury(task) end
 end
 
@@ -196,7 +196,7 @@ function native.run(fn, ...)
   local functions, rest, count = { fn }, { ... }, select("#", ...)
   while type(rest[#functions]) == "function" do functions[#functions + 1] = rest[#functions] end
   local scheduler = {
-    running = true, live = 0, tasks = {}, ready = {}, spare = {}, waiting = {}, sleepers = {},
+    live = 0, tasks = {}, ready = {}, spare = {}, waiting = {}, sleepers = {},
   }
   local first
   for _, each in ipairs(functions) do

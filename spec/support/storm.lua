@@ -1,0 +1,183 @@
+-- A storm of webhooks: the emulator delivers them with duplicates, out of order and with answers
+-- that get lost, into an nginx with two workers, TLS and a durable inbox, whose handlers fail now
+-- and then. Afterwards it is counted what was handled, how often, and in which order.
+
+local emulator = require "waba.emulator"
+local nginx = require "spec.support.nginx"
+local process = require "spec.support.process"
+local redis = require "spec.support.redis"
+
+local storm = {}
+
+-- `%s`: the inbox. One in ten answers is lost after the events were stored; one in twenty handlers
+-- raises at its first try.
+local BOT = [[
+local waba = require "waba"
+local prefix = ngx.config.prefix()
+local file = assert(io.open(prefix .. "handled", "a"))
+file:setvbuf("full", 65536)
+
+local function handle(event, attempts)
+  local about = event.id .. " " .. (event.status or "message") .. " " .. (event.from or event.recipient)
+  if attempts == 1 and math.random(20) == 1 then error("bad day") end
+  file:write(about, "\n")
+  file:flush()
+end
+
+local receiver = waba.receiver {
+  user = "u", password = "p", on = { any = handle }, inbox = %s,
+}
+local honest = receiver.handle
+function receiver.handle(self, request)
+  local status, headers, body = honest(self, request)
+  if status == 200 and math.random(10) == 1 then return 502, {}, "" end
+  return status, headers, body
+end
+return receiver
+]]
+
+local INBOXES = {
+  sqlite = [[waba.inbox.sqlite { file = prefix .. "inbox.db", sync = false, retry = { base = 0.01 } }]],
+  redis = [[waba.inbox.redis { port = %d, retry = { base = 0.01 } }]],
+}
+
+-- The bodies: one message and three statuses for each number, several to a body.
+local function post_all(gateway, count, customers, per_body)
+  local messages, statuses = {}, {}
+  for number = 1, count do
+    local customer = ("491%07d"):format(number % customers)
+    messages[#messages + 1] = {
+      from = customer, id = "in" .. number, timestamp = tostring(number), type = "text", text = { body = "x" },
+    }
+    for _, word in ipairs { "sent", "delivered", "read" } do
+      statuses[#statuses + 1] = {
+        id = "out" .. number, status = word, timestamp = tostring(number), message = { recipient_id = customer },
+      }
+    end
+    if #messages == per_body or number == count then
+      assert(gateway:post { messages = messages, statuses = statuses })
+      messages, statuses = {}, {}
+    end
+  end
+end
+
+-- The order in which events came into the inbox, by customer: written down by the store itself.
+local witness = {}
+
+function witness.sqlite(folder)
+  local driver = require("luasql.sqlite3").sqlite3()
+  local inbox = require("waba").inbox.sqlite { file = folder:file "inbox.db" }
+  assert(inbox:depth())
+  inbox:close()
+  local connection = assert(driver:connect(folder:file "inbox.db"))
+  assert(connection:execute "CREATE TABLE witness (number INTEGER PRIMARY KEY, customer TEXT, body TEXT)")
+  assert(connection:execute [[CREATE TRIGGER witness AFTER INSERT ON waba_event BEGIN
+    INSERT INTO witness (customer, body) VALUES (NEW.conversation, NEW.body); END]])
+  return function()
+    local order = {}
+    local cursor = assert(connection:execute "SELECT customer, body FROM witness ORDER BY number")
+    local customer, body = cursor:fetch()
+    while customer do
+      order[#order + 1] = { customer = customer, body = body }
+      customer, body = cursor:fetch()
+    end
+    cursor:close()
+    connection:close()
+    driver:close()
+    return order
+  end
+end
+
+function witness.redis(folder, server)
+  local program = process.start(("redis-cli -p %d MONITOR"):format(server.port), folder:file "monitor")
+  process.wait_for(function() return (folder:read "monitor"):find "OK" end, "the monitor")
+  return function()
+    process.sleep(0.3)
+    program:stop("KILL")
+    local order = {}
+    for line in io.lines(folder:file "monitor") do
+      local customer, body = line:match '"RPUSH" "{waba}:queue:customer:(%d+)" "(.*)"$'
+      if customer then order[#order + 1] = { customer = customer, body = (body:gsub('\\"', '"')) } end
+    end
+    return order
+  end
+end
+
+-- id and word of a stored event, as the handler writes them.
+local function name_of(body)
+  local id = body:match '"id":"(%w+)"'
+  return id .. " " .. (body:match '"status":"(%a+)"' or "message")
+end
+
+-- Compares what was handled with what was stored.
+local function audit(result, handled_text, order)
+  local runs, handled = {}, {}
+  for id, word, customer in handled_text:gmatch "(%S+) (%S+) (%S+)\n" do
+    local name = id .. " " .. word
+    runs[name] = (runs[name] or 0) + 1
+    handled[customer] = handled[customer] or {}
+    table.insert(handled[customer], name)
+  end
+  for _, count in pairs(runs) do
+    result.handled = result.handled + 1
+    if count > 1 then result.repeated = result.repeated + 1 end
+  end
+  result.stored = #order
+  local position = {}
+  for _, entry in ipairs(order) do
+    position[entry.customer] = (position[entry.customer] or 0) + 1
+    local list = handled[entry.customer] or {}
+    if list[position[entry.customer]] ~= name_of(entry.body) then result.out_of_order = result.out_of_order + 1 end
+  end
+end
+
+---@class waba.spec.StormResult
+---@field events integer        that the gateway had to tell
+---@field deliveries integer    attempts it made
+---@field stored integer
+---@field handled integer       different events whose handler came to its end
+---@field repeated integer      events whose handler came to its end more than once
+---@field out_of_order integer  events that another one of the customer overtook
+---@field depth integer         left in the inbox
+---@field seconds number        from the first delivery to the last handler
+
+--- Lets one loose and counts. `home`: "sqlite" or "redis"; `count`: messages, with three statuses each.
+---@param options { home: string, count: integer, customers: integer, per_body: integer, [string]: number }
+---@return waba.spec.StormResult
+function storm.run(options)
+  local gettime = require("socket").gettime
+  local folder, port = process.folder(), process.free_port()
+  local server = options.home == "redis" and redis.start() or nil
+  nginx.certify(folder)
+  local inbox = INBOXES[options.home]
+  if server then inbox = inbox:format(server.port) end
+  folder:file("bot.lua", BOT:format(inbox))
+  local finish_witness = witness[options.home](folder, server)
+  local program = nginx.start(folder, nginx.configuration {
+    port = port, content = 'require("waba.webhook.nginx").serve(require "bot", { interval = 0.05 })',
+  }, port)
+  local gateway = assert(emulator.start { seed = options.seed or 7, webhooks = {
+    url = ("https://localhost:%d/hook"):format(port), ca_file = folder:file "ca.pem",
+    headers = { Authorization = require("waba.core").basic("u", "p") },
+    concurrency = options.concurrency or 6, backoff = 0.02, max_backoff = 0.2, duplicates = 0.15, reorder = 0.2,
+  } })
+  local result = { events = options.count * 4, handled = 0, repeated = 0, out_of_order = 0 }
+  local started = gettime()
+  post_all(gateway, options.count, options.customers, options.per_body)
+  assert(gateway:wait({ pending = 0 }, options.seconds or 60))
+  local waba = require "waba"
+  local box = server and waba.inbox.redis { port = server.port } or waba.inbox.sqlite(folder:file "inbox.db")
+  process.wait_for(function() return box:depth() == 0 end, "the inbox to be worked off", options.seconds or 60)
+  result.seconds = gettime() - started
+  result.depth = box:depth()
+  result.deliveries = gateway:counts().attempts
+  box:close()
+  gateway:stop()
+  program:stop("TERM")
+  audit(result, folder:read "handled", finish_witness())
+  if server then server:stop() end
+  folder:remove()
+  return result
+end
+
+return storm

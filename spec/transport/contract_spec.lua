@@ -1,0 +1,507 @@
+-- One contract, every home: libcurl under each event loop, and cosockets in a worker of nginx, against real
+-- sockets. What only one of them has stands in the other specs.
+
+local homes = require "spec.support.homes"
+local process = require "spec.support.process"
+local server = require "spec.support.server"
+
+local KEY = "a-key-that-nobody-may-see"
+local PART = "0123456789abcdef"
+local LONG = PART:rep(20000)
+
+-- The servers of all homes, and one file with the authorities of those that can be trusted.
+local folder, ca_file, gateway, other, unknown, rude
+
+local function start_servers()
+  folder = process.folder()
+  gateway, other, unknown = server.start(), server.start(), server.start()
+  rude = {}
+  for _, behaviour in ipairs { "stall", "full", "hang_up", "greet" } do
+    rude[behaviour] = server.start { behaviour = behaviour }
+  end
+  for _, certificate in ipairs { "wrong_host", "expired" } do
+    rude[certificate] = server.start { certificate = certificate }
+  end
+  local authorities = {}
+  for _, each in ipairs { gateway, other, rude.stall, rude.full, rude.hang_up, rude.greet, rude.wrong_host, rude.expired } do
+    local file = assert(io.open(each.ca_file))
+    authorities[#authorities + 1] = file:read "*a"
+    file:close()
+  end
+  ca_file = folder:file("authorities.pem", table.concat(authorities))
+end
+
+local function stop_servers()
+  for _, each in ipairs { gateway, other, unknown } do each:stop() end
+  for _, each in pairs(rude) do each:stop() end
+  folder:remove()
+end
+
+describe("a transport:", function()
+  setup(start_servers)
+  teardown(stop_servers)
+
+  for _, kind in ipairs(homes.all) do
+    describe(kind.name, function()
+      local home
+
+      setup(function() home = kind.open(ca_file) end)
+      teardown(function() home:close() end)
+      before_each(function() gateway:forget() end)
+
+      -- One exchange with the gateway. Returns the response, or nil and the failure; and all that was told.
+      local function make(path, asked)
+        asked = asked or {}
+        asked.url = asked.url or gateway.url .. path
+        local told = home:make({ asked })[1]
+        if told.raised then return nil, { kind = "raised", message = told.raised }, told end
+        return told.response, told.failure, told
+      end
+
+      local function complete(path)
+        local count = 0
+        for _, request in ipairs(gateway:received(path)) do
+          if request.complete then count = count + 1 end
+        end
+        return count
+      end
+
+      describe("tells of the response", function()
+        it("everything the contract names", function()
+          gateway:answer("/v1/messages", { status = 201, body = "created",
+            headers = { { "Content-Type", "text/plain" }, { "Retry-After", "7" }, { "X-Thing", "a" }, { "x-thing", "b" } } })
+          local response = assert(make("/v1/messages", { body = "hello" }))
+          assert.equal(201, response.status)
+          assert.equal("created", response.body)
+          assert.equal("yes", response.sent)
+          assert.equal("HTTP/1.1", response.protocol)
+          assert.equal(5, response.bytes_sent)
+          assert.equal(7, response.bytes_received)
+          assert.equal("text/plain", response.headers["content-type"])
+          assert.equal("7", response.headers["content-length"])
+          assert.equal("7", response.headers["retry-after"])
+          assert.equal("a, b", response.headers["x-thing"])
+          assert.is_true(response.timings.connect >= 0)
+          assert.is_true(response.timings.first_byte >= response.timings.connect)
+          assert.is_true(response.timings.total >= response.timings.first_byte)
+        end)
+
+        for _, status in ipairs { 200, 204, 304, 400, 401, 404, 429, 500, 503 } do
+          it("the status " .. status, function()
+            gateway:answer("/status", { status = status, body = status ~= 204 and status ~= 304 and "why" or nil })
+            for _ = 1, 2 do
+              local response = assert(make("/status", { body = "x" }))
+              assert.equal(status, response.status)
+              assert.equal(status ~= 204 and status ~= 304 and "why" or "", response.body)
+            end
+          end)
+        end
+
+        it("only what the final one says, after interim ones", function()
+          gateway:answer("/interim", { interim = { 100, 103 }, status = 202, body = "late", headers = { { "X-Final", "yes" } } })
+          local response = assert(make("/interim", { body = "x" }))
+          assert.equal(202, response.status)
+          assert.equal("yes", response.headers["x-final"])
+          assert.is_nil(response.headers["x-interim"])
+          assert.equal("late", response.body)
+        end)
+
+        it("nothing of a body that a HEAD does not have", function()
+          gateway:answer("/head", { body = "0123456789" })
+          local response = assert(make("/head", { method = "HEAD" }))
+          assert.equal("", response.body)
+          assert.equal("10", response.headers["content-length"])
+        end)
+
+        it("a redirect, which it does not follow", function()
+          gateway:answer("/moved", { status = 307, headers = { { "Location", other.url .. "/there" } } })
+          other:forget()
+          local response = assert(make("/moved", { body = "x", key = { value = KEY, origin = gateway.url } }))
+          assert.equal(307, response.status)
+          assert.equal(other.url .. "/there", response.headers.location)
+          assert.equal(0, other:count())
+        end)
+
+        it("that a connection was used again", function()
+          local first = assert(make("/again", { body = "1" }))
+          local second = assert(make("/again", { body = "2" }))
+          assert.is_true(second.reused)
+          assert.equal(0, second.timings.connect)
+          assert.is_boolean(first.reused)
+          local received = gateway:received "/again"
+          assert.equal(received[1].connection, received[2].connection)
+        end)
+      end)
+
+      describe("reads a body", function()
+        it("of known length, large and small", function()
+          gateway:answer("/sized", { body = "a" }, { body = PART, times = 20000 })
+          assert.equal("a", assert(make("/sized", { method = "GET" })).body)
+          assert.is_true(LONG == assert(make("/sized", { method = "GET" })).body)
+        end)
+
+        it("in chunks, and uses the connection again", function()
+          gateway:answer("/chunked", { chunked = true, pieces = 7, body = PART, times = 20000 })
+          for _ = 1, 2 do
+            assert.is_true(LONG == assert(make("/chunked", { method = "GET" })).body)
+          end
+          local received = gateway:received "/chunked"
+          assert.equal(received[1].connection, received[2].connection)
+        end)
+
+        it("that ends with the connection", function()
+          gateway:answer("/raw", { raw = "HTTP/1.1 200 OK\r\nX-Raw: 1\r\n\r\nall of it" })
+          local response = assert(make("/raw", { method = "GET" }))
+          assert.equal("all of it", response.body)
+          assert.equal("1", response.headers["x-raw"])
+        end)
+
+        it("up to a cap", function()
+          gateway:answer("/huge", { body = PART, times = 20000 })
+          local _, failure = make("/huge", { method = "GET", max_body = 100000 })
+          assert.equal("protocol", failure.kind)
+          assert.equal("too_large", failure.code)
+          assert.equal("yes", failure.sent)
+          assert.equal(200, failure.status)
+          assert.equal(#LONG, #assert(make("/huge", { method = "GET", max_body = #LONG })).body)
+        end)
+
+        if kind.decompresses then
+          it("that was compressed", function()
+            gateway:answer("/zip", { gzip = true, body = "0123456789", times = 5000 })
+            local response = assert(make("/zip", { method = "GET" }))
+            assert.equal(("0123456789"):rep(5000), response.body)
+            assert.equal(50000, response.bytes_received)
+          end)
+        end
+
+        it("into a file, complete or not at all", function()
+          local path = folder:file "media"
+          local function files() return process.run("ls " .. folder.path .. " | grep media") end
+          gateway:answer("/media", { body = PART, times = 20000 }, { status = 404, body = "gone" }, { body = PART, times = 20000, truncated = 70000 })
+          local response = assert(make("/media", { method = "GET", into = { file = path } }))
+          assert.equal("", response.body)
+          assert.equal(#LONG, response.bytes_received)
+          assert.is_true(LONG == folder:read "media")
+          assert.equal("media", files())
+          os.remove(path)
+          assert.equal("gone", assert(make("/media", { method = "GET", into = { file = path } })).body)
+          assert.equal("", files())
+          local _, failure = make("/media", { method = "GET", into = { file = path } })
+          assert.equal("network", failure.kind)
+          assert.equal("yes", failure.sent)
+          assert.equal("", files())
+        end)
+
+        it("into no file that can't be made, and sends nothing", function()
+          local _, failure = make("/media", { method = "GET", into = { file = "/nonexistent/folder/file" } })
+          assert.equal("invalid", failure.kind)
+          assert.equal("no", failure.sent)
+          assert.truthy(failure.message:find("/nonexistent/folder/file", 1, true))
+          assert.equal(0, gateway:count())
+        end)
+
+        it("into a sink; into memory if it is no 2xx", function()
+          gateway:answer("/stream", { body = PART, times = 20000, pieces = 5 }, { status = 500, body = "oh" })
+          local response, _, told = make("/stream", { method = "GET", into = { sink = true } })
+          assert.equal("", response.body)
+          assert.is_true(LONG == told.sunk)
+          response, _, told = make("/stream", { method = "GET", into = { sink = true } })
+          assert.equal("oh", response.body)
+          assert.equal("", told.sunk)
+        end)
+
+        it("no further when the sink raises, and raises that", function()
+          gateway:answer("/stream", { body = PART, times = 20000 })
+          local _, _, told = make("/stream", { method = "GET", into = { sink = true, raises = "the sink is full" } })
+          assert.equal("the sink is full", told.raised)
+          assert(make("/fine", { body = "x" }))
+        end)
+      end)
+
+      describe("sends", function()
+        it("each method with and without a body", function()
+          for _, method in ipairs { "GET", "POST", "PUT", "PATCH", "DELETE" } do
+            for _, body in ipairs { false, "", "bytes", LONG } do
+              gateway:forget()
+              assert(make("/m?a=1&b=%20", { method = method, body = body or nil }))
+              local request = gateway:received()[1]
+              assert.equal(method, request.method)
+              assert.equal("/m", request.path)
+              assert.equal("a=1&b=%20", request.query)
+              assert.is_true((body or "") == request.body)
+              assert.is_nil(request.headers.expect)
+              assert.is_nil(request.headers["transfer-encoding"])
+              assert.is_nil(request.headers["content-type"])
+              assert.truthy(request.headers["user-agent"]:match "^waba/")
+              assert.equal("localhost:" .. gateway.port, request.headers.host)
+            end
+          end
+        end)
+
+        it("the headers it was given", function()
+          assert(make("/headers", { body = "{}", headers = { ["Content-Type"] = "application/json", ["X-Empty"] = "" } }))
+          local headers = gateway:received()[1].headers
+          assert.equal("application/json", headers["content-type"])
+          assert.equal("", headers["x-empty"])
+          assert.equal("2", headers["content-length"])
+        end)
+
+        it("no header that would make two requests of one", function()
+          for _, headers in ipairs { { ["X-A"] = "a\r\nX-B: b" }, { ["X\n"] = "a" }, { ["Content-Length"] = "5" } } do
+            local _, failure = make("/bad", { body = "{}", headers = headers })
+            assert.equal("invalid", failure.kind)
+            assert.equal("no", failure.sent)
+          end
+          assert.equal(0, gateway:count())
+        end)
+
+        it("the key to its own origin only", function()
+          assert(make("/own", { body = "x", key = { value = KEY, origin = gateway.url } }))
+          assert(make("/foreign", { body = "x", key = { value = KEY, origin = other.url } }))
+          assert.equal(KEY, gateway:received("/own")[1].headers["d360-api-key"])
+          assert.is_nil(gateway:received("/foreign")[1].headers["d360-api-key"])
+        end)
+
+        it("a file, also an empty one", function()
+          for _, bytes in ipairs { LONG, "" } do
+            gateway:forget()
+            local response = assert(make("/file", { body = { file = folder:file("upload", bytes) } }))
+            assert.equal(#bytes, response.bytes_sent)
+            local request = gateway:received("/file")[1]
+            assert.equal(tostring(#bytes), request.headers["content-length"])
+            assert.is_true(bytes == request.body)
+          end
+        end)
+
+        it("no file that is none", function()
+          for _, path in ipairs { "/nonexistent/file", "/" } do
+            local _, failure = make("/file", { body = { file = path } })
+            assert.equal("invalid", failure.kind)
+            assert.equal("no", failure.sent)
+            assert.truthy(failure.message:find(path, 1, true))
+          end
+          assert.equal(0, gateway:count())
+        end)
+
+        it("what a reader gives, when it says how much", function()
+          local response = assert(make("/fed", { body = { pieces = { "012", "", "3456", "789" }, size = 10 } }))
+          assert.equal(10, response.bytes_sent)
+          local request = gateway:received("/fed")[1]
+          assert.equal("0123456789", request.body)
+          assert.equal("10", request.headers["content-length"])
+        end)
+
+        it("what a reader gives, when it does not", function()
+          assert(make("/fed", { body = { pieces = { LONG, "end", LONG } } }))
+          local request = gateway:received("/fed")[1]
+          assert.is_true(LONG .. "end" .. LONG == request.body)
+          assert.is_nil(request.headers["content-length"])
+          assert.equal("chunked", request.headers["transfer-encoding"])
+          assert(make("/fed", { body = { pieces = {} } }))
+          assert.equal("", gateway:received("/fed")[2].body)
+        end)
+
+        it("nothing complete when a reader gives too little or too much", function()
+          for _, pieces in ipairs { { "12345" }, { "12345", "678901" } } do
+            local _, failure = make("/fed", { body = { pieces = pieces, size = 10 } })
+            assert.equal("invalid", failure.kind)
+            assert.equal("no", failure.sent)
+            assert.truthy(failure.message:find(#pieces == 1 and "fewer" or "more", 1, true))
+          end
+          assert.equal(0, complete())
+        end)
+
+        it("nothing complete when a reader raises, and raises that", function()
+          for _, size in ipairs { 10, false } do
+            local _, _, told = make("/fed", { body = { pieces = { "12345" }, size = size or nil, raises = "lost the file" } })
+            assert.equal("lost the file", told.raised)
+          end
+          assert.equal(0, complete())
+          assert(make("/fine", { body = "x" }))
+        end)
+
+        it("nothing complete when a reader returns something else, and raises that", function()
+          local _, _, told = make("/fed", { body = { pieces = { true } } })
+          assert.truthy(told.raised:find("a reader must return a string or nil, not a boolean", 1, true))
+          assert.equal(0, complete())
+        end)
+      end)
+
+      it("reports progress in both directions", function()
+        gateway:answer("/both", { body = PART, times = 20000, pieces = 4, pause = 0.005 })
+        local _, _, told = make("/both", { body = { file = folder:file("upload", LONG) }, progress = true })
+        assert.is_true(told.monotonic)
+        assert.same({ sent = #LONG, to_send = #LONG, received = #LONG, to_receive = #LONG }, told.progress)
+        _, _, told = make("/both", { body = LONG, progress = "raises" })
+        assert.equal("the progress raised", told.raised)
+      end)
+
+      -- Each point at which a request can come to grief, and what is known of it then.
+      describe("when the request comes to grief", function()
+        local function assert_not_sent(url, expected, asked)
+          asked = asked or {}
+          asked.url, asked.body = url .. "/never", "x"
+          local _, failure = make(nil, asked)
+          assert.equal(expected, failure.kind)
+          assert.equal("no", failure.sent)
+          assert.is_nil(failure.status)
+          assert.is_true(#failure.message > 10)
+          return failure
+        end
+
+        it("before there is a connection: not sent", function()
+          local gone = server.start { tls = false }
+          gone:stop()
+          assert_not_sent(gone.url, "network")
+          assert_not_sent(rude.full.url, "timeout", { connect_timeout = 0.05 })
+          assert_not_sent(rude.full.url, "timeout", { timeout = 0.05 })
+        end)
+
+        it("in the handshake: not sent", function()
+          assert_not_sent(rude.stall.url, "timeout", { connect_timeout = 0.05 })
+          -- nginx has one word for every handshake that fails
+          assert_not_sent(rude.hang_up.url, kind.name == "ngx" and "tls" or "network")
+        end)
+
+        for _, certificate in ipairs { "wrong_host", "expired" } do
+          it("by a certificate that is " .. certificate .. ": not sent", function()
+            for _ = 1, 3 do assert_not_sent(rude[certificate].url, "tls") end
+            assert.equal(0, rude[certificate]:count())
+          end)
+        end
+
+        it("by an authority that is not known: not sent", function()
+          for _ = 1, 3 do assert_not_sent(unknown.url, "tls") end
+          assert.equal(0, unknown:count())
+        end)
+
+        it("by TLS where none is spoken: not sent", function()
+          local plain = server.start { tls = false }
+          assert_not_sent(plain.url:gsub("^http:", "https:"), "tls")
+          plain:stop()
+        end)
+
+        it("after the handshake, before its first byte: never taken for sent", function()
+          for _ = 1, 3 do
+            local _, failure = make(nil, { url = rude.greet.url .. "/", body = "x" })
+            assert.truthy(failure.kind == "network" or failure.kind == "tls" and failure.sent == "no")
+            assert.not_equal("yes", failure.sent)
+          end
+        end)
+
+        for _, ending in ipairs { "drop", "reset" } do
+          it("in the middle of it, by a " .. ending .. ": not sent", function()
+            gateway:answer("/early", { [ending] = "head" })
+            local _, failure = make("/early", { body = { file = folder:file("large", ("x"):rep(6000000)) } })
+            assert.equal("network", failure.kind)
+            assert.equal("no", failure.sent)
+            assert.equal(0, complete "/early")
+          end)
+
+          it("after it, by a " .. ending .. ": maybe sent, never twice", function()
+            gateway:answer("/once", { [ending] = "request" })
+            for _, asked in ipairs { { body = "x" }, { body = LONG }, { method = "DELETE" },
+              { body = { pieces = { "a", "b" } } }, { body = { file = folder:file("upload", "file") } } } do
+              gateway:forget()
+              assert(make("/warm", { method = "GET" }))
+              local _, failure = make("/once", asked)
+              assert.equal("network", failure.kind)
+              assert.equal("maybe", failure.sent)
+              assert.equal(1, gateway:count "/once")
+            end
+          end)
+        end
+
+        it("but is idempotent, it is sent again", function()
+          gateway:answer("/again", { reset = "request" }, { body = "second" })
+          assert(make("/warm", { method = "GET" }))
+          local response = assert(make("/again", { method = "PUT", body = "same", idempotent = true }))
+          assert.equal("second", response.body)
+          local received = gateway:received "/again"
+          assert.equal(2, #received)
+          assert.equal(received[1].body, received[2].body)
+        end)
+
+        it("for want of an answer in time: maybe sent", function()
+          gateway:answer("/silent", { held = true })
+          local _, failure = make("/silent", { body = "x", timeout = 0.1 })
+          gateway:release()
+          assert.equal("timeout", failure.kind)
+          assert.equal("maybe", failure.sent)
+          assert.equal(1, gateway:count "/silent")
+        end)
+
+        it("for want of its body in time: not sent", function()
+          local _, failure = make("/late", { body = { pieces = { "a", "b" }, size = 2, rests = 0.1 }, timeout = 0.05 })
+          assert.equal("timeout", failure.kind)
+          assert.equal("no", failure.sent)
+          assert.equal(0, complete "/late")
+        end)
+
+        it("in the middle of the answer: sent", function()
+          gateway:answer("/cut", { body = "0123456789", times = 10, truncated = 30 })
+          local _, failure = make("/cut", { body = "x" })
+          assert.equal("network", failure.kind)
+          assert.equal("yes", failure.sent)
+          assert.equal(200, failure.status)
+          gateway:answer("/cut", { body = PART, times = 20000, pieces = 2, pause = 0.15 })
+          _, failure = make("/cut", { body = "x", timeout = 0.2 })
+          assert.equal("timeout", failure.kind)
+          assert.equal("yes", failure.sent)
+          assert.equal(2, gateway:count "/cut")
+        end)
+
+        it("by an answer that is not HTTP: maybe sent", function()
+          gateway:answer("/garbage", { raw = "\1\2\3 what is this\r\n\r\n" })
+          local _, failure = make("/garbage", { body = "x" })
+          assert.equal("protocol", failure.kind)
+          assert.equal("maybe", failure.sent)
+        end)
+
+        it("the key is in no message", function()
+          gateway:answer("/once", { reset = "request" })
+          local _, failure = make("/once", { body = "x", key = { value = KEY, origin = gateway.url } })
+          assert.is_nil(failure.message:find(KEY, 1, true))
+        end)
+      end)
+
+      it("lets time pass", function()
+        local told = home:make { { sleep = 0.01 }, { sleep = 0.02 } }
+        assert.is_true(told[1].slept >= 0.0099)
+        assert.is_true(told[2].slept >= 0.0199)
+      end)
+
+      it("makes many exchanges at once, each with its own end", function()
+        local count, list = kind.side_by_side and 64 or 16, {}
+        for i = 1, count do
+          local point = i % 16
+          list[i] = { url = gateway.url .. "/n" .. i, body = "question " .. i }
+          gateway:answer("/n" .. i, { body = "answer " .. i, delay = 0.01 * (i % 3), drop = point == 5 and "request" or nil,
+            held = point == 7 or nil })
+          if point == 7 then list[i].timeout = 0.1 end
+          if point == 9 then list[i].body = { pieces = { "a" }, raises = "reader " .. i } end
+          if point == 11 then list[i].into = { sink = true, raises = "sink " .. i } end
+        end
+        local told = home:make(list)
+        gateway:release()
+        for i = 1, count do
+          local point = i % 16
+          if point == 5 then
+            assert.equal("maybe", told[i].failure.sent)
+          elseif point == 7 then
+            assert.equal("timeout", told[i].failure.kind)
+          elseif point == 9 then
+            assert.equal("reader " .. i, told[i].raised)
+          elseif point == 11 then
+            assert.equal("sink " .. i, told[i].raised)
+          else
+            assert.equal("answer " .. i, told[i].response.body)
+          end
+          assert.is_true(gateway:count("/n" .. i) <= 1)
+        end
+        assert(make("/fine", { body = "x" }))
+      end)
+    end)
+  end
+end)
