@@ -207,6 +207,14 @@ describe("waba.emulator", function()
     emulator:stop()
   end)
 
+  it("shows bodies that are no text", function()
+    local emulator = assert(emulators.start({ tls = false }))
+    local jpeg = "\255\216\255\0%41"
+    support.request(emulator, "POST", "/v1/settings/profile/photo", jpeg, { headers = { ["content-type"] = "image/jpeg" } })
+    assert.equal(jpeg, emulator:received()[1].body)
+    emulator:stop()
+  end)
+
   it("shows what it received, by filter", function()
     local emulator = assert(emulators.start())
     support.send(emulator, "text", { body = "Hallo" })

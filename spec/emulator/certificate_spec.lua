@@ -1,22 +1,26 @@
 -- Certificates made on the spot, judged by OpenSSL's own verification.
 
-local store = require "openssl.x509.store"
-local verify_param = require "openssl.x509.verify_param"
 local x509 = require "openssl.x509"
 
 local certificate = require "waba.emulator.certificate"
 
+local function write(text)
+  local path = os.tmpname()
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+  return path
+end
+
 local function verify(authority, leaf, host, address)
-  local trusted = store.new()
-  trusted:add(x509.new(authority.certificate))
-  local parameters = verify_param.new()
-  if host then
-    parameters:setHost(host)
-  elseif address then
-    parameters:setIP(address)
-  end
-  trusted:setParam(parameters)
-  return (trusted:verify(x509.new(leaf.certificate)))
+  local ca_file, leaf_file = write(authority.certificate), write(leaf.certificate)
+  local pipe = io.popen(("openssl verify -x509_strict -CAfile %s %s %s 2>&1"):format(ca_file,
+    host and "-verify_hostname " .. host or address and "-verify_ip " .. address or "", leaf_file))
+  local said = pipe:read("*a")
+  pipe:close()
+  os.remove(ca_file)
+  os.remove(leaf_file)
+  return said:find(": OK\n", 1, true) ~= nil
 end
 
 describe("a certificate", function()

@@ -2,7 +2,6 @@
 
 local cqueues = require "cqueues"
 
-local emulators = require "waba.emulator"
 local support = require "spec.support.emulator"
 
 local OLD = "2.37.1"
@@ -10,7 +9,7 @@ local OLD = "2.37.1"
 describe("contacts", function()
   local function with(options, test)
     options.statuses = options.statuses or false
-    local emulator = assert(emulators.start(options))
+    local emulator = assert(support.start(options))
     local ok, problem = pcall(support.run, function() test(emulator) end)
     emulator:stop()
     if not ok then

@@ -2,13 +2,12 @@
 
 local cjson = require "cjson"
 
-local emulators = require "waba.emulator"
 local support = require "spec.support.emulator"
 
 describe("a customer", function()
   local emulator
 
-  lazy_setup(function() emulator = assert(emulators.start({ statuses = false })) end)
+  lazy_setup(function() emulator = assert(support.start({ statuses = false })) end)
   lazy_teardown(function() emulator:stop() end)
 
   -- Lets a customer do something and gives the one message (and the whole body) that arrives.
@@ -90,6 +89,13 @@ describe("a customer", function()
       assert.equal(mime_type, message[kind].mime_type)
       assert.equal(500, #select(2, support.request(emulator, "GET", "/v1/media/" .. message[kind].id)))
     end
+  end)
+
+  it("sends a file without bytes", function()
+    local message = arrival(function(eva) return eva:document { data = "" } end)
+    local status, body = support.request(emulator, "GET", "/v1/media/" .. message.document.id)
+    assert.equal(200, status)
+    assert.equal("", body)
   end)
 
   it("sends a document that was not downloaded", function()

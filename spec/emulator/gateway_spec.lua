@@ -1,12 +1,11 @@
 -- The gateway around the messages: the key, closed and unknown paths, malformed requests, profile,
 -- health, the 24-hour window, request rates, and the limits of 360dialog's sandbox.
 
-local emulators = require "waba.emulator"
 local support = require "spec.support.emulator"
 
 -- An emulator for one test.
 local function with(options, test)
-  local emulator = assert(emulators.start(options))
+  local emulator = assert(support.start(options))
   local ok, problem = pcall(support.run, function() test(emulator) end)
   emulator:stop()
   if not ok then
@@ -17,7 +16,7 @@ end
 describe("the gateway", function()
   local emulator
 
-  lazy_setup(function() emulator = assert(emulators.start({ statuses = false })) end)
+  lazy_setup(function() emulator = assert(support.start({ statuses = false })) end)
   lazy_teardown(function() emulator:stop() end)
 
   it("wants the key, in any spelling of its header", function()
@@ -104,7 +103,7 @@ end)
 describe("the profile", function()
   local emulator
 
-  lazy_setup(function() emulator = assert(emulators.start()) end)
+  lazy_setup(function() emulator = assert(support.start()) end)
   lazy_teardown(function() emulator:stop() end)
 
   local function code(method, path, body, options)
@@ -163,7 +162,7 @@ end)
 describe("health", function()
   local emulator
 
-  lazy_setup(function() emulator = assert(emulators.start({ number = "4930111" })) end)
+  lazy_setup(function() emulator = assert(support.start({ number = "4930111" })) end)
   lazy_teardown(function() emulator:stop() end)
 
   local function get()

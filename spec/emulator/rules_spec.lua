@@ -1,7 +1,6 @@
 -- The rules of messages, one by one, through real requests: what is accepted at the limit, and with
 -- which code and words the rest is refused.
 
-local emulators = require "waba.emulator"
 local support = require "spec.support.emulator"
 
 local function text_of(length)
@@ -178,7 +177,8 @@ local REFUSED = {
     template(body_of({ type = "date_time", date_time = { fallback_value = "x", month = 13 } })) },
   { "an image in the body", 2012, "parameters[0]", "template", template(body_of({ type = "image", image = { link = LINK } })) },
   { "a payload too long", 1009, "payload", "template",
-    template({ { type = "button", sub_type = "quick_reply", index = 0, parameters = { { type = "payload", payload = ("p"):rep(129) } } } }) },
+    template({ { type = "button", sub_type = "quick_reply", index = 0,
+      parameters = { { type = "payload", payload = ("p"):rep(129) } } } }) },
   { "a header text too long", 2004, "header", "template",
     template({ { type = "header", parameters = { { type = "text", text = text_of(61) } } } }) },
   { "a body parameter too long beside a header", 2004, "body", "template",
@@ -203,10 +203,12 @@ local REFUSED = {
   { "a button id too long", 1009, "buttons[0].reply.id", "interactive",
     buttons({ action = { buttons = { { type = "reply", reply = { id = ("x"):rep(257), title = "x" } } } } }) },
   { "two buttons of one title", 1009, "buttons[1].reply.title", "interactive",
-    buttons({ action = { buttons = { { type = "reply", reply = { id = "x", title = "x" } }, { type = "reply", reply = { id = "y", title = "x" } } } } }) },
+    buttons({ action = { buttons = { { type = "reply", reply = { id = "x", title = "x" } },
+      { type = "reply", reply = { id = "y", title = "x" } } } } }) },
   { "sections of a button message", 1010, "interactive.action.sections", "interactive",
     buttons({ action = { buttons = copies(1, button), sections = { { rows = copies(1, row) } } } }) },
-  { "a list without button", 1008, "interactive.action.button'", "interactive", list({ action = { sections = { { rows = copies(1, row) } } } }) },
+  { "a list without button", 1008, "interactive.action.button'", "interactive",
+    list({ action = { sections = { { rows = copies(1, row) } } } }) },
   { "an emoji in a list's button", 2017, "interactive.action.button", "interactive",
     list({ action = { button = "Los 🙂", sections = { { rows = copies(1, row) } } } }) },
   { "a list with a picture", 2036, "interactive.header", "interactive", list({ header = { type = "image", image = { link = LINK } } }) },
@@ -233,7 +235,7 @@ local REFUSED = {
 describe("the rules of messages", function()
   local emulator
 
-  lazy_setup(function() emulator = assert(emulators.start({ statuses = false })) end)
+  lazy_setup(function() emulator = assert(support.start({ statuses = false })) end)
   lazy_teardown(function() emulator:stop() end)
 
   for i, case in ipairs(ACCEPTED) do

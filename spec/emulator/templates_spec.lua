@@ -1,6 +1,5 @@
 -- Templates: the list, creating, deleting, review, and messages checked against them.
 
-local emulators = require "waba.emulator"
 local support = require "spec.support.emulator"
 
 local function text(value)
@@ -37,7 +36,7 @@ end
 describe("templates", function()
   local emulator
 
-  lazy_setup(function() emulator = assert(emulators.start({ statuses = false, templates = KNOWN, namespace = "ns_1" })) end)
+  lazy_setup(function() emulator = assert(support.start({ statuses = false, templates = KNOWN, namespace = "ns_1" })) end)
   lazy_teardown(function() emulator:stop() end)
 
   local function send(name, components, changes)
@@ -98,7 +97,7 @@ describe("templates", function()
   end)
 
   it("may be long when they are a body alone", function()
-    local long = assert(emulators.start({ statuses = false, templates = {
+    local long = assert(support.start({ statuses = false, templates = {
       { name = "essay", language = "de", components = { { type = "BODY", text = "{{1}}" } } } } }))
     local function attempt(length)
       local _, answer = support.send(long, "template", { name = "essay", language = { policy = "deterministic", code = "de" },
@@ -126,7 +125,7 @@ describe("templates", function()
   end)
 
   it("need their namespace on old clients", function()
-    local old = assert(emulators.start({ statuses = false, client_version = "2.39.1" }))
+    local old = assert(support.start({ statuses = false, client_version = "2.39.1" }))
     local content = { name = "hello_world", language = { policy = "deterministic", code = "en" } }
     local _, answer = support.send(old, "template", content)
     assert.equal(2014, answer.errors[1].code)
@@ -136,7 +135,7 @@ describe("templates", function()
   end)
 
   it("pass by any name unless a list is given; the known ones are checked all the same", function()
-    local open = assert(emulators.start({ statuses = false }))
+    local open = assert(support.start({ statuses = false }))
     local function code(name, components)
       local _, answer = support.send(open, "template", { name = name, components = components,
         language = { policy = "deterministic", code = "de" } })
@@ -239,7 +238,7 @@ describe("templates", function()
     end)
 
     it("approved by themselves after a while, where that is asked for", function()
-      local other = assert(emulators.start({ review = 3600 }))
+      local other = assert(support.start({ review = 3600 }))
       create(good("slow"), other)
       other:advance(3590)
       local function status() return other:templates()[#other:templates()].status end
@@ -308,7 +307,7 @@ describe("templates", function()
   end)
 
   it("are deleted in all languages, and their name rests for 30 days", function()
-    local other = assert(emulators.start())
+    local other = assert(support.start())
     local function create(language)
       return (support.request(other, "POST", "/v1/configs/templates", { name = "mine", language = language,
         category = "UTILITY", components = { { type = "BODY", text = "x" } } }))

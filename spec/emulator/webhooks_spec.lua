@@ -2,16 +2,16 @@
 -- fail, and what the journal tells of it.
 
 local cqueues = require "cqueues"
+local socket = require "cqueues.socket"
 
 local certificate = require "waba.emulator.certificate"
-local emulators = require "waba.emulator"
 local support = require "spec.support.emulator"
 
 -- An emulator for one test, with small delays.
 local function with_emulator(options, test)
   options.webhooks = options.webhooks or {}
   options.webhooks.backoff = options.webhooks.backoff or 0.02
-  local emulator = assert(emulators.start(options))
+  local emulator = assert(support.start(options))
   local ok, problem = pcall(support.run, function() test(emulator) end)
   emulator:stop()
   if not ok then
@@ -105,6 +105,30 @@ describe("webhooks", function()
       assert.is_nil(attempts[1].status)
       assert.is_string(attempts[1].error)
       assert.equal(200, attempts[2].status)
+    end)
+  end)
+
+  it("come again when the answer breaks off", function()
+    with_emulator({}, function(emulator)
+      local listener = socket.listen("127.0.0.1", 0)
+      listener:listen()
+      local _, _, port = listener:localname()
+      cqueues.running():wrap(function()
+        local connection = listener:accept()
+        connection:read("*L")
+        connection:write("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nshort")
+        connection:flush()
+        connection:close()
+      end)
+      support.register(emulator, { url = ("http://127.0.0.1:%d/hook"):format(port) })
+      emulator:customer("4915112345678"):text "Hi"
+      emulator:wait({ attempts = 1 })
+      assert.is_nil(emulator:webhooks()[1].status)
+      local receiver = support.receiver()
+      support.register(emulator, receiver)
+      emulator:wait({ delivered = 1 })
+      assert.equal(1, #receiver.requests)
+      listener:close()
     end)
   end)
 
@@ -283,7 +307,7 @@ end)
 describe("the webhook address", function()
   local emulator
 
-  lazy_setup(function() emulator = assert(emulators.start()) end)
+  lazy_setup(function() emulator = assert(support.start()) end)
   lazy_teardown(function() emulator:stop() end)
 
   it("is empty at first, and what was set afterwards", function()
@@ -327,7 +351,7 @@ describe("the webhook address", function()
   end)
 
   it("can be there from the start", function()
-    local other = assert(emulators.start({ webhooks = { url = "https://x.example/y", headers = { a = "b" } } }))
+    local other = assert(support.start({ webhooks = { url = "https://x.example/y", headers = { a = "b" } } }))
     local _, body = support.request(other, "GET", "/v1/configs/webhook")
     other:stop()
     assert.same({ url = "https://x.example/y", headers = { a = "b" } }, body)

@@ -2,7 +2,6 @@
 -- The process's standard input is the line of life: it closes with the program, however that ends.
 
 local core = require "waba.core"
-local remote = require "waba.emulator.remote"
 
 local process = {}
 

@@ -11,6 +11,8 @@ local openssl_context = require "openssl.ssl.context"
 local pkey = require "openssl.pkey"
 local x509 = require "openssl.x509"
 
+local streams = require "waba.emulator.streams"
+
 local server = {}
 
 -- Seconds a client may be silent within a request, and between two of them.
@@ -18,6 +20,10 @@ local PATIENCE = 60
 -- How far beyond its limit a body is read and thrown away, so that the client reads the refusal.
 local DISCARD = 64 * 1024 * 1024
 local FILE_CHUNK = 128 * 1024
+
+-- The type of a frame with a part of a body.
+local DATA = 0
+
 
 --- A request, read completely.
 ---@class waba.emulator.Request
@@ -75,8 +81,10 @@ local function parse_target(request, target)
   end
 end
 
+-- ---- Requests and answers --------------------------------------------------------------------------
+
 local function read_head(stream)
-  local head = stream:get_headers(PATIENCE)
+  local head = streams.next_head(stream, PATIENCE)
   if not head then
     return nil
   end
@@ -102,14 +110,16 @@ local function read_body(stream, request, plan)
     and request.protocol == "HTTP/1.1" then
     stream:write_continue(PATIENCE)
   end
+  streams.read_in_pieces(stream)
   local file, hash
   if plan.file then
+    streams.widen_window(stream)
     file = assert(io.open(plan.file, "wb"))
     hash = digest.new("sha256")
   end
   local parts, complete = {}, false
   while not complete do
-    local chunk, message = stream:get_next_chunk(PATIENCE)
+    local chunk, message = streams.next_chunk(stream, PATIENCE)
     if not chunk then
       if message then
         break
@@ -145,13 +155,15 @@ local function read_body(stream, request, plan)
   return complete
 end
 
+-- Reads ahead: the last part of an HTTP/2 body must say that it is the last.
 local function write_file(stream, path)
   local file = assert(io.open(path, "rb"))
-  local written
-  repeat
-    local chunk = file:read(FILE_CHUNK)
-    written = stream:write_chunk(chunk or "", chunk == nil, PATIENCE)
-  until not written or not chunk
+  local part, written = file:read(FILE_CHUNK), true
+  while written and part do
+    local following = file:read(FILE_CHUNK)
+    written = streams.write_part(stream, part, following == nil, PATIENCE)
+    part = following
+  end
   file:close()
   return written
 end
@@ -174,13 +186,14 @@ local function write_answer(stream, request, answer)
     head:append(name:lower(), value)
   end
   local body = answer.body or ""
+  local size = answer.file and file_size(answer.file) or #body
   if answer.status ~= 204 and not head:has("content-length") and not head:has("transfer-encoding") then
-    head:append("content-length", ("%d"):format(answer.file and file_size(answer.file) or #body))
+    head:append("content-length", ("%d"):format(size))
   end
   if request.too_large and request.protocol == "HTTP/1.1" then
     head:append("connection", "close")
   end
-  local without_body = request.method == "HEAD" or not answer.file and body == ""
+  local without_body = request.method == "HEAD" or size == 0
   if not stream:write_headers(head, without_body, PATIENCE) then
     return false
   end
@@ -189,10 +202,35 @@ local function write_answer(stream, request, answer)
   elseif answer.file then
     return write_file(stream, answer.file) and true or false
   end
-  return stream:write_chunk(body, true, PATIENCE) and true or false
+  return streams.write_part(stream, body, true, PATIENCE)
+end
+
+-- Another coroutine's write makes a cqueues socket forget that somebody waits to read from it: nobody is
+-- woken then, and the connection stands still. So a connection always looks for something to read.
+local function events(connection)
+  local socket = connection.socket
+  local wanted = socket and socket:events()
+  return wanted and not wanted:find("r", 1, true) and wanted .. "r" or wanted
+end
+
+-- lua-http takes the credits away after it has written, from what they were before: those that come
+-- while it waits for the socket are lost, and with them the rest of the body. So they go first.
+local function write_data_frame(stream, payload, end_stream, _, timeout, flush)
+  local connection = stream.connection
+  stream.peer_flow_credits = stream.peer_flow_credits - #payload
+  connection.peer_flow_credits = connection.peer_flow_credits - #payload
+  local written, message, code = stream:write_http2_frame(DATA, end_stream and 1 or 0, payload, timeout, flush)
+  if written and end_stream then
+    stream:set_state(stream.state == "half closed (remote)" and "closed" or "half closed (local)")
+  end
+  return written, message, code
 end
 
 local function serve(gateway, stream)
+  if stream.connection.version == 2 then
+    stream.connection.events = events
+    stream.write_data_frame = write_data_frame
+  end
   local request = read_head(stream)
   if not request then
     return
@@ -249,7 +287,11 @@ function server.listen(options)
     version = not options.http2 and 1.1 or nil,
     connection_setup_timeout = PATIENCE, intra_stream_timeout = PATIENCE,
     onstream = function(_, stream)
-      serve(options.gateway, stream)
+      local ok, problem = http_util.yieldable_pcall(serve, options.gateway, stream)
+      streams.leave(stream)
+      if not ok then
+        error(problem, 0)
+      end
     end,
     onerror = function(_, _, operation, problem)
       -- What a client does to its own connection is its own affair.

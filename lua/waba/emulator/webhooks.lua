@@ -11,8 +11,8 @@ local new_headers = require "http.headers".new
 local socket = require "cqueues.socket"
 
 local json = require "waba.emulator.json"
-local random = require "waba.emulator.random"
 local ring = require "waba.emulator.ring"
+local streams = require "waba.emulator.streams"
 
 local webhooks = {}
 
@@ -20,6 +20,8 @@ local webhooks = {}
 local IDLE = 0.5
 -- Characters of a refused answer that are kept for people to read.
 local EXCERPT = 500
+-- Bytes of an answer's body that are read at all.
+local MAX_ANSWER = 64 * 1024
 
 ---@class waba.emulator.Webhooks
 ---@field address? { url: string, headers: table<string, string> }
@@ -212,16 +214,7 @@ local function connect(self, target)
   return h1_connection.new(connecting, "client", 1.1)
 end
 
--- One exchange. Returns the status and an excerpt, or nil and why; and whether any byte came back.
-local function exchange(self, connection, address, delivery)
-  local deadline = cqueues.monotime() + self.options.timeout
-  local function left()
-    return math.max(0, deadline - cqueues.monotime())
-  end
-  local stream = connection:new_stream()
-  if not stream then
-    return nil, "connection closed"
-  end
+local function request_head(self, address, delivery)
   local head = new_headers()
   head:append(":method", "POST")
   head:append(":scheme", address.target.scheme)
@@ -237,26 +230,62 @@ local function exchange(self, connection, address, delivery)
   for name, value in pairs(address.headers) do
     head:upsert(name:lower(), tostring(value))
   end
-  local written, message = stream:write_headers(head, false, left())
+  return head
+end
+
+-- Reads an answer's body: its beginning is kept, and a long one costs the connection.
+local function read_excerpt(stream, left)
+  local excerpt, size = "", 0
+  while size <= MAX_ANSWER do
+    local chunk, message = streams.next_chunk(stream, left())
+    if not chunk then
+      return not message and excerpt or nil, message
+    end
+    size = size + #chunk
+    excerpt = (excerpt .. chunk):sub(1, EXCERPT)
+  end
+  return excerpt
+end
+
+-- One exchange over a stream. Returns the status and an excerpt, or nil and why; and whether the
+-- receiver had its time.
+local function converse(self, stream, address, delivery)
+  local deadline = cqueues.monotime() + self.options.timeout
+  local function left()
+    return math.max(0, deadline - cqueues.monotime())
+  end
+  local written, message = stream:write_headers(request_head(self, address, delivery), false, left())
   if written then
     written, message = stream:write_chunk(delivery.body, true, left())
   end
-  if not written then
-    return nil, message or "connection closed"
-  end
   local answer
-  answer, message = stream:get_headers(left())
+  if written then
+    answer, message = stream:get_headers(left())
+  end
   if not answer then
     return nil, message or "connection closed", left() == 0
   end
   local status = tonumber(answer:get(":status"))
   local excerpt
-  excerpt, message = stream:get_body_chars(EXCERPT, left())
-  if not excerpt and message then
+  excerpt, message = read_excerpt(stream, left)
+  if not excerpt then
     return nil, message, true
   end
-  stream:shutdown()
   return status, excerpt, true
+end
+
+-- The same over a connection, which is left in order or dead.
+local function exchange(self, connection, address, delivery)
+  local stream = connection:new_stream()
+  if not stream then
+    return nil, "connection closed"
+  end
+  local ok, status, message, answered = http_util.yieldable_pcall(converse, self, stream, address, delivery)
+  streams.leave(stream)
+  if not ok then
+    error(status, 0)
+  end
+  return status, message, answered
 end
 
 -- Makes the body's text once; a failed delivery is repeated byte for byte.

@@ -112,7 +112,8 @@ end
 ---@return { code: integer, title: string, details: string?, href: string }
 function answers.row(code, details, title)
   local known = answers.codes[code]
-  return { code = code, title = title or known and known.title or "Unknown error", details = details, href = answers.HREF }
+  title = title or known and known.title or "Unknown error"
+  return { code = code, title = title, details = details, href = answers.HREF }
 end
 
 --- An error as the WhatsApp client answers it.

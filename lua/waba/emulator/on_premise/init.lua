@@ -5,12 +5,14 @@ local answers = require "waba.emulator.on_premise.answers"
 local contacts = require "waba.emulator.on_premise.contacts"
 local faults = require "waba.emulator.faults"
 local health = require "waba.emulator.on_premise.health"
+local inbound = require "waba.emulator.on_premise.inbound"
 local json = require "waba.emulator.json"
 local media = require "waba.emulator.on_premise.media"
 local messages = require "waba.emulator.on_premise.messages"
 local profile = require "waba.emulator.on_premise.profile"
 local rate_limit = require "waba.emulator.rate_limit"
 local ring = require "waba.emulator.ring"
+local statuses = require "waba.emulator.on_premise.statuses"
 local templates = require "waba.emulator.on_premise.templates"
 local walker = require "waba.emulator.on_premise.walker"
 local webhook_address = require "waba.emulator.on_premise.webhook_address"
@@ -260,6 +262,70 @@ function Gateway:answered(request, answer, written)
     body = kept, size = request.size, sha256 = request.sha256, protocol = request.protocol,
     at = request.at, status = answer.status, answered = written,
   })
+end
+
+-- ---- What the program makes happen (control.lua) ---------------------------------------------------
+
+--- Lets a customer send a message.
+---@param from string
+---@param kind string
+---@param content any
+---@param options table
+---@return string|nil id
+---@return string? message
+function Gateway:customer_sends(from, kind, content, options)
+  return inbound.message(self, from, kind, content, options)
+end
+
+--- Lets a customer tap a button or row of a message it received.
+---@param from string
+---@param id string
+---@param choice string
+---@param options table
+---@return string|nil id
+---@return string? message
+function Gateway:customer_taps(from, id, choice, options)
+  return inbound.tap(self, from, id, choice, options)
+end
+
+--- Lets a customer delete a message it had sent.
+---@param from string
+---@param id string
+---@return true
+function Gateway:customer_deletes(from, id)
+  inbound.delete(self, from, id)
+  return true
+end
+
+--- Reports a status of a sent message.
+---@param id string
+---@param status string
+---@param rows table[]|nil  errors
+---@return true|nil
+---@return string? message
+function Gateway:report_status(id, status, rows)
+  local record = self.by_id[id]
+  if not record or record.direction ~= "outbound" then
+    return nil, "there is no sent message " .. tostring(id)
+  elseif rows then
+    statuses.fail(self, record, rows, status)
+  else
+    statuses.report(self, record, status)
+  end
+  return true
+end
+
+--- Sets what GET /v1/health answers.
+---@param settings table  see emulator:health
+---@return true|nil
+---@return string? message
+function Gateway:set_health(settings)
+  settings.shape = settings.shape or "single"
+  if not health.shapes[settings.shape] then
+    return nil, "shape must be \"single\", \"high_availability\" or \"multiconnect\""
+  end
+  self.health = settings
+  return true
 end
 
 -- ---- Making one ------------------------------------------------------------------------------------

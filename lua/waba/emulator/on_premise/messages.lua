@@ -178,7 +178,8 @@ local function send(gateway, request)
   local record = accept(gateway, message, wa_id, kind, category_of(kind, template))
   local failure = later_failure(gateway, contact, wa_id, kind)
   if not failure and context.missing then
-    failure = { errors = { answers.row(2026, "some of the products do not exist") }, status = "warning", after = "sent" }
+    failure = { status = "warning", after = "sent",
+      errors = { answers.row(2026, "some of the products do not exist") } }
   end
   statuses.begin(gateway, record, failure)
   return gateway:ok({

@@ -527,7 +527,7 @@ rules.content = {
 rules.types = { "text", "image", "audio", "video", "document", "sticker", "location", "contacts", "template",
   "interactive", "hsm" }
 
-local function preview_url(value, path, context)
+local function preview_url(_, path, context)
   if context.type ~= "text" then
     return fault(1010, "Parameter '%s' is not required for type '%s'", path, context.type)
   end

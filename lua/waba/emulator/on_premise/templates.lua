@@ -461,8 +461,8 @@ function Templates:check_hsm(content)
     return problem
   end
   local body = by_type(template.components).body
-  return check_count(template_rules.placeholders(body and body.text), #content.localizable_params, "localizable_params"),
-    template
+  local wanted = template_rules.placeholders(body and body.text)
+  return check_count(wanted, #content.localizable_params, "localizable_params"), template
 end
 
 --- Adds the routes of this section.
