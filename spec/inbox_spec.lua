@@ -102,11 +102,11 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
 
     it("returns events as they were, with their error objects", function()
       local box = new()
-      local body = [[{"contacts":[{"profile":{"name":"Eva \u0000 'x' \ud83d\ude42"},"wa_id":"1"}],"messages":[]]
-        .. [[{"from":"1","id":"m","timestamp":"1712044800","type":"button","button":{"text":"t","payload":null}},]]
-        .. [[{"from":"2","id":"n","type":"location","location":{"latitude":52.5163,"longitude":0},"x":[[1],{}]}],]]
-        .. [["statuses":[{"id":"s","status":"failed","recipient_id":"3","errors":[{"code":470,"title":"t"}]}],]]
-        .. [["errors":[{"code":1014,"title":"t"}]}]]
+      local body = [=[{"contacts":[{"profile":{"name":"Eva \u0000 'x' \ud83d\ude42"},"wa_id":"1"}],"messages":[]=]
+        .. [=[{"from":"1","id":"m","timestamp":"1712044800","type":"button","button":{"text":"t","payload":null}},]=]
+        .. [=[{"from":"2","id":"n","type":"location","location":{"latitude":52.5163,"longitude":0},"x":[[1],{}]}],]=]
+        .. [=["statuses":[{"id":"s","status":"failed","recipient_id":"3","errors":[{"code":470,"title":"t"}]}],]=]
+        .. [=["errors":[{"code":1014,"title":"t"}]}]=]
       local list = events.read(body)
       assert.equal(4, box:put(list))
       local taken = box:take(10)
@@ -276,6 +276,22 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(1, box:depth())
     end)
 
+    it("acknowledges several at once", function()
+      local box = new()
+      box:put { message("a1", "A"), message("b1", "B"), message("a2", "A"), message("c1"), message("d1", "D") }
+      local taken = box:take(10)
+      assert.same({ "a1", "b1", "c1", "d1" }, ids(taken))
+      local last = table.remove(taken)
+      assert.is_true(box:ack(taken))
+      assert.is_true(box:ack {})
+      assert.equal(2, box:depth())
+      local ok, err = box:ack { last, taken[1] }
+      assert.is_nil(ok)
+      assert.equal("timeout", err.kind)
+      assert.same({ "a2" }, ids(box:take(10)))
+      assert.equal(1, box:depth())
+    end)
+
     it("refuses events that it never handed out", function()
       local box = new()
       assert.has_error(function() box:ack(message("a", "1")) end, "this event was not taken from this inbox")
@@ -291,6 +307,19 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       assert.is_true(due > 20 and due <= 30)
       box:ack(event)
       assert.equal(0, box:next_due())
+    end)
+
+    it("stores a batch of any size, and an event of any size", function()
+      local box = new()
+      local many = {}
+      for number = 1, 9000 do many[number] = status("s" .. number, "read", tostring(number % 5)) end
+      assert.equal(9000, box:put(many))
+      assert.equal(0, box:put(many))
+      assert.equal(9000, box:depth())
+      assert.same({ "s1", "s2", "s3", "s4", "s5" }, ids(box:take(10)))
+      local text = ("x"):rep(4 * 1024 * 1024)
+      assert.equal(1, box:put { message("large", "L", { text = text }) })
+      assert.equal(#text, #box:take()[1].text)
     end)
 
     it("takes nothing for nothing", function()
@@ -377,10 +406,10 @@ end)
 describe("the inbox in sqlite", function()
   it("stores nothing of a batch when it can't store all of it", function()
     local folder = process.folder()
-    local box, rival = inbox.sqlite { file = folder:file "x.db", busy_timeout = 0.01 }, nil
+    local box = inbox.sqlite { file = folder:file "x.db", busy_timeout = 0.01 }
     assert.equal(1, box:put { message("a", "1") })
     local driver = require("luasql.sqlite3").sqlite3()
-    rival = driver:connect(folder:file "x.db")
+    local rival = driver:connect(folder:file "x.db")
     rival:execute "BEGIN IMMEDIATE"
     local stored, err = box:put { message("b", "1"), message("c", "1") }
     assert.is_nil(stored)
@@ -404,11 +433,44 @@ describe("the inbox in sqlite", function()
     folder:remove()
   end)
 
+  it("opens its file when it can be opened after all", function()
+    local folder = process.folder()
+    local box = inbox.sqlite(folder.path .. "/later/x.db")
+    assert.is_nil((box:put { message("a", "1") }))
+    process.run("mkdir " .. folder.path .. "/later")
+    assert.equal(1, box:put { message("a", "1") })
+    box:close()
+    folder:remove()
+  end)
+
   it("says why it can't open its file", function()
     local box = inbox.sqlite "/nonexistent/folder/x.db"
     local stored, err = box:put { message("a", "1") }
     assert.is_nil(stored)
     assert.equal("unavailable", err.kind)
+  end)
+end)
+
+describe("an inbox whose library is absent", function()
+  -- Hides a module from `require` while `use` runs.
+  local function without(name, use)
+    local loaded, preload = package.loaded[name], package.preload[name]
+    package.loaded[name], package.preload[name] = nil, function() error "not installed" end
+    local ok, said = pcall(use)
+    package.loaded[name], package.preload[name] = loaded, preload
+    assert.is_false(ok)
+    return said
+  end
+
+  it("names the rock and the Debian package", function()
+    local said = without("luasql.sqlite3", function() inbox.sqlite "x.db" end)
+    assert.truthy(said:find("luasql-sqlite3 (Debian: lua-sql-sqlite3)", 1, true))
+    said = without("redis", function() inbox.redis() end)
+    assert.truthy(said:find("redis-lua (Debian: lua-redis)", 1, true))
+    said = without("http.server", function()
+      require "waba.webhook.server" { receiver = require("waba").receiver { open = true } }
+    end)
+    assert.truthy(said:find("http (Debian: lua-http)", 1, true))
   end)
 end)
 

@@ -117,6 +117,24 @@ describe("the receiver in nginx", function()
     assert.same(ids, wait_for(500))
   end)
 
+  it("reads a body that does not say how long it is", function()
+    start("max_body = 100000,", { plain = process.free_port() })
+    open_gate()
+    local function post_chunked(body)
+      local socket = require("socket").tcp()
+      assert(socket:connect("127.0.0.1", tonumber(folder:read("nginx.conf"):match "listen 127.0.0.1:(%d+);")))
+      socket:settimeout(10)
+      socket:send("POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic dTpw\r\nTransfer-Encoding: chunked\r\n\r\n")
+      socket:send(("%x\r\n%s\r\n0\r\n\r\n"):format(#body, body))
+      local line = socket:receive "*l"
+      socket:close()
+      return line
+    end
+    assert.equal("HTTP/1.1 200 OK", post_chunked(body_of("a", "b")))
+    assert.equal("HTTP/1.1 413 Request Entity Too Large", post_chunked((" "):rep(100001)))
+    assert.same({ "a", "b" }, wait_for(2))
+  end)
+
   it("answers before handlers run, and the next request on the same connection too", function()
     start("", { plain = process.free_port() })
     local socket = require("socket").tcp()

@@ -1,6 +1,7 @@
 -- The receiver on its own: a real server on loopback, talked to by lua-http and by plain sockets.
 
 local cqueues = require "cqueues"
+local http_util = require "http.util"
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
 local waba = require "waba"
@@ -25,7 +26,7 @@ local function story(tell)
     return started[#started]
   end
   cq:wrap(function()
-    local ok, message = xpcall(function() tell(start) end, debug.traceback)
+    local ok, message = http_util.yieldable_pcall(tell, start)
     failure, finished = not ok and message or nil, true
   end)
   local deadline = cqueues.monotime() + 20

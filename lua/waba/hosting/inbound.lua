@@ -5,6 +5,8 @@
 local core = require "waba.core"
 
 local null, decode = core.null, core.decode
+local byte, floor = string.byte, math.floor
+local PLUS = 43
 
 local inbound = {}
 
@@ -13,7 +15,7 @@ local inbound = {}
 ---@field kind "message"|"status"|"error"|"account"
 ---@field hosting "on_premise"|"cloud"
 ---@field number string?     the business number or its id, where the platform says it (Cloud only)
----@field raw any            the platform's own table, complete; its nulls are `waba.null`
+---@field raw any            the platform's own table, complete; its nulls are `require("waba.core").null`
 ---@field id string?         message, status: the id of the message; what duplicates are known by
 ---@field timestamp integer? message, status: Unix seconds
 ---@field errors waba.Error[]?  message, status: what went wrong
@@ -51,18 +53,19 @@ end
 
 local function wa_id(value)
   value = text(value)
-  return value and (value:gsub("^%+", ""))
+  if value and byte(value) == PLUS then return value:sub(2) end
+  return value
 end
 
 local function number(value)
   if type(value) == "number" then return value end
-  if type(value) == "string" and value:find("^%s*[+-]?%d[%d.eE+-]*%s*$") then return tonumber(value) end
+  if type(value) == "string" then return tonumber(value) end
 end
 
 -- 15 digits hold every time in seconds or milliseconds and are exact in a double.
 local function integer(value)
   value = number(value)
-  if value and value > -1e15 and value < 1e15 then return math.floor(value) end
+  if value and value > -1e15 and value < 1e15 then return floor(value) end
 end
 
 -- The documents say "String" where the samples show booleans.
@@ -95,7 +98,7 @@ local function without_null(value)
 end
 
 -- A copy of an object with its known members in their right types. Unknown members come along.
-local function shaped(value, converters)
+local function copied(value, converters)
   if type(value) ~= "table" then return nil end
   local copy = {}
   for name, member in pairs(value) do
@@ -103,6 +106,16 @@ local function shaped(value, converters)
     copy[name] = convert(member)
   end
   return copy
+end
+
+-- The same, without a copy where every member is right already: it nearly always is.
+local function shaped(value, converters)
+  if type(value) ~= "table" then return nil end
+  for name, member in pairs(value) do
+    local convert = converters[name] or without_null
+    if convert(member) ~= member then return copied(value, converters) end
+  end
+  return value
 end
 
 local function list_of(value, converters)
@@ -146,7 +159,7 @@ local function context(value)
 end
 
 local function system(value)
-  local read = shaped(value, SYSTEM)
+  local read = copied(value, SYSTEM)
   if not read then return nil end
   read.type = SYSTEM_ALIASES[read.type] or read.type
   read.new_wa_id = read.new_wa_id or read.wa_id
@@ -180,7 +193,7 @@ local function reply(value)
     }
   end
   if kind ~= "button_reply" and kind ~= "list_reply" then return nil end
-  local read = shaped(content, REPLY)
+  local read = copied(content, REPLY)
   read.kind = kind == "list_reply" and "list" or "button"
   return read
 end
@@ -201,7 +214,7 @@ end
 content.image, content.audio, content.video, content.document, content.sticker = media, media, media, media, media
 
 function content.voice(event, value)
-  media(event, value)
+  event.media = copied(value, MEDIA)
   if event.media then event.media.voice = true end
 end
 
@@ -234,7 +247,7 @@ function content.system(event, value)
 end
 
 function content.reaction(event, value)
-  event.reaction = shaped(value, REACTION)
+  event.reaction = copied(value, REACTION)
   if event.reaction and event.reaction.emoji == "" then event.reaction.emoji = nil end
 end
 

@@ -29,6 +29,7 @@
 
 ---@class waba.Inbox
 ---@field durable boolean  what is stored outlives the process
+---@field grouped? boolean a put costs much, however small: callers had better put together
 local inbox = {}
 
 --- Stores a batch.
@@ -56,9 +57,9 @@ function inbox:attempts(event) end
 ---@return waba.Error? err
 function inbox:extend(event, lease) end
 
---- Ends a taken event: it was handled.
----@param event waba.Event
----@return true|nil ok
+--- Ends a taken event, or several at once: they were handled.
+---@param event waba.Event|waba.Event[]
+---@return true|nil ok   nil: at least one was no longer this worker's; the others are acknowledged
 ---@return waba.Error? err
 function inbox:ack(event) end
 

@@ -179,9 +179,12 @@ function Memory:extend(event, lease)
 end
 
 function Memory:ack(event)
-  local entry, conversation = held(self, event)
-  if not entry then return nil, policy.lease_lost() end
-  remove_first(self, conversation)
+  local lost = false
+  for _, one in ipairs(policy.as_list(event)) do
+    local entry, conversation = held(self, one)
+    if entry then remove_first(self, conversation) else lost = true end
+  end
+  if lost then return nil, policy.lease_lost() end
   return true
 end
 

@@ -49,6 +49,15 @@ function policy.lease_lost()
   return errors.new { kind = "timeout", message = "the lease of this event was over: it may be another worker's now" }
 end
 
+--- What `ack` was given as a list.
+---@param event waba.Event|waba.Event[]
+---@return waba.Event[]
+function policy.as_list(event)
+  if type(event[1]) == "table" then return event end
+  if next(event) == nil then return {} end
+  return { event }
+end
+
 --- Loads an optional library.
 ---@param module string
 ---@param rock string

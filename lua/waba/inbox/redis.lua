@@ -16,14 +16,13 @@ Redis.__index = Redis
 Redis.__name = "waba.inbox.redis"
 Redis.durable = true
 
--- The address holds a password: it is kept out of the inbox's own fields.
+-- A connection knows a password: it is kept out of the inbox's own fields.
 local connections = setmetatable({}, { __mode = "k" })
 
 local function call(inbox, ...)
-  local opened = connections[inbox]
-  if not opened then error("this inbox is closed", 3) end
-  if not opened.connection then opened.connection = redis_connection.open(opened.address) end
-  return opened.connection.call(...)
+  local connection = connections[inbox]
+  if not connection then error("this inbox is closed", 3) end
+  return connection.call(...)
 end
 
 -- Runs a script by its digest, and hands it over when Redis does not know it (yet, or any more).
@@ -60,19 +59,21 @@ local function decimal(seconds)
   return ("%.6f"):format(seconds)
 end
 
--- A body has a thousand events at most in practice; Lua takes a few thousand arguments in one call.
-local MOST_EVENTS = 2000
+-- A batch goes as one argument, so that its length is not bounded by what a Lua call can take.
+local function pack(words)
+  for index, word in ipairs(words) do words[index] = #word .. ":" .. word end
+  return table.concat(words)
+end
 
 function Redis:put(events)
-  if #events > MOST_EVENTS then return nil, policy.unavailable("more events than one batch can hold") end
-  local words = { ("%d"):format(math.ceil(self.remember * 1000)) }
+  local words = {}
   for _, event in ipairs(events) do
     local conversation = keys.conversation(event)
     words[#words + 1] = keys.identity(event) or ""
     words[#words + 1] = conversation and "customer:" .. conversation or ""
     words[#words + 1] = record.encode(event)
   end
-  return run(self, "put", unpack(words))
+  return run(self, "put", ("%d"):format(math.ceil(self.remember * 1000)), pack(words))
 end
 
 function Redis:take(n, lease)
@@ -100,8 +101,14 @@ function Redis:extend(event, seconds)
 end
 
 function Redis:ack(event)
-  local reply, err = run_leased(self, "ack", event)
-  if not reply then return nil, err end
+  local words, list = {}, policy.as_list(event)
+  for _, one in ipairs(list) do
+    local lease = lease_of(self, one)
+    words[#words + 1], words[#words + 2], words[#words + 3] = lease.id, lease.queue, tostring(lease.attempts)
+  end
+  local count, err = run(self, "ack", unpack(words))
+  if not count then return nil, err end
+  if count < #list then return nil, policy.lease_lost() end
   return true
 end
 
@@ -145,12 +152,10 @@ function Redis:next_due()
 end
 
 function Redis:close()
-  local opened = connections[self]
-  if not opened then return end
-  if opened.connection then
-    if self.own_name then run(self, "leave", self.consumer) end
-    opened.connection.close()
-  end
+  local connection = connections[self]
+  if not connection then return end
+  if self.own_name and next(self.digests) then run(self, "leave", self.consumer) end
+  connection.close()
   connections[self] = nil
 end
 
@@ -183,11 +188,11 @@ function redis.new(given)
     consumer = settings.consumer or random_name(),
     retry = settings.retry, remember = settings.remember, digests = {}, leases = setmetatable({}, { __mode = "k" }),
   }, Redis)
-  connections[inbox] = { address = {
+  connections[inbox] = redis_connection.new {
     host = settings.host or "127.0.0.1", port = settings.port or 6379, path = settings.path,
     password = settings.password, user = settings.user, database = settings.database,
     timeout = settings.timeout or 5,
-  } }
+  }
   return inbox
 end
 

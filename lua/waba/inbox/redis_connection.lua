@@ -28,18 +28,22 @@ local function greetings(address)
   return list
 end
 
-local function load_nginx_library()
-  for _, name in ipairs { "resty.redis", "nginx.redis" } do
-    local ok, library = pcall(require, name)
-    if ok then return library end
-  end
-  error("the Redis inbox in nginx needs lua-resty-redis (Debian: lua-nginx-redis)", 0)
+local function is_nginx()
+  local ngx = rawget(_G, "ngx")
+  return type(ngx) == "table" and ngx.socket ~= nil
+end
+
+-- The library of the place this runs in. Raises, naming it, when it is not there.
+local function load_library()
+  if not is_nginx() then return policy.load("redis", "redis-lua", "lua-redis", "waba.inbox.redis") end
+  local ok, library = pcall(require, "resty.redis")
+  if ok then return library end
+  return policy.load("nginx.redis", "lua-resty-redis", "lua-nginx-redis", "waba.inbox.redis in nginx")
 end
 
 -- Inside nginx: a connection from the worker's pool for each call, since a cosocket belongs to the
 -- request that opened it.
-local function nginx_connection(address)
-  local redis = load_nginx_library()
+local function nginx_connection(redis, address)
   local connection = {}
 
   local function connect()
@@ -79,8 +83,7 @@ local function nginx_connection(address)
 end
 
 -- Outside: one connection, opened when first needed and again when it broke.
-local function plain_connection(address)
-  local redis = policy.load("redis", "redis-lua", "lua-redis", "the Redis inbox")
+local function plain_connection(redis, address)
   local commands, client = {}, nil
   local connection = {}
 
@@ -128,12 +131,12 @@ local function plain_connection(address)
   return connection
 end
 
---- A connection for the place this runs in.
+--- A connection for the place this runs in. Nothing is opened before the first call.
 ---@param address waba.RedisAddress
 ---@return { call: (fun(command: string, ...: string): any, string?), close: fun() }
-function redis_connection.open(address)
-  local in_nginx = type(_G.ngx) == "table" and _G.ngx.socket ~= nil
-  return in_nginx and nginx_connection(address) or plain_connection(address)
+function redis_connection.new(address)
+  local library = load_library()
+  return is_nginx() and nginx_connection(library, address) or plain_connection(library, address)
 end
 
 return redis_connection

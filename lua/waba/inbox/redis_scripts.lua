@@ -52,12 +52,18 @@ end
 
 local scripts = {}
 
--- prefix, group, remember, then key, queue, body of each event
+-- prefix, group, remember, events: key, queue, body of each, every one as "length:bytes"
 scripts.put = PRELUDE .. [[
+local remember, events, position = ARGV[3], ARGV[4], 1
+local function next_word()
+  local _, colon, length = string.find(events, "^(%d+):", position)
+  position = colon + 1 + length
+  return string.sub(events, colon + 1, position - 1)
+end
 local stored = 0
-for index = 4, #ARGV, 3 do
-  local identity, queue, body = ARGV[index], ARGV[index + 1], ARGV[index + 2]
-  if identity == "" or redis.call("SET", key("seen:" .. identity), "1", "NX", "PX", ARGV[3]) then
+while position <= #events do
+  local identity, queue, body = next_word(), next_word(), next_word()
+  if identity == "" or redis.call("SET", key("seen:" .. identity), "1", "NX", "PX", remember) then
     if queue == "" then queue = "event:" .. redis.call("INCR", key "numbers") end
     append(queue, body)
     stored = stored + 1
@@ -107,11 +113,17 @@ end
 return taken
 ]]
 
--- prefix, group, id, queue, attempt
+-- prefix, group, then id, queue, attempt of each event; gives how many were still held
 scripts.ack = PRELUDE .. [[
-if not holds(ARGV[3], ARGV[4], ARGV[5]) then return 0 end
-advance(ARGV[4], ARGV[3])
-return 1
+local count = 0
+for index = 3, #ARGV, 3 do
+  local id, queue, attempt = ARGV[index], ARGV[index + 1], ARGV[index + 2]
+  if holds(id, queue, attempt) then
+    advance(queue, id)
+    count = count + 1
+  end
+end
+return count
 ]]
 
 -- prefix, group, id, queue, attempt, most attempts, delay, reason

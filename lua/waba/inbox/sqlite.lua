@@ -1,16 +1,18 @@
 -- The inbox in one SQLite file: survives the end of the process at any moment, and may be shared by
 -- several processes of one machine. The contract is in contract.lua.
 
+local core = require "waba.core"
 local keys = require "waba.inbox.keys"
 local policy = require "waba.inbox.policy"
 local record = require "waba.inbox.record"
 
 -- `head` marks the first event of its conversation, the only one that may be handed out; `due` is
--- when. A lease moves `due` into the future, and `token` tells whose it is.
+-- when. A lease moves `due` into the future, and `token` tells whose it is: a random number, since a
+-- `seq` may be used again when the last event is gone.
 local SCHEMA = {
   [[CREATE TABLE IF NOT EXISTS waba_event (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, conversation TEXT, head INTEGER NOT NULL, due REAL NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0, token INTEGER NOT NULL DEFAULT 0, reason TEXT, body TEXT NOT NULL)]],
+    seq INTEGER PRIMARY KEY, conversation TEXT, head INTEGER NOT NULL, due REAL NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0, token INTEGER NOT NULL DEFAULT -1, reason TEXT, body TEXT NOT NULL)]],
   "CREATE INDEX IF NOT EXISTS waba_event_head ON waba_event (seq) WHERE head = 1",
   [[CREATE INDEX IF NOT EXISTS waba_event_conversation ON waba_event (conversation, seq)
     WHERE conversation IS NOT NULL]],
@@ -30,7 +32,7 @@ local LEASE_OVER = "its lease was over before it was handled"
 local Sqlite = {}
 Sqlite.__index = Sqlite
 Sqlite.__name = "waba.inbox.sqlite"
-Sqlite.durable = true
+Sqlite.durable, Sqlite.grouped = true, true
 
 -- The driver takes a statement up to its first NUL byte.
 local function quote(text)
@@ -68,60 +70,125 @@ local function value(inbox, query)
   return row and row[1]
 end
 
-local function open(inbox)
-  if inbox.connection then return end
-  local driver = policy.load("luasql.sqlite3", "luasql-sqlite3", "lua-sql-sqlite3", "the SQLite inbox")
-  local environment = driver.sqlite3()
-  local connection, message = environment:connect(inbox.file)
-  if not connection then error(setmetatable({ message = message }, Failure), 0) end
-  inbox.environment, inbox.connection = environment, connection
+local function prepare(inbox)
   rows(inbox, ("PRAGMA busy_timeout = %d"):format(inbox.busy_timeout * 1000))
   rows(inbox, "PRAGMA journal_mode = WAL")
-  rows(inbox, "PRAGMA synchronous = " .. (inbox.sync and "FULL" or "NORMAL"))
+  rows(inbox, "PRAGMA synchronous = NORMAL")
   for _, statement in ipairs(SCHEMA) do execute(inbox, statement) end
 end
 
--- Runs `work` in one transaction: all of it happens, or nothing.
-local function transaction(inbox, work)
+local function disconnect(inbox)
+  if inbox.connection then inbox.connection:close() end
+  if inbox.environment then inbox.environment:close() end
+  inbox.connection, inbox.environment, inbox.to_disk = nil, nil, nil
+end
+
+local function open(inbox)
+  if inbox.connection then return end
+  inbox.environment = require("luasql.sqlite3").sqlite3()
+  local connection, message = inbox.environment:connect(inbox.file)
+  if not connection then
+    disconnect(inbox)
+    error(setmetatable({ message = message }, Failure), 0)
+  end
+  inbox.connection = connection
+  local ok, failure = pcall(prepare, inbox)
+  if not ok then
+    disconnect(inbox)
+    error(failure, 0)
+  end
+end
+
+-- Runs `work` and turns what the driver says into an error object.
+local function guarded(inbox, work)
   if inbox.closed then error("this inbox is closed", 3) end
-  local begun = false
   local ok, result, second = pcall(function()
     open(inbox)
-    execute(inbox, "BEGIN IMMEDIATE")
-    begun = true
-    local first, other = work()
-    execute(inbox, "COMMIT")
-    return first, other
+    return work()
   end)
+  if ok and second == nil then return result end
   if ok then return result, second end
-  if begun then inbox.connection:execute("ROLLBACK") end
   if getmetatable(result) ~= Failure then error(result, 0) end
   return nil, policy.unavailable("the inbox's database: " .. tostring(result.message))
 end
 
--- Lets the next event of a conversation come.
-local function promote(inbox, conversation)
-  if conversation then
-    execute(inbox, ([[UPDATE waba_event SET head = 1 WHERE seq =
-      (SELECT min(seq) FROM waba_event WHERE conversation = %s)]]):format(quote(conversation)))
-  end
+-- Runs `work` in one transaction: all of it happens, or nothing. With `to_disk` it is on the disk when
+-- this returns. Only what is put needs that: a power failure that takes an acknowledgement back makes
+-- an event come twice, which is allowed; what is lost is lost.
+local function transaction(inbox, work, to_disk)
+  return guarded(inbox, function()
+    if to_disk ~= inbox.to_disk then
+      rows(inbox, "PRAGMA synchronous = " .. (to_disk and "FULL" or "NORMAL"))
+      inbox.to_disk = to_disk
+    end
+    execute(inbox, "BEGIN IMMEDIATE")
+    local ok, result, second = pcall(function()
+      local first, other = work()
+      execute(inbox, "COMMIT")
+      return first, other
+    end)
+    if ok then return result, second end
+    inbox.connection:execute "ROLLBACK"
+    error(result, 0)
+  end)
 end
 
-local function append(inbox, conversation, body)
-  local head = "1"
-  if conversation then
-    conversation = quote(conversation)
-    head = ("NOT EXISTS (SELECT 1 FROM waba_event WHERE conversation = %s)"):format(conversation)
+-- Lets the next events of some conversations (quoted) come.
+local function promote(inbox, conversations)
+  if #conversations == 0 then return end
+  execute(inbox, ([[UPDATE waba_event SET head = 1 WHERE seq IN
+    (SELECT min(seq) FROM waba_event WHERE conversation IN (%s) GROUP BY conversation)]]):format(
+    table.concat(conversations, ",")))
+end
+
+-- Calls `work` with lists that are short enough for one statement each.
+local function in_portions(entries, work)
+  local portion, size = {}, 0
+  for _, entry in ipairs(entries) do
+    local length = #(entry.body or "") + #(entry.key or "") + #(entry.conversation or "") + 100
+    if #portion > 0 and (size + length > 300000 or #portion >= 250) then
+      work(portion)
+      portion, size = {}, 0
+    end
+    portion[#portion + 1], size = entry, size + length
   end
-  execute(inbox, ("INSERT INTO waba_event (conversation, head, due, body) VALUES (%s, %s, 0, %s)"):format(
-    conversation or "NULL", head, quote(body)))
+  if #portion > 0 then work(portion) end
+end
+
+-- Which of these texts are in a column already.
+local function present(inbox, query, texts)
+  local found = {}
+  if #texts == 0 then return found end
+  local quoted = {}
+  for index, text in ipairs(texts) do quoted[index] = quote(text) end
+  for _, row in ipairs(rows(inbox, query:format(table.concat(quoted, ",")))) do found[row[1]] = true end
+  return found
+end
+
+local function collect(entries, name)
+  local texts = {}
+  for _, entry in ipairs(entries) do texts[#texts + 1] = entry[name] end
+  return texts
+end
+
+-- Stores events behind those of their conversations.
+local function append(inbox, entries)
+  local waiting = present(inbox, "SELECT DISTINCT conversation FROM waba_event WHERE conversation IN (%s)",
+    collect(entries, "conversation"))
+  local values = {}
+  for index, entry in ipairs(entries) do
+    local conversation = entry.conversation
+    values[index] = ("(%s,%d,0,%s)"):format(quote(conversation), waiting[conversation] and 0 or 1, quote(entry.body))
+    if conversation then waiting[conversation] = true end
+  end
+  execute(inbox, "INSERT INTO waba_event (conversation, head, due, body) VALUES " .. table.concat(values, ","))
 end
 
 local function set_aside(inbox, seq, conversation, reason)
   execute(inbox, ([[INSERT INTO waba_aside (conversation, attempts, at, reason, body)
     SELECT conversation, attempts, %s, %s, body FROM waba_event WHERE seq = %d]]):format(NOW, quote(reason), seq))
   execute(inbox, ("DELETE FROM waba_event WHERE seq = %d"):format(seq))
-  promote(inbox, conversation)
+  promote(inbox, { conversation and quote(conversation) })
 end
 
 local function lease_of(inbox, event)
@@ -134,10 +201,32 @@ local function holds(inbox, lease)
   return value(inbox, query:format(lease.seq, lease.token)) ~= nil
 end
 
--- Drops keys whose time is over, a few at each put.
-local function forget_old(inbox, now)
+-- Drops the oldest keys whose time is over, now and then: as many as have come since, and some.
+local function forget_old(inbox, now, stored)
+  inbox.since_forgetting = inbox.since_forgetting + stored
+  if inbox.since_forgetting < 500 then return end
   execute(inbox, ([[DELETE FROM waba_seen WHERE key IN
-    (SELECT key FROM waba_seen WHERE until <= %.3f LIMIT 200)]]):format(now))
+    (SELECT key FROM waba_seen WHERE until <= %d ORDER BY until LIMIT %d)]]):format(
+    now, inbox.since_forgetting + 100))
+  inbox.since_forgetting = 0
+end
+
+-- The entries that are not known yet, in their order; they are known from now on.
+local function keep_new(inbox, entries, now)
+  local known = present(inbox, ("SELECT key FROM waba_seen WHERE until > %d AND key IN (%%s)"):format(now),
+    collect(entries, "key"))
+  local fresh, values = {}, {}
+  for _, entry in ipairs(entries) do
+    if not entry.key or not known[entry.key] then fresh[#fresh + 1] = entry end
+    if entry.key and not known[entry.key] then
+      known[entry.key] = true
+      values[#values + 1] = ("(%s,%.3f)"):format(quote(entry.key), now + inbox.remember)
+    end
+  end
+  if #values > 0 then
+    execute(inbox, "INSERT OR REPLACE INTO waba_seen (key, until) VALUES " .. table.concat(values, ","))
+  end
+  return fresh
 end
 
 function Sqlite:put(events)
@@ -148,48 +237,49 @@ function Sqlite:put(events)
     }
   end
   return transaction(self, function()
-    local now = value(self, "SELECT " .. NOW)
-    forget_old(self, now)
-    local stored = 0
-    for _, entry in ipairs(entries) do
-      local is_new = true
-      if entry.key then
-        is_new = execute(self, ("INSERT OR IGNORE INTO waba_seen (key, until) VALUES (%s, %.3f)"):format(
-          quote(entry.key), now + self.remember)) > 0
-      end
-      if is_new then
-        append(self, entry.conversation, entry.body)
-        stored = stored + 1
-      end
-    end
+    local now, stored = os.time(), 0
+    in_portions(entries, function(portion)
+      local fresh = keep_new(self, portion, now)
+      if #fresh > 0 then append(self, fresh) end
+      stored = stored + #fresh
+    end)
+    forget_old(self, now, stored)
     return stored
-  end)
+  end, self.sync or nil)
 end
 
 -- Gives one due event to the worker, or sets it aside when it was tried too often.
 local function lend(inbox, row, lease)
-  local seq, conversation, attempts, token = row[1], row[2], row[3], row[4]
+  local seq, conversation, attempts = row[1], row[2], row[3]
   if attempts >= inbox.retry.attempts then
-    set_aside(inbox, seq, conversation, row[6] or LEASE_OVER)
+    set_aside(inbox, seq, conversation, row[5] or LEASE_OVER)
     return nil
   end
+  local token = math.floor(core.random() * 2 ^ 52)
   execute(inbox, ("UPDATE waba_event SET attempts = %d, token = %d, due = %s + %.3f WHERE seq = %d"):format(
-    attempts + 1, token + 1, NOW, lease, seq))
-  local event = record.decode(row[5])
-  inbox.leases[event] = { seq = seq, token = token + 1, conversation = conversation, attempts = attempts + 1 }
+    attempts + 1, token, NOW, lease, seq))
+  local event = record.decode(row[4])
+  inbox.leases[event] = { seq = seq, token = token, conversation = conversation, attempts = attempts + 1 }
   return event
 end
 
+local DUE = "FROM waba_event WHERE head = 1 AND due <= " .. NOW .. " ORDER BY seq LIMIT %d"
+
+local function take_due(inbox, n, lease)
+  local taken = {}
+  repeat
+    local due = rows(inbox, ("SELECT seq, conversation, attempts, body, reason " .. DUE):format(n - #taken))
+    for _, row in ipairs(due) do taken[#taken + 1] = lend(inbox, row, lease) end
+  until #due == 0 or #taken >= n
+  return taken
+end
+
+-- A look first: workers that find nothing to do leave the writers alone.
 function Sqlite:take(n, lease)
-  return transaction(self, function()
-    local taken = {}
-    repeat
-      local due = rows(self, ([[SELECT seq, conversation, attempts, token, body, reason FROM waba_event
-        WHERE head = 1 AND due <= %s ORDER BY seq LIMIT %d]]):format(NOW, (n or 1) - #taken))
-      for _, row in ipairs(due) do taken[#taken + 1] = lend(self, row, lease or policy.LEASE) end
-    until #due == 0 or #taken >= (n or 1)
-    return taken
-  end)
+  local is_due, err = guarded(self, function() return value(self, ("SELECT 1 " .. DUE):format(1)) or false end)
+  if is_due == nil then return nil, err end
+  if not is_due then return {} end
+  return transaction(self, function() return take_due(self, n or 1, lease or policy.LEASE) end)
 end
 
 function Sqlite:attempts(event)
@@ -208,12 +298,18 @@ function Sqlite:extend(event, seconds)
 end
 
 function Sqlite:ack(event)
-  local lease = lease_of(self, event)
+  local leases, conditions, conversations = {}, {}, {}
+  for index, one in ipairs(policy.as_list(event)) do
+    local lease = lease_of(self, one)
+    leases[index] = lease
+    conditions[index] = ("seq = %d AND token = %d"):format(lease.seq, lease.token)
+    conversations[#conversations + 1] = lease.conversation and quote(lease.conversation)
+  end
+  if #leases == 0 then return true end
   return transaction(self, function()
-    local removed = execute(self, ("DELETE FROM waba_event WHERE seq = %d AND token = %d"):format(
-      lease.seq, lease.token))
-    if removed == 0 then return nil, policy.lease_lost() end
-    promote(self, lease.conversation)
+    local removed = execute(self, "DELETE FROM waba_event WHERE " .. table.concat(conditions, " OR "))
+    promote(self, conversations)
+    if removed < #leases then return nil, policy.lease_lost() end
     return true
   end)
 end
@@ -228,7 +324,7 @@ function Sqlite:fail(event, reason)
       return false
     end
     local delay = policy.delay(self.retry, lease.attempts)
-    execute(self, ("UPDATE waba_event SET token = token + 1, due = %s + %.3f, reason = %s WHERE seq = %d"):format(
+    execute(self, ("UPDATE waba_event SET token = -1, due = %s + %.3f, reason = %s WHERE seq = %d"):format(
       NOW, delay, quote(reason), lease.seq))
     return delay
   end)
@@ -238,16 +334,17 @@ function Sqlite:release(event)
   local lease = lease_of(self, event)
   return transaction(self, function()
     if not holds(self, lease) then return nil, policy.lease_lost() end
-    execute(self, ("UPDATE waba_event SET token = token + 1, due = 0, attempts = attempts - 1 WHERE seq = %d"):format(
-      lease.seq))
+    local statement = "UPDATE waba_event SET token = -1, due = 0, attempts = attempts - 1 WHERE seq = %d"
+    execute(self, statement:format(lease.seq))
     return true
   end)
 end
 
 function Sqlite:set_aside(n)
-  return transaction(self, function()
+  return guarded(self, function()
     local list = {}
-    local found = rows(self, ("SELECT body, attempts, reason, at FROM waba_aside ORDER BY seq LIMIT %d"):format(n or 100))
+    local query = "SELECT body, attempts, reason, at FROM waba_aside ORDER BY seq LIMIT %d"
+    local found = rows(self, query:format(n or 100))
     for index, row in ipairs(found) do
       list[index] = { event = record.decode(row[1]), attempts = row[2], reason = row[3], at = row[4] }
     end
@@ -258,31 +355,28 @@ end
 function Sqlite:revive()
   return transaction(self, function()
     local aside = rows(self, "SELECT conversation, body FROM waba_aside ORDER BY seq")
-    for _, row in ipairs(aside) do append(self, row[1], row[2]) end
+    local entries = {}
+    for index, row in ipairs(aside) do entries[index] = { conversation = row[1], body = row[2] } end
+    in_portions(entries, function(portion) append(self, portion) end)
     execute(self, "DELETE FROM waba_aside")
     return #aside
   end)
 end
 
 function Sqlite:depth()
-  return transaction(self, function()
-    return value(self, "SELECT count(*) FROM waba_event")
-  end)
+  return guarded(self, function() return value(self, "SELECT count(*) FROM waba_event") end)
 end
 
 function Sqlite:next_due()
-  return (transaction(self, function()
+  return (guarded(self, function()
     local seconds = value(self, ("SELECT min(due) - %s FROM waba_event WHERE head = 1"):format(NOW))
     return seconds and math.max(0, seconds)
   end))
 end
 
 function Sqlite:close()
-  if self.connection then
-    self.connection:close()
-    self.environment:close()
-  end
-  self.connection, self.environment, self.closed = nil, nil, true
+  disconnect(self)
+  self.closed = true
 end
 
 local sqlite = {}
@@ -291,20 +385,22 @@ local sqlite = {}
 ---@field file string            the database; it and its directory must be writable
 ---@field busy_timeout? number   seconds to wait for another process's write; 5 by default
 ---@field sync? boolean          true, the default: `put` returns when the disk has the events, so that they
----                              survive a power failure too; false: they survive the end of the process
+---                              survive a power failure too; false: they survive the end of the process.
+---                              In nginx a put holds the worker for that long: see bench/webhook.lua
 
 --- An inbox in a SQLite file. The file is opened at the first use, so that a process may fork before.
 ---@param given waba.SqliteInboxOptions|string  a string is the file
 ---@return waba.SqliteInbox
 function sqlite.new(given)
   if type(given) == "string" then given = { file = given } end
-  local settings = policy.settings(given, { file = "string", busy_timeout = "number", sync = "boolean" },
-    "waba.inbox.sqlite")
+  local known = { file = "string", busy_timeout = "number", sync = "boolean" }
+  local settings = policy.settings(given, known, "waba.inbox.sqlite")
   if not settings.file then error("waba.inbox.sqlite: option file is required", 2) end
   policy.load("luasql.sqlite3", "luasql-sqlite3", "lua-sql-sqlite3", "waba.inbox.sqlite")
   return setmetatable({
     file = settings.file, busy_timeout = settings.busy_timeout or 5, sync = settings.sync ~= false,
-    retry = settings.retry, remember = settings.remember, leases = setmetatable({}, { __mode = "k" }),
+    retry = settings.retry, remember = settings.remember, since_forgetting = 0,
+    leases = setmetatable({}, { __mode = "k" }),
   }, Sqlite)
 end
 

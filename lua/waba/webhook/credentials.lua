@@ -59,8 +59,8 @@ local function check_signature(secrets)
 end
 
 local function require_text(value, what)
-  if type(value) ~= "string" or value == "" then error("waba.receiver: " .. what .. " must be a text that is not empty", 0) end
-  return value
+  if type(value) == "string" and value ~= "" then return value end
+  error("waba.receiver: " .. what .. " must be a text that is not empty", 0)
 end
 
 -- One user with one or several passwords, or users with a password each.

@@ -27,7 +27,7 @@ function events.read(bytes)
   if type(bytes) ~= "string" then error("waba.events: the body must be a string, not a " .. type(bytes), 2) end
   local body, message = core.decode(bytes)
   if body == nil then return nil, protocol_error("the body of the webhook is not JSON: " .. tostring(message)) end
-  if type(body) ~= "table" or body[1] ~= nil or bytes:find("^%s*%[") then
+  if type(body) ~= "table" or body[1] ~= nil or next(body) == nil and bytes:find("^%s*%[") then
     return nil, protocol_error("the body of the webhook is no JSON object")
   end
   local reader = READERS[shape_of(body)]

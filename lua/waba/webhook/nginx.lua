@@ -1,8 +1,11 @@
 -- The receiver in nginx: `content_by_lua_block { require("waba.webhook.nginx").serve(receiver) }`.
 -- The request is answered when its events are stored. One timer per worker process runs the
--- handlers afterwards, in a few light threads, so that no request waits for one.
+-- handlers afterwards, in a few light threads, so that no request waits for one. Each worker process
+-- has a receiver of its own: an inbox in memory is known to one worker only and ends with it (share
+-- `seen`, a dictionary of nginx, to tell duplicates); SQLite and Redis are shared by all.
 
 local semaphore = require "ngx.semaphore"
+local group = require "waba.webhook.group"
 local options = require "waba.options"
 
 local ngx = ngx
@@ -61,6 +64,16 @@ local function empty_memory(drain)
   end
 end
 
+-- Where the requests of a group wait for the one that stores.
+local function new_gate()
+  local gate = { semaphore = assert(semaphore.new(0)) }
+  function gate:wait(seconds) return self.semaphore:wait(seconds) end
+  function gate:open(waiting) self.semaphore:post(waiting) end
+  return gate
+end
+
+local function yield() ngx.sleep(0) end
+
 local schedule
 
 local function run(premature, drain)
@@ -89,22 +102,26 @@ function schedule(drain, pause)
   if not drain.is_scheduled then ngx.log(ngx.ERR, "waba: no timer for the handlers: ", message) end
 end
 
+local function drain_of(receiver, given)
+  local drain = drains[receiver]
+  if drain then return drain end
+  given = options.check(given, KNOWN, "waba.webhook.nginx", 3)
+  drain = {
+    receiver = receiver, semaphore = assert(semaphore.new(0)), concurrency = given.concurrency or 4,
+    batch = given.batch or 8, lease = given.lease, interval = given.interval or 1,
+    put = receiver.inbox.grouped and group.new(receiver.inbox, yield, new_gate) or nil,
+  }
+  drains[receiver] = drain
+  return drain
+end
+
 --- Starts running the handlers of a receiver in this worker process. `serve` does it at the first
 --- request; called in `init_worker_by_lua` it also takes up what an earlier process left behind.
 ---@param receiver waba.Receiver
 ---@param given? waba.NginxOptions
 function nginx.start(receiver, given)
-  local drain = drains[receiver]
-  if not drain then
-    given = options.check(given, KNOWN, "waba.webhook.nginx")
-    drain = {
-      receiver = receiver, semaphore = assert(semaphore.new(0)), concurrency = given.concurrency or 4,
-      batch = given.batch or 8, lease = given.lease, interval = given.interval or 1,
-    }
-    drains[receiver] = drain
-  end
+  local drain = drain_of(receiver, given)
   if not drain.is_scheduled then schedule(drain, 0) end
-  return drain
 end
 
 local function read_file(path)
@@ -133,17 +150,19 @@ end
 ---@param receiver waba.Receiver   one per worker process, made in a module or in `init_worker_by_lua`
 ---@param given? waba.NginxOptions  those of the first call count
 function nginx.serve(receiver, given)
+  local drain = drain_of(receiver, given)
   local method, headers = ngx.req.get_method(), ngx.req.get_headers()
   local status, answer_headers, body = receiver:refuse(method, tonumber(headers["content-length"]))
   if not status then
-    status, answer_headers, body = receiver:handle {
-      method = method, path = ngx.var.uri, headers = headers, body = read_body(),
-    }
+    local request = { method = method, path = ngx.var.uri, headers = headers, body = read_body() }
+    status, answer_headers, body = receiver:handle(request, drain.put)
   else
     ngx.req.discard_body()
   end
   respond(status, answer_headers, body)
-  if status == 200 then wake(nginx.start(receiver, given)) end
+  if status ~= 200 then return end
+  if not drain.is_scheduled then schedule(drain, 0) end
+  wake(drain)
 end
 
 return nginx

@@ -49,10 +49,11 @@ end
 --- credentials, 400 for what is no JSON object, 503 when the inbox can't store: the gateway delivers
 --- again after everything that is not 200.
 ---@param request waba.WebhookRequest
+---@param put? fun(events: waba.Event[]): integer|nil  how to store; the inbox's own `put` by default
 ---@return integer status
 ---@return table<string, string> headers  lower-case names
 ---@return string body
-function Receiver:handle(request)
+function Receiver:handle(request, put)
   local body = request.body or ""
   local status, headers = self:refuse(request.method, #body)
   if status then return answer(status, headers) end
@@ -62,7 +63,8 @@ function Receiver:handle(request)
   local list = events.read(body)
   if not list then return answer(400) end
   if #list > 0 then
-    local stored = self.inbox:put(list)
+    local stored
+    if put then stored = put(list) else stored = self.inbox:put(list) end
     if not stored then return answer(503, { ["retry-after"] = RETRY_AFTER }) end
   end
   return answer(200)
@@ -81,40 +83,68 @@ local function first_line(raised)
   return (tostring(raised):gsub("\nstack traceback:.*$", ""))
 end
 
--- Handles one taken event to its end.
-local function handle_event(receiver, event, count)
-  local inbox = receiver.inbox
-  local attempts = inbox:attempts(event)
-  local ok, raised = receiver.dispatch(receiver.dress(event), attempts)
+-- Seconds that an acknowledgement may wait for others, since one by one they cost more than most
+-- handlers. A process that dies meanwhile has handled these events and they come again.
+local ACKNOWLEDGE_AFTER = 0.05
+
+-- One batch of taken events on its way through the handlers.
+local Batch = {}
+Batch.__index = Batch
+
+-- Acknowledges what was handled. Once more when the store was busy: else it would be handled again.
+function Batch:acknowledge()
+  if #self.handled == 0 then return end
+  local ok, err = self.inbox:ack(self.handled)
+  if not ok and err and err.retryable then self.inbox:ack(self.handled) end
+  self.handled = {}
+end
+
+-- Gives what waits behind a slow handler more time. Whether the event is still this worker's.
+function Batch:renew(index)
+  if core.clock() - self.renewed <= self.lease / 3 then return true end
+  self:acknowledge()
+  self.renewed = core.clock()
+  for rest = #self.events, index + 1, -1 do
+    if not self.inbox:extend(self.events[rest], self.lease) then table.remove(self.events, rest) end
+  end
+  return self.inbox:extend(self.events[index], self.lease)
+end
+
+-- Handles one event to its end.
+function Batch:handle(event)
+  local ok, raised = self.receiver.dispatch(self.receiver.dress(event), self.inbox:attempts(event))
   if ok then
-    inbox:ack(event)
-    count.handled = count.handled + 1
+    if #self.handled == 0 then self.first_handled = core.clock() end
+    self.handled[#self.handled + 1] = event
+    self.count.handled = self.count.handled + 1
+    if core.clock() - self.first_handled > ACKNOWLEDGE_AFTER then self:acknowledge() end
   else
-    inbox:fail(event, first_line(raised))
-    count.failed, count.raised = count.failed + 1, raised
+    self.inbox:fail(event, first_line(raised))
+    self.count.failed, self.count.raised = self.count.failed + 1, raised
   end
 end
 
--- Handles what was taken together. What waits behind a slow handler is given more time; what was lost
--- meanwhile is another worker's.
-local function handle_batch(receiver, batch, lease, stop, count)
-  local renewed = core.clock()
-  for index, event in ipairs(batch) do
+-- Handles all; what it was told to stop before goes back.
+function Batch:run(stop)
+  local index = 1
+  while self.events[index] do
     if stop() then
-      for rest = index, #batch do receiver.inbox:release(batch[rest]) end
+      self:acknowledge()
+      for rest = index, #self.events do self.inbox:release(self.events[rest]) end
       return
     end
-    local still_mine = true
-    if core.clock() - renewed > lease / 3 then
-      renewed = core.clock()
-      for rest = #batch, index, -1 do
-        local extended = receiver.inbox:extend(batch[rest], lease)
-        if not extended and rest > index then table.remove(batch, rest) end
-        still_mine = extended
-      end
-    end
-    if still_mine then handle_event(receiver, event, count) end
+    if self:renew(index) then self:handle(self.events[index]) end
+    index = index + 1
   end
+  self:acknowledge()
+end
+
+local function handle_batch(receiver, taken, lease, stop, count)
+  local batch = setmetatable({
+    receiver = receiver, inbox = receiver.inbox, events = taken, lease = lease, count = count, handled = {},
+    renewed = core.clock(),
+  }, Batch)
+  batch:run(stop)
 end
 
 ---@class waba.WorkOptions

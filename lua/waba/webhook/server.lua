@@ -1,6 +1,7 @@
 -- The receiver on its own: an HTTP server (lua-http; HTTP/1.1 and HTTP/2, with or without TLS) that
 -- answers webhooks and runs the handlers, in one cqueues controller.
 
+local group = require "waba.webhook.group"
 local options = require "waba.options"
 
 ---@class waba.WebhookServer
@@ -126,7 +127,7 @@ local function answer_request(self, stream, request)
   request.body = read_body(stream, request.headers, receiver.max_body)
   if request.body == nil then return write_answer(stream, 413, {}, "", true) end
   if not request.body then return end
-  local ok, status, answer_headers, body = pcall(receiver.handle, receiver, request)
+  local ok, status, answer_headers, body = self.guarded(receiver.handle, receiver, request, self.put)
   if not ok then
     io.stderr:write("waba: ", tostring(status), "\n")
     return write_answer(stream, 500, {}, "", false)
@@ -244,6 +245,14 @@ function Server:pollfd() return self.cq:pollfd() end
 function Server:events() return self.cq:events() end
 function Server:timeout() return self.cq:timeout() end
 
+-- Where the requests of a group wait for the one that stores.
+local function new_gate(condition)
+  local gate = { condition = condition.new() }
+  function gate:wait(seconds) return self.condition:wait(seconds) end
+  function gate:open() self.condition:signal() end
+  return gate
+end
+
 local function start(self, given)
   local ok, http_server = pcall(load, "http.server", "http", "lua-http")
   if not ok then error(http_server, 3) end
@@ -252,6 +261,8 @@ local function start(self, given)
   self.cq = given.cq or self.cqueues.new()
   self.news, self.idle = condition.new(), condition.new()
   self.guarded = require("http.util").yieldable_pcall
+  self.put = self.receiver.inbox.grouped and group.new(self.receiver.inbox, function() self.cqueues.sleep(0) end,
+    function() return new_gate(condition) end) or nil
   local context
   if given.tls then
     ok, context = pcall(tls_context, given.tls)

@@ -41,21 +41,16 @@ local function find_sender(from, position, list, by_id, nameless)
   if type(raw) == "table" and not is_check_result(raw) then return raw end
 end
 
-local function sender_of(raw)
-  return type(raw) == "table" and wa_id(raw.from) or nil
-end
-
 local function read_messages(events, messages, contacts, used)
   local by_id, nameless = senders(contacts)
   for position, raw in ipairs(messages) do
     if raw ~= core.null then
-      local from = sender_of(raw)
-      local found = type(raw) == "table" and find_sender(from, position, contacts, by_id, nameless)
-      local contact
+      local contact, found
+      if type(raw) == "table" then found = find_sender(wa_id(raw.from), position, contacts, by_id, nameless) end
       if found then
         used[found] = true
         contact = inbound.contact(found)
-        contact.wa_id = contact.wa_id or from
+        contact.wa_id = contact.wa_id or wa_id(raw.from)
       end
       events[#events + 1] = reader.message(raw, contact)
     end
@@ -64,33 +59,44 @@ end
 
 -- Contacts that describe nobody who wrote are news of their own: results of `contacts:check`, and
 -- profiles that came without a message. A recipient's profile is no news.
-local function read_contacts(events, contacts, used, messages, statuses)
+local function customers_of(events)
   local known = {}
-  for _, raw in ipairs(messages) do known[sender_of(raw) or ""] = true end
-  for _, raw in ipairs(statuses) do
-    local status = type(raw) == "table" and reader.status(raw)
-    if status then known[status.recipient or ""] = true end
+  for _, event in ipairs(events) do
+    local customer = event.from or event.recipient
+    if customer then known[customer] = true end
   end
+  return known
+end
+
+local function read_contacts(events, contacts, used)
+  local known
   for _, raw in ipairs(contacts) do
-    local about = type(raw) == "table" and wa_id(raw.wa_id)
-    local is_profile = used[raw] or about and known[about] and not is_check_result(raw)
-    if raw ~= core.null and not is_profile then events[#events + 1] = reader.account("contacts", raw) end
+    if raw ~= core.null and not used[raw] then
+      known = known or customers_of(events)
+      local about = type(raw) == "table" and wa_id(raw.wa_id)
+      local is_profile = about and known[about] and not is_check_result(raw)
+      if not is_profile then events[#events + 1] = reader.account("contacts", raw) end
+    end
   end
 end
 
 -- Lists under names that this library does not know are taken for news, element by element. Other
 -- members describe the delivery; they make an event only when there is nothing else.
 local function read_unknown(events, body)
-  local names = {}
+  local names
   for name in pairs(body) do
-    if type(name) == "string" and not KNOWN[name] then names[#names + 1] = name end
+    if not KNOWN[name] then
+      names = names or {}
+      names[#names + 1] = tostring(name)
+    end
   end
+  if not names then return end
   table.sort(names)
   local had_events = #events > 0
   for _, name in ipairs(names) do
     local value = body[name]
     local is_list = type(value) == "table" and value[1] ~= nil
-    if is_list or not had_events and value ~= core.null then
+    if is_list or not had_events then
       for _, item in ipairs(items(value)) do
         if item ~= core.null then events[#events + 1] = reader.account(name, item) end
       end
@@ -115,7 +121,7 @@ function webhook.read(body)
   for _, raw in ipairs(items(body.errors)) do
     if raw ~= core.null then events[#events + 1] = reader.error(raw) end
   end
-  if #contacts > 0 then read_contacts(events, contacts, used, messages, statuses) end
+  if #contacts > 0 then read_contacts(events, contacts, used) end
   read_unknown(events, body)
   return events
 end

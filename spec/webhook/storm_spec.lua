@@ -1,0 +1,18 @@
+-- The whole receiving side at once. `bench/webhook.lua` runs the same with ten thousand messages.
+
+local storm = require "spec.support.storm"
+
+for _, home in ipairs { "sqlite", "redis" } do
+  describe("nginx with its inbox in " .. home, function()
+    it("handles every event of a storm, once, in the customer's order", function()
+      local result = storm.run { home = home, count = 300, customers = 17, per_body = 3 }
+      assert.equal(1200, result.events)
+      assert.equal(1200, result.stored)
+      assert.equal(1200, result.handled)
+      assert.equal(0, result.repeated)
+      assert.equal(0, result.out_of_order)
+      assert.equal(0, result.depth)
+      assert.is_true(result.deliveries > 110) -- of 100 bodies
+    end)
+  end)
+end
