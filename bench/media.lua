@@ -1,0 +1,156 @@
+-- Measures what a large file costs in memory: 200 MB each way, through every way that does not ask for
+-- the bytes themselves, over real TLS to the emulator.
+--
+--   lua5.4 bench/media.lua              luajit bench/media.lua      (after: eval "$(make -s env)")
+--   lua5.4 bench/media.lua --quick      with 20 MB
+--
+-- Each transfer happens in a process of its own, which first makes a small request: its memory then is
+-- "idle". What counts is how far the peak of its resident memory rises above that. A download to memory
+-- stands beside them for comparison. Linux only.
+
+local core = require "waba.core"
+local waba = require "waba"
+
+local MB = 1024 * 1024
+local ALLOWED = 20 -- MB above idle
+local CHUNK = ("0123456789abcdef"):rep(4096)
+
+-- Memory of this process -----------------------------------------------------------------------------
+
+-- "VmRSS" now, or "VmHWM" at its peak, in MB.
+local function memory(name)
+  for line in io.lines "/proc/self/status" do
+    local kilobytes = line:match("^" .. name .. ":%s*(%d+) kB")
+    if kilobytes then return kilobytes / 1024 end
+  end
+  error("there is no " .. name)
+end
+
+-- Lets the peak begin anew.
+local function forget_peak()
+  local file = assert(io.open("/proc/self/clear_refs", "w"))
+  file:write "5"
+  file:close()
+end
+
+-- The transfers: each runs alone in a process ----------------------------------------------------------
+
+local function reader(size)
+  local left = size
+  return function()
+    if left <= 0 then return nil end
+    local piece = left < #CHUNK and CHUNK:sub(1, left) or CHUNK
+    left = left - #piece
+    return piece
+  end
+end
+
+local function upload(client, given)
+  given.type, given.timeout = "application/octet-stream", 600
+  return assert(client.media:upload(given)).id
+end
+
+local ways = {
+  ["upload of a file"] = function(client, job) upload(client, { file = job.file }) end,
+  ["upload from a reader"] = function(client, job)
+    upload(client, { reader = reader(job.size), size = job.size })
+  end,
+  ["upload from a reader without a size"] = function(client, job)
+    upload(client, { reader = reader(job.size) })
+  end,
+  ["download to a file"] = function(client, job)
+    local got = assert(client.media:download(job.id, { file = job.file .. ".got", sha256 = job.sha256, timeout = 600 }))
+    assert(got.size == job.size)
+  end,
+  ["download to a sink"] = function(client, job)
+    local size = 0
+    assert(client.media:download(job.id, {
+      sha256 = job.sha256, timeout = 600, sink = function(bytes) size = size + #bytes end,
+    }))
+    assert(size == job.size)
+  end,
+  -- for comparison: what the figure is when the bytes are asked for
+  ["download to memory"] = function(client, job)
+    assert(#assert(client.media:download(job.id, { max_body = job.size, timeout = 600 })).data == job.size)
+  end,
+}
+
+local function run_one(job_file, way)
+  local job = dofile(job_file)
+  local client = waba.client {
+    api_key = job.api_key, base_url = job.url, ca_file = job.ca_file, validate = false, pace = false, retry = false,
+  }
+  assert(client.media:upload { data = "small", type = "text/plain" })
+  collectgarbage()
+  collectgarbage()
+  local idle = memory "VmRSS"
+  forget_peak()
+  local started = core.clock()
+  ways[way](client, job)
+  print(("%.3f %.3f %.3f"):format(idle, memory "VmHWM" - idle, core.clock() - started))
+  client:close()
+end
+
+if arg[1] == "--one" then return run_one(arg[2], arg[3]) end
+
+-- All of them ------------------------------------------------------------------------------------------
+
+local function write(path, bytes)
+  local file = assert(io.open(path, "wb"))
+  for piece in bytes do file:write(piece) end
+  file:close()
+end
+
+local function output_of(command)
+  local pipe = assert(io.popen(command, "r"))
+  local text = pipe:read "*a"
+  pipe:close()
+  return text
+end
+
+local ORDER = {
+  "upload of a file", "upload from a reader", "upload from a reader without a size", "download to a file",
+  "download to a sink", "download to memory",
+}
+
+local function run_all(size, folder, http2)
+  local emulator = assert(waba.emulator.start { http2 = http2, statuses = false, max_media = size })
+  local client = waba.client(emulator:options { validate = false, pace = false, retry = false })
+  local job = { file = folder .. "/large.bin", size = size, url = emulator.url, ca_file = emulator.ca_file,
+    api_key = emulator.api_key }
+  job.id = upload(client, { file = job.file })
+  job.sha256 = assert(client.media:download(job.id, { sink = function() end, timeout = 600 })).sha256
+  client:close()
+
+  local job_file = folder .. "/job.lua"
+  write(job_file, coroutine.wrap(function()
+    coroutine.yield "return {"
+    for name, value in pairs(job) do
+      coroutine.yield((type(value) == "number" and "%s = %.0f," or "%s = %q,"):format(name, value))
+    end
+    coroutine.yield "}"
+  end))
+  local worst = 0
+  for _, way in ipairs(ORDER) do
+    local text = output_of(("%s %s --one %s '%s'"):format(arg[-1], arg[0], job_file, way))
+    local idle, above, seconds = text:match "^([%d.-]+) ([%d.-]+) ([%d.-]+)"
+    assert(idle, way .. " failed: " .. text)
+    if way ~= "download to memory" then worst = math.max(worst, tonumber(above)) end
+    print(("  %-36s %-8s  idle %5.1f MB   peak %+6.2f MB   %6.1f MB/s"):format(way, http2 and "HTTP/2" or "HTTP/1.1",
+      idle, above, size / MB / seconds))
+  end
+  emulator:stop()
+  return worst
+end
+
+local size = (arg[1] == "--quick" and 20 or 200) * MB
+local folder = output_of "mktemp -d":gsub("%s+$", "")
+write(folder .. "/large.bin", reader(size))
+print(("%s, a file of %d MB"):format(jit and jit.version or _VERSION, size / MB))
+local finished, worst = pcall(function()
+  return math.max(run_all(size, folder, false), run_all(size, folder, true))
+end)
+os.execute("rm -rf '" .. folder .. "'")
+if not finished then error(worst, 0) end
+print(("  most above idle: %.2f MB (allowed: %d)"):format(worst, ALLOWED))
+os.exit(worst <= ALLOWED and 0 or 1)

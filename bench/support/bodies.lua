@@ -1,0 +1,35 @@
+-- Bodies of webhooks as the gateway writes them: one message to three statuses.
+
+local bodies = {}
+
+local MESSAGE = '{"from":"49151%07d","id":"ABGHSRURIzRWeAIQm0T7xkQz%s%d","timestamp":"1712044800","type":"text",'
+  .. '"text":{"body":"Guten Tag, ich hätte gern einen Termin am Freitag."}}'
+local STATUS = '{"id":"gBGHSRURIzRWeAIJm0T7xkQz%s%d","status":"%s","timestamp":"1712044801","type":"message",'
+  .. '"message":{"recipient_id":"49151%07d"},"conversation":{"id":"73cfc2eee2c6d5643e831e2750a9a500",'
+  .. '"expiration_timestamp":1712131201,"origin":{"type":"utility"}},'
+  .. '"pricing":{"pricing_model":"CBP","billable":true,"category":"utility"}}'
+local CONTACT = '{"profile":{"name":"Eva Kern"},"wa_id":"49151%07d"}'
+local WORDS = { "sent", "delivered", "read" }
+
+--- A body of some events. Bodies of different marks have different ids.
+---@param events integer
+---@param mark string
+---@param customers integer
+---@return string
+function bodies.make(events, mark, customers)
+  local messages, statuses, contacts = {}, {}, {}
+  local offset = tonumber(mark:match "%d+$") or 0
+  for number = 1, events do
+    local customer = (number + offset) % customers
+    if number % 4 == 1 then
+      messages[#messages + 1] = MESSAGE:format(customer, mark, number)
+      contacts[#contacts + 1] = CONTACT:format(customer)
+    else
+      statuses[#statuses + 1] = STATUS:format(mark, number, WORDS[number % 3 + 1], customer)
+    end
+  end
+  return ('{"contacts":[%s],"messages":[%s],"statuses":[%s]}'):format(
+    table.concat(contacts, ","), table.concat(messages, ","), table.concat(statuses, ","))
+end
+
+return bodies

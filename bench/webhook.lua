@@ -1,0 +1,266 @@
+-- Measures what receiving costs:
+--
+--   lua5.4 bench/webhook.lua            luajit bench/webhook.lua    (after: eval "$(make -s env)")
+--   lua5.4 bench/webhook.lua --quick    fewer and shorter rounds
+--   lua5.4 bench/webhook.lua --storm    ten thousand messages and thirty thousand statuses, into each inbox
+--
+-- 1. Reading bodies: waba.events against bare cjson, Node's JSON.parse and Python's json.loads.
+-- 2. The whole receiver in nginx (one worker; parsing, storing, answering, and a handler for each
+--    event) against a location of the same nginx that only returns 200.
+-- 3. How long a put holds an nginx worker.
+-- 4. The gateway's own targets: a median of 250 ms and less than 1 % above 1 s, at 50 messages sent
+--    and 50 received per second: 200 webhooks per second.
+--
+-- Programs take turns; the figures are medians of the rounds.
+
+local folder = arg[0]:match "^(.*)/[^/]*$" or "."
+package.path = folder .. "/support/?.lua;" .. folder .. "/../?.lua;" .. package.path
+
+local bodies = require "bodies"
+local core = require "waba.core"
+local nginx = require "spec.support.nginx"
+local process = require "spec.support.process"
+local redis = require "spec.support.redis"
+local waba = require "waba"
+
+local INTERPRETER = arg[-1]
+local SIZES = { 1, 64, 1000 }
+local MODES = {
+  full = { rounds = 7, events = 200000, posted = 20000, paced = 2000 },
+  quick = { rounds = 3, events = 30000, posted = 4000, paced = 400 },
+}
+
+local function median(list)
+  table.sort(list)
+  return list[math.ceil(#list / 2)]
+end
+
+local function run(command)
+  local output = process.run(command .. " 2>&1")
+  return assert(tonumber(output:match "^[%d.]+$"), command .. ": " .. output)
+end
+
+local function has(program)
+  return process.run("command -v " .. program) ~= ""
+end
+
+-- ---- 1. Reading ------------------------------------------------------------------------------------
+
+local function readers()
+  local list = {
+    { name = "cjson", command = INTERPRETER .. " " .. folder .. "/support/parse.lua cjson" },
+    { name = "waba.events", command = INTERPRETER .. " " .. folder .. "/support/parse.lua waba" },
+  }
+  if has "node" then list[3] = { name = "Node", command = "node " .. folder .. "/support/parse.js" } end
+  if has "python3" then list[#list + 1] = { name = "Python", command = "python3 " .. folder .. "/support/parse.py" } end
+  return list
+end
+
+local function measure_reading(mode)
+  print "1. Reading: microseconds of CPU per event, and times bare cjson"
+  local place = process.folder()
+  local list = readers()
+  for _, events in ipairs(SIZES) do
+    local path = place:file("body", bodies.make(events, "m", 1000))
+    local count = math.ceil(mode.events / events)
+    local times = {}
+    for _ = 1, mode.rounds do
+      for _, reader in ipairs(list) do
+        times[reader.name] = times[reader.name] or {}
+        local seconds = run(("%s %s %d %d"):format(reader.command, path, math.ceil(count / 10), count))
+        table.insert(times[reader.name], seconds / count / events * 1e6)
+      end
+    end
+    local words = {}
+    local bare = median(times.cjson)
+    for _, reader in ipairs(list) do
+      local micros = median(times[reader.name])
+      words[#words + 1] = ("%s %.2f (%.2f)"):format(reader.name, micros, micros / bare)
+    end
+    print(("   %4d events, %7d bytes: %s"):format(events, #bodies.make(events, "m", 1000), table.concat(words, "   ")))
+  end
+  place:remove()
+end
+
+-- ---- 2. In nginx -----------------------------------------------------------------------------------
+
+local BOT = [[
+local waba = require "waba"
+local prefix = ngx.config.prefix()
+return waba.receiver { user = "u", password = "p", inbox = %s, on = { any = function() end } }
+]]
+
+local INBOXES = {
+  { name = "memory", lua = "waba.inbox.memory { max = 1e9 }" },
+  { name = "sqlite", lua = 'waba.inbox.sqlite { file = prefix .. "inbox.db" }' },
+  { name = "sqlite, sync = false", lua = 'waba.inbox.sqlite { file = prefix .. "inbox.db", sync = false }' },
+  { name = "redis", lua = "waba.inbox.redis { port = %d }" },
+}
+
+local function worker_pid(program)
+  return tonumber(process.run(("cat /proc/%d/task/%d/children"):format(program.pid, program.pid)):match "%d+")
+end
+
+-- Seconds of CPU a process has used.
+local function cpu_of(pid)
+  local file = assert(io.open(("/proc/%d/schedstat"):format(pid)))
+  local nanoseconds = file:read("*l"):match "^%d+"
+  file:close()
+  return tonumber(nanoseconds) / 1e9
+end
+
+-- An nginx with a receiver at / and a plain answer at /ok.
+local function start_nginx(inbox)
+  local place = process.folder()
+  local server = inbox.name == "redis" and redis.start() or nil
+  local port, plain = process.free_port(), process.free_port()
+  nginx.certify(place)
+  place:file("bot.lua", BOT:format(server and inbox.lua:format(server.port) or inbox.lua))
+  local program = nginx.start(place, nginx.configuration {
+    port = port, plain = plain, workers = 1, http = "keepalive_requests 100000000; client_body_buffer_size 1m;",
+    server = "location = /ok { return 200; } "
+      .. "location = /depth { content_by_lua_block { ngx.say((require(\"bot\").inbox:depth())) } }",
+    content = 'require("waba.webhook.nginx").serve(require "bot", { interval = 0.02 })',
+  }, port)
+  return {
+    port = plain, pid = worker_pid(program),
+    depth = function()
+      return tonumber((select(3, nginx.request("http://127.0.0.1:" .. plain .. "/depth", { method = "GET" }))))
+    end,
+    stop = function()
+      program:stop("TERM")
+      if server then server:stop() end
+      place:remove()
+    end,
+  }
+end
+
+local marks = 0
+
+local function poster_command(port, path, events, count, depth, rate)
+  marks = marks + 1
+  local lua_path = folder .. "/support/?.lua;" .. (os.getenv "LUA_PATH" or ";")
+  return ("env LUA_PATH=%s %s %s/support/poster.lua %d %s %d %d r%d %d %s 2>&1"):format(
+    process.quote(lua_path), INTERPRETER, folder, port, path, events, count, marks, depth, rate)
+end
+
+-- Posts and waits until everything is handled. Returns the seconds until the last answer, and of CPU.
+local function post_and_handle(server, path, events, count)
+  local before = cpu_of(server.pid)
+  local output = process.run(poster_command(server.port, path, events, count, events > 100 and 2 or 16, 0))
+  local seconds = assert(tonumber(output), output)
+  process.wait_for(function()
+    if path == "/ok" or server.depth() == 0 then return true end
+    process.sleep(0.1)
+  end, "the handlers", 300)
+  return seconds, cpu_of(server.pid) - before
+end
+
+local function measure_nginx(mode)
+  print "2. In nginx, one worker: webhooks per second, microseconds of CPU per event, times `return 200`"
+  for _, inbox in ipairs(INBOXES) do
+    local server = start_nginx(inbox)
+    for _, events in ipairs(SIZES) do
+      local count = math.max(10, math.ceil(mode.posted / events / (inbox.name == "sqlite" and 4 or 1)))
+      local figures = { ["/"] = { speed = {}, cpu = {} }, ["/ok"] = { speed = {}, cpu = {} } }
+      for _ = 1, math.min(5, mode.rounds) do
+        for _, path in ipairs { "/", "/ok" } do
+          local seconds, cpu = post_and_handle(server, path, events, count)
+          table.insert(figures[path].speed, count / seconds)
+          table.insert(figures[path].cpu, cpu / count / events * 1e6)
+        end
+      end
+      local cpu, bare = median(figures["/"].cpu), median(figures["/ok"].cpu)
+      local line = "   %-20s %4d events: %7.0f/s (return 200: %7.0f/s), "
+        .. "%7.2f us (return 200: %6.2f us), %6.1f times"
+      local speed, plain_speed = median(figures["/"].speed), median(figures["/ok"].speed)
+      print(line:format(inbox.name, events, speed, plain_speed, cpu, bare, cpu / bare))
+    end
+    server.stop()
+  end
+end
+
+-- ---- 3. How long a put takes -----------------------------------------------------------------------
+
+local function measure_puts(mode)
+  print "3. A put: milliseconds, median / 99 % / longest"
+  local server, place = redis.start(), process.folder()
+  local homes = {
+    { "memory", waba.inbox.memory() },
+    { "sqlite", waba.inbox.sqlite(place:file "full.db") },
+    { "sqlite, sync = false", waba.inbox.sqlite { file = place:file "normal.db", sync = false } },
+    { "redis", waba.inbox.redis { port = server.port } },
+  }
+  for _, home in ipairs(homes) do
+    for _, events in ipairs(SIZES) do
+      local took = {}
+      for number = 1, math.max(20, math.ceil(mode.paced / events)) do
+        local list = waba.events(bodies.make(events, ("p%dx%d"):format(events, number), 1000))
+        local before = core.clock()
+        assert(home[2]:put(list))
+        took[number] = (core.clock() - before) * 1000
+      end
+      table.sort(took)
+      print(("   %-20s %4d events: %8.3f / %8.3f / %8.3f"):format(home[1], events, took[math.ceil(#took / 2)],
+        took[math.ceil(#took * 0.99)], took[#took]))
+    end
+    home[2]:close()
+  end
+  server:stop()
+  place:remove()
+end
+
+-- ---- 4. The gateway's targets ----------------------------------------------------------------------
+
+local CONNECTIONS = 6 -- as the gateway has by default
+
+local function measure_latency(mode)
+  print "4. At 200 webhooks per second over 6 connections: milliseconds until the answer, median / 99 % / longest"
+  print "   (the gateway wants: 250 / 1000)"
+  for _, inbox in ipairs(INBOXES) do
+    local server = start_nginx(inbox)
+    local pipes, took = {}, {}
+    for number = 1, CONNECTIONS do
+      local count, rate = math.ceil(mode.paced / CONNECTIONS), 200 / CONNECTIONS
+      pipes[number] = io.popen(poster_command(server.port, "/", 1, count, 1, rate))
+    end
+    for _, pipe in ipairs(pipes) do
+      for word in pipe:read("*a"):gmatch "%S+" do took[#took + 1] = assert(tonumber(word), word) end
+      pipe:close()
+    end
+    table.sort(took)
+    print(("   %-20s %8.2f / %8.2f / %8.2f"):format(inbox.name, took[math.ceil(#took / 2)],
+      took[math.ceil(#took * 0.99)], took[#took]))
+    server.stop()
+  end
+end
+
+-- ---- The storm -------------------------------------------------------------------------------------
+
+local function let_loose()
+  local storm = require "spec.support.storm"
+  for _, home in ipairs { "sqlite", "redis" } do
+    local result = storm.run {
+      home = home, count = 10000, customers = 500, per_body = 4, concurrency = 12, seconds = 600,
+    }
+    local line = "%s: %d events in %d deliveries; stored %d, handled %d, repeated %d, out of order %d, left %d; "
+      .. "%.1f s"
+    print(line:format(home, result.events, result.deliveries, result.stored, result.handled, result.repeated,
+      result.out_of_order, result.depth, result.seconds))
+  end
+end
+
+local modes = { ["--quick"] = "quick", ["--storm"] = "storm" }
+local chosen = arg[1] and modes[arg[1]] or "full"
+if arg[1] and not modes[arg[1]] then
+  io.stderr:write("usage: bench/webhook.lua [--quick|--storm]\n")
+  os.exit(2)
+end
+if chosen == "storm" then
+  let_loose()
+else
+  measure_reading(MODES[chosen])
+  measure_nginx(MODES[chosen])
+  measure_puts(MODES[chosen])
+  measure_latency(MODES[chosen])
+end
