@@ -63,17 +63,25 @@ function download.keep(temporary, path)
   return nil, file_fault(path, message)
 end
 
--- Calls the endpoint, and tells the user's progress function about it. What that one raises goes on
--- to the caller, but leaves no file.
+-- Calls the endpoint, and tells the user's progress function about it.
 local function call_endpoint(client, endpoint, call, given)
   local told, complete = progress.track(given.progress)
   call.progress = told and function(_, _, received, total) told(received, total) end
   local json, response = client:call(endpoint, call)
-  if json == nil then return nil, response end
-  local completed, fault = pcall(complete, response.bytes_received)
-  if completed then return json, response end
-  if call.into and call.into.file then os.remove(call.into.file) end
-  error(fault, 0)
+  if json ~= nil then complete(response.bytes_received) end
+  return json, response
+end
+
+-- Lua 5.1 can't let other coroutines run inside of pcall; LuaJIT and newer can.
+local CAN_YIELD_IN_PCALL = _VERSION ~= "Lua 5.1" or rawget(_G, "jit") ~= nil
+
+-- The same for a file that must not stay when the progress function raises, or a signal does.
+local function call_for_file(client, endpoint, call, given)
+  if not CAN_YIELD_IN_PCALL and coroutine.running() then return call_endpoint(client, endpoint, call, given) end
+  local returned, json, response = pcall(call_endpoint, client, endpoint, call, given)
+  if returned then return json, response end
+  os.remove(call.into.file)
+  error(json, 0)
 end
 
 local function verified(found, expected)
@@ -103,7 +111,7 @@ function ways.file(client, endpoint, call, given, expected)
   local temporary, err = download.new_file(path)
   if not temporary then return nil, err end
   call.into = { file = temporary } -- the transport removes what it can't complete
-  local json, response = call_endpoint(client, endpoint, call, given)
+  local json, response = call_for_file(client, endpoint, call, given)
   if json == nil then
     os.remove(temporary)
     return nil, response

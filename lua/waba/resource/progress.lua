@@ -10,6 +10,7 @@ function progress.track(tell)
   if not tell then return nil, function() end end
   local last
   local function told(done, total)
+    if done == last then return end -- something happened the other way
     last = done
     tell(done, total)
   end
