@@ -85,7 +85,9 @@ local function programs_for(setting, message)
   local bare = PROGRAMS .. (setting.in_flight == 1 and "bare_easy" or "bare_multi")
   local headers = bare_arguments(message)
   return {
-    waba = { quoted(INTERPRETER) .. " " .. quoted(folder .. "/support/sender.lua"), quoted(KEY) .. " " .. quoted(message.text) },
+    waba = {
+      quoted(INTERPRETER) .. " " .. quoted(folder .. "/support/sender.lua"), quoted(KEY) .. " " .. quoted(message.text),
+    },
     bare = { quoted(bare), headers },
     unsafe = { quoted(bare) .. " --unsafe", headers },
   }
@@ -130,11 +132,12 @@ local function median_of(rounds, read)
   return median(values)
 end
 
-local ROW = "%-9s %9s  %9s %9s %9s  %10s %12s  %9s %9s %6s\n"
+local ROW = "%-9s %9s  %9s %9s %9s  %10s %12s  %10s %9s %6s\n"
 
 local function print_results(results)
-  io.write(ROW:format("", "", "CPU per message, us", "", "", "CPU", "CPU", "messages/s", "", ""))
-  io.write(ROW:format("protocol", "in flight", "waba", "bare", "unsafe", "waba/bare", "waba/unsafe", "waba", "bare", "ratio"))
+  io.write(ROW:format("", "", "CPU (us)", "", "", "CPU ratio", "CPU ratio", "messages/s", "", ""))
+  io.write(ROW:format("protocol", "in flight", "waba", "bare", "unsafe", "waba/bare", "waba/unsafe", "waba", "bare",
+    "ratio"))
   for s, setting in ipairs(SETTINGS) do
     local function cpu(name) return median_of(results[s], function(round) return round[name].cpu end) end
     local function rate(name) return median_of(results[s], function(round) return round[name].rate end) end

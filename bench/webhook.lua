@@ -26,7 +26,7 @@ local waba = require "waba"
 local INTERPRETER = arg[-1]
 local SIZES = { 1, 64, 1000 }
 local MODES = {
-  full = { rounds = 7, events = 200000, posted = 20000, paced = 2000 },
+  full = { rounds = 5, events = 200000, posted = 8000, paced = 2000 },
   quick = { rounds = 3, events = 30000, posted = 4000, paced = 400 },
 }
 

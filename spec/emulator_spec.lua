@@ -45,6 +45,15 @@ describe("waba.emulator", function()
     assert.equal("waba.Emulator (stopped)", tostring(emulator))
   end)
 
+  it("ends a process that does not answer any more", function()
+    local emulator = assert(emulators.start({ tls = false }))
+    local folder = emulator.started.folder
+    os.execute("kill -9 " .. emulator.pid)
+    emulator:stop()
+    assert.is_false(alive(emulator.pid))
+    assert.equal("", command("ls -d " .. folder .. " 2>/dev/null"))
+  end)
+
   it("answers calls after the end with an error", function()
     local emulator = assert(emulators.start())
     emulator:stop()

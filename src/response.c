@@ -9,7 +9,7 @@
 #define RESPONSE_CLASS "waba.Response"
 
 /* Where a response keeps its record until it is turned into fields. */
-#define RECORD 1
+#define RECORD "record"
 
 /* What libcurl knows of a transfer. In a record it stands behind the lines of the header. */
 struct facts {
@@ -123,7 +123,8 @@ static int response_index(lua_State *L) {
   const char *record;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 2);
-  lua_rawgeti(L, 1, RECORD); /* 3 */
+  lua_pushliteral(L, RECORD);
+  lua_rawget(L, 1); /* 3 */
   record = lua_tolstring(L, 3, &length);
   if (record == NULL) return 0;
   lua_pushvalue(L, 1);
@@ -131,7 +132,7 @@ static int response_index(lua_State *L) {
   lua_setmetatable(L, -2);
   set_fields(L, record, length);
   lua_pushnil(L);
-  lua_rawseti(L, 1, RECORD);
+  lua_setfield(L, 1, RECORD);
   lua_pushvalue(L, 2);
   lua_rawget(L, 1);
   return 1;
@@ -144,9 +145,9 @@ void response_push(lua_State *L, struct transfer *transfer) {
   if (!buffer_append(&sink->lines, (const char *)&facts, sizeof facts)) {
     luaL_error(L, "not enough memory");
   }
-  lua_createtable(L, 1, 2);
+  lua_createtable(L, 0, 3);
   lua_pushlstring(L, sink->lines.bytes, sink->lines.length);
-  lua_rawseti(L, -2, RECORD);
+  lua_setfield(L, -2, RECORD);
   lua_pushinteger(L, sink->status);
   lua_setfield(L, -2, "status");
   lua_pushlstring(L, sink->body.length > 0 ? sink->body.bytes : "", sink->body.length);

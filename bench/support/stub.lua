@@ -99,7 +99,8 @@ end
 
 -- Debian keeps nginx where only root looks for programs.
 local function start_nginx(folder)
-  local command = ("PATH=$PATH:/usr/sbin nginx -p '%s/' -c nginx.conf -e error.log >'%s/nginx.log' 2>&1"):format(folder, folder)
+  local command = ("PATH=$PATH:/usr/sbin nginx -p '%s/' -c nginx.conf -e error.log >'%s/nginx.log' 2>&1")
+    :format(folder, folder)
   local status = os.execute(command)
   return status == true or status == 0
 end

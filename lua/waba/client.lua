@@ -65,7 +65,8 @@ local KNOWN = {
   api_key = "string", hosting = "string", sandbox = "boolean", base_url = "string",
   timeout = "number", connect_timeout = "number", ca_file = "string", proxy = "string",
   namespace = "string", transport = "string|table", loop = "string", retry = "table|false",
-  expect_number = "string|integer", pace = "table|false", validate = "boolean|string", max_connections = "integer", on_event = "function",
+  expect_number = "string|integer", pace = "table|false", validate = "boolean|string", max_connections = "integer",
+  on_event = "function",
 }
 local KNOWN_RETRY = { attempts = "integer", base = "number", max = "number", ambiguous = "boolean" }
 local KNOWN_PACE = { messages = "table", other = "table" }
@@ -73,7 +74,8 @@ local KNOWN_RATE = { rate = "number", burst = "integer" }
 
 -- Refuses what is no positive number of seconds.
 local function check_seconds(given, name)
-  if given[name] and not (given[name] > 0) then
+  local seconds = given[name]
+  if seconds and (seconds ~= seconds or seconds <= 0) then
     error(("waba.client: option %s must be a number of seconds above 0"):format(name), 4)
   end
 end

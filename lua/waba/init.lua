@@ -19,7 +19,7 @@ local FACE = {
 }
 
 -- Name to module that is a table of functions itself.
-local ROOMS = { emulator = "waba.emulator", inbox = "waba.inbox" }
+local ROOMS = { emulator = "waba.emulator", inbox = "waba.inbox", webhook = "waba.webhook" }
 
 local lazy = {}
 

@@ -6,6 +6,7 @@ local cjson = require "cjson"
 local http_request = require "http.request"
 local http_server = require "http.server"
 local http_tls = require "http.tls"
+local http_util = require "http.util"
 local new_headers = require "http.headers".new
 local openssl_context = require "openssl.ssl.context"
 local pkey = require "openssl.pkey"
@@ -36,9 +37,7 @@ function support.run(body, seconds)
   local cq = cqueues.new()
   local finished, failure
   cq:wrap(function()
-    local ok, message = xpcall(body, function(problem)
-      return type(problem) == "table" and problem or debug.traceback(problem, 2)
-    end)
+    local ok, message = http_util.yieldable_pcall(body)
     failure = not ok and message or nil
     finished = true
   end)

@@ -9,6 +9,10 @@ local process = require "spec.support.process"
 
 local homes = {}
 
+-- luv does not bear being opened twice in a process, and busted forgets modules between spec files.
+local luv_found, luv = pcall(require, "luv")
+if luv_found then package.preload.luv = function() return luv end end
+
 -- What runs functions side by side and returns when all have ended, by event loop.
 local RUNNERS = {}
 

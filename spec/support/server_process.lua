@@ -321,7 +321,7 @@ local function serve_stream(_, stream)
   local ending = answer.reset or answer.drop
   if ending ~= "head" then
     request.body = stream:get_body_as_string() or ""
-    request.complete = true
+    request.complete = stream.state ~= "closed"
   end
   if not ending then
     pass_time(answer)
@@ -386,15 +386,22 @@ local function listen_http1(tls)
   return select(3, listener:localname())
 end
 
--- lua-http 0.4 sometimes waits for a socket whose bytes TLS has already taken, in the middle of a frame,
--- for ever. Here it looks again after a moment.
+-- When two coroutines wait for one connection, lua-http 0.4 sometimes overlooks what has arrived, and a
+-- large request stands still. So whoever waits for a connection looks again after a moment.
 local function look_again()
   local poll = cqueues.poll
-  cqueues.poll = function(object, timeout, ...) -- luacheck: ignore 122
-    if timeout == nil and cqueues_socket.type(object) then
-      return poll(object, 0.01)
+  cqueues.poll = function(...) -- luacheck: ignore 122
+    local count = select("#", ...)
+    for position = 1, count do
+      local object = select(position, ...)
+      if type(object) == "table" and object.step and object.socket then
+        local waited = { ... }
+        waited[count + 1] = 0.02
+        local which = poll((table.unpack or unpack)(waited, 1, count + 1)) -- luacheck: ignore unpack
+        return which == 0.02 and object or which
+      end
     end
-    return poll(object, timeout, ...)
+    return poll(...)
   end
 end
 

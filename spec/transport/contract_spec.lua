@@ -178,7 +178,8 @@ describe("a transport:", function()
         it("into a file, complete or not at all", function()
           local path = folder:file "media"
           local function files() return process.run("ls " .. folder.path .. " | grep media") end
-          gateway:answer("/media", { body = PART, times = 20000 }, { status = 404, body = "gone" }, { body = PART, times = 20000, truncated = 70000 })
+          gateway:answer("/media", { body = PART, times = 20000 }, { status = 404, body = "gone" },
+            { body = PART, times = 20000, truncated = 70000 })
           local response = assert(make("/media", { method = "GET", into = { file = path } }))
           assert.equal("", response.body)
           assert.equal(#LONG, response.bytes_received)

@@ -52,6 +52,9 @@ local emulator = {}
 ---@field keep? integer
 ---@field start? number
 
+-- Seconds the process may take to answer that it stops, before it is killed.
+local STOP_TIMEOUT = 5
+
 local HANDLE_OPTIONS = { interpreter = "string", start_timeout = "number", sleep = "function" }
 
 --- A running emulator.
@@ -116,9 +119,9 @@ end
 --- Ends the process and removes its files. Harmless when repeated.
 function Emulator:stop()
   if self.started then
-    self.remote:call("stop", {})
+    local stopped = self.remote:call("stop", {}, STOP_TIMEOUT)
     self.remote:close()
-    process.finish(self.started)
+    process.finish(self.started, not stopped)
     self.started = nil
   end
 end

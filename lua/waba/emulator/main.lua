@@ -233,7 +233,8 @@ function main.child(options_file, ready_file)
   watch_parent(self, cq)
   write_file(ready_file, core.encode({
     url = self.url, ca_file = self.ca_file, control = self.control, token = self.token,
-    api_key = self.options.api_key, number = self.options.number, pid = tonumber(os.getenv("WABA_EMULATOR_PID")),
+    folder = self.folder, api_key = self.options.api_key, number = self.options.number,
+    pid = tonumber(os.getenv("WABA_EMULATOR_PID")),
   }) .. "\n")
   run(self, cq)
   os.remove(ready_file)

@@ -89,7 +89,7 @@ end
 --- Starts a process.
 ---@param options table   of waba.emulator.options, plus nothing
 ---@param settings { interpreter: string?, start_timeout: number?, sleep: fun(seconds: number) }
----@return table|nil started  url, ca_file, control, token, api_key, number, pid, and pipe
+---@return table|nil started  url, ca_file, folder, control, token, api_key, number, pid, and pipe
 ---@return string? message
 function process.start(options, settings)
   local options_file, ready_file = os.tmpname(), os.tmpname()
@@ -109,10 +109,14 @@ function process.start(options, settings)
   return started
 end
 
---- Ends a process that was asked to stop, or asks it by closing its line of life. Waits for its end.
+--- Ends a process by closing its line of life, and waits for its end.
 ---@param started table
-function process.finish(started)
+---@param forced boolean  it did not answer when it was asked to stop
+function process.finish(started, forced)
   if started.pipe then
+    if forced and started.pid then
+      os.execute(("kill -9 %d 2>/dev/null; rm -rf -- %s"):format(started.pid, quote(started.folder)))
+    end
     started.pipe:close()
     started.pipe = nil
   end

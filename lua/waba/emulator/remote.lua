@@ -24,10 +24,10 @@ function remote.new(url, token)
   return setmetatable({ url = url, token = token, engine = curl.engine(), heads = {} }, Remote)
 end
 
-local function exchange(self, path, content_type, body)
+local function exchange(self, path, content_type, body, seconds)
   local head = self.engine:prepare({ method = "POST", url = self.url .. path, idempotent = false,
     headers = { ["Content-Type"] = content_type, ["X-Waba-Emulator"] = self.token } })
-  local transfer, problem = self.engine:start(head, body, { timeout = TIMEOUT, max_body = MAX_ANSWER })
+  local transfer, problem = self.engine:start(head, body, { timeout = seconds or TIMEOUT, max_body = MAX_ANSWER })
   if not transfer then
     return nil, { message = problem }
   end
@@ -58,9 +58,10 @@ end
 --- Makes a call.
 ---@param name string
 ---@param arguments table
+---@param seconds? number  to wait for the answer, 30 by default
 ---@return any result
 ---@return string? message
-function Remote:call(name, arguments)
+function Remote:call(name, arguments, seconds)
   if not self.engine then
     return nil, "the emulator is stopped"
   end
@@ -68,7 +69,7 @@ function Remote:call(name, arguments)
   if not body then
     return nil, ("%s: %s"):format(path, message)
   end
-  return read_answer(exchange(self, "/call/" .. name, "application/json", body))
+  return read_answer(exchange(self, "/call/" .. name, "application/json", body, seconds))
 end
 
 --- Hands over a media file.

@@ -21,10 +21,6 @@ local PATIENCE = 60
 local DISCARD = 64 * 1024 * 1024
 local FILE_CHUNK = 128 * 1024
 
--- The type of a frame with a part of a body.
-local DATA = 0
-
-
 --- A request, read completely.
 ---@class waba.emulator.Request
 ---@field method string
@@ -110,7 +106,6 @@ local function read_body(stream, request, plan)
     and request.protocol == "HTTP/1.1" then
     stream:write_continue(PATIENCE)
   end
-  streams.read_in_pieces(stream)
   local file, hash
   if plan.file then
     streams.widen_window(stream)
@@ -205,32 +200,8 @@ local function write_answer(stream, request, answer)
   return streams.write_part(stream, body, true, PATIENCE)
 end
 
--- Another coroutine's write makes a cqueues socket forget that somebody waits to read from it: nobody is
--- woken then, and the connection stands still. So a connection always looks for something to read.
-local function events(connection)
-  local socket = connection.socket
-  local wanted = socket and socket:events()
-  return wanted and not wanted:find("r", 1, true) and wanted .. "r" or wanted
-end
-
--- lua-http takes the credits away after it has written, from what they were before: those that come
--- while it waits for the socket are lost, and with them the rest of the body. So they go first.
-local function write_data_frame(stream, payload, end_stream, _, timeout, flush)
-  local connection = stream.connection
-  stream.peer_flow_credits = stream.peer_flow_credits - #payload
-  connection.peer_flow_credits = connection.peer_flow_credits - #payload
-  local written, message, code = stream:write_http2_frame(DATA, end_stream and 1 or 0, payload, timeout, flush)
-  if written and end_stream then
-    stream:set_state(stream.state == "half closed (remote)" and "closed" or "half closed (local)")
-  end
-  return written, message, code
-end
-
 local function serve(gateway, stream)
-  if stream.connection.version == 2 then
-    stream.connection.events = events
-    stream.write_data_frame = write_data_frame
-  end
+  streams.mend(stream)
   local request = read_head(stream)
   if not request then
     return

@@ -1,7 +1,7 @@
 -- Reading and writing lua-http's streams where lua-http 0.4 itself would never come back: when the
 -- other side goes away in the middle, it looks for more for ever, and lets nobody else look at
 -- anything. So the waiting is done here, and lua-http is asked only for what is there already. Large
--- bodies move in pieces, so that none is ever in memory as a whole.
+-- bodies move in pieces, so that none is ever in memory as a whole. `mend` comes first.
 
 local cqueues = require "cqueues"
 
@@ -12,11 +12,51 @@ local PIECE = 128 * 1024
 -- Bytes of a body that may be under way over HTTP/2 at once, and the number of that setting.
 local WINDOW, INITIAL_WINDOW_SIZE = 1024 * 1024, 4
 
+-- The type of a frame with a part of a body.
+local DATA = 0
+
 -- The HTTP/2 connections whose windows were widened.
 local widened = setmetatable({}, { __mode = "k" })
 
 local function is_http2(stream)
   return stream.connection.version == 2
+end
+
+-- Another coroutine's write makes a cqueues socket forget that somebody waits to read from it: nobody is
+-- woken then, and the connection stands still. So a connection always looks for something to read.
+local function events(connection)
+  local socket = connection.socket
+  local wanted = socket and socket:events()
+  return wanted and not wanted:find("r", 1, true) and wanted .. "r" or wanted
+end
+
+-- lua-http takes the credits away after it has written, from what they were before: those that come
+-- while it waits for the socket are lost, and with them the rest of the body. So they go first.
+local function write_data_frame(stream, payload, end_stream, _, timeout, flush)
+  local connection = stream.connection
+  stream.peer_flow_credits = stream.peer_flow_credits - #payload
+  connection.peer_flow_credits = connection.peer_flow_credits - #payload
+  local written, message, code = stream:write_http2_frame(DATA, end_stream and 1 or 0, payload, timeout, flush)
+  if written and end_stream then
+    stream:set_state(stream.state == "half closed (remote)" and "closed" or "half closed (local)")
+  end
+  return written, message, code
+end
+
+-- lua-http takes as much of an HTTP/1.1 body at once as the other side has sent.
+local function read_body_by_length(connection, length, timeout)
+  return connection.socket:xread(math.max(length, -PIECE), timeout)
+end
+
+--- Prepares a stream, and its connection, for the rest of this file.
+---@param stream table  lua-http's
+function streams.mend(stream)
+  if is_http2(stream) then
+    stream.connection.events = events
+    stream.write_data_frame = write_data_frame
+  else
+    stream.connection.read_body_by_length = read_body_by_length
+  end
 end
 
 -- Lets an HTTP/2 connection move on until the condition is signalled. False: it, or the time, is over.
@@ -128,17 +168,6 @@ function streams.widen_window(stream)
     widened[connection] = true
     connection.stream0:write_settings_frame(false, { [INITIAL_WINDOW_SIZE] = WINDOW }, 0, "f")
     connection:write_window_update(WINDOW, 0)
-  end
-end
-
---- Has an HTTP/1.1 body read in pieces; lua-http takes as much at once as the other side has sent.
----@param stream table
-function streams.read_in_pieces(stream)
-  local connection = stream.connection
-  if not is_http2(stream) and not rawget(connection, "read_body_by_length") then
-    function connection:read_body_by_length(length, timeout)
-      return self.socket:xread(math.max(length, -PIECE), timeout)
-    end
   end
 end
 

@@ -280,6 +280,7 @@ local function exchange(self, connection, address, delivery)
   if not stream then
     return nil, "connection closed"
   end
+  streams.mend(stream)
   local ok, status, message, answered = http_util.yieldable_pcall(converse, self, stream, address, delivery)
   streams.leave(stream)
   if not ok then

@@ -267,10 +267,16 @@ local DUE = "FROM waba_event WHERE head = 1 AND due <= " .. NOW .. " ORDER BY se
 
 local function take_due(inbox, n, lease)
   local taken = {}
+  local was_set_aside
   repeat
+    was_set_aside = false
     local due = rows(inbox, ("SELECT seq, conversation, attempts, body, reason " .. DUE):format(n - #taken))
-    for _, row in ipairs(due) do taken[#taken + 1] = lend(inbox, row, lease) end
-  until #due == 0 or #taken >= n
+    for _, row in ipairs(due) do
+      local event = lend(inbox, row, lease)
+      taken[#taken + 1] = event
+      was_set_aside = was_set_aside or not event
+    end
+  until not was_set_aside
   return taken
 end
 

@@ -65,7 +65,8 @@ local function headers_of(given)
     return nil, errors.invalid(missing, missing .. " is missing: user and password go together")
   end
   if has_authorization then
-    return nil, errors.invalid("headers.Authorization", "headers.Authorization and user with password exclude each other")
+    return nil, errors.invalid("headers.Authorization",
+      "headers.Authorization and user with password exclude each other")
   end
   local value, message = core.basic(given.user, given.password)
   if not value then return nil, errors.invalid("user", message) end

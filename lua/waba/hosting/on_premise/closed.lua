@@ -5,7 +5,9 @@ local closed = {}
 
 -- Source: the seed list of the reference, section 8.1. A path is closed when it is one of these or
 -- lies below one; the open ones are exceptions from that.
-local CLOSED = { "/v1/settings", "/v1/certificates", "/v1/account", "/v1/stats", "/metrics", "/v1/support", "/v1/users" }
+local CLOSED = {
+  "/v1/settings", "/v1/certificates", "/v1/account", "/v1/stats", "/metrics", "/v1/support", "/v1/users",
+}
 local OPEN = { "/v1/settings/profile", "/v1/settings/business/profile" }
 
 -- One spelling for all spellings of a path: no query, no `%73`, no `//`, `.` or `..`, lower case.

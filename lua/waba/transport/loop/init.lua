@@ -16,7 +16,7 @@ local LIBRARIES = {
 }
 
 local function adapter(name)
-  return require("waba.transport.loop." .. name)
+  return (require("waba.transport.loop." .. name))
 end
 
 ---@param name "blocking"|"native"|"cqueues"|"luv"|"copas"
