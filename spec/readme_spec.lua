@@ -1,12 +1,14 @@
 local waba = require "waba"
 local documents = require "spec.support.documents"
+local folder = require "spec.support.folder"
 
 local NUMBER = "4915112345678"
 
 describe("the README", function()
-  local emulator, client
+  local emulator, client, inboxes
 
   setup(function()
+    inboxes = folder.new()
     emulator = assert(waba.emulator.start { statuses = false })
     client = waba.client(emulator:options {})
   end)
@@ -14,7 +16,25 @@ describe("the README", function()
   teardown(function()
     client:close()
     emulator:stop()
+    inboxes:remove()
   end)
+
+  -- A server that runs until a customer's text was answered, on a free port and with its inbox elsewhere.
+  local function server_for_a_while(given)
+    given.port = 0
+    local server = waba.webhook.server(given)
+    local answered = #emulator:messages { direction = "outbound" } + 1
+    return {
+      url = function() return server:url() end,
+      run = function()
+        emulator:customer(NUMBER):text "Hallo"
+        local deadline = os.time() + 10
+        repeat server:step(0.05) until #emulator:messages { direction = "outbound" } >= answered or os.time() > deadline
+        assert.equal(answered, #emulator:messages { direction = "outbound" })
+        server:close()
+      end,
+    }
+  end
 
   -- The library as the reader has it, but for the gateway, which is the emulator.
   local function waba_here()
@@ -23,6 +43,8 @@ describe("the README", function()
         assert.is_table(options)
         return waba.client(emulator:options {})
       end,
+      webhook = { server = server_for_a_while },
+      inbox = { sqlite = function(name) return waba.inbox.sqlite(inboxes:file(name)) end },
     }, { __index = waba })
   end
 
@@ -30,6 +52,7 @@ describe("the README", function()
   local function names()
     local here = waba_here()
     return {
+      os = { getenv = function() return "secret" end },
       waba = here, client = client, print = function() end,
       require = function(name) return name == "waba" and here or require(name) end,
       number = NUMBER, numbers = { NUMBER, "4915112345679" }, message = waba.text "Hi",
@@ -38,7 +61,6 @@ describe("the README", function()
   end
 
   describe("table of what is covered", function()
-    local folder = require "spec.support.folder"
     local place
 
     setup(function()
