@@ -18,7 +18,7 @@ DEMO_PACKAGES = ca-certificates gcc libc6-dev pkg-config lua5.4 liblua5.4-dev li
 TEST_PACKAGES = $(DEMO_PACKAGES) luajit2 libluajit2-5.1-dev lua-busted lua-check luarocks \
   lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev lua5.3 liblua5.3-dev \
   lua-argparse lua-copas lua-luv lua-socket lua-sec lua-sql-sqlite3 lua-redis redis-server \
-  nginx libnginx-mod-http-lua lua-nginx-redis openssl procps valgrind
+  nginx libnginx-mod-http-lua lua-nginx-redis openssl procps locales valgrind
 
 # ---- What is built. ------------------------------------------------------------------------------
 
