@@ -13,7 +13,9 @@ function folder.new()
   return setmetatable({ path = path }, Folder)
 end
 
-function Folder:file(name)
+--- The path of a file in it, written when bytes are given.
+function Folder:file(name, bytes)
+  if bytes then return self:write(name, bytes) end
   return self.path .. "/" .. name
 end
 

@@ -1,6 +1,8 @@
 -- Programs beside a spec: started in the background, known by their pid, ended by it. And what they
 -- need: folders and ports of their own.
 
+local folder = require "spec.support.folder"
+
 local process = {}
 
 local function run(command)
@@ -20,36 +22,8 @@ process.run = run
 --- A word for the shell.
 process.quote = quote
 
---- A new folder; `folder:remove()` takes it away with all that is in it.
----@return table folder  with `path` and the methods file, read and remove
-function process.folder()
-  local folder = { path = run("mktemp -d") }
-
-  -- The path of a file in it, written when a content is given.
-  function folder:file(name, content)
-    local path = self.path .. "/" .. name
-    if content then
-      local file = assert(io.open(path, "wb"))
-      file:write(content)
-      file:close()
-    end
-    return path
-  end
-
-  function folder:read(name)
-    local file = io.open(self.path .. "/" .. name, "rb")
-    if not file then return nil end
-    local content = file:read("*a")
-    file:close()
-    return content
-  end
-
-  function folder:remove()
-    run("rm -rf " .. quote(self.path))
-  end
-
-  return folder
-end
+--- A new folder; see spec/support/folder.lua.
+process.folder = folder.new
 
 --- A port that nothing listens on at the moment.
 ---@return integer

@@ -5,6 +5,8 @@
 --
 -- It ends with the program that started it, or with Ctrl-C.
 
+local files = require "waba.emulator.files"
+
 local main = {}
 
 -- Debian has the pure Lua libraries that lua-http needs in the folders of older versions only.
@@ -29,22 +31,6 @@ local function missing_library()
         tostring(message):match("[^\n]*"))
     end
   end
-end
-
-local function write_file(path, text)
-  local file = assert(io.open(path, "wb"))
-  assert(file:write(text))
-  assert(file:close())
-end
-
-local function read_file(path)
-  local file, message = io.open(path, "rb")
-  if not file then
-    return nil, message
-  end
-  local text = file:read("*a")
-  file:close()
-  return text
 end
 
 local function new_folder()
@@ -106,7 +92,7 @@ local function serve_gateway(self, cq)
     local authority = assert(certificate.authority())
     leaf = assert(certificate.issue(authority))
     self.ca_file = self.folder .. "/ca.pem"
-    write_file(self.ca_file, authority.certificate)
+    files.write(self.ca_file, authority.certificate)
   end
   self.gateway = on_premise.new(self)
   local listener, port = server.listen({ cq = cq, host = options.host, port = options.port,
@@ -183,7 +169,7 @@ local function watch_parent(self, cq)
   end)
   -- Another process may hold that end too; then the system's table of processes tells.
   local function parent()
-    local stat = read_file("/proc/self/stat")
+    local stat = files.read("/proc/self/stat")
     return stat and stat:match("^.*%) %S (%d+)")
   end
   local first = parent()
@@ -220,18 +206,18 @@ end
 ---@param ready_file string    gets one line of JSON when it listens, or when it can't
 function main.child(options_file, ready_file)
   local core = require "waba.core"
-  local text = read_file(options_file)
+  local text = files.read(options_file)
   os.remove(options_file)
   local given = text and core.decode(text)
   local ok, self, cq = pcall(assemble, given)
   if not ok or not self then
-    write_file(ready_file, core.encode({ error = tostring(not ok and self or cq) }) .. "\n")
+    files.write(ready_file, core.encode({ error = tostring(not ok and self or cq) }) .. "\n")
     return
   end
   self.child = true
   watch_signals(self, cq)
   watch_parent(self, cq)
-  write_file(ready_file, core.encode({
+  files.write(ready_file, core.encode({
     url = self.url, ca_file = self.ca_file, control = self.control, token = self.token,
     folder = self.folder, api_key = self.options.api_key, number = self.options.number,
     pid = tonumber(os.getenv("WABA_EMULATOR_PID")),

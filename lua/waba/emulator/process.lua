@@ -2,6 +2,7 @@
 -- The process's standard input is the line of life: it closes with the program, however that ends.
 
 local core = require "waba.core"
+local files = require "waba.emulator.files"
 
 local process = {}
 
@@ -10,21 +11,6 @@ local LOOK = 0.005
 
 local function quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
-end
-
-local function read_file(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read("*a")
-  if file then
-    file:close()
-  end
-  return text
-end
-
-local function write_file(path, text)
-  local file = assert(io.open(path, "wb"))
-  assert(file:write(text))
-  assert(file:close())
 end
 
 local function first_line(command)
@@ -77,7 +63,7 @@ end
 local function wait_ready(ready_file, seconds, sleep)
   local deadline = core.clock() + seconds
   repeat
-    local text = read_file(ready_file)
+    local text = files.read(ready_file)
     if text and text:sub(-1) == "\n" then
       return core.decode(text) or { error = text }
     end
@@ -93,7 +79,7 @@ end
 ---@return string? message
 function process.start(options, settings)
   local options_file, ready_file = os.tmpname(), os.tmpname()
-  write_file(options_file, assert(core.encode(options)))
+  files.write(options_file, assert(core.encode(options)))
   local interpreter = settings.interpreter or find_interpreter()
   local pipe, message = io.popen(command_line(interpreter, options_file, ready_file), "w")
   local started = pipe and wait_ready(ready_file, settings.start_timeout or 10, settings.sleep) or { error = message }

@@ -1,0 +1,28 @@
+-- Whole files, read and written at once: how the emulator's process and its handle tell each other
+-- where they are.
+
+local files = {}
+
+---@param path string
+---@return string|nil text
+---@return string? message
+function files.read(path)
+  local file, message = io.open(path, "rb")
+  if not file then
+    return nil, message
+  end
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+--- Raises when it can't be written.
+---@param path string
+---@param text string
+function files.write(path, text)
+  local file = assert(io.open(path, "wb"))
+  assert(file:write(text))
+  assert(file:close())
+end
+
+return files
