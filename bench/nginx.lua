@@ -55,7 +55,8 @@ end
 
 function sender.slow() assert(slow:send("491511234567", waba.text "Your order 4711 is on its way.")) end
 
-local BODY = '{"to":"491511234567","type":"text","recipient_type":"individual","text":{"body":"Your order 4711 is on its way."}}'
+local BODY = '{"to":"491511234567","type":"text","recipient_type":"individual",'
+  .. '"text":{"body":"Your order 4711 is on its way."}}'
 local REQUEST = "POST /v1/messages HTTP/1.1\r\nHost: localhost:" .. port .. "\r\nAccept: application/json\r\n"
   .. "Content-Type: application/json\r\nUser-Agent: bare\r\nD360-API-KEY: benchmark-key-of-the-usual-length\r\n"
   .. "Content-Length: " .. #BODY .. "\r\n\r\n" .. BODY
@@ -208,7 +209,8 @@ local function measure_cost(worker, mode)
       end
     end
     print(("   %2d in flight: waba %.1f us, bare %.1f us, ratio %.2f; waba %.0f/s, bare %.0f/s"):format(at_once,
-      median(results.waba), median(results.bare), median(results.ratio), median(results.rate), median(results.bare_rate)))
+      median(results.waba), median(results.bare), median(results.ratio), median(results.rate),
+      median(results.bare_rate)))
   end
 end
 
