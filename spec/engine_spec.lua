@@ -164,6 +164,25 @@ describe("engine", function()
       assert.equal(id, woken)
     end)
 
+    it("without turning round and round while the gateway does not read on", function()
+      for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
+        local slow = server.start({ protocol = protocol, answers = { ["/slow"] = { reluctant = 0.3 } } })
+        local uploader = assert(curl.engine({ ca_file = slow.ca_file }))
+        local transfer = assert(uploader:start(head_for(uploader, slow, "/slow"), ("x"):rep(400000)))
+        local rounds = 0
+        repeat
+          uploader:wait(5)
+          uploader:pump()
+          rounds = rounds + 1
+        until transfer:wants() == "finished"
+        assert(transfer:finish())
+        assert.equal(400000, #slow:received()[1].body)
+        assert.is_true(rounds < 1000)
+        uploader:close()
+        slow:stop()
+      end
+    end)
+
     it("without turning round and round when an idle connection is closed", function()
       if engine:pollfd() == nil then
         return
@@ -302,12 +321,13 @@ describe("engine", function()
       assert(driver.run(engine, prepared, "x"))
       collect()
       local all = resident()
-      for _ = 1, 5 do
+      for _ = 1, 15 do
         assert(driver.run(engine, prepared, ("y"):rep(3000000)))
       end
       gateway:forget()
       collect()
-      assert.is_true(resident() - all < 8e6)
+      -- The C library keeps some for itself; one body kept per transfer would be 45 MB.
+      assert.is_true(resident() - all < 25e6)
     end)
   end)
 

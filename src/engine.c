@@ -10,17 +10,19 @@
 #include <unistd.h>
 
 #include "text.h"
+#include "pool.h"
 #include "process.h"
 #include "watch.h"
 
-/* More idle easy handles than this are freed. */
-#define IDLE_MAX 64
-
-/* How many idle transfers are looked at for one that is configured for the wanted head. */
-#define IDLE_LOOK 8
+/* So many idle connections are kept, at least. */
+#define CONNECTIONS_KEPT 64
 
 /* libcurl's own timers get this much time before a transfer is ended from outside, in microseconds. */
 #define GRACE 100000LL
+
+/* A socket is muted for this long, in microseconds, after so many times of having room in vain. */
+#define MUTED 50000LL
+#define IN_VAIN 8
 
 #define LONGEST_WAIT 3600000000LL
 
@@ -33,22 +35,18 @@ struct engine {
   long max_connections;
   void (*forsaken)(struct transfer *transfer);
 
-  struct transfer **transfers; /* by id - 1; NULL where one was freed */
-  size_t size;
-  struct transfer *idle;
-  size_t idle_count;
+  struct pool pool;
   size_t in_flight;
   size_t attended; /* of those in flight, how many may want something before their end */
 
-  struct transfer **ready; /* a ring of `size` places */
-  size_t ready_first;
-  size_t ready_count;
-
-  long long due;    /* libcurl's timer, or ENGINE_NEVER */
-  long long sweep;  /* when to look for transfers that libcurl forgot, or ENGINE_NEVER */
-  bool awaited;     /* somebody may wait for the descriptor, until `awaited_until` */
+  long long due;       /* libcurl's timer, or ENGINE_NEVER */
+  long long sweep;     /* when to look for transfers that libcurl forgot, or ENGINE_NEVER */
+  unsigned writable;   /* how often a socket had just room to write since `uploaded` was counted */
+  curl_off_t uploaded; /* by all in flight */
+  long long muted_until;
+  bool awaited; /* somebody may wait for the descriptor, until `awaited_until` */
   long long awaited_until;
-  bool broken;      /* libcurl has given up the multi handle */
+  bool broken; /* libcurl has given up the multi handle */
 };
 
 static long long now(void) {
@@ -117,13 +115,14 @@ static bool open_handles(struct engine *engine) {
   CURLM *multi = curl_multi_init();
   struct watch *watch = watch_new();
   long kept = engine->max_connections * 2;
-  if (kept < IDLE_MAX) kept = IDLE_MAX;
+  if (kept < CONNECTIONS_KEPT) kept = CONNECTIONS_KEPT;
   if (multi == NULL || watch == NULL ||
       curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket) != CURLM_OK ||
       curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, engine) != CURLM_OK ||
       curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer) != CURLM_OK ||
       curl_multi_setopt(multi, CURLMOPT_TIMERDATA, engine) != CURLM_OK ||
-      curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, engine->max_connections) != CURLM_OK ||
+      curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, engine->max_connections) !=
+          CURLM_OK ||
       /* By default libcurl keeps few when few transfers are in flight, and a burst starts cold. */
       curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, kept) != CURLM_OK) {
     int fault = errno;
@@ -179,9 +178,7 @@ struct engine *engine_new(const struct engine_options *options) {
   return NULL;
 }
 
-void engine_hold(struct engine *engine) {
-  engine->holders++;
-}
+void engine_hold(struct engine *engine) { engine->holders++; }
 
 void engine_release(struct engine *engine) {
   if (--engine->holders > 0) return;
@@ -189,94 +186,36 @@ void engine_release(struct engine *engine) {
   free_shell(engine);
 }
 
-bool engine_closed(const struct engine *engine) {
-  return engine->multi == NULL;
-}
-
-/* ---- The ready queue: each transfer stands in it at most once. ---- */
-
-static void make_ready(struct engine *engine, struct transfer *transfer) {
-  if (transfer->queued || transfer_wants(transfer) == WANT_NOTHING) return;
-  transfer->queued = true;
-  engine->ready[(engine->ready_first + engine->ready_count) % engine->size] = transfer;
-  engine->ready_count++;
-  announce(engine, 0);
-}
-
-struct transfer *engine_ready(struct engine *engine) {
-  while (engine->ready_count > 0) {
-    struct transfer *transfer = engine->ready[engine->ready_first];
-    engine->ready_first = (engine->ready_first + 1) % engine->size;
-    engine->ready_count--;
-    transfer->queued = false;
-    if (transfer_wants(transfer) != WANT_NOTHING) return transfer;
-  }
-  return NULL;
-}
-
-bool engine_has_ready(const struct engine *engine) {
-  return engine->ready_count > 0;
-}
-
-/* Doubles the room for transfers, and for the ready queue with it. */
-static bool grow(struct engine *engine) {
-  size_t size = engine->size == 0 ? 16 : engine->size * 2;
-  struct transfer **transfers = calloc(size, sizeof *transfers);
-  struct transfer **ready = calloc(size, sizeof *ready);
-  size_t i;
-  if (transfers == NULL || ready == NULL) {
-    free(transfers);
-    free(ready);
-    return false;
-  }
-  for (i = 0; i < engine->size; i++) transfers[i] = engine->transfers[i];
-  for (i = 0; i < engine->ready_count; i++) {
-    ready[i] = engine->ready[(engine->ready_first + i) % engine->size];
-  }
-  free(engine->transfers);
-  free(engine->ready);
-  engine->transfers = transfers;
-  engine->ready = ready;
-  engine->ready_first = 0;
-  engine->size = size;
-  return true;
-}
+bool engine_closed(const struct engine *engine) { return engine->multi == NULL; }
 
 /* ---- The life of a transfer. ---- */
 
-/* Takes an idle one out of the list, if possible one that is configured for this head. */
-static struct transfer *take_idle(struct engine *engine, const struct head *head) {
-  struct transfer **place = &engine->idle;
-  struct transfer *transfer;
-  unsigned looks;
-  for (looks = 0; *place != NULL && looks < IDLE_LOOK; looks++) {
-    if ((*place)->head == head) break;
-    place = &(*place)->next;
-  }
-  if (*place == NULL || looks == IDLE_LOOK) place = &engine->idle;
-  transfer = *place;
-  if (transfer == NULL) return NULL;
-  *place = transfer->next;
-  transfer->next = NULL;
-  engine->idle_count--;
+static void make_ready(struct engine *engine, struct transfer *transfer) {
+  if (pool_make_ready(&engine->pool, transfer)) announce(engine, 0);
+}
+
+struct transfer *engine_ready(struct engine *engine) {
+  return pool_next_ready(&engine->pool);
+}
+
+bool engine_has_ready(const struct engine *engine) { return engine->pool.ready_count > 0; }
+
+static struct transfer *new_transfer(struct engine *engine) {
+  int id = pool_free_id(&engine->pool);
+  struct transfer *transfer = NULL;
+  if (id != 0) transfer = transfer_new(engine, id, &engine->settings, on_open, on_close);
+  if (transfer != NULL) pool_add(&engine->pool, transfer);
   return transfer;
 }
 
 struct transfer *engine_take(struct engine *engine, const struct head *head) {
-  struct transfer *transfer = take_idle(engine, head);
-  size_t place;
-  if (transfer != NULL) {
-    if (transfer->easy != NULL ||
-        transfer_equip(transfer, &engine->settings, on_open, on_close)) {
-      return transfer;
-    }
-    engine_finish(engine, transfer);
+  struct transfer *transfer = pool_take(&engine->pool, head);
+  if (transfer == NULL) return new_transfer(engine);
+  /* It has no easy handle if its last one was left to the parent process. */
+  if (transfer->easy == NULL && !transfer_equip(transfer, &engine->settings, on_open, on_close)) {
+    pool_put(&engine->pool, transfer);
     return NULL;
   }
-  for (place = 0; place < engine->size && engine->transfers[place] != NULL; place++) continue;
-  if (place == engine->size && !grow(engine)) return NULL;
-  transfer = transfer_new(engine, (int)place + 1, &engine->settings, on_open, on_close);
-  engine->transfers[place] = transfer;
   return transfer;
 }
 
@@ -325,14 +264,7 @@ void engine_cancel(struct engine *engine, struct transfer *transfer) {
 void engine_finish(struct engine *engine, struct transfer *transfer) {
   engine_cancel(engine, transfer);
   transfer_release(transfer);
-  if (engine->idle_count >= IDLE_MAX && !transfer->queued) {
-    engine->transfers[transfer->id - 1] = NULL;
-    transfer_free(transfer);
-    return;
-  }
-  transfer->next = engine->idle;
-  engine->idle = transfer;
-  engine->idle_count++;
+  pool_put(&engine->pool, transfer);
 }
 
 void engine_resume(struct engine *engine, struct transfer *transfer) {
@@ -360,10 +292,7 @@ void engine_resume(struct engine *engine, struct transfer *transfer) {
 }
 
 void engine_drop_head(struct engine *engine, struct head *head) {
-  struct transfer *transfer;
-  for (transfer = engine->idle; transfer != NULL; transfer = transfer->next) {
-    if (transfer->head == head) transfer_unset_head(transfer);
-  }
+  pool_unset_head(&engine->pool, head);
   head_drop(head);
 }
 
@@ -372,10 +301,9 @@ void engine_drop_head(struct engine *engine, struct head *head) {
 /* In a child process: nothing may be said to the peers, who belong to the parent. What libcurl knows of
  * its connections is left as it is, in memory that nobody uses any more. */
 static void abandon(struct engine *engine) {
-  size_t place;
-  for (place = 0; place < engine->size; place++) {
-    struct transfer *transfer = engine->transfers[place];
-    if (transfer == NULL) continue;
+  struct transfer *transfer;
+  size_t place = 0;
+  while ((transfer = pool_next(&engine->pool, &place)) != NULL) {
     sink_disown(&transfer->sink);
     if (transfer->state != TRANSFER_MOVING) continue;
     transfer->easy = NULL;
@@ -399,10 +327,10 @@ bool engine_check_process(struct engine *engine) {
 
 /* libcurl gives a multi handle up when it has no memory for its sockets. */
 static void renew(struct engine *engine) {
-  size_t place;
-  for (place = 0; place < engine->size; place++) {
-    struct transfer *transfer = engine->transfers[place];
-    if (transfer != NULL && transfer->state == TRANSFER_MOVING) {
+  struct transfer *transfer;
+  size_t place = 0;
+  while ((transfer = pool_next(&engine->pool, &place)) != NULL) {
+    if (transfer->state == TRANSFER_MOVING) {
       end(engine, transfer, END_BY_CURL, CURLE_OUT_OF_MEMORY);
     }
   }
@@ -415,18 +343,50 @@ static void renew(struct engine *engine) {
 
 /* ---- Moving and waiting. ---- */
 
+static curl_off_t count_uploaded(const struct engine *engine) {
+  curl_off_t uploaded = 0;
+  const struct transfer *transfer;
+  size_t place = 0;
+  while ((transfer = pool_next(&engine->pool, &place)) != NULL) {
+    curl_off_t size = 0;
+    if (transfer->state != TRANSFER_MOVING) continue;
+    curl_easy_getinfo(transfer->easy, CURLINFO_SIZE_UPLOAD_T, &size);
+    uploaded += size;
+  }
+  return uploaded;
+}
+
+/* libcurl 7.88 asks for room to write while an upload over HTTP/2 waits for the peer to open its window.
+ * There always is room: the program would turn round and round until then. True when nothing moves: the
+ * window update will come as something to read. */
+static bool is_in_vain(struct engine *engine, int events) {
+  curl_off_t before = engine->uploaded;
+  if (events != WATCH_OUT || ++engine->writable < IN_VAIN) return false;
+  engine->writable = 0;
+  engine->uploaded = count_uploaded(engine);
+  return engine->uploaded == before;
+}
+
 static void move_sockets(struct engine *engine) {
   int socket, events, running;
   while (watch_next(engine->watch, &socket, &events)) {
-    /* Who may write is told to read as well: what TLS has already taken from the socket makes no socket
-     * readable, and may be the window update that an upload over HTTP/2 waits for. */
-    int flags = (events & (WATCH_IN | WATCH_OUT) ? CURL_CSELECT_IN : 0) |
-                (events & WATCH_OUT ? CURL_CSELECT_OUT : 0) |
-                (events & WATCH_ERROR ? CURL_CSELECT_ERR : 0);
+    /* An error is left for libcurl to find by reading or writing: told of it, libcurl 7.88 asks no
+     * further, and forgets what it would do for a broken connection. */
+    int flags = (events & (WATCH_IN | WATCH_ERROR) ? CURL_CSELECT_IN : 0) |
+                (events & (WATCH_OUT | WATCH_ERROR) ? CURL_CSELECT_OUT : 0);
+    bool in_vain = is_in_vain(engine, events);
     if (curl_multi_socket_action(engine->multi, socket, flags, &running) != CURLM_OK) {
       engine->broken = true;
     }
+    if (in_vain) {
+      watch_mute(engine->watch, socket);
+      engine->muted_until = now() + MUTED;
+    }
   }
+}
+
+static void unmute(struct engine *engine, long long time) {
+  if (watch_is_muting(engine->watch) && engine->muted_until <= time) watch_unmute(engine->watch);
 }
 
 static void move_timers(struct engine *engine, long long time) {
@@ -453,11 +413,11 @@ static void collect(struct engine *engine) {
 
 /* libcurl 7.88 lets no timer end a transfer that waits for a free connection. */
 static void sweep(struct engine *engine, long long time) {
-  size_t place;
+  struct transfer *transfer;
+  size_t place = 0;
   engine->sweep = ENGINE_NEVER;
-  for (place = 0; place < engine->size; place++) {
-    struct transfer *transfer = engine->transfers[place];
-    if (transfer == NULL || transfer->state != TRANSFER_MOVING) continue;
+  while ((transfer = pool_next(&engine->pool, &place)) != NULL) {
+    if (transfer->state != TRANSFER_MOVING) continue;
     if (transfer->deadline == ENGINE_NEVER) continue;
     if (transfer->deadline + GRACE <= time) {
       end(engine, transfer, END_PENDING_TOO_LONG, CURLE_OPERATION_TIMEDOUT);
@@ -468,11 +428,11 @@ static void sweep(struct engine *engine, long long time) {
 }
 
 static void attend(struct engine *engine) {
-  size_t place;
+  struct transfer *transfer;
+  size_t place = 0;
   if (engine->attended == 0) return;
-  for (place = 0; place < engine->size; place++) {
-    struct transfer *transfer = engine->transfers[place];
-    if (transfer != NULL && transfer->state == TRANSFER_MOVING) make_ready(engine, transfer);
+  while ((transfer = pool_next(&engine->pool, &place)) != NULL) {
+    if (transfer->state == TRANSFER_MOVING) make_ready(engine, transfer);
   }
 }
 
@@ -481,6 +441,7 @@ void engine_pump(struct engine *engine) {
   long long time = now();
   unsigned rounds;
   engine->awaited = false;
+  unmute(engine, time);
   /* A timer that is due now was set by `engine_start`, mostly: the sockets can be asked later. */
   if (watch_drained(engine->watch) && (awaited || engine->due > time)) {
     watch_wait(engine->watch, 0);
@@ -497,9 +458,7 @@ void engine_pump(struct engine *engine) {
   if (engine->broken) renew(engine);
 }
 
-size_t engine_in_flight(const struct engine *engine) {
-  return engine->in_flight;
-}
+size_t engine_in_flight(const struct engine *engine) { return engine->in_flight; }
 
 int engine_descriptor(struct engine *engine) {
   watch_flush(engine->watch);
@@ -510,7 +469,8 @@ int engine_descriptor(struct engine *engine) {
 static long long idle_time(const struct engine *engine) {
   long long next = engine->due < engine->sweep ? engine->due : engine->sweep;
   long long left;
-  if (engine->ready_count > 0 || !watch_drained(engine->watch)) return 0;
+  if (engine->pool.ready_count > 0 || !watch_drained(engine->watch)) return 0;
+  if (watch_is_muting(engine->watch) && engine->muted_until < next) next = engine->muted_until;
   if (next == ENGINE_NEVER) return ENGINE_NEVER;
   left = next - now();
   return left > 0 ? left : 0;
@@ -564,26 +524,19 @@ bool engine_wait_any(struct engine **engines, size_t count, long long microsecon
 
 void engine_close(struct engine *engine) {
   size_t place;
-  if (engine->multi == NULL && engine->size == 0) return;
+  if (engine->multi == NULL && engine->pool.size == 0) return;
   if (engine->multi != NULL && !process_is_same(&engine->process)) abandon(engine);
-  for (place = 0; place < engine->size; place++) {
-    struct transfer *transfer = engine->transfers[place];
+  for (place = 0; place < engine->pool.size; place++) {
+    struct transfer *transfer = engine->pool.transfers[place];
     if (transfer == NULL) continue;
     if (transfer->state == TRANSFER_MOVING) end(engine, transfer, END_CLOSED, CURLE_OK);
     if (transfer->owner != NULL) engine->forsaken(transfer);
-    transfer_release(transfer);
-    transfer_free(transfer);
   }
+  pool_clear(&engine->pool);
   if (engine->multi != NULL) {
     curl_multi_cleanup(engine->multi);
     watch_free(engine->watch);
   }
   engine->multi = NULL;
   engine->watch = NULL;
-  free(engine->transfers);
-  free(engine->ready);
-  engine->transfers = NULL;
-  engine->ready = NULL;
-  engine->idle = NULL;
-  engine->size = engine->ready_count = engine->ready_first = engine->idle_count = 0;
 }

@@ -59,22 +59,22 @@ static void fill(struct failure *failure, const char *kind, const char *word, co
 
 static bool describe_end(struct failure *failure, enum transfer_end end) {
   switch (end) {
-    case END_BY_CURL:
-      return false;
-    case END_CANCELLED:
-      fill(failure, "cancelled", "cancelled", "the transfer was cancelled");
-      return true;
-    case END_CLOSED:
-      fill(failure, "cancelled", "cancelled", "the engine was closed while the transfer was in flight");
-      return true;
-    case END_FORKED:
-      fill(failure, "cancelled", "cancelled",
-           "the transfer belongs to the parent process, which may complete it");
-      return true;
-    case END_PENDING_TOO_LONG:
-      fill(failure, "timeout", NULL, "no connection became free in time");
-      failure->number = (int)CURLE_OPERATION_TIMEDOUT;
-      return true;
+  case END_BY_CURL: return false;
+  case END_CANCELLED:
+    fill(failure, "cancelled", "cancelled", "the transfer was cancelled");
+    return true;
+  case END_CLOSED:
+    fill(failure, "cancelled", "cancelled",
+         "the engine was closed while the transfer was in flight");
+    return true;
+  case END_FORKED:
+    fill(failure, "cancelled", "cancelled",
+         "the transfer belongs to the parent process, which may complete it");
+    return true;
+  case END_PENDING_TOO_LONG:
+    fill(failure, "timeout", NULL, "no connection became free in time");
+    failure->number = (int)CURLE_OPERATION_TIMEDOUT;
+    return true;
   }
   return false;
 }
@@ -82,47 +82,45 @@ static bool describe_end(struct failure *failure, enum transfer_end end) {
 static bool describe_source(struct failure *failure, const struct source *source) {
   const char *path = source->path == NULL ? "" : source->path;
   switch (source->fault) {
-    case SOURCE_FINE:
-      return false;
-    case SOURCE_SHRUNK:
-      fill(failure, "invalid", "body", "");
-      snprintf(failure->message, sizeof failure->message,
-               "the file %s became shorter while it was sent", path);
-      return true;
-    case SOURCE_UNREADABLE:
-      fill(failure, "invalid", "body", "");
-      snprintf(failure->message, sizeof failure->message, "the file %s cannot be read: %s", path,
-               strerror(source->error));
-      return true;
-    case SOURCE_SHORT:
-    case SOURCE_LONG:
-      fill(failure, "invalid", "body", "");
-      snprintf(failure->message, sizeof failure->message,
-               "the reader gave %s bytes than the %lld declared",
-               source->fault == SOURCE_SHORT ? "fewer" : "more", (long long)source->size);
-      return true;
+  case SOURCE_FINE: return false;
+  case SOURCE_SHRUNK:
+    fill(failure, "invalid", "body", "");
+    snprintf(failure->message, sizeof failure->message,
+             "the file %s became shorter while it was sent", path);
+    return true;
+  case SOURCE_UNREADABLE:
+    fill(failure, "invalid", "body", "");
+    snprintf(failure->message, sizeof failure->message, "the file %s cannot be read: %s", path,
+             strerror(source->error));
+    return true;
+  case SOURCE_SHORT:
+  case SOURCE_LONG:
+    fill(failure, "invalid", "body", "");
+    snprintf(failure->message, sizeof failure->message,
+             "the reader gave %s bytes than the %lld declared",
+             source->fault == SOURCE_SHORT ? "fewer" : "more", (long long)source->size);
+    return true;
   }
   return false;
 }
 
 static bool describe_sink(struct failure *failure, const struct sink *sink) {
   switch (sink->fault) {
-    case SINK_FINE:
-      return false;
-    case SINK_TOO_LARGE:
-      fill(failure, "protocol", "too_large", "");
-      snprintf(failure->message, sizeof failure->message,
-               "the response is larger than the %llu bytes allowed",
-               (unsigned long long)sink->max_body);
-      return true;
-    case SINK_UNWRITABLE:
-      fill(failure, "invalid", "file", "");
-      snprintf(failure->message, sizeof failure->message, "the file %s cannot be written: %s",
-               sink->path, strerror(sink->error));
-      return true;
-    case SINK_NO_MEMORY:
-      fill(failure, "protocol", "memory", "not enough memory for the response");
-      return true;
+  case SINK_FINE: return false;
+  case SINK_TOO_LARGE:
+    fill(failure, "protocol", "too_large", "");
+    snprintf(failure->message, sizeof failure->message,
+             "the response is larger than the %llu bytes allowed",
+             (unsigned long long)sink->max_body);
+    return true;
+  case SINK_UNWRITABLE:
+    fill(failure, "invalid", "file", "");
+    snprintf(failure->message, sizeof failure->message, "the file %s cannot be written: %s",
+             sink->path, strerror(sink->error));
+    return true;
+  case SINK_NO_MEMORY:
+    fill(failure, "protocol", "memory", "not enough memory for the response");
+    return true;
   }
   return false;
 }

@@ -8,9 +8,17 @@
 
 /* Headers whose value follows from the request and the connection; set by hand they would make two
  * readings of one message possible, or send it to another host than its URL says. */
-static const char *const reserved[] = {"content-length", "transfer-encoding", "expect", "connection",
-                                       "host", "te", "trailer", "upgrade", "keep-alive",
-                                       "proxy-connection", "proxy-authorization"};
+static const char *const reserved[] = {"content-length",
+                                       "transfer-encoding",
+                                       "expect",
+                                       "connection",
+                                       "host",
+                                       "te",
+                                       "trailer",
+                                       "upgrade",
+                                       "keep-alive",
+                                       "proxy-connection",
+                                       "proxy-authorization"};
 
 static char *copy(const char *bytes, size_t length) {
   char *copied = malloc(length + 1);
@@ -127,9 +135,7 @@ const char *head_complete(struct head *head) {
   return fault;
 }
 
-void head_take(struct head *head) {
-  head->uses++;
-}
+void head_take(struct head *head) { head->uses++; }
 
 void head_return(struct head *head) {
   head->uses--;

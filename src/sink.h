@@ -17,20 +17,20 @@ enum sink_fault { SINK_FINE, SINK_TOO_LARGE, SINK_UNWRITABLE, SINK_NO_MEMORY };
 
 struct sink {
   enum sink_kind kind;
-  size_t max_body; /* of what is kept in memory */
-  int status;      /* of the final response; 0 before its status line */
+  size_t max_body;     /* of what is kept in memory */
+  int status;          /* of the final response; 0 before its status line */
   struct buffer lines; /* its headers: "name" NUL "value" NUL, names in lower case */
   size_t line_count;
-  bool repeated;   /* a name occurs more than once */
+  bool repeated; /* a name occurs more than once */
   bool head_over;
   struct buffer body; /* in memory, or not drained yet */
   curl_off_t received;
-  bool paused;     /* a stream that waits to be drained */
-  char *path;      /* of SINK_FILE */
-  char *partial;   /* the file in which it grows, beside it */
+  bool paused;   /* a stream that waits to be drained */
+  char *path;    /* of SINK_FILE */
+  char *partial; /* the file in which it grows, beside it */
   int descriptor;
   enum sink_fault fault;
-  int error;       /* errno of SINK_UNWRITABLE */
+  int error; /* errno of SINK_UNWRITABLE */
 };
 
 /* Makes an unused struct closed. */

@@ -15,17 +15,17 @@ enum source_fault { SOURCE_FINE, SOURCE_SHRUNK, SOURCE_UNREADABLE, SOURCE_SHORT,
 
 struct source {
   enum source_kind kind;
-  const char *bytes;   /* of SOURCE_BYTES */
-  int descriptor;      /* of SOURCE_FILE, else -1 */
-  char *path;          /* of SOURCE_FILE */
-  struct buffer fed;   /* of SOURCE_FED: what libcurl has not taken yet begins at `taken` */
+  const char *bytes; /* of SOURCE_BYTES */
+  int descriptor;    /* of SOURCE_FILE, else -1 */
+  char *path;        /* of SOURCE_FILE */
+  struct buffer fed; /* of SOURCE_FED: what libcurl has not taken yet begins at `taken` */
   size_t taken;
   curl_off_t fed_total;
   bool ended;          /* SOURCE_FED: nothing more will come */
   bool hungry;         /* libcurl waits for more to be fed */
   curl_off_t size;     /* -1: not known */
   curl_off_t position; /* what libcurl has taken */
-  bool complete;       /* libcurl has taken the last byte at least once: the server may have it all */
+  bool complete; /* libcurl has taken the last byte at least once: the server may have it all */
   bool rewindable;
   enum source_fault fault;
   int error; /* errno of SOURCE_UNREADABLE */

@@ -18,8 +18,8 @@ const char transfer_no_file[] = "the file cannot be written";
 /* Called by libcurl each time it is about to send the request. If the connection broke after some of
  * it was sent, libcurl would by itself send it again: a message twice. What is not idempotent stops
  * here, unless the server can't have got the whole of it. */
-static int before_request(void *argument, char *remote_address, char *local_address, int remote_port,
-                          int local_port) {
+static int before_request(void *argument, char *remote_address, char *local_address,
+                          int remote_port, int local_port) {
   struct transfer *transfer = argument;
   bool nothing_sent = transfer_sent(transfer) == SENT_NO;
   (void)remote_address, (void)local_address, (void)remote_port, (void)local_port;
@@ -109,7 +109,8 @@ bool transfer_equip(struct transfer *transfer, const struct transfer_settings *s
   return false;
 }
 
-struct transfer *transfer_new(struct engine *engine, int id, const struct transfer_settings *settings,
+struct transfer *transfer_new(struct engine *engine, int id,
+                              const struct transfer_settings *settings,
                               curl_opensocket_callback opened, curl_closesocket_callback closed) {
   struct transfer *transfer = calloc(1, sizeof *transfer);
   if (transfer == NULL) return NULL;
@@ -166,7 +167,8 @@ static bool set_head(struct transfer *transfer, struct head *head, enum transfer
   if (curl_easy_setopt(easy, CURLOPT_URL, head->url) != CURLE_OK ||
       curl_easy_setopt(easy, CURLOPT_HTTPHEADER, head->lines) != CURLE_OK ||
       /* Answers to other methods are short: to compress them costs more than it saves. */
-      curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, mode == MODE_BODYLESS ? "" : NULL) != CURLE_OK ||
+      curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, mode == MODE_BODYLESS ? "" : NULL) !=
+          CURLE_OK ||
       curl_easy_setopt(easy, CURLOPT_NOPROXY, head->loopback ? "*" : NULL) != CURLE_OK ||
       curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, head->plain ? "http" : "https") != CURLE_OK ||
       /* A new connection may turn out to take more than one request: to be waited for over TLS, where
@@ -308,7 +310,8 @@ static bool first_write_failed(const struct transfer *transfer) {
 
 enum transfer_sent transfer_sent(const struct transfer *transfer) {
   if (transfer->sink.status != 0) return SENT_YES;
-  if (transfer->end == END_FORKED) return SENT_MAYBE; /* what the parent does with it is not known */
+  if (transfer->end == END_FORKED)
+    return SENT_MAYBE; /* what the parent does with it is not known */
   if (transfer->attempts == 0) return SENT_NO;
   if (transfer->mode == MODE_READ) return transfer->source.complete ? SENT_MAYBE : SENT_NO;
   if (transfer->source.size > 0 && first_write_failed(transfer)) return SENT_NO;

@@ -49,7 +49,7 @@ struct transfer {
   long long deadline; /* microseconds of the engine's clock; of the whole transfer */
   bool progress;      /* wants "progress" */
   curl_off_t progress_sent, progress_received; /* as last told */
-  unsigned attempts;   /* how often libcurl began to send it */
+  unsigned attempts;                           /* how often libcurl began to send it */
   long request_base;   /* bytes libcurl had sent before the first attempt, to a proxy */
   bool repeat_refused; /* libcurl wanted to send it again */
 
@@ -78,7 +78,8 @@ struct transfer_settings {
 };
 
 /* NULL when there is no memory. */
-struct transfer *transfer_new(struct engine *engine, int id, const struct transfer_settings *settings,
+struct transfer *transfer_new(struct engine *engine, int id,
+                              const struct transfer_settings *settings,
                               curl_opensocket_callback opened, curl_closesocket_callback closed);
 
 /* Gives an easy handle to a transfer that has none. */

@@ -36,6 +36,7 @@ struct entry {
   unsigned char registered; /* what the system was told */
   bool changed;             /* listed in `changes` */
   bool open;                /* between watch_opened and watch_closed */
+  bool muted;               /* WATCH_OUT is not asked for */
 };
 
 struct ready {
@@ -50,6 +51,7 @@ struct watch {
   struct entry *entries; /* by socket number */
   size_t size;
   size_t wanted; /* number of entries that want something */
+  size_t muted;  /* number of muted entries */
   int *changes;  /* at most one per entry */
   size_t change_count;
   struct ready ready[READY_SIZE];
@@ -74,6 +76,11 @@ static bool watch_reserve(struct watch *watch, int socket) {
   memset(entries + watch->size, 0, (size - watch->size) * sizeof *entries);
   watch->size = size;
   return true;
+}
+
+/* What the system is to be asked for. */
+static int watch_asked(const struct entry *entry) {
+  return entry->muted ? entry->wanted & ~WATCH_OUT : entry->wanted;
 }
 
 static void watch_found(struct watch *watch, int socket, int events) {
@@ -120,7 +127,8 @@ static void system_register(struct watch *watch, int socket, int before, int now
   struct epoll_event event;
   int operation = now == 0 ? EPOLL_CTL_DEL : before == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
   memset(&event, 0, sizeof event);
-  event.events = (now & WATCH_IN ? (uint32_t)EPOLLIN : 0) | (now & WATCH_OUT ? (uint32_t)EPOLLOUT : 0);
+  event.events =
+      (now & WATCH_IN ? (uint32_t)EPOLLIN : 0) | (now & WATCH_OUT ? (uint32_t)EPOLLOUT : 0);
   event.data.fd = socket;
   if (epoll_ctl(watch->descriptor, operation, socket, &event) == 0) return;
   /* A number that was closed and given out again behind our back. */
@@ -206,7 +214,7 @@ static void system_register(struct watch *watch, int socket, int before, int now
 static size_t system_list(const struct watch *watch, struct pollfd *polled) {
   size_t count = 0, socket;
   for (socket = 0; socket < watch->size; socket++) {
-    int wanted = watch->entries[socket].wanted;
+    int wanted = watch_asked(&watch->entries[socket]);
     if (wanted == 0) continue;
     polled[count].fd = (int)socket;
     polled[count].events =
@@ -257,15 +265,29 @@ void watch_free(struct watch *watch) {
   free(watch);
 }
 
-int watch_descriptor(const struct watch *watch) {
-  return watch->descriptor;
-}
+int watch_descriptor(const struct watch *watch) { return watch->descriptor; }
 
 static void watch_register(struct watch *watch, int socket) {
   struct entry *entry = &watch->entries[socket];
-  if (entry->registered == entry->wanted) return;
-  system_register(watch, socket, entry->registered, entry->wanted);
-  entry->registered = entry->wanted;
+  int asked = watch_asked(entry);
+  if (entry->registered == asked) return;
+  system_register(watch, socket, entry->registered, asked);
+  entry->registered = (unsigned char)asked;
+}
+
+static void watch_change(struct watch *watch, int socket) {
+  struct entry *entry = &watch->entries[socket];
+  if (entry->changed || watch_asked(entry) == entry->registered) return;
+  entry->changed = true;
+  watch->changes[watch->change_count++] = socket;
+}
+
+static void watch_set_muted(struct watch *watch, int socket, bool muted) {
+  struct entry *entry = &watch->entries[socket];
+  if (entry->muted == muted) return;
+  entry->muted = muted;
+  watch->muted += muted ? 1 : -(size_t)1;
+  watch_change(watch, socket);
 }
 
 bool watch_want(struct watch *watch, int socket, int events) {
@@ -278,16 +300,13 @@ bool watch_want(struct watch *watch, int socket, int events) {
   if (events == 0 && !entry->open) {
     /* It may be closed next, and its number given to another. */
     watch_register(watch, socket);
-  } else if (!entry->changed && entry->wanted != entry->registered) {
-    entry->changed = true;
-    watch->changes[watch->change_count++] = socket;
+  } else {
+    watch_change(watch, socket);
   }
   return true;
 }
 
-bool watch_busy(const struct watch *watch) {
-  return watch->wanted > 0;
-}
+bool watch_busy(const struct watch *watch) { return watch->wanted > 0; }
 
 bool watch_opened(struct watch *watch, int socket) {
   if (!watch_reserve(watch, socket)) return false;
@@ -305,7 +324,19 @@ void watch_closed(struct watch *watch, int socket) {
   entry->wanted = 0;
   entry->registered = 0;
   entry->open = false;
+  watch_set_muted(watch, socket, false);
 }
+
+void watch_mute(struct watch *watch, int socket) { watch_set_muted(watch, socket, true); }
+
+void watch_unmute(struct watch *watch) {
+  size_t socket;
+  for (socket = 0; socket < watch->size && watch->muted > 0; socket++) {
+    watch_set_muted(watch, (int)socket, false);
+  }
+}
+
+bool watch_is_muting(const struct watch *watch) { return watch->muted > 0; }
 
 void watch_flush(struct watch *watch) {
   size_t i;
@@ -328,6 +359,7 @@ bool watch_next(struct watch *watch, int *socket, int *events) {
   while (watch->ready_taken < watch->ready_count) {
     const struct ready *ready = &watch->ready[watch->ready_taken++];
     if (watch->entries[ready->socket].wanted != 0) {
+      watch_set_muted(watch, ready->socket, false);
       *socket = ready->socket;
       *events = ready->events;
       return true;
@@ -339,9 +371,7 @@ bool watch_next(struct watch *watch, int *socket, int *events) {
   return false;
 }
 
-bool watch_drained(const struct watch *watch) {
-  return !watch->fresh;
-}
+bool watch_drained(const struct watch *watch) { return !watch->fresh; }
 
 void watch_wake(struct watch *watch) {
   if (watch->wake[1] < 0 || watch->woken) return;

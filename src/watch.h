@@ -32,6 +32,12 @@ bool watch_busy(const struct watch *watch);
 bool watch_opened(struct watch *watch, int socket);
 void watch_closed(struct watch *watch, int socket);
 
+/* Does not look for room to write to this socket, although it is wanted, until it is ready to be read or
+ * `watch_unmute` is called, which ends all muting. */
+void watch_mute(struct watch *watch, int socket);
+void watch_unmute(struct watch *watch);
+bool watch_is_muting(const struct watch *watch);
+
 /* Tells the system what has changed. To be called before somebody else waits for the descriptor. */
 void watch_flush(struct watch *watch);
 

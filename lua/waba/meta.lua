@@ -135,7 +135,8 @@ local curl = {}
 
 --- One curl multi handle with all its easy handles, behind one descriptor.
 ---@param options? waba.EngineOptions
----@return waba.Engine
+---@return waba.Engine|nil
+---@return string? message  when the system gives no more descriptors
 function curl.engine(options) end
 
 --- Waits until one of the engines has work or the time is over. Never pumps.

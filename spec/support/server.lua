@@ -30,6 +30,7 @@
 --   chunked = true       HTTP/1.1: chunked transfer coding
 --   pieces = n, pause = s  the body in n pieces with a pause before each
 --   delay = s            before anything is answered
+--   reluctant = s        before the body is read
 --   held = true          nothing is answered until `release`
 --   interim = { 100, 103 }  statuses sent before
 --   truncated = n        closes after n bytes of the body

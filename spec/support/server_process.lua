@@ -236,6 +236,7 @@ local function serve_request(connection, number)
   elseif answer.drop == "head" then
     return false
   end
+  cqueues.sleep(answer.reluctant or 0)
   request.body, request.complete = read_body(connection, headers)
   if answer.reset then
     reset(connection)
@@ -320,6 +321,7 @@ local function serve_stream(_, stream)
   local answer = next_answer(request.path)
   local ending = answer.reset or answer.drop
   if ending ~= "head" then
+    cqueues.sleep(answer.reluctant or 0)
     request.body = stream:get_body_as_string() or ""
     request.complete = stream.state ~= "closed"
   end

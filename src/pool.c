@@ -1,0 +1,122 @@
+/* The transfers of an engine: see pool.h. */
+#include "pool.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* More idle transfers than this are freed. */
+#define IDLE_MAX 64
+
+/* How many idle ones are looked at for one that is configured for the wanted head. */
+#define IDLE_LOOK 8
+
+struct transfer *pool_take(struct pool *pool, const struct head *head) {
+  struct transfer **place = &pool->idle;
+  struct transfer *transfer;
+  unsigned looks;
+  for (looks = 0; *place != NULL && looks < IDLE_LOOK; looks++) {
+    if ((*place)->head == head) break;
+    place = &(*place)->next;
+  }
+  if (*place == NULL || looks == IDLE_LOOK) place = &pool->idle;
+  transfer = *place;
+  if (transfer == NULL) return NULL;
+  *place = transfer->next;
+  transfer->next = NULL;
+  pool->idle_count--;
+  return transfer;
+}
+
+/* Doubles the room for transfers, and for the queue with it. */
+static bool grow(struct pool *pool) {
+  size_t size = pool->size == 0 ? 16 : pool->size * 2;
+  struct transfer **transfers = calloc(size, sizeof *transfers);
+  struct transfer **ready = calloc(size, sizeof *ready);
+  size_t i;
+  if (transfers == NULL || ready == NULL) {
+    free(transfers);
+    free(ready);
+    return false;
+  }
+  for (i = 0; i < pool->size; i++) transfers[i] = pool->transfers[i];
+  for (i = 0; i < pool->ready_count; i++) {
+    ready[i] = pool->ready[(pool->ready_first + i) % pool->size];
+  }
+  free(pool->transfers);
+  free(pool->ready);
+  pool->transfers = transfers;
+  pool->ready = ready;
+  pool->ready_first = 0;
+  pool->size = size;
+  return true;
+}
+
+int pool_free_id(struct pool *pool) {
+  size_t place = 0;
+  while (place < pool->size && pool->transfers[place] != NULL) place++;
+  if (place == pool->size && !grow(pool)) return 0;
+  return (int)place + 1;
+}
+
+void pool_add(struct pool *pool, struct transfer *transfer) {
+  pool->transfers[transfer->id - 1] = transfer;
+}
+
+void pool_put(struct pool *pool, struct transfer *transfer) {
+  /* One that still stands in the queue must outlive its place there. */
+  if (pool->idle_count >= IDLE_MAX && !transfer->queued) {
+    pool->transfers[transfer->id - 1] = NULL;
+    transfer_free(transfer);
+    return;
+  }
+  transfer->next = pool->idle;
+  pool->idle = transfer;
+  pool->idle_count++;
+}
+
+void pool_unset_head(struct pool *pool, const struct head *head) {
+  struct transfer *transfer;
+  for (transfer = pool->idle; transfer != NULL; transfer = transfer->next) {
+    if (transfer->head == head) transfer_unset_head(transfer);
+  }
+}
+
+struct transfer *pool_next(const struct pool *pool, size_t *place) {
+  while (*place < pool->size) {
+    struct transfer *transfer = pool->transfers[(*place)++];
+    if (transfer != NULL && transfer->state != TRANSFER_IDLE) return transfer;
+  }
+  return NULL;
+}
+
+bool pool_make_ready(struct pool *pool, struct transfer *transfer) {
+  if (transfer->queued || transfer_wants(transfer) == WANT_NOTHING) return false;
+  transfer->queued = true;
+  pool->ready[(pool->ready_first + pool->ready_count) % pool->size] = transfer;
+  pool->ready_count++;
+  return true;
+}
+
+struct transfer *pool_next_ready(struct pool *pool) {
+  while (pool->ready_count > 0) {
+    struct transfer *transfer = pool->ready[pool->ready_first];
+    pool->ready_first = (pool->ready_first + 1) % pool->size;
+    pool->ready_count--;
+    transfer->queued = false;
+    if (transfer_wants(transfer) != WANT_NOTHING) return transfer;
+  }
+  return NULL;
+}
+
+void pool_clear(struct pool *pool) {
+  size_t place;
+  for (place = 0; place < pool->size; place++) {
+    struct transfer *transfer = pool->transfers[place];
+    if (transfer == NULL) continue;
+    transfer_release(transfer);
+    transfer_free(transfer);
+  }
+  free(pool->transfers);
+  free(pool->ready);
+  memset(pool, 0, sizeof *pool);
+}
