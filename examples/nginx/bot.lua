@@ -1,12 +1,19 @@
--- The receiver of one nginx worker process. All workers share the inbox's file.
+-- The receiver of one nginx worker process. All workers share the inbox's file. What a handler sends
+-- goes through nginx's own sockets, so that no request waits for it.
 
 local waba = require "waba"
 
 return waba.receiver {
   user = os.getenv "WEBHOOK_USER", password = os.getenv "WEBHOOK_PASSWORD",
+  client = waba.client {
+    api_key = os.getenv "D360_API_KEY", base_url = os.getenv "WABA_BASE_URL", -- for an emulator
+  },
   inbox = waba.inbox.sqlite "inbox.db",
   on = {
-    text = function(event) ngx.log(ngx.NOTICE, event.from, " writes: ", event.text) end,
+    text = function(event)
+      ngx.log(ngx.NOTICE, event.from, " writes: ", event.text)
+      assert(event:reply(waba.text("You wrote: " .. event.text)))
+    end,
     failed = function(event) ngx.log(ngx.WARN, event.id, " failed: ", tostring(event.errors and event.errors[1])) end,
     error = function(_, err) ngx.log(ngx.ERR, "error: ", tostring(err)) end,
   },
