@@ -153,6 +153,19 @@ describe("a client", function()
     assert.equal(1006, err.code)
   end)
 
+  it("takes no id that would climb the path", function()
+    local before = #emulator:received()
+    for _, id in ipairs { ".", ".." } do
+      local done, err = client:mark_read(id)
+      assert.is_nil(done)
+      assert.equal("invalid", err.kind)
+      done, err = client.media:delete(id)
+      assert.is_nil(done)
+      assert.equal("id", err.path)
+    end
+    assert.equal(before, #emulator:received())
+  end)
+
   describe("request", function()
     it("calls any open path", function()
       local answer, response = client:request { path = "/v1/configs/phone_number" }
@@ -192,6 +205,7 @@ describe("a client", function()
 
     it("raises on wrong use", function()
       assert.error_matches(function() client:request { method = "GET" } end, "path is required")
+      assert.error_matches(function() client:request() end, "path is required")
       assert.error_matches(function() client:request { path = "v1/x" } end, "begins with")
       assert.error_matches(function() client:request { path = "/v1/a b" } end, "percent%-encoded")
       assert.error_matches(function() client:request { path = "/v1/a\r\nX: 1" } end, "percent%-encoded")
@@ -272,7 +286,9 @@ describe("a client", function()
     end)
 
     it("says that a message without an id may have been sent", function()
-      for _, body in ipairs { "", "null", "{}", '{"messages":[]}', '{"messages":[{"id":null}]}', "<html>ok</html>" } do
+      for _, body in ipairs {
+        "", "null", "{}", '{"messages":[]}', '{"messages":[{"id":null}]}', '{"messages":[{"id":""}]}', "<html>ok</html>",
+      } do
         local err = answered(201, body)
         assert.equal("protocol", err.kind, body)
         assert.is_true(err.maybe_sent)
@@ -336,6 +352,10 @@ describe("a client", function()
       assert.error_matches(with { api_key = "k", base_url = "http://waba.360dialog.io" }, "base_url")
       assert.error_matches(with { api_key = "k", base_url = "waba.360dialog.io" }, "base_url")
       assert.error_matches(with { api_key = "k", validate = "no" }, "validate")
+      assert.error_matches(with { api_key = "k", max_connections = 0 }, "max_connections")
+      assert.error_matches(with { api_key = "k", base_url = "https://h.example/?a=" }, "base_url")
+      assert.error_matches(with { api_key = "k", retry = { base = 0 / 0 } }, "retry.base")
+      assert.error_matches(with { api_key = "k", retry = { max = -1 } }, "retry.max")
       assert.error_matches(with { api_key = "k", retry = { attempt = 2 } }, "did you mean attempts")
       assert.error_matches(with { api_key = "k", pace = { messages = { rate = 0, burst = 1 } } }, "pace.messages")
       assert.error_matches(with { api_key = "k", transport = "smoke" }, "unknown transport")

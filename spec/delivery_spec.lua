@@ -58,6 +58,18 @@ describe("delivery", function()
       assert.is_truthy(sent)
     end)
 
+    it("nothing that any 5xx or a timed-out request may have let through", function()
+      for _, status in ipairs { 408, 500, 501, 502, 504, 505, 507, 520, 522, 524, 530, 599 } do
+        emulator:fail_next { status = status, body = "<html>origin error</html>", accept = true }
+        local before = emulator:counts().messages
+        local arrived, sent, err = with_client({ retry = QUICK }, send)
+        assert.equal(1, arrived, status)
+        assert.is_nil(sent)
+        assert.is_true(err.maybe_sent, status)
+        assert.equal(before + 1, emulator:counts().messages)
+      end
+    end)
+
     it("nothing that would be refused again", function()
       emulator:fail_next { status = 400, body = '{"errors":[{"code":1009,"title":"Parameter value is not valid"}]}' }
       local arrived, _, err = with_client({ retry = QUICK }, send)

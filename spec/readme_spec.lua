@@ -52,7 +52,7 @@ describe("the README", function()
   local function names()
     local here = waba_here()
     return {
-      os = { getenv = function() return "secret" end },
+      os = { getenv = function(name) return name ~= "WEBHOOK_URL" and "secret" or nil end },
       waba = here, client = client, print = function() end,
       require = function(name) return name == "waba" and here or require(name) end,
       number = NUMBER, numbers = { NUMBER, "4915112345679" }, message = waba.text "Hi",

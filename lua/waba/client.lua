@@ -11,6 +11,9 @@ local phone_number = require "waba.resource.phone_number"
 local transports = require "waba.transport"
 local version = require "waba.version"
 
+local encode, check, normalize = core.encode, schema.check, recipient.normalize
+local type = type
+
 ---@class waba.Client
 ---@field contacts waba.ContactsResource
 ---@field media waba.MediaResource
@@ -102,12 +105,24 @@ local function check_options(given)
   if type(given.validate) == "string" and given.validate ~= "documented" then
     error('waba.client: option validate must be true, false or "documented"', 3)
   end
+  if given.max_connections and not (given.max_connections >= 1 and given.max_connections <= 1000) then
+    error("waba.client: option max_connections must be between 1 and 1000", 3)
+  end
+  if given.base_url and given.base_url:find("[?#]") then
+    error("waba.client: option base_url must have neither a query nor a fragment", 3)
+  end
   check_seconds(given, "timeout")
   check_seconds(given, "connect_timeout")
   if given.retry then
     options.check(given.retry, KNOWN_RETRY, "waba.client: retry", 3)
     if given.retry.attempts and given.retry.attempts < 1 then
       error("waba.client: retry.attempts must be at least 1", 3)
+    end
+    for _, name in ipairs { "base", "max" } do
+      local seconds = given.retry[name]
+      if seconds and not (seconds >= 0 and seconds < math.huge) then
+        error(("waba.client: retry.%s must be a number of seconds, 0 or more"):format(name), 3)
+      end
     end
   end
   if given.pace then check_pace(given.pace) end
@@ -216,6 +231,15 @@ end
 ---@field max_body? integer         bytes of an answer kept in memory (transport contract)
 ---@field timeout? number           seconds; the client's by default
 
+-- A path's parameter that would climb the path, or leave it.
+local function misplaced(parameters)
+  for name, value in pairs(parameters) do
+    if value == "" or value == "." or value == ".." then
+      return errors.invalid(name, name .. (' is "%s", which names nothing'):format(value))
+    end
+  end
+end
+
 --- Calls one endpoint: the way of every method to the gateway.
 ---@param endpoint waba.Endpoint
 ---@param call waba.Call
@@ -227,16 +251,23 @@ function Client:call(endpoint, call)
     local verified, err = phone_number.ensure(self)
     if not verified then return nil, err end
   end
+  local misplacement = call.parameters and misplaced(call.parameters)
+  if misplacement then return nil, misplacement end
   local body = call.body
   if call.json ~= nil then
     local message, path
-    body, message, path = core.encode(call.json)
+    body, message, path = encode(call.json)
     if not body then return nil, errors.invalid(path, message) end
   end
-  local response, json = self.delivery:call({
-    head = head_for(self, endpoint, call), body = body, into = call.into, progress = call.progress,
-    max_body = call.max_body, connect_timeout = self.connect_timeout,
-  }, endpoint, call.timeout or self.timeout)
+  local timeout = call.timeout or self.timeout
+  local request = {
+    head = head_for(self, endpoint, call), body = body, timeout = timeout, connect_timeout = self.connect_timeout,
+  }
+  -- most calls have none of these, and a smaller table is a cheaper one
+  if call.into or call.progress or call.max_body then
+    request.into, request.progress, request.max_body = call.into, call.progress, call.max_body
+  end
+  local response, json = self.delivery:call(request, endpoint, timeout)
   if not response then return nil, json end
   if json == nil then json = true end
   return json, response
@@ -286,10 +317,10 @@ function Client:send(to, message, given)
     error("client:send: the message must be a table from a builder, not a " .. type(message), 2)
   end
   if self.validate then
-    local valid, err = schema.check(message, self.hosting.name, self.validate)
+    local valid, err = check(message, self.hosting.name, self.validate)
     if not valid then return nil, err end
   end
-  local digits, err = recipient.normalize(to)
+  local digits, err = normalize(to)
   if not digits then return nil, err end
   local sent
   sent, err = send_to(self, digits, message, given)
@@ -327,7 +358,7 @@ local KNOWN_REQUEST = { method = "string", path = "string", query = "table", bod
 ---@return any json  the decoded answer; its bytes when it is no JSON; true when it is empty
 ---@return waba.Response|waba.Error response  with `status` and `headers`; or the error
 function Client:request(given)
-  options.check(given, KNOWN_REQUEST, "client:request")
+  given = options.check(given, KNOWN_REQUEST, "client:request")
   local path = given.path
   if type(path) ~= "string" or path:sub(1, 1) ~= "/" then
     error('client:request: option path is required and begins with "/"', 2)
@@ -372,6 +403,7 @@ end
 ---@return waba.Health|nil
 ---@return waba.Error? err
 function Client:health()
+  if self.closed then error("attempt to use a closed client", 2) end
   return require("waba.resource.health").get(self)
 end
 

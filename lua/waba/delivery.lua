@@ -7,7 +7,7 @@ local errors = require "waba.errors"
 local pacing = require "waba.pacing"
 
 local clock, decode = core.clock, core.decode
-local type = type
+local byte, type = string.byte, type
 
 local Delivery = {}
 Delivery.__index = Delivery
@@ -18,8 +18,11 @@ local delivery = {}
 -- How long to be silent after "too fast" when the gateway names no time, in seconds.
 local PAUSE = 2
 
--- Answers of a gateway that may have handed the request on before it failed.
-local AMBIGUOUS_STATUS = { [500] = true, [502] = true, [504] = true }
+-- Whether a gateway that answers so may have handed the request on before it failed: everything in the
+-- 500s, what load balancers made up among it, but for 503, which says that it did not begin; and 408.
+local function is_ambiguous(status)
+  return status >= 500 and status ~= 503 or status == 408
+end
 
 -- Failures of the transport that may pass by themselves.
 local PASSING = { network = true, timeout = true }
@@ -56,7 +59,7 @@ end
 
 -- A body is read as JSON when it looks like it; its media type is not always right.
 local function looks_like_json(body)
-  local first = body:byte(1)
+  local first = byte(body, 1)
   if first == 123 or first == 91 then return true end
   local start = body:match("^%s*(.)")
   return start == "{" or start == "[" or body:match("^%s*null%s*$") ~= nil
@@ -74,7 +77,7 @@ local function read(self, response, endpoint)
     local retry_after = response.headers["retry-after"]
     err.retry_after = retry_after and core.retry_after(retry_after) or err.retry_after
     if err.kind == "rate_limited" then err.retry_after = err.retry_after or PAUSE end
-    err.maybe_sent = not err.code and AMBIGUOUS_STATUS[status] and endpoint.method ~= "GET" or false
+    err.maybe_sent = not err.code and is_ambiguous(status) and endpoint.method ~= "GET" or false
     return nil, err
   end
   if json == nil and body:find("%S") and not endpoint.raw then

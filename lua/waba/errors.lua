@@ -39,7 +39,7 @@ local Error = {}
 Error.__index = Error
 Error.__name = "waba.Error"
 
---- `assert(client:send(…))` reads well with it.
+--- `assert(client:send(…))` reads well with it (but on Lua 5.1 and 5.2, whose `assert` takes strings only).
 function Error:__tostring()
   local marks = {}
   if self.code then marks[#marks + 1] = "code " .. self.code end

@@ -173,6 +173,7 @@ describe("client.media", function()
       for says, reader in pairs {
         ["ended 2 bytes before the size of 5"] = reader_of("abc", 2),
         ["gave more than the size of 5"] = reader_of("abcdefgh", 4),
+        ["gave more than the size of 5 bytes"] = reader_of("abcdefgh", 5),
         ["must return a string or nil, not a number"] = function() return 5 end,
       } do
         assert.error_matches(function()

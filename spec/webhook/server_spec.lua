@@ -197,6 +197,13 @@ describe("a server of its own", function()
     end)
   end)
 
+  it("stops outside of any coroutine too, for programs that step it", function()
+    local own = assert(server { receiver = waba.receiver { open = true, on = {} } })
+    own:step(0.01)
+    own:stop()
+    assert.is_nil((own:step()))
+  end)
+
   it("says why it can't listen", function()
     local one = assert(server { receiver = receiver() })
     local other, message = server { receiver = receiver(), port = one.port }

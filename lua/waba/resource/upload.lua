@@ -49,7 +49,11 @@ local function counted(reader, size, what)
     end
     check_chunk(bytes, what)
     left = left - #bytes
-    if left < 0 then error(("%s: the reader gave more than the size of %.0f bytes"):format(what, size), 0) end
+    -- the transport asks no further once it has all it announced, so the end is looked for here
+    local beyond = left == 0 and reader() or ""
+    if left < 0 or beyond ~= "" then
+      error(("%s: the reader gave more than the size of %.0f bytes"):format(what, size), 0)
+    end
     return bytes
   end
   return body

@@ -82,7 +82,7 @@ end
 ---@return waba.WebhookAddress|nil stored  as the gateway echoes it
 ---@return waba.Error? err
 function Webhook:set(given)
-  options.check(given, KNOWN, "client.webhook:set")
+  given = options.check(given, KNOWN, "client.webhook:set")
   if given.url == nil then error("client.webhook:set: option url is required", 2) end
   local origin, message = core.origin(given.url)
   if not origin then return nil, errors.invalid("url", "url: " .. message) end

@@ -196,10 +196,15 @@ function Server:step(seconds)
 end
 
 --- Takes no more webhooks, answers those that have arrived, lets the handlers that run come to their
---- end (an inbox in memory is worked off), and closes. In a program's own controller it must be
---- called from a coroutine.
+--- end (an inbox in memory is worked off), and closes. Outside of a coroutine it steps the server until
+--- that is done.
 function Server:stop()
   if self.stopping then return end
+  if not self.cqueues.running() then
+    self.cq:wrap(self.stop, self)
+    while not self.is_closed and self.cq:step() do end -- luacheck: ignore 542
+    return
+  end
   local deadline = self.cqueues.monotime() + self.grace
   self.stopping = true
   self.deadline_over = function() return self.cqueues.monotime() >= deadline end

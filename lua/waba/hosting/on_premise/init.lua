@@ -143,7 +143,7 @@ function on_premise.read_sent(json, to)
   if type(json) ~= "table" then return nil end
   local message = type(json.messages) == "table" and json.messages[1]
   local id = type(message) == "table" and message.id
-  if type(id) ~= "string" and type(id) ~= "number" then return nil end
+  if id == "" or type(id) ~= "string" and type(id) ~= "number" then return nil end
   local contact = type(json.contacts) == "table" and json.contacts[1]
   if type(contact) ~= "table" then contact = {} end
   return {
