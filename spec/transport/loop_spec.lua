@@ -123,6 +123,25 @@ describe("the event loop", function()
         assert.equal(200, results[2].status)
       end)
 
+      if name == "cqueues" or name == "copas" then
+        it("takes the lead from a coroutine that is never resumed again", function()
+          gateway:answer("/wait", { held = true })
+          local lost, status
+          run(function()
+            -- it yields to this coroutine instead of the loop
+            lost = coroutine.create(function() transport:send(request "/wait") end)
+            coroutine.resume(lost)
+            status = assert(transport:send(request "/quick")).status
+          end)
+          assert.equal(200, status)
+          assert.equal("suspended", coroutine.status(lost))
+          lost = nil -- luacheck: ignore 311
+          collectgarbage()
+          collectgarbage()
+          assert.equal(0, transport.engine:in_flight())
+        end)
+      end
+
       -- Runs functions of which one will be killed, until the last has ended.
       local function run_survivors(...)
         local functions, over, fine, fault = { ... }, false, nil, nil

@@ -240,8 +240,9 @@ describe("the receiver in nginx", function()
 end)
 
 describe("examples/nginx", function()
-  it("takes a webhook and runs its handler", function()
+  it("takes a webhook and replies", function()
     local folder, port = process.folder(), process.free_port()
+    local gateway = assert(require("waba.emulator").start { statuses = false, window = false })
     nginx.certify(folder)
     local function example(name)
       local file = assert(io.open("examples/nginx/" .. name))
@@ -257,17 +258,27 @@ describe("examples/nginx", function()
     configuration = configuration:gsub("http {", function(text)
       return text .. '\n  lua_package_cpath "' .. nginx.package_cpath .. ';";'
     end, 1)
+    configuration, count = configuration:gsub("/etc/ssl/certs/ca%-certificates%.crt", function() return gateway.ca_file end)
+    assert.equal(1, count)
     if process.run "id -u" == "0" then configuration = "user root;\n" .. configuration end
     -- the inbox of the example lies where nginx was started
     local program = nginx.start(folder, configuration, port,
-      "-C " .. process.quote(folder.path) .. " WEBHOOK_USER=bot WEBHOOK_PASSWORD=secret-word")
+      ("-C %s D360_API_KEY=%s WABA_BASE_URL=%s WEBHOOK_USER=bot WEBHOOK_PASSWORD=secret-word"):format(
+        process.quote(folder.path), process.quote(gateway.api_key), gateway.url))
     local status = nginx.request(("https://127.0.0.1:%d/webhook"):format(port), {
-      body = body_of "m1", user = "bot", password = "secret-word", ca_file = folder:file "ca.pem",
+      body = '{"messages":[{"id":"m1","from":"4915112345678","type":"text","text":{"body":"hello"}}]}',
+      user = "bot", password = "secret-word", ca_file = folder:file "ca.pem",
     })
     assert.equal(200, status)
-    process.wait_for(function() return folder:read("error.log"):find("cm1 writes: hello", 1, true) end, "the handler")
-    assert.is_nil(folder:read("error.log"):find("secret-word", 1, true))
+    local sent = process.wait_for(function() return gateway:messages({ direction = "outbound" })[1] end, "the reply")
+    assert.equal("4915112345678", sent.wa_id)
+    assert.equal("You wrote: hello", sent.content.body)
+    local log = folder:read "error.log"
+    assert.truthy(log:find("4915112345678 writes: hello", 1, true))
+    assert.is_nil(log:find("secret-word", 1, true))
+    assert.is_nil(log:find(gateway.api_key, 1, true))
     program:stop("TERM")
+    gateway:stop()
     folder:remove()
   end)
 end)

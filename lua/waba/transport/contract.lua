@@ -52,7 +52,8 @@ local transport = {}
 --- Sends one request and waits for its end, in the way of the event loop it lives in.
 --- Never follows redirects, never repeats what is not idempotent, always verifies TLS, adds the
 --- credentials only to their own origin. An error raised by a reader, a sink or a progress function
---- is raised again here, after the request was cancelled.
+--- is raised again here, after the request was cancelled. These functions may wait for something else in
+--- the way of the loop, but not under PUC Lua 5.1, where nothing can yield through `pcall`.
 ---@param request waba.Request
 ---@return waba.Response|nil response  for every HTTP status, 2xx or not
 ---@return waba.TransferFailure? failure

@@ -1,4 +1,4 @@
--- HTTP/1.1 on the wire, over any socket with `send`, `receive` and `settimeout` in nginx's manner:
+-- HTTP/1.1 on the wire, over a socket with `send`, `receiveany` and `settimeout` in nginx's manner:
 -- writes a request's body, reads a response. Keeps account of what the other side can have received.
 
 local core = require "waba.core"
@@ -26,8 +26,13 @@ local LONGEST = 2 ^ 31 - 1
 ---@field sent "no"|"maybe"|"yes"
 ---@field bytes_sent integer
 ---@field bytes_received integer
----@field reused boolean?
+---@field buffer string        what was received and not used yet
+---@field store? string|table  the body received so far, where it stays in memory
+---@field divert? function     takes it instead
 ---@field status integer?
+---@field reused boolean?
+---@field keep boolean?        the connection can be used again
+---@field first_byte number?   when the head of the response had come
 
 --- A failure of the transport contract.
 ---@param exchange waba.Exchange
@@ -77,9 +82,10 @@ local function write(exchange, bytes)
   return exchange.socket:send(bytes)
 end
 
-local function read(exchange, what)
+-- Some bytes, at least one. The time is looked at each time: one byte now and then does not stretch it.
+local function read(exchange, most)
   if not arm(exchange) then return nil, "timeout" end
-  return exchange.socket:receive(what)
+  return exchange.socket:receiveany(most)
 end
 
 local function report(exchange, to_receive)
@@ -121,13 +127,7 @@ end
 local function pieces_of(exchange)
   local body = exchange.body
   if type(body) == "string" then
-    local at, size = 1, exchange.request.progress and PIECE or #body
-    return function()
-      if at > #body then return false end
-      local piece = at == 1 and size >= #body and body or body:sub(at, at + size - 1)
-      at = at + size
-      return piece
-    end
+    return function() return body:sub(exchange.bytes_sent + 1, exchange.bytes_sent + PIECE) end
   end
   if body.reader then return function() return body.reader() or false end end
   return function()
@@ -182,9 +182,13 @@ end
 ---@return true|nil
 ---@return waba.TransferFailure|string|nil failure  a string is the socket's own word
 function http1.send(exchange, head)
+  local body = exchange.body
   local written, failure
-  if exchange.body == nil then
+  if body == nil then
     written, failure = write(exchange, head)
+  elseif type(body) == "string" and not exchange.request.progress then
+    written, failure = write(exchange, { head, body }) -- the secret stays in one string
+    if written then exchange.bytes_sent = #body end
   else
     written, failure = send_pieces(exchange, head, pieces_of(exchange))
   end
@@ -195,119 +199,170 @@ end
 
 -- ---- The response. -------------------------------------------------------------------------------
 
-local function read_status_line(exchange)
-  local line, word = read(exchange, "*l")
-  if not line then return nil, word end
-  local minor, status = line:match "^HTTP/1%.(%d) +(%d%d%d)"
-  if not status then return nil, "the answer is not HTTP/1.1", "protocol" end
-  exchange.minor = minor
-  return tonumber(status)
-end
-
--- Header lines up to the blank one; names in lower case, repeated ones joined.
-local function read_headers(exchange)
-  local headers, size = {}, 0
+-- Reads into the buffer until it has the text. Where that begins; or nil, and a socket's word or a fault.
+local function read_until(exchange, text, cap)
+  local from = 1
   while true do
-    local line, word = read(exchange, "*l")
-    if not line then return nil, word end
-    if line == "" then return headers end
-    size = size + #line
-    if size > MAX_HEAD then return nil, "the answer's head is too large", "protocol" end
-    local name, value = line:match "^([^%s:]+):%s*(.-)%s*$"
-    if not name then return nil, "the answer has a malformed header", "protocol" end
-    name = name:lower()
-    headers[name] = headers[name] and headers[name] .. ", " .. value or value
+    local buffer = exchange.buffer
+    local at = buffer:find(text, from, true)
+    if at then return at end
+    if #buffer > cap then return nil, "the answer's head is too large", "protocol" end
+    local bytes, word = read(exchange, PIECE)
+    if not bytes then return nil, word end
+    from = math.max(1, #buffer - #text + 2)
+    exchange.buffer = buffer == "" and bytes or buffer .. bytes
   end
 end
 
-local function take(exchange, sink, bytes, expected)
-  exchange.bytes_received = exchange.bytes_received + #bytes
-  local fault, code = sink(bytes)
-  if fault then return nil, fault, code == "file" and "invalid" or "protocol", code end
+-- Header lines in the buffer between two places: names in lower case, repeated ones joined. Nil when one of
+-- them is malformed.
+local function parse_headers(buffer, at, stop)
+  local headers = {}
+  while at < stop do
+    local _, last, name, value = buffer:find("^([^%s:]+):[ \t]*([^\r\n]*)\r\n", at)
+    if not last then return nil end
+    local ending = value:byte(-1)
+    if ending == 32 or ending == 9 then value = value:match "^(.-)[ \t]*$" end
+    name = name:lower()
+    headers[name] = headers[name] and headers[name] .. ", " .. value or value
+    at = last + 1
+  end
+  return headers
+end
+
+-- What a buffer says that begins with a status line, complete or not; a fault when it can't be one.
+local function parse_status(exchange)
+  local buffer = exchange.buffer
+  local _, last, minor, status = buffer:find "^HTTP/1%.(%d) +(%d%d%d)[^\r\n]*\r\n"
+  if last then
+    status = tonumber(status)
+    if status >= 200 then exchange.sent, exchange.status = "yes", status end
+    return status, minor, last + 1
+  end
+  if #buffer >= 8 and not buffer:find "^HTTP/1%.%d" or not buffer:find("^" .. ("HTTP/1."):sub(1, #buffer)) then
+    return nil, "the answer is not HTTP/1.1"
+  end
+end
+
+-- Reads the head of a response: status, headers and the minor version; or nil, and a socket's word or a
+-- fault of the answer.
+local function read_head(exchange)
+  local blank, word, kind = read_until(exchange, "\r\n\r\n", MAX_HEAD)
+  local status, minor, at = parse_status(exchange)
+  if not status and (blank or minor) then return nil, minor or "the answer is not HTTP/1.1", "protocol" end
+  if not blank then return nil, word, kind end
+  local buffer = exchange.buffer
+  local headers = parse_headers(buffer, at, blank + 2)
+  if not headers then return nil, "the answer has a malformed header", "protocol" end
+  exchange.buffer = buffer:sub(blank + 4)
+  return status, headers, minor
+end
+
+-- A piece of the body goes where it shall. Nil, what is wrong, its kind and code when it can't.
+local function take(exchange, bytes, expected)
+  local received = exchange.bytes_received + #bytes
+  exchange.bytes_received = received
+  if exchange.divert then
+    local fault, code = exchange.divert(bytes)
+    if fault then return nil, fault, "invalid", code end
+  else
+    local store, max = exchange.store, exchange.request.max_body or MAX_BODY
+    if received > max then
+      return nil, ("the response is larger than the %d bytes allowed"):format(max), "protocol", "too_large"
+    end
+    if not store then
+      exchange.store = bytes
+    elseif type(store) == "string" then
+      exchange.store = { store, bytes }
+    else
+      store[#store + 1] = bytes
+    end
+  end
   report(exchange, expected)
   return true
 end
 
--- Reads exactly `size` bytes into the sink.
-local function read_sized(exchange, size, sink, expected)
+-- At most so many bytes, of the buffer or newly read.
+local function some(exchange, most)
+  local buffer = exchange.buffer
+  if buffer == "" then return read(exchange, most < PIECE and most or PIECE) end
+  if #buffer <= most then
+    exchange.buffer = ""
+    return buffer
+  end
+  exchange.buffer = buffer:sub(most + 1)
+  return buffer:sub(1, most)
+end
+
+local function read_sized(exchange, size, expected)
   while size > 0 do
-    local bytes, word = read(exchange, math.min(PIECE, size))
+    local bytes, word = some(exchange, size)
     if not bytes then return nil, word end
-    local taken, fault, kind, code = take(exchange, sink, bytes, expected)
+    local taken, fault, kind, code = take(exchange, bytes, expected)
     if not taken then return nil, fault, kind, code end
     size = size - #bytes
   end
   return true
 end
 
-local function read_chunked(exchange, sink)
+local function read_line(exchange)
+  local at, word, kind = read_until(exchange, "\r\n", MAX_HEAD)
+  if not at then return nil, word, kind end
+  local buffer = exchange.buffer
+  exchange.buffer = buffer:sub(at + 2)
+  return buffer:sub(1, at - 1)
+end
+
+local function read_chunked(exchange)
   while true do
-    local line, word = read(exchange, "*l")
-    if not line then return nil, word end
+    local line, word, kind = read_line(exchange)
+    if not line then return nil, word, kind end
     local size = line:match "^%x+" and tonumber(line:match "^%x+", 16)
     if not size then return nil, "the answer has a malformed chunk", "protocol" end
     if size == 0 then break end
-    local done, fault, kind, code = read_sized(exchange, size, sink)
+    local done, fault, code
+    done, fault, kind, code = read_sized(exchange, size)
     if not done then return nil, fault, kind, code end
-    line, word = read(exchange, "*l")
-    if not line then return nil, word end
+    line, word, kind = read_line(exchange)
+    if not line then return nil, word, kind end
     if line ~= "" then return nil, "the answer has a malformed chunk", "protocol" end
   end
-  local trailers, fault, kind = read_headers(exchange)
-  if not trailers then return nil, fault, kind end
+  repeat -- trailers say nothing to us
+    local line, word, kind = read_line(exchange)
+    if not line then return nil, word, kind end
+  until line == ""
   return true
 end
 
-local function read_to_end(exchange, sink)
+local function read_to_end(exchange)
   while true do
-    if not arm(exchange) then return nil, "timeout" end
-    local bytes, word, partial = exchange.socket:receive(PIECE)
-    bytes = bytes or partial
-    if bytes and bytes ~= "" then
-      local taken, fault, kind, code = take(exchange, sink, bytes)
-      if not taken then return nil, fault, kind, code end
-    end
+    local bytes, word = some(exchange, PIECE)
     if word == "closed" then return true end
-    if word then return nil, word end
+    if not bytes then return nil, word end
+    local taken, fault, kind, code = take(exchange, bytes)
+    if not taken then return nil, fault, kind, code end
   end
 end
 
 local function has_token(value, token)
   if not value then return false end
-  if value:lower() == token then return true end
+  if value == token then return true end
   return ("," .. value:lower():gsub("%s", "") .. ","):find("," .. token .. ",", 1, true) ~= nil
 end
 
--- Reads the body into the sink. The connection can be kept only when the end of the body is known.
-local function read_body(exchange, status, headers, sink)
-  exchange.keep = exchange.minor == "1" and not has_token(headers.connection, "close")
+-- Reads the body. The connection can be kept only when the end of the body is known.
+local function read_body(exchange, status, headers, minor)
+  exchange.keep = minor == "1" and not has_token(headers.connection, "close")
   if exchange.request.head.method == "HEAD" or status == 204 or status == 304 then return true end
-  if has_token(headers["transfer-encoding"], "chunked") then return read_chunked(exchange, sink) end
+  if has_token(headers["transfer-encoding"], "chunked") then return read_chunked(exchange) end
   local length = headers["content-length"]
   if length then
     local size = length:match "^%d+$" and tonumber(length)
     if not size then return nil, "the answer has a malformed Content-Length", "protocol" end
-    return read_sized(exchange, size, sink, size)
+    return read_sized(exchange, size, size)
   end
   exchange.keep = false
-  return read_to_end(exchange, sink)
-end
-
---- A sink that keeps everything, up to a cap; and the function that gives it out.
----@param max_body? integer  bytes
----@return fun(bytes: string): string?, string?  a fault and its code
----@return fun(): string
-function http1.memory(max_body)
-  local parts, size = {}, 0
-  max_body = max_body or MAX_BODY
-  local function sink(bytes)
-    size = size + #bytes
-    if size > max_body then
-      return ("the response is larger than the %d bytes allowed"):format(max_body), "too_large"
-    end
-    parts[#parts + 1] = bytes
-  end
-  return sink, function() return parts[2] and table.concat(parts) or parts[1] or "" end
+  return read_to_end(exchange)
 end
 
 -- A failure while the answer is read: of the answer, where there is a kind, else of the connection.
@@ -316,30 +371,33 @@ local function fail_to_read(exchange, fault, kind, code)
   return http1.fail_by_word(exchange, fault, exchange.status and "the answer broke off" or "no answer came")
 end
 
+-- The body that stayed in memory.
+local function stored(exchange)
+  local store = exchange.store
+  if not store then return "" end
+  return type(store) == "table" and table.concat(store) or store
+end
+
 --- Reads the final response; interim ones are passed over.
 ---@param exchange waba.Exchange
----@param open fun(status: integer): function, function  sink for a body of that status, and what ends
----        it and gives the body, or nil, a message and a code
+---@param divert? fun(bytes: string): string?, string?  takes a 2xx body instead of memory; may return what
+---        is wrong, and a code
 ---@return waba.Response|nil
 ---@return waba.TransferFailure?
-function http1.receive(exchange, open)
-  local status, headers, fault, kind, code
+function http1.receive(exchange, divert)
+  local status, headers, minor
   repeat
-    status, fault, kind = read_status_line(exchange)
-    if not status then return fail_to_read(exchange, fault, kind) end
-    if status >= 200 then exchange.sent, exchange.status = "yes", status end
-    headers, fault, kind = read_headers(exchange)
-    if not headers then return fail_to_read(exchange, fault, kind) end
+    status, headers, minor = read_head(exchange)
+    if not status then return fail_to_read(exchange, headers, minor) end
   until status >= 200
   exchange.first_byte = core.clock()
-  local sink, finish = open(status)
-  local complete, body
-  complete, fault, kind, code = read_body(exchange, status, headers, sink)
+  if status < 300 then exchange.divert = divert end
+  local complete, fault, kind, code = read_body(exchange, status, headers, minor)
   if not complete then return fail_to_read(exchange, fault, kind, code) end
-  body, fault, code = finish()
-  if not body then return http1.fail(exchange, "invalid", fault, code) end
-  return { status = status, headers = headers, body = body, sent = "yes", protocol = "HTTP/1." .. exchange.minor,
-    bytes_sent = exchange.bytes_sent, bytes_received = exchange.bytes_received, reused = exchange.reused }
+  if exchange.buffer ~= "" then exchange.keep = false end -- more than was asked for
+  return { status = status, headers = headers, body = stored(exchange), sent = "yes",
+    protocol = minor == "1" and "HTTP/1.1" or "HTTP/1.0", reused = exchange.reused,
+    bytes_sent = exchange.bytes_sent, bytes_received = exchange.bytes_received }
 end
 
 return http1

@@ -8,6 +8,7 @@ local was_stale = require("waba.transport").was_stale
 local version = require "waba.version"
 
 local ngx = ngx
+local tcp = ngx.socket.tcp
 
 local Ngx = {}
 Ngx.__index = Ngx
@@ -41,16 +42,17 @@ local RESERVED = {}
 for name in ("content-length transfer-encoding expect connection host te trailer upgrade keep-alive "
   .. "proxy-connection proxy-authorization"):gmatch "%S+" do RESERVED[name] = true end
 
+local LOOPBACK = { ["127.0.0.1"] = true, ["[::1]"] = true }
+
 -- Some versions of nginx let a handshake with a bad certificate pass at times, and close the connection
 -- before anything was sent on it. A new handshake brings the truth to light, mostly.
 local HANDSHAKES = 3
 
 local CONNECT_TIMEOUT = 10
 
--- A handshake takes the worker a good part of a millisecond. Of many that begin at once only the first few
--- begin at once, the others in these intervals, in seconds: so the worker serves others in between.
+-- A handshake takes the worker up to a millisecond. Of many they begin one by one, at these intervals in
+-- seconds at least, so that the worker serves others in between.
 local HANDSHAKE_INTERVAL = 0.002
-local HANDSHAKE_BURST = 4
 
 -- Methods that say so when there is no body.
 local SAYS_LENGTH = { POST = true, PUT = true, PATCH = true }
@@ -66,6 +68,9 @@ end
 function transport.new()
   return setmetatable({ targets = setmetatable({}, { __mode = "k" }) }, Ngx)
 end
+
+-- nginx compares the names in a certificate, not the addresses.
+local NAME_NEEDED = "nginx can verify the certificate of a host name only: put one into base_url"
 
 local function explained(word)
   for said, directive in pairs(DIRECTIVES) do
@@ -86,9 +91,11 @@ local function parse(url)
   return {
     origin = origin, authority = authority, path = path, secure = scheme == "https",
     port = tonumber(port) or (scheme == "https" and 443 or 80),
-    name = host:match "^%[(.*)%]$" or host,
-    address = host == "localhost" and "127.0.0.1" or host, -- a resolver may not know it
-    pool = "waba " .. origin,
+    -- a resolver may not know localhost, and nginx compares certificates with names only
+    name = LOOPBACK[host] and "localhost" or host,
+    address = host == "localhost" and "127.0.0.1" or host,
+    is_address = host:find "^[%d.]+$" ~= nil or host:find "^%[" ~= nil,
+    options = { pool = "waba " .. origin },
   }
 end
 
@@ -121,38 +128,32 @@ local function head_of(exchange, target)
   return core.head(head.method, target.path, target.authority, headers, head.credentials, target.origin)
 end
 
-local next_handshake = 0 -- in this worker
+-- Of this worker: when the last handshake began, and the next turn that nobody waits for.
+local last_handshake, next_turn = 0, 0
 
--- False when the turn would come after the limit.
+-- False when the turn would come after the limit. A worker that was held up does not catch up at once.
 local function wait_for_handshake(limit)
-  local now = core.clock()
-  local turn = math.max(next_handshake, now - HANDSHAKE_BURST * HANDSHAKE_INTERVAL)
-  if turn >= limit then return false end
-  next_handshake = turn + HANDSHAKE_INTERVAL
-  if turn > now then ngx.sleep(turn - now) end
-  return true
+  while true do
+    local now = core.clock()
+    if now >= last_handshake + HANDSHAKE_INTERVAL then
+      last_handshake = now
+      return true
+    end
+    local turn = math.max(next_turn, last_handshake + HANDSHAKE_INTERVAL)
+    if turn >= limit then return false end
+    next_turn = turn + HANDSHAKE_INTERVAL
+    ngx.sleep(math.max(0.001, turn - now))
+  end
 end
 
--- A kept connection, or a new one with its handshake done.
-local function connect(exchange, target)
-  local now = core.clock()
-  local limit = math.min(exchange.deadline, now + (exchange.request.connect_timeout or CONNECT_TIMEOUT))
-  if limit <= now then return http1.fail(exchange, "timeout", "the time was over before there was a connection") end
-  local socket = exchange.socket
-  socket:settimeout(http1.milliseconds(limit - now))
-  local done, word = socket:connect(target.address, target.port, { pool = target.pool })
-  if not done then
-    return http1.fail_by_word(exchange, word, "no connection to " .. target.authority .. (word == "timeout" and ""
-      or " (" .. explained(word) .. ")"))
-  end
-  exchange.reused = socket:getreusedtimes() > 0
-  if not target.secure or exchange.reused then return true end
+-- TLS on a new connection.
+local function shake_hands(exchange, target, limit)
+  local done, word = nil, "timeout"
   if wait_for_handshake(limit) then
-    socket:settimeout(http1.milliseconds(limit - core.clock()))
-    done, word = socket:sslhandshake(false, target.name, true)
-  else
-    done, word = nil, "timeout"
+    exchange.socket:settimeout(http1.milliseconds(limit - core.clock()))
+    done, word = exchange.socket:sslhandshake(false, target.name, true)
   end
+  exchange.armed = 0
   if done then
     exchange.fresh_tls = true
     return true
@@ -161,10 +162,35 @@ local function connect(exchange, target)
   if word == "timeout" or word == "closed" or word == "connection reset by peer" then
     return http1.fail_by_word(exchange, word, "no TLS with " .. target.authority)
   end
-  return http1.fail(exchange, "tls", ("no TLS with %s: %s"):format(target.authority, explained(word)), word)
+  local explanation = explained(word)
+  if target.is_address and word:find("mismatch", 1, true) then explanation = word .. "; " .. NAME_NEEDED end
+  return http1.fail(exchange, "tls", ("no TLS with %s: %s"):format(target.authority, explanation), word)
+end
+
+-- A kept connection, or a new one with its handshake done.
+local function connect(exchange, target, now)
+  local limit = math.min(exchange.deadline, now + (exchange.request.connect_timeout or CONNECT_TIMEOUT))
+  if limit <= now then return http1.fail(exchange, "timeout", "the time was over before there was a connection") end
+  local socket, left = exchange.socket, http1.milliseconds(exchange.deadline - now)
+  socket:settimeouts(http1.milliseconds(limit - now), left, left)
+  exchange.armed = now
+  local done, word = socket:connect(target.address, target.port, target.options)
+  if not done then
+    local _, failure = http1.fail_by_word(exchange, word, "no connection to " .. target.authority)
+    failure.message = explained(failure.message)
+    return nil, failure
+  end
+  local reused = socket:getreusedtimes() > 0
+  exchange.reused = reused
+  if reused or not target.secure then return true end
+  return shake_hands(exchange, target, limit)
 end
 
 -- ---- Where a 2xx body goes. ----------------------------------------------------------------------
+
+local function unwritable(path, fault)
+  return ("the file %s cannot be written: %s"):format(path, fault), "file"
+end
 
 local files = 0
 
@@ -173,7 +199,7 @@ local function open_part(path)
   files = files + 1
   local name = ("%s.%d-%d.part"):format(path, ngx.worker.pid(), files)
   local handle, fault = io.open(name, "wb")
-  if not handle then return nil, ("the file %s cannot be written: %s"):format(path, fault) end
+  if not handle then return nil, (unwritable(path, fault)) end
   local part = { handle = handle, name = name, path = path, guard = newproxy(true) }
   getmetatable(part.guard).__gc = function()
     if part.name then os.remove(part.name) end
@@ -181,12 +207,14 @@ local function open_part(path)
   return part
 end
 
+-- The file gets its name. Nil, what is wrong and a code when it can't.
 local function complete_part(part)
   local done, fault = part.handle:close()
+  part.handle = nil
   if done then done, fault = os.rename(part.name, part.path) end
-  if not done then return nil, ("the file %s cannot be written: %s"):format(part.path, fault), "file" end
-  part.name, part.handle = nil, nil
-  return ""
+  if not done then return nil, unwritable(part.path, fault) end
+  part.name = nil
+  return true
 end
 
 local function discard_part(part)
@@ -195,42 +223,46 @@ local function discard_part(part)
   part.name, part.handle = nil, nil
 end
 
--- For the status of the answer: the sink, and what ends it.
-local function opener(exchange)
-  local request, part = exchange.request, exchange.part
-  local into = request.into
-  return function(status)
-    if not into or status < 200 or status >= 300 then return http1.memory(request.max_body) end
-    if into.sink then
-      return function(bytes) into.sink(bytes) end, function() return "" end
-    end
-    return function(bytes)
-      local written, fault = part.handle:write(bytes)
-      if not written then return ("the file %s cannot be written: %s"):format(part.path, fault), "file" end
-    end, function() return complete_part(part) end
+-- The sink for a 2xx body that goes elsewhere than into memory.
+local function diversion_of(exchange)
+  local into, part = exchange.request.into, exchange.part
+  if not into then return nil end
+  if not part then return function(bytes) into.sink(bytes) end end
+  return function(bytes)
+    local written, fault = part.handle:write(bytes)
+    if not written then return unwritable(part.path, fault) end
   end
 end
 
 -- ---- One exchange. -------------------------------------------------------------------------------
 
+local function receive(exchange)
+  local response, failure = http1.receive(exchange, diversion_of(exchange))
+  local part = exchange.part
+  if not response or not part or response.status >= 300 then return response, failure end
+  local complete, fault, code = complete_part(part)
+  if not complete then return http1.fail(exchange, "invalid", fault, code) end
+  return response
+end
+
 -- The request could not be written: the other side may have answered before it had the whole.
 local function receive_early(exchange, word)
   local _, failure = http1.fail_by_word(exchange, word, "the request broke off")
   exchange.deadline, exchange.armed = core.clock() + 0.1, 0
-  local response, late = http1.receive(exchange, opener(exchange))
+  local response, late = receive(exchange)
   exchange.keep = false
   if response or exchange.sent == "yes" then return response, late end
   return nil, failure
 end
 
-local function exchange_messages(exchange, target)
-  local connected, failure = connect(exchange, target)
+local function exchange_messages(exchange, target, now)
+  local connected, failure = connect(exchange, target, now)
   if not connected then return nil, failure end
-  exchange.connected = core.clock()
+  if not exchange.reused then exchange.connected = core.clock() end
   local head, message = head_of(exchange, target)
   if not head then return http1.fail(exchange, "invalid", message) end
   local written, fault = http1.send(exchange, head)
-  if written then return http1.receive(exchange, opener(exchange)) end
+  if written then return receive(exchange) end
   if type(fault) == "table" then return nil, fault end
   if exchange.fresh_tls and exchange.bytes_sent == 0 and fault == "closed" then
     exchange.doubtful = true
@@ -247,34 +279,41 @@ local function finish(exchange, response)
   if exchange.part then discard_part(exchange.part) end
 end
 
-local function timings_of(exchange, started)
-  return {
-    connect = exchange.reused and 0 or exchange.connected - started,
-    first_byte = exchange.first_byte - started, total = core.clock() - started,
-  }
-end
-
--- One try on one connection.
-local function try(request, target, started)
+-- What is needed before there is a connection. Nil and a failure when it can't be had.
+local function prepare(request, started)
   local exchange = {
-    request = request, deadline = request.timeout and started + request.timeout or math.huge, armed = 0,
-    sent = "no", bytes_sent = 0, bytes_received = 0,
+    request = request, deadline = request.timeout and started + request.timeout or math.huge, armed = 0, sent = "no",
+    bytes_sent = 0, bytes_received = 0, buffer = "", socket = nil, body = nil, to_send = nil, reused = nil,
+    status = nil, keep = nil, first_byte = nil, store = nil, -- named so that the table is as large as it gets
   }
-  local opened, fault = http1.open_body(exchange, request.body)
-  if not opened then return exchange, http1.fail(exchange, "invalid", fault, "body") end
+  local allowed, socket = pcall(tcp)
+  if not allowed then return http1.fail(exchange, "invalid", refusal_of(ngx.get_phase()) or socket) end
+  exchange.socket = socket
+  local fine, fault = http1.open_body(exchange, request.body)
+  if not fine then return http1.fail(exchange, "invalid", fault, "body") end
   if request.into and request.into.file then
     exchange.part, fault = open_part(request.into.file)
     if not exchange.part then
       http1.close_body(exchange)
-      return exchange, http1.fail(exchange, "invalid", fault, "file")
+      return http1.fail(exchange, "invalid", fault, "file")
     end
   end
-  exchange.socket = ngx.socket.tcp()
-  local done, response, failure = pcall(exchange_messages, exchange, target)
+  return exchange
+end
+
+-- One try on one connection. The third result: whether a bad certificate may have been missed.
+local function try(request, target, started, now)
+  local exchange, refused = prepare(request, started)
+  if not exchange then return nil, refused end
+  local done, response, failure = pcall(exchange_messages, exchange, target, now)
   finish(exchange, done and response)
   if not done then error(response, 0) end
-  if response then response.timings = timings_of(exchange, started) end
-  return exchange, response, failure
+  if not response then return nil, failure, exchange.doubtful end
+  response.timings = {
+    connect = exchange.connected and exchange.connected - started or 0,
+    first_byte = exchange.first_byte - started, total = core.clock() - started,
+  }
+  return response
 end
 
 --- See `waba.Transport`.
@@ -282,18 +321,16 @@ end
 ---@return waba.Response|nil response
 ---@return waba.TransferFailure? failure
 function Ngx:send(request)
-  local started = core.clock()
-  local message = refusal_of(ngx.get_phase())
-  if message then return nil, { kind = "invalid", message = message, sent = "no" } end
-  local target
-  target, message = target_of(self, request.head)
+  local target, message = target_of(self, request.head)
   if not target then return nil, { kind = "invalid", message = message, sent = "no" } end
-  local tries = 0
+  local started, tries = core.clock(), 0
+  local now = started
   repeat
     tries = tries + 1
-    local exchange, response, failure = try(request, target, started)
-    local again = failure and (exchange.doubtful and tries < HANDSHAKES or was_stale(request, failure))
-    if not again then return response, failure end
+    local response, failure, doubtful = try(request, target, started, now)
+    if response then return response end
+    now = core.clock()
+    if not (doubtful and tries < HANDSHAKES or was_stale(request, failure)) then return nil, failure end
   until false
 end
 
@@ -304,7 +341,7 @@ function Ngx:sleep(seconds)
   if message then error("waba: " .. message, 2) end
   local due = core.clock() + seconds
   repeat
-    ngx.sleep(math.max(0, due - core.clock())) -- may end early, by nginx's own clock
+    ngx.sleep(math.max(0.001, due - core.clock())) -- may end early, by nginx's own clock
   until core.clock() >= due
 end
 

@@ -1,6 +1,10 @@
 -- The library's own event loop: coroutines run by `waba.run`. They wait for engines, for each other
 -- and for time; nothing else. One scheduler for each `run`, in plain Lua.
 
+if require("waba.transport").is_nginx() then
+  error("waba.run, waba.spawn: nginx itself is the event loop; use ngx.thread.spawn", 0)
+end
+
 local core = require "waba.core"
 local curl = require "waba.curl"
 local blocking = require "waba.transport.loop.blocking"

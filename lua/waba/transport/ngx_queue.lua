@@ -1,0 +1,121 @@
+-- Background work in a worker of nginx: one bounded queue, and one timer that drains it in a few light
+-- threads. For what a request must not wait for, and for phases that may not wait at all. (A timer for
+-- each piece of work would lose some: nginx runs 256 at once, and drops what comes on top.)
+
+local semaphore = require "ngx.semaphore"
+local options = require "waba.options"
+
+local ngx = ngx
+
+---@class waba.NgxQueue
+local Queue = {}
+Queue.__index = Queue
+Queue.__name = "waba.NgxQueue"
+
+local queue = {}
+
+-- A timer is replaced after this many seconds: nginx frees what a running one used only at its end.
+local TIMER_LIFE = 60
+-- How long it waits for more work before it ends.
+local IDLE = 1
+-- Seconds that a worker process which is told to end gives to the work that is left.
+local GRACE = 10
+
+local KNOWN = { max = "integer", concurrency = "integer" }
+
+--- Makes a queue; one for each worker process, in a module. In phases that may not wait:
+---
+---     local queue = require("waba.transport.ngx_queue").new { max = 1000 }
+---     local pushed = queue:push(client.send, client, "+49 151 1234567", waba.text "Hello")
+---
+---@param given? { max: integer?, concurrency: integer? }  jobs that may wait (1000 by default), jobs that may
+---        run at the same time (16 by default)
+---@return waba.NgxQueue
+function queue.new(given)
+  given = options.check(given, KNOWN, "waba.transport.ngx_queue", 2)
+  return setmetatable({
+    jobs = {}, first = 1, last = 0, max = given.max or 1000, concurrency = given.concurrency or 16, active = 0,
+    semaphore = assert(semaphore.new(0)), is_scheduled = false,
+  }, Queue)
+end
+
+--- Jobs that wait.
+---@return integer
+function Queue:depth()
+  return self.last - self.first + 1
+end
+
+local function report(done, result, fault)
+  if not done then
+    ngx.log(ngx.ERR, "waba: a job in the background raised: ", tostring(result))
+  elseif result == nil and fault ~= nil then
+    ngx.log(ngx.ERR, "waba: a job in the background failed: ", tostring(fault))
+  end
+end
+
+local function wake(self)
+  if self.semaphore:count() < 1 then self.semaphore:post(1) end
+end
+
+-- One light thread: runs jobs until none is left.
+local function work(self)
+  while self:depth() > 0 do
+    local job = self.jobs[self.first]
+    self.jobs[self.first] = nil
+    self.first = self.first + 1
+    report(pcall(job.fn, unpack(job, 1, job.count)))
+  end
+  self.active = self.active - 1
+  wake(self)
+end
+
+-- As many threads as there is work for, until no more comes, or the time is over.
+local function drain(self)
+  local deadline, is_ending = ngx.now() + TIMER_LIFE, false
+  repeat
+    if ngx.worker.exiting() and not is_ending then
+      deadline, is_ending = ngx.now() + GRACE, true
+    end
+    while self.active < self.concurrency and self:depth() > 0 and ngx.now() < deadline do
+      self.active = self.active + 1
+      ngx.thread.spawn(work, self)
+    end
+    local is_idle = self.active == 0 and (self:depth() == 0 or ngx.now() >= deadline)
+    local woken = not (is_idle and (is_ending or ngx.now() >= deadline)) and self.semaphore:wait(IDLE)
+  until is_idle and not woken
+end
+
+local schedule
+
+local function run(_, self)
+  local fine, fault = pcall(drain, self)
+  if not fine then ngx.log(ngx.ERR, "waba: ", tostring(fault)) end
+  self.is_scheduled = false
+  if self:depth() > 0 and not ngx.worker.exiting() then schedule(self) end
+end
+
+function schedule(self)
+  local scheduled, message = ngx.timer.at(0, run, self)
+  self.is_scheduled = scheduled and true or false
+  return self.is_scheduled, message
+end
+
+--- Adds a job. It runs soon, in this worker process; what it raises, and nil with an error, is logged.
+---@param fn function
+---@param ... any  its arguments
+---@return true|nil
+---@return string? message  the queue is full, or nginx has no timer
+function Queue:push(fn, ...)
+  if type(fn) ~= "function" then error("queue:push: a function is needed, not a " .. type(fn), 2) end
+  if self:depth() >= self.max then return nil, ("%d jobs wait already"):format(self.max) end
+  if not self.is_scheduled then
+    local scheduled, message = schedule(self)
+    if not scheduled then return nil, message end
+  end
+  self.last = self.last + 1
+  self.jobs[self.last] = { fn = fn, count = select("#", ...), ... }
+  wake(self)
+  return true
+end
+
+return queue

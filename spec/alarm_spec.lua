@@ -1,0 +1,54 @@
+-- The alarm of waba.curl: time as readability of a descriptor.
+
+local core = require "waba.core"
+local curl = require "waba.curl"
+local socket = require "socket"
+
+describe("an alarm", function()
+  local alarm
+
+  before_each(function() alarm = assert(curl.alarm()) end)
+  after_each(function() alarm:close() end)
+
+  local function is_readable(seconds)
+    local watched = { getfd = function() return alarm:pollfd() end, dirty = function() return false end }
+    return socket.select({ watched }, nil, seconds)[1] ~= nil
+  end
+
+  it("is never readable before it is set", function()
+    assert.is_false(is_readable(0.01))
+  end)
+
+  it("is readable when its time has come, until it is set again", function()
+    local started = core.clock()
+    alarm:set(0.02)
+    assert.is_true(is_readable(5))
+    assert.is_true(core.clock() - started >= 0.02)
+    assert.is_true(is_readable(0))
+    alarm:set(60)
+    assert.is_false(is_readable(0))
+    alarm:set(0)
+    assert.is_true(is_readable(5))
+    alarm:set()
+    assert.is_false(is_readable(0.01))
+  end)
+
+  it("is of no use after it was closed", function()
+    assert.equal("alarm", tostring(alarm))
+    alarm:close()
+    alarm:close()
+    assert.equal("alarm (closed)", tostring(alarm))
+    assert.error_matches(function() alarm:set(1) end, "closed alarm")
+    assert.error_matches(function() alarm:pollfd() end, "closed alarm")
+  end)
+
+  it("gives its descriptor back when it is collected", function()
+    local lowest = alarm:pollfd()
+    for _ = 1, 100 do curl.alarm() end
+    collectgarbage()
+    collectgarbage()
+    local next_one = curl.alarm()
+    assert.is_true(next_one:pollfd() < lowest + 50)
+    next_one:close()
+  end)
+end)

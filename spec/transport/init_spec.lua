@@ -1,0 +1,43 @@
+-- Which transport a client gets. In nginx: ngx_spec.lua.
+
+local transports = require "waba.transport"
+local waba = require "waba"
+
+describe("the transport of a client", function()
+  it("is libcurl's outside of nginx", function()
+    assert.is_false(transports.is_nginx())
+    local client = waba.client { api_key = "k" }
+    assert.equal("waba.transport.curl", getmetatable(client.transport).__name)
+    client:close()
+    assert.error_matches(function() client.transport:send {} end, "closed transport")
+  end)
+
+  it("is nginx's in nginx only", function()
+    assert.error_matches(function() waba.client { api_key = "k", transport = "ngx" } end, "works inside nginx only")
+  end)
+
+  it("may be one's own, which the client does not close", function()
+    local closed = false
+    local own = { send = function() end, sleep = function() end, close = function() closed = true end }
+    local client = waba.client { api_key = "k", transport = own }
+    assert.equal(own, client.transport)
+    client:close()
+    assert.is_false(closed)
+    assert.error_matches(function() waba.client { api_key = "k", transport = {} } end, "needs a method send")
+    assert.error_matches(function() waba.client { api_key = "k", transport = "smoke" } end,
+      'unknown transport "smoke" %(curl, ngx%)')
+  end)
+
+  it("need not have a sleep", function()
+    local own = { sent = 0 }
+    function own:send()
+      self.sent = self.sent + 1
+      if self.sent < 3 then return nil, { kind = "network", message = "gone", sent = "no" } end
+      return { status = 201, headers = {}, body = '{"messages":[{"id":"x"}]}', sent = "yes" }
+    end
+    local client = waba.client { api_key = "k", retry = { base = 0.001 }, transport = own }
+    assert.equal("x", assert(client:send("491511234567", waba.text "Hi")).id)
+    assert.equal(3, own.sent)
+    client:close()
+  end)
+end)

@@ -1,0 +1,258 @@
+-- The transport in nginx as applications use it: in which phases it works, what it says when nginx lacks
+-- something, and that nobody else in the worker waits. The exchanges themselves: contract_spec.lua.
+
+local nginx = require "spec.support.nginx"
+local process = require "spec.support.process"
+local server = require "spec.support.server"
+
+-- The module `sender` of the worker: one client, and what it can tell.
+local SENDER = [[
+local waba = require "waba"
+local queue = require "waba.transport.ngx_queue"
+local sender = { client = waba.client { api_key = "a-key-that-nobody-may-see", base_url = "%s", retry = false,
+  pace = false } }
+
+function sender.send()
+  local sent, err = sender.client:send("491511234567", waba.text "Hello")
+  return sent and sent.id or err.kind .. ": " .. err.message .. " maybe_sent=" .. tostring(err.maybe_sent)
+end
+
+sender.queue = queue.new { max = 500 }
+sender.small = queue.new { max = 3, concurrency = 1 }
+
+-- A job in the background, in any phase.
+function sender.push()
+  return tostring(sender.queue:push(sender.client.send, sender.client, "491511234567", waba.text "Hello"))
+end
+
+function sender.note(name, text)
+  local file = assert(io.open(ngx.config.prefix() .. name, "w"))
+  file:write(text)
+  file:close()
+end
+
+return sender
+]]
+
+-- Chunks of Lua that a request has run in the worker: its body, which returns what is answered.
+local CONTENT = [[
+  if ngx.var.uri == "/fast" then return ngx.say "fast" end
+  ngx.req.read_body()
+  local told = assert(loadstring(ngx.req.get_body_data()))()
+  ngx.print(tostring(told))
+]]
+
+local LOCATIONS = [[
+  location /access {
+    access_by_lua_block { ngx.ctx.told = require("sender").send() }
+    content_by_lua_block { ngx.print(ngx.ctx.told) }
+  }
+  location /rewrite {
+    rewrite_by_lua_block { ngx.ctx.told = require("sender").send() }
+    content_by_lua_block { ngx.print(ngx.ctx.told) }
+  }
+  location /header {
+    header_filter_by_lua_block { ngx.header.told = require("sender").send() }
+    content_by_lua_block { ngx.print "" }
+  }
+  location /push {
+    log_by_lua_block { require("sender").push() }
+    content_by_lua_block { ngx.print "" }
+  }
+  location /log {
+    log_by_lua_block { require("sender").note("log", require("sender").send()) }
+    content_by_lua_block { ngx.print "" }
+  }
+]]
+
+describe("the transport in nginx", function()
+  local folder, gateway, program, plain
+
+  local function start(http)
+    local port
+    folder, port, plain = process.folder(), process.free_port(), process.free_port()
+    nginx.certify(folder)
+    folder:file("sender.lua", SENDER:format(gateway.url))
+    program = nginx.start(folder, nginx.configuration {
+      port = port, plain = plain, workers = 1, content = CONTENT, server = LOCATIONS, http = http,
+    }, port)
+  end
+
+  local function stop(signal)
+    program:stop(signal)
+    assert.is_nil(folder:read("error.log"):find("a-key-that-nobody-may-see", 1, true))
+    folder:remove()
+  end
+
+  local function ask(path, lua)
+    local status, headers, body = nginx.request(("http://127.0.0.1:%d%s"):format(plain, path), { body = lua or "" })
+    if status ~= 200 then error(folder:read "error.log") end
+    return body, headers
+  end
+
+  local function run(lua) return (ask("/", lua)) end
+
+  local function trusting()
+    return ("lua_ssl_trusted_certificate %s;\n%s"):format(gateway.ca_file,
+      'init_worker_by_lua_block { require("sender").note("init_worker", require("sender").send()) }')
+  end
+
+  setup(function()
+    gateway = server.start { answers = { ["/v1/messages"] = { status = 201, body = '{"messages":[{"id":"gBEG"}]}' } } }
+    start(trusting())
+  end)
+
+  teardown(function()
+    gateway:forget()
+    run 'for _ = 1, 50 do require("sender").push() end'
+    stop "QUIT"
+    assert.equal(50, gateway:count "/v1/messages") -- the end of the worker waits for its work
+    gateway:stop()
+  end)
+
+  before_each(function()
+    gateway:forget()
+    gateway:answer("/v1/messages", { status = 201, body = '{"messages":[{"id":"gBEG"}]}' })
+  end)
+
+  it("is chosen by itself, and libcurl is not loaded", function()
+    assert.equal("gBEG", run 'return require("sender").send()')
+    assert.equal("nil", run 'require("waba").sleep(0.001) return package.loaded["waba.curl"]')
+    assert.equal("a-key-that-nobody-may-see", gateway:received("/v1/messages")[1].headers["d360-api-key"])
+  end)
+
+  it("sends in the phases that may wait, in timers and in light threads", function()
+    assert.equal("gBEG", (ask "/access"))
+    assert.equal("gBEG", (ask "/rewrite"))
+    assert.equal("gBEG", run 'return select(2, ngx.thread.wait(ngx.thread.spawn(require("sender").send)))')
+    run 'ngx.timer.at(0, function() local sender = require "sender" sender.note("timer", sender.send()) end)'
+    process.wait_for(function() return folder:read "timer" == "gBEG" end, "the timer")
+    assert.equal(4, gateway:count "/v1/messages")
+  end)
+
+  it("says in the others where to send instead, and sends nothing", function()
+    local _, headers = ask "/header"
+    ask "/log"
+    for phase, told in pairs { header_filter = headers:get "told", log = folder:read "log", init_worker = folder:read "init_worker" } do
+      assert.truthy(told:find("invalid: nginx's phase " .. phase .. " may not wait", 1, true), told)
+      assert.truthy(told:find("from a timer (ngx.timer.at(0, …))", 1, true))
+      assert.truthy(told:find("maybe_sent=false", 1, true))
+    end
+    assert.equal(0, gateway:count())
+  end)
+
+  it("keeps its connections", function()
+    run 'for _ = 1, 20 do assert(require("sender").send() == "gBEG") end'
+    local connections = {}
+    for _, request in ipairs(gateway:received "/v1/messages") do connections[request.connection] = true end
+    assert.is_nil(next(connections, next(connections)))
+  end)
+
+  it("lets other requests through while many sends wait", function()
+    gateway:answer("/v1/messages", { status = 201, body = '{"messages":[{"id":"late"}]}', held = true })
+    run [[
+      ngx.timer.at(0, function()
+        local sender, threads, ends = require "sender", {}, 0
+        for i = 1, 100 do
+          threads[i] = ngx.thread.spawn(function() if sender.send() == "late" then ends = ends + 1 end end)
+        end
+        for _, thread in ipairs(threads) do ngx.thread.wait(thread) end
+        sender.note("ends", ends)
+      end)
+    ]]
+    process.wait_for(function() return gateway:count "/v1/messages" == 100 end, "all requests")
+    assert.equal("fast\n", (ask "/fast"))
+    assert.is_nil(folder:read "ends")
+    gateway:release()
+    process.wait_for(function() return folder:read "ends" == "100" end, "all answers")
+  end)
+
+  it("works in the background, in one timer, from any phase and without loss", function()
+    for _ = 1, 10 do ask "/push" end
+    assert.equal("true", run 'local pushed for _ = 1, 400 do pushed = require("sender").push() end return pushed')
+    process.wait_for(function() return gateway:count "/v1/messages" == 410 end, "all messages", 20)
+    assert.equal("0 1", run [[
+      local sender = require "sender"
+      local queue, timers = sender.queue, ngx.timer.running_count() + ngx.timer.pending_count()
+      return queue:depth() .. " " .. timers
+    ]])
+  end)
+
+  it("says when the background has no more room, and goes on after a job that raises", function()
+    local told = run [[
+      local sender, results = require "sender", {}
+      local function job(n)
+        ngx.sleep(0.01)
+        if n == 2 then error "odd" end
+        if n == 3 then return nil, "no luck" end
+        sender.note("job", n)
+      end
+      for n = 1, 5 do
+        local pushed, message = sender.small:push(job, n)
+        results[n] = pushed and "pushed" or message
+      end
+      return table.concat(results, ", ")
+    ]]
+    assert.equal("pushed, pushed, pushed, 3 jobs wait already, 3 jobs wait already", told)
+    process.wait_for(function() return folder:read "error.log":find("failed: no luck", 1, true) end, "the third job")
+    assert.truthy(folder:read "error.log":find("raised: [^\n]*odd"))
+    run 'require("sender").small:push(function() require("sender").note("job", "later") end)'
+    process.wait_for(function() return folder:read "job" == "later" end, "the last job")
+  end)
+
+  it("leaves the application's JSON alone", function()
+    gateway:answer("/v1/contacts", { body = '{"a":null,"b":12345678901234567}' })
+    assert.equal("true true 12345678901234567 null", run [[
+      local cjson, json = require "cjson", require("sender").client:request { path = "/v1/contacts" }
+      return tostring(json.a == ngx.null) .. " " .. tostring(cjson.null == ngx.null) .. " " .. json.b .. " " .. cjson.encode(ngx.null)
+    ]])
+  end)
+
+  it("refuses what nginx has a directive for", function()
+    for option, directive in pairs {
+      ['ca_file = "x"'] = "lua_ssl_trusted_certificate", ['proxy = "http://x"'] = "proxy_pass",
+      ['loop = "native"'] = "nginx itself is the event loop", ["max_connections = 5"] = "lua_socket_pool_size",
+      ['transport = "curl"'] = "hold up the whole worker",
+    } do
+      local told = run(('return select(2, pcall(require("waba").client, { api_key = "k", %s }))'):format(option))
+      assert.truthy(told:find(directive, 1, true), told)
+    end
+    assert.truthy(run('return select(2, pcall(function() require("waba").run(print) end))'):find("ngx.thread.spawn", 1, true))
+    assert.equal("nil", run 'return package.loaded["waba.curl"]')
+  end)
+
+  it("leaves no file behind when its light thread is killed", function()
+    gateway:answer("/media", { body = "0123456789", times = 20000, pieces = 2, pause = 0.2 })
+    local told = run(([[
+      local transport, path = require("waba.transport").new {}, ngx.config.prefix() .. "media"
+      local thread = ngx.thread.spawn(function()
+        transport:send { head = { method = "GET", url = "%s/media", headers = {}, idempotent = true }, into = { file = path } }
+      end)
+      ngx.sleep(0.05)
+      local function parts() return io.popen("ls " .. path .. "*.part 2>/dev/null | wc -l"):read "*n" end
+      local before = parts()
+      ngx.thread.kill(thread)
+      thread = nil
+      collectgarbage() collectgarbage()
+      return before .. " " .. parts()
+    ]]):format(gateway.url))
+    assert.equal("1 0", told)
+  end)
+
+  it("names the directive that is missing", function()
+    local with = { folder, program, plain }
+    start()
+    local told = run 'return require("sender").send()'
+    assert.truthy(told:find("^tls: "), told)
+    assert.truthy(told:find("add the directive lua_ssl_trusted_certificate", 1, true))
+    assert.truthy(told:find("maybe_sent=false", 1, true))
+    told = run [[
+      local client = require("waba").client { api_key = "k", base_url = "https://gateway.example", retry = false }
+      return select(2, client:phone_number())
+    ]]
+    assert.truthy(told:find("add the directive resolver", 1, true), told)
+    assert.equal(0, gateway:count())
+    stop()
+    folder, program, plain = with[1], with[2], with[3]
+  end)
+end)
