@@ -30,7 +30,7 @@ describe("the README", function()
         emulator:customer(NUMBER):text "Hallo"
         local deadline = os.time() + 10
         repeat server:step(0.05) until #emulator:messages { direction = "outbound" } >= answered or os.time() > deadline
-        assert.equal(answered, #emulator:messages { direction = "outbound" })
+        assert.is_true(#emulator:messages { direction = "outbound" } >= answered)
         server:close()
       end,
     }

@@ -197,6 +197,27 @@ describe("a server of its own", function()
     end)
   end)
 
+  it("outlives a sender that vanishes in the middle of a body", function()
+    local receiver = waba.receiver { open = true, on = { any = function(event) handled[#handled + 1] = event.id end } }
+    story(function(start)
+      local own = start { receiver = receiver }
+      for _ = 1, 3 do
+        local gone = connect(own.port)
+        gone:write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{\"half\":")
+        gone:flush()
+        cqueues.sleep(0.02)
+        gone:close()
+      end
+      cqueues.sleep(0.05)
+      local body = body_of "m1"
+      local socket = connect(own.port)
+      socket:write(("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s"):format(#body, body))
+      socket:flush()
+      assert.matches("^HTTP/1.1 200", socket:read "*l")
+      socket:close()
+    end)
+  end)
+
   it("stops outside of any coroutine too, for programs that step it", function()
     local own = assert(server { receiver = waba.receiver { open = true, on = {} } })
     own:step(0.01)

@@ -11,7 +11,7 @@ local openssl_context = require "openssl.ssl.context"
 local pkey = require "openssl.pkey"
 local x509 = require "openssl.x509"
 
-local streams = require "waba.emulator.streams"
+local streams = require "waba.streams"
 
 local server = {}
 

@@ -12,7 +12,7 @@ local socket = require "cqueues.socket"
 
 local json = require "waba.emulator.json"
 local ring = require "waba.emulator.ring"
-local streams = require "waba.emulator.streams"
+local streams = require "waba.streams"
 
 local webhooks = {}
 

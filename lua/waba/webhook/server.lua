@@ -76,9 +76,14 @@ local function tls_context(tls)
   return context
 end
 
+-- What lua-http can't be asked to do when a sender vanishes. Loaded with lua-http, not before.
+local function streams()
+  return require "waba.streams"
+end
+
 -- A header that comes twice becomes a list: credentials that are not clear count as none.
 local function read_head(stream)
-  local head = stream:get_headers(PATIENCE)
+  local head = streams().next_head(stream, PATIENCE)
   if not head then return nil end
   local headers = {}
   for name, value in head:each() do
@@ -98,7 +103,7 @@ local function read_body(stream, headers, most)
   end
   local parts, size = {}, 0
   while true do
-    local chunk, message = stream:get_next_chunk(PATIENCE)
+    local chunk, message = streams().next_chunk(stream, PATIENCE)
     if not chunk then
       if message then return false end
       return table.concat(parts)
@@ -115,7 +120,9 @@ local function write_answer(stream, status, headers, body, is_last)
   for name, value in pairs(headers) do head:append(name, value) end
   head:append("content-length", ("%d"):format(#body))
   if is_last and stream.connection.version < 2 then head:append("connection", "close") end
-  if stream:write_headers(head, body == "", PATIENCE) and body ~= "" then stream:write_chunk(body, true, PATIENCE) end
+  if stream:write_headers(head, body == "", PATIENCE) and body ~= "" then
+    streams().write_part(stream, body, true, PATIENCE)
+  end
 end
 
 local function answer_request(self, stream, request)
@@ -137,10 +144,12 @@ local function answer_request(self, stream, request)
 end
 
 local function serve_stream(self, stream)
+  streams().mend(stream)
   local request = read_head(stream)
-  if not request then return end
+  if not request then return streams().leave(stream) end
   self.active = self.active + 1
   local ok, message = self.guarded(answer_request, self, stream, request)
+  streams().leave(stream)
   self.active = self.active - 1
   self.idle:signal()
   if self.stopping then self.news:signal() end
