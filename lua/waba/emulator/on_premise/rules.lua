@@ -117,9 +117,9 @@ local function media_rule(kind, ...)
   return { kind, type = "object", required = true, fields = fields, check = media_source(kind) }
 end
 
--- In a header of an interactive or template message: without caption.
+-- In a header of an interactive or template message: the media object of section 2.4, with all it may have.
 local function header_media(kind)
-  local rule = kind == "document" and media_rule(kind, FILENAME) or media_rule(kind)
+  local rule = kind == "document" and media_rule(kind, CAPTION, FILENAME) or media_rule(kind, CAPTION)
   rule.required = false
   return rule
 end
