@@ -6,10 +6,11 @@ local errors = require "waba.errors"
 local options = require "waba.options"
 local delivery = require "waba.delivery"
 local schema = require "waba.schema"
+local client_options = require "waba.client.options"
+local heads = require "waba.client.heads"
 local recipient = require "waba.recipient"
 local phone_number = require "waba.resource.phone_number"
 local transports = require "waba.transport"
-local version = require "waba.version"
 
 local encode, check, normalize = core.encode, schema.check, recipient.normalize
 local type = type
@@ -26,8 +27,6 @@ Client.__name = "waba.Client"
 
 local client = {}
 
-local HOSTINGS = { on_premise = "waba.hosting.on_premise" }
-
 -- Groups of methods: client.contacts, client.media, …
 local RESOURCES = {
   contacts = "waba.resource.contacts",
@@ -39,93 +38,6 @@ local RESOURCES = {
 
 function Client:__tostring()
   return "waba.Client: " .. self.base_url .. (self.closed and " (closed)" or "")
-end
-
---- What `waba.client` takes.
----@class waba.ClientOptions
----@field api_key string           the D360-API-KEY of one number
----@field hosting? "on_premise"    which gateway; "on_premise" by default
----@field sandbox? boolean         360dialog's own sandbox host
----@field base_url? string         another gateway, such as the emulator; overrides hosting and sandbox
----@field timeout? number          seconds for a call, its waits and repeats included; 30 by default
----@field connect_timeout? number  seconds for each connection; 10 by default
----@field ca_file? string          PEM file of the authorities to trust instead of the system's
----@field proxy? string            URL
----@field namespace? string        default namespace of templates
----@field transport? string|waba.Transport  "curl" or "ngx", or any table with a method `send`; by
----                                default "ngx" inside nginx, else "curl"
----@field loop? string             of the curl transport: "blocking", "native", "cqueues", "luv" or "copas";
----                                detected by default, but for "luv"
----@field expect_number? string|integer  the number the key must belong to: before its first request the
----                                client asks the gateway, and refuses with kind "auth" if it is another's
----@field retry? waba.RetryOptions|false
----@field pace? { messages: waba.Rate, other: waba.Rate }|false  the hosting's published rates by default
----@field validate? boolean|"documented"  check messages before they are sent; "documented": only by
----                                rules the platform documents; true by default
----@field max_connections? integer  of the curl transport; 16 by default
----@field on_event? fun(event: table)  told of every attempt and every repeat; sees no secret
-local KNOWN = {
-  api_key = "string", hosting = "string", sandbox = "boolean", base_url = "string",
-  timeout = "number", connect_timeout = "number", ca_file = "string", proxy = "string",
-  namespace = "string", transport = "string|table", loop = "string", retry = "table|false",
-  expect_number = "string|integer", pace = "table|false", validate = "boolean|string", max_connections = "integer",
-  on_event = "function",
-}
-local KNOWN_RETRY = { attempts = "integer", base = "number", max = "number", ambiguous = "boolean" }
-local KNOWN_PACE = { messages = "table", other = "table" }
-local KNOWN_RATE = { rate = "number", burst = "integer" }
-
--- Refuses what is no positive number of seconds.
-local function check_seconds(given, name)
-  local seconds = given[name]
-  if seconds and (seconds ~= seconds or seconds <= 0) then
-    error(("waba.client: option %s must be a number of seconds above 0"):format(name), 4)
-  end
-end
-
-local function check_pace(pace)
-  options.check(pace, KNOWN_PACE, "waba.client: pace", 4)
-  for class, rate in pairs(pace) do
-    options.check(rate, KNOWN_RATE, "waba.client: pace." .. class, 4)
-    if not (rate.rate and rate.rate > 0 and rate.burst and rate.burst >= 1) then
-      error(("waba.client: pace.%s needs rate above 0 and burst of at least 1"):format(class), 4)
-    end
-  end
-end
-
-local function check_options(given)
-  options.check(given, KNOWN, "waba.client", 3)
-  if not given or given.api_key == nil then error("waba.client: option api_key is required", 3) end
-  if given.api_key == "" then error("waba.client: option api_key is empty", 3) end
-  if given.hosting and not HOSTINGS[given.hosting] then
-    local near = options.nearest(given.hosting, HOSTINGS)
-    error(('waba.client: option hosting: unknown hosting "%s"%s'):format(given.hosting,
-      near and (" (did you mean %s?)"):format(near) or ""), 3)
-  end
-  if type(given.validate) == "string" and given.validate ~= "documented" then
-    error('waba.client: option validate must be true, false or "documented"', 3)
-  end
-  if given.max_connections and not (given.max_connections >= 1 and given.max_connections <= 1000) then
-    error("waba.client: option max_connections must be between 1 and 1000", 3)
-  end
-  if given.base_url and given.base_url:find("[?#]") then
-    error("waba.client: option base_url must have neither a query nor a fragment", 3)
-  end
-  check_seconds(given, "timeout")
-  check_seconds(given, "connect_timeout")
-  if given.retry then
-    options.check(given.retry, KNOWN_RETRY, "waba.client: retry", 3)
-    if given.retry.attempts and given.retry.attempts < 1 then
-      error("waba.client: retry.attempts must be at least 1", 3)
-    end
-    for _, name in ipairs { "base", "max" } do
-      local seconds = given.retry[name]
-      if seconds and not (seconds >= 0 and seconds < math.huge) then
-        error(("waba.client: retry.%s must be a number of seconds, 0 or more"):format(name), 3)
-      end
-    end
-  end
-  if given.pace then check_pace(given.pace) end
 end
 
 local function choose_transport(given)
@@ -148,8 +60,8 @@ end
 ---@param given waba.ClientOptions
 ---@return waba.Client
 function client.new(given)
-  check_options(given)
-  local hosting = require(HOSTINGS[given.hosting or "on_premise"])
+  client_options.check(given)
+  local hosting = client_options.hosting(given)
   local base_url = given.base_url or given.sandbox and hosting.sandbox_url or hosting.base_url
   base_url = base_url:gsub("/+$", "")
   local self = {
@@ -171,52 +83,6 @@ function client.new(given)
   }
   for name, module in pairs(RESOURCES) do self[name] = require(module).new(self) end
   return setmetatable(self, Client)
-end
-
--- The fixed headers of a request, by the media type of its body.
-local function headers_for(media_type, accept)
-  return { ["Content-Type"] = media_type, Accept = accept or "application/json", ["User-Agent"] = "waba/" .. version }
-end
-
-local JSON_TYPE = "application/json"
-
--- Fills a path; a value that is missing is the caller's mistake in this library.
-local function fill(path, parameters)
-  return (path:gsub("{([%w_]+)}", function(name) return core.percent_encode(parameters[name]) end))
-end
-
-local function query_string(query)
-  if not query then return "" end
-  local names = {}
-  for name in pairs(query) do names[#names + 1] = name end
-  table.sort(names)
-  for i, name in ipairs(names) do
-    names[i] = core.percent_encode(name) .. "=" .. core.percent_encode(tostring(query[name]))
-  end
-  return #names > 0 and "?" .. table.concat(names, "&") or ""
-end
-
-local function new_head(self, endpoint, path, query, media_type)
-  return {
-    method = endpoint.method, url = self.base_url .. path .. query_string(query),
-    headers = headers_for(media_type, endpoint.binary and "*/*"), credentials = self.credentials,
-    idempotent = endpoint.idempotent or false,
-  }
-end
-
--- The head of a request. It is the same table from call to call where the path has no parameters,
--- so that the transport can keep what it made of it.
-local function head_for(self, endpoint, call)
-  if call.parameters or call.query or call.media_type then
-    return new_head(self, endpoint, call.parameters and fill(endpoint.path, call.parameters) or endpoint.path,
-      call.query, call.media_type or (call.json ~= nil and JSON_TYPE or nil))
-  end
-  local head = self.heads[endpoint]
-  if not head then
-    head = new_head(self, endpoint, endpoint.path, nil, endpoint.method ~= "GET" and JSON_TYPE or nil)
-    self.heads[endpoint] = head
-  end
-  return head
 end
 
 --- What one call of an endpoint adds to it.
@@ -261,7 +127,7 @@ function Client:call(endpoint, call)
   end
   local timeout = call.timeout or self.timeout
   local request = {
-    head = head_for(self, endpoint, call), body = body, timeout = timeout, connect_timeout = self.connect_timeout,
+    head = heads.get(self, endpoint, call), body = body, timeout = timeout, connect_timeout = self.connect_timeout,
   }
   -- most calls have none of these, and a smaller table is a cheaper one
   if call.into or call.progress or call.max_body then
@@ -375,7 +241,7 @@ function Client:request(given)
   local is_bytes = type(given.body) == "string"
   local json, response = self:call({ method = method, path = path, idempotent = IDEMPOTENT[method], raw = true }, {
     query = given.query, json = not is_bytes and given.body or nil, body = is_bytes and given.body or nil,
-    media_type = given.media_type or given.body ~= nil and JSON_TYPE or nil, timeout = given.timeout,
+    media_type = given.media_type or given.body ~= nil and "application/json" or nil, timeout = given.timeout,
   })
   if json == true and response.body ~= "" then json = response.body end
   return json, response

@@ -1,0 +1,107 @@
+-- What `waba.client` takes, and the check of it.
+
+local options = require "waba.options"
+
+local type = type
+
+local client_options = {}
+
+local HOSTINGS = { on_premise = "waba.hosting.on_premise" }
+
+--- What `waba.client` takes.
+---@class waba.ClientOptions
+---@field api_key string           the D360-API-KEY of one number
+---@field hosting? "on_premise"    which gateway; "on_premise" by default
+---@field sandbox? boolean         360dialog's own sandbox host
+---@field base_url? string         another gateway, such as the emulator; overrides hosting and sandbox
+---@field timeout? number          seconds for a call, its waits and repeats included; 30 by default
+---@field connect_timeout? number  seconds for each connection; 10 by default
+---@field ca_file? string          PEM file of the authorities to trust instead of the system's
+---@field proxy? string            URL
+---@field namespace? string        default namespace of templates
+---@field transport? string|waba.Transport  "curl" or "ngx", or any table with a method `send`; by
+---                                default "ngx" inside nginx, else "curl"
+---@field loop? string             of the curl transport: "blocking", "native", "cqueues", "luv" or "copas";
+---                                detected by default, but for "luv"
+---@field expect_number? string|integer  the number the key must belong to: before its first request the
+---                                client asks the gateway, and refuses with kind "auth" if it is another's
+---@field retry? waba.RetryOptions|false
+---@field pace? { messages: waba.Rate, other: waba.Rate }|false  the hosting's published rates by default
+---@field validate? boolean|"documented"  check messages before they are sent; "documented": only by
+---                                rules the platform documents; true by default
+---@field max_connections? integer  of the curl transport; 16 by default
+---@field on_event? fun(event: table)  told of every attempt and every repeat; sees no secret
+local KNOWN = {
+  api_key = "string", hosting = "string", sandbox = "boolean", base_url = "string",
+  timeout = "number", connect_timeout = "number", ca_file = "string", proxy = "string",
+  namespace = "string", transport = "string|table", loop = "string", retry = "table|false",
+  expect_number = "string|integer", pace = "table|false", validate = "boolean|string", max_connections = "integer",
+  on_event = "function",
+}
+local KNOWN_RETRY = { attempts = "integer", base = "number", max = "number", ambiguous = "boolean" }
+local KNOWN_PACE = { messages = "table", other = "table" }
+local KNOWN_RATE = { rate = "number", burst = "integer" }
+
+-- Refuses what is no positive number of seconds.
+local function check_seconds(given, name)
+  local seconds = given[name]
+  if seconds and (seconds ~= seconds or seconds <= 0) then
+    error(("waba.client: option %s must be a number of seconds above 0"):format(name), 4)
+  end
+end
+
+local function check_pace(pace)
+  options.check(pace, KNOWN_PACE, "waba.client: pace", 4)
+  for class, rate in pairs(pace) do
+    options.check(rate, KNOWN_RATE, "waba.client: pace." .. class, 4)
+    if not (rate.rate and rate.rate > 0 and rate.burst and rate.burst >= 1) then
+      error(("waba.client: pace.%s needs rate above 0 and burst of at least 1"):format(class), 4)
+    end
+  end
+end
+
+--- Checks the options of `waba.client`; raises at its caller what is wrong with them.
+---@param given waba.ClientOptions
+function client_options.check(given)
+  options.check(given, KNOWN, "waba.client", 3)
+  if not given or given.api_key == nil then error("waba.client: option api_key is required", 3) end
+  if given.api_key == "" then error("waba.client: option api_key is empty", 3) end
+  if given.hosting and not HOSTINGS[given.hosting] then
+    local near = options.nearest(given.hosting, HOSTINGS)
+    error(('waba.client: option hosting: unknown hosting "%s"%s'):format(given.hosting,
+      near and (" (did you mean %s?)"):format(near) or ""), 3)
+  end
+  if type(given.validate) == "string" and given.validate ~= "documented" then
+    error('waba.client: option validate must be true, false or "documented"', 3)
+  end
+  if given.max_connections and not (given.max_connections >= 1 and given.max_connections <= 1000) then
+    error("waba.client: option max_connections must be between 1 and 1000", 3)
+  end
+  if given.base_url and given.base_url:find("[?#]") then
+    error("waba.client: option base_url must have neither a query nor a fragment", 3)
+  end
+  check_seconds(given, "timeout")
+  check_seconds(given, "connect_timeout")
+  if given.retry then
+    options.check(given.retry, KNOWN_RETRY, "waba.client: retry", 3)
+    if given.retry.attempts and given.retry.attempts < 1 then
+      error("waba.client: retry.attempts must be at least 1", 3)
+    end
+    for _, name in ipairs { "base", "max" } do
+      local seconds = given.retry[name]
+      if seconds and not (seconds >= 0 and seconds < math.huge) then
+        error(("waba.client: retry.%s must be a number of seconds, 0 or more"):format(name), 3)
+      end
+    end
+  end
+  if given.pace then check_pace(given.pace) end
+end
+
+--- The hosting that the options name.
+---@param given waba.ClientOptions
+---@return table
+function client_options.hosting(given)
+  return require(HOSTINGS[given.hosting or "on_premise"])
+end
+
+return client_options
