@@ -85,6 +85,10 @@ describe("a builder", function()
       { components = 3, language = 5 },
       { body = { [9] = "x" }, header = { type = 5 }, buttons = { 1, "x", {}, true }, sections = { 1, { rows = 5 } } },
       { header = { text = {} }, body = { { type = {} } }, params = { {}, { type = "currency" }, { type = "text" } } },
+      { cards = { 1, {}, { buttons = 5, header = 1, body = {} }, x = {} }, products = { 1, {}, true }, data = 5 },
+      { order = { items = 5 }, items = { 1 }, total_amount = 5, payment_settings = { 1, {} }, status = 1, tax = { amount_1000 = 1 / 0 } },
+      { buttons = { { flow = 5 }, { mpm = 1 }, { mpm = { sections = 5 } }, { voice_call = 5 }, { order_details = 1 }, { catalog = {} } } },
+      { values = 1, saved_addresses = { 1 }, validation_errors = 5, limited_time_offer = {}, tap_target_configuration = 1 },
       print, core.null,
     }
     for name, build in pairs(waba) do

@@ -1,5 +1,5 @@
 -- The check that a message passes before it is sent. The rules are data, one table per message type
--- (schema/on_premise.lua); they are compiled to closures when a type is first checked
+-- (schema/on_premise.lua, schema/cloud.lua); they are compiled to closures when a type is first checked
 -- (schema/compile.lua), and the first fault is named by its path.
 
 local compiler = require "waba.schema.compile"
@@ -18,7 +18,7 @@ local schema = {}
 ---@field refused table<string, string>    fields beside the content that are known to be wrong, and why
 
 -- Where each hosting's rules are.
-local rulesets = { on_premise = "waba.schema.on_premise" }
+local rulesets = { on_premise = "waba.schema.on_premise", cloud = "waba.schema.cloud" }
 
 local function to_error(found)
   local path = found.path:gsub("^%.", "")
@@ -100,7 +100,7 @@ end
 --- or a media id exists, how many placeholders a template has and how long its text becomes, and
 --- whether the 24-hour window is open. Those come back as the platform's errors, at once or in a status.
 ---@param message waba.Message  from a builder
----@param hosting waba.Hosting  "on_premise"
+---@param hosting waba.Hosting  "on_premise" or "cloud"
 ---@param mode? boolean|"documented"  true (the default): every rule; "documented": without those that
 ---  are inferred; false: none
 ---@return true|nil ok

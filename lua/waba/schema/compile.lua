@@ -14,12 +14,13 @@ local fault, below = faults.new, faults.below
 
 --- One node of the rules. What a node doesn't say is not asked for.
 ---@class waba.Rule
----@field is? "string"|"number"|"integer"|"boolean"|"object"|"list"
+---@field is? "string"|"number"|"integer"|"decimal"|"boolean"|"object"|"list"  a decimal is a number, or
+---  a string that reads as one
 ---@field required? boolean                    in its object
 ---@field lacks? string                        of a type or variant: the sentence why the hosting refuses it
 ---@field characters? { [1]: integer, [2]: integer? }  of a string: least and most
 ---@field format? string                       of a string: a name from schema/formats.lua
----@field range? { [1]: number, [2]: number }  of a number: least and most
+---@field range? { [1]: number, [2]: number? } of a number: least and most
 ---@field one_of? any[]                        the allowed values
 ---@field as? string                           how to name the allowed values in a sentence
 ---@field fields? table<string, waba.Rule>     of an object; a field that is not here is refused
@@ -31,12 +32,20 @@ local fault, below = faults.new, faults.below
 ---@field only_with? table<string, string>     of an object: a field that makes sense beside another only
 ---@field needs? table<string, { field: string, format: string }>  of an object: what a field, when
 ---  true, asks of another
+---@field asks_for? table<string, table<any, string>>  of an object: for a value of a field, another field
+---  that it needs
+---@field not_empty? boolean                   of an open object: it has at least one field
+---@field adds_up? { total: string, plus: string[], minus: string[] }  of an object: paths of integers
+---  whose sum is the total; what is absent counts as 0, but without the first there is no sum
 ---@field by? string                           of an object: the field whose value chooses the variant
 ---@field variants? table<string, waba.Rule>
 ---@field each? waba.Rule                      of a list
 ---@field count? { [1]: integer, [2]: integer? }  of a list: least (1 when not said) and most
 ---@field unique? string[]                     of a list: "reply.id" or "rows[].id", different in all items
 ---@field total? { of: string, most: integer } of a list: of the lists in this field of all items together
+---@field same? string[]                       of a list: "header.type", the same in all items, or absent
+---  in all; "#action.buttons", as many in all items
+---@field all_or_none? string[]                of a list: a field that all items have, or none
 ---@field when_several? string                 of a list: the field that items need when there are several
 ---@field body_text? { alone: integer, beside: integer }  of a template's components: characters of
 ---  the body's texts together, alone and beside other components
@@ -78,14 +87,27 @@ end
 local function compile_number(node)
   local whole = node.is == "integer"
   local least, most = -math.huge, math.huge
-  if node.range then least, most = node.range[1], node.range[2] end
+  if node.range then least, most = node.range[1], node.range[2] or math.huge end
   return function(value)
     if type(value) ~= "number" then return faults.wrong_type(node.is, value) end
     if value ~= value or value == math.huge or value == -math.huge then return fault("must be a finite number") end
     if whole and value % 1 ~= 0 then return fault(("is %s; it must be an integer"):format(tostring(value))) end
     if value < least or value > most then
-      return fault(("is %s; allowed is %s to %s"):format(tostring(value), tostring(least), tostring(most)))
+      local says = most == math.huge and "is %s; it must be at least %s" or "is %s; allowed is %s to %s"
+      return fault(says:format(tostring(value), tostring(least), tostring(most)))
     end
+  end
+end
+
+-- A number, or a string that reads as one.
+local function compile_decimal(node)
+  local check = compile_number({ is = "number", range = node.range })
+  return function(value)
+    if type(value) ~= "string" then return check(value) end
+    if not value:find("^%-?%d+%.?%d*$") or #value > 40 then
+      return fault("must be a number, or a string that reads as one")
+    end
+    return check(tonumber(value))
   end
 end
 
@@ -153,40 +175,38 @@ local function compile_object(node, mode, known)
   local rules, rule_count = collective(node, object_rules)
   local open, required_count, is_table = node.open, #required, next(known) ~= nil
 
-  -- Finds the first fault again, in an order that does not depend on the table's.
-  local function first_fault(value)
+  -- What keeps a value from being this object at all, whatever its fields hold.
+  local function wrong_shape(value)
     if value[1] ~= nil then return faults.wrong_type("object", value) end
     for _, name in ipairs(sorted_keys(value)) do
-      if checks[name] == nil and not open then return unknown_field(name, node, checks) end
-    end
-    for _, name in ipairs(sorted_keys(checks)) do
-      local check, field = checks[name], value[name]
-      local found
-      if field ~= nil then
-        found = check ~= true and check(field)
-      elseif node.fields and node.fields[name] and effective(node.fields[name], mode).required then
-        found = fault("is missing")
-      end
-      if found then return below("." .. name, found) end
+      if checks[name] == nil then return unknown_field(name, node, checks) end
     end
   end
 
+  -- Of several faults the one is named whose field comes first by name: the order of a table decides nothing.
   return function(value)
     if not is_table and type(value) ~= "table" then return faults.wrong_type("object", value) end
+    local first, found
     for name, field in next, value do
       local check = checks[name]
       if check == nil then
-        if not open then return first_fault(value) end
-      elseif check ~= true and check(field) then
-        return first_fault(value)
+        if not open then return wrong_shape(value) end
+      elseif check ~= true then
+        local here = check(field)
+        if here and (not first or name < first) then first, found = name, here end
       end
     end
-    if open and value[1] ~= nil then return first_fault(value) end
+    if open and value[1] ~= nil then return wrong_shape(value) end
     for i = 1, required_count do
-      if value[required[i]] == nil then return first_fault(value) end
+      local name = required[i]
+      if value[name] == nil then
+        if not first or name < first then first, found = name, fault("is missing") end
+        break
+      end
     end
+    if found then return below("." .. first, found) end
     for i = 1, rule_count do
-      local found = rules[i](value)
+      found = rules[i](value)
       if found then return found end
     end
   end
@@ -262,6 +282,7 @@ local compilers = {
   string = compile_string,
   number = compile_number,
   integer = compile_number,
+  decimal = compile_decimal,
   boolean = compile_boolean,
   object = compile_object,
   list = compile_list,

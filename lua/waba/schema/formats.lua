@@ -1,7 +1,10 @@
 -- The forms a string must have, by name, as the rules of the message types refer to them. Each says
 -- what it asks for, recognises it, and brings examples on both sides of the line for the tests.
 
+local emoji = require "waba.schema.emoji"
+
 local find = string.find
+local has_emoji = emoji.has
 
 local formats = {}
 
@@ -21,36 +24,6 @@ local function has_markup(text)
     local inner = padded:match(outside .. "%" .. marker .. "([^%s%" .. marker .. "][^\n%" .. marker .. "]*)%"
       .. marker .. outside)
     if inner and not inner:find("%s$") then return true end
-  end
-  return false
-end
-
--- Code points that clients draw as emoji without being asked to (Unicode's Emoji_Presentation below
--- U+1F000; everything from U+1F000 to U+1FAFF counts), the selector that asks for it and the keycap.
-local emoji_ranges = {
-  { 0x20E3, 0x20E3 }, { 0x231A, 0x231B }, { 0x23E9, 0x23EC }, { 0x23F0, 0x23F0 }, { 0x23F3, 0x23F3 },
-  { 0x25FD, 0x25FE }, { 0x2614, 0x2615 }, { 0x2648, 0x2653 }, { 0x267F, 0x267F }, { 0x2693, 0x2693 },
-  { 0x26A1, 0x26A1 }, { 0x26AA, 0x26AB }, { 0x26BD, 0x26BE }, { 0x26C4, 0x26C5 }, { 0x26CE, 0x26CE },
-  { 0x26D4, 0x26D4 }, { 0x26EA, 0x26EA }, { 0x26F2, 0x26F3 }, { 0x26F5, 0x26F5 }, { 0x26FA, 0x26FA },
-  { 0x26FD, 0x26FD }, { 0x2705, 0x2705 }, { 0x270A, 0x270B }, { 0x2728, 0x2728 }, { 0x274C, 0x274C },
-  { 0x274E, 0x274E }, { 0x2753, 0x2755 }, { 0x2757, 0x2757 }, { 0x2795, 0x2797 }, { 0x27B0, 0x27B0 },
-  { 0x27BF, 0x27BF }, { 0x2B1B, 0x2B1C }, { 0x2B50, 0x2B50 }, { 0x2B55, 0x2B55 }, { 0xFE0F, 0xFE0F },
-  { 0x1F000, 0x1FAFF },
-}
-
-local function is_emoji(point)
-  for _, range in ipairs(emoji_ranges) do
-    if point >= range[1] and point <= range[2] then return true end
-  end
-  return false
-end
-
--- Reads the three- and four-byte sequences only: there is no emoji among the shorter ones.
-local function has_emoji(text)
-  for lead, rest in text:gmatch("([\226-\244])([\128-\191]+)") do
-    local point = lead:byte() % (lead:byte() < 240 and 16 or 8)
-    for i = 1, #rest do point = point * 64 + rest:byte(i) % 64 end
-    if is_emoji(point) then return true end
   end
   return false
 end
@@ -113,6 +86,20 @@ formats.country_code = {
   bad = { "d", "deu", "49" },
 }
 
+formats.country = {
+  says = "must be the two capital letters of ISO 3166, such as IN",
+  fits = function(text) return text:find("^%u%u$") ~= nil end,
+  good = { "IN", "SG" },
+  bad = { "in", "IND", "91" },
+}
+
+formats.cloud_media_id = {
+  says = "must have digits only: ids from On-Premise hosting are not valid on Cloud hosting",
+  fits = function(text) return text:find("^%d+$") ~= nil end,
+  good = { "7781230045" },
+  bad = { "5b0e1c1e-1f0a-4a52-9a61-2d1f7a1c9a10", "778 123" },
+}
+
 -- What a placeholder of a template can't take: the platform answers 2006 or 2007.
 formats.parameter = {
   says = "must not have line breaks, tabs or five spaces in a row",
@@ -136,6 +123,64 @@ formats.no_markup_or_emoji = {
   fits = function(text) return not has_markup(text) and not has_emoji(text) end,
   good = { "Ausw\195\164hlen", "\233\129\184\230\138\158", "\226\130\172 5" },
   bad = { "*Slots*", "Go \240\159\145\141", "\226\173\144 Top", "1\239\184\143\226\131\163" },
+}
+
+formats.no_emoji = {
+  says = "must not have emoji",
+  fits = function(text) return not has_emoji(text) end,
+  good = { "Book", "*Book*", "\226\130\172 5" },
+  bad = { "Book \240\159\145\141", "\226\173\144" },
+}
+
+formats.reaction = {
+  says = "must be one emoji, or empty to take the reaction back",
+  fits = function(text) return text == "" or emoji.is_one(text) end,
+  good = {
+    "", "\240\159\145\141", "\226\157\164", "\226\157\164\239\184\143", "\240\159\145\141\240\159\143\189",
+    "\240\159\135\169\240\159\135\170", "1\239\184\143\226\131\163",
+    "\240\159\145\169\226\128\141\240\159\146\187", -- a woman, joined to a laptop
+    -- England's flag: tags spell it
+    "\240\159\143\180\243\160\129\167\243\160\129\162\243\160\129\165\243\160\129\174\243\160\129\167\243\160\129\191",
+  },
+  bad = {
+    ":+1:", "x", "1", "\195\164", " ", "\240\159\145\141\240\159\145\141", "\240\159\145\141 ok", "\240\159\135\169",
+    "\240\159\145\169\226\128\141", "\239\184\143",
+  },
+}
+
+formats.trimmed = {
+  says = "must not begin or end with a space",
+  fits = function(text) return not find(text, "^%s") and not find(text, "%s$") end,
+  good = { "d118:yes", "a b" },
+  bad = { " yes", "yes ", "yes\n" },
+}
+
+formats.two_line_breaks = {
+  says = "must have at most two line breaks",
+  fits = function(text) return not find(text, "\n.*\n.*\n") end,
+  good = { "a\nb\nc", "a" },
+  bad = { "a\nb\nc\nd", "\n\n\n" },
+}
+
+formats.alphanumeric = {
+  says = "may have letters and digits only",
+  fits = function(text) return find(text, "^[%a%d]+$") ~= nil and not find(text, "[\128-\255]") end,
+  good = { "SAVE20", "x" },
+  bad = { "SAVE 20", "SAVE-20", "\195\164" },
+}
+
+formats.parameter_name = {
+  says = "may have lower-case letters, digits and _ only",
+  fits = formats.template_name.fits,
+  good = { "first_name", "x1" },
+  bad = { "Name", "first name", "{{name}}" },
+}
+
+formats.reference_id = {
+  says = "may have letters, digits, _, . and - only",
+  fits = function(text) return find(text, "^[%w_.-]+$") ~= nil and not find(text, "[\128-\255]") end,
+  good = { "ord-118", "A_1.2" },
+  bad = { "ord 118", "ord#118", "\195\164" },
 }
 
 formats.has_url = {

@@ -3,25 +3,12 @@
 
 local core = require "waba.core"
 local faults = require "waba.schema.faults"
+local paths = require "waba.schema.paths"
 
 local ipairs = ipairs
 local utf8_length = core.utf8_length
 local fault = faults.new
-
--- The value at "reply.id" in an item.
-local function value_at(item, steps)
-  for i = 1, #steps do
-    if item == nil then return nil end
-    item = item[steps[i]]
-  end
-  return item
-end
-
-local function split(path)
-  local steps = {}
-  for step in path:gmatch("[^.]+") do steps[#steps + 1] = step end
-  return steps
-end
+local split, value_at = paths.steps, paths.at
 
 -- Whether two identifiers are the same for the platform: 0 and "0" are.
 local function same(a, b)
@@ -67,6 +54,25 @@ local function compile_unique(path)
   return unique_in_items(path)
 end
 
+-- "header.type": the same value in all items; "#action.buttons": a list of the same length.
+local function compile_same(path)
+  local counted = path:match("^#(.+)$")
+  local steps = split(counted or path)
+  local function at(item)
+    local value = value_at(item, steps)
+    if counted and value ~= nil then return #value end
+    return value
+  end
+  return function(list)
+    local first = at(list[1])
+    for i = 2, #list do
+      if at(list[i]) ~= first then
+        return fault("differs from the first one's; it must be the same in all", ("[%d].%s"):format(i, counted or path))
+      end
+    end
+  end
+end
+
 local function total_bytes(parameters)
   local length = 0
   for i = 1, #parameters do
@@ -85,17 +91,21 @@ local function total_characters(parameters)
   return length
 end
 
-return {
-  unique = function(paths)
-    local checks = {}
-    for i, path in ipairs(paths) do checks[i] = compile_unique(path) end
-    return function(list)
-      for i = 1, #checks do
-        local found = checks[i](list)
-        if found then return found end
-      end
+-- A check of the list for each of several paths.
+local function for_each_path(places, compile_one)
+  local checks = {}
+  for i, path in ipairs(places) do checks[i] = compile_one(path) end
+  return function(list)
+    for i = 1, #checks do
+      local found = checks[i](list)
+      if found then return found end
     end
-  end,
+  end
+end
+
+return {
+  unique = function(places) return for_each_path(places, compile_unique) end,
+  same = function(places) return for_each_path(places, compile_same) end,
 
   total = function(total)
     return function(list)
@@ -113,6 +123,21 @@ return {
       for i = 1, #list do
         if list[i][name] == nil then
           return fault("is missing; it is needed when there are several", ("[%d].%s"):format(i, name))
+        end
+      end
+    end
+  end,
+
+  all_or_none = function(names)
+    return function(list)
+      for i = 2, #list do
+        for j = 1, #names do
+          local name = names[j]
+          local here, first = list[i][name] ~= nil, list[1][name] ~= nil
+          if here ~= first then
+            local at = here and 1 or i
+            return fault(("is missing; either all have %s or none"):format(name), ("[%d].%s"):format(at, name))
+          end
         end
       end
     end

@@ -3,8 +3,9 @@
 
 local faults = require "waba.schema.faults"
 local formats = require "waba.schema.formats"
+local paths = require "waba.schema.paths"
 
-local ipairs, pairs = ipairs, pairs
+local ipairs, next, pairs = ipairs, next, pairs
 local fault = faults.new
 
 local function present(value, names)
@@ -20,6 +21,17 @@ local function names_of(map)
   for name in pairs(map) do names[#names + 1] = name end
   table.sort(names)
   return names
+end
+
+-- A function that adds up what stands at several paths; what is absent counts as 0.
+local function sum_of(places)
+  local steps = {}
+  for i, path in ipairs(places) do steps[i] = paths.steps(path) end
+  return function(value)
+    local sum = 0
+    for i = 1, #steps do sum = sum + (paths.at(value, steps[i]) or 0) end
+    return sum
+  end
 end
 
 return {
@@ -68,6 +80,41 @@ return {
           local format, other = formats[need.format], value[need.field]
           if other ~= nil and not format.fits(other) then return fault(format.says, "." .. name) end
         end
+      end
+    end
+  end,
+
+  asks_for = function(asking)
+    local names = names_of(asking)
+    return function(value)
+      for i = 1, #names do
+        local name = names[i]
+        local other = asking[name][value[name]]
+        if other and value[other] == nil then
+          local says = "is missing; it is needed when %s is %s"
+          return fault(says:format(name, faults.quoted(value[name])), "." .. other)
+        end
+      end
+    end
+  end,
+
+  not_empty = function()
+    return function(value)
+      if next(value) == nil then return fault("is empty; at least 1 field is needed") end
+    end
+  end,
+
+  adds_up = function(rule)
+    local total_steps, first_steps = paths.steps(rule.total), paths.steps(rule.plus[1])
+    local plus, minus = sum_of(rule.plus), sum_of(rule.minus)
+    local parts = table.concat(rule.plus, " + ")
+    for _, path in ipairs(rule.minus) do parts = parts .. " - " .. path end
+    return function(value)
+      local total = paths.at(value, total_steps)
+      if total == nil or paths.at(value, first_steps) == nil then return end
+      local sum = plus(value) - minus(value)
+      if total ~= sum then
+        return fault(("is %.0f; %s is %.0f"):format(total, parts, sum), "." .. rule.total)
       end
     end
   end,

@@ -2,18 +2,10 @@
 -- (schema.lua). Lengths are characters. What stands under `inferred` is not in the platform's
 -- documentation; it is what practice or the Cloud documentation suggests.
 
-local function text(least, most)
-  return { is = "string", characters = { least, most } }
-end
+local shared = require "waba.schema.shared"
 
-local function required(rule)
-  local result = { required = true }
-  for name, value in pairs(rule) do result[name] = value end
-  return result
-end
-
-local any_text = { is = "string" }
-local some_text = text(1)
+local text, required, any_text, some_text = shared.text, shared.required, shared.any_text, shared.some_text
+local parameter, only_variant, frame, sections = shared.tagged, shared.only_variant, shared.frame, shared.sections
 
 local function cloud_only(what)
   return { lacks = what .. " exist on Cloud hosting only" }
@@ -26,12 +18,8 @@ end
 
 -- Media: the file itself can't be seen from here ---------------------------------------------------
 
-local caption = text(0, 1024)
-local no_caption = { caption = "has no place here: this type of media has no caption" }
-local no_voice = {
-  caption = no_caption.caption,
-  voice = "exists on Cloud hosting only",
-}
+local no_caption = { caption = shared.no_caption }
+local no_voice = { caption = shared.no_caption, voice = "exists on Cloud hosting only" }
 
 local function media(more, refused)
   local rule = {
@@ -49,9 +37,9 @@ local function media(more, refused)
   return rule
 end
 
-local image = media { caption = caption }
-local video = media { caption = caption }
-local document = media { caption = caption, filename = some_text }
+local image = media { caption = shared.caption }
+local video = media { caption = shared.caption }
+local document = media { caption = shared.caption, filename = some_text }
 local audio = media(nil, no_voice)
 local sticker = media(nil, no_caption)
 
@@ -65,75 +53,15 @@ local location = {
   },
 }
 
--- Contact cards ------------------------------------------------------------------------------------
-
-local home_or_work = { one_of = { "HOME", "WORK" } }
-
-local name = {
-  is = "object",
-  required = true,
+local contacts = shared.contacts {
+  name = function(names) return { inferred = { at_least_one = names } } end,
+  phone_type = { one_of = { "CELL", "MAIN", "IPHONE", "HOME", "WORK" } },
   fields = {
-    formatted_name = required(some_text),
-    first_name = any_text,
-    last_name = any_text,
-    middle_name = any_text,
-    prefix = any_text,
-    suffix = any_text,
-  },
-  inferred = { at_least_one = { "first_name", "last_name", "middle_name", "prefix", "suffix" } },
-}
-
-local address = {
-  is = "object",
-  fields = {
-    street = any_text,
-    city = any_text,
-    state = any_text,
-    zip = any_text,
-    country = any_text,
-    country_code = { is = "string", format = "country_code" },
-    type = home_or_work,
-  },
-}
-
-local contacts = {
-  is = "list",
-  count = { 1 },
-  each = {
-    is = "object",
-    fields = {
-      name = name,
-      addresses = { is = "list", each = address },
-      birthday = { is = "string", format = "date" },
-      emails = { is = "list", each = { is = "object", fields = { email = any_text, type = home_or_work } } },
-      ims = { is = "list", each = { is = "object", fields = { service = any_text, user_id = any_text } } },
-      org = { is = "object", fields = { company = any_text, department = any_text, title = any_text } },
-      phones = {
-        is = "list",
-        each = {
-          is = "object",
-          fields = {
-            phone = any_text,
-            type = { one_of = { "CELL", "MAIN", "IPHONE", "HOME", "WORK" } },
-            wa_id = any_text,
-          },
-        },
-      },
-      urls = { is = "list", each = { is = "object", fields = { url = any_text, type = home_or_work } } },
-    },
+    ims = { is = "list", each = { is = "object", fields = { service = any_text, user_id = any_text } } },
   },
 }
 
 -- Templates ----------------------------------------------------------------------------------------
-
-local language = {
-  is = "object",
-  required = true,
-  fields = {
-    code = required(some_text),
-    policy = { one_of = { "deterministic" } }, -- put in on the way out where it is not given
-  },
-}
 
 -- A text that takes the place of a placeholder.
 local function parameter_text(most)
@@ -149,46 +77,6 @@ local function parameter_text(most)
   }
 end
 
-local currency = {
-  is = "object",
-  required = true,
-  fields = {
-    fallback_value = required(some_text),
-    code = { is = "string", required = true, format = "currency_code" },
-    amount_1000 = { is = "integer", required = true },
-  },
-}
-
-local function inferred_range(least, most)
-  return { is = "integer", inferred = { range = { least, most } } }
-end
-
-local date_parts = {
-  day_of_week = {
-    one_of = { 1, 2, 3, 4, 5, 6, 7, "MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY" },
-    as = "1 to 7, or MONDAY to SUNDAY",
-  },
-  year = { is = "integer" },
-  month = inferred_range(1, 12),
-  day_of_month = inferred_range(1, 31),
-  hour = inferred_range(0, 23),
-  minute = inferred_range(0, 59),
-  calendar = { one_of = { "GREGORIAN", "SOLAR_HIJRI" } },
-}
-
-local date_time_fields = { fallback_value = required(some_text), timestamp = { is = "integer" } }
-for part, rule in pairs(date_parts) do date_time_fields[part] = rule end
-
--- The flat form is recalled, not read: undocumented fields are refused in the strict mode only.
-local date_time = {
-  is = "object", required = true, fields = date_time_fields, open = true,
-  inferred = { open = false },
-}
-
-local function parameter(kind, content)
-  return { is = "object", fields = { [kind] = required(content) } }
-end
-
 local header_parameter = {
   is = "object",
   by = "type",
@@ -199,6 +87,7 @@ local header_parameter = {
     document = parameter("document", media { filename = some_text }),
     location = unsure "locations in a template's header",
     product = cloud_only "products in a template's header",
+    gif = cloud_only "GIFs in a template's header",
   },
 }
 
@@ -207,27 +96,10 @@ local body_parameter = {
   by = "type",
   variants = {
     text = parameter_text(32768),
-    currency = parameter("currency", currency),
-    date_time = parameter("date_time", date_time),
+    currency = parameter("currency", shared.currency),
+    date_time = parameter("date_time", shared.date_time),
   },
 }
-
-local function button(parameter_rule)
-  return {
-    is = "object",
-    fields = {
-      index = {
-        required = true, as = "the button's position, 0 to 9",
-        one_of = { "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 },
-      },
-      parameters = { is = "list", count = { 1, 1 }, each = parameter_rule },
-    },
-  }
-end
-
-local function only_variant(kind, rule)
-  return { is = "object", by = "type", variants = { [kind] = rule } }
-end
 
 local payload = {
   is = "object",
@@ -240,8 +112,8 @@ local template = {
   is = "object",
   fields = {
     namespace = some_text, -- the client's own is put in on the way out
-    name = { is = "string", required = true, characters = { 1, 512 }, format = "template_name" },
-    language = language,
+    name = shared.template_name,
+    language = shared.language,
     components = {
       is = "list",
       body_text = { alone = 32768, beside = 1024 },
@@ -259,28 +131,26 @@ local template = {
             is = "object",
             by = "sub_type",
             variants = {
-              quick_reply = button(only_variant("payload", payload)),
-              url = button(only_variant("text", parameter_text(nil))),
+              quick_reply = shared.template_button(only_variant("payload", payload)),
+              url = shared.template_button(only_variant("text", parameter_text(nil))),
               copy_code = unsure "copy-code buttons",
               catalog = unsure "catalogue buttons",
               flow = unsure "flow buttons",
               mpm = unsure "multi-product buttons",
+              voice_call = cloud_only "call buttons of templates",
+              order_details = unsure "payment buttons of templates",
             },
           },
-          footer = { lacks = "a template's footer takes no parameters" },
+          footer = shared.no_footer,
           carousel = cloud_only "carousel templates",
           limited_time_offer = cloud_only "limited-time offers",
+          tap_target_configuration = cloud_only "tap targets",
         },
       },
     },
   },
-  refused = {
-    header = "belongs to the short form, which has no components",
-    body = "belongs to the short form, which has no components",
-    buttons = "belongs to the short form, which has no components",
-    otp = "belongs to the short form, which has no components",
-  },
-  suggest = { "header", "body", "buttons", "otp" },
+  refused = shared.short_form,
+  suggest = shared.short_form_names,
 }
 
 -- The form before 2022: the fallback stands beside the value, dates are nested, currencies are named
@@ -289,8 +159,8 @@ local hsm = {
   is = "object",
   fields = {
     namespace = some_text, -- required; the client's own is put in on the way out
-    element_name = { is = "string", required = true, characters = { 1, 512 }, format = "template_name" },
-    language = language,
+    element_name = shared.template_name,
+    language = shared.language,
     localizable_params = {
       is = "list",
       required = true,
@@ -308,7 +178,7 @@ local hsm = {
           date_time = {
             is = "object",
             fields = {
-              component = { is = "object", fields = date_parts },
+              component = { is = "object", fields = shared.date_parts },
               unix_epoch = { is = "object", fields = { timestamp = { is = "integer", required = true } } },
             },
             exactly_one = { "component", "unix_epoch" },
@@ -321,111 +191,56 @@ local hsm = {
 
 -- Interactive messages -----------------------------------------------------------------------------
 
-local header_text = {
-  is = "object",
-  fields = { text = { is = "string", required = true, characters = { 1, 60 }, format = "no_markup" } },
-}
-
-local text_header = { is = "object", by = "type", variants = { text = header_text } }
-
 local any_header = {
   is = "object",
   by = "type",
   variants = {
-    text = header_text,
+    text = shared.header_text,
     image = parameter("image", image),
     video = parameter("video", video),
     document = parameter("document", document),
   },
 }
 
-local body = { is = "object", fields = { text = required(text(1, 1024)) } }
-local footer = { is = "object", fields = { text = required(text(1, 60)) } }
+local body, footer = shared.text_part(1024), shared.text_part(60)
 
-local function frame(header, body_rule, action)
-  return {
+local list = frame {
+  header = shared.text_header, body = required(body), footer = footer,
+  action = {
     is = "object",
-    fields = { header = header, body = body_rule, footer = footer, action = required(action) },
-    refused = not header and { header = "is not allowed: this type of message has no header" } or nil,
-  }
-end
-
--- Sections of rows or products. Several need titles to tell them apart.
-local function sections(of, most, item, unique)
-  return {
-    is = "list",
-    required = true,
-    count = { 1, 10 },
-    when_several = "title",
-    total = { of = of, most = most },
-    unique = unique,
-    each = {
-      is = "object",
-      fields = { title = text(1, 24), [of] = { is = "list", required = true, each = item } },
-    },
-  }
-end
-
-local list = frame(text_header, required(body), {
-  is = "object",
-  fields = {
-    button = { is = "string", required = true, characters = { 1, 20 }, format = "no_markup_or_emoji" },
-    sections = sections("rows", 10, {
-      is = "object",
-      fields = {
-        id = required(text(1, 200)),
-        title = required(text(1, 24)),
-        description = text(0, 72),
-      },
-    }, { "rows[].id" }),
-  },
-})
-
-local reply_button = {
-  is = "object",
-  fields = {
-    type = { required = true, one_of = { "reply" } },
-    reply = {
-      is = "object",
-      required = true,
-      fields = {
-        id = required(text(1, 256)),
-        title = { is = "string", required = true, characters = { 1, 20 }, format = "no_markup" },
-      },
+    fields = {
+      button = { is = "string", required = true, characters = { 1, 20 }, format = "no_markup_or_emoji" },
+      sections = shared.row_sections,
     },
   },
 }
 
-local buttons = frame(any_header, required(body), {
-  is = "object",
-  fields = {
-    buttons = {
-      is = "list",
-      required = true,
-      count = { 1, 3 },
-      unique = { "reply.id", "reply.title" },
-      each = reply_button,
-    },
-  },
-})
+local buttons = frame {
+  header = any_header, body = required(body), footer = footer, action = shared.reply_buttons(text(1, 256)),
+}
 
 local retailer_id = required(text(1, 100))
 
-local product = frame(nil, body, {
-  is = "object",
-  fields = { catalog_id = required(some_text), product_retailer_id = retailer_id },
-})
+local product = frame {
+  body = body, footer = footer,
+  action = { is = "object", fields = { catalog_id = required(some_text), product_retailer_id = retailer_id } },
+}
 
-local product_list = frame(required(text_header), required(body), {
-  is = "object",
-  fields = {
-    catalog_id = required(some_text),
-    sections = sections("product_items", 30, { is = "object", fields = { product_retailer_id = retailer_id } }),
+local product_list = frame {
+  header = required(shared.text_header), body = required(body), footer = footer,
+  action = {
+    is = "object",
+    fields = {
+      catalog_id = required(some_text),
+      sections = sections("product_items", 30, { is = "object", fields = { product_retailer_id = retailer_id } }),
+    },
   },
-})
+}
 
 -- Pilots in India and Singapore: the frame is known, the action is the platform's to judge.
-local pilot = frame(any_header, required(body), { is = "object", open = true })
+local pilot = frame {
+  header = any_header, body = required(body), footer = footer, action = { is = "object", open = true },
+}
 
 local interactive = {
   is = "object",

@@ -1,0 +1,97 @@
+-- Takes the body of a request that sends a message apart, of either hosting: the message in the neutral form, its
+-- recipient, and the options of `client:send`.
+
+local core = require "waba.core"
+
+local null = core.null
+
+local envelope = {}
+
+local NO_STRING = "must be a string"
+
+-- What stands beside the content, by its name: each moves its value, or says why it can't.
+local move = {}
+
+function move.to() end
+
+function move.messaging_product() end
+
+function move.recipient(parts, value)
+  if parts.to == nil then parts.to = value end
+end
+
+function move.recipient_type(parts, value)
+  if value == "group" then parts.to = { group_id = parts.to } end
+end
+
+function move.preview_url(parts, value)
+  local text = parts.message.text
+  if type(text) ~= "table" then return "belongs to texts only" end
+  if text.preview_url ~= nil then return end
+  -- the body is not changed
+  local copy = { preview_url = value }
+  for name, member in pairs(text) do copy[name] = member end
+  parts.message.text = copy
+end
+
+function move.context(parts, value)
+  local id = type(value) == "table" and value.message_id
+  if type(id) ~= "string" then return "has no message_id" end
+  parts.options.reply_to = id
+end
+
+function move.biz_opaque_callback_data(parts, value)
+  if type(value) ~= "string" then return NO_STRING end
+  parts.options.data = value
+end
+
+function move.recipient_identity_key_hash(parts, value)
+  if type(value) ~= "string" then return NO_STRING end
+  parts.options.identity_key_hash = value
+end
+
+-- A text needs no type.
+local function type_of(body)
+  if body.type ~= nil and body.type ~= null then return body.type end
+  return body.text ~= nil and body.text ~= null and "text" or nil
+end
+
+-- In an order that stays.
+local function names_of(body)
+  local names = {}
+  for name in pairs(body) do names[#names + 1] = name end
+  table.sort(names, function(x, y) return tostring(x) < tostring(y) end)
+  return names
+end
+
+--- The parts of a body.
+---@class waba.EnvelopeParts
+---@field message waba.Message      type and content, the body's own tables
+---@field to any                    the recipient, as `client:send` takes it
+---@field options waba.SendOptions  what `client:send` takes beside the message
+---@field faults { path: string, why: string }[]  fields that could not be moved
+---@field unknown any[]             names of fields that no envelope has
+
+--- Parts a message from its envelope. A field that is null was left out.
+---@param body table  decoded; not changed
+---@return waba.EnvelopeParts
+function envelope.part(body)
+  local kind = type_of(body)
+  local parts = { message = { type = kind }, to = body.to, options = {}, faults = {}, unknown = {} }
+  if parts.to == null then parts.to = nil end
+  if kind ~= nil and body[kind] ~= null then parts.message[kind] = body[kind] end
+  for _, name in ipairs(names_of(body)) do
+    local value = body[name]
+    if name ~= "type" and name ~= kind and value ~= null then
+      if move[name] then
+        local why = move[name](parts, value)
+        if why then parts.faults[#parts.faults + 1] = { path = name, why = why } end
+      else
+        parts.unknown[#parts.unknown + 1] = name
+      end
+    end
+  end
+  return parts
+end
+
+return envelope

@@ -1,0 +1,77 @@
+-- The frame that all interactive messages share. Builders take a flat table; here its fields find their
+-- places: in the frame, in the action, or among the action's parameters.
+
+local parts = require "waba.message.parts"
+
+local copy, is_table, header_content = parts.copy, parts.is_table, parts.header_content
+
+local frame = {}
+
+local function text_part(value)
+  if value == nil or is_table(value) then return copy(value) end
+  return { text = value }
+end
+
+local function header_part(header)
+  if header == nil then return nil end
+  local kind, content = header_content(header)
+  if not kind then return copy(header) end
+  return { type = kind, [kind] = content }
+end
+
+frame.text_part, frame.header_part = text_part, header_part
+
+-- What `names` lists is taken apart from the rest.
+local function split(content, names)
+  local rest, taken = {}, {}
+  for key, value in pairs(content) do
+    if names[key] then taken[key] = value else rest[key] = value end
+  end
+  return rest, taken
+end
+
+-- Fields of the action that were given in the platform's form stay.
+local function framed(kind, rest, action)
+  for key, value in pairs(is_table(rest.action) and rest.action or {}) do
+    if action[key] == nil then action[key] = value end
+  end
+  rest.type = kind
+  rest.header, rest.body, rest.footer = header_part(rest.header), text_part(rest.body), text_part(rest.footer)
+  rest.action = action
+  return { type = "interactive", interactive = rest }
+end
+
+--- A message whose action has the fields in `names`. Every other field stays in the frame, known or not.
+---@param kind string  the platform's name: "button"
+---@param content any  what the builder was given
+---@param names table<string, true>
+---@return waba.Message
+---@return table? action  to be worked on
+function frame.interactive(kind, content, names)
+  if not is_table(content) then return { type = "interactive", interactive = content } end
+  local rest, action = split(content, names)
+  return framed(kind, rest, action), action
+end
+
+--- A message whose action has a name and takes the fields in `names` as its parameters. A text alone
+--- is the body.
+---@param kind string
+---@param action_name string
+---@param content any
+---@param names table<string, true>
+---@return waba.Message
+---@return table parameters  to be worked on
+---@return table action
+function frame.named(kind, action_name, content, names)
+  if not is_table(content) then content = { body = content } end
+  local rest, parameters = split(content, names)
+  local action = { name = action_name }
+  local given = is_table(rest.action) and rest.action.parameters
+  for key, value in pairs(is_table(given) and given or {}) do
+    if parameters[key] == nil then parameters[key] = value end
+  end
+  if next(parameters) ~= nil then action.parameters = parameters end
+  return framed(kind, rest, action), parameters, action
+end
+
+return frame

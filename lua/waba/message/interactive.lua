@@ -1,0 +1,149 @@
+-- Builders of the interactive messages that offer a choice: buttons, lists, products, carousels.
+
+local frame = require "waba.message.frame"
+local parts = require "waba.message.parts"
+
+local copy, each, is_table = parts.copy, parts.each, parts.is_table
+local with_strings, wire_string, product_section = parts.with_strings, parts.wire_string, parts.product_section
+local interactive, text_part, header_part = frame.interactive, frame.text_part, frame.header_part
+
+local message = {}
+
+local function reply_button(button)
+  if is_table(button) and button.reply ~= nil then return copy(button) end
+  return { type = "reply", reply = with_strings(button, "id") }
+end
+
+---@class waba.InteractiveContent
+---@field body string       1 to 1024 characters
+---@field header? string|table  text of at most 60 characters, or `{ image = {…} }`, `waba.image {…}`, …
+---@field footer? string    at most 60 characters
+
+--- One to three buttons that answer.
+---@param content waba.InteractiveContent|{ buttons: { id: string, title: string }[] }  id: at most 256
+---  characters, comes back in the reply; title: at most 20; both unique
+---@return waba.Message
+function message.buttons(content)
+  local result, action = interactive("button", content, { buttons = true })
+  if action then action.buttons = each(action.buttons, reply_button) end
+  return result
+end
+
+local function list_section(section)
+  section = copy(section)
+  if is_table(section) then
+    section.rows = each(section.rows, function(row) return with_strings(row, "id") end)
+  end
+  return section
+end
+
+--- A list that opens by a button. The header is text only.
+---@param content waba.InteractiveContent|{ button: string, sections: { title: string?, rows: { id: string, title: string, description: string? }[] }[] }
+---  button: at most 20 characters; at most 10 rows in all; titles at most 24, a section's is needed
+---  when there are several; description at most 72
+---@return waba.Message
+function message.list(content)
+  local result, action = interactive("list", content, { button = true, sections = true })
+  if action then action.sections = each(action.sections, list_section) end
+  return result
+end
+
+--- One product of a catalogue. It has no header; body and footer are optional.
+---@param content { catalog_id: string, product_retailer_id: string, body: string?, footer: string? }
+---@return waba.Message
+function message.product(content)
+  local result, action = interactive("product", content, { catalog_id = true, product_retailer_id = true })
+  if action then
+    action.catalog_id = wire_string(action.catalog_id)
+    action.product_retailer_id = wire_string(action.product_retailer_id)
+  end
+  return result
+end
+
+--- Up to 30 products of a catalogue, in sections. Header (text) and body are required.
+---@param content waba.InteractiveContent|{ catalog_id: string, sections: { title: string?, products: string[] }[] }
+---@return waba.Message
+function message.product_list(content)
+  local result, action = interactive("product_list", content, { catalog_id = true, sections = true })
+  if action then
+    action.catalog_id = wire_string(action.catalog_id)
+    action.sections = each(action.sections, product_section)
+  end
+  return result
+end
+
+--- The way into the whole catalogue. Cloud hosting only.
+---@param content { body: string, footer: string?, thumbnail_product_retailer_id: string? }  the product
+---  whose picture shows, the catalogue's first by default
+---@return waba.Message
+function message.catalog(content)
+  local result, parameters = frame.named("catalog_message", "catalog_message", content,
+    { thumbnail_product_retailer_id = true })
+  parameters.thumbnail_product_retailer_id = wire_string(parameters.thumbnail_product_retailer_id)
+  return result
+end
+
+-- Carousels
+
+local function quick_reply(button)
+  if is_table(button) and button.quick_reply ~= nil then return copy(button) end
+  return { type = "quick_reply", quick_reply = with_strings(button, "id") }
+end
+
+local function media_card(card, position)
+  if not is_table(card) then return card end
+  local result = copy(card)
+  result.header, result.body = header_part(card.header), text_part(card.body)
+  if result.type == nil then result.type = "cta_url" end
+  if result.card_index == nil then result.card_index = position - 1 end
+  if card.action == nil then
+    if card.buttons ~= nil then
+      result.action, result.buttons = { buttons = each(card.buttons, quick_reply) }, nil
+    else
+      result.action = { name = "cta_url", parameters = { display_text = card.display_text, url = card.url } }
+      result.display_text, result.url = nil, nil
+    end
+  end
+  return result
+end
+
+local function position_of(key)
+  return type(key) == "number" and key or 1
+end
+
+--- Two to ten cards to swipe, each with a picture or a video, and a link or quick replies; the same on
+--- all of them. Cloud hosting only, inside the 24-hour window; for templates see `waba.template`.
+---
+---    waba.carousel { body = "Two rooms fit", cards = {
+---      { header = waba.image { link = "https://…/a.jpg" }, body = "*Loft*", display_text = "Book", url = "https://…/a" },
+---      { header = waba.image { link = "https://…/b.jpg" }, body = "*Studio*", display_text = "Book", url = "https://…/b" } } }
+---@param content { body: string, cards: { header: table, body: string?, display_text: string?, url: string?, buttons: { id: string, title: string }[]? }[] }
+---  a card's body: at most 160 characters and two line breaks, on all cards or on none; display_text
+---  and title: at most 20
+---@return waba.Message
+function message.carousel(content)
+  local result, action = interactive("carousel", content, { cards = true })
+  if action then
+    action.cards = each(action.cards, function(card, key) return media_card(card, position_of(key)) end)
+  end
+  return result
+end
+
+--- Two to ten products of one catalogue to swipe. Cloud hosting only.
+---@param content { body: string, catalog_id: string, products: string[] }
+---@return waba.Message
+function message.product_carousel(content)
+  local result, action = interactive("carousel", content, { products = true, catalog_id = true })
+  if not action then return result end
+  local catalog_id = wire_string(action.catalog_id)
+  action.catalog_id, action.products, action.cards = nil, nil, each(action.products, function(product, key)
+    local product_action = copy(product)
+    if not is_table(product) then product_action = { product_retailer_id = product } end
+    product_action.product_retailer_id = wire_string(product_action.product_retailer_id)
+    if product_action.catalog_id == nil then product_action.catalog_id = catalog_id end
+    return { card_index = position_of(key) - 1, type = "product", action = product_action }
+  end)
+  return result
+end
+
+return message

@@ -1,0 +1,127 @@
+-- Builders of payments (Brazil, India): what an order costs, and how far it is. Cloud hosting only.
+-- Amounts are integers: `{ value = 5000, offset = 100 }` is 50.00, as is `{ amount_1000 = 50000 }`.
+
+local frame = require "waba.message.frame"
+local parts = require "waba.message.parts"
+
+local copy, each, is_table, with_strings = parts.copy, parts.each, parts.is_table, parts.with_strings
+
+local builders = {}
+local orders = { builders = builders }
+
+-- An amount in the platform's form. Thousandths that make no whole hundredth stay, for the check to name.
+local function amount(value)
+  local result = copy(value)
+  if not is_table(result) then return result end
+  local thousandths = result.amount_1000
+  if result.value == nil and type(thousandths) == "number" and thousandths % 10 == 0 then
+    result.value, result.amount_1000 = math.floor(thousandths / 10), nil
+  end
+  if result.offset == nil then result.offset = 100 end
+  return result
+end
+
+local function item(given)
+  local result = with_strings(given, "retailer_id")
+  if not is_table(result) then return result end
+  result.amount, result.sale_amount = amount(result.amount), amount(result.sale_amount)
+  return result
+end
+
+local payment_types = { "payment_link", "pix_dynamic_code", "boleto", "payment_gateway" }
+
+local function payment_setting(given)
+  local result = copy(given)
+  if not is_table(result) or result.type ~= nil then return result end
+  for _, kind in ipairs(payment_types) do
+    if result[kind] ~= nil then result.type = kind end
+  end
+  return result
+end
+
+local order_names = {
+  items = true, subtotal = true, tax = true, shipping = true, discount = true, catalog_id = true, expiration = true,
+}
+
+local details_names = {
+  reference_id = true, type = true, payment_type = true, payment_settings = true, currency = true,
+  total_amount = true, order = true,
+}
+for name in pairs(order_names) do details_names[name] = true end
+
+-- What stands in the short form beside the order goes into it.
+local function order_of(parameters)
+  local given = parameters.order
+  if given ~= nil and not is_table(given) then return given end
+  local order = copy(given) or {}
+  for name in pairs(order_names) do
+    if order[name] == nil then order[name], parameters[name] = parameters[name], nil end
+  end
+  if next(order) == nil then return nil end
+  if order.status == nil then order.status = "pending" end
+  order.items = each(order.items, item)
+  for _, name in ipairs { "subtotal", "tax", "shipping", "discount" } do order[name] = amount(order[name]) end
+  return with_strings(order, "catalog_id")
+end
+
+-- The parameters of an order's details, in a message or on a template's button.
+function orders.details(given)
+  local parameters = with_strings(given, "reference_id")
+  if not is_table(parameters) then return parameters end
+  parameters.payment_settings = each(parameters.payment_settings, payment_setting)
+  parameters.total_amount = amount(parameters.total_amount)
+  parameters.order = order_of(parameters)
+  return parameters
+end
+
+---@class waba.Amount  either form; `offset` is 100, and may be left out
+---@field value? integer        in hundredths
+---@field offset? integer
+---@field amount_1000? integer  in thousandths, a multiple of 10
+
+---@class waba.OrderDetails
+---@field reference_id string    the order's, unique; at most 35 letters, digits, "_", "." and "-"
+---@field type string            "digital-goods" or "physical-goods"
+---@field payment_type? string   "br" or "upi"
+---@field payment_settings table[]  `{ payment_link = { uri = "https://…" } }`, pix_dynamic_code, boleto, payment_gateway
+---@field currency string        "BRL" or "INR"
+---@field total_amount waba.Amount  = subtotal + tax + shipping - discount
+---@field items { retailer_id: string?, name: string, amount: waba.Amount, quantity: integer, sale_amount: waba.Amount? }[]
+---@field subtotal waba.Amount
+---@field tax? waba.Amount       with `description`, as shipping and discount
+---@field shipping? waba.Amount
+---@field discount? waba.Amount  with `discount_program_name`
+---@field catalog_id? string
+---@field expiration? { timestamp: integer, description: string }
+---@field order? table           the platform's form of items, subtotal, tax, …
+
+--- What an order costs, with a button to pay.
+---@param content waba.OrderDetails|{ body: string, header: table?, footer: string? }  the header is an image
+---@return waba.Message
+function builders.order_details(content)
+  if not is_table(content) then return (frame.named("order_details", "review_and_pay", content, {})) end
+  local result, parameters, action = frame.named("order_details", "review_and_pay", content, details_names)
+  action.parameters = orders.details(parameters)
+  return result
+end
+
+local status_names = {
+  reference_id = true, order = true, payment = true, status = true, description = true,
+}
+
+--- How far an order is; "completed" and "canceled" are its ends.
+---@param content { body: string, footer: string?, reference_id: string, status: string, description: string?, payment: { status: string, timestamp: integer? }?, order: table? }
+---  status: "processing", "partially_shipped", "shipped", "completed" or "canceled"
+---@return waba.Message
+function builders.order_status(content)
+  local result, parameters, action = frame.named("order_status", "review_order", content, status_names)
+  action.parameters = with_strings(parameters, "reference_id")
+  local given = action.parameters
+  if given.order == nil and (given.status ~= nil or given.description ~= nil) then
+    given.order = { status = given.status, description = given.description }
+    given.status, given.description = nil, nil
+  end
+  return result
+end
+
+return orders

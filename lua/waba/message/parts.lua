@@ -1,0 +1,97 @@
+-- What the builders have in common: copies, identifiers as strings, lists with gaps, headers, products.
+-- None of it fails, whatever it is given.
+
+local parts = {}
+
+local function is_table(value)
+  return type(value) == "table"
+end
+
+parts.is_table = is_table
+
+function parts.copy(value)
+  if not is_table(value) then return value end
+  local result = {}
+  for key, field in pairs(value) do result[key] = field end
+  return result
+end
+
+-- Identifiers, phone numbers and parameters are strings on the wire: 5 becomes "5", never "5.0".
+-- Whatever is no number stays as it is.
+function parts.wire_string(value)
+  if type(value) ~= "number" then return value end
+  if value % 1 == 0 and value > -1e15 and value < 1e15 then return ("%.0f"):format(value) end
+  return tostring(value)
+end
+
+function parts.wire_number(value)
+  return type(value) == "string" and tonumber(value) or value
+end
+
+local copy, wire_string = parts.copy, parts.wire_string
+
+-- A copy of `value` whose named fields are strings.
+local function with_strings(value, ...)
+  local result = copy(value)
+  if not is_table(result) then return result end
+  for i = 1, select("#", ...) do
+    local name = select(i, ...)
+    result[name] = wire_string(result[name])
+  end
+  return result
+end
+
+parts.with_strings = with_strings
+
+-- The highest position of a list: `{ "Eva", nil, "Berlin" }` has three, whatever # says. A gap wider
+-- than any message has parameters is no list: the check names the stray position.
+function parts.positions(list)
+  local top = 0
+  for key in pairs(list) do
+    if type(key) == "number" and key > top and key <= 256 then top = key end
+  end
+  return top
+end
+
+-- A list with each item built anew; `build` takes the item and its position.
+function parts.each(list, build)
+  if not is_table(list) then return list end
+  local result = {}
+  for key, item in pairs(list) do result[key] = build(item, key) end
+  return result
+end
+
+function parts.is_empty(value)
+  return is_table(value) and next(value) == nil
+end
+
+local header_kinds = { "text", "image", "video", "document", "gif", "location", "product" }
+
+-- The kind of a header given as text, as `{ image = {…} }` or by a builder, and its content.
+function parts.header_content(header)
+  if not is_table(header) then return "text", wire_string(header) end
+  for _, kind in ipairs(header_kinds) do
+    local content = header[kind]
+    if content ~= nil and (header.type == nil or header.type == kind) then
+      if kind == "text" and is_table(content) then content = content.body end -- from waba.text
+      if is_table(content) then content = with_strings(content, "id", "catalog_id", "product_retailer_id") end
+      return kind, content
+    end
+  end
+end
+
+local function product_item(product)
+  if is_table(product) then return with_strings(product, "product_retailer_id") end
+  return { product_retailer_id = wire_string(product) }
+end
+
+-- A section of products: `products = { "SKU" }` is short for the platform's `product_items`.
+function parts.product_section(section)
+  section = copy(section)
+  if is_table(section) and section.products ~= nil and section.product_items == nil then
+    section.product_items, section.products = parts.each(section.products, product_item), nil
+  end
+  return section
+end
+
+return parts

@@ -1,0 +1,325 @@
+-- Builders of templates: the short form (header, body, buttons, cards, …) becomes components, and the raw
+-- form stays as it is; and of the older form, hsm.
+
+local orders = require "waba.message.orders"
+local parts = require "waba.message.parts"
+
+local copy, each, is_empty, is_table = parts.copy, parts.each, parts.is_empty, parts.is_table
+local positions, wire_string, with_strings = parts.positions, parts.wire_string, parts.with_strings
+local header_content, product_section = parts.header_content, parts.product_section
+
+local message = {}
+
+--- An amount of money, as a parameter of a template's body.
+---@param content { code: string, amount_1000: integer, fallback_value: string }  ISO 4217 code;
+---  the amount times 1000; what shows where it can't be formatted
+---@return table parameter
+function message.currency(content)
+  return { type = "currency", currency = copy(content) }
+end
+
+--- A date and time, as a parameter of a template's body. Most clients show `fallback_value` as it is.
+---@param content { fallback_value: string, day_of_week: integer|string|nil, year: integer?, month: integer?, day_of_month: integer?, hour: integer?, minute: integer?, calendar: string?, timestamp: integer? }
+---@return table parameter
+function message.date_time(content)
+  return { type = "date_time", date_time = copy(content) }
+end
+
+local parameter_kinds = { "text", "currency", "date_time", "payload", "image", "video", "document", "location" }
+
+local function parameter(value)
+  if type(value) ~= "table" then return { type = "text", text = wire_string(value) } end
+  value = copy(value)
+  if value.type == nil then
+    for _, kind in ipairs(parameter_kinds) do
+      if value[kind] ~= nil then
+        value.type = kind
+        break
+      end
+    end
+  end
+  if value.type == "text" then value.text = wire_string(value.text) end
+  return value
+end
+
+-- Adds parameters that go by name (named templates, Cloud), in the order of their names.
+local function add_named(result, values)
+  local names, count = {}, positions(values)
+  for name in pairs(values) do
+    if type(name) == "string" then names[#names + 1] = name end
+  end
+  table.sort(names)
+  for i, name in ipairs(names) do
+    local named = parameter(values[name])
+    named.parameter_name = name
+    result[count + i] = named
+  end
+end
+
+-- Parameters by position. A hole stays visible as a parameter without text: a nil variable must not
+-- shift those behind it.
+local function parameters(values)
+  if type(values) ~= "table" or values.type ~= nil then return { parameter(values) } end
+  local result, count, has_names = {}, 0, false
+  for key, value in pairs(values) do
+    if type(key) == "string" then
+      has_names = true
+    else
+      result[key] = parameter(value)
+      count = count + 1
+    end
+  end
+  local top = positions(values)
+  for i = 1, top > count and top or 0 do
+    if result[i] == nil then result[i] = parameter(nil) end
+  end
+  if has_names then add_named(result, values) end
+  return result
+end
+
+-- A header's text may go by name too: as `{ text = "Eva", parameter_name = "customer" }`, or short, as
+-- in a body, `{ customer = "Eva" }`.
+local function header_component(header)
+  local kind, content = header_content(header)
+  local value
+  if kind then
+    value = { type = kind, [kind] = content, parameter_name = is_table(header) and header.parameter_name or nil }
+  else
+    local name, text = next(header)
+    local is_named = type(name) == "string" and not is_table(text) and name ~= "type" and next(header, name) == nil
+    value = is_named and { type = "text", text = wire_string(text), parameter_name = name } or copy(header)
+  end
+  return { type = "header", parameters = { value } }
+end
+
+-- Buttons
+
+local function action_parameter(action)
+  return { { type = "action", action = action } }
+end
+
+local function thumbnail_action(value)
+  if not is_table(value) then value = { thumbnail_product_retailer_id = value } end
+  return with_strings(value, "thumbnail_product_retailer_id")
+end
+
+-- The short forms of buttons: by the field that tells them, the platform's name and the parameters.
+-- `true` stands for a button that has parameters but needs none.
+local short_buttons = {
+  { "payload", "quick_reply", function(value) return { { type = "payload", payload = wire_string(value) } } end },
+  { "url", "url", function(value) return { { type = "text", text = wire_string(value) } } end },
+  { "otp", "url", function(value) return { { type = "text", text = wire_string(value) } } end },
+  { "copy_code", "copy_code", function(value)
+    return { { type = "coupon_code", coupon_code = wire_string(value) } }
+  end },
+  { "flow", "flow", function(value)
+    if value == true then return action_parameter {} end
+    if not is_table(value) then return action_parameter { flow_token = wire_string(value) } end
+    local action = with_strings(value, "flow_token")
+    if is_empty(action.flow_action_data) then action.flow_action_data = nil end
+    return action_parameter(action)
+  end },
+  { "catalog", "catalog", function(value) return action_parameter(thumbnail_action(value)) end },
+  { "mpm", "mpm", function(value)
+    local action = thumbnail_action(value)
+    action.sections = each(action.sections, product_section)
+    return action_parameter(action)
+  end },
+  { "voice_call", "voice_call", function(value)
+    if not is_table(value) then return { { type = "payload", payload = wire_string(value) } } end
+    local names, result = {}, {}
+    for name in pairs(value) do names[#names + 1] = name end
+    table.sort(names, function(x, y) return tostring(x) < tostring(y) end)
+    for i, name in ipairs(names) do result[i] = { type = name, [name] = value[name] } end
+    if is_empty(result) then return nil end
+    return result
+  end },
+  { "order_details", "order_details", function(value)
+    return action_parameter { order_details = orders.details(value) }
+  end },
+}
+
+local takes_nothing = { catalog = true, voice_call = true } -- when `true`
+
+-- The component of one button; nil for one that takes nothing.
+local function button_component(button, position)
+  if not is_table(button) then -- kept as it is, for the check to name
+    return { type = "button", index = position, sub_type = button }
+  end
+  local component = { type = "button", index = position }
+  for key, value in pairs(button) do component[key] = value end
+  component.index = wire_string(component.index)
+  for _, short in ipairs(short_buttons) do
+    local name, value = short[1], button[short[1]]
+    if value ~= nil then
+      if value == true and takes_nothing[name] then return nil end
+      component[name], component.sub_type, component.parameters = nil, short[2], short[3](value)
+      return component
+    end
+  end
+  return component
+end
+
+local function add_buttons(components, buttons)
+  if is_table(buttons) then
+    for i = 1, positions(buttons) do
+      local button = buttons[i]
+      if button then components[#components + 1] = button_component(button, wire_string(i - 1)) end
+    end
+  elseif buttons ~= nil then
+    components[#components + 1] = button_component(buttons, "0")
+  end
+end
+
+-- Components that only templates of Cloud hosting have
+
+local function limited_time_offer(value)
+  if not is_table(value) then value = { expiration_time_ms = value } end
+  return {
+    type = "limited_time_offer",
+    parameters = { { type = "limited_time_offer", limited_time_offer = copy(value) } },
+  }
+end
+
+local function tap_target(value)
+  if is_table(value) and value[1] == nil then value = { value } end
+  return {
+    type = "tap_target_configuration",
+    parameters = { { type = "tap_target_configuration", tap_target_configuration = copy(value) } },
+  }
+end
+
+local template_components -- a card has components as well
+
+local function carousel(cards)
+  return { type = "carousel", cards = each(cards, function(card, key)
+    if not is_table(card) then return card end
+    local result = { card_index = type(key) == "number" and key - 1 or nil }
+    for name, value in pairs(card) do result[name] = value end
+    if card.components == nil then
+      result.header, result.body, result.buttons = nil, nil, nil
+      result.components = template_components { header = card.header, body = card.body, buttons = card.buttons }
+    end
+    return result
+  end) }
+end
+
+local function language_table(language)
+  if is_table(language) then return copy(language) end
+  if language == nil then return nil end
+  return { code = language }
+end
+
+function template_components(short)
+  local components = {}
+  local body, buttons = short.body, short.buttons
+  if short.otp ~= nil then
+    if body == nil then body = { short.otp } end
+    if buttons == nil then buttons = { { url = short.otp } } end
+  end
+  if short.header ~= nil then components[1] = header_component(short.header) end
+  if body ~= nil and not is_empty(body) then
+    components[#components + 1] = { type = "body", parameters = parameters(body) }
+  end
+  if short.limited_time_offer ~= nil then
+    components[#components + 1] = limited_time_offer(short.limited_time_offer)
+  end
+  if short.cards ~= nil and not is_empty(short.cards) then components[#components + 1] = carousel(short.cards) end
+  add_buttons(components, buttons)
+  if short.tap_target_configuration ~= nil then
+    components[#components + 1] = tap_target(short.tap_target_configuration)
+  end
+  if #components > 0 then return components end
+end
+
+local short_names = {
+  header = true, body = true, buttons = true, otp = true, cards = true, limited_time_offer = true,
+  tap_target_configuration = true,
+}
+
+---@class waba.TemplateButton  one of these fields
+---@field payload? string     quick reply: comes back when it is tapped
+---@field url? string         link: what is appended to its URL
+---@field otp? string         one-time password: the code (sent as a link's text)
+---@field copy_code? string   Cloud: the coupon's code, at most 15 letters and digits
+---@field flow? true|string|{ flow_token: string?, flow_action_data: table? }  Cloud: a string is the token
+---@field catalog? true|string|{ thumbnail_product_retailer_id: string }  Cloud: a string is the product
+---@field mpm? { thumbnail_product_retailer_id: string?, sections: { title: string?, products: string[] }[] }  Cloud
+---@field voice_call? true|{ ttl_minutes: integer?, payload: string? }  Cloud
+---@field order_details? waba.OrderDetails  Cloud
+---@field index? integer      its position in the template, from 0, when it isn't the list's
+
+---@class waba.TemplateContent
+---@field name string              as approved: lower-case letters, digits and _
+---@field language string|{ code: string, policy: string? }  exactly an approved translation: "de", "pt_BR"
+---@field namespace? string        On-Premise; the client's by default
+---@field header? string|table     text, or `{ image = {…} }`, `waba.image {…}`, … (documents: PDF only,
+---  which only the platform can see)
+---@field body? any[]|table        one value for each placeholder in order: strings, numbers,
+---  `waba.currency {…}`, `waba.date_time {…}`; on Cloud also by name: `{ first_name = "Eva" }`
+---@field buttons? waba.TemplateButton[]  one for each button in order, `false` for a button that takes nothing
+---@field otp? string              the code of an authentication template: goes into body and URL button
+---@field cards? { header: table, body: any[]?, buttons: waba.TemplateButton[]? }[]  Cloud: of a carousel
+---@field limited_time_offer? { expiration_time_ms: integer }  Cloud: when the offer ends, in milliseconds
+---@field tap_target_configuration? { url: string, title: string }[]  Cloud: what a tap on the header opens
+---@field components? table[]      the raw form instead of all these
+
+--- A template: the only type that may be sent outside the 24-hour window.
+---
+---    waba.template { name = "order_ready", language = "de", header = { image = { link = "https://…" } },
+---      body = { "Eva", waba.currency { code = "EUR", amount_1000 = 49900, fallback_value = "49,90 EUR" } },
+---      buttons = { { payload = "PICKUP_118" }, { url = "track/118" } } }
+---@param content waba.TemplateContent
+---@return waba.Message
+function message.template(content)
+  if not is_table(content) then return { type = "template", template = content } end
+  local template = {}
+  local raw = content.components ~= nil
+  for key, value in pairs(content) do
+    if raw or not short_names[key] then template[key] = value end
+  end
+  template.language = language_table(content.language)
+  if not raw then
+    template.components = template_components(content)
+  elseif is_empty(content.components) then
+    template.components = nil
+  end
+  return { type = "template", template = template }
+end
+
+-- The hsm form of a parameter: the fallback stands beside the value, and the names differ.
+local function localizable(value)
+  if not is_table(value) then return { default = wire_string(value) } end
+  local kind = value.type
+  local content = kind and value[kind]
+  if kind == "text" then return { default = wire_string(content) } end
+  if not is_table(content) or (kind ~= "currency" and kind ~= "date_time") then return copy(value) end
+  content = copy(content)
+  local default = content.fallback_value
+  content.fallback_value = nil
+  if kind == "currency" then
+    content.currency_code, content.code = content.code, nil
+    return { default = default, currency = content }
+  end
+  if content.timestamp ~= nil then return { default = default, date_time = { unix_epoch = content } } end
+  if next(content) == nil then return { default = default } end
+  return { default = default, date_time = { component = content } }
+end
+
+--- A template in the form that was current before 2022; new programs use `template`.
+---@param content { namespace: string, element_name: string, language: string|table, params: any[]?, localizable_params: table[]? }
+---  `params` as the `body` of `template`; or the raw `localizable_params`
+---@return waba.Message
+function message.hsm(content)
+  content = copy(content)
+  if not is_table(content) then return { type = "hsm", hsm = content } end
+  content.language = language_table(content.language)
+  if is_table(content.params) and content.localizable_params == nil then
+    local list = {}
+    for i = 1, positions(content.params) do list[i] = localizable(content.params[i]) end
+    content.localizable_params, content.params = list, nil
+  end
+  return { type = "hsm", hsm = content }
+end
+
+return message

@@ -1,0 +1,71 @@
+-- What Cloud hosting takes as a message (reference, section 2): one table per type, in the words of
+-- `waba.Rule` (schema.lua). Lengths are characters. What stands under `inferred` is not in the
+-- platform's documentation.
+
+local interactive = require "waba.schema.cloud.interactive"
+local media = require "waba.schema.cloud.media"
+local shared = require "waba.schema.shared"
+local template = require "waba.schema.cloud.template"
+
+local required, object, any_text, some_text = shared.required, shared.object, shared.any_text, shared.some_text
+
+local location = object {
+  latitude = { is = "decimal", required = true, inferred = { range = { -90, 90 } } },
+  longitude = { is = "decimal", required = true, inferred = { range = { -180, 180 } } },
+  name = any_text,
+  address = any_text,
+}
+
+local contacts = shared.contacts {
+  most = 257,
+  name = function(names) return { at_least_one = names } end,
+  phone_type = any_text,
+  refused = { ims = "exists on On-Premise hosting only" },
+}
+
+local pin = {
+  is = "object",
+  by = "type",
+  variants = {
+    pin = object {
+      message_id = required(some_text),
+      expiration_days = { is = "integer", range = { 1, 30 }, inferred = { required = true } },
+    },
+    unpin = object({ message_id = required(some_text) },
+      { refused = { expiration_days = "has no place here: only a pin expires" } }),
+  },
+}
+
+---@type waba.Ruleset
+return {
+  types = {
+    text = object { body = required(shared.text(1, 4096)), preview_url = { is = "boolean" } },
+    image = media.image,
+    video = media.video,
+    audio = media.audio,
+    document = media.document,
+    sticker = media.sticker,
+    location = location,
+    contacts = contacts,
+    reaction = object {
+      message_id = required(some_text),
+      emoji = { is = "string", required = true, format = "reaction" },
+    },
+    interactive = interactive,
+    template = template,
+    pin = pin,
+    hsm = { lacks = "hsm messages exist on On-Premise hosting only; use a template" },
+  },
+
+  refused = {
+    to = "is not part of the message: send takes the recipient",
+    recipient = "is not part of the message: send takes the recipient",
+    recipient_type = "is not part of the message: send knows it from the recipient",
+    preview_url = "belongs into the text: text.preview_url",
+    context = "is not part of the message: send takes it as reply_to",
+    biz_opaque_callback_data = "is not part of the message: send takes it as data",
+    recipient_identity_key_hash = "is not part of the message: send takes it as identity_key_hash",
+    messaging_product = "is not part of the message: it is put in on the way out",
+    ttl = "belongs to the template's definition: message_send_ttl_seconds",
+  },
+}

@@ -1,0 +1,224 @@
+-- The rules of Cloud hosting's interactive messages (reference, sections 2.8 to 2.17).
+
+local media = require "waba.schema.cloud.media"
+local orders = require "waba.schema.cloud.orders"
+local shared = require "waba.schema.shared"
+
+local text, required, any_text, some_text = shared.text, shared.required, shared.any_text, shared.some_text
+local object, frame, with = shared.object, shared.frame, shared.with
+
+local body, footer = shared.text_part(1024), shared.text_part(60)
+
+local any_header = {
+  is = "object",
+  by = "type",
+  variants = {
+    text = shared.header_text,
+    image = media.headers.image,
+    video = media.headers.video,
+    document = media.headers.document,
+  },
+}
+
+-- An action that has a name, and perhaps parameters.
+local function named(action_name, parameters)
+  return object { name = { one_of = { action_name }, required = true }, parameters = parameters }
+end
+
+local button_label = required(text(1, 20))
+local web_url = { is = "string", required = true, format = "url" }
+
+-- Choices ------------------------------------------------------------------------------------------
+
+local buttons = frame {
+  header = any_header, body = required(body), footer = footer,
+  action = shared.reply_buttons(with(text(1, 256), { format = "trimmed" })),
+}
+
+local list = frame {
+  header = shared.text_header, body = required(shared.text_part(4096)), footer = footer,
+  action = object { button = button_label, sections = shared.row_sections },
+}
+
+local product = frame {
+  body = body, footer = footer,
+  action = object { catalog_id = required(some_text), product_retailer_id = required(some_text) },
+}
+
+local product_list = frame {
+  header = required(shared.text_header), body = required(body), footer = footer,
+  action = object {
+    catalog_id = required(some_text),
+    sections = shared.sections("product_items", 30, object { product_retailer_id = required(some_text) }),
+  },
+}
+
+local catalog = frame {
+  body = required(body), footer = footer,
+  action = named("catalog_message", object { thumbnail_product_retailer_id = some_text }),
+}
+
+-- Carousels ----------------------------------------------------------------------------------------
+
+local link_parameters = object { display_text = button_label, url = web_url }
+
+local quick_reply = object {
+  type = { one_of = { "quick_reply" }, required = true },
+  quick_reply = required(object { id = required(text(1, 256)), title = button_label }),
+}
+
+-- With a link, or with quick replies.
+local media_card_action = object({
+  name = { one_of = { "cta_url" } },
+  parameters = link_parameters,
+  buttons = { is = "list", each = quick_reply },
+}, {
+  exactly_one = { "parameters", "buttons" },
+  only_with = { name = "parameters", parameters = "name" },
+})
+
+local card_index = { is = "integer", required = true, range = { 0, 9 } }
+
+local media_card = object {
+  card_index = card_index,
+  header = {
+    is = "object",
+    required = true,
+    by = "type",
+    variants = { image = media.headers.image, video = media.headers.video },
+  },
+  body = object { text = { is = "string", required = true, characters = { 1, 160 }, format = "two_line_breaks" } },
+  action = required(media_card_action),
+}
+
+local product_card = object {
+  card_index = card_index,
+  action = required(object { product_retailer_id = required(some_text), catalog_id = required(some_text) }),
+}
+
+local carousel = frame {
+  body = required(body),
+  action = object {
+    cards = {
+      is = "list",
+      required = true,
+      count = { 2, 10 },
+      unique = { "card_index" },
+      same = { "type", "header.type", "action.name", "#action.buttons", "action.catalog_id" },
+      all_or_none = { "body" },
+      each = { is = "object", by = "type", variants = { cta_url = media_card, product = product_card } },
+    },
+  },
+}
+
+-- Requests -----------------------------------------------------------------------------------------
+
+local cta_url = frame {
+  header = any_header, body = required(body), footer = footer,
+  action = named("cta_url", required(link_parameters)),
+}
+
+local flow = frame {
+  header = any_header, body = required(body), footer = footer,
+  action = named("flow", required(object({
+    flow_message_version = { one_of = { "3" }, required = true },
+    flow_id = some_text,
+    flow_name = some_text,
+    flow_cta = { is = "string", required = true, characters = { 1, 30 }, format = "no_emoji" },
+    flow_token = some_text,
+    mode = { one_of = { "published", "draft" } },
+    flow_action = { one_of = { "navigate", "data_exchange" } },
+    flow_action_payload = object {
+      screen = required(some_text),
+      data = object({}, { open = true, not_empty = true }),
+    },
+  }, {
+    exactly_one = { "flow_id", "flow_name" },
+    asks_for = { flow_action = { navigate = "flow_action_payload" } },
+  }))),
+}
+
+local location_request = frame { body = required(body), action = named "send_location" }
+
+local address_values = {
+  name = any_text,
+  phone_number = any_text,
+  in_pin_code = text(0, 6),
+  house_number = any_text,
+  floor_number = any_text,
+  tower_number = any_text,
+  building_name = any_text,
+  address = any_text,
+  landmark_area = any_text,
+  city = any_text,
+  state = any_text,
+}
+
+-- The names are India's, the only country that has this; another may come with names of its own.
+local function by_address_field(fields)
+  return object(fields, { open = true, inferred = { open = false } })
+end
+
+local errors_by_field = {}
+for name in pairs(address_values) do errors_by_field[name] = any_text end
+
+local address = frame {
+  header = any_header, body = required(body), footer = footer,
+  action = named("address_message", required(object {
+    country = { is = "string", required = true, format = "country" },
+    values = by_address_field(address_values),
+    saved_addresses = {
+      is = "list",
+      each = object { id = required(some_text), value = required(by_address_field(address_values)) },
+    },
+    validation_errors = by_address_field(errors_by_field),
+  })),
+}
+
+local voice_call = frame {
+  body = required(body),
+  action = named("voice_call", object {
+    display_text = text(1, 20),
+    ttl_minutes = { is = "integer", range = { 1, 43200 } },
+    payload = text(0, 512),
+  }),
+}
+
+local call_permission = frame { body = body, action = named "call_permission_request" }
+
+local contact_info = frame {
+  body = with(body, { inferred = { required = true } }), action = named "request_contact_info",
+}
+
+local order_details = frame {
+  header = { is = "object", by = "type", variants = { image = media.headers.image } },
+  body = required(body), footer = footer,
+  action = named("review_and_pay", required(orders.details)),
+}
+
+local order_status = frame {
+  body = required(body), footer = footer,
+  action = named("review_order", required(orders.status)),
+}
+
+return {
+  is = "object",
+  by = "type",
+  variants = {
+    button = buttons,
+    list = list,
+    product = product,
+    product_list = product_list,
+    catalog_message = catalog,
+    carousel = carousel,
+    cta_url = cta_url,
+    flow = flow,
+    location_request_message = location_request,
+    address_message = address,
+    request_contact_info = contact_info,
+    voice_call = voice_call,
+    call_permission_request = call_permission,
+    order_details = order_details,
+    order_status = order_status,
+  },
+}

@@ -1,0 +1,39 @@
+-- What Cloud hosting takes as media, in a message of its own and inside others (reference, section 2.4).
+
+local shared = require "waba.schema.shared"
+
+local media = {}
+
+local no_provider = "exists on On-Premise hosting only: here a link must be public"
+
+local media_id = shared.with(shared.some_text, { inferred = { format = "cloud_media_id" } })
+
+-- A file by id or link, with more fields, or with reasons why there are none.
+local function file(more, refused)
+  local fields = { id = media_id, link = { is = "string", format = "url" } }
+  return shared.object(shared.with(fields, more or {}), {
+    exactly_one = { "id", "link" },
+    refused = shared.with({ provider = no_provider }, refused or {}),
+  })
+end
+
+local no_caption = { caption = shared.no_caption }
+local no_inner_caption = { caption = "has no place here: this file belongs to a message with a body of its own" }
+local filename = shared.with(shared.some_text, { inferred = { characters = { 1, 240 } } })
+
+-- In a message of its own.
+media.image = file { caption = shared.caption }
+media.video = file { caption = shared.caption }
+media.document = file { caption = shared.caption, filename = filename }
+media.audio = file({ voice = { is = "boolean" } }, no_caption)
+media.sticker = file(nil, no_caption)
+
+-- In the header of another: { type = "image", image = { link } }.
+media.headers = {
+  image = shared.tagged("image", file(nil, no_inner_caption)),
+  video = shared.tagged("video", file(nil, no_inner_caption)),
+  document = shared.tagged("document", file({ filename = filename }, no_inner_caption)),
+  gif = shared.tagged("gif", file(nil, no_inner_caption)),
+}
+
+return media

@@ -1,0 +1,95 @@
+-- The rules of payments in Brazil and India (reference, section 2.17): parameters of order_details and
+-- order_status. Which fields are required, and that there are no others, is inferred.
+
+local shared = require "waba.schema.shared"
+
+local required, object, any_text, some_text = shared.required, shared.object, shared.any_text, shared.some_text
+
+local offset = { one_of = { 100 }, required = true }
+
+local function amount(more)
+  return object(shared.with({ value = { is = "integer", required = true, range = { 0 } }, offset = offset },
+    more or {}), { refused = { amount_1000 = "must be a multiple of 10: the platform counts in hundredths" } })
+end
+
+local function needed(rule)
+  return shared.with(rule, { inferred = shared.with(rule.inferred or {}, { required = true }) })
+end
+
+-- Known fields; others are welcome where only the documentation counts.
+local function lenient(fields, more)
+  return object(fields, shared.with({ open = true, inferred = { open = false } }, more or {}))
+end
+
+local function setting(kind, content)
+  return object { [kind] = required(content) }
+end
+
+-- What belongs into most of them is the payment provider's to say.
+local payment_setting = {
+  is = "object",
+  by = "type",
+  variants = {
+    payment_link = setting("payment_link", object { uri = { is = "string", required = true, format = "url" } }),
+    pix_dynamic_code = setting("pix_dynamic_code", object({}, { open = true, not_empty = true })),
+    boleto = setting("boleto", object({}, { open = true, not_empty = true })),
+    payment_gateway = setting("payment_gateway",
+      object({ type = any_text, configuration_name = any_text }, { open = true, not_empty = true })),
+  },
+}
+
+local item = object {
+  retailer_id = some_text,
+  name = needed(some_text),
+  amount = required(amount()),
+  sale_amount = amount(),
+  quantity = { is = "integer", required = true, range = { 1 } },
+}
+
+local order = object {
+  status = { one_of = { "pending" }, required = true },
+  items = { is = "list", required = true, each = item },
+  subtotal = required(amount()),
+  tax = needed(amount { description = any_text }),
+  shipping = amount { description = any_text },
+  discount = amount { description = any_text, discount_program_name = any_text },
+  catalog_id = some_text,
+  expiration = object { timestamp = { is = "integer", required = true }, description = any_text },
+}
+
+local reference_id = {
+  is = "string",
+  required = true,
+  characters = { 1 },
+  inferred = { characters = { 1, 35 }, format = "reference_id" },
+}
+
+return {
+  details = lenient({
+    reference_id = reference_id,
+    type = needed { one_of = { "digital-goods", "physical-goods" } },
+    payment_type = { one_of = { "br", "upi" } },
+    payment_settings = needed { is = "list", each = payment_setting },
+    currency = needed { one_of = { "BRL", "INR" } },
+    total_amount = needed(amount()),
+    order = needed(order),
+  }, {
+    adds_up = {
+      total = "total_amount.value",
+      plus = { "order.subtotal.value", "order.tax.value", "order.shipping.value" },
+      minus = { "order.discount.value" },
+    },
+  }),
+
+  status = object {
+    reference_id = reference_id,
+    order = needed(object {
+      status = {
+        one_of = { "processing", "partially_shipped", "partially-shipped", "shipped", "completed", "canceled" },
+        required = true,
+      },
+      description = any_text,
+    }),
+    payment = object { status = { one_of = { "captured" }, required = true }, timestamp = { is = "integer" } },
+  },
+}

@@ -1,0 +1,176 @@
+-- The rules of a template as Cloud hosting takes it (reference, section 2.18). How many variables it
+-- has, and how its buttons stand, only the platform knows.
+
+local media = require "waba.schema.cloud.media"
+local orders = require "waba.schema.cloud.orders"
+local shared = require "waba.schema.shared"
+
+local text, required, any_text, some_text = shared.text, shared.required, shared.any_text, shared.some_text
+local object, only_variant, button = shared.object, shared.only_variant, shared.template_button
+
+local parameter_name = { is = "string", format = "parameter_name" }
+
+local function parameter_text(most)
+  return { is = "string", required = true, characters = { 1, most }, format = "parameter" }
+end
+
+-- A parameter of a text with variables, which may go by name.
+local function variable(kind, content)
+  return object { [kind] = required(content), parameter_name = parameter_name }
+end
+
+-- Parameters -----------------------------------------------------------------------------------------
+
+local place = object {
+  latitude = { is = "decimal", required = true, inferred = { range = { -90, 90 } } },
+  longitude = { is = "decimal", required = true, inferred = { range = { -180, 180 } } },
+  name = required(some_text),
+  address = required(some_text),
+}
+
+local header_product = shared.tagged("product",
+  object { catalog_id = required(some_text), product_retailer_id = required(some_text) })
+
+local header_parameter = {
+  is = "object",
+  by = "type",
+  variants = {
+    text = variable("text", parameter_text(60)),
+    image = media.headers.image,
+    video = media.headers.video,
+    document = media.headers.document,
+    gif = media.headers.gif,
+    location = shared.tagged("location", place),
+    product = header_product,
+  },
+}
+
+local function body_of(most)
+  return object { parameters = {
+    is = "list",
+    all_or_none = { "parameter_name" },
+    unique = { "parameter_name" },
+    each = {
+      is = "object",
+      by = "type",
+      variants = {
+        text = variable("text", parameter_text(most)),
+        currency = variable("currency", shared.currency),
+        date_time = variable("date_time", shared.date_time),
+      },
+    },
+  } }
+end
+
+local payload = object { payload = required(text(1, 256)) }
+
+-- Buttons --------------------------------------------------------------------------------------------
+
+local function action(fields)
+  return only_variant("action", object { action = required(object(fields)) })
+end
+
+local products = shared.sections("product_items", 30, object { product_retailer_id = required(some_text) })
+products.when_several, products.inferred = nil, { when_several = "title" }
+
+local buttons = {
+  quick_reply = button(only_variant("payload", payload)),
+  url = button(only_variant("text", object { text = parameter_text(nil) })),
+  copy_code = button(only_variant("coupon_code", object {
+    coupon_code = { is = "string", required = true, characters = { 1, 15 }, format = "alphanumeric" },
+  })),
+  flow = button(action {
+    flow_token = some_text,
+    flow_action_data = object({}, { open = true, not_empty = true }),
+  }),
+  catalog = button(action { thumbnail_product_retailer_id = required(some_text) }),
+  mpm = button(action { thumbnail_product_retailer_id = some_text, sections = products }),
+  voice_call = button({
+    is = "object",
+    by = "type",
+    variants = {
+      ttl_minutes = object { ttl_minutes = { is = "integer", required = true, range = { 1, 43200 } } },
+      payload = object { payload = required(text(1, 512)) },
+    },
+  }, 2),
+  order_details = button(action { order_details = required(orders.details) }),
+}
+
+-- Components -----------------------------------------------------------------------------------------
+
+local header = object { parameters = { is = "list", count = { 1, 1 }, each = header_parameter } }
+
+-- Components of a template, or of one of a carousel's cards.
+local function components(variants, body_text)
+  return {
+    is = "list",
+    body_text = body_text,
+    inferred = { unique = { "index" } },
+    each = { is = "object", by = "type", variants = variants },
+  }
+end
+
+local card_header = object { parameters = { is = "list", count = { 1, 1 }, each = {
+  is = "object",
+  by = "type",
+  variants = { image = media.headers.image, video = media.headers.video, product = header_product },
+} } }
+
+local function one_of_buttons(names)
+  local variants = {}
+  for _, name in ipairs(names) do variants[name] = buttons[name] end
+  return { is = "object", by = "sub_type", variants = variants }
+end
+
+local carousel = object {
+  cards = {
+    is = "list",
+    required = true,
+    count = { 2, 10 },
+    unique = { "card_index" },
+    each = object {
+      card_index = { is = "integer", required = true, range = { 0, 9 } },
+      components = required(components({
+        header = card_header,
+        body = body_of(160),
+        button = one_of_buttons { "quick_reply", "url" },
+      }, { alone = 160, beside = 160 })),
+    },
+  },
+}
+
+-- Seconds instead of milliseconds would end an offer in 1970: from 2000 to 3000.
+local milliseconds = { is = "integer", required = true, inferred = { range = { 946684800000, 32503680000000 } } }
+
+local limited_time_offer = object { parameters = {
+  is = "list",
+  required = true,
+  count = { 1, 1 },
+  each = only_variant("limited_time_offer", shared.tagged("limited_time_offer",
+    object { expiration_time_ms = milliseconds })),
+} }
+
+local tap_target = object { parameters = {
+  is = "list",
+  required = true,
+  count = { 1, 1 },
+  each = only_variant("tap_target_configuration", shared.tagged("tap_target_configuration", {
+    is = "list",
+    each = object { url = { is = "string", required = true, format = "url" }, title = any_text },
+  })),
+} }
+
+return object({
+  namespace = some_text, -- On-Premise needs it; left out on the way here
+  name = shared.template_name,
+  language = shared.language,
+  components = components({
+    header = header,
+    body = body_of(32768),
+    button = { is = "object", by = "sub_type", variants = buttons },
+    footer = shared.no_footer,
+    carousel = carousel,
+    limited_time_offer = limited_time_offer,
+    tap_target_configuration = tap_target,
+  }, { alone = 32768, beside = 1024 }),
+}, { refused = shared.short_form, suggest = shared.short_form_names })

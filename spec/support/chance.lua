@@ -1,0 +1,82 @@
+-- Chance for property tests: the same on every interpreter, given a seed.
+
+local chance = {}
+
+--- A generator of random integers that gives the same ones on every interpreter.
+---@param seed integer
+---@return fun(least: integer, most: integer): integer
+function chance.rng(seed)
+  local state = seed % 2147483646 + 1
+  local function step()
+    state = state * 16807 % 2147483647
+    return state
+  end
+  for _ = 1, 5 do step() end -- near seeds part here
+  return function(least, most) return least + step() % (most - least + 1) end
+end
+
+function chance.pick(rng, list)
+  return list[rng(1, #list)]
+end
+
+function chance.maybe(rng, build, ...)
+  if rng(1, 2) == 1 then return build(rng, ...) end
+end
+
+local letters = {
+  "a", "b", "K", "z", "0", "7", ".", ",", "?", "!", "\195\164", "\195\159", "\206\169", "\208\150", "\217\133",
+  "\233\129\184", "\224\164\149", "\226\130\172",
+}
+local emoji = { "\240\159\145\141", "\226\156\133", "\240\159\135\169\240\159\135\170" }
+
+-- Text of 1 to `most` characters; one time in four, of exactly `most`.
+function chance.words(rng, most, with_emoji)
+  local length = rng(1, 4) == 1 and most or rng(1, math.min(most, 40))
+  local text = {}
+  for i = 1, length do
+    local inside = i > 1 and i < length
+    if inside and i % 6 == 0 then
+      text[i] = " "
+    elseif with_emoji and rng(1, 12) == 1 then
+      text[i] = emoji[rng(1, 2)]
+    else
+      text[i] = chance.pick(rng, letters)
+    end
+  end
+  return table.concat(text)
+end
+
+function chance.plain(rng, most)
+  return chance.words(rng, most or 60, false)
+end
+
+function chance.lively(rng, most)
+  return chance.words(rng, most or 60, true)
+end
+
+function chance.identifier(rng, most)
+  local text = {}
+  for i = 1, rng(1, 4) == 1 and most or rng(1, math.min(most, 30)) do
+    text[i] = chance.pick(rng, { "a", "x", "B", "7", "0", "-", "_", ":" })
+  end
+  return table.concat(text)
+end
+
+-- Several of something that must differ: a counter makes it so.
+function chance.distinct(text, i, most)
+  local suffix = tostring(i)
+  return text:sub(1, math.min(#text, most - #suffix)) .. suffix
+end
+
+function chance.link(rng, extension)
+  return ("https://cdn.example/%s%s"):format(chance.identifier(rng, 40), extension or "")
+end
+
+--- One to `most` things.
+function chance.several(rng, most, build)
+  local list = {}
+  for i = 1, rng(1, most) do list[i] = build(rng, i) end
+  return list
+end
+
+return chance
