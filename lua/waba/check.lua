@@ -4,11 +4,14 @@ local schema = require "waba.schema"
 
 local check = {}
 
-local HOSTINGS = { on_premise = true }
+local HOSTINGS = { on_premise = true, cloud = true }
+
+--- Which of 360dialog's gateways.
+---@alias waba.Hosting "on_premise"|"cloud"
 
 --- Checks a message without sending it.
 ---@param message waba.Message
----@param hosting? "on_premise"  "on_premise" by default
+---@param hosting? waba.Hosting  "on_premise" (the default) or "cloud"
 ---@param mode? true|"documented"  "documented": only by rules the platform documents
 ---@return true|nil valid
 ---@return waba.Error? err  kind "invalid", with `path`
@@ -18,11 +21,18 @@ function check.check(message, hosting, mode)
   return schema.check(message, hosting, mode or true)
 end
 
+local ROWS = { on_premise = "waba.hosting.on_premise.error_rows", cloud = "waba.hosting.cloud.error_rows" }
+
 --- What an error code of the platform means, and what to do.
 ---@param code integer|string
+---@param hosting? waba.Hosting  whose code; when it is not said, On-Premise hosting's, then Cloud hosting's
 ---@return waba.ErrorRow|nil  nil for a code that is in no list
-function check.explain(code)
-  local row = require("waba.hosting.on_premise.error_rows")[tonumber(code)]
+function check.explain(code, hosting)
+  if hosting ~= nil and not ROWS[hosting] then error("waba.explain: unknown hosting " .. tostring(hosting), 2) end
+  local row
+  for _, name in ipairs(hosting and { hosting } or { "on_premise", "cloud" }) do
+    row = row or require(ROWS[name])[tonumber(code)]
+  end
   if not row then return nil end
   local copy = {}
   for name, value in pairs(row) do copy[name] = value end

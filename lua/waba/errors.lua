@@ -26,6 +26,8 @@ local errors = {}
 ---@field kind waba.ErrorKind
 ---@field message string        one sentence for people; never contains a secret
 ---@field code integer?         the platform's code: `waba.explain(code)` tells more
+---@field subcode integer?      the platform's second code (Cloud hosting)
+---@field trace_id string?      the platform's name of this answer, for its support (Cloud hosting)
 ---@field status integer?       HTTP status
 ---@field title string?         the platform's words
 ---@field details string?       the platform's words
@@ -33,8 +35,14 @@ local errors = {}
 ---@field path string?          the field that is invalid, as in "text.body"
 ---@field retryable boolean     the same call may succeed later
 ---@field retry_after number?   seconds to wait before that
+---@field scope string?         kind rate_limited: what is too fast: "key" (all of it, also when not said), "pair" (what
+---                             goes to this one recipient), "endpoint" (this kind of request). Kind timeout: what
+---                             the turn did not come in: "key", "pair", or "order" (a message before this one)
 ---@field maybe_sent boolean    the gateway may have accepted the request: repeating it may do it twice
+---@field answer table?         the platform's whole answer, where it says more than the error
+---@field upload string?         what an upload can be resumed with (client.media:resumable)
 ---@field errors table[]?       all errors of the platform's answer, where it gave several
+---@field summary waba.BulkSummary?  of `client:send_all`: what was done before
 local Error = {}
 Error.__index = Error
 Error.__name = "waba.Error"

@@ -1,6 +1,10 @@
--- A recipient as people write it, turned into the digits that the platform takes.
+-- A recipient as people write it: a phone number, turned into the digits that the platform takes; a
+-- business-scoped user id; a group.
 
+local core = require "waba.core"
 local errors = require "waba.errors"
+
+local is_number = core.is_number
 
 local recipient = {}
 
@@ -18,8 +22,12 @@ local PRINTED_SEPARATORS = {
   "\226\129[\166-\169]", "\226\136\146", "\239\187\191",
 }
 
+local function invalid_at(path, says)
+  return nil, errors.invalid(path, path .. " " .. says)
+end
+
 local function invalid(says)
-  return nil, errors.invalid("to", "to " .. says)
+  return invalid_at("to", says)
 end
 
 -- "+49 (0)30 123": the 0 is dialled inside the country only.
@@ -42,7 +50,6 @@ local function digits_of_number(number)
 end
 
 local function digits_of_text(text)
-  if text:find("^[1-9]%d*$") then return text end -- a wa_id: nothing to do
   if text:find("[\128-\255]") then
     for _, separator in ipairs(PRINTED_SEPARATORS) do text = text:gsub(separator, "") end
   end
@@ -67,6 +74,7 @@ end
 ---@return string|nil digits  7 to 15
 ---@return waba.Error? err    of kind "invalid", path "to"; never quotes the number
 function recipient.normalize(to)
+  if is_number(to, LEAST, MOST) then return to end -- a wa_id: nothing to do
   local digits, err
   if to == nil then
     return invalid("is missing")
@@ -82,6 +90,49 @@ function recipient.normalize(to)
     return invalid(("has %d digits; a number in international form has %d to %d"):format(#digits, LEAST, MOST))
   end
   return digits
+end
+
+-- A business-scoped user id: a country, a dot, at most 128 letters and digits; between them "ENT." when it is
+-- the id of a whole enterprise (cloud reference, section 2.2).
+local MOST_USER_ID = 128
+
+local function is_user_id(text)
+  local rest = text:match("^%u%u%.(%w+)$") or text:match("^%u%u%.ENT%.(%w+)$")
+  return rest ~= nil and #rest <= MOST_USER_ID
+end
+
+local function read_user(id)
+  if type(id) ~= "string" then return invalid_at("to.user_id", "must be a string, not a " .. type(id)) end
+  if is_user_id(id) then return id, "user" end
+  return invalid_at("to.user_id", "is no business-scoped user id, such as DE.1349…: a country, a dot, at most "
+    .. MOST_USER_ID .. " letters and digits")
+end
+
+local function read_group(id)
+  if type(id) ~= "string" then return invalid_at("to.group_id", "must be a string, not a " .. type(id)) end
+  if id:find("^[\33-\126]+$") then return id, "group" end
+  return invalid_at("to.group_id", "is no group's id: it has letters, digits and signs, and no white space")
+end
+
+local function read_table(to)
+  local user, group = to.user_id, to.group_id
+  if (user == nil) == (group == nil) then
+    return invalid("must have either user_id or group_id, when it is a table")
+  end
+  if user ~= nil then return read_user(user) end
+  return read_group(group)
+end
+
+--- Reads a recipient in every form that `client:send` takes.
+---@param to string|number|{ user_id: string }|{ group_id: string }
+---@return string|nil address  digits, a business-scoped user id, or a group's id
+---@return nil|"user"|"group"|waba.Error form  what it is, when it is no number; or the error, of kind "invalid"
+function recipient.read(to)
+  if is_number(to, LEAST, MOST) then return to end
+  if type(to) == "table" then return read_table(to) end
+  local first = type(to) == "string" and to:byte(1)
+  if first and first >= 65 and first <= 90 and is_user_id(to) then return to, "user" end -- A to Z
+  return recipient.normalize(to)
 end
 
 return recipient

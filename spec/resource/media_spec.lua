@@ -1,31 +1,14 @@
+local bytes_support = require "spec.support.bytes"
 local folders = require "spec.support.folder"
 local media_rules = require "waba.hosting.on_premise.media"
 local mime = require "waba.mime"
 local scripted_transport = require "spec.support.scripted_transport"
 local waba = require "waba"
 
+local bytes_of, reader_of = bytes_support.of, bytes_support.reader
 local KB, MB = 1024, 1024 * 1024
 local HELLO = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 local HELLO_BASE64 = "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ="
-
--- Bytes of every value, in no obvious order.
-local function bytes_of(size)
-  local block = {}
-  for i = 0, 4095 do block[i + 1] = string.char((i * 167 + math.floor(i / 256)) % 256) end
-  block = table.concat(block)
-  return block:rep(math.floor(size / #block)) .. block:sub(1, size % #block)
-end
-
--- A reader that gives some bytes in pieces.
-local function reader_of(bytes, size)
-  local position = 1
-  return function()
-    if position > #bytes then return nil end
-    local piece = bytes:sub(position, position + size - 1)
-    position = position + size
-    return piece
-  end
-end
 
 describe("client.media", function()
   local emulator, client, folder

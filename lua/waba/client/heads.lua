@@ -12,9 +12,19 @@ end
 
 local JSON_TYPE = "application/json"
 
--- Fills a path; a value that is missing is the caller's mistake in this library.
+-- Fills a path; a value that is missing is the caller's mistake in this library. `{+name}` takes what
+-- the gateway itself gave as a path, percent-encoded already.
 local function fill(path, parameters)
-  return (path:gsub("{([%w_]+)}", function(name) return core.percent_encode(parameters[name]) end))
+  return (path:gsub("{(%+?)([%w_]+)}", function(raw, name)
+    return raw == "" and core.percent_encode(parameters[name]) or parameters[name]
+  end))
+end
+
+-- A path below the gateway's URL. Where that ends in /v1, as the sandbox's does, the paths that begin
+-- with it say it no second time.
+local function url_of(base_url, path)
+  if path:find("^/v1/") and base_url:find("/v1$") then path = path:sub(4) end
+  return base_url .. path
 end
 
 local function query_string(query)
@@ -28,10 +38,12 @@ local function query_string(query)
   return #names > 0 and "?" .. table.concat(names, "&") or ""
 end
 
-local function new_head(self, endpoint, path, query, media_type)
+local function new_head(self, endpoint, path, query, media_type, more)
+  local headers = headers_for(media_type, endpoint.binary and "*/*")
+  for name, value in pairs(more or {}) do headers[name] = value end
   return {
-    method = endpoint.method, url = self.base_url .. path .. query_string(query),
-    headers = headers_for(media_type, endpoint.binary and "*/*"), credentials = self.credentials,
+    method = endpoint.method, url = url_of(self.base_url, path) .. query_string(query),
+    headers = headers, credentials = self.credentials,
     idempotent = endpoint.idempotent or false,
   }
 end
@@ -45,11 +57,11 @@ end
 function heads.get(self, endpoint, call)
   if call.parameters or call.query or call.media_type then
     return new_head(self, endpoint, call.parameters and fill(endpoint.path, call.parameters) or endpoint.path,
-      call.query, call.media_type or (call.json ~= nil and JSON_TYPE or nil))
+      call.query or endpoint.query, call.media_type or (call.json ~= nil and JSON_TYPE or nil), call.headers)
   end
   local head = self.heads[endpoint]
   if not head then
-    head = new_head(self, endpoint, endpoint.path, nil, endpoint.method ~= "GET" and JSON_TYPE or nil)
+    head = new_head(self, endpoint, endpoint.path, endpoint.query, endpoint.method ~= "GET" and JSON_TYPE or nil)
     self.heads[endpoint] = head
   end
   return head

@@ -5,6 +5,7 @@ local core = require "waba.core"
 local errors = require "waba.errors"
 local options = require "waba.options"
 local delivery = require "waba.delivery"
+local ensure = require "waba.ensure"
 local schema = require "waba.schema"
 local client_options = require "waba.client.options"
 local heads = require "waba.client.heads"
@@ -12,13 +13,17 @@ local recipient = require "waba.recipient"
 local phone_number = require "waba.resource.phone_number"
 local transports = require "waba.transport"
 
-local encode, check, normalize = core.encode, schema.check, recipient.normalize
+local encode, check, read_recipient = core.encode, schema.check, recipient.read
 local type = type
 
 ---@class waba.Client
+---@field block_list waba.BlockListResource
+---@field commerce_settings waba.CommerceSettingsResource
 ---@field contacts waba.ContactsResource
+---@field conversational_automation waba.AutomationResource
 ---@field media waba.MediaResource
 ---@field profile waba.ProfileResource
+---@field qr_codes waba.QrCodesResource
 ---@field templates waba.TemplatesResource
 ---@field webhook waba.WebhookResource
 local Client = {}
@@ -29,9 +34,13 @@ local client = {}
 
 -- Groups of methods: client.contacts, client.media, …
 local RESOURCES = {
+  block_list = "waba.resource.block_list",
+  commerce_settings = "waba.resource.commerce_settings",
   contacts = "waba.resource.contacts",
+  conversational_automation = "waba.resource.conversational_automation",
   media = "waba.resource.media",
   profile = "waba.resource.profile",
+  qr_codes = "waba.resource.qr_codes",
   templates = "waba.resource.templates",
   webhook = "waba.resource.webhook",
 }
@@ -71,15 +80,15 @@ function client.new(given)
     credentials = credentials_for(base_url, given.api_key),
     expected_number = given.expect_number
       and phone_number.expected(given.expect_number, "waba.client: option expect_number"),
+    ordered = given.ordered or false,
     heads = {}, -- endpoint to request head, for paths without parameters
   }
   self.transport, self.owns_transport = choose_transport(given)
-  local pace = given.pace
-  if pace == nil then pace = hosting.pace end
   local retry = given.retry
   if retry == nil then retry = {} end
   self.delivery = delivery.new {
-    transport = self.transport, hosting = hosting, retry = retry, pace = pace, on_event = given.on_event,
+    transport = self.transport, hosting = hosting, retry = retry, pace = client_options.pace(given, hosting),
+    on_event = given.on_event,
   }
   for name, module in pairs(RESOURCES) do self[name] = require(module).new(self) end
   return setmetatable(self, Client)
@@ -92,10 +101,14 @@ end
 ---@field json? any                 the body, to be encoded
 ---@field body? string|table        the body as bytes, file or reader (transport contract)
 ---@field media_type? string        of such a body
+---@field headers? table<string, string>  beside the usual ones, where there are parameters, query or media_type
 ---@field into? table               where a 2xx body goes (transport contract)
 ---@field progress? function
 ---@field max_body? integer         bytes of an answer kept in memory (transport contract)
 ---@field timeout? number           seconds; the client's by default
+---@field to? string                the recipient of a message: its own rate and pauses count too
+---@field bulk? boolean             goes after all that is not bulk
+---@field turn? waba.OrderedTurn    comes after what was sent to the recipient before
 
 -- A path's parameter that would climb the path, or leave it.
 local function misplaced(parameters)
@@ -133,20 +146,34 @@ function Client:call(endpoint, call)
   if call.into or call.progress or call.max_body then
     request.into, request.progress, request.max_body = call.into, call.progress, call.max_body
   end
-  local response, json = self.delivery:call(request, endpoint, timeout)
+  local response, json = self.delivery:call(request, endpoint, timeout, call)
   if not response then return nil, json end
   if json == nil then json = true end
   return json, response
 end
 
-local KNOWN_SEND = { reply_to = "string", data = "string", check_contact = "boolean", timeout = "number" }
+local KNOWN_SEND = {
+  reply_to = "string", data = "string", identity_key_hash = "string", marketing = "boolean|table",
+  check_contact = "boolean", timeout = "number>0", bulk = "boolean", ordered = "boolean|table",
+}
 
 --- How one message is sent.
 ---@class waba.SendOptions
 ---@field reply_to? string        id of the message to quote (Cloud hosting only)
----@field data? string            comes back in the message's statuses (Cloud hosting only)
+---@field data? string            comes back in the message's statuses, at most 512 characters (Cloud hosting only)
+---@field identity_key_hash? string  deliver only while this is the recipient's identity (Cloud hosting only)
+---@field marketing? boolean|{ product_policy: string?, message_activity_sharing: boolean?, bid_spec: table? }
+---                               a template for marketing: POST /marketing_messages (Cloud hosting only)
 ---@field check_contact? boolean  when the gateway does not know the number: check it, send to what it found
+---                               (On-Premise hosting only)
 ---@field timeout? number         seconds, instead of the client's
+---@field bulk? boolean           yields to all messages that are sent without it
+---@field ordered? boolean|waba.OrderedOptions  instead of the client's
+
+local function check_given(given)
+  options.check(given, KNOWN_SEND, "client:send", 3)
+  if given.ordered then client_options.check_ordered(given.ordered, "client:send", 4) end
+end
 
 -- An answer of 2xx without an id: accepted, but nobody can tell which message it is.
 local function without_id(response)
@@ -156,11 +183,15 @@ local function without_id(response)
   }
 end
 
-local function send_to(self, to, message, given)
+local function send_to(self, to, message, given, form, turn)
   local hosting = self.hosting
-  local body, err = hosting.encode_message(to, message, self, given)
+  local body, err = hosting.encode_message(to, message, self, given, form)
   if not body then return nil, err end
-  local json, response = self:call(hosting.endpoints.send, { json = body, timeout = given and given.timeout })
+  local endpoint = given and given.marketing and hosting.endpoints.send_marketing or hosting.endpoints.send
+  local call = { json = body, timeout = given and given.timeout, to = to }
+  if turn then call.turn = turn end
+  if given and given.bulk then call.bulk = true end
+  local json, response = self:call(endpoint, call)
   if json == nil then return nil, response end
   local sent = hosting.read_sent(json, to)
   if sent then return sent end
@@ -169,16 +200,37 @@ local function send_to(self, to, message, given)
   return nil, without_id(response)
 end
 
---- Sends a message: POST /v1/messages.
+local function deliver(self, address, message, given, form, turn)
+  local sent, err = send_to(self, address, message, given, form, turn)
+  if not sent and given and given.check_contact and err.kind == "recipient" and err.code == 1006 then
+    local contacts, fault = self.contacts:check({ "+" .. address }, { wait = true, force = true })
+    if not contacts then return nil, fault end
+    local wa_id = contacts[1] and contacts[1].wa_id
+    if not wa_id then return nil, err end
+    return send_to(self, wa_id, message, given, nil, turn)
+  end
+  return sent, err
+end
+
+-- After what was sent to the same recipient before, and before what comes next.
+local function deliver_in_order(self, ordered, address, message, given, form)
+  if not self.ordering then self.ordering = require("waba.ordering").new() end
+  local spare = given and given.check_contact and 2 * (given.timeout or self.timeout) or 0
+  local turn = self.ordering:turn(address, ordered, spare)
+  return ensure(turn.finish, turn, deliver, self, address, message, given, form, turn)
+end
+
+--- Sends a message: POST /v1/messages (Cloud: POST /messages).
 --- Sending is not idempotent: it is repeated only when it certainly was not accepted. After an error
 --- with `maybe_sent` it may have been.
----@param to string|integer       phone number in international form, or a wa_id
+---@param to string|integer|{ user_id: string }|{ group_id: string }  phone number in international form, or a wa_id;
+---                               on Cloud hosting also a business-scoped user id ("DE.1349…"), or a group
 ---@param message waba.Message    from a builder
 ---@param given? waba.SendOptions
 ---@return waba.Sent|nil sent
 ---@return waba.Error? err  any kind
 function Client:send(to, message, given)
-  if given then options.check(given, KNOWN_SEND, "client:send") end
+  if given then check_given(given) end
   if type(message) ~= "table" then
     error("client:send: the message must be a table from a builder, not a " .. type(message), 2)
   end
@@ -186,29 +238,59 @@ function Client:send(to, message, given)
     local valid, err = check(message, self.hosting.name, self.validate)
     if not valid then return nil, err end
   end
-  local digits, err = normalize(to)
-  if not digits then return nil, err end
-  local sent
-  sent, err = send_to(self, digits, message, given)
-  if not sent and given and given.check_contact and err.kind == "recipient" and err.code == 1006 then
-    local contacts, fault = self.contacts:check({ "+" .. digits }, { wait = true, force = true })
-    if not contacts then return nil, fault end
-    local wa_id = contacts[1] and contacts[1].wa_id
-    if not wa_id then return nil, err end
-    return send_to(self, wa_id, message, given)
-  end
-  return sent, err
+  local address, form = read_recipient(to)
+  if not address then return nil, form end
+  local ordered = self.ordered
+  if given and given.ordered ~= nil then ordered = given.ordered end
+  if ordered then return deliver_in_order(self, ordered, address, message, given, form) end
+  return deliver(self, address, message, given, form)
 end
 
---- Marks a customer's message as read: PUT /v1/messages/{id}.
+--- Sends many messages, several at a time: in the event loop that the caller lives in, or, outside any, in one of
+--- its own. Takes from the source only what it can send soon, so there may be millions of recipients.
+--- With a journal, the same call with the same source goes on after a crash or a stop: what was sent is not
+--- sent again; where nobody can know, `on_result` gets an error with `maybe_sent`.
+---@param source fun(): any, waba.Message, string|integer|nil  gives the next recipient, its message and, if you
+---        like, a key of its own (its position by default; with a journal each key once, and then a few bytes of
+---        memory for each); nil at the end. What it raises is raised again when everything that it gave before is
+---        sent. Like all functions in the options it may wait, but not under PUC Lua 5.1
+---@param given? waba.BulkOptions
+---@return waba.BulkSummary|nil
+---@return waba.Error? err  the journal can't be written, or belongs to something else; or the gateway was in trouble
+---        for longer than `patience`. `err.summary` says what was done before
+function Client:send_all(source, given)
+  if self.closed then error("attempt to use a closed client", 2) end
+  if type(given) == "table" and given.send ~= nil then
+    options.check(given.send, KNOWN_SEND, "client:send_all: option send")
+  end
+  return require("waba.bulk").send_all(self, source, given)
+end
+
+--- How long `send_all` will take if nothing holds it up, by the client's pace.
+---@param count integer  messages
+---@param given? { rate: number?, concurrency: integer?, latency: number? }  as for `send_all`; latency: seconds that
+---        the gateway takes for each message, 0.2 by default
+---@return number seconds
+function Client:estimate(count, given)
+  return require("waba.bulk").estimate(self, count, given)
+end
+
+local KNOWN_READ = { typing = "boolean" }
+
+--- Marks a customer's message as read, on Cloud hosting with all before it: PUT /v1/messages/{id}
+--- (Cloud: POST /messages).
 ---@param message_id string  the `id` of a message event
+---@param given? { typing: boolean? }  typing: show for up to 25 seconds that an answer is being written (Cloud
+---                                    hosting only)
 ---@return true|nil
 ---@return waba.Error? err
-function Client:mark_read(message_id)
+function Client:mark_read(message_id, given)
   if type(message_id) ~= "string" or message_id == "" then
     error("client:mark_read: the message's id is needed, a string", 2)
   end
-  local parameters, body = self.hosting.encode_read(message_id)
+  if given then options.check(given, KNOWN_READ, "client:mark_read") end
+  local body, parameters = self.hosting.encode_read(message_id, given)
+  if not body then return nil, parameters end
   local json, err = self:call(self.hosting.endpoints.mark_read, { parameters = parameters, json = body })
   if json == nil then return nil, err end
   return true
@@ -247,7 +329,7 @@ function Client:request(given)
   return json, response
 end
 
---- The number that the key belongs to: GET /v1/configs/phone_number.
+--- The number that the key belongs to: GET /v1/configs/phone_number (Cloud: GET /health_status).
 ---@return string|nil digits  without "+"
 ---@return waba.Error? err
 function Client:phone_number()
@@ -265,7 +347,8 @@ function Client:verify(number)
   return phone_number.verify(self, expected)
 end
 
---- The state of the number's WhatsApp client: GET /v1/health, asked at most every five minutes.
+--- The state of the number's WhatsApp client: GET /v1/health, on Cloud hosting of the number itself:
+--- GET /health_status. Asked at most every five minutes.
 ---@return waba.Health|nil
 ---@return waba.Error? err
 function Client:health()
@@ -277,6 +360,8 @@ end
 --- given to the client stays open.
 function Client:close()
   self.closed = true
+  self.delivery:close()
+  if self.ordering then self.ordering:close() end
   if self.owns_transport then self.transport:close() end
 end
 

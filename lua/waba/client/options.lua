@@ -6,12 +6,12 @@ local type = type
 
 local client_options = {}
 
-local HOSTINGS = { on_premise = "waba.hosting.on_premise" }
+local HOSTINGS = { on_premise = "waba.hosting.on_premise", cloud = "waba.hosting.cloud" }
 
 --- What `waba.client` takes.
 ---@class waba.ClientOptions
 ---@field api_key string           the D360-API-KEY of one number
----@field hosting? "on_premise"    which gateway; "on_premise" by default
+---@field hosting? waba.Hosting    which gateway; "on_premise" by default
 ---@field sandbox? boolean         360dialog's own sandbox host
 ---@field base_url? string         another gateway, such as the emulator; overrides hosting and sandbox
 ---@field timeout? number          seconds for a call, its waits and repeats included; 30 by default
@@ -26,21 +26,24 @@ local HOSTINGS = { on_premise = "waba.hosting.on_premise" }
 ---@field expect_number? string|integer  the number the key must belong to: before its first request the
 ---                                client asks the gateway, and refuses with kind "auth" if it is another's
 ---@field retry? waba.RetryOptions|false
----@field pace? { messages: waba.Rate, other: waba.Rate }|false  the hosting's published rates by default
+---@field pace? waba.PaceOptions|false  the hosting's published rates where it names none
+---@field ordered? boolean|waba.OrderedOptions  hold each message to a recipient until the one before was
+---                                accepted, or delivered; false by default
 ---@field validate? boolean|"documented"  check messages before they are sent; "documented": only by
 ---                                rules the platform documents; true by default
 ---@field max_connections? integer  of the curl transport; 16 by default
----@field on_event? fun(event: table)  told of every attempt and every repeat; sees no secret
+---@field on_event? fun(event: waba.CallEvent)  told of every call, for logs, traces and metrics; sees no secret
 local KNOWN = {
   api_key = "string", hosting = "string", sandbox = "boolean", base_url = "string",
   timeout = "number", connect_timeout = "number", ca_file = "string", proxy = "string",
   namespace = "string", transport = "string|table", loop = "string", retry = "table|false",
   expect_number = "string|integer", pace = "table|false", validate = "boolean|string", max_connections = "integer",
-  on_event = "function",
+  on_event = "function", ordered = "boolean|table",
 }
-local KNOWN_RETRY = { attempts = "integer", base = "number", max = "number", ambiguous = "boolean" }
-local KNOWN_PACE = { messages = "table", other = "table" }
-local KNOWN_RATE = { rate = "number", burst = "integer" }
+local KNOWN_RETRY = { attempts = "integer>=1", base = "number>=0", max = "number>=0", ambiguous = "boolean" }
+local KNOWN_PACE = { messages = "table|false", other = "table|false", pair = "table|false" }
+local KNOWN_RATE = { rate = "number>0", burst = "integer>=1" }
+local KNOWN_ORDERED = { receiver = "table", tracker = "table", timeout = "number>0" }
 
 -- Refuses what is no positive number of seconds.
 local function check_seconds(given, name)
@@ -53,10 +56,33 @@ end
 local function check_pace(pace)
   options.check(pace, KNOWN_PACE, "waba.client: pace", 4)
   for class, rate in pairs(pace) do
-    options.check(rate, KNOWN_RATE, "waba.client: pace." .. class, 4)
-    if not (rate.rate and rate.rate > 0 and rate.burst and rate.burst >= 1) then
-      error(("waba.client: pace.%s needs rate above 0 and burst of at least 1"):format(class), 4)
+    if rate then options.check(rate, KNOWN_RATE, "waba.client: pace." .. class, 4) end
+    for _, name in ipairs { "rate", "burst" } do
+      if rate and not rate[name] then
+        error(("waba.client: pace.%s: option %s is required"):format(class, name), 4)
+      end
     end
+  end
+end
+
+-- What statuses are heard from.
+local SOURCES = { receiver = "waba.receiver", tracker = "waba.status_tracker" }
+
+--- Checks the option `ordered`.
+---@param ordered true|table
+---@param what string
+---@param level integer  as in an `error` of this function
+function client_options.check_ordered(ordered, what, level)
+  if ordered == true then return end
+  what = what .. ": ordered"
+  options.check(ordered, KNOWN_ORDERED, what, level)
+  for name, maker in pairs(SOURCES) do
+    if ordered[name] and type(ordered[name].watch) ~= "function" then
+      error(("%s: option %s must be what %s makes"):format(what, name, maker), level)
+    end
+  end
+  if ordered.timeout and not (ordered.receiver or ordered.tracker) then
+    error(what .. ": option timeout has no meaning without receiver or tracker", level)
   end
 end
 
@@ -84,17 +110,23 @@ function client_options.check(given)
   check_seconds(given, "connect_timeout")
   if given.retry then
     options.check(given.retry, KNOWN_RETRY, "waba.client: retry", 3)
-    if given.retry.attempts and given.retry.attempts < 1 then
-      error("waba.client: retry.attempts must be at least 1", 3)
-    end
-    for _, name in ipairs { "base", "max" } do
-      local seconds = given.retry[name]
-      if seconds and not (seconds >= 0 and seconds < math.huge) then
-        error(("waba.client: retry.%s must be a number of seconds, 0 or more"):format(name), 3)
-      end
-    end
   end
   if given.pace then check_pace(given.pace) end
+  if given.ordered then client_options.check_ordered(given.ordered, "waba.client", 4) end
+end
+
+--- The rates to keep: the hosting's where the options have none.
+---@param given waba.ClientOptions
+---@param hosting table
+---@return waba.PaceOptions|false
+function client_options.pace(given, hosting)
+  if given.pace == nil or given.pace == false then return given.pace == nil and hosting.pace end
+  local rates = {}
+  for class in pairs(KNOWN_PACE) do
+    rates[class] = given.pace[class]
+    if rates[class] == nil then rates[class] = hosting.pace[class] end
+  end
+  return rates
 end
 
 --- The hosting that the options name.

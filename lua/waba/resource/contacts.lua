@@ -1,6 +1,8 @@
--- What the gateway knows of phone numbers: POST /v1/contacts and what lies below it.
+-- What the gateway knows of phone numbers: POST /v1/contacts and what lies below it. Cloud hosting has
+-- blocking only.
 
 local errors = require "waba.errors"
+local find_endpoint = require "waba.hosting.endpoint"
 local options = require "waba.options"
 local recipient = require "waba.recipient"
 local validate = require "waba.resource.validate"
@@ -55,7 +57,7 @@ end
 
 local KNOWN_CHECK = { wait = "boolean", force = "boolean" }
 
---- Asks which numbers have WhatsApp: POST /v1/contacts. Newer gateways answer "valid" to every number,
+--- Asks which numbers have WhatsApp: POST /v1/contacts (On-Premise hosting only). Newer gateways answer "valid" to every number,
 --- so sending must not depend on it, and no check is needed before sending. Check no more numbers
 --- than you send messages: 360dialog disables the check otherwise.
 ---@param numbers (string|integer)[]  in international form
@@ -68,9 +70,11 @@ function Contacts:check(numbers, given)
     error("client.contacts:check: the numbers must be a list, not a " .. type(numbers), 2)
   end
   given = options.check(given, KNOWN_CHECK, "client.contacts:check")
+  local endpoint, err = find_endpoint(self.client.hosting, "check_contacts")
+  if not endpoint then return nil, err end
   local encoded, originals = encode_numbers(numbers)
   if not encoded then return nil, originals end
-  local json, response = self.client:call(self.client.hosting.endpoints.check_contacts, {
+  local json, response = self.client:call(endpoint, {
     json = { contacts = encoded, blocking = given.wait and "wait" or "no_wait", force_check = given.force or false },
   })
   if json == nil then return nil, response end
@@ -86,9 +90,21 @@ function Contacts:check(numbers, given)
   return checked
 end
 
---- Blocks a contact: POST /v1/contacts/{number}/block. The contact must have written in the last 24 hours.
+-- The same through the block list, which Cloud hosting has.
+local function block_by_list(client, number, reason)
+  if reason ~= nil then return nil, errors.invalid("reason", "reason exists on On-Premise hosting only") end
+  local result, err = client.block_list:block { number }
+  if not result then return nil, err end
+  local failed = result.failed[1]
+  if not failed then return true end
+  return nil, failed.error or errors.new { kind = "api", message = "the contact could not be blocked" }
+end
+
+--- Blocks a contact: POST /v1/contacts/{number}/block (Cloud: POST /block_users). The contact must have written in
+--- the last 24 hours.
 ---@param number string|integer  in international form
----@param reason? string         at most 60 characters; used when the contact is a business, too
+---@param reason? string         at most 60 characters; used when the contact is a business, too (On-Premise
+---                              hosting only)
 ---@return true|nil
 ---@return waba.Error? err
 function Contacts:block(number, reason)
@@ -97,11 +113,13 @@ function Contacts:block(number, reason)
   end
   local digits, err = digits_of(number, "number")
   if not digits then return nil, err end
+  local client = self.client
+  if client.hosting.endpoints.block_users then return block_by_list(client, "+" .. digits, reason) end
   local body = { reason = reason }
-  local valid, fault = validate(self.client, BLOCK, body)
+  local valid, fault = validate(client, BLOCK, body)
   if not valid then return nil, fault end
   local json
-  json, err = self.client:call(self.client.hosting.endpoints.block_contact, {
+  json, err = client:call(client.hosting.endpoints.block_contact, {
     parameters = { number = "+" .. digits }, json = body,
   })
   if json == nil then return nil, err end
@@ -121,16 +139,18 @@ local function identity_number(value)
   return math.floor(number) -- an integer where Lua has them
 end
 
---- The identity behind a contact: GET /v1/contacts/{wa_id}/identity. Of use only where 360dialog has
---- switched the security notifications on for the number.
+--- The identity behind a contact: GET /v1/contacts/{wa_id}/identity (On-Premise hosting only). Of use only where
+--- 360dialog has switched the security notifications on for the number.
 ---@param wa_id string|integer
 ---@return waba.Identity|nil
 ---@return waba.Error? err
 function Contacts:identity(wa_id)
-  local digits, err = digits_of(wa_id, "wa_id")
+  local endpoint, err = find_endpoint(self.client.hosting, "get_identity")
+  if not endpoint then return nil, err end
+  local digits
+  digits, err = digits_of(wa_id, "wa_id")
   if not digits then return nil, err end
-  local client = self.client
-  local json, response = client:call(client.hosting.endpoints.get_identity, { parameters = { wa_id = digits } })
+  local json, response = self.client:call(endpoint, { parameters = { wa_id = digits } })
   if json == nil then return nil, response end
   -- one object, although its name is a plural
   local identity = type(json) == "table" and type(json.contacts) == "table" and json.contacts or {}
@@ -143,7 +163,8 @@ function Contacts:identity(wa_id)
   }
 end
 
---- Trusts an identity, so that messages go to it again: PUT /v1/contacts/{wa_id}/identity.
+--- Trusts an identity, so that messages go to it again: PUT /v1/contacts/{wa_id}/identity (On-Premise hosting
+--- only).
 ---@param wa_id string|integer
 ---@param hash string  of the identity that is meant, from `identity` or a system message
 ---@return true|nil
@@ -152,10 +173,13 @@ function Contacts:acknowledge(wa_id, hash)
   if type(hash) ~= "string" or hash == "" then
     error("client.contacts:acknowledge: the hash of the identity is needed, a string", 2)
   end
-  local digits, err = digits_of(wa_id, "wa_id")
+  local endpoint, err = find_endpoint(self.client.hosting, "acknowledge_identity")
+  if not endpoint then return nil, err end
+  local digits
+  digits, err = digits_of(wa_id, "wa_id")
   if not digits then return nil, err end
   local json
-  json, err = self.client:call(self.client.hosting.endpoints.acknowledge_identity, {
+  json, err = self.client:call(endpoint, {
     parameters = { wa_id = digits }, json = { hash = hash },
   })
   if json == nil then return nil, err end

@@ -15,7 +15,9 @@ download.PATIENCE = 10
 ---@class waba.DownloadOptions
 ---@field file? string       path; what stands there is replaced when the new file is complete
 ---@field sink? fun(bytes: string)  takes the bytes as they come; without file and sink they are returned
----@field sha256? string     what the bytes must sum up to, as the webhook said: hex or base64
+---@field sha256? string|false  what the bytes must sum up to, as the webhook said: hex or base64. On Cloud hosting
+---                          the platform's own word counts when none is given; false: no comparison
+---@field url? string        Cloud hosting: where the file is, as the webhook said; tried first while it lives
 ---@field progress? fun(received: integer, total: integer|nil)
 ---@field max_body? integer  bytes that may be kept in memory; 100 MB by default
 ---@field timeout? number    seconds; ten times the client's by default
@@ -30,8 +32,8 @@ download.PATIENCE = 10
 
 --- Names of `waba.DownloadOptions`, for `options.check`.
 download.KNOWN = {
-  file = "string", sink = "function", sha256 = "string", progress = "function", max_body = "integer",
-  timeout = "number",
+  file = "string", sink = "function", sha256 = "string|false", progress = "function", max_body = "integer",
+  timeout = "number", url = "string",
 }
 
 local function file_fault(path, message)
@@ -175,10 +177,11 @@ end
 ---@param call waba.Call
 ---@param given waba.DownloadOptions
 ---@param way "file"|"sink"|"memory"
+---@param expected? string  the sum when the options have none: hex, in lower case
 ---@return waba.Download|nil
 ---@return waba.Error? err  kind "media" when the sum is another; "invalid" for what can't be written
-function download.fetch(client, endpoint, call, given, way)
-  local expected, err
+function download.fetch(client, endpoint, call, given, way, expected)
+  local err
   if given.sha256 then
     expected, err = digest.read(given.sha256)
     if not expected then return nil, err end

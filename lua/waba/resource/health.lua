@@ -1,5 +1,6 @@
--- The state of the number's WhatsApp client: GET /v1/health. The gateway refreshes it every five
--- minutes and asks not to be asked more often, so each client remembers the answer that long.
+-- The state of the number's WhatsApp client: GET /v1/health (Cloud: GET /health_status, of the number
+-- itself). The gateway refreshes it every five minutes and asks not to be asked more often, so each client
+-- remembers the answer that long.
 
 local core = require "waba.core"
 local errors = require "waba.errors"

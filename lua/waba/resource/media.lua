@@ -1,10 +1,15 @@
--- The files of messages: POST, GET and DELETE /v1/media. Neither way holds a file in memory unless it
--- is asked to.
+-- The files of messages: POST, GET and DELETE /v1/media; on Cloud hosting POST /media, GET and DELETE
+-- /{media-id}, and uploads that can be resumed. No way holds a file in memory unless it is asked to.
 
 local errors = require "waba.errors"
 local options = require "waba.options"
-local upload = require "waba.resource.upload"
+local find_endpoint = require "waba.hosting.endpoint"
 local download = require "waba.resource.download"
+local error_block = require "waba.resource.error_block"
+local form = require "waba.resource.form"
+local located = require "waba.resource.located"
+local resumable = require "waba.resource.resumable"
+local upload = require "waba.resource.upload"
 
 ---@class waba.MediaResource
 local Media = {}
@@ -15,7 +20,10 @@ local media = {}
 
 ---@param client waba.Client
 function media.new(client)
-  return setmetatable({ client = client, rules = require("waba.hosting." .. client.hosting.name .. ".media") }, Media)
+  return setmetatable({
+    client = client, rules = require("waba.hosting." .. client.hosting.name .. ".media"),
+    error_block = error_block.new(),
+  }, Media)
 end
 
 --- What is uploaded.
@@ -28,11 +36,14 @@ end
 ---                         file first, for the gateway takes no stream of unknown length
 ---@field as? "audio"|"document"|"image"|"sticker"|"video"  the type of the message it is for: its limits
 ---                         hold; by default the type's own, so a video has at most 16 MB unless `as = "document"`
+---@field filename? string  of the part of the form, on Cloud hosting; by default the file's own. Customers never
+---                         see it: a document has a `filename` in its message
+---@field ttl_minutes? integer  Cloud hosting, numbers without storage at Meta: how long to keep it, 60 to 43200
 ---@field progress? fun(sent: integer, total: integer)
 ---@field timeout? number   seconds; ten times the client's by default
 local KNOWN_UPLOAD = {
   file = "string", data = "string", reader = "function", type = "string", size = "integer", as = "string",
-  progress = "function", timeout = "number",
+  filename = "string", ttl_minutes = "integer", progress = "function", timeout = "number",
 }
 
 --- A file that messages can name by its id.
@@ -47,9 +58,8 @@ local function check_kind(self, kind)
     near and (" (did you mean %s?)"):format(near) or ""), 3)
 end
 
-local function read_id(json, response)
-  local first = type(json) == "table" and type(json.media) == "table" and json.media[1]
-  local id = type(first) == "table" and first.id
+local function read_id(self, json, response)
+  local id = self.rules.read_id(json)
   if type(id) == "string" and id ~= "" or type(id) == "number" then return { id = tostring(id) } end
   return nil, errors.new {
     kind = "protocol", status = response.status, maybe_sent = true,
@@ -57,9 +67,43 @@ local function read_id(json, response)
   }
 end
 
---- Uploads a file: POST /v1/media. The gateway keeps it for 14 days. Sizes and types are checked first
---- (at most 64 MB; images 5 MB, audio and video 16 MB, stickers 100 KB, documents of any type); what
---- the file really holds only WhatsApp will see.
+-- The type of a message's file is a part of the form, and what the number may say of its keeping.
+local function wrap(source, given)
+  local fields = { { "messaging_product", "whatsapp" }, { "type", source.type } }
+  if given.ttl_minutes then fields[3] = { "ttl_minutes", ("%.0f"):format(given.ttl_minutes) } end
+  form.wrap(source, fields, given.filename or given.file and given.file:match("[^/\\]*$") or "file")
+end
+
+-- How long to keep a file, where the hosting has a word for it.
+local function check_ttl(self, minutes)
+  local range = self.rules.ttl_minutes
+  if minutes == nil then return true end
+  if not range then return nil, errors.invalid("ttl_minutes", "ttl_minutes exists on Cloud hosting only") end
+  if not self.client.validate or minutes >= range[1] and minutes <= range[2] then return true end
+  return nil, errors.invalid("ttl_minutes",
+    ("ttl_minutes is %.0f; it is %d to %d"):format(minutes, range[1], range[2]))
+end
+
+-- Opens what is to be uploaded, and checks it.
+local function open(self, given, what, check, again)
+  local validate = self.client.validate
+  local source, err = upload.open(given, what, validate and self.rules.largest_upload or math.huge, false, again)
+  if not source then return nil, err end
+  if validate then
+    local fine
+    fine, err = check(source.type, source.size, given.as)
+    if not fine then
+      upload.close(source)
+      return nil, err
+    end
+  end
+  return source
+end
+
+--- Uploads a file: POST /v1/media (Cloud: POST /media). The gateway keeps it for 14 days (Cloud: 30). Sizes and
+--- types are checked first (images at most 5 MB, audio and video 16 MB, stickers 100 KB; documents of any type at
+--- most 64 MB; Cloud: stickers 500 KB, documents of its own list at most 100 MB); what the file really holds
+--- only WhatsApp will see.
 ---@param given waba.UploadOptions
 ---@return waba.Media|nil uploaded
 ---@return waba.Error? err  any kind; "invalid" with path "file", "type" or "size" before anything is sent
@@ -68,45 +112,70 @@ function Media:upload(given)
   if given == nil then error("client.media:upload: one of the options file, data and reader is required", 2) end
   check_kind(self, given.as)
   local client = self.client
-  local most = client.validate and self.rules.largest_upload or math.huge
-  local source, err = upload.open(given, "client.media:upload", most)
+  local fine, err = check_ttl(self, given.ttl_minutes)
+  if not fine then return nil, err end
+  local source
+  source, err = open(self, given, "client.media:upload", self.rules.check_upload)
   if not source then return nil, err end
-  if client.validate then
-    local fine
-    fine, err = self.rules.check_upload(source.type, source.size, given.as)
-    if not fine then
-      upload.close(source)
-      return nil, err
-    end
-  end
+  if self.rules.is_form then wrap(source, given) end
   local json, response = upload.send(client, client.hosting.endpoints.upload_media, source, given)
   if json == nil then return nil, response end
-  return read_id(json, response)
+  return read_id(self, json, response)
+end
+
+--- Uploads a file for a handle, which examples in templates' headers and the profile's photo are given by:
+--- POST /uploads, then POST /upload:… (Cloud hosting only). After a failure the gateway is asked how much
+--- it has, and the rest is sent.
+---@param given waba.ResumableOptions
+---@return string|nil handle
+---@return waba.Error? err  with `upload`, when it can be resumed: give that as the option `upload`
+function Media:resumable(given)
+  options.check(given, resumable.KNOWN, "client.media:resumable")
+  if given == nil then error("client.media:resumable: one of the options file, data and reader is required", 2) end
+  local endpoint, err = find_endpoint(self.client.hosting, "open_upload")
+  if not endpoint then return nil, err end
+  local source
+  source, err = open(self, given, "client.media:resumable", self.rules.check_example, true)
+  if not source then return nil, err end
+  return resumable.send(self.client, source, given)
 end
 
 local function check_id(id, what)
   if type(id) ~= "string" or id == "" then error(what .. ": the media's id is needed, a string", 3) end
 end
 
---- Downloads a file, a customer's or one that was uploaded: GET /v1/media/{id}. The type of the answer
---- tells what it is; the gateway names no file.
+--- Downloads a file, a customer's or one that was uploaded: GET /v1/media/{id} (Cloud: GET /{media-id}, then
+--- the file from where it says). The type of the answer tells what it is; the gateway names no file.
 ---@param id string  from a message event or an upload
 ---@param given? waba.DownloadOptions
 ---@return waba.Download|nil
 ---@return waba.Error? err  kind "media" when `sha256` was given and is another; "not_found" for an id
----                         that is unknown or expired
+---                         that is unknown or expired; on Cloud hosting "rate_limited" after many of these
 function Media:download(id, given)
   check_id(id, "client.media:download")
   given = options.check(given, download.KNOWN, "client.media:download")
   local client = self.client
   local way = download.way(given, "client.media:download")
+  if client.hosting.endpoints.get_media then return located.fetch(self, id, given, way) end
+  if given.url then return nil, errors.invalid("url", "url exists on Cloud hosting only: the id is enough here") end
   return download.fetch(client, client.hosting.endpoints.download_media, {
     parameters = { id = id }, timeout = given.timeout or client.timeout * download.PATIENCE,
     max_body = self.rules.largest_download,
   }, given, way)
 end
 
---- Deletes a file at the gateway: DELETE /v1/media/{id}.
+--- What the platform knows of a file: GET /{media-id} (Cloud hosting only).
+---@param id string
+---@return waba.MediaInfo|nil
+---@return waba.Error? err
+function Media:info(id)
+  check_id(id, "client.media:info")
+  local endpoint, err = find_endpoint(self.client.hosting, "get_media")
+  if not endpoint then return nil, err end
+  return located.info(self, id)
+end
+
+--- Deletes a file at the gateway: DELETE /v1/media/{id} (Cloud: DELETE /{media-id}).
 ---@param id string
 ---@return true|nil
 ---@return waba.Error? err

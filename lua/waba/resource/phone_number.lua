@@ -1,5 +1,5 @@
--- The number that the API key belongs to: GET /v1/configs/phone_number, and the check that it is the
--- one that was expected. A mistaken key would send one customer's messages in another's name.
+-- The number that the API key belongs to: GET /v1/configs/phone_number (Cloud: GET /health_status), and
+-- the check that it is the one that was expected. A mistaken key would send one customer's messages in another's name.
 
 local errors = require "waba.errors"
 local recipient = require "waba.recipient"

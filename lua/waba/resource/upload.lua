@@ -2,14 +2,16 @@
 -- what the transport takes as a body, with its size and its MIME type.
 
 local core = require "waba.core"
+local ensure = require "waba.ensure"
 local errors = require "waba.errors"
+local form = require "waba.resource.form"
 local mime = require "waba.mime"
 local progress = require "waba.resource.progress"
 
 local upload = {}
 
--- A file takes longer than a message: so many times the client's timeout by default.
-local PATIENCE = 10
+--- A file takes longer than a message: so many times the client's timeout by default.
+upload.PATIENCE = 10
 
 --- Bytes that are ready to go.
 ---@class waba.UploadSource
@@ -17,6 +19,9 @@ local PATIENCE = 10
 ---@field size integer         bytes
 ---@field type string          MIME type
 ---@field temporary? string    a file to remove afterwards
+---@field offset? integer       bytes of the body that stand before the file, where it is part of a form
+---@field media_type? string    of the whole body, where that is another one
+---@field form? { body: string|table, size: integer }  the file that is in the form
 
 -- Length of a file that can be read.
 local function file_size(path)
@@ -120,13 +125,13 @@ local function media_type(given, sniff)
     or "type is missing: bytes without a file's name need one, such as application/pdf")
 end
 
-local function size_and_body(given, name, most, what)
+local function size_and_body(given, name, most, what, again)
   if name == "data" then return #given.data, given.data end
   if name == "file" then
     local size, err = file_size(given.file)
     return size, size and { file = given.file } or err
   end
-  if given.size then
+  if given.size and not again then
     if given.size < 0 then error(what .. ": option size must not be negative", 4) end
     return given.size, counted(given.reader, given.size, what)
   end
@@ -140,13 +145,14 @@ end
 ---@param what string      whose options these are, for messages
 ---@param most integer     bytes that a reader without size may give; one more is enough to know
 ---@param sniff? boolean   tell the type of an image by its bytes
+---@param again? boolean   parts may be sent again: gather what a reader gives even when its size is known
 ---@return waba.UploadSource|nil
 ---@return waba.Error? err  of kind "invalid"
-function upload.open(given, what, most, sniff)
+function upload.open(given, what, most, sniff, again)
   local name = only_source(given, what)
   local found, err = media_type(given, sniff)
   if not found then return nil, err end
-  local size, body, temporary = size_and_body(given, name, most, what)
+  local size, body, temporary = size_and_body(given, name, most, what, again)
   if not size then return nil, body end
   if given.size and given.size ~= size then
     return nil, errors.invalid("size", ("size is %.0f bytes, but the %s has %.0f"):format(given.size, name, size))
@@ -157,7 +163,15 @@ end
 --- Frees what `open` made.
 ---@param source waba.UploadSource
 function upload.close(source)
+  form.close(source)
   if source.temporary then os.remove(source.temporary) end
+end
+
+-- What the transport has sent, as bytes of the file.
+local function of_file(told, source)
+  if not told then return nil end
+  local offset, size = source.offset or 0, source.size
+  return function(sent) told(math.max(0, math.min(size, sent - offset)), size) end
 end
 
 --- Sends what `open` gave to an endpoint, and frees it.
@@ -169,12 +183,16 @@ end
 ---@return waba.Response|waba.Error response
 function upload.send(client, endpoint, source, given)
   local told, complete = progress.track(given.progress)
-  local json, response = client:call(endpoint, {
-    body = source.body, media_type = source.type, timeout = given.timeout or client.timeout * PATIENCE,
-    progress = told and function(sent) told(sent, source.size) end,
+  local json, response = ensure(upload.close, source, client.call, client, endpoint, {
+    body = source.body, media_type = source.media_type or source.type,
+    timeout = given.timeout or client.timeout * upload.PATIENCE, progress = of_file(told, source),
   })
-  upload.close(source)
-  if json ~= nil then complete(source.size) end
+  local fault = form.close(source)
+  if json ~= nil then
+    complete(source.size)
+  elseif fault then
+    return nil, errors.invalid("file", ("file can't be read: %s: %s"):format(given.file or source.temporary, fault))
+  end
   return json, response
 end
 

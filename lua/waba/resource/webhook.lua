@@ -1,7 +1,10 @@
--- The address that the gateway posts webhooks to: GET and POST /v1/configs/webhook.
+-- The addresses that the gateway posts webhooks to: the number's on both hostings; the whole account's
+-- and further destinations on Cloud hosting.
 
-local core = require "waba.core"
+local address = require "waba.resource.webhook_address"
+local answers = require "waba.resource.answers"
 local errors = require "waba.errors"
+local find_endpoint = require "waba.hosting.endpoint"
 local options = require "waba.options"
 
 ---@class waba.WebhookResource
@@ -16,86 +19,201 @@ function webhook.new(client)
   return setmetatable({ client = client }, Webhook)
 end
 
---- Where webhooks go.
----@class waba.WebhookAddress
----@field url string|nil  nil when none is set
----@field headers table<string, string>  what the gateway adds to each webhook
+local KNOWN = { url = "string", user = "string", password = "string", headers = "table" }
 
-local function read(json)
-  if type(json) ~= "table" then json = {} end
-  local headers = {}
-  if type(json.headers) == "table" then
-    for name, value in pairs(json.headers) do headers[tostring(name)] = tostring(value) end
-  end
-  local url = type(json.url) == "string" and json.url ~= "" and json.url or nil
-  return { url = url, headers = headers }
+-- One way of the gateway to say that nothing is set (On-Premise reference, section 6.2).
+local function read_stored(json, response)
+  if json ~= nil then return address.read(json) end
+  if response.kind == "not_found" then return address.read(nil) end
+  return nil, response
 end
 
---- The stored address: GET /v1/configs/webhook.
+-- Options of an address; a missing one raises at the caller of the method.
+local function check_address(given, known, what)
+  given = options.check(given, known, what, 3)
+  if given.url == nil then error(what .. ": option url is required", 3) end
+  return given
+end
+
+--- The number's address: GET /v1/configs/webhook.
 ---@return waba.WebhookAddress|nil
 ---@return waba.Error? err
 function Webhook:get()
-  local json, err = self.client:call(self.client.hosting.endpoints.get_webhook, {})
-  if json == nil then
-    -- one way of the gateway to say that nothing is set (reference, section 6.2)
-    if err.kind == "not_found" then return read(nil) end
-    return nil, err
-  end
-  return read(json)
+  return read_stored(self.client:call(self.client.hosting.endpoints.get_webhook, {}))
 end
 
-local KNOWN = { url = "string", user = "string", password = "string", headers = "table" }
-
--- User and password become the Basic header, beside the other headers.
-local function headers_of(given)
-  local headers, has_authorization = {}, false
-  for name, value in pairs(given.headers or {}) do
-    local path = "headers." .. tostring(name)
-    if type(name) ~= "string" or type(value) ~= "string" then
-      return nil, errors.invalid(path, path .. " must be a string")
-    end
-    local valid, message = core.check_header(name, value)
-    if not valid then return nil, errors.invalid(path, path .. ": " .. message) end
-    headers[name] = value
-    has_authorization = has_authorization or name:lower() == "authorization"
-  end
-  if given.user == nil and given.password == nil then return headers end
-  if given.user == nil or given.password == nil then
-    local missing = given.user == nil and "user" or "password"
-    return nil, errors.invalid(missing, missing .. " is missing: user and password go together")
-  end
-  if has_authorization then
-    return nil, errors.invalid("headers.Authorization",
-      "headers.Authorization and user with password exclude each other")
-  end
-  local value, message = core.basic(given.user, given.password)
-  if not value then return nil, errors.invalid("user", message) end
-  headers.Authorization = value
-  return headers
-end
-
---- Sets the address and replaces what was stored before, its headers included:
---- POST /v1/configs/webhook.
+--- Sets the number's address and replaces what was stored before, its headers included:
+--- POST /v1/configs/webhook. On Cloud hosting set it again after every new API key.
 ---@param given { url: string, user: string?, password: string?, headers: table<string, string>? }
----        `url` with https (plain http only to loopback, for the emulator); user and password become
----        an `Authorization: Basic …` header
+---        `url` with https (plain http only to loopback, for the emulator), on Cloud hosting without a
+---        port and without "_" in its host; user and password become an `Authorization: Basic …` header
 ---@return waba.WebhookAddress|nil stored  as the gateway echoes it
 ---@return waba.Error? err
 function Webhook:set(given)
-  given = options.check(given, KNOWN, "client.webhook:set")
-  if given.url == nil then error("client.webhook:set: option url is required", 2) end
-  local origin, message = core.origin(given.url)
-  if not origin then return nil, errors.invalid("url", "url: " .. message) end
-  local headers, err = headers_of(given)
-  if not headers then return nil, err end
+  given = check_address(given, KNOWN, "client.webhook:set")
+  local body, err = address.encode(self.client, given)
+  if not body then return nil, err end
   local json
-  json, err = self.client:call(self.client.hosting.endpoints.set_webhook, {
-    json = { url = given.url, headers = next(headers) and headers or nil },
-  })
+  json, err = self.client:call(self.client.hosting.endpoints.set_webhook, { json = body })
   if json == nil then return nil, err end
-  local stored = read(json)
+  local stored = address.read(json)
   stored.url = stored.url or given.url
   return stored
+end
+
+-- The account -------------------------------------------------------------------------------------
+
+--- The address of all numbers of the account that have none of their own, and of what concerns the
+--- account itself: GET /waba_webhook (Cloud hosting only).
+---@return waba.WebhookAddress|nil
+---@return waba.Error? err
+function Webhook:account()
+  local endpoint, err = find_endpoint(self.client.hosting, "get_account_webhook")
+  if not endpoint then return nil, err end
+  return read_stored(self.client:call(endpoint, {}))
+end
+
+local KNOWN_ACCOUNT = {
+  url = "string", user = "string", password = "string", headers = "table", override_all = "boolean",
+}
+
+--- Sets the account's address: POST /waba_webhook (Cloud hosting only). It holds some 20 seconds
+--- later; `account` tells when.
+---@param given { url: string, user: string?, password: string?, headers: table<string, string>?, override_all: boolean? }
+---        `override_all`: put it in the place of all numbers' own addresses
+---@return true|nil
+---@return waba.Error? err
+function Webhook:set_account(given)
+  given = check_address(given, KNOWN_ACCOUNT, "client.webhook:set_account")
+  local endpoint, err = find_endpoint(self.client.hosting, "set_account_webhook")
+  if not endpoint then return nil, err end
+  local body
+  body, err = address.encode(self.client, given)
+  if not body then return nil, err end
+  body.override_all = given.override_all or false
+  return answers.success(self.client:call(endpoint, { json = body }))
+end
+
+-- Further destinations ----------------------------------------------------------------------------
+
+-- Destinations of one number.
+local MOST_DESTINATIONS = 3
+
+--- A further address that a number's webhooks go to, once the main one has answered 200.
+---@class waba.WebhookDestination : waba.WebhookAddress
+---@field name string
+
+--- The further destinations of the number: GET /multi_webhook (Cloud hosting only).
+---@return { enabled: boolean, destinations: waba.WebhookDestination[] }|nil
+---@return waba.Error? err
+function Webhook:destinations()
+  local endpoint, err = find_endpoint(self.client.hosting, "get_destinations")
+  if not endpoint then return nil, err end
+  local json
+  json, err = self.client:call(endpoint, {})
+  if json == nil then
+    if err.kind ~= "not_found" then return nil, err end
+    json = {}
+  end
+  local result = { enabled = answers.dig(json, "enabled") == true, destinations = {} }
+  for i, item in ipairs(answers.object(answers.dig(json, "destinations"))) do
+    local destination = address.read(item)
+    destination.name = answers.text(answers.dig(item, "name"))
+    result.destinations[i] = destination
+  end
+  return result
+end
+
+local KNOWN_DESTINATION = {
+  name = "string", url = "string", user = "string", password = "string", headers = "table",
+}
+
+local function encode_destination(self, given, at)
+  local body, err = address.encode(self.client, given, at)
+  if not body then return nil, err end
+  if self.client.validate and given.name == "" then
+    return nil, errors.invalid(at .. "name", at .. "name is empty; at least 1 character is needed")
+  end
+  body.name = given.name
+  return body
+end
+
+local function encode_destinations(self, list)
+  if #list > MOST_DESTINATIONS and self.client.validate then
+    return nil, errors.invalid("destinations", ("destinations has %d elements; at most %d are allowed"):format(#list,
+      MOST_DESTINATIONS))
+  end
+  local bodies, seen = {}, {}
+  for i, given in ipairs(list) do
+    local at = ("destinations[%d]."):format(i)
+    local body, err = encode_destination(self, given, at)
+    if not body then return nil, err end
+    if seen[body.name] then
+      return nil, errors.invalid(at .. "name", at .. "name repeats an earlier one; it must be unique")
+    end
+    seen[body.name], bodies[i] = true, body
+  end
+  return bodies
+end
+
+local function check_destination(given, what)
+  options.check(given, KNOWN_DESTINATION, what, 3)
+  for _, name in ipairs { "name", "url" } do
+    if not given or given[name] == nil then error(("%s: option %s is required"):format(what, name), 3) end
+  end
+end
+
+--- Replaces all further destinations: POST /multi_webhook (Cloud hosting only).
+---@param given { enabled: boolean?, destinations: { name: string, url: string, user: string?, password: string?, headers: table<string, string>? }[] }
+---        `enabled`: true by default; at most 3 destinations, with different names
+---@return true|nil
+---@return waba.Error? err
+function Webhook:set_destinations(given)
+  local what = "client.webhook:set_destinations"
+  given = options.check(given, { enabled = "boolean", destinations = "table" }, what)
+  if given.destinations == nil then error(what .. ": option destinations is required", 2) end
+  for i, item in ipairs(given.destinations) do check_destination(item, ("%s: destinations[%d]"):format(what, i)) end
+  local endpoint, err = find_endpoint(self.client.hosting, "set_destinations")
+  if not endpoint then return nil, err end
+  local list
+  list, err = encode_destinations(self, given.destinations)
+  if not list then return nil, err end
+  local enabled = given.enabled == nil or given.enabled
+  if list[1] == nil then
+    -- an empty table would be written as an object
+    return answers.success(self.client:call(endpoint, {
+      body = ('{"enabled":%s,"destinations":[]}'):format(tostring(enabled)), media_type = "application/json",
+    }))
+  end
+  return answers.success(self.client:call(endpoint, { json = { enabled = enabled, destinations = list } }))
+end
+
+-- Writes one destination: alone, or as a list of one.
+local function write_destination(self, endpoint_name, given, is_list)
+  local endpoint, err = find_endpoint(self.client.hosting, endpoint_name)
+  if not endpoint then return nil, err end
+  local body
+  body, err = encode_destination(self, given, "")
+  if not body then return nil, err end
+  return answers.success(self.client:call(endpoint, { json = is_list and { destinations = { body } } or body }))
+end
+
+--- Adds a destination to those that are there: PUT /multi_webhook (Cloud hosting only).
+---@param given { name: string, url: string, user: string?, password: string?, headers: table<string, string>? }
+---@return true|nil
+---@return waba.Error? err  kind "api" when the name is taken
+function Webhook:add_destination(given)
+  check_destination(given, "client.webhook:add_destination")
+  return write_destination(self, "add_destination", given, true)
+end
+
+--- Changes the destination of a name: PATCH /multi_webhook (Cloud hosting only).
+---@param given { name: string, url: string, user: string?, password: string?, headers: table<string, string>? }
+---@return true|nil
+---@return waba.Error? err
+function Webhook:update_destination(given)
+  check_destination(given, "client.webhook:update_destination")
+  return write_destination(self, "update_destination", given, false)
 end
 
 return webhook

@@ -161,6 +161,8 @@ local undescribed = {
 ---@field kind waba.ErrorKind
 ---@field retryable boolean    the same call may succeed later
 ---@field retry_after number?  seconds, where the platform's rule names them
+---@field scope string?        of a rate limit, as in `waba.Error`
+---@field ambiguous boolean?   the request may have been accepted all the same
 ---@field arrives "response"|"status"|"both"  at once, or in a status webhook
 ---@field meaning string
 ---@field advice string        what to do

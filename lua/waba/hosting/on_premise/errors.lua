@@ -1,54 +1,41 @@
 -- Reads what the On-Premise gateway says when it refuses: the client's `errors` array, the
 -- gateway's own `meta`, or whatever a load balancer puts in their place. Gives error objects.
 
+local answers = require "waba.hosting.answers"
 local errors = require "waba.errors"
 local rows = require "waba.hosting.on_premise.error_rows"
 
-local on_premise_errors = {}
+local text, sentence, code_of = answers.text, answers.sentence, answers.code
 
--- Kinds by HTTP status, for answers without a known code.
-local KIND_BY_STATUS = {
-  [400] = "invalid", [401] = "auth", [403] = "blocked", [404] = "not_found", [405] = "invalid",
-  [409] = "api", [413] = "invalid", [415] = "invalid", [420] = "rate_limited", [429] = "rate_limited",
-  [500] = "unavailable", [502] = "unavailable", [503] = "rate_limited", [504] = "unavailable",
-}
+local on_premise_errors = {}
 
 -- What old clients say of a number that was never checked (code 1006, as also for unknown files).
 local UNKNOWN_CONTACT = { "unknown contact", "could not retrieve phone number from contact store" }
 
--- The gateway's own sentences that mean more than their HTTP status. Matched in lower case.
-local GATEWAY_SENTENCES = {
-  { pattern = "1 request every (%d+)", kind = "rate_limited" },
-  { pattern = "overdue payment", kind = "blocked" },
-  { pattern = "has been disabled", kind = "blocked" },
+local GATEWAY = {
+  -- this gateway's 503 says that it did not begin
+  kinds = { [503] = "rate_limited" },
+  sentences = {
+    { pattern = "1 request every (%d+)", kind = "rate_limited", scope = "endpoint" },
+    { pattern = "overdue payment", kind = "blocked" },
+    { pattern = "has been disabled", kind = "blocked" },
+  },
 }
 
-local RETRYABLE = { rate_limited = true, unavailable = true }
-
-local function text(value)
-  if type(value) == "string" and value ~= "" then return value end
-  if type(value) == "number" then return tostring(value) end
+--- Whether a gateway that answers so may have handed the request on before it failed: everything in the
+--- 500s, what load balancers made up among it, but for 503, which says that it did not begin; and 408.
+---@param status integer
+---@return boolean
+function on_premise_errors.is_ambiguous(status)
+  return status >= 500 and status ~= 503 or status == 408
 end
 
 local function is_unknown_contact(row)
   local said = ((text(row.title) or "") .. " " .. (text(row.details) or "")):lower()
-  for _, sentence in ipairs(UNKNOWN_CONTACT) do
-    if said:find(sentence, 1, true) then return true end
+  for _, known in ipairs(UNKNOWN_CONTACT) do
+    if said:find(known, 1, true) then return true end
   end
   return false
-end
-
-local function sentence(title, details)
-  if title and details and title ~= details then return title .. ": " .. details end
-  return title or details
-end
-
--- A body that is neither shape: its beginning, on one line.
-local function excerpt(body)
-  local line = body:gsub("<[^>]*>", " "):gsub("%c", " "):gsub("%s+", " "):gsub("^ ", ""):gsub(" $", "")
-  if #line <= 200 then return line end
-  -- not in the middle of a character
-  return (line:sub(1, 200):gsub("[\192-\255][\128-\191]*$", "")) .. "…"
 end
 
 --- The error object of one `{ code, title, details, href }` of the platform, from an answer or a
@@ -58,16 +45,15 @@ end
 ---@return waba.Error
 function on_premise_errors.from_row(row, status)
   if type(row) ~= "table" then row = { title = text(row) } end
-  local code = tonumber(row.code)
-  if code and code % 1 ~= 0 then code = nil end
+  local code = code_of(row.code)
   local known = code and rows[code]
   local title, details = text(row.title), text(row.details)
-  local kind = known and known.kind or status and KIND_BY_STATUS[status] or "api"
+  local kind = known and known.kind or status and answers.kind_of(status, GATEWAY.kinds) or "api"
   if code == 1006 and is_unknown_contact(row) then kind = "recipient" end
-  local retryable = RETRYABLE[kind] or false
+  local retryable = answers.PASSING[kind] or false
   if known then retryable = known.retryable end
   return errors.new {
-    kind = kind, code = code and math.floor(code), title = title or known and known.title, details = details,
+    kind = kind, code = code, title = title or known and known.title, details = details,
     href = text(row.href), status = status, retryable = retryable,
     retry_after = known and known.retry_after,
     message = sentence(title or known and known.title, details) or "the platform gave no reason",
@@ -86,32 +72,6 @@ local function from_client(json, status)
   return err
 end
 
--- { meta = { success = false, http_code, developer_message, details } }: the gateway's own shape,
--- in both of its spellings.
-local function from_gateway(json, status)
-  local meta = type(json.meta) == "table" and json.meta or {}
-  local said = text(meta.developer_message) or text(meta.developerMessage)
-  if not said then return end
-  local kind, retry_after = KIND_BY_STATUS[status] or (status >= 500 and "unavailable" or "api"), nil
-  for _, known in ipairs(GATEWAY_SENTENCES) do
-    local seconds = said:lower():match(known.pattern)
-    if seconds then
-      kind, retry_after = known.kind, tonumber(seconds)
-      break
-    end
-  end
-  local details = text(meta.details)
-  if type(meta.details) == "table" then
-    local parts = {}
-    for _, detail in ipairs(meta.details) do parts[#parts + 1] = text(detail) end
-    details = #parts > 0 and table.concat(parts, "; ") or nil
-  end
-  return errors.new {
-    kind = kind, status = status, title = said, details = details, retry_after = retry_after,
-    retryable = RETRYABLE[kind] or false, message = sentence(said, details),
-  }
-end
-
 --- The error that an answer carries, if it carries one: any status that is not 2xx, and a 2xx with
 --- a non-empty `errors`.
 ---@param status integer        HTTP status
@@ -121,18 +81,11 @@ end
 function on_premise_errors.from_response(status, json, body)
   local success = status >= 200 and status < 300
   if type(json) == "table" and not (success and json.errors == nil) then
-    local err = from_client(json, status) or not success and from_gateway(json, status)
+    local err = from_client(json, status) or not success and answers.from_gateway(json, status, GATEWAY)
     if err then return err end
   end
   if success then return nil end
-  local kind = KIND_BY_STATUS[status]
-    or (status >= 500 and "unavailable" or status >= 300 and status < 400 and "protocol" or "api")
-  local said = excerpt(body)
-  return errors.new {
-    kind = kind, status = status, retryable = RETRYABLE[kind] or false,
-    message = status >= 300 and status < 400 and "the gateway answered with a redirect, which is never followed"
-      or said ~= "" and said or ("the gateway answered with HTTP " .. status .. " and no reason"),
-  }
+  return answers.from_bytes(status, body, GATEWAY)
 end
 
 return on_premise_errors

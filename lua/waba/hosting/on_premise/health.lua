@@ -4,17 +4,26 @@ local on_premise_errors = require "waba.hosting.on_premise.errors"
 
 local HEALTHY_ALONE = { connected = true, connecting = true }
 
---- One container of the WhatsApp client.
+--- One container of the WhatsApp client; on Cloud hosting, one of the entities that a message goes through.
 ---@class waba.HealthNode
----@field name string|nil   "host:container"; nil for an instance that stands alone
----@field role string|nil   "primary_master", "secondary_master", "coreapp"
----@field status string|nil "connected", "connecting", "disconnected", "uninitialized", "unregistered"
----@field errors waba.Error[]|nil  instead of a status
+---@field name string|nil   "host:container"; nil for an instance that stands alone. Cloud: "PHONE_NUMBER:4011…"
+---@field role string|nil   "primary_master", "secondary_master", "coreapp". Cloud: "PHONE_NUMBER", "WABA",
+---                         "BUSINESS", "APP"
+---@field status string|nil "connected", "connecting", "disconnected", "uninitialized", "unregistered". Cloud:
+---                         "AVAILABLE", "LIMITED", "BLOCKED"
+---@field errors waba.Error[]|nil  instead of a status. Cloud: why it is blocked
+---@field id string|nil     Cloud
+---@field notes string[]|nil  Cloud: why it is limited
+---@field calls string|nil  Cloud: whether calls over SIP can be received, in the words of a status
 
 ---@class waba.Health
----@field healthy boolean       at least one node is connected; standby nodes never are
----@field status string|nil     the one status of an instance that stands alone
----@field nodes waba.HealthNode[]  by name
+---@field healthy boolean       at least one node is connected; standby nodes never are. Cloud: messages can be
+---                             sent, though perhaps fewer
+---@field status string|nil     the one status of an instance that stands alone. Cloud: the worst of the nodes'
+---@field nodes waba.HealthNode[]  by name. Cloud: in the gateway's order
+---@field number table|nil      Cloud: the number's own fields, as the platform writes them: id, display_phone_number,
+---                             verified_name, name_status, quality_rating, status, throughput, …
+---@field waba_id string|nil    Cloud: the account's id
 ---@field checked_at integer    Unix seconds of the gateway's answer
 ---@field cached boolean        remembered, not asked for now
 

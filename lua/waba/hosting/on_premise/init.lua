@@ -1,12 +1,15 @@
 -- The On-Premise gateway (waba.360dialog.io): its addresses, endpoints, rates, envelopes and shapes.
 -- Everything the rest of the library must know of this hosting is answered here.
 
+local answers = require "waba.hosting.answers"
 local errors = require "waba.errors"
 local on_premise_errors = require "waba.hosting.on_premise.errors"
 local closed = require "waba.hosting.on_premise.closed"
 local health = require "waba.hosting.on_premise.health"
+local lacks = require "waba.hosting.on_premise.lacks"
+local sent = require "waba.hosting.sent"
 
-local type, tostring = type, tostring
+local type = type
 
 local on_premise = {
   name = "on_premise",
@@ -16,19 +19,23 @@ local on_premise = {
   pace = { messages = { rate = 50, burst = 150 }, other = { rate = 20, burst = 60 } },
   errors = on_premise_errors,
   read_health = health.read,
+  read_sent = sent.read,
+  lacks = lacks,
 }
 
 --- How one endpoint is called.
 ---@class waba.Endpoint
 ---@field method string
----@field path string          `{name}` stands for a value that is percent-encoded
+---@field path string          `{name}` stands for a value that is percent-encoded, `{+name}` for one that is already
 ---@field idempotent? boolean  may reach the gateway twice without harm
 ---@field class? string        which rate it counts against; "other" by default
 ---@field binary? boolean      a 2xx body is bytes, not JSON
+---@field digest? fun(body: string): any  reads a 2xx body instead of the decoder, or gives nil
+---@field query? table<string, any>  what every call of it asks
 
 ---@type table<string, waba.Endpoint>
 on_premise.endpoints = {
-  send = { method = "POST", path = "/v1/messages", class = "messages" },
+  send = { method = "POST", path = "/v1/messages", class = "messages", digest = sent.digest },
   mark_read = { method = "PUT", path = "/v1/messages/{id}", idempotent = true },
   check_contacts = { method = "POST", path = "/v1/contacts", idempotent = true },
   block_contact = { method = "POST", path = "/v1/contacts/{number}/block", idempotent = true },
@@ -47,7 +54,9 @@ on_premise.endpoints = {
   get_about = { method = "GET", path = "/v1/settings/profile/about", idempotent = true },
   set_about = { method = "PATCH", path = "/v1/settings/profile/about", idempotent = true },
   get_photo = { method = "GET", path = "/v1/settings/profile/photo", idempotent = true, binary = true },
-  get_photo_link = { method = "GET", path = "/v1/settings/profile/photo", idempotent = true },
+  get_photo_link = {
+    method = "GET", path = "/v1/settings/profile/photo", query = { format = "link" }, idempotent = true,
+  },
   set_photo = { method = "POST", path = "/v1/settings/profile/photo", idempotent = true },
   get_business = { method = "GET", path = "/v1/settings/business/profile", idempotent = true },
   set_business = { method = "POST", path = "/v1/settings/business/profile", idempotent = true },
@@ -62,6 +71,14 @@ on_premise.is_closed = closed.is_closed
 local CLOUD_OPTIONS = {
   reply_to = "quoted replies exist on Cloud hosting only",
   data = "attached data exists on Cloud hosting only",
+  identity_key_hash = "messages for one identity only exist on Cloud hosting only",
+  marketing = "marketing messages exist on Cloud hosting only: templates go the ordinary way here",
+}
+
+-- Recipients that are no phone numbers, by their form.
+local CLOUD_RECIPIENTS = {
+  user = "to is a business-scoped user id, which exists on Cloud hosting only",
+  group = "to is a group, which exists on Cloud hosting only",
 }
 
 local function copy_without(source, name)
@@ -109,9 +126,11 @@ end
 ---@param message waba.Message             in the neutral form
 ---@param defaults { namespace: string?, validate: boolean|string }  the client's
 ---@param options? table                   of `client:send`
+---@param form? "user"|"group"            what `to` is, when it is no number
 ---@return table|nil body
 ---@return waba.Error? err
-function on_premise.encode_message(to, message, defaults, options)
+function on_premise.encode_message(to, message, defaults, options, form)
+  if form then return nil, errors.invalid("to", CLOUD_RECIPIENTS[form]) end
   if options then
     for name, reason in pairs(CLOUD_OPTIONS) do
       if options[name] ~= nil then return nil, errors.invalid(name, reason) end
@@ -129,46 +148,23 @@ function on_premise.encode_message(to, message, defaults, options)
   return body
 end
 
---- What became of a message that was accepted.
----@class waba.Sent
----@field id string?     the message's id, as its statuses carry it; nil only in 360dialog's own sandbox
----@field wa_id string?  the recipient as WhatsApp knows it; may differ from the number
----@field input string   the recipient as it was sent
-
---- Reads the answer to POST /v1/messages (section 2.2).
----@param json any
----@param to string
----@return waba.Sent|nil sent  nil when the answer has no id
-function on_premise.read_sent(json, to)
-  if type(json) ~= "table" then return nil end
-  local message = type(json.messages) == "table" and json.messages[1]
-  local id = type(message) == "table" and message.id
-  if id == "" or type(id) ~= "string" and type(id) ~= "number" then return nil end
-  local contact = type(json.contacts) == "table" and json.contacts[1]
-  if type(contact) ~= "table" then contact = {} end
-  return {
-    id = tostring(id),
-    wa_id = type(contact.wa_id) == "string" and contact.wa_id or nil,
-    input = type(contact.input) == "string" and contact.input or to,
-  }
-end
-
 --- The request of `mark_read` (section 3).
 ---@param id string
----@return table parameters  of the path
----@return table body
-function on_premise.encode_read(id)
-  return { id = id }, { status = "read" }
+---@param options? { typing: boolean? }
+---@return table|nil body
+---@return table|waba.Error parameters  of the path, or the error
+function on_premise.encode_read(id, options)
+  if options and options.typing then
+    return nil, errors.invalid("typing", "typing indicators exist on Cloud hosting only")
+  end
+  return { status = "read" }, { id = id }
 end
 
 --- Reads the answer to GET /v1/configs/phone_number (section 7.1).
 ---@param json any
 ---@return string|nil digits
 function on_premise.read_phone_number(json)
-  local number = type(json) == "table" and json.phone_number
-  if type(number) ~= "string" and type(number) ~= "number" then return nil end
-  local digits = tostring(number):gsub("%D", "")
-  if digits ~= "" then return digits end
+  return type(json) == "table" and answers.digits(json.phone_number) or nil
 end
 
 return on_premise

@@ -1,5 +1,7 @@
--- The rules of the profile on the On-Premise gateway, as data (reference, section 8). Lengths are
--- characters.
+-- The profile on the On-Premise gateway (reference, section 8): its rules as data, and what the gateway
+-- takes and answers. Lengths are characters.
+
+local answers = require "waba.resource.answers"
 
 local function text(most)
   return { is = "string", characters = { 0, most } }
@@ -15,8 +17,8 @@ profile.about = {
   },
 }
 
---- The fields in the order of the documentation.
-profile.fields = { "address", "description", "email", "vertical", "websites" }
+-- The fields in the order of the documentation.
+local FIELDS = { "address", "description", "email", "vertical", "websites" }
 
 ---@type waba.Rule
 profile.business = {
@@ -30,5 +32,47 @@ profile.business = {
     websites = { is = "list", count = { 0, 2 }, each = { is = "string", characters = { 1, 256 }, format = "url" } },
   },
 }
+
+---@param json any
+---@return string
+function profile.read_about(json)
+  return answers.text(answers.dig(json, "settings", "profile", "about", "text")) or ""
+end
+
+---@param about string
+---@return table body  as `profile.about` checks it
+function profile.encode_about(about)
+  return { text = about }
+end
+
+---@param json any
+---@return any  the table with the fields
+function profile.find_business(json)
+  local stored = answers.dig(json, "settings", "business", "profile")
+  if type(stored) == "table" and type(stored[1]) == "table" then stored = stored[1] end
+  return stored
+end
+
+--- The whole profile: the gateway clears what it is not told.
+---@param given waba.BusinessProfile
+---@param stored waba.BusinessProfile
+---@return waba.Call
+function profile.encode_business(given, stored)
+  local body = {}
+  for _, name in ipairs(FIELDS) do
+    local value = given[name]
+    if value == nil then value = stored[name] end
+    -- an empty list can't be told from an empty object; a field that is left out is cleared
+    if type(value) == "table" and value[1] == nil then value = nil end
+    body[name] = value
+  end
+  return { json = body }
+end
+
+---@param json any
+---@return string|nil
+function profile.read_photo_link(json)
+  return answers.text(answers.dig(json, "settings", "profile", "photo", "link"))
+end
 
 return profile

@@ -2,31 +2,14 @@
 -- data, and what data can't say: placeholders, and what the parts ask of each other.
 
 local core = require "waba.core"
+local answers = require "waba.resource.answers"
 local errors = require "waba.errors"
-local validate = require "waba.resource.validate"
+local rules = require "waba.hosting.template_rules"
 
 local templates = {}
 
-local some_text = { is = "string", characters = { 1 } }
-
-local function text(most)
-  return { is = "string", characters = { 1, most } }
-end
-
-local function required(rule)
-  local result = { required = true }
-  for name, value in pairs(rule) do result[name] = value end
-  return result
-end
-
-local function list_of(rule, count)
-  return { is = "list", count = count, each = rule }
-end
-
--- The examples that reviewers see. Newer kinds of them are refused in the strict mode only.
-local function example(fields)
-  return { is = "object", fields = fields, open = true, inferred = { open = false } }
-end
+local text, required, list_of, example = rules.text, rules.required, rules.list_of, rules.example
+local some_text = text()
 
 local file_header = { is = "object", fields = { example = example { header_handle = list_of(some_text, { 1, 1 }) } } }
 
@@ -124,9 +107,9 @@ local buttons = {
 templates.rule = {
   is = "object",
   fields = {
-    name = { is = "string", required = true, characters = { 1, 512 }, format = "template_name" },
+    name = rules.name,
     language = required(some_text),
-    category = { required = true, one_of = { "AUTHENTICATION", "MARKETING", "UTILITY" } },
+    category = rules.category,
     allow_category_change = { is = "boolean" },
     components = {
       is = "list",
@@ -144,51 +127,15 @@ templates.rule = {
 
 -- Beyond the data ---------------------------------------------------------------------------------
 
--- The placeholders of a text, in order, as they stand between the braces.
-local function placeholders(value)
-  local found = {}
-  for name in value:gmatch("{{%s*(.-)%s*}}") do found[#found + 1] = name end
-  return found
-end
-
--- How many different ones there are.
-local function variety(names)
-  local seen, count = {}, 0
-  for _, name in ipairs(names) do
-    if not seen[name] then seen[name], count = true, count + 1 end
-  end
-  return count, seen
-end
-
-local function plural(count, noun)
-  return ("%d %s%s"):format(count, noun, count == 1 and "" or "s")
-end
-
--- {{1}} to {{n}}, none left out.
-local function numbering_fault(names)
-  local count, seen = variety(names)
-  for i = 1, count do
-    if not seen[tostring(i)] then
-      return ("has no {{%d}}; its %s must be numbered from {{1}}"):format(i, plural(count, "placeholder"))
-    end
-  end
-end
-
--- Each rule looks at one component and returns the path below it and what is wrong there. `inferred`
--- ones are not in the platform's documents.
+-- `inferred` ones are not in the platform's documents.
+---@type table<string, waba.ComponentRule[]>
 local component_rules = {
   HEADER = {
-    {
-      check = function(component)
-        if component.format ~= "TEXT" then return end
-        local count = #placeholders(component.text)
-        if count > 1 then return "text", ("has %d placeholders; at most 1 is allowed"):format(count) end
-      end,
-    },
+    { check = rules.common.one_in_header },
     {
       inferred = true,
       check = function(component)
-        local fault = component.format == "TEXT" and numbering_fault(placeholders(component.text))
+        local fault = component.format == "TEXT" and rules.numbering_fault(rules.placeholders(component.text))
         if fault then return "text", fault end
       end,
     },
@@ -202,66 +149,45 @@ local component_rules = {
     {
       inferred = true,
       check = function(component)
-        local fault = component.text and numbering_fault(placeholders(component.text))
+        local fault = component.text and rules.numbering_fault(rules.placeholders(component.text))
         if fault then return "text", fault end
       end,
     },
     {
       inferred = true,
       check = function(component)
-        local count = variety(placeholders(component.text or ""))
+        local count = rules.variety(rules.placeholders(component.text or ""))
         for i, values in ipairs(component.example and component.example.body_text or {}) do
           if #values ~= count then
             return ("example.body_text[%d]"):format(i),
-              ("has %s; the text has %s"):format(plural(#values, "element"), plural(count, "placeholder"))
+              ("has %s; the text has %s"):format(rules.plural(#values, "element"), rules.plural(count, "placeholder"))
           end
         end
       end,
     },
   },
-  FOOTER = {
-    {
-      check = function(component)
-        if component.text and #placeholders(component.text) > 0 then
-          return "text", "has a placeholder; a footer takes none"
-        end
-      end,
-    },
-  },
+  FOOTER = { { check = rules.common.none_in_footer } },
   BUTTONS = {
-    {
-      check = function(component)
-        for i, button in ipairs(component.buttons) do
-          local path = ("buttons[%d]"):format(i)
-          local names = placeholders(button.url or "")
-          if #names > 1 then
-            return path .. ".url", ("has %d placeholders; at most 1 is allowed"):format(#names)
-          elseif #names == 1 and (names[1] ~= "1" or not button.url:find("}}$")) then
-            return path .. ".url", "has its placeholder elsewhere; it may end with {{1}}"
-          end
-        end
-      end,
-    },
-    {
-      inferred = true,
-      check = function(component, template)
-        for i, button in ipairs(component.buttons) do
-          if button.type == "OTP" and template.category ~= "AUTHENTICATION" then
-            return ("buttons[%d].type"):format(i), "is OTP; it is allowed in the category AUTHENTICATION only"
-          end
-        end
-      end,
-    },
+    { check = rules.common.one_at_end_of_url },
+    { inferred = true, check = rules.common.otp_in_authentication },
   },
 }
 
-local function component_fault(component, template, mode)
-  for _, rule in ipairs(component_rules[component.type]) do
-    if mode == true or not rule.inferred then
-      local path, says = rule.check(component, template)
-      if path then return path, says end
-    end
-  end
+--- Options that this hosting lacks: the sentence of the refusal.
+---@type table<string, string>
+templates.lacks = {
+  after = "after exists on Cloud hosting only: pages go on with offset here",
+  before = "before exists on Cloud hosting only: pages go on with offset here",
+  fields = "fields exists on Cloud hosting only: templates are always whole here",
+  id = "a single language can be deleted on Cloud hosting only: a name goes with all of its languages here",
+}
+for _, name in ipairs {
+  "content", "name_or_content", "quality_score", -- of lists
+  "parameter_format", "sub_category", "display_format", "send_type", "message_send_ttl_seconds",
+  "cta_url_link_tracking_opted_out", "is_primary_device_delivery_only", "optimization_spec",
+  "library_template_name", "library_template_body_inputs", "library_template_button_inputs",
+} do
+  templates.lacks[name] = name .. " exists on Cloud hosting only"
 end
 
 --- Checks a template before it is created.
@@ -270,33 +196,17 @@ end
 ---@return true|nil
 ---@return waba.Error? err  of kind "invalid", with a path such as "components[2].buttons[1].text"
 function templates.check(client, template)
-  if not client.validate then return true end
-  local valid, err = validate(client, templates.rule, template)
-  if not valid then return nil, err end
-  local has_body = false
-  for i, component in ipairs(template.components) do
-    has_body = has_body or component.type == "BODY"
-    local path, says = component_fault(component, template, client.validate)
-    if path then
-      path = ("components[%d].%s"):format(i, path)
-      return nil, errors.invalid(path, path .. " " .. says)
-    end
-  end
-  if not has_body then return nil, errors.invalid("components", "components has no BODY; a template needs one") end
-  return true
+  return rules.check(client, templates.rule, component_rules, template)
+end
+
+--- The body of POST /v1/configs/templates: the template as it was given.
+---@param given table
+---@return table
+function templates.encode(given)
+  return given
 end
 
 -- Reading -----------------------------------------------------------------------------------------
-
--- A copy in which null is what it means: nothing.
-local function without_null(value)
-  if type(value) ~= "table" then return value end
-  local copy = {}
-  for name, inner in pairs(value) do
-    if inner ~= core.null then copy[name] = without_null(inner) end
-  end
-  return copy
-end
 
 --- A template as the gateway has it. What is not named here is as the platform writes it.
 ---@class waba.StoredTemplate
@@ -314,23 +224,84 @@ end
 ---@return waba.StoredTemplate|nil
 function templates.read(json)
   if type(json) ~= "table" or type(json.name) ~= "string" then return nil end
-  local template = without_null(json)
-  if template.id ~= nil then template.id = tostring(template.id) end
+  local template = answers.without_null(json)
+  template.id = answers.identifier(template.id)
   if type(template.components) ~= "table" then template.components = {} end
   return template
 end
 
+--- What DELETE /v1/configs/templates/{name} is called with.
+---@param name string
+---@return waba.Call
+function templates.encode_delete(name)
+  return { parameters = { name = name } }
+end
+
+--- What POST /v1/configs/templates answers: the template as it is stored.
+---@param json any
+---@return waba.StoredTemplate|nil
+function templates.read_created(json)
+  return templates.read(json)
+end
+
+-- Lists -------------------------------------------------------------------------------------------
+
+
+-- The filters as JSON; a name is one of them.
+local function encode_filters(given)
+  local filters = given.filters
+  if given.name then
+    if type(filters) == "string" then
+      return nil, errors.invalid("name", "name is allowed beside filters only when they are a table")
+    end
+    local whole = { ["business_templates.name"] = given.name }
+    for field, value in pairs(filters or {}) do whole[field] = value end
+    filters = whole
+  end
+  if type(filters) ~= "table" then return filters end
+  local json, message = core.encode(filters)
+  if not json then return nil, errors.invalid("filters", "filters: " .. message) end
+  return json
+end
+
+--- The query of GET /v1/configs/templates.
+---@param given waba.TemplateQuery
+---@return table|nil query
+---@return waba.Error? err
+function templates.encode_query(given)
+  local filters, err = encode_filters(given)
+  if err then return nil, err end
+  local sort = given.sort
+  return {
+    limit = given.limit and ("%.0f"):format(given.limit) or nil,
+    offset = given.offset and ("%.0f"):format(given.offset) or nil,
+    sort = type(sort) == "table" and table.concat(sort, ",") or sort, filters = filters,
+  }
+end
+
 --- Reads one page of the list.
 ---@param json any
----@param offset integer  that was asked for
+---@param query table  that was asked for
 ---@return waba.TemplatePage|nil
-function templates.read_page(json, offset)
+function templates.read_page(json, query)
   if type(json) ~= "table" or type(json.waba_templates) ~= "table" then return nil end
-  local page = { templates = {}, limit = tonumber(json.limit), offset = tonumber(json.offset) or offset }
+  local page = {
+    templates = {}, limit = tonumber(json.limit), offset = tonumber(json.offset) or tonumber(query.offset) or 0,
+  }
   for _, item in ipairs(json.waba_templates) do page.templates[#page.templates + 1] = templates.read(item) end
   page.count = tonumber(json.count) or #json.waba_templates
   page.total = tonumber(json.total) or page.offset + page.count
   return page
+end
+
+--- Asks for the page behind one.
+---@param query table  changed
+---@param page waba.TemplatePage
+---@return boolean goes_on
+function templates.advance(query, page)
+  local offset = (tonumber(query.offset) or 0) + page.count
+  query.offset = ("%.0f"):format(offset)
+  return page.count > 0 and offset < page.total
 end
 
 return templates

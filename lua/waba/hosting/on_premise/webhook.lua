@@ -4,11 +4,12 @@
 local core = require "waba.core"
 local errors = require "waba.hosting.on_premise.errors"
 local inbound = require "waba.hosting.inbound"
+local values = require "waba.hosting.values"
 
 local webhook = {}
 
 local reader = inbound.reader("on_premise", errors.from_row)
-local items, wa_id = inbound.items, inbound.wa_id
+local items, wa_id = values.items, values.wa_id
 local KNOWN = { messages = true, statuses = true, errors = true, contacts = true }
 
 -- `contacts` holds the senders' profiles, and also the results of checked contacts, which have an
@@ -80,30 +81,6 @@ local function read_contacts(events, contacts, used)
   end
 end
 
--- Lists under names that this library does not know are taken for news, element by element. Other
--- members describe the delivery; they make an event only when there is nothing else.
-local function read_unknown(events, body)
-  local names
-  for name in pairs(body) do
-    if not KNOWN[name] then
-      names = names or {}
-      names[#names + 1] = tostring(name)
-    end
-  end
-  if not names then return end
-  table.sort(names)
-  local had_events = #events > 0
-  for _, name in ipairs(names) do
-    local value = body[name]
-    local is_list = type(value) == "table" and value[1] ~= nil
-    if is_list or not had_events then
-      for _, item in ipairs(items(value)) do
-        if item ~= core.null then events[#events + 1] = reader.account(name, item) end
-      end
-    end
-  end
-end
-
 --- Reads one decoded body. Never fails: what can't be read is in the `raw` of its event.
 ---
 --- First the messages, then the statuses, then the errors, each in the order of its list. Then, as
@@ -122,7 +99,7 @@ function webhook.read(body)
     if raw ~= core.null then events[#events + 1] = reader.error(raw) end
   end
   if #contacts > 0 then read_contacts(events, contacts, used) end
-  read_unknown(events, body)
+  reader.unknown_lists(events, body, KNOWN)
   return events
 end
 

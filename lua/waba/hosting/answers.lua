@@ -1,0 +1,135 @@
+-- Reads what a gateway says when it refuses, as far as both gateways say it alike: 360dialog's own
+-- `meta`, whatever a load balancer puts in its place, and what an HTTP status alone tells.
+
+local errors = require "waba.errors"
+
+local type, tonumber, tostring = type, tonumber, tostring
+
+local answers = {}
+
+--- Kinds by HTTP status, for answers without a known code.
+---@type table<integer, waba.ErrorKind>
+answers.KIND_BY_STATUS = {
+  [400] = "invalid", [401] = "auth", [403] = "blocked", [404] = "not_found", [405] = "invalid",
+  [408] = "timeout", [409] = "api", [413] = "invalid", [415] = "invalid", [420] = "rate_limited",
+  [429] = "rate_limited",
+}
+
+--- The kinds that pass by themselves.
+answers.PASSING = { rate_limited = true, unavailable = true, timeout = true }
+
+--- What is text of an answer: a string that is not empty, or a number.
+---@param value any
+---@return string|nil
+function answers.text(value)
+  if type(value) == "string" and value ~= "" then return value end
+  if type(value) == "number" then return value % 1 == 0 and ("%.0f"):format(value) or tostring(value) end
+end
+
+--- The digits of a phone number, however it is written.
+---@param value any
+---@return string|nil
+function answers.digits(value)
+  local digits = (answers.text(value) or ""):gsub("%D", "")
+  if digits ~= "" then return digits end
+end
+
+--- An error code: a whole number, or one in digits.
+---@param value any
+---@return integer|nil
+function answers.code(value)
+  local code = tonumber(value)
+  -- a float's integer is one where Lua has them
+  if code and code % 1 == 0 then return math.floor(code) end
+end
+
+--- "Title: details", or what there is of it.
+---@param title string|nil
+---@param details string|nil
+---@return string|nil
+function answers.sentence(title, details)
+  if title and details and title ~= details then return title .. ": " .. details end
+  return title or details
+end
+
+--- The kind of an answer that has no known code.
+---@param status integer
+---@param kinds table<integer, waba.ErrorKind>  the hosting's own, which go before `KIND_BY_STATUS`
+---@return waba.ErrorKind
+function answers.kind_of(status, kinds)
+  return kinds[status] or answers.KIND_BY_STATUS[status]
+    or (status >= 500 and "unavailable" or status >= 300 and status < 400 and "protocol" or "api")
+end
+
+-- A body that is neither shape: its beginning, on one line.
+local function excerpt(body)
+  local line = body:gsub("<[^>]*>", " "):gsub("%c", " "):gsub("%s+", " "):gsub("^ ", ""):gsub(" $", "")
+  if #line <= 200 then return line end
+  -- not in the middle of a character
+  return (line:sub(1, 200):gsub("[\192-\255][\128-\191]*$", "")) .. "…"
+end
+
+-- What `meta.details` says: a text, or a list of texts.
+local function details_of(meta)
+  if type(meta.details) ~= "table" then return answers.text(meta.details) end
+  local parts = {}
+  for _, detail in ipairs(meta.details) do parts[#parts + 1] = answers.text(detail) end
+  return #parts > 0 and table.concat(parts, "; ") or nil
+end
+
+--- A sentence of the gateway that means more than its HTTP status.
+---@class waba.GatewaySentence
+---@field pattern string        of Lua, for the sentence in lower case; a capture is seconds to wait
+---@field kind waba.ErrorKind
+---@field scope string|nil      as in `waba.Error`
+
+--- The error of the gateway's own words.
+---@param said string                       its sentence
+---@param details string|nil
+---@param status integer
+---@param hosting { kinds: table, sentences: waba.GatewaySentence[] }
+---@return waba.Error
+function answers.from_sentence(said, details, status, hosting)
+  local kind, retry_after, scope = answers.kind_of(status, hosting.kinds), nil, nil
+  local lower = said:lower()
+  for _, known in ipairs(hosting.sentences) do
+    local found = lower:match(known.pattern)
+    if found then
+      kind, retry_after, scope = known.kind, tonumber(found), known.scope
+      break
+    end
+  end
+  return errors.new {
+    kind = kind, status = status, title = said, details = details, retry_after = retry_after, scope = scope,
+    retryable = answers.PASSING[kind] or false, message = answers.sentence(said, details),
+  }
+end
+
+--- The error of `{ meta = { success = false, http_code, developer_message, details } }`, the shape of the
+--- gateway itself, in both of its spellings.
+---@param json table
+---@param status integer
+---@param hosting { kinds: table, sentences: waba.GatewaySentence[] }
+---@return waba.Error|nil
+function answers.from_gateway(json, status, hosting)
+  local meta = type(json.meta) == "table" and json.meta or {}
+  local said = answers.text(meta.developer_message) or answers.text(meta.developerMessage)
+  if said then return answers.from_sentence(said, details_of(meta), status, hosting) end
+end
+
+--- The error of an answer in no known shape.
+---@param status integer
+---@param body string
+---@param hosting { kinds: table }
+---@return waba.Error
+function answers.from_bytes(status, body, hosting)
+  local kind = answers.kind_of(status, hosting.kinds)
+  local said = excerpt(body)
+  return errors.new {
+    kind = kind, status = status, retryable = answers.PASSING[kind] or false,
+    message = status >= 300 and status < 400 and "the gateway answered with a redirect, which is never followed"
+      or said ~= "" and said or ("the gateway answered with HTTP " .. status .. " and no reason"),
+  }
+end
+
+return answers

@@ -1,0 +1,89 @@
+-- Reads the health of a number on the Cloud gateway, and what the platform knows of the number
+-- (cloud reference, sections 8.1 and 8.2).
+
+local answers = require "waba.hosting.answers"
+local cloud_errors = require "waba.hosting.cloud.errors"
+
+local text, type = answers.text, type
+
+local health = {}
+
+--- The fields of the number that are asked for beside its health.
+health.FIELDS = "id,display_phone_number,verified_name,name_status,quality_rating,status,throughput,"
+  .. "platform_type,code_verification_status,whatsapp_business_manager_messaging_limit"
+
+local RANK = { AVAILABLE = 1, LIMITED = 2, BLOCKED = 3 }
+
+-- An entity's errors have names of their own.
+local function read_errors(list)
+  if type(list) ~= "table" or #list == 0 then return nil end
+  local found = {}
+  for i, row in ipairs(list) do
+    if type(row) ~= "table" then row = { title = row } end
+    found[i] = cloud_errors.from_row {
+      code = row.error_code or row.code, title = row.error_description or row.title, details = row.possible_solution,
+    }
+  end
+  return found
+end
+
+local function read_notes(list)
+  local notes = {}
+  if type(list) == "table" then
+    for _, note in ipairs(list) do notes[#notes + 1] = text(note) end
+  end
+  return #notes > 0 and notes or nil
+end
+
+local function read_entity(raw)
+  local kind, id = text(raw.entity_type), text(raw.id)
+  return {
+    name = kind and id and kind .. ":" .. id or kind or id, role = kind, id = id, status = text(raw.can_send_message),
+    calls = text(raw.can_receive_call_sip), notes = read_notes(raw.additional_info), errors = read_errors(raw.errors),
+  }
+end
+
+-- The worst of all: one entity that is blocked blocks the number.
+local function worst(status, nodes)
+  for _, node in ipairs(nodes) do
+    local rank = RANK[node.status]
+    if rank and rank > (RANK[status] or 0) then status = node.status end
+  end
+  return status
+end
+
+local function read_number(json)
+  local number = {}
+  for name, value in pairs(json) do
+    if name ~= "health_status" then number[name] = value end
+  end
+  number.id = text(number.id)
+  return number
+end
+
+--- Reads the answer to GET /health_status. `nodes` are the entities between the number and its customers:
+--- `name` is "PHONE_NUMBER:4011…", `role` the type, `status` "AVAILABLE", "LIMITED" or "BLOCKED", `notes` why it is
+--- limited, `errors` why it is blocked, `calls` the state of calls. `number` holds the number's own fields as the
+--- platform writes them: `id`, `display_phone_number`, `verified_name`, `quality_rating`, `status`, …
+---@param json any
+---@return waba.Health|nil  without `checked_at` and `cached`; nil when the answer has no health
+function health.read(json)
+  local state = type(json) == "table" and json.health_status
+  if type(state) ~= "table" then return nil end
+  local result = { nodes = {} }
+  if type(state.entities) == "table" then
+    for _, raw in ipairs(state.entities) do
+      if type(raw) == "table" then result.nodes[#result.nodes + 1] = read_entity(raw) end
+    end
+  end
+  result.status = worst(text(state.can_send_message), result.nodes)
+  result.healthy = result.status == "AVAILABLE" or result.status == "LIMITED"
+  result.number = read_number(json)
+  for _, node in ipairs(result.nodes) do
+    if node.role == "PHONE_NUMBER" then result.number.id = result.number.id or node.id end
+    if node.role == "WABA" then result.waba_id = node.id end
+  end
+  return result
+end
+
+return health

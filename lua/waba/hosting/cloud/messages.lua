@@ -1,0 +1,150 @@
+-- Writes messages in the dialect of the Cloud gateway: the envelope of POST /messages and what differs
+-- from the neutral form (cloud reference, section 2).
+
+local core = require "waba.core"
+local errors = require "waba.errors"
+
+local type, pairs = type, pairs
+
+local messages = {}
+
+-- What the platform keeps of attached data (section 2.1).
+local MOST_DATA = 512
+
+-- What may be sent to a group (section 2.19).
+local FOR_GROUPS = {
+  text = true, image = true, audio = true, video = true, document = true, sticker = true, template = true, pin = true,
+}
+
+-- What the neutral form has and this gateway has not, by type: gives the content to send.
+local dialect = {}
+
+-- Templates have no namespace here, and their language no policy: the same program serves both hostings.
+function dialect.template(template)
+  local language = template.language
+  local is_code = type(language) == "string"
+  if not is_code and template.namespace == nil and not (type(language) == "table" and language.policy ~= nil) then
+    return template
+  end
+  local copy = {}
+  for name, value in pairs(template) do copy[name] = value end
+  copy.namespace = nil
+  if is_code then
+    copy.language = { code = language }
+  elseif type(language) == "table" then
+    copy.language = {}
+    for name, value in pairs(language) do
+      if name ~= "policy" then copy.language[name] = value end
+    end
+  end
+  return copy
+end
+
+local function invalid(path, says)
+  return nil, errors.invalid(path, path .. " " .. says)
+end
+
+-- Options of `client:send`: each writes itself into the body, or says what is wrong with it.
+local write_option = {}
+
+function write_option.check_contact()
+  return invalid("check_contact", "needs the check of contacts, which exists on On-Premise hosting only: "
+    .. "on Cloud hosting send the message, and the result has the wa_id")
+end
+
+function write_option.reply_to(body, id, message)
+  if message.type == "reaction" then return invalid("reply_to", "does not go with a reaction, which can't quote") end
+  if id == "" then return invalid("reply_to", "is empty; the id of a message is needed") end
+  body.context = { message_id = id }
+  return true
+end
+
+function write_option.data(body, data, _, validate)
+  local length = core.utf8_length(data)
+  if validate and length and length > MOST_DATA then
+    return invalid("data", ("has %d characters; at most %d are kept"):format(length, MOST_DATA))
+  end
+  body.biz_opaque_callback_data = data
+  return true
+end
+
+function write_option.identity_key_hash(body, hash)
+  if hash == "" then return invalid("identity_key_hash", "is empty; the hash from a webhook is needed") end
+  body.recipient_identity_key_hash = hash
+  return true
+end
+
+-- Fields that POST /marketing_messages takes beside the message (section 2.21).
+local MARKETING = { product_policy = "string", message_activity_sharing = "boolean", bid_spec = "table" }
+
+function write_option.marketing(body, marketing, message, validate)
+  if marketing and validate and message.type ~= "template" then
+    return invalid("marketing", "takes templates only, not a message of type " .. tostring(message.type))
+  end
+  if type(marketing) ~= "table" then return true end
+  for name, value in pairs(marketing) do
+    local path = "marketing." .. tostring(name)
+    local wanted = MARKETING[name]
+    if not wanted then
+      return invalid(path, "is unknown: product_policy, message_activity_sharing and bid_spec exist")
+    end
+    if type(value) ~= wanted then return invalid(path, ("must be a %s, not a %s"):format(wanted, type(value))) end
+    body[name] = value
+  end
+  return true
+end
+
+-- Where the recipient stands in the body, by its form (section 2.2).
+local address = {}
+
+function address.user(body, to)
+  body.recipient = to
+  return true
+end
+
+function address.group(body, to, message, validate)
+  local kind = message.type
+  if validate and not FOR_GROUPS[kind] then
+    return invalid("type", ('is "%s", which can\'t be sent to a group; texts, media and templates can'):format(
+      tostring(kind)))
+  end
+  body.to, body.recipient_type = to, "group"
+  return true
+end
+
+--- The body of POST /messages, and of POST /marketing_messages (cloud reference, sections 2.1 and 2.21).
+---@param to string              digits, a business-scoped user id, or a group's id
+---@param message waba.Message   in the neutral form
+---@param defaults { validate: boolean|string }  the client's
+---@param options? waba.SendOptions
+---@param form? "user"|"group"   what `to` is, when it is no number
+---@return table|nil body
+---@return waba.Error? err  of kind "invalid"
+function messages.encode(to, message, defaults, options, form)
+  local kind, validate = message.type, defaults.validate
+  local body = { messaging_product = "whatsapp", recipient_type = "individual", type = kind }
+  if form then
+    local placed, err = address[form](body, to, message, validate)
+    if not placed then return nil, err end
+  else
+    -- without "+" the country code of the sender might be put before it
+    body.to = "+" .. to
+  end
+  if kind == "pin" and validate and form ~= "group" then
+    return nil, errors.invalid("to", "to must be a group, { group_id = … }: messages are pinned in groups only")
+  end
+  local content, write = message[kind], dialect[kind]
+  if write and type(content) == "table" then content = write(content) end
+  if kind ~= nil then body[kind] = content end
+  if options then
+    for name, write_one in pairs(write_option) do
+      if options[name] ~= nil then
+        local written, err = write_one(body, options[name], message, validate)
+        if not written then return nil, err end
+      end
+    end
+  end
+  return body
+end
+
+return messages

@@ -1,0 +1,88 @@
+-- The profile on the Cloud gateway (reference, section 8.3): its rules as data, and what the gateway
+-- takes and answers. Lengths are characters.
+
+local answers = require "waba.resource.answers"
+local json_body = require "waba.resource.json_body"
+
+local function text(most)
+  return { is = "string", characters = { 0, most } }
+end
+
+local profile = {}
+
+---@type waba.Rule
+profile.about = {
+  is = "object",
+  fields = {
+    messaging_product = {},
+    about = { is = "string", required = true, characters = { 1, 139 }, format = "no_markup" },
+  },
+}
+
+-- What can be written. Others show on reading, and the list grows.
+local VERTICALS = {
+  "", "OTHER", "AUTO", "BEAUTY", "APPAREL", "EDU", "ENTERTAIN", "EVENT_PLAN", "FINANCE", "GROCERY", "GOVT", "HOTEL",
+  "HEALTH", "NONPROFIT", "PROF_SERVICES", "RETAIL", "TRAVEL", "RESTAURANT", "ALCOHOL", "ONLINE_GAMBLING",
+  "PHYSICAL_GAMBLING", "OTC_DRUGS",
+}
+
+---@type waba.Rule
+profile.business = {
+  is = "object",
+  fields = {
+    address = text(256),
+    description = text(512),
+    email = text(128),
+    vertical = { is = "string", inferred = { one_of = VERTICALS } },
+    websites = { is = "list", count = { 0, 2 }, each = { is = "string", characters = { 1, 256 }, format = "url" } },
+  },
+}
+
+-- Both shapes of the documents: the fields themselves, or below `business_profile`.
+local function fields_of(json)
+  local first = answers.dig(json, "data", 1)
+  return answers.object(answers.dig(first, "business_profile") or first)
+end
+
+---@param json any
+---@return string
+function profile.read_about(json)
+  return answers.text(fields_of(json).about) or ""
+end
+
+---@param about string
+---@return table body  as `profile.about` checks it
+function profile.encode_about(about)
+  return { messaging_product = "whatsapp", about = about }
+end
+
+---@param json any
+---@return table  with the fields
+function profile.find_business(json)
+  return fields_of(json)
+end
+
+--- Only what changes: the gateway keeps what it is not told.
+---@param given waba.BusinessProfile
+---@return waba.Call|nil
+---@return waba.Error? err
+function profile.encode_business(given)
+  local body = { messaging_product = "whatsapp" }
+  for name, value in pairs(given) do body[name] = value end
+  return json_body(body, { "websites" })
+end
+
+---@param json any
+---@return string|nil
+function profile.read_photo_link(json)
+  return answers.text(fields_of(json).profile_picture_url)
+end
+
+--- The body that makes an uploaded file the photo.
+---@param handle string
+---@return table
+function profile.encode_photo(handle)
+  return { messaging_product = "whatsapp", profile_picture_handle = handle }
+end
+
+return profile

@@ -1,0 +1,230 @@
+-- Templates on the Cloud gateway (reference, section 5): what may be created and edited, what the
+-- gateway answers, and how its lists are asked for.
+
+local answers = require "waba.resource.answers"
+local components = require "waba.hosting.cloud.template_components"
+local component_rules = require "waba.hosting.cloud.template_rules"
+local errors = require "waba.errors"
+local pages = require "waba.resource.pages"
+local rules = require "waba.hosting.template_rules"
+
+local templates = {}
+
+local some_text = rules.text()
+
+-- Seconds a message of a template is tried, by category; -1 stands for 30 days.
+local TTL = { AUTHENTICATION = { 30, 900, true }, UTILITY = { 30, 43200, true }, MARKETING = { 43200, 2592000 } }
+
+local format_rule = { one_of = { "NAMED", "POSITIONAL" } }
+
+-- What can be said of a template when it is created, and later.
+local changeable = {
+  category = rules.category,
+  components = components.list,
+  message_send_ttl_seconds = { is = "integer" },
+  parameter_format = format_rule,
+  sub_category = some_text,
+  display_format = some_text,
+  allow_category_change = { is = "boolean" },
+  cta_url_link_tracking_opted_out = { is = "boolean" },
+  optimization_spec = { is = "object", open = true },
+}
+
+local function with(fields)
+  local all = {}
+  for name, rule in pairs(changeable) do all[name] = rule end
+  for name, rule in pairs(fields) do all[name] = rule end
+  return { is = "object", fields = all }
+end
+
+--- What POST /message_templates takes.
+---@type waba.Rule
+templates.rule = with {
+  name = rules.name,
+  language = rules.required(some_text),
+  send_type = some_text,
+  is_primary_device_delivery_only = { is = "boolean" },
+}
+
+--- The same for a template from the library.
+---@type waba.Rule
+templates.library_rule = with {
+  name = rules.name,
+  language = rules.required(some_text),
+  category = { required = true, one_of = { "AUTHENTICATION", "UTILITY" } },
+  components = { is = "list", unique = components.list.unique, each = components.list.each },
+  library_template_name = rules.required(some_text),
+  library_template_body_inputs = components.library_body,
+  library_template_button_inputs = components.library_buttons,
+  send_type = some_text,
+  is_primary_device_delivery_only = { is = "boolean" },
+}
+
+--- What POST /message_templates/{id} takes.
+---@type waba.Rule
+templates.edit_rule = with {
+  category = { one_of = rules.category.one_of },
+  components = { is = "list", unique = components.list.unique, each = components.list.each },
+}
+
+-- Writing -----------------------------------------------------------------------------------------
+
+-- The platform takes these words in any case, and shows them in capitals.
+local CAPITALS = { type = true, format = true, otp_type = true }
+local CAPITALS_ON_TOP = { category = true, parameter_format = true }
+-- What holds such words, cards and their buttons included; no template is as deep as this.
+local HOLDERS = { components = true, library_template_button_inputs = true }
+local DEEPEST = 20
+
+local function in_capitals(value, depth)
+  if type(value) ~= "table" or depth > DEEPEST then return value end
+  local copy = {}
+  for name, inner in pairs(value) do
+    copy[name] = CAPITALS[name] and type(inner) == "string" and inner:upper() or in_capitals(inner, depth + 1)
+  end
+  return copy
+end
+
+--- The body of POST /message_templates, with the platform's words in capitals.
+---@param given table
+---@return table
+function templates.encode(given)
+  local body = {}
+  for name, value in pairs(given) do
+    if HOLDERS[name] then
+      value = in_capitals(value, 1)
+    elseif CAPITALS_ON_TOP[name] and type(value) == "string" then
+      value = value:upper()
+    end
+    body[name] = value
+  end
+  return body
+end
+
+local function ttl_fault(template)
+  local seconds, allowed = template.message_send_ttl_seconds, TTL[template.category]
+  if seconds == nil or not allowed or seconds == -1 and allowed[3] then return nil end
+  if seconds < allowed[1] or seconds > allowed[2] then
+    return errors.invalid("message_send_ttl_seconds", ("message_send_ttl_seconds is %.0f; in the category %s %d to %d "
+      .. "is allowed%s"):format(seconds, template.category, allowed[1], allowed[2], allowed[3] and ", or -1" or ""))
+  end
+end
+
+local function check(client, rule, template)
+  local valid, err = rules.check(client, rule, component_rules, template)
+  if not valid then return nil, err end
+  err = client.validate and ttl_fault(template)
+  if err then return nil, err end
+  return true
+end
+
+--- Checks a template before it is created.
+---@param client waba.Client  its `validate` says which rules hold
+---@param template table      from `encode`
+---@return true|nil
+---@return waba.Error? err  of kind "invalid", with a path such as "components[2].buttons[1].text"
+function templates.check(client, template)
+  return check(client, template.library_template_name and templates.library_rule or templates.rule, template)
+end
+
+-- The same table seen with a mark, for the rules that ask less of an edit.
+local editing = { __index = { editing = true } }
+
+--- Checks what is to change of a template.
+---@param client waba.Client
+---@param changes table  from `encode`
+---@return true|nil
+---@return waba.Error? err
+function templates.check_edit(client, changes)
+  local valid, err = check(client, templates.edit_rule, setmetatable(changes, editing))
+  setmetatable(changes, nil)
+  return valid, err
+end
+
+--- What DELETE /message_templates is called with.
+---@param name string
+---@param id string|nil  of one language
+---@return waba.Call
+function templates.encode_delete(name, id)
+  return { query = { name = name, hsm_id = id } }
+end
+
+-- Reading -----------------------------------------------------------------------------------------
+
+--- Reads one template. `status` is in capitals here ("APPROVED"); there are `parameter_format`,
+--- `quality_score` and others beside, as the platform has them, and no `namespace`.
+---@param json any
+---@return waba.StoredTemplate|nil
+function templates.read(json)
+  if type(json) ~= "table" then return nil end
+  local template = answers.without_null(json)
+  template.id = answers.identifier(template.id)
+  if not template.id and type(template.name) ~= "string" then return nil end
+  if type(template.components) ~= "table" then template.components = {} end
+  return template
+end
+
+--- What POST /message_templates answers, with what was handed in.
+---@param json any
+---@param given table
+---@return waba.StoredTemplate|nil
+function templates.read_created(json, given)
+  local created = templates.read(json)
+  if not (created and created.id) then return nil end
+  for _, name in ipairs { "name", "language", "category", "parameter_format" } do
+    if created[name] == nil then created[name] = given[name] end
+  end
+  if created.components[1] == nil and given.components then created.components = given.components end
+  return created
+end
+
+-- Lists -------------------------------------------------------------------------------------------
+
+--- Options that this hosting lacks: the sentence of the refusal.
+---@type table<string, string>
+templates.lacks = {
+  offset = "offset exists on On-Premise hosting only: pages go on with after here",
+  sort = "sort exists on On-Premise hosting only: sort what comes",
+  filters = "filters exist on On-Premise hosting only: here name, status, category, language, content and "
+    .. "quality_score are options",
+  namespace = "namespaces exist on On-Premise hosting only: a template's name is enough here",
+}
+
+local FILTERS = { "name", "content", "name_or_content" }
+local CAPITAL_FILTERS = { "status", "category", "quality_score" }
+
+-- "pt-br" as the platform writes it: "pt_BR".
+local function code_of(language)
+  local code, region = language:match("^(%a+)[-_](%a+)$")
+  return code and code:lower() .. "_" .. region:upper() or language
+end
+
+--- The query of GET /message_templates.
+---@param given waba.TemplateQuery
+---@return table query
+function templates.encode_query(given)
+  local fields = given.fields
+  local query = {
+    limit = given.limit and ("%.0f"):format(given.limit) or nil, after = given.after, before = given.before,
+    fields = type(fields) == "table" and table.concat(fields, ",") or fields,
+  }
+  query.language = given.language and code_of(given.language)
+  for _, name in ipairs(FILTERS) do query[name] = given[name] end
+  for _, name in ipairs(CAPITAL_FILTERS) do query[name] = given[name] and given[name]:upper() end
+  return query
+end
+
+--- Reads one page of the list.
+---@param json any
+---@return waba.TemplatePage|nil
+function templates.read_page(json)
+  if type(json) ~= "table" or type(json.data) ~= "table" then return nil end
+  local page = { templates = {}, count = #json.data }
+  for _, item in ipairs(json.data) do page.templates[#page.templates + 1] = templates.read(item) end
+  page.after, page.before = pages.cursors(json)
+  return page
+end
+
+templates.advance = pages.advance
+
+return templates

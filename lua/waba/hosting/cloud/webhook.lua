@@ -1,0 +1,211 @@
+-- Reads the body of a Cloud webhook: entries of business accounts, changes in them, and in a change of
+-- field "messages" what On-Premise writes flat (reference, section 4). Every other change is one event
+-- of kind "account": copies of messages sent elsewhere, and history, are no fresh messages.
+
+local core = require "waba.core"
+local inbound = require "waba.hosting.inbound"
+local values = require "waba.hosting.values"
+
+local webhook = {}
+
+local reader = inbound.reader("cloud", function(row)
+  return require("waba.hosting.cloud.errors").from_row(row)
+end)
+
+local null = core.null
+local items, text, wa_id = values.items, values.text, values.wa_id
+
+local OBJECT = "whatsapp_business_account"
+local BODY = { object = true, entry = true }
+local ENTRY = { id = true, time = true, changes = true, field = true, object = true }
+local VALUE = {
+  messaging_product = true, metadata = true, contacts = true, messages = true, statuses = true, errors = true,
+  field = true, object = true,
+}
+
+local function digits(value)
+  value = text(value)
+  value = value and value:gsub("%D", "")
+  return value ~= "" and value or nil
+end
+
+-- Whose change it is.
+local function place_of(entry, value)
+  local metadata = type(value.metadata) == "table" and value.metadata or value
+  local id = text(metadata.phone_number_id)
+  return {
+    number = digits(metadata.display_phone_number) or id, phone_number_id = id, waba_id = text(entry.id),
+  }
+end
+
+-- The people of a change by each of their ids; `sole` is the only one.
+local function people_of(contacts)
+  local by_id = {}
+  for _, raw in ipairs(contacts) do
+    if type(raw) == "table" then
+      local id, user_id = wa_id(raw.wa_id), text(raw.user_id)
+      if id then by_id[id] = by_id[id] or raw end
+      if user_id then by_id[user_id] = by_id[user_id] or raw end
+    end
+  end
+  return { by_id = by_id, sole = #contacts == 1 and type(contacts[1]) == "table" and contacts[1] or nil }
+end
+
+-- Two ids of one kind that are both known and differ.
+local function differ(one, other)
+  return one ~= nil and other ~= nil and one ~= other
+end
+
+-- The profile of one who is known by a phone number, a user id or both: never by its position. A sole
+-- profile is taken unless it is somebody else's.
+local function find_person(people, phone, user_id)
+  local found = phone and people.by_id[phone] or user_id and people.by_id[user_id]
+  local sole = people.sole
+  if found or not sole then return found or nil end
+  if differ(phone, wa_id(sole.wa_id)) or differ(user_id, text(sole.user_id)) then return nil end
+  return sole
+end
+
+local function contact_of(found, phone, user_id)
+  local contact = inbound.contact(found)
+  contact.wa_id, contact.user_id = contact.wa_id or phone, contact.user_id or user_id
+  return contact
+end
+
+local function read_messages(events, value, people, place, used)
+  for _, raw in ipairs(items(value.messages)) do
+    if raw ~= null then
+      local contact
+      if type(raw) == "table" then
+        local phone, user_id = wa_id(raw.from), text(raw.from_user_id)
+        local found = find_person(people, phone, user_id)
+        if found then used[found] = true end
+        contact = contact_of(found, phone, user_id)
+      end
+      events[#events + 1] = reader.message(raw, contact, place)
+    end
+  end
+end
+
+local function read_statuses(events, value, people, place, used)
+  for _, raw in ipairs(items(value.statuses)) do
+    if raw ~= null then
+      local event = reader.status(raw, place)
+      local phone, user_id = event.recipient, event.recipient_user_id
+      if event.group_id then phone, user_id = event.participant, event.participant_user_id end
+      local found = (phone or user_id) and find_person(people, phone, user_id)
+      if found then
+        used[found] = true
+        event.contact = contact_of(found, phone, user_id)
+      end
+      events[#events + 1] = event
+    end
+  end
+end
+
+-- Profiles of people that no event is about are news of their own.
+local function read_contacts(events, contacts, people, place, used)
+  for _, raw in ipairs(contacts) do
+    local is_used = used[raw]
+    if type(raw) == "table" then
+      local same, as_well = people.by_id[wa_id(raw.wa_id)], people.by_id[text(raw.user_id)]
+      is_used = is_used or same and used[same] or as_well and used[as_well]
+    end
+    if raw ~= null and not is_used then events[#events + 1] = reader.account("contacts", raw, place) end
+  end
+end
+
+-- One change of field "messages".
+local function read_traffic(events, value, place)
+  local contacts, used, own = items(value.contacts), {}, {}
+  local people = people_of(contacts)
+  read_messages(own, value, people, place, used)
+  read_statuses(own, value, people, place, used)
+  for _, raw in ipairs(items(value.errors)) do
+    if raw ~= null then own[#own + 1] = reader.error(raw, place) end
+  end
+  read_contacts(own, contacts, people, place, used)
+  reader.unknown_lists(own, value, VALUE, place)
+  for _, event in ipairs(own) do events[#events + 1] = event end
+end
+
+-- The codes of languages are written with "_" everywhere else.
+local function with_language(value)
+  local language = value.message_template_language
+  if type(language) ~= "string" or not language:find("-", 1, true) then return value end
+  local copy = {}
+  for name, member in pairs(value) do copy[name] = member end
+  copy.message_template_language = language:gsub("-", "_")
+  return copy
+end
+
+local function read_news(events, field, value, place, entry)
+  local event = reader.account(field, value, place)
+  if type(value) == "table" then
+    -- The platform's own example of a quality update carries the other name.
+    if value.new_quality_score ~= nil and field == "message_template_status_update" then
+      event.field = "message_template_quality_update"
+    end
+    event.value = with_language(event.value)
+  end
+  event.timestamp = values.timestamp(entry.time)
+  events[#events + 1] = event
+end
+
+local function is_traffic(field, value)
+  if type(value) ~= "table" or value[1] ~= nil then return false end
+  if field == nil then return value.messages ~= nil or value.statuses ~= nil or value.errors ~= nil end
+  return field == "messages"
+end
+
+-- Some examples have `field` one level too high or too low, and some have no `value`.
+local function read_change(events, change, entry)
+  if type(change) ~= "table" then return read_news(events, "unknown", change, place_of(entry, {}), entry) end
+  local value = change.value
+  if value == nil then value = change end
+  local inner = type(value) == "table" and value or {}
+  local field = text(change.field) or text(inner.field) or text(entry.field)
+  local place = place_of(entry, inner)
+  if is_traffic(field, value) then return read_traffic(events, value, place) end
+  if value ~= null then read_news(events, field or "unknown", value, place, entry) end
+end
+
+local function read_entry(events, entry)
+  if type(entry) ~= "table" then return read_change(events, entry, {}) end
+  if entry.changes == nil and (entry.value ~= nil or entry.field ~= nil) then
+    return read_change(events, entry, entry)
+  end
+  local own = {}
+  for _, change in ipairs(items(entry.changes)) do
+    if change ~= null then read_change(own, change, entry) end
+  end
+  reader.unknown_lists(own, entry, ENTRY, place_of(entry, {}))
+  for _, event in ipairs(own) do events[#events + 1] = event end
+end
+
+-- The entries of a body; one that came without its wrapping counts as well.
+local function entries_of(body)
+  if body.entry ~= nil then return items(body.entry) end
+  if body.changes ~= nil then return { body } end
+  for name in pairs(body) do
+    if name ~= "object" then return { { changes = { { value = body } } } } end
+  end
+  return {}
+end
+
+--- Reads one decoded body. Never fails: what can't be read is in the `raw` of its event. The events
+--- come in the order of entries and changes; within a change first the messages, then the statuses,
+--- then the errors. A body about another object than a WhatsApp business account is not for us.
+---@param body table
+---@return waba.Event[]
+function webhook.read(body)
+  local events = {}
+  if type(body.object) == "string" and body.object ~= OBJECT then return events end
+  for _, entry in ipairs(entries_of(body)) do
+    if entry ~= null then read_entry(events, entry) end
+  end
+  if body.entry ~= nil then reader.unknown_lists(events, body, BODY) end
+  return events
+end
+
+return webhook

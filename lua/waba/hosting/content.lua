@@ -1,0 +1,171 @@
+-- How the content of each message type is read into an event: `content.<type>(event, value)` fills the
+-- event's fields and returns what a person reads. Both hostings write these objects alike.
+
+local core = require "waba.core"
+local values = require "waba.hosting.values"
+
+local text, wa_id, number = values.text, values.wa_id, values.number
+local flag, without_null = values.flag, values.without_null
+local copied, shaped, list_of = values.copied, values.shaped, values.list_of
+
+local MEDIA = {
+  id = text, mime_type = text, sha256 = text, filename = text, caption = text, status = text, url = text,
+  voice = flag, animated = flag,
+}
+local LOCATION = { latitude = number, longitude = number, name = text, address = text, url = text }
+local BUTTON = { text = text, payload = text }
+local REPLY = { id = text, title = text, description = text }
+local PERMISSION = {
+  response = text, is_permanent = flag, expiration_timestamp = values.timestamp, response_source = text,
+}
+local REACTION = { message_id = text, emoji = text }
+local ITEM = { product_retailer_id = text, quantity = number, item_price = number, currency = text }
+local ORDER = { catalog_id = text, text = text, product_items = function(value) return list_of(value, ITEM) end }
+local ORIGINAL = { original_message_id = text }
+
+-- The hash itself, or Cloud's object around it.
+local function identity_hash(value)
+  if type(value) == "table" then return text(value.hash) end
+  return text(value)
+end
+
+local SYSTEM = {
+  type = text, body = text, new_wa_id = wa_id, wa_id = wa_id, identity = identity_hash, user = wa_id,
+  customer = wa_id, operator = wa_id, group_id = text, user_id = text, parent_user_id = text,
+}
+
+-- Cloud's names of the same news.
+local SYSTEM_ALIASES = {
+  customer_changed_number = "user_changed_number", customer_identity_changed = "user_identity_changed",
+}
+
+-- The JSON inside a string (flows, address forms). Some senders write the object itself, and some
+-- write what is no JSON at all: that stays text.
+local function reply_data(value)
+  if type(value) ~= "string" then return without_null(value) end
+  local data = core.decode(value)
+  if data == nil then return value end
+  return without_null(data)
+end
+
+-- How each kind of interactive reply is read.
+local replies = {}
+
+function replies.button_reply(value)
+  local read = copied(value, REPLY)
+  read.kind = "button"
+  return read
+end
+
+function replies.list_reply(value)
+  local read = copied(value, REPLY)
+  read.kind = "list"
+  return read
+end
+
+function replies.nfm_reply(value)
+  return {
+    kind = "flow", id = text(value.id), title = text(value.body), name = text(value.name),
+    data = reply_data(value.response_json),
+  }
+end
+
+function replies.call_permission_reply(value)
+  local read = copied(value, PERMISSION)
+  read.kind = "call_permission"
+  return read
+end
+
+local function reply(value)
+  if type(value) ~= "table" then return nil end
+  local kind = value.type
+  if type(kind) ~= "string" then
+    for known in pairs(replies) do
+      if type(value[known]) == "table" then kind = known end
+    end
+  end
+  if not replies[kind] or type(value[kind]) ~= "table" then return nil end
+  return replies[kind](value[kind])
+end
+
+local content = {}
+
+function content.text(_, value)
+  if type(value) == "table" then return text(value.body) end
+  return text(value)
+end
+
+local function media(event, value)
+  event.media = shaped(value, MEDIA)
+  return event.media and event.media.caption
+end
+
+content.image, content.audio, content.video, content.document, content.sticker = media, media, media, media, media
+
+function content.voice(event, value)
+  event.media = copied(value, MEDIA)
+  if event.media then event.media.voice = true end
+end
+
+function content.location(event, value)
+  event.location = shaped(value, LOCATION)
+end
+
+function content.contacts(event, value)
+  if type(value) == "table" then event.contacts = without_null(value) end
+end
+
+function content.button(event, value)
+  event.button = shaped(value, BUTTON)
+  return event.button and event.button.text
+end
+
+function content.interactive(event, value)
+  event.reply = reply(value)
+  return event.reply and event.reply.title
+end
+
+function content.order(event, value)
+  event.order = shaped(value, ORDER)
+  return event.order and event.order.text
+end
+
+function content.system(event, value)
+  local read = copied(value, SYSTEM)
+  if not read then return nil end
+  read.type = SYSTEM_ALIASES[read.type] or read.type
+  read.new_wa_id = read.new_wa_id or read.wa_id
+  read.user = read.user or read.customer
+  -- Cloud writes the hash beside `system`, not in it.
+  if read.type == "user_identity_changed" and event.identity then
+    read.identity = read.identity or event.identity.hash
+  end
+  event.system = read
+  return read.body
+end
+
+function content.reaction(event, value)
+  event.reaction = copied(value, REACTION)
+  if event.reaction and event.reaction.emoji == "" then event.reaction.emoji = nil end
+end
+
+-- The edited message's content becomes the event's own: its text, its media.
+function content.edit(event, value)
+  event.edit = copied(value, ORIGINAL)
+  local message = event.edit and event.edit.message
+  if type(message) ~= "table" then return nil end
+  local kind = text(message.type)
+  local read = kind and kind ~= "edit" and content[kind]
+  if read and message[kind] ~= nil then return read(event, message[kind]) end
+end
+
+function content.revoke(event, value)
+  event.revoke = shaped(value, ORIGINAL)
+end
+
+-- The first opening of the chat has no content.
+function content.request_welcome() end
+
+--- Message types whose content this library reads.
+---@type table<string, fun(event: waba.Event, value: any): string|nil>
+return content

@@ -1,0 +1,67 @@
+-- Reads what both gateways answer to a message that they accepted.
+
+local core = require "waba.core"
+
+local type, tostring = type, tostring
+
+local sent = {}
+
+-- Marks what `sent.digest` made; no answer has such a key.
+local DIGEST = {}
+
+--- What became of a message that was accepted.
+---@class waba.Sent
+---@field id string?        the message's id, as its statuses carry it; nil only in 360dialog's own sandbox
+---@field wa_id string?     the recipient as WhatsApp knows it; may differ from the number
+---@field input string      the recipient as it was sent
+---@field user_id string?   Cloud: the recipient's business-scoped user id, where the message was sent to it
+---@field status string?    Cloud, templates: "accepted", "held_for_quality_assessment" or "paused"
+---@field group_id string?  Cloud: the group, where the message was sent to one
+
+local function text(value)
+  if type(value) == "string" and value ~= "" then return value end
+end
+
+local pick -- made when it is first used
+
+--- Reads an answer of 2xx as it mostly is, without decoding it.
+---@param body string
+---@return table|nil digest  for `sent.read`; nil when the answer has to be decoded
+function sent.digest(body)
+  pick = pick or core.picker("messages.id", "messages.message_status", "messages.group_id", "contacts.wa_id",
+    "contacts.input", "contacts.user_id", "meta", "messaging_product")
+  local id, status, group_id, wa_id, input, user_id = pick(body)
+  if id == nil or id == "" then return nil end
+  if wa_id == "" then wa_id = nil end
+  if input == "" then input = nil end
+  local digest = { id = id, wa_id = wa_id, input = input, [DIGEST] = true }
+  -- few answers have these, and a smaller table is a cheaper one
+  if status and status ~= "" then digest.status = status end
+  if group_id and group_id ~= "" then digest.group_id = group_id end
+  if user_id and user_id ~= "" then digest.user_id = user_id end
+  return digest
+end
+
+--- Reads the answer to a message (on-premise reference, section 2.2; cloud reference, section 2.1).
+---@param json any  decoded, or its digest
+---@param to string
+---@return waba.Sent|nil sent  nil when the answer has no id
+function sent.read(json, to)
+  if type(json) ~= "table" then return nil end
+  if json[DIGEST] then
+    json[DIGEST] = nil
+    if not json.input then json.input = to end
+    return json
+  end
+  local message = type(json.messages) == "table" and json.messages[1]
+  local id = type(message) == "table" and message.id
+  if id == "" or type(id) ~= "string" and type(id) ~= "number" then return nil end
+  local contact = type(json.contacts) == "table" and json.contacts[1]
+  if type(contact) ~= "table" then contact = {} end
+  return {
+    id = tostring(id), wa_id = text(contact.wa_id), input = text(contact.input) or to,
+    user_id = text(contact.user_id), status = text(message.message_status), group_id = text(message.group_id),
+  }
+end
+
+return sent

@@ -1,0 +1,140 @@
+-- The values of a webhook in the types they are meant to have. Nothing here fails: what can't be read
+-- as its type is nil.
+
+local core = require "waba.core"
+
+local null = core.null
+local byte, floor = string.byte, math.floor
+local PLUS = 43
+
+local values = {}
+
+--- Ids and phone numbers are strings whatever the sender wrote.
+---@param value any
+---@return string|nil
+local function text(value)
+  if type(value) == "string" then return value end
+  if type(value) == "number" then
+    return value % 1 == 0 and ("%.0f"):format(value) or tostring(value)
+  end
+end
+
+--- The same, without the plus of a phone number.
+---@param value any
+---@return string|nil
+local function wa_id(value)
+  value = text(value)
+  if value and byte(value) == PLUS then return value:sub(2) end
+  return value
+end
+
+---@param value any
+---@return number|nil
+local function number(value)
+  if type(value) == "number" then return value end
+  if type(value) == "string" then return tonumber(value) end
+end
+
+--- 15 digits hold every time in seconds or milliseconds and are exact in a double.
+---@param value any
+---@return integer|nil
+local function integer(value)
+  value = number(value)
+  if value and value > -1e15 and value < 1e15 then return floor(value) end
+end
+
+--- Unix seconds, from seconds or (a few payloads have them) milliseconds.
+---@param value any
+---@return integer|nil
+local function timestamp(value)
+  value = integer(value)
+  if value and value > 1e11 then return floor(value / 1000) end
+  return value
+end
+
+--- The documents say "String" where the samples show booleans.
+---@param value any
+---@return boolean|nil
+local function flag(value)
+  if type(value) == "boolean" then return value end
+  if value == "true" or value == 1 or value == "1" then return true end
+  if value == "false" or value == 0 or value == "0" then return false end
+end
+
+local function has_null(value)
+  for _, member in pairs(value) do
+    if member == null or type(member) == "table" and has_null(member) then return true end
+  end
+  return false
+end
+
+--- A table without the nulls, which would count as true in a condition. Lists close up.
+---@param value any
+---@return any
+local function without_null(value)
+  if value == null then return nil end
+  if type(value) ~= "table" or not has_null(value) then return value end
+  local copy, length = {}, #value
+  for index = 1, length do
+    if value[index] ~= null then copy[#copy + 1] = without_null(value[index]) end
+  end
+  for key, member in pairs(value) do
+    local in_list = type(key) == "number" and key <= length
+    if member ~= null and not in_list then copy[key] = without_null(member) end
+  end
+  return copy
+end
+
+--- A copy of an object with its known members in their right types. Unknown members come along.
+---@param value any
+---@param converters table<string, fun(value: any): any>
+---@return table|nil
+local function copied(value, converters)
+  if type(value) ~= "table" then return nil end
+  local copy = {}
+  for name, member in pairs(value) do
+    local convert = converters[name] or without_null
+    copy[name] = convert(member)
+  end
+  return copy
+end
+
+--- The same, without a copy where every member is right already: it nearly always is.
+---@param value any
+---@param converters table<string, fun(value: any): any>
+---@return table|nil
+local function shaped(value, converters)
+  if type(value) ~= "table" then return nil end
+  for name, member in pairs(value) do
+    local convert = converters[name] or without_null
+    if convert(member) ~= member then return copied(value, converters) end
+  end
+  return value
+end
+
+--- A list of such objects.
+---@param value any
+---@param converters table<string, fun(value: any): any>
+---@return table[]|nil
+local function list_of(value, converters)
+  if type(value) ~= "table" then return nil end
+  local list = {}
+  for _, item in ipairs(value) do list[#list + 1] = shaped(item, converters) end
+  return list
+end
+
+--- The elements of what should be a list: nothing for null, one for a value that is no list.
+---@param value any
+---@return any[]
+local function items(value)
+  if value == nil or value == null then return {} end
+  if type(value) ~= "table" then return { value } end
+  if value[1] == nil and next(value) ~= nil then return { value } end
+  return value
+end
+
+values.text, values.wa_id, values.number, values.integer, values.timestamp = text, wa_id, number, integer, timestamp
+values.flag, values.without_null = flag, without_null
+values.copied, values.shaped, values.list_of, values.items = copied, shaped, list_of, items
+
+return values

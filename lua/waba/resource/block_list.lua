@@ -1,0 +1,141 @@
+-- Users who can't write to the number any more, and get nothing from it: /block_users (Cloud hosting
+-- only; reference, section 8.4).
+
+local answers = require "waba.resource.answers"
+local errors = require "waba.errors"
+local find_endpoint = require "waba.hosting.endpoint"
+local pages = require "waba.resource.pages"
+local recipient = require "waba.recipient"
+
+---@class waba.BlockListResource
+local BlockList = {}
+BlockList.__index = BlockList
+BlockList.__name = "waba.BlockListResource"
+
+local block_list = {}
+
+-- Users in one call; the whole list takes 64 000.
+local MOST = 1000
+
+---@param client waba.Client
+function block_list.new(client)
+  return setmetatable({ client = client }, BlockList)
+end
+
+--- A user of the block list, or what became of one.
+---@class waba.BlockedUser
+---@field input string|nil    as the gateway repeats what was sent
+---@field wa_id string|nil
+---@field user_id string|nil  business-scoped
+---@field error waba.Error|nil  why this one could not be blocked, or unblocked
+
+local function read_user(item)
+  item = answers.object(item)
+  return {
+    input = answers.identifier(item.input), wa_id = answers.identifier(item.wa_id),
+    user_id = answers.identifier(item.user_id),
+  }
+end
+
+local function fetch(self, query)
+  local client = self.client
+  local endpoint, err = find_endpoint(client.hosting, "list_blocked")
+  if not endpoint then return nil, err end
+  local json, response = client:call(endpoint, { query = query })
+  if json == nil then return nil, response end
+  local data = answers.dig(json, "data")
+  if type(data) ~= "table" then return nil, answers.broken(response, "the answer has no users") end
+  local page = { users = {} }
+  for _, item in ipairs(data) do
+    -- the documents know two shapes: users, or objects that hold some of them
+    local inner = answers.dig(item, "block_users")
+    for _, user in ipairs(type(inner) == "table" and inner or { item }) do
+      page.users[#page.users + 1] = read_user(user)
+    end
+  end
+  page.after, page.before = pages.cursors(json)
+  return page
+end
+
+---@class waba.BlockListResource
+---@field list fun(self: waba.BlockListResource, given: waba.PageOptions?): { users: waba.BlockedUser[], after: string?, before: string? }|nil, waba.Error?  GET /block_users; `after` is nil on the last page
+---@field each fun(self: waba.BlockListResource, given: { limit: integer? }?): (fun(): waba.BlockedUser|false|nil, waba.Error?)  all of them, page after page, as client.templates:each does
+pages.add_methods(BlockList, "client.block_list", "users", fetch)
+
+-- Users as the platform takes them.
+local function encode_users(users)
+  local count = #users
+  if count == 0 then return nil, errors.invalid("users", "users is empty; at least 1 is needed") end
+  if count > MOST then
+    return nil, errors.invalid("users", ("users has %d elements; at most %d are allowed"):format(count, MOST))
+  end
+  local encoded = {}
+  for i = 1, count do
+    local path = ("users[%d]"):format(i)
+    local address, form = recipient.read(users[i])
+    if not address then
+      return nil, errors.invalid(path, (form.message:gsub("^to ", path .. " ")))
+    elseif form == "group" then
+      return nil, errors.invalid(path, path .. " is a group; users can be blocked only")
+    end
+    encoded[i] = form == "user" and { user_id = address } or { user = "+" .. address }
+  end
+  return encoded
+end
+
+--- What became of the users.
+---@class waba.BlockResult
+---@field users waba.BlockedUser[]   those that are blocked, or unblocked, now
+---@field failed waba.BlockedUser[]  those that are not; each with its `error`
+
+local function read_result(client, json, names)
+  local block_users = answers.object(answers.dig(json, "block_users"))
+  local result = { users = {}, failed = {} }
+  for _, name in ipairs(names) do
+    for _, item in ipairs(answers.object(block_users[name])) do result.users[#result.users + 1] = read_user(item) end
+  end
+  for _, item in ipairs(answers.object(block_users.failed_users)) do
+    local user = read_user(item)
+    user.error = client.hosting.errors.from_row(answers.dig(item, "errors", 1))
+    result.failed[#result.failed + 1] = user
+  end
+  return result
+end
+
+local function change(self, endpoint_name, users, what, names)
+  if type(users) ~= "table" then error(what .. ": the users must be a list, not a " .. type(users), 3) end
+  local client = self.client
+  local endpoint, err = find_endpoint(client.hosting, endpoint_name)
+  if not endpoint then return nil, err end
+  local encoded
+  encoded, err = encode_users(users)
+  if not encoded then return nil, err end
+  local json, response = client:call(endpoint, { json = { messaging_product = "whatsapp", block_users = encoded } })
+  if json == nil then
+    -- an error for some comes with the others' success, and in the same answer
+    json = response.answer
+    if type(answers.dig(json, "block_users")) ~= "table" then return nil, response end
+  end
+  return read_result(client, json, names)
+end
+
+--- Blocks users: POST /block_users. Each must have written in the last 24 hours. When some can't be
+--- blocked, the others are: look at `failed`.
+---@param users (string|integer|{ user_id: string })[]  phone numbers in international form, wa_ids or
+---        business-scoped user ids; at most 1000, and 64 000 in the whole list
+---@return waba.BlockResult|nil
+---@return waba.Error? err  when nothing was done
+function BlockList:block(users)
+  return change(self, "block_users", users, "client.block_list:block", { "added_users" })
+end
+
+--- Unblocks users: DELETE /block_users.
+---@param users (string|integer|{ user_id: string })[]  as in `block`
+---@return waba.BlockResult|nil
+---@return waba.Error? err  when nothing was done
+function BlockList:unblock(users)
+  -- the documents' sample calls them added, too
+  return change(self, "unblock_users", users, "client.block_list:unblock", { "removed_users", "added_users" })
+end
+
+return block_list

@@ -1,0 +1,57 @@
+-- Whether customers see the catalogue and have a cart: /whatsapp_commerce_settings (Cloud hosting only;
+-- reference, section 8.7).
+
+local answers = require "waba.resource.answers"
+local find_endpoint = require "waba.hosting.endpoint"
+local options = require "waba.options"
+local values = require "waba.hosting.values"
+
+---@class waba.CommerceSettingsResource
+local CommerceSettings = {}
+CommerceSettings.__index = CommerceSettings
+CommerceSettings.__name = "waba.CommerceSettingsResource"
+
+local commerce_settings = {}
+
+---@param client waba.Client
+function commerce_settings.new(client)
+  return setmetatable({ client = client }, CommerceSettings)
+end
+
+--- What is set. nil where the gateway does not say it: nothing was set yet.
+---@class waba.CommerceSettings
+---@field is_cart_enabled boolean|nil
+---@field is_catalog_visible boolean|nil
+
+--- What is set: GET /whatsapp_commerce_settings.
+---@return waba.CommerceSettings|nil
+---@return waba.Error? err
+function CommerceSettings:get()
+  local endpoint, err = find_endpoint(self.client.hosting, "get_commerce")
+  if not endpoint then return nil, err end
+  local json, response = self.client:call(endpoint, {})
+  if json == nil then return nil, response end
+  local stored = answers.object(answers.dig(json, "data", 1))
+  return {
+    is_cart_enabled = values.flag(stored.is_cart_enabled), is_catalog_visible = values.flag(stored.is_catalog_visible),
+  }
+end
+
+local KNOWN = { is_cart_enabled = "boolean", is_catalog_visible = "boolean" }
+
+--- Sets either or both: POST /whatsapp_commerce_settings.
+---@param given { is_cart_enabled: boolean?, is_catalog_visible: boolean? }
+---@return true|nil
+---@return waba.Error? err
+function CommerceSettings:set(given)
+  given = options.check(given, KNOWN, "client.commerce_settings:set")
+  if next(given) == nil then error("client.commerce_settings:set: at least one field is needed", 2) end
+  local endpoint, err = find_endpoint(self.client.hosting, "set_commerce")
+  if not endpoint then return nil, err end
+  local query = {}
+  for name, value in pairs(given) do query[name] = tostring(value) end
+  -- all is in the query; the empty body says that there is none
+  return answers.success(self.client:call(endpoint, { query = query, body = "" }))
+end
+
+return commerce_settings

@@ -1,0 +1,117 @@
+-- What a chat offers before anybody has written: ice breakers (prompts), commands and the welcome
+-- message's flag: /conversational_automation (Cloud hosting only; reference, section 8.5).
+
+local answers = require "waba.resource.answers"
+local find_endpoint = require "waba.hosting.endpoint"
+local json_body = require "waba.resource.json_body"
+local options = require "waba.options"
+local validate = require "waba.resource.validate"
+local values = require "waba.hosting.values"
+
+---@class waba.AutomationResource
+local Automation = {}
+Automation.__index = Automation
+Automation.__name = "waba.AutomationResource"
+
+local conversational_automation = {}
+
+local function text(most)
+  return { is = "string", required = true, characters = { 1, most }, format = "no_emoji" }
+end
+
+local prompt = { is = "string", characters = { 1, 80 }, format = "no_emoji" }
+
+---@type waba.Rule
+conversational_automation.rule = {
+  is = "object",
+  fields = {
+    enable_welcome_message = { is = "boolean" },
+    prompts = { is = "list", count = { 0, 4 }, each = prompt },
+    commands = {
+      is = "list",
+      count = { 0, 30 },
+      unique = { "command_name" },
+      each = { is = "object", fields = { command_name = text(32), command_description = text(256) } },
+    },
+  },
+}
+
+---@param client waba.Client
+function conversational_automation.new(client)
+  return setmetatable({ client = client }, Automation)
+end
+
+--- What a chat offers.
+---@class waba.Automation
+---@field enable_welcome_message boolean  a webhook tells when somebody opens the chat for the first time
+---@field prompts string[]   ice breakers: at most 4, each at most 80 characters, without emoji
+---@field commands { command_name: string, command_description: string }[]  at most 30, names of at most 32
+---                          characters, descriptions of at most 256, without emoji
+
+local function read(json)
+  -- the fields, perhaps inside an object of their own, perhaps in a list
+  local stored = answers.dig(json, "data", 1) or json
+  stored = answers.object(answers.dig(stored, "conversational_automation") or stored)
+  local result = {
+    enable_welcome_message = values.flag(stored.enable_welcome_message) or false, prompts = {}, commands = {},
+  }
+  for _, item in ipairs(answers.object(stored.prompts)) do result.prompts[#result.prompts + 1] = answers.text(item) end
+  for _, item in ipairs(answers.object(stored.commands)) do
+    local name = answers.text(answers.dig(item, "command_name"))
+    if name then
+      result.commands[#result.commands + 1] = {
+        command_name = name, command_description = answers.text(answers.dig(item, "command_description")) or "",
+      }
+    end
+  end
+  return result
+end
+
+--- What is set: GET /conversational_automation.
+---@return waba.Automation|nil
+---@return waba.Error? err
+function Automation:get()
+  local client = self.client
+  local endpoint, err = find_endpoint(client.hosting, "get_automation")
+  if not endpoint then return nil, err end
+  local json, response = client:call(endpoint, {})
+  if json == nil then
+    if response.kind == "not_found" then return read(nil) end
+    return nil, response
+  end
+  return read(json)
+end
+
+local KNOWN = { enable_welcome_message = "boolean", prompts = "table", commands = "table" }
+
+--- Sets some of it and keeps the rest: the gateway takes all three together, so what is not given is
+--- read first (GET and POST /conversational_automation). {} takes all prompts, or commands, away.
+---@param given { enable_welcome_message: boolean?, prompts: string[]?, commands: table[]? }
+---@return waba.Automation|nil stored  as it was written
+---@return waba.Error? err
+function Automation:set(given)
+  given = options.check(given, KNOWN, "client.conversational_automation:set")
+  if next(given) == nil then error("client.conversational_automation:set: at least one field is needed", 2) end
+  local client = self.client
+  local endpoint, err = find_endpoint(client.hosting, "set_automation")
+  if not endpoint then return nil, err end
+  local valid, stored, call
+  valid, err = validate(client, conversational_automation.rule, given)
+  if not valid then return nil, err end
+  local whole = {}
+  for name, value in pairs(given) do whole[name] = value end
+  for name in pairs(KNOWN) do
+    if whole[name] == nil then
+      if not stored then stored, err = self:get() end
+      if not stored then return nil, err end
+      whole[name] = stored[name]
+    end
+  end
+  call, err = json_body(whole, { "prompts", "commands" })
+  if not call then return nil, err end
+  valid, err = answers.success(client:call(endpoint, call))
+  if not valid then return nil, err end
+  return whole
+end
+
+return conversational_automation

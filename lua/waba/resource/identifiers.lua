@@ -1,0 +1,49 @@
+-- Identifiers that a caller gives: strings on the wire, whatever they come as.
+
+local errors = require "waba.errors"
+
+local identifiers = {}
+
+-- Beyond it a number may have lost digits already (2^53).
+local EXACT = 9007199254740992
+
+--- One identifier, digits only, as a string.
+---@param value any
+---@param path string
+---@return string|nil
+---@return waba.Error? err  of kind "invalid"
+function identifiers.one(value, path)
+  if type(value) == "number" then
+    local is_exact = math.type and math.type(value) == "integer" or value % 1 == 0 and value < EXACT
+    if is_exact and value > 0 then return ("%d"):format(value) end
+    return nil, errors.invalid(path, path .. " is a number that may have lost digits; give it as a string")
+  elseif type(value) ~= "string" then
+    return nil, errors.invalid(path, path .. " must be a string of digits, not a " .. type(value))
+  elseif not value:find("^%d+$") then
+    return nil, errors.invalid(path, path .. " must have digits only")
+  end
+  return value
+end
+
+--- A list of identifiers.
+---@param values any
+---@param path string
+---@param most integer
+---@return string[]|nil
+---@return waba.Error? err  of kind "invalid"
+function identifiers.list(values, path, most)
+  local count = #values
+  if count == 0 then return nil, errors.invalid(path, path .. " is empty; at least 1 is needed") end
+  if count > most then
+    return nil, errors.invalid(path, ("%s has %d elements; at most %d are allowed"):format(path, count, most))
+  end
+  local list = {}
+  for i = 1, count do
+    local id, err = identifiers.one(values[i], ("%s[%d]"):format(path, i))
+    if not id then return nil, err end
+    list[i] = id
+  end
+  return list
+end
+
+return identifiers

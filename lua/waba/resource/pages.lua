@@ -1,0 +1,142 @@
+-- Lists that come in pages: the options and the cursors of the Graph API, and the walk through all
+-- pages as one `for` loop.
+
+local answers = require "waba.resource.answers"
+local errors = require "waba.errors"
+local options = require "waba.options"
+
+local pages = {}
+
+--- One page of a list that goes on by cursors.
+---@class waba.PageOptions
+---@field limit? integer  of one page
+---@field after? string   the page behind this cursor: `after` of the page before
+---@field before? string  the page before this cursor
+
+local KNOWN = { limit = "integer", after = "string", before = "string" }
+local KNOWN_EACH = { limit = "integer" }
+
+--- The query of such a page; wrong options raise at the caller of the method.
+---@param given { limit: integer?, after: string?, before: string? }
+---@param what string  whose options these are
+---@return table query
+function pages.query(given, what)
+  if given.limit and given.limit < 1 then error(what .. ": option limit must be at least 1", 4) end
+  if given.after and given.before then error(what .. ": options after and before exclude each other", 4) end
+  return {
+    limit = given.limit and ("%.0f"):format(given.limit) or nil, after = given.after, before = given.before,
+  }
+end
+
+--- The cursors of an answer. `after` and `before` are there only where a page is.
+---@param json table
+---@return string|nil after
+---@return string|nil before
+function pages.cursors(json)
+  local paging = answers.object(json.paging)
+  local cursors = answers.object(paging.cursors)
+  -- the addresses beside the cursors lead past the gateway: they only say whether there is a page
+  return answers.text(paging.next) and answers.text(cursors.after),
+    answers.text(paging.previous) and answers.text(cursors.before)
+end
+
+-- Lua 5.1 can't let other coroutines run while a `for` asks for its next value; LuaJIT and newer can.
+local CAN_YIELD_IN_FOR = _VERSION ~= "Lua 5.1" or rawget(_G, "jit") ~= nil
+
+-- The pages of `next_page`, asked for now.
+local function all_now(next_page)
+  local collected = {}
+  local page, err = next_page()
+  while page do
+    collected[#collected + 1] = page
+    page, err = next_page()
+  end
+  local position = 0
+  return function()
+    position = position + 1
+    if collected[position] then return collected[position] end
+    if err then return false, err end
+  end
+end
+
+--- Goes through the items of all pages.
+---@param next_page fun(): table|false|nil, waba.Error?  the next page's items; false with an error; nil at the end
+---@return fun(): any, waba.Error?  in its last turn `false` and the error, if a page could not be had
+function pages.each(next_page)
+  if not CAN_YIELD_IN_FOR and coroutine.running() then next_page = all_now(next_page) end
+  local list, position, ended = {}, 0, false
+  return function()
+    while not ended do
+      position = position + 1
+      if list[position] then return list[position] end
+      local items, err = next_page()
+      if not items then
+        ended = true
+        if items == false then return false, err end
+        return nil
+      end
+      list, position = items, 0
+    end
+  end
+end
+
+--- Fetches one page after the other.
+---@param fetch fun(): table|nil, waba.Error?       the page as it is asked for now
+---@param advance fun(page: table): boolean|nil, waba.Error?  asks for the page behind this one; false: there is none
+---@param items string                              the field of a page that holds its items
+---@return fun(): table|false|nil, waba.Error?  for `pages.each`
+function pages.walk(fetch, advance, items)
+  local finished, failure = false, nil
+  return function()
+    if failure then
+      local err = failure
+      failure = nil
+      return false, err
+    elseif finished then
+      return nil
+    end
+    local page, err = fetch()
+    if not page then
+      finished = true
+      return false, err
+    end
+    local goes_on, fault = advance(page)
+    finished, failure = not goes_on, fault
+    return page[items]
+  end
+end
+
+--- Asks for the page behind one, by its cursor.
+---@param query table  changed
+---@param page { after: string? }
+---@return boolean|nil goes_on
+---@return waba.Error? err  when the cursor leads in a circle
+function pages.advance(query, page)
+  if page.after == nil then return false end
+  if page.after == query.after then
+    return nil, errors.new { kind = "protocol", message = "the gateway gives the same cursor for every page" }
+  end
+  query.after, query.before = page.after, nil
+  return true
+end
+
+--- The methods `list` and `each` of a resource whose pages go on by cursors.
+---@param methods table                   gets both
+---@param what string                     "client.block_list"
+---@param items string                    the field of a page that holds its items
+---@param fetch fun(self: table, query: table): table|nil, waba.Error?
+function pages.add_methods(methods, what, items, fetch)
+  function methods:list(given)
+    local name = what .. ":list"
+    return fetch(self, pages.query(options.check(given, KNOWN, name), name))
+  end
+
+  function methods:each(given)
+    local name = what .. ":each"
+    local query = pages.query(options.check(given, KNOWN_EACH, name), name)
+    return pages.each(pages.walk(function() return fetch(self, query) end,
+      function(page) return pages.advance(query, page) end, items))
+  end
+end
+
+return pages

@@ -1,0 +1,176 @@
+-- The photo of the number, as methods of client.profile: fetching and setting it.
+
+local core = require "waba.core"
+local answers = require "waba.resource.answers"
+local errors = require "waba.errors"
+local mime = require "waba.mime"
+local options = require "waba.options"
+local version = require "waba.version"
+local digest = require "waba.resource.digest"
+local download = require "waba.resource.download"
+local resumable = require "waba.resource.resumable"
+local upload = require "waba.resource.upload"
+
+local photo = {}
+
+--- How the photo is asked for.
+---@class waba.PhotoOptions
+---@field link? boolean     only the address of a small picture
+---@field file? string      path; written as a download is
+---@field sink? fun(bytes: string)
+---@field timeout? number   seconds; ten times the client's by default
+local KNOWN_PHOTO = { link = "boolean", file = "string", sink = "function", timeout = "number" }
+
+local KNOWN_SET_PHOTO = {
+  file = "string", data = "string", type = "string", progress = "function", timeout = "number",
+}
+
+local function no_photo(response)
+  return errors.new { kind = "not_found", status = response.status, message = "the number has no photo" }
+end
+
+local function find_link(self)
+  local client = self.client
+  local json, response = client:call(client.hosting.endpoints.get_photo_link, {})
+  if json == nil then return nil, response end
+  local link = self.dialect.read_photo_link(json)
+  if link then return link end
+  return nil, no_photo(response)
+end
+
+-- Where the photo is to be had, for hooks: it is no path of the gateway.
+local LINKED = { method = "GET", path = "(the photo's address)", idempotent = true, binary = true }
+
+-- The photo from where the gateway says it is: another host, so the key stays here.
+local function fetch_linked(self, timeout)
+  local link, err = find_link(self)
+  if not link then return nil, err end
+  local origin, message = core.origin(link)
+  if not origin then
+    return nil, errors.new { kind = "protocol", message = "the address of the photo can't be used: " .. message }
+  end
+  local client = self.client
+  local head = {
+    method = "GET", url = link, idempotent = true,
+    headers = { Accept = "image/*", ["User-Agent"] = "waba/" .. version },
+  }
+  local request = { head = head, connect_timeout = client.connect_timeout }
+  local response, fault = client.delivery:call(request, LINKED, timeout)
+  if response then return response end
+  local status = fault.status
+  if not status or status < 400 or status >= 500 then return nil, fault end
+  -- a refusal of that host says nothing about the key
+  return nil, errors.new {
+    kind = "not_found", status = status, message = "the photo is not at the address that the gateway named",
+  }
+end
+
+-- The answer that has the photo's bytes.
+local function fetch(self, timeout)
+  local client = self.client
+  timeout = timeout or client.timeout * download.PATIENCE
+  local endpoint = client.hosting.endpoints.get_photo
+  if not endpoint then return fetch_linked(self, timeout) end
+  local json, response = client:call(endpoint, { timeout = timeout })
+  if json == nil then return nil, response end
+  return response
+end
+
+-- The platform speaks of base64, and sends bytes: both are understood.
+local function decode_photo(bytes)
+  local found = mime.of_image(bytes)
+  if found then return bytes, found end
+  local decoded = digest.from_base64((bytes:gsub("^%s*data:[^,]*,", "")))
+  found = decoded and mime.of_image(decoded)
+  if found then return decoded, found end
+  return bytes
+end
+
+local function write_file(path, bytes)
+  local temporary, err = download.new_file(path)
+  if not temporary then return nil, err end
+  local file, message = io.open(temporary, "wb")
+  local written = file
+  if file then
+    written, message = file:write(bytes)
+    local closed, fault = file:close()
+    if not closed then written, message = nil, message or fault end
+  end
+  if not written then
+    os.remove(temporary)
+    return nil, errors.invalid("file", ("file %s can't be written: %s"):format(path, tostring(message)))
+  end
+  return download.keep(temporary, path)
+end
+
+--- The photo: GET /v1/settings/profile/photo. On Cloud hosting the gateway knows its address
+--- (GET /whatsapp_business_profile), from which it is fetched, without the key.
+---@param self waba.ProfileResource
+---@param given? waba.PhotoOptions
+---@return waba.Download|{ link: string }|nil
+---@return waba.Error? err  kind "not_found" when there is none
+function photo.get(self, given)
+  given = options.check(given, KNOWN_PHOTO, "client.profile:photo")
+  local way = download.way(given, "client.profile:photo")
+  if given.link then
+    if way ~= "memory" then error("client.profile:photo: option link excludes " .. way, 2) end
+    local link, err = find_link(self)
+    return link and { link = link }, err
+  end
+  local response, failure = fetch(self, given.timeout)
+  if not response then return nil, failure end
+  local media_type = response.headers["content-type"] or ""
+  local bytes, found = decode_photo(response.body)
+  if not found and (bytes == "" or media_type:find("json", 1, true)) then return nil, no_photo(response) end
+  local result = { type = found or media_type, size = #bytes, sha256 = digest.of(bytes) }
+  if way == "sink" then
+    given.sink(bytes)
+  elseif way == "file" then
+    local written, err = write_file(given.file, bytes)
+    if not written then return nil, err end
+    result.file = given.file
+  else
+    result.data = bytes
+  end
+  return result
+end
+
+-- Where the photo is named by the handle of a resumable upload.
+local function set_by_handle(self, source, given)
+  local client = self.client
+  local handle, err = resumable.send(client, source, given)
+  if not handle then return nil, err end
+  return answers.success(client:call(client.hosting.endpoints.set_photo, {
+    json = self.dialect.encode_photo(handle), timeout = given.timeout,
+  }))
+end
+
+--- Sets the photo: POST /v1/settings/profile/photo; on Cloud hosting a resumable upload, whose handle goes
+--- to POST /whatsapp_business_profile. It is cropped to a square of at most 640 pixels;
+--- 640 by 640 is best, below 192 it may be refused.
+---@param self waba.ProfileResource
+---@param given { file: string?, data: string?, type: string?, progress: function?, timeout: number? }
+---        JPEG or PNG, at most 5 MB; the type is found by the file's name or the first bytes
+---@return true|nil
+---@return waba.Error? err
+function photo.set(self, given)
+  options.check(given, KNOWN_SET_PHOTO, "client.profile:set_photo")
+  if not given or not (given.file or given.data) then
+    error("client.profile:set_photo: one of the options file and data is required", 2)
+  end
+  local client = self.client
+  local source, err = upload.open(given, "client.profile:set_photo", math.huge, true)
+  if not source then return nil, err end
+  if client.validate then
+    local fine
+    fine, err = self.media_rules.check_photo(source.type, source.size)
+    if not fine then return nil, err end
+  end
+  if self.dialect.encode_photo then return set_by_handle(self, source, given) end
+  local json
+  json, err = upload.send(client, client.hosting.endpoints.set_photo, source, given)
+  if json == nil then return nil, err end
+  return true
+end
+
+return photo

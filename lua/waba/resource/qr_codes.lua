@@ -1,0 +1,135 @@
+-- QR codes and short links that open a chat with a text already written: /message_qrdls (Cloud hosting
+-- only; reference, section 8.6).
+
+local answers = require "waba.resource.answers"
+local errors = require "waba.errors"
+local find_endpoint = require "waba.hosting.endpoint"
+local options = require "waba.options"
+local pages = require "waba.resource.pages"
+local validate = require "waba.resource.validate"
+
+---@class waba.QrCodesResource
+local QrCodes = {}
+QrCodes.__index = QrCodes
+QrCodes.__name = "waba.QrCodesResource"
+
+local qr_codes = {}
+
+---@type waba.Rule
+qr_codes.rule = {
+  is = "object",
+  fields = {
+    prefilled_message = { is = "string", required = true, characters = { 1, 140 } },
+    generate_qr_image = { one_of = { "PNG", "SVG" } },
+    code = {},
+  },
+}
+
+---@param client waba.Client
+function qr_codes.new(client)
+  return setmetatable({ client = client }, QrCodes)
+end
+
+--- A code. A number has 2000 of them at most.
+---@class waba.QrCode
+---@field code string               14 characters
+---@field prefilled_message string
+---@field deep_link_url string      the short link: "https://wa.me/message/…"
+---@field qr_image_url string|nil   when an image was asked for
+
+local function read_code(item)
+  if not answers.text(answers.dig(item, "code")) then return nil end
+  return {
+    code = item.code, prefilled_message = answers.text(item.prefilled_message),
+    deep_link_url = answers.text(item.deep_link_url), qr_image_url = answers.text(item.qr_image_url),
+  }
+end
+
+local function fetch(self, query)
+  local endpoint, err = find_endpoint(self.client.hosting, "list_qr_codes")
+  if not endpoint then return nil, err end
+  local json, response = self.client:call(endpoint, { query = query })
+  if json == nil then return nil, response end
+  local data = answers.dig(json, "data")
+  if type(data) ~= "table" then return nil, answers.broken(response, "the answer has no codes") end
+  local page = { codes = {} }
+  for _, item in ipairs(data) do page.codes[#page.codes + 1] = read_code(item) end
+  page.after, page.before = pages.cursors(json)
+  return page
+end
+
+---@class waba.QrCodesResource
+---@field list fun(self: waba.QrCodesResource, given: waba.PageOptions?): { codes: waba.QrCode[], after: string?, before: string? }|nil, waba.Error?  GET /message_qrdls; `after` is nil on the last page
+---@field each fun(self: waba.QrCodesResource, given: { limit: integer? }?): (fun(): waba.QrCode|false|nil, waba.Error?)  all of them, page after page, as client.templates:each does
+pages.add_methods(QrCodes, "client.qr_codes", "codes", fetch)
+
+-- The endpoint, and the code if it is one: letters and digits only.
+local function prepare(self, endpoint_name, code, what)
+  if type(code) ~= "string" then error(what .. ": the code is needed, a string", 3) end
+  local endpoint, err = find_endpoint(self.client.hosting, endpoint_name)
+  if not endpoint then return nil, err end
+  if not code:find("^%w+$") then return nil, errors.invalid("code", "code may have letters and digits only") end
+  return endpoint
+end
+
+local function write(self, endpoint, body)
+  local valid, err = validate(self.client, qr_codes.rule, body)
+  if not valid then return nil, err end
+  local json, response = self.client:call(endpoint, { json = body })
+  if json == nil then return nil, response end
+  local code = read_code(json)
+  if code then return code end
+  return nil, answers.broken(response, "the answer has no code", true)
+end
+
+--- Makes a code: POST /message_qrdls.
+---@param given { prefilled_message: string, generate_qr_image: "PNG"|"SVG"|nil }  at most 140 characters
+---@return waba.QrCode|nil
+---@return waba.Error? err
+function QrCodes:create(given)
+  given = options.check(given, { prefilled_message = "string", generate_qr_image = "string" }, "client.qr_codes:create")
+  local endpoint, err = find_endpoint(self.client.hosting, "create_qr_code")
+  if not endpoint then return nil, err end
+  return write(self, endpoint, given)
+end
+
+--- One code: GET /message_qrdls/{code}.
+---@param code string
+---@return waba.QrCode|nil
+---@return waba.Error? err
+function QrCodes:get(code)
+  local endpoint, err = prepare(self, "get_qr_code", code, "client.qr_codes:get")
+  if not endpoint then return nil, err end
+  local json, response = self.client:call(endpoint, { parameters = { code = code } })
+  if json == nil then return nil, response end
+  local data = answers.dig(json, "data")
+  local found = read_code(type(data) == "table" and data[1] or json)
+  if found then return found end
+  return nil, errors.new { kind = "not_found", status = response.status, message = "there is no such code" }
+end
+
+--- Changes the text behind a code: POST /message_qrdls.
+---@param code string
+---@param given { prefilled_message: string, generate_qr_image: "PNG"|"SVG"|nil }
+---@return waba.QrCode|nil
+---@return waba.Error? err
+function QrCodes:edit(code, given)
+  given = options.check(given, { prefilled_message = "string", generate_qr_image = "string" }, "client.qr_codes:edit")
+  local endpoint, err = prepare(self, "update_qr_code", code, "client.qr_codes:edit")
+  if not endpoint then return nil, err end
+  local body = { code = code }
+  for name, value in pairs(given) do body[name] = value end
+  return write(self, endpoint, body)
+end
+
+--- Deletes a code, whose prints and links then lead nowhere: DELETE /message_qrdls/{code}.
+---@param code string
+---@return true|nil
+---@return waba.Error? err
+function QrCodes:delete(code)
+  local endpoint, err = prepare(self, "delete_qr_code", code, "client.qr_codes:delete")
+  if not endpoint then return nil, err end
+  return answers.success(self.client:call(endpoint, { parameters = { code = code } }))
+end
+
+return qr_codes

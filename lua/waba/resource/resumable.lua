@@ -1,0 +1,172 @@
+-- Uploads in two steps that survive a broken connection: a session, then the bytes (cloud reference,
+-- section 3.6). After a failure the gateway tells how much it has, and the rest follows from there.
+
+local core = require "waba.core"
+local ensure = require "waba.ensure"
+local errors = require "waba.errors"
+local file_pieces = require "waba.resource.file_pieces"
+local progress = require "waba.resource.progress"
+local upload = require "waba.resource.upload"
+
+local resumable = {}
+
+--- What is uploaded for a handle.
+---@class waba.ResumableOptions
+---@field file? string      path of a file
+---@field data? string      or its bytes
+---@field reader? fun(): string|nil  or a function that gives them piece by piece; gathered in a temporary file
+---                         first, so that the rest can be sent again
+---@field type? string      MIME type: image/jpeg, image/png, video/mp4 or application/pdf; needed unless the
+---                         file's name tells it
+---@field size? integer     bytes
+---@field filename? string  by default the file's own
+---@field upload? string    of the error of an upload of the same bytes that failed: the rest of it is sent
+---@field progress? fun(sent: integer, total: integer)
+---@field timeout? number   seconds for all of it; ten times the client's by default
+resumable.KNOWN = {
+  file = "string", data = "string", reader = "function", type = "string", size = "integer", filename = "string",
+  upload = "string", progress = "function", timeout = "number",
+}
+
+-- How often the rest is sent after a failure that may pass, as long as the gateway got further each time
+-- or not: three times in all.
+local MOST_RESUMES = 3
+
+-- The session as a path: `upload:…`, with its own query. What could not be a path is refused.
+local function session_of(json)
+  local id = type(json) == "table" and json.id
+  if type(id) ~= "string" or id == "" then return nil end
+  if id:sub(1, 7) ~= "upload:" then id = "upload:" .. id end
+  return id:find("^[%w%-._~:?@!$&'()*+,;=%%]+$") and id or nil
+end
+
+local function no_session(response)
+  return errors.new { kind = "protocol", status = response.status, message = "the gateway gave no upload session" }
+end
+
+local function open_session(client, source, given, timeout)
+  local filename = given.filename or given.file and given.file:match("[^/\\]*$") or "file"
+  local json, response = client:call(client.hosting.endpoints.open_upload, {
+    query = { file_name = filename, file_length = ("%.0f"):format(source.size), file_type = source.type }, body = "",
+    timeout = timeout,
+  })
+  if json == nil then return nil, response end
+  local session = session_of(json)
+  if session then return session end
+  return nil, no_session(response)
+end
+
+-- How many bytes of the upload the gateway has.
+local function ask_offset(client, session, size, timeout)
+  local json, response = client:call(client.hosting.endpoints.upload_state, {
+    parameters = { id = session }, timeout = timeout,
+  })
+  if json == nil then return nil, response end
+  local offset = type(json) == "table" and tonumber(json.file_offset)
+  if offset and offset % 1 == 0 and offset >= 0 and offset <= size then return offset end
+  return nil, errors.new {
+    kind = "protocol", status = response.status, message = "the gateway does not say how much of the upload it has",
+  }
+end
+
+-- What the gateway has not, as a body, and the file that has to be closed after it.
+local function rest_of(source, offset)
+  local body = source.body
+  if type(body) == "string" then return body:sub(offset + 1) end
+  local pieces = file_pieces.new(body.file, offset, source.size - offset)
+  local rest = { size = source.size - offset }
+  function rest.reader()
+    rest.used = true -- the delivery can't start it again: that is done here
+    return pieces:next()
+  end
+  return rest, pieces
+end
+
+local function close_pieces(pieces)
+  if pieces then pieces:close() end
+end
+
+-- Sends what the gateway has not.
+local function send_rest(client, session, source, offset, told, timeout)
+  local body, pieces = rest_of(source, offset)
+  local json, response = ensure(close_pieces, pieces, client.call, client, client.hosting.endpoints.send_upload, {
+    parameters = { id = session }, headers = { file_offset = ("%.0f"):format(offset) }, body = body,
+    media_type = "application/octet-stream", timeout = timeout,
+    progress = told and function(sent) told(math.min(source.size, offset + sent), source.size) end,
+  })
+  if json == nil and pieces and pieces.fault then
+    return nil, errors.invalid("file", "file can't be read: " .. pieces.fault)
+  end
+  return json, response
+end
+
+local function read_handle(json, response)
+  local handle = type(json) == "table" and json.h
+  if type(handle) == "string" and handle ~= "" then return handle end
+  return nil, errors.new {
+    kind = "protocol", status = response.status, maybe_sent = true,
+    message = "the gateway took the file but gave no handle",
+  }
+end
+
+-- Sends the rest, again and again while there is hope. The third result is true when the gateway has all of it,
+-- and only its answer was lost: nobody knows what it says to a rest of nothing.
+local function complete(client, session, source, told, offset, deadline)
+  local resumes = 0
+  while true do
+    local json, response, err
+    if not offset then
+      offset, err = ask_offset(client, session, source.size, deadline - core.clock())
+      if offset == source.size then return nil, nil, true end
+    end
+    if offset then
+      json, response = send_rest(client, session, source, offset, told, deadline - core.clock())
+      if json ~= nil then return json, response end
+      err = response
+    end
+    resumes, offset = resumes + 1, nil
+    if not err.retryable or resumes > MOST_RESUMES or core.clock() >= deadline then
+      if err.kind ~= "not_found" then err.upload = session end
+      return nil, err
+    end
+  end
+end
+
+-- In a session of its own, from the beginning.
+local function send_anew(client, source, given, told, deadline)
+  local session, err = open_session(client, source, given, deadline - core.clock())
+  if not session then return nil, err end
+  return complete(client, session, source, told, 0, deadline)
+end
+
+local function send(client, source, given)
+  local deadline = core.clock() + (given.timeout or client.timeout * upload.PATIENCE)
+  local told, finish = progress.track(given.progress)
+  local json, response, is_whole
+  if given.upload then
+    local session = session_of { id = given.upload }
+    if not session then return nil, errors.invalid("upload", "upload is no upload session, as an error has it") end
+    json, response, is_whole = complete(client, session, source, told, nil, deadline)
+  else
+    json, response, is_whole = send_anew(client, source, given, told, deadline)
+  end
+  if is_whole then json, response, is_whole = send_anew(client, source, given, told, deadline) end
+  if is_whole then
+    return nil, errors.new { kind = "network", retryable = true, message = "the gateway's answer was lost twice" }
+  end
+  if json == nil then return nil, response end
+  finish(source.size)
+  return read_handle(json, response)
+end
+
+--- Uploads what `upload.open` gave, and frees it.
+---@param client waba.Client
+---@param source waba.UploadSource
+---@param given waba.ResumableOptions
+---@return string|nil handle
+---@return waba.Error? err  with `upload`, when a session was begun
+function resumable.send(client, source, given)
+  return ensure(upload.close, source, send, client, source, given)
+end
+
+return resumable

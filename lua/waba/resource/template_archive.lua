@@ -1,0 +1,92 @@
+-- Methods of client.templates for many templates at once, by their ids (Cloud hosting only):
+-- archiving, restoring, deleting.
+
+local core = require "waba.core"
+local answers = require "waba.resource.answers"
+local find_endpoint = require "waba.hosting.endpoint"
+local identifiers = require "waba.resource.identifiers"
+
+local template_archive = {}
+
+local MOST = 100
+
+-- The endpoint and the ids, checked.
+local function prepare(self, endpoint_name, ids, what)
+  if type(ids) ~= "table" then error(what .. ": the ids must be a list, not a " .. type(ids), 3) end
+  local endpoint, err = find_endpoint(self.client.hosting, endpoint_name)
+  if not endpoint then return nil, err end
+  local list
+  list, err = identifiers.list(ids, "ids", MOST)
+  if not list then return nil, err end
+  return endpoint, list
+end
+
+--- What became of templates that were archived or restored.
+---@class waba.ArchivedTemplates
+---@field succeeded string[]                 ids
+---@field failed table<string, string>       by id: the platform's reason
+
+local function reason_of(value, id)
+  if type(value) == "table" then value = answers.dig(value, "error") or answers.dig(value, "message") end
+  if type(value) == "table" then value = answers.dig(value, "message") end
+  local reason = answers.text(value)
+  return reason and reason ~= id and reason or "the platform gave no reason"
+end
+
+-- The platform names what was done, { archived_templates = { id, … }, failed_templates = { [id] = reason } };
+-- a gateway may as well say { succeeded = { id, … }, failed = { id, … } }.
+local function read(json, done)
+  local result = { succeeded = {}, failed = {} }
+  local succeeded = answers.dig(json, done) or answers.dig(json, "succeeded")
+  for _, item in ipairs(answers.object(succeeded)) do
+    result.succeeded[#result.succeeded + 1] = answers.identifier(answers.dig(item, "id") or item)
+  end
+  local failed = answers.dig(json, "failed_templates") or answers.dig(json, "failed")
+  for key, value in pairs(answers.object(failed)) do
+    local id, reason = key, value
+    if type(key) == "number" then id, reason = answers.dig(value, "id") or value, value end
+    id = answers.identifier(id)
+    if id then result.failed[id] = reason_of(reason, id) end
+  end
+  return result
+end
+
+local function move(self, endpoint_name, ids, what, done)
+  local endpoint, list = prepare(self, endpoint_name, ids, what)
+  if not endpoint then return nil, list end
+  local json, response = self.client:call(endpoint, { json = { hsm_ids = list } })
+  if json == nil then return nil, response end
+  return read(json, done)
+end
+
+--- Archives templates: POST /message_templates/archive. Only approved and rejected ones can be; they
+--- can't be sent any more, and are deleted after 28 days.
+---@param self waba.TemplatesResource
+---@param ids (string|integer)[]  at most 100
+---@return waba.ArchivedTemplates|nil
+---@return waba.Error? err
+function template_archive.archive(self, ids)
+  return move(self, "archive_templates", ids, "client.templates:archive", "archived_templates")
+end
+
+--- Restores archived templates: POST /message_templates/unarchive.
+---@param self waba.TemplatesResource
+---@param ids (string|integer)[]  at most 100
+---@return waba.ArchivedTemplates|nil
+---@return waba.Error? err
+function template_archive.unarchive(self, ids)
+  return move(self, "unarchive_templates", ids, "client.templates:unarchive", "unarchived_templates")
+end
+
+--- Deletes templates by their ids: DELETE /message_templates?hsm_ids=…
+---@param self waba.TemplatesResource
+---@param ids (string|integer)[]  at most 100
+---@return true|nil
+---@return waba.Error? err
+function template_archive.delete_ids(self, ids)
+  local endpoint, list = prepare(self, "delete_templates", ids, "client.templates:delete_ids")
+  if not endpoint then return nil, list end
+  return answers.success(self.client:call(endpoint, { query = { hsm_ids = core.encode(list) } }))
+end
+
+return template_archive

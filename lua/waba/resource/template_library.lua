@@ -1,0 +1,134 @@
+-- Methods of client.templates that only Cloud hosting has, for reading: the library of ready-made
+-- templates, and the comparison of two templates' performance.
+
+local core = require "waba.core"
+local answers = require "waba.resource.answers"
+local errors = require "waba.errors"
+local find_endpoint = require "waba.hosting.endpoint"
+local identifiers = require "waba.resource.identifiers"
+local options = require "waba.options"
+local pages = require "waba.resource.pages"
+
+local template_library = {}
+
+--- Which templates of the library are wanted.
+---@class waba.LibraryQuery
+---@field search? string    in names and texts
+---@field topic? string     "ORDER_MANAGEMENT", "PAYMENTS", …
+---@field usecase? string   "DELIVERY_UPDATE", …
+---@field industry? string  "E_COMMERCE", "FINANCIAL_SERVICES"
+---@field language? string
+---@field name? string
+---@field limit? integer    of one page
+---@field after? string
+---@field before? string
+local KNOWN_EACH = {
+  search = "string", topic = "string", usecase = "string", industry = "string", language = "string", name = "string",
+  limit = "integer",
+}
+local KNOWN = { after = "string", before = "string" }
+for name, types in pairs(KNOWN_EACH) do KNOWN[name] = types end
+
+local FILTERS = { "search", "topic", "usecase", "industry", "language", "name" }
+
+--- A template of the library. `name` is what `create` takes as `library_template_name`.
+---@class waba.LibraryTemplate
+---@field name string
+---@field language string
+---@field category string
+---@field topic string?
+---@field usecase string?
+---@field industry string[]?
+---@field header string?
+---@field body string?
+---@field body_params string[]?
+---@field body_param_types string[]?
+---@field buttons table[]?
+---@field id string?
+
+local function query_of(given, what)
+  local query = pages.query(given, what)
+  for _, name in ipairs(FILTERS) do query[name] = given[name] end
+  return query
+end
+
+local function fetch(self, query)
+  local endpoint, err = find_endpoint(self.client.hosting, "template_library")
+  if not endpoint then return nil, err end
+  local json, response = self.client:call(endpoint, { query = query })
+  if json == nil then return nil, response end
+  if type(answers.dig(json, "data")) ~= "table" then
+    return nil, answers.broken(response, "the answer has no templates")
+  end
+  local page = { templates = {} }
+  for _, item in ipairs(json.data) do
+    if type(item) == "table" then
+      local template = answers.without_null(item)
+      template.id = answers.identifier(template.id)
+      page.templates[#page.templates + 1] = template
+    end
+  end
+  page.after, page.before = pages.cursors(json)
+  return page
+end
+
+--- One page of the library: GET /message_template_library.
+---@param self waba.TemplatesResource
+---@param given? waba.LibraryQuery
+---@return { templates: waba.LibraryTemplate[], after: string?, before: string? }|nil
+---@return waba.Error? err
+function template_library.list(self, given)
+  local what = "client.templates:library"
+  return fetch(self, query_of(options.check(given, KNOWN, what), what))
+end
+
+--- Goes through all templates of the library, as `each` does.
+---@param self waba.TemplatesResource
+---@param given? waba.LibraryQuery  without cursors
+---@return fun(): waba.LibraryTemplate|false|nil, waba.Error?
+function template_library.each(self, given)
+  local what = "client.templates:each_in_library"
+  local query = query_of(options.check(given, KNOWN_EACH, what), what)
+  return pages.each(pages.walk(function() return fetch(self, query) end,
+    function(page) return pages.advance(query, page) end, "templates"))
+end
+
+local DAY = 86400
+local WINDOWS = { [7] = true, [30] = true, [60] = true, [90] = true }
+
+--- Compares two templates of the last days: GET /message_templates/{id}/compare. Both must have been
+--- sent at least 1000 times.
+---@param self waba.TemplatesResource
+---@param id string|integer
+---@param other string|integer
+---@param given? { days: integer? }  7 (the default), 30, 60 or 90
+---@return table[]|nil metrics  BLOCK_RATE, MESSAGE_SENDS, TOP_BLOCK_REASON, as the platform writes them
+---@return waba.Error? err
+function template_library.compare(self, id, other, given)
+  local what = "client.templates:compare"
+  given = options.check(given, { days = "integer" }, what)
+  local days = given.days or 7
+  local endpoint, err = find_endpoint(self.client.hosting, "compare_templates")
+  if not endpoint then return nil, err end
+  if not WINDOWS[days] then
+    return nil, errors.invalid("days", ("days is %.0f; allowed is 7, 30, 60, 90"):format(days))
+  end
+  local first, second
+  first, err = identifiers.one(id, "id")
+  if not first then return nil, err end
+  second, err = identifiers.one(other, "other")
+  if not second then return nil, err end
+  local now = os.time()
+  local json, response = self.client:call(endpoint, {
+    parameters = { id = first },
+    query = {
+      template_ids = core.encode { second }, start = ("%.0f"):format(now - days * DAY), ["end"] = ("%.0f"):format(now),
+    },
+  })
+  if json == nil then return nil, response end
+  local data = answers.dig(json, "data")
+  if type(data) ~= "table" then return nil, answers.broken(response, "the answer has no metrics") end
+  return answers.without_null(data)
+end
+
+return template_library

@@ -1,0 +1,30 @@
+local waba = require "waba"
+
+describe("waba.check", function()
+  it("checks a message for either hosting, for On-Premise when none is named", function()
+    local link = waba.cta_url { body = "On its way", display_text = "Track", url = "https://t.example/118" }
+    assert.is_true(waba.check(link, "cloud"))
+    local ok, err = waba.check(link)
+    assert.is_nil(ok)
+    assert.are.equal("interactive.type", err.path)
+    assert.are.equal(err.message, select(2, waba.check(link, "on_premise")).message)
+    assert.has_error(function() waba.check(link, "moon") end, "waba.check: unknown hosting moon")
+  end)
+end)
+
+describe("waba.explain", function()
+  it("knows the codes of both hostings", function()
+    assert.are.equal("window", waba.explain(470).kind)
+    assert.are.equal("window", waba.explain("131047").kind)
+    assert.are.equal("window", waba.explain(131047, "cloud").kind)
+    assert.is_nil(waba.explain(131047.5))
+    assert.is_nil(waba.explain("many"))
+    assert.is_nil(waba.explain(470, "cloud"))
+    assert.has_error(function() waba.explain(470, "moon") end, "waba.explain: unknown hosting moon")
+  end)
+
+  it("gives copies, which nobody can spoil for others", function()
+    waba.explain(470).title = "x"
+    assert.are_not.equal("x", waba.explain(470).title)
+  end)
+end)

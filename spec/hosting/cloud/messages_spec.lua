@@ -1,0 +1,270 @@
+local cloud_gateway = require "spec.support.cloud_gateway"
+local waba = require "waba"
+
+local NUMBER = "4915112345678"
+local USER = "DE.1349ab"
+local GROUP = "Y2FwaXRhbF9ncm91cDo="
+
+local ACCEPTED = cloud_gateway.json {
+  messaging_product = "whatsapp", contacts = { { input = "+" .. NUMBER, wa_id = NUMBER } },
+  messages = { { id = "wamid.HBgLNDkx" } },
+}
+
+describe("messages on Cloud hosting", function()
+  local gateway, client
+
+  setup(function()
+    gateway = cloud_gateway.start()
+    client = cloud_gateway.client(gateway)
+  end)
+
+  teardown(function()
+    client:close()
+    gateway:stop()
+  end)
+
+  before_each(function()
+    gateway:forget()
+    gateway:answer("/messages", ACCEPTED)
+    gateway:answer("/marketing_messages", ACCEPTED)
+  end)
+
+  local function last(path)
+    return cloud_gateway.last(gateway, path)
+  end
+
+  local function refused(err, path, says)
+    assert.equal("invalid", err.kind)
+    assert.equal(path, err.path)
+    assert.matches(says, err.message)
+    assert.is_false(err.maybe_sent)
+    assert.equal(0, gateway:count())
+  end
+
+  it("go out in the envelope of this gateway", function()
+    local sent = assert(client:send("+49 (151) 123-45678", waba.text { body = "Grüße ☕", preview_url = true }))
+    assert.same({ id = "wamid.HBgLNDkx", wa_id = NUMBER, input = "+" .. NUMBER }, sent)
+    assert.equal("POST", last().method)
+    assert.equal("/messages", last().path)
+    assert.equal(cloud_gateway.KEY, last().headers["d360-api-key"])
+    assert.same({
+      messaging_product = "whatsapp", recipient_type = "individual", to = "+" .. NUMBER, type = "text",
+      text = { body = "Grüße ☕", preview_url = true },
+    }, last().json)
+  end)
+
+  it("take the number in every form that On-Premise hosting takes, and send it with its plus", function()
+    for _, to in ipairs { "0049 151 12345678", NUMBER, 4915112345678 } do
+      assert(client:send(to, waba.text "Hi"))
+      assert.equal("+" .. NUMBER, last().json.to)
+    end
+    local sent, err = client:send("0151 12345678", waba.text "Hi")
+    assert.is_nil(sent)
+    assert.equal("to", err.path)
+  end)
+
+  it("bring back what the platform says of a template and its recipient", function()
+    gateway:answer("/messages", cloud_gateway.json {
+      contacts = { { input = USER, user_id = USER } },
+      messages = { { id = "wamid.X", message_status = "held_for_quality_assessment", group_id = "G" } },
+    })
+    local sent = assert(client:send(USER, waba.text "Hi"))
+    assert.same({
+      id = "wamid.X", input = USER, user_id = USER, status = "held_for_quality_assessment", group_id = "G",
+    }, sent)
+  end)
+
+  it("go to a business-scoped user id", function()
+    for _, to in ipairs { USER, { user_id = USER }, "DE.ENT.1181xY" } do
+      assert(client:send(to, waba.text "Hi"))
+      assert.equal(type(to) == "table" and USER or to, last().json.recipient)
+      assert.is_nil(last().json.to)
+      assert.equal("individual", last().json.recipient_type)
+    end
+  end)
+
+  it("go to a group, as far as groups take them", function()
+    assert(client:send({ group_id = GROUP }, waba.text "Hi"))
+    assert.equal(GROUP, last().json.to)
+    assert.equal("group", last().json.recipient_type)
+    gateway:forget()
+    local sent, err = client:send({ group_id = GROUP }, waba.location { latitude = 1, longitude = 2 })
+    assert.is_nil(sent)
+    refused(err, "type", "location")
+  end)
+
+  it("pin a message in a group, and nowhere else", function()
+    local pin = waba.message("pin", { type = "pin", message_id = "wamid.1", expiration_days = 3 })
+    assert(client:send({ group_id = GROUP }, pin))
+    assert.same({ type = "pin", message_id = "wamid.1", expiration_days = 3 }, last().json.pin)
+    gateway:forget()
+    local sent, err = client:send(NUMBER, pin)
+    assert.is_nil(sent)
+    refused(err, "to", "group")
+  end)
+
+  it("refuse a recipient that is none", function()
+    for to, path in pairs {
+      [{ user_id = "de.1349" }] = "to.user_id", [{ user_id = "DE." }] = "to.user_id", [{ user_id = 7 }] = "to.user_id",
+      [{ user_id = "DE." .. ("1"):rep(129) }] = "to.user_id", [{ user_id = "DE.1 2" }] = "to.user_id",
+      [{ group_id = "" }] = "to.group_id", [{ group_id = "a b" }] = "to.group_id", [{ group_id = true }] = "to.group_id",
+      [{}] = "to", [{ user_id = USER, group_id = GROUP }] = "to",
+    } do
+      local sent, err = client:send(to, waba.text "Hi")
+      assert.is_nil(sent)
+      refused(err, path, "^" .. path:gsub("%.", "%%."))
+    end
+    assert(client:send("DE." .. ("1"):rep(128), waba.text "Hi"))
+  end)
+
+  it("write what goes beside them", function()
+    assert(client:send(NUMBER, waba.text "Hi", {
+      reply_to = "wamid.IN", data = "job=77", identity_key_hash = "hash", timeout = 9,
+    }))
+    local json = last().json
+    assert.same({ message_id = "wamid.IN" }, json.context)
+    assert.equal("job=77", json.biz_opaque_callback_data)
+    assert.equal("hash", json.recipient_identity_key_hash)
+  end)
+
+  it("carry at most 512 characters of data", function()
+    assert(client:send(NUMBER, waba.text "Hi", { data = ("ü"):rep(512) }))
+    assert.equal(("ü"):rep(512), last().json.biz_opaque_callback_data)
+    gateway:forget()
+    local sent, err = client:send(NUMBER, waba.text "Hi", { data = ("ü"):rep(513) })
+    assert.is_nil(sent)
+    refused(err, "data", "513.*512")
+  end)
+
+  it("don't quote with a reaction, and quote nothing that is empty", function()
+    local sent, err = client:send(NUMBER, waba.reaction { message_id = "wamid.1", emoji = "👍" }, { reply_to = "x" })
+    assert.is_nil(sent)
+    refused(err, "reply_to", "reaction")
+    for _, name in ipairs { "reply_to", "identity_key_hash" } do
+      sent, err = client:send(NUMBER, waba.text "Hi", { [name] = "" })
+      assert.is_nil(sent)
+      refused(err, name, "empty")
+    end
+  end)
+
+  it("ask for no check of contacts, and say where there is one", function()
+    local sent, err = client:send(NUMBER, waba.text "Hi", { check_contact = true })
+    assert.is_nil(sent)
+    refused(err, "check_contact", "On%-Premise hosting")
+  end)
+
+  it("leave out of a template what this gateway does not know", function()
+    local message = waba.template { name = "order_done", namespace = "9c1f_0b52", language = "de", body = { "Eva" } }
+    assert(client:send(NUMBER, message))
+    assert.same({
+      name = "order_done", language = { code = "de" },
+      components = { { type = "body", parameters = { { type = "text", text = "Eva" } } } },
+    }, last().json.template)
+    message = waba.template {
+      name = "order_done", language = { code = "de", policy = "deterministic" }, components = message.template.components,
+    }
+    assert(client:send(NUMBER, message))
+    assert.same({ code = "de" }, last().json.template.language)
+    assert.equal("deterministic", message.template.language.policy)
+  end)
+
+  it("for marketing go their own way", function()
+    local message = waba.template { name = "spring", language = "de" }
+    assert(client:send(NUMBER, message, { marketing = true }))
+    assert.equal("/marketing_messages", last().path)
+    assert.is_nil(last().json.product_policy)
+    assert(client:send(NUMBER, message, {
+      marketing = { product_policy = "STRICT", message_activity_sharing = false, bid_spec = { per_message_bid_multiplier = 2 } },
+    }))
+    assert.equal("STRICT", last().json.product_policy)
+    assert.is_false(last().json.message_activity_sharing)
+    assert.same({ per_message_bid_multiplier = 2 }, last().json.bid_spec)
+    assert(client:send(NUMBER, message, { marketing = false }))
+    assert.equal("/messages", last().path)
+    gateway:forget()
+    for _, case in ipairs {
+      { waba.text "Hi", true, "marketing" }, { message, { policy = "STRICT" }, "marketing.policy" },
+      { message, { product_policy = 1 }, "marketing.product_policy" },
+    } do
+      local sent, err = client:send(NUMBER, case[1], { marketing = case[2] })
+      assert.is_nil(sent)
+      refused(err, case[3], "^marketing")
+    end
+  end)
+
+  it("can't be told by an answer without an id, which is said", function()
+    for _, body in ipairs { "{}", "null", "[]", '{"messages":[]}', '{"messages":[{"id":""}]}', '{"messages":[{"id":null}]}' } do
+      gateway:answer("/messages", cloud_gateway.json(body))
+      local sent, err = client:send(NUMBER, waba.text "Hi")
+      assert.is_nil(sent)
+      assert.equal("protocol", err.kind)
+      assert.is_true(err.maybe_sent)
+    end
+  end)
+
+  it("are marked as read, with the typing indicator on demand", function()
+    gateway:answer("/messages", cloud_gateway.json { success = true })
+    assert.is_true(client:mark_read("wamid.IN"))
+    assert.same({ messaging_product = "whatsapp", status = "read", message_id = "wamid.IN" }, last().json)
+    assert.is_true(client:mark_read("wamid.IN", { typing = true }))
+    assert.same({ type = "text" }, last().json.typing_indicator)
+    assert.error_matches(function() client:mark_read("wamid.IN", { tiping = true }) end, "did you mean typing")
+  end)
+
+  it("go below /v1 in the sandbox, where paths that begin with it are not doubled", function()
+    local sandbox = cloud_gateway.client(gateway, { base_url = gateway.url .. "/v1" })
+    gateway:answer("/v1/messages", ACCEPTED)
+    gateway:answer("/v1/configs/webhook", cloud_gateway.json { url = "https://example.org/hook" })
+    assert(sandbox:send(NUMBER, waba.text "Hi"))
+    assert.equal("/v1/messages", last().path)
+    assert(sandbox.webhook:get())
+    assert.equal("/v1/configs/webhook", last().path)
+    assert(sandbox:request { path = "/v1/configs/webhook" })
+    assert.equal("/v1/configs/webhook", last().path)
+    sandbox:close()
+    local real = waba.client { api_key = "x", hosting = "cloud", sandbox = true }
+    assert.matches("https://waba%-sandbox%.360dialog%.io/v1", tostring(real))
+    real:close()
+  end)
+end)
+
+describe("on On-Premise hosting", function()
+  local client = waba.client { api_key = "x", base_url = "http://127.0.0.1:1", pace = false, retry = false }
+  teardown(function() client:close() end)
+
+  it("what only Cloud hosting has is refused, and it is named", function()
+    for name, value in pairs { reply_to = "x", data = "x", identity_key_hash = "x", marketing = true } do
+      local sent, err = client:send(NUMBER, waba.text "Hi", { [name] = value })
+      assert.is_nil(sent)
+      assert.equal("invalid", err.kind)
+      assert.equal(name, err.path)
+      assert.matches("Cloud hosting", err.message)
+    end
+    for _, to in ipairs { USER, { user_id = USER }, { group_id = GROUP } } do
+      local sent, err = client:send(to, waba.text "Hi")
+      assert.is_nil(sent)
+      assert.equal("to", err.path)
+      assert.matches("Cloud hosting", err.message)
+    end
+    local read, err = client:mark_read("id", { typing = true })
+    assert.is_nil(read)
+    assert.equal("typing", err.path)
+    assert.matches("Cloud hosting", err.message)
+    local info
+    info, err = client.media:info("id")
+    assert.is_nil(info)
+    assert.matches("Cloud hosting", err.message)
+    local handle
+    handle, err = client.media:resumable { data = "x", type = "image/png" }
+    assert.is_nil(handle)
+    assert.matches("Cloud hosting", err.message)
+    local download
+    download, err = client.media:download("id", { url = "https://lookaside.fbsbx.com/x" })
+    assert.is_nil(download)
+    assert.equal("url", err.path)
+    local uploaded
+    uploaded, err = client.media:upload { data = "x", type = "image/png", ttl_minutes = 60 }
+    assert.is_nil(uploaded)
+    assert.equal("ttl_minutes", err.path)
+  end)
+end)

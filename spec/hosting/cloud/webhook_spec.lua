@@ -1,0 +1,365 @@
+-- What Cloud says and On-Premise does not: spec/webhook/contract_spec.lua has what both say.
+
+local core = require "waba.core"
+local errors = require "waba.errors"
+local waba = require "waba"
+local webhooks = require "spec.support.webhooks"
+
+local function read(body)
+  return assert(waba.events(body))
+end
+
+local function one(body)
+  local events = read(body)
+  assert.equal(1, #events)
+  assert.equal("cloud", events[1].hosting)
+  return events[1]
+end
+
+local function message(own, contact)
+  return one(webhooks.cloud { contacts = contact, messages = '{"id":"wamid.A","timestamp":"1767225599",' .. own .. "}" })
+end
+
+local function status(own, contact)
+  return one(webhooks.cloud { contacts = contact, statuses = '{"id":"wamid.OUT","timestamp":"1767225601",' .. own .. "}" })
+end
+
+-- The event of one change, its entry at a known time.
+local function news(field, value)
+  local event = one(webhooks.entry(('{"field":"%s","value":%s}'):format(field, value), 1767225600))
+  assert.equal("account", event.kind)
+  assert.equal(1767225600, event.timestamp)
+  assert.equal(webhooks.place.waba_id, event.waba_id)
+  return event
+end
+
+describe("a Cloud webhook", function()
+  it("says whose it is", function()
+    local event = message '"from":"49151","type":"text","text":{"body":"Hello"}'
+    assert.equal("493099001", event.number)
+    assert.equal("40110022003", event.phone_number_id)
+    assert.equal("30220099001", event.waba_id)
+    local change = webhooks.change({ messages = '{"id":"a","from":"1"}' }, "+1 (631) 555-0100", "9007199254740993")
+    event = one(webhooks.entry(change:gsub('"9007199254740993"', "9007199254740993")))
+    assert.equal("16315550100", event.number)
+    assert.equal("9007199254740993", event.phone_number_id)
+    event = one(webhooks.entry(webhooks.change({ messages = '{"id":"a","from":"1"}' }, "", "77")))
+    assert.equal("77", event.number)
+  end)
+
+  it("may hold entries and changes of several numbers", function()
+    local function change(id, number) return webhooks.change({ messages = '{"id":"' .. id .. '","from":"1"}' }, number) end
+    local first = change("a", "491") .. "," .. change("b", "492")
+    local events = read('{"object":"whatsapp_business_account","entry":[{"id":"W1","changes":[' .. first .. ']},'
+      .. '{"id":"W2","changes":[' .. change("c", "493") .. ',{"field":"flows","value":{"event":"x"}}]},'
+      .. '{"id":"W3","changes":[]},null,{"id":"W4","changes":[null]}]}')
+    local seen = {}
+    for index, event in ipairs(events) do
+      seen[index] = ("%s %s %s"):format(event.id or event.field, event.number or "-", event.waba_id)
+    end
+    assert.same({ "a 491 W1", "b 492 W1", "c 493 W2", "flows - W2" }, seen)
+  end)
+
+  describe("names the sender", function()
+    it("by business-scoped user id where there is no number", function()
+      local event = message('"from_user_id":"DE.8823145","from_parent_user_id":"DE.ENT.1","type":"text","text":{"body":"x"}',
+        '{"profile":{"name":"Ida","username":"@ida"},"user_id":"DE.8823145","parent_user_id":"DE.ENT.1"}')
+      assert.is_nil(event.from)
+      assert.equal("DE.8823145", event.from_user_id)
+      assert.equal("DE.ENT.1", event.from_parent_user_id)
+      assert.same({ name = "Ida", username = "@ida", user_id = "DE.8823145", parent_user_id = "DE.ENT.1" }, event.contact)
+    end)
+
+    it("by both, whatever the order of contacts", function()
+      local events = read(webhooks.cloud {
+        contacts = { '{"profile":{"name":"B"},"user_id":"DE.2"}', "null",
+          '{"profile":{"name":"A"},"wa_id":"1","user_id":"DE.1","identity_key_hash":"h"}' },
+        messages = { '{"from":"1","from_user_id":"DE.1","id":"x"}', '{"from":"2","from_user_id":"DE.2","id":"y"}' },
+      })
+      assert.equal(2, #events)
+      assert.same({ name = "A", wa_id = "1", user_id = "DE.1", identity_key_hash = "h" }, events[1].contact)
+      assert.same({ name = "B", wa_id = "2", user_id = "DE.2" }, events[2].contact)
+    end)
+
+    it("without contacts", function()
+      assert.same({ wa_id = "1", user_id = "DE.1" }, message('"from":"+1","from_user_id":"DE.1"').contact)
+      assert.same({}, message('"type":"system","system":{"type":"x"}').contact)
+    end)
+
+    it("never as somebody else", function()
+      local events = read(webhooks.cloud { contacts = '{"profile":{"name":"B"},"wa_id":"2"}', messages = '{"from":"1","id":"x"}' })
+      assert.same({ wa_id = "1" }, events[1].contact)
+      assert.equal("contacts", events[2].field)
+      assert.equal("B", events[2].value.profile.name)
+      events = read(webhooks.cloud {
+        contacts = { '{"profile":{"name":"A"}}', '{"profile":{"name":"B"}}' }, messages = { '{"from":"1","id":"x"}' },
+      })
+      assert.is_nil(events[1].contact.name)
+      assert.equal(3, #events)
+    end)
+  end)
+
+  describe("with a message", function()
+    it("tells the group", function()
+      local event = message '"from":"1","group_id":"Y2Fwa","type":"text","text":{"body":"x"}'
+      assert.equal("Y2Fwa", event.group_id)
+      assert.equal("1", event.from)
+    end)
+
+    it("keeps the address of media", function()
+      local event = message('"from":"1","type":"image","image":{"id":"90110","mime_type":"image/jpeg","sha256":"u=",'
+        .. '"url":"https:\\/\\/lookaside.fbsbx.com\\/x?mid=1\\u0026ext=1"}')
+      assert.equal("https://lookaside.fbsbx.com/x?mid=1&ext=1", event.media.url)
+    end)
+
+    it("reads the answer to a call permission request", function()
+      local event = message('"from":"1","type":"interactive","interactive":{"type":"call_permission_reply",'
+        .. '"call_permission_reply":{"response":"accept","is_permanent":false,"expiration_timestamp":1767830400,'
+        .. '"response_source":"user_action"}}')
+      assert.same({
+        kind = "call_permission", response = "accept", is_permanent = false, expiration_timestamp = 1767830400,
+        response_source = "user_action",
+      }, event.reply)
+    end)
+
+    it("reads what a flow answers in every way it is written", function()
+      local form = '"type":"interactive","interactive":{"nfm_reply":{"response_json":%s}}'
+      assert.same({ a = 1 }, message(form:format '{"a":1}').reply.data)
+      assert.same({ 1, 2 }, message(form:format '"[1,2]"').reply.data)
+      assert.equal("oops {", message(form:format '"oops {"').reply.data)
+      assert.is_nil(message(form:format "null").reply.data)
+    end)
+
+    it("reads an edit as the new content, and which message it was", function()
+      local event = message('"from":"1","type":"edit","edit":{"original_message_id":"wamid.Z",'
+        .. '"message":{"type":"image","image":{"id":"5","caption":"new"},"context":{"id":"c"}}}')
+      assert.equal("edit", event.type)
+      assert.equal("wamid.Z", event.edit.original_message_id)
+      assert.equal("image", event.edit.message.type)
+      assert.equal("new", event.text)
+      assert.equal("5", event.media.id)
+      for _, odd in ipairs { "3", "{}", '{"message":7}', '{"message":{"type":"edit","edit":{}}}', '{"message":{"type":"x"}}' } do
+        assert.is_nil(message('"from":"1","type":"edit","edit":' .. odd).text)
+      end
+    end)
+
+    it("reads a revocation, a welcome and shared contact details", function()
+      assert.same({ original_message_id = "wamid.Z" },
+        message('"from":"1","type":"revoke","revoke":{"original_message_id":"wamid.Z"}').revoke)
+      assert.equal("request_welcome", message('"from":"1","type":"request_welcome"').type)
+      assert.equal("contact_request", message('"from":"1","type":"contacts","contacts":[],"origin":"contact_request"').origin)
+    end)
+
+    it("says what it was that can't be shown", function()
+      local event = message('"from":"1","type":"unsupported","errors":[{"code":131051,"title":"Message type unknown",'
+        .. '"message":"m","error_data":{"details":"d"}}],"unsupported":{"type":"poll_creation"}')
+      assert.same({ type = "poll_creation" }, event.unsupported)
+      assert.equal(131051, event.errors[1].code)
+      assert.equal("d", event.errors[1].details)
+    end)
+
+    it("reads a changed user id", function()
+      local event = message('"type":"system","system":{"type":"user_changed_user_id","user_id":"DE.2","parent_user_id":"DE.ENT.3",'
+        .. '"wa_id":"49151","body":"b"}')
+      assert.equal("user_changed_user_id", event.system.type)
+      assert.equal("DE.2", event.system.user_id)
+      assert.equal("DE.ENT.3", event.system.parent_user_id)
+      assert.equal("49151", event.system.new_wa_id)
+      assert.equal("i", message('"type":"system","system":{"type":"customer_identity_changed","identity":{"hash":"i"}}').system.identity)
+    end)
+  end)
+
+  describe("with a status", function()
+    it("carries what the sender attached and what it cost", function()
+      local event = status('"status":"sent","recipient_id":"49151","biz_opaque_callback_data":"job=77",'
+        .. '"pricing":{"billable":true,"pricing_model":"PMP","type":"regular","category":"marketing_lite"}')
+      assert.equal("job=77", event.data)
+      assert.is_nil(event.conversation)
+      assert.same({ billable = true, pricing_model = "PMP", type = "regular", category = "marketing_lite" }, event.pricing)
+      assert.equal("77", status('"status":"sent","biz_opaque_callback_data":77').data)
+    end)
+
+    it("names a recipient without a number, in both spellings", function()
+      for _, name in ipairs { "parent_recipient_user_id", "recipient_parent_user_id" } do
+        local event = status(('"status":"read","recipient_user_id":"DE.1","%s":"DE.ENT.2"'):format(name))
+        assert.is_nil(event.recipient)
+        assert.equal("DE.1", event.recipient_user_id)
+        assert.equal("DE.ENT.2", event.recipient_parent_user_id)
+      end
+    end)
+
+    it("names the members of a group", function()
+      local events = read(webhooks.cloud { statuses = {
+        '{"id":"g","status":"read","recipient_id":"Y2Fwa","recipient_type":"group","recipient_participant_id":"491",'
+          .. '"recipient_participant_user_id":"DE.1","recipient_participant_parent_user_id":"DE.ENT.1"}',
+        '{"id":"g","status":"read","recipient_id":"Y2Fwa","recipient_type":"group","participant_recipient_id":"+492"}',
+      }, contacts = '{"profile":{"name":"Zwei"},"wa_id":"492"}' })
+      assert.equal(2, #events)
+      for _, event in ipairs(events) do
+        assert.equal("Y2Fwa", event.group_id)
+        assert.equal("Y2Fwa", event.recipient)
+        assert.equal("group", event.recipient_type)
+      end
+      assert.equal("491", events[1].participant)
+      assert.equal("DE.1", events[1].participant_user_id)
+      assert.equal("DE.ENT.1", events[1].participant_parent_user_id)
+      assert.is_nil(events[1].contact)
+      assert.equal("492", events[2].participant)
+      assert.equal("Zwei", events[2].contact.name)
+    end)
+
+    it("may bring the recipient's profile, which is no news", function()
+      local event = status('"status":"sent","recipient_id":"49151","recipient_identity_key_hash":"h"',
+        '{"profile":{"name":"Ida"},"wa_id":"49151","user_id":"DE.1"}')
+      assert.same({ name = "Ida", wa_id = "49151", user_id = "DE.1" }, event.contact)
+      assert.equal("h", event.recipient_identity_key_hash)
+    end)
+
+    for _, word in ipairs { "pending", "captured", "RINGING", "deleted", "warning" } do
+      it("may be " .. word, function() assert.equal(word, status('"status":"' .. word .. '"').status) end)
+    end
+  end)
+
+  describe("with news", function()
+    local FIELDS = {
+      message_template_components_update = '{"message_template_id":7,"message_template_buttons":[{"message_template_button_type":"URL"}]}',
+      template_category_update = '{"previous_category":"UTILITY","new_category":"MARKETING"}',
+      phone_number_name_update = '{"display_phone_number":"493099001","decision":"DEFERRED"}',
+      account_update = '{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":"DISABLE","waba_ban_date":"January 1, 2026"}}',
+      account_review_update = '{"decision":"APPROVED"}',
+      account_alerts = '{"entity_type":"BUSINESS","alert_info":{"alert_severity":"CRITICAL"}}',
+      account_settings_update = '{"a":{"b":[1,2]}}',
+      business_capability_update = '{"max_daily_conversations_per_business":"TIER_UNLIMITED"}',
+      security = '{"display_phone_number":"493099001","event":"PIN_CHANGED","requester":"1"}',
+      user_preferences = '{"user_preferences":[{"wa_id":"1","category":"marketing_messages","value":"stop","timestamp":1}]}',
+      smb_app_state_sync = '{"state_sync":[{"type":"contact","action":"add"}]}',
+      flows = '{"event":"FLOW_STATUS_CHANGE","flow_id":"1","old_status":"DRAFT","new_status":"PUBLISHED"}',
+      group_lifecycle_update = '{"groups":[{"group_id":"Y2Fwa","type":"group_create"}]}',
+      group_participants_update = '{"groups":[{"type":"group_participants_add"}]}',
+      group_settings_update = '{"groups":[{"group_subject":{"text":"x","update_successful":true}}]}',
+      group_status_update = '{"groups":[{"type":"group_suspend"}]}',
+      business_username_update = '{"display_phone_number":"493099001","status":"approved"}',
+      payment_configuration_update = '{"configuration_name":"x"}',
+      field_of_tomorrow = '{"anything":[{"deep":{"er":1}}]}',
+    }
+    for field, value in pairs(FIELDS) do
+      it("of " .. field .. ", complete", function()
+        local event = news(field, value)
+        assert.equal(field, event.field)
+        assert.same(core.decode(value), event.value)
+        assert.same(core.decode(value), event.raw)
+      end)
+    end
+
+    it("of a template's review, its nulls away, its language as everywhere", function()
+      local event = news("message_template_status_update", '{"event":"REJECTED","message_template_id":9007199254740993,'
+        .. '"message_template_name":"n","message_template_language":"en-US","reason":null,"rejection_info":{"reason":"r"}}')
+      assert.same({
+        event = "REJECTED", message_template_id = "9007199254740993", message_template_name = "n",
+        message_template_language = "en_US", rejection_info = { reason = "r" },
+      }, event.value)
+      assert.equal("en-US", event.raw.message_template_language)
+      assert.equal(core.null, event.raw.reason)
+      assert.equal(880011, news("message_template_status_update", '{"message_template_id":880011}').value.message_template_id)
+    end)
+
+    it("of a template's quality, under either name", function()
+      for _, field in ipairs { "message_template_quality_update", "message_template_status_update" } do
+        local event = news(field, '{"previous_quality_score":"GREEN","new_quality_score":"RED","message_template_id":1}')
+        assert.equal("message_template_quality_update", event.field)
+        assert.equal("RED", event.value.new_quality_score)
+      end
+    end)
+
+    it("of a number, naming it", function()
+      local event = news("phone_number_quality_update", '{"display_phone_number":"+49 3099 002","event":"FLAGGED"}')
+      assert.equal("493099002", event.number)
+      event = news("user_preferences", '{"metadata":{"display_phone_number":"493099003","phone_number_id":"5"},"user_preferences":[]}')
+      assert.equal("493099003", event.number)
+      assert.equal("5", event.phone_number_id)
+    end)
+
+    it("of what others wrote and what was written long ago, never as fresh messages", function()
+      local written = '[{"from":"493099001","to":"1","id":"wamid.E","timestamp":"1767225599","type":"text","text":{"body":"x"}}]'
+      for field, value in pairs {
+        smb_message_echoes = '{"metadata":{"phone_number_id":"5"},"message_echoes":' .. written .. "}",
+        message_echoes = '{"message_echoes":' .. written .. "}",
+        history = '{"messages":' .. written .. "}",
+        calls = '{"calls":[{"id":"wacid.1","event":"connect"}],"statuses":[{"id":"wacid.1","status":"RINGING"}],"errors":[{"code":1}]}',
+      } do
+        assert.same(core.decode(value), news(field, value).value)
+      end
+      local threads = '{"history":[{"metadata":{"phase":0,"progress":55},"threads":[{"id":"1","messages":' .. written .. "}]}]}"
+      assert.equal("wamid.E", news("history", threads).value.history[1].threads[1].messages[1].id)
+    end)
+
+    it("that tells no field, and that is no object", function()
+      local events = read(webhooks.entry { '{"value":{"x":1}}', '{"field":"flows","value":"text"}', '"odd"', "7",
+        '{"field":"flows","value":[1,2]}', '{"field":"flows","value":null}', '{"field":"messages","value":"text"}',
+        '{"field":"messages","value":{"messaging_product":"whatsapp"}}' })
+      local seen = {}
+      for index, event in ipairs(events) do seen[index] = event.kind .. ":" .. event.field end
+      assert.same({ "account:unknown", "account:flows", "account:unknown", "account:unknown", "account:flows",
+        "account:messages" }, seen)
+    end)
+
+    it("with its field one level too high, too low, or without a value around it", function()
+      local form = '{"object":"whatsapp_business_account","entry":[%s]}'
+      for _, entry in ipairs {
+        '{"id":"W","time":5,"field":"account_update","changes":[{"value":{"event":"X"}}]}',
+        '{"id":"W","time":5,"changes":[{"value":{"field":"account_update","event":"X"}}]}',
+        '{"id":"W","time":5,"changes":[{"field":"account_update","event":"X"}]}',
+        '{"id":"W","time":5,"changes":{"field":"account_update","value":{"event":"X"}}}',
+        '{"id":"W","time":5,"field":"account_update","value":{"event":"X"}}',
+      } do
+        local event = one(form:format(entry))
+        assert.equal("account_update", event.field)
+        assert.equal("X", event.value.event)
+        assert.equal("W", event.waba_id)
+        assert.equal(5, event.timestamp)
+      end
+    end)
+  end)
+
+  it("reports errors out of band with their numbers", function()
+    local event = one(webhooks.cloud { errors = '{"code":130429,"title":"Rate limit hit","error_data":{"details":"d"}}' })
+    assert.equal("error", event.kind)
+    assert.equal("rate_limited", event.error.kind)
+    assert.equal("d", event.error.details)
+    assert.equal("493099001", event.number)
+    assert.is_true(errors.is_error(event.error))
+  end)
+
+  it("keeps lists that it does not know beside messages", function()
+    local change = webhooks.change({ messages = '{"id":"a"}' }):gsub('"messages":', '"polls":[{"id":"p"},null,{"id":"q"}],%0', 1)
+    local events = read(webhooks.entry(change))
+    assert.equal(3, #events)
+    assert.equal("polls", events[2].field)
+    assert.same({ id = "q" }, events[3].value)
+    assert.equal("493099001", events[3].number)
+  end)
+
+  it("is known without parts of its wrappings", function()
+    local change = webhooks.change { messages = '{"id":"a","from":"1"}' }
+    for _, body in ipairs {
+      '{"entry":[{"id":"30220099001","changes":[' .. change .. "]}]}",
+      '{"entry":{"id":"30220099001","changes":' .. change .. "}}",
+      '{"id":"30220099001","changes":[' .. change .. "]}",
+      '{"object":null,"entry":[{"changes":[' .. change:gsub('"field":"messages",', "") .. "]}]}",
+      change:match '"value":(%b{})',
+    } do
+      local event = one(body)
+      assert.equal("a", event.id)
+      assert.equal("493099001", event.number)
+    end
+  end)
+
+  it("has nothing for us when it is about another object, or empty", function()
+    local body = webhooks.cloud { messages = '{"id":"a"}' }
+    assert.same({}, read((body:gsub("whatsapp_business_account", "instagram"))))
+    for _, empty in ipairs { '{"object":"whatsapp_business_account","entry":[]}', '{"object":"whatsapp_business_account"}',
+      '{"object":"whatsapp_business_account","entry":null}', webhooks.entry {}, webhooks.cloud {} } do
+      assert.same({}, read(empty))
+    end
+  end)
+end)

@@ -1,0 +1,43 @@
+-- lua/waba/hosting/sent.lua: what became of an accepted message, read from a digest or from the decoded answer.
+
+local core = require "waba.core"
+local sent = require "waba.hosting.sent"
+
+local ON_PREMISE = '{"contacts":[{"input":"491511234567","wa_id":"491511234567"}],'
+  .. '"messages":[{"id":"gBGHSRURIzRWeAIJm0T7xkQz1pRd"}],"meta":{"api_status":"stable","version":"v2.53.1"}}'
+local CLOUD = '{"messaging_product":"whatsapp","contacts":[{"input":"DE.1","user_id":"DE.1"}],'
+  .. '"messages":[{"id":"wamid.1","message_status":"accepted","group_id":"g"}]}'
+
+local function by_digest(body, to)
+  local digest = sent.digest(body)
+  return digest and sent.read(digest, to)
+end
+
+describe("the answer to a message", function()
+  it("reads the same from its digest as decoded", function()
+    assert.same({ id = "gBGHSRURIzRWeAIJm0T7xkQz1pRd", wa_id = "491511234567", input = "491511234567" },
+      by_digest(ON_PREMISE, "1"))
+    assert.same({ id = "wamid.1", input = "DE.1", user_id = "DE.1", status = "accepted", group_id = "g" },
+      by_digest(CLOUD, "1"))
+    for _, body in ipairs {
+      ON_PREMISE, CLOUD, '{"messages":[{"id":"x"}]}', '{"messages":[{"id":"x"}],"contacts":[]}',
+      '{"messages":[{"id":"x"}],"contacts":[{"wa_id":"","input":"","user_id":""}]}',
+    } do
+      assert.same(sent.read(core.decode(body), "1"), by_digest(body, "1"), body)
+    end
+  end)
+
+  it("leaves no mark in what it returns", function()
+    for key in pairs(by_digest(ON_PREMISE, "1")) do assert.equal("string", type(key)) end
+  end)
+
+  it("has no digest where it has no id, an error, or anything unknown", function()
+    for _, body in ipairs {
+      "", "{}", "[]", "null", '{"messages":[]}', '{"messages":[{"id":""}]}', '{"messages":[{"id":7}]}',
+      '{"messages":[{"id":"x"}],"errors":[{"code":"1"}]}', '{"messages":[{"id":"x"}],"error":{}}',
+      '{"messages":[{"id":"x"}],"meta":{"version":2}}', ON_PREMISE .. "x",
+    } do
+      assert.is_nil(sent.digest(body), body)
+    end
+  end)
+end)

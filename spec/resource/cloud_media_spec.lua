@@ -1,0 +1,557 @@
+local bytes_support = require "spec.support.bytes"
+local cloud_gateway = require "spec.support.cloud_gateway"
+local core = require "waba.core"
+local digest = require "waba.resource.digest"
+local folders = require "spec.support.folder"
+local media_rules = require "waba.hosting.cloud.media"
+local scripted_transport = require "spec.support.scripted_transport"
+
+local bytes_of, reader_of = bytes_support.of, bytes_support.reader
+local KB, MB = 1024, 1024 * 1024
+local ID = "7781230045"
+local PLACE = "/whatsapp_business/attachments/"
+
+-- The parts of a form: { headers, body } by name.
+local function parts_of(request)
+  local boundary = assert(request.headers["content-type"]:match("^multipart/form%-data; boundary=(%S+)$"))
+  local text, parts = "\r\n" .. request.body, {}
+  local mark = "\r\n--" .. boundary
+  local position = assert(select(2, text:find(mark, 1, true)))
+  while text:sub(position + 1, position + 2) == "\r\n" do
+    local first, last = text:find("\r\n\r\n", position + 1, true)
+    local head = text:sub(position + 3, first - 1)
+    local start, finish = text:find(mark, last - 1, true)
+    local name = assert(head:match('form%-data; name="([^"]*)"'))
+    assert(not parts[name], "twice the same part")
+    parts[name] = { head = head, body = text:sub(last + 1, start - 1) }
+    position = finish
+  end
+  assert.equal("--\r\n", text:sub(position + 1))
+  return parts
+end
+
+local function url_of(query)
+  return "https://lookaside.fbsbx.com" .. PLACE .. "?" .. query
+end
+
+describe("media on Cloud hosting", function()
+  local gateway, client, folder
+
+  setup(function()
+    gateway = cloud_gateway.start()
+    folder = folders.new()
+  end)
+
+  teardown(function()
+    gateway:stop()
+    folder:remove()
+  end)
+
+  before_each(function()
+    gateway:forget()
+    folder:clear()
+    client = cloud_gateway.client(gateway)
+    gateway:answer("/media", cloud_gateway.json { id = ID })
+  end)
+
+  after_each(function()
+    client:close()
+  end)
+
+  local function describe_file(bytes, fields)
+    local answer = {
+      messaging_product = "whatsapp", id = ID, url = url_of("mid=" .. ID .. "&ext=1767225600&hash=ATvX%2B%7e"),
+      mime_type = "image/jpeg", sha256 = digest.of(bytes), file_size = tostring(#bytes),
+    }
+    for name, value in pairs(fields or {}) do answer[name] = value end
+    return cloud_gateway.json(answer)
+  end
+
+  local function serve(bytes, fields)
+    gateway:answer("/" .. ID, describe_file(bytes, fields))
+    gateway:answer(PLACE, { headers = { { "content-type", "image/jpeg" } }, body = bytes })
+  end
+
+  local function paths()
+    local found = {}
+    for i, request in ipairs(gateway:received()) do found[i] = request.path end
+    return found
+  end
+
+  describe("upload", function()
+    local bytes = bytes_of(300000)
+
+    for way, source in pairs {
+      ["a few bytes"] = function() return { data = bytes:sub(1, 700) }, bytes:sub(1, 700) end,
+      ["many bytes"] = function() return { data = bytes }, bytes end,
+      ["a file"] = function() return { file = folder:write("order.pdf", bytes) }, bytes end,
+      ["a reader with a size"] = function() return { reader = reader_of(bytes, 7001), size = #bytes }, bytes end,
+      ["a reader without a size"] = function() return { reader = reader_of(bytes, 100000) }, bytes end,
+    } do
+      it("puts every byte into a form, from " .. way, function()
+        local given, all = source()
+        given.type = "application/pdf"
+        assert.same({ id = ID }, client.media:upload(given))
+        local request = cloud_gateway.last(gateway)
+        assert.equal("POST", request.method)
+        assert.equal("/media", request.path)
+        assert.equal(tostring(#request.body), request.headers["content-length"])
+        local parts = parts_of(request)
+        assert.equal("whatsapp", parts.messaging_product.body)
+        assert.equal("application/pdf", parts.type.body)
+        assert.is_true(parts.file.body == all)
+        assert.matches("\r\nContent%-Type: application/pdf$", parts.file.head)
+      end)
+    end
+
+    it("names the file as it is named, and nothing in a name ends the quotes or the line", function()
+      for name, written in pairs {
+        ["order.pdf"] = "order.pdf", ["Grüße 1.pdf"] = "Grüße 1.pdf", ['a"b.pdf'] = "a%22b.pdf",
+        ["a\\"] = "a%5C", ["a\r\nX-Evil: 1.pdf"] = "a%0D%0AX-Evil: 1.pdf", ["a\0b"] = "a%00b",
+      } do
+        assert(client.media:upload { data = "x", type = "application/pdf", filename = name })
+        local head = parts_of(cloud_gateway.last(gateway)).file.head
+        assert.truthy(head:find('; filename="' .. written .. '"\r\n', 1, true), head)
+      end
+      assert(client.media:upload { file = folder:write("note.pdf", "x") })
+      assert.truthy(parts_of(cloud_gateway.last(gateway)).file.head:find('filename="note.pdf"', 1, true))
+    end)
+
+    it("draws another boundary each time", function()
+      local seen = {}
+      for _ = 1, 5 do
+        assert(client.media:upload { data = "x", type = "image/png" })
+        local boundary = cloud_gateway.last(gateway).headers["content-type"]
+        assert.is_nil(seen[boundary])
+        seen[boundary] = true
+      end
+    end)
+
+    it("tells progress in bytes of the file", function()
+      local reports = {}
+      assert(client.media:upload {
+        file = folder:write("big.pdf", bytes_of(2 * MB)), progress = function(sent, total)
+          reports[#reports + 1] = sent
+          assert.equal(2 * MB, total)
+          assert.is_true(sent >= 0 and sent <= total)
+        end,
+      })
+      assert.equal(2 * MB, reports[#reports])
+    end)
+
+    it("says how long a number without storage keeps it", function()
+      assert(client.media:upload { data = "x", type = "image/png", ttl_minutes = 60 })
+      assert.equal("60", parts_of(cloud_gateway.last(gateway)).ttl_minutes.body)
+      for _, minutes in ipairs { 59, 43201 } do
+        local uploaded, err = client.media:upload { data = "x", type = "image/png", ttl_minutes = minutes }
+        assert.is_nil(uploaded)
+        assert.equal("ttl_minutes", err.path)
+      end
+    end)
+
+    it("starts again with bytes and files after the gateway was too busy, but not with a reader", function()
+      for _, case in ipairs {
+        { { data = bytes } }, { { data = "x" } }, { { file = folder:write("a.pdf", bytes) } },
+        { { reader = reader_of(bytes, 65536) } }, { { reader = reader_of(bytes, 65536), size = #bytes }, 1 },
+      } do
+        local given, tries = case[1], case[2] or 2
+        given.type = "application/pdf"
+        local again = cloud_gateway.client(gateway, { retry = { attempts = 2, base = 0 } })
+        gateway:forget()
+        gateway:answer("/media", {
+          status = 429, headers = { { "retry-after", "0" } }, body = "",
+        }, cloud_gateway.json { id = ID })
+        local uploaded = again.media:upload(given)
+        assert.equal(tries, gateway:count("/media"))
+        assert.equal(tries == 2, uploaded ~= nil)
+        if tries == 2 then
+          assert.is_true(parts_of(cloud_gateway.last(gateway)).file.body == (given.data or bytes))
+        end
+        again:close()
+      end
+    end)
+
+    it("says that a file can't be read any more", function()
+      local path = folder:write("gone.pdf", bytes)
+      local scripted, transport = scripted_transport.client({
+        { failure = { kind = "invalid", message = "the reader gave fewer bytes", sent = "no" } },
+      }, { hosting = "cloud" })
+      local send = transport.send
+      function transport:send(request)
+        os.remove(path)
+        return send(self, request)
+      end
+      local uploaded, err = scripted.media:upload { file = path }
+      assert.is_nil(uploaded)
+      assert.equal("invalid", err.kind)
+      assert.equal("file", err.path)
+      assert.matches("gone.pdf", err.message)
+    end)
+
+    it("says that a file may be there when the answer has no id", function()
+      for _, body in ipairs { "{}", "null", '{"id":""}', '{"id":null}', "[]" } do
+        gateway:answer("/media", cloud_gateway.json(body))
+        local uploaded, err = client.media:upload { data = "x", type = "image/png" }
+        assert.is_nil(uploaded)
+        assert.equal("protocol", err.kind)
+        assert.is_true(err.maybe_sent)
+      end
+    end)
+  end)
+
+  describe("limits", function()
+    local limits = {
+      { "image", "image/jpeg", 5 * MB }, { "image", "image/png", 5 * MB }, { "sticker", "image/webp", 500 * KB },
+      { "audio", "audio/aac", 16 * MB }, { "audio", "audio/amr", 16 * MB }, { "audio", "audio/mpeg", 16 * MB },
+      { "audio", "audio/mp4", 16 * MB }, { "audio", "audio/ogg", 16 * MB }, { "audio", "audio/ogg; codecs=opus", 16 * MB },
+      { "video", "video/mp4", 16 * MB }, { "video", "video/3gpp", 16 * MB }, { "document", "text/plain", 100 * MB },
+      { "document", "application/pdf", 100 * MB }, { "document", "application/msword", 100 * MB },
+      { "document", "application/vnd.ms-excel", 100 * MB }, { "document", "application/vnd.ms-powerpoint", 100 * MB },
+      { "document", "application/vnd.openxmlformats-officedocument.wordprocessingml.document", 100 * MB },
+      { "document", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", 100 * MB },
+      { "document", "application/vnd.openxmlformats-officedocument.presentationml.presentation", 100 * MB },
+    }
+    for _, limit in ipairs(limits) do
+      local kind, media_type, most = limit[1], limit[2], limit[3]
+      it(("let %s go up to %d bytes and no further"):format(media_type, most), function()
+        assert.is_true(media_rules.check_upload(media_type, most))
+        assert.is_true(media_rules.check_upload(media_type, most, kind))
+        for _, as in ipairs { false, kind } do
+          local valid, err = media_rules.check_upload(media_type, most + 1, as or nil)
+          assert.is_nil(valid)
+          assert.equal("size", err.path)
+        end
+      end)
+    end
+
+    it("know which types messages don't take", function()
+      for media_type, kind in pairs {
+        ["image/gif"] = "image", ["audio/wav"] = "audio", ["audio/ogg; codecs=vorbis"] = "audio",
+        ["video/webm"] = "video", ["application/zip"] = "document", ["image/jpeg"] = "sticker",
+      } do
+        local valid, err = media_rules.check_upload(media_type, 10, kind)
+        assert.is_nil(valid)
+        assert.equal("type", err.path)
+      end
+      assert.equal("type", select(2, media_rules.check_upload("application/zip", 10)).path)
+      assert.equal("size", select(2, media_rules.check_upload("image/png", 0)).path)
+    end)
+  end)
+
+  describe("download", function()
+    local bytes = bytes_of(3000)
+
+    it("asks where the file is, and fetches it from the gateway with path and query as they are", function()
+      serve(bytes)
+      local download = assert(client.media:download(ID))
+      assert.is_true(download.data == bytes)
+      assert.equal("image/jpeg", download.type)
+      assert.equal(#bytes, download.size)
+      assert.equal(digest.of(bytes), download.sha256)
+      local requests = gateway:received()
+      assert.equal(2, #requests)
+      assert.equal("/" .. ID, requests[1].path)
+      assert.equal(PLACE, requests[2].path)
+      assert.equal("GET", requests[2].method)
+      assert.equal("mid=" .. ID .. "&ext=1767225600&hash=ATvX%2B%7e", requests[2].query)
+      assert.equal(cloud_gateway.KEY, requests[2].headers["d360-api-key"])
+    end)
+
+    it("brings it into a file and into a sink", function()
+      serve(bytes)
+      local path, parts = folder:file("photo.jpg"), {}
+      assert.equal(path, assert(client.media:download(ID, { file = path })).file)
+      assert.is_true(folder:read("photo.jpg") == bytes)
+      assert(client.media:download(ID, { sink = function(piece) parts[#parts + 1] = piece end }))
+      assert.is_true(table.concat(parts) == bytes)
+    end)
+
+    it("brings a large one, and tells progress", function()
+      serve("hello")
+      gateway:answer("/" .. ID, describe_file(("hello"):rep(MB)))
+      gateway:answer(PLACE, { body = "hello", times = MB })
+      local received
+      local download = assert(client.media:download(ID, {
+        file = folder:file("big"), progress = function(done) received = done end,
+      }))
+      assert.equal(5 * MB, download.size)
+      assert.equal(5 * MB, received)
+    end)
+
+    it("compares the sum that the platform tells, in hex or base64, and the caller's own before it", function()
+      serve("hello", { sha256 = "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=" })
+      assert(client.media:download(ID))
+      serve("hello", { sha256 = digest.of("other") })
+      local download, err = client.media:download(ID)
+      assert.is_nil(download)
+      assert.equal("media", err.kind)
+      assert(client.media:download(ID, { sha256 = digest.of("hello") }))
+      assert(client.media:download(ID, { sha256 = false }))
+      serve("hello", { sha256 = "no sum at all" })
+      assert(client.media:download(ID))
+    end)
+
+    it("tells what is known of a file", function()
+      serve(bytes)
+      local info = assert(client.media:info(ID))
+      assert.equal(ID, info.id)
+      assert.equal(#bytes, info.size)
+      assert.equal("image/jpeg", info.type)
+      assert.equal(digest.of(bytes), info.sha256)
+      assert.equal(1767225600, info.expires_at)
+      gateway:answer("/" .. ID, cloud_gateway.json("[]"))
+      assert.same({ id = ID }, client.media:info(ID))
+      gateway:answer("/" .. ID, cloud_gateway.json("true"))
+      assert.equal("protocol", select(2, client.media:info(ID)).kind)
+    end)
+
+    it("asks once more where a file is that is gone from there, and then no more", function()
+      serve(bytes)
+      gateway:answer(PLACE, { status = 404, body = "" }, { body = bytes })
+      assert(client.media:download(ID, { sha256 = false }))
+      assert.same({ "/" .. ID, PLACE, "/" .. ID, PLACE }, paths())
+      for _, status in ipairs { 404, 410 } do
+        gateway:forget()
+        gateway:answer(PLACE, { status = status, body = "" })
+        local download, err = client.media:download(ID)
+        assert.is_nil(download)
+        assert.equal(status, err.status)
+        assert.same({ "/" .. ID, PLACE, "/" .. ID, PLACE }, paths())
+      end
+    end)
+
+    it("asks once for an id that is unknown", function()
+      gateway:answer("/" .. ID, cloud_gateway.refusal(100, 400, { error_subcode = 33 }))
+      local download, err = client.media:download(ID)
+      assert.is_nil(download)
+      assert.equal("not_found", err.kind)
+      assert.same({ "/" .. ID }, paths())
+    end)
+
+    it("tries a webhook's url first while it lives", function()
+      serve(bytes)
+      local alive = url_of(("mid=%s&ext=%d&hash=x"):format(ID, os.time() + 300))
+      assert(client.media:download(ID, { url = alive }))
+      assert.same({ PLACE }, paths())
+      gateway:forget()
+      assert(client.media:download(ID, { url = url_of(("mid=%s&ext=%d"):format(ID, os.time() - 1)) }))
+      assert.same({ "/" .. ID, PLACE }, paths())
+      gateway:forget()
+      gateway:answer(PLACE, { status = 404, body = "" }, { body = bytes })
+      assert(client.media:download(ID, { url = url_of("mid=1") }))
+      assert.same({ PLACE, "/" .. ID, PLACE }, paths())
+    end)
+
+    it("leaves nothing behind when it fails", function()
+      serve(bytes, { sha256 = digest.of("other") })
+      local download = client.media:download(ID, { file = folder:file("photo.jpg") })
+      assert.is_nil(download)
+      assert.equal("", folder:names())
+    end)
+
+    it("deletes", function()
+      gateway:answer("/" .. ID, cloud_gateway.json { success = true })
+      assert.is_true(client.media:delete(ID))
+      assert.equal("DELETE", cloud_gateway.last(gateway).method)
+    end)
+  end)
+
+  it("goes over HTTP/2 as well", function()
+    local modern = cloud_gateway.start { protocol = "HTTP/2" }
+    local other, bytes = cloud_gateway.client(modern), bytes_of(400000)
+    modern:answer("/media", cloud_gateway.json { id = ID })
+    modern:answer("/uploads", cloud_gateway.json { id = "upload:A?sig=b" })
+    modern:answer("/upload:A", cloud_gateway.json { h = "4:x" })
+    modern:answer("/" .. ID, describe_file("hello"))
+    modern:answer(PLACE, { body = "hello" })
+    assert(other.media:upload { file = folder:write("a.pdf", bytes) })
+    assert.is_true(parts_of(cloud_gateway.last(modern)).file.body == bytes)
+    assert.equal("4:x", other.media:resumable { data = bytes, type = "image/png" })
+    assert.equal("0", cloud_gateway.last(modern).headers.file_offset)
+    assert.is_true(cloud_gateway.last(modern).body == bytes)
+    assert.equal("hello", other.media:download(ID).data)
+    assert.equal("mid=7781230045&ext=1767225600&hash=ATvX%2B%7e", cloud_gateway.last(modern).query)
+    other:close()
+    modern:stop()
+  end)
+
+  describe("after many refusals", function()
+    local real_clock = core.clock
+    after_each(function() core.clock = real_clock end)
+
+    it("asks for no more files until the oldest refusal is an hour ago", function()
+      local now = 1000
+      core.clock = function() return now end
+      local answers = {}
+      for i = 1, 17 do answers[i] = { status = 404, body = "" } end
+      local scripted, transport = scripted_transport.client(answers, { hosting = "cloud", retry = false })
+      for i = 1, 15 do
+        now = now + 60
+        assert.equal("not_found", select(2, scripted.media:download("id" .. i)).kind)
+      end
+      assert.equal(15, #transport.requests)
+      local download, err = scripted.media:download("id")
+      assert.is_nil(download)
+      assert.equal("rate_limited", err.kind)
+      assert.equal("endpoint", err.scope)
+      assert.equal(3600 - 14 * 60, err.retry_after)
+      assert.is_true(err.retryable)
+      assert.matches("20", err.message)
+      assert.is_nil((scripted.media:info("id")))
+      assert.equal(15, #transport.requests)
+      now = now + err.retry_after
+      assert.equal("not_found", select(2, scripted.media:download("id")).kind)
+      -- one place is free again, and now taken
+      assert.equal("rate_limited", select(2, scripted.media:download("id")).kind)
+      assert.equal(16, #transport.requests)
+      now = now + 60
+      assert.equal("not_found", select(2, scripted.media:info("id")).kind)
+    end)
+
+    it("counts what the gateway refused, not what failed on the way", function()
+      local answers = {}
+      for i = 1, 40 do answers[i] = { status = i % 2 == 0 and 500 or 200, body = "{}" } end
+      local scripted = scripted_transport.client(answers, { hosting = "cloud", retry = false })
+      for _ = 1, 40 do
+        local _, err = scripted.media:download("id")
+        assert.is_true(err.kind == "unavailable" or err.kind == "protocol", err.kind)
+      end
+    end)
+
+    it("leaves sending and uploading alone", function()
+      local answers = {}
+      for i = 1, 15 do answers[i] = { status = 400, body = "" } end
+      answers[16] = { body = '{"id":"7"}' }
+      local scripted = scripted_transport.client(answers, { hosting = "cloud", retry = false })
+      for _ = 1, 15 do scripted.media:info("id") end
+      assert.equal("rate_limited", select(2, scripted.media:info("id")).kind)
+      assert(scripted.media:upload { data = "x", type = "image/png" })
+    end)
+  end)
+
+  describe("resumable upload", function()
+    local SESSION, SIGNED = "upload:MTphdHRh", "upload:MTphdHRh?sig=ARZ_a-b"
+    local bytes = bytes_of(150000)
+
+    before_each(function()
+      gateway:answer("/uploads", cloud_gateway.json { id = SIGNED })
+      gateway:answer("/" .. SESSION, cloud_gateway.json { h = "4:cGlj\n4:abc" })
+    end)
+
+    for way, source in pairs {
+      bytes = function() return { data = bytes, type = "image/jpeg" } end,
+      ["a file"] = function() return { file = folder:write("pic ü.jpg", bytes) } end,
+      ["a reader"] = function() return { reader = reader_of(bytes, 7001), size = #bytes, type = "image/jpeg" } end,
+    } do
+      it("gives a handle for " .. way, function()
+        assert.equal("4:cGlj\n4:abc", client.media:resumable(source()))
+        local requests = gateway:received()
+        assert.equal(2, #requests)
+        assert.equal("POST", requests[1].method)
+        local name = way == "a file" and "pic%20%C3%BC.jpg" or "file"
+        assert.equal("file_length=150000&file_name=" .. name .. "&file_type=image%2Fjpeg", requests[1].query)
+        assert.equal("", requests[1].body)
+        assert.equal("/" .. SESSION, requests[2].path)
+        assert.equal("sig=ARZ_a-b", requests[2].query)
+        assert.equal("0", requests[2].headers.file_offset)
+        assert.equal("application/octet-stream", requests[2].headers["content-type"])
+        assert.is_true(requests[2].body == bytes)
+      end)
+    end
+
+    it("goes on where the gateway has got to", function()
+      for _, source in ipairs {
+        { data = bytes }, { file = folder:write("pic.jpg", bytes) }, { reader = reader_of(bytes, 65536) },
+      } do
+        source.type = "image/jpeg"
+        local reports = {}
+        source.progress = function(sent) reports[#reports + 1] = sent end
+        gateway:forget()
+        gateway:answer("/" .. SESSION, { drop = "request" }, cloud_gateway.json { id = SIGNED, file_offset = 16384 },
+          cloud_gateway.json { h = "4:done" })
+        assert.equal("4:done", client.media:resumable(source))
+        local requests = gateway:received()
+        assert.equal(4, #requests)
+        assert.equal("GET", requests[3].method)
+        assert.equal("/" .. SESSION, requests[3].path)
+        assert.equal("sig=ARZ_a-b", requests[3].query)
+        assert.equal("16384", requests[4].headers.file_offset)
+        assert.is_true(requests[4].body == bytes:sub(16385))
+        assert.equal(#bytes, reports[#reports])
+      end
+    end)
+
+    it("begins anew when the gateway has all of it and its answer was lost", function()
+      gateway:answer("/" .. SESSION, { drop = "request" }, cloud_gateway.json { file_offset = #bytes },
+        cloud_gateway.json { h = "4:again" })
+      assert.equal("4:again", client.media:resumable { data = bytes, type = "image/jpeg" })
+      assert.equal(2, gateway:count("/uploads"))
+      gateway:answer("/" .. SESSION, { drop = "request" }, cloud_gateway.json { file_offset = #bytes },
+        { drop = "request" }, cloud_gateway.json { file_offset = #bytes })
+      local handle, err = client.media:resumable { data = bytes, type = "image/jpeg" }
+      assert.is_nil(handle)
+      assert.equal("network", err.kind)
+    end)
+
+    it("can be taken up again by the program", function()
+      gateway:answer("/" .. SESSION, { drop = "request" }, { drop = "request" })
+      local handle, err = client.media:resumable { data = bytes, type = "image/jpeg" }
+      assert.is_nil(handle)
+      assert.equal("network", err.kind)
+      assert.equal(SIGNED, err.upload)
+      gateway:forget()
+      gateway:answer("/" .. SESSION, cloud_gateway.json { id = SIGNED, file_offset = 8192 }, cloud_gateway.json { h = "4:x" })
+      assert.equal("4:x", client.media:resumable { data = bytes, type = "image/jpeg", upload = err.upload })
+      assert.equal(0, gateway:count("/uploads"))
+      assert.is_true(cloud_gateway.last(gateway).body == bytes:sub(8193))
+    end)
+
+    it("gives up on a refusal at once", function()
+      gateway:answer("/" .. SESSION, cloud_gateway.refusal(100, 400))
+      local handle, err = client.media:resumable { data = bytes, type = "image/jpeg" }
+      assert.is_nil(handle)
+      assert.equal(100, err.code)
+      assert.equal(2, gateway:count())
+    end)
+
+    it("takes a session without its prefix, and none that leads elsewhere", function()
+      gateway:answer("/uploads", cloud_gateway.json { id = "MTphdHRh" })
+      assert(client.media:resumable { data = "x", type = "image/jpeg" })
+      for _, id in ipairs { "upload:a/../../messages", "upload:a b", "upload:a\\b", "upload:a#b", "upload:a\r\nX: y", "" } do
+        gateway:forget()
+        gateway:answer("/uploads", cloud_gateway.json { id = id })
+        local handle, err = client.media:resumable { data = "x", type = "image/jpeg" }
+        assert.is_nil(handle)
+        assert.equal("protocol", err.kind)
+        assert.equal(1, gateway:count())
+        handle, err = client.media:resumable { data = "x", type = "image/jpeg", upload = id }
+        assert.is_nil(handle)
+        assert.equal("upload", err.path)
+      end
+    end)
+
+    it("checks what a handle may be of", function()
+      for path, given in pairs {
+        type = { data = "x", type = "image/gif" }, size = { data = "", type = "image/png" },
+      } do
+        local handle, err = client.media:resumable(given)
+        assert.is_nil(handle)
+        assert.equal(path, err.path)
+      end
+      assert.error_matches(function() client.media:resumable { as = "image" } end, "unknown option as")
+      assert.error_matches(function() client.media:resumable() end, "one of the options")
+    end)
+
+    it("believes no offset beyond the end, and no answer without a handle", function()
+      gateway:answer("/" .. SESSION, { drop = "request" }, cloud_gateway.json { file_offset = #bytes + 1 })
+      local handle, err = client.media:resumable { data = bytes, type = "image/jpeg" }
+      assert.is_nil(handle)
+      assert.equal("protocol", err.kind)
+      gateway:answer("/" .. SESSION, cloud_gateway.json "{}")
+      handle, err = client.media:resumable { data = bytes, type = "image/jpeg" }
+      assert.is_nil(handle)
+      assert.equal("protocol", err.kind)
+      assert.is_true(err.maybe_sent)
+    end)
+  end)
+end)
