@@ -139,6 +139,45 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(0, box:depth())
     end)
 
+    it("drops what it has seen of Cloud: statuses by the member of a group, news by content and time", function()
+      local box = new()
+      local function read(part)
+        return events.read('{"object":"whatsapp_business_account","entry":[{"id":"1","time":1767225600,"changes":[' .. part .. "]}]}")
+      end
+      local function group(member)
+        return '{"field":"messages","value":{"statuses":[{"id":"s","status":"read","recipient_id":"G","recipient_type":"group",'
+          .. '"recipient_participant_id":"' .. member .. '"}]}}'
+      end
+      assert.equal(2, box:put(read(group "1" .. "," .. group "2" .. "," .. group "1")))
+      assert.equal(0, box:put(read(group "2")))
+      local flow = '{"field":"flows","value":{"event":"FLOW_STATUS_CHANGE","flow_id":"%s"}}'
+      assert.equal(2, box:put(read(flow:format "7" .. "," .. flow:format "8" .. "," .. flow:format "7")))
+      assert.equal(0, box:put(read('{"value":{"flow_id":"8","event":"FLOW_STATUS_CHANGE"},"field":"flows"}')))
+      local later = read(flow:format "7")
+      later[1].timestamp = later[1].timestamp + 1
+      assert.equal(1, box:put(later))
+      local echo = read '{"field":"smb_message_echoes","value":{"message_echoes":[{"id":"e","timestamp":"1"}]}}'
+      echo[1].timestamp = nil
+      assert.equal(1, box:put(echo))
+      assert.equal(0, box:put(echo))
+    end)
+
+    it("keeps the order of a customer without a number, and of a group", function()
+      local box = new()
+      local function cloud(id, more)
+        more.hosting = "cloud"
+        return message(id, nil, more)
+      end
+      box:put {
+        cloud("a1", { from_user_id = "DE.1", contact = { user_id = "DE.1" } }), cloud("a2", { from_user_id = "DE.1" }),
+        cloud("g1", { from = "5", group_id = "G" }), cloud("g2", { from = "6", group_id = "G" }), cloud("b1", { from = "5" }),
+      }
+      local taken = box:take(10)
+      assert.same({ "a1", "g1", "b1" }, ids(taken))
+      assert(box:ack(taken))
+      assert.same({ "a2", "g2" }, ids(box:take(10)))
+    end)
+
     it("keeps news without an id each time", function()
       local box = new()
       local news = { kind = "error", hosting = "on_premise", raw = {}, error = errors.new { kind = "api", message = "x" } }
@@ -333,6 +372,19 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
         ("waba.inbox.%s: unknown option rememver (did you mean remember?)"):format(home))
     end)
 
+    it("refuses measures that can't be meant", function()
+      for _, given in ipairs {
+        { retry = { attempts = 0 } }, { retry = { attempts = -1 } }, { retry = { base = -1 } },
+        { retry = { max = 0 / 0 } }, { retry = { base = math.huge } }, { remember = -1 }, { remember = 0 },
+      } do
+        local ok, said = pcall(new, given)
+        assert.is_false(ok)
+        assert.truthy(tostring(said):find("must be", 1, true), said)
+      end
+      assert.has_error(function() new { retry = { attempts = 0 } } end,
+        ("waba.inbox.%s: retry: option attempts must be integer of at least 1, not 0"):format(home))
+    end)
+
     it("keeps every customer's order when many events fail and are tried again", function()
       local box = new { retry = { base = 0.0005, max = 0.001, attempts = 50 } }
       local state = 7
@@ -435,19 +487,47 @@ describe("the inbox in sqlite", function()
 
   it("opens its file when it can be opened after all", function()
     local folder = process.folder()
+    process.run("mkdir " .. folder.path .. "/later")
     local box = inbox.sqlite(folder.path .. "/later/x.db")
-    assert.is_nil((box:put { message("a", "1") }))
+    process.run("rmdir " .. folder.path .. "/later")
+    local stored, err = box:put { message("a", "1") }
+    assert.is_nil(stored)
+    assert.equal("unavailable", err.kind)
     process.run("mkdir " .. folder.path .. "/later")
     assert.equal(1, box:put { message("a", "1") })
     box:close()
     folder:remove()
   end)
 
-  it("says why it can't open its file", function()
-    local box = inbox.sqlite "/nonexistent/folder/x.db"
-    local stored, err = box:put { message("a", "1") }
-    assert.is_nil(stored)
-    assert.equal("unavailable", err.kind)
+  it("is not made for a file that can't be one", function()
+    local folder = process.folder()
+    local file = assert(io.open(folder:file "text", "wb"))
+    file:write(("no database\n"):rep(200))
+    file:close()
+    for path, reason in pairs {
+      [folder.path .. "/nonexistent/x.db"] = "No such file or directory", [folder.path] = "unable to open",
+      [folder:file "text"] = "not a database", [folder:file "text/x.db"] = "Not a directory", [""] = "empty",
+    } do
+      local ok, said = pcall(inbox.sqlite, path)
+      assert.is_false(ok, path)
+      assert.truthy(tostring(said):find("waba.inbox.sqlite: option file: ", 1, true), said)
+      assert.truthy(said:find(reason, 1, true), said)
+    end
+    folder:remove()
+  end)
+
+  it("may be opened a second time beside one that works", function()
+    local folder = process.folder()
+    local box = inbox.sqlite(folder:file "x.db")
+    assert.is_nil(io.open(folder:file "x.db"), "nothing is made before the first use")
+    assert.equal(1, box:put { message("a", "1") })
+    local other = inbox.sqlite(folder:file "x.db")
+    assert.equal(1, other:depth())
+    assert.equal(1, box:put { message("b", "1") })
+    assert.equal(2, other:depth())
+    box:close()
+    other:close()
+    folder:remove()
   end)
 end)
 

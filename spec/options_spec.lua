@@ -30,6 +30,20 @@ describe("options", function()
     assert.error_matches(function() check "text" end, "options must be a table, not a string")
   end)
 
+  it("knows bounds", function()
+    local known = { max = "integer>=1", wait = "number>0|false" }
+    local function bounded(given) return options.check(given, known, "waba.thing") end
+    assert.same({ max = 1, wait = 0.1 }, bounded { max = 1, wait = 0.1 })
+    assert.same({ wait = false }, bounded { wait = false })
+    assert.error_matches(function() bounded { max = 0 } end, "option max must be integer of at least 1, not 0$")
+    assert.error_matches(function() bounded { max = "1" } end, "option max must be integer of at least 1, not a string$")
+    assert.error_matches(function() bounded { wait = 0 } end, "option wait must be number above 0 or false, not 0$")
+    for _, endless in ipairs { 0 / 0, math.huge, -math.huge } do
+      assert.has_error(function() bounded { wait = endless } end)
+      assert.has_error(function() bounded { max = endless } end)
+    end
+  end)
+
   it("refuses positional values", function()
     assert.error_matches(function() check { "text" } end, "unknown option 1")
   end)

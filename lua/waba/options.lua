@@ -35,20 +35,45 @@ function options.nearest(name, known)
   if best and best_distance <= math.max(2, math.floor(#best / 3)) then return best end
 end
 
--- "string|table" allows either; "true" and "false" stand for the one value.
+local function is_type(value, wanted)
+  if wanted == "any" or type(value) == wanted then return true end
+  if type(value) == "boolean" then return tostring(value) == wanted end
+  return wanted == "integer" and type(value) == "number" and value % 1 == 0
+end
+
+-- Not a number is within no bounds, and what has no end is no measure.
+local function is_within(value, sign, limit)
+  if type(value) ~= "number" or value >= math.huge then return false end
+  if sign == ">" then return value > limit end
+  return value >= limit
+end
+
+-- "string|table" allows either; "true" and "false" stand for the one value; "integer>=1" and
+-- "number>0" have a bound.
 local function fits(value, types)
   for wanted in types:gmatch("[^|]+") do
-    if wanted == "any" or type(value) == wanted or tostring(value) == wanted and type(value) == "boolean" then
-      return true
-    end
-    if wanted == "integer" and type(value) == "number" and value % 1 == 0 then return true end
+    local kind, sign, limit = wanted:match("^(%a+)(>=?)(.+)$")
+    if is_type(value, kind or wanted) and (not kind or is_within(value, sign, tonumber(limit))) then return true end
   end
   return false
 end
 
+-- Types as words. "integer>=1" is "integer of at least 1".
+local function in_words(types)
+  return (types:gsub("|", " or "):gsub(">=", " of at least "):gsub(">", " above "))
+end
+
+-- A value as words: what it is, or a number that is out of bounds.
+local function shown(value, types)
+  for wanted in types:gmatch("[^|]+") do
+    if type(value) == "number" and is_type(value, wanted:match("^(%a+)>") or "") then return tostring(value) end
+  end
+  return "a " .. type(value)
+end
+
 --- Raises when `given` has a name that `known` lacks, or a value of another type.
 ---@param given table|nil              nil counts as no options
----@param known table<string, string>  name to type: "string", "number|false", "integer", "any"
+---@param known table<string, string>  name to type: "string", "number|false", "integer>=1", "any"
 ---@param what string                  whose options, for the message: "waba.client"
 ---@param level? integer               as in an `error` of the calling function; 2, its caller, by default
 ---@return table given
@@ -66,7 +91,7 @@ function options.check(given, known, what, level)
         near and (" (did you mean %s?)"):format(near) or ""), level)
     end
     if not fits(value, types) then
-      error(("%s: option %s must be %s, not a %s"):format(what, name, types:gsub("|", " or "), type(value)), level)
+      error(("%s: option %s must be %s, not %s"):format(what, name, in_words(types), shown(value, types)), level)
     end
   end
   return given

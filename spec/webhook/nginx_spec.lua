@@ -1,7 +1,9 @@
 -- The receiver in a real nginx with its Lua module: two worker processes, TLS, HTTP/1.1 and HTTP/2.
 
+local core = require "waba.core"
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
+local webhooks = require "spec.support.webhooks"
 
 local function body_of(...)
   local list = {}
@@ -117,6 +119,28 @@ describe("the receiver in nginx", function()
     assert.same(ids, wait_for(500))
   end)
 
+  it("takes a signed webhook of three megabytes, and nobody who signs otherwise", function()
+    start('secret = "s3cret-w0rd",', { server = "client_body_buffer_size 1k;" })
+    open_gate()
+    local messages = {}
+    for number = 1, 500 do
+      messages[number] = ('{"id":"n%03d","from":"%d","type":"text","text":{"body":"%s"}}'):format(
+        number, number, ("x"):rep(6000))
+    end
+    local body = webhooks.cloud { messages = messages }
+    local signature = "sha256=" .. core.hmac_sha256("s3cret-w0rd", body)
+    local function signed(bytes)
+      return post(bytes, { user = false, headers = { ["x-hub-signature-256"] = signature } })
+    end
+    assert.equal(401, signed(body .. " "))
+    assert.equal(401, post(body, { user = false }))
+    assert.equal(200, signed(body))
+    assert.equal(200, post(webhooks.on_premise { messages = '{"id":"flat","from":"1","type":"text","text":{"body":"x"}}' }))
+    assert.equal(501, #wait_for(501))
+    local log = (folder:read "error.log" or "") .. program:output()
+    assert.is_nil(log:find("s3cret", 1, true))
+  end)
+
   it("reads a body that does not say how long it is", function()
     start("max_body = 100000,", { plain = process.free_port() })
     open_gate()
@@ -212,6 +236,23 @@ describe("the receiver in nginx", function()
     assert.same({ "a", "b", "c", "d", "e", "f" }, handled())
   end)
 
+  it("leaves the handlers to other programs when it is told to", function()
+    local serve = 'require("waba.webhook.nginx").serve(require "bot", { concurrency = 0 })'
+    start('inbox = waba.inbox.sqlite(prefix .. "inbox.db"),', { content = serve })
+    open_gate()
+    assert.equal(200, (post(body_of "a")))
+    assert.equal(200, (post(body_of "b")))
+    local elsewhere = {}
+    local worker = require("waba").receiver {
+      open = false, inbox = require("waba").inbox.sqlite(folder:file "inbox.db"),
+      on = { text = function(event) elsewhere[#elsewhere + 1] = event.id end },
+    }
+    assert.equal(2, (worker:work()))
+    worker.inbox:close()
+    assert.same({ "a", "b" }, elsewhere)
+    assert.is_nil(folder:read "handled")
+  end)
+
   it("finds in its SQLite inbox what a killed process left behind", function()
     local more = { http = [[init_worker_by_lua_block {
       require("waba.webhook.nginx").start(require "bot", { interval = 0.05 })
@@ -240,7 +281,7 @@ describe("the receiver in nginx", function()
 end)
 
 describe("examples/nginx", function()
-  it("takes a webhook and replies", function()
+  it("takes a webhook and replies, counts it for Prometheus, and sends for the site", function()
     local folder, port = process.folder(), process.free_port()
     local gateway = assert(require("waba.emulator").start { statuses = false, window = false })
     nginx.certify(folder)
@@ -250,7 +291,7 @@ describe("examples/nginx", function()
       file:close()
       return text
     end
-    folder:file("bot.lua", example "bot.lua")
+    for name in process.run("ls examples/nginx"):gmatch "%w+%.lua" do folder:file(name, example(name)) end
     local configuration, count = example("nginx.conf"):gsub("listen 8443", "listen 127.0.0.1:" .. port)
     assert.equal(1, count)
     configuration, count = configuration:gsub('lua_package_path "', function(text) return text .. nginx.package_path end)
@@ -273,6 +314,35 @@ describe("examples/nginx", function()
     local sent = process.wait_for(function() return gateway:messages({ direction = "outbound" })[1] end, "the reply")
     assert.equal("4915112345678", sent.wa_id)
     assert.equal("You wrote: hello", sent.content.body)
+    local numbers = process.wait_for(function()
+      local code, headers, text = nginx.request(("https://127.0.0.1:%d/metrics"):format(port),
+        { method = "GET", ca_file = folder:file "ca.pem" })
+      assert.equal(200, code)
+      assert.matches("^text/plain", headers:get "content-type")
+      return text:find("waba_calls_total{", 1, true) and text
+    end, "the numbers")
+    local call = 'method="POST",path="/v1/messages"'
+    for _, line in ipairs {
+      "# TYPE waba_call_duration_seconds histogram",
+      "waba_calls_in_flight 0",
+      'waba_calls_total{' .. call .. ',kind="ok",status="201"} 1',
+      'waba_attempts_total{' .. call .. ',reused="false"} 1',
+      "waba_call_duration_seconds_bucket{" .. call .. ',le="+Inf"} 1',
+      "waba_call_duration_seconds_count{" .. call .. "} 1",
+    } do
+      assert.truthy(numbers:find(line .. "\n", 1, true), line .. " is not in:\n" .. numbers)
+    end
+    local function send(fields)
+      local code, _, text = nginx.request(("https://127.0.0.1:%d/send"):format(port), { body = fields,
+        headers = { ["content-type"] = "application/x-www-form-urlencoded" }, ca_file = folder:file "ca.pem" })
+      return code, text
+    end
+    local code, id = send "to=%2B49%20151%2012345679&text=Ready"
+    assert.equal(200, code)
+    assert.equal("Ready", gateway:message(id:match "%S+").content.body)
+    code, id = send "to=%2B49%20151%2012345679&to=1&text=Ready"
+    assert.equal(400, code)
+    assert.matches("^invalid: to is missing", id)
     local log = folder:read "error.log"
     assert.truthy(log:find("4915112345678 writes: hello", 1, true))
     assert.is_nil(log:find("secret-word", 1, true))

@@ -1,6 +1,7 @@
 local core = require "waba.core"
 local errors = require "waba.errors"
 local waba = require "waba"
+local webhooks = require "spec.support.webhooks"
 
 local TEXT = '{"messages":[{"from":"1","id":"m","type":"text","text":{"body":"Hi"}}]}'
 
@@ -159,12 +160,24 @@ describe("a receiver", function()
     for _, given in ipairs {
       { user = "u" }, { password = "p" }, { user = "u", password = "" }, { user = "a:b", password = "p" },
       { headers = {} }, { headers = { a = "" } }, { secret = "" }, { user = { "a", "b" }, password = { "1" } },
-      { user = "u", password = { 1 } },
+      { user = "u", password = { 1 } }, { user = "u", password = {} }, { user = {}, password = "p" }, { secret = {} },
+      { user = "u", password = { current = "p" } }, { headers = { "X-Key" } },
+      { open = true, inbox = {} }, { open = true, client = {} }, { open = true, max_body = -1 }, { open = true, max_body = 0 },
     } do
       local ok, message = pcall(waba.receiver, given)
       assert.is_false(ok)
       assert.truthy(message:find("waba.receiver: ", 1, true))
     end
+  end)
+
+  it("names the method that an inbox or a client lacks", function()
+    local box = waba.inbox.memory()
+    assert.has_error(function() waba.receiver { open = true, inbox = { put = box.put } } end,
+      "waba.receiver: option inbox must be an inbox, as of waba.inbox.sqlite: it has no method take")
+    assert.has_error(function() waba.receiver { open = true, client = { send = print } } end,
+      "waba.receiver: option client must be a client, as of waba.client: it has no method mark_read")
+    assert.has_error(function() open_receiver {}:work { batch = 0 } end,
+      "receiver:work: option batch must be integer of at least 1, not 0")
   end)
 
   it("names an option or a handler that it does not know", function()
@@ -406,6 +419,19 @@ describe("an event's verbs", function()
     assert.equal("5", calls[1][2])
   end)
 
+  it("reply on Cloud to who has no number, and into the group", function()
+    local form = '{"object":"whatsapp_business_account","entry":[{"id":"1","changes":[{"field":"messages","value":%s}]}]}'
+    local function hello(event) event:reply(waba.text "Hello") end
+    with_event(form:format '{"messages":[{"from_user_id":"DE.1","id":"a","type":"text"}]}', hello)
+    with_event(form:format '{"statuses":[{"recipient_user_id":"DE.2","id":"b","status":"failed"}]}', hello)
+    with_event(form:format '{"messages":[{"from":"5","group_id":"Y2Fwa","id":"c","type":"text"}]}', hello)
+    with_event(form:format '{"messages":[{"from":"5","from_user_id":"DE.1","id":"d","type":"text"}]}', hello)
+    assert.equal("DE.1", calls[1][2])
+    assert.equal("DE.2", calls[2][2])
+    assert.same({ group_id = "Y2Fwa" }, calls[3][2])
+    assert.equal("5", calls[4][2])
+  end)
+
   it("can't reply to nobody", function()
     with_event('{"errors":[{"code":1}]}', function(event)
       local ok, err = event:reply(waba.text "Hello")
@@ -420,6 +446,22 @@ describe("an event's verbs", function()
     local body = ('{"messages":[{"from":"1","id":"m","type":"image","image":{"id":"i","sha256":"%s"}}]}'):format(digest)
     with_event(body, function(event) event:download { file = "x.jpg" } end)
     assert.same({ "download", "i", { file = "x.jpg", sha256 = digest:lower() } }, calls[1])
+  end)
+
+  it("download media of Cloud, whose digest is written otherwise", function()
+    local digest = core.hmac_sha256("k", "x")
+    local bytes = digest:gsub("%x%x", function(hex) return string.char(tonumber(hex, 16)) end)
+    local body = webhooks.cloud { messages = ('{"from":"1","id":"m","type":"image","image":{"id":"i","sha256":"%s"}}'):format(
+      core.base64(bytes)) }
+    with_event(body, function(event) event:download { file = "x.jpg" } end)
+    assert.same({ "download", "i", { file = "x.jpg", sha256 = digest } }, calls[1])
+    with_event((body:gsub('"sha256":"', "%0?")), function(event) event:download { file = "x.jpg" } end)
+    assert.same({ "download", "i", { file = "x.jpg" } }, calls[2])
+  end)
+
+  it("show that an answer is being typed", function()
+    with_event(TEXT, function(event) event:mark_read { typing = true } end)
+    assert.same({ "mark_read", "m", { typing = true } }, calls[1])
   end)
 
   it("say why there is nothing to download", function()

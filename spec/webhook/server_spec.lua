@@ -1,11 +1,13 @@
 -- The receiver on its own: a real server on loopback, talked to by lua-http and by plain sockets.
 
+local core = require "waba.core"
 local cqueues = require "cqueues"
 local http_util = require "http.util"
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
 local waba = require "waba"
 local server = require "waba.webhook.server"
+local webhooks = require "spec.support.webhooks"
 local cqueues_socket = require "cqueues.socket"
 
 local function body_of(...)
@@ -60,7 +62,7 @@ describe("a server of its own", function()
 
   local function receiver(more)
     local given = { user = "u", password = "p", on = { text = function(event) handled[#handled + 1] = event.id end } }
-    for name, value in pairs(more or {}) do given[name] = value end
+    for name, value in pairs(more or {}) do given[name] = value or nil end
     return waba.receiver(given)
   end
 
@@ -217,6 +219,57 @@ describe("a server of its own", function()
     end)
   end)
 
+  it("outlives a sender that vanishes in the middle of a body over HTTP/2", function()
+    story(function(start)
+      local own = start { receiver = receiver() }
+      local function begin(bytes)
+        local connection = assert(require("http.client").connect({
+          host = "127.0.0.1", port = own.port, tls = false, version = 2,
+        }, 5))
+        assert(connection:connect(5))
+        local stream = connection:new_stream()
+        local head = require("http.headers").new()
+        for name, value in pairs { [":method"] = "POST", [":scheme"] = "http", [":authority"] = "x", [":path"] = "/" } do
+          head:append(name, value)
+        end
+        head:append("authorization", "Basic dTpw")
+        assert(stream:write_headers(head, false, 5))
+        if bytes then assert(stream:write_chunk(bytes, false, 5)) end
+        return connection, stream
+      end
+      for _, bytes in ipairs { false, '{"half":', ("x"):rep(60000) } do
+        local connection = begin(bytes or nil)
+        wait_for(function() return own.active == 1 end, "a request that is half there")
+        connection.socket:close()
+        wait_for(function() return own.active == 0 end, "the end of a request whose sender vanished")
+      end
+      -- one that gives up only this request: the connection goes on
+      local connection, stream = begin '{"half":'
+      wait_for(function() return own.active == 1 end, "a request that is half there")
+      assert(stream:rst_stream("changed my mind", 5))
+      wait_for(function() return own.active == 0 end, "the end of a request that was given up")
+      connection:close()
+      assert.equal(200, post(own, body_of "m1"))
+      wait_for(function() return #handled == 1 end, "the webhook that came after")
+    end)
+  end)
+
+  it("takes who signs the bytes of the body, and nobody else", function()
+    story(function(start)
+      local own = start { receiver = receiver { secret = "s3cret", user = false, password = false } }
+      local body = webhooks.cloud { messages = '{"id":"wamid.1","from":"1","type":"text","text":{"body":"\\u00e4\\/"}}' }
+      local signature = "sha256=" .. core.hmac_sha256("s3cret", body)
+      local function signed(bytes, value)
+        return nginx.request(own:url(), { body = bytes, headers = { ["x-hub-signature-256"] = value } })
+      end
+      assert.equal(401, signed(body .. "\n", signature))
+      assert.equal(401, signed(body, signature:gsub("%x$", "x")))
+      assert.equal(401, nginx.request(own:url(), { body = body }))
+      assert.equal(200, signed(body, signature))
+      wait_for(function() return #handled == 1 end, "the signed webhook")
+    end)
+  end)
+
   it("stops outside of any coroutine too, for programs that step it", function()
     local own = assert(server { receiver = waba.receiver { open = true, on = {} } })
     own:step(0.01)
@@ -231,6 +284,11 @@ describe("a server of its own", function()
     assert.truthy(message:find(("cannot listen on 127.0.0.1 port %d"):format(one.port), 1, true))
     one:close()
     assert.has_error(function() server {} end, "waba.webhook.server: option receiver is required")
+    assert.has_error(function() server { receiver = { on = {} } } end,
+      "waba.webhook.server: option receiver must be a receiver, as of waba.receiver")
+    for name, value in pairs { concurrency = -1, batch = 0, lease = 0, interval = 0, grace = -1, port = -1 } do
+      assert.error_matches(function() server { receiver = receiver(), [name] = value } end, "option " .. name)
+    end
     assert.has_error(function() server { receiver = receiver(), tls = {} } end,
       "waba.webhook.server: tls needs cert and key")
   end)

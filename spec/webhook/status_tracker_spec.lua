@@ -88,6 +88,18 @@ describe("a status tracker", function()
     assert.equal("sent", tracker:status "d")
   end)
 
+  it("refuses a measure that can't be meant", function()
+    assert.has_error(function() waba.status_tracker { max = 0 } end,
+      "waba.status_tracker: option max must be integer of at least 1, not 0")
+  end)
+
+  it("knows what was played", function()
+    local tracker = waba.status_tracker()
+    tracker:apply(status("played", 4))
+    tracker:apply(status("read", 3))
+    assert.equal("played", tracker:status "m")
+  end)
+
   it("comes to the same end for any order and any repetition", function()
     local state = 20240412
     local function random(n)

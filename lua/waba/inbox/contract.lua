@@ -4,12 +4,14 @@
 -- Nothing here is executed by the library.
 --
 -- What an inbox promises:
--- - `put` stores all events of a batch or none. An event seen before (a message by its id, a status
---   by its id and status) is dropped, for `remember` seconds. Errors and account news have no id and
---   are kept each time.
+-- - `put` stores all events of a batch or none. An event seen before is dropped, for `remember` seconds:
+--   a message by its id; a status by its id, its word and on Cloud its recipient or member of a group;
+--   account news of Cloud by its content and time. Errors, and account news without a time, are kept
+--   each time.
 -- - An event is handed out again and again until it is acknowledged: at least once. After `ack`,
 --   never again.
--- - The events of one conversation (the customer's wa_id) are handed out one at a time, in the order
+-- - The events of one conversation (the customer's wa_id, on Cloud the user id of who hides it, or the
+--   group) are handed out one at a time, in the order
 --   of `put`: the next one only when the one before is acknowledged or set aside. A failed event
 --   holds its conversation until it is tried again.
 -- - A taken event whose lease is over counts as tried and is handed out to whoever asks next.
@@ -18,8 +20,9 @@
 ---@class waba.InboxOptions
 ---@field retry? { attempts: integer?, base: number?, max: number? }  8 tries; 1 second before the
 ---               second one, doubling up to 300, each between half and the whole of that
----@field remember? number  seconds for which duplicates are known; 172800 (two days) by default. At
----               least 86400 on On-Premise hosting, 604800 on Cloud: that long the gateway repeats
+---@field remember? number  seconds for which duplicates are known; 604800 (a week) by default, in memory
+---               172800 (two days). At least 86400 on On-Premise hosting, 604800 on Cloud: that long the
+---               gateway repeats
 
 ---@class waba.SetAside
 ---@field event waba.Event

@@ -1,28 +1,55 @@
 -- What an inbox knows an event by: the key that tells duplicates, and the conversation whose events
 -- are handled one after the other.
 
+local canonical = require "waba.canonical"
+local core = require "waba.core"
+local inbound = require "waba.hosting.inbound"
+
 local keys = {}
+
+-- News whose content names its own moment or id, so that equal news is the same news. Other news is
+-- told from its repetition by the time of its entry.
+local TELLING = {
+  smb_message_echoes = true, message_echoes = true, history = true, smb_app_state_sync = true, calls = true,
+  user_preferences = true, group_lifecycle_update = true, group_participants_update = true,
+}
+
+local function account_key(event)
+  if event.hosting ~= "cloud" or not event.timestamp and not TELLING[event.field] then return nil end
+  local content = canonical.text { event.field, event.value, event.timestamp or "", event.number or "", event.waba_id }
+  local hash = core.sha256()
+  hash:update(content)
+  return "account:" .. hash:hex()
+end
+
+-- One message to a group has a status per member on Cloud; a payment's words are not a message's.
+local function status_key(event)
+  local key = "status:" .. event.id .. ":" .. tostring(event.status)
+  if event.hosting ~= "cloud" then return key end
+  local about = event.participant or event.participant_user_id or event.recipient or event.recipient_user_id
+  if about then key = key .. ":" .. about end
+  local kind = type(event.raw) == "table" and event.raw.type
+  if kind == "payment" or kind == "call" then key = key .. ":" .. kind end
+  return key
+end
 
 --- The key of an event; nil for news without an identity of its own, which is never a duplicate.
 ---@param event waba.Event
 ---@return string|nil
 function keys.identity(event)
+  if event.kind == "account" then return account_key(event) end
   if not event.id then return nil end
   if event.kind == "message" then return "message:" .. event.id end
-  if event.kind == "status" then
-    local key = "status:" .. event.id .. ":" .. tostring(event.status)
-    -- One message to a group has a status per member on Cloud.
-    if event.hosting == "cloud" and event.recipient then return key .. ":" .. event.recipient end
-    return key
-  end
+  if event.kind == "status" then return status_key(event) end
 end
 
---- The customer an event is about; nil when it is about none.
+--- The group or the customer an event is about, a customer by the phone number where it is known;
+--- nil when it is about none.
 ---@param event waba.Event
 ---@return string|nil
 function keys.conversation(event)
-  local customer = event.from or event.recipient or type(event.contact) == "table" and event.contact.wa_id
-  if customer then return tostring(customer) end
+  local about = event.hosting == "cloud" and event.group_id or inbound.customer(event)
+  if about then return tostring(about) end
 end
 
 return keys

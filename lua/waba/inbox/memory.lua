@@ -7,6 +7,9 @@ local policy = require "waba.inbox.policy"
 
 local clock = core.clock
 
+-- Seconds for which duplicates are known by default. What is known here costs memory.
+local REMEMBER = 172800
+
 -- Keys known in this process. Each is forgotten after the same time, so the oldest is first.
 local Seen = {}
 Seen.__index = Seen
@@ -245,7 +248,8 @@ local memory = {}
 ---@param given? waba.MemoryInboxOptions
 ---@return waba.MemoryInbox
 function memory.new(given)
-  local settings = policy.settings(given, { max = "integer", seen = "table|userdata" }, "waba.inbox.memory")
+  local settings = policy.settings(given, { max = "integer>=0", seen = "table|userdata" }, "waba.inbox.memory",
+    REMEMBER)
   return setmetatable({
     retry = settings.retry, remember = settings.remember, max = settings.max or 100000,
     seen = settings.seen or new_seen(),

@@ -8,15 +8,16 @@ local policy = {}
 
 policy.LEASE = 60
 
-local KNOWN = { retry = "table", remember = "number" }
-local RETRY = { attempts = "integer", base = "number", max = "number" }
+local KNOWN = { retry = "table", remember = "number>0" }
+local RETRY = { attempts = "integer>=1", base = "number>=0", max = "number>=0" }
 
 --- Checks the options of an inbox and fills in what is not given.
 ---@param given table|nil
 ---@param more table<string, string>  the names and types of this home's own options
 ---@param what string                 "waba.inbox.sqlite"
+---@param remember? number            its own default; a week else
 ---@return table settings  a copy, with `attempts`, `base`, `max` and `remember`
-function policy.settings(given, more, what)
+function policy.settings(given, more, what, remember)
   local known = {}
   for name, types in pairs(KNOWN) do known[name] = types end
   for name, types in pairs(more) do known[name] = types end
@@ -24,7 +25,7 @@ function policy.settings(given, more, what)
   for name, value in pairs(options.check(given, known, what, 3)) do settings[name] = value end
   local retry = options.check(settings.retry, RETRY, what .. ": retry", 3)
   settings.retry = { attempts = retry.attempts or 8, base = retry.base or 1, max = retry.max or 300 }
-  settings.remember = settings.remember or 172800
+  settings.remember = settings.remember or remember or 604800
   return settings
 end
 

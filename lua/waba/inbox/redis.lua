@@ -167,8 +167,8 @@ local redis = {}
 ---@field consumer? string  this worker's name in the group; a random one by default
 
 local OPTIONS = {
-  host = "string", port = "integer", path = "string", password = "string", user = "string", database = "integer",
-  timeout = "number", prefix = "string", group = "string", consumer = "string",
+  host = "string", port = "integer>=1", path = "string", password = "string", user = "string", database = "integer>=0",
+  timeout = "number>0", prefix = "string", group = "string", consumer = "string",
 }
 
 local function random_name()

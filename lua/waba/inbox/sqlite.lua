@@ -5,23 +5,7 @@ local core = require "waba.core"
 local keys = require "waba.inbox.keys"
 local policy = require "waba.inbox.policy"
 local record = require "waba.inbox.record"
-
--- `head` marks the first event of its conversation, the only one that may be handed out; `due` is
--- when. A lease moves `due` into the future, and `token` tells whose it is: a random number, since a
--- `seq` may be used again when the last event is gone.
-local SCHEMA = {
-  [[CREATE TABLE IF NOT EXISTS waba_event (
-    seq INTEGER PRIMARY KEY, conversation TEXT, head INTEGER NOT NULL, due REAL NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0, token INTEGER NOT NULL DEFAULT -1, reason TEXT, body TEXT NOT NULL)]],
-  "CREATE INDEX IF NOT EXISTS waba_event_head ON waba_event (seq) WHERE head = 1",
-  [[CREATE INDEX IF NOT EXISTS waba_event_conversation ON waba_event (conversation, seq)
-    WHERE conversation IS NOT NULL]],
-  [[CREATE TABLE IF NOT EXISTS waba_aside (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, conversation TEXT, attempts INTEGER NOT NULL, at REAL NOT NULL,
-    reason TEXT, body TEXT NOT NULL)]],
-  "CREATE TABLE IF NOT EXISTS waba_seen (key TEXT PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID",
-  "CREATE INDEX IF NOT EXISTS waba_seen_until ON waba_seen (until)",
-}
+local sqlite_file = require "waba.inbox.sqlite_file"
 
 -- Unix seconds with milliseconds, by the clock that all processes share.
 local NOW = "((julianday('now') - 2440587.5) * 86400.0)"
@@ -74,7 +58,7 @@ local function prepare(inbox)
   rows(inbox, ("PRAGMA busy_timeout = %d"):format(inbox.busy_timeout * 1000))
   rows(inbox, "PRAGMA journal_mode = WAL")
   rows(inbox, "PRAGMA synchronous = NORMAL")
-  for _, statement in ipairs(SCHEMA) do execute(inbox, statement) end
+  for _, statement in ipairs(sqlite_file.schema) do execute(inbox, statement) end
 end
 
 local function disconnect(inbox)
@@ -394,15 +378,18 @@ local sqlite = {}
 ---                              survive a power failure too; false: they survive the end of the process.
 ---                              In nginx a put holds the worker for that long: see bench/webhook.lua
 
---- An inbox in a SQLite file. The file is opened at the first use, so that a process may fork before.
+--- An inbox in a SQLite file. The file is opened at the first use, so that a process may fork before;
+--- what can be seen of it now is: raises when it can't be opened or is no database.
 ---@param given waba.SqliteInboxOptions|string  a string is the file
 ---@return waba.SqliteInbox
 function sqlite.new(given)
   if type(given) == "string" then given = { file = given } end
-  local known = { file = "string", busy_timeout = "number", sync = "boolean" }
+  local known = { file = "string", busy_timeout = "number>=0", sync = "boolean" }
   local settings = policy.settings(given, known, "waba.inbox.sqlite")
   if not settings.file then error("waba.inbox.sqlite: option file is required", 2) end
   policy.load("luasql.sqlite3", "luasql-sqlite3", "lua-sql-sqlite3", "waba.inbox.sqlite")
+  local problem = sqlite_file.problem(settings.file)
+  if problem then error("waba.inbox.sqlite: option file: " .. problem, 2) end
   return setmetatable({
     file = settings.file, busy_timeout = settings.busy_timeout or 5, sync = settings.sync ~= false,
     retry = settings.retry, remember = settings.remember, since_forgetting = 0,

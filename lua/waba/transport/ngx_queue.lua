@@ -3,6 +3,7 @@
 -- each piece of work would lose some: nginx runs 256 at once, and drops what comes on top.)
 
 local semaphore = require "ngx.semaphore"
+local ngx_timer = require "waba.transport.ngx_timer"
 local options = require "waba.options"
 
 local ngx = ngx
@@ -14,30 +15,9 @@ Queue.__name = "waba.NgxQueue"
 
 local queue = {}
 
--- A timer is replaced after this many seconds: nginx frees what a running one used only at its end.
-local TIMER_LIFE = 60
 -- How long it waits for more work before it ends.
 local IDLE = 1
--- Seconds that a worker process which is told to end gives to the work that is left.
-local GRACE = 10
-
-local KNOWN = { max = "integer", concurrency = "integer" }
-
---- Makes a queue; one for each worker process, in a module. In phases that may not wait:
----
----     local queue = require("waba.transport.ngx_queue").new { max = 1000 }
----     local pushed = queue:push(client.send, client, "+49 151 1234567", waba.text "Hello")
----
----@param given? { max: integer?, concurrency: integer? }  jobs that may wait (1000 by default), jobs that may
----        run at the same time (16 by default)
----@return waba.NgxQueue
-function queue.new(given)
-  given = options.check(given, KNOWN, "waba.transport.ngx_queue", 2)
-  return setmetatable({
-    jobs = {}, first = 1, last = 0, max = given.max or 1000, concurrency = given.concurrency or 16, active = 0,
-    semaphore = assert(semaphore.new(0)), is_scheduled = false,
-  }, Queue)
-end
+local KNOWN = { max = "integer>=1", concurrency = "integer>=1" }
 
 --- Jobs that wait.
 ---@return integer
@@ -70,11 +50,11 @@ local function work(self)
 end
 
 -- As many threads as there is work for, until no more comes, or the time is over.
-local function drain(self)
-  local deadline, is_ending = ngx.now() + TIMER_LIFE, false
+local function drain(self, deadline)
+  local is_ending = false
   repeat
     if ngx.worker.exiting() and not is_ending then
-      deadline, is_ending = ngx.now() + GRACE, true
+      deadline, is_ending = ngx.now() + ngx_timer.GRACE, true
     end
     while self.active < self.concurrency and self:depth() > 0 and ngx.now() < deadline do
       self.active = self.active + 1
@@ -83,21 +63,7 @@ local function drain(self)
     local is_idle = self.active == 0 and (self:depth() == 0 or ngx.now() >= deadline)
     local woken = not (is_idle and (is_ending or ngx.now() >= deadline)) and self.semaphore:wait(IDLE)
   until is_idle and not woken
-end
-
-local schedule
-
-local function run(_, self)
-  local fine, fault = pcall(drain, self)
-  if not fine then ngx.log(ngx.ERR, "waba: ", tostring(fault)) end
-  self.is_scheduled = false
-  if self:depth() > 0 and not ngx.worker.exiting() then schedule(self) end
-end
-
-function schedule(self)
-  local scheduled, message = ngx.timer.at(0, run, self)
-  self.is_scheduled = scheduled and true or false
-  return self.is_scheduled, message
+  return self:depth() > 0 and not ngx.worker.exiting() and 0 or nil
 end
 
 --- Adds a job. It runs soon, in this worker process; what it raises, and nil with an error, is logged.
@@ -108,14 +74,30 @@ end
 function Queue:push(fn, ...)
   if type(fn) ~= "function" then error("queue:push: a function is needed, not a " .. type(fn), 2) end
   if self:depth() >= self.max then return nil, ("%d jobs wait already"):format(self.max) end
-  if not self.is_scheduled then
-    local scheduled, message = schedule(self)
-    if not scheduled then return nil, message end
-  end
+  local is_set, message = self.timer:set()
+  if not is_set then return nil, message end
   self.last = self.last + 1
   self.jobs[self.last] = { fn = fn, count = select("#", ...), ... }
   wake(self)
   return true
+end
+
+--- Makes a queue; one for each worker process, in a module. In phases that may not wait:
+---
+---     local queue = require("waba.transport.ngx_queue").new { max = 1000 }
+---     local pushed = queue:push(client.send, client, "+49 151 1234567", waba.text "Hello")
+---
+---@param given? { max: integer?, concurrency: integer? }  jobs that may wait (1000 by default), jobs that may
+---        run at the same time (16 by default)
+---@return waba.NgxQueue
+function queue.new(given)
+  given = options.check(given, KNOWN, "waba.transport.ngx_queue", 2)
+  local self = setmetatable({
+    jobs = {}, first = 1, last = 0, max = given.max or 1000, concurrency = given.concurrency or 16, active = 0,
+    semaphore = assert(semaphore.new(0)),
+  }, Queue)
+  self.timer = ngx_timer.new(function(deadline) return drain(self, deadline) end)
+  return self
 end
 
 return queue

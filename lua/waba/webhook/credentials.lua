@@ -16,11 +16,6 @@ local function header(headers, name)
   return type(value) == "string" and value or nil
 end
 
-local function as_list(value)
-  if type(value) == "table" then return value end
-  return { value }
-end
-
 -- Every check below looks at all that is accepted, so that time does not tell which one was near.
 
 -- The scheme's name is case-insensitive, the rest is not.
@@ -63,17 +58,28 @@ local function require_text(value, what)
   error("waba.receiver: " .. what .. " must be a text that is not empty", 0)
 end
 
+-- One text, or a list of at least one.
+local function texts(value, what)
+  if type(value) ~= "table" then return { require_text(value, what) } end
+  local list = {}
+  for index, item in ipairs(value) do list[index] = require_text(item, what) end
+  if #list == 0 then error("waba.receiver: " .. what .. " must not be an empty list", 0) end
+  for key in pairs(value) do
+    if list[key] == nil then error("waba.receiver: " .. what .. " must be a text or a list of texts", 0) end
+  end
+  return list
+end
+
 -- One user with one or several passwords, or users with a password each.
 local function basic_values(users, passwords)
   if users == nil or passwords == nil then error("waba.receiver: user and password belong together", 0) end
-  users, passwords = as_list(users), as_list(passwords)
+  users, passwords = texts(users, "user"), texts(passwords, "password")
   if #users ~= 1 and #users ~= #passwords then
     error("waba.receiver: there must be as many users as passwords, or one user", 0)
   end
   local values = {}
   for index, password in ipairs(passwords) do
-    local user = require_text(users[index] or #users == 1 and users[1], "user")
-    local value, message = core.basic(user, require_text(password, "password"))
+    local value, message = core.basic(users[index] or users[1], password)
     if not value then error("waba.receiver: " .. message, 0) end
     values[index] = value
   end
@@ -83,6 +89,7 @@ end
 local function header_sets(given)
   local sets = {}
   for index, set in ipairs(given[1] and given or { given }) do
+    if type(set) ~= "table" then error("waba.receiver: headers must be a table or a list of tables", 0) end
     sets[index] = {}
     for name, value in pairs(set) do
       sets[index][require_text(name, "the name of a header"):lower()] = require_text(value, "the value of a header")
@@ -103,9 +110,7 @@ function credentials.checker(options)
   end
   if options.headers then checks[#checks + 1] = check_headers(header_sets(options.headers)) end
   if options.secret then
-    local secrets = {}
-    for index, secret in ipairs(as_list(options.secret)) do secrets[index] = require_text(secret, "secret") end
-    checks[#checks + 1] = check_signature(secrets)
+    checks[#checks + 1] = check_signature(texts(options.secret, "secret"))
   end
   if #checks == 0 then
     if options.open ~= nil then return function() return options.open end end

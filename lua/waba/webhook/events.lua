@@ -6,12 +6,14 @@ local errors = require "waba.errors"
 local events = {}
 
 -- Readers by the shape of the body, loaded when the first body of that shape arrives.
-local READERS = { flat = "waba.hosting.on_premise.webhook" }
+local READERS = { flat = "waba.hosting.on_premise.webhook", wrapped = "waba.hosting.cloud.webhook" }
 
--- Cloud wraps everything in `entry`; On-Premise writes a flat object.
+-- Cloud wraps everything in `entry`; On-Premise writes a flat object. What lies in Cloud's wrappings
+-- is known by its own marks, should one of them be missing.
 local function shape_of(body)
-  if type(body.entry) == "table" then return "wrapped" end
-  return "flat"
+  local is_wrapped = body.entry ~= nil or type(body.changes) == "table" or type(body.metadata) == "table"
+    or body.object == "whatsapp_business_account" or body.messaging_product == "whatsapp"
+  return is_wrapped and "wrapped" or "flat"
 end
 
 local function protocol_error(message)
@@ -30,9 +32,7 @@ function events.read(bytes)
   if type(body) ~= "table" or body[1] ~= nil or next(body) == nil and bytes:find("^%s*%[") then
     return nil, protocol_error("the body of the webhook is no JSON object")
   end
-  local reader = READERS[shape_of(body)]
-  if not reader then return nil, protocol_error("the body of the webhook has the shape of Cloud hosting") end
-  return require(reader).read(body)
+  return require(READERS[shape_of(body)]).read(body)
 end
 
 return events

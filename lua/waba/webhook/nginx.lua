@@ -6,23 +6,20 @@
 
 local semaphore = require "ngx.semaphore"
 local group = require "waba.webhook.group"
+local ngx_timer = require "waba.transport.ngx_timer"
 local options = require "waba.options"
 
 local ngx = ngx
 
 local nginx = {}
 
--- A timer is replaced after this many seconds: nginx frees what a running one used only at its end.
-local TIMER_LIFE = 60
--- Seconds that a worker process which is told to end gives the events that exist in its memory only.
-local GRACE = 10
-
 ---@class waba.NginxOptions
----@field concurrency? integer  handlers that may run at once in each worker process; 4 by default
+---@field concurrency? integer  handlers that may run at once in each worker process; 4 by default. 0: none run here,
+---                             other programs work the inbox off
 ---@field batch? integer        events each of them takes at a time; 8 by default
 ---@field lease? number         seconds, as of `receiver:work`
 ---@field interval? number      seconds between looks for what other processes stored; 1 by default
-local KNOWN = { concurrency = "integer", batch = "integer", lease = "number", interval = "number" }
+local KNOWN = { concurrency = "integer>=0", batch = "integer>=1", lease = "number>0", interval = "number>0" }
 
 -- Receiver to its drain, in this worker process.
 local drains = setmetatable({}, { __mode = "k" })
@@ -57,7 +54,7 @@ end
 -- The end of the process is the end of an inbox in memory: its failed events are tried until then.
 local function empty_memory(drain)
   local inbox = drain.receiver.inbox
-  local deadline = ngx.now() + GRACE
+  local deadline = ngx.now() + ngx_timer.GRACE
   while not inbox.durable and inbox:depth() > 0 and ngx.now() < deadline do
     log_problem(drain.receiver:work { batch = drain.batch, lease = drain.lease })
     if inbox:depth() > 0 then ngx.sleep(0.05) end
@@ -74,12 +71,11 @@ end
 
 local function yield() ngx.sleep(0) end
 
-local schedule
-
-local function run(premature, drain)
+-- What the timer does: handlers in a few light threads until it is replaced, or the process ends.
+local function handle_until(drain, deadline, premature)
   local pause = 0
   if not premature then
-    local deadline, threads = ngx.now() + TIMER_LIFE, {}
+    local threads = {}
     for index = 1, drain.concurrency do threads[index] = ngx.thread.spawn(work_until, drain, deadline) end
     for _, thread in ipairs(threads) do
       local ok, message = ngx.thread.wait(thread)
@@ -89,17 +85,14 @@ local function run(premature, drain)
       end
     end
   end
-  if premature or ngx.worker.exiting() then
-    drain.is_scheduled = false
-    return empty_memory(drain)
-  end
-  schedule(drain, pause)
+  if not premature and not ngx.worker.exiting() then return pause end
+  empty_memory(drain)
 end
 
-function schedule(drain, pause)
-  local ok, message = ngx.timer.at(pause, run, drain)
-  drain.is_scheduled = ok ~= nil and ok ~= false
-  if not drain.is_scheduled then ngx.log(ngx.ERR, "waba: no timer for the handlers: ", message) end
+local function start(drain)
+  if drain.concurrency == 0 then return end
+  local is_set, message = drain.timer:set()
+  if not is_set then ngx.log(ngx.ERR, "waba: no timer for the handlers: ", message) end
 end
 
 local function drain_of(receiver, given)
@@ -111,6 +104,7 @@ local function drain_of(receiver, given)
     batch = given.batch or 8, lease = given.lease, interval = given.interval or 1,
     put = receiver.inbox.grouped and group.new(receiver.inbox, yield, new_gate) or nil,
   }
+  drain.timer = ngx_timer.new(function(deadline, premature) return handle_until(drain, deadline, premature) end)
   drains[receiver] = drain
   return drain
 end
@@ -120,8 +114,7 @@ end
 ---@param receiver waba.Receiver
 ---@param given? waba.NginxOptions
 function nginx.start(receiver, given)
-  local drain = drain_of(receiver, given)
-  if not drain.is_scheduled then schedule(drain, 0) end
+  start(drain_of(receiver, given))
 end
 
 local function read_file(path)
@@ -161,7 +154,7 @@ function nginx.serve(receiver, given)
   end
   respond(status, answer_headers, body)
   if status ~= 200 then return end
-  if not drain.is_scheduled then schedule(drain, 0) end
+  start(drain)
   wake(drain)
 end
 

@@ -66,8 +66,19 @@ function Receiver:handle(request, put)
     local stored
     if put then stored = put(list) else stored = self.inbox:put(list) end
     if not stored then return answer(503, { ["retry-after"] = RETRY_AFTER }) end
+    for _, fn in ipairs(self.watchers or {}) do
+      for _, event in ipairs(list) do fn(event) end
+    end
   end
   return answer(200)
+end
+
+--- Has a function called with each event, before its handlers: when it is stored here, and when it is
+--- worked off here, perhaps for another process that took it. It may see an event more than once.
+---@param fn fun(event: waba.Event)
+function Receiver:watch(fn)
+  self.watchers = self.watchers or {}
+  self.watchers[#self.watchers + 1] = fn
 end
 
 -- Lets time pass in the way of whatever this runs in.
@@ -112,6 +123,7 @@ end
 
 -- Handles one event to its end.
 function Batch:handle(event)
+  for _, fn in ipairs(self.receiver.watchers or {}) do fn(event) end
   local ok, raised = self.receiver.dispatch(self.receiver.dress(event), self.inbox:attempts(event))
   if ok then
     if #self.handled == 0 then self.first_handled = core.clock() end
@@ -156,7 +168,7 @@ end
 ---@field stop? fun(): boolean  asked before each event: true ends the work
 ---@field on_more? fun()        called when more is due than was taken: the moment to wake another worker
 local WORK_OPTIONS = {
-  batch = "integer", lease = "number", forever = "boolean", interval = "number", stop = "function",
+  batch = "integer>=1", lease = "number>0", forever = "boolean", interval = "number>=0", stop = "function",
   on_more = "function",
 }
 
@@ -205,8 +217,25 @@ local receiver = {}
 ---@field max_body? integer          bytes; 4 MiB by default
 local KNOWN = {
   user = "string|table", password = "string|table", headers = "table", secret = "string|table", open = "boolean",
-  inbox = "table", client = "table", on = "table", max_body = "integer",
+  inbox = "table", client = "table", on = "table", max_body = "integer>=1",
 }
+
+-- What is called of an inbox and of a client: any table that has it will do.
+local INBOX = { "put", "take", "attempts", "extend", "ack", "fail", "release", "depth", "next_due" }
+local CLIENT = { "send", "mark_read" }
+
+local function is_callable(value)
+  local metatable = type(value) == "table" and getmetatable(value)
+  return type(value) == "function" or type(metatable) == "table" and metatable.__call ~= nil
+end
+
+local function check_methods(value, methods, name, maker)
+  for _, method in ipairs(value and methods or {}) do
+    if not is_callable(value[method]) then
+      error(("waba.receiver: option %s must be %s: it has no method %s"):format(name, maker, method), 3)
+    end
+  end
+end
 
 local function undressed(event) return event end
 
@@ -215,6 +244,8 @@ local function undressed(event) return event end
 ---@return waba.Receiver
 function receiver.new(given)
   given = options.check(given, KNOWN, "waba.receiver")
+  check_methods(given.inbox, INBOX, "inbox", "an inbox, as of waba.inbox.sqlite")
+  check_methods(given.client, CLIENT, "client", "a client, as of waba.client")
   local ok, is_authentic = pcall(credentials.checker, given)
   if not ok then error(is_authentic, 2) end
   return setmetatable({

@@ -13,7 +13,9 @@ local KNOWN = {
   message = "function", status = "function", error = "function", account = "function", any = "function",
   reply = "function", unknown = "function",
 }
-local STATUSES = { sent = true, delivered = true, read = true, failed = true, deleted = true, warning = true }
+local STATUSES = {
+  sent = true, delivered = true, read = true, played = true, failed = true, deleted = true, warning = true,
+}
 for name in pairs(inbound.types) do KNOWN[name] = "function" end
 for name in pairs(STATUSES) do KNOWN[name] = "function" end
 

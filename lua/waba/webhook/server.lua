@@ -30,8 +30,9 @@ local PATIENCE = 30
 ---@field reuseport? boolean several processes may listen on the port and share the work
 ---@field cq? userdata       the controller to live in, for a program that has one
 local KNOWN = {
-  receiver = "table", host = "string", port = "integer", path = "string", tls = "table", concurrency = "integer",
-  batch = "integer", lease = "number", interval = "number", grace = "number", reuseport = "boolean", cq = "userdata",
+  receiver = "table", host = "string", port = "integer>=0", path = "string", tls = "table",
+  concurrency = "integer>=0", batch = "integer>=1", lease = "number>0", interval = "number>0",
+  grace = "number>=0", reuseport = "boolean", cq = "userdata",
 }
 
 local function load(module, rock, package)
@@ -307,6 +308,9 @@ end
 function server.new(given)
   given = options.check(given, KNOWN, "waba.webhook.server")
   if not given.receiver then error("waba.webhook.server: option receiver is required", 2) end
+  if type(given.receiver.handle) ~= "function" then
+    error("waba.webhook.server: option receiver must be a receiver, as of waba.receiver", 2)
+  end
   local self = setmetatable({
     receiver = given.receiver, host = given.host or "127.0.0.1", path = given.path,
     scheme = given.tls and "https" or "http", batch = given.batch or 8, lease = given.lease,

@@ -1,6 +1,7 @@
 -- Folds the statuses of each message into one truth, in whatever order and however often they come:
--- sent < delivered < read, and failed is final. `waba.status_tracker` is this.
+-- sent < delivered < read < played, and failed is final. `waba.status_tracker` is this.
 
+local canonical = require "waba.canonical"
 local options = require "waba.options"
 
 -- What stands above what. Words that are not here (`warning`, a payment's) never change the status.
@@ -21,21 +22,12 @@ Tracker.__name = "waba.StatusTracker"
 ---@field conversation table?
 ---@field pricing table?
 
--- A text that is the same for equal tables.
-local function canonical(value)
-  if type(value) ~= "table" then return type(value) .. ":" .. tostring(value) end
-  local parts = {}
-  for key, member in pairs(value) do parts[#parts + 1] = canonical(key) .. "=" .. canonical(member) end
-  table.sort(parts)
-  return "{" .. table.concat(parts, ",") .. "}"
-end
-
 -- Whether one report of a fact stands before another: the higher status first, then the earlier one.
 -- Reports that differ in nothing but the fact are told apart by it, so that order never matters.
 local function stands_before(report, other)
   if report.rank ~= other.rank then return report.rank > other.rank end
   if report.timestamp ~= other.timestamp then return report.timestamp < other.timestamp end
-  return canonical(report.value) < canonical(other.value)
+  return canonical.text(report.value) < canonical.text(other.value)
 end
 
 local FACTS = { "recipient", "errors", "conversation", "pricing" }
@@ -92,9 +84,17 @@ function Tracker:apply(event)
   local state, rank = entry.state, RANK[event.status] or 0
   learn_time(state, event.status, event.timestamp)
   for _, name in ipairs(FACTS) do learn(entry, name, event, rank) end
+  for _, fn in ipairs(self.watchers or {}) do fn(event) end
   if rank <= (RANK[state.status] or 0) then return state, false end
   state.status = event.status
   return state, true
+end
+
+--- Has a function called with each status event that is applied.
+---@param fn fun(event: waba.Event)
+function Tracker:watch(fn)
+  self.watchers = self.watchers or {}
+  self.watchers[#self.watchers + 1] = fn
 end
 
 --- What is known of a message.
@@ -128,7 +128,7 @@ local status_tracker = {}
 ---@param given? { max: integer? }  how many messages to know at a time, the newest; 100000 by default
 ---@return waba.StatusTracker
 function status_tracker.new(given)
-  given = options.check(given, { max = "integer" }, "waba.status_tracker")
+  given = options.check(given, { max = "integer>=1" }, "waba.status_tracker")
   return setmetatable({ entries = {}, order = {}, first = 1, last = 0, count = 0, max = given.max or 100000 }, Tracker)
 end
 

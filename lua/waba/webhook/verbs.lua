@@ -1,12 +1,20 @@
 -- What one can do with an event when the receiver knows a client: `event:reply(message)`,
 -- `event:mark_read()`, `event:download { file = … }`.
 
+local digest = require "waba.resource.digest"
 local errors = require "waba.errors"
+local inbound = require "waba.hosting.inbound"
 
 local verbs = {}
 
 local function nobody()
   return errors.invalid("to", "this event names no customer to reply to")
+end
+
+-- Whom an answer goes to: the group it was written in, or the customer.
+local function address_of(event)
+  if event.hosting == "cloud" and event.group_id then return { group_id = event.group_id } end
+  return inbound.customer(event)
 end
 
 -- `reply` is also the name of the data of an interactive reply. So the verb is a table that can be
@@ -15,16 +23,16 @@ end
 local function reply_verb(client)
   return {
     __call = function(_, event, message, options)
-      local contact = event.contact
-      local to = event.from or event.recipient or type(contact) == "table" and contact.wa_id
+      local to = address_of(event)
       if not to then return nil, nobody() end
       return client:send(to, message, options)
     end,
   }
 end
 
+-- The digest that the platform names, hex on one hosting and base64 on the other; nil for another text.
 local function hex_digest(text)
-  if type(text) == "string" and #text == 64 and text:find("^%x+$") then return text:lower() end
+  return type(text) == "string" and (digest.read(text)) or nil
 end
 
 --- A function that gives an event its verbs.
@@ -34,12 +42,12 @@ function verbs.new(client)
   local reply = reply_verb(client)
   local methods = { reply = setmetatable({}, reply) }
 
-  --- Tells the customer that the message was read.
-  function methods.mark_read(event)
+  --- Tells the customer that the message was read; options as of `client:mark_read`.
+  function methods.mark_read(event, options)
     if event.kind ~= "message" or not event.id then
       return nil, errors.invalid("id", "only a message with an id can be marked as read")
     end
-    return client:mark_read(event.id)
+    return client:mark_read(event.id, options)
   end
 
   --- Downloads the media of a message, as `client.media:download`, and checks its digest.
