@@ -122,6 +122,9 @@ describe("waba.emulator", function()
     assert.has_error(function() emulators.start({ api_kye = "x" }) end,
       "waba.emulator.start: unknown option api_kye (did you mean api_key?)")
     assert.has_error(function() emulators.start({ webhooks = { timout = 1 } }) end)
+    assert.has_error(function() emulators.start({ cloud = { phone_number = "1" } }) end)
+    assert.has_error(function() emulators.start({ cloud = { seed = 1 } }) end)
+    assert.has_error(function() emulators.start({ cloud = { webhooks = { timout = 1 } } }) end)
   end)
 
   it("says why it can't start", function()
@@ -158,18 +161,30 @@ describe("waba.emulator", function()
 
   it("runs alone from a shell until it is interrupted", function()
     local interpreter = rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match("%d%.%d")
-    local program = io.popen(("exec %s lua/waba/emulator/main.lua --number 4940777 --api-key=SHELL-KEY 2>&1 & "
+    local program = io.popen(("exec %s lua/waba/emulator/main.lua --number 4940777 --api-key=SHELL-KEY"
+      .. " --cloud-number 4940888 --cloud-secret s 2>&1 & "
       .. "echo $!; wait"):format(interpreter))
     local pid = tonumber(program:read("*l"))
     finally(function() os.execute(("kill -TERM %d 2>/dev/null"):format(pid)) end)
-    local first = program:read("*l")
-    local url = first:match("^The On%-Premise gateway of 4940777 is at (https://%S+)$")
-    local ca_file = program:read("*l"):match("(/%S+)$")
-    assert.matches("SHELL%-KEY", program:read("*l"))
+    local lines, words = {}, { {} }
+    repeat
+      lines[#lines + 1] = program:read("*l")
+      local name, value = lines[#lines]:match("^export ([%w_]+)=(.*)$")
+      if lines[#lines] == "" then words[#words + 1] = {} elseif name then words[#words][name] = value end
+    until #words == 3
+    assert.matches("On%-Premise hosting, the number 4940777", lines[1])
+    assert.equal("SHELL-KEY", words[1].D360_API_KEY)
+    assert.equal("cloud", words[2].WABA_HOSTING)
+    local url, ca_file = words[1].WABA_BASE_URL, words[1].WABA_CA_FILE
+    local cloud_url, cloud_key = words[2].WABA_BASE_URL, words[2].D360_API_KEY
     local status, body = support.request({ url = url, ca_file = ca_file, api_key = "SHELL-KEY" }, "GET",
       "/v1/configs/phone_number")
     assert.equal(200, status)
     assert.equal("4940777", body.phone_number)
+    status, body = support.request({ url = cloud_url, ca_file = ca_file, api_key = cloud_key }, "GET",
+      "/health_status?fields=display_phone_number")
+    assert.equal(200, status)
+    assert.equal("4940888", (body.display_phone_number:gsub("%D", "")))
     os.execute("kill -TERM " .. pid)
     program:read("*a")
     program:close()
@@ -180,7 +195,15 @@ describe("waba.emulator", function()
     local interpreter = rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match("%d%.%d")
     local output = command(interpreter .. " lua/waba/emulator/main.lua --prot 1 2>&1; echo $?")
     assert.matches("unknown argument %-%-prot\n2\n$", output)
-    assert.matches("%-%-client%-version", command(interpreter .. " lua/waba/emulator/main.lua --help"))
+    assert.matches("unknown argument %-%-cloud%-seed\n2\n$",
+      command(interpreter .. " lua/waba/emulator/main.lua --cloud-seed 1 2>&1; echo $?"))
+    assert.matches("%-%-cloud%-waba%-id", command(interpreter .. " lua/waba/emulator/main.lua --help"))
+    local help = command(interpreter .. " lua/waba/emulator/main.lua --help")
+    assert.matches("^Usage: waba emulator", help)
+    assert.matches("%-%-client%-version", help)
+    for line in help:gmatch("[^\n]+") do
+      assert.is_true(#line <= 80, line)
+    end
   end)
 
   it("waits for counts and for conditions", function()

@@ -118,6 +118,32 @@ function support.send(emulator, kind, content, envelope, options)
   return support.request(emulator, "POST", "/v1/messages", message, options)
 end
 
+--- Sends a message through the Cloud gateway (`emulator.cloud`).
+function support.cloud_send(cloud, kind, content, envelope, options)
+  local message = { messaging_product = "whatsapp", to = "+49 151 12345678", type = kind, [kind] = content }
+  for name, value in pairs(envelope or {}) do
+    message[name] = value
+  end
+  return support.request(cloud, "POST", options and options.path or "/messages", message, options)
+end
+
+--- The body of an upload: a form with the parts, each a text or { data, type, filename }.
+function support.form(parts)
+  local boundary, body = "spec-boundary-7f3a", {}
+  for _, name in ipairs({ "messaging_product", "type", "file" }) do
+    local part = parts[name]
+    if type(part) == "table" then
+      body[#body + 1] = ("--%s\r\nContent-Disposition: form-data; name=\"%s\"; filename=\"%s\"\r\n"
+        .. "Content-Type: %s\r\n\r\n%s\r\n"):format(boundary, name, part.filename or "f", part.type, part.data)
+    elseif part then
+      body[#body + 1] = ("--%s\r\nContent-Disposition: form-data; name=\"%s\"\r\n\r\n%s\r\n"):format(boundary,
+        name, part)
+    end
+  end
+  body[#body + 1] = ("--%s--\r\n"):format(boundary)
+  return table.concat(body), { headers = { ["content-type"] = "multipart/form-data; boundary=" .. boundary } }
+end
+
 --- A receiver of webhooks on loopback, inside `support.run`.
 --- `answer(request, count)`: the status for a request, 200 by default; false: never answers.
 function support.receiver(options)
@@ -174,6 +200,16 @@ function support.receiver(options)
   return received
 end
 
+--- Runs a test with a receiver of its own. What is posted afterwards finds nobody, and waits for nobody.
+function support.with_receiver(emulator, body, options)
+  support.run(function()
+    local receiver = support.receiver(options)
+    support.register(emulator, receiver)
+    body(receiver)
+    support.register(emulator, { url = "http://127.0.0.1:1/" })
+  end)
+end
+
 --- Waits until a condition holds.
 function support.eventually(condition, seconds)
   local deadline = cqueues.monotime() + (seconds or 5)
@@ -200,6 +236,32 @@ function support.events(receiver, kind)
   local events = {}
   for _, request in ipairs(receiver.requests) do
     for _, event in ipairs(request.json[kind] or {}) do
+      events[#events + 1] = event
+    end
+  end
+  return events
+end
+
+--- All changes of a field a receiver got from the Cloud gateway: their values, in order.
+function support.changes(receiver, field)
+  local values = {}
+  for _, request in ipairs(receiver.requests) do
+    for _, entry in ipairs(request.json.entry or {}) do
+      for _, change in ipairs(entry.changes) do
+        if change.field == field then
+          values[#values + 1] = change.value
+        end
+      end
+    end
+  end
+  return values
+end
+
+--- All events of a kind within the Cloud gateway's changes of the field "messages".
+function support.cloud_events(receiver, kind)
+  local events = {}
+  for _, value in ipairs(support.changes(receiver, "messages")) do
+    for _, event in ipairs(value[kind] or {}) do
       events[#events + 1] = event
     end
   end

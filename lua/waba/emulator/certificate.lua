@@ -2,9 +2,15 @@
 -- For the emulator and for tests; a program trusts the authority through its `ca_file`.
 -- In: names and validity. Out: PEM texts.
 
+local files = require "waba.emulator.files"
+
 local certificate = {}
 
 local DAY = 86400
+
+--- The file of a kept authority's certificate, in its folder.
+certificate.KEPT = "authority.pem"
+local KEPT_KEY = "authority.key"
 
 --- A certificate and its private key, both PEM.
 ---@class waba.emulator.Certificate
@@ -71,6 +77,31 @@ function certificate.authority(options)
   drafted:addExtension(ssl.extension.new("subjectKeyIdentifier", "hash", { subject = drafted }))
   drafted:sign(key, "sha256")
   return pem(drafted, key)
+end
+
+--- The authority that a folder keeps. It is made, and the folder too, where there is none.
+---@param folder string
+---@return waba.emulator.Certificate|nil authority
+---@return string? message
+function certificate.kept_authority(folder)
+  local path, key_path = folder .. "/" .. certificate.KEPT, folder .. "/" .. KEPT_KEY
+  local kept = { certificate = files.read(path), key = files.read(key_path) }
+  if kept.certificate and kept.key then
+    return kept
+  end
+  local authority, message = certificate.authority()
+  if not authority then
+    return nil, message
+  end
+  -- Whoever has the key can pose as anybody to those who trust the authority.
+  os.execute(("{ umask 077; mkdir -p -- %s && : >%s; } 2>/dev/null"):format(files.quote(folder), files.quote(key_path)))
+  for file, text in pairs({ [path] = authority.certificate, [key_path] = authority.key }) do
+    local written, problem = pcall(files.write, file, text)
+    if not written then
+      return nil, "the authority cannot be kept: " .. tostring(problem)
+    end
+  end
+  return authority
 end
 
 --- Issues a server certificate signed by an authority.

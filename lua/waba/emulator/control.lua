@@ -56,131 +56,134 @@ end
 
 -- ---- The calls -------------------------------------------------------------------------------------
 
--- Each takes the process and the call's arguments, and returns a result, or nil and a message.
+-- Each takes a gateway and the call's arguments, and returns a result, or nil and a message.
 local calls = {}
 
-function calls.received(process, arguments)
-  return json.pack(process.gateway.journal:list(wanted_request(arguments)))
+function calls.received(gateway, arguments)
+  return json.pack(gateway.journal:list(wanted_request(arguments)))
 end
 
-function calls.webhooks(process, arguments)
-  local list = process.webhooks.attempts:list(wanted_webhook(arguments))
+function calls.webhooks(gateway, arguments)
+  local list = gateway.webhooks.attempts:list(wanted_webhook(arguments))
   for i, attempt in ipairs(list) do
     list[i] = with_hidden_headers(attempt)
   end
   return json.pack(list)
 end
 
-function calls.messages(process, arguments)
-  return process.gateway.messages:list(wanted_message(arguments))
+function calls.messages(gateway, arguments)
+  return gateway.messages:list(wanted_message(arguments))
 end
 
-function calls.templates(process)
-  return process.gateway.templates.list
+function calls.templates(gateway)
+  return gateway.templates.list
 end
 
-function calls.counts(process)
-  local gateway, webhooks = process.gateway, process.webhooks
+function calls.counts(gateway)
+  local webhooks = gateway.webhooks
   return { requests = gateway.journal.count, messages = gateway.messages.count,
     attempts = webhooks.attempts.count, delivered = webhooks.delivered, pending = webhooks.pending,
-    given_up = webhooks.given_up, time = process.clock:now() }
+    given_up = webhooks.given_up, time = gateway.clock:now() }
 end
 
-function calls.customer(process, arguments)
-  return process.gateway:customer_sends(arguments.from, arguments.type, arguments.content, arguments.options)
+function calls.customer(gateway, arguments)
+  return gateway:customer_sends(arguments.from, arguments.type, arguments.content, arguments.options)
 end
 
-function calls.tap(process, arguments)
-  return process.gateway:customer_taps(arguments.from, arguments.id, arguments.choice, arguments.options)
+function calls.tap(gateway, arguments)
+  return gateway:customer_taps(arguments.from, arguments.id, arguments.choice, arguments.options)
 end
 
-function calls.delete(process, arguments)
-  return process.gateway:customer_deletes(arguments.from, arguments.id)
+function calls.delete(gateway, arguments)
+  return gateway:customer_deletes(arguments.from, arguments.id)
 end
 
-function calls.change_identity(process, arguments)
-  local contact = process.gateway.contacts:change_identity(arguments.number)
+function calls.change_identity(gateway, arguments)
+  local contact = gateway.contacts:change_identity(arguments.number)
   return { wa_id = contact.wa_id, hash = contact.identity.hash }
 end
 
-function calls.contact(process, arguments)
-  local contact = process.gateway.contacts:set(arguments.number, arguments.about)
-  return { wa_id = contact.wa_id, status = contact.status, name = contact.name,
-    blocked = contact.blocked or false, window = process.gateway.contacts:window_open(contact) }
+function calls.contact(gateway, arguments)
+  local contact = gateway.contacts:set(arguments.number, arguments.about)
+  return { wa_id = contact.wa_id, status = contact.status, name = contact.name, user_id = contact.user_id,
+    blocked = contact.blocked or false, window = gateway.contacts:window_open(contact) }
 end
 
-function calls.fail_next(process, arguments)
-  process.gateway.faults:add_request(arguments)
+function calls.fail_next(gateway, arguments)
+  gateway.faults:add_request(json.unpack(arguments))
   return true
 end
 
-function calls.fail_status(process, arguments)
-  process.gateway.faults:add_status(arguments)
+function calls.fail_status(gateway, arguments)
+  gateway.faults:add_status(arguments)
   return true
 end
 
-function calls.clear_faults(process)
-  process.gateway.faults:clear()
+function calls.clear_faults(gateway)
+  gateway.faults:clear()
   return true
 end
 
-function calls.status(process, arguments)
-  return process.gateway:report_status(arguments.id, arguments.status, process.gateway.faults:rows(arguments))
+function calls.status(gateway, arguments)
+  return gateway:report_status(arguments.id, arguments.status, gateway.faults:rows(arguments))
 end
 
-function calls.error(process, arguments)
-  process.webhooks:post({ errors = process.gateway.faults:rows(arguments) }, "errors")
+function calls.error(gateway, arguments)
+  gateway:tell_errors(gateway.faults:rows(arguments))
   return true
 end
 
-function calls.post(process, arguments)
-  process.webhooks:post(arguments.body, arguments.lane or "raw")
+function calls.change(gateway, arguments)
+  if not gateway.tell_change then
+    return nil, "changes of the account belong to the Cloud gateway"
+  end
+  gateway:tell_change(arguments.field, arguments.value)
   return true
 end
 
-function calls.advance(process, arguments)
-  process.clock:advance(arguments.seconds)
-  return process.clock:now()
+function calls.post(gateway, arguments)
+  gateway.webhooks:post(nil, arguments.lane or "raw", nil, json.encode(arguments.body))
+  return true
 end
 
-function calls.review(process, arguments)
-  local count = process.gateway.templates:review(arguments.name, arguments.status, arguments.language, arguments.reason)
+function calls.advance(gateway, arguments)
+  gateway.clock:advance(arguments.seconds)
+  return gateway.clock:now()
+end
+
+function calls.review(gateway, arguments)
+  local count = gateway.templates:review(arguments.name, arguments.status, arguments.language, arguments.reason)
   if count == 0 then
     return nil, "there is no template " .. tostring(arguments.name)
   end
   return count
 end
 
-function calls.health(process, arguments)
-  return process.gateway:set_health(arguments)
+function calls.health(gateway, arguments)
+  return gateway:set_health(arguments)
 end
 
-function calls.restart(process, arguments)
-  process.gateway.down_until = process.clock:now() + arguments.seconds
+function calls.restart(gateway, arguments)
+  gateway.down_until = gateway.clock:now() + arguments.seconds
   return true
 end
 
-function calls.configure(process, arguments)
+function calls.configure(gateway, arguments)
   for name, value in pairs(arguments) do
     if name ~= "webhooks" then
-      process.options[name] = value
+      gateway.options[name] = value
     end
   end
   for name, value in pairs(arguments.webhooks or {}) do
-    process.options.webhooks[name] = value
+    gateway.options.webhooks[name] = value
   end
   return true
 end
 
-function calls.stop(process)
+function calls.stop(_, _, process)
   process:stop()
   return true
 end
-
---- The options that can be changed while it runs.
----@type table<string, boolean>
-control.changeable = { statuses = true, recipient_id = true, window = true, review = true, catalogs = true,
-  contact_check = true, require_webhook = true, strict_media = true, max_media = true, webhooks = true }
 
 -- ---- The door --------------------------------------------------------------------------------------
 
@@ -201,27 +204,34 @@ local function authorized(self, request)
   return core.equals(self.token, request.headers["x-waba-emulator"] or "")
 end
 
+-- A path names a gateway first: /on_premise/call/received, /cloud/media.
+local function gateway_of(self, request)
+  return self.process.gateways[request.segments[1]]
+end
+
 --- Where the body of a call goes.
 ---@param request waba.emulator.Request
 ---@return { limit: integer, file: string? }
 function Control:expects(request)
-  if request.path == "/media" and authorized(self, request) then
-    return { limit = MAX_MEDIA, file = self.process.gateway.media:new_file() }
+  if not authorized(self, request) then
+    return { limit = 0 }
+  elseif request.segments[2] == "media" and gateway_of(self, request) then
+    return { limit = MAX_MEDIA, file = gateway_of(self, request).media:new_file() }
   end
-  return { limit = authorized(self, request) and MAX_CALL or 0 }
+  return { limit = MAX_CALL }
 end
 
 local function answer(status, value)
   return { status = status, headers = { ["content-type"] = "application/json" }, body = json.encode(value) }
 end
 
-local function call(self, request)
-  local named = request.segments[2] and calls[request.segments[2]]
+local function call(self, gateway, request)
+  local named = request.segments[3] and calls[request.segments[3]]
   local arguments, problem = json.decode(request.body)
   if not named or type(arguments) ~= "table" then
     return answer(404, { error = problem or "no such call" })
   end
-  local result, message = named(self.process, arguments)
+  local result, message = named(gateway, arguments, self.process)
   if result == nil then
     return answer(422, { error = message })
   end
@@ -232,14 +242,15 @@ end
 ---@param request waba.emulator.Request
 ---@return waba.emulator.Answer
 function Control:handle(request)
+  local gateway = gateway_of(self, request)
   if not authorized(self, request) then
     return answer(403, { error = "the token is missing" })
-  elseif request.segments[1] == "media" then
-    local kept = self.process.gateway.media:add(request.file, {
-      type = request.headers["content-type"], size = request.size, sha256 = request.sha256 })
+  elseif gateway and request.segments[2] == "media" then
+    local kept = gateway.media:add(request.file, {
+      type = request.headers["content-type"], size = request.size, sha256 = request.sha256 }, gateway.INBOUND_MEDIA)
     return answer(200, { result = kept.id })
-  elseif request.segments[1] == "call" then
-    return call(self, request)
+  elseif gateway and request.segments[2] == "call" then
+    return call(self, gateway, request)
   end
   return answer(404, { error = "no such path" })
 end

@@ -46,10 +46,11 @@ local USUAL_TYPES = {
 --- Makes a customer of an emulator.
 ---@param remote waba.emulator.Remote
 ---@param number string
----@param options? { name: string? }
+---@param about? { name: string?, user_id: string?, username: string?, hidden: boolean? }
 ---@return waba.emulator.Customer
-function customers.new(remote, number, options)
-  return setmetatable({ remote = remote, number = tostring(number), name = options and options.name }, Customer)
+function customers.new(remote, number, about)
+  about = about or {}
+  return setmetatable({ remote = remote, number = tostring(number), name = about.name, about = about }, Customer)
 end
 
 local function failed(message)
@@ -64,11 +65,11 @@ local function ask(self, name, arguments)
   return result
 end
 
--- The options for the process: what was given, without what belongs to the content.
-local function options_for(self, given, without)
-  local options = { name = self.name }
-  for name, value in pairs(given or {}) do
-    if not without or not without[name] then
+-- The options for the process: what is known of the customer, and what was given.
+local function options_for(self, given)
+  local options = {}
+  for _, fields in ipairs({ self.about, given or {} }) do
+    for name, value in pairs(fields) do
       options[name] = value
     end
   end
@@ -85,7 +86,7 @@ local OPTIONS = { reply_to = true, forwarded = true, frequently_forwarded = true
 
 -- Takes the options of the message out of one table that holds its content too.
 local function split(self, given)
-  local content, options = {}, { name = self.name }
+  local content, options = {}, options_for(self)
   for name, value in pairs(given) do
     if OPTIONS[name] then
       options[name] = value

@@ -25,4 +25,11 @@ function files.write(path, text)
   assert(file:close())
 end
 
+--- A word for the shell.
+---@param text string
+---@return string
+function files.quote(text)
+  return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
 return files

@@ -22,17 +22,6 @@ function json.array(list)
   return #list > 0 and list or json.empty_array
 end
 
---- Encodes a value of the emulator's own making.
----@param value any
----@return string
-function json.encode(value)
-  local text = assert(core.encode(value))
-  if text:find(EMPTY_ARRAY, 1, true) then
-    text = text:gsub(EMPTY_ARRAY, "[]")
-  end
-  return text
-end
-
 --- Decodes what somebody sent. Refused: what is not JSON, or not UTF-8.
 ---@param text string
 ---@return any value
@@ -64,6 +53,22 @@ local function map(value, change)
     end
   end
   return copy
+end
+
+-- What a client sent may stand in a sentence about it, and be no UTF-8.
+local function readable(text)
+  if type(text) == "string" and not core.utf8_length(text) then return (text:gsub("[\128-\255]", "?")) end
+end
+
+--- Encodes a value of the emulator's own making.
+---@param value any
+---@return string
+function json.encode(value)
+  local text = core.encode(value) or assert(core.encode(map(value, readable)))
+  if text:find(EMPTY_ARRAY, 1, true) then
+    text = text:gsub(EMPTY_ARRAY, "[]")
+  end
+  return text
 end
 
 --- Makes a value fit for JSON that may have bytes in it which are no UTF-8, such as an uploaded file.

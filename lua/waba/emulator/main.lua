@@ -9,10 +9,6 @@ local files = require "waba.emulator.files"
 
 local main = {}
 
--- Debian has the pure Lua libraries that lua-http needs in the folders of older versions only.
-local DEBIAN = ";/usr/share/lua/5.3/?.lua;/usr/share/lua/5.3/?/init.lua;/usr/share/lua/5.1/?.lua"
-  .. ";/usr/share/lua/5.1/?/init.lua"
-
 local NEEDED = {
   { "cqueues", "cqueues", "lua-cqueues" },
   { "openssl.x509", "luaossl", "lua-luaossl" },
@@ -21,9 +17,7 @@ local NEEDED = {
 
 -- Loads what the server is made of. Returns what is missing, and how it is got.
 local function missing_library()
-  if not pcall(require, "http.server") then
-    package.path = package.path .. DEBIAN
-  end
+  require("waba.older_paths").look_for "http.server"
   for _, library in ipairs(NEEDED) do
     local found, message = pcall(require, library[1])
     if not found then
@@ -45,17 +39,15 @@ end
 
 local function remove_folder(folder)
   if folder:find("/waba%-emulator%.%w+$") then
-    os.execute("rm -rf -- '" .. folder:gsub("'", "'\\''") .. "'")
+    os.execute("rm -rf -- " .. files.quote(folder))
   end
 end
 
 ---@class waba.emulator.Process
 ---@field options table
 ---@field clock waba.emulator.Clock
----@field webhooks waba.emulator.Webhooks
----@field gateway waba.emulator.OnPremise
+---@field gateways { on_premise: waba.emulator.OnPremise, cloud: waba.emulator.Cloud }
 ---@field folder string
----@field url string
 ---@field ca_file string|nil
 ---@field control string   URL of the control port
 ---@field token string
@@ -83,29 +75,74 @@ local function serve_control(self, cq)
   return true
 end
 
-local function serve_gateway(self, cq)
+-- The certificate for both gateways, and the file of its authority.
+local function make_certificate(self)
   local certificate = require "waba.emulator.certificate"
-  local on_premise = require "waba.emulator.on_premise"
-  local server = require "waba.emulator.server"
-  local options, leaf = self.options, nil
-  if options.tls then
-    local authority = assert(certificate.authority())
-    leaf = assert(certificate.issue(authority))
-    self.ca_file = self.folder .. "/ca.pem"
+  local kept = self.options.authority
+  local authority, message
+  if kept then
+    authority, message = certificate.kept_authority(kept)
+  else
+    authority, message = certificate.authority()
+  end
+  if not authority then
+    return nil, message
+  end
+  self.ca_file = kept and kept .. "/" .. certificate.KEPT or self.folder .. "/ca.pem"
+  if not kept then
     files.write(self.ca_file, authority.certificate)
   end
-  self.gateway = on_premise.new(self)
-  local listener, port = server.listen({ cq = cq, host = options.host, port = options.port,
-    certificate = leaf, http2 = options.http2, gateway = self.gateway })
+  return certificate.issue(authority)
+end
+
+local function serve_gateway(self, cq, gateway, leaf)
+  local server = require "waba.emulator.server"
+  local options = self.options
+  local listener, port = server.listen({ cq = cq, host = options.host, port = gateway.options.port,
+    certificate = leaf, http2 = options.http2, gateway = gateway,
+    clock = self.clock })
   if not listener then
     return nil, port
   end
-  self.url = ("%s://127.0.0.1:%d"):format(options.tls and "https" or "http", port)
-  self.gateway.url = self.url
+  gateway.url = ("%s://127.0.0.1:%d"):format(options.tls and "https" or "http", port)
   return true
 end
 
--- Makes everything and listens. The clock and the queues are shared by all gateways of the process.
+-- A gateway with the queue of its webhooks.
+local function new_gateway(self, cq, kind, options)
+  local random = require "waba.emulator.random"
+  local webhooks = require "waba.emulator.webhooks"
+  local module = require("waba.emulator." .. kind)
+  options.api_key = options.api_key or random.letters(32)
+  local queue = webhooks.new(options.webhooks, self.clock, cq, options.keep, self.chance,
+    module.webhook_shape(options))
+  self.gateways[kind] = module.new({ options = options, clock = self.clock, folder = self.folder,
+    chance = self.chance, record = self.record, kind = kind, webhooks = queue })
+end
+
+local function serve(self, cq)
+  local leaf, problem
+  if self.options.tls then
+    leaf, problem = make_certificate(self)
+  end
+  if not problem and self.options.record then
+    self.record, problem = require("waba.emulator.record").open(self.options.record)
+  end
+  if problem then
+    return nil, problem
+  end
+  new_gateway(self, cq, "on_premise", self.options)
+  new_gateway(self, cq, "cloud", self.options.cloud)
+  for _, kind in ipairs({ "on_premise", "cloud" }) do
+    local listening, message = serve_gateway(self, cq, self.gateways[kind], leaf)
+    if not listening then
+      return nil, message
+    end
+  end
+  return serve_control(self, cq)
+end
+
+-- Makes everything and listens. The clock is shared by the gateways of the process.
 local function assemble(given)
   local problem = missing_library()
   if problem then
@@ -116,23 +153,17 @@ local function assemble(given)
   local condition = require "cqueues.condition"
   local emulator_options = require "waba.emulator.options"
   local random = require "waba.emulator.random"
-  local webhooks = require "waba.emulator.webhooks"
 
   local cq = cqueues.new()
   local options = emulator_options.complete(given)
-  options.api_key = options.api_key or random.letters(32)
   local folder, message = new_folder()
   if not folder then
     return nil, message
   end
   local self = setmetatable({ options = options, folder = folder, clock = clock.new(options.start),
-    chance = random.seeded(options.seed), stopped = condition.new() }, Process)
-  self.webhooks = webhooks.new(options.webhooks, self.clock, cq, options.keep, self.chance)
+    chance = random.seeded(options.seed), stopped = condition.new(), gateways = {} }, Process)
   local listening
-  listening, message = serve_gateway(self, cq)
-  if listening then
-    listening, message = serve_control(self, cq)
-  end
+  listening, message = serve(self, cq)
   if not listening then
     remove_folder(folder)
     return nil, message
@@ -185,6 +216,7 @@ end
 
 local function run(self, cq)
   local cqueues = require "cqueues"
+  local streams = require "waba.streams"
   cq:wrap(function()
     while not self.stopping do
       cqueues.poll(self.stopped)
@@ -192,8 +224,10 @@ local function run(self, cq)
   end)
   while not self.stopping do
     local ok, message = cq:step()
-    if not ok then
+    if not ok and not streams.is_abandonment(message) then
       io.stderr:write("waba emulator: ", tostring(message), "\n")
+      -- Nobody reads from the connection any more on which it happened: so it closes.
+      collectgarbage()
     end
   end
   -- What was answered last goes out.
@@ -218,9 +252,9 @@ function main.child(options_file, ready_file)
   watch_signals(self, cq)
   watch_parent(self, cq)
   files.write(ready_file, core.encode({
-    url = self.url, ca_file = self.ca_file, control = self.control, token = self.token,
-    folder = self.folder, api_key = self.options.api_key, number = self.options.number,
-    pid = tonumber(os.getenv("WABA_EMULATOR_PID")),
+    on_premise = self.gateways.on_premise:face(), cloud = self.gateways.cloud:face(),
+    ca_file = self.ca_file, control = self.control, token = self.token,
+    folder = self.folder, pid = tonumber(os.getenv("WABA_EMULATOR_PID")),
   }) .. "\n")
   run(self, cq)
   os.remove(ready_file)
@@ -228,16 +262,6 @@ function main.child(options_file, ready_file)
 end
 
 -- ---- From a shell ----------------------------------------------------------------------------------
-
-local function usage(list)
-  local lines = { "Usage: main.lua [--option value] …", "", "Options:" }
-  for _, row in ipairs(list) do
-    if row[2] ~= "table" then
-      lines[#lines + 1] = ("  --%-18s %s"):format(row[1]:gsub("_", "-"), row[4])
-    end
-  end
-  return table.concat(lines, "\n")
-end
 
 -- The value of an option from its text: a switch, a number, or text.
 local function read_value(kind, text)
@@ -252,15 +276,29 @@ local function read_value(kind, text)
   end
 end
 
--- Reads "--name value", "--name=value" and "--switch". The options of webhooks begin with "webhook-".
-local function read_arguments(arguments, list, webhook_list)
-  local kinds, given, webhooks = {}, {}, {}
-  for _, row in ipairs(list) do
-    kinds[row[1]] = { row[2], given, row[1] }
+-- Where the value of each argument goes: its types, the table and the name. The options of webhooks begin
+-- with "webhook-", those of the Cloud gateway with "cloud-".
+local function argument_kinds(options, given)
+  local kinds = {}
+  local function add(prefix, list, place)
+    for _, row in ipairs(list) do
+      if place == given or not options.shared[row[1]] then
+        kinds[prefix .. row[1]] = { row[2], place, row[1] }
+      end
+    end
   end
-  for _, row in ipairs(webhook_list) do
-    kinds["webhook_" .. row[1]] = { row[2], webhooks, row[1] }
-  end
+  add("", options.list, given)
+  add("webhook_", options.webhooks, given.webhooks)
+  add("cloud_", options.list, given.cloud)
+  add("cloud_", options.cloud, given.cloud)
+  add("cloud_webhook_", options.webhooks, given.cloud.webhooks)
+  return kinds
+end
+
+-- Reads "--name value", "--name=value" and "--switch".
+local function read_arguments(arguments, options)
+  local given = { webhooks = {}, cloud = { webhooks = {} } }
+  local kinds = argument_kinds(options, given)
   local i = 1
   while arguments[i] do
     local name, value = arguments[i]:match("^%-%-([^=]+)=?(.*)$")
@@ -279,12 +317,11 @@ local function read_arguments(arguments, list, webhook_list)
     end
     local read = read_value(kind[1], value)
     if read == nil then
-      return nil, ("--%s needs a %s"):format(name, kind[1]:gsub("|", " or "))
+      return nil, ("--%s needs a value: %s"):format(name, (kind[1]:gsub("|", " or ")))
     end
     kind[2][kind[3]] = read
     i = i + 1
   end
-  given.webhooks = webhooks
   return given
 end
 
@@ -293,11 +330,12 @@ end
 ---@return integer  exit code
 function main.shell(arguments)
   local options = require "waba.emulator.options"
+  local usage = require "waba.emulator.usage"
   if arguments[1] == "--help" or arguments[1] == "-h" then
-    print(usage(options.list))
+    print(usage.text(options))
     return 0
   end
-  local given, message = read_arguments(arguments, options.list, options.webhooks)
+  local given, message = read_arguments(arguments, options)
   local self, cq
   if given then
     self, cq = assemble(given)
@@ -308,10 +346,10 @@ function main.shell(arguments)
     return given and 1 or 2
   end
   watch_signals(self, cq)
-  print("The On-Premise gateway of " .. self.options.number .. " is at " .. self.url)
-  print("Authority (CA file):  " .. (self.ca_file or "none, plain HTTP"))
-  print("API key:              " .. self.options.api_key)
-  print("Ctrl-C ends it.")
+  local on_premise, cloud = self.gateways.on_premise:face(), self.gateways.cloud:face()
+  print(usage.exports("on_premise", on_premise, self.ca_file))
+  print("\n" .. usage.exports("cloud", cloud, self.ca_file))
+  print("\n# Put the lines of one of them into a shell. Ctrl-C ends the emulator.")
   io.stdout:flush()
   run(self, cq)
   return 0

@@ -9,9 +9,7 @@ local process = {}
 -- Seconds between looks at the file that tells that it listens.
 local LOOK = 0.005
 
-local function quote(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
+local quote = files.quote
 
 local function first_line(command)
   local pipe = io.popen(command, "r")

@@ -27,6 +27,15 @@ function random.hex(length)
   return (rand.bytes(length / 2):gsub(".", hex))
 end
 
+--- Decimal digits, the first not 0: the ids of the Graph API.
+---@param length integer
+---@return string
+function random.digits(length)
+  local bytes = rand.bytes(length)
+  local first = tostring(1 + bytes:byte(1) % 9)
+  return first .. bytes:sub(2):gsub(".", function(byte) return tostring(byte:byte() % 10) end)
+end
+
 ---@return string  a version 4 UUID
 function random.uuid()
   local digits = random.hex(32)

@@ -11,6 +11,7 @@ local TIMEOUT = 30
 -- Bytes of the longest answer: the journal of many requests.
 local MAX_ANSWER = 1024 * 1024 * 1024
 
+--- The line to one gateway of the process; the lines share a connection.
 ---@class waba.emulator.Remote
 local Remote = {}
 Remote.__index = Remote
@@ -19,26 +20,35 @@ Remote.__name = "waba.emulator.Remote"
 --- Connects to the control port of a process.
 ---@param url string
 ---@param token string
----@return waba.emulator.Remote
+---@return waba.emulator.Remote  the line to the On-Premise gateway
 function remote.new(url, token)
-  return setmetatable({ url = url, token = token, engine = curl.engine(), heads = {} }, Remote)
+  return setmetatable({ connection = { url = url, token = token, engine = curl.engine() },
+    gateway = "on_premise" }, Remote)
+end
+
+--- The line to another gateway of the same process.
+---@param gateway "on_premise"|"cloud"
+---@return waba.emulator.Remote
+function Remote:to(gateway)
+  return setmetatable({ connection = self.connection, gateway = gateway }, Remote)
 end
 
 local function exchange(self, path, content_type, body, seconds)
-  local head = self.engine:prepare({ method = "POST", url = self.url .. path, idempotent = false,
-    headers = { ["Content-Type"] = content_type, ["X-Waba-Emulator"] = self.token } })
-  local transfer, problem = self.engine:start(head, body, { timeout = seconds or TIMEOUT, max_body = MAX_ANSWER })
+  local engine = self.connection.engine
+  local head = engine:prepare({ method = "POST", url = ("%s/%s%s"):format(self.connection.url, self.gateway, path),
+    idempotent = false, headers = { ["Content-Type"] = content_type, ["X-Waba-Emulator"] = self.connection.token } })
+  local transfer, problem = engine:start(head, body, { timeout = seconds or TIMEOUT, max_body = MAX_ANSWER })
   if not transfer then
     return nil, { message = problem }
   end
   while true do
-    self.engine:pump()
-    while self.engine:ready() do
+    engine:pump()
+    while engine:ready() do
       if transfer:wants() == "finished" then
         return transfer:finish()
       end
     end
-    self.engine:wait(1)
+    engine:wait(1)
   end
 end
 
@@ -62,7 +72,7 @@ end
 ---@return any result
 ---@return string? message
 function Remote:call(name, arguments, seconds)
-  if not self.engine then
+  if not self.connection.engine then
     return nil, "the emulator is stopped"
   end
   local body, message, path = core.encode(arguments)
@@ -78,7 +88,7 @@ end
 ---@return string|nil id
 ---@return string? message
 function Remote:upload(body, mime_type)
-  if not self.engine then
+  if not self.connection.engine then
     return nil, "the emulator is stopped"
   end
   return read_answer(exchange(self, "/media", mime_type, body))
@@ -86,9 +96,9 @@ end
 
 --- No call works any more.
 function Remote:close()
-  if self.engine then
-    self.engine:close()
-    self.engine = nil
+  if self.connection.engine then
+    self.connection.engine:close()
+    self.connection.engine = nil
   end
 end
 

@@ -25,6 +25,7 @@ local FILE_CHUNK = 128 * 1024
 ---@class waba.emulator.Request
 ---@field method string
 ---@field path string                     as it came, without the query and a closing slash
+---@field target string                   the path with the query, as it came
 ---@field segments string[]               the path's parts, decoded
 ---@field query table<string, string>
 ---@field headers table<string, string>   names in lower case
@@ -68,6 +69,7 @@ end
 
 local function parse_target(request, target)
   local path, query = target:match("^([^?#]*)%??([^#]*)")
+  request.target = target
   path = path:gsub("/+$", "")
   request.path = path == "" and "/" or path
   request.query = parse_query(query)
@@ -170,13 +172,18 @@ local function file_size(path)
   return size
 end
 
-local function write_answer(stream, request, answer)
+local function write_answer(stream, request, answer, clock)
   if answer.drop then
     stream.connection.socket:shutdown("rw")
     return false
+  elseif stream.state == "closed" then
+    return false -- the client has left the stream, and others may use the connection
   end
   local head = new_headers()
   head:append(":status", ("%d"):format(answer.status))
+  if clock then
+    head:append("date", http_util.imf_date(math.floor(clock:now())))
+  end
   for name, value in pairs(answer.headers or {}) do
     head:append(name:lower(), value)
   end
@@ -200,7 +207,7 @@ local function write_answer(stream, request, answer)
   return streams.write_part(stream, body, true, PATIENCE)
 end
 
-local function serve(gateway, stream)
+local function serve(gateway, stream, clock)
   streams.mend(stream)
   local request = read_head(stream)
   if not request then
@@ -213,7 +220,7 @@ local function serve(gateway, stream)
   if answer.delay then
     cqueues.sleep(answer.delay)
   end
-  local written = write_answer(stream, request, answer)
+  local written = write_answer(stream, request, answer, clock)
   gateway:answered(request, answer, written)
 end
 
@@ -245,6 +252,7 @@ end
 ---@field certificate? waba.emulator.Certificate  serves TLS with it; plain HTTP without
 ---@field http2? boolean
 ---@field gateway waba.emulator.Gateway
+---@field clock? waba.emulator.Clock  tells the time of each answer
 
 --- Listens and serves. A request that fails costs its own connection only.
 ---@param options waba.emulator.Listen
@@ -258,15 +266,19 @@ function server.listen(options)
     version = not options.http2 and 1.1 or nil,
     connection_setup_timeout = PATIENCE, intra_stream_timeout = PATIENCE,
     onstream = function(_, stream)
-      local ok, problem = http_util.yieldable_pcall(serve, options.gateway, stream)
+      local ok, problem = http_util.yieldable_pcall(serve, options.gateway, stream, options.clock)
       streams.leave(stream)
       if not ok then
+        -- Its state is unknown: lua-http can fail within what others share.
+        if stream.connection.socket then
+          stream.connection.socket:shutdown("rw")
+        end
         error(problem, 0)
       end
     end,
     onerror = function(_, _, operation, problem)
       -- What a client does to its own connection is its own affair.
-      if operation == "onstream" then
+      if operation == "onstream" and not streams.is_abandonment(problem) then
         io.stderr:write("waba emulator: ", tostring(problem), "\n")
       end
     end,

@@ -3,28 +3,27 @@
 
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"
-local connection_common = require "http.connection_common"
-local h1_connection = require "http.h1_connection"
-local http_tls = require "http.tls"
 local http_util = require "http.util"
-local new_headers = require "http.headers".new
-local socket = require "cqueues.socket"
 
 local json = require "waba.emulator.json"
 local ring = require "waba.emulator.ring"
-local streams = require "waba.streams"
+local webhook_exchange = require "waba.emulator.webhook_exchange"
 
 local webhooks = {}
 
 -- Seconds an idle connection is kept for the next delivery.
 local IDLE = 0.5
--- Characters of a refused answer that are kept for people to read.
-local EXCERPT = 500
--- Bytes of an answer's body that are read at all.
-local MAX_ANSWER = 64 * 1024
+
+--- How a gateway writes its bodies.
+---@class waba.emulator.WebhookShape
+---@field join fun(events: table, more: table)   adds the events of another delivery, for a batch
+---@field body fun(events: table): table         what is posted
+---@field sign? fun(body: string): string|nil    the value of the header X-Hub-Signature-256
 
 ---@class waba.emulator.Webhooks
----@field address? { url: string, headers: table<string, string> }
+---@field addresses table<string, { url: string, headers: table<string, string> }>  by name; "number" is
+---  the one of the number
+---@field copies string[]    names of addresses that get a copy of what "number" has taken
 ---@field attempts waba.emulator.Ring
 ---@field delivered integer  deliveries answered with 200
 ---@field pending integer    deliveries that wait or are in flight
@@ -89,21 +88,32 @@ end
 ---@param cq userdata    the cqueues controller
 ---@param keep integer   attempts to remember
 ---@param chance fun(): number
+---@param shape waba.emulator.WebhookShape
 ---@return waba.emulator.Webhooks
-function webhooks.new(options, clock, cq, keep, chance)
+function webhooks.new(options, clock, cq, keep, chance, shape)
   return setmetatable({
-    options = options, clock = clock, cq = cq, chance = chance,
+    options = options, clock = clock, cq = cq, chance = chance, shape = shape, addresses = {}, copies = {},
     ready = new_queue(), lanes = {},
     workers = 0, idle = 0, work = condition.new(),
     attempts = ring.new(keep), delivered = 0, pending = 0, given_up = 0,
   }, Webhooks)
 end
 
---- Sets the address; the former one and its headers are forgotten.
+--- The name of the number's own address.
+webhooks.NUMBER = "number"
+
+--- Sets an address; the former one and its headers are forgotten.
 ---@param url string
 ---@param headers? table<string, string>
-function Webhooks:set(url, headers)
-  self.address = { url = url, headers = headers or {}, target = split(url) }
+---@param name? string  "number" by default
+function Webhooks:set(url, headers, name)
+  self.addresses[name or webhooks.NUMBER] = { url = url, headers = headers or {}, target = split(url) }
+end
+
+--- Forgets an address. What waits for it is dropped.
+---@param name string
+function Webhooks:forget(name)
+  self.addresses[name] = nil
 end
 
 -- A delivery is one body and what became of it. It is in `ready` or in flight when it owns its lane,
@@ -139,29 +149,22 @@ local function leave_lane(self, delivery)
 end
 
 --- Hands over events to be posted. Without an address they are dropped.
----@param events table  `contacts`, `messages`, `statuses`, `errors`: the lists of one body
----@param lane string   deliveries of one lane keep their order
-function Webhooks:post(events, lane)
-  if not self.address then
+---@param events table|nil  what the shape of the gateway understands
+---@param lane string       deliveries of one lane keep their order
+---@param name? string      of the address, "number" by default
+---@param body? string      posted as it stands, in place of the events
+function Webhooks:post(events, lane, name, body)
+  name = name or webhooks.NUMBER
+  if not self.addresses[name] then
     return
   end
   self.pending = self.pending + 1
-  local delivery = { events = events, lane = lane, attempt = 0, first_at = self.clock:now() }
+  local delivery = { events = events, body = body, to = name, lane = lane, attempt = 0,
+    first_at = self.clock:now() }
   if self.options.reorder > 0 and self.chance() < self.options.reorder then
     self.clock:after(0.02 + 0.2 * self.chance(), function() enqueue(self, delivery) end)
   else
     enqueue(self, delivery)
-  end
-end
-
-local KEYS = { "contacts", "messages", "statuses", "errors" }
-
-local function join(delivery, more)
-  for _, key in ipairs(KEYS) do
-    for _, event in ipairs(more.events[key] or {}) do
-      delivery.events[key] = delivery.events[key] or {}
-      table.insert(delivery.events[key], event)
-    end
   end
 end
 
@@ -176,11 +179,11 @@ local function fill_batch(self, delivery)
   while size < self.options.batch do
     local queue = lane.first <= lane.last and lane or self.ready
     local more = queue[queue.first]
-    if not more or more.body then
+    if not more or more.body or more.to ~= delivery.to then
       break
     end
     take(queue)
-    join(delivery, more)
+    self.shape.join(delivery.events, more.events)
     size = size + 1
     self.pending = self.pending - 1
     if queue == self.ready then
@@ -190,120 +193,26 @@ local function fill_batch(self, delivery)
   return joined
 end
 
--- Reading the system's authorities takes long: once is enough, and not before it is needed.
-local function tls_context(self)
-  local ca_file = self.options.ca_file
-  if not self.context or self.context_ca_file ~= ca_file then
-    self.context = http_tls.new_client_context()
-    if ca_file then
-      self.context:getStore():add(ca_file)
-    end
-    self.context_ca_file = ca_file
-  end
-  return self.context
-end
-
-local function connect(self, target)
-  if target.tls then
-    return require("http.client").connect({
-      host = target.host, port = target.port, tls = true, ctx = tls_context(self), version = 1.1,
-    }, self.options.timeout)
-  end
-  local connecting = socket.connect({ host = target.host, port = target.port, nodelay = true })
-  connecting:onerror(connection_common.onerror)
-  return h1_connection.new(connecting, "client", 1.1)
-end
-
-local function request_head(self, address, delivery)
-  local head = new_headers()
-  head:append(":method", "POST")
-  head:append(":scheme", address.target.scheme)
-  head:append(":authority", address.target.authority)
-  head:append(":path", address.target.path)
-  head:append("content-type", "application/json")
-  head:append("content-length", ("%d"):format(#delivery.body))
-  head:append("user-agent", "waba-emulator")
-  head:append("accept", "*/*")
-  if not self.options.keep_alive then
-    head:append("connection", "close")
-  end
-  for name, value in pairs(address.headers) do
-    head:upsert(name:lower(), tostring(value))
-  end
-  return head
-end
-
--- Reads an answer's body: its beginning is kept, and a long one costs the connection.
-local function read_excerpt(stream, left)
-  local excerpt, size = "", 0
-  while size <= MAX_ANSWER do
-    local chunk, message = streams.next_chunk(stream, left())
-    if not chunk then
-      return not message and excerpt or nil, message
-    end
-    size = size + #chunk
-    excerpt = (excerpt .. chunk):sub(1, EXCERPT)
-  end
-  return excerpt
-end
-
--- One exchange over a stream. Returns the status and an excerpt, or nil and why; and whether the
--- receiver had its time.
-local function converse(self, stream, address, delivery)
-  local deadline = cqueues.monotime() + self.options.timeout
-  local function left()
-    return math.max(0, deadline - cqueues.monotime())
-  end
-  local written, message = stream:write_headers(request_head(self, address, delivery), false, left())
-  if written then
-    written, message = stream:write_chunk(delivery.body, true, left())
-  end
-  local answer
-  if written then
-    answer, message = stream:get_headers(left())
-  end
-  if not answer then
-    return nil, message or "connection closed", left() == 0
-  end
-  local status = tonumber(answer:get(":status"))
-  local excerpt
-  excerpt, message = read_excerpt(stream, left)
-  if not excerpt then
-    return nil, message, true
-  end
-  return status, excerpt, true
-end
-
--- The same over a connection, which is left in order or dead.
-local function exchange(self, connection, address, delivery)
-  local stream = connection:new_stream()
-  if not stream then
-    return nil, "connection closed"
-  end
-  streams.mend(stream)
-  local ok, status, message, answered = http_util.yieldable_pcall(converse, self, stream, address, delivery)
-  streams.leave(stream)
-  if not ok then
-    error(status, 0)
-  end
-  return status, message, answered
-end
-
 -- Makes the body's text once; a failed delivery is repeated byte for byte.
-local function encode(delivery)
-  delivery.body = delivery.body or json.encode(delivery.events)
+local function encode(self, delivery)
+  delivery.body = delivery.body or json.encode(self.shape.body(delivery.events))
 end
 
--- Tries a delivery over the worker's connection, or a fresh one.
+-- Tries a delivery over the worker's connection, or a fresh one. Without an address there is nobody to
+-- deliver to any more.
 local function attempt(self, delivery, kept)
-  local address = self.address
+  local address = self.addresses[delivery.to]
+  if not address then
+    delivery.dropped = true
+    return nil
+  end
   delivery.attempt = delivery.attempt + 1
-  encode(delivery)
+  encode(self, delivery)
   local started = self.clock:now()
   local status, message, answered
   local connection = kept.address == address and kept.connection
   if connection then
-    status, message, answered = exchange(self, connection, address, delivery)
+    status, message, answered = webhook_exchange.post(self, connection, address, delivery.body)
   end
   if not status and not answered then
     -- The other end closes idle connections when it likes: that is no failed delivery.
@@ -311,10 +220,10 @@ local function attempt(self, delivery, kept)
       kept.connection:close()
       kept.connection = nil
     end
-    connection, message = connect(self, address.target)
+    connection, message = webhook_exchange.connect(self, address.target)
     if connection then
       kept.connection, kept.address = connection, address
-      status, message = exchange(self, connection, address, delivery)
+      status, message = webhook_exchange.post(self, connection, address, delivery.body)
     end
   end
   if kept.connection and (not status or not self.options.keep_alive) then
@@ -329,10 +238,20 @@ local function attempt(self, delivery, kept)
   return status
 end
 
+-- The further destinations of a number are called once its own has answered.
+local function post_copies(self, delivery)
+  if delivery.to == webhooks.NUMBER and not delivery.duplicate then
+    for _, name in ipairs(self.copies) do
+      self:post(nil, name .. " " .. delivery.lane, name, delivery.body)
+    end
+  end
+end
+
 -- What follows from the status of an attempt.
 local function settle(self, delivery, status)
   if status == 200 then
     self.delivered = self.delivered + 1
+    post_copies(self, delivery)
     if self.options.duplicates > 0 and not delivery.duplicate and self.chance() < self.options.duplicates then
       delivery.duplicate = true
       enqueue(self, delivery)
@@ -341,8 +260,7 @@ local function settle(self, delivery, status)
     end
     return
   end
-  local now = self.clock:now()
-  if now - delivery.first_at >= self.options.give_up then
+  if delivery.dropped or self.clock:now() - delivery.first_at >= self.options.give_up then
     self.pending = self.pending - 1
     self.given_up = self.given_up + 1
     return

@@ -1,114 +1,19 @@
--- Contacts (reference, section 4): who is on WhatsApp, the check, blocking, identities; and what the
--- rest of the gateway asks about a number.
+-- Contacts (reference, section 4): who is on WhatsApp, the check, blocking and identities.
 
 local answers = require "waba.emulator.on_premise.answers"
-local random = require "waba.emulator.random"
-local core = require "waba.core"
+local people = require "waba.emulator.people"
 
-local contacts = {}
+local contacts = { digits = people.digits }
 
-local DAY = 86400
 -- A result of a check is kept that long, unless force_check is given.
-local CACHE = 7 * DAY
+local CACHE = 7 * 86400
 
---- What is known of a number.
----@class waba.emulator.Contact
----@field wa_id string
----@field status "valid"|"invalid"|"failed"
----@field name? string
----@field checked_at? number    clock time of the last complete check
----@field checking? boolean
----@field last_inbound? number  clock time of the last message from it
----@field blocked? boolean
----@field identity? { hash: string, created_timestamp: integer, acknowledged: boolean }
-
-local Contacts = {}
-Contacts.__index = Contacts
-Contacts.__name = "waba.emulator.Contacts"
-
----@param number string
----@return string
-local function digits(number)
-  return (number:gsub("%D", ""))
-end
-contacts.digits = digits
-
--- WhatsApp knows Brazilian mobile numbers of the eighties area without their ninth digit.
-local function usual_wa_id(number)
-  local area, subscriber = number:match("^55(%d%d)9(%d%d%d%d%d%d%d%d)$")
-  return area and "55" .. area .. subscriber or number
-end
-
--- Without a country code, or with too few or too many digits, nobody can be meant.
-local function plausible(input)
-  local number = digits(input)
-  return #number >= 7 and #number <= 15 and number:sub(1, 1) ~= "0"
-end
+local Contacts = people.class("waba.emulator.Contacts")
 
 ---@param gateway table
 ---@return table
 function contacts.new(gateway)
-  local self = setmetatable({ gateway = gateway, known = {} }, Contacts)
-  for number, about in pairs(gateway.options.contacts or {}) do
-    self:set(tostring(number), type(about) == "table" and about or { status = about })
-  end
-  return self
-end
-
---- The contact of a number, made when it is new.
----@param number string  in any form
----@return waba.emulator.Contact
-function Contacts:get(number)
-  local key = digits(number)
-  local contact = self.known[key]
-  if not contact then
-    local wa_id = usual_wa_id(key)
-    contact = self.known[wa_id] or { wa_id = wa_id, status = plausible(number) and "valid" or "invalid" }
-    self.known[key] = contact
-    self.known[wa_id] = contact
-  end
-  return contact
-end
-
---- The contact of a number if anything was ever kept of it.
----@param number string
----@return waba.emulator.Contact|nil
-function Contacts:find(number)
-  return self.known[digits(number)]
-end
-
---- The WhatsApp ID of a number, without keeping anything.
----@param number string
----@return string
-function Contacts:wa_id(number)
-  local contact = self:find(number)
-  return contact and contact.wa_id or usual_wa_id(digits(number))
-end
-
---- Sets what is known of a number.
----@param number string
----@param about { status?: string, wa_id?: string, name?: string }
----@return waba.emulator.Contact
-function Contacts:set(number, about)
-  local contact = self:get(number)
-  contact.status = about.status or contact.status
-  contact.name = about.name or contact.name
-  if about.wa_id and about.wa_id ~= contact.wa_id then
-    contact.wa_id = about.wa_id
-    self.known[about.wa_id] = contact
-  end
-  if about.status and about.checked ~= true then
-    contact.checked_at = nil
-  end
-  return contact
-end
-
---- Whether the customer wrote within the last 24 hours.
----@param contact waba.emulator.Contact|nil
----@return boolean
-function Contacts:window_open(contact)
-  return contact ~= nil and contact.last_inbound ~= nil
-    and self.gateway.clock:now() - contact.last_inbound < DAY
+  return people.new(Contacts, gateway)
 end
 
 --- Whether a message may go to the contact without a check before (old clients only).
@@ -200,25 +105,8 @@ local function block(gateway, request)
   return gateway:ok({})
 end
 
-local function identity_of(contact, clock)
-  contact.identity = contact.identity or {
-    hash = core.base64(random.letters(8)), created_timestamp = clock:timestamp() * 1000, acknowledged = true,
-  }
-  return contact.identity
-end
-
---- A new identity, as after a new phone: until it is acknowledged, messages to it fail with 1028.
----@param number string
----@return waba.emulator.Contact
-function Contacts:change_identity(number)
-  local contact = self:get(number)
-  contact.identity = nil
-  identity_of(contact, self.gateway.clock).acknowledged = false
-  return contact
-end
-
 local function known_contact(gateway, wa_id)
-  local number = digits(wa_id)
+  local number = people.digits(wa_id)
   if number ~= wa_id or #number < 5 then
     return nil
   end
@@ -230,7 +118,7 @@ local function get_identity(gateway, request)
   if not contact then
     return gateway:error(1006, "unknown contact")
   end
-  local identity = identity_of(contact, gateway.clock)
+  local identity = people.identity_of(contact, gateway.clock)
   return gateway:ok({ contacts = { hash = identity.hash, created_timestamp = identity.created_timestamp,
     acknowledged = identity.acknowledged } })
 end
@@ -246,7 +134,7 @@ local function put_identity(gateway, request)
   if not body then
     return refusal
   end
-  local identity = identity_of(contact, gateway.clock)
+  local identity = people.identity_of(contact, gateway.clock)
   if body.hash ~= identity.hash then
     return gateway:error(1009, "Parameter 'hash' is not the hash of the present identity")
   end

@@ -3,15 +3,14 @@
 
 local answers = require "waba.emulator.on_premise.answers"
 local contacts = require "waba.emulator.on_premise.contacts"
-local faults = require "waba.emulator.faults"
+local gateways = require "waba.emulator.gateway"
 local health = require "waba.emulator.on_premise.health"
 local inbound = require "waba.emulator.on_premise.inbound"
-local json = require "waba.emulator.json"
 local media = require "waba.emulator.on_premise.media"
 local messages = require "waba.emulator.on_premise.messages"
 local profile = require "waba.emulator.on_premise.profile"
 local rate_limit = require "waba.emulator.rate_limit"
-local ring = require "waba.emulator.ring"
+local sandbox = require "waba.emulator.sandbox"
 local statuses = require "waba.emulator.on_premise.statuses"
 local templates = require "waba.emulator.on_premise.templates"
 local walker = require "waba.emulator.on_premise.walker"
@@ -19,45 +18,30 @@ local webhook_address = require "waba.emulator.on_premise.webhook_address"
 
 local on_premise = {}
 
--- Bytes of the largest JSON body.
-local MAX_JSON = 1024 * 1024
--- Bytes of a body that the journal keeps.
-local MAX_KEPT = 64 * 1024
+---@class waba.emulator.OnPremise : waba.emulator.GatewayBase
+local Gateway = gateways.class("waba.emulator.OnPremise")
 
-local KEY_HEADER = "d360-api-key"
+local ROUTES = gateways.routes({ contacts, health, media, messages, profile, templates, webhook_address })
 
----@class waba.emulator.OnPremise : waba.emulator.Gateway
-local Gateway = {}
-Gateway.__index = Gateway
-Gateway.__name = "waba.emulator.OnPremise"
+-- Section 13.
+local RATES = { messages = { rate = 50, burst = 150 }, other = { rate = 20, burst = 60 } }
 
--- ---- Routes ----------------------------------------------------------------------------------------
+local LISTS = { "contacts", "messages", "statuses", "errors" }
 
-local tree = { children = {} }
-
-local function route(method, path, handler)
-  local node = tree
-  for segment in path:gmatch("[^/]+") do
-    node.children[segment] = node.children[segment] or { children = {} }
-    node = node.children[segment]
-  end
-  node.methods = node.methods or {}
-  node.methods[method] = handler
-end
-
-for _, section in ipairs({ contacts, health, media, messages, profile, templates, webhook_address }) do
-  section.routes(route)
-end
-
-local function find_route(segments)
-  local node = tree
-  for _, segment in ipairs(segments) do
-    node = node.children[segment] or node.children["*"]
-    if not node then
-      return nil
-    end
-  end
-  return node.methods
+--- How webhooks are written: the lists of events side by side.
+---@return waba.emulator.WebhookShape
+function on_premise.webhook_shape()
+  return {
+    join = function(events, more)
+      for _, name in ipairs(LISTS) do
+        for _, event in ipairs(more[name] or {}) do
+          events[name] = events[name] or {}
+          table.insert(events[name], event)
+        end
+      end
+    end,
+    body = function(events) return events end,
+  }
 end
 
 -- What 360dialog keeps closed (section 8.1 and 10), by the beginning of the path.
@@ -116,23 +100,6 @@ function Gateway:error(code, details, status)
   return answers.error(code, details, self.options.client_version, status)
 end
 
-local function decode_body(request)
-  if request.too_large then
-    return nil, "the body is larger than 1 MiB", 413
-  end
-  local content_type = request.headers["content-type"] or ""
-  if not content_type:lower():find("^%s*application/json") then
-    return nil, "Header 'Content-Type' must be application/json"
-  end
-  local body, message = json.decode(request.body)
-  if body == nil then
-    return nil, "the body is not valid JSON: " .. tostring(message)
-  elseif type(body) ~= "table" or body[1] ~= nil then
-    return nil, "the body must be a JSON object"
-  end
-  return body
-end
-
 --- The JSON object of a request to the WhatsApp client, checked against a rule.
 ---@param request waba.emulator.Request
 ---@param rule? table         see rules.lua
@@ -143,7 +110,7 @@ function Gateway:json_body(request, rule, optional)
   if optional and request.size == 0 then
     return {}
   end
-  local body, problem, status = decode_body(request)
+  local body, problem, status = gateways.decode_body(request)
   if not body then
     return nil, self:error(1025, problem, status)
   end
@@ -159,7 +126,7 @@ end
 ---@return table|nil body
 ---@return waba.emulator.Answer? refusal
 function Gateway:gateway_body(request)
-  local body, problem, status = decode_body(request)
+  local body, problem, status = gateways.decode_body(request)
   if not body then
     return nil, answers.meta(status or 400, "Validation error", { problem })
   end
@@ -168,45 +135,48 @@ end
 
 -- ---- Requests --------------------------------------------------------------------------------------
 
-local function authorized(self, request)
-  return request.headers[KEY_HEADER] == self.options.api_key
-end
-
 --- Where the body of a request goes, and how long it may be.
 ---@param request waba.emulator.Request
 ---@return { limit: integer, file: string? }
 function Gateway:expects(request)
-  if request.method == "POST" and authorized(self, request) then
+  if request.method == "POST" and self:authorized(request) then
     if request.path == "/v1/media" then
       return { limit = self.options.max_media, file = self.media:new_file() }
     elseif request.path == "/v1/settings/profile/photo" then
       return { limit = profile.MAX_PHOTO }
     end
   end
-  return { limit = MAX_JSON }
+  return { limit = gateways.MAX_JSON }
 end
 
 local function sandbox_closed(self, path)
   return self.sandbox and not (below(path, { "/v1/messages" }) or path == "/v1/configs/webhook")
 end
 
--- The gateway's answer, faults aside.
-local function respond(self, request)
+local function rate_of(request)
+  return request.method == "POST" and request.path == "/v1/messages" and "messages" or "other"
+end
+
+--- The gateway's answer, faults aside.
+---@param request waba.emulator.Request
+---@return waba.emulator.Answer
+function Gateway:respond(request)
+  local authorized, wrong = self:authorized(request)
   if request.segments[1] == profile.PICTURES and request.method == "GET" then
     return profile.picture(self, request.segments[2])
-  elseif not authorized(self, request) then
-    return answers.meta(401, request.headers[KEY_HEADER] and "Invalid api_key" or "api_key is missing")
-  elseif self.down_until and self.clock:now() < self.down_until then
+  elseif not authorized then
+    return answers.meta(401, wrong and "Invalid api_key" or "api_key is missing")
+  elseif self:down() then
     return answers.meta(502, "WhatsApp for Business API is not available")
   elseif below(request.path, CLOSED) and not below(request.path, OPEN) then
     return answers.meta(403, "This URL is blocked, see https://docs.360dialog.com")
   elseif sandbox_closed(self, request.path) then
     return answers.meta(403, "The sandbox has messages and the webhook address only")
   end
-  local methods = find_route(request.segments)
+  local methods = gateways.find_route(ROUTES, request.segments)
   if not methods then
     return answers.meta(404, "No such resource")
-  elseif not self.limits:take(request) then
+  elseif not self.limits:take(rate_of(request)) then
     return self:error(1015, "the limit of requests per second is exceeded")
   end
   local handler = methods[request.method]
@@ -216,53 +186,16 @@ local function respond(self, request)
   return handler(self, request)
 end
 
-local function without_key(headers)
-  local shown = {}
-  for name, value in pairs(headers) do
-    shown[name] = name == KEY_HEADER and "(hidden)" or value
-  end
-  return shown
+--- The answer that an order of fail_next asks for, if it asks for one.
+---@param order table
+---@param rows table[]|nil  its error objects
+---@return waba.emulator.Answer|nil
+function Gateway:ordered(order, rows)
+  return answers.ordered(order, rows, self.options.client_version)
 end
 
---- Answers a request.
----@param request waba.emulator.Request
----@return waba.emulator.Answer
-function Gateway:handle(request)
-  request.at = self.clock:now()
-  local order = self.faults:take_request(request)
-  local answer
-  if not order then
-    answer = respond(self, request)
-  else
-    local instead = answers.ordered(order, self.faults:rows(order), self.options.client_version)
-    if order.drop == "before" then
-      answer = { status = 0, drop = true }
-    elseif order.drop == "after" or order.accept or not instead then
-      answer = respond(self, request)
-      answer = order.drop and { status = answer.status, drop = true } or instead or answer
-    else
-      answer = instead
-    end
-    answer.delay = order.delay
-  end
-  if request.file and not self.media:get(request.file:match("[^/]+$")) then
-    os.remove(request.file)
-  end
-  return answer
-end
-
---- Writes a request that is over into the journal.
----@param request waba.emulator.Request
----@param answer waba.emulator.Answer
----@param written boolean  whether the answer went out
-function Gateway:answered(request, answer, written)
-  local kept = request.body and #request.body <= MAX_KEPT and request.body or nil
-  self.journal:add({
-    method = request.method, path = request.path, query = request.query, headers = without_key(request.headers),
-    body = kept, size = request.size, sha256 = request.sha256, protocol = request.protocol,
-    at = request.at, status = answer.status, answered = written,
-  })
-end
+Gateway.error_row = answers.row
+Gateway.tell_status = statuses.tell
 
 -- ---- What the program makes happen (control.lua) ---------------------------------------------------
 
@@ -277,17 +210,6 @@ function Gateway:customer_sends(from, kind, content, options)
   return inbound.message(self, from, kind, content, options)
 end
 
---- Lets a customer tap a button or row of a message it received.
----@param from string
----@param id string
----@param choice string
----@param options table
----@return string|nil id
----@return string? message
-function Gateway:customer_taps(from, id, choice, options)
-  return inbound.tap(self, from, id, choice, options)
-end
-
 --- Lets a customer delete a message it had sent.
 ---@param from string
 ---@param id string
@@ -297,22 +219,10 @@ function Gateway:customer_deletes(from, id)
   return true
 end
 
---- Reports a status of a sent message.
----@param id string
----@param status string
----@param rows table[]|nil  errors
----@return true|nil
----@return string? message
-function Gateway:report_status(id, status, rows)
-  local record = self.by_id[id]
-  if not record or record.direction ~= "outbound" then
-    return nil, "there is no sent message " .. tostring(id)
-  elseif rows then
-    statuses.fail(self, record, rows, status)
-  else
-    statuses.report(self, record, status)
-  end
-  return true
+--- Posts errors that belong to no message.
+---@param rows table[]|nil
+function Gateway:tell_errors(rows)
+  self.webhooks:post({ errors = rows }, "errors")
 end
 
 --- Sets what GET /v1/health answers.
@@ -336,29 +246,19 @@ local function version_numbers(text)
 end
 
 --- Makes a gateway.
----@param context { options: table, clock: waba.emulator.Clock, webhooks: waba.emulator.Webhooks, folder: string, chance: fun(): number }
+---@param context waba.emulator.Context
 ---@return waba.emulator.OnPremise
 function on_premise.new(context)
   local options = context.options
-  local self = setmetatable({
-    options = options, clock = context.clock, webhooks = context.webhooks, folder = context.folder,
-    version_numbers = version_numbers(options.client_version),
-    faults = faults.new(context.chance, answers.row), limits = rate_limit.new(options.rate_limits, context.clock),
-    journal = ring.new(options.keep), by_id = {}, conversations = {},
-    health = health.new(), profile = profile.new(),
-  }, Gateway)
-  self.messages = ring.new(options.keep, function(record) self.by_id[record.id] = nil end)
+  local self = gateways.new(Gateway, context)
+  self.version_numbers = version_numbers(options.client_version)
+  self.limits = rate_limit.new(options.rate_limits, RATES, context.clock)
+  self.conversations, self.health, self.profile = {}, health.new(), profile.new()
   self.contacts = contacts.new(self)
   self.media = media.new(self)
   self.find_media = media.finder(self)
   self.templates = templates.new(self)
-  if options.sandbox then
-    local number = type(options.sandbox) == "string" and contacts.digits(options.sandbox) or nil
-    self.sandbox = { number = number, text = 0, template = 0 }
-  end
-  if options.webhooks.url then
-    self.webhooks:set(options.webhooks.url, options.webhooks.headers)
-  end
+  self.sandbox = sandbox.new(options.sandbox)
   return self
 end
 

@@ -1,6 +1,8 @@
--- Media (reference, section 5): files by id, kept in the emulator's own folder until they expire.
+-- Media (reference, section 5): uploading, downloading, deleting, and what a message may refer to.
 
 local answers = require "waba.emulator.on_premise.answers"
+local media_inspection = require "waba.emulator.media_inspection"
+local media_store = require "waba.emulator.media_store"
 local random = require "waba.emulator.random"
 local rules = require "waba.emulator.on_premise.rules"
 local walker = require "waba.emulator.on_premise.walker"
@@ -10,107 +12,12 @@ local media = {}
 -- Seconds 360dialog keeps a file.
 local RETENTION = 14 * 86400
 
----@class waba.emulator.Media
----@field id string
----@field type string    MIME type, as it came
----@field size integer
----@field sha256 string  hexadecimal
----@field file string
----@field expires number clock time
-
-local Store = {}
-Store.__index = Store
-Store.__name = "waba.emulator.MediaStore"
-
+--- The files of a gateway.
 ---@param gateway table
 ---@return table
 function media.new(gateway)
-  return setmetatable({ gateway = gateway, files = {} }, Store)
+  return media_store.new(gateway, RETENTION, random.uuid)
 end
-
---- Where the bytes of a file that is about to arrive are to go.
----@return string
-function Store:new_file()
-  return self.gateway.folder .. "/" .. random.uuid()
-end
-
---- Keeps a file that has arrived at `new_file()`.
----@param file string
----@param about { type: string, size: integer, sha256: string }
----@return waba.emulator.Media
-function Store:add(file, about)
-  local id = file:match("[^/]+$")
-  local kept = { id = id, type = about.type, size = about.size, sha256 = about.sha256, file = file,
-    expires = self.gateway.clock:now() + RETENTION }
-  self.files[id] = kept
-  self.gateway.clock:after(RETENTION, function() self:remove(id) end)
-  return kept
-end
-
----@param id string
----@return waba.emulator.Media|nil
-function Store:get(id)
-  return self.files[id]
-end
-
----@param id string
----@return boolean  whether there was such a file
-function Store:remove(id)
-  local kept = self.files[id]
-  if kept then
-    os.remove(kept.file)
-    self.files[id] = nil
-  end
-  return kept ~= nil
-end
-
--- ---- What is inside a file (option strict_media) ---------------------------------------------------
-
-local function read_start(file, count)
-  local opened = assert(io.open(file, "rb"))
-  local bytes = opened:read(count) or ""
-  opened:close()
-  return bytes
-end
-
-local function little_endian_24(bytes, at)
-  local a, b, c = bytes:byte(at, at + 2)
-  return a + b * 256 + c * 65536
-end
-
-local function sticker_problem(bytes)
-  if bytes:sub(1, 4) ~= "RIFF" or bytes:sub(9, 12) ~= "WEBP" then
-    return "is not a WebP image"
-  end
-  local form = bytes:sub(13, 16)
-  local width, height
-  if form == "VP8X" and #bytes >= 30 then
-    if math.floor(bytes:byte(21) / 2) % 2 == 1 then
-      return "is animated"
-    end
-    width, height = little_endian_24(bytes, 25) + 1, little_endian_24(bytes, 28) + 1
-  elseif form == "VP8 " and #bytes >= 30 then
-    local a, b, c, d = bytes:byte(27, 30)
-    width, height = (a + b * 256) % 16384, (c + d * 256) % 16384
-  elseif form == "VP8L" and #bytes >= 25 then
-    local a, b, c, d = bytes:byte(22, 25)
-    local packed = a + b * 256 + c * 65536 + d * 16777216
-    width, height = packed % 16384 + 1, math.floor(packed / 16384) % 16384 + 1
-  end
-  if width ~= 512 or height ~= 512 then
-    return "is not 512 by 512 pixels"
-  end
-end
-
-local INSPECT = {
-  ["image/jpeg"] = function(bytes)
-    return bytes:sub(1, 3) ~= "\255\216\255" and "is not a JPEG image" or nil
-  end,
-  ["image/png"] = function(bytes)
-    return bytes:sub(1, 8) ~= "\137PNG\r\n\26\n" and "is not a PNG image" or nil
-  end,
-  ["image/webp"] = sticker_problem,
-}
 
 -- ---- Requests --------------------------------------------------------------------------------------
 
@@ -125,12 +32,9 @@ local function upload_problem(gateway, request, mime_type)
   elseif mime_type:lower():find("^multipart/") then
     return 1009, "the body must be the file's bytes, not a form"
   end
-  local plain = mime_type:lower():match("[^;%s]+")
-  if gateway.options.strict_media and INSPECT[plain] then
-    local problem = INSPECT[plain](read_start(request.file, 64))
-    if problem then
-      return 1014, "the file " .. problem
-    end
+  local problem = gateway.options.strict_media and media_inspection.problem(mime_type, request.file)
+  if problem then
+    return 1014, "the file " .. problem
   end
 end
 
@@ -173,7 +77,7 @@ function media.finder(gateway)
     local kept = gateway.media:get(id)
     if not kept then
       return walker.fault(1006, "Parameter '%s': there is no media with this id", path)
-    elseif not rules.media_type_fits(kind, kept.type) then
+    elseif not media_store.type_fits(rules.media[kind], kept.type) then
       return walker.fault(1009, "Parameter '%s': media of type %s cannot be sent as %s", path, kept.type, kind)
     elseif kept.size > rules.media[kind].max then
       return walker.fault(1009, "Parameter '%s': media of %d bytes cannot be sent as %s, at most %d are allowed",

@@ -3,7 +3,10 @@
 
 local answers = require "waba.emulator.on_premise.answers"
 local contacts = require "waba.emulator.on_premise.contacts"
+local products = require "waba.emulator.products"
+local progress = require "waba.emulator.statuses"
 local random = require "waba.emulator.random"
+local sandbox = require "waba.emulator.sandbox"
 local statuses = require "waba.emulator.on_premise.statuses"
 local validate = require "waba.emulator.on_premise.validate"
 local walker = require "waba.emulator.on_premise.walker"
@@ -14,38 +17,6 @@ local fault = walker.fault
 
 -- Seconds after which a customer's message is purged from the client's database.
 local PURGE = 7 * 86400
-local SANDBOX_MESSAGES, SANDBOX_TEMPLATES = 200, 10
-
--- ---- What 360dialog's sandbox allows (section 1.5) -------------------------------------------------
-
-local function sandbox_refusal(gateway, wa_id, kind, message)
-  local sandbox = gateway.sandbox
-  if not sandbox then
-    return nil
-  end
-  sandbox.number = sandbox.number or wa_id
-  if wa_id ~= sandbox.number then
-    return answers.meta(403, "The sandbox sends to the number that requested the key only")
-  elseif kind ~= "text" and kind ~= "template" then
-    return answers.meta(403, "The sandbox sends texts and text templates only")
-  end
-  if kind == "template" then
-    for _, component in ipairs(message.template.components or {}) do
-      if component.type == "header" and component.parameters and component.parameters[1]
-        and component.parameters[1].type ~= "text" then
-        return answers.meta(403, "The sandbox sends texts and text templates only")
-      end
-    end
-  end
-  local counter, most = kind, SANDBOX_MESSAGES
-  if kind == "template" then
-    most = SANDBOX_TEMPLATES
-  end
-  if sandbox[counter] >= most then
-    return answers.meta(403, ("The sandbox sends at most %d %s messages"):format(most, counter))
-  end
-  sandbox[counter] = sandbox[counter] + 1
-end
 
 -- ---- Whether the recipient can be written to -------------------------------------------------------
 
@@ -76,45 +47,6 @@ local function later_failure(gateway, contact, wa_id, kind)
   end
 end
 
--- ---- Products (option catalogs) --------------------------------------------------------------------
-
-local function has_product(catalog, wanted)
-  for _, product in ipairs(catalog) do
-    if product == wanted then
-      return true
-    end
-  end
-  return false
-end
-
--- A fault when no product exists; `context.missing` is set when only some do.
-local function product_finder(gateway, context)
-  return function(action, path)
-    local catalogs = gateway.options.catalogs
-    if not catalogs then
-      return nil
-    end
-    local catalog = catalogs[action.catalog_id]
-    if not catalog then
-      return fault(2024, "Parameter '%s.catalog_id': there is no such catalog", path)
-    end
-    local wanted = { action.product_retailer_id }
-    for _, section in ipairs(action.sections or {}) do
-      for _, item in ipairs(section.product_items) do
-        wanted[#wanted + 1] = item.product_retailer_id
-      end
-    end
-    local found = 0
-    for _, product in ipairs(wanted) do
-      found = found + (has_product(catalog, product) and 1 or 0)
-    end
-    if found == 0 then
-      return fault(2027, "none of the products exists in catalog %s", action.catalog_id)
-    end
-    context.missing = found < #wanted
-  end
-end
-
 -- ---- Sending ---------------------------------------------------------------------------------------
 
 local function category_of(kind, template)
@@ -141,13 +73,10 @@ local function message_fault(gateway, message, context)
 end
 
 local function accept(gateway, message, wa_id, kind, category)
-  local record = {
+  return gateway:keep({
     id = "gBEG" .. random.letters(24), direction = "outbound", to = message.to, wa_id = wa_id, type = kind,
-    category = category, content = message[kind], at = gateway.clock:now(), statuses = {},
-  }
-  gateway.messages:add(record)
-  gateway.by_id[record.id] = record
-  return record
+    category = category, content = message[kind], statuses = {},
+  })
 end
 
 local function send(gateway, request)
@@ -156,7 +85,7 @@ local function send(gateway, request)
     return refusal
   end
   local context = { find_media = gateway.find_media }
-  context.find_products = product_finder(gateway, context)
+  context.find_products = products.finder(gateway, fault, { no_catalog = 2024, no_product = 2027 }, context)
   local found, kind, template = message_fault(gateway, message, context)
   if found then
     return gateway:error(found.code, found.details)
@@ -165,15 +94,15 @@ local function send(gateway, request)
   local contact = gateway.contacts:find(number)
   local wa_id = gateway.contacts:wa_id(number)
   found = recipient_fault(gateway, number, contact)
-  if not found and gateway.options.require_webhook and not gateway.webhooks.address then
+  if not found and gateway.options.require_webhook and not gateway.webhooks.addresses.number then
     found = fault(1022, "set the webhook address first")
   end
   if found then
     return gateway:error(found.code, found.details)
   end
-  refusal = sandbox_refusal(gateway, wa_id, kind, message)
-  if refusal then
-    return refusal
+  local problem = sandbox.problem(gateway.sandbox, wa_id, kind, message)
+  if problem then
+    return answers.meta(403, problem)
   end
   local record = accept(gateway, message, wa_id, kind, category_of(kind, template))
   local failure = later_failure(gateway, contact, wa_id, kind)
@@ -181,7 +110,7 @@ local function send(gateway, request)
     failure = { status = "warning", after = "sent",
       errors = { answers.row(2026, "some of the products do not exist") } }
   end
-  statuses.begin(gateway, record, failure)
+  progress.begin(gateway, record, statuses.ORDER, failure)
   return gateway:ok({
     contacts = { { input = message.to, wa_id = wa_id } },
     messages = { { id = record.id } },

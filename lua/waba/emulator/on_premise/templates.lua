@@ -5,75 +5,28 @@ local answers = require "waba.emulator.on_premise.answers"
 local json = require "waba.emulator.json"
 local random = require "waba.emulator.random"
 local template_rules = require "waba.emulator.on_premise.template_rules"
+local template_store = require "waba.emulator.template_store"
 local walker = require "waba.emulator.on_premise.walker"
 
 local templates = {}
 
 local fault, absent = walker.fault, walker.absent
 
--- Seconds a deleted name can't be used again.
-local NAME_REST = 30 * 86400
+local Templates = template_store.class("waba.emulator.Templates")
 
-local PREDEFINED = {
-  { name = "hello_world", language = "en", category = "UTILITY", components = {
-    { type = "HEADER", format = "TEXT", text = "Hello World" },
-    { type = "BODY", text = "Welcome, and congratulations: this message shows that you can send messages." },
-    { type = "FOOTER", text = "WhatsApp Business API" } } },
-  { name = "order_ready", language = "en", category = "UTILITY", components = {
-    { type = "BODY", text = "Hello {{1}}, your order {{2}} is ready.",
-      example = { body_text = { { "Eva", "118" } } } },
-    { type = "BUTTONS", buttons = {
-      { type = "QUICK_REPLY", text = "I am coming" },
-      { type = "URL", text = "Details", url = "https://shop.example/orders/{{1}}",
-        example = { "https://shop.example/orders/118" } } } } } },
-  { name = "order_ready", language = "de", category = "UTILITY", components = {
-    { type = "BODY", text = "Hallo {{1}}, Ihre Bestellung {{2}} ist fertig.",
-      example = { body_text = { { "Eva", "118" } } } },
-    { type = "BUTTONS", buttons = {
-      { type = "QUICK_REPLY", text = "Ich komme" },
-      { type = "URL", text = "Details", url = "https://shop.example/orders/{{1}}",
-        example = { "https://shop.example/orders/118" } } } } } },
-  { name = "invoice", language = "de", category = "UTILITY", components = {
-    { type = "HEADER", format = "DOCUMENT" },
-    { type = "BODY", text = "Ihre Rechnung über {{1}} vom {{2}}.",
-      example = { body_text = { { "49,90 EUR", "2. April" } } } } } },
-}
-
-local Templates = {}
-Templates.__index = Templates
-Templates.__name = "waba.emulator.Templates"
-
-local function key(name, language)
-  return name .. "\0" .. language
-end
-
-local function add(self, template)
+--- What every template has.
+---@param template table
+function Templates:complete(template)
   template.id = template.id or random.hex(16)
   template.namespace = self.gateway.options.namespace
   template.status = template.status or "approved"
   template.rejected_reason = template.rejected_reason or "NONE"
-  template.category = template.category or "UTILITY"
-  self.list[#self.list + 1] = template
-  self.by_key[key(template.name, template.language)] = template
-  self.names[template.name] = (self.names[template.name] or 0) + 1
 end
 
 ---@param gateway table
 ---@return table
 function templates.new(gateway)
-  local given = gateway.options.templates
-  local self = setmetatable({
-    gateway = gateway, any = given == "any",
-    list = {}, by_key = {}, names = {}, deleted = {},
-  }, Templates)
-  for _, template in ipairs(given == "any" and PREDEFINED or given) do
-    local copy = {}
-    for name, value in pairs(template) do
-      copy[name] = value
-    end
-    add(self, copy)
-  end
-  return self
+  return template_store.new(Templates, gateway)
 end
 
 -- ---- List, create, delete, review ------------------------------------------------------------------
@@ -173,12 +126,8 @@ end
 local function create_problems(self, body)
   local problems = template_rules.problems(body)
   if #problems == 0 then
-    local deleted_at = self.deleted[body.name]
-    if self.by_key[key(body.name, body.language)] then
-      problems[1] = "name: there is a template of this name in this language already"
-    elseif deleted_at and self.gateway.clock:now() - deleted_at < NAME_REST then
-      problems[1] = "name: it was deleted less than 30 days ago and cannot be used again yet"
-    end
+    local problem = self:name_problem(body.name, body.language)
+    problems[1] = problem and "name: " .. problem or nil
   end
   return problems
 end
@@ -192,9 +141,8 @@ local function create(gateway, request)
   if #problems > 0 then
     return answers.meta(400, "Validation error", problems)
   end
-  local template = { name = body.name, language = body.language, category = body.category,
-    components = body.components, status = "submitted" }
-  add(gateway.templates, template)
+  local template = gateway.templates:add({ name = body.name, language = body.language, category = body.category,
+    components = body.components, status = "submitted" })
   if gateway.options.review then
     gateway.clock:after(gateway.options.review, function()
       if template.status == "submitted" then
@@ -206,21 +154,10 @@ local function create(gateway, request)
 end
 
 local function delete(gateway, request)
-  local self, name = gateway.templates, request.segments[4]
-  if not self.names[name] then
+  local name = request.segments[4]
+  if gateway.templates:remove(function(template) return template.name == name end) == 0 then
     return answers.meta(404, "Template not found")
   end
-  local kept = {}
-  for _, template in ipairs(self.list) do
-    if template.name == name then
-      self.by_key[key(name, template.language)] = nil
-    else
-      kept[#kept + 1] = template
-    end
-  end
-  self.list = kept
-  self.names[name] = nil
-  self.deleted[name] = gateway.clock:now()
   return answers.json(200, { meta = { success = true, http_code = 200, developer_message = "Template deleted" } })
 end
 
@@ -250,41 +187,6 @@ local NOT_SENDABLE = {
   rejected = { 2060, "the template was rejected" },
 }
 
--- The components of a template or a message by their type, and the buttons by their position.
-local function by_type(components)
-  local found = { buttons = {} }
-  for _, component in ipairs(absent(components) and {} or components) do
-    local kind = component.type:lower()
-    if kind == "button" then
-      found.buttons[tonumber(component.index)] = component
-    elseif kind == "buttons" then
-      for i, button in ipairs(component.buttons) do
-        found.buttons[i - 1] = button
-      end
-    else
-      found[kind] = component
-    end
-  end
-  return found
-end
-
-local function parameters_of(component)
-  return component and not absent(component.parameters) and component.parameters or {}
-end
-
-local function shown(parameter)
-  local content = parameter[parameter.type]
-  return type(content) == "table" and content.fallback_value or content or ""
-end
-
--- The text with its variables replaced.
-local function hydrate(text, parameters)
-  return (text:gsub("{{%s*(%d+)%s*}}", function(number)
-    local parameter = parameters[tonumber(number)]
-    return parameter and shown(parameter) or nil
-  end))
-end
-
 local function check_count(wanted, given, where)
   if wanted ~= given then
     return fault(2000, "%s: number of parameters (%d) does not match the expected number of parameters (%d)",
@@ -304,7 +206,7 @@ local function check_document(parameter, context)
 end
 
 local function check_header(header, given, context)
-  local parameters = parameters_of(given)
+  local parameters = template_store.parameters_of(given)
   local format = header and header.format or nil
   if not format or format == "TEXT" then
     local found = check_count(header and template_rules.placeholders(header.text) or 0, #parameters, "header")
@@ -312,7 +214,7 @@ local function check_header(header, given, context)
       return found
     elseif parameters[1].type ~= "text" then
       return fault(2012, "header: the parameter is of type %s, expected text", parameters[1].type)
-    elseif walker.characters(hydrate(header.text, parameters)) > 60 then
+    elseif walker.characters(template_store.hydrate(header.text, parameters)) > 60 then
       return fault(2005, "header: the text is longer than 60 characters with its variable replaced")
     end
     return nil
@@ -326,12 +228,12 @@ local function check_header(header, given, context)
 end
 
 local function check_body(body, given, longest)
-  local parameters = parameters_of(given)
+  local parameters = template_store.parameters_of(given)
   local text = body and body.text or ""
   -- WhatsApp's own text of an authentication template has one variable, the code.
   local wanted = body and body.text == nil and 1 or template_rules.placeholders(text)
   local found = check_count(wanted, #parameters, "body")
-  if not found and walker.characters(hydrate(text, parameters)) > longest then
+  if not found and walker.characters(template_store.hydrate(text, parameters)) > longest then
     found = fault(2005, "body: the text is longer than %d characters with its variables replaced", longest)
   end
   return found
@@ -347,10 +249,10 @@ local function check_url_button(button, given, index)
   if wanted > 0 and not given then
     return fault(2009, "buttons: the button at index %d of type url requires a parameter", index)
   end
-  local parameters = parameters_of(given)
+  local parameters = template_store.parameters_of(given)
   local found = check_count(wanted, #parameters, ("button %d"):format(index))
   if not found and wanted > 0 then
-    local url = hydrate(button.url, parameters)
+    local url = template_store.hydrate(button.url, parameters)
     if url:find("%s") or #url > 2000 then
       found = fault(2010, "buttons: the URL of the button at index %d is not valid with its variable replaced", index)
     end
@@ -371,7 +273,7 @@ local function check_buttons(known, given)
     local found
     if button.type == "URL" then
       found = check_url_button(button, given[index], index)
-    elseif button.type == "OTP" and #parameters_of(given[index]) ~= 1 then
+    elseif button.type == "OTP" and #template_store.parameters_of(given[index]) ~= 1 then
       found = fault(2009, "buttons: the button at index %d requires the code", index)
     end
     if found then
@@ -389,7 +291,7 @@ end
 local function check_parameter_lengths(given)
   local longest = longest_body(given)
   for place, limit in pairs({ header = 60, body = longest }) do
-    for i, parameter in ipairs(parameters_of(given[place])) do
+    for i, parameter in ipairs(template_store.parameters_of(given[place])) do
       if parameter.type == "text" and walker.characters(parameter.text) > limit then
         return fault(2004, "%s: parameter %d has more than %d characters", place, i, limit)
       end
@@ -405,7 +307,7 @@ local function find(self, name, language, namespace)
   elseif not known then
     return nil, not self.any and fault(2001, "template name (%s) does not exist in %s", name, language) or nil
   end
-  local template = self.by_key[key(name, language)]
+  local template = self:find_any(name, language)
   if not template then
     return nil, fault(2001, "template name (%s) does not exist in %s", name, language)
   end
@@ -418,14 +320,6 @@ local function find(self, name, language, namespace)
   return template
 end
 
---- The template of a name and language, whatever its status.
----@param name string
----@param language string
----@return table|nil
-function Templates:find_any(name, language)
-  return self.by_key[key(name, language)]
-end
-
 --- Checks a template message. Also says which template it is, where that is known.
 ---@param content table  the message's `template`
 ---@return waba.emulator.Fault|nil
@@ -435,7 +329,7 @@ function Templates:check_template(content)
   if not namespace and not self.gateway:version_at_least(2, 41) then
     return fault(2014, "Parameter 'template.namespace' is mandatory")
   end
-  local given = by_type(content.components)
+  local given = template_store.by_type(content.components)
   local found = check_parameter_lengths(given)
   if found then
     return found
@@ -444,7 +338,7 @@ function Templates:check_template(content)
   if not template then
     return problem
   end
-  local known = by_type(template.components)
+  local known = template_store.by_type(template.components)
   found = check_header(known.header, given.header, { media = self.gateway.media })
     or check_body(known.body, given.body, longest_body(known))
     or check_buttons(known.buttons, given.buttons)
@@ -460,7 +354,7 @@ function Templates:check_hsm(content)
   if not template then
     return problem
   end
-  local body = by_type(template.components).body
+  local body = template_store.by_type(template.components).body
   local wanted = template_rules.placeholders(body and body.text)
   return check_count(wanted, #content.localizable_params, "localizable_params"), template
 end

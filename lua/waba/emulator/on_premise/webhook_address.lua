@@ -2,39 +2,15 @@
 
 local answers = require "waba.emulator.on_premise.answers"
 local walker = require "waba.emulator.on_premise.walker"
+local webhook_rules = require "waba.emulator.webhook_rules"
 local webhooks = require "waba.emulator.webhooks"
 
 local webhook_address = {}
 
--- What is wrong with the body, as the list of sentences the gateway gives.
-local function problems(body)
-  local found = {}
-  found[#found + 1] = webhooks.problem(body.url)
-  local headers = body.headers
-  if not walker.absent(headers) then
-    if type(headers) ~= "table" or headers[1] ~= nil then
-      found[#found + 1] = "headers: must be an object"
-    else
-      for name, value in pairs(headers) do
-        if not name:find("^[%w!#$%%&'*+.^_`|~-]+$") then
-          found[#found + 1] = "headers: a name is not the name of an HTTP header"
-        elseif type(value) ~= "string" or value:find("%c") then
-          found[#found + 1] = ("headers: the value of %s must be a text of one line"):format(name)
-        end
-      end
-    end
-  end
-  for name in pairs(body) do
-    if name ~= "url" and name ~= "headers" then
-      found[#found + 1] = ("%s: unknown field"):format(tostring(name))
-    end
-  end
-  table.sort(found)
-  return found
-end
+local FIELDS = { url = true, headers = true }
 
 local function stored(gateway)
-  local address = gateway.webhooks.address
+  local address = gateway.webhooks.addresses[webhooks.NUMBER]
   return answers.json(200, { url = address and address.url or "", headers = address and address.headers or {} })
 end
 
@@ -43,7 +19,7 @@ local function set(gateway, request)
   if not body then
     return refusal
   end
-  local found = problems(body)
+  local found = webhook_rules.problems(body, FIELDS)
   if #found > 0 then
     return answers.meta(400, "Validation error", found)
   end

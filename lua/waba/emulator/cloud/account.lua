@@ -1,0 +1,171 @@
+-- What a number has besides: conversational components, commerce settings, QR codes (reference, sections
+-- 8.5 to 8.7).
+
+local core = require "waba.core"
+
+local answers = require "waba.emulator.cloud.answers"
+local content = require "waba.emulator.cloud.content_rules"
+local json = require "waba.emulator.json"
+local pages = require "waba.emulator.cloud.pages"
+local random = require "waba.emulator.random"
+local walker = require "waba.emulator.cloud.walker"
+
+local account = {}
+
+local absent = walker.absent
+
+local MOST_CODES = 2000
+
+--- The settings of a new number.
+---@return table
+function account.new()
+  return { automation = { enable_welcome_message = false, prompts = {}, commands = {} },
+    commerce = { is_cart_enabled = true, is_catalog_visible = false }, codes = {} }
+end
+
+-- ---- Conversational components ---------------------------------------------------------------------
+
+local AUTOMATION = { type = "object", fields = {
+  { "enable_welcome_message", type = "boolean" },
+  { "prompts", type = "array", max = 4, each = { type = "string", min = 1, max = 80, check = content.no_emoji } },
+  { "commands", type = "array", max = 30, each = { type = "object", fields = {
+    { "command_name", type = "string", required = true, min = 1, max = 32, check = content.no_emoji },
+    { "command_description", type = "string", required = true, min = 1, max = 256, check = content.no_emoji },
+  } } },
+} }
+
+local function get_automation(gateway)
+  local automation = gateway.account.automation
+  return answers.json(200, { id = gateway.options.phone_number_id, conversational_automation = {
+    enable_welcome_message = automation.enable_welcome_message, prompts = json.array(automation.prompts),
+    commands = json.array(automation.commands) } })
+end
+
+-- What is not given is cleared.
+local function set_automation(gateway, request)
+  local body, refusal = gateway:json_body(request, AUTOMATION)
+  if not body then
+    return refusal
+  end
+  gateway.account.automation = { enable_welcome_message = body.enable_welcome_message == true,
+    prompts = not absent(body.prompts) and body.prompts or {},
+    commands = not absent(body.commands) and body.commands or {} }
+  return answers.success()
+end
+
+-- ---- Commerce settings -----------------------------------------------------------------------------
+
+local function get_commerce(gateway)
+  local commerce = gateway.account.commerce
+  return answers.json(200, { data = { { id = gateway.options.phone_number_id,
+    is_cart_enabled = commerce.is_cart_enabled, is_catalog_visible = commerce.is_catalog_visible } } })
+end
+
+local SWITCH = { ["true"] = true, ["false"] = false, ["1"] = true, ["0"] = false }
+
+local function set_commerce(gateway, request)
+  local commerce, changed = gateway.account.commerce, {}
+  for _, name in ipairs({ "is_cart_enabled", "is_catalog_visible" }) do
+    local text = request.query[name]
+    if text ~= nil and SWITCH[text] == nil then
+      return answers.error(100, name .. " must be a boolean.")
+    end
+    changed[name] = text and SWITCH[text]
+  end
+  if next(changed) == nil then
+    return answers.error(100, "is_cart_enabled or is_catalog_visible is required")
+  end
+  for name, value in pairs(changed) do
+    commerce[name] = value
+  end
+  return answers.success()
+end
+
+-- ---- QR codes --------------------------------------------------------------------------------------
+
+local CODE = { type = "object", fields = {
+  { "prefilled_message", type = "string", required = true, min = 1, max = 140 },
+  { "generate_qr_image", type = "string", values = { "PNG", "SVG" } },
+  { "code", type = "string", min = 1 },
+} }
+
+local ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+
+local function new_code()
+  return (random.letters(14):gsub(".", function(letter)
+    local place = letter:byte() % 32 + 1
+    return ALPHABET:sub(place, place)
+  end))
+end
+
+local function find(gateway, code)
+  for i, entry in ipairs(gateway.account.codes) do
+    if entry.code == code then
+      return i, entry
+    end
+  end
+end
+
+local function no_such_code(code)
+  return answers.error(100, ("there is no QR code %s"):format(code))
+end
+
+local function set_code(gateway, request)
+  local body, refusal = gateway:json_body(request, CODE)
+  if not body then
+    return refusal
+  end
+  local codes, entry = gateway.account.codes
+  if absent(body.code) then
+    if #codes >= MOST_CODES then
+      return answers.error(100, ("a phone number has at most %d QR codes"):format(MOST_CODES))
+    end
+    local code = new_code()
+    entry = { code = code, deep_link_url = "https://wa.me/message/" .. code }
+    codes[#codes + 1] = entry
+  else
+    entry = select(2, find(gateway, body.code))
+    if not entry then
+      return no_such_code(body.code)
+    end
+  end
+  entry.prefilled_message = body.prefilled_message
+  if not absent(body.generate_qr_image) then
+    entry.qr_image_url = ("https://scontent.xx.fbcdn.net/qr/%s.%s"):format(core.percent_encode(entry.code),
+      body.generate_qr_image:lower())
+  end
+  return answers.json(200, entry)
+end
+
+local function list_codes(gateway, request)
+  return pages.answer(gateway, request, gateway.account.codes, { most = 100 })
+end
+
+local function get_code(gateway, request)
+  local _, entry = find(gateway, request.segments[2])
+  return answers.json(200, { data = json.array({ entry }) })
+end
+
+local function delete_code(gateway, request)
+  local place = find(gateway, request.segments[2])
+  if not place then
+    return no_such_code(request.segments[2])
+  end
+  table.remove(gateway.account.codes, place)
+  return answers.success()
+end
+
+--- Adds the routes of these sections.
+---@param route fun(method: string, path: string, handler: function)
+function account.routes(route)
+  route("GET", "conversational_automation", get_automation)
+  route("POST", "conversational_automation", set_automation)
+  route("GET", "whatsapp_commerce_settings", get_commerce)
+  route("POST", "whatsapp_commerce_settings", set_commerce)
+  route("GET", "message_qrdls", list_codes)
+  route("POST", "message_qrdls", set_code)
+  route("GET", "message_qrdls/*", get_code)
+  route("DELETE", "message_qrdls/*", delete_code)
+end
+
+return account

@@ -1,0 +1,155 @@
+-- Whom the Cloud gateway knows: people by their number, and by their business-scoped user id; and the
+-- list of those who are blocked (reference, sections 2.2 and 8.4).
+
+local answers = require "waba.emulator.cloud.answers"
+local json = require "waba.emulator.json"
+local pages = require "waba.emulator.cloud.pages"
+local people = require "waba.emulator.people"
+local rules = require "waba.emulator.cloud.rules"
+
+local contacts = { digits = people.digits }
+
+-- How many users the list takes, and one request.
+local MOST_BLOCKED, MOST_AT_ONCE = 64000, 1000
+
+local Contacts = people.class("waba.emulator.CloudContacts")
+
+---@param gateway table
+---@return table
+function contacts.new(gateway)
+  local self = people.new(Contacts, gateway)
+  self.users = self.users or {}
+  return self
+end
+
+--- Sets what is known of a number.
+---@param number string
+---@param about { status: string?, wa_id: string?, name: string?, user_id: string?, username: string? }
+---@return waba.emulator.Contact
+function Contacts:set(number, about)
+  local contact = people.set(self, number, about)
+  contact.username = about.username or contact.username
+  if about.user_id and about.user_id ~= contact.user_id then
+    contact.user_id = about.user_id
+    self.users = self.users or {}
+    self.users[about.user_id] = contact
+  end
+  return contact
+end
+
+--- The contact of a business-scoped user id; one who was never heard of has no number.
+---@param user_id string
+---@return waba.emulator.Contact
+function Contacts:by_user(user_id)
+  local contact = self.users[user_id]
+  if not contact then
+    contact = { user_id = user_id, status = "valid" }
+    self.users[user_id] = contact
+  end
+  return contact
+end
+
+-- ---- The block list --------------------------------------------------------------------------------
+
+local BODY = { type = "object", fields = {
+  rules.PRODUCT,
+  { "block_users", type = "array", required = true, min = 1, max = MOST_AT_ONCE,
+    each = { type = "object", fields = { { "user", type = "string", required = true, min = 1 } } } },
+} }
+
+local function find(gateway, user)
+  if user:find("^%u%u%.") then
+    return gateway.contacts.users[user]
+  end
+  return gateway.contacts:find(user)
+end
+
+-- Why a user can't be blocked: a code, or nil.
+local function refusal_code(gateway, user, contact)
+  if contacts.digits(user) == contacts.digits(gateway.options.number) then
+    return 131021
+  elseif not gateway.contacts:window_open(contact) then
+    return 131047
+  elseif #gateway.blocked >= MOST_BLOCKED then
+    return 139101
+  end
+end
+
+local function entry_of(user, contact)
+  return { input = user, wa_id = contact and contact.wa_id or nil, user_id = contact and contact.user_id or nil }
+end
+
+local function remove(list, contact)
+  for i, blocked in ipairs(list) do
+    if blocked == contact then
+      table.remove(list, i)
+      return
+    end
+  end
+end
+
+local function change(gateway, request, name, apply)
+  local body, refusal = gateway:json_body(request, BODY)
+  if not body then
+    return refusal
+  end
+  local changed, failed = {}, {}
+  for _, row in ipairs(body.block_users) do
+    local contact = find(gateway, row.user)
+    local code = apply(contact, row.user)
+    local entry = entry_of(row.user, contact)
+    if code then
+      entry.errors = { { code = code, message = answers.codes[code].title,
+        error_data = { details = answers.codes[code].title } } }
+      failed[#failed + 1] = entry
+    else
+      changed[#changed + 1] = entry
+    end
+  end
+  local result = { [name] = #changed > 0 and changed or nil, failed_users = #failed > 0 and failed or nil }
+  if #failed == 0 then
+    return answers.json(200, { messaging_product = "whatsapp", block_users = result })
+  end
+  local answer = answers.error(139100, "some users were refused", { messaging_product = "whatsapp" })
+  local mixed = json.decode(answer.body)
+  mixed.messaging_product, mixed.block_users = "whatsapp", result
+  return answers.json(400, mixed)
+end
+
+local function block(gateway, request)
+  return change(gateway, request, "added_users", function(contact, user)
+    local code = refusal_code(gateway, user, contact)
+    if not code and not contact.blocked then
+      contact.blocked = true
+      table.insert(gateway.blocked, contact)
+    end
+    return code
+  end)
+end
+
+local function unblock(gateway, request)
+  return change(gateway, request, "removed_users", function(contact)
+    if contact and contact.blocked then
+      contact.blocked = nil
+      remove(gateway.blocked, contact)
+    end
+  end)
+end
+
+local function list(gateway, request)
+  local found = {}
+  for i, contact in ipairs(gateway.blocked) do
+    found[i] = { messaging_product = "whatsapp", wa_id = contact.wa_id, user_id = contact.user_id }
+  end
+  return pages.answer(gateway, request, found, { most = 1000 })
+end
+
+--- Adds the routes of this section.
+---@param route fun(method: string, path: string, handler: function)
+function contacts.routes(route)
+  route("GET", "block_users", list)
+  route("POST", "block_users", block)
+  route("DELETE", "block_users", unblock)
+end
+
+return contacts

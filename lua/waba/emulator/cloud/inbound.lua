@@ -1,0 +1,166 @@
+-- What customers send (reference, sections 4.5 and 4.6): the webhook of each type of message, made from
+-- what the program injects.
+
+local answers = require "waba.emulator.cloud.answers"
+local common = require "waba.emulator.inbound"
+local json = require "waba.emulator.json"
+local messages = require "waba.emulator.cloud.messages"
+local people = require "waba.emulator.people"
+
+local inbound = {}
+
+-- ---- The content of each type ----------------------------------------------------------------------
+
+-- A media file. Webhooks have the digest in base64, the metadata has it in hexadecimal.
+local function media_content(gateway, content)
+  local event = { caption = content.caption, filename = content.filename }
+  if content.undownloaded then
+    event.mime_type, event.sha256 = content.type, content.sha256
+    return event
+  end
+  local kept = gateway.media:get(content.media_id)
+  event.id, event.mime_type, event.sha256 = kept.id, kept.type, gateway.digest_base64(kept.sha256)
+  event.url = gateway:media_url(kept)
+  return event
+end
+
+local function audio_content(voice)
+  return function(gateway, content)
+    local event = media_content(gateway, content)
+    event.voice = voice
+    return event
+  end
+end
+
+local function sticker_content(gateway, content)
+  local event = media_content(gateway, content)
+  event.animated = content.animated == true
+  return event
+end
+
+-- A flow's answer is JSON within JSON.
+local function nfm_reply(content)
+  local data = content.data or {}
+  return { name = content.name or "flow", body = content.body or "Sent",
+    response_json = type(data) == "string" and data or json.encode(data) }
+end
+
+local function reply_content(_, content)
+  local kind = content.kind
+  if kind == "flow" then
+    return { type = "nfm_reply", nfm_reply = nfm_reply(content) }
+  elseif kind == "call_permission" then
+    return { type = "call_permission_reply", call_permission_reply = content.data }
+  end
+  return common.reply(content)
+end
+
+local function button_content(_, content)
+  return { payload = content.payload or content.text, text = content.text }
+end
+
+-- What is said of a customer in the words of either gateway.
+local function system_content(_, content)
+  if content.type == "user_changed_number" then
+    return { body = content.body, type = content.type, wa_id = content.new_wa_id or content.wa_id,
+      user_id = content.user_id }
+  elseif content.type == "user_identity_changed" then
+    return { body = content.body, type = "customer_identity_changed", identity = content.identity }
+  end
+  return content
+end
+
+-- The platform's type of a message, and how its content is made; as it stands where nothing is said.
+local MAKERS = {
+  image = media_content, video = media_content, document = media_content, sticker = sticker_content,
+  audio = audio_content(false), voice = audio_content(true),
+  reply = reply_content, button = button_content, system = system_content,
+}
+
+local WIRE_TYPES = { reply = "interactive", voice = "audio", unknown = "unsupported", ephemeral = "unsupported" }
+
+-- ---- The message -----------------------------------------------------------------------------------
+
+-- What WhatsApp can't hand on says so.
+local function make_unsupported(event, content)
+  local title = "Message type unknown"
+  event.errors = event.errors or { { code = 131051, title = title, message = title,
+    error_data = { details = "Message type is currently not supported." } } }
+  event.unsupported = { type = content and content.type or "unknown" }
+end
+
+local function identity_of(gateway, contact, content)
+  if type(content) == "table" and content.type == "user_identity_changed" then
+    local identity = people.identity_of(contact, gateway.clock)
+    return { hash = identity.hash, created_timestamp = identity.created_timestamp,
+      acknowledged = identity.acknowledged }
+  end
+end
+
+local function message_event(gateway, contact, kind, content, options)
+  local event = {
+    from = not options.hidden and contact.wa_id or nil, from_user_id = contact.user_id,
+    id = options.id or messages.new_id(), timestamp = tostring(options.timestamp or gateway.clock:timestamp()),
+    type = WIRE_TYPES[kind] or kind, context = common.context(gateway, options),
+    referral = options.referral, errors = options.errors,
+    identity = options.identity or identity_of(gateway, contact, content),
+  }
+  if options.raw then
+    event.type = kind
+    event[kind] = content
+  elseif event.type == "unsupported" then
+    make_unsupported(event, content)
+  elseif content ~= nil then
+    local maker = MAKERS[kind]
+    event[event.type] = maker and maker(gateway, content) or content
+  end
+  for name, value in pairs(options.fields or {}) do
+    event[name] = value
+  end
+  return event
+end
+
+-- Who wrote. A number's change is told without.
+local function profile_of(contact, kind, options)
+  if options.profile == false or kind == "system" then
+    return nil
+  end
+  return { { profile = { name = contact.name or "+" .. contact.wa_id, username = contact.username },
+    wa_id = not options.hidden and contact.wa_id or nil, user_id = contact.user_id,
+    identity_key_hash = contact.identity and contact.identity.hash or nil } }
+end
+
+--- Lets a customer send a message.
+---@param gateway table
+---@param from string   a phone number
+---@param kind string   a type of section 4.5, "reply" for interactive replies, "voice" for voice notes
+---@param content any
+---@param options table see waba.emulator.InboundOptions; `raw`: content goes out as it stands; `hidden`:
+---  the number does not show
+---@return string id    of the message
+function inbound.message(gateway, from, kind, content, options)
+  local contact = gateway.contacts:set(from, { name = options.name, user_id = options.user_id,
+    username = options.username })
+  local event = message_event(gateway, contact, kind, content, options)
+  if common.keep(gateway, contact, kind, event) then
+    gateway:post_messages({ contacts = profile_of(contact, kind, options), messages = { event } }, contact.wa_id)
+  end
+  return event.id
+end
+
+--- Lets a customer take back a message it had sent.
+---@param gateway table
+---@param from string
+---@param id string
+function inbound.delete(gateway, from, id)
+  inbound.message(gateway, from, "revoke", { original_message_id = id }, { raw = true })
+end
+
+--- Errors that belong to no message.
+---@param gateway table
+---@param rows table[]
+function inbound.errors(gateway, rows)
+  gateway:post_messages({ errors = rows or { answers.row(131000) } }, "errors")
+end
+
+return inbound

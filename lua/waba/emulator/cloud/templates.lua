@@ -1,0 +1,344 @@
+-- Templates (reference, section 5): creating, editing, deleting, the archive, review; and which template
+-- a message means. Reading them is in template_views.lua.
+
+local answers = require "waba.emulator.cloud.answers"
+local json = require "waba.emulator.json"
+local random = require "waba.emulator.random"
+local template_check = require "waba.emulator.cloud.template_check"
+local template_library = require "waba.emulator.cloud.template_library"
+local template_rules = require "waba.emulator.cloud.template_rules"
+local template_store = require "waba.emulator.template_store"
+local template_views = require "waba.emulator.cloud.template_views"
+local walker = require "waba.emulator.cloud.walker"
+
+local templates = {}
+
+local fault, absent = walker.fault, walker.absent
+
+local DAY = 86400
+local HOUR = 3600
+-- Section 5.6.
+local MOST_PER_HOUR, MOST_EDITS, EDITS_WITHIN, MOST_IDS = 100, 10, 30 * DAY, 100
+local ARCHIVE_LIFE = 28 * DAY
+
+local Templates = template_store.class("waba.emulator.CloudTemplates")
+
+--- What every template has.
+---@param template table
+function Templates:complete(template)
+  template.id = template.id or random.digits(15)
+  template.status = (template.status or "APPROVED"):upper()
+  template.rejected_reason = template.rejected_reason or "NONE"
+  template.parameter_format = template.parameter_format or "POSITIONAL"
+  template.quality_score = template.quality_score or { score = "UNKNOWN", date = self.gateway.clock:timestamp() }
+  self.by_id = self.by_id or {}
+  self.by_id[template.id] = template
+end
+
+---@param gateway table
+---@return table
+function templates.new(gateway)
+  local self = template_store.new(Templates, gateway)
+  self.created, self.edits = {}, {}
+  return self
+end
+
+-- ---- What is told of a template --------------------------------------------------------------------
+
+local function tell(self, template, event, more)
+  local value = { event = event, message_template_id = tonumber(template.id),
+    message_template_name = template.name, message_template_language = template.language,
+    message_template_category = template.category, reason = template.rejected_reason }
+  for name, content in pairs(more or {}) do
+    value[name] = content
+  end
+  self.gateway:tell_change("message_template_status_update", value)
+end
+
+local PAUSES = { PAUSED = { title = "FIRST_PAUSE", description = "The quality of the template is low" },
+  DISABLED = { title = "DISABLED", description = "The quality of the template is low" } }
+
+local function set_status(self, template, status, reason)
+  template.status = status
+  template.rejected_reason = status == "REJECTED" and (reason or "INVALID_FORMAT") or "NONE"
+  tell(self, template, status, { other_info = PAUSES[status] })
+end
+
+--- Sets what a review brought, and tells it by a webhook.
+---@param name string
+---@param status string           in any case: "approved", "rejected", "paused", "disabled", …
+---@param language? string        all translations by default
+---@param reason? string          for "rejected"; "INVALID_FORMAT" by default
+---@return integer  how many templates there are of that name
+function Templates:review(name, status, language, reason)
+  local count = 0
+  for _, template in ipairs(self.list) do
+    if template.name == name and (not language or template.language == language) then
+      set_status(self, template, status:upper(), reason)
+      count = count + 1
+    end
+  end
+  return count
+end
+
+local function begin_review(self, template)
+  local seconds = self.gateway.options.review
+  if seconds then
+    self.gateway.clock:after(seconds, function()
+      if template.status == "PENDING" and self.by_id[template.id] then
+        set_status(self, template, "APPROVED")
+      end
+    end)
+  end
+end
+
+-- ---- Create and edit -------------------------------------------------------------------------------
+
+local function refuse(found)
+  return answers.error(found.code, nil, { message = "Invalid parameter", error_data = found.details,
+    error_subcode = found.subcode, error_user_title = found.title, error_user_msg = found.details,
+    is_transient = false })
+end
+
+-- How many of some times are within the last seconds; older ones are forgotten.
+local function recent(times, now, seconds)
+  for i = #times, 1, -1 do
+    if now - times[i] >= seconds then
+      table.remove(times, i)
+    end
+  end
+  return #times
+end
+
+-- A header's example must have been uploaded.
+local function handle_fault(self, components)
+  for _, component in ipairs(components) do
+    local example = not absent(component.example) and component.example or {}
+    local handles = component.type == "HEADER" and component.format ~= "TEXT" and example.header_handle
+    for _, handle in ipairs(type(handles) == "table" and handles or {}) do
+      if not self.gateway.handles[handle] then
+        return fault(100, "header_handle: this is not the handle of an uploaded file")
+      end
+    end
+  end
+end
+
+local function create_fault(self, body)
+  local found = template_rules.create_fault(body)
+  if found then
+    return found
+  end
+  local problem = self:name_problem(body.name, body.language)
+  if problem then
+    return { code = 100, details = "name: " .. problem, subcode = 2388024, title = "Content in this language exists" }
+  elseif recent(self.created, self.gateway.clock:now(), HOUR) >= MOST_PER_HOUR then
+    return { code = 80007, details = "too many templates were created within an hour" }
+  end
+  return handle_fault(self, absent(body.components) and {} or body.components)
+end
+
+local KEPT = { "name", "language", "category", "components", "parameter_format", "sub_category", "display_format",
+  "message_send_ttl_seconds", "cta_url_link_tracking_opted_out", "library_template_name" }
+
+local function create(gateway, request)
+  local self = gateway.templates
+  local body, refusal = gateway:json_body(request)
+  if not body then
+    return refusal
+  end
+  local found = create_fault(self, body)
+  local template = { status = "PENDING" }
+  if not found and not absent(body.library_template_name) then
+    template.status = "APPROVED"
+    body.components, found = template_library.components(body)
+  end
+  if found then
+    return refuse(found)
+  end
+  for _, name in ipairs(KEPT) do
+    template[name] = not absent(body[name]) and body[name] or nil
+  end
+  self:add(template)
+  table.insert(self.created, gateway.clock:now())
+  begin_review(self, template)
+  return answers.json(200, { id = template.id, status = template.status, category = template.category })
+end
+
+local EDITABLE = { APPROVED = true, REJECTED = true, PAUSED = true }
+
+local function edit_problem(self, template, body)
+  local now = self.gateway.clock:now()
+  local times = self.edits[template.id] or {}
+  self.edits[template.id] = times
+  if not EDITABLE[template.status] then
+    return { code = 100, details = "a template can be edited when it is approved, rejected or paused",
+      subcode = 2388025, title = "Template cannot be edited" }
+  elseif template.status ~= "APPROVED" then
+    return nil
+  elseif body.category and body.category ~= template.category then
+    return { code = 100, details = "the category of an approved template cannot be changed" }
+  elseif times[#times] and now - times[#times] < DAY or recent(times, now, EDITS_WITHIN) >= MOST_EDITS then
+    return { code = 100, details = "an approved template can be edited once a day and 10 times in 30 days" }
+  end
+end
+
+local function edit(gateway, request)
+  local self, id = gateway.templates, request.segments[2]
+  local template = self.by_id[id]
+  if not template then
+    return template_views.no_such_template(id)
+  end
+  local body, refusal = gateway:json_body(request)
+  if not body then
+    return refusal
+  end
+  local found = template_rules.edit_fault(body, template) or edit_problem(self, template, body)
+    or handle_fault(self, absent(body.components) and {} or body.components)
+  if found then
+    return refuse(found)
+  end
+  for _, name in ipairs(KEPT) do
+    if not absent(body[name]) then
+      template[name] = body[name]
+    end
+  end
+  table.insert(self.edits[id], gateway.clock:now())
+  template.status = "PENDING"
+  begin_review(self, template)
+  return answers.success()
+end
+
+-- ---- Delete and archive ----------------------------------------------------------------------------
+
+local function ids_of(given)
+  local ids = {}
+  for _, id in ipairs(type(given) == "table" and given or {}) do
+    ids[tostring(id)] = true
+  end
+  return ids
+end
+
+local function delete_wanted(self, wanted)
+  local disabled = false
+  for _, template in ipairs(self.list) do
+    disabled = disabled or wanted(template) and template.status == "DISABLED"
+  end
+  if disabled then
+    return answers.error(100, "a disabled template cannot be deleted")
+  end
+  local count = self:remove(function(template)
+    local gone = wanted(template)
+    if gone then
+      self.by_id[template.id] = nil
+    end
+    return gone
+  end)
+  return count > 0 and answers.success() or answers.error(100, "there is no such template", {
+    error_subcode = 2593002, error_user_title = "Message template not found" })
+end
+
+local function delete(gateway, request)
+  local query = request.query
+  if query.hsm_ids then
+    local given = json.decode(query.hsm_ids)
+    if type(given) ~= "table" or #given < 1 or #given > MOST_IDS then
+      return answers.error(100, "hsm_ids must be a list of 1 to 100 ids")
+    end
+    local ids = ids_of(given)
+    return delete_wanted(gateway.templates, function(template) return ids[template.id] ~= nil end)
+  elseif query.hsm_id then
+    return delete_wanted(gateway.templates, function(template)
+      return template.id == query.hsm_id and (not query.name or query.name == template.name)
+    end)
+  elseif query.name then
+    return delete_wanted(gateway.templates, function(template) return template.name == query.name end)
+  end
+  return answers.error(100, "name or hsm_id is required")
+end
+
+local IDS = { type = "object", fields = {
+  { "hsm_ids", type = "array", required = true, min = 1, max = MOST_IDS, each = { type = "string|integer" } } } }
+
+-- Moves templates to a status and tells which of them could.
+local function move(gateway, request, allowed, apply)
+  local body, refusal = gateway:json_body(request, IDS)
+  if not body then
+    return refusal
+  end
+  local succeeded, failed = {}, {}
+  for _, id in ipairs(body.hsm_ids) do
+    id = tostring(id)
+    local template = gateway.templates.by_id[id]
+    if template and allowed[template.status] then
+      apply(template)
+      succeeded[#succeeded + 1] = id
+    else
+      failed[#failed + 1] = id
+    end
+  end
+  return answers.json(200, { succeeded = json.array(succeeded), failed = json.array(failed) })
+end
+
+local function archive(gateway, request)
+  local self = gateway.templates
+  return move(gateway, request, { APPROVED = true, REJECTED = true }, function(template)
+    local until_then = gateway.clock:now() + ARCHIVE_LIFE
+    template.before_archive, template.archived_until = template.status, until_then
+    set_status(self, template, "ARCHIVED")
+    gateway.clock:after(ARCHIVE_LIFE, function()
+      if template.status == "ARCHIVED" and template.archived_until == until_then then
+        delete_wanted(self, function(other) return other == template end)
+      end
+    end)
+  end)
+end
+
+local function unarchive(gateway, request)
+  local self = gateway.templates
+  return move(gateway, request, { ARCHIVED = true }, function(template)
+    template.status = template.before_archive
+    tell(self, template, "UNARCHIVED")
+  end)
+end
+
+-- ---- Messages --------------------------------------------------------------------------------------
+
+local NOT_SENDABLE = {
+  PAUSED = { 132015, "Template is paused due to low quality" },
+  DISABLED = { 132016, "Template is disabled" },
+}
+
+--- Checks a template message. Also says which template it is, where that is known.
+---@param message table
+---@return waba.emulator.Fault|nil
+---@return table? template
+function Templates:check_message(message)
+  local content = message.template
+  local name, language = content.name, content.language.code
+  local template = self:find_any(name, language)
+  if not template then
+    local passes = self.any and not self.names[name]
+    return not passes and fault(132001, "template name (%s) does not exist in %s", name, language) or nil
+  end
+  local reason = NOT_SENDABLE[template.status]
+  if reason then
+    return fault(reason[1], "%s", reason[2])
+  elseif template.status ~= "APPROVED" then
+    return fault(132001, "template name (%s) is not approved in %s: it is %s", name, language, template.status)
+  elseif absent(message.to) and template_check.needs_number(template) then
+    return fault(131062, "templates with a code need a phone number")
+  end
+  return template_check.fault(template, content.components), template
+end
+
+--- Adds the routes of this section.
+---@param route fun(method: string, path: string, handler: function)
+function templates.routes(route)
+  route("POST", "message_templates", create)
+  route("DELETE", "message_templates", delete)
+  route("POST", "message_templates/archive", archive)
+  route("POST", "message_templates/unarchive", unarchive)
+  route("POST", "message_templates/*", edit)
+end
+
+return templates

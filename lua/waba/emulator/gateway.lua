@@ -1,0 +1,255 @@
+-- What both gateways are made of: the tree of routes, the key, ordered faults, the journal of requests
+-- and the messages. What a gateway answers is its own: `respond` and `ordered`.
+
+local faults = require "waba.emulator.faults"
+local json = require "waba.emulator.json"
+local ring = require "waba.emulator.ring"
+local statuses = require "waba.emulator.statuses"
+local taps = require "waba.emulator.taps"
+
+local gateway = {}
+
+--- Bytes of the largest JSON body.
+gateway.MAX_JSON = 1024 * 1024
+-- Bytes of a body that the journal keeps.
+local MAX_KEPT = 64 * 1024
+
+local KEY_HEADER = "d360-api-key"
+
+--- What a gateway is made in.
+---@class waba.emulator.Context
+---@field options table   complete; its own copy
+---@field clock waba.emulator.Clock
+---@field webhooks waba.emulator.Webhooks
+---@field folder string   for files
+---@field chance fun(): number
+---@field record waba.emulator.Record|nil
+---@field kind "on_premise"|"cloud"
+
+--- Either gateway.
+---@class waba.emulator.GatewayBase : waba.emulator.Gateway
+---@field url string
+---@field options table
+---@field clock waba.emulator.Clock
+---@field webhooks waba.emulator.Webhooks
+---@field folder string
+---@field faults table
+---@field journal waba.emulator.Ring
+---@field messages waba.emulator.Ring
+---@field by_id table<string, table>
+local Gateway = {}
+Gateway.__index = Gateway
+
+--- A class of gateways. It needs `respond(request)`, `ordered(order, rows)`, `error_row(code, details, title)`,
+--- `tell_status(record, status, errors)` and `customer_sends(from, kind, content, options)`.
+---@param name string
+---@return table
+function gateway.class(name)
+  local class = setmetatable({}, Gateway)
+  class.__index = class
+  class.__name = name
+  return class
+end
+
+--- Makes the common part of a gateway.
+---@param class table
+---@param context waba.emulator.Context
+---@return table
+function gateway.new(class, context)
+  local options = context.options
+  local self = setmetatable({
+    options = options, clock = context.clock, webhooks = context.webhooks, folder = context.folder,
+    record = context.record, kind = context.kind,
+    faults = faults.new(context.chance, class.error_row), journal = ring.new(options.keep), by_id = {},
+  }, class)
+  self.messages = ring.new(options.keep, function(record) self.by_id[record.id] = nil end)
+  if options.webhooks.url then
+    self.webhooks:set(options.webhooks.url, options.webhooks.headers)
+  end
+  return self
+end
+
+-- ---- Routes ----------------------------------------------------------------------------------------
+
+--- Makes a tree of the routes of some sections; "*" in a path stands for any segment.
+---@param sections { routes: fun(route: fun(method: string, path: string, handler: function)) }[]
+---@return table tree
+function gateway.routes(sections)
+  local tree = { children = {} }
+  local function route(method, path, handler)
+    local node = tree
+    for segment in path:gmatch("[^/]+") do
+      node.children[segment] = node.children[segment] or { children = {} }
+      node = node.children[segment]
+    end
+    node.methods = node.methods or {}
+    node.methods[method] = handler
+  end
+  for _, section in ipairs(sections) do
+    section.routes(route)
+  end
+  return tree
+end
+
+--- The handlers of a path by their methods.
+---@param tree table
+---@param segments string[]
+---@return table<string, function>|nil
+function gateway.find_route(tree, segments)
+  local node = tree
+  for _, segment in ipairs(segments) do
+    node = node.children[segment] or node.children["*"]
+    if not node then
+      return nil
+    end
+  end
+  return node.methods
+end
+
+--- What the program needs to talk to it.
+---@return { url: string, api_key: string, number: string }
+function Gateway:face()
+  return { url = self.url, api_key = self.options.api_key, number = self.options.number }
+end
+
+-- ---- Requests --------------------------------------------------------------------------------------
+
+--- Whether a request has the key. The second value: it has one, but another.
+---@param request waba.emulator.Request
+---@return boolean authorized
+---@return boolean? wrong
+function Gateway:authorized(request)
+  local key = request.headers[KEY_HEADER]
+  return key == self.options.api_key, key ~= nil
+end
+
+--- Whether the client behind the gateway is being restarted.
+---@return boolean
+function Gateway:down()
+  return self.down_until ~= nil and self.clock:now() < self.down_until
+end
+
+--- The JSON object of a request.
+---@param request waba.emulator.Request
+---@return table|nil body
+---@return string? problem
+---@return integer? status
+function gateway.decode_body(request)
+  if request.too_large then
+    return nil, "the body is larger than 1 MiB", 413
+  end
+  local content_type = request.headers["content-type"] or ""
+  if not content_type:lower():find("^%s*application/json") then
+    return nil, "Header 'Content-Type' must be application/json"
+  end
+  local body, message = json.decode(request.body)
+  if body == nil then
+    return nil, "the body is not valid JSON: " .. tostring(message)
+  elseif type(body) ~= "table" or body[1] ~= nil then
+    return nil, "the body must be a JSON object"
+  end
+  return body
+end
+
+-- What an order of fail_next makes of a request.
+local function ordered_answer(self, request, order)
+  local instead = self:ordered(order, self.faults:rows(order))
+  local answer
+  if order.drop == "before" then
+    answer = { status = 0, drop = true }
+  elseif order.drop == "after" or order.accept or not instead then
+    answer = self:respond(request)
+    answer = order.drop and { status = answer.status, drop = true } or instead or answer
+  else
+    answer = instead
+  end
+  answer.delay = order.delay
+  return answer
+end
+
+--- Answers a request.
+---@param request waba.emulator.Request
+---@return waba.emulator.Answer
+function Gateway:handle(request)
+  request.at = self.clock:now()
+  local order = self.faults:take_request(request)
+  local answer
+  if order then
+    answer = ordered_answer(self, request, order)
+  else
+    answer = self:respond(request)
+  end
+  if request.file and not self.media:get(request.file:match("[^/]+$")) then
+    os.remove(request.file)
+  end
+  return answer
+end
+
+local function without_key(headers)
+  local shown = {}
+  for name, value in pairs(headers) do
+    shown[name] = name == KEY_HEADER and "(hidden)" or value
+  end
+  return shown
+end
+
+--- Writes a request that is over into the journal.
+---@param request waba.emulator.Request
+---@param answer waba.emulator.Answer
+---@param written boolean  whether the answer went out
+function Gateway:answered(request, answer, written)
+  local kept = request.body and #request.body <= MAX_KEPT and request.body or nil
+  self.journal:add({
+    method = request.method, path = request.path, query = request.query, headers = without_key(request.headers),
+    body = kept, size = request.size, sha256 = request.sha256, protocol = request.protocol,
+    at = request.at, status = answer.status, answered = written,
+  })
+end
+
+-- ---- Messages --------------------------------------------------------------------------------------
+
+--- Keeps a message that was accepted, or came from a customer.
+---@param record table
+---@return table record
+function Gateway:keep(record)
+  record.at = self.clock:now()
+  self.messages:add(record)
+  self.by_id[record.id] = record
+  if self.record and record.direction == "outbound" then
+    self.record:add(self.kind, record)
+  end
+  return record
+end
+
+--- Lets a customer tap a button or a list's row of a message it received.
+---@param from string
+---@param id string       of the message
+---@param choice string   the id, title, text or payload of what is tapped
+---@param options table
+---@return string|nil id  of the customer's message
+---@return string? message
+function Gateway:customer_taps(from, id, choice, options)
+  local kind, content = taps.find(self, id, choice)
+  if not kind then
+    return nil, content
+  end
+  options.reply_to = id
+  return self:customer_sends(from, kind, content, options)
+end
+
+--- Reports a status of a sent message.
+---@param id string
+---@param status string
+---@param rows table[]|nil  errors
+---@return true|nil
+---@return string? message
+function Gateway:report_status(id, status, rows)
+  local record = self.by_id[id]
+  if not record or record.direction ~= "outbound" then
+    return nil, "there is no sent message " .. tostring(id)
+  end
+  statuses.report(self, record, status, rows)
+  return true
+end
+
+return gateway

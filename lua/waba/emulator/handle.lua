@@ -1,0 +1,201 @@
+-- What a program asks a gateway of the emulator: which requests, messages and webhooks there were, and
+-- to wait until something has happened. The orders it gives are in orders.lua.
+
+local core = require "waba.core"
+local errors = require "waba.errors"
+local json = require "waba.emulator.json"
+
+--- The handle on one gateway.
+---@class waba.emulator.Handle
+---@field url string        where it listens: "https://127.0.0.1:PORT"
+---@field ca_file string|nil  PEM file of its authority; nil without TLS
+---@field api_key string    the key it accepts
+---@field number string     the business number
+---@field remote waba.emulator.Remote
+---@field sleep fun(seconds: number)
+local Handle = {}
+
+--- Asks the process.
+---@param name string       of a call in control.lua
+---@param arguments? table
+---@return any result
+---@return waba.Error? err
+function Handle:ask(name, arguments)
+  local result, message = self.remote:call(name, arguments or {})
+  if result == nil then
+    return nil, errors.new({ kind = "unavailable", message = message })
+  end
+  return result
+end
+
+-- ---- What happened ---------------------------------------------------------------------------------
+
+--- A request the gateway received.
+---@class waba.emulator.ReceivedRequest
+---@field sequence integer   from 1
+---@field method string
+---@field path string
+---@field query table<string, string>
+---@field headers table<string, string>  lower-case names; the API key shows as "(hidden)"
+---@field body string|nil    up to 64 KiB; longer ones are left out
+---@field json any           the body decoded, when it is JSON
+---@field size integer       bytes of the body
+---@field sha256 string|nil  of an uploaded file
+---@field protocol "HTTP/1.1"|"HTTP/2"
+---@field at number          the emulator's time
+---@field status integer     of the answer
+---@field answered boolean   the answer went out
+
+local function pick(list, filter)
+  if type(filter) ~= "function" then
+    return list
+  end
+  local picked = {}
+  for _, entry in ipairs(list) do
+    if filter(entry) then
+      picked[#picked + 1] = entry
+    end
+  end
+  return picked
+end
+
+--- Lists the requests that the gateway received, oldest first (the newest `keep` of them).
+---@param filter? { method: string?, path: string?, status: integer?, since: integer? }|fun(request: table): boolean
+---  path: exact, or a Lua pattern that begins with ^; since: only later sequence numbers
+---@return waba.emulator.ReceivedRequest[]|nil
+---@return waba.Error? err
+function Handle:received(filter)
+  local list, err = self:ask("received", type(filter) == "table" and filter or {})
+  if not list then
+    return nil, err
+  end
+  list = json.unpack(list)
+  for _, request in ipairs(list) do
+    if request.body and request.body:find("^%s*[%[{]") then
+      request.json = core.decode(request.body)
+    end
+  end
+  return pick(list, filter)
+end
+
+--- An attempt to deliver a webhook.
+---@class waba.emulator.WebhookAttempt
+---@field sequence integer
+---@field url string
+---@field headers table<string, string>  the registered ones; their values show as "(hidden)"
+---@field body string
+---@field json table         the body decoded
+---@field attempt integer    1 for the first try
+---@field status integer|nil of the receiver's answer
+---@field error string|nil   why there is none
+---@field answer string|nil  the beginning of an answer that was not 200
+---@field at number
+
+--- Lists the attempts to deliver webhooks, oldest first.
+---@param filter? { status: integer?, attempt: integer?, since: integer? }|fun(attempt: table): boolean
+---@return waba.emulator.WebhookAttempt[]|nil
+---@return waba.Error? err
+function Handle:webhooks(filter)
+  local list, err = self:ask("webhooks", type(filter) == "table" and filter or {})
+  if not list then
+    return nil, err
+  end
+  list = json.unpack(list)
+  for _, attempt in ipairs(list) do
+    attempt.json = core.decode(attempt.body)
+  end
+  return pick(list, filter)
+end
+
+--- A message that was accepted from the program, or came from a customer.
+---@class waba.emulator.Message
+---@field sequence integer
+---@field id string
+---@field direction "outbound"|"inbound"
+---@field wa_id string      the customer
+---@field type string
+---@field content any       as the platform writes it
+---@field status string|nil the last status that was reported
+---@field statuses string[]|nil
+---@field read boolean|nil  a customer's message was marked as read
+---@field at number
+
+--- Lists the messages, oldest first.
+---@param filter? { direction: string?, type: string?, wa_id: string?, id: string?, since: integer? }|fun(message: table): boolean
+---@return waba.emulator.Message[]|nil
+---@return waba.Error? err
+function Handle:messages(filter)
+  local list, err = self:ask("messages", type(filter) == "table" and filter or {})
+  if not list then
+    return nil, err
+  end
+  return pick(list, filter)
+end
+
+--- The message of an id.
+---@param id string
+---@return waba.emulator.Message|nil
+---@return waba.Error? err
+function Handle:message(id)
+  local list, err = self:ask("messages", { id = id })
+  return list and list[1], err
+end
+
+--- How much happened so far.
+---@class waba.emulator.Counts
+---@field requests integer   received
+---@field messages integer   accepted or injected
+---@field attempts integer   to deliver a webhook
+---@field delivered integer  webhooks answered with 200
+---@field pending integer    webhooks that wait or are under way
+---@field given_up integer   webhooks that nobody took in time
+---@field time number        the emulator's clock, Unix seconds
+
+---@return waba.emulator.Counts|nil
+---@return waba.Error? err
+function Handle:counts()
+  return self:ask("counts")
+end
+
+-- `pending = 0` is reached from above, all other counts from below.
+local function reached(counts, wanted)
+  for name, value in pairs(wanted) do
+    local have = counts[name]
+    if have == nil then
+      error(("emulator:wait: unknown count %s"):format(tostring(name)), 3)
+    elseif name == "pending" and have > value or name ~= "pending" and have < value then
+      return false
+    end
+  end
+  return true
+end
+
+--- Waits until something has happened.
+---@param what table|fun(handle: waba.emulator.Handle): any  counts to reach, as in { delivered = 3, pending = 0 };
+---  or a function that returns something true
+---@param seconds? number  10 by default
+---@return any  true, or what the function returned
+---@return waba.Error? err kind "timeout"
+function Handle:wait(what, seconds)
+  seconds = seconds or 10
+  local deadline = core.clock() + seconds
+  repeat
+    local result
+    if type(what) == "function" then
+      result = what(self)
+    else
+      local counts, err = self:counts()
+      if not counts then
+        return nil, err
+      end
+      result = reached(counts, what)
+    end
+    if result then
+      return result
+    end
+    self.sleep(0.01)
+  until core.clock() > deadline
+  return nil, errors.new({ kind = "timeout", message = ("it did not happen within %g seconds"):format(seconds) })
+end
+
+return Handle

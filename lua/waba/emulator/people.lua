@@ -1,0 +1,150 @@
+-- Who is on WhatsApp, in the eyes of one business number: people by their number, and what is known of
+-- them. What both gateways ask; the rest is their own.
+
+local core = require "waba.core"
+local random = require "waba.emulator.random"
+
+local people = {}
+
+local DAY = 86400
+
+--- What is known of a number.
+---@class waba.emulator.Contact
+---@field wa_id string
+---@field status "valid"|"invalid"|"failed"
+---@field name? string
+---@field user_id? string       business-scoped user id
+---@field username? string
+---@field checked_at? number    clock time of the last complete check
+---@field checking? boolean
+---@field last_inbound? number  clock time of the last message from it
+---@field blocked? boolean
+---@field identity? { hash: string, created_timestamp: integer, acknowledged: boolean }
+
+local People = {}
+People.__index = People
+
+---@param number string
+---@return string
+local function digits(number)
+  return (number:gsub("%D", ""))
+end
+people.digits = digits
+
+-- WhatsApp knows Brazilian mobile numbers of the eighties area without their ninth digit.
+local function usual_wa_id(number)
+  local area, subscriber = number:match("^55(%d%d)9(%d%d%d%d%d%d%d%d)$")
+  return area and "55" .. area .. subscriber or number
+end
+
+--- Whether a number can be anybody's: without a country code, or with too few or too many digits, nobody
+--- can be meant.
+---@param input string
+---@return boolean
+function people.plausible(input)
+  local number = digits(input)
+  return #number >= 7 and #number <= 15 and number:sub(1, 1) ~= "0"
+end
+
+--- A class of books; a gateway adds to it what it knows of people.
+---@param name string
+---@return table
+function people.class(name)
+  local class = setmetatable({}, People)
+  class.__index = class
+  class.__name = name
+  return class
+end
+
+--- Makes a book with the people of the option `contacts`.
+---@param class table
+---@param gateway table
+---@return table
+function people.new(class, gateway)
+  local self = setmetatable({ gateway = gateway, known = {} }, class)
+  for number, about in pairs(gateway.options.contacts or {}) do
+    self:set(tostring(number), type(about) == "table" and about or { status = about })
+  end
+  return self
+end
+
+--- The contact of a number, made when it is new.
+---@param number string  in any form
+---@return waba.emulator.Contact
+function People:get(number)
+  local key = digits(number)
+  local contact = self.known[key]
+  if not contact then
+    local wa_id = usual_wa_id(key)
+    contact = self.known[wa_id] or { wa_id = wa_id, status = people.plausible(number) and "valid" or "invalid" }
+    self.known[key] = contact
+    self.known[wa_id] = contact
+  end
+  return contact
+end
+
+--- The contact of a number if anything was ever kept of it.
+---@param number string
+---@return waba.emulator.Contact|nil
+function People:find(number)
+  return self.known[digits(number)]
+end
+
+--- The WhatsApp ID of a number, without keeping anything.
+---@param number string
+---@return string
+function People:wa_id(number)
+  local contact = self:find(number)
+  return contact and contact.wa_id or usual_wa_id(digits(number))
+end
+
+--- Sets what is known of a number.
+---@param number string
+---@param about { status?: string, wa_id?: string, name?: string }
+---@return waba.emulator.Contact
+function People:set(number, about)
+  local contact = self:get(number)
+  contact.status = about.status or contact.status
+  contact.name = about.name or contact.name
+  if about.wa_id and about.wa_id ~= contact.wa_id then
+    contact.wa_id = about.wa_id
+    self.known[about.wa_id] = contact
+  end
+  if about.status and about.checked ~= true then
+    contact.checked_at = nil
+  end
+  return contact
+end
+
+--- Whether the customer wrote within the last 24 hours.
+---@param contact waba.emulator.Contact|nil
+---@return boolean
+function People:window_open(contact)
+  return contact ~= nil and contact.last_inbound ~= nil
+    and self.gateway.clock:now() - contact.last_inbound < DAY
+end
+
+--- The identity of a contact, made when there is none.
+---@param contact waba.emulator.Contact
+---@param clock waba.emulator.Clock
+---@return { hash: string, created_timestamp: integer, acknowledged: boolean }
+function people.identity_of(contact, clock)
+  contact.identity = contact.identity or {
+    hash = core.base64(random.letters(8)), created_timestamp = clock:timestamp() * 1000, acknowledged = true,
+  }
+  return contact.identity
+end
+
+--- A new identity, as after a new phone: until it is acknowledged, messages to it fail with 1028.
+---@param number string
+---@return waba.emulator.Contact
+function People:change_identity(number)
+  local contact = self:get(number)
+  contact.identity = nil
+  people.identity_of(contact, self.gateway.clock).acknowledged = false
+  return contact
+end
+
+people.set = People.set
+
+return people

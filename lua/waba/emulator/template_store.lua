@@ -1,0 +1,172 @@
+-- The templates of an account: by name and language, and which names were deleted.
+
+local walker = require "waba.emulator.walker"
+
+local template_store = {}
+
+-- Seconds a deleted name can't be used again.
+local NAME_REST = 30 * 86400
+
+local PREDEFINED = {
+  { name = "hello_world", language = "en", category = "UTILITY", components = {
+    { type = "HEADER", format = "TEXT", text = "Hello World" },
+    { type = "BODY", text = "Welcome, and congratulations: this message shows that you can send messages." },
+    { type = "FOOTER", text = "WhatsApp Business API" } } },
+  { name = "order_ready", language = "en", category = "UTILITY", components = {
+    { type = "BODY", text = "Hello {{1}}, your order {{2}} is ready.",
+      example = { body_text = { { "Eva", "118" } } } },
+    { type = "BUTTONS", buttons = {
+      { type = "QUICK_REPLY", text = "I am coming" },
+      { type = "URL", text = "Details", url = "https://shop.example/orders/{{1}}",
+        example = { "https://shop.example/orders/118" } } } } } },
+  { name = "order_ready", language = "de", category = "UTILITY", components = {
+    { type = "BODY", text = "Hallo {{1}}, Ihre Bestellung {{2}} ist fertig.",
+      example = { body_text = { { "Eva", "118" } } } },
+    { type = "BUTTONS", buttons = {
+      { type = "QUICK_REPLY", text = "Ich komme" },
+      { type = "URL", text = "Details", url = "https://shop.example/orders/{{1}}",
+        example = { "https://shop.example/orders/118" } } } } } },
+  { name = "invoice", language = "de", category = "UTILITY", components = {
+    { type = "HEADER", format = "DOCUMENT" },
+    { type = "BODY", text = "Ihre Rechnung über {{1}} vom {{2}}.",
+      example = { body_text = { { "49,90 EUR", "2. April" } } } } } },
+}
+
+local Store = {}
+Store.__index = Store
+
+--- A class of stores; a gateway adds its resource to it.
+---@param name string
+---@return table
+function template_store.class(name)
+  local class = setmetatable({}, Store)
+  class.__index = class
+  class.__name = name
+  return class
+end
+
+local function key(name, language)
+  return name .. "\0" .. language
+end
+
+--- Makes a store with the templates of the option `templates`; "any": with a few, and every other name
+--- passes. The class says in `complete(template)` what each gets.
+---@param class table
+---@param gateway table
+---@return table
+function template_store.new(class, gateway)
+  local given = gateway.options.templates
+  local self = setmetatable({ gateway = gateway, any = given == "any", list = {}, by_key = {}, names = {},
+    deleted = {} }, class)
+  for _, template in ipairs(given == "any" and PREDEFINED or given) do
+    local copy = {}
+    for name, value in pairs(template) do
+      copy[name] = value
+    end
+    self:add(copy)
+  end
+  return self
+end
+
+--- Adds a template.
+---@param template table
+---@return table template
+function Store:add(template)
+  template.category = template.category or "UTILITY"
+  self:complete(template)
+  self.list[#self.list + 1] = template
+  self.by_key[key(template.name, template.language)] = template
+  self.names[template.name] = (self.names[template.name] or 0) + 1
+  return template
+end
+
+--- Removes templates. A name that no template has any more rests.
+---@param wanted fun(template: table): boolean
+---@return integer count
+function Store:remove(wanted)
+  local kept, count = {}, 0
+  for _, template in ipairs(self.list) do
+    if wanted(template) then
+      count = count + 1
+      self.by_key[key(template.name, template.language)] = nil
+      local left = self.names[template.name] - 1
+      self.names[template.name] = left > 0 and left or nil
+      self.deleted[template.name] = left == 0 and self.gateway.clock:now() or self.deleted[template.name]
+    else
+      kept[#kept + 1] = template
+    end
+  end
+  self.list = kept
+  return count
+end
+
+--- The template of a name and language, whatever its status.
+---@param name string
+---@param language string
+---@return table|nil
+function Store:find_any(name, language)
+  return self.by_key[key(name, language)]
+end
+
+--- Why a name and language can't be used for a new template.
+---@param name string
+---@param language string
+---@return string|nil problem
+function Store:name_problem(name, language)
+  local deleted_at = self.deleted[name]
+  if self:find_any(name, language) then
+    return "there is a template of this name in this language already"
+  elseif deleted_at and self.gateway.clock:now() - deleted_at < NAME_REST then
+    return "it was deleted less than 30 days ago and cannot be used again yet"
+  end
+end
+
+-- ---- The parts of a template and of a message ------------------------------------------------------
+
+--- The components of a template or a message by their type in lower case, and the buttons by their position.
+---@param components table[]|nil
+---@return table
+function template_store.by_type(components)
+  local found = { buttons = {} }
+  for _, component in ipairs(walker.absent(components) and {} or components) do
+    local kind = component.type:lower()
+    if kind == "button" then
+      found.buttons[tonumber(component.index)] = component
+    elseif kind == "buttons" then
+      for i, button in ipairs(component.buttons) do
+        found.buttons[i - 1] = button
+      end
+    else
+      found[kind] = component
+    end
+  end
+  return found
+end
+
+--- The parameters of a component of a message.
+---@param component table|nil
+---@return table[]
+function template_store.parameters_of(component)
+  return component and not walker.absent(component.parameters) and component.parameters or {}
+end
+
+--- What a parameter shows.
+---@param parameter table
+---@return string
+function template_store.shown(parameter)
+  local content = parameter[parameter.type]
+  return type(content) == "table" and content.fallback_value or content or ""
+end
+
+--- The text with its variables {{1}} … replaced.
+---@param text string
+---@param parameters table[]
+---@return string
+function template_store.hydrate(text, parameters)
+  return (text:gsub("{{%s*(%d+)%s*}}", function(number)
+    local parameter = parameters[tonumber(number)]
+    return parameter and template_store.shown(parameter) or nil
+  end))
+end
+
+return template_store

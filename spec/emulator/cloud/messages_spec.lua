@@ -1,0 +1,358 @@
+-- Sending through the Cloud gateway over TLS, and what becomes of a message: answers, statuses, rates,
+-- the window, failures, templates, users without a number, groups.
+
+local support = require "spec.support.emulator"
+
+local NUMBER = "+49 151 12345678"
+
+local function hello(cloud, envelope, options)
+  return support.cloud_send(cloud, "text", { body = "Hello" }, envelope, options)
+end
+
+local function template(cloud, name, components, envelope, options)
+  return support.cloud_send(cloud, "template", { name = name, language = { code = "en" }, components = components },
+    envelope, options)
+end
+
+local function body_of(...)
+  local parameters = {}
+  for i, text in ipairs({ ... }) do
+    parameters[i] = { type = "text", text = text }
+  end
+  return { type = "body", parameters = parameters }
+end
+
+describe("the Cloud gateway", function()
+  local emulator, cloud
+
+  setup(function()
+    emulator = assert(support.start({ tls = true, cloud = { statuses = { sent = 0, delivered = 0, read = 0, played = 0 },
+      contacts = { ["4999"] = "invalid", ["49151777"] = { user_id = "DE.777", name = "Ida", username = "@ida" } } } }))
+    cloud = emulator.cloud
+  end)
+
+  teardown(function()
+    emulator:stop()
+  end)
+
+  after_each(function()
+    cloud:clear_faults()
+    cloud:configure({ window = false })
+  end)
+
+  local function with_receiver(body)
+    support.with_receiver(cloud, body)
+  end
+
+  -- The statuses of a message, once so many have come.
+  local function statuses_of(receiver, id, count)
+    local found
+    support.eventually(function()
+      found = {}
+      for _, event in ipairs(support.cloud_events(receiver, "statuses")) do
+        found[#found + 1] = event.id == id and event or nil
+      end
+      return #found >= count
+    end)
+    return found
+  end
+
+  it("tells its faces apart", function()
+    assert.matches("^https://127%.0%.0%.1:%d+$", cloud.url)
+    assert.is_true(cloud.url ~= emulator.url and cloud.api_key ~= emulator.api_key)
+    assert.equal("cloud", emulator:options({ hosting = "cloud" }).hosting)
+    assert.equal(cloud.url, emulator:options({ hosting = "cloud", timeout = 3 }).base_url)
+    assert.equal(emulator.url, emulator:options().base_url)
+    assert.matches("Cloud", tostring(cloud))
+  end)
+
+  it("answers with what was sent and the normalised number", function()
+    local status, body = hello(cloud)
+    assert.equal(200, status)
+    assert.same({ { input = NUMBER, wa_id = "4915112345678" } }, body.contacts)
+    assert.equal("whatsapp", body.messaging_product)
+    assert.is_nil(body.messages[1].message_status)
+  end)
+
+  it("refuses a wrong key, a missing one and that of the other gateway", function()
+    for _, key in ipairs({ "wrong", emulator.api_key, false }) do
+      local status, body = hello(cloud, nil, { key = key })
+      assert.equal(401, status)
+      assert.equal(401, body.meta.httpCode)
+      assert.is_false(body.meta.success)
+    end
+  end)
+
+  it("has its own words for paths and methods that do not exist", function()
+    local status, body = support.request(cloud, "GET", "/v1/health")
+    assert.equal(404, status)
+    assert.is_string(body.meta.developerMessage)
+    status, body = support.request(cloud, "PUT", "/messages", {})
+    assert.equal(403, status)
+    assert.matches("/messages is blocked", body.meta.developerMessage, 1, true)
+    assert.equal(200, (support.request(cloud, "GET", "/health", nil, { key = false })))
+  end)
+
+  it("refuses what is no JSON object with Graph's code 100", function()
+    local status, body = support.request(cloud, "POST", "/messages", "{", { headers = {
+      ["content-type"] = "application/json" } })
+    assert.equal(400, status)
+    assert.equal(100, body.error.code)
+    assert.matches("^A", body.error.fbtrace_id)
+    assert.equal("(#100) Invalid parameter", body.error.message)
+    assert.equal(100, select(2, support.request(cloud, "POST", "/messages", "[]", { headers = {
+      ["content-type"] = "application/json" } })).error.code)
+    assert.equal(400, (support.request(cloud, "POST", "/messages", "x", {})))
+  end)
+
+  it("tells the statuses with the price and the attached data", function()
+    with_receiver(function(receiver)
+      local _, body = hello(cloud, { biz_opaque_callback_data = "job=77" })
+      local id = body.messages[1].id
+      local told = statuses_of(receiver, id, 3)
+      for i, status in ipairs({ "sent", "delivered", "read" }) do
+        assert.equal(status, told[i].status)
+        assert.equal("job=77", told[i].biz_opaque_callback_data)
+        assert.equal("4915112345678", told[i].recipient_id)
+        assert.is_string(told[i].timestamp)
+      end
+      assert.same({ billable = false, pricing_model = "PMP", type = "free_customer_service", category = "service" },
+        told[1].pricing)
+      assert.is_nil(told[3].pricing)
+      local value = support.changes(receiver, "messages")[1]
+      assert.equal(cloud.number, value.metadata.display_phone_number)
+      assert.equal(cloud.phone_number_id, value.metadata.phone_number_id)
+      assert.equal(cloud.waba_id, receiver.requests[1].json.entry[1].id)
+      assert.equal("whatsapp_business_account", receiver.requests[1].json.object)
+    end)
+  end)
+
+  it("tells that a voice note was played, and of a reaction only that it was sent", function()
+    with_receiver(function(receiver)
+      local _, voice = support.cloud_send(cloud, "audio", { link = "https://cdn.example/a.ogg", voice = true })
+      local told = statuses_of(receiver, voice.messages[1].id, 4)
+      assert.equal("played", told[4].status)
+      local inbound = cloud:customer(NUMBER):text "Hi"
+      local _, reaction = support.cloud_send(cloud, "reaction", { message_id = inbound, emoji = "👍" })
+      local _, after = hello(cloud)
+      statuses_of(receiver, after.messages[1].id, 3)
+      assert.equal(1, #statuses_of(receiver, reaction.messages[1].id, 1))
+    end)
+  end)
+
+  it("lets messages fail afterwards to those who cannot be reached, and outside the window", function()
+    with_receiver(function(receiver)
+      local function failure(answer)
+        local event = statuses_of(receiver, answer.messages[1].id, 1)[1]
+        assert.equal("failed", event.status)
+        return event.errors[1]
+      end
+      local err = failure(select(2, hello(cloud, { to = "+4999" })))
+      assert.equal(131026, err.code)
+      assert.equal(err.title, err.message)
+      assert.is_string(err.error_data.details)
+      assert.equal(131026, failure(select(2, hello(cloud, { to = "123" }))).code)
+      cloud:configure({ window = true })
+      assert.equal(131047, failure(select(2, hello(cloud, { to = "+49 151 555" }))).code)
+      cloud:customer("+49 151 556"):text "Hi"
+      assert.equal("sent", statuses_of(receiver, select(2, hello(cloud, { to = "+49 151 556" })).messages[1].id, 1)[1]
+        .status)
+      local _, sent = template(cloud, "any_name", nil, { to = "+49 151 555" })
+      assert.equal("sent", statuses_of(receiver, sent.messages[1].id, 1)[1].status)
+      assert.equal(131009, failure(select(2, support.cloud_send(cloud, "reaction",
+        { message_id = "wamid.unknown", emoji = "👍" }, { to = "+49 151 556" }))).code)
+    end)
+  end)
+
+  it("checks the identity of the recipient when it is asked to", function()
+    with_receiver(function(receiver)
+      cloud:customer("+49 151 600"):change_identity()
+      local event = support.eventually(function() return support.cloud_events(receiver, "messages")[1] end)
+      assert.equal("customer_identity_changed", event.system.type)
+      assert.is_nil(support.changes(receiver, "messages")[1].contacts)
+      local _, good = hello(cloud, { to = "+49 151 600", recipient_identity_key_hash = event.identity.hash })
+      assert.equal("sent", statuses_of(receiver, good.messages[1].id, 1)[1].status)
+      local _, bad = hello(cloud, { to = "+49 151 600", recipient_identity_key_hash = "other" })
+      assert.equal(137000, statuses_of(receiver, bad.messages[1].id, 1)[1].errors[1].code)
+    end)
+  end)
+
+  it("writes to users by their id, whose number does not show then", function()
+    with_receiver(function(receiver)
+      local status, body = support.request(cloud, "POST", "/messages", { messaging_product = "whatsapp",
+        recipient = "DE.777", type = "text", text = { body = "Hi" } })
+      assert.equal(200, status)
+      assert.same({ { input = "DE.777", user_id = "DE.777" } }, body.contacts)
+      local event = statuses_of(receiver, body.messages[1].id, 1)[1]
+      assert.is_nil(event.recipient_id)
+      assert.equal("DE.777", event.recipient_user_id)
+      assert.same({ name = "Ida", username = "@ida" }, support.changes(receiver, "messages")[1].contacts[1].profile)
+      assert.equal("49151777", cloud:message(body.messages[1].id).wa_id)
+    end)
+  end)
+
+  it("writes to groups", function()
+    with_receiver(function(receiver)
+      local group = "Y2FwaV9ncm91cDo0OTMw"
+      local _, body = hello(cloud, { recipient_type = "group", to = group })
+      assert.equal(group, body.messages[1].group_id)
+      assert.same({ { input = group, wa_id = group } }, body.contacts)
+      local event = statuses_of(receiver, body.messages[1].id, 1)[1]
+      assert.equal("group", event.recipient_type)
+      assert.equal(group, event.recipient_id)
+    end)
+  end)
+
+  it("refuses itself as the recipient", function()
+    assert.equal(131021, select(2, hello(cloud, { to = cloud.number })).error.code)
+  end)
+
+  it("marks a customer's message as read, with the typing indicator", function()
+    local id = cloud:customer(NUMBER):text "Hi"
+    local status, body = support.request(cloud, "POST", "/messages", { messaging_product = "whatsapp",
+      status = "read", message_id = id, typing_indicator = { type = "text" } })
+    assert.equal(200, status)
+    assert.is_true(body.success)
+    assert.is_true(cloud:message(id).read)
+    assert.is_true(cloud:message(id).typing)
+    status, body = support.request(cloud, "POST", "/messages", { messaging_product = "whatsapp", status = "read",
+      message_id = "wamid.unknown" })
+    assert.equal(400, status)
+    assert.equal(131009, body.error.code)
+  end)
+
+  it("checks a template's parameters against the template", function()
+    local url = { type = "button", sub_type = "url", index = "1", parameters = { { type = "text", text = "118" } } }
+    local status, body = template(cloud, "order_ready", { body_of("Ida", "118"), url })
+    assert.equal(200, status)
+    assert.equal("accepted", body.messages[1].message_status)
+    local function code(...)
+      return select(2, template(cloud, ...)).error.code
+    end
+    assert.equal(132000, code("order_ready", { body_of("Ida"), url }))
+    assert.equal(131008, code("order_ready", { body_of("Ida", "118") }))
+    assert.equal(132005, code("order_ready", { body_of("Ida", ("x"):rep(1020)), url }))
+    assert.equal(132012, code("order_ready", { body_of("Ida", "118"), { type = "button", sub_type = "quick_reply",
+      index = 1, parameters = { { type = "payload", payload = "p" } } } }))
+    assert.equal(132018, code("order_ready", { body_of("Ida", "118"), url, { type = "button",
+      sub_type = "quick_reply", index = 5, parameters = { { type = "payload", payload = "p" } } } }))
+    status, body = template(cloud, "invoice")
+    assert.equal(404, status)
+    assert.equal(132001, body.error.code)
+    cloud:review_template("hello_world", "paused")
+    assert.equal(132015, code("hello_world"))
+    cloud:review_template("hello_world", "disabled")
+    assert.equal(132016, code("hello_world"))
+    cloud:review_template("hello_world", "approved")
+    assert.equal(200, (template(cloud, "hello_world")))
+  end)
+
+  it("sends marketing templates through the marketing messages", function()
+    local function market(name, more)
+      local body = { messaging_product = "whatsapp", to = NUMBER, type = "template",
+        template = { name = name, language = { code = "en" } } }
+      for key, value in pairs(more or {}) do
+        body[key] = value
+      end
+      return support.request(cloud, "POST", "/marketing_messages", body)
+    end
+    with_receiver(function(receiver)
+      local status, body = market("a_campaign", { product_policy = "STRICT", message_activity_sharing = true })
+      assert.equal(200, status)
+      assert.equal("marketing_lite", statuses_of(receiver, body.messages[1].id, 1)[1].pricing.category)
+    end)
+    assert.equal(134100, select(2, market("hello_world")).error.code)
+    assert.equal(131055, select(2, hello(cloud, nil, { path = "/marketing_messages" })).error.code)
+    assert.equal(100, select(2, template(cloud, "a_campaign", nil, { product_policy = "STRICT" })).error.code)
+  end)
+
+  it("fails when it is told to, in either shape, with any bytes", function()
+    cloud:fail_next({ code = 131056 })
+    local status, body = hello(cloud)
+    assert.equal(400, status)
+    assert.equal("(#131056) (Business Account, Consumer Account) pair rate limit hit", body.error.message)
+    cloud:fail_next({ code = 131016, details = "later" })
+    status, body = hello(cloud)
+    assert.equal(500, status)
+    assert.equal("later", body.error.error_data.details)
+    cloud:fail_next({ errors = { { code = 100, message = "Invalid", error_data = "a text", error_subcode = 2388072 } } })
+    body = select(2, hello(cloud))
+    assert.equal("a text", body.error.error_data)
+    assert.equal(2388072, body.error.error_subcode)
+    cloud:fail_next({ status = 502, developer_message = "WhatsApp for Business API not available" })
+    assert.equal(502, select(2, hello(cloud)).meta.httpCode)
+    cloud:fail_next({ status = 504, body = "\255\254<html>" })
+    status, body = hello(cloud)
+    assert.equal(504, status)
+    assert.equal("\255\254<html>", body)
+    cloud:fail_next({ drop = "after" })
+    local before = cloud:counts().messages
+    assert.is_nil((hello(cloud, nil, { version = 1.1 })))
+    assert.equal(before + 1, cloud:counts().messages)
+  end)
+
+  it("lets a message fail afterwards when it is told to", function()
+    with_receiver(function(receiver)
+      cloud:fail_status({ code = 131049, after = "sent" })
+      local told = statuses_of(receiver, select(2, hello(cloud)).messages[1].id, 2)
+      assert.equal("sent", told[1].status)
+      assert.equal(131049, told[2].errors[1].code)
+      local _, body = hello(cloud)
+      cloud:status(body.messages[1].id, "failed")
+      local all = statuses_of(receiver, body.messages[1].id, 4)
+      assert.equal(131000, all[4].errors[1].code)
+    end)
+  end)
+
+  it("answers 502 while it restarts", function()
+    cloud:restart(5)
+    assert.equal(502, (hello(cloud)))
+    cloud:advance(5)
+    assert.equal(200, (hello(cloud)))
+  end)
+
+  it("knows the requests of its own only", function()
+    local before = #emulator:received()
+    hello(cloud)
+    assert.equal(before, #emulator:received())
+    local list = cloud:received({ path = "/messages" })
+    assert.equal("(hidden)", list[#list].headers["d360-api-key"])
+    assert.equal("Hello", list[#list].json.text.body)
+  end)
+end)
+
+describe("the Cloud gateway's rates", function()
+  it("hold for the number and for each recipient", function()
+    local emulator = assert(support.start({ cloud = { statuses = false, rate_limits = {
+      messages = { rate = 100, burst = 50 } } } }))
+    finally(function() emulator:stop() end)
+    local cloud = emulator.cloud
+    for _ = 1, 45 do
+      assert.equal(200, (hello(cloud)))
+    end
+    assert.equal(131056, select(2, hello(cloud)).error.code)
+    assert.equal(200, (hello(cloud, { to = "+49 151 2" })))
+    cloud:advance(6)
+    assert.equal(200, (hello(cloud)))
+    assert.equal(131056, select(2, hello(cloud)).error.code)
+    local codes = {}
+    for i = 1, 120 do
+      local _, body = hello(cloud, { to = "+49 151 30" .. i })
+      codes[body.error and body.error.code or 0] = true
+    end
+    assert.is_true(codes[130429])
+  end)
+end)
+
+describe("the Cloud gateway as a sandbox", function()
+  it("answers under /v1 and writes to one number only", function()
+    local emulator = assert(support.start({ cloud = { sandbox = NUMBER } }))
+    finally(function() emulator:stop() end)
+    local cloud = emulator.cloud
+    assert.equal(200, (hello(cloud, nil, { path = "/v1/messages" })))
+    assert.equal(131030, select(2, hello(cloud, { to = "+49 151 2" }, { path = "/v1/messages" })).error.code)
+    assert.equal(403, (support.cloud_send(cloud, "image", { link = "https://x.de/a.jpg" }, nil,
+      { path = "/v1/messages" })))
+    assert.equal(403, (support.request(cloud, "GET", "/health_status")))
+  end)
+end)
