@@ -25,8 +25,9 @@ TEST_PACKAGES = $(DEMO_PACKAGES) luajit2 libluajit2-5.1-dev lua-busted lua-check
 VERSION := $(shell sed -n 's/^return "\(.*\)"/\1/p' lua/waba/version.lua)
 
 # core.so loads everywhere and links nothing; curl.so is the only part that links libcurl.
-CORE_SOURCES = src/core.c src/json.c src/json_text.c src/json_value.c src/request.c src/text.c src/sha256.c
-CURL_SOURCES = $(filter-out src/core.c src/json%.c src/sha256.c,$(wildcard src/*.c))
+CORE_SOURCES = src/core.c src/json.c src/json_text.c src/json_value.c src/json_pick.c src/http1.c src/request.c \
+  src/text.c src/sha256.c src/terminal.c src/file.c src/file_class.c
+CURL_SOURCES = $(filter-out src/core.c src/json%.c src/http1.c src/sha256.c src/terminal.c src/file%.c,$(wildcard src/*.c))
 LUA_FILES := $(sort $(shell cd lua && find waba -name '*.lua'))
 BENCH = bench/send.lua
 BENCH_BUILD = build/bench
@@ -166,7 +167,7 @@ PREFIX ?= /usr/local
 LUADIR ?= $(PREFIX)/share/lua/$(LUA_API)
 LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_API)
 BINDIR ?= $(PREFIX)/bin
-
+MANDIR ?= $(PREFIX)/share/man
 # `luarocks make` runs these two as well (see rockspec/), so both ways put the same files in place.
 install: modules
 	@for file in $(LUA_FILES); do \
@@ -175,9 +176,14 @@ install: modules
 	done
 	@mkdir -p "$(DESTDIR)$(LIBDIR)/waba"
 	@install -m 755 $(MODULES) "$(DESTDIR)$(LIBDIR)/waba"
+	@mkdir -p "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(MANDIR)/man1"
+	@sed '1s|.*|#!$(or $(shell command -v $(INTERPRETER)),/usr/bin/env $(INTERPRETER))|' bin/waba > "$(DESTDIR)$(BINDIR)/waba"
+	@chmod 755 "$(DESTDIR)$(BINDIR)/waba"
+	@install -m 644 docs/waba.1 "$(DESTDIR)$(MANDIR)/man1"
 
 uninstall:
 	rm -rf "$(DESTDIR)$(LUADIR)/waba" "$(DESTDIR)$(LIBDIR)/waba"
+	rm -f "$(DESTDIR)$(BINDIR)/waba" "$(DESTDIR)$(MANDIR)/man1/waba.1"
 
 clean:
 	rm -rf build

@@ -14,9 +14,12 @@
 #endif
 
 #include "compat.h"
+#include "file_class.h"
+#include "http1.h"
 #include "json.h"
 #include "request.h"
 #include "sha256.h"
+#include "terminal.h"
 #include "text.h"
 
 #define SHA256_CLASS "waba.Sha256"
@@ -48,6 +51,18 @@ static int core_utf8_length(lua_State *L) {
   lua_pushnil(L);
   lua_pushinteger(L, (lua_Integer)fault + 1);
   return 2;
+}
+
+/* is_number(value, least, most) -> boolean: a string of so many digits that does not begin with 0 */
+static int core_is_number(lua_State *L) {
+  const lua_Integer least = luaL_checkinteger(L, 2), most = luaL_checkinteger(L, 3);
+  size_t length = 0, i = 0;
+  const char *text = lua_type(L, 1) == LUA_TSTRING ? lua_tolstring(L, 1, &length) : "0";
+  if (text[0] != '0' && (lua_Integer)length >= least && (lua_Integer)length <= most) {
+    while (i < length && text[i] >= '0' && text[i] <= '9') i++;
+  }
+  lua_pushboolean(L, length > 0 && i == length);
+  return 1;
 }
 
 /* base64(bytes) -> string */
@@ -230,125 +245,6 @@ static int credentials_tostring(lua_State *L) {
   return 1;
 }
 
-/* The head of a request while it is measured (`out` NULL) and written. */
-struct head {
-  char *out;
-  size_t room; /* of `out` */
-  size_t size;
-};
-
-static void head_add(struct head *head, const char *text, size_t length) {
-  if (head->size <= head->room && length <= head->room - head->size && length > 0) {
-    memcpy(head->out + head->size, text, length);
-  }
-  head->size += length;
-}
-
-static void head_add_text(struct head *head, const char *text) {
-  head_add(head, text, strlen(text));
-}
-
-/* Adds the headers of the table at `index`. `secret` is what is sent as well, or NULL. */
-static const char *head_add_table(lua_State *L, int index, struct head *head,
-                                  const struct credentials *secret) {
-  lua_pushnil(L);
-  while (lua_next(L, index)) { /* [.. name value] */
-    size_t name_length, value_length;
-    const char *name, *value, *fault;
-    if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING) {
-      luaL_argerror(L, index, "headers must be strings by name");
-    }
-    name = lua_tolstring(L, -2, &name_length);
-    value = lua_tolstring(L, -1, &value_length);
-    fault = text_header_name_fault(name, name_length);
-    if (fault == NULL) fault = text_header_value_fault(value, value_length);
-    if (fault == NULL && text_equals_ignoring_case(name, name_length, "host", 4)) {
-      fault = "the Host header is not among the headers";
-    }
-    if (fault == NULL && secret != NULL &&
-        text_equals_ignoring_case(name, name_length, secret->line, secret->name_length)) {
-      fault = "a header has the name of the secret one";
-    }
-    if (fault != NULL) return fault;
-    head_add(head, name, name_length);
-    head_add_text(head, ": ");
-    head_add(head, value, value_length);
-    head_add_text(head, "\r\n");
-    lua_pop(L, 1);
-  }
-  return NULL;
-}
-
-/* Adds the whole head from the arguments of `core.head`. */
-static const char *head_add_all(lua_State *L, struct head *head, const struct credentials *secret) {
-  size_t length;
-  const char *text = lua_tolstring(L, 1, &length), *fault;
-  head_add(head, text, length);
-  head_add_text(head, " ");
-  text = lua_tolstring(L, 2, &length);
-  head_add(head, text, length);
-  head_add_text(head, " HTTP/1.1\r\nHost: ");
-  text = lua_tolstring(L, 3, &length);
-  head_add(head, text, length);
-  head_add_text(head, "\r\n");
-  fault = head_add_table(L, 4, head, secret);
-  if (fault != NULL) return fault;
-  if (secret != NULL) {
-    head_add(head, secret->line, secret->line_length);
-    head_add_text(head, "\r\n");
-  }
-  head_add_text(head, "\r\n");
-  return NULL;
-}
-
-/* Checks method, target, host and origin; `*secret` is cleared when it must not be sent. The origin has
- * to be the host's own, so that no mistake of a caller sends the secret elsewhere. */
-static const char *check_head(lua_State *L, const struct credentials **secret) {
-  char origin[REQUEST_ORIGIN_SIZE];
-  size_t method_length, target_length, host_length, origin_length;
-  const char *method = luaL_checklstring(L, 1, &method_length);
-  const char *target = luaL_checklstring(L, 2, &target_length);
-  const char *host = luaL_checklstring(L, 3, &host_length);
-  const char *url = luaL_optlstring(L, 6, NULL, &origin_length);
-  const char *fault = request_method_fault(method, method_length), *authority;
-  if (fault == NULL) fault = request_target_fault(target, target_length);
-  if (fault == NULL) fault = text_header_value_fault(host, host_length);
-  if (fault == NULL && host_length == 0) fault = "the host is empty";
-  if (fault != NULL || *secret == NULL) return fault;
-  if ((*secret)->memory == NULL) return "the credentials are closed";
-  luaL_argcheck(L, url != NULL, 6, "credentials need the origin of the request");
-  fault = request_origin(url, origin_length, origin);
-  if (fault != NULL) return fault;
-  authority = strstr(origin, "://") + 3;
-  if (!text_equals_ignoring_case(host, host_length, authority, strlen(authority))) {
-    return "the host is not the origin's";
-  }
-  if (!credentials_belong_to(*secret, origin)) *secret = NULL;
-  return NULL;
-}
-
-/* head(method, target, host, headers, credentials?, origin?) -> string | nil, message */
-static int core_head(lua_State *L) {
-  const struct credentials *secret = NULL;
-  struct head head = {NULL, 0, 0};
-  const char *fault;
-  luaL_checktype(L, 4, LUA_TTABLE);
-  if (!lua_isnoneornil(L, 5)) secret = luaL_checkudata(L, 5, CREDENTIALS_CLASS);
-  lua_settop(L, 6);
-  fault = check_head(L, &secret);
-  if (fault == NULL) fault = head_add_all(L, &head, secret);
-  if (fault != NULL) return push_fault(L, fault);
-  head.room = head.size;
-  head.out = lua_newuserdatauv(L, head.room, 0);
-  head.size = 0;
-  fault = head_add_all(L, &head, secret);
-  /* A finalizer that ran meanwhile may have changed the headers or closed the credentials. */
-  if (fault == NULL && head.size != head.room) fault = "the headers changed meanwhile";
-  if (fault == NULL) lua_pushlstring(L, head.out, head.size);
-  text_wipe(head.out, head.room);
-  return fault == NULL ? 1 : push_fault(L, fault);
-}
-
 /* Pushes a digest in hexadecimal digits. */
 static int push_digest(lua_State *L, const unsigned char digest[SHA256_SIZE]) {
   char hex[2 * SHA256_SIZE];
@@ -413,6 +309,7 @@ static const luaL_Reg sha256_class[] = {
 
 static const luaL_Reg functions[] = {
     {"utf8_length", core_utf8_length},
+    {"is_number", core_is_number},
     {"base64", core_base64},
     {"percent_encode", core_percent_encode},
     {"equals", core_equals},
@@ -423,7 +320,6 @@ static const luaL_Reg functions[] = {
     {"clock", core_clock},
     {"random", core_random},
     {"credentials", core_credentials},
-    {"head", core_head},
     {"sha256", core_sha256},
     {"hmac_sha256", core_hmac_sha256},
     {NULL, NULL},
@@ -435,5 +331,8 @@ int luaopen_waba_core(lua_State *L) {
   compat_newclass(L, SHA256_CLASS, sha256_class);
   luaL_newlib(L, functions);
   json_register(L);
+  http1_register(L);
+  terminal_register(L);
+  file_register(L);
   return 1;
 }

@@ -27,6 +27,21 @@ function core.encode(value) end
 ---@return string? message
 function core.decode(json) end
 
+--- Makes a function that takes strings out of a JSON object without decoding it: for `"messages.id"` the string
+--- `id` of the first object in the array `messages`. A wish without a dot is a name that may stand beside. It
+--- returns nothing for a text that is not that plain (numbers, escapes, other names, other types, names twice) or
+--- no JSON: that has to be decoded.
+---@param ... string  up to 12 wishes
+---@return fun(json: string): ...  a string, or nil, for each wish with a dot
+function core.picker(...) end
+
+--- Whether a value is a string of so many digits that does not begin with 0.
+---@param value any
+---@param least integer
+---@param most integer
+---@return boolean
+function core.is_number(value, least, most) end
+
 --- Counts the characters of a UTF-8 text.
 ---@param text string
 ---@return integer|nil characters
@@ -105,6 +120,32 @@ function core.credentials(options) end
 ---@return string? message  quotes no value
 function core.head(method, target, host, headers, credentials, origin) end
 
+--- The same, made once to be sent many times. It holds the secret, and wipes it when it is collected.
+---@param method string
+---@param target string
+---@param host string
+---@param headers table<string, string>
+---@param credentials? waba.Credentials
+---@param origin? string
+---@return waba.ReadyHead|nil
+---@return string? message
+function core.ready_head(method, target, host, headers, credentials, origin) end
+
+---@class waba.ReadyHead : userdata
+local ready_head = {}
+
+--- The bytes of the head.
+---@param length? integer|true  of the body, for `Content-Length`; true: in chunks
+---@return string
+function ready_head:bytes(length) end
+
+--- Reads header lines, each with its line end: names in lower case, repeated ones joined.
+---@param bytes string
+---@param first integer  position of the first byte of the lines
+---@param last integer   position of the last
+---@return table<string, string>|nil  nil when one is malformed
+function core.headers(bytes, first, last) end
+
 --- A SHA-256 hash of bytes that come in parts.
 ---@return waba.Sha256
 function core.sha256() end
@@ -113,6 +154,59 @@ function core.sha256() end
 ---@param bytes string
 ---@return string hex  64 lower-case digits
 function core.hmac_sha256(key, bytes) end
+
+--- Whether a descriptor (0, 1, 2) is a terminal.
+---@param descriptor integer
+---@return boolean
+function core.is_terminal(descriptor) end
+
+--- The width of the terminal behind a descriptor.
+---@param descriptor integer
+---@return integer|nil columns  nil when it is none
+function core.terminal_width(descriptor) end
+
+--- The permission bits of a file, such as 384 (octal 600).
+---@param path string
+---@return integer|nil mode  nil when there is no such file
+function core.file_mode(path) end
+
+--- Keeps Ctrl-C waiting until `interrupted` takes it; or lets it act as usual again.
+---@param hold boolean
+function core.hold_interrupt(hold) end
+
+--- Whether Ctrl-C was pressed while it was held; it counts once.
+---@return boolean
+function core.interrupted() end
+
+--- Opens a file to append to, which is made when there is none. Nobody else can, until it is closed or the
+--- process has ended.
+---@param path string
+---@return waba.AppendFile|nil
+---@return string? message
+---@return boolean? is_locked  somebody else has it
+function core.append(path) end
+
+---@class waba.AppendFile : userdata
+local append_file = {}
+
+--- Appends all of the bytes or none.
+---@param bytes string
+---@return true|nil
+---@return string? message
+function append_file:write(bytes) end
+--- Comes back when everything written so far is on the disk; the whole process waits meanwhile.
+---@return true|nil
+---@return string? message
+function append_file:sync() end
+--- Cuts it off behind its first bytes.
+---@param size integer
+---@return true|nil
+---@return string? message
+function append_file:truncate(size) end
+---@return integer bytes
+function append_file:size() end
+--- Harmless when repeated.
+function append_file:close() end
 
 ---@class waba.Sha256 : userdata
 local sha256 = {}
@@ -162,6 +256,8 @@ function alarm:close() end
 ---@class waba.Engine : userdata
 local engine = {}
 
+---@class waba.PreparedHead : userdata  the fixed part of a request, as the engine keeps it
+
 --- Makes the fixed part of a request ready to be sent many times.
 ---@param head waba.RequestHead
 ---@return waba.PreparedHead|nil
@@ -180,9 +276,10 @@ function engine:prepare(head) end
 ---@param head waba.PreparedHead
 ---@param body? string|{ file: string }|{ size: integer? }  bytes, a file, or bytes to come by `feed`
 ---@param options? waba.StartOptions
+---@param used? waba.Transfer  one of this engine that has given its result, to serve again
 ---@return waba.Transfer|nil transfer
 ---@return integer|string id  small, unique among the transfers in flight; or the message
-function engine:start(head, body, options) end
+function engine:start(head, body, options, used) end
 
 --- The descriptor that becomes readable when there is work (cqueues' pollable protocol).
 ---@return integer|nil descriptor  nil where the system offers only poll(2): use `wait`
@@ -197,6 +294,8 @@ function engine:wait(seconds) end
 --- Moves everything that can move. Never waits.
 ---@return boolean ready  false when `ready` would give nil
 function engine:pump() end
+--- Sends off what was started, while somebody else may wait for the engine.
+function engine:dispatch() end
 --- Takes the next transfer that wants something (see `transfer:wants`).
 ---@return integer|nil id
 function engine:ready() end
@@ -212,6 +311,11 @@ local transfer = {}
 --- `"drain"`: call `drain`; `"progress"`: call `progress`; nil: only time.
 ---@return "finished"|"input"|"drain"|"progress"|nil
 function transfer:wants() end
+--- For whoever waits for this one: `pump`, and if no transfer wants anything, `wait` and `pump` once more.
+---@param seconds? number  to wait at most; without, it does not wait
+---@return "finished"|"input"|"drain"|"progress"|nil want
+---@return boolean others  whether `engine:ready` has something to tell
+function transfer:step(seconds) end
 --- Gives bytes of the request's body; without argument its end.
 ---@param bytes? string
 function transfer:feed(bytes) end

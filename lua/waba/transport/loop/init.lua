@@ -15,8 +15,15 @@ local LIBRARIES = {
   copas = { module = "copas", rock = "copas", package = "lua-copas" },
 }
 
+local adapters = {} -- those in use; `require` takes longer
+
 local function adapter(name)
-  return (require("waba.transport.loop." .. name))
+  local found = adapters[name]
+  if not found then
+    found = require("waba.transport.loop." .. name)
+    adapters[name] = found
+  end
+  return found
 end
 
 ---@param name "blocking"|"native"|"cqueues"|"luv"|"copas"
@@ -78,8 +85,12 @@ function loop.forget(engine)
 end
 
 --- Lets time pass in the way of the loop that the running code lives in.
----@param seconds number
+---@param seconds number  0 or more
 function loop.sleep(seconds)
+  if type(seconds) ~= "number" or not (seconds >= 0 and seconds < math.huge) then
+    error("waba.sleep: a number of seconds is needed, 0 or more, not "
+      .. (type(seconds) == "number" and tostring(seconds) or "a " .. type(seconds)), 2)
+  end
   if transports.is_nginx() then return rawget(_G, "ngx").sleep(seconds) end
   loop.detect().sleep(seconds)
 end

@@ -6,7 +6,7 @@ local core = require "waba.core"
 local limits = require("waba.transport.loop").limits
 
 ---@type waba.Loop
-local loop = { name = "luv" }
+local loop = { name = "luv", works_meanwhile = true }
 
 -- Coroutine to task. All tasks live in the one loop.
 local tasks = setmetatable({}, { __mode = "k" })
@@ -61,6 +61,7 @@ local function run_until(seconds, descriptor)
   local stop = watch(seconds, descriptor, function() over = true end)
   repeat uv.run "once" until over
   stop()
+  uv.run "nowait" -- luv does not bear a program that ends while something is being closed
 end
 
 -- Waits for a descriptor, the end of the seconds, or `task.wake`.

@@ -1,0 +1,43 @@
+-- Reminds everybody in a list of their appointment, by a template. It may be stopped or killed at any time and
+-- started again: who was reminded is in the journal, and not reminded twice.
+--   D360_API_KEY=… lua5.4 reminders.lua appointments.csv reminders.journal
+
+local waba = require "waba"
+
+local list, journal = arg[1] or "appointments.csv", arg[2] or "reminders.journal"
+
+local client = waba.client {
+  api_key = os.getenv "D360_API_KEY", hosting = os.getenv "WABA_HOSTING",
+  base_url = os.getenv "WABA_BASE_URL", ca_file = os.getenv "WABA_CA_FILE", -- for an emulator
+}
+
+-- One line after the other, so that the list may have any length. The appointment's id is the key.
+local lines = io.lines(list)
+lines() -- the names of the columns
+
+local function appointments()
+  local line = lines()
+  if not line then return nil end
+  local id, number, name, day, time = line:match "^([^,]+),([^,]+),([^,]+),([^,]+),([^,\r]+)"
+  if not id then error("not an appointment: " .. line) end
+  return number, waba.template { name = "appointment_reminder", language = "en", body = { name, day, time } }, id
+end
+
+local summary, err = client:send_all(appointments, {
+  journal = journal,
+  on_result = function(id, _, fault)
+    if fault and fault.maybe_sent then
+      print(id .. ": may have been reminded; call them")
+    elseif fault then
+      print(id .. ": not reminded: " .. tostring(fault))
+    end
+  end,
+  on_progress = function(figures) io.stderr:write(("%d, %.0f per second\r"):format(figures.done, figures.rate)) end,
+})
+client:close()
+if not summary then
+  print(err)
+  os.exit(1)
+end
+print(("%d reminded, %d not, %d in doubt; %d were done before"):format(
+  summary.sent, summary.failed, summary.maybe_sent, summary.skipped))

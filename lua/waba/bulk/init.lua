@@ -1,0 +1,100 @@
+-- Many messages in one call: `client:send_all`. In go a source and options, out comes a summary. The work
+-- is in run.lua, what must outlive a crash in journal.lua.
+
+local figures = require "waba.bulk.figures"
+local journals = require "waba.bulk.journal"
+local options = require "waba.options"
+local runs = require "waba.bulk.run"
+local together = require "waba.transport.loop.together"
+
+local bulk = {}
+
+local WHAT = "client:send_all"
+
+--- How many messages are sent in one call.
+---@class waba.BulkOptions
+---@field concurrency? integer   messages in flight at most; 64 by default (fewer where the client's pace would let
+---                              the last of them wait for more than half of its timeout)
+---@field rate? number           messages per second at most, besides the client's own pace
+---@field on_result? fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)  told of each message
+---                              once, in the order of the answers. What it raises ends the run, and is
+---                              raised again when everything in flight has ended
+---@field journal? string        path of a file that makes the run resumable; one run at a time
+---@field retry_failed? boolean  send again what an earlier run of the journal could not send
+---@field retry_maybe_sent? boolean  send again what an earlier run may have sent
+---@field stop? fun(): any       asked several times a second; when true, nothing is taken from the source any
+---                              more, what is in flight ends, and the summary has `stopped`
+---@field total? integer         how many there will be, for the figures
+---@field on_progress? fun(figures: waba.BulkFigures)  at most twice a second, and at the end
+---@field timeout? number        seconds for each message, instead of the client's
+---@field send? waba.SendOptions  for each message
+---@field patience? number       seconds of trouble with the gateway (not reachable, overloaded) until the run
+---                              is given up; until then it waits and tries again, and no recipient is used
+---                              up. 300 by default; 0, or a client without retries: does not wait
+local KNOWN = {
+  concurrency = "integer>=1", rate = "number>0", on_result = "function", journal = "string", retry_failed = "boolean",
+  retry_maybe_sent = "boolean", stop = "function", total = "integer>=0", on_progress = "function",
+  timeout = "number>0", send = "table", patience = "number>=0",
+}
+
+local KNOWN_ESTIMATE = { rate = "number>0", concurrency = "integer>=1", latency = "number>=0" }
+
+local function check(source, given)
+  if type(source) ~= "function" then
+    error(WHAT .. ": the source must be a function that gives a recipient and a message, not a " .. type(source), 4)
+  end
+  given = options.check(given, KNOWN, WHAT, 4)
+  if given.journal == "" then error(WHAT .. ": option journal is empty", 4) end
+  return given
+end
+
+--- What a run did.
+---@class waba.BulkSummary
+---@field done integer        those below together
+---@field sent integer
+---@field failed integer      certainly not sent
+---@field maybe_sent integer  nobody knows
+---@field skipped integer     settled by an earlier run of the journal
+---@field seconds number
+---@field stopped? true       the option `stop` has ended it
+
+--- See `Client:send_all`.
+---@param client waba.Client
+---@param source function
+---@param given? waba.BulkOptions
+---@return waba.BulkSummary|nil
+---@return waba.Error? err
+function bulk.send_all(client, source, given)
+  given = check(source, given)
+  local journal, err
+  if given.journal then
+    journal, err = journals.open(given.journal)
+    if not journal then return nil, err end
+  end
+  local run = runs.new(client, source, given, journal)
+  local fine, fault = together.guard(together.run, client.transport, function(crew)
+    run:drive(crew)
+    run:finish()
+  end)
+  if not fine then
+    run:finish()
+    error(fault, 0)
+  end
+  return run:outcome()
+end
+
+--- See `Client:estimate`.
+---@param client waba.Client
+---@param count integer
+---@param given? table
+---@return number seconds
+function bulk.estimate(client, count, given)
+  if type(count) ~= "number" or not (count >= 0 and count < math.huge and count % 1 == 0) then
+    error("client:estimate: the number of messages is needed, 0 or more", 3)
+  end
+  given = options.check(given, KNOWN_ESTIMATE, "client:estimate", 3)
+  return figures.estimate(client.delivery.pace and client.delivery.pace:line("messages").gate, count, given.rate,
+    given.concurrency or 64, given.latency or 0.2)
+end
+
+return bulk

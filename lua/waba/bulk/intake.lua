@@ -1,0 +1,119 @@
+-- What comes from the source of a bulk run: checks it, and leaves out what the journal knows already.
+
+local errors = require "waba.errors"
+local keys = require "waba.bulk.keys"
+
+local intake = {}
+
+local LONGEST_KEY = 512
+-- Recipients that are looked at in one go, so that skipping many holds nobody up.
+local PORTION = 500
+
+-- What is wrong with what the source gave, if anything is.
+local function mistake(run, message, key)
+  if type(message) ~= "table" then
+    return ("the message must be a table from a builder, not a %s"):format(type(message))
+  end
+  if run.has_keys == nil then run.has_keys = key ~= nil end
+  if run.has_keys ~= (key ~= nil) then return "some have a key and some have none" end
+  if key ~= nil and (not keys.text(key) or key == "" or #keys.text(key) > LONGEST_KEY) then
+    return ("a key must be a whole number or a string of 1 to %d bytes"):format(LONGEST_KEY)
+  end
+end
+
+-- The next item of the source; nil at its end, or when that raised.
+local function next_item(run)
+  local fine, to, message, key = pcall(run.source)
+  if not fine then
+    run:end_source(to)
+    return nil
+  elseif to == nil then
+    run.is_exhausted = true
+    return nil
+  end
+  run.position = run.position + 1
+  local says = mistake(run, message, key)
+  if says then
+    run:end_source(("client:send_all: message %d of the source: %s"):format(run.position, says))
+    return nil
+  end
+  return { to = to, message = message, position = run.position, key = key == nil and run.position or key }
+end
+
+local function in_doubt()
+  return errors.new {
+    kind = "cancelled", maybe_sent = true,
+    message = "an earlier run ended before it was known whether this was sent",
+  }
+end
+
+local function repeated(key)
+  return errors.invalid("key", ("key %s was used before in this run"):format(tostring(key)))
+end
+
+-- What the journal knows about an item: true when it has to be sent. Settles or skips the others.
+local function is_due(run, item)
+  local journal, given = run.journal, run.given
+  local known = journal.keys
+  item.text = keys.text(item.key)
+  local state = known:state(item.text)
+  if state == "seen" then
+    item.is_unwritten = true
+    run:settle(item, nil, repeated(item.key))
+    return false
+  end
+  if run.has_keys then known:set(item.text, "seen") else known:withdraw(item.text) end
+  if state == nil or state == "failed" and given.retry_failed then return true end
+  if (state == "begun" or state == "maybe") and given.retry_maybe_sent then return true end
+  if state == "begun" then
+    run:settle(item, nil, in_doubt())
+  else
+    run.count:add "skipped"
+  end
+  return false
+end
+
+-- Whether the journal is of this source; the run is given up when it is not.
+local function belongs(run, item)
+  local journal = run.journal
+  local err = item.position == 1 and journal:name(run.has_keys and "keys" or "positions")
+    or not run.has_keys and journal:verify(item.position, item.to)
+  if err then run:give_up(err) end
+  return not err
+end
+
+--- Takes messages that have to be sent from the source.
+---@param run waba.BulkRun
+---@param most integer
+---@return table[] items  { to, message, key, position, text }; fewer when many were skipped, or it has ended
+function intake.read(run, most)
+  local items = {}
+  for _ = 1, PORTION do
+    if #items == most or run.is_ending then break end
+    local item = next_item(run)
+    if not item then break end
+    if not run.journal then
+      items[#items + 1] = item
+    elseif not belongs(run, item) then
+      break
+    elseif is_due(run, item) then
+      items[#items + 1] = item
+    end
+  end
+  return items
+end
+
+--- At the end of the source: those in doubt that it did not give. Nobody knows their recipients.
+---@param run waba.BulkRun
+function intake.report_doubts(run)
+  if run.given.retry_maybe_sent then return end
+  local left = {}
+  for text in pairs(run.journal.keys.begun) do left[#left + 1] = text end
+  table.sort(left)
+  for _, text in ipairs(left) do
+    local position = run.journal.uses == "positions" and tonumber(text)
+    run:settle({ key = position or text, text = text }, nil, in_doubt())
+  end
+end
+
+return intake

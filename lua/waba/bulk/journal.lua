@@ -1,0 +1,264 @@
+-- The journal of a bulk run: a text file that only grows, one line for each event. What it says has
+-- happened has: keys are on the disk before their messages go out, results as soon as they are known. So
+-- after a crash a key without result is the only thing nobody knows.
+--
+--   waba journal 1 positions              or "keys": the source gives its own
+--   opened 2024-04-12T09:30:00Z           for each run
+--   check 1000 5f0c17a2                   a hash of the recipient, to notice another source
+--   begun 17
+--   sent 17 gBEGkYiEB1VXAglK1ZEqA1YKPrU   or: failed 17 recipient 1013
+--                                         or: maybe 17 timeout
+--                                         or: withdrawn 17 (it did not go out after all)
+
+local core = require "waba.core"
+local errors = require "waba.errors"
+local keys = require "waba.bulk.keys"
+local recipient = require "waba.recipient"
+
+---@class waba.BulkJournal
+---@field keys waba.BulkKeys          what earlier runs left
+---@field uses "positions"|"keys"|nil  nil in a new one
+local Journal = {}
+Journal.__index = Journal
+Journal.__name = "waba.BulkJournal"
+
+local journal = {}
+
+local HEADER = "waba journal 1 "
+-- Bytes read at once.
+local PIECE = 64 * 1024
+
+local function fault(path, says)
+  return errors.invalid("journal", ("the journal %s %s"):format(path, says))
+end
+
+-- No space, no line end and no NUL in a key's text.
+local UNSAFE = "[%z\1-\32\127%%]"
+
+local function escape(text)
+  if not text:find(UNSAFE) then return text end
+  return (text:gsub(UNSAFE, function(byte) return ("%%%02X"):format(byte:byte()) end))
+end
+
+local function unescape(text)
+  if not text:find("%", 1, true) then return text end
+  return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+end
+
+-- How each line is read; false: it is none.
+local readers = {}
+
+function readers.begun(self, rest)
+  if rest:find " " then return false end
+  self.keys:begin(unescape(rest))
+end
+
+function readers.withdrawn(self, rest)
+  if rest:find " " then return false end
+  self.keys:withdraw(unescape(rest))
+end
+
+for _, state in ipairs { "sent", "failed", "maybe" } do
+  readers[state] = function(self, rest)
+    local key = rest:match "^(%S+) %S"
+    if not key then return false end
+    self.keys:set(unescape(key), state)
+  end
+end
+
+function readers.check(self, rest)
+  local position, hash = rest:match "^(%d+) (%x+)$"
+  if not position then return false end
+  self.checks[tonumber(position)] = hash
+end
+
+function readers.opened() end
+
+-- One line. Returns false when it is none of a journal's.
+local function read_line(self, line)
+  if not self.uses then
+    self.uses = line:match("^" .. HEADER .. "(%l+)$")
+    return self.uses == "positions" or self.uses == "keys"
+  end
+  -- a power failure leaves zeros where lines had not reached the disk: results only, never a "begun"
+  if line:find("\0", 1, true) then return true end
+  local word, rest = line:match "^(%l+) (.+)$"
+  local reader = readers[word]
+  return reader ~= nil and reader(self, rest) ~= false
+end
+
+-- Reads all whole lines. Returns the number of bytes they take; or nil and what is wrong.
+local function read_lines(self, file)
+  local rest, taken, count = "", 0, 0
+  for piece in function() return file:read(PIECE) end do
+    local text, start = rest .. piece, 1
+    local stop = text:find("\n", 1, true)
+    while stop do
+      count = count + 1
+      if not read_line(self, text:sub(start, stop - 1)) then
+        if count == 1 then return nil, "is none of waba's, or of a newer version" end
+        return nil, ("can't be read: line %d is none of a journal's"):format(count)
+      end
+      start = stop + 1
+      stop = text:find("\n", start, true)
+    end
+    taken, rest = taken + start - 1, text:sub(start)
+    if count == 0 and #rest > PIECE then break end
+  end
+  if count == 0 and rest ~= "" and rest ~= HEADER:sub(1, #rest) and rest:sub(1, #HEADER) ~= HEADER then
+    return nil, "is none of waba's"
+  end
+  return taken
+end
+
+-- Reads what is there, and cuts off a line that a crash has torn.
+local function load(self)
+  local file, message = io.open(self.path, "rb")
+  if not file then return nil, "can't be read: " .. message end
+  local taken
+  taken, message = read_lines(self, file)
+  file:close()
+  if not taken then return nil, message end
+  if taken == self.file:size() then return true end
+  local cut
+  cut, message = self.file:truncate(taken)
+  if not cut then return nil, "can't be written: " .. message end
+  return true
+end
+
+--- Opens a journal, which is made when there is none, and reads what earlier runs left in it. It belongs
+--- to this run until it is closed.
+---@param path string
+---@return waba.BulkJournal|nil
+---@return waba.Error? err  kind "invalid", path "journal"
+function journal.open(path)
+  local file, message, is_locked = core.append(path)
+  if not file then
+    return nil, fault(path, is_locked and "is in use by another run" or "can't be written: " .. message)
+  end
+  local self = setmetatable({ path = path, file = file, keys = keys.new(), checks = {}, unsaved = "" }, Journal)
+  local fine
+  fine, message = load(self)
+  if not fine then
+    file:close()
+    return nil, fault(path, message)
+  end
+  return self
+end
+
+--- Says how the source names its messages. The first time decides; later runs have to do the same.
+---@param uses "positions"|"keys"
+---@return waba.Error|nil err
+function Journal:name(uses)
+  if self.uses and self.uses ~= uses then
+    return fault(self.path, self.uses == "keys" and "has keys, and the source gives none"
+      or "has positions, and the source gives keys")
+  end
+  if not self.uses then self.heading = HEADER .. uses .. "\n" end
+  self.uses = uses
+  if not self.is_named then
+    self.heading = (self.heading or "") .. os.date("!opened %Y-%m-%dT%H:%M:%SZ\n")
+  end
+  self.is_named = true
+end
+
+-- The positions that are checked: dense at the beginning, where most mistakes show.
+local POWERS_OF_TWO = {}
+for exponent = 0, 52 do POWERS_OF_TWO[2 ^ exponent] = true end
+
+local function is_checked(position)
+  return position % 1000 == 0 or POWERS_OF_TWO[position] ~= nil
+end
+
+local function hash_of(to)
+  local text = recipient.normalize(to) or type(to) == "table" and core.encode(to) or tostring(to)
+  return core.hmac_sha256("waba journal", text):sub(1, 8)
+end
+
+--- Whether the source has the same recipient at a position as when the journal was written.
+---@param position integer
+---@param to any
+---@return waba.Error|nil err
+function Journal:verify(position, to)
+  local known = self.checks[position]
+  if known and known ~= hash_of(to) then
+    return fault(self.path, ("is of another source: recipient %d is not the same"):format(position))
+  end
+end
+
+local function begun_line(self, item)
+  local line = "begun " .. escape(item.text) .. "\n"
+  if self.uses == "positions" and not self.checks[item.position] and is_checked(item.position) then
+    self.checks[item.position] = hash_of(item.to)
+    line = ("check %s %s\n"):format(item.text, self.checks[item.position]) .. line
+  end
+  return line
+end
+
+local function append(self, text)
+  local written, message = self.file:write(text)
+  if not written then self.fault = message end
+  return written
+end
+
+--- Puts the keys of a batch on the disk, before any of it is sent.
+---@param items { text: string, position: integer, to: any }[]
+---@return true|nil  nil: none of the batch may be sent; see `fault`
+function Journal:begin(items)
+  local lines = { self.unsaved, self.heading or "" }
+  for _, item in ipairs(items) do lines[#lines + 1] = begun_line(self, item) end
+  if not append(self, table.concat(lines)) then return nil end
+  self.unsaved, self.heading = "", nil
+  local synced, message = self.file:sync()
+  if not synced then
+    self.fault = message
+    self:withdraw(items)
+    return nil
+  end
+  return true
+end
+
+-- Writes at once. What can't be written is kept for the next time.
+local function record(self, line)
+  local text = self.unsaved .. (self.heading or "") .. line
+  if append(self, text) then
+    self.unsaved, self.heading = "", nil
+  else
+    self.unsaved, self.heading = text, nil
+  end
+end
+
+--- Writes a result down. It is on the disk with the next batch, or when the journal is closed.
+---@param item { text: string }
+---@param state "sent"|"failed"|"maybe"
+---@param detail string  the message's id; or the error's kind and code
+function Journal:result(item, state, detail)
+  record(self, ("%s %s %s\n"):format(state, escape(item.text), state == "sent" and escape(detail) or detail))
+end
+
+--- Takes back that sending was begun.
+---@param items { text: string }[]
+function Journal:withdraw(items)
+  local lines = {}
+  for i, item in ipairs(items) do lines[i] = "withdrawn " .. escape(item.text) .. "\n" end
+  if #lines > 0 then record(self, table.concat(lines)) end
+end
+
+--- Writes what is left, waits until it is on the disk, and lets others have the journal.
+---@return waba.Error|nil err  something could not be written
+function Journal:close()
+  if self.unsaved ~= "" then record(self, "") end
+  local synced, message = self.file:sync()
+  self.file:close()
+  if not synced then self.fault = message end
+  if self.fault then
+    local lost = select(2, self.unsaved:gsub("\n", ""))
+    return errors.new {
+      kind = "unavailable", path = "journal",
+      message = ("the journal %s can't be written: %s%s"):format(self.path, self.fault,
+        lost > 0 and ("; %d of its last lines are missing"):format(lost) or ""),
+    }
+  end
+end
+
+return journal

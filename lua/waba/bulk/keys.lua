@@ -1,0 +1,81 @@
+-- What became of each key of a bulk run, in little memory: whole numbers take three bits each where they
+-- follow one another (a million of them about a megabyte), other keys a table entry.
+
+local floor = math.floor
+
+---@alias waba.BulkState "sent"|"failed"|"maybe"|"seen"|"begun"
+
+---@class waba.BulkKeys
+local Keys = {}
+Keys.__index = Keys
+Keys.__name = "waba.BulkKeys"
+
+local keys = {}
+
+local CODES = { sent = 1, failed = 2, maybe = 3, seen = 4 }
+local STATES = { "sent", "failed", "maybe", "seen" }
+
+-- As many numbers share one word as a double holds exactly.
+local PER_WORD = 17
+local POWERS = {}
+for place = 0, PER_WORD - 1 do POWERS[place] = 8 ^ place end
+
+-- Longer ones are exact as text only.
+local MOST_DIGITS = 15
+
+---@return waba.BulkKeys
+function keys.new()
+  return setmetatable({ words = {}, others = {}, begun = {} }, Keys)
+end
+
+--- The one text of a key.
+---@param key string|number
+---@return string|nil text  nil when it is neither a text nor a whole number
+function keys.text(key)
+  if type(key) == "string" then return key end
+  if type(key) == "number" and key % 1 == 0 and key > -2 ^ 53 and key < 2 ^ 53 then return ("%.0f"):format(key) end
+end
+
+local function number_of(text)
+  if #text <= MOST_DIGITS and text:find "^[1-9]%d*$" then return tonumber(text) end
+end
+
+---@param text string
+---@return waba.BulkState|nil
+function Keys:state(text)
+  if self.begun[text] then return "begun" end
+  local number = number_of(text)
+  if not number then return STATES[self.others[text]] end
+  local index = floor(number / PER_WORD)
+  local word = self.words[index]
+  return word and STATES[floor(word / POWERS[number - index * PER_WORD]) % 8]
+end
+
+--- A result, or that the key was used in this run.
+---@param text string
+---@param state "sent"|"failed"|"maybe"|"seen"
+function Keys:set(text, state)
+  self.begun[text] = nil
+  local code, number = CODES[state], number_of(text)
+  if not number then
+    self.others[text] = code
+    return
+  end
+  local index = floor(number / PER_WORD)
+  local power, word = POWERS[number - index * PER_WORD], self.words[index] or 0
+  self.words[index] = word + (code - floor(word / power) % 8) * power
+end
+
+--- Sending has begun: until there is a result, nobody knows.
+---@param text string
+function Keys:begin(text)
+  self.begun[text] = true
+end
+
+--- It was not begun after all: what was known before holds.
+---@param text string
+function Keys:withdraw(text)
+  self.begun[text] = nil
+end
+
+return keys

@@ -1,0 +1,303 @@
+-- One bulk run. Its owner reads the source, puts each batch into the journal and starts workers; each
+-- worker sends message after message until none is ready. Who reads, waits and reports is one coroutine, so
+-- that nothing of it happens twice at a time.
+
+local brakes = require "waba.bulk.brake"
+local buckets = require "waba.bucket"
+local core = require "waba.core"
+local errors = require "waba.errors"
+local figures = require "waba.bulk.figures"
+local intake = require "waba.bulk.intake"
+local together = require "waba.transport.loop.together"
+
+local clock, guard = core.clock, together.guard
+local max, min = math.max, math.min
+
+---@class waba.BulkRun
+local Run = {}
+Run.__index = Run
+Run.__name = "waba.BulkRun"
+
+local run = {}
+
+-- The owner looks up at least this often, and reports progress at most this often; seconds.
+local BEAT, REPORT = 0.25, 0.5
+-- A batch has at most so many keys, and at most what a rate allows in this time.
+local LARGEST_BATCH, BATCH_TIME = 64, 0.25
+-- The part of a second whose messages a rate may make up for when the machine was late.
+local CATCH_UP = 0.1
+-- Nobody sleeps for less.
+local NOW = 0.001
+
+-- The bucket of a run's own rate. It begins without a burst: the slack only makes up for lost time.
+local function bucket_of(rate, now)
+  local burst = max(1, math.floor(rate * CATCH_UP))
+  local bucket = buckets.new { rate = rate, burst = burst }
+  for _ = 2, burst do bucket:take(now) end
+  return bucket
+end
+
+-- A crash leaves a batch in doubt beside what is in flight: with a journal it is the smaller.
+local function batch_size(concurrency, given)
+  local size = min(LARGEST_BATCH, given.journal and math.ceil(concurrency / 2) or concurrency)
+  return given.rate and max(1, min(size, math.floor(given.rate * BATCH_TIME))) or size
+end
+
+-- Who waits for the client's pace does so in its own time: no more than can have their turn in half of it.
+local function most_in_flight(client, given)
+  local most, pace = given.concurrency or 64, client.delivery.pace
+  local interval = pace and pace:line("messages").gate.interval or 0
+  if interval == 0 then return most end
+  return min(most, max(1, math.floor((given.timeout or client.timeout) / 2 / interval)))
+end
+
+---@param client waba.Client
+---@param source function
+---@param given waba.BulkOptions
+---@param journal waba.BulkJournal|nil
+---@return waba.BulkRun
+function run.new(client, source, given, journal)
+  local now, concurrency = clock(), most_in_flight(client, given)
+  local message_options = { timeout = given.timeout }
+  for name, value in pairs(given.send or {}) do message_options[name] = value end
+  message_options.bulk = true
+  local self = setmetatable({
+    client = client, source = source, given = given, journal = journal, message_options = message_options,
+    concurrency = concurrency, batch = batch_size(concurrency, given), position = 0,
+    queue = {}, first = 1, last = 0, -- begun, and not in flight
+    workers = {}, active = 0,
+    count = figures.new(given.total, now), reported = now,
+    bucket = given.rate and bucket_of(given.rate, now),
+    brake = brakes.new(client.delivery.attempts > 1 and (given.patience or 300) or 0),
+  }, Run)
+  return self
+end
+
+local function depth(self)
+  return self.last - self.first + 1
+end
+
+--- Takes nothing any more: what is in flight ends, what is not goes back.
+function Run:stop()
+  self.is_ending = true
+end
+
+--- Ends with an error that is returned, the first one.
+---@param err waba.Error
+function Run:give_up(err)
+  self.err = self.err or err
+  self:stop()
+end
+
+--- Ends with what a function of the caller's raised, to be raised again.
+function Run:fail(fault)
+  self.fault = self.fault or { value = fault }
+  self:stop()
+end
+
+--- The source has failed: what it gave before is sent, then its fault is raised.
+function Run:end_source(fault)
+  self.fault = self.fault or { value = fault }
+  self.is_exhausted = true
+end
+
+--- Counts a result, writes it down, and tells the caller, in this order.
+---@param item table
+---@param sent waba.Sent|nil
+---@param err waba.Error|nil
+function Run:settle(item, sent, err)
+  local outcome = sent and "sent" or err.maybe_sent and "maybe_sent" or "failed"
+  item.is_settled = true
+  self.count:add(outcome)
+  if self.journal and not item.is_unwritten then
+    local detail = sent and (sent.id or "-") or err.kind .. (err.code and " " .. err.code or "")
+    self.journal:result(item, outcome == "maybe_sent" and "maybe" or outcome, detail)
+    if self.journal.fault then self:stop() end
+  end
+  if not self.given.on_result then return end
+  local fine, fault = pcall(self.given.on_result, item.key, sent, err, item.to)
+  if not fine then self:fail(fault) end
+end
+
+-- The next message, if one may go out now.
+local function take(self, now)
+  if self.is_ending or self.first > self.last or self.brake:left(now) > 0 then return nil end
+  if self.bucket and not self.bucket:try(now + NOW) then return nil end
+  local item = self.queue[self.first]
+  self.queue[self.first] = nil
+  self.first = self.first + 1
+  return item
+end
+
+local function put(self, item)
+  self.last = self.last + 1
+  self.queue[self.last] = item
+end
+
+local function put_back(self, item)
+  self.first = self.first - 1
+  self.queue[self.first] = item
+end
+
+local function raised(fault)
+  return errors.new {
+    kind = "cancelled", maybe_sent = true, message = "sending it raised an error: " .. tostring(fault),
+  }
+end
+
+-- The client was closed before the message went out.
+local function abandon(self, item)
+  put_back(self, item)
+  self:give_up(errors.new { kind = "cancelled", message = "the client was closed" })
+end
+
+-- Sends one message and deals with what came of it.
+local function process(self, item)
+  if self.client.closed then return abandon(self, item) end
+  local fine, sent, err = guard(self.client.send, self.client, item.to, item.message, self.message_options)
+  if not fine then
+    self:fail(sent)
+    sent, err = nil, raised(sent)
+  end
+  if self.client.closed and err and err.kind == "cancelled" and not err.maybe_sent then return abandon(self, item) end
+  if self.brake:tell(err, clock()) then return put_back(self, item) end
+  self:settle(item, sent, err)
+end
+
+-- A worker's life.
+local function work(self, worker)
+  worker.thread = coroutine.running()
+  while worker.item do
+    process(self, worker.item)
+    local now = clock()
+    worker.item = self.active <= self.brake:limit(self.concurrency) and take(self, now) or nil
+    if worker.item and depth(self) == self.low then self.crew:wake() end
+  end
+  self.workers[worker] = nil
+  self.active = self.active - 1
+  self.crew:wake()
+end
+
+-- Starts workers for what is ready.
+local function start_workers(self)
+  local limit = self.brake:limit(self.concurrency)
+  while self.active < limit do
+    local worker = { item = take(self, clock()) }
+    if not worker.item then return end
+    self.active = self.active + 1
+    self.workers[worker] = true
+    self.crew:start(function() work(self, worker) end)
+  end
+end
+
+-- A worker whose coroutine was ended by somebody else: nobody knows about its message.
+local function bury_dead(self)
+  for worker in pairs(self.workers) do
+    if worker.thread and together.is_dead(worker.thread) then
+      self.workers[worker] = nil
+      self.active = self.active - 1
+      local item = worker.item
+      if item and not item.is_settled then self:settle(item, nil, raised "its coroutine was ended") end
+    end
+  end
+end
+
+-- One batch from the source to the queue.
+local function fill(self)
+  local batch = intake.read(self, self.batch - depth(self))
+  if #batch == 0 then return end
+  if self.journal and not self.journal:begin(batch) then return self:stop() end
+  for _, item in ipairs(batch) do put(self, item) end
+end
+
+-- Asks the caller's functions, and the brake.
+local function look_around(self, now)
+  local given = self.given
+  if given.stop and not self.is_ending then
+    local fine, answer = pcall(given.stop)
+    if not fine then
+      self:fail(answer)
+    elseif answer then
+      self.is_stopped = true
+      self:stop()
+    end
+  end
+  local trouble = self.brake:worn_out(now)
+  if trouble and not self.is_ending then
+    self:give_up(errors.new {
+      kind = trouble.kind, code = trouble.code, status = trouble.status, retryable = true,
+      message = ("the gateway has taken nothing for %.3g seconds: %s"):format(now - self.brake.since, trouble.message),
+    })
+  end
+  if given.on_progress and now - self.reported >= REPORT then self:report(now) end
+end
+
+function Run:report(now)
+  self.reported = now
+  local fine, fault = pcall(self.given.on_progress, self.count:read(now))
+  if not fine then self:fail(fault) end
+end
+
+-- How long the owner may wait if nobody wakes it.
+local function patience(self, now)
+  if depth(self) <= self.low and not self.is_exhausted and not self.is_ending and not self.brake.since then return 0 end
+  local left = BEAT
+  if self.bucket and depth(self) > 0 then left = min(left, max(NOW, self.bucket:delay(now))) end
+  local held = self.brake:left(now)
+  if held > 0 then left = min(left, max(NOW, held)) end
+  return left
+end
+
+-- The owner's life.
+local function drive(self)
+  self.low = math.floor(self.batch / 2)
+  while true do
+    local now = clock()
+    look_around(self, now)
+    if not self.is_ending and not self.is_exhausted and depth(self) <= self.low and self.brake:left(now) == 0 then
+      fill(self)
+    end
+    start_workers(self)
+    if self.active == 0 and (self.is_ending or self.is_exhausted and depth(self) == 0) then break end
+    self.crew:wait(patience(self, clock()))
+    bury_dead(self)
+  end
+  if self.journal and not self.is_ending and not self.fault then intake.report_doubts(self) end
+end
+
+--- Gives back what was begun and did not go out, and leaves the journal. Harmless when repeated.
+function Run:finish()
+  if self.is_finished then return end
+  self.is_finished = true
+  if not self.journal then return end
+  local left = {}
+  for i = self.first, self.last do left[#left + 1] = self.queue[i] end
+  self.journal:withdraw(left)
+  local err = self.journal:close()
+  if err then self:give_up(err) end
+end
+
+--- Runs to the end, beside others where there is an event loop.
+---@param crew waba.Crew
+function Run:drive(crew)
+  self.crew = crew
+  drive(self)
+end
+
+--- What came of it: a summary, or nil and an error; raises what a function of the caller's has raised.
+---@return waba.BulkSummary|nil
+---@return waba.Error?
+function Run:outcome()
+  local now = clock()
+  if self.given.on_progress then self:report(now) end
+  if self.fault then error(self.fault.value, 0) end
+  local summary = self.count:summary(now)
+  if self.err then
+    self.err.summary = summary
+    return nil, self.err
+  end
+  summary.stopped = self.is_stopped or nil
+  return summary
+end
+
+return run

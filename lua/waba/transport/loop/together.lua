@@ -1,0 +1,155 @@
+-- Lets a coroutine start others beside itself and wait for them, in the way of the event loop it lives in:
+-- one piece of code for every loop. Outside any loop it runs one.
+
+local loops = require "waba.transport.loop"
+local transports = require "waba.transport"
+local waiters = require "waba.transport.waiter"
+
+local max = math.max
+local unpack = table.unpack or unpack -- luacheck: ignore 143
+
+local together = {}
+
+---@class waba.Crew
+local Crew = {}
+Crew.__index = Crew
+Crew.__name = "waba.Crew"
+
+--- Whether a coroutine can't go on any more.
+---@param thread thread
+---@return boolean
+function together.is_dead(thread)
+  local status = coroutine.status(thread)
+  return status == "dead" or status == "zombie"
+end
+
+--- `pcall` where a coroutine can wait inside it; in a coroutine under PUC Lua 5.1 a plain call.
+---@param fn function
+---@return boolean fine
+---@return any ...
+function together.guard(fn, ...)
+  return pcall(fn, ...)
+end
+
+if _VERSION == "Lua 5.1" and not rawget(_G, "jit") then
+  function together.guard(fn, ...)
+    if not coroutine.running() then return pcall(fn, ...) end -- the main program
+    return true, fn(...)
+  end
+end
+
+-- How each loop starts a coroutine. In some of them that comes back when the coroutine waits for the first
+-- time or has ended, in others before it has begun.
+local starters = {}
+
+function starters.native(_, fn) require("waba.transport.loop.native").spawn(fn) end
+function starters.cqueues(_, fn) require("cqueues").running():wrap(fn) end
+function starters.copas(_, fn) require("copas").addthread(fn) end
+function starters.luv(_, fn) coroutine.wrap(fn)() end
+
+function starters.nginx(crew, fn)
+  crew.threads[#crew.threads + 1] = rawget(_G, "ngx").thread.spawn(fn)
+end
+
+-- A light thread that has ended is kept by nginx until somebody has waited for it.
+local function sweep(crew)
+  local threads = crew.threads
+  for i = #threads, 1, -1 do
+    if together.is_dead(threads[i]) then
+      rawget(_G, "ngx").thread.wait(threads[i])
+      threads[i] = threads[#threads]
+      threads[#threads] = nil
+    end
+  end
+end
+
+local function waiter_of(name, transport)
+  if name == "nginx" then
+    return (type(transport.waiter) == "function" and transport or require("waba.transport.ngx").new()):waiter()
+  end
+  local loop = loops.named(name)
+  return waiters.of_loop(loop, loop.task())
+end
+
+local function new_crew(name, transport)
+  return setmetatable({
+    start_in_loop = starters[name], least = name == "nginx" and 0.001 or 0, -- nginx lets nobody else run for 0
+    waiter = waiter_of(name, transport), is_woken = false, is_waiting = false,
+    threads = {}, -- of nginx, that nobody has waited for
+  }, Crew)
+end
+
+--- Starts a coroutine beside the owner's, who alone may do so. An error that it raises is the loop's affair.
+---@param fn function
+function Crew:start(fn)
+  self:start_in_loop(fn)
+end
+
+--- Suspends the owner until `wake`, or until the seconds are over; may come back early.
+---@param seconds number
+function Crew:wait(seconds)
+  if not self.is_woken then
+    self.is_waiting = true
+    self.waiter:wait(max(seconds, self.least))
+    self.is_waiting = false
+  end
+  sweep(self)
+  self.is_woken = false
+end
+
+--- Lets the owner go on, now or when it waits next.
+function Crew:wake()
+  if self.is_woken then return end
+  self.is_woken = true
+  if self.is_waiting then self.waiter:wake() end
+end
+
+-- Calls a function in a coroutine of another loop, by what runs that loop until the coroutine has ended, and
+-- passes on what it returned or raised.
+local function call_in(name, transport, fn, run)
+  local results
+  run(function() results = { together.guard(fn, new_crew(name, transport)) } end)
+  if not results then error("the coroutine was ended by somebody else", 0) end
+  if not results[1] then error(results[2], 0) end
+  return unpack(results, 2)
+end
+
+-- The main program can't be suspended: it runs the loop itself.
+local function run_luv(fn)
+  local uv = require "luv"
+  local thread = coroutine.create(fn)
+  assert(coroutine.resume(thread))
+  while not together.is_dead(thread) do uv.run "once" end
+  uv.run "nowait" -- luv does not bear a program that ends while something is being closed
+end
+
+local function run_cqueues(fn)
+  local controller = require("cqueues").new()
+  controller:wrap(fn)
+  assert(controller:loop())
+end
+
+-- The loop that the running code and its transport share.
+local function loop_name(named)
+  if transports.is_nginx() then return "nginx" end
+  if named == "luv" then return "luv" end
+  return loops.detect().name
+end
+
+--- Calls a function with a crew, whose owner the running coroutine becomes. Outside any event loop the
+--- function runs in one of its own, and this returns when everything in it has ended.
+---@param transport waba.Transport  whose `loop`, if it has one, says where its requests can wait
+---@param fn fun(crew: waba.Crew): ...
+---@return any ...  what the function returned
+function together.run(transport, fn)
+  local named = type(transport.loop) == "table" and transport.loop.name or nil
+  local name = loop_name(named)
+  if name == "luv" and not require("waba.transport.loop.luv").task() then
+    return call_in("luv", transport, fn, run_luv)
+  end
+  if name ~= "blocking" then return fn(new_crew(name, transport)) end
+  if named == "cqueues" then return call_in("cqueues", transport, fn, run_cqueues) end
+  return call_in("native", transport, fn, require("waba.transport.loop.native").run)
+end
+
+return together

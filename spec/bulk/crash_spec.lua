@@ -1,0 +1,78 @@
+-- A bulk run whose process is killed again and again: nothing goes out twice, and what nobody can know is told.
+
+local emulators = require "spec.support.emulator"
+local process = require "spec.support.process"
+local support = require "spec.support.bulk"
+
+local function start(folder, gateway, count)
+  return process.start(("%s spec/support/bulk_program.lua %s %s %s %d %s"):format(process.interpreter(), gateway.url,
+    process.quote(gateway.api_key), process.quote(folder:file "journal"), count, process.quote(folder:file "log")),
+    folder:file "output")
+end
+
+describe("a bulk run that is killed at random", function()
+  it("sends nothing twice, and forgets nobody", function()
+    local COUNT, KILLS = 1500, 15
+    math.randomseed(20240412)
+    local folder = process.folder()
+    local gateway = assert(emulators.start { statuses = false })
+    folder:file("log", "")
+
+    local kills = 0
+    for _ = 1, KILLS do
+      local program = start(folder, gateway, COUNT)
+      process.sleep(0.02 + math.random() * 0.09)
+      if program:is_alive() then kills = kills + 1 end
+      program:stop "KILL"
+      if folder:read("log"):find "end " then break end
+    end
+    local program = start(folder, gateway, COUNT)
+    process.wait_for(function() return not program:is_alive() end, "the last run", 30)
+    assert.matches("end 1500\n$", folder:read "log" .. folder:read "output")
+
+    local received, twice = {}, 0
+    for _, message in ipairs(gateway:messages { direction = "outbound" }) do
+      if received[message.wa_id] then twice = twice + 1 end
+      received[message.wa_id] = true
+    end
+    assert.equal(0, twice)
+    local states, counts = support.states(folder:read "journal")
+    local doubts = {}
+    for position in folder:read("log"):gmatch "maybe (%d+) " do doubts[position] = true end
+    for position = 1, COUNT do
+      local to, state = support.recipient(position), states[tostring(position)]
+      if state == "sent" then
+        assert.is_true(received[to], "written down as sent, but it was not: " .. position)
+      else
+        assert.equal("maybe", state)
+        assert.is_true(doubts[tostring(position)], "nobody was told of the doubt about " .. position)
+      end
+    end
+    assert.equal(COUNT, counts.sent + counts.maybe)
+    -- what was in flight and what was begun with it, for each kill
+    assert.is_true(counts.maybe <= kills * (16 + 8))
+    assert.is_true(kills > 0)
+    gateway:stop()
+    folder:remove()
+  end)
+
+  it("leaves a journal in good order at Ctrl-C", function()
+    local folder = process.folder()
+    local gateway = assert(emulators.start { statuses = false })
+    folder:file("log", "")
+    local program = start(folder, gateway, 100000)
+    process.wait_for(function() return folder:read("log"):find "sent 50 " end, "the first messages")
+    program:stop "INT"
+    assert.matches("interrupted!", program:output())
+    local states, counts = support.states(folder:read "journal")
+    assert.is_true(counts.sent >= 50)
+    -- what was in flight, and a batch that was about to be; what was not has been taken back
+    assert.is_true(counts.begun <= 16 + 8)
+    for _, message in ipairs(gateway:messages { direction = "outbound" }) do
+      local state = states[tostring(tonumber(message.wa_id:sub(6)))]
+      assert.is_true(state == "sent" or state == "begun" or state == "maybe", state)
+    end
+    gateway:stop()
+    folder:remove()
+  end)
+end)

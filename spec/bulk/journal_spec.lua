@@ -1,0 +1,325 @@
+-- client:send_all with a journal: what a second run does with what the first one left.
+
+local journals = require "waba.bulk.journal"
+local process = require "spec.support.process"
+local support = require "spec.support.bulk"
+local waba = require "waba"
+
+local LOST = { kind = "network", message = "reset", sent = "maybe" }
+
+describe("the journal of client:send_all", function()
+  local folder, path
+
+  before_each(function()
+    folder = process.folder()
+    path = folder:file "journal"
+  end)
+
+  after_each(function() folder:remove() end)
+
+  -- One run over so many recipients; the gateway it went to, the errors by key, then what it returned.
+  local function run(count, given, answer, key)
+    local gateway = support.gateway { answer = answer }
+    local client = support.client(gateway)
+    local errs, keys = {}, {}
+    given = given or {}
+    given.journal = path
+    given.patience = 0
+    function given.on_result(name, _, err, to)
+      keys[#keys + 1] = name
+      if err then errs[name] = { err = err, to = to } end
+    end
+    local summary, err = client:send_all((support.source(count, key)), given)
+    return gateway, errs, summary, err, keys
+  end
+
+  -- What a run of ten that was stopped leaves: the third refused, the fifth in doubt.
+  local function interrupted()
+    local _, _, summary = run(10, { concurrency = 1 }, function(count)
+      if count == 3 then return support.response(400, '{"errors":[{"code":1013,"title":"User is not valid"}]}') end
+      if count == 5 then return nil, LOST end
+    end)
+    assert.same({ 8, 1, 1 }, { summary.sent, summary.failed, summary.maybe_sent })
+  end
+
+  it("can be read by people", function()
+    interrupted()
+    local text = folder:read "journal"
+    assert.matches("^waba journal 1 positions\nopened %d+%-%d%d%-%d%dT%d%d:%d%d:%d%dZ\ncheck 1 %x+\nbegun 1\nsent 1 id%-1\n", text)
+    assert.matches("\nfailed 3 recipient 1013\n", text)
+    assert.matches("\nmaybe 5 network\n", text)
+    assert.is_nil(text:find("49151", 1, true)) -- no phone number
+  end)
+
+  it("keeps what was sent, refused or in doubt from going out again", function()
+    interrupted()
+    local gateway, errs, summary = run(14)
+    assert.equal(4, gateway.received)
+    assert.same({}, errs)
+    assert.same({ 14, 4, 10 }, { summary.done, summary.sent, summary.skipped })
+    gateway, errs, summary = run(14)
+    assert.same({}, errs)
+    assert.equal(0, gateway.received)
+    assert.equal(14, summary.skipped)
+  end)
+
+  it("lets both go out again for those who ask for it", function()
+    interrupted()
+    for name, position in pairs { retry_failed = 3, retry_maybe_sent = 5 } do
+      local gateway, _, summary, _, keys = run(10, { [name] = true })
+      assert.equal(1, gateway.received)
+      assert.same({ position }, keys)
+      assert.equal(9, summary.skipped)
+    end
+    assert.equal(0, run(10, { retry_failed = true, retry_maybe_sent = true }).received)
+  end)
+
+  it("reports what was begun without a result, once, and does not send it", function()
+    folder:write("journal", "waba journal 1 positions\nopened x\nbegun 1\nbegun 2\nbegun 3\nsent 2 id\nwithdrawn 3\n")
+    local gateway, errs, summary = run(5)
+    assert.equal(3, gateway.received)
+    assert.is_true(errs[1].err.maybe_sent)
+    assert.matches("an earlier run ended before it was known", tostring(errs[1].err))
+    assert.equal(support.recipient(1), errs[1].to)
+    assert.same({ 5, 3, 0, 1, 1 },
+      { summary.done, summary.sent, summary.failed, summary.maybe_sent, summary.skipped })
+    local _, again, rest = run(5)
+    assert.same({}, again)
+    assert.equal(5, rest.skipped)
+  end)
+
+  it("reports those in doubt that the source does not give any more", function()
+    folder:write("journal", "waba journal 1 keys\nbegun a%20b\nbegun gone\n")
+    local _, errs, summary = run(1, {}, nil, function() return "a b" end)
+    assert.equal(support.recipient(1), errs["a b"].to)
+    assert.is_nil(errs.gone.to)
+    assert.is_true(errs.gone.err.maybe_sent)
+    assert.equal(2, summary.maybe_sent)
+    folder:write("journal", "waba journal 1 positions\nbegun 7\n")
+    errs = select(2, run(1))
+    assert.is_true(errs[7].err.maybe_sent)
+  end)
+
+  it("sends what is in doubt where that is asked for", function()
+    folder:write("journal", "waba journal 1 positions\nbegun 1\n")
+    local gateway, errs = run(2, { retry_maybe_sent = true })
+    assert.equal(2, gateway.received)
+    assert.same({}, errs)
+  end)
+
+  it("takes any text as a key", function()
+    local odd = { "a b", "100%", "%41", "line\nend", "\t", "Zoë", "7", "07", "-7", "nul\0byte", "1234567890123456789" }
+    local function key(position) return odd[position] end
+    assert.equal(#odd, run(#odd, {}, nil, key).received)
+    local gateway, _, summary = run(#odd, {}, nil, key)
+    assert.equal(0, gateway.received)
+    assert.equal(#odd, summary.skipped)
+  end)
+
+  it("sends no key twice in one run, and says which it was", function()
+    local function key(position) return position % 2 == 0 and "same" or position end
+    local gateway, errs, summary = run(6, { concurrency = 1 }, nil, key)
+    assert.equal(4, gateway.received)
+    assert.equal(2, summary.failed)
+    assert.equal("key", errs.same.err.path)
+    assert.equal("key same was used before in this run", errs.same.err.message)
+    local _, counts = support.states(folder:read "journal")
+    assert.equal(4, counts.sent)
+  end)
+
+  it("takes a number and its digits for one key", function()
+    local gateway, errs = run(2, {}, nil, function(position) return position == 1 and 41 or "41" end)
+    assert.equal(1, gateway.received)
+    assert.equal("key", errs["41"].err.path)
+  end)
+
+  it("notices that the source is another one", function()
+    run(20)
+    local position = 0
+    local client = support.client(support.gateway())
+    local summary, err = client:send_all(function()
+      position = position + 1
+      -- somebody was put in front of the third
+      return support.recipient(position > 2 and position - 1 or position), waba.text "Hello"
+    end, { journal = path })
+    assert.is_nil(summary)
+    assert.equal("journal", err.path)
+    assert.matches("is of another source: recipient 4 is not the same", err.message)
+    assert.equal(0, err.summary.sent)
+  end)
+
+  it("does not take keys for positions", function()
+    run(2)
+    local gateway, _, summary, err = run(2, {}, nil, function(position) return "k" .. position end)
+    assert.is_nil(summary)
+    assert.matches("has positions, and the source gives keys", err.message)
+    assert.equal(0, gateway.received)
+  end)
+
+  it("belongs to one run at a time", function()
+    local held = assert(journals.open(path))
+    local gateway, _, summary, err = run(2)
+    assert.is_nil(summary)
+    assert.equal("invalid", err.kind)
+    assert.matches("is in use by another run", err.message)
+    assert.equal(0, gateway.received)
+    held:close()
+    assert.equal(2, run(2).received)
+  end)
+
+  it("leaves files of other kinds as they are", function()
+    for _, content in ipairs {
+      "number,name\n491511234567,Eva\n", "no line end", ("x"):rep(200000), "waba journal 2 positions\n", "\n",
+      "waba journal 1 colours\n",
+    } do
+      folder:write("journal", content)
+      local _, _, summary, err = run(2)
+      assert.is_nil(summary)
+      assert.equal("journal", err.path)
+      assert.matches("is none of waba's", err.message)
+      assert.equal(content, folder:read "journal")
+    end
+    folder:write("journal", "waba journal 1 positions\nsent 1 id\nnonsense\nsent 2 id\n")
+    local _, _, _, err = run(2)
+    assert.matches("line 3 is none of a journal's", err.message)
+  end)
+
+  it("says why it can't be written", function()
+    local client = support.client(support.gateway())
+    for _, place in ipairs { folder:file "missing/journal", folder.path, "/dev/full" } do
+      local summary, err = client:send_all((support.source(2)), { journal = place })
+      assert.is_nil(summary)
+      assert.equal("invalid", err.kind)
+      assert.equal("journal", err.path)
+      assert.matches("can't be written: ", err.message)
+    end
+  end)
+
+  it("bears to be cut off anywhere", function()
+    interrupted()
+    local text = folder:read "journal"
+    for length = 0, #text, 3 do
+      folder:write("journal", text:sub(1, length))
+      local whole = text:sub(1, length):match "^(.*\n)[^\n]*$" or ""
+      local states, counts = support.states(whole)
+      local gateway, errs, summary = run(10)
+      local known = 0
+      for position = 1, 10 do
+        local state = states[tostring(position)]
+        if state == "begun" then assert.is_true(errs[position].err.maybe_sent) end
+        if state then known = known + 1 end
+      end
+      assert.equal(10 - known, gateway.received)
+      assert.equal(counts.begun, summary.maybe_sent)
+      local _, final = support.states(folder:read "journal")
+      assert.equal(10, final.sent + final.failed + final.maybe)
+    end
+  end)
+
+  it("bears zeros where lines had not reached the disk", function()
+    folder:write("journal", "waba journal 1 positions\nbegun 1\nbegun 2\nsent 1 i" .. ("\0"):rep(5000) .. "t 2 id\nbegun 3\nsen")
+    local gateway, errs, summary = run(4)
+    assert.equal(1, gateway.received)
+    assert.equal(3, summary.maybe_sent)
+    for position = 1, 3 do assert.is_true(errs[position].err.maybe_sent) end
+  end)
+
+  it("takes back what was begun and did not go out", function()
+    local gateway
+    gateway = support.gateway { delay = 0.001 }
+    local client = support.client(gateway)
+    local summary = assert(client:send_all((support.source(1000)), {
+      concurrency = 16, journal = path, stop = function() return gateway.received >= 40 end,
+    }))
+    assert.is_true(summary.stopped)
+    local _, counts = support.states(folder:read "journal")
+    assert.equal(0, counts.begun)
+    assert.equal(summary.sent, counts.sent)
+    local second, errs, rest = run(1000)
+    assert.same({}, errs)
+    assert.equal(1000, summary.sent + second.received)
+    assert.equal(summary.sent, rest.skipped)
+  end)
+
+  it("has everything that was known when a function of the caller's raised", function()
+    local gateway = support.gateway { delay = 0.001 }
+    local client = support.client(gateway)
+    local told = 0
+    assert.error_matches(function()
+      client:send_all((support.source(100)), { concurrency = 8, journal = path, on_result = function()
+        told = told + 1
+        if told == 20 then error "disk of the caller's" end
+      end })
+    end, "disk of the caller's")
+    local _, counts = support.states(folder:read "journal")
+    assert.equal(gateway.received, counts.sent)
+    assert.equal(0, counts.begun)
+    assert.equal(100 - gateway.received, run(100).received)
+  end)
+
+  it("ends the run when the disk is full, and loses nothing of what went out", function()
+    local program = [[
+      local support = require "spec.support.bulk"
+      local gateway = support.gateway()
+      local seen = 0
+      local summary, err = support.client(gateway):send_all((support.source(2000)), {
+        journal = arg[1], concurrency = 8, on_result = function() seen = seen + 1 end,
+      })
+      print(summary, err.kind, err.path, err.summary.sent == gateway.received, seen == gateway.received, gateway.received)
+      print(err.message)
+    ]]
+    local output = process.run(("trap '' XFSZ; ulimit -f 4; %s %s %s 2>&1"):format(process.interpreter(),
+      folder:write("program.lua", program), process.quote(path)))
+    local received = output:match "^nil%s+unavailable%s+journal%s+true%s+true%s+(%d+)\n"
+    assert.is_truthy(received, output)
+    assert.matches("can't be written: ", output)
+    received = tonumber(received)
+    assert.is_true(received > 10 and received < 2000)
+    local gateway, _, summary = run(2000)
+    -- what was written down is settled, all else that was begun is in doubt
+    assert.equal(2000, gateway.received + summary.skipped + summary.maybe_sent)
+    assert.is_true(summary.skipped + summary.maybe_sent >= received)
+  end)
+
+  it("remembers many positions in little memory", function()
+    local parts = { "waba journal 1 positions\n" }
+    for position = 1, 30000 do parts[#parts + 1] = ("begun %d\nsent %d id-%d\n"):format(position, position, position) end
+    folder:write("journal", table.concat(parts))
+    parts = nil -- luacheck: ignore 311
+    collectgarbage()
+    collectgarbage()
+    local before = collectgarbage "count"
+    local journal = assert(journals.open(path))
+    collectgarbage()
+    collectgarbage()
+    assert.is_true(collectgarbage "count" - before < 200)
+    for position = 1, 30000, 791 do assert.equal("sent", journal.keys:state(tostring(position))) end
+    assert.is_nil(journal.keys:state "30001")
+    journal:close()
+  end)
+end)
+
+describe("the keys of a journal", function()
+  it("each keep their own state", function()
+    local keys = require("waba.bulk.keys").new()
+    local expected, states = {}, { "sent", "failed", "maybe", "seen" }
+    math.randomseed(5)
+    for _ = 1, 5000 do
+      local key = math.random(3) == 1 and "k" .. math.random(300) or tostring(math.random(600))
+      local state = states[math.random(4)]
+      local dice = math.random(4)
+      if dice == 1 then
+        keys:begin(key)
+        expected[key] = { "begun", (expected[key] or {})[2] }
+      elseif dice == 2 then
+        keys:withdraw(key)
+        expected[key] = { (expected[key] or {})[2], (expected[key] or {})[2] }
+      else
+        keys:set(key, state)
+        expected[key] = { state, state }
+      end
+    end
+    for key, state in pairs(expected) do assert.equal(state[1], keys:state(key)) end
+    assert.is_nil(keys:state "601")
+  end)
+end)

@@ -1,0 +1,390 @@
+-- client:send_all without a journal: what goes out, what is told, and how it ends.
+
+local core = require "waba.core"
+local support = require "spec.support.bulk"
+local waba = require "waba"
+
+local NETWORK = { kind = "network", message = "refused", sent = "no" }
+local LOST = { kind = "network", message = "reset", sent = "maybe" }
+
+describe("client:send_all", function()
+  it("sends what the source gives, and says what became of each", function()
+    local gateway = support.gateway()
+    local client = support.client(gateway)
+    local results = {}
+    local summary = assert(client:send_all(support.source(100), {
+      on_result = function(key, sent, err, to) results[key] = { sent = sent, err = err, to = to } end,
+    }))
+    assert.equal(100, gateway.received)
+    assert.equal(100, #results)
+    for position, result in ipairs(results) do
+      assert.matches("^id%-%d+$", result.sent.id)
+      assert.is_nil(result.err)
+      assert.equal(support.recipient(position), result.to)
+    end
+    assert.is_true(summary.seconds >= 0)
+    summary.seconds = nil
+    assert.same({ done = 100, sent = 100, failed = 0, maybe_sent = 0, skipped = 0 }, summary)
+  end)
+
+  it("has nothing to do when the source is empty", function()
+    local client = support.client(support.gateway())
+    assert.equal(0, client:send_all(function() end).done)
+  end)
+
+  it("gives results the keys of the source", function()
+    local client = support.client(support.gateway())
+    local keys = {}
+    assert(client:send_all(support.source(3, function(position) return "order-" .. position end), {
+      on_result = function(key) keys[#keys + 1] = key end,
+    }))
+    table.sort(keys)
+    assert.same({ "order-1", "order-2", "order-3" }, keys)
+  end)
+
+  it("has never more in flight than asked for, and takes no more than it can send soon", function()
+    local gateway = support.gateway { delay = 0.001 }
+    local client = support.client(gateway)
+    for _, concurrency in ipairs { 1, 5, 32 } do
+      gateway.most, gateway.received = 0, 0
+      local source, taken = support.source(200)
+      local finished, farthest = 0, 0
+      assert(client:send_all(source, {
+        concurrency = concurrency,
+        on_result = function()
+          finished = finished + 1
+          farthest = math.max(farthest, taken() - finished)
+        end,
+      }))
+      assert.equal(200, gateway.received)
+      assert.equal(concurrency, gateway.most)
+      assert.is_true(farthest <= 2 * concurrency)
+    end
+  end)
+
+  it("needs no more memory for many than for few", function()
+    local client = support.client(support.gateway())
+    local function grown_by(count)
+      assert(client:send_all((support.source(500))))
+      collectgarbage()
+      collectgarbage()
+      local before, most = collectgarbage "count", 0
+      local source = support.source(count)
+      local position = 0
+      assert(client:send_all(function()
+        position = position + 1
+        if position % 1000 == 0 then
+          collectgarbage()
+          collectgarbage()
+          most = math.max(most, collectgarbage "count")
+        end
+        return source()
+      end))
+      return most - before
+    end
+    assert.is_true(grown_by(5000) < 300)
+  end)
+
+  it("goes no faster than its rate", function()
+    local client = support.client(support.gateway())
+    local started = core.clock()
+    assert(client:send_all(support.source(40), { rate = 200 }))
+    assert.is_true(core.clock() - started >= 39 / 200 - 0.01)
+  end)
+
+  it("tells failures from doubts", function()
+    local gateway = support.gateway { answer = function(count)
+      if count == 3 then
+        return support.response(400, '{"errors":[{"code":1013,"title":"User is not valid"}]}')
+      elseif count == 5 then
+        return nil, LOST
+      end
+    end }
+    local client = support.client(gateway)
+    local errs = {}
+    local summary = assert(client:send_all(support.source(8), {
+      concurrency = 1, on_result = function(key, _, err) errs[key] = err end,
+    }))
+    assert.same({ 8, 6, 1, 1 }, { summary.done, summary.sent, summary.failed, summary.maybe_sent })
+    assert.equal("recipient", errs[3].kind)
+    assert.is_true(errs[5].maybe_sent)
+    assert.equal(8, gateway.received)
+  end)
+
+  it("refuses a wrong recipient alone", function()
+    local client = support.client(support.gateway())
+    local list, position, errs = { "+49 151 1234567", "0151", {}, "+49 151 1234568" }, 0, {}
+    local summary = assert(client:send_all(function()
+      position = position + 1
+      return list[position], waba.text "Hi"
+    end, { on_result = function(key, _, err) errs[key] = err end }))
+    assert.equal(2, summary.sent)
+    assert.equal(2, summary.failed)
+    assert.equal("to", errs[2].path)
+    assert.equal("to", errs[3].path)
+  end)
+
+  it("passes options on to each message", function()
+    local client = support.client(support.gateway())
+    local seen
+    local send = client.send
+    function client.send(self, to, message, given)
+      seen = given
+      return send(self, to, message, given)
+    end
+    assert(client:send_all(support.source(1), { timeout = 5, send = { check_contact = true } }))
+    assert.same({ bulk = true, timeout = 5, check_contact = true }, seen)
+  end)
+
+  it("lets replies go first", function()
+    local order = {}
+    local gateway = support.gateway { answer = function(_, request)
+      order[#order + 1] = request.body:find("Reply", 1, true) and "reply" or "bulk"
+    end }
+    local client = support.client(gateway, { pace = { messages = { rate = 100, burst = 1 } } })
+    waba.run(function()
+      waba.spawn(function()
+        while gateway.received < 3 do waba.sleep(0.001) end
+        assert(client:send("4915199999", waba.text "Reply"))
+      end)
+      assert(client:send_all(support.source(20), { concurrency = 10 }))
+    end)
+    local place
+    for i, word in ipairs(order) do place = word == "reply" and i or place end
+    assert.is_true(place < 20)
+    assert.equal(21, #order)
+  end)
+
+  if _VERSION ~= "Lua 5.1" or rawget(_G, "jit") then
+    it("sends on while the source, or what is told of results, waits", function()
+      local gateway = support.gateway { delay = 0.002 }
+      local client = support.client(gateway)
+      local source, told = support.source(30), 0
+      local summary = assert(client:send_all(function()
+        waba.sleep(0.0005)
+        return source()
+      end, { concurrency = 8, on_result = function()
+        waba.sleep(0.001)
+        told = told + 1
+      end }))
+      assert.equal(30, summary.sent)
+      assert.equal(30, told)
+      assert.is_true(gateway.most > 1)
+    end)
+  end
+
+  describe("when a function of the caller's raises,", function()
+    it("a source: ends what is in flight, and raises it again", function()
+      local gateway = support.gateway { delay = 0.001 }
+      local client = support.client(gateway)
+      local source, finished = support.source(100), 0
+      local position = 0
+      local fine, fault = pcall(client.send_all, client, function()
+        position = position + 1
+        if position == 50 then error({ "torn" }) end
+        return source()
+      end, { concurrency = 8, on_result = function() finished = finished + 1 end })
+      assert.is_false(fine)
+      assert.same({ "torn" }, fault)
+      assert.equal(0, gateway.in_flight)
+      assert.equal(gateway.received, finished)
+    end)
+
+    it("on_result: tells it of the others in flight, and raises the first again", function()
+      local gateway = support.gateway { delay = 0.001 }
+      local client = support.client(gateway)
+      local told = 0
+      local fine, fault = pcall(client.send_all, client, support.source(100), {
+        concurrency = 8,
+        on_result = function()
+          told = told + 1
+          if told >= 10 then error("fault " .. told, 0) end
+        end,
+      })
+      assert.is_false(fine)
+      assert.equal("fault 10", fault)
+      assert.equal(gateway.received, told)
+      assert.is_true(told <= 18)
+    end)
+
+    it("on_progress and stop: ends too", function()
+      local client = support.client(support.gateway { delay = 0.001 })
+      for _, name in ipairs { "on_progress", "stop" } do
+        assert.error_matches(function()
+          client:send_all(support.source(10), { [name] = function() error "no bar" end })
+        end, "no bar")
+      end
+    end)
+  end)
+
+  it("names the message that is none", function()
+    local client = support.client(support.gateway())
+    local position = 0
+    assert.error_matches(function()
+      client:send_all(function()
+        position = position + 1
+        return "4915112345678", position < 7 and waba.text "Hi" or "Hi"
+      end)
+    end, "message 7 of the source: the message must be a table from a builder, not a string")
+    for _, key in ipairs { "", 1.5, true, ("x"):rep(513) } do
+      assert.error_matches(function()
+        client:send_all(function() return "4915112345678", waba.text "Hi", key end)
+      end, "message 1 of the source: a key must be a whole number or a string of 1 to 512 bytes")
+    end
+    position = 0
+    assert.error_matches(function()
+      client:send_all(function()
+        position = position + 1
+        return "4915112345678", waba.text "Hi", position == 1 and "a" or nil
+      end)
+    end, "message 2 of the source: some have a key and some have none")
+  end)
+
+  it("stops when it is told to, after what is in flight", function()
+    local gateway = support.gateway { delay = 0.001 }
+    local client = support.client(gateway)
+    local summary = assert(client:send_all(support.source(1000), {
+      concurrency = 8, stop = function() return gateway.received >= 50 end,
+    }))
+    assert.is_true(summary.stopped)
+    assert.equal(gateway.received, summary.sent)
+    assert.is_true(summary.sent >= 50 and summary.sent < 100)
+    assert.equal(0, gateway.in_flight)
+  end)
+
+  it("shows how far it is", function()
+    local client = support.client(support.gateway())
+    local seen = {}
+    assert(client:send_all(support.source(150), {
+      total = 150, rate = 200, on_progress = function(figures) seen[#seen + 1] = figures end,
+    }))
+    assert.is_true(#seen >= 2)
+    for i = 2, #seen do assert.is_true(seen[i].done >= seen[i - 1].done) end
+    for _, figures in ipairs(seen) do
+      assert.equal(figures.done, figures.sent)
+      assert.is_true(figures.elapsed > 0 and figures.rate >= 0)
+      if figures.rate > 0 then
+        assert.is_true(math.abs(figures.seconds_left - (150 - figures.done) / figures.rate) < 1e-6)
+      end
+    end
+    local last = seen[#seen]
+    assert.is_true(last.rate > 0)
+    assert.same({ 150, 150, 0, 0, 0, 150, 0 },
+      { last.done, last.sent, last.failed, last.maybe_sent, last.skipped, last.total, last.seconds_left })
+  end)
+
+  describe("in trouble with the gateway", function()
+    it("waits, and uses no recipient up", function()
+      local refusals = 0
+      local gateway = support.gateway { answer = function(count)
+        if count > 20 and refusals < 12 then
+          refusals = refusals + 1
+          return nil, NETWORK
+        end
+      end }
+      local client = support.client(gateway, { retry = { attempts = 2, base = 0.001 } })
+      local told = {}
+      local summary = assert(client:send_all(support.source(60), {
+        concurrency = 6, on_result = function(key) told[key] = (told[key] or 0) + 1 end,
+      }))
+      assert.equal(12, refusals)
+      assert.equal(60, summary.sent)
+      for position = 1, 60 do assert.equal(1, told[position]) end
+    end)
+
+    it("ends when that lasts too long, and names the reason", function()
+      local gateway = support.gateway { answer = function(count)
+        if count > 20 then return nil, NETWORK end
+      end }
+      local client = support.client(gateway, { retry = { attempts = 2, base = 0.001 } })
+      local told = 0
+      local summary, err = client:send_all(support.source(60), {
+        concurrency = 6, patience = 0.1, on_result = function() told = told + 1 end,
+      })
+      assert.is_nil(summary)
+      assert.equal("network", err.kind)
+      assert.matches("the gateway has taken nothing for %S+ seconds: refused", err.message)
+      assert.is_false(err.maybe_sent)
+      assert.equal(20, err.summary.sent)
+      assert.equal(0, err.summary.failed)
+      assert.equal(20, told)
+    end)
+
+    it("does not wait where nothing is to be repeated", function()
+      for _, case in ipairs { { retry = false }, { patience = 0 } } do
+        local client = support.client(support.gateway { answer = function() return nil, NETWORK end },
+          { retry = case.retry == nil and { attempts = 2, base = 0.001 } or case.retry })
+        local summary = assert(client:send_all(support.source(5), { patience = case.patience }))
+        assert.equal(5, summary.failed)
+      end
+    end)
+
+    it("stops using recipients up when answers are lost one after the other", function()
+      local gateway = support.gateway { answer = function() return nil, LOST end }
+      local client = support.client(gateway, { retry = { attempts = 2, base = 0.001 } })
+      local _, err = client:send_all(support.source(1000), { concurrency = 4, patience = 0.1 })
+      assert.equal("network", err.kind)
+      assert.is_true(err.summary.maybe_sent >= 8 and err.summary.maybe_sent < 20)
+    end)
+  end)
+
+  it("ends when the client is closed", function()
+    local client
+    client = support.client(support.gateway { answer = function(count)
+      if count == 30 then client:close() end
+    end })
+    local summary, err = client:send_all(support.source(100), { concurrency = 4 })
+    assert.is_nil(summary)
+    assert.equal("cancelled", err.kind)
+    assert.is_true(err.summary.sent >= 30 and err.summary.sent < 40)
+    assert.error_matches(function() client:send_all((support.source(1))) end, "attempt to use a closed client")
+  end)
+
+  it("uses nobody up whom a closed client did not send to any more", function()
+    local client, told = nil, 0
+    client = support.client(support.gateway { delay = 0.001, answer = function(count)
+      if count == 30 then client:close() end
+      if client.closed then return nil, { kind = "cancelled", message = "the transport was closed", sent = "no" } end
+    end })
+    local _, err = client:send_all(support.source(100), { concurrency = 4, on_result = function() told = told + 1 end })
+    assert.equal("cancelled", err.kind)
+    assert.same({ 29, 0, 0 }, { err.summary.sent, err.summary.failed, err.summary.maybe_sent })
+    assert.equal(29, told)
+  end)
+
+  it("raises at wrong options, naming them", function()
+    local client = support.client(support.gateway())
+    local source = support.source(1)
+    for given, message in pairs {
+      [{ concurency = 5 }] = "client:send_all: unknown option concurency %(did you mean concurrency%?%)",
+      [{ concurrency = 0 }] = "option concurrency must be integer of at least 1",
+      [{ concurrency = 1.5 }] = "option concurrency",
+      [{ rate = 0 }] = "option rate must be number above 0",
+      [{ rate = 0 / 0 }] = "option rate",
+      [{ patience = -1 }] = "option patience",
+      [{ total = -1 }] = "option total",
+      [{ on_result = 5 }] = "option on_result must be function, not a number",
+      [{ journal = "" }] = "option journal is empty",
+      [{ send = { replyto = "x" } }] = "client:send_all: option send: unknown option replyto",
+    } do
+      assert.error_matches(function() client:send_all(source, given) end, message)
+    end
+    assert.error_matches(function() client:send_all({}) end, "the source must be a function")
+  end)
+end)
+
+describe("client:estimate", function()
+  it("says how long a run will take", function()
+    local client = support.client(support.gateway(), { pace = { messages = { rate = 50, burst = 150 } } })
+    assert.equal(0, client:estimate(0))
+    local seconds = client:estimate(100000)
+    assert.is_true(seconds > 1990 and seconds < 2000)
+    assert.equal(0.2, client:estimate(1))
+    seconds = client:estimate(1001, { rate = 10, latency = 0 })
+    assert.is_true(seconds > 99.9 and seconds < 100.1)
+    local free = support.client(support.gateway())
+    assert.equal(100, free:estimate(1000, { concurrency = 1, latency = 0.1 }))
+    assert.error_matches(function() client:estimate(-1) end, "the number of messages is needed")
+    assert.error_matches(function() client:estimate(1, { rate = 0 }) end, "option rate")
+  end)
+end)
