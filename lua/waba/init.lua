@@ -19,7 +19,9 @@ local FACE = {
 }
 
 -- Name to module that is a table of functions itself.
-local ROOMS = { emulator = "waba.emulator", inbox = "waba.inbox", webhook = "waba.webhook" }
+local ROOMS = {
+  emulator = "waba.emulator", inbox = "waba.inbox", migrate = "waba.migrate", webhook = "waba.webhook",
+}
 
 local lazy = {}
 

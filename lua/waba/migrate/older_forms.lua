@@ -1,0 +1,100 @@
+-- Spellings that On-Premise hosting took and Cloud hosting does not: hsm messages, and the older shapes of a
+-- template's parameters (on-premise reference, sections 2.7 and 2.8). Each becomes today's form.
+
+local builders = require "waba.message"
+
+local older_forms = {}
+
+local function is_table(value)
+  return type(value) == "table"
+end
+
+-- The fields of a date, which older programs nested.
+local function flat_date(date)
+  local inner = date.component or date.unix_epoch
+  if not is_table(inner) then return date end
+  local flat = {}
+  for name, value in pairs(inner) do flat[name] = value end
+  for name, value in pairs(date) do
+    if name ~= "component" and name ~= "unix_epoch" then flat[name] = value end
+  end
+  return flat
+end
+
+-- One value of an hsm as a template's body takes it.
+local function parameter_of(localizable)
+  if not is_table(localizable) then return localizable end
+  local default, currency, date = localizable.default, localizable.currency, localizable.date_time
+  if is_table(currency) then
+    return builders.currency {
+      fallback_value = default, code = currency.currency_code or currency.code, amount_1000 = currency.amount_1000,
+    }
+  elseif is_table(date) then
+    local content = flat_date(date)
+    if content == date then content = builders.date_time(date).date_time end
+    content.fallback_value = default
+    return { type = "date_time", date_time = content }
+  end
+  return { type = "text", text = default }
+end
+
+-- What a template has a place for.
+local KNOWN_HSM = { namespace = true, element_name = true, language = true, localizable_params = true }
+
+local function modernize_hsm(message, lacking)
+  local hsm = message.hsm
+  if not is_table(hsm) then return message end
+  local body = {}
+  for i, value in ipairs(is_table(hsm.localizable_params) and hsm.localizable_params or {}) do
+    body[i] = parameter_of(value)
+  end
+  for name in pairs(hsm) do
+    if not KNOWN_HSM[name] then
+      lacking[#lacking + 1] = { path = "hsm." .. tostring(name), why = "has no place in a template; it is left out" }
+    end
+  end
+  return builders.template { name = hsm.element_name, language = hsm.language, body = body }
+end
+
+local function modernize_parameter(parameter)
+  if not is_table(parameter) then return end
+  local currency = parameter.currency
+  if is_table(currency) and currency.code == nil then
+    currency.code, currency.currency_code = currency.currency_code, nil
+  end
+  if is_table(parameter.date_time) then parameter.date_time = flat_date(parameter.date_time) end
+end
+
+local function modernize_template(message)
+  local template = message.template
+  if not is_table(template) then return message end
+  if is_table(template.language) then template.language.policy = nil end
+  for _, component in ipairs(is_table(template.components) and template.components or {}) do
+    local parameters = is_table(component) and component.parameters
+    if is_table(parameters) then
+      -- old examples have one parameter where a list belongs
+      if parameters.type ~= nil then
+        parameters = { parameters }
+        component.parameters = parameters
+      end
+      for _, parameter in ipairs(parameters) do modernize_parameter(parameter) end
+    end
+  end
+  return message
+end
+
+--- The message in today's form.
+---@param message waba.Message  is changed
+---@param lacking { path: string, why: string }[]  gets what today's form has no place for
+---@return waba.Message
+function older_forms.modernize(message, lacking)
+  if message.type == "hsm" then message = modernize_hsm(message, lacking) end
+  if message.type == "template" then return modernize_template(message) end
+  -- some libraries wrote one card where a list belongs
+  if message.type == "contacts" and is_table(message.contacts) and message.contacts.name ~= nil then
+    message.contacts = { message.contacts }
+  end
+  return message
+end
+
+return older_forms

@@ -1,0 +1,109 @@
+-- Counts what a scan has found, in a memory that does not grow with the file.
+
+---@class waba.migrate.Summary
+local Summary = {}
+Summary.__index = Summary
+
+local summary = {}
+
+-- Places that are told apart; what lies beyond is counted, not named.
+local MOST_PLACES = 500
+
+--- A place where bodies change, or lack something.
+---@class waba.migrate.Place
+---@field path string    as in "contacts[].ims", which is every element's, or as in "PUT /v1/messages/{id}"
+---@field says string    the sentence of the first one
+---@field count integer  bodies
+---@field line integer   the first one
+
+--- What a scan found.
+---@class waba.ScanSummary
+---@field lines integer     that hold something
+---@field messages integer
+---@field requests integer  others
+---@field broken integer    lines that could not be read
+---@field changed integer   bodies that are written otherwise
+---@field lacking integer   bodies that have no counterpart, or lose something
+---@field types table<string, integer>  messages by type
+---@field changes waba.migrate.Place[]  the most frequent first
+---@field lacks waba.migrate.Place[]    likewise
+
+function summary.new()
+  return setmetatable({
+    lines = 0, messages = 0, requests = 0, broken = 0, changed = 0, lacking = 0, types = {}, type_count = 0,
+    changes = { list = {}, by_path = {} }, lacks = { list = {}, by_path = {} },
+  }, Summary)
+end
+
+-- The place in a message, or in a request of its kind: ids in paths differ from one to the next.
+local function place_of(read, path)
+  if not read.method then return path end
+  if path ~= "path" then return read.type ~= nil and path or ("%s %s %s"):format(read.method, read.endpoint, path) end
+  return ("%s %s"):format(read.method, read.endpoint or read.path)
+end
+
+local function count_place(places, seen, path, says, line)
+  path = path:gsub("%[%d+%]", "[]")
+  if seen[path] then return end
+  seen[path] = true
+  local place = places.by_path[path]
+  if not place then
+    if #places.list >= MOST_PLACES then return end
+    place = { path = path, says = says, count = 0, line = line }
+    places.by_path[path], places.list[#places.list + 1] = place, place
+  end
+  place.count = place.count + 1
+end
+
+local function count_type(self, kind)
+  if type(kind) ~= "string" then kind = "without a type" end
+  if not self.types[kind] then
+    if self.type_count >= MOST_PLACES then return end
+    self.type_count = self.type_count + 1
+  end
+  self.types[kind] = (self.types[kind] or 0) + 1
+end
+
+--- Counts one line.
+---@param read waba.ScannedLine
+function Summary:add(read)
+  self.lines = self.lines + 1
+  if read.kind == "broken" then
+    self.broken = self.broken + 1
+    return
+  end
+  local is_message = read.kind == "message" or read.type ~= nil
+  local name = is_message and "messages" or "requests"
+  self[name] = self[name] + 1
+  if is_message then count_type(self, read.type) end
+  if #read.changes > 0 then self.changed = self.changed + 1 end
+  if #read.lacking > 0 then self.lacking = self.lacking + 1 end
+  local seen = {}
+  for _, change in ipairs(read.changes) do
+    count_place(self.changes, seen, place_of(read, change.path), change.what, read.line)
+  end
+  seen = {}
+  for _, lack in ipairs(read.lacking) do
+    count_place(self.lacks, seen, place_of(read, lack.path), lack.why, read.line)
+  end
+end
+
+local function sorted(places)
+  table.sort(places.list, function(x, y)
+    if x.count ~= y.count then return x.count > y.count end
+    return x.path < y.path
+  end)
+  return places.list
+end
+
+--- What was counted.
+---@return waba.ScanSummary
+function Summary:result()
+  return {
+    lines = self.lines, messages = self.messages, requests = self.requests, broken = self.broken,
+    changed = self.changed, lacking = self.lacking, types = self.types,
+    changes = sorted(self.changes), lacks = sorted(self.lacks),
+  }
+end
+
+return summary

@@ -1,0 +1,58 @@
+-- What a scan found, as lines for people.
+
+local words = {}
+
+local function plural(number, noun, nouns)
+  return ("%d %s"):format(number, number == 1 and noun or nouns or noun .. "s")
+end
+
+local function name_of(read)
+  if read.kind == "request" then
+    return ("%s %s%s"):format(read.method, read.path, read.type and " (" .. tostring(read.type) .. ")" or "")
+  end
+  return tostring(read.type or "message without a type")
+end
+
+-- The sentences of the rules begin with their path; those about a whole request need none.
+local function line_of(path, says)
+  if path == "path" or says:sub(1, #path) == path then return says end
+  return path .. ": " .. says
+end
+
+--- One line of the file.
+---@param read waba.ScannedLine
+---@return string[]
+function words.of_line(read)
+  if read.kind == "broken" then return { ("line %d: %s"):format(read.line, read.error) } end
+  local verdict = #read.lacking > 0 and plural(#read.lacking, "thing") .. " without a counterpart"
+    or #read.changes > 0 and plural(#read.changes, "change") or "nothing changes"
+  local found = { ("line %d: %s: %s"):format(read.line, name_of(read), verdict) }
+  for _, change in ipairs(read.changes) do found[#found + 1] = "  " .. line_of(change.path, change.what) end
+  for _, lack in ipairs(read.lacking) do found[#found + 1] = "  lacking: " .. line_of(lack.path, lack.why) end
+  return found
+end
+
+local function add_places(found, title, places)
+  if #places == 0 then return end
+  found[#found + 1] = title
+  for _, place in ipairs(places) do
+    found[#found + 1] = ("  %d x %s (line %d)"):format(place.count, line_of(place.path, place.says), place.line)
+  end
+end
+
+--- The whole file.
+---@param summary waba.ScanSummary
+---@return string[]
+function words.of_summary(summary)
+  local found = { ("%s, %s: %d changed, %d without a counterpart, %s not read"):format(
+    plural(summary.messages, "message"), plural(summary.requests, "other request"), summary.changed, summary.lacking,
+    plural(summary.broken, "line")) }
+  add_places(found, "changes:", summary.changes)
+  add_places(found, "without a counterpart:", summary.lacks)
+  if summary.broken > 0 and summary.broken == summary.lines then
+    found[#found + 1] = "each line must be one JSON object: jq -c . FILE writes it so"
+  end
+  return found
+end
+
+return words
