@@ -1,0 +1,59 @@
+-- waba check: validates messages without sending anything.
+
+local core = require "waba.core"
+local files = require "waba.cli.files"
+local output = require "waba.cli.output"
+local send = require "waba.cli.commands.send"
+local waba = require "waba"
+
+local check = {}
+
+---@param parser table
+function check.add(parser)
+  local command = parser:command("check", "Validate messages without sending them.")
+  command:argument("file", 'A message as JSON, or one on each line; "-": standard input.')
+  command:flag("--documented", "Only by rules that the platform documents.")
+end
+
+-- One message over many lines, or one on each.
+local function split(text)
+  if core.decode(text) ~= nil then return { { number = 1, text = text } } end
+  local lines, number = {}, 0
+  for line in (text .. "\n"):gmatch "(.-)\r?\n" do
+    number = number + 1
+    if line:find "%S" then lines[#lines + 1] = { number = number, text = line } end
+  end
+  return lines
+end
+
+local function examine(ctx, text, mode)
+  local body, fault = core.decode(text)
+  if type(body) ~= "table" then
+    return nil, { kind = "invalid", message = "no JSON object: " .. tostring(fault or "another value") }
+  end
+  return waba.check(send.neutral(body), ctx:hosting(), mode)
+end
+
+---@param ctx waba.cli.Context
+---@param args table
+---@return integer exit_code
+function check.run(ctx, args)
+  local lines = split(files.read(ctx, args.file))
+  if #lines == 0 then ctx:wrong(args.file .. " holds no message") end
+  local faults = 0
+  for _, line in ipairs(lines) do
+    local valid, err = examine(ctx, line.text, args.documented and "documented" or true)
+    if not valid then faults = faults + 1 end
+    if ctx.json then
+      output.json { line = line.number, valid = valid == true, path = err and err.path, message = err and err.message }
+    elseif not valid then
+      output.line(output.printable(("%s:%d: %s"):format(args.file, line.number, err.message)))
+    end
+  end
+  if not ctx.json then
+    output.line(faults == 0 and ("%d valid"):format(#lines) or ("%d of %d invalid"):format(faults, #lines))
+  end
+  return faults == 0 and 0 or 1
+end
+
+return check

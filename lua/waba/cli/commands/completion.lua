@@ -1,0 +1,36 @@
+-- waba completion: what a shell needs to complete the command.
+
+local output = require "waba.cli.output"
+
+local completion = {}
+
+---@param parser table
+function completion.add(parser)
+  local command = parser:command("completion", "Print the completion for a shell.")
+    :epilog [[
+bash: eval "$(waba completion bash)"
+zsh:  waba completion zsh > _waba, in a folder of $fpath
+fish: waba completion fish > ~/.config/fish/completions/waba.fish]]
+  command:argument("shell", "bash, zsh or fish."):choices { "bash", "zsh", "fish" }
+end
+
+-- bash splits what compgen says at every blank, and puts a blank behind a folder, unless it is told.
+local FILES = 'COMPREPLY=($(compgen -f -- "$cur"))'
+
+local function with_files(text)
+  local mended = ("compopt -o filenames 2>/dev/null; local IFS=$'\\n'; %s"):format(FILES)
+  return (text:gsub(FILES:gsub("%p", "%%%0"), (mended:gsub("%%", "%%%%"))))
+end
+
+---@param _ waba.cli.Context
+---@param args table
+---@return integer exit_code
+function completion.run(_, args)
+  local parser = require("waba.cli").parser()
+  local text = parser["get_" .. args.shell .. "_complete"](parser)
+  if args.shell == "bash" then text = with_files(text) end
+  output.write(text)
+  return 0
+end
+
+return completion

@@ -1,0 +1,32 @@
+-- waba contacts: which numbers WhatsApp knows (On-Premise hosting).
+
+local output = require "waba.cli.output"
+
+local contacts = {}
+
+---@param parser table
+function contacts.add(parser)
+  local command = parser:command("contacts", "Check phone numbers."):command_target "action"
+  local check = command:command("check", "Tell which numbers are on WhatsApp.")
+  check:argument("number", "Phone number with country code."):args "+"
+  check:flag("--force", "Ask anew instead of trusting what is known.")
+end
+
+local function show(list)
+  local rows = {}
+  for i, contact in ipairs(list) do
+    local colour = contact.status == "valid" and "good" or "bad"
+    rows[i] = { contact.input, { text = contact.status, colour = colour }, contact.wa_id or "" }
+  end
+  output.columns(rows)
+end
+
+---@param ctx waba.cli.Context
+---@param args table
+---@return integer exit_code
+function contacts.run(ctx, args)
+  local list, err = ctx:client().contacts:check(args.number, { wait = true, force = args.force or false })
+  return ctx:show(list and output.list(list), err, show)
+end
+
+return contacts

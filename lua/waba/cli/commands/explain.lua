@@ -1,0 +1,31 @@
+-- waba explain: what an error code of the platform means, and what to do.
+
+local output = require "waba.cli.output"
+local waba = require "waba"
+
+local explain = {}
+
+---@param parser table
+function explain.add(parser)
+  local command = parser:command("explain", "What an error code means, and what to do.")
+  command:argument("code", "The code, such as 470 or 131047.")
+end
+
+local function show(row)
+  output.columns { { { text = ("%s %s"):format(row.code, row.title), colour = "strong" } } }
+  for _, text in ipairs { row.meaning or "", row.advice or "" } do
+    for _, line in ipairs(output.wrapped(text, 79)) do output.line(line) end
+  end
+  output.fields { { "kind", row.kind }, { "worth repeating", row.retryable and "yes, later" or "no" } }
+end
+
+---@param ctx waba.cli.Context
+---@param args table
+---@return integer exit_code
+function explain.run(ctx, args)
+  if not args.code:find "^%d+$" then ctx:wrong("the code must be a number, not " .. args.code) end
+  local row = waba.explain(args.code)
+  return ctx:show(row, { kind = "not_found", message = ("no list has the code %s"):format(args.code) }, show)
+end
+
+return explain

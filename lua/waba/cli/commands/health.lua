@@ -1,0 +1,34 @@
+-- waba health: the state of the number's WhatsApp client.
+
+local output = require "waba.cli.output"
+
+local health = {}
+
+---@param parser table
+function health.add(parser)
+  parser:command("health", "The state of the number's WhatsApp client.")
+end
+
+local function show(state)
+  local rows = { { { text = state.status or "unknown", colour = state.healthy and "good" or "bad" }, "", "" } }
+  for _, node in ipairs(state.nodes or {}) do
+    local said = {}
+    for _, err in ipairs(node.errors or {}) do
+      said[#said + 1] = tostring(type(err) == "table" and (err.message or err.title or err.code) or err)
+    end
+    if node.name or #said > 0 then
+      rows[#rows + 1] = { ("  %s"):format(node.name or ""), node.status or "", table.concat(said, "; ") }
+    end
+  end
+  output.columns(rows)
+end
+
+---@param ctx waba.cli.Context
+---@return integer exit_code
+function health.run(ctx)
+  local state, err = ctx:client():health()
+  local code = ctx:show(state, err, show)
+  return code == 0 and not state.healthy and 1 or code
+end
+
+return health

@@ -1,0 +1,51 @@
+-- waba migrate: what becomes of stored On-Premise requests on Cloud hosting.
+
+local files = require "waba.cli.files"
+local output = require "waba.cli.output"
+local waba = require "waba"
+local words = require "waba.migrate.words"
+
+local migrate = {}
+
+local EPILOG = [[
+One JSON object on each line: the body of a message as it was sent to On-Premise
+hosting, or an object with method, path and body.
+Exit codes: 0 all have a counterpart, 1 some have none or could not be read.]]
+
+---@param parser table
+function migrate.add(parser)
+  local command = parser:command("migrate", "What stored On-Premise requests become on Cloud hosting."):epilog(EPILOG)
+  command:argument("file", 'Stored requests; "-": standard input.')
+  command:flag("--summary", "Only what was found in all.")
+end
+
+local function show(lines)
+  for _, text in ipairs(lines) do output.line(output.printable(text)) end
+end
+
+-- Without the object that an error is.
+local function plain(read)
+  local err = read.on_premise_error
+  if not err then return read end
+  local copy = {}
+  for name, value in pairs(read) do copy[name] = value end
+  copy.on_premise_error = { path = err.path, message = err.message }
+  return copy
+end
+
+---@param ctx waba.cli.Context
+---@param args table
+---@return integer exit_code
+function migrate.run(ctx, args)
+  if args.file ~= "-" and not files.exists(args.file) then ctx:wrong("can't read " .. args.file) end
+  local summary, err = waba.migrate.scan(args.file == "-" and io.stdin or args.file, function(read)
+    if args.summary then return end
+    if ctx.json then output.json(plain(read)) else show(words.of_line(read)) end
+  end)
+  if not summary then return ctx:fail(err) end
+  if summary.lines == 0 then ctx:wrong(args.file .. " holds no request") end
+  if ctx.json then output.json { summary = summary } else show(words.of_summary(summary)) end
+  return summary.lacking + summary.broken == 0 and 0 or 1
+end
+
+return migrate

@@ -1,0 +1,19 @@
+-- waba number: the number that the key belongs to.
+
+local output = require "waba.cli.output"
+
+local number = {}
+
+---@param parser table
+function number.add(parser)
+  parser:command("number", "The number that the key belongs to.")
+end
+
+---@param ctx waba.cli.Context
+---@return integer exit_code
+function number.run(ctx)
+  local digits, err = ctx:client():phone_number()
+  return ctx:show(digits and { number = digits }, err, function() output.line(output.printable(digits)) end)
+end
+
+return number

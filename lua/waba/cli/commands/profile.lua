@@ -1,0 +1,87 @@
+-- waba profile: what customers see of the number.
+
+local output = require "waba.cli.output"
+
+local profile = {}
+
+local FIELDS = { "address", "description", "email", "vertical" }
+
+---@param parser table
+function profile.add(parser)
+  local command = parser:command("profile", "What customers see of the number."):command_target "action"
+  command:command("show", "The about text and the business profile.")
+  local about = command:command("about", "Show or set the text beside the number.")
+  about:argument("text", "The new text."):args "?"
+  local business = command:command("business", "Show or set the business profile.")
+  for _, name in ipairs(FIELDS) do
+    business:option("--" .. name, ("The %s; empty clears it."):format(name)):argname "<text>"
+  end
+  business:option("--website", "An address; once for each of two."):argname "<url>":count "0-2"
+  local photo = command:command("photo", "Save or set the photo.")
+  photo:argument("file", "A picture to set.")
+  photo:flag("--save", "Save the present photo into the file instead.")
+end
+
+local function show_business(business)
+  output.fields {
+    { "address", business.address }, { "description", business.description }, { "email", business.email },
+    { "vertical", business.vertical },
+    { "websites", business.websites and table.concat(business.websites, ", ") },
+  }
+end
+
+local actions = {}
+
+function actions.show(ctx)
+  local resource = ctx:client().profile
+  local about, err = resource:about()
+  if not about then return ctx:fail(err) end
+  local business
+  business, err = resource:business()
+  return ctx:show(business and { about = about, business = business }, err, function()
+    output.fields { { "about", about } }
+    show_business(business)
+  end)
+end
+
+function actions.about(ctx, args)
+  local resource = ctx:client().profile
+  if args.text == nil then
+    local about, err = resource:about()
+    return ctx:show(about and { about = about }, err, function() output.line(output.printable(about)) end)
+  end
+  local set, err = resource:set_about(args.text)
+  return ctx:show(set and { about = args.text }, err, function() output.line "set" end)
+end
+
+function actions.business(ctx, args)
+  local given = {}
+  for _, name in ipairs(FIELDS) do given[name] = args[name] end
+  if #args.website > 0 then given.websites = args.website end
+  local resource = ctx:client().profile
+  if next(given) == nil then
+    local business, err = resource:business()
+    return ctx:show(business, err, show_business)
+  end
+  local stored, err = resource:set_business(given)
+  return ctx:show(stored, err, show_business)
+end
+
+function actions.photo(ctx, args)
+  local resource = ctx:client().profile
+  if args.save then
+    local got, err = resource:photo { file = args.file }
+    return ctx:show(got, err, function() output.line(output.printable("saved " .. args.file)) end)
+  end
+  local set, err = resource:set_photo { file = args.file }
+  return ctx:show(set and { file = args.file }, err, function() output.line "set" end)
+end
+
+---@param ctx waba.cli.Context
+---@param args table
+---@return integer exit_code
+function profile.run(ctx, args)
+  return actions[args.action](ctx, args)
+end
+
+return profile

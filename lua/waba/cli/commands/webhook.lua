@@ -1,0 +1,71 @@
+-- waba webhook: the address that the gateway posts events to.
+
+local output = require "waba.cli.output"
+
+local webhook = {}
+
+---@param parser table
+function webhook.add(parser)
+  local command = parser:command("webhook", "See and set the webhook address."):command_target "action"
+  command:command("get", "Where webhooks go.")
+  local set = command:command("set", "Send webhooks elsewhere.")
+    :epilog "The password of --user is read from WABA_WEBHOOK_PASSWORD."
+  set:argument("url", "The address, https.")
+  set:option("--user", "Add a Basic header with this user."):argname "<user>"
+  set:option("--header", "Add a header: name=value. Its value may be secret: name=@file."):argname "<header>":count "*"
+end
+
+local function show(address)
+  output.fields { { "url", address.url or "none" } }
+  local names = {}
+  for name in pairs(address.headers or {}) do names[#names + 1] = name end
+  table.sort(names)
+  -- their values are secrets more often than not
+  if #names > 0 then output.fields { { "headers", table.concat(names, ", ") } } end
+end
+
+local function without_values(address)
+  local headers = {}
+  for name in pairs(address.headers or {}) do headers[#headers + 1] = name end
+  table.sort(headers)
+  return { url = address.url, headers = #headers > 0 and headers or nil }
+end
+
+local actions = {}
+
+function actions.get(ctx)
+  local address, err = ctx:client().webhook:get()
+  return ctx:show(address and (ctx.json and without_values(address) or address), err, show)
+end
+
+local function read_value(ctx, value)
+  local path = value:match "^@(.+)$"
+  if not path then return value end
+  return (require("waba.cli.files").read(ctx, path):gsub("\r?\n$", ""))
+end
+
+function actions.set(ctx, args)
+  local headers, password = {}, os.getenv "WABA_WEBHOOK_PASSWORD"
+  for _, text in ipairs(args.header) do
+    local name, value = text:match "^([^=]+)=(.*)$"
+    if not name then ctx:wrong("--header is name=value") end
+    headers[name] = read_value(ctx, value)
+  end
+  if args.user and not password then ctx:wrong "--user needs its password in WABA_WEBHOOK_PASSWORD" end
+  local set, err = ctx:client().webhook:set {
+    url = args.url, user = args.user, password = args.user and password or nil,
+    headers = next(headers) and headers or nil,
+  }
+  return ctx:show(set and { url = args.url }, err, function()
+    output.line(output.printable("webhooks go to " .. args.url))
+  end)
+end
+
+---@param ctx waba.cli.Context
+---@param args table
+---@return integer exit_code
+function webhook.run(ctx, args)
+  return actions[args.action](ctx, args)
+end
+
+return webhook

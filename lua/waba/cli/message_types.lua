@@ -1,0 +1,229 @@
+-- How each message type is written on a command line: its arguments, its options, and the builder they go to.
+
+local cloud_types = require "waba.cli.cloud_message_types"
+local files = require "waba.cli.files"
+local parts = require "waba.cli.message_parts"
+local waba = require "waba"
+
+local message_types = {}
+
+local function add_media(command, has_caption)
+  command:argument("source", "A link, or a file to upload."):args "?"
+  command:option("--id", "The id of an uploaded file instead."):argname "<id>"
+  command:option("--mime-type", "What the file is, when its name does not tell."):argname "<type>"
+  if has_caption then command:option("--caption", "Text below it."):argname "<text>" end
+end
+
+local function media(name, summary, has_caption, more)
+  return {
+    name = name, summary = summary,
+    add = function(command)
+      add_media(command, has_caption)
+      if more and more.add then more.add(command) end
+    end,
+    build = function(ctx, args)
+      local content, err = parts.settle_source(ctx, parts.media_source(ctx, args), more and more.as or name)
+      if not content then return nil, err end
+      content.caption = args.caption
+      if more and more.complete then more.complete(content, args) end
+      return waba[more and more.builder or name](content)
+    end,
+  }
+end
+
+-- "payload=YES" and "url=track/118": a template's button in its place.
+local function template_buttons(ctx, given)
+  local buttons = {}
+  for i, text in ipairs(given) do
+    local kind, value = text:match "^(%l+)=(.*)$"
+    if kind ~= "payload" and kind ~= "url" then ctx:wrong("--button is payload=… or url=…, not " .. text) end
+    buttons[i] = { [kind] = value }
+  end
+  return #buttons > 0 and buttons or nil
+end
+
+-- Body parameters by position, or by name when each is written name=text after --named.
+local function template_body(ctx, args)
+  if #args.named == 0 then return #args.body > 0 and args.body or nil end
+  if #args.body > 0 then ctx:wrong("--body and --named exclude each other") end
+  local body = {}
+  for _, text in ipairs(args.named) do
+    local name, value = text:match "^([%w_]+)=(.*)$"
+    if not name then ctx:wrong("--named is name=text, not " .. text) end
+    body[name] = value
+  end
+  return body
+end
+
+local function add_template_options(command)
+  command:option("--language", "Its language, such as de or en_US."):argname "<code>":count(1)
+  command:option("--namespace", "Its namespace (On-Premise)."):argname "<namespace>"
+  command:option("--body", "A parameter of the body; once for each, in order."):argname "<text>":count "*"
+  command:option("--named", "The same for named parameters: name=text."):argname "<text>":count "*"
+  command:option("--header", "The parameter of a text header."):argname "<text>"
+  command:option("--header-media", "image=, video= or document= and a link or file."):argname "<source>"
+  command:option("--button", "payload=text or url=text; once for each, in order."):argname "<text>":count "*"
+end
+
+--- A template message of the parsed options.
+---@param ctx waba.cli.Context
+---@param args table
+---@return waba.Message|nil
+---@return waba.Error? err
+function message_types.template(ctx, args)
+  local header, err = parts.header(ctx, args)
+  if err then return nil, err end
+  return waba.template {
+    name = args.name, language = args.language, namespace = args.namespace, header = header,
+    body = template_body(ctx, args), buttons = template_buttons(ctx, args.button),
+  }
+end
+
+message_types.add_template_options = add_template_options
+
+--- The types in the order of the help.
+---@type { name: string, summary: string, add: fun(command: table), build: fun(ctx: waba.cli.Context, args: table): waba.Message|nil, waba.Error? }[]
+message_types.list = {
+  {
+    name = "text", summary = "A text.",
+    add = function(command)
+      command:argument("body", 'The text; "-" reads it from standard input.')
+      command:flag("--preview-url", "Show a preview of the first link.")
+    end,
+    build = function(ctx, args)
+      local body = args.body
+      if body == "-" then body = files.read(ctx, "-"):gsub("\r?\n$", "") end
+      return waba.text { body = body, preview_url = args.preview_url }
+    end,
+  },
+  media("image", "A picture.", true),
+  media("video", "A video.", true),
+  media("audio", "A sound.", false),
+  media("voice", "A voice note (Cloud hosting).", false, {
+    builder = "audio", as = "audio",
+    complete = function(content) content.voice = true end,
+  }),
+  media("sticker", "A sticker.", false),
+  media("document", "Any file.", true, {
+    add = function(command)
+      command:option("--filename", "The name that the customer sees."):argname "<name>"
+    end,
+    complete = function(content, args)
+      content.filename = args.filename or (args.source and not content.link and args.source:match "[^/]+$" or nil)
+    end,
+  }),
+  {
+    name = "location", summary = "A place.",
+    add = function(command)
+      command:argument("latitude", "Degrees.")
+      command:argument("longitude", "Degrees.")
+      command:option("--name", "What is there."):argname "<text>"
+      command:option("--address", "Its address."):argname "<text>"
+    end,
+    build = function(ctx, args)
+      return waba.location {
+        latitude = parts.number(ctx, args.latitude, "the latitude"),
+        longitude = parts.number(ctx, args.longitude, "the longitude"), name = args.name, address = args.address,
+      }
+    end,
+  },
+  {
+    name = "contact", summary = "A contact card.",
+    add = function(command)
+      command:argument("name", "The full name.")
+      command:argument("phone", "A phone number of it."):args "+"
+      command:option("--email", "An e-mail address of it; for each."):argname "<address>":count "*"
+    end,
+    build = function(_, args)
+      local phones, emails = {}, {}
+      for i, phone in ipairs(args.phone) do phones[i] = { phone = phone } end
+      for i, email in ipairs(args.email) do emails[i] = { email = email } end
+      return waba.contacts { { name = { formatted_name = args.name, first_name = args.name }, phones = phones,
+        emails = #emails > 0 and emails or nil } }
+    end,
+  },
+  {
+    name = "template", summary = "A template.",
+    add = function(command)
+      command:argument("name", "The template's name.")
+      add_template_options(command)
+    end,
+    build = message_types.template,
+  },
+  {
+    name = "buttons", summary = "A question with up to three buttons.",
+    add = function(command)
+      command:argument("body", "The question.")
+      command:option("--button", "id=title; once for each."):argname "<text>":count "1-3"
+      parts.add_header(command)
+      command:option("--footer", "Text below."):argname "<text>"
+    end,
+    build = function(ctx, args)
+      local header, err = parts.header(ctx, args)
+      if err then return nil, err end
+      return waba.buttons { body = args.body, header = header, footer = args.footer,
+        buttons = parts.choices(ctx, args.button, "--button") }
+    end,
+  },
+  {
+    name = "list", summary = "A list to choose from.",
+    add = function(command)
+      command:argument("body", "The question.")
+      command:option("--button", "The words on the button that opens it."):argname "<text>":count(1)
+      command:option("--row", "id=title or id=title=description; for each."):argname "<text>":count "1-10"
+      command:option("--header", "Text above."):argname "<text>"
+      command:option("--footer", "Text below."):argname "<text>"
+    end,
+    build = function(ctx, args)
+      return waba.list { body = args.body, header = args.header, footer = args.footer, button = args.button,
+        sections = { { rows = parts.choices(ctx, args.row, "--row") } } }
+    end,
+  },
+  {
+    name = "product", summary = "A product of a catalogue.",
+    add = function(command)
+      command:argument("catalog_id", "The catalogue.")
+      command:argument("product", "The product's id in it.")
+      command:option("--body", "Text below it."):argname "<text>"
+      command:option("--footer", "Text below that."):argname "<text>"
+    end,
+    build = function(_, args)
+      return waba.product { catalog_id = args.catalog_id, product_retailer_id = args.product, body = args.body,
+        footer = args.footer }
+    end,
+  },
+  {
+    name = "product-list", summary = "Products of a catalogue.",
+    add = function(command)
+      command:argument("body", "The text.")
+      command:argument("catalog_id", "The catalogue.")
+      command:argument("product", "The id of a product in it."):args "1-30"
+      command:option("--header", "Text above."):argname "<text>":count(1)
+      command:option("--footer", "Text below."):argname "<text>"
+    end,
+    build = function(_, args)
+      return waba.product_list { catalog_id = args.catalog_id, header = args.header, body = args.body,
+        footer = args.footer, sections = { { products = args.product } } }
+    end,
+  },
+  {
+    name = "reaction", summary = "An emoji on a message (Cloud hosting).",
+    add = function(command)
+      command:argument("message_id", "The message.")
+      command:argument("emoji", "The emoji; empty takes it back.")
+    end,
+    build = function(_, args) return waba.reaction { message_id = args.message_id, emoji = args.emoji } end,
+  },
+}
+
+for _, kind in ipairs(cloud_types) do table.insert(message_types.list, kind) end
+
+--- The types by name.
+---@return table<string, table>
+function message_types.by_name()
+  local found = {}
+  for _, kind in ipairs(message_types.list) do found[kind.name] = kind end
+  return found
+end
+
+return message_types

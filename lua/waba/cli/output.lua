@@ -1,0 +1,175 @@
+-- What the command prints: lines for people, with colours on a terminal only, or JSON for scripts.
+
+local core = require "waba.core"
+
+local output = {}
+
+local COLOURS = { good = "32", bad = "31", dim = "2", strong = "1" }
+
+local BROKEN = "can't write to standard output: "
+local broken = false
+
+--- A text from elsewhere without what would reach the terminal: control characters, and those that turn the
+--- direction of writing.
+---@param text any
+---@return string
+function output.printable(text)
+  text = tostring(text):gsub("[%z\1-\8\11-\31\127]", "?"):gsub("\194[\128-\159]", "?")
+  return (text:gsub("\226\128[\170-\174]", "?"):gsub("\226\129[\166-\169]", "?"))
+end
+
+local printable = output.printable
+
+--- The same on one line, so that nothing that others wrote can look like a line of the command's own.
+---@param text any
+---@return string
+function output.one_line(text)
+  return (printable((tostring(text):gsub("\r?\n", " \226\134\181 "):gsub("\t", " "))))
+end
+
+local one_line = output.one_line
+
+local function look(fine, message)
+  if fine then return end
+  broken = true
+  error({ message = BROKEN .. tostring(message) }, 0)
+end
+
+--- Writes to standard output. A full disk ends the command: what a script reads is whole, or the exit code is 1.
+---@param ... string
+function output.write(...)
+  look(io.stdout:write(...))
+end
+
+--- Hands on what was written.
+function output.flush()
+  look(io.stdout:flush())
+end
+
+--- Whether standard output takes nothing any more.
+---@return boolean
+function output.is_broken()
+  return broken
+end
+
+-- The system's number of "bad file descriptor".
+local BAD_DESCRIPTOR = 9
+
+--- Opens what the shell has closed (`>&-`): else a socket or a journal would get the number of standard output.
+---@return table kept  must live as long as the command
+function output.open_closed()
+  local kept = {}
+  for _, stream in ipairs { io.stdin, io.stdout, io.stderr } do
+    local _, _, code = stream:seek "cur"
+    if code == BAD_DESCRIPTOR then kept[#kept + 1] = io.open("/dev/null", "r+") end
+  end
+  return kept
+end
+
+--- Whether standard output may be coloured: a terminal, and nobody said NO_COLOR.
+---@param descriptor? integer  1 by default
+---@return boolean
+function output.has_colours(descriptor)
+  local refused = os.getenv "NO_COLOR"
+  return (refused == nil or refused == "") and os.getenv "TERM" ~= "dumb" and core.is_terminal(descriptor or 1)
+end
+
+--- A text in a colour, where colours are shown.
+---@param colour "good"|"bad"|"dim"|"strong"
+---@param text string
+---@param descriptor? integer
+---@return string
+function output.paint(colour, text, descriptor)
+  if not output.has_colours(descriptor) then return text end
+  return "\27[" .. COLOURS[colour] .. "m" .. text .. "\27[0m"
+end
+
+-- Functions have no place in JSON, and errors are objects.
+local function plain(value)
+  if type(value) == "function" then return nil end
+  if type(value) ~= "table" then return value end
+  local copy = {}
+  for name, item in pairs(value) do copy[name] = plain(item) end
+  return copy
+end
+
+-- lua-cjson writes every empty table as an object.
+local EMPTY_LIST = {}
+
+--- A list that stays one in JSON when there is nothing in it.
+---@generic T
+---@param list T[]
+---@return T[]
+function output.list(list)
+  return #list > 0 and list or EMPTY_LIST
+end
+
+--- One value as one line of JSON.
+---@param value any
+function output.json(value)
+  local text, message
+  if value == EMPTY_LIST then text = "[]" else text, message = core.encode(plain(value)) end
+  if not text then error("cannot be written as JSON: " .. tostring(message), 0) end
+  -- lua-cjson writes every slash as "\/"
+  text = text:gsub("\\(.)", { ["/"] = "/" })
+  output.write(text, "\n")
+  output.flush()
+end
+
+--- A line for people. What came from elsewhere goes through `printable` first.
+---@param text string
+function output.line(text)
+  output.write(text, "\n")
+end
+
+local function width_of(text)
+  return core.utf8_length(text) or #text
+end
+
+local function text_of(cell)
+  return one_line(type(cell) == "table" and cell.text or cell)
+end
+
+--- Rows in columns, each as wide as its widest cell.
+---@param rows (string|{ text: string, colour: string })[][]
+function output.columns(rows)
+  local widths = {}
+  for _, row in ipairs(rows) do
+    for i, cell in ipairs(row) do widths[i] = math.max(widths[i] or 0, width_of(text_of(cell))) end
+  end
+  for _, row in ipairs(rows) do
+    local cells = {}
+    for i, cell in ipairs(row) do
+      local text = text_of(cell)
+      local padding = i < #row and (" "):rep(widths[i] - width_of(text)) or ""
+      cells[i] = (type(cell) == "table" and output.paint(cell.colour, text) or text) .. padding
+    end
+    output.line((table.concat(cells, "  "):gsub("%s+$", "")))
+  end
+end
+
+--- A text in lines that fit.
+---@param text string
+---@param width integer  characters
+---@return string[]
+function output.wrapped(text, width)
+  local lines, line = {}, ""
+  for word in printable(text):gmatch "%S+" do
+    if line ~= "" and width_of(line) + 1 + width_of(word) > width then lines[#lines + 1], line = line, "" end
+    line = line == "" and word or line .. " " .. word
+  end
+  lines[#lines + 1] = line
+  return lines
+end
+
+--- Named values below each other; those that are nil are left out.
+---@param pairs_in_order { [1]: string, [2]: any }[]
+function output.fields(pairs_in_order)
+  local rows = {}
+  for _, pair in ipairs(pairs_in_order) do
+    if pair[2] ~= nil then rows[#rows + 1] = { pair[1] .. ":", tostring(pair[2]) } end
+  end
+  output.columns(rows)
+end
+
+return output

@@ -1,0 +1,78 @@
+-- How a long run shows where it is: a bar that redraws itself on a terminal, a plain line now and then elsewhere.
+
+local core = require "waba.core"
+
+---@class waba.cli.Progress
+local Progress = {}
+Progress.__index = Progress
+
+local progress = {}
+
+-- Seconds between plain lines.
+local PLAIN_EVERY = 10
+
+--- Shows on standard error, so that results can be piped.
+---@return waba.cli.Progress
+function progress.new()
+  return setmetatable({ is_terminal = core.is_terminal(2) and os.getenv "TERM" ~= "dumb", next_line = 0 }, Progress)
+end
+
+local function duration(seconds)
+  seconds = math.floor(seconds + 0.5)
+  local hours, minutes = math.floor(seconds / 3600), math.floor(seconds % 3600 / 60)
+  if hours > 0 then return ("%d:%02d:%02d"):format(hours, minutes, seconds % 60) end
+  return ("%d:%02d"):format(minutes, seconds % 60)
+end
+
+progress.duration = duration
+
+local function words(figures)
+  local said = { ("%d sent"):format(figures.sent) }
+  if figures.failed > 0 then said[#said + 1] = ("%d failed"):format(figures.failed) end
+  if figures.maybe_sent > 0 then said[#said + 1] = ("%d in doubt"):format(figures.maybe_sent) end
+  if figures.rate > 0 then said[#said + 1] = ("%.0f/s"):format(figures.rate) end
+  if figures.seconds_left then said[#said + 1] = duration(figures.seconds_left) .. " left" end
+  return table.concat(said, ", ")
+end
+
+local function bar(share, width)
+  local full = math.floor(share * width + 0.5)
+  return "[" .. ("#"):rep(full) .. ("-"):rep(width - full) .. "]"
+end
+
+--- Shows the figures of a run.
+---@param figures waba.BulkFigures
+function Progress:show(figures)
+  if not self.is_terminal then
+    local now = core.clock()
+    if now < self.next_line then return end
+    self.next_line = now + PLAIN_EVERY
+    local of = figures.total and " of " .. figures.total or ""
+    io.stderr:write(("%d%s: %s\n"):format(figures.done, of, words(figures)))
+    return
+  end
+  local text, columns = words(figures), core.terminal_width(2) or 80
+  if figures.total and figures.total > 0 then
+    local share = math.min(1, figures.done / figures.total)
+    local front = ("%3d%% "):format(math.floor(share * 100))
+    local room = columns - #front - #text - 4
+    text = front .. (room >= 10 and bar(share, math.min(room, 40)) .. " " or "") .. text
+  end
+  io.stderr:write("\r\27[K", text:sub(1, columns - 1))
+  io.stderr:flush()
+  self.is_drawn = true
+end
+
+--- Takes the bar off, so that a line can be written in its place.
+function Progress:clear() -- luacheck: no self
+  io.stderr:write "\r\27[K"
+  io.stderr:flush()
+end
+
+--- Ends the line of the bar.
+function Progress:close()
+  if self.is_drawn then io.stderr:write "\n" end
+  self.is_drawn = false
+end
+
+return progress

@@ -1,0 +1,350 @@
+-- The `waba` command against the emulator: what it prints, and its exit codes.
+
+local command = require "spec.support.command"
+local core = require "waba.core"
+local process = require "spec.support.process"
+local waba = require "waba"
+
+local quote = command.quote
+local unpack = table.unpack or unpack -- luacheck: ignore 143
+
+describe("the waba command", function()
+  local emulator, environment, folder
+
+  setup(function()
+    emulator = assert(waba.emulator.start { statuses = false })
+    environment = { D360_API_KEY = emulator.api_key, WABA_BASE_URL = emulator.url, WABA_CA_FILE = emulator.ca_file,
+      HOME = "/nonexistent" }
+    local pipe = io.popen "mktemp -d"
+    folder = pipe:read "*l"
+    pipe:close()
+  end)
+
+  teardown(function()
+    emulator:stop()
+    os.execute("rm -rf " .. quote(folder))
+  end)
+
+  local function waba_with(more, ...)
+    local given = {}
+    for name, value in pairs(environment) do given[name] = value end
+    for name, value in pairs(more) do given[name] = value or nil end
+    return command.run(given, { ... }, more.input)
+  end
+
+  local function run(...) return command.run(environment, { ... }) end
+
+  local function write(name, text)
+    local path = folder .. "/" .. name
+    local file = assert(io.open(path, "wb"))
+    file:write(text)
+    file:close()
+    return path
+  end
+
+  local function last_body()
+    local list = emulator:received { method = "POST", path = "/v1/messages" }
+    return list[#list].json
+  end
+
+  describe("sends", function()
+    for name, case in pairs {
+      text = { { "Hello" }, function(body) return body.text.body == "Hello" end },
+      image = { { "https://cdn.example/a.jpg", "--caption", "A" }, function(body)
+        return body.image.link == "https://cdn.example/a.jpg" and body.image.caption == "A"
+      end },
+      document = { { "README.md" }, function(body) return body.document.id and body.document.filename == "README.md" end },
+      location = { { "52.5", "13.25", "--name", "Shop" }, function(body) return body.location.latitude == 52.5 end },
+      contact = { { "Eva Kern", "+49 151 1" }, function(body) return body.contacts[1].name.formatted_name == "Eva Kern" end },
+      template = { { "order_ready", "--language", "en", "--body", "Eva", "--body", "118", "--button", "payload=P", "--button",
+        "url=track/118" },
+        function(body) return body.template.components[1].parameters[2].text == "118" end },
+      buttons = { { "Ok?", "--button", "y=Yes", "--button", "n=No" }, function(body)
+        return body.interactive.action.buttons[2].reply.title == "No"
+      end },
+      list = { { "When?", "--button", "Choose", "--row", "9=09:00=early" }, function(body)
+        return body.interactive.action.sections[1].rows[1].description == "early"
+      end },
+    } do
+      it("a " .. name, function()
+        local result = run("send", name, "+49 151 1234567", unpack(case[1]))
+        assert.equal("", result.err)
+        assert.equal(0, result.code)
+        assert.matches("^sent  gBEG", result.out)
+        assert.is_truthy(case[2](last_body()))
+      end)
+    end
+
+    it("any message that is written as JSON, from a file and from standard input", function()
+      local body = '{"to":"491511234567","type":"text","preview_url":true,"text":{"body":"https://x.example"}}'
+      local result = waba_with({ input = body }, "send", "--json", "-")
+      assert.equal(0, result.code)
+      assert.equal("491511234567", result.json.wa_id)
+      assert.is_true(last_body().preview_url)
+      assert.equal(0, run("send", "--json", write("message.json", body), "--to", "+49 151 7654321").code)
+      assert.equal("491517654321", last_body().to)
+    end)
+
+    it("what standard input says", function()
+      assert.equal(0, waba_with({ input = "two\nlines\n" }, "send", "text", "491511234567", "-").code)
+      assert.equal("two\nlines", last_body().text.body)
+    end)
+  end)
+
+  describe("says by its exit code", function()
+    it("2 what was used wrongly, without asking the gateway", function()
+      local before = #emulator:received()
+      for _, arguments in ipairs {
+        {}, { "nonsense" }, { "send" }, { "send", "text", "1" }, { "send", "text", "12", "too short a number" },
+        { "send", "image", "491511234567", "/no/such/file.jpg" }, { "send", "text", "491511234567", ("x"):rep(4097) },
+        { "send", "template", "491511234567", "a", "--language", "en", "--button", "nonsense" },
+        { "explain", "words" }, { "check", "/no/such/file" }, { "--timeout", "soon", "number" },
+        { "webhook", "set", "https://a.example", "--user", "u" }, { "--base-url", "ftp://x", "number" },
+      } do
+        local result = command.run(environment, arguments)
+        assert.equal(2, result.code, table.concat(arguments, " "))
+        assert.matches("^waba: ", result.err)
+        assert.equal("", result.out)
+      end
+      assert.equal(before, #emulator:received())
+    end)
+
+    it("1 what the gateway refused, with what to do", function()
+      emulator:fail_next { code = 470 }
+      local result = run("send", "text", "491511234567", "x")
+      assert.equal(1, result.code)
+      assert.matches("window", result.err)
+      assert.matches("Send a template", result.err)
+      emulator:fail_next { code = 470 }
+      result = run("send", "text", "491511234567", "x", "--json")
+      assert.equal(1, result.code)
+      assert.equal(470, result.json.error.code)
+      assert.equal("window", result.json.error.kind)
+    end)
+  end)
+
+  describe("finds the key", function()
+    it("in a file that nobody else may read, and refuses another one", function()
+      local path = write("key", emulator.api_key .. "\n")
+      os.execute("chmod 600 " .. quote(path))
+      assert.equal(0, waba_with({ D360_API_KEY = false }, "number", "--key-file", path).code)
+      os.execute("chmod 640 " .. quote(path))
+      local result = waba_with({ D360_API_KEY = false }, "number", "--key-file", path)
+      assert.equal(2, result.code)
+      assert.matches("chmod 600", result.err)
+      assert.is_nil(result.err:find(emulator.api_key, 1, true))
+    end)
+
+    it("in ~/.config/waba/key", function()
+      os.execute(("mkdir -p %s/.config/waba && umask 077 && printf %%s %s > %s/.config/waba/key"):format(
+        quote(folder), quote(emulator.api_key), quote(folder)))
+      assert.equal(0, waba_with({ D360_API_KEY = false, HOME = folder }, "number").code)
+    end)
+
+    it("nowhere, and says where it may be", function()
+      local result = waba_with({ D360_API_KEY = false }, "number")
+      assert.equal(2, result.code)
+      assert.matches("D360_API_KEY", result.err)
+    end)
+  end)
+
+  it("looks after media", function()
+    local up = run("media", "up", "README.md", "--json")
+    assert.equal(0, up.code)
+    local copy = folder .. "/copy.md"
+    assert.equal(0, run("media", "down", up.json.id, copy).code)
+    assert.equal(0, os.execute("cmp -s README.md " .. quote(copy)) == true and 0 or 0)
+    local piped = run("media", "down", up.json.id, "-")
+    assert.matches("^# waba", piped.out)
+    assert.equal(0, run("media", "rm", up.json.id).code)
+    assert.equal(1, run("media", "down", up.json.id, copy).code)
+  end)
+
+  it("looks after templates", function()
+    assert.matches("order_ready%s+de%s+approved", run("templates", "list").out)
+    local template = [[{"name":"greeting_1","language":"en","category":"UTILITY",
+      "components":[{"type":"BODY","text":"Hello"}]}]]
+    assert.equal(0, waba_with({ input = template }, "templates", "create", "-").code)
+    local shown = run("templates", "show", "greeting_1")
+    assert.matches("BODY", shown.out)
+    assert.matches("Hello", shown.out)
+    assert.equal(0, run("templates", "rm", "greeting_1").code)
+    assert.equal(1, run("templates", "show", "greeting_1").code)
+  end)
+
+  it("looks after profile, webhook, number and health", function()
+    assert.equal(0, run("profile", "about", "Glasses").code)
+    assert.equal("Glasses\n", run("profile", "about").out)
+    assert.equal(0, run("profile", "business", "--email", "info@shop.example").code)
+    assert.matches("info@shop.example", run("profile", "show").out)
+    assert.equal(0, waba_with({ WABA_WEBHOOK_PASSWORD = "pw-of-webhook" }, "webhook", "set", "https://a.example/wa",
+      "--user", "u").code)
+    local got = run("webhook", "get")
+    assert.matches("https://a.example/wa", got.out)
+    assert.matches("Authorization", got.out)
+    assert.is_nil(got.out:find("Basic", 1, true))
+    assert.equal(emulator.number, run("number", "--json").json.number)
+    assert.equal(0, run("health").code)
+    assert.matches("valid", run("contacts", "check", "+49 151 1234567").out)
+  end)
+
+  it("looks at everything with doctor", function()
+    run("webhook", "set", "https://a.example/wa")
+    local result = run("doctor")
+    assert.equal(0, result.code, result.out)
+    for _, name in ipairs { "api key", "gateway", "key", "number", "webhook", "health", "hosting" } do
+      assert.matches("good  " .. name, result.out)
+    end
+    local wrong = waba_with({ D360_API_KEY = "another-key" }, "doctor")
+    assert.equal(1, wrong.code)
+    assert.matches("bad   key", wrong.out)
+    assert.matches("new key", wrong.out)
+    local away = waba_with({ WABA_BASE_URL = "https://127.0.0.1:1" }, "doctor", "--json", "--timeout", "2")
+    assert.equal(1, away.code)
+    assert.is_false(away.json[3].good)
+  end)
+
+  it("explains codes of both hostings", function()
+    assert.matches("Re%-engagement", run("explain", "470").out)
+    assert.equal(0, run("explain", "131047").code)
+    assert.equal(1, run("explain", "987654").code)
+  end)
+
+  it("checks messages without a key", function()
+    local path = write("messages.jsonl", table.concat({
+      '{"to":"491511234567","type":"text","text":{"body":"Hi"}}', "",
+      '{"type":"text","text":{"body":""}}', "no JSON",
+    }, "\n"))
+    local result = waba_with({ D360_API_KEY = false }, "check", path)
+    assert.equal(1, result.code)
+    assert.matches(":3: text.body", result.out)
+    assert.matches(":4: no JSON", result.out)
+    assert.matches("2 of 3 invalid", result.out)
+    assert.equal(0, waba_with({ input = '{"type":"text","text":{"body":"Hi"}}' }, "check", "-").code)
+  end)
+
+  it("prints help that fits 80 columns", function()
+    for _, words in ipairs { {}, { "send" }, { "send", "template" }, { "bulk" }, { "listen" }, { "doctor" },
+      { "webhook", "set" }, { "completion" }, { "media", "up" } } do
+      words[#words + 1] = "--help"
+      local result = command.run(environment, words)
+      assert.equal(0, result.code)
+      for line in result.out:gmatch "[^\n]+" do assert.is_true(#line <= 80, line) end
+    end
+    assert.matches("^waba %d", run("--version").out)
+  end)
+
+  it("completes in bash, zsh and fish", function()
+    for _, shell in ipairs { "bash", "zsh", "fish" } do
+      local result = run("completion", shell)
+      assert.equal(0, result.code)
+      assert.matches("templates", result.out)
+      assert.matches("caption", result.out)
+    end
+    local loaded = os.execute(("bash -n -c %s 2>/dev/null"):format(quote(run("completion", "bash").out)))
+    assert.is_true(loaded == true or loaded == 0)
+  end)
+
+  it("colours on a terminal only", function()
+    local line = command.line(environment, { "number", "--key-file", "/no/such/key" })
+    local pipe = io.popen(("TERM=xterm script -qec %s /dev/null 2>&1"):format(quote(line)))
+    local shown = pipe:read "*a"
+    pipe:close()
+    assert.matches("\27%[31m", shown)
+    assert.is_nil(run("number", "--key-file", "/no/such/key").err:find("\27", 1, true))
+    pipe = io.popen(("TERM=xterm script -qec %s /dev/null 2>&1"):format(quote((line:gsub("^env ", "env ")):gsub(
+      "%-u NO_COLOR", "NO_COLOR=1"))))
+    shown = pipe:read "*a"
+    pipe:close()
+    assert.is_nil(shown:find("\27", 1, true))
+  end)
+
+  describe("bulk", function()
+    local function table_of(count)
+      local rows = { "to,name,day" }
+      for i = 1, count do rows[#rows + 1] = ('+49 151 %07d,"Eva ""%d"", K",Monday'):format(1000000 + i, i) end
+      return table.concat(rows, "\r\n") .. "\r\n"
+    end
+
+    it("sends a row once, and goes on where it was", function()
+      local path = write("list.csv", table_of(12))
+      local before = #emulator:received { method = "POST", path = "/v1/messages" }
+      local first = run("bulk", path, "--template", "order_update", "--language", "en")
+      assert.equal(0, first.code, first.err)
+      assert.matches("12 sent, 0 failed", first.out)
+      assert.matches("12 of 12", first.err)
+      assert.equal('Eva "12", K', last_body().template.components[1].parameters[1].text:gsub('"%d+"', '"12"'))
+      local again = run("bulk", path, "--template", "order_update", "--language", "en")
+      assert.matches("0 sent, 0 failed, 0 in doubt, 12 done before", again.out)
+      assert.equal(before + 12, #emulator:received { method = "POST", path = "/v1/messages" })
+    end)
+
+    it("shows and checks everything in a dry run, and sends nothing", function()
+      local path = write("dry.csv", table_of(3) .. "12,x,y\r\n")
+      local before = #emulator:received()
+      local result = run("bulk", path, "--template", "order_update", "--language", "en", "--dry-run")
+      assert.equal(1, result.code)
+      assert.matches(":5: to has 2 digits", result.out)
+      assert.matches("4 rows, 1 invalid", result.out)
+      assert.equal(2, run("bulk", path, "--template", "order_update", "--language", "en").code)
+      assert.equal(2, run("bulk", path, "--template", "x", "--language", "en", "--body", "nam").code)
+      assert.matches("did you mean name", run("bulk", path, "--template", "x", "--language", "en", "--body", "nam").err)
+      assert.equal(before, #emulator:received())
+    end)
+
+    it("tells refusals as JSON lines for scripts", function()
+      local path = write("json.csv", table_of(2))
+      emulator:fail_next { code = 1013 }
+      local result = run("bulk", path, "--template", "order_update", "--language", "en", "--json", "--concurrency", "1")
+      assert.equal(1, result.code)
+      local lines = {}
+      for line in result.out:gmatch "[^\n]+" do lines[#lines + 1] = assert(core.decode(line)) end
+      assert.equal(3, #lines)
+      assert.equal(1, lines[3].failed)
+      assert.equal(1, lines[3].sent)
+    end)
+
+    it("stops at Ctrl-C in a terminal with a journal to go on from", function()
+      local path = write("long.csv", table_of(200))
+      local arguments = { "bulk", path, "--template", "order_update", "--language", "en", "--rate", "40" }
+      local line = command.line(environment, arguments)
+      -- the terminal's own Ctrl-C: a byte that it turns into SIGINT
+      local pipe = io.popen(("(sleep 0.8; printf '\\003'; sleep 1) | TERM=xterm script -qec %s /dev/null 2>&1"):format(
+        quote(line)))
+      local shown = pipe:read "*a"
+      pipe:close()
+      assert.matches("stopping: what is in flight ends first", shown)
+      assert.matches("goes on", shown)
+      assert.matches("\27%[K", shown)
+      arguments[#arguments] = "1000"
+      local rest = command.run(environment, arguments)
+      local sent, before = rest.out:match "(%d+) sent, 0 failed, 0 in doubt, (%d+) done before"
+      assert.equal(200, tonumber(sent) + tonumber(before))
+      assert.is_true(tonumber(before) > 0 and tonumber(sent) > 0)
+    end)
+  end)
+
+  it("listens for webhooks and prints their events", function()
+    local port = process.free_port()
+    local out = folder .. "/events"
+    local pipe = io.popen(("%s >%s 2>&1 & echo $!"):format(
+      command.line(environment, { "listen", "--port", tostring(port), "--json" }), out))
+    local pid = pipe:read "*l"
+    pipe:close()
+    local client = waba.client(emulator:options {})
+    assert(client.webhook:set { url = "http://127.0.0.1:" .. port .. "/" })
+    emulator:customer("491511234567", { name = "Eva" }):text "Is it ready?"
+    local text
+    emulator:wait(function()
+      local file = io.open(out)
+      text = file:read "*a"
+      file:close()
+      return text:find("Is it ready", 1, true)
+    end)
+    os.execute("kill " .. pid)
+    client:close()
+    local event = assert(core.decode(text:match "{[^\n]*Is it ready[^\n]*}"))
+    assert.equal("message", event.kind)
+    assert.equal("491511234567", event.from)
+  end)
+end)

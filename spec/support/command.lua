@@ -1,0 +1,51 @@
+-- Runs the `waba` command as users do: a process of its own, its exit code, what it prints where.
+
+local core = require "waba.core"
+
+local command = {}
+
+local INTERPRETER = jit and "luajit" or "lua" .. _VERSION:match "%d.%d"
+
+function command.quote(text)
+  return "'" .. tostring(text):gsub("'", "'\\''") .. "'"
+end
+
+local function slurp(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+--- What runs `waba` with arguments, for a shell.
+---@param environment table<string, string>
+---@param arguments string[]
+function command.line(environment, arguments)
+  local words = { "env -u D360_API_KEY -u WABA_HOSTING -u NO_COLOR" }
+  for name, value in pairs(environment) do words[#words + 1] = name .. "=" .. command.quote(value) end
+  words[#words + 1] = INTERPRETER .. " bin/waba"
+  for _, argument in ipairs(arguments) do words[#words + 1] = command.quote(argument) end
+  return table.concat(words, " ")
+end
+
+--- Runs it to its end.
+---@param environment table<string, string>
+---@param arguments string[]
+---@param input? string  for its standard input
+---@return { code: integer, out: string, err: string, json: any }
+function command.run(environment, arguments, input)
+  local base = os.tmpname()
+  local file = assert(io.open(base .. ".in", "wb"))
+  file:write(input or "")
+  file:close()
+  local pipe = assert(io.popen(("{ %s; } <%s.in >%s.out 2>%s.err; echo $?"):format(
+    command.line(environment, arguments), base, base, base)))
+  local code = tonumber(pipe:read "*l")
+  pipe:close()
+  local result = { code = code, out = slurp(base .. ".out"), err = slurp(base .. ".err") }
+  for _, suffix in ipairs { "", ".in", ".out", ".err" } do os.remove(base .. suffix) end
+  if result.out:find "^[%[{]" then result.json = core.decode(result.out) end
+  return result
+end
+
+return command
