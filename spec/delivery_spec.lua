@@ -1,3 +1,5 @@
+local core = require "waba.core"
+local scripted = require "spec.support.scripted_transport"
 local waba = require "waba"
 
 local NUMBER = "4915112345678"
@@ -33,7 +35,7 @@ describe("delivery", function()
     end)
 
     it("what a code says can be repeated", function()
-      emulator:fail_next { status = 503, body = '{"errors":[{"code":1011,"title":"Service not ready"}]}' }
+      emulator:fail_next { status = 503, body = '{"errors":[{"code":1011,"title":"Service not ready"}]}', headers = AT_ONCE }
       local arrived, sent = with_client({ retry = QUICK }, send)
       assert.equal(2, arrived)
       assert.is_truthy(sent)
@@ -114,17 +116,124 @@ describe("delivery", function()
       assert.is_false(err.maybe_sent)
     end)
 
-    it("holds the whole key back after a refusal for speed", function()
+    it("says at once that the turn would come too late, and when it would come", function()
+      local slow = { messages = { rate = 0.01, burst = 1 } }
+      local _, sent, err = with_client({ pace = slow, timeout = 5 }, function(client)
+        assert(send(client))
+        return send(client)
+      end)
+      assert.is_nil(sent)
+      assert.equal("key", err.scope)
+      assert.is_true(err.retry_after > 90 and err.retry_after <= 100)
+      assert.is_true(err.retryable)
+      assert.is_nil(err.status)
+    end)
+
+    it("holds the whole key back after a refusal for speed or load, and says so at once", function()
+      for _, status in ipairs { 429, 503 } do
+        emulator:fail_next { status = status, body = "", headers = { ["retry-after"] = "600" } }
+        local arrived = with_client({ retry = false, timeout = 5 }, function(client)
+          local _, first = send(client)
+          assert.equal(status, first.status)
+          for _, call in ipairs { send, send, client.phone_number } do
+            local _, err = call(client)
+            assert.equal("rate_limited", err.kind)
+            assert.equal("key", err.scope)
+            assert.is_true(err.retry_after > 500 and err.retry_after <= 600)
+            assert.is_false(err.maybe_sent)
+            assert.is_nil(err.status)
+          end
+        end)
+        assert.equal(1, arrived)
+      end
+    end)
+
+    it("tells those who wait in line already that a pause leaves them no hope", function()
+      local slow = { messages = { rate = 0.1, burst = 2 } }
       emulator:fail_next { status = 429, body = "", headers = { ["retry-after"] = "600" } }
-      local arrived = with_client({ retry = false, timeout = 5 }, function(client)
-        local _, first = send(client)
-        assert.equal("rate_limited", first.kind)
-        for _ = 1, 3 do
-          local _, err = send(client)
-          assert.equal("timeout", err.kind)
-        end
+      local errs = {}
+      local arrived = with_client({ pace = slow, retry = false, timeout = 25 }, function(client)
+        waba.run(function()
+          for i = 1, 3 do
+            waba.spawn(function()
+              if i == 1 then client.delivery.pace:line("messages"):try(core.clock()) end -- its token is somebody else's
+              local _, err = send(client)
+              errs[i] = err
+            end)
+          end
+        end)
       end)
       assert.equal(1, arrived)
+      for i = 1, 3 do assert.equal("rate_limited", errs[i].kind) end
+    end)
+
+    it("lets nobody burst after a pause: what was refused together is not refused again", function()
+      local strict = assert(waba.emulator.start { statuses = false, rate_limits = { messages = { rate = 60, burst = 4 } } })
+      local client = waba.client(strict:options {
+        pace = { messages = { rate = 50, burst = 100 } }, retry = { base = 0.001 },
+      })
+      local count, sent = 30, 0
+      waba.run(function()
+        for _ = 1, count do
+          waba.spawn(function()
+            assert(send(client))
+            sent = sent + 1
+          end)
+        end
+      end)
+      local received = strict:received()
+      client:close()
+      strict:stop()
+      assert.equal(count, sent)
+      assert.is_true(#received > count + 15, "most were refused at first")
+      assert.is_true(#received <= 2 * count + 3, #received .. " requests")
+    end)
+
+    it("pauses no key for a limit that concerns one endpoint", function()
+      emulator:fail_next { status = 400, body = '{"meta":{"success":false,"http_code":400,'
+        .. '"developer_message":"limit of 1 request every 600 seconds exceeded"}}' }
+      local arrived = with_client({ timeout = 5 }, function(client)
+        local _, err = client:phone_number()
+        assert.equal("rate_limited", err.kind)
+        assert.equal("endpoint", err.scope)
+        assert(send(client))
+      end)
+      assert.equal(2, arrived)
+    end)
+
+    it("pauses no key for a day because one code says so", function()
+      emulator:fail_next { status = 400, body = '{"errors":[{"code":471,"title":"Spam rate limit hit"}]}' }
+      with_client({ timeout = 5, retry = false }, function(client)
+        local _, err = send(client)
+        assert.equal(86400, err.retry_after)
+        _, err = send(client)
+        assert.is_true(err.retry_after <= 60)
+      end)
+    end)
+
+    it("keeps the hosting's rates for what was given none", function()
+      with_client({ pace = { pair = { rate = 1, burst = 1 }, other = false } }, function(client)
+        assert.equal(1 / client.hosting.pace.messages.rate, client.delivery.pace:line("messages").gate.interval)
+        assert.equal(0, client.delivery.pace:line("other").gate.interval)
+      end)
+    end)
+
+    it("ends with the client: who waits is sent away", function()
+      local slow, kinds = { messages = { rate = 0.1, burst = 1 } }, {}
+      local arrived = with_client({ pace = slow, ordered = true }, function(client)
+        waba.run(function()
+          for i = 1, 3 do
+            waba.spawn(function()
+              local _, err = client:send(NUMBER .. i % 2, waba.text "Hi")
+              kinds[i] = err and err.kind or "sent"
+            end)
+          end
+          while not kinds[1] do waba.sleep(0.002) end
+          client:close()
+        end)
+      end)
+      assert.equal(1, arrived)
+      assert.same({ "sent", "cancelled", "cancelled" }, kinds)
     end)
 
     it("can be switched off", function()
@@ -138,20 +247,229 @@ describe("delivery", function()
     end)
   end)
 
+  describe("replies before bulk:", function()
+    -- Sends side by side; the texts in the order in which they arrived, those of before included.
+    local function order_of(client, list)
+      local before = #emulator:received()
+      waba.run(function()
+        for _, each in ipairs(list) do
+          waba.spawn(function()
+            if each.after then waba.sleep(each.after) end
+            each.sent, each.err = client:send(each.to or NUMBER, waba.text(each.text), each.options)
+          end)
+        end
+      end)
+      local texts, received = {}, emulator:received()
+      for i = before + 1, #received do texts[#texts + 1] = received[i].json.text.body end
+      return table.concat(texts, " ")
+    end
+
+    it("a bulk message yields to all that are not", function()
+      local bulk, options = { bulk = true }, emulator:options { pace = { messages = { rate = 40, burst = 1 } } }
+      options.max_connections = 1 -- what was sent first arrives first
+      local client = waba.client(options)
+      assert.equal("b1 r1 r2 r3 b2 b3 b4", order_of(client, {
+        { text = "b1", options = bulk }, { text = "b2", options = bulk }, { text = "b3", options = bulk },
+        { text = "b4", options = bulk }, { text = "r1" }, { text = "r2" }, { text = "r3", after = 0.01 },
+      }))
+      client:close()
+    end)
+
+    it("a bulk message that never gets its turn ends with its time", function()
+      local client = waba.client(emulator:options { pace = { messages = { rate = 20, burst = 1 } } })
+      local list = { { text = "b", options = { bulk = true, timeout = 0.1 } } }
+      for i = 1, 6 do list[i + 1] = { text = "r" .. i } end
+      list[1].after = 0.001
+      assert.is_nil(order_of(client, list):find "b")
+      assert.equal("timeout", list[1].err.kind)
+      assert.is_false(list[1].err.maybe_sent)
+      for i = 2, 7 do assert.is_truthy(list[i].sent) end
+      client:close()
+    end)
+  end)
+
+  describe("the rate of one recipient", function()
+    it("holds up nobody else, and says which limit it is and when it is over", function()
+      local arrived = with_client({ pace = { pair = { rate = 0.01, burst = 2 } }, timeout = 5 }, function(client)
+        for _ = 1, 2 do assert(send(client)) end
+        local sent, err = send(client)
+        assert.is_nil(sent)
+        assert.equal("timeout", err.kind)
+        assert.equal("pair", err.scope)
+        assert.is_true(err.retry_after > 90 and err.retry_after <= 100)
+        assert(client:send("4915112345679", waba.text "Hi"))
+        assert(client:phone_number())
+      end)
+      assert.equal(4, arrived)
+    end)
+
+    it("is waited for without blocking", function()
+      local order = {}
+      with_client({ pace = { pair = { rate = 20, burst = 1 } }, timeout = 5 }, function(client)
+        waba.run(function()
+          for i = 1, 3 do
+            waba.spawn(function()
+              assert(send(client))
+              order[#order + 1] = "same " .. i
+            end)
+          end
+          waba.spawn(function()
+            waba.sleep(0.01)
+            assert(client:send("4915112345679", waba.text "Hi"))
+            order[#order + 1] = "other"
+          end)
+        end)
+      end)
+      assert.same({ "same 1", "other", "same 2", "same 3" }, order)
+    end)
+
+    -- A hosting that tells of this limit in its errors.
+    local function with_scope(client, scope, retry_after)
+      local hosting = setmetatable({ errors = setmetatable({}, { __index = client.hosting.errors }) },
+        { __index = client.hosting })
+      function hosting.errors.from_response(...)
+        local err = client.hosting.errors.from_response(...)
+        if err then err.scope, err.retry_after = scope, retry_after end
+        return err
+      end
+      client.delivery.hosting = hosting
+    end
+
+    it("is paused alone when the gateway says that it is exceeded", function()
+      emulator:fail_next { status = 429, body = "" }
+      local arrived = with_client({ timeout = 5, retry = false }, function(client)
+        with_scope(client, "pair", 600)
+        local _, err = send(client)
+        assert.equal(429, err.status)
+        _, err = send(client)
+        assert.equal("rate_limited", err.kind)
+        assert.equal("pair", err.scope)
+        assert.is_true(err.retry_after > 30)
+        assert(client:send("4915112345679", waba.text "Hi"))
+      end)
+      assert.equal(2, arrived)
+    end)
+
+    it("is paused alone on Cloud hosting, whose errors tell of it", function()
+      local gateway = assert(waba.emulator.start { statuses = false })
+      local client = waba.client(gateway:options { hosting = "cloud", timeout = 0.5, retry = false })
+      gateway.cloud:fail_next { code = 131056 }
+      local _, err = send(client)
+      assert.equal(131056, err.code)
+      assert.equal("pair", err.scope)
+      _, err = send(client)
+      assert.equal("rate_limited", err.kind)
+      assert.equal("pair", err.scope)
+      assert(client:send("4915112345679", waba.text "Hi"))
+      assert.equal(2, #gateway.cloud:received())
+      client:close()
+      gateway:stop()
+    end)
+
+    it("is tried again after 1, 4, 16 seconds when nobody says how long", function()
+      local answer = { status = 429, body = "" }
+      local client, transport = scripted.client({ answer, answer, answer, {
+        body = '{"messages":[{"id":"gBEG"}]}',
+      } }, { retry = { base = 0 } })
+      with_scope(client, "pair")
+      assert(send(client))
+      assert.equal(21, transport.slept)
+    end)
+  end)
+
   describe("on_event", function()
-    it("is told of every attempt and every repeat", function()
+    -- The events of what a function does with a client.
+    local function events_of(options, fn)
       local events = {}
+      options.on_event = function(event) events[#events + 1] = event end
+      with_client(options, fn)
+      return events
+    end
+
+    it("is told of the start, every attempt, every repeat, and the finish", function()
       emulator:fail_next { status = 503, body = "", headers = AT_ONCE }
-      with_client({ retry = QUICK, on_event = function(event) events[#events + 1] = event end }, send)
-      assert.equal(3, #events)
-      assert.same({ "attempt", "retry", "attempt" }, { events[1].type, events[2].type, events[3].type })
-      assert.equal(503, events[1].status)
-      assert.equal("rate_limited", events[1].error.kind)
-      assert.equal(201, events[3].status)
-      assert.is_nil(events[3].error)
-      assert.equal(2, events[3].attempt)
-      assert.equal("/v1/messages", events[3].path)
-      assert.is_true(events[3].bytes_sent > 0)
+      local events = events_of({ retry = QUICK }, send)
+      local types = {}
+      for i, event in ipairs(events) do
+        types[i] = event.type
+        assert.equal(1, event.call)
+        assert.equal("POST", event.method)
+        assert.equal("/v1/messages", event.path)
+        assert.equal("messages", event.class)
+        assert.is_false(event.bulk)
+        assert.is_true(i == 1 or event.time >= events[i - 1].time)
+      end
+      assert.same({ "start", "attempt", "retry", "attempt", "finish" }, types)
+      local first, again, second, finish = events[2], events[3], events[4], events[5]
+      assert.equal(503, first.status)
+      assert.equal("rate_limited", first.error.kind)
+      assert.equal("rate_limited", first.kind)
+      assert.is_false(first.maybe_sent)
+      assert.is_true(again.delay >= 0)
+      assert.equal(1, again.attempt)
+      assert.equal(201, second.status)
+      assert.is_nil(second.error)
+      assert.equal(2, second.attempt)
+      assert.is_true(second.bytes_sent > 0 and second.bytes_received > 0)
+      assert.is_true(second.reused)
+      assert.equal(0, second.connect)
+      assert.is_true(first.connect > 0)
+      assert.is_true(second.first_byte > 0 and second.first_byte <= second.duration)
+      assert.matches("^HTTP/", second.protocol)
+      assert.equal(2, finish.attempt)
+      assert.equal(201, finish.status)
+      assert.is_nil(finish.error)
+      assert.is_true(finish.duration >= first.duration + second.duration)
+      assert.is_true(finish.waited <= finish.duration)
+    end)
+
+    it("is told how a call has failed, and that its turn never came", function()
+      emulator:fail_next { code = 470 }
+      local events = events_of({ pace = { messages = { rate = 0.01, burst = 1 } }, timeout = 1 }, function(client)
+        send(client)
+        client:send(NUMBER, waba.text "Hi", { bulk = true })
+      end)
+      assert.equal(5, #events)
+      assert.equal("finish", events[3].type)
+      assert.equal("window", events[3].kind)
+      assert.equal(470, events[3].code)
+      assert.is_false(events[3].maybe_sent)
+      assert.equal(2, events[4].call)
+      assert.is_true(events[4].bulk)
+      assert.equal("finish", events[5].type)
+      assert.equal(0, events[5].attempt)
+      assert.equal("timeout", events[5].kind)
+    end)
+
+    it("is told of a call that a reader ended", function()
+      local events = events_of({}, function(client)
+        pcall(client.media.upload, client.media, { reader = function() error "lost" end, type = "image/png", size = 10 })
+      end)
+      assert.equal("finish", events[#events].type)
+      assert.equal("cancelled", events[#events].kind)
+    end)
+
+    it("sees neither key nor message nor recipient", function()
+      local options, seen = { retry = QUICK }, {}
+      emulator:fail_next { status = 502, body = "<html>" }
+      local function note(value)
+        if type(value) ~= "table" then
+          seen[#seen + 1] = tostring(value)
+          return
+        end
+        for key, member in pairs(value) do
+          note(key)
+          note(member)
+        end
+      end
+      for _, event in ipairs(events_of(options, function(client)
+        send(client)
+        client.contacts:identity(NUMBER)
+      end)) do note(event) end
+      local text = table.concat(seen, "\n")
+      for _, secret in ipairs { emulator.api_key, NUMBER, "Hi" } do
+        assert.is_nil(text:find(secret, 1, true), secret)
+      end
     end)
 
     it("loses no message when it fails", function()

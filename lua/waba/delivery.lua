@@ -3,11 +3,13 @@
 -- an error object. What counts as safe is decided in one place here, `may_repeat`.
 
 local core = require "waba.core"
+local ensure = require "waba.ensure"
 local errors = require "waba.errors"
+local observation = require "waba.observation"
 local pacing = require "waba.pacing"
 
 local clock, decode = core.clock, core.decode
-local byte, type = string.byte, type
+local byte, type, min = string.byte, type, math.min
 
 local Delivery = {}
 Delivery.__index = Delivery
@@ -17,12 +19,9 @@ local delivery = {}
 
 -- How long to be silent after "too fast" when the gateway names no time, in seconds.
 local PAUSE = 2
-
--- Whether a gateway that answers so may have handed the request on before it failed: everything in the
--- 500s, what load balancers made up among it, but for 503, which says that it did not begin; and 408.
-local function is_ambiguous(status)
-  return status >= 500 and status ~= 503 or status == 408
-end
+-- No pause is longer unless the gateway itself names the time: some codes mean a limit of a whole day,
+-- which does not concern every message.
+local LONGEST_PAUSE = 60
 
 -- Failures of the transport that may pass by themselves.
 local PASSING = { network = true, timeout = true }
@@ -33,7 +32,8 @@ local PASSING = { network = true, timeout = true }
 ---@field max? number         seconds; no pause is longer, but for the gateway's own word; 30 by default
 ---@field ambiguous? boolean  repeat even what may have been accepted; false by default
 
----@param fields { transport: waba.Transport, hosting: table, retry: waba.RetryOptions|false, pace: table|false, on_event: function? }
+---@param fields { transport: waba.Transport, hosting: table, retry: waba.RetryOptions|false,
+---        pace: waba.PaceOptions|false, on_event: fun(event: waba.CallEvent)|nil }
 function delivery.new(fields)
   local retry = fields.retry or { attempts = 1 }
   return setmetatable({
@@ -45,15 +45,19 @@ function delivery.new(fields)
     ambiguous = retry.ambiguous or false,
     pace = fields.pace and pacing.new(fields.pace),
     on_event = fields.on_event,
+    calls = 0, -- counted for `on_event`
+    closed = false,
   }, Delivery)
 end
 
--- A failed transfer as an error object.
-local function from_failure(failure, head)
+-- A failed transfer as an error object. A status that refuses is certain, though its reason was cut off.
+local function from_failure(self, failure, head)
+  local status = failure.status
+  local is_refused = status and status >= 400 and not self.hosting.errors.is_ambiguous(status)
   return errors.new {
-    kind = failure.kind, message = failure.message, status = failure.status,
-    retryable = PASSING[failure.kind] or false,
-    maybe_sent = failure.sent ~= "no" and head.method ~= "GET",
+    kind = failure.kind, message = failure.message, status = status,
+    retryable = PASSING[failure.kind] and (not is_refused or status == 429 or status == 503) or false,
+    maybe_sent = failure.sent ~= "no" and not is_refused and head.method ~= "GET",
   }
 end
 
@@ -71,13 +75,15 @@ local function read(self, response, endpoint)
   local success = status >= 200 and status < 300
   if success and endpoint.binary then return true end
   local json, fault
+  if success and endpoint.digest then json = endpoint.digest(body) end
+  if json then return json end
   if body ~= "" and looks_like_json(body) then json, fault = decode(body) end
   local err = self.hosting.errors.from_response(status, json, body)
   if err then
     local retry_after = response.headers["retry-after"]
     err.retry_after = retry_after and core.retry_after(retry_after) or err.retry_after
-    if err.kind == "rate_limited" then err.retry_after = err.retry_after or PAUSE end
-    err.maybe_sent = not err.code and is_ambiguous(status) and endpoint.method ~= "GET" or false
+    local is_unsure = err.maybe_sent or not err.code and self.hosting.errors.is_ambiguous(status)
+    err.maybe_sent = is_unsure and endpoint.method ~= "GET"
     return nil, err
   end
   if json == nil and body:find("%S") and not endpoint.raw then
@@ -96,100 +102,158 @@ local function may_repeat(self, err, head)
 end
 
 -- A reader that was read from, or a sink that was written to, can't start again: whoever made them
--- says so by `used`.
+-- says so by `used`, and how a reader can by `rewind`.
 local function is_used(request)
   local body, into = request.body, request.into
-  return type(body) == "table" and body.used or into and into.used
+  if type(body) == "table" and body.used and not (body.rewind and body.rewind()) then return true end
+  return into and into.used
 end
 
 -- Full jitter: anything between nothing and a bound that doubles from try to try.
 local function backoff(self, attempt)
-  return core.random() * math.min(self.max, self.base * 2 ^ (attempt - 1))
+  return core.random() * min(self.max, self.base * 2 ^ (attempt - 1))
 end
 
-local function out_of_time(err)
-  return err or errors.new {
-    kind = "timeout", retryable = true,
-    message = "the time was over before the request's turn came",
+-- Why its turn does not come in time.
+local SENTENCES = {
+  pair = "the time was over before the next message to this recipient may be sent: the rate for one recipient "
+    .. "allows it in %.3g s",
+  key = "the time was over before the request's turn came: the rate of this key allows it in %.3g s",
+  bulk = "the time was over before the turn of this bulk message came: what is not bulk goes first",
+  pause = "the gateway said that %s is too fast, and that is not over in time: try again in %.3g s",
+}
+
+-- The error of a request whose turn would come too late. After a pause that the gateway asked for it says
+-- what the gateway said.
+local function too_late(scope, line, now, delay, is_bulk)
+  local is_pause = line.gate.paused_until > now
+  local message = is_pause and SENTENCES.pause:format(scope == "pair" and "this recipient" or "this key", delay)
+    or SENTENCES[is_bulk and line.replies.count > 0 and "bulk" or scope]:format(delay)
+  return errors.new {
+    kind = is_pause and "rate_limited" or "timeout", scope = scope, retryable = true, retry_after = delay,
+    message = message,
   }
 end
 
--- A hook that fails must not lose the message it was told of.
-local function tell(self, event)
-  local told, fault = pcall(self.on_event, event)
-  if not told then io.stderr:write("waba: on_event failed: ", tostring(fault), "\n") end
+local function out_of_time()
+  return errors.new {
+    kind = "timeout", retryable = true, message = "the time was over before the request's turn came",
+  }
 end
 
--- One try; tells the hook.
-local function try(self, request, endpoint, attempt)
-  local started = self.on_event and clock()
+local function cancelled()
+  return errors.new { kind = "cancelled", message = "the client was closed before the request's turn came" }
+end
+
+-- Waits in one line. Nil and the error when its turn can't come in time.
+local function pass(self, line, scope, now, deadline, is_bulk, is_repeat)
+  if line:try(now, is_bulk) then return now end
+  local delay
+  local passed
+  passed, delay = line:wait(self.transport, now, deadline, is_bulk, is_repeat)
+  if passed then return passed end
+  return nil, too_late(scope, line, clock(), delay, is_bulk)
+end
+
+-- Waits for the turn of the request, of its recipient first: the time when it has come, or nil and the error.
+local function wait_for_turn(self, endpoint, call, now, deadline, is_repeat)
+  local pace = self.pace
+  if pace then
+    local pair = pace.has_pairs and call.to and pace:pair(call.to, now)
+    local err
+    if pair then
+      now, err = pass(self, pair, "pair", now, deadline, false, is_repeat)
+      if not now then return nil, err end
+    end
+    now, err = pass(self, pace:line(endpoint.class), "key", now, deadline, call.bulk, is_repeat)
+    if not now then
+      if pair then pair.gate:give_back() end
+      return nil, err
+    end
+  end
+  if now < deadline then return now end
+  return nil, out_of_time()
+end
+
+-- "Too fast" concerns all that waits, not this request alone: all of the key, or of one recipient (`scope`).
+local function hold_back(self, err, call, response, attempt)
+  if err.kind ~= "rate_limited" and err.status ~= 503 and err.status ~= 429 then return end
+  local is_named = response and response.headers["retry-after"] ~= nil and err.retry_after ~= nil
+  err.retry_after = err.retry_after or (err.scope == "pair" and 4 ^ (attempt - 1) or PAUSE)
+  local pace = self.pace
+  if not pace then return end
+  local now = clock()
+  local moment = now + (is_named and err.retry_after or min(err.retry_after, LONGEST_PAUSE))
+  if err.scope == "pair" then
+    if call.to then pace:pause_pair(call.to, moment, now) end
+  elseif err.scope == nil or err.scope == "key" then
+    pace:pause(moment)
+  end
+end
+
+-- One try.
+local function try(self, request, endpoint, watched)
   local response, failure = self.transport:send(request)
   local json, err
   if response then
     json, err = read(self, response, endpoint)
   else
-    err = from_failure(failure, request.head)
+    err = from_failure(self, failure, request.head)
   end
-  if self.on_event then
-    local answer = response or failure
-    tell(self, {
-      type = "attempt", attempt = attempt, method = endpoint.method, path = endpoint.path,
-      status = answer.status, error = err, duration = clock() - started,
-      bytes_sent = answer.bytes_sent, bytes_received = answer.bytes_received,
-      reused = answer.reused, protocol = answer.protocol,
-    })
-  end
+  if watched then watched:attempt(response or failure, err) end
   return response, json, err
 end
 
--- Waits for the turn of the request's class: the time when it has come, or nil when the deadline comes
--- first.
-local function wait_for_turn(self, class, now, deadline)
-  local pace = self.pace
-  local delay = pace and pace:reserve(class, now, deadline)
-  if pace and not delay then return nil end
-  while delay and delay > 0 do
+local NOTHING = {}
+
+local function perform(self, request, endpoint, call, now, deadline, watched)
+  local attempt, err = 0, nil
+  local refusal
+  if call.turn then
+    now, refusal = call.turn:wait(self.transport, now, deadline)
+    if not now then return nil, self.closed and cancelled() or refusal end
+  end
+  while true do
+    now, refusal = wait_for_turn(self, endpoint, call, now, deadline, attempt > 0)
+    if self.closed then return nil, err or cancelled() end
+    if not now then return nil, err or refusal end
+    if watched then watched:go(now) end
+    attempt = attempt + 1
+    request.timeout = deadline - now
+    local response, json
+    response, json, err = try(self, request, endpoint, watched)
+    if not err then return response, json end
+    hold_back(self, err, call, response, attempt)
+    if attempt >= self.attempts or not may_repeat(self, err, request.head) or is_used(request) then return nil, err end
+    local delay = (err.retry_after or 0) + backoff(self, attempt)
+    if clock() + delay >= deadline then return nil, err end
+    if watched then watched:retry(err, delay) end
     self.transport:sleep(delay)
     now = clock()
-    delay = pace:pause_left(now)
-    if now + delay >= deadline then return nil end
   end
-  if now < deadline then return now end
 end
 
 --- Sends a request until it is answered, refused for good, or out of time.
 ---@param request waba.Request     without timeouts
 ---@param endpoint waba.Endpoint   its rate class and what its answer is
 ---@param timeout number           seconds for everything, waits included
+---@param call? waba.Call          to: the recipient, whose own rate and pauses count too; bulk: behind all that
+---                                is not; turn: comes after what was sent to the recipient before
 ---@return waba.Response|nil response
 ---@return any json  the decoded body; nil when it was empty; or the error
-function Delivery:call(request, endpoint, timeout)
+function Delivery:call(request, endpoint, timeout, call)
+  call = call or NOTHING
   local now = clock()
-  local deadline = now + timeout
-  local attempt, err = 0, nil
-  while true do
-    now = wait_for_turn(self, endpoint.class or "other", now, deadline)
-    if not now then return nil, out_of_time(err) end
-    attempt = attempt + 1
-    request.timeout = deadline - now
-    local response, json
-    response, json, err = try(self, request, endpoint, attempt)
-    if not err then return response, json end
-    now = clock()
-    if err.kind == "rate_limited" and self.pace and err.status then
-      self.pace:pause(now + err.retry_after)
-    end
-    if attempt >= self.attempts or not may_repeat(self, err, request.head) or is_used(request) then return nil, err end
-    local delay = (err.retry_after or 0) + backoff(self, attempt)
-    if now + delay >= deadline then return nil, err end
-    if self.on_event then
-      tell(self, {
-        type = "retry", attempt = attempt, method = endpoint.method, path = endpoint.path, error = err, delay = delay,
-      })
-    end
-    self.transport:sleep(delay)
-    now = clock()
-  end
+  if not self.on_event then return perform(self, request, endpoint, call, now, now + timeout) end
+  self.calls = self.calls + 1
+  local watched = observation.start(self.on_event, self.calls, endpoint, call, now)
+  return ensure(watched.finish, watched, perform, self, request, endpoint, call, now, now + timeout, watched)
+end
+
+--- Sends everybody away who waits for his turn: it would come to nothing.
+function Delivery:close()
+  self.closed = true
+  if self.pace then self.pace:close() end
 end
 
 return delivery

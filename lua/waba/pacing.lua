@@ -1,54 +1,79 @@
--- Token buckets, one for each class of request of one key: who comes gets the next free moment, in
--- the order of coming. Knows no clock and never waits: it is told the time and answers with a delay.
+-- How fast one key may go: a bucket for each class of request, one for each recipient where the hosting has
+-- such a rate, and the lines before them. What the gateway says of its own limits pauses them.
 
-local max = math.max
+local buckets = require "waba.bucket"
+local keyed = require "waba.keyed"
+local lines = require "waba.line"
 
+---@class waba.Pace
+---@field has_pairs boolean  whether any recipient has to be asked for
 local Pace = {}
 Pace.__index = Pace
 Pace.__name = "waba.Pace"
 
 local pacing = {}
 
----@class waba.Rate
----@field rate number    requests per second
----@field burst integer  requests that may go at once after a rest
+--- The rates of one key. `false` where there is to be no limit.
+---@class waba.PaceOptions
+---@field messages? waba.Rate|false  sending messages
+---@field other? waba.Rate|false     all other requests
+---@field pair? waba.Rate|false      sending messages to one recipient
 
---- One bucket for each class.
----@param rates table<string, waba.Rate>  as in { messages = { rate = 50, burst = 150 }, other = … }
-function pacing.new(rates)
-  local buckets = {}
-  for class, rate in pairs(rates) do
-    buckets[class] = { interval = 1 / rate.rate, slack = (rate.burst - 1) / rate.rate, due = -math.huge }
-  end
-  return setmetatable({ buckets = buckets, paused_until = -math.huge }, Pace)
+local CLASSES = { "messages", "other" }
+
+local function is_idle(line, now)
+  return line:is_empty() and line.gate:is_full(now)
 end
 
---- Takes the next free moment of a class, unless it lies behind the deadline.
---- `due` is the moment at which the bucket would be full again: one number holds the whole state.
----@param class string
+---@param rates waba.PaceOptions  what has no rate has no limit
+---@return waba.Pace
+function pacing.new(rates)
+  local self = setmetatable({ lines = {}, has_pairs = rates.pair and true or false, pair_rate = rates.pair }, Pace)
+  for _, class in ipairs(CLASSES) do self.lines[class] = lines.new(buckets.new(rates[class])) end
+  self.pairs = keyed.new(function() return lines.new(buckets.new(rates.pair)) end, is_idle)
+  return self
+end
+
+--- The line of a class of requests.
+---@param class string|nil
+---@return waba.Line
+function Pace:line(class)
+  return self.lines[class or "other"] or self.lines.other
+end
+
+--- The line of a recipient: nil when there is nothing to wait for.
+---@param to string
 ---@param now number
----@param deadline number
----@return number|nil delay  seconds until the moment that was taken; nil when it would be too late
-function Pace:reserve(class, now, deadline)
-  local bucket = self.buckets[class]
-  local moment = max(now, self.paused_until)
-  if bucket then moment = max(moment, bucket.due - bucket.slack) end
-  if moment > now and moment >= deadline then return nil end
-  if bucket then bucket.due = max(bucket.due, moment) + bucket.interval end
-  return moment - now
+---@return waba.Line|nil
+function Pace:pair(to, now)
+  if self.pair_rate then return self.pairs:get(to, now) end
+  return self.pairs:find(to)
+end
+
+local function pause(line, moment)
+  line.gate:pause(moment)
+  line:notify_hopeless(moment)
 end
 
 --- Lets nobody go before a moment: the gateway said that this key is too fast.
 ---@param moment number
 function Pace:pause(moment)
-  if moment > self.paused_until then self.paused_until = moment end
+  for _, line in pairs(self.lines) do pause(line, moment) end
 end
 
---- Seconds that a pause, made while somebody waited for the moment that was taken, still lasts.
+--- Lets nothing go to one recipient before a moment.
+---@param to string
+---@param moment number
 ---@param now number
----@return number
-function Pace:pause_left(now)
-  return max(0, self.paused_until - now)
+function Pace:pause_pair(to, moment, now)
+  self.has_pairs = true
+  pause(self.pairs:get(to, now), moment)
+end
+
+--- Sends everybody away who waits.
+function Pace:close()
+  for _, line in pairs(self.lines) do line:close() end
+  for _, line in pairs(self.pairs.things) do line:close() end
 end
 
 return pacing

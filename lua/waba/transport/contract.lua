@@ -63,6 +63,11 @@ function transport:send(request) end
 ---@param seconds number
 function transport:sleep(seconds) end
 
+--- Optional: the running coroutine as one that can wait for another one's word. Without it that is done
+--- by `sleep` in small steps.
+---@return waba.Waiter
+function transport:waiter() end
+
 --- Cancels what is in flight and frees everything. Harmless when repeated.
 function transport:close() end
 
@@ -70,6 +75,7 @@ function transport:close() end
 --- One file in `waba.transport.loop` each.
 ---@class waba.Loop
 ---@field name string
+---@field works_meanwhile? boolean  `wait` without a task lets callbacks of its own run
 local loop = {}
 
 --- A coroutine that can be parked. It must not keep the coroutine from being collected.

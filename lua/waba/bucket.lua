@@ -1,0 +1,87 @@
+-- A token bucket that can be paused. Knows no clock and never waits: it is told the time, and says how
+-- long the next request has to wait.
+
+local max = math.max
+local NEVER = -math.huge
+
+---@class waba.Bucket
+---@field open_at number  from this moment on the next one may go
+local Bucket = {}
+Bucket.__index = Bucket
+Bucket.__name = "waba.Bucket"
+
+local bucket = {}
+
+---@class waba.Rate
+---@field rate number    requests per second
+---@field burst integer  requests that may go at once after a rest
+
+--- `due` is the moment at which the bucket would be full again: one number holds its whole state.
+---@param rate? waba.Rate  without one there is no limit, but pauses hold
+---@return waba.Bucket
+function bucket.new(rate)
+  return setmetatable({
+    interval = rate and 1 / rate.rate or 0, slack = rate and (rate.burst - 1) / rate.rate or 0,
+    due = NEVER, paused_until = NEVER, open_at = NEVER,
+  }, Bucket)
+end
+
+--- Takes a token, if there is one now.
+---@param now number
+---@return boolean taken
+function Bucket:try(now)
+  if now < self.open_at then return false end
+  self:take(now)
+  return true
+end
+
+--- Takes the token of this moment.
+---@param now number
+function Bucket:take(now)
+  -- each message comes by here: comparing is cheaper than calling
+  local due, paused_until = self.due, self.paused_until
+  due = (due > now and due or now) + self.interval
+  self.due = due
+  local open_at = due - self.slack
+  self.open_at = open_at > paused_until and open_at or paused_until
+end
+
+--- Gives a token back that was not used.
+function Bucket:give_back()
+  self.due = self.due - self.interval
+  self.open_at = max(self.due - self.slack, self.paused_until)
+end
+
+--- Seconds until the next token.
+---@param now number
+---@return number
+function Bucket:delay(now)
+  return max(0, self.open_at - now)
+end
+
+--- Seconds until the token of somebody who has others ahead, at the earliest.
+---@param now number
+---@param ahead integer
+---@return number
+function Bucket:earliest(now, ahead)
+  return max(0, self.paused_until - now, max(self.due, now) + ahead * self.interval - self.slack - now)
+end
+
+--- Gives nothing out before a moment. Afterwards there is no burst, for all who waited would go at once:
+--- one token, and the next ones at the rate.
+---@param moment number
+function Bucket:pause(moment)
+  if moment <= self.paused_until then return end
+  self.paused_until = moment
+  self.due = max(self.due, moment + self.slack)
+  self.open_at = max(self.due - self.slack, moment)
+end
+
+--- Whether a new bucket would be the same.
+---@param now number
+---@return boolean
+function Bucket:is_full(now)
+  return self.due <= now and self.paused_until <= now
+end
+
+return bucket

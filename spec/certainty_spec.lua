@@ -1,0 +1,192 @@
+-- What a client knows of a message whose connection was cut: at each point the server counts what has
+-- arrived, and nothing arrives twice unless the caller asked for it.
+
+local server = require "spec.support.server"
+local waba = require "waba"
+
+local NUMBER, ATTEMPTS = "4915112345678", 3
+local ACCEPTED = { status = 201, body = '{"messages":[{"id":"gBEG"}]}' }
+local REFUSED_STREAM = 7
+
+describe("what is known of a message that was cut off", function()
+  local gone, hang_up, greet, stall
+
+  setup(function()
+    gone = server.start {}
+    gone:stop()
+    hang_up, greet, stall = server.start { behaviour = "hang_up" }, server.start { behaviour = "greet" },
+      server.start { behaviour = "stall" }
+  end)
+  teardown(function()
+    for _, each in ipairs { hang_up, greet, stall } do each:stop() end
+  end)
+
+  -- Sends one message to a server. Returns the result, the error, and how many tries there were.
+  local function send(gateway, options, fn)
+    local tries = 0
+    local given = {
+      api_key = "key", base_url = gateway.url, ca_file = gateway.ca_file, pace = false,
+      retry = { attempts = ATTEMPTS, base = 0.001 },
+      on_event = function(event) if event.type == "attempt" then tries = tries + 1 end end,
+    }
+    for name, value in pairs(options or {}) do given[name] = value end
+    local client = waba.client(given)
+    local sent, err
+    if fn then
+      sent, err = fn(client, function() tries = 0 end)
+    else
+      sent, err = client:send(NUMBER, waba.text "Hi")
+    end
+    client:close()
+    return sent, err, tries
+  end
+
+  it("before there was a connection: not sent, so it is tried again", function()
+    local _, err, tries = send(gone)
+    assert.equal("network", err.kind)
+    assert.is_false(err.maybe_sent)
+    assert.equal(ATTEMPTS, tries)
+  end)
+
+  it("in the handshake: not sent, so it is tried again", function()
+    local _, err, tries = send(hang_up)
+    assert.equal("network", err.kind)
+    assert.is_false(err.maybe_sent)
+    assert.equal(ATTEMPTS, tries)
+    assert.equal(0, hang_up:count())
+    _, err = send(stall, { connect_timeout = 0.05 })
+    assert.equal("timeout", err.kind)
+    assert.is_false(err.maybe_sent)
+  end)
+
+  it("before its first byte: nothing has arrived", function()
+    local _, err = send(greet)
+    assert.equal("network", err.kind)
+    assert.equal(0, greet:count())
+  end)
+
+  for _, protocol in ipairs { "HTTP/1.1", "HTTP/2" } do
+    describe("over " .. protocol, function()
+      local gateway
+
+      setup(function() gateway = server.start { protocol = protocol } end)
+      teardown(function() gateway:stop() end)
+      before_each(function() gateway:forget() end)
+
+      -- How many came to the address of messages, complete ones.
+      local function complete(path)
+        local count = 0
+        for _, request in ipairs(gateway:received(path or "/v1/messages")) do
+          if request.complete then count = count + 1 end
+        end
+        return count
+      end
+
+      -- On a new connection, and on one that was used before.
+      local function on_each_connection(options, fn)
+        for _, is_warm in ipairs { false, true } do
+          gateway:forget()
+          fn(send(gateway, options, function(client, forget_tries)
+            if is_warm then
+              assert(client:request { path = "/warm" })
+              forget_tries()
+            end
+            return client:send(NUMBER, waba.text "Hi")
+          end))
+        end
+      end
+
+      it("in its middle: not sent, so it is tried again", function()
+        for _, ending in ipairs { "drop", "reset" } do
+          gateway:forget()
+          gateway:answer("/v1/large", { [ending] = "head" })
+          local _, err, tries = send(gateway, nil, function(client)
+            return client:request { method = "POST", path = "/v1/large", body = ("x"):rep(6000000),
+              media_type = "application/octet-stream" }
+          end)
+          assert.equal("network", err.kind)
+          assert.is_false(err.maybe_sent)
+          assert.equal(ATTEMPTS, tries)
+          assert.equal(0, complete "/v1/large")
+        end
+      end)
+
+      for _, ending in ipairs { "drop", "reset" } do
+        it("after it, by a " .. ending .. ": maybe sent, and never twice by itself", function()
+          gateway:answer("/v1/messages", { [ending] = "request" })
+          on_each_connection(nil, function(_, err, tries)
+            assert.equal("network", err.kind)
+            assert.is_true(err.maybe_sent)
+            assert.is_true(err.retryable)
+            assert.equal(1, tries)
+            assert.equal(1, gateway:count "/v1/messages")
+          end)
+        end)
+
+        it("after it, by a " .. ending .. ": as often as it was tried, when the caller asked for it", function()
+          gateway:answer("/v1/messages", { [ending] = "request" })
+          on_each_connection({ retry = { attempts = ATTEMPTS, base = 0.001, ambiguous = true } }, function(_, err, tries)
+            assert.is_true(err.maybe_sent)
+            assert.equal(ATTEMPTS, tries)
+            assert.equal(ATTEMPTS, gateway:count "/v1/messages")
+          end)
+        end)
+      end
+
+      it("for want of an answer in time: maybe sent, once", function()
+        gateway:answer("/v1/messages", { held = true })
+        on_each_connection({ timeout = 0.15 }, function(_, err, tries)
+          assert.equal("timeout", err.kind)
+          assert.is_true(err.maybe_sent)
+          assert.equal(1, tries)
+          assert.equal(1, gateway:count "/v1/messages")
+        end)
+        gateway:release()
+      end)
+
+      it("in the middle of the answer: maybe sent, once", function()
+        gateway:answer("/v1/messages", { status = 201, body = ACCEPTED.body, truncated = 10 })
+        on_each_connection(nil, function(_, err, tries)
+          assert.equal("network", err.kind)
+          assert.equal(201, err.status)
+          assert.is_true(err.maybe_sent)
+          assert.equal(1, tries)
+          assert.equal(1, complete())
+        end)
+      end)
+
+      it("in the middle of a refusal: not sent", function()
+        gateway:answer("/v1/messages", { status = 400, body = '{"errors":[{"code":1009}]}', truncated = 10 })
+        on_each_connection(nil, function(_, err, tries)
+          assert.equal(400, err.status)
+          assert.is_false(err.maybe_sent)
+          assert.equal(1, tries)
+        end)
+        gateway:answer("/v1/messages", { status = 429, body = "too fast", truncated = 3 })
+        local _, err = send(gateway, { retry = false })
+        assert.equal(429, err.status)
+        assert.is_false(err.maybe_sent)
+        assert.is_true(err.retryable)
+      end)
+
+      it("by a gateway that says it did not begin: sent again, and accepted once", function()
+        gateway:answer("/v1/messages", { status = 503, body = "", headers = { { "Retry-After", "0" } } }, ACCEPTED)
+        local sent = send(gateway)
+        assert.equal("gBEG", sent and sent.id)
+        assert.equal(2, gateway:count "/v1/messages")
+      end)
+
+      if protocol == "HTTP/2" then
+        it("by a stream that is refused, or a connection that is given up: never twice", function()
+          for _, ending in ipairs { { refuse = REFUSED_STREAM }, { goaway = 0 }, { goaway = 2 ^ 31 - 1 } } do
+            gateway:answer("/v1/messages", ending)
+            on_each_connection(nil, function(_, err)
+              assert.equal("network", err.kind)
+              assert.equal(1, gateway:count "/v1/messages")
+            end)
+          end
+        end)
+      end
+    end)
+  end
+end)

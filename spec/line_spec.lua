@@ -1,0 +1,215 @@
+-- Who waits for a turn in each event loop: in order, without blocking, and whatever becomes of the others.
+
+local buckets = require "waba.bucket"
+local core = require "waba.core"
+local curl = require "waba.transport.curl"
+local lines = require "waba.line"
+local runners = require("spec.support.homes").runners
+
+local close = rawget(coroutine, "close") -- Lua 5.4
+
+-- A gate that the spec opens and shuts; as many go through as `tokens` says.
+local function new_gate(tokens)
+  local gate = { tokens = tokens }
+  function gate:try()
+    if self.tokens < 1 then return false end
+    self:take()
+    return true
+  end
+  function gate:take() self.tokens = self.tokens - 1 end
+  function gate:delay() return self.tokens < 1 and 0.2 or 0 end
+  function gate.earliest() return 0 end
+  return gate
+end
+
+-- A transport of one's own: it can sleep, and nothing else.
+local function plain(transport)
+  return { sleep = function(_, seconds) transport:sleep(seconds) end }
+end
+
+for _, name in ipairs { "native", "cqueues", "luv", "copas", "a transport that can only sleep" } do
+  describe("a line in " .. name, function()
+    local loop = runners[name] and name or "native"
+    local transport, came, passed -- not every loop starts coroutines in the order in which it was given them
+
+    before_each(function()
+      transport = curl.new { loop = loop == "luv" and loop or nil }
+      came, passed = {}, {}
+    end)
+    after_each(function() transport:close() end)
+
+    local function means() return runners[name] and transport or plain(transport) end
+
+    -- A function that waits in a line and notes that it has passed.
+    local function waits(line, who, is_bulk, seconds)
+      return function()
+        local now = core.clock()
+        came[#came + 1] = who
+        if line:try(now, is_bulk) or line:wait(means(), now, now + (seconds or 20), is_bulk) then
+          passed[#passed + 1] = who
+        else
+          passed[#passed + 1] = who .. " gave up"
+        end
+      end
+    end
+
+    it("lets pass in the order of coming", function()
+      local line, functions = lines.new(buckets.new { rate = 1000, burst = 1 }), {}
+      for i = 1, 10 do functions[i] = waits(line, i) end
+      runners[loop](functions)
+      assert.equal(10, #passed)
+      assert.same(came, passed)
+      assert.is_true(line:is_empty())
+    end)
+
+    it("lets replies pass before bulk, also those that come later", function()
+      local line = lines.new(new_gate(0))
+      runners[loop] {
+        waits(line, "bulk 1", true), waits(line, "bulk 2", true), waits(line, "reply 1"),
+        function()
+          transport:sleep(0.005)
+          waits(line, "reply 3")()
+        end,
+        waits(line, "reply 2"),
+        function()
+          transport:sleep(0.02)
+          line.gate.tokens = 5
+          line:notify(core.clock())
+        end,
+      }
+      local expected = {}
+      for _, kind in ipairs { "reply", "bulk" } do
+        for _, who in ipairs(came) do
+          if who:find(kind) then expected[#expected + 1] = who end
+        end
+      end
+      assert.equal(5, #passed)
+      assert.same(expected, passed)
+    end)
+
+    it("gives up in time, and holds up nobody behind", function()
+      local line = lines.new(new_gate(0))
+      runners[loop] {
+        waits(line, "first", false, 0.01), waits(line, "second", false, 0.02), waits(line, "third"), waits(line, "bulk", true),
+        function()
+          while #passed < 2 do transport:sleep(0.005) end
+          line.gate.tokens = 2
+          line:notify(core.clock())
+        end,
+      }
+      assert.same({ "first gave up", "second gave up", "third", "bulk" }, passed)
+    end)
+
+    it("wakes whom a pause leaves no hope", function()
+      local line = lines.new(buckets.new { rate = 1000, burst = 1 })
+      line.gate:pause(core.clock() + 10)
+      runners[loop] {
+        waits(line, "patient", false, 15), waits(line, "hasty", false, 12),
+        function()
+          local moment = core.clock() + 13
+          line.gate:pause(moment)
+          line:notify_hopeless(moment)
+          while #passed < 1 do transport:sleep(0.005) end
+          line.gate.paused_until, line.gate.open_at = 0, 0 -- no spec waits for it
+          line:notify(core.clock())
+        end,
+      }
+      assert.same({ "hasty gave up", "patient" }, passed)
+    end)
+
+    if close and name == "native" then
+      it("goes on when the first one is killed", function()
+        local waba = require "waba"
+        local line, threads = lines.new(new_gate(0)), {}
+        waba.run(function()
+          for i = 1, 3 do
+            waba.spawn(function()
+              threads[i] = coroutine.running()
+              waits(line, i)()
+            end)
+          end
+          transport:sleep(0.005)
+          close(threads[1])
+          line.gate.tokens = 3
+          line:notify(core.clock())
+        end)
+        assert.same({ 2, 3 }, passed)
+      end)
+    end
+  end)
+end
+
+describe("a long line", function()
+  it("costs each who waits a few looks, not one at each turn", function()
+    local waba, transport = require "waba", curl.new()
+    local line, looks, passed = lines.new(buckets.new { rate = 5000, burst = 10 }), 0, 0
+    local delay = line.gate.delay
+    function line.gate:delay(now)
+      looks = looks + 1
+      return delay(self, now)
+    end
+    waba.run(function()
+      for i = 1, 1000 do
+        waba.spawn(function()
+          local now = core.clock()
+          assert(line:wait(transport, now, now + 20, i % 2 == 0))
+          passed = passed + 1
+        end)
+      end
+    end)
+    transport:close()
+    assert.equal(1000, passed)
+    assert.is_true(looks < 6000, looks)
+    assert.is_true(line:is_empty())
+  end)
+
+  it("serves each exactly once and each kind in order, whatever comes, gives up and is woken", function()
+    local waba, transport = require "waba", curl.new()
+    math.randomseed(4711)
+    local line, count = lines.new(buckets.new { rate = 3000, burst = 5 }), 400
+    local entered, ended, passed = { [true] = {}, [false] = {} }, 0, { [true] = {}, [false] = {} }
+    waba.run(function()
+      for i = 1, count do
+        local is_bulk, seconds = math.random() < 0.5, math.random() < 0.2 and 0.01 * math.random() or 20
+        local pause = 0.1 * math.random()
+        waba.spawn(function()
+          waba.sleep(pause)
+          local now = core.clock()
+          entered[is_bulk][#entered[is_bulk] + 1] = i
+          if line:try(now, is_bulk) or line:wait(transport, now, now + seconds, is_bulk) then
+            passed[is_bulk][#passed[is_bulk] + 1] = i
+          end
+          ended = ended + 1
+        end)
+      end
+      for _ = 1, 20 do
+        waba.sleep(0.005)
+        if math.random() < 0.3 then line.gate:pause(core.clock() + 0.005) end
+        line:notify(core.clock())
+      end
+    end)
+    transport:close()
+    assert.equal(count, ended)
+    assert.is_true(line:is_empty())
+    for _, is_bulk in ipairs { true, false } do
+      local position, places = 0, {}
+      for place, i in ipairs(entered[is_bulk]) do places[i] = place end
+      for _, i in ipairs(passed[is_bulk]) do
+        assert.is_true(places[i] > position)
+        position = places[i]
+      end
+      assert.is_true(#passed[is_bulk] > count / 4)
+    end
+  end)
+
+  it("gives up at once when the turn is sure to come too late", function()
+    local transport = curl.new()
+    local line = lines.new(buckets.new { rate = 0.1, burst = 1 })
+    assert.is_true(line:try(100))
+    local now, delay = line:wait(transport, 100, 105)
+    assert.is_nil(now)
+    assert.near(10, delay, 1e-9)
+    assert.is_true(line:is_empty())
+    transport:close()
+  end)
+end)

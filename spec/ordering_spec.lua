@@ -1,0 +1,351 @@
+-- One message after the other to each recipient, in every event loop, whatever becomes of the one before.
+
+local nginx = require "spec.support.nginx"
+local process = require "spec.support.process"
+local runners = require("spec.support.homes").runners
+local server = require "spec.support.server"
+local waba = require "waba"
+
+local close = rawget(coroutine, "close") -- Lua 5.4
+local EVA, UWE = "4915112345678", "4915112345679"
+
+describe("ordered messages", function()
+  local gateway, client, log
+
+  setup(function() gateway = server.start {} end)
+  teardown(function() gateway:stop() end)
+
+  before_each(function()
+    gateway:forget()
+    log = {}
+  end)
+  after_each(function()
+    gateway:release()
+    if client then client:close() end
+    client = nil
+  end)
+
+  local function answer_with(...)
+    gateway:answer("/v1/messages", ...)
+  end
+
+  local function accepted(id, more)
+    local answer = { status = 201, body = ('{"messages":[{"id":"%s"}]}'):format(id) }
+    for name, value in pairs(more or {}) do answer[name] = value end
+    return answer
+  end
+
+  local function new_client(options)
+    local given = { api_key = "key", base_url = gateway.url, ca_file = gateway.ca_file, pace = false, retry = false,
+      ordered = true }
+    for name, value in pairs(options or {}) do given[name] = value end
+    client = waba.client(given)
+    client.ordered, log = given.ordered, {}
+    if not given.transport then assert(client:request { path = "/warm" }) end -- no handshake among what is timed
+  end
+
+  local function say(word) log[#log + 1] = word end
+
+  -- A function that sends one text and notes when that has ended.
+  local function sends(to, text, options)
+    return function()
+      local sent, err = client:send(to, waba.text(text), options)
+      say(text .. (sent and "" or " " .. err.kind))
+      return sent, err
+    end
+  end
+
+  -- A function that waits for a condition first.
+  local function once(condition, fn)
+    return function()
+      while not condition() do client.transport:sleep(0.002) end
+      return fn()
+    end
+  end
+
+  -- Functions that begin one after the other, each as soon as the one before has begun.
+  local function in_turn(...)
+    local begun, list = 0, { ... }
+    for i, fn in ipairs(list) do
+      list[i] = once(function() return begun == i - 1 end, function()
+        begun = i
+        return fn()
+      end)
+    end
+    return (table.unpack or unpack)(list) -- luacheck: ignore 143
+  end
+
+  local function has_said(count)
+    return function() return #log >= count end
+  end
+
+  -- What arrived, in its order.
+  local function arrived()
+    local texts = {}
+    for i, request in ipairs(gateway:received "/v1/messages") do texts[i] = request.body:match '"body":"([^"]*)"' end
+    return table.concat(texts, " ")
+  end
+
+  local function assert_forgotten()
+    assert.equal(0, client.ordering.conversations.count)
+    assert.is_nil(next(client.ordering.awaited))
+    assert.equal(0, client.ordering.sending)
+  end
+
+  for _, name in ipairs { "native", "cqueues", "luv", "copas" } do
+    it("to one recipient wait for each other, and hold up nobody else, in " .. name, function()
+      new_client { loop = name == "luv" and name or nil }
+      answer_with(accepted("1", { held = true }), accepted("2", { delay = 0.01 }), accepted "3")
+      runners[name] { in_turn(sends(EVA, "e1"), sends(EVA, "e2"), sends(EVA, "e3"), sends(EVA, "e4"), function()
+        sends(UWE, "u")()
+        gateway:release()
+      end) }
+      assert.equal("e1 u e2 e3 e4", arrived())
+      assert_forgotten()
+    end)
+  end
+
+  it("are sent at once by a program that does one thing at a time", function()
+    new_client()
+    answer_with(accepted "1")
+    for i = 1, 3 do assert(sends(EVA, "e" .. i)()) end
+    assert.equal("e1 e2 e3", arrived())
+    assert_forgotten()
+  end)
+
+  it("can be asked for, or not, message by message", function()
+    new_client { ordered = false }
+    answer_with(accepted("1", { held = true }), accepted "2")
+    waba.run(in_turn(sends(EVA, "a", { ordered = true }), sends(EVA, "c", { ordered = true }), function()
+      sends(EVA, "b")()
+      gateway:release()
+    end))
+    assert.same({ "b", "a", "c" }, log)
+    assert_forgotten()
+  end)
+
+  it("go on after one that was refused, or lost, or had no time left", function()
+    new_client()
+    answer_with({ status = 400, body = '{"errors":[{"code":1009}]}', delay = 0.01 }, { reset = "request" }, { held = true },
+      accepted "4")
+    waba.run(in_turn(sends(EVA, "a"), sends(EVA, "b"), sends(EVA, "c", { timeout = 0.3 }), sends(EVA, "d")))
+    assert.same({ "a invalid", "b network", "c timeout", "d" }, log)
+    assert_forgotten()
+  end)
+
+  it("give up when their time is over, and say what they waited for", function()
+    new_client()
+    answer_with({ held = true }, accepted "2")
+    local err
+    waba.run(in_turn(sends(EVA, "a", { timeout = 0.3 }), function()
+      local _
+      _, err = sends(EVA, "b", { timeout = 0.05 })()
+    end, sends(EVA, "c")))
+    assert.same({ "b timeout", "a timeout", "c" }, log)
+    assert.equal("order", err.scope)
+    assert.is_true(err.retryable)
+    assert.is_false(err.maybe_sent)
+    assert.equal("a c", arrived())
+    assert_forgotten()
+  end)
+
+  it("go on when a message before could not even be written", function()
+    new_client { transport = {
+      send = function(_, request)
+        waba.sleep(0.005)
+        if request.body:find '"a"' then error "no transport today" end
+        return { status = 201, headers = {}, body = '{"messages":[{"id":"1"}]}', sent = "yes" }
+      end,
+    } }
+    waba.run(function()
+      local fine, fault = pcall(sends(EVA, "a"))
+      assert.is_false(fine)
+      assert.matches("no transport today", fault)
+    end, sends(EVA, "b"), sends(EVA, "c"))
+    assert.same({ "b", "c" }, log)
+    assert_forgotten()
+  end)
+
+  if close then
+    it("go on when the coroutine of one in flight is killed", function()
+      new_client()
+      answer_with({ held = true }, accepted "2")
+      local threads = {}
+      waba.run(function()
+        for i = 1, 3 do
+          waba.spawn(function()
+            threads[i] = coroutine.running()
+            sends(EVA, "m" .. i, { timeout = 5 })()
+          end)
+        end
+        while gateway:count "/v1/messages" == 0 do waba.sleep(0.002) end
+        close(threads[1])
+      end)
+      assert.same({ "m2", "m3" }, log)
+    end)
+  end
+
+  describe("with statuses", function()
+    local receiver
+
+    before_each(function()
+      receiver = waba.receiver { open = true, on = {} }
+    end)
+
+    local function status(id, word)
+      assert.equal(200, (receiver:handle { method = "POST", headers = {}, body =
+        ('{"statuses":[{"id":"%s","recipient_id":"%s","status":"%s","timestamp":"1"}]}'):format(id, EVA, word) }))
+    end
+
+    it("wait until the one before was delivered", function()
+      for _, word in ipairs { "delivered", "read", "failed" } do
+        log = {}
+        new_client { ordered = { receiver = receiver } }
+        answer_with(accepted "one", accepted "of Uwe", accepted "two")
+        waba.run(in_turn(sends(EVA, "a"), once(has_said(1), sends(UWE, "u")), sends(EVA, "b"), once(has_said(2), function()
+          status("one", "sent")
+          waba.sleep(0.01)
+          say "not yet"
+          status("one", word)
+        end)))
+        assert.same({ "a", "u", "not yet", "b" }, log)
+        status("two", "delivered")
+        client:close()
+      end
+    end)
+
+    it("know a status that came before the answer", function()
+      new_client { ordered = { receiver = receiver } }
+      answer_with(accepted("one", { held = true }), accepted "two")
+      waba.run(in_turn(sends(EVA, "a"), sends(EVA, "b"), function()
+        while gateway:count "/v1/messages" == 0 do waba.sleep(0.002) end
+        status("one", "delivered")
+        gateway:release()
+      end))
+      assert.same({ "a", "b" }, log)
+      status("two", "delivered")
+      assert_forgotten()
+    end)
+
+    it("wait no longer than they were told", function()
+      new_client { ordered = { receiver = receiver, timeout = 0.03 } }
+      answer_with(accepted "one", accepted "two", accepted "three")
+      for _, text in ipairs { "a", "b", "c" } do assert(sends(EVA, text)()) end
+      assert.equal("a b c", arrived())
+    end)
+
+    it("fail when their own time is over before, and hold up nobody behind", function()
+      new_client { ordered = { receiver = receiver, timeout = 0.3 } }
+      answer_with(accepted "one", accepted "two")
+      waba.run(in_turn(sends(EVA, "a"), once(has_said(1), sends(EVA, "b", { timeout = 0.02 })), sends(EVA, "c")))
+      assert.same({ "a", "b timeout", "c" }, log)
+    end)
+
+    it("hear of them where they are worked off, when another process took them", function()
+      local inbox = waba.inbox.memory()
+      receiver = waba.receiver { open = true, inbox = inbox }
+      local worker = waba.receiver { open = false, inbox = inbox }
+      new_client { ordered = { receiver = worker } }
+      answer_with(accepted "one", accepted "two")
+      waba.run(in_turn(sends(EVA, "a"), sends(EVA, "b"), once(has_said(1), function()
+        status("one", "delivered")
+        waba.sleep(0.01)
+        say "worked off"
+        assert.equal(1, (worker:work()))
+      end)))
+      assert.same({ "a", "worked off", "b" }, log)
+    end)
+
+    it("hear of them from a tracker, too", function()
+      local tracker = waba.status_tracker {}
+      new_client { ordered = { tracker = tracker } }
+      answer_with(accepted "one", accepted "two")
+      waba.run(in_turn(sends(EVA, "a"), sends(EVA, "b"), once(has_said(1), function()
+        say "delivered"
+        tracker:apply { kind = "status", id = "one", status = "delivered", timestamp = 1 }
+      end)))
+      assert.same({ "a", "delivered", "b" }, log)
+    end)
+
+    it("forget those that were never heard of", function()
+      new_client {
+        ordered = { receiver = receiver, timeout = 0.001 },
+        transport = { send = function(_, request)
+          return { status = 201, headers = {}, body = ('{"messages":[{"id":"%s"}]}'):format(request.body:match "%d+"),
+            sent = "yes" }
+        end },
+      }
+      local most = 0
+      for i = 1, 3000 do
+        assert(client:send("49151" .. 1000000 + i, waba.text "Hi"))
+        most = math.max(most, client.ordering.conversations.count)
+      end
+      waba.sleep(0.002)
+      assert(client:send(EVA, waba.text "Hi"))
+      client.ordering.conversations:sweep(math.huge)
+      assert.equal(0, client.ordering.conversations.count)
+      assert.is_nil(next(client.ordering.awaited))
+      assert.is_true(most < 3000, most)
+    end)
+  end)
+
+  -- A request of nginx with light threads; one of them is killed in line.
+  local IN_NGINX = [[
+    local waba, log = require "waba", {}
+    package.loaded.client = package.loaded.client
+      or waba.client { api_key = "key", base_url = "%s", pace = false, retry = false, ordered = true }
+    local client = package.loaded.client
+    local function sends(to, text)
+      return ngx.thread.spawn(function()
+        local sent, err = client:send(to, waba.text(text))
+        log[#log + 1] = text .. (sent and "" or " " .. err.kind)
+      end)
+    end
+    local threads = {}
+    for i = 1, 3 do threads[i] = sends("4915112345678", "e" .. i) end
+    local other = sends("4915112345679", "u")
+    ngx.thread.kill(threads[2])
+    ngx.thread.wait(other)
+    ngx.thread.wait(threads[1])
+    ngx.thread.wait(threads[3])
+    ngx.print(table.concat(log, " "), " ", client.ordering.conversations.count)
+  ]]
+
+  it("wait for each other in nginx's light threads, and outlive one that is killed", function()
+    local folder, port, plain = process.folder(), process.free_port(), process.free_port()
+    nginx.certify(folder)
+    local program = nginx.start(folder, nginx.configuration {
+      port = port, plain = plain, workers = 1, content = IN_NGINX:format(gateway.url),
+      http = ("lua_ssl_trusted_certificate %s;"):format(gateway.ca_file),
+    }, port)
+    answer_with(accepted("1", { delay = 0.05 }), accepted("2", { delay = 0.01 }))
+    local url = ("http://127.0.0.1:%d/"):format(plain)
+    for _ = 1, 2 do
+      local status, _, text = nginx.request(url, { method = "GET" })
+      assert.equal(200, status, folder:read "error.log")
+      local others, count = text:gsub("u ", "")
+      assert.equal(1, count)
+      assert.equal("e1 e3 0", others)
+    end
+    program:stop()
+    folder:remove()
+    local texts = arrived()
+    assert.is_nil(texts:find "e2")
+    assert.matches("e1.*e3.*e1.*e3", texts)
+  end)
+
+  it("need options that make sense", function()
+    local function with(ordered)
+      return function() waba.client { api_key = "k", ordered = ordered } end
+    end
+    assert.error_matches(with { reciever = {} }, "ordered: unknown option reciever %(did you mean receiver%?%)")
+    assert.error_matches(with { receiver = {} }, "ordered: option receiver must be what waba.receiver makes")
+    assert.error_matches(with { timeout = 5 }, "ordered: option timeout has no meaning without receiver or tracker")
+    assert.error_matches(with { tracker = waba.status_tracker {}, timeout = 0 }, "timeout must be number above 0")
+    new_client()
+    assert.error_matches(function() client:send(EVA, waba.text "Hi", { ordered = { x = 1 } }) end,
+      "^client:send: ordered: unknown option x")
+    assert.error_matches(function() client:send(EVA, waba.text "Hi", { ordered = 1 }) end,
+      "^client:send: option ordered must be boolean or table")
+  end)
+end)
