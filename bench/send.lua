@@ -2,32 +2,34 @@
 --
 --   make bench                      LUA=luajit make bench
 --   lua5.4 bench/send.lua --quick   fewer and shorter rounds (after: eval "$(make -s env)"; make bench-programs)
+--   lua5.4 bench/send.lua --peers   and clients of other languages (make bench-packages installs them)
 --
--- Every program sends the same message of 300 bytes over TLS to a server on loopback. waba builds,
--- checks and encodes each message and decodes each answer; the bare programs do no JSON and no checks.
--- Programs take turns; each is a process of its own that measures itself after a warm-up.
+-- Every program (bench/support/peers.lua) sends the same message of 300 bytes over TLS to a server on loopback,
+-- which answers at once or after 50 ms. waba builds, checks and encodes each message and decodes each answer;
+-- the bare programs do no JSON and no checks. Programs take turns; each is a process of its own that measures
+-- itself after a warm-up.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/support/?.lua;" .. package.path
 
+local peers = require "peers"
 local stub = require "stub"
 local waba = require "waba"
 
-local INTERPRETER = arg[-1]
-local PROGRAMS = folder .. "/../build/bench/"
 local KEY = "benchmark-key-of-the-usual-length"
 local BODY_SIZE = 300
 
-local SETTINGS = {
-  { protocol = "HTTP/1.1", url = "http1", in_flight = 1 },
-  { protocol = "HTTP/2", url = "http2", in_flight = 1 },
-  { protocol = "HTTP/1.1", url = "http1", in_flight = 64 },
-  { protocol = "HTTP/2", url = "http2", in_flight = 64 },
-}
+-- `connections` is what limits HTTP/1.1: so many to one host by default, in all programs.
+local CONNECTIONS = 16
+local PROTOCOLS = { { name = "HTTP/1.1", server = "http1" }, { name = "HTTP/2", server = "http2" } }
+local LATENCIES = { 0, 0.05 }
+local IN_FLIGHT = { 1, 64, 256 }
 
+-- `seconds`: how long messages are sent to a server that takes its time.
 local MODES = {
-  full = { rounds = 9, messages = 6000, warm_up = 1000 },
-  quick = { rounds = 5, messages = 1000, warm_up = 200 },
+  full = { rounds = 9, messages = 6000, warm_up = 1000, seconds = 1.5 },
+  peers = { rounds = 5, messages = 3000, warm_up = 1000, seconds = 1 },
+  quick = { rounds = 5, messages = 1000, warm_up = 300, seconds = 0.5 },
 }
 
 local function mode_from_arguments()
@@ -35,12 +37,27 @@ local function mode_from_arguments()
   for _, argument in ipairs(arg) do
     if argument == "--quick" then
       mode = MODES.quick
+    elseif argument == "--peers" then
+      mode = MODES.peers
+      for _, peer in ipairs(peers.others) do peers.list[#peers.list + 1] = peer end
     else
-      io.stderr:write("usage: bench/send.lua [--quick]\n")
+      io.stderr:write("usage: bench/send.lua [--quick] [--peers]\n")
       os.exit(2)
     end
   end
   return mode
+end
+
+local function new_settings()
+  local settings = {}
+  for _, latency in ipairs(LATENCIES) do
+    for _, in_flight in ipairs(IN_FLIGHT) do
+      for _, protocol in ipairs(PROTOCOLS) do
+        settings[#settings + 1] = { latency = latency, in_flight = in_flight, protocol = protocol }
+      end
+    end
+  end
+  return settings
 end
 
 -- What waba itself makes of a text: the request head and the body that the bare programs send too.
@@ -67,56 +84,40 @@ local function sized_message()
   text = text .. ("and more "):rep(math.ceil(missing / 9)):sub(1, missing)
   local request = recorded(text)
   assert(#request.body == BODY_SIZE)
-  return { text = text, body = request.body, headers = request.head.headers }
+  local headers = { "D360-API-KEY: " .. KEY }
+  for name, value in pairs(request.head.headers) do headers[#headers + 1] = name .. ": " .. value end
+  return { text = text, body = request.body, headers = headers }
 end
 
-local function quoted(argument)
-  return "'" .. tostring(argument):gsub("'", "'\\''") .. "'"
+-- How many messages a setting takes. A server that takes its time is waited for, not worked with.
+local function count_for(setting, mode)
+  if setting.latency == 0 then return mode.messages end
+  local lanes = setting.in_flight
+  if setting.protocol.name == "HTTP/1.1" then lanes = math.min(lanes, CONNECTIONS) end
+  return math.max(setting.in_flight * 4, math.floor(lanes / setting.latency * mode.seconds))
 end
 
-local function bare_arguments(message)
-  local lines = { quoted("D360-API-KEY: " .. KEY) }
-  for name, value in pairs(message.headers) do lines[#lines + 1] = quoted(name .. ": " .. value) end
-  return table.concat(lines, " ")
-end
-
--- The command lines that are compared; what they have in common comes in between.
-local function programs_for(setting, message)
-  local bare = PROGRAMS .. (setting.in_flight == 1 and "bare_easy" or "bare_multi")
-  local headers = bare_arguments(message)
+local function job_for(setting, server, message, mode)
   return {
-    waba = {
-      quoted(INTERPRETER) .. " " .. quoted(folder .. "/support/sender.lua"), quoted(KEY) .. " " .. quoted(message.text),
-    },
-    bare = { quoted(bare), headers },
-    unsafe = { quoted(bare) .. " --unsafe", headers },
+    url = server:url(setting.protocol.server, setting.latency), ca_file = server.ca_file, key = KEY,
+    protocol = setting.protocol.name, connections = CONNECTIONS,
+    text = message.text, body = message.body, headers = message.headers, in_flight = setting.in_flight,
+    warm_up = setting.latency == 0 and mode.warm_up or setting.in_flight, count = count_for(setting, mode),
   }
 end
 
--- Runs one program; gives microseconds of CPU per message, and messages per second.
-local function measure(program, server, setting, message, mode)
-  local url = server[setting.url] .. (program[1]:find("sender.lua", 1, true) and "" or "/v1/messages")
-  local command = ("%s %s %s %s %d %d %d %s"):format(program[1], quoted(url), quoted(server.ca_file),
-    quoted(message.body), setting.in_flight, mode.warm_up, mode.messages, program[2])
-  local pipe = assert(io.popen(command))
-  local output = pipe:read "*a"
-  pipe:close()
-  local cpu, seconds = output:match "^([%d.]+) ([%d.]+)\n$"
-  if not cpu then error("failed: " .. program[1], 0) end
-  return { cpu = cpu / mode.messages * 1e6, rate = mode.messages / seconds }
-end
-
-local ORDER = { "waba", "bare", "unsafe" }
-
 -- One round: every program once under every setting; every second round the other way about.
-local function run_round(round, server, message, mode, results)
-  for s, setting in ipairs(SETTINGS) do
-    local programs, measured = programs_for(setting, message), {}
-    for i = 1, #ORDER do
-      local name = ORDER[round % 2 == 1 and i or #ORDER + 1 - i]
-      measured[name] = measure(programs[name], server, setting, message, mode)
+local function run_round(round, server, message, mode, settings)
+  for _, setting in ipairs(settings) do
+    local job, measured = job_for(setting, server, message, mode), {}
+    local busy, began = server:cpu(), os.time()
+    for i = 1, #peers.list do
+      local peer = peers.list[round % 2 == 1 and i or #peers.list + 1 - i]
+      if not peer.fits or peer.fits(setting) then measured[peer.name] = peers.run(peer, job) end
     end
-    results[s][round] = measured
+    setting.rounds[round] = measured
+    setting.server_cpu = setting.server_cpu + server:cpu() - busy
+    setting.time = setting.time + os.time() - began
   end
 end
 
@@ -132,44 +133,85 @@ local function median_of(rounds, read)
   return median(values)
 end
 
-local ROW = "%-9s %9s  %9s %9s %9s  %10s %12s  %10s %9s %6s\n"
+local function cpu(setting, name)
+  return median_of(setting.rounds, function(round) return round[name].cpu end)
+end
 
-local function print_results(results)
-  io.write(ROW:format("", "", "CPU (us)", "", "", "CPU ratio", "CPU ratio", "messages/s", "", ""))
-  io.write(ROW:format("protocol", "in flight", "waba", "bare", "unsafe", "waba/bare", "waba/unsafe", "waba", "bare",
-    "ratio"))
-  for s, setting in ipairs(SETTINGS) do
-    local function cpu(name) return median_of(results[s], function(round) return round[name].cpu end) end
-    local function rate(name) return median_of(results[s], function(round) return round[name].rate end) end
-    -- of the ratios of each round, as the machine's speed changes between rounds
-    local function ratio(name, field)
-      return median_of(results[s], function(round) return round.waba[field] / round[name][field] end)
+local function rate(setting, name)
+  return median_of(setting.rounds, function(round) return round[name].rate end)
+end
+
+-- Of the ratios of each round, as the machine's speed changes between rounds.
+local function ratio(setting, name, field)
+  return median_of(setting.rounds, function(round) return round.waba[field] / round[name][field] end)
+end
+
+local ROW = "%-8s %9s %7s  %8s %8s %8s  %9s %11s  %8s %8s %6s\n"
+
+local function print_results(settings)
+  io.write(ROW:format("", "", "", "CPU (us)", "", "", "CPU ratio", "CPU ratio", "per s", "", ""))
+  io.write(ROW:format("protocol", "in flight", "latency", "waba", "bare", "unsafe", "waba/bare", "waba/unsafe", "waba",
+    "bare", "ratio"))
+  for _, setting in ipairs(settings) do
+    local has_unsafe = setting.rounds[1].unsafe ~= nil
+    io.write(ROW:format(setting.protocol.name, setting.in_flight, ("%g ms"):format(setting.latency * 1000),
+      ("%.1f"):format(cpu(setting, "waba")), ("%.1f"):format(cpu(setting, "bare")),
+      has_unsafe and ("%.1f"):format(cpu(setting, "unsafe")) or "", ("%.2f"):format(ratio(setting, "bare", "cpu")),
+      has_unsafe and ("%.2f"):format(ratio(setting, "unsafe", "cpu")) or "", ("%.0f"):format(rate(setting, "waba")),
+      ("%.0f"):format(rate(setting, "bare")), ("%.2f"):format(ratio(setting, "bare", "rate"))))
+  end
+end
+
+local IN_FIRST_TABLE = { waba = true, bare = true, unsafe = true }
+local PEER_ROW = "%-8s %9s %7s  %-16s %9s %12s  %8s %11s\n"
+
+-- The peers beside libcurl, each where it takes part; "peer/waba": how many times as much it takes.
+local function print_peers(settings)
+  io.write("\n", PEER_ROW:format("protocol", "in flight", "latency", "peer", "CPU (us)", "peer/waba", "per s",
+    "peer/waba"))
+  for _, setting in ipairs(settings) do
+    for _, peer in ipairs(peers.list) do
+      if not IN_FIRST_TABLE[peer.name] and setting.rounds[1][peer.name] then
+        io.write(PEER_ROW:format(setting.protocol.name, setting.in_flight, ("%g ms"):format(setting.latency * 1000),
+          peer.name, ("%.1f"):format(cpu(setting, peer.name)), ("%.2f"):format(1 / ratio(setting, peer.name, "cpu")),
+          ("%.0f"):format(rate(setting, peer.name)), ("%.2f"):format(1 / ratio(setting, peer.name, "rate"))))
+      end
     end
-    io.write(ROW:format(setting.protocol, setting.in_flight,
-      ("%.1f"):format(cpu "waba"), ("%.1f"):format(cpu "bare"), ("%.1f"):format(cpu "unsafe"),
-      ("%.2f"):format(ratio("bare", "cpu")), ("%.2f"):format(ratio("unsafe", "cpu")),
-      ("%.0f"):format(rate "waba"), ("%.0f"):format(rate "bare"), ("%.2f"):format(ratio("bare", "rate"))))
+  end
+end
+
+-- The part of the time in which the server was at work, where that was most: at 1 it would set the pace.
+local function print_server(settings)
+  local most, where = 0, nil
+  for _, setting in ipairs(settings) do
+    local share = setting.time > 0 and setting.server_cpu / setting.time or 0
+    if setting.latency > 0 and share >= most then most, where = share, setting end
+  end
+  if where then
+    io.write(("\nThe server that takes its time was at work for %.0f %% of it at most (%s, %d in flight)\n"):format(
+      most * 100, where.protocol.name, where.in_flight))
   end
 end
 
 local function main()
   local mode = mode_from_arguments()
-  local message = sized_message()
+  local message, settings = sized_message(), new_settings()
   local server = stub.start()
-  local results = {}
-  for s in ipairs(SETTINGS) do results[s] = {} end
+  for _, setting in ipairs(settings) do setting.rounds, setting.server_cpu, setting.time = {}, 0, 0 end
   local ok, fault = pcall(function()
     for round = 1, mode.rounds do
       io.stderr:write(("round %d of %d\r"):format(round, mode.rounds))
-      run_round(round, server, message, mode, results)
+      run_round(round, server, message, mode, settings)
     end
   end)
   server:stop()
   if not ok then error(fault, 0) end
   io.write(("%s, messages of %d bytes over TLS, medians of %d rounds of %d messages, ratios of each round\n\n"):format(
     jit and jit.version or _VERSION, BODY_SIZE, mode.rounds, mode.messages))
-  print_results(results)
-  io.write("\nbare: libcurl in C (easy handle at 1 in flight, multi handle at 64), as safe as waba; "
+  print_results(settings)
+  if #peers.list > 3 then print_peers(settings) end
+  print_server(settings)
+  io.write("\nbare: libcurl in C (easy handle at 1 in flight, multi handle at more), as safe as waba; "
     .. "unsafe: may send a message twice\n")
 end
 

@@ -1,5 +1,6 @@
 -- The server of the benchmarks: an nginx on loopback that takes every POST over TLS and gives one fixed
--- answer, at one port over HTTP/1.1 and at another over HTTP/2. Files and process vanish with `stop`.
+-- answer, at once or (below /50ms) after so many milliseconds, at one port over HTTP/1.1 and at another over
+-- HTTP/2. Files and process vanish with `stop`.
 
 local certificate = require "waba.emulator.certificate"
 local socket = require "cqueues.socket"
@@ -42,8 +43,9 @@ http {
   server {
     listen 127.0.0.1:HTTP1 ssl;
     listen 127.0.0.1:HTTP2 ssl http2;
-    location / {
+    location ~ ^/(?:(\d+)ms/)? {
       content_by_lua_block {
+        if ngx.var[1] then ngx.sleep(ngx.var[1] / 1000) end
         ngx.req.read_body()
         ngx.status = 201
         ngx.header.content_length = LENGTH
@@ -122,6 +124,26 @@ function stub.start()
     http2 = "https://127.0.0.1:" .. http2,
     ca_file = folder .. "/ca.pem",
   }, Stub)
+end
+
+--- The base URL of a server that takes its time.
+---@param protocol "http1"|"http2"
+---@param latency number  seconds
+---@return string
+function Stub:url(protocol, latency)
+  return self[protocol] .. (latency > 0 and ("/%.0fms"):format(latency * 1000) or "")
+end
+
+--- Seconds of CPU that its worker has taken so far; 0 where the system does not say.
+---@return number
+function Stub:cpu()
+  local worker = output_of(("pgrep -P \"$(cat '%s/nginx.pid')\""):format(self.folder)):match "^%d+$"
+  local file = worker and io.open("/proc/" .. worker .. "/stat")
+  if not file then return 0 end
+  -- behind the name in parentheses: the state, ten numbers, then user and system time in hundredths
+  local user, system = file:read("*a"):match "%) %a %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ (%d+) (%d+)"
+  file:close()
+  return (user + system) / 100
 end
 
 --- Stops the server and removes its files.

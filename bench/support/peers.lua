@@ -1,0 +1,126 @@
+-- The programs that `make bench` compares. Each is a command line that sends the messages of a job and prints
+-- one line: the seconds of CPU (user and system) and of time that those after the warm-up took.
+
+local peers = {}
+
+--- What every program does.
+---@class bench.Job
+---@field url string       of the gateway, without the path of messages
+---@field ca_file string   the authority to trust
+---@field key string
+---@field text string      of the message
+---@field body string      what the message is on the wire
+---@field protocol string  "HTTP/1.1" or "HTTP/2"
+---@field connections integer  at most, over HTTP/1.1
+---@field headers string[] of the request, "Name: value", the key among them
+---@field in_flight integer
+---@field warm_up integer  messages before the measurement
+---@field count integer    messages in it
+
+--- A program. To add one, add it to the list below.
+---@class bench.Peer
+---@field name string
+---@field fits? fun(setting: table): boolean  whether it takes part; always by default
+---@field share? number     of the messages: less for those that take long
+---@field command fun(job: bench.Job): any[]  what is run; its words are quoted
+---@field read? fun(output: string): string?, string?  seconds of CPU and of time, if it prints other than "CPU time"
+
+local FOLDER = arg[0]:match "^(.*)/[^/]*$" or "."
+local PROGRAMS = FOLDER .. "/../build/bench/"
+
+-- The bare libcurl programs: an easy handle for one message at a time, a multi handle for many.
+local function bare(job, ...)
+  local words = { PROGRAMS .. (job.in_flight == 1 and "bare_easy" or "bare_multi"), ... }
+  for _, word in ipairs { job.url .. "/v1/messages", job.ca_file, job.body, job.in_flight, job.warm_up, job.count } do
+    words[#words + 1] = word
+  end
+  for _, line in ipairs(job.headers) do words[#words + 1] = line end
+  return words
+end
+
+---@type bench.Peer[]
+peers.list = {
+  {
+    name = "waba",
+    command = function(job)
+      return { arg[-1], FOLDER .. "/support/sender.lua", job.url, job.ca_file, job.body, job.in_flight, job.warm_up,
+        job.count, job.key, job.text }
+    end,
+  },
+  { name = "bare", command = function(job) return bare(job) end },
+  {
+    name = "unsafe",
+    fits = function(setting) return setting.latency == 0 end,
+    command = function(job) return bare(job, "--unsafe") end,
+  },
+}
+
+-- ---- Other languages (bench/peers), on the same work ----------------------------------------------
+
+-- What they all take, in this order.
+local function arguments_of(job)
+  local words = { job.url .. "/v1/messages", job.ca_file, job.body, job.in_flight, job.warm_up, job.count, job.protocol,
+    math.min(job.in_flight, job.connections) }
+  for _, line in ipairs(job.headers) do words[#words + 1] = line end
+  return words
+end
+
+local function foreign(name, interpreter, file, more)
+  local peer = { name = name, fits = more.fits, share = more.share }
+  function peer.command(job)
+    local words = { "env", "PYTHONDONTWRITEBYTECODE=1", "NODE_PATH=/usr/share/nodejs",
+      "NODE_EXTRA_CA_CERTS=" .. job.ca_file, interpreter, FOLDER .. "/peers/" .. file }
+    for _, word in ipairs(arguments_of(job)) do words[#words + 1] = word end
+    return words
+  end
+  return peer
+end
+
+local function over_http1(setting) return setting.protocol.name == "HTTP/1.1" end
+local function one_at_a_time(setting) return setting.in_flight == 1 and over_http1(setting) end
+
+local PYTHON = "/usr/bin/python3" -- the distribution's, which has its packages
+
+--- Clients of other languages, and other clients of Lua.
+---@type bench.Peer[]
+peers.others = {
+  foreign("lua-http", arg[-1], "lua_http.lua", { share = 0.5 }),
+  foreign("luasocket", arg[-1], "luasocket.lua", { share = 0.05, fits = one_at_a_time }),
+  foreign("node fetch", "node", "fetch.mjs", { share = 0.2, fits = over_http1 }),
+  foreign("node undici", "node", "undici.mjs", { share = 0.5, fits = over_http1 }),
+  foreign("requests", PYTHON, "requests_peer.py", { share = 0.2, fits = over_http1 }),
+  foreign("httpx", PYTHON, "httpx_peer.py", { share = 0.2 }),
+  foreign("aiohttp", PYTHON, "aiohttp_peer.py", { share = 0.5, fits = over_http1 }),
+}
+
+local function quoted(word)
+  return "'" .. tostring(word):gsub("'", "'\\''") .. "'"
+end
+
+local function read_line(output)
+  return output:match "^([%d.]+) ([%d.]+)\n$"
+end
+
+--- Runs one program.
+---@param peer bench.Peer
+---@param job bench.Job
+---@return { cpu: number, rate: number }  microseconds of CPU per message, messages per second
+function peers.run(peer, job)
+  if peer.share then
+    local less = {}
+    for name, value in pairs(job) do less[name] = value end
+    less.count = math.max(job.in_flight * 4, math.floor(job.count * peer.share))
+    less.warm_up = math.max(job.in_flight, math.floor(job.warm_up * peer.share))
+    job = less
+  end
+  local words = peer.command(job)
+  for i, word in ipairs(words) do words[i] = quoted(word) end
+  local pipe = assert(io.popen(table.concat(words, " ")))
+  local output = pipe:read "*a"
+  pipe:close()
+  local cpu, seconds = (peer.read or read_line)(output)
+  if not cpu then error(("%s failed: %s"):format(peer.name, output), 0) end
+  return { cpu = cpu / job.count * 1e6, rate = job.count / seconds }
+end
+
+return peers
