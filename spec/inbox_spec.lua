@@ -248,6 +248,14 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "a2" }, ids(box:take()))
     end)
 
+    it("sets an event aside at once when another try would do harm", function()
+      local box = new { retry = { attempts = 5, base = 0.001 } }
+      box:put { message("a1", "A"), message("a2", "A") }
+      assert.is_false(box:fail(box:take()[1], "in doubt", true))
+      assert.equal("in doubt", box:set_aside()[1].reason)
+      assert.same({ "a2" }, ids(box:take()))
+    end)
+
     it("takes back what was set aside", function()
       local box = new { retry = { attempts = 1 } }
       box:put { message("a1", "A") }

@@ -1,13 +1,12 @@
 -- The receiver of one nginx worker process. All workers share the inbox's file. What a handler sends
 -- goes through nginx's own sockets, so that no request waits for it.
 
+local gateway = require "gateway"
 local waba = require "waba"
 
 return waba.receiver {
   user = os.getenv "WEBHOOK_USER", password = os.getenv "WEBHOOK_PASSWORD",
-  client = waba.client {
-    api_key = os.getenv "D360_API_KEY", base_url = os.getenv "WABA_BASE_URL", -- for an emulator
-  },
+  client = gateway,
   inbox = waba.inbox.sqlite "inbox.db",
   on = {
     text = function(event)

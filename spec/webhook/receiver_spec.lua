@@ -255,6 +255,22 @@ describe("handlers", function()
     assert.is_nil(aside[1].reason:find("traceback", 1, true))
   end)
 
+  it("run once when what they sent may have arrived: the event is set aside, so that nothing is sent twice", function()
+    local runs = 0
+    local receiver = open_receiver {
+      inbox = waba.inbox.memory { retry = { base = 0, attempts = 3 } },
+      on = { text = function()
+        runs = runs + 1
+        error(errors.new { kind = "timeout", message = "no answer", maybe_sent = runs == 2, retryable = true })
+      end },
+    }
+    post(receiver, TEXT)
+    receiver:work()
+    assert.equal(2, runs)
+    assert.equal(0, receiver.inbox:depth())
+    assert.matches("may have been sent", receiver.inbox:set_aside()[1].reason)
+  end)
+
   it("for errors hear of handlers that raised, with what they raised", function()
     local told = {}
     local thrown = errors.new { kind = "network", message = "no line" }

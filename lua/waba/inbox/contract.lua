@@ -69,9 +69,10 @@ function inbox:ack(event) end
 --- Reports that a taken event could not be handled: it comes back later, or is set aside.
 ---@param event waba.Event
 ---@param reason? string
+---@param is_final? boolean  set it aside at once: another try would do harm
 ---@return number|false|nil delay  seconds until the next try; false: it was set aside
 ---@return waba.Error? err
-function inbox:fail(event, reason) end
+function inbox:fail(event, reason, is_final) end
 
 --- Gives a taken event back as if it had never been taken.
 ---@param event waba.Event

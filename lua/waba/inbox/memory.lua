@@ -153,7 +153,7 @@ function Memory:take(n, lease)
     self.ready[self.ready_first] = nil
     self.ready_first = self.ready_first + 1
     local entry = conversation[conversation.first]
-    if entry.attempts >= self.retry.attempts then
+    if is_final or entry.attempts >= self.retry.attempts then
       set_aside(self, conversation)
     else
       entry.attempts = entry.attempts + 1
@@ -191,11 +191,11 @@ function Memory:ack(event)
   return true
 end
 
-function Memory:fail(event, reason)
+function Memory:fail(event, reason, is_final)
   local entry, conversation = held(self, event)
   if not entry then return nil, policy.lease_lost() end
   entry.reason = tostring(reason or "no reason was given")
-  if entry.attempts >= self.retry.attempts then
+  if is_final or entry.attempts >= self.retry.attempts then
     set_aside(self, conversation)
     return false
   end

@@ -304,12 +304,12 @@ function Sqlite:ack(event)
   end)
 end
 
-function Sqlite:fail(event, reason)
+function Sqlite:fail(event, reason, is_final)
   local lease = lease_of(self, event)
   reason = tostring(reason or "no reason was given")
   return transaction(self, function()
     if not holds(self, lease) then return nil, policy.lease_lost() end
-    if lease.attempts >= self.retry.attempts then
+    if is_final or lease.attempts >= self.retry.attempts then
       set_aside(self, lease.seq, lease.conversation, reason)
       return false
     end

@@ -3,6 +3,7 @@
 
 local core = require "waba.core"
 local credentials = require "waba.webhook.credentials"
+local errors = require "waba.errors"
 local events = require "waba.webhook.events"
 local options = require "waba.options"
 local router = require "waba.webhook.router"
@@ -131,7 +132,9 @@ function Batch:handle(event)
     self.count.handled = self.count.handled + 1
     if core.clock() - self.first_handled > ACKNOWLEDGE_AFTER then self:acknowledge() end
   else
-    self.inbox:fail(event, first_line(raised))
+    -- the handler once more might send once more
+    local is_in_doubt = errors.is_error(raised) and raised.maybe_sent
+    self.inbox:fail(event, first_line(raised), is_in_doubt)
     self.count.failed, self.count.raised = self.count.failed + 1, raised
   end
 end
@@ -175,7 +178,8 @@ local WORK_OPTIONS = {
 local function never() return false end
 
 --- Takes events from the inbox and runs their handlers, one after the other: what was handled is
---- acknowledged, what raised comes back later. Returns when nothing is due, or with `forever` when
+--- acknowledged, what raised comes back later; but an error with `maybe_sent` sets the event aside, since
+--- the handler once more might send once more. Returns when nothing is due, or with `forever` when
 --- `stop` says so. May run in several coroutines and processes at once: one customer's events are
 --- still handled one at a time and in order.
 ---@param given? waba.WorkOptions

@@ -11,7 +11,7 @@ local router = {}
 -- the pen is told from a new type.
 local KNOWN = {
   message = "function", status = "function", error = "function", account = "function", any = "function",
-  reply = "function", unknown = "function",
+  reply = "function", unknown = "function", payment = "function",
 }
 local STATUSES = {
   sent = true, delivered = true, read = true, played = true, failed = true, deleted = true, warning = true,
@@ -32,7 +32,10 @@ local function message_names(event)
 end
 
 local function specific_handler(on, event)
-  if event.kind == "status" then return STATUSES[event.status] and on[event.status] or nil end
+  if event.kind == "status" then
+    if rawget(event, "type") then return event.type == "payment" and on.payment or nil end
+    return STATUSES[event.status] and on[event.status] or nil
+  end
   if event.kind ~= "message" then return nil end
   for _, name in ipairs(message_names(event)) do
     if on[name] then return on[name] end
@@ -67,7 +70,7 @@ local guarded = (_VERSION == "Lua 5.1" and not rawget(_G, "jit")) and call_in_co
 --- A function that runs the handlers of an event.
 ---
 --- All that fit are run, in this order: by type (`text`, `image`, `button`, `reply`, `order`, …; for
---- a status its word, as `failed`), by kind (`message`, `status`, `account`), `any`. A voice note goes
+--- a status its word, as `failed`; what became of a payment `payment`), by kind (`message`, `status`, `account`), `any`. A voice note goes
 --- to `voice`, or to `audio` when there is no such handler; what the platform or this library can't
 --- read to `unknown`. Each is called with the event and how often it was tried.
 ---

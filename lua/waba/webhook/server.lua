@@ -248,6 +248,7 @@ end
 function Server:close()
   if self.is_closed then return end
   self.is_closed, self.stopping = true, true
+  self.deadline_over = function() return true end -- for a handler that closes its own server
   local socket = self.listener.socket
   self.listener.socket = nil
   self.listener:pause()

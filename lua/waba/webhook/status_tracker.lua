@@ -4,7 +4,7 @@
 local canonical = require "waba.canonical"
 local options = require "waba.options"
 
--- What stands above what. Words that are not here (`warning`, a payment's) never change the status.
+-- What stands above what. Words that are not here (`warning`) never change the status.
 local RANK = { sending = 1, sent = 2, delivered = 3, read = 4, played = 5, deleted = 6, failed = 7 }
 
 ---@class waba.StatusTracker
@@ -74,12 +74,17 @@ local function entry_of(tracker, id)
   return entry
 end
 
+-- A payment has words of its own: its failure is not the message's.
+local function is_of_message(event)
+  return event.kind == "status" and event.id and event.status and not event.type
+end
+
 --- Takes one status event in.
 ---@param event waba.Event
 ---@return waba.MessageState|nil state  of its message; nil for an event that is no status of a message
 ---@return boolean changed              whether its status rose: false for what was known or comes too late
 function Tracker:apply(event)
-  if event.kind ~= "status" or not event.id or not event.status then return nil, false end
+  if not is_of_message(event) then return nil, false end
   local entry = entry_of(self, event.id)
   local state, rank = entry.state, RANK[event.status] or 0
   learn_time(state, event.status, event.timestamp)

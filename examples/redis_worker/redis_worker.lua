@@ -8,7 +8,7 @@ local waba = require "waba"
 local receiver = waba.receiver {
   open = false, -- takes no webhooks itself
   client = waba.client {
-    api_key = os.getenv "D360_API_KEY",
+    api_key = os.getenv "D360_API_KEY", hosting = os.getenv "WABA_HOSTING",
     base_url = os.getenv "WABA_BASE_URL", ca_file = os.getenv "WABA_CA_FILE", -- for an emulator
   },
   inbox = waba.inbox.redis {

@@ -1,0 +1,10 @@
+-- The client of one nginx worker process, for the bot and for the site: one key has one pace.
+
+local metrics = require "metrics"
+local waba = require "waba"
+
+return waba.client {
+  api_key = os.getenv "D360_API_KEY", hosting = os.getenv "WABA_HOSTING",
+  base_url = os.getenv "WABA_BASE_URL", -- for an emulator
+  on_event = metrics.record,
+}

@@ -1,0 +1,110 @@
+-- Metrics of what is sent, as Prometheus reads them. `record` is for the option `on_event` of a client;
+-- the numbers lie in a dictionary that all workers share (`lua_shared_dict metrics 1m;`).
+
+local metrics = {}
+
+local dictionary = ngx.shared.metrics
+
+-- Upper bounds of the histogram, in seconds.
+local BOUNDS = { 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30 }
+
+-- Name, type, what it means. `{…}` in a key are the labels.
+local FAMILIES = {
+  { "waba_calls_total", "counter", "Calls to the gateway that have ended; kind is ok or that of the error." },
+  { "waba_attempts_total", "counter", "Requests that went out, repeats among them." },
+  { "waba_retries_total", "counter", "Requests that were repeated, by the kind of the error before." },
+  { "waba_maybe_sent_total", "counter", "Calls of which nobody knows whether the gateway has accepted them." },
+  { "waba_calls_in_flight", "gauge", "Calls that have begun and not ended." },
+  { "waba_waited_seconds_total", "counter", "Seconds that calls waited for their turn." },
+  { "waba_call_duration_seconds", "histogram", "Seconds from the start to the end of a call, waits included." },
+}
+
+local function add(name, labels, value)
+  dictionary:incr(("%s{%s}"):format(name, labels), value or 1, 0)
+end
+
+-- A bucket counts what is in it alone; `text` adds up.
+local function add_duration(labels, seconds)
+  local bound = "+Inf"
+  for _, each in ipairs(BOUNDS) do
+    if seconds <= each then
+      bound = tostring(each)
+      break
+    end
+  end
+  add("waba_call_duration_seconds_bucket", ('%s,le="%s"'):format(labels, bound))
+  add("waba_call_duration_seconds_sum", labels, seconds)
+  add("waba_call_duration_seconds_count", labels)
+end
+
+local function escaped(text)
+  return (text:gsub('[\\"]', "\\%0"))
+end
+
+--- Counts what a client tells.
+---@param event waba.CallEvent
+function metrics.record(event)
+  local call = ('method="%s",path="%s"'):format(event.method, escaped(event.path))
+  if event.type == "start" then
+    add("waba_calls_in_flight", "", 1)
+  elseif event.type == "attempt" then
+    add("waba_attempts_total", ('%s,reused="%s"'):format(call, tostring(event.reused or false)))
+  elseif event.type == "retry" then
+    add("waba_retries_total", ('%s,kind="%s"'):format(call, event.kind))
+  else
+    add("waba_calls_in_flight", "", -1)
+    add("waba_calls_total", ('%s,kind="%s",status="%s"'):format(call, event.kind or "ok", event.status or ""))
+    if event.maybe_sent then add("waba_maybe_sent_total", call) end
+    add("waba_waited_seconds_total", call, event.waited)
+    add_duration(call, event.duration)
+  end
+end
+
+-- The name of a family that a key belongs to, and the labels in it.
+local function read_key(key)
+  local name, labels = key:match "^([%w_]+){(.*)}$"
+  return name, labels
+end
+
+-- Lines of a histogram: each bucket with all below it.
+local function histogram_lines(lines, name, values)
+  for labels, count in pairs(values[name .. "_count"] or {}) do
+    local sum = 0
+    for i = 1, #BOUNDS + 1 do
+      local with_bound = ('%s,le="%s"'):format(labels, tostring(BOUNDS[i] or "+Inf"))
+      sum = sum + ((values[name .. "_bucket"] or {})[with_bound] or 0)
+      lines[#lines + 1] = ("%s_bucket{%s} %d"):format(name, with_bound, sum)
+    end
+    lines[#lines + 1] = ("%s_sum{%s} %.6f"):format(name, labels, values[name .. "_sum"][labels] or 0)
+    lines[#lines + 1] = ("%s_count{%s} %d"):format(name, labels, count)
+  end
+end
+
+--- All numbers, in Prometheus' text format.
+---@return string
+function metrics.text()
+  local values, lines = {}, {}
+  for _, key in ipairs(dictionary:get_keys(0)) do
+    local name, labels = read_key(key)
+    values[name] = values[name] or {}
+    values[name][labels] = dictionary:get(key)
+  end
+  for _, family in ipairs(FAMILIES) do
+    local name, kind, meaning = unpack(family)
+    lines[#lines + 1] = ("# HELP %s %s"):format(name, meaning)
+    lines[#lines + 1] = ("# TYPE %s %s"):format(name, kind)
+    if kind == "histogram" then histogram_lines(lines, name, values) end
+    for labels, value in pairs(values[name] or {}) do
+      lines[#lines + 1] = ("%s%s %.14g"):format(name, labels ~= "" and "{" .. labels .. "}" or "", value)
+    end
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+--- Answers the current request with them.
+function metrics.serve()
+  ngx.header["content-type"] = "text/plain; version=0.0.4"
+  ngx.print(metrics.text())
+end
+
+return metrics

@@ -1,0 +1,28 @@
+-- What the site sends by itself: a form's fields `to` and `text` become a message. The answer says what became of it.
+
+local gateway = require "gateway"
+local waba = require "waba"
+
+local site = {}
+
+-- HTTP status for a kind of error; 502 for all others.
+local STATUSES = { invalid = 400, recipient = 422, window = 422, rate_limited = 503 }
+
+local function field(fields, name)
+  return type(fields[name]) == "string" and fields[name] or nil
+end
+
+--- Answers a POST: 200 and the message's id, or why there is none.
+function site.send()
+  ngx.req.read_body()
+  local fields = ngx.req.get_post_args()
+  local sent, err = gateway:send(field(fields, "to"), waba.text { body = field(fields, "text") })
+  ngx.header["content-type"] = "text/plain"
+  if not sent then
+    ngx.status = STATUSES[err.kind] or 502
+    return ngx.say(tostring(err))
+  end
+  ngx.say(sent.id)
+end
+
+return site

@@ -1,0 +1,244 @@
+-- The examples, each as a program of its own, against an emulator. (examples/nginx: spec/webhook/nginx_spec.lua;
+-- examples/demo.lua: spec/demo_spec.lua.)
+
+local emulators = require "waba.emulator"
+local process = require "spec.support.process"
+local redis = require "spec.support.redis"
+local waba = require "waba"
+
+local EVA = "4915112345678"
+
+describe("examples", function()
+  local gateway, client, folder, program
+
+  setup(function()
+    gateway = assert(emulators.start { statuses = false })
+    client = waba.client(gateway:options {})
+  end)
+
+  before_each(function() folder = process.folder() end)
+
+  after_each(function()
+    if program then program:stop "KILL" end
+    program = nil
+    folder:remove()
+  end)
+
+  teardown(function()
+    client:close()
+    gateway:stop()
+  end)
+
+  -- The shell's words that run an example against the gateway.
+  local function command(path, environment)
+    local words = { "env" }
+    local all = { D360_API_KEY = gateway.api_key, WABA_BASE_URL = gateway.url, WABA_CA_FILE = gateway.ca_file }
+    for name, value in pairs(environment or {}) do all[name] = value end
+    for name, value in pairs(all) do words[#words + 1] = name .. "=" .. process.quote(value) end
+    words[#words + 1] = process.interpreter()
+    words[#words + 1] = "examples/" .. path
+    return table.concat(words, " ")
+  end
+
+  local function sent_since(sequence)
+    return gateway:messages { direction = "outbound", since = sequence }
+  end
+
+  local function last_sequence()
+    local list = gateway:messages()
+    return #list > 0 and list[#list].sequence or 0
+  end
+
+  -- Starts an example that takes webhooks, and waits until the gateway knows where.
+  local function start_bot(path, environment, knows)
+    local port = process.free_port()
+    environment.PORT, environment.WEBHOOK_PASSWORD = port, "word"
+    program = process.start(command(path, environment), folder:file "log")
+    process.wait_for(function()
+      assert.is_true(program:is_alive(), program:output())
+      local address = (knows or client).webhook:get()
+      return address and address.url and address.url:find(":" .. port, 1, true)
+    end, "the bot to register")
+  end
+
+  it("all say in a README what they are", function()
+    local index = assert(io.open "examples/README.md"):read "*a"
+    local names = process.run "cd examples && ls -d */"
+    for name in names:gmatch "([^/\n]+)/" do
+      assert(index:find(("](%s)"):format(name), 1, true), name .. " is not in examples/README.md")
+      local file = assert(io.open(("examples/%s/README.md"):format(name)), name .. " has no README.md")
+      file:close()
+    end
+  end)
+
+  describe("hello", function()
+    it("sends a text and prints its id", function()
+      local plain = assert(emulators.start { statuses = false, tls = false })
+      local output = process.run(command("hello/hello.lua '+49 151 12345678'",
+        { D360_API_KEY = plain.api_key, WABA_BASE_URL = plain.url }))
+      local sent = plain:messages()[1]
+      plain:stop()
+      assert.equal(sent.id, output)
+      assert.equal("Hello", sent.content.body)
+    end)
+
+    it("has three lines", function()
+      assert.equal("3", (process.run "wc -l < examples/hello/hello.lua"))
+    end)
+  end)
+
+  describe("echo_bot", function()
+    it("answers a text with itself, and ends on SIGTERM", function()
+      start_bot("echo_bot/echo_bot.lua", { ECHO_DB = folder:file "echo.db" })
+      local before = last_sequence()
+      gateway:customer(EVA, { name = "Eva" }):text "Guten Tag"
+      local sent = process.wait_for(function() return sent_since(before)[1] end, "the echo")
+      assert.equal(EVA, sent.wa_id)
+      assert.equal("Guten Tag", sent.content.body)
+      program:stop "TERM"
+      assert.is_nil(program:output():find("traceback", 1, true), program:output())
+    end)
+
+    it("has thirty lines", function()
+      local count = 0
+      for line in io.lines "examples/echo_bot/echo_bot.lua" do
+        if line:find "%S" then count = count + 1 end
+      end
+      assert.is_true(count <= 30, count .. " lines")
+    end)
+  end)
+
+  describe("order_bot", function()
+    local customer, sequence, places
+
+    local function start()
+      start_bot("order_bot/order_bot.lua", places)
+    end
+
+    before_each(function()
+      places = { SHOP_DB = folder:file "orders.db", INBOX_DB = folder:file "inbox.db" }
+      customer, sequence = gateway:customer(EVA, { name = "Eva" }), last_sequence()
+    end)
+
+    -- The bot's next message.
+    local function answer()
+      local message = process.wait_for(function() return sent_since(sequence)[1] end, "an answer")
+      sequence = message.sequence
+      return message, message.content.body
+    end
+
+    local function orders()
+      local environment = require("luasql.sqlite3").sqlite3()
+      local connection = environment:connect(places.SHOP_DB)
+      connection:execute("PRAGMA busy_timeout = 5000"):close()
+      local cursor = assert(connection:execute "SELECT * FROM orders")
+      local list, row = {}, cursor:fetch({}, "a")
+      while row do
+        list[#list + 1] = row.number .. " " .. row.product .. " " .. row.count
+        row = cursor:fetch({}, "a")
+      end
+      cursor:close()
+      connection:close()
+      environment:close()
+      return list
+    end
+
+    it("takes an order by a list and buttons, across a restart", function()
+      start()
+      assert(customer:text "Hello")
+      local list = answer()
+      assert.equal("list", list.content.type)
+      assert(customer:tap(list.id, "Monthly lenses"))
+      local count, body = answer()
+      assert.equal("Monthly lenses: how many?", body.text)
+      program:stop "TERM"
+      start()
+      assert(customer:tap(count.id, "2"))
+      local last, question = answer()
+      assert.equal("2 x Monthly lenses. Shall we send them?", question.text)
+      assert.same({}, orders())
+      assert(customer:tap(last.id, "Yes, please"))
+      local _, thanks = answer()
+      assert.equal("Thank you! Your order is on its way.", thanks)
+      assert.same({ EVA .. " monthly 2" }, orders())
+      assert(customer:tap(last.id, "Yes, please")) -- once more, on the old message
+      assert.equal("list", answer().content.type)
+      assert.same({ EVA .. " monthly 2" }, orders())
+    end)
+
+    it("serves Cloud hosting as it is", function()
+      local cloud = gateway.cloud
+      local knows = waba.client(gateway:options { hosting = "cloud" })
+      start_bot("order_bot/order_bot.lua", { SHOP_DB = places.SHOP_DB, INBOX_DB = places.INBOX_DB, WABA_HOSTING = "cloud",
+        D360_API_KEY = cloud.api_key, WABA_BASE_URL = cloud.url }, knows)
+      knows:close()
+      local eva = cloud:customer(EVA, { name = "Eva" })
+      assert(eva:text "Hello")
+      local list = process.wait_for(function() return cloud:messages({ type = "interactive" })[1] end, "an answer")
+      assert(eva:tap(list.id, "Daily lenses"))
+      local buttons = process.wait_for(function() return cloud:messages({ type = "interactive", direction = "outbound" })[2] end,
+        "the next question")
+      assert.equal("Daily lenses: how many?", buttons.content.body.text)
+    end)
+
+    it("tells its customers apart, and asks again when it does not understand", function()
+      start()
+      local jonas = gateway:customer("4915112345679", { name = "Jonas" })
+      assert(customer:text "Hello")
+      assert(customer:tap(answer().id, "Daily lenses"))
+      answer()
+      assert(jonas:text "Hello")
+      assert.equal("list", answer().content.type)
+      assert(customer:text "What?")
+      local again = answer()
+      assert.equal(EVA, again.wa_id)
+      assert.equal("Daily lenses: how many?", again.content.body.text)
+      assert(customer:tap(again.id, "3"))
+      assert(customer:tap(answer().id, "No"))
+      local _, farewell = answer()
+      assert.matches("^Nothing was ordered", farewell)
+      assert.same({}, orders())
+    end)
+  end)
+
+  describe("redis_worker", function()
+    it("handles what a receiver elsewhere put into Redis", function()
+      local server = redis.start()
+      program = process.start(command("redis_worker/redis_worker.lua",
+        { REDIS_HOST = "127.0.0.1", REDIS_PORT = server.port }), folder:file "log")
+      local receiver = waba.receiver { open = true, inbox = waba.inbox.redis { port = server.port } }
+      local before = last_sequence()
+      local status = receiver:handle { method = "POST", headers = {},
+        body = '{"messages":[{"from":"4915112345678","id":"m1","type":"text","text":{"body":"Hi"}}]}' }
+      assert.equal(200, status)
+      local sent = process.wait_for(function() return sent_since(before)[1] end, "the worker's reply")
+      assert.equal("You wrote: Hi", sent.content.body)
+      process.wait_for(function() return receiver.inbox:depth() == 0 end, "the acknowledgement")
+      assert.is_true(program:is_alive(), program:output())
+      receiver.inbox:close()
+      server:stop()
+    end)
+  end)
+
+  describe("reminders", function()
+    it("reminds everybody once, however often it is run", function()
+      local before = last_sequence()
+      local function run()
+        return process.run(("%s examples/reminders/appointments.csv %s 2>%s"):format(
+          command "reminders/reminders.lua", process.quote(folder:file "journal"), process.quote(folder:file "progress")))
+      end
+      local output = run()
+      assert.matches("^a%-1043: not reminded: invalid: to starts with 0", output)
+      assert.matches("3 reminded, 1 not, 0 in doubt; 0 were done before$", output)
+      assert.matches("4, %d+ per second", folder:read "progress")
+      assert.matches("0 reminded, 0 not, 0 in doubt; 4 were done before$", run())
+      local numbers = {}
+      for _, message in ipairs(sent_since(before)) do
+        assert.equal("appointment_reminder", message.content.name)
+        numbers[#numbers + 1] = message.wa_id
+      end
+      table.sort(numbers)
+      assert.same({ "4915112345670", EVA, "4915112345679" }, numbers)
+    end)
+  end)
+end)

@@ -1,0 +1,191 @@
+-- The guides, as somebody who follows them: each page's Lua is one program, its shell lines are run or at least known,
+-- its files of nginx are those of examples/nginx, and its links lead somewhere.
+
+local command = require "spec.support.command"
+local documents = require "spec.support.documents"
+local folders = require "spec.support.folder"
+local process = require "spec.support.process"
+local reader = require "spec.support.reader"
+local waba = require "waba"
+
+local unpack = table.unpack or unpack -- luacheck: ignore 143
+
+local PAGES = {}
+for path in process.run("ls docs/guides/*.md"):gmatch "[^\n]+" do PAGES[#PAGES + 1] = path end
+
+local function slurp(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+describe("the guide", function()
+  local emulator, folder
+
+  setup(function() emulator = assert(waba.emulator.start { statuses = false }) end)
+  teardown(function() emulator:stop() end)
+
+  before_each(function()
+    folder = folders.new()
+    folder:write("appointments.csv", slurp "examples/reminders/appointments.csv")
+    folder:write("blue.jpg", "\255\216\255 not quite a picture")
+  end)
+  after_each(function() folder:remove() end)
+
+  -- What `print(…) --> …` promises must be printed, in that order.
+  local function keeps_its_promises(code, printed)
+    local position = 0
+    for promise in code:gmatch "%-%->%s*([^\n]+)" do
+      local found
+      for i = position + 1, #printed do
+        if printed[i]:find(promise, 1, true) then
+          found = i
+          break
+        end
+      end
+      assert(found, ("%q was not printed; but: %s"):format(promise, table.concat(printed, " | ")))
+      position = found
+    end
+  end
+
+  -- Everything that `waba` is called with on a page is there.
+  local function knows(line)
+    local words = {}
+    for word in line:gmatch "%S+" do words[#words + 1] = word end
+    local environment = { HOME = "/nonexistent" }
+    local commands, help = {}, command.run(environment, { "--help" }).out
+    local known = help
+    for i = 2, #words do
+      local listed = known:match "\nCommands:(.*)$"
+      if listed and listed:find("\n   " .. words[i]:gsub("%p", "%%%0") .. "%s") then
+        commands[#commands + 1] = words[i]
+        local arguments = { unpack(commands) }
+        arguments[#arguments + 1] = "--help"
+        known = command.run(environment, arguments).out
+        help = help .. known
+      else
+        assert(words[i]:find "^%-" or #commands > 0, line)
+      end
+    end
+    for _, word in ipairs(words) do
+      local option = word:match "^%-%-[%w%-]+"
+      assert(not option or help:find(option, 1, true), ("%s: no option %s"):format(line, tostring(option)))
+    end
+  end
+
+  -- A reader's shell: `waba` is on the path, the key and the gateway are in the environment.
+  local function run_shell(code)
+    folder:write("waba", ("#!/bin/sh\nexec %s %s/bin/waba \"$@\"\n"):format(process.interpreter(), process.run "pwd"))
+    folder:write("script", code)
+    local line = ("cd %s && env D360_API_KEY=%s WABA_BASE_URL=%s WABA_CA_FILE=%s HOME=%s PATH=%s:\"$PATH\" sh -eu script 2>&1; "
+      .. "echo \"exit $?\""):format(folder.path, process.quote(emulator.api_key), emulator.url,
+      process.quote(emulator.ca_file), folder.path, folder.path)
+    os.execute("chmod +x " .. process.quote(folder:file "waba"))
+    return process.run(line)
+  end
+
+  for _, path in ipairs(PAGES) do
+    describe(path, function()
+      local program = documents.program(path)
+      if program.code ~= "" then
+        it("has Lua that runs from its first line to its last", function()
+          local printed = {}
+          local names = reader.names(emulator, folder, printed)
+          documents.run(path, { line = 1, code = reader.with_files(program.code, folder) }, names)
+          keeps_its_promises(program.code, printed)
+        end)
+      end
+
+      for _, block in ipairs(documents.blocks(path, "sh")) do
+        it(("has a shell block that runs (line %d)"):format(block.line), function()
+          folder:write("template.json", '{"name":"pickup","language":"en","category":"UTILITY",'
+            .. '"components":[{"type":"BODY","text":"Ready."}]}')
+          folder:write("appointments.csv", (slurp "examples/reminders/appointments.csv":gsub("a%-1043[^\n]*\n", "")))
+          local output = run_shell(block.code)
+          assert.matches("exit 0$", output)
+        end)
+      end
+
+      for _, block in ipairs(documents.blocks(path, "console")) do
+        it(("names commands that there are (line %d)"):format(block.line), function()
+          for line in (block.code .. "\n"):gmatch "(.-)\n" do
+            local given = line:match "^%$ (waba .*)$"
+            if given then knows(given) end
+            local target = line:match "^%$ make (%l%S*)" or line:match "^%$ sudo make (%l%S*)"
+            if target then assert.matches("\n" .. target:gsub("%-", "%%-") .. ":", slurp "Makefile") end
+          end
+        end)
+      end
+
+      -- Beginning with the file's name in a comment: its lines, in its order.
+      for _, block in ipairs(documents.blocks(path, "nginx")) do
+        it(("quotes the configuration that is tested (line %d)"):format(block.line), function()
+          local configuration, position = slurp "examples/nginx/nginx.conf", 1
+          for line in (block.code .. "\n"):gmatch "(.-)\n" do
+            if line:find "%S" then
+              local _, last = configuration:find(line:gsub("^%s+", ""), position, true)
+              assert(last, line)
+              position = last
+            end
+          end
+        end)
+      end
+    end)
+  end
+
+  it("to the command line names every command", function()
+    local page = slurp "docs/guides/command-line.md"
+    local commands = command.run({}, { "--help" }).out:match "\nCommands:(.-)\n\n"
+    for name in commands:gmatch "\n   (%l+)" do
+      assert(page:find("%f[%w]waba [^\n]*" .. name .. "%f[%W]") or page:find("`" .. name .. "`", 1, true), name)
+    end
+  end)
+
+  it("to nginx shows the receiver of its example", function()
+    for name, text in pairs(documents.files "docs/guides/webhooks-in-nginx.md") do
+      local example = slurp("examples/nginx/" .. name):gsub("^%-%-.-\n\n", "")
+      assert.equal(example, (text:gsub("^.-\n", "")))
+    end
+  end)
+
+  it("to testing has a project whose tests pass", function()
+    local project = folders.new()
+    os.execute("mkdir " .. process.quote(project:file "spec"))
+    for name, text in pairs(documents.files "docs/guides/testing-your-bot.md") do project:write(name, text) end
+    local output = process.run(("cd %s && timeout 60 %s \"$(command -v busted)\" -o plainTerminal 2>&1"):format(
+      process.quote(project.path), process.interpreter()))
+    project:remove()
+    assert.matches("%d+ successes / 0 failures / 0 errors", output)
+  end)
+
+  it("of every name is in the index", function()
+    local index = slurp "docs/README.md"
+    for _, path in ipairs(PAGES) do assert(index:find(path:gsub("^docs/", ""), 1, true), path) end
+  end)
+end)
+
+describe("the documentation", function()
+  local pages = "ls *.md docs/*.md docs/*/*.md examples/*.md examples/*/*.md"
+  for path in process.run(pages):gmatch "[^\n]+" do
+    it("has links that lead somewhere: " .. path, function() assert.same({}, documents.dead_links(path)) end)
+  end
+
+  it("tells of the version that this is in the changelog", function()
+    assert.matches("\n## %[" .. require("waba.version"):gsub("%p", "%%%0") .. "%]", slurp "CHANGELOG.md")
+  end)
+
+  it("names files and folders that there are to whoever contributes", function()
+    for name in slurp("CONTRIBUTING.md"):gmatch "`([%w_/%.%-]+)`" do
+      if name:find "/" or name:find "%.lua$" then
+        local found = false
+        for _, place in ipairs { "", "lua/waba/", "lua/waba/schema/", "lua/waba/emulator/cloud/", "lua/waba/", "spec/support/",
+          "lua/waba/emulator/" } do
+          local path = place .. name
+          found = found or process.run("test -e " .. process.quote(path) .. " && echo yes") == "yes"
+        end
+        assert(found, name)
+      end
+    end
+  end)
+end)

@@ -1,0 +1,175 @@
+-- A message type lives in several rooms: a table of rules for each hosting, a builder, a rule of the emulator, an
+-- example, a line in the guide. Here somebody who adds one is told what is missing.
+
+local documents = require "spec.support.documents"
+local message = require "waba.message"
+local messages = require "spec.support.messages"
+local schema = require "waba.schema"
+local waba = require "waba"
+
+local GUIDE = "docs/guides/message-types.md"
+local HOSTINGS = { "on_premise", "cloud" }
+
+-- Functions of `waba.message` that make no message of one type.
+local NO_TYPE = { message = true, currency = true, date_time = true }
+
+-- What 360dialog offers to chosen customers only: the schema lets it pass, and the emulator is a gateway without it.
+local PILOTS = {
+  on_premise = {
+    ["interactive address_message"] = true, ["interactive order_details"] = true, ["interactive order_status"] = true,
+  },
+  cloud = {},
+}
+
+-- "text", "interactive button"
+local function name_of(built)
+  if built.type ~= "interactive" then return built.type end
+  return "interactive " .. tostring(built.interactive.type)
+end
+
+-- A map of names to the interactive kinds or types of a set; `interactive` itself is no type by itself.
+local function collect(types, kinds, is_wanted)
+  local names = {}
+  for name, rule in pairs(types) do
+    if name ~= "interactive" and is_wanted(rule) then names[name] = true end
+  end
+  for name, rule in pairs(kinds) do
+    if is_wanted(rule) then names["interactive " .. name] = true end
+  end
+  return names
+end
+
+local function always() return true end
+
+local function is_supported(rule) return not rule.lacks and not (rule.inferred and rule.inferred.lacks) end
+
+local function in_schema(hosting, is_wanted)
+  local types = schema.ruleset(hosting).types
+  return collect(types, types.interactive.variants, is_wanted)
+end
+
+local function set(list)
+  local names = {}
+  for _, name in ipairs(list) do names[name] = true end
+  return names
+end
+
+-- Both gateways' rules: the type must be in the list of names and have a rule for its content.
+local emulated = {}
+
+function emulated.on_premise()
+  local rules = require "waba.emulator.on_premise.rules"
+  local listed, kinds = set(rules.types), {}
+  for _, field in ipairs(rules.content.interactive.fields) do
+    if field[1] == "type" then kinds = set(field.values) end
+  end
+  for name in pairs(listed) do listed[name] = rules.content[name] and true end
+  return collect(listed, kinds, always)
+end
+
+function emulated.cloud()
+  local rules = require "waba.emulator.cloud.rules"
+  local listed = set(rules.types)
+  for name in pairs(listed) do listed[name] = rules.content[name] and true end
+  return collect(listed, require "waba.emulator.cloud.interactive_rules", always)
+end
+
+-- Name to the builders that make it.
+local function built()
+  local names = {}
+  for builder, fn in pairs(message) do
+    if not NO_TYPE[builder] then
+      local name = name_of(fn {})
+      names[name] = names[name] or {}
+      table.insert(names[name], builder)
+    end
+  end
+  return names
+end
+
+-- Fails with the names that only the first set has.
+local function contains(whole, part, sentence)
+  local missing = {}
+  for name in pairs(part) do
+    if not whole[name] then missing[#missing + 1] = name end
+  end
+  table.sort(missing)
+  assert(#missing == 0, ("%s: %s"):format(sentence, table.concat(missing, ", ")))
+end
+
+describe("every message type", function()
+  it("is known to the rules of both hostings, if only as what it lacks", function()
+    contains(in_schema("on_premise", always), in_schema("cloud", always), "no rule in lua/waba/schema/on_premise.lua")
+    contains(in_schema("cloud", always), in_schema("on_premise", always), "no rule in lua/waba/schema/cloud.lua")
+  end)
+
+  it("has a builder, and every builder makes one that there is", function()
+    contains(built(), in_schema("cloud", always), "no builder in lua/waba/message")
+    contains(in_schema("cloud", always), built(), "no rule in lua/waba/schema for what a builder makes")
+  end)
+
+  for _, hosting in ipairs(HOSTINGS) do
+    it("has a rule in the emulator's gateway: " .. hosting, function()
+      local wanted = in_schema(hosting, is_supported)
+      for name in pairs(PILOTS[hosting]) do
+        assert(wanted[name], name .. " is no type any more")
+        wanted[name] = nil
+      end
+      contains(emulated[hosting](), wanted, "no rule in lua/waba/emulator/" .. hosting)
+      contains(in_schema(hosting, is_supported), emulated[hosting](), "the emulator knows more than the schema of " .. hosting)
+    end)
+
+    it("has an example that the specs send: " .. hosting, function()
+      local wanted, examples = in_schema(hosting, is_supported), {}
+      for name in pairs(PILOTS[hosting]) do wanted[name] = nil end
+      for _, example in ipairs(messages.examples(hosting)) do examples[name_of(example.message)] = true end
+      contains(examples, wanted, "no example in spec/support/messages")
+    end)
+  end
+
+  describe("in the guide", function()
+    local emulator, clients
+
+    setup(function()
+      emulator = assert(waba.emulator.start { statuses = false })
+      clients = { on_premise = waba.client(emulator:options {}), cloud = waba.client(emulator:options { hosting = "cloud" }) }
+    end)
+
+    teardown(function()
+      for _, client in pairs(clients) do client:close() end
+      emulator:stop()
+    end)
+
+    for _, row in ipairs(documents.rows(GUIDE)) do
+      it(("goes where the guide says (line %d): %s"):format(row.line, row.cells[1]), function()
+        local code = row.cells[2]:match "^`(.*)`$"
+        local example = documents.run(GUIDE, { line = row.line, code = "return " .. code }, { waba = waba })
+        local to = example.type == "pin" and { group_id = "Y2FwaV9ncm91cDox" } or "+49 151 1234567"
+        local where = row.cells[3]
+        for hosting, client in pairs(clients) do
+          local served = where == "both" or where:find(hosting == "cloud" and "^Cloud" or "^On%-Premise")
+          if served then
+            assert(client:send(to, example))
+          elseif where:find "pilot" then
+            assert(waba.check(example, hosting))
+          else
+            local valid, err = waba.check(example, hosting)
+            assert.is_nil(valid)
+            assert.matches(hosting == "cloud" and "On%-Premise hosting" or "Cloud hosting", err.message)
+          end
+        end
+      end)
+    end
+  end)
+
+  it("is in the guide, by each of its builders", function()
+    local named, wanted = {}, {}
+    for _, row in ipairs(documents.rows(GUIDE)) do
+      for builder in row.cells[2]:gmatch "waba%.([%w_]+)" do named[builder] = true end
+    end
+    for _, builders in pairs(built()) do
+      for _, builder in ipairs(builders) do wanted[builder] = true end
+    end
+    contains(named, wanted, "not in " .. GUIDE)
+  end)
+end)
