@@ -97,6 +97,15 @@ describe("the server", function()
     end)
   end)
 
+  it("says a hundred and more different things in the heads of one HTTP/2 connection", function()
+    local client = waba.client(emulator:options { hosting = "cloud", retry = false, pace = false })
+    for i = 1, 130 do -- the answer, and with it its length, differs each time
+      local _, err = client:request { method = "POST", path = "/message_templates/" .. ("9"):rep(i), body = {} }
+      assert.equal("not_found", err.kind, i)
+    end
+    client:close()
+  end)
+
   it("answers many requests over one HTTP/1.1 connection", function()
     support.run(function()
       local connection = connect(1.1)

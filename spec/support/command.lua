@@ -48,4 +48,25 @@ function command.run(environment, arguments, input)
   return result
 end
 
+--- What makes the command talk to an emulator, and to nothing of the user's own.
+---@param emulator waba.Emulator
+---@return table<string, string>
+function command.environment(emulator)
+  return { D360_API_KEY = emulator.api_key, WABA_BASE_URL = emulator.url, WABA_CA_FILE = emulator.ca_file,
+    HOME = "/nonexistent" }
+end
+
+--- Runs it inside a line for a shell, where WABA stands for it.
+---@param environment table<string, string>
+---@param line string  such as "WABA number >/dev/full"
+---@return { code: integer, out: string }  what standard output and standard error got
+function command.shell(environment, line)
+  local pipe = assert(io.popen(("exec 2>&1; %s\necho \"=$?\""):format((line:gsub("%f[%w_]WABA%f[^%w_]", function()
+    return command.line(environment, {})
+  end)))))
+  local out, code = pipe:read "*a":match "^(.*)=(%d+)\n$"
+  pipe:close()
+  return { code = tonumber(code), out = out }
+end
+
 return command

@@ -122,6 +122,7 @@ end
 ---@return integer exit_code
 function Context:fail(fault)
   local code = exit_code_of(fault)
+  if type(fault) == "table" and fault.is_quiet then return code end
   if self.json and not output.is_broken() then
     local shown = type(fault) == "table" and fault or { message = tostring(fault) }
     output.json { error = { kind = shown.kind or (code == 2 and "usage" or nil), message = shown.message,

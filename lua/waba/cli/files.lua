@@ -7,20 +7,17 @@ local function unreadable(ctx, path, message)
   ctx:wrong(("can't read %s: %s"):format(path, message))
 end
 
---- The whole of a file.
+--- The whole of a file, without a byte order mark.
 ---@param ctx waba.cli.Context
 ---@param path string  "-" for standard input
 ---@return string
 function files.read(ctx, path)
-  if path == "-" then return io.read "*a" end
-  local file, message = io.open(path, "rb")
-  local text
-  if file then
-    text, message = file:read "*a"
-    file:close()
-  end
+  local file, message, text = io.stdin, nil, nil
+  if path ~= "-" then file, message = io.open(path, "rb") end
+  if file then text, message = file:read "*a" end
+  if file and path ~= "-" then file:close() end
   if not text then unreadable(ctx, path, message) end
-  return text
+  return (text:gsub("^\239\187\191", ""))
 end
 
 --- The lines of a file, one after the other, without their ends.
@@ -36,6 +33,16 @@ function files.lines(ctx, path)
     if fault then unreadable(ctx, path, fault) end
     return line
   end
+end
+
+--- Whether what is read from a path is gone then.
+---@param path string
+---@return boolean
+function files.is_pipe(path)
+  local file = io.open(path, "rb")
+  local size = file and file:seek "end"
+  if file then file:close() end
+  return file ~= nil and size == nil
 end
 
 ---@param path string

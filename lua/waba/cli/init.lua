@@ -75,11 +75,14 @@ end
 
 -- What the parser refuses, before there is a subcommand to run.
 local function refuse(arguments, message)
+  message = tostring(message)
   local asked = {}
   for _, word in ipairs(arguments) do asked[word] = true end
   local ctx = context.new { json = asked["--json"] }
   local code = ctx:fail { wrong_use = true, message = message }
-  if not ctx.json then io.stderr:write "Try: waba --help\n" end
+  if ctx.json then return code end
+  if message:find "^unknown option" then io.stderr:write "A text that begins with a dash goes behind --.\n" end
+  io.stderr:write "Try: waba --help\n"
   return code
 end
 

@@ -29,10 +29,14 @@ end
 
 local one_line = output.one_line
 
-local function look(fine, message)
+-- The system's number of "broken pipe".
+local BROKEN_PIPE = 32
+
+-- A reader who has gone (`| head`) has read enough, and wants no message.
+local function look(fine, message, code)
   if fine then return end
   broken = true
-  error({ message = BROKEN .. tostring(message) }, 0)
+  error({ message = BROKEN .. tostring(message), is_quiet = code == BROKEN_PIPE }, 0)
 end
 
 --- Writes to standard output. A full disk ends the command: what a script reads is whole, or the exit code is 1.

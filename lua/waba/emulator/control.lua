@@ -159,6 +159,17 @@ function calls.review(gateway, arguments)
   return count
 end
 
+function calls.hold(gateway, arguments)
+  if not gateway.templates.hold then
+    return nil, "only the Cloud gateway holds messages of templates"
+  end
+  local count = gateway.templates:hold(arguments.name, arguments.held, arguments.language)
+  if count == 0 then
+    return nil, "there is no template " .. tostring(arguments.name)
+  end
+  return count
+end
+
 function calls.health(gateway, arguments)
   return gateway:set_health(arguments)
 end

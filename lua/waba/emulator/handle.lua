@@ -12,7 +12,7 @@ local json = require "waba.emulator.json"
 ---@field api_key string    the key it accepts
 ---@field number string     the business number
 ---@field remote waba.emulator.Remote
----@field sleep fun(seconds: number)
+---@field sleep fun(seconds: number)  lets time pass while `wait` waits; put your own here to run a server meanwhile
 local Handle = {}
 
 --- Asks the process.
@@ -29,6 +29,20 @@ function Handle:ask(name, arguments)
 end
 
 -- ---- What happened ---------------------------------------------------------------------------------
+
+-- A filter for the process: only what came after `forget`.
+local function with_start(self, filter, count)
+  local start = self.before and self.before[count]
+  if not start then
+    return type(filter) == "table" and filter or {}
+  end
+  local complete = {}
+  for name, value in pairs(type(filter) == "table" and filter or {}) do
+    complete[name] = value
+  end
+  complete.since = math.max(start, complete.since or 0)
+  return complete
+end
 
 --- A request the gateway received.
 ---@class waba.emulator.ReceivedRequest
@@ -65,7 +79,7 @@ end
 ---@return waba.emulator.ReceivedRequest[]|nil
 ---@return waba.Error? err
 function Handle:received(filter)
-  local list, err = self:ask("received", type(filter) == "table" and filter or {})
+  local list, err = self:ask("received", with_start(self, filter, "requests"))
   if not list then
     return nil, err
   end
@@ -96,7 +110,7 @@ end
 ---@return waba.emulator.WebhookAttempt[]|nil
 ---@return waba.Error? err
 function Handle:webhooks(filter)
-  local list, err = self:ask("webhooks", type(filter) == "table" and filter or {})
+  local list, err = self:ask("webhooks", with_start(self, filter, "attempts"))
   if not list then
     return nil, err
   end
@@ -125,7 +139,7 @@ end
 ---@return waba.emulator.Message[]|nil
 ---@return waba.Error? err
 function Handle:messages(filter)
-  local list, err = self:ask("messages", type(filter) == "table" and filter or {})
+  local list, err = self:ask("messages", with_start(self, filter, "messages"))
   if not list then
     return nil, err
   end
@@ -151,10 +165,31 @@ end
 ---@field given_up integer   webhooks that nobody took in time
 ---@field time number        the emulator's clock, Unix seconds
 
+-- Counts that grow: those `forget` begins anew.
+local GROWING = { "requests", "messages", "attempts", "delivered", "given_up" }
+
+--- Tells how much has happened so far.
 ---@return waba.emulator.Counts|nil
 ---@return waba.Error? err
 function Handle:counts()
-  return self:ask("counts")
+  local counts, err = self:ask("counts")
+  for _, name in ipairs(counts and self.before and GROWING or {}) do
+    counts[name] = counts[name] - self.before[name]
+  end
+  return counts, err
+end
+
+--- Begins anew between two tests: what happened so far is listed and counted no more, and faults that were ordered are
+--- gone. What the gateway knows stays: contacts and their windows, templates, media, its clock, the webhook address.
+---@return true|nil
+---@return waba.Error? err
+function Handle:forget()
+  local cleared, err = self:clear_faults()
+  if not cleared then
+    return nil, err
+  end
+  self.before, err = self:ask("counts")
+  return self.before and true, err
 end
 
 -- `pending = 0` is reached from above, all other counts from below.

@@ -267,7 +267,9 @@ end
 local function read_value(kind, text)
   if kind:find("boolean") and (text == "true" or text == "false") then
     return text == "true"
-  elseif (kind:find("number") or kind:find("integer")) and tonumber(text) then
+  elseif kind:find("number") and tonumber(text) then
+    return tonumber(text)
+  elseif kind:find("integer") and text:find("^%d+$") then
     return tonumber(text)
   elseif kind:find("false") and text == "false" then
     return false
@@ -311,11 +313,11 @@ local function read_arguments(arguments, options)
       if kind[1]:find("boolean") and (not following or following:find("^%-%-")) then
         value = "true"
       else
-        value = following or ""
+        value = following
         i = i + 1
       end
     end
-    local read = read_value(kind[1], value)
+    local read = value and read_value(kind[1], value)
     if read == nil then
       return nil, ("--%s needs a value: %s"):format(name, (kind[1]:gsub("|", " or ")))
     end
@@ -331,11 +333,12 @@ end
 function main.shell(arguments)
   local options = require "waba.emulator.options"
   local usage = require "waba.emulator.usage"
-  if arguments[1] == "--help" or arguments[1] == "-h" then
+  local words, left = usage.take(arguments, "--json", "--help", "-h")
+  if words["--help"] or words["-h"] then
     print(usage.text(options))
     return 0
   end
-  local given, message = read_arguments(arguments, options)
+  local given, message = read_arguments(left, options)
   local self, cq
   if given then
     self, cq = assemble(given)
@@ -347,9 +350,13 @@ function main.shell(arguments)
   end
   watch_signals(self, cq)
   local on_premise, cloud = self.gateways.on_premise:face(), self.gateways.cloud:face()
-  print(usage.exports("on_premise", on_premise, self.ca_file))
-  print("\n" .. usage.exports("cloud", cloud, self.ca_file))
-  print("\n# Put the lines of one of them into a shell. Ctrl-C ends the emulator.")
+  if words["--json"] then
+    print(require("waba.core").encode({ on_premise = on_premise, cloud = cloud, ca_file = self.ca_file }))
+  else
+    print(usage.exports("on_premise", on_premise, self.ca_file))
+    print("\n" .. usage.exports("cloud", cloud, self.ca_file))
+    print("\n# Put the lines of one of them into a shell. Ctrl-C ends the emulator.")
+  end
   io.stdout:flush()
   run(self, cq)
   return 0

@@ -157,6 +157,19 @@ function Handle:review_template(name, status, about)
   return self:ask("review", { name = name, status = status, language = about.language, reason = about.reason })
 end
 
+--- Holds the messages of a template until its quality is known (Cloud): their `message_status` is
+--- "held_for_quality_assessment", and no status follows. `held = false` lets them go on; a review that
+--- pauses or disables the template lets them fail with 132015.
+---@param name string
+---@param held? boolean  true by default
+---@param about? { language: string? }  one translation only
+---@return integer|nil count  of the translations it was said of
+---@return waba.Error? err    when there is no such template
+function Handle:hold_template(name, held, about)
+  option_check.check(about, { language = "string" }, "emulator:hold_template")
+  return self:ask("hold", { name = name, held = held ~= false, language = about and about.language })
+end
+
 --- The templates it knows, as the platform lists them.
 ---@return table[]|nil
 ---@return waba.Error? err

@@ -172,6 +172,10 @@ local function file_size(path)
   return size
 end
 
+-- lua-http 0.4 writes the place 127 of HTTP/2's table of headers wrongly, which ends the connection. So nothing that
+-- differs from answer to answer, nor anything else, gets into the table.
+local NEVER_INDEXED = true
+
 local function write_answer(stream, request, answer, clock)
   if answer.drop then
     stream.connection.socket:shutdown("rw")
@@ -180,17 +184,17 @@ local function write_answer(stream, request, answer, clock)
     return false -- the client has left the stream, and others may use the connection
   end
   local head = new_headers()
-  head:append(":status", ("%d"):format(answer.status))
+  head:append(":status", ("%d"):format(answer.status), NEVER_INDEXED)
   if clock then
-    head:append("date", http_util.imf_date(math.floor(clock:now())))
+    head:append("date", http_util.imf_date(math.floor(clock:now())), NEVER_INDEXED)
   end
   for name, value in pairs(answer.headers or {}) do
-    head:append(name:lower(), value)
+    head:append(name:lower(), value, NEVER_INDEXED)
   end
   local body = answer.body or ""
   local size = answer.file and file_size(answer.file) or #body
   if answer.status ~= 204 and not head:has("content-length") and not head:has("transfer-encoding") then
-    head:append("content-length", ("%d"):format(size))
+    head:append("content-length", ("%d"):format(size), NEVER_INDEXED)
   end
   if request.too_large and request.protocol == "HTTP/1.1" then
     head:append("connection", "close")

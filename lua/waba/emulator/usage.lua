@@ -37,7 +37,8 @@ end
 function usage.text(options)
   local lines = { "Usage: waba emulator [--option value] ...", "",
     "The gateway on your own machine, for both hostings. Ctrl-C ends it.", "",
-    "A switch takes true or false; without a value it is true." }
+    "A switch takes true or false; without a value it is true.",
+    "--json prints where it is as one line of JSON." }
   local function add(title, prefix, list)
     lines[#lines + 1] = "\n" .. title
     for _, row in ipairs(list) do
@@ -53,6 +54,26 @@ function usage.text(options)
   add("Webhooks:", "webhook-", options.webhooks)
   add("The Cloud gateway (any option above may begin with --cloud- too):", "cloud-", options.cloud)
   return table.concat(lines, "\n")
+end
+
+--- Parts words from the other arguments.
+---@param arguments string[]
+---@param ... string  the words
+---@return table<string, true> found
+---@return string[] left
+function usage.take(arguments, ...)
+  local wanted, found, left = {}, {}, {}
+  for _, word in ipairs({ ... }) do
+    wanted[word] = true
+  end
+  for _, word in ipairs(arguments) do
+    if wanted[word] then
+      found[word] = true
+    else
+      left[#left + 1] = word
+    end
+  end
+  return found, left
 end
 
 -- A value for a shell; quoted where it has to be.

@@ -207,6 +207,33 @@ describe("the Cloud gateway", function()
     assert.equal(131021, select(2, hello(cloud, { to = cloud.number })).error.code)
   end)
 
+  it("holds a template's messages until its quality is known", function()
+    with_receiver(function(receiver)
+      local function send_held()
+        local message = select(2, template(cloud, "hello_world")).messages[1]
+        assert.equal("held_for_quality_assessment", message.message_status)
+        return message.id
+      end
+      assert.equal(1, cloud:hold_template "hello_world")
+      local id = send_held()
+      cloud:advance(3600)
+      assert.is_nil(cloud:message(id).status)
+      cloud:hold_template("hello_world", false)
+      assert.equal(3, #statuses_of(receiver, id, 3))
+      assert.equal("accepted", select(2, template(cloud, "hello_world")).messages[1].message_status)
+      cloud:hold_template("hello_world", true, { language = "en" })
+      id = send_held()
+      cloud:review_template("hello_world", "paused")
+      local failed = statuses_of(receiver, id, 1)[1]
+      assert.equal("failed", failed.status)
+      assert.equal(132015, failed.errors[1].code)
+      cloud:review_template("hello_world", "approved")
+      assert.equal("accepted", select(2, template(cloud, "hello_world")).messages[1].message_status)
+    end)
+    assert.is_nil((cloud:hold_template "no_such"))
+    assert.is_nil((emulator:hold_template "hello_world"))
+  end)
+
   it("marks a customer's message as read, with the typing indicator", function()
     local id = cloud:customer(NUMBER):text "Hi"
     local status, body = support.request(cloud, "POST", "/messages", { messaging_product = "whatsapp",

@@ -159,6 +159,11 @@ describe("the Cloud gateway's templates", function()
     local function library(inputs)
       return { library_template_name = "account_creation_1", language = "en_US", library_template_body_inputs = inputs }
     end
+    local function with_input(input)
+      local given = library()
+      given.library_template_button_inputs = { input }
+      return given
+    end
     for i, case in ipairs({
       { "AUTHENTICATION", { message_send_ttl_seconds = 901, components = { { type = "BODY" } } }, "30 to 900" },
       { "UTILITY", { message_send_ttl_seconds = 29 }, "30 to 43200" },
@@ -206,6 +211,11 @@ describe("the Cloud gateway's templates", function()
       { "MARKETING", library {}, "UTILITY and AUTHENTICATION only" },
       { "UTILITY", library { code_expiration_minutes = 91 }, "from 1 to 90" },
       { "UTILITY", library { add_learn_more_link = "yes" }, "boolean" },
+      { "UTILITY", with_input { type = "JUMP" }, "must be one of" },
+      { "UTILITY", with_input { type = "URL", url = { base_url = "x" } }, "URL" },
+      { "UTILITY", with_input { type = "PHONE_NUMBER" }, "phone_number" },
+      { "AUTHENTICATION", { components = { { type = "BODY" }, { type = "FOOTER" } } }, "one of text" },
+      { "UTILITY", { components = { body "B", { type = "HEADER", text = "H" } } }, "format" },
     }) do
       case[2].category, case[2].name = case[1], "refused_" .. i
       local status, answer = create(case[2])

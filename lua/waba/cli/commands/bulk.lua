@@ -40,6 +40,7 @@ function bulk.add(parser)
   command:option("--concurrency", "Messages in flight at most; 64."):argname "<number>":convert(numbers.count)
   command:option("--journal", "Another file for the journal."):argname "<file>"
   command:flag("--retry-failed", "Send again what an earlier run could not send.")
+  command:flag("--retry-maybe-sent", "Send again what an earlier run may have sent.")
   command:flag("--dry-run", "Check every row, show the first, send nothing.")
 end
 
@@ -217,7 +218,7 @@ local function conclude(ctx, summary, journal)
     if summary.stopped then
       output.line(output.printable(("stopped; the same command goes on (journal %s)"):format(journal)))
     elseif summary.maybe_sent > 0 then
-      output.line "In doubt: the gateway may have taken these; look before you send them again."
+      output.line "In doubt: the gateway may have taken these. Look, then --retry-maybe-sent sends them again."
     end
   end
   if summary.stopped then return 1 end
@@ -228,7 +229,7 @@ end
 ---@param args table
 ---@return integer exit_code
 function bulk.run(ctx, args)
-  if args.file == "-" then ctx:wrong "bulk reads its file twice: it can't be standard input" end
+  if args.file == "-" or files.is_pipe(args.file) then ctx:wrong "bulk reads its file twice: it can't be a pipe" end
   local count, faults, first = rehearse(ctx, args)
   if args.dry_run then return dry_run(ctx, args, count, faults, first) end
   if #faults > 0 then
@@ -240,7 +241,7 @@ function bulk.run(ctx, args)
   core.hold_interrupt(true)
   local summary, err = ctx:client():send_all(source_of(ctx, args), {
     journal = journal, rate = args.rate, concurrency = args.concurrency, total = count,
-    retry_failed = args.retry_failed, on_result = teller(ctx, bar),
+    retry_failed = args.retry_failed, retry_maybe_sent = args.retry_maybe_sent, on_result = teller(ctx, bar),
     on_progress = function(figures) bar:show(figures) end,
     stop = function()
       if not stopping and core.interrupted() then

@@ -22,15 +22,22 @@ local function with_files(text)
   return (text:gsub(FILES:gsub("%p", "%%%0"), (mended:gsub("%%", "%%%%"))))
 end
 
----@param _ waba.cli.Context
+--- What a shell reads.
+---@param shell "bash"|"zsh"|"fish"
+---@return string
+function completion.text(shell)
+  local parser = require("waba.cli").parser()
+  local text = parser["get_" .. shell .. "_complete"](parser)
+  return shell == "bash" and with_files(text) or text
+end
+
+---@param ctx waba.cli.Context
 ---@param args table
 ---@return integer exit_code
-function completion.run(_, args)
-  local parser = require("waba.cli").parser()
-  local text = parser["get_" .. args.shell .. "_complete"](parser)
-  if args.shell == "bash" then text = with_files(text) end
-  output.write(text)
-  return 0
+function completion.run(ctx, args)
+  return ctx:show({ shell = args.shell, script = completion.text(args.shell) }, nil, function(it)
+    output.write(it.script)
+  end)
 end
 
 return completion

@@ -59,7 +59,8 @@ local function check_access(client, report)
   local json, response = client:request { path = path }
   local err = json == nil and response or nil
   local reached = not err or err.status ~= nil
-  report[#report + 1] = line("gateway", reached, reached and client.base_url .. ", TLS verified" or tostring(err),
+  local trusted = client.base_url:find "^https" and ", TLS verified" or ", without TLS"
+  report[#report + 1] = line("gateway", reached, reached and client.base_url .. trusted or tostring(err),
     err and (REACH[err.kind] or "See the message."))
   if not reached then return false end
   local accepted = not (err and (err.kind == "auth" or err.status == 401))

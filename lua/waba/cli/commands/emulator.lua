@@ -9,10 +9,11 @@ function emulator.add(parser)
   command:argument("arguments", "Its options; waba emulator --help lists them."):args "*"
 end
 
----@param _ waba.cli.Context
+---@param ctx waba.cli.Context
 ---@param args table
 ---@return integer exit_code
-function emulator.run(_, args)
+function emulator.run(ctx, args)
+  if ctx.json then table.insert(args.arguments, "--json") end
   return require("waba.emulator.main").shell(args.arguments)
 end
 

@@ -122,18 +122,26 @@ end
 ---@return integer exit_code
 function listen.run(ctx, args)
   require("waba.older_paths").look_for "http.server"
+  local print_event, server, broken = printer(ctx, args), nil, nil
   local receiver = waba.receiver {
     user = args.user, password = args.user and secret_of(ctx, "WABA_WEBHOOK_PASSWORD", "--user") or nil,
     secret = args.signed and secret_of(ctx, "WABA_WEBHOOK_SECRET", "--signed") or nil,
-    open = is_open(ctx, args), on = { any = printer(ctx, args) },
+    open = is_open(ctx, args), on = { any = function(event)
+      local fine, fault = pcall(print_event, event)
+      if fine then return end
+      broken = fault
+      server:close()
+    end },
   }
-  local server, message = waba.webhook.server {
+  local message
+  server, message = waba.webhook.server {
     receiver = receiver, host = args.host, port = args.port, path = args.path, concurrency = 1,
   }
   if not server then return ctx:fail(message) end
   io.stderr:write("listening at ", server:url(), "\n")
   local ok
   ok, message = server:run()
+  if broken then return ctx:fail(broken) end
   if not ok then return ctx:fail(message) end
   return 0
 end

@@ -16,7 +16,7 @@ function profile.add(parser)
   for _, name in ipairs(FIELDS) do
     business:option("--" .. name, ("The %s; empty clears it."):format(name)):argname "<text>"
   end
-  business:option("--website", "An address; once for each of two."):argname "<url>":count "0-2"
+  business:option("--website", "An address; once for each of two; empty clears it."):argname "<url>":count "0-2"
   local photo = command:command("photo", "Save or set the photo.")
   photo:argument("file", "A picture to set.")
   photo:flag("--save", "Save the present photo into the file instead.")
@@ -57,7 +57,7 @@ end
 function actions.business(ctx, args)
   local given = {}
   for _, name in ipairs(FIELDS) do given[name] = args[name] end
-  if #args.website > 0 then given.websites = args.website end
+  if #args.website > 0 then given.websites = args.website[1] == "" and {} or args.website end
   local resource = ctx:client().profile
   if next(given) == nil then
     local business, err = resource:business()

@@ -31,24 +31,25 @@ function send.add(parser)
   for _, kind in ipairs(message_types.list) do
     local one = command:command(kind.name, kind.summary)
     one:flag("--json", "Print JSON, for scripts."):target "json_here"
-    one:argument("recipient", "Phone number with country code, or wa_id."):argname "<to>"
+    one:argument("to", "Phone number with country code, or wa_id."):argname "<to>":target "recipient"
     one:flag("--group", "It is the id of a group (Cloud hosting).")
     kind.add(one)
   end
 end
 
---- Puts "send --json text …" in order: --json may take a file there, and would take the type for one.
+--- Puts a command line in order for the parser. In "send --json text …" it would take the type for the file that
+--- may follow --json, and the degrees of "send location … -33.9 18.4" for an option; a blank before them helps.
 ---@param arguments string[]
 ---@return string[]
 function send.in_order(arguments)
-  local types, list, i = message_types.by_name(), {}, 1
-  while arguments[i] do
-    if arguments[i] == "--json" and types[arguments[i + 1] or ""] then
-      table.insert(list, 1, "--json")
+  local types, list, kind = message_types.by_name(), {}, nil
+  for i, word in ipairs(arguments) do
+    kind = kind or types[word] and word
+    if word == "--json" and types[arguments[i + 1] or ""] then
+      table.insert(list, 1, word)
     else
-      list[#list + 1] = arguments[i]
+      list[#list + 1] = kind == "location" and word:find "^%-%.?%d" and " " .. word or word
     end
-    i = i + 1
   end
   return list
 end

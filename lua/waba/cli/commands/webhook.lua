@@ -1,5 +1,6 @@
 -- waba webhook: the address that the gateway posts events to.
 
+local core = require "waba.core"
 local output = require "waba.cli.output"
 
 local webhook = {}
@@ -28,7 +29,7 @@ local function without_values(address)
   local headers = {}
   for name in pairs(address.headers or {}) do headers[#headers + 1] = name end
   table.sort(headers)
-  return { url = address.url, headers = #headers > 0 and headers or nil }
+  return { url = address.url or core.null, headers = #headers > 0 and headers or nil }
 end
 
 local actions = {}

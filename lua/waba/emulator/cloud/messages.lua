@@ -122,13 +122,17 @@ local function accept(gateway, message, kind, recipient, category)
   })
 end
 
-local function accepted(record, recipient)
+local function status_of(record, held)
+  return record.type == "template" and (held and "held_for_quality_assessment" or "accepted") or nil
+end
+
+local function accepted(record, recipient, held)
   local contact = { input = recipient.input, wa_id = not recipient.by_user_id and recipient.wa_id or nil,
     user_id = not recipient.group_id and recipient.contact.user_id or nil }
   return answers.json(200, {
     messaging_product = "whatsapp",
     contacts = { contact },
-    messages = { { id = record.id, message_status = record.type == "template" and "accepted" or nil,
+    messages = { { id = record.id, message_status = status_of(record, held),
       group_id = recipient.group_id } },
   })
 end
@@ -148,8 +152,12 @@ local function send(gateway, message, marketing)
     return elsewhere and answers.error(131030, problem) or answers.meta(403, problem)
   end
   local record = accept(gateway, message, kind, recipient, category_of(kind, template, marketing))
-  progress.begin(gateway, record, statuses.order(record), later_failure(gateway, record, message))
-  return accepted(record, recipient)
+  local failure = later_failure(gateway, record, message)
+  local held = gateway.templates.pacing:keep(template, record, failure)
+  if not held then
+    progress.begin(gateway, record, statuses.order(record), failure)
+  end
+  return accepted(record, recipient, held)
 end
 
 -- ---- Marking as read -------------------------------------------------------------------------------

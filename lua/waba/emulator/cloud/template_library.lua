@@ -1,6 +1,7 @@
 -- Templates of Meta's library (reference, section 5.5): a few of them, in two languages, and what is
 -- made of one for an account.
 
+local content = require "waba.emulator.cloud.content_rules"
 local walker = require "waba.emulator.cloud.walker"
 
 local template_library = {}
@@ -58,6 +59,26 @@ function template_library.list(query)
   return found
 end
 
+-- What an account may put into the buttons of a template, by their type.
+local INPUTS = {
+  URL = { { "url", type = "object", required = true, fields = {
+    { "base_url", type = "string", required = true, min = 1, max = 2000, check = content.web_address },
+    { "url_suffix_example", type = "string", check = content.web_address } } } },
+  PHONE_NUMBER = { { "phone_number", type = "string", required = true, min = 1, max = 20 } },
+  QUICK_REPLY = {},
+  OTP = { { "otp_type", type = "string", required = true, values = { "COPY_CODE", "ONE_TAP", "ZERO_TAP" } },
+    { "text", type = "string", max = 25 }, { "autofill_text", type = "string", max = 25 },
+    { "zero_tap_terms_accepted", type = "boolean" }, { "supported_apps", type = "array", min = 1, max = 5 } },
+}
+
+local function check_input(input, path)
+  local fields = type(input) == "table" and INPUTS[input.type]
+  if not fields then
+    return fault(100, "%s.type: must be one of URL, PHONE_NUMBER, QUICK_REPLY, OTP", path)
+  end
+  return walker.walk(input, { type = "object", fields = fields, extra = { type = true } }, path, {})
+end
+
 -- A button of the library with what the account puts into it.
 local function complete_button(button, input)
   if button.type == "URL" then
@@ -67,13 +88,17 @@ local function complete_button(button, input)
 end
 
 local function is_input(input, button)
-  return type(input) == "table" and input.type == button.type
-    and (button.type ~= "URL" or type(input.url) == "table" and type(input.url.base_url) == "string")
-    and (button.type ~= "PHONE_NUMBER" or type(input.phone_number) == "string")
+  return input ~= nil and input.type == button.type
 end
 
 local function buttons_of(entry, inputs)
   local buttons = {}
+  for i, input in ipairs(inputs) do
+    local found = check_input(input, ("library_template_button_inputs[%d]"):format(i - 1))
+    if found then
+      return nil, found
+    end
+  end
   for i, button in ipairs(entry.buttons or {}) do
     local input = inputs[i]
     if not is_input(input, button) then

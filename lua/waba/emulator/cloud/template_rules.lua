@@ -18,7 +18,7 @@ local FORMATS = { TEXT = true, IMAGE = "handle", VIDEO = "handle", DOCUMENT = "h
 local HANDLES = { type = "array", required = true, missing = 100, min = 1, each = { type = "string" } }
 
 local function check_header(component, path, context)
-  local format = type(component.format) == "string" and component.format:upper() or "TEXT"
+  local format = type(component.format) == "string" and component.format:upper() or ""
   local example = absent(component.example) and {} or component.example
   component.format = format
   if not FORMATS[format] then
@@ -51,6 +51,8 @@ local function check_footer(component, path, context)
     return fault(100, "%s.text: is required", path)
   elseif not absent(component.text) and not absent(component.code_expiration_minutes) then
     return fault(100, "%s: text and code_expiration_minutes exclude each other", path)
+  elseif absent(component.text) and absent(component.code_expiration_minutes) then
+    return fault(100, "%s: one of text and code_expiration_minutes is required", path)
   elseif not absent(component.text) and #texts.variables(component.text) > 0 then
     return fault(100, "%s.text: must not have variables", path)
   end

@@ -6,6 +6,7 @@ local json = require "waba.emulator.json"
 local random = require "waba.emulator.random"
 local template_check = require "waba.emulator.cloud.template_check"
 local template_library = require "waba.emulator.cloud.template_library"
+local template_pacing = require "waba.emulator.cloud.template_pacing"
 local template_rules = require "waba.emulator.cloud.template_rules"
 local template_store = require "waba.emulator.template_store"
 local template_views = require "waba.emulator.cloud.template_views"
@@ -39,7 +40,7 @@ end
 ---@return table
 function templates.new(gateway)
   local self = template_store.new(Templates, gateway)
-  self.created, self.edits = {}, {}
+  self.created, self.edits, self.pacing = {}, {}, template_pacing.new(gateway)
   return self
 end
 
@@ -62,6 +63,9 @@ local function set_status(self, template, status, reason)
   template.status = status
   template.rejected_reason = status == "REJECTED" and (reason or "INVALID_FORMAT") or "NONE"
   tell(self, template, status, { other_info = PAUSES[status] })
+  if PAUSES[status] then
+    self.pacing:drop(template.id)
+  end
 end
 
 --- Sets what a review brought, and tells it by a webhook.
@@ -75,6 +79,22 @@ function Templates:review(name, status, language, reason)
   for _, template in ipairs(self.list) do
     if template.name == name and (not language or template.language == language) then
       set_status(self, template, status:upper(), reason)
+      count = count + 1
+    end
+  end
+  return count
+end
+
+--- Begins or ends holding the messages of a template.
+---@param name string
+---@param held boolean
+---@param language? string  all translations by default
+---@return integer  how many templates there are of that name
+function Templates:hold(name, held, language)
+  local count = 0
+  for _, template in ipairs(self.list) do
+    if template.name == name and (not language or template.language == language) then
+      self.pacing:set(template.id, held)
       count = count + 1
     end
   end

@@ -1,0 +1,289 @@
+---@meta
+-- What `require "waba"` offers, for editors. Written by scripts/face.lua; nothing here is executed.
+
+---@class waba
+---@field _VERSION string
+---@field inbox waba.InboxHomes
+---@field emulator waba.EmulatorRoom
+---@field migrate waba.MigrateRoom
+---@field webhook waba.WebhookRoom
+local waba = {}
+
+---@class waba.EmulatorRoom
+local emulator = {}
+
+---@class waba.WebhookRoom
+---@field server fun(given: waba.WebhookServerOptions): waba.WebhookServer|nil, string?
+---@field nginx waba.WebhookNginx
+local webhook = {}
+
+---@class waba.WebhookNginx
+local nginx = {}
+
+--- One phone number at 360dialog: one API key.
+---@param given waba.ClientOptions
+---@return waba.Client
+function waba.client(given) end
+
+--- Checks a message without sending it.
+---@param message waba.Message
+---@param hosting? waba.Hosting  "on_premise" (the default) or "cloud"
+---@param mode? true|"documented"  "documented": only by rules the platform documents
+---@return true|nil valid
+---@return waba.Error? err  kind "invalid", with `path`
+function waba.check(message, hosting, mode) end
+
+--- What an error code of the platform means, and what to do.
+---@param code integer|string
+---@param hosting? waba.Hosting  whose code; when it is not said, On-Premise hosting's, then Cloud hosting's
+---@return waba.ErrorRow|nil  nil for a code that is in no list
+function waba.explain(code, hosting) end
+
+--- Reads a webhook: every event of every entry, in order. Nothing that is valid JSON fails; what is
+--- unknown keeps its name in `type` and its content in `raw`.
+---@param bytes string  the body of the POST
+---@return waba.Event[]|nil events
+---@return waba.Error? err  kind "protocol": the body is no JSON, or no object
+function waba.events(bytes) end
+
+--- A receiver of webhooks. When several kinds of credentials are given, any of them is enough.
+---@param given waba.ReceiverOptions
+---@return waba.Receiver
+function waba.receiver(given) end
+
+--- A tracker of message statuses.
+---@param given? { max: integer? }  how many messages to know at a time, the newest; 100000 by default
+---@return waba.StatusTracker
+function waba.status_tracker(given) end
+
+--- Runs functions side by side, each in a coroutine of its own, until all have ended. Sends inside
+--- them wait without holding the others up. An error raised in one is raised again here.
+---@param fn fun(...): ...
+---@param ... any  more functions to run beside it; what follows the last function is passed to each
+---@return any ...  what the first function returned
+function waba.run(fn, ...) end
+
+--- Starts one more coroutine beside the running one. `waba.run` ends when all have ended.
+---@param fn fun(...)
+---@param ... any  its arguments
+function waba.spawn(fn, ...) end
+
+--- Lets time pass in the way of the loop that the running code lives in.
+---@param seconds number  0 or more
+function waba.sleep(seconds) end
+
+--- A text. WhatsApp's markup works in it: `*bold*`, `_italic_`, `~struck~`.
+---@param content string|{ body: string, preview_url: boolean? }  body: 1 to 4096 characters;
+---  preview_url: show a preview of the first link, false by default
+---@return waba.Message
+function waba.text(content) end
+
+--- An image: JPEG or PNG, at most 5 MB. The file's type and size can't be seen from here: when they
+--- don't fit, the platform reports it later, in a status.
+---@param content waba.MediaContent
+---@return waba.Message
+function waba.image(content) end
+
+--- A video: MP4 or 3GPP with H.264 and AAC, at most 16 MB (reported later, as with `image`).
+---@param content waba.MediaContent
+---@return waba.Message
+function waba.video(content) end
+
+--- A sound, at most 16 MB (reported later, as with `image`); OGG with Opus shows as a voice note.
+---@param content waba.MediaContent|{ voice: boolean? }  without caption; voice: as in `waba.voice`
+---@return waba.Message
+function waba.audio(content) end
+
+--- A voice note: an `audio` with `voice = true`. OGG with Opus, one channel, at most 512 KB to play at
+--- once. Cloud hosting only; On-Premise shows any OGG with Opus so.
+---@param content waba.MediaContent  without caption
+---@return waba.Message
+function waba.voice(content) end
+
+--- A document, at most 100 MB, 64 MB through an On-Premise upload (reported later, as with `image`).
+---@param content waba.MediaContent
+---@return waba.Message
+function waba.document(content) end
+
+--- A sticker: WebP, 512 x 512, at most 100 KB; not animated on On-Premise (reported later).
+---@param content waba.MediaContent  without caption
+---@return waba.Message
+function waba.sticker(content) end
+
+--- A place. The address shows only beside a name.
+---@param content { latitude: number, longitude: number, name: string?, address: string? }
+---@return waba.Message
+function waba.location(content) end
+
+--- Contact cards, one or more.
+---@param cards waba.ContactCard[]
+---@return waba.Message
+function waba.contacts(cards) end
+
+--- A reaction to a message; `emoji = ""` takes it back. Cloud hosting only.
+---@param content { message_id: string, emoji: string }
+---@return waba.Message
+function waba.reaction(content) end
+
+--- Pins a message in a group; a group shows three. Cloud hosting, groups only.
+---@param content { message_id: string, expiration_days: integer }  1 to 30 days
+---@return waba.Message
+function waba.pin(content) end
+
+--- Takes a pinned message down. Cloud hosting, groups only.
+---@param content string|{ message_id: string }
+---@return waba.Message
+function waba.unpin(content) end
+
+--- A message of any type, with its content as the platform writes it.
+---@param kind string
+---@param content any
+---@return waba.Message
+function waba.message(kind, content) end
+
+--- One to three buttons that answer.
+---@param content waba.InteractiveContent|{ buttons: { id: string, title: string }[] }  id: at most 256
+---  characters, comes back in the reply; title: at most 20; both unique
+---@return waba.Message
+function waba.buttons(content) end
+
+--- A list that opens by a button. The header is text only.
+---@param content waba.InteractiveContent|{ button: string, sections: { title: string?, rows: { id: string, title: string, description: string? }[] }[] }
+---  button: at most 20 characters; at most 10 rows in all; titles at most 24, a section's is needed
+---  when there are several; description at most 72
+---@return waba.Message
+function waba.list(content) end
+
+--- One product of a catalogue. It has no header; body and footer are optional.
+---@param content { catalog_id: string, product_retailer_id: string, body: string?, footer: string? }
+---@return waba.Message
+function waba.product(content) end
+
+--- Up to 30 products of a catalogue, in sections. Header (text) and body are required.
+---@param content waba.InteractiveContent|{ catalog_id: string, sections: { title: string?, products: string[] }[] }
+---@return waba.Message
+function waba.product_list(content) end
+
+--- The way into the whole catalogue. Cloud hosting only.
+---@param content { body: string, footer: string?, thumbnail_product_retailer_id: string? }  the product
+---  whose picture shows, the catalogue's first by default
+---@return waba.Message
+function waba.catalog(content) end
+
+--- Two to ten cards to swipe, each with a picture or a video, and a link or quick replies; the same on
+--- all of them. Cloud hosting only, inside the 24-hour window; for templates see `waba.template`.
+---
+---    waba.carousel { body = "Two rooms fit", cards = {
+---      { header = waba.image { link = "https://…/a.jpg" }, body = "*Loft*", display_text = "Book", url = "https://…/a" },
+---      { header = waba.image { link = "https://…/b.jpg" }, body = "*Studio*", display_text = "Book", url = "https://…/b" } } }
+---@param content { body: string, cards: { header: table, body: string?, display_text: string?, url: string?, buttons: { id: string, title: string }[]? }[] }
+---  a card's body: at most 160 characters and two line breaks, on all cards or on none; display_text
+---  and title: at most 20
+---@return waba.Message
+function waba.carousel(content) end
+
+--- Two to ten products of one catalogue to swipe. Cloud hosting only.
+---@param content { body: string, catalog_id: string, products: string[] }
+---@return waba.Message
+function waba.product_carousel(content) end
+
+--- A button that opens a web page. A tap on it is not reported.
+---@param content waba.InteractiveContent|{ display_text: string, url: string }  display_text: at most 20
+---  characters
+---@return waba.Message
+function waba.cta_url(content) end
+
+--- A button that opens a flow: forms inside WhatsApp. What the customer enters comes back as a reply of
+--- kind "flow".
+---@param content waba.InteractiveContent|{ flow_id: string?, flow_name: string?, flow_cta: string, flow_token: string?, mode: string?, flow_action: string?, screen: string?, data: table?, flow_action_payload: table?, flow_message_version: string? }
+---  flow_id or flow_name; flow_cta: the button's label, at most 30 characters; flow_token: comes back;
+---  mode: "published" (default) or "draft"; flow_action: "navigate" (default) or "data_exchange"; screen
+---  and data: where the flow starts, and with what
+---@return waba.Message
+function waba.flow(content) end
+
+--- Asks the customer to share a place; the answer is a message of type location.
+---@param content string|{ body: string }
+---@return waba.Message
+function waba.location_request(content) end
+
+--- Asks the customer for an address (India). The answer is a reply of kind "flow".
+---@param content waba.InteractiveContent|{ country: string?, values: table?, saved_addresses: { id: string, value: table }[]?, validation_errors: table? }
+---  country: "IN" by default; values: what is filled in already, as name, phone_number, in_pin_code,
+---  house_number, floor_number, tower_number, building_name, address, landmark_area, city, state;
+---  validation_errors: by the same names, when the question is asked again
+---@return waba.Message
+function waba.address(content) end
+
+--- Asks the customer to share the phone number; the answer is a message of type contacts.
+---@param content string|{ body: string }
+---@return waba.Message
+function waba.request_contact_info(content) end
+
+--- A button that calls the business.
+---@param content string|{ body: string, display_text: string?, ttl_minutes: integer?, payload: string? }
+---  display_text: at most 20 characters, "Call Now" by default; ttl_minutes: 1 to 43200, 10080 (7 days)
+---  by default; payload: at most 512 characters, comes back with the call
+---@return waba.Message
+function waba.voice_call(content) end
+
+--- Asks the customer to let the business call. Once in 24 hours, twice in 7 days.
+---@param content? string|{ body: string? }
+---@return waba.Message
+function waba.call_permission(content) end
+
+--- What an order costs, with a button to pay.
+---@param content waba.OrderDetails|{ body: string, header: table?, footer: string? }  the header is an image
+---@return waba.Message
+function waba.order_details(content) end
+
+--- How far an order is; "completed" and "canceled" are its ends.
+---@param content { body: string, footer: string?, reference_id: string, status: string, description: string?, payment: { status: string, timestamp: integer? }?, order: table? }
+---  status: "processing", "partially_shipped", "shipped", "completed" or "canceled"
+---@return waba.Message
+function waba.order_status(content) end
+
+--- An amount of money, as a parameter of a template's body.
+---@param content { code: string, amount_1000: integer, fallback_value: string }  ISO 4217 code;
+---  the amount times 1000; what shows where it can't be formatted
+---@return table parameter
+function waba.currency(content) end
+
+--- A date and time, as a parameter of a template's body. Most clients show `fallback_value` as it is.
+---@param content { fallback_value: string, day_of_week: integer|string|nil, year: integer?, month: integer?, day_of_month: integer?, hour: integer?, minute: integer?, calendar: string?, timestamp: integer? }
+---@return table parameter
+function waba.date_time(content) end
+
+--- A template: the only type that may be sent outside the 24-hour window.
+---
+---    waba.template { name = "order_ready", language = "de", header = { image = { link = "https://…" } },
+---      body = { "Eva", waba.currency { code = "EUR", amount_1000 = 49900, fallback_value = "49,90 EUR" } },
+---      buttons = { { payload = "PICKUP_118" }, { url = "track/118" } } }
+---@param content waba.TemplateContent
+---@return waba.Message
+function waba.template(content) end
+
+--- A template in the form that was current before 2022; new programs use `template`.
+---@param content { namespace: string, element_name: string, language: string|table, params: any[]?, localizable_params: table[]? }
+---  `params` as the `body` of `template`; or the raw `localizable_params`
+---@return waba.Message
+function waba.hsm(content) end
+
+--- Starts an emulator beside the program. It ends with the program, however that ends.
+---@param given? waba.EmulatorOptions
+---@return waba.Emulator|nil
+---@return waba.Error? err  names the library that is missing, or why it can't listen
+function emulator.start(given) end
+
+--- Starts running the handlers of a receiver in this worker process. `serve` does it at the first
+--- request; called in `init_worker_by_lua` it also takes up what an earlier process left behind.
+---@param receiver waba.Receiver
+---@param given? waba.NginxOptions
+function nginx.start(receiver, given) end
+
+--- Answers the current request: the whole of a `content_by_lua` handler.
+---@param receiver waba.Receiver   one per worker process, made in a module or in `init_worker_by_lua`
+---@param given? waba.NginxOptions  those of the first call count
+function nginx.serve(receiver, given) end
+
+return waba

@@ -1,0 +1,199 @@
+-- Reads the LuaCATS annotations of the sources: classes with their fields, aliases, functions with parameters and
+-- results. The reference is made of them, and the specs compare them with the library itself.
+
+local annotations = {}
+
+---@class annotations.Function
+---@field name string       as called: "Client:send", "waba.text"
+---@field owner string      the table before it: "Client"
+---@field own string        its name in that table: "send"
+---@field is_method boolean
+---@field parameters string[]  names, as the code has them
+---@field doc annotations.Doc|nil
+---@field file string
+---@field line integer
+
+---@class annotations.Doc
+---@field raw string[]      its lines as they stand
+---@field text string[]     lines of the description
+---@field params { name: string, optional: boolean, type: string, text: string }[]
+---@field returns { name: string|nil, type: string, text: string }[]
+---@field class string|nil
+---@field parent string|nil
+---@field fields { name: string, optional: boolean, type: string, text: string }[]
+---@field alias string|nil
+---@field alias_type string|nil
+---@field choices { value: string, text: string }[]
+
+-- A type may hold blanks: inside brackets, after a comma or a colon, around a bar.
+local function take_type(text)
+  local depth, i = 0, 1
+  while i <= #text do
+    local char = text:sub(i, i)
+    if char == '"' then
+      i = text:find('"', i + 1, true) or #text
+    elseif char:find "[%(%[{<]" then
+      depth = depth + 1
+    elseif char:find "[%)%]}>]" then
+      depth = depth - 1
+    elseif char == " " and depth == 0 then
+      local before, after = text:sub(1, i - 1):match "%S$", text:sub(i):match "^%s*(%S)"
+      if not (before == ":" or before == "," or before == "|" or after == "|") then break end
+    end
+    i = i + 1
+  end
+  return text:sub(1, i - 1), (text:sub(i):gsub("^%s+", ""):gsub("^# ?", ""))
+end
+
+local function named(text)
+  local name, optional, rest = text:match "^([%w_%.]+)(%??)%s+(.*)$"
+  if not name then name, rest = text:match "^(%[.-%])%s+(.*)$" end
+  if not name then return nil end
+  local kind, description = take_type(rest)
+  return { name = name, optional = optional == "?", type = kind, text = description }
+end
+
+local tags = {}
+
+function tags.param(doc, text)
+  local entry = named(text)
+  doc.params[#doc.params + 1] = entry
+  return entry
+end
+
+function tags.field(doc, text)
+  local entry = named((text:gsub("^public ", ""):gsub("^private ", "")))
+  doc.fields[#doc.fields + 1] = entry
+  return entry
+end
+
+tags["return"] = function(doc, text)
+  local kind, description = take_type(text)
+  local name, rest = description:match "^([%a_][%w_]*)%s%s+(.*)$"
+  if not name and description:find "^[%a_][%w_]*$" then name, rest = description, "" end
+  doc.returns[#doc.returns + 1] = { name = name, type = kind, text = rest or description }
+  return doc.returns[#doc.returns]
+end
+
+function tags.class(doc, text)
+  doc.class, doc.parent = text:match "^([%w_%.]+)%s*:?%s*([%w_%.]*)"
+end
+
+function tags.alias(doc, text)
+  local rest
+  doc.alias, rest = text:match "^([%w_%.]+)%s*(.*)$"
+  doc.alias_type = rest ~= "" and rest or nil
+end
+
+local function new_doc()
+  return { raw = {}, text = {}, params = {}, returns = {}, fields = {}, choices = {} }
+end
+
+-- One line of a block. Lines that follow a tag and are indented go on with its text.
+local function read_line(doc, line, last)
+  local tag, rest = line:match "^%-%-%-@(%a+)%s*(.*)$"
+  if tag then return tags[tag] and tags[tag](doc, rest) end
+  local value, about = line:match "^%-%-%-|%s*(%S+)%s*#?%s*(.*)$"
+  if value then
+    doc.choices[#doc.choices + 1] = { value = value, text = about }
+    return nil
+  end
+  local indent, text = line:match "^%-%-%-( ?%s*)(.-)%s*$"
+  if last and #indent > 1 then
+    last.text = last.text .. (last.text ~= "" and " " or "") .. text
+    return last
+  end
+  doc.text[#doc.text + 1] = (indent:gsub("^ ", "")) .. text
+end
+
+local function names_in(list)
+  local names = {}
+  for name in list:gmatch "[%w_%.]+" do names[#names + 1] = name end
+  return names
+end
+
+-- "function Owner:name(a, b)", "function Owner.name(a, b)", "local function name(a)", "Owner.name = function(a)".
+local function read_function(line)
+  local owner, separator, name, list = line:match "^function ([%w_]+)([%.:])([%w_]+)%((.-)%)"
+  if not owner then
+    owner, name, list = line:match "^([%w_]+)%.([%w_]+) = function%((.-)%)"
+    separator = "."
+  end
+  if owner then return { owner = owner, own = name, is_method = separator == ":", parameters = names_in(list) } end
+  -- "Owner.name = make(…)": its parameters are known from the annotation only
+  owner, name = line:match "^([%w_]+)%.([%w_]+) = "
+  if owner then return { owner = owner, own = name, is_method = false } end
+end
+
+-- What stands below a block.
+local function finish(found, doc, line, number)
+  if doc.class then
+    local variable = line:match "^local ([%w_]+) = "
+    found.classes[#found.classes + 1] = { name = doc.class, doc = doc, variable = variable, line = number,
+      file = found.path, known = line:match "^local (KNOWN[%w_]*) = " }
+    if variable then found.variables[variable] = doc.class end
+    return
+  end
+  if doc.alias then found.aliases[#found.aliases + 1] = { name = doc.alias, doc = doc, file = found.path } end
+end
+
+--- Reads one file.
+---@param path string
+---@return table found  { path, classes, aliases, functions, variables, source }
+function annotations.read(path)
+  local found = { path = path, classes = {}, aliases = {}, functions = {}, variables = {} }
+  local doc, last, number, source = nil, nil, 0, {}
+  for line in io.lines(path) do
+    number = number + 1
+    source[number] = line
+    if line:find "^%-%-%-[^%-]" or line == "---" then
+      if doc and line:find "^%-%-%-@class" and doc.class then
+        finish(found, doc, "", number)
+        doc = nil
+      end
+      doc = doc or new_doc()
+      doc.raw[#doc.raw + 1] = line
+      last = read_line(doc, line, last)
+    else
+      local fn = read_function(line)
+      if fn and not fn.parameters then
+        fn.is_value = true
+        fn.parameters = {}
+        for i, param in ipairs(doc and doc.params or {}) do fn.parameters[i] = param.name end
+        if not doc or #doc.params + #doc.returns == 0 then fn = nil end
+      end
+      if fn then
+        fn.doc, fn.file, fn.line = doc, path, number
+        fn.name = fn.owner .. (fn.is_method and ":" or ".") .. fn.own
+        found.functions[#found.functions + 1] = fn
+      end
+      if doc then finish(found, doc, line, number) end
+      doc, last = nil, nil
+    end
+  end
+  found.source = table.concat(source, "\n")
+  return found
+end
+
+--- Reads every source below a folder.
+---@param folder string
+---@return table[] files
+function annotations.scan(folder)
+  local pipe = assert(io.popen(("find '%s' -name '*.lua' | sort"):format(folder)))
+  local files = {}
+  for path in pipe:lines() do files[#files + 1] = annotations.read(path) end
+  pipe:close()
+  return files
+end
+
+--- The names of types in a type: "waba.Error", "string".
+---@param kind string
+---@return string[]
+function annotations.type_names(kind)
+  local names = {}
+  local bare = kind:gsub('"[^"]*"', ""):gsub("([%w_]+)%??:%s", ""):gsub("[%w_]+%??:", "")
+  for name in bare:gmatch "[%a_][%w_%.]*" do names[#names + 1] = (name:gsub("%.+$", "")) end
+  return names
+end
+
+return annotations

@@ -1,0 +1,105 @@
+-- Writes lua/waba/face.lua: what `require "waba"` offers, for editors. The table itself is filled when it is used, so
+-- no editor can see it; the descriptions are those of the functions behind it.
+--
+--   lua5.4 scripts/face.lua > lua/waba/face.lua
+
+local folder = arg and arg[0]:match "^(.*)/[^/]*$" or "."
+package.path = folder .. "/?.lua;" .. package.path
+
+local annotations = require "annotations"
+
+local ROOT = folder .. "/../lua/"
+
+local HEAD = [[
+---@meta
+-- What `require "waba"` offers, for editors. Written by scripts/face.lua; nothing here is executed.
+
+---@class waba
+---@field _VERSION string
+---@field inbox waba.InboxHomes
+---@field emulator waba.EmulatorRoom
+---@field migrate waba.MigrateRoom
+---@field webhook waba.WebhookRoom
+local waba = {}
+
+---@class waba.EmulatorRoom
+local emulator = {}
+
+---@class waba.WebhookRoom
+---@field server fun(given: waba.WebhookServerOptions): waba.WebhookServer|nil, string?
+---@field nginx waba.WebhookNginx
+local webhook = {}
+
+---@class waba.WebhookNginx
+local nginx = {}
+]]
+
+-- The file of a module.
+local function file_of(module)
+  local path = ROOT .. module:gsub("%.", "/")
+  for _, candidate in ipairs { path .. ".lua", path .. "/init.lua" } do
+    local file = io.open(candidate)
+    if file then
+      file:close()
+      return candidate
+    end
+  end
+  error("no file for " .. module)
+end
+
+local read = {}
+
+local function functions_of(path)
+  if not read[path] then
+    read[path] = {}
+    for _, fn in ipairs(annotations.read(path).functions) do
+      if not fn.is_method then read[path][#read[path] + 1] = fn end
+    end
+  end
+  return read[path]
+end
+
+local function find(path, name)
+  for _, fn in ipairs(functions_of(path)) do
+    if fn.own == name then return fn end
+  end
+end
+
+local function write(fn, shown)
+  io.stdout:write("\n", table.concat(fn.doc.raw, "\n"), "\nfunction ", shown, "(",
+    table.concat(fn.parameters, ", "), ") end\n")
+end
+
+-- The entries of FACE in waba/init.lua, in their order.
+local function face_entries()
+  local source = annotations.read(ROOT .. "waba/init.lua").source
+  local entries = {}
+  for name, module, own in source:match("local FACE = (%b{})"):gmatch '([%w_]+) = { "([%w_.]+)", "([%w_]+)" }' do
+    entries[#entries + 1] = { name = name, module = module, own = own }
+  end
+  return entries
+end
+
+local BUILDERS = { "message/init", "message/interactive", "message/requests", "message/orders", "message/template" }
+
+local function builders()
+  local message, list = require "waba.message", {}
+  for _, file in ipairs(BUILDERS) do
+    for _, fn in ipairs(functions_of(ROOT .. "waba/" .. file .. ".lua")) do
+      if type(message[fn.own]) == "function" and fn.doc and (fn.owner == "message" or fn.owner == "builders") then
+        list[#list + 1] = fn
+      end
+    end
+  end
+  return list
+end
+
+io.stdout:write(HEAD)
+for _, entry in ipairs(face_entries()) do
+  write(assert(find(file_of(entry.module), entry.own), entry.name), "waba." .. entry.name)
+end
+for _, fn in ipairs(builders()) do write(fn, "waba." .. fn.own) end
+write(find(ROOT .. "waba/emulator/init.lua", "start"), "emulator.start")
+write(find(ROOT .. "waba/webhook/nginx.lua", "start"), "nginx.start")
+write(find(ROOT .. "waba/webhook/nginx.lua", "serve"), "nginx.serve")
+io.stdout:write "\nreturn waba\n"

@@ -1,0 +1,128 @@
+-- Which page of the reference describes which file, and how its functions are called by users: the table before the
+-- name in the code, and what users write in its place.
+
+local function resource(name, file, class)
+  return { file = "waba/resource/" .. file .. ".lua", calls = { [class] = "client." .. name .. ":" } }
+end
+
+local function classes(...)
+  local sources = {}
+  for i = 1, select("#", ...) do sources[i] = { file = "waba/" .. select(i, ...) .. ".lua" } end
+  return sources
+end
+
+local function all(...)
+  local sources = {}
+  for i = 1, select("#", ...) do
+    local item = select(i, ...)
+    if item.file then
+      sources[#sources + 1] = item
+    else
+      for _, source in ipairs(item) do sources[#sources + 1] = source end
+    end
+  end
+  return sources
+end
+
+return {
+  {
+    file = "waba.md", title = "waba", text = 'What `require "waba"` offers: clients, builders of messages, loops.',
+    sources = all(
+      { file = "waba/face.lua", calls = {
+        waba = "waba.", emulator = "waba.emulator.", nginx = "waba.webhook.nginx.",
+        ["emulator.start"] = false, ["nginx.start"] = false, ["nginx.serve"] = false,
+      } },
+      classes("message/init", "message/interactive", "message/requests", "message/orders", "message/template",
+        "hosting/on_premise/error_rows")),
+  },
+  {
+    file = "client.md", title = "Client", text = "One phone number: sending, reading, asking.",
+    sources = all({ file = "waba/client/init.lua", calls = { Client = "client:", ["Client.call"] = false } },
+      classes("client/options", "delivery", "pacing", "observation", "ordering", "hosting/sent", "resource/health",
+        "recipient")),
+  },
+  {
+    file = "bulk.md", title = "Bulk", text = "`client:send_all`: many messages, resumable.",
+    sources = classes("bulk/init", "bulk/figures"),
+  },
+  {
+    file = "media.md", title = "Media", text = "Files: upload, download, delete.",
+    sources = all(resource("media", "media", "Media"), classes("resource/download")),
+  },
+  {
+    file = "contacts.md", title = "Contacts", text = "Which numbers WhatsApp knows, and whose identity changed.",
+    sources = { resource("contacts", "contacts", "Contacts") },
+  },
+  {
+    file = "templates.md", title = "Templates", text = "What may be sent outside the 24-hour window.",
+    sources = {
+      resource("templates", "templates", "Templates"),
+      resource("templates", "template_archive", "template_archive"),
+      resource("templates", "template_library", "template_library"),
+    },
+  },
+  {
+    file = "profile.md", title = "Profile", text = "What customers see of the number.",
+    sources = {
+      resource("profile", "profile", "Profile"),
+      { file = "waba/resource/photo.lua", calls = {
+        ["photo.get"] = "client.profile:photo", ["photo.set"] = "client.profile:set_photo",
+      } },
+    },
+  },
+  {
+    file = "account.md", title = "More of the account",
+    text = "Webhook addresses, block list, QR codes, commerce settings, conversational components.",
+    sources = {
+      resource("webhook", "webhook", "Webhook"),
+      resource("block_list", "block_list", "BlockList"),
+      resource("qr_codes", "qr_codes", "QrCodes"),
+      resource("commerce_settings", "commerce_settings", "CommerceSettings"),
+      resource("conversational_automation", "conversational_automation", "Automation"),
+    },
+  },
+  {
+    file = "webhooks.md", title = "Webhooks", text = "Receivers, events, and the places they live in.",
+    sources = all(
+      { file = "waba/webhook/receiver.lua", calls = { Receiver = "receiver:" } },
+      { file = "waba/webhook/server.lua", calls = { Server = "server:", ["server.new"] = "waba.webhook.server" } },
+      { file = "waba/webhook/nginx.lua", calls = { nginx = "waba.webhook.nginx." } },
+      { file = "waba/webhook/status_tracker.lua", calls = { Tracker = "tracker:" } },
+      { file = "waba/webhook/verbs.lua" },
+      classes("hosting/inbound", "webhook/events", "webhook/router", "webhook/credentials")),
+  },
+  {
+    file = "inbox.md", title = "Inboxes", text = "Where events wait for their handlers.",
+    sources = all({ file = "waba/inbox/contract.lua", calls = { inbox = "inbox:" } },
+      { file = "waba/inbox/memory.lua", calls = { ["memory.new"] = "waba.inbox.memory" } },
+      { file = "waba/inbox/sqlite.lua", calls = { ["sqlite.new"] = "waba.inbox.sqlite" } },
+      { file = "waba/inbox/redis.lua", calls = { ["redis.new"] = "waba.inbox.redis" } },
+      classes("inbox/policy")),
+  },
+  {
+    file = "errors.md", title = "Errors", text = "What stands beside nil.",
+    sources = classes("errors"),
+  },
+  {
+    file = "emulator.md", title = "Emulator", text = "The gateway on your own machine, for your tests.",
+    sources = {
+      { file = "waba/emulator/init.lua", calls = { emulator = "waba.emulator.", Emulator = "emulator:" } },
+      { file = "waba/emulator/handle.lua", calls = { Handle = "emulator:", ["Handle.ask"] = false } },
+      { file = "waba/emulator/orders.lua", calls = { Handle = "emulator:", Orders = "emulator:" } },
+      { file = "waba/emulator/customer.lua", calls = { Customer = "customer:" } },
+      { file = "waba/emulator/certificate.lua", calls = { certificate = 'require("waba.emulator.certificate").' } },
+    },
+  },
+  {
+    file = "moving.md", title = "Moving", text = "From On-Premise hosting to Cloud hosting.",
+    sources = all({ file = "waba/migrate/init.lua", calls = { migrate = "waba.migrate." } },
+      classes("migrate/report", "migrate/summary")),
+  },
+  {
+    file = "transport.md", title = "Transports",
+    text = "The contract of a transport of your own; and work in the background of nginx.",
+    sources = all({ file = "waba/transport/ngx_queue.lua", calls = {
+      queue = 'require("waba.transport.ngx_queue").', Queue = "queue:",
+    } }, classes("transport/contract")),
+  },
+}

@@ -1,0 +1,65 @@
+-- Tables as people's programs write them.
+
+local chance = require "spec.support.chance"
+local csv = require "waba.cli.csv"
+
+local function lines_of(text)
+  return text:gmatch "([^\n]*)\n"
+end
+
+local function read(text)
+  local names, next_row = csv.rows(lines_of(text))
+  if not names then return nil, next_row end
+  local rows = {}
+  for row, place in next_row do
+    if not row then return nil, place end
+    rows[#rows + 1] = row
+  end
+  return rows
+end
+
+describe("waba.cli.csv", function()
+  it("reads what a spreadsheet saves: a byte order mark, semicolons, CRLF, umlauts", function()
+    local rows = read "\239\187\191to;name\r\n49151;J\195\188rgen\r\n"
+    assert.same({ { to = "49151", name = "J\195\188rgen" } }, rows)
+  end)
+
+  it("reads quoted fields with separators, quotes and line ends, in the names too", function()
+    local rows = read '\239\187\191"to","said"\r\n"49151","a, ""b""\r\nc"\r\n'
+    assert.same({ { to = "49151", said = 'a, "b"\nc' } }, rows)
+  end)
+
+  it("leaves out columns and rows that hold nothing", function()
+    local rows = read "to,name,,\n49151,Eva,,\n,,,\n\n49152,Ann,,\n"
+    assert.equal(2, #rows)
+    assert.equal("Ann", rows[2].name)
+  end)
+
+  it("says what is wrong, and where", function()
+    for text, says in pairs {
+      [""] = "the file is empty",
+      ["to,name\n49151\n"] = "line 2: has 1 fields, not 2",
+      ['to\n1\n"2\n'] = "line 3: a quoted field has no end",
+      ['to\n"1"2\n'] = "line 2: text follows a quoted field",
+      ["to,to\n1,2\n"] = "two columns are called to",
+      ["to,name\r1,a\r\n"] = "line ends of an old Mac",
+      ["\255\254t\0o\0\n"] = "is no UTF-8",
+      ["to,stra\223e\n1,x\n"] = "is no UTF-8",
+    } do
+      local rows, message = read(text)
+      assert.is_nil(rows)
+      assert.is_truthy(message:find(says, 1, true), message)
+    end
+  end)
+
+  it("never fails on any bytes", function()
+    local signs, rng = { '"', ",", ";", "\n", "\r", "a", "\195", "\0", "\t" }, chance.rng(7)
+    for _ = 1, 500 do
+      local parts = {}
+      for i = 1, rng(0, 30) do parts[i] = chance.pick(rng, signs) end
+      local text = table.concat(parts) .. "\n"
+      local rows, message = read(text)
+      assert.is_true(rows ~= nil or type(message) == "string", text)
+    end
+  end)
+end)

@@ -1,0 +1,64 @@
+-- What doctor finds where things are not as they should be.
+
+local command = require "spec.support.command"
+local core = require "waba.core"
+local servers = require "spec.support.server"
+
+local function date(seconds)
+  return os.date("!%a, %d %b %Y %H:%M:%S GMT", os.time() + seconds)
+end
+
+describe("waba doctor", function()
+  local gateway, environment
+
+  setup(function()
+    gateway = servers.start { protocol = "HTTP/1.1", tls = true, certificate = "valid" }
+    environment = { D360_API_KEY = "a-key", WABA_BASE_URL = gateway.url, WABA_CA_FILE = gateway.ca_file,
+      HOME = "/nonexistent" }
+    gateway:answer("/v1/configs/webhook", { body = '{"url":"https://shop.example/wa"}' })
+    gateway:answer("/v1/health", { body = '{"health":{"gateway_status":"connected"}}' })
+  end)
+
+  teardown(function() gateway:stop() end)
+
+  local function examine(skew, more)
+    gateway:answer("/v1/configs/phone_number", { headers = { { "Date", date(skew) } },
+      body = '{"phone_number":"49305550199"}' })
+    local given = {}
+    for name, value in pairs(environment) do given[name] = value end
+    for name, value in pairs(more or {}) do given[name] = value or nil end
+    local result = command.run(given, { "doctor", "--json" })
+    local lines = {}
+    for _, line in ipairs(assert(core.decode(result.out), result.out)) do lines[line.name] = line end
+    return lines, result.code
+  end
+
+  it("finds a clock that is wrong, either way, under any time zone", function()
+    local lines, code = examine(0, { TZ = "Asia/Kolkata" })
+    assert.is_true(lines.clock.good)
+    assert.matches("TLS verified", lines.gateway.says)
+    assert.equal(0, code)
+    for skew, words in pairs { [7200] = "behind", [-7200] = "ahead of" } do
+      lines, code = examine(skew, { TZ = "America/New_York" })
+      assert.is_false(lines.clock.good)
+      assert.matches("^7%d%d%d s " .. words, lines.clock.says)
+      assert.matches("Set the clock", lines.clock.advice)
+      assert.equal(1, code)
+    end
+  end)
+
+  it("finds a certificate that nobody vouches for, and says nothing of what hangs on it", function()
+    local lines, code = examine(0, { WABA_CA_FILE = "/etc/ssl/certs/ca-certificates.crt" })
+    assert.is_false(lines.gateway.good)
+    assert.matches("%-%-ca%-file", lines.gateway.advice)
+    assert.is_nil(lines.key)
+    assert.equal(1, code)
+  end)
+
+  it("finds that there is no key, and where it belongs", function()
+    local lines, code = examine(0, { D360_API_KEY = false })
+    assert.is_false(lines["api key"].good)
+    assert.matches("D360_API_KEY", lines["api key"].says)
+    assert.equal(1, code)
+  end)
+end)
