@@ -17,6 +17,7 @@ Sends WhatsApp messages through 360dialog's gateway and reads its webhooks: from
 dependencies = {
   "lua >= 5.1, < 5.5",
   "lua-cjson >= 2.1",
+  "argparse >= 0.7",
 }
 
 -- Only the library is named: LuaRocks does not find Debian's headers, the compiler does.
@@ -37,6 +38,7 @@ build = {
     LUADIR = "$(LUADIR)",
     LIBDIR = "$(LIBDIR)",
     BINDIR = "$(BINDIR)",
+    MANDIR = "$(PREFIX)/man",
   },
 }
 

@@ -36,7 +36,7 @@ describe("installing", function()
   setup(function()
     folder = run("mktemp -d"):gsub("\n", "")
     source, made, rocked = folder .. "/the source", folder .. "/by make", folder .. "/by luarocks"
-    run(("mkdir %s && cp -R Makefile LICENSE lua src rockspec $(ls -d bin 2>/dev/null) %s"):format(
+    run(("mkdir %s && cp -R Makefile LICENSE lua src rockspec bin docs %s"):format(
       quote(source), quote(source)))
     files_before = source_files(source)
 
@@ -63,8 +63,37 @@ describe("installing", function()
     assert.equal(files_before, source_files(source))
   end)
 
-  it("has a rockspec that LuaRocks accepts", function()
+  it("has rockspecs that LuaRocks accepts, alike but for version and tag", function()
     run("luarocks lint rockspec/waba-scm-1.rockspec")
+    run("luarocks lint rockspec/waba-1.0.0-1.rockspec")
+    assert.equal('< version = "1.0.0-1"\n---\n> version = "scm-1"\n<   tag = "v1.0.0",\n',
+      run("diff rockspec/waba-1.0.0-1.rockspec rockspec/waba-scm-1.rockspec | grep -v '^[0-9]' || true"))
+    assert.equal("1.0.0", require "waba.version")
+  end)
+
+  it("can be packed as a rock, with its source and as it was built", function()
+    local packed = folder .. "/packed"
+    -- the tag of the release, in a repository that stands where the rockspec's address points to
+    run(("mkdir %s && cp -R %s/. %s/repository && cd %s/repository && rm -rf build && git init -q && git add -A "
+      .. "&& git -c user.name=x -c user.email=x@example.com commit -q -m x && git tag v1.0.0"):format(
+      quote(packed), quote(source), quote(packed), quote(packed)))
+    local elsewhere = ("GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=%s GIT_CONFIG_VALUE_0=%s"):format(
+      quote("url.file://" .. packed .. "/repository.insteadOf"), quote "https://github.com/waba/waba.git")
+    run(("cd %s && %s luarocks --lua-version=%s pack %s/rockspec/waba-1.0.0-1.rockspec"):format(quote(packed),
+      elsewhere, lua_api, quote(source)))
+    assert.matches("/lua/waba/init%.lua", run(("unzip -l %s/waba-1.0.0-1.src.rock >/dev/null && cd %s && unzip -q "
+      .. "waba-1.0.0-1.src.rock && find . -path '*lua/waba/init.lua'"):format(quote(packed), quote(packed))))
+    run(("cd %s && luarocks --lua-version=%s --tree=%s pack waba"):format(quote(packed), lua_api, quote(rocked)))
+    assert.matches("waba%-scm%-1%.%S+%.rock", run(("ls %s"):format(quote(packed))))
+  end)
+
+  it("says what is missing where there is no compiler", function()
+    local pipe = io.popen(("cd %s && make modules LUA=%s BUILD=build/none CC=no-such-compiler 2>&1"):format(
+      quote(source), interpreter))
+    local output = pipe:read "*a"
+    pipe:close()
+    assert.matches("waba needs a C compiler", output)
+    assert.matches("apt%-get install gcc", output)
   end)
 
   for _, way in ipairs { "make", "LuaRocks" } do
@@ -95,6 +124,11 @@ describe("installing", function()
       local output = run(("cd %s && LUA_PATH=%s LUA_CPATH=%s %s program.lua"):format(
         quote(folder), quote(path), quote(lib .. "/?.so;;"), interpreter))
       assert.truthy(output:match("sent as %S+"), output)
+
+      local command = ("LUA_PATH=%s LUA_CPATH=%s %s"):format(quote(path), quote(lib .. "/?.so;;"),
+        quote(tree .. "/bin/waba"))
+      assert.equal("waba 1.0.0\n", run(("cd %s && %s --version"):format(quote(folder), command)))
+      assert.matches("Re%-engagement", run(("cd %s && %s explain 470"):format(quote(folder), command)))
     end)
   end
 

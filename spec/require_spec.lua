@@ -1,0 +1,56 @@
+-- `require "waba"` is cheap: it loads nothing that is not used.
+
+local interpreter = jit and "luajit" or "lua" .. _VERSION:match "%d.%d"
+
+local function loaded_by(program)
+  local path = os.tmpname()
+  local file = assert(io.open(path, "w"))
+  file:write([[
+    local before = {}
+    for name in pairs(package.loaded) do before[name] = true end
+  ]], program, [[
+
+    for name in pairs(package.loaded) do if not before[name] then print(name) end end
+  ]])
+  file:close()
+  local pipe = assert(io.popen(interpreter .. " " .. path))
+  local names = {}
+  for line in pipe:lines() do names[line] = true end
+  pipe:close()
+  os.remove(path)
+  return names
+end
+
+describe("require \"waba\"", function()
+  it("loads itself and its version, nothing else", function()
+    assert.same({ ["waba"] = true, ["waba.version"] = true }, loaded_by 'require "waba"')
+  end)
+
+  it("loads no optional library to build, check and read", function()
+    local names = loaded_by [[
+      local waba = require "waba"
+      assert(waba.check(waba.text "Hello"))
+      assert(waba.events '{"statuses":[]}')
+      waba.receiver { user = "u", password = "p" }
+      waba.explain(470)
+    ]]
+    for _, name in ipairs { "cqueues", "http.server", "luv", "copas", "socket", "ssl", "luasql.sqlite3", "redis",
+      "argparse", "waba.curl", "waba.emulator" } do
+      assert.is_nil(names[name], name)
+    end
+    assert.is_true(names["waba.core"])
+  end)
+
+  it("loads no event loop to send", function()
+    local names = loaded_by [[
+      local waba = require "waba"
+      local client = waba.client { api_key = "a-key", base_url = "http://127.0.0.1:1", retry = false }
+      client:send("491511234567", waba.text "Hello")
+      client:close()
+    ]]
+    for _, name in ipairs { "cqueues", "luv", "copas", "socket", "ssl", "argparse", "waba.emulator" } do
+      assert.is_nil(names[name], name)
+    end
+    assert.is_true(names["waba.curl"])
+  end)
+end)
