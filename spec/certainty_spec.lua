@@ -135,7 +135,7 @@ describe("what is known of a message that was cut off", function()
 
       it("for want of an answer in time: maybe sent, once", function()
         gateway:answer("/v1/messages", { held = true })
-        on_each_connection({ timeout = 0.15 }, function(_, err, tries)
+        on_each_connection({ timeout = 0.1 }, function(_, err, tries)
           assert.equal("timeout", err.kind)
           assert.is_true(err.maybe_sent)
           assert.equal(1, tries)

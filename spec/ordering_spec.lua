@@ -12,7 +12,7 @@ local EVA, UWE = "4915112345678", "4915112345679"
 describe("ordered messages", function()
   local gateway, client, log
 
-  setup(function() gateway = server.start {} end)
+  setup(function() gateway = server.start { tls = false } end)
   teardown(function() gateway:stop() end)
 
   before_each(function()
@@ -36,12 +36,12 @@ describe("ordered messages", function()
   end
 
   local function new_client(options)
-    local given = { api_key = "key", base_url = gateway.url, ca_file = gateway.ca_file, pace = false, retry = false,
+    local given = { api_key = "key", base_url = gateway.url, pace = false, retry = false,
       ordered = true }
     for name, value in pairs(options or {}) do given[name] = value end
     client = waba.client(given)
     client.ordered, log = given.ordered, {}
-    if not given.transport then assert(client:request { path = "/warm" }) end -- no handshake among what is timed
+    if not given.transport then assert(client:request { path = "/warm" }) end -- there is a connection before the first
   end
 
   local function say(word) log[#log + 1] = word end
@@ -128,7 +128,7 @@ describe("ordered messages", function()
     new_client()
     answer_with({ status = 400, body = '{"errors":[{"code":1009}]}', delay = 0.01 }, { reset = "request" }, { held = true },
       accepted "4")
-    waba.run(in_turn(sends(EVA, "a"), sends(EVA, "b"), sends(EVA, "c", { timeout = 0.3 }), sends(EVA, "d")))
+    waba.run(in_turn(sends(EVA, "a"), sends(EVA, "b"), sends(EVA, "c", { timeout = 0.15 }), sends(EVA, "d")))
     assert.same({ "a invalid", "b network", "c timeout", "d" }, log)
     assert_forgotten()
   end)
@@ -137,7 +137,7 @@ describe("ordered messages", function()
     new_client()
     answer_with({ held = true }, accepted "2")
     local err
-    waba.run(in_turn(sends(EVA, "a", { timeout = 0.3 }), function()
+    waba.run(in_turn(sends(EVA, "a", { timeout = 0.2 }), function()
       local _
       _, err = sends(EVA, "b", { timeout = 0.05 })()
     end, sends(EVA, "c")))
@@ -235,7 +235,7 @@ describe("ordered messages", function()
     end)
 
     it("fail when their own time is over before, and hold up nobody behind", function()
-      new_client { ordered = { receiver = receiver, timeout = 0.3 } }
+      new_client { ordered = { receiver = receiver, timeout = 0.1 } }
       answer_with(accepted "one", accepted "two")
       waba.run(in_turn(sends(EVA, "a"), once(has_said(1), sends(EVA, "b", { timeout = 0.02 })), sends(EVA, "c")))
       assert.same({ "a", "b timeout", "c" }, log)
@@ -316,7 +316,6 @@ describe("ordered messages", function()
     nginx.certify(folder)
     local program = nginx.start(folder, nginx.configuration {
       port = port, plain = plain, workers = 1, content = IN_NGINX:format(gateway.url),
-      http = ("lua_ssl_trusted_certificate %s;"):format(gateway.ca_file),
     }, port)
     answer_with(accepted("1", { delay = 0.05 }), accepted("2", { delay = 0.01 }))
     local url = ("http://127.0.0.1:%d/"):format(plain)

@@ -117,18 +117,19 @@ end
 -- Why its turn does not come in time.
 local SENTENCES = {
   pair = "the time was over before the next message to this recipient may be sent: the rate for one recipient "
-    .. "allows it in %.3g s",
-  key = "the time was over before the request's turn came: the rate of this key allows it in %.3g s",
+    .. "allows it in %s s",
+  key = "the time was over before the request's turn came: the rate of this key allows it in %s s",
   bulk = "the time was over before the turn of this bulk message came: what is not bulk goes first",
-  pause = "the gateway said that %s is too fast, and that is not over in time: try again in %.3g s",
+  pause = "the gateway said that %s is too fast, and that is not over in time: try again in %s s",
 }
 
 -- The error of a request whose turn would come too late. After a pause that the gateway asked for it says
 -- what the gateway said.
 local function too_late(scope, line, now, delay, is_bulk)
   local is_pause = line.gate.paused_until > now
-  local message = is_pause and SENTENCES.pause:format(scope == "pair" and "this recipient" or "this key", delay)
-    or SENTENCES[is_bulk and line.replies.count > 0 and "bulk" or scope]:format(delay)
+  local seconds = (delay < 100 and "%.3g" or "%.0f"):format(delay)
+  local message = is_pause and SENTENCES.pause:format(scope == "pair" and "this recipient" or "this key", seconds)
+    or SENTENCES[is_bulk and line.replies.count > 0 and "bulk" or scope]:format(seconds)
   return errors.new {
     kind = is_pause and "rate_limited" or "timeout", scope = scope, retryable = true, retry_after = delay,
     message = message,
@@ -176,12 +177,12 @@ local function wait_for_turn(self, endpoint, call, now, deadline, is_repeat)
 end
 
 -- "Too fast" concerns all that waits, not this request alone: all of the key, or of one recipient (`scope`).
-local function hold_back(self, err, call, response, attempt)
+local function hold_back(self, err, endpoint, call, response, attempt)
   if err.kind ~= "rate_limited" and err.status ~= 503 and err.status ~= 429 then return end
   local is_named = response and response.headers["retry-after"] ~= nil and err.retry_after ~= nil
   err.retry_after = err.retry_after or (err.scope == "pair" and 4 ^ (attempt - 1) or PAUSE)
   local pace = self.pace
-  if not pace then return end
+  if not pace or endpoint.is_elsewhere then return end
   local now = clock()
   local moment = now + (is_named and err.retry_after or min(err.retry_after, LONGEST_PAUSE))
   if err.scope == "pair" then
@@ -223,7 +224,7 @@ local function perform(self, request, endpoint, call, now, deadline, watched)
     local response, json
     response, json, err = try(self, request, endpoint, watched)
     if not err then return response, json end
-    hold_back(self, err, call, response, attempt)
+    hold_back(self, err, endpoint, call, response, attempt)
     if attempt >= self.attempts or not may_repeat(self, err, request.head) or is_used(request) then return nil, err end
     local delay = (err.retry_after or 0) + backoff(self, attempt)
     if clock() + delay >= deadline then return nil, err end

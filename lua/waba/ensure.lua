@@ -2,7 +2,7 @@
 
 local unpack = table.unpack or unpack -- luacheck: ignore 143
 
--- Lua 5.1 itself can't wait inside a protected call: there what is raised goes its own way.
+-- In Lua 5.1 itself a coroutine can't wait inside a protected call: there what is raised goes its own way.
 local CAN_WAIT = _VERSION ~= "Lua 5.1" or rawget(_G, "jit") ~= nil
 
 local function finish(after, subject, ok, ...)
@@ -21,7 +21,7 @@ end
 ---@param ... any  its arguments
 ---@return any ...
 local function ensure(after, subject, fn, ...)
-  if CAN_WAIT then return finish(after, subject, pcall(fn, ...)) end
+  if CAN_WAIT or not coroutine.running() then return finish(after, subject, pcall(fn, ...)) end
   local results, count = { fn(...) }, 0
   for position in pairs(results) do count = math.max(count, position) end
   return finish(after, subject, true, unpack(results, 1, count))

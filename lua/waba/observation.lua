@@ -6,7 +6,7 @@ local core = require "waba.core"
 local clock = core.clock
 
 --- What `on_event` is told. The events of one call have the same `call`, and come in this order: `start`;
---- for each try `attempt`, and before the next one `retry`; `finish`.
+--- for each try `attempt`, and before the next one `retry`; `finish`, unless the coroutine is ended by somebody else.
 ---@class waba.CallEvent
 ---@field type "start"|"attempt"|"retry"|"finish"
 ---@field call integer            number of the call, counted by the client

@@ -111,7 +111,8 @@ end
 --- Hears of a status event.
 ---@param event table
 function Ordering:hear(event)
-  if event.kind ~= "status" or not event.id or not FINAL[event.status] then return end
+  -- a type: it is about a payment or a call
+  if event.kind ~= "status" or event.type or not event.id or not FINAL[event.status] then return end
   local conversation = self.awaited[event.id]
   if not conversation then return remember_early(self, event.id) end
   stop_awaiting(conversation)

@@ -13,13 +13,15 @@ Pace.__name = "waba.Pace"
 
 local pacing = {}
 
---- The rates of one key. `false` where there is to be no limit.
+--- The rates of one key. `false` where there is to be no limit. Each client keeps them by itself: where several share
+--- a key, such as those of nginx's workers, give each its part.
 ---@class waba.PaceOptions
 ---@field messages? waba.Rate|false  sending messages
 ---@field other? waba.Rate|false     all other requests
+---@field media? waba.Rate|false     uploads of files, on Cloud hosting
 ---@field pair? waba.Rate|false      sending messages to one recipient
 
-local CLASSES = { "messages", "other" }
+local CLASSES = { "messages", "other", "media" }
 
 local function is_idle(line, now)
   return line:is_empty() and line.gate:is_full(now)

@@ -12,7 +12,7 @@ end
 
 describe("a bulk run that is killed at random", function()
   it("sends nothing twice, and forgets nobody", function()
-    local COUNT, KILLS = 1500, 15
+    local COUNT, KILLS = 500, 6
     math.randomseed(20240412)
     local folder = process.folder()
     local gateway = assert(emulators.start { statuses = false })
@@ -21,14 +21,14 @@ describe("a bulk run that is killed at random", function()
     local kills = 0
     for _ = 1, KILLS do
       local program = start(folder, gateway, COUNT)
-      process.sleep(0.02 + math.random() * 0.09)
+      process.sleep(0.02 + math.random() * 0.07)
       if program:is_alive() then kills = kills + 1 end
       program:stop "KILL"
       if folder:read("log"):find "end " then break end
     end
     local program = start(folder, gateway, COUNT)
     process.wait_for(function() return not program:is_alive() end, "the last run", 30)
-    assert.matches("end 1500\n$", folder:read "log" .. folder:read "output")
+    assert.matches("end " .. COUNT .. "\n$", folder:read "log" .. folder:read "output")
 
     local received, twice = {}, 0
     for _, message in ipairs(gateway:messages { direction = "outbound" }) do
@@ -61,11 +61,11 @@ describe("a bulk run that is killed at random", function()
     local gateway = assert(emulators.start { statuses = false })
     folder:file("log", "")
     local program = start(folder, gateway, 100000)
-    process.wait_for(function() return folder:read("log"):find "sent 50 " end, "the first messages")
+    process.wait_for(function() return folder:read("log"):find "sent 66 " end, "the first messages")
     program:stop "INT"
     assert.matches("interrupted!", program:output())
     local states, counts = support.states(folder:read "journal")
-    assert.is_true(counts.sent >= 50)
+    assert.is_true(counts.sent > 66 - 16) -- the others of those before were in flight
     -- what was in flight, and a batch that was about to be; what was not has been taken back
     assert.is_true(counts.begun <= 16 + 8)
     for _, message in ipairs(gateway:messages { direction = "outbound" }) do

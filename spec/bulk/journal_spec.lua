@@ -167,6 +167,22 @@ describe("the journal of client:send_all", function()
     assert.equal(2, run(2).received)
   end)
 
+  it("is free again when what ran it is gone without a word", function()
+    local client = support.client(support.gateway { delay = 60 })
+    assert.error_matches(function()
+      waba.run(function()
+        client:send_all((support.source(20)), { journal = path, concurrency = 4 })
+      end, function()
+        waba.sleep(0.001)
+        error "enough"
+      end)
+    end, "enough")
+    local gateway, _, summary = run(20)
+    assert.equal(20, summary.done)
+    assert.equal(gateway.received, summary.sent)
+    assert.is_true(summary.maybe_sent >= 4)
+  end)
+
   it("leaves files of other kinds as they are", function()
     for _, content in ipairs {
       "number,name\n491511234567,Eva\n", "no line end", ("x"):rep(200000), "waba journal 2 positions\n", "\n",
@@ -198,7 +214,7 @@ describe("the journal of client:send_all", function()
   it("bears to be cut off anywhere", function()
     interrupted()
     local text = folder:read "journal"
-    for length = 0, #text, 3 do
+    for length = 0, #text, 11 do
       folder:write("journal", text:sub(1, length))
       local whole = text:sub(1, length):match "^(.*\n)[^\n]*$" or ""
       local states, counts = support.states(whole)

@@ -128,7 +128,8 @@ end
 
 local function read_headers(connection)
   local headers = {}
-  for line in function() return connection:read("*l") end do
+  local line = connection:read("*l")
+  while line do
     line = line:gsub("\r$", "")
     if line == "" then
       return headers
@@ -136,6 +137,7 @@ local function read_headers(connection)
     local name, value = line:match("^([^:]+):%s*(.*)$")
     name = name:lower()
     headers[name] = headers[name] and headers[name] .. ", " .. value or value
+    line = connection:read("*l")
   end
 end
 
@@ -281,21 +283,24 @@ local function read_stream(stream, connection)
   return record(headers[":method"], headers[":path"], headers, numbers[connection])
 end
 
+-- As in the emulator's server: nothing goes into HTTP/2's table of headers, which lua-http 0.4 writes wrongly.
+local NEVER_INDEXED = true
+
 local function send_stream(stream, answer, method)
   local new_headers = require("http.headers").new
   local body, headers = prepare(answer)
   for _, status in ipairs(answer.interim or {}) do
     local interim = new_headers()
-    interim:append(":status", tostring(status))
+    interim:append(":status", tostring(status), NEVER_INDEXED)
     stream:write_headers(interim, false)
   end
   local head = new_headers()
-  head:append(":status", tostring(answer.status or 200))
+  head:append(":status", tostring(answer.status or 200), NEVER_INDEXED)
   for _, pair in ipairs(headers) do
-    head:append(pair[1]:lower(), pair[2])
+    head:append(pair[1]:lower(), pair[2], NEVER_INDEXED)
   end
   if not answer.chunked then
-    head:append("content-length", tostring(#body))
+    head:append("content-length", tostring(#body), NEVER_INDEXED)
   end
   if method == "HEAD" or body == "" then
     return stream:write_headers(head, true)
@@ -375,17 +380,24 @@ local function make_context(protocol)
   return tls, authority.certificate
 end
 
-local function listen_http1(tls)
+-- Accepts connections. (Lua 5.1 can't wait in the iterator of a `for`.) Returns the port.
+local function serve_clients(serve)
   local listener = cqueues_socket.listen({ host = "127.0.0.1", port = 0, reuseaddr = true })
   assert(listener:listen())
   loop:wrap(function()
-    for connection in listener:clients() do
-      loop:wrap(function()
-        serve_http1(connection, tls)
-      end)
+    while true do
+      serve(assert(listener:accept()))
     end
   end)
   return select(3, listener:localname())
+end
+
+local function listen_http1(tls)
+  return serve_clients(function(connection)
+    loop:wrap(function()
+      serve_http1(connection, tls)
+    end)
+  end)
 end
 
 -- When two coroutines wait for one connection, lua-http 0.4 sometimes overlooks what has arrived, and a
@@ -435,35 +447,25 @@ end
 
 -- Takes connections, and nothing from them.
 local function listen_stalled()
-  local listener = cqueues_socket.listen({ host = "127.0.0.1", port = 0 })
   local kept = {}
-  assert(listener:listen())
-  loop:wrap(function()
-    for connection in listener:clients() do
-      opened()
-      kept[#kept + 1] = connection
-    end
+  return serve_clients(function(connection)
+    opened()
+    kept[#kept + 1] = connection
   end)
-  return select(3, listener:localname())
 end
 
 -- Takes connections and ends them: at once after the client's first bytes, or after the handshake.
 local function listen_rude(tls)
-  local listener = cqueues_socket.listen({ host = "127.0.0.1", port = 0 })
-  assert(listener:listen())
-  loop:wrap(function()
-    for connection in listener:clients() do
-      opened()
-      loop:wrap(function()
-        connection:setmode("b", "bf")
-        connection:onerror(function(_, _, why) return why end)
-        if tls then connection:starttls(tls) else connection:read(-1) end
-        closed()
-        connection:close()
-      end)
-    end
+  return serve_clients(function(connection)
+    opened()
+    loop:wrap(function()
+      connection:setmode("b", "bf")
+      connection:onerror(function(_, _, why) return why end)
+      if tls then connection:starttls(tls) else connection:read(-1) end
+      closed()
+      connection:close()
+    end)
   end)
-  return select(3, listener:localname())
 end
 
 -- A backlog that is full answers no further connection.
@@ -535,7 +537,8 @@ end
 
 local function talk(connection)
   connection:setmode("b", "bf")
-  for line in connection:lines("*l") do
+  local line = connection:read("*l")
+  while line do
     local command = data.read(line)
     local fine, result = pcall(commands[command[1]], command[2], command[3])
     if not fine then
@@ -544,6 +547,7 @@ local function talk(connection)
     local text = result == nil and "" or data.write(result)
     connection:write(#text, "\n", text)
     connection:flush()
+    line = connection:read("*l")
   end
 end
 
@@ -564,14 +568,10 @@ local function announce(port, control_port, authority)
   os.remove(configuration)
 end
 
-local control = cqueues_socket.listen({ host = "127.0.0.1", port = 0 })
-assert(control:listen())
-loop:wrap(function()
-  for connection in control:clients() do
-    loop:wrap(function()
-      talk(connection)
-    end)
-  end
+local control_port = serve_clients(function(connection)
+  loop:wrap(function()
+    talk(connection)
+  end)
 end)
 
 -- The end of the input is the end of the spec's process.
@@ -583,7 +583,7 @@ loop:wrap(function()
 end)
 
 local port, authority = listen()
-announce(port, tonumber((select(3, control:localname()))), authority)
+announce(port, tonumber(control_port), authority)
 while true do
   -- A fault of one connection is no fault of the server.
   loop:loop()

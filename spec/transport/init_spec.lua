@@ -40,4 +40,17 @@ describe("the transport of a client", function()
     assert.equal(3, own.sent)
     client:close()
   end)
+
+  it("without a sleep: lets those who wait for each other be woken in the way of the loop", function()
+    local client, woken = waba.client { api_key = "k", transport = { send = function() end } }, false
+    waba.run(function()
+      local waiter = client.transport:waiter()
+      waba.spawn(function()
+        woken = true
+        waiter:wake()
+      end)
+      waiter:wait(60)
+      assert.is_true(woken)
+    end)
+  end)
 end)

@@ -23,7 +23,8 @@ local WHAT = "client:send_all"
 ---@field retry_failed? boolean  send again what an earlier run of the journal could not send
 ---@field retry_maybe_sent? boolean  send again what an earlier run may have sent
 ---@field stop? fun(): any       asked several times a second; when true, nothing is taken from the source any
----                              more, what is in flight ends, and the summary has `stopped`
+---                              more, what is in flight ends, and the summary has `stopped`. In nginx
+---                              `ngx.worker.exiting` is one
 ---@field total? integer         how many there will be, for the figures
 ---@field on_progress? fun(figures: waba.BulkFigures)  at most twice a second, and at the end
 ---@field timeout? number        seconds for each message, instead of the client's

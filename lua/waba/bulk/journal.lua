@@ -133,6 +133,12 @@ end
 ---@return waba.Error? err  kind "invalid", path "journal"
 function journal.open(path)
   local file, message, is_locked = core.append(path)
+  if is_locked then
+    -- perhaps by a run of this process whose coroutine was ended: what is left of that goes with the garbage
+    collectgarbage()
+    collectgarbage()
+    file, message, is_locked = core.append(path)
+  end
   if not file then
     return nil, fault(path, is_locked and "is in use by another run" or "can't be written: " .. message)
   end

@@ -226,7 +226,7 @@ local function look_around(self, now)
   if trouble and not self.is_ending then
     self:give_up(errors.new {
       kind = trouble.kind, code = trouble.code, status = trouble.status, retryable = true,
-      message = ("the gateway has taken nothing for %.3g seconds: %s"):format(now - self.brake.since, trouble.message),
+      message = ("the gateway has taken nothing for %.1f seconds: %s"):format(now - self.brake.since, trouble.message),
     })
   end
   if given.on_progress and now - self.reported >= REPORT then self:report(now) end

@@ -41,7 +41,7 @@ local KNOWN = {
   on_event = "function", ordered = "boolean|table",
 }
 local KNOWN_RETRY = { attempts = "integer>=1", base = "number>=0", max = "number>=0", ambiguous = "boolean" }
-local KNOWN_PACE = { messages = "table|false", other = "table|false", pair = "table|false" }
+local KNOWN_PACE = { messages = "table|false", other = "table|false", media = "table|false", pair = "table|false" }
 local KNOWN_RATE = { rate = "number>0", burst = "integer>=1" }
 local KNOWN_ORDERED = { receiver = "table", tracker = "table", timeout = "number>0" }
 

@@ -21,6 +21,13 @@ function transport.is_nginx()
   return type(ngx) == "table" and type(ngx.socket) == "table" and type(ngx.get_phase) == "function"
 end
 
+-- The running coroutine as one that can wait for another, in the loop that it lives in.
+local function waiter_of_loop()
+  if transport.is_nginx() then return require("waba.transport.ngx").new():waiter() end
+  local loop, task = require("waba.transport.loop").detect()
+  return require("waba.transport.waiter").of_loop(loop, task or loop.task())
+end
+
 -- A transport as users make it may have `send` only.
 local function complete(given)
   if type(given.send) ~= "function" then error("waba.client: option transport: a transport needs a method send", 0) end
@@ -29,6 +36,7 @@ local function complete(given)
   return {
     send = function(_, request) return given:send(request) end,
     sleep = function(_, seconds) sleep(seconds) end,
+    waiter = waiter_of_loop,
   }
 end
 

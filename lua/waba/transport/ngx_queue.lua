@@ -37,9 +37,9 @@ local function wake(self)
   if self.semaphore:count() < 1 then self.semaphore:post(1) end
 end
 
--- One light thread: runs jobs until none is left.
+-- One light thread: runs jobs until none is left, or the time is over.
 local function work(self)
-  while self:depth() > 0 do
+  while self:depth() > 0 and ngx.now() < self.deadline do
     local job = self.jobs[self.first]
     self.jobs[self.first] = nil
     self.first = self.first + 1
@@ -52,18 +52,21 @@ end
 -- As many threads as there is work for, until no more comes, or the time is over.
 local function drain(self, deadline)
   local is_ending = false
+  self.deadline = deadline
   repeat
     if ngx.worker.exiting() and not is_ending then
-      deadline, is_ending = ngx.now() + ngx_timer.GRACE, true
+      self.deadline, is_ending = ngx.now() + ngx_timer.GRACE, true
     end
-    while self.active < self.concurrency and self:depth() > 0 and ngx.now() < deadline do
+    while self.active < self.concurrency and self:depth() > 0 and ngx.now() < self.deadline do
       self.active = self.active + 1
       ngx.thread.spawn(work, self)
     end
-    local is_idle = self.active == 0 and (self:depth() == 0 or ngx.now() >= deadline)
-    local woken = not (is_idle and (is_ending or ngx.now() >= deadline)) and self.semaphore:wait(IDLE)
+    local is_idle = self.active == 0 and (self:depth() == 0 or ngx.now() >= self.deadline)
+    local woken = not (is_idle and (is_ending or ngx.now() >= self.deadline)) and self.semaphore:wait(IDLE)
   until is_idle and not woken
-  return self:depth() > 0 and not ngx.worker.exiting() and 0 or nil
+  if self:depth() == 0 then return nil end
+  if not ngx.worker.exiting() then return 0 end
+  ngx.log(ngx.ERR, "waba: the worker process ends, and ", self:depth(), " jobs in the background never ran")
 end
 
 --- Adds a job. It runs soon, in this worker process; what it raises, and nil with an error, is logged.
@@ -94,7 +97,7 @@ function queue.new(given)
   given = options.check(given, KNOWN, "waba.transport.ngx_queue", 2)
   local self = setmetatable({
     jobs = {}, first = 1, last = 0, max = given.max or 1000, concurrency = given.concurrency or 16, active = 0,
-    semaphore = assert(semaphore.new(0)),
+    semaphore = assert(semaphore.new(0)), deadline = 0, -- of the timer that runs
   }, Queue)
   self.timer = ngx_timer.new(function(deadline) return drain(self, deadline) end)
   return self

@@ -53,6 +53,28 @@ describe("waba.run", function()
     assert.equal(7, waba.run(function() waba.sleep(0.001) return 7 end))
   end)
 
+  local close = rawget(coroutine, "close") -- Lua 5.4
+  if close then
+    it("does not wait until one that was killed would have woken", function()
+      local core, done = require "waba.core", false
+      local started = core.clock()
+      waba.run(function()
+        local threads = {}
+        for i = 1, 3 do
+          waba.spawn(function()
+            threads[i] = coroutine.running()
+            waba.sleep(3 * i)
+          end)
+        end
+        waba.spawn(function() waba.sleep(0.01) done = true end)
+        waba.sleep(0.001)
+        for i = 1, 3 do close(threads[i]) end
+      end)
+      assert.is_true(done)
+      assert.is_true(core.clock() - started < 3)
+    end)
+  end
+
   it("says where an error came from", function()
     local _, message = pcall(waba.run, function() error "lost" end)
     assert.matches("native_spec.lua:%d+: lost", message)

@@ -128,15 +128,23 @@ local function run_ready(scheduler)
   end
 end
 
--- Wakes the sleepers whose time has come. Returns how long the others sleep.
+-- Whether a task's coroutine has ended.
+local function is_over(task)
+  return task.thread == nil or status(task.thread) == "dead"
+end
+
+-- Wakes the sleepers whose time has come; nobody waits for one that was closed by somebody else. Returns how
+-- long the others sleep.
 local function wake_due(scheduler)
   local sleepers = scheduler.sleepers
   if not sleepers[1] then return FOREVER end
   local now = clock()
-  while sleepers[1] and sleepers[1].due <= now do
+  while sleepers[1] and (sleepers[1].due <= now or is_over(sleepers[1].item)) do
     local entry = heap.pop(sleepers)
     local task = entry.item
-    if entry.due == task.listed then
+    if is_over(task) then
+      native.wake(task)
+    elseif entry.due == task.listed then
       task.listed = nil
       if task.due and task.due > now then
         task.listed = task.due
