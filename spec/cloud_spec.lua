@@ -93,6 +93,18 @@ describe("a client on Cloud hosting", function()
     other:close()
   end)
 
+  it("keeps the pace of uploads, which is one of its own", function()
+    local other = waba.client(emulator:options { hosting = "cloud", pace = { media = { rate = 0.01, burst = 1 } } })
+    local before = count "/media"
+    assert(other.media:upload { data = "x", type = "image/png" })
+    assert.equal("timeout", select(2, other.media:upload { data = "x", type = "image/png", timeout = 0.05 }).kind)
+    assert.equal(before + 1, count "/media")
+    assert(other:health())
+    other:close()
+    local pace = require("waba.hosting.cloud").pace.media
+    assert.is_true(pace.rate + pace.burst <= 25) -- within any second
+  end)
+
   it("resumes an upload and gives a handle", function()
     local handle = assert(client.media:resumable { data = "\255\216\255" .. ("x"):rep(50000), type = "image/jpeg" })
     assert.matches("^4:", handle)

@@ -74,3 +74,35 @@ describe("a recipient", function()
     assert.is_nil(refused("0151 7654321").message:find("7654321", 1, true))
   end)
 end)
+
+describe("recipient.read", function()
+  it("reads numbers as normalize does", function()
+    for _, to in ipairs { "+49 151 1234567", "0049 (0)151 1234567", 491511234567, "0151 1234567", "", "x", {}, true } do
+      if type(to) ~= "table" then
+        local digits, err = recipient.normalize(to)
+        local address, form = recipient.read(to)
+        assert.equal(digits, address)
+        assert.equal(err and err.message, form and form.message)
+      end
+    end
+  end)
+
+  it("knows a business-scoped user id from a number", function()
+    for _, id in ipairs { "DE.1349ab", "BR.ENT.1181Z", "US.1" } do
+      assert.same({ id, "user" }, { recipient.read(id) })
+      assert.same({ id, "user" }, { recipient.read { user_id = id } })
+    end
+    for _, id in ipairs { "DE.", "DE.ENT.", "de.1", "D.1", "DEU.1", "DE.1.2", "DE.ENT.1.2", "DE.ü", "DE.1\n", "DE1" } do
+      local address, err = recipient.read(id)
+      assert.is_nil(address)
+      assert.equal("to", err.path)
+      address, err = recipient.read { user_id = id }
+      assert.is_nil(address)
+      assert.equal("to.user_id", err.path)
+    end
+  end)
+
+  it("takes a group by its id", function()
+    assert.same({ "Y2FwaXRhbA==", "group" }, { recipient.read { group_id = "Y2FwaXRhbA==" } })
+  end)
+end)

@@ -190,4 +190,12 @@ function streams.leave(stream)
   return false
 end
 
+--- Whether an error says no more than that the other side has gone: cqueues raises it when much is still to be
+--- written to such a connection.
+---@param problem any
+---@return boolean
+function streams.is_abandonment(problem)
+  return tostring(problem):find("exceeded unchecked error limit", 1, true) ~= nil
+end
+
 return streams

@@ -217,6 +217,7 @@ describe("waba.migrate.scan", function()
       assert.equal("path", err.path)
     end
     assert.has_error(function() migrate.scan(5) end)
+    assert.error_matches(function() migrate.scan("requests.jsonl", {}) end, "must be a function, not a table")
   end)
 
   it("raises nothing at bytes of any kind", function()

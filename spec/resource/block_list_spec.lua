@@ -1,9 +1,7 @@
 local core = require "waba.core"
 local scripted_transport = require "spec.support.scripted_transport"
 
-local function cloud(answers)
-  return scripted_transport.client(answers, { hosting = "cloud", retry = false })
-end
+local cloud = scripted_transport.cloud_client
 
 local MIXED = '{"messaging_product":"whatsapp","block_users":{"added_users":[{"input":"+4915112345678",'
   .. '"wa_id":"4915112345678"}],"failed_users":[{"input":"+4915112345679","wa_id":"4915112345679","errors":'

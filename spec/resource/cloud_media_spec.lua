@@ -384,7 +384,7 @@ describe("media on Cloud hosting", function()
       core.clock = function() return now end
       local answers = {}
       for i = 1, 17 do answers[i] = { status = 404, body = "" } end
-      local scripted, transport = scripted_transport.client(answers, { hosting = "cloud", retry = false })
+      local scripted, transport = scripted_transport.cloud_client(answers)
       for i = 1, 15 do
         now = now + 60
         assert.equal("not_found", select(2, scripted.media:download("id" .. i)).kind)
@@ -411,7 +411,7 @@ describe("media on Cloud hosting", function()
     it("counts what the gateway refused, not what failed on the way", function()
       local answers = {}
       for i = 1, 40 do answers[i] = { status = i % 2 == 0 and 500 or 200, body = "{}" } end
-      local scripted = scripted_transport.client(answers, { hosting = "cloud", retry = false })
+      local scripted = scripted_transport.cloud_client(answers)
       for _ = 1, 40 do
         local _, err = scripted.media:download("id")
         assert.is_true(err.kind == "unavailable" or err.kind == "protocol", err.kind)
@@ -422,7 +422,7 @@ describe("media on Cloud hosting", function()
       local answers = {}
       for i = 1, 15 do answers[i] = { status = 400, body = "" } end
       answers[16] = { body = '{"id":"7"}' }
-      local scripted = scripted_transport.client(answers, { hosting = "cloud", retry = false })
+      local scripted = scripted_transport.cloud_client(answers)
       for _ = 1, 15 do scripted.media:info("id") end
       assert.equal("rate_limited", select(2, scripted.media:info("id")).kind)
       assert(scripted.media:upload { data = "x", type = "image/png" })

@@ -1,22 +1,19 @@
 local core = require "waba.core"
+local scene = require "spec.support.scene"
 local scripted_transport = require "spec.support.scripted_transport"
 local waba = require "waba"
 
 describe("client.contacts", function()
-  local emulator, client
+  local emulator, client, close
 
   setup(function()
-    emulator = assert(waba.emulator.start {
-      client_version = "2.42.1", contact_check = 0.02, statuses = false,
+    emulator, client, close = scene.open {
+      client_version = "2.42.1", contact_check = 0.02,
       contacts = { ["4930111111111"] = "invalid", ["4930222222222"] = "failed", ["5511912345678"] = "valid" },
-    })
-    client = waba.client(emulator:options { pace = false, retry = false })
+    }
   end)
 
-  teardown(function()
-    client:close()
-    emulator:stop()
-  end)
+  teardown(function() close() end)
 
   local function last(filter)
     local list = assert(emulator:received(filter))

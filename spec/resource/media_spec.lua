@@ -1,7 +1,7 @@
 local bytes_support = require "spec.support.bytes"
-local folders = require "spec.support.folder"
 local media_rules = require "waba.hosting.on_premise.media"
 local mime = require "waba.mime"
+local scene = require "spec.support.scene"
 local scripted_transport = require "spec.support.scripted_transport"
 local waba = require "waba"
 
@@ -11,23 +11,11 @@ local HELLO = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 local HELLO_BASE64 = "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ="
 
 describe("client.media", function()
-  local emulator, client, folder
+  local emulator, client, close, folder
 
-  setup(function()
-    emulator = assert(waba.emulator.start { statuses = false })
-    client = waba.client(emulator:options { pace = false, retry = false })
-    folder = folders.new()
-  end)
-
-  teardown(function()
-    client:close()
-    emulator:stop()
-    folder:remove()
-  end)
-
-  before_each(function()
-    folder:clear()
-  end)
+  setup(function() emulator, client, close, folder = scene.open() end)
+  teardown(function() close() end)
+  before_each(function() folder:clear() end)
 
   local function last_upload()
     local list = assert(emulator:received { method = "POST", path = "/v1/media" })

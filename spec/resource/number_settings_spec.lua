@@ -5,11 +5,7 @@ local scripted_transport = require "spec.support.scripted_transport"
 
 local BASE = "https://waba-v2.360dialog.io"
 
-local function cloud(answers, options)
-  local given = { hosting = "cloud", retry = false }
-  for name, value in pairs(options or {}) do given[name] = value end
-  return scripted_transport.client(answers, given)
-end
+local cloud = scripted_transport.cloud_client
 
 local function e(count)
   return ("ä"):rep(count)

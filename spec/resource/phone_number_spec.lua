@@ -1,19 +1,16 @@
 local phone_number = require "waba.resource.phone_number"
+local scene = require "spec.support.scene"
 local scripted_transport = require "spec.support.scripted_transport"
 local waba = require "waba"
 
 describe("the key's number", function()
-  local emulator, client
+  local emulator, client, close
 
   setup(function()
-    emulator = assert(waba.emulator.start { number = "49305550199", statuses = false })
-    client = waba.client(emulator:options { pace = false, retry = false })
+    emulator, client, close = scene.open { number = "49305550199" }
   end)
 
-  teardown(function()
-    client:close()
-    emulator:stop()
-  end)
+  teardown(function() close() end)
 
   it("is what the gateway says", function()
     assert.equal("49305550199", client:phone_number())

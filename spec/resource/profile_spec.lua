@@ -1,30 +1,17 @@
 local core = require "waba.core"
-local folders = require "spec.support.folder"
+local scene = require "spec.support.scene"
 local scripted_transport = require "spec.support.scripted_transport"
-local waba = require "waba"
 
 local MB = 1024 * 1024
 local JPEG = "\255\216\255\224\0\16JFIF" .. ("x"):rep(3000)
 local PNG = "\137PNG\r\n\26\n" .. ("y"):rep(3000)
 
 describe("client.profile", function()
-  local emulator, client, folder
+  local emulator, client, close, folder
 
-  setup(function()
-    emulator = assert(waba.emulator.start { statuses = false })
-    client = waba.client(emulator:options { pace = false, retry = false })
-    folder = folders.new()
-  end)
-
-  teardown(function()
-    client:close()
-    emulator:stop()
-    folder:remove()
-  end)
-
-  before_each(function()
-    folder:clear()
-  end)
+  setup(function() emulator, client, close, folder = scene.open() end)
+  teardown(function() close() end)
+  before_each(function() folder:clear() end)
 
   local function requests()
     return emulator:counts().requests

@@ -1,18 +1,11 @@
+local scene = require "spec.support.scene"
 local scripted_transport = require "spec.support.scripted_transport"
-local waba = require "waba"
 
 describe("client.webhook", function()
-  local emulator, client
+  local emulator, client, close
 
-  setup(function()
-    emulator = assert(waba.emulator.start { statuses = false })
-    client = waba.client(emulator:options { pace = false, retry = false })
-  end)
-
-  teardown(function()
-    client:close()
-    emulator:stop()
-  end)
+  setup(function() emulator, client, close = scene.open() end)
+  teardown(function() close() end)
 
   it("has no address at first", function()
     assert.same({ headers = {} }, client.webhook:get())

@@ -74,4 +74,15 @@ function scripted_transport.client(answers, options)
   return require("waba").client(given), transport
 end
 
+--- The same on Cloud hosting, without repeats.
+---@param answers table[]
+---@param options? waba.ClientOptions
+---@return waba.Client
+---@return table transport
+function scripted_transport.cloud_client(answers, options)
+  local given = { hosting = "cloud", retry = false }
+  for name, value in pairs(options or {}) do given[name] = value end
+  return scripted_transport.client(answers, given)
+end
+
 return scripted_transport

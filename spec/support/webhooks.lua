@@ -27,6 +27,17 @@ function webhooks.on_premise(parts)
   return "{" .. members(parts) .. "}"
 end
 
+--- The body of On-Premise text messages with these ids, each from a customer of its own.
+---@param ... string
+---@return string
+function webhooks.texts(...)
+  local texts = {}
+  for index, id in ipairs { ... } do
+    texts[index] = ('{"id":"%s","from":"c%s","type":"text","text":{"body":"hello"}}'):format(id, id)
+  end
+  return '{"messages":[' .. table.concat(texts, ",") .. "]}"
+end
+
 --- One change of field "messages".
 ---@param parts table  as of `on_premise`
 ---@param number? string

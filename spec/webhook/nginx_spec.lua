@@ -5,13 +5,7 @@ local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
 local webhooks = require "spec.support.webhooks"
 
-local function body_of(...)
-  local list = {}
-  for index, id in ipairs { ... } do
-    list[index] = ('{"id":"%s","from":"c%s","type":"text","text":{"body":"hello"}}'):format(id, id)
-  end
-  return '{"messages":[' .. table.concat(list, ",") .. "]}"
-end
+local body_of = webhooks.texts
 
 -- The module `bot` of a worker process: a receiver whose text handler waits for the file `gate` and
 -- then writes a line into `handled`. `%s` are more options of the receiver.

@@ -10,13 +10,7 @@ local server = require "waba.webhook.server"
 local webhooks = require "spec.support.webhooks"
 local cqueues_socket = require "cqueues.socket"
 
-local function body_of(...)
-  local list = {}
-  for index, id in ipairs { ... } do
-    list[index] = ('{"id":"%s","from":"c%s","type":"text","text":{"body":"hello"}}'):format(id, id)
-  end
-  return '{"messages":[' .. table.concat(list, ",") .. "]}"
-end
+local body_of = webhooks.texts
 
 -- Runs a story in a controller, with a function that starts servers there.
 local function story(tell)

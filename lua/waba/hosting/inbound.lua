@@ -24,7 +24,8 @@ local inbound = {}
 ---@field id string?         message, status: the id of the message; what duplicates are known by
 ---@field timestamp integer? message, status, account: Unix seconds
 ---@field errors waba.Error[]?  message, status: what went wrong
----@field type string?       message: the platform's word; "unknown" when it gave none
+---@field type string?       message: the platform's word; "unknown" when it gave none. Status: "payment" or "call"
+---                          when it is about these and not about the message (Cloud)
 ---@field from string?       message: the customer's wa_id; Cloud leaves it out for users who hide theirs
 ---@field from_user_id string?  message: the customer's business-scoped user id (Cloud)
 ---@field from_parent_user_id string?  the same for all numbers of a parent business (Cloud)
@@ -58,6 +59,7 @@ local inbound = {}
 ---@field conversation { id: string?, expiration_timestamp: integer?, origin: table? }|nil
 ---@field pricing { pricing_model: string?, billable: boolean?, category: string?, type: string? }|nil
 ---@field data string?       status: what the sender attached (Cloud)
+---@field payment table?     status of type "payment": reference_id, amount, currency, transaction (Cloud)
 ---@field error waba.Error?  error
 ---@field field string?      account: what it is about
 ---@field value any          account: its content, complete
@@ -135,6 +137,15 @@ local RECIPIENT = {
   recipient_participant_parent_user_id = "participant_parent_user_id",
 }
 
+-- What a status is about, when it is no word on the message itself.
+local OTHER_STATUSES = { payment = true, call = true }
+
+local function read_subject(event, raw)
+  if not OTHER_STATUSES[raw.type] then return end
+  event.type = raw.type
+  if type(raw.payment) == "table" then event.payment = without_null(raw.payment) end
+end
+
 local function read_recipient(event, raw)
   for name, field in pairs(RECIPIENT) do
     if raw[name] ~= nil then event[field] = wa_id(raw[name]) or event[field] end
@@ -209,7 +220,10 @@ function inbound.reader(hosting, error_from_row)
       conversation = shaped(raw.conversation, CONVERSATION), pricing = shaped(raw.pricing, PRICING),
       errors = error_list(raw.errors), data = text(raw.biz_opaque_callback_data),
     }
-    if hosting == "cloud" then read_recipient(event, raw) end
+    if hosting == "cloud" then
+      read_recipient(event, raw)
+      read_subject(event, raw)
+    end
     return event
   end
 

@@ -153,7 +153,7 @@ function Memory:take(n, lease)
     self.ready[self.ready_first] = nil
     self.ready_first = self.ready_first + 1
     local entry = conversation[conversation.first]
-    if is_final or entry.attempts >= self.retry.attempts then
+    if entry.attempts >= self.retry.attempts then
       set_aside(self, conversation)
     else
       entry.attempts = entry.attempts + 1

@@ -114,7 +114,8 @@ end
 
 function Redis:fail(event, reason, is_final)
   local delay = policy.delay(self.retry, lease_of(self, event).attempts)
-  local reply, err = run_leased(self, "fail", event, ("%d"):format(is_final and 0 or self.retry.attempts), decimal(delay),
+  local attempts = is_final and 0 or self.retry.attempts
+  local reply, err = run_leased(self, "fail", event, ("%d"):format(attempts), decimal(delay),
     tostring(reason or "no reason was given"))
   if not reply then return nil, err end
   return reply ~= 2 and delay

@@ -5,7 +5,10 @@ local core = require "waba.core"
 local keys = require "waba.inbox.keys"
 local policy = require "waba.inbox.policy"
 local record = require "waba.inbox.record"
+local sqlite_connection = require "waba.inbox.sqlite_connection"
 local sqlite_file = require "waba.inbox.sqlite_file"
+
+local quote = sqlite_connection.quote
 
 -- Unix seconds with milliseconds, by the clock that all processes share.
 local NOW = "((julianday('now') - 2440587.5) * 86400.0)"
@@ -18,109 +21,10 @@ Sqlite.__index = Sqlite
 Sqlite.__name = "waba.inbox.sqlite"
 Sqlite.durable, Sqlite.grouped = true, true
 
--- The driver takes a statement up to its first NUL byte.
-local function quote(text)
-  if text == nil then return "NULL" end
-  if text:find("%z") then
-    return "CAST(x'" .. text:gsub(".", function(c) return ("%02x"):format(c:byte()) end) .. "' AS TEXT)"
-  end
-  return "'" .. text:gsub("'", "''") .. "'"
-end
-
--- A driver's error, on its way to the end of the transaction.
-local Failure = {}
-
-local function execute(inbox, statement)
-  local result, message = inbox.connection:execute(statement)
-  if not result then error(setmetatable({ message = message }, Failure), 0) end
-  return result
-end
-
--- All rows of a query, as lists of columns.
-local function rows(inbox, query)
-  local cursor, list = execute(inbox, query), {}
-  if type(cursor) == "number" then return list end
-  local row = cursor:fetch({}, "n")
-  while row do
-    list[#list + 1] = row
-    row = cursor:fetch({}, "n")
-  end
-  cursor:close()
-  return list
-end
-
-local function value(inbox, query)
-  local row = rows(inbox, query)[1]
-  return row and row[1]
-end
-
-local function prepare(inbox)
-  rows(inbox, ("PRAGMA busy_timeout = %d"):format(inbox.busy_timeout * 1000))
-  rows(inbox, "PRAGMA journal_mode = WAL")
-  rows(inbox, "PRAGMA synchronous = NORMAL")
-  for _, statement in ipairs(sqlite_file.schema) do execute(inbox, statement) end
-end
-
-local function disconnect(inbox)
-  if inbox.connection then inbox.connection:close() end
-  if inbox.environment then inbox.environment:close() end
-  inbox.connection, inbox.environment, inbox.to_disk = nil, nil, nil
-end
-
-local function open(inbox)
-  if inbox.connection then return end
-  inbox.environment = require("luasql.sqlite3").sqlite3()
-  local connection, message = inbox.environment:connect(inbox.file)
-  if not connection then
-    disconnect(inbox)
-    error(setmetatable({ message = message }, Failure), 0)
-  end
-  inbox.connection = connection
-  local ok, failure = pcall(prepare, inbox)
-  if not ok then
-    disconnect(inbox)
-    error(failure, 0)
-  end
-end
-
--- Runs `work` and turns what the driver says into an error object.
-local function guarded(inbox, work)
-  if inbox.closed then error("this inbox is closed", 3) end
-  local ok, result, second = pcall(function()
-    open(inbox)
-    return work()
-  end)
-  if ok and second == nil then return result end
-  if ok then return result, second end
-  if getmetatable(result) ~= Failure then error(result, 0) end
-  return nil, policy.unavailable("the inbox's database: " .. tostring(result.message))
-end
-
--- Runs `work` in one transaction: all of it happens, or nothing. With `to_disk` it is on the disk when
--- this returns. Only what is put needs that: a power failure that takes an acknowledgement back makes
--- an event come twice, which is allowed; what is lost is lost.
-local function transaction(inbox, work, to_disk)
-  return guarded(inbox, function()
-    if to_disk ~= inbox.to_disk then
-      rows(inbox, "PRAGMA synchronous = " .. (to_disk and "FULL" or "NORMAL"))
-      inbox.to_disk = to_disk
-    end
-    execute(inbox, "BEGIN IMMEDIATE")
-    local ok, result, second = pcall(function()
-      local first, other = work()
-      execute(inbox, "COMMIT")
-      return first, other
-    end)
-    if ok then return result, second end
-    inbox.connection:execute "ROLLBACK"
-    error(result, 0)
-  end)
-end
-
 -- Lets the next events of some conversations (quoted) come.
 local function promote(inbox, conversations)
   if #conversations == 0 then return end
-  execute(inbox, ([[UPDATE waba_event SET head = 1 WHERE seq IN
+  inbox.database:execute(([[UPDATE waba_event SET head = 1 WHERE seq IN
     (SELECT min(seq) FROM waba_event WHERE conversation IN (%s) GROUP BY conversation)]]):format(
     table.concat(conversations, ",")))
 end
@@ -145,7 +49,7 @@ local function present(inbox, query, texts)
   if #texts == 0 then return found end
   local quoted = {}
   for index, text in ipairs(texts) do quoted[index] = quote(text) end
-  for _, row in ipairs(rows(inbox, query:format(table.concat(quoted, ",")))) do found[row[1]] = true end
+  for _, row in ipairs(inbox.database:rows(query:format(table.concat(quoted, ",")))) do found[row[1]] = true end
   return found
 end
 
@@ -165,13 +69,13 @@ local function append(inbox, entries)
     values[index] = ("(%s,%d,0,%s)"):format(quote(conversation), waiting[conversation] and 0 or 1, quote(entry.body))
     if conversation then waiting[conversation] = true end
   end
-  execute(inbox, "INSERT INTO waba_event (conversation, head, due, body) VALUES " .. table.concat(values, ","))
+  inbox.database:execute("INSERT INTO waba_event (conversation, head, due, body) VALUES " .. table.concat(values, ","))
 end
 
 local function set_aside(inbox, seq, conversation, reason)
-  execute(inbox, ([[INSERT INTO waba_aside (conversation, attempts, at, reason, body)
+  inbox.database:execute(([[INSERT INTO waba_aside (conversation, attempts, at, reason, body)
     SELECT conversation, attempts, %s, %s, body FROM waba_event WHERE seq = %d]]):format(NOW, quote(reason), seq))
-  execute(inbox, ("DELETE FROM waba_event WHERE seq = %d"):format(seq))
+  inbox.database:execute(("DELETE FROM waba_event WHERE seq = %d"):format(seq))
   promote(inbox, { conversation and quote(conversation) })
 end
 
@@ -182,14 +86,14 @@ end
 -- Whether a worker's lease still stands.
 local function holds(inbox, lease)
   local query = "SELECT 1 FROM waba_event WHERE seq = %d AND token = %d"
-  return value(inbox, query:format(lease.seq, lease.token)) ~= nil
+  return inbox.database:value(query:format(lease.seq, lease.token)) ~= nil
 end
 
 -- Drops the oldest keys whose time is over, now and then: as many as have come since, and some.
 local function forget_old(inbox, now, stored)
   inbox.since_forgetting = inbox.since_forgetting + stored
   if inbox.since_forgetting < 500 then return end
-  execute(inbox, ([[DELETE FROM waba_seen WHERE key IN
+  inbox.database:execute(([[DELETE FROM waba_seen WHERE key IN
     (SELECT key FROM waba_seen WHERE until <= %d ORDER BY until LIMIT %d)]]):format(
     now, inbox.since_forgetting + 100))
   inbox.since_forgetting = 0
@@ -208,7 +112,7 @@ local function keep_new(inbox, entries, now)
     end
   end
   if #values > 0 then
-    execute(inbox, "INSERT OR REPLACE INTO waba_seen (key, until) VALUES " .. table.concat(values, ","))
+    inbox.database:execute("INSERT OR REPLACE INTO waba_seen (key, until) VALUES " .. table.concat(values, ","))
   end
   return fresh
 end
@@ -220,7 +124,7 @@ function Sqlite:put(events)
       key = keys.identity(event), conversation = keys.conversation(event), body = record.encode(event),
     }
   end
-  return transaction(self, function()
+  return self.database:transaction(function()
     local now, stored = os.time(), 0
     in_portions(entries, function(portion)
       local fresh = keep_new(self, portion, now)
@@ -240,7 +144,7 @@ local function lend(inbox, row, lease)
     return nil
   end
   local token = math.floor(core.random() * 2 ^ 52)
-  execute(inbox, ("UPDATE waba_event SET attempts = %d, token = %d, due = %s + %.3f WHERE seq = %d"):format(
+  inbox.database:execute(("UPDATE waba_event SET attempts = %d, token = %d, due = %s + %.3f WHERE seq = %d"):format(
     attempts + 1, token, NOW, lease, seq))
   local event = record.decode(row[4])
   inbox.leases[event] = { seq = seq, token = token, conversation = conversation, attempts = attempts + 1 }
@@ -254,7 +158,7 @@ local function take_due(inbox, n, lease)
   local was_set_aside
   repeat
     was_set_aside = false
-    local due = rows(inbox, ("SELECT seq, conversation, attempts, body, reason " .. DUE):format(n - #taken))
+    local due = inbox.database:rows(("SELECT seq, conversation, attempts, body, reason " .. DUE):format(n - #taken))
     for _, row in ipairs(due) do
       local event = lend(inbox, row, lease)
       taken[#taken + 1] = event
@@ -266,10 +170,11 @@ end
 
 -- A look first: workers that find nothing to do leave the writers alone.
 function Sqlite:take(n, lease)
-  local is_due, err = guarded(self, function() return value(self, ("SELECT 1 " .. DUE):format(1)) or false end)
+  local database = self.database
+  local is_due, err = database:guarded(function() return database:value(("SELECT 1 " .. DUE):format(1)) or false end)
   if is_due == nil then return nil, err end
   if not is_due then return {} end
-  return transaction(self, function() return take_due(self, n or 1, lease or policy.LEASE) end)
+  return database:transaction(function() return take_due(self, n or 1, lease or policy.LEASE) end)
 end
 
 function Sqlite:attempts(event)
@@ -279,9 +184,9 @@ end
 
 function Sqlite:extend(event, seconds)
   local lease = lease_of(self, event)
-  return transaction(self, function()
+  return self.database:transaction(function()
     if not holds(self, lease) then return nil, policy.lease_lost() end
-    execute(self, ("UPDATE waba_event SET due = %s + %.3f WHERE seq = %d"):format(
+    self.database:execute(("UPDATE waba_event SET due = %s + %.3f WHERE seq = %d"):format(
       NOW, seconds or policy.LEASE, lease.seq))
     return true
   end)
@@ -296,8 +201,8 @@ function Sqlite:ack(event)
     conversations[#conversations + 1] = lease.conversation and quote(lease.conversation)
   end
   if #leases == 0 then return true end
-  return transaction(self, function()
-    local removed = execute(self, "DELETE FROM waba_event WHERE " .. table.concat(conditions, " OR "))
+  return self.database:transaction(function()
+    local removed = self.database:execute("DELETE FROM waba_event WHERE " .. table.concat(conditions, " OR "))
     promote(self, conversations)
     if removed < #leases then return nil, policy.lease_lost() end
     return true
@@ -307,14 +212,14 @@ end
 function Sqlite:fail(event, reason, is_final)
   local lease = lease_of(self, event)
   reason = tostring(reason or "no reason was given")
-  return transaction(self, function()
+  return self.database:transaction(function()
     if not holds(self, lease) then return nil, policy.lease_lost() end
     if is_final or lease.attempts >= self.retry.attempts then
       set_aside(self, lease.seq, lease.conversation, reason)
       return false
     end
     local delay = policy.delay(self.retry, lease.attempts)
-    execute(self, ("UPDATE waba_event SET token = -1, due = %s + %.3f, reason = %s WHERE seq = %d"):format(
+    self.database:execute(("UPDATE waba_event SET token = -1, due = %s + %.3f, reason = %s WHERE seq = %d"):format(
       NOW, delay, quote(reason), lease.seq))
     return delay
   end)
@@ -322,19 +227,19 @@ end
 
 function Sqlite:release(event)
   local lease = lease_of(self, event)
-  return transaction(self, function()
+  return self.database:transaction(function()
     if not holds(self, lease) then return nil, policy.lease_lost() end
     local statement = "UPDATE waba_event SET token = -1, due = 0, attempts = attempts - 1 WHERE seq = %d"
-    execute(self, statement:format(lease.seq))
+    self.database:execute(statement:format(lease.seq))
     return true
   end)
 end
 
 function Sqlite:set_aside(n)
-  return guarded(self, function()
+  return self.database:guarded(function()
     local list = {}
     local query = "SELECT body, attempts, reason, at FROM waba_aside ORDER BY seq LIMIT %d"
-    local found = rows(self, query:format(n or 100))
+    local found = self.database:rows(query:format(n or 100))
     for index, row in ipairs(found) do
       list[index] = { event = record.decode(row[1]), attempts = row[2], reason = row[3], at = row[4] }
     end
@@ -343,30 +248,29 @@ function Sqlite:set_aside(n)
 end
 
 function Sqlite:revive()
-  return transaction(self, function()
-    local aside = rows(self, "SELECT conversation, body FROM waba_aside ORDER BY seq")
+  return self.database:transaction(function()
+    local aside = self.database:rows("SELECT conversation, body FROM waba_aside ORDER BY seq")
     local entries = {}
     for index, row in ipairs(aside) do entries[index] = { conversation = row[1], body = row[2] } end
     in_portions(entries, function(portion) append(self, portion) end)
-    execute(self, "DELETE FROM waba_aside")
+    self.database:execute("DELETE FROM waba_aside")
     return #aside
   end)
 end
 
 function Sqlite:depth()
-  return guarded(self, function() return value(self, "SELECT count(*) FROM waba_event") end)
+  return self.database:guarded(function() return self.database:value("SELECT count(*) FROM waba_event") end)
 end
 
 function Sqlite:next_due()
-  return (guarded(self, function()
-    local seconds = value(self, ("SELECT min(due) - %s FROM waba_event WHERE head = 1"):format(NOW))
+  return (self.database:guarded(function()
+    local seconds = self.database:value(("SELECT min(due) - %s FROM waba_event WHERE head = 1"):format(NOW))
     return seconds and math.max(0, seconds)
   end))
 end
 
 function Sqlite:close()
-  disconnect(self)
-  self.closed = true
+  self.database:close()
 end
 
 local sqlite = {}
@@ -391,7 +295,7 @@ function sqlite.new(given)
   local problem = sqlite_file.problem(settings.file)
   if problem then error("waba.inbox.sqlite: option file: " .. problem, 2) end
   return setmetatable({
-    file = settings.file, busy_timeout = settings.busy_timeout or 5, sync = settings.sync ~= false,
+    database = sqlite_connection.new(settings.file, settings.busy_timeout or 5), sync = settings.sync ~= false,
     retry = settings.retry, remember = settings.remember, since_forgetting = 0,
     leases = setmetatable({}, { __mode = "k" }),
   }, Sqlite)

@@ -60,6 +60,9 @@ function migrate.scan(path, fn)
   if not is_own and (type(path) ~= "userdata" and type(path) ~= "table" or not path.read) then
     error("waba.migrate.scan: the path must be a string or an open file, not a " .. type(path), 2)
   end
+  if fn ~= nil and type(fn) ~= "function" then
+    error("waba.migrate.scan: the second argument must be a function, not a " .. type(fn), 2)
+  end
   local file, err = open(path)
   if not file then return nil, err end
   local summary, take = summaries.new(), fn or print_line

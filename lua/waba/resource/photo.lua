@@ -39,7 +39,9 @@ local function find_link(self)
 end
 
 -- Where the photo is to be had, for hooks: it is no path of the gateway.
-local LINKED = { method = "GET", path = "(the photo's address)", idempotent = true, binary = true }
+local LINKED = {
+  method = "GET", path = "(the photo's address)", idempotent = true, binary = true, is_elsewhere = true,
+}
 
 -- The photo from where the gateway says it is: another host, so the key stays here.
 local function fetch_linked(self, timeout)
@@ -58,7 +60,7 @@ local function fetch_linked(self, timeout)
   local response, fault = client.delivery:call(request, LINKED, timeout)
   if response then return response end
   local status = fault.status
-  if not status or status < 400 or status >= 500 then return nil, fault end
+  if not status or status < 400 or status >= 500 or fault.kind == "rate_limited" then return nil, fault end
   -- a refusal of that host says nothing about the key
   return nil, errors.new {
     kind = "not_found", status = status, message = "the photo is not at the address that the gateway named",

@@ -224,6 +224,18 @@ describe("the Cloud gateway's templates", function()
     end
   end)
 
+  it("may name their variables in another order, as translations do", function()
+    assert.equal(200, (create({ name = "reordered", components = { body("Ready {{2}}, dear {{1}}, now", { "a", "b" }),
+      { type = "FOOTER", text = "F" } } })))
+    cloud:review_template("reordered", "approved")
+    local function with(first, second)
+      return (send("reordered", { { type = "body", parameters = { { type = "text", text = first },
+        { type = "text", text = second } } } }))
+    end
+    assert.equal(200, with("Ida", "order 118"))
+    assert.equal(400, with("Ida", ("x"):rep(1024)))
+  end)
+
   it("refuse a name that is in use, or was deleted less than a month ago", function()
     create({ name = "twice" })
     assert.matches("already", select(2, create({ name = "twice" })).error.error_user_msg)

@@ -185,6 +185,7 @@ describe("messages on Cloud hosting", function()
     for _, case in ipairs {
       { waba.text "Hi", true, "marketing" }, { message, { policy = "STRICT" }, "marketing.policy" },
       { message, { product_policy = 1 }, "marketing.product_policy" },
+      { message, { product_policy = "STRICTLY" }, "marketing.product_policy" },
     } do
       local sent, err = client:send(NUMBER, case[1], { marketing = case[2] })
       assert.is_nil(sent)

@@ -9,11 +9,7 @@ local BASE = "https://waba-v2.360dialog.io/whatsapp_business_profile"
 local OK = { body = '{"success":true}' }
 local PNG = "\137PNG\r\n\26\n" .. ("y"):rep(3000)
 
-local function cloud(answers, options)
-  local given = { hosting = "cloud", retry = false }
-  for name, value in pairs(options or {}) do given[name] = value end
-  return scripted_transport.client(answers, given)
-end
+local cloud = scripted_transport.cloud_client
 
 local function e(count)
   return ("ä"):rep(count)
@@ -161,6 +157,23 @@ describe("client.profile of Cloud hosting", function()
       assert.equal("not_found", err.kind)
       assert.equal(403, err.status)
       elsewhere:answer("/photo.png", { headers = { { "content-type", "image/png" } }, body = PNG })
+    end)
+
+    it("holds no message back when its host has too much to do", function()
+      local paced = waba.client {
+        hosting = "cloud", api_key = "the-secret-key", base_url = gateway.url, ca_file = gateway.ca_file, retry = false,
+      }
+      gateway:answer("/messages", { body = '{"messages":[{"id":"wamid.1"}]}' })
+      for _, status in ipairs { 429, 503 } do
+        elsewhere:answer("/photo.png", { status = status, headers = { { "retry-after", "30" } }, body = "" })
+        local photo, err = paced.profile:photo()
+        assert.is_nil(photo)
+        assert.equal(status, err.status)
+        assert.equal(status == 429 and "rate_limited" or "unavailable", err.kind)
+        assert(paced:send("4915112345678", waba.text "Hi", { timeout = 2 }))
+      end
+      elsewhere:answer("/photo.png", { headers = { { "content-type", "image/png" } }, body = PNG })
+      paced:close()
     end)
 
     it("is not fetched without TLS, nor over a redirect", function()

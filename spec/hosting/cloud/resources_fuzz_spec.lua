@@ -112,7 +112,7 @@ it("answers are read or refused, whatever is in them", function()
     local body = core.encode(answer) or text
     local status = chance.pick(rng, { 200, 200, 200, 206, 400, 404 })
     for j, call in ipairs(calls) do
-      local client = scripted_transport.client({ { status = status, body = body } }, { hosting = "cloud", retry = false })
+      local client = scripted_transport.cloud_client({ { status = status, body = body } })
       local fine, result, err = pcall(call, client)
       local what = ("seed %d, turn %d, call %d: %s: "):format(SEED, i, j, body)
       assert.is_true(fine, what .. tostring(result))

@@ -4,11 +4,7 @@ local scripted_transport = require "spec.support.scripted_transport"
 
 local CREATED = { body = '{"id":"880011","status":"PENDING","category":"UTILITY"}' }
 
-local function cloud(answers, options)
-  local given = { hosting = "cloud", retry = false }
-  for name, value in pairs(options or {}) do given[name] = value end
-  return scripted_transport.client(answers, given)
-end
+local cloud = scripted_transport.cloud_client
 
 local function e(count)
   return ("ä"):rep(count)

@@ -179,6 +179,29 @@ describe("a Cloud webhook", function()
       assert.equal("77", status('"status":"sent","biz_opaque_callback_data":77').data)
     end)
 
+    it("tells what became of a payment, which is no word on the message", function()
+      local event = status('"type":"payment","status":"failed","recipient_id":"49151","payment":{"reference_id":"ord-118",'
+        .. '"amount":{"value":5000,"offset":100},"currency":"BRL","transaction":{"id":"t","status":"failed","error":null}}')
+      assert.equal("payment", event.type)
+      assert.equal("ord-118", event.payment.reference_id)
+      assert.equal(5000, event.payment.amount.value)
+      assert.is_nil(event.payment.transaction.error)
+      assert.equal("call", status('"type":"call","status":"REJECTED"').type)
+      assert.is_nil(status('"type":"message","status":"sent"').type)
+      local tracker = require("waba").status_tracker()
+      tracker:apply { kind = "status", id = event.id, status = "read" }
+      assert.is_nil((tracker:apply(event)))
+      assert.equal("read", tracker:status(event.id))
+      local ran, on = {}, {}
+      for _, name in ipairs { "failed", "payment", "status" } do
+        on[name] = function() ran[#ran + 1] = name end
+      end
+      local dispatch = require("waba.webhook.router").new(on)
+      dispatch(event)
+      dispatch(status '"type":"call","status":"failed"')
+      assert.same({ "payment", "status", "status" }, ran)
+    end)
+
     it("names a recipient without a number, in both spellings", function()
       for _, name in ipairs { "parent_recipient_user_id", "recipient_parent_user_id" } do
         local event = status(('"status":"read","recipient_user_id":"DE.1","%s":"DE.ENT.2"'):format(name))

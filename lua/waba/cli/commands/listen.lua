@@ -78,7 +78,8 @@ end
 
 function says.status(event)
   local fault = event.errors and event.errors[1]
-  return event.recipient or "", ("%s%s"):format(event.status or "?", fault and ": " .. tostring(fault) or "")
+  local about = event.type and event.type .. " " or "" -- of a payment, not of the message
+  return event.recipient or "", ("%s%s%s"):format(about, event.status or "?", fault and ": " .. tostring(fault) or "")
 end
 
 says["error"] = function(event)

@@ -15,28 +15,29 @@ local function count_fault(where, given, wanted)
     where, given, wanted)
 end
 
--- The parameters in the order of the variables, by name where the template has names.
+-- The parameters by the variables, which are numbers in order, or names where the template has names.
 local function arrange(template, text, parameters, where)
   local variables = texts.variables(text)
   if #parameters ~= #variables then
     return nil, count_fault(where, #parameters, #variables)
-  elseif template.parameter_format ~= "NAMED" then
-    return parameters
   end
-  local by_name, arranged = {}, {}
-  for _, parameter in ipairs(parameters) do
-    if absent(parameter.parameter_name) then
+  local by_name = {}
+  for i, parameter in ipairs(parameters) do
+    local name = tostring(i)
+    if template.parameter_format == "NAMED" then
+      name = parameter.parameter_name
+    end
+    if absent(name) then
       return nil, fault(100, "%s: parameter_name is required, the variables of this template have names", where)
     end
-    by_name[parameter.parameter_name] = parameter
+    by_name[name] = parameter
   end
-  for i, name in ipairs(variables) do
-    arranged[i] = by_name[name]
-    if not arranged[i] then
+  for _, name in ipairs(variables) do
+    if not by_name[name] then
       return nil, fault(132012, "%s: there is no parameter of the name %s", where, name)
     end
   end
-  return arranged
+  return by_name
 end
 
 local function check_text(template, text, parameters, where, longest)
@@ -44,13 +45,8 @@ local function check_text(template, text, parameters, where, longest)
   if not arranged then
     return found
   end
-  local place, shown = 0, {}
   local hydrated = (text or ""):gsub("{{%s*([%w_]+)%s*}}", function(name)
-    if not shown[name] then
-      place = place + 1
-      shown[name] = template_store.shown(arranged[place])
-    end
-    return shown[name]
+    return template_store.shown(arranged[name])
   end)
   if walker.characters(hydrated) > longest then
     return fault(132005, "%s: the text is longer than %d characters with its variables replaced", where, longest)

@@ -22,11 +22,16 @@ function template_texts.variables(text)
 end
 
 local function check_names(variables, path, named)
-  for i, name in ipairs(variables) do
+  local seen = {}
+  for _, name in ipairs(variables) do
+    seen[name] = true
     if named and not name:find("^[a-z_]+$") then
       return fault(100, "%s: the variable %s must be a name in lower case, of letters and _", path, name)
-    elseif not named and name ~= tostring(i) then
-      return fault(100, "%s: variables must be numbered {{1}}, {{2}} … in this order", path)
+    end
+  end
+  for i = 1, named and 0 or #variables do
+    if not seen[tostring(i)] then
+      return fault(100, "%s: variables must be numbered {{1}}, {{2}} … without a gap", path)
     end
   end
 end

@@ -14,9 +14,11 @@ local cloud = {
   base_url = "https://waba-v2.360dialog.io",
   -- its paths begin with /v1, where this gateway's do not (cloud reference, section 1.5)
   sandbox_url = "https://waba-sandbox.360dialog.io/v1",
-  -- section 7: messages per second of a number, and to one recipient one in six seconds
+  -- section 7: messages per second of a number, and to one recipient one in six seconds; at most 25 uploads within
+  -- any second
   pace = {
-    messages = { rate = 80, burst = 80 }, other = { rate = 20, burst = 60 }, pair = { rate = 1 / 6, burst = 45 },
+    messages = { rate = 80, burst = 80 }, other = { rate = 20, burst = 60 }, media = { rate = 20, burst = 5 },
+    pair = { rate = 1 / 6, burst = 45 },
   },
   errors = cloud_errors,
   read_health = health.read,
@@ -31,7 +33,7 @@ cloud.endpoints = {
   send_marketing = { method = "POST", path = "/marketing_messages", class = "messages", digest = sent.digest },
   mark_read = { method = "POST", path = "/messages", idempotent = true, class = "messages" },
   -- media
-  upload_media = { method = "POST", path = "/media" },
+  upload_media = { method = "POST", path = "/media", class = "media" },
   get_media = { method = "GET", path = "/{id}", idempotent = true },
   download_media = { method = "GET", path = "/{+path}", idempotent = true, binary = true },
   delete_media = { method = "DELETE", path = "/{id}", idempotent = true },

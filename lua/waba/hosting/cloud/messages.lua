@@ -76,6 +76,7 @@ end
 
 -- Fields that POST /marketing_messages takes beside the message (section 2.21).
 local MARKETING = { product_policy = "string", message_activity_sharing = "boolean", bid_spec = "table" }
+local POLICIES = { CLOUD_API_FALLBACK = true, STRICT = true }
 
 function write_option.marketing(body, marketing, message, validate)
   if marketing and validate and message.type ~= "template" then
@@ -89,6 +90,9 @@ function write_option.marketing(body, marketing, message, validate)
       return invalid(path, "is unknown: product_policy, message_activity_sharing and bid_spec exist")
     end
     if type(value) ~= wanted then return invalid(path, ("must be a %s, not a %s"):format(wanted, type(value))) end
+    if name == "product_policy" and validate and not POLICIES[value] then
+      return invalid(path, "must be CLOUD_API_FALLBACK or STRICT")
+    end
     body[name] = value
   end
   return true

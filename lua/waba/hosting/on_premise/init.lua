@@ -32,6 +32,7 @@ local on_premise = {
 ---@field binary? boolean      a 2xx body is bytes, not JSON
 ---@field digest? fun(body: string): any  reads a 2xx body instead of the decoder, or gives nil
 ---@field query? table<string, any>  what every call of it asks
+---@field is_elsewhere? boolean  another host than the gateway: what it says of its limits concerns nothing else
 
 ---@type table<string, waba.Endpoint>
 on_premise.endpoints = {

@@ -1,0 +1,29 @@
+-- Bytes of every value, and readers of bytes.
+
+local bytes = {}
+
+--- So many bytes, in no obvious order; among them what the parts of a form are told by.
+---@param size integer
+---@return string
+function bytes.of(size)
+  local block = { "\r\n--waba-\r\n" }
+  for i = 0, 4095 do block[i + 2] = string.char((i * 167 + math.floor(i / 256)) % 256) end
+  block = table.concat(block)
+  return block:rep(math.floor(size / #block)) .. block:sub(1, size % #block)
+end
+
+--- A reader that gives some bytes in pieces.
+---@param text string
+---@param size integer  of a piece
+---@return fun(): string|nil
+function bytes.reader(text, size)
+  local position = 1
+  return function()
+    if position > #text then return nil end
+    local piece = text:sub(position, position + size - 1)
+    position = position + size
+    return piece
+  end
+end
+
+return bytes
