@@ -38,8 +38,8 @@ return {
   {
     file = "client.md", title = "Client", text = "One phone number: sending, reading, asking.",
     sources = all({ file = "waba/client/init.lua", calls = { Client = "client:", ["Client.call"] = false } },
-      classes("client/options", "delivery", "pacing", "observation", "ordering", "hosting/sent", "resource/health",
-        "recipient")),
+      classes("client/options", "delivery/init", "delivery/pacing", "delivery/observation", "delivery/ordering",
+        "hosting/sent", "resource/health", "recipient")),
   },
   {
     file = "bulk.md", title = "Bulk", text = "`client:send_all`: many messages, resumable.",

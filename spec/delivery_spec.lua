@@ -181,7 +181,7 @@ describe("delivery", function()
     end)
 
     it("lets nobody burst after a pause: what was refused together is not refused again", function()
-      local strict, received = require("waba.bucket").new { rate = 60, burst = 4 }, 0
+      local strict, received = require("waba.delivery.bucket").new { rate = 60, burst = 4 }, 0
       local client = waba.client { api_key = "k", transport = { send = function()
         waba.sleep(0.005)
         received = received + 1

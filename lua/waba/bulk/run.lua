@@ -3,7 +3,7 @@
 -- that nothing of it happens twice at a time.
 
 local brakes = require "waba.bulk.brake"
-local buckets = require "waba.bucket"
+local buckets = require "waba.delivery.bucket"
 local core = require "waba.core"
 local errors = require "waba.errors"
 local figures = require "waba.bulk.figures"

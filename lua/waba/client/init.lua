@@ -214,7 +214,7 @@ end
 
 -- After what was sent to the same recipient before, and before what comes next.
 local function deliver_in_order(self, ordered, address, message, given, form)
-  if not self.ordering then self.ordering = require("waba.ordering").new() end
+  if not self.ordering then self.ordering = require("waba.delivery.ordering").new() end
   local spare = given and given.check_contact and 2 * (given.timeout or self.timeout) or 0
   local turn = self.ordering:turn(address, ordered, spare)
   return ensure(turn.finish, turn, deliver, self, address, message, given, form, turn)

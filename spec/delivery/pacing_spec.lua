@@ -1,4 +1,4 @@
-local pacing = require "waba.pacing"
+local pacing = require "waba.delivery.pacing"
 
 describe("pacing", function()
   it("keeps classes apart", function()

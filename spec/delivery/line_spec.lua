@@ -1,9 +1,9 @@
 -- Who waits for a turn in each event loop: in order, without blocking, and whatever becomes of the others.
 
-local buckets = require "waba.bucket"
+local buckets = require "waba.delivery.bucket"
 local core = require "waba.core"
 local curl = require "waba.transport.curl"
-local lines = require "waba.line"
+local lines = require "waba.delivery.line"
 local runners = require("spec.support.homes").runners
 
 local close = rawget(coroutine, "close") -- Lua 5.4

@@ -1,4 +1,4 @@
-local buckets = require "waba.bucket"
+local buckets = require "waba.delivery.bucket"
 
 -- Takes n tokens as they come, from an instant on; the moments.
 local function take(bucket, n, now)

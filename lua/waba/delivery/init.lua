@@ -5,8 +5,8 @@
 local core = require "waba.core"
 local ensure = require "waba.ensure"
 local errors = require "waba.errors"
-local observation = require "waba.observation"
-local pacing = require "waba.pacing"
+local observation = require "waba.delivery.observation"
+local pacing = require "waba.delivery.pacing"
 
 local clock, decode = core.clock, core.decode
 local byte, type, min = string.byte, type, math.min

@@ -4,8 +4,8 @@
 
 local core = require "waba.core"
 local errors = require "waba.errors"
-local keyed = require "waba.keyed"
-local lines = require "waba.line"
+local keyed = require "waba.delivery.keyed"
+local lines = require "waba.delivery.line"
 local waiters = require "waba.transport.waiter"
 
 local clock = core.clock

@@ -1,9 +1,9 @@
 -- How fast one key may go: a bucket for each class of request, one for each recipient where the hosting has
 -- such a rate, and the lines before them. What the gateway says of its own limits pauses them.
 
-local buckets = require "waba.bucket"
-local keyed = require "waba.keyed"
-local lines = require "waba.line"
+local buckets = require "waba.delivery.bucket"
+local keyed = require "waba.delivery.keyed"
+local lines = require "waba.delivery.line"
 
 ---@class waba.Pace
 ---@field has_pairs boolean  whether any recipient has to be asked for
