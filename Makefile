@@ -6,6 +6,7 @@
 #   make test SPEC=file      run one spec file (or several) under both interpreters
 #   make bench               measure sending against bare libcurl (BENCH=bench/….lua for another benchmark)
 #   make install             PREFIX, DESTDIR, LUA_VERSION=5.4 or LUA=luajit; and: make uninstall
+#   make sanitize            a soak and the specs of the C code under sanitizers and valgrind (SANITIZE=clang …)
 #   make lint, check-c, clean
 #
 # Programs run from the checkout after:  eval "$(make -s env)"   (LUA=luajit make -s env for LuaJIT)
@@ -20,14 +21,17 @@ TEST_PACKAGES = $(DEMO_PACKAGES) luajit2 libluajit2-5.1-dev lua-busted lua-check
   lua-argparse lua-copas lua-luv lua-socket lua-sec lua-sql-sqlite3 lua-redis redis-server \
   nginx libnginx-mod-http-lua lua-nginx-redis openssl procps locales valgrind
 
+SANITIZE_PACKAGES = $(TEST_PACKAGES) clang libclang-rt-dev
+
 # ---- What is built. ------------------------------------------------------------------------------
 
 VERSION := $(shell sed -n 's/^return "\(.*\)"/\1/p' lua/waba/version.lua)
 
 # core.so loads everywhere and links nothing; curl.so is the only part that links libcurl.
-CORE_SOURCES = src/core.c src/json.c src/json_text.c src/json_value.c src/json_pick.c src/http1.c src/request.c \
-  src/text.c src/sha256.c src/terminal.c src/file.c src/file_class.c
-CURL_SOURCES = $(filter-out src/core.c src/json%.c src/http1.c src/sha256.c src/terminal.c src/file%.c,$(wildcard src/*.c))
+CORE_ALONE = src/core.c src/json.c src/json_text.c src/json_value.c src/json_pick.c src/http1.c src/retry_after.c \
+  src/credentials_class.c src/sha256.c src/sha256_class.c src/random.c src/terminal.c src/file.c src/file_class.c
+CORE_SOURCES = $(CORE_ALONE) src/text.c src/origin.c src/credentials.c src/request.c
+CURL_SOURCES = $(filter-out $(CORE_ALONE),$(wildcard src/*.c))
 LUA_FILES := $(sort $(shell cd lua && find waba -name '*.lua'))
 BENCH = bench/send.lua
 BENCH_BUILD = build/bench
@@ -138,6 +142,10 @@ bench:
 	@$(MAKE) --no-print-directory bench-programs
 	@$(RUN) $(INTERPRETER) $(BENCH)
 
+# Clients of other languages, for bench/send.lua --peers.
+bench-packages:
+	@scripts/install-packages nodejs node-undici python3-requests python3-httpx python3-h2 python3-aiohttp
+
 bench-programs: $(BENCHES)
 
 $(BENCH_BUILD)/%: bench/%.c $(wildcard bench/*.h)
@@ -153,6 +161,10 @@ test:
 
 lint:
 	luacheck --quiet --no-color .
+
+sanitize:
+	@scripts/install-packages $(SANITIZE_PACKAGES)
+	@SANITIZE="$(SANITIZE)" scripts/sanitize
 
 # Every C file, for every Lua found, with warnings as errors. CC=clang make check-c for another compiler.
 check-c:
@@ -188,4 +200,4 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all modules env demo bench bench-programs test lint check-c install uninstall clean
+.PHONY: all modules env demo bench bench-packages bench-programs test lint check-c sanitize install uninstall clean

@@ -1,4 +1,4 @@
--- src/core.c: the module itself, the clock, random numbers, SHA-256.
+-- src/core.c, random.c and sha256.c: the module itself, the clock, random numbers, SHA-256.
 
 local core = require "waba.core"
 
@@ -69,6 +69,20 @@ describe("waba.core", function()
 
   it("has the same null as cjson", function()
     assert.equal(require("cjson").null, core.null)
+  end)
+end)
+
+describe("is_number", function()
+  it("is true for digits that do not begin with 0", function()
+    for _, text in ipairs { "1234567", "491511234567", "123456789012345" } do
+      assert.is_true(core.is_number(text, 7, 15), text)
+    end
+    for _, value in ipairs { "", "123456", "1234567890123456", "0123456789", "+4915112345", "49 1511234", "4915112345x",
+      "491511\0002345", 491511234567, {}, true } do
+      assert.is_false(core.is_number(value, 7, 15), tostring(value))
+    end
+    assert.is_false(core.is_number(nil, 7, 15))
+    assert.is_false(core.is_number("", 0, 15))
   end)
 end)
 

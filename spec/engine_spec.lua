@@ -143,6 +143,24 @@ describe("engine", function()
       assert.equal(200, response.status)
     end)
 
+    it("and hears of what ends while others dispatch", function()
+      if engine:pollfd() == nil then return end
+      local _, id = start("/x", "x")
+      engine:dispatch() -- connects
+      engine:timeout() -- somebody waits from here on
+      local nobody = assert(engine:prepare({ method = "GET", url = "http://127.0.0.1:" .. process.free_port() }))
+      local _, refused = assert(engine:start(nobody))
+      engine:dispatch()
+      local told = {}
+      repeat
+        assert.is_not_nil(cqueues.poll(engine, 5))
+        engine:pump()
+        for ready in function() return engine:ready() end do told[ready] = true end
+      until told[id] and told[refused]
+      engine:dispatch()
+      assert.equal(0, engine:in_flight())
+    end)
+
     it("and hears of a transfer that others cancel meanwhile", function()
       if engine:pollfd() == nil then
         return
@@ -544,6 +562,68 @@ describe("engine", function()
       transfer:cancel()
       transfer:feed("x")
       assert.is_nil(transfer:drain())
+    end)
+  end)
+
+  describe("steps", function()
+    it("until one transfer is done, and tells of others", function()
+      local other, other_id = start("/x", "other")
+      local transfer = start("/x", "own")
+      local told = {}
+      local want, others
+      repeat
+        want, others = transfer:step(5)
+        if others then
+          for ready in function() return engine:ready() end do told[ready] = true end
+        end
+      until want
+      assert.equal("finished", want)
+      assert.equal(200, transfer:finish().status)
+      while not other:wants() do other:step(5) end
+      assert.equal(200, other:finish().status)
+      assert.is_true(told[other_id] or engine:ready() == nil)
+      assert.has_no.errors(function() transfer:step(0) end)
+    end)
+
+    it("no longer than it is told to", function()
+      local transfer = start("/held", "x")
+      assert.is_nil((transfer:step()))
+      assert.is_nil((transfer:step(0.01)))
+      transfer:cancel()
+      assert.equal("finished", (transfer:step(3600)))
+    end)
+
+    it("to the end of a transfer whose engine is closed", function()
+      local transfer = start("/held", "x")
+      engine:close()
+      assert.equal("finished", (transfer:step(3600)))
+      assert.equal("cancelled", select(2, transfer:finish()).kind)
+    end)
+  end)
+
+  describe("uses a transfer again", function()
+    it("that has given its result", function()
+      local transfer = start("/x", "first")
+      while not transfer:wants() do transfer:step(5) end
+      transfer:finish()
+      local again = assert(engine:start(head_for(engine, gateway, "/x"), "second", nil, transfer))
+      assert.equal(transfer, again)
+      while not again:wants() do again:step(5) end
+      assert.equal(200, again:finish().status)
+      assert.equal("second", gateway:received()[2].body)
+    end)
+
+    it("but no other", function()
+      local prepared = head_for(engine, gateway, "/x")
+      local transfer, elsewhere = start("/held", "x"), assert(curl.engine())
+      local foreign = assert(elsewhere:start(head_for(elsewhere, gateway, "/held"), "x"))
+      foreign:cancel()
+      foreign:finish()
+      assert.has_error(function() engine:start(prepared, "x", nil, transfer) end)
+      assert.has_error(function() engine:start(prepared, "x", nil, foreign) end)
+      assert.has_error(function() engine:start(prepared, "x", nil, {}) end)
+      assert.equal(1, engine:in_flight())
+      elsewhere:close()
     end)
   end)
 

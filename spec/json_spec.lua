@@ -534,6 +534,58 @@ local function random_value(levels)
   return value
 end
 
+describe("a picker", function()
+  local pick = core.picker("list.id", "list.name", "others.id", "beside")
+
+  local function picked(text) return { n = select("#", pick(text)), pick(text) } end
+
+  it("takes strings out of the first objects of arrays", function()
+    assert.same({ n = 3, "1", "Eva", "x" }, picked '{"list":[{"id":"1","name":"Eva"}],"others":[{"id":"x"}]}')
+    assert.same({ n = 3, "1", nil, nil }, picked ' { "list" : [ {"id":"1","else":{"id":"9"}} , {"id":"2"} ] } ')
+    assert.same({ n = 3, nil, "", nil }, picked '{"beside":{"id":["y",true,null,{}]},"list":[{"name":""}]}')
+    assert.same({ n = 3 }, picked '{"list":[]}')
+  end)
+
+  it("leaves everything else to the decoder", function()
+    for _, text in ipairs {
+      '{"list":[{"id":1}]}', '{"list":[{"id":null}]}', '{"list":[{"id":"\\u0041"}]}', '{"list":[{"id":"a\nb"}]}',
+      '{"list":[{"id":"1","id":"2"}]}', '{"list":[{"id":"1"}],"list":[]}', '{"list":{"id":"1"}}', '{"list":["1"]}',
+      '{"unknown":true,"list":[{"id":"1"}]}', '{"beside":1}', '{"beside":[[[[[[[[]]]]]]]]}', '[{"id":"1"}]', '"list"',
+      '{"list":[{"id":"1"}]}x', '{"list":[{"id":"1"}]}\0', '{"list":[{"id":"1"}],}', '{"list":[{"id":"1",}]}',
+      '{"list":[{"id":"1"},]}', '{"list":[{"id":"1"}', '{"list":[{"id":"1}', '{"list"', '{"beside":nul}', "{", "", " ",
+    } do
+      assert.equal(0, picked(text).n, text)
+    end
+  end)
+
+  it("never differs from the decoder, whatever happens to the text", function()
+    local text = '{"list":[{"id":"a1","name":"Eva","x":[true]},{"id":"b"}],"others":[{"id":"c"}],"beside":{"d":"e"}}'
+    local bytes = { '"', "{", "}", "[", "]", ",", ":", "a", "0", "\\", " ", "null", "\"id\":\"z\"," }
+    local plain = 0
+    for _ = 1, 20000 * rounds do
+      local mutant = text
+      for _ = 1, math.random(3) do
+        local at = math.random(#mutant)
+        mutant = mutant:sub(1, at) .. (math.random(2) == 1 and bytes[math.random(#bytes)] or "")
+          .. mutant:sub(at + math.random(0, 2))
+      end
+      local found = picked(mutant)
+      if found.n > 0 then
+        plain = plain + 1
+        local value = assert(core.decode(mutant), mutant)
+        local first, other = value.list and value.list[1] or {}, value.others and value.others[1] or {}
+        assert.same({ n = 3, first.id, first.name, other.id }, found, mutant)
+      end
+    end
+    assert.is_true(plain > 100)
+  end)
+
+  it("is made of strings, and of not too many", function()
+    assert.has_error(function() core.picker {} end)
+    assert.has_error(function() core.picker("1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13") end)
+  end)
+end)
+
 describe("encode and decode", function()
   it("give back what they were given, and agree with the reference", function()
     math.randomseed(2024 + rounds)

@@ -1,4 +1,4 @@
--- src/request.c through waba.core: origins, credentials, Basic, Retry-After, the head of a request.
+-- src/origin.c, credentials.c, retry_after.c and request.c through waba.core: what a request is made of.
 
 local core = require "waba.core"
 local secrets = require "spec.support.secrets"
@@ -363,5 +363,76 @@ describe("head", function()
     assert.has_error(function() core.head("GET", "/", "h", {}, {}) end)
     assert.has_error(function() core.head("GET", "/", "h", {}, io.stdout, "https://h") end)
     assert.has_error(function() core.head("GET", "/", "h", {}, held()) end)
+  end)
+end)
+
+describe("a ready head", function()
+  local origin = "https://waba.360dialog.io"
+  local function held()
+    return assert(core.credentials { header = "D360-API-KEY", value = "geheim-4711", origin = origin })
+  end
+
+  it("is the same head each time, with the length of the body", function()
+    local arguments = { "POST", "/v1/messages", "waba.360dialog.io", { Accept = "*/*" }, held(), origin }
+    local unpack = table.unpack or unpack -- luacheck: ignore 143
+    local head, ready = assert(core.head(unpack(arguments))), assert(core.ready_head(unpack(arguments)))
+    collectgarbage()
+    for _ = 1, 2 do
+      assert.equal(head, ready:bytes())
+      assert.equal((head:gsub("\r\n$", "Content-Length: 0\r\n\r\n")), ready:bytes(0))
+      assert.equal((head:gsub("\r\n$", "Content-Length: 9007199254740992\r\n\r\n")), ready:bytes(2 ^ 53))
+      assert.equal((head:gsub("\r\n$", "Transfer-Encoding: chunked\r\n\r\n")), ready:bytes(true))
+    end
+  end)
+
+  it("is refused for the reasons a head is", function()
+    assert.same({ core.head("GET", "/", "evil.example", {}, held(), origin) },
+      { core.ready_head("GET", "/", "evil.example", {}, held(), origin) })
+    assert.is_nil((core.ready_head("GET", "/", "h", { X = "a\r\nY: b" })))
+    assert.has_error(function() core.ready_head("GET", "/", "h") end)
+  end)
+
+  it("shows no secret, and no length that is none", function()
+    local ready = assert(core.ready_head("GET", "/", "waba.360dialog.io", {}, held(), origin))
+    assert.not_matches("geheim", tostring(ready))
+    for _, length in ipairs { -1, 2 ^ 54, 0 / 0, "x", {} } do
+      assert.has_error(function() ready:bytes(length) end)
+    end
+    assert.has_error(function() ready.bytes(io.stdout) end)
+  end)
+end)
+
+describe("headers", function()
+  local function read(text) return core.headers(text, 1, #text) end
+
+  it("have names in lower case and values without blanks around them", function()
+    assert.same({ ["content-type"] = "a/b", ["x-empty"] = "", x = "a b:c" },
+      read "Content-TYPE:a/b\r\nX-Empty: \t\r\nX:  a b:c \t \r\n")
+    assert.same({}, read "")
+    assert.same({ b = "2" }, core.headers("A: 1\r\nB: 2\r\nC: 3\r\n", 7, 12))
+  end)
+
+  it("are joined when a name is repeated", function()
+    assert.same({ a = "1, 2, 3" }, read "A: 1\r\na: 2\r\nA:3\r\n")
+  end)
+
+  it("of any size are read", function()
+    local name, value = ("n"):rep(5000), ("v"):rep(100000)
+    assert.same({ [name] = value }, read(name:upper() .. ": " .. value .. "\r\n"))
+  end)
+
+  it("are nothing when one is malformed", function()
+    for _, text in ipairs {
+      "A", "A: 1", "A: 1\r", "A: 1\n", "A: 1\rX: 2\r\n", ": 1\r\n", "A : 1\r\n", " A: 1\r\n", "A\0: 1\r\n",
+      "A: 1\r\n folded\r\n", "A: 1\r\n\r\n",
+    } do
+      assert.is_nil(read(text), text)
+    end
+  end)
+
+  it("lie inside the bytes", function()
+    for _, range in ipairs { { 0, 3 }, { 1, 8 }, { 5, 3 }, { -2, -1 } } do
+      assert.has_error(function() core.headers("A: 1\r\n", range[1], range[2]) end)
+    end
   end)
 end)

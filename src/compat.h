@@ -1,6 +1,6 @@
-/* One face of the Lua C API for Lua 5.1, LuaJIT, 5.2, 5.3 and 5.4: the names of 5.3/5.4, and a helper
- * that registers a class from one table. For 5.1 everything missing is defined here, also where LuaJIT
- * has it, so that one binary serves both. */
+/* One face of the Lua C API for Lua 5.1, LuaJIT, 5.2, 5.3 and 5.4: the names of 5.3/5.4, and helpers for
+ * classes and results. For 5.1 everything missing is defined here, also where LuaJIT has it, so that one
+ * binary serves both. */
 #ifndef WABA_COMPAT_H
 #define WABA_COMPAT_H
 
@@ -107,36 +107,42 @@ static inline void compat_pushinteger(lua_State *L, long long number) {
 #endif
 }
 
-/* Lets the userdata at `index` keep the table on the top of the stack alive, and pops it. The userdata
- * must have been made with one user value. */
-static inline void compat_setanchor(lua_State *L, int index) {
-#if LUA_VERSION_NUM >= 504
-  lua_setiuservalue(L, index, 1);
-#elif LUA_VERSION_NUM >= 502
-  lua_setuservalue(L, index);
-#else
-  lua_setfenv(L, index);
-#endif
+/* Pushes nil and what is wrong; returns that these are two. */
+static inline int compat_pushfault(lua_State *L, const char *fault) {
+  lua_pushnil(L);
+  lua_pushstring(L, fault);
+  return 2;
 }
 
-/* Pushes the table set by `compat_setanchor`. */
-static inline void compat_getanchor(lua_State *L, int index) {
-#if LUA_VERSION_NUM >= 504
-  lua_getiuservalue(L, index, 1);
-#elif LUA_VERSION_NUM >= 502
-  lua_getuservalue(L, index);
-#else
-  lua_getfenv(L, index);
-#endif
+/* Sets the metatable that the registry has under the address of its name, on the value on the top of the
+ * stack. An address is looked up faster than a name. */
+static inline void compat_setclass(lua_State *L, const char *name) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, name);
+  lua_setmetatable(L, -2);
+}
+
+/* The userdata at `index`, which must be of the class that `compat_newclass` registered with this very
+ * `name`. */
+static inline void *compat_checkclass(lua_State *L, int index, const char *name) {
+  void *object = lua_touserdata(L, index);
+  int same = 0;
+  if (object != NULL && lua_getmetatable(L, index)) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, name);
+    same = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+  }
+  return same ? object : luaL_checkudata(L, index, name);
 }
 
 /* Registers a class: entries whose name begins with "__" go into the metatable, the others become its
  * methods. `getmetatable` shows the name only. Leaves the stack as it was. */
 static inline void compat_newclass(lua_State *L, const char *name, const luaL_Reg *entries) {
   if (!luaL_newmetatable(L, name)) {
-    lua_pop(L, 1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, name); /* of another copy of the module */
     return;
   }
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, name);
   lua_pushstring(L, name);
   lua_setfield(L, -2, "__name");
   lua_pushstring(L, name);

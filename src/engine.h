@@ -37,8 +37,8 @@ bool engine_closed(const struct engine *engine);
  * does it by itself. False, with errno, when there are no new handles: the engine is then closed. */
 bool engine_check_process(struct engine *engine);
 
-/* Gives an idle transfer, if possible one that ran with this head before, or NULL when there is no memory. It comes back by `engine_finish`, whether it
- * was started or not. */
+/* Gives an idle transfer, if possible one that ran with this head before, or NULL when there is no
+ * memory. It comes back by `engine_finish`, whether it was started or not. */
 struct transfer *engine_take(struct engine *engine, const struct head *head);
 
 /* Configures a taken transfer, whose source is already open, and starts it. NULL, or what is wrong. */
@@ -61,8 +61,14 @@ void engine_drop_head(struct engine *engine, struct head *head);
 /* Moves everything that can move. Never waits. */
 void engine_pump(struct engine *engine);
 
+/* Sends off what was started, while somebody else may wait for the engine and goes on to hear of it. */
+void engine_dispatch(struct engine *engine);
+
 /* The next transfer that wants something, or NULL. */
 struct transfer *engine_ready(struct engine *engine);
+
+/* `engine_ready` does not give this transfer, if it would be the next one. */
+void engine_pass_over(struct engine *engine, struct transfer *transfer);
 
 /* False: `engine_ready` would give NULL. */
 bool engine_has_ready(const struct engine *engine);

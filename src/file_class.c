@@ -15,9 +15,7 @@ static int push_outcome(lua_State *L, bool fine) {
     lua_pushboolean(L, 1);
     return 1;
   }
-  lua_pushnil(L);
-  lua_pushstring(L, strerror(fault));
-  return 2;
+  return compat_pushfault(L, strerror(fault));
 }
 
 static struct file *check_file(lua_State *L) {

@@ -4,7 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "request.h"
 #include "text.h"
+
+#ifndef WABA_VERSION
+#define WABA_VERSION "development"
+#endif
 
 /* Headers whose value follows from the request and the connection; set by hand they would make two
  * readings of one message possible, or send it to another host than its URL says. */
@@ -28,7 +33,7 @@ static char *copy(const char *bytes, size_t length) {
   return copied;
 }
 
-/* `origin` is in the form that `request_origin` writes. */
+/* `origin` is in the form that `origin_read` writes. */
 static bool is_loopback(const char *origin) {
   const char *host = strstr(origin, "://") + 3;
   size_t length = strcspn(host, host[0] == '[' ? "]" : ":");
@@ -46,6 +51,7 @@ static void head_free(struct head *head) {
     free(line);
     line = next;
   }
+  curl_url_cleanup(head->parsed);
   free(head->method);
   free(head->url);
   free(head);
@@ -73,20 +79,26 @@ static const char *append_text(struct head *head, const char *text) {
 
 struct head *head_new(const char *method, size_t method_length, const char *url, size_t url_length,
                       bool idempotent, const char **fault) {
-  char origin[REQUEST_ORIGIN_SIZE];
+  char origin[ORIGIN_SIZE];
   struct head *head;
   *fault = request_method_fault(method, method_length);
-  if (*fault == NULL) *fault = request_origin(url, url_length, origin);
+  if (*fault == NULL) *fault = origin_read(url, url_length, origin);
   if (*fault != NULL) return NULL;
   head = calloc(1, sizeof *head);
   if (head != NULL) {
     head->last = &head->lines;
     head->method = copy(method, method_length);
     head->url = copy(url, url_length);
+    head->parsed = curl_url();
   }
-  if (head == NULL || head->method == NULL || head->url == NULL) {
+  if (head == NULL || head->method == NULL || head->url == NULL || head->parsed == NULL) {
     if (head != NULL) head_free(head);
     *fault = HEAD_NO_MEMORY;
+    return NULL;
+  }
+  if (curl_url_set(head->parsed, CURLUPART_URL, head->url, 0) != CURLUE_OK) {
+    head_free(head);
+    *fault = "the URL is malformed";
     return NULL;
   }
   memcpy(head->origin, origin, sizeof origin);
@@ -109,6 +121,7 @@ const char *head_add(struct head *head, const char *name, size_t name_length, co
     }
   }
   if (text_equals_ignoring_case(name, name_length, "content-type", 12)) head->typed = true;
+  if (text_equals_ignoring_case(name, name_length, "user-agent", 10)) head->has_agent = true;
   line = malloc(name_length + value_length + 3);
   if (line == NULL) return HEAD_NO_MEMORY;
   memcpy(line, name, name_length);
@@ -132,6 +145,7 @@ const char *head_complete(struct head *head) {
   /* A name with nothing after it keeps libcurl from adding that header by itself. */
   const char *fault = append_text(head, "Expect:");
   if (fault == NULL && !head->typed) fault = append_text(head, "Content-Type:");
+  if (fault == NULL && !head->has_agent) fault = append_text(head, "User-Agent: waba/" WABA_VERSION);
   return fault;
 }
 

@@ -8,18 +8,21 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "request.h"
+#include "credentials.h"
+#include "origin.h"
 
 struct head {
   char *method;
   char *url;
-  char origin[REQUEST_ORIGIN_SIZE];
+  CURLU *parsed; /* the same, which spares libcurl to parse it for each request */
+  char origin[ORIGIN_SIZE];
   struct curl_slist *lines;
   struct curl_slist **last; /* where the next line goes */
   bool plain;               /* http, to loopback */
   bool loopback;            /* never through a proxy */
   bool idempotent;
-  bool typed; /* has a Content-Type */
+  bool typed;     /* has a Content-Type */
+  bool has_agent; /* has a User-Agent */
   bool dropped;
   size_t uses; /* transfers not yet returned */
 };

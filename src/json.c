@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "compat.h"
+#include "json_pick.h"
 #include "json_text.h"
 #include "json_value.h"
 #include "text.h"
@@ -192,7 +193,69 @@ static int json_decode(lua_State *L) {
   return 1;
 }
 
+/* Upvalue of a picker. */
+#define PICK lua_upvalueindex(1)
+
+/* pick(json) -> strings, nil for those that are not there | nothing */
+static int json_pick_(lua_State *L) {
+  const struct json_pick *const pick = lua_touserdata(L, PICK);
+  struct json_piece pieces[JSON_PICK_MAX];
+  size_t length, i;
+  int count = 0;
+  const char *const text = luaL_checklstring(L, 1, &length);
+  if (!json_pick(pick, text, length, pieces)) return 0;
+  for (i = 0; i < pick->count; i++) {
+    if (pick->wishes[i].leaf.bytes == NULL) continue;
+    if (pieces[i].bytes == NULL) {
+      lua_pushnil(L);
+    } else {
+      lua_pushlstring(L, pieces[i].bytes, pieces[i].length);
+    }
+    count++;
+  }
+  return count;
+}
+
+/* A wish from "root.leaf" or "root"; the text lives as long as the picker. */
+static struct json_wish read_wish(const char *text, size_t length) {
+  const char *const dot = memchr(text, '.', length);
+  struct json_wish wish = {{text, length}, {NULL, 0}};
+  if (dot != NULL) {
+    wish.root.length = (size_t)(dot - text);
+    wish.leaf.bytes = dot + 1;
+    wish.leaf.length = length - wish.root.length - 1;
+  }
+  return wish;
+}
+
+/* picker(wish, ...) -> pick */
+static int json_picker(lua_State *L) {
+  const int count = lua_gettop(L);
+  size_t total = 0, length;
+  struct json_pick *pick;
+  char *room;
+  int i;
+  luaL_argcheck(L, count <= JSON_PICK_MAX, count, "too many wishes");
+  for (i = 1; i <= count; i++) {
+    luaL_checktype(L, i, LUA_TSTRING);
+    total += lua_rawlen(L, i);
+  }
+  pick = lua_newuserdatauv(L, sizeof *pick + total, 0);
+  pick->count = (size_t)count;
+  room = (char *)(pick + 1);
+  for (i = 1; i <= count; i++) {
+    const char *const text = lua_tolstring(L, i, &length);
+    memcpy(room, text, length);
+    pick->wishes[i - 1] = read_wish(room, length);
+    room += length;
+  }
+  lua_pushcclosure(L, json_pick_, 1);
+  return 1;
+}
+
 void json_register(lua_State *L) {
+  lua_pushcfunction(L, json_picker);
+  lua_setfield(L, -2, "picker");
   lua_pushnil(L);
   lua_pushcclosure(L, json_encode, 1);
   lua_setfield(L, -2, "encode");

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+#include "text.h"
 
 bool json_locale_has_comma(void) { return strcmp(nl_langinfo(RADIXCHAR), ".") != 0; }
 
@@ -65,8 +65,8 @@ bool json_inspect(const char *text, size_t length) {
         if (at[-1] != '\\' || !is_escaped(start, at)) break;
       }
       at++;
-      if (at < end && *at == ':' && (*start == '-' || is_digit(*start))) return false;
-    } else if (c == '-' || is_digit(c) || c == 'n') {
+      if (at < end && *at == ':' && (*start == '-' || text_is_digit(*start))) return false;
+    } else if (c == '-' || text_is_digit(c) || c == 'n') {
       return false;
     } else if (c == 't' || c == 'f') {
       at += c == 't' ? 3 : 4; /* true, false */
@@ -106,7 +106,7 @@ static long read_unicode_escape(const char *at, const char *end) {
   if (end - at < 6 || at[0] != '\\' || at[1] != 'u') return -1;
   for (i = 2; i < 6; i++) {
     const char c = at[i];
-    if (is_digit(c)) {
+    if (text_is_digit(c)) {
       value = value * 16 + (c - '0');
     } else if ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')) {
       value = value * 16 + ((c | 0x20) - 'a' + 10);
@@ -160,13 +160,13 @@ static bool scan_number(struct json_scan *scan) {
   const char *const digits = start + (*start == '-');
   const char *at = digits;
   bool whole = true;
-  while (at < end && is_digit(*at)) at++;
+  while (at < end && text_is_digit(*at)) at++;
   if (at == digits) return fail(scan, start, "a minus without digits");
   if (*digits == '0' && at - digits > 1) return fail(scan, start, "a number has a leading zero");
   if (at - digits > 300) scan->huge = true;
   if (at < end && *at == '.') {
     const char *const places = ++at;
-    while (at < end && is_digit(*at)) at++;
+    while (at < end && text_is_digit(*at)) at++;
     if (at == places) return fail(scan, start, "a number has no digit after its decimal point");
     scan->fractions = true;
     whole = false;
@@ -174,7 +174,7 @@ static bool scan_number(struct json_scan *scan) {
   if (at < end && (*at == 'e' || *at == 'E')) {
     const char *places = ++at;
     if (at < end && (*at == '+' || *at == '-')) places = ++at;
-    while (at < end && is_digit(*at)) at++;
+    while (at < end && text_is_digit(*at)) at++;
     if (at == places) return fail(scan, start, "a number has no digit in its exponent");
     scan->huge = true;
     whole = false;
@@ -220,7 +220,7 @@ static bool scan_text(struct json_scan *scan) {
     } else if (c == '}' || c == ']') {
       scan->depth--;
       scan->at++;
-    } else if (is_digit(c) || c == '-' || (c >= 'a' && c <= 'z')) {
+    } else if (text_is_digit(c) || c == '-' || (c >= 'a' && c <= 'z')) {
       if (!(c >= 'a' ? scan_word(scan) : scan_number(scan))) return false;
       while (scan->at < scan->end && is_space(*scan->at)) scan->at++;
       if (scan->at < scan->end && memchr(",]}", *scan->at, 3) == NULL) {

@@ -97,12 +97,21 @@ bool pool_make_ready(struct pool *pool, struct transfer *transfer) {
   return true;
 }
 
+static struct transfer *take_ready(struct pool *pool) {
+  struct transfer *transfer = pool->ready[pool->ready_first];
+  pool->ready_first = (pool->ready_first + 1) % pool->size;
+  pool->ready_count--;
+  transfer->queued = false;
+  return transfer;
+}
+
+void pool_pass_over(struct pool *pool, struct transfer *transfer) {
+  if (pool->ready_count > 0 && pool->ready[pool->ready_first] == transfer) take_ready(pool);
+}
+
 struct transfer *pool_next_ready(struct pool *pool) {
   while (pool->ready_count > 0) {
-    struct transfer *transfer = pool->ready[pool->ready_first];
-    pool->ready_first = (pool->ready_first + 1) % pool->size;
-    pool->ready_count--;
-    transfer->queued = false;
+    struct transfer *transfer = take_ready(pool);
     if (transfer_wants(transfer) != WANT_NOTHING) return transfer;
   }
   return NULL;

@@ -44,6 +44,9 @@ bool pool_make_ready(struct pool *pool, struct transfer *transfer);
 /* Takes the next one from the queue that still wants something, or NULL. */
 struct transfer *pool_next_ready(struct pool *pool);
 
+/* Takes this transfer from the queue if it is the next one. */
+void pool_pass_over(struct pool *pool, struct transfer *transfer);
+
 /* Frees all transfers, none of which may be in a multi handle. */
 void pool_clear(struct pool *pool);
 

@@ -6,7 +6,7 @@
 #include "compat.h"
 #include "failure.h"
 
-#define RESPONSE_CLASS "waba.Response"
+static const char RESPONSE_CLASS[] = "waba.Response";
 
 /* Where a response keeps its record until it is turned into fields. */
 #define RECORD "record"
@@ -15,10 +15,8 @@
 struct facts {
   curl_off_t connect, first_byte, total; /* microseconds since the start */
   curl_off_t bytes_sent, bytes_received; /* of the bodies */
-  size_t line_count;
-  long version; /* 0: none was spoken */
+  long version;                          /* 0: none was spoken */
   bool reused;
-  bool repeated; /* a name occurs more than once */
 };
 
 static void set_text(lua_State *L, const char *key, const char *value) {
@@ -73,38 +71,53 @@ static void read_facts(struct facts *facts, const struct transfer *transfer) {
   curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &facts->total);
   facts->bytes_sent = transfer_bytes_sent(transfer);
   facts->bytes_received = transfer->sink.received;
-  facts->line_count = transfer->sink.line_count;
-  facts->repeated = transfer->sink.repeated;
   read_connection(facts, transfer);
 }
 
-/* Pushes the headers; a name that occurs more than once gets all its values, joined. */
-static void push_headers(lua_State *L, const char *lines, const struct facts *facts) {
-  size_t i;
-  lua_createtable(L, 0, (int)facts->line_count);
-  for (i = 0; i < facts->line_count; i++) {
-    const char *name = lines;
-    const char *value = name + strlen(name) + 1;
-    lines = value + strlen(value) + 1;
-    if (facts->repeated) {
-      lua_getfield(L, -1, name);
-      if (!lua_isnil(L, -1)) {
-        lua_pushfstring(L, "%s, %s", lua_tostring(L, -1), value);
-        lua_setfield(L, -3, name);
-        lua_pop(L, 1);
-        continue;
-      }
-      lua_pop(L, 1);
-    }
-    set_text(L, name, value);
+static bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+/* Adds one header to the table on the top of the stack: the line between `name` and `end`, which has a
+ * colon. A name that has come before gets all its values, joined. */
+static void add_header(lua_State *L, char *name, char *end) {
+  char *colon = memchr(name, ':', (size_t)(end - name)), *value = colon + 1, *c;
+  while (value < end && is_blank(*value)) value++;
+  while (end > value && is_blank(end[-1])) end--;
+  for (c = name; c < colon; c++) {
+    if (*c >= 'A' && *c <= 'Z') *c = (char)(*c - 'A' + 'a');
   }
+  *colon = *end = '\0';
+  lua_pushstring(L, name);
+  lua_pushvalue(L, -1);
+  lua_rawget(L, -3); /* [headers name known] */
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    lua_pushstring(L, value);
+  } else {
+    lua_pushfstring(L, "%s, %s", lua_tostring(L, -1), value);
+    lua_remove(L, -2);
+  }
+  lua_rawset(L, -3);
+}
+
+/* Pushes the headers of the lines. */
+static void push_headers(lua_State *L, const char *lines, size_t length) {
+  char *const copy = lua_newuserdatauv(L, length + 1, 0), *const last = copy + length;
+  char *line = copy;
+  memcpy(copy, lines, length);
+  lua_newtable(L);
+  while (line < last) {
+    char *end = memchr(line, '\n', (size_t)(last - line));
+    add_header(L, line, end);
+    line = end + 1;
+  }
+  lua_remove(L, -2);
 }
 
 /* [response] -> [response], with the fields that its record stands for */
 static void set_fields(lua_State *L, const char *record, size_t length) {
   struct facts facts;
   memcpy(&facts, record + length - sizeof facts, sizeof facts);
-  push_headers(L, record, &facts);
+  push_headers(L, record, length - sizeof facts);
   lua_setfield(L, -2, "headers");
   set_text(L, "sent", "yes");
   set_connection(L, &facts);
@@ -152,7 +165,7 @@ void response_push(lua_State *L, struct transfer *transfer) {
   lua_setfield(L, -2, "status");
   lua_pushlstring(L, sink->body.length > 0 ? sink->body.bytes : "", sink->body.length);
   lua_setfield(L, -2, "body");
-  luaL_setmetatable(L, RESPONSE_CLASS);
+  compat_setclass(L, RESPONSE_CLASS);
 }
 
 void response_push_failure(lua_State *L, const struct transfer *transfer) {
@@ -182,8 +195,8 @@ void response_push_forsaken(lua_State *L, enum transfer_sent sent) {
 }
 
 void response_register(lua_State *L) {
-  luaL_newmetatable(L, RESPONSE_CLASS);
+  lua_newtable(L);
   lua_pushcfunction(L, response_index);
   lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, RESPONSE_CLASS);
 }

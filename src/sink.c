@@ -59,8 +59,6 @@ bool sink_open_file(struct sink *sink, const char *path, size_t max_body) {
 
 static void forget_lines(struct sink *sink) {
   sink->lines.length = 0;
-  sink->line_count = 0;
-  sink->repeated = false;
   sink->head_over = false;
 }
 
@@ -76,38 +74,6 @@ static void read_status_line(struct sink *sink, const char *line, size_t length)
   }
   /* An interim answer says nothing about the request. */
   sink->status = status >= 200 ? status : 0;
-}
-
-/* Whether the name that begins at `start`, the last one, has come before. */
-static bool is_repeated(const struct sink *sink, size_t start) {
-  const char *name = sink->lines.bytes + start;
-  const char *at = sink->lines.bytes;
-  while (at < name) {
-    if (strcmp(at, name) == 0) return true;
-    at += strlen(at) + 1;
-    at += strlen(at) + 1;
-  }
-  return false;
-}
-
-static bool add_line(struct sink *sink, const char *line, size_t name_length, size_t length) {
-  size_t start = sink->lines.length;
-  size_t value = name_length + 1;
-  size_t i;
-  while (value < length && (line[value] == ' ' || line[value] == '\t')) value++;
-  while (length > value && (line[length - 1] == ' ' || line[length - 1] == '\t')) length--;
-  if (!buffer_append(&sink->lines, line, name_length) || !buffer_append(&sink->lines, "", 1) ||
-      !buffer_append(&sink->lines, line + value, length - value) ||
-      !buffer_append(&sink->lines, "", 1)) {
-    return false;
-  }
-  for (i = start; i < start + name_length; i++) {
-    char c = sink->lines.bytes[i];
-    if (c >= 'A' && c <= 'Z') sink->lines.bytes[i] = (char)(c - 'A' + 'a');
-  }
-  if (!sink->repeated) sink->repeated = is_repeated(sink, start);
-  sink->line_count++;
-  return true;
 }
 
 size_t sink_head(char *bytes, size_t size, size_t count, void *argument) {
@@ -126,7 +92,7 @@ size_t sink_head(char *bytes, size_t size, size_t count, void *argument) {
       sink->fault = SINK_TOO_LARGE;
       return 0;
     }
-    if (!add_line(sink, bytes, (size_t)(colon - bytes), length)) {
+    if (!buffer_append(&sink->lines, bytes, length) || !buffer_append(&sink->lines, "\n", 1)) {
       sink->fault = SINK_NO_MEMORY;
       return 0;
     }

@@ -19,9 +19,7 @@ struct sink {
   enum sink_kind kind;
   size_t max_body;     /* of what is kept in memory */
   int status;          /* of the final response; 0 before its status line */
-  struct buffer lines; /* its headers: "name" NUL "value" NUL, names in lower case */
-  size_t line_count;
-  bool repeated; /* a name occurs more than once */
+  struct buffer lines; /* its headers, each "name: value" and a newline */
   bool head_over;
   struct buffer body; /* in memory, or not drained yet */
   curl_off_t received;

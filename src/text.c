@@ -122,15 +122,11 @@ bool text_equals(const char *secret, size_t secret_length, const char *candidate
   return difference == 0;
 }
 
-static unsigned char lower(char c) {
-  return (unsigned char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-}
-
 bool text_equals_ignoring_case(const char *a, size_t a_length, const char *b, size_t b_length) {
   size_t i;
   if (a_length != b_length) return false;
   for (i = 0; i < a_length; i++) {
-    if (lower(a[i]) != lower(b[i])) return false;
+    if (text_lower(a[i]) != text_lower(b[i])) return false;
   }
   return true;
 }

@@ -6,6 +6,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+static inline bool text_is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/* Of ASCII, whatever the locale. */
+static inline char text_lower(char c) { return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c); }
+
 /* Counts the characters of a UTF-8 text into `*characters`. Surrogates, overlong forms and code points
  * above U+10FFFF are not UTF-8: the result is then false and `*fault` the offset (from 0) of the first
  * byte of the faulty character. Either pointer may be NULL. */

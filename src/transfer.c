@@ -80,6 +80,9 @@ static void set_quick_exit(CURL *easy) {
 }
 
 static bool set_policy(CURL *easy, const struct transfer_settings *settings) {
+  /* What a proxy is told; requests have their own. libcurl only reads the list. */
+  static char line[] = "User-Agent: waba/" WABA_VERSION;
+  static struct curl_slist agent = {line, NULL};
   return curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 1L) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
@@ -89,7 +92,7 @@ static bool set_policy(CURL *easy, const struct transfer_settings *settings) {
          curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK &&
-         curl_easy_setopt(easy, CURLOPT_USERAGENT, "waba/" WABA_VERSION) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_PROXYHEADER, &agent) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_PROXY, settings->proxy) == CURLE_OK &&
          set_authorities(easy, settings->ca_file);
 }
@@ -160,11 +163,21 @@ static bool set_method(CURL *easy, const struct head *head, enum transfer_mode m
                           bodyless_head || is_method(head, own) ? NULL : head->method) == CURLE_OK;
 }
 
+void transfer_unset_head(struct transfer *transfer) {
+  if (transfer->easy != NULL) {
+    curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, NULL);
+    curl_easy_setopt(transfer->easy, CURLOPT_CURLU, NULL);
+  }
+  transfer->head = NULL;
+}
+
 static bool set_head(struct transfer *transfer, struct head *head, enum transfer_mode mode) {
   CURL *easy = transfer->easy;
   transfer->head = NULL;
   if (!set_method(easy, head, mode)) return false;
+  /* libcurl takes what is parsed; the text is what it tells others about. */
   if (curl_easy_setopt(easy, CURLOPT_URL, head->url) != CURLE_OK ||
+      curl_easy_setopt(easy, CURLOPT_CURLU, head->parsed) != CURLE_OK ||
       curl_easy_setopt(easy, CURLOPT_HTTPHEADER, head->lines) != CURLE_OK ||
       /* Answers to other methods are short: to compress them costs more than it saves. */
       curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, mode == MODE_BODYLESS ? "" : NULL) !=
@@ -174,7 +187,7 @@ static bool set_head(struct transfer *transfer, struct head *head, enum transfer
       /* A new connection may turn out to take more than one request: to be waited for over TLS, where
        * the handshake tells. Without TLS only the first answer would. */
       curl_easy_setopt(easy, CURLOPT_PIPEWAIT, head->plain ? 0L : 1L) != CURLE_OK) {
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
+    transfer_unset_head(transfer);
     return false;
   }
   transfer->head = head;
@@ -242,11 +255,6 @@ void transfer_complete(struct transfer *transfer, enum transfer_end end, CURLcod
   if (end == END_BY_CURL && code == CURLE_OK && !sink_complete(&transfer->sink)) {
     transfer->code = CURLE_WRITE_ERROR;
   }
-}
-
-void transfer_unset_head(struct transfer *transfer) {
-  if (transfer->easy != NULL) curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, NULL);
-  transfer->head = NULL;
 }
 
 void transfer_release(struct transfer *transfer) {

@@ -25,9 +25,6 @@ int watch_descriptor(const struct watch *watch);
  * at once. False when there is no memory. */
 bool watch_want(struct watch *watch, int socket, int events);
 
-/* Whether any socket is wanted for anything. */
-bool watch_busy(const struct watch *watch);
-
 /* The life of a socket: announced here, it may stay registered while nothing wants it. */
 bool watch_opened(struct watch *watch, int socket);
 void watch_closed(struct watch *watch, int socket);

@@ -2,7 +2,10 @@
 -- none). Prints the seconds of CPU and of time that they took, the KiB that Lua holds after a full collection at
 -- a quarter of the last run and at its end, and the most KiB that the process has had.
 
+package.path = (arg[0]:match "^(.*)/[^/]*$" or ".") .. "/?.lua;" .. package.path
+
 local core = require "waba.core"
+local memory = require "memory"
 local waba = require "waba"
 
 local url, ca_file, key, count, repeats, journal = (table.unpack or unpack)(arg)
@@ -15,25 +18,12 @@ local client = waba.client {
   pace = { messages = { rate = 1e9, burst = 1000000 }, other = { rate = 1e9, burst = 1000000 } },
 }
 
-local function collected()
-  collectgarbage()
-  collectgarbage()
-  return collectgarbage "count"
-end
-
-local function resident()
-  for line in io.lines "/proc/self/status" do
-    local size = line:match "^VmHWM:%s*(%d+)"
-    if size then return tonumber(size) end
-  end
-end
-
 local function source(total, quarter)
   local position = 0
   return function()
     if position == total then return nil end
     position = position + 1
-    if quarter and position == quarter then quarter = collected() end
+    if quarter and position == quarter then quarter = memory.collected() end
     return ("49151%07d"):format(position), waba.text("Your order " .. position .. " is on its way.")
   end, function() return quarter end
 end
@@ -54,4 +44,4 @@ for number = 1, repeats do
   local spent, passed = send_all(take)
   cpu, time = cpu + spent, time + passed
 end
-print(("%.6f %.6f %.0f %.0f %d"):format(cpu, time, at_quarter(), collected(), resident()))
+print(("%.6f %.6f %.0f %.0f %d"):format(cpu, time, at_quarter(), memory.collected(), memory.of_process "VmHWM"))

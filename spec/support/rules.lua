@@ -106,15 +106,6 @@ local function walk(node, name, path, embed, found)
   end
 end
 
---- The cases of every rule in a node: of a body that is no message.
----@param rule waba.Rule
----@return RuleCase[]
-function rules.cases_of(rule)
-  local found = {}
-  walk(rule, "", "", function(value) return value end, found)
-  return found
-end
-
 --- The cases of every rule for the messages of a hosting.
 ---@param hosting string
 ---@return RuleCase[]

@@ -200,6 +200,22 @@ describe("the transport in nginx", function()
     process.wait_for(function() return folder:read "job" == "later" end, "the last job")
   end)
 
+  it("hands its timer over in time, however much there is to do", function()
+    assert.equal("0 true; 0 true; 0", run [[
+      local queue, told = require("waba.transport.ngx_queue").new { concurrency = 2 }, {}
+      local work = queue.timer.work
+      queue.timer = { set = function() return true end } -- the times are called by hand
+      for _ = 1, 40 do assert(queue:push(ngx.sleep, 0.005)) end
+      for i = 1, 2 do
+        local pause = work(ngx.now() + 0.02)
+        told[i] = tostring(pause) .. " " .. tostring(queue:depth() > 0)
+      end
+      repeat until not work(ngx.now() + 0.05)
+      told[3] = queue:depth()
+      return table.concat(told, "; ")
+    ]])
+  end)
+
   it("leaves the application's JSON alone", function()
     gateway:answer("/v1/contacts", { body = '{"a":null,"b":12345678901234567}' })
     assert.equal("true true 12345678901234567 null", run [[

@@ -7,6 +7,7 @@
 local core = require "waba.core"
 local curl = require "waba.curl"
 local loops = require "waba.transport.loop"
+local new_waiter = require("waba.transport.waiter").of_loop
 local was_stale = require("waba.transport").was_stale
 
 local Curl = {}
@@ -18,6 +19,12 @@ local transport = {}
 -- A leader looks up at least this often, in seconds; one that has not for some beats is given up.
 local BEAT = 0.25
 local GIVEN_UP = 3 * BEAT
+-- Of many that start one after another, so many go out together: the gateway need not wait for the last.
+local BATCH = 32
+-- What one `send` goes through.
+local NEW, PARKED, CALLED = 0, 1, 2
+-- So many finished transfers are kept to be used again, which is cheaper than to make new ones.
+local SPARES = 64
 -- Of so many followers one looks at each beat whether there still is a leader.
 local LOOKOUT = 64
 
@@ -34,6 +41,9 @@ function transport.new(options)
     transfers = setmetatable({}, { __mode = "v" }), -- id to transfer; each belongs to its coroutine
     leaders = setmetatable({}, { __mode = "k" }), -- group of tasks to its leader, a waiter
     next_roll = 0, -- when to look for waiters that have died
+    spares = {}, -- finished transfers
+    spare_count = 0,
+    unmoved = 0, -- how many were started since the engine moved
   }, Curl)
 end
 
@@ -55,14 +65,29 @@ local function start(self, engine, request)
   if not prepared then prepared, message = prepare(self, engine, request.head) end
   if not prepared then return nil, message end
   local body, into = request.body, request.into
-  if type(body) == "table" and body.reader then body = { size = body.size } end
+  local count = self.spare_count
+  local spare = self.spares[count]
+  if spare then
+    self.spares[count] = nil
+    self.spare_count = count - 1
+  end
   if not into and not request.progress then
-    return engine:start(prepared, body, request)
+    return engine:start(prepared, body, request, spare)
   end
   return engine:start(prepared, body, {
     timeout = request.timeout, connect_timeout = request.connect_timeout, max_body = request.max_body,
     save_as = into and into.file, stream = into and into.sink ~= nil or nil, progress = request.progress ~= nil or nil,
-  })
+  }, spare)
+end
+
+-- Takes the result.
+local function finish(self, transfer)
+  local response, failure = transfer:finish()
+  local count = self.spare_count + 1
+  if count <= SPARES then
+    self.spares[count], self.spare_count = transfer, count
+  end
+  return response, failure
 end
 
 -- The waiter's coroutine has died: cancels its transfer, unless that was collected with it.
@@ -128,21 +153,29 @@ local function attend(self, waiter, transfer, request)
   end
 end
 
--- Pumps, then wakes everybody else whose transfer wants something. True when the own one does.
-local function pump(self, engine, own_id)
-  if not engine:pump() then return false end
-  local waiters, wanting = self.waiters, false
+-- Calls everybody whose transfer wants something.
+local function call_ready(self, engine, own_id)
+  local waiters = self.waiters
   local id = engine:ready()
   while id do
-    if id == own_id then
-      wanting = true
-    else
-      local waiter = waiters[id]
-      if waiter then waiter.loop.wake(waiter.task) end
+    local waiter = waiters[id]
+    if waiter then
+      waiter.state = CALLED
+      if id ~= own_id then waiter.loop.wake(waiter.task) end
     end
     id = engine:ready()
   end
-  return wanting
+end
+
+local function pump(self, engine, own_id)
+  self.unmoved = 0
+  if engine:pump() then call_ready(self, engine, own_id) end
+end
+
+-- Whether the transfer has finished. What is not attended wants nothing else.
+local function is_over(self, waiter, transfer, request)
+  if waiter.is_attended then return attend(self, waiter, transfer, request) end
+  return waiter.state == CALLED
 end
 
 -- Looks for coroutines that have died. The transfers of collected ones vanish by themselves.
@@ -158,7 +191,7 @@ local function lead(self, engine, waiter, id, transfer, request)
   self.leaders[waiter.task.group] = waiter
   if waiter.seen == 0 and self.waiting == 1 then
     pump(self, engine, id)
-    if attend(self, waiter, transfer, request) then return end
+    if is_over(self, waiter, transfer, request) then return end
   end
   local now = core.clock()
   waiter.seen = now
@@ -173,7 +206,7 @@ end
 -- Whether somebody else in the same loop looks after the engine. At first a follower takes it on trust.
 local function is_led(leader, waiter)
   if not leader or leader == waiter then return false end
-  return not waiter.has_parked or leader.loop.is_alive(leader.task) and core.clock() - leader.seen < GIVEN_UP
+  return waiter.state == NEW or leader.loop.is_alive(leader.task) and core.clock() - leader.seen < GIVEN_UP
 end
 
 -- How long one of many followers sleeps before it looks for itself: not all do so each beat.
@@ -187,25 +220,36 @@ local function await(self, engine, waiter, id, transfer, request)
   local leaders, group = self.leaders, task.group
   repeat
     if is_led(leaders[group], waiter) then
-      waiter.has_parked = true
+      waiter.state = PARKED
       loop.park(task, self.waiting > LOOKOUT and patience(self, id) or BEAT)
     else
       lead(self, engine, waiter, id, transfer, request)
     end
-  until attend(self, waiter, transfer, request)
+  until is_over(self, waiter, transfer, request)
 end
 
--- The same where nobody else can run meanwhile.
+-- The same where nobody else can run meanwhile; but some loops have work of their own.
 local function await_alone(self, engine, waiter, id, transfer, request)
-  while not (pump(self, engine, id) and attend(self, waiter, transfer, request)) do
-    waiter.loop.wait(nil, engine, BEAT)
+  local loop, is_attended = waiter.loop, waiter.is_attended
+  local seconds = not loop.works_meanwhile and BEAT or nil
+  while true do
+    local want, others = transfer:step(seconds)
+    if others then call_ready(self, engine, id) end
+    if want and not (is_attended and not attend(self, waiter, transfer, request)) then return end
+    if not want and not seconds then loop.wait(nil, engine, BEAT) end
   end
 end
 
-local function enter(self, waiter, id, transfer)
+local function enter(self, engine, waiter, id, transfer)
   if not self.waiters[id] then self.waiting = self.waiting + 1 end -- or one that has died
   self.waiters[id] = waiter
   self.transfers[id] = transfer
+  local unmoved = self.unmoved + 1
+  if unmoved == BATCH then
+    unmoved = 0
+    engine:dispatch()
+  end
+  self.unmoved = unmoved
 end
 
 -- Takes the transfer off the lists, whatever became of it. Without a leader the lead was handed to one
@@ -219,21 +263,30 @@ local function leave(self, waiter, id)
   if not leader or leader == waiter then hand_on(self, waiter) end
 end
 
+-- How one `send` waits. Four fields fit into a table of the smallest size; most requests need no more.
+local function new_wait(loop, task, request)
+  local body = request.body
+  local waiter = { loop = loop, task = task, state = NEW, seen = 0 }
+  -- a string has no `reader` either
+  if request.progress or request.into or body and body.reader then waiter.is_attended = true end
+  return waiter
+end
+
 local function try(self, engine, request)
   local loop, task = self.loop, nil
   if not loop then loop, task = loops.detect() end
   task = task or loop.task()
   local transfer, id = start(self, engine, request)
   if not transfer then return nil, { kind = "invalid", message = id, sent = "no" } end
-  local waiter = { loop = loop, task = task, seen = 0, has_parked = false }
+  local waiter = new_wait(loop, task, request)
   if task then
-    enter(self, waiter, id, transfer)
+    enter(self, engine, waiter, id, transfer)
     await(self, engine, waiter, id, transfer, request)
     leave(self, waiter, id)
   else
     await_alone(self, engine, waiter, id, transfer, request)
   end
-  local response, failure = transfer:finish()
+  local response, failure = finish(self, transfer)
   if waiter.fault then error(waiter.fault.value, 0) end
   return response, failure
 end
@@ -243,7 +296,7 @@ end
 ---@return waba.Response|nil response
 ---@return waba.TransferFailure? failure
 function Curl:send(request)
-  local engine = engine_of(self)
+  local engine = not self.closed and self.engine or engine_of(self)
   local response, failure = try(self, engine, request)
   -- libcurl does it by itself, but not without end
   if failure and was_stale(request, failure) and not self.closed then
@@ -259,12 +312,23 @@ function Curl:sleep(seconds)
   loop.sleep(seconds)
 end
 
+--- The running coroutine as one that can wait for another.
+---@return waba.Waiter
+function Curl:waiter()
+  local loop, task = self.loop, nil
+  if not loop then loop, task = loops.detect() end
+  return new_waiter(loop, task or loop.task())
+end
+
 --- Cancels what is in flight and frees everything. Harmless when repeated.
 function Curl:close()
   if self.closed then return end
   self.closed = true
   if not self.engine then return end
-  for _, waiter in pairs(self.waiters) do waiter.loop.wake(waiter.task) end
+  for _, waiter in pairs(self.waiters) do
+    waiter.state = CALLED
+    waiter.loop.wake(waiter.task)
+  end
   loops.forget(self.engine)
   self.engine:close()
 end

@@ -4,6 +4,7 @@
 
 local core = require "waba.core"
 local http1 = require "waba.transport.http1"
+local http1_response = require "waba.transport.http1_response"
 local was_stale = require("waba.transport").was_stale
 local version = require "waba.version"
 
@@ -99,33 +100,32 @@ local function parse(url)
   }
 end
 
--- What stays the same for a request head: where it goes, and its headers.
+-- What stays the same for a request head: where it goes, and its bytes.
 local function target_of(self, head)
   local target = self.targets[head]
   if target then return target end
   local message
   target, message = parse(head.url)
   if not target then return nil, message end
-  local has_agent = false
-  target.headers = {}
+  local has_agent, headers = false, {}
   for name, value in pairs(head.headers) do
     if RESERVED[name:lower()] then return nil, ("header '%s': is set by the transport"):format(name) end
     if name:lower() == "user-agent" then has_agent = true end
-    target.headers[name] = value
+    headers[name] = value
   end
-  if not has_agent then target.headers["User-Agent"] = "waba/" .. version end
+  if not has_agent then headers["User-Agent"] = "waba/" .. version end
+  target.head, message = core.ready_head(head.method, target.path, target.authority, headers, head.credentials,
+    target.origin)
+  if not target.head then return nil, message end
   self.targets[head] = target
   return target
 end
 
 -- The whole head of a request. With the secret in it, it exists from here to the socket only.
 local function head_of(exchange, target)
-  local head, headers = exchange.request.head, target.headers
-  headers["Transfer-Encoding"] = exchange.chunked and "chunked" or nil
-  local length = exchange.to_send
-  if not length and not exchange.chunked and SAYS_LENGTH[head.method] then length = 0 end
-  headers["Content-Length"] = length and ("%d"):format(length) or nil
-  return core.head(head.method, target.path, target.authority, headers, head.credentials, target.origin)
+  local length = exchange.chunked or exchange.to_send
+  if not length and SAYS_LENGTH[exchange.request.head.method] then length = 0 end
+  return target.head:bytes(length)
 end
 
 -- Of this worker: when the last handshake began, and the next turn that nobody waits for.
@@ -237,7 +237,7 @@ end
 -- ---- One exchange. -------------------------------------------------------------------------------
 
 local function receive(exchange)
-  local response, failure = http1.receive(exchange, diversion_of(exchange))
+  local response, failure = http1_response.receive(exchange, diversion_of(exchange))
   local part = exchange.part
   if not response or not part or response.status >= 300 then return response, failure end
   local complete, fault, code = complete_part(part)
@@ -259,9 +259,7 @@ local function exchange_messages(exchange, target, now)
   local connected, failure = connect(exchange, target, now)
   if not connected then return nil, failure end
   if not exchange.reused then exchange.connected = core.clock() end
-  local head, message = head_of(exchange, target)
-  if not head then return http1.fail(exchange, "invalid", message) end
-  local written, fault = http1.send(exchange, head)
+  local written, fault = http1.send(exchange, head_of(exchange, target))
   if written then return receive(exchange) end
   if type(fault) == "table" then return nil, fault end
   if exchange.fresh_tls and exchange.bytes_sent == 0 and fault == "closed" then
@@ -343,6 +341,35 @@ function Ngx:sleep(seconds)
   repeat
     ngx.sleep(math.max(0.001, due - core.clock())) -- may end early, by nginx's own clock
   until core.clock() >= due
+end
+
+-- A light thread that waits on a semaphore of its own.
+local Waiting = {}
+Waiting.__index = Waiting
+
+function Waiting:wait(seconds)
+  self.is_waiting, self.is_woken = true, false
+  self.semaphore:wait(math.max(0.001, seconds))
+  self.is_waiting = false
+end
+
+function Waiting:wake()
+  if not self.is_waiting or self.is_woken then return end
+  self.is_woken = true
+  self.semaphore:post(1)
+end
+
+-- Nobody waits on the semaphore of a thread that was ended meanwhile.
+function Waiting:is_alive()
+  return not self.is_waiting or self.is_woken or self.semaphore:count() < 0
+end
+
+--- The running light thread as one that can wait for another.
+---@return waba.Waiter
+function Ngx:waiter()
+  local message = refusal_of(ngx.get_phase())
+  if message then error("waba: " .. message, 2) end
+  return setmetatable({ semaphore = assert(require("ngx.semaphore").new(0)), is_waiting = false }, Waiting)
 end
 
 --- Nothing to free: connections belong to nginx's pools.

@@ -8,13 +8,14 @@ local curl = require "waba.curl"
 local blocking = require "waba.transport.loop.blocking"
 local heap = require "waba.transport.loop.heap"
 local limits = require("waba.transport.loop").limits
+local tasks = require "waba.transport.loop.tasks"
 
 ---@type waba.Loop
 local loop = { name = "copas" }
 
--- Coroutine to task. All tasks live in the one loop.
-local tasks = setmetatable({}, { __mode = "k" })
+-- All tasks live in the one loop.
 local group = {}
+local task_of = tasks.keeper(function() return { group = group } end)
 
 -- What copas and LuaSocket's select want of a socket.
 local Waiting = {}
@@ -48,18 +49,10 @@ function loop.task()
   local thread, is_main = coroutine.running()
   if not thread or is_main then return nil end
   if not timer then open() end
-  local task = tasks[thread]
-  if not task then
-    task = { group = group, thread = setmetatable({ thread }, { __mode = "v" }) }
-    tasks[thread] = task
-  end
-  return task
+  return task_of(thread)
 end
 
-function loop.is_alive(task)
-  local thread = task.thread[1]
-  return thread ~= nil and coroutine.status(thread) ~= "dead"
-end
+loop.is_alive = tasks.is_alive
 
 local function wake(object)
   if object then object.woken, object.descriptor = true, never:pollfd() end

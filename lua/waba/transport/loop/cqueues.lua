@@ -3,24 +3,21 @@
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"
 local blocking = require "waba.transport.loop.blocking"
+local tasks = require "waba.transport.loop.tasks"
 
 ---@type waba.Loop
 local loop = { name = "cqueues" }
 
--- Coroutine to task, so that one coroutine needs one condition variable however often it sends; and
--- controller to group. Neither keeps what it belongs to from being collected.
-local tasks = setmetatable({}, { __mode = "k" })
+-- One coroutine needs one condition variable, however often it sends.
+local task_of = tasks.keeper(function() return { condition = condition.new() } end)
+
+-- Controller to group; it does not keep the controller from being collected.
 local groups = setmetatable({}, { __mode = "k" })
 
 function loop.task()
   local controller = cqueues.running()
   if not controller then return nil end
-  local thread = coroutine.running()
-  local task = tasks[thread]
-  if not task then
-    task = { condition = condition.new(), thread = setmetatable({ thread }, { __mode = "v" }) }
-    tasks[thread] = task
-  end
+  local task = task_of(coroutine.running())
   local group = groups[controller]
   if not group then
     group = {}
@@ -30,10 +27,7 @@ function loop.task()
   return task
 end
 
-function loop.is_alive(task)
-  local thread = task.thread[1]
-  return thread ~= nil and coroutine.status(thread) ~= "dead"
-end
+loop.is_alive = tasks.is_alive
 
 function loop.wait(task, engine, seconds)
   if not task then return engine:wait(seconds) end

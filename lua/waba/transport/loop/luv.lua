@@ -4,13 +4,14 @@
 local uv = require "luv"
 local core = require "waba.core"
 local limits = require("waba.transport.loop").limits
+local tasks = require "waba.transport.loop.tasks"
 
 ---@type waba.Loop
 local loop = { name = "luv", works_meanwhile = true }
 
--- Coroutine to task. All tasks live in the one loop.
-local tasks = setmetatable({}, { __mode = "k" })
+-- All tasks live in the one loop.
 local group = {}
+local task_of = tasks.keeper(function() return { group = group } end)
 
 function loop.task()
   local thread, is_main = coroutine.running()
@@ -20,18 +21,10 @@ function loop.task()
     end
     return nil
   end
-  local task = tasks[thread]
-  if not task then
-    task = { group = group, thread = setmetatable({ thread }, { __mode = "v" }) }
-    tasks[thread] = task
-  end
-  return task
+  return task_of(thread)
 end
 
-function loop.is_alive(task)
-  local thread = task.thread[1]
-  return thread ~= nil and coroutine.status(thread) ~= "dead"
-end
+loop.is_alive = tasks.is_alive
 
 local function close(handle)
   if not handle:is_closing() then handle:close() end

@@ -1,0 +1,46 @@
+/* Arguments and options from Lua: see arguments.h. */
+#include "arguments.h"
+
+#include <string.h>
+
+#include "compat.h"
+
+const char *arguments_text(lua_State *L, int table, const char *name) {
+  const char *text = NULL;
+  size_t length;
+  lua_getfield(L, table, name);
+  if (!lua_isnil(L, -1)) {
+    if (lua_type(L, -1) != LUA_TSTRING) luaL_error(L, "option '%s' must be a string", name);
+    text = lua_tolstring(L, -1, &length);
+    if (strlen(text) != length) luaL_error(L, "option '%s' contains a NUL", name);
+  }
+  lua_pop(L, 1); /* the table keeps it alive */
+  return text;
+}
+
+bool arguments_number(lua_State *L, int table, const char *name, lua_Number *number) {
+  bool given;
+  lua_getfield(L, table, name);
+  given = !lua_isnil(L, -1);
+  if (given) {
+    if (lua_type(L, -1) != LUA_TNUMBER) luaL_error(L, "option '%s' must be a number", name);
+    *number = lua_tonumber(L, -1);
+    if (!(*number >= 0)) luaL_error(L, "option '%s' must not be negative", name);
+  }
+  lua_pop(L, 1);
+  return given;
+}
+
+bool arguments_flag(lua_State *L, int table, const char *name) {
+  bool flag;
+  lua_getfield(L, table, name);
+  flag = lua_toboolean(L, -1) != 0;
+  lua_pop(L, 1);
+  return flag;
+}
+
+long long arguments_microseconds(lua_State *L, int index) {
+  lua_Number seconds = luaL_checknumber(L, index);
+  if (!(seconds > 0)) return 0;
+  return seconds > 1e9 ? (long long)1e15 : (long long)(seconds * 1e6);
+}

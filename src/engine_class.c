@@ -1,0 +1,161 @@
+/* The Lua face of engine.c: see lua/waba/meta.lua. */
+#include "engine_class.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "arguments.h"
+#include "compat.h"
+#include "head_class.h"
+#include "transfer_class.h"
+
+static const char ENGINE_CLASS[] = "waba.Engine";
+
+#define MAX_CONNECTIONS 16
+
+struct engine_box {
+  struct engine *engine; /* NULL before it is made and after __gc */
+};
+
+static struct engine *check_engine(lua_State *L, int index) {
+  struct engine_box *box = compat_checkclass(L, index, ENGINE_CLASS);
+  if (box->engine == NULL || engine_closed(box->engine)) {
+    luaL_error(L, "attempt to use a closed engine");
+  }
+  return box->engine;
+}
+
+/* For what goes on to use libcurl. */
+struct engine *engine_class_check(lua_State *L, int index) {
+  struct engine *engine = check_engine(L, index);
+  if (!engine_check_process(engine)) {
+    luaL_error(L, "the engine can't go on in a child process: %s", strerror(errno));
+  }
+  return engine;
+}
+
+int engine_class_new(lua_State *L) {
+  struct engine_options options = {NULL, NULL, MAX_CONNECTIONS, transfer_class_forsake};
+  struct engine_box *box;
+  lua_Number connections;
+  if (!lua_isnoneornil(L, 1)) {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    options.ca_file = arguments_text(L, 1, "ca_file");
+    options.proxy = arguments_text(L, 1, "proxy");
+    if (arguments_number(L, 1, "max_connections", &connections)) {
+      luaL_argcheck(L, connections >= 1 && connections <= 10000, 1,
+                    "max_connections must be from 1 to 10000");
+      options.max_connections = (long)connections;
+    }
+  }
+  box = lua_newuserdatauv(L, sizeof *box, 0);
+  box->engine = NULL;
+  compat_setclass(L, ENGINE_CLASS);
+  box->engine = engine_new(&options);
+  if (box->engine == NULL) return compat_pushfault(L, strerror(errno));
+  return 1;
+}
+
+/* [engine request-head] -> [prepared-head] or [nil message] */
+static int engine_prepare_method(lua_State *L) { return head_class_new(L, check_engine(L, 1)); }
+
+/* [engine prepared-head body options used-transfer] -> [transfer id] or [nil message] */
+static int engine_start_method(lua_State *L) {
+  return transfer_class_start(L, engine_class_check(L, 1));
+}
+
+static int engine_pollfd_method(lua_State *L) {
+  int descriptor = engine_descriptor(engine_class_check(L, 1));
+  if (descriptor < 0) return 0;
+  lua_pushinteger(L, descriptor);
+  return 1;
+}
+
+static int engine_events_method(lua_State *L) {
+  check_engine(L, 1);
+  lua_pushliteral(L, "r");
+  return 1;
+}
+
+static int engine_timeout_method(lua_State *L) {
+  long long left = engine_timeout(engine_class_check(L, 1));
+  if (left == ENGINE_NEVER) return 0;
+  lua_pushnumber(L, (lua_Number)left / 1e6);
+  return 1;
+}
+
+static int engine_wait_method(lua_State *L) {
+  struct engine *engine = engine_class_check(L, 1);
+  engine_wait(engine, arguments_microseconds(L, 2));
+  return 0;
+}
+
+static int engine_pump_method(lua_State *L) {
+  struct engine *engine = engine_class_check(L, 1);
+  engine_pump(engine);
+  lua_pushboolean(L, engine_has_ready(engine));
+  return 1;
+}
+
+static int engine_dispatch_method(lua_State *L) {
+  engine_dispatch(engine_class_check(L, 1));
+  return 0;
+}
+
+static int engine_ready_method(lua_State *L) {
+  struct transfer *transfer = engine_ready(check_engine(L, 1));
+  if (transfer == NULL) return 0;
+  lua_pushinteger(L, transfer->id);
+  return 1;
+}
+
+static int engine_in_flight_method(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)engine_in_flight(check_engine(L, 1)));
+  return 1;
+}
+
+static int engine_close_method(lua_State *L) {
+  struct engine_box *box = compat_checkclass(L, 1, ENGINE_CLASS);
+  if (box->engine != NULL) engine_close(box->engine);
+  return 0;
+}
+
+static int engine_gc(lua_State *L) {
+  struct engine_box *box = compat_checkclass(L, 1, ENGINE_CLASS);
+  struct engine *engine = box->engine;
+  if (engine == NULL) return 0;
+  box->engine = NULL;
+  engine_close(engine);
+  engine_release(engine);
+  return 0;
+}
+
+static int engine_tostring(lua_State *L) {
+  struct engine_box *box = compat_checkclass(L, 1, ENGINE_CLASS);
+  if (box->engine == NULL || engine_closed(box->engine)) {
+    lua_pushliteral(L, "engine (closed)");
+  } else {
+    lua_pushfstring(L, "engine (%d in flight)", (int)engine_in_flight(box->engine));
+  }
+  return 1;
+}
+
+static const luaL_Reg engine_class[] = {
+    {"prepare", engine_prepare_method},
+    {"start", engine_start_method},
+    {"pollfd", engine_pollfd_method},
+    {"events", engine_events_method},
+    {"timeout", engine_timeout_method},
+    {"wait", engine_wait_method},
+    {"pump", engine_pump_method},
+    {"dispatch", engine_dispatch_method},
+    {"ready", engine_ready_method},
+    {"in_flight", engine_in_flight_method},
+    {"close", engine_close_method},
+    {"__close", engine_close_method},
+    {"__gc", engine_gc},
+    {"__tostring", engine_tostring},
+    {NULL, NULL},
+};
+
+void engine_register(lua_State *L) { compat_newclass(L, ENGINE_CLASS, engine_class); }

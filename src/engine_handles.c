@@ -1,0 +1,132 @@
+/* The multi handle of an engine and the sockets it watches, in each process anew: see engine_state.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "engine_state.h"
+
+/* So many idle connections are kept, at least. */
+#define CONNECTIONS_KEPT 64
+
+/* ---- What libcurl calls. It only records. ---- */
+
+static int on_socket(CURL *easy, curl_socket_t socket, int what, void *argument, void *of_socket) {
+  struct engine *engine = argument;
+  int events = what == CURL_POLL_REMOVE ? 0
+               : what == CURL_POLL_IN   ? WATCH_IN
+               : what == CURL_POLL_OUT  ? WATCH_OUT
+                                        : WATCH_IN | WATCH_OUT;
+  (void)easy, (void)of_socket;
+  if (watch_want(engine->watch, socket, events)) return 0;
+  engine->broken = true;
+  return -1;
+}
+
+static int on_timer(CURLM *multi, long milliseconds, void *argument) {
+  struct engine *engine = argument;
+  (void)multi;
+  engine->due = milliseconds < 0 ? ENGINE_NEVER : engine_now() + milliseconds * 1000LL;
+  engine_announce(engine, engine->due);
+  return 0;
+}
+
+curl_socket_t engine_open_socket(void *argument, curlsocktype purpose,
+                                 struct curl_sockaddr *address) {
+  struct engine *engine = argument;
+  int type = address->socktype;
+  int opened;
+  (void)purpose;
+#ifdef SOCK_CLOEXEC
+  type |= SOCK_CLOEXEC;
+#endif
+  opened = socket(address->family, type, address->protocol);
+  if (opened < 0) return CURL_SOCKET_BAD;
+#ifndef SOCK_CLOEXEC
+  fcntl(opened, F_SETFD, FD_CLOEXEC);
+#endif
+  if (watch_opened(engine->watch, opened)) return opened;
+  close(opened);
+  return CURL_SOCKET_BAD;
+}
+
+int engine_close_socket(void *argument, curl_socket_t socket) {
+  struct engine *engine = argument;
+  watch_closed(engine->watch, socket);
+  return close(socket);
+}
+
+/* ---- Handles. ---- */
+
+bool engine_open_handles(struct engine *engine) {
+  CURLM *multi = curl_multi_init();
+  struct watch *watch = watch_new();
+  long kept = engine->max_connections * 2;
+  if (kept < CONNECTIONS_KEPT) kept = CONNECTIONS_KEPT;
+  if (multi == NULL || watch == NULL ||
+      curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket) != CURLM_OK ||
+      curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, engine) != CURLM_OK ||
+      curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer) != CURLM_OK ||
+      curl_multi_setopt(multi, CURLMOPT_TIMERDATA, engine) != CURLM_OK ||
+      curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, engine->max_connections) !=
+          CURLM_OK ||
+      /* By default libcurl keeps few when few transfers are in flight, and a burst starts cold. */
+      curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, kept) != CURLM_OK) {
+    int fault = errno;
+    if (multi != NULL) curl_multi_cleanup(multi);
+    if (watch != NULL) watch_free(watch);
+    errno = fault != 0 ? fault : ENOMEM;
+    return false;
+  }
+  engine->multi = multi;
+  engine->watch = watch;
+  engine->due = ENGINE_NEVER;
+  engine->sweep = ENGINE_NEVER;
+  engine->awaited = false;
+  engine->broken = false;
+  process_remember(&engine->process);
+  return true;
+}
+
+/* In a child process: nothing may be said to the peers, who belong to the parent. What libcurl knows of
+ * its connections is left as it is, in memory that nobody uses any more. */
+void engine_abandon(struct engine *engine) {
+  struct transfer *transfer;
+  size_t place = 0;
+  while ((transfer = pool_next(&engine->pool, &place)) != NULL) {
+    sink_disown(&transfer->sink);
+    if (transfer->state != TRANSFER_MOVING) continue;
+    transfer->easy = NULL;
+    transfer_complete(transfer, END_FORKED, CURLE_OK);
+    engine_make_ready(engine, transfer);
+  }
+  engine->in_flight = 0;
+  engine->attended = 0;
+  engine->multi = NULL;
+  watch_abandon(engine->watch);
+  engine->watch = NULL;
+}
+
+bool engine_check_process(struct engine *engine) {
+  if (engine->multi == NULL) return false;
+  if (process_is_same(&engine->process)) return true;
+  engine->awaited = false;
+  engine_abandon(engine);
+  return engine_open_handles(engine);
+}
+
+/* libcurl gives a multi handle up when it has no memory for its sockets. */
+void engine_renew(struct engine *engine) {
+  struct transfer *transfer;
+  size_t place = 0;
+  while ((transfer = pool_next(&engine->pool, &place)) != NULL) {
+    if (transfer->state == TRANSFER_MOVING) {
+      engine_end(engine, transfer, END_BY_CURL, CURLE_OUT_OF_MEMORY);
+    }
+  }
+  curl_multi_cleanup(engine->multi);
+  watch_free(engine->watch);
+  engine->multi = NULL;
+  engine->watch = NULL;
+  engine_open_handles(engine);
+}

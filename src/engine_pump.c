@@ -1,0 +1,194 @@
+/* An engine moves what can move, and waits until there is more: see engine.h. */
+#include <stdlib.h>
+
+#include "engine_state.h"
+
+/* A socket is muted for this long, in microseconds, after so many times of having room in vain. */
+#define MUTED 50000LL
+#define IN_VAIN 8
+
+#define LONGEST_WAIT 3600000000LL
+
+/* ---- Moving. ---- */
+
+static curl_off_t count_uploaded(const struct engine *engine) {
+  curl_off_t uploaded = 0;
+  const struct transfer *transfer;
+  size_t place = 0;
+  while ((transfer = pool_next(&engine->pool, &place)) != NULL) {
+    curl_off_t size = 0;
+    if (transfer->state != TRANSFER_MOVING) continue;
+    curl_easy_getinfo(transfer->easy, CURLINFO_SIZE_UPLOAD_T, &size);
+    uploaded += size;
+  }
+  return uploaded;
+}
+
+/* libcurl 7.88 asks for room to write while an upload over HTTP/2 waits for the peer to open its window.
+ * There always is room: the program would turn round and round until then. True when nothing moves: the
+ * window update will come as something to read. */
+static bool is_in_vain(struct engine *engine, int events) {
+  curl_off_t before = engine->uploaded;
+  if (events != WATCH_OUT || ++engine->writable < IN_VAIN) return false;
+  engine->writable = 0;
+  engine->uploaded = count_uploaded(engine);
+  return engine->uploaded == before;
+}
+
+static void move_sockets(struct engine *engine) {
+  int socket, events, running;
+  while (watch_next(engine->watch, &socket, &events)) {
+    /* An error is left for libcurl to find by reading or writing: told of it, libcurl 7.88 asks no
+     * further, and forgets what it would do for a broken connection. */
+    int flags = (events & (WATCH_IN | WATCH_ERROR) ? CURL_CSELECT_IN : 0) |
+                (events & (WATCH_OUT | WATCH_ERROR) ? CURL_CSELECT_OUT : 0);
+    bool in_vain = is_in_vain(engine, events);
+    if (curl_multi_socket_action(engine->multi, socket, flags, &running) != CURLM_OK) {
+      engine->broken = true;
+    }
+    if (in_vain) {
+      watch_mute(engine->watch, socket);
+      engine->muted_until = engine_now() + MUTED;
+    }
+  }
+}
+
+static void unmute(struct engine *engine, long long time) {
+  if (watch_is_muting(engine->watch) && engine->muted_until <= time) watch_unmute(engine->watch);
+}
+
+static void move_timers(struct engine *engine, long long time) {
+  int running;
+  if (engine->due > time) return;
+  /* libcurl sets its timer anew in this call, or has none. */
+  engine->due = ENGINE_NEVER;
+  if (curl_multi_socket_action(engine->multi, CURL_SOCKET_TIMEOUT, 0, &running) != CURLM_OK) {
+    engine->broken = true;
+  }
+}
+
+static void collect(struct engine *engine) {
+  CURLMsg *message;
+  int left;
+  while ((message = curl_multi_info_read(engine->multi, &left)) != NULL) {
+    char *private = NULL;
+    CURLcode code = message->data.result;
+    if (message->msg != CURLMSG_DONE) continue;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
+    engine_end(engine, (struct transfer *)(void *)private, END_BY_CURL, code);
+  }
+}
+
+/* libcurl 7.88 lets no timer end a transfer that waits for a free connection. */
+static void sweep(struct engine *engine, long long time) {
+  struct transfer *transfer;
+  size_t place = 0;
+  engine->sweep = ENGINE_NEVER;
+  while ((transfer = pool_next(&engine->pool, &place)) != NULL) {
+    if (transfer->state != TRANSFER_MOVING) continue;
+    if (transfer->deadline == ENGINE_NEVER) continue;
+    if (transfer->deadline + ENGINE_GRACE <= time) {
+      engine_end(engine, transfer, END_PENDING_TOO_LONG, CURLE_OPERATION_TIMEDOUT);
+    } else if (transfer->deadline + ENGINE_GRACE < engine->sweep) {
+      engine->sweep = transfer->deadline + ENGINE_GRACE;
+    }
+  }
+}
+
+static void attend(struct engine *engine) {
+  struct transfer *transfer;
+  size_t place = 0;
+  if (engine->attended == 0) return;
+  while ((transfer = pool_next(&engine->pool, &place)) != NULL) {
+    if (transfer->state == TRANSFER_MOVING) engine_make_ready(engine, transfer);
+  }
+}
+
+void engine_pump(struct engine *engine) {
+  bool awaited = engine->awaited;
+  long long time = engine_now();
+  unsigned rounds;
+  engine->awaited = false;
+  unmute(engine, time);
+  /* A timer that is due now was set by `engine_start`, mostly: the sockets can be asked later. */
+  if (watch_drained(engine->watch) && (awaited || engine->due > time)) {
+    watch_wait(engine->watch, 0);
+  }
+  move_sockets(engine);
+  for (rounds = 0; rounds < 16; rounds++) {
+    move_timers(engine, time);
+    collect(engine);
+    time = engine_now();
+    if (engine->due > time) break;
+  }
+  if (engine->sweep <= time) sweep(engine, time);
+  attend(engine);
+  if (engine->broken) engine_renew(engine);
+}
+
+void engine_dispatch(struct engine *engine) {
+  move_timers(engine, engine_now());
+  collect(engine);
+}
+
+/* ---- Waiting. ---- */
+
+int engine_descriptor(struct engine *engine) {
+  watch_flush(engine->watch);
+  return watch_descriptor(engine->watch);
+}
+
+/* How long nothing is due. */
+static long long idle_time(const struct engine *engine) {
+  long long next = engine->due < engine->sweep ? engine->due : engine->sweep;
+  long long left;
+  if (engine->pool.ready_count > 0 || !watch_drained(engine->watch)) return 0;
+  if (watch_is_muting(engine->watch) && engine->muted_until < next) next = engine->muted_until;
+  if (next == ENGINE_NEVER) return ENGINE_NEVER;
+  left = next - engine_now();
+  return left > 0 ? left : 0;
+}
+
+static void await(struct engine *engine, long long left) {
+  engine->awaited = true;
+  engine->awaited_until = left == ENGINE_NEVER ? ENGINE_NEVER : engine_now() + left;
+}
+
+long long engine_timeout(struct engine *engine) {
+  long long left = idle_time(engine);
+  watch_flush(engine->watch);
+  await(engine, left);
+  return left;
+}
+
+/* Rounded up: a wait that ends too early only has to be repeated. */
+static int milliseconds(long long microseconds) {
+  if (microseconds > LONGEST_WAIT) microseconds = LONGEST_WAIT;
+  return microseconds <= 0 ? 0 : (int)((microseconds + 999) / 1000);
+}
+
+void engine_wait(struct engine *engine, long long microseconds) {
+  long long left = idle_time(engine);
+  engine->awaited = true;
+  engine->awaited_until = 0;
+  if (watch_drained(engine->watch)) {
+    watch_wait(engine->watch, milliseconds(left < microseconds ? left : microseconds));
+  }
+}
+
+bool engine_wait_any(struct engine **engines, size_t count, long long microseconds) {
+  struct watch **watches = malloc((count + 1) * sizeof *watches);
+  bool waited;
+  size_t i;
+  if (watches == NULL) return false;
+  for (i = 0; i < count; i++) {
+    long long left = idle_time(engines[i]);
+    if (left < microseconds) microseconds = left;
+    watches[i] = engines[i]->watch;
+    engines[i]->awaited = true;
+    engines[i]->awaited_until = 0;
+  }
+  waited = watch_wait_any(watches, count, milliseconds(microseconds));
+  free(watches);
+  return waited;
+}

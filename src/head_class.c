@@ -1,0 +1,103 @@
+/* The Lua face of head.c: see lua/waba/meta.lua. */
+#include "head_class.h"
+
+#include "compat.h"
+
+static const char HEAD_CLASS[] = "waba.PreparedHead";
+
+/* It holds the engine's shell, so that the two may be collected in any order. */
+struct head_box {
+  struct engine *engine;
+  struct head *head;
+};
+
+static const char *add_headers(lua_State *L, struct head *head, int table) {
+  const char *fault = NULL;
+  lua_pushnil(L);
+  while (fault == NULL && lua_next(L, table) != 0) { /* [name value] */
+    size_t name_length, value_length;
+    const char *name, *value;
+    if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING) {
+      return "headers: names and values must be strings";
+    }
+    name = lua_tolstring(L, -2, &name_length);
+    value = lua_tolstring(L, -1, &value_length);
+    fault = head_add(head, name, name_length, value, value_length);
+    if (fault != NULL) return lua_pushfstring(L, "header '%s': %s", name, fault);
+    lua_pop(L, 1);
+  }
+  return fault;
+}
+
+int head_class_new(lua_State *L, struct engine *engine) {
+  struct credentials *credentials = NULL;
+  const char *method, *url, *fault;
+  size_t method_length, url_length;
+  struct head_box *box;
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  lua_getfield(L, 2, "method");      /* 3 */
+  lua_getfield(L, 2, "url");         /* 4 */
+  lua_getfield(L, 2, "headers");     /* 5 */
+  lua_getfield(L, 2, "credentials"); /* 6 */
+  lua_getfield(L, 2, "idempotent");  /* 7 */
+  luaL_argcheck(L, lua_type(L, 3) == LUA_TSTRING, 2, "method must be a string");
+  luaL_argcheck(L, lua_type(L, 4) == LUA_TSTRING, 2, "url must be a string");
+  luaL_argcheck(L, lua_istable(L, 5) || lua_isnil(L, 5), 2, "headers must be a table");
+  if (!lua_isnil(L, 6)) {
+    credentials = luaL_testudata(L, 6, CREDENTIALS_CLASS);
+    luaL_argcheck(L, credentials != NULL, 2, "credentials must come from waba.core.credentials");
+  }
+  method = lua_tolstring(L, 3, &method_length);
+  url = lua_tolstring(L, 4, &url_length);
+  box = lua_newuserdatauv(L, sizeof *box, 0); /* 8 */
+  box->engine = NULL;
+  box->head = NULL;
+  compat_setclass(L, HEAD_CLASS);
+  box->head = head_new(method, method_length, url, url_length, lua_toboolean(L, 7) != 0, &fault);
+  if (box->head == NULL) return compat_pushfault(L, fault);
+  box->engine = engine;
+  engine_hold(engine);
+  if (lua_istable(L, 5)) fault = add_headers(L, box->head, 5);
+  if (fault == NULL && credentials != NULL) fault = head_add_credentials(box->head, credentials);
+  if (fault == NULL) fault = head_complete(box->head);
+  if (fault != NULL) return compat_pushfault(L, fault);
+  lua_pushvalue(L, 8);
+  return 1;
+}
+
+struct head *head_class_check(lua_State *L, int index, const struct engine *engine) {
+  struct head_box *box = compat_checkclass(L, index, HEAD_CLASS);
+  luaL_argcheck(L, box->engine == engine && box->head != NULL, index, "prepared by another engine");
+  return box->head;
+}
+
+static int head_gc(lua_State *L) {
+  struct head_box *box = compat_checkclass(L, 1, HEAD_CLASS);
+  if (box->engine != NULL) {
+    engine_drop_head(box->engine, box->head);
+    engine_release(box->engine);
+  }
+  box->head = NULL;
+  box->engine = NULL;
+  return 0;
+}
+
+static int head_tostring(lua_State *L) {
+  struct head_box *box = compat_checkclass(L, 1, HEAD_CLASS);
+  if (box->head == NULL) {
+    lua_pushliteral(L, "prepared head (closed)");
+  } else {
+    lua_pushfstring(L, "prepared head (%s %s)", box->head->method, box->head->origin);
+  }
+  return 1;
+}
+
+static const luaL_Reg head_class[] = {
+    {"__gc", head_gc},
+    {"__close", head_gc},
+    {"__tostring", head_tostring},
+    {NULL, NULL},
+};
+
+void head_register(lua_State *L) { compat_newclass(L, HEAD_CLASS, head_class); }

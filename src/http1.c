@@ -1,0 +1,268 @@
+/* Heads of HTTP/1.1 messages as bytes, for transports that own their sockets: see http1.h. */
+#include "http1.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "compat.h"
+#include "credentials.h"
+#include "origin.h"
+#include "request.h"
+#include "text.h"
+
+static const char READY_HEAD_CLASS[] = "waba.ReadyHead";
+
+/* ---- A head that is sent. ---- */
+
+/* The head of a request while it is measured (`out` NULL) and written. */
+struct writer {
+  char *out;
+  size_t room; /* of `out` */
+  size_t size;
+};
+
+static void write_bytes(struct writer *writer, const char *text, size_t length) {
+  if (writer->size <= writer->room && length <= writer->room - writer->size && length > 0) {
+    memcpy(writer->out + writer->size, text, length);
+  }
+  writer->size += length;
+}
+
+static void write_text(struct writer *writer, const char *text) {
+  write_bytes(writer, text, strlen(text));
+}
+
+/* Adds the headers of the table at `index`. `secret` is what is sent as well, or NULL. */
+static const char *write_headers(lua_State *L, int index, struct writer *writer,
+                                 const struct credentials *secret) {
+  lua_pushnil(L);
+  while (lua_next(L, index)) { /* [.. name value] */
+    size_t name_length, value_length;
+    const char *name, *value, *fault;
+    if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING) {
+      luaL_argerror(L, index, "headers must be strings by name");
+    }
+    name = lua_tolstring(L, -2, &name_length);
+    value = lua_tolstring(L, -1, &value_length);
+    fault = text_header_name_fault(name, name_length);
+    if (fault == NULL) fault = text_header_value_fault(value, value_length);
+    if (fault == NULL && text_equals_ignoring_case(name, name_length, "host", 4)) {
+      fault = "the Host header is not among the headers";
+    }
+    if (fault == NULL && secret != NULL &&
+        text_equals_ignoring_case(name, name_length, secret->line, secret->name_length)) {
+      fault = "a header has the name of the secret one";
+    }
+    if (fault != NULL) return fault;
+    write_bytes(writer, name, name_length);
+    write_text(writer, ": ");
+    write_bytes(writer, value, value_length);
+    write_text(writer, "\r\n");
+    lua_pop(L, 1);
+  }
+  return NULL;
+}
+
+/* Adds the whole head from the arguments of `core.head`. */
+static const char *write_head(lua_State *L, struct writer *writer,
+                              const struct credentials *secret) {
+  size_t length;
+  const char *text = lua_tolstring(L, 1, &length), *fault;
+  write_bytes(writer, text, length);
+  write_text(writer, " ");
+  text = lua_tolstring(L, 2, &length);
+  write_bytes(writer, text, length);
+  write_text(writer, " HTTP/1.1\r\nHost: ");
+  text = lua_tolstring(L, 3, &length);
+  write_bytes(writer, text, length);
+  write_text(writer, "\r\n");
+  fault = write_headers(L, 4, writer, secret);
+  if (fault != NULL) return fault;
+  if (secret != NULL) {
+    write_bytes(writer, secret->line, secret->line_length);
+    write_text(writer, "\r\n");
+  }
+  write_text(writer, "\r\n");
+  return NULL;
+}
+
+/* Checks method, target, host and origin; `*secret` is cleared when it must not be sent. The origin has
+ * to be the host's own, so that no mistake of a caller sends the secret elsewhere. */
+static const char *check_head(lua_State *L, const struct credentials **secret) {
+  char origin[ORIGIN_SIZE];
+  size_t method_length, target_length, host_length, origin_length;
+  const char *method = luaL_checklstring(L, 1, &method_length);
+  const char *target = luaL_checklstring(L, 2, &target_length);
+  const char *host = luaL_checklstring(L, 3, &host_length);
+  const char *url = luaL_optlstring(L, 6, NULL, &origin_length);
+  const char *fault = request_method_fault(method, method_length), *authority;
+  if (fault == NULL) fault = request_target_fault(target, target_length);
+  if (fault == NULL) fault = text_header_value_fault(host, host_length);
+  if (fault == NULL && host_length == 0) fault = "the host is empty";
+  if (fault != NULL || *secret == NULL) return fault;
+  if ((*secret)->memory == NULL) return "the credentials are closed";
+  luaL_argcheck(L, url != NULL, 6, "credentials need the origin of the request");
+  fault = origin_read(url, origin_length, origin);
+  if (fault != NULL) return fault;
+  authority = strstr(origin, "://") + 3;
+  if (!text_equals_ignoring_case(host, host_length, authority, strlen(authority))) {
+    return "the host is not the origin's";
+  }
+  if (!credentials_belong_to(*secret, origin)) *secret = NULL;
+  return NULL;
+}
+
+/* From the arguments of `core.head`: [method target host headers credentials? origin?] -> [.. userdata]
+ * with the bytes of the head behind `before` bytes and before `after` more. NULL, or what is wrong. */
+static const char *push_head(lua_State *L, struct writer *writer, size_t before, size_t after) {
+  const struct credentials *secret = NULL;
+  const char *fault;
+  luaL_checktype(L, 4, LUA_TTABLE);
+  if (!lua_isnoneornil(L, 5)) secret = luaL_checkudata(L, 5, CREDENTIALS_CLASS);
+  lua_settop(L, 6);
+  fault = check_head(L, &secret);
+  if (fault == NULL) fault = write_head(L, writer, secret);
+  if (fault != NULL) return fault;
+  writer->room = writer->size;
+  writer->out = (char *)lua_newuserdatauv(L, before + writer->room + after, 0) + before;
+  writer->size = 0;
+  fault = write_head(L, writer, secret);
+  /* A finalizer that ran meanwhile may have changed the headers or closed the credentials. */
+  if (fault == NULL && writer->size != writer->room) fault = "the headers changed meanwhile";
+  if (fault != NULL) text_wipe(writer->out, writer->room);
+  return fault;
+}
+
+/* head(method, target, host, headers, credentials?, origin?) -> string | nil, message */
+static int http1_head(lua_State *L) {
+  struct writer writer = {NULL, 0, 0};
+  const char *fault = push_head(L, &writer, 0, 0);
+  if (fault != NULL) return compat_pushfault(L, fault);
+  lua_pushlstring(L, writer.out, writer.size);
+  text_wipe(writer.out, writer.room);
+  return 1;
+}
+
+/* ---- A head that is used again and again. ---- */
+
+/* A header for the length of the body, and the blank line. */
+#define ROOM_BEHIND 64
+
+/* Lies at the beginning of its userdata; the bytes and room for more follow. */
+struct ready_head {
+  size_t size; /* of the head without its blank line; 0: closed */
+};
+
+static char *bytes_of(struct ready_head *head) { return (char *)(head + 1); }
+
+/* ready_head(method, target, host, headers, credentials?, origin?) -> userdata | nil, message */
+static int http1_ready_head(lua_State *L) {
+  struct writer writer = {NULL, 0, 0};
+  const char *fault = push_head(L, &writer, sizeof(struct ready_head), ROOM_BEHIND);
+  struct ready_head *head;
+  if (fault != NULL) return compat_pushfault(L, fault);
+  head = (struct ready_head *)(void *)(writer.out - sizeof *head);
+  head->size = writer.size - 2;
+  compat_setclass(L, READY_HEAD_CLASS);
+  return 1;
+}
+
+/* head:bytes(length?) -> string; true for a length that is not known: the body comes in chunks */
+static int ready_head_bytes(lua_State *L) {
+  struct ready_head *head = compat_checkclass(L, 1, READY_HEAD_CLASS);
+  char *behind = bytes_of(head) + head->size;
+  int length = 2;
+  if (head->size == 0) return luaL_error(L, "attempt to use a closed head");
+  if (lua_isnoneornil(L, 2)) {
+    memcpy(behind, "\r\n", 2);
+  } else if (lua_isboolean(L, 2)) {
+    length = snprintf(behind, ROOM_BEHIND, "Transfer-Encoding: chunked\r\n\r\n");
+  } else {
+    const lua_Number size = luaL_checknumber(L, 2);
+    luaL_argcheck(L, size >= 0 && size <= 9007199254740992.0, 2, "not a length");
+    length = snprintf(behind, ROOM_BEHIND, "Content-Length: %lld\r\n\r\n", (long long)size);
+  }
+  lua_pushlstring(L, bytes_of(head), head->size + (size_t)length);
+  return 1;
+}
+
+static int ready_head_close(lua_State *L) {
+  struct ready_head *head = compat_checkclass(L, 1, READY_HEAD_CLASS);
+  text_wipe(bytes_of(head), head->size);
+  head->size = 0;
+  return 0;
+}
+
+static int ready_head_tostring(lua_State *L) {
+  struct ready_head *head = compat_checkclass(L, 1, READY_HEAD_CLASS);
+  lua_pushfstring(L, "%s%s", READY_HEAD_CLASS, head->size == 0 ? " (closed)" : "");
+  return 1;
+}
+
+/* ---- Headers that were received. ---- */
+
+static bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+/* Adds the header at `line` to the table on the top of the stack, a repeated one to what is there. Where
+ * the next one begins, or NULL when it is malformed. `name` has room for the line. */
+static const char *add_header(lua_State *L, const char *line, const char *end, char *name) {
+  const char *at = line, *value, *stop;
+  for (; at < end && *at != ':'; at++) {
+    if ((unsigned char)*at <= ' ') return NULL;
+    name[at - line] = (char)(*at >= 'A' && *at <= 'Z' ? *at - 'A' + 'a' : *at);
+  }
+  if (at == line || at == end) return NULL;
+  lua_pushlstring(L, name, (size_t)(at - line));
+  for (value = at + 1; value < end && is_blank(*value); value++) continue;
+  for (stop = value; stop < end && *stop != '\r' && *stop != '\n'; stop++) continue;
+  if (end - stop < 2 || stop[0] != '\r' || stop[1] != '\n') return NULL;
+  at = stop + 2;
+  while (stop > value && is_blank(stop[-1])) stop--;
+  lua_pushvalue(L, -1);
+  lua_rawget(L, -3); /* [headers name known] */
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    lua_pushlstring(L, value, (size_t)(stop - value));
+  } else {
+    lua_pushliteral(L, ", ");
+    lua_pushlstring(L, value, (size_t)(stop - value));
+    lua_concat(L, 3);
+  }
+  lua_rawset(L, -3);
+  return at;
+}
+
+/* headers(bytes, first, last) -> table | nil: of the lines between two positions */
+static int http1_headers(lua_State *L) {
+  char small[256], *name = small;
+  size_t length;
+  const char *const bytes = luaL_checklstring(L, 1, &length);
+  const lua_Integer first = luaL_checkinteger(L, 2), last = luaL_checkinteger(L, 3);
+  const char *at = bytes + first - 1, *end = bytes + last;
+  luaL_argcheck(L, first >= 1 && first <= last + 1 && last <= (lua_Integer)length, 2, "out of range");
+  lua_settop(L, 3);
+  if ((size_t)(end - at) > sizeof small) name = lua_newuserdatauv(L, (size_t)(end - at), 0);
+  lua_createtable(L, 0, 8);
+  while (at != NULL && at < end) at = add_header(L, at, end, name);
+  if (at == NULL) lua_pushnil(L);
+  return 1;
+}
+
+static const luaL_Reg ready_head_class[] = {
+    {"bytes", ready_head_bytes},
+    {"__gc", ready_head_close},
+    {"__close", ready_head_close},
+    {"__tostring", ready_head_tostring},
+    {NULL, NULL},
+};
+
+void http1_register(lua_State *L) {
+  compat_newclass(L, READY_HEAD_CLASS, ready_head_class);
+  lua_pushcfunction(L, http1_head);
+  lua_setfield(L, -2, "head");
+  lua_pushcfunction(L, http1_ready_head);
+  lua_setfield(L, -2, "ready_head");
+  lua_pushcfunction(L, http1_headers);
+  lua_setfield(L, -2, "headers");
+}

@@ -1,0 +1,134 @@
+/* A few strings out of a JSON text: see json_pick.h. */
+#include "json_pick.h"
+
+#include <string.h>
+
+#define LEVELS 8
+
+struct reader {
+  const char *at, *end;
+  const struct json_pick *pick;
+  struct json_piece *pieces;
+  unsigned seen; /* a bit for each wish whose root was there */
+};
+
+/* Where a value stands. */
+struct place {
+  int depth;
+  const struct json_piece *root; /* of the array or of its first object; NULL: nothing is wanted here */
+};
+
+static bool read_value(struct reader *reader, int depth);
+static bool read_object(struct reader *reader, struct place place);
+
+/* The next character that is no white space; NUL at the end. */
+static char look(struct reader *reader) {
+  while (reader->at < reader->end) {
+    const char c = *reader->at;
+    if (c != ' ' && c != '\n' && c != '\r' && c != '\t') return c;
+    reader->at++;
+  }
+  return '\0';
+}
+
+static bool take(struct reader *reader, char c) {
+  if (look(reader) != c) return false;
+  reader->at++;
+  return true;
+}
+
+static bool read_string(struct reader *reader, struct json_piece *piece) {
+  const char *at;
+  if (!take(reader, '"')) return false;
+  for (at = reader->at; at < reader->end && *at != '"'; at++) {
+    if (*at == '\\' || (unsigned char)*at < ' ') return false;
+  }
+  if (at == reader->end) return false;
+  piece->bytes = reader->at;
+  piece->length = (size_t)(at - reader->at);
+  reader->at = at + 1;
+  return true;
+}
+
+static bool read_word(struct reader *reader) {
+  static const char *const words[] = {"true", "false", "null"};
+  size_t i;
+  for (i = 0; i < 3; i++) {
+    const size_t length = strlen(words[i]);
+    if ((size_t)(reader->end - reader->at) < length) continue;
+    if (memcmp(reader->at, words[i], length) != 0) continue;
+    reader->at += length;
+    return true;
+  }
+  return false;
+}
+
+static bool read_array(struct reader *reader, struct place place) {
+  const struct place first = {place.depth + 1, place.root};
+  if (place.depth == LEVELS || !take(reader, '[')) return false;
+  if (take(reader, ']')) return true;
+  if (place.root != NULL ? !read_object(reader, first) : !read_value(reader, first.depth)) {
+    return false;
+  }
+  while (take(reader, ',')) {
+    if (!read_value(reader, first.depth)) return false;
+  }
+  return take(reader, ']');
+}
+
+static bool is_same(const struct json_piece *a, const struct json_piece *b) {
+  return a->length == b->length && memcmp(a->bytes, b->bytes, a->length) == 0;
+}
+
+/* The value behind a name of the whole object. */
+static bool read_root(struct reader *reader, const struct json_piece *name) {
+  const struct json_wish *wishes = reader->pick->wishes;
+  size_t i = 0;
+  while (i < reader->pick->count && !is_same(&wishes[i].root, name)) i++;
+  if (i == reader->pick->count || (reader->seen & 1U << i) != 0) return false;
+  reader->seen |= 1U << i;
+  if (wishes[i].leaf.bytes == NULL) return read_value(reader, 1);
+  return read_array(reader, (struct place){1, &wishes[i].root});
+}
+
+static bool read_member(struct reader *reader, struct place place) {
+  const struct json_wish *wishes = reader->pick->wishes;
+  struct json_piece name;
+  size_t i;
+  if (!read_string(reader, &name) || !take(reader, ':')) return false;
+  if (place.depth == 0) return read_root(reader, &name);
+  for (i = 0; place.root != NULL && i < reader->pick->count; i++) {
+    if (wishes[i].leaf.bytes == NULL || !is_same(&wishes[i].leaf, &name)) continue;
+    if (!is_same(&wishes[i].root, place.root)) continue;
+    return reader->pieces[i].bytes == NULL && read_string(reader, &reader->pieces[i]);
+  }
+  return read_value(reader, place.depth + 1);
+}
+
+static bool read_object(struct reader *reader, struct place place) {
+  if (place.depth == LEVELS || !take(reader, '{')) return false;
+  if (take(reader, '}')) return true;
+  do {
+    if (!read_member(reader, place)) return false;
+  } while (take(reader, ','));
+  return take(reader, '}');
+}
+
+static bool read_value(struct reader *reader, int depth) {
+  const struct place place = {depth, NULL};
+  struct json_piece piece;
+  switch (look(reader)) {
+  case '"': return read_string(reader, &piece);
+  case '{': return read_object(reader, place);
+  case '[': return read_array(reader, place);
+  default: return read_word(reader);
+  }
+}
+
+bool json_pick(const struct json_pick *pick, const char *text, size_t length,
+               struct json_piece pieces[JSON_PICK_MAX]) {
+  struct reader reader = {text, text + length, pick, pieces, 0};
+  memset(pieces, 0, JSON_PICK_MAX * sizeof *pieces);
+  return read_object(&reader, (struct place){0, NULL}) && look(&reader) == '\0' &&
+         reader.at == reader.end;
+}

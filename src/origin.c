@@ -1,0 +1,165 @@
+/* The origin of a URL: see origin.h. */
+#include "origin.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "text.h"
+
+static const char *url_bytes_fault(const char *url, size_t length) {
+  size_t i;
+  for (i = 0; i < length; i++) {
+    unsigned char c = (unsigned char)url[i];
+    if (c <= 0x20 || c == 0x7F) return "the URL has white space or a control character";
+    if (c > 0x7F) return "the URL has a character that is not percent-encoded";
+    if (c == '\\') return "the URL has a backslash";
+  }
+  return NULL;
+}
+
+/* What the host of a URL turned out to be. */
+struct host {
+  char text[256];
+  bool loopback;
+};
+
+/* "[...]": the address is written again in its usual form. */
+static const char *read_ipv6(const char *text, size_t length, struct host *host) {
+  struct in6_addr address;
+  char plain[INET6_ADDRSTRLEN];
+  if (length - 2 >= sizeof plain) return "the URL's IPv6 address is not valid";
+  memcpy(plain, text + 1, length - 2);
+  plain[length - 2] = '\0';
+  if (inet_pton(AF_INET6, plain, &address) != 1) return "the URL's IPv6 address is not valid";
+  host->text[0] = '[';
+  if (inet_ntop(AF_INET6, &address, host->text + 1, INET6_ADDRSTRLEN) == NULL) {
+    return "the URL's IPv6 address is not valid";
+  }
+  strcat(host->text, "]");
+  host->loopback = IN6_IS_ADDR_LOOPBACK(&address) != 0;
+  return NULL;
+}
+
+/* Four decimal numbers, none with a leading zero. Other spellings of an address ("127.1",
+ * "0x7f000001") are refused: what they mean depends on who reads them. */
+static bool is_ipv4(const char *text, size_t length) {
+  int parts = 0;
+  size_t at = 0;
+  for (;;) {
+    int number = 0;
+    size_t start = at;
+    while (at < length && text_is_digit(text[at]) && at - start < 3) {
+      number = number * 10 + (text[at++] - '0');
+    }
+    if (at == start || number > 255 || (text[start] == '0' && at - start > 1)) return false;
+    parts++;
+    if (at == length) return parts == 4;
+    if (text[at++] != '.' || parts == 4) return false;
+  }
+}
+
+/* Whether the last label is a number, so that resolvers would take the name for an address. */
+static bool ends_in_number(const char *text, size_t length) {
+  size_t start = length;
+  size_t i;
+  while (start > 0 && text[start - 1] != '.') start--;
+  if (length - start >= 2 && text[start] == '0' && text[start + 1] == 'x') return true;
+  for (i = start; i < length; i++) {
+    if (!text_is_digit(text[i])) return false;
+  }
+  return true;
+}
+
+static const char *read_name(const char *text, size_t length, struct host *host) {
+  size_t i;
+  if (length > 253) return "the URL's host is too long";
+  for (i = 0; i < length; i++) {
+    char c = text_lower(text[i]);
+    if (!text_is_digit(c) && !(c >= 'a' && c <= 'z') && c != '-' && c != '.' && c != '_') {
+      return "the URL's host has a character that is not allowed there";
+    }
+    if (c == '.' && (i == 0 || i + 1 == length || text[i - 1] == '.')) {
+      return "the URL's host has an empty label";
+    }
+    host->text[i] = c;
+  }
+  host->text[length] = '\0';
+  host->loopback = strcmp(host->text, "localhost") == 0;
+  if (ends_in_number(host->text, length)) {
+    if (!is_ipv4(host->text, length)) return "the URL's IPv4 address is not valid";
+    host->loopback = strncmp(host->text, "127.", 4) == 0;
+  }
+  return NULL;
+}
+
+static const char *read_port(const char *text, size_t length, long *port) {
+  size_t i;
+  *port = 0;
+  for (i = 0; i < length; i++) {
+    if (!text_is_digit(text[i]) || i == 5) {
+      *port = 0;
+      break;
+    }
+    *port = *port * 10 + (text[i] - '0');
+  }
+  return *port >= 1 && *port <= 65535 ? NULL : "the URL's port is not a number from 1 to 65535";
+}
+
+static void append_number(char *text, long number) {
+  char digits[8];
+  size_t count = 0;
+  text += strlen(text);
+  do {
+    digits[count++] = (char)('0' + number % 10);
+    number /= 10;
+  } while (number > 0);
+  while (count > 0) *text++ = digits[--count];
+  *text = '\0';
+}
+
+/* Splits "host" or "host:port". */
+static const char *read_authority(const char *text, size_t length, struct host *host, long *port) {
+  size_t host_length = 0;
+  const char *fault;
+  if (memchr(text, '@', length) != NULL) return "the URL has user information";
+  if (length > 0 && text[0] == '[') {
+    const char *end = memchr(text, ']', length);
+    if (end == NULL) return "the URL's IPv6 address is not valid";
+    host_length = (size_t)(end - text) + 1;
+    fault = read_ipv6(text, host_length, host);
+  } else {
+    while (host_length < length && text[host_length] != ':') host_length++;
+    if (host_length == 0) return "the URL has no host";
+    fault = read_name(text, host_length, host);
+  }
+  if (fault != NULL || host_length == length) return fault;
+  if (text[host_length] != ':') return "the URL's IPv6 address is not valid";
+  return read_port(text + host_length + 1, length - host_length - 1, port);
+}
+
+const char *origin_read(const char *url, size_t length, char origin[ORIGIN_SIZE]) {
+  struct host host;
+  bool secure = length >= 8 && text_equals_ignoring_case(url, 8, "https://", 8);
+  bool plain = length >= 7 && text_equals_ignoring_case(url, 7, "http://", 7);
+  const long default_port = secure ? 443 : 80;
+  long port = default_port;
+  size_t start = secure ? 8 : 7;
+  size_t end = start;
+  const char *fault = url_bytes_fault(url, length);
+  if (fault != NULL) return fault;
+  if (!secure && !plain) return "the URL does not begin with https://";
+  while (end < length && url[end] != '/' && url[end] != '?' && url[end] != '#') end++;
+  fault = read_authority(url + start, end - start, &host, &port);
+  if (fault != NULL) return fault;
+  if (plain && !host.loopback) return "plain http:// is allowed to this machine only; use https://";
+  strcpy(origin, secure ? "https://" : "http://");
+  strcat(origin, host.text);
+  if (port != default_port) {
+    strcat(origin, ":");
+    append_number(origin, port);
+  }
+  return NULL;
+}

@@ -1,0 +1,11 @@
+/* Random bits of the operating system. Pure C without state. */
+#ifndef WABA_RANDOM_H
+#define WABA_RANDOM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Fills the number. False, with errno, when the system has none. */
+bool random_bits(uint64_t *bits);
+
+#endif

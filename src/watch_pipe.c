@@ -1,0 +1,43 @@
+/* Of a watch, what epoll and kqueue share: a pipe that wakes it, and waiting for several by poll. */
+#include "watch_state.h"
+
+#if !defined(WABA_USE_POLL)
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* A pipe rather than an eventfd or a user event: it serves every system alike. */
+bool watch_open_pipe(int ends[2]) {
+  int i;
+  if (pipe(ends) != 0) return false;
+  for (i = 0; i < 2; i++) {
+    fcntl(ends[i], F_SETFD, FD_CLOEXEC);
+    fcntl(ends[i], F_SETFL, O_NONBLOCK);
+  }
+  return true;
+}
+
+void watch_empty_pipe(struct watch *watch) {
+  char bytes[16];
+  while (read(watch->wake[0], bytes, sizeof bytes) > 0) continue;
+  watch->woken = false;
+}
+
+bool watch_wait_any(struct watch **watches, size_t count, int milliseconds) {
+  struct pollfd *polled = malloc((count + 1) * sizeof *polled);
+  size_t i;
+  if (polled == NULL) return false;
+  for (i = 0; i < count; i++) {
+    watch_flush(watches[i]);
+    polled[i].fd = watches[i]->descriptor;
+    polled[i].events = POLLIN;
+    polled[i].revents = 0;
+  }
+  poll(polled, (nfds_t)count, milliseconds);
+  free(polled);
+  return true;
+}
+
+#endif
