@@ -169,6 +169,13 @@ describe("what is known of a message that was cut off", function()
         assert.is_true(err.retryable)
       end)
 
+      it("in the middle of a refusal of Cloud hosting, whose code 1 says nothing: maybe sent", function()
+        gateway:answer("/messages", { status = 400, body = '{"error":{"code":1}}', truncated = 10 })
+        local _, err, tries = send(gateway, { hosting = "cloud" })
+        assert.is_true(err.maybe_sent)
+        assert.equal(1, tries)
+      end)
+
       it("by a gateway that says it did not begin: sent again, and accepted once", function()
         gateway:answer("/v1/messages", { status = 503, body = "", headers = { { "Retry-After", "0" } } }, ACCEPTED)
         local sent = send(gateway)

@@ -14,10 +14,10 @@ end
 ---@param name "VmRSS"|"VmHWM"  now, or the most it has had
 ---@return number|nil
 function memory.of_process(name)
-  for line in io.lines "/proc/self/status" do
-    local size = line:match("^" .. name .. ":%s*(%d+)")
-    if size then return tonumber(size) end
-  end
+  local file = assert(io.open "/proc/self/status")
+  local size = file:read("*a"):match("\n" .. name .. ":%s*(%d+)")
+  file:close()
+  return tonumber(size)
 end
 
 return memory

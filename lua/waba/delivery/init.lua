@@ -53,7 +53,7 @@ end
 -- A failed transfer as an error object. A status that refuses is certain, though its reason was cut off.
 local function from_failure(self, failure, head)
   local status = failure.status
-  local is_refused = status and status >= 400 and not self.hosting.errors.is_ambiguous(status)
+  local is_refused = status and status >= 400 and not self.hosting.errors.is_ambiguous(status, true)
   return errors.new {
     kind = failure.kind, message = failure.message, status = status,
     retryable = PASSING[failure.kind] and (not is_refused or status == 429 or status == 503) or false,

@@ -31,9 +31,10 @@ local UNKNOWN_TEMPLATE = 2593002
 --- Whether a gateway that answers so may have handed the request on before it failed: 503 from a load
 --- balancer says here no more than 504 does (section 6.2). Only what carries a known code is sure.
 ---@param status integer
+---@param is_cut? boolean  the answer's body did not arrive: a 400 may have carried code 1, which says nothing
 ---@return boolean
-function cloud_errors.is_ambiguous(status)
-  return status >= 500 or status == 408
+function cloud_errors.is_ambiguous(status, is_cut)
+  return status >= 500 or status == 408 or is_cut == true and status == 400
 end
 
 -- "(#131009) Parameter value is not valid" without the number.

@@ -1,0 +1,167 @@
+-- A soak: very many messages through a gateway that fails at random under a seed and is killed again and again. In go
+-- the number of messages and the seed, out comes what was sent, and everything that was not as it has to be.
+
+local core = require "waba.core"
+local soak_phases = require "bench.support.soak_phase"
+local gateways = require "bench.support.soak_gateway"
+local ledgers = require "bench.support.soak_ledger"
+local memory = require "bench.support.memory"
+
+local soak = {}
+
+---@type waba.SoakPhase[]
+local PHASES = {
+  { hosting = "on_premise", http2 = false, way = "send", is_watched = true },
+  { hosting = "on_premise", http2 = true, way = "bulk_of_positions" },
+  { hosting = "cloud", http2 = false, way = "bulk_of_keys" },
+  { hosting = "cloud", http2 = true, way = "send" },
+  { hosting = "on_premise", http2 = true, way = "send", is_watched = true },
+}
+
+-- How much more there may be at the end than after the warm-up, in KiB: what a few buffers and the collector's rhythm
+-- make. A leak of 32 bytes for each of 200,000 messages is six times the first. LuaJIT goes on compiling for long, and
+-- counts what it has compiled (without: luajit -joff).
+local COMPILES = rawget(_G, "jit") and jit.status()
+local LUA_SLACK, RESIDENT_SLACK = COMPILES and 2048 or 1024, (COMPILES and 16 or 8) * 1024
+
+-- What the process holds at the moment. The descriptors go through a file: a pipe would be among them.
+local function measure(folder)
+  local lua, path = memory.collected(), folder .. "/descriptors"
+  os.execute(("ls -l /proc/$PPID/fd >'%s'"):format(path))
+  local file = assert(io.open(path))
+  local list = file:read "*a"
+  file:close()
+  return { lua = lua, resident = memory.of_process "VmRSS", descriptors = select(2, list:gsub("%->", "")), list = list }
+end
+
+-- All phases one after the other, each with its part of the messages.
+local function run_phases(fixture, count, given)
+  local done, samples, tell = 0, {}, given.tell
+  local phases = given.phase and { PHASES[given.phase] } or PHASES
+  for i, plan in ipairs(phases) do
+    local last = math.floor(count * i / #phases)
+    local sample = {}
+    local result = soak_phases.run(plan, { first = done + 1, last = last }, fixture,
+      function() sample[#sample + 1] = memory.collected() end)
+    result.growth = sample[#sample] - sample[1]
+    samples[#samples + 1] = result
+    if tell then tell(result) end
+    done = last
+  end
+  return samples
+end
+
+local function soak_once(folder, given, count)
+  local book = ledgers.new(folder .. "/results")
+  local gateway = gateways.new(folder, {
+    seed = given.seed, tls = given.tls, timeout = given.timeout, intensity = given.intensity,
+  })
+  os.remove(gateway.record)
+  local fine, samples = pcall(run_phases, {
+    gateway = gateway, ledger = book, folder = folder, timeout = given.timeout,
+  }, count, given)
+  gateway:stop()
+  book:close()
+  if not fine then error(samples, 0) end
+  return book, samples, gateway.record
+end
+
+--- How a soak is done.
+---@class waba.SoakOptions
+---@field count? integer      messages, 200000 by default
+---@field seed? integer       of the emulator's faults
+---@field tls? boolean        true by default
+---@field timeout? number     seconds for each message; stalls last a quarter longer
+---@field intensity? number   how many times as often as usual something goes wrong
+---@field phase? integer      one phase only
+---@field is_measured? boolean  compare memory and descriptors before and after; true by default
+---@field tell? fun(phase: table)  told of each phase that is over
+
+--- What came of a soak.
+---@class waba.SoakReport
+---@field problems string[]   what was not as it has to be; there are more than are listed when the last says so
+---@field counts { sent: integer, failed: integer, maybe_sent: integer }
+---@field kinds table<string, integer>  errors by kind, status and outcome
+---@field examples table<string, string>  a message of each
+---@field accepted integer    by the emulator
+---@field doubts_accepted integer  of those that may have been sent
+---@field seconds number
+---@field restarts integer
+---@field before table|nil    lua and resident in KiB, descriptors
+---@field after table|nil
+
+local function check_growth(book, before, after)
+  if after.descriptors ~= before.descriptors then
+    book:blame(("there were %d descriptors, now there are %d:\n%s\n%s"):format(before.descriptors, after.descriptors,
+      before.list, after.list))
+  end
+  if after.lua - before.lua > LUA_SLACK then
+    book:blame(("Lua held %.0f KiB, now it holds %.0f"):format(before.lua, after.lua))
+  end
+  if after.resident - before.resident > RESIDENT_SLACK then
+    book:blame(("the process had %.0f KiB, now it has %.0f"):format(before.resident, after.resident))
+  end
+end
+
+local function check_phases(book, phases)
+  for _, phase in ipairs(phases) do
+    if phase.growth > LUA_SLACK then
+      book:blame(("Lua grew by %.0f KiB during %s"):format(phase.growth, phase.name))
+    end
+  end
+end
+
+local function new_folder()
+  local pipe = assert(io.popen "mktemp -d")
+  local folder = pipe:read "*l"
+  pipe:close()
+  return folder
+end
+
+-- What the run and the books say.
+local function report_of(book, tally)
+  if book.problem_count > #book.problems then
+    book.problems[#book.problems + 1] = ("… and %d more"):format(book.problem_count - #book.problems)
+  end
+  return {
+    problems = book.problems, counts = book.counts, kinds = book.kinds, examples = book.examples,
+    accepted = tally.accepted, doubts_accepted = tally.doubts_accepted,
+  }
+end
+
+local function run_in(folder, given, count)
+  local before, after
+  if given.is_measured then
+    local warm_up = math.max(1000, math.floor(count / 10))
+    soak_once(folder, setmetatable({ tell = false }, { __index = given }), warm_up)
+    before = measure(folder)
+  end
+  local started = core.clock()
+  local book, phases, record = soak_once(folder, given, count)
+  local seconds = core.clock() - started
+  if given.is_measured then
+    after = measure(folder)
+    check_growth(book, before, after)
+    check_phases(book, phases)
+  end
+  local report = report_of(book, book:compare(record, count))
+  report.seconds, report.restarts, report.before, report.after = seconds, #phases, before, after
+  return report
+end
+
+--- Does it. Takes several minutes with the usual number of messages.
+---@param given? waba.SoakOptions
+---@return waba.SoakReport
+function soak.run(given)
+  given = given or {}
+  local folder = new_folder()
+  local fine, report = pcall(run_in, folder, {
+    seed = given.seed or 1, tls = given.tls ~= false, timeout = given.timeout or 2, intensity = given.intensity or 1,
+    phase = given.phase, tell = given.tell, is_measured = given.is_measured ~= false,
+  }, given.count or 200000)
+  os.execute("rm -rf '" .. folder .. "'")
+  if not fine then error(report, 0) end
+  return report
+end
+
+return soak

@@ -1,0 +1,108 @@
+-- What goes wrong in a soak: the faults that the emulator is told to commit by chance, and what the library may
+-- say of them.
+
+local faults = {}
+
+local MESSAGES = { on_premise = "/v1/messages", cloud = "/messages" }
+
+local HTML = "<html><head><title>Bad Gateway</title></head><body><h1>soak</h1></body></html>"
+local HTML_HEADERS = { ["content-type"] = "text/html" }
+local AT_ONCE, LATER = { ["retry-after"] = "0" }, { ["retry-after"] = "1" }
+
+-- Which share of the messages meets a fault, in thousandths. A reset breaks a whole connection, which many
+-- messages share over HTTP/2. `stall`: the answer comes when nobody waits for it any more.
+local FAULTS = {
+  { share = 3, together = 0.15, order = { drop = "before" } },
+  { share = 3, together = 0.15, order = { drop = "after" } },
+  { share = 0.5, stall = true, order = {} },
+  { share = 0.5, stall = true, order = { status = 503 } },
+  { share = 5, order = { status = 429, headers = AT_ONCE } },
+  { share = 0.02, order = { status = 429, headers = LATER } },
+  { share = 1, order = { status = 500 } },
+  { share = 1, order = { status = 500, accept = true } },
+  { share = 1, order = { status = 504, accept = true } },
+  { share = 3, order = { status = 503, headers = AT_ONCE } },
+  { share = 0.02, order = { status = 503, body = HTML, headers = HTML_HEADERS } },
+  { share = 1, order = { status = 502, body = HTML, headers = HTML_HEADERS } },
+  { share = 0.5, order = { status = 200, body = HTML, headers = HTML_HEADERS } },
+  { share = 0.5, order = { status = 200, body = HTML, headers = HTML_HEADERS, accept = true } },
+  { share = 2, late = true, order = {} },
+}
+
+-- Faults in the platform's own words, by hosting. Code 1 says nothing certain, the others do.
+local CODES = {
+  on_premise = { { share = 2, order = { code = 1015, headers = AT_ONCE } }, { share = 1, order = { code = 1000 } } },
+  cloud = {
+    { share = 2, order = { code = 130429, headers = AT_ONCE } }, { share = 1, order = { code = 131000 } },
+    { share = 0.5, order = { code = 1 } }, { share = 0.5, order = { code = 1, accept = true } },
+  },
+}
+
+--- Tells a gateway of an emulator to commit them from now on.
+---@param gateway waba.emulator.Handle
+---@param settings { hosting: string, http2: boolean, timeout: number, intensity: number }
+function faults.order(gateway, settings)
+  for _, list in ipairs { FAULTS, CODES[settings.hosting] } do
+    for _, fault in ipairs(list) do
+      local order = {
+        path = MESSAGES[settings.hosting], times = 1e9,
+        share = (settings.http2 and fault.together or fault.share) / 1000 * settings.intensity,
+      }
+      for name, value in pairs(fault.order) do order[name] = value end
+      -- An answer that Retry-After holds back for a second holds back the whole key: not more often in a short soak.
+      if order.headers == LATER then order.share = fault.share / 1000 end
+      if fault.stall then order.delay = settings.timeout * 1.25 end
+      if fault.late then order.delay = settings.timeout * 0.02 end
+      assert(gateway:fail_next(order))
+    end
+  end
+end
+
+-- What an error may be: its kinds, and what `maybe_sent` has to be (nil: either). By the platform's code, or by the
+-- HTTP status of the last answer.
+local BY_CODE = {
+  [1015] = { kinds = { rate_limited = true }, maybe = false },
+  [1000] = { kinds = { unavailable = true }, maybe = false },
+  [130429] = { kinds = { rate_limited = true }, maybe = false },
+  [131000] = { kinds = { unavailable = true }, maybe = false },
+  [1] = { kinds = { api = true }, maybe = true },
+}
+local BY_STATUS = {
+  none = { kinds = { rate_limited = true }, maybe = false }, -- held back by what others were told
+  [200] = { kinds = { protocol = true }, maybe = true },
+  [429] = { kinds = { rate_limited = true }, maybe = false },
+  [500] = { kinds = { unavailable = true }, maybe = true },
+  [502] = { kinds = { unavailable = true }, maybe = true },
+  [504] = { kinds = { unavailable = true }, maybe = true },
+}
+-- What `maybe_sent` has to be when the connection broke, by the class of the status that came before.
+local BROKEN = { [2] = true, [4] = false }
+-- On-Premise this status says that nothing was begun; on Cloud it says no more than 504.
+local OVERLOADED = {
+  on_premise = { kinds = { rate_limited = true }, maybe = false },
+  cloud = { kinds = { unavailable = true }, maybe = true },
+}
+
+--- Whether an error is one that the faults can cause.
+---@param hosting "on_premise"|"cloud"
+---@param err waba.Error
+---@return string|nil problem
+function faults.judge(hosting, err)
+  local allowed
+  if err.kind == "network" or err.kind == "timeout" then
+    -- an answer may have begun, but for one that refuses it tells nothing
+    allowed = { kinds = { network = true, timeout = true }, maybe = BROKEN[math.floor((err.status or 0) / 100)] }
+  elseif err.code then
+    allowed = BY_CODE[err.code]
+  elseif err.status == 503 then
+    allowed = OVERLOADED[hosting]
+  else
+    allowed = BY_STATUS[err.status or "none"]
+  end
+  if not allowed or not allowed.kinds[err.kind] then return "an error that nothing has caused: " .. tostring(err) end
+  if allowed.maybe ~= nil and allowed.maybe ~= err.maybe_sent then
+    return ("maybe_sent is %s: %s"):format(tostring(err.maybe_sent), tostring(err))
+  end
+end
+
+return faults

@@ -1,0 +1,72 @@
+-- The emulator of a soak: a process that is killed and started again as the same gateway, with the faults ordered
+-- anew.
+
+local emulators = require "waba.emulator"
+local faults = require "bench.support.soak_faults"
+local waba = require "waba"
+
+local gateways = {}
+
+local Gateway = {}
+Gateway.__index = Gateway
+
+-- A port that was in use a moment ago may be taken for a moment.
+local TRIES, PAUSE = 50, 0.1
+
+---@param folder string   for the authority and the record
+---@param settings { seed: integer, tls: boolean, timeout: number, intensity: number }
+function gateways.new(folder, settings)
+  return setmetatable({ folder = folder, record = folder .. "/record", settings = settings, starts = 0 }, Gateway)
+end
+
+-- The part of a URL that another start has to keep.
+local function port_of(handle) return tonumber(handle.url:match ":(%d+)$") end
+
+local function options_of(self)
+  local ports = self.ports or {}
+  return {
+    authority = self.folder .. "/authority", record = self.record, api_key = "soak-key", port = ports.on_premise,
+    tls = self.settings.tls, http2 = self.http2, seed = self.settings.seed + self.starts, statuses = false, keep = 100,
+    cloud = { api_key = "soak-key", port = ports.cloud }, sleep = waba.sleep, start_timeout = 60,
+  }
+end
+
+--- Starts it, on the ports it had before.
+---@param hosting "on_premise"|"cloud"  which of its gateways is used
+---@param http2 boolean
+function Gateway:start(hosting, http2)
+  self.hosting, self.http2, self.starts = hosting, http2, self.starts + 1
+  local emulator, err
+  for _ = 1, TRIES do
+    emulator, err = emulators.start(options_of(self))
+    if emulator then break end
+    waba.sleep(PAUSE)
+  end
+  if not emulator then error(err, 0) end
+  self.emulator = emulator
+  self.ports = { on_premise = port_of(emulator), cloud = port_of(emulator.cloud) }
+  faults.order(hosting == "cloud" and emulator.cloud or emulator, {
+    hosting = hosting, http2 = http2, timeout = self.settings.timeout, intensity = self.settings.intensity,
+  })
+end
+
+--- Kills it in the middle of what it does, and starts it again after a while.
+function Gateway:restart()
+  os.execute(("kill -9 %d"):format(self.emulator.pid))
+  waba.sleep(self.settings.timeout * 0.1)
+  self.emulator:stop()
+  self:start(self.hosting, self.http2)
+end
+
+--- Ends it. Harmless when repeated.
+function Gateway:stop()
+  if self.emulator then self.emulator:stop() end
+end
+
+--- The options of a client for it.
+function Gateway:options(more)
+  more.hosting = self.hosting
+  return self.emulator:options(more)
+end
+
+return gateways

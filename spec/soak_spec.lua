@@ -1,0 +1,68 @@
+-- The soak of bench/soak.lua, short: many messages through a gateway that fails at random and is killed again and again.
+
+local soak = require "bench.support.soak"
+
+describe("many messages through a gateway that fails at random and is killed five times", function()
+  it("have one result each, which the gateway agrees with, and leave nothing behind", function()
+    local report = soak.run { count = 1000, seed = 5, timeout = 1, intensity = 3, is_measured = false }
+    assert.same({}, report.problems)
+    local counts = report.counts
+    assert.equal(1000, counts.sent + counts.failed + counts.maybe_sent)
+    assert.equal(5, report.restarts)
+    assert.equal(report.accepted, counts.sent + report.doubts_accepted)
+    assert.is_true(counts.sent > 250, "much is sent all the same")
+    assert.is_true(counts.maybe_sent > 0, "something goes wrong at all")
+  end)
+end)
+
+describe("the soak's own eyes", function()
+  local faults = require "bench.support.soak_faults"
+  local ledgers = require "bench.support.soak_ledger"
+  local support = require "spec.support.folder"
+  local errors = require "waba.errors"
+
+  local function accepted(number, id) return ('{"id":"%s","content":{"body":"%s"}}'):format(id, ledgers.mark(number)) end
+
+  -- What the books say of results and a record.
+  local function problems_of(count, results, record)
+    local folder = support.new()
+    finally(function() folder:remove() end)
+    local book = ledgers.new(folder:file "results")
+    for _, result in ipairs(results) do book:enter(result[1], result[2], result[3]) end
+    book:close()
+    book:compare(folder:file("record", table.concat(record, "\n") .. "\n"), count)
+    return table.concat(book.problems, "\n")
+  end
+
+  it("see a message that was accepted twice, or not at all, or under another id", function()
+    assert.equal("", problems_of(1, { { 1, { id = "a" } } }, { accepted(1, "a") }))
+    assert.matches("message 1 was accepted twice", problems_of(1, { { 1, { id = "a" } } },
+      { accepted(1, "a"), accepted(1, "b") }))
+    assert.matches("counts as sent, but nobody", problems_of(2, { { 1, { id = "a" } }, { 2, { id = "b" } } },
+      { accepted(1, "a") }))
+    assert.matches("has the id b", problems_of(1, { { 1, { id = "b" } } }, { accepted(1, "a") }))
+  end)
+
+  it("see a result that is wrong, missing or given twice", function()
+    local surely_not, perhaps = errors.new { kind = "network", message = "" },
+      errors.new { kind = "network", message = "", maybe_sent = true }
+    assert.matches("counts as not sent, but was", problems_of(1, { { 1, nil, surely_not } }, { accepted(1, "a") }))
+    assert.equal("", problems_of(1, { { 1, nil, perhaps } }, { accepted(1, "a") }))
+    assert.matches("message 2 has no result", problems_of(2, { { 1, { id = "a" } } }, { accepted(1, "a") }))
+    assert.matches("has two results", problems_of(1, { { 1, { id = "a" } }, { 1, { id = "a" } } }, { accepted(1, "a") }))
+    assert.matches("never sent, but accepted", problems_of(1, { { 1, { id = "a" } } }, { accepted(1, "a"),
+      accepted(7, "b") }))
+  end)
+
+  it("see an error of a kind that no fault explains, or without its doubt", function()
+    local function judge(hosting, fields)
+      fields.message = ""
+      return faults.judge(hosting, errors.new(fields))
+    end
+    assert.is_nil(judge("on_premise", { kind = "rate_limited", status = 503 }))
+    assert.is_nil(judge("cloud", { kind = "unavailable", status = 503, maybe_sent = true }))
+    assert.matches("maybe_sent is false", judge("cloud", { kind = "unavailable", status = 503 }))
+    assert.matches("nothing has caused", judge("cloud", { kind = "cancelled", maybe_sent = true }))
+    assert.matches("nothing has caused", judge("on_premise", { kind = "invalid", status = 400, code = 1008 }))
+  end)
+end)
