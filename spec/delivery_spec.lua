@@ -128,6 +128,25 @@ describe("delivery", function()
       assert.is_false(err.maybe_sent)
     end)
 
+    it("keeps the rate of a key together for all clients that have it", function()
+      local function new(api_key)
+        return waba.client {
+          api_key = api_key, base_url = "https://gateway.example", transport = scripted.new {
+            { status = 201, body = '{"messages":[{"id":"gBEG"}]}' } }, pace = { messages = { rate = 0.003, burst = 2 } }, timeout = 5,
+        }
+      end
+      local one, two, other = new "key-of-one-number", new "key-of-one-number", new "key-of-another"
+      assert(send(one))
+      assert(send(two))
+      for _, client in ipairs { one, two } do
+        local sent, err = send(client)
+        assert.is_nil(sent)
+        assert.equal("key", err.scope)
+      end
+      assert(send(other))
+      for _, client in ipairs { one, two, other } do client:close() end
+    end)
+
     it("says at once that the turn would come too late, and when it would come", function()
       local slow = { messages = { rate = 0.0005, burst = 1 } }
       local _, sent, err = with_client({ pace = slow, timeout = 5 }, function(client)

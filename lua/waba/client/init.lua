@@ -88,7 +88,8 @@ function client.new(given)
   if retry == nil then retry = {} end
   self.delivery = delivery.new {
     transport = self.transport, hosting = hosting, retry = retry, pace = client_options.pace(given, hosting),
-    on_event = given.on_event,
+    -- a digest, from which nobody finds the key
+    identity = core.hmac_sha256(given.api_key, base_url), on_event = given.on_event,
   }
   for name, module in pairs(RESOURCES) do self[name] = require(module).new(self) end
   return setmetatable(self, Client)

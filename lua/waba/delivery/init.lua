@@ -33,7 +33,7 @@ local PASSING = { network = true, timeout = true }
 ---@field ambiguous? boolean  repeat even what may have been accepted; false by default
 
 ---@param fields { transport: waba.Transport, hosting: table, retry: waba.RetryOptions|false,
----        pace: waba.PaceOptions|false, on_event: fun(event: waba.CallEvent)|nil }
+---        pace: waba.PaceOptions|false, identity: string?, on_event: fun(event: waba.CallEvent)|nil }
 function delivery.new(fields)
   local retry = fields.retry or { attempts = 1 }
   return setmetatable({
@@ -43,7 +43,7 @@ function delivery.new(fields)
     base = retry.base or 0.5,
     max = retry.max or 30,
     ambiguous = retry.ambiguous or false,
-    pace = fields.pace and pacing.new(fields.pace),
+    pace = fields.pace and pacing.new(fields.pace, fields.identity),
     on_event = fields.on_event,
     calls = 0, -- counted for `on_event`
     closed = false,

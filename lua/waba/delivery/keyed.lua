@@ -13,7 +13,7 @@ local keyed = {}
 local FEW = 256
 
 --- A register of things.
----@param make fun(key: any): table
+---@param make fun(key: any, now: number): table
 ---@param is_idle fun(thing: table, now: number): boolean  true: it makes no difference whether it is forgotten
 ---@return waba.Keyed
 function keyed.new(make, is_idle)
@@ -44,7 +44,7 @@ function Keyed:get(key, now)
   local thing = self.things[key]
   if thing then return thing end
   if self.count >= self.limit then self:sweep(now) end
-  thing = self.make(key)
+  thing = self.make(key, now)
   self.things[key], self.count = thing, self.count + 1
   return thing
 end

@@ -1,7 +1,7 @@
 -- How fast one key may go: a bucket for each class of request, one for each recipient where the hosting has
 -- such a rate, and the lines before them. What the gateway says of its own limits pauses them.
 
-local buckets = require "waba.delivery.bucket"
+local gates = require "waba.delivery.gates"
 local keyed = require "waba.delivery.keyed"
 local lines = require "waba.delivery.line"
 
@@ -13,26 +13,28 @@ Pace.__name = "waba.Pace"
 
 local pacing = {}
 
---- The rates of one key. `false` where there is to be no limit. Each client keeps them by itself: where several share
---- a key, such as those of nginx's workers, give each its part.
+--- The rates of one key. `false` where there is to be no limit. The clients of a key keep them together, those of one
+--- process and with the same rates. Where several processes share a key, such as nginx's workers, give each its part.
 ---@class waba.PaceOptions
 ---@field messages? waba.Rate|false  sending messages
 ---@field other? waba.Rate|false     all other requests
 ---@field media? waba.Rate|false     uploads of files, on Cloud hosting
 ---@field pair? waba.Rate|false      sending messages to one recipient
 
-local CLASSES = { "messages", "other", "media" }
-
 local function is_idle(line, now)
   return line:is_empty() and line.gate:is_full(now)
 end
 
 ---@param rates waba.PaceOptions  what has no rate has no limit
+---@param identity? string         what tells keys apart, without showing one: who has the same keeps the rates together
 ---@return waba.Pace
-function pacing.new(rates)
-  local self = setmetatable({ lines = {}, has_pairs = rates.pair and true or false, pair_rate = rates.pair }, Pace)
-  for _, class in ipairs(CLASSES) do self.lines[class] = lines.new(buckets.new(rates[class])) end
-  self.pairs = keyed.new(function() return lines.new(buckets.new(rates.pair)) end, is_idle)
+function pacing.new(rates, identity)
+  local shared = gates.of(identity, rates)
+  local self = setmetatable({
+    gates = shared, lines = {}, has_pairs = rates.pair and true or false, pair_rate = rates.pair,
+  }, Pace)
+  for _, class in ipairs(gates.CLASSES) do self.lines[class] = lines.new(shared:class(class)) end
+  self.pairs = keyed.new(function(to, now) return lines.new(shared:pair(to, now)) end, is_idle)
   return self
 end
 
@@ -74,6 +76,8 @@ end
 
 --- Sends everybody away who waits.
 function Pace:close()
+  if self.gates then self.gates:leave() end
+  self.gates = nil
   for _, line in pairs(self.lines) do line:close() end
   for _, line in pairs(self.pairs.things) do line:close() end
 end
