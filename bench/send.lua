@@ -28,7 +28,7 @@ local IN_FLIGHT = { 1, 64, 256 }
 -- `seconds`: how long messages are sent to a server that takes its time.
 local MODES = {
   full = { rounds = 9, messages = 6000, warm_up = 1000, seconds = 1.5 },
-  peers = { rounds = 5, messages = 3000, warm_up = 1000, seconds = 1 },
+  peers = { rounds = 5, messages = 2000, warm_up = 1000, seconds = 1 },
   quick = { rounds = 5, messages = 1000, warm_up = 300, seconds = 0.5 },
 }
 

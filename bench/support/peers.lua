@@ -76,6 +76,8 @@ local function foreign(name, interpreter, file, more)
   return peer
 end
 
+-- lua-http stalls with many streams on one connection.
+local function few_streams(setting) return setting.protocol.name == "HTTP/1.1" or setting.in_flight == 1 end
 local function over_http1(setting) return setting.protocol.name == "HTTP/1.1" end
 local function one_at_a_time(setting) return setting.in_flight == 1 and over_http1(setting) end
 
@@ -84,7 +86,7 @@ local PYTHON = "/usr/bin/python3" -- the distribution's, which has its packages
 --- Clients of other languages, and other clients of Lua.
 ---@type bench.Peer[]
 peers.others = {
-  foreign("lua-http", arg[-1], "lua_http.lua", { share = 0.5 }),
+  foreign("lua-http", arg[-1], "lua_http.lua", { share = 0.5, fits = few_streams }),
   foreign("luasocket", arg[-1], "luasocket.lua", { share = 0.05, fits = one_at_a_time }),
   foreign("node fetch", "node", "fetch.mjs", { share = 0.2, fits = over_http1 }),
   foreign("node undici", "node", "undici.mjs", { share = 0.5, fits = over_http1 }),
