@@ -108,6 +108,18 @@ describe("the waba command", function()
       assert.equal(before, #emulator:received())
     end)
 
+    it("2, and where the help for it is", function()
+      for command, arguments in pairs {
+        ["waba"] = { "sned" }, ["waba send text"] = { "send", "text" }, ["waba send cta%-url"] = { "send", "cta-url" },
+        ["waba media"] = { "media" }, ["waba templates show"] = { "templates", "show" },
+      } do
+        local result = run(unpack(arguments))
+        assert.equal(2, result.code)
+        assert.matches("\nTry: " .. command .. " %-%-help\n$", result.err)
+      end
+      assert.matches("can't read nowhere.jsonl: No such file", run("migrate", "nowhere.jsonl").err, 1, true)
+    end)
+
     it("1 what the gateway refused, with what to do", function()
       emulator:fail_next { code = 470 }
       local result = run("send", "text", "491511234567", "x")
@@ -241,6 +253,7 @@ describe("the waba command", function()
   end)
 
   it("colours on a terminal only", function()
+    if not command.has_terminals() then return pending "this system gives out no pseudo-terminals" end
     local line = command.line(environment, { "number", "--key-file", "/no/such/key" })
     local pipe = io.popen(("TERM=xterm script -qec %s /dev/null 2>&1"):format(quote(line)))
     local shown = pipe:read "*a"
@@ -326,12 +339,15 @@ describe("the waba command", function()
     end)
 
     it("stops at Ctrl-C in a terminal with a journal to go on from", function()
+      if not command.has_terminals() then return pending "this system gives out no pseudo-terminals" end
       local path = write("long.csv", table_of(200))
       local arguments = { "bulk", path, "--template", "order_update", "--language", "en", "--rate", "40" }
       local line = command.line(environment, arguments)
-      -- the terminal's own Ctrl-C: a byte that it turns into SIGINT
-      local pipe = io.popen(("(sleep 0.8; printf '\\003'; sleep 1) | TERM=xterm script -qec %s /dev/null 2>&1"):format(
-        quote(line)))
+      -- the terminal's own Ctrl-C: a byte that it turns into SIGINT, once something is sent
+      local over = quote(path .. ".over")
+      local pipe = io.popen(("(until [ -s %s ]; do sleep 0.02; done; sleep 0.2; printf '\\003'; "
+        .. "until [ -e %s ]; do sleep 0.02; done) | (TERM=xterm script -qec %s /dev/null 2>&1; touch %s)"):format(
+        quote(path .. ".journal"), over, quote(line), over))
       local shown = pipe:read "*a"
       pipe:close()
       assert.matches("stopping: what is in flight ends first", shown)

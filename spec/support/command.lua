@@ -17,6 +17,13 @@ local function slurp(path)
   return text
 end
 
+--- Whether the system gives out pseudo-terminals: some sandboxes have none.
+---@return boolean
+function command.has_terminals()
+  local ran = os.execute "script -qec true /dev/null >/dev/null 2>&1"
+  return ran == true or ran == 0
+end
+
 --- What runs `waba` with arguments, for a shell.
 ---@param environment table<string, string>
 ---@param arguments string[]
