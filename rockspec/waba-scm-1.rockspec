@@ -20,12 +20,9 @@ dependencies = {
   "argparse >= 0.7",
 }
 
--- Only the library is named: LuaRocks does not find Debian's headers, the compiler does.
-external_dependencies = {
-  CURL = { library = "curl" },
-}
-
--- The Makefile knows what is built and installed; it is told here where LuaRocks keeps things.
+-- The Makefile knows what is built and installed; it is told here where LuaRocks keeps things. It looks for libcurl
+-- itself (pkg-config, or CURL_CFLAGS and CURL_LIBS in the environment), and says which packages are missing: LuaRocks
+-- does not find Debian's libcurl where there is no compiler yet, and would send people off for what they have.
 build = {
   type = "make",
   build_target = "modules",
@@ -33,8 +30,6 @@ build = {
     BUILD = "build/rock$(LUA_INCDIR)",
     CFLAGS = "$(CFLAGS)",
     LUA_CFLAGS = "-I$(LUA_INCDIR)",
-    CURL_CFLAGS = "-I$(CURL_INCDIR)",
-    CURL_LIBS = "-L$(CURL_LIBDIR) -lcurl",
     LUADIR = "$(LUADIR)",
     LIBDIR = "$(LIBDIR)",
     BINDIR = "$(BINDIR)",

@@ -19,7 +19,7 @@ local annotations = {}
 ---@field params { name: string, optional: boolean, type: string, text: string }[]
 ---@field returns { name: string|nil, type: string, text: string }[]
 ---@field class string|nil
----@field parent string|nil
+---@field parents string[]  of a class
 ---@field fields { name: string, optional: boolean, type: string, text: string }[]
 ---@field alias string|nil
 ---@field alias_type string|nil
@@ -76,7 +76,9 @@ tags["return"] = function(doc, text)
 end
 
 function tags.class(doc, text)
-  doc.class, doc.parent = text:match "^([%w_%.]+)%s*:?%s*([%w_%.]*)"
+  local parents
+  doc.class, parents = text:match "^([%w_%.]+)%s*:?%s*(.*)$"
+  for parent in parents:gmatch "[%a_][%w_%.]*" do doc.parents[#doc.parents + 1] = parent end
 end
 
 function tags.alias(doc, text)
@@ -86,7 +88,7 @@ function tags.alias(doc, text)
 end
 
 local function new_doc()
-  return { raw = {}, text = {}, params = {}, returns = {}, fields = {}, choices = {} }
+  return { raw = {}, text = {}, params = {}, returns = {}, fields = {}, choices = {}, parents = {} }
 end
 
 -- One line of a block. Lines that follow a tag and are indented go on with its text.

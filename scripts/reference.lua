@@ -62,12 +62,16 @@ local function add_text(out, doc)
       add(out, "```lua")
     elseif indent and not line:find "^   " and line ~= "" then
       indent = nil
+      if out[#out] == "" then out[#out] = nil end
       add(out, "```")
       add(out, "")
     end
     add(out, indent and (line:gsub("^" .. indent, "")) or line)
   end
-  if indent then add(out, "```") end
+  if indent then
+    if out[#out] == "" then out[#out] = nil end
+    add(out, "```")
+  end
   add(out, "")
 end
 
@@ -115,6 +119,15 @@ local function add_class(out, class, page)
   add(out, "### ", class.name)
   add(out, "")
   add_text(out, class.doc)
+  if #class.doc.parents > 0 then
+    local parents = {}
+    for i, parent in ipairs(class.doc.parents) do parents[i] = { type = parent } end
+    local linked = links(kinds_of(parents), page)
+    if #linked > 0 then
+      add(out, "It has the fields of ", table.concat(linked, " and "), #class.doc.fields > 0 and ", and:" or ".")
+      add(out, "")
+    end
+  end
   add_rows(out, "field", class.doc.fields)
   add_links(out, kinds_of(class.doc.fields), page)
 end
@@ -124,7 +137,7 @@ local function add_alias(out, alias)
   add(out, "")
   add_text(out, alias.doc)
   if alias.doc.alias_type then
-    add(out, code(alias.doc.alias_type))
+    add(out, "`", alias.doc.alias_type, "`")
     add(out, "")
   end
   for _, choice in ipairs(alias.doc.choices) do

@@ -33,13 +33,13 @@ return {
         ["emulator.start"] = false, ["nginx.start"] = false, ["nginx.serve"] = false,
       } },
       classes("message/init", "message/interactive", "message/requests", "message/orders", "message/template",
-        "hosting/on_premise/error_rows")),
+        "check", "hosting/on_premise/error_rows")),
   },
   {
     file = "client.md", title = "Client", text = "One phone number: sending, reading, asking.",
     sources = all({ file = "waba/client/init.lua", calls = { Client = "client:", ["Client.call"] = false } },
       classes("client/options", "delivery/init", "delivery/pacing", "delivery/observation", "delivery/ordering",
-        "hosting/sent", "resource/health", "recipient")),
+        "hosting/sent", "resource/health", "hosting/on_premise/health", "recipient")),
   },
   {
     file = "bulk.md", title = "Bulk", text = "`client:send_all`: many messages, resumable.",
@@ -47,7 +47,8 @@ return {
   },
   {
     file = "media.md", title = "Media", text = "Files: upload, download, delete.",
-    sources = all(resource("media", "media", "Media"), classes("resource/download")),
+    sources = all(resource("media", "media", "Media"),
+      classes("resource/resumable", "resource/download", "hosting/cloud/media")),
   },
   {
     file = "contacts.md", title = "Contacts", text = "Which numbers WhatsApp knows, and whose identity changed.",
@@ -58,7 +59,12 @@ return {
     sources = {
       resource("templates", "templates", "Templates"),
       resource("templates", "template_archive", "template_archive"),
-      resource("templates", "template_library", "template_library"),
+      { file = "waba/resource/template_library.lua", calls = {
+        ["template_library.list"] = "client.templates:library",
+        ["template_library.each"] = "client.templates:each_in_library",
+        ["template_library.compare"] = "client.templates:compare",
+      } },
+      { file = "waba/hosting/on_premise/templates.lua" },
     },
   },
   {
@@ -75,10 +81,12 @@ return {
     text = "Webhook addresses, block list, QR codes, commerce settings, conversational components.",
     sources = {
       resource("webhook", "webhook", "Webhook"),
+      { file = "waba/resource/webhook_address.lua" },
       resource("block_list", "block_list", "BlockList"),
       resource("qr_codes", "qr_codes", "QrCodes"),
       resource("commerce_settings", "commerce_settings", "CommerceSettings"),
       resource("conversational_automation", "conversational_automation", "Automation"),
+      { file = "waba/resource/pages.lua" },
     },
   },
   {
@@ -97,7 +105,7 @@ return {
       { file = "waba/inbox/memory.lua", calls = { ["memory.new"] = "waba.inbox.memory" } },
       { file = "waba/inbox/sqlite.lua", calls = { ["sqlite.new"] = "waba.inbox.sqlite" } },
       { file = "waba/inbox/redis.lua", calls = { ["redis.new"] = "waba.inbox.redis" } },
-      classes("inbox/policy")),
+      classes("inbox/init", "inbox/redis_connection")),
   },
   {
     file = "errors.md", title = "Errors", text = "What stands beside nil.",
@@ -123,6 +131,7 @@ return {
     text = "The contract of a transport of your own; and work in the background of nginx.",
     sources = all({ file = "waba/transport/ngx_queue.lua", calls = {
       queue = 'require("waba.transport.ngx_queue").', Queue = "queue:",
-    } }, classes("transport/contract")),
+    } }, { file = "waba/transport/contract.lua", calls = { transport = "transport:" } },
+      classes("transport/waiter")),
   },
 }

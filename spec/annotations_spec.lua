@@ -3,6 +3,7 @@
 package.path = "scripts/?.lua;" .. package.path
 
 local annotations = require "annotations"
+local option_tables = require "spec.support.option_tables"
 
 local BUILT_IN = {}
 for name in ("string integer number boolean table function nil any userdata lightuserdata thread true false fun self "
@@ -23,6 +24,20 @@ local function read_file(path)
 end
 
 local interpreter = jit and "luajit" or "lua" .. _VERSION:match "%d.%d"
+
+-- What users hold in their hands, by the names that the reference gives it.
+local function public_objects()
+  local waba = require "waba"
+  local client = waba.client { api_key = "a-key", transport = { send = function() end } }
+  local objects = {
+    client = client, receiver = waba.receiver { user = "u", password = "p" }, tracker = waba.status_tracker(),
+  }
+  for _, name in ipairs { "media", "templates", "profile", "webhook", "contacts", "block_list", "qr_codes",
+    "commerce_settings", "conversational_automation" } do
+    objects["client." .. name] = client[name]
+  end
+  return objects, client
+end
 
 describe("the annotations", function()
   local files, functions, classes = annotations.scan "lua/waba", {}, {}
@@ -80,31 +95,28 @@ describe("the annotations", function()
     assert.same({}, wrong)
   end)
 
-  -- A class of options stands above the table that the options are checked with.
-  it("tell the very options that are accepted", function()
-    local compared, wrong = 0, {}
-    for _, found in ipairs(files) do
-      for _, class in ipairs(found.classes) do
-        local body = class.known and found.source:match("\nlocal " .. class.known .. " = (%b{})")
-        if body then
-          compared = compared + 1
-          local accepted, documented = {}, {}
-          -- a longer table that takes these over
-          local longer = found.source:match("in pairs%(" .. class.known .. "%) do (KNOWN[%w_]*)%[name%]")
-          body = body .. (longer and found.source:match("\nlocal " .. longer .. " = (%b{})") or "")
-          for name in body:gsub('"[^"]*"', '""'):gmatch "([%a_][%w_]*) = " do accepted[name] = true end
-          for _, field in ipairs(class.doc.fields) do documented[field.name] = true end
-          for name in pairs(accepted) do
-            if not documented[name] then wrong[#wrong + 1] = class.name .. " does not tell of " .. name end
-          end
-          for name in pairs(documented) do
-            if not accepted[name] then wrong[#wrong + 1] = class.name .. " tells of " .. name .. ", which is refused" end
-          end
-        end
-      end
-    end
-    assert.is_true(compared > 8, compared .. " tables of options compared")
+  it("tell the very options that are accepted, with their types", function()
+    local told, checked, wrong = option_tables.told(files), option_tables.checked(files), {}
+    for _, one in ipairs(checked) do wrong[#wrong + 1] = option_tables.difference(one, told) end
+    assert.is_true(#checked > 35, #checked .. " tables of options compared")
     assert.same({}, wrong)
+  end)
+
+  it("name the very handlers that a receiver takes", function()
+    local described = {}
+    for _, class in ipairs(classes) do
+      for _, field in ipairs(class.name == "waba.Handlers" and class.doc.fields or {}) do described[field.name] = "function" end
+    end
+    assert.same(require "waba.webhook.router".NAMES, described)
+  end)
+
+  it("tell what can be done with an event", function()
+    local event = require "waba.webhook.verbs".new({}) { kind = "message" }
+    local told = {}
+    for _, class in ipairs(classes) do
+      for _, field in ipairs(class.name == "waba.Event" and class.doc.fields or {}) do told[field.name] = true end
+    end
+    for name in pairs(getmetatable(event).__index) do assert.is_true(told[name], name) end
   end)
 
   it("say of the emulator's options what its own table of them says", function()
@@ -141,13 +153,8 @@ describe("the annotations", function()
         end
       end
     end
-    local waba = require "waba"
-    local client = waba.client { api_key = "a-key", transport = { send = function() end } }
-    local receiver = waba.receiver { user = "u", password = "p" }
-    local objects = { client, receiver, waba.status_tracker(), client.media, client.templates, client.profile,
-      client.webhook, client.contacts, client.block_list, client.qr_codes, client.commerce_settings,
-      client.conversational_automation }
-    for _, object in ipairs(objects) do
+    local objects, client = public_objects()
+    for _, object in pairs(objects) do
       local metatable = getmetatable(object)
       for name, value in pairs(metatable.__index) do
         local full = metatable.__name .. ":" .. name
@@ -185,5 +192,79 @@ describe("the annotations", function()
     local difference = output_of(("diff -r '%s' docs/reference 2>&1"):format(folder))
     os.execute(("rm -rf '%s'"):format(folder))
     assert.equal("", difference, "run: lua5.4 scripts/reference.lua docs/reference")
+  end)
+end)
+
+describe("the reference", function()
+  local pages = {}
+
+  setup(function()
+    for path in output_of "ls docs/reference/*.md":gmatch "%S+" do pages[path] = read_file(path) end
+  end)
+
+  local function headings(text)
+    local list = {}
+    for heading in text:gmatch "\n### ([^\n]+)" do list[#list + 1] = heading end
+    return list
+  end
+
+  it("has each name once", function()
+    for path, text in pairs(pages) do
+      local seen = {}
+      for _, heading in ipairs(headings(text)) do
+        assert.is_nil(seen[heading], path .. ": " .. heading)
+        seen[heading] = true
+      end
+    end
+  end)
+
+  it("calls methods by the names they have, and leaves none out", function()
+    local objects, client = public_objects()
+    local described = {}
+    for _, text in pairs(pages) do
+      for _, heading in ipairs(headings(text)) do
+        local name, method = heading:match "^([%w_.]+):([%w_]+)%("
+        if objects[name] then
+          assert.is_function(objects[name][method], heading)
+          described[name .. ":" .. method] = true
+        end
+      end
+      for section in text:gsub("\n### ", "\1"):gmatch "[^\1]+" do
+        local class = section:match "^waba[%w_.]+"
+        for method in section:gmatch "\n| `([%w_]+)` | `fun" do -- a method that is a field
+          for name, object in pairs(objects) do
+            if getmetatable(object).__name == class then described[name .. ":" .. method] = true end
+          end
+        end
+      end
+    end
+    for name, object in pairs(objects) do
+      for method, value in pairs(getmetatable(object).__index) do
+        if type(value) == "function" and not method:find "^_" and method ~= "call" then
+          assert.is_true(described[name .. ":" .. method], name .. ":" .. method)
+        end
+      end
+    end
+    client:close()
+  end)
+
+  -- A class that has neither fields nor text is the page of its methods.
+  it("describes every type that it names", function()
+    local described, methods = {}, { ["waba.NgxQueue"] = true, ["waba.Transport"] = true }
+    for _, found in ipairs(annotations.scan "lua/waba") do
+      for _, class in ipairs(found.classes) do
+        if #class.doc.fields == 0 then methods[class.name] = true end
+      end
+    end
+    for _, text in pairs(pages) do
+      for _, heading in ipairs(headings(text)) do described[heading] = true end
+    end
+    local wrong = {}
+    for path, text in pairs(pages) do
+      for name in text:gmatch "waba%.[%w_.]*%u[%w_]*" do
+        if not described[name] and not methods[name] then wrong[#wrong + 1] = path .. ": " .. name end
+      end
+    end
+    assert.same({}, wrong)
   end)
 end)

@@ -109,13 +109,13 @@ describe("the waba command", function()
     end)
 
     it("2, and where the help for it is", function()
-      for command, arguments in pairs {
+      for name, arguments in pairs {
         ["waba"] = { "sned" }, ["waba send text"] = { "send", "text" }, ["waba send cta%-url"] = { "send", "cta-url" },
         ["waba media"] = { "media" }, ["waba templates show"] = { "templates", "show" },
       } do
         local result = run(unpack(arguments))
         assert.equal(2, result.code)
-        assert.matches("\nTry: " .. command .. " %-%-help\n$", result.err)
+        assert.matches("\nTry: " .. name .. " %-%-help\n$", result.err)
       end
       assert.matches("can't read nowhere.jsonl: No such file", run("migrate", "nowhere.jsonl").err, 1, true)
     end)

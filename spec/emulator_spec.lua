@@ -143,6 +143,30 @@ describe("waba.emulator", function()
     assert.matches("there is no interpreter /nowhere/lua", err.message, 1, true)
   end)
 
+  it("is run by another Lua than the program's, with that one's C modules", function()
+    local other = rawget(_G, "jit") and "lua5.4" or "luajit"
+    local emulator = assert(emulators.start({ interpreter = other }))
+    assert.matches(other, command("readlink /proc/" .. emulator.pid .. "/exe"), 1, true)
+    assert.equal(200, (support.request(emulator, "GET", "/v1/configs/phone_number")))
+    emulator:stop()
+  end)
+
+  it("says so when another Lua has no modules of ours", function()
+    local other = rawget(_G, "jit") and "lua5.4" or "luajit"
+    local folder = command("mktemp -d"):match("%S+")
+    local file = assert(io.open(folder .. "/lua", "w"))
+    file:write("#!/bin/sh\nLUA_CPATH= LUA_CPATH_5_4= exec " .. other .. ' "$@"\n')
+    file:close()
+    os.execute("chmod +x " .. folder .. "/lua")
+    local before = package.cpath
+    package.cpath = folder .. "/?.so"
+    local emulator, err = emulators.start({ interpreter = folder .. "/lua" })
+    package.cpath = before
+    os.execute("rm -r " .. folder)
+    assert.is_nil(emulator)
+    assert.matches("option interpreter names " .. other .. ", for which waba is not installed", err.message, 1, true)
+  end)
+
   it("says which library is missing, and how to get it", function()
     local before = package.path
     -- What stands first is found first: a folder without lua-http would not hide the system's.
@@ -208,6 +232,26 @@ describe("waba.emulator", function()
     for line in help:gmatch("[^\n]+") do
       assert.is_true(#line <= 80, line)
     end
+  end)
+
+  it("raises for orders and questions that would do nothing, unseen", function()
+    local emulator = assert(emulators.start())
+    for _, order in ipairs { {}, { times = 2 }, { path = "/v1/media" }, { drop = "befor" }, { status = 99 }, { status = 600 },
+      { status = 500, share = 2 }, { status = 500, times = 0 }, { delay = -1 } } do
+      assert.error_matches(function() emulator:fail_next(order) end, "emulator:fail_next: .*option")
+    end
+    assert.error_matches(function() emulator:fail_next() end, "emulator:fail_next: one of the options status, code")
+    assert.error_matches(function() emulator:wait() end, "emulator:wait: counts to reach or a function is needed")
+    assert.error_matches(function() emulator:advance(math.huge) end, "emulator:advance: seconds")
+    assert.error_matches(function() emulator:messages(5) end, "a filter must be a table or a function")
+    assert.error_matches(function() emulator:received "POST" end, "a filter must be a table or a function")
+    assert.error_matches(function() emulator:messages { typ = "text" } end, "emulator:messages: unknown option typ .did you mean type")
+    assert.error_matches(function() emulator:received { method = 5 } end, "emulator:received: option method must be string")
+    assert.error_matches(function() emulator:webhooks { atempt = 1 } end, "emulator:webhooks: unknown option atempt")
+    assert.error_matches(function() emulator:customer() end, "emulator:customer: a phone number is needed, not nil")
+    assert.error_matches(function() emulator:customer "Eva" end, "emulator:customer: a phone number is needed, not Eva")
+    assert.error_matches(function() emulator:options "cloud" end, "emulator:options: the options must be a table")
+    emulator:stop()
   end)
 
   it("waits for counts and for conditions", function()

@@ -560,6 +560,19 @@ describe("an inbox whose library is absent", function()
     end)
     assert.truthy(said:find("http (Debian: lua-http)", 1, true))
   end)
+
+  it("says it where the program asks for it, without a list of all the places", function()
+    local path, loaded = package.path, package.loaded.redis
+    package.path, package.loaded.redis = path:gsub("[^;]*/share/lua/[^;]*;?", ""), nil
+    local ok, said = pcall(function()
+      local box = inbox.redis()
+      return box
+    end)
+    package.path, package.loaded.redis = path, loaded
+    assert.is_false(ok)
+    assert.matches("^[^\n]*inbox_spec%.lua:%d+: waba%.inbox%.redis needs the rock redis%-lua", said)
+    assert.is_nil(said:find("no file", 1, true), said)
+  end)
 end)
 
 describe("the inbox in redis", function()

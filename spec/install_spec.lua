@@ -3,6 +3,7 @@
 
 local interpreter = jit and "luajit" or "lua" .. _VERSION:match("%d.%d")
 local lua_api = _VERSION:match("%d.%d")
+local luajit_headers = jit and "LUA_INCDIR=\"$(pkg-config --variable=includedir luajit)\"" or ""
 
 --- Runs a shell command; its output, or an error with its output.
 local function run(command)
@@ -36,15 +37,17 @@ describe("installing", function()
   setup(function()
     folder = run("mktemp -d"):gsub("\n", "")
     source, made, rocked = folder .. "/the source", folder .. "/by make", folder .. "/by luarocks"
-    run(("mkdir %s && cp -R Makefile LICENSE lua src rockspec bin docs %s"):format(
+    run(("mkdir %s && cp -Rp Makefile LICENSE lua src rockspec bin docs %s"):format(
       quote(source), quote(source)))
+    -- `make install` finds what `make` has built here, if it was; LuaRocks compiles it all.
+    run(("mkdir %s/build && cp -Rp build/%s %s/build 2>/dev/null; true"):format(quote(source), interpreter, quote(source)))
     files_before = source_files(source)
 
     -- Unoptimised: what is compiled matters here, not how fast it is.
     local inside = "cd " .. quote(source) .. " && "
     run(inside .. ("make install LUA=%s CFLAGS=-O0 PREFIX= DESTDIR=%s"):format(interpreter, quote(made)))
     run(inside .. ("luarocks --lua-version=%s --tree=%s make --deps-mode=none CFLAGS=-O0 %s"):format(
-      lua_api, quote(rocked), jit and "LUA_INCDIR=\"$(pkg-config --variable=includedir luajit)\"" or ""))
+      lua_api, quote(rocked), luajit_headers))
   end)
 
   teardown(function()
@@ -87,14 +90,24 @@ describe("installing", function()
     assert.matches("waba%-scm%-1%.%S+%.rock", run(("ls %s"):format(quote(packed))))
   end)
 
-  it("says what is missing where there is no compiler", function()
-    local pipe = io.popen(("cd %s && make modules LUA=%s BUILD=build/none CC=no-such-compiler 2>&1"):format(
-      quote(source), interpreter))
-    local output = pipe:read "*a"
-    pipe:close()
-    assert.matches("waba needs a C compiler", output)
-    assert.matches("apt%-get install gcc", output)
-  end)
+  -- Debian before anything was installed to compile with: all programs but the compilers.
+  for way, command in pairs {
+    make = "make modules LUA=" .. interpreter .. " BUILD=build/none",
+    LuaRocks = ("luarocks --lua-dir=/usr --lua-version=%s --tree=%s make --deps-mode=none %s"):format(lua_api,
+      quote "../not here", luajit_headers),
+  } do
+    it("says with " .. way .. " what is missing where there is no compiler", function()
+      local programs = run("mktemp -d"):gsub("\n", "")
+      run(("ln -s /usr/bin/* /usr/local/bin/* %s 2>/dev/null; cd %s && rm -f *gcc* *clang* *g++* cc c99 c89 *cpp tcc"):format(
+        programs, programs))
+      local pipe = io.popen(("cd %s && rm -rf build/rock && PATH=%s %s 2>&1"):format(quote(source), programs, command))
+      local output = pipe:read "*a"
+      pipe:close()
+      run("rm -r " .. programs)
+      assert.matches("waba needs a C compiler", output)
+      assert.matches("apt%-get install gcc", output)
+    end)
+  end
 
   for _, way in ipairs { "make", "LuaRocks" } do
     it("sends a message with nothing but what " .. way .. " installed", function()

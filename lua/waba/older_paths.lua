@@ -3,13 +3,14 @@
 
 local older_paths = {}
 
-local FOLDERS = ";/usr/share/lua/5.3/?.lua;/usr/share/lua/5.3/?/init.lua;/usr/share/lua/5.1/?.lua"
+older_paths.FOLDERS = "/usr/share/lua/5.3/?.lua;/usr/share/lua/5.3/?/init.lua;/usr/share/lua/5.1/?.lua"
   .. ";/usr/share/lua/5.1/?/init.lua"
 
 --- Lets `require` find a module there when it is not found otherwise.
 ---@param module string
 function older_paths.look_for(module)
-  if not package.loaded[module] and not pcall(require, module) then package.path = package.path .. FOLDERS end
+  if package.loaded[module] or pcall(require, module) then return end
+  package.path = package.path .. ";" .. older_paths.FOLDERS
 end
 
 return older_paths

@@ -310,6 +310,30 @@ describe("handlers", function()
 end)
 
 describe("receiver:work", function()
+  it("with forever tells once that the inbox can't be read, and goes on when it can", function()
+    local box = waba.inbox.memory()
+    local take, refusals, said = box.take, 0, {}
+    box.take = function(...)
+      if refusals < 3 then
+        refusals = refusals + 1
+        return nil, errors.new { kind = "unavailable", message = "the store is away" }
+      end
+      return take(...)
+    end
+    local heard
+    local receiver = open_receiver { inbox = box, on = { any = function(event) heard = event.id end } }
+    box:put { { kind = "message", hosting = "on_premise", id = "m1", from = "491", type = "text", raw = {} } }
+    local stderr = io.stderr
+    io.stderr = { write = function(_, ...) said[#said + 1] = table.concat { ... } end } -- luacheck: ignore 122
+    local ok, fault = pcall(receiver.work, receiver, {
+      forever = true, interval = 0, stop = function() return heard end,
+    })
+    io.stderr = stderr -- luacheck: ignore 122
+    assert(ok, fault)
+    assert.equal("m1", heard)
+    assert.same({ "waba: the inbox can't be read, trying again: unavailable: the store is away\n" }, said)
+  end)
+
   it("works off many customers' events, each customer's in order", function()
     local seen = {}
     local receiver = open_receiver { on = { text = function(event) seen[#seen + 1] = event.id end } }

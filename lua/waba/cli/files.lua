@@ -45,6 +45,16 @@ function files.is_pipe(path)
   return file ~= nil and size == nil
 end
 
+--- Wrong use when a file can't be opened.
+---@param ctx waba.cli.Context
+---@param path string  "-" for standard input
+function files.must_exist(ctx, path)
+  if path == "-" then return end
+  local file, message = io.open(path, "rb")
+  if not file then return unreadable(ctx, path, message) end
+  file:close()
+end
+
 ---@param path string
 ---@return boolean
 function files.exists(path)

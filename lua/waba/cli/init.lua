@@ -74,7 +74,7 @@ function cli.parser()
 end
 
 -- What the parser refuses, before there is a subcommand to run.
-local function refuse(arguments, message)
+local function refuse(arguments, message, command)
   message = tostring(message)
   local asked = {}
   for _, word in ipairs(arguments) do asked[word] = true end
@@ -82,8 +82,21 @@ local function refuse(arguments, message)
   local code = ctx:fail { wrong_use = true, message = message }
   if ctx.json then return code end
   if message:find "^unknown option" then io.stderr:write "A text that begins with a dash goes behind --.\n" end
-  io.stderr:write "Try: waba --help\n"
+  io.stderr:write("Try: ", command, " --help\n")
   return code
+end
+
+-- The arguments read; or nil, what is wrong with them, and the subcommand that says so, such as "waba send text".
+local function parse(parser, arguments)
+  local refused, command
+  parser.error = function(current, message)
+    refused, command = message, current:get_usage():match "^Usage: (waba[%l%- ]-) [%[<(]"
+    error(message, 0)
+  end
+  local fine, args = pcall(parser.parse, parser, arguments)
+  if fine then return args end
+  if not refused then error(args, 0) end
+  return nil, refused, command or "waba"
 end
 
 --- Runs the command line.
@@ -93,8 +106,8 @@ function cli.main(arguments)
   local parser, commands = cli.parser()
   if not parser then return 1 end
   local kept = output.open_closed()
-  local fine, args = parser:pparse(require("waba.cli.commands.send").in_order(arguments))
-  if not fine then return refuse(arguments, args) end
+  local args, wrong, command = parse(parser, require("waba.cli.commands.send").in_order(arguments))
+  if not args then return refuse(arguments, wrong, command) end
   local ctx = context.new(args)
   local ran, code = xpcall(function()
     local result = commands[args.command](ctx, args)

@@ -231,8 +231,10 @@ end
 ---@return waba.Sent|nil sent
 ---@return waba.Error? err  any kind
 function Client:send(to, message, given)
+  if self.closed then error("attempt to use a closed client", 2) end
   if given then check_given(given) end
   if type(message) ~= "table" then
+    if type(self) ~= "table" then error("client:send is called with a colon", 2) end
     error("client:send: the message must be a table from a builder, not a " .. type(message), 2)
   end
   if self.validate then
@@ -264,7 +266,8 @@ function Client:send_all(source, given)
   if type(given) == "table" and given.send ~= nil then
     options.check(given.send, KNOWN_SEND, "client:send_all: option send")
   end
-  return require("waba.bulk").send_all(self, source, given)
+  local summary, err = require("waba.bulk").send_all(self, source, given) -- no tail call: errors count their levels
+  return summary, err
 end
 
 --- How long `send_all` will take if nothing holds it up, by the client's pace.
@@ -273,7 +276,8 @@ end
 ---        the gateway takes for each message, 0.2 by default
 ---@return number seconds
 function Client:estimate(count, given)
-  return require("waba.bulk").estimate(self, count, given)
+  local seconds = require("waba.bulk").estimate(self, count, given)
+  return seconds
 end
 
 local KNOWN_READ = { typing = "boolean" }

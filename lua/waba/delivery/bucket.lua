@@ -12,10 +12,6 @@ Bucket.__name = "waba.Bucket"
 
 local bucket = {}
 
----@class waba.Rate
----@field rate number    requests per second
----@field burst integer  requests that may go at once after a rest
-
 --- `due` is the moment at which the bucket would be full again: one number holds its whole state.
 ---@param rate? waba.Rate  without one there is no limit, but pauses hold
 ---@return waba.Bucket

@@ -21,6 +21,10 @@ local pacing = {}
 ---@field media? waba.Rate|false     uploads of files, on Cloud hosting
 ---@field pair? waba.Rate|false      sending messages to one recipient
 
+---@class waba.Rate
+---@field rate number    requests per second
+---@field burst integer  requests that may go at once after a rest
+
 local function is_idle(line, now)
   return line:is_empty() and line.gate:is_full(now)
 end

@@ -4,6 +4,7 @@
 local core = require "waba.core"
 local errors = require "waba.errors"
 local json = require "waba.emulator.json"
+local options = require "waba.options"
 
 --- The handle on one gateway.
 ---@class waba.emulator.Handle
@@ -30,8 +31,18 @@ end
 
 -- ---- What happened ---------------------------------------------------------------------------------
 
+local KNOWN_REQUESTS = { method = "string", path = "string", status = "integer", since = "integer" }
+local KNOWN_WEBHOOKS = { status = "integer|false", attempt = "integer", since = "integer" }
+local KNOWN_MESSAGES = {
+  direction = "string", type = "string", wa_id = "string", id = "string", since = "integer",
+}
+
 -- A filter for the process: only what came after `forget`.
-local function with_start(self, filter, count)
+local function with_start(self, filter, known, what, count)
+  if filter ~= nil and type(filter) ~= "table" and type(filter) ~= "function" then
+    error(what .. ": a filter must be a table or a function, not a " .. type(filter), 3)
+  end
+  if type(filter) == "table" then options.check(filter, known, what, 3) end
   local start = self.before and self.before[count]
   if not start then
     return type(filter) == "table" and filter or {}
@@ -79,7 +90,7 @@ end
 ---@return waba.emulator.ReceivedRequest[]|nil
 ---@return waba.Error? err
 function Handle:received(filter)
-  local list, err = self:ask("received", with_start(self, filter, "requests"))
+  local list, err = self:ask("received", with_start(self, filter, KNOWN_REQUESTS, "emulator:received", "requests"))
   if not list then
     return nil, err
   end
@@ -106,11 +117,12 @@ end
 ---@field at number
 
 --- Lists the attempts to deliver webhooks, oldest first.
----@param filter? { status: integer?, attempt: integer?, since: integer? }|fun(attempt: table): boolean
+---@param filter? { status: integer|false|nil, attempt: integer?, since: integer? }|fun(attempt: table): boolean  status
+---  false: there was no answer
 ---@return waba.emulator.WebhookAttempt[]|nil
 ---@return waba.Error? err
 function Handle:webhooks(filter)
-  local list, err = self:ask("webhooks", with_start(self, filter, "attempts"))
+  local list, err = self:ask("webhooks", with_start(self, filter, KNOWN_WEBHOOKS, "emulator:webhooks", "attempts"))
   if not list then
     return nil, err
   end
@@ -127,11 +139,21 @@ end
 ---@field id string
 ---@field direction "outbound"|"inbound"
 ---@field wa_id string      the customer
+---@field to string|nil     of a sent one: the recipient as it was given
 ---@field type string
+---@field category string|nil  of a sent one, for its price: "service", "utility", "marketing", "authentication"
 ---@field content any       as the platform writes it
 ---@field status string|nil the last status that was reported
 ---@field statuses string[]|nil
 ---@field read boolean|nil  a customer's message was marked as read
+---@field typing boolean|nil     and the customer saw that an answer is being written (Cloud)
+---@field reply_to string|nil    Cloud: the id of the message it answers
+---@field data string|nil        Cloud: what the sender attached
+---@field group_id string|nil    Cloud
+---@field by_user_id boolean|nil  Cloud: it was sent to the business-scoped user id
+---@field contact table|nil      Cloud: the customer, as the gateway knows one
+---@field voice boolean|nil      Cloud: a voice note
+---@field window boolean|nil     Cloud: the customer's window was open
 ---@field at number
 
 --- Lists the messages, oldest first.
@@ -139,7 +161,7 @@ end
 ---@return waba.emulator.Message[]|nil
 ---@return waba.Error? err
 function Handle:messages(filter)
-  local list, err = self:ask("messages", with_start(self, filter, "messages"))
+  local list, err = self:ask("messages", with_start(self, filter, KNOWN_MESSAGES, "emulator:messages", "messages"))
   if not list then
     return nil, err
   end
@@ -212,6 +234,9 @@ end
 ---@return any  true, or what the function returned
 ---@return waba.Error? err kind "timeout"
 function Handle:wait(what, seconds)
+  if type(what) ~= "table" and type(what) ~= "function" then
+    error("emulator:wait: counts to reach or a function is needed, not a " .. type(what), 2)
+  end
   seconds = seconds or 10
   local deadline = core.clock() + seconds
   repeat

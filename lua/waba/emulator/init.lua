@@ -159,8 +159,12 @@ end
 ---@param more? table  `hosting = "cloud"` gives those for the Cloud gateway
 ---@return table
 function Emulator:options(more)
+  if more ~= nil and type(more) ~= "table" then
+    error("emulator:options: the options must be a table, not a " .. type(more), 2)
+  end
   if more and more.hosting == "cloud" then
-    return self.cloud:options(more)
+    local merged = self.cloud:options(more)
+    return merged
   end
   return options_for(self, more)
 end

@@ -121,6 +121,15 @@ local function with_defaults(given, list)
   return complete
 end
 
+local MOST_PORT = 65535
+
+local function check_port(given, what, level)
+  local port = given and given.port
+  if port and (port < 0 or port > MOST_PORT) then
+    error(("%s: option port must be 0 to %d, not %.0f"):format(what, MOST_PORT, port), level + 1)
+  end
+end
+
 --- Raises for an unknown option or one of the wrong type.
 ---@param given table|nil
 ---@param what string     whose options they are, for the message
@@ -133,9 +142,11 @@ function options.check(given, what, more, level)
     known[name] = kind
   end
   check.check(given, known, what, level)
+  check_port(given, what, level)
   check.check(given and given.webhooks, types(options.webhooks), what .. ": webhooks", level)
   local cloud = given and given.cloud
   check.check(cloud, cloud_types(), what .. ": cloud", level)
+  check_port(cloud, what .. ": cloud", level)
   check.check(cloud and cloud.webhooks, types(options.webhooks), what .. ": cloud: webhooks", level)
 end
 

@@ -14,6 +14,9 @@ local Handle = require "waba.emulator.handle"
 function Handle:customer(number, about)
   option_check.check(about, { name = "string", user_id = "string", username = "string", hidden = "boolean" },
     "emulator:customer")
+  if not tostring(number):find("%d") then
+    error(("emulator:customer: a phone number is needed, not %s"):format(tostring(number)), 2)
+  end
   return customers.new(self.remote, tostring(number), about)
 end
 
@@ -48,17 +51,37 @@ end
 ---@field drop? "before"|"after"  close the connection before, or after, the request took effect
 ---@field accept? boolean    the request takes effect, although the answer says otherwise
 
-local FAIL_NEXT = { method = "string", path = "string", type = "string", times = "integer", share = "number",
-  status = "integer", code = "integer", title = "string", details = "string|table", errors = "table",
-  developer_message = "string", body = "string", headers = "table", delay = "number", drop = "string",
+local FAIL_NEXT = { method = "string", path = "string", type = "string", times = "integer>=1", share = "number>=0",
+  status = "integer>=100", code = "integer", title = "string", details = "string|table", errors = "table",
+  developer_message = "string", body = "string", headers = "table", delay = "number>=0", drop = "string",
   accept = "boolean" }
+
+local EFFECTS = { "status", "code", "errors", "body", "headers", "developer_message", "delay", "drop" }
+
+local function has_effect(order)
+  for _, name in ipairs(EFFECTS) do
+    if order[name] ~= nil then return true end
+  end
+end
+
+-- What is wrong with an order that would otherwise do nothing, unseen.
+local function fault_in(order)
+  if not has_effect(order) then return "one of the options " .. table.concat(EFFECTS, ", ") .. " is required" end
+  if order.share and order.share > 1 then return "option share must be 0 to 1" end
+  if order.status and order.status > 599 then return "option status must be an HTTP status, 100 to 599" end
+  if order.drop and order.drop ~= "before" and order.drop ~= "after" then
+    return 'option drop must be "before" or "after"'
+  end
+end
 
 --- Makes the next requests fail.
 ---@param order waba.emulator.FailNext
 ---@return true|nil
 ---@return waba.Error? err
 function Handle:fail_next(order)
-  option_check.check(order, FAIL_NEXT, "emulator:fail_next")
+  order = option_check.check(order, FAIL_NEXT, "emulator:fail_next")
+  local fault = fault_in(order)
+  if fault then error("emulator:fail_next: " .. fault, 2) end
   return self:ask("fail_next", json.pack(order))
 end
 
@@ -131,7 +154,7 @@ end
 ---@return number|nil time  Unix seconds
 ---@return waba.Error? err
 function Handle:advance(seconds)
-  if type(seconds) ~= "number" or seconds < 0 then
+  if type(seconds) ~= "number" or not (seconds >= 0 and seconds < math.huge) then
     error("emulator:advance: seconds must be a positive number", 2)
   end
   return self:ask("advance", { seconds = seconds })

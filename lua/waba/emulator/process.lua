@@ -40,14 +40,36 @@ local function find_interpreter()
   return "lua" .. _VERSION:match("%d+%.%d+")
 end
 
--- What the interpreter runs: finds the modules where this program finds them.
+-- What the interpreter runs. It finds the modules where the program finds them. One of another kind (the option
+-- `interpreter`) looks in the folders of its own kind: the C modules of the program's are not for it.
+local BOOT = [[
+local own_api = _VERSION:match("%d%.%d")
+local own = jit and "luajit" or "lua" .. own_api
+local function turned(templates)
+  return (templates:gsub(kind:gsub("%.", "%%."), own):gsub("/" .. api:gsub("%.", "%%.") .. "/", "/" .. own_api .. "/"))
+end
+local function go()
+  if own ~= kind then
+    path = turned(path) .. ";" .. package.path .. ";" .. path
+    cpath = turned(cpath) .. ";" .. turned(package.cpath)
+  end
+  package.path, package.cpath = path, cpath
+  if own ~= kind and not pcall(require, "waba.core") then
+    error("the option interpreter names " .. own .. ", for which waba is not installed; the program's is " .. kind, 0)
+  end
+  return require("waba.emulator.main").child(options_file, ready_file)
+end
+local ok, message = xpcall(go, tostring)
+if not ok then
+  local file = io.open(ready_file, "wb")
+  file:write('{"error":', (string.format("%q", message):gsub("\\\n", "\\n")), "}\n")
+  file:close()
+end]]
+
 local function boot_code(options_file, ready_file)
-  return ([[package.path=%q package.cpath=%q
-local function go() return require("waba.emulator.main").child(%q,%q) end
-local ok,message=xpcall(go,tostring)
-if not ok then local file=io.open(%q,"wb")
-file:write("{\"error\":",(string.format("%%q",message):gsub("\\\n","\\n")),"}\n") file:close() end]])
-    :format(package.path, package.cpath, options_file, ready_file, ready_file)
+  local kind = rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match("%d%.%d")
+  return ("local options_file, ready_file, path, cpath, kind, api = %q, %q, %q, %q, %q, %q\n%s"):format(
+    options_file, ready_file, package.path, package.cpath, kind, _VERSION:match("%d%.%d"), BOOT)
 end
 
 local function command_line(interpreter, options_file, ready_file)

@@ -38,7 +38,12 @@ local inbound = {}
 ---@field contacts table[]?  message: address-book entries the customer shared
 ---@field origin string?     message: how shared contact details came about (Cloud)
 ---@field button { text: string?, payload: string? }|nil
----@field reply waba.EventReply?
+---@field reply waba.EventReply  message: what was chosen. With a client `event:reply(message, options)` answers, on
+---                          every event that has a customer
+---@field mark_read fun(self: waba.Event, options: { typing: boolean? }?): true|nil, waba.Error?  with a client: as
+---                          `client:mark_read`
+---@field download fun(self: waba.Event, options: waba.DownloadOptions?): waba.Download|nil, waba.Error?  with a
+---                          client: a message's media, as `client.media:download`; its digest is checked
 ---@field order { catalog_id: string?, text: string?, product_items: table[]? }|nil
 ---@field system { type: string?, body: string?, new_wa_id: string?, identity: string?, user: string?, user_id: string? }|nil
 ---@field reaction { message_id: string?, emoji: string? }|nil  without emoji: taken back
@@ -72,8 +77,10 @@ local inbound = {}
 ---@field parent_user_id string?  Cloud
 ---@field identity_key_hash string?  Cloud
 
+--- What was chosen or entered; and, with a client, a function that answers.
 ---@class waba.EventReply
----@field kind "button"|"list"|"flow"|"call_permission"
+---@overload fun(event: waba.Event, message: waba.Message, options: waba.SendOptions?): waba.Sent|nil, waba.Error?
+---@field kind "button"|"list"|"flow"|"call_permission"|nil
 ---@field id string?
 ---@field title string?
 ---@field description string?  list

@@ -241,7 +241,7 @@ local memory = {}
 
 ---@class waba.MemoryInboxOptions : waba.InboxOptions
 ---@field max? integer  refuses to store while this many events wait; 100000 by default
----@field seen? table   where the keys of known events are kept; a shared dictionary of nginx
+---@field seen? table|userdata  where the keys of known events are kept; a shared dictionary of nginx
 ---                     (`ngx.shared.name`) makes duplicates known to all workers
 
 --- An inbox in memory.

@@ -59,16 +59,4 @@ function policy.as_list(event)
   return { event }
 end
 
---- Loads an optional library.
----@param module string
----@param rock string
----@param package string  Debian's
----@param what string     who needs it
----@return any
-function policy.load(module, rock, package, what)
-  local ok, library = pcall(require, module)
-  if ok then return library end
-  error(("%s needs the rock %s (Debian: %s): %s"):format(what, rock, package, tostring(library)), 3)
-end
-
 return policy

@@ -1,7 +1,7 @@
 -- A connection to Redis that runs scripts: through redis-lua outside nginx, through lua-resty-redis
 -- or Debian's lua-nginx-redis (the same library under another name) inside.
 
-local policy = require "waba.inbox.policy"
+local library = require "waba.library"
 
 local unpack = table.unpack or unpack -- luacheck: ignore 143
 
@@ -35,10 +35,14 @@ end
 
 -- The library of the place this runs in. Raises, naming it, when it is not there.
 local function load_library()
-  if not is_nginx() then return policy.load("redis", "redis-lua", "lua-redis", "waba.inbox.redis") end
-  local ok, library = pcall(require, "resty.redis")
-  if ok then return library end
-  return policy.load("nginx.redis", "lua-resty-redis", "lua-nginx-redis", "waba.inbox.redis in nginx")
+  local ok, loaded = pcall(require, is_nginx() and "resty.redis" or "redis")
+  if ok then return loaded end
+  if not is_nginx() then
+    loaded = library.load("redis", "redis-lua", "lua-redis", "waba.inbox.redis", 4)
+  else
+    loaded = library.load("nginx.redis", "lua-resty-redis", "lua-nginx-redis", "waba.inbox.redis in nginx", 4)
+  end
+  return loaded
 end
 
 -- Inside nginx: a connection from the worker's pool for each call, since a cosocket belongs to the
@@ -135,8 +139,8 @@ end
 ---@param address waba.RedisAddress
 ---@return { call: (fun(command: string, ...: string): any, string?), close: fun() }
 function redis_connection.new(address)
-  local library = load_library()
-  return is_nginx() and nginx_connection(library, address) or plain_connection(library, address)
+  local redis = load_library()
+  return is_nginx() and nginx_connection(redis, address) or plain_connection(redis, address)
 end
 
 return redis_connection

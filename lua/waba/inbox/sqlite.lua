@@ -3,6 +3,7 @@
 
 local core = require "waba.core"
 local keys = require "waba.inbox.keys"
+local library = require "waba.library"
 local policy = require "waba.inbox.policy"
 local record = require "waba.inbox.record"
 local sqlite_connection = require "waba.inbox.sqlite_connection"
@@ -288,10 +289,10 @@ local sqlite = {}
 ---@return waba.SqliteInbox
 function sqlite.new(given)
   if type(given) == "string" then given = { file = given } end
-  local known = { file = "string", busy_timeout = "number>=0", sync = "boolean" }
-  local settings = policy.settings(given, known, "waba.inbox.sqlite")
+  local settings = policy.settings(given, { file = "string", busy_timeout = "number>=0", sync = "boolean" },
+    "waba.inbox.sqlite")
   if not settings.file then error("waba.inbox.sqlite: option file is required", 2) end
-  policy.load("luasql.sqlite3", "luasql-sqlite3", "lua-sql-sqlite3", "waba.inbox.sqlite")
+  library.load("luasql.sqlite3", "luasql-sqlite3", "lua-sql-sqlite3", "waba.inbox.sqlite", 2)
   local problem = sqlite_file.problem(settings.file)
   if problem then error("waba.inbox.sqlite: option file: " .. problem, 2) end
   return setmetatable({

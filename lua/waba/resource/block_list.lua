@@ -126,7 +126,8 @@ end
 ---@return waba.BlockResult|nil
 ---@return waba.Error? err  when nothing was done
 function BlockList:block(users)
-  return change(self, "block_users", users, "client.block_list:block", { "added_users" })
+  local result, err = change(self, "block_users", users, "client.block_list:block", { "added_users" })
+  return result, err
 end
 
 --- Unblocks users: DELETE /block_users.
@@ -135,7 +136,9 @@ end
 ---@return waba.Error? err  when nothing was done
 function BlockList:unblock(users)
   -- the documents' sample calls them added, too
-  return change(self, "unblock_users", users, "client.block_list:unblock", { "removed_users", "added_users" })
+  local result, err = change(self, "unblock_users", users, "client.block_list:unblock",
+    { "removed_users", "added_users" })
+  return result, err
 end
 
 return block_list

@@ -87,7 +87,7 @@ end
 -- Opens what is to be uploaded, and checks it.
 local function open(self, given, what, check, again)
   local validate = self.client.validate
-  local source, err = upload.open(given, what, validate and self.rules.largest_upload or math.huge, false, again)
+  local source, err = upload.open(given, what, validate and self.rules.largest_upload or math.huge, false, again, 3)
   if not source then return nil, err end
   if validate then
     local fine
@@ -109,6 +109,7 @@ end
 ---@return waba.Error? err  any kind; "invalid" with path "file", "type" or "size" before anything is sent
 function Media:upload(given)
   options.check(given, KNOWN_UPLOAD, "client.media:upload")
+  if given == nil and not self.client then error("client.media:upload is called with a colon", 2) end
   if given == nil then error("client.media:upload: one of the options file, data and reader is required", 2) end
   check_kind(self, given.as)
   local client = self.client

@@ -11,8 +11,8 @@ local template_archive = {}
 local MOST = 100
 
 -- The endpoint and the ids, checked.
-local function prepare(self, endpoint_name, ids, what)
-  if type(ids) ~= "table" then error(what .. ": the ids must be a list, not a " .. type(ids), 3) end
+local function prepare(self, endpoint_name, ids, what, level)
+  if type(ids) ~= "table" then error(what .. ": the ids must be a list, not a " .. type(ids), level) end
   local endpoint, err = find_endpoint(self.client.hosting, endpoint_name)
   if not endpoint then return nil, err end
   local list
@@ -52,7 +52,7 @@ local function read(json, done)
 end
 
 local function move(self, endpoint_name, ids, what, done)
-  local endpoint, list = prepare(self, endpoint_name, ids, what)
+  local endpoint, list = prepare(self, endpoint_name, ids, what, 4)
   if not endpoint then return nil, list end
   local json, response = self.client:call(endpoint, { json = { hsm_ids = list } })
   if json == nil then return nil, response end
@@ -66,7 +66,8 @@ end
 ---@return waba.ArchivedTemplates|nil
 ---@return waba.Error? err
 function template_archive.archive(self, ids)
-  return move(self, "archive_templates", ids, "client.templates:archive", "archived_templates")
+  local result, err = move(self, "archive_templates", ids, "client.templates:archive", "archived_templates")
+  return result, err
 end
 
 --- Restores archived templates: POST /message_templates/unarchive.
@@ -75,7 +76,8 @@ end
 ---@return waba.ArchivedTemplates|nil
 ---@return waba.Error? err
 function template_archive.unarchive(self, ids)
-  return move(self, "unarchive_templates", ids, "client.templates:unarchive", "unarchived_templates")
+  local result, err = move(self, "unarchive_templates", ids, "client.templates:unarchive", "unarchived_templates")
+  return result, err
 end
 
 --- Deletes templates by their ids: DELETE /message_templates?hsm_ids=…
@@ -84,7 +86,7 @@ end
 ---@return true|nil
 ---@return waba.Error? err
 function template_archive.delete_ids(self, ids)
-  local endpoint, list = prepare(self, "delete_templates", ids, "client.templates:delete_ids")
+  local endpoint, list = prepare(self, "delete_templates", ids, "client.templates:delete_ids", 3)
   if not endpoint then return nil, list end
   return answers.success(self.client:call(endpoint, { query = { hsm_ids = core.encode(list) } }))
 end

@@ -175,6 +175,24 @@ end
 
 -- Creating, editing, deleting ---------------------------------------------------------------------
 
+--- A template to create.
+---@class waba.NewTemplate
+---@field name string       small letters, digits and underscores
+---@field language string   "de", "en_US"
+---@field category "AUTHENTICATION"|"MARKETING"|"UTILITY"
+---@field components? table[]             as the platform writes them; not needed with library_template_name
+---@field allow_category_change? boolean  let the platform choose another category instead of rejecting it
+---@field parameter_format? string        Cloud: "POSITIONAL", the default, or "NAMED"
+---@field sub_category? string            Cloud
+---@field display_format? string          Cloud
+---@field send_type? string               Cloud
+---@field message_send_ttl_seconds? integer  Cloud: how long its messages may be on their way
+---@field cta_url_link_tracking_opted_out? boolean  Cloud: taps on its links are not counted
+---@field is_primary_device_delivery_only? boolean  Cloud: only on the customer's phone itself
+---@field optimization_spec? table        Cloud
+---@field library_template_name? string   Cloud: takes it from the library
+---@field library_template_body_inputs? table      Cloud: what the library's text leaves open
+---@field library_template_button_inputs? table[]  Cloud: likewise of its buttons
 local KNOWN_CREATE = {
   name = "string", language = "string", category = "string", components = "table", allow_category_change = "boolean",
   -- Cloud hosting
@@ -183,12 +201,13 @@ local KNOWN_CREATE = {
   is_primary_device_delivery_only = "boolean", optimization_spec = "table", library_template_name = "string",
   library_template_body_inputs = "table", library_template_button_inputs = "table",
 }
+
 --- Creates a template in one language and hands it in for review: POST /v1/configs/templates; POST
 --- /message_templates. The review takes up to 48 hours (24 on Cloud hosting); what becomes of it shows
 --- in `status` of the list. Components are written as the platform does, and checked first. On Cloud
 --- hosting there are more fields (`parameter_format`, `message_send_ttl_seconds`, …), and
 --- `library_template_name` takes a template from the library, which is approved at once.
----@param given { name: string, language: string, category: "AUTHENTICATION"|"MARKETING"|"UTILITY", components: table[], allow_category_change: boolean?, [string]: any }
+---@param given waba.NewTemplate
 ---@return waba.StoredTemplate|nil  as the gateway has it now, normally with status "created" or "submitted", "PENDING" on Cloud hosting
 ---@return waba.Error? err  kind "invalid" with a path such as "components[2].buttons[1].text"
 function Templates:create(given)
@@ -205,6 +224,17 @@ function Templates:create(given)
   return nil, answers.broken(response, "the answer has no template", true)
 end
 
+--- What is changed of a template; each field as in `waba.NewTemplate`.
+---@class waba.TemplateEdit
+---@field category? string
+---@field components? table[]  in the place of all that are stored
+---@field allow_category_change? boolean
+---@field parameter_format? string
+---@field sub_category? string
+---@field display_format? string
+---@field message_send_ttl_seconds? integer
+---@field cta_url_link_tracking_opted_out? boolean
+---@field optimization_spec? table
 local KNOWN_EDIT = {
   category = "string", components = "table", message_send_ttl_seconds = "integer", parameter_format = "string",
   sub_category = "string", display_format = "string", allow_category_change = "boolean",
@@ -215,7 +245,7 @@ local KNOWN_EDIT = {
 --- Components replace the stored ones as a whole. Only an approved, rejected or paused template can be
 --- edited; an approved one once a day and ten times in 30 days, and its category stays.
 ---@param id string|integer
----@param given table  any of category, components, message_send_ttl_seconds, parameter_format, …
+---@param given waba.TemplateEdit
 ---@return true|nil
 ---@return waba.Error? err
 function Templates:edit(id, given)

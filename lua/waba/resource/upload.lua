@@ -97,15 +97,15 @@ end
 
 local SOURCES = { "file", "data", "reader" }
 
-local function only_source(given, what)
+local function only_source(given, what, level)
   local found
   for _, name in ipairs(SOURCES) do
     if given[name] ~= nil then
-      if found then error(("%s: options %s and %s exclude each other"):format(what, found, name), 4) end
+      if found then error(("%s: options %s and %s exclude each other"):format(what, found, name), level) end
       found = name
     end
   end
-  if not found then error(what .. ": one of the options file, data and reader is required", 4) end
+  if not found then error(what .. ": one of the options file, data and reader is required", level) end
   return found
 end
 
@@ -125,14 +125,14 @@ local function media_type(given, sniff)
     or "type is missing: bytes without a file's name need one, such as application/pdf")
 end
 
-local function size_and_body(given, name, most, what, again)
+local function size_and_body(given, name, most, what, again, level)
   if name == "data" then return #given.data, given.data end
   if name == "file" then
     local size, err = file_size(given.file)
     return size, size and { file = given.file } or err
   end
   if given.size and not again then
-    if given.size < 0 then error(what .. ": option size must not be negative", 4) end
+    if given.size < 0 then error(what .. ": option size must not be negative", level) end
     return given.size, counted(given.reader, given.size, what)
   end
   local path, size = gather(given.reader, most, what)
@@ -146,13 +146,15 @@ end
 ---@param most integer     bytes that a reader without size may give; one more is enough to know
 ---@param sniff? boolean   tell the type of an image by its bytes
 ---@param again? boolean   parts may be sent again: gather what a reader gives even when its size is known
+---@param level? integer   as in an `error` of the calling function, for wrong use; 2, its caller, by default
 ---@return waba.UploadSource|nil
 ---@return waba.Error? err  of kind "invalid"
-function upload.open(given, what, most, sniff, again)
-  local name = only_source(given, what)
+function upload.open(given, what, most, sniff, again, level)
+  level = (level or 2) + 2
+  local name = only_source(given, what, level)
   local found, err = media_type(given, sniff)
   if not found then return nil, err end
-  local size, body, temporary = size_and_body(given, name, most, what, again)
+  local size, body, temporary = size_and_body(given, name, most, what, again, level)
   if not size then return nil, body end
   if given.size and given.size ~= size then
     return nil, errors.invalid("size", ("size is %.0f bytes, but the %s has %.0f"):format(given.size, name, size))

@@ -1,5 +1,5 @@
 -- What Cloud hosting takes as a message (reference, section 2): one table per type, in the words of
--- `waba.Rule` (schema.lua). Lengths are characters. What stands under `inferred` is not in the
+-- `waba.Rule` (schema/compile.lua). Lengths are characters. What stands under `inferred` is not in the
 -- platform's documentation.
 
 local interactive = require "waba.schema.cloud.interactive"

@@ -1,5 +1,5 @@
 -- What the On-Premise API takes as a message: one table per type, in the words of `waba.Rule`
--- (schema.lua). Lengths are characters. What stands under `inferred` is not in the platform's
+-- (schema/compile.lua). Lengths are characters. What stands under `inferred` is not in the platform's
 -- documentation; it is what practice or the Cloud documentation suggests.
 
 local shared = require "waba.schema.shared"

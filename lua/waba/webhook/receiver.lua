@@ -55,7 +55,9 @@ end
 ---@return table<string, string> headers  lower-case names
 ---@return string body
 function Receiver:handle(request, put)
+  if type(request) ~= "table" then error("receiver:handle: the request must be a table, not a " .. type(request), 2) end
   local body = request.body or ""
+  if type(body) ~= "string" then error("receiver:handle: the body must be a string, not a " .. type(body), 2) end
   local status, headers = self:refuse(request.method, #body)
   if status then return answer(status, headers) end
   if not self.is_authentic(request.headers or {}, body) then
@@ -166,7 +168,8 @@ end
 ---@field batch? integer     how many events to take at a time, each of another customer; 16 by default
 ---@field lease? number      seconds after which another worker may take an event; 60 by default. Longer
 ---                          than the slowest handler takes
----@field forever? boolean   wait for more when nothing is due; false by default
+---@field forever? boolean   wait for more when nothing is due; false by default. That the inbox can't be read is
+---                          told on the standard error output then
 ---@field interval? number   seconds between looks into an empty inbox, with `forever`; 0.25 by default
 ---@field stop? fun(): boolean  asked before each event: true ends the work
 ---@field on_more? fun()        called when more is due than was taken: the moment to wake another worker
@@ -176,6 +179,14 @@ local WORK_OPTIONS = {
 }
 
 local function never() return false end
+
+-- Tells of an inbox that can't be read, once until it can be.
+local function tell_trouble(err, told)
+  if err and not told then
+    io.stderr:write("waba: the inbox can't be read, trying again: ", tostring(err), "\n")
+  end
+  return err ~= nil
+end
 
 --- Takes events from the inbox and runs their handlers, one after the other: what was handled is
 --- acknowledged, what raised comes back later; but an error with `maybe_sent` sets the event aside, since
@@ -189,10 +200,11 @@ local function never() return false end
 function Receiver:work(given)
   given = options.check(given, WORK_OPTIONS, "receiver:work")
   local size, lease, stop = given.batch or 16, given.lease or 60, given.stop or never
-  local count = { handled = 0, failed = 0 }
+  local count, is_told = { handled = 0, failed = 0 }, false
   while not stop() do
     local batch, err = self.inbox:take(size, lease)
     if not batch and not given.forever then return nil, err end
+    is_told = tell_trouble(not batch and (err or "no reason given") or nil, is_told)
     if batch and #batch > 0 then
       if given.on_more and #batch == size then given.on_more() end
       handle_batch(self, batch, lease, stop, count)
@@ -217,7 +229,7 @@ local receiver = {}
 ---                                  none, for a worker that only handles what others took
 ---@field inbox? waba.Inbox          in memory by default
 ---@field client? waba.Client        gives events their verbs
----@field on? table<string, function>  handlers by name: see `waba.webhook.router`
+---@field on? waba.Handlers          by name
 ---@field max_body? integer          bytes; 4 MiB by default
 local KNOWN = {
   user = "string|table", password = "string|table", headers = "table", secret = "string|table", open = "boolean",

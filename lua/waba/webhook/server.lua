@@ -2,6 +2,7 @@
 -- answers webhooks and runs the handlers, in one cqueues controller.
 
 local group = require "waba.webhook.group"
+local library = require "waba.library"
 local options = require "waba.options"
 
 ---@class waba.WebhookServer
@@ -13,6 +14,8 @@ local server = {}
 
 -- Seconds for a request to arrive.
 local PATIENCE = 30
+
+local MOST_PORT = 65535
 
 ---@class waba.WebhookServerOptions
 ---@field receiver waba.Receiver
@@ -34,12 +37,6 @@ local KNOWN = {
   concurrency = "integer>=0", batch = "integer>=1", lease = "number>0", interval = "number>0",
   grace = "number>=0", reuseport = "boolean", cq = "userdata",
 }
-
-local function load(module, rock, package)
-  local ok, library = pcall(require, module)
-  if ok then return library end
-  error(("waba.webhook.server needs the rock %s (Debian: %s): %s"):format(rock, package, tostring(library)), 0)
-end
 
 local function pem(text)
   if text:find("-----BEGIN", 1, true) then return text end
@@ -270,8 +267,7 @@ local function new_gate(condition)
 end
 
 local function start(self, given)
-  local ok, http_server = pcall(load, "http.server", "http", "lua-http")
-  if not ok then error(http_server, 3) end
+  local http_server = library.load("http.server", "http", "lua-http", "waba.webhook.server", 3)
   self.cqueues = require "cqueues"
   local condition = require "cqueues.condition"
   self.cq = given.cq or self.cqueues.new()
@@ -279,7 +275,7 @@ local function start(self, given)
   self.guarded = require("http.util").yieldable_pcall
   self.put = self.receiver.inbox.grouped and group.new(self.receiver.inbox, function() self.cqueues.sleep(0) end,
     function() return new_gate(condition) end) or nil
-  local context
+  local ok, context
   if given.tls then
     ok, context = pcall(tls_context, given.tls)
     if not ok then error(context, 3) end
@@ -309,6 +305,9 @@ end
 function server.new(given)
   given = options.check(given, KNOWN, "waba.webhook.server")
   if not given.receiver then error("waba.webhook.server: option receiver is required", 2) end
+  if given.port and given.port > MOST_PORT then
+    error(("waba.webhook.server: option port must be 0 to %d, not %.0f"):format(MOST_PORT, given.port), 2)
+  end
   if type(given.receiver.handle) ~= "function" then
     error("waba.webhook.server: option receiver must be a receiver, as of waba.receiver", 2)
   end

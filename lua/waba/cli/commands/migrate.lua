@@ -37,7 +37,7 @@ end
 ---@param args table
 ---@return integer exit_code
 function migrate.run(ctx, args)
-  if args.file ~= "-" and not files.exists(args.file) then ctx:wrong("can't read " .. args.file) end
+  files.must_exist(ctx, args.file)
   local summary, err = waba.migrate.scan(args.file == "-" and io.stdin or args.file, function(read)
     if args.summary then return end
     if ctx.json then output.json(plain(read)) else show(words.of_line(read)) end

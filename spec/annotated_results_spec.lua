@@ -1,0 +1,117 @@
+-- What the library hands out has the fields, of the types, that its annotations tell.
+
+package.path = "scripts/?.lua;" .. package.path
+
+local annotations = require "annotations"
+local option_tables = require "spec.support.option_tables"
+local waba = require "waba"
+local webhooks = require "spec.support.webhooks"
+
+describe("the annotations of", function()
+  local told = {}
+
+  setup(function()
+    for _, one in ipairs(option_tables.told(annotations.scan "lua/waba")) do told[one.place] = one.types end
+  end)
+
+  local function fits(value, types)
+    local kind = type(value)
+    for wanted in types:gmatch "[^|]+" do
+      if wanted == kind or wanted == "any" then return true end
+      if wanted == "integer" and kind == "number" and value % 1 == 0 then return true end
+    end
+    return false
+  end
+
+  -- Fields that are told of nobody, or wrongly. What begins with "_" or is listed is no business of users.
+  local function check(class, value, private)
+    assert.is_table(value, class)
+    local known = {}
+    for _, name in ipairs(private or {}) do known[name] = true end
+    for name, field in pairs(value) do
+      if type(name) == "string" and not known[name] then
+        local types = assert(told[class], class)[name]
+        assert.is_string(types, ("%s does not tell of %s"):format(class, name))
+        assert.is_true(fits(field, types), ("%s.%s is told to be %s, and is %s"):format(class, name, types, tostring(field)))
+      end
+    end
+    return value
+  end
+
+  it("events", function()
+    local count = 0
+    for _, row in ipairs(webhooks.rows()) do
+      for _, hosting in ipairs { "on_premise", "cloud" } do
+        local event = check("waba.Event", assert(waba.events(row[hosting]))[1])
+        if event.contact then check("waba.EventContact", event.contact) end
+        if event.reply then check("waba.EventReply", event.reply) end
+        for _, err in ipairs(event.errors or {}) do check("waba.Error", err) end
+        for _, name in ipairs { "media", "context", "location", "button", "order", "reaction", "edit", "pricing" } do
+          if event[name] then check("waba.Event." .. name, event[name]) end
+        end
+        count = count + 1
+      end
+    end
+    assert.is_true(count > 50)
+  end)
+
+  it("what is sent, asked for and refused, on both hostings", function()
+    local emulator = assert(waba.emulator.start { statuses = false })
+    finally(function() emulator:stop() end)
+    for _, hosting in ipairs { "on_premise", "cloud" } do
+      local client = waba.client(emulator:options { hosting = hosting })
+      local gateway = hosting == "cloud" and emulator.cloud or emulator
+      local sent = check("waba.Sent", assert(client:send("+49 151 1234567", waba.text "Hello")))
+      assert.is_string(sent.id)
+      local texts = { waba.text "One", waba.text "Two" }
+      local function source()
+        local text = table.remove(texts)
+        if text then return "+49 151 1234567", text end
+      end
+      local written = assert(gateway:customer("+49 151 1234567"):text "Hello")
+      assert(client:mark_read(written, { typing = hosting == "cloud" or nil }))
+      check("waba.BulkSummary", assert(client:send_all(source, {
+        on_progress = function(figures) check("waba.BulkFigures", figures) end,
+      })))
+      local _, refused = client:send("+49 151 1234567", waba.text "")
+      check("waba.Error", refused)
+      gateway:fail_next { status = 500 }
+      _, refused = client:request { method = "POST", path = "/nowhere" }
+      check("waba.Error", refused)
+      local media = check("waba.Media", assert(client.media:upload { data = "%PDF-1.4", type = "application/pdf" }))
+      check("waba.Download", assert(client.media:download(media.id)))
+      local health = check("waba.Health", assert(client:health()))
+      for _, node in ipairs(health.nodes) do check("waba.HealthNode", node) end
+      check("waba.TemplatePage", assert(client.templates:list()))
+      check("waba.WebhookAddress", assert(client.webhook:get()))
+      check("waba.emulator.Counts", assert(gateway:counts()))
+      for _, request in ipairs(assert(gateway:received())) do check("waba.emulator.ReceivedRequest", request) end
+      for _, message in ipairs(assert(gateway:messages())) do check("waba.emulator.Message", message) end
+      client:close()
+    end
+  end)
+
+  it("the emulator's handle, its customers and the inboxes, each method with a heading in the reference", function()
+    local emulator = assert(waba.emulator.start { tls = false })
+    finally(function() emulator:stop() end)
+    local objects = { emulator = emulator, customer = emulator:customer "+49 151 1234567", inbox = waba.inbox.memory() }
+    for name, object in pairs(objects) do
+      local file = assert(io.open(("docs/reference/%s.md"):format(name == "inbox" and name or "emulator")))
+      local page = file:read "*a"
+      file:close()
+      local described, class = {}, getmetatable(object).__index
+      for method in page:gmatch("\n### " .. name .. ":([%w_]+)%(") do
+        assert.is_function(object[method], name .. ":" .. method)
+        described[method] = true
+      end
+      while class do
+        for method, value in pairs(class) do
+          if type(value) == "function" and not method:find "^_" and method ~= "ask" then
+            assert.is_true(described[method], name .. ":" .. method)
+          end
+        end
+        class = (getmetatable(class) or {}).__index
+      end
+    end
+  end)
+end)

@@ -1,0 +1,77 @@
+-- Wrong use raises, and the error points at the line of the program that is wrong.
+
+local waba = require "waba"
+
+local client = waba.client { api_key = "no-key", base_url = "http://127.0.0.1:1", retry = false }
+local cloud = waba.client { api_key = "no-key", base_url = "http://127.0.0.1:1", retry = false, hosting = "cloud" }
+local receiver = waba.receiver { open = true }
+local to, message = "+49 151 1234567", waba.text "Hello"
+
+-- Each returns a value of its own: a tail call would hide the line.
+local WRONG = {
+  ["client without a key"] = function() local _ = waba.client {} end,
+  ["send without a message"] = function() local _ = client:send(to) end,
+  ["send with an unknown option"] = function() local _ = client:send(to, message, { bluk = true }) end,
+  ["send with a closed client"] = function()
+    local closed = waba.client { api_key = "no-key" }
+    closed:close()
+    local _ = closed:send(to, message)
+  end,
+  ["send_all without a source"] = function() local _ = client:send_all() end,
+  ["send_all with an unknown option"] = function() local _ = client:send_all(print, { jornal = "x" }) end,
+  ["estimate without a number"] = function() local _ = client:estimate() end,
+  ["mark_read without an id"] = function() local _ = client:mark_read() end,
+  ["request without a path"] = function() local _ = client:request {} end,
+  ["upload of nothing"] = function() local _ = client.media:upload {} end,
+  ["upload of two things"] = function() local _ = client.media:upload { file = "a.jpg", data = "a" } end,
+  ["upload of a negative size"] = function()
+    local _ = client.media:upload { reader = print, size = -1, type = "image/png" }
+  end,
+  ["resumable upload of nothing"] = function() local _ = cloud.media:resumable {} end,
+  ["photo of nothing"] = function() local _ = client.profile:set_photo {} end,
+  ["download of nothing"] = function() local _ = client.media:download() end,
+  ["contacts check of nothing"] = function() local _ = client.contacts:check() end,
+  ["block of nothing"] = function() local _ = cloud.block_list:block() end,
+  ["unblock of nothing"] = function() local _ = cloud.block_list:unblock() end,
+  ["archive of nothing"] = function() local _ = cloud.templates:archive() end,
+  ["unarchive of nothing"] = function() local _ = cloud.templates:unarchive() end,
+  ["delete_ids of nothing"] = function() local _ = cloud.templates:delete_ids() end,
+  ["list of no templates"] = function() local _ = client.templates:list { limit = 0 } end,
+  ["webhook without an address"] = function() local _ = client.webhook:set {} end,
+  ["receiver without credentials"] = function() local _ = waba.receiver {} end,
+  ["handle of nothing"] = function() local _ = receiver:handle() end,
+  ["handle of a body that is no text"] = function() local _ = receiver:handle { method = "POST", body = 5 } end,
+  ["server without a receiver"] = function() local _ = waba.webhook.server {} end,
+  ["server at a port that is none"] = function()
+    local _ = waba.webhook.server { receiver = receiver, port = 70000 }
+  end,
+  ["emulator whose Cloud port is none"] = function() local _ = waba.emulator.start { cloud = { port = 70000 } } end,
+  ["inbox without a file"] = function() local _ = waba.inbox.sqlite {} end,
+  ["emulator with an unknown option"] = function() local _ = waba.emulator.start { prot = 1 } end,
+  ["emulator with a port that is none"] = function() local _ = waba.emulator.start { port = 70000 } end,
+  ["explain for an unknown hosting"] = function() local _ = waba.explain(470, "cluod") end,
+}
+
+describe("wrong use", function()
+  teardown(function()
+    client:close()
+    cloud:close()
+  end)
+
+  for name, use in pairs(WRONG) do
+    it("shows where: " .. name, function()
+      local ok, said = pcall(use)
+      assert.is_false(ok)
+      assert.matches("^[^\n]*wrong_use_spec%.lua:%d+: ", said)
+    end)
+  end
+
+  it("says when a dot stands for the colon", function()
+    local ok, said = pcall(client.send, to, message)
+    assert.is_false(ok)
+    assert.matches("client:send is called with a colon", said, 1, true)
+    ok, said = pcall(client.media.upload, { file = "blue.jpg" })
+    assert.is_false(ok)
+    assert.matches("client.media:upload is called with a colon", said, 1, true)
+  end)
+end)
