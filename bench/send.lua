@@ -3,6 +3,7 @@
 --   make bench                      LUA=luajit make bench
 --   lua5.4 bench/send.lua --quick   fewer and shorter rounds (after: eval "$(make -s env)"; make bench-programs)
 --   lua5.4 bench/send.lua --peers   and clients of other languages (make bench-packages installs them)
+--   … --only=HTTP/2,64,50           protocol, in flight and latency in milliseconds; what is left empty may be any
 --
 -- Every program (bench/support/peers.lua) sends the same message of 300 bytes over TLS to a server on loopback,
 -- which answers at once or after 50 ms. waba builds, checks and encodes each message and decodes each answer;
@@ -32,28 +33,38 @@ local MODES = {
   quick = { rounds = 5, messages = 1000, warm_up = 300, seconds = 0.5 },
 }
 
-local function mode_from_arguments()
-  local mode = MODES.full
+-- The mode, and what the settings are to be.
+local function from_arguments()
+  local mode, only = MODES.full, {}
   for _, argument in ipairs(arg) do
-    if argument == "--quick" then
+    if argument:find "^%-%-only=[^,]*,%d*,%d*$" then
+      only.protocol, only.in_flight, only.latency = argument:match "=(.*),(.*),(.*)$"
+    elseif argument == "--quick" then
       mode = MODES.quick
     elseif argument == "--peers" then
       mode = MODES.peers
       for _, peer in ipairs(peers.others) do peers.list[#peers.list + 1] = peer end
     else
-      io.stderr:write("usage: bench/send.lua [--quick] [--peers]\n")
+      io.stderr:write("usage: bench/send.lua [--quick] [--peers] [--only=protocol,in_flight,latency]\n")
       os.exit(2)
     end
   end
-  return mode
+  return mode, only
 end
 
-local function new_settings()
+local function is_asked_for(value, wanted)
+  return wanted == nil or wanted == "" or tostring(value) == wanted
+end
+
+local function new_settings(only)
   local settings = {}
   for _, latency in ipairs(LATENCIES) do
     for _, in_flight in ipairs(IN_FLIGHT) do
       for _, protocol in ipairs(PROTOCOLS) do
-        settings[#settings + 1] = { latency = latency, in_flight = in_flight, protocol = protocol }
+        if is_asked_for(protocol.name, only.protocol) and is_asked_for(in_flight, only.in_flight)
+          and is_asked_for(("%.0f"):format(latency * 1000), only.latency) then
+          settings[#settings + 1] = { latency = latency, in_flight = in_flight, protocol = protocol }
+        end
       end
     end
   end
@@ -194,8 +205,9 @@ local function print_server(settings)
 end
 
 local function main()
-  local mode = mode_from_arguments()
-  local message, settings = sized_message(), new_settings()
+  local mode, only = from_arguments()
+  local message, settings = sized_message(), new_settings(only)
+  if #settings == 0 then error("--only fits no setting", 0) end
   local server = stub.start()
   for _, setting in ipairs(settings) do setting.rounds, setting.server_cpu, setting.time = {}, 0, 0 end
   local ok, fault = pcall(function()

@@ -401,38 +401,3 @@ describe("a ready head", function()
     assert.has_error(function() ready.bytes(io.stdout) end)
   end)
 end)
-
-describe("headers", function()
-  local function read(text) return core.headers(text, 1, #text) end
-
-  it("have names in lower case and values without blanks around them", function()
-    assert.same({ ["content-type"] = "a/b", ["x-empty"] = "", x = "a b:c" },
-      read "Content-TYPE:a/b\r\nX-Empty: \t\r\nX:  a b:c \t \r\n")
-    assert.same({}, read "")
-    assert.same({ b = "2" }, core.headers("A: 1\r\nB: 2\r\nC: 3\r\n", 7, 12))
-  end)
-
-  it("are joined when a name is repeated", function()
-    assert.same({ a = "1, 2, 3" }, read "A: 1\r\na: 2\r\nA:3\r\n")
-  end)
-
-  it("of any size are read", function()
-    local name, value = ("n"):rep(5000), ("v"):rep(100000)
-    assert.same({ [name] = value }, read(name:upper() .. ": " .. value .. "\r\n"))
-  end)
-
-  it("are nothing when one is malformed", function()
-    for _, text in ipairs {
-      "A", "A: 1", "A: 1\r", "A: 1\n", "A: 1\rX: 2\r\n", ": 1\r\n", "A : 1\r\n", " A: 1\r\n", "A\0: 1\r\n",
-      "A: 1\r\n folded\r\n", "A: 1\r\n\r\n",
-    } do
-      assert.is_nil(read(text), text)
-    end
-  end)
-
-  it("lie inside the bytes", function()
-    for _, range in ipairs { { 0, 3 }, { 1, 8 }, { 5, 3 }, { -2, -1 } } do
-      assert.has_error(function() core.headers("A: 1\r\n", range[1], range[2]) end)
-    end
-  end)
-end)

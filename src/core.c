@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "answer.h"
 #include "compat.h"
 #include "credentials.h"
 #include "credentials_class.h"
@@ -179,6 +180,7 @@ int luaopen_waba_core(lua_State *L) {
   sha256_register(L);
   json_register(L);
   http1_register(L);
+  answer_register(L);
   terminal_register(L);
   file_register(L);
   return 1;

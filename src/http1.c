@@ -1,4 +1,4 @@
-/* Heads of HTTP/1.1 messages as bytes, for transports that own their sockets: see http1.h. */
+/* Heads of HTTP/1.1 requests as bytes, for transports that own their sockets: see http1.h. */
 #include "http1.h"
 
 #include <stdbool.h>
@@ -200,55 +200,6 @@ static int ready_head_tostring(lua_State *L) {
   return 1;
 }
 
-/* ---- Headers that were received. ---- */
-
-static bool is_blank(char c) { return c == ' ' || c == '\t'; }
-
-/* Adds the header at `line` to the table on the top of the stack, a repeated one to what is there. Where
- * the next one begins, or NULL when it is malformed. `name` has room for the line. */
-static const char *add_header(lua_State *L, const char *line, const char *end, char *name) {
-  const char *at = line, *value, *stop;
-  for (; at < end && *at != ':'; at++) {
-    if ((unsigned char)*at <= ' ') return NULL;
-    name[at - line] = (char)(*at >= 'A' && *at <= 'Z' ? *at - 'A' + 'a' : *at);
-  }
-  if (at == line || at == end) return NULL;
-  lua_pushlstring(L, name, (size_t)(at - line));
-  for (value = at + 1; value < end && is_blank(*value); value++) continue;
-  for (stop = value; stop < end && *stop != '\r' && *stop != '\n'; stop++) continue;
-  if (end - stop < 2 || stop[0] != '\r' || stop[1] != '\n') return NULL;
-  at = stop + 2;
-  while (stop > value && is_blank(stop[-1])) stop--;
-  lua_pushvalue(L, -1);
-  lua_rawget(L, -3); /* [headers name known] */
-  if (lua_isnil(L, -1)) {
-    lua_pop(L, 1);
-    lua_pushlstring(L, value, (size_t)(stop - value));
-  } else {
-    lua_pushliteral(L, ", ");
-    lua_pushlstring(L, value, (size_t)(stop - value));
-    lua_concat(L, 3);
-  }
-  lua_rawset(L, -3);
-  return at;
-}
-
-/* headers(bytes, first, last) -> table | nil: of the lines between two positions */
-static int http1_headers(lua_State *L) {
-  char small[256], *name = small;
-  size_t length;
-  const char *const bytes = luaL_checklstring(L, 1, &length);
-  const lua_Integer first = luaL_checkinteger(L, 2), last = luaL_checkinteger(L, 3);
-  const char *at = bytes + first - 1, *end = bytes + last;
-  luaL_argcheck(L, first >= 1 && first <= last + 1 && last <= (lua_Integer)length, 2, "out of range");
-  lua_settop(L, 3);
-  if ((size_t)(end - at) > sizeof small) name = lua_newuserdatauv(L, (size_t)(end - at), 0);
-  lua_createtable(L, 0, 8);
-  while (at != NULL && at < end) at = add_header(L, at, end, name);
-  if (at == NULL) lua_pushnil(L);
-  return 1;
-}
-
 static const luaL_Reg ready_head_class[] = {
     {"bytes", ready_head_bytes},
     {"__gc", ready_head_close},
@@ -263,6 +214,4 @@ void http1_register(lua_State *L) {
   lua_setfield(L, -2, "head");
   lua_pushcfunction(L, http1_ready_head);
   lua_setfield(L, -2, "ready_head");
-  lua_pushcfunction(L, http1_headers);
-  lua_setfield(L, -2, "headers");
 }

@@ -146,6 +146,17 @@ function ready_head:bytes(length) end
 ---@return table<string, string>|nil  nil when one is malformed
 function core.headers(bytes, first, last) end
 
+--- Reads what the head of an HTTP/1.1 answer says of itself, without making a table of its headers.
+---@param bytes string  what has come so far
+---@param from integer  where the blank line may begin at the earliest; 1, but for what was looked through before
+---@return integer|false|nil status  false: its line is not complete yet; nil: this is no HTTP/1.1
+---@return integer? body        position of what follows the head; nil: the head is not complete yet
+---@return integer? minor       the 1 of HTTP/1.1; nil: a header is malformed
+---@return integer|false|nil size  of the body; nil: not said; false: malformed
+---@return boolean? is_chunked
+---@return boolean? closes      the connection ends after this answer
+function core.answer_head(bytes, from) end
+
 --- A SHA-256 hash of bytes that come in parts.
 ---@return waba.Sha256
 function core.sha256() end

@@ -87,7 +87,10 @@ local CONTENT = [[
   for i, asked in ipairs(list) do
     threads[i] = ngx.thread.spawn(function() told[i] = exchange.make(transport, asked) end)
   end
-  for _, thread in ipairs(threads) do assert(ngx.thread.wait(thread)) end
+  for i, thread in ipairs(threads) do
+    assert(ngx.thread.wait(thread))
+    if told[i].response then assert(told[i].response.headers) end -- a plain table from here on
+  end
   ngx.print(plain.write { told = told, curl = package.loaded["waba.curl"] ~= nil })
 ]]
 

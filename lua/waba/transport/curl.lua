@@ -25,7 +25,7 @@ local BATCH = 32
 local NEW, PARKED, CALLED = 0, 1, 2
 -- So many finished transfers are kept to be used again, which is cheaper than to make new ones.
 local SPARES = 64
--- Of so many followers one looks at each beat whether there still is a leader.
+-- Of so many followers one looks after each beat whether there still is a leader.
 local LOOKOUT = 64
 
 ---@param options? { ca_file: string?, proxy: string?, max_connections: integer?, loop: string? }
@@ -209,9 +209,10 @@ local function is_led(leader, waiter)
   return waiter.state == NEW or leader.loop.is_alive(leader.task) and core.clock() - leader.seen < GIVEN_UP
 end
 
--- How long one of many followers sleeps before it looks for itself: not all do so each beat.
+-- How long one of many followers sleeps before it looks for itself: not all do so after each beat. Few have
+-- another time than most, as a loop need not sort its sleepers anew who sleep longer than the last time.
 local function patience(self, id)
-  return BEAT * (1 + id % math.ceil(self.waiting / LOOKOUT))
+  return id % LOOKOUT == 0 and BEAT or BEAT * math.ceil(self.waiting / LOOKOUT)
 end
 
 -- Waits until the transfer has finished, as leader or as follower.

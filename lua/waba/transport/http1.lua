@@ -20,6 +20,7 @@ local LONGEST = 2 ^ 31 - 1
 ---@field body? string|table   as `http1.open_body` has it
 ---@field to_send? integer     bytes of the body, where they are known
 ---@field chunked? boolean
+---@field started number       when the request was begun, by `core.clock`
 ---@field deadline number      of `core.clock`
 ---@field armed number         when the socket was told how long to wait
 ---@field sent "no"|"maybe"|"yes"
@@ -31,6 +32,7 @@ local LONGEST = 2 ^ 31 - 1
 ---@field status integer?
 ---@field reused boolean?
 ---@field keep boolean?        the connection can be used again
+---@field connected number?    when there was a new connection
 ---@field first_byte number?   when the head of the response had come
 
 --- A failure of the transport contract.
@@ -76,8 +78,9 @@ local function arm(exchange)
   return true
 end
 
-local function write(exchange, bytes)
-  if not arm(exchange) then return nil, "timeout" end
+-- `is_armed`: no time has passed since the socket was told how long to wait.
+local function write(exchange, bytes, is_armed)
+  if not is_armed and not arm(exchange) then return nil, "timeout" end
   return exchange.socket:send(bytes)
 end
 
@@ -183,15 +186,16 @@ end
 --- Writes the request. The other side can't have a complete one before the last write succeeded.
 ---@param exchange waba.Exchange
 ---@param head string  complete, with its blank line
+---@param is_armed? boolean  the socket was told just now how long to wait
 ---@return true|nil
 ---@return waba.TransferFailure|string|nil failure  a string is the socket's own word
-function http1.send(exchange, head)
+function http1.send(exchange, head, is_armed)
   local body = exchange.body
   local written, failure
   if body == nil then
-    written, failure = write(exchange, head)
+    written, failure = write(exchange, head, is_armed)
   elseif type(body) == "string" and not exchange.request.progress then
-    written, failure = write(exchange, { head, body }) -- the secret stays in one string
+    written, failure = write(exchange, { head, body }, is_armed) -- the secret stays in one string
     if written then exchange.bytes_sent = #body end
   else
     written, failure = send_pieces(exchange, head, pieces_of(exchange))

@@ -4,7 +4,9 @@
 local core = require "waba.core"
 local http1 = require "waba.transport.http1"
 
+local answer_head, clock = core.answer_head, core.clock
 local read, report = http1.read, http1.report
+local max, setmetatable = math.max, setmetatable
 
 local http1_response = {}
 
@@ -13,47 +15,28 @@ local PIECE = 65536
 local MAX_HEAD = 262144
 local MAX_BODY = 16777216
 
--- Reads into the buffer until it has the text. Where that begins; or nil, and a socket's word or a fault.
-local function read_until(exchange, text, cap)
-  local from = 1
-  while true do
-    local buffer = exchange.buffer
-    local at = buffer:find(text, from, true)
-    if at then return at end
-    if #buffer > cap then return nil, "the answer's head is too large", "protocol" end
-    local bytes, word = read(exchange, PIECE)
-    if not bytes then return nil, word end
-    from = math.max(1, #buffer - #text + 2)
-    exchange.buffer = buffer == "" and bytes or buffer .. bytes
-  end
+-- Reads more into the buffer. Nil, and a socket's word or a fault when nothing comes.
+local function read_more(exchange, cap)
+  local buffer = exchange.buffer
+  if #buffer > cap then return nil, "the answer's head is too large", "protocol" end
+  local bytes, word = read(exchange, PIECE)
+  if not bytes then return nil, word end
+  exchange.buffer = buffer == "" and bytes or buffer .. bytes
+  return true
 end
 
--- What a buffer says that begins with a status line, complete or not; a fault when it can't be one.
-local function parse_status(exchange)
-  local buffer = exchange.buffer
-  local _, last, minor, status = buffer:find "^HTTP/1%.(%d) +(%d%d%d)[^\r\n]*\r\n"
-  if last then
-    status = tonumber(status)
-    if status >= 200 then exchange.sent, exchange.status = "yes", status end
-    return status, minor, last + 1
-  end
-  if #buffer >= 8 and not buffer:find "^HTTP/1%.%d" or not buffer:find("^" .. ("HTTP/1."):sub(1, #buffer)) then
-    return nil, "the answer is not HTTP/1.1"
-  end
-end
-
--- Reads the head of a response: status, headers and the minor version; or nil, and a socket's word or a
--- fault of the answer.
-local function read_head(exchange)
-  local blank, word, kind = read_until(exchange, "\r\n\r\n", MAX_HEAD)
-  local status, minor, at = parse_status(exchange)
-  if not status and (blank or minor) then return nil, minor or "the answer is not HTTP/1.1", "protocol" end
-  if not blank then return nil, word, kind end
-  local buffer = exchange.buffer
-  local headers = core.headers(buffer, at, blank + 1)
-  if not headers then return nil, "the answer has a malformed header", "protocol" end
-  exchange.buffer = buffer:sub(blank + 4)
-  return status, headers, minor
+-- Reads the head of a response: status, position of what follows, minor version, size of the body (false when it is
+-- malformed), whether it is chunked and whether the connection closes; or nil, and a socket's word or a fault.
+local function read_head(exchange, from)
+  local status, behind, minor, size, is_chunked, closes = answer_head(exchange.buffer, from)
+  if status == nil then return nil, "the answer is not HTTP/1.1", "protocol" end
+  if status and status >= 200 then exchange.sent, exchange.status = "yes", status end
+  if minor then return status, behind, minor, size, is_chunked, closes end
+  if behind then return nil, "the answer has a malformed header", "protocol" end
+  from = max(1, #exchange.buffer - 2)
+  local read_on, word, kind = read_more(exchange, MAX_HEAD)
+  if not read_on then return nil, word, kind end
+  return read_head(exchange, from)
 end
 
 -- A piece of the body goes where it shall. Nil, what is wrong, its kind and code when it can't.
@@ -64,9 +47,9 @@ local function take(exchange, bytes, expected)
     local fault, code = exchange.divert(bytes)
     if fault then return nil, fault, "invalid", code end
   else
-    local store, max = exchange.store, exchange.request.max_body or MAX_BODY
-    if received > max then
-      return nil, ("the response is larger than the %d bytes allowed"):format(max), "protocol", "too_large"
+    local store, most = exchange.store, exchange.request.max_body or MAX_BODY
+    if received > most then
+      return nil, ("the response is larger than the %d bytes allowed"):format(most), "protocol", "too_large"
     end
     if not store then
       exchange.store = bytes
@@ -104,11 +87,18 @@ local function read_sized(exchange, size, expected)
 end
 
 local function read_line(exchange)
-  local at, word, kind = read_until(exchange, "\r\n", MAX_HEAD)
-  if not at then return nil, word, kind end
-  local buffer = exchange.buffer
-  exchange.buffer = buffer:sub(at + 2)
-  return buffer:sub(1, at - 1)
+  local from = 1
+  while true do
+    local buffer = exchange.buffer
+    local at = buffer:find("\r\n", from, true)
+    if at then
+      exchange.buffer = buffer:sub(at + 2)
+      return buffer:sub(1, at - 1)
+    end
+    local read_on, word, kind = read_more(exchange, MAX_HEAD)
+    if not read_on then return nil, word, kind end
+    from = max(1, #buffer)
+  end
 end
 
 local function read_chunked(exchange)
@@ -142,23 +132,20 @@ local function read_to_end(exchange)
   end
 end
 
-local function has_token(value, token)
-  if not value then return false end
-  if value == token then return true end
-  return ("," .. value:lower():gsub("%s", "") .. ","):find("," .. token .. ",", 1, true) ~= nil
+-- The whole body, where it stays in memory and came with the head, as most do: read already. Else nil.
+local function body_at_hand(exchange, behind, size)
+  local buffer, request = exchange.buffer, exchange.request
+  if #buffer - behind + 1 ~= size or exchange.divert or request.progress then return nil end
+  if size > (request.max_body or MAX_BODY) then return nil end
+  exchange.buffer, exchange.bytes_received = "", size
+  return buffer:sub(behind)
 end
 
--- Reads the body. The connection can be kept only when the end of the body is known.
-local function read_body(exchange, status, headers, minor)
-  exchange.keep = minor == "1" and not has_token(headers.connection, "close")
-  if exchange.request.head.method == "HEAD" or status == 204 or status == 304 then return true end
-  if has_token(headers["transfer-encoding"], "chunked") then return read_chunked(exchange) end
-  local length = headers["content-length"]
-  if length then
-    local size = length:match "^%d+$" and tonumber(length)
-    if not size then return nil, "the answer has a malformed Content-Length", "protocol" end
-    return read_sized(exchange, size, size)
-  end
+-- Reads the body to its end, where that is known, or to that of the connection.
+local function read_body(exchange, size, is_chunked)
+  if is_chunked then return read_chunked(exchange) end
+  if size then return read_sized(exchange, size, size) end
+  if size == false then return nil, "the answer has a malformed Content-Length", "protocol" end
   exchange.keep = false
   return read_to_end(exchange)
 end
@@ -176,6 +163,63 @@ local function stored(exchange)
   return type(store) == "table" and table.concat(store) or store
 end
 
+-- The fields of a response that are made when one of them is asked for, from what is known of its exchange.
+local Response = {}
+
+function Response.__index(response, name)
+  local exchange, lines = response.exchange, response.lines
+  setmetatable(response, nil)
+  if not exchange then return nil end
+  local _, last = lines:find("\r\n", 1, true)
+  response.headers = core.headers(lines, last + 1, response.behind - 3)
+  response.sent, response.reused = "yes", exchange.reused
+  response.protocol = lines:byte(8) == 49 and "HTTP/1.1" or "HTTP/1.0"
+  response.bytes_sent, response.bytes_received = exchange.bytes_sent, exchange.bytes_received
+  local started = exchange.started
+  response.timings = {
+    connect = exchange.connected and exchange.connected - started or 0,
+    first_byte = exchange.first_byte - started, total = response.ended - started,
+  }
+  response.exchange, response.lines, response.behind, response.ended = nil, nil, nil, nil
+  return response[name]
+end
+
+-- What was received is the response. `ended`: when.
+local function new_response(exchange, status, body, lines, behind, ended)
+  return setmetatable({
+    status = status, body = body, exchange = exchange, lines = lines, behind = behind, ended = ended,
+  }, Response)
+end
+
+-- The body of the response, of which so much is in the buffer already; or nil, what is wrong, its kind and code.
+local function receive_body(exchange, behind, size, is_chunked)
+  local body = size and not is_chunked and body_at_hand(exchange, behind, size)
+  if body then return body end
+  exchange.buffer = exchange.buffer:sub(behind)
+  local complete, fault, kind, code = read_body(exchange, size, is_chunked)
+  if not complete then return nil, fault, kind, code end
+  return stored(exchange)
+end
+
+-- Reads a response, and those behind it until one is final.
+local function receive(exchange, divert)
+  local status, behind, minor, size, is_chunked, closes = read_head(exchange, 1)
+  if not status then return fail_to_read(exchange, behind, minor) end
+  if status < 200 then
+    exchange.buffer = exchange.buffer:sub(behind)
+    return receive(exchange, divert)
+  end
+  local now = clock()
+  exchange.first_byte, exchange.keep = now, minor == 1 and not closes
+  if status < 300 then exchange.divert = divert end
+  if exchange.request.head.method == "HEAD" or status == 204 or status == 304 then size, is_chunked = 0, false end
+  local lines = exchange.buffer
+  local body, fault, kind, code = receive_body(exchange, behind, size, is_chunked)
+  if not body then return fail_to_read(exchange, fault, kind, code) end
+  if exchange.buffer ~= "" then exchange.keep = false end -- more than was asked for
+  return new_response(exchange, status, body, lines, behind, #lines == behind - 1 + #body and now or clock())
+end
+
 --- Reads the final response; interim ones are passed over.
 ---@param exchange waba.Exchange
 ---@param divert? fun(bytes: string): string?, string?  takes a 2xx body instead of memory; may return what
@@ -183,19 +227,9 @@ end
 ---@return waba.Response|nil
 ---@return waba.TransferFailure?
 function http1_response.receive(exchange, divert)
-  local status, headers, minor
-  repeat
-    status, headers, minor = read_head(exchange)
-    if not status then return fail_to_read(exchange, headers, minor) end
-  until status >= 200
-  exchange.first_byte = core.clock()
-  if status < 300 then exchange.divert = divert end
-  local complete, fault, kind, code = read_body(exchange, status, headers, minor)
-  if not complete then return fail_to_read(exchange, fault, kind, code) end
-  if exchange.buffer ~= "" then exchange.keep = false end -- more than was asked for
-  return { status = status, headers = headers, body = stored(exchange), sent = "yes",
-    protocol = minor == "1" and "HTTP/1.1" or "HTTP/1.0", reused = exchange.reused,
-    bytes_sent = exchange.bytes_sent, bytes_received = exchange.bytes_received }
+  local read_on, word, kind = read_more(exchange, MAX_HEAD)
+  if not read_on then return fail_to_read(exchange, word, kind) end
+  return receive(exchange, divert)
 end
 
 return http1_response

@@ -226,7 +226,6 @@ end
 -- The sink for a 2xx body that goes elsewhere than into memory.
 local function diversion_of(exchange)
   local into, part = exchange.request.into, exchange.part
-  if not into then return nil end
   if not part then return function(bytes) into.sink(bytes) end end
   return function(bytes)
     local written, fault = part.handle:write(bytes)
@@ -237,6 +236,7 @@ end
 -- ---- One exchange. -------------------------------------------------------------------------------
 
 local function receive(exchange)
+  if not exchange.request.into then return http1_response.receive(exchange) end
   local response, failure = http1_response.receive(exchange, diversion_of(exchange))
   local part = exchange.part
   if not response or not part or response.status >= 300 then return response, failure end
@@ -258,8 +258,9 @@ end
 local function exchange_messages(exchange, target, now)
   local connected, failure = connect(exchange, target, now)
   if not connected then return nil, failure end
-  if not exchange.reused then exchange.connected = core.clock() end
-  local written, fault = http1.send(exchange, head_of(exchange, target))
+  local reused = exchange.reused
+  if not reused then exchange.connected = core.clock() end
+  local written, fault = http1.send(exchange, head_of(exchange, target), reused)
   if written then return receive(exchange) end
   if type(fault) == "table" then return nil, fault end
   if exchange.fresh_tls and exchange.bytes_sent == 0 and fault == "closed" then
@@ -275,14 +276,17 @@ local function finish(exchange, response)
   if not response or not exchange.keep or not socket:setkeepalive() then socket:close() end
   http1.close_body(exchange)
   if exchange.part then discard_part(exchange.part) end
+  -- a response that is kept must not keep these
+  exchange.socket, exchange.request, exchange.body = nil, nil, nil
 end
 
 -- What is needed before there is a connection. Nil and a failure when it can't be had.
 local function prepare(request, started)
   local exchange = {
-    request = request, deadline = request.timeout and started + request.timeout or math.huge, armed = 0, sent = "no",
-    bytes_sent = 0, bytes_received = 0, buffer = "", socket = nil, body = nil, to_send = nil, reused = nil,
-    status = nil, keep = nil, first_byte = nil, store = nil, -- named so that the table is as large as it gets
+    request = request, started = started, deadline = request.timeout and started + request.timeout or math.huge,
+    armed = 0, sent = "no", bytes_sent = 0, bytes_received = 0, buffer = "", socket = nil, body = nil, to_send = nil,
+    reused = nil, status = nil, keep = nil, first_byte = nil, store = nil, -- named so that the table is as large as
+    -- it gets
   }
   local allowed, socket = pcall(tcp)
   if not allowed then return http1.fail(exchange, "invalid", refusal_of(ngx.get_phase()) or socket) end
@@ -307,10 +311,6 @@ local function try(request, target, started, now)
   finish(exchange, done and response)
   if not done then error(response, 0) end
   if not response then return nil, failure, exchange.doubtful end
-  response.timings = {
-    connect = exchange.connected and exchange.connected - started or 0,
-    first_byte = exchange.first_byte - started, total = core.clock() - started,
-  }
   return response
 end
 
