@@ -133,7 +133,9 @@ describe("the transport in nginx", function()
   it("says in the others where to send instead, and sends nothing", function()
     local _, headers = ask "/header"
     ask "/log"
-    for phase, told in pairs { header_filter = headers:get "told", log = folder:read "log", init_worker = folder:read "init_worker" } do
+    -- that phase comes after the answer
+    local logged = process.wait_for(function() return folder:read "log" end, "the log phase")
+    for phase, told in pairs { header_filter = headers:get "told", log = logged, init_worker = folder:read "init_worker" } do
       assert.truthy(told:find("invalid: nginx's phase " .. phase .. " may not wait", 1, true), told)
       assert.truthy(told:find("from a timer (ngx.timer.at(0, …))", 1, true))
       assert.truthy(told:find("maybe_sent=false", 1, true))
