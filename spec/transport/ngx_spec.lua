@@ -134,7 +134,10 @@ describe("the transport in nginx", function()
     local _, headers = ask "/header"
     ask "/log"
     -- that phase comes after the answer
-    local logged = process.wait_for(function() return folder:read "log" end, "the log phase")
+    local logged = process.wait_for(function()
+      local text = folder:read "log"
+      return text ~= "" and text
+    end, "the log phase")
     for phase, told in pairs { header_filter = headers:get "told", log = logged, init_worker = folder:read "init_worker" } do
       assert.truthy(told:find("invalid: nginx's phase " .. phase .. " may not wait", 1, true), told)
       assert.truthy(told:find("from a timer (ngx.timer.at(0, …))", 1, true))
