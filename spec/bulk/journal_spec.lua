@@ -88,6 +88,16 @@ describe("the journal of client:send_all", function()
     assert.equal(5, rest.skipped)
   end)
 
+  it("tells of a doubt before it is settled, so that a crash in between does not forget it", function()
+    local client = support.client(support.gateway { answer = function() return nil, LOST end })
+    local when_told
+    client:send_all((support.source(1)), { journal = path, patience = 0, on_result = function()
+      when_told = support.states(folder:read "journal")["1"]
+    end })
+    assert.equal("begun", when_told)
+    assert.equal("maybe", support.states(folder:read "journal")["1"])
+  end)
+
   it("reports those in doubt that the source does not give any more", function()
     folder:write("journal", "waba journal 1 keys\nbegun a%20b\nbegun gone\n")
     local _, errs, summary = run(1, {}, nil, function() return "a b" end)

@@ -101,7 +101,21 @@ function Run:end_source(fault)
   self.is_exhausted = true
 end
 
---- Counts a result, writes it down, and tells the caller, in this order.
+local function write_down(self, item, outcome, sent, err)
+  if not self.journal or item.is_unwritten then return end
+  local detail = sent and (sent.id or "-") or err.kind .. (err.code and " " .. err.code or "")
+  self.journal:result(item, outcome == "maybe_sent" and "maybe" or outcome, detail)
+  if self.journal.fault then self:stop() end
+end
+
+local function tell(self, item, sent, err)
+  if not self.given.on_result then return end
+  local fine, fault = pcall(self.given.on_result, item.key, sent, err, item.to)
+  if not fine then self:fail(fault) end
+end
+
+--- Counts a result, writes it down, and tells the caller. A doubt is told first: a crash in between has it told
+--- again, not forgotten.
 ---@param item table
 ---@param sent waba.Sent|nil
 ---@param err waba.Error|nil
@@ -109,14 +123,13 @@ function Run:settle(item, sent, err)
   local outcome = sent and "sent" or err.maybe_sent and "maybe_sent" or "failed"
   item.is_settled = true
   self.count:add(outcome)
-  if self.journal and not item.is_unwritten then
-    local detail = sent and (sent.id or "-") or err.kind .. (err.code and " " .. err.code or "")
-    self.journal:result(item, outcome == "maybe_sent" and "maybe" or outcome, detail)
-    if self.journal.fault then self:stop() end
+  if outcome == "maybe_sent" then
+    tell(self, item, sent, err)
+    write_down(self, item, outcome, sent, err)
+  else
+    write_down(self, item, outcome, sent, err)
+    tell(self, item, sent, err)
   end
-  if not self.given.on_result then return end
-  local fine, fault = pcall(self.given.on_result, item.key, sent, err, item.to)
-  if not fine then self:fail(fault) end
 end
 
 -- The next message, if one may go out now.
