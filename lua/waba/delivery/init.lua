@@ -235,7 +235,7 @@ local function perform(self, request, endpoint, call, now, deadline, watched)
 end
 
 --- Sends a request until it is answered, refused for good, or out of time.
----@param request waba.Request     without timeouts
+---@param request waba.Request     its timeout becomes, at each try, what is left of the whole
 ---@param endpoint waba.Endpoint   its rate class and what its answer is
 ---@param timeout number           seconds for everything, waits included
 ---@param call? waba.Call          to: the recipient, whose own rate and pauses count too; bulk: behind all that
