@@ -99,7 +99,7 @@ static void replace(struct json_scan *scan, const char *from, const char *to,
   scan->taken = to;
 }
 
-/* The value of the four hexadecimal digits of "\uXXXX" at `at`, or -1 for anything else. */
+/* The value of the four hexadecimal digits of a "\u" escape at `at`, or -1 for anything else. */
 static long read_unicode_escape(const char *at, const char *end) {
   long value = 0;
   int i;
