@@ -17,7 +17,8 @@ local WHAT = "client:send_all"
 ---                              the last of them wait for more than half of its timeout)
 ---@field rate? number           messages per second at most, besides the client's own pace
 ---@field on_result? fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)  told of each message
----                              once, in the order of the answers. What it raises ends the run, and is
+---                              once, in the order of the answers; of a doubt once more if the
+---                              process dies while it is told. What it raises ends the run, and is
 ---                              raised again when everything in flight has ended
 ---@field journal? string        path of a file that makes the run resumable; one run at a time
 ---@field retry_failed? boolean  send again what an earlier run of the journal could not send
