@@ -32,6 +32,37 @@ describe("a recipient", function()
     end
   end)
 
+  it("is read from what a spreadsheet or Lua makes of a number", function()
+    for _, written in ipairs {
+      "491511234567.0", "491511234567.00", "491511234567,0", "491511234567,00", "491511234567.000000", -- floats
+      "4.91511234567E+11", "4,91511234567E+11", "4.91511234567e+11", "4.91511234567e11", "4.915112345670E+11",
+      "+4.91511234567E+11", "491511234567E+00", -- every digit is there
+      "'491511234567", "'+49 151 1234567", '="491511234567"', '="+49 151 1234567"', "=491511234567", "=+491511234567",
+      "491,511,234,567", "491.511.234.567", "491'511'234'567", "491\226\128\153511\226\128\153234\226\128\153567",
+      "491,511,234,567.00", "491.511.234.567,00", "491\226\128\175511\226\128\175234\226\128\175567,00",
+      ("%.1f"):format(491511234567), ("%.11e"):format(491511234567), ("%f"):format(491511234567),
+    } do
+      assert.equal("491511234567", recipient.normalize(written), written)
+    end
+    for _, written in ipairs { "+49151.1234000", "+49.151.1234.000", "+4915112.34567" } do -- a point that separates
+      assert.equal((written:gsub("%D", "")), recipient.normalize(written))
+    end
+  end)
+
+  it("is refused when a spreadsheet or Lua has lost digits, and the error names the cause", function()
+    for written, cause in pairs {
+      ["4.91511E+11"] = "lost its last digits", ["4,92E+11"] = "lost its last digits", ["5E+11"] = "lost its last digits",
+      [("%.14g"):format(491511234567891)] = "lost its last digits",
+      ["491511234567.5"] = "decimals", ["491511234567,25"] = "decimals", ["4.915112345675E+11"] = "decimals",
+      ["4915112345.000"] = "may be decimals or digits",
+      ["=49-151-1234567"] = "formula", ["=A1"] = "formula", ["-1234669"] = "starts with -", ["#######"] = "starts with #",
+      ["#NAME?"] = "starts with #", ["491511234567LL"] = 'has "L"', ["0x726FBE5A47"] = 'has "x"', ["nan"] = 'has "n"',
+      ["4915,1123,4567"] = 'has ","', ["4.91E-11"] = 'has "E"',
+    } do
+      assert.is_truthy(refused(written).message:find(cause, 1, true), written)
+    end
+  end)
+
   it("loses the zero that is dialled inside the country only", function()
     assert.are.equal("49305550199", recipient.normalize("+49 (0)30 555 0199"))
     assert.are.equal("49305550199", recipient.normalize("0049 (0) 30 555 0199"))

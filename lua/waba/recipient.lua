@@ -22,6 +22,8 @@ local PRINTED_SEPARATORS = {
   "\226\129[\166-\169]", "\226\136\146", "\239\187\191",
 }
 
+local APOSTROPHE = "\226\128\153" -- as Swiss spreadsheets print it
+
 local function invalid_at(path, says)
   return nil, errors.invalid(path, path .. " " .. says)
 end
@@ -49,16 +51,80 @@ local function digits_of_number(number)
   return ("%.0f"):format(number)
 end
 
+-- A number in exponent form: the digits, when the form still holds all of them.
+local function digits_of_exponent(plus, whole, fraction, exponent)
+  local shift = tonumber(exponent)
+  if #fraction < shift then
+    return invalid("is a number in exponent form, which has lost its last digits: format the column as text, "
+      .. "or pass the number as a string")
+  elseif fraction:find("[^0]", shift + 1) then
+    return invalid "is a number with decimals in exponent form; a phone number has none"
+  end
+  return plus .. whole .. fraction:sub(1, shift)
+end
+
+-- A number with a decimal mark: the digits before it when only zeros follow. Two digits or fewer behind a single
+-- point are decimals; more of them are digits behind a separator, unless they are all zeros.
+local function digits_of_decimal(whole, mark, fraction)
+  local _, count = whole:gsub("%d", "")
+  local is_zero, is_short = not fraction:find "[^0]", #fraction <= 2
+  if count < LEAST or mark == "." and not is_zero and not is_short then return whole .. mark .. fraction end
+  if not is_zero then return invalid "is a number with decimals; a phone number has none" end
+  if mark == "." and not is_short and count + #fraction <= MOST then
+    return invalid(("ends in a point and %d zeros, which may be decimals or digits: write it without the point"):format(
+      #fraction))
+  end
+  return whole
+end
+
+-- "491,511,234,567": groups of three.
+local function without_groups(text, mark)
+  local first, rest = text:match("^%+?(%d+)(" .. mark .. "[%d" .. mark .. "]*)$")
+  if not first or #first > 3 or rest:gsub(mark .. "%d%d%d", "") ~= "" then return text end
+  return (text:gsub(mark, ""))
+end
+
+-- The start of what a spreadsheet shows instead of a number.
+local NO_NUMBER = {
+  ["="] = "starts with =, as a formula does: write the number itself, as text",
+  ["#"] = "starts with #: a spreadsheet's error, or a number in a column too narrow for it",
+  ["-"] = "starts with -, as the result of a calculation does: format the column as text",
+}
+
+-- Reads the forms in which spreadsheets and Lua write a number; `text` has no white space. Other text is returned
+-- as it is.
+local function from_number_form(text)
+  text = text:match '^="(.*)"$' or text:match "^=(%+?%d+)$" or text
+  text = text:gsub("^'", "")
+  local refusal = NO_NUMBER[text:sub(1, 1)]
+  if refusal then return invalid(refusal) end
+  local plus, whole, fraction, exponent = text:match "^(%+?)(%d+)[.,]?(%d*)[eE]%+?(%d%d?)$"
+  if plus then return digits_of_exponent(plus, whole, fraction, exponent) end
+  local before, mark, after = text:match "^(%+?%d[%d.,']-)([.,])(%d+)$"
+  if before and not before:find(mark, 1, true) then
+    local err
+    text, err = digits_of_decimal(before, mark, after)
+    if not text then return nil, err end
+  end
+  return without_groups(without_groups(text, ","), "'")
+end
+
 local function digits_of_text(text)
   if text:find("[\128-\255]") then
     for _, separator in ipairs(PRINTED_SEPARATORS) do text = text:gsub(separator, "") end
+    text = text:gsub(APOSTROPHE, "'")
   end
+  local err
+  text, err = from_number_form((text:gsub("%s", "")))
+  if not text then return nil, err end
   if text:find("(", 1, true) then text = without_trunk_zero(text) end
-  text = text:gsub("[%s()/.-]", "")
+  text = text:gsub("[()/.-]", "")
   local plus, digits = text:match("^(%+?)(.*)$")
   if digits == "" then return invalid("is empty; a phone number is needed, such as +49 151 1234567") end
-  if digits:find("%D") then
-    return invalid("is not a phone number: it may have digits, a leading + and separators only")
+  local other = digits:match("%D")
+  if other then
+    return invalid(("is not a phone number: %smay have digits, a leading + and separators only"):format(
+      other:find "^[!-~]$" and ('it has "%s", and '):format(other) or "it "))
   end
   if plus == "" then digits = digits:gsub("^00", "") end
   if digits:find("^0") then
@@ -68,8 +134,8 @@ local function digits_of_text(text)
 end
 
 --- Turns a recipient into digits: "+49 (151) 123-4567", "0049 151 …", 491511234567 and a wa_id are all
---- taken. A number that starts with a single 0 is a national one and refused, because nobody can know
---- which country is meant.
+--- taken, and what spreadsheets make of a number: "491511234567.0", "4.91511234567E+11", `="491511234567"`. A form
+--- that has lost digits is refused. So is a number that starts with a single 0: its country is unknown.
 ---@param to string|number
 ---@return string|nil digits  7 to 15
 ---@return waba.Error? err    of kind "invalid", path "to"; never quotes the number

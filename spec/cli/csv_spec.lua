@@ -29,6 +29,19 @@ describe("waba.cli.csv", function()
     assert.same({ { to = "49151", said = 'a, "b"\nc' } }, rows)
   end)
 
+  it("takes the separator from a line that a spreadsheet puts on top", function()
+    for _, top in ipairs { "sep=;\r\n", "\239\187\191sep=;\r\n", "SEP=;\n" } do
+      assert.same({ { to = "49151", ["a,b,c"] = "Eva" } }, read(top .. "to;a,b,c\r\n49151;Eva\r\n"))
+    end
+    assert.same({ { to = "49151", name = "a;b" } }, read "sep=|\nto|name\n49151|a;b\n")
+    assert.same({ { to = "49151", name = "a" } }, read "sep=\t\nto\tname\n49151\ta\n")
+  end)
+
+  it("unwraps a text that is written as a formula to keep its digits", function()
+    assert.same({ { to = "+49151", zip = "01067", name = "=A1" } },
+      read 'to,zip,"=""name"""\n="+49151","=""01067""",=A1\n')
+  end)
+
   it("leaves out columns and rows that hold nothing", function()
     local rows = read "to,name,,\n49151,Eva,,\n,,,\n\n49152,Ann,,\n"
     assert.equal(2, #rows)
@@ -38,6 +51,8 @@ describe("waba.cli.csv", function()
   it("says what is wrong, and where", function()
     for text, says in pairs {
       [""] = "the file is empty",
+      ["sep=;\n"] = "the file is empty",
+      ["sep=;\nstra\223e\n"] = "is no UTF-8",
       ["to,name\n49151\n"] = "line 2: has 1 fields, not 2",
       ['to\n1\n"2\n'] = "line 3: a quoted field has no end",
       ['to\n"1"2\n'] = "line 2: text follows a quoted field",

@@ -1,5 +1,6 @@
 -- Reads comma-separated values (RFC 4180), row by row: quoted fields with commas, quotes and line ends in them, a
--- byte order mark, CRLF; the separator is told by the first line (comma, semicolon or tab).
+-- byte order mark, CRLF, and what spreadsheets add: a line `sep=;` on top, and `="0151"` around a text that looks like
+-- a number. Without a `sep` line the separator (comma, semicolon or tab) is detected from the names.
 
 local core = require "waba.core"
 
@@ -55,6 +56,11 @@ local function separator_of(line)
   return best
 end
 
+-- `="0151"`: how a spreadsheet is kept from reading a text as a number.
+local function without_formula(field)
+  return field:match '^="([^"]*)"$' or field
+end
+
 -- What a table is instead of comma-separated values in UTF-8.
 local function foreign(first)
   if first:find "%z" or not core.utf8_length(first) then return "is no UTF-8: save the table as CSV, UTF-8" end
@@ -73,7 +79,7 @@ local function read_names(line, separator, next_line)
   local names, message = read_row(line, separator, next_line)
   local seen = {}
   for i, name in ipairs(names or {}) do
-    name = name:match "^%s*(.-)%s*$"
+    name = without_formula(name:match "^%s*(.-)%s*$")
     if seen[name] then return nil, ("two columns are called %s"):format(name) end
     names[i], seen[name] = name, name ~= "" or nil
   end
@@ -98,7 +104,14 @@ function csv.rows(lines)
   first = first:gsub("^\239\187\191", "")
   local problem = foreign(first)
   if problem then return nil, problem end
-  local separator = separator_of(first)
+  local separator = first:match "^[sS][eE][pP]=(.)$"
+  if separator then
+    first = next_line()
+    if not first then return nil, "the file is empty" end
+    problem = foreign(first)
+    if problem then return nil, problem end
+  end
+  separator = separator or separator_of(first)
   local names, message = read_names(first, separator, next_line)
   if not names then return nil, message end
   return names, function()
@@ -114,7 +127,7 @@ function csv.rows(lines)
     end
     if not values then return false, ("line %d: %s"):format(begins, fault) end
     local row = {}
-    for i, name in ipairs(names) do row[name] = values[i] end
+    for i, name in ipairs(names) do row[name] = without_formula(values[i]) end
     return row, begins
   end
 end
