@@ -38,6 +38,14 @@ describe("a builder", function()
     assert.are.same({ phone = "49305550199", wa_id = "49305550199" }, card.phones[1])
   end)
 
+  it("writes a contact card's wa_id as digits, and leaves the phone as it is shown", function()
+    local phones = content(waba.contacts { { phones = {
+      { phone = "+49 151 1234567", wa_id = "+49 151 1234567" }, { wa_id = "0049 (0)151 1234567" }, { wa_id = "Eva" },
+    } } })[1].phones
+    assert.are.same({ { phone = "+49 151 1234567", wa_id = "491511234567" }, { wa_id = "491511234567" },
+      { wa_id = "Eva" } }, phones)
+  end)
+
   it("writes coordinates as numbers", function()
     assert.are.same({ latitude = 52.5, longitude = 0 }, content(waba.location { latitude = "52.5", longitude = 0 }))
     assert.are.equal("north", content(waba.location { latitude = "north" }).latitude)

@@ -117,6 +117,15 @@ describe("the check of a message", function()
       ["image needs id or link"] = waba.image { caption = "x" },
       ["image has id and link; exactly one of them is allowed"] = waba.image { id = "1", link = "https://a.example/1" },
       ["image.link must be a URL that starts with http:// or https://"] = waba.image { link = "file:///etc/x" },
+      ["image.link has a blank at byte 25; inside a URL a blank is written %20"] =
+        waba.image { link = "https://cdn.example/blue jpg" },
+      ["image.link has a blank at byte 1; inside a URL a blank is written %20"] =
+        waba.image { link = " https://cdn.example/1" },
+      ["image.link has a line break at byte 22; inside a URL a blank is written %20"] =
+        waba.image { link = "https://cdn.example/1\n" },
+      ["contacts[1].phones[1].wa_id must be 7 to 15 digits: a WhatsApp id as in webhooks, or a phone number with its "
+        .. "country code"] =
+        waba.contacts { { name = { formatted_name = "Eva", first_name = "Eva" }, phones = { { wa_id = "Eva" } } } },
       ["image.captoin is not a known field; did you mean caption?"] = waba.image { id = "1", captoin = "x" },
       ["image must be an object, not a string"] = waba.image "https://a.example/1",
       ["image must be an object, not a list"] = waba.message("image", { "https://a.example/1" }),

@@ -5,6 +5,7 @@
 local interactive = require "waba.message.interactive"
 local orders = require "waba.message.orders"
 local parts = require "waba.message.parts"
+local recipient = require "waba.recipient"
 local requests = require "waba.message.requests"
 local templates = require "waba.message.template"
 
@@ -94,6 +95,13 @@ function message.location(content)
   return { type = "location", location = content }
 end
 
+-- A WhatsApp id in the digits that the platform takes; what is no phone number stays for the check to name.
+local function contact_phone(phone)
+  phone = with_strings(phone, "phone", "wa_id")
+  if is_table(phone) and phone.wa_id ~= nil then phone.wa_id = recipient.normalize(phone.wa_id) or phone.wa_id end
+  return phone
+end
+
 local contact_lists = { "addresses", "emails", "ims", "phones", "urls" }
 
 local function contact_card(card)
@@ -102,7 +110,7 @@ local function contact_card(card)
   for _, name in ipairs(contact_lists) do
     if is_empty(card[name]) then card[name] = nil end
   end
-  card.phones = each(card.phones, function(phone) return with_strings(phone, "phone", "wa_id") end)
+  card.phones = each(card.phones, contact_phone)
   card.addresses = each(card.addresses, function(address) return with_strings(address, "zip") end)
   card.ims = each(card.ims, function(account) return with_strings(account, "user_id") end)
   return card
@@ -110,7 +118,8 @@ end
 
 ---@class waba.ContactCard
 ---@field name { formatted_name: string, first_name: string?, last_name: string?, middle_name: string?, prefix: string?, suffix: string? }
----@field phones? { phone: string?, type: string?, wa_id: string? }[]  with a wa_id it can be messaged
+---@field phones? { phone: string?, type: string?, wa_id: string? }[]  with a wa_id it can be messaged;
+---  a phone number in any form that `client:send` takes
 ---@field emails? { email: string?, type: string? }[]
 ---@field addresses? { street: string?, city: string?, state: string?, zip: string?, country: string?, country_code: string?, type: string? }[]
 ---@field urls? { url: string?, type: string? }[]

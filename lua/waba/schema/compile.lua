@@ -80,7 +80,10 @@ local function compile_string(node)
     local length, position = utf8_length(value)
     if not length then return fault(("is not valid UTF-8 at byte %d"):format(position)) end
     if length < least or length > most then return faults.size(length, node.characters, "character") end
-    if fits and not fits(value) then return fault(format.says) end
+    if fits then
+      local fitting, cause = fits(value)
+      if not fitting then return fault(cause or format.says) end
+    end
   end
 end
 

@@ -1,6 +1,7 @@
 -- The forms a string must have, by name, as the rules of the message types refer to them. Each says
 -- what it asks for, recognises it, and brings examples on both sides of the line for the tests.
 
+local core = require "waba.core"
 local emoji = require "waba.schema.emoji"
 
 local find = string.find
@@ -10,7 +11,7 @@ local formats = {}
 
 ---@class waba.Format
 ---@field says string            the end of the sentence "<path> …"
----@field fits fun(text: string): boolean
+---@field fits fun(text: string): boolean, string?  or false and a sentence end that names the cause better than `says`
 ---@field good string[]          texts that fit
 ---@field bad string[]           texts that don't
 
@@ -50,12 +51,25 @@ local function is_date(text)
   return month_days[month] ~= nil and day >= 1 and day <= month_days[month]
 end
 
+local NO_BREAK_SPACE = "\194\160"
+local WHITE_SPACE = { [" "] = "a blank", ["\n"] = "a line break", ["\r"] = "a line break", ["\t"] = "a tab" }
+
+local function is_url(text)
+  local at = find(text, "[%s%c]") or find(text, NO_BREAK_SPACE, 1, true)
+  if at then
+    local what = WHITE_SPACE[text:sub(at, at)] or text:byte(at) > 127 and "a no-break space" or "a control character"
+    return false, ("has %s at byte %d; inside a URL a blank is written %%20"):format(what, at)
+  end
+  return find(text, "^[Hh][Tt][Tt][Pp][Ss]?://[^/?#]") ~= nil
+end
+
 ---@type table<string, waba.Format>
 formats.url = {
   says = "must be a URL that starts with http:// or https://",
-  fits = function(text) return text:find("^[Hh][Tt][Tt][Pp][Ss]?://[^%s%c/?#][^%s%c]*$") ~= nil end,
+  fits = is_url,
   good = { "https://shop.example/t?a=1", "http://shop.example", "HTTPS://shop.example/" },
-  bad = { "ftp://shop.example/a", "shop.example/a", "https://", "https:///a", "https://shop.example/a b" },
+  bad = { "ftp://shop.example/a", "shop.example/a", "https://", "https:///a", "https://shop.example/a b",
+    "https://shop.example/a\194\160b" },
 }
 
 formats.template_name = {
@@ -91,6 +105,13 @@ formats.country = {
   fits = function(text) return text:find("^%u%u$") ~= nil end,
   good = { "IN", "SG" },
   bad = { "in", "IND", "91" },
+}
+
+formats.wa_id = {
+  says = "must be 7 to 15 digits: a WhatsApp id as in webhooks, or a phone number with its country code",
+  fits = function(text) return core.is_number(text, 7, 15) end,
+  good = { "49305550199" },
+  bad = { "+49305550199", "4930 5550199", "493055", "Eva" },
 }
 
 formats.cloud_media_id = {

@@ -60,6 +60,8 @@ local name = {
   },
 }
 
+local wa_id = { is = "string", inferred = { format = "wa_id" } }
+
 local one_more_name = { "first_name", "last_name", "middle_name", "prefix", "suffix" }
 
 local address = {
@@ -88,7 +90,7 @@ function shared.contacts(differences)
     org = { is = "object", fields = { company = any_text, department = any_text, title = any_text } },
     phones = {
       is = "list",
-      each = { is = "object", fields = { phone = any_text, type = differences.phone_type, wa_id = any_text } },
+      each = { is = "object", fields = { phone = any_text, type = differences.phone_type, wa_id = wa_id } },
     },
     urls = { is = "list", each = { is = "object", fields = { url = any_text, type = home_or_work } } },
   }
