@@ -24,7 +24,8 @@ describe("client:send_all", function()
     end
     assert.is_true(summary.seconds >= 0)
     summary.seconds = nil
-    assert.same({ done = 100, sent = 100, failed = 0, maybe_sent = 0, skipped = 0 }, summary)
+    assert.same({ done = 100, sent = 100, failed = 0, maybe_sent = 0, skipped = 0, failed_before = 0,
+      maybe_sent_before = 0, duplicates = 0 }, summary)
   end)
 
   it("has nothing to do when the source is empty", function()
@@ -122,6 +123,21 @@ describe("client:send_all", function()
     assert.equal(2, summary.failed)
     assert.equal("to", errs[2].path)
     assert.equal("to", errs[3].path)
+  end)
+
+  it("sends once to a recipient that comes in several spellings, where that is asked for", function()
+    local gateway = support.gateway()
+    local client = support.client(gateway)
+    local list = { "+49 151 1234567", "004915112345678", "49 (151) 1234567", "0151", "0151", "491511234567" }
+    local position, keys = 0, {}
+    local summary = assert(client:send_all(function()
+      position = position + 1
+      return list[position], waba.text "Hi"
+    end, { unique = true, total = 6, on_result = function(key) keys[#keys + 1] = key end }))
+    assert.equal(2, gateway.received)
+    assert.same({ 6, 2, 2, 2 }, { summary.done, summary.sent, summary.failed, summary.duplicates })
+    table.sort(keys)
+    assert.same({ 1, 2, 4, 5 }, keys)
   end)
 
   it("passes options on to each message", function()
@@ -290,6 +306,16 @@ describe("client:send_all", function()
       assert.equal(12, refusals)
       assert.equal(60, summary.sent)
       for position = 1, 60 do assert.equal(1, told[position]) end
+    end)
+
+    it("says why nothing is sent", function()
+      local gateway = support.gateway { answer = function() return nil, NETWORK end }
+      local client = support.client(gateway, { retry = { attempts = 2, base = 0.001 } })
+      local reasons = {}
+      client:send_all(support.source(5), { patience = 0.1, on_progress = function(progress)
+        reasons[#reasons + 1] = progress.err and progress.err.message or "none"
+      end })
+      assert.equal("refused", reasons[#reasons])
     end)
 
     it("ends when that lasts too long, and names the reason", function()

@@ -33,6 +33,30 @@ describe("delivery", function()
     client.delivery.hosting = hosting
   end
 
+  it("calls before_attempt and before_retry around each attempt, and sends nothing when before_attempt refuses", function()
+    local calls = {}
+    local options = {
+      before_attempt = function()
+        calls[#calls + 1] = "attempt"
+        return true
+      end,
+      before_retry = function(err) calls[#calls + 1] = err.status end,
+    }
+    emulator:fail_next { status = 503, body = "", headers = { ["retry-after"] = "0" }, times = 1 }
+    local arrived, sent = with_client({ retry = { attempts = 2, base = 0.001 } }, function(client)
+      return client:send(NUMBER, waba.text "Hi", options)
+    end)
+    assert.is_truthy(sent)
+    assert.equal(2, arrived)
+    assert.same({ "attempt", 503, "attempt" }, calls)
+    local refused = { kind = "unavailable" }
+    local err
+    arrived, sent, err = with_client({}, function(client)
+      return client:send(NUMBER, waba.text "Hi", { before_attempt = function() return nil, refused end })
+    end)
+    assert.same({ 0, nil, refused }, { arrived, sent, err })
+  end)
+
   local QUICK = { attempts = 4, base = 0.001, max = 0.002 }
   local AT_ONCE = { ["retry-after"] = "0" }
 

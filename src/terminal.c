@@ -29,12 +29,16 @@ static int terminal_file_mode(lua_State *L) {
   return 1;
 }
 
+/* The signals that ask a program to end: Ctrl-C, kill and a service manager, a terminal that is closed. */
+static const int END_SIGNALS[] = {SIGINT, SIGTERM, SIGHUP};
+enum { END_SIGNAL_COUNT = sizeof END_SIGNALS / sizeof END_SIGNALS[0] };
+
 static void set_of_interrupt(sigset_t *set) {
   sigemptyset(set);
-  sigaddset(set, SIGINT);
+  for (int i = 0; i < END_SIGNAL_COUNT; i++) sigaddset(set, END_SIGNALS[i]);
 }
 
-/* hold_interrupt(hold): true keeps Ctrl-C waiting until `interrupted` takes it, false lets it act again */
+/* hold_interrupt(hold): true blocks SIGINT, SIGTERM and SIGHUP until `interrupted` takes one, false lets them act again */
 static int terminal_hold_interrupt(lua_State *L) {
   sigset_t set;
   set_of_interrupt(&set);
@@ -43,14 +47,21 @@ static int terminal_hold_interrupt(lua_State *L) {
   return 0;
 }
 
-/* interrupted() -> whether Ctrl-C came while it was held; it counts once. A blocked signal waits in the system, so that
- * no handler, and no variable for it to set, is needed. */
+static int is_interrupt_pending(void) {
+  sigset_t pending;
+  if (sigpending(&pending) != 0) return 0;
+  for (int i = 0; i < END_SIGNAL_COUNT; i++) {
+    if (sigismember(&pending, END_SIGNALS[i]) == 1) return 1;
+  }
+  return 0;
+}
+
+/* interrupted() -> whether one of these signals came while they were held; each counts once. A blocked signal stays
+ * pending in the system, so that no handler, and no variable for it to set, is needed. */
 static int terminal_interrupted(lua_State *L) {
-  sigset_t pending, set;
-  int taken = 0;
+  sigset_t set;
   set_of_interrupt(&set);
-  if (sigpending(&pending) == 0 && sigismember(&pending, SIGINT) == 1) taken = sigwait(&set, &(int){0}) == 0;
-  lua_pushboolean(L, taken);
+  lua_pushboolean(L, is_interrupt_pending() && sigwait(&set, &(int){0}) == 0);
   return 1;
 }
 

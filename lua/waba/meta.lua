@@ -181,11 +181,11 @@ function core.terminal_width(descriptor) end
 ---@return integer|nil mode  nil when there is no such file
 function core.file_mode(path) end
 
---- Keeps Ctrl-C waiting until `interrupted` takes it; or lets it act as usual again.
+--- Blocks SIGINT (Ctrl-C), SIGTERM and SIGHUP until `interrupted` takes one; or lets them act as usual again.
 ---@param hold boolean
 function core.hold_interrupt(hold) end
 
---- Whether Ctrl-C was pressed while it was held; it counts once.
+--- Whether one of these signals came while they were held; each counts once.
 ---@return boolean
 function core.interrupted() end
 

@@ -110,6 +110,99 @@ describe("the journal of client:send_all", function()
     assert.is_true(errs[7].err.maybe_sent)
   end)
 
+  describe("writes a message as begun when its request may leave:", function()
+    it("not while it waits for the rate limiter", function()
+      local begun
+      local gateway
+      gateway = support.gateway { answer = function(count)
+        if count == 3 then begun = select(2, folder:read("journal"):gsub("\nbegun ", "")) end
+      end }
+      local client = support.client(gateway, { pace = { messages = { rate = 50, burst = 3 } } })
+      assert(client:send_all((support.source(60)), { journal = path, stop = function() return gateway.received >= 3 end }))
+      assert.equal(3, begun)
+    end)
+
+    it("not while it waits for the next attempt", function()
+      local gateway = support.gateway { answer = function(count)
+        if count == 1 then return nil, { kind = "network", message = "refused", sent = "no" } end
+      end }
+      local client = support.client(gateway, { retry = { attempts = 2, base = 0.001 } })
+      assert(client:send_all((support.source(1)), { journal = path }))
+      assert.matches("\nbegun 1\nwithdrawn 1\nbegun 1\nsent 1 id%-2\n$", folder:read "journal")
+    end)
+
+    it("not while nothing is sent because the gateway can't be reached", function()
+      local states
+      local gateway = support.gateway { answer = function()
+        return nil, { kind = "network", message = "refused", sent = "no" }
+      end }
+      local client = support.client(gateway, { retry = { attempts = 2, base = 0.001 } })
+      client:send_all((support.source(20)), { journal = path, patience = 0.2, on_progress = function(progress)
+        if progress.err then states = select(2, support.states(folder:read "journal")) end
+      end })
+      assert.equal(0, states.begun)
+    end)
+
+    it("all that may leave at once in one write", function()
+      local client = support.client(support.gateway { delay = 0.01 })
+      assert(client:send_all((support.source(40)), { journal = path, concurrency = 40 }))
+      assert.matches("\nbegun 1\n[^s]*begun 40\n", (folder:read("journal"):gsub("check[^\n]*\n", "")))
+    end)
+  end)
+
+  describe("with campaigns", function()
+    it("sends another message to all, and remembers what each campaign sent", function()
+      assert.equal(5, run(5, { campaign = "spring en" }).received)
+      assert.equal(5, run(5, { campaign = "summer en" }).received)
+      assert.equal(0, run(5, { campaign = "spring en" }).received)
+      local gateway, _, summary = run(7, { campaign = "summer en" })
+      assert.equal(2, gateway.received)
+      assert.equal(5, summary.skipped)
+      assert.matches("\nopened %S+ spring%%20en\n", folder:read "journal")
+    end)
+
+    it("takes runs without a campaign for runs of each", function()
+      interrupted()
+      local gateway, _, summary = run(10, { campaign = "spring" })
+      assert.equal(0, gateway.received)
+      assert.same({ 10, 1, 1 }, { summary.skipped, summary.failed_before, summary.maybe_sent_before })
+    end)
+
+    it("does not compare the recipients of different campaigns", function()
+      run(4, { campaign = "a" })
+      local client, position = support.client(support.gateway()), 0
+      local summary = assert(client:send_all(function()
+        position = position + 1
+        if position <= 2 then return "4930555000" .. position, waba.text "Hello" end
+      end, { journal = path, campaign = "b" }))
+      assert.equal(2, summary.sent)
+    end)
+
+    it("names the last run's", function()
+      assert.is_nil(journals.last_section(path))
+      run(2)
+      assert.is_nil(journals.last_section(path))
+      run(3, { campaign = "a" })
+      run(4, { campaign = "b c" })
+      local section = journals.last_section(path)
+      assert.same({ "b c", 2, 0 }, { section.campaign, section.sent, section.failed })
+    end)
+
+    it("needs a journal and a name", function()
+      local client = support.client(support.gateway())
+      assert.error_matches(function() client:send_all(support.source(1), { campaign = "x" }) end,
+        "option campaign needs the option journal")
+      assert.error_matches(function() client:send_all(support.source(1), { campaign = "", journal = path }) end,
+        "option campaign must have 1 to 1024 bytes")
+    end)
+  end)
+
+  it("counts what earlier runs left unsettled", function()
+    interrupted()
+    local _, _, summary = run(10)
+    assert.same({ 1, 1 }, { summary.failed_before, summary.maybe_sent_before })
+  end)
+
   it("sends what is in doubt where that is asked for", function()
     folder:write("journal", "waba journal 1 positions\nbegun 1\n")
     local gateway, errs = run(2, { retry_maybe_sent = true })

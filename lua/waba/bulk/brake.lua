@@ -71,6 +71,12 @@ function Brake:limit(most)
   return self.since and 1 or most
 end
 
+--- Why nothing is sent at the moment, if that is so.
+---@return waba.Error|nil
+function Brake:current()
+  return self.since and self.err
+end
+
 --- The error that the trouble has lasted too long with, if it has.
 ---@param now number
 ---@return waba.Error|nil

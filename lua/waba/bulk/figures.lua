@@ -8,6 +8,8 @@ local floor, max = math.floor, math.max
 ---@field failed integer       certainly not sent
 ---@field maybe_sent integer   nobody knows
 ---@field skipped integer      settled by an earlier run of the journal
+---@field duplicates integer    with the option `unique`
+---@field err? waba.Error       why nothing is sent at the moment: the gateway can't be reached, or is overloaded
 ---@field elapsed number       seconds
 ---@field rate number          messages per second, of late
 ---@field total? integer       as the caller said
@@ -28,12 +30,13 @@ local WINDOW = 10
 ---@return waba.BulkCount
 function figures.new(total, now)
   return setmetatable({
-    total = total, started = now, sent = 0, failed = 0, maybe_sent = 0, skipped = 0,
+    total = total, started = now, sent = 0, failed = 0, maybe_sent = 0, skipped = 0, duplicates = 0,
+    failed_before = 0, maybe_sent_before = 0,
     marks = { { time = now, handled = 0 } },
   }, Count)
 end
 
----@param outcome "sent"|"failed"|"maybe_sent"|"skipped"
+---@param outcome "sent"|"failed"|"maybe_sent"|"skipped"|"duplicates"|"failed_before"|"maybe_sent_before"
 function Count:add(outcome)
   self[outcome] = self[outcome] + 1
 end
@@ -48,15 +51,19 @@ local function rate_of(self, now)
   return now > first.time and (handled - first.handled) / (now - first.time) or 0
 end
 
+local function done_of(self)
+  return self.sent + self.failed + self.maybe_sent + self.skipped + self.duplicates
+end
+
 --- The figures of this moment.
 ---@param now number
 ---@return waba.BulkFigures
 function Count:read(now)
-  local done = self.sent + self.failed + self.maybe_sent + self.skipped
+  local done = done_of(self)
   local rate, total = rate_of(self, now), self.total
   return {
     done = done, sent = self.sent, failed = self.failed, maybe_sent = self.maybe_sent, skipped = self.skipped,
-    elapsed = now - self.started, rate = rate, total = total,
+    duplicates = self.duplicates, elapsed = now - self.started, rate = rate, total = total,
     seconds_left = total and rate > 0 and max(0, total - done) / rate or nil,
   }
 end
@@ -66,8 +73,9 @@ end
 ---@return waba.BulkSummary
 function Count:summary(now)
   return {
-    done = self.sent + self.failed + self.maybe_sent + self.skipped,
-    sent = self.sent, failed = self.failed, maybe_sent = self.maybe_sent, skipped = self.skipped,
+    done = done_of(self), sent = self.sent, failed = self.failed, maybe_sent = self.maybe_sent,
+    skipped = self.skipped, failed_before = self.failed_before, maybe_sent_before = self.maybe_sent_before,
+    duplicates = self.duplicates,
     seconds = now - self.started,
   }
 end

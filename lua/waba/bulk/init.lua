@@ -10,6 +10,7 @@ local together = require "waba.transport.loop.together"
 local bulk = {}
 
 local WHAT = "client:send_all"
+local LONGEST_CAMPAIGN = 1024
 
 --- How many messages are sent in one call.
 ---@class waba.BulkOptions
@@ -21,6 +22,11 @@ local WHAT = "client:send_all"
 ---                              process dies while it is told. What it raises ends the run, and is
 ---                              raised again when everything in flight has ended
 ---@field journal? string        path of a file that makes the run resumable; one run at a time
+---@field campaign? string       names what is sent, such as its template: a journal keeps the runs of each campaign
+---                              apart, and another campaign with the same journal sends to every recipient. 1 to 1024
+---                              bytes; only with a journal
+---@field unique? boolean         each recipient once, however its number is spelled: later ones are counted as
+---                              `duplicates`. Takes memory for each recipient
 ---@field retry_failed? boolean  send again what an earlier run of the journal could not send
 ---@field retry_maybe_sent? boolean  send again what an earlier run may have sent
 ---@field stop? fun(): any       asked several times a second; when true, nothing is taken from the source any
@@ -34,7 +40,8 @@ local WHAT = "client:send_all"
 ---                              is given up; until then it waits and tries again, and no recipient is used
 ---                              up. 300 by default; 0, or a client without retries: does not wait
 local KNOWN = {
-  concurrency = "integer>=1", rate = "number>0", on_result = "function", journal = "string", retry_failed = "boolean",
+  concurrency = "integer>=1", rate = "number>0", on_result = "function", journal = "string",
+  campaign = "string", unique = "boolean", retry_failed = "boolean",
   retry_maybe_sent = "boolean", stop = "function", total = "integer>=0", on_progress = "function",
   timeout = "number>0", send = "table", patience = "number>=0",
 }
@@ -47,6 +54,12 @@ local function check(source, given)
   end
   given = options.check(given, KNOWN, WHAT, 4)
   if given.journal == "" then error(WHAT .. ": option journal is empty", 4) end
+  if given.campaign then
+    if not given.journal then error(WHAT .. ": option campaign needs the option journal", 4) end
+    if given.campaign == "" or #given.campaign > LONGEST_CAMPAIGN then
+      error(WHAT .. ": option campaign must have 1 to " .. LONGEST_CAMPAIGN .. " bytes", 4)
+    end
+  end
   return given
 end
 
@@ -57,6 +70,9 @@ end
 ---@field failed integer      certainly not sent
 ---@field maybe_sent integer  nobody knows
 ---@field skipped integer     settled by an earlier run of the journal
+---@field failed_before integer      those of `skipped` that failed
+---@field maybe_sent_before integer  those of `skipped` whose result is uncertain
+---@field duplicates integer  with the option `unique`
 ---@field seconds number
 ---@field stopped? true       the option `stop` has ended it
 
@@ -70,7 +86,7 @@ function bulk.send_all(client, source, given)
   given = check(source, given)
   local journal, err
   if given.journal then
-    journal, err = journals.open(given.journal)
+    journal, err = journals.open(given.journal, given.campaign)
     if not journal then return nil, err end
   end
   local run = runs.new(client, source, given, journal)

@@ -2,6 +2,7 @@
 
 local errors = require "waba.errors"
 local keys = require "waba.bulk.keys"
+local recipient = require "waba.recipient"
 
 local intake = {}
 
@@ -69,7 +70,18 @@ local function is_due(run, item)
     run:settle(item, nil, in_doubt())
   else
     run.count:add "skipped"
+    if state == "failed" then run.count:add "failed_before" end
+    if state == "maybe" then run.count:add "maybe_sent_before" end
   end
+  return false
+end
+
+-- Whether a recipient had a place before in this run; a recipient that can't be read has not.
+local function is_duplicate(run, item)
+  local address = recipient.read(item.to)
+  if not address then return false end
+  if run.recipients[address] then return true end
+  run.recipients[address] = true
   return false
 end
 
@@ -92,7 +104,9 @@ function intake.read(run, most)
     if #items == most or run.is_ending then break end
     local item = next_item(run)
     if not item then break end
-    if not run.journal then
+    if run.recipients and is_duplicate(run, item) then
+      run.count:add "duplicates"
+    elseif not run.journal then
       items[#items + 1] = item
     elseif not belongs(run, item) then
       break

@@ -1,9 +1,9 @@
--- The journal of a bulk run: a text file that only grows, one line for each event. What it says has
--- happened has: keys are on the disk before their messages go out, results as soon as they are known. So
--- after a crash a key without result is the only thing nobody knows.
+-- The journal of a bulk run: a text file that only grows, one line for each event. A key is on the disk before its
+-- message leaves, its result is written as soon as it is known. So after a crash only a key without result has an
+-- uncertain result.
 --
 --   waba journal 1 positions              or "keys": the source gives its own
---   opened 2024-04-12T09:30:00Z           for each run
+--   opened 2024-04-12T09:30:00Z spring    for each run, with its campaign if it has one
 --   check 1000 5f0c17a2                   a hash of the recipient, to notice another source
 --   begun 17
 --   sent 17 gBEGkYiEB1VXAglK1ZEqA1YKPrU   or: failed 17 recipient 1013
@@ -15,9 +15,20 @@ local errors = require "waba.errors"
 local keys = require "waba.bulk.keys"
 local recipient = require "waba.recipient"
 
+-- What the runs of one campaign left. Runs without a campaign belong to every campaign: a run that can't know which
+-- message they sent must not send to their recipients again.
+---@class waba.JournalSection
+---@field campaign? string
+---@field sent integer        messages
+---@field failed integer      results, of which later runs may have settled some
+---@field keys? waba.BulkKeys   of the campaign that the journal was opened for
+---@field checks? table<integer, string>
+
 ---@class waba.BulkJournal
----@field keys waba.BulkKeys          what earlier runs left
+---@field keys waba.BulkKeys          what earlier runs of the campaign left
 ---@field uses "positions"|"keys"|nil  nil in a new one
+---@field sections table<string|false, waba.JournalSection>  by campaign
+---@field last_campaign? string|false  of the last run
 local Journal = {}
 Journal.__index = Journal
 Journal.__name = "waba.BulkJournal"
@@ -48,33 +59,50 @@ end
 -- How each line is read; false: it is none.
 local readers = {}
 
-function readers.begun(self, rest)
+function readers.begun(section, rest)
   if rest:find " " then return false end
-  self.keys:begin(unescape(rest))
+  if section.keys then section.keys:begin(unescape(rest)) end
 end
 
-function readers.withdrawn(self, rest)
+function readers.withdrawn(section, rest)
   if rest:find " " then return false end
-  self.keys:withdraw(unescape(rest))
+  if section.keys then section.keys:withdraw(unescape(rest)) end
 end
 
 for _, state in ipairs { "sent", "failed", "maybe" } do
-  readers[state] = function(self, rest)
+  readers[state] = function(section, rest)
     local key = rest:match "^(%S+) %S"
     if not key then return false end
-    self.keys:set(unescape(key), state)
+    if section[state] then section[state] = section[state] + 1 end
+    if section.keys then section.keys:set(unescape(key), state) end
   end
 end
 
-function readers.check(self, rest)
+function readers.check(section, rest)
   local position, hash = rest:match "^(%d+) (%x+)$"
   if not position then return false end
-  self.checks[tonumber(position)] = hash
+  if section.checks then section.checks[tonumber(position)] = hash end
 end
 
-function readers.opened() end
+local function section_of(self, campaign)
+  local section = self.sections[campaign]
+  if not section then
+    section = { campaign = campaign or nil, sent = 0, failed = 0 }
+    if not campaign or campaign == self.campaign then section.keys, section.checks = self.keys, self.checks end
+    self.sections[campaign] = section
+  end
+  return section
+end
 
--- One line. Returns false when it is none of a journal's.
+-- A new run begins, with its campaign.
+local function open_section(self, rest)
+  local campaign = rest:match "^%S+ (%S+)$"
+  campaign = campaign and unescape(campaign) or false
+  self.section, self.last_campaign = section_of(self, campaign), campaign
+  return true
+end
+
+-- One line. Returns false when it is not a line of a journal.
 local function read_line(self, line)
   if not self.uses then
     self.uses = line:match("^" .. HEADER .. "(%l+)$")
@@ -83,8 +111,9 @@ local function read_line(self, line)
   -- a power failure leaves zeros where lines had not reached the disk: results only, never a "begun"
   if line:find("\0", 1, true) then return true end
   local word, rest = line:match "^(%l+) (.+)$"
+  if word == "opened" then return open_section(self, rest) end
   local reader = readers[word]
-  return reader ~= nil and reader(self, rest) ~= false
+  return reader ~= nil and reader(self.section, rest) ~= false
 end
 
 -- Reads all whole lines. Returns the number of bytes they take; or nil and what is wrong.
@@ -126,12 +155,33 @@ local function load(self)
   return true
 end
 
+local function new(path, file, campaign)
+  local self = setmetatable({
+    path = path, file = file, campaign = campaign, keys = keys.new(), checks = {}, sections = {}, unsaved = "",
+  }, Journal)
+  self.section = section_of(self, false)
+  return self
+end
+
+--- What the last run of a journal was.
+---@param path string
+---@return waba.JournalSection|nil  nil when there is no journal, or it has no run with a campaign
+function journal.last_section(path)
+  local file = io.open(path, "rb")
+  if not file then return nil end
+  local self = new(path, nil, nil)
+  local taken = read_lines(self, file)
+  file:close()
+  return taken and self.last_campaign and self.sections[self.last_campaign] or nil
+end
+
 --- Opens a journal, which is made when there is none, and reads what earlier runs left in it. It belongs
 --- to this run until it is closed.
 ---@param path string
+---@param campaign? string
 ---@return waba.BulkJournal|nil
 ---@return waba.Error? err  kind "invalid", path "journal"
-function journal.open(path)
+function journal.open(path, campaign)
   local file, message, is_locked = core.append(path)
   if is_locked then
     -- perhaps by a run of this process whose coroutine was ended: what is left of that goes with the garbage
@@ -142,7 +192,7 @@ function journal.open(path)
   if not file then
     return nil, fault(path, is_locked and "is in use by another run" or "can't be written: " .. message)
   end
-  local self = setmetatable({ path = path, file = file, keys = keys.new(), checks = {}, unsaved = "" }, Journal)
+  local self = new(path, file, campaign)
   local fine
   fine, message = load(self)
   if not fine then
@@ -163,7 +213,8 @@ function Journal:name(uses)
   if not self.uses then self.heading = HEADER .. uses .. "\n" end
   self.uses = uses
   if not self.is_named then
-    self.heading = (self.heading or "") .. os.date("!opened %Y-%m-%dT%H:%M:%SZ\n")
+    self.heading = ("%s%s%s\n"):format(self.heading or "", os.date "!opened %Y-%m-%dT%H:%M:%SZ",
+      self.campaign and " " .. escape(self.campaign) or "")
   end
   self.is_named = true
 end

@@ -1,6 +1,7 @@
--- One bulk run. Its owner reads the source, puts each batch into the journal and starts workers; each
--- worker sends message after message until none is ready. Who reads, waits and reports is one coroutine, so
--- that nothing of it happens twice at a time.
+-- One bulk run. Its owner reads the source, writes the journal and starts workers; each worker sends message after
+-- message until none is ready. One coroutine, the owner, reads, waits and reports, so that none of these runs twice
+-- at a time. A worker whose message has passed the rate limiter waits until the owner has written the message to the
+-- journal: all that wait at that moment share one write to the disk.
 
 local brakes = require "waba.bulk.brake"
 local buckets = require "waba.delivery.bucket"
@@ -9,6 +10,7 @@ local errors = require "waba.errors"
 local figures = require "waba.bulk.figures"
 local intake = require "waba.bulk.intake"
 local together = require "waba.transport.loop.together"
+local waiters = require "waba.transport.waiter"
 
 local clock, guard = core.clock, together.guard
 local max, min = math.max, math.min
@@ -22,7 +24,7 @@ local run = {}
 
 -- The owner looks up at least this often, and reports progress at most this often; seconds.
 local BEAT, REPORT = 0.25, 0.5
--- A batch has at most so many keys, and at most what a rate allows in this time.
+-- So many messages at most are taken from the source at once, and at most what a rate allows in this time.
 local LARGEST_BATCH, BATCH_TIME = 64, 0.25
 -- The part of a second whose messages a rate may make up for when the machine was late.
 local CATCH_UP = 0.1
@@ -37,9 +39,8 @@ local function bucket_of(rate, now)
   return bucket
 end
 
--- A crash leaves a batch in doubt beside what is in flight: with a journal it is the smaller.
 local function batch_size(concurrency, given)
-  local size = min(LARGEST_BATCH, given.journal and math.ceil(concurrency / 2) or concurrency)
+  local size = min(LARGEST_BATCH, concurrency)
   return given.rate and max(1, min(size, math.floor(given.rate * BATCH_TIME))) or size
 end
 
@@ -64,8 +65,10 @@ function run.new(client, source, given, journal)
   local self = setmetatable({
     client = client, source = source, given = given, journal = journal, message_options = message_options,
     concurrency = concurrency, batch = batch_size(concurrency, given), position = 0,
-    queue = {}, first = 1, last = 0, -- begun, and not in flight
+    queue = {}, first = 1, last = 0, -- taken from the source, and not in flight
+    unwritten = {}, -- items that wait to be written to the journal as begun
     workers = {}, active = 0,
+    recipients = given.unique and {} or nil, -- addresses of this run
     count = figures.new(given.total, now), reported = now,
     bucket = given.rate and bucket_of(given.rate, now),
     brake = brakes.new(client.delivery.attempts > 1 and (given.patience or 300) or 0),
@@ -152,9 +155,12 @@ local function put_back(self, item)
   self.queue[self.first] = item
 end
 
-local function raised(fault)
+-- The error of a message whose sending raised. With a journal it is known whether its request may have left.
+local function raised(self, item, fault)
+  item.waiter = nil
   return errors.new {
-    kind = "cancelled", maybe_sent = true, message = "sending it raised an error: " .. tostring(fault),
+    kind = "cancelled", maybe_sent = not self.journal or item.is_begun == true,
+    message = "sending it raised an error: " .. tostring(fault),
   }
 end
 
@@ -164,16 +170,64 @@ local function abandon(self, item)
   self:give_up(errors.new { kind = "cancelled", message = "the client was closed" })
 end
 
--- Sends one message and deals with what came of it.
-local function process(self, item)
+-- Takes back in the journal that a message was begun: its request certainly did not leave.
+local function withdraw(self, item)
+  if not item.is_begun then return end
+  item.is_begun = false
+  self.journal:withdraw { item }
+end
+
+-- Waits until the owner has written an item to the journal as begun: true, or nil and an error when the journal can't
+-- be written or the run ends.
+local function begin(self, worker)
+  local item = worker.item
+  self.unwritten[#self.unwritten + 1] = item
+  item.waiter, item.is_begun = worker.waiter, nil
+  self.crew:wake()
+  repeat
+    item.waiter:wait(BEAT)
+  until item.is_begun ~= nil or self.is_finished or together.is_dead(self.owner)
+  item.waiter = nil
+  if item.is_begun then return true end
+  return nil, errors.new { kind = "cancelled", path = "journal", message = "the journal can't be written" }
+end
+
+-- The options of one message: with a journal it is written as begun when its request may leave, and not earlier.
+local function options_of(self, worker)
+  if not self.journal then return self.message_options end
+  if worker.options then return worker.options end
+  worker.waiter = waiters.of(self.client.transport)
+  worker.options = {
+    before_attempt = function() return begin(self, worker) end,
+    before_retry = function() withdraw(self, worker.item) end,
+  }
+  for name, value in pairs(self.message_options) do worker.options[name] = value end
+  return worker.options
+end
+
+-- Sends one message and handles its result.
+local function process(self, worker)
+  local item = worker.item
   if self.client.closed then return abandon(self, item) end
-  local fine, sent, err = guard(self.client.send, self.client, item.to, item.message, self.message_options)
+  local fine, sent, err = guard(self.client.send, self.client, item.to, item.message, options_of(self, worker))
   if not fine then
     self:fail(sent)
-    sent, err = nil, raised(sent)
+    sent, err = nil, raised(self, item, sent)
   end
-  if self.client.closed and err and err.kind == "cancelled" and not err.maybe_sent then return abandon(self, item) end
-  if self.brake:tell(err, clock()) then return put_back(self, item) end
+  local is_certain = err and not err.maybe_sent
+  if is_certain and err.path == "journal" then
+    if not self.is_finished then self.journal:withdraw { item } end
+    self:stop()
+    return put_back(self, item)
+  end
+  if is_certain and err.kind == "cancelled" and self.client.closed then
+    withdraw(self, item)
+    return abandon(self, item)
+  end
+  if self.brake:tell(err, clock()) then
+    withdraw(self, item)
+    return put_back(self, item)
+  end
   self:settle(item, sent, err)
 end
 
@@ -181,7 +235,7 @@ end
 local function work(self, worker)
   worker.thread = coroutine.running()
   while worker.item do
-    process(self, worker.item)
+    process(self, worker)
     local now = clock()
     worker.item = self.active <= self.brake:limit(self.concurrency) and take(self, now) or nil
     if worker.item and depth(self) == self.low then self.crew:wake() end
@@ -203,23 +257,40 @@ local function start_workers(self)
   end
 end
 
--- A worker whose coroutine was ended by somebody else: nobody knows about its message.
-local function bury_dead(self)
+-- Removes workers whose coroutine was ended from outside. The result of a message that may have left is uncertain.
+local function reap_dead(self)
   for worker in pairs(self.workers) do
     if worker.thread and together.is_dead(worker.thread) then
       self.workers[worker] = nil
       self.active = self.active - 1
       local item = worker.item
-      if item and not item.is_settled then self:settle(item, nil, raised "its coroutine was ended") end
+      if item and not item.is_settled then
+        local err = raised(self, item, "its coroutine was ended")
+        if err.maybe_sent then self:settle(item, nil, err) else put_back(self, item) end
+      end
     end
+  end
+end
+
+-- Writes to the journal what is about to leave, in one go, and lets the workers send it.
+local function write_begun(self)
+  local items = {}
+  for _, item in ipairs(self.unwritten) do
+    if item.waiter then items[#items + 1] = item end
+  end
+  self.unwritten = {}
+  if #items == 0 then return end
+  local written = not self.journal.fault and self.journal:begin(items) or false
+  if not written then self:stop() end
+  for _, item in ipairs(items) do
+    item.is_begun = written
+    item.waiter:wake()
   end
 end
 
 -- One batch from the source to the queue.
 local function fill(self)
   local batch = intake.read(self, self.batch - depth(self))
-  if #batch == 0 then return end
-  if self.journal and not self.journal:begin(batch) then return self:stop() end
   for _, item in ipairs(batch) do put(self, item) end
 end
 
@@ -247,7 +318,9 @@ end
 
 function Run:report(now)
   self.reported = now
-  local fine, fault = pcall(self.given.on_progress, self.count:read(now))
+  local progress = self.count:read(now)
+  progress.err = self.brake:current()
+  local fine, fault = pcall(self.given.on_progress, progress)
   if not fine then self:fail(fault) end
 end
 
@@ -271,21 +344,19 @@ local function drive(self)
       fill(self)
     end
     start_workers(self)
+    if self.journal then write_begun(self) end
     if self.active == 0 and (self.is_ending or self.is_exhausted and depth(self) == 0) then break end
     self.crew:wait(patience(self, clock()))
-    bury_dead(self)
+    reap_dead(self)
   end
   if self.journal and not self.is_ending and not self.fault then intake.report_doubts(self) end
 end
 
---- Gives back what was begun and did not go out, and leaves the journal. Harmless when repeated.
+--- Closes the journal. Harmless when repeated.
 function Run:finish()
   if self.is_finished then return end
   self.is_finished = true
   if not self.journal then return end
-  local left = {}
-  for i = self.first, self.last do left[#left + 1] = self.queue[i] end
-  self.journal:withdraw(left)
   local err = self.journal:close()
   if err then self:give_up(err) end
 end
@@ -293,7 +364,7 @@ end
 --- Runs to the end, beside others where there is an event loop.
 ---@param crew waba.Crew
 function Run:drive(crew)
-  self.crew = crew
+  self.crew, self.owner = crew, coroutine.running()
   drive(self)
 end
 

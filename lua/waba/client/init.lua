@@ -110,6 +110,8 @@ end
 ---@field to? string                the recipient of a message: its own rate and pauses count too
 ---@field bulk? boolean             goes after all that is not bulk
 ---@field turn? waba.OrderedTurn    comes after what was sent to the recipient before
+---@field before_attempt? function  see waba.SendOptions
+---@field before_retry? function    see waba.SendOptions
 
 -- A path's parameter that would climb the path, or leave it.
 local function misplaced(parameters)
@@ -156,6 +158,7 @@ end
 local KNOWN_SEND = {
   reply_to = "string", data = "string", identity_key_hash = "string", marketing = "boolean|table",
   check_contact = "boolean", timeout = "number>0", bulk = "boolean", ordered = "boolean|table",
+  before_attempt = "function", before_retry = "function",
 }
 
 --- How one message is sent.
@@ -170,6 +173,11 @@ local KNOWN_SEND = {
 ---@field timeout? number         seconds, instead of the client's
 ---@field bulk? boolean           yields to all messages that are sent without it
 ---@field ordered? boolean|waba.OrderedOptions  instead of the client's
+---@field before_attempt? fun(): true|nil, waba.Error?  called before each attempt, after the rate limiter let the message
+---                               pass and before its first byte can leave; may wait. With `nil, err` the message is not
+---                               sent and `send` returns `nil, err`
+---@field before_retry? fun(err: waba.Error)  called before the wait for the next attempt, when the last one certainly did
+---                               not send the message
 
 local function check_given(given)
   options.check(given, KNOWN_SEND, "client:send", 3)
@@ -191,7 +199,10 @@ local function send_to(self, to, message, given, form, turn)
   local endpoint = given and given.marketing and hosting.endpoints.send_marketing or hosting.endpoints.send
   local call = { json = body, timeout = given and given.timeout, to = to }
   if turn then call.turn = turn end
-  if given and given.bulk then call.bulk = true end
+  if given then
+    if given.bulk then call.bulk = true end
+    call.before_attempt, call.before_retry = given.before_attempt, given.before_retry
+  end
   local json, response = self:call(endpoint, call)
   if json == nil then return nil, response end
   local sent = hosting.read_sent(json, to)

@@ -205,6 +205,16 @@ local function try(self, request, endpoint, watched)
   return response, json, err
 end
 
+-- Calls the caller's function that precedes each attempt: the time afterwards, or nil and the error.
+local function prepare_attempt(self, call, deadline)
+  local ready, err = call.before_attempt()
+  if not ready then return nil, err end
+  local now = clock()
+  if self.closed then return nil, cancelled() end
+  if now < deadline then return now end
+  return nil, out_of_time()
+end
+
 local NOTHING = {}
 
 local function perform(self, request, endpoint, call, now, deadline, watched)
@@ -218,6 +228,10 @@ local function perform(self, request, endpoint, call, now, deadline, watched)
     now, refusal = wait_for_turn(self, endpoint, call, now, deadline, attempt > 0)
     if self.closed then return nil, err or cancelled() end
     if not now then return nil, err or refusal end
+    if call.before_attempt then
+      now, refusal = prepare_attempt(self, call, deadline)
+      if not now then return nil, refusal end
+    end
     if watched then watched:go(now) end
     attempt = attempt + 1
     request.timeout = deadline - now
@@ -229,6 +243,7 @@ local function perform(self, request, endpoint, call, now, deadline, watched)
     local delay = (err.retry_after or 0) + backoff(self, attempt)
     if clock() + delay >= deadline then return nil, err end
     if watched then watched:retry(err, delay) end
+    if call.before_retry and not err.maybe_sent then call.before_retry(err) end
     self.transport:sleep(delay)
     now = clock()
   end
