@@ -100,75 +100,101 @@ describe("origin", function()
   end)
 end)
 
-describe("credentials", function()
-  local key = "geheimer-schluessel-4711"
-  local function credentials(origin)
-    return core.credentials { header = "D360-API-KEY", value = key, origin = origin or "https://waba.360dialog.io" }
+for maker, class in pairs { credentials = "waba.Credentials", header_secret = "waba.HeaderSecret" } do
+  describe(maker, function()
+    local key = "geheimer-schluessel-4711"
+    local function credentials(origin)
+      return core[maker] { header = "D360-API-KEY", value = key, origin = origin or "https://waba.360dialog.io" }
+    end
+
+    it("say what they are for, and not what they hold", function()
+      assert.equal(class .. " (D360-API-KEY for https://waba.360dialog.io)", tostring(credentials()))
+    end)
+
+    it("show the secret nowhere", function()
+      local held = credentials()
+      assert.is_nil(secrets.find(key, held))
+      assert.is_nil(held.value)
+      assert.is_nil(held.line)
+      assert.is_string(getmetatable(held))
+      assert.has_error(function() held.value = "x" end)
+      assert.has_error(function() return #held end)
+      assert.has_error(function() return held .. "" end)
+      assert.has_error(function() return held() end)
+      local getfenv = rawget(debug, "getfenv") or function() end
+      assert.is_nil((getfenv(held) or {}).value)
+      for name in pairs(debug.getmetatable(held)) do
+        assert.matches("^__[a-z]+$", name)
+      end
+      assert.same({}, debug.getmetatable(held).__index)
+    end)
+
+    it("quote the secret in no error", function()
+      local bad = {
+        { header = "D360 API KEY", value = key, origin = "https://host" },
+        { header = "X", value = key .. "\n", origin = "https://host" },
+        { header = "X", value = key .. "\0", origin = "https://host" },
+        { header = "X", value = "\r" .. key, origin = "https://host" },
+        { header = "X", value = " " .. key, origin = "https://host" },
+        { header = "X", value = "", origin = "https://host" },
+        { header = "X", value = key, origin = "http://host" },
+        { header = "X", value = key, origin = "https://" .. key .. "@host" },
+      }
+      for _, options in ipairs(bad) do
+        local held, message = core[maker](options)
+        assert.is_nil(held)
+        assert.is_string(message)
+        assert.is_nil(message:find(key, 1, true))
+      end
+      for _, options in ipairs { { value = key }, { header = "X", value = { key }, origin = "x" }, key } do
+        local ok, message = pcall(core[maker], options)
+        assert.is_false(ok)
+        assert.is_nil(message:find(key, 1, true))
+      end
+    end)
+
+    it("can be closed more than once, and go nowhere after that", function()
+      local held = credentials()
+      local close = debug.getmetatable(held).__gc
+      close(held)
+      close(held)
+      assert.equal(class .. " (closed)", tostring(held))
+      if maker == "header_secret" then
+        local head, message = core.ready_head("GET", "/", "waba.360dialog.io", {}, held, "https://waba.360dialog.io")
+        assert.is_nil(head)
+        assert.matches("closed", message)
+      end
+      assert.has_error(function() close(io.stdout) end)
+    end)
+
+    it("come and go by the thousand", function()
+      for i = 1, 20000 do
+        assert(core[maker] { header = "X", value = key .. i, origin = "https://host" })
+      end
+      collectgarbage()
+    end)
+  end)
+end
+
+describe("redact", function()
+  local function redacted(text, value)
+    return core.redact(text, assert(core.credentials { header = "X", value = value, origin = "https://host" }))
   end
 
-  it("say what they are for, and not what they hold", function()
-    assert.equal("waba.Credentials (D360-API-KEY for https://waba.360dialog.io)", tostring(credentials()))
+  it("hides the secret wherever it stands in a text", function()
+    for text, expected in pairs {
+      [""] = "", ["abc"] = "abc", ["api-key1"] = "(hidden)", ["a api-key1"] = "a (hidden)", ["api-key1api-key1."] = "(hidden)(hidden).",
+      ["api-api-key1"] = "api-(hidden)", ["api-key"] = "api-key", ["\0api-key1\0"] = "\0(hidden)\0",
+    } do
+      assert.equal(expected, redacted(text, "api-key1"))
+    end
+    assert.equal("(hidden)a", redacted(("a"):rep(9), ("a"):rep(8)))
+    assert.equal("a key", redacted("a key", "key")) -- a word too
   end)
 
-  it("show the secret nowhere", function()
-    local held = credentials()
-    assert.is_nil(secrets.find(key, held))
-    assert.is_nil(held.value)
-    assert.is_nil(held.line)
-    assert.is_string(getmetatable(held))
-    assert.has_error(function() held.value = "x" end)
-    assert.has_error(function() return #held end)
-    assert.has_error(function() return held .. "" end)
-    assert.has_error(function() return held() end)
-    local getfenv = rawget(debug, "getfenv") or function() end
-    assert.is_nil((getfenv(held) or {}).value)
-    for name in pairs(debug.getmetatable(held)) do
-      assert.matches("^__[a-z]+$", name)
-    end
-    assert.same({}, debug.getmetatable(held).__index)
-  end)
-
-  it("quote the secret in no error", function()
-    local bad = {
-      { header = "D360 API KEY", value = key, origin = "https://host" },
-      { header = "X", value = key .. "\n", origin = "https://host" },
-      { header = "X", value = key .. "\0", origin = "https://host" },
-      { header = "X", value = "\r" .. key, origin = "https://host" },
-      { header = "X", value = " " .. key, origin = "https://host" },
-      { header = "X", value = "", origin = "https://host" },
-      { header = "X", value = key, origin = "http://host" },
-      { header = "X", value = key, origin = "https://" .. key .. "@host" },
-    }
-    for _, options in ipairs(bad) do
-      local held, message = core.credentials(options)
-      assert.is_nil(held)
-      assert.is_string(message)
-      assert.is_nil(message:find(key, 1, true))
-    end
-    for _, options in ipairs { { value = key }, { header = "X", value = { key }, origin = "x" }, key } do
-      local ok, message = pcall(core.credentials, options)
-      assert.is_false(ok)
-      assert.is_nil(message:find(key, 1, true))
-    end
-  end)
-
-  it("can be closed more than once, and go nowhere after that", function()
-    local held = credentials()
-    local close = debug.getmetatable(held).__gc
-    close(held)
-    close(held)
-    assert.equal("waba.Credentials (closed)", tostring(held))
-    local head, message = core.head("GET", "/", "waba.360dialog.io", {}, held, "https://waba.360dialog.io")
-    assert.is_nil(head)
-    assert.matches("closed", message)
-    assert.has_error(function() close(io.stdout) end)
-  end)
-
-  it("come and go by the thousand", function()
-    for i = 1, 20000 do
-      assert(core.credentials { header = "X", value = key .. i, origin = "https://host" })
-    end
-    collectgarbage()
+  it("takes credentials only", function()
+    assert.has_error(function() core.redact("x", {}) end)
+    assert.has_error(function() core.redact("x") end)
   end)
 end)
 
@@ -279,24 +305,31 @@ describe("retry_after", function()
   end)
 end)
 
-describe("head", function()
+-- The bytes of a head for a request without a body.
+local function head(...)
+  local ready, message = core.ready_head(...)
+  if not ready then return nil, message end
+  return ready:bytes()
+end
+
+describe("a ready head", function()
   local origin = "https://waba.360dialog.io"
   local function held(for_origin)
-    return assert(core.credentials { header = "D360-API-KEY", value = "geheim-4711", origin = for_origin or origin })
+    return assert(core.header_secret { header = "D360-API-KEY", value = "geheim-4711", origin = for_origin or origin })
   end
 
-  local function lines(head)
+  local function lines(bytes)
     local found = {}
-    for line in head:gmatch "(.-)\r\n" do found[#found + 1] = line end
+    for line in bytes:gmatch "(.-)\r\n" do found[#found + 1] = line end
     return found
   end
 
   it("is a request line, the headers and an empty line", function()
-    local head = assert(core.head("POST", "/v1/messages?a=b", "waba.360dialog.io", {
+    local bytes = assert(head("POST", "/v1/messages?a=b", "waba.360dialog.io", {
       ["Content-Type"] = "application/json", ["Content-Length"] = "12",
     }, held(), origin))
-    assert.equal("\r\n\r\n", head:sub(-4))
-    local found = lines(head)
+    assert.equal("\r\n\r\n", bytes:sub(-4))
+    local found = lines(bytes)
     assert.equal("POST /v1/messages?a=b HTTP/1.1", found[1])
     assert.equal("Host: waba.360dialog.io", found[2])
     assert.equal("", found[6])
@@ -308,7 +341,7 @@ describe("head", function()
   end)
 
   it("does without credentials", function()
-    assert.equal("GET / HTTP/1.1\r\nHost: a:8080\r\n\r\n", core.head("GET", "/", "a:8080", {}))
+    assert.equal("GET / HTTP/1.1\r\nHost: a:8080\r\n\r\n", head("GET", "/", "a:8080", {}))
   end)
 
   it("has the secret for its own origin only", function()
@@ -317,17 +350,17 @@ describe("head", function()
       "http://localhost:8080",
     } do
       local host = other:match "://(.*)"
-      local head = assert(core.head("GET", "/", host, {}, held(), other))
-      assert.not_matches("geheim", head)
-      assert.not_matches("D360", head)
+      local bytes = assert(head("GET", "/", host, {}, held(), other))
+      assert.not_matches("geheim", bytes)
+      assert.not_matches("D360", bytes)
     end
-    assert.matches("geheim", core.head("GET", "/", "localhost:8080", {}, held "http://localhost:8080",
+    assert.matches("geheim", head("GET", "/", "localhost:8080", {}, held "http://localhost:8080",
       "http://LOCALHOST:8080/x"))
   end)
 
   it("refuses a host that is not the origin's", function()
-    local head, message = core.head("GET", "/", "evil.example", {}, held(), origin)
-    assert.is_nil(head)
+    local bytes, message = head("GET", "/", "evil.example", {}, held(), origin)
+    assert.is_nil(bytes)
     assert.matches("origin", message)
   end)
 
@@ -337,59 +370,50 @@ describe("head", function()
         { "GET" .. evil, "/", "h", {} }, { "GET", "/" .. evil, "h", {} }, { "GET", "/", "h" .. evil, {} },
         { "GET", "/", "h", { ["X" .. evil] = "v" } }, { "GET", "/", "h", { X = "geheim" .. evil } },
       } do
-        local head, message = core.head(arguments[1], arguments[2], arguments[3], arguments[4])
-        assert.is_nil(head)
+        local bytes, message = head(arguments[1], arguments[2], arguments[3], arguments[4])
+        assert.is_nil(bytes)
         assert.not_matches("geheim", message)
       end
     end
     for _, target in ipairs { "", "x", "*", "http://evil/", "/a b", "/a#b", "/\195\188", "/a\\b" } do
-      assert.is_nil((core.head("GET", target, "h", {})))
+      assert.is_nil((head("GET", target, "h", {})))
     end
-    for _, method in ipairs { "", "G T", "GET /" } do assert.is_nil((core.head(method, "/", "h", {}))) end
-    assert.is_nil((core.head("GET", "/", "", {})))
+    for _, method in ipairs { "", "G T", "GET /" } do assert.is_nil((head(method, "/", "h", {}))) end
+    assert.is_nil((head("GET", "/", "", {})))
   end)
 
   it("refuses a second Host and a second secret header", function()
-    assert.is_nil((core.head("GET", "/", "h", { host = "evil" })))
-    local head, message = core.head("GET", "/", "waba.360dialog.io", { ["d360-api-key"] = "x" }, held(), origin)
-    assert.is_nil(head)
+    assert.is_nil((head("GET", "/", "h", { host = "evil" })))
+    local bytes, message = head("GET", "/", "waba.360dialog.io", { ["d360-api-key"] = "x" }, held(), origin)
+    assert.is_nil(bytes)
     assert.matches("secret", message)
   end)
 
   it("raises for arguments of the wrong type", function()
-    assert.has_error(function() core.head("GET", "/", "h") end)
-    assert.has_error(function() core.head("GET", "/", "h", { X = 1 }) end)
-    assert.has_error(function() core.head("GET", "/", "h", { "X: y" }) end)
-    assert.has_error(function() core.head("GET", "/", "h", {}, {}) end)
-    assert.has_error(function() core.head("GET", "/", "h", {}, io.stdout, "https://h") end)
-    assert.has_error(function() core.head("GET", "/", "h", {}, held()) end)
+    assert.has_error(function() head("GET", "/", "h") end)
+    assert.has_error(function() head("GET", "/", "h", { X = 1 }) end)
+    assert.has_error(function() head("GET", "/", "h", { "X: y" }) end)
+    assert.has_error(function() head("GET", "/", "h", {}, {}) end)
+    assert.has_error(function() head("GET", "/", "h", {}, io.stdout, "https://h") end)
+    assert.has_error(function() head("GET", "/", "h", {}, held()) end)
   end)
-end)
-
-describe("a ready head", function()
-  local origin = "https://waba.360dialog.io"
-  local function held()
-    return assert(core.credentials { header = "D360-API-KEY", value = "geheim-4711", origin = origin })
-  end
-
   it("is the same head each time, with the length of the body", function()
     local arguments = { "POST", "/v1/messages", "waba.360dialog.io", { Accept = "*/*" }, held(), origin }
     local unpack = table.unpack or unpack -- luacheck: ignore 143
-    local head, ready = assert(core.head(unpack(arguments))), assert(core.ready_head(unpack(arguments)))
+    local bytes, ready = assert(head(unpack(arguments))), assert(core.ready_head(unpack(arguments)))
     collectgarbage()
     for _ = 1, 2 do
-      assert.equal(head, ready:bytes())
-      assert.equal((head:gsub("\r\n$", "Content-Length: 0\r\n\r\n")), ready:bytes(0))
-      assert.equal((head:gsub("\r\n$", "Content-Length: 9007199254740992\r\n\r\n")), ready:bytes(2 ^ 53))
-      assert.equal((head:gsub("\r\n$", "Transfer-Encoding: chunked\r\n\r\n")), ready:bytes(true))
+      assert.equal(bytes, ready:bytes())
+      assert.equal((bytes:gsub("\r\n$", "Content-Length: 0\r\n\r\n")), ready:bytes(0))
+      assert.equal((bytes:gsub("\r\n$", "Content-Length: 9007199254740992\r\n\r\n")), ready:bytes(2 ^ 53))
+      assert.equal((bytes:gsub("\r\n$", "Transfer-Encoding: chunked\r\n\r\n")), ready:bytes(true))
     end
   end)
 
-  it("is refused for the reasons a head is", function()
-    assert.same({ core.head("GET", "/", "evil.example", {}, held(), origin) },
-      { core.ready_head("GET", "/", "evil.example", {}, held(), origin) })
-    assert.is_nil((core.ready_head("GET", "/", "h", { X = "a\r\nY: b" })))
-    assert.has_error(function() core.ready_head("GET", "/", "h") end)
+  it("is not made of credentials, from which no bytes can be had", function()
+    local credentials = assert(core.credentials { header = "D360-API-KEY", value = "geheim-4711", origin = origin })
+    assert.has_error(function() core.ready_head("GET", "/", "waba.360dialog.io", {}, credentials, origin) end)
+    assert.is_nil(core.head)
   end)
 
   it("shows no secret, and no length that is none", function()

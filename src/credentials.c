@@ -51,6 +51,18 @@ bool credentials_belong_to(const struct credentials *credentials, const char *or
   return credentials->memory != NULL && strcmp(credentials->origin, origin) == 0;
 }
 
+const char *credentials_find(const struct credentials *credentials, const char *text, size_t length) {
+  const char *const end = text + length;
+  if (credentials->memory == NULL) return NULL;
+  while ((size_t)(end - text) >= credentials->value_length) {
+    text = memchr(text, credentials->value[0], (size_t)(end - text) - credentials->value_length + 1);
+    if (text == NULL) return NULL;
+    if (memcmp(text, credentials->value, credentials->value_length) == 0) return text;
+    text++;
+  }
+  return NULL;
+}
+
 /* The bytes RFC 7617 forbids in a user and a password. */
 static bool has_control(const char *text, size_t length) {
   size_t i;

@@ -10,6 +10,10 @@
  * this metatable holds one `struct credentials`, in `waba.curl` as well. */
 #define CREDENTIALS_CLASS "waba.Credentials"
 
+/* The same struct in a userdata that `core.ready_head` accepts. Whoever has one can get the secret as
+ * bytes, so a transport that writes to its own socket keeps it where no other code reaches it. */
+#define HEADER_SECRET_CLASS "waba.HeaderSecret"
+
 /* A secret header for one origin. All zeros is the closed state: safe to clear, belongs nowhere.
  * The struct owns `memory`, the other pointers point into it; nothing else owns or frees them. */
 struct credentials {
@@ -38,6 +42,9 @@ void credentials_clear(struct credentials *credentials);
 /* Whether the secret may go to this origin (as `origin_read` writes it). Closed credentials belong to
  * none. */
 bool credentials_belong_to(const struct credentials *credentials, const char *origin);
+
+/* The first place of the secret in the text, or NULL. */
+const char *credentials_find(const struct credentials *credentials, const char *text, size_t length);
 
 /* The size of the value of a Basic `Authorization` header, without NUL. */
 size_t credentials_basic_size(size_t user_length, size_t password_length);

@@ -13,8 +13,9 @@ static const char *check_field(lua_State *L, const char *name, size_t *length) {
   return lua_tolstring(L, -1, length);
 }
 
-/* credentials { header, value, origin } -> userdata | nil, message */
-static int credentials_function(lua_State *L) {
+/* Makes a userdata of the class from the table { header, value, origin } at index 1: [..] -> [userdata] or
+ * [nil message]; returns how many. */
+static int new_secret(lua_State *L, const char *class) {
   static const struct credentials closed;
   size_t name_length, value_length, origin_length;
   const char *name, *value, *origin, *fault;
@@ -26,38 +27,85 @@ static int credentials_function(lua_State *L) {
   origin = check_field(L, "origin", &origin_length);
   credentials = lua_newuserdatauv(L, sizeof *credentials, 0);
   *credentials = closed; /* sound whatever happens from here on */
-  luaL_setmetatable(L, CREDENTIALS_CLASS);
+  luaL_setmetatable(L, class);
   fault =
       credentials_fill(credentials, name, name_length, value, value_length, origin, origin_length);
   if (fault == credentials_no_memory) return luaL_error(L, "%s", fault);
   return fault == NULL ? 1 : compat_pushfault(L, fault);
 }
 
-static int credentials_close(lua_State *L) {
-  credentials_clear(luaL_checkudata(L, 1, CREDENTIALS_CLASS));
+/* credentials { header, value, origin } -> userdata | nil, message */
+static int credentials_function(lua_State *L) { return new_secret(L, CREDENTIALS_CLASS); }
+
+/* header_secret { header, value, origin } -> userdata | nil, message */
+static int header_secret_function(lua_State *L) { return new_secret(L, HEADER_SECRET_CLASS); }
+
+static struct credentials *check_secret(lua_State *L) {
+  struct credentials *credentials = luaL_testudata(L, 1, HEADER_SECRET_CLASS);
+  return credentials != NULL ? credentials : luaL_checkudata(L, 1, CREDENTIALS_CLASS);
+}
+
+static int secret_close(lua_State *L) {
+  credentials_clear(check_secret(L));
   return 0;
 }
 
-static int credentials_tostring(lua_State *L) {
-  const struct credentials *credentials = luaL_checkudata(L, 1, CREDENTIALS_CLASS);
+static int secret_tostring(lua_State *L) {
+  const struct credentials *credentials = check_secret(L);
+  const char *const class =
+      luaL_testudata(L, 1, CREDENTIALS_CLASS) != NULL ? CREDENTIALS_CLASS : HEADER_SECRET_CLASS;
   if (credentials->memory == NULL) {
-    lua_pushliteral(L, CREDENTIALS_CLASS " (closed)");
+    lua_pushfstring(L, "%s (closed)", class);
   } else {
     lua_pushlstring(L, credentials->line, credentials->name_length);
-    lua_pushfstring(L, CREDENTIALS_CLASS " (%s for %s)", lua_tostring(L, -1), credentials->origin);
+    lua_pushfstring(L, "%s (%s for %s)", class, lua_tostring(L, -1), credentials->origin);
   }
   return 1;
 }
 
-static const luaL_Reg credentials_class[] = {
-    {"__gc", credentials_close},
-    {"__close", credentials_close},
-    {"__tostring", credentials_tostring},
+/* A shorter secret occurs in ordinary words too, and no gateway gives one. */
+#define REDACT_LEAST 8
+
+/* redact(text, credentials) -> text */
+static int redact_function(lua_State *L) {
+  static const char hidden[] = "(hidden)";
+  size_t length;
+  const char *text = luaL_checklstring(L, 1, &length), *found;
+  const char *const end = text + length;
+  const struct credentials *credentials = luaL_checkudata(L, 2, CREDENTIALS_CLASS);
+  luaL_Buffer buffer;
+  lua_settop(L, 2);
+  found = credentials->value_length < REDACT_LEAST ? NULL : credentials_find(credentials, text, length);
+  if (found == NULL) {
+    lua_settop(L, 1);
+    return 1;
+  }
+  luaL_buffinit(L, &buffer);
+  while (found != NULL) {
+    luaL_addlstring(&buffer, text, (size_t)(found - text));
+    luaL_addlstring(&buffer, hidden, sizeof hidden - 1);
+    text = found + credentials->value_length;
+    found = credentials_find(credentials, text, (size_t)(end - text));
+  }
+  luaL_addlstring(&buffer, text, (size_t)(end - text));
+  luaL_pushresult(&buffer);
+  return 1;
+}
+
+static const luaL_Reg secret_class[] = {
+    {"__gc", secret_close},
+    {"__close", secret_close},
+    {"__tostring", secret_tostring},
     {NULL, NULL},
 };
 
 void credentials_register(lua_State *L) {
-  compat_newclass(L, CREDENTIALS_CLASS, credentials_class);
+  compat_newclass(L, CREDENTIALS_CLASS, secret_class);
+  compat_newclass(L, HEADER_SECRET_CLASS, secret_class);
   lua_pushcfunction(L, credentials_function);
   lua_setfield(L, -2, "credentials");
+  lua_pushcfunction(L, header_secret_function);
+  lua_setfield(L, -2, "header_secret");
+  lua_pushcfunction(L, redact_function);
+  lua_setfield(L, -2, "redact");
 }

@@ -13,8 +13,6 @@
 
 static const char READY_HEAD_CLASS[] = "waba.ReadyHead";
 
-/* ---- A head that is sent. ---- */
-
 /* The head of a request while it is measured (`out` NULL) and written. */
 struct writer {
   char *out;
@@ -64,7 +62,7 @@ static const char *write_headers(lua_State *L, int index, struct writer *writer,
   return NULL;
 }
 
-/* Adds the whole head from the arguments of `core.head`. */
+/* Adds the whole head from the arguments of `core.ready_head`. */
 static const char *write_head(lua_State *L, struct writer *writer,
                               const struct credentials *secret) {
   size_t length;
@@ -101,8 +99,8 @@ static const char *check_head(lua_State *L, const struct credentials **secret) {
   if (fault == NULL) fault = text_header_value_fault(host, host_length);
   if (fault == NULL && host_length == 0) fault = "the host is empty";
   if (fault != NULL || *secret == NULL) return fault;
-  if ((*secret)->memory == NULL) return "the credentials are closed";
-  luaL_argcheck(L, url != NULL, 6, "credentials need the origin of the request");
+  if ((*secret)->memory == NULL) return "the secret is closed";
+  luaL_argcheck(L, url != NULL, 6, "a secret needs the origin of the request");
   fault = origin_read(url, origin_length, origin);
   if (fault != NULL) return fault;
   authority = strstr(origin, "://") + 3;
@@ -112,39 +110,6 @@ static const char *check_head(lua_State *L, const struct credentials **secret) {
   if (!credentials_belong_to(*secret, origin)) *secret = NULL;
   return NULL;
 }
-
-/* From the arguments of `core.head`: [method target host headers credentials? origin?] -> [.. userdata]
- * with the bytes of the head behind `before` bytes and before `after` more. NULL, or what is wrong. */
-static const char *push_head(lua_State *L, struct writer *writer, size_t before, size_t after) {
-  const struct credentials *secret = NULL;
-  const char *fault;
-  luaL_checktype(L, 4, LUA_TTABLE);
-  if (!lua_isnoneornil(L, 5)) secret = luaL_checkudata(L, 5, CREDENTIALS_CLASS);
-  lua_settop(L, 6);
-  fault = check_head(L, &secret);
-  if (fault == NULL) fault = write_head(L, writer, secret);
-  if (fault != NULL) return fault;
-  writer->room = writer->size;
-  writer->out = (char *)lua_newuserdatauv(L, before + writer->room + after, 0) + before;
-  writer->size = 0;
-  fault = write_head(L, writer, secret);
-  /* A finalizer that ran meanwhile may have changed the headers or closed the credentials. */
-  if (fault == NULL && writer->size != writer->room) fault = "the headers changed meanwhile";
-  if (fault != NULL) text_wipe(writer->out, writer->room);
-  return fault;
-}
-
-/* head(method, target, host, headers, credentials?, origin?) -> string | nil, message */
-static int http1_head(lua_State *L) {
-  struct writer writer = {NULL, 0, 0};
-  const char *fault = push_head(L, &writer, 0, 0);
-  if (fault != NULL) return compat_pushfault(L, fault);
-  lua_pushlstring(L, writer.out, writer.size);
-  text_wipe(writer.out, writer.room);
-  return 1;
-}
-
-/* ---- A head that is used again and again. ---- */
 
 /* A header for the length of the body, and the blank line. */
 #define ROOM_BEHIND 64
@@ -156,13 +121,30 @@ struct ready_head {
 
 static char *bytes_of(struct ready_head *head) { return (char *)(head + 1); }
 
-/* ready_head(method, target, host, headers, credentials?, origin?) -> userdata | nil, message */
+/* ready_head(method, target, host, headers, secret?, origin?) -> userdata | nil, message */
 static int http1_ready_head(lua_State *L) {
   struct writer writer = {NULL, 0, 0};
-  const char *fault = push_head(L, &writer, sizeof(struct ready_head), ROOM_BEHIND);
+  const struct credentials *secret = NULL;
   struct ready_head *head;
+  const char *fault;
+  luaL_checktype(L, 4, LUA_TTABLE);
+  if (!lua_isnoneornil(L, 5)) secret = luaL_checkudata(L, 5, HEADER_SECRET_CLASS);
+  lua_settop(L, 6);
+  fault = check_head(L, &secret);
+  if (fault == NULL) fault = write_head(L, &writer, secret);
   if (fault != NULL) return compat_pushfault(L, fault);
-  head = (struct ready_head *)(void *)(writer.out - sizeof *head);
+  head = lua_newuserdatauv(L, sizeof *head + writer.size + ROOM_BEHIND, 0);
+  head->size = 0;
+  writer.out = bytes_of(head);
+  writer.room = writer.size;
+  writer.size = 0;
+  fault = write_head(L, &writer, secret);
+  /* A finalizer that ran meanwhile may have changed the headers or closed the secret. */
+  if (fault == NULL && writer.size != writer.room) fault = "the headers changed meanwhile";
+  if (fault != NULL) {
+    text_wipe(writer.out, writer.room);
+    return compat_pushfault(L, fault);
+  }
   head->size = writer.size - 2;
   compat_setclass(L, READY_HEAD_CLASS);
   return 1;
@@ -210,8 +192,6 @@ static const luaL_Reg ready_head_class[] = {
 
 void http1_register(lua_State *L) {
   compat_newclass(L, READY_HEAD_CLASS, ready_head_class);
-  lua_pushcfunction(L, http1_head);
-  lua_setfield(L, -2, "head");
   lua_pushcfunction(L, http1_ready_head);
   lua_setfield(L, -2, "ready_head");
 }

@@ -4,7 +4,7 @@
 
 #include <lua.h>
 
-/* Sets `head` and `ready_head` in the table on the top of the stack. */
+/* Sets `ready_head` in the table on the top of the stack. */
 void http1_register(lua_State *L);
 
 #endif

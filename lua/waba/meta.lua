@@ -107,34 +107,39 @@ function core.credentials(options) end
 
 ---@class waba.Credentials : userdata
 
---- The head of an HTTP/1.1 request: request line, Host, the headers, the empty line at the end. The
---- secret header is among them if the credentials belong to the origin, and left out if not. The host
---- must be the origin's own, so that a mistake can't send the secret elsewhere.
+--- Replaces the value of the secret header in a text by "(hidden)"; but not a value shorter than 8 bytes, which occurs
+--- in ordinary words too.
+---@param text string
+---@param credentials waba.Credentials
+---@return string
+function core.redact(text, credentials) end
+
+--- A secret header that `ready_head` writes: for a transport that writes requests to its own socket. Whoever holds it
+--- can read the secret, so the transport must not let other code reach it.
+---@param options { header: string, value: string, origin: string }
+---@return waba.HeaderSecret|nil
+---@return string? message  never quotes the value
+function core.header_secret(options) end
+
+---@class waba.HeaderSecret : userdata
+
+--- The head of an HTTP/1.1 request, made once to be sent many times: request line, Host, the headers. The secret
+--- header is among them if it belongs to the origin, and left out if not. The host must be the origin's own, so that
+--- a mistake can't send the secret elsewhere. The head wipes the secret when it is collected.
 ---@param method string
 ---@param target string  path and query, percent-encoded
 ---@param host string    as the Host header has it: "host" or "host:port"
 ---@param headers table<string, string>  without Host and without the secret one
----@param credentials? waba.Credentials
----@param origin? string  of the request; needed with credentials
----@return string|nil head  a plain string that may hold the secret: only for the socket
+---@param secret? waba.HeaderSecret
+---@param origin? string  of the request; needed with a secret
+---@return waba.ReadyHead|nil head
 ---@return string? message  quotes no value
-function core.head(method, target, host, headers, credentials, origin) end
-
---- The same, made once to be sent many times. It holds the secret, and wipes it when it is collected.
----@param method string
----@param target string
----@param host string
----@param headers table<string, string>
----@param credentials? waba.Credentials
----@param origin? string
----@return waba.ReadyHead|nil
----@return string? message
-function core.ready_head(method, target, host, headers, credentials, origin) end
+function core.ready_head(method, target, host, headers, secret, origin) end
 
 ---@class waba.ReadyHead : userdata
 local ready_head = {}
 
---- The bytes of the head.
+--- The bytes of the head, with the empty line at its end. They may hold the secret: only for the socket.
 ---@param length? integer|true  of the body, for `Content-Length`; true: in chunks
 ---@return string
 function ready_head:bytes(length) end

@@ -43,11 +43,17 @@ local function progress_of(asked, told)
   end
 end
 
-local function head_of(asked)
-  local key = asked.key
+-- As a client makes them.
+local function credentials_of(transport, key)
+  local secret = { header = "D360-API-KEY", value = key.value, origin = key.origin }
+  if transport.credentials then return assert(transport:credentials(secret)) end
+  return assert(core.credentials(secret))
+end
+
+local function head_of(transport, asked)
   return {
     method = asked.method or "POST", url = asked.url, headers = asked.headers or {}, idempotent = asked.idempotent or false,
-    credentials = key and assert(core.credentials { header = "D360-API-KEY", value = key.value, origin = key.origin }),
+    credentials = asked.key and credentials_of(transport, asked.key),
   }
 end
 
@@ -66,7 +72,7 @@ function exchange.make(transport, asked)
   if type(body) == "table" and body.pieces then body = { reader = reader_of(transport, body), size = body.size } end
   if into and into.sink then into = { sink = sink_of(into, parts) } end
   local done, response, failure = pcall(transport.send, transport, {
-    head = head_of(asked), body = body, into = into, timeout = asked.timeout or 20,
+    head = head_of(transport, asked), body = body, into = into, timeout = asked.timeout or 20,
     connect_timeout = asked.connect_timeout, max_body = asked.max_body,
     progress = asked.progress and progress_of(asked, told),
   })

@@ -121,6 +121,80 @@ describe("the transport in nginx", function()
     assert.equal("a-key-that-nobody-may-see", gateway:received("/v1/messages")[1].headers["d360-api-key"])
   end)
 
+  it("lets no code read the key back from a client", function()
+    run 'assert(require("sender").send() == "gBEG")'
+    assert.equal("", run [==[
+      local core, client = require "waba.core", require("sender").client
+      local shown, seen = {}, {}
+      local function look(value, path)
+        if type(value) == "string" then
+          if value:find("a-key-that-nobody-may-see", 1, true) then shown[#shown + 1] = path end
+        elseif (type(value) == "table" or type(value) == "userdata") and not seen[value] then
+          seen[value] = true
+          look(tostring(value), path .. "<tostring>")
+          local class = getmetatable(value)
+          look(class, path .. "<metatable>")
+          if type(value) == "userdata" then
+            local has_bytes, bytes = pcall(function() return value:bytes(0) end)
+            if has_bytes then look(bytes, path .. ":bytes()") end
+          else
+            for name, member in next, value do
+              look(name, path .. "[key]")
+              look(member, path .. "." .. tostring(name))
+            end
+          end
+        end
+      end
+      look(package.loaded, "package.loaded")
+      local origin = core.origin(client.base_url)
+      local host = origin:match "//(.*)"
+      look({ pcall(core.ready_head, "GET", "/", host, {}, client.credentials, client.base_url) }, "ready_head")
+      return table.concat(shown, "\n")
+    ]==])
+  end)
+
+  it("has no head with the key in memory while a function of the request runs", function()
+    assert.equal("shown: ", run [==[
+      local calls, shown = 0, {}
+      require("sender").client:request { method = "GET", path = "/v1/health" }
+      require("sender").client.media:upload { type = "image/png", size = 2, reader = function()
+        calls = calls + 1
+        for level = 1, 40 do
+          if not debug.getinfo(level) then break end
+          local i = 1
+          local name, value = debug.getlocal(level, i)
+          while name do
+            if type(value) == "string" and value:find("a-key-that-nobody-may-see", 1, true) then
+              shown[#shown + 1] = level .. ":" .. name
+            end
+            i = i + 1
+            name, value = debug.getlocal(level, i)
+          end
+        end
+        return calls <= 2 and "x" or nil
+      end }
+      assert(calls > 1)
+      return "shown: " .. table.concat(shown, " ")
+    ]==])
+    assert.equal("a-key-that-nobody-may-see", gateway:received("/v1/media")[1].headers["d360-api-key"])
+  end)
+
+  it("refuses credentials that another transport made", function()
+    local told = run [==[
+      local client = require("sender").client
+      local inner = client.transport
+      local outer = require("waba").client { api_key = "another-key", base_url = client.base_url, retry = false, pace = false,
+        transport = { send = function(_, request) return inner:send(request) end } }
+      local sent, err = outer:send("491511234567", require("waba").text "Hello")
+      local passing = require("waba").client { api_key = "another-key", base_url = client.base_url, retry = false, pace = false,
+        transport = { send = function(_, request) return inner:send(request) end,
+          credentials = function(_, secret) return inner:credentials(secret) end } }
+      return err.kind .. ": " .. err.message .. "; " .. passing:send("491511234567", require("waba").text "Hello").id
+    ]==]
+    assert.matches("^invalid: .*not made by this transport.*; gBEG$", told)
+    assert.equal("another-key", gateway:received("/v1/messages")[1].headers["d360-api-key"])
+  end)
+
   it("sends in the phases that may wait, in timers and in light threads", function()
     assert.equal("gBEG", (ask "/access"))
     assert.equal("gBEG", (ask "/rewrite"))

@@ -56,12 +56,17 @@ local function choose_transport(given)
 end
 
 -- The secret header, bound to the origin of the gateway's URL.
-local function credentials_for(base_url, api_key)
+local function credentials_for(transport, base_url, api_key)
   local origin, message = core.origin(base_url)
   if not origin then error("waba.client: option base_url: " .. message, 3) end
-  local credentials
-  credentials, message = core.credentials { header = "D360-API-KEY", value = api_key, origin = origin }
-  if not credentials then error("waba.client: option api_key: " .. message, 3) end
+  local secret = { header = "D360-API-KEY", value = api_key, origin = origin }
+  local credentials, fault
+  if transport.credentials then
+    credentials, fault = transport:credentials(secret)
+  else
+    credentials, fault = core.credentials(secret)
+  end
+  if not credentials then error("waba.client: option api_key: " .. fault, 3) end
   return credentials
 end
 
@@ -77,13 +82,13 @@ function client.new(given)
     hosting = hosting, base_url = base_url, sandbox = given.sandbox or false,
     timeout = given.timeout or 30, connect_timeout = given.connect_timeout or 10,
     validate = given.validate == nil or given.validate, namespace = given.namespace,
-    credentials = credentials_for(base_url, given.api_key),
     expected_number = given.expect_number
       and phone_number.expected(given.expect_number, "waba.client: option expect_number"),
     ordered = given.ordered or false,
     heads = {}, -- endpoint to request head, for paths without parameters
   }
   self.transport, self.owns_transport = choose_transport(given)
+  self.credentials = credentials_for(self.transport, base_url, given.api_key)
   local retry = given.retry
   if retry == nil then retry = {} end
   self.delivery = delivery.new {

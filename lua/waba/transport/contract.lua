@@ -63,6 +63,14 @@ function transport:send(request) end
 ---@param seconds number
 function transport:sleep(seconds) end
 
+--- Optional: makes the credentials of a client, for a transport that writes requests to its own socket and therefore
+--- needs the secret as bytes. Without it the client calls `core.credentials`, from which no bytes can be had. The
+--- transport must keep the secret where no other code reaches it, and send it to its origin only.
+---@param secret { header: string, value: string, origin: string }
+---@return waba.Credentials|nil  from `core.credentials`
+---@return string? message       never quotes the value
+function transport:credentials(secret) end
+
 --- Optional: the running coroutine as one that can wait for another one's word. Without it that is done
 --- by `sleep` in small steps.
 ---@return waba.Waiter

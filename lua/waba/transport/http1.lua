@@ -152,24 +152,25 @@ local function checked_piece(exchange, piece)
   return piece
 end
 
--- What goes over the wire for a piece, behind what still waits.
-local function frame(exchange, waiting, piece)
-  if exchange.chunked then return { waiting, ("%x\r\n"):format(#piece), piece, "\r\n" } end
-  return waiting == "" and piece or { waiting, piece }
+-- What goes over the wire for a piece; behind the head where that was not sent yet.
+local function frame(exchange, head, length, piece)
+  local start = head and head:bytes(length) or ""
+  if exchange.chunked then return { start, ("%x\r\n"):format(#piece), piece, "\r\n" } end
+  return head and { start, piece } or piece
 end
 
--- Sends the head together with the first piece, then the others.
-local function send_pieces(exchange, head, next_piece)
-  local waiting = head
+-- Sends the head together with the first piece, then the others. The bytes of the head hold the secret, so they are
+-- made for the write itself: while a function of the request runs there are none.
+local function send_pieces(exchange, head, length, next_piece)
   while exchange.bytes_sent ~= exchange.to_send do
     local piece, fault = next_piece()
     if piece == false then break end
     if piece then piece, fault = checked_piece(exchange, piece) end
     if not piece then return http1.fail(exchange, "invalid", fault, "body") end
     if piece ~= "" then
-      local written, word = write(exchange, frame(exchange, waiting, piece))
+      local written, word = write(exchange, frame(exchange, head, length, piece))
       if not written then return nil, word end
-      waiting = ""
+      head = nil
       exchange.bytes_sent = exchange.bytes_sent + #piece
       http1.report(exchange)
     end
@@ -178,27 +179,28 @@ local function send_pieces(exchange, head, next_piece)
     return http1.fail(exchange, "invalid",
       ("the reader gave fewer bytes than the %d declared"):format(exchange.to_send), "body")
   end
-  if exchange.chunked then waiting = waiting .. "0\r\n\r\n" end
-  if waiting == "" then return true end
-  return write(exchange, waiting)
+  local rest = (head and head:bytes(length) or "") .. (exchange.chunked and "0\r\n\r\n" or "")
+  if rest == "" then return true end
+  return write(exchange, rest)
 end
 
 --- Writes the request. The other side can't have a complete one before the last write succeeded.
 ---@param exchange waba.Exchange
----@param head string  complete, with its blank line
+---@param head waba.ReadyHead
+---@param length integer|true|nil  of the body, as `head:bytes` takes it
 ---@param is_armed? boolean  the socket was told just now how long to wait
 ---@return true|nil
 ---@return waba.TransferFailure|string|nil failure  a string is the socket's own word
-function http1.send(exchange, head, is_armed)
+function http1.send(exchange, head, length, is_armed)
   local body = exchange.body
   local written, failure
   if body == nil then
-    written, failure = write(exchange, head, is_armed)
+    written, failure = write(exchange, head:bytes(length), is_armed)
   elseif type(body) == "string" and not exchange.request.progress then
-    written, failure = write(exchange, { head, body }, is_armed) -- the secret stays in one string
+    written, failure = write(exchange, { head:bytes(length), body }, is_armed) -- the secret stays in one string
     if written then exchange.bytes_sent = #body end
   else
-    written, failure = send_pieces(exchange, head, pieces_of(exchange))
+    written, failure = send_pieces(exchange, head, length, pieces_of(exchange))
   end
   if not written then return nil, failure end
   exchange.sent = "maybe"

@@ -37,6 +37,7 @@ local function complete(given)
     send = function(_, request) return given:send(request) end,
     sleep = function(_, seconds) sleep(seconds) end,
     waiter = waiter_of_loop,
+    credentials = given.credentials and function(_, secret) return given:credentials(secret) end,
   }
 end
 

@@ -65,9 +65,27 @@ local function refusal_of(phase)
     .. "timer (ngx.timer.at(0, …))"):format(phase)
 end
 
+-- nginx's sockets take bytes, so the secrets and the heads made of them must be Lua values. They are kept here and
+-- not in the transport or its clients, where any code could read them.
+local secrets = setmetatable({}, { __mode = "k" }) -- credentials to the secret that can be written
+local targets = setmetatable({}, { __mode = "k" }) -- request head to its target, with the bytes
+
+local FOREIGN_CREDENTIALS = "the request's credentials were not made by this transport: make them with its method "
+  .. "credentials; a transport that passes requests on to it passes this method on too"
+
 ---@return waba.Transport
 function transport.new()
-  return setmetatable({ targets = setmetatable({}, { __mode = "k" }) }, Ngx)
+  return setmetatable({}, Ngx)
+end
+
+--- See `waba.Transport`.
+---@param secret { header: string, value: string, origin: string }
+---@return waba.Credentials|nil
+---@return string? message
+function Ngx:credentials(secret) -- luacheck: no self
+  local credentials, message = core.credentials(secret)
+  if credentials then secrets[credentials] = core.header_secret(secret) end
+  return credentials, message
 end
 
 -- nginx compares the names in a certificate, not the addresses.
@@ -101,31 +119,32 @@ local function parse(url)
 end
 
 -- What stays the same for a request head: where it goes, and its bytes.
-local function target_of(self, head)
-  local target = self.targets[head]
+local function target_of(head)
+  local target = targets[head]
   if target then return target end
   local message
   target, message = parse(head.url)
   if not target then return nil, message end
-  local has_agent, headers = false, {}
+  local credentials, has_agent, headers = head.credentials, false, {}
+  if credentials and not secrets[credentials] then return nil, FOREIGN_CREDENTIALS end
   for name, value in pairs(head.headers) do
     if RESERVED[name:lower()] then return nil, ("header '%s': is set by the transport"):format(name) end
     if name:lower() == "user-agent" then has_agent = true end
     headers[name] = value
   end
   if not has_agent then headers["User-Agent"] = "waba/" .. version end
-  target.head, message = core.ready_head(head.method, target.path, target.authority, headers, head.credentials,
-    target.origin)
+  target.head, message = core.ready_head(head.method, target.path, target.authority, headers,
+    credentials and secrets[credentials], target.origin)
   if not target.head then return nil, message end
-  self.targets[head] = target
+  targets[head] = target
   return target
 end
 
--- The whole head of a request. With the secret in it, it exists from here to the socket only.
-local function head_of(exchange, target)
+-- The length that the head of a request declares; true for a body in chunks.
+local function length_of(exchange)
   local length = exchange.chunked or exchange.to_send
   if not length and SAYS_LENGTH[exchange.request.head.method] then length = 0 end
-  return target.head:bytes(length)
+  return length
 end
 
 -- Of this worker: when the last handshake began, and the next turn that nobody waits for.
@@ -260,7 +279,7 @@ local function exchange_messages(exchange, target, now)
   if not connected then return nil, failure end
   local reused = exchange.reused
   if not reused then exchange.connected = core.clock() end
-  local written, fault = http1.send(exchange, head_of(exchange, target), reused)
+  local written, fault = http1.send(exchange, target.head, length_of(exchange), reused)
   if written then return receive(exchange) end
   if type(fault) == "table" then return nil, fault end
   if exchange.fresh_tls and exchange.bytes_sent == 0 and fault == "closed" then
@@ -319,7 +338,7 @@ end
 ---@return waba.Response|nil response
 ---@return waba.TransferFailure? failure
 function Ngx:send(request)
-  local target, message = target_of(self, request.head)
+  local target, message = target_of(request.head)
   if not target then return nil, { kind = "invalid", message = message, sent = "no" } end
   local started, tries = core.clock(), 0
   local now = started
