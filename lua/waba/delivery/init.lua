@@ -7,9 +7,10 @@ local ensure = require "waba.ensure"
 local errors = require "waba.errors"
 local observation = require "waba.delivery.observation"
 local pacing = require "waba.delivery.pacing"
+local redaction = require "waba.delivery.redaction"
 
 local clock, decode = core.clock, core.decode
-local byte, type, min = string.byte, type, math.min
+local byte, ipairs, type, min = string.byte, ipairs, type, math.min
 
 local Delivery = {}
 Delivery.__index = Delivery
@@ -69,8 +70,27 @@ local function looks_like_json(body)
   return start == "{" or start == "[" or body:match("^%s*null%s*$") ~= nil
 end
 
+-- The gateway's sentences in an error, without what they repeat of the request.
+local ECHOING = { "message", "title", "details" }
+
+-- The error that a response carries, if it carries one.
+local function read_error(self, response, json, body, request, call)
+  local status, redact = response.status, nil
+  if json == nil and (status < 200 or status >= 300) then
+    redact = redaction.new(request.head.credentials, call)
+    body = redact(body) -- before the error takes its beginning
+  end
+  local err = self.hosting.errors.from_response(status, json, body)
+  if not err then return nil end
+  redact = redact or redaction.new(request.head.credentials, call)
+  for _, name in ipairs(ECHOING) do
+    if err[name] then err[name] = redact(err[name]) end
+  end
+  return err
+end
+
 -- The decoded answer, or why it is none.
-local function read(self, response, endpoint)
+local function read(self, response, endpoint, request, call)
   local status, body = response.status, response.body
   local success = status >= 200 and status < 300
   if success and endpoint.binary then return true end
@@ -78,7 +98,7 @@ local function read(self, response, endpoint)
   if success and endpoint.digest then json = endpoint.digest(body) end
   if json then return json end
   if body ~= "" and looks_like_json(body) then json, fault = decode(body) end
-  local err = self.hosting.errors.from_response(status, json, body)
+  local err = read_error(self, response, json, body, request, call)
   if err then
     local retry_after = response.headers["retry-after"]
     err.retry_after = retry_after and core.retry_after(retry_after) or err.retry_after
@@ -193,11 +213,11 @@ local function hold_back(self, err, endpoint, call, response, attempt)
 end
 
 -- One try.
-local function try(self, request, endpoint, watched)
+local function try(self, request, endpoint, call, watched)
   local response, failure = self.transport:send(request)
   local json, err
   if response then
-    json, err = read(self, response, endpoint)
+    json, err = read(self, response, endpoint, request, call)
   else
     err = from_failure(self, failure, request.head)
   end
@@ -236,7 +256,7 @@ local function perform(self, request, endpoint, call, now, deadline, watched)
     attempt = attempt + 1
     request.timeout = deadline - now
     local response, json
-    response, json, err = try(self, request, endpoint, watched)
+    response, json, err = try(self, request, endpoint, call, watched)
     if not err then return response, json end
     hold_back(self, err, endpoint, call, response, attempt)
     if attempt >= self.attempts or not may_repeat(self, err, request.head) or is_used(request) then return nil, err end

@@ -2,6 +2,7 @@
 -- metrics of. No secret is told, no message, and no recipient.
 
 local core = require "waba.core"
+local errors = require "waba.errors"
 
 local clock = core.clock
 
@@ -20,7 +21,7 @@ local clock = core.clock
 ---@field duration number?        seconds of this try; of `finish`: of the whole call, waits included
 ---@field delay number?           of `retry`: seconds until the next try takes its place in line
 ---@field status integer?         HTTP status
----@field error waba.Error?       what went wrong
+---@field error waba.Error?       what went wrong, without the platform's own tables (`answer`, `errors`)
 ---@field kind waba.ErrorKind?    of the error
 ---@field code integer?           of the error, the platform's
 ---@field maybe_sent boolean?     of the error
@@ -47,13 +48,23 @@ local function tell(self, kind, event)
   if not told then io.stderr:write("waba: on_event failed: ", tostring(fault), "\n") end
 end
 
+-- The platform's own tables may repeat the request.
+local function without_tables(err)
+  if not err.answer and not err.errors then return err end
+  local copy = {}
+  for name, value in pairs(err) do
+    if name ~= "answer" and name ~= "errors" then copy[name] = value end
+  end
+  return errors.new(copy)
+end
+
 local function add_outcome(event, answer, err)
   if answer then
     event.status, event.reused, event.protocol = answer.status, answer.reused, answer.protocol
     event.bytes_sent, event.bytes_received = answer.bytes_sent, answer.bytes_received
   end
   if err then
-    event.error, event.kind, event.code, event.maybe_sent = err, err.kind, err.code, err.maybe_sent
+    event.error, event.kind, event.code, event.maybe_sent = without_tables(err), err.kind, err.code, err.maybe_sent
     event.status = event.status or err.status
   end
   return event

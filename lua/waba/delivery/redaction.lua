@@ -1,0 +1,94 @@
+-- Hides in a gateway's refusal what it repeats of the request: the API key, recipients, and the content of messages.
+-- Error messages are logged, and none of these belongs into a log.
+
+local core = require "waba.core"
+
+local redaction = {}
+
+local HIDDEN = "(hidden)"
+
+-- The fields of request bodies and paths that hold recipients or content, with all that is in them.
+local PERSONAL = {}
+for name in ([[to recipient user users number wa_id contacts location body caption text title description filename
+  footer payload flow_action_payload address fallback_value coupon_code]]):gmatch "%S+" do PERSONAL[name] = true end
+
+-- Of these "text" is no content but a word of the platform.
+local WORDS = { type = true, sub_type = true, preview_url = true }
+
+-- Shorter values say nothing, and occur in any sentence.
+local LEAST = 3
+-- A sentence may repeat the beginning of a value only: so many bytes of it count as the value.
+local BEGINNING = 12
+
+local function add(found, value)
+  if #value >= LEAST and not found[value] then
+    found[value] = true
+    found[#found + 1] = value
+  end
+end
+
+local function collect(value, is_personal, found)
+  local kind = type(value)
+  if kind == "table" then
+    for name, member in next, value do
+      if not WORDS[name] then collect(member, is_personal or PERSONAL[name], found) end
+    end
+  elseif is_personal and (kind == "string" or kind == "number") then
+    value = tostring(value)
+    add(found, value)
+    -- a phone number may be repeated in another spelling
+    if value:find "^[%d%s()./+-]+$" then add(found, (value:gsub("%D", ""))) end
+  end
+end
+
+-- How far a text agrees with a value, whose beginning stands at `first`. Ends between two characters.
+local function last_of(text, first, value)
+  local length = BEGINNING
+  while length < #value and text:byte(first + length) == value:byte(length + 1) do length = length + 1 end
+  while length > 0 and (text:byte(first + length) or 0) >= 0x80 and text:byte(first + length) < 0xC0 do
+    length = length - 1
+  end
+  return first + length - 1
+end
+
+-- A short value counts as a whole word only.
+local function is_word(text, first, last)
+  return not text:find("^%w", last + 1) and not text:sub(first - 1, first - 1):find "%w"
+end
+
+local function hide(text, value)
+  local beginning, parts, from, done = value:sub(1, BEGINNING), {}, 1, 1
+  local first, last = text:find(beginning, from, true)
+  while first do
+    from = first + 1
+    if #value > BEGINNING then last = last_of(text, first, value) end
+    if last >= first and (#value > BEGINNING or is_word(text, first, last)) then
+      parts[#parts + 1] = text:sub(done, first - 1)
+      parts[#parts + 1] = HIDDEN
+      done, from = last + 1, last + 1
+    end
+    first, last = text:find(beginning, from, true)
+  end
+  parts[#parts + 1] = text:sub(done)
+  return table.concat(parts)
+end
+
+--- Makes a function that hides in a text what it repeats of a request.
+---@param credentials waba.Credentials|nil
+---@param call waba.Call
+---@return fun(text: string): string
+function redaction.new(credentials, call)
+  local found = {}
+  if call.to then collect(call.to, true, found) end
+  collect(call.parameters, false, found)
+  collect(call.json, false, found)
+  -- a longer value may contain a shorter one
+  table.sort(found, function(one, other) return #one > #other end)
+  return function(text)
+    if credentials then text = core.redact(text, credentials) end
+    for i = 1, #found do text = hide(text, found[i]) end
+    return text
+  end
+end
+
+return redaction

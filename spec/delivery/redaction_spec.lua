@@ -1,0 +1,110 @@
+-- What a gateway's refusal repeats of the request stands neither in the error's sentences nor in what `on_event` sees.
+
+local scripted = require "spec.support.scripted_transport"
+local waba = require "waba"
+
+local KEY, NUMBER = "a-key-that-nobody-may-see", "491511234567"
+local NAME, TEXT = "Eva", "Dear Eva, your appointment with Dr. Weiß is on Monday"
+
+describe("a refusal that repeats the request", function()
+  -- A client whose gateway answers so, and what its hook sees of errors: every string in the events.
+  local function client_of(hosting, answer)
+    local seen = {}
+    local function note(value)
+      if type(value) == "table" then
+        for name, member in pairs(value) do
+          note(name)
+          note(member)
+        end
+        note(tostring(value))
+      elseif type(value) == "string" then
+        seen[#seen + 1] = value
+      end
+    end
+    local client = scripted.client({ answer }, {
+      api_key = KEY, hosting = hosting, retry = false, on_event = function(event) note(event) end,
+    })
+    return client, seen
+  end
+
+  local function assert_hidden(err, seen)
+    seen[#seen + 1] = tostring(err)
+    seen[#seen + 1] = err.title
+    seen[#seen + 1] = err.details
+    local all = table.concat(seen, "\n")
+    for _, personal in ipairs { KEY, NUMBER, TEXT, "Dear", "Weiß", NAME, "appointment" } do
+      assert.is_nil(all:find(personal, 1, true), personal .. " in " .. all)
+    end
+  end
+
+  local GATEWAYS = {
+    on_premise = {
+      client = '{"errors":[{"code":1009,"title":"Parameter value is not valid","details":"%s"},{"code":1,"title":"%s"}]}',
+      gateway = '{"meta":{"success":false,"http_code":400,"developer_message":"%s"}}',
+    },
+    cloud = {
+      graph = '{"error":{"message":"(#131009) Parameter value is not valid","code":131009,"error_data":{"details":"%s"}},"x":"%s"}',
+      words = '{"error":{"message":"Invalid","code":100,"error_user_title":"%s","error_user_msg":"%s"}}',
+      text = '{"error":"%s"}',
+      list = '{"errors":[{"code":131009,"title":"Bad","details":"%s"},{"code":1,"title":"%s"}]}',
+    },
+  }
+  for _, shapes in pairs(GATEWAYS) do
+    shapes.page = "<html><body>400: the request was: %s</body></html>"
+    shapes.broken = '{"error":"%s'
+  end
+
+  local ECHOES = {
+    key = "the header D360-API-KEY: " .. KEY .. " is unknown",
+    recipient = "+" .. NUMBER .. " is no recipient, nor is " .. NUMBER,
+    text = "the text '" .. TEXT .. "' is too long",
+    ["the beginning of the text"] = "the text 'Dear Eva, your appointm…' is too long",
+    ["the text to the middle of a character"] = "the text 'Dear Eva, your appointment with Dr. Wei\195\164' is too long",
+    all = KEY .. " " .. NUMBER .. " " .. TEXT .. " " .. KEY,
+  }
+
+  for hosting, shapes in pairs(GATEWAYS) do
+    for shape, answer in pairs(shapes) do
+      for what, echo in pairs(ECHOES) do
+        it(("hides %s (%s, %s)"):format(what, hosting, shape), function()
+          local body = answer:gsub("%%s", function() return echo end)
+          local client, seen = client_of(hosting, { status = 400, body = body })
+          local sent, err = client:send("+" .. NUMBER, waba.text(TEXT))
+          assert.is_nil(sent)
+          assert.matches("%(hidden%)", err.message)
+          assert.is_number((require("waba.core").utf8_length(err.message)))
+          assert_hidden(err, seen)
+        end)
+      end
+    end
+
+    it("hides a template's parameters, and keeps the platform's words on " .. hosting, function()
+      local body = GATEWAYS[hosting].page:gsub("%%s", "template hello: parameter Eva of the body: Evaluate it")
+      local client = client_of(hosting, { status = 400, body = body })
+      local _, err = client:send(NUMBER, waba.template {
+        name = "hello", language = "en", namespace = "ns", body = { NAME, "7" },
+      })
+      assert.equal("400: the request was: template hello: parameter (hidden) of the body: Evaluate it", err.message)
+    end)
+  end
+
+  it("hides numbers in requests that are no messages", function()
+    local body = '{"errors":[{"code":1008,"title":"Invalid","details":"contact ' .. NUMBER .. ' is unknown"}]}'
+    local client, seen = client_of("on_premise", { status = 400, body = body })
+    local contacts, err = client.contacts:check { "+49 151 1234567" }
+    assert.is_nil(contacts)
+    assert_hidden(err, seen)
+    client, seen = client_of("on_premise", { status = 404, body = body })
+    local identity
+    identity, err = client.contacts:identity(NUMBER)
+    assert.is_nil(identity)
+    assert_hidden(err, seen)
+  end)
+
+  it("keeps the platform's own tables for the caller", function()
+    local body = '{"errors":[{"code":1009,"title":"First"},{"code":1008,"title":"Second"}]}'
+    local client = client_of("on_premise", { status = 400, body = body })
+    local _, err = client:send(NUMBER, waba.text(TEXT))
+    assert.equal("Second", err.errors[2].title)
+  end)
+end)
