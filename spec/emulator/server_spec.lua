@@ -61,6 +61,17 @@ describe("the server", function()
     end
   end)
 
+  it("has the URL of the address that it listens on", function()
+    for host, written in pairs({ ["::1"] = "[::1]", ["localhost"] = "localhost", ["0.0.0.0"] = "127.0.0.1", ["::"] = "[::1]" }) do
+      local other = assert(emulators.start({ host = host, statuses = false }))
+      assert.equal(written, other.url:match("^https://(.+):%d+$"))
+      local client = waba.client(other:options({}))
+      assert.is_table(client:send("4915112345678", waba.text "Hi"))
+      client:close()
+      other:stop()
+    end
+  end)
+
   it("offers HTTP/1.1 alone where that is asked for, and no TLS at all", function()
     local other = assert(emulators.start({ http2 = false }))
     assert.equal(200, (support.request(other, "GET", "/v1/health")))

@@ -92,7 +92,15 @@ local function make_certificate(self)
   if not kept then
     files.write(self.ca_file, authority.certificate)
   end
-  return certificate.issue(authority)
+  return certificate.issue(authority, { hosts = { "localhost", "127.0.0.1", "::1", self.options.host } })
+end
+
+-- The host of a gateway's URL. An address that stands for every interface is reached over loopback.
+local EVERY = { ["0.0.0.0"] = "127.0.0.1", ["::"] = "::1" }
+
+local function url_host(host)
+  host = EVERY[host] or host
+  return host:find(":", 1, true) and "[" .. host .. "]" or host
 end
 
 local function serve_gateway(self, cq, gateway, leaf)
@@ -104,7 +112,7 @@ local function serve_gateway(self, cq, gateway, leaf)
   if not listener then
     return nil, port
   end
-  gateway.url = ("%s://127.0.0.1:%d"):format(options.tls and "https" or "http", port)
+  gateway.url = ("%s://%s:%d"):format(options.tls and "https" or "http", url_host(options.host), port)
   return true
 end
 
