@@ -225,7 +225,7 @@ describe("the 24-hour window", function()
       assert.equal("failed", failed.status)
       assert.equal(470, failed.errors[1].code)
       assert.matches("24 hours", failed.errors[1].title)
-      assert.equal("sent", fate("template", { name = "hello_world", language = { policy = "deterministic", code = "en" } }).status)
+      assert.equal("sent", fate("template", { name = "hello_world", language = { policy = "deterministic", code = "en_US" } }).status)
       emulator:customer("4915112345678"):text "Hi"
       assert.equal("sent", fate("text", { body = "x" }).status)
       emulator:advance(86390)
@@ -325,7 +325,7 @@ end)
 describe("360dialog's sandbox", function()
   it("sends texts and text templates to one number, and not many", function()
     with({ sandbox = "+49 151 12345678", statuses = false }, function(emulator)
-      local template = { name = "hello_world", language = { policy = "deterministic", code = "en" } }
+      local template = { name = "hello_world", language = { policy = "deterministic", code = "en_US" } }
       local function refusal(...)
         local status, body = support.send(emulator, ...)
         return status, body.meta.developer_message

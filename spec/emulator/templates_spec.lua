@@ -126,7 +126,7 @@ describe("templates", function()
 
   it("need their namespace on old clients", function()
     local old = assert(support.start({ statuses = false, client_version = "2.39.1" }))
-    local content = { name = "hello_world", language = { policy = "deterministic", code = "en" } }
+    local content = { name = "hello_world", language = { policy = "deterministic", code = "en_US" } }
     local _, answer = support.send(old, "template", content)
     assert.equal(2014, answer.errors[1].code)
     content.namespace = "9c1f0b52_4d7e_4a11_8f3d_2b6a7c5d1e90"

@@ -8,7 +8,7 @@ local template_store = {}
 local NAME_REST = 30 * 86400
 
 local PREDEFINED = {
-  { name = "hello_world", language = "en", category = "UTILITY", components = {
+  { name = "hello_world", language = "en_US", category = "UTILITY", components = {
     { type = "HEADER", format = "TEXT", text = "Hello World" },
     { type = "BODY", text = "Welcome, and congratulations: this message shows that you can send messages." },
     { type = "FOOTER", text = "WhatsApp Business API" } } },
