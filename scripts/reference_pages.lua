@@ -78,13 +78,14 @@ return {
   },
   {
     file = "account.md", title = "More of the account",
-    text = "Webhook addresses, block list, QR codes, commerce settings, conversational components.",
+    text = "Webhook addresses, block list, QR codes, commerce and calling settings, conversational components.",
     sources = {
       resource("webhook", "webhook", "Webhook"),
       { file = "waba/resource/webhook_address.lua" },
       resource("block_list", "block_list", "BlockList"),
       resource("qr_codes", "qr_codes", "QrCodes"),
       resource("commerce_settings", "commerce_settings", "CommerceSettings"),
+      resource("calling_settings", "calling_settings", "CallingSettings"),
       resource("conversational_automation", "conversational_automation", "Automation"),
       { file = "waba/resource/pages.lua" },
     },

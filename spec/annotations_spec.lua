@@ -33,7 +33,7 @@ local function public_objects()
     client = client, receiver = waba.receiver { user = "u", password = "p" }, tracker = waba.status_tracker(),
   }
   for _, name in ipairs { "media", "templates", "profile", "webhook", "contacts", "block_list", "qr_codes",
-    "commerce_settings", "conversational_automation" } do
+    "calling_settings", "commerce_settings", "conversational_automation" } do
     objects["client." .. name] = client[name]
   end
   return objects, client

@@ -84,6 +84,28 @@ describe("the waba command", function()
       assert.equal("491517654321", last_body().to)
     end)
 
+    it("what needs no approved template, and a template's request to pay (Cloud hosting)", function()
+      local cloud = { WABA_HOSTING = "cloud", WABA_BASE_URL = emulator.cloud.url, D360_API_KEY = emulator.cloud.api_key }
+      local function last()
+        local list = emulator.cloud:received { method = "POST", path = "/messages" }
+        return list[#list].json
+      end
+      local result = waba_with(cloud, "send", "--category", "utility", "--ttl-seconds", "600", "--template-name", "parcel",
+        "text", "491511234567", "On its way")
+      assert.equal("", result.err)
+      assert.same({ "utility", 600, { template_name = "parcel" } },
+        { last().category, last().ttl_seconds, last().direct_send_config })
+      result = waba_with(cloud, "send", "template", "491511234567", "pay", "--language", "pt_BR", "--button",
+        "payment_link=https://pay.example/1", "--button", "boleto=0339")
+      assert.equal("", result.err)
+      assert.equal("0339", last().template.components[2].parameters[1].action.payment_request.payment_setting.boleto.digitable_line)
+      local body = '{"to":"491511234567","type":"text","text":{"body":"x"},"category":"utility"}'
+      cloud.input = body
+      assert.equal(0, waba_with(cloud, "send", "--json", "-").code)
+      assert.equal("utility", last().category)
+      assert.equal(2, run("send", "--category", "utility", "text", "491511234567", "x").code)
+    end)
+
     it("what standard input says", function()
       assert.equal(0, waba_with({ input = "two\nlines\n" }, "send", "text", "491511234567", "-").code)
       assert.equal("two\nlines", last_body().text.body)

@@ -232,13 +232,13 @@ function waba.voice_call(content) end
 ---@return waba.Message
 function waba.call_permission(content) end
 
---- What an order costs, with a button to pay.
+--- What an order costs, with a button to pay. Without items and subtotal the total alone is shown.
 ---@param content waba.OrderDetails|{ body: string, header: table?, footer: string? }  the header is an image
 ---@return waba.Message
 function waba.order_details(content) end
 
 --- How far an order is; "completed" and "canceled" are its ends.
----@param content { body: string, footer: string?, reference_id: string, status: string, description: string?, payment: { status: string, timestamp: integer? }?, order: table? }
+---@param content { body: string, footer: string?, reference_id: string, status: string?, description: string?, payment: { status: string, timestamp: integer? }?, order: table? }
 ---  status: "processing", "partially_shipped", "shipped", "completed" or "canceled"
 ---@return waba.Message
 function waba.order_status(content) end

@@ -16,6 +16,9 @@ local schema = {}
 ---@class waba.Ruleset
 ---@field types table<string, waba.Rule>   by message type: the rules of its content
 ---@field refused table<string, string>    fields beside the content that are known to be wrong, and why
+---@field direct_send? { types: table<string, true>, categories: table<string, table<string, waba.Rule>>, lacks: string }
+---  messages that go out without an approved template: by category, the fields beside it; for other types than these
+---  the sentence of the refusal
 
 -- Where each hosting's rules are.
 local rulesets = { on_premise = "waba.schema.on_premise", cloud = "waba.schema.cloud" }
@@ -54,7 +57,20 @@ end
 function schema.envelope(ruleset, kind)
   local content = { required = true }
   for name, rule in pairs(ruleset.types[kind]) do content[name] = rule end
-  return { is = "object", refused = ruleset.refused, fields = { type = {}, [kind] = content } }
+  local plain = { is = "object", refused = ruleset.refused, fields = { type = {}, [kind] = content } }
+  local direct_send = ruleset.direct_send
+  if not direct_send then return plain end
+  local variants, refused = {}, {}
+  for name, reason in pairs(ruleset.refused) do refused[name] = reason end
+  plain.refused = refused
+  for category, beside in pairs(direct_send.categories) do
+    for name in pairs(beside) do refused[name] = "is allowed beside category only" end
+    local fields = { type = {}, [kind] = content }
+    for name, rule in pairs(beside) do fields[name] = rule end
+    variants[category] = { is = "object", refused = ruleset.refused, fields = fields,
+      inferred = not direct_send.types[kind] and { lacks = direct_send.lacks } or nil }
+  end
+  return { is = "object", by = "category", variants = variants, without = plain }
 end
 
 local compiled = {} -- hosting -> mode -> message type -> check

@@ -143,6 +143,27 @@ describe("a builder of Cloud hosting", function()
     assert.are.same({ amount_1000 = 49999, offset = 100 }, odd.total_amount)
   end)
 
+  it("puts every field of an order that is not the frame's among the parameters, known or not", function()
+    local made = interactive(waba.order_details {
+      body = "Pay", header = waba.image { id = 5 }, reference_id = "1", type = "digital-goods", payment_type = "upi",
+      payment_configuration = "shop-upi", currency = "INR", total_amount = { value = 100 },
+      beneficiaries = { { name = "Asha" } },
+    })
+    assert.are.same({
+      type = "order_details", header = { type = "image", image = { id = "5" } }, body = { text = "Pay" },
+      action = { name = "review_and_pay", parameters = {
+        reference_id = "1", type = "digital-goods", payment_type = "upi", payment_configuration = "shop-upi",
+        currency = "INR", total_amount = { value = 100, offset = 100 }, beneficiaries = { { name = "Asha" } },
+      } },
+    }, made)
+    assert.are.equal("x", interactive(waba.order_status { body = "b", new_field = "x" }).action.parameters.new_field)
+    assert.are.equal("x", interactive(waba.flow { body = "b", new_field = "x" }).action.parameters.new_field)
+    assert.are.same({ { type = "offsite_card_pay",
+      offsite_card_pay = { credential_id = "1234567", last_four_digits = "5235" } } },
+      interactive(waba.order_details { payment_settings = { { offsite_card_pay = { credential_id = 1234567,
+        last_four_digits = 5235 } } } }).action.parameters.payment_settings)
+  end)
+
   it("tells how far an order is", function()
     assert.are.same({
       type = "order_status", body = { text = "On its way" },
@@ -196,6 +217,11 @@ describe("waba.template on Cloud hosting", function()
       thumbnail_product_retailer_id = "B-1",
       sections = { { title = "Boots", product_items = { { product_retailer_id = "B-1" } } } },
     }), button { mpm = { thumbnail_product_retailer_id = "B-1", sections = { { title = "Boots", products = { "B-1" } } } } })
+    assert.are.same(action("payment_request", { payment_request = {
+      payment_setting = { type = "payment_link", payment_link = { uri = "https://pay.example/1" } },
+    } }), button { payment_request = { payment_link = { uri = "https://pay.example/1" } } })
+    assert.are.same(action("payment_request", { payment_request = { payment_setting = { type = "boleto", boleto = {} } } }),
+      button { payment_request = { payment_setting = { type = "boleto", boleto = {} } } })
     assert.are.same(action("order_details", { order_details = { reference_id = "118" } }),
       button { order_details = { reference_id = 118 } })
     assert.are.same({

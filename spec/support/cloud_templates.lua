@@ -93,6 +93,14 @@ local templates = {
   zero_tap = login("login_zero", otp {
     otp_type = "ZERO_TAP", autofill_text = "Ausfüllen", supported_apps = APPS, zero_tap_terms_accepted = true,
   }),
+  one_tap_older = login("login_tap_older", otp {
+    otp_type = "ONE_TAP", package_name = "example.shop", signature_hash = "K8a/AINcGX7",
+  }),
+  payment_request = template("payment_request", "UTILITY", { BODY, buttons(
+    { type = "PAYMENT_REQUEST", text = "Copy Boleto code",
+      payment_setting = { type = "boleto", boleto = { digitable_line = "0339902694414000000" } } },
+    { type = "PAYMENT_REQUEST", text = "Open payment link",
+      payment_setting = { type = "payment_link", payment_link = { uri = "https://pay.example/1" } } }) }),
   coupon = template("coupon", "MARKETING", { BODY, buttons { type = "COPY_CODE", example = "SAVE20" } }),
   offer = template("offer", "MARKETING", {
     IMAGE, { type = "LIMITED_TIME_OFFER", limited_time_offer = { text = "Nur heute", has_expiration = true } }, BODY,

@@ -15,7 +15,7 @@ local sorted_keys, strict, minimal, minimal_object = smallest.sorted_keys, small
 -- Keys of a node that are no rule by themselves, or are handled where the walk meets them.
 local handled_by_walk = {
   required = true, lacks = true, as = true, fields = true, open = true, suggest = true, by = true, variants = true,
-  each = true, inferred = true,
+  each = true, inferred = true, either_case = true, without = true,
 }
 
 -- The walk ------------------------------------------------------------------------------------------
@@ -84,7 +84,11 @@ local function walk(node, name, path, embed, found)
   if whole.variants then
     local place = case(whole.by .. " is one of the variants")
     for _, tag in ipairs { "something else", 5 } do place.bad({ [whole.by] = tag }, "." .. whole.by) end
-    place.bad({}, "." .. whole.by)
+    if whole.without then
+      walk(whole.without, name, path, embed, found)
+    else
+      place.bad({}, "." .. whole.by)
+    end
     for _, tag in ipairs(sorted_keys(whole.variants)) do
       local variant = whole.variants[tag]
       local function embed_variant(value)
@@ -93,9 +97,16 @@ local function walk(node, name, path, embed, found)
       end
       if strict(variant).lacks then
         local lacking = case(tag .. " is lacking", not variant.lacks)
-        lacking.bad({ [whole.by] = tag }, "." .. whole.by)
+        local value = variant.fields and minimal_object(variant) or {}
+        value[whole.by] = tag
+        lacking.bad(value, "." .. whole.by)
       else
         place.good(minimal({ is = "object", by = whole.by, variants = { [tag] = variant } }))
+        if whole.either_case then
+          local value = minimal({ is = "object", by = whole.by, variants = { [tag] = variant } })
+          value[whole.by] = tag:upper()
+          place.good(value)
+        end
         walk(variant, ("%s(%s)"):format(name, tag), path, embed_variant, found)
       end
     end

@@ -31,13 +31,21 @@ local function media(name, summary, has_caption, more)
   }
 end
 
--- "payload=YES" and "url=track/118": a template's button in its place.
+-- Ways to pay that a template's button has: the field that holds the value.
+local PAYMENTS = { payment_link = "uri", boleto = "digitable_line", pix_dynamic_code = "code" }
+
+-- "payload=YES", "url=track/118", "payment_link=https://…": a template's button in its place.
 local function template_buttons(ctx, given)
   local buttons = {}
   for i, text in ipairs(given) do
-    local kind, value = text:match "^(%l+)=(.*)$"
-    if kind ~= "payload" and kind ~= "url" then ctx:wrong("--button is payload=… or url=…, not " .. text) end
-    buttons[i] = { [kind] = value }
+    local kind, value = text:match "^([%l_]+)=(.*)$"
+    if kind == "payload" or kind == "url" then
+      buttons[i] = { [kind] = value }
+    elseif PAYMENTS[kind] then
+      buttons[i] = { payment_request = { [kind] = { [PAYMENTS[kind]] = value } } }
+    else
+      ctx:wrong("--button is payload=…, url=…, payment_link=…, boleto=… or pix_dynamic_code=…, not " .. text)
+    end
   end
   return #buttons > 0 and buttons or nil
 end
@@ -62,7 +70,8 @@ local function add_template_options(command)
   command:option("--named", "The same for named parameters: name=text."):argname "<text>":count "*"
   command:option("--header", "The parameter of a text header."):argname "<text>"
   command:option("--header-media", "image=, video= or document= and a link or file."):argname "<source>"
-  command:option("--button", "payload=text or url=text; once for each, in order."):argname "<text>":count "*"
+  command:option("--button", "payload=, url=, payment_link=, boleto= or pix_dynamic_code=; for each, in order.")
+    :argname "<text>":count "*"
 end
 
 --- A template message of the parsed options.

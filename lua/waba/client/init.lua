@@ -18,6 +18,7 @@ local type = type
 
 ---@class waba.Client
 ---@field block_list waba.BlockListResource
+---@field calling_settings waba.CallingSettingsResource
 ---@field commerce_settings waba.CommerceSettingsResource
 ---@field contacts waba.ContactsResource
 ---@field conversational_automation waba.AutomationResource
@@ -35,6 +36,7 @@ local client = {}
 -- Groups of methods: client.contacts, client.media, …
 local RESOURCES = {
   block_list = "waba.resource.block_list",
+  calling_settings = "waba.resource.calling_settings",
   commerce_settings = "waba.resource.commerce_settings",
   contacts = "waba.resource.contacts",
   conversational_automation = "waba.resource.conversational_automation",
@@ -164,7 +166,11 @@ local KNOWN_SEND = {
   reply_to = "string", data = "string", identity_key_hash = "string", marketing = "boolean|table",
   check_contact = "boolean", timeout = "number>0", bulk = "boolean", ordered = "boolean|table",
   before_attempt = "function", before_retry = "function",
+  category = "string", ttl_seconds = "integer", direct_send_config = "table",
 }
+
+-- Options that stand beside the content of the message.
+local DIRECT_SEND = { "category", "ttl_seconds", "direct_send_config" }
 
 --- How one message is sent.
 ---@class waba.SendOptions
@@ -173,6 +179,10 @@ local KNOWN_SEND = {
 ---@field identity_key_hash? string  deliver only while this is the recipient's identity (Cloud hosting only)
 ---@field marketing? boolean|{ product_policy: string?, message_activity_sharing: boolean?, bid_spec: table? }
 ---                               a template for marketing: POST /marketing_messages (Cloud hosting only)
+---@field category? string        "utility" or "authentication": a text or an interactive message that needs no approved
+---                               template outside the 24-hour window, Direct Send (Cloud hosting only)
+---@field ttl_seconds? integer    with category: for how long delivery is tried, 30 to 43200; authentication: to 900
+---@field direct_send_config? { template_name: string }  with category: the name of the template that is made of it
 ---@field check_contact? boolean  when the gateway does not know the number: check it, send to what it found
 ---                               (On-Premise hosting only)
 ---@field timeout? number         seconds, instead of the client's
@@ -237,6 +247,21 @@ local function deliver_in_order(self, ordered, address, message, given, form)
   return ensure(turn.finish, turn, deliver, self, address, message, given, form, turn)
 end
 
+-- The message with the options that belong to it.
+local function with_direct_send(message, options_given)
+  local copy
+  for _, name in ipairs(DIRECT_SEND) do
+    if options_given[name] ~= nil then
+      if not copy then
+        copy = {}
+        for key, value in pairs(message) do copy[key] = value end
+      end
+      copy[name] = options_given[name]
+    end
+  end
+  return copy or message
+end
+
 --- Sends a message: POST /v1/messages (Cloud: POST /messages).
 --- Sending is not idempotent: it is repeated only when it certainly was not accepted. After an error
 --- with `maybe_sent` it may have been.
@@ -253,6 +278,7 @@ function Client:send(to, message, given)
     if type(self) ~= "table" then error("client:send is called with a colon", 2) end
     error("client:send: the message must be a table from a builder, not a " .. type(message), 2)
   end
+  if given then message = with_direct_send(message, given) end
   if self.validate then
     local valid, err = check(message, self.hosting.name, self.validate)
     if not valid then return nil, err end

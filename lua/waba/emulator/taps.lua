@@ -29,7 +29,7 @@ local function tapped_button(gateway, content, choice)
   end
   local payloads = {}
   for _, component in ipairs(content.components or {}) do
-    if component.type == "button" and component.sub_type == "quick_reply" then
+    if component.type:lower() == "button" and component.sub_type:lower() == "quick_reply" then
       local index = tonumber(component.index)
       payloads[index] = component.parameters and component.parameters[1] and component.parameters[1].payload
       texts[index] = texts[index] or payloads[index]
@@ -56,6 +56,9 @@ function taps.find(gateway, id, choice)
   local content
   if record.type == "interactive" then
     content = tapped_reply(record.content, choice)
+    if content and record.direct_send then -- it was made a template of: the tap comes as a template's
+      return "button", { text = content.title, payload = content.id }
+    end
   elseif record.type == "template" then
     content = tapped_button(gateway, record.content, choice)
   end

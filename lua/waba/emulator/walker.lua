@@ -84,8 +84,9 @@ local function check_number(value, rule, path, codes)
 end
 
 local function check_values(value, rule, path, codes)
+  local compared = rule.either_case and type(value) == "string" and value:lower() or value
   for _, allowed in ipairs(rule.values) do
-    if value == allowed then
+    if compared == allowed then
       return nil
     end
   end

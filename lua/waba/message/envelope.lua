@@ -50,6 +50,11 @@ function move.recipient_identity_key_hash(parts, value)
   parts.options.identity_key_hash = value
 end
 
+-- These stand beside the content in the neutral form too.
+for _, name in ipairs { "category", "ttl_seconds", "direct_send_config" } do
+  move[name] = function(parts, value) parts.message[name] = value end
+end
+
 -- A text needs no type.
 local function type_of(body)
   if body.type ~= nil and body.type ~= null then return body.type end

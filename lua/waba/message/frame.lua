@@ -21,6 +21,18 @@ end
 
 frame.text_part, frame.header_part = text_part, header_part
 
+-- The fields of the frame itself.
+local FRAME = { header = true, body = true, footer = true, action = true }
+
+-- The fields of the frame, and all others.
+local function without_frame(content)
+  local rest, others = {}, {}
+  for key, value in pairs(content) do
+    if FRAME[key] then rest[key] = value else others[key] = value end
+  end
+  return rest, others
+end
+
 -- What `names` lists is taken apart from the rest.
 local function split(content, names)
   local rest, taken = {}, {}
@@ -53,18 +65,17 @@ function frame.interactive(kind, content, names)
   return framed(kind, rest, action), action
 end
 
---- A message whose action has a name and takes the fields in `names` as its parameters. A text alone
---- is the body.
+--- A message whose action has a name and takes every field that is not the frame's as a parameter: those that
+--- the platform adds too. A text alone is the body.
 ---@param kind string
 ---@param action_name string
 ---@param content any
----@param names table<string, true>
 ---@return waba.Message
 ---@return table parameters  to be worked on
 ---@return table action
-function frame.named(kind, action_name, content, names)
+function frame.named(kind, action_name, content)
   if not is_table(content) then content = { body = content } end
-  local rest, parameters = split(content, names)
+  local rest, parameters = without_frame(content)
   local action = { name = action_name }
   local given = is_table(rest.action) and rest.action.parameters
   for key, value in pairs(is_table(given) and given or {}) do

@@ -20,6 +20,8 @@ end
 
 ---@class waba.Message
 ---@field type string  the platform's name: "text", "image", "template", "interactive", …
+---@field category? string  Direct Send (Cloud hosting): "utility" or "authentication", with `ttl_seconds` and
+---  `direct_send_config` beside it; see the options of `client:send`
 ---@field [string] any the content, in the field named like the type
 
 -- Media ------------------------------------------------------------------------------------------

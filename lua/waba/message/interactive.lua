@@ -77,8 +77,7 @@ end
 ---  whose picture shows, the catalogue's first by default
 ---@return waba.Message
 function message.catalog(content)
-  local result, parameters = frame.named("catalog_message", "catalog_message", content,
-    { thumbnail_product_retailer_id = true })
+  local result, parameters = frame.named("catalog_message", "catalog_message", content)
   parameters.thumbnail_product_retailer_id = wire_string(parameters.thumbnail_product_retailer_id)
   return result
 end

@@ -28,10 +28,16 @@ local function item(given)
   return result
 end
 
-local payment_types = { "payment_link", "pix_dynamic_code", "boleto", "payment_gateway" }
+local payment_types = { "payment_link", "pix_dynamic_code", "boleto", "payment_gateway", "offsite_card_pay" }
 
-local function payment_setting(given)
+--- How an order, or a template's button, is paid: its type is known from the field of that name.
+---@param given any
+---@return any
+function orders.payment_setting(given)
   local result = copy(given)
+  if is_table(result) and is_table(result.offsite_card_pay) then
+    result.offsite_card_pay = with_strings(result.offsite_card_pay, "credential_id", "last_four_digits")
+  end
   if not is_table(result) or result.type ~= nil then return result end
   for _, kind in ipairs(payment_types) do
     if result[kind] ~= nil then result.type = kind end
@@ -42,12 +48,6 @@ end
 local order_names = {
   items = true, subtotal = true, tax = true, shipping = true, discount = true, catalog_id = true, expiration = true,
 }
-
-local details_names = {
-  reference_id = true, type = true, payment_type = true, payment_settings = true, currency = true,
-  total_amount = true, order = true,
-}
-for name in pairs(order_names) do details_names[name] = true end
 
 -- What stands in the short form beside the order goes into it.
 local function order_of(parameters)
@@ -68,7 +68,7 @@ end
 function orders.details(given)
   local parameters = with_strings(given, "reference_id")
   if not is_table(parameters) then return parameters end
-  parameters.payment_settings = each(parameters.payment_settings, payment_setting)
+  parameters.payment_settings = each(parameters.payment_settings, orders.payment_setting)
   parameters.total_amount = amount(parameters.total_amount)
   parameters.order = order_of(parameters)
   return parameters
@@ -83,11 +83,13 @@ end
 ---@field reference_id string    the order's, unique; at most 35 letters, digits, "_", "." and "-"
 ---@field type string            "digital-goods" or "physical-goods"
 ---@field payment_type? string   "br" or "upi"
----@field payment_settings table[]  `{ payment_link = { uri = "https://…" } }`, pix_dynamic_code, boleto, payment_gateway
+---@field payment_settings? table[]  `{ payment_link = { uri = "https://…" } }`, pix_dynamic_code, boleto,
+---                              payment_gateway, offsite_card_pay `{ credential_id, last_four_digits }`
+---@field payment_configuration? string  India, the older way: the name of a configuration, instead of payment_settings
 ---@field currency string        "BRL" or "INR"
 ---@field total_amount waba.Amount  = subtotal + tax + shipping - discount
----@field items { retailer_id: string?, name: string, amount: waba.Amount, quantity: integer, sale_amount: waba.Amount? }[]
----@field subtotal waba.Amount
+---@field items? { retailer_id: string?, name: string, amount: waba.Amount, quantity: integer, sale_amount: waba.Amount? }[]
+---@field subtotal? waba.Amount
 ---@field tax? waba.Amount       with `description`, as shipping and discount
 ---@field shipping? waba.Amount
 ---@field discount? waba.Amount  with `discount_program_name`
@@ -95,26 +97,22 @@ end
 ---@field expiration? { timestamp: integer, description: string }
 ---@field order? table           the platform's form of items, subtotal, tax, …
 
---- What an order costs, with a button to pay.
+--- What an order costs, with a button to pay. Without items and subtotal the total alone is shown.
 ---@param content waba.OrderDetails|{ body: string, header: table?, footer: string? }  the header is an image
 ---@return waba.Message
 function builders.order_details(content)
-  if not is_table(content) then return (frame.named("order_details", "review_and_pay", content, {})) end
-  local result, parameters, action = frame.named("order_details", "review_and_pay", content, details_names)
+  local result, parameters, action = frame.named("order_details", "review_and_pay", content)
+  if not is_table(content) then return result end
   action.parameters = orders.details(parameters)
   return result
 end
 
-local status_names = {
-  reference_id = true, order = true, payment = true, status = true, description = true,
-}
-
 --- How far an order is; "completed" and "canceled" are its ends.
----@param content { body: string, footer: string?, reference_id: string, status: string, description: string?, payment: { status: string, timestamp: integer? }?, order: table? }
+---@param content { body: string, footer: string?, reference_id: string, status: string?, description: string?, payment: { status: string, timestamp: integer? }?, order: table? }
 ---  status: "processing", "partially_shipped", "shipped", "completed" or "canceled"
 ---@return waba.Message
 function builders.order_status(content)
-  local result, parameters, action = frame.named("order_status", "review_order", content, status_names)
+  local result, parameters, action = frame.named("order_status", "review_order", content)
   action.parameters = with_strings(parameters, "reference_id")
   local given = action.parameters
   if given.order == nil and (given.status ~= nil or given.description ~= nil) then

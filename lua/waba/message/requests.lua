@@ -15,13 +15,8 @@ local message = {}
 ---  characters
 ---@return waba.Message
 function message.cta_url(content)
-  return (named("cta_url", "cta_url", content, { display_text = true, url = true }))
+  return (named("cta_url", "cta_url", content))
 end
-
-local flow_parameters = {
-  flow_message_version = true, flow_id = true, flow_name = true, flow_cta = true, flow_token = true, mode = true,
-  flow_action = true, flow_action_payload = true, screen = true, data = true,
-}
 
 --- A button that opens a flow: forms inside WhatsApp. What the customer enters comes back as a reply of
 --- kind "flow".
@@ -31,7 +26,7 @@ local flow_parameters = {
 ---  and data: where the flow starts, and with what
 ---@return waba.Message
 function message.flow(content)
-  local result, parameters, action = named("flow", "flow", content, flow_parameters)
+  local result, parameters, action = named("flow", "flow", content)
   action.parameters = parameters
   parameters.flow_message_version = wire_string(parameters.flow_message_version) or "3"
   parameters.flow_id = wire_string(parameters.flow_id)
@@ -49,10 +44,8 @@ end
 ---@param content string|{ body: string }
 ---@return waba.Message
 function message.location_request(content)
-  return (named("location_request_message", "send_location", content, {}))
+  return (named("location_request_message", "send_location", content))
 end
-
-local address_parameters = { country = true, values = true, saved_addresses = true, validation_errors = true }
 
 local function address_values(values)
   return with_strings(values, "phone_number", "in_pin_code", "house_number", "floor_number", "tower_number")
@@ -71,7 +64,7 @@ end
 ---  validation_errors: by the same names, when the question is asked again
 ---@return waba.Message
 function message.address(content)
-  local result, parameters, action = named("address_message", "address_message", content, address_parameters)
+  local result, parameters, action = named("address_message", "address_message", content)
   action.parameters = parameters
   if parameters.country == nil then parameters.country = "IN" end
   parameters.values = address_values(parameters.values)
@@ -87,7 +80,7 @@ end
 ---@param content string|{ body: string }
 ---@return waba.Message
 function message.request_contact_info(content)
-  return (named("request_contact_info", "request_contact_info", content, {}))
+  return (named("request_contact_info", "request_contact_info", content))
 end
 
 --- A button that calls the business.
@@ -96,8 +89,7 @@ end
 ---  by default; payload: at most 512 characters, comes back with the call
 ---@return waba.Message
 function message.voice_call(content)
-  local result, parameters = named("voice_call", "voice_call", content,
-    { display_text = true, ttl_minutes = true, payload = true })
+  local result, parameters = named("voice_call", "voice_call", content)
   parameters.payload = wire_string(parameters.payload)
   return result
 end
@@ -106,7 +98,7 @@ end
 ---@param content? string|{ body: string? }
 ---@return waba.Message
 function message.call_permission(content)
-  return (named("call_permission_request", "call_permission_request", content, {}))
+  return (named("call_permission_request", "call_permission_request", content))
 end
 
 return message

@@ -137,6 +137,11 @@ local short_buttons = {
   { "order_details", "order_details", function(value)
     return action_parameter { order_details = orders.details(value) }
   end },
+  { "payment_request", "payment_request", function(value)
+    local request = is_table(value) and value.payment_setting ~= nil and copy(value) or { payment_setting = value }
+    request.payment_setting = orders.payment_setting(request.payment_setting)
+    return action_parameter { payment_request = request }
+  end },
 }
 
 local takes_nothing = { catalog = true, voice_call = true } -- when `true`
@@ -247,6 +252,8 @@ local short_names = {
 ---@field mpm? { thumbnail_product_retailer_id: string?, sections: { title: string?, products: string[] }[] }  Cloud
 ---@field voice_call? true|{ ttl_minutes: integer?, payload: string? }  Cloud
 ---@field order_details? waba.OrderDetails  Cloud
+---@field payment_request? table  Cloud (Brazil): `{ payment_link = { uri = "https://…" } }`, `{ boleto = { digitable_line = "…" } }`
+---  or `{ pix_dynamic_code = { code = "…" } }`; at most three buttons
 ---@field index? integer      its position in the template, from 0, when it isn't the list's
 
 ---@class waba.TemplateContent

@@ -36,6 +36,14 @@ local pin = {
   },
 }
 
+-- What stands beside the category of a message that needs no approved template.
+local function direct_send(longest)
+  return {
+    ttl_seconds = { is = "integer", range = { 30, longest } },
+    direct_send_config = object { template_name = shared.template_name },
+  }
+end
+
 ---@type waba.Ruleset
 return {
   types = {
@@ -55,6 +63,13 @@ return {
     template = template,
     pin = pin,
     hsm = { lacks = "hsm messages exist on On-Premise hosting only; use a template" },
+  },
+
+  -- Section 11.3. Which types there are is Meta's page on its supported features.
+  direct_send = {
+    types = { text = true, interactive = true },
+    categories = { utility = direct_send(43200), authentication = direct_send(900) },
+    lacks = "category is for texts and interactive messages only, which go out without an approved template",
   },
 
   refused = {

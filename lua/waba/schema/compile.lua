@@ -39,6 +39,8 @@ local fault, below = faults.new, faults.below
 ---  whose sum is the total; what is absent counts as 0, but without the first there is no sum
 ---@field by? string                           of an object: the field whose value chooses the variant
 ---@field variants? table<string, waba.Rule>
+---@field either_case? boolean                 of variants: the value that chooses may be in upper case too
+---@field without? waba.Rule                   of variants: the rule when the field that chooses is absent
 ---@field each? waba.Rule                      of a list
 ---@field count? { [1]: integer, [2]: integer? }  of a list: least (1 when not said) and most
 ---@field unique? string[]                     of a list: "reply.id" or "rows[].id", different in all items
@@ -46,6 +48,7 @@ local fault, below = faults.new, faults.below
 ---@field same? string[]                       of a list: "header.type", the same in all items, or absent
 ---  in all; "#action.buttons", as many in all items
 ---@field all_or_none? string[]                of a list: a field that all items have, or none
+---@field at_most? { field: string, value: string, count: integer }  of a list: items with this value, in either case
 ---@field when_several? string                 of a list: the field that items need when there are several
 ---@field body_text? { alone: integer, beside: integer }  of a template's components: characters of
 ---  the body's texts together, alone and beside other components
@@ -216,7 +219,7 @@ local function compile_object(node, mode, known)
 end
 
 local function compile_variants(node, mode, known)
-  local by = node.by
+  local by, either_case = node.by, node.either_case
   local tags, is_table = {}, next(known) ~= nil
   for name in pairs(known) do tags[name] = true end
   tags[by] = true
@@ -230,10 +233,13 @@ local function compile_variants(node, mode, known)
       allowed[#allowed + 1] = tag
     end
   end
+  local without = node.without and compile(node.without, mode, tags)
   return function(value)
     if not is_table and type(value) ~= "table" then return faults.wrong_type("object", value) end
     local tag = value[by]
     local check = checks[tag]
+    if not check and either_case and type(tag) == "string" then check = checks[tag:lower()] end
+    if not check and tag == nil then check = without end
     if check then return check(value) end
     if value[1] ~= nil then return faults.wrong_type("object", value) end
     return below("." .. by, faults.choice(tag, allowed))

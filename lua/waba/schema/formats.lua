@@ -197,6 +197,13 @@ formats.parameter_name = {
   bad = { "Name", "first name", "{{name}}" },
 }
 
+formats.four_digits = {
+  says = "must be four digits",
+  fits = function(text) return find(text, "^%d%d%d%d$") ~= nil end,
+  good = { "5235", "0000" },
+  bad = { "523", "52350", "x235" },
+}
+
 formats.reference_id = {
   says = "may have letters, digits, _, . and - only",
   fits = function(text) return find(text, "^[%w_.-]+$") ~= nil and not find(text, "[\128-\255]") end,

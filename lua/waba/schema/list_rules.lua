@@ -128,6 +128,20 @@ return {
     end
   end,
 
+  at_most = function(limit)
+    return function(list)
+      local count = 0
+      for i = 1, #list do
+        local value = list[i][limit.field]
+        if value and value:lower() == limit.value then count = count + 1 end
+        if count > limit.count then
+          return fault(("is %s for the %dth time; at most %d are allowed"):format(limit.value, count, limit.count),
+            ("[%d].%s"):format(i, limit.field))
+        end
+      end
+    end
+  end,
+
   all_or_none = function(names)
     return function(list)
       for i = 2, #list do
@@ -147,7 +161,7 @@ return {
     return function(list)
       local allowed = #list > 1 and most.beside or most.alone
       for i = 1, #list do
-        local parameters = list[i].type == "body" and list[i].parameters
+        local parameters = list[i].type:lower() == "body" and list[i].parameters
         if parameters and total_bytes(parameters) > allowed and total_characters(parameters) > allowed then
           local length = total_characters(parameters)
           return fault(("has %d characters in its texts; at most %d are allowed%s"):format(length, allowed,

@@ -295,6 +295,9 @@ return {
     biz_opaque_callback_data = "exists on Cloud hosting only",
     recipient_identity_key_hash = "exists on Cloud hosting only",
     messaging_product = "exists on Cloud hosting only",
+    category = "exists on Cloud hosting only: outside the 24-hour window only templates are sent here",
+    ttl_seconds = "exists on Cloud hosting only",
+    direct_send_config = "exists on Cloud hosting only",
     ttl = "was removed from the platform",
   },
 }

@@ -110,7 +110,7 @@ shared.language = {
   required = true,
   fields = {
     code = required(some_text),
-    policy = { one_of = { "deterministic" } }, -- On-Premise gets it put in, Cloud left out
+    policy = { one_of = { "deterministic" } }, -- On-Premise gets it put in
   },
 }
 

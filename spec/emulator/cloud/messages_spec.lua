@@ -10,7 +10,8 @@ local function hello(cloud, envelope, options)
 end
 
 local function template(cloud, name, components, envelope, options)
-  return support.cloud_send(cloud, "template", { name = name, language = { code = "en" }, components = components },
+  local language = { code = name == "hello_world" and "en_US" or "en" }
+  return support.cloud_send(cloud, "template", { name = name, language = language, components = components },
     envelope, options)
 end
 
@@ -221,7 +222,7 @@ describe("the Cloud gateway", function()
       cloud:hold_template("hello_world", false)
       assert.equal(3, #statuses_of(receiver, id, 3))
       assert.equal("accepted", select(2, template(cloud, "hello_world")).messages[1].message_status)
-      cloud:hold_template("hello_world", true, { language = "en" })
+      cloud:hold_template("hello_world", true, { language = "en_US" })
       id = send_held()
       cloud:review_template("hello_world", "paused")
       local failed = statuses_of(receiver, id, 1)[1]
@@ -274,10 +275,92 @@ describe("the Cloud gateway", function()
     assert.equal(200, (template(cloud, "hello_world")))
   end)
 
+  it("takes components and buttons in upper case, as they were sent", function()
+    local known = { { type = "BODY", parameters = { { type = "text", text = "Eva" }, { type = "text", text = "118" } } },
+      { type = "BUTTON", sub_type = "QUICK_REPLY", index = 0, parameters = { { type = "payload", payload = "P" } } },
+      { type = "button", sub_type = "URL", index = 1, parameters = { { type = "text", text = "118" } } } }
+    local status, body = template(cloud, "order_ready", known)
+    assert.equal(200, status, body.error and body.error.error_data.details)
+    assert.equal("QUICK_REPLY", cloud:messages({ id = body.messages[1].id })[1].content.components[2].sub_type)
+    assert.is_string(cloud:customer(NUMBER):tap(body.messages[1].id, "P"))
+    known[1].type = "body "
+    assert.equal(400, (template(cloud, "order_ready", known)))
+  end)
+
+  it("refuses named parameters for a template whose variables are numbered", function()
+    local status, body = template(cloud, "order_ready", { { type = "body", parameters = {
+      { type = "text", parameter_name = "name", text = "Eva" }, { type = "text", parameter_name = "order", text = "1" } } },
+      { type = "button", sub_type = "url", index = 1, parameters = { { type = "text", text = "118" } } } })
+    assert.equal(400, status)
+    assert.equal(132012, body.error.code)
+    assert.matches("numbered", body.error.error_data.details)
+  end)
+
+  it("sends without an approved template what has a category", function()
+    local buttons = { type = "button", body = { text = "Take it?" }, action = { buttons = {
+      { type = "reply", reply = { id = "y", title = "Yes" } } } } }
+    cloud:configure({ window = true })
+    local stranger = { to = "+49 151 7654321", category = "utility", ttl_seconds = 600,
+      direct_send_config = { template_name = "parcel" } }
+    with_receiver(function(receiver)
+      local _, body = support.cloud_send(cloud, "interactive", buttons, stranger)
+      local id = body.messages[1].id
+      local first = statuses_of(receiver, id, 1)[1]
+      assert.equal("sent", first.status) -- the window is closed
+      assert.equal("utility", first.pricing.category)
+      assert.is_string(cloud:customer("+49 151 7654321"):tap(id, "y"))
+      support.eventually(function()
+        local event = support.cloud_events(receiver, "messages")[1]
+        return event and event.type == "button" and event.button.payload == "y" and event.button.text == "Yes"
+      end)
+    end)
+    for _, case in ipairs({
+      { "text", { body = "x" }, { category = "marketing" } },
+      { "text", { body = "x" }, { ttl_seconds = 60 } },
+      { "text", { body = "x" }, { category = "utility", ttl_seconds = 43201 } },
+      { "text", { body = "x" }, { category = "authentication", ttl_seconds = 901 } },
+      { "text", { body = "x" }, { direct_send_config = { template_name = "x" } } },
+      { "image", { link = "https://cdn.example/1" }, { category = "utility" } },
+    }) do
+      local status, body = support.cloud_send(cloud, case[1], case[2], case[3])
+      assert.equal(400, status)
+      assert.equal(100, body.error.code)
+    end
+  end)
+
+  it("takes payments in the newer and the older ways, and payment requests of a template", function()
+    local function pay(parameters)
+      parameters.reference_id, parameters.type, parameters.currency = "1", "digital-goods", "INR"
+      parameters.total_amount = { value = 100, offset = 100 }
+      return (support.cloud_send(cloud, "interactive", { type = "order_details", body = { text = "Pay" },
+        action = { name = "review_and_pay", parameters = parameters } }))
+    end
+    assert.equal(200, pay({ payment_type = "upi", payment_configuration = "shop-upi" })) -- without an order
+    local card = { type = "offsite_card_pay", offsite_card_pay = { credential_id = "1", last_four_digits = "5235" } }
+    assert.equal(200, pay({ payment_settings = { card } }))
+    card.offsite_card_pay.last_four_digits = "52"
+    assert.equal(400, pay({ payment_settings = { card } }))
+    local function request(settings)
+      local components = {}
+      for i, setting in ipairs(settings) do
+        components[i] = { type = "button", sub_type = "payment_request", index = i - 1, parameters = {
+          { type = "action", action = { payment_request = { payment_setting = setting } } } } }
+      end
+      return (template(cloud, "pay_now", components))
+    end
+    local settings = { { type = "boleto", boleto = { digitable_line = "0339" } },
+      { type = "pix_dynamic_code", pix_dynamic_code = { code = "0002" } },
+      { type = "payment_link", payment_link = { uri = "https://pay.example/1" } } }
+    assert.equal(200, request(settings))
+    settings[4] = settings[1]
+    assert.equal(400, request(settings))
+    assert.equal(400, request({ card }))
+  end)
+
   it("sends marketing templates through the marketing messages", function()
     local function market(name, more)
       local body = { messaging_product = "whatsapp", to = NUMBER, type = "template",
-        template = { name = name, language = { code = "en" } } }
+        template = { name = name, language = { code = name == "hello_world" and "en_US" or "en" } } }
       for key, value in pairs(more or {}) do
         body[key] = value
       end

@@ -128,6 +128,17 @@ describe("the Cloud gateway", function()
     end
   end)
 
+  it("keeps the settings of calls, each field until it is set again", function()
+    assert.equal("DISABLED", select(2, ask("GET", "/calling/settings")).calling.status)
+    assert.same({ success = true }, select(2, ask("POST", "/calling/settings", { calling = { status = "ENABLED" } })))
+    assert.same({ success = true }, select(2, ask("POST", "/calling/settings", { calling = { video = { status = "DISABLED" } } })))
+    local calling = select(2, ask("GET", "/calling/settings")).calling
+    assert.equal("ENABLED", calling.status)
+    assert.same({ status = "DISABLED" }, calling.video)
+    assert.equal(400, (ask("POST", "/calling/settings", { calling = { status = "on" } })))
+    assert.equal(400, (ask("POST", "/calling/settings", { status = "ENABLED" })))
+  end)
+
   it("keeps commerce settings, which are set in the query", function()
     assert.same({ success = true },
       select(2, ask("POST", "/whatsapp_commerce_settings?is_cart_enabled=false&is_catalog_visible=true")))

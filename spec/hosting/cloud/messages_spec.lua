@@ -153,7 +153,7 @@ describe("messages on Cloud hosting", function()
     refused(err, "check_contact", "On%-Premise hosting")
   end)
 
-  it("leave out of a template what this gateway does not know", function()
+  it("leave out a template's namespace, and keep a language as it is written", function()
     local message = waba.template { name = "order_done", namespace = "9c1f_0b52", language = "de", body = { "Eva" } }
     assert(client:send(NUMBER, message))
     assert.same({
@@ -164,8 +164,47 @@ describe("messages on Cloud hosting", function()
       name = "order_done", language = { code = "de", policy = "deterministic" }, components = message.template.components,
     }
     assert(client:send(NUMBER, message))
-    assert.same({ code = "de" }, last().json.template.language)
-    assert.equal("deterministic", message.template.language.policy)
+    assert.same({ code = "de", policy = "deterministic" }, last().json.template.language)
+  end)
+
+  it("need no approved template with a category, given to send or written beside the type", function()
+    local given = { category = "utility", ttl_seconds = 600, direct_send_config = { template_name = "parcel" } }
+    local function beside_type()
+      local body = last().json
+      return { category = body.category, ttl_seconds = body.ttl_seconds, direct_send_config = body.direct_send_config }
+    end
+    local message = waba.text "Your parcel is on its way"
+    assert(client:send(NUMBER, message, given))
+    assert.same(given, beside_type())
+    assert.equal("text", last().json.type)
+    assert.is_nil(message.category) -- the caller's message is not changed
+    message = waba.buttons { body = "Take it?", buttons = { { id = "y", title = "Yes" } } }
+    message.category, message.ttl_seconds = "authentication", 900
+    assert(waba.check(message, "cloud"))
+    assert(client:send(NUMBER, message))
+    assert.same({ category = "authentication", ttl_seconds = 900 }, beside_type())
+    assert(client:send({ user_id = USER }, waba.text "Hi", { category = "utility" }))
+    assert.equal(USER, last().json.recipient)
+  end)
+
+  it("with a category are refused where the platform refuses them", function()
+    for _, case in ipairs {
+      { NUMBER, waba.text "Hi", { category = "marketing" }, "category", "authentication" },
+      { NUMBER, waba.text "Hi", { ttl_seconds = 600 }, "ttl_seconds", "beside category" },
+      { NUMBER, waba.text "Hi", { category = "utility", ttl_seconds = 29 }, "ttl_seconds", "30 to 43200" },
+      { NUMBER, waba.text "Hi", { category = "authentication", ttl_seconds = 901 }, "ttl_seconds", "30 to 900" },
+      { NUMBER, waba.text "Hi", { category = "utility", direct_send_config = { template_name = "Parcel" } },
+        "direct_send_config.template_name", "lower%-case" },
+      { NUMBER, waba.template { name = "x", language = "de" }, { category = "utility" }, "category", "texts" },
+      { { user_id = USER }, waba.text "Hi", { category = "authentication" }, "category", "phone number" },
+    } do
+      local sent, err = client:send(case[1], case[2], case[3])
+      assert.is_nil(sent)
+      refused(err, case[4], case[5])
+    end
+    local valid, err = waba.check({ type = "text", text = { body = "Hi" }, category = "utility" }, "on_premise")
+    assert.is_nil(valid)
+    assert.equal("category", err.path)
   end)
 
   it("for marketing go their own way", function()

@@ -120,7 +120,8 @@ end
 -- Payments
 
 local function payment_setting(rng)
-  local kind = rng(1, 3)
+  local kind = rng(1, 4)
+  if kind == 4 then return { offsite_card_pay = { credential_id = rng(1, 9999999), last_four_digits = "5235" } } end
   if kind == 1 then return { payment_link = { uri = link(rng) } } end
   if kind == 2 then return { pix_dynamic_code = { code = identifier(rng, 60), merchant_name = "Roth" } } end
   return { payment_gateway = { type = "razorpay", configuration_name = "shop" } }
@@ -145,6 +146,10 @@ local function order(rng)
   content.discount = discount and { value = discount, discount_program_name = "club" }
   content.total_amount = { value = subtotal + tax + shipping - (discount or 0) }
   content.expiration = maybe(rng, function() return { timestamp = 1790000000, description = "one hour" } end)
+  if rng(1, 4) == 1 then content.payment_settings, content.payment_configuration = nil, "shop-upi" end
+  if rng(1, 4) == 1 then -- the total alone
+    for _, name in ipairs { "items", "subtotal", "tax", "shipping", "discount", "expiration" } do content[name] = nil end
+  end
   return content
 end
 
@@ -181,6 +186,7 @@ local template_buttons = {
     return { voice_call = pick(rng, { true, { ttl_minutes = rng(1, 43200) }, { ttl_minutes = 5, payload = "x" } }) }
   end,
   function(rng) return { order_details = order(rng) } end,
+  function(rng) return { payment_request = { payment_link = { uri = link(rng) } } } end,
   function() return false end,
 }
 

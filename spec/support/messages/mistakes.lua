@@ -164,7 +164,7 @@ local mutations = {
   },
   {
     name = "a total that does not add up",
-    fits = function(field) return field.key == "total_amount" end,
+    fits = function(field) return field.key == "total_amount" and field.holder.order ~= nil end,
     change = function(field) field.value.value = field.value.value + 1 end,
   },
   {

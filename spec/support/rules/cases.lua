@@ -144,6 +144,23 @@ function cases.count(limits, node, place)
   end
 end
 
+function cases.at_most(limit, node, place)
+  local list = {}
+  for tag, variant in pairs(strict(node.each).variants) do
+    if variant.by == limit.field then
+      for i = 1, limit.count + 1 do
+        list[i] = minimal({ by = limit.field, variants = { [limit.value] = variant.variants[limit.value] } })
+        list[i][node.each.by], list[i].index = tag, i - 1
+      end
+    end
+  end
+  place.bad(copy(list), ("[%d].%s"):format(limit.count + 1, limit.field))
+  list[1][limit.field] = limit.value:upper()
+  place.bad(copy(list), ("[%d].%s"):format(limit.count + 1, limit.field))
+  table.remove(list)
+  place.good(list)
+end
+
 local function leaf_of(item, path)
   local holder, key
   for step in path:gmatch("[^.]+") do
@@ -309,7 +326,9 @@ function cases.not_empty(_, _, place)
 end
 
 function cases.adds_up(rule, node, place)
-  local value = minimal_object(node)
+  local value, summed = minimal_object(node), rule.plus[1]:match "^[^.]+"
+  if value[summed] == nil then place.good(copy(value)) end -- nothing to add up
+  value[summed] = minimal(node.fields[summed])
   place.good(copy(value))
   local holder, key = leaf_of(value, rule.total)
   holder[key] = holder[key] + 1

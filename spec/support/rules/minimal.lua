@@ -69,6 +69,7 @@ local list_of
 function minimal(node)
   node = strict(node)
   if node.one_of then return node.one_of[1] end
+  if node.without then return minimal(node.without) end
   if node.variants then
     for _, tag in ipairs(sorted_keys(node.variants)) do
       if not strict(node.variants[tag]).lacks then

@@ -5,6 +5,7 @@ local envelope = require "waba.message.envelope"
 local errors = require "waba.errors"
 local files = require "waba.cli.files"
 local message_types = require "waba.cli.message_types"
+local numbers = require "waba.cli.numbers"
 local output = require "waba.cli.output"
 local recipient = require "waba.recipient"
 
@@ -18,6 +19,11 @@ with its recipient in "to", or in --to.]]
 local function add_send_options(command)
   command:option("--reply-to", "Quote this message (Cloud hosting)."):argname "<id>"
   command:option("--data", "Comes back in the statuses (Cloud hosting)."):argname "<text>"
+  command:option("--category", "utility or authentication: needs no approved template (Cloud hosting).")
+    :choices { "utility", "authentication" }:argname "<category>"
+  command:option("--ttl-seconds", "With --category: for how long delivery is tried."):argname "<number>"
+    :convert(numbers.count)
+  command:option("--template-name", "With --category: the name of the template that is made of it."):argname "<name>"
   command:flag("--marketing", "Send by the route for marketing (Cloud hosting).")
   command:option("--identity-key-hash", "Only when the identity is still this one."):argname "<hash>"
 end
@@ -57,9 +63,10 @@ end
 -- What the command line says goes before what stands in a body.
 local function send_options(args, given)
   given = given or {}
-  for _, name in ipairs { "reply_to", "data", "marketing", "identity_key_hash" } do
+  for _, name in ipairs { "reply_to", "data", "marketing", "identity_key_hash", "category", "ttl_seconds" } do
     if args[name] ~= nil then given[name] = args[name] end
   end
+  if args.template_name then given.direct_send_config = { template_name = args.template_name } end
   return next(given) ~= nil and given or nil
 end
 

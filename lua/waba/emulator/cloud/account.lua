@@ -1,5 +1,5 @@
--- What a number has besides: conversational components, commerce settings, QR codes (reference, sections
--- 8.5 to 8.7).
+-- What a number has besides: conversational components, commerce and calling settings, QR codes (reference,
+-- sections 8.5 to 8.8 and 11.4).
 
 local core = require "waba.core"
 
@@ -20,7 +20,8 @@ local MOST_CODES = 2000
 ---@return table
 function account.new()
   return { automation = { enable_welcome_message = false, prompts = {}, commands = {} },
-    commerce = { is_cart_enabled = true, is_catalog_visible = false }, codes = {} }
+    commerce = { is_cart_enabled = true, is_catalog_visible = false },
+    calling = { status = "DISABLED", call_icon_visibility = "DEFAULT" }, codes = {} }
 end
 
 -- ---- Conversational components ---------------------------------------------------------------------
@@ -77,6 +78,38 @@ local function set_commerce(gateway, request)
   end
   for name, value in pairs(changed) do
     commerce[name] = value
+  end
+  return answers.success()
+end
+
+-- ---- Calling settings ------------------------------------------------------------------------------
+
+local ON_OFF = { "status", type = "string", values = { "ENABLED", "DISABLED" } }
+
+local CALLING = { type = "object", fields = {
+  { "calling", type = "object", required = true, fields = {
+    ON_OFF, { "call_icon_visibility", type = "string", min = 1 }, { "call_hours", type = "object" },
+    { "callback_permission_status", type = "string", min = 1 },
+    { "sip", type = "object", fields = { ON_OFF, { "servers", type = "array", each = { type = "object", fields = {
+      { "hostname", type = "string", required = true, min = 1 },
+      { "port", type = "integer", from = 1, to = 65535 },
+    } } } } },
+    { "video", type = "object", fields = { ON_OFF } },
+  } },
+} }
+
+local function get_calling(gateway)
+  return answers.json(200, { calling = gateway.account.calling })
+end
+
+-- What is not given stays.
+local function set_calling(gateway, request)
+  local body, refusal = gateway:json_body(request, CALLING)
+  if not body then
+    return refusal
+  end
+  for name, value in pairs(body.calling) do
+    gateway.account.calling[name] = not absent(value) and value or nil
   end
   return answers.success()
 end
@@ -162,6 +195,8 @@ function account.routes(route)
   route("POST", "conversational_automation", set_automation)
   route("GET", "whatsapp_commerce_settings", get_commerce)
   route("POST", "whatsapp_commerce_settings", set_commerce)
+  route("GET", "calling/settings", get_calling)
+  route("POST", "calling/settings", set_calling)
   route("GET", "message_qrdls", list_codes)
   route("POST", "message_qrdls", set_code)
   route("GET", "message_qrdls/*", get_code)

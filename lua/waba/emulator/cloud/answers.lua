@@ -131,6 +131,7 @@ local TITLES = [[
 139101 400 Blocklist limit reached
 139102 400 Blocklist concurrent update
 139103 400 Internal error of the blocklist
+139200 400 Direct Send access is blocked
 147001 400 Username is unavailable
 147002 400 Not eligible for a username
 147003 400 Facebook page is not linked
@@ -140,6 +141,8 @@ local TITLES = [[
 200006 400 Template insights cannot be disabled
 200007 400 Template insights are not enabled
 1752041 400 Duplicate onboarding request
+2388318 400 Direct Send template cannot be updated
+2388330 400 Direct Send template cannot be deleted
 2593107 400 Synchronization request limit exceeded
 2593108 400 Synchronization request is too late
 2593109 400 History sharing is off

@@ -63,7 +63,8 @@ local function later_failure(gateway, record, message)
     code, details = 131026, "Message undeliverable."
   elseif not is_reachable(contact, message) then
     code, details = 137000, "The identity key hash is not the present one of the recipient."
-  elseif gateway.options.window and record.type ~= "template" and not record.group_id and not record.window then
+  elseif gateway.options.window and record.type ~= "template" and not record.direct_send and not record.group_id
+    and not record.window then
     code, details = 131047, "Message failed to send because more than 24 hours have passed since the customer"
       .. " last replied to this number."
   elseif record.type == "reaction" and not gateway:can_react(message.reaction.message_id, MONTH) then
@@ -74,8 +75,10 @@ end
 
 -- ---- Sending ---------------------------------------------------------------------------------------
 
-local function category_of(kind, template, marketing)
-  if kind ~= "template" then
+local function category_of(message, kind, template, marketing)
+  if not absent(message.category) then
+    return message.category
+  elseif kind ~= "template" then
     return "service"
   elseif marketing then
     return "marketing_lite"
@@ -116,6 +119,7 @@ local function accept(gateway, message, kind, recipient, category)
     id = messages.new_id(), direction = "outbound", to = recipient.input, wa_id = recipient.wa_id, type = kind,
     category = category, content = message[kind], statuses = {}, contact = recipient.contact,
     group_id = recipient.group_id, by_user_id = recipient.by_user_id, data = message.biz_opaque_callback_data,
+    direct_send = not absent(message.category) or nil,
     voice = kind == "audio" and message.audio.voice == true or nil,
     window = gateway.contacts:window_open(recipient.contact),
     reply_to = not absent(message.context) and message.context.message_id or nil,
@@ -151,7 +155,7 @@ local function send(gateway, message, marketing)
   if problem then
     return elsewhere and answers.error(131030, problem) or answers.meta(403, problem)
   end
-  local record = accept(gateway, message, kind, recipient, category_of(kind, template, marketing))
+  local record = accept(gateway, message, kind, recipient, category_of(message, kind, template, marketing))
   local failure = later_failure(gateway, record, message)
   local held = gateway.templates.pacing:keep(template, record, failure)
   if not held then

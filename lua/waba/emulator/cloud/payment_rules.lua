@@ -1,4 +1,4 @@
--- The rules of orders and payments (reference, section 2.17): in interactive messages and in the buttons
+-- The rules of orders and payments (reference, sections 2.17 and 11.3): in interactive messages and in the buttons
 -- of templates.
 
 local content = require "waba.emulator.cloud.content_rules"
@@ -22,6 +22,9 @@ end
 
 local function check_order(value, path)
   local order = value.order
+  if absent(order) then
+    return nil
+  end
   local total = value_of(order.subtotal) + value_of(order.tax) + value_of(order.shipping) - value_of(order.discount)
   if value.total_amount.value ~= total then
     return fault(131009, "%s.total_amount must be subtotal, tax and shipping less discount: %d", path, total)
@@ -35,14 +38,29 @@ local ITEM = { type = "object", extra = {}, fields = {
   { "quantity", type = "integer", required = true, from = 1, to = 1e9 },
 } }
 
-local SETTINGS = { "payment_link", "pix_dynamic_code", "boleto", "payment_gateway" }
+-- What is known of the fields of a way to pay; the others are the provider's.
+local SETTING_FIELDS = {
+  payment_link = { { "uri", type = "string", required = true, check = content.web_address } },
+  offsite_card_pay = { { "credential_id", type = "string", required = true, min = 1 },
+    { "last_four_digits", type = "string", required = true, pattern = "^%d%d%d%d$", says = "four digits" } },
+}
 
-local SETTING = { type = "object", check = content.one_of(SETTINGS), fields = {
-  { "type", type = "string", required = true, values = SETTINGS },
-} }
-for i, name in ipairs(SETTINGS) do
-  SETTING.fields[i + 1] = { name, type = "object" }
+-- One way to pay, of those in the list.
+local function setting(names)
+  local rule = { type = "object", check = content.one_of(names), fields = {
+    { "type", type = "string", required = true, values = names },
+  } }
+  for i, name in ipairs(names) do
+    rule.fields[i + 1] = { name, type = "object", fields = SETTING_FIELDS[name] }
+  end
+  return rule
 end
+
+local SETTING = setting({ "payment_link", "pix_dynamic_code", "boleto", "payment_gateway", "offsite_card_pay" })
+
+--- What a button of a template asks to be paid.
+payment_rules.request_setting = setting({ "payment_link", "pix_dynamic_code", "boleto" })
+payment_rules.request_setting[1], payment_rules.request_setting.required = "payment_setting", true
 
 local REFERENCE = { "reference_id", type = "string", required = true, min = 1, max = 35, pattern = "^[%w_.-]+$",
   says = "letters, digits, _ . -" }
@@ -56,7 +74,7 @@ payment_rules.details = { check = check_order, fields = {
   { "payment_settings", type = "array", each = SETTING },
   { "currency", type = "string", required = true, values = { "BRL", "INR" } },
   amount("total_amount", true),
-  { "order", type = "object", required = true, fields = {
+  { "order", type = "object", fields = {
     { "status", type = "string", required = true, values = { "pending" } },
     { "items", type = "array", required = true, min = 1, each = ITEM },
     amount("subtotal", true), amount("tax", true), amount("shipping"), amount("discount"),
@@ -69,7 +87,7 @@ payment_rules.details = { check = check_order, fields = {
 --- The parameters of what became of an order.
 payment_rules.status = { fields = {
   REFERENCE,
-  { "order", type = "object", required = true, fields = {
+  { "order", type = "object", fields = {
     { "status", type = "string", required = true, values = { "pending", "processing", "partially_shipped",
       "partially-shipped", "shipped", "completed", "canceled" } },
     { "description", type = "string", max = 120 },

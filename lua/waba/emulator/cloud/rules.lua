@@ -53,6 +53,39 @@ local FRAME = {
   { "recipient_identity_key_hash", type = "string", min = 1 },
 }
 
+-- Messages without an approved template (section 11.3): seconds that one of each category may wait at most.
+local LONGEST = { utility = 43200, authentication = 900 }
+
+local DIRECT_SEND = {
+  { "category", type = "string", values = { "utility", "authentication" }, wrong = 100 },
+  { "ttl_seconds", type = "integer" },
+  { "direct_send_config", type = "object", fields = {
+    { "template_name", type = "string", min = 1, max = 512, pattern = "^[a-z0-9_]+$",
+      says = "a name of lower-case letters, digits and underscores" } } },
+}
+
+-- Text, and interactive messages that a template can be made of.
+local DIRECT_TYPES = { text = true, interactive = true }
+
+local function check_direct_send(message, kind)
+  local category, seconds = message.category, message.ttl_seconds
+  if absent(category) then
+    for _, name in ipairs({ "ttl_seconds", "direct_send_config" }) do
+      if not absent(message[name]) then
+        return fault(100, "%s is for messages with a category", name)
+      end
+    end
+    return nil
+  end
+  if not DIRECT_TYPES[kind] then
+    return fault(100, "category: messages of type %s need a template", kind)
+  elseif not absent(seconds) and (seconds < 30 or seconds > LONGEST[category]) then
+    return fault(100, "ttl_seconds must be from 30 to %d for the category %s", LONGEST[category], category)
+  elseif category == "authentication" and absent(message.to) then
+    return fault(131062, "a message of the category authentication needs a phone number")
+  end
+end
+
 local MARKETING = {
   { "product_policy", type = "string", values = { "CLOUD_API_FALLBACK", "STRICT" } },
   { "message_activity_sharing", type = "boolean" },
@@ -141,7 +174,7 @@ local CONTENT = {
 -- The frame of each type: with its content as the only further field.
 local function frame_of(name, marketing)
   local fields = {}
-  for _, list in ipairs({ FRAME, marketing and MARKETING or {} }) do
+  for _, list in ipairs({ FRAME, marketing and MARKETING or DIRECT_SEND }) do
     for _, field in ipairs(list) do
       fields[#fields + 1] = field
     end
@@ -172,7 +205,10 @@ end
 
 -- What depends on several parts of a message.
 local function check_together(message, kind)
-  if kind == "pin" and message.recipient_type ~= "group" then
+  local found = check_direct_send(message, kind)
+  if found then
+    return found
+  elseif kind == "pin" and message.recipient_type ~= "group" then
     return fault(131009, "pin goes to groups only")
   elseif message.recipient_type == "group" and not FOR_GROUPS[kind] then
     return fault(131051, "%s cannot be sent to a group", kind)

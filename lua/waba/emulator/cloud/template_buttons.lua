@@ -1,6 +1,7 @@
--- The buttons of a template that is created (reference, section 5.4).
+-- The buttons of a template that is created (reference, sections 5.4 and 11.3).
 
 local content = require "waba.emulator.cloud.content_rules"
+local payment_rules = require "waba.emulator.cloud.payment_rules"
 local walker = require "waba.emulator.cloud.walker"
 
 local template_buttons = {}
@@ -45,6 +46,10 @@ local function check_code(button, path)
 end
 
 local function check_otp(button, path)
+  -- the older form of supported_apps
+  if absent(button.package_name) ~= absent(button.signature_hash) then
+    return fault(100, "%s: package_name and signature_hash go together", path)
+  end
   if button.otp_type == "ZERO_TAP" and button.zero_tap_terms_accepted ~= true then
     return fault(100, "%s.zero_tap_terms_accepted: must be true for ZERO_TAP", path)
   end
@@ -72,7 +77,8 @@ local BUTTONS = {
   OTP = { most = 1, check = check_otp, fields = { OPTIONAL_TEXT,
     { "otp_type", type = "string", required = true, values = { "COPY_CODE", "ONE_TAP", "ZERO_TAP" } },
     { "autofill_text", type = "string", max = 25 }, { "zero_tap_terms_accepted", type = "boolean" },
-    { "package_name", type = "string", max = 224 }, { "signature_hash", type = "string", max = 11 },
+    { "package_name", type = "string", min = 1, max = 224 },
+    { "signature_hash", type = "string", pattern = "^...........$", says = "11 characters" },
     { "supported_apps", type = "array", min = 1, max = 5, each = { type = "object", fields = {
       { "package_name", type = "string", required = true, max = 224 },
       { "signature_hash", type = "string", required = true, pattern = "^...........$", says = "11 characters" },
@@ -80,6 +86,7 @@ local BUTTONS = {
   VOICE_CALL = { most = 1, fields = { TEXT, { "ttl_minutes", type = "integer", from = 1, to = 43200 } } },
   REQUEST_CONTACT_INFO = { most = 1, fields = { OPTIONAL_TEXT } },
   ORDER_DETAILS = { most = 1, fields = { OPTIONAL_TEXT } },
+  PAYMENT_REQUEST = { most = 3, fields = { TEXT, payment_rules.request_setting } },
 }
 
 local function check_one(button, path, context)

@@ -26,6 +26,8 @@ local function arrange(template, text, parameters, where)
     local name = tostring(i)
     if template.parameter_format == "NAMED" then
       name = parameter.parameter_name
+    elseif not absent(parameter.parameter_name) then
+      return nil, fault(132012, "%s: parameter_name is given, the variables of this template are numbered", where)
     end
     if absent(name) then
       return nil, fault(100, "%s: parameter_name is required, the variables of this template have names", where)
@@ -86,8 +88,9 @@ end
 local SUB_TYPES = {
   QUICK_REPLY = "quick_reply", URL = "url", OTP = "url", COPY_CODE = "copy_code", FLOW = "flow", CATALOG = "catalog",
   MPM = "mpm", VOICE_CALL = "voice_call", ORDER_DETAILS = "order_details",
+  PAYMENT_REQUEST = "payment_request",
 }
-local NEEDED = { COPY_CODE = true, OTP = true, FLOW = true, MPM = true, ORDER_DETAILS = true }
+local NEEDED = { PAYMENT_REQUEST = true, COPY_CODE = true, OTP = true, FLOW = true, MPM = true, ORDER_DETAILS = true }
 
 local function check_button(button, component, index)
   local wanted = button.type == "URL" and #texts.variables(button.url) > 0 or NEEDED[button.type]
@@ -96,7 +99,7 @@ local function check_button(button, component, index)
     return fault(131008, "buttons: Button at index %d of type %s requires a parameter", index, button.type:lower())
   elseif not component then
     return nil
-  elseif component.sub_type ~= SUB_TYPES[button.type] then
+  elseif component.sub_type:lower() ~= SUB_TYPES[button.type] then
     return fault(132012, "buttons: Button at index %d is of type %s and takes no %s", index, button.type:lower(),
       component.sub_type)
   elseif button.type == "URL" and not wanted and #parameters > 0 then

@@ -1,4 +1,4 @@
--- The rule of a message's `template` (reference, section 2.18): its form, without the template it names.
+-- The rule of a message's `template` (reference, sections 2.18 and 11.3): its form, without the template it names.
 
 local content = require "waba.emulator.cloud.content_rules"
 local payment_rules = require "waba.emulator.cloud.payment_rules"
@@ -45,7 +45,8 @@ local parameter = { type = "object", check = content.one_of(PARAMETER_TYPES), fi
   { "action", type = "object", fields = {
     { "flow_token", type = "string" }, { "flow_action_data", type = "object" }, THUMBNAIL, sections,
     { "order_details", type = "object", fields = payment_rules.details.fields,
-      check = payment_rules.details.check } } },
+      check = payment_rules.details.check },
+    { "payment_request", type = "object", fields = { payment_rules.request_setting } } } },
   { "limited_time_offer", type = "object", fields = {
     { "expiration_time_ms", type = "integer", required = true, from = 1, to = 1e14 } } },
   { "tap_target_configuration", type = "array", min = 1, each = { type = "object", fields = {
@@ -68,10 +69,15 @@ local PLACES = {
   catalog = { most = 1, action = true },
   mpm = { most = 1, action = true },
   order_details = { most = 1, action = true },
+  payment_request = { most = 1, action = true },
   voice_call = { most = 2, ttl_minutes = true, payload = true },
 }
 
-local SUB_TYPES = { "quick_reply", "url", "copy_code", "flow", "catalog", "mpm", "voice_call", "order_details" }
+local SUB_TYPES = { "quick_reply", "url", "copy_code", "flow", "catalog", "mpm", "voice_call", "order_details",
+  "payment_request" }
+
+-- Payment requests of one message.
+local MOST_REQUESTS = 3
 
 local function check_parameters(parameters, path, place)
   local allowed = PLACES[place]
@@ -83,12 +89,15 @@ local function check_parameters(parameters, path, place)
       return fault(132012, "%s[%d] is of type %s, which a %s does not take", path, i - 1, one.type, place)
     elseif one.type == "product" and absent(one.product.catalog_id) then
       return fault(131008, "%s[%d].product.catalog_id is required", path, i - 1)
+    elseif place == "payment_request" and absent(one.action.payment_request) then
+      return fault(131008, "%s[%d].action.payment_request is required", path, i - 1)
     end
   end
 end
 
+-- Types of components and of their buttons are written in lower or in upper case.
 local function check_component(value, path)
-  local place = value.type
+  local place = value.type:lower()
   if place == "carousel" then
     return absent(value.cards) and fault(131008, "%s.cards is required", path) or nil
   elseif place == "button" then
@@ -97,7 +106,7 @@ local function check_component(value, path)
         return fault(131008, "%s.%s is required for a button", path, name)
       end
     end
-    place = value.sub_type
+    place = value.sub_type:lower()
   elseif not absent(value.sub_type) or not absent(value.index) or not absent(value.cards) then
     return fault(100, "%s: sub_type and index belong to a button, cards to a carousel", path)
   end
@@ -113,13 +122,18 @@ end
 
 -- Each component once; each button once.
 local function once_each(value, path)
-  local seen = {}
+  local seen, requests = {}, 0
   for i, one in ipairs(value) do
-    local key = one.type == "button" and "button " .. tonumber(one.index) or one.type
+    local kind = one.type:lower()
+    local key = kind == "button" and "button " .. tonumber(one.index) or kind
     if seen[key] then
       return fault(131009, "%s[%d] repeats the %s", path, i - 1, key)
     end
     seen[key] = true
+    requests = requests + (kind == "button" and one.sub_type:lower() == "payment_request" and 1 or 0)
+  end
+  if requests > MOST_REQUESTS then
+    return fault(131009, "%s has %d payment requests, at most %d are allowed", path, requests, MOST_REQUESTS)
   end
 end
 
@@ -127,8 +141,8 @@ local TYPES = { "header", "body", "button", "limited_time_offer", "tap_target_co
 
 local function component_rule(types)
   return { type = "object", check = check_component, fields = {
-    { "type", type = "string", required = true, values = types },
-    { "sub_type", type = "string", values = SUB_TYPES },
+    { "type", type = "string", required = true, values = types, either_case = true },
+    { "sub_type", type = "string", values = SUB_TYPES, either_case = true },
     { "index", type = "integer|string", check = button_index },
     { "parameters", type = "array", each = parameter },
   } }

@@ -2,7 +2,7 @@
 -- (section 2). walker.lua applies them.
 --
 -- A rule: `type` ("string", "number|string", "array" …); `required`; for texts `min` (1: not empty),
--- `max` (characters), `pattern` with what it `says`, `values`; for numbers `from`, `to`; for arrays
+-- `max` (characters), `pattern` with what it `says`, `values` (`either_case`: in lower or upper case); for numbers `from`, `to`; for arrays
 -- `min`, `max`, `each`; for objects `fields`, each a rule with its name in front; `check` for what no
 -- word here says. A fault has code 1008 (missing), 1009 (wrong) or 1010 (not required), unless the
 -- rule names another: `missing`, `empty`, `too_long`, `wrong`, `wrong_count`, `wrong_type`.

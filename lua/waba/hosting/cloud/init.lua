@@ -85,6 +85,8 @@ cloud.endpoints = {
   unblock_users = { method = "DELETE", path = "/block_users", idempotent = true },
   get_automation = { method = "GET", path = "/conversational_automation", idempotent = true },
   set_automation = { method = "POST", path = "/conversational_automation", idempotent = true },
+  get_calling = { method = "GET", path = "/calling/settings", idempotent = true },
+  set_calling = { method = "POST", path = "/calling/settings", idempotent = true },
   get_commerce = { method = "GET", path = "/whatsapp_commerce_settings", idempotent = true },
   set_commerce = { method = "POST", path = "/whatsapp_commerce_settings", idempotent = true },
   list_qr_codes = { method = "GET", path = "/message_qrdls", idempotent = true },

@@ -19,24 +19,15 @@ local FOR_GROUPS = {
 -- What the neutral form has and this gateway has not, by type: gives the content to send.
 local dialect = {}
 
--- Templates have no namespace here, and their language no policy: the same program serves both hostings.
+-- Templates have no namespace here: the same program serves both hostings.
 function dialect.template(template)
   local language = template.language
   local is_code = type(language) == "string"
-  if not is_code and template.namespace == nil and not (type(language) == "table" and language.policy ~= nil) then
-    return template
-  end
+  if not is_code and template.namespace == nil then return template end
   local copy = {}
   for name, value in pairs(template) do copy[name] = value end
   copy.namespace = nil
-  if is_code then
-    copy.language = { code = language }
-  elseif type(language) == "table" then
-    copy.language = {}
-    for name, value in pairs(language) do
-      if name ~= "policy" then copy.language[name] = value end
-    end
-  end
+  if is_code then copy.language = { code = language } end
   return copy
 end
 
@@ -116,6 +107,18 @@ function address.group(body, to, message, validate)
   return true
 end
 
+-- What stands beside the type of a message that needs no approved template (section 11.3).
+local function write_direct_send(body, message, form, validate)
+  local category = message.category
+  if category == nil then return true end
+  if validate and category == "authentication" and form == "user" then
+    return invalid("category", "is authentication, which can't be sent to a business-scoped user id; "
+      .. "a phone number is needed")
+  end
+  body.category, body.ttl_seconds, body.direct_send_config = category, message.ttl_seconds, message.direct_send_config
+  return true
+end
+
 --- The body of POST /messages, and of POST /marketing_messages (cloud reference, sections 2.1 and 2.21).
 ---@param to string              digits, a business-scoped user id, or a group's id
 ---@param message waba.Message   in the neutral form
@@ -140,6 +143,8 @@ function messages.encode(to, message, defaults, options, form)
   local content, write = message[kind], dialect[kind]
   if write and type(content) == "table" then content = write(content) end
   if kind ~= nil then body[kind] = content end
+  local placed, problem = write_direct_send(body, message, form, validate)
+  if not placed then return nil, problem end
   if options then
     for name, write_one in pairs(write_option) do
       if options[name] ~= nil then

@@ -1,6 +1,7 @@
 -- The parts of a template on the Cloud gateway, as data (reference, sections 5.3 to 5.5). What data
 -- can't say is in template_rules.lua beside it. Lengths are characters.
 
+local orders = require "waba.schema.cloud.orders"
 local shared = require "waba.hosting.template_rules"
 
 local required, text, list_of, example = shared.required, shared.text, shared.list_of, shared.example
@@ -78,9 +79,15 @@ local function otp(fields)
   return { is = "object", fields = fields }
 end
 
+-- The app stands in the list, or, in the older form, on the button itself (section 11.3).
 local function app_otp(fields)
-  fields.supported_apps = { is = "list", count = apps.count, each = apps.each, inferred = { required = true } }
-  return otp(fields)
+  fields.supported_apps = apps
+  for name, rule in pairs(apps.each.fields) do
+    fields[name] = { is = rule.is, characters = rule.characters }
+  end
+  local result = otp(fields)
+  result.only_with = { package_name = "signature_hash", signature_hash = "package_name" }
+  return result
 end
 
 local flow = {
@@ -130,6 +137,7 @@ local button_types = {
     fields = { text = label, ttl_minutes = { is = "integer", range = { 1, 43200 } } },
   },
   REQUEST_CONTACT_INFO = { is = "object", fields = { text = text(25) } },
+  PAYMENT_REQUEST = { is = "object", fields = { text = label, payment_setting = required(orders.button_setting) } },
 }
 for _, name in ipairs(PASSED_THROUGH) do button_types[name] = { is = "object", open = true } end
 
@@ -194,7 +202,7 @@ components.list = list_of_components {
 ---@type table<string, integer>
 components.most_buttons = {
   URL = 2, PHONE_NUMBER = 1, COPY_CODE = 1, FLOW = 1, CATALOG = 1, MPM = 1, SPM = 1, OTP = 1, VOICE_CALL = 1,
-  REQUEST_CONTACT_INFO = 1,
+  REQUEST_CONTACT_INFO = 1, PAYMENT_REQUEST = 3,
 }
 
 --- What fills the buttons of a template from the library.

@@ -226,6 +226,17 @@ local button_rules = {
   { inferred = true, check = shared.common.otp_in_authentication },
   {
     inferred = true,
+    check = function(component)
+      for i, button in ipairs(component.buttons) do
+        if button.type == "OTP" and button.otp_type ~= "COPY_CODE" and not button.supported_apps
+          and not button.package_name then
+          return ("buttons[%d].supported_apps"):format(i), "is missing; the code is filled in by an app"
+        end
+      end
+    end,
+  },
+  {
+    inferred = true,
     check = function(component, template)
       for i, button in ipairs(component.buttons) do
         if button.type ~= "OTP" and template.category == "AUTHENTICATION" then

@@ -74,13 +74,20 @@ local CAPITALS = { type = true, format = true, otp_type = true }
 local CAPITALS_ON_TOP = { category = true, parameter_format = true }
 -- What holds such words, cards and their buttons included; no template is as deep as this.
 local HOLDERS = { components = true, library_template_button_inputs = true }
+-- A way to pay is the same object as in a message, whose types are in lower case.
+local AS_WRITTEN = { payment_setting = true }
 local DEEPEST = 20
 
 local function in_capitals(value, depth)
   if type(value) ~= "table" or depth > DEEPEST then return value end
   local copy = {}
   for name, inner in pairs(value) do
-    copy[name] = CAPITALS[name] and type(inner) == "string" and inner:upper() or in_capitals(inner, depth + 1)
+    if CAPITALS[name] and type(inner) == "string" then
+      inner = inner:upper()
+    elseif not AS_WRITTEN[name] then
+      inner = in_capitals(inner, depth + 1)
+    end
+    copy[name] = inner
   end
   return copy
 end

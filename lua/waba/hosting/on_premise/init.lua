@@ -73,6 +73,9 @@ local CLOUD_OPTIONS = {
   reply_to = "quoted replies exist on Cloud hosting only",
   data = "attached data exists on Cloud hosting only",
   identity_key_hash = "messages for one identity only exist on Cloud hosting only",
+  category = "Direct Send, which needs no approved template, exists on Cloud hosting only",
+  ttl_seconds = "ttl_seconds belongs to Direct Send, which exists on Cloud hosting only",
+  direct_send_config = "direct_send_config belongs to Direct Send, which exists on Cloud hosting only",
   marketing = "marketing messages exist on Cloud hosting only: templates go the ordinary way here",
 }
 

@@ -1,4 +1,4 @@
--- The rules of payments in Brazil and India (reference, section 2.17): parameters of order_details and
+-- The rules of payments in Brazil and India (reference, sections 2.17 and 11.3): parameters of order_details and
 -- order_status. Which fields are required, and that there are no others, is inferred.
 
 local shared = require "waba.schema.shared"
@@ -35,8 +35,18 @@ local payment_setting = {
     boleto = setting("boleto", object({}, { open = true, not_empty = true })),
     payment_gateway = setting("payment_gateway",
       object({ type = any_text, configuration_name = any_text }, { open = true, not_empty = true })),
+    offsite_card_pay = setting("offsite_card_pay", object {
+      credential_id = required(some_text),
+      last_four_digits = { is = "string", required = true, inferred = { format = "four_digits" } },
+    }),
   },
 }
+
+-- How a button of a template asks to be paid.
+local button_settings = {}
+for _, name in ipairs { "payment_link", "pix_dynamic_code", "boleto" } do
+  button_settings[name] = payment_setting.variants[name]
+end
 
 local item = object {
   retailer_id = some_text,
@@ -65,15 +75,19 @@ local reference_id = {
 }
 
 return {
+  button_setting = { is = "object", by = "type", variants = button_settings },
+
   details = lenient({
     reference_id = reference_id,
     type = needed { one_of = { "digital-goods", "physical-goods" } },
     payment_type = { one_of = { "br", "upi" } },
-    payment_settings = needed { is = "list", each = payment_setting },
+    payment_settings = { is = "list", each = payment_setting },
+    payment_configuration = some_text,
     currency = needed { one_of = { "BRL", "INR" } },
     total_amount = needed(amount()),
-    order = needed(order),
+    order = order,
   }, {
+    inferred = { open = false, at_least_one = { "payment_settings", "payment_configuration" } },
     adds_up = {
       total = "total_amount.value",
       plus = { "order.subtotal.value", "order.tax.value", "order.shipping.value" },
@@ -83,13 +97,13 @@ return {
 
   status = object {
     reference_id = reference_id,
-    order = needed(object {
+    order = object {
       status = {
         one_of = { "processing", "partially_shipped", "partially-shipped", "shipped", "completed", "canceled" },
         required = true,
       },
       description = any_text,
-    }),
+    },
     payment = object { status = { one_of = { "captured" }, required = true }, timestamp = { is = "integer" } },
   },
 }

@@ -94,6 +94,9 @@ local buttons = {
     },
   }, 2),
   order_details = button(action { order_details = required(orders.details) }),
+  payment_request = button(action {
+    payment_request = required(object { payment_setting = required(orders.button_setting) }),
+  }),
 }
 
 -- Components -----------------------------------------------------------------------------------------
@@ -106,7 +109,7 @@ local function components(variants, body_text)
     is = "list",
     body_text = body_text,
     inferred = { unique = { "index" } },
-    each = { is = "object", by = "type", variants = variants },
+    each = { is = "object", by = "type", either_case = true, variants = variants },
   }
 end
 
@@ -119,7 +122,7 @@ local card_header = object { parameters = { is = "list", count = { 1, 1 }, each 
 local function one_of_buttons(names)
   local variants = {}
   for _, name in ipairs(names) do variants[name] = buttons[name] end
-  return { is = "object", by = "sub_type", variants = variants }
+  return { is = "object", by = "sub_type", either_case = true, variants = variants }
 end
 
 local carousel = object {
@@ -160,17 +163,20 @@ local tap_target = object { parameters = {
   })),
 } }
 
+local top = components({
+  header = header,
+  body = body_of(32768),
+  button = { is = "object", by = "sub_type", either_case = true, variants = buttons },
+  footer = shared.no_footer,
+  carousel = carousel,
+  limited_time_offer = limited_time_offer,
+  tap_target_configuration = tap_target,
+}, { alone = 32768, beside = 1024 })
+top.at_most = { field = "sub_type", value = "payment_request", count = 3 }
+
 return object({
   namespace = some_text, -- On-Premise needs it; left out on the way here
   name = shared.template_name,
   language = shared.language,
-  components = components({
-    header = header,
-    body = body_of(32768),
-    button = { is = "object", by = "sub_type", variants = buttons },
-    footer = shared.no_footer,
-    carousel = carousel,
-    limited_time_offer = limited_time_offer,
-    tap_target_configuration = tap_target,
-  }, { alone = 32768, beside = 1024 }),
+  components = top,
 }, { refused = shared.short_form, suggest = shared.short_form_names })

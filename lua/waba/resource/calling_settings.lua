@@ -1,0 +1,57 @@
+-- How a number takes calls: /calling/settings (Cloud hosting only; reference, sections 8.8 and 11.4).
+
+local answers = require "waba.resource.answers"
+local find_endpoint = require "waba.hosting.endpoint"
+local options = require "waba.options"
+local values = require "waba.hosting.values"
+
+---@class waba.CallingSettingsResource
+local CallingSettings = {}
+CallingSettings.__index = CallingSettings
+CallingSettings.__name = "waba.CallingSettingsResource"
+
+local calling_settings = {}
+
+---@param client waba.Client
+function calling_settings.new(client)
+  return setmetatable({ client = client }, CallingSettings)
+end
+
+--- What is set, as the platform writes it. A field that the gateway leaves out is nil.
+---@class waba.CallingSettings
+---@field status? string  "ENABLED" or "DISABLED"
+---@field call_icon_visibility? string
+---@field call_hours? table
+---@field callback_permission_status? string
+---@field sip? { status: string?, servers: { hostname: string, port: integer? }[]? }
+---@field video? { status: string? }
+
+--- What is set: GET /calling/settings.
+---@return waba.CallingSettings|nil
+---@return waba.Error? err
+function CallingSettings:get()
+  local endpoint, err = find_endpoint(self.client.hosting, "get_calling")
+  if not endpoint then return nil, err end
+  local json, response = self.client:call(endpoint, {})
+  if json == nil then return nil, response end
+  return values.without_null(answers.object(answers.dig(json, "calling")))
+end
+
+local KNOWN = {
+  status = "string", call_icon_visibility = "string", call_hours = "table", callback_permission_status = "string",
+  sip = "table", video = "table",
+}
+
+--- Sets some fields or all: POST /calling/settings.
+---@param settings waba.CallingSettings
+---@return true|nil
+---@return waba.Error? err
+function CallingSettings:set(settings)
+  settings = options.check(settings, KNOWN, "client.calling_settings:set")
+  if next(settings) == nil then error("client.calling_settings:set: at least one field is needed", 2) end
+  local endpoint, err = find_endpoint(self.client.hosting, "set_calling")
+  if not endpoint then return nil, err end
+  return answers.success(self.client:call(endpoint, { json = { calling = settings } }))
+end
+
+return calling_settings
