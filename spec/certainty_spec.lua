@@ -1,24 +1,27 @@
 -- What a client knows of a message whose connection was cut: at each point the server counts what has
 -- arrived, and nothing arrives twice unless the caller asked for it.
 
+local folder = require "spec.support.folder"
 local server = require "spec.support.server"
 local waba = require "waba"
 
+local unpack = table.unpack or unpack -- luacheck: ignore 143
 local NUMBER, ATTEMPTS = "4915112345678", 3
 local ACCEPTED = { status = 201, body = '{"messages":[{"id":"gBEG"}]}' }
-local REFUSED_STREAM = 7
+local INTERNAL_ERROR, REFUSED_STREAM, HTTP_1_1_REQUIRED = 2, 7, 13
 
 describe("what is known of a message that was cut off", function()
-  local gone, hang_up, greet, stall
+  local gone, hang_up, greet, stall, leave
 
   setup(function()
     gone = server.start {}
     gone:stop()
     hang_up, greet, stall = server.start { behaviour = "hang_up" }, server.start { behaviour = "greet" },
       server.start { behaviour = "stall" }
+    leave = server.start { protocol = "HTTP/2", behaviour = "leave" }
   end)
   teardown(function()
-    for _, each in ipairs { hang_up, greet, stall } do each:stop() end
+    for _, each in ipairs { hang_up, greet, stall, leave } do each:stop() end
   end)
 
   -- Sends one message to a server. Returns the result, the error, and how many tries there were.
@@ -63,6 +66,13 @@ describe("what is known of a message that was cut off", function()
     local _, err = send(greet)
     assert.equal("network", err.kind)
     assert.equal(0, greet:count())
+  end)
+
+  it("by a server that closes the connection before the first request: not sent, so it is tried again", function()
+    local _, err, tries = send(leave)
+    assert.equal("network", err.kind)
+    assert.is_false(err.maybe_sent)
+    assert.equal(ATTEMPTS, tries)
   end)
 
   for _, protocol in ipairs { "HTTP/1.1", "HTTP/2" } do
@@ -135,7 +145,7 @@ describe("what is known of a message that was cut off", function()
 
       it("for want of an answer in time: maybe sent, once", function()
         gateway:answer("/v1/messages", { held = true })
-        on_each_connection({ timeout = 0.1 }, function(_, err, tries)
+        on_each_connection({ timeout = 0.4 }, function(_, err, tries)
           assert.equal("timeout", err.kind)
           assert.is_true(err.maybe_sent)
           assert.equal(1, tries)
@@ -184,14 +194,88 @@ describe("what is known of a message that was cut off", function()
       end)
 
       if protocol == "HTTP/2" then
-        it("by a stream that is refused, or a connection that is given up: never twice", function()
-          for _, ending in ipairs { { refuse = REFUSED_STREAM }, { goaway = 0 }, { goaway = 2 ^ 31 - 1 } } do
+        local NOT_PROCESSED = { REFUSED_STREAM = { refuse = REFUSED_STREAM }, GOAWAY = { goaway = 0 } }
+
+        for name, ending in pairs(NOT_PROCESSED) do
+          it("by a " .. name .. " that says it was not processed: sent again on a new connection", function()
+            for _, is_warm in ipairs { false, true } do
+              gateway:forget()
+              gateway:answer("/v1/messages", ending, ACCEPTED)
+              local sent, err = send(gateway, nil, function(client)
+                if is_warm then assert(client:request { path = "/warm" }) end
+                return client:send(NUMBER, waba.text "Hi")
+              end)
+              assert.is_nil(err)
+              assert.equal("gBEG", sent.id)
+              local first, second, third = unpack(gateway:received "/v1/messages")
+              assert.not_equal(first.connection, second.connection)
+              assert.equal(first.body, second.body)
+              assert.is_nil(third)
+            end
+          end)
+
+          it("by a " .. name .. " each time: certainly not sent, even without repeats", function()
             gateway:answer("/v1/messages", ending)
+            for _, retry in ipairs { false, { attempts = 2, base = 0.001 } } do
+              on_each_connection({ retry = retry }, function(_, err)
+                assert.equal("network", err.kind)
+                assert.is_false(err.maybe_sent)
+                assert.is_true(err.retryable)
+                assert.matches("before it processed the request", err.message, 1, true)
+              end)
+            end
+          end)
+
+          it("by a " .. name .. ", with a body that is read from a file or from memory: sent again whole", function()
+            local files, bytes = folder.new(), ("b"):rep(200000)
+            for _, source in ipairs { { data = bytes }, { file = files:write("upload", bytes) } } do
+              source.type = "image/jpeg"
+              gateway:forget()
+              gateway:answer("/v1/media", ending, { status = 201, body = '{"media":[{"id":"1"}]}' })
+              assert(send(gateway, nil, function(client) return client.media:upload(source) end))
+              local received = gateway:received "/v1/media"
+              assert.equal(#bytes, #received[#received].body)
+            end
+            files:remove()
+          end)
+        end
+
+        it("by a GOAWAY above the message: maybe sent, once", function()
+          gateway:answer("/v1/messages", { goaway = 2 ^ 31 - 1 })
+          on_each_connection(nil, function(_, err)
+            assert.is_true(err.maybe_sent)
+            assert.equal(1, gateway:count "/v1/messages")
+          end)
+        end)
+
+        it("by another error of its stream: maybe sent, once", function()
+          for _, code in ipairs { INTERNAL_ERROR, HTTP_1_1_REQUIRED } do
+            gateway:answer("/v1/messages", { refuse = code })
             on_each_connection(nil, function(_, err)
-              assert.equal("network", err.kind)
+              assert.is_true(err.maybe_sent)
               assert.equal(1, gateway:count "/v1/messages")
             end)
           end
+        end)
+
+        it("by a GOAWAY between two messages: the lower one is awaited, the upper one sent again", function()
+          gateway:answer("/held", { held = true, body = "{}" })
+          gateway:answer("/v1/messages", { goaway = "below" }, ACCEPTED)
+          local held, sent, err
+          send(gateway, nil, function(client)
+            waba.run(function()
+              assert(client:request { path = "/warm" })
+              waba.spawn(function() held = client:request { method = "POST", path = "/held", body = {} } end)
+              waba.sleep(0.05)
+              sent, err = client:send(NUMBER, waba.text "Hi")
+              gateway:release()
+            end)
+          end)
+          assert.is_nil(err)
+          assert.equal("gBEG", sent.id)
+          assert.truthy(held)
+          assert.equal(1, gateway:count "/held")
+          assert.equal(2, gateway:count "/v1/messages")
         end)
       end
     end)

@@ -493,10 +493,28 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
       end)
 
       if protocol == "HTTP/2" then
-        it("when the gateway refuses the stream", function()
+        it("but is sent again when the gateway refuses the stream, which was not processed", function()
+          for _, body in pairs(bodies) do
+            for _, is_warm in ipairs { false, true } do
+              gateway:answer("/again", { refuse = 7 }, { body = "second" })
+              gateway:forget()
+              if is_warm then warm_up() end
+              local response = assert(driver.run(engine, head("POST", "/again"), body()))
+              assert.equal("second", response.body)
+              local received = gateway:received("/again")
+              assert.equal(2, #received)
+              assert.equal(received[1].body, received[2].body)
+            end
+          end
+        end)
+
+        it("with bytes that were fed, when the gateway refuses the stream: the reader may not have them any more", function()
           gateway:answer("/once", { refuse = 7 })
-          local _, failure = driver.run(engine, head("POST", "/once"), "x")
+          local pieces = { "123", "45" }
+          local _, failure = driver.run(engine, head("POST", "/once"), { size = 5 },
+            { reader = function() return table.remove(pieces, 1) end })
           assert.equal("network", failure.kind)
+          assert.equal("no", failure.sent)
           assert.equal(1, gateway:count("/once"))
         end)
       end

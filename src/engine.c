@@ -71,7 +71,7 @@ static struct transfer *new_transfer(struct engine *engine) {
   int id = pool_free_id(&engine->pool);
   struct transfer *transfer = NULL;
   if (id != 0) {
-    transfer = transfer_new(engine, id, &engine->settings, engine_open_socket, engine_close_socket);
+    transfer = transfer_new(engine, id, &engine->settings, &engine_hooks);
   }
   if (transfer != NULL) pool_add(&engine->pool, transfer);
   return transfer;
@@ -82,7 +82,7 @@ struct transfer *engine_take(struct engine *engine, const struct head *head) {
   if (transfer == NULL) return new_transfer(engine);
   /* It has no easy handle if its last one was left to the parent process. */
   if (transfer->easy == NULL &&
-      !transfer_equip(transfer, &engine->settings, engine_open_socket, engine_close_socket)) {
+      !transfer_equip(transfer, &engine->settings, &engine_hooks)) {
     pool_put(&engine->pool, transfer);
     return NULL;
   }

@@ -31,7 +31,8 @@ static int on_timer(CURLM *multi, long milliseconds, void *argument) {
   return 0;
 }
 
-curl_socket_t engine_open_socket(void *argument, curlsocktype purpose,
+/* For the two that follow, `argument` is the engine. */
+static curl_socket_t open_socket(void *argument, curlsocktype purpose,
                                  struct curl_sockaddr *address) {
   struct engine *engine = argument;
   int type = address->socktype;
@@ -50,11 +51,36 @@ curl_socket_t engine_open_socket(void *argument, curlsocktype purpose,
   return CURL_SOCKET_BAD;
 }
 
-int engine_close_socket(void *argument, curl_socket_t socket) {
+static int close_socket(void *argument, curl_socket_t socket) {
   struct engine *engine = argument;
   watch_closed(engine->watch, socket);
   return close(socket);
 }
+
+/* Refuses what moves on a connection above the last stream that its server may process. */
+static void refuse_above(struct engine *engine, const struct stream *of, unsigned long last) {
+  struct transfer *transfer;
+  size_t place = 0;
+  while ((transfer = pool_next(&engine->pool, &place)) != NULL) {
+    if (transfer->state == TRANSFER_MOVING && stream_is_above(&transfer->stream, of, last)) {
+      transfer_refuse_stream(transfer);
+    }
+  }
+}
+
+static int on_text(CURL *easy, curl_infotype type, char *text, size_t size, void *argument) {
+  struct transfer *transfer = argument;
+  unsigned long last;
+  (void)easy;
+  if (type != CURLINFO_TEXT) return 0;
+  if (stream_read(&transfer->stream, text, size, &last)) {
+    refuse_above(transfer->engine, &transfer->stream, last);
+  }
+  if (transfer->stream.refused) transfer_refuse_stream(transfer);
+  return 0;
+}
+
+const struct transfer_hooks engine_hooks = {open_socket, close_socket, on_text};
 
 /* ---- Handles. ---- */
 

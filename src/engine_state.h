@@ -61,10 +61,8 @@ void engine_end(struct engine *engine, struct transfer *transfer, enum transfer_
 /* Opens the multi handle and the watch of an engine that has none. False, with errno. */
 bool engine_open_handles(struct engine *engine);
 
-/* What libcurl opens and closes sockets by; `argument` is the engine. */
-curl_socket_t engine_open_socket(void *argument, curlsocktype purpose,
-                                 struct curl_sockaddr *address);
-int engine_close_socket(void *argument, curl_socket_t socket);
+/* What libcurl calls for the transfers of an engine. */
+extern const struct transfer_hooks engine_hooks;
 
 /* In a child process: lets go of the handles. */
 void engine_abandon(struct engine *engine);

@@ -125,13 +125,24 @@ static bool describe_sink(struct failure *failure, const struct sink *sink) {
   return false;
 }
 
+/* The stream of its last attempt was refused, and that is how it ended: not in a new connection. */
+static bool was_refused(const struct transfer *transfer) {
+  if (!transfer->stream.refused) return false;
+  return transfer->code == CURLE_OK ||
+         (transfer->code > CURLE_COULDNT_CONNECT && strcmp(kind_of(transfer), "network") == 0);
+}
+
 void failure_describe(struct failure *failure, const struct transfer *transfer) {
   if (describe_end(failure, transfer->end) || describe_source(failure, &transfer->source) ||
       describe_sink(failure, &transfer->sink)) {
     return;
   }
   failure->number = (int)transfer->code;
-  if (transfer->code == CURLE_OK) {
+  if (was_refused(transfer)) {
+    fill(failure, "network", NULL,
+         "the server refused the request's HTTP/2 stream, or closed the connection, before it "
+         "processed the request");
+  } else if (transfer->code == CURLE_OK) {
     fill(failure, "protocol", "no_status", "the answer has no status line");
   } else if (transfer->code == CURLE_SEND_FAIL_REWIND) {
     fill(failure, "network", NULL,

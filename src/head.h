@@ -21,6 +21,7 @@ struct head {
   bool plain;               /* http, to loopback */
   bool loopback;            /* never through a proxy */
   bool idempotent;
+  bool is_http1;  /* so was the last response */
   bool typed;     /* has a Content-Type */
   bool has_agent; /* has a User-Agent */
   bool dropped;

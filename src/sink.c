@@ -74,6 +74,7 @@ static void read_status_line(struct sink *sink, const char *line, size_t length)
   }
   /* An interim answer says nothing about the request. */
   sink->status = status >= 200 ? status : 0;
+  sink->is_http1 = line[5] == '1';
 }
 
 size_t sink_head(char *bytes, size_t size, size_t count, void *argument) {

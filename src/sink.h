@@ -19,6 +19,7 @@ struct sink {
   enum sink_kind kind;
   size_t max_body;     /* of what is kept in memory */
   int status;          /* of the final response; 0 before its status line */
+  bool is_http1;       /* by its status line */
   struct buffer lines; /* its headers, each "name: value" and a newline */
   bool head_over;
   struct buffer body; /* in memory, or not drained yet */

@@ -15,26 +15,44 @@
 
 const char transfer_no_file[] = "the file cannot be written";
 
+/* libcurl reports on streams only to a program that wants to know everything: asked for where there can be
+ * HTTP/2, and not before the connection stands, since it would then report each TLS record as well. */
+static void set_verbose(struct transfer *transfer, bool verbose) {
+  if (transfer->verbose == verbose) return;
+  transfer->verbose = verbose;
+  curl_easy_setopt(transfer->easy, CURLOPT_VERBOSE, verbose ? 1L : 0L);
+}
+
+void transfer_refuse_stream(struct transfer *transfer) {
+  transfer->stream.refused = true;
+  transfer->source.rewindable = true;
+}
+
 /* Called by libcurl each time it is about to send the request. If the connection broke after some of
  * it was sent, libcurl would by itself send it again: a message twice. What is not idempotent stops
- * here, unless the server can't have got the whole of it. */
+ * here, unless the server can't have got the whole of it, or has refused it. */
 static int before_request(void *argument, char *remote_address, char *local_address,
                           int remote_port, int local_port) {
   struct transfer *transfer = argument;
+  struct source *source = &transfer->source;
   bool nothing_sent = transfer_sent(transfer) == SENT_NO;
-  (void)remote_address, (void)local_address, (void)remote_port, (void)local_port;
   if (!nothing_sent && !transfer->head->idempotent) transfer->repeat_refused = true;
   if (transfer->attempts == 0) {
     curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &transfer->request_base);
-  } else if (transfer->mode == MODE_READ && !source_rewind(&transfer->source)) {
-    transfer->repeat_refused = true;
+  } else {
+    transfer->repeated = true;
+    if (transfer->mode == MODE_READ && !source_rewind(source)) transfer->repeat_refused = true;
   }
   if (transfer->attempts == 0 || !nothing_sent) transfer->attempts++;
-  return transfer->repeat_refused ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+  if (transfer->repeat_refused) return CURL_PREREQFUNC_ABORT;
+  if (transfer->stream.refused) source->complete = source->size == 0;
+  source->rewindable = transfer->head->idempotent;
+  stream_begin(&transfer->stream, remote_address, remote_port, local_address, local_port);
+  set_verbose(transfer, !transfer->head->plain && !transfer->head->is_http1);
+  return CURL_PREREQFUNC_OK;
 }
 
-static bool set_callbacks(struct transfer *transfer, curl_opensocket_callback opened,
-                          curl_closesocket_callback closed) {
+static bool set_callbacks(struct transfer *transfer, const struct transfer_hooks *hooks) {
   CURL *easy = transfer->easy;
   return curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error) == CURLE_OK &&
@@ -48,10 +66,12 @@ static bool set_callbacks(struct transfer *transfer, curl_opensocket_callback op
          curl_easy_setopt(easy, CURLOPT_SEEKDATA, &transfer->source) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_request) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer) == CURLE_OK &&
-         curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, opened) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, hooks->open_socket) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer->engine) == CURLE_OK &&
-         curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, closed) == CURLE_OK &&
-         curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, transfer->engine) == CURLE_OK;
+         curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, hooks->close_socket) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, transfer->engine) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, hooks->read_text) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_DEBUGDATA, transfer) == CURLE_OK;
 }
 
 /* The authorities: libcurl keeps the bundle it has read for later connections only as long as no
@@ -98,15 +118,16 @@ static bool set_policy(CURL *easy, const struct transfer_settings *settings) {
 }
 
 bool transfer_equip(struct transfer *transfer, const struct transfer_settings *settings,
-                    curl_opensocket_callback opened, curl_closesocket_callback closed) {
+                    const struct transfer_hooks *hooks) {
   transfer->head = NULL;
+  transfer->verbose = false;
   transfer->mode = MODE_UNSET;
   transfer->timeout = -1;
   transfer->connect_timeout = -1;
   transfer->easy = curl_easy_init();
   if (transfer->easy == NULL) return false;
   set_quick_exit(transfer->easy);
-  if (set_callbacks(transfer, opened, closed) && set_policy(transfer->easy, settings)) return true;
+  if (set_callbacks(transfer, hooks) && set_policy(transfer->easy, settings)) return true;
   curl_easy_cleanup(transfer->easy);
   transfer->easy = NULL;
   return false;
@@ -114,14 +135,14 @@ bool transfer_equip(struct transfer *transfer, const struct transfer_settings *s
 
 struct transfer *transfer_new(struct engine *engine, int id,
                               const struct transfer_settings *settings,
-                              curl_opensocket_callback opened, curl_closesocket_callback closed) {
+                              const struct transfer_hooks *hooks) {
   struct transfer *transfer = calloc(1, sizeof *transfer);
   if (transfer == NULL) return NULL;
   transfer->engine = engine;
   transfer->id = id;
   source_init(&transfer->source);
   sink_init(&transfer->sink);
-  if (transfer_equip(transfer, settings, opened, closed)) return transfer;
+  if (transfer_equip(transfer, settings, hooks)) return transfer;
   free(transfer);
   return NULL;
 }
@@ -171,6 +192,15 @@ void transfer_unset_head(struct transfer *transfer) {
   transfer->head = NULL;
 }
 
+/* libcurl sends a request again when a connection that was used before ends without a response, or when
+ * the server refuses its stream. The former is to be left out, as the two can't be told apart afterwards:
+ * there is no option for that, but it is not done for this kind of request. */
+static bool forbid_retry(CURL *easy, bool forbidden) {
+  long request = forbidden ? CURL_RTSPREQ_RECEIVE : CURL_RTSPREQ_OPTIONS;
+  CURLcode code = curl_easy_setopt(easy, CURLOPT_RTSP_REQUEST, request);
+  return code == CURLE_OK || code == CURLE_UNKNOWN_OPTION || code == CURLE_NOT_BUILT_IN;
+}
+
 static bool set_head(struct transfer *transfer, struct head *head, enum transfer_mode mode) {
   CURL *easy = transfer->easy;
   transfer->head = NULL;
@@ -184,6 +214,7 @@ static bool set_head(struct transfer *transfer, struct head *head, enum transfer
           CURLE_OK ||
       curl_easy_setopt(easy, CURLOPT_NOPROXY, head->loopback ? "*" : NULL) != CURLE_OK ||
       curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, head->plain ? "http" : "https") != CURLE_OK ||
+      !forbid_retry(easy, !head->idempotent) ||
       /* A new connection may turn out to take more than one request: to be waited for over TLS, where
        * the handshake tells. Without TLS only the first answer would. */
       curl_easy_setopt(easy, CURLOPT_PIPEWAIT, head->plain ? 0L : 1L) != CURLE_OK) {
@@ -241,6 +272,8 @@ const char *transfer_configure(struct transfer *transfer, struct head *head,
   transfer->attempts = 0;
   transfer->request_base = 0;
   transfer->repeat_refused = false;
+  transfer->repeated = false;
+  memset(&transfer->stream, 0, sizeof transfer->stream);
   transfer->end = END_BY_CURL;
   transfer->error[0] = '\0';
   head_take(head);
@@ -249,6 +282,7 @@ const char *transfer_configure(struct transfer *transfer, struct head *head,
 
 void transfer_complete(struct transfer *transfer, enum transfer_end end, CURLcode code) {
   transfer->state = TRANSFER_DONE;
+  if (transfer->sink.status != 0) transfer->head->is_http1 = transfer->sink.is_http1;
   transfer->end = end;
   transfer->code = code;
   if (transfer->repeat_refused) transfer->code = CURLE_SEND_FAIL_REWIND;
@@ -257,11 +291,21 @@ void transfer_complete(struct transfer *transfer, enum transfer_end end, CURLcod
   }
 }
 
+/* libcurl forgets late, or not at all, that a stream of an easy handle was refused: after that it sends a request
+ * again that may have been processed. The next request gets a new handle. */
+static void discard_easy(struct transfer *transfer) {
+  transfer_unset_head(transfer);
+  curl_easy_cleanup(transfer->easy);
+  transfer->easy = NULL;
+}
+
 void transfer_release(struct transfer *transfer) {
   struct head *head = transfer->head;
   /* One that was never started does not take part in the head it is configured for. */
   if (head != NULL && transfer->state != TRANSFER_IDLE) {
     if (head->dropped) transfer_unset_head(transfer);
+    if (transfer->easy != NULL) set_verbose(transfer, false);
+    if (transfer->repeated || !transfer_succeeded(transfer)) discard_easy(transfer);
     head_return(head);
   }
   source_close(&transfer->source);
@@ -320,7 +364,7 @@ enum transfer_sent transfer_sent(const struct transfer *transfer) {
   if (transfer->sink.status != 0) return SENT_YES;
   if (transfer->end == END_FORKED)
     return SENT_MAYBE; /* what the parent does with it is not known */
-  if (transfer->attempts == 0) return SENT_NO;
+  if (transfer->attempts == 0 || transfer->stream.refused) return SENT_NO;
   if (transfer->mode == MODE_READ) return transfer->source.complete ? SENT_MAYBE : SENT_NO;
   if (transfer->source.size > 0 && first_write_failed(transfer)) return SENT_NO;
   return SENT_MAYBE;

@@ -10,6 +10,7 @@
 #include "head.h"
 #include "sink.h"
 #include "source.h"
+#include "stream.h"
 
 struct engine;
 
@@ -50,8 +51,11 @@ struct transfer {
   bool progress;      /* wants "progress" */
   curl_off_t progress_sent, progress_received; /* as last told */
   unsigned attempts;                           /* how often libcurl began to send it */
-  long request_base;   /* bytes libcurl had sent before the first attempt, to a proxy */
-  bool repeat_refused; /* libcurl wanted to send it again */
+  long request_base;    /* bytes libcurl had sent before the first attempt, to a proxy */
+  bool repeat_refused;  /* libcurl wanted to send it again */
+  bool repeated;        /* libcurl has sent it again */
+  bool verbose;         /* libcurl reports on its stream */
+  struct stream stream; /* of the last attempt */
 
   /* Its end. */
   enum transfer_end end;
@@ -77,14 +81,24 @@ struct transfer_settings {
   char *proxy;   /* NULL: as the environment says */
 };
 
+/* What libcurl calls beside the transfer's own functions. */
+struct transfer_hooks {
+  curl_opensocket_callback open_socket;   /* with the engine */
+  curl_closesocket_callback close_socket; /* with the engine */
+  curl_debug_callback read_text;          /* with the transfer */
+};
+
 /* NULL when there is no memory. */
 struct transfer *transfer_new(struct engine *engine, int id,
                               const struct transfer_settings *settings,
-                              curl_opensocket_callback opened, curl_closesocket_callback closed);
+                              const struct transfer_hooks *hooks);
 
 /* Gives an easy handle to a transfer that has none. */
 bool transfer_equip(struct transfer *transfer, const struct transfer_settings *settings,
-                    curl_opensocket_callback opened, curl_closesocket_callback closed);
+                    const struct transfer_hooks *hooks);
+
+/* The server refused the stream of the last attempt: it has processed nothing of the request. */
+void transfer_refuse_stream(struct transfer *transfer);
 
 /* Configures an idle transfer, whose source is already open, for this request and opens its sink. The
  * transfer takes part in the head (head_take) until `transfer_release`. NULL, or a static text; `errno`

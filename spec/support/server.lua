@@ -8,6 +8,7 @@
 --     certificate = "valid",      -- or "wrong_host", "expired"
 --     behaviour = "answer",       -- or "stall": accepts and never says a word (no handshake either);
 --                                 --    "full": accepts no connection at all, its backlog is full
+--                                 --    "leave": HTTP/2: a GOAWAY before the first request
 --     alpn = true,                -- HTTP/1.1 over TLS: false takes ALPN away
 --     answers = { ["/path"] = answer, ["/other"] = { answer, answer } },
 --   }
@@ -39,6 +40,7 @@
 --   reset = "head" | "request"  the same with a TCP reset
 --   refuse = code        HTTP/2: RST_STREAM with this error code instead of an answer
 --   goaway = last        HTTP/2: GOAWAY naming this last stream (0: none was processed), then closes
+--   goaway = "below"     HTTP/2: GOAWAY naming the stream before this one; others are still answered
 --   bye = true           closes the connection after the answer, without having said so
 
 local cqueues = require "cqueues"

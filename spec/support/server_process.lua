@@ -335,14 +335,15 @@ local function serve_stream(_, stream)
   end
   if answer.reset then
     reset(connection.socket)
+  elseif answer.goaway == "below" then
+    connection:write_goaway_frame(stream.id - 2, 0)
   elseif answer.goaway then
     connection:write_goaway_frame(answer.goaway, 0)
     connection.socket:shutdown("rw")
   elseif answer.drop then
     connection.socket:shutdown("rw")
   elseif answer.refuse then
-    stream:write_rst_stream(answer.refuse)
-    stream:set_state("closed")
+    stream:write_rst_stream_frame(answer.refuse)
   else
     send_stream(stream, answer, request.method)
     if answer.bye then
@@ -468,6 +469,28 @@ local function listen_rude(tls)
   end)
 end
 
+local NO_STREAM = "\0\0\0\0"
+local SETTINGS_FRAME = "\0\0\0\4\0" .. NO_STREAM
+local GOAWAY_FRAME = "\0\0\8\7\0" .. NO_STREAM .. NO_STREAM .. NO_STREAM
+
+-- HTTP/2: tells each client that it leaves, before the first request.
+local function listen_leaving(tls)
+  return serve_clients(function(connection)
+    opened()
+    loop:wrap(function()
+      connection:setmode("b", "bf")
+      connection:onerror(function(_, _, why) return why end)
+      if connection:starttls(tls) then
+        connection:write(SETTINGS_FRAME, GOAWAY_FRAME)
+        connection:flush()
+        while connection:read(-4096) do end
+      end
+      closed()
+      connection:close()
+    end)
+  end)
+end
+
 -- A backlog that is full answers no further connection.
 local fillers = {}
 local function listen_full()
@@ -496,6 +519,8 @@ local function listen()
     port = listen_full()
   elseif options.behaviour == "hang_up" then
     port = listen_rude()
+  elseif options.behaviour == "leave" then
+    port = listen_leaving(tls)
   elseif options.behaviour == "greet" then
     port = listen_rude(tls)
   else

@@ -25,6 +25,8 @@ local BATCH = 32
 local NEW, PARKED, CALLED = 0, 1, 2
 -- So many finished transfers are kept to be used again, which is cheaper than to make new ones.
 local SPARES = 64
+-- A request that met ended connections is sent so often in all.
+local TRIES = 10
 -- Of so many followers one looks after each beat whether there still is a leader.
 local LOOKOUT = 64
 
@@ -298,11 +300,11 @@ end
 ---@return waba.TransferFailure? failure
 function Curl:send(request)
   local engine = not self.closed and self.engine or engine_of(self)
-  local response, failure = try(self, engine, request)
-  -- libcurl does it by itself, but not without end
-  if failure and was_stale(request, failure) and not self.closed then
+  local response, failure, tries
+  repeat
     response, failure = try(self, engine, request)
-  end
+    tries = (tries or 0) + 1
+  until response or tries == TRIES or self.closed or not was_stale(request, failure)
   return response, failure
 end
 

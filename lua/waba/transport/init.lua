@@ -41,13 +41,14 @@ local function complete(given)
   }
 end
 
---- Whether a kept connection had ended unnoticed before the answer, and the request may go out once more
---- by itself: what is idempotent, unless its reader was asked already.
+--- Whether a connection that was used before ended without a response, and the request may be sent again at
+--- once: when it was certainly not processed or is idempotent, unless its reader was called already.
 ---@param request waba.Request
 ---@param failure waba.TransferFailure
 ---@return boolean
 function transport.was_stale(request, failure)
-  return failure.reused and failure.kind == "network" and failure.sent ~= "yes" and request.head.idempotent
+  return failure.reused and failure.kind == "network"
+    and (failure.sent == "no" or failure.sent == "maybe" and request.head.idempotent)
     and not (type(request.body) == "table" and request.body.reader)
 end
 
