@@ -41,6 +41,14 @@ describe("the waba command", function()
     return path
   end
 
+  local function read(path)
+    local file = io.open(path, "rb")
+    if not file then return "" end
+    local text = file:read "*a"
+    file:close()
+    return text
+  end
+
   local function last_body()
     local list = emulator:received { method = "POST", path = "/v1/messages" }
     return list[#list].json
@@ -305,7 +313,7 @@ describe("the waba command", function()
       assert.matches("12 of 12", first.err)
       assert.equal('Eva "12", K', last_body().template.components[1].parameters[1].text:gsub('"%d+"', '"12"'))
       local again = run("bulk", path, "--template", "order_update", "--language", "en")
-      assert.matches("0 sent, 0 failed, 0 in doubt, 12 done before", again.out)
+      assert.matches("0 sent, 0 failed, 0 uncertain, 12 done before", again.out)
       assert.equal(before + 12, #emulator:received { method = "POST", path = "/v1/messages" })
     end)
 
@@ -320,6 +328,119 @@ describe("the waba command", function()
       assert.equal(2, run("bulk", path, "--template", "x", "--language", "en", "--body", "nam").code)
       assert.matches("did you mean name", run("bulk", path, "--template", "x", "--language", "en", "--body", "nam").err)
       assert.equal(before, #emulator:received())
+    end)
+
+    it("takes another message for a run of its own, and reports the change", function()
+      local path = write("changed.csv", "to,name,day,code\n+49 151 5550001,Eva,Monday,A1\n+49 151 5550002,Ann,Friday,A2\n")
+      emulator:fail_next { code = 2000, times = 2 } -- a button's parameter is missing
+      local arguments = { "bulk", path, "--template", "order_update", "--language", "en", "--body", "name,day" }
+      local failed = command.run(environment, arguments)
+      assert.equal(1, failed.code)
+      assert.matches("0 sent, 2 failed", failed.out)
+      local button = { "--button", "payload=code" }
+      for _, word in ipairs(button) do arguments[#arguments + 1] = word end
+      emulator:fail_next { status = 201, body = '{"messages":[{"id":"m"}]}', times = 2 }
+      local mended = command.run(environment, arguments)
+      assert.matches("2 sent, 0 failed, 0 uncertain, 0 done before", mended.out)
+      assert.equal(0, mended.code, mended.err)
+      assert.matches("the message has changed", mended.err)
+      assert.matches("was: template order_update, language en, body name day\n", mended.err)
+      assert.matches("is:  template order_update, language en, body name day, buttons payload=code\n", mended.err)
+      assert.matches("0 rows that were sent the earlier message", mended.err)
+      assert.matches("0 sent, 0 failed, 0 uncertain, 2 done before", command.run(environment, arguments).out)
+    end)
+
+    it("sends failed rows again, or reports them with exit code 1", function()
+      local path = write("failed.csv", table_of(3))
+      emulator:fail_next { code = 1013, times = 1 }
+      local arguments = { "bulk", path, "--template", "order_update", "--language", "en", "--concurrency", "1" }
+      local result = command.run(environment, arguments)
+      assert.same({ 1, 1 }, { result.code, tonumber(result.out:match "(%d+) failed") })
+      arguments[#arguments + 1] = "--skip-failed"
+      result = command.run(environment, arguments)
+      assert.equal(1, result.code)
+      assert.matches("0 sent, 0 failed, 0 uncertain, 3 done before", result.out)
+      assert.matches("1 of those done before failed: without %-%-skip%-failed", result.out)
+      arguments[#arguments] = nil
+      result = command.run(environment, arguments)
+      assert.same({ 0, "1 sent" }, { result.code, result.out:match "%d+ sent" })
+    end)
+
+    it("stops when the first hundred rows fail with the same error, unless --yes is given", function()
+      local path = write("alike.csv", table_of(150))
+      local arguments = { "bulk", path, "--template", "order_update", "--language", "en", "--concurrency", "1" }
+      emulator:fail_next { code = 2001, times = 150 }
+      local result = command.run(environment, arguments)
+      assert.equal(1, result.code)
+      assert.matches("0 sent, 10%d failed", result.out)
+      assert.matches("the first 100 rows failed alike, so the others are not sent: .*2001", result.err)
+      assert.matches("%-%-yes", result.err)
+      emulator:clear_faults()
+      emulator:fail_next { code = 2001, times = 150 }
+      arguments[#arguments + 1] = "--yes"
+      assert.matches("0 sent, 150 failed", command.run(environment, arguments).out)
+      emulator:clear_faults()
+    end)
+
+    it("sends once to a recipient in several spellings, and names the lines", function()
+      local path = write("twice.csv", "to,name,day\n+49 151 5550011,Eva,Monday\n004915155500 11,Eva,Monday\n")
+      local result = run("bulk", path, "--template", "order_update", "--language", "en")
+      assert.equal(0, result.code)
+      assert.matches("twice.csv:3: 004915155500 11 is the recipient of line 2 too: sent once", result.err)
+      assert.matches("1 sent, 0 failed, 0 uncertain, 0 done before, 1 with a recipient of an earlier row", result.out)
+    end)
+
+    it("names the column in an error, and all rows of a table in Latin-1 with one", function()
+      local path = write("columns.csv", "to,name,day\n+49 151 5550021,,Monday\n")
+      local result = run("bulk", path, "--template", "order_update", "--language", "en")
+      assert.equal(2, result.code)
+      assert.matches(":2: column name is empty", result.out)
+      path = write("latin.csv", "to,name,day\n" .. ("+49 151 5550021,J\252rgen,Monday\n"):rep(300))
+      result = run("bulk", path, "--template", "order_update", "--language", "en")
+      assert.equal(2, result.code)
+      assert.matches("^[^\n]+:2: column name is not valid UTF%-8[^\n]+\n[^\n]+: 299 more rows are not valid UTF%-8\n$",
+        result.out)
+      assert.matches("300 of 300 rows are invalid", result.err)
+    end)
+
+    it("writes a report of the run, for its owner alone", function()
+      local path = write("report.csv", table_of(5))
+      emulator:fail_next { status = 400, body = '{"errors":[{"code":1013,"title":"<b>no</b>","details":"=cmd"}]}' }
+      local arguments = { "bulk", path, "--template", "order_update", "--language", "en", "--concurrency", "1",
+        "--report", path .. ".html" }
+      assert.equal(1, command.run(environment, arguments).code)
+      local page = read(path .. ".html")
+      assert.matches("<td>sent</td><td>4</td>", page)
+      assert.matches("<td>failed</td><td>1</td>", page)
+      assert.matches("recipient, code 1013</td><td>1</td>", page)
+      assert.matches("&lt;b&gt;no&lt;/b&gt;", page)
+      assert.is_nil(page:find("<b>no", 1, true))
+      local _, charts = page:gsub("<svg", "")
+      assert.equal(2, charts)
+      assert.is_nil(page:find "https?://")
+      arguments[#arguments] = path .. ".rows.csv"
+      assert.equal(0, command.run(environment, arguments).code)
+      local rows = read(path .. ".rows.csv")
+      assert.matches("^key,to,result,id,kind,code,message\r\n1,%+49 151 1000001,sent,gB[^,]+,,,\r\n$", rows)
+      assert.equal(384, core.file_mode(path .. ".rows.csv"))
+      assert.equal(2, run("bulk", path, "--template", "x", "--language", "en", "--report", "page.pdf").code)
+    end)
+
+    it("names a gateway that can't be reached on the line of progress", function()
+      local path = write("unreachable.csv", table_of(2))
+      local elsewhere = {}
+      for name, value in pairs(environment) do elsewhere[name] = value end
+      elsewhere.WABA_BASE_URL = "https://localhost:" .. process.free_port()
+      local out = folder .. "/unreachable.out"
+      local pipe = io.popen(("exec %s >%s 2>&1 & echo $!"):format(command.line(elsewhere,
+        { "bulk", path, "--template", "order_update", "--language", "en" }), quote(out)))
+      local pid = pipe:read "*l"
+      pipe:close()
+      process.wait_for(function() return read(out):find "waiting for the gateway: " end, "the line of progress", 60)
+      os.execute("kill -TERM " .. pid)
+      process.wait_for(function() return read(out):find "stopped" end, "the end after SIGTERM", 20)
+      assert.matches("0 sent, 0 failed, 0 uncertain", read(out))
+      assert.matches("stopping: what is in flight ends first", read(out))
     end)
 
     it("tells refusals as JSON lines for scripts", function()
@@ -338,7 +459,7 @@ describe("the waba command", function()
       local path = write("killed.csv", table_of(60))
       local arguments = { "bulk", path, "--template", "order_update", "--language", "en", "--rate", "25" }
       local function numbers(of)
-        local sent, doubt, before = of.out:match "(%d+) sent, 0 failed, (%d+) in doubt, (%d+) done before"
+        local sent, doubt, before = of.out:match "(%d+) sent, 0 failed, (%d+) uncertain, (%d+) done before"
         return tonumber(sent), tonumber(doubt), tonumber(before)
       end
       emulator:fail_next { delay = 20, times = 1 } -- one is in flight for sure
@@ -377,7 +498,7 @@ describe("the waba command", function()
       assert.matches("\27%[K", shown)
       arguments[#arguments] = "1000"
       local rest = command.run(environment, arguments)
-      local sent, before = rest.out:match "(%d+) sent, 0 failed, 0 in doubt, (%d+) done before"
+      local sent, before = rest.out:match "(%d+) sent, 0 failed, 0 uncertain, (%d+) done before"
       assert.equal(200, tonumber(sent) + tonumber(before))
       assert.is_true(tonumber(before) > 0 and tonumber(sent) > 0)
     end)

@@ -52,14 +52,14 @@ describe("waba.cli.csv", function()
     for text, says in pairs {
       [""] = "the file is empty",
       ["sep=;\n"] = "the file is empty",
-      ["sep=;\nstra\223e\n"] = "is no UTF-8",
+      ["sep=;\nstra\223e\n"] = "is not UTF-8",
       ["to,name\n49151\n"] = "line 2: has 1 fields, not 2",
       ['to\n1\n"2\n'] = "line 3: a quoted field has no end",
       ['to\n"1"2\n'] = "line 2: text follows a quoted field",
       ["to,to\n1,2\n"] = "two columns are called to",
       ["to,name\r1,a\r\n"] = "line ends of an old Mac",
-      ["\255\254t\0o\0\n"] = "is no UTF-8",
-      ["to,stra\223e\n1,x\n"] = "is no UTF-8",
+      ["\255\254t\0o\0\n"] = "is not UTF-8",
+      ["to,stra\223e\n1,x\n"] = "is not UTF-8",
     } do
       local rows, message = read(text)
       assert.is_nil(rows)

@@ -63,7 +63,7 @@ end
 
 -- What a table is instead of comma-separated values in UTF-8.
 local function foreign(first)
-  if first:find "%z" or not core.utf8_length(first) then return "is no UTF-8: save the table as CSV, UTF-8" end
+  if first:find "%z" or not core.utf8_length(first) then return "is not UTF-8: save the table as CSV, UTF-8" end
   if first:find "\r." then return "has the line ends of an old Mac: save the table as CSV, UTF-8" end
 end
 

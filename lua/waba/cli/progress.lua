@@ -1,6 +1,7 @@
 -- How a long run shows where it is: a bar that redraws itself on a terminal, a plain line now and then elsewhere.
 
 local core = require "waba.core"
+local output = require "waba.cli.output"
 
 ---@class waba.cli.Progress
 local Progress = {}
@@ -29,7 +30,11 @@ progress.duration = duration
 local function words(figures)
   local said = { ("%d sent"):format(figures.sent) }
   if figures.failed > 0 then said[#said + 1] = ("%d failed"):format(figures.failed) end
-  if figures.maybe_sent > 0 then said[#said + 1] = ("%d in doubt"):format(figures.maybe_sent) end
+  if figures.maybe_sent > 0 then said[#said + 1] = ("%d uncertain"):format(figures.maybe_sent) end
+  if figures.err then
+    said[#said + 1] = output.one_line(("waiting for the gateway: %s"):format(figures.err.message))
+    return table.concat(said, ", ")
+  end
   if figures.rate > 0 then said[#said + 1] = ("%.0f/s"):format(figures.rate) end
   if figures.seconds_left then said[#said + 1] = duration(figures.seconds_left) .. " left" end
   return table.concat(said, ", ")
@@ -45,7 +50,9 @@ end
 function Progress:show(figures)
   if not self.is_terminal then
     local now = core.clock()
-    if now < self.next_line then return end
+    local is_news = figures.err ~= nil and not self.is_waiting
+    self.is_waiting = figures.err ~= nil
+    if now < self.next_line and not is_news then return end
     self.next_line = now + PLAIN_EVERY
     local of = figures.total and " of " .. figures.total or ""
     io.stderr:write(("%d%s: %s\n"):format(figures.done, of, words(figures)))

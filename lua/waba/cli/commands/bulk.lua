@@ -1,12 +1,14 @@
 -- waba bulk: one template to every row of a table.
 
 local core = require "waba.core"
-local csv = require "waba.cli.csv"
 local files = require "waba.cli.files"
+local journals = require "waba.bulk.journal"
+local mail_merge = require "waba.cli.mail_merge"
 local numbers = require "waba.cli.numbers"
 local output = require "waba.cli.output"
 local progress = require "waba.cli.progress"
 local recipient = require "waba.recipient"
+local run_report = require "waba.cli.run_report"
 local waba = require "waba"
 
 local bulk = {}
@@ -18,9 +20,15 @@ numbers; the others are the parameters of the body, in their order:
   to,name,day
   +49 151 1234567,Eva,Monday
 
-A journal beside the file (FILE.csv.journal) remembers what was sent: run the
-same command again after Ctrl-C or a crash, and it goes on where it was. What
-may or may not have been sent is told, and never sent again by itself.]]
+A journal beside the file (FILE.csv.journal) records what was sent: run the same
+command again after Ctrl-C or a crash, and it continues; rows that failed are
+sent again. A row whose result is uncertain is reported, and is never sent again
+by itself. Another template, language or choice of columns is a run of its own.
+
+Exit codes: 0 every row was sent, 1 a row failed or is uncertain, 2 wrong use.]]
+
+-- So many results at the start of a run with the same error stop it.
+local SAME_ERRORS = 100
 
 ---@param parser table
 function bulk.add(parser)
@@ -30,7 +38,7 @@ function bulk.add(parser)
   command:option("--language", "Its language, or the column that holds it as @column."):argname "<code>":count(1)
   command:option("--namespace", "Its namespace (On-Premise)."):argname "<namespace>"
   command:option("--to", "The column of phone numbers."):argname "<column>":default "to"
-  command:option("--key", "A column that tells the rows apart; by default their place."):argname "<column>"
+  command:option("--key", "A column that identifies the rows; by default their position."):argname "<column>"
   command:option("--body", "Columns for the body, in order, with commas between."):argname "<columns>"
   command:option("--named", "parameter=column for named parameters; for each."):argname "<pair>":count "*"
   command:option("--header", "The column for a text header."):argname "<column>"
@@ -39,190 +47,266 @@ function bulk.add(parser)
   command:option("--rate", "Messages per second at most."):argname "<number>":convert(numbers.positive)
   command:option("--concurrency", "Messages in flight at most; 64."):argname "<number>":convert(numbers.count)
   command:option("--journal", "Another file for the journal."):argname "<file>"
-  command:flag("--retry-failed", "Send again what an earlier run could not send.")
+  command:option("--report", "Write the result to FILE.html or FILE.csv."):argname "<file>"
+  command:flag("--skip-failed", "Do not send again what an earlier run could not send.")
+  command:flag("--retry-failed", "Send again what an earlier run could not send: the default."):hidden(true)
   command:flag("--retry-maybe-sent", "Send again what an earlier run may have sent.")
+  command:flag("--yes", "Do not stop when the first hundred rows fail alike, and do not ask.")
   command:flag("--dry-run", "Check every row, show the first, send nothing.")
 end
 
-local function split(text)
-  local list = {}
-  for name in (text .. ","):gmatch "([^,]*)," do list[#list + 1] = name:match "^%s*(.-)%s*$" end
-  return list
-end
-
--- "left=right" pairs; every right side is a column.
-local function pairs_of(ctx, given, what)
-  local list = {}
-  for i, text in ipairs(given) do
-    local left, right = text:match "^([^=]+)=(.+)$"
-    if not left then ctx:wrong(("%s is written name=column, not %s"):format(what, text)) end
-    list[i] = { left, right }
-  end
-  return list
-end
-
--- What each column is for; every column that is named must exist.
-local function plan(ctx, args, names)
-  local known = {}
-  for _, name in ipairs(names) do known[name] = name end
-  local function column(name, what)
-    if not known[name] then
-      local near = require("waba.options").nearest(name, known)
-      ctx:wrong(("%s: %s has no column %s%s"):format(what, args.file, name,
-        near and (" (did you mean %s?)"):format(near) or ""))
-    end
-    return name
-  end
-  local columns = { to = column(args.to, "--to"), body = {}, named = {}, buttons = {} }
-  columns.key = args.key and column(args.key, "--key")
-  columns.header = args.header and column(args.header, "--header")
-  columns.header_image = args.header_image and column(args.header_image, "--header-image")
-  columns.language = args.language:match "^@(.+)$"
-  if columns.language then column(columns.language, "--language") end
-  for i, pair in ipairs(pairs_of(ctx, args.button, "--button")) do
-    if pair[1] ~= "payload" and pair[1] ~= "url" then ctx:wrong "--button is payload=column or url=column" end
-    columns.buttons[i] = { pair[1], column(pair[2], "--button") }
-  end
-  for i, pair in ipairs(pairs_of(ctx, args.named, "--named")) do
-    columns.named[i] = { pair[1], column(pair[2], "--named") }
-  end
-  if args.body then
-    for i, name in ipairs(split(args.body)) do columns.body[i] = column(name, "--body") end
-  elseif #columns.named == 0 then
-    local taken = { [columns.to] = true }
-    for _, name in pairs { columns.key or false, columns.header or false, columns.header_image or false,
-      columns.language or false } do taken[name] = true end
-    for _, pair in ipairs(columns.buttons) do taken[pair[2]] = true end
-    for _, name in ipairs(names) do
-      if name ~= "" and not taken[name] then columns.body[#columns.body + 1] = name end
-    end
-  end
-  if #columns.body > 0 and #columns.named > 0 then ctx:wrong "--body and --named exclude each other" end
-  return columns
-end
-
-local function body_of(columns, row)
-  local body = {}
-  for i, name in ipairs(columns.body) do body[i] = row[name] end
-  for _, pair in ipairs(columns.named) do body[pair[1]] = row[pair[2]] end
-  return next(body) ~= nil and body or nil
-end
-
-local function message_of(args, columns, row)
-  local buttons = {}
-  for i, pair in ipairs(columns.buttons) do buttons[i] = { [pair[1]] = row[pair[2]] } end
-  return waba.template {
-    name = args.template, language = columns.language and row[columns.language] or args.language,
-    namespace = args.namespace,
-    header = columns.header and row[columns.header]
-      or columns.header_image and { image = { link = row[columns.header_image] } } or nil,
-    body = body_of(columns, row), buttons = #buttons > 0 and buttons or nil,
-  }
-end
-
--- Every row of the file; a row that can't be read ends the command before anything is sent.
-local function open(ctx, args)
-  local names, next_row = csv.rows(files.lines(ctx, args.file))
-  if not names then ctx:wrong(("%s: %s"):format(args.file, next_row)) end
-  return plan(ctx, args, names), next_row
-end
-
--- What is wrong with a row, if anything is; `seen` knows the keys of the rows before.
-local function fault_of(columns, row, message, hosting, seen)
+-- What is wrong with a row, if anything is: text and column; `seen` has the lines of the keys before.
+local function error_of(merge, row, message, hosting, seen)
   local read = hosting == "cloud" and recipient.read or recipient.normalize
-  local to, err = read(row[columns.to])
-  if not to then return err end
+  local address, err = read(row[merge.columns.to])
+  if not address then return merge:explain(err, message) end
   local valid
   valid, err = waba.check(message, hosting)
-  if not valid then return err end
-  local key = columns.key and row[columns.key]
-  if not key then return nil end
-  if key == "" then return { path = "key", message = ("%s is empty"):format(columns.key) } end
-  if not seen[key] then return nil end
-  return { path = "key", message = ("%s %s stands in line %d too"):format(columns.key, key, seen[key]) }
+  if not valid then return merge:explain(err, message) end
+  local column = merge.columns.key
+  local key = column and row[column]
+  if key == "" then return ("%s is empty; each row needs a key"):format(column), column end
+  if key and seen[key] then return ("%s %s stands in line %d too"):format(column, key, seen[key]), column end
+  return nil, nil, key or address
 end
 
--- Reads the whole file once: counts the rows, checks each message, and names every fault.
+-- Checks one row; `checked` collects what was found.
+local function check_row(checked, merge, row, line, hosting)
+  checked.count = checked.count + 1
+  local column = merge:foreign_column(row)
+  if column then
+    checked.foreign = checked.foreign + 1
+    if checked.foreign > 1 then return end -- one error for all of them
+    checked.errors[#checked.errors + 1] = {
+      line = line, column = column,
+      message = ("column %s is not valid UTF-8: save the table as CSV, UTF-8"):format(column),
+    }
+    return
+  end
+  local message = merge:message(row)
+  local text, wrong_column, identity = error_of(merge, row, message, hosting, checked.seen)
+  local first = identity and checked.seen[identity]
+  if text then
+    checked.errors[#checked.errors + 1] = { line = line, message = text, column = wrong_column }
+  elseif first then
+    checked.duplicates[#checked.duplicates + 1] = { line = line, to = row[merge.columns.to], first = first }
+  else
+    checked.seen[identity] = line
+    checked.first = checked.first or { to = row[merge.columns.to], message = message }
+  end
+end
+
+-- Reads the whole file once: counts the rows, checks each message, and names every error and every recipient that
+-- comes again.
 local function rehearse(ctx, args)
-  local columns, next_row = open(ctx, args)
-  local seen = {}
-  local hosting, count, faults, first = ctx:hosting(), 0, {}, nil
-  for row, place in next_row do
-    if not row then ctx:wrong(("%s: %s"):format(args.file, place)) end
-    count = count + 1
-    local message = message_of(args, columns, row)
-    local fault = fault_of(columns, row, message, hosting, seen)
-    if fault then
-      faults[#faults + 1] = { line = place, message = fault.message, path = fault.path }
-    elseif columns.key then
-      seen[row[columns.key]] = place
-    end
-    if not fault then first = first or { to = row[columns.to], message = message } end
+  local merge, hosting = mail_merge.open(ctx, args), ctx:hosting()
+  local checked = {
+    count = 0, errors = {}, foreign = 0, duplicates = {}, seen = {}, description = merge:description(),
+    unique = not args.key,
+  }
+  for row, line in merge.next_row do
+    if not row then ctx:wrong(("%s: %s"):format(args.file, line)) end
+    check_row(checked, merge, row, line, hosting)
   end
-  if count == 0 then ctx:wrong(args.file .. " has no rows") end
-  return count, faults, first
+  if checked.count == 0 then ctx:wrong(args.file .. " has no rows") end
+  checked.seen = nil
+  checked.invalid = #checked.errors + math.max(0, checked.foreign - 1)
+  return checked
 end
 
-local function show_faults(ctx, args, faults)
-  for _, fault in ipairs(faults) do
+local function show_errors(ctx, args, checked)
+  for _, err in ipairs(checked.errors) do
     if ctx.json then
-      output.json(fault)
+      output.json(err)
     else
-      output.line(output.printable(("%s:%d: %s"):format(args.file, fault.line, fault.message)))
+      output.line(output.printable(("%s:%d: %s"):format(args.file, err.line, err.message)))
     end
+  end
+  if checked.foreign > 1 and not ctx.json then
+    output.line(("%s: %d more rows are not valid UTF-8"):format(args.file, checked.foreign - 1))
   end
 end
 
-local function dry_run(ctx, args, count, faults, first)
-  show_faults(ctx, args, faults)
-  local seconds = ctx:client():estimate(count, { rate = args.rate, concurrency = args.concurrency })
+-- More than so many are counted only.
+local MOST_DUPLICATES = 20
+
+local function show_duplicates(args, checked)
+  local list = checked.duplicates
+  for i = 1, math.min(#list, MOST_DUPLICATES) do
+    io.stderr:write(output.printable(("%s:%d: %s is the recipient of line %d too: sent once"):format(args.file,
+      list[i].line, list[i].to, list[i].first)), "\n")
+  end
+  if #list > MOST_DUPLICATES then
+    io.stderr:write(("and %d more rows with a recipient of an earlier row\n"):format(#list - MOST_DUPLICATES))
+  end
+end
+
+local function dry_run(ctx, args, checked)
+  show_errors(ctx, args, checked)
+  show_duplicates(args, checked)
+  local count, first = checked.count, checked.first
+  local seconds = ctx:client():estimate(count - #checked.duplicates, {
+    rate = args.rate, concurrency = args.concurrency,
+  })
   if ctx.json then
-    output.json { rows = count, invalid = #faults, seconds = seconds, first = first }
+    output.json { rows = count, invalid = checked.invalid, duplicates = #checked.duplicates, seconds = seconds,
+      first = first }
   else
     if first then output.line(output.printable(("to %s: %s"):format(first.to, core.encode(first.message)))) end
-    output.line(("%d rows, %d invalid; about %s"):format(count, #faults, progress.duration(seconds)))
+    output.line(("%d rows, %d invalid%s; about %s"):format(count, checked.invalid,
+      #checked.duplicates > 0 and (", %d with a recipient of an earlier row"):format(#checked.duplicates) or "",
+      progress.duration(seconds)))
   end
-  return #faults > 0 and 1 or 0
+  return checked.invalid > 0 and 1 or 0
 end
 
 -- The file once more, as the source of the run.
 local function source_of(ctx, args)
-  local columns, next_row = open(ctx, args)
+  local merge = mail_merge.open(ctx, args)
+  local columns = merge.columns
   return function()
-    local row, place = next_row()
+    local row, line = merge.next_row()
     if row == nil then return nil end
-    if not row then error(("%s: %s"):format(args.file, place), 0) end
-    return row[columns.to], message_of(args, columns, row), columns.key and row[columns.key] or nil
+    if not row then error(("%s: %s"):format(args.file, line), 0) end
+    return row[columns.to], merge:message(row), columns.key and row[columns.key] or nil
   end
 end
 
--- Refusals are told one by one: on a terminal between two drawings of the bar.
-local function teller(ctx, bar)
-  return function(key, sent, err, to)
-    if bar.is_drawn and (ctx.json or err) then bar:clear() end
-    if ctx.json then
-      output.json { key = key, to = to, id = sent and sent.id, error = err and {
-        kind = err.kind, message = err.message, code = err.code, maybe_sent = err.maybe_sent } }
-    elseif err then
-      io.stderr:write(output.printable(("%s (%s): %s"):format(to, key, tostring(err))), "\n")
-    end
-  end
+-- Asks on the terminal. Nil where there is none.
+local function confirm(question)
+  if not core.is_terminal(0) or not core.is_terminal(2) then return nil end
+  io.stderr:write(output.printable(question), " [y/N] ")
+  io.stderr:flush()
+  local reply = io.read "*l"
+  return reply ~= nil and reply:find "^%s*[yY]" ~= nil
 end
 
-local function conclude(ctx, summary, journal)
+-- Reports that the journal's last run sent another message. False when the user does not want to go on.
+local function accept_change(args, journal, description)
+  local last = journals.last_section(journal)
+  if not last or last.campaign == description then return true end
+  io.stderr:write(output.printable(("the message has changed since the last run with the journal %s\n  was: %s\n"
+    .. "  is:  %s\nThis is a run of its own: %d rows that were sent the earlier message are sent this one too."):format(
+    journal, last.campaign, description, last.sent)), "\n")
+  return args.yes or last.sent == 0 or confirm "Go on?" ~= false
+end
+
+-- One run of the command: what its functions share while it sends.
+---@class waba.cli.BulkRun
+local Run = {}
+Run.__index = Run
+
+-- Refusals are reported one by one: on a terminal between two drawings of the bar.
+function Run:report_result(key, sent, err, to)
+  local bar, ctx = self.bar, self.ctx
+  self.results = self.results + 1
+  if self.results <= SAME_ERRORS then
+    local name = err and (err.kind .. tostring(err.code)) or "sent"
+    self.same = self.same == nil and name or self.same == name and name
+    self.last_err = err
+  end
+  if self.file then self.file:add(key, sent, err, to) end
+  if bar.is_drawn and (ctx.json or err) then bar:clear() end
   if ctx.json then
-    output.json(summary)
-  else
-    output.line(("%d sent, %d failed, %d in doubt, %d done before; %s"):format(summary.sent, summary.failed,
-      summary.maybe_sent, summary.skipped, progress.duration(summary.seconds)))
-    if summary.stopped then
-      output.line(output.printable(("stopped; the same command goes on (journal %s)"):format(journal)))
-    elseif summary.maybe_sent > 0 then
-      output.line "In doubt: the gateway may have taken these. Look, then --retry-maybe-sent sends them again."
-    end
+    output.json { key = key, to = to, id = sent and sent.id, error = err and {
+      kind = err.kind, message = err.message, code = err.code, maybe_sent = err.maybe_sent } }
+  elseif err then
+    io.stderr:write(output.printable(("%s (%s): %s"):format(to, key, tostring(err))), "\n")
   end
-  if summary.stopped then return 1 end
-  return summary.failed + summary.maybe_sent > 0 and 1 or 0
+end
+
+-- Whether the first hundred rows have failed with the same error.
+function Run:fails_alike()
+  if self.args.yes or self.is_confirmed or self.results < SAME_ERRORS then return false end
+  return self.last_err ~= nil and self.same
+end
+
+function Run:must_stop()
+  if not self.is_stopping and core.interrupted() then
+    self.is_stopping = true
+    core.hold_interrupt(false) -- the second signal ends the process at once; the journal stands
+    io.stderr:write "\nstopping: what is in flight ends first\n"
+  end
+  return self.is_stopping or self:fails_alike()
+end
+
+-- Sends what is left. `again`: after an earlier call of this run.
+function Run:send(again)
+  local args = self.args
+  core.hold_interrupt(true)
+  local summary, err = self.client:send_all(source_of(self.ctx, args), {
+    journal = self.journal, campaign = self.checked.description, unique = self.checked.unique, rate = args.rate,
+    concurrency = args.concurrency, total = self.checked.count, retry_failed = not args.skip_failed and not again,
+    retry_maybe_sent = args.retry_maybe_sent and not again,
+    on_result = function(...) self:report_result(...) end,
+    on_progress = function(figures) self.bar:show(figures) end,
+    stop = function() return self:must_stop() end,
+  })
+  core.hold_interrupt(false)
+  self.bar:close()
+  return summary, err
+end
+
+-- The summary of two calls. Results of the first are "skipped" by the second.
+local function add_up(first, second)
+  local settled = first.sent + first.failed + first.maybe_sent
+  return {
+    done = second.done, sent = first.sent + second.sent, failed = first.failed + second.failed,
+    maybe_sent = first.maybe_sent + second.maybe_sent, skipped = second.skipped - settled,
+    failed_before = second.failed_before - first.failed,
+    maybe_sent_before = second.maybe_sent_before - first.maybe_sent,
+    duplicates = second.duplicates, seconds = first.seconds + second.seconds, stopped = second.stopped,
+  }
+end
+
+-- Sends all rows; when the first hundred fail alike, only after a confirmation.
+function Run:send_all()
+  local summary, err = self:send(false)
+  if not summary or self.is_stopping or not summary.stopped then return summary, err end
+  local question = ("the first %d rows failed alike: %s\nSend the others?"):format(SAME_ERRORS, tostring(self.last_err))
+  local reply = confirm(question)
+  if not reply then
+    if reply == nil then
+      io.stderr:write(output.printable(("the first %d rows failed alike, so the others are not sent: %s\n"
+        .. "--yes sends them all the same."):format(SAME_ERRORS, tostring(self.last_err))), "\n")
+    end
+    return summary
+  end
+  self.is_confirmed = true
+  local rest
+  rest, err = self:send(true)
+  if not rest then return nil, err end
+  return add_up(summary, rest)
+end
+
+local function show_summary(summary, journal)
+  output.line(("%d sent, %d failed, %d uncertain, %d done before%s; %s"):format(summary.sent, summary.failed,
+    summary.maybe_sent, summary.skipped,
+    summary.duplicates > 0 and (", %d with a recipient of an earlier row"):format(summary.duplicates) or "",
+    progress.duration(summary.seconds)))
+  if summary.stopped then
+    output.line(output.printable(("stopped; the same command goes on (journal %s)"):format(journal)))
+    return
+  end
+  if summary.failed_before > 0 then
+    output.line(("%d of those done before failed: without --skip-failed they are sent again."):format(
+      summary.failed_before))
+  end
+  local uncertain = summary.maybe_sent + summary.maybe_sent_before
+  if uncertain > 0 then
+    output.line(("%d uncertain: the gateway may have accepted them. Look, then --retry-maybe-sent sends them again.")
+      :format(uncertain))
+  end
+end
+
+local function exit_code_of(summary)
+  local open = summary.failed + summary.maybe_sent + summary.failed_before + summary.maybe_sent_before
+  return (summary.stopped or open > 0) and 1 or 0
+end
+
+-- The client of the run, whose attempts go into the report.
+local function client_of(ctx, file)
+  return ctx:client(file and { on_event = function(event) file:observe(event) end })
 end
 
 ---@param ctx waba.cli.Context
@@ -230,32 +314,25 @@ end
 ---@return integer exit_code
 function bulk.run(ctx, args)
   if args.file == "-" or files.is_pipe(args.file) then ctx:wrong "bulk reads its file twice: it can't be a pipe" end
-  local count, faults, first = rehearse(ctx, args)
-  if args.dry_run then return dry_run(ctx, args, count, faults, first) end
-  if #faults > 0 then
-    show_faults(ctx, args, faults)
-    ctx:wrong(("%d of %d rows are invalid; nothing was sent"):format(#faults, count))
+  local checked = rehearse(ctx, args)
+  if args.dry_run then return dry_run(ctx, args, checked) end
+  if checked.invalid > 0 then
+    show_errors(ctx, args, checked)
+    ctx:wrong(("%d of %d rows are invalid; nothing was sent"):format(checked.invalid, checked.count))
   end
-  local journal, bar = args.journal or args.file .. ".journal", progress.new()
-  local stopping = false
-  core.hold_interrupt(true)
-  local summary, err = ctx:client():send_all(source_of(ctx, args), {
-    journal = journal, rate = args.rate, concurrency = args.concurrency, total = count,
-    retry_failed = args.retry_failed, retry_maybe_sent = args.retry_maybe_sent, on_result = teller(ctx, bar),
-    on_progress = function(figures) bar:show(figures) end,
-    stop = function()
-      if not stopping and core.interrupted() then
-        stopping = true
-        core.hold_interrupt(false) -- the second Ctrl-C ends at once; the journal stands
-        io.stderr:write "\nstopping: what is in flight ends first\n"
-      end
-      return stopping
-    end,
-  })
-  core.hold_interrupt(false)
-  bar:close()
+  show_duplicates(args, checked)
+  local journal = args.journal or args.file .. ".journal"
+  if not accept_change(args, journal, checked.description) then return 1 end
+  local file = args.report and run_report.open(ctx, args.report, checked.description)
+  local run = setmetatable({
+    ctx = ctx, args = args, checked = checked, journal = journal, bar = progress.new(), client = client_of(ctx, file),
+    file = file, results = 0,
+  }, Run)
+  local summary, err = run:send_all()
+  if file then file:close(summary or err.summary) end
   if not summary then return ctx:fail(err) end
-  return conclude(ctx, summary, journal)
+  if ctx.json then output.json(summary) else show_summary(summary, journal) end
+  return exit_code_of(summary)
 end
 
 return bulk

@@ -1,0 +1,192 @@
+-- Turns the rows of a table into template messages: which column is for which parameter, and which column an error is
+-- about.
+
+local core = require "waba.core"
+local csv = require "waba.cli.csv"
+local files = require "waba.cli.files"
+local options = require "waba.options"
+local waba = require "waba"
+
+---@class waba.cli.MailMerge
+---@field args table      the parsed command line of `waba bulk`
+---@field columns table   the names of the columns by their use: to, key, header, header_image, language, body (list),
+---                       named and buttons (lists of pairs)
+---@field next_row fun(): table|nil|false, integer|string  see `csv.rows`
+local MailMerge = {}
+MailMerge.__index = MailMerge
+
+local mail_merge = {}
+
+local function split(text)
+  local list = {}
+  for name in (text .. ","):gmatch "([^,]*)," do list[#list + 1] = name:match "^%s*(.-)%s*$" end
+  return list
+end
+
+-- "left=right" pairs; every right side is a column.
+local function pairs_of(ctx, texts, what)
+  local list = {}
+  for i, text in ipairs(texts) do
+    local left, right = text:match "^([^=]+)=(.+)$"
+    if not left then ctx:wrong(("%s is written name=column, not %s"):format(what, text)) end
+    list[i] = { left, right }
+  end
+  return list
+end
+
+-- Without --body: every column, in order, that nothing else uses.
+local function unused(columns, names)
+  local taken = { [columns.to] = true }
+  for _, use in ipairs { "key", "header", "header_image", "language" } do
+    if columns[use] then taken[columns[use]] = true end
+  end
+  for _, pair in ipairs(columns.buttons) do taken[pair[2]] = true end
+  local list = {}
+  for _, name in ipairs(names) do
+    if name ~= "" and not taken[name] then list[#list + 1] = name end
+  end
+  return list
+end
+
+-- What each column is for; every column that is named must exist.
+local function assign(ctx, args, names)
+  local known = {}
+  for _, name in ipairs(names) do known[name] = name end
+  local function column(name, what)
+    if not known[name] then
+      local near = options.nearest(name, known)
+      ctx:wrong(("%s: %s has no column %s%s"):format(what, args.file, name,
+        near and (" (did you mean %s?)"):format(near) or ""))
+    end
+    return name
+  end
+  local columns = { to = column(args.to, "--to"), body = {}, named = {}, buttons = {} }
+  columns.key = args.key and column(args.key, "--key")
+  columns.header = args.header and column(args.header, "--header")
+  columns.header_image = args.header_image and column(args.header_image, "--header-image")
+  columns.language = args.language:match "^@(.+)$"
+  if columns.language then column(columns.language, "--language") end
+  for i, pair in ipairs(pairs_of(ctx, args.button, "--button")) do
+    if pair[1] ~= "payload" and pair[1] ~= "url" then ctx:wrong "--button is payload=column or url=column" end
+    columns.buttons[i] = { pair[1], column(pair[2], "--button") }
+  end
+  for i, pair in ipairs(pairs_of(ctx, args.named, "--named")) do
+    columns.named[i] = { pair[1], column(pair[2], "--named") }
+  end
+  if args.body then
+    for i, name in ipairs(split(args.body)) do columns.body[i] = column(name, "--body") end
+  elseif #columns.named == 0 then
+    columns.body = unused(columns, names)
+  end
+  if #columns.body > 0 and #columns.named > 0 then ctx:wrong "--body and --named exclude each other" end
+  return columns
+end
+
+--- Opens the table; wrong use when it can't be read or lacks a column.
+---@param ctx waba.cli.Context
+---@param args table
+---@return waba.cli.MailMerge
+function mail_merge.open(ctx, args)
+  local names, next_row = csv.rows(files.lines(ctx, args.file))
+  if not names then ctx:wrong(("%s: %s"):format(args.file, next_row)) end
+  return setmetatable({ args = args, columns = assign(ctx, args, names), next_row = next_row }, MailMerge)
+end
+
+local function body_of(columns, row)
+  local body = {}
+  for i, name in ipairs(columns.body) do body[i] = row[name] end
+  for _, pair in ipairs(columns.named) do body[pair[1]] = row[pair[2]] end
+  return next(body) ~= nil and body or nil
+end
+
+--- The message of a row.
+---@param row table<string, string>
+---@return waba.Message
+function MailMerge:message(row)
+  local args, columns = self.args, self.columns
+  local buttons = {}
+  for i, pair in ipairs(columns.buttons) do buttons[i] = { [pair[1]] = row[pair[2]] } end
+  return waba.template {
+    name = args.template, language = columns.language and row[columns.language] or args.language,
+    namespace = args.namespace,
+    header = columns.header and row[columns.header]
+      or columns.header_image and { image = { link = row[columns.header_image] } } or nil,
+    body = body_of(columns, row), buttons = #buttons > 0 and buttons or nil,
+  }
+end
+
+--- The first column whose text is not valid UTF-8, such as that of a table in Latin-1.
+---@param row table<string, string>
+---@return string|nil column
+function MailMerge:foreign_column(row) -- luacheck: no self
+  local columns = {}
+  for name, text in pairs(row) do
+    if not core.utf8_length(text) then columns[#columns + 1] = name end
+  end
+  table.sort(columns)
+  return columns[1]
+end
+
+-- The columns of a list of pairs, as they are written on the command line.
+local function joined(list)
+  local texts = {}
+  for i, pair in ipairs(list) do texts[i] = pair[1] .. "=" .. pair[2] end
+  return table.concat(texts, " ")
+end
+
+--- What every row is sent, in words: template, language and the columns of its parameters. Two runs with the same text
+--- send the same message.
+---@return string
+function MailMerge:description()
+  local args, columns = self.args, self.columns
+  local parts = { "template " .. args.template, "language " .. args.language }
+  local function add(what, text)
+    if text and text ~= "" then parts[#parts + 1] = what .. " " .. text end
+  end
+  add("namespace", args.namespace)
+  add("header", columns.header)
+  add("header image", columns.header_image)
+  add("body", table.concat(columns.body, " "))
+  add("body", joined(columns.named))
+  add("buttons", joined(columns.buttons))
+  return table.concat(parts, ", ")
+end
+
+-- The column of one parameter of a component.
+local function column_of_parameter(columns, component, position)
+  local parameter = component.parameters and component.parameters[position] or {}
+  if component.type == "header" then return columns.header or columns.header_image end
+  if component.type == "button" then
+    local pair = columns.buttons[(tonumber(component.index) or 0) + 1]
+    return pair and pair[2]
+  end
+  if columns.body[position] then return columns.body[position] end
+  for _, pair in ipairs(columns.named) do
+    if pair[1] == parameter.parameter_name then return pair[2] end
+  end
+end
+
+-- The column that the field of an error comes from, and the start of the field's path that it stands for.
+local function column_of(self, err, message)
+  local path = err.path or ""
+  if path == "to" then return self.columns.to, "to" end
+  if path == "template.language.code" then return self.columns.language, path end
+  local component, parameter = path:match "^template%.components%[(%d+)%]%.parameters%[(%d+)%]"
+  component = component and message.template.components[tonumber(component)]
+  if component then return column_of_parameter(self.columns, component, tonumber(parameter)), path end
+end
+
+--- An error's text, with the column in place of the field where the field comes from a column.
+---@param err waba.Error
+---@param message waba.Message
+---@return string text
+---@return string|nil column
+function MailMerge:explain(err, message)
+  local column, path = column_of(self, err, message)
+  if not column then return err.message end
+  local rest = err.message
+  if rest:sub(1, #path) == path then rest = rest:sub(#path + 1) else rest = ": " .. rest end
+  return (path == column and "" or "column ") .. column .. rest, column
+end
+
+return mail_merge
