@@ -104,6 +104,19 @@ describe("the receiver in nginx", function()
     assert.same({}, handled())
   end)
 
+  it("refuses wrong credentials before the body", function()
+    local plain = process.free_port()
+    start("", { plain = plain })
+    for _, credentials in ipairs { "", "Authorization: Basic eHg6eHg=\r\n" } do
+      local socket = require("cqueues.socket").connect("127.0.0.1", plain)
+      socket:settimeout(10)
+      socket:setmode("bn", "bn")
+      socket:write("POST /hook HTTP/1.1\r\nHost: x\r\n" .. credentials .. "Content-Length: 500\r\n\r\n")
+      assert.matches("^HTTP/1.1 401", (socket:read "*l"))
+      socket:close()
+    end
+  end)
+
   it("reads a body that lies in a temporary file", function()
     start("", { server = "client_body_buffer_size 1k;" })
     open_gate()
@@ -127,7 +140,7 @@ describe("the receiver in nginx", function()
       return post(bytes, { user = false, headers = { ["x-hub-signature-256"] = signature } })
     end
     assert.equal(401, signed(body .. " "))
-    assert.equal(401, post(body, { user = false }))
+    assert.equal(401, post(body, { user = false, version = 1.1 }))
     assert.equal(200, signed(body))
     assert.equal(200, post(webhooks.on_premise { messages = '{"id":"flat","from":"1","type":"text","text":{"body":"x"}}' }))
     assert.equal(501, #wait_for(501))

@@ -16,7 +16,8 @@ local function header(headers, name)
   return type(value) == "string" and value or nil
 end
 
--- Every check below looks at all that is accepted, so that time does not tell which one was near.
+-- Every check below looks at all that is accepted, so that time does not tell which one was near. Each returns true or
+-- false; nil where only the body can decide, and there is none yet.
 
 -- The scheme's name is case-insensitive, the rest is not.
 local function check_basic(accepted)
@@ -42,12 +43,16 @@ local function check_headers(sets)
   end
 end
 
+local SHA256_DIGITS = 64
+
 -- Meta's header and 360dialog's; with and without the name of the hash.
 local function check_signature(secrets)
   return function(headers, body)
     local given = header(headers, "x-hub-signature-256") or header(headers, "x-360dialog-signature") or ""
     given = given:gsub("^sha256=", ""):lower()
+    if not body and #given == SHA256_DIGITS then return nil end
     local ok = false
+    if not body then return ok end
     for _, secret in ipairs(secrets) do ok = core.equals(core.hmac_sha256(secret, body), given) or ok end
     return ok
   end
@@ -99,10 +104,10 @@ local function header_sets(given)
   return sets
 end
 
---- A function that checks the headers and the body of a request: whether any of what is accepted
---- fits. Raises for options that can't be meant.
+--- A function that checks the headers and the body of a request: whether any of what is accepted fits. Without a body
+--- it returns nil where only the body can decide. Raises for options that can't be meant.
 ---@param options { user: string|string[]?, password: string|string[]?, headers: table?, secret: string|string[]?, open: boolean? }
----@return fun(headers: table<string, string>, body: string): boolean
+---@return fun(headers: table<string, string>, body: string|nil): boolean|nil
 function credentials.checker(options)
   local checks = {}
   if options.user or options.password then
@@ -117,9 +122,12 @@ function credentials.checker(options)
     error("waba.receiver: user and password, headers or secret is required; open = true takes webhooks from anybody", 0)
   end
   return function(headers, body)
-    local ok = false
-    for _, check in ipairs(checks) do ok = check(headers, body) or ok end
-    return ok
+    local ok, decided = false, true
+    for _, check in ipairs(checks) do
+      local result = check(headers, body)
+      ok, decided = result or ok, decided and result ~= nil
+    end
+    if ok or decided then return ok end
   end
 end
 

@@ -145,7 +145,7 @@ end
 function nginx.serve(receiver, given)
   local drain = drain_of(receiver, given)
   local method, headers = ngx.req.get_method(), ngx.req.get_headers()
-  local status, answer_headers, body = receiver:refuse(method, tonumber(headers["content-length"]))
+  local status, answer_headers, body = receiver:refuse(method, tonumber(headers["content-length"]), headers)
   if not status then
     local request = { method = method, path = ngx.var.uri, headers = headers, body = read_body() }
     status, answer_headers, body = receiver:handle(request, drain.put)

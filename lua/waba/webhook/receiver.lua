@@ -33,15 +33,29 @@ local function answer(status, headers)
   return status, headers or {}, ""
 end
 
---- Refuses by method and size alone, so that an adapter need not read the body of such a request.
+local function unauthorized()
+  return answer(401, { ["www-authenticate"] = 'Basic realm="webhook"' })
+end
+
+--- Refuses by what the head of a request says, so that an adapter need not read the body of such a request.
 ---@param method string
 ---@param length integer|nil  of the body, where it is known
----@return integer|nil status  405 or 413; nil when the body may come
+---@param headers? table<string, string>  where credentials can be looked for
+---@return integer|nil status  405, 413 or 401; nil when the body may come
 ---@return table<string, string>? headers
 ---@return string? body
-function Receiver:refuse(method, length)
+function Receiver:refuse(method, length, headers)
   if method ~= "POST" then return answer(405, { allow = "POST" }) end
   if length and length > self.max_body then return answer(413) end
+  if headers and self.is_authentic(headers) == false then return unauthorized() end
+end
+
+--- Whether the headers alone show valid credentials. False for a receiver that asks for none, and where a signature
+--- of the body decides.
+---@param headers table<string, string>
+---@return boolean
+function Receiver:knows(headers)
+  return not self.is_open and self.is_authentic(headers) == true
 end
 
 --- Answers one webhook. The events are in the inbox when this returns 200; handlers run in `work`.
@@ -60,9 +74,7 @@ function Receiver:handle(request, put)
   if type(body) ~= "string" then error("receiver:handle: the body must be a string, not a " .. type(body), 2) end
   local status, headers = self:refuse(request.method, #body)
   if status then return answer(status, headers) end
-  if not self.is_authentic(request.headers or {}, body) then
-    return answer(401, { ["www-authenticate"] = 'Basic realm="webhook"' })
-  end
+  if not self.is_authentic(request.headers or {}, body) then return unauthorized() end
   local list = events.read(body)
   if not list then return answer(400) end
   if #list > 0 then
@@ -265,7 +277,7 @@ function receiver.new(given)
   local ok, is_authentic = pcall(credentials.checker, given)
   if not ok then error(is_authentic, 2) end
   return setmetatable({
-    is_authentic = is_authentic,
+    is_authentic = is_authentic, is_open = not (given.user or given.headers or given.secret),
     inbox = given.inbox or require("waba.inbox.memory").new(),
     dispatch = router.new(given.on),
     dress = given.client and verbs.new(given.client) or undressed,
