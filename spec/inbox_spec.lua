@@ -555,10 +555,10 @@ describe("an inbox whose library is absent", function()
     assert.truthy(said:find("luasql-sqlite3 (Debian: lua-sql-sqlite3)", 1, true))
     said = without("redis", function() inbox.redis() end)
     assert.truthy(said:find("redis-lua (Debian: lua-redis)", 1, true))
-    said = without("http.server", function()
+    said = without("cqueues", function()
       require "waba.webhook.server" { receiver = require("waba").receiver { open = true } }
     end)
-    assert.truthy(said:find("http (Debian: lua-http)", 1, true))
+    assert.truthy(said:find("cqueues (Debian: lua-cqueues)", 1, true))
   end)
 
   it("says it where the program asks for it, without a list of all the places", function()

@@ -1,9 +1,8 @@
 -- Finds the handlers of an event and runs them: the one of its type, the one of its kind, then `any`.
 
+local guarded = require "waba.guarded"
 local inbound = require "waba.hosting.inbound"
 local options = require "waba.options"
-
-local unpack = table.unpack or unpack -- luacheck: ignore 143
 
 local router = {}
 
@@ -80,31 +79,6 @@ local function specific_handler(on, event)
     if on[name] then return on[name] end
   end
 end
-
--- What was raised, with where it happened; error objects as they are.
-local function with_place(raised)
-  if type(raised) ~= "string" then return raised end
-  return debug.traceback(raised, 2)
-end
-
-local function call(handler, ...)
-  local arguments, count = { ... }, select("#", ...)
-  return xpcall(function() return handler(unpack(arguments, 1, count)) end, with_place)
-end
-
--- Lua 5.1 itself can't wait inside a protected call. There the handler runs in a coroutine of its
--- own, which hands its waits on.
-local function call_in_coroutine(handler, ...)
-  local thread = coroutine.create(handler)
-  local results = { coroutine.resume(thread, ...) }
-  while results[1] and coroutine.status(thread) == "suspended" do
-    results = { coroutine.resume(thread, coroutine.yield(unpack(results, 2))) }
-  end
-  if results[1] or type(results[2]) ~= "string" then return unpack(results) end
-  return false, debug.traceback(thread, results[2])
-end
-
-local guarded = (_VERSION == "Lua 5.1" and not rawget(_G, "jit")) and call_in_coroutine or call
 
 --- A function that runs the handlers of an event.
 ---

@@ -1,8 +1,10 @@
--- The receiver on its own: an HTTP server (lua-http; HTTP/1.1 and HTTP/2, with or without TLS) that
--- answers webhooks and runs the handlers, in one cqueues controller.
+-- The receiver on its own: an HTTP/1.1 server, with or without TLS, that answers webhooks and runs the handlers, in
+-- one cqueues controller.
 
 local group = require "waba.webhook.group"
+local guarded = require "waba.guarded"
 local library = require "waba.library"
+local limits = require "waba.http.limits"
 local options = require "waba.options"
 
 ---@class waba.WebhookServer
@@ -11,9 +13,6 @@ Server.__index = Server
 Server.__name = "waba.WebhookServer"
 
 local server = {}
-
--- Seconds for a request to arrive.
-local PATIENCE = 30
 
 local MOST_PORT = 65535
 
@@ -31,11 +30,12 @@ local MOST_PORT = 65535
 ---@field interval? number   seconds between looks for what other processes stored; 0.5 by default
 ---@field grace? number      seconds to finish what was begun when told to stop; 10 by default
 ---@field reuseport? boolean several processes may listen on the port and share the work
+---@field limits? waba.ServerLimits  what a peer may use before it has shown valid credentials
 ---@field cq? userdata       the controller to live in, for a program that has one
 local KNOWN = {
   receiver = "table", host = "string", port = "integer>=0", path = "string", tls = "table",
   concurrency = "integer>=0", batch = "integer>=1", lease = "number>0", interval = "number>0",
-  grace = "number>=0", reuseport = "boolean", cq = "userdata",
+  grace = "number>=0", reuseport = "boolean", limits = "table", cq = "userdata",
 }
 
 local function pem(text)
@@ -47,111 +47,67 @@ local function pem(text)
   return content
 end
 
-local function select_protocol(_, offered)
-  for _, wanted in ipairs { "h2", "http/1.1" } do
-    for _, protocol in ipairs(offered) do
-      if protocol == wanted then return protocol end
-    end
-  end
-end
-
 local function tls_context(tls)
   if type(tls.cert) ~= "string" or type(tls.key) ~= "string" then
     error("waba.webhook.server: tls needs cert and key", 0)
   end
-  local openssl_context = require "openssl.ssl.context"
-  local x509, pkey = require "openssl.x509", require "openssl.pkey"
-  local context = require("http.tls").new_server_context()
-  context:setOptions(openssl_context.OP_NO_TLSv1 + openssl_context.OP_NO_TLSv1_1)
-  context:setAlpnSelect(select_protocol)
-  context:setPrivateKey(pkey.new(pem(tls.key), "PEM"))
-  local chain, certificates = require("openssl.x509.chain").new(), pem(tls.cert)
-  for certificate in certificates:gmatch("%-%-%-%-%-BEGIN CERTIFICATE.-%-%-%-%-%-END CERTIFICATE%-%-%-%-%-") do
-    chain:add(x509.new(certificate .. "\n", "PEM"))
-  end
-  context:setCertificateChain(chain)
-  context:setCertificate(x509.new(certificates, "PEM"))
-  return context
+  library.load("openssl.ssl.context", "luaossl", "lua-luaossl", "waba.webhook.server: tls", 0)
+  return require("waba.http.listener").tls_context(pem(tls.cert), pem(tls.key), { "http/1.1" })
 end
 
--- What lua-http can't be asked to do when a sender vanishes. Loaded with lua-http, not before.
-local function streams()
-  return require "waba.streams"
-end
+-- The status for a body that did not come to its end; nil: nobody waits for one.
+local STATUS_OF = { timeout = 408, malformed = 400 }
 
--- A header that comes twice becomes a list: credentials that are not clear count as none.
-local function read_head(stream)
-  local head = streams().next_head(stream, PATIENCE)
-  if not head then return nil end
-  local headers = {}
-  for name, value in head:each() do
-    local before = headers[name]
-    if before ~= nil then
-      value = type(before) == "table" and before or { before, value }
-    end
-    headers[name] = value
-  end
-  return { method = head:get(":method"), path = (head:get(":path") or "/"):gsub("[?#].*$", ""), headers = headers }
-end
-
--- The body; nil when it is too long, false when the sender went away.
-local function read_body(stream, headers, most)
-  if tostring(headers.expect):lower() == "100-continue" and stream.connection.version < 2 then
-    stream:write_continue(PATIENCE)
-  end
+-- The body; nil and a status when it is refused or did not come to its end.
+local function read_body(self, exchange)
+  local budget, connection, most = self.listener.limits, exchange.connection, self.receiver.max_body
+  if not budget:begin_body(connection) then return nil, 503 end
   local parts, size = {}, 0
   while true do
-    local chunk, message = streams().next_chunk(stream, PATIENCE)
-    if not chunk then
-      if message then return false end
-      return table.concat(parts)
-    end
+    local chunk, reason = exchange:read()
+    if reason then return nil, STATUS_OF[reason] end
+    if not chunk then break end
     size = size + #chunk
-    if size > most then return nil end
+    if size > most then return nil, 413 end
+    if not budget:hold(connection, #chunk) then return nil, 503 end
     parts[#parts + 1] = chunk
   end
+  budget:finish_body(connection)
+  return table.concat(parts)
 end
 
-local function write_answer(stream, status, headers, body, is_last)
-  local head = require("http.headers").new()
-  head:append(":status", ("%d"):format(status))
-  for name, value in pairs(headers) do head:append(name, value) end
-  head:append("content-length", ("%d"):format(#body))
-  if is_last and stream.connection.version < 2 then head:append("connection", "close") end
-  if stream:write_headers(head, body == "", PATIENCE) and body ~= "" then
-    streams().write_part(stream, body, true, PATIENCE)
-  end
-end
+local RETRY_AFTER = { ["retry-after"] = "1" }
 
-local function answer_request(self, stream, request)
-  if self.stopping then return write_answer(stream, 503, { ["retry-after"] = "1" }, "", true) end
-  if self.path and request.path ~= self.path then return write_answer(stream, 404, {}, "", true) end
+local function answer_request(self, exchange)
+  local path = exchange.target:gsub("[?#].*$", "")
+  if self.stopping then return exchange:respond(503, RETRY_AFTER, "") end
+  if self.path and path ~= self.path then return exchange:respond(404, {}, "") end
   local receiver = self.receiver
-  local refused, headers = receiver:refuse(request.method, tonumber(request.headers["content-length"]))
-  if refused then return write_answer(stream, refused, headers, "", true) end
-  request.body = read_body(stream, request.headers, receiver.max_body)
-  if request.body == nil then return write_answer(stream, 413, {}, "", true) end
-  if not request.body then return end
-  local ok, status, answer_headers, body = self.guarded(receiver.handle, receiver, request, self.put)
-  if not ok then
-    io.stderr:write("waba: ", tostring(status), "\n")
-    return write_answer(stream, 500, {}, "", false)
+  local refused, headers, body = receiver:refuse(exchange.method, exchange.length, exchange.headers)
+  if refused then return exchange:respond(refused, headers, body) end
+  if receiver:knows(exchange.headers) then self.listener.limits:trust(exchange.connection) end
+  local content, status = read_body(self, exchange)
+  if not content then
+    if not status then return exchange:drop() end
+    return exchange:respond(status, status == 503 and RETRY_AFTER or {}, "")
   end
-  write_answer(stream, status, answer_headers, body, false)
+  local request = { method = exchange.method, path = path, headers = exchange.headers, body = content }
+  status, headers, body = receiver:handle(request, self.put)
+  if status == 200 and not receiver.is_open then self.listener.limits:trust(exchange.connection) end
+  exchange:respond(status, headers, body)
   if status == 200 then self.news:signal(1) end
 end
 
-local function serve_stream(self, stream)
-  streams().mend(stream)
-  local request = read_head(stream)
-  if not request then return streams().leave(stream) end
+local function serve_exchange(self, exchange)
   self.active = self.active + 1
-  local ok, message = self.guarded(answer_request, self, stream, request)
-  streams().leave(stream)
+  local ok, raised = guarded(answer_request, self, exchange)
   self.active = self.active - 1
   self.idle:signal()
-  if self.stopping then self.news:signal() end
-  if not ok then error(message, 0) end
+  if self.stopping then
+    exchange.keep = false
+    self.news:signal()
+  end
+  if not ok then error(raised, 0) end
 end
 
 -- Tells what went wrong where nobody else can be told.
@@ -175,7 +131,7 @@ local function work(self)
     stop = function() return self.stopping and (inbox.durable or self.deadline_over()) end,
   }
   while true do
-    report(self.guarded(self.receiver.work, self.receiver, given))
+    report(guarded(self.receiver.work, self.receiver, given))
     local finished = self.stopping and self.active == 0 and (inbox.durable or inbox:depth() == 0)
     finished = finished or self.stopping and self.deadline_over()
     if finished then break end
@@ -246,11 +202,7 @@ function Server:close()
   if self.is_closed then return end
   self.is_closed, self.stopping = true, true
   self.deadline_over = function() return true end -- for a handler that closes its own server
-  local socket = self.listener.socket
-  self.listener.socket = nil
-  self.listener:pause()
-  self.cqueues.cancel(socket:pollfd())
-  socket:close()
+  self.listener:close()
 end
 
 --- The descriptor, events and timeout of cqueues' pollable protocol.
@@ -267,12 +219,10 @@ local function new_gate(condition)
 end
 
 local function start(self, given)
-  local http_server = library.load("http.server", "http", "lua-http", "waba.webhook.server", 3)
-  self.cqueues = require "cqueues"
+  self.cqueues = library.load("cqueues", "cqueues", "lua-cqueues", "waba.webhook.server", 3)
   local condition = require "cqueues.condition"
   self.cq = given.cq or self.cqueues.new()
   self.news, self.idle = condition.new(), condition.new()
-  self.guarded = require("http.util").yieldable_pcall
   self.put = self.receiver.inbox.grouped and group.new(self.receiver.inbox, function() self.cqueues.sleep(0) end,
     function() return new_gate(condition) end) or nil
   local ok, context
@@ -280,19 +230,14 @@ local function start(self, given)
     ok, context = pcall(tls_context, given.tls)
     if not ok then error(context, 3) end
   end
-  local listener, message = http_server.listen {
-    cq = self.cq, host = self.host, port = given.port or 0, reuseaddr = true, reuseport = given.reuseport,
-    tls = context ~= nil, ctx = context, connection_setup_timeout = PATIENCE, intra_stream_timeout = PATIENCE,
-    onstream = function(_, stream) serve_stream(self, stream) end,
-    onerror = function(_, _, operation, problem)
-      -- What a sender does to its own connection is its own affair.
-      if operation == "onstream" then io.stderr:write("waba: ", tostring(problem), "\n") end
-    end,
+  local message
+  self.listener, message = require("waba.http.listener").listen {
+    cq = self.cq, host = self.host, port = given.port or 0, reuseport = given.reuseport, context = context,
+    limits = given.limits, serve = function(exchange) serve_exchange(self, exchange) end,
+    on_error = function(raised) io.stderr:write("waba: ", tostring(raised), "\n") end,
   }
-  if listener then ok, message = listener:listen() end
-  if not listener or not ok then return nil, message end
-  self.listener = listener
-  self.port = select(3, listener:localname())
+  if not self.listener then return nil, message end
+  self.port = self.listener.port
   for _ = 1, self.workers do self.cq:wrap(work, self) end
   return self
 end
@@ -305,6 +250,7 @@ end
 function server.new(given)
   given = options.check(given, KNOWN, "waba.webhook.server")
   if not given.receiver then error("waba.webhook.server: option receiver is required", 2) end
+  options.check(given.limits, limits.KNOWN, "waba.webhook.server: limits")
   if given.port and given.port > MOST_PORT then
     error(("waba.webhook.server: option port must be 0 to %d, not %.0f"):format(MOST_PORT, given.port), 2)
   end

@@ -122,7 +122,6 @@ end
 ---@param args table
 ---@return integer exit_code
 function listen.run(ctx, args)
-  require("waba.older_paths").look_for "http.server"
   local print_event, server, broken = printer(ctx, args), nil, nil
   local receiver = waba.receiver {
     user = args.user, password = args.user and secret_of(ctx, "WABA_WEBHOOK_PASSWORD", "--user") or nil,

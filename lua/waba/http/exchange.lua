@@ -1,0 +1,264 @@
+-- A request of HTTP/1.1 (RFC 9112) and its response, on a connection of a server.
+
+local core = require "waba.core"
+
+local exchange = {}
+
+-- Bytes of a request's head, of the line before a chunk, and of the trailers after the last one; and header lines.
+local MAX_HEAD, MAX_CHUNK_LINE, MAX_TRAILERS, MAX_LINES = 16 * 1024, 256, 8 * 1024, 100
+-- Bytes that are read and thrown away after a response that came before the end of the request.
+local MAX_DISCARD = 64 * 1024 * 1024
+-- Digits of a length that every Lua counts with exactly.
+local MAX_DIGITS = 15
+
+local REASONS = {
+  [200] = "OK", [201] = "Created", [204] = "No Content", [400] = "Bad Request", [401] = "Unauthorized",
+  [403] = "Forbidden", [404] = "Not Found", [405] = "Method Not Allowed", [408] = "Request Timeout",
+  [413] = "Request Entity Too Large", [417] = "Expectation Failed", [429] = "Too Many Requests",
+  [431] = "Request Header Fields Too Large", [500] = "Internal Server Error", [501] = "Not Implemented",
+  [502] = "Bad Gateway", [503] = "Service Unavailable", [504] = "Gateway Timeout",
+  [505] = "HTTP Version Not Supported",
+}
+
+--- A request whose head was read.
+---@class waba.http.Exchange
+---@field connection waba.http.Connection
+---@field protocol "HTTP/1.1"|"HTTP/2"
+---@field method string
+---@field target string      the path with its query
+---@field headers table<string, string|string[]>  names in lower case; a list where a name came more than once
+---@field length integer|nil of the body, where the head says it; 0 without a body
+---@field keep boolean       the connection can be used again
+local Exchange = {}
+Exchange.__index = Exchange
+
+local TOKEN = "[%w!#$%%&'*+.^_`|~-]+"
+local REQUEST_LINE = "^(" .. TOKEN .. ") (%S+) HTTP/(%d)%.(%d)$"
+local FIELD = "^(" .. TOKEN .. "):[ \t]*(.-)[ \t]*$"
+
+-- A target in absolute form names this server; what counts is its path.
+local function path_of(target)
+  local path = target:match "^%a[%w+.-]*://[^/?#]*(.*)$" or target
+  return path:find("^/") and path or path == "*" and path or "/" .. path
+end
+
+local function add_field(headers, name, value)
+  local before = headers[name]
+  if before == nil then
+    headers[name] = value
+  elseif type(before) == "table" then
+    before[#before + 1] = value
+  else
+    headers[name] = { before, value }
+  end
+end
+
+-- The header lines; nil and a status when they are none.
+local function parse_fields(text)
+  local headers, count = {}, 0
+  for line in text:gmatch "(.-)\r\n" do
+    count = count + 1
+    local name, value = line:match(FIELD)
+    if not name or value:find "[%z\1-\8\10-\31\127]" then return nil, 400 end
+    if count > MAX_LINES then return nil, 431 end
+    add_field(headers, name:lower(), value)
+  end
+  return headers
+end
+
+local function lists(value, wanted)
+  for word in tostring(type(value) == "table" and table.concat(value, ",") or value):gmatch "[^,%s]+" do
+    if word:lower() == wanted then return true end
+  end
+  return false
+end
+
+-- How the body ends (RFC 9112, 6.3). A status when that is not clear: then a proxy in front may see another end.
+local function find_body(self)
+  local coding, length = self.headers["transfer-encoding"], self.headers["content-length"]
+  if coding == nil and length == nil then
+    self.length = 0
+    return
+  end
+  if coding ~= nil then
+    if length ~= nil or self.minor == 0 then return 400 end
+    if type(coding) ~= "string" or coding:lower() ~= "chunked" then return 501 end
+    return
+  end
+  if type(length) ~= "string" or not length:find "^%d+$" or #length > MAX_DIGITS then return 400 end
+  self.length = tonumber(length)
+end
+
+local function parse_head(self, text)
+  local line, rest = text:match "^([^\r\n]*)\r\n(.*)$"
+  local method, target, major, minor = (line or ""):match(REQUEST_LINE)
+  if not method or target:find "%c" then return 400 end
+  self.method, self.target, self.minor = method, path_of(target), tonumber(minor)
+  if major ~= "1" then return 505 end
+  local headers, status = parse_fields(rest)
+  if not headers then return status end
+  self.headers = headers
+  if self.minor > 0 and type(headers.host) ~= "string" then return 400 end
+  local options = headers.connection or ""
+  self.keep = not lists(options, "close") and (self.minor > 0 or lists(options, "keep-alive"))
+  status = find_body(self)
+  if status then return status end
+  self.left = self.length
+  if headers.expect == nil then return end
+  if tostring(headers.expect):lower() ~= "100-continue" then return 417 end
+  self.continues = self.minor > 0 and self.left ~= 0
+end
+
+-- The bytes of the next head. A blank line before it is skipped.
+local function read_head(connection)
+  local bytes, reason = connection:receive()
+  if not bytes then return nil end
+  connection.is_idle = false
+  connection.buffer = bytes .. connection.buffer
+  connection:expect(connection.limits.request_seconds)
+  local text
+  for _ = 1, 2 do
+    text, reason = connection:receive_until("\r\n\r\n", MAX_HEAD)
+    if text ~= "" then break end
+  end
+  if text then return (text:gsub("^\r\n", "")) .. "\r\n" end
+  return nil, reason == "too long" and 431 or reason == "timeout" and 408 or nil
+end
+
+--- Reads the head of the next request. One that is not valid is refused here.
+---@param connection waba.http.Connection
+---@return waba.http.Exchange|nil  nil: the connection is over
+function exchange.read(connection)
+  local text, status = read_head(connection)
+  local self = setmetatable({ connection = connection, protocol = "HTTP/1.1", minor = 1, keep = false }, Exchange)
+  if text then status = parse_head(self, text) end
+  if text and not status then return self end
+  if not status then return nil end
+  self:refuse(status)
+  self:finish()
+end
+
+-- The next part of a body in chunks: what is left of one, or the head of the next.
+local function next_chunk(self)
+  local connection = self.connection
+  if self.left == 0 then -- behind a chunk
+    local text, reason = connection:receive_until("\r\n", 2)
+    if not text then return nil, reason == "too long" and "malformed" or reason end
+    self.left = nil
+  end
+  local line, reason = connection:receive_until("\r\n", MAX_CHUNK_LINE)
+  if not line then return nil, reason == "too long" and "malformed" or reason end
+  local digits = line:match "^(%x+)[ \t]*$" or line:match "^(%x+)[ \t]*;"
+  if not digits or #digits > 8 then return nil, "malformed" end
+  self.left = tonumber(digits, 16)
+  if self.left > 0 then return true end
+  local read = 0
+  repeat -- trailers
+    line, reason = connection:receive_until("\r\n", MAX_TRAILERS)
+    if not line then return nil, reason == "too long" and "malformed" or reason end
+    read = read + #line + 2
+    if read > MAX_TRAILERS then return nil, "malformed" end
+  until line == ""
+  return false
+end
+
+--- The next bytes of the body.
+---@return string|nil bytes   nil at its end
+---@return "closed"|"timeout"|"malformed"|nil reason  when its end will never come
+function Exchange:read()
+  if self.complete or self.length and self.left == 0 then
+    self.complete = true
+    return nil
+  end
+  if self.continues then
+    self.continues = false
+    local sent, reason = self.connection:send "HTTP/1.1 100 Continue\r\n\r\n"
+    if not sent then return nil, reason end
+  end
+  if not self.length and (self.left or 0) == 0 then
+    local more, reason = next_chunk(self)
+    if more == nil then
+      self.keep = false
+      return nil, reason
+    end
+    self.complete = not more
+    if self.complete then return nil end
+  end
+  local bytes, reason = self.connection:receive(self.left)
+  if not bytes then
+    self.keep = false
+    return nil, reason
+  end
+  self.left = self.left - #bytes
+  return bytes
+end
+
+-- Whether nothing of the request is left unread.
+local function is_complete(self)
+  return self.complete or self.length ~= nil and self.left == 0
+end
+
+local function head_of(self, status, headers, size)
+  local lines = { ("HTTP/1.1 %d %s"):format(status, REASONS[status] or "Unassigned") }
+  for name, value in pairs(headers) do
+    value = tostring(value)
+    if (name .. value):find "[\r\n]" then error("a header of a response contains a line break: " .. name, 0) end
+    lines[#lines + 1] = name .. ": " .. value
+  end
+  if size then lines[#lines + 1] = ("content-length: %d"):format(size) end
+  if not self.keep then
+    lines[#lines + 1] = "connection: close"
+  elseif self.minor == 0 then
+    lines[#lines + 1] = "connection: keep-alive"
+  end
+  return table.concat(lines, "\r\n") .. "\r\n\r\n"
+end
+
+--- Writes the head of the response, with the body or its first part. Before the end of the request it ends the
+--- connection too.
+---@param status integer
+---@param headers table<string, string>  without those that frame the body
+---@param body string
+---@param size? integer  of the whole body, where `write` sends more of it
+---@return boolean|nil written
+function Exchange:respond(status, headers, body, size)
+  self.keep = self.keep and is_complete(self)
+  self.responded = true
+  self.connection.deadline = core.clock() + self.connection.limits.request_seconds
+  local head = head_of(self, status, headers, status ~= 204 and (size or #body) or nil)
+  if self.method == "HEAD" then body = "" end
+  local written = self.connection:send(head .. body)
+  self.keep = self.keep and written == true
+  return written
+end
+
+--- Writes a further part of the response's body.
+---@param bytes string
+---@return boolean|nil written
+function Exchange:write(bytes)
+  self.connection.deadline = core.clock() + self.connection.limits.request_seconds
+  local written = self.connection:send(bytes)
+  self.keep = self.keep and written == true
+  return written
+end
+
+--- Refuses the request with a status alone, and ends the connection.
+---@param status integer
+function Exchange:refuse(status)
+  self.keep = false
+  return self:respond(status, {}, "")
+end
+
+--- Breaks the connection instead of a response.
+function Exchange:drop()
+  self.keep, self.responded, self.dropped = false, true, true
+end
+
+--- Ends the exchange. What is left of the request is thrown away, so that the peer can read the response.
+---@return boolean keep  another request may follow
+function Exchange:finish()
+  if not self.keep and not self.dropped then self.connection:linger(MAX_DISCARD) end
+  return self.keep
+end
+
+return exchange

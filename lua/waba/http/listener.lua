@@ -1,0 +1,209 @@
+-- Listens, and serves each connection in a coroutine of its own: whatever happens to one reaches no other. Speaks
+-- HTTP/1.1 with or without TLS, over cqueues. The webhook server and the emulator are made of it.
+
+local cqueues = require "cqueues"
+local condition = require "cqueues.condition"
+local connections = require "waba.http.connection"
+local errno = require "cqueues.errno"
+local exchange = require "waba.http.exchange"
+local guarded = require "waba.guarded"
+local limits = require "waba.http.limits"
+local sockets = require "cqueues.socket"
+
+local listener = {}
+
+-- Connections that are accepted before others may run.
+local TURN = 32
+-- Seconds between looks where nothing can be accepted.
+local PAUSE = 0.1
+
+---@class waba.http.Listener
+---@field socket table|nil  nil when closed
+---@field limits waba.http.Limits
+---@field port integer
+local Listener = {}
+Listener.__index = Listener
+
+-- ---- TLS -------------------------------------------------------------------------------------------
+
+local function select_protocol(protocols)
+  return function(_, offered)
+    for _, wanted in ipairs(protocols) do
+      for _, protocol in ipairs(offered) do
+        if protocol == wanted then return protocol end
+      end
+    end
+  end
+end
+
+--- A context for `listen`. Raises for what is no certificate or key.
+---@param cert string       the certificate and its chain as PEM
+---@param key string        as PEM
+---@param protocols string[]  for ALPN, the preferred one first
+---@return table  of luaossl
+function listener.tls_context(cert, key, protocols)
+  local openssl_context = require "openssl.ssl.context"
+  local x509, pkey = require "openssl.x509", require "openssl.pkey"
+  local context = openssl_context.new("TLS", true)
+  context:setOptions(openssl_context.OP_NO_TLSv1 + openssl_context.OP_NO_TLSv1_1)
+  context:setAlpnSelect(select_protocol(protocols))
+  context:setPrivateKey(pkey.new(key, "PEM"))
+  local chain = require("openssl.x509.chain").new()
+  for certificate in cert:gmatch "%-%-%-%-%-BEGIN CERTIFICATE.-%-%-%-%-%-END CERTIFICATE%-%-%-%-%-" do
+    chain:add(x509.new(certificate .. "\n", "PEM"))
+  end
+  context:setCertificateChain(chain)
+  context:setCertificate(x509.new(cert, "PEM"))
+  return context
+end
+
+-- ---- Connections -----------------------------------------------------------------------------------
+
+-- One request. An error of the program costs this connection only.
+local function serve_exchange(self, current)
+  local ok, raised = guarded(self.serve, current)
+  if not ok then self.on_error(raised) end
+  if not ok or not current.responded then
+    if current.responded then current:drop() else current:refuse(500) end
+  end
+  self.limits:finish_body(current.connection)
+  self.limits:release(current.connection)
+  return current:finish()
+end
+
+-- Whether a client begins with HTTP/2 though nothing was agreed on (RFC 9113, 3.3).
+local function has_preface(connection)
+  connection.buffer = connection:receive() or ""
+  if connection.buffer:sub(1, 3) ~= "PRI" then return false end
+  connection.socket:unget(connection.buffer)
+  connection.buffer = ""
+  return true
+end
+
+local function serve_connection(self, connection)
+  local protocol = ""
+  if self.context then
+    protocol = connection:start_tls(self.context)
+    if not protocol then return end
+  end
+  if self.serve_http2 and (protocol == "h2" or protocol == "" and has_preface(connection)) then
+    return self.serve_http2(connection)
+  end
+  while true do
+    connection.is_idle = true
+    local current = exchange.read(connection)
+    if not current or not serve_exchange(self, current) then return end
+    if connection.kicked or self.is_paused then return end
+    connection:expect(self.limits.idle_seconds)
+    if connection.buffer ~= "" then cqueues.sleep(0) end -- requests that came together leave room for others
+  end
+end
+
+-- The socket is closed whatever happened: a socket that is left to the collector keeps its descriptor.
+local function run_connection(self, connection)
+  local ok, raised = guarded(serve_connection, self, connection)
+  if not ok then self.on_error(raised) end
+  self.limits:close(connection)
+  self.open[connection] = nil
+  connection.socket:close()
+  self.changed:signal()
+end
+
+local function adopt(self, socket)
+  while not self.limits:has_room() do cqueues.poll(self.changed, PAUSE) end
+  local connection = connections.new(socket, self.limits)
+  if not self.limits:open(connection) then return socket:close() end
+  self.open[connection] = true
+  self.cq:wrap(run_connection, self, connection)
+end
+
+-- Reports why nothing can be accepted, once until something can be.
+local function report_accept(self, why)
+  if self.accept_error == why then return end
+  self.accept_error = why
+  self.on_error("cannot accept a connection: " .. errno.strerror(why))
+end
+
+local function accept(self)
+  local socket, why = self.socket:accept({ nodelay = true }, 0)
+  if socket then
+    self.accept_error = nil
+    return adopt(self, socket)
+  elseif why == errno.ETIMEDOUT then
+    return cqueues.poll(self.socket, self.changed)
+  elseif why == errno.ECONNABORTED or why == errno.EINTR then
+    return
+  end
+  report_accept(self, why)
+  collectgarbage() -- sockets that the program has left to the collector hold descriptors
+  cqueues.poll(self.changed, PAUSE)
+end
+
+local function accept_all(self)
+  local accepted = 0
+  while self.socket and not self.is_paused do
+    accept(self)
+    accepted = accepted + 1
+    if accepted % TURN == 0 then cqueues.sleep(0) end
+  end
+end
+
+--- Accepts no more connections, and closes those without a request.
+function Listener:pause()
+  self.is_paused = true
+  self.changed:signal()
+  for connection in pairs(self.open) do
+    if connection.is_idle then connection:kick() end
+  end
+end
+
+--- Closes the listening socket and every connection.
+function Listener:close()
+  local socket = self.socket
+  if not socket then return end
+  self.socket = nil
+  self:pause()
+  cqueues.cancel(socket:pollfd())
+  socket:close()
+  for connection in pairs(self.open) do connection:kick() end
+end
+
+local function returned(_, _, why) return why end
+
+---@class waba.http.ListenOptions
+---@field cq userdata            the controller it lives in
+---@field host string
+---@field port integer           0: any free one
+---@field reuseport? boolean
+---@field context? table         of `tls_context`; plain HTTP without
+---@field limits? waba.ServerLimits
+---@field serve fun(exchange: waba.http.Exchange)  answers one request; may wait
+---@field serve_http2? fun(connection: waba.http.Connection)  HTTP/1.1 alone without
+---@field on_error fun(raised: any)  gets what `serve` raised, and why nothing can be accepted
+
+--- Starts to listen.
+---@param given waba.http.ListenOptions
+---@return waba.http.Listener|nil
+---@return string? message
+function listener.listen(given)
+  local socket, why = sockets.listen {
+    host = given.host, port = given.port, reuseaddr = true, reuseport = given.reuseport,
+  }
+  if not socket then return nil, errno.strerror(why) end
+  socket:onerror(returned)
+  local ok
+  ok, why = socket:listen()
+  if not ok then
+    socket:close()
+    return nil, errno.strerror(why)
+  end
+  local self = setmetatable({
+    cq = given.cq, socket = socket, context = given.context, limits = limits.new(given.limits), serve = given.serve,
+    serve_http2 = given.serve_http2, on_error = given.on_error, changed = condition.new(), open = {}, is_paused = false,
+    port = select(3, socket:localname()),
+  }, Listener)
+  self.cq:wrap(accept_all, self)
+  return self
+end
+
+return listener
