@@ -196,6 +196,43 @@ describe("the server", function()
     end)
   end)
 
+  it("loses one connection to 300 streams of HTTP/2 and a reset, and no other", function()
+    local other = assert(emulators.start({ tls = false }))
+    local plain = tonumber(other.url:match("%d+$"))
+    local frames = { "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\0\0\0\4\0\0\0\0\0" }
+    for number = 1, 300 do
+      local id = 2 * number - 1
+      frames[#frames + 1] = "\0\0\6\1\4\0\0" .. string.char(math.floor(id / 256), id % 256) .. "\131\134\132\65\1x"
+    end
+    support.run(function()
+      for _ = 1, 3 do
+        local attacker = socket.connect("127.0.0.1", plain)
+        attacker:setmode("bn", "bn")
+        attacker:write(table.concat(frames))
+        cqueues.sleep(0.02)
+        attacker:close() -- with bytes unread: a reset
+        cqueues.sleep(0.02)
+      end
+      for _ = 1, 5 do
+        assert.equal(201, (support.send(other, "text", { body = "x" })))
+      end
+    end)
+    other:stop()
+  end)
+
+  it("lets the sender of a body without a clear end read a 400", function()
+    local other = assert(emulators.start({ tls = false }))
+    for _, length in ipairs({ "-5", "+75" }) do
+      local peer = socket.connect("127.0.0.1", tonumber(other.url:match("%d+$")))
+      peer:settimeout(10)
+      peer:setmode("bn", "bn")
+      peer:write("POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: " .. length .. "\r\n\r\nhello")
+      assert.matches("^HTTP/1.1 400", (peer:read("*l")))
+      peer:close()
+    end
+    other:stop()
+  end)
+
   it("says 100 Continue to clients that wait for it", function()
     support.run(function()
       local connection = connect(1.1)

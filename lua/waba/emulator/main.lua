@@ -224,7 +224,6 @@ end
 
 local function run(self, cq)
   local cqueues = require "cqueues"
-  local streams = require "waba.streams"
   cq:wrap(function()
     while not self.stopping do
       cqueues.poll(self.stopped)
@@ -232,10 +231,8 @@ local function run(self, cq)
   end)
   while not self.stopping do
     local ok, message = cq:step()
-    if not ok and not streams.is_abandonment(message) then
+    if not ok then
       io.stderr:write("waba emulator: ", tostring(message), "\n")
-      -- Nobody reads from the connection any more on which it happened: so it closes.
-      collectgarbage()
     end
   end
   -- What was answered last goes out.

@@ -1,22 +1,19 @@
--- The HTTP side: listens, reads a request into a table, hands it to a gateway, writes the answer.
--- Knows HTTP/1.1, HTTP/2 and TLS through lua-http, and nothing of WhatsApp.
+-- The HTTP side: listens, reads a request into a table, passes it to a gateway, writes the response. Knows nothing of
+-- WhatsApp. HTTP/1.1 is the listener's; HTTP/2 comes from lua-http.
 
 local cqueues = require "cqueues"
 local digest = require "openssl.digest"
-local new_headers = require "http.headers".new
-local http_server = require "http.server"
-local http_tls = require "http.tls"
 local http_util = require "http.util"
-local openssl_context = require "openssl.ssl.context"
-local pkey = require "openssl.pkey"
-local x509 = require "openssl.x509"
 
-local streams = require "waba.streams"
+local listener = require "waba.http.listener"
 
 local server = {}
 
--- Seconds a client may be silent within a request, and between two of them.
-local PATIENCE = 60
+-- The emulator serves one developer's programs: its limits only keep mistakes from filling the memory.
+local LIMITS = {
+  connections = 2000, peer_connections = 2000, peer_bodies = 2000, held_bytes = 1024 * 1024 * 1024,
+  peer_held_bytes = 1024 * 1024 * 1024, request_seconds = 600, idle_seconds = 60,
+}
 -- How far beyond its limit a body is read and thrown away, so that the client reads the refusal.
 local DISCARD = 64 * 1024 * 1024
 local FILE_CHUNK = 128 * 1024
@@ -79,48 +76,27 @@ local function parse_target(request, target)
   end
 end
 
--- ---- Requests and answers --------------------------------------------------------------------------
+-- ---- Requests and responses --------------------------------------------------------------------------
 
-local function read_head(stream)
-  local head = streams.next_head(stream, PATIENCE)
-  if not head then
-    return nil
+local function new_request(exchange)
+  local request = { method = exchange.method, headers = {}, size = 0, protocol = exchange.protocol }
+  for name, value in pairs(exchange.headers) do
+    request.headers[name] = type(value) == "table" and table.concat(value, ", ") or value
   end
-  local request = {
-    method = head:get(":method"), headers = {}, size = 0,
-    protocol = stream.connection.version == 2 and "HTTP/2" or "HTTP/1.1",
-  }
-  for name, value in head:each() do
-    if name:sub(1, 1) ~= ":" then
-      local before = request.headers[name]
-      request.headers[name] = before and before .. ", " .. value or value
-    elseif name == ":authority" then
-      request.headers.host = value
-    end
-  end
-  parse_target(request, head:get(":path") or "/")
+  parse_target(request, exchange.target)
   return request
 end
 
 -- Reads the body into memory or into the file of the plan. Returns false when the client went away.
-local function read_body(stream, request, plan)
-  if request.headers.expect and request.headers.expect:lower() == "100-continue"
-    and request.protocol == "HTTP/1.1" then
-    stream:write_continue(PATIENCE)
-  end
-  local file, hash
-  if plan.file then
-    streams.widen_window(stream)
-    file = assert(io.open(plan.file, "wb"))
-    hash = digest.new("sha256")
-  end
+local function read_body(exchange, request, plan)
+  local file = plan.file and assert(io.open(plan.file, "wb"))
+  local hash = file and digest.new("sha256")
   local parts, complete = {}, false
   while not complete do
-    local chunk, message = streams.next_chunk(stream, PATIENCE)
-    if not chunk then
-      if message then
-        break
-      end
+    local chunk, reason = exchange:read()
+    if reason then
+      break
+    elseif not chunk then
       complete = true
     else
       request.size = request.size + #chunk
@@ -153,100 +129,47 @@ local function read_body(stream, request, plan)
 end
 
 -- Reads ahead: the last part of an HTTP/2 body must say that it is the last.
-local function write_file(stream, path)
+local function write_file(exchange, status, headers, path)
   local file = assert(io.open(path, "rb"))
-  local part, written = file:read(FILE_CHUNK), true
+  local size = file:seek("end")
+  file:seek("set")
+  local written = exchange:respond(status, headers, "", size)
+  local part = exchange.method ~= "HEAD" and file:read(FILE_CHUNK) or nil
   while written and part do
     local following = file:read(FILE_CHUNK)
-    written = streams.write_part(stream, part, following == nil, PATIENCE)
+    written = exchange:write(part, following == nil)
     part = following
   end
   file:close()
   return written
 end
 
-local function file_size(path)
-  local file = assert(io.open(path, "rb"))
-  local size = file:seek("end")
-  file:close()
-  return size
-end
-
--- lua-http 0.4 writes the place 127 of HTTP/2's table of headers wrongly, which ends the connection. So nothing that
--- differs from answer to answer, nor anything else, gets into the table.
-local NEVER_INDEXED = true
-
-local function write_answer(stream, request, answer, clock)
+local function write_answer(exchange, answer, clock)
   if answer.drop then
-    stream.connection.socket:shutdown("rw")
+    exchange:drop()
     return false
-  elseif stream.state == "closed" then
-    return false -- the client has left the stream, and others may use the connection
   end
-  local head = new_headers()
-  head:append(":status", ("%d"):format(answer.status), NEVER_INDEXED)
-  if clock then
-    head:append("date", http_util.imf_date(math.floor(clock:now())), NEVER_INDEXED)
-  end
+  local headers = { date = clock and http_util.imf_date(math.floor(clock:now())) }
   for name, value in pairs(answer.headers or {}) do
-    head:append(name:lower(), value, NEVER_INDEXED)
+    headers[name:lower()] = value
   end
-  local body = answer.body or ""
-  local size = answer.file and file_size(answer.file) or #body
-  if answer.status ~= 204 and not head:has("content-length") and not head:has("transfer-encoding") then
-    head:append("content-length", ("%d"):format(size), NEVER_INDEXED)
+  if answer.file then
+    return write_file(exchange, answer.status, headers, answer.file) or false
   end
-  if request.too_large and request.protocol == "HTTP/1.1" then
-    head:append("connection", "close")
-  end
-  local without_body = request.method == "HEAD" or size == 0
-  if not stream:write_headers(head, without_body, PATIENCE) then
-    return false
-  end
-  if without_body then
-    return true
-  elseif answer.file then
-    return write_file(stream, answer.file) and true or false
-  end
-  return streams.write_part(stream, body, true, PATIENCE)
+  return exchange:respond(answer.status, headers, answer.body or "") or false
 end
 
-local function serve(gateway, stream, clock)
-  streams.mend(stream)
-  local request = read_head(stream)
-  if not request then
-    return
-  end
-  if not read_body(stream, request, gateway:expects(request)) then
-    return
+local function serve(gateway, exchange, clock)
+  local request = new_request(exchange)
+  if not read_body(exchange, request, gateway:expects(request)) then
+    return exchange:drop()
   end
   local answer = gateway:handle(request)
   if answer.delay then
     cqueues.sleep(answer.delay)
   end
-  local written = write_answer(stream, request, answer, clock)
+  local written = write_answer(exchange, answer, clock)
   gateway:answered(request, answer, written)
-end
-
-local function alpn(ssl_protocols)
-  return function(_, offered)
-    for _, wanted in ipairs(ssl_protocols) do
-      for _, protocol in ipairs(offered) do
-        if protocol == wanted then
-          return protocol
-        end
-      end
-    end
-  end
-end
-
-local function tls_context(certificate, http2)
-  local context = http_tls.new_server_context()
-  context:setOptions(openssl_context.OP_NO_TLSv1 + openssl_context.OP_NO_TLSv1_1)
-  context:setAlpnSelect(alpn(http2 and { "h2", "http/1.1" } or { "http/1.1" }))
-  context:setPrivateKey(pkey.new(certificate.key, "PEM"))
-  context:setCertificate(x509.new(certificate.certificate, "PEM"))
-  return context
 end
 
 ---@class waba.emulator.Listen
@@ -258,44 +181,32 @@ end
 ---@field gateway waba.emulator.Gateway
 ---@field clock? waba.emulator.Clock  tells the time of each answer
 
+local function report(problem)
+  io.stderr:write("waba emulator: ", tostring(problem), "\n")
+end
+
 --- Listens and serves. A request that fails costs its own connection only.
 ---@param options waba.emulator.Listen
----@return table|nil listener  lua-http's server
+---@return waba.http.Listener|nil listener
 ---@return integer|string port  or the message
 function server.listen(options)
-  local listener, message = http_server.listen({
-    cq = options.cq, host = options.host, port = options.port, reuseaddr = true,
-    tls = options.certificate ~= nil,
-    ctx = options.certificate and tls_context(options.certificate, options.http2),
-    version = not options.http2 and 1.1 or nil,
-    connection_setup_timeout = PATIENCE, intra_stream_timeout = PATIENCE,
-    onstream = function(_, stream)
-      local ok, problem = http_util.yieldable_pcall(serve, options.gateway, stream, options.clock)
-      streams.leave(stream)
-      if not ok then
-        -- Its state is unknown: lua-http can fail within what others share.
-        if stream.connection.socket then
-          stream.connection.socket:shutdown("rw")
-        end
-        error(problem, 0)
-      end
-    end,
-    onerror = function(_, _, operation, problem)
-      -- What a client does to its own connection is its own affair.
-      if operation == "onstream" and not streams.is_abandonment(problem) then
-        io.stderr:write("waba emulator: ", tostring(problem), "\n")
-      end
-    end,
-  })
-  local listening
-  if listener then
-    listening, message = listener:listen()
+  local certificate = options.certificate
+  local function serve_exchange(exchange)
+    return serve(options.gateway, exchange, options.clock)
   end
+  local listening, message = listener.listen({
+    cq = options.cq, host = options.host, port = options.port, limits = LIMITS,
+    context = certificate and listener.tls_context(certificate.certificate, certificate.key,
+      options.http2 and { "h2", "http/1.1" } or { "http/1.1" }),
+    serve = serve_exchange, on_error = report,
+    serve_http2 = options.http2 and function(connection)
+      return require("waba.emulator.http2").serve(connection, serve_exchange, report)
+    end or nil,
+  })
   if not listening then
     return nil, ("cannot listen on %s port %d: %s"):format(options.host, options.port, tostring(message))
   end
-  local _, _, port = listener:localname()
-  return listener, port
+  return listening, listening.port
 end
 
 return server

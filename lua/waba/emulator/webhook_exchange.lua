@@ -8,13 +8,11 @@ local http_util = require "http.util"
 local new_headers = require "http.headers".new
 local socket = require "cqueues.socket"
 
-local streams = require "waba.streams"
-
 local webhook_exchange = {}
 
 -- Characters of a refused answer that are kept for people to read.
 local EXCERPT = 500
--- Bytes of an answer's body that are read at all.
+-- Bytes of an answer's body that are read at all, and at once.
 local MAX_ANSWER = 64 * 1024
 
 -- Reading the system's authorities takes long: once is enough, and not before it is needed.
@@ -69,11 +67,42 @@ local function request_head(self, address, body)
   return head
 end
 
+-- lua-http takes as much of a body at once as the other side has sent.
+local function read_body_by_length(connection, length, timeout)
+  return connection.socket:xread(math.max(length, -MAX_ANSWER), timeout)
+end
+
+-- The next bytes of an answer's body; nil at its end, and a message when the end will never come.
+local function next_chunk(stream, seconds)
+  local chunk, message = stream:get_next_chunk(seconds)
+  -- The end of the connection looks like the end of the body; the state tells.
+  if not chunk and not message and (stream.state == "open" or stream.state == "half closed (local)") then
+    message = "the other side went away"
+  end
+  return chunk, message
+end
+
+-- Leaves a stream. An exchange that is not complete takes its connection with it: lua-http would read what is left of
+-- it, for ever where the other side has gone.
+local function leave(stream)
+  if stream.state == "closed" or stream.state == "idle" then
+    return
+  end
+  local connection = stream.connection
+  if connection.pipeline:peek() ~= stream then
+    cqueues.poll(stream.pipeline_cond)
+  end
+  if connection.socket then
+    connection.socket:shutdown("rw")
+  end
+  stream:set_state("closed")
+end
+
 -- Reads an answer's body: its beginning is kept, and a long one costs the connection.
 local function read_excerpt(stream, left)
   local excerpt, size = "", 0
   while size <= MAX_ANSWER do
-    local chunk, message = streams.next_chunk(stream, left())
+    local chunk, message = next_chunk(stream, left())
     if not chunk then
       return not message and excerpt or nil, message
     end
@@ -123,9 +152,9 @@ function webhook_exchange.post(self, connection, address, body)
   if not stream then
     return nil, "connection closed"
   end
-  streams.mend(stream)
+  connection.read_body_by_length = read_body_by_length
   local ok, status, message, answered = http_util.yieldable_pcall(converse, self, stream, address, body)
-  streams.leave(stream)
+  leave(stream)
   if not ok then
     error(status, 0)
   end
