@@ -1,28 +1,42 @@
 -- What is said when a library is absent, or there for another Lua only.
 
 local library = require "waba.library"
-local older_paths = require "waba.older_paths"
 local process = require "spec.support.process"
 
 describe("a library that is absent", function()
-  local folders = older_paths.FOLDERS
-  after_each(function() older_paths.FOLDERS = folders end)
-
   it("is named with its rock and its package", function()
     assert.has_error(function() library.load("nowhere.at_all", "nowhere", "lua-nowhere", "the bot", 0) end,
       "the bot needs the rock nowhere (Debian: lua-nowhere): module 'nowhere.at_all' not found")
   end)
 
-  it("is found in the folders of an older Lua, and the way there is told", function()
-    if not package.searchpath then return end -- luacheck: ignore 143 (Lua 5.1 has no older one)
-    local folder = process.folder()
-    folder:write("lib_of_old.lua", "return {}")
-    older_paths.FOLDERS = folder.path .. "/?.lua"
-    local ok, said = pcall(library.load, "lib_of_old", "old", "lua-old", "the bot", 0)
-    folder:remove()
-    assert.is_false(ok)
-    assert.truthy(said:find("for an older Lua only, and it runs under this one: end LUA_PATH with ';;"
-      .. older_paths.FOLDERS .. "'", 1, true), said)
+  -- A program of its own, with the usual paths of its Lua: what this spec was started with is not for it.
+  local function run(program)
+    local root = process.run "pwd"
+    local paths = ("LUA_PATH=%s LUA_CPATH=%s"):format(process.quote(root .. "/lua/?.lua;" .. root .. "/lua/?/init.lua;;"),
+      process.quote(package.cpath))
+    return process.run(("env -u LUA_PATH_5_4 %s %s -e %s 2>&1"):format(paths, process.interpreter(), process.quote(program)))
+  end
+
+  it("is found where Debian keeps it for an older Lua", function()
+    assert.equal("serves", run [[
+      local waba = require "waba"
+      local server = assert(waba.webhook.server { receiver = waba.receiver { open = true } })
+      print(server:url():find "^http://" and "serves")
+    ]])
+    assert.equal("accepted", run [[
+      local waba = require "waba"
+      local emulator = assert(waba.emulator.start {})
+      local client = waba.client(emulator:options {})
+      print(client:send("+49 151 1234567", waba.text "Hi") and "accepted")
+      client:close()
+      emulator:stop()
+    ]])
+  end)
+
+  it("leaves package.path as it is when it is nowhere", function()
+    local path = package.path
+    assert.is_false(pcall(library.load, "nowhere.at_all", "nowhere", "lua-nowhere", "the bot", 0))
+    assert.equal(path, package.path)
   end)
 
   it("keeps its own words when it is there and broken", function()

@@ -1,13 +1,26 @@
--- Loads a library that only some programs need, or says how to get it.
+-- Loads a library that only some programs need, or reports how to get it.
 
 local library = {}
 
--- What to do when the module is there, but for another Lua only.
-local function hint(module)
-  local folders = require("waba.older_paths").FOLDERS
-  local search = package.searchpath -- luacheck: ignore 143
-  if not search or not search(module, folders) then return "" end
-  return ("; Debian has it for an older Lua only, and it runs under this one: end LUA_PATH with ';;%s'"):format(folders)
+-- Where Debian keeps pure Lua libraries (lua-http and what it needs): in the folders of older Luas only, although they
+-- run under newer ones.
+library.OLDER = "/usr/share/lua/5.3/?.lua;/usr/share/lua/5.3/?/init.lua;/usr/share/lua/5.1/?.lua"
+  .. ";/usr/share/lua/5.1/?/init.lua"
+
+--- Requires a module, at last from the folders of older Luas. They are searched after all others, and stay in
+--- package.path only if the module was found there: it may require more when it is used.
+---@param module string
+---@return boolean found
+---@return any module  or why it was not found
+function library.find(module)
+  local ok, loaded = pcall(require, module)
+  if ok or _VERSION == "Lua 5.1" or not tostring(loaded):find "^module '[^\n]-' not found" then return ok, loaded end
+  local path = package.path
+  package.path = path .. ";" .. library.OLDER
+  local found, older = pcall(require, module)
+  if found then return true, older end
+  package.path = path
+  return false, loaded
 end
 
 --- Loads an optional library. Raises when it can't, naming the rock and Debian's package.
@@ -18,13 +31,13 @@ end
 ---@param level integer   as in an `error` of the calling function; 0: no position
 ---@return any
 function library.load(module, rock, package_name, what, level)
-  local ok, loaded = pcall(require, module)
+  local ok, loaded = library.find(module)
   if ok then return loaded end
   local message = tostring(loaded)
-  -- without the list of all the places that were looked at
-  local absent = message:match("^module '[^\n]-' not found")
-  error(("%s needs the rock %s (Debian: %s): %s%s"):format(what, rock, package_name, absent or message,
-    absent and hint(module) or ""), level > 0 and level + 1 or 0)
+  -- without the list of all the places that were searched
+  message = message:match "^module '[^\n]-' not found" or message
+  error(("%s needs the rock %s (Debian: %s): %s"):format(what, rock, package_name, message),
+    level > 0 and level + 1 or 0)
 end
 
 return library

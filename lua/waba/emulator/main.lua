@@ -6,6 +6,7 @@
 -- It ends with the program that started it, or with Ctrl-C.
 
 local files = require "waba.emulator.files"
+local library = require "waba.library"
 
 local main = {}
 
@@ -15,13 +16,12 @@ local NEEDED = {
   { "http.server", "http", "lua-http" },
 }
 
--- Loads what the server is made of. Returns what is missing, and how it is got.
+-- Loads what the server is made of. Returns nil, or what is missing and how to get it.
 local function missing_library()
-  require("waba.older_paths").look_for "http.server"
-  for _, library in ipairs(NEEDED) do
-    local found, message = pcall(require, library[1])
+  for _, needed in ipairs(NEEDED) do
+    local found, message = library.find(needed[1])
     if not found then
-      return ("the emulator needs %s (rock %q, Debian package %q): %s"):format(library[1], library[2], library[3],
+      return ("the emulator needs %s (rock %q, Debian package %q): %s"):format(needed[1], needed[2], needed[3],
         tostring(message):match("[^\n]*"))
     end
   end
