@@ -19,6 +19,7 @@
 #include "sha256_class.h"
 #include "terminal.h"
 #include "text.h"
+#include "yield.h"
 
 WABA_EXPORT int luaopen_waba_core(lua_State *L);
 
@@ -183,5 +184,6 @@ int luaopen_waba_core(lua_State *L) {
   answer_register(L);
   terminal_register(L);
   file_register(L);
+  yield_register(L);
   return 1;
 }

@@ -99,6 +99,10 @@ function core.clock() end
 ---@return number
 function core.random() end
 
+--- Whether the running coroutine can be suspended here.
+---@return boolean|nil  nil where only trying would show it (Lua 5.1, perhaps in a metamethod)
+function core.can_yield() end
+
 --- A secret header for one origin. It has no getter; the value is wiped when it is collected.
 ---@param options { header: string, value: string, origin: string }
 ---@return waba.Credentials|nil

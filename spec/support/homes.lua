@@ -6,6 +6,7 @@ local exchange = require "spec.support.exchange"
 local nginx = require "spec.support.nginx"
 local plain = require "spec.support.plain"
 local process = require "spec.support.process"
+local runners = require "spec.support.runners"
 
 local homes = {}
 
@@ -13,43 +14,7 @@ local homes = {}
 local luv_found, luv = pcall(require, "luv")
 if luv_found then package.preload.luv = function() return luv end end
 
--- What runs functions side by side and returns when all have ended, by event loop.
-local RUNNERS = {}
-
-function RUNNERS.blocking(functions)
-  for _, fn in ipairs(functions) do fn() end
-end
-
-function RUNNERS.native(functions)
-  require("waba").run(function()
-    for _, fn in ipairs(functions) do require("waba").spawn(fn) end
-  end)
-end
-
-function RUNNERS.cqueues(functions)
-  local controller = require("cqueues").new()
-  for _, fn in ipairs(functions) do controller:wrap(fn) end
-  assert(controller:loop())
-end
-
-function RUNNERS.luv(functions)
-  local uv = require "luv"
-  for _, fn in ipairs(functions) do coroutine.wrap(fn)() end
-  uv.run()
-end
-
-function RUNNERS.copas(functions)
-  local copas, left = require "copas", #functions
-  for _, fn in ipairs(functions) do
-    copas.addthread(function()
-      fn()
-      left = left - 1
-    end)
-  end
-  while left > 0 do copas.step() end
-end
-
-homes.runners = RUNNERS
+homes.runners = runners
 
 local function make_all(transport, run, list)
   local told, functions = {}, {}
@@ -69,7 +34,7 @@ local function in_loop(name)
         ca_file = ca_file, loop = name == "luv" and name or nil, max_connections = 64,
       }
       return {
-        make = function(_, list) return make_all(transport, RUNNERS[name], list) end,
+        make = function(_, list) return make_all(transport, runners[name], list) end,
         close = function() transport:close() end,
       }
     end,

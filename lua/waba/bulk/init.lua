@@ -1,6 +1,7 @@
 -- Many messages in one call: `client:send_all`. In go a source and options, out comes a summary. The work
 -- is in run.lua, what must outlive a crash in journal.lua.
 
+local errors = require "waba.errors"
 local figures = require "waba.bulk.figures"
 local journals = require "waba.bulk.journal"
 local options = require "waba.options"
@@ -84,6 +85,8 @@ end
 ---@return waba.Error? err
 function bulk.send_all(client, source, given)
   given = check(source, given)
+  local can_wait, message = together.can_wait(client.transport)
+  if not can_wait then return nil, errors.new { kind = "invalid", message = message } end
   local journal, err
   if given.journal then
     journal, err = journals.open(given.journal, given.campaign)

@@ -279,6 +279,11 @@ end
 ---@return any json  the decoded body; nil when it was empty; or the error
 function Delivery:call(request, endpoint, timeout, call)
   call = call or NOTHING
+  local transport = self.transport
+  if transport.can_wait then
+    local can_wait, message = transport:can_wait()
+    if not can_wait then return nil, errors.new { kind = "invalid", message = message } end
+  end
   local now = clock()
   if not self.on_event then return perform(self, request, endpoint, call, now, now + timeout) end
   self.calls = self.calls + 1

@@ -59,6 +59,12 @@ local transport = {}
 ---@return waba.TransferFailure? failure
 function transport:send(request) end
 
+--- Optional: whether the running code can wait for a response. Asked before a request is counted or sent; without
+--- it the answer is yes.
+---@return true|nil
+---@return string? message  why not, and where to send instead
+function transport:can_wait() end
+
 --- Lets time pass in the way of the event loop it lives in.
 ---@param seconds number
 function transport:sleep(seconds) end

@@ -308,6 +308,13 @@ function Curl:send(request)
   return response, failure
 end
 
+--- See `waba.Transport`.
+---@return true|nil
+---@return string? message
+function Curl:can_wait()
+  return loops.can_wait(self.loop)
+end
+
 --- Lets time pass in the way of the loop the caller lives in.
 ---@param seconds number
 function Curl:sleep(seconds)

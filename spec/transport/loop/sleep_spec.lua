@@ -10,6 +10,15 @@ describe("waba.sleep", function()
     end
   end)
 
+  it("says where a coroutine cannot wait", function()
+    local message
+    waba.run(function()
+      string.gsub("x", ".", function() message = select(2, pcall(waba.sleep, 0.001)) end)
+      waba.sleep(0.001)
+    end)
+    assert.matches("waba.sleep: a coroutine cannot wait inside a function that C code calls", message)
+  end)
+
   it("takes nothing for a moment", function()
     assert.is_nil(waba.sleep(0))
     waba.run(function() waba.sleep(0) end)

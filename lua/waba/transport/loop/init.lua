@@ -1,5 +1,6 @@
 -- Chooses the event loop that the running code lives in. Nothing is loaded before it is used.
 
+local core = require "waba.core"
 local transports = require "waba.transport"
 
 local loop = {}
@@ -63,6 +64,27 @@ function loop.detect()
   return adapter "blocking"
 end
 
+--- Why a coroutine can't be suspended where `core.can_yield` is false.
+loop.NOT_HERE = "a coroutine cannot wait inside a function that C code calls, such as the callback of string.gsub or "
+  .. "table.sort, and in Lua 5.1 also pcall, an iterator of for or a metamethod: make this call outside of it"
+
+--- Whether the running code can wait in the way of its event loop. Asked before anything is sent or counted:
+--- later it would fail in the middle.
+---@param named? waba.Loop  instead of the one that is found
+---@return true|nil
+---@return string? message  why not
+function loop.can_wait(named)
+  local can_yield = core.can_yield()
+  if can_yield then return true end
+  local found = named or loop.detect()
+  local is_loop_ready, task = pcall(found.task)
+  if not is_loop_ready then return nil, task end
+  if not task then return true end -- everything waits
+  if can_yield == false then return nil, loop.NOT_HERE end
+  found.sleep(0) -- trying raises where it cannot be
+  return true
+end
+
 --- How a loop without knowledge of engines waits for one: the descriptor to watch, and how long at
 --- most. Without a descriptor (systems that offer only poll) it has to look again soon.
 ---@param engine waba.Engine
@@ -92,6 +114,8 @@ function loop.sleep(seconds)
       .. (type(seconds) == "number" and tostring(seconds) or "a " .. type(seconds)), 2)
   end
   if transports.is_nginx() then return rawget(_G, "ngx").sleep(seconds) end
+  local can_wait, message = loop.can_wait()
+  if not can_wait then error("waba.sleep: " .. message, 2) end
   loop.detect().sleep(seconds)
 end
 

@@ -17,7 +17,7 @@ function loop.task()
   local thread, is_main = coroutine.running()
   if not thread or is_main then
     if uv.loop_mode() then
-      error("waba: nothing can wait inside a callback of luv; send from a coroutine", 0)
+      error("nothing can wait inside a callback of luv: send from a coroutine", 0)
     end
     return nil
   end

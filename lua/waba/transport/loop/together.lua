@@ -136,6 +136,16 @@ local function loop_name(named)
   return loops.detect().name
 end
 
+--- Whether the running coroutine can be the owner of a crew: it waits now and then.
+---@param transport waba.Transport
+---@return true|nil
+---@return string? message  why not
+function together.can_wait(transport)
+  if type(transport.can_wait) == "function" then return transport:can_wait() end
+  if transports.is_nginx() then return require("waba.transport.ngx").new():can_wait() end
+  return loops.can_wait()
+end
+
 --- Calls a function with a crew, whose owner the running coroutine becomes. Outside any event loop the
 --- function runs in one of its own, and this returns when everything in it has ended.
 ---@param transport waba.Transport  whose `loop`, if it has one, says where its requests can wait

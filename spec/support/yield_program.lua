@@ -1,0 +1,96 @@
+-- Sends a message from places where a coroutine may not be able to wait, in each event loop, and prints what
+-- became of each: "sent", the kind of the error, or "raised". Argument: URL of the gateway.
+
+package.path = "./?.lua;" .. package.path
+
+local waba = require "waba"
+
+local url = ...
+local runners = require "spec.support.runners"
+
+-- Until the coroutine has ended, whichever way.
+function runners.copas(functions)
+  local copas, thread = require "copas", nil
+  copas.addthread(function()
+    thread = coroutine.running()
+    functions[1]()
+  end)
+  repeat copas.step(0.01) until thread and coroutine.status(thread) == "dead"
+end
+
+local client
+
+local function send() return client:send("491511234567", waba.text "Hello") end
+
+local places = {}
+
+function places.plain() return send() end
+
+function places.pcall()
+  local _, sent, err = assert(pcall(send))
+  return sent, err
+end
+
+places["the callback of string.gsub"] = function()
+  local sent, err
+  string.gsub("x", ".", function() sent, err = send() end)
+  return sent, err
+end
+
+places["the comparison of table.sort"] = function()
+  local sent, err
+  table.sort({ 1, 2 }, function(a, b)
+    if not sent then sent, err = send() end
+    return a < b
+  end)
+  return sent, err
+end
+
+places["an iterator"] = function()
+  local result
+  for _, this in function(_, last) if not last then return true, { send() } end end do result = this end
+  return result[1], result[2]
+end
+
+places["a metamethod"] = function()
+  local proxy = setmetatable({}, { __index = function() return { send() } end })
+  local result = proxy.result
+  return result[1], result[2]
+end
+
+places["a bulk run in pcall"] = function()
+  local is_given = false
+  local _, summary, err = assert(pcall(client.send_all, client, function()
+    if is_given then return nil end
+    is_given = true
+    return "491511234567", waba.text "Hello"
+  end))
+  return summary, err
+end
+
+-- An error that nobody can catch in Lua 5.1 ends its coroutine: each place has one of its own, and not all loops
+-- pass it on.
+local function try(loop, place)
+  local told
+  pcall(runners[loop], { function()
+    if place == "a metamethod" then told = "raised" end
+    local result, err = places[place]()
+    told = result and "sent" or err.kind
+    if not result then assert(err.message:find("cannot wait inside", 1, true), err.message) end
+  end })
+  print(("%s, %s: %s"):format(loop, place, tostring(told)))
+end
+
+for _, loop in ipairs { "native", "cqueues", "copas", "luv" } do
+  client = waba.client {
+    api_key = "key", base_url = url, loop = loop ~= "native" and loop or nil, retry = false,
+    pace = { messages = { rate = 1000, burst = 1 }, pair = false }, -- the second one waits for its slot
+  }
+  for _, place in ipairs {
+    "pcall", "the callback of string.gsub", "the comparison of table.sort", "an iterator", "a metamethod",
+    "a bulk run in pcall", "plain",
+  } do
+    try(loop, place)
+  end
+end
+os.exit(0)

@@ -1,0 +1,48 @@
+-- Where a coroutine cannot wait, a send is refused before the gateway gets a byte, under every Lua and in every
+-- event loop.
+
+local process = require "spec.support.process"
+local server = require "spec.support.server"
+
+-- Places to what becomes of a send there. Lua 5.1 itself can't suspend a coroutine in more of them.
+local EXPECTED = {
+  ["pcall"] = "sent", ["the callback of string.gsub"] = "invalid", ["the comparison of table.sort"] = "invalid",
+  ["an iterator"] = "sent", ["a metamethod"] = "sent", ["a bulk run in pcall"] = "sent", ["plain"] = "sent",
+}
+local EXPECTED_IN_5_1 = {
+  ["pcall"] = "invalid", ["the callback of string.gsub"] = "invalid", ["the comparison of table.sort"] = "invalid",
+  ["an iterator"] = "invalid", ["a metamethod"] = "raised", ["a bulk run in pcall"] = "invalid", ["plain"] = "sent",
+}
+
+describe("a place where a coroutine cannot wait", function()
+  local gateway
+
+  setup(function()
+    gateway = server.start {
+      tls = false, answers = { ["/v1/messages"] = { status = 201, body = '{"messages":[{"id":"gBEG"}]}' } },
+    }
+  end)
+  teardown(function() gateway:stop() end)
+
+  for _, lua in ipairs { "lua5.1", "lua5.2", "lua5.3", "lua5.4", "luajit" } do
+    it(lua .. ": refuses the send before its first byte", function()
+      if process.run("command -v " .. lua) == "" then return pending(lua .. " is not installed") end
+      -- another run of these specs may build it too
+      local paths = process.run(("flock build make -s --no-print-directory env LUA=%s"):format(lua))
+      gateway:forget()
+      local output = process.run(("%s; %s spec/support/yield_program.lua %s 2>&1"):format(paths, lua, gateway.url))
+      local told, expected, sent = {}, {}, 0
+      for place, result in ("\n" .. output):gmatch "\n(%l+, [%a. ]+): (%l+)" do
+        told[place] = result
+        if result == "sent" then sent = sent + 1 end
+      end
+      for _, loop in ipairs { "native", "cqueues", "luv", "copas" } do
+        for place, result in pairs(lua == "lua5.1" and EXPECTED_IN_5_1 or EXPECTED) do
+          expected[loop .. ", " .. place] = result
+        end
+      end
+      assert.same(expected, told, output)
+      assert.equal(sent, gateway:count())
+    end)
+  end
+end)

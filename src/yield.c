@@ -1,0 +1,74 @@
+/* can_yield() -> true | false | nil: whether the running coroutine can be suspended here; nil where only trying
+ * would show it. */
+#include "yield.h"
+
+#include "compat.h"
+
+#if LUA_VERSION_NUM >= 503
+
+static int can_yield(lua_State *L) {
+  lua_pushboolean(L, lua_isyieldable(L));
+  return 1;
+}
+
+#elif LUA_VERSION_NUM == 502
+
+/* Where a coroutine can be suspended, an error in `lua_pcallk` ends in the continuation; elsewhere the call
+ * returns. */
+static int fail(lua_State *L) {
+  lua_pushnil(L);
+  return lua_error(L);
+}
+
+static int is_continued(lua_State *L) {
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int can_yield(lua_State *L) {
+  lua_pushcfunction(L, fail);
+  lua_pcallk(L, 0, 0, 0, 0, is_continued);
+  lua_pushboolean(L, 0);
+  return 1;
+}
+
+#else
+
+/* LuaJIT has it, Lua 5.1 has not, and a binary for one loads in the other too. */
+extern int lua_isyieldable(lua_State *L) __attribute__((weak));
+
+/* Lua 5.1 can't suspend a coroutine below a C function that has called Lua code, an iterator of `for` or a
+ * metamethod. A C function has a level of its own, and an iterator is known by its name. A metamethod has
+ * neither: it is one of the levels without a name, as are functions called as the result of an expression or in
+ * place of another (a tail call). Then the result is nil. The lowest level is the coroutine's own function. */
+static int can_yield(lua_State *L) {
+  lua_Debug level;
+  int depth, is_unnamed = 0, is_unknown = 0;
+  if (lua_isyieldable != NULL || lua_pushthread(L)) {
+    lua_pushboolean(L, lua_isyieldable != NULL && lua_isyieldable(L));
+    return 1;
+  }
+  for (depth = 1; lua_getstack(L, depth, &level); depth++) {
+    lua_getinfo(L, "Sn", &level);
+    if (level.what[0] == 'C' || (level.name != NULL && strcmp(level.name, "(for generator)") == 0)) {
+      lua_pushboolean(L, 0);
+      return 1;
+    }
+    if (level.what[0] == 't') continue; /* of a tail call: says nothing */
+    is_unknown |= is_unnamed;
+    is_unnamed = level.name == NULL;
+  }
+  if (is_unknown) {
+    lua_pushnil(L);
+  } else {
+    lua_pushboolean(L, 1);
+  }
+  return 1;
+}
+
+#endif
+
+void yield_register(lua_State *L) {
+  lua_pushcfunction(L, can_yield);
+  lua_setfield(L, -2, "can_yield");
+}
