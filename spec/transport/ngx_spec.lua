@@ -59,6 +59,10 @@ local LOCATIONS = [[
     log_by_lua_block { require("sender").push() }
     content_by_lua_block { ngx.print "" }
   }
+  location /in-log {
+    log_by_lua_block { require("sender").in_log() }
+    content_by_lua_block { ngx.print "" }
+  }
   location /log {
     log_by_lua_block { require("sender").note("log", require("sender").send()) }
     content_by_lua_block { ngx.print "" }
@@ -218,6 +222,53 @@ describe("the transport in nginx", function()
       assert.truthy(told:find("maybe_sent=false", 1, true))
     end
     assert.equal(0, gateway:count())
+  end)
+
+  it("refuses them before the rate limiter: the kind is the same, and no slot is taken", function()
+    run [[
+      local sender, waba = require "sender", require "waba"
+      local client = waba.client { api_key = "a-limited-key", base_url = sender.client.base_url, retry = false,
+        pace = { messages = { rate = 0.01, burst = 1 }, pair = false } }
+      function sender.in_log()
+        local kinds = {}
+        for i = 1, 3 do kinds[i] = select(2, client:send("491511234567", waba.text "Hello")).kind end
+        sender.note("limited", table.concat(kinds, " "))
+      end
+      function sender.limited()
+        local sent, err = client:send("491511234567", waba.text "Hello", { timeout = 5 })
+        return sent and sent.id or err.kind
+      end
+    ]]
+    ask "/in-log"
+    process.wait_for(function() return folder:read "limited" ~= "" end, "the log phase")
+    assert.equal("invalid invalid invalid", folder:read "limited")
+    assert.equal("gBEG timeout", run 'local limited = require("sender").limited return limited() .. " " .. limited()')
+  end)
+
+  it("asks nginx itself about phases that came later", function()
+    for _, phase in ipairs { "precontent", "proxy_ssl_cert", "proxy_ssl_verify" } do
+      assert.equal("gBEG", run(([[
+        local sender, waba = require "sender", require "waba"
+        local client = waba.client { api_key = "k-%s", base_url = sender.client.base_url,
+          pace = { messages = { rate = 50, burst = 1 }, pair = false } }
+        local get_phase, sent, err = ngx.get_phase, nil, nil
+        ngx.get_phase = function() return "%s" end
+        for _ = 1, 2 do sent, err = client:send("491511234567", waba.text "Hello") end -- the second one waits
+        ngx.get_phase = get_phase
+        return sent and sent.id or err
+      ]]):format(phase, phase)))
+    end
+  end)
+
+  it("refuses a send that a C function calls, and the worker goes on", function()
+    local told = run [[
+      local told
+      string.gsub("x", ".", function() told = require("sender").send() end)
+      return told
+    ]]
+    assert.truthy(told:find("invalid: a coroutine cannot wait inside a function that C code calls", 1, true), told)
+    assert.equal(0, gateway:count())
+    assert.equal("gBEG", run 'return require("sender").send()')
   end)
 
   it("keeps its connections", function()

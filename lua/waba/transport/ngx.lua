@@ -5,6 +5,7 @@
 local core = require "waba.core"
 local http1 = require "waba.transport.http1"
 local http1_response = require "waba.transport.http1_response"
+local loops = require "waba.transport.loop"
 local was_stale = require("waba.transport").was_stale
 local version = require "waba.version"
 
@@ -17,11 +18,8 @@ Ngx.__name = "waba.transport.ngx"
 
 local transport = {}
 
--- Phases of nginx that may wait for a socket.
-local MAY_WAIT = {
-  server_rewrite = true, rewrite = true, access = true, content = true, timer = true, preread = true,
-  ssl_cert = true, ssl_session_fetch = true, ssl_client_hello = true,
-}
+-- Phases of nginx to whether they may wait: as the running version says, when one is first seen.
+local may_wait = {}
 
 -- What nginx says when something is missing in its configuration, and the directive that mends it.
 local TRUST = "add the directive lua_ssl_trusted_certificate with the gateway's authority "
@@ -58,9 +56,11 @@ local HANDSHAKE_INTERVAL = 0.002
 -- Methods that say so when there is no body.
 local SAYS_LENGTH = { POST = true, PUT = true, PATCH = true }
 
--- Why nothing can be sent in this phase of nginx; nil when it can.
-local function refusal_of(phase)
-  if MAY_WAIT[phase] then return nil end
+-- Why nothing can be sent here; nil when it can.
+local function refusal()
+  local phase = ngx.get_phase()
+  if may_wait[phase] == nil then may_wait[phase] = pcall(tcp) end
+  if may_wait[phase] then return not core.can_yield() and loops.NOT_HERE or nil end
   return ("nginx's phase %s may not wait: send from content_by_lua, access_by_lua or rewrite_by_lua, or from a "
     .. "timer (ngx.timer.at(0, …))"):format(phase)
 end
@@ -308,7 +308,7 @@ local function prepare(request, started)
     -- it gets
   }
   local allowed, socket = pcall(tcp)
-  if not allowed then return http1.fail(exchange, "invalid", refusal_of(ngx.get_phase()) or socket) end
+  if not allowed then return http1.fail(exchange, "invalid", refusal() or socket) end
   exchange.socket = socket
   local fine, fault = http1.open_body(exchange, request.body)
   if not fine then return http1.fail(exchange, "invalid", fault, "body") end
@@ -351,10 +351,19 @@ function Ngx:send(request)
   until false
 end
 
+--- See `waba.Transport`.
+---@return true|nil
+---@return string? message
+function Ngx.can_wait()
+  local message = refusal()
+  if message then return nil, message end
+  return true
+end
+
 --- Lets time pass without holding the worker up.
 ---@param seconds number
 function Ngx:sleep(seconds)
-  local message = refusal_of(ngx.get_phase())
+  local message = refusal()
   if message then error("waba: " .. message, 2) end
   local due = core.clock() + seconds
   repeat
@@ -386,7 +395,7 @@ end
 --- The running light thread as one that can wait for another.
 ---@return waba.Waiter
 function Ngx:waiter()
-  local message = refusal_of(ngx.get_phase())
+  local message = refusal()
   if message then error("waba: " .. message, 2) end
   return setmetatable({ semaphore = assert(require("ngx.semaphore").new(0)), is_waiting = false }, Waiting)
 end
