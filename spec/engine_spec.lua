@@ -280,6 +280,24 @@ describe("engine", function()
       h2:stop()
     end)
 
+    it("among a burst over HTTP/1.1: at once, before the first response has come", function()
+      local secure, count = server.start({}), 8
+      secure:answer("/held", { held = true })
+      local patient, flying = assert(curl.engine({ ca_file = secure.ca_file })), {}
+      local head = head_for(patient, secure, "/held")
+      for i = 1, count do flying[i] = assert(patient:start(head, "x", { timeout = 30 })) end
+      local deadline = core.clock() + 10
+      repeat
+        patient:wait(0.05)
+        patient:pump()
+      until secure:count("/held") == count or core.clock() > deadline
+      assert.equal(count, secure:count("/held"))
+      secure:release()
+      for _, transfer in ipairs(flying) do assert(driver.finish(patient, transfer)) end
+      patient:close()
+      secure:stop()
+    end)
+
     it("among a burst over HTTP/1.1: as many as allowed", function()
       for _, limit in ipairs({ 16, 3 }) do
         engine:close()

@@ -81,8 +81,7 @@ struct transfer *engine_take(struct engine *engine, const struct head *head) {
   struct transfer *transfer = pool_take(&engine->pool, head);
   if (transfer == NULL) return new_transfer(engine);
   /* It has no easy handle if its last one was left to the parent process. */
-  if (transfer->easy == NULL &&
-      !transfer_equip(transfer, &engine->settings, &engine_hooks)) {
+  if (transfer->easy == NULL && !transfer_equip(transfer, &engine->settings)) {
     pool_put(&engine->pool, transfer);
     return NULL;
   }

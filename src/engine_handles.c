@@ -80,7 +80,9 @@ static int on_text(CURL *easy, curl_infotype type, char *text, size_t size, void
   return 0;
 }
 
-const struct transfer_hooks engine_hooks = {open_socket, close_socket, on_text};
+static void on_connected(struct engine *engine) { engine->connected = true; }
+
+const struct transfer_hooks engine_hooks = {open_socket, close_socket, on_text, on_connected};
 
 /* ---- Handles. ---- */
 
@@ -110,6 +112,7 @@ bool engine_open_handles(struct engine *engine) {
   engine->sweep = ENGINE_NEVER;
   engine->awaited = false;
   engine->broken = false;
+  engine->connected = false;
   process_remember(&engine->process);
   return true;
 }

@@ -35,6 +35,21 @@ static bool is_in_vain(struct engine *engine, int events) {
   return engine->uploaded == before;
 }
 
+/* Transfers wait for a connection that is being opened, since it might take them all. libcurl 8.14 leaves them
+ * waiting for its first response when it does not. Whenever a handle is removed it looks again. */
+static void look_again(struct engine *engine) {
+  CURL *easy;
+  if (!engine->connected) return;
+  engine->connected = false;
+  if (engine->in_flight < 2) return;
+  easy = curl_easy_init();
+  if (easy == NULL) return;
+  if (curl_multi_add_handle(engine->multi, easy) == CURLM_OK) {
+    curl_multi_remove_handle(engine->multi, easy);
+  }
+  curl_easy_cleanup(easy);
+}
+
 static void move_sockets(struct engine *engine) {
   int socket, events, running;
   while (watch_next(engine->watch, &socket, &events)) {
@@ -51,6 +66,7 @@ static void move_sockets(struct engine *engine) {
       engine->muted_until = engine_now() + MUTED;
     }
   }
+  look_again(engine);
 }
 
 static void unmute(struct engine *engine, long long time) {
@@ -65,6 +81,7 @@ static void move_timers(struct engine *engine, long long time) {
   if (curl_multi_socket_action(engine->multi, CURL_SOCKET_TIMEOUT, 0, &running) != CURLM_OK) {
     engine->broken = true;
   }
+  look_again(engine);
 }
 
 static void collect(struct engine *engine) {

@@ -33,7 +33,8 @@ struct engine {
   long long muted_until;
   bool awaited; /* somebody may wait for the descriptor, until `awaited_until` */
   long long awaited_until;
-  bool broken; /* libcurl has given up the multi handle */
+  bool broken;    /* libcurl has given up the multi handle */
+  bool connected; /* a new connection stands, and others may wait to know what it can do */
 };
 
 static inline long long engine_now(void) {

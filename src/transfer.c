@@ -36,6 +36,9 @@ static int before_request(void *argument, char *remote_address, char *local_addr
   struct transfer *transfer = argument;
   struct source *source = &transfer->source;
   bool nothing_sent = transfer_sent(transfer) == SENT_NO;
+  long connections = 0;
+  curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &connections);
+  if (connections > 0) transfer->hooks->connected(transfer->engine);
   if (!nothing_sent && !transfer->head->idempotent) transfer->repeat_refused = true;
   if (transfer->attempts == 0) {
     curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &transfer->request_base);
@@ -52,7 +55,8 @@ static int before_request(void *argument, char *remote_address, char *local_addr
   return CURL_PREREQFUNC_OK;
 }
 
-static bool set_callbacks(struct transfer *transfer, const struct transfer_hooks *hooks) {
+static bool set_callbacks(struct transfer *transfer) {
+  const struct transfer_hooks *hooks = transfer->hooks;
   CURL *easy = transfer->easy;
   return curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error) == CURLE_OK &&
@@ -117,8 +121,7 @@ static bool set_policy(CURL *easy, const struct transfer_settings *settings) {
          set_authorities(easy, settings->ca_file);
 }
 
-bool transfer_equip(struct transfer *transfer, const struct transfer_settings *settings,
-                    const struct transfer_hooks *hooks) {
+bool transfer_equip(struct transfer *transfer, const struct transfer_settings *settings) {
   transfer->head = NULL;
   transfer->verbose = false;
   transfer->mode = MODE_UNSET;
@@ -127,7 +130,7 @@ bool transfer_equip(struct transfer *transfer, const struct transfer_settings *s
   transfer->easy = curl_easy_init();
   if (transfer->easy == NULL) return false;
   set_quick_exit(transfer->easy);
-  if (set_callbacks(transfer, hooks) && set_policy(transfer->easy, settings)) return true;
+  if (set_callbacks(transfer) && set_policy(transfer->easy, settings)) return true;
   curl_easy_cleanup(transfer->easy);
   transfer->easy = NULL;
   return false;
@@ -139,10 +142,11 @@ struct transfer *transfer_new(struct engine *engine, int id,
   struct transfer *transfer = calloc(1, sizeof *transfer);
   if (transfer == NULL) return NULL;
   transfer->engine = engine;
+  transfer->hooks = hooks;
   transfer->id = id;
   source_init(&transfer->source);
   sink_init(&transfer->sink);
-  if (transfer_equip(transfer, settings, hooks)) return transfer;
+  if (transfer_equip(transfer, settings)) return transfer;
   free(transfer);
   return NULL;
 }

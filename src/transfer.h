@@ -13,6 +13,7 @@
 #include "stream.h"
 
 struct engine;
+struct transfer_hooks;
 
 enum transfer_state {
   TRANSFER_IDLE,   /* free for the next request */
@@ -33,6 +34,7 @@ enum transfer_sent { SENT_NO, SENT_MAYBE, SENT_YES };
 struct transfer {
   CURL *easy;
   struct engine *engine;
+  const struct transfer_hooks *hooks;
   int id;
   enum transfer_state state;
   struct transfer *next; /* in the engine's list of idle ones */
@@ -83,9 +85,10 @@ struct transfer_settings {
 
 /* What libcurl calls beside the transfer's own functions. */
 struct transfer_hooks {
-  curl_opensocket_callback open_socket;   /* with the engine */
-  curl_closesocket_callback close_socket; /* with the engine */
-  curl_debug_callback read_text;          /* with the transfer */
+  curl_opensocket_callback open_socket;     /* with the engine */
+  curl_closesocket_callback close_socket;   /* with the engine */
+  curl_debug_callback read_text;            /* with the transfer */
+  void (*connected)(struct engine *engine); /* a new connection is about to be used */
 };
 
 /* NULL when there is no memory. */
@@ -94,8 +97,7 @@ struct transfer *transfer_new(struct engine *engine, int id,
                               const struct transfer_hooks *hooks);
 
 /* Gives an easy handle to a transfer that has none. */
-bool transfer_equip(struct transfer *transfer, const struct transfer_settings *settings,
-                    const struct transfer_hooks *hooks);
+bool transfer_equip(struct transfer *transfer, const struct transfer_settings *settings);
 
 /* The server refused the stream of the last attempt: it has processed nothing of the request. */
 void transfer_refuse_stream(struct transfer *transfer);
