@@ -230,8 +230,10 @@ describe("the waba command", function()
   end)
 
   it("looks at everything with doctor", function()
-    run("webhook", "set", "https://a.example/wa")
+    local listener = require("spec.support.server").start { protocol = "HTTP/1.1", tls = false }
+    run("webhook", "set", listener.url .. "/wa")
     local result = run("doctor")
+    listener:stop()
     assert.equal(0, result.code, result.out)
     for _, name in ipairs { "api key", "gateway", "key", "number", "webhook", "health", "hosting" } do
       assert.matches("good  " .. name, result.out)
@@ -249,6 +251,77 @@ describe("the waba command", function()
     assert.matches("Re%-engagement", run("explain", "470").out)
     assert.equal(0, run("explain", "131047").code)
     assert.equal(1, run("explain", "987654").code)
+  end)
+
+  it("lists all codes where none is given", function()
+    local both = run("explain").out
+    assert.matches("470 +On%-Premise +window", both)
+    assert.matches("131047 +Cloud +window", both)
+    local result = run("--json", "--hosting", "cloud", "explain")
+    assert.is_true(#result.json > 100)
+    assert.is_nil(result.out:find('"hosting":"on_premise"', 1, true))
+  end)
+
+  it("shows its help where nothing is asked for", function()
+    assert.matches("Usage: waba .*bulk .*doctor", run().err)
+  end)
+
+  describe("on Cloud hosting", function()
+    local customer
+
+    local function cloud(...)
+      return waba_with({ WABA_HOSTING = "cloud", WABA_BASE_URL = emulator.cloud.url,
+        D360_API_KEY = emulator.cloud.api_key }, ...)
+    end
+
+    setup(function()
+      customer = emulator.cloud:customer "+49 151 7770001"
+      assert(customer:text "Hi")
+    end)
+
+    it("marks a message as read", function()
+      local messages = emulator.cloud:messages { direction = "inbound" }
+      local result = cloud("mark_read", messages[#messages].id, "--typing")
+      assert.equal(0, result.code, result.err)
+      assert.matches("^read ", result.out)
+      assert.equal(1, cloud("mark_read", "wamid.none").code)
+    end)
+
+    it("blocks, lists and unblocks customers", function()
+      local result = cloud("block", "+49 151 7770001")
+      assert.equal(0, result.code, result.err)
+      assert.matches("^blocked ", result.out)
+      assert.matches("491517770001", cloud("block", "--list").out)
+      assert.matches("^unblocked ", cloud("block", "--remove", "+49 151 7770001").out)
+      assert.equal(1, cloud("block", "+49 151 7779999").code)
+      assert.equal(2, cloud("block").code)
+      assert.equal(2, run("block", "+49 151 7770001").code)
+      assert.equal(2, run("block", "--remove", "+49 151 7770001").code)
+    end)
+
+    it("makes, changes, lists and deletes codes", function()
+      local made = cloud("--json", "qr", "create", "Hello", "--image", "png")
+      assert.equal(0, made.code, made.err)
+      local code = made.json.code
+      assert.matches("Good day", cloud("qr", "edit", code, "Good day").out)
+      assert.matches(code .. ".*Good day", cloud("qr", "list").out)
+      assert.equal(0, cloud("qr", "delete", code).code)
+      assert.equal("", cloud("qr", "list").out)
+    end)
+  end)
+
+  it("calls any path of the gateway", function()
+    local result = run("request", "get", "/v1/configs/phone_number")
+    assert.equal(0, result.code, result.err)
+    assert.is_table(result.json)
+    result = waba_with({ input = '{"text":"Glasses"}' }, "request", "PATCH", "/v1/settings/profile/about", "--body", "-")
+    assert.equal(0, result.code, result.err)
+    assert.matches("Glasses", run("profile", "show").out)
+    assert.equal(1, run("request", "GET", "/v1/nothing").code)
+    for _, arguments in ipairs { { "GET", "v1" }, { "G-T", "/v1" }, { "GET", "/v1", "--query", "x" },
+      { "POST", "/v1", "--body", write("no.json", "{") } } do
+      assert.equal(2, run("request", unpack(arguments)).code)
+    end
   end)
 
   it("checks messages without a key", function()

@@ -23,6 +23,22 @@ end
 
 local ROWS = { on_premise = "waba.hosting.on_premise.error_rows", cloud = "waba.hosting.cloud.error_rows" }
 
+local function copy_of(row)
+  local copy = {}
+  for name, value in pairs(row) do copy[name] = value end
+  return copy
+end
+
+--- All error codes of a hosting, in their order.
+---@param hosting waba.Hosting
+---@return waba.ErrorRow[]
+function check.codes(hosting)
+  local list = {}
+  for _, row in pairs(require(ROWS[hosting])) do list[#list + 1] = copy_of(row) end
+  table.sort(list, function(a, b) return a.code < b.code end)
+  return list
+end
+
 --- What an error code of the platform means, and what to do.
 ---@param code integer|string
 ---@param hosting? waba.Hosting  whose code; when it is not said, On-Premise hosting's, then Cloud hosting's
@@ -34,9 +50,7 @@ function check.explain(code, hosting)
     row = row or require(ROWS[name])[tonumber(code)]
   end
   if not row then return nil end
-  local copy = {}
-  for name, value in pairs(row) do copy[name] = value end
-  return copy
+  return copy_of(row)
 end
 
 return check

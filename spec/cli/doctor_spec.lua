@@ -2,6 +2,7 @@
 
 local command = require "spec.support.command"
 local core = require "waba.core"
+local process = require "spec.support.process"
 local servers = require "spec.support.server"
 
 local function date(seconds)
@@ -15,7 +16,8 @@ describe("waba doctor", function()
     gateway = servers.start { protocol = "HTTP/1.1", tls = true, certificate = "valid" }
     environment = { D360_API_KEY = "a-key", WABA_BASE_URL = gateway.url, WABA_CA_FILE = gateway.ca_file,
       HOME = "/nonexistent" }
-    gateway:answer("/v1/configs/webhook", { body = '{"url":"https://shop.example/wa"}' })
+    gateway:answer("/v1/configs/webhook", { body = ('{"url":"%s/hook"}'):format(gateway.url) })
+    gateway:answer("/hook", { status = 405 })
     gateway:answer("/v1/health", { body = '{"health":{"gateway_status":"connected"}}' })
   end)
 
@@ -53,6 +55,21 @@ describe("waba doctor", function()
     assert.matches("%-%-ca%-file", lines.gateway.advice)
     assert.is_nil(lines.key)
     assert.equal(1, code)
+  end)
+
+  it("connects to the webhook's address, and accepts one on this machine for a gateway on this machine", function()
+    local lines, code = examine(0)
+    assert.equal(0, code)
+    assert.matches("/hook, reached from here %(status 405%)", lines.webhook.says)
+    gateway:answer("/v1/configs/webhook", { body = ('{"url":"http://127.0.0.1:%d/"}'):format(process.free_port()) })
+    lines, code = examine(0)
+    assert.equal(1, code)
+    assert.is_false(lines.webhook.good)
+    assert.matches("nothing answers there", lines.webhook.advice)
+    gateway:answer("/v1/configs/webhook", { body = '{"url":"http://shop.invalid/wa"}' })
+    assert.matches("must begin with https", examine(0).webhook.advice)
+    gateway:answer("/v1/configs/webhook", { body = '{"url":"https://shop.invalid/wa"}' })
+    assert.matches("shop.invalid", examine(0).webhook.says)
   end)
 
   it("finds that there is no key, and where it belongs", function()

@@ -10,8 +10,8 @@ local cli = {}
 
 -- In the order of the help.
 local COMMANDS = {
-  "send", "check", "bulk", "listen", "contacts", "media", "templates", "profile", "webhook", "number", "health",
-  "doctor", "explain", "migrate", "emulator", "completion",
+  "send", "check", "bulk", "listen", "mark_read", "contacts", "block", "media", "templates", "profile", "qr", "webhook",
+  "number", "health", "request", "doctor", "explain", "migrate", "emulator", "completion",
 }
 
 local EPILOG = [[
@@ -107,7 +107,11 @@ function cli.main(arguments)
   if not parser then return 1 end
   local kept = output.open_closed()
   local args, wrong, command = parse(parser, require("waba.cli.commands.send").in_order(arguments))
-  if not args then return refuse(arguments, wrong, command) end
+  if not args then
+    local code = refuse(arguments, wrong, command)
+    if #arguments == 0 then io.stderr:write("\n", parser:get_help(), "\n") end
+    return code
+  end
   local ctx = context.new(args)
   local ran, code = xpcall(function()
     local result = commands[args.command](ctx, args)

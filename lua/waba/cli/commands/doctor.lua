@@ -81,13 +81,44 @@ local function check_hosting(client)
     "WhatsApp's On-Premise client ended in October 2025: move the number, then see waba migrate.")
 end
 
+local LOOPBACK = { ["127.0.0.1"] = true, ["[::1]"] = true, localhost = true }
+
+local function is_loopback(url)
+  local host = url:match "^https?://(%[[%x:]+%])" or url:match "^https?://([^:/]+)"
+  return LOOPBACK[host] or false
+end
+
+-- Seconds to wait for the program behind the webhook's address.
+local PATIENCE = 10
+
+-- Whether something answers at the webhook's address, as seen from this machine. Any response will do.
+local function check_address(client, url)
+  local is_local = is_loopback(url)
+  if is_local and not is_loopback(client.base_url) then
+    return line("webhook", false, url, "The gateway can't reach this machine's own address: a public one is needed.")
+  end
+  if not is_local and not url:find "^https://" then
+    return line("webhook", false, url, "The address must begin with https://.")
+  end
+  local response, failure = client.transport:send {
+    head = { method = "GET", url = url, headers = { ["User-Agent"] = "waba doctor" }, idempotent = true },
+    timeout = PATIENCE, connect_timeout = PATIENCE, max_body = 65536,
+  }
+  if response or failure.status then
+    return line("webhook", true, ("%s, reached from here (status %d)"):format(url, (response or failure).status))
+  end
+  return line("webhook", false, ("%s: %s"):format(url, failure.message),
+    failure.kind == "tls" and "The gateway accepts only a valid certificate of a public authority."
+      or "From this machine nothing answers there: name, port, firewall? The gateway sees it from outside.")
+end
+
 local function check_webhook(client)
   local address, err = client.webhook:get()
   if not address then return line("webhook", false, tostring(err), "See waba webhook --help.") end
   if not address.url then
     return line("webhook", false, "no address is set", "waba webhook set https://…; until then nothing is received.")
   end
-  return line("webhook", address.url:find "^https://" ~= nil, address.url, "The address must begin with https://.")
+  return check_address(client, address.url)
 end
 
 local function check_health(client)

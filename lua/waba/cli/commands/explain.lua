@@ -1,5 +1,6 @@
 -- waba explain: what an error code of the platform means, and what to do.
 
+local codes_of = require("waba.check").codes
 local output = require "waba.cli.output"
 local waba = require "waba"
 
@@ -8,7 +9,7 @@ local explain = {}
 ---@param parser table
 function explain.add(parser)
   local command = parser:command("explain", "What an error code means, and what to do.")
-  command:argument("code", "The code, such as 470 or 131047.")
+  command:argument("code", "The code, such as 470 or 131047; without it all codes are listed."):args "?"
 end
 
 local function show(row)
@@ -19,10 +20,29 @@ local function show(row)
   output.fields { { "kind", row.kind }, { "worth repeating", row.retryable and "yes, later" or "no" } }
 end
 
+-- Every code of the hostings that are asked for.
+local function list_all(ctx)
+  local list = {}
+  for _, hosting in ipairs(ctx.args.hosting and { ctx.args.hosting } or { "on_premise", "cloud" }) do
+    for _, row in ipairs(codes_of(hosting)) do
+      row.hosting = hosting
+      list[#list + 1] = row
+    end
+  end
+  return ctx:show(output.list(list), nil, function()
+    local rows = {}
+    for i, row in ipairs(list) do
+      rows[i] = { tostring(row.code), row.hosting == "cloud" and "Cloud" or "On-Premise", row.kind, row.title }
+    end
+    output.columns(rows)
+  end)
+end
+
 ---@param ctx waba.cli.Context
 ---@param args table
 ---@return integer exit_code
 function explain.run(ctx, args)
+  if not args.code then return list_all(ctx) end
   if not args.code:find "^%d+$" then ctx:wrong("the code must be a number, not " .. args.code) end
   local row = waba.explain(args.code)
   return ctx:show(row, { kind = "not_found", message = ("no list has the code %s"):format(args.code) }, show)

@@ -1,0 +1,92 @@
+-- waba block: customers whose messages the number does not want.
+
+local output = require "waba.cli.output"
+
+local block = {}
+
+---@param parser table
+function block.add(parser)
+  local command = parser:command("block", "Block customers, list them, unblock them.")
+    :epilog [[
+On Cloud hosting a customer can be blocked who has written in the last 24 hours.
+On-Premise hosting blocks one number at a time; it can't list or unblock.]]
+  command:argument("customer", "Phone number with country code, or a user id."):args "*"
+  command:flag("--remove", "Unblock them (Cloud).")
+  command:flag("--list", "Show who is blocked (Cloud).")
+  command:option("--reason", "The reason, on On-Premise hosting."):argname "<text>"
+end
+
+local function label(user)
+  return user.input or user.wa_id or user.user_id or "?"
+end
+
+local function show_result(result)
+  local rows = {}
+  for _, user in ipairs(result.users) do rows[#rows + 1] = { { text = result.word, colour = "good" }, label(user) } end
+  for _, user in ipairs(result.failed) do
+    rows[#rows + 1] = { { text = "failed", colour = "bad" }, label(user), user.error and user.error.message or "" }
+  end
+  output.columns(rows)
+end
+
+local function plain(users)
+  local list = {}
+  for i, user in ipairs(users) do
+    list[i] = { input = user.input, wa_id = user.wa_id, user_id = user.user_id,
+      error = user.error and { kind = user.error.kind, message = user.error.message, code = user.error.code } or nil }
+  end
+  return output.list(list)
+end
+
+local function list_all(ctx)
+  local users = {}
+  for user, err in ctx:client().block_list:each() do
+    if not user then return ctx:fail(err) end
+    users[#users + 1] = user
+  end
+  return ctx:show(plain(users), nil, function()
+    for _, user in ipairs(users) do output.line(output.printable(label(user))) end
+  end)
+end
+
+-- Numbers are sent as they are written; "DE.1349…" is a user id.
+local function users_of(args)
+  local users = {}
+  for i, text in ipairs(args.customer) do users[i] = text:find "^%u%u%." and { user_id = text } or text end
+  return users
+end
+
+local function change(ctx, args)
+  local list, users = ctx:client().block_list, users_of(args)
+  local result, err
+  if args.remove then result, err = list:unblock(users) else result, err = list:block(users) end
+  if not result then return ctx:fail(err) end
+  local word = args.remove and "unblocked" or "blocked"
+  ctx:show({ users = plain(result.users), failed = plain(result.failed) }, nil, function()
+    show_result { users = result.users, failed = result.failed, word = word }
+  end)
+  return #result.failed > 0 and 1 or 0
+end
+
+---@param ctx waba.cli.Context
+---@param args table
+---@return integer exit_code
+function block.run(ctx, args)
+  if args.list then
+    if #args.customer > 0 or args.remove then ctx:wrong "--list takes no customer and no --remove" end
+    return list_all(ctx)
+  end
+  if #args.customer == 0 then ctx:wrong "a customer is needed: a phone number or a user id; or --list" end
+  if ctx:hosting() == "cloud" then
+    if args.reason then ctx:wrong "--reason belongs to On-Premise hosting" end
+    return change(ctx, args)
+  end
+  if args.remove or #args.customer > 1 then ctx:wrong "On-Premise hosting blocks one number at a time" end
+  if not args.reason then ctx:wrong "--reason is needed on On-Premise hosting" end
+  local blocked, err = ctx:client().contacts:block(args.customer[1], args.reason)
+  return ctx:show(blocked and { users = { { input = args.customer[1] } } }, err, function()
+    output.columns { { { text = "blocked", colour = "good" }, args.customer[1] } }
+  end)
+end
+
+return block

@@ -1,0 +1,70 @@
+-- waba qr: codes and short links that open a chat with a text in it (Cloud hosting).
+
+local output = require "waba.cli.output"
+
+local qr = {}
+
+---@param parser table
+function qr.add(parser)
+  local command = parser:command("qr", "Codes and links that open a chat (Cloud)."):command_target "action"
+  command:command("list", "All codes of the number.")
+  local create = command:command("create", "Make a code.")
+  local edit = command:command("edit", "Change the text behind a code.")
+  edit:argument("code", "The code.")
+  for _, action in ipairs { create, edit } do
+    action:argument("text", "What the customer's message begins with.")
+    action:option("--image", "Also make a picture of it: png or svg."):argname "<form>":choices { "png", "svg" }
+  end
+  local delete = command:command("delete", "Delete a code; its prints and links then lead nowhere.")
+  delete:argument("code", "The code.")
+end
+
+local function show_code(code)
+  output.fields { { "code", code.code }, { "link", code.deep_link_url }, { "text", code.prefilled_message },
+    { "image", code.qr_image_url } }
+end
+
+local actions = {}
+
+function actions.list(ctx)
+  local codes = {}
+  for code, err in ctx:client().qr_codes:each() do
+    if not code then return ctx:fail(err) end
+    codes[#codes + 1] = code
+  end
+  return ctx:show(output.list(codes), nil, function()
+    local rows = {}
+    for i, code in ipairs(codes) do rows[i] = { code.code, code.deep_link_url or "", code.prefilled_message or "" } end
+    output.columns(rows)
+  end)
+end
+
+local function content(args)
+  return { prefilled_message = args.text, generate_qr_image = args.image and args.image:upper() or nil }
+end
+
+function actions.create(ctx, args)
+  local code, err = ctx:client().qr_codes:create(content(args))
+  return ctx:show(code, err, show_code)
+end
+
+function actions.edit(ctx, args)
+  local code, err = ctx:client().qr_codes:edit(args.code, content(args))
+  return ctx:show(code, err, show_code)
+end
+
+function actions.delete(ctx, args)
+  local deleted, err = ctx:client().qr_codes:delete(args.code)
+  return ctx:show(deleted and { code = args.code, deleted = true }, err, function()
+    output.line(output.printable("deleted " .. args.code))
+  end)
+end
+
+---@param ctx waba.cli.Context
+---@param args table
+---@return integer exit_code
+function qr.run(ctx, args)
+  return actions[args.action](ctx, args)
+end
+
+return qr
