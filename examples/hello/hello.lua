@@ -1,3 +1,3 @@
 local waba = require "waba"
-local client = waba.client { api_key = os.getenv "D360_API_KEY", base_url = os.getenv "WABA_BASE_URL" }
+local client = waba.client {} -- D360_API_KEY, WABA_HOSTING
 print(assert(client:send(arg[1], waba.text "Hello")).id)

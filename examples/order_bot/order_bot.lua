@@ -11,10 +11,7 @@ local shop = require("shop").open(os.getenv "SHOP_DB" or "orders.db")
 
 local password = assert(os.getenv "WEBHOOK_PASSWORD", "WEBHOOK_PASSWORD is not set")
 
-local client = waba.client {
-  api_key = os.getenv "D360_API_KEY", hosting = os.getenv "WABA_HOSTING",
-  base_url = os.getenv "WABA_BASE_URL", ca_file = os.getenv "WABA_CA_FILE", -- for an emulator
-}
+local client = waba.client {} -- D360_API_KEY, WABA_HOSTING
 
 local function answer(event)
   local state, message, order = conversation.step(shop:customer(event.from), event)

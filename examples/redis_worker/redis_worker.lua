@@ -7,10 +7,7 @@ local waba = require "waba"
 
 local receiver = waba.receiver {
   open = false, -- takes no webhooks itself
-  client = waba.client {
-    api_key = os.getenv "D360_API_KEY", hosting = os.getenv "WABA_HOSTING",
-    base_url = os.getenv "WABA_BASE_URL", ca_file = os.getenv "WABA_CA_FILE", -- for an emulator
-  },
+  client = waba.client {}, -- D360_API_KEY, WABA_HOSTING
   inbox = waba.inbox.redis {
     host = os.getenv "REDIS_HOST", port = tonumber(os.getenv "REDIS_PORT" or 6379),
     password = os.getenv "REDIS_PASSWORD",

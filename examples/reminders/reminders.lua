@@ -6,10 +6,7 @@ local waba = require "waba"
 
 local list, journal = arg[1] or "appointments.csv", arg[2] or "reminders.journal"
 
-local client = waba.client {
-  api_key = os.getenv "D360_API_KEY", hosting = os.getenv "WABA_HOSTING",
-  base_url = os.getenv "WABA_BASE_URL", ca_file = os.getenv "WABA_CA_FILE", -- for an emulator
-}
+local client = waba.client {} -- D360_API_KEY, WABA_HOSTING
 
 -- One line after the other, so that the list may have any length. The appointment's id is the key.
 local lines = io.lines(list)

@@ -21,7 +21,8 @@ local webhook = {}
 local nginx = {}
 
 --- One phone number at 360dialog: one API key.
----@param given waba.ClientOptions
+---@param given? waba.ClientOptions  what is missing comes from the environment: D360_API_KEY, WABA_HOSTING,
+---                                  WABA_BASE_URL, WABA_CA_FILE
 ---@return waba.Client
 function waba.client(given) end
 

@@ -85,7 +85,7 @@ function Context:client(more)
   if ca_file and not files.exists(ca_file) then self:wrong("can't read the authorities in " .. ca_file) end
   local given = {
     api_key = self:key(), hosting = self:hosting(), sandbox = self.args.sandbox,
-    base_url = setting(self.args.base_url, "WABA_BASE_URL"), ca_file = ca_file,
+    base_url = self.args.base_url, ca_file = ca_file,
     timeout = self.args.timeout,
   }
   for name, value in pairs(more or {}) do given[name] = value end

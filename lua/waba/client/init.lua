@@ -73,10 +73,11 @@ local function credentials_for(transport, base_url, api_key)
 end
 
 --- One phone number at 360dialog: one API key.
----@param given waba.ClientOptions
+---@param given? waba.ClientOptions  what is missing comes from the environment: D360_API_KEY, WABA_HOSTING,
+---                                  WABA_BASE_URL, WABA_CA_FILE
 ---@return waba.Client
 function client.new(given)
-  client_options.check(given)
+  given = client_options.complete(given)
   local hosting = client_options.hosting(given)
   local base_url = given.base_url or given.sandbox and hosting.sandbox_url or hosting.base_url
   base_url = base_url:gsub("/+$", "")

@@ -1,5 +1,6 @@
 -- What `waba.client` takes, and the check of it.
 
+local environment = require "waba.client.environment"
 local options = require "waba.options"
 
 local type = type
@@ -10,13 +11,14 @@ local HOSTINGS = { on_premise = "waba.hosting.on_premise", cloud = "waba.hosting
 
 --- What `waba.client` takes.
 ---@class waba.ClientOptions
----@field api_key string           the D360-API-KEY of one number
----@field hosting? waba.Hosting    which gateway; "on_premise" by default
+---@field api_key? string          the D360-API-KEY of one number; the environment's D360_API_KEY by default
+---@field hosting? waba.Hosting    which gateway; WABA_HOSTING, else "on_premise", by default
 ---@field sandbox? boolean         360dialog's own sandbox host
----@field base_url? string         another gateway, such as the emulator; overrides hosting and sandbox
+---@field base_url? string         another gateway, such as the emulator; overrides hosting and sandbox. By default
+---                                WABA_BASE_URL (with hosting "cloud" WABA_CLOUD_BASE_URL where it is set), else the hosting's
 ---@field timeout? number          seconds for a call, its waits and repeats included; 30 by default
 ---@field connect_timeout? number  seconds for each connection; 10 by default
----@field ca_file? string          PEM file of the authorities to trust instead of the system's
+---@field ca_file? string          PEM file of the authorities to trust instead of the system's; WABA_CA_FILE by default
 ---@field proxy? string            URL
 ---@field namespace? string        default namespace of templates
 ---@field transport? string|waba.Transport  "curl" or "ngx", or any table with a method `send`; by
@@ -86,15 +88,20 @@ function client_options.check_ordered(ordered, what, level)
   end
 end
 
---- Checks the options of `waba.client`; raises at its caller what is wrong with them.
----@param given waba.ClientOptions
-function client_options.check(given)
-  options.check(given, KNOWN, "waba.client", 3)
-  if not given or given.api_key == nil then error("waba.client: option api_key is required", 3) end
+--- Checks the options of `waba.client` and completes them from the environment; raises at its caller what is wrong.
+---@param given? waba.ClientOptions
+---@return waba.ClientOptions complete
+function client_options.complete(given)
+  local written = options.check(given, KNOWN, "waba.client", 3)
+  given = environment.complete(written, 3)
+  if given.api_key == nil then
+    error("waba.client: option api_key is required, or the environment variable D360_API_KEY", 3)
+  end
   if given.api_key == "" then error("waba.client: option api_key is empty", 3) end
   if given.hosting and not HOSTINGS[given.hosting] then
     local near = options.nearest(given.hosting, HOSTINGS)
-    error(('waba.client: option hosting: unknown hosting "%s"%s'):format(given.hosting,
+    local source = written.hosting and "option hosting" or "the environment variable WABA_HOSTING"
+    error(('waba.client: %s: unknown hosting "%s"%s'):format(source, given.hosting,
       near and (" (did you mean %s?)"):format(near) or ""), 3)
   end
   if type(given.validate) == "string" and given.validate ~= "documented" then
@@ -113,6 +120,7 @@ function client_options.check(given)
   end
   if given.pace then check_pace(given.pace) end
   if given.ordered then client_options.check_ordered(given.ordered, "waba.client", 4) end
+  return given
 end
 
 --- The rates to keep: the hosting's where the options have none.

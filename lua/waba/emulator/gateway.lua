@@ -24,6 +24,7 @@ local KEY_HEADER = "d360-api-key"
 ---@field folder string   for files
 ---@field chance fun(): number
 ---@field record waba.emulator.Record|nil
+---@field log waba.emulator.Log|nil
 ---@field kind "on_premise"|"cloud"
 
 --- Either gateway.
@@ -59,7 +60,7 @@ function gateway.new(class, context)
   local options = context.options
   local self = setmetatable({
     options = options, clock = context.clock, webhooks = context.webhooks, folder = context.folder,
-    record = context.record, kind = context.kind,
+    record = context.record, log = context.log, kind = context.kind,
     faults = faults.new(context.chance, class.error_row), journal = ring.new(options.keep), by_id = {},
   }, class)
   self.messages = ring.new(options.keep, function(record) self.by_id[record.id] = nil end)
@@ -198,6 +199,9 @@ end
 ---@param answer waba.emulator.Answer
 ---@param written boolean  whether the answer went out
 function Gateway:answered(request, answer, written)
+  if self.log then
+    self.log:request(self.kind, request, answer)
+  end
   local kept = request.body and #request.body <= MAX_KEPT and request.body or nil
   self.journal:add({
     method = request.method, path = request.path, query = request.query, headers = without_key(request.headers),

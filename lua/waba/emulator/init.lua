@@ -32,6 +32,8 @@ local emulator = {}
 ---@field http2? boolean  offer HTTP/2 beside HTTP/1.1; true by default
 ---@field authority? string  a folder that keeps the authority, which is made when there is none, so that its CA file is the same at every start; by default each start has an authority of its own
 ---@field record? string  a file that gets a line of JSON for every message before its acceptance is answered: hosting, id, to, type, content, at. It is added to, and outlives the process
+---@field log? boolean  print a line on standard error for each request and each webhook; false by default
+---@field say? string  a text that the customer 491511234567 sends as soon as an address for webhooks is set
 ---@field client_version? string  version of the WhatsApp client that is imitated. Below 2.39.1 a contact must be checked before it is written to; below 2.41 a template needs its namespace; below 2.43 the contacts check tells who is a WhatsApp user; below 2.45 statuses carry recipient_id on top; 2.53.1 by default
 ---@field statuses? { sent: number?, delivered: number?, read: number?, played: number? }|false  seconds from a message to each of its statuses (played: voice notes on Cloud); a status left out never comes; false: none
 ---@field recipient_id? "message"|"top"|"both"  where a status carries its recipient: "message", "top" or "both"; as the client version has it by default

@@ -3,12 +3,15 @@
 --   lua5.4 -e 'require("waba.emulator.main").shell(arg)' -- --port 8443 --window
 --   lua5.4 lua/waba/emulator/main.lua --port 8443
 --
--- It ends with the program that started it, or with Ctrl-C.
+-- It ends with the program that started it, or with Ctrl-C. Arguments are read in shell.lua.
 
 local files = require "waba.emulator.files"
 local library = require "waba.library"
 
 local main = {}
+
+-- Who writes what the option `say` has.
+local CUSTOMER = "491511234567"
 
 local NEEDED = {
   { "cqueues", "cqueues", "lua-cqueues" },
@@ -125,7 +128,8 @@ local function new_gateway(self, cq, kind, options)
   local queue = webhooks.new(options.webhooks, self.clock, cq, options.keep, self.chance,
     module.webhook_shape(options))
   self.gateways[kind] = module.new({ options = options, clock = self.clock, folder = self.folder,
-    chance = self.chance, record = self.record, kind = kind, webhooks = queue })
+    chance = self.chance, record = self.record, log = self.log, kind = kind, webhooks = queue })
+  queue.on_attempt = self.log and function(attempt) self.log:webhook(kind, attempt) end
 end
 
 local function serve(self, cq)
@@ -139,6 +143,12 @@ local function serve(self, cq)
   if problem then
     return nil, problem
   end
+  if self.options.log then
+    io.stderr:setvbuf("line")
+    self.log = require("waba.emulator.log").new(function(line)
+      io.stderr:write(os.date("%H:%M:%S  "), line, "\n")
+    end)
+  end
   new_gateway(self, cq, "on_premise", self.options)
   new_gateway(self, cq, "cloud", self.options.cloud)
   for _, kind in ipairs({ "on_premise", "cloud" }) do
@@ -150,8 +160,27 @@ local function serve(self, cq)
   return serve_control(self, cq)
 end
 
--- Makes everything and listens. The clock is shared by the gateways of the process.
-local function assemble(given)
+-- Lets a customer write as soon as there is an address for webhooks: the option `say`.
+local function say(self, cq)
+  local cqueues = require "cqueues"
+  cq:wrap(function()
+    while true do
+      for _, gateway in pairs(self.gateways) do
+        if next(gateway.webhooks.addresses) then
+          gateway:customer_sends(CUSTOMER, "text", { body = self.options.say }, {})
+          return
+        end
+      end
+      cqueues.sleep(0.05)
+    end
+  end)
+end
+
+--- Makes everything and listens. The clock is shared by the gateways of the process.
+---@param given table  options
+---@return waba.emulator.Process|nil
+---@return any cq  its loop, or a message
+function main.assemble(given)
   local problem = missing_library()
   if problem then
     return nil, problem
@@ -177,6 +206,9 @@ local function assemble(given)
     return nil, message
   end
   cq:wrap(self.clock.run, self.clock)
+  if options.say then
+    say(self, cq)
+  end
   return self, cq
 end
 
@@ -222,8 +254,12 @@ local function watch_parent(self, cq)
   end
 end
 
-local function run(self, cq)
+--- Serves until it is stopped or interrupted.
+---@param self waba.emulator.Process
+---@param cq table
+function main.run(self, cq)
   local cqueues = require "cqueues"
+  watch_signals(self, cq)
   cq:wrap(function()
     while not self.stopping do
       cqueues.poll(self.stopped)
@@ -248,123 +284,29 @@ function main.child(options_file, ready_file)
   local text = files.read(options_file)
   os.remove(options_file)
   local given = text and core.decode(text)
-  local ok, self, cq = pcall(assemble, given)
+  local ok, self, cq = pcall(main.assemble, given)
   if not ok or not self then
     files.write(ready_file, core.encode({ error = tostring(not ok and self or cq) }) .. "\n")
     return
   end
   self.child = true
-  watch_signals(self, cq)
   watch_parent(self, cq)
   files.write(ready_file, core.encode({
     on_premise = self.gateways.on_premise:face(), cloud = self.gateways.cloud:face(),
     ca_file = self.ca_file, control = self.control, token = self.token,
     folder = self.folder, pid = tonumber(os.getenv("WABA_EMULATOR_PID")),
   }) .. "\n")
-  run(self, cq)
+  main.run(self, cq)
   os.remove(ready_file)
   os.exit(0)
 end
 
--- ---- From a shell ----------------------------------------------------------------------------------
-
--- The value of an option from its text: a switch, a number, or text.
-local function read_value(kind, text)
-  if kind:find("boolean") and (text == "true" or text == "false") then
-    return text == "true"
-  elseif kind:find("number") and tonumber(text) then
-    return tonumber(text)
-  elseif kind:find("integer") and text:find("^%d+$") then
-    return tonumber(text)
-  elseif kind:find("false") and text == "false" then
-    return false
-  elseif kind:find("string") or kind:find("any") then
-    return text
-  end
-end
-
--- Where the value of each argument goes: its types, the table and the name. The options of webhooks begin
--- with "webhook-", those of the Cloud gateway with "cloud-".
-local function argument_kinds(options, given)
-  local kinds = {}
-  local function add(prefix, list, place)
-    for _, row in ipairs(list) do
-      if place == given or not options.shared[row[1]] then
-        kinds[prefix .. row[1]] = { row[2], place, row[1] }
-      end
-    end
-  end
-  add("", options.list, given)
-  add("webhook_", options.webhooks, given.webhooks)
-  add("cloud_", options.list, given.cloud)
-  add("cloud_", options.cloud, given.cloud)
-  add("cloud_webhook_", options.webhooks, given.cloud.webhooks)
-  return kinds
-end
-
--- Reads "--name value", "--name=value" and "--switch".
-local function read_arguments(arguments, options)
-  local given = { webhooks = {}, cloud = { webhooks = {} } }
-  local kinds = argument_kinds(options, given)
-  local i = 1
-  while arguments[i] do
-    local name, value = arguments[i]:match("^%-%-([^=]+)=?(.*)$")
-    local kind = name and kinds[name:gsub("%-", "_")]
-    if not kind then
-      return nil, "unknown argument " .. arguments[i]
-    end
-    if not arguments[i]:find("=", 1, true) then
-      local following = arguments[i + 1]
-      if kind[1]:find("boolean") and (not following or following:find("^%-%-")) then
-        value = "true"
-      else
-        value = following
-        i = i + 1
-      end
-    end
-    local read = value and read_value(kind[1], value)
-    if read == nil then
-      return nil, ("--%s needs a value: %s"):format(name, (kind[1]:gsub("|", " or ")))
-    end
-    kind[2][kind[3]] = read
-    i = i + 1
-  end
-  return given
-end
-
---- The emulator alone: prints where it is and serves until it is interrupted.
----@param arguments string[]  of the command line
+--- The emulator from a shell: see waba.emulator.shell.
+---@param arguments string[]
 ---@return integer  exit code
 function main.shell(arguments)
-  local options = require "waba.emulator.options"
-  local usage = require "waba.emulator.usage"
-  local words, left = usage.take(arguments, "--json", "--help", "-h")
-  if words["--help"] or words["-h"] then
-    print(usage.text(options))
-    return 0
-  end
-  local given, message = read_arguments(left, options)
-  local self, cq
-  if given then
-    self, cq = assemble(given)
-    message = cq
-  end
-  if not self then
-    io.stderr:write("waba emulator: ", tostring(message), "\n")
-    return given and 1 or 2
-  end
-  watch_signals(self, cq)
-  local on_premise, cloud = self.gateways.on_premise:face(), self.gateways.cloud:face()
-  if words["--json"] then
-    print(require("waba.core").encode({ on_premise = on_premise, cloud = cloud, ca_file = self.ca_file }))
-  else
-    print(usage.exports("on_premise", on_premise, self.ca_file))
-    print("\n" .. usage.exports("cloud", cloud, self.ca_file))
-    print("\n# Put the lines of one of them into a shell. Ctrl-C ends the emulator.")
-  end
-  io.stdout:flush()
-  run(self, cq)
-  return 0
+  local code = require("waba.emulator.shell").run(arguments)
+  return code
 end
 
 -- Run as a script: `require` would have given the module's name.

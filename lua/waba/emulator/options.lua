@@ -17,6 +17,8 @@ options.list = {
     .. " CA file is the same at every start; by default each start has an authority of its own" },
   { "record", "string", nil, "a file that gets a line of JSON for every message before its acceptance is"
     .. " answered: hosting, id, to, type, content, at. It is added to, and outlives the process" },
+  { "log", "boolean", false, "print a line on standard error for each request and each webhook" },
+  { "say", "string", nil, "a text that the customer 491511234567 sends as soon as an address for webhooks is set" },
   { "client_version", "string", "2.53.1", "version of the WhatsApp client that is imitated. Below 2.39.1 a"
     .. " contact must be checked before it is written to; below 2.41 a template needs its namespace; below"
     .. " 2.43 the contacts check tells who is a WhatsApp user; below 2.45 statuses carry recipient_id on top" },
@@ -85,7 +87,7 @@ options.webhooks = {
 --- What belongs to the process, and can't differ between its gateways.
 ---@type table<string, boolean>
 options.shared = { cloud = true, seed = true, keep = true, start = true, host = true, tls = true, http2 = true,
-  authority = true, record = true }
+  authority = true, record = true, log = true, say = true }
 
 -- What the Cloud gateway has of its own, whatever the On-Premise one was given.
 local OWN = { api_key = true, number = true, port = true }

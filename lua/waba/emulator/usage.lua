@@ -35,9 +35,13 @@ end
 ---@param options table  waba.emulator.options
 ---@return string
 function usage.text(options)
-  local lines = { "Usage: waba emulator [--option value] ...", "",
+  local lines = { "Usage: waba emulator [--option value] ... [-- program argument ...]", "",
     "The gateway on your own machine, for both hostings. Ctrl-C ends it.", "",
+    "It prints variables that lead waba and programs to it, for a shell's eval.",
+    "With a program behind -- it sets them, runs the program, and ends with it.", "",
     "A switch takes true or false; without a value it is true.",
+    "--hosting cloud sets the variables for the Cloud gateway (on_premise).",
+    "--key is the key of both gateways; --cloud-key that of the Cloud one.",
     "--json prints where it is as one line of JSON." }
   local function add(title, prefix, list)
     lines[#lines + 1] = "\n" .. title
@@ -81,20 +85,27 @@ local function shell_value(text)
   return text:find("^[%w_./:-]*$") and text or files.quote(text)
 end
 
---- Where a gateway is: lines that a shell takes as they stand.
----@param hosting "on_premise"|"cloud"
----@param face { number: string, url: string, api_key: string }
+local TITLES = { on_premise = "On-Premise", cloud = "Cloud" }
+
+--- The variables that lead programs to the emulator: lines that a shell takes as they stand, without an empty one.
+---@param hosting "on_premise"|"cloud"  which gateway they are for; the Cloud gateway is reached beside On-Premise
+---@param faces { on_premise: { number: string, url: string, api_key: string }, cloud: table }
 ---@param ca_file string|nil
 ---@return string
-function usage.exports(hosting, face, ca_file)
-  local title = hosting == "cloud" and "Cloud" or "On-Premise"
-  return table.concat({
-    ("# %s hosting, the number %s:"):format(title, face.number),
+function usage.exports(hosting, faces, ca_file)
+  local face, cloud = faces[hosting], faces.cloud
+  local lines = {
+    ("# %s hosting, the number %s:"):format(TITLES[hosting], face.number),
     "export D360_API_KEY=" .. shell_value(face.api_key),
     "export WABA_HOSTING=" .. hosting,
     "export WABA_BASE_URL=" .. shell_value(face.url),
     "export WABA_CA_FILE=" .. shell_value(ca_file or ""),
-  }, "\n")
+  }
+  if hosting == "on_premise" and cloud.api_key == face.api_key then
+    lines[#lines + 1] = ('# Cloud hosting, the number %s, for programs with hosting = "cloud":'):format(cloud.number)
+    lines[#lines + 1] = "export WABA_CLOUD_BASE_URL=" .. shell_value(cloud.url)
+  end
+  return table.concat(lines, "\n")
 end
 
 return usage

@@ -25,6 +25,7 @@ local IDLE = 0.5
 ---  the one of the number
 ---@field copies string[]    names of addresses that get a copy of what "number" has taken
 ---@field attempts waba.emulator.Ring
+---@field on_attempt fun(attempt: table)|nil  called after each
 ---@field delivered integer  deliveries answered with 200
 ---@field pending integer    deliveries that wait or are in flight
 local Webhooks = {}
@@ -230,11 +231,15 @@ local function attempt(self, delivery, kept)
     kept.connection:close()
     kept.connection = nil
   end
-  self.attempts:add({
+  local made = {
     url = address.url, headers = address.headers, body = delivery.body, attempt = delivery.attempt,
     status = status, error = not status and tostring(message or "no answer") or nil,
     answer = status and status ~= 200 and message or nil, at = started,
-  })
+  }
+  self.attempts:add(made)
+  if self.on_attempt then
+    self.on_attempt(made)
+  end
   return status
 end
 

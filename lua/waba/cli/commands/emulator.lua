@@ -13,7 +13,8 @@ end
 ---@param args table
 ---@return integer exit_code
 function emulator.run(ctx, args)
-  if ctx.json then table.insert(args.arguments, "--json") end
+  if ctx.json then table.insert(args.arguments, 1, "--json") end
+  if ctx.args.hosting then table.insert(args.arguments, 1, "--hosting=" .. ctx.args.hosting) end
   return require("waba.emulator.main").shell(args.arguments)
 end
 

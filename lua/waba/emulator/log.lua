@@ -1,0 +1,109 @@
+-- The option `log`: a line on standard error for each request that the gateways answered, and for each attempt to
+-- deliver a webhook.
+
+local json = require "waba.emulator.json"
+
+local log = {}
+
+---@class waba.emulator.Log
+---@field write fun(line: string)
+local Log = {}
+Log.__index = Log
+Log.__name = "waba.emulator.Log"
+
+-- Characters of a message's text that are shown.
+local EXCERPT = 60
+
+--- Makes a log.
+---@param write fun(line: string)
+---@return waba.emulator.Log
+function log.new(write)
+  return setmetatable({ write = write }, Log)
+end
+
+-- The start of a text without what would move a terminal's cursor: control characters, and the C1 ones of UTF-8.
+local function excerpt(text)
+  text = text:gsub("%c", " "):gsub("\194[\128-\159]", " ")
+  local length, cut = 0, #text
+  for at in text:gmatch("()[^\128-\191]") do
+    length = length + 1
+    if length == EXCERPT + 1 then
+      cut = at - 1
+    end
+  end
+  return cut < #text and text:sub(1, cut) .. "…" or text
+end
+
+-- What a person reads in a message's content: its text, caption or body, or the name of a template.
+local function text_of(content)
+  if type(content) ~= "table" then
+    return ""
+  end
+  local body = type(content.body) == "table" and content.body.text or content.body
+  local text = body or content.caption or content.text or content.name or content.title
+  return type(text) == "string" and ": " .. excerpt(text) or ""
+end
+
+local function shown(value)
+  return type(value) == "string" and excerpt(value) or "?"
+end
+
+-- "text to 491511234567: Hello"
+local function describe_message(message, direction, person)
+  return ("%s %s %s%s"):format(shown(message.type), direction, shown(person), text_of(message[message.type]))
+end
+
+local function describe_body(text)
+  local body = type(text) == "string" and json.decode(text)
+  if type(body) ~= "table" then
+    return ""
+  elseif type(body.type) == "string" and (body.to or body.recipient) then
+    return "  " .. describe_message(body, "to", body.to or body.recipient)
+  elseif type(body.status) == "string" then
+    return "  " .. excerpt(body.status)
+  end
+  return ""
+end
+
+-- The values of a webhook: the body itself, or those of its changes.
+local function values_of(body)
+  local values = { body }
+  for _, entry in ipairs(type(body.entry) == "table" and body.entry or {}) do
+    for _, change in ipairs(type(entry.changes) == "table" and entry.changes or {}) do
+      values[#values + 1] = change.value
+    end
+  end
+  return values
+end
+
+local function describe_webhook(text)
+  local body, parts = json.decode(text), {}
+  for _, value in ipairs(type(body) == "table" and values_of(body) or {}) do
+    for _, message in ipairs(type(value.messages) == "table" and value.messages or {}) do
+      parts[#parts + 1] = describe_message(message, "from", message.from or message.from_user_id)
+    end
+    for _, status in ipairs(type(value.statuses) == "table" and value.statuses or {}) do
+      parts[#parts + 1] = "status " .. shown(status.status)
+    end
+  end
+  return #parts > 0 and "  " .. table.concat(parts, "; ") or ""
+end
+
+--- Writes a request that was answered.
+---@param hosting "on_premise"|"cloud"
+---@param request waba.emulator.Request
+---@param answer waba.emulator.Answer
+function Log:request(hosting, request, answer)
+  self.write(("%s  %s %s  %s%s"):format(hosting, request.method, excerpt(request.path),
+    answer.status == 0 and "cut off" or tostring(answer.status), describe_body(request.body)))
+end
+
+--- Writes an attempt to deliver a webhook.
+---@param hosting "on_premise"|"cloud"
+---@param attempt { url: string, body: string, status: integer|nil, error: string|nil }
+function Log:webhook(hosting, attempt)
+  self.write(("%s  webhook to %s  %s%s"):format(hosting, excerpt(attempt.url),
+    attempt.status and tostring(attempt.status) or excerpt(attempt.error), describe_webhook(attempt.body)))
+end
+
+return log

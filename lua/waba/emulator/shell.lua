@@ -1,0 +1,176 @@
+-- The emulator from a shell: reads its arguments, prints where it is, and serves until it is interrupted; or runs a
+-- program with the variables set, and ends with it.
+
+local files = require "waba.emulator.files"
+local options = require "waba.emulator.options"
+local usage = require "waba.emulator.usage"
+
+local shell = {}
+
+local HOSTINGS = { on_premise = true, cloud = true }
+
+-- The value of an option from its text: a switch, a number, or text.
+local function read_value(kind, text)
+  if kind:find("boolean") and (text == "true" or text == "false") then
+    return text == "true"
+  elseif kind:find("number") and tonumber(text) then
+    return tonumber(text)
+  elseif kind:find("integer") and text:find("^%d+$") then
+    return tonumber(text)
+  elseif kind:find("false") and text == "false" then
+    return false
+  elseif kind:find("string") or kind:find("any") then
+    return text
+  end
+end
+
+-- Where the value of each argument goes: its types, the table and the name. The options of webhooks begin
+-- with "webhook-", those of the Cloud gateway with "cloud-".
+local function argument_kinds(given)
+  local kinds = { hosting = { "string", given, "hosting" } }
+  local function add(prefix, list, place)
+    for _, row in ipairs(list) do
+      if place == given or not options.shared[row[1]] then
+        kinds[prefix .. row[1]] = { row[2], place, row[1] }
+      end
+    end
+  end
+  add("", options.list, given)
+  add("webhook_", options.webhooks, given.webhooks)
+  add("cloud_", options.list, given.cloud)
+  add("cloud_", options.cloud, given.cloud)
+  add("cloud_webhook_", options.webhooks, given.cloud.webhooks)
+  kinds.key, kinds.cloud_key = kinds.api_key, kinds.cloud_api_key
+  return kinds
+end
+
+-- Reads "--name value", "--name=value" and "--switch".
+local function read_arguments(arguments)
+  local given = { webhooks = {}, cloud = { webhooks = {} } }
+  local kinds = argument_kinds(given)
+  local i = 1
+  while arguments[i] do
+    local name, value = arguments[i]:match("^%-%-([^=]+)=?(.*)$")
+    local kind = name and kinds[name:gsub("%-", "_")]
+    if not kind then
+      return nil, "unknown argument " .. arguments[i]
+    end
+    if not arguments[i]:find("=", 1, true) then
+      local following = arguments[i + 1]
+      if kind[1]:find("boolean") and (not following or following:find("^%-%-")) then
+        value = "true"
+      else
+        value = following
+        i = i + 1
+      end
+    end
+    local read = value and read_value(kind[1], value)
+    if read == nil then
+      return nil, ("--%s needs a value: %s"):format(name, (kind[1]:gsub("|", " or ")))
+    end
+    kind[2][kind[3]] = read
+    i = i + 1
+  end
+  return given
+end
+
+-- The emulator's own arguments, and the program behind "--".
+local function split(arguments)
+  local own, program = {}, nil
+  for _, word in ipairs(arguments) do
+    if program then
+      program[#program + 1] = word
+    elseif word == "--" then
+      program = {}
+    else
+      own[#own + 1] = word
+    end
+  end
+  return own, program
+end
+
+local function refuse(message, code)
+  io.stderr:write("waba emulator: ", tostring(message), "\n")
+  return code
+end
+
+-- Both gateways of a shell take the same key, so that one set of variables serves either hosting.
+local function settle_keys(given)
+  given.api_key = given.api_key or require("waba.emulator.random").letters(32)
+  given.cloud.api_key = given.cloud.api_key or given.api_key
+end
+
+-- The exit code of a command: what os.execute returns differs by Lua.
+local function exit_code(first, what, code)
+  if type(first) == "number" then -- Lua 5.1 and LuaJIT: as the system has it
+    return first >= 256 and math.floor(first / 256) or first > 0 and 128 + first % 128 or 0
+  end
+  return what == "signal" and 128 + code or code
+end
+
+-- Runs a program beside the emulator's process, which ends when it ends.
+local function run_program(given, hosting, program)
+  local emulator, err = require("waba.emulator").start(given)
+  if not emulator then
+    return refuse(err.message, 1)
+  end
+  local words = {}
+  for i, word in ipairs(program) do
+    words[i] = files.quote(word)
+  end
+  local code = exit_code(os.execute(("%s\nexec %s"):format(
+    usage.exports(hosting, { on_premise = emulator, cloud = emulator.cloud }, emulator.ca_file),
+    table.concat(words, " "))))
+  emulator:stop()
+  return code
+end
+
+-- Serves until it is interrupted.
+local function serve(given, hosting, as_json)
+  local main = require "waba.emulator.main"
+  local process, cq = main.assemble(given)
+  if not process then
+    return refuse(cq, 1)
+  end
+  local faces = { on_premise = process.gateways.on_premise:face(), cloud = process.gateways.cloud:face() }
+  if as_json then
+    faces.ca_file = process.ca_file
+    print(require("waba.core").encode(faces))
+  else
+    print(usage.exports(hosting, faces, process.ca_file))
+    print("# These lines are for a shell's eval. Ctrl-C ends the emulator.")
+  end
+  io.stdout:flush()
+  main.run(process, cq)
+  return 0
+end
+
+--- The emulator from a shell.
+---@param arguments string[]  of the command line; behind "--" a program to run
+---@return integer  exit code
+function shell.run(arguments)
+  local own, program = split(arguments)
+  local words, left = usage.take(own, "--json", "--help", "-h")
+  if words["--help"] or words["-h"] then
+    print(usage.text(options))
+    return 0
+  end
+  local given, message = read_arguments(left)
+  if not given then
+    return refuse(message, 2)
+  end
+  local hosting = given.hosting or "on_premise"
+  given.hosting = nil
+  if not HOSTINGS[hosting] then
+    return refuse("--hosting is on_premise or cloud, not " .. hosting, 2)
+  elseif program and not program[1] then
+    return refuse("a program is needed behind --", 2)
+  end
+  settle_keys(given)
+  if program then
+    return run_program(given, hosting, program)
+  end
+  return serve(given, hosting, words["--json"])
+end
+
+return shell
