@@ -176,6 +176,23 @@ local function say(self, cq)
   end)
 end
 
+-- Stops on the signals that ask for it.
+local function watch_signals(self, cq)
+  local signal = require "cqueues.signal"
+  signal.ignore(signal.SIGPIPE)
+  signal.block(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+  local listener = signal.listen(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+  cq:wrap(function()
+    while true do
+      local received = listener:wait()
+      -- Ctrl-C in a terminal reaches the program too: its end ends this process.
+      if received and not (self.child and received == signal.SIGINT) then
+        self:stop()
+      end
+    end
+  end)
+end
+
 --- Makes everything and listens. The clock is shared by the gateways of the process.
 ---@param given table  options
 ---@return waba.emulator.Process|nil
@@ -205,28 +222,12 @@ function main.assemble(given)
     remove_folder(folder)
     return nil, message
   end
+  watch_signals(self, cq)
   cq:wrap(self.clock.run, self.clock)
   if options.say then
     say(self, cq)
   end
   return self, cq
-end
-
--- Stops on the signals that ask for it.
-local function watch_signals(self, cq)
-  local signal = require "cqueues.signal"
-  signal.ignore(signal.SIGPIPE)
-  signal.block(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-  local listener = signal.listen(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-  cq:wrap(function()
-    while true do
-      local received = listener:wait()
-      -- Ctrl-C in a terminal reaches the program too: its end ends this process.
-      if received and not (self.child and received == signal.SIGINT) then
-        self:stop()
-      end
-    end
-  end)
 end
 
 -- Stops when the program that started it has gone: its end of the pipe closes.
@@ -259,7 +260,6 @@ end
 ---@param cq table
 function main.run(self, cq)
   local cqueues = require "cqueues"
-  watch_signals(self, cq)
   cq:wrap(function()
     while not self.stopping do
       cqueues.poll(self.stopped)
