@@ -269,6 +269,13 @@ describe("a client", function()
       assert.is_nil(err.code)
     end)
 
+    it("compares the date of Retry-After with the date of the response, not with this machine's clock", function()
+      local err = answered(429, "", {
+        ["retry-after"] = "Wed, 01 Mar 2000 00:00:30 GMT", date = "Wed, 01 Mar 2000 00:00:00 GMT",
+      })
+      assert.equal(30, err.retry_after)
+    end)
+
     it("survives what is no JSON", function()
       local err = answered(502, "<html><body><h1>502  Bad Gateway</h1>\r\n<hr>nginx</body></html>")
       assert.equal("unavailable", err.kind)

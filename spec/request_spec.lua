@@ -250,6 +250,9 @@ describe("retry_after", function()
       assert.equal(0, core.retry_after(date, then_))
       assert.equal(0, core.retry_after(date, then_ + 1))
       assert.equal(3600, core.retry_after(date, then_ - 7200))
+      assert.equal(30, core.retry_after(date, "Sun, 06 Nov 1994 08:49:07 GMT"))
+      assert.equal(30, core.retry_after(date, " Sunday, 06-Nov-94 08:49:07 GMT"))
+      assert.equal(0, core.retry_after(date, "not a date")) -- by this machine's clock
     end
     assert.equal(5, core.retry_after("Sun Nov 16 08:49:37 1994", then_ + 10 * 86400 - 5))
   end)

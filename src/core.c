@@ -117,14 +117,27 @@ static int core_basic(lua_State *L) {
   return 1;
 }
 
+/* The present: an integer at `index`, else this machine's clock; but the date of a response, where there is one. */
+static long long check_now(lua_State *L, int index) {
+  size_t length;
+  long long now = (long long)time(NULL), date;
+  lua_Number number;
+  if (lua_type(L, index) == LUA_TSTRING) {
+    const char *text = lua_tolstring(L, index, &length);
+    return retry_after_date(text, length, now, &date) ? date : now;
+  }
+  number = luaL_optnumber(L, index, (lua_Number)now);
+  luaL_argcheck(L, number >= 0 && number < 1e15, index, "not a Unix time");
+  return (long long)number;
+}
+
 /* retry_after(value, now?) -> seconds | nil */
 static int core_retry_after(lua_State *L) {
   size_t length;
   const char *value = luaL_checklstring(L, 1, &length);
-  const lua_Number now = luaL_optnumber(L, 2, (lua_Number)time(NULL));
+  const long long now = check_now(L, 2);
   long seconds;
-  luaL_argcheck(L, now >= 0 && now < 1e15, 2, "not a Unix time");
-  if (retry_after_read(value, length, (long long)now, &seconds)) {
+  if (retry_after_read(value, length, now, &seconds)) {
     lua_pushinteger(L, (lua_Integer)seconds);
   } else {
     lua_pushnil(L);

@@ -130,17 +130,30 @@ static bool read_seconds(const char *text, size_t length, long *seconds) {
   return length > 0;
 }
 
-bool retry_after_read(const char *value, size_t length, long long now, long *seconds) {
+/* `now` in the years 1970 to 9999. */
+static long long bounded(long long now) {
   const long long end_of_9999 = 253402300799;
-  long long time;
-  if (now < 0) now = 0;
-  if (now > end_of_9999) now = end_of_9999;
-  while (length > 0 && (*value == ' ' || *value == '\t')) {
-    value++;
-    length--;
+  return now < 0 ? 0 : now > end_of_9999 ? end_of_9999 : now;
+}
+
+static void trim(const char **value, size_t *length) {
+  while (*length > 0 && (**value == ' ' || **value == '\t')) {
+    (*value)++;
+    (*length)--;
   }
-  while (length > 0 && (value[length - 1] == ' ' || value[length - 1] == '\t')) length--;
+  while (*length > 0 && ((*value)[*length - 1] == ' ' || (*value)[*length - 1] == '\t')) (*length)--;
+}
+
+bool retry_after_date(const char *value, size_t length, long long now, long long *time) {
+  trim(&value, &length);
+  return read_date(value, length, bounded(now), time);
+}
+
+bool retry_after_read(const char *value, size_t length, long long now, long *seconds) {
+  long long time;
+  trim(&value, &length);
   if (!read_seconds(value, length, seconds)) {
+    now = bounded(now);
     if (!read_date(value, length, now, &time)) return false;
     if (time > now + RETRY_AFTER_MAX) time = now + RETRY_AFTER_MAX;
     *seconds = time > now ? (long)(time - now) : 0;

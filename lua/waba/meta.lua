@@ -80,7 +80,8 @@ function core.basic(user, password) end
 
 --- Reads a Retry-After value: seconds, or an HTTP date. At most 3600.
 ---@param value string
----@param now? integer  Unix seconds; the present by default
+---@param now? integer|string  Unix seconds, or the Date header of the same response; this machine's clock by default, and
+---                           where the header is no date
 ---@return number|nil seconds
 function core.retry_after(value, now) end
 

@@ -101,7 +101,7 @@ local function read(self, response, endpoint, request, call)
   local err = read_error(self, response, json, body, request, call)
   if err then
     local retry_after = response.headers["retry-after"]
-    err.retry_after = retry_after and core.retry_after(retry_after) or err.retry_after
+    err.retry_after = retry_after and core.retry_after(retry_after, response.headers.date) or err.retry_after
     local is_unsure = err.maybe_sent or not err.code and self.hosting.errors.is_ambiguous(status)
     err.maybe_sent = is_unsure and endpoint.method ~= "GET"
     return nil, err
