@@ -122,6 +122,9 @@ const char *head_add(struct head *head, const char *name, size_t name_length, co
   }
   if (text_equals_ignoring_case(name, name_length, "content-type", 12)) head->typed = true;
   if (text_equals_ignoring_case(name, name_length, "user-agent", 10)) head->has_agent = true;
+  if (text_equals_ignoring_case(name, name_length, "accept-encoding", 15)) {
+    head->has_accept_encoding = true;
+  }
   line = malloc(name_length + value_length + 3);
   if (line == NULL) return HEAD_NO_MEMORY;
   memcpy(line, name, name_length);
@@ -141,11 +144,20 @@ const char *head_add_credentials(struct head *head, const struct credentials *cr
   return append(head, copy(credentials->line, credentials->line_length));
 }
 
+/* Responses to these methods are short: compressing them costs more than it saves. */
+static bool has_short_response(const struct head *head) {
+  return strcmp(head->method, "POST") == 0 || strcmp(head->method, "PUT") == 0 ||
+         strcmp(head->method, "PATCH") == 0;
+}
+
 const char *head_complete(struct head *head) {
   /* A name with nothing after it keeps libcurl from adding that header by itself. */
   const char *fault = append_text(head, "Expect:");
   if (fault == NULL && !head->typed) fault = append_text(head, "Content-Type:");
   if (fault == NULL && !head->has_agent) fault = append_text(head, "User-Agent: waba/" WABA_VERSION);
+  if (fault == NULL && has_short_response(head) && !head->has_accept_encoding) {
+    fault = append_text(head, "Accept-Encoding: identity");
+  }
   return fault;
 }
 

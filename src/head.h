@@ -24,6 +24,7 @@ struct head {
   bool is_http1;  /* so was the last response */
   bool typed;     /* has a Content-Type */
   bool has_agent; /* has a User-Agent */
+  bool has_accept_encoding;
   bool dropped;
   size_t uses; /* transfers not yet returned */
 };

@@ -116,6 +116,8 @@ static bool set_policy(CURL *easy, const struct transfer_settings *settings) {
          curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK &&
+         /* Decodes every response, also where the request did not ask for compression (see head.c). */
+         curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "") == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_PROXYHEADER, &agent) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_PROXY, settings->proxy) == CURLE_OK &&
          set_authorities(easy, settings->ca_file);
@@ -213,9 +215,6 @@ static bool set_head(struct transfer *transfer, struct head *head, enum transfer
   if (curl_easy_setopt(easy, CURLOPT_URL, head->url) != CURLE_OK ||
       curl_easy_setopt(easy, CURLOPT_CURLU, head->parsed) != CURLE_OK ||
       curl_easy_setopt(easy, CURLOPT_HTTPHEADER, head->lines) != CURLE_OK ||
-      /* Answers to other methods are short: to compress them costs more than it saves. */
-      curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, mode == MODE_BODYLESS ? "" : NULL) !=
-          CURLE_OK ||
       curl_easy_setopt(easy, CURLOPT_NOPROXY, head->loopback ? "*" : NULL) != CURLE_OK ||
       curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, head->plain ? "http" : "https") != CURLE_OK ||
       !forbid_retry(easy, !head->idempotent) ||

@@ -166,12 +166,34 @@ describe("a transport:", function()
           assert.equal(#LONG, #assert(make("/huge", { method = "GET", max_body = #LONG })).body)
         end)
 
+        it("that is compressed although the request asks for none", function()
+          gateway:answer("/zip", { gzip = true, status = 201, body = "0123456789", times = 5000 })
+          local response = assert(make("/zip", { body = "x" }))
+          assert.equal("identity", gateway:received("/zip")[1].headers["accept-encoding"])
+          if kind.decompresses then
+            assert.equal(("0123456789"):rep(5000), response.body)
+            assert.equal(50000, response.bytes_received)
+            assert.is_nil(response.content_coding)
+          else
+            assert.equal("gzip", response.content_coding)
+          end
+        end)
+
         if kind.decompresses then
           it("that was compressed", function()
             gateway:answer("/zip", { gzip = true, body = "0123456789", times = 5000 })
             local response = assert(make("/zip", { method = "GET" }))
             assert.equal(("0123456789"):rep(5000), response.body)
             assert.equal(50000, response.bytes_received)
+          end)
+        else
+          it("into no file when it is compressed", function()
+            gateway:answer("/zip", { gzip = true, body = "0123456789", times = 5000 })
+            local path = folder:file "zipped"
+            local _, failure = make("/zip", { method = "GET", into = { file = path } })
+            assert.same({ "protocol", "compressed", 200 }, { failure.kind, failure.code, failure.status })
+            assert.truthy(failure.message:find("Content-Encoding: gzip", 1, true), failure.message)
+            assert.equal("", process.run("ls " .. folder.path .. " | grep zipped"))
           end)
         end
 

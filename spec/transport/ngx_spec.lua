@@ -274,6 +274,17 @@ describe("the transport in nginx", function()
     assert.equal("gBEG", run 'return require("sender").send()')
   end)
 
+  it("says that a response is compressed and cannot be read; what became of the message is as certain as without", function()
+    local zipped = { gzip = true, status = 201, body = '{"messages":[{"id":"gBEG"}]}' }
+    gateway:answer("/v1/messages", zipped, { gzip = true, status = 401, body = '{"errors":[{"title":"no"}]}' })
+    local told = run 'return require("sender").send()'
+    assert.truthy(told:find("^protocol: the gateway accepted the request %(HTTP 201%)"), told)
+    assert.truthy(told:find("Content-Encoding: gzip", 1, true) and told:find("maybe_sent=true", 1, true), told)
+    told = run 'return require("sender").send()'
+    assert.truthy(told:find("^auth: the gateway answered with HTTP 401 .*; its text is compressed"), told)
+    assert.truthy(told:find("maybe_sent=false", 1, true), told)
+  end)
+
   it("keeps its connections", function()
     run 'for _ = 1, 20 do assert(require("sender").send() == "gBEG") end'
     local connections = {}

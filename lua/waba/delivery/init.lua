@@ -89,7 +89,10 @@ local function read_error(self, response, json, body, request, call)
   return err
 end
 
--- The decoded answer, or why it is none.
+-- What to say of a body that is compressed although no request asks for that.
+local COMPRESSED = "its text is compressed (Content-Encoding: %s), which the request does not allow, and cannot be read"
+
+-- The decoded response, or the error.
 local function read(self, response, endpoint, request, call)
   local status, body = response.status, response.body
   local success = status >= 200 and status < 300
@@ -98,13 +101,22 @@ local function read(self, response, endpoint, request, call)
   if success and endpoint.digest then json = endpoint.digest(body) end
   if json then return json end
   if body ~= "" and looks_like_json(body) then json, fault = decode(body) end
-  local err = read_error(self, response, json, body, request, call)
+  local coding = json == nil and body ~= "" and response.content_coding or nil
+  local err = read_error(self, response, json, coding and "" or body, request, call)
   if err then
+    if coding then err.message = err.message .. "; " .. COMPRESSED:format(coding) end
     local retry_after = response.headers["retry-after"]
     err.retry_after = retry_after and core.retry_after(retry_after, response.headers.date) or err.retry_after
     local is_unsure = err.maybe_sent or not err.code and self.hosting.errors.is_ambiguous(status)
     err.maybe_sent = is_unsure and endpoint.method ~= "GET"
     return nil, err
+  end
+  if coding then
+    return nil, errors.new {
+      kind = "protocol", status = status, maybe_sent = endpoint.method ~= "GET",
+      message = ("the gateway accepted the request (HTTP %d), but the response is unknown: "):format(status)
+        .. COMPRESSED:format(coding),
+    }
   end
   if json == nil and body:find("%S") and not endpoint.raw then
     return nil, errors.new {

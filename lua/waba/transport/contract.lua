@@ -30,6 +30,8 @@
 ---@field sent "yes"
 ---@field reused boolean                   an existing connection was used
 ---@field protocol string                  "HTTP/1.1" or "HTTP/2"
+---@field content_coding? string           the compression that the body still has ("gzip"), where the transport
+---                                        can't undo it; nil where it did
 ---@field bytes_sent integer               of the body
 ---@field bytes_received integer           of the body, after decompression
 ---@field timings { connect: number, first_byte: number, total: number }  seconds since the start

@@ -10,6 +10,10 @@ local max, setmetatable = math.max, setmetatable
 
 local http1_response = {}
 
+-- Why a body can't go into a file or a sink.
+local COMPRESSED = "the response is compressed (Content-Encoding: %s) although the request does not allow "
+  .. "that, and the transport in nginx cannot read it: turn compression off in the proxy before the gateway"
+
 -- Bytes read from a socket at a time.
 local PIECE = 65536
 local MAX_HEAD = 262144
@@ -163,6 +167,18 @@ local function stored(exchange)
   return type(store) == "table" and table.concat(store) or store
 end
 
+-- Headers of a response, of which the head ends before `behind`.
+local function headers_of(lines, behind)
+  local _, last = lines:find("\r\n", 1, true)
+  return core.headers(lines, last + 1, behind - 3)
+end
+
+-- How the body is compressed, which no request asks for; nil when it is not.
+local function coding_of(headers)
+  local coding = headers["content-encoding"]
+  return coding and coding:lower() ~= "identity" and coding or nil
+end
+
 -- The fields of a response that are made when one of them is asked for, from what is known of its exchange.
 local Response = {}
 
@@ -170,8 +186,8 @@ function Response.__index(response, name)
   local exchange, lines = response.exchange, response.lines
   setmetatable(response, nil)
   if not exchange then return nil end
-  local _, last = lines:find("\r\n", 1, true)
-  response.headers = core.headers(lines, last + 1, response.behind - 3)
+  response.headers = headers_of(lines, response.behind)
+  response.content_coding = coding_of(response.headers)
   response.sent, response.reused = "yes", exchange.reused
   response.protocol = lines:byte(8) == 49 and "HTTP/1.1" or "HTTP/1.0"
   response.bytes_sent, response.bytes_received = exchange.bytes_sent, exchange.bytes_received
@@ -211,7 +227,11 @@ local function receive(exchange, divert)
   end
   local now = clock()
   exchange.first_byte, exchange.keep = now, minor == 1 and not closes
-  if status < 300 then exchange.divert = divert end
+  if divert and status < 300 then
+    local coding = coding_of(headers_of(exchange.buffer, behind))
+    if coding then return http1.fail(exchange, "protocol", COMPRESSED:format(coding), "compressed") end
+    exchange.divert = divert
+  end
   if exchange.request.head.method == "HEAD" or status == 204 or status == 304 then size, is_chunked = 0, false end
   local lines = exchange.buffer
   local body, fault, kind, code = receive_body(exchange, behind, size, is_chunked)

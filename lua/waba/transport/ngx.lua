@@ -125,14 +125,15 @@ local function target_of(head)
   local message
   target, message = parse(head.url)
   if not target then return nil, message end
-  local credentials, has_agent, headers = head.credentials, false, {}
+  local credentials, is_set, headers = head.credentials, {}, {}
   if credentials and not secrets[credentials] then return nil, FOREIGN_CREDENTIALS end
   for name, value in pairs(head.headers) do
     if RESERVED[name:lower()] then return nil, ("header '%s': is set by the transport"):format(name) end
-    if name:lower() == "user-agent" then has_agent = true end
+    is_set[name:lower()] = true
     headers[name] = value
   end
-  if not has_agent then headers["User-Agent"] = "waba/" .. version end
+  if not is_set["user-agent"] then headers["User-Agent"] = "waba/" .. version end
+  if not is_set["accept-encoding"] then headers["Accept-Encoding"] = "identity" end
   target.head, message = core.ready_head(head.method, target.path, target.authority, headers,
     credentials and secrets[credentials], target.origin)
   if not target.head then return nil, message end
