@@ -333,6 +333,19 @@ describe("the webhook server among hostile peers", function()
     end)
   end)
 
+  it("keeps nobody out for the many connections of another peer", function()
+    story({ limits = { connections = 4 } }, function(one)
+      local silent = {}
+      for index = 1, 4 do silent[index] = connect(one.port, "127.0.0.2") end
+      cqueues.sleep(0.02)
+      is_served(one) -- at once: the other peer has more than its share
+      for index = 5, 6 do silent[index] = connect(one.port, "127.0.0.3") end
+      cqueues.sleep(0.02)
+      is_served(one)
+      for _, socket in pairs(silent) do socket:close() end
+    end)
+  end)
+
   it("bounds unfinished bodies of one peer", function()
     story({ receiver = { user = false, password = false, open = true }, limits = { peer_bodies = 2 } }, function(one)
       local slow = {}

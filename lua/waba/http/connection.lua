@@ -10,7 +10,7 @@ local limits = require "waba.http.limits"
 local connection = {}
 
 -- Bytes that are read at once, and after how many others may run.
-local PIECE, TURN = 64 * 1024, 256 * 1024
+local PIECE, TURN = 64 * 1024, 64 * 1024
 
 --- Counts what peers use; its methods stand in limits.lua.
 ---@class waba.http.Limits

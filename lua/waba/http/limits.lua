@@ -7,6 +7,8 @@ local limits = {}
 
 -- Seconds that a connection may wait for its peer before it can be closed in favour of another one.
 local PATIENCE = 1
+-- Seconds between looks at all connections for one that has waited for so long.
+local SHORTEST_LOOK = 0.02
 
 local MIB = 1024 * 1024
 
@@ -58,12 +60,12 @@ function limits.peer(address)
   return table.concat(groups_of(address), ":", 1, 4)
 end
 
--- The connection to close: of those that fit and have waited for long enough the one that has waited longest, and
+-- The connection to close: of those that fit and have waited for some seconds the one that has waited longest, and
 -- one without valid credentials before any other.
-local function longest_waiting(self, fits)
+local function longest_waiting(connections, fits, seconds)
   local found
-  local latest = core.clock() - PATIENCE
-  for connection in pairs(self.open_connections) do
+  local latest = core.clock() - seconds
+  for connection in pairs(connections) do
     if connection.waiting and connection.since <= latest and fits(connection) then
       if not found or found.trusted and not connection.trusted
         or found.trusted == connection.trusted and connection.since < found.since then
@@ -75,8 +77,8 @@ local function longest_waiting(self, fits)
 end
 
 -- Closes a connection that fits. False when none can be closed.
-local function make_room(self, fits)
-  local connection = longest_waiting(self, fits)
+local function make_room(self, connections, fits, seconds)
+  local connection = longest_waiting(connections, fits, seconds or PATIENCE)
   if not connection then return false end
   self:close(connection)
   connection:kick()
@@ -84,29 +86,53 @@ local function make_room(self, fits)
 end
 
 local function any() return true end
+local function is_unknown(connection) return not connection.trusted end
+local function has_unknown_body(connection) return connection.has_body and not connection.trusted end
 
---- Whether one more connection may be accepted.
----@return boolean
-function Limits:has_room()
-  return self.count < self.connections or make_room(self, any)
+-- Closes the connection that has waited longest of all. When none has waited for long enough, none is looked for
+-- before one can have.
+local function make_room_of_all(self)
+  local now = core.clock()
+  if now < self.next_look then return false end
+  if make_room(self, self.open_connections, any) then return true end
+  local oldest = now
+  for connection in pairs(self.open_connections) do oldest = math.min(oldest, connection.since) end
+  self.next_look = math.max(oldest + PATIENCE, now + SHORTEST_LOOK)
+  return false
 end
 
---- Counts a new connection. False when its peer has too many.
+local function largest_peer(self)
+  local found
+  for _, peer in pairs(self.peers) do
+    if not found or peer.open > found.open then found = peer end
+  end
+  return found
+end
+
+-- Room for a connection of a peer where there are as many as there may be. Who has fewer than another peer takes the
+-- place of one of that peer's, so that many connections of one keep nobody else out. Nil: there is none yet.
+local function share(self, peer)
+  if make_room_of_all(self) then return true end
+  local largest = largest_peer(self)
+  if largest.open > peer.open + 1 then return make_room(self, largest.members, is_unknown, 0) end
+  if peer.open > 0 and peer.open < self.count then return false end
+end
+
+--- Counts a new connection.
 ---@param connection waba.http.Connection
----@return boolean
+---@return boolean|nil  false: refuse it; nil: ask again when another one has ended, or after a moment
 function Limits:open(connection)
   local peer = self.peers[connection.peer_name]
-  if not peer then
-    peer = { connections = 0, bodies = 0, bytes = 0, open = 0 }
-  end
-  if peer.connections >= self.peer_connections
-    and not make_room(self, function(other) return other.peer == peer and not other.trusted end) then
-    return false
+    or { connections = 0, bodies = 0, bytes = 0, open = 0, members = {} }
+  if peer.connections >= self.peer_connections and not make_room(self, peer.members, is_unknown) then return false end
+  if self.count >= self.connections then
+    local has_room = share(self, peer)
+    if not has_room then return has_room end
   end
   peer.connections, peer.open = peer.connections + 1, peer.open + 1
   connection.peer, connection.trusted, connection.held = peer, false, 0
   self.peers[connection.peer_name] = peer
-  self.open_connections[connection] = true
+  self.open_connections[connection], peer.members[connection] = true, true
   self.count = self.count + 1
   return true
 end
@@ -117,9 +143,9 @@ function Limits:close(connection)
   if not self.open_connections[connection] then return end
   self:finish_body(connection)
   self:release(connection)
-  self.open_connections[connection] = nil
-  self.count = self.count - 1
   local peer = connection.peer
+  self.open_connections[connection], peer.members[connection] = nil, nil
+  self.count = self.count - 1
   peer.open = peer.open - 1
   if not connection.trusted then peer.connections = peer.connections - 1 end
   if peer.open == 0 then self.peers[connection.peer_name] = nil end
@@ -141,11 +167,7 @@ end
 function Limits:begin_body(connection)
   local peer = connection.peer
   if not connection.trusted then
-    if peer.bodies >= self.peer_bodies and not make_room(self, function(other)
-      return other.peer == peer and other.has_body and not other.trusted
-    end) then
-      return false
-    end
+    if peer.bodies >= self.peer_bodies and not make_room(self, peer.members, has_unknown_body) then return false end
     peer.bodies = peer.bodies + 1
   end
   connection.has_body = true
@@ -165,15 +187,13 @@ end
 ---@return boolean
 function Limits:hold(connection, size)
   local peer = connection.peer
+  local function gives_way(other) return other ~= connection and other.held > 0 end
   while self.bytes + size > self.held_bytes do
-    if not make_room(self, function(other) return other ~= connection and other.held > 0 end) then return false end
+    if not make_room(self, self.open_connections, gives_way) then return false end
   end
+  local function of_peer_gives_way(other) return gives_way(other) and not other.trusted end
   while not connection.trusted and peer.bytes + size > self.peer_held_bytes do
-    if not make_room(self, function(other)
-      return other ~= connection and other.peer == peer and other.held > 0 and not other.trusted
-    end) then
-      return false
-    end
+    if not make_room(self, peer.members, of_peer_gives_way) then return false end
   end
   self.bytes, connection.held = self.bytes + size, connection.held + size
   if not connection.trusted then peer.bytes = peer.bytes + size end
@@ -192,7 +212,7 @@ end
 ---@param given waba.ServerLimits|nil  checked; defaults for what it lacks
 ---@return waba.http.Limits
 function limits.new(given)
-  local self = setmetatable({ open_connections = {}, count = 0, peers = {}, bytes = 0 }, Limits)
+  local self = setmetatable({ open_connections = {}, count = 0, peers = {}, bytes = 0, next_look = 0 }, Limits)
   for name, default in pairs(limits.DEFAULTS) do self[name] = given and given[name] or default end
   return self
 end

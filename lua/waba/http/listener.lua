@@ -13,7 +13,7 @@ local sockets = require "cqueues.socket"
 local listener = {}
 
 -- Connections that are accepted before others may run.
-local TURN = 32
+local TURN = 256
 -- Seconds between looks where nothing can be accepted.
 local PAUSE = 0.1
 
@@ -110,9 +110,13 @@ local function run_connection(self, connection)
 end
 
 local function adopt(self, socket)
-  while not self.limits:has_room() do cqueues.poll(self.changed, PAUSE) end
   local connection = connections.new(socket, self.limits)
-  if not self.limits:open(connection) then return socket:close() end
+  local is_open = self.limits:open(connection)
+  while is_open == nil do
+    cqueues.poll(self.changed, PAUSE)
+    is_open = self.limits:open(connection)
+  end
+  if not is_open then return socket:close() end
   self.open[connection] = true
   self.cq:wrap(run_connection, self, connection)
 end
