@@ -142,8 +142,9 @@ local function round(name, kinds, peers, seconds)
   end
   table.sort(latencies)
   local line = "%-22s %4d webhooks, %3d not taken  median %7.1f ms  99 %% %8.1f ms  memory %6.1f MB, peak %6.1f MB%s"
+  local ended = server:is_alive() and "" or "  THE SERVER HAS ENDED"
   print(line:format(name, #latencies, refused, share(latencies, 0.5), share(latencies, 0.99),
-    memory_of(server.pid, "VmRSS"), memory_of(server.pid, "VmHWM"), server:is_alive() and "" or "  THE SERVER HAS ENDED"))
+    memory_of(server.pid, "VmRSS"), memory_of(server.pid, "VmHWM"), ended))
   if attacker then attacker:stop "KILL" end
   server:stop "KILL"
   log:remove()
