@@ -62,9 +62,11 @@ static int answer_headers(lua_State *L) {
   size_t length;
   const char *const bytes = luaL_checklstring(L, 1, &length);
   const lua_Integer first = luaL_checkinteger(L, 2), last = luaL_checkinteger(L, 3);
-  const char *at = bytes + first - 1, *end = bytes + last;
+  const char *at, *end;
   luaL_argcheck(L, first >= 1 && first <= last + 1 && last <= (lua_Integer)length, 2,
                 "out of range");
+  at = bytes + first - 1;
+  end = bytes + last;
   lua_settop(L, 3);
   if ((size_t)(end - at) > sizeof small) name = lua_newuserdatauv(L, (size_t)(end - at), 0);
   lua_createtable(L, 0, 8);

@@ -14,7 +14,6 @@ const char *arguments_text(lua_State *L, int table, const char *name) {
     text = lua_tolstring(L, -1, &length);
     if (strlen(text) != length) luaL_error(L, "option '%s' contains a NUL", name);
   }
-  lua_pop(L, 1); /* the table keeps it alive */
   return text;
 }
 
@@ -29,6 +28,16 @@ bool arguments_number(lua_State *L, int table, const char *name, lua_Number *num
   }
   lua_pop(L, 1);
   return given;
+}
+
+bool arguments_size(lua_State *L, int table, const char *name, long long *size) {
+  lua_Number number;
+  if (!arguments_number(L, table, name, &number)) return false;
+  if (number > 9007199254740992.0 || (lua_Number)(long long)number != number) {
+    luaL_error(L, "option '%s' must be a whole number of bytes", name);
+  }
+  *size = (long long)number;
+  return true;
 }
 
 bool arguments_flag(lua_State *L, int table, const char *name) {

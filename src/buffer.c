@@ -29,6 +29,12 @@ void buffer_clear(struct buffer *buffer) {
   if (buffer->size > SIZE_KEPT) buffer_free(buffer);
 }
 
+void buffer_swap(struct buffer *one, struct buffer *other) {
+  const struct buffer kept = *one;
+  *one = *other;
+  *other = kept;
+}
+
 void buffer_free(struct buffer *buffer) {
   free(buffer->bytes);
   buffer->bytes = NULL;

@@ -78,7 +78,7 @@ static struct transfer *new_transfer(struct engine *engine) {
 }
 
 struct transfer *engine_take(struct engine *engine, const struct head *head) {
-  struct transfer *transfer = pool_take(&engine->pool, head);
+  struct transfer *transfer = pool_take(&engine->pool, head->id);
   if (transfer == NULL) return new_transfer(engine);
   /* It has no easy handle if its last one was left to the parent process. */
   if (transfer->easy == NULL && !transfer_equip(transfer, &engine->settings)) {
@@ -159,8 +159,10 @@ void engine_resume(struct engine *engine, struct transfer *transfer) {
   engine_make_ready(engine, transfer);
 }
 
+void engine_add_head(struct engine *engine, struct head *head) { head->id = ++engine->last_head; }
+
 void engine_drop_head(struct engine *engine, struct head *head) {
-  pool_unset_head(&engine->pool, head);
+  pool_unset_head(&engine->pool, head->id);
   head_drop(head);
 }
 

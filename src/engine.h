@@ -55,6 +55,9 @@ void engine_finish(struct engine *engine, struct transfer *transfer);
  * wants. */
 void engine_resume(struct engine *engine, struct transfer *transfer);
 
+/* Gives a new head its id. To be called before the head is started or dropped. */
+void engine_add_head(struct engine *engine, struct head *head);
+
 /* The maker of a head lets go of it. */
 void engine_drop_head(struct engine *engine, struct head *head);
 

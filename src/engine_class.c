@@ -61,7 +61,7 @@ static int engine_prepare_method(lua_State *L) { return head_class_new(L, check_
 
 /* [engine prepared-head body options used-transfer] -> [transfer id] or [nil message] */
 static int engine_start_method(lua_State *L) {
-  return transfer_class_start(L, engine_class_check(L, 1));
+  return transfer_class_start(L);
 }
 
 static int engine_pollfd_method(lua_State *L) {

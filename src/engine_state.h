@@ -23,6 +23,7 @@ struct engine {
   void (*forsaken)(struct transfer *transfer);
 
   struct pool pool;
+  unsigned long long last_head; /* the id of the head that was added last */
   size_t in_flight;
   size_t attended; /* of those in flight, how many may want something before their end */
 

@@ -1,6 +1,8 @@
 /* The Lua face of head.c: see lua/waba/meta.lua. */
 #include "head_class.h"
 
+#include <stdio.h>
+
 #include "compat.h"
 
 static const char HEAD_CLASS[] = "waba.PreparedHead";
@@ -58,6 +60,7 @@ int head_class_new(lua_State *L, struct engine *engine) {
   if (box->head == NULL) return compat_pushfault(L, fault);
   box->engine = engine;
   engine_hold(engine);
+  engine_add_head(engine, box->head);
   if (lua_istable(L, 5)) fault = add_headers(L, box->head, 5);
   if (fault == NULL && credentials != NULL) fault = head_add_credentials(box->head, credentials);
   if (fault == NULL) fault = head_complete(box->head);
@@ -84,12 +87,12 @@ static int head_gc(lua_State *L) {
 }
 
 static int head_tostring(lua_State *L) {
-  struct head_box *box = compat_checkclass(L, 1, HEAD_CLASS);
-  if (box->head == NULL) {
-    lua_pushliteral(L, "prepared head (closed)");
-  } else {
-    lua_pushfstring(L, "prepared head (%s %s)", box->head->method, box->head->origin);
+  const struct head_box *box = compat_checkclass(L, 1, HEAD_CLASS);
+  char text[ORIGIN_SIZE + 64] = "prepared head (closed)";
+  if (box->head != NULL) {
+    snprintf(text, sizeof text, "prepared head (%.32s %s)", box->head->method, box->head->origin);
   }
+  lua_pushstring(L, text);
   return 1;
 }
 

@@ -10,12 +10,12 @@
 /* How many idle ones are looked at for one that is configured for the wanted head. */
 #define IDLE_LOOK 8
 
-struct transfer *pool_take(struct pool *pool, const struct head *head) {
+struct transfer *pool_take(struct pool *pool, unsigned long long head) {
   struct transfer **place = &pool->idle;
   struct transfer *transfer;
   unsigned looks;
   for (looks = 0; *place != NULL && looks < IDLE_LOOK; looks++) {
-    if ((*place)->head == head) break;
+    if ((*place)->configured == head) break;
     place = &(*place)->next;
   }
   if (*place == NULL || looks == IDLE_LOOK) place = &pool->idle;
@@ -74,10 +74,10 @@ void pool_put(struct pool *pool, struct transfer *transfer) {
   pool->idle_count++;
 }
 
-void pool_unset_head(struct pool *pool, const struct head *head) {
+void pool_unset_head(struct pool *pool, unsigned long long head) {
   struct transfer *transfer;
   for (transfer = pool->idle; transfer != NULL; transfer = transfer->next) {
-    if (transfer->head == head) transfer_unset_head(transfer);
+    if (transfer->configured == head) transfer_unset_head(transfer);
   }
 }
 

@@ -20,8 +20,8 @@ struct pool {
   size_t ready_count;
 };
 
-/* Takes an idle transfer, if possible one that is configured for this head; NULL if none is idle. */
-struct transfer *pool_take(struct pool *pool, const struct head *head);
+/* Takes an idle transfer, if possible one that is configured for the head of this id; NULL if none is idle. */
+struct transfer *pool_take(struct pool *pool, unsigned long long head);
 
 /* The id for a new transfer; 0 when there is no memory. */
 int pool_free_id(struct pool *pool);
@@ -32,8 +32,8 @@ void pool_add(struct pool *pool, struct transfer *transfer);
 /* Takes back a transfer whose state is IDLE; too many idle ones are freed. */
 void pool_put(struct pool *pool, struct transfer *transfer);
 
-/* The idle transfers forget this head. */
-void pool_unset_head(struct pool *pool, const struct head *head);
+/* The idle transfers forget the head of this id. */
+void pool_unset_head(struct pool *pool, unsigned long long head);
 
 /* The next transfer that is not idle; `*place` begins at 0. NULL at the end. */
 struct transfer *pool_next(const struct pool *pool, size_t *place);

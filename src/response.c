@@ -7,16 +7,16 @@
 #include "failure.h"
 
 static const char RESPONSE_CLASS[] = "waba.Response";
+static const char RECORD_CLASS[] = "waba.ResponseRecord";
 
 /* Where a response keeps its record until it is turned into fields. */
 #define RECORD "record"
 
-/* What libcurl knows of a transfer. In a record it stands behind the lines of the header. */
-struct facts {
-  curl_off_t connect, first_byte, total; /* microseconds since the start */
-  curl_off_t bytes_sent, bytes_received; /* of the bodies */
-  long version;                          /* 0: none was spoken */
-  bool reused;
+/* The record: a userdata of its own class, so that nothing else is ever read as one. The lines of the
+ * header follow. */
+struct record {
+  struct facts facts;
+  size_t length; /* of the lines */
 };
 
 static void set_text(lua_State *L, const char *key, const char *value) {
@@ -114,87 +114,144 @@ static void push_headers(lua_State *L, const char *lines, size_t length) {
 }
 
 /* [response] -> [response], with the fields that its record stands for */
-static void set_fields(lua_State *L, const char *record, size_t length) {
-  struct facts facts;
-  memcpy(&facts, record + length - sizeof facts, sizeof facts);
-  push_headers(L, record, length - sizeof facts);
+static void set_fields(lua_State *L, const struct record *record) {
+  const struct facts *facts = &record->facts;
+  push_headers(L, (const char *)(record + 1), record->length);
   lua_setfield(L, -2, "headers");
   set_text(L, "sent", "yes");
-  set_connection(L, &facts);
-  set_size(L, "bytes_sent", facts.bytes_sent);
-  set_size(L, "bytes_received", facts.bytes_received);
+  set_connection(L, facts);
+  set_size(L, "bytes_sent", facts->bytes_sent);
+  set_size(L, "bytes_received", facts->bytes_received);
   lua_createtable(L, 0, 3);
-  set_time(L, "connect", facts.connect);
-  set_time(L, "first_byte", facts.first_byte);
-  set_time(L, "total", facts.total);
+  set_time(L, "connect", facts->connect);
+  set_time(L, "first_byte", facts->first_byte);
+  set_time(L, "total", facts->total);
   lua_setfield(L, -2, "timings");
+}
+
+/* The record at `index`, or NULL for what a program has put in its place. */
+static const struct record *to_record(lua_State *L, int index) {
+  const struct record *record = lua_touserdata(L, index);
+  bool is_record = false;
+  if (record != NULL && lua_getmetatable(L, index)) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, RECORD_CLASS);
+    is_record = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+  }
+  return is_record ? record : NULL;
 }
 
 /* [response key] -> [value]; the response is a plain table afterwards */
 static int response_index(lua_State *L) {
-  size_t length;
-  const char *record;
+  const struct record *record;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 2);
   lua_pushliteral(L, RECORD);
   lua_rawget(L, 1); /* 3 */
-  record = lua_tolstring(L, 3, &length);
+  record = to_record(L, 3);
   if (record == NULL) return 0;
   lua_pushvalue(L, 1);
-  lua_pushnil(L);
-  lua_setmetatable(L, -2);
-  set_fields(L, record, length);
+  set_fields(L, record);
   lua_pushnil(L);
   lua_setfield(L, 1, RECORD);
+  lua_pushnil(L);
+  lua_setmetatable(L, 1);
   lua_pushvalue(L, 2);
   lua_rawget(L, 1);
   return 1;
 }
 
-void response_push(lua_State *L, struct transfer *transfer) {
-  struct sink *sink = &transfer->sink;
-  struct facts facts;
-  read_facts(&facts, transfer);
-  if (!buffer_append(&sink->lines, (const char *)&facts, sizeof facts)) {
-    luaL_error(L, "not enough memory");
+/* ---- The result. ---- */
+
+static void take_failure(struct response *response, const struct transfer *transfer) {
+  struct failure failure;
+  failure_describe(&failure, transfer);
+  response->kind = failure.kind;
+  response->word = failure.word;
+  response->number = failure.number;
+  response->facts.bytes_sent = transfer_bytes_sent(transfer);
+  response->has_connection = read_connection(&response->facts, transfer);
+  buffer_clear(&response->body);
+  /* Without memory for it the message is empty. */
+  buffer_append(&response->body, failure.message, strlen(failure.message));
+}
+
+void response_take(struct response *response, struct transfer *transfer) {
+  response->succeeded = transfer_succeeded(transfer);
+  response->status = transfer->sink.status;
+  response->sent = transfer_sent(transfer);
+  if (!response->succeeded) {
+    take_failure(response, transfer);
+    return;
   }
+  read_facts(&response->facts, transfer);
+  buffer_swap(&response->lines, &transfer->sink.lines);
+  buffer_swap(&response->body, &transfer->sink.body);
+}
+
+void response_clear(struct response *response) {
+  buffer_clear(&response->lines);
+  buffer_clear(&response->body);
+}
+
+void response_free(struct response *response) {
+  buffer_free(&response->lines);
+  buffer_free(&response->body);
+}
+
+static void push_buffer(lua_State *L, const struct buffer *buffer) {
+  lua_pushlstring(L, buffer->length > 0 ? buffer->bytes : "", buffer->length);
+}
+
+static void push_record(lua_State *L, const struct response *response) {
+  const size_t length = response->lines.length;
+  struct record *record = lua_newuserdatauv(L, sizeof *record + length, 0);
+  record->facts = response->facts;
+  record->length = length;
+  if (length > 0) memcpy(record + 1, response->lines.bytes, length);
+  compat_setclass(L, RECORD_CLASS);
+}
+
+static void push_success(lua_State *L, const struct response *response) {
   lua_createtable(L, 0, 3);
-  lua_pushlstring(L, sink->lines.bytes, sink->lines.length);
+  push_record(L, response);
   lua_setfield(L, -2, RECORD);
-  lua_pushinteger(L, sink->status);
+  lua_pushinteger(L, response->status);
   lua_setfield(L, -2, "status");
-  lua_pushlstring(L, sink->body.length > 0 ? sink->body.bytes : "", sink->body.length);
+  push_buffer(L, &response->body);
   lua_setfield(L, -2, "body");
   compat_setclass(L, RESPONSE_CLASS);
 }
 
-void response_push_failure(lua_State *L, const struct transfer *transfer) {
-  struct failure failure;
-  struct facts facts;
-  failure_describe(&failure, transfer);
+static void push_failure(lua_State *L, const struct response *response) {
   lua_createtable(L, 0, 8);
-  set_text(L, "kind", failure.kind);
-  set_text(L, "message", failure.message);
-  if (failure.word != NULL) {
-    set_text(L, "code", failure.word);
+  set_text(L, "kind", response->kind);
+  push_buffer(L, &response->body);
+  lua_setfield(L, -2, "message");
+  if (response->word != NULL) {
+    set_text(L, "code", response->word);
   } else {
-    set_size(L, "code", failure.number);
+    set_size(L, "code", response->number);
   }
-  set_text(L, "sent", failure_sent(transfer_sent(transfer)));
-  if (transfer->sink.status != 0) set_size(L, "status", transfer->sink.status);
-  set_size(L, "bytes_sent", transfer_bytes_sent(transfer));
-  if (read_connection(&facts, transfer)) set_connection(L, &facts);
+  set_text(L, "sent", failure_sent(response->sent));
+  if (response->status != 0) set_size(L, "status", response->status);
+  set_size(L, "bytes_sent", response->facts.bytes_sent);
+  if (response->has_connection) set_connection(L, &response->facts);
 }
 
-void response_push_forsaken(lua_State *L, enum transfer_sent sent) {
-  lua_createtable(L, 0, 4);
-  set_text(L, "kind", "cancelled");
-  set_text(L, "message", "the engine was closed before the result was taken");
-  set_text(L, "code", "cancelled");
-  set_text(L, "sent", failure_sent(sent));
+int response_push(lua_State *L, const struct response *response) {
+  if (response->succeeded) {
+    push_success(L, response);
+    return 1;
+  }
+  lua_pushnil(L);
+  push_failure(L, response);
+  return 2;
 }
 
 void response_register(lua_State *L) {
+  lua_newtable(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, RECORD_CLASS);
   lua_newtable(L);
   lua_pushcfunction(L, response_index);
   lua_setfield(L, -2, "__index");

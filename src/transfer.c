@@ -124,7 +124,7 @@ static bool set_policy(CURL *easy, const struct transfer_settings *settings) {
 }
 
 bool transfer_equip(struct transfer *transfer, const struct transfer_settings *settings) {
-  transfer->head = NULL;
+  transfer->configured = 0;
   transfer->verbose = false;
   transfer->mode = MODE_UNSET;
   transfer->timeout = -1;
@@ -195,7 +195,7 @@ void transfer_unset_head(struct transfer *transfer) {
     curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, NULL);
     curl_easy_setopt(transfer->easy, CURLOPT_CURLU, NULL);
   }
-  transfer->head = NULL;
+  transfer->configured = 0;
 }
 
 /* libcurl sends a request again when a connection that was used before ends without a response, or when
@@ -207,9 +207,9 @@ static bool forbid_retry(CURL *easy, bool forbidden) {
   return code == CURLE_OK || code == CURLE_UNKNOWN_OPTION || code == CURLE_NOT_BUILT_IN;
 }
 
-static bool set_head(struct transfer *transfer, struct head *head, enum transfer_mode mode) {
+static bool set_head(struct transfer *transfer, const struct head *head, enum transfer_mode mode) {
   CURL *easy = transfer->easy;
-  transfer->head = NULL;
+  transfer->configured = 0;
   if (!set_method(easy, head, mode)) return false;
   /* libcurl takes what is parsed; the text is what it tells others about. */
   if (curl_easy_setopt(easy, CURLOPT_URL, head->url) != CURLE_OK ||
@@ -224,18 +224,19 @@ static bool set_head(struct transfer *transfer, struct head *head, enum transfer
     transfer_unset_head(transfer);
     return false;
   }
-  transfer->head = head;
+  transfer->configured = head->id;
   transfer->mode = mode;
   return true;
 }
 
 /* Only what differs from the last use is set. */
-static bool set_request(struct transfer *transfer, struct head *head,
+static bool set_request(struct transfer *transfer, const struct head *head,
                         const struct transfer_options *options) {
   CURL *easy = transfer->easy;
   const struct source *source = &transfer->source;
   enum transfer_mode mode = mode_of(transfer, head);
-  if ((transfer->head != head || transfer->mode != mode) && !set_head(transfer, head, mode)) {
+  if ((transfer->configured != head->id || transfer->mode != mode) &&
+      !set_head(transfer, head, mode)) {
     return false;
   }
   if (transfer->timeout != options->timeout) {
@@ -279,6 +280,7 @@ const char *transfer_configure(struct transfer *transfer, struct head *head,
   memset(&transfer->stream, 0, sizeof transfer->stream);
   transfer->end = END_BY_CURL;
   transfer->error[0] = '\0';
+  transfer->head = head;
   head_take(head);
   return NULL;
 }
@@ -304,13 +306,13 @@ static void discard_easy(struct transfer *transfer) {
 
 void transfer_release(struct transfer *transfer) {
   struct head *head = transfer->head;
-  /* One that was never started does not take part in the head it is configured for. */
-  if (head != NULL && transfer->state != TRANSFER_IDLE) {
+  if (head != NULL) {
     if (head->dropped) transfer_unset_head(transfer);
     if (transfer->easy != NULL) set_verbose(transfer, false);
     if (transfer->repeated || !transfer_succeeded(transfer)) discard_easy(transfer);
     head_return(head);
   }
+  transfer->head = NULL;
   source_close(&transfer->source);
   sink_close(&transfer->sink);
   transfer->owner = NULL;

@@ -41,12 +41,13 @@ struct transfer {
   bool queued;           /* in the engine's ready queue */
 
   /* What the easy handle is configured for. */
-  struct head *head;
+  unsigned long long configured; /* id of a head; 0: none */
   enum transfer_mode mode;
   long timeout;         /* milliseconds, 0: none */
   long connect_timeout; /* milliseconds */
 
   /* This request. */
+  struct head *head; /* of one that was started; it takes part in the head. Else NULL */
   struct source source;
   struct sink sink;
   long long deadline; /* microseconds of the engine's clock; of the whole transfer */

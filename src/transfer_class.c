@@ -5,10 +5,12 @@
 #include <limits.h>
 #include <math.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "arguments.h"
 #include "compat.h"
+#include "engine_class.h"
 #include "head_class.h"
 #include "response.h"
 
@@ -17,37 +19,57 @@ static const char TRANSFER_CLASS[] = "waba.Transfer";
 #define CONNECT_TIMEOUT 10000L
 #define MAX_BODY ((size_t)16 * 1024 * 1024)
 
-/* It holds the engine's shell, so that the two may be collected in any order. */
+/* It holds the engine's shell, so that the two may be collected in any order.
+ *
+ * Making a Lua value may run a finalizer of the program, and reading an option a metamethod: each may
+ * close the engine, which frees the transfer, or use this very box. So nothing of the engine is used
+ * behind such a call: what becomes Lua values is moved into the box first, and a transfer is taken from
+ * the engine only after everything was read. */
 struct transfer_box {
   struct engine *engine;
-  struct transfer *transfer; /* NULL: its result was taken, or it is `forsaken` */
-  bool forsaken;             /* the engine was closed first */
-  enum transfer_sent sent;   /* of a forsaken one */
-  int body;                  /* registry reference that keeps the body's string alive */
+  struct transfer *transfer; /* NULL: it ended and went back to the engine */
+  bool has_result;           /* `result` waits to be taken */
+  bool has_drained;          /* `drained` waits to be taken */
+  bool delivering;           /* Lua values are made of one of the two */
+  struct response result;
+  struct buffer drained;
+  int body; /* registry reference that keeps the body's string alive */
 };
 
-/* Opens the source of the request's body: the value at `index`. NULL, or what is wrong; may push. */
-static const char *open_source(lua_State *L, struct source *source, int index, int *reference) {
-  int type = lua_type(L, index);
+/* The body of a request as it was given; its texts are on the stack. */
+struct body {
+  enum source_kind kind;
+  const char *bytes; /* or the path of a file */
   size_t length;
-  const char *text;
-  lua_Number size = -1;
-  if (type <= LUA_TNIL) return NULL;
+  long long size; /* of a body that is fed; -1: not known */
+};
+
+/* Reads the body at `index`; pushes what has to be kept alive. */
+static void read_body(lua_State *L, int index, struct body *body) {
+  const int type = lua_type(L, index);
+  body->kind = SOURCE_NONE;
+  body->size = -1;
+  if (type <= LUA_TNIL) return;
   if (type == LUA_TSTRING) {
-    text = lua_tolstring(L, index, &length);
-    lua_pushvalue(L, index);
-    *reference = luaL_ref(L, LUA_REGISTRYINDEX);
-    source_open_bytes(source, text, length);
-    return NULL;
+    body->kind = SOURCE_BYTES;
+    body->bytes = lua_tolstring(L, index, &body->length);
+    return;
   }
-  text = arguments_text(L, index, "file");
-  if (text != NULL) {
-    if (source_open_file(source, text)) return NULL;
-    return lua_pushfstring(L, "the file %s cannot be sent: %s", text, strerror(errno));
+  luaL_argcheck(L, type == LUA_TTABLE, index, "the body must be a string or a table");
+  body->bytes = arguments_text(L, index, "file");
+  body->kind = body->bytes == NULL ? SOURCE_FED : SOURCE_FILE;
+  if (body->kind == SOURCE_FED) arguments_size(L, index, "size", &body->size);
+}
+
+/* False, with errno, when the file can't be opened. */
+static bool open_source(struct source *source, const struct body *body) {
+  switch (body->kind) {
+  case SOURCE_NONE: break;
+  case SOURCE_BYTES: source_open_bytes(source, body->bytes, body->length); break;
+  case SOURCE_FILE: return source_open_file(source, body->bytes);
+  case SOURCE_FED: source_open_fed(source, (curl_off_t)body->size); break;
   }
-  arguments_number(L, index, "size", &size);
-  source_open_fed(source, (curl_off_t)size);
-  return NULL;
+  return true;
 }
 
 /* Seconds as libcurl's milliseconds: never 0, which would mean "without end". */
@@ -74,21 +96,10 @@ static void read_options(lua_State *L, int index, struct transfer_options *optio
   }
 }
 
-/* Everything that can raise stands before `engine_take`. */
-static void check_body(lua_State *L, int index) {
-  int type = lua_type(L, index);
-  lua_Number size;
-  if (type <= LUA_TNIL || type == LUA_TSTRING) return;
-  luaL_argcheck(L, type == LUA_TTABLE, index, "the body must be a string or a table");
-  arguments_text(L, index, "file");
-  arguments_number(L, index, "size", &size);
-}
-
 static struct transfer_box *new_transfer_box(lua_State *L, struct engine *engine) {
+  static const struct transfer_box empty;
   struct transfer_box *box = lua_newuserdatauv(L, sizeof *box, 0);
-  box->engine = NULL;
-  box->transfer = NULL;
-  box->forsaken = false;
+  *box = empty;
   box->body = LUA_NOREF;
   compat_setclass(L, TRANSFER_CLASS);
   box->engine = engine;
@@ -96,15 +107,28 @@ static struct transfer_box *new_transfer_box(lua_State *L, struct engine *engine
   return box;
 }
 
+static void check_unused(lua_State *L, const struct transfer_box *box, const struct engine *engine) {
+  luaL_argcheck(L,
+                box->engine == engine && box->transfer == NULL && !box->has_result &&
+                    !box->has_drained && !box->delivering,
+                5, "cannot be used again");
+}
+
 /* Pushes a box for a transfer: the one at `index`, if that is one whose result was taken. */
 static struct transfer_box *push_transfer_box(lua_State *L, struct engine *engine, int index) {
   struct transfer_box *box;
   if (lua_isnil(L, index)) return new_transfer_box(L, engine);
   box = compat_checkclass(L, index, TRANSFER_CLASS);
-  luaL_argcheck(L, box->engine == engine && box->transfer == NULL, index, "cannot be used again");
-  box->forsaken = false;
+  check_unused(L, box, engine);
   lua_pushvalue(L, index);
   return box;
+}
+
+static void hold_body(lua_State *L, struct transfer_box *box, int index) {
+  luaL_unref(L, LUA_REGISTRYINDEX, box->body);
+  box->body = LUA_NOREF;
+  lua_pushvalue(L, index);
+  box->body = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
 static void release_body(lua_State *L, struct transfer_box *box) {
@@ -112,45 +136,70 @@ static void release_body(lua_State *L, struct transfer_box *box) {
   box->body = LUA_NOREF;
 }
 
-int transfer_class_start(lua_State *L, struct engine *engine) {
-  struct head *head = head_class_check(L, 2, engine);
+static const char no_source[] = "the file cannot be sent";
+
+/* Takes a transfer from the engine and starts it: no Lua. NULL; or what is wrong, with errno where it is
+ * of a file: then everything is as before. */
+static const char *start(struct transfer_box *box, struct head *head, const struct body *body,
+                         const struct transfer_options *options) {
+  struct transfer *transfer = engine_take(box->engine, head);
+  const char *fault = NULL;
+  int error;
+  if (transfer == NULL) return HEAD_NO_MEMORY;
+  if (!open_source(&transfer->source, body)) fault = no_source;
+  if (fault == NULL) fault = engine_start(box->engine, transfer, head, options);
+  if (fault == NULL) {
+    box->transfer = transfer;
+    transfer->owner = box;
+    return NULL;
+  }
+  error = errno;
+  engine_finish(box->engine, transfer);
+  errno = error;
+  return fault;
+}
+
+int transfer_class_start(lua_State *L) {
+  struct engine *engine = engine_class_check(L, 1);
   struct transfer_options options = {0, CONNECT_TIMEOUT, MAX_BODY, NULL, false, false};
   struct transfer_box *box;
-  struct transfer *transfer;
+  struct head *head;
+  struct body body;
   const char *fault;
-  check_body(L, 3);
-  if (!lua_isnoneornil(L, 4)) {
+  lua_settop(L, 5);
+  read_body(L, 3, &body);
+  if (!lua_isnil(L, 4)) {
     luaL_checktype(L, 4, LUA_TTABLE);
     read_options(L, 4, &options);
   }
-  lua_settop(L, 5);
-  box = push_transfer_box(L, engine, 5); /* 6 */
-  transfer = engine_take(engine, head);
-  if (transfer == NULL) return compat_pushfault(L, HEAD_NO_MEMORY);
-  /* From here on the transfer belongs to the box, also when Lua raises an error. */
-  box->transfer = transfer;
-  transfer->owner = box;
-  fault = open_source(L, &transfer->source, 3, &box->body);
-  if (fault == NULL) fault = engine_start(engine, transfer, head, &options);
-  if (fault == transfer_no_file) {
-    fault = lua_pushfstring(L, "the file %s cannot be written: %s", options.save_as, strerror(errno));
+  box = push_transfer_box(L, engine, 5);
+  if (body.kind == SOURCE_BYTES) hold_body(L, box, 3);
+  /* All of these may have been closed or used meanwhile; from here on nothing else runs. */
+  engine = engine_class_check(L, 1);
+  head = head_class_check(L, 2, engine);
+  check_unused(L, box, engine);
+  fault = start(box, head, &body, &options);
+  if (fault == NULL) {
+    const int id = box->transfer->id;
+    lua_pushinteger(L, id);
+    return 2;
   }
-  if (fault != NULL) {
-    box->transfer = NULL;
-    engine_finish(engine, transfer);
-    release_body(L, box);
-    return compat_pushfault(L, fault);
+  if (fault == no_source || fault == transfer_no_file) {
+    const char *path = fault == no_source ? body.bytes : options.save_as;
+    fault = lua_pushfstring(L, "the file %s cannot be %s: %s", path,
+                            fault == no_source ? "sent" : "written", strerror(errno));
   }
-  lua_pushvalue(L, 6);
-  lua_pushinteger(L, transfer->id);
-  return 2;
+  release_body(L, box);
+  return compat_pushfault(L, fault);
 }
 
 void transfer_class_forsake(struct transfer *transfer) {
   struct transfer_box *box = transfer->owner;
+  /* A part of its body is lost. */
+  if (transfer_wants(transfer) == WANT_DRAIN) transfer->end = END_CLOSED;
+  response_take(&box->result, transfer);
   box->transfer = NULL;
-  box->forsaken = true;
-  box->sent = transfer_sent(transfer);
+  box->has_result = true;
 }
 
 /* ---- Methods. ---- */
@@ -160,8 +209,24 @@ static struct transfer_box *check_box(lua_State *L) {
 }
 
 static enum transfer_want want_of(const struct transfer_box *box) {
+  if (box->has_drained) return WANT_DRAIN;
   if (box->transfer != NULL) return transfer_wants(box->transfer);
-  return box->forsaken ? WANT_FINISH : WANT_NOTHING;
+  return box->has_result ? WANT_FINISH : WANT_NOTHING;
+}
+
+/* Calls a function that makes Lua values of what lies in the box. Its memory errors are passed on, and
+ * leave the box as it is. [box ..] -> [box .. results]; returns how many. */
+static int deliver(lua_State *L, struct transfer_box *box, lua_CFunction push) {
+  const int top = lua_gettop(L);
+  int status;
+  if (box->delivering) return luaL_error(L, "attempt to use a transfer while its result is taken");
+  lua_pushcfunction(L, push);
+  lua_pushvalue(L, 1);
+  box->delivering = true;
+  status = lua_pcall(L, 1, LUA_MULTRET, 0);
+  box->delivering = false;
+  if (status != 0) return lua_error(L);
+  return lua_gettop(L) - top;
 }
 
 static void push_want(lua_State *L, enum transfer_want want) {
@@ -205,16 +270,26 @@ static int transfer_feed_method(lua_State *L) {
   return 0;
 }
 
+/* [box] -> [bytes] */
+static int push_drained(lua_State *L) {
+  const struct transfer_box *box = lua_touserdata(L, 1);
+  lua_pushlstring(L, box->drained.bytes, box->drained.length);
+  return 1;
+}
+
 static int transfer_drain_method(lua_State *L) {
   struct transfer_box *box = check_box(L);
-  struct sink *sink;
-  if (box->transfer == NULL || transfer_wants(box->transfer) != WANT_DRAIN) return 0;
-  if (!engine_check_process(box->engine)) return 0;
-  sink = &box->transfer->sink;
-  lua_pushlstring(L, sink->body.bytes, sink->body.length);
-  buffer_clear(&sink->body);
-  engine_resume(box->engine, box->transfer);
-  return 1;
+  int results;
+  if (!box->has_drained) {
+    if (want_of(box) != WANT_DRAIN || !engine_check_process(box->engine)) return 0;
+    buffer_swap(&box->drained, &box->transfer->sink.body);
+    box->has_drained = true;
+    engine_resume(box->engine, box->transfer);
+  }
+  results = deliver(L, box, push_drained);
+  box->has_drained = false;
+  buffer_clear(&box->drained);
+  return results;
 }
 
 static void push_size(lua_State *L, curl_off_t size) {
@@ -244,28 +319,29 @@ static int transfer_progress_method(lua_State *L) {
   return 4;
 }
 
+/* [box] -> [response] or [nil failure] */
+static int push_result(lua_State *L) {
+  const struct transfer_box *box = lua_touserdata(L, 1);
+  return response_push(L, &box->result);
+}
+
 static int transfer_finish_method(lua_State *L) {
   struct transfer_box *box = check_box(L);
   struct transfer *transfer = box->transfer;
-  int results = 1;
-  if (box->forsaken) {
-    lua_pushnil(L);
-    response_push_forsaken(L, box->sent);
-    box->forsaken = false;
-    return 2;
+  int results;
+  if (!box->has_result) {
+    if (transfer == NULL) return luaL_error(L, "attempt to use a finished transfer");
+    if (transfer->state != TRANSFER_DONE) return luaL_error(L, "the transfer is still in flight");
+    response_take(&box->result, transfer);
+    box->has_result = true;
+    box->has_drained = false;
+    box->transfer = NULL;
+    engine_finish(box->engine, transfer);
+    release_body(L, box);
   }
-  if (transfer == NULL) return luaL_error(L, "attempt to use a finished transfer");
-  if (transfer->state != TRANSFER_DONE) return luaL_error(L, "the transfer is still in flight");
-  if (transfer_succeeded(transfer)) {
-    response_push(L, transfer);
-  } else {
-    lua_pushnil(L);
-    response_push_failure(L, transfer);
-    results = 2;
-  }
-  box->transfer = NULL;
-  engine_finish(box->engine, transfer);
-  release_body(L, box);
+  results = deliver(L, box, push_result);
+  box->has_result = false;
+  response_clear(&box->result);
   return results;
 }
 
@@ -280,10 +356,13 @@ static int transfer_gc(lua_State *L) {
   struct transfer_box *box = check_box(L);
   struct engine *engine = box->engine;
   struct transfer *transfer = box->transfer;
-  if (engine == NULL) return 0;
+  if (engine == NULL || box->delivering) return 0;
   box->engine = NULL;
   box->transfer = NULL;
-  box->forsaken = false;
+  box->has_result = false;
+  box->has_drained = false;
+  response_free(&box->result);
+  buffer_free(&box->drained);
   if (transfer != NULL) {
     engine_check_process(engine);
     engine_finish(engine, transfer);
@@ -294,13 +373,15 @@ static int transfer_gc(lua_State *L) {
 }
 
 static int transfer_tostring(lua_State *L) {
-  struct transfer_box *box = check_box(L);
+  const struct transfer_box *box = check_box(L);
+  char text[ORIGIN_SIZE + 64];
   if (box->transfer == NULL) {
     lua_pushliteral(L, "transfer (finished)");
-  } else {
-    lua_pushfstring(L, "transfer %d (%s %s)", box->transfer->id, box->transfer->head->method,
-                    box->transfer->head->origin);
+    return 1;
   }
+  snprintf(text, sizeof text, "transfer %d (%.32s %s)", box->transfer->id,
+           box->transfer->head->method, box->transfer->head->origin);
+  lua_pushstring(L, text);
   return 1;
 }
 

@@ -10,9 +10,9 @@
 void transfer_register(lua_State *L);
 
 /* [engine prepared-head body options used-transfer] -> [transfer id] or [nil message]; returns how many. */
-int transfer_class_start(lua_State *L, struct engine *engine);
+int transfer_class_start(lua_State *L);
 
-/* For `engine_options.forsaken`: what is known of the transfer is kept for whoever finishes it. */
+/* For `engine_options.forsaken`: the result of the transfer is kept for whoever finishes it. */
 void transfer_class_forsake(struct transfer *transfer);
 
 #endif
