@@ -285,6 +285,44 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(0, box:depth())
     end)
 
+    it("ends what was handled though its lease was over, wherever it is by then", function()
+      local box = new { retry = { attempts = 9, base = 0.001 } }
+      -- what becomes of the event meanwhile
+      for id, meanwhile in pairs {
+        expired = function() process.sleep(0.02) end,
+        taken = function() assert.equal(2, box:attempts(take_soon(box, 1, 60)[1])) end,
+        failed = function() assert.is_number(box:fail(take_soon(box, 1, 60)[1], "no")) end,
+        released = function() assert.is_true(box:release(take_soon(box, 1, 60)[1])) end,
+        ["taken after a release"] = function()
+          assert.is_true(box:release(take_soon(box, 1, 60)[1]))
+          assert.equal(1, #take_soon(box, 1, 60))
+        end,
+        ["set aside"] = function() assert.is_false(box:fail(take_soon(box, 1, 60)[1], "no", true)) end,
+      } do
+        box:put { message(id, "1"), message(id .. " next", "1") }
+        local slow = box:take(1, 0.01)[1]
+        assert.equal(id, slow.id)
+        meanwhile()
+        local ok, err = box:ack({ slow }, true)
+        if id ~= "expired" then
+          assert.is_nil(ok)
+          assert.equal("timeout", err.kind)
+        end
+        assert.same({}, box:set_aside(), id)
+        assert.equal(1, box:depth(), id)
+        local next_one = take_soon(box, 10, 60)
+        assert.same({ id .. " next" }, ids(next_one))
+        assert.same({}, box:take(10))
+        assert.is_true(box:ack(next_one[1]))
+        assert.equal(0, box:depth())
+        -- late once more: what came after it stays
+        box:put { message(id .. " last", "1") }
+        box:ack({ slow }, true)
+        assert.equal(1, box:depth())
+        assert.is_true(box:ack(take_soon(box, 10, 60)))
+      end
+    end)
+
     it("sets aside what no worker survives", function()
       local box = new { retry = { attempts = 2 } }
       box:put { message("a", "1"), message("b", "1") }

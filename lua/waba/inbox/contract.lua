@@ -62,9 +62,11 @@ function inbox:extend(event, lease) end
 
 --- Ends a taken event, or several at once: they were handled.
 ---@param event waba.Event|waba.Event[]
+---@param is_done? boolean  end those too whose lease was over: nobody needs to handle them again, whoever took them
+---                         meanwhile, and even if they were set aside
 ---@return true|nil ok   nil: at least one was no longer this worker's; the others are acknowledged
 ---@return waba.Error? err
-function inbox:ack(event) end
+function inbox:ack(event, is_done) end
 
 --- Reports that a taken event could not be handled: it comes back later, or is set aside.
 ---@param event waba.Event

@@ -48,7 +48,8 @@ Memory.durable = false
 -- in `resting`, until its `due`, while its first event is leased or delayed.
 
 local function make_ready(inbox, conversation)
-  conversation.due = nil
+  if conversation.is_ready then return end
+  conversation.due, conversation.is_ready = nil, true
   inbox.ready_last = inbox.ready_last + 1
   inbox.ready[inbox.ready_last] = conversation
 end
@@ -100,20 +101,21 @@ local function remove_first(inbox, conversation)
   conversation.first = conversation.first + 1
   inbox.count = inbox.count - 1
   inbox.resting[conversation] = nil
-  if conversation.first <= conversation.last then
+  if conversation.first > conversation.last then -- in `ready` it is skipped
+    if conversation.name then inbox.conversations[conversation.name] = nil end
+  else
     make_ready(inbox, conversation)
-  elseif conversation.name then
-    inbox.conversations[conversation.name] = nil
   end
   return entry
 end
 
 local function set_aside(inbox, conversation)
   local entry = remove_first(inbox, conversation)
-  inbox.aside[#inbox.aside + 1] = {
+  entry.aside = {
     event = entry.event, attempts = entry.attempts, at = os.time(),
     reason = entry.reason or "its lease was over before it was handled",
   }
+  inbox.aside[#inbox.aside + 1] = entry.aside
 end
 
 -- The entry a worker still holds, or nil. Raises for what was never taken from here.
@@ -152,16 +154,17 @@ function Memory:take(n, lease)
     local conversation = self.ready[self.ready_first]
     self.ready[self.ready_first] = nil
     self.ready_first = self.ready_first + 1
+    conversation.is_ready = false
     local entry = conversation[conversation.first]
-    if entry.attempts >= self.retry.attempts then
+    if entry and entry.attempts >= self.retry.attempts then
       set_aside(self, conversation)
-    else
+    elseif entry then
       entry.attempts = entry.attempts + 1
       rest(self, conversation, lease or policy.LEASE)
       -- a table of its own for each time, so that a worker that comes too late is known
       local event = {}
       for name, value in pairs(entry.event) do event[name] = value end
-      entry.lease = { conversation = conversation, attempts = entry.attempts }
+      entry.lease = { conversation = conversation, entry = entry, attempts = entry.attempts }
       self.leases[event] = entry.lease
       taken[#taken + 1] = event
     end
@@ -181,11 +184,25 @@ function Memory:extend(event, lease)
   return true
 end
 
-function Memory:ack(event)
+-- Ends an event whose lease was over, wherever it is now.
+local function remove_lost(inbox, event)
+  local lease = inbox.leases[event]
+  if lease.conversation[lease.conversation.first] == lease.entry then remove_first(inbox, lease.conversation) end
+  for position, item in ipairs(inbox.aside) do
+    if item == lease.entry.aside then return table.remove(inbox.aside, position) end
+  end
+end
+
+function Memory:ack(event, is_done)
   local lost = false
   for _, one in ipairs(policy.as_list(event)) do
     local entry, conversation = held(self, one)
-    if entry then remove_first(self, conversation) else lost = true end
+    if entry then
+      remove_first(self, conversation)
+    else
+      lost = true
+      if is_done then remove_lost(self, one) end
+    end
   end
   if lost then return nil, policy.lease_lost() end
   return true

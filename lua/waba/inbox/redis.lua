@@ -81,9 +81,11 @@ function Redis:take(n, lease)
     ("%d"):format(self.retry.attempts))
   if not reply then return nil, err end
   local taken = {}
-  for index = 1, #reply, 4 do
+  for index = 1, #reply, 5 do
     local event = record.decode(reply[index + 3])
-    self.leases[event] = { id = reply[index], queue = reply[index + 1], attempts = tonumber(reply[index + 2]) }
+    self.leases[event] = {
+      id = reply[index], queue = reply[index + 1], attempts = tonumber(reply[index + 2]), digest = reply[index + 4],
+    }
     taken[#taken + 1] = event
   end
   return taken
@@ -100,11 +102,13 @@ function Redis:extend(event, seconds)
   return true
 end
 
-function Redis:ack(event)
+function Redis:ack(event, is_done)
   local words, list = {}, policy.as_list(event)
   for _, one in ipairs(list) do
     local lease = lease_of(self, one)
-    words[#words + 1], words[#words + 2], words[#words + 3] = lease.id, lease.queue, tostring(lease.attempts)
+    for _, word in ipairs { lease.id, lease.queue, tostring(lease.attempts), is_done and lease.digest or "" } do
+      words[#words + 1] = word
+    end
   end
   local count, err = run(self, "ack", unpack(words))
   if not count then return nil, err end

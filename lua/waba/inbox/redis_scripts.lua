@@ -72,7 +72,7 @@ end
 return stored
 ]]
 
--- prefix, group, consumer, n, lease, most attempts; gives id, queue, attempt, body of each event
+-- prefix, group, consumer, n, lease, most attempts; gives id, queue, attempt, body and its digest of each event
 scripts.take = PRELUDE .. [[
 local consumer, n, lease, most = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local taken = {}
@@ -85,7 +85,7 @@ local function lend(id, queue)
   end
   local attempt = redis.call("HINCRBY", attempts, queue, 1)
   redis.call("ZADD", leases, seconds(now + lease), id)
-  for _, part in ipairs { id, queue, tostring(attempt), body } do taken[#taken + 1] = part end
+  for _, part in ipairs { id, queue, tostring(attempt), body, redis.sha1hex(body) } do taken[#taken + 1] = part end
 end
 
 for _, queue in ipairs(redis.call("ZRANGEBYSCORE", delayed, "-inf", seconds(now), "LIMIT", 0, 100)) do
@@ -100,8 +100,8 @@ for _, id in ipairs(redis.call("ZRANGEBYSCORE", leases, "-inf", seconds(now), "L
   if entry then lend(id, entry[2][2]) end
 end
 
-while #taken < n * 4 do
-  local words = { "XREADGROUP", "GROUP", group, consumer, "COUNT", n - #taken / 4, "STREAMS", stream, ">" }
+while #taken < n * 5 do
+  local words = { "XREADGROUP", "GROUP", group, consumer, "COUNT", n - #taken / 5, "STREAMS", stream, ">" }
   local reply = redis.pcall(unpack(words))
   if reply and reply.err then
     redis.call("XGROUP", "CREATE", stream, group, "0", "MKSTREAM")
@@ -113,14 +113,34 @@ end
 return taken
 ]]
 
--- prefix, group, then id, queue, attempt of each event; gives how many were still held
+-- prefix, group, then id, queue, attempt, digest of each event; gives how many were still held. With a digest an event
+-- whose lease was over ends too, wherever it is now: the first of its queue, or set aside.
 scripts.ack = PRELUDE .. [[
+local function is_same(body, digest) return body and redis.sha1hex(body) == digest end
+
+local function token_of(queue, id)
+  if redis.call("XRANGE", stream, id, id)[1] or redis.call("ZREM", delayed, queue) == 1 then return id end
+  for _, entry in ipairs(redis.call("XRANGE", stream, "-", "+")) do
+    if entry[2][2] == queue then return entry[1] end
+  end
+  return id
+end
+
+local function remove_lost(id, queue, digest)
+  if is_same(redis.call("LINDEX", queue_key(queue), 0), digest) then return advance(queue, token_of(queue, id)) end
+  for _, entry in ipairs(redis.call("XREVRANGE", aside, "+", "-")) do
+    if entry[2][2] == queue and is_same(entry[2][4], digest) then return redis.call("XDEL", aside, entry[1]) end
+  end
+end
+
 local count = 0
-for index = 3, #ARGV, 3 do
-  local id, queue, attempt = ARGV[index], ARGV[index + 1], ARGV[index + 2]
+for index = 3, #ARGV, 4 do
+  local id, queue, attempt, digest = ARGV[index], ARGV[index + 1], ARGV[index + 2], ARGV[index + 3]
   if holds(id, queue, attempt) then
     advance(queue, id)
     count = count + 1
+  elseif digest ~= "" then
+    remove_lost(id, queue, digest)
   end
 end
 return count

@@ -148,7 +148,9 @@ local function lend(inbox, row, lease)
   inbox.database:execute(("UPDATE waba_event SET attempts = %d, token = %d, due = %s + %.3f WHERE seq = %d"):format(
     attempts + 1, token, NOW, lease, seq))
   local event = record.decode(row[4])
-  inbox.leases[event] = { seq = seq, token = token, conversation = conversation, attempts = attempts + 1 }
+  inbox.leases[event] = {
+    seq = seq, token = token, conversation = conversation, attempts = attempts + 1, body = row[4],
+  }
   return event
 end
 
@@ -193,7 +195,15 @@ function Sqlite:extend(event, seconds)
   end)
 end
 
-function Sqlite:ack(event)
+-- Ends an event whose lease was over, wherever it is now. Its `seq` may be another event's.
+local function remove_lost(inbox, lease)
+  inbox.database:execute(("DELETE FROM waba_event WHERE seq = %d AND body = %s"):format(lease.seq, quote(lease.body)))
+  inbox.database:execute(([[DELETE FROM waba_aside WHERE seq =
+    (SELECT max(seq) FROM waba_aside WHERE conversation IS %s AND body = %s)]]):format(
+    quote(lease.conversation), quote(lease.body)))
+end
+
+function Sqlite:ack(event, is_done)
   local leases, conditions, conversations = {}, {}, {}
   for index, one in ipairs(policy.as_list(event)) do
     local lease = lease_of(self, one)
@@ -202,12 +212,18 @@ function Sqlite:ack(event)
     conversations[#conversations + 1] = lease.conversation and quote(lease.conversation)
   end
   if #leases == 0 then return true end
-  return self.database:transaction(function()
+  local lost = false
+  local ok, err = self.database:transaction(function()
     local removed = self.database:execute("DELETE FROM waba_event WHERE " .. table.concat(conditions, " OR "))
+    lost = removed < #leases
+    if lost and is_done then
+      for _, lease in ipairs(leases) do remove_lost(self, lease) end
+    end
     promote(self, conversations)
-    if removed < #leases then return nil, policy.lease_lost() end
     return true
   end)
+  if ok and lost then return nil, policy.lease_lost() end
+  return ok, err
 end
 
 function Sqlite:fail(event, reason, is_final)
