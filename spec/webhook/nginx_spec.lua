@@ -3,12 +3,13 @@
 local core = require "waba.core"
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
+local waba = require "waba"
 local webhooks = require "spec.support.webhooks"
 
 local body_of = webhooks.texts
 
--- The module `bot` of a worker process: a receiver whose text handler waits for the file `gate` and
--- then writes a line into `handled`. `%s` are more options of the receiver.
+-- The module `bot` of a worker process: a receiver whose text handler writes a line into `begun`, waits for the file
+-- `gate` and then writes a line into `handled`. `%s` are more options of the receiver.
 local BOT = [[
 local waba = require "waba"
 local prefix = ngx.config.prefix()
@@ -19,15 +20,20 @@ local function exists(name)
   return file ~= nil
 end
 
+local function note(name, event)
+  local file = assert(io.open(prefix .. name, "a"))
+  file:write(event.id, " ", ngx.worker.id(), "\n")
+  file:close()
+end
+
 return waba.receiver {
   user = "u", password = { "old", "p" }, %s
   on = {
     text = function(event, attempts)
+      note("begun", event)
       while not exists "gate" do ngx.sleep(0.005) end
       if event.id:find "^odd" and attempts == 1 then error("odd") end
-      local file = assert(io.open(prefix .. "handled", "a"))
-      file:write(event.id, " ", ngx.worker.id(), "\n")
-      file:close()
+      note("handled", event)
     end,
   },
 }
@@ -65,13 +71,16 @@ describe("the receiver in nginx", function()
     return nginx.request(("https://127.0.0.1:%d/hook"):format(port), given)
   end
 
-  -- The ids that were handled, sorted.
-  local function handled()
+  -- The ids in a file that handlers write, sorted.
+  local function noted(name)
     local ids = {}
-    for id in (folder:read "handled" or ""):gmatch "(%S+) %d+\n" do ids[#ids + 1] = id end
+    for id in (folder:read(name) or ""):gmatch "(%S+) %d+\n" do ids[#ids + 1] = id end
     table.sort(ids)
     return ids
   end
+
+  -- The ids that were handled, sorted.
+  local function handled() return noted "handled" end
 
   local function wait_for(count)
     process.wait_for(function() return #handled() >= count end, count .. " handled events", 20)
@@ -233,6 +242,41 @@ describe("the receiver in nginx", function()
     assert.truthy(folder:read("error.log"):find("1 of 2 events failed", 1, true))
   end)
 
+  it("runs as many handlers of a burst at once as are allowed, in one worker or in several", function()
+    for _, inbox in ipairs { "", 'inbox = waba.inbox.sqlite { file = prefix .. "inbox.db", sync = false },' } do
+      os.remove(folder:file "gate")
+      os.remove(folder:file "begun")
+      os.remove(folder:file "handled")
+      start(inbox, { workers = 1 })
+      assert.equal(200, post(body_of("a", "b", "c", "d", "e", "f")))
+      process.wait_for(function() return #noted "begun" == 4 end, "four handlers at once")
+      process.sleep(0.2)
+      assert.equal(4, #noted "begun")
+      open_gate()
+      assert.same({ "a", "b", "c", "d", "e", "f" }, wait_for(6))
+      program:stop "TERM"
+    end
+  end)
+
+  it("runs a handler once that is slower than its lease", function()
+    for _, inbox in ipairs { "", 'inbox = waba.inbox.sqlite { file = prefix .. "inbox.db", sync = false },' } do
+      os.remove(folder:file "gate")
+      os.remove(folder:file "begun")
+      os.remove(folder:file "handled")
+      start(inbox, { workers = inbox == "" and 1 or 2,
+        content = 'require("waba.webhook.nginx").serve(require "bot", { interval = 0.02, lease = 0.15 })' })
+      assert.equal(200, post(body_of("a", "b")))
+      process.wait_for(function() return #noted "begun" == 2 end, "two handlers")
+      process.sleep(0.6)
+      open_gate()
+      wait_for(2)
+      process.sleep(0.2)
+      assert.same({ "a", "b" }, handled())
+      assert.same({ "a", "b" }, noted "begun")
+      program:stop "TERM"
+    end
+  end)
+
   it("works its memory off before it ends", function()
     start()
     assert.equal(200, post(body_of("a", "b", "c", "d", "e", "f")))
@@ -250,8 +294,8 @@ describe("the receiver in nginx", function()
     assert.equal(200, (post(body_of "a")))
     assert.equal(200, (post(body_of "b")))
     local elsewhere = {}
-    local worker = require("waba").receiver {
-      open = false, inbox = require("waba").inbox.sqlite(folder:file "inbox.db"),
+    local worker = waba.receiver {
+      open = false, inbox = waba.inbox.sqlite(folder:file "inbox.db"),
       on = { text = function(event) elsewhere[#elsewhere + 1] = event.id end },
     }
     assert.equal(2, (worker:work()))
@@ -272,7 +316,7 @@ describe("the receiver in nginx", function()
     process.run(("kill -9 %d %s"):format(program.pid, pids))
     process.wait_for(function() return not program:is_alive() end, "the end of nginx")
     assert.same({}, handled())
-    local box = require("waba").inbox.sqlite { file = folder:file "inbox.db" }
+    local box = waba.inbox.sqlite { file = folder:file "inbox.db" }
     assert.equal(2, box:depth())
     box:close()
     -- nobody waits for the leases in a spec

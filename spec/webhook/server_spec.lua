@@ -133,6 +133,27 @@ describe("a server of its own", function()
     end)
   end)
 
+  it("handles a burst with as many handlers as are allowed, and stores each acknowledgement at once", function()
+    story(function(start)
+      local running, is_open = 0, false
+      local box = waba.inbox.memory()
+      local one = start { lease = 0.1, interval = 0.02, receiver = receiver { inbox = box, on = { text = function(event)
+        if event.id == "quick" then return end
+        running = running + 1
+        while not is_open do cqueues.sleep(0.005) end
+        handled[#handled + 1] = event.id
+      end } } }
+      assert.equal(200, post(one, body_of("quick", "a", "b", "c", "d", "e")))
+      wait_for(function() return running == 4 end, "four handlers at once")
+      wait_for(function() return box:depth() == 5 end, "the first acknowledgement")
+      cqueues.sleep(0.3)
+      assert.equal(4, running)
+      is_open = true
+      wait_for(function() return box:depth() == 0 end, "the others")
+      assert.equal(5, #handled)
+    end)
+  end)
+
   it("can be stepped by a program with a loop of its own", function()
     local one = assert(server { receiver = receiver() })
     local socket = connect(one.port)

@@ -7,6 +7,7 @@
 local core = require "waba.core"
 local curl = require "waba.curl"
 local loops = require "waba.transport.loop"
+local meanwhile = require "waba.transport.loop.meanwhile"
 local new_waiter = require("waba.transport.waiter").of_loop
 local was_stale = require("waba.transport").was_stale
 
@@ -236,7 +237,7 @@ local function await_alone(self, engine, waiter, id, transfer, request)
   local loop, is_attended = waiter.loop, waiter.is_attended
   local seconds = not loop.works_meanwhile and BEAT or nil
   while true do
-    local want, others = transfer:step(seconds)
+    local want, others = transfer:step(seconds and meanwhile.tend(seconds))
     if others then call_ready(self, engine, id) end
     if want and not (is_attended and not attend(self, waiter, transfer, request)) then return end
     if not want and not seconds then loop.wait(nil, engine, BEAT) end

@@ -8,6 +8,7 @@ local semaphore = require "ngx.semaphore"
 local group = require "waba.webhook.group"
 local ngx_timer = require "waba.transport.ngx_timer"
 local options = require "waba.options"
+local works = require "waba.webhook.work"
 
 local ngx = ngx
 
@@ -16,7 +17,7 @@ local nginx = {}
 ---@class waba.NginxOptions
 ---@field concurrency? integer  handlers that may run at once in each worker process; 4 by default. 0: none run here,
 ---                             other programs work the inbox off
----@field batch? integer        events each of them takes at a time; 8 by default
+---@field batch? integer        events to take at a time at most, as of `receiver:work`; 8 by default
 ---@field lease? number         seconds, as of `receiver:work`
 ---@field interval? number      seconds between looks for what other processes stored; 1 by default
 local KNOWN = { concurrency = "integer>=0", batch = "integer>=1", lease = "number>0", interval = "number>0" }
@@ -24,41 +25,8 @@ local KNOWN = { concurrency = "integer>=0", batch = "integer>=1", lease = "numbe
 -- Receiver to its drain, in this worker process.
 local drains = setmetatable({}, { __mode = "k" })
 
-local function log_problem(handled, failed, raised)
-  if handled == nil then
-    ngx.log(ngx.ERR, "waba: ", tostring(failed))
-  elseif failed > 0 then
-    ngx.log(ngx.ERR, "waba: ", failed, " of ", handled + failed, " events failed, the last one: ", tostring(raised))
-  end
-end
-
-local function wake(drain)
-  if drain.semaphore:count() < drain.concurrency then drain.semaphore:post(1) end
-end
-
--- One light thread: handles what is due, waits until it is woken or the interval is over.
-local function work_until(drain, deadline)
-  local work = {
-    batch = drain.batch, lease = drain.lease,
-    on_more = function() wake(drain) end,
-    stop = function() return ngx.worker.exiting() and drain.receiver.inbox.durable end,
-  }
-  repeat
-    log_problem(drain.receiver:work(work))
-    if ngx.worker.exiting() then return end
-    local due = drain.receiver.inbox:next_due()
-    drain.semaphore:wait(math.max(0.001, math.min(drain.interval, due or drain.interval)))
-  until ngx.now() >= deadline or ngx.worker.exiting()
-end
-
--- The end of the process is the end of an inbox in memory: its failed events are tried until then.
-local function empty_memory(drain)
-  local inbox = drain.receiver.inbox
-  local deadline = ngx.now() + ngx_timer.GRACE
-  while not inbox.durable and inbox:depth() > 0 and ngx.now() < deadline do
-    log_problem(drain.receiver:work { batch = drain.batch, lease = drain.lease })
-    if inbox:depth() > 0 then ngx.sleep(0.05) end
-  end
+local function log(text)
+  ngx.log(ngx.ERR, "waba: ", text)
 end
 
 -- Where the requests of a group wait for the one that stores.
@@ -71,26 +39,20 @@ end
 
 local function yield() ngx.sleep(0) end
 
--- What the timer does: handlers in a few light threads until it is replaced, or the process ends.
-local function handle_until(drain, deadline, premature)
-  local pause = 0
-  if not premature then
-    local threads = {}
-    for index = 1, drain.concurrency do threads[index] = ngx.thread.spawn(work_until, drain, deadline) end
-    for _, thread in ipairs(threads) do
-      local ok, message = ngx.thread.wait(thread)
-      if not ok then
-        pause = drain.interval
-        ngx.log(ngx.ERR, "waba: ", tostring(message))
-      end
-    end
-  end
-  if not premature and not ngx.worker.exiting() then return pause end
-  empty_memory(drain)
+-- What the timer does: runs handlers until it is replaced, or the process ends. The end of the process is the end of an
+-- inbox in memory: it is worked off first, its failed events are tried again until then.
+local function handle_until(drain, deadline)
+  local inbox, last = drain.receiver.inbox, nil
+  drain.work:run(function()
+    if not ngx.worker.exiting() then return ngx.now() >= deadline end
+    last = last or ngx.now() + ngx_timer.GRACE
+    return inbox.durable or inbox:depth() == 0 or ngx.now() >= last
+  end)
+  if not ngx.worker.exiting() then return 0 end
 end
 
 local function start(drain)
-  if drain.concurrency == 0 then return end
+  if not drain.work then return end
   local is_set, message = drain.timer:set()
   if not is_set then ngx.log(ngx.ERR, "waba: no timer for the handlers: ", message) end
 end
@@ -99,12 +61,14 @@ local function drain_of(receiver, given)
   local drain = drains[receiver]
   if drain then return drain end
   given = options.check(given, KNOWN, "waba.webhook.nginx", 3)
-  drain = {
-    receiver = receiver, semaphore = assert(semaphore.new(0)), concurrency = given.concurrency or 4,
-    batch = given.batch or 8, lease = given.lease, interval = given.interval or 1,
-    put = receiver.inbox.grouped and group.new(receiver.inbox, yield, new_gate) or nil,
-  }
-  drain.timer = ngx_timer.new(function(deadline, premature) return handle_until(drain, deadline, premature) end)
+  drain = { receiver = receiver, put = receiver.inbox.grouped and group.new(receiver.inbox, yield, new_gate) or nil }
+  if given.concurrency ~= 0 then
+    drain.work = works.new(receiver, {
+      concurrency = given.concurrency or 4, batch = given.batch or 8, lease = given.lease, forever = true,
+      interval = given.interval or 1, log = log,
+    })
+  end
+  drain.timer = ngx_timer.new(function(deadline) return handle_until(drain, deadline) end)
   drains[receiver] = drain
   return drain
 end
@@ -155,7 +119,7 @@ function nginx.serve(receiver, given)
   respond(status, answer_headers, body)
   if status ~= 200 then return end
   start(drain)
-  wake(drain)
+  if drain.work then drain.work:wake() end
 end
 
 return nginx

@@ -1,13 +1,12 @@
 -- Takes webhooks: checks a request, stores its events in the inbox, answers; and works the inbox off
 -- with the handlers. Knows HTTP as tables only; nginx.lua and server.lua bring it to a socket.
 
-local core = require "waba.core"
 local credentials = require "waba.webhook.credentials"
-local errors = require "waba.errors"
 local events = require "waba.webhook.events"
 local options = require "waba.options"
 local router = require "waba.webhook.router"
 local verbs = require "waba.webhook.verbs"
+local work = require "waba.webhook.work"
 
 ---@class waba.Receiver
 ---@field inbox waba.Inbox
@@ -96,137 +95,38 @@ function Receiver:watch(fn)
   self.watchers[#self.watchers + 1] = fn
 end
 
--- Lets time pass in the way of whatever this runs in.
-local function sleep(seconds)
-  local ngx = _G.ngx
-  if type(ngx) == "table" and ngx.sleep then return ngx.sleep(seconds) end
-  local cqueues = package.loaded.cqueues
-  if cqueues and cqueues.running() then return cqueues.sleep(seconds) end
-  return require("waba.transport.loop").sleep(seconds)
-end
-
-local function first_line(raised)
-  return (tostring(raised):gsub("\nstack traceback:.*$", ""))
-end
-
--- Seconds that an acknowledgement may wait for others, since one by one they cost more than most
--- handlers. A process that dies meanwhile has handled these events and they come again.
-local ACKNOWLEDGE_AFTER = 0.05
-
--- One batch of taken events on its way through the handlers.
-local Batch = {}
-Batch.__index = Batch
-
--- Acknowledges what was handled. Once more when the store was busy: else it would be handled again.
-function Batch:acknowledge()
-  if #self.handled == 0 then return end
-  local ok, err = self.inbox:ack(self.handled)
-  if not ok and err and err.retryable then self.inbox:ack(self.handled) end
-  self.handled = {}
-end
-
--- Gives what waits behind a slow handler more time. Whether the event is still this worker's.
-function Batch:renew(index)
-  if core.clock() - self.renewed <= self.lease / 3 then return true end
-  self:acknowledge()
-  self.renewed = core.clock()
-  for rest = #self.events, index + 1, -1 do
-    if not self.inbox:extend(self.events[rest], self.lease) then table.remove(self.events, rest) end
-  end
-  return self.inbox:extend(self.events[index], self.lease)
-end
-
--- Handles one event to its end.
-function Batch:handle(event)
-  for _, fn in ipairs(self.receiver.watchers or {}) do fn(event) end
-  local ok, raised = self.receiver.dispatch(self.receiver.dress(event), self.inbox:attempts(event))
-  if ok then
-    if #self.handled == 0 then self.first_handled = core.clock() end
-    self.handled[#self.handled + 1] = event
-    self.count.handled = self.count.handled + 1
-    if core.clock() - self.first_handled > ACKNOWLEDGE_AFTER then self:acknowledge() end
-  else
-    -- the handler once more might send once more
-    local is_in_doubt = errors.is_error(raised) and raised.maybe_sent
-    self.inbox:fail(event, first_line(raised), is_in_doubt)
-    self.count.failed, self.count.raised = self.count.failed + 1, raised
-  end
-end
-
--- Handles all; what it was told to stop before goes back.
-function Batch:run(stop)
-  local index = 1
-  while self.events[index] do
-    if stop() then
-      self:acknowledge()
-      for rest = index, #self.events do self.inbox:release(self.events[rest]) end
-      return
-    end
-    if self:renew(index) then self:handle(self.events[index]) end
-    index = index + 1
-  end
-  self:acknowledge()
-end
-
-local function handle_batch(receiver, taken, lease, stop, count)
-  local batch = setmetatable({
-    receiver = receiver, inbox = receiver.inbox, events = taken, lease = lease, count = count, handled = {},
-    renewed = core.clock(),
-  }, Batch)
-  batch:run(stop)
-end
-
 ---@class waba.WorkOptions
----@field batch? integer     how many events to take at a time, each of another customer; 16 by default
----@field lease? number      seconds after which another worker may take an event; 60 by default. Longer
----                          than the slowest handler takes
+---@field concurrency? integer  handlers that may run at once; 1 by default. More than one run in the event loop that
+---                          this is called in, else in one of its own (`waba.run`)
+---@field batch? integer     how many events to take at a time at most, each of another customer; 16 by default. While
+---                          handlers are slow no more are taken than can run at once
+---@field lease? number      seconds after which another worker may take an event that this one does not renew; 60 by
+---                          default
 ---@field forever? boolean   wait for more when nothing is due; false by default. That the inbox can't be read is
----                          told on the standard error output then
+---                          reported on the standard error output then
 ---@field interval? number   seconds between looks into an empty inbox, with `forever`; 0.25 by default
 ---@field stop? fun(): boolean  asked before each event: true ends the work
 ---@field on_more? fun()        called when more is due than was taken: the moment to wake another worker
 local WORK_OPTIONS = {
-  batch = "integer>=1", lease = "number>0", forever = "boolean", interval = "number>=0", stop = "function",
-  on_more = "function",
+  concurrency = "integer>=1", batch = "integer>=1", lease = "number>0", forever = "boolean", interval = "number>=0",
+  stop = "function", on_more = "function",
 }
 
-local function never() return false end
-
--- Tells of an inbox that can't be read, once until it can be.
-local function tell_trouble(err, told)
-  if err and not told then
-    io.stderr:write("waba: the inbox can't be read, trying again: ", tostring(err), "\n")
-  end
-  return err ~= nil
-end
-
---- Takes events from the inbox and runs their handlers, one after the other: what was handled is
---- acknowledged, what raised comes back later; but an error with `maybe_sent` sets the event aside, since
---- the handler once more might send once more. Returns when nothing is due, or with `forever` when
---- `stop` says so. May run in several coroutines and processes at once: one customer's events are
---- still handled one at a time and in order.
+--- Takes events from the inbox and runs their handlers: what was handled is acknowledged at once, what raised comes
+--- back later; but an error with `maybe_sent` sets the event aside, since the handler once more might send once more.
+--- An event whose handler takes long stays this worker's: its lease is renewed, in an event loop at any time, outside of
+--- one while the handler sleeps (`waba.sleep`) or waits for the gateway. Returns when nothing is due and all handlers
+--- have ended, or with `forever` when `stop` says so. May run in several coroutines and processes at once: one
+--- customer's events are still handled one at a time and in order.
 ---@param given? waba.WorkOptions
 ---@return integer|nil handled  nil when the inbox can't be read
 ---@return integer|waba.Error failed  how many raised; or the error
 ---@return any raised                 by the last that did
 function Receiver:work(given)
-  given = options.check(given, WORK_OPTIONS, "receiver:work")
-  local size, lease, stop = given.batch or 16, given.lease or 60, given.stop or never
-  local count, is_told = { handled = 0, failed = 0 }, false
-  while not stop() do
-    local batch, err = self.inbox:take(size, lease)
-    if not batch and not given.forever then return nil, err end
-    is_told = tell_trouble(not batch and (err or "no reason given") or nil, is_told)
-    if batch and #batch > 0 then
-      if given.on_more and #batch == size then given.on_more() end
-      handle_batch(self, batch, lease, stop, count)
-    elseif given.forever then
-      sleep(given.interval or 0.25)
-    else
-      break
-    end
-  end
-  return count.handled, count.failed, count.raised
+  local own = work.new(self, options.check(given, WORK_OPTIONS, "receiver:work"))
+  local ok, err = own:run()
+  if not ok then return nil, err end
+  return own.handled, own.failed, own.raised
 end
 
 local receiver = {}
@@ -281,6 +181,7 @@ function receiver.new(given)
     inbox = given.inbox or require("waba.inbox.memory").new(),
     dispatch = router.new(given.on),
     dress = given.client and verbs.new(given.client) or undressed,
+    transport = given.client and given.client.transport or nil,
     max_body = given.max_body or 4 * 1024 * 1024,
   }, Receiver)
 end

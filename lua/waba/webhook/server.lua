@@ -6,6 +6,7 @@ local guarded = require "waba.guarded"
 local library = require "waba.library"
 local limits = require "waba.http.limits"
 local options = require "waba.options"
+local works = require "waba.webhook.work"
 
 ---@class waba.WebhookServer
 local Server = {}
@@ -25,7 +26,7 @@ local MOST_PORT = 65535
 ---                          for a place behind a proxy
 ---@field concurrency? integer  handlers that may run at once; 4 by default. 0: none run here, other
 ---                          processes work the inbox off
----@field batch? integer     events each of them takes at a time; 8 by default
+---@field batch? integer     events to take at a time at most, as of `receiver:work`; 8 by default
 ---@field lease? number      seconds, as of `receiver:work`
 ---@field interval? number   seconds between looks for what other processes stored; 0.5 by default
 ---@field grace? number      seconds to finish what was begun when told to stop; 10 by default
@@ -95,7 +96,7 @@ local function answer_request(self, exchange)
   status, headers, body = receiver:handle(request, self.put)
   if status == 200 and not receiver.is_open then self.listener.limits:trust(exchange.connection) end
   exchange:respond(status, headers, body)
-  if status == 200 then self.news:signal(1) end
+  if status == 200 and self.work then self.work:wake() end
 end
 
 local function serve_exchange(self, exchange)
@@ -105,40 +106,40 @@ local function serve_exchange(self, exchange)
   self.idle:signal()
   if self.stopping then
     exchange.keep = false
-    self.news:signal()
+    if self.work then self.work:wake() end
   end
   if not ok then error(raised, 0) end
 end
 
--- Tells what went wrong where nobody else can be told.
-local function report(ok, handled, failed, raised)
-  if not ok then
-    io.stderr:write("waba: ", tostring(handled), "\n")
-  elseif handled == nil then
-    io.stderr:write("waba: ", tostring(failed), "\n")
-  elseif failed > 0 then
-    local text = "waba: %d of %d events failed, the last one: %s\n"
-    io.stderr:write(text:format(failed, handled + failed, tostring(raised)))
-  end
+local function log(text)
+  io.stderr:write("waba: ", text, "\n")
 end
 
--- One coroutine of handlers. An inbox in memory is worked off even while the server stops.
-local function work(self)
+-- Whether the handlers may end: an inbox in memory is worked off first.
+local function is_over(self)
+  if not self.stopping then return false end
   local inbox = self.receiver.inbox
-  local given = {
-    batch = self.batch, lease = self.lease,
-    on_more = function() self.news:signal(1) end,
-    stop = function() return self.stopping and (inbox.durable or self.deadline_over()) end,
-  }
-  while true do
-    report(guarded(self.receiver.work, self.receiver, given))
-    local finished = self.stopping and self.active == 0 and (inbox.durable or inbox:depth() == 0)
-    finished = finished or self.stopping and self.deadline_over()
-    if finished then break end
-    local due = inbox:next_due()
-    self.news:wait(math.max(0.001, math.min(self.interval, due or self.interval)))
-  end
-  self.workers = self.workers - 1
+  return inbox.durable or self.deadline_over() or self.active == 0 and inbox:depth() == 0
+end
+
+local function new_work(self, given)
+  return works.new(self.receiver, {
+    concurrency = given.concurrency or 4, batch = given.batch or 8, lease = given.lease, forever = true,
+    interval = given.interval or 0.5, log = log, stop = function() return is_over(self) end,
+  })
+end
+
+-- The coroutine that runs the handlers.
+local function work(self)
+  local ok, message
+  repeat
+    ok, message = guarded(self.work.run, self.work)
+    if not ok then
+      log(tostring(message))
+      self.cqueues.sleep(self.work.interval)
+    end
+  until ok or is_over(self)
+  self.is_working = false
   self.idle:signal()
 end
 
@@ -172,8 +173,8 @@ function Server:stop()
   self.stopping = true
   self.deadline_over = function() return self.cqueues.monotime() >= deadline end
   self.listener:pause()
-  self.news:signal()
-  while (self.active > 0 or self.workers > 0) and not self.deadline_over() do
+  if self.work then self.work:wake() end
+  while (self.active > 0 or self.is_working) and not self.deadline_over() do
     self.idle:wait(math.max(0, deadline - self.cqueues.monotime()))
   end
   self:close()
@@ -222,7 +223,7 @@ local function start(self, given)
   self.cqueues = library.load("cqueues", "cqueues", "lua-cqueues", "waba.webhook.server", 3)
   local condition = require "cqueues.condition"
   self.cq = given.cq or self.cqueues.new()
-  self.news, self.idle = condition.new(), condition.new()
+  self.idle = condition.new()
   self.put = self.receiver.inbox.grouped and group.new(self.receiver.inbox, function() self.cqueues.sleep(0) end,
     function() return new_gate(condition) end) or nil
   local ok, context
@@ -234,11 +235,14 @@ local function start(self, given)
   self.listener, message = require("waba.http.listener").listen {
     cq = self.cq, host = self.host, port = given.port or 0, reuseport = given.reuseport, context = context,
     limits = given.limits, serve = function(exchange) serve_exchange(self, exchange) end,
-    on_error = function(raised) io.stderr:write("waba: ", tostring(raised), "\n") end,
+    on_error = function(raised) log(tostring(raised)) end,
   }
   if not self.listener then return nil, message end
   self.port = self.listener.port
-  for _ = 1, self.workers do self.cq:wrap(work, self) end
+  if self.work then
+    self.is_working = true
+    self.cq:wrap(work, self)
+  end
   return self
 end
 
@@ -259,10 +263,10 @@ function server.new(given)
   end
   local self = setmetatable({
     receiver = given.receiver, host = given.host or "127.0.0.1", path = given.path,
-    scheme = given.tls and "https" or "http", batch = given.batch or 8, lease = given.lease,
-    interval = given.interval or 0.5, grace = given.grace or 10, workers = given.concurrency or 4,
-    active = 0, stopping = false, is_closed = false,
+    scheme = given.tls and "https" or "http", grace = given.grace or 10,
+    active = 0, stopping = false, is_closed = false, is_working = false,
   }, Server)
+  if given.concurrency ~= 0 then self.work = new_work(self, given) end
   local ok, message = start(self, given)
   if not ok then
     return nil, ("cannot listen on %s port %s: %s"):format(self.host, tostring(given.port or 0), tostring(message))

@@ -3,6 +3,7 @@
 
 local core = require "waba.core"
 local curl = require "waba.curl"
+local meanwhile = require "waba.transport.loop.meanwhile"
 
 ---@type waba.Loop
 local blocking = { name = "blocking" }
@@ -11,14 +12,14 @@ local blocking = { name = "blocking" }
 function blocking.task() return nil end
 
 function blocking.wait(_, engine, seconds)
-  engine:wait(seconds)
+  engine:wait(meanwhile.tend(seconds))
 end
 
 function blocking.sleep(seconds)
   local deadline = core.clock() + seconds
   local left = seconds
   while left > 0 do
-    curl.wait({}, left)
+    curl.wait({}, meanwhile.tend(left))
     left = deadline - core.clock()
   end
 end

@@ -96,7 +96,7 @@ local function suspend(task, seconds, descriptor)
 end
 
 function loop.wait(task, engine, seconds)
-  if not task then return engine:wait(seconds) end
+  if not task then return blocking.wait(nil, engine, seconds) end
   local descriptor, left = limits(engine, seconds)
   suspend(task, left, descriptor)
 end

@@ -30,7 +30,7 @@ end
 loop.is_alive = tasks.is_alive
 
 function loop.wait(task, engine, seconds)
-  if not task then return engine:wait(seconds) end
+  if not task then return blocking.wait(nil, engine, seconds) end
   local descriptor = engine:pollfd()
   if not descriptor then return cqueues.sleep(math.min(seconds, 0.01)) end
   task.descriptor = descriptor

@@ -50,18 +50,26 @@ local function is_inside_copas()
   return thread ~= nil and not is_main
 end
 
---- Inside a coroutine of `waba.run` "native", inside a cqueues controller "cqueues", inside copas
---- "copas", else "blocking".
+--- The loop that the running code lives in: inside a coroutine of `waba.run` "native", inside a cqueues controller
+--- "cqueues", inside copas "copas", else "blocking".
+---@return "native"|"cqueues"|"copas"|"blocking"
+---@return waba.LoopTask|nil task  of `waba.run`
+function loop.detect_name()
+  local native = loaded["waba.transport.loop.native"]
+  local task = native and native.task()
+  if task then return "native", task end
+  local cqueues = loaded.cqueues
+  if cqueues and cqueues.running() then return "cqueues" end
+  if is_inside_copas() then return "copas" end
+  return "blocking"
+end
+
+--- The loop of that name.
 ---@return waba.Loop
 ---@return waba.LoopTask|nil task  the running one, if it is known already
 function loop.detect()
-  local native = loaded["waba.transport.loop.native"]
-  local task = native and native.task()
-  if task then return native, task end
-  local cqueues = loaded.cqueues
-  if cqueues and cqueues.running() then return adapter "cqueues" end
-  if is_inside_copas() then return adapter "copas" end
-  return adapter "blocking"
+  local name, task = loop.detect_name()
+  return adapter(name), task
 end
 
 --- Why a coroutine can't be suspended where `core.can_yield` is false.

@@ -4,6 +4,7 @@
 local uv = require "luv"
 local core = require "waba.core"
 local limits = require("waba.transport.loop").limits
+local meanwhile = require "waba.transport.loop.meanwhile"
 local tasks = require "waba.transport.loop.tasks"
 
 ---@type waba.Loop
@@ -48,10 +49,10 @@ local function watch(seconds, descriptor, ring)
   end
 end
 
--- The main program can't be suspended.
+-- The main program can't be suspended. May come back early.
 local function run_until(seconds, descriptor)
   local over = false
-  local stop = watch(seconds, descriptor, function() over = true end)
+  local stop = watch(meanwhile.tend(seconds), descriptor, function() over = true end)
   repeat uv.run "once" until over
   stop()
   uv.run "nowait" -- luv does not bear a program that ends while something is being closed

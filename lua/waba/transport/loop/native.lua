@@ -9,6 +9,7 @@ local core = require "waba.core"
 local curl = require "waba.curl"
 local blocking = require "waba.transport.loop.blocking"
 local heap = require "waba.transport.loop.heap"
+local meanwhile = require "waba.transport.loop.meanwhile"
 
 local clock = core.clock
 local resume, running, status, yield = coroutine.resume, coroutine.running, coroutine.status, coroutine.yield
@@ -168,6 +169,7 @@ local function wait(scheduler, seconds)
       seconds = math.min(seconds, task.patience)
     end
   end
+  seconds = meanwhile.tend(seconds)
   if #engines == 1 then
     engines[1]:wait(seconds)
   else

@@ -129,11 +129,33 @@ local function run_cqueues(fn)
   assert(controller:loop())
 end
 
+-- Whether the running coroutine was resumed by luv's loop.
+local function is_inside_luv()
+  local uv = package.loaded.luv
+  if type(uv) ~= "table" or not uv.loop_mode or not uv.loop_mode() then return false end
+  local thread, is_main = coroutine.running()
+  return thread ~= nil and not is_main
+end
+
 -- The loop that the running code and its transport share.
 local function loop_name(named)
   if transports.is_nginx() then return "nginx" end
-  if named == "luv" then return "luv" end
-  return loops.detect().name
+  local found = loops.detect_name()
+  if named == "luv" and found ~= "native" and found ~= "cqueues" then return "luv" end
+  return found == "blocking" and is_inside_luv() and "luv" or found
+end
+
+--- A crew whose owner the running coroutine becomes; nil where it can't start others: in the main program outside any
+--- event loop, and in a phase of nginx that can't wait.
+---@param transport waba.Transport|table  whose `loop`, if it has one, says where its requests can wait
+---@return waba.Crew|nil
+function together.here(transport)
+  local named = type(transport.loop) == "table" and transport.loop.name or nil
+  local name = loop_name(named)
+  if name == "blocking" then return nil end
+  if name == "nginx" and not require("waba.transport.ngx").new():can_wait() then return nil end
+  if name == "luv" and not require("waba.transport.loop.luv").task() then return nil end
+  return new_crew(name, transport)
 end
 
 --- Whether the running coroutine can be the owner of a crew: it waits now and then.

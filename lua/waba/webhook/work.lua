@@ -1,0 +1,345 @@
+-- Runs a receiver's handlers: takes events from the inbox, starts a coroutine for each, stores acknowledgements and
+-- renews leases. Where no coroutine can be started (outside any event loop) the handlers run one after the other, and
+-- leases are renewed while a handler waits for the gateway or sleeps.
+
+local core = require "waba.core"
+local ensure = require "waba.ensure"
+local errors = require "waba.errors"
+local meanwhile = require "waba.transport.loop.meanwhile"
+local together = require "waba.transport.loop.together"
+local transports = require "waba.transport"
+
+local clock, huge, max, min = core.clock, math.huge, math.max, math.min
+
+---@class waba.Work
+---@field concurrency integer
+---@field batch integer
+---@field lease number
+---@field active integer  handlers that run
+local Work = {}
+Work.__index = Work
+Work.__name = "waba.Work"
+
+local work = {}
+
+-- Seconds in which a handler counts as quick. An event that was taken and waits longer for a free handler goes back to
+-- the inbox, where another process may take it.
+local MOMENT = 0.05
+-- Seconds between tries to store an acknowledgement, and to renew a lease, that the store has refused.
+local AGAIN = 0.25
+-- Seconds between reports of failed handlers.
+local REPORT = 1
+-- Seconds for which handlers that never wait may follow each other before other coroutines run.
+local SLICE = 0.02
+-- No wait is longer, in seconds: a coroutine that was ended by somebody else is found by looking.
+local LONGEST = 1
+
+local function never() return false end
+
+local function first_line(raised)
+  return (tostring(raised):gsub("\nstack traceback:.*$", ""))
+end
+
+---@class waba.WorkSettings : waba.WorkOptions
+---@field log? fun(text: string)  is called with failures that nobody else reports
+
+-- The works of each receiver that run in this process.
+local works_of = setmetatable({}, { __mode = "k" })
+
+--- Handlers of one receiver that run together.
+---@param receiver waba.Receiver
+---@param settings waba.WorkSettings
+---@return waba.Work
+function work.new(receiver, settings)
+  return setmetatable({
+    receiver = receiver, inbox = receiver.inbox, concurrency = settings.concurrency or 1, batch = settings.batch or 16,
+    lease = settings.lease or 60, forever = settings.forever, interval = settings.interval or 0.25,
+    stop = settings.stop or never, on_more = settings.on_more, log = settings.log,
+    queue = {},                     -- taken, not begun
+    running = {}, active = 0,       -- set of entries, and how many
+    finished = {}, settle_at = 0,   -- events to acknowledge, and not before when
+    took = 0, taken_at = 0, ahead = 0, -- how many, when, and how many more than can begin
+    groups = {},                    -- crew to the number of its handlers that run
+    handled = 0, failed = 0, raised = nil,
+    reported = { handled = 0, failed = 0 }, report_at = 0,
+  }, Work)
+end
+
+--- Has the coroutine that called `run` look for events now.
+function Work:wake()
+  for group in pairs(self.groups) do group:wake() end
+end
+
+-- ---- Leases and acknowledgements. --------------------------------------------------------------------
+
+-- A handler has ended.
+local function finish(self, entry, ok, raised)
+  if not self.running[entry] then return end -- its coroutine counted as ended by somebody else
+  self.running[entry] = nil
+  self.active = self.active - 1
+  if entry.group then self.groups[entry.group] = self.groups[entry.group] - 1 end
+  if ok then
+    self.handled = self.handled + 1
+    self.finished[#self.finished + 1] = entry.event
+  else
+    -- the handler once more might send once more
+    local is_uncertain = errors.is_error(raised) and raised.maybe_sent
+    self.failed, self.raised = self.failed + 1, raised
+    self.inbox:fail(entry.event, first_line(raised), is_uncertain)
+  end
+end
+
+-- Stores the acknowledgements of what was handled; tries again while the store refuses, as long as a lease lasts.
+local function settle(self)
+  local done, now = self.finished, clock()
+  if #done == 0 or now < self.settle_at then return end
+  self.finished = {}
+  local ok, err = self.inbox:ack(done, true)
+  if ok or not (type(err) == "table" and err.retryable) then
+    self.refused_since = nil
+    return
+  end
+  self.refused_since = self.refused_since or now
+  if now - self.refused_since > self.lease then
+    self.refused_since = nil
+    return
+  end
+  for _, event in ipairs(self.finished) do done[#done + 1] = event end
+  self.finished, self.settle_at = done, now + AGAIN
+end
+
+-- When to renew a lease that was taken or renewed now.
+local function renewal(self, now)
+  return now + self.lease / 3
+end
+
+-- Renews a lease when it is time. Whether the event is still this process's, as far as it knows.
+local function renew(self, entry, now)
+  if now < entry.renew_at then return true end
+  local ok, err = self.inbox:extend(entry.event, self.lease)
+  if not ok and type(err) == "table" and err.retryable then
+    entry.renew_at = now + min(AGAIN, self.lease / 3)
+    return true
+  end
+  entry.renew_at = ok and renewal(self, now) or huge
+  return ok
+end
+
+-- Renews what runs, and what waits for a free handler: what another process has taken from there is dropped.
+local function renew_all(self)
+  local now, running = clock(), {}
+  for entry in pairs(self.running) do running[#running + 1] = entry end
+  for _, entry in ipairs(running) do renew(self, entry, now) end
+  for position = #self.queue, 1, -1 do
+    local entry = self.queue[position]
+    if not renew(self, entry, now) then
+      for place, other in ipairs(self.queue) do
+        if other == entry then table.remove(self.queue, place) end
+      end
+    end
+  end
+end
+
+-- What was taken and not begun goes back.
+local function give_back(self)
+  local queue = self.queue
+  self.queue = {}
+  for _, entry in ipairs(queue) do self.inbox:release(entry.event) end
+end
+
+-- Nobody hears any more of a handler whose coroutine was ended by somebody else.
+local function reap_dead(self)
+  for entry in pairs(self.running) do
+    if entry.thread and together.is_dead(entry.thread) then
+      finish(self, entry, false, "its coroutine was ended")
+      return reap_dead(self)
+    end
+  end
+end
+
+-- Everything that is due while handlers run.
+local function tend(self)
+  settle(self)
+  renew_all(self)
+  local is_late = #self.queue > 0 and self.active >= self.concurrency and clock() - self.begun_at >= MOMENT
+  if is_late then give_back(self) end
+end
+
+-- Seconds until `tend` has something to do.
+local function patience(self, now)
+  local left = huge
+  for entry in pairs(self.running) do left = min(left, entry.renew_at - now) end
+  if #self.queue > 0 then left = min(left, MOMENT) end
+  if #self.finished > 0 then left = min(left, self.settle_at - now) end
+  return max(0.001, min(left, LONGEST))
+end
+
+-- A lease that is over may be one of this process, whose coroutines could not run.
+local function tend_all(receiver)
+  local list = {}
+  for running in pairs(works_of[receiver]) do list[#list + 1] = running end
+  for _, running in ipairs(list) do tend(running) end
+end
+
+-- ---- Taking and beginning. ---------------------------------------------------------------------------
+
+-- Takes as many events as can begin now. While all that was taken is handled within a moment, as many more: one step of
+-- the store is cheaper than several.
+local function take(self)
+  tend_all(self.receiver)
+  local now = clock()
+  local was_quick = self.active == 0 and self.took > 0 and now - self.taken_at < MOMENT
+  self.ahead = was_quick and 2 * self.ahead + 1 or 0
+  local n = min(self.batch, self.concurrency - self.active + self.ahead)
+  local events, err = self.inbox:take(n, self.lease)
+  self.took, self.taken_at = events and #events or 0, now
+  if not events then return nil, err or "no reason given" end
+  for _, event in ipairs(events) do
+    self.queue[#self.queue + 1] = { event = event, renew_at = renewal(self, now) }
+  end
+  if self.on_more and #events == n and self.inbox:next_due() == 0 then self.on_more() end
+  return #events > 0
+end
+
+local function notify_watchers(receiver, event)
+  for _, fn in ipairs(receiver.watchers or {}) do fn(event) end
+end
+
+-- Runs the handlers of one event to their end.
+local function handle(self, entry)
+  entry.thread = coroutine.running()
+  local receiver, event = self.receiver, entry.event
+  local ok, raised = pcall(notify_watchers, receiver, event)
+  if ok then ok, raised = receiver.dispatch(receiver.dress(event), self.inbox:attempts(event)) end
+  finish(self, entry, ok, raised)
+end
+
+-- Begins the next event that was taken, unless another process has it by now.
+local function begin(self, group)
+  local entry = table.remove(self.queue, 1)
+  if not renew(self, entry, clock()) then return false end
+  self.running[entry], self.active, self.begun_at = true, self.active + 1, clock()
+  if group then
+    entry.group, self.groups[group] = group, self.groups[group] + 1
+    group:start(function()
+      handle(self, entry)
+      self:wake()
+    end)
+    return true
+  end
+  meanwhile.during(function()
+    pcall(tend, self)
+    return patience(self, clock())
+  end, handle, self, entry)
+  settle(self)
+  return true
+end
+
+-- Reports failed handlers: when no handler runs, and now and then before.
+local function report_failed(self)
+  local now, reported = clock(), self.reported
+  if not self.log or self.failed == reported.failed or self.active > 0 and now < self.report_at then return end
+  local handled, failed = self.handled - reported.handled, self.failed - reported.failed
+  self.log(("%d of %d events failed, the last one: %s"):format(failed, handled + failed, tostring(self.raised)))
+  self.reported, self.report_at = { handled = self.handled, failed = self.failed }, now + REPORT
+end
+
+-- Begins what can begin now. Whether anything did; nil and the error when the inbox can't be read.
+local function fill(self, group, stop)
+  local has_begun, started = false, clock()
+  while self.active < self.concurrency and not stop() and not (has_begun and clock() - started > SLICE) do
+    if #self.queue == 0 then
+      report_failed(self)
+      local found, err = take(self)
+      if found == nil then return nil, err end
+      if not found then break end
+    elseif begin(self, group) then
+      has_begun = true
+    end
+  end
+  return has_begun
+end
+
+-- ---- The whole. --------------------------------------------------------------------------------------
+
+-- Reports that the inbox can't be read, once until it can be.
+local function report_unreadable(self, err)
+  if err and not self.is_unreadable then
+    local text = "the inbox can't be read, trying again: " .. tostring(err)
+    if self.log then self.log(text) else io.stderr:write("waba: ", text, "\n") end
+  end
+  self.is_unreadable = err ~= nil
+end
+
+-- Seconds to wait when nothing can begin.
+local function pause(self, is_stopping, err)
+  local left = patience(self, clock())
+  if is_stopping or self.active >= self.concurrency then return left end
+  local due = self.forever and not err and self.inbox:next_due() or nil
+  left = min(left, self.interval, due and max(0.001, due) or huge)
+  return self.active > 0 and max(0.001, left) or left
+end
+
+-- Lets others run for a while: the coroutines of the loop, where there is one.
+local function wait(group, seconds)
+  if group then return group:wait(seconds) end
+  if seconds > 0 then require("waba.transport.loop").sleep(seconds) end
+end
+
+-- What was taken goes back, unless another coroutine runs the same work.
+local function leave(self, group)
+  for other in pairs(self.groups) do
+    if other ~= group then return end
+  end
+  give_back(self)
+end
+
+local function work_in(self, group, stop)
+  while true do
+    tend(self)
+    reap_dead(self)
+    local is_stopping, has_begun, err = stop(), false, nil
+    if is_stopping then
+      leave(self, group)
+    else
+      has_begun, err = fill(self, group, stop)
+      is_stopping = err ~= nil and not self.forever
+    end
+    if self.forever then report_unreadable(self, err) end
+    local is_idle = not has_begun and (group and self.groups[group] or self.active) == 0 and #self.finished == 0
+    report_failed(self)
+    if is_idle and (is_stopping or not self.forever) then return err == nil or nil, err end
+    local is_full = self.active >= self.concurrency
+    if is_full or not has_begun then
+      wait(group, pause(self, is_stopping, err))
+    elseif group then
+      wait(group, 0)
+    end
+  end
+end
+
+-- Runs with a crew, or without one where no coroutine can be started.
+local function run_in(self, group, stop)
+  local works = works_of[self.receiver] or setmetatable({}, { __mode = "k" })
+  works_of[self.receiver], works[self] = works, true
+  if group then self.groups[group] = 0 end
+  return ensure(function()
+    if group then self.groups[group] = nil end
+    if not next(self.groups) then works[self] = nil end
+  end, self, work_in, self, group, stop)
+end
+
+--- Takes events and runs their handlers until nothing is due and all handlers have ended; with `forever` until `stop`
+--- returns true and all handlers have ended. May run in several coroutines at once: they share `concurrency`.
+---@param stop? fun(): boolean  for this run; that of the settings by default
+---@return true|nil ok
+---@return waba.Error? err  the inbox can't be read
+function Work:run(stop)
+  stop = stop or self.stop
+  local transport = self.receiver.transport or {}
+  local group = together.here(transport)
+  if group or self.concurrency == 1 or transports.is_nginx() then return run_in(self, group, stop) end
+  return together.run(transport, function(own) return run_in(self, own, stop) end)
+end
+
+return work

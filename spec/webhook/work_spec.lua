@@ -1,0 +1,282 @@
+-- How handlers are run (lua/waba/webhook/work.lua): once, as many at a time as are allowed, in every event loop.
+
+local core = require "waba.core"
+local errors = require "waba.errors"
+local homes = require "spec.support.homes"
+local process = require "spec.support.process"
+local redis = require "spec.support.redis"
+local waba = require "waba"
+
+local function message(id, from)
+  return { kind = "message", hosting = "on_premise", id = id, from = from or id, type = "text", raw = { id = id } }
+end
+
+local function messages(...)
+  local list = {}
+  for index, id in ipairs { ... } do list[index] = message(id) end
+  return list
+end
+
+local function busy(seconds)
+  local deadline = core.clock() + seconds
+  while core.clock() < deadline do end -- luacheck: ignore 542
+end
+
+-- What each loop needs: a client where the loop can't be seen from outside, and its way to sleep.
+local LOOPS = {}
+for _, name in ipairs { "blocking", "native", "cqueues", "luv", "copas" } do
+  LOOPS[#LOOPS + 1] = { name = name, run = homes.runners[name] }
+end
+
+local function client_of(loop)
+  if loop.name ~= "luv" then return nil end
+  return waba.client { api_key = "a-key", loop = "luv", base_url = "http://127.0.0.1:1", pace = false }
+end
+
+-- An inbox of each kind: `open` gives another one of the same store; a memory inbox is its own store.
+local STORES = {}
+
+function STORES.memory()
+  local box = waba.inbox.memory { retry = { base = 0.01 } }
+  return function() return box end, function() end
+end
+
+function STORES.sqlite()
+  local folder = process.folder()
+  local function open()
+    return waba.inbox.sqlite { file = folder:file "inbox.db", sync = false, retry = { base = 0.01 } }
+  end
+  return open, function() folder:remove() end
+end
+
+function STORES.redis()
+  local server = redis.start()
+  return function() return waba.inbox.redis { port = server.port, retry = { base = 0.01 } } end,
+    function() server:stop() end
+end
+
+for _, loop in ipairs(LOOPS) do
+  describe("receiver:work with " .. loop.name, function()
+    local client, sleep
+
+    before_each(function()
+      client = client_of(loop)
+      sleep = client and function(seconds) client.transport:sleep(seconds) end or waba.sleep
+    end)
+
+    after_each(function()
+      if client then client:close() end
+    end)
+
+    local function receiver(box, on)
+      return waba.receiver { open = false, inbox = box, client = client, on = on }
+    end
+
+    -- Waits for something that other coroutines do.
+    local function wait_for(condition)
+      local deadline = core.clock() + 5
+      while not condition() and core.clock() < deadline do sleep(0.005) end
+      return condition()
+    end
+
+    for _, store in ipairs { "memory", "sqlite" } do
+      it("runs a handler once that is slower than its lease, with its inbox in " .. store, function()
+        local open, close = STORES[store]()
+        local box, other = open(), open()
+        local runs, stolen = 0, 0
+        local one = receiver(box, { text = function()
+          runs = runs + 1
+  for _ = 1, 4 do
+            sleep(0.04)
+            stolen = stolen + #other:take(1, 60)
+          end
+        end })
+        box:put { message "a" }
+        local function work() one:work { lease = 0.1 } end
+        loop.run { work, work }
+        assert.equal(1, runs)
+        assert.equal(0, stolen)
+        assert.equal(0, box:depth())
+        assert.same({}, box:set_aside())
+        box:close()
+        other:close()
+        close()
+      end)
+    end
+
+    it("has acknowledged an event before it waits for the next one's handler", function()
+      local box = waba.inbox.memory()
+      local stored
+      local one = receiver(box, { text = function(event)
+        if event.id == "slow" then stored = wait_for(function() return box:depth() == 1 end) end
+      end })
+      box:put(messages("quick", "slow"))
+      loop.run { function() one:work { concurrency = loop.name ~= "blocking" and 2 or nil } end }
+      assert.is_true(stored)
+      assert.equal(0, box:depth())
+    end)
+
+    if loop.name ~= "blocking" then
+      it("handles a burst with all coroutines that work", function()
+        local box = waba.inbox.memory()
+        local running = 0
+        local one = receiver(box, { text = function()
+          running = running + 1
+          assert(wait_for(function() return running == 4 end))
+        end })
+        box:put(messages("a", "b", "c", "d"))
+        local function work() one:work() end
+        loop.run { work, work, work, work }
+        assert.equal(4, running)
+        assert.equal(0, box:depth())
+      end)
+    end
+
+    it("handles as many events at once as are allowed, and no more", function()
+      local box = waba.inbox.memory()
+      local running, most, order = 0, 0, {}
+      local one = receiver(box, { text = function(event)
+        running = running + 1
+        most = math.max(most, running)
+        if event.id ~= "e" then wait_for(function() return most == 3 end) end
+        sleep(0.02)
+        order[#order + 1] = event.id
+        running = running - 1
+      end })
+      box:put(messages("a", "b", "c", "d", "e"))
+      local handled
+      loop.run { function() handled = one:work { concurrency = 3 } end }
+      assert.equal(5, handled)
+      assert.equal(3, most)
+      assert.equal(5, #order)
+    end)
+
+    it("tries a handler again that raised, after all that is due", function()
+      local box = waba.inbox.memory { retry = { base = 0.01 } }
+      local tries = 0
+      local one = receiver(box, { text = function(_, attempts)
+        tries = attempts
+        sleep(0.001)
+        if attempts == 1 then error "not yet" end
+      end })
+      box:put { message "a" }
+      loop.run { function() one:work { forever = true, interval = 0.01, stop = function() return tries == 2 end } end }
+      assert.equal(0, box:depth())
+    end)
+  end)
+end
+
+for _, store in ipairs { "memory", "sqlite", "redis" } do
+  describe("receiver:work with its inbox in " .. store, function()
+    local open, close, box, other
+
+    before_each(function()
+      open, close = STORES[store]()
+      box, other = open(), open()
+    end)
+
+    after_each(function()
+      box:close()
+      other:close()
+      close()
+    end)
+
+    it("counts an event as done whose handler returned, though another worker has it by then", function()
+      local runs, taken = 0, nil
+      local one = waba.receiver { open = false, inbox = box, on = { text = function()
+        runs = runs + 1
+        busy(0.06)
+        taken = other:take(1, 60)
+      end } }
+      box:put { message "a", message("b", "a") }
+      one:work { lease = 0.05, stop = function() return runs == 1 end }
+      assert.equal(1, #taken)
+      assert.equal(1, box:depth())
+      assert.is_nil((other:ack(taken[1])))
+      one:work()
+      assert.equal(2, runs)
+      assert.equal(0, box:depth())
+    end)
+
+    it("takes no event of its own again when a handler lets no other coroutine run", function()
+      local runs = {}
+      local one = waba.receiver { open = false, inbox = box, on = { text = function(event)
+        runs[event.id] = (runs[event.id] or 0) + 1
+        if event.id == "waits" then waba.sleep(0.15) else busy(0.1) end
+      end } }
+      box:put(messages("waits", "computes"))
+      local function work() one:work { lease = 0.05 } end
+      waba.run(work, work, work)
+      assert.same({ waits = 1, computes = 1 }, runs)
+      assert.equal(0, box:depth())
+    end)
+
+    it("gives back what waits behind a slow handler", function()
+      local seen, elsewhere = {}, {}
+      local one = waba.receiver { open = false, inbox = box, on = { text = function(event)
+        seen[#seen + 1] = event.id
+        if event.id ~= "slow" then return end
+        local deadline = core.clock() + 5
+        while #elsewhere < 5 and core.clock() < deadline do
+          waba.sleep(0.02)
+          for _, taken in ipairs(other:take(10, 60)) do elsewhere[#elsewhere + 1] = taken.id end
+        end
+      end } }
+      box:put(messages("a", "b", "c", "slow", "d", "e", "f", "g", "h"))
+      one:work { stop = function() return #elsewhere > 0 end }
+      table.sort(elsewhere)
+      assert.same({ "a", "b", "c", "slow" }, seen)
+      assert.same({ "d", "e", "f", "g", "h" }, elsewhere)
+    end)
+  end)
+end
+
+describe("receiver:work", function()
+  it("stores an acknowledgement that the store refused, as soon as it can", function()
+    local box = waba.inbox.memory()
+    local ack, refused = box.ack, 0
+    function box.ack(...)
+      if refused < 3 then
+        refused = refused + 1
+        return nil, errors.new { kind = "unavailable", message = "the store is away", retryable = true }
+      end
+      return ack(...)
+    end
+    local runs = 0
+    local receiver = waba.receiver { open = false, inbox = box, on = { text = function() runs = runs + 1 end } }
+    box:put(messages("a", "b"))
+    assert.equal(2, receiver:work())
+    assert.equal(3, refused)
+    assert.equal(2, runs)
+    assert.equal(0, box:depth())
+  end)
+
+  it("ends though the store refuses every acknowledgement", function()
+    local box = waba.inbox.memory { retry = { attempts = 1 } }
+    function box.ack() return nil, errors.new { kind = "unavailable", message = "the store is away", retryable = true } end
+    local receiver = waba.receiver { open = false, inbox = box, on = {} }
+    box:put(messages "a")
+    assert.equal(1, receiver:work { lease = 0.3 })
+  end)
+
+  local end_coroutine = rawget(coroutine, "close")
+  if end_coroutine then
+    it("tries an event again whose handler's coroutine was ended by somebody else", function()
+      local box = waba.inbox.memory { retry = { base = 0.01 } }
+      local tries, thread = 0, nil
+      local receiver = waba.receiver { open = false, inbox = box, on = { text = function(_, attempts)
+        tries, thread = attempts, coroutine.running()
+        waba.sleep(attempts == 1 and 60 or 0)
+      end } }
+      box:put(messages "a")
+      waba.run(function()
+        receiver:work { lease = 0.1, forever = true, interval = 0.02, stop = function() return tries == 2 end }
+      end, function()
+        while not thread do waba.sleep(0.005) end
+        end_coroutine(thread)
+      end)
+      assert.equal(2, tries)
+      assert.equal(0, box:depth())
+    end)
+  end
+end)
