@@ -7,6 +7,7 @@
 #   make bench               measure sending against bare libcurl (BENCH=bench/….lua for another benchmark)
 #   make install             PREFIX, DESTDIR, LUA_VERSION=5.4 or LUA=luajit; and: make uninstall
 #   make sanitize            a soak and the specs of the C code under sanitizers and valgrind (SANITIZE=clang …)
+#   make mutate              which small changes of the code the specs notice (FOLDER, COUNT, SEED, NEAREST)
 #   make lint, check-c, clean
 #
 # Programs run from the checkout after:  eval "$(make -s env)"   (LUA=luajit make -s env for LuaJIT)
@@ -166,6 +167,14 @@ sanitize:
 	@scripts/install-packages $(SANITIZE_PACKAGES)
 	@SANITIZE="$(SANITIZE)" scripts/sanitize
 
+# FOLDER: of which code; COUNT: how many changes; SEED: which; NEAREST: only so many specs, the nearest to each change.
+FOLDER = lua/waba
+COUNT = 40
+SEED = 1
+mutate:
+	@scripts/install-packages $(TEST_PACKAGES)
+	@lua5.4 scripts/mutate.lua "$(FOLDER)" "$(COUNT)" "$(SEED)" $(NEAREST)
+
 # Every C file, for every Lua found, with warnings as errors. CC=clang make check-c for another compiler.
 check-c:
 	@for lua in $(LUAS_FOUND); do \
@@ -200,4 +209,4 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all modules env demo bench bench-packages bench-programs test lint check-c sanitize install uninstall clean
+.PHONY: all modules env demo bench bench-packages bench-programs test lint check-c sanitize mutate install uninstall clean

@@ -1,0 +1,264 @@
+-- make mutate: changes one small thing in the code and runs the specs; those that still pass have not noticed. Prints
+-- each change and the share that was noticed. Works in a scratch copy of the files that git knows, build/mutate/tree.
+--
+--   make mutate FOLDER=lua/waba COUNT=100 SEED=1     (a file works as well as a folder)
+--   make mutate FOLDER=src NEAREST=4                 only the four specs nearest to each change
+--
+-- The same seed chooses the same changes in the same code. Of C and of Lua: a comparison turned, `and` for `or`, a
+-- truth value inverted, a negation or a `+ 1` lost, a refusal (`return nil`) returned as success.
+
+local FOLDER, COUNT, SEED, NEAREST = arg[1], tonumber(arg[2]), tonumber(arg[3]), tonumber(arg[4])
+local TREE = "build/mutate/tree"
+local LUA = "lua5.4"
+
+assert(FOLDER and COUNT and SEED, "usage: mutate.lua FOLDER COUNT SEED [NEAREST]")
+FOLDER = FOLDER:gsub("/+$", "")
+
+local function run(command)
+  local pipe = assert(io.popen(command))
+  local output = pipe:read("*a")
+  pipe:close()
+  return output
+end
+
+local function lines_of(text)
+  local lines = {}
+  for line in text:gmatch("[^\n]+") do lines[#lines + 1] = line end
+  return lines
+end
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+local function write(path, text)
+  local file = assert(io.open(path, "wb"))
+  assert(file:write(text))
+  assert(file:close())
+end
+
+-- ---- The places where a change is possible. --------------------------------------------------------------------
+
+-- Text of the same length in which comments and strings are blanks.
+local function blank_out(text, is_lua)
+  local out, at = {}, 1
+  local function skip(stop)
+    out[#out + 1] = text:sub(at, stop):gsub("[^\n]", " ")
+    at = stop + 1
+  end
+  while at <= #text do
+    local rest = text:sub(at, at + 80)
+    if is_lua and (rest:find("^%-%-%[=*%[") or rest:find("^%[=*%[")) then
+      local level = rest:match("^%-*%[(=*)%[")
+      local _, stop = text:find("]" .. level .. "]", at, true)
+      skip(stop or #text)
+    elseif rest:find(is_lua and "^%-%-" or "^%s*#") and (is_lua or text:sub(at - 1, at - 1):find("^\n?$")) then
+      skip((text:find("\n", at, true) or #text + 1) - 1)
+      if at <= #text then skip(at) end
+    elseif not is_lua and rest:find("^/%*") then
+      local _, stop = text:find("*/", at, true)
+      skip(stop or #text)
+    elseif rest:find("^[\"']") then
+      local quote, stop = rest:sub(1, 1), at + 1
+      while stop <= #text and text:sub(stop, stop) ~= quote do
+        stop = stop + (text:sub(stop, stop) == "\\" and 2 or 1)
+      end
+      skip(stop)
+    else
+      out[#out + 1] = text:sub(at, at)
+      at = at + 1
+    end
+  end
+  return table.concat(out)
+end
+
+-- What stands between spaces, and by what it is replaced.
+local OPERATORS = {
+  ["=="] = { lua = "~=", c = "!=" }, ["~="] = { lua = "==" }, ["!="] = { c = "==" },
+  ["<"] = { lua = ">=", c = ">=" }, [">"] = { lua = "<=", c = "<=" },
+  ["<="] = { lua = "<", c = "<" }, [">="] = { lua = ">", c = ">" },
+  ["and"] = { lua = "or" }, ["or"] = { lua = "and" }, ["&&"] = { c = "||" }, ["||"] = { c = "&&" },
+}
+
+-- Adds every possible change of a file: { file, from, to, text } by positions in it.
+local function changes_of(path, changes)
+  local is_lua = path:find("%.lua$") ~= nil
+  local text = read(path)
+  local code = blank_out(text, is_lua)
+  local function add(from, to, replacement)
+    changes[#changes + 1] = { file = path, from = from, to = to, text = replacement }
+  end
+  for from, word, to in code:gmatch("()(%S+)()") do
+    local other = OPERATORS[word] and OPERATORS[word][is_lua and "lua" or "c"]
+    if other then add(from, to - 1, other) end
+  end
+  for from, word, to in code:gmatch("%f[%w_]()([%a_]+)()%f[^%w_]") do
+    if word == "true" or word == "false" then add(from, to - 1, word == "true" and "false" or "true") end
+    if is_lua and word == "not" then add(from, to, "") end
+  end
+  for from, to in code:gmatch("%w()%s*[+-] 1()%f[^%w.]") do add(from, to - 1, "") end
+  if is_lua then
+    for from, to in code:gmatch("return ()nil(),") do add(from, to - 1, "true") end
+  else
+    for from in code:gmatch("[%s(]()![%w_(]") do add(from, from, "") end
+    for from, to in code:gmatch("return ()NULL();") do add(from, to - 1, "\"\"") end
+  end
+end
+
+local function choose()
+  local changes, chosen = {}, {}
+  for _, path in ipairs(lines_of(run("git ls-files " .. FOLDER))) do
+    if path:find("%.lua$") or path:find("%.c$") then changes_of(path, changes) end
+  end
+  table.sort(changes, function(a, b)
+    if a.file ~= b.file then return a.file < b.file end
+    if a.from ~= b.from then return a.from < b.from end
+    return a.text < b.text
+  end)
+  math.randomseed(SEED)
+  for i = 1, #changes do -- all of them in random order: one that does not compile is followed by the next
+    local j = math.random(i, #changes)
+    changes[i], changes[j] = changes[j], changes[i]
+    chosen[i] = changes[i]
+  end
+  return chosen
+end
+
+-- ---- The specs, the nearest first. -----------------------------------------------------------------------------
+
+-- Which specs are near to the C files with such names; the first that fits counts.
+local C_SPECS = {
+  { "^json_pick", { "json", "hosting/sent" } }, { "^json", { "json" } }, { "^alarm", { "alarm", "transport/loop" } },
+  { "^file", { "file", "bulk/journal" } }, { "^terminal", { "cli", "cli/output", "interrupt" } },
+  { "^http1", { "request", "transport/ngx", "transport/contract" } }, { "^answer", { "answer", "transport/ngx" } },
+  { "^retry_after", { "request", "core" } }, { "^origin", { "request", "core" } },
+  { "^request", { "request", "transfer" } }, { "^text", { "text", "core", "request", "json" } },
+  { "^sha256", { "core", "webhook/contract" } }, { "^random", { "core" } },
+  { "^core", { "core", "request", "text" } }, { "^credentials", { "core", "request", "transfer" } },
+  { "", { "transfer", "engine", "foreign_code", "transport/contract", "certainty", "transport/curl" } },
+}
+
+local function c_specs(name)
+  for _, row in ipairs(C_SPECS) do
+    if name:find(row[1]) then return row[2] end
+  end
+end
+
+-- All specs in the order in which they are to be tried, and how many of them are near.
+local function specs_for(path)
+  local scores, specs, near = {}, lines_of(run("git ls-files spec | grep _spec.lua$")), 0
+  local name = path:match("([^/]+)%.%w+$")
+  local module = path:match("^lua/(.*)%.lua$")
+  for _, spec in ipairs(specs) do scores[spec] = 0 end
+  local function raise(spec, by)
+    if scores[spec] then scores[spec] = scores[spec] + by end
+  end
+  if module then
+    local place = module:gsub("^waba/", ""):gsub("/init$", "")
+    raise("spec/" .. place .. "_spec.lua", 16)
+    raise("spec/" .. place:gsub("/", "_") .. "_spec.lua", 16)
+    local dotted = "\"" .. module:gsub("/init$", ""):gsub("/", ".") .. "\""
+    local folder = place:match("^.+/")
+    for _, spec in ipairs(specs) do
+      if spec:find("/" .. name .. "_spec.lua", 1, true) then raise(spec, 8) end
+      if folder and spec:match("^spec/(.+/)") == folder then raise(spec, 2) end
+      if read(spec):find(dotted, 1, true) then raise(spec, 8) end
+    end
+    local above = place
+    while above:find("/") do
+      above = above:gsub("/[^/]*$", "")
+      raise("spec/" .. above .. "_spec.lua", 4)
+    end
+  else
+    for i, spec in ipairs(c_specs(name)) do raise("spec/" .. spec .. "_spec.lua", 20 - i) end
+  end
+  table.sort(specs, function(a, b)
+    if scores[a] ~= scores[b] then return scores[a] > scores[b] end
+    return a < b
+  end)
+  while specs[near + 1] and scores[specs[near + 1]] > 0 do near = near + 1 end
+  return specs, near
+end
+
+-- ---- The scratch copy. -----------------------------------------------------------------------------------------
+
+local function prepare()
+  run(("rm -rf %s && mkdir -p %s"):format(TREE, TREE))
+  run("git ls-files -z | tar -c --null -T - 2>/dev/null | tar -x -C " .. TREE)
+end
+
+local function in_tree(command, seconds)
+  local clean = "unset MAKEFLAGS MAKEOVERRIDES MFLAGS MAKELEVEL" -- the specs start a make of their own
+  return os.execute(("cd %s && %s && timeout -k 5 %d sh -c '%s' >output 2>&1"):format(TREE, clean, seconds, command))
+    == true
+end
+
+local function build()
+  return in_tree("make -s LUA=" .. LUA .. " modules", 600)
+end
+
+local function passes(spec, seconds)
+  local command = 'eval "$(make -s LUA=%s env)" && exec %s "$(command -v busted)" --no-keep-going %s'
+  return in_tree(command:format(LUA, LUA, spec), seconds)
+end
+
+-- How long a spec takes without a change, in seconds; false: it fails anyhow.
+local durations = {}
+local function duration_of(spec)
+  if durations[spec] == nil then
+    local start = os.time()
+    durations[spec] = passes(spec, 600) and os.time() - start
+    if not durations[spec] then print("left out " .. spec .. ": it fails without any change") end
+  end
+  return durations[spec]
+end
+
+-- ---- One change after the other. -------------------------------------------------------------------------------
+
+local function describe(change, original)
+  local _, number = original:sub(1, change.from):gsub("\n", "")
+  local first = original:sub(1, change.from - 1):match("[^\n]*$")
+  local last = original:sub(change.to + 1):match("^[^\n]*")
+  local was = (first .. original:sub(change.from, change.to) .. last):match("^%s*(.-)%s*$")
+  local is = (first .. change.text .. last):match("^%s*(.-)%s*$")
+  return ("%s:%d\n    - %s\n    + %s"):format(change.file, number + 1, was, is)
+end
+
+-- The name of the spec that notices the change, or nil; false: the changed code does not compile.
+local function try(change, original)
+  local specs, near = specs_for(change.file)
+  local count = NEAREST and math.min(math.max(near, 1), NEAREST) or #specs
+  local changed = original:sub(1, change.from - 1) .. change.text .. original:sub(change.to + 1)
+  for i = 1, count do duration_of(specs[i]) end -- before the change is there
+  write(TREE .. "/" .. change.file, changed)
+  if change.file:find("%.c$") and not build() then return false end
+  for i = 1, count do
+    local duration = durations[specs[i]]
+    if duration and not passes(specs[i], 30 + 4 * duration) then return specs[i] end
+  end
+end
+
+local changes = choose()
+print(("%d places in %s, %d changes with seed %d"):format(#changes, FOLDER, math.min(COUNT, #changes), SEED))
+prepare()
+assert(build(), "the scratch copy does not build: see " .. TREE .. "/output")
+
+local noticed, tried = 0, 0
+for _, change in ipairs(changes) do
+  if tried == COUNT then break end
+  local original = read(change.file)
+  local spec = try(change, original)
+  write(TREE .. "/" .. change.file, original)
+  if change.file:find("%.c$") then build() end
+  if spec ~= false then
+    tried = tried + 1
+    if spec then noticed = noticed + 1 end
+    local by = spec and "\n    by " .. spec or ""
+    print((spec and "noticed   " or "UNNOTICED ") .. describe(change, original) .. by)
+    io.stdout:flush()
+  end
+end
+print(("%d of %d changes noticed"):format(noticed, tried))
