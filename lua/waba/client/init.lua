@@ -12,6 +12,7 @@ local heads = require "waba.client.heads"
 local recipient = require "waba.recipient"
 local phone_number = require "waba.resource.phone_number"
 local transports = require "waba.transport"
+local wrong_hosting = require "waba.client.wrong_hosting"
 
 local encode, check, read_recipient = core.encode, schema.check, recipient.read
 local type = type
@@ -158,7 +159,7 @@ function Client:call(endpoint, call)
     request.into, request.progress, request.max_body = call.into, call.progress, call.max_body
   end
   local response, json = self.delivery:call(request, endpoint, timeout, call)
-  if not response then return nil, json end
+  if not response then return nil, wrong_hosting.complete(self, endpoint, json) end
   if json == nil then json = true end
   return json, response
 end

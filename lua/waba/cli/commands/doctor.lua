@@ -2,6 +2,7 @@
 
 local core = require "waba.core"
 local output = require "waba.cli.output"
+local waba = require "waba"
 
 local doctor = {}
 
@@ -134,6 +135,29 @@ local function check_health(client)
     "The gateway looks every five minutes: if it stays so, open a ticket with 360dialog.")
 end
 
+local OTHER = { on_premise = "cloud", cloud = "on_premise" }
+local TITLES = { on_premise = "On-Premise", cloud = "Cloud" }
+
+-- Whether the gateway of the other hosting takes the key, where this one does not or knows no number of it.
+local function belongs_to_other(ctx, client)
+  if client.sandbox then return false end
+  local own_url = client.base_url ~= client.hosting.base_url and client.base_url or nil
+  local made, other = pcall(waba.client, { api_key = ctx:key(), hosting = OTHER[client.hosting.name],
+    base_url = own_url, ca_file = ctx.args.ca_file, timeout = PATIENCE, retry = false })
+  if not made then return false end
+  local number = other:phone_number()
+  other:close()
+  return number ~= nil
+end
+
+local function wrong_hosting(client)
+  local right = OTHER[client.hosting.name]
+  return line("hosting", false, ('%s, but the key belongs to %s: hosting = "%s"'):format(
+    TITLES[client.hosting.name], TITLES[right], right),
+    ('Give hosting = "%s" to waba.client, and --hosting %s or WABA_HOSTING=%s to the command.'):format(right, right,
+      right))
+end
+
 -- Everything, from what the rest depends on to what hangs on it.
 local function examine(ctx)
   local found, fault, source = pcall(ctx.key, ctx)
@@ -144,8 +168,14 @@ local function examine(ctx)
   local client, report = ctx:client(), {}
   report[1] = line("api key", true, "from " .. source)
   report[2] = check_hosting(client)
-  if check_access(client, report) then
-    report[#report + 1] = check_number(client)
+  local has_access = check_access(client, report)
+  local number = has_access and check_number(client)
+  if not (number and number.good) and belongs_to_other(ctx, client) then
+    report[2] = wrong_hosting(client)
+    return report
+  end
+  if has_access then
+    report[#report + 1] = number
     report[#report + 1] = check_webhook(client)
     report[#report + 1] = check_health(client)
   end

@@ -1,0 +1,77 @@
+-- A client of the wrong hosting: its errors, and the line of `waba doctor`, name the right one.
+
+local command = require "spec.support.command"
+local core = require "waba.core"
+local waba = require "waba"
+
+describe("a key of the other hosting", function()
+  local emulator, gateways
+
+  setup(function()
+    emulator = assert(waba.emulator.start { api_key = "premise-key", cloud = { api_key = "cloud-key" }, statuses = false })
+    gateways = { on_premise = emulator, cloud = emulator.cloud }
+  end)
+
+  teardown(function() emulator:stop() end)
+
+  local OTHER = { on_premise = "cloud", cloud = "on_premise" }
+
+  -- What a client of one hosting gets when it sends to a gateway with a key.
+  local function refusal(hosting, gateway, api_key)
+    local client = waba.client { hosting = hosting, base_url = gateway.url, api_key = api_key, ca_file = emulator.ca_file,
+      retry = false }
+    local sent, err = client:send("491511234567", waba.text "Hi")
+    client:close()
+    assert.is_nil(sent)
+    return err
+  end
+
+  for hosting, other in pairs(OTHER) do
+    it("is refused by the gateway with a message that names the option: " .. hosting, function()
+      local err = refusal(hosting, gateways[hosting], gateways[other].api_key)
+      assert.equal("auth", err.kind)
+      assert.matches(('hosting = "%s"'):format(other), err.message, 1, true)
+    end)
+
+    it("at the other gateway's address is refused with a message that names the option: " .. hosting, function()
+      local err = refusal(hosting, gateways[other], gateways[other].api_key)
+      assert.equal(404, err.status)
+      assert.matches(('hosting = "%s"'):format(other), err.message, 1, true)
+    end)
+
+    it("is found by doctor: " .. hosting, function()
+      local result = command.run({ D360_API_KEY = gateways[other].api_key, WABA_HOSTING = hosting,
+        WABA_BASE_URL = gateways[other].url, WABA_CA_FILE = emulator.ca_file, HOME = "/nonexistent" }, { "doctor", "--json" })
+      assert.equal(1, result.code)
+      local lines = {}
+      for _, line in ipairs(core.decode(result.out)) do lines[line.name] = line end
+      assert.is_false(lines.hosting.good)
+      assert.matches(('hosting = "%s"'):format(other), lines.hosting.says, 1, true)
+      assert.matches("WABA_HOSTING=" .. other, lines.hosting.advice, 1, true)
+    end)
+  end
+
+  it("at an On-Premise gateway that is gone names the end of that hosting", function()
+    local client = waba.client { api_key = "k", base_url = "https://gone.invalid", timeout = 5, retry = false }
+    local sent, err = client:send("491511234567", waba.text "Hi")
+    client:close()
+    assert.is_nil(sent)
+    assert.equal("network", err.kind)
+    assert.matches('ended in October 2025: for a number on Cloud hosting give hosting = "cloud"', err.message, 1, true)
+    client = waba.client { api_key = "k", base_url = "https://gone.invalid", hosting = "cloud", timeout = 5, retry = false }
+    err = select(2, client:send("491511234567", waba.text "Hi"))
+    client:close()
+    assert.is_nil(err.message:find("hosting =", 1, true))
+  end)
+
+  it("is not suspected where an id is unknown, or a path of the caller's own", function()
+    local client = waba.client(emulator:options {})
+    local err = select(2, client.media:download "00000000-0000-0000-0000-000000000000")
+    assert.equal("not_found", err.kind)
+    assert.is_nil(err.message:find("hosting =", 1, true))
+    err = select(2, client:request { path = "/v1/nowhere" })
+    assert.equal(404, err.status)
+    assert.is_nil(err.message:find("hosting =", 1, true))
+    client:close()
+  end)
+end)
