@@ -277,8 +277,7 @@ local function new_wait(loop, task, request)
 end
 
 local function try(self, engine, request)
-  local loop, task = self.loop, nil
-  if not loop then loop, task = loops.detect() end
+  local loop, task = loops.detect(self.loop)
   task = task or loop.task()
   local transfer, id = start(self, engine, request)
   if not transfer then return nil, { kind = "invalid", message = id, sent = "no" } end
@@ -319,15 +318,13 @@ end
 --- Lets time pass in the way of the loop the caller lives in.
 ---@param seconds number
 function Curl:sleep(seconds)
-  local loop = self.loop or loops.detect()
-  loop.sleep(seconds)
+  loops.detect(self.loop).sleep(seconds)
 end
 
 --- The running coroutine as one that can wait for another.
 ---@return waba.Waiter
 function Curl:waiter()
-  local loop, task = self.loop, nil
-  if not loop then loop, task = loops.detect() end
+  local loop, task = loops.detect(self.loop)
   return new_waiter(loop, task or loop.task())
 end
 

@@ -64,11 +64,25 @@ function loop.detect_name()
   return "blocking"
 end
 
---- The loop of that name.
+-- PUC Lua 5.1 runs handlers in coroutines of their own, which pass their waits on to the controller.
+local passes_on = _VERSION == "Lua 5.1" and not rawget(_G, "jit")
+
+-- Whether a loop certainly runs this very coroutine: no other loop can resume it then.
+local function is_owner(name)
+  if name ~= "cqueues" then return name == "native" end
+  local _, is_own = loaded.cqueues.running()
+  return is_own or passes_on
+end
+
+--- The loop that the running code waits in: the named one, unless `waba.run` or cqueues runs its coroutine. Only
+--- "blocking" holds everywhere.
+---@param named? waba.Loop  the one of `detect_name` by default
 ---@return waba.Loop
 ---@return waba.LoopTask|nil task  the running one, if it is known already
-function loop.detect()
+function loop.detect(named)
+  if named and named.name == "blocking" then return named end
   local name, task = loop.detect_name()
+  if named and not is_owner(name) then return named end
   return adapter(name), task
 end
 
@@ -78,13 +92,13 @@ loop.NOT_HERE = "a coroutine cannot wait inside a function that C code calls, su
 
 --- Whether the running code can wait in the way of its event loop. Asked before anything is sent or counted:
 --- later it would fail in the middle.
----@param named? waba.Loop  instead of the one that is found
+---@param named? waba.Loop  as of `detect`
 ---@return true|nil
 ---@return string? message  why not
 function loop.can_wait(named)
   local can_yield = core.can_yield()
   if can_yield then return true end
-  local found = named or loop.detect()
+  local found = loop.detect(named)
   local is_loop_ready, task = pcall(found.task)
   if not is_loop_ready then return nil, task end
   if not task then return true end -- everything waits

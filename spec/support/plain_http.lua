@@ -1,0 +1,32 @@
+-- HTTP/1.1 requests from a program that may not wait: sockets that are looked at now and then.
+
+local socket = require "socket"
+
+local plain_http = {}
+
+--- Posts bodies, one after the other. Returns a function that moves on without waiting, and says how many were answered
+--- with 200.
+---@param port integer
+---@param bodies string[]
+---@return fun(): integer
+function plain_http.posting(port, bodies)
+  local count, current = 0, nil
+  return function()
+    local body = bodies[count + 1]
+    if not current and body then
+      current = assert(socket.connect("127.0.0.1", port))
+      assert(current:send(("POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s"):format(
+        #body, body)))
+      current:settimeout(0)
+    end
+    local line = current and current:receive "*l"
+    if line then
+      current:close()
+      current = nil
+      if line:find "^HTTP/1.1 200" then count = count + 1 end
+    end
+    return count
+  end
+end
+
+return plain_http
