@@ -153,6 +153,17 @@ describe("a client", function()
     assert.equal(1006, err.code)
   end)
 
+  it("marks nothing as read whose request it can't write", function()
+    local before = #emulator:received()
+    local done, err = client:mark_read("wamid.x", { typing = true })
+    assert.same({ nil, "invalid", "typing" }, { done, err.kind, err.path })
+    local cloud = waba.client(emulator.cloud:options())
+    done, err = cloud:mark_read "wamid.\255"
+    assert.same({ nil, "invalid", "message_id" }, { done, err.kind, err.path })
+    cloud:close()
+    assert.equal(before, #emulator:received())
+  end)
+
   it("takes no id that would climb the path", function()
     local before = #emulator:received()
     for _, id in ipairs { ".", ".." } do

@@ -55,6 +55,32 @@ local homes = {
   end,
 }
 
+describe("a worker of the Redis inbox", function()
+  local server
+  setup(function() server = redis.start() end)
+  teardown(function() server:stop() end)
+
+  it("leaves its group when it closes and holds nothing, unless its name was given", function()
+    local function consumers()
+      local pipe = io.popen(("redis-cli -p %d --no-raw XINFO CONSUMERS '{q}:stream' workers"):format(server.port))
+      local _, count = pipe:read("*a"):gsub('"pending"', "")
+      pipe:close()
+      return count
+    end
+    local first = inbox.redis { port = server.port, prefix = "{q}" }
+    assert(first:put { message("a", "1") })
+    assert(first:ack(assert(first:take(1, 60))[1]))
+    assert.equal(1, consumers())
+    first:close()
+    assert.equal(0, consumers())
+    local named = inbox.redis { port = server.port, prefix = "{q}", consumer = "w1" }
+    assert(named:put { message("b", "2") })
+    assert(named:ack(assert(named:take(1, 60))[1]))
+    named:close()
+    assert.equal(1, consumers())
+  end)
+end)
+
 for _, home in ipairs { "memory", "sqlite", "redis" } do
   describe("the inbox in " .. home, function()
     local open, close, count

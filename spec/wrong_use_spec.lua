@@ -49,6 +49,12 @@ local WRONG = {
   ["inbox without a file"] = function() local _ = waba.inbox.sqlite {} end,
   ["emulator with an unknown option"] = function() local _ = waba.emulator.start { prot = 1 } end,
   ["emulator with a port that is none"] = function() local _ = waba.emulator.start { port = 70000 } end,
+  ["ordered with a timeout and nothing that statuses come from"] = function()
+    local _ = waba.client { api_key = "no-key", ordered = { timeout = 5 } }
+  end,
+  ["a message ordered with a timeout and nothing that statuses come from"] = function()
+    local _ = client:send(to, message, { ordered = { timeout = 5 } })
+  end,
   ["explain for an unknown hosting"] = function() local _ = waba.explain(470, "cluod") end,
 }
 

@@ -185,7 +185,7 @@ local function answer_http1(connection, answer, method)
   local lines = {}
   pass_time(answer)
   if answer.raw then
-    send(connection, answer.raw)
+    send(connection, answer.raw .. (answer.field or ""):rep(answer.times or 1) .. (answer.tail or ""))
     return false
   end
   for _, status in ipairs(answer.interim or {}) do

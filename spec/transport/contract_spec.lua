@@ -156,6 +156,15 @@ describe("a transport:", function()
           assert.equal("1", response.headers["x-raw"])
         end)
 
+        it("of a response whose head is not too large", function()
+          gateway:answer("/head", { raw = "HTTP/1.1 200 OK\r\n", field = "X-Long: " .. ("x"):rep(990) .. "\r\n", times = 500,
+            tail = "\r\nbody" })
+          local response, failure = make("/head", { method = "GET" })
+          assert.is_nil(response)
+          assert.is_true(failure.kind == "protocol" or failure.kind == "network", failure.kind)
+          assert.is_true(failure.sent ~= "no")
+        end)
+
         it("up to a cap", function()
           gateway:answer("/huge", { body = PART, times = 20000 })
           local _, failure = make("/huge", { method = "GET", max_body = 100000 })

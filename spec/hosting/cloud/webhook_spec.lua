@@ -96,6 +96,10 @@ describe("a Cloud webhook", function()
       })
       assert.is_nil(events[1].contact.name)
       assert.equal(3, #events)
+      for _, odd in ipairs { "7", '"x"', "true" } do
+        events = read(webhooks.cloud { contacts = { odd }, messages = { '{"from":"1","id":"x"}' } })
+        assert.same({ wa_id = "1" }, events[1].contact)
+      end
     end)
   end)
 
