@@ -7,6 +7,7 @@
 #include "compat.h"
 #include "engine_class.h"
 #include "head_class.h"
+#include "proxy.h"
 #include "response.h"
 #include "transfer_class.h"
 
@@ -27,9 +28,18 @@ static int curl_wait(lua_State *L) {
   return 0;
 }
 
+/* [url] -> [] or [message] */
+static int curl_check_proxy(lua_State *L) {
+  const char *fault = proxy_check(luaL_checkstring(L, 1));
+  if (fault == NULL) return 0;
+  lua_pushstring(L, fault);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
     {"engine", engine_class_new},
     {"wait", curl_wait},
+    {"check_proxy", curl_check_proxy},
     {"alarm", alarm_class_new},
     {NULL, NULL},
 };

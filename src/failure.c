@@ -132,11 +132,51 @@ static bool was_refused(const struct transfer *transfer) {
          (transfer->code > CURLE_COULDNT_CONNECT && strcmp(kind_of(transfer), "network") == 0);
 }
 
+static void fill_proxy(struct failure *failure, const char *message) {
+  fill(failure, "invalid", "proxy", message);
+  failure->path = "proxy";
+}
+
+/* Whether a proxy refuses what it was asked, and would refuse it again. */
+static bool is_refusal(long status) {
+  return status >= 400 && status < 500 && status != 408 && status != 425 && status != 429;
+}
+
+static bool describe_proxy(struct failure *failure, const struct transfer *transfer) {
+  static const char credentials[] =
+      "the proxy refused the user or password of its URL, or wants them where there are none";
+  long status = 0, reason = CURLPX_OK;
+  if (transfer->easy == NULL || transfer->attempts > 0) return false;
+  /* libcurl repeats the URL, with its password. */
+  if (strstr(transfer->error, "Unsupported proxy") != NULL) {
+    fill_proxy(failure, strstr(transfer->error, "built without") != NULL
+                            ? "this libcurl is built without support for proxies over https"
+                            : "the proxy that the environment names has no valid URL");
+    return true;
+  }
+  curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+  curl_easy_getinfo(transfer->easy, CURLINFO_PROXY_ERROR, &reason);
+  if (status == 407) {
+    fill_proxy(failure, "");
+    snprintf(failure->message, sizeof failure->message, "%s (HTTP 407)", credentials);
+  } else if (is_refusal(status)) {
+    fill_proxy(failure, "");
+    snprintf(failure->message, sizeof failure->message,
+             "the proxy refused to connect to the gateway (HTTP %ld)", status);
+  } else if (transfer->code == CURLE_PROXY &&
+             (reason == CURLPX_USER_REJECTED || reason == CURLPX_NO_AUTH)) {
+    fill_proxy(failure, credentials);
+  }
+  return failure->path != NULL;
+}
+
 void failure_describe(struct failure *failure, const struct transfer *transfer) {
+  failure->path = NULL;
   if (describe_end(failure, transfer->end) || describe_source(failure, &transfer->source) ||
       describe_sink(failure, &transfer->sink)) {
     return;
   }
+  if (describe_proxy(failure, transfer)) return;
   failure->number = (int)transfer->code;
   if (was_refused(transfer)) {
     fill(failure, "network", NULL,

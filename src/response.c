@@ -168,6 +168,7 @@ static void take_failure(struct response *response, const struct transfer *trans
   failure_describe(&failure, transfer);
   response->kind = failure.kind;
   response->word = failure.word;
+  response->path = failure.path;
   response->number = failure.number;
   response->facts.bytes_sent = transfer_bytes_sent(transfer);
   response->has_connection = read_connection(&response->facts, transfer);
@@ -233,6 +234,7 @@ static void push_failure(lua_State *L, const struct response *response) {
   } else {
     set_size(L, "code", response->number);
   }
+  if (response->path != NULL) set_text(L, "path", response->path);
   set_text(L, "sent", failure_sent(response->sent));
   if (response->status != 0) set_size(L, "status", response->status);
   set_size(L, "bytes_sent", response->facts.bytes_sent);

@@ -31,6 +31,7 @@ struct response {
   enum transfer_sent sent;
   const char *kind; /* static */
   const char *word; /* static; NULL: `number` is libcurl's code */
+  const char *path; /* static: the option that is at fault, or NULL */
   int number;
   bool has_connection; /* `reused` and `version` are known; of the other facts only `bytes_sent` */
 };

@@ -259,6 +259,11 @@ function curl.engine(options) end
 ---@param seconds number
 function curl.wait(engines, seconds) end
 
+--- What is wrong with the URL of a proxy, without any part of it; nil when libcurl can use it.
+---@param url string
+---@return string? message
+function curl.check_proxy(url) end
+
 --- A descriptor that becomes readable at a given time, for event loops that have no timers.
 ---@return waba.Alarm|nil
 ---@return string? message  the system has no such thing

@@ -9,6 +9,7 @@
 --     behaviour = "answer",       -- or "stall": accepts and never says a word (no handshake either);
 --                                 --    "full": accepts no connection at all, its backlog is full
 --                                 --    "leave": HTTP/2: a GOAWAY before the first request
+--                                 --    "socks": a SOCKS5 proxy that refuses user and password
 --     alpn = true,                -- HTTP/1.1 over TLS: false takes ALPN away
 --     answers = { ["/path"] = answer, ["/other"] = { answer, answer } },
 --   }

@@ -469,6 +469,23 @@ local function listen_rude(tls)
   end)
 end
 
+-- A SOCKS5 proxy that asks for a user name and a password, and refuses them.
+local function listen_socks()
+  return serve_clients(function(connection)
+    opened()
+    loop:wrap(function()
+      connection:setmode("b", "bn")
+      connection:onerror(function(_, _, why) return why end)
+      connection:read(-256)
+      connection:write "\5\2"
+      connection:read(-512)
+      connection:write "\1\1"
+      closed()
+      connection:close()
+    end)
+  end)
+end
+
 local NO_STREAM = "\0\0\0\0"
 local SETTINGS_FRAME = "\0\0\0\4\0" .. NO_STREAM
 local GOAWAY_FRAME = "\0\0\8\7\0" .. NO_STREAM .. NO_STREAM .. NO_STREAM
@@ -519,6 +536,8 @@ local function listen()
     port = listen_full()
   elseif options.behaviour == "hang_up" then
     port = listen_rude()
+  elseif options.behaviour == "socks" then
+    port = listen_socks()
   elseif options.behaviour == "leave" then
     port = listen_leaving(tls)
   elseif options.behaviour == "greet" then

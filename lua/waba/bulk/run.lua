@@ -224,6 +224,11 @@ local function process(self, worker)
     withdraw(self, item)
     return abandon(self, item)
   end
+  if is_certain and err.path == "proxy" then -- it would refuse every message
+    withdraw(self, item)
+    put_back(self, item)
+    return self:give_up(err)
+  end
   if self.brake:tell(err, clock()) then
     withdraw(self, item)
     return put_back(self, item)

@@ -56,7 +56,7 @@ local function from_failure(self, failure, head)
   local status = failure.status
   local is_refused = status and status >= 400 and not self.hosting.errors.is_ambiguous(status, true)
   return errors.new {
-    kind = failure.kind, message = failure.message, status = status,
+    kind = failure.kind, message = failure.message, status = status, path = failure.path,
     retryable = PASSING[failure.kind] and (not is_refused or status == 429 or status == 503) or false,
     maybe_sent = failure.sent ~= "no" and not is_refused and head.method ~= "GET",
   }

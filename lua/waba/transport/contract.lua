@@ -43,6 +43,7 @@
 ---@field code integer|string|nil          libcurl's number, or the transport's own word
 ---@field sent "no"|"maybe"|"yes"          "no": the gateway can't have the complete request.
 ---                                        "maybe": it may have it. "yes": a status line came back.
+---@field path? string                    the option of the client that is at fault, such as "proxy"
 ---@field status? integer                  when a status line was read before the failure
 ---@field bytes_sent? integer
 ---@field reused? boolean

@@ -35,6 +35,8 @@ local LOOKOUT = 64
 ---@return waba.Transport
 function transport.new(options)
   options = options or {}
+  local message = options.proxy and curl.check_proxy(options.proxy)
+  if message then error("waba.client: option proxy: " .. message, 0) end
   return setmetatable({
     options = { ca_file = options.ca_file, proxy = options.proxy, max_connections = options.max_connections },
     loop = options.loop and loops.named(options.loop),
