@@ -3,7 +3,7 @@ package = "waba"
 version = "1.0.0-1"
 
 source = {
-  url = "git+https://github.com/waba/waba.git",
+  url = "git+https://waba.example/waba.git",
   tag = "v1.0.0",
 }
 

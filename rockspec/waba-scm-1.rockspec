@@ -3,7 +3,7 @@ package = "waba"
 version = "scm-1"
 
 source = {
-  url = "git+https://github.com/waba/waba.git",
+  url = "git+https://waba.example/waba.git",
 }
 
 description = {

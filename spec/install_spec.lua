@@ -81,7 +81,7 @@ describe("installing", function()
       .. "&& git -c user.name=x -c user.email=x@example.com commit -q -m x && git tag v1.0.0"):format(
       quote(packed), quote(source), quote(packed), quote(packed)))
     local elsewhere = ("GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=%s GIT_CONFIG_VALUE_0=%s"):format(
-      quote("url.file://" .. packed .. "/repository.insteadOf"), quote "https://github.com/waba/waba.git")
+      quote("url.file://" .. packed .. "/repository.insteadOf"), quote "https://waba.example/waba.git")
     run(("cd %s && %s luarocks --lua-version=%s pack %s/rockspec/waba-1.0.0-1.rockspec"):format(quote(packed),
       elsewhere, lua_api, quote(source)))
     assert.matches("/lua/waba/init%.lua", run(("unzip -l %s/waba-1.0.0-1.src.rock >/dev/null && cd %s && unzip -q "

@@ -44,10 +44,19 @@ static const luaL_Reg functions[] = {
     {NULL, NULL},
 };
 
+/* The oldest libcurl that has all that is used. Which one is there shows only when the program runs. */
+#define OLDEST_NUMBER 0x075500
+#define OLDEST_NAME "7.85.0"
+
 WABA_EXPORT int luaopen_waba_curl(lua_State *L);
 
 WABA_EXPORT int luaopen_waba_curl(lua_State *L) {
+  const curl_version_info_data *version = curl_version_info(CURLVERSION_NOW);
   luaL_checkversion(L);
+  if (version->version_num < OLDEST_NUMBER) {
+    return luaL_error(L, "waba.curl needs libcurl " OLDEST_NAME " or newer; this program has loaded libcurl %s",
+                      version->version);
+  }
   /* Counted by libcurl, and never undone: another user of it may live in this process. */
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
     return luaL_error(L, "libcurl can't be initialised");
@@ -58,7 +67,7 @@ WABA_EXPORT int luaopen_waba_curl(lua_State *L) {
   alarm_register(L);
   response_register(L);
   luaL_newlib(L, functions);
-  lua_pushstring(L, curl_version_info(CURLVERSION_NOW)->version);
+  lua_pushstring(L, version->version);
   lua_setfield(L, -2, "version");
   return 1;
 }

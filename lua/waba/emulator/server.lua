@@ -181,6 +181,14 @@ end
 ---@field gateway waba.emulator.Gateway
 ---@field clock? waba.emulator.Clock  tells the time of each answer
 
+-- The release of lua-http whose methods http2.lua replaces and whose fields it reads: another one may have others.
+local HTTP2_RELEASE = "0.4"
+
+local function can_serve_http2()
+  local found, release = pcall(require, "http.version")
+  return found and release.version == HTTP2_RELEASE
+end
+
 local function report(problem)
   io.stderr:write("waba emulator: ", tostring(problem), "\n")
 end
@@ -191,15 +199,16 @@ end
 ---@return integer|string port  or the message
 function server.listen(options)
   local certificate = options.certificate
+  local http2 = options.http2 and can_serve_http2()
   local function serve_exchange(exchange)
     return serve(options.gateway, exchange, options.clock)
   end
   local listening, message = listener.listen({
     cq = options.cq, host = options.host, port = options.port, limits = LIMITS,
     context = certificate and listener.tls_context(certificate.certificate, certificate.key,
-      options.http2 and { "h2", "http/1.1" } or { "http/1.1" }),
+      http2 and { "h2", "http/1.1" } or { "http/1.1" }),
     serve = serve_exchange, on_error = report,
-    serve_http2 = options.http2 and function(connection)
+    serve_http2 = http2 and function(connection)
       return require("waba.emulator.http2").serve(connection, serve_exchange, report)
     end or nil,
   })
