@@ -233,6 +233,17 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "s1" }, ids(box:take(10)))
     end)
 
+    it("hands out statuses and messages of a customer without waiting for each other, where it is asked to", function()
+      local box = new { retry = { base = 60 } }
+      box.separate_statuses = true
+      box:put { status("s1", "sent", "A"), status("s2", "sent", "A"), message("a1", "A"), message("a2", "A") }
+      local taken = box:take(10)
+      assert.same({ "s1", "a1" }, ids(taken))
+      assert.is_number(box:fail(taken[1], "no"))
+      assert(box:ack(taken[2]))
+      assert.same({ "a2" }, ids(box:take(10)))
+    end)
+
     it("does not let one customer's trouble hold up another", function()
       local box = new { retry = { base = 60 } }
       box:put { message("a1", "A"), message("a2", "A"), message("b1", "B") }

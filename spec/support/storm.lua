@@ -18,7 +18,8 @@ local file = assert(io.open(prefix .. "handled", "a"))
 file:setvbuf("full", 65536)
 
 local function handle(event, attempts)
-  local about = event.id .. " " .. (event.status or "message") .. " " .. (event.from or event.recipient)
+  local conversation = event.from or "status:" .. event.recipient
+  local about = event.id .. " " .. (event.status or "message") .. " " .. conversation
   if attempts == 1 and math.random(20) == 1 then error("bad day") end
   file:write(about, "\n")
   file:flush()
@@ -61,7 +62,7 @@ local function post_all(gateway, count, customers, per_body)
   end
 end
 
--- The order in which events came into the inbox, by customer: written down by the store itself.
+-- The order in which events came into the inbox, by conversation: written down by the store itself.
 local witness = {}
 
 function witness.sqlite(folder)
@@ -96,7 +97,7 @@ function witness.redis(folder, server)
     program:stop("KILL")
     local order = {}
     for line in io.lines(folder:file "monitor") do
-      local customer, body = line:match '"RPUSH" "{waba}:queue:customer:(%d+)" "(.*)"$'
+      local customer, body = line:match '"RPUSH" "{waba}:queue:customer:([%w:]+)" "(.*)"$'
       if customer then order[#order + 1] = { customer = customer, body = (body:gsub('\\"', '"')) } end
     end
     return order
@@ -137,7 +138,7 @@ end
 ---@field stored integer
 ---@field handled integer       different events whose handler came to its end
 ---@field repeated integer      events whose handler came to its end more than once
----@field out_of_order integer  events that another one of the customer overtook
+---@field out_of_order integer  events that another one of the customer's conversation overtook
 ---@field depth integer         left in the inbox
 ---@field seconds number        from the first delivery to the last handler
 

@@ -309,6 +309,36 @@ describe("handlers", function()
   end)
 end)
 
+describe("a customer's statuses and messages", function()
+  local BODY = '{"statuses":[{"id":"s","status":"failed","recipient_id":"1"}],'
+    .. '"messages":[{"from":"1","id":"m","type":"text","text":{"body":"Hi"}}]}'
+
+  -- What a receiver handles whose handler of statuses raises. `more`: options.
+  local function handled(more)
+    local seen = {}
+    more.inbox = more.inbox or waba.inbox.memory { retry = { base = 60 } }
+    more.on = { text = function(event) seen[#seen + 1] = event.id end, status = function() error "broken" end }
+    local receiver = open_receiver(more)
+    -- the status comes first
+    receiver.inbox:put(waba.events('{"statuses":[{"id":"s","status":"failed","recipient_id":"1"}]}'))
+    post(receiver, BODY)
+    receiver:work()
+    return seen
+  end
+
+  it("do not wait for each other", function()
+    assert.same({ "m" }, handled {})
+    assert.same({ "m" }, handled { separate_statuses = true })
+  end)
+
+  it("wait for each other where the user asks for it, of the receiver or of the inbox", function()
+    local box = waba.inbox.memory { retry = { base = 60 } }
+    box.separate_statuses = false
+    assert.same({}, handled { separate_statuses = false })
+    assert.same({}, handled { inbox = box })
+  end)
+end)
+
 describe("receiver:work", function()
   it("with forever tells once that the inbox can't be read, and goes on when it can", function()
     local box = waba.inbox.memory()

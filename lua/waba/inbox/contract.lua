@@ -13,7 +13,8 @@
 -- - The events of one conversation (the customer's wa_id, on Cloud the user id of who hides it, or the
 --   group) are handed out one at a time, in the order
 --   of `put`: the next one only when the one before is acknowledged or set aside. A failed event
---   holds its conversation until it is tried again.
+--   holds its conversation until it is tried again. With `separate_statuses` the statuses of messages
+--   to a customer are one conversation, and everything else is another.
 -- - A taken event whose lease is over counts as tried and is handed out to whoever asks next.
 -- - After `retry.attempts` tries an event is set aside, with the reason of its last failure.
 
@@ -33,6 +34,8 @@
 ---@class waba.Inbox
 ---@field durable boolean  what is stored outlives the process
 ---@field grouped? boolean a put costs much, however small: callers had better put together
+---@field separate_statuses? boolean  whether the statuses of messages to a customer are a conversation of their own;
+---                         the receiver sets it where it is nil
 local inbox = {}
 
 --- Stores a batch.

@@ -43,13 +43,15 @@ function keys.identity(event)
   if event.kind == "status" then return status_key(event) end
 end
 
---- The group or the customer an event is about, a customer by the phone number where it is known;
+--- What an event waits for: the group or the customer it is about, a customer by the phone number where it is known;
 --- nil when it is about none.
 ---@param event waba.Event
+---@param is_separate boolean|nil  statuses do not wait for messages, nor messages for statuses
 ---@return string|nil
-function keys.conversation(event)
+function keys.conversation(event, is_separate)
   local about = event.hosting == "cloud" and event.group_id or inbound.customer(event)
-  if about then return tostring(about) end
+  if not about then return nil end
+  return (is_separate and event.kind == "status" and "status:" or "") .. tostring(about)
 end
 
 return keys

@@ -81,7 +81,7 @@ local function wake_due(inbox)
 end
 
 local function append(inbox, event)
-  local name = keys.conversation(event)
+  local name = keys.conversation(event, inbox.separate_statuses)
   local conversation = name and inbox.conversations[name]
   if not conversation then
     conversation = { name = name, first = 1, last = 0 }

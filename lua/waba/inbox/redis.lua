@@ -68,7 +68,7 @@ end
 function Redis:put(events)
   local words = {}
   for _, event in ipairs(events) do
-    local conversation = keys.conversation(event)
+    local conversation = keys.conversation(event, self.separate_statuses)
     words[#words + 1] = keys.identity(event) or ""
     words[#words + 1] = conversation and "customer:" .. conversation or ""
     words[#words + 1] = record.encode(event)

@@ -122,7 +122,8 @@ function Sqlite:put(events)
   local entries = {}
   for index, event in ipairs(events) do
     entries[index] = {
-      key = keys.identity(event), conversation = keys.conversation(event), body = record.encode(event),
+      key = keys.identity(event), conversation = keys.conversation(event, self.separate_statuses),
+      body = record.encode(event),
     }
   end
   return self.database:transaction(function()

@@ -140,12 +140,15 @@ local receiver = {}
 ---@field open? boolean              without any of these: true takes webhooks from anybody; false takes
 ---                                  none, for a worker that only handles what others took
 ---@field inbox? waba.Inbox          in memory by default
+---@field separate_statuses? boolean whether a customer's messages and the statuses of messages to the customer are
+---                                  handled without waiting for each other; true by default. With false they are
+---                                  handled one at a time, in the order in which they came
 ---@field client? waba.Client        gives events their verbs
 ---@field on? waba.Handlers          by name
 ---@field max_body? integer          bytes; 4 MiB by default
 local KNOWN = {
   user = "string|table", password = "string|table", headers = "table", secret = "string|table", open = "boolean",
-  inbox = "table", client = "table", on = "table", max_body = "integer>=1",
+  inbox = "table", separate_statuses = "boolean", client = "table", on = "table", max_body = "integer>=1",
 }
 
 -- What is called of an inbox and of a client: any table that has it will do.
@@ -176,9 +179,13 @@ function receiver.new(given)
   check_methods(given.client, CLIENT, "client", "a client, as of waba.client")
   local ok, is_authentic = pcall(credentials.checker, given)
   if not ok then error(is_authentic, 2) end
+  local inbox = given.inbox or require("waba.inbox.memory").new()
+  if given.separate_statuses ~= nil or inbox.separate_statuses == nil then
+    inbox.separate_statuses = given.separate_statuses ~= false
+  end
   return setmetatable({
     is_authentic = is_authentic, is_open = not (given.user or given.headers or given.secret),
-    inbox = given.inbox or require("waba.inbox.memory").new(),
+    inbox = inbox,
     dispatch = router.new(given.on),
     dress = given.client and verbs.new(given.client) or undressed,
     transport = given.client and given.client.transport or nil,
