@@ -1,0 +1,1 @@
+waba completion fish | source
