@@ -3,7 +3,8 @@
 #   make                     build the C modules for every Lua found, into build/<lua>/waba/ (V=1: show commands)
 #   make demo                install what is missing, build, show messages going there and back
 #   make test                install what is missing, lint, build with -Werror, run the specs
-#   make test SPEC=file      run one spec file (or several) under both interpreters
+#   make test SPEC=file      run one spec file (or several) under both interpreters (LUAS="lua5.3 lua5.4" for others)
+#   make test-matrix         both on fresh Debian 12, 13 and sid, as root (RELEASES=trixie; see scripts/test-matrix)
 #   make bench               measure sending against bare libcurl (BENCH=bench/….lua for another benchmark)
 #   make install             PREFIX, DESTDIR, LUA_VERSION=5.4 or LUA=luajit; and: make uninstall
 #   make sanitize            a soak and the specs of the C code under sanitizers and valgrind (SANITIZE=clang …)
@@ -18,7 +19,7 @@ DEMO_PACKAGES = ca-certificates gcc libc6-dev pkg-config lua5.4 liblua5.4-dev li
   lua-cjson lua-http lua-cqueues lua-luaossl
 
 TEST_PACKAGES = $(DEMO_PACKAGES) "luajit2|luajit" "libluajit2-5.1-dev|libluajit-5.1-dev" lua-busted lua-check luarocks \
-  lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev lua5.3 liblua5.3-dev \
+  lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev lua5.3 liblua5.3-dev "lua5.5|" "liblua5.5-dev|" \
   lua-argparse lua-copas lua-luv lua-socket lua-sec lua-sql-sqlite3 lua-redis redis-server \
   nginx libnginx-mod-http-lua lua-nginx-redis openssl procps locales valgrind
 
@@ -38,7 +39,7 @@ BENCH = bench/send.lua
 BENCH_BUILD = build/bench
 BENCHES = $(patsubst bench/%.c,$(BENCH_BUILD)/%,$(wildcard bench/*.c))
 
-# ---- For which Lua: lua5.1, lua5.2, lua5.3, lua5.4 or luajit. ------------------------------------
+# ---- For which Lua: lua5.1, lua5.2, lua5.3, lua5.4, lua5.5 or luajit. ----------------------------
 
 LUA_VERSION ?= 5.4
 LUA ?= lua$(LUA_VERSION)
@@ -48,7 +49,7 @@ LUA_API = $(if $(filter luajit,$(LUA)),5.1,$(patsubst lua%,%,$(LUA)))
 names = $(1) $(subst lua5,lua-5,$(1)) $(subst .,,$(1))
 pkg_config_name = $(firstword $(foreach name,$(call names,$(1)),\
   $(shell pkg-config --exists $(name) 2>/dev/null && echo $(name))))
-LUAS_FOUND = $(strip $(foreach lua,lua5.1 lua5.2 lua5.3 lua5.4 luajit,\
+LUAS_FOUND = $(strip $(foreach lua,lua5.1 lua5.2 lua5.3 lua5.4 lua5.5 luajit,\
   $(if $(call pkg_config_name,$(lua)),$(lua))))
 INTERPRETER = $(firstword $(foreach name,$(call names,$(LUA)),$(shell command -v $(name) 2>/dev/null)) $(LUA))
 
@@ -82,14 +83,29 @@ LINK = $(CC) $(SHARED) $(CFLAGS) $(LDFLAGS)
 # ---- Build. --------------------------------------------------------------------------------------
 
 BUILD = build/$(LUA)
-MODULES = $(BUILD)/waba/core.so $(BUILD)/waba/curl.so
+CURL_FOUND := $(shell printf '\043include <curl/curl.h>\n\043if LIBCURL_VERSION_NUM < 0x075500\n\043error\n\043endif\n' | \
+  $(COMPILE) -E -x c - >/dev/null 2>&1 && echo yes)
+MODULES = $(BUILD)/waba/core.so $(if $(filter yes,$(CURL_FOUND)),$(BUILD)/waba/curl.so)
 Q = $(if $(V),,@)
 objects = $(patsubst src/%.c,$(BUILD)/objects/%.o,$(1))
 
 all:
 	@for lua in $(or $(LUAS_FOUND),$(LUA)); do $(MAKE) --no-print-directory LUA=$$lua modules || exit 1; done
 
-modules: $(MODULES)
+modules: $(MODULES) $(if $(CURL_FOUND),,without-curl)
+
+# Inside nginx the library needs no libcurl.
+without-curl: $(BUILD)/waba/core.so
+	@echo "$$CURL_MISSING" >&2
+
+define CURL_MISSING
+Built without libcurl, whose headers (7.85 or newer) were not found: $(LUA) can send inside nginx only. For all else:
+  Debian, Ubuntu: apt-get install libcurl4-openssl-dev
+  Fedora:         dnf install libcurl-devel
+  Alpine:         apk add curl-dev
+  Arch, FreeBSD, macOS: the package curl
+endef
+export CURL_MISSING
 
 $(BUILD)/waba/core.so: $(call objects,$(CORE_SOURCES))
 	@mkdir -p $(@D)
@@ -113,11 +129,11 @@ $(BUILD)/objects:
 	@printf '$(PROBE)' | $(COMPILE) -E -x c - >/dev/null 2>&1 || { echo "$$TOOLS_MISSING" >&2; exit 1; }
 	@mkdir -p $@
 
-PROBE = \043include <lua.h>\n\043include <curl/curl.h>\n\043if LIBCURL_VERSION_NUM < 0x075500\n\043error\n\043endif\n
+PROBE = \043include <lua.h>\n
 
 define TOOLS_MISSING
 waba needs a C compiler, pkg-config, and the headers of Lua ($(LUA)) and of libcurl, 7.85 or newer.
-  Debian, Ubuntu: apt-get install gcc libc6-dev pkg-config lib$(subst luajit,luajit2-5.1,$(LUA))-dev libcurl4-openssl-dev
+  Debian, Ubuntu: apt-get install gcc libc6-dev pkg-config $(LUA_DEV) libcurl4-openssl-dev
   Fedora:         dnf install gcc pkgconf lua-devel libcurl-devel
   Arch:           pacman -S gcc pkgconf lua$(subst .,,$(LUA_API)) curl
   Alpine:         apk add gcc musl-dev pkgconf $(LUA)-dev curl-dev
@@ -126,6 +142,8 @@ waba needs a C compiler, pkg-config, and the headers of Lua ($(LUA)) and of libc
 endef
 export TOOLS_MISSING
 
+LUA_DEV = $(if $(filter luajit,$(LUA)),libluajit2-5.1-dev (Debian 13: libluajit-5.1-dev),lib$(LUA)-dev)
+
 # ---- Run from the checkout. ----------------------------------------------------------------------
 
 # Debian packs some pure Lua libraries (lua-http among them) for older Luas only; they run under 5.4.
@@ -133,10 +151,19 @@ OLDER = /usr/share/lua/5.3/?.lua;/usr/share/lua/5.3/?/init.lua;/usr/share/lua/5.
 RUN = paths=$$($(MAKE) -s --no-print-directory env) && eval "$$paths" && exec
 
 env:
-	@$(MAKE) --no-print-directory modules >&2
-	@root=$$(pwd | sed "s/'/'\\\\''/g") && printf "export %s='%s'\n" \
-	  LUA_PATH "$$root/lua/?.lua;$$root/lua/?/init.lua;;$(if $(filter 5.1,$(LUA_API)),,$(OLDER))" \
-	  LUA_CPATH "$$root/$(BUILD)/?.so;;"
+	@$(MAKE) --no-print-directory modules command >&2
+	@root=$$(pwd | sed "s/'/'\\\\''/g") && printf "export %s='%s'%s\n" \
+	  LUA_PATH "$$root/lua/?.lua;$$root/lua/?/init.lua;;$(if $(filter 5.1,$(LUA_API)),,$(OLDER))" "" \
+	  LUA_CPATH "$$root/$(BUILD)/?.so;;" "" \
+	  PATH "$$root/$(BUILD)/bin" ':"$$PATH"'
+
+# The command `waba` for one Lua.
+INTERPRETER_LINE = $(or $(shell command -v $(INTERPRETER)),/usr/bin/env $(INTERPRETER))
+
+command:
+	@mkdir -p $(BUILD)/bin
+	@sed '1s|.*|#!$(INTERPRETER_LINE)|' bin/waba > $(BUILD)/bin/waba.$$$$ && chmod 755 $(BUILD)/bin/waba.$$$$ && \
+	  mv -f $(BUILD)/bin/waba.$$$$ $(BUILD)/bin/waba
 
 demo:
 	@scripts/install-packages $(DEMO_PACKAGES)
@@ -160,9 +187,15 @@ $(BENCH_BUILD)/%: bench/%.c $(wildcard bench/*.h)
 
 # ---- Test. ---------------------------------------------------------------------------------------
 
-test:
+test: test-packages
+	@LUAS="$(LUAS)" scripts/test $(SPEC)
+
+test-packages:
 	@scripts/install-packages $(TEST_PACKAGES)
-	@scripts/test $(SPEC)
+
+# Both commands on fresh Debian 12, 13 and sid: see scripts/test-matrix.
+test-matrix:
+	@scripts/test-matrix
 
 lint:
 	luacheck --quiet --no-color .
@@ -192,25 +225,29 @@ PREFIX ?= /usr/local
 LUADIR ?= $(PREFIX)/share/lua/$(LUA_API)
 LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_API)
 BINDIR ?= $(PREFIX)/bin
-MANDIR ?= $(PREFIX)/share/man
+DATADIR ?= $(PREFIX)/share
+MANDIR ?= $(DATADIR)/man
+
+# What a shell loads when it first completes `waba`.
+COMPLETIONS = bash-completion/completions/waba zsh/site-functions/_waba fish/vendor_completions.d/waba.fish
+
 # `luarocks make` runs these two as well (see rockspec/), so both ways put the same files in place.
-install: modules
-	@for file in $(LUA_FILES); do \
-	  mkdir -p "$(DESTDIR)$(LUADIR)/$$(dirname $$file)" && \
-	  install -m 644 lua/$$file "$(DESTDIR)$(LUADIR)/$$file" || exit 1; \
-	done
-	@mkdir -p "$(DESTDIR)$(LIBDIR)/waba"
-	@install -m 755 $(MODULES) "$(DESTDIR)$(LIBDIR)/waba"
-	@mkdir -p "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(MANDIR)/man1"
-	@sed '1s|.*|#!$(or $(shell command -v $(INTERPRETER)),/usr/bin/env $(INTERPRETER))|' bin/waba > "$(DESTDIR)$(BINDIR)/waba"
-	@chmod 755 "$(DESTDIR)$(BINDIR)/waba"
-	@install -m 644 docs/waba.1 "$(DESTDIR)$(MANDIR)/man1"
+install: modules command
+	@place() { \
+	  mkdir -p "$$(dirname "$(DESTDIR)$$3")" && install -m $$1 "$$2" "$(DESTDIR)$$3" && echo "  install $(DESTDIR)$$3"; \
+	} && \
+	for file in $(LUA_FILES); do place 644 lua/$$file "$(LUADIR)/$$file" || exit 1; done && \
+	for file in $(notdir $(MODULES)); do place 755 $(BUILD)/waba/$$file "$(LIBDIR)/waba/$$file" || exit 1; done && \
+	place 755 $(BUILD)/bin/waba "$(BINDIR)/waba" && \
+	place 644 docs/waba.1 "$(MANDIR)/man1/waba.1" && \
+	for file in $(COMPLETIONS); do place 644 docs/completion/$${file##*/} "$(DATADIR)/$$file" || exit 1; done
 
 uninstall:
 	rm -rf "$(DESTDIR)$(LUADIR)/waba" "$(DESTDIR)$(LIBDIR)/waba"
-	rm -f "$(DESTDIR)$(BINDIR)/waba" "$(DESTDIR)$(MANDIR)/man1/waba.1"
+	rm -f "$(DESTDIR)$(BINDIR)/waba" "$(DESTDIR)$(MANDIR)/man1/waba.1" $(COMPLETIONS:%="$(DESTDIR)$(DATADIR)/%")
 
 clean:
 	rm -rf build
 
-.PHONY: all modules env demo bench bench-packages bench-programs test lint check-c sanitize mutate install uninstall clean
+.PHONY: all modules without-curl command env demo bench bench-packages bench-programs test test-packages test-matrix lint \
+  check-c sanitize mutate install uninstall clean

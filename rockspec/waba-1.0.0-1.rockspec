@@ -16,7 +16,7 @@ Sends WhatsApp messages through 360dialog's gateway and reads its webhooks: from
 }
 
 dependencies = {
-  "lua >= 5.1, < 5.5",
+  "lua >= 5.1, < 5.6",
   "lua-cjson >= 2.1",
   "argparse >= 0.7",
 }
@@ -34,7 +34,7 @@ build = {
     LUADIR = "$(LUADIR)",
     LIBDIR = "$(LIBDIR)",
     BINDIR = "$(BINDIR)",
-    MANDIR = "$(PREFIX)/man",
+    DATADIR = "$(PREFIX)",
   },
 }
 

@@ -32,7 +32,7 @@ local function source_files(tree)
 end
 
 describe("installing", function()
-  local folder, source, made, rocked, files_before
+  local folder, source, made, rocked, files_before, printed
 
   setup(function()
     folder = run("mktemp -d"):gsub("\n", "")
@@ -45,7 +45,7 @@ describe("installing", function()
 
     -- Unoptimised: what is compiled matters here, not how fast it is.
     local inside = "cd " .. quote(source) .. " && "
-    run(inside .. ("make install LUA=%s CFLAGS=-O0 PREFIX= DESTDIR=%s"):format(interpreter, quote(made)))
+    printed = run(inside .. ("make install LUA=%s CFLAGS=-O0 PREFIX= DESTDIR=%s"):format(interpreter, quote(made)))
     run(inside .. ("luarocks --lua-version=%s --tree=%s make --deps-mode=none CFLAGS=-O0 %s"):format(
       lua_api, quote(rocked), luajit_headers))
   end)
@@ -59,6 +59,29 @@ describe("installing", function()
     assert.equal(files, installed_files(rocked))
     for _, file in ipairs { "share/lua/%s/waba/init.lua", "lib/lua/%s/waba/core.so", "lib/lua/%s/waba/curl.so" } do
       assert.truthy(files:find(file:format(lua_api), 1, true), file)
+    end
+  end)
+
+  it("prints where each file is installed", function()
+    local files = run(("cd %s && find . -type f | sed 's/^.//' | sort"):format(quote(made)))
+    local lines = {}
+    for path in printed:gmatch "  install ([^\n]+)\n" do lines[#lines + 1] = path:sub(#made + 1) end
+    table.sort(lines)
+    assert.equal(files, table.concat(lines, "\n") .. "\n")
+  end)
+
+  -- What the shells would do: bash-completion and fish source their file, zsh calls the function that it loads from its own.
+  it("installs completions that ask the command", function()
+    local share, command = made .. "/share", quote(made .. "/bin")
+    local program = [[
+      export LUA_PATH=%s LUA_CPATH=%s PATH=%s:"$PATH"
+      . %s/bash-completion/completions/waba
+      COMP_WORDS=(waba expl) COMP_CWORD=1 && _waba && echo "${COMPREPLY[@]}"
+    ]]
+    assert.equal("explain\n", run("bash -c " .. quote(program:format(quote(package.path), quote(package.cpath), command,
+      quote(share)))))
+    for _, file in ipairs { "zsh/site-functions/_waba", "fish/vendor_completions.d/waba.fish" } do
+      assert.matches("waba completion", run(("cat %s/%s"):format(quote(share), file)))
     end
   end)
 
@@ -143,7 +166,36 @@ describe("installing", function()
       assert.equal("waba 1.0.0\n", run(("cd %s && %s --version"):format(quote(folder), command)))
       assert.matches("Re%-engagement", run(("cd %s && %s explain 470"):format(quote(folder), command)))
     end)
+
+    it("finds with the command that " .. way .. " installed the library beside it", function()
+      local command = quote((way == "make" and made or rocked) .. "/bin/waba")
+      assert.equal("waba 1.0.0\n", run(("cd %s && env -u LUA_PATH -u LUA_CPATH %s --version"):format(quote(folder), command)))
+    end)
   end
+
+  it("runs the command from the checkout after make env", function()
+    assert.equal("waba 1.0.0\n", run(([[
+      cd %s && paths=$(make -s env LUA=%s CFLAGS=-O0) && unset LUA_PATH LUA_CPATH && eval "$paths" && cd / && waba --version
+    ]]):format(quote(source), interpreter)))
+  end)
+
+  it("builds the core where libcurl has no headers, and names what is missing", function()
+    local tree = folder .. "/without libcurl"
+    run(("mkdir -p %s/curl && echo '#error' >%s/curl/curl.h"):format(quote(tree), quote(tree)))
+    local inside = ("cd %s && CPPFLAGS=%s"):format(quote(source), quote("-I'" .. tree .. "'"))
+    local output = run(inside .. (" make install LUA=%s CFLAGS=-O0 PREFIX= DESTDIR=%s"):format(
+      interpreter, quote(tree .. "/root")))
+    assert.matches("Built without libcurl", output)
+    assert.matches("apt%-get install libcurl4%-openssl%-dev", output)
+    local lib = tree .. "/root/lib/lua/" .. lua_api
+    assert.equal("core.so\n", run(("ls %s/waba"):format(quote(lib))))
+    local pipe = io.popen(("cd %s && LUA_PATH=%s LUA_CPATH=%s %s -e %s 2>&1"):format(quote(folder),
+      quote(tree .. "/root/share/lua/" .. lua_api .. "/?.lua;" .. tree .. "/root/share/lua/" .. lua_api .. "/?/init.lua;;"),
+      quote(lib .. "/?.so;;"), interpreter, quote 'require("waba").client { api_key = "k" }'))
+    local message = pipe:read "*a"
+    pipe:close()
+    assert.matches("built without libcurl and can send inside nginx only", message)
+  end)
 
   it("takes everything away again with make uninstall", function()
     run(("cd %s && make uninstall LUA=%s PREFIX= DESTDIR=%s"):format(quote(source), interpreter, quote(made)))

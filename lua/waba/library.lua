@@ -40,4 +40,14 @@ function library.load(module, rock, package_name, what, level)
     level > 0 and level + 1 or 0)
 end
 
+--- The C module over libcurl. Raises where waba was built without it.
+---@return table
+function library.curl()
+  local found, curl = pcall(require, "waba.curl")
+  if found then return curl end
+  if not tostring(curl):find "^module 'waba.curl' not found" then error(curl, 0) end
+  error("waba was built without libcurl and can send inside nginx only: install libcurl's headers (Debian: "
+    .. "libcurl4-openssl-dev), then build and install waba again", 0)
+end
+
 return library

@@ -2,7 +2,7 @@
 -- waba.curl, in any interpreter. And a sleep that suits where it is called.
 
 local core = require "waba.core"
-local curl = require "waba.curl"
+local curl = require("waba.library").curl()
 
 local remote = {}
 

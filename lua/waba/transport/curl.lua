@@ -5,7 +5,7 @@
 -- lua/waba/transport/contract.lua.
 
 local core = require "waba.core"
-local curl = require "waba.curl"
+local curl = require("waba.library").curl()
 local loops = require "waba.transport.loop"
 local meanwhile = require "waba.transport.loop.meanwhile"
 local new_waiter = require("waba.transport.waiter").of_loop
