@@ -2,14 +2,17 @@
  * classes beside them. Leaf functions only: none calls back into Lua code, none waits, and the module links
  * no library but Lua's. Described in lua/waba/meta.lua. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "answer.h"
 #include "compat.h"
 #include "credentials.h"
 #include "credentials_class.h"
+#include "exit.h"
 #include "file_class.h"
 #include "http1.h"
 #include "json.h"
@@ -172,6 +175,28 @@ static int core_random(lua_State *L) {
   return 1;
 }
 
+/* remove_at_exit(path, remove): whether the file goes when the process exits */
+static int core_remove_at_exit(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  luaL_checktype(L, 2, LUA_TBOOLEAN);
+  if (!lua_toboolean(L, 2)) {
+    exit_leaves(path);
+  } else if (!exit_removes(path)) {
+    return luaL_error(L, "not enough memory");
+  }
+  return 0;
+}
+
+/* make_private(path) -> true | nil, message: an empty file with mode 600, unless there is one */
+static int core_make_private(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  const int descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
+  if (descriptor < 0) return compat_pushfault(L, strerror(errno));
+  close(descriptor);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
     {"utf8_length", core_utf8_length},
     {"is_number", core_is_number},
@@ -184,6 +209,8 @@ static const luaL_Reg functions[] = {
     {"origin", core_origin},
     {"clock", core_clock},
     {"random", core_random},
+    {"remove_at_exit", core_remove_at_exit},
+    {"make_private", core_make_private},
     {NULL, NULL},
 };
 

@@ -111,7 +111,8 @@ static bool describe_sink(struct failure *failure, const struct sink *sink) {
     fill(failure, "protocol", "too_large", "");
     snprintf(failure->message, sizeof failure->message,
              "the response is larger than the %llu bytes allowed",
-             (unsigned long long)sink->max_body);
+             sink_diverts(sink) ? (unsigned long long)sink->max_size
+                                : (unsigned long long)sink->max_body);
     return true;
   case SINK_UNWRITABLE:
     fill(failure, "invalid", "file", "");

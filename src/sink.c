@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "exit.h"
+
 /* How much of a stream may wait to be drained before libcurl is told to pause. */
 #define STREAM_ENOUGH ((size_t)64 * 1024)
 
@@ -19,9 +21,10 @@ void sink_init(struct sink *sink) {
   sink->descriptor = -1;
 }
 
-void sink_open(struct sink *sink, enum sink_kind kind, size_t max_body) {
+void sink_open(struct sink *sink, enum sink_kind kind, size_t max_body, curl_off_t max_size) {
   sink->kind = kind;
   sink->max_body = max_body;
+  sink->max_size = max_size;
 }
 
 /* Beside the file, so that renaming never crosses a file system. */
@@ -38,15 +41,27 @@ static bool open_partial(struct sink *sink, const char *path) {
   for (attempt = 0; attempt < 10000; attempt++) {
     snprintf(sink->partial, room, "%s.%ld-%u.part", path, (long)getpid(), attempt);
     sink->descriptor = open(sink->partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (sink->descriptor >= 0) return true;
+    if (sink->descriptor >= 0) break;
     if (errno != EEXIST) return false;
   }
+  if (sink->descriptor < 0) return false;
+  if (exit_removes(sink->partial)) return true;
+  close(sink->descriptor);
+  sink->descriptor = -1;
+  unlink(sink->partial);
+  errno = ENOMEM;
   return false;
 }
 
-bool sink_open_file(struct sink *sink, const char *path, size_t max_body) {
+static void forget_partial(struct sink *sink) {
+  if (sink->partial != NULL) exit_leaves(sink->partial);
+  free(sink->partial);
+  sink->partial = NULL;
+}
+
+bool sink_open_file(struct sink *sink, const char *path, size_t max_body, curl_off_t max_size) {
   int fault;
-  sink_open(sink, SINK_FILE, max_body);
+  sink_open(sink, SINK_FILE, max_body, max_size);
   if (open_partial(sink, path)) return true;
   fault = errno;
   /* Nothing of ours is there to be removed. */
@@ -126,16 +141,21 @@ static bool keep(struct sink *sink, const char *bytes, size_t length) {
   return false;
 }
 
+static bool is_too_large(const struct sink *sink, size_t length) {
+  if (sink_diverts(sink)) return (curl_off_t)length > sink->max_size - sink->received;
+  return length > sink->max_body - sink->body.length;
+}
+
 /* libcurl takes any number but the right one for a failure; with none given, 0 is wrong as well. */
 size_t sink_body(char *bytes, size_t size, size_t count, void *argument) {
   struct sink *sink = argument;
   size_t length = size * count;
   bool fine;
+  if (is_too_large(sink, length)) {
+    sink->fault = SINK_TOO_LARGE;
+    return length + 1;
+  }
   if (!sink_diverts(sink)) {
-    if (length > sink->max_body - sink->body.length) {
-      sink->fault = SINK_TOO_LARGE;
-      return length + 1;
-    }
     fine = keep(sink, bytes, length);
   } else if (sink->kind == SINK_FILE) {
     fine = write_file(sink, bytes, length);
@@ -159,23 +179,19 @@ bool sink_complete(struct sink *sink) {
     sink->error = errno;
     return false;
   }
-  free(sink->partial);
-  sink->partial = NULL;
+  forget_partial(sink);
   return true;
 }
 
-void sink_disown(struct sink *sink) {
-  free(sink->partial);
-  sink->partial = NULL;
-}
+void sink_disown(struct sink *sink) { forget_partial(sink); }
 
 void sink_close(struct sink *sink) {
   struct buffer lines = sink->lines;
   struct buffer body = sink->body;
   if (sink->descriptor >= 0) close(sink->descriptor);
   if (sink->partial != NULL) unlink(sink->partial);
+  forget_partial(sink);
   free(sink->path);
-  free(sink->partial);
   buffer_clear(&lines);
   buffer_clear(&body);
   sink_init(sink);

@@ -18,6 +18,7 @@ enum sink_fault { SINK_FINE, SINK_TOO_LARGE, SINK_UNWRITABLE, SINK_NO_MEMORY };
 struct sink {
   enum sink_kind kind;
   size_t max_body;     /* of what is kept in memory */
+  curl_off_t max_size; /* of what goes elsewhere */
   int status;          /* of the final response; 0 before its status line */
   bool is_http1;       /* by its status line */
   struct buffer lines; /* its headers, each "name: value" and a newline */
@@ -35,10 +36,11 @@ struct sink {
 /* Makes an unused struct closed. */
 void sink_init(struct sink *sink);
 
-void sink_open(struct sink *sink, enum sink_kind kind, size_t max_body);
+/* The limits count decoded bytes. */
+void sink_open(struct sink *sink, enum sink_kind kind, size_t max_body, curl_off_t max_size);
 
 /* As `sink_open`, for a file. False, with errno, when it can't be made. */
-bool sink_open_file(struct sink *sink, const char *path, size_t max_body);
+bool sink_open_file(struct sink *sink, const char *path, size_t max_body, curl_off_t max_size);
 
 /* libcurl's header and write functions; the last argument is the sink. */
 size_t sink_head(char *bytes, size_t size, size_t count, void *argument);

@@ -263,11 +263,13 @@ static bool set_request(struct transfer *transfer, const struct head *head,
 const char *transfer_configure(struct transfer *transfer, struct head *head,
                                const struct transfer_options *options) {
   if (options->save_as != NULL) {
-    if (!sink_open_file(&transfer->sink, options->save_as, options->max_body)) {
+    if (!sink_open_file(&transfer->sink, options->save_as, options->max_body,
+                        options->max_size)) {
       return transfer_no_file;
     }
   } else {
-    sink_open(&transfer->sink, options->stream ? SINK_STREAM : SINK_MEMORY, options->max_body);
+    sink_open(&transfer->sink, options->stream ? SINK_STREAM : SINK_MEMORY, options->max_body,
+              options->max_size);
   }
   if (!set_request(transfer, head, options)) return HEAD_NO_MEMORY;
   transfer->source.rewindable = head->idempotent;

@@ -72,7 +72,8 @@ struct transfer {
 struct transfer_options {
   long timeout;         /* milliseconds; 0: none */
   long connect_timeout; /* milliseconds */
-  size_t max_body;
+  size_t max_body;     /* of what is kept in memory */
+  curl_off_t max_size; /* of what goes elsewhere */
   const char *save_as; /* NULL: memory */
   bool stream;
   bool progress;

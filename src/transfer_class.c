@@ -18,6 +18,7 @@ static const char TRANSFER_CLASS[] = "waba.Transfer";
 
 #define CONNECT_TIMEOUT 10000L
 #define MAX_BODY ((size_t)16 * 1024 * 1024)
+#define MAX_SIZE ((curl_off_t)1 << 62)
 
 /* It holds the engine's shell, so that the two may be collected in any order.
  *
@@ -87,6 +88,9 @@ static void read_options(lua_State *L, int index, struct transfer_options *optio
   }
   if (arguments_number(L, index, "max_body", &number)) {
     options->max_body = number >= (lua_Number)(SIZE_MAX / 2) ? SIZE_MAX / 2 : (size_t)number;
+  }
+  if (arguments_number(L, index, "max_size", &number) && number < (lua_Number)options->max_size) {
+    options->max_size = number < 0 ? 0 : (curl_off_t)number;
   }
   options->save_as = arguments_text(L, index, "save_as");
   options->stream = arguments_flag(L, index, "stream");
@@ -161,7 +165,7 @@ static const char *start(struct transfer_box *box, struct head *head, const stru
 
 int transfer_class_start(lua_State *L) {
   struct engine *engine = engine_class_check(L, 1);
-  struct transfer_options options = {0, CONNECT_TIMEOUT, MAX_BODY, NULL, false, false};
+  struct transfer_options options = {0, CONNECT_TIMEOUT, MAX_BODY, MAX_SIZE, NULL, false, false};
   struct transfer_box *box;
   struct head *head;
   struct body body;

@@ -100,6 +100,17 @@ function core.clock() end
 ---@return number
 function core.random() end
 
+--- Whether a file is removed when the process exits; not when a child of it does. An entry for each call with true.
+---@param path string
+---@param remove boolean
+function core.remove_at_exit(path, remove) end
+
+--- Makes an empty file that only its owner can read and write (mode 600). One that is there stays as it is.
+---@param path string
+---@return true|nil
+---@return string? message
+function core.make_private(path) end
+
 --- Whether the running coroutine can be suspended here.
 ---@return boolean|nil  nil where only trying would show it (Lua 5.1, perhaps in a metamethod)
 function core.can_yield() end
@@ -294,6 +305,7 @@ function engine:prepare(head) end
 ---@field timeout? number          seconds for the whole transfer; none by default
 ---@field connect_timeout? number  seconds, 10 by default
 ---@field max_body? integer        bytes of the decoded body kept in memory, 16 MiB by default
+---@field max_size? integer        bytes of the decoded body that goes elsewhere; no limit by default
 ---@field save_as? string          write a 2xx body into this file instead of memory
 ---@field stream? boolean          hand a 2xx body out by `transfer:drain()` instead of keeping it
 ---@field progress? boolean        make "progress" one of the things a transfer wants

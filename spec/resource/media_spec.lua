@@ -1,6 +1,7 @@
 local bytes_support = require "spec.support.bytes"
 local media_rules = require "waba.hosting.on_premise.media"
 local mime = require "waba.mime"
+local process = require "spec.support.process"
 local scene = require "spec.support.scene"
 local scripted_transport = require "spec.support.scripted_transport"
 local waba = require "waba"
@@ -508,6 +509,41 @@ describe("client.media", function()
       assert.truthy(err.message)
       assert(client.media:download(id, { max_body = #bytes }))
       assert(client.media:download(id, { max_body = 10, sink = function() end }))
+    end)
+
+    it("takes no more than max_size, wherever it goes", function()
+      for where, given in pairs { file = { file = folder:file "big" }, sink = { sink = function() end }, memory = {} } do
+        given.max_size = #bytes - 1
+        local got, err = client.media:download(id, given)
+        assert.is_nil(got, where)
+        assert.matches("larger than the 399999 bytes allowed", err.message)
+        assert.equal("", folder:names())
+        given.max_size = #bytes
+        assert(client.media:download(id, given))
+        folder:clear()
+      end
+    end)
+
+    it("takes 100 MB at most by default", function()
+      local scripted, transport = scripted_transport.client { { body = "hello" }, { pieces = { "hello" } } }
+      assert(scripted.media:download("7", { file = folder:file "hello.txt" }))
+      assert(scripted.media:download("7", { sink = function() end }))
+      assert.equal(100 * MB, transport.requests[1].max_size)
+      assert.equal(100 * MB, transport.requests[2].max_size)
+    end)
+
+    it("leaves no file behind when the program exits", function()
+      local options = emulator:options()
+      for _, moment in ipairs { 1, #bytes } do
+        process.run(([[%s -e 'local waba = require "waba"
+          local client = waba.client { api_key = "%s", base_url = "%s", ca_file = "%s" }
+          client.media:download("%s", { file = "%s", progress = function(received)
+            if received >= %d then io.stdout:write(received) os.exit(0) end
+          end })' >%s]]):format(process.interpreter(), options.api_key, options.base_url, options.ca_file, id,
+          folder:file "left.pdf", moment, folder:file "received"))
+        assert.is_true(tonumber(folder:read "received") >= moment)
+        assert.equal("received", folder:names())
+      end
     end)
 
     it("takes any file into memory that a customer may send", function()

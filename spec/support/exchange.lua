@@ -70,7 +70,7 @@ function exchange.make(transport, asked)
   end
   local body, into = asked.body, asked.into
   if type(body) == "table" and body.pieces then body = { reader = reader_of(transport, body), size = body.size } end
-  if into and into.sink then into = { sink = sink_of(into, parts) } end
+  if into and into.sink then into = { sink = sink_of(into, parts), max_size = into.max_size } end
   local done, response, failure = pcall(transport.send, transport, {
     head = head_of(transport, asked), body = body, into = into, timeout = asked.timeout or 20,
     connect_timeout = asked.connect_timeout, max_body = asked.max_body,

@@ -40,7 +40,7 @@ function Scripted:send(request)
   local head = request.head
   self.requests[#self.requests + 1] = {
     method = head.method, url = head.url, headers = head.headers, body = read_body(request.body),
-    timeout = request.timeout, max_body = request.max_body,
+    timeout = request.timeout, max_body = request.max_body, max_size = request.into and request.into.max_size,
   }
   local answer = assert(table.remove(self.answers, 1), "no answer is left in the script")
   if answer.pieces then answer.body = table.concat(answer.pieces) end

@@ -175,6 +175,20 @@ describe("a transport:", function()
           assert.equal(#LONG, #assert(make("/huge", { method = "GET", max_body = #LONG })).body)
         end)
 
+        it("up to another cap into a file or a sink", function()
+          gateway:answer("/huge", { body = PART, times = 20000, gzip = kind.decompresses })
+          for _, into in ipairs { { file = folder:file "huge" }, { sink = true } } do
+            into.max_size = #LONG - 1 -- as it comes out of the compression
+            local _, failure = make("/huge", { method = "GET", into = into, max_body = 1 })
+            assert.same({ "protocol", "too_large", "yes", 200 },
+              { failure.kind, failure.code, failure.sent, failure.status })
+            assert.equal("", process.run("ls " .. folder.path .. " | grep huge"))
+            into.max_size = #LONG
+            assert.equal(#LONG, assert(make("/huge", { method = "GET", into = into, max_body = 1 })).bytes_received)
+            os.remove(folder:file "huge")
+          end
+        end)
+
         it("that is compressed although the request asks for none", function()
           gateway:answer("/zip", { gzip = true, status = 201, body = "0123456789", times = 5000 })
           local response = assert(make("/zip", { body = "x" }))

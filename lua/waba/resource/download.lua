@@ -19,7 +19,9 @@ download.PATIENCE = 10
 ---                          the platform's own word counts when none is given; false: no comparison
 ---@field url? string        Cloud hosting: where the file is, as the webhook said; tried first while it lives
 ---@field progress? fun(received: integer, total: integer|nil)
----@field max_body? integer  bytes that may be kept in memory; 100 MB by default
+---@field max_size? integer  bytes that the file may have, after decompression; 100 MB by default, more than the
+---                          platform's largest
+---@field max_body? integer  bytes that may be kept in memory, where that is less than max_size
 ---@field timeout? number    seconds; ten times the client's by default
 
 --- What was downloaded.
@@ -32,7 +34,8 @@ download.PATIENCE = 10
 
 --- Names of `waba.DownloadOptions`, for `options.check`.
 download.KNOWN = {
-  file = "string", sink = "function", sha256 = "string|false", progress = "function", max_body = "integer",
+  file = "string", sink = "function", sha256 = "string|false", progress = "function", max_body = "integer>=0",
+  max_size = "integer>=0",
   timeout = "number", url = "string",
 }
 
@@ -50,7 +53,15 @@ function download.new_file(path)
   if not file then return nil, file_fault(path, message) end
   file:close()
   os.remove(temporary)
+  core.remove_at_exit(temporary, true)
   return temporary
+end
+
+--- Removes a file that did not become complete.
+---@param temporary string
+function download.discard(temporary)
+  os.remove(temporary)
+  core.remove_at_exit(temporary, false)
 end
 
 --- Gives a complete file its name.
@@ -60,8 +71,8 @@ end
 ---@return waba.Error? err
 function download.keep(temporary, path)
   local renamed, message = os.rename(temporary, path)
+  download.discard(temporary)
   if renamed then return true end
-  os.remove(temporary)
   return nil, file_fault(path, message)
 end
 
@@ -82,7 +93,7 @@ local function call_for_file(client, endpoint, call, given)
   if not CAN_YIELD_IN_PCALL and coroutine.running() then return call_endpoint(client, endpoint, call, given) end
   local returned, json, response = pcall(call_endpoint, client, endpoint, call, given)
   if returned then return json, response end
-  os.remove(call.into.file)
+  download.discard(call.into.file)
   error(json, 0)
 end
 
@@ -112,17 +123,17 @@ function ways.file(client, endpoint, call, given, expected)
   local path = given.file
   local temporary, err = download.new_file(path)
   if not temporary then return nil, err end
-  call.into = { file = temporary } -- the transport removes what it can't complete
+  call.into = { file = temporary, max_size = given.max_size or call.max_size } -- the transport removes what it can't complete
   local json, response = call_for_file(client, endpoint, call, given)
   if json == nil then
-    os.remove(temporary)
+    download.discard(temporary)
     return nil, response
   end
   local sum, message = digest.of_file(temporary, rest_of(client))
   local fine
   if sum then fine, err = verified(sum, expected) else err = file_fault(path, message) end
   if not fine then
-    os.remove(temporary)
+    download.discard(temporary)
     return nil, err
   end
   fine, err = download.keep(temporary, path)
@@ -134,7 +145,7 @@ end
 
 function ways.sink(client, endpoint, call, given, expected)
   local sink, hasher, size = given.sink, core.sha256(), 0
-  local into = {}
+  local into = { max_size = given.max_size or call.max_size }
   function into.sink(bytes)
     into.used = true -- it can't start again
     hasher:update(bytes)
@@ -151,7 +162,8 @@ function ways.sink(client, endpoint, call, given, expected)
 end
 
 function ways.memory(client, endpoint, call, given, expected)
-  call.max_body = given.max_body or call.max_body
+  local most = given.max_size or call.max_size
+  call.max_body = given.max_body and math.min(given.max_body, most) or most
   local json, response = call_endpoint(client, endpoint, call, given)
   if json == nil then return nil, response end
   local sum = digest.of(response.body)

@@ -63,7 +63,7 @@ local function fetch(resource, target, expected, given, way, timeout)
   local client = resource.client
   return guarded(resource, function()
     return download.fetch(client, client.hosting.endpoints.download_media, {
-      parameters = { path = target }, timeout = timeout, max_body = resource.rules.largest_download,
+      parameters = { path = target }, timeout = timeout, max_size = resource.rules.largest_download,
     }, given, way, expected)
   end)
 end

@@ -161,7 +161,7 @@ function Media:download(id, given)
   if given.url then return nil, errors.invalid("url", "url exists on Cloud hosting only: the id is enough here") end
   return download.fetch(client, client.hosting.endpoints.download_media, {
     parameters = { id = id }, timeout = given.timeout or client.timeout * download.PATIENCE,
-    max_body = self.rules.largest_download,
+    max_size = self.rules.largest_download,
   }, given, way)
 end
 

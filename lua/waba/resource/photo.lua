@@ -99,7 +99,7 @@ local function write_file(path, bytes)
     if not closed then written, message = nil, message or fault end
   end
   if not written then
-    os.remove(temporary)
+    download.discard(temporary)
     return nil, errors.invalid("file", ("file %s can't be written: %s"):format(path, tostring(message)))
   end
   return download.keep(temporary, path)

@@ -78,10 +78,16 @@ local function copy(reader, file, most, what)
   return size
 end
 
+local function discard(path)
+  os.remove(path)
+  core.remove_at_exit(path, false)
+end
+
 -- The gateway takes no stream of unknown length, so what a reader gives without a size is gathered in
 -- a temporary file first.
 local function gather(reader, most, what)
   local path = os.tmpname()
+  core.remove_at_exit(path, true)
   local file, message = io.open(path, "wb")
   local copied, size
   if file then
@@ -90,7 +96,7 @@ local function gather(reader, most, what)
     if not closed then size, message = copied and nil or size, fault end
     if copied and size then return path, size end
   end
-  os.remove(path)
+  discard(path)
   if file and not copied then error(size, 0) end
   return nil, errors.invalid("reader", "reader: what it gives can't be gathered: " .. tostring(message))
 end
@@ -166,7 +172,7 @@ end
 ---@param source waba.UploadSource
 function upload.close(source)
   form.close(source)
-  if source.temporary then os.remove(source.temporary) end
+  if source.temporary then discard(source.temporary) end
 end
 
 -- What the transport has sent, as bytes of the file.

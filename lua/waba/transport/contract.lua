@@ -15,7 +15,8 @@
 ---@class waba.Request
 ---@field head waba.RequestHead
 ---@field body? string|{ file: string }|{ reader: (fun(): string|nil), size: integer? }
----@field into? { file: string }|{ sink: fun(bytes: string) }  where a 2xx body goes; memory by default
+---@field into? { file: string?, sink: nil|fun(bytes: string), max_size: integer? }  where a 2xx body goes, to a file or a
+---                                        sink; memory by default. max_size: bytes after decompression
 ---@field timeout? number                  seconds for the whole request
 ---@field connect_timeout? number          seconds
 ---@field max_body? integer                cap on a body kept in memory, bytes after decompression

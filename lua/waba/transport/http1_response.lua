@@ -43,18 +43,22 @@ local function read_head(exchange, from)
   return read_head(exchange, from)
 end
 
+local function too_large(most)
+  return nil, ("the response is larger than the %d bytes allowed"):format(most), "protocol", "too_large"
+end
+
 -- A piece of the body goes where it shall. Nil, what is wrong, its kind and code when it can't.
 local function take(exchange, bytes, expected)
   local received = exchange.bytes_received + #bytes
   exchange.bytes_received = received
   if exchange.divert then
+    local most = exchange.request.into.max_size
+    if most and received > most then return too_large(most) end
     local fault, code = exchange.divert(bytes)
     if fault then return nil, fault, "invalid", code end
   else
     local store, most = exchange.store, exchange.request.max_body or MAX_BODY
-    if received > most then
-      return nil, ("the response is larger than the %d bytes allowed"):format(most), "protocol", "too_large"
-    end
+    if received > most then return too_large(most) end
     if not store then
       exchange.store = bytes
     elseif type(store) == "string" then

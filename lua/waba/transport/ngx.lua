@@ -220,9 +220,11 @@ local function open_part(path)
   local name = ("%s.%d-%d.part"):format(path, ngx.worker.pid(), files)
   local handle, fault = io.open(name, "wb")
   if not handle then return nil, (unwritable(path, fault)) end
+  core.remove_at_exit(name, true)
   local part = { handle = handle, name = name, path = path, guard = newproxy(true) }
   getmetatable(part.guard).__gc = function()
     if part.name then os.remove(part.name) end
+    core.remove_at_exit(name, false)
   end
   return part
 end

@@ -1,0 +1,57 @@
+/* Files that are removed when the process exits: see exit.h. */
+#include "exit.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+struct entry {
+  struct entry *next;
+  pid_t process; /* who made it: a child that exits leaves its parent's files alone */
+  char path[];
+};
+
+/* Shared by all Lua states of the process, which may run in several threads. */
+static struct entry *entries;
+static bool is_registered;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+
+static void remove_all(void) {
+  const struct entry *entry;
+  const pid_t process = getpid();
+  pthread_mutex_lock(&mutex);
+  for (entry = entries; entry != NULL; entry = entry->next) {
+    if (entry->process == process) unlink(entry->path);
+  }
+  pthread_mutex_unlock(&mutex);
+}
+
+bool exit_removes(const char *path) {
+  struct entry *entry = malloc(sizeof *entry + strlen(path) + 1);
+  bool fine = entry != NULL;
+  if (!fine) return false;
+  strcpy(entry->path, path);
+  entry->process = getpid();
+  pthread_mutex_lock(&mutex);
+  fine = is_registered || atexit(remove_all) == 0;
+  if (fine) {
+    is_registered = true;
+    entry->next = entries;
+    entries = entry;
+  }
+  pthread_mutex_unlock(&mutex);
+  if (!fine) free(entry);
+  return fine;
+}
+
+void exit_leaves(const char *path) {
+  struct entry **link, *entry;
+  pthread_mutex_lock(&mutex);
+  for (link = &entries; *link != NULL && strcmp((*link)->path, path) != 0;) link = &(*link)->next;
+  entry = *link;
+  if (entry != NULL) *link = entry->next;
+  pthread_mutex_unlock(&mutex);
+  free(entry);
+}
