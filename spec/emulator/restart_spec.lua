@@ -45,6 +45,7 @@ describe("an emulator that is killed and started again", function()
     } do
       assert.same(expected, { messages[i].id, messages[i].hosting, messages[i].content.body })
     end
+    assert.equal(tonumber("600", 8), core.file_mode(folder:file "record"))
     assert.equal(folder.path .. "/it's kept/authority.pem", emulator.ca_file)
     assert.equal("-rw-------", process.run("ls -l " .. process.quote(folder.path .. "/it's kept/authority.key")):sub(1, 10))
   end)
