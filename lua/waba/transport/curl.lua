@@ -81,7 +81,8 @@ local function start(self, engine, request)
   end
   return engine:start(prepared, body, {
     timeout = request.timeout, connect_timeout = request.connect_timeout, max_body = request.max_body,
-    max_size = into and into.max_size, save_as = into and into.file, stream = into and into.sink ~= nil or nil, progress = request.progress ~= nil or nil,
+    max_size = into and into.max_size, save_as = into and into.file, stream = into and into.sink ~= nil or nil,
+    progress = request.progress ~= nil or nil,
   }, spare)
 end
 
