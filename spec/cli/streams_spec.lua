@@ -179,6 +179,22 @@ describe("the output of waba", function()
     assert.matches("message  491511234567 %(Ev%?%[1ma%)  text one .- forged", text)
   end)
 
+  it("of listen says why webhooks are refused", function()
+    local port, said = process.free_port(), folder:file "refused"
+    local given = setmetatable({ WABA_WEBHOOK_PASSWORD = "s3cret" }, { __index = environment })
+    for name, value in pairs(environment) do given[name] = value end
+    local pipe = io.popen(("exec %s >%s 2>&1 & echo $!"):format(
+      command.line(given, { "listen", "--port", tostring(port), "--user", "u" }), said))
+    local pid = pipe:read "*l"
+    pipe:close()
+    finally(function() os.execute("kill " .. pid) end)
+    local function heard(text) return emulator:wait(function() return (folder:read "refused" or ""):find(text, 1, true) end) end
+    assert(heard "listening")
+    assert.equal(0, run("webhook", "set", ("http://127.0.0.1:%d/"):format(port)).code)
+    emulator:customer("491511234567"):text "Hello"
+    assert(heard "refused a webhook from 127.0.0.1 with status 401: it has no Authorization header")
+  end)
+
   it("of the emulator is what a shell takes", function()
     local said = folder:file "said"
     local line = command.line(environment, { "emulator", "--tls", "false", "--api-key", "it's" })

@@ -64,7 +64,14 @@ local function descriptors()
 end
 
 describe("the webhook server among hostile peers", function()
-  local inbox
+  local inbox, stderr
+
+  -- What it reports is the matter of server_spec.lua.
+  before_each(function()
+    stderr = io.stderr
+    io.stderr = { write = function() end } -- luacheck: ignore
+  end)
+  after_each(function() io.stderr = stderr end) -- luacheck: ignore
 
   -- Runs a story beside a server. An error of the server's loop fails it.
   local function story(options, tell)

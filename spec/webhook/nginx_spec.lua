@@ -113,6 +113,17 @@ describe("the receiver in nginx", function()
     assert.same({}, handled())
   end)
 
+  it("reports what it refuses on the error log, one line for each status of a worker", function()
+    start('inbox = require("waba.inbox.memory").new { max = 0 },', { workers = 1 })
+    for _ = 1, 3 do assert.equal(401, post(body_of "a", { password = "s3cret-guess" })) end
+    for _ = 1, 2 do assert.equal(503, post(body_of "a")) end
+    local log = folder:read "error.log"
+    local function count(words) return select(2, log:gsub(words, "")) end
+    assert.equal(1, count "%[error%][^\n]*refused a webhook from 127%.0%.0%.1 with status 401: its user or password is wrong")
+    assert.equal(1, count "%[error%][^\n]*refused a webhook from 127%.0%.0%.1 with status 503: the inbox cannot store it")
+    assert.is_nil(log:find("guess", 1, true))
+  end)
+
   it("refuses wrong credentials before the body", function()
     local plain = process.free_port()
     start("", { plain = plain })

@@ -50,9 +50,13 @@ local function connect(port)
 end
 
 describe("a server of its own", function()
-  local handled
+  local handled, stderr, reported
 
-  before_each(function() handled = {} end)
+  before_each(function()
+    handled, reported, stderr = {}, {}, io.stderr
+    io.stderr = { write = function(_, ...) reported[#reported + 1] = table.concat { ... } end } -- luacheck: ignore
+  end)
+  after_each(function() io.stderr = stderr end) -- luacheck: ignore
 
   local function receiver(more)
     local given = { user = "u", password = "p", on = { text = function(event) handled[#handled + 1] = event.id end } }
@@ -186,6 +190,29 @@ describe("a server of its own", function()
       assert.equal(503, status)
       assert.is_number(tonumber(headers:get "retry-after"))
     end)
+  end)
+
+  it("reports what it refuses on the standard error output, one line for each status", function()
+    story(function(start)
+      local one = start { receiver = receiver { inbox = waba.inbox.memory { max = 0 }, max_body = 1000 }, path = "/hook" }
+      for _ = 1, 3 do assert.equal(401, post(one, body_of "a", { password = "s3cret-guess" })) end
+      for _ = 1, 2 do assert.equal(503, post(one, body_of "a")) end
+      assert.equal(400, post(one, "no json"))
+      assert.equal(413, post(one, ("x"):rep(1001)))
+      assert.equal(405, post(one, nil, { method = "GET" }))
+      assert.equal(404, nginx.request((one:url():gsub("/hook", "/other")), { body = "{}" }))
+      assert.equal(200, post(one, "{}"))
+    end)
+    local text = table.concat(reported)
+    assert.equal(6, #reported, text)
+    for _, words in ipairs {
+      "from 127.0.0.1 with status 401: its user or password is wrong\n", "status 503: the inbox cannot store it: .*full\n",
+      "status 400: .*not JSON", "status 413: its body of 1001 bytes is longer than max_body, 1000\n",
+      "status 405: its method is GET\n", "status 404: its path is /other, not /hook\n",
+    } do
+      assert.matches("waba: refused a webhook .*" .. words, text)
+    end
+    assert.is_nil(text:find("guess", 1, true))
   end)
 
   it("stops cleanly: answers what it took, takes no more, finishes its handlers", function()

@@ -18,6 +18,7 @@ local PIECE, TURN = 64 * 1024, 64 * 1024
 ---@class waba.http.Connection
 ---@field socket table       of cqueues
 ---@field limits waba.http.Limits
+---@field address string|nil the peer's
 ---@field deadline number    of `core.clock`, for what is read or written now
 ---@field waiting boolean    for the peer; such a connection may be closed in favour of another one
 ---@field since number       when the peer's turn began
@@ -40,9 +41,11 @@ function connection.new(socket, budget)
   socket:setvbuf("full", math.huge) -- what is written waits here, and `flush` below sends it
   socket:setmode("bf", "bf")
   local _, address = socket:peername()
+  address = address and tostring(address)
   local now = core.clock()
   return setmetatable({
-    socket = socket, limits = budget, peer_name = limits.peer(address), closing = condition.new(), buffer = "",
+    socket = socket, limits = budget, address = address, peer_name = limits.peer(address), closing = condition.new(),
+    buffer = "",
     since = now, deadline = now + budget.request_seconds, waiting = false, received = 0,
   }, Connection)
 end

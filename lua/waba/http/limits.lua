@@ -54,7 +54,7 @@ end
 ---@param address string|nil  as `getpeername` has it
 ---@return string
 function limits.peer(address)
-  address = tostring(address)
+  address = address or "unknown"
   local mapped = address:match "^::ffff:(%d+%.%d+%.%d+%.%d+)$"
   if mapped or not address:find(":", 1, true) then return mapped or address end
   return table.concat(groups_of(address), ":", 1, 4)

@@ -116,7 +116,10 @@ local function adopt(self, socket)
     cqueues.poll(self.changed, PAUSE)
     is_open = self.limits:open(connection)
   end
-  if not is_open then return socket:close() end
+  if not is_open then
+    if self.on_limit then self.on_limit(connection.address) end
+    return socket:close()
+  end
   self.open[connection] = true
   self.cq:wrap(run_connection, self, connection)
 end
@@ -183,6 +186,7 @@ local function returned(_, _, why) return why end
 ---@field limits? waba.ServerLimits
 ---@field serve fun(exchange: waba.http.Exchange)  answers one request; may wait
 ---@field serve_http2? fun(connection: waba.http.Connection)  HTTP/1.1 alone without
+---@field on_limit? fun(address: string|nil)  a connection was closed at once because of the limits
 ---@field on_error fun(raised: any)  gets what `serve` raised, and why nothing can be accepted
 
 --- Starts to listen.
@@ -203,8 +207,8 @@ function listener.listen(given)
   end
   local self = setmetatable({
     cq = given.cq, socket = socket, context = given.context, limits = limits.new(given.limits), serve = given.serve,
-    serve_http2 = given.serve_http2, on_error = given.on_error, changed = condition.new(), open = {}, is_paused = false,
-    port = select(3, socket:localname()),
+    serve_http2 = given.serve_http2, on_error = given.on_error, on_limit = given.on_limit, changed = condition.new(),
+    open = {}, is_paused = false, port = select(3, socket:localname()),
   }, Listener)
   self.cq:wrap(accept_all, self)
   return self

@@ -17,29 +17,33 @@ local function header(headers, name)
 end
 
 -- Every check below looks at all that is accepted, so that time does not tell which one was near. Each returns true or
--- false; nil where only the body can decide, and there is none yet.
+-- false; nil where only the body can decide, and there is none yet. The second value says why not, without what was sent.
 
 -- The scheme's name is case-insensitive, the rest is not.
 local function check_basic(accepted)
   return function(headers)
-    local given = header(headers, "authorization") or ""
+    local given = header(headers, "authorization")
+    if not given then return false, "it has no Authorization header, or several" end
     local scheme, rest = given:match("^%s*(%a+)%s+(%S+)%s*$")
     local value = scheme and scheme:lower() == "basic" and "Basic " .. rest or ""
     local ok = false
     for _, wanted in ipairs(accepted) do ok = core.equals(wanted, value) or ok end
-    return ok
+    return ok, "its user or password is wrong"
   end
 end
 
 local function check_headers(sets)
   return function(headers)
-    local ok = false
+    local ok, wrong = false, nil
     for _, set in ipairs(sets) do
       local all = true
-      for name, wanted in pairs(set) do all = core.equals(wanted, header(headers, name) or "") and all end
+      for name, wanted in pairs(set) do
+        local is_equal = core.equals(wanted, header(headers, name) or "")
+        all, wrong = is_equal and all, not is_equal and name or wrong
+      end
       ok = all or ok
     end
-    return ok
+    return ok, ("its header %s is missing or wrong"):format(wrong)
   end
 end
 
@@ -50,11 +54,11 @@ local function check_signature(secrets)
   return function(headers, body)
     local given = header(headers, "x-hub-signature-256") or header(headers, "x-360dialog-signature") or ""
     given = given:gsub("^sha256=", ""):lower()
-    if not body and #given == SHA256_DIGITS then return nil end
+    if #given ~= SHA256_DIGITS then return false, "it has no signature of 64 hexadecimal digits" end
+    if not body then return nil end
     local ok = false
-    if not body then return ok end
     for _, secret in ipairs(secrets) do ok = core.equals(core.hmac_sha256(secret, body), given) or ok end
-    return ok
+    return ok, "its signature does not fit its body and the secret"
   end
 end
 
@@ -107,7 +111,7 @@ end
 --- A function that checks the headers and the body of a request: whether any of what is accepted fits. Without a body
 --- it returns nil where only the body can decide. Raises for options that can't be meant.
 ---@param options { user: string|string[]?, password: string|string[]?, headers: table?, secret: string|string[]?, open: boolean? }
----@return fun(headers: table<string, string>, body: string|nil): boolean|nil
+---@return fun(headers: table<string, string>, body: string|nil): boolean|nil, string|nil  the second value: why not
 function credentials.checker(options)
   local checks = {}
   if options.user or options.password then
@@ -118,16 +122,19 @@ function credentials.checker(options)
     checks[#checks + 1] = check_signature(texts(options.secret, "secret"))
   end
   if #checks == 0 then
-    if options.open ~= nil then return function() return options.open end end
+    if options.open ~= nil then
+      return function() return options.open, "the receiver takes none (open = false)" end
+    end
     error("waba.receiver: user and password, headers or secret is required; open = true takes webhooks from anybody", 0)
   end
   return function(headers, body)
-    local ok, decided = false, true
-    for _, check in ipairs(checks) do
-      local result = check(headers, body)
-      ok, decided = result or ok, decided and result ~= nil
+    local ok, decided, reasons = false, true, {}
+    for index, check in ipairs(checks) do
+      local result, reason = check(headers, body)
+      ok, decided, reasons[index] = result or ok, decided and result ~= nil, reason
     end
-    if ok or decided then return ok end
+    if ok then return true end
+    if decided then return false, table.concat(reasons, "; ") end
   end
 end
 

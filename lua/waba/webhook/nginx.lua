@@ -8,6 +8,7 @@ local semaphore = require "ngx.semaphore"
 local group = require "waba.webhook.group"
 local ngx_timer = require "waba.transport.ngx_timer"
 local options = require "waba.options"
+local refusals = require "waba.webhook.refusals"
 local works = require "waba.webhook.work"
 
 local ngx = ngx
@@ -36,6 +37,8 @@ local function new_gate()
   function gate:open(waiting) self.semaphore:post(waiting) end
   return gate
 end
+
+local report = refusals.new(log)
 
 local function yield() ngx.sleep(0) end
 
@@ -109,15 +112,15 @@ end
 function nginx.serve(receiver, given)
   local drain = drain_of(receiver, given)
   local method, headers = ngx.req.get_method(), ngx.req.get_headers()
-  local status, answer_headers, body = receiver:refuse(method, tonumber(headers["content-length"]), headers)
+  local status, answer_headers, body, reason = receiver:refuse(method, tonumber(headers["content-length"]), headers)
   if not status then
     local request = { method = method, path = ngx.var.uri, headers = headers, body = read_body() }
-    status, answer_headers, body = receiver:handle(request, drain.put)
+    status, answer_headers, body, reason = receiver:handle(request, drain.put)
   else
     ngx.req.discard_body()
   end
   respond(status, answer_headers, body)
-  if status ~= 200 then return end
+  if status ~= 200 then return report(status, reason, ngx.var.remote_addr) end
   start(drain)
   if drain.work then drain.work:wake() end
 end

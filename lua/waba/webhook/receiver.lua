@@ -28,12 +28,12 @@ end
 ---@field headers? table<string, string>
 ---@field body string
 
-local function answer(status, headers)
-  return status, headers or {}, ""
+local function answer(status, headers, reason)
+  return status, headers or {}, "", reason
 end
 
-local function unauthorized()
-  return answer(401, { ["www-authenticate"] = 'Basic realm="webhook"' })
+local function unauthorized(reason)
+  return answer(401, { ["www-authenticate"] = 'Basic realm="webhook"' }, reason)
 end
 
 --- Refuses by what the head of a request says, so that an adapter need not read the body of such a request.
@@ -43,10 +43,15 @@ end
 ---@return integer|nil status  405, 413 or 401; nil when the body may come
 ---@return table<string, string>? headers
 ---@return string? body
+---@return string? reason  for a log
 function Receiver:refuse(method, length, headers)
-  if method ~= "POST" then return answer(405, { allow = "POST" }) end
-  if length and length > self.max_body then return answer(413) end
-  if headers and self.is_authentic(headers) == false then return unauthorized() end
+  if method ~= "POST" then return answer(405, { allow = "POST" }, "its method is " .. tostring(method)) end
+  if length and length > self.max_body then
+    return answer(413, nil, ("its body of %.0f bytes is longer than max_body, %d"):format(length, self.max_body))
+  end
+  if not headers then return nil end
+  local is_authentic, reason = self.is_authentic(headers)
+  if is_authentic == false then return unauthorized(reason) end
 end
 
 --- Whether the headers alone show valid credentials. False for a receiver that asks for none, and where a signature
@@ -63,23 +68,29 @@ end
 --- credentials, 400 for what is no JSON object, 503 when the inbox can't store: the gateway delivers
 --- again after everything that is not 200.
 ---@param request waba.WebhookRequest
----@param put? fun(events: waba.Event[]): integer|nil  how to store; the inbox's own `put` by default
+---@param put? fun(events: waba.Event[]): integer|nil, waba.Error?  how to store; the inbox's own `put` by default
 ---@return integer status
 ---@return table<string, string> headers  lower-case names
 ---@return string body
+---@return string? reason  of a status that is not 200, for a log
 function Receiver:handle(request, put)
   if type(request) ~= "table" then error("receiver:handle: the request must be a table, not a " .. type(request), 2) end
   local body = request.body or ""
   if type(body) ~= "string" then error("receiver:handle: the body must be a string, not a " .. type(body), 2) end
-  local status, headers = self:refuse(request.method, #body)
-  if status then return answer(status, headers) end
-  if not self.is_authentic(request.headers or {}, body) then return unauthorized() end
-  local list = events.read(body)
-  if not list then return answer(400) end
+  local status, headers, _, reason = self:refuse(request.method, #body)
+  if status then return answer(status, headers, reason) end
+  local is_authentic
+  is_authentic, reason = self.is_authentic(request.headers or {}, body)
+  if not is_authentic then return unauthorized(reason) end
+  local list, err = events.read(body)
+  if not list then return answer(400, nil, tostring(err)) end
   if #list > 0 then
     local stored
-    if put then stored = put(list) else stored = self.inbox:put(list) end
-    if not stored then return answer(503, { ["retry-after"] = RETRY_AFTER }) end
+    if put then stored, err = put(list) else stored, err = self.inbox:put(list) end
+    if not stored then
+      local reason_of_inbox = tostring(err or "no reason given")
+      return answer(503, { ["retry-after"] = RETRY_AFTER }, "the inbox cannot store it: " .. reason_of_inbox)
+    end
     for _, fn in ipairs(self.watchers or {}) do
       for _, event in ipairs(list) do fn(event) end
     end

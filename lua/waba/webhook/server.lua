@@ -6,6 +6,7 @@ local guarded = require "waba.guarded"
 local library = require "waba.library"
 local limits = require "waba.http.limits"
 local options = require "waba.options"
+local refusals = require "waba.webhook.refusals"
 local works = require "waba.webhook.work"
 
 ---@class waba.WebhookServer
@@ -59,18 +60,25 @@ end
 -- The status for a body that did not come to its end; nil: nobody waits for one.
 local STATUS_OF = { timeout = 408, malformed = 400 }
 
--- The body; nil and a status when it is refused or did not come to its end.
+local REASONS = {
+  [408] = "its body did not come to its end in time (limits.request_seconds)", [400] = "its chunks are malformed",
+  [413] = "its body is longer than max_body",
+}
+
+-- The body; nil, a status and a reason when it is refused or did not come to its end.
 local function read_body(self, exchange)
   local budget, connection, most = self.listener.limits, exchange.connection, self.receiver.max_body
-  if not budget:begin_body(connection) then return nil, 503 end
+  if not budget:begin_body(connection) then return nil, 503, "limits.peer_bodies is reached" end
   local parts, size = {}, 0
   while true do
     local chunk, reason = exchange:read()
-    if reason then return nil, STATUS_OF[reason] end
+    if reason then return nil, STATUS_OF[reason], REASONS[STATUS_OF[reason]] end
     if not chunk then break end
     size = size + #chunk
-    if size > most then return nil, 413 end
-    if not budget:hold(connection, #chunk) then return nil, 503 end
+    if size > most then return nil, 413, REASONS[413] end
+    if not budget:hold(connection, #chunk) then
+      return nil, 503, "limits.held_bytes or limits.peer_held_bytes is reached"
+    end
     parts[#parts + 1] = chunk
   end
   budget:finish_body(connection)
@@ -82,18 +90,28 @@ local RETRY_AFTER = { ["retry-after"] = "1" }
 local function answer_request(self, exchange)
   local path = exchange.target:gsub("[?#].*$", "")
   if self.stopping then return exchange:respond(503, RETRY_AFTER, "") end
-  if self.path and path ~= self.path then return exchange:respond(404, {}, "") end
+  local address = exchange.connection.address
+  if self.path and path ~= self.path then
+    self.report(404, ("its path is %s, not %s"):format(path, self.path), address)
+    return exchange:respond(404, {}, "")
+  end
   local receiver = self.receiver
-  local refused, headers, body = receiver:refuse(exchange.method, exchange.length, exchange.headers)
-  if refused then return exchange:respond(refused, headers, body) end
+  local refused, headers, body, reason = receiver:refuse(exchange.method, exchange.length, exchange.headers)
+  if refused then
+    self.report(refused, reason, address)
+    return exchange:respond(refused, headers, body)
+  end
   if receiver:knows(exchange.headers) then self.listener.limits:trust(exchange.connection) end
-  local content, status = read_body(self, exchange)
+  local content, status
+  content, status, reason = read_body(self, exchange)
   if not content then
     if not status then return exchange:drop() end
+    self.report(status, reason, address)
     return exchange:respond(status, status == 503 and RETRY_AFTER or {}, "")
   end
   local request = { method = exchange.method, path = path, headers = exchange.headers, body = content }
-  status, headers, body = receiver:handle(request, self.put)
+  status, headers, body, reason = receiver:handle(request, self.put)
+  if status ~= 200 then self.report(status, reason, address) end
   if status == 200 and not receiver.is_open then self.listener.limits:trust(exchange.connection) end
   exchange:respond(status, headers, body)
   if status == 200 and self.work then self.work:wake() end
@@ -220,6 +238,7 @@ local function new_gate(condition)
 end
 
 local function start(self, given)
+  self.report = refusals.new(log)
   self.cqueues = library.load("cqueues", "cqueues", "lua-cqueues", "waba.webhook.server", 3)
   local condition = require "cqueues.condition"
   self.cq = given.cq or self.cqueues.new()
@@ -236,6 +255,9 @@ local function start(self, given)
     cq = self.cq, host = self.host, port = given.port or 0, reuseport = given.reuseport, context = context,
     limits = given.limits, serve = function(exchange) serve_exchange(self, exchange) end,
     on_error = function(raised) log(tostring(raised)) end,
+    on_limit = function(address)
+      self.report(503, "limits.connections or limits.peer_connections is reached", address)
+    end,
   }
   if not self.listener then return nil, message end
   self.port = self.listener.port

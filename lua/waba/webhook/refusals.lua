@@ -1,0 +1,30 @@
+-- Reports refused webhooks on the error log: the first of each status at once, then one line a minute with how many
+-- there were, so that senders of nonsense do not fill the log.
+
+local core = require "waba.core"
+local printable = require "waba.printable"
+
+local refusals = {}
+
+-- Seconds between two lines of a status.
+local INTERVAL = 60
+
+--- A function that reports a refused webhook.
+---@param log fun(text: string)  writes a line
+---@return fun(status: integer, reason: string, from: string|nil)  `from`: the sender's address
+function refusals.new(log)
+  local by_status = {}
+  return function(status, reason, from)
+    local now, last = core.clock(), by_status[status]
+    if last and now < last.due then
+      last.more = last.more + 1
+      return
+    end
+    local more = last and last.more > 0 and (" (and %d more since the last report)"):format(last.more) or ""
+    by_status[status] = { due = now + INTERVAL, more = 0 }
+    log(printable.line(("refused a webhook from %s with status %d: %s%s"):format(from or "an unknown address", status,
+      reason, more)))
+  end
+end
+
+return refusals
