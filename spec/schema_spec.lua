@@ -127,8 +127,17 @@ describe("the check of a message", function()
         .. "country code"] =
         waba.contacts { { name = { formatted_name = "Eva", first_name = "Eva" }, phones = { { wa_id = "Eva" } } } },
       ["image.captoin is not a known field; did you mean caption?"] = waba.image { id = "1", captoin = "x" },
-      ["image must be an object, not a string"] = waba.image "https://a.example/1",
-      ["image must be an object, not a list"] = waba.message("image", { "https://a.example/1" }),
+      ['image must be an object, not a string: give { link = "https://…" }, or { id = … } with the id of '
+        .. "client.media:upload { file = … }"] = waba.image "https://a.example/1",
+      ['image must be an object, not a list: give { link = "https://…" }, or { id = … } with the id of '
+        .. "client.media:upload { file = … }"] = waba.message("image", { "https://a.example/1" }),
+      ["document.file is not part of a message: upload the file with client.media:upload { file = … } and give the id of "
+        .. "the result, or give the link of a public file"] = waba.document { file = "118.pdf" },
+      ["video.url is not a known field; did you mean link?"] = waba.video { url = "https://a.example/1" },
+      ["text.text is not a known field; did you mean body?"] = waba.text { text = "Hi" },
+      ["template.lang is not a known field; did you mean language?"] = waba.template { name = "x", lang = "de" },
+      ["template.params is not a known field; did you mean body?"] =
+        waba.template { name = "x", language = "de", params = { "Eva" } },
       ["image.provider is allowed beside link only"] = waba.image { id = "1", provider = { name = "x" } },
       ["audio.caption has no place here: this type of media has no caption"] = waba.audio { id = "1", caption = "x" },
       ["audio.voice exists on Cloud hosting only"] = waba.audio { id = "1", voice = true },

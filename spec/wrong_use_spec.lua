@@ -79,5 +79,35 @@ describe("wrong use", function()
     ok, said = pcall(client.media.upload, { file = "blue.jpg" })
     assert.is_false(ok)
     assert.matches("client.media:upload is called with a colon", said, 1, true)
+    for name, use in pairs {
+      ["client.templates:list"] = function() local _ = client.templates.list() end,
+      ["client.templates:delete_ids"] = function() local _ = cloud.templates.delete_ids { "1" } end,
+      ["client.profile:about"] = function() local _ = client.profile.about() end,
+      ["client:phone_number"] = function() local _ = client.phone_number() end,
+      ["client:mark_read"] = function() local _ = client.mark_read "gBEG" end,
+    } do
+      ok, said = pcall(use)
+      assert.is_false(ok)
+      assert.matches("wrong_use_spec%.lua:%d+: " .. name .. " is called with a colon", said)
+    end
+  end)
+
+  it("is told what was probably meant", function()
+    for meant, use in pairs {
+      ["unknown option path (did you mean file?)"] = function() local _ = client.media:upload { path = "blue.jpg" } end,
+      ["unknown option token (did you mean api_key?)"] = function() local _ = waba.client { token = "k" } end,
+      ["not a string: such as waba.text(…)"] = function() local _ = client:send(to, "Hello") end,
+    } do
+      local ok, said = pcall(use)
+      assert.is_false(ok)
+      assert.matches(meant, said, 1, true)
+    end
+    for _, number in ipairs { "x", "0151 1234567", 12, {} } do
+      local verified, err = client:verify(number)
+      assert.is_nil(verified)
+      assert.equal("invalid", err.kind)
+      assert.equal("number", err.path)
+      assert.matches("^number ", err.message)
+    end
   end)
 end)

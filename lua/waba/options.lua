@@ -19,11 +19,30 @@ local function distance(a, b)
   return row[#b]
 end
 
---- The known name that looks most like a given one, if any is near.
+-- What other libraries and the platform's own pages call a thing.
+local SYNONYMS = {
+  path = { "file" }, filename = { "file" }, file_name = { "filename", "file" },
+  url = { "link" }, uri = { "link", "url" }, href = { "link", "url" }, link = { "url" },
+  text = { "body" }, message = { "body", "text" }, content = { "body" }, message_text = { "body" },
+  lang = { "language" }, locale = { "language" }, language_code = { "language" },
+  params = { "body" }, parameters = { "body" }, variables = { "body" }, values = { "body" },
+  key = { "api_key" }, token = { "api_key" }, apikey = { "api_key" },
+  mime = { "type" }, mime_type = { "type" }, content_type = { "type" },
+}
+
+local function synonym(name, known)
+  for _, other in ipairs(SYNONYMS[name:lower()] or {}) do
+    if known[other] ~= nil then return other end
+  end
+end
+
+--- The known name that a given one was probably meant to be: one that means the same, or looks most like it.
 ---@param name string
 ---@param known table<string, any>  the names are its keys
 ---@return string|nil
 function options.nearest(name, known)
+  local other = synonym(name, known)
+  if other then return other end
   local names = {}
   for candidate in pairs(known) do names[#names + 1] = candidate end
   table.sort(names)

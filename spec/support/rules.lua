@@ -15,7 +15,7 @@ local sorted_keys, strict, minimal, minimal_object = smallest.sorted_keys, small
 -- Keys of a node that are no rule by themselves, or are handled where the walk meets them.
 local handled_by_walk = {
   required = true, lacks = true, as = true, fields = true, open = true, suggest = true, by = true, variants = true,
-  each = true, inferred = true, either_case = true, without = true,
+  each = true, inferred = true, either_case = true, without = true, instead = true,
 }
 
 -- The walk ------------------------------------------------------------------------------------------

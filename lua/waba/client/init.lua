@@ -1,6 +1,7 @@
 -- One phone number's door to the gateway: builds requests, hands them to the delivery, reads the
 -- answers. The resources beside it (lua/waba/resource) go through `client:call` too.
 
+local colon = require "waba.colon"
 local core = require "waba.core"
 local errors = require "waba.errors"
 local options = require "waba.options"
@@ -47,6 +48,9 @@ local RESOURCES = {
   templates = "waba.resource.templates",
   webhook = "waba.resource.webhook",
 }
+
+-- Called for every message, so it has a check of its own.
+local LOOKS_FOR_ITSELF = { send = true }
 
 function Client:__tostring()
   return "waba.Client: " .. self.base_url .. (self.closed and " (closed)" or "")
@@ -100,7 +104,11 @@ function client.new(given)
     -- a digest, from which nobody finds the key
     identity = core.hmac_sha256(given.api_key, base_url), on_event = given.on_event,
   }
-  for name, module in pairs(RESOURCES) do self[name] = require(module).new(self) end
+  colon.guard(Client, "client", "delivery", LOOKS_FOR_ITSELF)
+  for name, module in pairs(RESOURCES) do
+    self[name] = require(module).new(self)
+    colon.guard(getmetatable(self[name]), "client." .. name, "client")
+  end
   return setmetatable(self, Client)
 end
 
@@ -278,7 +286,8 @@ function Client:send(to, message, given)
   if given then check_given(given) end
   if type(message) ~= "table" then
     if type(self) ~= "table" then error("client:send is called with a colon", 2) end
-    error("client:send: the message must be a table from a builder, not a " .. type(message), 2)
+    error(("client:send: the message must be a table from a builder, not a %s: such as waba.text(…)"):format(
+      type(message)), 2)
   end
   if given then message = with_direct_send(message, given) end
   if self.validate then
@@ -388,10 +397,14 @@ end
 --- Asks the gateway whether the key belongs to a number.
 ---@param number? string|integer  the option `expect_number` by default
 ---@return true|nil
----@return waba.Error? err  kind "auth" when it belongs to another one
+---@return waba.Error? err  kind "auth" when it belongs to another one, "invalid" for what is no phone number
 function Client:verify(number)
   local expected = self.expected_number
-  if number ~= nil then expected = phone_number.expected(number, "client:verify: the number") end
+  if number ~= nil then
+    local digits, err = recipient.normalize(number)
+    if not digits then return nil, errors.invalid("number", (err.message:gsub("^to ", "number "))) end
+    expected = digits
+  end
   if not expected then error("client:verify: a number is needed, here or as the option expect_number", 2) end
   return phone_number.verify(self, expected)
 end

@@ -109,7 +109,6 @@ end
 ---@return waba.Error? err  any kind; "invalid" with path "file", "type" or "size" before anything is sent
 function Media:upload(given)
   options.check(given, KNOWN_UPLOAD, "client.media:upload")
-  if given == nil and not self.client then error("client.media:upload is called with a colon", 2) end
   if given == nil then error("client.media:upload: one of the options file, data and reader is required", 2) end
   check_kind(self, given.as)
   local client = self.client

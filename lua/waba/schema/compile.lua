@@ -26,6 +26,7 @@ local fault, below = faults.new, faults.below
 ---@field fields? table<string, waba.Rule>     of an object; a field that is not here is refused
 ---@field open? boolean                        of an object: unknown fields are welcome
 ---@field refused? table<string, string>       of an object: fields that are known to be wrong, and why
+---@field instead? string                      of an object: what to give in place of another type
 ---@field suggest? string[]                    names to think of when a field is unknown
 ---@field exactly_one? string[]                of an object: of these fields, one
 ---@field at_least_one? string[]               of an object: of these fields, one or more
@@ -166,6 +167,13 @@ local function unknown_field(name, node, known)
   return fault("is not a known field" .. (near and ("; did you mean %s?"):format(near) or ""), "." .. name)
 end
 
+-- The fault of a value that is no object.
+local function no_object(node, value)
+  local found = faults.wrong_type("object", value)
+  if node.instead then found.says = found.says .. ": " .. node.instead end
+  return found
+end
+
 -- `known` holds the fields that chose this node as a variant; the value is then known to be a table.
 local function compile_object(node, mode, known)
   local checks, required = {}, {}
@@ -183,7 +191,7 @@ local function compile_object(node, mode, known)
 
   -- What keeps a value from being this object at all, whatever its fields hold.
   local function wrong_shape(value)
-    if value[1] ~= nil then return faults.wrong_type("object", value) end
+    if value[1] ~= nil then return no_object(node, value) end
     for _, name in ipairs(sorted_keys(value)) do
       if checks[name] == nil then return unknown_field(name, node, checks) end
     end
@@ -191,7 +199,7 @@ local function compile_object(node, mode, known)
 
   -- Of several faults the one is named whose field comes first by name: the order of a table decides nothing.
   return function(value)
-    if not is_table and type(value) ~= "table" then return faults.wrong_type("object", value) end
+    if not is_table and type(value) ~= "table" then return no_object(node, value) end
     local first, found
     for name, field in next, value do
       local check = checks[name]

@@ -31,7 +31,8 @@ local function media(more, refused)
     },
     exactly_one = { "id", "link" },
     only_with = { provider = "link" },
-    refused = refused,
+    refused = shared.with(shared.no_file, refused or {}),
+    instead = shared.media_instead,
   }
   for name, field in pairs(more or {}) do rule.fields[name] = field end
   return rule

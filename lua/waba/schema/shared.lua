@@ -43,6 +43,17 @@ end
 -- Media and contact cards --------------------------------------------------------------------------
 
 shared.caption = text(0, 1024)
+
+local upload = "client.media:upload { file = … }"
+
+-- What a message's media is not given as, and what to give in its place.
+shared.no_file = {}
+for _, field in ipairs { "file", "data", "path" } do
+  shared.no_file[field] = ("is not part of a message: upload the file with %s and give the id of the result, or give "
+    .. "the link of a public file"):format(upload)
+end
+shared.media_instead = ('give { link = "https://…" }, or { id = … } with the id of %s'):format(upload)
+
 shared.no_caption = "has no place here: this type of media has no caption"
 
 local home_or_work = { one_of = { "HOME", "WORK" } }

@@ -13,7 +13,8 @@ local function file(more, refused)
   local fields = { id = media_id, link = { is = "string", format = "url" } }
   return shared.object(shared.with(fields, more or {}), {
     exactly_one = { "id", "link" },
-    refused = shared.with({ provider = no_provider }, refused or {}),
+    refused = shared.with(shared.with({ provider = no_provider }, shared.no_file), refused or {}),
+    instead = shared.media_instead,
   })
 end
 
