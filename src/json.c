@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "compat.h"
+#include "json_flood.h"
 #include "json_pick.h"
 #include "json_text.h"
 #include "json_value.h"
@@ -54,6 +55,7 @@ static void push_cjson(lua_State *L, const char *name) {
 /* Upvalues of `decode`. */
 #define DECODER lua_upvalueindex(1)
 #define DECODER_KNOWS_COMMA lua_upvalueindex(2)
+#define DECODER_CAN_BE_FLOODED lua_upvalueindex(3)
 
 /* cjson learns what the locale's decimal point is when an instance is made. */
 static void load_decoder(lua_State *L) {
@@ -153,6 +155,29 @@ static const char *whole_text_fault(const char *text, size_t length) {
   return NULL;
 }
 
+/* Whether this Lua's hash function leaves out characters of long strings: see json_flood.h. */
+static bool can_be_flooded(lua_State *L) {
+#if defined(LUA_VERSION_RELEASE_NUM) && LUA_VERSION_RELEASE_NUM >= 50403
+  (void)L;
+  return false;
+#else
+  bool is_luajit;
+  lua_getglobal(L, "jit"); /* LuaJIT sees to it itself */
+  is_luajit = lua_istable(L, -1);
+  lua_pop(L, 1);
+  return !is_luajit;
+#endif
+}
+
+/* Whether the text was made to keep this Lua busy. */
+static bool is_flood(lua_State *L, const struct json_scan *scan, const char *text, size_t length) {
+  bool flood;
+  if (scan->strings <= JSON_FLOOD_FREE || !lua_toboolean(L, DECODER_CAN_BE_FLOODED)) return false;
+  flood = json_flood(text, length, lua_newuserdatauv(L, json_flood_size(length), 0));
+  lua_pop(L, 1);
+  return flood;
+}
+
 /* decode(json) -> value | nil, message */
 static int json_decode(lua_State *L) {
   struct json_scan scan;
@@ -168,6 +193,11 @@ static int json_decode(lua_State *L) {
     return 2;
   }
   if (!json_scan(&scan, text, length)) return push_scan_fault(L, &scan);
+  if (is_flood(L, &scan, text, length)) {
+    lua_pushnil(L);
+    lua_pushliteral(L, "too many strings have the same hash in this Lua: the text was made for that");
+    return 2;
+  }
   if (lua_isnil(L, DECODER) ||
       (scan.fractions && json_locale_has_comma() != (bool)lua_toboolean(L, DECODER_KNOWS_COMMA))) {
     load_decoder(L);
@@ -261,7 +291,8 @@ void json_register(lua_State *L) {
   lua_setfield(L, -2, "encode");
   lua_pushnil(L);
   lua_pushboolean(L, 0);
-  lua_pushcclosure(L, json_decode, 2);
+  lua_pushboolean(L, can_be_flooded(L));
+  lua_pushcclosure(L, json_decode, 3);
   lua_setfield(L, -2, "decode");
   lua_pushlightuserdata(L, NULL);
   lua_setfield(L, -2, "null");

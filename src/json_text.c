@@ -133,6 +133,7 @@ static const char *scan_escape(struct json_scan *scan, const char *at) {
 /* Steps over a string; scan->at is its opening quote. */
 static bool scan_string(struct json_scan *scan) {
   const char *at = scan->at + 1;
+  scan->strings++;
   while (at < scan->end) {
     if (*at == '"') {
       scan->at = at + 1;
@@ -145,6 +146,57 @@ static bool scan_string(struct json_scan *scan) {
     }
   }
   return fail(scan, scan->at, "a string has no end");
+}
+
+/* Writes a character as UTF-8. Returns what follows it. */
+static char *write_character(char *out, long character) {
+  if (character < 0x80) {
+    *out++ = (char)character;
+  } else if (character < 0x800) {
+    *out++ = (char)(0xC0 | character >> 6);
+    *out++ = (char)(0x80 | (character & 0x3F));
+  } else {
+    if (character < 0x10000) {
+      *out++ = (char)(0xE0 | character >> 12);
+    } else {
+      *out++ = (char)(0xF0 | character >> 18);
+      *out++ = (char)(0x80 | (character >> 12 & 0x3F));
+    }
+    *out++ = (char)(0x80 | (character >> 6 & 0x3F));
+    *out++ = (char)(0x80 | (character & 0x3F));
+  }
+  return out;
+}
+
+size_t json_unescape(const char *at, const char *end, char *out, const char **quote) {
+  static const char letters[] = "bfnrt", meant[] = "\b\f\n\r\t";
+  char *const start = out;
+  while (*at != '"') {
+    const char *letter;
+    long character, second;
+    if (*at != '\\') {
+      *out++ = *at++;
+      continue;
+    }
+    character = read_unicode_escape(at, end);
+    if (character < 0) {
+      letter = strchr(letters, at[1]);
+      *out++ = letter != NULL && *letter != '\0' ? meant[letter - letters] : at[1];
+      at += 2;
+      continue;
+    }
+    at += 6;
+    second = character >= 0xD800 && character < 0xDC00 ? read_unicode_escape(at, end) : -1;
+    if (second >= 0xDC00 && second <= 0xDFFF) {
+      character = 0x10000 + ((character - 0xD800) << 10) + (second - 0xDC00);
+      at += 6;
+    } else if (character >= 0xD800 && character <= 0xDFFF) {
+      character = 0xFFFD;
+    }
+    out = write_character(out, character);
+  }
+  *quote = at;
+  return (size_t)(out - start);
 }
 
 /* Whether a whole number is further from zero than 2^53. */
@@ -183,6 +235,7 @@ static bool scan_number(struct json_scan *scan) {
   if (whole && is_long_integer(digits, (size_t)(at - digits))) {
     replace(scan, start, start, "\"");
     replace(scan, at, at, "\"");
+    scan->strings++;
   }
   scan->at = at;
   return true;

@@ -38,6 +38,7 @@ struct json_scan {
   char *out;         /* room for the text and `growth` more bytes, or NULL */
   const char *taken; /* everything before is in `out` */
   size_t growth;     /* how much longer the text gets */
+  size_t strings; /* how many there are, with the numbers that become strings */
   int depth;
   bool rewrite;   /* cjson must have another text */
   bool numbers;   /* there are numbers */
@@ -56,5 +57,9 @@ size_t json_scan_size(const struct json_scan *scan);
 /* Writes the text as cjson must have it: integers beyond 2^53 as strings, halves of surrogate pairs as
  * U+FFFD. */
 void json_scan_rewrite(const struct json_scan *scan, char *out);
+
+/* Writes the string whose first byte (behind the quote) is `at` without its escapes. Returns its length, and in
+ * `*quote` the place of the closing quote. The text was scanned: the quote is there. */
+size_t json_unescape(const char *at, const char *end, char *out, const char **quote);
 
 #endif

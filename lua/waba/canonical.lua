@@ -2,21 +2,29 @@
 
 local canonical = {}
 
+local function scalar(value)
+  return type(value) .. ":" .. tostring(value)
+end
+
+-- Everything is written once, into one list: a value may lie a thousand levels deep.
 local function write(out, value)
   if type(value) ~= "table" then
-    out[#out + 1] = type(value) .. ":" .. tostring(value)
+    out[#out + 1] = scalar(value)
     return
   end
-  local members = {}
+  local names, members = {}, {}
   for key, member in pairs(value) do
-    local part = {}
-    write(part, key)
-    part[#part + 1] = "="
-    write(part, member)
-    members[#members + 1] = table.concat(part)
+    local name = scalar(key) .. "="
+    names[#names + 1], members[name] = name, member
   end
-  table.sort(members)
-  out[#out + 1] = "{" .. table.concat(members, ",") .. "}"
+  table.sort(names)
+  out[#out + 1] = "{"
+  for index, name in ipairs(names) do
+    if index > 1 then out[#out + 1] = "," end
+    out[#out + 1] = name
+    write(out, members[name])
+  end
+  out[#out + 1] = "}"
 end
 
 ---@param value any

@@ -63,7 +63,7 @@ function mime.parse(text)
   if not essence or rest ~= "" and rest:sub(1, 1) ~= ";" or rest:find("%c") then return nil end
   local parameters = {}
   for name, value in rest:gmatch(";%s*([%w!#$&^_.+-]+)%s*=%s*([^;]*)") do
-    parameters[name:lower()] = value:gsub("%s+$", ""):gsub('^"(.*)"$', "%1")
+    parameters[name:lower()] = (value:match "^.*%S" or ""):gsub('^"(.*)"$', "%1")
   end
   return essence:lower(), parameters
 end

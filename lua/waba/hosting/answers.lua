@@ -61,10 +61,13 @@ function answers.kind_of(status, kinds)
     or (status >= 500 and "unavailable" or status >= 300 and status < 400 and "protocol" or "api")
 end
 
+-- More of a body or a sentence is not looked at, as the patterns take a time that grows with its square.
+local MOST = 2000
+
 -- A body that is neither shape: its beginning, on one line.
 local function excerpt(body)
-  local line = body:gsub("<[^>]*>", " "):gsub("%c", " "):gsub("%s+", " "):gsub("^ ", ""):gsub(" $", "")
-  if #line <= 200 then return line end
+  local line = body:sub(1, MOST):gsub("<[^>]*>", " "):gsub("%c", " "):gsub("%s+", " "):gsub("^ ", ""):gsub(" $", "")
+  if #line <= 200 and #body <= MOST then return line end
   -- not in the middle of a character
   return (line:sub(1, 200):gsub("[\192-\255][\128-\191]*$", "")) .. "…"
 end
@@ -91,7 +94,7 @@ end
 ---@return waba.Error
 function answers.from_sentence(said, details, status, hosting)
   local kind, retry_after, scope = answers.kind_of(status, hosting.kinds), nil, nil
-  local lower = said:lower()
+  local lower = said:sub(1, MOST):lower()
   for _, known in ipairs(hosting.sentences) do
     local found = lower:match(known.pattern)
     if found then

@@ -61,26 +61,37 @@ local function flag(value)
   if value == "false" or value == 0 or value == "0" then return false end
 end
 
-local function has_null(value)
-  for _, member in pairs(value) do
-    if member == null or type(member) == "table" and has_null(member) then return true end
+-- What the members of a table become, where that is something else: `null` for nothing. Nil when all stay as they are.
+local function changes_of(value, converters, otherwise)
+  local changes
+  for name, member in pairs(value) do
+    local converted = (converters and converters[name] or otherwise)(member)
+    if converted ~= member then
+      changes = changes or {}
+      changes[name] = converted == nil and null or converted
+    end
   end
-  return false
+  return changes
 end
 
 --- A table without the nulls, which would count as true in a condition. Lists close up.
 ---@param value any
 ---@return any
-local function without_null(value)
+local function without_null(value) -- each member is looked at once, however deep it lies
   if value == null then return nil end
-  if type(value) ~= "table" or not has_null(value) then return value end
+  if type(value) ~= "table" then return value end
+  local changes = changes_of(value, nil, without_null)
+  if not changes then return value end
   local copy, length = {}, #value
   for index = 1, length do
-    if value[index] ~= null then copy[#copy + 1] = without_null(value[index]) end
+    local member = changes[index]
+    if member == nil then member = value[index] end
+    if member ~= null then copy[#copy + 1] = member end
   end
   for key, member in pairs(value) do
     local in_list = type(key) == "number" and key <= length
-    if member ~= null and not in_list then copy[key] = without_null(member) end
+    if changes[key] ~= nil then member = changes[key] end
+    if member ~= null and not in_list then copy[key] = member end
   end
   return copy
 end
@@ -105,11 +116,14 @@ end
 ---@return table|nil
 local function shaped(value, converters)
   if type(value) ~= "table" then return nil end
+  local changes = changes_of(value, converters, without_null)
+  if not changes then return value end
+  local copy = {}
   for name, member in pairs(value) do
-    local convert = converters[name] or without_null
-    if convert(member) ~= member then return copied(value, converters) end
+    local changed = changes[name]
+    if changed == nil then copy[name] = member elseif changed ~= null then copy[name] = changed end
   end
-  return value
+  return copy
 end
 
 --- A list of such objects.

@@ -26,7 +26,8 @@ local LONGEST = 2 ^ 31 - 1
 ---@field sent "no"|"maybe"|"yes"
 ---@field bytes_sent integer
 ---@field bytes_received integer
----@field buffer string        what was received and not used yet
+---@field buffer string        what was received last
+---@field from integer         position of the first byte of the buffer that was not used yet
 ---@field store? string|table  the body received so far, where it stays in memory
 ---@field divert? function     takes it instead
 ---@field status integer?

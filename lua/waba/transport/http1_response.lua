@@ -21,11 +21,12 @@ local MAX_BODY = 16777216
 
 -- Reads more into the buffer. Nil, and a socket's word or a fault when nothing comes.
 local function read_more(exchange, cap)
-  local buffer = exchange.buffer
+  local buffer, from = exchange.buffer, exchange.from
+  if from > 1 then buffer = buffer:sub(from) end
   if #buffer > cap then return nil, "the answer's head is too large", "protocol" end
   local bytes, word = read(exchange, PIECE)
   if not bytes then return nil, word end
-  exchange.buffer = buffer == "" and bytes or buffer .. bytes
+  exchange.buffer, exchange.from = buffer == "" and bytes or buffer .. bytes, 1
   return true
 end
 
@@ -73,14 +74,10 @@ end
 
 -- At most so many bytes, of the buffer or newly read.
 local function some(exchange, most)
-  local buffer = exchange.buffer
-  if buffer == "" then return read(exchange, most < PIECE and most or PIECE) end
-  if #buffer <= most then
-    exchange.buffer = ""
-    return buffer
-  end
-  exchange.buffer = buffer:sub(most + 1)
-  return buffer:sub(1, most)
+  local buffer, from = exchange.buffer, exchange.from
+  if from > #buffer then return read(exchange, most < PIECE and most or PIECE) end
+  exchange.from = from + most
+  return from == 1 and #buffer <= most and buffer or buffer:sub(from, from + most - 1)
 end
 
 local function read_sized(exchange, size, expected)
@@ -95,17 +92,17 @@ local function read_sized(exchange, size, expected)
 end
 
 local function read_line(exchange)
-  local from = 1
+  local search = exchange.from
   while true do
-    local buffer = exchange.buffer
-    local at = buffer:find("\r\n", from, true)
+    local buffer, from = exchange.buffer, exchange.from
+    local at = buffer:find("\r\n", search, true)
     if at then
-      exchange.buffer = buffer:sub(at + 2)
-      return buffer:sub(1, at - 1)
+      exchange.from = at + 2
+      return buffer:sub(from, at - 1)
     end
     local read_on, word, kind = read_more(exchange, MAX_HEAD)
     if not read_on then return nil, word, kind end
-    from = max(1, #buffer)
+    search = max(1, #buffer - from + 1)
   end
 end
 
@@ -240,7 +237,7 @@ local function receive(exchange, divert)
   local lines = exchange.buffer
   local body, fault, kind, code = receive_body(exchange, behind, size, is_chunked)
   if not body then return fail_to_read(exchange, fault, kind, code) end
-  if exchange.buffer ~= "" then exchange.keep = false end -- more than was asked for
+  if exchange.from <= #exchange.buffer then exchange.keep = false end -- more than was asked for
   return new_response(exchange, status, body, lines, behind, #lines == behind - 1 + #body and now or clock())
 end
 

@@ -306,9 +306,9 @@ end
 local function prepare(request, started)
   local exchange = {
     request = request, started = started, deadline = request.timeout and started + request.timeout or math.huge,
-    armed = 0, sent = "no", bytes_sent = 0, bytes_received = 0, buffer = "", socket = nil, body = nil, to_send = nil,
-    reused = nil, status = nil, keep = nil, first_byte = nil, store = nil, -- named so that the table is as large as
-    -- it gets
+    armed = 0, sent = "no", bytes_sent = 0, bytes_received = 0, buffer = "", from = 1,
+    -- named so that the table is as large as it gets
+    socket = nil, body = nil, to_send = nil, reused = nil, status = nil, keep = nil, first_byte = nil, store = nil,
   }
   local allowed, socket = pcall(tcp)
   if not allowed then return http1.fail(exchange, "invalid", refusal() or socket) end

@@ -69,7 +69,7 @@ end
 
 -- Where the placeholders of a body may not stand.
 local function place_fault(value)
-  local trimmed = value:match("^%s*(.-)%s*$")
+  local trimmed = value:match("^%s*(.*%S)") or ""
   if trimmed:find("^{{") then return "begins with a placeholder; words must stand before it" end
   if trimmed:find("}}$") then return "ends with a placeholder; words must follow it" end
   if trimmed:find("}}%s*{{") then return "has a placeholder right behind another; words must stand between them" end

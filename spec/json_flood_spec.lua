@@ -1,0 +1,26 @@
+-- Texts made to keep Lua's hash tables busy are refused under the versions of Lua whose hash function allows it, and
+-- read under the others.
+
+local process = require "spec.support.process"
+
+local EXPECTED = {
+  { "colliding names", true }, { "colliding strings", true }, { "long colliding strings", true },
+  { "colliding strings in escapes", true }, { "colliding long numbers", true },
+  { "few colliding names" }, { "different names" }, { "different strings" }, { "the same names" },
+}
+
+describe("strings that have the same hash", function()
+  for lua, is_refused in pairs { ["lua5.1"] = true, ["lua5.3"] = true, ["lua5.4"] = false, luajit = false } do
+    it("cost no more than others in " .. lua, function()
+      if process.run("command -v " .. lua) == "" then return pending(lua .. " is not there") end
+      process.run(("make -s LUA=%s build/%s/waba/core.so"):format(lua, lua))
+      local told = process.run(([[eval "$(LUA=%s make -s env)"; timeout 60 %s spec/support/flood_program.lua 2>&1]]):format(lua, lua))
+      local lines = {}
+      for i, expected in ipairs(EXPECTED) do
+        local result = expected[2] and is_refused and "too many strings have the same hash in this Lua" or "read"
+        lines[i] = expected[1] .. ": " .. result
+      end
+      assert.equal(table.concat(lines, "\n"), told)
+    end)
+  end
+end)

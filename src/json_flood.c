@@ -1,0 +1,100 @@
+/* Counts the hashes of a JSON text's strings: see json_flood.h. */
+#include "json_flood.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "json_text.h"
+#include "random.h"
+#include "text.h"
+
+#define BUCKETS ((size_t)16384)
+
+/* Strings that lie in one chain of Lua's hash table. A string that was among the last few of them is the
+ * same one again, as names are. */
+#define RECENT 4
+struct bucket {
+  uint32_t count;
+  uint32_t recent[RECENT];
+};
+
+struct flood {
+  struct bucket *buckets;
+  uint64_t seed;  /* so that nobody can choose strings that `identity` takes for the same */
+  uint64_t count; /* of strings */
+  uint64_t steps; /* of all chains, when each new string is compared with those before */
+};
+
+size_t json_flood_size(size_t length) { return BUCKETS * sizeof(struct bucket) + length; }
+
+/* Lua's hash, with the seed left out: strings that agree in length and in the characters looked at agree
+ * with every seed. */
+static uint32_t lua_hash(const char *bytes, size_t length) {
+  uint32_t hash = (uint32_t)length;
+  const size_t step = (length >> 5) + 1;
+  for (; length >= step; length -= step) {
+    hash ^= (hash << 5) + (hash >> 2) + (unsigned char)bytes[length - 1];
+  }
+  return hash;
+}
+
+static uint32_t identity(uint64_t seed, const char *bytes, size_t length) {
+  uint64_t hash = seed ^ length;
+  size_t i;
+  for (i = 0; i < length; i++) {
+    hash = (hash ^ (unsigned char)bytes[i]) * (seed | 1);
+    hash ^= hash >> 29;
+  }
+  return (uint32_t)(hash >> 32);
+}
+
+static void add(struct flood *flood, const char *bytes, size_t length) {
+  struct bucket *const bucket = &flood->buckets[lua_hash(bytes, length) % BUCKETS];
+  const uint32_t id = identity(flood->seed, bytes, length);
+  size_t i;
+  flood->count++;
+  for (i = 0; i < RECENT && i < bucket->count; i++) {
+    if (bucket->recent[i] == id) return;
+  }
+  flood->steps += bucket->count;
+  bucket->recent[bucket->count++ % RECENT] = id;
+}
+
+/* The string behind the quote at `at`. Returns what follows its closing quote. */
+static const char *add_string(struct flood *flood, const char *at, const char *end, char *scratch) {
+  const char *const start = at + 1;
+  for (at = start; *at != '"' && *at != '\\'; at++) continue;
+  if (*at == '"') {
+    add(flood, start, (size_t)(at - start));
+  } else {
+    add(flood, scratch, json_unescape(start, end, scratch, &at));
+  }
+  return at + 1;
+}
+
+/* The number that begins at `at`: a long one becomes a string. Returns what follows. */
+static const char *add_number(struct flood *flood, const char *at, const char *end) {
+  const char *const start = at;
+  while (at < end && (text_is_digit(*at) || *at == '-')) at++;
+  if (at - start > 15) add(flood, start, (size_t)(at - start));
+  return at;
+}
+
+bool json_flood(const char *text, size_t length, void *memory) {
+  struct flood flood = {memory, 0, 0, 0};
+  char *const scratch = (char *)memory + BUCKETS * sizeof(struct bucket);
+  const char *at = text, *const end = text + length;
+  random_bits(&flood.seed);
+  memset(memory, 0, BUCKETS * sizeof(struct bucket));
+  while (at < end) {
+    if (*at == '"') {
+      at = add_string(&flood, at, end, scratch);
+    } else if (text_is_digit(*at) || *at == '-') {
+      at = add_number(&flood, at, end);
+    } else {
+      at++;
+    }
+  }
+  /* Evenly spread strings take count^2 / (2 BUCKETS) steps. */
+  return flood.steps > JSON_FLOOD_FREE * JSON_FLOOD_FREE / 2 + 4 * flood.count * flood.count / BUCKETS;
+}
