@@ -399,6 +399,50 @@ describe("the transport in nginx", function()
     assert.equal("1 0", told)
   end)
 
+  it("refuses TLS below 1.2, whatever nginx is configured for", function()
+    local with, old = { folder, program, plain }, process.free_port()
+    start(('lua_ssl_trusted_certificate ca.pem;\nlua_ssl_protocols TLSv1 TLSv1.1 TLSv1.2;\n'
+      .. 'lua_ssl_ciphers "ALL:@SECLEVEL=0";'))
+    local openssl = process.start(("openssl s_server -accept %d -cert %s -key %s -tls1_1 -cipher ALL:@SECLEVEL=0 -www"):format(
+      old, folder:file "cert.pem", folder:file "key.pem"), folder:file "openssl.log")
+    process.wait_for(function() return process.listens(old) end, "openssl to listen")
+    local told = run(([[
+      local client = require("waba").client { api_key = "k", base_url = "https://localhost:%d", retry = false }
+      local sent, err = client:send("491511234567", require("waba").text "Hello")
+      return err.kind .. ": " .. err.message .. " maybe_sent=" .. tostring(err.maybe_sent)
+    ]]):format(old))
+    openssl:stop()
+    stop()
+    folder, program, plain = with[1], with[2], with[3]
+    assert.truthy(told:find("tls: no TLS with localhost:%d+: it speaks TLS 1.1; TLS 1.2 or newer is needed"), told)
+    assert.truthy(told:find("maybe_sent=false", 1, true))
+  end)
+
+  it("leaves the default port out of Host, as libcurl does", function()
+    assert.equal("gateway.example gateway.example:8443 [::1]", run [[
+      local name, tcp, hosts = "waba.transport.ngx", ngx.socket.tcp, {}
+      local loaded = package.loaded[name]
+      package.loaded[name] = nil
+      function ngx.socket.tcp()
+        return {
+          settimeouts = function() end, settimeout = function() end, connect = function() return 1 end,
+          getreusedtimes = function() return 0 end, sslhandshake = function() return true end, close = function() end,
+          send = function(_, bytes)
+            hosts[#hosts + 1] = table.concat(type(bytes) == "table" and bytes or { bytes }):match "\r\n[Hh]ost: (.-)\r\n"
+            return nil, "closed here"
+          end,
+          receiveany = function() return nil, "closed" end,
+        }
+      end
+      local transport = require(name).new()
+      for _, authority in ipairs { "Gateway.example:443", "gateway.example:8443", "[::1]:443" } do
+        transport:send { head = { method = "GET", url = "https://" .. authority .. "/x", headers = {}, idempotent = true } }
+      end
+      ngx.socket.tcp, package.loaded[name] = tcp, loaded
+      return table.concat(hosts, " ")
+    ]])
+  end)
+
   it("names the directive that is missing", function()
     local with = { folder, program, plain }
     start()

@@ -102,13 +102,14 @@ end
 local function parse(url)
   local origin, message = core.origin(url)
   if not origin then return nil, message end
-  local authority, path = url:match "^%a+://([^/?#]+)([^#]*)"
+  local path = url:match "^%a+://[^/?#]+([^#]*)"
   local scheme, place = origin:match "^(%a+)://(.*)$"
   local host, port = place:match "^(.*):(%d+)$"
   host = host or place
   if path:sub(1, 1) ~= "/" then path = "/" .. path end
   return {
-    origin = origin, authority = authority, path = path, secure = scheme == "https",
+    origin = origin, path = path, secure = scheme == "https",
+    authority = place, -- without the default port, as in curl
     port = tonumber(port) or (scheme == "https" and 443 or 80),
     -- a resolver may not know localhost, and nginx compares certificates with names only
     name = LOOPBACK[host] and "localhost" or host,
@@ -166,17 +167,48 @@ local function wait_for_handshake(limit)
   end
 end
 
+-- What OpenSSL calls the versions.
+local TLS_1_2, OLDER_VERSIONS = 0x0303, { [0x0300] = "SSL 3.0", [0x0301] = "TLS 1.0", [0x0302] = "TLS 1.1" }
+
+-- The version of a connection's protocol, by its session. Nil where nginx's TLS library has no function for it.
+local version_of
+do
+  -- a name of our own: another library may declare OpenSSL's
+  local function declare()
+    local ffi = require "ffi"
+    pcall(ffi.cdef, [[int waba_tls_version(const void *session) __asm__("SSL_SESSION_get_protocol_version");]])
+    return ffi.C.waba_tls_version
+  end
+  local is_there, tls_version = pcall(declare)
+  function version_of(session)
+    return is_there and type(session) == "cdata" and session ~= nil and tls_version(session) or nil
+  end
+end
+
+local BAD_CERTIFICATE = "%s closed the connection right after the handshake; its certificate is probably not trusted: "
+  .. TRUST
+
+-- The handshake came to its end in a way that some versions of nginx have for a bad certificate.
+local function fail_doubtful(exchange, target, word)
+  exchange.doubtful = true
+  return http1.fail(exchange, "tls", BAD_CERTIFICATE:format(target.authority), word)
+end
+
 -- TLS on a new connection.
 local function shake_hands(exchange, target, limit)
-  local done, word = nil, "timeout"
+  local returned, session, word = true, nil, "timeout"
   if wait_for_handshake(limit) then
     exchange.socket:settimeout(http1.milliseconds(limit - core.clock()))
-    done, word = exchange.socket:sslhandshake(false, target.name, true)
+    returned, session, word = pcall(exchange.socket.sslhandshake, exchange.socket, nil, target.name, true)
   end
   exchange.armed = 0
-  if done then
+  if not returned then return fail_doubtful(exchange, target, "assertion") end
+  if session then
     exchange.fresh_tls = true
-    return true
+    local spoken = version_of(session)
+    if not spoken or spoken >= TLS_1_2 then return true end
+    return http1.fail(exchange, "tls", ("no TLS with %s: it speaks %s; TLS 1.2 or newer is needed"):format(
+      target.authority, OLDER_VERSIONS[spoken] or ("version %#06x"):format(spoken)), "old_version")
   end
   word = word or "handshake failed"
   if word == "timeout" or word == "closed" or word == "connection reset by peer" then
@@ -286,9 +318,7 @@ local function exchange_messages(exchange, target, now)
   if written then return receive(exchange) end
   if type(fault) == "table" then return nil, fault end
   if exchange.fresh_tls and exchange.bytes_sent == 0 and fault == "closed" then
-    exchange.doubtful = true
-    return http1.fail(exchange, "tls", ("%s closed the connection right after the handshake; its certificate is "
-      .. "probably not trusted: %s"):format(target.authority, TRUST), fault)
+    return fail_doubtful(exchange, target, fault)
   end
   return receive_early(exchange, fault)
 end
