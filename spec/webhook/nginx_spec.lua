@@ -68,7 +68,7 @@ describe("the receiver in nginx", function()
   local function post(body, options)
     local given = { body = body, user = "u", password = "p", ca_file = folder:file "ca.pem" }
     for name, value in pairs(options or {}) do given[name] = value end
-    return nginx.request(("https://127.0.0.1:%d/hook"):format(port), given)
+    return nginx.request(("https://127.0.0.1:%d%s"):format(port, given.path or "/hook"), given)
   end
 
   -- The ids in a file that handlers write, sorted.
@@ -285,6 +285,60 @@ describe("the receiver in nginx", function()
       assert.same({ "a", "b" }, handled())
       assert.same({ "a", "b" }, noted "begun")
       program:stop "TERM"
+    end
+  end)
+
+  it("goes on when nginx drops its timer, without another webhook; and so does the queue", function()
+    start("", { workers = 1, http = "lua_max_running_timers 2;", content = [[
+      if ngx.var.uri ~= "/occupy" then ]] .. SERVE .. [[ return end
+      for _ = 1, 2 do ngx.timer.at(0, function() ngx.sleep(0.5) end) end
+      local name = ngx.config.prefix() .. "pushed"
+      queue = queue or require("waba.transport.ngx_queue").new {}
+      ngx.sleep(0.001) -- both run
+      assert(queue:push(function() assert(io.open(name, "w")):close() end))
+    ]] })
+    open_gate()
+    assert.equal(200, post("", { path = "/occupy" }))
+    assert.equal(200, post(body_of "a"))
+    assert.same({ "a" }, wait_for(1))
+    process.wait_for(function() return folder:read "pushed" end, "the queue's job")
+    assert.equal(2, select(2, folder:read("error.log"):gsub("lua_max_running_timers are not enough", "")))
+    assert.truthy(folder:read("error.log"):find("dropped a timer", 1, true))
+  end)
+
+  it("goes on with other events when a handler outlives its timer", function()
+    start("", { workers = 1, http = [[init_worker_by_lua_block { require("waba.transport.ngx_timer").LIFE = 0.1 }]] })
+    assert.equal(200, post(body_of "a"))
+    process.wait_for(function() return #noted "begun" == 1 end, "the first handler")
+    process.sleep(0.3)
+    assert.equal(200, post(body_of("b", "c", "d", "e")))
+    process.wait_for(function() return #noted "begun" == 4 end, "three handlers more")
+    process.sleep(0.1)
+    assert.equal(4, #noted "begun")
+    open_gate()
+    assert.same({ "a", "b", "c", "d", "e" }, wait_for(5))
+  end)
+
+  it("reports how many events a worker leaves that ends", function()
+    for options, line in pairs {
+      ['inbox = waba.inbox.sqlite { file = prefix .. "inbox.db", sync = false, retry = { base = 60 } },'] =
+        "the worker process ends, and 3 events are left in the inbox",
+      ["inbox = waba.inbox.memory { retry = { base = 60 } },"] =
+        "the worker process ends, and 1 events are left in the inbox: they are lost, since it is in memory",
+    } do
+      os.remove(folder:file "error.log")
+      os.remove(folder:file "handled")
+      os.remove(folder:file "gate")
+      start(options, { workers = 1, http = [[init_worker_by_lua_block { require("waba.transport.ngx_timer").GRACE = 0.2 }]],
+        content = 'require("waba.webhook.nginx").serve(require "bot", { concurrency = 1, interval = 0.05 })' })
+      assert.equal(200, post(body_of("odd1", "b", "c")))
+      process.wait_for(function() return #noted "begun" > 0 end, "a handler")
+      process.run(("kill -QUIT %d"):format(program.pid))
+      process.sleep(0.1)
+      open_gate()
+      process.wait_for(function() return not program:is_alive() end, "the end of nginx")
+      assert.truthy(folder:read("error.log"):find(line, 1, true), folder:read "error.log")
+      os.remove(folder:file "begun")
     end
   end)
 

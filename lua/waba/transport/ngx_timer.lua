@@ -4,50 +4,107 @@
 local ngx = ngx
 
 ---@class waba.NgxTimer
----@field is_set boolean  it runs, or will soon
+---@field is_set boolean    it runs, or will soon
+---@field is_wanted boolean there is work that it has not done
+---@field serial integer    of the timer that counts
+---@field due number        when it is to run; infinity while it does
+---@field is_running boolean?
 local Timer = {}
 Timer.__index = Timer
 Timer.__name = "waba.NgxTimer"
 
 local ngx_timer = {}
 
--- Seconds after which a timer is replaced: nginx frees what a running one used only at its end.
-local LIFE = 60
 -- Seconds before work that raised is tried again.
 local PAUSE = 1
+-- Seconds between looks for timers that nginx has dropped, and after which one that is late counts as dropped.
+local WATCH, LATE = 1, 1
+
+--- Seconds after which a timer is replaced: nginx frees what a running one used only at its end.
+ngx_timer.LIFE = 60
 
 --- Seconds that a worker process which is told to end gives to what is left.
 ngx_timer.GRACE = 10
+
+-- The timers of this worker process.
+local watched = setmetatable({}, { __mode = "k" })
 
 --- Work is called with the moment at which to return, and whether the process ends already. It returns
 --- how soon it wants to be called again, in seconds; nil: not before the timer is set again.
 ---@param work fun(deadline: number, premature: boolean): number|nil
 ---@return waba.NgxTimer
 function ngx_timer.new(work)
-  return setmetatable({ work = work, is_set = false }, Timer)
+  local timer = setmetatable({ work = work, is_set = false, is_wanted = false, serial = 0, due = math.huge }, Timer)
+  watched[timer] = true
+  return timer
 end
 
-local function run(premature, timer)
-  local fine, pause = pcall(timer.work, ngx.now() + LIFE, premature)
+local function run(premature, timer, serial)
+  if serial ~= timer.serial then return end -- another one was set in its place
+  timer.due, timer.is_running = math.huge, true
+  local fine, pause = pcall(timer.work, ngx.now() + ngx_timer.LIFE, premature)
   if not fine then
     ngx.log(ngx.ERR, "waba: ", tostring(pause))
     pause = not ngx.worker.exiting() and PAUSE or nil
   end
-  timer.is_set = false
-  if not pause then return end
-  local is_set, message = timer:set(pause)
-  if not is_set then ngx.log(ngx.ERR, "waba: no timer for work in the background: ", message) end
+  if serial ~= timer.serial then return end
+  timer.is_set, timer.is_wanted = false, pause ~= nil
+  if pause then
+    local is_set, message = timer:set(pause)
+    if not is_set then ngx.log(ngx.ERR, "waba: no timer for work in the background: ", message) end
+  end
+  timer.is_running = false
 end
 
---- Sets the timer unless it is set.
+-- nginx drops a timer that is due while `lua_max_running_timers` others run, and refuses to make one while
+-- `lua_max_pending_timers` wait. A timer that repeats outlives that: nginx sets it again before it looks at the limit.
+-- It is made when there are other timers; a lone one runs.
+local is_watching = false
+
+local function is_at_risk(timer, pause)
+  local others = ngx.timer.running_count() + ngx.timer.pending_count() - (timer.is_running and 1 or 0)
+  return pause > 0 or others > 0
+end
+
+local function watch(premature)
+  if ngx.worker.exiting() and not premature then return end
+  for timer in pairs(watched) do
+    local is_late = timer.is_set and ngx.now() > timer.due + LATE
+    if premature and timer.is_wanted and timer.due < math.huge then
+      run(premature, timer, timer.serial)
+    elseif timer.is_wanted and (is_late or not timer.is_set) and not premature then
+      if is_late then
+        ngx.log(ngx.WARN, "waba: nginx has dropped a timer for work in the background, since too many run at once ",
+          "(see lua_max_running_timers): it is set again")
+        timer.is_set = false
+      end
+      timer:set()
+    end
+  end
+end
+
+--- Sets the timer unless it is set. What nginx refuses or drops is set again within a second or two.
 ---@param pause? number  seconds until it runs; 0 by default
 ---@return boolean is_set
 ---@return string? message  why nginx has no timer
 function Timer:set(pause)
+  self.is_wanted = true
   if self.is_set then return true end
-  local set, message = ngx.timer.at(pause or 0, run, self)
+  pause = pause or 0
+  if not is_watching and is_at_risk(self, pause) then is_watching = ngx.timer.every(WATCH, watch) and true or false end
+  self.serial = self.serial + 1
+  local set, message = ngx.timer.at(pause, run, self, self.serial)
   self.is_set = set and true or false
+  self.due = self.is_set and ngx.now() + pause or math.huge
   return self.is_set, message
+end
+
+--- Sets another timer beside the one that runs, whose work goes on until it returns.
+---@return boolean is_set
+---@return string? message
+function Timer:replace()
+  self.is_set = false
+  return self:set()
 end
 
 return ngx_timer

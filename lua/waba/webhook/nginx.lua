@@ -42,16 +42,31 @@ local report = refusals.new(log)
 
 local function yield() ngx.sleep(0) end
 
+-- Reports what a worker process that ends leaves behind.
+local function report_left(inbox)
+  local left = inbox:depth() or 0
+  if left == 0 then return end
+  local level = inbox.durable and ngx.NOTICE or ngx.ERR
+  ngx.log(level, "waba: the worker process ends, and ", left, " events are left in the inbox",
+    inbox.durable and "" or ": they are lost, since it is in memory")
+end
+
 -- What the timer does: runs handlers until it is replaced, or the process ends. The end of the process is the end of an
 -- inbox in memory: it is worked off first, its failed events are tried again until then.
 local function handle_until(drain, deadline)
-  local inbox, last = drain.receiver.inbox, nil
+  local inbox, last, is_replaced = drain.receiver.inbox, nil, false
   drain.work:run(function()
-    if not ngx.worker.exiting() then return ngx.now() >= deadline end
-    last = last or ngx.now() + ngx_timer.GRACE
-    return inbox.durable or inbox:depth() == 0 or ngx.now() >= last
+    if ngx.worker.exiting() then
+      last = last or ngx.now() + ngx_timer.GRACE
+      return is_replaced or inbox.durable or inbox:depth() == 0 or ngx.now() >= last
+    end
+    -- handlers that still run do not keep others from being started
+    if ngx.now() >= deadline and not is_replaced then is_replaced = drain.timer:replace() end
+    return is_replaced
   end)
+  if is_replaced then return nil end
   if not ngx.worker.exiting() then return 0 end
+  report_left(inbox)
 end
 
 local function start(drain)

@@ -195,6 +195,11 @@ function Server:stop()
   while (self.active > 0 or self.is_working) and not self.deadline_over() do
     self.idle:wait(math.max(0, deadline - self.cqueues.monotime()))
   end
+  local inbox = self.receiver.inbox
+  local left = self.work and not inbox.durable and inbox:depth() or 0
+  if left > 0 then
+    log(("the server ends, and %d events are left in the inbox: they are lost, since it is in memory"):format(left))
+  end
   self:close()
 end
 
