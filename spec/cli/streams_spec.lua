@@ -179,6 +179,41 @@ describe("the output of waba", function()
     assert.matches("message  491511234567 %(Ev%?%[1ma%)  text one .- forged", text)
   end)
 
+  local ODD = {
+    '{"messages":[{"id":"a","from":"1","type":"contacts","contacts":[1]}]}',
+    '{"messages":[{"id":"b","from":"1","type":"text","text":{"body":"\255 \155 \194\155 \194\133 \226\128\174 \226\128\168"}}]}',
+    '{"messages":[{"id":"c","from":"1","type":"odd","odd":[null,1]}]}',
+    '{"messages":[{"id":"d","from":"1","type":"location","location":{"latitude":{},"name":[1]}}]}',
+    '{"messages":[{"id":"e","from":"1","type":"order","order":{"product_items":[1,{"quantity":{}}]}}]}',
+    '{"messages":[{"id":"f","from":{},"type":{},"timestamp":1e300,"text":{"body":{}},"errors":[1]}]}',
+    '{"messages":[{"id":"g","from":"1","type":"text","timestamp":-99999999999,"text":{"body":"far"}}]}',
+    '{"messages":[{"id":"h","from":"1","type":"odd","odd":' .. ("["):rep(500) .. ("]"):rep(500) .. '}]}',
+    '{"statuses":[{"id":{},"recipient_id":[],"status":{},"errors":[null,1]}],"errors":[1,{"code":{}}]}',
+    '{"messages":[{"id":"z","from":"1","type":"text","text":{"body":"the last one"}}]}',
+  }
+
+  for _, mode in ipairs { "lines", "--json", "--raw" } do
+    it("of listen goes on after odd webhooks, as " .. mode, function()
+      local port, said = process.free_port(), folder:file("odd" .. mode)
+      local words = { "listen", "--port", tostring(port), mode ~= "lines" and mode or nil }
+      local pipe = io.popen(("exec %s >%s 2>&1 & echo $!"):format(command.line(environment, words), said))
+      local pid = pipe:read "*l"
+      pipe:close()
+      finally(function() os.execute("kill " .. pid) end)
+      local function text() return folder:read("odd" .. mode) or "" end
+      assert(emulator:wait(function() return text():find "listening" end))
+      local post = require("spec.support.plain_http").posting(port, ODD)
+      assert(emulator:wait(function() return post() == #ODD end))
+      assert(emulator:wait(function() return text():find "the last one" end))
+      for _, bytes in ipairs { "\194[\128-\159]", "\226\128[\168-\174]", "[^\128-\255][\128-\191]", "\255" } do
+        assert.is_nil(text():find(bytes), bytes)
+      end
+      if mode == "lines" then return end
+      assert.truthy(text():find("\\u009b \\u0085 \\u202e \\u2028", 1, true))
+      for line in text():gmatch "({[^\n]*)\n" do assert(require("waba.core").decode(line), line) end
+    end)
+  end
+
   it("of listen says why webhooks are refused", function()
     local port, said = process.free_port(), folder:file "refused"
     local given = setmetatable({ WABA_WEBHOOK_PASSWORD = "s3cret" }, { __index = environment })

@@ -1,6 +1,7 @@
 -- What the command prints: lines for people, with colours on a terminal only, or JSON for scripts.
 
 local core = require "waba.core"
+local printable = require "waba.printable"
 
 local output = {}
 
@@ -9,25 +10,15 @@ local COLOURS = { good = "32", bad = "31", dim = "2", strong = "1" }
 local BROKEN = "can't write to standard output: "
 local broken = false
 
---- A text from elsewhere without what would reach the terminal: control characters, and those that turn the
---- direction of writing.
+--- A text from elsewhere without what would reach the terminal: see waba.printable.
 ---@param text any
 ---@return string
-function output.printable(text)
-  text = tostring(text):gsub("[%z\1-\8\11-\31\127]", "?"):gsub("\194[\128-\159]", "?")
-  return (text:gsub("\226\128[\170-\174]", "?"):gsub("\226\129[\166-\169]", "?"))
-end
-
-local printable = output.printable
+output.printable = printable.text
 
 --- The same on one line, so that nothing that others wrote can look like a line of the command's own.
 ---@param text any
 ---@return string
-function output.one_line(text)
-  return (printable((tostring(text):gsub("\r?\n", " \226\134\181 "):gsub("\t", " "))))
-end
-
-local one_line = output.one_line
+output.one_line = printable.line
 
 -- The system's number of "broken pipe".
 local BROKEN_PIPE = 32
@@ -88,13 +79,28 @@ function output.paint(colour, text, descriptor)
   return "\27[" .. COLOURS[colour] .. "m" .. text .. "\27[0m"
 end
 
--- Functions have no place in JSON, and errors are objects.
+local REPLACEMENT = "\239\191\189" -- U+FFFD
+
+-- A value that JSON can hold. Functions have no place in it, errors are objects, a number beyond all doubles is null,
+-- and a byte that is not UTF-8 becomes U+FFFD.
 local function plain(value)
-  if type(value) == "function" then return nil end
-  if type(value) ~= "table" then return value end
+  local kind = type(value)
+  if kind == "string" then return printable.utf8(value, REPLACEMENT) end
+  if kind == "number" and (value ~= value or value == math.huge or value == -math.huge) then return core.null end
+  if kind == "function" then return nil end
+  if kind ~= "table" then return value end
   local copy = {}
-  for name, item in pairs(value) do copy[name] = plain(item) end
+  for name, item in pairs(value) do copy[type(name) == "string" and plain(name) or name] = plain(item) end
   return copy
+end
+
+-- A character as JSON spells it where it must not reach a terminal.
+local function escaped(character)
+  local point = 0
+  for index, byte in ipairs { character:byte(1, -1) } do
+    point = index == 1 and byte % (#character == 2 and 32 or 16) or point * 64 + byte % 64
+  end
+  return ("\\u%04x"):format(point)
 end
 
 -- lua-cjson writes every empty table as an object.
@@ -115,7 +121,7 @@ function output.json(value)
   if value == EMPTY_LIST then text = "[]" else text, message = core.encode(plain(value)) end
   if not text then error("cannot be written as JSON: " .. tostring(message), 0) end
   -- lua-cjson writes every slash as "\/"
-  text = text:gsub("\\(.)", { ["/"] = "/" })
+  text = printable.replace(text:gsub("\\(.)", { ["/"] = "/" }), escaped):gsub("\127", "\\u007f")
   output.write(text, "\n")
   output.flush()
 end
@@ -131,7 +137,7 @@ local function width_of(text)
 end
 
 local function text_of(cell)
-  return one_line(type(cell) == "table" and cell.text or cell)
+  return printable.line(type(cell) == "table" and cell.text or cell)
 end
 
 --- Rows in columns, each as wide as its widest cell.
@@ -158,7 +164,7 @@ end
 ---@return string[]
 function output.wrapped(text, width)
   local lines, line = {}, ""
-  for word in printable(text):gmatch "%S+" do
+  for word in printable.text(text):gmatch "%S+" do
     if line ~= "" and width_of(line) + 1 + width_of(word) > width then lines[#lines + 1], line = line, "" end
     line = line == "" and word or line .. " " .. word
   end

@@ -3,6 +3,7 @@
 
 local core = require "waba.core"
 local errors = require "waba.errors"
+local printable = require "waba.printable"
 
 local clock = core.clock
 
@@ -45,7 +46,7 @@ local function tell(self, kind, event)
   event.type, event.call, event.time = kind, self.number, event.time or clock()
   event.method, event.path, event.class, event.bulk = endpoint.method, endpoint.path, self.class, self.bulk
   local told, fault = pcall(self.hook, event)
-  if not told then io.stderr:write("waba: on_event failed: ", tostring(fault), "\n") end
+  if not told then io.stderr:write("waba: on_event failed: ", printable.text(fault), "\n") end
 end
 
 -- The platform's own tables may repeat the request.

@@ -146,7 +146,7 @@ local function serve(self, cq)
   if self.options.log then
     io.stderr:setvbuf("line")
     self.log = require("waba.emulator.log").new(function(line)
-      io.stderr:write(os.date("%H:%M:%S  "), line, "\n")
+      io.stderr:write(os.date("%H:%M:%S  "), require("waba.printable").line(line), "\n")
     end)
   end
   new_gateway(self, cq, "on_premise", self.options)

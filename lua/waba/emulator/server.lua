@@ -6,6 +6,7 @@ local digest = require "openssl.digest"
 local http_util = require "http.util"
 
 local listener = require "waba.http.listener"
+local printable = require "waba.printable"
 
 local server = {}
 
@@ -190,7 +191,7 @@ local function can_serve_http2()
 end
 
 local function report(problem)
-  io.stderr:write("waba emulator: ", tostring(problem), "\n")
+  io.stderr:write("waba emulator: ", printable.text(problem), "\n")
 end
 
 --- Listens and serves. A request that fails costs its own connection only.

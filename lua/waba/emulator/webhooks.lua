@@ -6,6 +6,7 @@ local condition = require "cqueues.condition"
 local http_util = require "http.util"
 
 local json = require "waba.emulator.json"
+local printable = require "waba.printable"
 local ring = require "waba.emulator.ring"
 local webhook_exchange = require "waba.emulator.webhook_exchange"
 
@@ -284,7 +285,7 @@ function Webhooks:worker()
       local joined = fill_batch(self, delivery)
       local ok, status = http_util.yieldable_pcall(attempt, self, delivery, kept)
       if not ok then
-        io.stderr:write("waba emulator: webhook: ", tostring(status), "\n")
+        io.stderr:write("waba emulator: webhook: ", printable.text(status), "\n")
         status, kept.connection = nil, nil
       end
       settle(self, delivery, status)

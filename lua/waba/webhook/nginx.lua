@@ -8,6 +8,7 @@ local semaphore = require "ngx.semaphore"
 local group = require "waba.webhook.group"
 local ngx_timer = require "waba.transport.ngx_timer"
 local options = require "waba.options"
+local printable = require "waba.printable"
 local refusals = require "waba.webhook.refusals"
 local works = require "waba.webhook.work"
 
@@ -26,8 +27,9 @@ local KNOWN = { concurrency = "integer>=0", batch = "integer>=1", lease = "numbe
 -- Receiver to its drain, in this worker process.
 local drains = setmetatable({}, { __mode = "k" })
 
+-- What is reported may quote what senders and customers wrote.
 local function log(text)
-  ngx.log(ngx.ERR, "waba: ", text)
+  ngx.log(ngx.ERR, "waba: ", printable.text(text))
 end
 
 -- Where the requests of a group wait for the one that stores.

@@ -6,6 +6,7 @@ local guarded = require "waba.guarded"
 local library = require "waba.library"
 local limits = require "waba.http.limits"
 local options = require "waba.options"
+local printable = require "waba.printable"
 local refusals = require "waba.webhook.refusals"
 local works = require "waba.webhook.work"
 
@@ -129,8 +130,9 @@ local function serve_exchange(self, exchange)
   if not ok then error(raised, 0) end
 end
 
+-- What is reported may quote what senders and customers wrote.
 local function log(text)
-  io.stderr:write("waba: ", text, "\n")
+  io.stderr:write("waba: ", printable.text(text), "\n")
 end
 
 -- Whether the handlers may end: an inbox in memory is worked off first.

@@ -6,6 +6,7 @@ local core = require "waba.core"
 local ensure = require "waba.ensure"
 local errors = require "waba.errors"
 local meanwhile = require "waba.transport.loop.meanwhile"
+local printable = require "waba.printable"
 local together = require "waba.transport.loop.together"
 local transports = require "waba.transport"
 
@@ -266,7 +267,7 @@ end
 local function report_unreadable(self, err)
   if err and not self.is_unreadable then
     local text = "the inbox can't be read, trying again: " .. tostring(err)
-    if self.log then self.log(text) else io.stderr:write("waba: ", text, "\n") end
+    if self.log then self.log(text) else io.stderr:write("waba: ", printable.text(text), "\n") end
   end
   self.is_unreadable = err ~= nil
 end

@@ -20,8 +20,24 @@ function listen.add(parser)
   command:flag("--raw", "Print what the platform wrote, as JSON lines.")
 end
 
+-- The last second that has a year of four digits.
+local LAST_SECOND = 253402300799
+
 local function time_of(event)
-  return event.timestamp and os.date("%Y-%m-%d %H:%M:%S", event.timestamp) or ("-"):rep(19)
+  local seconds = event.timestamp
+  if not seconds or seconds < 0 or seconds > LAST_SECOND then return ("-"):rep(19) end
+  return os.date("%Y-%m-%d %H:%M:%S", seconds)
+end
+
+-- A field of what may be anything; the text instead where it is none.
+local function field(value, name, instead)
+  local found = type(value) == "table" and value[name]
+  if type(found) == "string" or type(found) == "number" then return tostring(found) end
+  return instead
+end
+
+local function items(value)
+  return type(value) == "table" and value or {}
 end
 
 -- What a person would read of each kind of event.
@@ -31,55 +47,60 @@ local says = {}
 local contents = {}
 
 function contents.location(location)
-  return ("%s, %s%s"):format(tostring(location.latitude), tostring(location.longitude),
-    location.name and " (" .. tostring(location.name) .. ")" or "")
+  local name = field(location, "name")
+  return ("%s, %s%s"):format(field(location, "latitude", "?"), field(location, "longitude", "?"),
+    name and " (" .. name .. ")" or "")
 end
 
 function contents.contacts(cards)
   local names = {}
   for i, card in ipairs(cards) do
-    names[i] = tostring(type(card.name) == "table" and card.name.formatted_name or "?")
+    names[i] = field(type(card) == "table" and card.name, "formatted_name", "?")
   end
   return table.concat(names, ", ")
 end
 
 function contents.reaction(reaction)
-  local emoji = reaction.emoji
-  return ("%s on %s"):format(emoji and emoji ~= "" and emoji or "none any more", tostring(reaction.message_id))
+  local emoji = field(reaction, "emoji", "")
+  return ("%s on %s"):format(emoji ~= "" and emoji or "none any more", field(reaction, "message_id", "?"))
 end
 
 function contents.order(order)
-  local items = {}
-  for i, item in ipairs(order.product_items or {}) do
-    items[i] = ("%s x %s"):format(tostring(item.quantity), tostring(item.product_retailer_id))
+  local list = {}
+  for i, item in ipairs(items(order.product_items)) do
+    list[i] = ("%s x %s"):format(field(item, "quantity", "?"), field(item, "product_retailer_id", "?"))
   end
-  return table.concat(items, ", ")
+  return table.concat(list, ", ")
 end
 
 function contents.media(media)
-  return ("[%s %s]"):format(media.mime_type or "?", media.id or "")
+  return ("[%s %s]"):format(field(media, "mime_type", "?"), field(media, "id", ""))
 end
 
 local function content_of(event)
-  local said = {}
+  local list = {}
   for _, name in ipairs { "location", "contacts", "reaction", "order", "media" } do
-    if type(event[name]) == "table" then said[#said + 1] = contents[name](event[name]) end
+    if type(event[name]) == "table" then list[#list + 1] = contents[name](event[name]) end
   end
-  said[#said + 1] = event.text
-  return table.concat(said, " ")
+  list[#list + 1] = field(event, "text")
+  return table.concat(list, " ")
+end
+
+local function first_error(event)
+  local err = items(event.errors)[1]
+  return err and tostring(err)
 end
 
 function says.message(event)
-  local name = event.contact and event.contact.name
-  local who = ("%s%s"):format(event.from or "unknown sender", name and " (" .. name .. ")" or "")
-  local fault = event.errors and event.errors[1]
-  return who, ("%s %s%s"):format(event.type or "?", content_of(event), fault and tostring(fault) or "")
+  local name = field(event.contact, "name")
+  local who = field(event, "from", "unknown sender") .. (name and " (" .. name .. ")" or "")
+  return who, ("%s %s%s"):format(field(event, "type", "?"), content_of(event), first_error(event) or "")
 end
 
 function says.status(event)
-  local fault = event.errors and event.errors[1]
-  local about = event.type and event.type .. " " or "" -- of a payment, not of the message
-  return event.recipient or "", ("%s%s%s"):format(about, event.status or "?", fault and ": " .. tostring(fault) or "")
+  local err, about = first_error(event), field(event, "type") -- of a payment, not of the message
+  return field(event, "recipient", ""), ("%s%s%s"):format(about and about .. " " or "", field(event, "status", "?"),
+    err and ": " .. err or "")
 end
 
 says["error"] = function(event)
@@ -94,7 +115,8 @@ local COLOURS = { message = "strong", status = "dim", ["error"] = "bad", account
 
 local function show(event)
   local who, what = says[event.kind](event)
-  output.columns { { time_of(event), { text = event.kind, colour = COLOURS[event.kind] }, who, what, event.id or "" } }
+  local kind = { text = event.kind, colour = COLOURS[event.kind] }
+  output.columns { { time_of(event), kind, who, what, field(event, "id", "") } }
   output.flush()
 end
 
@@ -127,9 +149,13 @@ function listen.run(ctx, args)
     user = args.user, password = args.user and secret_of(ctx, "WABA_WEBHOOK_PASSWORD", "--user") or nil,
     secret = args.signed and secret_of(ctx, "WABA_WEBHOOK_SECRET", "--signed") or nil,
     open = is_open(ctx, args), on = { any = function(event)
-      local fine, fault = pcall(print_event, event)
-      if fine then return end
-      broken = fault
+      local ok, raised = pcall(print_event, event)
+      if ok then return end
+      if not output.is_broken() then
+        io.stderr:write("waba: cannot show an event: ", output.one_line(raised), "\n")
+        return
+      end
+      broken = raised
       server:close()
     end },
   }
