@@ -62,6 +62,13 @@ describe("installing", function()
     end
   end)
 
+  it("installs the types that editors read", function()
+    for _, tree in ipairs { made, rocked } do
+      local face = run(("head -1 %s/share/lua/%s/waba/face.lua"):format(quote(tree), lua_api))
+      assert.equal("---@meta\n", face)
+    end
+  end)
+
   it("prints where each file is installed", function()
     local files = run(("cd %s && find . -type f | sed 's/^.//' | sort"):format(quote(made)))
     local lines = {}

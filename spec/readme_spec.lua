@@ -1,9 +1,19 @@
+local core = require "waba.core"
 local waba = require "waba"
 local documents = require "spec.support.documents"
 local folder = require "spec.support.folder"
+local process = require "spec.support.process"
 local reader = require "spec.support.reader"
 
+local COVERED = "docs/guides/what-is-covered.md"
 local NUMBER = "4915112345678"
+
+local function slurp(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read "*a"
+  file:close()
+  return text
+end
 
 describe("the README", function()
   local emulator, client, cloud, inboxes
@@ -32,7 +42,7 @@ describe("the README", function()
     return given
   end
 
-  describe("table of what is covered", function()
+  describe("guide to what is covered", function()
     local place, template_id
 
     setup(function()
@@ -61,12 +71,12 @@ describe("the README", function()
       return given
     end
 
-    for _, row in ipairs(documents.rows "README.md") do
+    for _, row in ipairs(documents.rows(COVERED)) do
       for code in row.cells[2]:gmatch "`([^`]+)`" do
         it(("line %d: %s"):format(row.line, row.cells[1]), function()
           code = reader.with_files(code, place)
           local is_statement = code:match "^for "
-          local result, err = documents.run("README.md",
+          local result, err = documents.run(COVERED,
             { line = row.line, code = is_statement and code or "return " .. code }, table_names())
           if err and row.cells[1] == "number, health" then
             assert.equal("auth", err.kind) -- another number on purpose
@@ -80,14 +90,54 @@ describe("the README", function()
 
   local blocks = documents.blocks("README.md", "lua")
 
-  it("has code", function() assert.is_true(#blocks >= 4) end)
+  it("shows a bot first, in under 15 lines, and says on which hosting a newcomer is", function()
+    local text = slurp "README.md"
+    local lines, place = select(2, blocks[1].code:gsub("[^\n]+", "")), blocks[1].line
+    assert.is_true(lines < 15 and place < 10, lines)
+    assert.matches("event:reply", blocks[1].code)
+    local first_screen = text:sub(1, (text:find("## Contents", 1, true)))
+    assert.matches('Cloud hosting.-hosting = "cloud"', first_screen)
+  end)
+
+  it("lists its sections", function()
+    local text = slurp "README.md"
+    local contents = text:match "## Contents\n(.-)\n## "
+    for title in text:gmatch "\n## ([^\n]+)" do
+      if title ~= "Contents" then assert(contents:find("[" .. title .. "]", 1, true), title) end
+    end
+    assert.is_true(select(2, text:gsub("\n", "")) < 200)
+  end)
+
+  it("has a bot that answers a customer behind waba emulator", function()
+    local command = slurp "README.md":match "\n(waba emulator [^\n]*lua5%.4 bot%.lua)\n"
+    local code = blocks[1].code:gsub("port = 8080", "port = 0"):gsub('"inbox.db"', ("%q"):format(inboxes:file "bot.db"))
+    local bot, pid, said = inboxes:write("bot.lua", code), inboxes:file "pid", inboxes:file "said"
+    local program = ("sh -c 'echo $$ >%s; exec %s %s'"):format(pid, process.interpreter():gsub("'", ""), bot)
+    local line = command:gsub("^waba", function() return process.interpreter() .. " bin/waba" end)
+      :gsub("lua5%.4 bot%.lua", function() return program end)
+    os.execute(("{ %s; } >%s 2>&1 &"):format(line, said))
+    local replied = pcall(process.wait_for, function()
+      return (inboxes:read "said" or ""):find("text to +491511234567: You said: Hello", 1, true)
+    end, "the reply")
+    os.execute("kill " .. (inboxes:read "pid" or ""))
+    assert(replied, inboxes:read "said")
+  end)
+
+  it("has settings for editors, and names the file that they read", function()
+    local settings = core.decode(slurp ".luarc.json")
+    assert.matches("^%-%-%-@meta", slurp(settings["workspace.library"][1] .. "/waba/face.lua"))
+    local block = documents.blocks("README.md", "json")[1]
+    assert.matches("/waba$", core.decode(block.code)["workspace.library"][1])
+  end)
+
+  it("has code", function() assert.is_true(#blocks >= 3) end)
 
   for i, block in ipairs(blocks) do
     it(("block %d (line %d) runs and reaches the gateway"):format(i, block.line), function()
-      local before = #emulator:received()
+      local before = #emulator:received() + #emulator.cloud:received()
       documents.run("README.md", { line = block.line, code = reader.with_files(block.code, inboxes) }, names())
       local has_its_own = block.code:find("waba.emulator.start", 1, true)
-      assert.is_true(has_its_own ~= nil or #emulator:received() > before)
+      assert.is_true(has_its_own ~= nil or #emulator:received() + #emulator.cloud:received() > before)
       for _, request in ipairs(emulator:received()) do assert.is_true(request.status < 300, request.path) end
     end)
   end

@@ -8,7 +8,8 @@ local reader = {}
 local CUSTOMER = "4915112345678"
 
 -- `server:run()` until a customer's text was answered.
-local function run_for_a_while(server, emulator)
+local function run_for_a_while(server, gateway)
+  local emulator = gateway()
   local answered = #emulator:messages { direction = "outbound" } + 1
   emulator:customer(CUSTOMER):text "Hallo"
   local deadline = os.time() + 10
@@ -21,11 +22,11 @@ local function run_for_a_while(server, emulator)
 end
 
 -- A webhook server on a free port.
-local function new_server(emulator)
+local function new_server(gateway)
   return function(given)
     given.port = 0
     local server = assert(waba.webhook.server(given))
-    return setmetatable({ run = function() return run_for_a_while(server, emulator) end }, {
+    return setmetatable({ run = function() return run_for_a_while(server, gateway) end }, {
       __index = function(_, name)
         return function(_, ...) return server[name](server, ...) end
       end,
@@ -39,10 +40,13 @@ end
 ---@param printed string[]       gets what is printed
 ---@return table<string, any>
 function reader.names(emulator, folder, printed)
-  local webhook = setmetatable({ server = new_server(emulator) }, { __index = waba.webhook })
+  local gateway = emulator -- that of the client made last
+  local webhook = setmetatable({ server = new_server(function() return gateway end) }, { __index = waba.webhook })
   local here = setmetatable({
     client = function(options)
+      options = options or {}
       if options.base_url then return waba.client(options) end
+      gateway = options.hosting == "cloud" and emulator.cloud or emulator
       local complete = emulator:options { hosting = options.hosting }
       for name, value in pairs(options) do
         if name ~= "api_key" then complete[name] = value end

@@ -42,6 +42,7 @@ function usage.text(options)
     "A switch takes true or false; without a value it is true.",
     "--hosting cloud sets the variables for the Cloud gateway (on_premise).",
     "--key is the key of both gateways; --cloud-key that of the Cloud one.",
+    "--port and --cloud-port fix their ports.",
     "--json prints where it is as one line of JSON." }
   local function add(title, prefix, list)
     lines[#lines + 1] = "\n" .. title
