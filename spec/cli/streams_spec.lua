@@ -192,6 +192,25 @@ describe("the output of waba", function()
     '{"messages":[{"id":"z","from":"1","type":"text","text":{"body":"the last one"}}]}',
   }
 
+  it("of listen names a failed status as such", function()
+    local port, said = process.free_port(), folder:file "failed"
+    local pipe = io.popen(("exec %s >%s 2>&1 & echo $!"):format(command.line(environment,
+      { "listen", "--port", tostring(port) }), said))
+    local pid = pipe:read "*l"
+    pipe:close()
+    finally(function() os.execute("kill " .. pid) end)
+    assert(emulator:wait(function() return folder:read("failed"):find "listening" end))
+    local post = require("spec.support.plain_http").posting(port, {
+      '{"statuses":[{"id":"x","recipient_id":"491511","status":"sent","timestamp":"1700000000"}]}',
+      '{"statuses":[{"id":"y","recipient_id":"491512","status":"failed","timestamp":"1700000000",'
+        .. '"errors":[{"code":470,"title":"Re-engagement"}]}]}',
+    })
+    assert(emulator:wait(function() return post() == 2 end))
+    assert(emulator:wait(function() return folder:read("failed"):find "491512" end))
+    assert.matches("status  491511  sent  x\n", folder:read "failed")
+    assert.matches("failed  491512  failed: .*470", folder:read "failed")
+  end)
+
   for _, mode in ipairs { "lines", "--json", "--raw" } do
     it("of listen goes on after odd webhooks, as " .. mode, function()
       local port, said = process.free_port(), folder:file("odd" .. mode)

@@ -116,6 +116,7 @@ local COLOURS = { message = "strong", status = "dim", ["error"] = "bad", account
 local function show(event)
   local who, what = says[event.kind](event)
   local kind = { text = event.kind, colour = COLOURS[event.kind] }
+  if event.kind == "status" and event.status == "failed" then kind = { text = "failed", colour = "bad" } end
   output.columns { { time_of(event), kind, who, what, field(event, "id", "") } }
   output.flush()
 end
