@@ -461,6 +461,28 @@ describe("an event's verbs", function()
     assert.same({ "mark_read", "m" }, calls[2])
   end)
 
+  it("reply to the new number or user id of a customer who has changed it", function()
+    local function reply_to(system, more)
+      calls = {}
+      with_event(('{"object":"whatsapp_business_account","entry":[{"id":"1","changes":[{"field":"messages","value":{'
+        .. '"messaging_product":"whatsapp","messages":[{%s"id":"m","type":"system","system":{%s}}]}}]}]}'):format(
+        more or "", system), function(event) event:reply(waba.text "Hello") end)
+      return calls[1][2]
+    end
+    local from = '"from":"491511","from_user_id":"DE.1",'
+    assert.equal("491522", reply_to('"type":"user_changed_number","wa_id":"491522","body":"b"', from))
+    assert.equal("491522", reply_to('"type":"customer_changed_number","new_wa_id":"491522"', from))
+    assert.equal("DE.2", reply_to('"type":"user_changed_user_id","user_id":"DE.2"', from))
+    assert.equal("DE.2", reply_to('"type":"user_changed_user_id","user_id":"DE.2"', '"from_user_id":"DE.1",'))
+    assert.equal("DE.3", reply_to('"type":"user_changed_user_id","user_id":"DE.1","new_user_id":"DE.3"', from))
+    -- who changed nothing that an address is made of
+    assert.equal("491511", reply_to('"type":"customer_identity_changed","wa_id":"491522"', from))
+    calls = {}
+    with_event('{"messages":[{"from":"491511","id":"m","type":"system","system":{"type":"user_changed_number",'
+      .. '"new_wa_id":"491522"}}]}', function(event) event:reply(waba.text "Hello") end)
+    assert.equal("491522", calls[1][2])
+  end)
+
   it("reply to a tapped button too, beside the reply's data", function()
     local body = '{"messages":[{"from":"1","id":"m","type":"interactive",'
       .. '"interactive":{"type":"button_reply","button_reply":{"id":"b","title":"Ja"}}}]}'

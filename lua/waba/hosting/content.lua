@@ -31,7 +31,8 @@ end
 
 local SYSTEM = {
   type = text, body = text, new_wa_id = wa_id, wa_id = wa_id, identity = identity_hash, user = wa_id,
-  customer = wa_id, operator = wa_id, group_id = text, user_id = text, parent_user_id = text,
+  customer = wa_id, operator = wa_id, group_id = text, user_id = text, new_user_id = text,
+  parent_user_id = text,
 }
 
 -- Cloud's names of the same news.

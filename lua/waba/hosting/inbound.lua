@@ -45,7 +45,7 @@ local inbound = {}
 ---@field download fun(self: waba.Event, options: waba.DownloadOptions?): waba.Download|nil, waba.Error?  with a
 ---                          client: a message's media, as `client.media:download`; its digest is checked
 ---@field order { catalog_id: string?, text: string?, product_items: table[]? }|nil
----@field system { type: string?, body: string?, new_wa_id: string?, identity: string?, user: string?, user_id: string? }|nil
+---@field system { type: string?, body: string?, new_wa_id: string?, identity: string?, user: string?, user_id: string?, new_user_id: string? }|nil
 ---@field reaction { message_id: string?, emoji: string? }|nil  without emoji: taken back
 ---@field edit { original_message_id: string?, message: table? }|nil  the new content is the event's own (Cloud)
 ---@field revoke { original_message_id: string? }|nil  Cloud
@@ -297,6 +297,18 @@ function inbound.customer(event)
   local contact = type(event.contact) == "table" and event.contact or {}
   return event.from or event.recipient or contact.wa_id
     or event.from_user_id or event.recipient_user_id or contact.user_id
+end
+
+--- Where a customer who has changed the number or the business-scoped user id is reached from now on; nil for every
+--- other event.
+---@param event waba.Event
+---@return string|nil
+function inbound.new_address(event)
+  local system = event.kind == "message" and event.type == "system" and event.system
+  if type(system) ~= "table" then return nil end
+  if system.type == "user_changed_number" then return system.new_wa_id end
+  if system.type ~= "user_changed_user_id" then return nil end
+  return system.new_wa_id or system.new_user_id or system.user_id
 end
 
 return inbound

@@ -11,10 +11,10 @@ local function nobody()
   return errors.invalid("to", "this event names no customer to reply to")
 end
 
--- Whom an answer goes to: the group it was written in, or the customer.
+-- Whom a reply goes to: the group it was written in, or the customer, at the number or user id that is new.
 local function address_of(event)
   if event.hosting == "cloud" and event.group_id then return { group_id = event.group_id } end
-  return inbound.customer(event)
+  return inbound.new_address(event) or inbound.customer(event)
 end
 
 -- `reply` is also the name of the data of an interactive reply. So the verb is a table that can be
