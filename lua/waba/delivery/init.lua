@@ -24,6 +24,9 @@ local PAUSE = 2
 -- which does not concern every message.
 local LONGEST_PAUSE = 60
 
+-- Of more calls than these the dead ones are looked for at these intervals, in seconds.
+local FEW, REAP = 32, 0.25
+
 -- Failures of the transport that may pass by themselves.
 local PASSING = { network = true, timeout = true }
 
@@ -47,6 +50,7 @@ function delivery.new(fields)
     pace = fields.pace and pacing.new(fields.pace, fields.identity),
     on_event = fields.on_event,
     calls = 0, -- counted for `on_event`
+    open = {}, reap_at = 0, -- calls that have not ended, and when to look for those that never will
     closed = false,
   }, Delivery)
 end
@@ -281,6 +285,20 @@ local function perform(self, request, endpoint, call, now, deadline, watched)
   end
 end
 
+-- Looks for calls whose coroutines were ended by somebody else: at each call, and less often while there are many.
+local function reap_dead(self, now)
+  if now < self.reap_at then return end
+  observation.reap_dead(self.open)
+  local count = 0
+  for _ in pairs(self.open) do
+    count = count + 1
+    if count > FEW then
+      self.reap_at = now + REAP
+      break
+    end
+  end
+end
+
 --- Sends a request until it is answered, refused for good, or out of time.
 ---@param request waba.Request     its timeout becomes, at each try, what is left of the whole
 ---@param endpoint waba.Endpoint   its rate class and what its answer is
@@ -298,14 +316,16 @@ function Delivery:call(request, endpoint, timeout, call)
   end
   local now = clock()
   if not self.on_event then return perform(self, request, endpoint, call, now, now + timeout) end
+  reap_dead(self, now)
   self.calls = self.calls + 1
-  local watched = observation.start(self.on_event, self.calls, endpoint, call, now)
+  local watched = observation.start(self.on_event, self.calls, endpoint, call, now, self.open)
   return ensure(watched.finish, watched, perform, self, request, endpoint, call, now, now + timeout, watched)
 end
 
 --- Sends everybody away who waits for his turn: it would come to nothing.
 function Delivery:close()
   self.closed = true
+  observation.reap_dead(self.open)
   if self.pace then self.pace:close() end
 end
 

@@ -8,7 +8,8 @@ local printable = require "waba.printable"
 local clock = core.clock
 
 --- What `on_event` is told. The events of one call have the same `call`, and come in this order: `start`;
---- for each try `attempt`, and before the next one `retry`; `finish`, unless the coroutine is ended by somebody else.
+--- for each try `attempt`, and before the next one `retry`; `finish`. When somebody else ends the coroutine, `finish`
+--- has the kind "cancelled" and comes when the client is used next, or closed.
 ---@class waba.CallEvent
 ---@field type "start"|"attempt"|"retry"|"finish"
 ---@field call integer            number of the call, counted by the client
@@ -39,6 +40,8 @@ Observation.__index = Observation
 Observation.__name = "waba.Observation"
 
 local observation = {}
+
+local WEAK_VALUES = { __mode = "v" }
 
 -- A hook that fails must not lose the message it was told of.
 local function tell(self, kind, event)
@@ -77,12 +80,17 @@ end
 ---@param endpoint waba.Endpoint
 ---@param call waba.Call
 ---@param now number
+---@param open table<waba.Observation, true>  calls that have not ended
 ---@return waba.Observation
-function observation.start(hook, number, endpoint, call, now)
+function observation.start(hook, number, endpoint, call, now, open)
+  local thread, is_main = coroutine.running()
   local self = setmetatable({
+    -- does not keep the coroutine from being collected
+    open = open, thread = thread and not is_main and setmetatable({ thread }, WEAK_VALUES) or nil,
     hook = hook, number = number, endpoint = endpoint, class = endpoint.class or "other", bulk = call.bulk or false,
     started = now, waiting_since = now, waited = 0, attempts = 0, answer = nil, is_waiting = true,
   }, Observation)
+  open[self] = true
   tell(self, "start", { time = now })
   return self
 end
@@ -120,6 +128,8 @@ end
 ---@param response any
 ---@param err any
 function Observation:finish(ok, response, err)
+  if not self.open[self] then return end
+  self.open[self] = nil
   local now = clock()
   if self.is_waiting then self.waited = self.waited + math.max(0, now - self.waiting_since) end
   local event = add_outcome({
@@ -127,6 +137,29 @@ function Observation:finish(ok, response, err)
   }, self.answer, ok and not response and err or nil)
   if not ok then event.kind = "cancelled" end
   tell(self, "finish", event)
+end
+
+-- Whether the coroutine of the call can't go on any more.
+local function is_dead(self)
+  if not self.thread then return false end
+  local thread = self.thread[1]
+  local status = thread and coroutine.status(thread)
+  return not thread or status == "dead" or status == "zombie" -- nginx's word
+end
+
+--- Ends the calls whose coroutines were ended by somebody else.
+---@param open table<waba.Observation, true>
+function observation.reap_dead(open)
+  local dead = {}
+  for self in pairs(open) do
+    if is_dead(self) then dead[#dead + 1] = self end
+  end
+  for _, self in ipairs(dead) do
+    self:finish(true, nil, errors.new {
+      kind = "cancelled", message = "the coroutine that waited for the response was ended",
+      maybe_sent = not self.is_waiting and self.endpoint.method ~= "GET",
+    })
+  end
 end
 
 return observation
