@@ -210,6 +210,15 @@ describe("encode", function()
     assert.equal('{"a":"b"}', core.encode { a = "b" })
   end)
 
+  it("refuses a small value whose text is too long, since it has the same parts often", function()
+    local text, level = ("x"):rep(1024 * 1024), { "x" }
+    local list = {}
+    for i = 1, 3000 do list[i] = text end
+    refused("", "64 MiB", list)
+    for _ = 1, 60 do level = { level, level } end
+    refused("", "64 MiB", level)
+  end)
+
   it("refuses what is too large for cjson to count", function()
     local text = ("x"):rep(1024 * 1024)
     local list = {}

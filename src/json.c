@@ -1,8 +1,8 @@
 /* JSON for Lua through a private lua-cjson instance, with its traps closed.
  *
- * Encoding: cjson writes the text and it is inspected: whatever cjson may have got wrong shows there.
- * Only then the value is surveyed to tell what is right after all; numbers that cjson shortens are
- * written by us; the place of a fault is looked for. Most messages need none of the three.
+ * Encoding: the value is surveyed, for cjson would write null for a hole and a name of digits for a position
+ * among names, and end the process over a text that is too long; numbers that cjson shortens are written by
+ * us. The place of a fault is looked for only when there is one.
  * Decoding: one scan of the text sees to what cjson is lax about and rewrites what it can't hold; then
  * whole numbers are made integers where Lua has them. */
 #include "json.h"
@@ -19,9 +19,6 @@
 
 /* cjson counts bytes with int. */
 #define DECODE_SIZE_MAX ((size_t)256 << 20)
-
-/* A Lua heap of more KiB may hold a string that is too long for cjson. */
-#define HEAP_SAFE (256 << 10)
 
 /* cjson keeps the buffer it encodes into, which is faster; after a longer text it is given back. */
 #define ENCODE_KEPT ((size_t)64 << 10)
@@ -112,20 +109,15 @@ static int json_encode(lua_State *L) {
   size_t length;
   luaL_checkany(L, 1);
   lua_settop(L, 1);
-  if (lua_gc(L, LUA_GCCOUNT, 0) > HEAP_SAFE && !json_survey(L, &survey)) {
+  /* A small value may make a long text, for its parts can be the same ones; cjson ends the process then. */
+  if (!json_survey(L, &survey)) {
     return refuse(L, survey.size > JSON_ENCODE_SIZE_MAX ? too_large : NULL);
   }
+  lua_settop(L, 1);
   if (!call_encoder(L, false)) return refuse(L, NULL);
   text = lua_tolstring(L, -1, &length);
   if (length > JSON_ENCODE_SIZE_MAX) return refuse(L, too_large);
   if (!text_utf8_length(text, length, NULL, NULL)) return refuse(L, NULL);
-  if (json_inspect(text, length)) return 1;
-  lua_pushvalue(L, 1); /* [value json value] */
-  survey.long_numbers = false;
-  survey.size = 0;
-  if (!json_survey(L, &survey))
-    return refuse(L, survey.size > JSON_ENCODE_SIZE_MAX ? too_large : NULL);
-  lua_settop(L, 2);
   if (survey.long_numbers && !call_encoder(L, true)) return refuse(L, NULL);
   return 1;
 }

@@ -1,4 +1,4 @@
-/* JSON at the level of text: what cjson wrote is inspected, what it shall read is checked and mended. */
+/* JSON at the level of text: what cjson shall read is checked and mended, and numbers are written. */
 #include "json_text.h"
 
 #include <langinfo.h>
@@ -44,37 +44,6 @@ bool json_is_short_double(double number) {
   }
   snprintf(text, sizeof text, "%.14g", number);
   return strtod(text, NULL) == number;
-}
-
-/* Whether the quote at `quote` is part of a string that begins at `start`. */
-static bool is_escaped(const char *start, const char *quote) {
-  const char *at = quote;
-  while (at > start && at[-1] == '\\') at--;
-  return (quote - at) % 2 == 1;
-}
-
-bool json_inspect(const char *text, size_t length) {
-  const char *at = text, *const end = text + length;
-  while (at < end) {
-    const char c = *at++;
-    if (c == '"') {
-      const char *const start = at;
-      for (;; at++) {
-        at = memchr(at, '"', (size_t)(end - at));
-        if (at == NULL) return false;
-        if (at[-1] != '\\' || !is_escaped(start, at)) break;
-      }
-      at++;
-      if (at < end && *at == ':' && (*start == '-' || text_is_digit(*start))) return false;
-    } else if (c == '-' || text_is_digit(c) || c == 'n') {
-      return false;
-    } else if (c == 't' || c == 'f') {
-      at += c == 't' ? 3 : 4; /* true, false */
-    } else if (c == '[' && at < end && *at == ']') {
-      return false;
-    }
-  }
-  return true;
 }
 
 static bool fail(struct json_scan *scan, const char *at, const char *fault) {

@@ -1,5 +1,5 @@
-/* JSON at the level of text: what cjson wrote is inspected, what it shall read is checked and mended,
- * numbers are written with all their digits. Pure C without state and without allocation. */
+/* JSON at the level of text: what cjson shall read is checked and mended, numbers are written with all their
+ * digits. Pure C without state and without allocation. */
 #ifndef WABA_JSON_TEXT_H
 #define WABA_JSON_TEXT_H
 
@@ -25,10 +25,6 @@ void json_write_double(double number, char out[32]);
 
 /* Whether cjson writes a finite double so that it can be read back. */
 bool json_is_short_double(double number);
-
-/* Reads what cjson wrote. False: it may not be what the value means. cjson writes null for a hole, a
- * name of digits for a position among names, and shortens numbers; one of its forks writes []. */
-bool json_inspect(const char *text, size_t length);
 
 /* What is known of a JSON text while it is read. With `out`, it is also written there as cjson should
  * have it. */
