@@ -30,7 +30,7 @@ describe("waba.cli.csv", function()
   end)
 
   it("takes the separator from a line that a spreadsheet puts on top", function()
-    for _, top in ipairs { "sep=;\r\n", "\239\187\191sep=;\r\n", "SEP=;\n" } do
+    for _, top in ipairs { "sep=;\r\n", "\239\187\191sep=;\r\n", "SEP=;\n", '"sep=;"\r\n' } do
       assert.same({ { to = "49151", ["a,b,c"] = "Eva" } }, read(top .. "to;a,b,c\r\n49151;Eva\r\n"))
     end
     assert.same({ { to = "49151", name = "a;b" } }, read "sep=|\nto|name\n49151|a;b\n")

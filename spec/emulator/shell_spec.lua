@@ -45,6 +45,22 @@ describe("waba emulator", function()
     assert.equal(2, command.run({}, { "emulator", "--hosting", "clod" }).code)
   end)
 
+  it("ends the program when it is ended itself", function()
+    local pid_file = place:file "pid"
+    local line = command.line({}, { "emulator", "--", "sh", "-c", ("echo $$ >%s; exec sleep 60"):format(pid_file) })
+    local pipe = io.popen(("exec %s >/dev/null 2>&1 & echo $!"):format(line))
+    local pid = pipe:read "*l"
+    pipe:close()
+    process.wait_for(function() return (place:read "pid" or ""):find "%d\n" end, "the program")
+    local program = place:read "pid":match "%d+"
+    os.execute("kill " .. pid)
+    local ended = pcall(process.wait_for, function()
+      return process.run("kill -0 " .. program .. " 2>/dev/null || echo gone") == "gone"
+    end, "the program's end")
+    os.execute("kill " .. program .. " 2>/dev/null")
+    assert.is_true(ended)
+  end)
+
   it("prints a line for each request and each webhook, and lets a customer write", function()
     local result = run({ "--log", "--say", "Hello?\27[2J", "--statuses", "false" }, [[
       local waba = require "waba"

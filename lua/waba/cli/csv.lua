@@ -104,7 +104,7 @@ function csv.rows(lines)
   first = first:gsub("^\239\187\191", "")
   local problem = foreign(first)
   if problem then return nil, problem end
-  local separator = first:match "^[sS][eE][pP]=(.)$"
+  local separator = first:match '^"?[sS][eE][pP]=(.)"?$'
   if separator then
     first = next_line()
     if not first then return nil, "the file is empty" end

@@ -3,6 +3,9 @@
 
 local files = {}
 
+--- In the folder of the process: holds the process id of the program that runs behind `waba emulator --`.
+files.PROGRAM = "program"
+
 ---@param path string
 ---@return string|nil text
 ---@return string? message

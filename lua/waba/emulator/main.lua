@@ -255,6 +255,14 @@ local function watch_parent(self, cq)
   end
 end
 
+-- Ends a program behind `waba emulator --` whose starter is gone.
+local function end_program(self)
+  local pid = (files.read(self.folder .. "/" .. files.PROGRAM) or ""):match("^%d+")
+  if pid then
+    os.execute("kill " .. pid .. " 2>/dev/null")
+  end
+end
+
 --- Serves until it is stopped or interrupted.
 ---@param self waba.emulator.Process
 ---@param cq table
@@ -273,6 +281,7 @@ function main.run(self, cq)
   end
   -- What was answered last goes out.
   cq:step(0.02)
+  end_program(self)
   remove_folder(self.folder)
 end
 

@@ -118,9 +118,11 @@ local function run_program(given, hosting, program)
   for i, word in ipairs(program) do
     words[i] = files.quote(word)
   end
-  local code = exit_code(os.execute(("%s\nexec %s"):format(
-    usage.exports(hosting, { on_premise = emulator, cloud = emulator.cloud }, emulator.ca_file),
+  local mark = emulator.started.folder .. "/" .. files.PROGRAM
+  local code = exit_code(os.execute(("%s\necho $$ >%s\nexec %s"):format(
+    usage.exports(hosting, { on_premise = emulator, cloud = emulator.cloud }, emulator.ca_file), files.quote(mark),
     table.concat(words, " "))))
+  os.remove(mark)
   emulator:stop()
   return code
 end
