@@ -4,8 +4,11 @@ local core = require "waba.core"
 local errors = require "waba.errors"
 local events = require("waba.webhook.events")
 local inbox = require "waba.inbox"
+local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
+local runners = require "spec.support.runners"
+local waba = require "waba"
 
 local function message(id, from, more)
   local event = { kind = "message", hosting = "on_premise", id = id, from = from, type = "text", raw = { id = id } }
@@ -596,6 +599,167 @@ describe("the inbox in sqlite", function()
       assert.truthy(tostring(said):find("waba.inbox.sqlite: option file: ", 1, true), said)
       assert.truthy(said:find(reason, 1, true), said)
     end
+    folder:remove()
+  end)
+
+  it("notices that its file was removed or replaced, and opens the one that is there", function()
+    local folder = process.folder()
+    local box = inbox.sqlite(folder:file "x.db")
+    assert.equal(1, box:put { message("a", "1") })
+    process.run("rm " .. folder:file "x.db*")
+    assert.equal(1, box:put { message("b", "1") })
+    local other = inbox.sqlite(folder:file "x.db")
+    assert.same({ "b" }, ids(assert(other:take(10))))
+    local third = inbox.sqlite(folder:file "y.db")
+    assert.equal(1, third:put { message("c", "1") })
+    third:close()
+    process.run(("mv %s %s"):format(folder:file "y.db", folder:file "x.db"))
+    assert.same({ "c" }, ids(assert(box:take(10))))
+    assert.equal(1, other:depth())
+    box:close()
+    other:close()
+    folder:remove()
+  end)
+
+  it("stores nothing while its folder is gone, and says which file it is and what is wrong with it", function()
+    local folder = process.folder()
+    local path = folder.path .. "/there/x.db"
+    process.run("mkdir " .. folder.path .. "/there")
+    local box = inbox.sqlite(path)
+    assert.equal(1, box:put { message("a", "1") })
+    process.run("rm -r " .. folder.path .. "/there")
+    local stored, err = box:put { message("b", "1") }
+    assert.is_nil(stored)
+    assert.same({ "unavailable", "the inbox's file " .. path .. ": No such file or directory" }, { err.kind, err.message })
+    process.run("mkdir -p " .. path)
+    assert.equal("the inbox's file " .. path .. ": Is a directory", select(2, box:depth()).message)
+    process.run("rmdir " .. path)
+    folder:write("there/x.db", ("no database\n"):rep(200))
+    assert.equal("the inbox's file " .. path .. ": file is not a database", select(2, box:depth()).message)
+    os.remove(path)
+    assert.equal(1, box:put { message("b", "1") })
+    box:close()
+    folder:remove()
+  end)
+
+  it("stays with its file when the process goes to another folder", function()
+    local folder = process.folder()
+    process.run(("cd %s && mkdir elsewhere"):format(folder.path))
+    local luv = require "luv"
+    local home = luv.cwd()
+    finally(function()
+      luv.chdir(home)
+      folder:remove()
+    end)
+    luv.chdir(folder.path)
+    local box = inbox.sqlite "x.db"
+    assert.equal(1, box:put { message("a", "1") })
+    luv.chdir(folder.path .. "/elsewhere")
+    assert.equal(1, box:put { message("b", "2") })
+    assert.equal(2, box:depth())
+    box:close()
+    assert.equal("", process.run("ls " .. folder.path .. "/elsewhere"))
+  end)
+
+  it("is a file for its owner alone, with those beside it", function()
+    local folder = process.folder()
+    local box = inbox.sqlite(folder:file "x.db")
+    assert.equal(1, box:put { message("a", "1") })
+    for _, name in ipairs { "x.db", "x.db-wal", "x.db-shm" } do
+      assert.equal(tonumber("600", 8), core.file_mode(folder:file(name)), name)
+    end
+    box:close()
+    process.run("chmod 640 " .. folder:file "x.db") -- what its owner allows stays allowed
+    assert.equal(1, box.close and inbox.sqlite(folder:file "x.db"):depth())
+    assert.equal(tonumber("640", 8), core.file_mode(folder:file "x.db"))
+    folder:remove()
+  end)
+
+  for _, loop in ipairs { "native", "cqueues", "copas" } do
+    it("lets others go on in " .. loop .. " while another process holds its lock", function()
+      local folder = process.folder()
+      local box = inbox.sqlite { file = folder:file "x.db", busy_timeout = 20 }
+      assert.equal(1, box:put { message("a", "1") })
+      local driver = require("luasql.sqlite3").sqlite3()
+      local rival = driver:connect(folder:file "x.db")
+      rival:execute "BEGIN IMMEDIATE"
+      local order = {}
+      runners[loop] {
+        function()
+          assert.equal(1, box:put { message("b", "1") })
+          order[#order + 1] = "stored"
+        end,
+        function()
+          for _ = 1, 3 do waba.sleep(0.005) end
+          order[#order + 1] = "others"
+          rival:execute "COMMIT"
+        end,
+      }
+      assert.same({ "others", "stored" }, order)
+      assert.equal(2, box:depth())
+      box:close()
+      rival:close()
+      driver:close()
+      folder:remove()
+    end)
+  end
+
+  it("lets a worker of nginx go on while another process holds its lock", function()
+    local folder, port, plain = process.folder(), process.free_port(), process.free_port()
+    nginx.certify(folder)
+    local program = nginx.start(folder, nginx.configuration {
+      port = port, plain = plain, workers = 1,
+      content = ([[
+        local inbox = package.loaded.the_inbox
+          or require("waba").inbox.sqlite { file = "%s", busy_timeout = 10 }
+        package.loaded.the_inbox = inbox
+        if ngx.var.uri == "/fast" then return ngx.print "fast" end
+        local stored, err = inbox:put { { kind = "message", hosting = "on_premise", id = ngx.var.arg_id, from = "1", raw = {} } }
+        ngx.print(tostring(stored or err))
+      ]]):format(folder:file "x.db"),
+    }, port)
+    finally(function()
+      program:stop()
+      folder:remove()
+    end)
+    local function begin(path)
+      local socket = assert(require("socket").connect("127.0.0.1", plain))
+      assert(socket:send("GET " .. path .. " HTTP/1.0\r\n\r\n"))
+      return socket
+    end
+    local function body_of(socket)
+      socket:settimeout(15)
+      local text = socket:receive "*a"
+      socket:close()
+      return (text:gsub("^.-\r\n\r\n", ""))
+    end
+    assert.equal("1", body_of(begin "/put?id=a"))
+    local driver = require("luasql.sqlite3").sqlite3()
+    local rival = driver:connect(folder:file "x.db")
+    rival:execute "BEGIN IMMEDIATE"
+    local waiting = begin "/put?id=b"
+    for _ = 1, 3 do assert.equal("fast", body_of(begin "/fast")) end
+    rival:execute "COMMIT"
+    assert.equal("1", body_of(waiting))
+    rival:close()
+    driver:close()
+  end)
+
+  it("says that another process holds its lock", function()
+    local folder = process.folder()
+    local box = inbox.sqlite { file = folder:file "x.db", busy_timeout = 0.01 }
+    assert.equal(0, box:depth())
+    local driver = require("luasql.sqlite3").sqlite3()
+    local rival = driver:connect(folder:file "x.db")
+    rival:execute "BEGIN IMMEDIATE"
+    local expected = "the inbox's file " .. folder:file "x.db"
+      .. ": another process has held its lock for 0.01 s (option busy_timeout)"
+    assert.equal(expected, select(2, box:put { message("a", "1") }).message)
+    waba.run(function() assert.equal(expected, select(2, box:put { message("a", "1") }).message) end)
+    rival:execute "COMMIT"
+    box:close()
+    rival:close()
+    driver:close()
     folder:remove()
   end)
 

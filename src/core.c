@@ -2,11 +2,9 @@
  * classes beside them. Leaf functions only: none calls back into Lua code, none waits, and the module links
  * no library but Lua's. Described in lua/waba/meta.lua. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "answer.h"
 #include "compat.h"
@@ -17,6 +15,7 @@
 #include "http1.h"
 #include "json.h"
 #include "origin.h"
+#include "path.h"
 #include "random.h"
 #include "retry_after.h"
 #include "sha256_class.h"
@@ -187,16 +186,6 @@ static int core_remove_at_exit(lua_State *L) {
   return 0;
 }
 
-/* make_private(path) -> true | nil, message: an empty file with mode 600, unless there is one */
-static int core_make_private(lua_State *L) {
-  const char *path = luaL_checkstring(L, 1);
-  const int descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
-  if (descriptor < 0) return compat_pushfault(L, strerror(errno));
-  close(descriptor);
-  lua_pushboolean(L, 1);
-  return 1;
-}
-
 static const luaL_Reg functions[] = {
     {"utf8_length", core_utf8_length},
     {"is_number", core_is_number},
@@ -210,7 +199,6 @@ static const luaL_Reg functions[] = {
     {"clock", core_clock},
     {"random", core_random},
     {"remove_at_exit", core_remove_at_exit},
-    {"make_private", core_make_private},
     {NULL, NULL},
 };
 
@@ -225,5 +213,6 @@ int luaopen_waba_core(lua_State *L) {
   terminal_register(L);
   file_register(L);
   yield_register(L);
+  path_register(L);
   return 1;
 }

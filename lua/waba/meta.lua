@@ -111,6 +111,24 @@ function core.remove_at_exit(path, remove) end
 ---@return string? message
 function core.make_private(path) end
 
+--- What tells a file from every other, also from one that took its place (device and inode). Bytes, to be compared.
+---@param path string
+---@return string|nil
+---@return string? message  why it can't be found
+function core.file_identity(path) end
+
+--- Whether this process may read and write a file.
+---@param path string
+---@return true|nil
+---@return string? message  why not
+function core.can_write(path) end
+
+--- A path that means the same file after the process has changed its directory.
+---@param path string
+---@return string|nil
+---@return string? message
+function core.absolute_path(path) end
+
 --- Whether the running coroutine can be suspended here.
 ---@return boolean|nil  nil where only trying would show it (Lua 5.1, perhaps in a metamethod)
 function core.can_yield() end

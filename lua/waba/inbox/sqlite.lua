@@ -294,8 +294,10 @@ end
 local sqlite = {}
 
 ---@class waba.SqliteInboxOptions : waba.InboxOptions
----@field file string            the database; it and its directory must be writable
----@field busy_timeout? number   seconds to wait for another process's write; 5 by default
+---@field file string            the database; it and its directory must be writable. Made with mode 600, for its owner
+---                              alone. When it was removed or replaced, the file of this name is opened anew
+---@field busy_timeout? number   seconds to wait for another process's write; 5 by default. In nginx, in `waba.run`,
+---                              cqueues and copas others go on meanwhile
 ---@field sync? boolean          true, the default: `put` returns when the disk has the events, so that they
 ---                              survive a power failure too; false: they survive the end of the process.
 ---                              In nginx a put holds the worker for that long: see bench/webhook.lua

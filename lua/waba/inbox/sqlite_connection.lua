@@ -1,20 +1,31 @@
 -- A connection to the file of a SQLite inbox: statements, transactions, and what the driver says as error
--- objects.
+-- objects. Waits for the lock of another process in the way of the event loop, and notices when the file was
+-- removed or replaced.
 
+local core = require "waba.core"
+local loops = require "waba.transport.loop"
 local policy = require "waba.inbox.policy"
 local sqlite_file = require "waba.inbox.sqlite_file"
+local transports = require "waba.transport"
 
 ---@class waba.SqliteConnection
 ---@field file string
+---@field path string?         the same, wherever the process goes; from the first use on
+---@field identity string?     of the file that is open
+---@field beside table<string, string>?  the same of the files beside it, by the end of their names
 ---@field busy_timeout number  seconds
 ---@field connection userdata?  the driver's, while the file is open
 ---@field environment userdata?
+---@field driver_timeout integer?  milliseconds: what the connection was last told
 ---@field to_disk true?         what the connection was last told
 ---@field closed true?
 local Connection = {}
 Connection.__index = Connection
 
 local sqlite_connection = {}
+
+-- Seconds between tries while another process holds the lock: short at first, then longer.
+local SHORTEST, LONGEST = 0.001, 0.02
 
 --- A text as a literal in SQL. The driver takes a statement up to its first NUL byte.
 ---@param text string|nil
@@ -30,12 +41,16 @@ end
 -- A driver's error, on its way to the end of the transaction.
 local Failure = {}
 
+local function fail(message)
+  error(setmetatable({ message = message }, Failure), 0)
+end
+
 --- Only within `guarded` and `transaction`, as `rows` and `value`.
 ---@param statement string
 ---@return integer|table  the number of rows changed, or a cursor
 function Connection:execute(statement)
   local result, message = self.connection:execute(statement)
-  if not result then error(setmetatable({ message = message }, Failure), 0) end
+  if not result then fail(message) end
   return result
 end
 
@@ -62,8 +77,14 @@ function Connection:value(query)
   return row and row[1]
 end
 
+-- How long the driver itself waits for the lock, and all others of the process with it.
+local function set_driver_timeout(self, milliseconds)
+  if self.driver_timeout == milliseconds then return end
+  self:rows(("PRAGMA busy_timeout = %d"):format(milliseconds))
+  self.driver_timeout = milliseconds
+end
+
 local function prepare(self)
-  self:rows(("PRAGMA busy_timeout = %d"):format(self.busy_timeout * 1000))
   self:rows("PRAGMA journal_mode = WAL")
   self:rows("PRAGMA synchronous = NORMAL")
   for _, statement in ipairs(sqlite_file.schema) do self:execute(statement) end
@@ -72,39 +93,107 @@ end
 local function disconnect(self)
   if self.connection then self.connection:close() end
   if self.environment then self.environment:close() end
-  self.connection, self.environment, self.to_disk = nil, nil, nil
+  self.connection, self.environment, self.to_disk, self.driver_timeout, self.identity = nil, nil, nil, nil, nil
 end
 
-local function open(self)
-  if self.connection then return end
-  self.environment = require("luasql.sqlite3").sqlite3()
-  local connection, message = self.environment:connect(self.file)
-  if not connection then
-    disconnect(self)
-    error(setmetatable({ message = message }, Failure), 0)
+-- The files that SQLite keeps beside a database while it is open.
+local BESIDE = { "-wal", "-shm" }
+
+-- What was open is not the file any more: events put there would be lost.
+local function is_replaced(self)
+  return self.identity and core.file_identity(self.path) ~= self.identity
+end
+
+-- Leaves a file that was removed or replaced. What SQLite kept beside it goes: beside the new file it would count as
+-- part of that one.
+local function leave_replaced(self)
+  pcall(self.rows, self, "PRAGMA wal_checkpoint(FULL)") -- into the old file, which may have another name now
+  local path, beside = self.path, self.beside
+  disconnect(self)
+  for name, identity in pairs(beside) do
+    if core.file_identity(path .. name) == identity then os.remove(path .. name) end
   end
+end
+
+-- Makes the file, for its owner alone: SQLite gives the files beside it the same mode. Returns its identity.
+local function make_file(self)
+  self.path = self.path or assert(core.absolute_path(self.file))
+  local made, message = core.make_private(self.path)
+  if made then made, message = core.can_write(self.path) end
+  if not made then fail(message) end
+  return core.file_identity(self.path)
+end
+
+local function connect(self, driver_timeout)
+  local identity = self.file ~= ":memory:" and make_file(self) or nil
+  self.environment = require("luasql.sqlite3").sqlite3()
+  local connection, message = self.environment:connect(self.path or self.file)
+  if not connection then fail(message) end
   self.connection = connection
-  local ok, failure = pcall(prepare, self)
+  set_driver_timeout(self, driver_timeout)
+  prepare(self)
+  self.identity, self.beside = identity, {}
+  for _, name in ipairs(BESIDE) do self.beside[name] = identity and core.file_identity(self.path .. name) end
+end
+
+local function open(self, driver_timeout)
+  if self.connection and is_replaced(self) then leave_replaced(self) end
+  if self.connection then return set_driver_timeout(self, driver_timeout) end
+  local ok, failure = pcall(connect, self, driver_timeout)
   if not ok then
     disconnect(self)
     error(failure, 0)
   end
 end
 
---- Runs `work` and turns what the driver says into an error object. The file is opened at the first use.
----@param work fun(): any, any
+local in_nginx -- what knows there whether anything can wait
+
+-- How to wait here while others go on; nil where nobody else could. In nginx false: nothing can wait here.
+local function find_pause()
+  if transports.is_nginx() then
+    in_nginx = in_nginx or require("waba.transport.ngx").new()
+    return in_nginx:can_wait() and rawget(_G, "ngx").sleep or false
+  end
+  if loops.detect_name() == "blocking" or not loops.can_wait() then return nil end
+  return loops.sleep
+end
+
+local BUSY = "database is locked"
+
+-- An error of the driver as one that names the file.
+local function unavailable(self, failure)
+  local message = tostring(failure.message):gsub("^LuaSQL: ", "")
+  if message:find(BUSY, 1, true) then
+    message = ("another process has held its lock for %g s (option busy_timeout)"):format(self.busy_timeout)
+  end
+  return policy.unavailable(("the inbox's file %s: %s"):format(self.path or self.file, message))
+end
+
+--- Runs `work` and turns what the driver says into an error object. The file is opened at the first use. While
+--- another process holds its lock, `work` is tried again for as long as the busy timeout allows.
+---@param work fun(): any, any  has no effect when it raises
 ---@return any result  of `work`; or nil and a `waba.Error`
 ---@return any second
 function Connection:guarded(work)
   if self.closed then error("this inbox is closed", 3) end
-  local ok, result, second = pcall(function()
-    open(self)
-    return work()
-  end)
-  if ok and second == nil then return result end
-  if ok then return result, second end
-  if getmetatable(result) ~= Failure then error(result, 0) end
-  return nil, policy.unavailable("the inbox's database: " .. tostring(result.message))
+  local pause, deadline, step = find_pause(), core.clock() + self.busy_timeout, SHORTEST
+  local driver_timeout = pause == nil and self.busy_timeout * 1000 or 0
+  while true do
+    local ok, result, second = pcall(function()
+      open(self, driver_timeout)
+      return work()
+    end)
+    if ok and second == nil then return result end
+    if ok then return result, second end
+    if getmetatable(result) ~= Failure then error(result, 0) end
+    local left = deadline - core.clock()
+    if not pause or left <= 0 or not tostring(result.message):find(BUSY, 1, true) then
+      return nil, unavailable(self, result)
+    end
+    pause(math.min(step, left)) -- without a transaction: others may use the connection meanwhile
+    step = math.min(2 * step, LONGEST)
+    if self.closed then return nil, policy.unavailable("the inbox was closed") end
+  end
 end
 
 --- Runs `work` in one transaction: all of it happens, or nothing. With `to_disk` it is on the disk when
@@ -126,9 +215,12 @@ function Connection:transaction(work, to_disk)
       self:execute("COMMIT")
       return first, other
     end)
-    if ok then return result, second end
-    self.connection:execute "ROLLBACK"
-    error(result, 0)
+    if not ok then
+      self.connection:execute "ROLLBACK"
+      error(result, 0)
+    end
+    if is_replaced(self) then fail("it was removed or replaced while it was written") end
+    return result, second
   end)
 end
 
