@@ -4,6 +4,8 @@
 local cqueues = require "cqueues"
 local cqueues_socket = require "cqueues.socket"
 local guarded = require "waba.guarded"
+local nginx = require "spec.support.nginx"
+local process = require "spec.support.process"
 local server = require "waba.webhook.server"
 local waba = require "waba"
 local webhooks = require "spec.support.webhooks"
@@ -79,7 +81,8 @@ describe("the webhook server among hostile peers", function()
     local receiver = { user = "u", password = "p", inbox = inbox, max_body = 1000 }
     for name, value in pairs(options.receiver or {}) do receiver[name] = value or nil end
     local cq = cqueues.new()
-    local one = assert(server { receiver = waba.receiver(receiver), cq = cq, concurrency = 0, limits = options.limits })
+    local one = assert(server { receiver = waba.receiver(receiver), cq = cq, concurrency = 0, limits = options.limits,
+      tls = options.tls })
     local failure, finished
     cq:wrap(function()
       local ok, message = guarded(tell, one)
@@ -287,6 +290,28 @@ describe("the webhook server among hostile peers", function()
       silent:close()
       is_served(one)
     end)
+  end)
+
+  it("bounds the handshake of TLS as well", function()
+    local folder = process.folder()
+    nginx.certify(folder)
+    local tls = { cert = folder:file "cert.pem", key = folder:file "key.pem" }
+    story({ tls = tls, limits = { request_seconds = 0.1 } }, function(one)
+      for _, bytes in ipairs { "", "\22\3\1\2\0\1", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", ("x"):rep(70000) } do
+        local socket = connect(one.port)
+        socket:write(bytes)
+        read_all(socket)
+        socket:close()
+      end
+    end)
+    story({ tls = tls, limits = { peer_connections = 2 } }, function(one)
+      local silent = { connect(one.port), connect(one.port) }
+      cqueues.sleep(1.05)
+      local third = connect(one.port)
+      assert.equal("", read_all(silent[1])) -- has waited longest
+      for _, socket in ipairs { silent[1], silent[2], third } do socket:close() end
+    end)
+    folder:remove()
   end)
 
   it("closes a connection without a request after its idle seconds", function()

@@ -236,8 +236,8 @@ function http2.serve(connection, serve, report)
       end
     end
   end)
-  if not ok then
-    report(problem)
+  if not ok then -- lua-http cannot read what the client sent
+    report(tostring(problem):match("^[^\n]*"))
   end
   -- No stream may wait for a socket that is closed.
   connection.socket:shutdown("r")

@@ -10,11 +10,8 @@ local printable = require "waba.printable"
 
 local server = {}
 
--- The emulator serves one developer's programs: its limits only keep mistakes from filling the memory.
-local LIMITS = {
-  connections = 2000, peer_connections = 2000, peer_bodies = 2000, held_bytes = 1024 * 1024 * 1024,
-  peer_held_bytes = 1024 * 1024 * 1024, request_seconds = 600, idle_seconds = 60,
-}
+-- The emulator serves one developer's programs, which may send large files slowly. It counts connections alone.
+local LIMITS = { connections = 2000, peer_connections = 2000, request_seconds = 600 }
 -- How far beyond its limit a body is read and thrown away, so that the client reads the refusal.
 local DISCARD = 64 * 1024 * 1024
 local FILE_CHUNK = 128 * 1024
