@@ -18,6 +18,10 @@ local REPLY = { id = text, title = text, description = text }
 local PERMISSION = {
   response = text, is_permanent = flag, expiration_timestamp = values.timestamp, response_source = text,
 }
+local PAYMENT_METHOD = {
+  payment_method = text, reference_id = text, credential_id = text, last_four_digits = text,
+  payment_timestamp = values.timestamp,
+}
 local REACTION = { message_id = text, emoji = text }
 local ITEM = { product_retailer_id = text, quantity = number, item_price = number, currency = text }
 local ORDER = { catalog_id = text, text = text, product_items = function(value) return list_of(value, ITEM) end }
@@ -74,6 +78,13 @@ end
 function replies.call_permission_reply(value)
   local read = copied(value, PERMISSION)
   read.kind = "call_permission"
+  return read
+end
+
+-- The customer has agreed to pay an order by the card that it offered (offsite_card_pay).
+function replies.payment_method(value)
+  local read = copied(value, PAYMENT_METHOD)
+  read.kind = "payment_method"
   return read
 end
 

@@ -80,7 +80,7 @@ local inbound = {}
 --- What was chosen or entered; and, with a client, a function that answers.
 ---@class waba.EventReply
 ---@overload fun(event: waba.Event, message: waba.Message, options: waba.SendOptions?): waba.Sent|nil, waba.Error?
----@field kind "button"|"list"|"flow"|"call_permission"|nil
+---@field kind "button"|"list"|"flow"|"call_permission"|"payment_method"|nil
 ---@field id string?
 ---@field title string?
 ---@field description string?  list
@@ -90,6 +90,11 @@ local inbound = {}
 ---@field is_permanent boolean?            call_permission
 ---@field expiration_timestamp integer?    call_permission
 ---@field response_source string?          call_permission
+---@field payment_method string?    payment_method: "offsite_card_pay"
+---@field reference_id string?      payment_method: the order's
+---@field credential_id string?     payment_method
+---@field last_four_digits string?  payment_method
+---@field payment_timestamp integer?  payment_method
 
 --- Whose webhook it is. On-Premise does not say it.
 ---@class waba.EventPlace

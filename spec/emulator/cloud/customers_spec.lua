@@ -114,6 +114,8 @@ describe("the Cloud gateway's webhooks", function()
     local permission = { response = "accept", is_permanent = false, response_source = "user_action" }
     assert.same({ type = "call_permission_reply", call_permission_reply = permission },
       reply { kind = "call_permission", data = permission })
+    local payment = { payment_method = "offsite_card_pay", reference_id = "118", credential_id = "1", last_four_digits = "5235" }
+    assert.same({ type = "payment_method", payment_method = payment }, reply { kind = "payment_method", data = payment })
   end)
 
   it("tell referrals, forwards and products a customer asks about", function()

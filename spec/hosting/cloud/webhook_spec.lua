@@ -126,6 +126,16 @@ describe("a Cloud webhook", function()
       }, event.reply)
     end)
 
+    it("reads the way to pay that a customer has agreed to", function()
+      local event = message('"from":"1","type":"interactive","interactive":{"type":"payment_method","payment_method":{'
+        .. '"payment_method":"offsite_card_pay","payment_timestamp":1790000000,"reference_id":"118",'
+        .. '"last_four_digits":"5235","credential_id":1234567}}')
+      assert.same({
+        kind = "payment_method", payment_method = "offsite_card_pay", payment_timestamp = 1790000000, reference_id = "118",
+        last_four_digits = "5235", credential_id = "1234567",
+      }, event.reply)
+    end)
+
     it("reads what a flow answers in every way it is written", function()
       local form = '"type":"interactive","interactive":{"nfm_reply":{"response_json":%s}}'
       assert.same({ a = 1 }, message(form:format '{"a":1}').reply.data)
