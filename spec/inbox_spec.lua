@@ -826,6 +826,105 @@ describe("the inbox in redis", function()
     server:stop()
   end)
 
+  -- After a failover a name means another server, while connections to the old one stay. Here the name is that of a link
+  -- to a socket, which `scene.name` lets lead to a server.
+  local function failover(test)
+    local folder, programs = process.folder(), {}
+    local scene = { path = folder:file "redis.sock" }
+    function scene.name(path) process.run(("ln -sfn %s %s"):format(path, scene.path)) end
+    function scene.refusing(refusal)
+      local path = folder:file(("refusing%d.sock"):format(#programs))
+      programs[#programs + 1] = process.start(("%s spec/support/refusing_redis.lua %s %s"):format(process.interpreter(), path,
+        process.quote(refusal)), folder:file "log")
+      process.wait_for(function() return process.run("ls " .. path .. " 2>/dev/null") ~= "" end, "the socket")
+      return path
+    end
+    local ok, raised = pcall(test, scene)
+    for _, program in ipairs(programs) do program:stop() end
+    folder:remove()
+    assert(ok, raised)
+  end
+
+  local REFUSALS = {
+    "READONLY You can't write against a read only replica.", "LOADING Redis is loading the dataset in memory",
+    "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+    "CLUSTERDOWN Hash slot not served",
+    "ERR Error running script (call to f_1): @user_script:9: -READONLY You can't write against a read only replica.",
+  }
+
+  it("connects anew by name when its server does not serve any more", function()
+    local server = redis.start()
+    failover(function(scene)
+      for index, refusal in ipairs(REFUSALS) do
+        scene.name(scene.refusing(refusal))
+        local box = inbox.redis { path = scene.path }
+        local stored, err = box:put { message("a" .. index, "1") }
+        assert.is_nil(stored)
+        assert.equal("unavailable", err.kind)
+        assert.truthy(err.message:find(refusal:match "%u%u%u%u%u+", 1, true), err.message)
+        scene.name(server.path)
+        assert.equal(1, box:put { message("a" .. index, "1") })
+        box:close()
+      end
+    end)
+    server:stop()
+  end)
+
+  it("tries once more at once when its server became a replica", function()
+    local old, new = redis.start(), redis.start()
+    failover(function(scene)
+      scene.name(old.path)
+      local box = inbox.redis { path = scene.path }
+      assert.equal(1, box:put { message("a", "1") })
+      process.run(("redis-cli -p %d REPLICAOF 127.0.0.1 %d"):format(old.port, new.port))
+      scene.name(new.path)
+      assert.equal(1, box:put { message("b", "1") })
+      assert.same({ "b" }, ids(assert(box:take(10))))
+      box:close()
+    end)
+    old:stop()
+    new:stop()
+  end)
+
+  it("does the same in nginx, with all connections that are kept", function()
+    local folder, port, plain = process.folder(), process.free_port(), process.free_port()
+    local old, new = redis.start(), redis.start()
+    nginx.certify(folder)
+    failover(function(scene)
+      scene.name(old.path)
+      local program = nginx.start(folder, nginx.configuration {
+        port = port, plain = plain, workers = 1,
+        content = ([[
+          local inbox = package.loaded.the_inbox or require("waba").inbox.redis { path = "%s" }
+          package.loaded.the_inbox = inbox
+          local function put(id)
+            local stored, err = inbox:put { { kind = "message", hosting = "on_premise", id = id, from = "1", raw = {} } }
+            return tostring(stored or err)
+          end
+          local threads, told = {}, {}
+          for i = 1, 3 do threads[i] = ngx.thread.spawn(put, ngx.var.arg_id .. i) end
+          for i = 1, 3 do told[i] = select(2, ngx.thread.wait(threads[i])) end
+          ngx.print(table.concat(told, " "))
+        ]]):format(scene.path),
+      }, port)
+      local function ask(id)
+        local _, _, body = nginx.request(("http://127.0.0.1:%d/?id=%s"):format(plain, id))
+        return body
+      end
+      local told = { ask "a" }
+      process.run(("redis-cli -p %d REPLICAOF 127.0.0.1 %d"):format(old.port, new.port))
+      scene.name(new.path)
+      told[2] = ask "b"
+      new:restart() -- ends the connections that are kept
+      told[3] = ask "c"
+      program:stop()
+      assert.same({ "1 1 1", "1 1 1", "1 1 1" }, told)
+    end)
+    old:stop()
+    new:stop()
+    folder:remove()
+  end)
+
   it("says when there is no server", function()
     local box = inbox.redis { port = process.free_port(), timeout = 1 }
     local stored, err = box:put { message("a", "1") }

@@ -45,40 +45,67 @@ local function load_library()
   return loaded
 end
 
+-- What a server says that does not serve (any more): after a failover another one does, under the same name.
+local NOT_SERVING = { "READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "MOVED" }
+
+local function is_not_serving(message)
+  for _, word in ipairs(NOT_SERVING) do
+    if message:find("%f[%u]" .. word .. "%f[%U]") then return true end
+  end
+  return false
+end
+
 -- Inside nginx: a connection from the worker's pool for each call, since a cosocket belongs to the
--- request that opened it.
+-- request that opened it. A pool is left when one of its connections turns out to be of no use.
 local function nginx_connection(redis, address)
-  local connection = {}
+  local connection, generation = {}, 0
 
   local function connect()
     local client = redis:new()
     client:set_timeout(address.timeout * 1000)
+    local place = address.path and "unix:" .. address.path or address.host
+    local pool = { pool = ("waba.inbox %s %s %s %s %d"):format(place, address.path and "" or address.port,
+      address.user or "", address.database or "", generation) }
     local ok, message
     if address.path then
-      ok, message = client:connect("unix:" .. address.path)
+      ok, message = client:connect(place, pool)
     else
-      ok, message = client:connect(address.host, address.port)
+      ok, message = client:connect(place, address.port, pool)
     end
     if not ok then return nil, message end
-    if client:get_reused_times() == 0 then
+    local is_new = client:get_reused_times() == 0
+    if is_new then
       for _, words in ipairs(greetings(address)) do
         ok, message = client[words[1]:lower()](client, unpack(words, 2))
         if not ok then return nil, message end
       end
     end
-    return client
+    return client, is_new
+  end
+
+  -- The reply, or nil and a message; and whether a new connection may have another one.
+  local function attempt(command, ...)
+    local client, is_new = connect()
+    if not client then return nil, is_new, false end
+    local reply, message = client[command:lower()](client, ...)
+    -- `false` is Redis' own error: the connection is sound; nil is the connection's
+    if reply == nil then return nil, message, not is_new end
+    if reply == false and is_not_serving(message) then
+      client:close()
+      return nil, message, true
+    end
+    client:set_keepalive(60000, 32)
+    if reply == false then return nil, message, false end
+    return reply
   end
 
   function connection.call(command, ...)
-    local client, message = connect()
-    if not client then return nil, message end
-    local reply
-    reply, message = client[command:lower()](client, ...)
-    -- `false` is Redis' own error: the connection is sound; nil is the connection's
-    if reply == nil then return nil, message end
-    client:set_keepalive(60000, 32)
-    if reply == false then return nil, message end
-    return reply
+    local reply, message, is_worth_another = attempt(command, ...)
+    if not is_worth_another then return reply, message end
+    generation = generation + 1
+    reply, message, is_worth_another = attempt(command, ...)
+    if is_worth_another then generation = generation + 1 end
+    return reply, message
   end
 
   function connection.close() end
@@ -86,7 +113,7 @@ local function nginx_connection(redis, address)
   return connection
 end
 
--- Outside: one connection, opened when first needed and again when it broke.
+-- Outside: one connection, opened when first needed and again when it broke or its server does not serve.
 local function plain_connection(redis, address)
   local commands, client = {}, nil
   local connection = {}
@@ -106,25 +133,25 @@ local function plain_connection(redis, address)
     client = opened
   end
 
+  -- redis-lua raises everything; what Redis itself refuses it calls "redis error". The third result: whether a new
+  -- connection may have another reply.
   local function attempt(command, ...)
-    connect()
-    return command_named(command)(client, ...)
+    local was_open = client ~= nil
+    local ok, reply = pcall(function(...)
+      connect()
+      return command_named(command)(client, ...)
+    end, ...)
+    if ok then return reply end
+    local message, is_of_redis = tostring(reply):gsub("^.-redis error: ", "")
+    local is_refused = is_of_redis > 0 and is_not_serving(message)
+    if is_of_redis == 0 or is_refused then connection.close() end
+    return nil, message, is_refused or is_of_redis == 0 and was_open
   end
 
-  -- redis-lua raises everything; what Redis itself refuses it calls "redis error".
   function connection.call(command, ...)
-    local was_open = client ~= nil
-    local ok, reply = pcall(attempt, command, ...)
-    if not ok and not tostring(reply):find("redis error", 1, true) then
-      connection.close()
-      -- the server may have closed an idle connection: once more on a new one
-      if was_open then
-        ok, reply = pcall(attempt, command, ...)
-        if not ok then connection.close() end
-      end
-    end
-    if not ok then return nil, (tostring(reply):gsub("^.-redis error: ", "")) end
-    return reply
+    local reply, message, is_worth_another = attempt(command, ...)
+    if is_worth_another then reply, message = attempt(command, ...) end
+    return reply, message
   end
 
   function connection.close()

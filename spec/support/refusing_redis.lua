@@ -1,0 +1,24 @@
+-- A Redis that serves nothing (any more): it refuses every command with the same error and keeps its connections.
+-- Arguments: path of its socket, error.
+
+local unix = require "socket.unix"
+
+local path, refusal = ...
+local server = unix.stream and unix.stream() or unix()
+assert(server:bind(path))
+assert(server:listen())
+
+local function read_command(client)
+  local count = client:receive "*l"
+  if not count then return false end
+  for _ = 1, tonumber(count:match "%d+") do
+    client:receive(tonumber(client:receive("*l"):match "%d+") + 2)
+  end
+  return true
+end
+
+while true do
+  local client = server:accept()
+  while read_command(client) do client:send("-" .. refusal .. "\r\n") end
+  client:close()
+end
