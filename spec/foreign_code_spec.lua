@@ -1,6 +1,7 @@
 -- Code of the program that runs in the middle of a C function: a finalizer, whenever a Lua value is made, and a
 -- metamethod, whenever an option is read. Each may close or use what the function works on.
 
+local alone = require "spec.support.alone"
 local core = require "waba.core"
 local curl = require "waba.curl"
 local driver = require "spec.support.driver"
@@ -32,6 +33,15 @@ local function with_eager_collector(callback, ...)
   if _VERSION == "Lua 5.4" then collectgarbage("incremental", 200, 100, 13) end
   assert(results[1], results[2])
   return (table.unpack or unpack)(results, 2, results.count) -- luacheck: ignore unpack
+end
+
+local PATH = "spec/foreign_code_spec.lua"
+
+if not alone.is(PATH) then
+  it("code of the program in the middle of a call passes in a process of its own", function()
+    assert.is_nil(alone.run(PATH))
+  end)
+  return
 end
 
 describe("code of the program in the middle of a call", function()
