@@ -305,14 +305,8 @@ local compilers = {
   list = compile_list,
 }
 
---- Makes the check of a node.
----@param node waba.Rule
----@param mode true|"documented"
----@param known? table<string, true>  fields that were checked on the way here
----@return nil|fun(value: any): waba.Fault?  nil for a node that asks for nothing
-function compile(node, mode, known)
+local function make(node, mode, known)
   node = effective(node, mode)
-  known = known or {}
   if node.one_of then
     return compile_choice(node)
   elseif node.variants then
@@ -320,6 +314,24 @@ function compile(node, mode, known)
   elseif node.is then
     return compilers[node.is](node, mode, known)
   end
+end
+
+-- Checks that are made already, by mode and node: rules share nodes. `false` stands for a node that asks for nothing.
+local made = { [true] = setmetatable({}, { __mode = "k" }), documented = setmetatable({}, { __mode = "k" }) }
+
+--- Makes the check of a node.
+---@param node waba.Rule
+---@param mode true|"documented"
+---@param known? table<string, true>  fields that were checked on the way here
+---@return nil|fun(value: any): waba.Fault?  nil for a node that asks for nothing
+function compile(node, mode, known)
+  if known then return make(node, mode, known) end
+  local check = made[mode][node]
+  if check == nil then
+    check = make(node, mode, {}) or false
+    made[mode][node] = check
+  end
+  return check or nil
 end
 
 return { compile = compile, effective = effective }
