@@ -8,15 +8,16 @@ local plain_http = {}
 --- with 200.
 ---@param port integer
 ---@param bodies string[]
+---@param authorization? string
 ---@return fun(): integer
-function plain_http.posting(port, bodies)
+function plain_http.posting(port, bodies, authorization)
+  local head = "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: %s\r\nContent-Length: %d\r\n\r\n%s"
   local count, current = 0, nil
   return function()
     local body = bodies[count + 1]
     if not current and body then
       current = assert(socket.connect("127.0.0.1", port))
-      assert(current:send(("POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s"):format(
-        #body, body)))
+      assert(current:send(head:format(authorization or "none", #body, body)))
       current:settimeout(0)
     end
     local line = current and current:receive "*l"

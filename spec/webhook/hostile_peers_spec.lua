@@ -378,6 +378,35 @@ describe("the webhook server among hostile peers", function()
     end)
   end)
 
+  it("goes on with few descriptors", function()
+    local folder = process.folder()
+    folder:file("serve.lua", [[
+local waba = require "waba"
+local one = assert(waba.webhook.server { receiver = waba.receiver { user = "u", password = "p", on = {} } })
+io.stdout:write(one.port, "\n")
+io.stdout:flush()
+one:run()
+]])
+    local interpreter = jit and "luajit" or "lua" .. _VERSION:match "%d.%d"
+    local program = process.start(("sh -c %s"):format(process.quote(("ulimit -n 40; exec %s %s"):format(interpreter,
+      folder:file "serve.lua"))), folder:file "port")
+    finally(function()
+      program:stop "KILL"
+      folder:remove()
+    end)
+    local function listening() return (folder:read "port" or ""):match "^(%d+)\n" end
+    local port = tonumber(process.wait_for(listening, "the server"))
+    local silent = {}
+    for index = 1, 60 do
+      silent[index] = require("socket").connect("127.0.0.1", port)
+      silent[index]:settimeout(10)
+    end
+    process.sleep(1.1)
+    local post = require("spec.support.plain_http").posting(port, { BODY }, "Basic dTpw")
+    process.wait_for(function() return post() == 1 end, "the webhook of somebody else")
+    for _, socket in ipairs(silent) do socket:close() end
+  end)
+
   it("bounds unfinished bodies of one peer", function()
     story({ receiver = { user = false, password = false, open = true }, limits = { peer_bodies = 2 } }, function(one)
       local slow = {}

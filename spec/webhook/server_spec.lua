@@ -173,6 +173,20 @@ describe("a server of its own", function()
     assert.is_nil((one:step(0)))
   end)
 
+  it("reports what a coroutine of a handler raised, and goes on", function()
+    local one = assert(server { receiver = receiver { on = { text = function(event)
+      cqueues.running():wrap(function() error("odd " .. event.id) end)
+      handled[#handled + 1] = event.id
+    end } } })
+    local bodies = { body_of "a", body_of "b" }
+    local post_next = require("spec.support.plain_http").posting(one.port, bodies, "Basic dTpw")
+    local deadline = cqueues.monotime() + 10
+    while (post_next() < 2 or #handled < 2) and cqueues.monotime() < deadline do assert(one:step(0.01)) end
+    one:stop()
+    assert.same({ "a", "b" }, handled)
+    assert.matches("waba: .*odd a.*waba: .*odd b", table.concat(reported))
+  end)
+
   it("leaves the handlers to others when told so", function()
     story(function(start)
       local box = waba.inbox.memory()

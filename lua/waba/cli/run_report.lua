@@ -2,6 +2,7 @@
 -- result (FILE.csv). The file is for its owner alone, mode 600: it has customers' numbers.
 
 local core = require "waba.core"
+local printable = require "waba.printable"
 
 ---@class waba.cli.RunReport
 local Report = {}
@@ -113,7 +114,7 @@ end
 local ENTITIES = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;", ["'"] = "&#39;" }
 
 local function escaped(value)
-  return (tostring(value == nil and "" or value):gsub("[&<>\"']", ENTITIES):gsub("[%z\1-\8\11-\31\127]", "?"))
+  return (printable.text(value == nil and "" or value):gsub("[&<>\"']", ENTITIES))
 end
 
 local function html_table(heads, rows)

@@ -109,6 +109,13 @@ local function largest_peer(self)
   return found
 end
 
+--- Closes the connection that has waited longest, where one has waited for long enough: the system has no more
+--- descriptors.
+---@return boolean
+function Limits:give_way()
+  return make_room_of_all(self)
+end
+
 -- Room for a connection of a peer where there are as many as there may be. Who has fewer than another peer takes the
 -- place of one of that peer's, so that many connections of one keep nobody else out. Nil: there is none yet.
 local function share(self, peer)

@@ -142,6 +142,7 @@ local function accept(self)
     return
   end
   report_accept(self, why)
+  if self.limits:give_way() then return cqueues.sleep(0) end
   collectgarbage() -- sockets that the program has left to the collector hold descriptors
   cqueues.poll(self.changed, PAUSE)
 end

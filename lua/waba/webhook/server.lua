@@ -170,13 +170,22 @@ function Server:url()
   return ("%s://%s:%d%s"):format(self.scheme, host, self.port, self.path or "/")
 end
 
+-- One step of the controller. What a coroutine of a handler raised is reported, and ends nothing else, where the
+-- controller is the server's own.
+local function step(self, seconds)
+  local ok, message, _, thread = self.cq:step(seconds)
+  if ok or not thread or not self.owns_controller then return ok, message end
+  log(debug.traceback(thread, tostring(message)))
+  return true
+end
+
 --- Lets the server work for a while: for programs that have a loop of their own.
 ---@param seconds? number  at most; 0 by default
 ---@return true|nil ok
 ---@return string? message
 function Server:step(seconds)
   if self.is_closed then return nil, "closed" end
-  return self.cq:step(seconds or 0)
+  return step(self, seconds or 0)
 end
 
 --- Takes no more webhooks, answers those that have arrived, lets the handlers that run come to their
@@ -186,7 +195,7 @@ function Server:stop()
   if self.stopping then return end
   if not self.cqueues.running() then
     self.cq:wrap(self.stop, self)
-    while not self.is_closed and self.cq:step() do end -- luacheck: ignore 542
+    while not self.is_closed and step(self) do end -- luacheck: ignore 542
     return
   end
   local deadline = self.cqueues.monotime() + self.grace
@@ -217,7 +226,7 @@ function Server:run()
     self:stop()
   end)
   local ok, message = true, nil
-  while ok and not self.is_closed do ok, message = self.cq:step() end
+  while ok and not self.is_closed do ok, message = step(self) end
   self:close()
   signal.unblock(signal.SIGTERM, signal.SIGINT)
   return ok, message
@@ -248,7 +257,7 @@ local function start(self, given)
   self.report = refusals.new(log)
   self.cqueues = library.load("cqueues", "cqueues", "lua-cqueues", "waba.webhook.server", 3)
   local condition = require "cqueues.condition"
-  self.cq = given.cq or self.cqueues.new()
+  self.cq, self.owns_controller = given.cq or self.cqueues.new(), given.cq == nil
   self.idle = condition.new()
   self.put = self.receiver.inbox.grouped and group.new(self.receiver.inbox, function() self.cqueues.sleep(0) end,
     function() return new_gate(condition) end) or nil
