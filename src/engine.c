@@ -53,7 +53,7 @@ void engine_release(struct engine *engine) {
   free_shell(engine);
 }
 
-bool engine_closed(const struct engine *engine) { return engine->multi == NULL; }
+bool engine_closed(const struct engine *engine) { return engine->closed; }
 
 /* ---- The life of a transfer. ---- */
 
@@ -172,7 +172,8 @@ size_t engine_in_flight(const struct engine *engine) { return engine->in_flight;
 
 void engine_close(struct engine *engine) {
   size_t place;
-  if (engine->multi == NULL && engine->pool.size == 0) return;
+  if (engine->closed) return;
+  engine->closed = true;
   if (engine->multi != NULL && !process_is_same(&engine->process)) engine_abandon(engine);
   for (place = 0; place < engine->pool.size; place++) {
     struct transfer *transfer = engine->pool.transfers[place];

@@ -34,7 +34,8 @@ bool engine_closed(const struct engine *engine);
 
 /* Notices a fork: in a child process the transfers in flight end, and new handles are opened without a
  * word to the parent's peers. To be called first by whatever goes on to use the engine; `engine_close`
- * does it by itself. False, with errno, when there are no new handles: the engine is then closed. */
+ * does it by itself. False when the engine is closed; and, with errno, when the system refuses new handles:
+ * the next call asks for them again. */
 bool engine_check_process(struct engine *engine);
 
 /* Gives an idle transfer, if possible one that ran with this head before, or NULL when there is no

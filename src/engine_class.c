@@ -29,7 +29,7 @@ static struct engine *check_engine(lua_State *L, int index) {
 struct engine *engine_class_check(lua_State *L, int index) {
   struct engine *engine = check_engine(L, index);
   if (!engine_check_process(engine)) {
-    luaL_error(L, "the engine can't go on in a child process: %s", strerror(errno));
+    luaL_error(L, "the engine cannot be opened again: %s", strerror(errno));
   }
   return engine;
 }

@@ -137,7 +137,8 @@ void engine_abandon(struct engine *engine) {
 }
 
 bool engine_check_process(struct engine *engine) {
-  if (engine->multi == NULL) return false;
+  if (engine->closed) return false;
+  if (engine->multi == NULL) return engine_open_handles(engine);
   if (process_is_same(&engine->process)) return true;
   engine->awaited = false;
   engine_abandon(engine);

@@ -16,7 +16,8 @@
 struct engine {
   size_t holders;
   struct process_mark process;
-  CURLM *multi; /* NULL: closed */
+  bool closed;
+  CURLM *multi; /* NULL: closed, or the system refused new handles; those are asked for again */
   struct watch *watch;
   struct transfer_settings settings;
   long max_connections;

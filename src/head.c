@@ -81,6 +81,7 @@ struct head *head_new(const char *method, size_t method_length, const char *url,
                       bool idempotent, const char **fault) {
   char origin[ORIGIN_SIZE];
   struct head *head;
+  CURLUcode code;
   *fault = request_method_fault(method, method_length);
   if (*fault == NULL) *fault = origin_read(url, url_length, origin);
   if (*fault != NULL) return NULL;
@@ -96,9 +97,10 @@ struct head *head_new(const char *method, size_t method_length, const char *url,
     *fault = HEAD_NO_MEMORY;
     return NULL;
   }
-  if (curl_url_set(head->parsed, CURLUPART_URL, head->url, 0) != CURLUE_OK) {
+  code = curl_url_set(head->parsed, CURLUPART_URL, head->url, 0);
+  if (code != CURLUE_OK) {
     head_free(head);
-    *fault = "the URL is malformed";
+    *fault = code == CURLUE_OUT_OF_MEMORY ? HEAD_NO_MEMORY : "the URL is malformed";
     return NULL;
   }
   memcpy(head->origin, origin, sizeof origin);

@@ -18,10 +18,12 @@ static bool is_proxy_scheme(const char *scheme) {
   return false;
 }
 
-/* Whether a part of the URL has a character. */
+/* Whether a part of the URL has a character, as far as there is memory to look. */
 static bool part_has(CURLU *parsed, CURLUPart part, char c) {
   char *text = NULL;
-  bool found = curl_url_get(parsed, part, &text, 0) == CURLUE_OK && strchr(text, c) != NULL;
+  CURLUcode code = curl_url_get(parsed, part, &text, 0);
+  bool found =
+      code == CURLUE_OUT_OF_MEMORY || (code == CURLUE_OK && text != NULL && strchr(text, c) != NULL);
   curl_free(text);
   return found;
 }
@@ -44,11 +46,14 @@ static const char *check_parts(CURLU *parsed) {
 const char *proxy_check(const char *url) {
   CURLU *parsed;
   const char *fault;
+  CURLUcode code;
   if (*url == '\0') return NULL; /* no proxy, whatever the environment says */
   parsed = curl_url();
   if (parsed == NULL) return "not enough memory";
-  if (curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME | CURLU_GUESS_SCHEME) !=
-      CURLUE_OK) {
+  code = curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME | CURLU_GUESS_SCHEME);
+  if (code == CURLUE_OUT_OF_MEMORY) {
+    fault = "not enough memory";
+  } else if (code != CURLUE_OK) {
     fault = "it is not a valid URL: expected one such as http://user:password@proxy.example:3128";
   } else {
     fault = check_parts(parsed);

@@ -173,7 +173,7 @@ static void take_failure(struct response *response, const struct transfer *trans
   response->facts.bytes_sent = transfer_bytes_sent(transfer);
   response->has_connection = read_connection(&response->facts, transfer);
   buffer_clear(&response->body);
-  /* Without memory for it the message is empty. */
+  /* Without memory for it the message is empty: that is what `push_failure` says then. */
   buffer_append(&response->body, failure.message, strlen(failure.message));
 }
 
@@ -227,7 +227,11 @@ static void push_success(lua_State *L, const struct response *response) {
 static void push_failure(lua_State *L, const struct response *response) {
   lua_createtable(L, 0, 8);
   set_text(L, "kind", response->kind);
-  push_buffer(L, &response->body);
+  if (response->body.length > 0) {
+    push_buffer(L, &response->body);
+  } else {
+    lua_pushliteral(L, "not enough memory");
+  }
   lua_setfield(L, -2, "message");
   if (response->word != NULL) {
     set_text(L, "code", response->word);
