@@ -86,7 +86,7 @@ local OPERATORS = {
 -- Adds every possible change of a file: { file, from, to, text } by positions in it.
 local function changes_of(path, changes)
   local is_lua = path:find("%.lua$") ~= nil
-  local text = read(path)
+  local text = read(TREE .. "/" .. path)
   local code = blank_out(text, is_lua)
   local function add(from, to, replacement)
     changes[#changes + 1] = { file = path, from = from, to = to, text = replacement }
@@ -165,7 +165,7 @@ local function specs_for(path)
     for _, spec in ipairs(specs) do
       if spec:find("/" .. name .. "_spec.lua", 1, true) then raise(spec, 8) end
       if folder and spec:match("^spec/(.+/)") == folder then raise(spec, 2) end
-      if read(spec):find(dotted, 1, true) then raise(spec, 8) end
+      if read(TREE .. "/" .. spec):find(dotted, 1, true) then raise(spec, 8) end
     end
     local above = place
     while above:find("/") do
@@ -241,15 +241,15 @@ local function try(change, original)
   end
 end
 
-local changes = choose()
-print(("%d places in %s, %d changes with seed %d"):format(#changes, FOLDER, math.min(COUNT, #changes), SEED))
 prepare()
+local changes = choose() -- in the copy: the files here may be edited meanwhile
+print(("%d places in %s, %d changes with seed %d"):format(#changes, FOLDER, math.min(COUNT, #changes), SEED))
 assert(build(), "the scratch copy does not build: see " .. TREE .. "/output")
 
 local noticed, tried = 0, 0
 for _, change in ipairs(changes) do
   if tried == COUNT then break end
-  local original = read(change.file)
+  local original = read(TREE .. "/" .. change.file)
   local spec = try(change, original)
   write(TREE .. "/" .. change.file, original)
   if change.file:find("%.c$") then build() end
