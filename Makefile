@@ -7,6 +7,7 @@
 #   make test-matrix         both on fresh Debian 12, 13 and sid, as root (RELEASES=trixie; see scripts/test-matrix)
 #   make bench               measure sending against bare libcurl (BENCH=bench/….lua for another benchmark)
 #   make install             PREFIX, DESTDIR, LUA_VERSION=5.4 or LUA=luajit; and: make uninstall
+#   make install-openresty   into OPENRESTY=/usr/local/openresty; and: make uninstall-openresty
 #   make sanitize            a soak and the specs of the C code under sanitizers and valgrind (SANITIZE=clang …)
 #   make mutate              which small changes of the code the specs notice (FOLDER, COUNT, SEED, NEAREST)
 #   make lint, check-c, clean
@@ -246,8 +247,27 @@ uninstall:
 	rm -rf "$(DESTDIR)$(LUADIR)/waba" "$(DESTDIR)$(LIBDIR)/waba"
 	rm -f "$(DESTDIR)$(BINDIR)/waba" "$(DESTDIR)$(MANDIR)/man1/waba.1" $(COMPLETIONS:%="$(DESTDIR)$(DATADIR)/%")
 
+# OpenResty's LuaJIT finds modules in site/lualib. Its nginx sends through its own sockets: libcurl is not needed, and
+# would bring another OpenSSL into its processes. The command runs through `resty`.
+OPENRESTY ?= /usr/local/openresty
+OPENRESTY_HEADERS = $(firstword $(wildcard $(OPENRESTY)/luajit/include/luajit-2.*))
+IN_OPENRESTY = LUA=luajit BUILD=build/openresty LUA_CFLAGS=-I$(OPENRESTY_HEADERS) CURL_FOUND=no LUADIR=$(OPENRESTY)/site/lualib \
+  LIBDIR=$(OPENRESTY)/site/lualib BINDIR=$(OPENRESTY)/site/bin DATADIR=$(OPENRESTY)/site/share
+
+install-openresty:
+	@[ -n "$(OPENRESTY_HEADERS)" ] || { \
+	  echo "OPENRESTY=$(OPENRESTY) has no luajit/include/luajit-2.1: expected the folder of an OpenResty, such as /usr/local/openresty" >&2; \
+	  exit 1; \
+	}
+	@$(MAKE) --no-print-directory $(IN_OPENRESTY) install
+	@install -m 755 bin/waba-openresty "$(DESTDIR)$(OPENRESTY)/bin/waba" && echo "  install $(DESTDIR)$(OPENRESTY)/bin/waba"
+
+uninstall-openresty:
+	@$(MAKE) --no-print-directory $(IN_OPENRESTY) uninstall
+	rm -f "$(DESTDIR)$(OPENRESTY)/bin/waba"
+
 clean:
 	rm -rf build
 
 .PHONY: all modules without-curl command env demo bench bench-packages bench-programs test test-packages test-matrix lint \
-  check-c sanitize mutate install uninstall clean
+  check-c sanitize mutate install uninstall install-openresty uninstall-openresty clean

@@ -2,19 +2,21 @@
 
 local library = {}
 
--- Where Debian keeps pure Lua libraries (lua-http and what it needs): in the folders of older Luas only, although they
--- run under newer ones.
-library.OLDER = "/usr/share/lua/5.3/?.lua;/usr/share/lua/5.3/?/init.lua;/usr/share/lua/5.1/?.lua"
-  .. ";/usr/share/lua/5.1/?/init.lua"
+-- Where Debian keeps pure Lua libraries: lua-http and what it needs in the folders of older Luas only, although they run
+-- under newer ones; and OpenResty's LuaJIT does not search Debian's folders at all.
+library.OLDER = "/usr/share/lua/5.1/?.lua;/usr/share/lua/5.1/?/init.lua"
+if _VERSION ~= "Lua 5.1" then
+  library.OLDER = "/usr/share/lua/5.3/?.lua;/usr/share/lua/5.3/?/init.lua;" .. library.OLDER
+end
 
---- Requires a module, at last from the folders of older Luas. They are searched after all others, and stay in
+--- Requires a module, at last from Debian's folders. They are searched after all others, and stay in
 --- package.path only if the module was found there: it may require more when it is used.
 ---@param module string
 ---@return boolean found
 ---@return any module  or why it was not found
 function library.find(module)
   local ok, loaded = pcall(require, module)
-  if ok or _VERSION == "Lua 5.1" or not tostring(loaded):find "^module '[^\n]-' not found" then return ok, loaded end
+  if ok or not tostring(loaded):find "^module '[^\n]-' not found" then return ok, loaded end
   local path = package.path
   package.path = path .. ";" .. library.OLDER
   local found, older = pcall(require, module)

@@ -20,7 +20,7 @@ The key is read from D360_API_KEY, or from a file that nobody else may read
 Exit codes: 0 done, 1 the gateway or the network refused, 2 wrong use.]]
 
 local function load_argparse()
-  local found, argparse = pcall(require, "argparse")
+  local found, argparse = require("waba.library").find "argparse"
   if found then return argparse end
   io.stderr:write('waba: the command needs argparse (rock "argparse", Debian package "lua-argparse")\n')
 end

@@ -1,0 +1,65 @@
+-- `make install-openresty` into a folder laid out as OpenResty's, and what runs there afterwards.
+
+local openresty = require "spec.support.openresty"
+local process = require "spec.support.process"
+local waba = require "waba"
+
+local quote = process.quote
+
+if not rawget(_G, "jit") then return end -- OpenResty has one Lua; and two builds in one folder would meet
+
+describe("make install-openresty", function()
+  local folder, root, output
+
+  -- A command of a user's shell: its output, and its exit code at the end.
+  local function run(command)
+    return process.run(("cd / && env -u LUA_PATH -u LUA_CPATH %s 2>&1; echo \"exit $?\""):format(command))
+  end
+
+  -- Whatever libcurl the machine has: a header that fails stands before it.
+  setup(function()
+    folder = process.folder()
+    root = folder:file "openresty"
+    openresty.lay_out(root)
+    process.run("mkdir -p " .. quote(folder:file "curl"))
+    folder:file("curl/curl.h", "#error not needed")
+    output = process.run(("make install-openresty OPENRESTY=%s CFLAGS=-O0 CPPFLAGS=%s 2>&1; echo \"exit $?\""):format(quote(root),
+      quote("-I" .. folder.path)))
+  end)
+
+  teardown(function() folder:remove() end)
+
+  it("puts library and core where OpenResty finds them, without libcurl", function()
+    assert.matches("exit 0$", output)
+    assert.is_nil(output:find("libcurl", 1, true), output)
+    for _, path in ipairs { "site/lualib/waba/init.lua", "site/lualib/waba/core.so", "bin/waba" } do
+      assert.truthy(output:find("  install " .. root .. "/" .. path .. "\n", 1, true), path)
+    end
+    assert.equal("core.so", process.run(("cd %s/site/lualib && find waba -name '*.so' | sed 's|.*/||'"):format(quote(root))))
+  end)
+
+  it("names what is wrong with another folder", function()
+    local said = run(("make -C %s install-openresty OPENRESTY=/nowhere"):format(quote(process.run "pwd")))
+    assert.matches("OPENRESTY=/nowhere has no luajit/include/luajit%-2%.1: expected the folder of an OpenResty", said)
+    assert.is_nil(said:find("exit 0", 1, true))
+  end)
+
+  it("lets the command run through resty, by nginx's sockets and TLS", function()
+    local gateway = assert(waba.emulator.start { statuses = false })
+    local function command(arguments, ca_file)
+      return run(("D360_API_KEY=%s WABA_BASE_URL=%s WABA_HOSTING= WABA_CA_FILE=%s %s/bin/waba %s"):format(gateway.api_key,
+        gateway.url, ca_file or gateway.ca_file, quote(root), arguments))
+    end
+    assert.equal("waba 1.0.0\nexit 0", command "--version")
+    assert.matches("^sent  %S+\nexit 0$", command "send text +491511234567 'Hello from nginx'")
+    assert.equal("Hello from nginx", gateway:messages()[1].content.body)
+    assert.matches("to has 2 digits.*exit 2$", command "send text 12 Hello")
+    assert.matches("lua_ssl_trusted_certificate.*exit 1$", command("send text +491511234567 Hello", "")) -- the system's authorities
+    gateway:stop()
+  end)
+
+  it("is undone by make uninstall-openresty", function()
+    process.run(("make uninstall-openresty OPENRESTY=%s"):format(quote(root)))
+    assert.equal("", (process.run(("cd %s && find site bin -name '*waba*'"):format(quote(root)))))
+  end)
+end)
