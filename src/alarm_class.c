@@ -7,21 +7,25 @@
 #include "alarm.h"
 #include "arguments.h"
 #include "compat.h"
+#include "limit.h"
 
 static const char ALARM_CLASS[] = "waba.Alarm";
 
 static struct alarm *check_alarm(lua_State *L) {
   struct alarm *alarm = luaL_checkudata(L, 1, ALARM_CLASS);
+  char text[LIMIT_TEXT_SIZE];
   if (alarm->descriptor < 0) luaL_error(L, "attempt to use a closed alarm");
-  if (!alarm_open(alarm)) luaL_error(L, "no alarm in this process: %s", strerror(errno));
+  if (!alarm_open(alarm))
+    luaL_error(L, "no alarm in this process: %s", limit_describe(errno, text));
   return alarm;
 }
 
 int alarm_class_new(lua_State *L) {
   struct alarm *alarm = lua_newuserdatauv(L, sizeof *alarm, 0);
+  char text[LIMIT_TEXT_SIZE];
   alarm_init(alarm);
   luaL_setmetatable(L, ALARM_CLASS);
-  if (!alarm_open(alarm)) return compat_pushfault(L, strerror(errno));
+  if (!alarm_open(alarm)) return compat_pushfault(L, limit_describe(errno, text));
   return 1;
 }
 

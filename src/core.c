@@ -14,6 +14,7 @@
 #include "file_class.h"
 #include "http1.h"
 #include "json.h"
+#include "limit.h"
 #include "origin.h"
 #include "path.h"
 #include "random.h"
@@ -169,7 +170,8 @@ static int core_clock(lua_State *L) {
 /* random() -> number in [0, 1) */
 static int core_random(lua_State *L) {
   uint64_t bits;
-  if (!random_bits(&bits)) return luaL_error(L, "no random numbers: %s", strerror(errno));
+  char text[LIMIT_TEXT_SIZE];
+  if (!random_bits(&bits)) return luaL_error(L, "no random numbers: %s", limit_describe(errno, text));
   lua_pushnumber(L, (lua_Number)(bits >> 11) / 9007199254740992.0); /* 53 bits */
   return 1;
 }
@@ -186,6 +188,13 @@ static int core_remove_at_exit(lua_State *L) {
   return 0;
 }
 
+/* system_error(number) -> text */
+static int core_system_error(lua_State *L) {
+  char text[LIMIT_TEXT_SIZE];
+  lua_pushstring(L, limit_describe((int)luaL_checkinteger(L, 1), text));
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
     {"utf8_length", core_utf8_length},
     {"is_number", core_is_number},
@@ -197,6 +206,7 @@ static const luaL_Reg functions[] = {
     {"retry_after", core_retry_after},
     {"origin", core_origin},
     {"clock", core_clock},
+    {"system_error", core_system_error},
     {"random", core_random},
     {"remove_at_exit", core_remove_at_exit},
     {NULL, NULL},

@@ -7,6 +7,7 @@
 #include "arguments.h"
 #include "compat.h"
 #include "head_class.h"
+#include "limit.h"
 #include "transfer_class.h"
 
 static const char ENGINE_CLASS[] = "waba.Engine";
@@ -25,18 +26,23 @@ static struct engine *check_engine(lua_State *L, int index) {
   return box->engine;
 }
 
+bool engine_class_is_ready(lua_State *L, int index) {
+  char text[LIMIT_TEXT_SIZE];
+  if (engine_check_process(check_engine(L, index))) return true;
+  lua_pushfstring(L, "no connection can be opened: %s", limit_describe(errno, text));
+  return false;
+}
+
 /* For what goes on to use libcurl. */
 struct engine *engine_class_check(lua_State *L, int index) {
-  struct engine *engine = check_engine(L, index);
-  if (!engine_check_process(engine)) {
-    luaL_error(L, "the engine cannot be opened again: %s", strerror(errno));
-  }
-  return engine;
+  if (!engine_class_is_ready(L, index)) lua_error(L);
+  return check_engine(L, index);
 }
 
 int engine_class_new(lua_State *L) {
   struct engine_options options = {NULL, NULL, MAX_CONNECTIONS, transfer_class_forsake};
   struct engine_box *box;
+  char text[LIMIT_TEXT_SIZE];
   lua_Number connections;
   if (!lua_isnoneornil(L, 1)) {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -52,7 +58,10 @@ int engine_class_new(lua_State *L) {
   box->engine = NULL;
   compat_setclass(L, ENGINE_CLASS);
   box->engine = engine_new(&options);
-  if (box->engine == NULL) return compat_pushfault(L, strerror(errno));
+  if (box->engine == NULL) {
+    lua_pushfstring(L, "no connection can be opened: %s", limit_describe(errno, text));
+    return compat_pushfault(L, lua_tostring(L, -1));
+  }
   return 1;
 }
 
@@ -60,9 +69,7 @@ int engine_class_new(lua_State *L) {
 static int engine_prepare_method(lua_State *L) { return head_class_new(L, check_engine(L, 1)); }
 
 /* [engine prepared-head body options used-transfer] -> [transfer id] or [nil message] */
-static int engine_start_method(lua_State *L) {
-  return transfer_class_start(L);
-}
+static int engine_start_method(lua_State *L) { return transfer_class_start(L); }
 
 static int engine_pollfd_method(lua_State *L) {
   int descriptor = engine_descriptor(engine_class_check(L, 1));

@@ -31,10 +31,9 @@ static int on_timer(CURLM *multi, long milliseconds, void *argument) {
   return 0;
 }
 
-/* For the two that follow, `argument` is the engine. */
 static curl_socket_t open_socket(void *argument, curlsocktype purpose,
                                  struct curl_sockaddr *address) {
-  struct engine *engine = argument;
+  struct transfer *transfer = argument;
   int type = address->socktype;
   int opened;
   (void)purpose;
@@ -42,12 +41,16 @@ static curl_socket_t open_socket(void *argument, curlsocktype purpose,
   type |= SOCK_CLOEXEC;
 #endif
   opened = socket(address->family, type, address->protocol);
-  if (opened < 0) return CURL_SOCKET_BAD;
+  if (opened < 0) {
+    transfer->socket_error = errno;
+    return CURL_SOCKET_BAD;
+  }
 #ifndef SOCK_CLOEXEC
   fcntl(opened, F_SETFD, FD_CLOEXEC);
 #endif
-  if (watch_opened(engine->watch, opened)) return opened;
+  if (watch_opened(transfer->engine->watch, opened)) return opened;
   close(opened);
+  transfer->socket_error = ENOMEM;
   return CURL_SOCKET_BAD;
 }
 

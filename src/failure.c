@@ -1,8 +1,11 @@
 /* From libcurl's codes and our own ends to the kinds of the transport contract: see failure.h. */
 #include "failure.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "limit.h"
 
 static const struct {
   CURLcode code;
@@ -80,6 +83,7 @@ static bool describe_end(struct failure *failure, enum transfer_end end) {
 }
 
 static bool describe_source(struct failure *failure, const struct source *source) {
+  char text[LIMIT_TEXT_SIZE];
   const char *path = source->path == NULL ? "" : source->path;
   switch (source->fault) {
   case SOURCE_FINE: return false;
@@ -91,7 +95,7 @@ static bool describe_source(struct failure *failure, const struct source *source
   case SOURCE_UNREADABLE:
     fill(failure, "invalid", "body", "");
     snprintf(failure->message, sizeof failure->message, "the file %s cannot be read: %s", path,
-             strerror(source->error));
+             limit_describe(source->error, text));
     return true;
   case SOURCE_SHORT:
   case SOURCE_LONG:
@@ -105,6 +109,7 @@ static bool describe_source(struct failure *failure, const struct source *source
 }
 
 static bool describe_sink(struct failure *failure, const struct sink *sink) {
+  char text[LIMIT_TEXT_SIZE];
   switch (sink->fault) {
   case SINK_FINE: return false;
   case SINK_TOO_LARGE:
@@ -117,7 +122,7 @@ static bool describe_sink(struct failure *failure, const struct sink *sink) {
   case SINK_UNWRITABLE:
     fill(failure, "invalid", "file", "");
     snprintf(failure->message, sizeof failure->message, "the file %s cannot be written: %s",
-             sink->path, strerror(sink->error));
+             sink->path, limit_describe(sink->error, text));
     return true;
   case SINK_NO_MEMORY:
     fill(failure, "protocol", "memory", "not enough memory for the response");
@@ -131,6 +136,28 @@ static bool was_refused(const struct transfer *transfer) {
   if (!transfer->stream.refused) return false;
   return transfer->code == CURLE_OK ||
          (transfer->code > CURLE_COULDNT_CONNECT && strcmp(kind_of(transfer), "network") == 0);
+}
+
+/* What libcurl reports when it could not open a file or a socket; it does not say why. */
+static bool may_lack_files(CURLcode code) {
+  return code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY ||
+         code == CURLE_SSL_CACERT_BADFILE || code == CURLE_FAILED_INIT;
+}
+
+/* A limit of this machine that was reached before there was a connection. */
+static bool describe_limit(struct failure *failure, const struct transfer *transfer) {
+  char text[LIMIT_TEXT_SIZE];
+  int error = 0;
+  if (transfer->attempts > 0) return false;
+  if (transfer->code == CURLE_COULDNT_CONNECT) error = transfer->socket_error;
+  /* A protocol that this machine has not is no limit: the other one was tried as well. */
+  if (error == EAFNOSUPPORT) error = 0;
+  if (may_lack_files(transfer->code)) error = limit_of_files();
+  if (error == 0) return false;
+  fill(failure, "network", "limit", "");
+  snprintf(failure->message, sizeof failure->message, "no connection can be opened: %s",
+           limit_describe(error, text));
+  return true;
 }
 
 static void fill_proxy(struct failure *failure, const char *message) {
@@ -177,7 +204,7 @@ void failure_describe(struct failure *failure, const struct transfer *transfer) 
       describe_sink(failure, &transfer->sink)) {
     return;
   }
-  if (describe_proxy(failure, transfer)) return;
+  if (describe_proxy(failure, transfer) || describe_limit(failure, transfer)) return;
   failure->number = (int)transfer->code;
   if (was_refused(transfer)) {
     fill(failure, "network", NULL,

@@ -5,17 +5,19 @@
 
 #include "compat.h"
 #include "file.h"
+#include "limit.h"
 
 #define FILE_CLASS "waba.AppendFile"
 
 /* true, or nil and the reason in errno. */
 static int push_outcome(lua_State *L, bool fine) {
+  char text[LIMIT_TEXT_SIZE];
   const int fault = errno;
   if (fine) {
     lua_pushboolean(L, 1);
     return 1;
   }
-  return compat_pushfault(L, strerror(fault));
+  return compat_pushfault(L, limit_describe(fault, text));
 }
 
 static struct file *check_file(lua_State *L) {

@@ -71,7 +71,7 @@ static bool set_callbacks(struct transfer *transfer) {
          curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_request) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, hooks->open_socket) == CURLE_OK &&
-         curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer->engine) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, hooks->close_socket) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, transfer->engine) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, hooks->read_text) == CURLE_OK &&
@@ -279,6 +279,7 @@ const char *transfer_configure(struct transfer *transfer, struct head *head,
   transfer->request_base = 0;
   transfer->repeat_refused = false;
   transfer->repeated = false;
+  transfer->socket_error = 0;
   memset(&transfer->stream, 0, sizeof transfer->stream);
   transfer->end = END_BY_CURL;
   transfer->error[0] = '\0';

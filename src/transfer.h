@@ -63,6 +63,7 @@ struct transfer {
   /* Its end. */
   enum transfer_end end;
   CURLcode code;
+  int socket_error; /* errno when no socket could be had for it; else 0 */
   char error[CURL_ERROR_SIZE];
 
   /* The Lua userdata; the engine tells it by `engine_options.forsaken` when the transfer vanishes. */
@@ -87,7 +88,7 @@ struct transfer_settings {
 
 /* What libcurl calls beside the transfer's own functions. */
 struct transfer_hooks {
-  curl_opensocket_callback open_socket;     /* with the engine */
+  curl_opensocket_callback open_socket;     /* with the transfer */
   curl_closesocket_callback close_socket;   /* with the engine */
   curl_debug_callback read_text;            /* with the transfer */
   void (*connected)(struct engine *engine); /* a new connection is about to be used */

@@ -12,6 +12,7 @@
 #include "compat.h"
 #include "engine_class.h"
 #include "head_class.h"
+#include "limit.h"
 #include "response.h"
 
 static const char TRANSFER_CLASS[] = "waba.Transfer";
@@ -164,12 +165,18 @@ static const char *start(struct transfer_box *box, struct head *head, const stru
 }
 
 int transfer_class_start(lua_State *L) {
-  struct engine *engine = engine_class_check(L, 1);
+  struct engine *engine;
   struct transfer_options options = {0, CONNECT_TIMEOUT, MAX_BODY, MAX_SIZE, NULL, false, false};
   struct transfer_box *box;
   struct head *head;
   struct body body;
   const char *fault;
+  if (!engine_class_is_ready(L, 1)) {
+    compat_pushfault(L, lua_tostring(L, -1));
+    lua_pushliteral(L, "limit");
+    return 3;
+  }
+  engine = engine_class_check(L, 1);
   lua_settop(L, 5);
   read_body(L, 3, &body);
   if (!lua_isnil(L, 4)) {
@@ -190,8 +197,9 @@ int transfer_class_start(lua_State *L) {
   }
   if (fault == no_source || fault == transfer_no_file) {
     const char *path = fault == no_source ? body.bytes : options.save_as;
+    char text[LIMIT_TEXT_SIZE];
     fault = lua_pushfstring(L, "the file %s cannot be %s: %s", path,
-                            fault == no_source ? "sent" : "written", strerror(errno));
+                            fault == no_source ? "sent" : "written", limit_describe(errno, text));
   }
   release_body(L, box);
   return compat_pushfault(L, fault);

@@ -96,6 +96,11 @@ function core.origin(url) end
 ---@return number
 function core.clock() end
 
+--- What an error number of the system means; where a limit was reached, which one.
+---@param number integer  errno
+---@return string
+function core.system_error(number) end
+
 --- A random number from the system's generator, in [0, 1).
 ---@return number
 function core.random() end
@@ -335,6 +340,7 @@ function engine:prepare(head) end
 ---@param used? waba.Transfer  one of this engine that has given its result, to serve again
 ---@return waba.Transfer|nil transfer
 ---@return integer|string id  small, unique among the transfers in flight; or the message
+---@return string? limit  "limit" when the system has no more descriptors or memory
 function engine:start(head, body, options, used) end
 
 --- The descriptor that becomes readable when there is work (cqueues' pollable protocol).

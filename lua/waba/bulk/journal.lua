@@ -13,6 +13,7 @@
 local core = require "waba.core"
 local errors = require "waba.errors"
 local keys = require "waba.bulk.keys"
+local open_file = require "waba.open"
 local recipient = require "waba.recipient"
 
 -- What the runs of one campaign left. Runs without a campaign belong to every campaign: a run that can't know which
@@ -142,7 +143,7 @@ end
 
 -- Reads what is there, and cuts off a line that a crash has torn.
 local function load(self)
-  local file, message = io.open(self.path, "rb")
+  local file, message = open_file(self.path, "rb")
   if not file then return nil, "can't be read: " .. message end
   local taken
   taken, message = read_lines(self, file)

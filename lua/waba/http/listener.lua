@@ -4,6 +4,7 @@
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"
 local connections = require "waba.http.connection"
+local core = require "waba.core"
 local errno = require "cqueues.errno"
 local exchange = require "waba.http.exchange"
 local guarded = require "waba.guarded"
@@ -128,7 +129,7 @@ end
 local function report_accept(self, why)
   if self.accept_error == why then return end
   self.accept_error = why
-  self.on_error("cannot accept a connection: " .. errno.strerror(why))
+  self.on_error("cannot accept a connection: " .. core.system_error(why))
 end
 
 local function accept(self)
@@ -198,13 +199,13 @@ function listener.listen(given)
   local socket, why = sockets.listen {
     host = given.host, port = given.port, reuseaddr = true, reuseport = given.reuseport,
   }
-  if not socket then return nil, errno.strerror(why) end
+  if not socket then return nil, core.system_error(why) end
   socket:onerror(returned)
   local ok
   ok, why = socket:listen()
   if not ok then
     socket:close()
-    return nil, errno.strerror(why)
+    return nil, core.system_error(why)
   end
   local self = setmetatable({
     cq = given.cq, socket = socket, context = given.context, limits = limits.new(given.limits), serve = given.serve,

@@ -3,6 +3,7 @@
 
 local core = require "waba.core"
 local errors = require "waba.errors"
+local open_file = require "waba.open"
 
 local digest = {}
 
@@ -57,7 +58,7 @@ local CHUNK, TURN = 65536, 4194304
 ---@return string|nil hex
 ---@return string? message
 function digest.of_file(path, rest)
-  local file, message = io.open(path, "rb")
+  local file, message = open_file(path, "rb")
   if not file then return nil, message end
   local hasher, since = core.sha256(), 0
   local bytes

@@ -3,6 +3,7 @@
 
 local core = require "waba.core"
 local errors = require "waba.errors"
+local open_file = require "waba.open"
 local digest = require "waba.resource.digest"
 local progress = require "waba.resource.progress"
 
@@ -49,7 +50,7 @@ end
 ---@return waba.Error? err
 function download.new_file(path)
   local temporary = ("%s.%08x.part"):format(path, math.floor(core.random() * 4294967296))
-  local file, message = io.open(temporary, "wb")
+  local file, message = open_file(temporary, "wb")
   if not file then return nil, file_fault(path, message) end
   file:close()
   os.remove(temporary)

@@ -1,6 +1,8 @@
 -- A part of a file, given piece by piece to a transport: for bodies that the transport can't read itself,
 -- because they begin in the middle or are not all of the file.
 
+local open_file = require "waba.open"
+
 local FilePieces = {}
 FilePieces.__index = FilePieces
 FilePieces.__name = "waba.FilePieces"
@@ -22,7 +24,7 @@ function file_pieces.new(path, offset, length)
 end
 
 local function open(self)
-  local file, message = io.open(self.path, "rb")
+  local file, message = open_file(self.path, "rb")
   if not file then return nil, message end
   self.file = file
   local position

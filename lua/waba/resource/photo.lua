@@ -1,6 +1,7 @@
 -- The photo of the number, as methods of client.profile: fetching and setting it.
 
 local core = require "waba.core"
+local open_file = require "waba.open"
 local answers = require "waba.resource.answers"
 local errors = require "waba.errors"
 local mime = require "waba.mime"
@@ -91,7 +92,7 @@ end
 local function write_file(path, bytes)
   local temporary, err = download.new_file(path)
   if not temporary then return nil, err end
-  local file, message = io.open(temporary, "wb")
+  local file, message = open_file(temporary, "wb")
   local written = file
   if file then
     written, message = file:write(bytes)

@@ -4,6 +4,7 @@
 local core = require "waba.core"
 local ensure = require "waba.ensure"
 local errors = require "waba.errors"
+local open_file = require "waba.open"
 local form = require "waba.resource.form"
 local mime = require "waba.mime"
 local progress = require "waba.resource.progress"
@@ -25,7 +26,7 @@ upload.PATIENCE = 10
 
 -- Length of a file that can be read.
 local function file_size(path)
-  local file, message = io.open(path, "rb")
+  local file, message = open_file(path, "rb")
   if not file then return nil, errors.invalid("file", "file can't be opened: " .. message) end
   -- a directory opens, but does not read
   local bytes, fault = file:read(1)
@@ -88,7 +89,7 @@ end
 local function gather(reader, most, what)
   local path = os.tmpname()
   core.remove_at_exit(path, true)
-  local file, message = io.open(path, "wb")
+  local file, message = open_file(path, "wb")
   local copied, size
   if file then
     copied, size, message = pcall(copy, reader, file, most, what)

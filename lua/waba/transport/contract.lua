@@ -102,6 +102,7 @@ local loop = {}
 
 --- The running coroutine as something that can be parked, or nil where nothing can.
 ---@return waba.LoopTask|nil task
+---@return string? message  the loop cannot wait: a limit of the system was reached
 function loop.task() end
 --- False when its coroutine has ended, or was collected, or its loop is over.
 ---@param task waba.LoopTask

@@ -52,10 +52,18 @@ function transport.new(options)
   }, Curl)
 end
 
+local function beyond_limit(message)
+  return { kind = "network", message = message, code = "limit", sent = "no" }
+end
+
+-- The engine, or nil and a failure.
 local function engine_of(self)
   if self.closed then error("attempt to use a closed transport", 3) end
-  if not self.engine then self.engine = curl.engine(self.options) end
-  return self.engine
+  if self.engine then return self.engine end
+  local message
+  self.engine, message = curl.engine(self.options)
+  if self.engine then return self.engine end
+  return nil, beyond_limit(message)
 end
 
 local function prepare(self, engine, head)
@@ -281,8 +289,11 @@ end
 
 local function try(self, engine, request)
   local loop, task = loops.detect(self.loop)
-  task = task or loop.task()
-  local transfer, id = start(self, engine, request)
+  local message
+  if not task then task, message = loop.task() end
+  if message then return nil, beyond_limit(message) end
+  local transfer, id, limit = start(self, engine, request)
+  if limit then return nil, beyond_limit(id) end
   if not transfer then return nil, { kind = "invalid", message = id, sent = "no" } end
   local waiter = new_wait(loop, task, request)
   if task then
@@ -302,7 +313,8 @@ end
 ---@return waba.Response|nil response
 ---@return waba.TransferFailure? failure
 function Curl:send(request)
-  local engine = not self.closed and self.engine or engine_of(self)
+  local engine, lack = engine_of(self)
+  if not engine then return nil, lack end
   local response, failure, tries
   repeat
     response, failure = try(self, engine, request)

@@ -3,6 +3,7 @@
 -- received. The response is read in http1_response.lua.
 
 local core = require "waba.core"
+local open_file = require "waba.open"
 
 local http1 = {}
 
@@ -114,7 +115,7 @@ function http1.open_body(exchange, body)
   elseif body.reader then
     exchange.body, exchange.to_send, exchange.chunked = body, body.size, body.size == nil
   else
-    local handle, fault = io.open(body.file, "rb")
+    local handle, fault = open_file(body.file, "rb")
     local size = handle and handle:seek "end"
     if not size or not handle:seek "set" or not handle:read(0) and size > 0 or size >= 2 ^ 53 then
       if handle then handle:close() end

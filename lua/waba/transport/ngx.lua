@@ -3,6 +3,7 @@
 -- each origin. libcurl is never loaded here. Meets lua/waba/transport/contract.lua.
 
 local core = require "waba.core"
+local open_file = require "waba.open"
 local http1 = require "waba.transport.http1"
 local http1_response = require "waba.transport.http1_response"
 local loops = require "waba.transport.loop"
@@ -26,6 +27,8 @@ local TRUST = "add the directive lua_ssl_trusted_certificate with the gateway's 
   .. "(for instance: lua_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;)"
 local DEPTH = "add the directive lua_ssl_verify_depth 3;"
 local DIRECTIVES = {
+  ["too many open files"] = "raise the limit of open files by the directive worker_rlimit_nofile",
+  ["no connection is left in this worker"] = "raise the limit by the directive worker_connections",
   ["no resolver defined"] = "add the directive resolver (for instance: resolver 127.0.0.53;)",
   ["unable to get local issuer certificate"] = TRUST .. " and " .. DEPTH,
   ["unable to get issuer certificate"] = TRUST .. " and " .. DEPTH,
@@ -33,6 +36,15 @@ local DIRECTIVES = {
   ["self-signed certificate"] = TRUST,
   ["self signed certificate"] = TRUST,
   ["certificate chain too long"] = DEPTH,
+}
+
+-- A worker without a free connection reports the error number of something earlier, one that no connection
+-- attempt ends with.
+local NONE_LEFT = "no connection is left in this worker"
+local EARLIER = {
+  ["no such file or directory"] = true, ["operation now in progress"] = true, success = true,
+  ["resource temporarily unavailable"] = true, ["operation already in progress"] = true,
+  ["inappropriate ioctl for device"] = true, ["no such device or address"] = true,
 }
 
 -- Headers whose value follows from the request and the connection; set by hand they would make two
@@ -228,7 +240,8 @@ local function connect(exchange, target, now)
   exchange.armed = now
   local done, word = socket:connect(target.address, target.port, target.options)
   if not done then
-    local _, failure = http1.fail_by_word(exchange, word, "no connection to " .. target.authority)
+    local _, failure = http1.fail_by_word(exchange, EARLIER[word] and NONE_LEFT or word,
+      "no connection to " .. target.authority)
     failure.message = explained(failure.message)
     return nil, failure
   end
@@ -250,7 +263,7 @@ local files = 0
 local function open_part(path)
   files = files + 1
   local name = ("%s.%d-%d.part"):format(path, ngx.worker.pid(), files)
-  local handle, fault = io.open(name, "wb")
+  local handle, fault = open_file(name, "wb")
   if not handle then return nil, (unwritable(path, fault)) end
   core.remove_at_exit(name, true)
   local part = { handle = handle, name = name, path = path, guard = newproxy(true) }

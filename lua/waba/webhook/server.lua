@@ -1,6 +1,7 @@
 -- The receiver on its own: an HTTP/1.1 server, with or without TLS, that answers webhooks and runs the handlers, in
 -- one cqueues controller.
 
+local core = require "waba.core"
 local group = require "waba.webhook.group"
 local guarded = require "waba.guarded"
 local library = require "waba.library"
@@ -253,11 +254,25 @@ local function new_gate(condition)
   return gate
 end
 
+-- An event loop, or nil and a message: cqueues raises its own.
+local function new_loop(cqueues)
+  local fine, loop = pcall(cqueues.new)
+  if fine then return loop end
+  local errno, text = require "cqueues.errno", tostring(loop)
+  for _, number in ipairs { errno.EMFILE, errno.ENFILE } do
+    if text:find(errno.strerror(number), 1, true) then text = core.system_error(number) end
+  end
+  return nil, "no event loop can be made: " .. text
+end
+
 local function start(self, given)
   self.report = refusals.new(log)
   self.cqueues = library.load("cqueues", "cqueues", "lua-cqueues", "waba.webhook.server", 3)
   local condition = require "cqueues.condition"
-  self.cq, self.owns_controller = given.cq or self.cqueues.new(), given.cq == nil
+  local message
+  self.cq, self.owns_controller = given.cq, given.cq == nil
+  if not self.cq then self.cq, message = new_loop(self.cqueues) end
+  if not self.cq then return nil, message end
   self.idle = condition.new()
   self.put = self.receiver.inbox.grouped and group.new(self.receiver.inbox, function() self.cqueues.sleep(0) end,
     function() return new_gate(condition) end) or nil
@@ -266,7 +281,6 @@ local function start(self, given)
     ok, context = pcall(tls_context, given.tls)
     if not ok then error(context, 3) end
   end
-  local message
   self.listener, message = require("waba.http.listener").listen {
     cq = self.cq, host = self.host, port = given.port or 0, reuseport = given.reuseport, context = context,
     limits = given.limits, serve = function(exchange) serve_exchange(self, exchange) end,

@@ -38,17 +38,22 @@ local sleepers = {}
 local waiting = 0 -- tasks that wait; too many when one was killed
 local driver -- what the coroutine that wakes sleepers waits for, while there is one
 
+-- True, or nil and a message.
 local function open()
   local message
-  never, message = curl.alarm()
+  if not never then never, message = curl.alarm() end
   if never then timer, message = curl.alarm() end
-  if not timer then error("waba: copas can't be used on this system: " .. message, 0) end
+  if not timer then return nil, "copas can't be used on this system: " .. message end
+  return true
 end
 
 function loop.task()
   local thread, is_main = coroutine.running()
   if not thread or is_main then return nil end
-  if not timer then open() end
+  if not timer then
+    local is_open, message = open()
+    if not is_open then return nil, message end
+  end
   return task_of(thread)
 end
 

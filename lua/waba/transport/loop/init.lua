@@ -99,8 +99,9 @@ function loop.can_wait(named)
   local can_yield = core.can_yield()
   if can_yield then return true end
   local found = loop.detect(named)
-  local is_loop_ready, task = pcall(found.task)
+  local is_loop_ready, task, message = pcall(found.task)
   if not is_loop_ready then return nil, task end
+  if message then return nil, message end
   if not task then return true end -- everything waits
   if can_yield == false then return nil, loop.NOT_HERE end
   found.sleep(0) -- trying raises where it cannot be

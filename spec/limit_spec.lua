@@ -1,0 +1,188 @@
+-- What happens when this machine has no more of something: an error names the resource and its limit, nothing is
+-- uncertain, and the same client goes on when there is more.
+
+local core = require "waba.core"
+local folder = require "spec.support.folder"
+local nginx = require "spec.support.nginx"
+local process = require "spec.support.process"
+local server = require "spec.support.server"
+
+local LIMIT = 100
+local LIMIT_TEXT = "too many open files: this process may have " .. LIMIT .. " (ulimit -n)"
+
+local function limited(command)
+  return process.run(("ulimit -n %d; timeout 30 %s 2>&1"):format(LIMIT, command))
+end
+
+-- Asked in a process of its own: what is loaded here changes what other specs see.
+local function has(library)
+  return process.run(("%s -e 'print((pcall(require, %q)))'"):format(process.interpreter(), library)) == "true"
+end
+
+describe("too many open files", function()
+  local gateway, files, upload
+
+  setup(function()
+    files = folder.new()
+    upload = files:write("image", "bytes")
+    gateway = server.start {}
+    gateway:answer("/v1/messages", { status = 201, body = '{"messages":[{"id":"gBEG"}]}' })
+    gateway:answer("/v1/media", { status = 201, body = '{"media":[{"id":"1"}]}' })
+  end)
+  teardown(function()
+    gateway:stop()
+    files:remove()
+  end)
+
+  -- The results of sends with few files left and, each time, of the next one with enough.
+  local function results_of(loop, path)
+    local output = limited(("%s spec/support/limit_program.lua %s %s %s %s"):format(process.interpreter(), loop,
+      gateway.url, gateway.ca_file, process.quote(path or "")))
+    local few, enough = {}, {}
+    for line in output:gmatch "[^\n]+" do
+      local list = #few > #enough and enough or few
+      list[#list + 1] = line
+    end
+    assert.equal("done", table.remove(few), output)
+    return few, enough
+  end
+
+  local function assert_limited(result)
+    if result == "sent" then return end
+    assert.matches("no connection can be opened: " .. LIMIT_TEXT, result, 1, true)
+    assert.matches("kind network, retryable true, maybe_sent false", result, 1, true)
+  end
+
+  for loop, library in pairs { blocking = "waba", native = "waba", cqueues = "cqueues", luv = "luv", copas = "copas" } do
+    if has(library) then
+      it("are reported as an error in " .. loop, function()
+        local few, enough = results_of(loop)
+        assert.not_equal("sent", few[1])
+        assert.equal("sent", few[#few])
+        for _, result in ipairs(few) do assert_limited(result) end
+        for _, result in ipairs(enough) do assert.equal("sent", result) end
+      end)
+    end
+  end
+
+  it("are reported when a file is to be sent", function()
+    local few, enough = results_of("blocking", upload)
+    local named = 0
+    for _, result in ipairs(few) do
+      if result ~= "sent" then
+        assert.matches(LIMIT_TEXT, result, 1, true)
+        assert.matches("maybe_sent false", result, 1, true)
+        if result:find(upload, 1, true) then named = named + 1 end
+      end
+    end
+    assert.is_true(named > 0)
+    for _, result in ipairs(enough) do assert.equal("sent", result) end
+  end)
+
+  it("keep a webhook server from starting: nil and the limit", function()
+    local output = limited(process.interpreter() .. " -e " .. process.quote [[
+      local waba = require "waba"
+      local receiver = waba.receiver { user = "u", password = "p", on = { text = function() end } }
+      local options = { receiver = receiver, port = 0 }
+      waba.webhook.server(options):close()
+      local held, results = {}, {}
+      for _ = 1, 200 do held[#held + 1] = io.open "/dev/null" end
+      for _, count in ipairs { 0, 1, 2, 3, #held - 6 } do
+        for _ = 1, count do table.remove(held):close() end
+        collectgarbage()
+        local fine, server, message = pcall(waba.webhook.server, options)
+        results[#results + 1] = fine and (server and "started" or message) or "raised: " .. tostring(server)
+        if fine and server then server:close() end
+      end
+      print(table.concat(results, "\n"))
+    ]])
+    assert.is_nil(output:find("raised", 1, true), output)
+    assert.matches(LIMIT_TEXT, output, 1, true)
+    assert.matches("started\n*$", output)
+  end)
+
+  it("are named with their limit wherever an error number is put into words", function()
+    assert.matches("^too many open files: this process may have %d+ %(ulimit %-n%)$", core.system_error(24))
+    assert.matches("whole system", core.system_error(23), 1, true)
+    assert.equal("No such file or directory", core.system_error(2))
+  end)
+end)
+
+describe("a worker of nginx", function()
+  local gateway
+
+  setup(function()
+    gateway = server.start {}
+    gateway:answer("/v1/messages", { status = 201, body = '{"messages":[{"id":"gBEG"}]}',
+      headers = { { "Connection", "close" } } })
+  end)
+  teardown(function() gateway:stop() end)
+
+  -- The result of a send while `exhaust` holds what there is, and of one afterwards. `change` and `to`: a change
+  -- of the configuration.
+  local function results_of(exhaust, change, to)
+    local files, port = folder.new(), process.free_port()
+    nginx.certify(files)
+    local configuration = nginx.configuration {
+      port = port, workers = 1,
+      http = ([[
+        lua_ssl_trusted_certificate %s;
+        lua_ssl_verify_depth 3;
+        lua_socket_log_errors off;
+        init_worker_by_lua_block {
+          local waba = require "waba"
+          client = waba.client { api_key = "key", base_url = "%s", retry = false, pace = false }
+          require "waba.transport.ngx"
+        }
+      ]]):format(gateway.ca_file, gateway.url),
+      content = ([[
+        local waba, held = require "waba", {}
+        local function send()
+          local fine, sent, err = pcall(client.send, client, "4915112345678", waba.text "Hi")
+          if not fine then return "raised: " .. tostring(sent) end
+          return sent and "sent" or err.message .. "; " .. tostring(err.retryable) .. " " .. tostring(err.maybe_sent)
+        end
+        assert(send() == "sent") -- reads the modules, and leaves no connection
+        local port = %d
+        %s
+        local result = send()
+        for _, each in ipairs(held) do each:close() end
+        ngx.sleep(0.05)
+        ngx.print(result, "\n", send())
+      ]]):format(gateway.port, exhaust),
+    }
+    local changed, count = configuration:gsub(change, to, 1)
+    assert.equal(1, count)
+    local program = nginx.start(files, changed, port)
+    local _, _, body = nginx.request(("https://localhost:%d/"):format(port), { ca_file = files:file "ca.pem", method = "GET" })
+    program:stop()
+    files:remove()
+    return tostring(body):match "^(.*)\n(.*)$"
+  end
+
+  it("without a free connection names the directive, and goes on later", function()
+    local result, later = results_of([[
+      for i = 1, 20 do
+        local socket = ngx.socket.tcp()
+        if not socket:connect("127.0.0.1", port) then break end
+        held[i] = socket
+      end
+    ]], "worker_connections %d+", "worker_connections 8")
+    assert.matches("no connection is left in this worker; raise the limit by the directive worker_connections; true false",
+      result, 1, true)
+    assert.equal("sent", later)
+  end)
+
+  it("without a free descriptor names the directive, and goes on later", function()
+    local result, later = results_of([[
+      while true do
+        local file = io.open "/dev/null"
+        if not file then break end
+        held[#held + 1] = file
+      end
+    ]], "worker_processes", "worker_rlimit_nofile 64;\nworker_processes")
+    assert.matches("too many open files; raise the limit of open files by the directive worker_rlimit_nofile; true false",
+      result, 1, true)
+    assert.equal("sent", later)
+  end)
+end)
