@@ -44,18 +44,16 @@ describe("waba.core", function()
     assert.same({ 1 }, value)
   end)
 
-  it("says which package is missing without lua-cjson", function()
+  it("encodes without lua-cjson, and says which package is missing to decode", function()
     local copy, restore = reload(nil, function() error "not here" end)
-    local ok_encode, encode_message = pcall(copy.encode, {})
-    package.loaded.cjson = nil -- Lua 5.1 remembers the failure
-    local ok_decode, decode_message = pcall(copy.decode, "{}")
+    local json = copy.encode { a = { 1 } }
+    local ok, message = pcall(copy.decode, "{}")
     restore()
-    assert.is_false(ok_encode or ok_decode)
-    for _, message in ipairs { encode_message, decode_message } do
-      assert.matches("rock lua%-cjson", message)
-      assert.matches("Debian package lua%-cjson", message)
-      assert.matches("not here", message)
-    end
+    assert.equal('{"a":[1]}', json)
+    assert.is_false(ok)
+    assert.matches("rock lua%-cjson", message)
+    assert.matches("Debian package lua%-cjson", message)
+    assert.matches("not here", message)
   end)
 
   it("leaves the application's own cjson as it is", function()

@@ -47,6 +47,31 @@ describe("encode", function()
     assert.equal(text, core.decode(json))
   end)
 
+  it("writes the same bytes with every cjson", function()
+    -- A cjson of a kind, as the application may have loaded it: OpenResty's has names for empty arrays.
+    local real = package.loaded.cjson
+    local mark, mt, array_mt = io.stdout, {}, {}
+    package.loaded.cjson = {
+      empty_array = mark, empty_array_mt = mt, array_mt = array_mt,
+      encode = error, new = function() error "not asked for" end,
+    }
+    local written = { pcall(core.encode, {
+      setmetatable({}, mt), setmetatable({}, array_mt), setmetatable({}, {}), {},
+      setmetatable({ 1 }, array_mt), setmetatable({ a = 1 }, { __len = function() return 2 end }),
+      setmetatable({ b = 1 }, { __index = function() return 1 end }),
+      setmetatable({ c = 1 }, { __pairs = function() return next, {} end }),
+    }) }
+    package.loaded.cjson = real
+    assert.same({ true, '[[],[],{},{},[1],{"a":1},{"b":1},{"c":1}]' }, written)
+  end)
+
+  it("writes OpenResty's cjson.empty_array as an empty array", function()
+    local cjson = require "cjson"
+    if not cjson.empty_array then return refused("a", "userdata", { a = io.stdout }) end -- Debian's cjson has none
+    assert.equal('{"a":[]}', core.encode { a = cjson.empty_array })
+    assert.equal("[[],[]]", core.encode { cjson.empty_array, setmetatable({}, cjson.empty_array_mt) })
+  end)
+
   it("takes names that look like numbers for what they are: strings", function()
     assert.equal('{"1":"a"}', core.encode { ["1"] = "a" })
     assert.equal('{"-":"-1"}', core.encode { ["-"] = "-1" })

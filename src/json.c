@@ -1,10 +1,6 @@
-/* JSON for Lua through a private lua-cjson instance, with its traps closed.
- *
- * Encoding: the value is surveyed, for cjson would write null for a hole and a name of digits for a position
- * among names, and end the process over a text that is too long; numbers that cjson shortens are written by
- * us. The place of a fault is looked for only when there is one.
- * Decoding: one scan of the text sees to what cjson is lax about and rewrites what it can't hold; then
- * whole numbers are made integers where Lua has them. */
+/* JSON for Lua. Encoding is our own, so that the text is the same with every version and fork of cjson, and with
+ * none. Decoding uses a private lua-cjson instance, with its traps closed: one scan of the text sees to what cjson is
+ * lax about and rewrites what it can't hold; then whole numbers are made integers where Lua has them. */
 #include "json.h"
 
 #include <stdbool.h>
@@ -15,13 +11,11 @@
 #include "json_pick.h"
 #include "json_text.h"
 #include "json_value.h"
+#include "json_write.h"
 #include "text.h"
 
 /* cjson counts bytes with int. */
 #define DECODE_SIZE_MAX ((size_t)256 << 20)
-
-/* cjson keeps the buffer it encodes into, which is faster; after a longer text it is given back. */
-#define ENCODE_KEPT ((size_t)64 << 10)
 
 static void call_setting(lua_State *L, const char *name, lua_Number value) {
   lua_getfield(L, -1, name);
@@ -39,15 +33,11 @@ static void push_cjson(lua_State *L, const char *name) {
   }
   lua_getfield(L, -1, "new");
   lua_call(L, 0, 1);
-  call_setting(L, "encode_max_depth", JSON_ENCODE_LEVELS);
   call_setting(L, "decode_max_depth", JSON_DECODE_LEVELS);
   lua_getfield(L, -1, name);
   lua_insert(L, -3);
   lua_pop(L, 2);
 }
-
-/* Upvalue of `encode`. */
-#define ENCODER lua_upvalueindex(1)
 
 /* Upvalues of `decode`. */
 #define DECODER lua_upvalueindex(1)
@@ -70,24 +60,6 @@ static bool call_cjson(lua_State *L) {
   return status == 0;
 }
 
-/* Encodes the value at index 1: [.. json] and true, or [.. message] and false. */
-static bool call_encoder(lua_State *L, bool long_numbers) {
-  if (lua_isnil(L, ENCODER)) {
-    push_cjson(L, "encode");
-    lua_replace(L, ENCODER);
-  }
-  lua_pushvalue(L, ENCODER);
-  lua_pushvalue(L, 1);
-  if (long_numbers) json_mark_numbers(L);
-  if (!call_cjson(L)) return false;
-  if (lua_rawlen(L, -1) > ENCODE_KEPT) {
-    lua_pushnil(L);
-    lua_replace(L, ENCODER);
-  }
-  if (long_numbers) json_unmark_numbers(L);
-  return true;
-}
-
 /* Returns nil, message, path for a value in which something is wrong. */
 static int refuse(lua_State *L, const char *message) {
   lua_settop(L, 1);
@@ -103,23 +75,13 @@ static int refuse(lua_State *L, const char *message) {
 
 /* encode(value) -> json | nil, message, path */
 static int json_encode(lua_State *L) {
-  static const char too_large[] = "the value is larger than 64 MiB";
-  struct json_survey survey = {0, false};
-  const char *text;
-  size_t length;
   luaL_checkany(L, 1);
   lua_settop(L, 1);
-  /* A small value may make a long text, for its parts can be the same ones; cjson ends the process then. */
-  if (!json_survey(L, &survey)) {
-    return refuse(L, survey.size > JSON_ENCODE_SIZE_MAX ? too_large : NULL);
+  switch (json_write(L)) {
+  case JSON_WRITTEN: return 1;
+  case JSON_TOO_LARGE: return refuse(L, "the value is larger than 64 MiB");
+  default: return refuse(L, NULL);
   }
-  lua_settop(L, 1);
-  if (!call_encoder(L, false)) return refuse(L, NULL);
-  text = lua_tolstring(L, -1, &length);
-  if (length > JSON_ENCODE_SIZE_MAX) return refuse(L, too_large);
-  if (!text_utf8_length(text, length, NULL, NULL)) return refuse(L, NULL);
-  if (survey.long_numbers && !call_encoder(L, true)) return refuse(L, NULL);
-  return 1;
 }
 
 /* Pushes the text as cjson must have it. */
@@ -278,8 +240,7 @@ static int json_picker(lua_State *L) {
 void json_register(lua_State *L) {
   lua_pushcfunction(L, json_picker);
   lua_setfield(L, -2, "picker");
-  lua_pushnil(L);
-  lua_pushcclosure(L, json_encode, 1);
+  lua_pushcfunction(L, json_encode);
   lua_setfield(L, -2, "encode");
   lua_pushnil(L);
   lua_pushboolean(L, 0);

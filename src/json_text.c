@@ -1,4 +1,4 @@
-/* JSON at the level of text: what cjson shall read is checked and mended, and numbers are written. */
+/* JSON at the level of text: what cjson shall read is checked and mended, numbers are written. */
 #include "json_text.h"
 
 #include <langinfo.h>
@@ -10,6 +10,13 @@
 
 bool json_locale_has_comma(void) { return strcmp(nl_langinfo(RADIXCHAR), ".") != 0; }
 
+/* Whether it is a decimal of up to eight places, which 14 digits hold. Both operands are exact. */
+static bool is_short(double number) {
+  const double scaled = number * 1e8;
+  return number > -1e5 && number < 1e5 &&
+         (double)(long long)(scaled + (scaled < 0 ? -0.5 : 0.5)) / 1e8 == number;
+}
+
 void json_write_double(double number, char out[32]) {
   int digits;
   char *from, *to;
@@ -19,7 +26,7 @@ void json_write_double(double number, char out[32]) {
   }
   for (digits = 14; digits <= 17; digits++) {
     snprintf(out, 32, "%.*g", digits, number);
-    if (strtod(out, NULL) == number) break;
+    if ((digits == 14 && is_short(number)) || strtod(out, NULL) == number) break;
   }
   for (from = to = out; *from != '\0'; from++) {
     if (strchr("0123456789+-e", *from) != NULL) {
@@ -30,20 +37,6 @@ void json_write_double(double number, char out[32]) {
     }
   }
   *to = '\0';
-}
-
-bool json_is_short_double(double number) {
-  char text[32];
-  if (number >= JSON_SHORT_MAX || number <= -JSON_SHORT_MAX) return false;
-  if ((double)(long long)number == number) return true;
-  if (json_locale_has_comma()) return false;
-  if (number > -1e5 && number < 1e5) {
-    /* A decimal of up to eight places: what 14 digits print. Both operands are exact. */
-    const double scaled = number * 1e8;
-    if ((double)(long long)(scaled + (scaled < 0 ? -0.5 : 0.5)) / 1e8 == number) return true;
-  }
-  snprintf(text, sizeof text, "%.14g", number);
-  return strtod(text, NULL) == number;
 }
 
 static bool fail(struct json_scan *scan, const char *at, const char *fault) {

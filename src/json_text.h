@@ -1,5 +1,5 @@
-/* JSON at the level of text: what cjson shall read is checked and mended, numbers are written with all their
- * digits. Pure C without state and without allocation. */
+/* JSON at the level of text: what cjson shall read is checked and mended, numbers are written with all
+ * their digits. Pure C without state and without allocation. */
 #ifndef WABA_JSON_TEXT_H
 #define WABA_JSON_TEXT_H
 
@@ -13,18 +13,12 @@
 /* Doubles count up to here one by one. */
 #define JSON_WHOLE_MAX 9007199254740992.0
 
-/* cjson writes 14 digits: whole numbers below this come out as they are. */
-#define JSON_SHORT_MAX 1e14
-
 /* Whether numbers have something else than a point in the locale of the moment. */
 bool json_locale_has_comma(void);
 
 /* Writes a finite double, whatever the locale: a whole one that fits into 64 bits as an integer, others
  * with as few digits as tell them from their neighbours. */
 void json_write_double(double number, char out[32]);
-
-/* Whether cjson writes a finite double so that it can be read back. */
-bool json_is_short_double(double number);
 
 /* What is known of a JSON text while it is read. With `out`, it is also written there as cjson should
  * have it. */

@@ -8,92 +8,38 @@
 #include "json_text.h"
 #include "text.h"
 
-/* Begins a string that stands for a number while cjson encodes. No UTF-8 text has this byte. */
-#define MARK '\xFF'
-
 /* Whether the number is neither NaN nor infinite. */
 static bool is_finite(lua_Number number) { return number - number == 0; }
 
-/* Whether cjson writes the number at `index` so that it can be read back. It is finite. */
-static bool is_short_number(lua_State *L, int index) {
-#if LUA_VERSION_NUM >= 503
-  if (lua_isinteger(L, index)) {
-    const lua_Integer integer = lua_tointeger(L, index);
-    return integer < (lua_Integer)JSON_SHORT_MAX && integer > -(lua_Integer)JSON_SHORT_MAX;
-  }
-#endif
-  return json_is_short_double(lua_tonumber(L, index));
-}
-
-/* Takes note of the value on the top of the stack, which is no table. False: JSON has no form for it. */
-static bool survey_scalar(lua_State *L, struct json_survey *survey) {
-  survey->size += 8;
-  switch (lua_type(L, -1)) {
-  case LUA_TSTRING: survey->size += lua_rawlen(L, -1); return true;
-  case LUA_TNUMBER:
-    if (!is_finite(lua_tonumber(L, -1))) return false;
-    if (!is_short_number(L, -1)) survey->long_numbers = true;
-    return true;
-  case LUA_TNIL:
-  case LUA_TBOOLEAN: return true;
-  case LUA_TLIGHTUSERDATA: return lua_touserdata(L, -1) == NULL;
-  default: return false;
-  }
-}
-
-/* What is known of a table on the way down. */
-struct level {
-  lua_Number count; /* of positions so far */
-  lua_Number last;  /* the highest of them */
-  bool named;       /* has names */
-};
-
-/* Takes note of the key below the top of the stack. False: it doesn't fit to the others. */
-static bool survey_key(lua_State *L, struct json_survey *survey, struct level *level) {
-  const int type = lua_type(L, -2);
-  if (type == LUA_TSTRING) {
-    survey->size += lua_rawlen(L, -2);
-    level->named = true;
-    return level->count == 0;
-  }
-  if (type == LUA_TNUMBER) {
-    const lua_Number position = lua_tonumber(L, -2);
-    if (level->named || position < 1 || position > (lua_Number)JSON_ENCODE_SIZE_MAX ||
-        (lua_Number)(long long)position != position) {
-      return false;
+/* Whether the value at `index` is the field of a loaded cjson of that name. */
+static bool is_of_cjson(lua_State *L, int index, const char *field) {
+  static const char *const modules[] = {"cjson", "cjson.safe"};
+  const int top = lua_gettop(L);
+  bool same = false;
+  size_t i;
+  index = lua_absindex(L, index);
+  for (i = 0; i < 2 && !same; i++) {
+    lua_pushliteral(L, "_LOADED");
+    lua_rawget(L, LUA_REGISTRYINDEX);
+    lua_pushstring(L, modules[i]);
+    if (lua_istable(L, -2)) lua_rawget(L, -2);
+    if (lua_istable(L, -1)) {
+      lua_pushstring(L, field);
+      lua_rawget(L, -2);
+      same = !lua_isnil(L, -1) && lua_rawequal(L, -1, index);
     }
-    level->count++;
-    if (position > level->last) level->last = position;
-    return true;
+    lua_settop(L, top);
   }
-  return false;
+  return same;
 }
 
-bool json_survey(lua_State *L, struct json_survey *survey) {
-  struct level levels[JSON_ENCODE_LEVELS];
-  int depth = 0;
-  if (lua_type(L, -1) != LUA_TTABLE) return survey_scalar(L, survey);
-  memset(&levels[0], 0, sizeof levels[0]);
-  lua_pushnil(L);
-  for (;;) { /* [.. table key] for each level */
-    if (!lua_next(L, -2)) {
-      if (levels[depth].last != levels[depth].count) return false;
-      if (depth-- == 0) return true;
-    } else { /* [.. table key value] */
-      if (!survey_key(L, survey, &levels[depth]) || survey->size > JSON_ENCODE_SIZE_MAX)
-        return false;
-      if (lua_type(L, -1) == LUA_TTABLE) {
-        if (++depth == JSON_ENCODE_LEVELS) return false;
-        memset(&levels[depth], 0, sizeof levels[depth]);
-        survey->size += 8;
-        luaL_checkstack(L, 8, "table with too many levels");
-        lua_pushnil(L);
-        continue;
-      }
-      if (!survey_scalar(L, survey)) return false;
-    }
-    lua_pop(L, 1);
-  }
+bool json_is_cjson_array(lua_State *L) {
+  bool is_array;
+  if (lua_type(L, -1) != LUA_TTABLE) return is_of_cjson(L, -1, "empty_array");
+  if (!lua_getmetatable(L, -1)) return false;
+  is_array = is_of_cjson(L, -1, "empty_array_mt") || is_of_cjson(L, -1, "array_mt");
+  lua_pop(L, 1);
+  return is_array;
 }
 
 /* One step of the way from the whole value to a part of it; they lie on the C stack. */
@@ -157,7 +103,9 @@ static bool explain_scalar(lua_State *L, const struct step *step) {
     lua_pushfstring(L, "%s has no form in JSON", number != number ? "NaN" : "an infinite number");
   } else {
     if (type == LUA_TNIL || type == LUA_TBOOLEAN) return false;
-    if (type == LUA_TLIGHTUSERDATA && lua_touserdata(L, -1) == NULL) return false;
+    if (type == LUA_TLIGHTUSERDATA && (lua_touserdata(L, -1) == NULL || json_is_cjson_array(L))) {
+      return false;
+    }
     lua_pushfstring(L, "a value of type %s has no form in JSON", lua_typename(L, type));
   }
   return found(L, step);
@@ -245,60 +193,6 @@ static bool explain(lua_State *L, const struct step *up, int depth) {
 }
 
 bool json_explain(lua_State *L) { return explain(L, NULL, 0); }
-
-/* Replaces the number on the top of the stack by the string that stands for it. */
-static void mark_number(lua_State *L) {
-  char text[34];
-  text[0] = MARK;
-#if LUA_VERSION_NUM >= 503
-  if (lua_isinteger(L, -1)) {
-    snprintf(text + 1, sizeof text - 1, "%lld", (long long)lua_tointeger(L, -1));
-  } else
-#endif
-  {
-    json_write_double(lua_tonumber(L, -1), text + 1);
-  }
-  lua_pop(L, 1);
-  lua_pushstring(L, text);
-}
-
-void json_mark_numbers(lua_State *L) {
-  if (lua_type(L, -1) == LUA_TNUMBER) {
-    if (!is_short_number(L, -1)) mark_number(L);
-    return;
-  }
-  if (lua_type(L, -1) != LUA_TTABLE) return;
-  luaL_checkstack(L, 12, "table with too many levels");
-  lua_createtable(L, (int)lua_rawlen(L, -1), 0);
-  lua_pushnil(L);
-  while (lua_next(L, -3)) { /* [.. table copy key value] */
-    json_mark_numbers(L);
-    lua_pushvalue(L, -2);
-    lua_insert(L, -2); /* [.. table copy key key value] */
-    lua_rawset(L, -4);
-  }
-  lua_remove(L, -2);
-}
-
-void json_unmark_numbers(lua_State *L) {
-  size_t length;
-  const char *text = lua_tolstring(L, -1, &length);
-  const char *const end = text + length;
-  char *const start = lua_newuserdatauv(L, length, 0);
-  char *out = start;
-  const char *mark;
-  while ((mark = memchr(text, MARK, (size_t)(end - text))) != NULL) { /* "\xFF123" */
-    const char *quote = memchr(mark, '"', (size_t)(end - mark));
-    memcpy(out, text, (size_t)(mark - 1 - text));
-    out += mark - 1 - text;
-    memcpy(out, mark + 1, (size_t)(quote - mark - 1));
-    out += quote - mark - 1;
-    text = quote + 1;
-  }
-  memcpy(out, text, (size_t)(end - text));
-  out += end - text;
-  lua_pushlstring(L, start, (size_t)(out - start));
-}
 
 /* Looks at the number on the top of the stack and makes it an integer where it is a whole one and Lua
  * has them. `*changed` says so. False: it is infinite. */

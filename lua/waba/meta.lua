@@ -7,10 +7,11 @@
 ---@field null userdata  JSON's null, the same value as cjson.null
 local core = {}
 
---- Encodes a Lua value as JSON, through a private lua-cjson instance.
---- Numbers keep every digit; whole ones (123.0) have no decimal point. Metamethods are ignored. Refused, with the path of the first fault: invalid UTF-8, NaN and
+--- Encodes a Lua value as JSON: the same bytes whichever cjson is installed. Numbers keep every digit; whole ones
+--- (123.0) have no decimal point. Metamethods are ignored. Refused, with the path of the first fault: invalid UTF-8, NaN and
 --- infinities, cycles, more than 100 levels, arrays with holes, tables that mix positions and
---- names, values JSON has no word for. An empty table becomes `{}`.
+--- names, values JSON has no word for. An empty table becomes `{}`; `cjson.empty_array` of OpenResty's cjson, and an
+--- empty table with its `empty_array_mt` or `array_mt`, become `[]`.
 ---@param value any
 ---@return string|nil json
 ---@return string? message  what is wrong

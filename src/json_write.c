@@ -1,0 +1,205 @@
+/* Writes Lua values as JSON: see json_write.h. What is wrong with a value is found by json_value.c. */
+#include "json_write.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "compat.h"
+#include "json_text.h"
+#include "json_value.h"
+#include "text.h"
+
+struct writer {
+  lua_State *L;
+  char *out;        /* `first`, or a userdata at `box` */
+  size_t size, room;
+  int box;          /* a place on the stack */
+  char first[2048]; /* holds most messages */
+};
+
+static bool grow(struct writer *writer, size_t more) {
+  if (more > JSON_ENCODE_SIZE_MAX - writer->size) return false;
+  writer->room = writer->room + more > JSON_ENCODE_SIZE_MAX / 2 ? JSON_ENCODE_SIZE_MAX : 2 * (writer->room + more);
+  memcpy(lua_newuserdatauv(writer->L, writer->room, 0), writer->out, writer->size);
+  writer->out = lua_touserdata(writer->L, -1);
+  lua_replace(writer->L, writer->box);
+  return true;
+}
+
+/* Makes room for some more bytes. */
+static inline bool reserve(struct writer *writer, size_t more) {
+  return writer->room - writer->size >= more || grow(writer, more);
+}
+
+static inline enum json_written put_character(struct writer *writer, char c) {
+  if (!reserve(writer, 1)) return JSON_TOO_LARGE;
+  writer->out[writer->size++] = c;
+  return JSON_WRITTEN;
+}
+
+static inline enum json_written put(struct writer *writer, const char *bytes, size_t length) {
+  if (!reserve(writer, length)) return JSON_TOO_LARGE;
+  memcpy(writer->out + writer->size, bytes, length);
+  writer->size += length;
+  return JSON_WRITTEN;
+}
+
+/* How many bytes more a character takes in a string. */
+static const unsigned char growth_of[256] = {
+    5, 5, 5, 5, 5, 5, 5, 5, 1, 1, 1, 5, 1, 1, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5,
+    ['"'] = 1, ['/'] = 1, ['\\'] = 1, [0x7F] = 5,
+};
+
+static char *put_escape(char *out, unsigned char c) {
+  static const char short_forms[] = "btn\vfr"; /* of the characters from 8 on */
+  *out++ = '\\';
+  if (growth_of[c] == 1) {
+    *out++ = c < ' ' ? short_forms[c - '\b'] : (char)c;
+    return out;
+  }
+  snprintf(out, 6, "u%04x", c);
+  return out + 5;
+}
+
+static enum json_written put_string(struct writer *writer, int index) {
+  size_t length, growth = 2, i;
+  const unsigned char *const text = (const unsigned char *)lua_tolstring(writer->L, index, &length);
+  unsigned char all = 0;
+  char *out;
+  if (length > JSON_ENCODE_SIZE_MAX) return JSON_TOO_LARGE;
+  for (i = 0; i < length; i++) {
+    growth += growth_of[text[i]];
+    all |= text[i];
+  }
+  if (all >= 0x80 && !text_utf8_length((const char *)text, length, NULL, NULL)) return JSON_HAS_NO_FORM;
+  if (!reserve(writer, length + growth)) return JSON_TOO_LARGE;
+  out = writer->out + writer->size;
+  writer->size += length + growth;
+  *out++ = '"';
+  if (growth == 2) {
+    memcpy(out, text, length);
+    out += length;
+  } else {
+    for (i = 0; i < length; i++) {
+      if (growth_of[text[i]] == 0) {
+        *out++ = (char)text[i];
+      } else {
+        out = put_escape(out, text[i]);
+      }
+    }
+  }
+  *out = '"';
+  return JSON_WRITTEN;
+}
+
+static enum json_written put_number(struct writer *writer) {
+  char text[32];
+#if LUA_VERSION_NUM >= 503
+  if (lua_isinteger(writer->L, -1)) {
+    return put(writer, text, (size_t)snprintf(text, sizeof text, "%lld", (long long)lua_tointeger(writer->L, -1)));
+  }
+#endif
+  {
+    const lua_Number number = lua_tonumber(writer->L, -1);
+    if (number - number != 0) return JSON_HAS_NO_FORM;
+    json_write_double(number, text);
+    return put(writer, text, strlen(text));
+  }
+}
+
+static enum json_written put_value(struct writer *writer, int depth);
+
+/* [.. table key] -> [.. table] */
+static enum json_written put_object(struct writer *writer, int depth) {
+  lua_State *const L = writer->L;
+  enum json_written result;
+  char before = '{';
+  lua_pop(L, 1);
+  lua_pushnil(L);
+  while (lua_next(L, -2)) { /* [.. table name value] */
+    if (lua_type(L, -2) != LUA_TSTRING) return JSON_HAS_NO_FORM;
+    if ((result = put_character(writer, before)) != JSON_WRITTEN) return result;
+    if ((result = put_string(writer, -2)) != JSON_WRITTEN) return result;
+    if ((result = put_character(writer, ':')) != JSON_WRITTEN) return result;
+    if ((result = put_value(writer, depth)) != JSON_WRITTEN) return result;
+    lua_pop(L, 1);
+    before = ',';
+  }
+  return put_character(writer, '}');
+}
+
+/* [.. table key] -> [.. table count], or false when the keys are not the positions from 1 to `count`. */
+static bool count_positions(lua_State *L, size_t *count) {
+  lua_Number last = 0;
+  *count = 0;
+  lua_pop(L, 1);
+  lua_pushnil(L);
+  while (lua_next(L, -2)) {
+    const lua_Number position = lua_type(L, -2) == LUA_TNUMBER ? lua_tonumber(L, -2) : 0;
+    lua_pop(L, 1);
+    if (position < 1 || position > JSON_WHOLE_MAX || (lua_Number)(long long)position != position) return false;
+    ++*count;
+    if (position > last) last = position;
+  }
+  return last == (lua_Number)*count;
+}
+
+/* [.. table key] -> [.. table] */
+static enum json_written put_array(struct writer *writer, int depth) {
+  size_t count, i;
+  enum json_written result;
+  if (!count_positions(writer->L, &count)) return JSON_HAS_NO_FORM;
+  for (i = 1; i <= count; i++) {
+    if ((result = put_character(writer, i == 1 ? '[' : ',')) != JSON_WRITTEN) return result;
+    lua_rawgeti(writer->L, -1, (int)i);
+    if ((result = put_value(writer, depth)) != JSON_WRITTEN) return result;
+    lua_pop(writer->L, 1);
+  }
+  return put_character(writer, ']');
+}
+
+static enum json_written put_table(struct writer *writer, int depth) {
+  if (depth > JSON_ENCODE_LEVELS) return JSON_HAS_NO_FORM;
+  luaL_checkstack(writer->L, 8, "table with too many levels");
+  lua_pushnil(writer->L);
+  if (!lua_next(writer->L, -2)) {
+    return put(writer, json_is_cjson_array(writer->L) ? "[]" : "{}", 2);
+  }
+  lua_pop(writer->L, 1); /* [.. table key] */
+  return lua_type(writer->L, -1) == LUA_TSTRING ? put_object(writer, depth) : put_array(writer, depth);
+}
+
+/* Writes the value at the top of the stack, which lies in so many tables. The stack stays as it is. */
+static enum json_written put_value(struct writer *writer, int depth) {
+  switch (lua_type(writer->L, -1)) {
+  case LUA_TSTRING: return put_string(writer, -1);
+  case LUA_TTABLE: return put_table(writer, depth + 1);
+  case LUA_TNUMBER: return put_number(writer);
+  case LUA_TBOOLEAN:
+    return lua_toboolean(writer->L, -1) ? put(writer, "true", 4) : put(writer, "false", 5);
+  case LUA_TNIL: return put(writer, "null", 4);
+  case LUA_TLIGHTUSERDATA:
+    if (lua_touserdata(writer->L, -1) == NULL) return put(writer, "null", 4);
+    return json_is_cjson_array(writer->L) ? put(writer, "[]", 2) : JSON_HAS_NO_FORM;
+  default: return JSON_HAS_NO_FORM;
+  }
+}
+
+enum json_written json_write(lua_State *L) {
+  struct writer writer;
+  enum json_written result;
+  writer.L = L;
+  writer.out = writer.first;
+  writer.size = 0;
+  writer.room = sizeof writer.first;
+  lua_pushnil(L); /* for the userdata */
+  writer.box = lua_gettop(L);
+  lua_pushvalue(L, -2); /* [.. value box value] */
+  result = put_value(&writer, 0);
+  if (result != JSON_WRITTEN) return result;
+  lua_pushlstring(L, writer.out, writer.size);
+  lua_replace(L, writer.box);
+  lua_settop(L, writer.box);
+  return result;
+}
