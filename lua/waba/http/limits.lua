@@ -89,15 +89,14 @@ local function any() return true end
 local function is_unknown(connection) return not connection.trusted end
 local function has_unknown_body(connection) return connection.has_body and not connection.trusted end
 
--- Closes the connection that has waited longest of all. When none has waited for long enough, none is looked for
--- before one can have.
-local function make_room_of_all(self)
+-- The same where many may ask: when none has waited for long enough, none is looked for before one can have.
+local function look(self, place, connections, fits)
   local now = core.clock()
-  if now < self.next_look then return false end
-  if make_room(self, self.open_connections, any) then return true end
+  if now < place.next_look then return false end
+  if make_room(self, connections, fits) then return true end
   local oldest = now
-  for connection in pairs(self.open_connections) do oldest = math.min(oldest, connection.since) end
-  self.next_look = math.max(oldest + PATIENCE, now + SHORTEST_LOOK)
+  for connection in pairs(connections) do oldest = math.min(oldest, connection.since) end
+  place.next_look = math.max(oldest + PATIENCE, now + SHORTEST_LOOK)
   return false
 end
 
@@ -113,13 +112,13 @@ end
 --- descriptors.
 ---@return boolean
 function Limits:give_way()
-  return make_room_of_all(self)
+  return look(self, self, self.open_connections, any)
 end
 
 -- Room for a connection of a peer where there are as many as there may be. Who has fewer than another peer takes the
 -- place of one of that peer's, so that many connections of one keep nobody else out. Nil: there is none yet.
 local function share(self, peer)
-  if make_room_of_all(self) then return true end
+  if look(self, self, self.open_connections, any) then return true end
   local largest = largest_peer(self)
   if largest.open > peer.open + 1 then return make_room(self, largest.members, is_unknown, 0) end
   if peer.open > 0 and peer.open < self.count then return false end
@@ -130,8 +129,8 @@ end
 ---@return boolean|nil  false: refuse it; nil: ask again when another one has ended, or after a moment
 function Limits:open(connection)
   local peer = self.peers[connection.peer_name]
-    or { connections = 0, bodies = 0, bytes = 0, open = 0, members = {} }
-  if peer.connections >= self.peer_connections and not make_room(self, peer.members, is_unknown) then return false end
+    or { connections = 0, bodies = 0, bytes = 0, open = 0, members = {}, next_look = 0 }
+  if peer.connections >= self.peer_connections and not look(self, peer, peer.members, is_unknown) then return false end
   if self.count >= self.connections then
     local has_room = share(self, peer)
     if not has_room then return has_room end
