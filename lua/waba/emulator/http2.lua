@@ -173,6 +173,11 @@ function Stream:respond(status, headers, body, size)
   return is_empty or body == "" or self:write(body, true)
 end
 
+-- The other streams of the connection go on.
+function Stream:cancel()
+  self.responded = true
+end
+
 function Stream:drop()
   self.responded = true
   self.stream.connection.socket:shutdown("rw")

@@ -160,7 +160,7 @@ end
 local function serve(gateway, exchange, clock)
   local request = new_request(exchange)
   if not read_body(exchange, request, gateway:expects(request)) then
-    return exchange:drop()
+    return exchange:cancel()
   end
   local answer = gateway:handle(request)
   if answer.delay then

@@ -254,6 +254,9 @@ function Exchange:drop()
   self.keep, self.responded, self.dropped = false, true, true
 end
 
+--- Ends without a response: the client went away in the middle of its request.
+Exchange.cancel = Exchange.drop
+
 --- Ends the exchange. What is left of the request is thrown away, so that the peer can read the response.
 ---@return boolean keep  another request may follow
 function Exchange:finish()
