@@ -187,6 +187,27 @@ describe("a server of its own", function()
     assert.matches("waba: .*odd a.*waba: .*odd b", table.concat(reported))
   end)
 
+  it("runs handlers without the module that links libcurl", function()
+    local folder = process.folder()
+    folder:file("receive.lua", [[
+package.preload["waba.curl"] = function() error "not installed" end
+local waba = require "waba"
+local handled
+local receiver = waba.receiver { open = true, on = { text = function(event) handled = event.id end } }
+local one = assert(waba.webhook.server { receiver = receiver })
+local post = require("spec.support.plain_http").posting(one.port, { arg[1] })
+while not handled do
+  assert(one:step(0.01))
+  post()
+end
+print(handled)
+]])
+    local interpreter = jit and "luajit" or "lua" .. _VERSION:match "%d.%d"
+    assert.equal("a", process.run(("timeout 20 %s %s %s 2>&1"):format(interpreter, folder:file "receive.lua",
+      process.quote(body_of "a"))))
+    folder:remove()
+  end)
+
   it("leaves the handlers to others when told so", function()
     story(function(start)
       local box = waba.inbox.memory()

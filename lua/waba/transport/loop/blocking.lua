@@ -2,7 +2,6 @@
 -- them at once.
 
 local core = require "waba.core"
-local curl = require "waba.curl"
 local meanwhile = require "waba.transport.loop.meanwhile"
 
 ---@type waba.Loop
@@ -16,6 +15,7 @@ function blocking.wait(_, engine, seconds)
 end
 
 function blocking.sleep(seconds)
+  local curl = require "waba.curl" -- a receiver in cqueues needs no libcurl
   local deadline = core.clock() + seconds
   local left = seconds
   while left > 0 do
