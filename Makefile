@@ -9,6 +9,7 @@
 #   make install             PREFIX, DESTDIR, LUA_VERSION=5.4 or LUA=luajit; and: make uninstall
 #   make install-openresty   into OPENRESTY=/usr/local/openresty; and: make uninstall-openresty
 #   make sanitize            a soak and the specs of the C code under sanitizers and valgrind (SANITIZE=clang …)
+#   make fuzz                look for inputs that break what reads them (TARGET, SECONDS_EACH=60), with clang
 #   make mutate              which small changes of the code the specs notice (FOLDER, COUNT, SEED, NEAREST)
 #   make lint, check-c, clean
 #
@@ -205,6 +206,10 @@ sanitize:
 	@scripts/install-packages $(SANITIZE_PACKAGES)
 	@SANITIZE="$(SANITIZE)" scripts/sanitize
 
+fuzz:
+	@scripts/install-packages $(SANITIZE_PACKAGES)
+	@TARGET="$(TARGET)" SECONDS_EACH="$(SECONDS_EACH)" scripts/fuzz
+
 # FOLDER: of which code; COUNT: how many changes; SEED: which; NEAREST: only so many specs, the nearest to each change.
 FOLDER = lua/waba
 COUNT = 40
@@ -270,4 +275,4 @@ clean:
 	rm -rf build
 
 .PHONY: all modules without-curl command env demo bench bench-packages bench-programs test test-packages test-matrix lint \
-  check-c sanitize mutate install uninstall install-openresty uninstall-openresty clean
+  check-c sanitize fuzz mutate install uninstall install-openresty uninstall-openresty clean

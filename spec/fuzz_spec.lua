@@ -1,0 +1,23 @@
+-- The inputs of spec/fuzz/corpus: those to begin with, and each that has broken a promise once. `make fuzz` looks for more.
+
+local process = require "spec.support.process"
+local targets = require "spec.fuzz.targets"
+
+describe("any bytes keep the promises of", function()
+  for target, try in pairs(targets) do
+    it(target, function()
+      local files = process.run("ls spec/fuzz/corpus/" .. target)
+      local count = 0
+      for name in files:gmatch("[^\n]+") do
+        local file = assert(io.open(("spec/fuzz/corpus/%s/%s"):format(target, name), "rb"))
+        local bytes = file:read("*a")
+        file:close()
+        local fine, message = pcall(try, bytes)
+        assert(fine, name .. ": " .. tostring(message))
+        for cut = 0, math.min(#bytes, 200) do try(bytes:sub(1, cut)) end -- and whatever they begin with
+        count = count + 1
+      end
+      assert.is_true(count > 0)
+    end)
+  end
+end)
