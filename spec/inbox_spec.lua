@@ -1,6 +1,7 @@
 -- The contract of the inbox (lua/waba/inbox/contract.lua). Every home passes the same spec.
 
 local core = require "waba.core"
+local customers = require "waba.inbox.customers"
 local errors = require "waba.errors"
 local events = require("waba.webhook.events")
 local inbox = require "waba.inbox"
@@ -205,6 +206,130 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "a1", "g1", "b1" }, ids(taken))
       assert(box:ack(taken))
       assert.same({ "a2", "g2" }, ids(box:take(10)))
+    end)
+
+    describe("for a customer with a phone number and a user id", function()
+      local PHONE, USER, NEW = "49151", "DE.1", "49152"
+
+      -- A message of Cloud, by the names that it tells.
+      local function from(id, phone, user)
+        return message(id, phone, { hosting = "cloud", from_user_id = user, contact = { wa_id = phone, user_id = user } })
+      end
+
+      local function status_to(id, phone, user)
+        local event = status(id, "sent", phone)
+        event.hosting, event.recipient_user_id = "cloud", user
+        return event
+      end
+
+      -- Puts events one by one, or together, and asserts that they come one at a time in this order.
+      local function assert_one_conversation(list, box)
+        local names = ids(list)
+        for _, together in ipairs { false, true } do
+          local own = box or new()
+          if together and not box then
+            assert.equal(#list, own:put(list))
+          else
+            for _, event in ipairs(list) do assert.equal(1, own:put { event }) end
+          end
+          for _, name in ipairs(names) do
+            local taken = own:take(10)
+            assert.same({ name }, ids(taken))
+            assert.same({}, own:take(10))
+            assert.is_true(own:ack(taken[1]))
+          end
+          assert.equal(0, own:depth())
+          if box then return end
+        end
+      end
+
+      it("keeps one conversation, in whatever order the names come", function()
+        assert_one_conversation { from("a", PHONE, USER), from("b", nil, USER), from("c", PHONE) }
+        assert_one_conversation { from("a", PHONE), from("b", PHONE, USER), from("c", nil, USER) }
+        assert_one_conversation { from("a", nil, USER), from("b", PHONE, USER), from("c", PHONE) }
+        assert_one_conversation { from("a", PHONE), from("b", nil, USER), from("c", PHONE, USER), from("d", nil, USER) }
+        -- what came of the two before they were known as one has no order of its own
+        local first = home == "redis" and PHONE or nil
+        assert_one_conversation { from("a", first, not first and USER or nil), from("b", not first and PHONE or nil,
+          first and USER), from("c", PHONE, USER), from("d", PHONE) }
+      end)
+
+      it("keeps one conversation after a change of number and user id", function()
+        local changed = from("b", PHONE, USER)
+        changed.type, changed.system = "system", { type = "user_changed_number", new_wa_id = NEW }
+        assert_one_conversation { from("a", PHONE, USER), changed, from("c", NEW), from("d", NEW, "DE.2"), from("e", nil, "DE.2") }
+        changed = from("b", nil, USER)
+        changed.type, changed.system = "system", { type = "user_changed_user_id", user_id = "DE.3" }
+        assert_one_conversation { from("a", PHONE, USER), changed, from("c", nil, "DE.3"), from("d", PHONE) }
+      end)
+
+      it("keeps one conversation of its statuses too", function()
+        local box = new()
+        box.separate_statuses = true
+        assert_one_conversation({ status_to("a", PHONE, USER), status_to("b", nil, USER), status_to("c", PHONE) }, box)
+        box:put { status_to("d", PHONE), status_to("e", nil, USER), from("f", nil, USER), from("g", PHONE) }
+        assert.same({ "d", "f" }, ids(box:take(10)))
+      end)
+
+      it("lets what comes wait for what is handled under another name", function()
+        local box = new()
+        box:put { from("a", nil, USER) }
+        local first = box:take(10)
+        box:put { from("b", PHONE), from("c", PHONE, USER), from("d", PHONE) }
+        assert.same({}, box:take(10))
+        assert.is_true(box:ack(first))
+        for _, id in ipairs { "b", "c", "d" } do
+          local taken = box:take(10)
+          assert.same({ id }, ids(taken))
+          assert.is_true(box:ack(taken))
+        end
+      end)
+
+      it("ends what is handled under two names when it learns that they mean the same", function()
+        local box = new { retry = { base = 0.001, attempts = 2 } }
+        box:put { from("a", nil, USER), from("b", PHONE), from("a2", nil, USER), from("b2", PHONE) }
+        local taken = box:take(10)
+        assert.same({ "a", "b" }, ids(taken))
+        box:put { from("c", PHONE, USER) }
+        assert.same({}, box:take(10))
+        assert.is_true(box:ack(taken[1]))
+        assert.is_number(box:fail(taken[2], "not yet"))
+        local rest = {}
+        while box:depth() > 0 do
+          local again = take_soon(box, 10)
+          for _, event in ipairs(again) do rest[#rest + 1] = event.id end
+          assert.is_true(box:ack(again))
+        end
+        table.sort(rest)
+        assert.same({ "a2", "b", "b2", "c" }, rest)
+      end)
+
+      it("puts what was set aside behind the conversation that it belongs to by then", function()
+        local box = new { retry = { attempts = 1 } }
+        box:put { from("a", nil, USER) }
+        box:fail(box:take()[1], "no")
+        box:put { from("b", PHONE, USER) }
+        assert.equal(1, box:revive())
+        local taken = box:take(10)
+        assert.same({ "b" }, ids(taken))
+        assert.is_true(box:ack(taken))
+        assert.same({ "a" }, ids(box:take(10)))
+      end)
+
+      it("does not remember it for ever", function()
+        local remember = customers.REMEMBER
+        customers.REMEMBER = 0.05
+        local box = new()
+        local fine, raised = pcall(function()
+          box:put { from("a", PHONE, USER) }
+          assert.is_true(box:ack(box:take(1)))
+        end)
+        customers.REMEMBER = remember
+        assert(fine, raised)
+        process.sleep(1.1)
+        box:put { from("b", nil, USER), from("c", PHONE) }
+        assert.same({ "b", "c" }, ids(box:take(10)))
+      end)
     end)
 
     it("keeps news without an id each time", function()
@@ -512,6 +637,24 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
 end
 
 describe("the inbox in memory", function()
+  it("knows a bounded number of customers", function()
+    local box = inbox.memory()
+    box.max_customers = 10
+    local function put(number, phone, user)
+      return box:put { message("m" .. number, phone, { hosting = "cloud", from_user_id = user }) }
+    end
+    for number = 1, 100 do
+      put(number, "49" .. number, "DE." .. number)
+      box:ack(box:take(10))
+    end
+    put("a", nil, "DE.1")
+    put("b", "491")
+    assert.equal(2, #box:take(10))
+    put("c", nil, "DE.100")
+    put("d", "49100")
+    assert.equal(1, #box:take(10))
+  end)
+
   it("refuses to grow beyond its measure", function()
     local box = inbox.memory { max = 2 }
     assert.equal(2, box:put { message("a", "1"), message("b", "2") })
@@ -775,6 +918,83 @@ describe("the inbox in sqlite", function()
     box:close()
     other:close()
     folder:remove()
+  end)
+end)
+
+describe("an inbox of the released version 1.0", function()
+  -- Two events of one customer, the first of which a worker had when it ended, and one of another.
+  local BODIES = {}
+  for index, id in ipairs { "a1", "a2", "b1" } do
+    BODIES[index] = ('{"kind":"message","hosting":"cloud","id":"%s","from":"%s","from_user_id":"DE.%s","type":"text","raw":{}}'):format(
+      id, id:sub(1, 1), id:sub(1, 1):upper())
+  end
+
+  -- Works it off, with news of the same customers.
+  local function assert_goes_on(box)
+    assert.equal(3, box:depth())
+    assert.equal(0, box:put { message("a1", "a") })
+    assert.equal(2, box:put {
+      message("a3", "a", { hosting = "cloud", from_user_id = "DE.A" }), message("a4", nil, { hosting = "cloud", from_user_id = "DE.A" }),
+    })
+    local taken = box:take(10)
+    table.sort(taken, function(one, other) return one.id < other.id end)
+    assert.same({ "a1", "b1" }, ids(taken))
+    assert.equal(2, box:attempts(taken[1]))
+    assert.is_true(box:ack(taken))
+    for _, id in ipairs { "a2", "a3", "a4" } do
+      taken = box:take(10)
+      assert.same({ id }, ids(taken))
+      assert.is_true(box:ack(taken))
+    end
+    assert.equal(0, box:depth())
+    box:close()
+  end
+
+  it("goes on in SQLite", function()
+    local folder = process.folder()
+    local driver = require("luasql.sqlite3").sqlite3()
+    local connection = assert(driver:connect(folder:file "inbox.db"))
+    for _, statement in ipairs {
+      [[CREATE TABLE waba_event (
+        seq INTEGER PRIMARY KEY, conversation TEXT, head INTEGER NOT NULL, due REAL NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0, token INTEGER NOT NULL DEFAULT -1, reason TEXT, body TEXT NOT NULL)]],
+      "CREATE INDEX waba_event_head ON waba_event (seq) WHERE head = 1",
+      "CREATE INDEX waba_event_conversation ON waba_event (conversation, seq) WHERE conversation IS NOT NULL",
+      [[CREATE TABLE waba_aside (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, conversation TEXT, attempts INTEGER NOT NULL, at REAL NOT NULL,
+        reason TEXT, body TEXT NOT NULL)]],
+      "CREATE TABLE waba_seen (key TEXT PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID",
+      "CREATE INDEX waba_seen_until ON waba_seen (until)",
+      ("INSERT INTO waba_seen VALUES ('message:a1', %d)"):format(os.time() + 600000),
+      ("INSERT INTO waba_event VALUES (1, 'a', 1, 1.5, 1, 12345, NULL, '%s')"):format(BODIES[1]),
+      ("INSERT INTO waba_event VALUES (2, 'a', 0, 0, 0, -1, NULL, '%s')"):format(BODIES[2]),
+      ("INSERT INTO waba_event VALUES (3, 'b', 1, 0, 0, -1, NULL, '%s')"):format(BODIES[3]),
+    } do assert(connection:execute(statement)) end
+    connection:close()
+    driver:close()
+    assert_goes_on(inbox.sqlite { file = folder:file "inbox.db", sync = false })
+    folder:remove()
+  end)
+
+  it("goes on in Redis", function()
+    local server = redis.start()
+    local function ask(...)
+      local words = {}
+      for index, word in ipairs { ... } do words[index] = process.quote(word) end
+      return process.run(("redis-cli -p %d %s"):format(server.port, table.concat(words, " ")))
+    end
+    ask("SET", "{waba}:seen:message:a1", "1", "PX", "600000000")
+    ask("RPUSH", "{waba}:queue:customer:a", BODIES[1], BODIES[2])
+    local id = ask("XADD", "{waba}:stream", "*", "queue", "customer:a")
+    ask("XGROUP", "CREATE", "{waba}:stream", "workers", "0")
+    ask("XREADGROUP", "GROUP", "workers", "gone", "COUNT", "1", "STREAMS", "{waba}:stream", ">")
+    ask("HSET", "{waba}:attempts", "customer:a", "1")
+    ask("ZADD", "{waba}:leases", "1.500000", id)
+    ask("RPUSH", "{waba}:queue:customer:b", BODIES[3])
+    ask("XADD", "{waba}:stream", "*", "queue", "customer:b")
+    ask("SET", "{waba}:depth", "3")
+    assert_goes_on(inbox.redis { port = server.port })
+    server:stop()
   end)
 end)
 

@@ -10,11 +10,14 @@
 --   each time.
 -- - An event is handed out again and again until it is acknowledged: at least once. After `ack`,
 --   never again.
--- - The events of one conversation (the customer's wa_id, on Cloud the user id of who hides it, or the
---   group) are handed out one at a time, in the order
+-- - The events of one conversation (a customer or, on Cloud, a group) are handed out one at a time, in the order
 --   of `put`: the next one only when the one before is acknowledged or set aside. A failed event
 --   holds its conversation until it is tried again. With `separate_statuses` the statuses of messages
 --   to a customer are one conversation, and everything else is another.
+-- - A customer is known by the phone number and by the business-scoped user id (Cloud). Names that came together,
+--   as an old number and the new one, mean the same customer for 90 days after one of them has come last; in memory
+--   for the 100000 names that came last. What waits under two names when they first come together is one
+--   conversation from then on; what was taken before then goes on where it is.
 -- - A taken event whose lease is over counts as tried and is handed out to whoever asks next.
 -- - After `retry.attempts` tries an event is set aside, with the reason of its last failure.
 

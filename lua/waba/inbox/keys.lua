@@ -43,15 +43,36 @@ function keys.identity(event)
   if event.kind == "status" then return status_key(event) end
 end
 
---- What an event waits for: the group or the customer it is about, a customer by the phone number where it is known;
---- nil when it is about none.
+-- The names of the customer that an event tells, each once: the phone number first.
+local function names_of(event)
+  local contact = type(event.contact) == "table" and event.contact or {}
+  local system = type(event.system) == "table" and event.system.type == "user_changed_user_id" and event.system or {}
+  local names, known = {}, {}
+  local function add(name)
+    if name and not known[name] then
+      known[name] = true
+      names[#names + 1] = tostring(name)
+    end
+  end
+  add(event.from or event.recipient or contact.wa_id)
+  add(event.from_user_id or event.recipient_user_id or contact.user_id)
+  add(system.user_id)
+  add(inbound.new_address(event))
+  return names
+end
+
+--- The prefixes of conversations: of messages and all else, and of statuses that do not wait for them.
+keys.LANES = { "", "status:" }
+
+--- What an event waits for: the group or the customer it is about. Several names mean the same customer.
 ---@param event waba.Event
 ---@param is_separate boolean|nil  statuses do not wait for messages, nor messages for statuses
----@return string|nil
+---@return string lane     one of `keys.LANES`
+---@return string[] names  none: it waits for nothing
 function keys.conversation(event, is_separate)
-  local about = event.hosting == "cloud" and event.group_id or inbound.customer(event)
-  if not about then return nil end
-  return (is_separate and event.kind == "status" and "status:" or "") .. tostring(about)
+  local lane = is_separate and event.kind == "status" and keys.LANES[2] or keys.LANES[1]
+  if event.hosting == "cloud" and event.group_id then return lane, { tostring(event.group_id) } end
+  return lane, names_of(event)
 end
 
 return keys

@@ -2,6 +2,7 @@
 -- The contract is in contract.lua.
 
 local core = require "waba.core"
+local customers = require "waba.inbox.customers"
 local keys = require "waba.inbox.keys"
 local policy = require "waba.inbox.policy"
 
@@ -9,6 +10,9 @@ local clock = core.clock
 
 -- Seconds for which duplicates are known by default. What is known here costs memory.
 local REMEMBER = 172800
+
+-- Names of customers that are known at a time.
+local MOST_CUSTOMERS = 100000
 
 -- Keys known in this process. Each is forgotten after the same time, so the oldest is first.
 local Seen = {}
@@ -80,18 +84,105 @@ local function wake_due(inbox)
   inbox.earliest = earliest
 end
 
-local function append(inbox, event)
-  local name = keys.conversation(event, inbox.separate_statuses)
+-- The conversation of that name, a new one if need be.
+local function conversation_of(inbox, name)
   local conversation = name and inbox.conversations[name]
-  if not conversation then
-    conversation = { name = name, first = 1, last = 0 }
-    if name then inbox.conversations[name] = conversation end
-    make_ready(inbox, conversation)
-  end
-  inbox.numbers = inbox.numbers + 1
+  if conversation then return conversation end
+  conversation = { name = name, first = 1, last = 0 }
+  if name then inbox.conversations[name] = conversation end
+  make_ready(inbox, conversation)
+  return conversation
+end
+
+local function add_entry(conversation, entry)
   conversation.last = conversation.last + 1
-  conversation[conversation.last] = { event = event, number = inbox.numbers, attempts = 0 }
+  conversation[conversation.last] = entry
+  entry.conversation = conversation
+end
+
+local function append(inbox, event)
+  local lane, names = keys.conversation(event, inbox.separate_statuses)
+  local name = names[1] and lane .. customers.join(inbox.customers, names)
+  inbox.numbers = inbox.numbers + 1
+  add_entry(conversation_of(inbox, name), { event = event, number = inbox.numbers, attempts = 0 })
   inbox.count = inbox.count + 1
+end
+
+-- Whether the first event of a conversation was taken before.
+local function is_begun(conversation)
+  local entry = conversation and conversation[conversation.first]
+  return entry ~= nil and entry.attempts > 0
+end
+
+-- Takes what waits out of a conversation, all but a first event that was taken before.
+local function take_waiting(conversation, into)
+  local first = conversation.first + (is_begun(conversation) and 1 or 0)
+  for position = first, conversation.last do
+    into[#into + 1], conversation[position] = conversation[position], nil
+  end
+  conversation.last = first - 1
+end
+
+-- Joins what waits in one conversation to what waits in another, in the order in which it came.
+local function merge(inbox, from_name, to_name)
+  local from, entries = inbox.conversations[from_name], {}
+  if not from then return end
+  local to = conversation_of(inbox, to_name)
+  take_waiting(from, entries)
+  take_waiting(to, entries)
+  table.sort(entries, function(a, b) return a.number < b.number end)
+  for _, entry in ipairs(entries) do add_entry(to, entry) end
+  if from.first > from.last then inbox.conversations[from_name] = nil end
+  if to.first > to.last then inbox.conversations[to_name] = nil end
+end
+
+-- The names of customers that are known to this inbox. What has not come for the longest time is forgotten first.
+local function new_customers(inbox)
+  local next_of, until_, order, first, last, count = {}, {}, {}, 1, 0, 0
+  local store = {}
+
+  local function forget_oldest(now)
+    while first <= last do
+      local entry = order[first]
+      local is_current = until_[entry.name] == entry.until_
+      if is_current and count <= inbox.max_customers and entry.until_ > now then return end
+      if is_current then
+        next_of[entry.name], until_[entry.name] = nil, nil
+        count = count - 1
+      end
+      order[first] = nil
+      first = first + 1
+    end
+  end
+
+  function store.next(name)
+    return next_of[name] and until_[name] > clock() and next_of[name] or nil
+  end
+
+  function store.remember(name, root)
+    local now = clock()
+    if not next_of[name] then count = count + 1 end
+    local is_fresh = next_of[name] == root and until_[name] > now + customers.REMEMBER / 2
+    next_of[name] = root
+    if is_fresh then return end
+    until_[name] = now + customers.REMEMBER
+    last = last + 1
+    order[last] = { name = name, until_ = until_[name] }
+    forget_oldest(now)
+  end
+
+  function store.is_begun(root)
+    for _, lane in ipairs(keys.LANES) do
+      if is_begun(inbox.conversations[lane .. root]) then return true end
+    end
+    return false
+  end
+
+  function store.merge(from, to)
+    for _, lane in ipairs(keys.LANES) do merge(inbox, lane .. from, lane .. to) end
+  end
+
+  return store
 end
 
 -- Takes the first event out of its conversation and lets the next one come.
@@ -102,7 +193,9 @@ local function remove_first(inbox, conversation)
   inbox.count = inbox.count - 1
   inbox.resting[conversation] = nil
   if conversation.first > conversation.last then -- in `ready` it is skipped
-    if conversation.name then inbox.conversations[conversation.name] = nil end
+    if inbox.conversations[conversation.name or ""] == conversation then
+      inbox.conversations[conversation.name] = nil
+    end
   else
     make_ready(inbox, conversation)
   end
@@ -186,10 +279,18 @@ end
 
 -- Ends an event whose lease was over, wherever it is now.
 local function remove_lost(inbox, event)
-  local lease = inbox.leases[event]
-  if lease.conversation[lease.conversation.first] == lease.entry then remove_first(inbox, lease.conversation) end
+  local entry = inbox.leases[event].entry
+  local conversation = entry.conversation
+  for position = conversation.first, conversation.last do
+    if conversation[position] == entry then
+      if position == conversation.first then return remove_first(inbox, conversation) end
+      for place = position, conversation.last do conversation[place] = conversation[place + 1] end
+      conversation.last, inbox.count = conversation.last - 1, inbox.count - 1
+      return
+    end
+  end
   for position, item in ipairs(inbox.aside) do
-    if item == lease.entry.aside then return table.remove(inbox.aside, position) end
+    if item == entry.aside then return table.remove(inbox.aside, position) end
   end
 end
 
@@ -267,12 +368,14 @@ local memory = {}
 function memory.new(given)
   local settings = policy.settings(given, { max = "integer>=0", seen = "table|userdata" }, "waba.inbox.memory",
     REMEMBER)
-  return setmetatable({
-    retry = settings.retry, remember = settings.remember, max = settings.max or 100000,
+  local inbox = setmetatable({
+    retry = settings.retry, remember = settings.remember, max = settings.max or 100000, max_customers = MOST_CUSTOMERS,
     seen = settings.seen or new_seen(),
     conversations = {}, ready = {}, ready_first = 1, ready_last = 0, resting = {}, earliest = nil,
     aside = {}, count = 0, numbers = 0, leases = setmetatable({}, { __mode = "k" }),
   }, Memory)
+  inbox.customers = new_customers(inbox)
+  return inbox
 end
 
 return memory

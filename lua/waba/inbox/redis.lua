@@ -2,6 +2,7 @@
 -- carry the conversations to the workers (redis_scripts.lua). The contract is in contract.lua.
 
 local core = require "waba.core"
+local customers = require "waba.inbox.customers"
 local keys = require "waba.inbox.keys"
 local policy = require "waba.inbox.policy"
 local record = require "waba.inbox.record"
@@ -68,12 +69,15 @@ end
 function Redis:put(events)
   local words = {}
   for _, event in ipairs(events) do
-    local conversation = keys.conversation(event, self.separate_statuses)
-    words[#words + 1] = keys.identity(event) or ""
-    words[#words + 1] = conversation and "customer:" .. conversation or ""
+    local lane, names = keys.conversation(event, self.separate_statuses)
+    for _, word in ipairs { keys.identity(event) or "", "customer:" .. lane, tostring(#names) } do
+      words[#words + 1] = word
+    end
+    for _, name in ipairs(names) do words[#words + 1] = name end
     words[#words + 1] = record.encode(event)
   end
-  return run(self, "put", ("%d"):format(math.ceil(self.remember * 1000)), pack(words))
+  return run(self, "put", ("%d"):format(math.ceil(self.remember * 1000)), ("%d"):format(customers.REMEMBER * 1000),
+    pack(words))
 end
 
 function Redis:take(n, lease)

@@ -7,6 +7,9 @@
 --   delayed   queue -> Unix time              attempts  queue -> tries of its first event
 --   reasons   queue -> last failure           aside     stream of what was tried too often
 --   depth     number of events                queue:<name>, seen:<key>
+--   name:<customer's name>  the name that it leads to (customers.lua)
+
+local keys = require "waba.inbox.keys"
 
 local PRELUDE = [[
 local prefix, group = ARGV[1], ARGV[2]
@@ -52,9 +55,69 @@ end
 
 local scripts = {}
 
--- prefix, group, remember, events: key, queue, body of each, every one as "length:bytes"
-scripts.put = PRELUDE .. [[
-local remember, events, position = ARGV[3], ARGV[4], 1
+-- What customers.lua does: names that came together lead to one, which names the queue.
+local CUSTOMERS = [[
+local function leads_to(name) return key("name:" .. name) end
+
+local function root_of(name)
+  for _ = 1, 16 do
+    local next_name = redis.call("GET", leads_to(name))
+    if not next_name then break end
+    name = next_name
+  end
+  return name
+end
+
+local function is_begun(queue) return tonumber(redis.call("HGET", attempts, queue) or 0) > 0 end
+
+-- A token whose queue is empty is dropped by the take that finds it.
+local function merge(from, to)
+  local first = is_begun(from) and 1 or 0
+  local bodies = redis.call("LRANGE", queue_key(from), first, -1)
+  if #bodies == 0 then return end
+  if first == 1 then redis.call("LTRIM", queue_key(from), 0, 0) else redis.call("DEL", queue_key(from)) end
+  redis.call("DECRBY", depth, #bodies)
+  for _, body in ipairs(bodies) do append(to, body) end
+end
+
+local function choose(names, roots)
+  for _, root in ipairs(roots) do
+    for _, lane in ipairs(lanes) do
+      if is_begun(lane .. root) then return root end
+    end
+  end
+  for index, root in ipairs(roots) do
+    if root ~= names[index] then return root end
+  end
+  return roots[1]
+end
+
+local function join(names, remember)
+  local roots, is_one = {}, true
+  for index, name in ipairs(names) do
+    roots[index] = root_of(name)
+    is_one = is_one and roots[index] == roots[1]
+  end
+  local chosen = is_one and roots[1] or choose(names, roots)
+  for index, root in ipairs(roots) do
+    if root ~= chosen then
+      for _, lane in ipairs(lanes) do merge(lane .. root, lane .. chosen) end
+      redis.call("SET", leads_to(root), chosen, "PX", remember)
+    end
+    if names[index] ~= chosen then redis.call("SET", leads_to(names[index]), chosen, "PX", remember) end
+  end
+  return chosen
+end
+]]
+
+local lanes = {}
+for index, lane in ipairs(keys.LANES) do lanes[index] = ("%q"):format("customer:" .. lane) end
+CUSTOMERS = "local lanes = {" .. table.concat(lanes, ",") .. "}\n" .. CUSTOMERS
+
+-- prefix, group, remember, remember of names, events: key, lane, number of names, names, body of each, every one as
+-- "length:bytes"
+scripts.put = PRELUDE .. CUSTOMERS .. [[
+local remember, remember_names, events, position = ARGV[3], ARGV[4], ARGV[5], 1
 local function next_word()
   local _, colon, length = string.find(events, "^(%d+):", position)
   position = colon + 1 + length
@@ -62,9 +125,11 @@ local function next_word()
 end
 local stored = 0
 while position <= #events do
-  local identity, queue, body = next_word(), next_word(), next_word()
+  local identity, lane, names = next_word(), next_word(), {}
+  for index = 1, tonumber(next_word()) do names[index] = next_word() end
+  local body = next_word()
   if identity == "" or redis.call("SET", key("seen:" .. identity), "1", "NX", "PX", remember) then
-    if queue == "" then queue = "event:" .. redis.call("INCR", key "numbers") end
+    local queue = names[1] and lane .. join(names, remember_names) or "event:" .. redis.call("INCR", key "numbers")
     append(queue, body)
     stored = stored + 1
   end
@@ -187,10 +252,19 @@ end
 return list
 ]]
 
-scripts.revive = PRELUDE .. [[
+scripts.revive = PRELUDE .. CUSTOMERS .. [[
+-- the queue of a customer who has become known by another name meanwhile
+local function present_queue(queue)
+  for index = #lanes, 1, -1 do
+    local lane = lanes[index]
+    if string.sub(queue, 1, #lane) == lane then return lane .. root_of(string.sub(queue, #lane + 1)) end
+  end
+  return queue
+end
+
 local count = 0
 for _, entry in ipairs(redis.call("XRANGE", aside, "-", "+")) do
-  append(entry[2][2], entry[2][4])
+  append(present_queue(entry[2][2]), entry[2][4])
   redis.call("XDEL", aside, entry[1])
   count = count + 1
 end

@@ -2,6 +2,7 @@
 -- several processes of one machine. The contract is in contract.lua.
 
 local core = require "waba.core"
+local customers = require "waba.inbox.customers"
 local keys = require "waba.inbox.keys"
 local library = require "waba.library"
 local policy = require "waba.inbox.policy"
@@ -60,8 +61,74 @@ local function collect(entries, name)
   return texts
 end
 
+-- Gives entries their conversations; those of one portion share what they look up.
+local function name_conversations(inbox, entries, now)
+  local database, store = inbox.database, {}
+  local known = {} -- name to what it leads to; false: to nothing
+  local is_fresh = {} -- names that need not be written again
+
+  local function look_up(names)
+    if #names == 0 then return end
+    local quoted = {}
+    for index, name in ipairs(names) do quoted[index], known[name] = quote(name), false end
+    local query = "SELECT name, root, until FROM waba_customer WHERE until > %d AND name IN (%s)"
+    local roots = {}
+    for _, row in ipairs(database:rows(query:format(now, table.concat(quoted, ",")))) do
+      known[row[1]], is_fresh[row[1]] = row[2], row[3] > now + customers.REMEMBER / 2
+      if known[row[2]] == nil then roots[#roots + 1] = row[2] end
+    end
+    look_up(roots)
+  end
+
+  function store.next(name)
+    if known[name] == nil then look_up { name } end
+    return known[name] or nil
+  end
+
+  function store.remember(name, root)
+    if known[name] == root and is_fresh[name] then return end
+    known[name], is_fresh[name] = root, true
+    database:execute(("INSERT OR REPLACE INTO waba_customer (name, root, until) VALUES (%s, %s, %.3f)"):format(
+      quote(name), quote(root), now + customers.REMEMBER))
+  end
+
+  function store.is_begun(root)
+    local query = "SELECT 1 FROM waba_event WHERE conversation IN (%s, %s) AND attempts > 0"
+    return database:value(query:format(quote(root), quote(keys.LANES[2] .. root))) ~= nil
+  end
+
+  function store.merge(from, to)
+    for _, lane in ipairs(keys.LANES) do
+      local old, new = quote(lane .. from), quote(lane .. to)
+      local moved = database:execute(([[UPDATE waba_event SET conversation = %s, head = 0
+        WHERE conversation = %s AND attempts = 0]]):format(new, old))
+      if moved > 0 then
+        -- the oldest comes first, unless another one was taken before
+        database:execute(("UPDATE waba_event SET head = 0 WHERE conversation = %s AND attempts = 0"):format(new))
+        local head = database:value(("SELECT 1 FROM waba_event WHERE conversation = %s AND head = 1"):format(new))
+        if not head then promote(inbox, { new }) end
+      end
+    end
+  end
+
+  local unknown, is_listed = {}, {}
+  for _, entry in ipairs(entries) do
+    for _, name in ipairs(entry.names) do
+      if not is_listed[name] then unknown[#unknown + 1], is_listed[name] = name, true end
+    end
+  end
+  look_up(unknown)
+  -- a later one may tell that the customers of two earlier ones are the same
+  for _, entry in ipairs(entries) do customers.join(store, entry.names) end
+  for _, entry in ipairs(entries) do
+    local root = customers.join(store, entry.names)
+    entry.conversation = root and entry.lane .. root
+  end
+end
+
 -- Stores events behind those of their conversations.
-local function append(inbox, entries)
+local function append(inbox, entries, now)
+  name_conversations(inbox, entries, now)
   local waiting = present(inbox, "SELECT DISTINCT conversation FROM waba_event WHERE conversation IN (%s)",
     collect(entries, "conversation"))
   local values = {}
@@ -71,6 +138,12 @@ local function append(inbox, entries)
     if conversation then waiting[conversation] = true end
   end
   inbox.database:execute("INSERT INTO waba_event (conversation, head, due, body) VALUES " .. table.concat(values, ","))
+end
+
+-- What `put` stores of an event.
+local function entry_of(inbox, event, body)
+  local lane, names = keys.conversation(event, inbox.separate_statuses)
+  return { key = keys.identity(event), lane = lane, names = names, body = body or record.encode(event) }
 end
 
 local function set_aside(inbox, seq, conversation, reason)
@@ -94,9 +167,11 @@ end
 local function forget_old(inbox, now, stored)
   inbox.since_forgetting = inbox.since_forgetting + stored
   if inbox.since_forgetting < 500 then return end
-  inbox.database:execute(([[DELETE FROM waba_seen WHERE key IN
-    (SELECT key FROM waba_seen WHERE until <= %d ORDER BY until LIMIT %d)]]):format(
-    now, inbox.since_forgetting + 100))
+  local statement = ([[DELETE FROM {table} WHERE {key} IN
+    (SELECT {key} FROM {table} WHERE until <= %d ORDER BY until LIMIT %d)]]):format(now, inbox.since_forgetting + 100)
+  for table_name, key in pairs { waba_seen = "key", waba_customer = "name" } do
+    inbox.database:execute((statement:gsub("{(%w+)}", { table = table_name, key = key })))
+  end
   inbox.since_forgetting = 0
 end
 
@@ -120,17 +195,12 @@ end
 
 function Sqlite:put(events)
   local entries = {}
-  for index, event in ipairs(events) do
-    entries[index] = {
-      key = keys.identity(event), conversation = keys.conversation(event, self.separate_statuses),
-      body = record.encode(event),
-    }
-  end
+  for index, event in ipairs(events) do entries[index] = entry_of(self, event) end
   return self.database:transaction(function()
     local now, stored = os.time(), 0
     in_portions(entries, function(portion)
       local fresh = keep_new(self, portion, now)
-      if #fresh > 0 then append(self, fresh) end
+      if #fresh > 0 then append(self, fresh, now) end
       stored = stored + #fresh
     end)
     forget_old(self, now, stored)
@@ -198,7 +268,10 @@ end
 
 -- Ends an event whose lease was over, wherever it is now. Its `seq` may be another event's.
 local function remove_lost(inbox, lease)
-  inbox.database:execute(("DELETE FROM waba_event WHERE seq = %d AND body = %s"):format(lease.seq, quote(lease.body)))
+  local condition = ("seq = %d AND body = %s"):format(lease.seq, quote(lease.body))
+  local conversation = inbox.database:value("SELECT conversation FROM waba_event WHERE head = 1 AND " .. condition)
+  inbox.database:execute("DELETE FROM waba_event WHERE " .. condition)
+  if conversation then promote(inbox, { quote(conversation) }) end
   inbox.database:execute(([[DELETE FROM waba_aside WHERE seq =
     (SELECT max(seq) FROM waba_aside WHERE conversation IS %s AND body = %s)]]):format(
     quote(lease.conversation), quote(lease.body)))
@@ -267,10 +340,10 @@ end
 
 function Sqlite:revive()
   return self.database:transaction(function()
-    local aside = self.database:rows("SELECT conversation, body FROM waba_aside ORDER BY seq")
+    local aside = self.database:rows("SELECT body FROM waba_aside ORDER BY seq")
     local entries = {}
-    for index, row in ipairs(aside) do entries[index] = { conversation = row[1], body = row[2] } end
-    in_portions(entries, function(portion) append(self, portion) end)
+    for index, row in ipairs(aside) do entries[index] = entry_of(self, record.decode(row[1]), row[1]) end
+    in_portions(entries, function(portion) append(self, portion, os.time()) end)
     self.database:execute("DELETE FROM waba_aside")
     return #aside
   end)

@@ -18,6 +18,10 @@ sqlite_file.schema = {
     reason TEXT, body TEXT NOT NULL)]],
   "CREATE TABLE IF NOT EXISTS waba_seen (key TEXT PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID",
   "CREATE INDEX IF NOT EXISTS waba_seen_until ON waba_seen (until)",
+  -- a customer's name that leads to another one (customers.lua)
+  [[CREATE TABLE IF NOT EXISTS waba_customer (
+    name TEXT PRIMARY KEY, root TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID]],
+  "CREATE INDEX IF NOT EXISTS waba_customer_until ON waba_customer (until)",
 }
 
 local NOT_FOUND, NO_FOLDER = 2, 20
