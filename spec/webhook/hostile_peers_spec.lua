@@ -242,6 +242,27 @@ describe("the webhook server among hostile peers", function()
     end)
   end)
 
+  it("takes no more memory for a body in chunks of a byte than for another one", function()
+    story({ receiver = { max_body = 1024 * 1024 } }, function(one)
+      local socket = connect(one.port)
+      socket:write(HEAD .. "Transfer-Encoding: chunked\r\n\r\n")
+      local chunks = ("1\r\n \r\n"):rep(10000)
+      collectgarbage()
+      local before = collectgarbage "count"
+      for _ = 1, 20 do
+        socket:write(chunks)
+        cqueues.sleep(0.01)
+      end
+      wait_for(function() return one.listener.limits.bytes == 200000 end, "all chunks")
+      collectgarbage()
+      assert.is_true(collectgarbage "count" - before < 1000)
+      socket:write(("%x\r\n%s\r\n0\r\n\r\n"):format(#BODY, BODY))
+      assert.equal("HTTP/1.1 200 OK\r", socket:read "*l")
+      assert.equal(1, inbox:depth())
+      socket:close()
+    end)
+  end)
+
   it("refuses wrong credentials before the body", function()
     story({}, function(one)
       local wrong = HEAD:gsub("dTpw", "eHg6eHg=")

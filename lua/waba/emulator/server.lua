@@ -5,6 +5,7 @@ local cqueues = require "cqueues"
 local digest = require "openssl.digest"
 local http_util = require "http.util"
 
+local exchanges = require "waba.http.exchange"
 local listener = require "waba.http.listener"
 local printable = require "waba.printable"
 
@@ -89,7 +90,7 @@ end
 local function read_body(exchange, request, plan)
   local file = plan.file and assert(io.open(plan.file, "wb"))
   local hash = file and digest.new("sha256")
-  local parts, complete = {}, false
+  local collect, complete = exchanges.collector(), false
   while not complete do
     local chunk, reason = exchange:read()
     if reason then
@@ -100,7 +101,7 @@ local function read_body(exchange, request, plan)
       request.size = request.size + #chunk
       if request.size > plan.limit then
         request.too_large = true
-        parts = nil
+        collect = nil
         if request.size > plan.limit + DISCARD then
           complete = true
         end
@@ -108,7 +109,7 @@ local function read_body(exchange, request, plan)
         assert(file:write(chunk))
         hash:update(chunk)
       else
-        parts[#parts + 1] = chunk
+        collect(chunk)
       end
     end
   end
@@ -120,8 +121,8 @@ local function read_body(exchange, request, plan)
       request.file = plan.file
       request.sha256 = hash:final():gsub(".", function(byte) return ("%02x"):format(byte:byte()) end)
     end
-  elseif parts then
-    request.body = table.concat(parts)
+  elseif collect then
+    request.body = collect()
   end
   return complete
 end

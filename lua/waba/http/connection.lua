@@ -9,7 +9,7 @@ local limits = require "waba.http.limits"
 
 local connection = {}
 
--- Bytes that are read at once, and after how many others may run.
+-- Bytes that are received at once, and after how many others may run.
 local PIECE, TURN = 64 * 1024, 64 * 1024
 
 --- Counts what peers use; its methods stand in limits.lua.
@@ -45,8 +45,7 @@ function connection.new(socket, budget)
   local now = core.clock()
   return setmetatable({
     socket = socket, limits = budget, address = address, peer_name = limits.peer(address), closing = condition.new(),
-    buffer = "",
-    since = now, deadline = now + budget.request_seconds, waiting = false, received = 0,
+    buffer = "", from = 1, since = now, deadline = now + budget.request_seconds, waiting = false, work = 0,
   }, Connection)
 end
 
@@ -75,33 +74,22 @@ local function wait(self)
   return true
 end
 
--- A peer that sends without a pause lets others run now and then.
-local function take_turns(self, size)
-  self.received = self.received + size
-  if self.received < TURN then return end
-  self.received = 0
+--- Lets others run now and then while a peer keeps this connection busy.
+---@param work integer  how much was done, in bytes received
+function Connection:take_turns(work)
+  self.work = self.work + work
+  if self.work < TURN then return end
+  self.work = 0
   cqueues.sleep(0)
 end
 
---- Bytes as they come, at least one.
----@param most? integer
----@return string|nil bytes
----@return "closed"|"timeout"|nil reason
-function Connection:receive(most)
-  if self.buffer ~= "" then
-    local bytes = self.buffer
-    if most and #bytes > most then
-      self.buffer = bytes:sub(most + 1)
-      return bytes:sub(1, most)
-    end
-    self.buffer = ""
-    return bytes
-  end
+-- Bytes of the socket, at least one.
+local function receive(self, most)
   while true do
     if core.clock() >= self.deadline then return nil, "timeout" end
-    local bytes, why = self.socket:recv(-math.min(most or PIECE, PIECE), "bf")
+    local bytes, why = self.socket:recv(-most, "bf")
     if bytes then
-      take_turns(self, #bytes)
+      self:take_turns(#bytes)
       return bytes
     end
     if why ~= errno.EAGAIN then return nil, "closed" end
@@ -110,27 +98,63 @@ function Connection:receive(most)
   end
 end
 
---- Bytes up to and with a mark.
----@param mark string     two characters at most
+--- Whether bytes have come that were not taken yet.
+---@return boolean
+function Connection:has_bytes()
+  return self.from <= #self.buffer
+end
+
+--- Waits for bytes, and leaves them where they are.
+---@return boolean|nil
+---@return "closed"|"timeout"|nil reason
+function Connection:fill()
+  if self:has_bytes() then return true end
+  local bytes, reason = receive(self, PIECE)
+  if not bytes then return nil, reason end
+  self.buffer, self.from = bytes, 1
+  return true
+end
+
+--- Takes all bytes that have come and were not taken yet, without waiting.
+---@return string
+function Connection:take()
+  local bytes = self.buffer:sub(self.from)
+  self.buffer, self.from = "", 1
+  return bytes
+end
+
+--- Takes bytes as they come, at least one.
+---@param most? integer
+---@return string|nil bytes
+---@return "closed"|"timeout"|nil reason
+function Connection:receive(most)
+  if not self:has_bytes() then return receive(self, math.min(most or PIECE, PIECE)) end
+  if not most or #self.buffer - self.from < most then return self:take() end
+  local bytes = self.buffer:sub(self.from, self.from + most - 1)
+  self.from = self.from + most
+  return bytes
+end
+
+--- Takes bytes up to and with a mark.
+---@param mark string
 ---@param most integer    bytes
 ---@return string|nil bytes  without the mark
 ---@return "closed"|"timeout"|"too long"|nil reason
 function Connection:receive_until(mark, most)
-  local from = 1
+  local looked = 0 -- bytes that hold no mark
   while true do
-    local first, last = self.buffer:find(mark, from, true)
-    if first and last <= most then
-      local bytes = self.buffer:sub(1, first - 1)
-      self.buffer = self.buffer:sub(last + 1)
+    local first, last = self.buffer:find(mark, self.from + looked, true)
+    if first and last - self.from < most then
+      local bytes = self.buffer:sub(self.from, first - 1)
+      self.from = last + 1
       return bytes
     end
-    local held = self.buffer
-    if first or #held >= most then return nil, "too long" end
-    from = math.max(1, #held - #mark + 2)
-    self.buffer = ""
-    local bytes, reason = self:receive()
-    self.buffer = held .. (bytes or "")
+    local held = #self.buffer - self.from + 1
+    if first or held >= most then return nil, "too long" end
+    looked = math.max(0, held - #mark + 1)
+    local bytes, reason = receive(self, PIECE)
     if not bytes then return nil, reason end
+    self.buffer, self.from = self.buffer:sub(self.from) .. bytes, 1
   end
 end
 
@@ -183,7 +207,7 @@ end
 --- in it resets the connection, and the response would be lost with it.
 ---@param most integer  bytes that are read and thrown away
 function Connection:linger(most)
-  self.buffer = ""
+  self:take()
   if not self.socket:shutdown "w" then return end
   while most > 0 do
     local bytes = self:receive()

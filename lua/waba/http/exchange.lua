@@ -8,6 +8,10 @@ local exchange = {}
 local MAX_HEAD, MAX_CHUNK_LINE, MAX_TRAILERS, MAX_LINES = 16 * 1024, 256, 8 * 1024, 100
 -- Bytes that are read and thrown away after a response that came before the end of the request.
 local MAX_DISCARD = 64 * 1024 * 1024
+-- What a chunk costs, however small it is, as bytes.
+local CHUNK_WORK = 256
+-- Pieces of a body that are kept apart.
+local MOST_PIECES = 1024
 -- Digits of a length that every Lua counts with exactly.
 local MAX_DIGITS = 15
 
@@ -111,12 +115,10 @@ end
 
 -- The bytes of the next head. A blank line before it is skipped.
 local function read_head(connection)
-  local bytes, reason = connection:receive()
-  if not bytes then return nil end
+  if not connection:fill() then return nil end
   connection.is_idle = false
-  connection.buffer = bytes .. connection.buffer
   connection:expect(connection.limits.request_seconds)
-  local text
+  local text, reason
   for _ = 1, 2 do
     text, reason = connection:receive_until("\r\n\r\n", MAX_HEAD)
     if text ~= "" then break end
@@ -141,6 +143,7 @@ end
 -- The next part of a body in chunks: what is left of one, or the head of the next.
 local function next_chunk(self)
   local connection = self.connection
+  connection:take_turns(CHUNK_WORK)
   if self.left == 0 then -- behind a chunk
     local text, reason = connection:receive_until("\r\n", 2)
     if not text then return nil, reason == "too long" and "malformed" or reason end
@@ -191,6 +194,19 @@ function Exchange:read()
   end
   self.left = self.left - #bytes
   return bytes
+end
+
+--- Collects the pieces of a body. Many small ones would take far more memory than their bytes.
+---@return fun(piece: string|nil): string|nil  adds a piece; without one it returns the whole
+function exchange.collector()
+  local large, small = {}, {}
+  return function(piece)
+    small[#small + 1] = piece
+    if piece and #small < MOST_PIECES then return nil end
+    large[#large + 1] = table.concat(small)
+    small = {}
+    return not piece and table.concat(large) or nil
+  end
 end
 
 -- Whether nothing of the request is left unread.

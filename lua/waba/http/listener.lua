@@ -74,10 +74,8 @@ end
 
 -- Whether a client begins with HTTP/2 though nothing was agreed on (RFC 9113, 3.3).
 local function has_preface(connection)
-  connection.buffer = connection:receive() or ""
-  if connection.buffer:sub(1, 3) ~= "PRI" then return false end
-  connection.socket:unget(connection.buffer)
-  connection.buffer = ""
+  if not connection:fill() or connection.buffer:sub(1, 3) ~= "PRI" then return false end
+  connection.socket:unget(connection:take())
   return true
 end
 
@@ -96,7 +94,7 @@ local function serve_connection(self, connection)
     if not current or not serve_exchange(self, current) then return end
     if connection.kicked or self.is_paused then return end
     connection:expect(self.limits.idle_seconds)
-    if connection.buffer ~= "" then cqueues.sleep(0) end -- requests that came together leave room for others
+    if connection:has_bytes() then cqueues.sleep(0) end -- requests that came together leave room for others
   end
 end
 

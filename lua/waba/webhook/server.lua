@@ -71,7 +71,7 @@ local REASONS = {
 local function read_body(self, exchange)
   local budget, connection, most = self.listener.limits, exchange.connection, self.receiver.max_body
   if not budget:begin_body(connection) then return nil, 503, "limits.peer_bodies is reached" end
-  local parts, size = {}, 0
+  local collect, size = require("waba.http.exchange").collector(), 0
   while true do
     local chunk, reason = exchange:read()
     if reason then return nil, STATUS_OF[reason], REASONS[STATUS_OF[reason]] end
@@ -81,10 +81,10 @@ local function read_body(self, exchange)
     if not budget:hold(connection, #chunk) then
       return nil, 503, "limits.held_bytes or limits.peer_held_bytes is reached"
     end
-    parts[#parts + 1] = chunk
+    collect(chunk)
   end
   budget:finish_body(connection)
-  return table.concat(parts)
+  return collect()
 end
 
 local RETRY_AFTER = { ["retry-after"] = "1" }
