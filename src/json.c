@@ -84,6 +84,17 @@ static int json_encode(lua_State *L) {
   }
 }
 
+/* plain(value) -> value, is_copy */
+static int json_plain(lua_State *L) {
+  bool is_copy;
+  luaL_checkany(L, 1);
+  lua_settop(L, 1);
+  is_copy = json_make_plain(L);
+  lua_settop(L, 1);
+  lua_pushboolean(L, is_copy);
+  return 2;
+}
+
 /* Pushes the text as cjson must have it. */
 static void push_rewritten(lua_State *L, const struct json_scan *scan) {
   const size_t size = json_scan_size(scan);
@@ -240,6 +251,8 @@ static int json_picker(lua_State *L) {
 void json_register(lua_State *L) {
   lua_pushcfunction(L, json_picker);
   lua_setfield(L, -2, "picker");
+  lua_pushcfunction(L, json_plain);
+  lua_setfield(L, -2, "plain");
   lua_pushcfunction(L, json_encode);
   lua_setfield(L, -2, "encode");
   lua_pushnil(L);

@@ -42,6 +42,66 @@ bool json_is_cjson_array(lua_State *L) {
   return is_array;
 }
 
+/* Whether the table at the top of the stack has a metatable that changes how it is read. */
+static bool is_read_otherwise(lua_State *L) {
+  static const char *const events[] = {"__index", "__len", "__pairs", "__ipairs"};
+  bool is_changed = false;
+  size_t i;
+  if (!lua_getmetatable(L, -1)) return false;
+  for (i = 0; i < sizeof events / sizeof events[0] && !is_changed; i++) {
+    lua_pushstring(L, events[i]);
+    lua_rawget(L, -2);
+    is_changed = !lua_isnil(L, -1);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  return is_changed;
+}
+
+/* More parts are not looked at: nobody can send them. */
+#define PLAIN_MOST ((size_t)1 << 20)
+
+static bool is_plain(lua_State *L, int depth, size_t *count) {
+  if (lua_type(L, -1) != LUA_TTABLE || depth > JSON_ENCODE_LEVELS) return true;
+  if (is_read_otherwise(L)) return false;
+  luaL_checkstack(L, 8, "table with too many levels");
+  lua_pushnil(L);
+  while (++*count < PLAIN_MOST && lua_next(L, -2)) {
+    if (!is_plain(L, depth + 1, count)) return false;
+    lua_pop(L, 1);
+  }
+  if (*count >= PLAIN_MOST) lua_pop(L, 1);
+  return true;
+}
+
+/* Replaces the value at the top of the stack by a copy. */
+static void copy_plain(lua_State *L, int depth, size_t *count) {
+  bool is_changed;
+  if (lua_type(L, -1) != LUA_TTABLE || depth > JSON_ENCODE_LEVELS || ++*count >= PLAIN_MOST) return;
+  luaL_checkstack(L, 10, "table with too many levels");
+  is_changed = is_read_otherwise(L);
+  lua_newtable(L);
+  if (!is_changed && lua_getmetatable(L, -2)) lua_setmetatable(L, -2);
+  lua_pushnil(L);
+  while (lua_next(L, -3)) { /* [.. table copy key value] */
+    copy_plain(L, depth + 1, count);
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2); /* [.. table copy key key value] */
+    lua_rawset(L, -4);
+  }
+  lua_remove(L, -2);
+}
+
+bool json_make_plain(lua_State *L) {
+  const int top = lua_gettop(L);
+  size_t count = 0;
+  if (is_plain(L, 1, &count)) return false;
+  lua_settop(L, top);
+  count = 0;
+  copy_plain(L, 1, &count);
+  return true;
+}
+
 /* One step of the way from the whole value to a part of it; they lie on the C stack. */
 struct step {
   const struct step *up;

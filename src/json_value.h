@@ -10,6 +10,11 @@
  * `empty_array`, or a table with `empty_array_mt` or `array_mt`. */
 bool json_is_cjson_array(lua_State *L);
 
+/* Makes sure that everybody reads the value as the encoder does: where a table in it has a metatable with `__index`,
+ * `__len`, `__pairs` or `__ipairs`, the value is replaced by a copy of what is really there, without such metatables.
+ * Whether it was. */
+bool json_make_plain(lua_State *L);
+
 /* Looks for the first fault of the value, in arrays from the front. Leaves [.. message path] and returns
  * true, or leaves the stack as it was. */
 bool json_explain(lua_State *L);

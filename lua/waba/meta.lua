@@ -18,10 +18,18 @@ local core = {}
 ---@return string? path     where, as in "template.components[2].type"; "" for the value itself
 function core.encode(value) end
 
+--- The value as `encode` reads it. Where a table in it has a metatable with `__index`, `__len`, `__pairs` or `__ipairs`,
+--- this is a copy of what the tables themselves hold, without these metatables; else the value itself.
+---@param value any
+---@return any value
+---@return boolean is_copy
+function core.plain(value) end
+
 --- Decodes JSON. Whole numbers come out as integers where Lua has them; integer literals beyond
 --- 2^53 come out as strings, digit for digit, on every interpreter; null is `core.null`.
 --- NaN, Infinity, hexadecimal numbers, numbers too large for a double and more than 1000 levels are
---- refused; under Lua 5.1 to 5.3 thousands of strings that share a hash as well, which only an attacker writes. Half a surrogate pair ("\ud83d" alone, which careless systems cut out of an emoji) becomes
+--- refused; under Lua 5.1 to 5.3 thousands of strings that share a hash as well, which only an attacker writes.
+--- Half a surrogate pair ("\ud83d" alone, which careless systems cut out of an emoji) becomes
 --- U+FFFD. Bytes that are not UTF-8 are left as they are.
 ---@param json string
 ---@return any value

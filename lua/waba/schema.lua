@@ -2,12 +2,13 @@
 -- (schema/on_premise.lua, schema/cloud.lua); they are compiled to closures when a type is first checked
 -- (schema/compile.lua), and the first fault is named by its path.
 
+local core = require "waba.core"
 local compiler = require "waba.schema.compile"
 local errors = require "waba.errors"
 local faults = require "waba.schema.faults"
 local options = require "waba.options"
 
-local fault = faults.new
+local fault, make_plain = faults.new, core.plain
 local compile, effective = compiler.compile, compiler.effective
 
 local schema = {}
@@ -23,9 +24,13 @@ local schema = {}
 -- Where each hosting's rules are.
 local rulesets = { on_premise = "waba.schema.on_premise", cloud = "waba.schema.cloud" }
 
-local function to_error(found)
+-- Said of a value with such metatables, which may be why something is missing.
+local HIDDEN = " (only what a table itself holds is sent, not what the __index of its metatable gives)"
+
+local function to_error(found, is_copy)
   local path = found.path:gsub("^%.", "")
-  return errors.invalid(path, found.is_sentence and found.says or path .. " " .. found.says)
+  local message = found.is_sentence and found.says or path .. " " .. found.says
+  return errors.invalid(path, is_copy and message .. HIDDEN or message)
 end
 
 --- Makes a check of any rule: for bodies other than messages.
@@ -35,8 +40,10 @@ end
 function schema.compile(rule, mode)
   local check = compile(rule, mode or true)
   return function(value)
+    local is_copy
+    value, is_copy = make_plain(value)
     local found = check and check(value)
-    if found then return nil, to_error(found) end
+    if found then return nil, to_error(found, is_copy) end
     return true
   end
 end
@@ -123,13 +130,28 @@ end
 ---@return waba.Error? err  of kind "invalid"; `path` is the field of the first fault
 function schema.check(message, hosting, mode)
   if mode == false then return true end
-  mode = mode or true
+  local value, is_copy = make_plain(message)
+  return schema.check_plain(value, is_copy, hosting, mode or true)
+end
+
+--- The same for a message from `core.plain`.
+---@param message any
+---@param is_copy boolean       the second result
+---@param hosting waba.Hosting
+---@param mode true|"documented"
+---@return true|nil ok
+---@return waba.Error? err
+function schema.check_plain(message, is_copy, hosting, mode)
   local by_mode = compiled[hosting]
   local checks = by_mode and by_mode[mode] or compiled_for(hosting, mode)
   local check = type(message) == "table" and checks[message.type]
-  if not check then return nil, unknown_type(message, hosting) end
+  if not check then
+    local err = unknown_type(message, hosting)
+    if is_copy then err.message = err.message .. HIDDEN end
+    return nil, err
+  end
   local found = check(message)
-  if found then return nil, to_error(found) end
+  if found then return nil, to_error(found, is_copy) end
   return true
 end
 

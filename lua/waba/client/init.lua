@@ -15,7 +15,7 @@ local phone_number = require "waba.resource.phone_number"
 local transports = require "waba.transport"
 local wrong_hosting = require "waba.client.wrong_hosting"
 
-local encode, check, read_recipient = core.encode, schema.check, recipient.read
+local encode, plain, check, read_recipient = core.encode, core.plain, schema.check_plain, recipient.read
 local type = type
 
 ---@class waba.Client
@@ -289,9 +289,11 @@ function Client:send(to, message, given)
     error(("client:send: the message must be a table from a builder, not a %s: such as waba.text(…)"):format(
       type(message)), 2)
   end
+  local is_copy
+  message, is_copy = plain(message)
   if given then message = with_direct_send(message, given) end
   if self.validate then
-    local valid, err = check(message, self.hosting.name, self.validate)
+    local valid, err = check(message, is_copy, self.hosting.name, self.validate)
     if not valid then return nil, err end
   end
   local address, form = read_recipient(to)

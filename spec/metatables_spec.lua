@@ -1,0 +1,132 @@
+-- A message is checked as it is sent: by what its tables themselves hold, whatever their metatables say.
+
+local core = require "waba.core"
+local messages = require "spec.support.messages"
+local scripted = require "spec.support.scripted_transport"
+local waba = require "waba"
+
+local NUMBER = "491511234567"
+
+-- Metatables that show the members of `content` in an empty table, each in its own way.
+local WAYS = {
+  index = function(content) return { __index = content } end,
+  everything = function(content)
+    return {
+      __index = content, __len = function() return #content end, __pairs = function() return next, content end,
+      __ipairs = function() return ipairs(content) end,
+    }
+  end,
+}
+
+-- The number of tables in a value.
+local function count(value)
+  local total = 1
+  for _, member in pairs(value) do
+    if type(member) == "table" then total = total + count(member) end
+  end
+  return total
+end
+
+-- Two copies of a value in which the table of that number is empty: in the first it shows its members by a metatable.
+local function with_hidden(value, number, way)
+  local at = 0
+  local function build(table_)
+    at = at + 1
+    local is_hidden = at == number
+    local shown, bare = {}, {}
+    for name, member in pairs(table_) do
+      if type(member) == "table" then
+        shown[name], bare[name] = build(member)
+      else
+        shown[name], bare[name] = member, member
+      end
+    end
+    if is_hidden then return setmetatable({}, way(shown)), {} end
+    return shown, bare
+  end
+  return build(value)
+end
+
+describe("a message with metatables", function()
+  for _, hosting in ipairs { "on_premise", "cloud" } do
+    it("is judged by what is sent on " .. hosting, function()
+      for _, example in ipairs(messages.examples(hosting)) do
+        for name, way in pairs(WAYS) do
+          for number = 1, math.min(count(example.message), 6) do
+            local shown, bare = with_hidden(example.message, number, way)
+            local place = ("%s, table %d (%s)"):format(example.name, number, name)
+            local valid, err = waba.check(shown, hosting)
+            local bare_valid, bare_err = waba.check(bare, hosting)
+            assert.equal(bare_valid, valid, place)
+            if not valid then
+              assert.equal(bare_err.path, err.path, place)
+              assert.matches("not what the __index of its metatable gives", err.message)
+            end
+          end
+        end
+      end
+    end)
+
+    it("is sent as it was judged, also unchecked, on " .. hosting, function()
+      local answers = {}
+      for i = 1, 2 do answers[i] = { status = 201, body = '{"messages":[{"id":"wamid.1"}]}' } end
+      for _, validate in ipairs { true, false } do
+        for _, example in ipairs(messages.examples(hosting)) do
+          for number = 1, math.min(count(example.message), 4) do
+            local shown, bare = with_hidden(example.message, number, WAYS.everything)
+            local bodies = {}
+            for i, message in ipairs { shown, bare } do
+              local client, transport = scripted.client({ answers[i] }, { hosting = hosting, validate = validate, retry = false })
+              client:send(NUMBER, message)
+              bodies[i] = transport.requests[1] and core.decode(transport.requests[1].body) or false
+            end
+            assert.same(bodies[2], bodies[1], example.name)
+          end
+        end
+      end
+    end)
+  end
+
+  it("leaves as if it had none where they only add methods", function()
+    local Message = { shout = function() end }
+    Message.__index = Message
+    local client, transport = scripted.client { { status = 201, body = '{"messages":[{"id":"gBEG"}]}' } }
+    assert(client:send(NUMBER, setmetatable({ type = "text", text = setmetatable({ body = "x" }, Message) }, Message)))
+    assert.same({ body = "x" }, core.decode(transport.requests[1].body).text)
+  end)
+
+  it("is not changed", function()
+    local text = setmetatable({}, { __index = { body = "x" } })
+    local message = { type = "text", text = text }
+    waba.check(message)
+    assert.equal(text, message.text)
+    assert.equal("x", text.body)
+  end)
+
+  it("that contains itself is refused", function()
+    local message = setmetatable({ type = "text" }, { __index = {} })
+    message.text = { body = "x", more = message }
+    local valid, err = waba.check(message)
+    assert.is_nil(valid)
+    assert.equal("text.more", err.path)
+    assert.is_nil((scripted.client({}, { validate = false }):send(NUMBER, message)))
+  end)
+end)
+
+describe("the body of a resource with metatables", function()
+  it("is judged by what is sent", function()
+    local template = { name = "a_name", language = "en", category = "UTILITY", components = { { type = "BODY", text = "Hello" } } }
+    local client, transport = scripted.client {}
+    for name in pairs(template) do
+      local shown = {}
+      for other, value in pairs(template) do
+        if other ~= name then shown[other] = value end
+      end
+      setmetatable(shown, { __index = template })
+      local created, err = client.templates:create(shown)
+      assert.is_nil(created)
+      assert.equal(name, err.path)
+    end
+    assert.equal(0, #transport.requests)
+  end)
+end)
