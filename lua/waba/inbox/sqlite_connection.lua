@@ -6,7 +6,7 @@ local core = require "waba.core"
 local loops = require "waba.transport.loop"
 local policy = require "waba.inbox.policy"
 local sqlite_file = require "waba.inbox.sqlite_file"
-local transports = require "waba.transport"
+local together = require "waba.transport.loop.together"
 
 ---@class waba.SqliteConnection
 ---@field file string
@@ -150,12 +150,14 @@ local in_nginx -- what knows there whether anything can wait
 
 -- How to wait here while others go on; nil where nobody else could. In nginx false: nothing can wait here.
 local function find_pause()
-  if transports.is_nginx() then
+  local is_known, name = pcall(together.loop_name)
+  if not is_known or name == "blocking" then return nil end
+  if name == "nginx" then
     in_nginx = in_nginx or require("waba.transport.ngx").new()
     return in_nginx:can_wait() and rawget(_G, "ngx").sleep or false
   end
-  if loops.detect_name() == "blocking" or not loops.can_wait() then return nil end
-  return loops.sleep
+  local loop = loops.named(name)
+  return loops.can_wait(loop) and loop.sleep or nil
 end
 
 local BUSY = "database is locked"

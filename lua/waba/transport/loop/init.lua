@@ -42,26 +42,76 @@ function loop.named(name)
   return adapter(name)
 end
 
--- Copas says since version 2 whether it runs. For an older one every coroutine counts as its own.
+-- The functions of copas that resume its coroutines, `addthread` in versions before 4 only.
+local RESUMING = { "step", "addthread" }
+
+local is_watched, resuming = false, 0 -- how many calls of them are running
+
+local function end_resuming(fine, ...)
+  resuming = resuming - 1
+  if not fine then error((...), 0) end
+  return ...
+end
+
+-- Notes from now on when copas resumes coroutines. Called from the main program, where it does not.
+local function watch(copas)
+  if is_watched then return end
+  is_watched = true
+  for _, name in ipairs(RESUMING) do
+    local fn = copas[name]
+    copas[name] = function(...)
+      resuming = resuming + 1
+      return end_resuming(pcall(fn, ...))
+    end
+  end
+end
+
+-- Whether copas is resuming coroutines in the main program; nil where Lua gives no access to its stack.
+local function resumes_in_main(copas)
+  local registry = type(debug) == "table" and debug.getregistry and debug.getregistry()
+  local main = registry and registry[1] -- Lua 5.2 and newer
+  if type(main) ~= "thread" then return nil end
+  for level = 0, math.huge do
+    local info = debug.getinfo(main, level, "f")
+    if not info then return false end
+    for _, name in ipairs(RESUMING) do
+      if info.func == copas[name] then return true end
+    end
+  end
+end
+
+-- Whether copas runs this coroutine; nil where that can't be known. For copas 1 every coroutine counts as its own.
+-- Since version 2 it says whether `copas.loop` runs, but not whether the program calls `copas.step` itself.
 local function is_inside_copas()
   local copas = loaded.copas
-  if not copas or copas.running == false then return false end
+  if not copas then return false end
   local thread, is_main = coroutine.running()
-  return thread ~= nil and not is_main
+  if not thread or is_main then
+    if copas.running == false then watch(copas) end
+    return false
+  end
+  if copas.running ~= false or resuming > 0 then return true end
+  if is_watched then return false end
+  return resumes_in_main(copas)
 end
+
+local UNKNOWN = "copas is loaded and copas.loop() does not run; whether copas.step() runs this coroutine cannot be "
+  .. "known: "
+  .. 'give waba.client the option loop = "copas" or "blocking", or make the client before the first step'
 
 --- The loop that the running code lives in: inside a coroutine of `waba.run` "native", inside a cqueues controller
 --- "cqueues", inside copas "copas", else "blocking".
----@return "native"|"cqueues"|"copas"|"blocking"
----@return waba.LoopTask|nil task  of `waba.run`
+---@return "native"|"cqueues"|"copas"|"blocking"|nil
+---@return waba.LoopTask|string|nil task  of `waba.run`; or why the loop is not known
 function loop.detect_name()
   local native = loaded["waba.transport.loop.native"]
   local task = native and native.task()
   if task then return "native", task end
   local cqueues = loaded.cqueues
   if cqueues and cqueues.running() then return "cqueues" end
-  if is_inside_copas() then return "copas" end
-  return "blocking"
+  local is_copas = is_inside_copas()
+  if is_copas == nil then return nil, UNKNOWN end
+  return is_copas and "copas" or "blocking"
 end
 
 -- PUC Lua 5.1 runs handlers in coroutines of their own, which pass their waits on to the controller.
@@ -83,6 +133,7 @@ function loop.detect(named)
   if named and named.name == "blocking" then return named end
   local name, task = loop.detect_name()
   if named and not is_owner(name) then return named end
+  if not name then error(task, 0) end
   return adapter(name), task
 end
 
@@ -97,8 +148,10 @@ loop.NOT_HERE = "a coroutine cannot wait inside a function that C code calls, su
 ---@return string? message  why not
 function loop.can_wait(named)
   local can_yield = core.can_yield()
+  if can_yield and not loaded.copas then return true end
+  local is_known, found = pcall(loop.detect, named)
+  if not is_known then return nil, found end
   if can_yield then return true end
-  local found = loop.detect(named)
   local is_loop_ready, task, message = pcall(found.task)
   if not is_loop_ready then return nil, task end
   if message then return nil, message end

@@ -137,13 +137,18 @@ local function is_inside_luv()
   return thread ~= nil and not is_main
 end
 
--- The loop that the running code and its transport share.
+--- The loop that the running code, and its transport where one is named, live in. Raises where that is unknown.
+---@param named? string
+---@return string
 local function loop_name(named)
   if transports.is_nginx() then return "nginx" end
-  local found = loops.detect_name()
+  local found, message = loops.detect_name()
+  if not found then return named or error(message, 0) end
   if named == "luv" and found ~= "native" and found ~= "cqueues" then return "luv" end
   return found == "blocking" and is_inside_luv() and "luv" or found
 end
+
+together.loop_name = loop_name
 
 --- A crew whose owner the running coroutine becomes; nil where it can't start others: in the main program outside any
 --- event loop, and in a phase of nginx that can't wait.
