@@ -20,6 +20,16 @@ local function slurp(path)
   return text
 end
 
+-- The first line of a block that a file has not, or not in the block's order.
+local function first_missing(text, block)
+  local position = 1
+  for line in (block .. "\n"):gmatch "([^\n]*%S[^\n]*)\n" do
+    local _, last = text:find(line:gsub("^%s+", ""), position, true)
+    if not last then return line end
+    position = last
+  end
+end
+
 describe("the guide", function()
   local emulator, folder
 
@@ -125,17 +135,16 @@ describe("the guide", function()
         end)
       end
 
-      -- Beginning with the file's name in a comment: its lines, in its order.
+      -- Its lines, in the order of one of the files.
       for _, block in ipairs(documents.blocks(path, "nginx")) do
         it(("quotes the configuration that is tested (line %d)"):format(block.line), function()
-          local configuration, position = slurp "examples/nginx/nginx.conf", 1
-          for line in (block.code .. "\n"):gmatch "(.-)\n" do
-            if line:find "%S" then
-              local _, last = configuration:find(line:gsub("^%s+", ""), position, true)
-              assert(last, line)
-              position = last
-            end
+          local missing = {}
+          for name in process.run("ls examples/nginx/*.conf"):gmatch "[^\n]+" do
+            local line = first_missing(slurp(name), block.code)
+            if not line then return end
+            missing[#missing + 1] = ("%s lacks: %s"):format(name, line)
           end
+          error(table.concat(missing, "\n"))
         end)
       end
     end)

@@ -1,5 +1,6 @@
 -- `make install-openresty` into a folder laid out as OpenResty's, and what runs there afterwards.
 
+local documents = require "spec.support.documents"
 local openresty = require "spec.support.openresty"
 local process = require "spec.support.process"
 local waba = require "waba"
@@ -56,6 +57,39 @@ describe("make install-openresty", function()
     assert.matches("to has 2 digits.*exit 2$", command "send text 12 Hello")
     assert.matches("lua_ssl_trusted_certificate.*exit 1$", command("send text +491511234567 Hello", "")) -- the system's authorities
     gateway:stop()
+  end)
+
+  -- docs/guides/webhooks-in-nginx.md, its section on OpenResty. What it asks of apt is here already, for `make test`
+  -- installs it; the port is another one, and so is the folder of the example, whose files the guide's reader changes.
+  it("is followed by the guide's other commands, up to the first reply", function()
+    local port, example = process.free_port(), folder:file "nginx"
+    process.run(("cp -R examples/nginx %s && chmod 755 %s && ln -s ../nginx/sbin/nginx %s/bin/openresty"):format(quote(example),
+      quote(folder.path), quote(root)))
+    process.run(("sed -i 's/listen 8443/listen 127.0.0.1:%d/; s/:8443/:%d/' %s/server.conf %s/try.sh"):format(port, port,
+      quote(example), quote(example)))
+    local script, server = { "set -eu", "PATH=" .. quote(root .. "/bin") .. ":$PATH" }, nil
+    local section = documents.section("docs/guides/webhooks-in-nginx.md", "OpenResty, from install to first reply")
+    for line in section:gmatch "\n%$ ([^\n]+)" do
+      line = line:gsub("^sudo ", ""):gsub("/usr/local/openresty", root):gsub("^cd examples/nginx$", "cd " .. quote(example))
+      if line:find "^waba emulator" then
+        script[#script + 1] = "exec " .. line
+      elseif line:find "^D360_API_KEY" then
+        server = line:gsub("…", "word") -- with a number's own key: it starts, as far as a machine without a number shows
+      elseif not line:find "^apt%-get" and not line:find "^make" then
+        script[#script + 1] = line
+      end
+    end
+    assert.equal(7, #script)
+    folder:file("script", table.concat(script, "\n"))
+    local emulator = process.start("env -u LUA_PATH -u LUA_CPATH sh " .. quote(folder:file "script"), folder:file "log")
+    process.wait_for(function() return emulator:output():find("text to 491511234567: You wrote: Hello", 1, true) end,
+      "the reply in the emulator's log", 30)
+    emulator:stop()
+    folder:file("start", ("PATH=%s:$PATH; cd %s && exec env %s -g 'daemon off;'"):format(quote(root .. "/bin"), quote(example),
+      server))
+    local nginx = process.start("sh " .. quote(folder:file "start"), folder:file "log")
+    process.wait_for(function() return process.listens(port) end, "nginx to listen")
+    nginx:stop()
   end)
 
   it("is undone by make uninstall-openresty", function()

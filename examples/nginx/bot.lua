@@ -1,5 +1,5 @@
--- The receiver of one nginx worker process. All workers share the inbox's file. What a handler sends
--- goes through nginx's own sockets, so that no request waits for it.
+-- The receiver of one nginx worker process. All workers share the inbox, a file in a folder that nginx gives them. What a
+-- handler sends goes through nginx's own sockets, so that no request waits for it.
 
 local gateway = require "gateway"
 local waba = require "waba"
@@ -7,7 +7,7 @@ local waba = require "waba"
 return waba.receiver {
   user = os.getenv "WEBHOOK_USER", password = os.getenv "WEBHOOK_PASSWORD",
   client = gateway,
-  inbox = waba.inbox.sqlite "inbox.db",
+  inbox = waba.inbox.sqlite(ngx.config.prefix() .. "state/inbox.db"),
   on = {
     text = function(event)
       ngx.log(ngx.NOTICE, event.from, " writes: ", event.text)

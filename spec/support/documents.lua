@@ -26,6 +26,24 @@ function documents.blocks(path, language)
   return blocks
 end
 
+--- A page's text from one heading to the next of its level.
+---@param path string
+---@param heading string
+---@return string
+function documents.section(path, heading)
+  local lines = {}
+  for line in io.lines(path) do
+    if line:match "^## " then
+      if #lines > 0 then break end
+      lines[1] = line == "## " .. heading and line or nil
+    elseif #lines > 0 then
+      lines[#lines + 1] = line
+    end
+  end
+  assert(#lines > 0, path .. " has no heading " .. heading)
+  return table.concat(lines, "\n")
+end
+
 -- What is no code.
 local function prose(path)
   local lines, in_code = {}, false

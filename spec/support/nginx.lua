@@ -32,9 +32,19 @@ end
 ---@param environment? string  words for `env`
 function nginx.start(folder, configuration, port, environment)
   folder:file("nginx.conf", configuration)
-  local command = ("env %s %s -p %s -c nginx.conf -g %s"):format(environment or "TZ=", NGINX,
-    process.quote(folder.path), process.quote "daemon off;")
-  local program = process.start(command, folder:file "nginx.log")
+  return nginx.start_file(folder, "nginx.conf", port, environment)
+end
+
+--- The same with a configuration that is in the folder already.
+---@param folder table
+---@param name string
+---@param port integer
+---@param environment? string
+---@param program? string  instead of Debian's nginx, for the shell
+function nginx.start_file(folder, name, port, environment, program)
+  local command = ("env %s %s -p %s -c %s -g %s"):format(environment or "TZ=", program or NGINX,
+    process.quote(folder.path), name, process.quote "daemon off;")
+  program = process.start(command, folder:file "nginx.log")
   local ok, message = pcall(process.wait_for, function() return process.listens(port) end, "nginx to listen")
   if not ok then
     program:stop("KILL")
