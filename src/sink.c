@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "text.h"
+
 #include "exit.h"
 
 /* How much of a stream may wait to be drained before libcurl is told to pause. */
@@ -72,9 +74,16 @@ bool sink_open_file(struct sink *sink, const char *path, size_t max_body, curl_o
   return false;
 }
 
+/* "Content-Length: 5": whether such a header says where the body ends. */
+static bool is_framing(const char *name, size_t length) {
+  return text_equals_ignoring_case(name, length, "content-length", 14) ||
+         text_equals_ignoring_case(name, length, "transfer-encoding", 17);
+}
+
 static void forget_lines(struct sink *sink) {
   sink->lines.length = 0;
   sink->head_over = false;
+  sink->is_framed = false;
 }
 
 /* "HTTP/1.1 200 OK" */
@@ -104,6 +113,7 @@ size_t sink_head(char *bytes, size_t size, size_t count, void *argument) {
   } else if (!sink->head_over && sink->status != 0) {
     colon = memchr(bytes, ':', length);
     if (colon == NULL || colon == bytes || memchr(bytes, '\0', length) != NULL) return size * count;
+    if (is_framing(bytes, (size_t)(colon - bytes))) sink->is_framed = true;
     if (sink->lines.length + length > LINES_MAX) {
       sink->fault = SINK_TOO_LARGE;
       return 0;

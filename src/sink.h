@@ -23,6 +23,7 @@ struct sink {
   bool is_http1;       /* by its status line */
   struct buffer lines; /* its headers, each "name: value" and a newline */
   bool head_over;
+  bool is_framed;     /* they say where its body ends; else that is the end of the connection */
   struct buffer body; /* in memory, or not drained yet */
   curl_off_t received;
   bool paused;   /* a stream that waits to be drained */

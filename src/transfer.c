@@ -263,8 +263,7 @@ static bool set_request(struct transfer *transfer, const struct head *head,
 const char *transfer_configure(struct transfer *transfer, struct head *head,
                                const struct transfer_options *options) {
   if (options->save_as != NULL) {
-    if (!sink_open_file(&transfer->sink, options->save_as, options->max_body,
-                        options->max_size)) {
+    if (!sink_open_file(&transfer->sink, options->save_as, options->max_body, options->max_size)) {
       return transfer_no_file;
     }
   } else {
@@ -288,13 +287,27 @@ const char *transfer_configure(struct transfer *transfer, struct head *head,
   return NULL;
 }
 
+/* A body without length ends with the connection. Whether TLS was closed before that is reported by some
+ * versions of OpenSSL and not by others, nor in nginx: that one was cut off is only seen in its content. */
+static bool is_end_of_body(const struct transfer *transfer, CURLcode code) {
+  const struct sink *sink = &transfer->sink;
+  return code == CURLE_RECV_ERROR && sink->is_http1 && sink->head_over && sink->status != 0 &&
+         !sink->is_framed && sink->fault == SINK_FINE &&
+         (strstr(transfer->error, "unexpected eof") != NULL ||
+          strstr(transfer->error, "non-properly terminated") != NULL);
+}
+
 void transfer_complete(struct transfer *transfer, enum transfer_end end, CURLcode code) {
+  if (end == END_BY_CURL && is_end_of_body(transfer, code)) code = CURLE_OK;
   transfer->state = TRANSFER_DONE;
   if (transfer->sink.status != 0) transfer->head->is_http1 = transfer->sink.is_http1;
   transfer->end = end;
   transfer->code = code;
   if (transfer->repeat_refused) transfer->code = CURLE_SEND_FAIL_REWIND;
-  if (end == END_BY_CURL && code == CURLE_OK && !sink_complete(&transfer->sink)) {
+  /* libcurl takes the end of a connection for that of the head. */
+  if (code == CURLE_OK && transfer->sink.status != 0 && !transfer->sink.head_over) {
+    transfer->code = CURLE_RECV_ERROR;
+  } else if (end == END_BY_CURL && code == CURLE_OK && !sink_complete(&transfer->sink)) {
     transfer->code = CURLE_WRITE_ERROR;
   }
 }

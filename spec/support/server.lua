@@ -38,6 +38,7 @@
 --   truncated = n        closes after n bytes of the body
 --   raw = "bytes"        HTTP/1.1: these bytes instead of a response, then closes; with field = "bytes", times = n and
 --                        tail = "bytes": followed by the field n times, then the tail
+--   abrupt = true        with `raw`: closes without the end of TLS
 --   drop = "head" | "request"   closes instead of answering: after the head, or after the whole request
 --   reset = "head" | "request"  the same with a TCP reset
 --   refuse = code        HTTP/2: RST_STREAM with this error code instead of an answer

@@ -124,6 +124,16 @@ local function reset(connection)
   connection:close()
 end
 
+-- The orderly end of TCP, without that of TLS.
+local function end_tcp(connection)
+  local handle = luasocket.tcp()
+  local unused = handle:getfd()
+  handle:setfd(connection:pollfd())
+  handle:close()
+  handle:setfd(unused)
+  handle:close()
+end
+
 -- ---- HTTP/1.1. -------------------------------------------------------------------------------
 
 local function read_headers(connection)
@@ -186,6 +196,7 @@ local function answer_http1(connection, answer, method)
   pass_time(answer)
   if answer.raw then
     send(connection, answer.raw .. (answer.field or ""):rep(answer.times or 1) .. (answer.tail or ""))
+    if answer.abrupt then end_tcp(connection) end
     return false
   end
   for _, status in ipairs(answer.interim or {}) do

@@ -156,6 +156,35 @@ describe("a transport:", function()
           assert.equal("1", response.headers["x-raw"])
         end)
 
+        it("that ends with the connection, whether TLS was closed before or not", function()
+          for _, body in ipairs { "all of it", "" } do
+            gateway:answer("/raw", { raw = "HTTP/1.1 200 OK\r\nX-Raw: 1\r\n\r\n" .. body, abrupt = true })
+            local response = assert(make("/raw", { method = "GET" }))
+            assert.equal(body, response.body)
+            assert.equal("1", response.headers["x-raw"])
+          end
+          local path = folder:file "raw"
+          gateway:answer("/raw", { raw = "HTTP/1.0 200 OK\r\n\r\n" .. PART, abrupt = true })
+          assert(make("/raw", { method = "GET", into = { file = path } }))
+          assert.equal(PART, folder:read "raw")
+          os.remove(path)
+        end)
+
+        it("that says its length, to no earlier end", function()
+          for _, raw in ipairs {
+            "Content-Length: 10\r\n\r\n12345", "Transfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n",
+            "transfer-encoding: chunked\r\n\r\n5\r\n12", "X-Half: of a hea",
+          } do
+            for _, is_abrupt in ipairs { false, true } do
+              gateway:answer("/raw", { raw = "HTTP/1.1 200 OK\r\n" .. raw, abrupt = is_abrupt })
+              local response, failure = make("/raw", { method = "POST", body = "x" })
+              assert.is_nil(response)
+              assert.equal("network", failure.kind)
+              assert.not_equal("no", failure.sent)
+            end
+          end
+        end)
+
         it("of a response whose head is not too large", function()
           gateway:answer("/head", { raw = "HTTP/1.1 200 OK\r\n", field = "X-Long: " .. ("x"):rep(990) .. "\r\n", times = 500,
             tail = "\r\nbody" })
