@@ -325,9 +325,10 @@ describe("delivery", function()
     end
 
     it("a bulk message yields to all that are not", function()
-      local bulk, options = { bulk = true }, emulator:options { pace = { messages = { rate = 40, burst = 1 } } }
+      local bulk, options = { bulk = true }, emulator:options { pace = { messages = { rate = 10, burst = 1 } } }
       options.max_connections = 1 -- what was sent first arrives first
       local client = waba.client(options)
+      assert(client:phone_number()) -- so that there is a connection
       assert.equal("b1 r1 r2 r3 b2 b3 b4", order_of(client, {
         { text = "b1", options = bulk }, { text = "b2", options = bulk }, { text = "b3", options = bulk },
         { text = "b4", options = bulk }, { text = "r1" }, { text = "r2" }, { text = "r3", after = 0.01 },
@@ -365,7 +366,7 @@ describe("delivery", function()
 
     it("is waited for without blocking", function()
       local order = {}
-      with_client({ pace = { pair = { rate = 20, burst = 1 } }, timeout = 5 }, function(client)
+      with_client({ pace = { pair = { rate = 2, burst = 1 } }, timeout = 30 }, function(client)
         waba.run(function()
           for i = 1, 3 do
             waba.spawn(function()

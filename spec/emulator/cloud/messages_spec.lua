@@ -434,7 +434,7 @@ end)
 describe("the Cloud gateway's rates", function()
   it("hold for the number and for each recipient", function()
     local emulator = assert(support.start({ cloud = { statuses = false, rate_limits = {
-      messages = { rate = 100, burst = 50 } } } }))
+      messages = { rate = 10, burst = 50 } } } }))
     finally(function() emulator:stop() end)
     local cloud = emulator.cloud
     for _ = 1, 45 do
