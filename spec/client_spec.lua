@@ -365,6 +365,16 @@ describe("a client", function()
       assert.error_matches(with(nil), "api_key is required")
       assert.error_matches(with { api_key = "" }, "api_key is empty")
       assert.error_matches(with { api_key = 5 }, "api_key must be string, not a number")
+      for key, fault in pairs {
+        ["\239\187\191secret-key"] = "has a byte order mark", ["secret-key\194\160"] = "has a no-break space",
+        ["secret\226\128\139-key"] = "has a character that is not ASCII", ["secret-key\n"] = "has a line break",
+        ["secret-key\160"] = "has a character that is not ASCII", [" secret-key"] = "begins or ends with white space",
+      } do
+        local fine, message = pcall(waba.client, { api_key = key })
+        assert.is_false(fine)
+        assert.truthy(message:find("waba.client: option api_key: the header's value " .. fault, 1, true), message)
+        assert.is_nil(message:find "secret%-?key")
+      end
       assert.error_matches(with { api_key = "k", hosting = "on-premise" }, "did you mean on_premise")
       assert.error_matches(with { api_key = "k", timeout = 0 }, "timeout")
       assert.error_matches(with { api_key = "k", base_url = "http://waba.360dialog.io" }, "base_url")

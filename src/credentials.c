@@ -9,12 +9,30 @@
 
 const char credentials_no_memory[] = "not enough memory";
 
+/* A secret is visible ASCII. What was copied from a page or a file may have more, which nobody sees. */
+static const char *foreign_fault(const char *value, size_t length) {
+  size_t i;
+  for (i = 0; i < length; i++) {
+    const unsigned char c = (unsigned char)value[i];
+    if (c < 0x80) continue;
+    if (length - i >= 3 && memcmp(value + i, "\xEF\xBB\xBF", 3) == 0) {
+      return "the header's value has a byte order mark";
+    }
+    if (length - i >= 2 && memcmp(value + i, "\xC2\xA0", 2) == 0) {
+      return "the header's value has a no-break space";
+    }
+    return "the header's value has a character that is not ASCII";
+  }
+  return NULL;
+}
+
 const char *credentials_fill(struct credentials *credentials, const char *name, size_t name_length,
                              const char *value, size_t value_length, const char *origin,
                              size_t origin_length) {
   char plain_origin[ORIGIN_SIZE];
   const char *fault = text_header_name_fault(name, name_length);
   if (fault == NULL) fault = text_header_value_fault(value, value_length);
+  if (fault == NULL) fault = foreign_fault(value, value_length);
   if (fault == NULL && value_length == 0) fault = "the secret is empty";
   if (fault == NULL) fault = origin_read(origin, origin_length, plain_origin);
   if (fault != NULL) return fault;
