@@ -43,7 +43,8 @@ local function check_headers(sets)
       end
       ok = all or ok
     end
-    return ok, ("its header %s is missing or wrong"):format(wrong)
+    if ok then return true end
+    return false, ("its header %s is missing or wrong"):format(wrong)
   end
 end
 
