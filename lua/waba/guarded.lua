@@ -1,5 +1,7 @@
 -- Calls a function so that an error in it becomes a result, where the function may wait for an event loop.
 
+local threads = require "waba.thread"
+
 local unpack = table.unpack or unpack -- luacheck: ignore 143
 
 -- What was raised, with where it happened; error objects as they are.
@@ -17,6 +19,7 @@ end
 -- its waits on.
 local function call_in_coroutine(fn, ...)
   local thread = coroutine.create(fn)
+  threads.adopt(thread)
   local results = { coroutine.resume(thread, ...) }
   while results[1] and coroutine.status(thread) == "suspended" do
     results = { coroutine.resume(thread, coroutine.yield(unpack(results, 2))) }

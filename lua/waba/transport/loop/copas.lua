@@ -8,6 +8,7 @@ local curl = require "waba.curl"
 local blocking = require "waba.transport.loop.blocking"
 local heap = require "waba.transport.loop.heap"
 local limits = require("waba.transport.loop").limits
+local running = require("waba.thread").running
 local tasks = require "waba.transport.loop.tasks"
 
 ---@type waba.Loop
@@ -48,7 +49,7 @@ local function open()
 end
 
 function loop.task()
-  local thread, is_main = coroutine.running()
+  local thread, is_main = running()
   if not thread or is_main then return nil end
   if not timer then
     local is_open, message = open()

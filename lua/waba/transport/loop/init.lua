@@ -1,6 +1,7 @@
 -- Chooses the event loop that the running code lives in. Nothing is loaded before it is used.
 
 local core = require "waba.core"
+local running = require("waba.thread").running
 local transports = require "waba.transport"
 
 local loop = {}
@@ -85,7 +86,7 @@ end
 local function is_inside_copas()
   local copas = loaded.copas
   if not copas then return false end
-  local thread, is_main = coroutine.running()
+  local thread, is_main = running()
   if not thread or is_main then
     if copas.running == false then watch(copas) end
     return false

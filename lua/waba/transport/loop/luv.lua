@@ -6,6 +6,7 @@ local core = require "waba.core"
 local limits = require("waba.transport.loop").limits
 local meanwhile = require "waba.transport.loop.meanwhile"
 local tasks = require "waba.transport.loop.tasks"
+local running = require("waba.thread").running
 
 ---@type waba.Loop
 local loop = { name = "luv", works_meanwhile = true }
@@ -15,7 +16,7 @@ local group = {}
 local task_of = tasks.keeper(function() return { group = group } end)
 
 function loop.task()
-  local thread, is_main = coroutine.running()
+  local thread, is_main = running()
   if not thread or is_main then
     if uv.loop_mode() then
       error("nothing can wait inside a callback of luv: send from a coroutine", 0)
@@ -60,7 +61,7 @@ end
 
 -- Waits for a descriptor, the end of the seconds, or `task.wake`.
 local function suspend(task, seconds, descriptor)
-  local thread, waiting = coroutine.running(), true
+  local thread, waiting = running(), true
   local stop
   local function go_on()
     if not waiting then return end

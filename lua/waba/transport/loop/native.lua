@@ -12,7 +12,8 @@ local heap = require "waba.transport.loop.heap"
 local meanwhile = require "waba.transport.loop.meanwhile"
 
 local clock = core.clock
-local resume, running, status, yield = coroutine.resume, coroutine.running, coroutine.status, coroutine.yield
+local resume, status, yield = coroutine.resume, coroutine.status, coroutine.yield
+local running = require("waba.thread").running
 local unpack = table.unpack or unpack -- luacheck: ignore 143
 local FOREVER = 3600
 

@@ -2,6 +2,7 @@
 -- one piece of code for every loop. Outside any loop it runs one.
 
 local loops = require "waba.transport.loop"
+local running = require("waba.thread").running
 local transports = require "waba.transport"
 local waiters = require "waba.transport.waiter"
 
@@ -133,7 +134,7 @@ end
 local function is_inside_luv()
   local uv = package.loaded.luv
   if type(uv) ~= "table" or not uv.loop_mode or not uv.loop_mode() then return false end
-  local thread, is_main = coroutine.running()
+  local thread, is_main = running()
   return thread ~= nil and not is_main
 end
 
