@@ -211,6 +211,18 @@ for _, store in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(0, box:depth())
     end)
 
+    it("works off many events of quick handlers, each once", function()
+      local runs, list = {}, {}
+      local one = waba.receiver { open = false, inbox = box, on = { text = function(event)
+        runs[event.id] = (runs[event.id] or 0) + 1
+      end } }
+      for number = 1, 400 do list[number] = message("m" .. number, "c" .. number % 150) end
+      box:put(list)
+      assert.equal(400, one:work { batch = 2 })
+      for _, event in ipairs(list) do assert.equal(1, runs[event.id]) end
+      assert.equal(0, box:depth())
+    end)
+
     it("gives back what waits behind a slow handler", function()
       local seen, elsewhere = {}, {}
       local one = waba.receiver { open = false, inbox = box, on = { text = function(event)

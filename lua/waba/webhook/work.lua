@@ -190,7 +190,7 @@ local function take(self)
   tend_all(self.receiver)
   local now = clock()
   local was_quick = self.active == 0 and self.took > 0 and now - self.taken_at < MOMENT
-  self.ahead = was_quick and 2 * self.ahead + 1 or 0
+  self.ahead = was_quick and min(self.batch, 2 * self.ahead + 1) or 0
   local n = min(self.batch, self.concurrency - self.active + self.ahead)
   local events, err = self.inbox:take(n, self.lease)
   self.took, self.taken_at = events and #events or 0, now
