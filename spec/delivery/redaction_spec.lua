@@ -108,3 +108,59 @@ describe("a refusal that repeats the request", function()
     assert.equal("Second", err.errors[2].title)
   end)
 end)
+
+describe("a refusal in another encoding", function()
+  local core = require "waba.core"
+
+  local BODIES = {
+    on_premise = '%s{"errors":[{"code":1009,"title":"Parameter value is not valid","details":"%s"}]}',
+    cloud = '%s{"error":{"message":"(#131009) Parameter value is not valid","code":131009,"error_data":{"details":"%s"}}}',
+  }
+  local CODES = { on_premise = 1009, cloud = 131009 }
+  local MARK, UNKNOWN = "\239\187\191", "\239\191\189"
+
+  for hosting, form in pairs(BODIES) do
+    for what, case in pairs {
+      ["Latin-1"] = { "", "f\252r Gr\246\223e", "für Größe" },
+      ["half an escaped surrogate pair"] = { "", "a \\ud83d", "a " .. UNKNOWN },
+      ["half an encoded surrogate pair"] = { "", "a \237\160\189.", nil },
+      ["a character cut off"] = { "", "Gr\195", "GrÃ" },
+      ["control bytes of Latin-1"] = { "", "a\155b", "a" .. UNKNOWN .. "b" },
+      ["a byte order mark"] = { MARK, "für", "für" },
+    } do
+      it(("keeps its code, and has a message that is UTF-8: %s, %s"):format(what, hosting), function()
+        local body = form:gsub("%%s", function() return table.remove(case, 1) end, 1)
+        body = body:gsub("%%s", function() return table.remove(case, 1) end)
+        local client = scripted.client({ { status = 400, body = body } }, { hosting = hosting, retry = false })
+        local _, err = client:send(NUMBER, waba.text "Hello")
+        assert.equal(CODES[hosting], err.code)
+        assert.equal("invalid", err.kind)
+        for _, text in ipairs { err.message, err.details, err.title } do assert.is_number((core.utf8_length(text))) end
+        if case[1] then assert.equal(case[1], err.details) end
+      end)
+    end
+
+    it("hides a text that is repeated in Latin-1 on " .. hosting, function()
+      local body = form:gsub("%%s", "", 1):gsub("%%s", "'Gr\252\223e aus K\246ln' is too long")
+      local client = scripted.client({ { status = 400, body = body } }, { hosting = hosting, retry = false })
+      local _, err = client:send(NUMBER, waba.text "Grüße aus Köln")
+      assert.equal("'(hidden)' is too long", err.details)
+    end)
+  end
+
+  it("is read where a message was accepted too", function()
+    for hosting in pairs(BODIES) do
+      local body = MARK .. '{"contacts":[{"wa_id":"491511234567","input":"f\252r \\ud83d"}],"messages":[{"id":"wamid.1"}]}'
+      local client = scripted.client({ { status = 201, body = body } }, { hosting = hosting, retry = false })
+      assert.equal("wamid.1", assert(client:send(NUMBER, waba.text "Hello")).id)
+    end
+  end)
+
+  it("is cut where it is long", function()
+    local body = BODIES.cloud:gsub("%%s", "", 1):gsub("%%s", ("ü"):rep(100000))
+    local client = scripted.client({ { status = 400, body = body } }, { hosting = "cloud", retry = false })
+    local _, err = client:send(NUMBER, waba.text "Hello")
+    assert.is_true(#err.details <= 4100 and #err.message <= 4100)
+    assert.is_number((core.utf8_length(err.message)))
+  end)
+end)

@@ -102,6 +102,8 @@ local function read(self, response, endpoint, request, call)
   local success = status >= 200 and status < 300
   if success and endpoint.binary then return true end
   local json, fault
+  -- some servers write a byte order mark, which is no part of the JSON behind it
+  if byte(body, 1) == 0xEF then body = body:gsub("^\239\187\191", "") end
   if success and endpoint.digest then json = endpoint.digest(body) end
   if json then return json end
   if body ~= "" and looks_like_json(body) then json, fault = decode(body) end

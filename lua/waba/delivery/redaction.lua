@@ -1,11 +1,16 @@
--- Hides in a gateway's refusal what it repeats of the request: the API key, recipients, and the content of messages.
--- Error messages are logged, and none of these belongs into a log.
+-- Makes what a gateway says in a refusal fit for a log: valid UTF-8 of a bounded length, in which nothing of the
+-- request stands that does not belong there: neither the API key nor recipients nor the content of messages.
 
 local core = require "waba.core"
 
 local redaction = {}
 
+local utf8_length = core.utf8_length
+
 local HIDDEN = "(hidden)"
+
+-- Longer texts are cut.
+local MOST = 4096
 
 -- The fields of request bodies and paths that hold recipients or content, with all that is in them.
 local PERSONAL = {}
@@ -73,6 +78,29 @@ local function hide(text, value)
   return table.concat(parts)
 end
 
+-- What stands for a byte that is not UTF-8: the character that it is in Latin-1, which old systems send.
+local function character(byte)
+  if byte < 0xA0 then return "\239\191\189" end -- U+FFFD for what is none
+  return byte < 0xC0 and "\194" .. string.char(byte) or "\195" .. string.char(byte - 0x40)
+end
+
+local function as_utf8(text)
+  local parts = {}
+  local length, position = utf8_length(text)
+  while not length do
+    parts[#parts + 1] = text:sub(1, position - 1) .. character(text:byte(position))
+    text = text:sub(position + 1)
+    length, position = utf8_length(text)
+  end
+  parts[#parts + 1] = text
+  return table.concat(parts)
+end
+
+local function cut(text)
+  if #text <= MOST then return text end
+  return (text:sub(1, MOST):gsub("[\192-\255][\128-\191]*$", "")) .. "…"
+end
+
 --- Makes a function that hides in a text what it repeats of a request.
 ---@param credentials waba.Credentials|nil
 ---@param call waba.Call
@@ -86,6 +114,7 @@ function redaction.new(credentials, call)
   table.sort(found, function(one, other) return #one > #other end)
   return function(text)
     if credentials then text = core.redact(text, credentials) end
+    text = as_utf8(cut(text))
     for i = 1, #found do text = hide(text, found[i]) end
     return text
   end
