@@ -1,6 +1,7 @@
 -- Makes the heads of requests: URL, headers, credentials.
 
 local core = require "waba.core"
+local wire_string = require("waba.message.parts").wire_string
 local version = require "waba.version"
 
 local heads = {}
@@ -16,7 +17,7 @@ local JSON_TYPE = "application/json"
 -- the gateway itself gave as a path, percent-encoded already.
 local function fill(path, parameters)
   return (path:gsub("{(%+?)([%w_]+)}", function(raw, name)
-    return raw == "" and core.percent_encode(parameters[name]) or parameters[name]
+    return raw == "" and core.percent_encode(wire_string(parameters[name])) or parameters[name]
   end))
 end
 
@@ -33,7 +34,7 @@ local function query_string(query)
   for name in pairs(query) do names[#names + 1] = name end
   table.sort(names)
   for i, name in ipairs(names) do
-    names[i] = core.percent_encode(name) .. "=" .. core.percent_encode(tostring(query[name]))
+    names[i] = core.percent_encode(name) .. "=" .. core.percent_encode(tostring(wire_string(query[name])))
   end
   return #names > 0 and "?" .. table.concat(names, "&") or ""
 end

@@ -3,6 +3,7 @@
 
 local colon = require "waba.colon"
 local core = require "waba.core"
+local exact_digits = require "waba.digits"
 local errors = require "waba.errors"
 local options = require "waba.options"
 local delivery = require "waba.delivery"
@@ -379,6 +380,12 @@ function Client:request(given)
       kind = "blocked", path = path,
       message = "360dialog keeps " .. path .. " closed; a support ticket at 360dialog is the way to have it opened",
     }
+  end
+  for name, value in pairs(given.query or {}) do
+    if type(value) == "number" and not exact_digits(value) then
+      return nil, errors.invalid("query." .. tostring(name),
+        ("query.%s is a number too large to be exact (2^53 and more); give it as a string"):format(tostring(name)))
+    end
   end
   local is_bytes = type(given.body) == "string"
   local json, response = self:call({ method = method, path = path, idempotent = IDEMPOTENT[method], raw = true }, {

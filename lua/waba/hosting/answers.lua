@@ -1,9 +1,10 @@
 -- Reads what a gateway says when it refuses, as far as both gateways say it alike: 360dialog's own
 -- `meta`, whatever a load balancer puts in its place, and what an HTTP status alone tells.
 
+local exact_digits = require "waba.digits"
 local errors = require "waba.errors"
 
-local type, tonumber, tostring = type, tonumber, tostring
+local type, tonumber = type, tonumber
 
 local answers = {}
 
@@ -23,7 +24,7 @@ answers.PASSING = { rate_limited = true, unavailable = true, timeout = true }
 ---@return string|nil
 function answers.text(value)
   if type(value) == "string" and value ~= "" then return value end
-  if type(value) == "number" then return value % 1 == 0 and ("%.0f"):format(value) or tostring(value) end
+  if type(value) == "number" then return exact_digits(value) or ("%.0f"):format(value) end
 end
 
 --- The digits of a phone number, however it is written.

@@ -8,7 +8,7 @@ local values = require "waba.hosting.values"
 
 local null = core.null
 local text, wa_id, flag, timestamp = values.text, values.wa_id, values.flag, values.timestamp
-local shaped, without_null = values.shaped, values.without_null
+local shaped, with_ids = values.shaped, values.with_ids
 
 local inbound = {}
 
@@ -115,7 +115,7 @@ local function context(value)
   return {
     id = text(value.id), from = wa_id(value.from), forwarded = flag(value.forwarded),
     frequently_forwarded = flag(value.frequently_forwarded), product = shaped(value.referred_product, PRODUCT),
-    mentions = without_null(value.mentions), group_id = text(value.group_id),
+    mentions = with_ids(value.mentions), group_id = text(value.group_id),
   }
 end
 
@@ -131,7 +131,7 @@ end
 local function read_extras(event, raw)
   if raw.context ~= nil then event.context = context(raw.context) end
   if raw.identity ~= nil then event.identity = shaped(raw.identity, IDENTITY) end
-  if raw.referral ~= nil then event.referral = type(raw.referral) == "table" and without_null(raw.referral) or nil end
+  if raw.referral ~= nil then event.referral = type(raw.referral) == "table" and with_ids(raw.referral) or nil end
   if raw.unsupported ~= nil then event.unsupported = shaped(raw.unsupported, UNSUPPORTED) end
   if raw.from_user_id ~= nil then event.from_user_id = text(raw.from_user_id) end
   if raw.from_parent_user_id ~= nil then event.from_parent_user_id = text(raw.from_parent_user_id) end
@@ -155,7 +155,7 @@ local OTHER_STATUSES = { payment = true, call = true }
 local function read_subject(event, raw)
   if not OTHER_STATUSES[raw.type] then return end
   event.type = raw.type
-  if type(raw.payment) == "table" then event.payment = without_null(raw.payment) end
+  if type(raw.payment) == "table" then event.payment = with_ids(raw.payment) end
 end
 
 local function read_recipient(event, raw)
@@ -250,7 +250,7 @@ function inbound.reader(hosting, error_from_row)
   function reader.account(field, value, place)
     place = place or NOWHERE
     return {
-      kind = "account", hosting = hosting, raw = value, field = field, value = without_null(value),
+      kind = "account", hosting = hosting, raw = value, field = field, value = with_ids(value),
       number = place.number, phone_number_id = place.phone_number_id, waba_id = place.waba_id,
     }
   end

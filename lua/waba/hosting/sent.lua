@@ -1,8 +1,9 @@
 -- Reads what both gateways answer to a message that they accepted.
 
 local core = require "waba.core"
+local values = require "waba.hosting.values"
 
-local type, tostring = type, tostring
+local type = type
 
 local sent = {}
 
@@ -59,7 +60,7 @@ function sent.read(json, to)
   local contact = type(json.contacts) == "table" and json.contacts[1]
   if type(contact) ~= "table" then contact = {} end
   return {
-    id = tostring(id), wa_id = text(contact.wa_id), input = text(contact.input) or to,
+    id = values.text(id), wa_id = text(contact.wa_id), input = text(contact.input) or to,
     user_id = text(contact.user_id), status = text(message.message_status), group_id = text(message.group_id),
   }
 end

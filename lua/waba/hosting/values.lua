@@ -2,6 +2,7 @@
 -- as its type is nil.
 
 local core = require "waba.core"
+local digits = require "waba.digits"
 
 local null = core.null
 local byte, floor = string.byte, math.floor
@@ -15,7 +16,7 @@ local values = {}
 local function text(value)
   if type(value) == "string" then return value end
   if type(value) == "number" then
-    return value % 1 == 0 and ("%.0f"):format(value) or tostring(value)
+    return digits(value) or ("%.0f"):format(value)
   end
 end
 
@@ -65,22 +66,20 @@ end
 local function changes_of(value, converters, otherwise)
   local changes
   for name, member in pairs(value) do
-    local converted = (converters and converters[name] or otherwise)(member)
-    if converted ~= member then
+    local new = (converters and converters[name] or otherwise)(member)
+    if new ~= member then
       changes = changes or {}
-      changes[name] = converted == nil and null or converted
+      changes[name] = new == nil and null or new
     end
   end
   return changes
 end
 
---- A table without the nulls, which would count as true in a condition. Lists close up.
----@param value any
----@return any
-local function without_null(value) -- each member is looked at once, however deep it lies
+-- A table with its members converted by `converters` and `otherwise`, without those that become nil. Lists close up.
+local function converted(value, converters, otherwise)
   if value == null then return nil end
   if type(value) ~= "table" then return value end
-  local changes = changes_of(value, nil, without_null)
+  local changes = changes_of(value, converters, otherwise)
   if not changes then return value end
   local copy, length = {}, #value
   for index = 1, length do
@@ -95,6 +94,32 @@ local function without_null(value) -- each member is looked at once, however dee
   end
   return copy
 end
+
+--- A table without the nulls, which would count as true in a condition. Lists close up.
+---@param value any
+---@return any
+local function without_null(value)
+  return converted(value, nil, without_null)
+end
+
+-- Finds a converter for each field that holds an id, by its name.
+local IDS = {}
+
+--- The same for what this library does not know field by field; in it, ids are strings.
+---@param value any
+---@return any
+local function with_ids(value)
+  return converted(value, IDS, with_ids)
+end
+
+local function id(value)
+  if type(value) == "number" then return text(value) end
+  return with_ids(value)
+end
+
+setmetatable(IDS, { __index = function(_, name)
+  if type(name) == "string" and (name == "id" or name:find "_id$") then return id end
+end })
 
 --- A copy of an object with its known members in their right types. Unknown members come along.
 ---@param value any
@@ -148,7 +173,7 @@ local function items(value)
 end
 
 values.text, values.wa_id, values.number, values.integer, values.timestamp = text, wa_id, number, integer, timestamp
-values.flag, values.without_null = flag, without_null
+values.flag, values.without_null, values.with_ids = flag, without_null, with_ids
 values.copied, values.shaped, values.list_of, values.items = copied, shaped, list_of, items
 
 return values

@@ -1,6 +1,8 @@
 -- What the builders have in common: copies, identifiers as strings, lists with gaps, headers, products.
 -- None of it fails, whatever it is given.
 
+local digits = require "waba.digits"
+
 local parts = {}
 
 local function is_table(value)
@@ -17,11 +19,9 @@ function parts.copy(value)
 end
 
 -- Identifiers, phone numbers and parameters are strings on the wire: 5 becomes "5", never "5.0".
--- Whatever is no number stays as it is.
+-- Whatever is no number stays as it is, and a number that may have lost digits: the check refuses it.
 function parts.wire_string(value)
-  if type(value) ~= "number" then return value end
-  if value % 1 == 0 and value > -1e15 and value < 1e15 then return ("%.0f"):format(value) end
-  return tostring(value)
+  return type(value) == "number" and digits(value) or value
 end
 
 function parts.wire_number(value)

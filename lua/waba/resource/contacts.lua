@@ -2,6 +2,7 @@
 -- blocking only.
 
 local errors = require "waba.errors"
+local answers = require "waba.hosting.answers"
 local find_endpoint = require "waba.hosting.endpoint"
 local options = require "waba.options"
 local recipient = require "waba.recipient"
@@ -35,10 +36,7 @@ local function digits_of(number, path)
   return nil, errors.invalid(path, (err.message:gsub("^to ", path .. " ")))
 end
 
-local function text(value)
-  if type(value) == "string" and value ~= "" then return value end
-  if type(value) == "number" then return tostring(value) end
-end
+local text = answers.text
 
 -- The numbers as the gateway likes them, and what each was before.
 local function encode_numbers(numbers)

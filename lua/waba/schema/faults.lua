@@ -30,6 +30,9 @@ end
 local articles = { integer = "an integer", object = "an object" }
 
 function faults.wrong_type(wanted, value)
+  if wanted == "string" and type(value) == "number" and (value >= 2 ^ 53 or value <= -2 ^ 53) then
+    return faults.new "is a number too large to be exact (2^53 and more); give it as a string of digits"
+  end
   return faults.new(("must be %s, not %s"):format(articles[wanted] or "a " .. wanted, faults.type_name(value)))
 end
 

@@ -259,7 +259,7 @@ describe("a Cloud webhook", function()
 
   describe("with news", function()
     local FIELDS = {
-      message_template_components_update = '{"message_template_id":7,"message_template_buttons":[{"message_template_button_type":"URL"}]}',
+      message_template_components_update = '{"message_template_id":"7","message_template_buttons":[{"type":"URL"}]}',
       template_category_update = '{"previous_category":"UTILITY","new_category":"MARKETING"}',
       phone_number_name_update = '{"display_phone_number":"493099001","decision":"DEFERRED"}',
       account_update = '{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":"DISABLE","waba_ban_date":"January 1, 2026"}}',
@@ -297,7 +297,7 @@ describe("a Cloud webhook", function()
       }, event.value)
       assert.equal("en-US", event.raw.message_template_language)
       assert.equal(core.null, event.raw.reason)
-      assert.equal(880011, news("message_template_status_update", '{"message_template_id":880011}').value.message_template_id)
+      assert.equal("880011", news("message_template_status_update", '{"message_template_id":880011}').value.message_template_id)
     end)
 
     it("of a template's quality, under either name", function()

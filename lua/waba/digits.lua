@@ -1,0 +1,22 @@
+-- Numbers as text, the same on every Lua: `tostring` writes 1.2345678901235e+15 under LuaJIT, and 5.0 under Lua 5.4.
+
+-- From here on neighbouring whole numbers are the same double: a number may have lost digits already.
+local EXACT = 9007199254740992
+
+--- A number with all its digits and without an exponent.
+---@param number number
+---@return string|nil text  nil for what is no finite number, or too large to be exact
+local function digits(number)
+  if number ~= number or number <= -EXACT or number >= EXACT then return nil end
+  if number == 0 then return "0" end -- not "-0"
+  if number % 1 == 0 then return ("%.0f"):format(number) end
+  local text
+  for precision = 14, 17 do
+    text = ("%." .. precision .. "g"):format(number)
+    if not text:find("e", 1, true) and (number > -1e13 and number < 1e13 or tonumber(text) == number) then break end
+  end
+  if text:find("e", 1, true) then text = ("%.20f"):format(number):gsub("0+$", ""):gsub("%D$", "") end
+  return (text:gsub(",", ".")) -- the locale's decimal point
+end
+
+return digits
