@@ -106,8 +106,10 @@ local function verified(found, expected)
   }
 end
 
--- Others may run while a long file is read.
-local function rest_of(client)
+--- What lets others run while many bytes are hashed.
+---@param client waba.Client
+---@return fun()
+function download.rest_of(client)
   local transport = client.transport
   return function()
     if transport.sleep then transport:sleep(0) end
@@ -130,7 +132,7 @@ function ways.file(client, endpoint, call, given, expected)
     download.discard(temporary)
     return nil, response
   end
-  local sum, message = digest.of_file(temporary, rest_of(client))
+  local sum, message = digest.of_file(temporary, download.rest_of(client))
   local fine
   if sum then fine, err = verified(sum, expected) else err = file_fault(path, message) end
   if not fine then
@@ -167,7 +169,7 @@ function ways.memory(client, endpoint, call, given, expected)
   call.max_body = given.max_body and math.min(given.max_body, most) or most
   local json, response = call_endpoint(client, endpoint, call, given)
   if json == nil then return nil, response end
-  local sum = digest.of(response.body)
+  local sum = digest.of(response.body, download.rest_of(client))
   local fine, err = verified(sum, expected)
   if not fine then return nil, err end
   local result = result_of(response, #response.body, sum)

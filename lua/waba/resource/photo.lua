@@ -125,7 +125,7 @@ function photo.get(self, given)
   local media_type = response.headers["content-type"] or ""
   local bytes, found = decode_photo(response.body)
   if not found and (bytes == "" or media_type:find("json", 1, true)) then return nil, no_photo(response) end
-  local result = { type = found or media_type, size = #bytes, sha256 = digest.of(bytes) }
+  local result = { type = found or media_type, size = #bytes, sha256 = digest.of(bytes, download.rest_of(self.client)) }
   if way == "sink" then
     given.sink(bytes)
   elseif way == "file" then
