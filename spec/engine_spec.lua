@@ -611,6 +611,15 @@ describe("engine", function()
       assert.equal("finished", (transfer:step(3600)))
     end)
 
+    it("on after its end: there is nothing, and no other is named", function()
+      local transfer = start("/x", "own")
+      while not transfer:wants() do transfer:step(5) end
+      transfer:finish()
+      local want, others = transfer:step(0)
+      assert.is_nil(want)
+      assert.is_false(others)
+    end)
+
     it("to the end of a transfer whose engine is closed", function()
       local transfer = start("/held", "x")
       engine:close()

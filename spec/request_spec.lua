@@ -65,7 +65,7 @@ describe("origin", function()
     { "https://a,b", "not allowed" }, { "https://*", "not allowed" }, { "https://a'b", "not allowed" },
     { "https://.host", "empty label" }, { "https://host.", "empty label" }, { "https://ho..st", "empty label" },
     { "https://" .. ("a"):rep(254), "too long" },
-    { "https://127.1", "IPv4" }, { "https://2130706433", "IPv4" }, { "https://0x7f.0.0.1", "IPv4" },
+    { "https://127.1", "IPv4" }, { "https://127.0-0.1", "IPv4" }, { "https://2130706433", "IPv4" }, { "https://0x7f.0.0.1", "IPv4" },
     { "http://0x7f000001", "IPv4" },
     { "https://127.0.0.0x1", "IPv4" }, { "https://127.0.0.01", "IPv4" }, { "https://256.0.0.1", "IPv4" },
     { "https://1.2.3.4.5", "IPv4" }, { "https://1.2.3.1234", "IPv4" }, { "https://host.1", "IPv4" },

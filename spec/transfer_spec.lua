@@ -226,6 +226,24 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         assert.equal(protocol == "HTTP/1.1" and "chunked" or nil, request.headers["transfer-encoding"])
       end)
 
+      it("no body, and a length of 0 with the methods that usually have one", function()
+        for method, length in pairs({ POST = "0", PUT = "0", PATCH = "0", GET = false, DELETE = false }) do
+          assert(driver.run(engine, head(method, "/bodyless-" .. method)))
+          local request = gateway:received("/bodyless-" .. method)[1]
+          assert.equal("", request.body)
+          assert.equal(length or nil, request.headers["content-length"])
+        end
+      end)
+
+      it("HEAD, and waits for no body", function()
+        if protocol == "HTTP/1.1" then
+          gateway:answer("/head", { raw = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" })
+          local response = assert(driver.run(engine, head("HEAD", "/head")))
+          assert.same({ 200, "", "5" }, { response.status, response.body, response.headers["content-length"] })
+          assert.equal("HEAD", gateway:received("/head")[1].method)
+        end
+      end)
+
       it("nothing complete when a reader gives too little or too much", function()
         for _, pieces in ipairs({ { "12345" }, { "12345", "678901" } }) do
           gateway:forget()
@@ -329,6 +347,24 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         local response = assert(driver.run(engine, head("GET", "/huge"), nil, { max_body = 200000 }))
         assert.equal(200000, #response.body)
       end)
+    end)
+
+    it("reports progress while only the request moves", function()
+      gateway:answer("/held", { held = true })
+      local transfer = assert(engine:start(head("POST", "/held"), { size = 20 }, { progress = true }))
+      local sent, received
+      while not sent do
+        local want = transfer:step(5)
+        if want == "input" then
+          transfer:feed(("x"):rep(10))
+        elseif want == "progress" then
+          sent, received = transfer:progress(), select(3, transfer:progress())
+        end
+      end
+      assert.same({ true, 0 }, { sent > 0, received })
+      transfer:cancel()
+      transfer:finish()
+      gateway:release()
     end)
 
     it("reports progress in both directions", function()
