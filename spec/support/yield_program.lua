@@ -68,6 +68,20 @@ places["a bulk run in pcall"] = function()
   return summary, err
 end
 
+local function handle_in_pcall(concurrency)
+  local inbox, sent, failure = waba.inbox.memory(), nil, nil
+  local receiver = waba.receiver {
+    open = true, client = client, inbox = inbox,
+    on = { text = function() sent, failure = send() end },
+  }
+  inbox:put { { kind = "message", type = "text", hosting = "on_premise", id = "a", from = "1", raw = {} } }
+  local _, handled, err = assert(pcall(receiver.work, receiver, { concurrency = concurrency }))
+  return handled and sent, not handled and err or failure
+end
+
+places["a handler in pcall"] = function() return handle_in_pcall(1) end
+places["handlers in pcall"] = function() return handle_in_pcall(2) end
+
 -- An error that nobody can catch in Lua 5.1 ends its coroutine: each place has one of its own, and not all loops
 -- pass it on.
 local function try(loop, place)
@@ -88,7 +102,7 @@ for _, loop in ipairs { "native", "cqueues", "copas", "luv" } do
   }
   for _, place in ipairs {
     "pcall", "the callback of string.gsub", "the comparison of table.sort", "an iterator", "a metamethod",
-    "a bulk run in pcall", "plain",
+    "a bulk run in pcall", "a handler in pcall", "handlers in pcall", "plain",
   } do
     try(loop, place)
   end

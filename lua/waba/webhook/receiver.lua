@@ -130,7 +130,7 @@ local WORK_OPTIONS = {
 --- have ended, or with `forever` when `stop` says so. May run in several coroutines and processes at once: one
 --- customer's events are still handled one at a time and in order.
 ---@param given? waba.WorkOptions
----@return integer|nil handled  nil when the inbox can't be read
+---@return integer|nil handled  nil when the inbox can't be read, and where no coroutine can wait (in Lua 5.1 inside pcall)
 ---@return integer|waba.Error failed  how many raised; or the error
 ---@return any raised                 by the last that did
 function Receiver:work(given)

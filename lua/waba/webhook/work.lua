@@ -334,12 +334,15 @@ end
 --- returns true and all handlers have ended. May run in several coroutines at once: they share `concurrency`.
 ---@param stop? fun(): boolean  for this run; that of the settings by default
 ---@return true|nil ok
----@return waba.Error? err  the inbox can't be read
+---@return waba.Error? err  the inbox can't be read; or "invalid", where no coroutine can wait
 function Work:run(stop)
   stop = stop or self.stop
   local transport = self.receiver.transport or {}
   local group = together.here(transport)
-  if group or self.concurrency == 1 or transports.is_nginx() then return run_in(self, group, stop) end
+  if group or transports.is_nginx() then return run_in(self, group, stop) end
+  local can_wait, message = together.can_wait(transport)
+  if not can_wait then return nil, errors.new { kind = "invalid", message = message } end
+  if self.concurrency == 1 then return run_in(self, nil, stop) end
   return together.run(transport, function(own) return run_in(self, own, stop) end)
 end
 

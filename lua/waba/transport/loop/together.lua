@@ -151,19 +151,6 @@ end
 
 together.loop_name = loop_name
 
---- A crew whose owner the running coroutine becomes; nil where it can't start others: in the main program outside any
---- event loop, and in a phase of nginx that can't wait.
----@param transport waba.Transport|table  whose `loop`, if it has one, says where its requests can wait
----@return waba.Crew|nil
-function together.here(transport)
-  local named = type(transport.loop) == "table" and transport.loop.name or nil
-  local name = loop_name(named)
-  if name == "blocking" then return nil end
-  if name == "nginx" and not require("waba.transport.ngx").new():can_wait() then return nil end
-  if name == "luv" and not require("waba.transport.loop.luv").task() then return nil end
-  return new_crew(name, transport)
-end
-
 --- Whether the running coroutine can be the owner of a crew: it waits now and then.
 ---@param transport waba.Transport
 ---@return true|nil
@@ -172,6 +159,19 @@ function together.can_wait(transport)
   if type(transport.can_wait) == "function" then return transport:can_wait() end
   if transports.is_nginx() then return require("waba.transport.ngx").new():can_wait() end
   return loops.can_wait()
+end
+
+--- A crew whose owner the running coroutine becomes; nil where it can't start others: in the main program outside any
+--- event loop, and where it can't wait.
+---@param transport waba.Transport|table  whose `loop`, if it has one, says where its requests can wait
+---@return waba.Crew|nil
+function together.here(transport)
+  local named = type(transport.loop) == "table" and transport.loop.name or nil
+  local name = loop_name(named)
+  if name == "blocking" then return nil end
+  if not together.can_wait(transport) then return nil end
+  if name == "luv" and not require("waba.transport.loop.luv").task() then return nil end
+  return new_crew(name, transport)
 end
 
 --- Calls a function with a crew, whose owner the running coroutine becomes. Outside any event loop the
