@@ -3,6 +3,7 @@
 local core = require "waba.core"
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
+local redis = require "spec.support.redis"
 local waba = require "waba"
 local webhooks = require "spec.support.webhooks"
 
@@ -270,10 +271,13 @@ describe("the receiver in nginx", function()
   end)
 
   it("runs a handler once that is slower than its lease", function()
-    for _, inbox in ipairs { "", 'inbox = waba.inbox.sqlite { file = prefix .. "inbox.db", sync = false },' } do
-      os.remove(folder:file "gate")
-      os.remove(folder:file "begun")
-      os.remove(folder:file "handled")
+    local server = redis.start()
+    local inboxes = {
+      "", 'inbox = waba.inbox.sqlite { file = prefix .. "inbox.db", sync = false },',
+      ("inbox = waba.inbox.redis { port = %d },"):format(server.port),
+    }
+    for _, inbox in ipairs(inboxes) do
+      for _, name in ipairs { "gate", "begun", "handled" } do os.remove(folder:file(name)) end
       start(inbox, { workers = inbox == "" and 1 or 2,
         content = 'require("waba.webhook.nginx").serve(require "bot", { interval = 0.02, lease = 0.15 })' })
       assert.equal(200, post(body_of("a", "b")))
@@ -286,6 +290,7 @@ describe("the receiver in nginx", function()
       assert.same({ "a", "b" }, noted "begun")
       program:stop "TERM"
     end
+    server:stop()
   end)
 
   it("goes on when nginx drops its timer, without another webhook; and so does the queue", function()
