@@ -147,30 +147,84 @@ local function c_specs(name)
   end
 end
 
+-- Specs near to the Lua modules of such places, beyond those that their names and requires tell.
+local LUA_SPECS = {
+  { "^emulator/on_premise/template", { "emulator/templates", "emulator/rules" } },
+  { "^emulator/on_premise/.*rules", { "emulator/rules", "two_readings" } },
+  { "^emulator/on_premise/", { "emulator/rules", "emulator/webhooks", "emulator/gateway", "emulator/customer" } },
+  { "^emulator/cloud/template", { "emulator/cloud/templates", "emulator/cloud/rules", "emulator/cloud/resources" } },
+  { "^emulator/cloud/.*rules", { "emulator/cloud/rules", "two_readings", "emulator/cloud/messages" } },
+  { "^emulator/cloud/", { "emulator/cloud/messages", "emulator/cloud/resources", "emulator/cloud/customers" } },
+  { "^http/", { "webhook/server", "webhook/hostile_peers", "emulator/server" } },
+  { "^cli/", { "cli", "cli/streams" } },
+  { "^resource/.*settings", { "resource/number_settings" } }, { "^resource/", { "resource/both_hostings" } },
+  { "^hosting/.*error", { "hosting/cloud/errors", "hosting/tables", "check", "two_readings" } },
+  { "^hosting/", { "cloud", "resource/both_hostings" } },
+  { "^transport/http1", { "transport/ngx", "transport/contract" } },
+  { "^client/", { "client" } }, { "^delivery/", { "client" } }, { "^inbox/", { "inbox", "webhook/receiver" } },
+  { "^schema", { "schema", "message_types", "message" } },
+}
+
+-- The Lua files that name a module, by its name.
+local naming
+local function files_naming(module)
+  if not naming then
+    naming = {}
+    for _, path in ipairs(lines_of(run("cd " .. TREE .. " && find lua spec -name \"*.lua\" | sort"))) do
+      if path:find("%.lua$") then
+        for name in read(TREE .. "/" .. path):gmatch("\"(waba[%w_.]*)\"") do
+          naming[name] = naming[name] or {}
+          naming[name][path] = true
+        end
+      end
+    end
+  end
+  return pairs(naming[module:gsub("/init$", ""):gsub("/", ".")] or {})
+end
+
+-- Calls `raise` for the specs near to a module. Those of the modules that require it count half.
+local function raise_for_module(module, raise, by, seen)
+  seen[module] = true
+  local place, name = module:gsub("^waba/?", ""):gsub("/?init$", ""), module:match("([^/]+)$")
+  raise("spec/" .. place .. "_spec.lua", 16 * by)
+  raise("spec/" .. place:gsub("/", "_") .. "_spec.lua", 16 * by)
+  if name ~= "init" then raise("/" .. name .. "_spec.lua", 8 * by) end
+  local above = place
+  while above:find("/") do
+    above = above:gsub("/[^/]*$", "")
+    raise("spec/" .. above .. "_spec.lua", 4 * by)
+  end
+  for path in files_naming(module) do
+    local requirer = path:match("^lua/(.*)%.lua$")
+    if not requirer then
+      raise(path, 8 * by)
+    elseif not seen[requirer] and by > 0.25 and requirer ~= "waba/init" then
+      raise_for_module(requirer, raise, by / 2, seen)
+    end
+  end
+end
+
 -- All specs in the order in which they are to be tried, and how many of them are near.
 local function specs_for(path)
-  local scores, specs, near = {}, lines_of(run("git ls-files spec | grep _spec.lua$")), 0
+  local scores, specs, near = {}, lines_of(run("cd " .. TREE .. " && find spec -name \"*_spec.lua\" | sort")), 0
   local name = path:match("([^/]+)%.%w+$")
   local module = path:match("^lua/(.*)%.lua$")
   for _, spec in ipairs(specs) do scores[spec] = 0 end
-  local function raise(spec, by)
-    if scores[spec] then scores[spec] = scores[spec] + by end
+  local function raise(ending, by)
+    for _, spec in ipairs(specs) do
+      if spec:sub(-#ending) == ending then scores[spec] = scores[spec] + by end
+    end
   end
   if module then
-    local place = module:gsub("^waba/", ""):gsub("/init$", "")
-    raise("spec/" .. place .. "_spec.lua", 16)
-    raise("spec/" .. place:gsub("/", "_") .. "_spec.lua", 16)
-    local dotted = "\"" .. module:gsub("/init$", ""):gsub("/", ".") .. "\""
+    local place = module:gsub("^waba/", "")
     local folder = place:match("^.+/")
-    for _, spec in ipairs(specs) do
-      if spec:find("/" .. name .. "_spec.lua", 1, true) then raise(spec, 8) end
-      if folder and spec:match("^spec/(.+/)") == folder then raise(spec, 2) end
-      if read(TREE .. "/" .. spec):find(dotted, 1, true) then raise(spec, 8) end
+    raise_for_module(module, raise, 1, {})
+    for _, row in ipairs(LUA_SPECS) do
+      for i, spec in ipairs(place:find(row[1]) and row[2] or {}) do raise("spec/" .. spec .. "_spec.lua", 9 - i) end
     end
-    local above = place
-    while above:find("/") do
-      above = above:gsub("/[^/]*$", "")
-      raise("spec/" .. above .. "_spec.lua", 4)
+    for _, spec in ipairs(specs) do
+      if folder and spec:match("^spec/(.+/)") == folder then raise(spec, 2) end
+      if #name > 4 and read(TREE .. "/" .. spec):find("%f[%w_]" .. name .. "%f[^%w_]") then raise(spec, 3) end
     end
   else
     for i, spec in ipairs(c_specs(name)) do raise("spec/" .. spec .. "_spec.lua", 20 - i) end
@@ -197,23 +251,20 @@ local function in_tree(command, seconds)
 end
 
 local function build()
-  return in_tree("make -s LUA=" .. LUA .. " modules", 600)
+  return in_tree(("make -s LUA=%s modules && make -s LUA=%s env >environment"):format(LUA, LUA), 600)
 end
 
 local function passes(spec, seconds)
-  local command = 'eval "$(make -s LUA=%s env)" && exec %s "$(command -v busted)" --no-keep-going %s'
-  return in_tree(command:format(LUA, LUA, spec), seconds)
+  local command = '. ./environment && exec %s "$(command -v busted)" --no-keep-going %s'
+  return in_tree(command:format(LUA, spec), seconds)
 end
 
--- How long a spec takes without a change, in seconds; false: it fails anyhow.
+-- How long a spec takes when it passes, in seconds; false: it fails without any change.
 local durations = {}
-local function duration_of(spec)
-  if durations[spec] == nil then
-    local start = os.time()
-    durations[spec] = passes(spec, 600) and os.time() - start
-    if not durations[spec] then print("left out " .. spec .. ": it fails without any change") end
-  end
-  return durations[spec]
+
+local function time_of(spec, seconds)
+  local start = os.time()
+  return passes(spec, seconds) and os.time() - start
 end
 
 -- ---- One change after the other. -------------------------------------------------------------------------------
@@ -227,21 +278,39 @@ local function describe(change, original)
   return ("%s:%d\n    - %s\n    + %s"):format(change.file, number + 1, was, is)
 end
 
+-- Writes a file of the copy. Returns false when it does not compile.
+local function put(path, text)
+  write(TREE .. "/" .. path, text)
+  return not path:find("%.c$") or build()
+end
+
+-- Whether a spec fails because of the change that `text` has and `original` has not.
+local function notices(spec, path, text, original)
+  local duration = durations[spec]
+  if duration == false then return false end
+  local changed = time_of(spec, duration and 30 + 4 * duration or 600)
+  durations[spec] = duration or changed or nil
+  if not changed and not duration then -- it may fail in any case
+    put(path, original)
+    durations[spec] = time_of(spec, 600)
+    put(path, text)
+    if not durations[spec] then print("left out " .. spec .. ": it fails without any change") end
+  end
+  return not changed and durations[spec] ~= false
+end
+
 -- The sums of the modules.
 local function sums() return run(("cksum %s/build/%s/waba/*.so"):format(TREE, LUA)) end
 
 -- The name of the spec that notices the change, or nil; false: the changed code does not compile, or to what it was.
 local function try(change, original)
-  local before = change.file:find("%.c$") and sums()
   local specs, near = specs_for(change.file)
   local count = NEAREST and math.min(math.max(near, 1), NEAREST) or #specs
   local changed = original:sub(1, change.from - 1) .. change.text .. original:sub(change.to + 1)
-  for i = 1, count do duration_of(specs[i]) end -- before the change is there
-  write(TREE .. "/" .. change.file, changed)
-  if before and (not build() or sums() == before) then return false end
+  local before = change.file:find("%.c$") and sums()
+  if not put(change.file, changed) or before and sums() == before then return false end
   for i = 1, count do
-    local duration = durations[specs[i]]
-    if duration and not passes(specs[i], 30 + 4 * duration) then return specs[i] end
+    if notices(specs[i], change.file, changed, original) then return specs[i] end
   end
 end
 
@@ -255,8 +324,7 @@ for _, change in ipairs(changes) do
   if tried == COUNT then break end
   local original = read(TREE .. "/" .. change.file)
   local spec = try(change, original)
-  write(TREE .. "/" .. change.file, original)
-  if change.file:find("%.c$") then build() end
+  put(change.file, original)
   if spec ~= false then
     tried = tried + 1
     if spec then noticed = noticed + 1 end
