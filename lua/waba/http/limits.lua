@@ -103,7 +103,7 @@ end
 local function largest_peer(self)
   local found
   for _, peer in pairs(self.peers) do
-    if not found or peer.open > found.open then found = peer end
+    if not found or peer.connections > found.connections then found = peer end
   end
   return found
 end
@@ -115,13 +115,23 @@ function Limits:give_way()
   return look(self, self, self.open_connections, any)
 end
 
--- Room for a connection of a peer where there are as many as there may be. Who has fewer than another peer takes the
--- place of one of that peer's, so that many connections of one keep nobody else out. Nil: there is none yet.
+-- How many connections of a peer without valid credentials wait for it. Others wait for the server itself.
+local function count_waiting(peer)
+  local count = 0
+  for connection in pairs(peer.members) do
+    if connection.waiting and not connection.trusted then count = count + 1 end
+  end
+  return count
+end
+
+-- Room for a connection of a peer where there are as many as there may be. Who has fewer without valid credentials than
+-- another peer takes the place of one of that peer's, so that many connections of one keep nobody else out. Nil: there is none yet.
 local function share(self, peer)
   if look(self, self, self.open_connections, any) then return true end
   local largest = largest_peer(self)
-  if largest.open > peer.open + 1 then return make_room(self, largest.members, is_unknown, 0) end
-  if peer.open > 0 and peer.open < self.count then return false end
+  local waiting = count_waiting(peer)
+  if largest.connections > waiting + 1 then return make_room(self, largest.members, is_unknown, 0) or nil end
+  if waiting > 0 and peer.open < self.count then return false end
 end
 
 --- Counts a new connection.

@@ -113,6 +113,7 @@ local function adopt(self, socket)
   local is_open = self.limits:open(connection)
   while is_open == nil do
     cqueues.poll(self.changed, PAUSE)
+    if self.is_paused then return socket:close() end
     is_open = self.limits:open(connection)
   end
   if not is_open then
