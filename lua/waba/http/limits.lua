@@ -197,11 +197,7 @@ function Limits:finish_body(connection)
   connection.has_body = false
 end
 
---- Counts bytes that are kept in memory until `release`. False when there are too many.
----@param connection waba.http.Connection
----@param size integer
----@return boolean
-function Limits:hold(connection, size)
+local function make_room_for(self, connection, size)
   local peer = connection.peer
   local function gives_way(other) return other ~= connection and other.held > 0 end
   while self.bytes + size > self.held_bytes do
@@ -210,6 +206,18 @@ function Limits:hold(connection, size)
   local function of_peer_gives_way(other) return gives_way(other) and not other.trusted end
   while not connection.trusted and peer.bytes + size > self.peer_held_bytes do
     if not make_room(self, peer.members, of_peer_gives_way) then return false end
+  end
+  return true
+end
+
+--- Counts bytes that are kept in memory until `release`. False when there are too many.
+---@param connection waba.http.Connection
+---@param size integer
+---@return boolean
+function Limits:hold(connection, size)
+  local peer = connection.peer
+  if self.bytes + size > self.held_bytes or peer.bytes + size > self.peer_held_bytes then
+    if not make_room_for(self, connection, size) then return false end
   end
   self.bytes, connection.held = self.bytes + size, connection.held + size
   if not connection.trusted then peer.bytes = peer.bytes + size end
