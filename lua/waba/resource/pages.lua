@@ -96,10 +96,7 @@ function pages.walk(fetch, advance, items)
       return nil
     end
     local page, err = fetch()
-    if not page then
-      finished = true
-      return false, err
-    end
+    if not page then return false, err end
     local goes_on, fault = advance(page)
     finished, failure = not goes_on, fault
     return page[items]
