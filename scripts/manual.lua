@@ -82,3 +82,26 @@ write ".TP\n\\fI~/.config/waba/key\\fR"
 write "The API key, in a file of mode 600."
 write ".SH EXIT STATUS"
 write "0: done. 1: the gateway or the network refused. 2: wrong use."
+-- Run by spec/cli/help_spec.lua.
+write ".SH EXAMPLES"
+for _, row in ipairs {
+  { "Send a text through a gateway on this machine, which needs no account.",
+    'waba emulator --log -- waba send text "+49 151 1234567" "Hello"' },
+  { "Send a template on Cloud hosting.",
+    'waba --hosting cloud send template "+49 151 1234567" appointment_reminder --language en '
+      .. '--body Eva --body Monday --body 9:00' },
+  { "Send one to every row of a table, and continue where a stopped run has ended.",
+    "waba bulk customers.csv --template appointment_reminder --language en "
+      .. "--body name,day,time --journal customers.journal" },
+  { "Check a message without sending it.", "waba check message.json" },
+  { "Print what customers write to a port of this machine, one line of JSON for each event.",
+    "waba --json listen --port 8080" },
+  { "Let the gateway post webhooks to an address. The password is read from WABA_WEBHOOK_PASSWORD.",
+    "waba webhook set https://hooks.example/webhook --user shop" },
+  { "Explain an error code, and look for what is wrong with the set-up.", "waba explain 470\nwaba doctor" },
+} do
+  write(".PP\n", escaped(row[1]))
+  write ".RS 4"
+  write_verbatim(row[2])
+  write ".RE"
+end

@@ -1,6 +1,9 @@
 -- The command line's own description: help, completion, manual page.
 
 local cli = require "waba.cli"
+local commands = require "spec.support.command"
+local process = require "spec.support.process"
+local waba = require "waba"
 
 local function each_command(visit)
   local function walk(command, path)
@@ -44,5 +47,44 @@ describe("the description of the command line", function()
     local said = pipe:read "*a"
     pipe:close()
     assert.equal("1=my list.csv=", said)
+  end)
+
+  it("has examples in the manual page that work", function()
+    local file = assert(io.open "docs/waba.1")
+    local page = file:read "*a"
+    file:close()
+    local emulator = assert(waba.emulator.start { statuses = false })
+    local folder = process.folder()
+    folder:file("customers.csv", "to,name,day,time\n+49 151 1234567,Eva,Monday,9:00\n")
+    folder:file("message.json", '{"type":"text","text":{"body":"Hello"}}')
+    local here = process.run "pwd"
+    folder:file("waba", ("#!/bin/sh\nexec %s %s/bin/waba \"$@\"\n"):format(process.interpreter(), commands.quote(here)))
+    process.run("chmod 755 " .. commands.quote(folder:file "waba"))
+    local environment = { D360_API_KEY = emulator.api_key, WABA_HOSTING = "", WABA_BASE_URL = emulator.url,
+      WABA_CLOUD_BASE_URL = emulator.cloud.url, WABA_CA_FILE = emulator.ca_file, WABA_WEBHOOK_PASSWORD = "secret-word",
+      HOME = folder.path }
+    local words = { "env", 'PATH=' .. commands.quote(folder.path) .. ':"$PATH"' }
+    for name, value in pairs(environment) do words[#words + 1] = name .. "=" .. commands.quote(value) end
+    local count = 0
+    for block in page:match("\n%.SH EXAMPLES\n(.*)$"):gmatch "\n%.nf\n(.-)\n%.fi" do
+      for line in (block:gsub("\\%-", "-") .. "\n"):gmatch "([^\n]+)\n" do
+        count = count + 1
+        local key = line:find("hosting cloud", 1, true) and " D360_API_KEY=" .. commands.quote(emulator.cloud.api_key) or ""
+        local limit = line:find(" listen ", 1, true) and "timeout -s INT 2 " or "" -- it listens until it is ended
+        line = line:gsub("%-%-port 8080", "--port 0")
+        local pipe = io.popen(("cd %s && %s%s sh -c %s 2>&1; echo \"exit $?\""):format(commands.quote(folder.path),
+          table.concat(words, " "), key, commands.quote(limit .. line)))
+        local output = pipe:read "*a"
+        pipe:close()
+        local code = output:match "exit (%d+)\n$"
+        -- doctor finds no fault that a reader would not have; 124: ended as it was
+        assert.is_true(code == "0" or limit ~= "" and (code == "124" or code == "130") or line == "waba doctor" and code == "1",
+          line .. ": " .. output)
+        assert.is_nil(output:find("Usage:", 1, true), output)
+      end
+    end
+    emulator:stop()
+    folder:remove()
+    assert.equal(8, count)
   end)
 end)
