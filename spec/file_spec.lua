@@ -42,6 +42,17 @@ describe("core.append", function()
     file:close()
   end)
 
+  it("writes nothing into a file that was removed or replaced", function()
+    for _, command in ipairs { "rm %s", "touch %s.new && mv %s.new %s" } do
+      local file = assert(core.append(path))
+      assert.is_true(file:write "one")
+      process.run((command:gsub("%%s", path)))
+      assert.same({ nil, "No such file or directory" }, { file:write "two" })
+      assert.same({ nil, "No such file or directory" }, { file:write "" })
+      file:close()
+    end
+  end)
+
   it("has one owner at a time, whatever becomes of it", function()
     do
       local kept = assert(core.append(path))

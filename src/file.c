@@ -64,8 +64,18 @@ bool file_open(struct file *file, const char *path) {
   return true;
 }
 
+/* Whether the file was removed, or another one took its place: what is written to it is lost then. */
+static bool is_removed(const struct file *file) {
+  struct stat status;
+  return fstat(file->descriptor, &status) == 0 && status.st_nlink == 0;
+}
+
 bool file_append(struct file *file, const char *bytes, size_t length) {
   size_t written = 0;
+  if (is_removed(file)) {
+    errno = ENOENT;
+    return false;
+  }
   while (written < length) {
     const ssize_t count = write(file->descriptor, bytes + written, length - written);
     if (count < 0 && errno == EINTR) continue;

@@ -19,7 +19,8 @@ void file_init(struct file *file);
  * process has ended. errno is EWOULDBLOCK when somebody else has it. */
 bool file_open(struct file *file, const char *path);
 
-/* Appends all of the bytes or none: what was written of them is taken back when the rest fails. */
+/* Appends all of the bytes or none: what was written of them is taken back when the rest fails. errno is ENOENT when
+ * the file was removed or replaced. */
 bool file_append(struct file *file, const char *bytes, size_t length);
 
 /* Comes back when everything appended so far is on the disk. */

@@ -400,6 +400,15 @@ describe("the journal of client:send_all", function()
     assert.is_true(summary.skipped + summary.maybe_sent >= received)
   end)
 
+  it("ends the run when its journal was removed: the next one could not know what was sent", function()
+    local gateway, _, summary, err = run(50, { concurrency = 2 }, function(count)
+      if count == 5 then os.remove(path) end
+    end)
+    assert.is_nil(summary)
+    assert.matches("the journal .* can't be written: No such file or directory", err.message)
+    assert.is_true(gateway.received < 20)
+  end)
+
   it("remembers many positions in little memory", function()
     local parts = { "waba journal 1 positions\n" }
     for position = 1, 30000 do parts[#parts + 1] = ("begun %d\nsent %d id-%d\n"):format(position, position, position) end
