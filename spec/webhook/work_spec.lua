@@ -243,6 +243,37 @@ for _, store in ipairs { "memory", "sqlite", "redis" } do
   end)
 end
 
+describe("receiver:work outside any event loop", function()
+  for _, loop in ipairs { "blocking", "luv", "cqueues" } do
+    it("keeps an event while its handler waits for a response, with a client of " .. loop, function()
+      local open, close = STORES.sqlite()
+      local box, other = open(), open()
+      -- accepts connections, and never responds
+      local listener = assert(require("socket").bind("127.0.0.1", 0))
+      local client = waba.client {
+        api_key = "a-key", base_url = "http://127.0.0.1:" .. select(2, listener:getsockname()), loop = loop,
+        pace = false, retry = false, timeout = 0.4,
+      }
+      local sent, err, taken
+      local receiver = waba.receiver { open = false, inbox = box, client = client, on = { text = function(event)
+        sent, err = event:reply(waba.text "Hello")
+        taken = other:take(1, 60)
+      end } }
+      box:put { message("a", "4915112345678") }
+      assert.equal(1, receiver:work { lease = 0.15 })
+      assert.is_nil(sent)
+      assert.equal("timeout", err.kind)
+      assert.same({}, taken)
+      assert.equal(0, box:depth())
+      client:close()
+      listener:close()
+      box:close()
+      other:close()
+      close()
+    end)
+  end
+end)
+
 describe("receiver:work", function()
   it("stores an acknowledgement that the store refused, as soon as it can", function()
     local box = waba.inbox.memory()
