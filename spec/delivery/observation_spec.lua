@@ -59,7 +59,7 @@ describe("on_event of a call whose coroutine is ended", function()
         assert.equal("cancelled", first.kind)
         assert.is_true(first.maybe_sent)
         assert.equal(0, first.attempt)
-        assert.is_true(first.duration >= 0.005)
+        assert.is_true(first.duration > 0)
       end)
     end
 
