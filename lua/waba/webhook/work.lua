@@ -28,7 +28,7 @@ local work = {}
 local MOMENT = 0.05
 -- Seconds between tries to store an acknowledgement, and to renew a lease, that the store has refused.
 local AGAIN = 0.25
--- Seconds between reports of failed handlers.
+-- Seconds after which failed handlers are reported, whatever else runs.
 local REPORT = 1
 -- Seconds for which handlers that never wait may follow each other before other coroutines run.
 local SLICE = 0.02
@@ -85,6 +85,7 @@ local function finish(self, entry, ok, raised)
   else
     -- the handler once more might send once more
     local is_uncertain = errors.is_error(raised) and raised.maybe_sent
+    if self.failed == self.reported.failed then self.report_at = clock() + REPORT end
     self.failed, self.raised = self.failed + 1, raised
     self.inbox:fail(entry.event, first_line(raised), is_uncertain)
   end
@@ -236,13 +237,14 @@ local function begin(self, group)
   return true
 end
 
--- Reports failed handlers: when no handler runs, and now and then before.
+-- Reports failed handlers: when nothing that was taken is left, and after a while in any case.
 local function report_failed(self)
-  local now, reported = clock(), self.reported
-  if not self.log or self.failed == reported.failed or self.active > 0 and now < self.report_at then return end
+  local reported = self.reported
+  if not self.log or self.failed == reported.failed then return end
+  if (self.active > 0 or #self.queue > 0) and clock() < self.report_at then return end
   local handled, failed = self.handled - reported.handled, self.failed - reported.failed
   self.log(("%d of %d events failed, the last one: %s"):format(failed, handled + failed, tostring(self.raised)))
-  self.reported, self.report_at = { handled = self.handled, failed = self.failed }, now + REPORT
+  self.reported = { handled = self.handled, failed = self.failed }
 end
 
 -- Begins what can begin now. Whether anything did; nil and the error when the inbox can't be read.
