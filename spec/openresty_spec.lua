@@ -69,8 +69,8 @@ describe("make install-openresty", function()
       quote(example), quote(example)))
     local script, server = { "set -eu", "PATH=" .. quote(root .. "/bin") .. ":$PATH" }, nil
     local section = documents.section("docs/guides/webhooks-in-nginx.md", "OpenResty, from install to first reply")
-    for line in section:gmatch "\n%$ ([^\n]+)" do
-      line = line:gsub("^sudo ", ""):gsub("/usr/local/openresty", root):gsub("^cd examples/nginx$", "cd " .. quote(example))
+    for written in section:gmatch "\n%$ ([^\n]+)" do
+      local line = written:gsub("^sudo ", ""):gsub("/usr/local/openresty", root):gsub("^cd examples/nginx$", "cd " .. quote(example))
       if line:find "^waba emulator" then
         script[#script + 1] = "exec " .. line
       elseif line:find "^D360_API_KEY" then

@@ -72,9 +72,9 @@ describe("the README", function()
     end
 
     for _, row in ipairs(documents.rows(COVERED)) do
-      for code in row.cells[2]:gmatch "`([^`]+)`" do
+      for quoted in row.cells[2]:gmatch "`([^`]+)`" do
         it(("line %d: %s"):format(row.line, row.cells[1]), function()
-          code = reader.with_files(code, place)
+          local code = reader.with_files(quoted, place)
           local is_statement = code:match "^for "
           local result, err = documents.run(COVERED,
             { line = row.line, code = is_statement and code or "return " .. code }, table_names())

@@ -67,11 +67,11 @@ describe("the description of the command line", function()
     for name, value in pairs(environment) do words[#words + 1] = name .. "=" .. commands.quote(value) end
     local count = 0
     for block in page:match("\n%.SH EXAMPLES\n(.*)$"):gmatch "\n%.nf\n(.-)\n%.fi" do
-      for line in (block:gsub("\\%-", "-") .. "\n"):gmatch "([^\n]+)\n" do
+      for written in (block:gsub("\\%-", "-") .. "\n"):gmatch "([^\n]+)\n" do
         count = count + 1
+        local line = written:gsub("%-%-port 8080", "--port 0")
         local key = line:find("hosting cloud", 1, true) and " D360_API_KEY=" .. commands.quote(emulator.cloud.api_key) or ""
         local limit = line:find(" listen ", 1, true) and "timeout -s INT 2 " or "" -- it listens until it is ended
-        line = line:gsub("%-%-port 8080", "--port 0")
         local pipe = io.popen(("cd %s && %s%s sh -c %s 2>&1; echo \"exit $?\""):format(commands.quote(folder.path),
           table.concat(words, " "), key, commands.quote(limit .. line)))
         local output = pipe:read "*a"

@@ -73,8 +73,8 @@ end
 ---@return boolean gapless  they are numbered from 1 without a gap
 function template_rules.placeholders(text)
   local numbers, highest, count = {}, 0, 0
-  for number in (text or ""):gmatch("{{%s*(%d+)%s*}}") do
-    number = tonumber(number)
+  for digits in (text or ""):gmatch("{{%s*(%d+)%s*}}") do
+    local number = tonumber(digits)
     if not numbers[number] then
       numbers[number] = true
       count = count + 1
