@@ -6,14 +6,15 @@
 #include <lua.h>
 #include <stdbool.h>
 
-/* A string field without NUL; NULL if there is none. Pushes the field, which keeps the text alive: a
- * metatable or a finalizer may take it out of the table. */
+/* Returns a string field without NUL, or NULL if it is absent. Pushes the field, which keeps the text alive: a
+ * metamethod or a finalizer may remove it from the table. */
 const char *arguments_text(lua_State *L, int table, const char *name);
 
 /* Reads a number field that is not negative. Whether there is one. */
 bool arguments_number(lua_State *L, int table, const char *name, lua_Number *number);
 
-/* Reads a number of bytes: a whole one, which a double counts exactly. Whether there is one. */
+/* Reads an option that is a whole number of bytes, at most 2^53. Returns false when it is absent; raises for
+ * other values. */
 bool arguments_size(lua_State *L, int table, const char *name, long long *size);
 
 /* Whether a field is true. */

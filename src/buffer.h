@@ -18,7 +18,7 @@ bool buffer_append(struct buffer *buffer, const char *bytes, size_t length);
 /* Empties it, and gives its memory back if it grew beyond what is worth keeping. */
 void buffer_clear(struct buffer *buffer);
 
-/* Each gets what the other has. */
+/* Exchanges the contents of two buffers. */
 void buffer_swap(struct buffer *one, struct buffer *other);
 
 void buffer_free(struct buffer *buffer);

@@ -120,7 +120,8 @@ static int core_basic(lua_State *L) {
   return 1;
 }
 
-/* The present: an integer at `index`, else this machine's clock; but the date of a response, where there is one. */
+/* Returns the current Unix time: the number at `index`, or the HTTP date of a response there, or this machine's
+ * clock. */
 static long long check_now(lua_State *L, int index) {
   size_t length;
   long long now = (long long)time(NULL), date;
@@ -176,7 +177,7 @@ static int core_random(lua_State *L) {
   return 1;
 }
 
-/* remove_at_exit(path, remove): whether the file goes when the process exits */
+/* remove_at_exit(path, remove): sets whether the file is removed when the process exits */
 static int core_remove_at_exit(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   luaL_checktype(L, 2, LUA_TBOOLEAN);

@@ -9,7 +9,7 @@
 
 const char credentials_no_memory[] = "not enough memory";
 
-/* A secret is visible ASCII. What was copied from a page or a file may have more, which nobody sees. */
+/* A secret is visible ASCII. A value copied from a page or a file may contain invisible characters. */
 static const char *foreign_fault(const char *value, size_t length) {
   size_t i;
   for (i = 0; i < length; i++) {

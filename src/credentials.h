@@ -10,8 +10,8 @@
  * this metatable holds one `struct credentials`, in `waba.curl` as well. */
 #define CREDENTIALS_CLASS "waba.Credentials"
 
-/* The same struct in a userdata that `core.ready_head` accepts. Whoever has one can get the secret as
- * bytes, so a transport that writes to its own socket keeps it where no other code reaches it. */
+/* The same struct in a userdata that `core.ready_head` accepts. Code that holds one can read the secret as
+ * bytes, so a transport that writes to its own socket keeps it where no other code can access it. */
 #define HEADER_SECRET_CLASS "waba.HeaderSecret"
 
 /* A secret header for one origin. All zeros is the closed state: safe to clear, belongs nowhere.
@@ -43,7 +43,7 @@ void credentials_clear(struct credentials *credentials);
  * none. */
 bool credentials_belong_to(const struct credentials *credentials, const char *origin);
 
-/* The first place of the secret in the text, or NULL. */
+/* Returns the first occurrence of the secret in the text, or NULL. */
 const char *credentials_find(const struct credentials *credentials, const char *text, size_t length);
 
 /* The size of the value of a Basic `Authorization` header, without NUL. */

@@ -44,7 +44,8 @@ static const luaL_Reg functions[] = {
     {NULL, NULL},
 };
 
-/* The oldest libcurl that has all that is used. Which one is there shows only when the program runs. */
+/* The oldest libcurl with every function and option that is used. The version that is loaded is known only at
+ * run time. */
 #define OLDEST_NUMBER 0x075500
 #define OLDEST_NAME "7.85.0"
 

@@ -35,7 +35,7 @@ bool engine_closed(const struct engine *engine);
 /* Notices a fork: in a child process the transfers in flight end, and new handles are opened without a
  * word to the parent's peers. To be called first by whatever goes on to use the engine; `engine_close`
  * does it by itself. False when the engine is closed; and, with errno, when the system refuses new handles:
- * the next call asks for them again. */
+ * the next call tries again. */
 bool engine_check_process(struct engine *engine);
 
 /* Gives an idle transfer, if possible one that ran with this head before, or NULL when there is no
@@ -56,7 +56,7 @@ void engine_finish(struct engine *engine, struct transfer *transfer);
  * wants. */
 void engine_resume(struct engine *engine, struct transfer *transfer);
 
-/* Gives a new head its id. To be called before the head is started or dropped. */
+/* Sets the id of a new head. Call it before the head is started or dropped. */
 void engine_add_head(struct engine *engine, struct head *head);
 
 /* The maker of a head lets go of it. */

@@ -15,7 +15,7 @@ int engine_class_new(lua_State *L);
 /* The engine at `index`, for what goes on to use libcurl: it is open and works in this process. */
 struct engine *engine_class_check(lua_State *L, int index);
 
-/* The same, but false with a message on the stack when the system has no more descriptors or memory. */
+/* The same, but returns false with a message on the stack when the system has no more descriptors or memory. */
 bool engine_class_is_ready(lua_State *L, int index);
 
 #endif

@@ -60,7 +60,7 @@ static int close_socket(void *argument, curl_socket_t socket) {
   return close(socket);
 }
 
-/* Refuses what moves on a connection above the last stream that its server may process. */
+/* Marks as refused the transfers of a connection whose streams are above the last one that the server may process. */
 static void refuse_above(struct engine *engine, const struct stream *of, unsigned long last) {
   struct transfer *transfer;
   size_t place = 0;

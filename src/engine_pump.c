@@ -35,8 +35,9 @@ static bool is_in_vain(struct engine *engine, int events) {
   return engine->uploaded == before;
 }
 
-/* Transfers wait for a connection that is being opened, since it might take them all. libcurl 8.14 leaves them
- * waiting for its first response when it does not. Whenever a handle is removed it looks again. */
+/* Transfers wait for a connection that is being opened, since it may support HTTP/2 and carry them all. When it
+ * does not, libcurl 8.14 lets them wait until the first response. libcurl checks the waiting transfers again
+ * whenever a handle is removed, so one is added and removed here. */
 static void look_again(struct engine *engine) {
   CURL *easy;
   if (!engine->connected) return;

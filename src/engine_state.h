@@ -17,7 +17,7 @@ struct engine {
   size_t holders;
   struct process_mark process;
   bool closed;
-  CURLM *multi; /* NULL: closed, or the system refused new handles; those are asked for again */
+  CURLM *multi; /* NULL: closed, or the system refused new handles; the next call tries again */
   struct watch *watch;
   struct transfer_settings settings;
   long max_connections;
@@ -36,7 +36,7 @@ struct engine {
   bool awaited; /* somebody may wait for the descriptor, until `awaited_until` */
   long long awaited_until;
   bool broken;    /* libcurl has given up the multi handle */
-  bool connected; /* a new connection stands, and others may wait to know what it can do */
+  bool connected; /* a new connection was established; transfers may wait for its protocol to be known */
 };
 
 static inline long long engine_now(void) {
@@ -64,7 +64,7 @@ void engine_end(struct engine *engine, struct transfer *transfer, enum transfer_
 /* Opens the multi handle and the watch of an engine that has none. False, with errno. */
 bool engine_open_handles(struct engine *engine);
 
-/* What libcurl calls for the transfers of an engine. */
+/* The callbacks of libcurl for the transfers of an engine. */
 extern const struct transfer_hooks engine_hooks;
 
 /* In a child process: lets go of the handles. */

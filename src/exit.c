@@ -9,7 +9,7 @@
 
 struct entry {
   struct entry *next;
-  pid_t process; /* who made it: a child that exits leaves its parent's files alone */
+  pid_t process; /* that added the entry: a child that exits does not remove its parent's files */
   char path[];
 };
 

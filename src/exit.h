@@ -1,13 +1,14 @@
-/* Files that are removed when the process exits, also where nobody else gets to it (os.exit). Pure C. */
+/* Files that are removed when the process exits, also by os.exit, which does not close the Lua state. Pure C. */
 #ifndef WABA_EXIT_H
 #define WABA_EXIT_H
 
 #include <stdbool.h>
 
-/* From now on this file goes with the process; not with a child of it. False: not enough memory. */
+/* Registers a file to be removed when this process exits; the exit of a child does not remove it. Returns false
+ * when there is not enough memory. */
 bool exit_removes(const char *path);
 
-/* The file stays, or is gone already. */
+/* Cancels one registration of the file. Does nothing without one. */
 void exit_leaves(const char *path);
 
 #endif

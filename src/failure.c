@@ -131,26 +131,27 @@ static bool describe_sink(struct failure *failure, const struct sink *sink) {
   return false;
 }
 
-/* The stream of its last attempt was refused, and that is how it ended: not in a new connection. */
+/* Whether the transfer ended because the stream of its last attempt was refused. A failure to open the next
+ * connection is reported as such. */
 static bool was_refused(const struct transfer *transfer) {
   if (!transfer->stream.refused) return false;
   return transfer->code == CURLE_OK ||
          (transfer->code > CURLE_COULDNT_CONNECT && strcmp(kind_of(transfer), "network") == 0);
 }
 
-/* What libcurl reports when it could not open a file or a socket; it does not say why. */
+/* Whether libcurl returns this code when it can't open a file or a socket. It does not return the cause. */
 static bool may_lack_files(CURLcode code) {
   return code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY ||
          code == CURLE_SSL_CACERT_BADFILE || code == CURLE_FAILED_INIT;
 }
 
-/* A limit of this machine that was reached before there was a connection. */
+/* Describes a limit of this machine that was reached before a connection was established. */
 static bool describe_limit(struct failure *failure, const struct transfer *transfer) {
   char text[LIMIT_TEXT_SIZE];
   int error = 0;
   if (transfer->attempts > 0) return false;
   if (transfer->code == CURLE_COULDNT_CONNECT) error = transfer->socket_error;
-  /* A protocol that this machine has not is no limit: the other one was tried as well. */
+  /* A machine without IPv4 or IPv6 is not a limit: libcurl tries the other one too. */
   if (error == EAFNOSUPPORT) error = 0;
   if (may_lack_files(transfer->code)) error = limit_of_files();
   if (error == 0) return false;
@@ -165,17 +166,17 @@ static void fill_proxy(struct failure *failure, const char *message) {
   failure->path = "proxy";
 }
 
-/* Whether a proxy refuses what it was asked, and would refuse it again. */
+/* Whether this status of a proxy is a refusal that it would repeat for the same request. */
 static bool is_refusal(long status) {
   return status >= 400 && status < 500 && status != 408 && status != 425 && status != 429;
 }
 
 static bool describe_proxy(struct failure *failure, const struct transfer *transfer) {
   static const char credentials[] =
-      "the proxy refused the user or password of its URL, or wants them where there are none";
+      "the proxy refused the user or password of its URL, or requires them and the URL has none";
   long status = 0, reason = CURLPX_OK;
   if (transfer->easy == NULL || transfer->attempts > 0) return false;
-  /* libcurl repeats the URL, with its password. */
+  /* The message of libcurl contains the URL with its password. */
   if (strstr(transfer->error, "Unsupported proxy") != NULL) {
     fill_proxy(failure, strstr(transfer->error, "built without") != NULL
                             ? "this libcurl is built without support for proxies over https"

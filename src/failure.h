@@ -7,7 +7,7 @@
 struct failure {
   const char *kind; /* static */
   const char *word; /* static; NULL: `number` is libcurl's code */
-  const char *path; /* static: the option that is at fault, or NULL */
+  const char *path; /* static: the invalid option, or NULL */
   int number;
   char message[1024];
 };

@@ -146,7 +146,7 @@ const char *head_add_credentials(struct head *head, const struct credentials *cr
   return append(head, copy(credentials->line, credentials->line_length));
 }
 
-/* Responses to these methods are short: compressing them costs more than it saves. */
+/* Responses to these methods are short: compression costs more time than it saves. */
 static bool has_short_response(const struct head *head) {
   return strcmp(head->method, "POST") == 0 || strcmp(head->method, "PUT") == 0 ||
          strcmp(head->method, "PATCH") == 0;

@@ -12,7 +12,7 @@
 #include "origin.h"
 
 struct head {
-  unsigned long long id; /* never 0, never used twice by one engine; an address would be */
+  unsigned long long id; /* never 0, unique in its engine; the address of a freed head may be used again */
   char *method;
   char *url;
   CURLU *parsed; /* the same, which spares libcurl to parse it for each request */

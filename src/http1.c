@@ -62,7 +62,7 @@ static const char *write_headers(lua_State *L, int index, struct writer *writer,
   return NULL;
 }
 
-/* Adds the whole head from the arguments of `core.ready_head`. */
+/* Appends the whole head from the arguments of `core.ready_head`. */
 static const char *write_head(lua_State *L, struct writer *writer,
                               const struct credentials *secret) {
   size_t length;
@@ -139,7 +139,7 @@ static int http1_ready_head(lua_State *L) {
   writer.room = writer.size;
   writer.size = 0;
   fault = write_head(L, &writer, secret);
-  /* A finalizer that ran meanwhile may have changed the headers or closed the secret. */
+  /* A finalizer that ran since the size was computed may have changed the headers or closed the secret. */
   if (fault == NULL && writer.size != writer.room) fault = "the headers changed meanwhile";
   if (fault != NULL) {
     text_wipe(writer.out, writer.room);

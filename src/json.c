@@ -1,6 +1,6 @@
-/* JSON for Lua. Encoding is our own, so that the text is the same with every version and fork of cjson, and with
- * none. Decoding uses a private lua-cjson instance, with its traps closed: one scan of the text sees to what cjson is
- * lax about and rewrites what it can't hold; then whole numbers are made integers where Lua has them. */
+/* JSON for Lua. Encoding does not use cjson, so that the text is the same with every version and fork of it and
+ * without it. Decoding uses a private lua-cjson instance: one scan of the text refuses invalid input that cjson
+ * accepts and rewrites numbers that it would change; then whole numbers become integers where Lua has them. */
 #include "json.h"
 
 #include <stdbool.h>
@@ -120,21 +120,21 @@ static const char *whole_text_fault(const char *text, size_t length) {
   return NULL;
 }
 
-/* Whether this Lua's hash function leaves out characters of long strings: see json_flood.h. */
+/* Whether this Lua's hash function skips characters of long strings: see json_flood.h. */
 static bool can_be_flooded(lua_State *L) {
 #if defined(LUA_VERSION_RELEASE_NUM) && LUA_VERSION_RELEASE_NUM >= 50403
   (void)L;
   return false;
 #else
   bool is_luajit;
-  lua_getglobal(L, "jit"); /* LuaJIT sees to it itself */
+  lua_getglobal(L, "jit"); /* LuaJIT limits the length of its hash chains itself */
   is_luajit = lua_istable(L, -1);
   lua_pop(L, 1);
   return !is_luajit;
 #endif
 }
 
-/* Whether the text was made to keep this Lua busy. */
+/* Whether the strings of the text collide in this Lua's string table: a denial of service. */
 static bool is_flood(lua_State *L, const struct json_scan *scan, const char *text, size_t length) {
   bool flood;
   if (scan->strings <= JSON_FLOOD_FREE || !lua_toboolean(L, DECODER_CAN_BE_FLOODED)) return false;
@@ -160,7 +160,7 @@ static int json_decode(lua_State *L) {
   if (!json_scan(&scan, text, length)) return push_scan_fault(L, &scan);
   if (is_flood(L, &scan, text, length)) {
     lua_pushnil(L);
-    lua_pushliteral(L, "too many strings have the same hash in this Lua: the text was made for that");
+    lua_pushliteral(L, "too many strings have the same hash in this Lua (hash flooding)");
     return 2;
   }
   if (lua_isnil(L, DECODER) ||

@@ -10,8 +10,8 @@
 
 #define BUCKETS ((size_t)16384)
 
-/* Strings that lie in one chain of Lua's hash table. A string that was among the last few of them is the
- * same one again, as names are. */
+/* The strings of one chain of Lua's hash table. A string that is among the most recent ones is counted once:
+ * names of fields are repeated. */
 #define RECENT 4
 struct bucket {
   uint32_t count;
@@ -20,15 +20,15 @@ struct bucket {
 
 struct flood {
   struct bucket *buckets;
-  uint64_t seed;  /* so that nobody can choose strings that `identity` takes for the same */
+  uint64_t seed;  /* random, so that strings with the same `identity` can't be chosen in advance */
   uint64_t count; /* of strings */
-  uint64_t steps; /* of all chains, when each new string is compared with those before */
+  uint64_t steps; /* comparisons in all chains, when each new string is compared with the earlier ones */
 };
 
 size_t json_flood_size(size_t length) { return BUCKETS * sizeof(struct bucket) + length; }
 
-/* Lua's hash, with the seed left out: strings that agree in length and in the characters looked at agree
- * with every seed. */
+/* Lua's hash without its seed: strings with the same length and the same sampled characters have the same hash
+ * under every seed. */
 static uint32_t lua_hash(const char *bytes, size_t length) {
   uint32_t hash = (uint32_t)length;
   const size_t step = (length >> 5) + 1;
@@ -60,7 +60,7 @@ static void add(struct flood *flood, const char *bytes, size_t length) {
   bucket->recent[bucket->count++ % RECENT] = id;
 }
 
-/* The string behind the quote at `at`. Returns what follows its closing quote. */
+/* Adds the string whose opening quote is at `at`. Returns the position after its closing quote. */
 static const char *add_string(struct flood *flood, const char *at, const char *end, char *scratch) {
   const char *const start = at + 1;
   for (at = start; *at != '"' && *at != '\\'; at++) continue;
@@ -72,7 +72,7 @@ static const char *add_string(struct flood *flood, const char *at, const char *e
   return at + 1;
 }
 
-/* The number that begins at `at`: a long one becomes a string. Returns what follows. */
+/* Adds the number that begins at `at` if it is so long that it becomes a string. Returns the position after it. */
 static const char *add_number(struct flood *flood, const char *at, const char *end) {
   const char *const start = at;
   while (at < end && (text_is_digit(*at) || *at == '-')) at++;
@@ -95,6 +95,6 @@ bool json_flood(const char *text, size_t length, void *memory) {
       at++;
     }
   }
-  /* Evenly spread strings take count^2 / (2 BUCKETS) steps. */
+  /* Evenly distributed strings take count^2 / (2 BUCKETS) steps. */
   return flood.steps > JSON_FLOOD_FREE * JSON_FLOOD_FREE / 2 + 4 * flood.count * flood.count / BUCKETS;
 }

@@ -1,21 +1,21 @@
-/* JSON texts made so that Lua's hash function can't tell their strings apart. Pure C.
+/* Detects hash flooding: JSON texts whose strings all have the same hash in Lua. Pure C.
  *
- * Before 5.4.3 that function leaves out characters of strings of 32 bytes and more, and Lua 5.1's has no seed:
- * somebody can choose strings that all have the same hash. Each new one is then compared with all before. */
+ * Before Lua 5.4.3 the hash function skips characters of strings of 32 bytes and more, and that of Lua 5.1 has no
+ * seed: an attacker can choose strings with the same hash. Lua compares each new one with all earlier ones. */
 #ifndef WABA_JSON_FLOOD_H
 #define WABA_JSON_FLOOD_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* So few strings cost little even when they all have the same hash. */
+/* Up to this number of strings take little time even when they all have the same hash. */
 #define JSON_FLOOD_FREE ((size_t)4096)
 
 /* The memory that `json_flood` needs for a text of this length. */
 size_t json_flood_size(size_t length);
 
-/* Whether the strings of a text that `json_scan` accepts share so few hashes that making them takes many
- * times as long as it should. `memory` has `json_flood_size(length)` bytes, aligned for any type. */
+/* Whether the strings of a text that `json_scan` accepts have so few different hashes that creating them takes
+ * many times as long as usual. `memory` has `json_flood_size(length)` bytes, aligned for any type. */
 bool json_flood(const char *text, size_t length, void *memory);
 
 #endif

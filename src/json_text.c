@@ -1,4 +1,4 @@
-/* JSON at the level of text: what cjson shall read is checked and mended, numbers are written. */
+/* JSON as text: checks and rewrites input for cjson, and writes numbers. See json_text.h. */
 #include "json_text.h"
 
 #include <langinfo.h>
@@ -10,7 +10,8 @@
 
 bool json_locale_has_comma(void) { return strcmp(nl_langinfo(RADIXCHAR), ".") != 0; }
 
-/* Whether it is a decimal of up to eight places, which 14 digits hold. Both operands are exact. */
+/* Whether the number is a decimal with at most eight decimal places, for which 14 digits suffice. Both operands are
+ * exact. */
 static bool is_short(double number) {
   const double scaled = number * 1e8;
   return number > -1e5 && number < 1e5 &&

@@ -1,5 +1,5 @@
-/* JSON at the level of text: what cjson shall read is checked and mended, numbers are written with all
- * their digits. Pure C without state and without allocation. */
+/* JSON as text: checks and rewrites input for cjson, and writes numbers with all their digits. Pure C without
+ * state and without allocation. */
 #ifndef WABA_JSON_TEXT_H
 #define WABA_JSON_TEXT_H
 
@@ -48,8 +48,8 @@ size_t json_scan_size(const struct json_scan *scan);
  * U+FFFD. */
 void json_scan_rewrite(const struct json_scan *scan, char *out);
 
-/* Writes the string whose first byte (behind the quote) is `at` without its escapes. Returns its length, and in
- * `*quote` the place of the closing quote. The text was scanned: the quote is there. */
+/* Writes the decoded string whose first byte after the opening quote is `at`. Returns its length, and in `*quote`
+ * the position of the closing quote. The text must have passed `json_scan`, which guarantees that quote. */
 size_t json_unescape(const char *at, const char *end, char *out, const char **quote);
 
 #endif

@@ -11,7 +11,7 @@
 /* Whether the number is neither NaN nor infinite. */
 static bool is_finite(lua_Number number) { return number - number == 0; }
 
-/* Whether the value at `index` is the field of a loaded cjson of that name. */
+/* Whether the value at `index` is the field `name` of a loaded cjson module. */
 static bool is_of_cjson(lua_State *L, int index, const char *field) {
   static const char *const modules[] = {"cjson", "cjson.safe"};
   const int top = lua_gettop(L);
@@ -58,7 +58,7 @@ static bool is_read_otherwise(lua_State *L) {
   return is_changed;
 }
 
-/* More parts are not looked at: nobody can send them. */
+/* Values with more parts are not checked: no message is that large. */
 #define PLAIN_MOST ((size_t)1 << 20)
 
 static bool is_plain(lua_State *L, int depth, size_t *count) {

@@ -6,13 +6,13 @@
 #include <lua.h>
 #include <stdbool.h>
 
-/* Whether the value, an empty table or a light userdata, is what OpenResty's cjson has for an empty array:
- * `empty_array`, or a table with `empty_array_mt` or `array_mt`. */
+/* Whether the value, an empty table or a light userdata, is an empty array of OpenResty's cjson: `empty_array`, or
+ * a table with `empty_array_mt` or `array_mt`. */
 bool json_is_cjson_array(lua_State *L);
 
-/* Makes sure that everybody reads the value as the encoder does: where a table in it has a metatable with `__index`,
- * `__len`, `__pairs` or `__ipairs`, the value is replaced by a copy of what is really there, without such metatables.
- * Whether it was. */
+/* Makes Lua code read the value as the encoder does: if a table in it has a metatable with `__index`, `__len`,
+ * `__pairs` or `__ipairs`, replaces the value by a copy of the tables' raw contents without such metatables.
+ * Returns whether it was replaced. */
 bool json_make_plain(lua_State *L);
 
 /* Looks for the first fault of the value, in arrays from the front. Leaves [.. message path] and returns

@@ -1,4 +1,4 @@
-/* Writes Lua values as JSON: see json_write.h. What is wrong with a value is found by json_value.c. */
+/* Writes Lua values as JSON: see json_write.h. json_value.c finds the error in a value that can't be written. */
 #include "json_write.h"
 
 #include <stdbool.h>
@@ -14,7 +14,7 @@ struct writer {
   lua_State *L;
   char *out;        /* `first`, or a userdata at `box` */
   size_t size, room;
-  int box;          /* a place on the stack */
+  int box;          /* an index of the stack */
   char first[2048]; /* holds most messages */
 };
 
@@ -27,7 +27,7 @@ static bool grow(struct writer *writer, size_t more) {
   return true;
 }
 
-/* Makes room for some more bytes. */
+/* Enlarges the memory for `more` further bytes. */
 static inline bool reserve(struct writer *writer, size_t more) {
   return writer->room - writer->size >= more || grow(writer, more);
 }
@@ -45,14 +45,14 @@ static inline enum json_written put(struct writer *writer, const char *bytes, si
   return JSON_WRITTEN;
 }
 
-/* How many bytes more a character takes in a string. */
+/* The number of bytes that the escape of a character adds to its own. */
 static const unsigned char growth_of[256] = {
     5, 5, 5, 5, 5, 5, 5, 5, 1, 1, 1, 5, 1, 1, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5,
     ['"'] = 1, ['/'] = 1, ['\\'] = 1, [0x7F] = 5,
 };
 
 static char *put_escape(char *out, unsigned char c) {
-  static const char short_forms[] = "btn\vfr"; /* of the characters from 8 on */
+  static const char short_forms[] = "btn\vfr"; /* of the characters 8 to 13 */
   *out++ = '\\';
   if (growth_of[c] == 1) {
     *out++ = c < ' ' ? short_forms[c - '\b'] : (char)c;
@@ -170,7 +170,7 @@ static enum json_written put_table(struct writer *writer, int depth) {
   return lua_type(writer->L, -1) == LUA_TSTRING ? put_object(writer, depth) : put_array(writer, depth);
 }
 
-/* Writes the value at the top of the stack, which lies in so many tables. The stack stays as it is. */
+/* Writes the value at the top of the stack, which is nested in `depth` tables. Leaves the stack unchanged. */
 static enum json_written put_value(struct writer *writer, int depth) {
   switch (lua_type(writer->L, -1)) {
   case LUA_TSTRING: return put_string(writer, -1);

@@ -1,16 +1,16 @@
-/* Error numbers of the system in words: an exhausted resource with its limit. Pure C. */
+/* Texts for the system's error numbers; for an exhausted resource with the limit that was reached. Pure C. */
 #ifndef WABA_LIMIT_H
 #define WABA_LIMIT_H
 
 #include <stdbool.h>
 
-/* Room for every text. */
+/* Bytes for the longest text and its NUL. */
 #define LIMIT_TEXT_SIZE 160
 
-/* Writes what the error number means; where a limit was reached, which one. Returns the text. */
+/* Writes the meaning of the error number, and the limit if one was reached. Returns the text. */
 const char *limit_describe(int error, char text[LIMIT_TEXT_SIZE]);
 
-/* EMFILE or ENFILE when at most so few more files can be opened as one connection takes; else 0. */
+/* Returns EMFILE or ENFILE when the process can't open the files that one connection takes, else 0. */
 int limit_of_files(void);
 
 #endif

@@ -10,8 +10,8 @@
 
 #include "compat.h"
 
-/* make_private(path) -> true | nil, message. One that is there is not opened: closing it would end the locks that
- * this process has on it. */
+/* make_private(path) -> true | nil, message. An existing file is not opened: closing it would release the locks that
+ * this process holds on it. */
 static int path_make_private(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   const int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);

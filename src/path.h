@@ -1,4 +1,4 @@
-/* Files by their paths, as far as Lua has no functions for it (described in lua/waba/meta.lua). */
+/* Functions on paths that Lua does not have (described in lua/waba/meta.lua). */
 #ifndef WABA_PATH_H
 #define WABA_PATH_H
 

@@ -20,7 +20,7 @@ struct pool {
   size_t ready_count;
 };
 
-/* Takes an idle transfer, if possible one that is configured for the head of this id; NULL if none is idle. */
+/* Takes an idle transfer, preferably one that is configured for the head with this id; NULL if none is idle. */
 struct transfer *pool_take(struct pool *pool, unsigned long long head);
 
 /* The id for a new transfer; 0 when there is no memory. */
@@ -32,7 +32,7 @@ void pool_add(struct pool *pool, struct transfer *transfer);
 /* Takes back a transfer whose state is IDLE; too many idle ones are freed. */
 void pool_put(struct pool *pool, struct transfer *transfer);
 
-/* The idle transfers forget the head of this id. */
+/* Marks the idle transfers that are configured for the head with this id as not configured. */
 void pool_unset_head(struct pool *pool, unsigned long long head);
 
 /* The next transfer that is not idle; `*place` begins at 0. NULL at the end. */

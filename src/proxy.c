@@ -18,7 +18,7 @@ static bool is_proxy_scheme(const char *scheme) {
   return false;
 }
 
-/* Whether a part of the URL has a character, as far as there is memory to look. */
+/* Whether a part of the URL contains a character; true as well when there is not enough memory to read the part. */
 static bool part_has(CURLU *parsed, CURLUPart part, char c) {
   char *text = NULL;
   CURLUcode code = curl_url_get(parsed, part, &text, 0);
@@ -47,7 +47,7 @@ const char *proxy_check(const char *url) {
   CURLU *parsed;
   const char *fault;
   CURLUcode code;
-  if (*url == '\0') return NULL; /* no proxy, whatever the environment says */
+  if (*url == '\0') return NULL; /* no proxy, even if the environment names one */
   parsed = curl_url();
   if (parsed == NULL) return "not enough memory";
   code = curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME | CURLU_GUESS_SCHEME);

@@ -2,7 +2,7 @@
 #ifndef WABA_PROXY_H
 #define WABA_PROXY_H
 
-/* NULL when libcurl can use the URL; else a static text that says what is wrong, without any part of it. */
+/* Returns NULL when libcurl can use the URL, else a static message that contains no part of the URL. */
 const char *proxy_check(const char *url);
 
 #endif

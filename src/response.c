@@ -12,8 +12,8 @@ static const char RECORD_CLASS[] = "waba.ResponseRecord";
 /* Where a response keeps its record until it is turned into fields. */
 #define RECORD "record"
 
-/* The record: a userdata of its own class, so that nothing else is ever read as one. The lines of the
- * header follow. */
+/* The record: a userdata of its own class, so that no other value is read as one. The lines of the header
+ * follow it in memory. */
 struct record {
   struct facts facts;
   size_t length; /* of the lines */
@@ -129,7 +129,7 @@ static void set_fields(lua_State *L, const struct record *record) {
   lua_setfield(L, -2, "timings");
 }
 
-/* The record at `index`, or NULL for what a program has put in its place. */
+/* Returns the record at `index`, or NULL if the program has replaced it. */
 static const struct record *to_record(lua_State *L, int index) {
   const struct record *record = lua_touserdata(L, index);
   bool is_record = false;
@@ -173,7 +173,7 @@ static void take_failure(struct response *response, const struct transfer *trans
   response->facts.bytes_sent = transfer_bytes_sent(transfer);
   response->has_connection = read_connection(&response->facts, transfer);
   buffer_clear(&response->body);
-  /* Without memory for it the message is empty: that is what `push_failure` says then. */
+  /* Without memory for it the message is empty: `push_failure` then returns "not enough memory". */
   buffer_append(&response->body, failure.message, strlen(failure.message));
 }
 

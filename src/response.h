@@ -1,7 +1,6 @@
-/* The result of a transfer, and the same as a Lua table: `waba.Response` or `waba.TransferFailure` of the
- * transport contract. The table of a response is made of its status, its body and a record of everything
- * else; the record is turned into fields when one of them is first asked for, since most are never looked
- * at. */
+/* The result of a transfer, in C and as a Lua table: `waba.Response` or `waba.TransferFailure` of the transport
+ * contract. The table of a response has its status, its body and a record of everything else; the record becomes
+ * fields when one of them is first read, since most are never read. */
 #ifndef WABA_RESPONSE_H
 #define WABA_RESPONSE_H
 
@@ -9,17 +8,17 @@
 
 #include "transfer.h"
 
-/* What libcurl knows of a transfer. */
+/* Measurements and properties of a transfer that libcurl reports. */
 struct facts {
   curl_off_t connect, first_byte, total; /* microseconds since the start */
   curl_off_t bytes_sent, bytes_received; /* of the bodies */
-  long version;                          /* 0: none was spoken */
+  long version;                          /* of HTTP, as libcurl numbers it; 0: no response was received */
   bool reused;
 };
 
-/* Everything there is to return of a transfer that has ended. It refers to nothing of the engine, so
- * that making Lua values of it, which may run any finalizer of the program, can't meet freed memory. All
- * zeros is an empty one; it owns its buffers. */
+/* The result of a transfer that has ended. It has no pointer into the engine, so that creating Lua values from
+ * it, which may run any finalizer of the program, can't access freed memory. A struct of zeros is empty; it owns
+ * its buffers. */
 struct response {
   bool succeeded;
   int status;          /* 0: none was received */
@@ -31,7 +30,7 @@ struct response {
   enum transfer_sent sent;
   const char *kind; /* static */
   const char *word; /* static; NULL: `number` is libcurl's code */
-  const char *path; /* static: the option that is at fault, or NULL */
+  const char *path; /* static: the invalid option, or NULL */
   int number;
   bool has_connection; /* `reused` and `version` are known; of the other facts only `bytes_sent` */
 };
@@ -39,15 +38,15 @@ struct response {
 /* Registers what responses need. */
 void response_register(lua_State *L);
 
-/* Takes the result out of a DONE transfer. No Lua, and no failure: without memory the message of a
- * failure is empty. */
+/* Moves the result out of a DONE transfer. Calls no Lua and can't fail: without memory the message of a failure
+ * is empty. */
 void response_take(struct response *response, struct transfer *transfer);
 
-/* Pushes the response, or nil and the failure; returns how many. Nothing is changed: when it raises a
- * memory error, it can be called again. */
+/* Pushes the response, or nil and the failure; returns the number of values. Does not change the result: after
+ * a memory error it can be called again. */
 int response_push(lua_State *L, const struct response *response);
 
-/* Empties the buffers and keeps some of their memory; frees them. */
+/* The first empties the buffers and keeps some of their memory; the second frees them. */
 void response_clear(struct response *response);
 void response_free(struct response *response);
 

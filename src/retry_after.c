@@ -130,7 +130,7 @@ static bool read_seconds(const char *text, size_t length, long *seconds) {
   return length > 0;
 }
 
-/* `now` in the years 1970 to 9999. */
+/* `now` must be in the years 1970 to 9999. */
 static long long bounded(long long now) {
   const long long end_of_9999 = 253402300799;
   return now < 0 ? 0 : now > end_of_9999 ? end_of_9999 : now;

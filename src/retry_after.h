@@ -12,7 +12,7 @@
  * (Unix time), between 0 and RETRY_AFTER_MAX. False if it is neither. */
 bool retry_after_read(const char *value, size_t length, long long now, long *seconds);
 
-/* Reads an HTTP date as Unix time. `now` completes a year of two digits. False if it is none. */
+/* Reads an HTTP date as Unix time. `now` completes a year of two digits. Returns false if the text is not a date. */
 bool retry_after_date(const char *value, size_t length, long long now, long long *time);
 
 #endif

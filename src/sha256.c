@@ -6,7 +6,7 @@
 
 #include "text.h"
 
-/* x86-64 has instructions for it, on most machines since 2019; -DSHA256_PORTABLE does without. */
+/* x86-64 processors since about 2019 have instructions for SHA-256. -DSHA256_PORTABLE compiles without them. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(SHA256_PORTABLE)
 #define HAS_INSTRUCTIONS 1
 #include <cpuid.h>
@@ -64,7 +64,7 @@ static bool find_instructions(void) {
   return (extended & bit_SHA) != 0 && (c & bit_SSE4_1) != 0 && (c & bit_SSSE3) != 0;
 }
 
-/* Threads that ask at the same time find the same. */
+/* Threads that call this at the same time store the same value. */
 static bool has_instructions(void) {
   static int known = -1;
   if (known < 0) known = find_instructions();
@@ -73,7 +73,7 @@ static bool has_instructions(void) {
 
 #define WITH_INSTRUCTIONS __attribute__((target("sha,sse4.1,ssse3")))
 
-/* The state in the order in which the instructions take it. */
+/* Reorders the state as the instructions require. */
 struct halves {
   __m128i abef, cdgh;
 };

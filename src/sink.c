@@ -74,7 +74,7 @@ bool sink_open_file(struct sink *sink, const char *path, size_t max_body, curl_o
   return false;
 }
 
-/* "Content-Length: 5": whether such a header says where the body ends. */
+/* Whether a header line such as "Content-Length: 5" defines where the body ends. */
 static bool is_framing(const char *name, size_t length) {
   return text_equals_ignoring_case(name, length, "content-length", 14) ||
          text_equals_ignoring_case(name, length, "transfer-encoding", 17);

@@ -18,12 +18,12 @@ enum sink_fault { SINK_FINE, SINK_TOO_LARGE, SINK_UNWRITABLE, SINK_NO_MEMORY };
 struct sink {
   enum sink_kind kind;
   size_t max_body;     /* of what is kept in memory */
-  curl_off_t max_size; /* of what goes elsewhere */
+  curl_off_t max_size; /* of a body that goes to a file or a reader */
   int status;          /* of the final response; 0 before its status line */
   bool is_http1;       /* by its status line */
   struct buffer lines; /* its headers, each "name: value" and a newline */
   bool head_over;
-  bool is_framed;     /* they say where its body ends; else that is the end of the connection */
+  bool is_framed;     /* its header defines where the body ends; else the body ends with the connection */
   struct buffer body; /* in memory, or not drained yet */
   curl_off_t received;
   bool paused;   /* a stream that waits to be drained */

@@ -1,4 +1,4 @@
-/* What libcurl's texts report on HTTP/2 streams: see stream.h. */
+/* Reads what libcurl's debug texts report on HTTP/2 streams: see stream.h. */
 #include "stream.h"
 
 #include <string.h>
@@ -20,7 +20,7 @@ void stream_begin(struct stream *stream, const char *remote_address, int remote_
   stream->refused = false;
 }
 
-/* A text and how far it was read. */
+/* A text and the position up to which it was read. */
 struct cursor {
   const char *at, *end;
 };

@@ -1,6 +1,6 @@
-/* The HTTP/2 stream of a request, as far as libcurl reports on it: which one it is, and whether the server
- * refused it. A refused stream was not processed (RFC 9113, 6.8 and 8.7): its request can be sent again. Pure C.
- * libcurl has no option that returns this; it reports it in the texts of its debug function only. */
+/* The HTTP/2 stream of a request: its id, and whether the server refused it. The server did not process the
+ * request of a refused stream (RFC 9113, 6.8 and 8.7), so it can be sent again. Pure C.
+ * libcurl has no option that returns this; it reports it only in the texts that it passes to its debug callback. */
 #ifndef WABA_STREAM_H
 #define WABA_STREAM_H
 
@@ -14,15 +14,15 @@ struct stream {
   bool refused;     /* by RST_STREAM or by a GOAWAY */
 };
 
-/* A request is about to be sent on the connection between these addresses. */
+/* Records that a request is about to be sent on the connection between these addresses. */
 void stream_begin(struct stream *stream, const char *remote_address, int remote_port,
                   const char *local_address, int local_port);
 
-/* Reads a text of libcurl's debug function about the request of this stream. True when it reports a GOAWAY of
- * its connection: then `*last` is the last stream that the server may process. */
+/* Reads a debug text of libcurl about the request of this stream. Returns true when it reports a GOAWAY of the
+ * connection: then `*last` is the last stream that the server may process. */
 bool stream_read(struct stream *stream, const char *text, size_t size, unsigned long *last);
 
-/* The connection `of` got a GOAWAY with this last stream. True when that refuses this stream. */
+/* Whether a GOAWAY with this last stream, received on the connection of `of`, refuses this stream. */
 bool stream_is_above(const struct stream *stream, const struct stream *of, unsigned long last);
 
 #endif

@@ -29,7 +29,7 @@ static int terminal_file_mode(lua_State *L) {
   return 1;
 }
 
-/* The signals that ask a program to end: Ctrl-C, kill and a service manager, a terminal that is closed. */
+/* The signals that request the end of a program: from Ctrl-C, from kill or a service manager, from a closed terminal. */
 static const int END_SIGNALS[] = {SIGINT, SIGTERM, SIGHUP};
 enum { END_SIGNAL_COUNT = sizeof END_SIGNALS / sizeof END_SIGNALS[0] };
 
@@ -56,8 +56,8 @@ static int is_interrupt_pending(void) {
   return 0;
 }
 
-/* interrupted() -> whether one of these signals came while they were held; each counts once. A blocked signal stays
- * pending in the system, so that no handler, and no variable for it to set, is needed. */
+/* interrupted() -> whether one of these signals arrived while they were held; each is reported once. A blocked signal
+ * stays pending in the system, so no signal handler is needed. */
 static int terminal_interrupted(lua_State *L) {
   sigset_t set;
   set_of_interrupt(&set);

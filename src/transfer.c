@@ -15,8 +15,8 @@
 
 const char transfer_no_file[] = "the file cannot be written";
 
-/* libcurl reports on streams only to a program that wants to know everything: asked for where there can be
- * HTTP/2, and not before the connection stands, since it would then report each TLS record as well. */
+/* libcurl reports on HTTP/2 streams only with CURLOPT_VERBOSE. It is set where HTTP/2 is possible, and only after
+ * the connection was established, since libcurl would otherwise report each TLS record as well. */
 static void set_verbose(struct transfer *transfer, bool verbose) {
   if (transfer->verbose == verbose) return;
   transfer->verbose = verbose;
@@ -116,7 +116,7 @@ static bool set_policy(CURL *easy, const struct transfer_settings *settings) {
          curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK &&
-         /* Decodes every response, also where the request did not ask for compression (see head.c). */
+         /* Decodes every response, also if the request does not allow compression (see head.c). */
          curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "") == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_PROXYHEADER, &agent) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_PROXY, settings->proxy) == CURLE_OK &&
@@ -198,9 +198,9 @@ void transfer_unset_head(struct transfer *transfer) {
   transfer->configured = 0;
 }
 
-/* libcurl sends a request again when a connection that was used before ends without a response, or when
- * the server refuses its stream. The former is to be left out, as the two can't be told apart afterwards:
- * there is no option for that, but it is not done for this kind of request. */
+/* libcurl sends a request again when a reused connection ends without a response, or when the server refuses its
+ * stream. The two can't be distinguished afterwards, so the former is disabled: libcurl has no option for it, but
+ * does not do it for RTSP RECEIVE requests. */
 static bool forbid_retry(CURL *easy, bool forbidden) {
   long request = forbidden ? CURL_RTSPREQ_RECEIVE : CURL_RTSPREQ_OPTIONS;
   CURLcode code = curl_easy_setopt(easy, CURLOPT_RTSP_REQUEST, request);
@@ -287,8 +287,8 @@ const char *transfer_configure(struct transfer *transfer, struct head *head,
   return NULL;
 }
 
-/* A body without length ends with the connection. Whether TLS was closed before that is reported by some
- * versions of OpenSSL and not by others, nor in nginx: that one was cut off is only seen in its content. */
+/* A body without length ends with the connection. Only some versions of OpenSSL report that TLS was not closed
+ * before, and nginx does not. So this is no error: only the content shows that such a body was cut off. */
 static bool is_end_of_body(const struct transfer *transfer, CURLcode code) {
   const struct sink *sink = &transfer->sink;
   return code == CURLE_RECV_ERROR && sink->is_http1 && sink->head_over && sink->status != 0 &&
@@ -304,7 +304,7 @@ void transfer_complete(struct transfer *transfer, enum transfer_end end, CURLcod
   transfer->end = end;
   transfer->code = code;
   if (transfer->repeat_refused) transfer->code = CURLE_SEND_FAIL_REWIND;
-  /* libcurl takes the end of a connection for that of the head. */
+  /* libcurl treats the end of the connection as the end of the head. */
   if (code == CURLE_OK && transfer->sink.status != 0 && !transfer->sink.head_over) {
     transfer->code = CURLE_RECV_ERROR;
   } else if (end == END_BY_CURL && code == CURLE_OK && !sink_complete(&transfer->sink)) {
@@ -312,8 +312,8 @@ void transfer_complete(struct transfer *transfer, enum transfer_end end, CURLcod
   }
 }
 
-/* libcurl forgets late, or not at all, that a stream of an easy handle was refused: after that it sends a request
- * again that may have been processed. The next request gets a new handle. */
+/* libcurl keeps the state "stream refused" in the easy handle, and would later send a request again that may have
+ * been processed. So the next request gets a new handle. */
 static void discard_easy(struct transfer *transfer) {
   transfer_unset_head(transfer);
   curl_easy_cleanup(transfer->easy);

@@ -47,23 +47,23 @@ struct transfer {
   long connect_timeout; /* milliseconds */
 
   /* This request. */
-  struct head *head; /* of one that was started; it takes part in the head. Else NULL */
+  struct head *head; /* of a started transfer, which holds a reference to it; else NULL */
   struct source source;
   struct sink sink;
   long long deadline; /* microseconds of the engine's clock; of the whole transfer */
   bool progress;      /* wants "progress" */
   curl_off_t progress_sent, progress_received; /* as last told */
   unsigned attempts;                           /* how often libcurl began to send it */
-  long request_base;    /* bytes libcurl had sent before the first attempt, to a proxy */
-  bool repeat_refused;  /* libcurl wanted to send it again */
-  bool repeated;        /* libcurl has sent it again */
+  long request_base;    /* bytes that libcurl sent to a proxy before the first attempt */
+  bool repeat_refused;  /* libcurl tried to send the request again, and was stopped */
+  bool repeated;        /* libcurl has sent the request again */
   bool verbose;         /* libcurl reports on its stream */
   struct stream stream; /* of the last attempt */
 
   /* Its end. */
   enum transfer_end end;
   CURLcode code;
-  int socket_error; /* errno when no socket could be had for it; else 0 */
+  int socket_error; /* errno when no socket could be opened for it; else 0 */
   char error[CURL_ERROR_SIZE];
 
   /* The Lua userdata; the engine tells it by `engine_options.forsaken` when the transfer vanishes. */
@@ -73,8 +73,8 @@ struct transfer {
 struct transfer_options {
   long timeout;         /* milliseconds; 0: none */
   long connect_timeout; /* milliseconds */
-  size_t max_body;     /* of what is kept in memory */
-  curl_off_t max_size; /* of what goes elsewhere */
+  size_t max_body;     /* bytes of a body that is kept in memory */
+  curl_off_t max_size; /* bytes of a body that goes to a file or a reader */
   const char *save_as; /* NULL: memory */
   bool stream;
   bool progress;
@@ -86,11 +86,11 @@ struct transfer_settings {
   char *proxy;   /* NULL: as the environment says */
 };
 
-/* What libcurl calls beside the transfer's own functions. */
+/* Callbacks of libcurl that the engine provides. The comments name the argument of each. */
 struct transfer_hooks {
-  curl_opensocket_callback open_socket;     /* with the transfer */
-  curl_closesocket_callback close_socket;   /* with the engine */
-  curl_debug_callback read_text;            /* with the transfer */
+  curl_opensocket_callback open_socket;     /* the transfer */
+  curl_closesocket_callback close_socket;   /* the engine */
+  curl_debug_callback read_text;            /* the transfer */
   void (*connected)(struct engine *engine); /* a new connection is about to be used */
 };
 
@@ -99,10 +99,10 @@ struct transfer *transfer_new(struct engine *engine, int id,
                               const struct transfer_settings *settings,
                               const struct transfer_hooks *hooks);
 
-/* Gives an easy handle to a transfer that has none. */
+/* Creates the easy handle of a transfer that has none. */
 bool transfer_equip(struct transfer *transfer, const struct transfer_settings *settings);
 
-/* The server refused the stream of the last attempt: it has processed nothing of the request. */
+/* Records that the server refused the stream of the last attempt: it did not process the request. */
 void transfer_refuse_stream(struct transfer *transfer);
 
 /* Configures an idle transfer, whose source is already open, for this request and opens its sink. The

@@ -21,32 +21,32 @@ static const char TRANSFER_CLASS[] = "waba.Transfer";
 #define MAX_BODY ((size_t)16 * 1024 * 1024)
 #define MAX_SIZE ((curl_off_t)1 << 62)
 
-/* It holds the engine's shell, so that the two may be collected in any order.
+/* It holds a reference to the engine's struct, so that the two may be collected in any order.
  *
- * Making a Lua value may run a finalizer of the program, and reading an option a metamethod: each may
- * close the engine, which frees the transfer, or use this very box. So nothing of the engine is used
- * behind such a call: what becomes Lua values is moved into the box first, and a transfer is taken from
- * the engine only after everything was read. */
+ * Creating a Lua value may run a finalizer of the program, and reading an option a metamethod: each may
+ * close the engine, which frees the transfer, or use this same box. So no pointer into the engine is used
+ * after such a call: data for Lua values is moved into the box first, and a transfer is taken from the
+ * engine only after all arguments were read. */
 struct transfer_box {
   struct engine *engine;
-  struct transfer *transfer; /* NULL: it ended and went back to the engine */
-  bool has_result;           /* `result` waits to be taken */
-  bool has_drained;          /* `drained` waits to be taken */
-  bool delivering;           /* Lua values are made of one of the two */
+  struct transfer *transfer; /* NULL: it ended and was returned to the engine */
+  bool has_result;           /* `result` was not returned to Lua yet */
+  bool has_drained;          /* `drained` was not returned to Lua yet */
+  bool delivering;           /* Lua values are being created from one of the two */
   struct response result;
   struct buffer drained;
   int body; /* registry reference that keeps the body's string alive */
 };
 
-/* The body of a request as it was given; its texts are on the stack. */
+/* The body argument of a request; its strings are on the Lua stack. */
 struct body {
   enum source_kind kind;
   const char *bytes; /* or the path of a file */
   size_t length;
-  long long size; /* of a body that is fed; -1: not known */
+  long long size; /* bytes of a body that is fed; -1: not known */
 };
 
-/* Reads the body at `index`; pushes what has to be kept alive. */
+/* Reads the body at `index`; pushes the values that must stay alive while it is used. */
 static void read_body(lua_State *L, int index, struct body *body) {
   const int type = lua_type(L, index);
   body->kind = SOURCE_NONE;
@@ -63,7 +63,7 @@ static void read_body(lua_State *L, int index, struct body *body) {
   if (body->kind == SOURCE_FED) arguments_size(L, index, "size", &body->size);
 }
 
-/* False, with errno, when the file can't be opened. */
+/* Returns false and sets errno when the file can't be opened. */
 static bool open_source(struct source *source, const struct body *body) {
   switch (body->kind) {
   case SOURCE_NONE: break;
@@ -143,8 +143,8 @@ static void release_body(lua_State *L, struct transfer_box *box) {
 
 static const char no_source[] = "the file cannot be sent";
 
-/* Takes a transfer from the engine and starts it: no Lua. NULL; or what is wrong, with errno where it is
- * of a file: then everything is as before. */
+/* Takes a transfer from the engine and starts it; calls no Lua. Returns NULL, or a message and changes nothing; for
+ * an error of a file errno is set. */
 static const char *start(struct transfer_box *box, struct head *head, const struct body *body,
                          const struct transfer_options *options) {
   struct transfer *transfer = engine_take(box->engine, head);
@@ -185,7 +185,7 @@ int transfer_class_start(lua_State *L) {
   }
   box = push_transfer_box(L, engine, 5);
   if (body.kind == SOURCE_BYTES) hold_body(L, box, 3);
-  /* All of these may have been closed or used meanwhile; from here on nothing else runs. */
+  /* Code that ran above may have closed or used all of these; from here on no other code runs. */
   engine = engine_class_check(L, 1);
   head = head_class_check(L, 2, engine);
   check_unused(L, box, engine);
@@ -207,7 +207,7 @@ int transfer_class_start(lua_State *L) {
 
 void transfer_class_forsake(struct transfer *transfer) {
   struct transfer_box *box = transfer->owner;
-  /* A part of its body is lost. */
+  /* The drained part of the body is not kept, so the response is incomplete. */
   if (transfer_wants(transfer) == WANT_DRAIN) transfer->end = END_CLOSED;
   response_take(&box->result, transfer);
   box->transfer = NULL;
@@ -226,8 +226,8 @@ static enum transfer_want want_of(const struct transfer_box *box) {
   return box->has_result ? WANT_FINISH : WANT_NOTHING;
 }
 
-/* Calls a function that makes Lua values of what lies in the box. Its memory errors are passed on, and
- * leave the box as it is. [box ..] -> [box .. results]; returns how many. */
+/* Calls a function that creates Lua values from the contents of the box. Passes memory errors on and leaves the
+ * box unchanged then. [box ..] -> [box .. results]; returns the number of results. */
 static int deliver(lua_State *L, struct transfer_box *box, lua_CFunction push) {
   const int top = lua_gettop(L);
   int status;

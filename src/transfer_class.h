@@ -12,7 +12,7 @@ void transfer_register(lua_State *L);
 /* [engine prepared-head body options used-transfer] -> [transfer id] or [nil message]; returns how many. */
 int transfer_class_start(lua_State *L);
 
-/* For `engine_options.forsaken`: the result of the transfer is kept for whoever finishes it. */
+/* For `engine_options.forsaken`: keeps the result of the transfer for a later `finish`. */
 void transfer_class_forsake(struct transfer *transfer);
 
 #endif

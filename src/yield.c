@@ -1,5 +1,5 @@
-/* can_yield() -> true | false | nil: whether the running coroutine can be suspended here; nil where only trying
- * would show it. */
+/* can_yield() -> true | false | nil: whether the running coroutine can be suspended here; nil if that is not known
+ * without trying. */
 #include "yield.h"
 
 #include "compat.h"
@@ -13,7 +13,7 @@ static int can_yield(lua_State *L) {
 
 #elif LUA_VERSION_NUM == 502
 
-/* Where a coroutine can be suspended, an error in `lua_pcallk` ends in the continuation; elsewhere the call
+/* If the coroutine can be suspended, an error in `lua_pcallk` calls the continuation; if not, `lua_pcallk`
  * returns. */
 static int fail(lua_State *L) {
   lua_pushnil(L);
@@ -34,7 +34,7 @@ static int can_yield(lua_State *L) {
 
 #else
 
-/* LuaJIT has it, Lua 5.1 has not, and a binary for one loads in the other too. */
+/* LuaJIT has this function and Lua 5.1 does not; a binary for one loads in the other too. */
 extern int lua_isyieldable(lua_State *L) __attribute__((weak));
 
 /* Lua 5.1 can't suspend a coroutine below a C function that has called Lua code, an iterator of `for` or a
@@ -54,7 +54,7 @@ static int can_yield(lua_State *L) {
       lua_pushboolean(L, 0);
       return 1;
     }
-    if (level.what[0] == 't') continue; /* of a tail call: says nothing */
+    if (level.what[0] == 't') continue; /* a tail call, which has no name in any case */
     is_unknown |= is_unnamed;
     is_unnamed = level.name == NULL;
   }

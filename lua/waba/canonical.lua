@@ -6,7 +6,7 @@ local function scalar(value)
   return type(value) .. ":" .. tostring(value)
 end
 
--- Everything is written once, into one list: a value may lie a thousand levels deep.
+-- All parts are appended to one list, since a value may be nested a thousand levels deep.
 local function write(out, value)
   if type(value) ~= "table" then
     out[#out + 1] = scalar(value)

@@ -29,7 +29,7 @@ local function copy_of(row)
   return copy
 end
 
---- All error codes of a hosting, in their order.
+--- Returns all error codes of a hosting, in ascending order.
 ---@param hosting waba.Hosting
 ---@return waba.ErrorRow[]
 function check.codes(hosting)

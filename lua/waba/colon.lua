@@ -1,8 +1,8 @@
--- Names a method that was called with a dot where a colon belongs: `client.templates.list()`.
+-- Reports a method that was called with a dot instead of a colon: `client.templates.list()`.
 
 local colon = {}
 
--- Plain Lua 5.1 counts a tail call as a level, so that an error of the method would not find the caller's line.
+-- PUC Lua 5.1 counts a tail call as a level, so that an error of the method would not name the caller's line.
 local counts_tail_calls = _VERSION == "Lua 5.1" and not rawget(_G, "jit")
 
 local guarded = setmetatable({}, { __mode = "k" })
@@ -14,11 +14,12 @@ local function guard(method, what, field)
   end
 end
 
---- Lets the methods of a class raise when their first argument is no object of it. Each class is guarded once.
+--- Makes the methods of a class raise when their first argument is not an object of it. A second call for the same class
+--- has no effect.
 ---@param class table<string, any>
----@param what string   what users call an object of it: "client.templates"
----@param field string  that every object has
----@param except? table<string, true>  methods that look for themselves
+---@param what string   the user's expression for an object: "client.templates"
+---@param field string  a field that every object has
+---@param except? table<string, true>  methods that check their arguments themselves
 function colon.guard(class, what, field, except)
   if counts_tail_calls or guarded[class] then return end
   guarded[class] = true

@@ -1,11 +1,11 @@
--- Numbers as text, the same on every Lua: `tostring` writes 1.2345678901235e+15 under LuaJIT, and 5.0 under Lua 5.4.
+-- Writes numbers as text, the same on every Lua. `tostring` writes 1.2345678901235e+15 under LuaJIT and 5.0 under Lua 5.4.
 
--- From here on neighbouring whole numbers are the same double: a number may have lost digits already.
+-- From here on a double can't represent every whole number, so a number may already have lost digits.
 local EXACT = 9007199254740992
 
---- A number with all its digits and without an exponent.
+--- Writes a number with all its digits and without an exponent.
 ---@param number number
----@return string|nil text  nil for what is no finite number, or too large to be exact
+---@return string|nil text  nil if the number is not finite, or too large to be exact
 local function digits(number)
   if number ~= number or number <= -EXACT or number >= EXACT then return nil end
   if number == 0 then return "0" end -- not "-0"

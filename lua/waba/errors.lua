@@ -24,8 +24,8 @@ local errors = {}
 
 ---@class waba.Error
 ---@field kind waba.ErrorKind
----@field message string        one sentence for people, and for logs: where the gateway repeats the key, a recipient or
----                             the content of a message, "(hidden)" stands instead; in `title` and `details` too
+---@field message string        one sentence for people and logs. Where the gateway repeats the key, a recipient or the
+---                             content of a message, it has "(hidden)" instead, as have `title` and `details`
 ---@field code integer?         the platform's code: `waba.explain(code)` tells more
 ---@field subcode integer?      the platform's second code (Cloud hosting)
 ---@field trace_id string?      the platform's name of this answer, for its support (Cloud hosting)
@@ -40,9 +40,9 @@ local errors = {}
 ---                             goes to this one recipient), "endpoint" (this kind of request). Kind timeout: what
 ---                             the turn did not come in: "key", "pair", or "order" (a message before this one)
 ---@field maybe_sent boolean    the gateway may have accepted the request: repeating it may do it twice
----@field answer table?         the platform's whole answer as it is, where it says more than the error
+---@field answer table?         the platform's whole response, unchanged, where it has more than the error
 ---@field upload string?         what an upload can be resumed with (client.media:resumable)
----@field errors table[]?       all errors of the platform's answer as they are, where it gave several
+---@field errors table[]?       all errors of the platform's response, unchanged, if there are several
 ---@field summary waba.BulkSummary?  of `client:send_all`: what was done before
 local Error = {}
 Error.__index = Error

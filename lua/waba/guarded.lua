@@ -1,22 +1,22 @@
--- Calls a function so that an error in it becomes a result, where the function may wait for an event loop.
+-- Protected calls of functions that may wait in an event loop: an error becomes a result.
 
 local threads = require "waba.thread"
 
 local unpack = table.unpack or unpack -- luacheck: ignore 143
 
--- What was raised, with where it happened; error objects as they are.
-local function with_place(raised)
+-- Adds a traceback to an error that is a string; returns error objects unchanged.
+local function with_traceback(raised)
   if type(raised) ~= "string" then return raised end
   return debug.traceback(raised, 2)
 end
 
 local function call(fn, ...)
   local arguments, count = { ... }, select("#", ...)
-  return xpcall(function() return fn(unpack(arguments, 1, count)) end, with_place)
+  return xpcall(function() return fn(unpack(arguments, 1, count)) end, with_traceback)
 end
 
--- PUC Lua 5.1 can't wait inside a protected call. There the function runs in a coroutine of its own, which passes
--- its waits on.
+-- For PUC Lua 5.1, which can't suspend a coroutine inside a protected call: runs the function in an inner coroutine and
+-- passes its yields on.
 local function call_in_coroutine(fn, ...)
   local thread = coroutine.create(fn)
   threads.adopt(thread)
@@ -28,6 +28,6 @@ local function call_in_coroutine(fn, ...)
   return false, debug.traceback(thread, results[2])
 end
 
---- Like `pcall`; an error that is a string carries a traceback.
+--- Like `pcall`, but adds a traceback to an error that is a string.
 ---@type fun(fn: function, ...: any): boolean, any, ...: any
 return (_VERSION == "Lua 5.1" and not rawget(_G, "jit")) and call_in_coroutine or call

@@ -1,4 +1,4 @@
--- `io.open` with a message that names the limit where one was reached.
+-- `io.open` with a message that names the limit of the system if one was reached.
 
 local core = require "waba.core"
 

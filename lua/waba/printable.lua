@@ -1,11 +1,11 @@
--- Text from elsewhere made safe for a terminal and a log: without control characters, which a terminal obeys, without
--- those that turn the direction of writing or begin a line, and without bytes that are not UTF-8.
+-- Makes external text safe for a terminal and a log: replaces control characters, characters that change the writing
+-- direction or begin a line, and bytes that are not UTF-8.
 
 local core = require "waba.core"
 
 local printable = {}
 
--- The characters of UTF-8 (RFC 3629) that are longer than a byte, by their first byte.
+-- Patterns of the UTF-8 characters (RFC 3629) that are longer than one byte, by their first byte.
 local CHARACTERS = {
   "^[\194-\223][\128-\191]", "^\224[\160-\191][\128-\191]", "^[\225-\236\238\239][\128-\191][\128-\191]",
   "^\237[\128-\159][\128-\191]", "^\240[\144-\191][\128-\191][\128-\191]",
@@ -22,9 +22,9 @@ local function character_at(text, index)
   end
 end
 
---- A text whose bytes are valid UTF-8.
+--- Returns a text in valid UTF-8.
 ---@param text string
----@param instead string  in the place of each byte that belongs to no character
+---@param instead string  replaces each byte that belongs to no character
 ---@return string
 function printable.utf8(text, instead)
   if core.utf8_length(text) then return text end
@@ -39,7 +39,7 @@ function printable.utf8(text, instead)
   end))
 end
 
---- Replaces in valid UTF-8 what a terminal obeys beyond ASCII's control characters.
+--- Replaces in valid UTF-8 the control and direction characters outside ASCII.
 ---@param text string
 ---@param instead string|fun(character: string): string
 ---@return string
@@ -49,7 +49,7 @@ function printable.replace(text, instead)
   return text
 end
 
---- A text with "?" for each character that must not reach a terminal. Tabs and line feeds stay.
+--- Replaces each character that must not reach a terminal by "?". Keeps tabs and line feeds.
 ---@param text any
 ---@return string
 function printable.text(text)
@@ -57,7 +57,7 @@ function printable.text(text)
   return printable.replace(text, "?")
 end
 
---- The same on one line, so that nothing that others wrote can look like a line of the program's own.
+--- The same on one line, so that external text can't imitate a line of the program.
 ---@param text any
 ---@return string
 function printable.line(text)

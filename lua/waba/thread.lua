@@ -1,14 +1,14 @@
--- The coroutine that an event loop resumes. In PUC Lua 5.1, where nothing can wait inside a protected call, `guarded`
--- runs functions in coroutines of their own inside it, whose waits it passes on.
+-- Finds the coroutine that an event loop resumes. PUC Lua 5.1 can't suspend a coroutine inside a protected call, so there
+-- `guarded` runs functions in an inner coroutine and passes its yields on to the loop.
 
 local thread = {}
 
 local IS_NESTED = _VERSION == "Lua 5.1" and not rawget(_G, "jit")
 
--- Inner to the one that the loop resumes; false: the main program.
+-- From an inner coroutine to the one that the loop resumes; false: the main program.
 local owners = setmetatable({}, { __mode = "kv" })
 
---- Like `coroutine.running`, for the one that the loop resumes.
+--- Like `coroutine.running`, but returns the coroutine that the loop resumes.
 ---@type fun(): thread|nil, boolean?
 thread.running = not IS_NESTED and coroutine.running or function()
   local running = coroutine.running()
@@ -17,7 +17,7 @@ thread.running = not IS_NESTED and coroutine.running or function()
   return owner or running
 end
 
---- The waits of a coroutine are passed on by the running one.
+--- Records that the running coroutine passes the yields of an inner one on.
 ---@param inner thread
 function thread.adopt(inner)
   owners[inner] = thread.running() or false

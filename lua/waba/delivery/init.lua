@@ -24,7 +24,7 @@ local PAUSE = 2
 -- which does not concern every message.
 local LONGEST_PAUSE = 60
 
--- Of more calls than these the dead ones are looked for at these intervals, in seconds.
+-- With more open calls than these, the dead ones are searched for at these intervals, in seconds.
 local FEW, REAP = 32, 0.25
 
 -- Failures of the transport that may pass by themselves.
@@ -50,7 +50,7 @@ function delivery.new(fields)
     pace = fields.pace and pacing.new(fields.pace, fields.identity),
     on_event = fields.on_event,
     calls = 0, -- counted for `on_event`
-    open = {}, reap_at = 0, -- calls that have not ended, and when to look for those that never will
+    open = {}, reap_at = 0, -- calls that have not ended, and when to search for dead ones
     closed = false,
   }, Delivery)
 end
@@ -74,15 +74,15 @@ local function looks_like_json(body)
   return start == "{" or start == "[" or body:match("^%s*null%s*$") ~= nil
 end
 
--- The gateway's sentences in an error, without what they repeat of the request.
+-- Replaces in the gateway's texts of an error what they repeat of the request.
 local ECHOING = { "message", "title", "details" }
 
--- The error that a response carries, if it carries one.
+-- The error that a response reports, or nil.
 local function read_error(self, response, json, body, request, call)
   local status, redact = response.status, nil
   if json == nil and (status < 200 or status >= 300) then
     redact = redaction.new(request.head.credentials, call)
-    body = redact(body) -- before the error takes its beginning
+    body = redact(body) -- before the error quotes the beginning of the body
   end
   local err = self.hosting.errors.from_response(status, json, body)
   if not err then return nil end
@@ -93,7 +93,7 @@ local function read_error(self, response, json, body, request, call)
   return err
 end
 
--- What to say of a body that is compressed although no request asks for that.
+-- For a compressed body, which no request allows.
 local COMPRESSED = "its text is compressed (Content-Encoding: %s), which the request does not allow, and cannot be read"
 
 -- The decoded response, or the error.
@@ -102,7 +102,7 @@ local function read(self, response, endpoint, request, call)
   local success = status >= 200 and status < 300
   if success and endpoint.binary then return true end
   local json, fault
-  -- some servers write a byte order mark, which is no part of the JSON behind it
+  -- some servers write a byte order mark before the JSON
   if byte(body, 1) == 0xEF then body = body:gsub("^\239\187\191", "") end
   if success and endpoint.digest then json = endpoint.digest(body) end
   if json then return json end
@@ -243,7 +243,7 @@ local function try(self, request, endpoint, call, watched)
   return response, json, err
 end
 
--- Calls the caller's function that precedes each attempt: the time afterwards, or nil and the error.
+-- Calls the option `before_attempt`. Returns the time afterwards, or nil and its error.
 local function prepare_attempt(self, call, deadline)
   local ready, err = call.before_attempt()
   if not ready then return nil, err end
@@ -287,7 +287,7 @@ local function perform(self, request, endpoint, call, now, deadline, watched)
   end
 end
 
--- Looks for calls whose coroutines were ended by somebody else: at each call, and less often while there are many.
+-- Searches for calls whose coroutines were ended from outside: at each call, and less often while many are open.
 local function reap_dead(self, now)
   if now < self.reap_at then return end
   observation.reap_dead(self.open)

@@ -23,7 +23,7 @@ local clock = core.clock
 ---@field duration number?        seconds of this try; of `finish`: of the whole call, waits included
 ---@field delay number?           of `retry`: seconds until the next try takes its place in line
 ---@field status integer?         HTTP status
----@field error waba.Error?       what went wrong, without the platform's own tables (`answer`, `errors`)
+---@field error waba.Error?       the error, without the platform's own tables (`answer`, `errors`)
 ---@field kind waba.ErrorKind?    of the error
 ---@field code integer?           of the error, the platform's
 ---@field maybe_sent boolean?     of the error
@@ -85,7 +85,7 @@ end
 function observation.start(hook, number, endpoint, call, now, open)
   local thread, is_main = coroutine.running()
   local self = setmetatable({
-    -- does not keep the coroutine from being collected
+    -- weak, so that the coroutine can be collected
     open = open, thread = thread and not is_main and setmetatable({ thread }, WEAK_VALUES) or nil,
     hook = hook, number = number, endpoint = endpoint, class = endpoint.class or "other", bulk = call.bulk or false,
     started = now, waiting_since = now, waited = 0, attempts = 0, answer = nil, is_waiting = true,
@@ -139,7 +139,7 @@ function Observation:finish(ok, response, err)
   tell(self, "finish", event)
 end
 
--- Whether the coroutine of the call can't go on any more.
+-- Whether the coroutine of the call is dead.
 local function is_dead(self)
   if not self.thread then return false end
   local thread = self.thread[1]
@@ -147,7 +147,7 @@ local function is_dead(self)
   return not thread or status == "dead" or status == "zombie" -- nginx's word
 end
 
---- Ends the calls whose coroutines were ended by somebody else.
+--- Ends the calls whose coroutines were ended from outside.
 ---@param open table<waba.Observation, true>
 function observation.reap_dead(open)
   local dead = {}

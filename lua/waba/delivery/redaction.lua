@@ -1,5 +1,5 @@
--- Makes what a gateway says in a refusal fit for a log: valid UTF-8 of a bounded length, in which nothing of the
--- request stands that does not belong there: neither the API key nor recipients nor the content of messages.
+-- Prepares the text of a gateway's refusal for a log: valid UTF-8 of a bounded length, without the API key, recipients
+-- and contents of messages that it repeats from the request.
 
 local core = require "waba.core"
 
@@ -9,20 +9,20 @@ local utf8_length = core.utf8_length
 
 local HIDDEN = "(hidden)"
 
--- Longer texts are cut.
+-- Bytes of a text at most; a longer one is cut at the end of a character.
 local MOST = 4096
 
--- The fields of request bodies and paths that hold recipients or content, with all that is in them.
+-- The fields of request bodies and paths that hold recipients or content; all values in them are hidden.
 local PERSONAL = {}
 for name in ([[to recipient user users number wa_id contacts location body caption text title description filename
   footer payload flow_action_payload address fallback_value coupon_code]]):gmatch "%S+" do PERSONAL[name] = true end
 
--- Of these "text" is no content but a word of the platform.
+-- Exception: "text" as a value of these fields is a term of the platform.
 local WORDS = { type = true, sub_type = true, preview_url = true }
 
--- Shorter values say nothing, and occur in any sentence.
+-- Shorter values are not hidden: they identify nobody and occur in any sentence.
 local LEAST = 3
--- A sentence may repeat the beginning of a value only: so many bytes of it count as the value.
+-- The gateway may repeat only the beginning of a value: a beginning of this many bytes is hidden too.
 local BEGINNING = 12
 
 local function add(found, value)
@@ -46,7 +46,7 @@ local function collect(value, is_personal, found)
   end
 end
 
--- How far a text agrees with a value, whose beginning stands at `first`. Ends between two characters.
+-- The position up to which a text equals a value that begins at `first`, at the end of a character.
 local function last_of(text, first, value)
   local length = BEGINNING
   while length < #value and text:byte(first + length) == value:byte(length + 1) do length = length + 1 end
@@ -56,7 +56,7 @@ local function last_of(text, first, value)
   return first + length - 1
 end
 
--- A short value counts as a whole word only.
+-- A short value is hidden only where it is a whole word.
 local function is_word(text, first, last)
   return not text:find("^%w", last + 1) and not text:sub(first - 1, first - 1):find "%w"
 end
@@ -78,9 +78,9 @@ local function hide(text, value)
   return table.concat(parts)
 end
 
--- What stands for a byte that is not UTF-8: the character that it is in Latin-1, which old systems send.
+-- Replaces a byte that is not UTF-8 by the character that it is in Latin-1, the encoding of older systems.
 local function character(byte)
-  if byte < 0xA0 then return "\239\191\189" end -- U+FFFD for what is none
+  if byte < 0xA0 then return "\239\191\189" end -- not a printable character: U+FFFD
   return byte < 0xC0 and "\194" .. string.char(byte) or "\195" .. string.char(byte - 0x40)
 end
 
@@ -101,7 +101,7 @@ local function cut(text)
   return (text:sub(1, MOST):gsub("[\192-\255][\128-\191]*$", "")) .. "…"
 end
 
---- Makes a function that hides in a text what it repeats of a request.
+--- Makes a function that replaces in a text what it repeats of a request by "(hidden)".
 ---@param credentials waba.Credentials|nil
 ---@param call waba.Call
 ---@return fun(text: string): string

@@ -14,7 +14,7 @@ local new_headers = require "http.headers".new
 local http2 = {}
 
 -- Seconds a client may be silent within a request, and between two of them.
-local PATIENCE = 60
+local IDLE_SECONDS = 60
 -- Bytes of a body that may be under way at once, and the number of that setting.
 local WINDOW, INITIAL_WINDOW_SIZE = 1024 * 1024, 4
 -- Bytes of a body that a connection takes before it is widened to that.
@@ -81,7 +81,7 @@ local function wait_for(stream, signalled, deadline)
 end
 
 local function read_head(stream)
-  local deadline = cqueues.monotime() + PATIENCE
+  local deadline = cqueues.monotime() + IDLE_SECONDS
   while stream.recv_headers_fifo:length() == 0 and stream.state ~= "closed" do
     if not wait_for(stream, stream.recv_headers_cond, deadline) then
       return nil
@@ -109,7 +109,7 @@ function Stream:read()
   if not self.length or self.length > FIRST_WINDOW then
     widen_window(stream)
   end
-  local deadline = cqueues.monotime() + PATIENCE
+  local deadline = cqueues.monotime() + IDLE_SECONDS
   while stream.chunk_fifo:length() == 0 do
     if stream.state == "half closed (remote)" then
       return nil
@@ -141,7 +141,7 @@ local function write_part(stream, bytes, sent, last, deadline)
 end
 
 function Stream:write(bytes, last)
-  local deadline, sent = cqueues.monotime() + PATIENCE, 0
+  local deadline, sent = cqueues.monotime() + IDLE_SECONDS, 0
   repeat
     local size = write_part(self.stream, bytes, sent, last, deadline)
     if not size then
@@ -167,7 +167,7 @@ function Stream:respond(status, headers, body, size)
     head:append("content-length", ("%d"):format(size), NEVER_INDEXED)
   end
   local is_empty = self.method == "HEAD" or size == 0
-  if not ask(self.stream.connection, self.stream.write_headers, self.stream, head, is_empty, PATIENCE) then
+  if not ask(self.stream.connection, self.stream.write_headers, self.stream, head, is_empty, IDLE_SECONDS) then
     return false
   end
   return is_empty or body == "" or self:write(body, true)
@@ -232,7 +232,7 @@ function http2.serve(connection, serve, report)
   end
   local ok, problem = guarded(function()
     while not connection.kicked do
-      local stream = ask(wrapped, wrapped.get_next_incoming_stream, wrapped, PATIENCE)
+      local stream = ask(wrapped, wrapped.get_next_incoming_stream, wrapped, IDLE_SECONDS)
       if stream then
         running = running + 1
         cqueues.running():wrap(run, stream)

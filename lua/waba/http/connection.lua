@@ -1,5 +1,5 @@
--- One connection of a server: bytes in and out over a cqueues socket, until a deadline or until the server closes it.
--- Waits are done here and nowhere else, so that a peer can never hold anything but its own coroutine.
+-- One connection of a server: reads and writes bytes over a cqueues socket, until a deadline or until the server closes
+-- it. All waits for a peer are in this file, so that a peer can block only the coroutine of its own connection.
 
 local core = require "waba.core"
 local cqueues = require "cqueues"
@@ -9,10 +9,10 @@ local limits = require "waba.http.limits"
 
 local connection = {}
 
--- Bytes that are received at once, and after how many others may run.
+-- Bytes that are received at once; bytes of work after which other coroutines run.
 local PIECE, TURN = 64 * 1024, 64 * 1024
 
---- Counts what peers use; its methods stand in limits.lua.
+--- Counts what peers use; its methods are in limits.lua.
 ---@class waba.http.Limits
 
 ---@class waba.http.Connection
@@ -20,25 +20,26 @@ local PIECE, TURN = 64 * 1024, 64 * 1024
 ---@field limits waba.http.Limits
 ---@field address string|nil the peer's
 ---@field deadline number    of `core.clock`, for what is read or written now
----@field waiting boolean    for the peer; such a connection may be closed in favour of another one
----@field since number       when the peer's turn began
----@field trusted boolean    the peer has shown valid credentials
+---@field waiting boolean    the server waits for the peer; such a connection may be closed to accept another one
+---@field since number       since when it waits for the peer
+---@field trusted boolean    the peer has sent valid credentials
 local Connection = {}
 Connection.__index = Connection
 
--- Errors are results. A timeout is no error of the socket; after any other one the connection is over.
+-- Returns errors instead of raising them. After a timeout the socket can still be used; after any other error the
+-- connection is closed.
 local function onerror(socket, _, why)
   if why == errno.ETIMEDOUT then socket:clearerr() end
   return why
 end
 
---- A connection that was accepted.
+--- Makes the connection of an accepted socket.
 ---@param socket table
 ---@param budget waba.http.Limits
 ---@return waba.http.Connection
 function connection.new(socket, budget)
   socket:onerror(onerror)
-  socket:setvbuf("full", math.huge) -- what is written waits here, and `flush` below sends it
+  socket:setvbuf("full", math.huge) -- written bytes are buffered, and `flush` below sends them
   socket:setmode("bf", "bf")
   local _, address = socket:peername()
   address = address and tostring(address)
@@ -49,20 +50,20 @@ function connection.new(socket, budget)
   }, Connection)
 end
 
---- Gives the peer a number of seconds from now on for what comes next.
+--- Sets the deadline of the next reads and writes: this number of seconds from now.
 ---@param seconds number
 function Connection:expect(seconds)
   self.since = core.clock()
   self.deadline = self.since + seconds
 end
 
---- Ends every wait of the connection. Its own coroutine closes it then.
+--- Ends every wait of the connection. Its own coroutine closes it afterwards.
 function Connection:kick()
   self.kicked = true
   self.closing:signal()
 end
 
--- Waits until the socket can go on.
+-- Waits until the socket is ready.
 local function wait(self)
   local left = self.deadline - core.clock()
   if self.kicked then return nil, "closed" end
@@ -74,8 +75,8 @@ local function wait(self)
   return true
 end
 
---- Lets others run now and then while a peer keeps this connection busy.
----@param work integer  how much was done, in bytes received
+--- Lets other coroutines run from time to time while a peer keeps this connection busy.
+---@param work integer  the work that was done, in bytes received
 function Connection:take_turns(work)
   self.work = self.work + work
   if self.work < TURN then return end
@@ -83,7 +84,7 @@ function Connection:take_turns(work)
   cqueues.sleep(0)
 end
 
--- Bytes of the socket, at least one.
+-- Receives bytes from the socket, at least one.
 local function receive(self, most)
   while true do
     if core.clock() >= self.deadline then return nil, "timeout" end
@@ -98,13 +99,13 @@ local function receive(self, most)
   end
 end
 
---- Whether bytes have come that were not taken yet.
+--- Whether bytes were received that were not taken yet.
 ---@return boolean
 function Connection:has_bytes()
   return self.from <= #self.buffer
 end
 
---- Waits for bytes, and leaves them where they are.
+--- Waits until bytes can be taken, without taking them.
 ---@return boolean|nil
 ---@return "closed"|"timeout"|nil reason
 function Connection:fill()
@@ -115,7 +116,7 @@ function Connection:fill()
   return true
 end
 
---- Takes all bytes that have come and were not taken yet, without waiting.
+--- Takes all bytes that were received, without waiting.
 ---@return string
 function Connection:take()
   local bytes = self.buffer:sub(self.from)
@@ -123,7 +124,7 @@ function Connection:take()
   return bytes
 end
 
---- Takes bytes as they come, at least one.
+--- Takes the next bytes, at least one; waits for them if need be.
 ---@param most? integer
 ---@return string|nil bytes
 ---@return "closed"|"timeout"|nil reason
@@ -135,13 +136,13 @@ function Connection:receive(most)
   return bytes
 end
 
---- Takes bytes up to and with a mark.
+--- Takes bytes up to and including a mark.
 ---@param mark string
 ---@param most integer    bytes
 ---@return string|nil bytes  without the mark
 ---@return "closed"|"timeout"|"too long"|nil reason
 function Connection:receive_until(mark, most)
-  local looked = 0 -- bytes that hold no mark
+  local looked = 0 -- bytes that were searched and do not contain the mark
   while true do
     local first, last = self.buffer:find(mark, self.from + looked, true)
     if first and last - self.from < most then
@@ -158,7 +159,7 @@ function Connection:receive_until(mark, most)
   end
 end
 
--- Whether the bytes of a wait for writing are gone; false while some are left.
+-- Whether all buffered bytes were sent; false while some are left.
 local function flush(self)
   local ok, why = self.socket:flush("n", 0)
   if ok then return true end
@@ -189,9 +190,9 @@ function Connection:send(bytes)
   end
 end
 
---- Begins TLS.
+--- Does the TLS handshake.
 ---@param context table  of luaossl
----@return string|nil protocol  what ALPN selected; "" when nothing
+---@return string|nil protocol  that ALPN selected; "" for none
 ---@return "closed"|"timeout"|nil reason
 function Connection:start_tls(context)
   while true do
@@ -203,9 +204,9 @@ function Connection:start_tls(context)
   end
 end
 
---- Ends the connection so that the peer can still read what was written: a socket that is closed with unread bytes
---- in it resets the connection, and the response would be lost with it.
----@param most integer  bytes that are read and thrown away
+--- Ends the connection so that the peer can still read the response: closing a socket with unread bytes resets the
+--- connection, and the response may be lost.
+---@param most integer  bytes that are read and discarded at most
 function Connection:linger(most)
   self:take()
   if not self.socket:shutdown "w" then return end

@@ -1,18 +1,18 @@
--- A request of HTTP/1.1 (RFC 9112) and its response, on a connection of a server.
+-- An HTTP/1.1 request (RFC 9112) and its response, on a connection of a server.
 
 local core = require "waba.core"
 
 local exchange = {}
 
--- Bytes of a request's head, of the line before a chunk, and of the trailers after the last one; and header lines.
+-- At most: bytes of a request's head, of the line before a chunk, and of the trailers after the last one; header lines.
 local MAX_HEAD, MAX_CHUNK_LINE, MAX_TRAILERS, MAX_LINES = 16 * 1024, 256, 8 * 1024, 100
--- Bytes that are read and thrown away after a response that came before the end of the request.
+-- Bytes that are read and discarded at most after a response that was sent before the end of the request.
 local MAX_DISCARD = 64 * 1024 * 1024
--- What a chunk costs, however small it is, as bytes.
+-- The bytes that a chunk counts as in addition to its own, for the work of reading it.
 local CHUNK_WORK = 256
--- Pieces of a body that are kept apart.
+-- Pieces of a body before they are joined.
 local MOST_PIECES = 1024
--- Digits of a length that every Lua counts with exactly.
+-- Digits of a length that every Lua represents exactly.
 local MAX_DIGITS = 15
 
 local REASONS = {
@@ -24,14 +24,14 @@ local REASONS = {
   [505] = "HTTP Version Not Supported",
 }
 
---- A request whose head was read.
+--- A request whose head was read, and its response.
 ---@class waba.http.Exchange
 ---@field connection waba.http.Connection
 ---@field protocol "HTTP/1.1"|"HTTP/2"
 ---@field method string
 ---@field target string      the path with its query
 ---@field headers table<string, string|string[]>  names in lower case; a list where a name came more than once
----@field length integer|nil of the body, where the head says it; 0 without a body
+---@field length integer|nil of the body, if the head declares it; 0 without a body
 ---@field keep boolean       the connection can be used again
 local Exchange = {}
 Exchange.__index = Exchange
@@ -40,7 +40,7 @@ local TOKEN = "[%w!#$%%&'*+.^_`|~-]+"
 local REQUEST_LINE = "^(" .. TOKEN .. ") (%S+) HTTP/(%d)%.(%d)$"
 local FIELD = "^(" .. TOKEN .. "):[ \t]*(.-)[ \t]*$"
 
--- A target in absolute form names this server; what counts is its path.
+-- The path of a target in absolute form; its host is not compared.
 local function path_of(target)
   local path = target:match "^%a[%w+.-]*://[^/?#]*(.*)$" or target
   return path:find("^/") and path or path == "*" and path or "/" .. path
@@ -57,7 +57,7 @@ local function add_field(headers, name, value)
   end
 end
 
--- The header lines; nil and a status when they are none.
+-- Parses the header lines; returns nil and a status when they are malformed.
 local function parse_fields(text)
   local headers, count = {}, 0
   for line in text:gmatch "(.-)\r\n" do
@@ -77,7 +77,8 @@ local function lists(value, wanted)
   return false
 end
 
--- How the body ends (RFC 9112, 6.3). A status when that is not clear: then a proxy in front may see another end.
+-- Finds where the body ends (RFC 9112, 6.3). Returns a status when that is ambiguous: a proxy before this server might
+-- find another end (request smuggling).
 local function find_body(self)
   local coding, length = self.headers["transfer-encoding"], self.headers["content-length"]
   if coding == nil and length == nil then
@@ -113,7 +114,7 @@ local function parse_head(self, text)
   self.continues = self.minor > 0 and self.left ~= 0
 end
 
--- The bytes of the next head. A blank line before it is skipped.
+-- Takes the bytes of the next head; skips an empty line before it.
 local function read_head(connection)
   if not connection:fill() then return nil end
   connection.is_idle = false
@@ -127,7 +128,7 @@ local function read_head(connection)
   return nil, reason == "too long" and 431 or reason == "timeout" and 408 or nil
 end
 
---- Reads the head of the next request. One that is not valid is refused here.
+--- Reads the head of the next request. Refuses an invalid one with its status.
 ---@param connection waba.http.Connection
 ---@return waba.http.Exchange|nil  nil: the connection is over
 function exchange.read(connection)
@@ -140,11 +141,11 @@ function exchange.read(connection)
   self:finish()
 end
 
--- The next part of a body in chunks: what is left of one, or the head of the next.
+-- Takes the next part of a chunked body: bytes left of the current chunk, or of the next one.
 local function next_chunk(self)
   local connection = self.connection
   connection:take_turns(CHUNK_WORK)
-  if self.left == 0 then -- behind a chunk
+  if self.left == 0 then -- the line break after a chunk
     local text, reason = connection:receive_until("\r\n", 2)
     if not text then return nil, reason == "too long" and "malformed" or reason end
     self.left = nil
@@ -165,9 +166,9 @@ local function next_chunk(self)
   return false
 end
 
---- The next bytes of the body.
----@return string|nil bytes   nil at its end
----@return "closed"|"timeout"|"malformed"|nil reason  when its end will never come
+--- Takes the next bytes of the body.
+---@return string|nil bytes   nil at its end, or with a reason
+---@return "closed"|"timeout"|"malformed"|nil reason  why the body is incomplete
 function Exchange:read()
   if self.complete or self.length and self.left == 0 then
     self.complete = true
@@ -196,7 +197,8 @@ function Exchange:read()
   return bytes
 end
 
---- Collects the pieces of a body. Many small ones would take far more memory than their bytes.
+--- Makes a function that collects the pieces of a body. It joins small pieces, which would otherwise take far more
+--- memory than their bytes.
 ---@return fun(piece: string|nil): string|nil  adds a piece; without one it returns the whole
 function exchange.collector()
   local large, small = {}, {}
@@ -209,7 +211,7 @@ function exchange.collector()
   end
 end
 
--- Whether nothing of the request is left unread.
+-- Whether the whole request was read.
 local function is_complete(self)
   return self.complete or self.length ~= nil and self.left == 0
 end
@@ -230,12 +232,12 @@ local function head_of(self, status, headers, size)
   return table.concat(lines, "\r\n") .. "\r\n\r\n"
 end
 
---- Writes the head of the response, with the body or its first part. Before the end of the request it ends the
---- connection too.
+--- Writes the head of the response, with the body or its first part. If the request was not read to its end, the
+--- response also closes the connection.
 ---@param status integer
----@param headers table<string, string>  without those that frame the body
+---@param headers table<string, string>  without Content-Length, Transfer-Encoding and Connection
 ---@param body string
----@param size? integer  of the whole body, where `write` sends more of it
+---@param size? integer  bytes of the whole body, if `write` sends further parts
 ---@return boolean|nil written
 function Exchange:respond(status, headers, body, size)
   self.keep = self.keep and is_complete(self)
@@ -258,22 +260,22 @@ function Exchange:write(bytes)
   return written
 end
 
---- Refuses the request with a status alone, and ends the connection.
+--- Refuses the request with a response without body, and closes the connection.
 ---@param status integer
 function Exchange:refuse(status)
   self.keep = false
   return self:respond(status, {}, "")
 end
 
---- Breaks the connection instead of a response.
+--- Closes the connection without a response.
 function Exchange:drop()
   self.keep, self.responded, self.dropped = false, true, true
 end
 
---- Ends without a response: the client went away in the middle of its request.
+--- Ends without a response: the client closed the connection within its request.
 Exchange.cancel = Exchange.drop
 
---- Ends the exchange. What is left of the request is thrown away, so that the peer can read the response.
+--- Ends the exchange. Discards the rest of the request, so that the peer can read the response.
 ---@return boolean keep  another request may follow
 function Exchange:finish()
   if not self.keep and not self.dropped then self.connection:linger(MAX_DISCARD) end

@@ -1,23 +1,23 @@
--- What the peers of a server may use before they have shown valid credentials: connections, unfinished bodies, bytes
--- in memory and seconds. When a limit is reached, the connection that has waited longest for its peer is closed.
+-- Limits what the peers of a server use before they send valid credentials: connections, incomplete bodies, bytes in
+-- memory and seconds. When a limit is reached, closes the connection that has waited longest for its peer.
 
 local core = require "waba.core"
 
 local limits = {}
 
--- Seconds that a connection may wait for its peer before it can be closed in favour of another one.
-local PATIENCE = 1
--- Seconds between looks at all connections for one that has waited for so long.
-local SHORTEST_LOOK = 0.02
+-- Seconds that a connection may wait for its peer before it can be closed to accept another one.
+local SHORTEST_WAIT = 1
+-- Seconds between two searches of all connections for such a connection.
+local SEARCH_INTERVAL = 0.02
 
 local MIB = 1024 * 1024
 
---- The limits of a server. A peer is an IPv4 address or an IPv6 network of 64 bits; the limits of a peer count only
---- what has no valid credentials yet.
+--- The limits of a server. A peer is an IPv4 address or an IPv6 /64 network. The limits of a peer count only
+--- connections without valid credentials.
 ---@class waba.ServerLimits
 ---@field connections? integer       open connections in all; 512 by default
 ---@field peer_connections? integer  of one peer; 256 by default
----@field peer_bodies? integer       bodies of one peer that are not complete; 64 by default
+---@field peer_bodies? integer       incomplete bodies of one peer; 64 by default
 ---@field held_bytes? integer        bytes of bodies in memory in all; 64 MiB by default
 ---@field peer_held_bytes? integer   of one peer; 16 MiB by default
 ---@field request_seconds? number    for head and body of a request together; 30 by default
@@ -33,11 +33,11 @@ limits.KNOWN = {
   peer_held_bytes = "integer>=1", request_seconds = "number>0", idle_seconds = "number>0",
 }
 
--- The class waba.http.Limits. `peers`: by name, what each uses.
+-- The class waba.http.Limits. `peers`: what each peer uses, by its name.
 local Limits = {}
 Limits.__index = Limits
 
--- An IPv6 address as its eight groups.
+-- The eight groups of an IPv6 address.
 local function groups_of(address)
   local before, after = address:match "^(.-)::(.*)$"
   local list = {}
@@ -51,7 +51,7 @@ local function groups_of(address)
 end
 
 --- The peer that an address belongs to.
----@param address string|nil  as `getpeername` has it
+---@param address string|nil  as `getpeername` returns it
 ---@return string
 function limits.peer(address)
   address = address or "unknown"
@@ -60,8 +60,8 @@ function limits.peer(address)
   return table.concat(groups_of(address), ":", 1, 4)
 end
 
--- The connection to close: of those that fit and have waited for some seconds the one that has waited longest, and
--- one without valid credentials before any other.
+-- Chooses the connection to close, of those that `fits` accepts and that have waited long enough: one without valid
+-- credentials if there is one, and of these the one that has waited longest.
 local function longest_waiting(connections, fits, seconds)
   local found
   local latest = core.clock() - seconds
@@ -76,9 +76,9 @@ local function longest_waiting(connections, fits, seconds)
   return found
 end
 
--- Closes a connection that fits. False when none can be closed.
-local function make_room(self, connections, fits, seconds)
-  local connection = longest_waiting(connections, fits, seconds or PATIENCE)
+-- Closes a connection that `fits` accepts. Returns false when none can be closed.
+local function close_longest_waiting(self, connections, fits, seconds)
+  local connection = longest_waiting(connections, fits, seconds or SHORTEST_WAIT)
   if not connection then return false end
   self:close(connection)
   connection:kick()
@@ -89,14 +89,15 @@ local function any() return true end
 local function is_unknown(connection) return not connection.trusted end
 local function has_unknown_body(connection) return connection.has_body and not connection.trusted end
 
--- The same where many may ask: when none has waited for long enough, none is looked for before one can have.
-local function look(self, place, connections, fits)
+-- The same for frequent calls: after a search without result, does not search again before one can have waited long
+-- enough.
+local function search_and_close(self, place, connections, fits)
   local now = core.clock()
-  if now < place.next_look then return false end
-  if make_room(self, connections, fits) then return true end
+  if now < place.next_search then return false end
+  if close_longest_waiting(self, connections, fits) then return true end
   local oldest = now
   for connection in pairs(connections) do oldest = math.min(oldest, connection.since) end
-  place.next_look = math.max(oldest + PATIENCE, now + SHORTEST_LOOK)
+  place.next_search = math.max(oldest + SHORTEST_WAIT, now + SEARCH_INTERVAL)
   return false
 end
 
@@ -108,14 +109,15 @@ local function largest_peer(self)
   return found
 end
 
---- Closes the connection that has waited longest, where one has waited for long enough: the system has no more
+--- Closes the connection that has waited longest, if one has waited long enough. For a system without free
 --- descriptors.
 ---@return boolean
-function Limits:give_way()
-  return look(self, self, self.open_connections, any)
+function Limits:close_longest_waiting()
+  return search_and_close(self, self, self.open_connections, any)
 end
 
--- How many connections of a peer without valid credentials wait for it. Others wait for the server itself.
+-- Counts a peer's connections without valid credentials for whose bytes the server waits. The others wait for the
+-- server itself.
 local function count_waiting(peer)
   local count = 0
   for connection in pairs(peer.members) do
@@ -124,26 +126,30 @@ local function count_waiting(peer)
   return count
 end
 
--- Room for a connection of a peer where there are as many as there may be. Who has fewer without valid credentials than
--- another peer takes the place of one of that peer's, so that many connections of one keep nobody else out. Nil: there is none yet.
-local function share(self, peer)
-  if look(self, self, self.open_connections, any) then return true end
+-- Closes a connection to accept one of this peer when all are in use. If another peer has more connections without valid
+-- credentials, one of those is closed, so that one peer can't occupy all. Returns nil when none can be closed yet.
+local function admit_when_full(self, peer)
+  if search_and_close(self, self, self.open_connections, any) then return true end
   local largest = largest_peer(self)
   local waiting = count_waiting(peer)
-  if largest.connections > waiting + 1 then return make_room(self, largest.members, is_unknown, 0) or nil end
+  if largest.connections > waiting + 1 then
+    return close_longest_waiting(self, largest.members, is_unknown, 0) or nil
+  end
   if waiting > 0 and peer.open < self.count then return false end
 end
 
 --- Counts a new connection.
 ---@param connection waba.http.Connection
----@return boolean|nil  false: refuse it; nil: ask again when another one has ended, or after a moment
+---@return boolean|nil  false: refuse it; nil: call again when another one has ended, or after a moment
 function Limits:open(connection)
   local peer = self.peers[connection.peer_name]
-    or { connections = 0, bodies = 0, bytes = 0, open = 0, members = {}, next_look = 0 }
-  if peer.connections >= self.peer_connections and not look(self, peer, peer.members, is_unknown) then return false end
+    or { connections = 0, bodies = 0, bytes = 0, open = 0, members = {}, next_search = 0 }
+  if peer.connections >= self.peer_connections and not search_and_close(self, peer, peer.members, is_unknown) then
+    return false
+  end
   if self.count >= self.connections then
-    local has_room = share(self, peer)
-    if not has_room then return has_room end
+    local admitted = admit_when_full(self, peer)
+    if not admitted then return admitted end
   end
   peer.connections, peer.open = peer.connections + 1, peer.open + 1
   connection.peer, connection.trusted, connection.held = peer, false, 0
@@ -153,7 +159,7 @@ function Limits:open(connection)
   return true
 end
 
---- Counts a connection no longer. Harmless when repeated.
+--- Stops counting a connection. Can be called again without effect.
 ---@param connection waba.http.Connection
 function Limits:close(connection)
   if not self.open_connections[connection] then return end
@@ -167,7 +173,7 @@ function Limits:close(connection)
   if peer.open == 0 then self.peers[connection.peer_name] = nil end
 end
 
---- Records that the peer has shown valid credentials on this connection.
+--- Records that the peer has sent valid credentials on this connection.
 ---@param connection waba.http.Connection
 function Limits:trust(connection)
   if connection.trusted or not self.open_connections[connection] then return end
@@ -177,20 +183,22 @@ function Limits:trust(connection)
   connection.trusted = true
 end
 
---- Counts a body that is about to be read. False when there are too many of this peer.
+--- Counts a body that is about to be read. Returns false when this peer has too many incomplete bodies.
 ---@param connection waba.http.Connection
 ---@return boolean
 function Limits:begin_body(connection)
   local peer = connection.peer
   if not connection.trusted then
-    if peer.bodies >= self.peer_bodies and not make_room(self, peer.members, has_unknown_body) then return false end
+    if peer.bodies >= self.peer_bodies and not close_longest_waiting(self, peer.members, has_unknown_body) then
+      return false
+    end
     peer.bodies = peer.bodies + 1
   end
   connection.has_body = true
   return true
 end
 
---- The body is complete, or is read no further.
+--- Stops counting a body: it is complete, or is not read further.
 ---@param connection waba.http.Connection
 function Limits:finish_body(connection)
   if connection.has_body and not connection.trusted then connection.peer.bodies = connection.peer.bodies - 1 end
@@ -201,16 +209,16 @@ local function make_room_for(self, connection, size)
   local peer = connection.peer
   local function gives_way(other) return other ~= connection and other.held > 0 end
   while self.bytes + size > self.held_bytes do
-    if not make_room(self, self.open_connections, gives_way) then return false end
+    if not close_longest_waiting(self, self.open_connections, gives_way) then return false end
   end
   local function of_peer_gives_way(other) return gives_way(other) and not other.trusted end
   while not connection.trusted and peer.bytes + size > self.peer_held_bytes do
-    if not make_room(self, peer.members, of_peer_gives_way) then return false end
+    if not close_longest_waiting(self, peer.members, of_peer_gives_way) then return false end
   end
   return true
 end
 
---- Counts bytes that are kept in memory until `release`. False when there are too many.
+--- Counts bytes that are kept in memory until `release`. Returns false when they exceed a limit.
 ---@param connection waba.http.Connection
 ---@param size integer
 ---@return boolean
@@ -224,7 +232,7 @@ function Limits:hold(connection, size)
   return true
 end
 
---- The bytes of the connection are kept no longer.
+--- Stops counting the bytes of a connection.
 ---@param connection waba.http.Connection
 function Limits:release(connection)
   self.bytes = self.bytes - connection.held
@@ -232,11 +240,11 @@ function Limits:release(connection)
   connection.held = 0
 end
 
---- Counts what the peers of one server use.
----@param given waba.ServerLimits|nil  checked; defaults for what it lacks
+--- Makes the counters of one server.
+---@param given waba.ServerLimits|nil  already checked; missing ones have their defaults
 ---@return waba.http.Limits
 function limits.new(given)
-  local self = setmetatable({ open_connections = {}, count = 0, peers = {}, bytes = 0, next_look = 0 }, Limits)
+  local self = setmetatable({ open_connections = {}, count = 0, peers = {}, bytes = 0, next_search = 0 }, Limits)
   for name, default in pairs(limits.DEFAULTS) do self[name] = given and given[name] or default end
   return self
 end

@@ -1,5 +1,5 @@
--- Listens, and serves each connection in a coroutine of its own: whatever happens to one reaches no other. Speaks
--- HTTP/1.1 with or without TLS, over cqueues. The webhook server and the emulator are made of it.
+-- Listens, and serves each connection in a coroutine of its own, so that an error in one does not affect another.
+-- HTTP/1.1 with or without TLS, over cqueues. The webhook server and the emulator use it.
 
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"
@@ -13,9 +13,9 @@ local sockets = require "cqueues.socket"
 
 local listener = {}
 
--- Connections that are accepted before others may run.
+-- Connections that are accepted before other coroutines run.
 local TURN = 256
--- Seconds between looks where nothing can be accepted.
+-- Seconds between attempts to accept while that is not possible.
 local PAUSE = 0.1
 
 ---@class waba.http.Listener
@@ -37,7 +37,7 @@ local function select_protocol(protocols)
   end
 end
 
---- A context for `listen`. Raises for what is no certificate or key.
+--- Makes a TLS context for `listen`. Raises if the certificate or the key is invalid.
 ---@param cert string       the certificate and its chain as PEM
 ---@param key string        as PEM
 ---@param protocols string[]  for ALPN, the preferred one first
@@ -60,7 +60,7 @@ end
 
 -- ---- Connections -----------------------------------------------------------------------------------
 
--- One request. An error of the program costs this connection only.
+-- Serves one request. An error that `serve` raises closes this connection only.
 local function serve_exchange(self, current)
   local ok, raised = guarded(self.serve, current)
   if not ok then self.on_error(raised) end
@@ -72,7 +72,7 @@ local function serve_exchange(self, current)
   return current:finish()
 end
 
--- Whether a client begins with HTTP/2 though nothing was agreed on (RFC 9113, 3.3).
+-- Whether a client begins with HTTP/2 without ALPN (RFC 9113, 3.3).
 local function has_preface(connection)
   if not connection:fill() or connection.buffer:sub(1, 3) ~= "PRI" then return false end
   connection.socket:unget(connection:take())
@@ -94,11 +94,11 @@ local function serve_connection(self, connection)
     if not current or not serve_exchange(self, current) then return end
     if connection.kicked or self.is_paused then return end
     connection:expect(self.limits.idle_seconds)
-    if connection:has_bytes() then cqueues.sleep(0) end -- requests that came together leave room for others
+    if connection:has_bytes() then cqueues.sleep(0) end -- lets other coroutines run between pipelined requests
   end
 end
 
--- The socket is closed whatever happened: a socket that is left to the collector keeps its descriptor.
+-- Closes the socket in every case: one that is left to the collector keeps its descriptor.
 local function run_connection(self, connection)
   local ok, raised = guarded(serve_connection, self, connection)
   if not ok then self.on_error(raised) end
@@ -124,7 +124,7 @@ local function adopt(self, socket)
   self.cq:wrap(run_connection, self, connection)
 end
 
--- Reports why nothing can be accepted, once until something can be.
+-- Reports why no connection can be accepted, once until one is accepted again.
 local function report_accept(self, why)
   if self.accept_error == why then return end
   self.accept_error = why
@@ -142,8 +142,8 @@ local function accept(self)
     return
   end
   report_accept(self, why)
-  if self.limits:give_way() then return cqueues.sleep(0) end
-  collectgarbage() -- sockets that the program has left to the collector hold descriptors
+  if self.limits:close_longest_waiting() then return cqueues.sleep(0) end
+  collectgarbage() -- frees descriptors of sockets that the program has not closed
   cqueues.poll(self.changed, PAUSE)
 end
 
@@ -156,7 +156,7 @@ local function accept_all(self)
   end
 end
 
---- Accepts no more connections, and closes those without a request.
+--- Stops accepting connections, and closes those without a request.
 function Listener:pause()
   self.is_paused = true
   self.changed:signal()
@@ -179,16 +179,16 @@ end
 local function returned(_, _, why) return why end
 
 ---@class waba.http.ListenOptions
----@field cq userdata            the controller it lives in
+---@field cq userdata            the controller whose loop runs the coroutines
 ---@field host string
 ---@field port integer           0: any free one
 ---@field reuseport? boolean
----@field context? table         of `tls_context`; plain HTTP without
+---@field context? table         from `tls_context`; without it plain HTTP
 ---@field limits? waba.ServerLimits
----@field serve fun(exchange: waba.http.Exchange)  answers one request; may wait
----@field serve_http2? fun(connection: waba.http.Connection)  HTTP/1.1 alone without
----@field on_limit? fun(address: string|nil)  a connection was closed at once because of the limits
----@field on_error fun(raised: any)  gets what `serve` raised, and why nothing can be accepted
+---@field serve fun(exchange: waba.http.Exchange)  responds to one request; may wait
+---@field serve_http2? fun(connection: waba.http.Connection)  without it only HTTP/1.1 is offered
+---@field on_limit? fun(address: string|nil)  called when a connection was refused because of the limits
+---@field on_error fun(raised: any)  called with the error that `serve` raised, or why no connection can be accepted
 
 --- Starts to listen.
 ---@param given waba.http.ListenOptions

@@ -16,8 +16,9 @@ local function header(headers, name)
   return type(value) == "string" and value or nil
 end
 
--- Every check below looks at all that is accepted, so that time does not tell which one was near. Each returns true or
--- false; nil where only the body can decide, and there is none yet. The second value says why not, without what was sent.
+-- Every check below compares with all accepted credentials, so that its duration does not depend on which one matches.
+-- Each returns true or false; nil if the body is needed and not given. The second value is the reason of a refusal, which
+-- never quotes what was sent.
 
 -- The scheme's name is case-insensitive, the rest is not.
 local function check_basic(accepted)
@@ -59,7 +60,7 @@ local function check_signature(secrets)
     if not body then return nil end
     local ok = false
     for _, secret in ipairs(secrets) do ok = core.equals(core.hmac_sha256(secret, body), given) or ok end
-    return ok, "its signature does not fit its body and the secret"
+    return ok, "its signature does not match its body and the secret"
   end
 end
 

@@ -19,7 +19,7 @@ local nginx = {}
 ---@class waba.NginxOptions
 ---@field concurrency? integer  handlers that may run at once in each worker process; 4 by default. 0: none run here,
 ---                             other programs work the inbox off
----@field batch? integer        events to take at a time at most, as of `receiver:work`; 8 by default
+---@field batch? integer        events to take at a time at most, as in `receiver:work`; 8 by default
 ---@field lease? number         seconds, as of `receiver:work`
 ---@field interval? number      seconds between looks for what other processes stored; 1 by default
 local KNOWN = { concurrency = "integer>=0", batch = "integer>=1", lease = "number>0", interval = "number>0" }
@@ -27,7 +27,7 @@ local KNOWN = { concurrency = "integer>=0", batch = "integer>=1", lease = "numbe
 -- Receiver to its drain, in this worker process.
 local drains = setmetatable({}, { __mode = "k" })
 
--- What is reported may quote what senders and customers wrote.
+-- Makes reports printable: they may quote what senders and customers wrote.
 local function log(text)
   ngx.log(ngx.ERR, "waba: ", printable.text(text))
 end
@@ -44,7 +44,7 @@ local report = refusals.new(log)
 
 local function yield() ngx.sleep(0) end
 
--- Reports what a worker process that ends leaves behind.
+-- Reports the events that a worker process leaves in the inbox when it ends.
 local function report_left(inbox)
   local left = inbox:depth() or 0
   if left == 0 then return end
@@ -53,8 +53,8 @@ local function report_left(inbox)
     inbox.durable and "" or ": they are lost, since it is in memory")
 end
 
--- What the timer does: runs handlers until it is replaced, or the process ends. The end of the process is the end of an
--- inbox in memory: it is worked off first, its failed events are tried again until then.
+-- The function of the timer: runs handlers until the timer is replaced or the process ends. An inbox in memory is lost
+-- with the process, so its events are handled first, and failed ones are tried again until then.
 local function handle_until(drain, deadline)
   local inbox, last, is_replaced = drain.receiver.inbox, nil, false
   drain.work:run(function()
@@ -62,7 +62,7 @@ local function handle_until(drain, deadline)
       last = last or ngx.now() + ngx_timer.GRACE
       return is_replaced or inbox.durable or inbox:depth() == 0 or ngx.now() >= last
     end
-    -- handlers that still run do not keep others from being started
+    -- a new timer starts handlers while those of this one still run
     if ngx.now() >= deadline and not is_replaced then is_replaced = drain.timer:replace() end
     return is_replaced
   end)

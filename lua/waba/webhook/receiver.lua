@@ -36,14 +36,14 @@ local function unauthorized(reason)
   return answer(401, { ["www-authenticate"] = 'Basic realm="webhook"' }, reason)
 end
 
---- Refuses by what the head of a request says, so that an adapter need not read the body of such a request.
+--- Checks the head of a request, so that an adapter does not read the body of a request that is refused.
 ---@param method string
 ---@param length integer|nil  of the body, where it is known
----@param headers? table<string, string>  where credentials can be looked for
----@return integer|nil status  405, 413 or 401; nil when the body may come
+---@param headers? table<string, string>  with the credentials; without them these are not checked
+---@return integer|nil status  405, 413 or 401; nil when the body can be read
 ---@return table<string, string>? headers
 ---@return string? body
----@return string? reason  for a log
+---@return string? reason  for the log
 function Receiver:refuse(method, length, headers)
   if method ~= "POST" then return answer(405, { allow = "POST" }, "its method is " .. tostring(method)) end
   if length and length > self.max_body then
@@ -54,8 +54,8 @@ function Receiver:refuse(method, length, headers)
   if is_authentic == false then return unauthorized(reason) end
 end
 
---- Whether the headers alone show valid credentials. False for a receiver that asks for none, and where a signature
---- of the body decides.
+--- Whether the headers alone have valid credentials. False for a receiver that requires none, and for one that verifies
+--- a signature of the body.
 ---@param headers table<string, string>
 ---@return boolean
 function Receiver:knows(headers)
@@ -72,7 +72,7 @@ end
 ---@return integer status
 ---@return table<string, string> headers  lower-case names
 ---@return string body
----@return string? reason  of a status that is not 200, for a log
+---@return string? reason  of a status other than 200, for the log
 function Receiver:handle(request, put)
   if type(request) ~= "table" then error("receiver:handle: the request must be a table, not a " .. type(request), 2) end
   local body = request.body or ""
@@ -109,12 +109,12 @@ end
 ---@class waba.WorkOptions
 ---@field concurrency? integer  handlers that may run at once; 1 by default. More than one run in the event loop that
 ---                          this is called in, else in one of its own (`waba.run`)
----@field batch? integer     how many events to take at a time at most, each of another customer; 16 by default. While
----                          handlers are slow no more are taken than can run at once
+---@field batch? integer     events to take at a time at most, each of another customer; 16 by default. While handlers
+---                          are slow, no more are taken than can run at once
 ---@field lease? number      seconds after which another worker may take an event that this one does not renew; 60 by
 ---                          default
----@field forever? boolean   wait for more when nothing is due; false by default. That the inbox can't be read is
----                          reported on the standard error output then
+---@field forever? boolean   wait for more when nothing is due; false by default. It then reports on standard error when
+---                          the inbox can't be read
 ---@field interval? number   seconds between looks into an empty inbox, with `forever`; 0.25 by default
 ---@field stop? fun(): boolean  asked before each event: true ends the work
 ---@field on_more? fun()        called when more is due than was taken: the moment to wake another worker
@@ -123,16 +123,16 @@ local WORK_OPTIONS = {
   stop = "function", on_more = "function",
 }
 
---- Takes events from the inbox and runs their handlers: what was handled is acknowledged at once, what raised comes
---- back later; but an error with `maybe_sent` sets the event aside, since the handler once more might send once more.
---- An event whose handler takes long stays this worker's: its lease is renewed, in an event loop at any time, outside of
---- one while the handler sleeps (`waba.sleep`) or waits for the gateway. Returns when nothing is due and all handlers
---- have ended, or with `forever` when `stop` says so. May run in several coroutines and processes at once: one
---- customer's events are still handled one at a time and in order.
+--- Takes events from the inbox and runs their handlers. An event is acknowledged when its handlers have returned, and
+--- handled again later when one has raised. An error with `maybe_sent` sets the event aside instead, since the handler
+--- might send its message twice. While a handler runs, the lease of its event is renewed: in an event loop at any time,
+--- outside of one while the handler sleeps (`waba.sleep`) or waits for the gateway. Returns when no event is due and all
+--- handlers have ended, or with `forever` when `stop` returns true. Several coroutines and processes may call it at once:
+--- one customer's events are still handled one at a time and in order.
 ---@param given? waba.WorkOptions
----@return integer|nil handled  nil when the inbox can't be read, and where no coroutine can wait (in Lua 5.1 inside pcall)
----@return integer|waba.Error failed  how many raised; or the error
----@return any raised                 by the last that did
+---@return integer|nil handled  nil when the inbox can't be read, or where the coroutine can't wait (in Lua 5.1 inside pcall)
+---@return integer|waba.Error failed  the number of events whose handlers raised; or the error
+---@return any raised                 the last error that was raised
 function Receiver:work(given)
   local own = work.new(self, options.check(given, WORK_OPTIONS, "receiver:work"))
   local ok, err = own:run()

@@ -1,15 +1,15 @@
--- Reports refused webhooks on the error log: the first of each status at once, then one line a minute with how many
--- there were, so that senders of nonsense do not fill the log.
+-- Reports refused webhooks on the error log: the first of each status at once, then one line a minute with their number,
+-- so that senders of invalid requests can't fill the log.
 
 local core = require "waba.core"
 local printable = require "waba.printable"
 
 local refusals = {}
 
--- Seconds between two lines of a status.
+-- Seconds between two lines for one status.
 local INTERVAL = 60
 
---- A function that reports a refused webhook.
+--- Makes a function that reports a refused webhook.
 ---@param log fun(text: string)  writes a line
 ---@return fun(status: integer, reason: string, from: string|nil)  `from`: the sender's address
 function refusals.new(log)

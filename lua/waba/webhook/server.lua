@@ -1,5 +1,5 @@
--- The receiver on its own: an HTTP/1.1 server, with or without TLS, that answers webhooks and runs the handlers, in
--- one cqueues controller.
+-- An HTTP/1.1 server for a receiver, with or without TLS: responds to webhooks and runs the handlers, in one cqueues
+-- controller.
 
 local core = require "waba.core"
 local group = require "waba.webhook.group"
@@ -29,12 +29,12 @@ local MOST_PORT = 65535
 ---                          for a place behind a proxy
 ---@field concurrency? integer  handlers that may run at once; 4 by default. 0: none run here, other
 ---                          processes work the inbox off
----@field batch? integer     events to take at a time at most, as of `receiver:work`; 8 by default
+---@field batch? integer     events to take at a time at most, as in `receiver:work`; 8 by default
 ---@field lease? number      seconds, as of `receiver:work`
 ---@field interval? number   seconds between looks for what other processes stored; 0.5 by default
 ---@field grace? number      seconds to finish what was begun when told to stop; 10 by default
 ---@field reuseport? boolean several processes may listen on the port and share the work
----@field limits? waba.ServerLimits  what a peer may use before it has shown valid credentials
+---@field limits? waba.ServerLimits  what a peer may use before it has sent valid credentials
 ---@field cq? userdata       the controller to live in, for a program that has one
 local KNOWN = {
   receiver = "table", host = "string", port = "integer>=0", path = "string", tls = "table",
@@ -59,15 +59,15 @@ local function tls_context(tls)
   return require("waba.http.listener").tls_context(pem(tls.cert), pem(tls.key), { "http/1.1" })
 end
 
--- The status for a body that did not come to its end; nil: nobody waits for one.
+-- The status for an incomplete body; nil: the connection is closed, so no response is sent.
 local STATUS_OF = { timeout = 408, malformed = 400 }
 
 local REASONS = {
-  [408] = "its body did not come to its end in time (limits.request_seconds)", [400] = "its chunks are malformed",
+  [408] = "its body was not complete in time (limits.request_seconds)", [400] = "its chunks are malformed",
   [413] = "its body is longer than max_body",
 }
 
--- The body; nil, a status and a reason when it is refused or did not come to its end.
+-- Reads the body. Returns nil, a status and a reason when it is refused or incomplete.
 local function read_body(self, exchange)
   local budget, connection, most = self.listener.limits, exchange.connection, self.receiver.max_body
   if not budget:begin_body(connection) then return nil, 503, "limits.peer_bodies is reached" end
@@ -131,12 +131,12 @@ local function serve_exchange(self, exchange)
   if not ok then error(raised, 0) end
 end
 
--- What is reported may quote what senders and customers wrote.
+-- Makes reports printable: they may quote what senders and customers wrote.
 local function log(text)
   io.stderr:write("waba: ", printable.text(text), "\n")
 end
 
--- Whether the handlers may end: an inbox in memory is worked off first.
+-- Whether the handlers may end. The events of an inbox in memory are handled first.
 local function is_over(self)
   if not self.stopping then return false end
   local inbox = self.receiver.inbox
@@ -171,8 +171,8 @@ function Server:url()
   return ("%s://%s:%d%s"):format(self.scheme, host, self.port, self.path or "/")
 end
 
--- One step of the controller. What a coroutine of a handler raised is reported, and ends nothing else, where the
--- controller is the server's own.
+-- Does one step of the controller. If the controller is the server's own, an error that a handler's coroutine raised is
+-- reported and does not end the server.
 local function step(self, seconds)
   local ok, message, _, thread = self.cq:step(seconds)
   if ok or not thread or not self.owns_controller then return ok, message end
@@ -254,7 +254,7 @@ local function new_gate(condition)
   return gate
 end
 
--- An event loop, or nil and a message: cqueues raises its own.
+-- Makes an event loop. Returns nil and a message where cqueues raises an error.
 local function new_loop(cqueues)
   local fine, loop = pcall(cqueues.new)
   if fine then return loop end

@@ -11,7 +11,7 @@ local function nobody()
   return errors.invalid("to", "this event names no customer to reply to")
 end
 
--- Whom a reply goes to: the group it was written in, or the customer, at the number or user id that is new.
+-- The recipient of a reply: the group of the message, or the customer; after a change, at the new number or user id.
 local function address_of(event)
   if event.hosting == "cloud" and event.group_id then return { group_id = event.group_id } end
   return inbound.new_address(event) or inbound.customer(event)

@@ -16,23 +16,23 @@ local clock, huge, max, min = core.clock, math.huge, math.max, math.min
 ---@field concurrency integer
 ---@field batch integer
 ---@field lease number
----@field active integer  handlers that run
+---@field active integer  running handlers
 local Work = {}
 Work.__index = Work
 Work.__name = "waba.Work"
 
 local work = {}
 
--- Seconds in which a handler counts as quick. An event that was taken and waits longer for a free handler goes back to
--- the inbox, where another process may take it.
+-- Seconds within which a handler counts as quick. An event that was taken and waits longer for a free handler is
+-- returned to the inbox, where another process may take it.
 local MOMENT = 0.05
--- Seconds between tries to store an acknowledgement, and to renew a lease, that the store has refused.
+-- Seconds between attempts to store an acknowledgement, or to renew a lease, that the store refused.
 local AGAIN = 0.25
--- Seconds after which failed handlers are reported, whatever else runs.
+-- Seconds after which failed handlers are reported, even if other handlers still run.
 local REPORT = 1
--- Seconds for which handlers that never wait may follow each other before other coroutines run.
+-- Seconds for which handlers that do not wait may follow each other before other coroutines run.
 local SLICE = 0.02
--- No wait is longer, in seconds: a coroutine that was ended by somebody else is found by looking.
+-- The longest wait in seconds: coroutines that were ended from outside are only found by checking them.
 local LONGEST = 1
 
 local function never() return false end
@@ -42,12 +42,12 @@ local function first_line(raised)
 end
 
 ---@class waba.WorkSettings : waba.WorkOptions
----@field log? fun(text: string)  is called with failures that nobody else reports
+---@field log? fun(text: string)  called with failures that are not returned to the caller
 
--- The works of each receiver that run in this process.
+-- For each receiver the `waba.Work` objects that run in this process.
 local works_of = setmetatable({}, { __mode = "k" })
 
---- Handlers of one receiver that run together.
+--- Runs handlers of one receiver; they share `concurrency`.
 ---@param receiver waba.Receiver
 ---@param settings waba.WorkSettings
 ---@return waba.Work
@@ -56,26 +56,26 @@ function work.new(receiver, settings)
     receiver = receiver, inbox = receiver.inbox, concurrency = settings.concurrency or 1, batch = settings.batch or 16,
     lease = settings.lease or 60, forever = settings.forever, interval = settings.interval or 0.25,
     stop = settings.stop or never, on_more = settings.on_more, log = settings.log,
-    queue = {},                     -- taken, not begun
-    running = {}, active = 0,       -- set of entries, and how many
-    finished = {}, settle_at = 0,   -- events to acknowledge, and not before when
-    took = 0, taken_at = 0, ahead = 0, -- how many, when, and how many more than can begin
-    groups = {},                    -- crew to the number of its handlers that run
+    queue = {},                     -- entries that were taken and not started
+    running = {}, active = 0,       -- the set of started entries, and their number
+    finished = {}, settle_at = 0,   -- events to acknowledge, and the earliest time for it
+    took = 0, taken_at = 0, ahead = 0, -- of the last take: events, time, and how many more than could start
+    groups = {},                    -- task group to the number of its running handlers
     handled = 0, failed = 0, raised = nil,
     reported = { handled = 0, failed = 0 }, report_at = 0,
   }, Work)
 end
 
---- Has the coroutine that called `run` look for events now.
+--- Lets the coroutines that called `run` look for events now.
 function Work:wake()
   for group in pairs(self.groups) do group:wake() end
 end
 
 -- ---- Leases and acknowledgements. --------------------------------------------------------------------
 
--- A handler has ended.
+-- Records that a handler has ended, and its result.
 local function finish(self, entry, ok, raised)
-  if not self.running[entry] then return end -- its coroutine counted as ended by somebody else
+  if not self.running[entry] then return end -- `reap_dead` has already recorded its end
   self.running[entry] = nil
   self.active = self.active - 1
   if entry.group then self.groups[entry.group] = self.groups[entry.group] - 1 end
@@ -83,7 +83,7 @@ local function finish(self, entry, ok, raised)
     self.handled = self.handled + 1
     self.finished[#self.finished + 1] = entry.event
   else
-    -- the handler once more might send once more
+    -- with an uncertain result the handler is not called again: it might send the message twice
     local is_uncertain = errors.is_error(raised) and raised.maybe_sent
     if self.failed == self.reported.failed then self.report_at = clock() + REPORT end
     self.failed, self.raised = self.failed + 1, raised
@@ -91,7 +91,7 @@ local function finish(self, entry, ok, raised)
   end
 end
 
--- Stores the acknowledgements of what was handled; tries again while the store refuses, as long as a lease lasts.
+-- Stores the acknowledgements of finished events; repeats that while the store refuses it, for the length of a lease.
 local function settle(self)
   local done, now = self.finished, clock()
   if #done == 0 or now < self.settle_at then return end
@@ -110,12 +110,12 @@ local function settle(self)
   self.finished, self.settle_at = done, now + AGAIN
 end
 
--- When to renew a lease that was taken or renewed now.
+-- The time at which to renew a lease that was taken or renewed now.
 local function renewal(self, now)
   return now + self.lease / 3
 end
 
--- Renews a lease when it is time. Whether the event is still this process's, as far as it knows.
+-- Renews a lease when it is due. Returns false when another process may have taken the event.
 local function renew(self, entry, now)
   if now < entry.renew_at then return true end
   local ok, err = self.inbox:extend(entry.event, self.lease)
@@ -127,7 +127,7 @@ local function renew(self, entry, now)
   return ok
 end
 
--- Renews what runs, and what waits for a free handler: what another process has taken from there is dropped.
+-- Renews the leases of running and of queued events. Drops queued events that another process has taken.
 local function renew_all(self)
   local now, running = clock(), {}
   for entry in pairs(self.running) do running[#running + 1] = entry end
@@ -142,14 +142,14 @@ local function renew_all(self)
   end
 end
 
--- What was taken and not begun goes back.
+-- Returns the queued events to the inbox.
 local function give_back(self)
   local queue = self.queue
   self.queue = {}
   for _, entry in ipairs(queue) do self.inbox:release(entry.event) end
 end
 
--- Nobody hears any more of a handler whose coroutine was ended by somebody else.
+-- Records handlers whose coroutine was ended from outside as failed.
 local function reap_dead(self)
   for entry in pairs(self.running) do
     if entry.thread and together.is_dead(entry.thread) then
@@ -159,7 +159,7 @@ local function reap_dead(self)
   end
 end
 
--- Everything that is due while handlers run.
+-- Does what is due while handlers run: acknowledges, renews leases, returns queued events that wait too long.
 local function tend(self)
   settle(self)
   renew_all(self)
@@ -167,8 +167,8 @@ local function tend(self)
   if is_late then give_back(self) end
 end
 
--- Seconds until `tend` has something to do.
-local function patience(self, now)
+-- Seconds until `tend` is due.
+local function seconds_to_tend(self, now)
   local left = huge
   for entry in pairs(self.running) do left = min(left, entry.renew_at - now) end
   if #self.queue > 0 then left = min(left, MOMENT) end
@@ -176,16 +176,17 @@ local function patience(self, now)
   return max(0.001, min(left, LONGEST))
 end
 
--- A lease that is over may be one of this process, whose coroutines could not run.
+-- Renews the leases of all works of the receiver before an event is taken. If no coroutine could run for long, an
+-- expired lease may belong to this process.
 local function tend_all(receiver)
   local list = {}
   for running in pairs(works_of[receiver]) do list[#list + 1] = running end
   for _, running in ipairs(list) do tend(running) end
 end
 
--- ---- Taking and beginning. ---------------------------------------------------------------------------
+-- ---- Taking and starting. ----------------------------------------------------------------------------
 
--- Takes as many events as can begin now. While all that was taken is handled within a moment, as many more: one step of
+-- Takes as many events as handlers can start now. While handlers are quick it takes more at a time, because one call of
 -- the store is cheaper than several.
 local function take(self)
   tend_all(self.receiver)
@@ -207,7 +208,7 @@ local function notify_watchers(receiver, event)
   for _, fn in ipairs(receiver.watchers or {}) do fn(event) end
 end
 
--- Runs the handlers of one event to their end.
+-- Runs the handlers of one event.
 local function handle(self, entry)
   entry.thread = coroutine.running()
   local receiver, event = self.receiver, entry.event
@@ -216,7 +217,7 @@ local function handle(self, entry)
   finish(self, entry, ok, raised)
 end
 
--- Begins the next event that was taken, unless another process has it by now.
+-- Starts the handlers of the next queued event. Returns false when another process has taken it.
 local function begin(self, group)
   local entry = table.remove(self.queue, 1)
   if not renew(self, entry, clock()) then return false end
@@ -231,13 +232,13 @@ local function begin(self, group)
   end
   meanwhile.during(function()
     pcall(tend, self)
-    return patience(self, clock())
+    return seconds_to_tend(self, clock())
   end, handle, self, entry)
   settle(self)
   return true
 end
 
--- Reports failed handlers: when nothing that was taken is left, and after a while in any case.
+-- Reports failed handlers: when no taken event is left, and `REPORT` seconds after the first failure in any case.
 local function report_failed(self)
   local reported = self.reported
   if not self.log or self.failed == reported.failed then return end
@@ -247,7 +248,8 @@ local function report_failed(self)
   self.reported = { handled = self.handled, failed = self.failed }
 end
 
--- Begins what can begin now. Whether anything did; nil and the error when the inbox can't be read.
+-- Takes events and starts handlers, as many as can run now. Returns whether one was started; nil and the error when the
+-- inbox can't be read.
 local function fill(self, group, stop)
   local has_begun, started = false, clock()
   while self.active < self.concurrency and not stop() and not (has_begun and clock() - started > SLICE) do
@@ -263,9 +265,9 @@ local function fill(self, group, stop)
   return has_begun
 end
 
--- ---- The whole. --------------------------------------------------------------------------------------
+-- ---- The main loop. ----------------------------------------------------------------------------------
 
--- Reports that the inbox can't be read, once until it can be.
+-- Reports that the inbox can't be read, once until it can be read again.
 local function report_unreadable(self, err)
   if err and not self.is_unreadable then
     local text = "the inbox can't be read, trying again: " .. tostring(err)
@@ -274,22 +276,22 @@ local function report_unreadable(self, err)
   self.is_unreadable = err ~= nil
 end
 
--- Seconds to wait when nothing can begin.
+-- Seconds to wait when no handler can start.
 local function pause(self, is_stopping, err)
-  local left = patience(self, clock())
+  local left = seconds_to_tend(self, clock())
   if is_stopping or self.active >= self.concurrency then return left end
   local due = self.forever and not err and self.inbox:next_due() or nil
   left = min(left, self.interval, due and max(0.001, due) or huge)
   return self.active > 0 and max(0.001, left) or left
 end
 
--- Lets others run for a while: the coroutines of the loop, where there is one.
+-- Waits; in an event loop its other coroutines run meanwhile.
 local function wait(group, seconds)
   if group then return group:wait(seconds) end
   if seconds > 0 then require("waba.transport.loop").sleep(seconds) end
 end
 
--- What was taken goes back, unless another coroutine runs the same work.
+-- Returns the queued events to the inbox, unless another coroutine runs the same work.
 local function leave(self, group)
   for other in pairs(self.groups) do
     if other ~= group then return end
@@ -321,7 +323,7 @@ local function work_in(self, group, stop)
   end
 end
 
--- Runs with a crew, or without one where no coroutine can be started.
+-- Runs with a task group, or without one where no coroutine can be started.
 local function run_in(self, group, stop)
   local works = works_of[self.receiver] or setmetatable({}, { __mode = "k" })
   works_of[self.receiver], works[self] = works, true
@@ -332,11 +334,11 @@ local function run_in(self, group, stop)
   end, self, work_in, self, group, stop)
 end
 
---- Takes events and runs their handlers until nothing is due and all handlers have ended; with `forever` until `stop`
---- returns true and all handlers have ended. May run in several coroutines at once: they share `concurrency`.
----@param stop? fun(): boolean  for this run; that of the settings by default
+--- Takes events and runs their handlers until no event is due and all handlers have ended; with `forever` until `stop`
+--- returns true and all handlers have ended. Several coroutines may call it at once: they share `concurrency`.
+---@param stop? fun(): boolean  for this run; by default that of the settings
 ---@return true|nil ok
----@return waba.Error? err  the inbox can't be read; or "invalid", where no coroutine can wait
+---@return waba.Error? err  the inbox can't be read; kind "invalid" where the coroutine can't wait
 function Work:run(stop)
   stop = stop or self.stop
   local transport = self.receiver.transport or {}

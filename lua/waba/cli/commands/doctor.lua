@@ -90,7 +90,7 @@ local function is_loopback(url)
 end
 
 -- Seconds to wait for the program behind the webhook's address.
-local PATIENCE = 10
+local PROBE_TIMEOUT = 10
 
 -- Whether something answers at the webhook's address, as seen from this machine. Any response will do.
 local function check_address(client, url)
@@ -103,7 +103,7 @@ local function check_address(client, url)
   end
   local response, failure = client.transport:send {
     head = { method = "GET", url = url, headers = { ["User-Agent"] = "waba doctor" }, idempotent = true },
-    timeout = PATIENCE, connect_timeout = PATIENCE, max_body = 65536,
+    timeout = PROBE_TIMEOUT, connect_timeout = PROBE_TIMEOUT, max_body = 65536,
   }
   if response or failure.status then
     return line("webhook", true, ("%s, reached from here (status %d)"):format(url, (response or failure).status))
@@ -143,7 +143,7 @@ local function belongs_to_other(ctx, client)
   if client.sandbox then return false end
   local own_url = client.base_url ~= client.hosting.base_url and client.base_url or nil
   local made, other = pcall(waba.client, { api_key = ctx:key(), hosting = OTHER[client.hosting.name],
-    base_url = own_url, ca_file = ctx.args.ca_file, timeout = PATIENCE, retry = false })
+    base_url = own_url, ca_file = ctx.args.ca_file, timeout = PROBE_TIMEOUT, retry = false })
   if not made then return false end
   local number = other:phone_number()
   other:close()

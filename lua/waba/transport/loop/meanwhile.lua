@@ -1,14 +1,14 @@
--- Work that is due while the program waits outside any event loop, where no coroutine can do it: a handler waits for a
--- response, and its lease has to be renewed. Whoever waits there calls `meanwhile.tend` between two steps.
+-- Runs periodic tasks while the program waits outside any event loop, where no coroutine can run them. Example: a handler
+-- waits for a response, and its lease must be renewed. Code that waits there calls `meanwhile.tend` between two steps.
 
 local meanwhile = {}
 
-local tasks = {} -- functions; each does what is due, and returns the seconds until it wants to be called again
+local tasks = {} -- functions; each does what is due, and returns the seconds until it must be called again
 local is_tending = false
 
---- Calls `fn` while `task` is tended.
+--- Calls `fn`; while it waits, `task` is called.
 ---@param task fun(): number
----@param fn fun(...)  does not raise
+---@param fn fun(...)  must not raise
 ---@param ... any      its arguments
 function meanwhile.during(task, fn, ...)
   tasks[#tasks + 1] = task
@@ -18,9 +18,9 @@ function meanwhile.during(task, fn, ...)
   end
 end
 
---- Does what is due.
----@param seconds number  that the caller wants to wait
----@return number seconds  that the caller may wait before it calls again
+--- Calls the tasks.
+---@param seconds number  how long the caller intends to wait
+---@return number seconds  how long it may wait before it calls this again
 function meanwhile.tend(seconds)
   if is_tending or not tasks[1] then return seconds end
   is_tending = true
