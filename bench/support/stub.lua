@@ -14,7 +14,7 @@ Stub.__index = Stub
 
 local stub = {}
 
--- What the gateway answers to a message (On-Premise reference, section 2.2).
+-- What the gateway answers to a message (on-premise.md, section 2.2).
 local ANSWER = '{"contacts":[{"input":"491511234567","wa_id":"491511234567"}],'
   .. '"messages":[{"id":"gBGHSRURIzRWeAIJm0T7xkQz1pRd"}],"meta":{"api_status":"stable","version":"v2.53.1"}}'
 

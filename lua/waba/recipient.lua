@@ -159,7 +159,7 @@ function recipient.normalize(to)
 end
 
 -- A business-scoped user id: a country, a dot, at most 128 letters and digits; between them "ENT." when it is
--- the id of a whole enterprise (cloud reference, section 2.2).
+-- the id of a whole enterprise (cloud.md, section 2.2).
 local MOST_USER_ID = 128
 
 local function is_user_id(text)

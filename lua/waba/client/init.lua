@@ -233,7 +233,7 @@ local function send_to(self, to, message, given, form, turn)
   if json == nil then return nil, response end
   local sent = hosting.read_sent(json, to)
   if sent then return sent end
-  -- 360dialog's sandbox promises nothing about its answers (reference, section 1.5)
+  -- 360dialog's sandbox promises nothing about its answers (cloud.md, section 1.5)
   if self.sandbox then return { input = to } end
   return nil, without_id(response)
 end

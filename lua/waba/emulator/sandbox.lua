@@ -1,4 +1,4 @@
--- What 360dialog's sandbox allows (section 1.5 of either reference): one number, texts and text
+-- What 360dialog's sandbox allows (cloud.md, section 1.5): one number, texts and text
 -- templates, and not many of them.
 
 local sandbox = {}

@@ -43,7 +43,7 @@ function sent.digest(body)
   return digest
 end
 
---- Reads the answer to a message (on-premise reference, section 2.2; cloud reference, section 2.1).
+--- Reads the answer to a message (on-premise.md, section 2.2; cloud.md, section 2.1).
 ---@param json any  decoded, or its digest
 ---@param to string
 ---@return waba.Sent|nil sent  nil when the answer has no id

@@ -1,5 +1,5 @@
 -- Spellings that On-Premise hosting took and Cloud hosting does not: hsm messages, and the older shapes of a
--- template's parameters (on-premise reference, sections 2.7 and 2.8). Each becomes today's form.
+-- template's parameters (on-premise.md, sections 2.7 and 2.8). Each becomes today's form.
 
 local builders = require "waba.message"
 

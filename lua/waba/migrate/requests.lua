@@ -1,4 +1,4 @@
--- Requests other than messages: what each becomes on Cloud hosting (cloud reference, section 10). The endpoints are
+-- Requests other than messages: what each becomes on Cloud hosting (cloud.md, section 10). The endpoints are
 -- those of the hostings, by the name that they share.
 
 local cloud = require "waba.hosting.cloud"

@@ -36,7 +36,7 @@ function stored.copy(value)
   return nil, errors.invalid("message", ("message has more than %d levels"):format(DEEPEST))
 end
 
--- Ids of messages that On-Premise hosting gave (cloud reference, section 10).
+-- Ids of messages that On-Premise hosting gave (cloud.md, section 10).
 local function is_old_id(id)
   return type(id) == "string" and (id:find "^gB" or id:find "^AB[GH]") ~= nil
 end

@@ -1,5 +1,5 @@
 -- Users who can't write to the number any more, and get nothing from it: /block_users (Cloud hosting
--- only; reference, section 8.4).
+-- only; cloud.md, section 8.4).
 
 local answers = require "waba.resource.answers"
 local errors = require "waba.errors"

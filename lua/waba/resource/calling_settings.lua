@@ -1,4 +1,4 @@
--- How a number takes calls: /calling/settings (Cloud hosting only; reference, sections 8.8 and 11.4).
+-- How a number takes calls: /calling/settings (Cloud hosting only; cloud.md, sections 8.8 and 11.4).
 
 local answers = require "waba.resource.answers"
 local find_endpoint = require "waba.hosting.endpoint"

@@ -1,5 +1,5 @@
 -- Whether customers see the catalogue and have a cart: /whatsapp_commerce_settings (Cloud hosting only;
--- reference, section 8.7).
+-- cloud.md, section 8.7).
 
 local answers = require "waba.resource.answers"
 local find_endpoint = require "waba.hosting.endpoint"

@@ -15,7 +15,7 @@ Contacts.__name = "waba.ContactsResource"
 
 local contacts = {}
 
--- The body of a block (reference, section 4.2).
+-- The body of a block (on-premise.md, section 4.2).
 local BLOCK = { is = "object", fields = { reason = { is = "string", characters = { 0, 60 } } } }
 
 ---@param client waba.Client

@@ -1,5 +1,5 @@
 -- What a chat offers before anybody has written: ice breakers (prompts), commands and the welcome
--- message's flag: /conversational_automation (Cloud hosting only; reference, section 8.5).
+-- message's flag: /conversational_automation (Cloud hosting only; cloud.md, section 8.5).
 
 local answers = require "waba.resource.answers"
 local find_endpoint = require "waba.hosting.endpoint"

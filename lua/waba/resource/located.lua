@@ -1,4 +1,4 @@
--- Downloads in two steps, as on the Cloud gateway: first where a file is, then the file (cloud reference,
+-- Downloads in two steps, as on the Cloud gateway: first where a file is, then the file (cloud.md,
 -- sections 3.3 and 3.4). The key goes to the gateway only: what is not at the one host that the gateway
 -- stands for is never asked for.
 

@@ -1,5 +1,5 @@
 -- QR codes and short links that open a chat with a text already written: /message_qrdls (Cloud hosting
--- only; reference, section 8.6).
+-- only; cloud.md, section 8.6).
 
 local answers = require "waba.resource.answers"
 local errors = require "waba.errors"

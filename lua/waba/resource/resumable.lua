@@ -1,4 +1,4 @@
--- Uploads in two steps that survive a broken connection: a session, then the bytes (cloud reference,
+-- Uploads in two steps that survive a broken connection: a session, then the bytes (cloud.md,
 -- section 3.6). After a failure the gateway tells how much it has, and the rest follows from there.
 
 local core = require "waba.core"

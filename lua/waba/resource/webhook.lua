@@ -21,7 +21,7 @@ end
 
 local KNOWN = { url = "string", user = "string", password = "string", headers = "table" }
 
--- One way of the gateway to say that nothing is set (On-Premise reference, section 6.2).
+-- One way of the gateway to say that nothing is set (on-premise.md, section 6.2).
 local function read_stored(json, response)
   if json ~= nil then return address.read(json) end
   if response.kind == "not_found" then return address.read(nil) end

@@ -53,7 +53,7 @@ end
 
 local MOST_CHARACTERS = 2048
 
--- What the Cloud gateway asks of an address beyond TLS (cloud reference, section 4.1). The emulator's
+-- What the Cloud gateway asks of an address beyond TLS (cloud.md, section 4.1). The emulator's
 -- receivers live on loopback, at ports.
 local function url_fault(url, origin)
   local host = origin:match("^%a+://(%[.-%])") or origin:match("^%a+://([^:]+)")

@@ -1,4 +1,4 @@
--- What Cloud hosting takes as a message (reference, section 2): one table per type, in the words of
+-- What Cloud hosting takes as a message (cloud.md, section 2): one table per type, in the words of
 -- `waba.Rule` (schema/compile.lua). Lengths are characters. What stands under `inferred` is not in the
 -- platform's documentation.
 
@@ -65,7 +65,7 @@ return {
     hsm = { lacks = "hsm messages exist on On-Premise hosting only; use a template" },
   },
 
-  -- Section 11.3. Which types there are is Meta's page on its supported features.
+  -- cloud.md, section 11.3. Which types there are is Meta's page on its supported features.
   direct_send = {
     types = { text = true, interactive = true },
     categories = { utility = direct_send(43200), authentication = direct_send(900) },

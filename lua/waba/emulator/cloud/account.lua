@@ -1,4 +1,4 @@
--- What a number has besides: conversational components, commerce and calling settings, QR codes (reference,
+-- What a number has besides: conversational components, commerce and calling settings, QR codes (cloud.md,
 -- sections 8.5 to 8.8 and 11.4).
 
 local core = require "waba.core"

@@ -1,5 +1,5 @@
 -- What the Cloud gateway answers with: Graph's errors, 360dialog's own with `meta`, and the table of
--- error codes (reference, section 6).
+-- error codes (cloud.md, section 6).
 
 local json = require "waba.emulator.json"
 local random = require "waba.emulator.random"

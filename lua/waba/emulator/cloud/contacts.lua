@@ -1,5 +1,5 @@
 -- Whom the Cloud gateway knows: people by their number, and by their business-scoped user id; and the
--- list of those who are blocked (reference, sections 2.2 and 8.4).
+-- list of those who are blocked (cloud.md, sections 2.2 and 8.4).
 
 local answers = require "waba.emulator.cloud.answers"
 local json = require "waba.emulator.json"

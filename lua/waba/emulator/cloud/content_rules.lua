@@ -19,7 +19,7 @@ local function set(list)
   return names
 end
 
---- What each kind of media may be: its MIME types and its size in bytes (reference, section 3.1).
+--- What each kind of media may be: its MIME types and its size in bytes (cloud.md, section 3.1).
 content.media = {
   image = { max = 5 * MIB, types = set "image/jpeg image/png" },
   audio = { max = 16 * MIB, types = set "audio/aac audio/amr audio/mpeg audio/mp4 audio/ogg" },

@@ -1,4 +1,4 @@
--- Health and what is known of the phone number (reference, sections 8.1 and 8.2).
+-- Health and what is known of the phone number (cloud.md, sections 8.1 and 8.2).
 
 local answers = require "waba.emulator.cloud.answers"
 

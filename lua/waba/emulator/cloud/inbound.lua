@@ -1,4 +1,4 @@
--- What customers send (reference, sections 4.5 and 4.6): the webhook of each type of message, made from
+-- What customers send (cloud.md, sections 4.5 and 4.6): the webhook of each type of message, made from
 -- what the program injects.
 
 local answers = require "waba.emulator.cloud.answers"
@@ -135,7 +135,7 @@ end
 --- Lets a customer send a message.
 ---@param gateway table
 ---@param from string   a phone number
----@param kind string   a type of section 4.5, "reply" for interactive replies, "voice" for voice notes
+---@param kind string   a type of cloud.md, section 4.5, "reply" for interactive replies, "voice" for voice notes
 ---@param content any
 ---@param options table see waba.emulator.InboundOptions; `raw`: content goes out as it stands; `hidden`:
 ---  the number does not show

@@ -1,5 +1,5 @@
 -- The Cloud gateway: one number with everything that belongs to it, as 360dialog's proxy in front of
--- Meta's Cloud API shows it (reference, sections 1 to 8).
+-- Meta's Cloud API shows it (cloud.md, sections 1 to 8).
 
 local core = require "waba.core"
 
@@ -30,14 +30,14 @@ local Gateway = gateways.class("waba.emulator.Cloud")
 local ROUTES = gateways.routes({ account, contacts, health, media, messages, objects, profile, templates,
   template_views, webhook_address })
 
--- Sections 7.1, 7.2 and 7.4.
+-- cloud.md, sections 7.1, 7.2 and 7.4.
 local RATES = { messages = { rate = 80, burst = 80 }, pair = { rate = 1 / 6, burst = 45 },
   media = { rate = 25, burst = 25 } }
 
 -- The mark of a customer's media: how long it is kept.
 Gateway.INBOUND_MEDIA = media.INBOUND
 
--- ---- Webhooks (section 4.4) ------------------------------------------------------------------------
+-- ---- Webhooks (cloud.md, section 4.4) ------------------------------------------------------------------------
 
 --- How webhooks are written: changes in the envelope of the Graph API.
 ---@param options table

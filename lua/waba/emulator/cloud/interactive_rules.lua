@@ -1,4 +1,4 @@
--- The rules of interactive messages (reference, sections 2.8 to 2.17), one entry for each kind.
+-- The rules of interactive messages (cloud.md, sections 2.8 to 2.17), one entry for each kind.
 
 local content = require "waba.emulator.cloud.content_rules"
 local payment_rules = require "waba.emulator.cloud.payment_rules"

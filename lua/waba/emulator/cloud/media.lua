@@ -1,4 +1,4 @@
--- Media (reference, section 3): uploading a form, the metadata with its temporary URL, the download,
+-- Media (cloud.md, section 3): uploading a form, the metadata with its temporary URL, the download,
 -- deleting; and the block after too many errors.
 
 local core = require "waba.core"

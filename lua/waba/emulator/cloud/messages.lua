@@ -1,4 +1,4 @@
--- Messages (reference, section 2): accepting one, or refusing it in Graph's words; marking a customer's
+-- Messages (cloud.md, section 2): accepting one, or refusing it in Graph's words; marking a customer's
 -- message as read.
 
 local core = require "waba.core"

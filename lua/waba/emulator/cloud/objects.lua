@@ -1,4 +1,4 @@
--- Paths that are an id alone: media by its number, and the sessions of resumable uploads (reference,
+-- Paths that are an id alone: media by its number, and the sessions of resumable uploads (cloud.md,
 -- sections 3.3, 3.5 and 3.6).
 
 local core = require "waba.core"

@@ -1,4 +1,4 @@
--- Pages of a list with cursors, as the Graph API gives them (reference, section 5.1).
+-- Pages of a list with cursors, as the Graph API gives them (cloud.md, section 5.1).
 
 local core = require "waba.core"
 

@@ -1,4 +1,4 @@
--- The rules of orders and payments (reference, sections 2.17 and 11.3): in interactive messages and in the buttons
+-- The rules of orders and payments (cloud.md, sections 2.17 and 11.3): in interactive messages and in the buttons
 -- of templates.
 
 local content = require "waba.emulator.cloud.content_rules"

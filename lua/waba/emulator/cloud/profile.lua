@@ -1,4 +1,4 @@
--- The business profile (reference, section 8.3).
+-- The business profile (cloud.md, section 8.3).
 
 local answers = require "waba.emulator.cloud.answers"
 local content = require "waba.emulator.cloud.content_rules"

@@ -1,4 +1,4 @@
--- The rules of every body of POST /messages (reference, section 2), and the check that applies them.
+-- The rules of every body of POST /messages (cloud.md, section 2), and the check that applies them.
 
 local content = require "waba.emulator.cloud.content_rules"
 local interactive = require "waba.emulator.cloud.interactive_rules"
@@ -20,7 +20,7 @@ local USER_ID = "^%u%u%.%w[%w.]*$"
 local TYPES = { "text", "image", "audio", "video", "document", "sticker", "location", "contacts", "reaction",
   "interactive", "template", "pin" }
 
--- What can be sent to a group (section 2.19); templates with text and media only.
+-- What can be sent to a group (cloud.md, section 2.19); templates with text and media only.
 local FOR_GROUPS = { text = true, image = true, audio = true, video = true, document = true, sticker = true,
   template = true, pin = true }
 
@@ -53,7 +53,7 @@ local FRAME = {
   { "recipient_identity_key_hash", type = "string", min = 1 },
 }
 
--- Messages without an approved template (section 11.3): seconds that one of each category may wait at most.
+-- Messages without an approved template (cloud.md, section 11.3): seconds that one of each category may wait at most.
 local LONGEST = { utility = 43200, authentication = 900 }
 
 local DIRECT_SEND = {
@@ -239,7 +239,7 @@ end
 --- The names of the types, in the order of the reference, and the rule of each type's own object.
 rules.types, rules.content = TYPES, CONTENT
 
---- The rule of marking a message as read (section 2.20).
+--- The rule of marking a message as read (cloud.md, section 2.20).
 rules.mark_read = { type = "object", fields = {
   rules.PRODUCT,
   { "status", type = "string", required = true, values = { "read" } },

@@ -1,4 +1,4 @@
--- The buttons of a template that is created (reference, sections 5.4 and 11.3).
+-- The buttons of a template that is created (cloud.md, sections 5.4 and 11.3).
 
 local content = require "waba.emulator.cloud.content_rules"
 local payment_rules = require "waba.emulator.cloud.payment_rules"

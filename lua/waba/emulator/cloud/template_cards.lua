@@ -1,4 +1,4 @@
--- The cards of a carousel template (reference, section 5.4): each of them, and what they have in common.
+-- The cards of a carousel template (cloud.md, section 5.4): each of them, and what they have in common.
 
 local walker = require "waba.emulator.cloud.walker"
 

@@ -1,4 +1,4 @@
--- A template message against the template it names (reference, section 2.18): counts, names and types of
+-- A template message against the template it names (cloud.md, section 2.18): counts, names and types of
 -- the parameters, and the texts with them.
 
 local template_store = require "waba.emulator.template_store"

@@ -1,4 +1,4 @@
--- Templates of Meta's library (reference, section 5.5): a few of them, in two languages, and what is
+-- Templates of Meta's library (cloud.md, section 5.5): a few of them, in two languages, and what is
 -- made of one for an account.
 
 local content = require "waba.emulator.cloud.content_rules"

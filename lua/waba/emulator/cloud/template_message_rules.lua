@@ -1,4 +1,4 @@
--- The rule of a message's `template` (reference, sections 2.18 and 11.3): its form, without the template it names.
+-- The rule of a message's `template` (cloud.md, sections 2.18 and 11.3): its form, without the template it names.
 
 local content = require "waba.emulator.cloud.content_rules"
 local payment_rules = require "waba.emulator.cloud.payment_rules"

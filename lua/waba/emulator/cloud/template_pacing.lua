@@ -1,4 +1,4 @@
--- Templates whose messages are held until their quality is known (reference, section 2.1, `message_status`):
+-- Templates whose messages are held until their quality is known (cloud.md, section 2.1, `message_status`):
 -- accepted, they wait for the template to be released, or to be paused, and fail then.
 
 local answers = require "waba.emulator.cloud.answers"

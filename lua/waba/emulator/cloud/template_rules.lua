@@ -1,4 +1,4 @@
--- The rules for creating and editing a template (reference, sections 5.3 to 5.5).
+-- The rules for creating and editing a template (cloud.md, sections 5.3 to 5.5).
 
 local content = require "waba.emulator.cloud.content_rules"
 local template_buttons = require "waba.emulator.cloud.template_buttons"

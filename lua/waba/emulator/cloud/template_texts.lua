@@ -1,4 +1,4 @@
--- The texts of a template that is created (reference, section 5.4): their variables, where these may stand,
+-- The texts of a template that is created (cloud.md, section 5.4): their variables, where these may stand,
 -- and the examples that reviewers see.
 
 local walker = require "waba.emulator.cloud.walker"

@@ -1,4 +1,4 @@
--- Reading templates (reference, sections 5.1 and 5.5): pages of them with filters and fields, one of them,
+-- Reading templates (cloud.md, sections 5.1 and 5.5): pages of them with filters and fields, one of them,
 -- the library.
 
 local core = require "waba.core"

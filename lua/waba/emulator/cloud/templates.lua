@@ -1,4 +1,4 @@
--- Templates (reference, section 5): creating, editing, deleting, the archive, review; and which template
+-- Templates (cloud.md, section 5): creating, editing, deleting, the archive, review; and which template
 -- a message means. Reading them is in template_views.lua.
 
 local answers = require "waba.emulator.cloud.answers"
@@ -18,7 +18,7 @@ local fault, absent = walker.fault, walker.absent
 
 local DAY = 86400
 local HOUR = 3600
--- Section 5.6.
+-- cloud.md, section 5.6.
 local MOST_PER_HOUR, MOST_EDITS, EDITS_WITHIN, MOST_IDS = 100, 10, 30 * DAY, 100
 local ARCHIVE_LIFE = 28 * DAY
 

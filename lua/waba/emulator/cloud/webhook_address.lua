@@ -1,4 +1,4 @@
--- Webhook addresses (reference, section 4.1): the number's, the account's, and up to three destinations
+-- Webhook addresses (cloud.md, section 4.1): the number's, the account's, and up to three destinations
 -- that get a copy of what the number's address has taken.
 
 local answers = require "waba.emulator.cloud.answers"

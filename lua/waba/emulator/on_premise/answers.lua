@@ -1,5 +1,5 @@
 -- What the On-Premise gateway answers with: the client's body with `errors`, the gateway's own with
--- `meta`, and the table of error codes (reference, section 12).
+-- `meta`, and the table of error codes (on-premise.md, section 12).
 
 local json = require "waba.emulator.json"
 

@@ -1,4 +1,4 @@
--- Contacts (reference, section 4): who is on WhatsApp, the check, blocking and identities.
+-- Contacts (on-premise.md, section 4): who is on WhatsApp, the check, blocking and identities.
 
 local answers = require "waba.emulator.on_premise.answers"
 local people = require "waba.emulator.people"

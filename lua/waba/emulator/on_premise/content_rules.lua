@@ -31,7 +31,7 @@ end
 
 -- ---- Media -----------------------------------------------------------------------------------------
 
---- What each kind of media may be: its MIME types and its size in bytes (section 5.4).
+--- What each kind of media may be: its MIME types and its size in bytes (on-premise.md, section 5.4).
 content_rules.media = {
   image = { max = 5 * 1024 * 1024, types = { ["image/jpeg"] = true, ["image/png"] = true } },
   audio = { max = 16 * 1024 * 1024, types = {
@@ -77,7 +77,7 @@ function content_rules.media_rule(kind, ...)
   return { kind, type = "object", required = true, fields = fields, check = media_source(kind) }
 end
 
---- In a header of an interactive or template message: the media object of section 2.4, with all it may have.
+--- In a header of an interactive or template message: the media object of on-premise.md, section 2.4, with all it may have.
 ---@param kind string
 ---@return table
 function content_rules.header_media(kind)

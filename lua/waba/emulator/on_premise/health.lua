@@ -1,4 +1,4 @@
--- Health (reference, section 7.2) in its three shapes, with whatever the program puts into a node.
+-- Health (on-premise.md, section 7.2) in its three shapes, with whatever the program puts into a node.
 
 local health = {}
 

@@ -1,4 +1,4 @@
--- What customers send (reference, section 11): the webhook of each type of message, made from what
+-- What customers send (on-premise.md, section 11): the webhook of each type of message, made from what
 -- the program injects.
 
 local answers = require "waba.emulator.on_premise.answers"
@@ -87,7 +87,7 @@ end
 --- Lets a customer send a message.
 ---@param gateway table
 ---@param from string   a phone number
----@param kind string   a type of section 11, "reply" for interactive replies
+---@param kind string   a type of on-premise.md, section 11, "reply" for interactive replies
 ---@param content any
 ---@param options table see waba.emulator.InboundOptions; `raw`: content goes out as it stands
 ---@return string|nil id  of the message

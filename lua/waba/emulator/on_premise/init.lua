@@ -1,5 +1,5 @@
 -- The On-Premise gateway: one number with everything that belongs to it. Checks the key, finds the
--- route, keeps the journal, and answers as the platform does (reference, sections 1 to 13).
+-- route, keeps the journal, and answers as the platform does (on-premise.md, sections 1 to 13).
 
 local answers = require "waba.emulator.on_premise.answers"
 local contacts = require "waba.emulator.on_premise.contacts"
@@ -23,7 +23,7 @@ local Gateway = gateways.class("waba.emulator.OnPremise")
 
 local ROUTES = gateways.routes({ contacts, health, media, messages, profile, templates, webhook_address })
 
--- Section 13.
+-- on-premise.md, section 13.
 local RATES = { messages = { rate = 50, burst = 150 }, other = { rate = 20, burst = 60 } }
 
 local LISTS = { "contacts", "messages", "statuses", "errors" }
@@ -44,7 +44,7 @@ function on_premise.webhook_shape()
   }
 end
 
--- What 360dialog keeps closed (section 8.1 and 10), by the beginning of the path.
+-- What 360dialog keeps closed (on-premise.md, section 8.1 and 10), by the beginning of the path.
 local CLOSED = { "/v1/certificates", "/v1/account", "/v1/stats", "/metrics", "/v1/support", "/v1/users",
   "/v1/settings", "/v1/services" }
 local OPEN = { "/v1/settings/profile", "/v1/settings/business/profile" }

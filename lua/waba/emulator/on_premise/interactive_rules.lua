@@ -1,4 +1,4 @@
--- The rule of interactive messages (reference, section 2.9 and after). See rules.lua for the words of a rule.
+-- The rule of interactive messages (on-premise.md, section 2.9 and after). See rules.lua for the words of a rule.
 
 local content_rules = require "waba.emulator.on_premise.content_rules"
 local walker = require "waba.emulator.on_premise.walker"

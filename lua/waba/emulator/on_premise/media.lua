@@ -1,4 +1,4 @@
--- Media (reference, section 5): uploading, downloading, deleting, and what a message may refer to.
+-- Media (on-premise.md, section 5): uploading, downloading, deleting, and what a message may refer to.
 
 local answers = require "waba.emulator.on_premise.answers"
 local media_inspection = require "waba.emulator.media_inspection"

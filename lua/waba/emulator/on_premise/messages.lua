@@ -1,4 +1,4 @@
--- Messages (reference, sections 2 and 3): accepting one, or refusing it in the platform's words; and
+-- Messages (on-premise.md, sections 2 and 3): accepting one, or refusing it in the platform's words; and
 -- marking a customer's message as read.
 
 local answers = require "waba.emulator.on_premise.answers"

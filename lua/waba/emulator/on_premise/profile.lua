@@ -1,4 +1,4 @@
--- The profile (reference, section 8): about text, photo, business profile.
+-- The profile (on-premise.md, section 8): about text, photo, business profile.
 
 local answers = require "waba.emulator.on_premise.answers"
 local json = require "waba.emulator.json"

@@ -1,5 +1,5 @@
 -- The rules of every On-Premise message type as data, written from the platform's reference
--- (section 2). walker.lua applies them.
+-- (on-premise.md, section 2). walker.lua applies them.
 --
 -- A rule: `type` ("string", "number|string", "array" …); `required`; for texts `min` (1: not empty),
 -- `max` (characters), `pattern` with what it `says`, `values` (`either_case`: in lower or upper case); for numbers `from`, `to`; for arrays

@@ -1,4 +1,4 @@
--- The rules for creating a template (reference, section 9.4), as data, with every fault found at once:
+-- The rules for creating a template (on-premise.md, section 9.4), as data, with every fault found at once:
 -- this is how 360dialog answers, unlike the WhatsApp client.
 
 local walker = require "waba.emulator.on_premise.walker"

@@ -1,4 +1,4 @@
--- Templates (reference, section 9): the list, creating, deleting, review; and the check of a template
+-- Templates (on-premise.md, section 9): the list, creating, deleting, review; and the check of a template
 -- message against the template it names.
 
 local answers = require "waba.emulator.on_premise.answers"

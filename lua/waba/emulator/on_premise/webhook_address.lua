@@ -1,4 +1,4 @@
--- The webhook address (reference, section 6).
+-- The webhook address (on-premise.md, section 6).
 
 local answers = require "waba.emulator.on_premise.answers"
 local walker = require "waba.emulator.on_premise.walker"

@@ -1,5 +1,5 @@
 -- Every error code of the Cloud platform, as data: what it means, what to do, which kind of error
--- object it becomes. Source: the list of codes of the cloud reference, section 6.3.
+-- object it becomes. Source: the list of codes of cloud.md, section 6.3.
 
 local KEEP = "Nothing can be done from here; the message stays undelivered."
 local TICKET = "Open a ticket with 360dialog."

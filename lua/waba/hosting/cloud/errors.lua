@@ -1,5 +1,5 @@
 -- Reads what the Cloud gateway says when it refuses: Graph's `error` object or text, the gateway's own
--- `meta`, the `errors` of webhooks, or whatever a load balancer puts in their place (cloud reference,
+-- `meta`, the `errors` of webhooks, or whatever a load balancer puts in their place (cloud.md,
 -- section 6.1). Gives error objects.
 
 local answers = require "waba.hosting.answers"
@@ -13,7 +13,7 @@ local cloud_errors = {}
 
 local GATEWAY = {
   kinds = { [500] = "unavailable", [502] = "unavailable", [503] = "unavailable", [504] = "unavailable" },
-  -- section 6.2: the gateway's own sentences that mean more than their HTTP status
+  -- cloud.md, section 6.2: the gateway's own sentences that mean more than their HTTP status
   sentences = {
     { pattern = "requests? every (%d+)", kind = "rate_limited", scope = "endpoint" },
     { pattern = "api access disabled", kind = "blocked" },
@@ -29,7 +29,7 @@ local UNKNOWN_OBJECT = 33
 local UNKNOWN_TEMPLATE = 2593002
 
 --- Whether a gateway that answers so may have handed the request on before it failed: 503 from a load
---- balancer says here no more than 504 does (section 6.2). Only what carries a known code is sure.
+--- balancer says here no more than 504 does (cloud.md, section 6.2). Only what carries a known code is sure.
 ---@param status integer
 ---@param is_cut? boolean  the answer's body did not arrive: a 400 may have carried code 1, which says nothing
 ---@return boolean

@@ -1,5 +1,5 @@
 -- Reads the health of a number on the Cloud gateway, and what the platform knows of the number
--- (cloud reference, sections 8.1 and 8.2).
+-- (cloud.md, sections 8.1 and 8.2).
 
 local answers = require "waba.hosting.answers"
 local cloud_errors = require "waba.hosting.cloud.errors"

@@ -12,9 +12,9 @@ local type = type
 local cloud = {
   name = "cloud",
   base_url = "https://waba-v2.360dialog.io",
-  -- its paths begin with /v1, where this gateway's do not (cloud reference, section 1.5)
+  -- its paths begin with /v1, where this gateway's do not (cloud.md, section 1.5)
   sandbox_url = "https://waba-sandbox.360dialog.io/v1",
-  -- section 7: messages per second of a number, and to one recipient one in six seconds; at most 25 uploads within
+  -- cloud.md, section 7: messages per second of a number, and to one recipient one in six seconds; at most 25 uploads within
   -- any second
   pace = {
     messages = { rate = 80, burst = 80 }, other = { rate = 20, burst = 60 }, media = { rate = 20, burst = 5 },
@@ -26,7 +26,7 @@ local cloud = {
   read_sent = sent.read,
 }
 
--- Paths (section 1.4). `{name}` is percent-encoded, `{+name}` goes into the path as it is.
+-- Paths (cloud.md, section 1.4). `{name}` is percent-encoded, `{+name}` goes into the path as it is.
 ---@type table<string, waba.Endpoint>
 cloud.endpoints = {
   send = { method = "POST", path = "/messages", class = "messages", digest = sent.digest },
@@ -113,7 +113,7 @@ function cloud.is_closed()
   return false
 end
 
---- The request of `mark_read`, with the typing indicator if it is asked for (section 2.20).
+--- The request of `mark_read`, with the typing indicator if it is asked for (cloud.md, section 2.20).
 ---@param id string
 ---@param options? { typing: boolean? }
 ---@return table body
@@ -123,7 +123,7 @@ function cloud.encode_read(id, options)
   return body
 end
 
---- Reads the number from an answer to GET /health_status (section 8.2).
+--- Reads the number from an answer to GET /health_status (cloud.md, section 8.2).
 ---@param json any
 ---@return string|nil digits
 function cloud.read_phone_number(json)

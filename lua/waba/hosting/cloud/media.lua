@@ -1,4 +1,4 @@
--- Files on the Cloud gateway: which it takes, as data (cloud reference, section 3.1), in which shape
+-- Files on the Cloud gateway: which it takes, as data (cloud.md, section 3.1), in which shape
 -- they go there, and where they are to be fetched.
 
 local answers = require "waba.hosting.answers"
@@ -33,14 +33,14 @@ media.kinds = {
 ---@type waba.MediaRule
 media.photo = { most = 5 * MB, types = { "image/jpeg", "image/png" } }
 
---- What a handle may be of: an example in a template's header, or the profile's photo (section 3.6).
+--- What a handle may be of: an example in a template's header, or the profile's photo (cloud.md, section 3.6).
 ---@type waba.MediaRule
 media.example = { most = 100 * MB, types = { "image/jpeg", "image/png", "video/mp4", "application/pdf" } }
 
 --- The most that the gateway lets in, and the largest file a customer may send, in bytes.
 media.largest_upload, media.largest_download = 100 * MB, 100 * MB
 
---- Files go as one part of a form (section 3.2).
+--- Files go as one part of a form (cloud.md, section 3.2).
 media.is_form = true
 
 --- Of a number without storage at Meta: how long a file may be kept, in minutes.
@@ -98,7 +98,7 @@ local function is_plain(target)
 end
 
 --- Path and query of a file at the gateway, by the URL that the platform named: byte for byte, and only
---- when the URL is of the one host that the gateway stands for (section 3.4).
+--- when the URL is of the one host that the gateway stands for (cloud.md, section 3.4).
 ---@param url any
 ---@return string|nil target  as in "whatsapp_business/attachments/?mid=…"
 function media.target_of(url)
@@ -125,7 +125,7 @@ end
 ---@field size integer|nil      bytes
 ---@field sha256 string|nil     as the platform writes it: hex or base64
 
---- Reads the answer to GET /{media-id} (section 3.3).
+--- Reads the answer to GET /{media-id} (cloud.md, section 3.3).
 ---@param json any
 ---@param id string
 ---@return waba.MediaInfo|nil

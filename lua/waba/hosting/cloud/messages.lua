@@ -1,5 +1,5 @@
 -- Writes messages in the dialect of the Cloud gateway: the envelope of POST /messages and what differs
--- from the neutral form (cloud reference, section 2).
+-- from the neutral form (cloud.md, section 2).
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -8,10 +8,10 @@ local type, pairs = type, pairs
 
 local messages = {}
 
--- What the platform keeps of attached data (section 2.1).
+-- What the platform keeps of attached data (cloud.md, section 2.1).
 local MOST_DATA = 512
 
--- What may be sent to a group (section 2.19).
+-- What may be sent to a group (cloud.md, section 2.19).
 local FOR_GROUPS = {
   text = true, image = true, audio = true, video = true, document = true, sticker = true, template = true, pin = true,
 }
@@ -65,7 +65,7 @@ function write_option.identity_key_hash(body, hash)
   return true
 end
 
--- Fields that POST /marketing_messages takes beside the message (section 2.21).
+-- Fields that POST /marketing_messages takes beside the message (cloud.md, section 2.21).
 local MARKETING = { product_policy = "string", message_activity_sharing = "boolean", bid_spec = "table" }
 local POLICIES = { CLOUD_API_FALLBACK = true, STRICT = true }
 
@@ -89,7 +89,7 @@ function write_option.marketing(body, marketing, message, validate)
   return true
 end
 
--- Where the recipient stands in the body, by its form (section 2.2).
+-- Where the recipient stands in the body, by its form (cloud.md, section 2.2).
 local address = {}
 
 function address.user(body, to)
@@ -107,7 +107,7 @@ function address.group(body, to, message, validate)
   return true
 end
 
--- What stands beside the type of a message that needs no approved template (section 11.3).
+-- What stands beside the type of a message that needs no approved template (cloud.md, section 11.3).
 local function write_direct_send(body, message, form, validate)
   local category = message.category
   if category == nil then return true end
@@ -119,7 +119,7 @@ local function write_direct_send(body, message, form, validate)
   return true
 end
 
---- The body of POST /messages, and of POST /marketing_messages (cloud reference, sections 2.1 and 2.21).
+--- The body of POST /messages, and of POST /marketing_messages (cloud.md, sections 2.1 and 2.21).
 ---@param to string              digits, a business-scoped user id, or a group's id
 ---@param message waba.Message   in the neutral form
 ---@param defaults { validate: boolean|string }  the client's

@@ -1,4 +1,4 @@
--- The profile on the Cloud gateway (reference, section 8.3): its rules as data, and what the gateway
+-- The profile on the Cloud gateway (cloud.md, section 8.3): its rules as data, and what the gateway
 -- takes and answers. Lengths are characters.
 
 local answers = require "waba.resource.answers"

@@ -1,4 +1,4 @@
--- The parts of a template on the Cloud gateway, as data (reference, sections 5.3 to 5.5). What data
+-- The parts of a template on the Cloud gateway, as data (cloud.md, sections 5.3 to 5.5). What data
 -- can't say is in template_rules.lua beside it. Lengths are characters.
 
 local orders = require "waba.schema.cloud.orders"
@@ -79,7 +79,7 @@ local function otp(fields)
   return { is = "object", fields = fields }
 end
 
--- The app stands in the list, or, in the older form, on the button itself (section 11.3).
+-- The app stands in the list, or, in the older form, on the button itself (cloud.md, section 11.3).
 local function app_otp(fields)
   fields.supported_apps = apps
   for name, rule in pairs(apps.each.fields) do

@@ -1,4 +1,4 @@
--- What the parts of a template ask of each other on the Cloud gateway (reference, section 5.4), beyond
+-- What the parts of a template ask of each other on the Cloud gateway (cloud.md, section 5.4), beyond
 -- what data can say: placeholders and their examples, the categories, the order of buttons, cards.
 
 local core = require "waba.core"

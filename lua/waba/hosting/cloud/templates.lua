@@ -1,4 +1,4 @@
--- Templates on the Cloud gateway (reference, section 5): what may be created and edited, what the
+-- Templates on the Cloud gateway (cloud.md, section 5): what may be created and edited, what the
 -- gateway answers, and how its lists are asked for.
 
 local answers = require "waba.resource.answers"

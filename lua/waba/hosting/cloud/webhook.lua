@@ -1,5 +1,5 @@
 -- Reads the body of a Cloud webhook: entries of business accounts, changes in them, and in a change of
--- field "messages" what On-Premise writes flat (reference, section 4). Every other change is one event
+-- field "messages" what On-Premise writes flat (cloud.md, section 4). Every other change is one event
 -- of kind "account": copies of messages sent elsewhere, and history, are no fresh messages.
 
 local core = require "waba.core"

@@ -3,7 +3,7 @@
 
 local closed = {}
 
--- Source: the seed list of the reference, section 8.1. A path is closed when it is one of these or
+-- Source: the seed list of on-premise.md, section 8.1. A path is closed when it is one of these or
 -- lies below one; the open ones are exceptions from that.
 local CLOSED = {
   "/v1/settings", "/v1/certificates", "/v1/account", "/v1/stats", "/metrics", "/v1/support", "/v1/users",

@@ -1,4 +1,4 @@
--- Reads the health of the WhatsApp client behind the On-Premise gateway (reference, section 7.2).
+-- Reads the health of the WhatsApp client behind the On-Premise gateway (on-premise.md, section 7.2).
 
 local on_premise_errors = require "waba.hosting.on_premise.errors"
 

@@ -125,7 +125,7 @@ function dialect.hsm(_, hsm, defaults)
   return dialect.template(nil, hsm, defaults)
 end
 
---- The body of POST /v1/messages (on-premise reference, section 2.1).
+--- The body of POST /v1/messages (on-premise.md, section 2.1).
 ---@param to string                        digits
 ---@param message waba.Message             in the neutral form
 ---@param defaults { namespace: string?, validate: boolean|string }  the client's
@@ -152,7 +152,7 @@ function on_premise.encode_message(to, message, defaults, options, form)
   return body
 end
 
---- The request of `mark_read` (section 3).
+--- The request of `mark_read` (on-premise.md, section 3).
 ---@param id string
 ---@param options? { typing: boolean? }
 ---@return table|nil body
@@ -164,7 +164,7 @@ function on_premise.encode_read(id, options)
   return { status = "read" }, { id = id }
 end
 
---- Reads the answer to GET /v1/configs/phone_number (section 7.1).
+--- Reads the answer to GET /v1/configs/phone_number (on-premise.md, section 7.1).
 ---@param json any
 ---@return string|nil digits
 function on_premise.read_phone_number(json)

@@ -1,4 +1,4 @@
--- Files on the On-Premise gateway: which it takes, as data (reference, sections 5.4 and 8), and in which
+-- Files on the On-Premise gateway: which it takes, as data (on-premise.md, sections 5.4 and 8), and in which
 -- shape they go there.
 
 local media_rules = require "waba.hosting.media_rules"
@@ -42,7 +42,7 @@ function media.check_photo(media_type, size)
   return media_rules.check(media.photo, "the photo", media_type, size)
 end
 
---- The id in the answer to POST /v1/media (section 5.1).
+--- The id in the answer to POST /v1/media (on-premise.md, section 5.1).
 ---@param json any
 ---@return any id
 function media.read_id(json)

@@ -1,4 +1,4 @@
--- The profile on the On-Premise gateway (reference, section 8): its rules as data, and what the gateway
+-- The profile on the On-Premise gateway (on-premise.md, section 8): its rules as data, and what the gateway
 -- takes and answers. Lengths are characters.
 
 local answers = require "waba.resource.answers"

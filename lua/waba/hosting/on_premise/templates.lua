@@ -1,4 +1,4 @@
--- The rules of a template that is to be created on the On-Premise gateway (reference, section 9), as
+-- The rules of a template that is to be created on the On-Premise gateway (on-premise.md, section 9), as
 -- data, and what data can't say: placeholders, and what the parts ask of each other.
 
 local core = require "waba.core"

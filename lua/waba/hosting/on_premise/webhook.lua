@@ -1,5 +1,5 @@
 -- Reads the body of an On-Premise webhook: a flat object with any of `messages`, `statuses`, `errors`
--- and `contacts` (reference, section 11). Gives the events in that order, each list in its own order.
+-- and `contacts` (on-premise.md, section 11). Gives the events in that order, each list in its own order.
 
 local core = require "waba.core"
 local errors = require "waba.hosting.on_premise.errors"

@@ -1,4 +1,4 @@
--- The rules of Cloud hosting's interactive messages (reference, sections 2.8 to 2.17).
+-- The rules of Cloud hosting's interactive messages (cloud.md, sections 2.8 to 2.17).
 
 local media = require "waba.schema.cloud.media"
 local orders = require "waba.schema.cloud.orders"

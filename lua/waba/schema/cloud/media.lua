@@ -1,4 +1,4 @@
--- What Cloud hosting takes as media, in a message of its own and inside others (reference, section 2.4).
+-- What Cloud hosting takes as media, in a message of its own and inside others (cloud.md, section 2.4).
 
 local shared = require "waba.schema.shared"
 

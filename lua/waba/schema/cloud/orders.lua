@@ -1,4 +1,4 @@
--- The rules of payments in Brazil and India (reference, sections 2.17 and 11.3): parameters of order_details and
+-- The rules of payments in Brazil and India (cloud.md, sections 2.17 and 11.3): parameters of order_details and
 -- order_status. Which fields are required, and that there are no others, is inferred.
 
 local shared = require "waba.schema.shared"

@@ -1,4 +1,4 @@
--- The rules of a template as Cloud hosting takes it (reference, section 2.18). How many variables it
+-- The rules of a template as Cloud hosting takes it (cloud.md, section 2.18). How many variables it
 -- has, and how its buttons stand, only the platform knows.
 
 local media = require "waba.schema.cloud.media"
