@@ -132,6 +132,7 @@ end
 -- Which specs are near to the C files with such names; the first that fits counts.
 local C_SPECS = {
   { "^json_pick", { "json", "hosting/sent" } }, { "^json", { "json" } }, { "^alarm", { "alarm", "transport/loop" } },
+  { "^exit", { "resource/media" } },
   { "^file", { "file", "bulk/journal" } }, { "^terminal", { "cli", "cli/output", "interrupt" } },
   { "^http1", { "request", "transport/ngx", "transport/contract" } }, { "^answer", { "answer", "transport/ngx" } },
   { "^retry_after", { "request", "core" } }, { "^origin", { "request", "core" } },

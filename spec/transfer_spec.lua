@@ -235,6 +235,15 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         end
       end)
 
+      it("with one head bodies of every kind in turn", function()
+        local prepared, long = head("POST", "/kinds"), ("x"):rep(100000)
+        for _, body in ipairs({ "first", long, "", "second", long }) do
+          assert(driver.run(engine, prepared, body))
+          local requests = gateway:received("/kinds")
+          assert.is_true(requests[#requests].body == body)
+        end
+      end)
+
       it("HEAD, and waits for no body", function()
         if protocol == "HTTP/1.1" then
           gateway:answer("/head", { raw = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" })
