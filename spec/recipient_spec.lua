@@ -44,6 +44,7 @@ describe("a recipient", function()
     } do
       assert.equal("491511234567", recipient.normalize(written), written)
     end
+    assert.equal("4915112345678", recipient.normalize "4915112345678.000") -- with the zeros it were too long
     for _, written in ipairs { "+49151.1234000", "+49.151.1234.000", "+4915112.34567" } do -- a point that separates
       assert.equal((written:gsub("%D", "")), recipient.normalize(written))
     end
@@ -54,7 +55,7 @@ describe("a recipient", function()
       ["4.91511E+11"] = "lost its last digits", ["4,92E+11"] = "lost its last digits", ["5E+11"] = "lost its last digits",
       [("%.14g"):format(491511234567891)] = "lost its last digits",
       ["491511234567.5"] = "decimals", ["491511234567,25"] = "decimals", ["4.915112345675E+11"] = "decimals",
-      ["4915112345.000"] = "may be decimals or digits",
+      ["4915112345.000"] = "may be decimals or digits", ["491511234567.000"] = "may be decimals or digits",
       ["=49-151-1234567"] = "formula", ["=A1"] = "formula", ["-1234669"] = "starts with -", ["#######"] = "starts with #",
       ["#NAME?"] = "starts with #", ["491511234567LL"] = 'has "L"', ["0x726FBE5A47"] = 'has "x"', ["nan"] = 'has "n"',
       ["4915,1123,4567"] = 'has ","', ["4.91E-11"] = 'has "E"',
@@ -94,6 +95,7 @@ describe("a recipient", function()
     assert.are.equal("123456789012345", recipient.normalize "123456789012345")
     refused(123)
     refused(1e15)
+    assert.equal("to must have 7 to 15 digits", refused(0).message)
   end)
 
   it("is refused when it is something else", function()
@@ -119,7 +121,7 @@ describe("recipient.read", function()
   end)
 
   it("knows a business-scoped user id from a number", function()
-    for _, id in ipairs { "DE.1349ab", "BR.ENT.1181Z", "US.1" } do
+    for _, id in ipairs { "DE.1349ab", "BR.ENT.1181Z", "US.1", "AT.1", "ZA.1" } do
       assert.same({ id, "user" }, { recipient.read(id) })
       assert.same({ id, "user" }, { recipient.read { user_id = id } })
     end

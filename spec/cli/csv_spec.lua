@@ -46,6 +46,7 @@ describe("waba.cli.csv", function()
     local rows = read "to,name,,\n49151,Eva,,\n,,,\n\n49152,Ann,,\n"
     assert.equal(2, #rows)
     assert.equal("Ann", rows[2].name)
+    assert.same({ { to = "49151", name = "" } }, read "to,name\n49151,\n") -- of a column with a name
   end)
 
   it("says what is wrong, and where", function()

@@ -42,7 +42,8 @@ describe("the report of a run", function()
       .. cells { "with a recipient of an earlier row", 5 } .. "</table>\n")
     has("<h2>Errors</h2>\n<table><tr><th>kind</th><th>rows</th></tr>\n" .. cells { "recipient, code 1013", 2 }
       .. cells { "auth", 1 } .. cells { "timeout", 1 } .. "</table>\n")
-    has("<table><tr><th>row</th><th>to</th><th>result</th><th>error</th><th>message</th></tr>\n"
+    has("</svg></figure>\n<h2>Rows that were not sent, or are uncertain</h2>\n"
+      .. "<table><tr><th>row</th><th>to</th><th>result</th><th>error</th><th>message</th></tr>\n"
       .. cells { 2, "492", "failed", "recipient, code 1013", "no" } .. cells { 3, "493", "uncertain", "timeout", "late" }
       .. cells { 4, "494", "failed", "recipient, code 1013", "no" }
       .. cells { 5, "", "failed", "auth", "&#39;&lt;b&gt;&#39;" } .. "</table>\n</body></html>\n")
@@ -114,6 +115,30 @@ describe("the report of a run", function()
     assert.equal(table.concat({ "key,to,result,id,kind,code,message", "k,+491,sent,gB,,,",
       [[2,'@492,failed,,recipient,1013,"'=1+1,""x"""]], "3,,uncertain,,timeout,,late",
       '4,\'\t49,failed,,recipient,,"a\nb"', "" }, "\r\n"), rows)
+  end)
+
+  it("names the file that can't be written, and the first reason", function()
+    local lines, stderr = {}, io.stderr
+    io.stderr = { write = function(_, line) lines[#lines + 1] = line end } -- luacheck: ignore
+    finally(function() io.stderr = stderr end) -- luacheck: ignore
+    report("fine.csv")
+    assert.same({}, lines)
+    for write, sync in pairs { ["no space"] = "lost", [false] = "lost" } do
+      report("broken.html", function(made)
+        made.file:close()
+        local writes = 0
+        made.file = {
+          write = function()
+            writes = writes + 1
+            if not write then return true end
+            return nil, writes == 1 and write or "another"
+          end,
+          sync = function() return nil, sync end, close = function() end,
+        }
+        made:write "a"
+      end)
+      assert.equal(("waba: can't write the report %s: %s\n"):format(place:file "broken.html", write or sync), table.remove(lines))
+    end
   end)
 
   it("refuses a name of another form, and a place that can't be written", function()

@@ -164,6 +164,35 @@ describe("a builder of Cloud hosting", function()
         last_four_digits = 5235 } } } }).action.parameters.payment_settings)
   end)
 
+  it("puts what stands beside an order into it", function()
+    for _, name in ipairs { "items", "subtotal", "tax", "shipping", "discount", "catalog_id", "expiration" } do
+      local value = name == "catalog_id" and "5" or name == "items" and {} or { value = 1, offset = 100 }
+      local expected = { order = { status = "pending", [name] = value } }
+      assert.are.same(expected, interactive(waba.order_details { body = "x", [name] = value }).action.parameters)
+      assert.are.same(expected,
+        interactive(waba.order_details { body = "x", order = { status = "pending" }, [name] = value }).action.parameters)
+    end
+    assert.are.same({ order = "odd", payment_settings = { 5 } },
+      interactive(waba.order_details { body = "x", order = "odd", payment_settings = { 5 } }).action.parameters)
+  end)
+
+  it("leaves out an order, or the start of a flow, of which nothing is given", function()
+    local function status(content) return interactive(waba.order_status(content)).action.parameters end
+    assert.are.same({ payment = { status = "captured" } }, status { body = "x", payment = { status = "captured" } })
+    assert.are.same({ order = { description = "DHL" } }, status { body = "x", description = "DHL" })
+    assert.are.same({ order = { status = "shipped" } }, status { body = "x", status = "shipped" })
+    assert.are.same({ order = { status = "shipped" }, description = "DHL" },
+      status { body = "x", order = { status = "shipped" }, description = "DHL" })
+    local function start(content)
+      local parameters = interactive(waba.flow(content)).action.parameters
+      return { parameters.flow_action_payload or "none", parameters.screen }
+    end
+    assert.are.same({ "none" }, start { body = "x" })
+    assert.are.same({ { screen = "DATES" } }, start { body = "x", screen = "DATES" })
+    assert.are.same({ { data = { a = 1 } } }, start { body = "x", data = { a = 1 } })
+    assert.are.same({ { screen = "A" }, "B" }, start { body = "x", flow_action_payload = { screen = "A" }, screen = "B" })
+  end)
+
   it("tells how far an order is", function()
     assert.are.same({
       type = "order_status", body = { text = "On its way" },
@@ -190,6 +219,23 @@ describe("waba.template on Cloud hosting", function()
     assert.are.same(named, header { customer = "Eva" })
     assert.are.same(named, header { text = "Eva", parameter_name = "customer" })
     assert.are.same(named, header(named[1]))
+  end)
+
+  it("has the short form's fields among its components only", function()
+    for name, value in pairs {
+      header = "a", body = { "a" }, buttons = { { payload = "a" } }, otp = "1", limited_time_offer = { expiration_time_ms = 1 },
+      cards = { { header = { image = { id = "1" } } } }, tap_target_configuration = { { url = "https://a.example" } },
+    } do
+      local made = waba.template { name = "x", language = "de", [name] = value }.template
+      assert.is_table(made.components)
+      made.components = nil
+      assert.are.same({ name = "x", language = { code = "de" } }, made)
+    end
+  end)
+
+  it("fills the holes of a list of parameters", function()
+    local function count(position) return #components({ body = { [position] = "x" } })[1].parameters end
+    assert.are.same({ 2, 256, 0 }, { count(2), count(256), count(257) }) -- no message has so many
   end)
 
   it("has a short form for every button", function()

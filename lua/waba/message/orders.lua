@@ -45,16 +45,14 @@ function orders.payment_setting(given)
   return result
 end
 
-local order_names = {
-  items = true, subtotal = true, tax = true, shipping = true, discount = true, catalog_id = true, expiration = true,
-}
+local order_names = { "items", "subtotal", "tax", "shipping", "discount", "catalog_id", "expiration" }
 
 -- What stands in the short form beside the order goes into it.
 local function order_of(parameters)
   local given = parameters.order
   if given ~= nil and not is_table(given) then return given end
   local order = copy(given) or {}
-  for name in pairs(order_names) do
+  for _, name in ipairs(order_names) do
     if order[name] == nil then order[name], parameters[name] = parameters[name], nil end
   end
   if next(order) == nil then return nil end

@@ -60,11 +60,9 @@ end
 -- shift those behind it.
 local function parameters(values)
   if type(values) ~= "table" or values.type ~= nil then return { parameter(values) } end
-  local result, count, has_names = {}, 0, false
+  local result, count = {}, 0
   for key, value in pairs(values) do
-    if type(key) == "string" then
-      has_names = true
-    else
+    if type(key) ~= "string" then
       result[key] = parameter(value)
       count = count + 1
     end
@@ -73,7 +71,7 @@ local function parameters(values)
   for i = 1, top > count and top or 0 do
     if result[i] == nil then result[i] = parameter(nil) end
   end
-  if has_names then add_named(result, values) end
+  add_named(result, values)
   return result
 end
 

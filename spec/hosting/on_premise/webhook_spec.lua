@@ -265,6 +265,16 @@ describe("an On-Premise webhook", function()
     assert.equal("contacts", events[1].field)
     assert.same({ input = "+49 151", status = "valid", wa_id = "49151" }, events[1].value)
     assert.same({ input = "1", status = "invalid" }, events[2].value)
+    for _, result in ipairs { '"input":"+49 151"', '"status":"valid"' } do -- one of both is enough, whoever wrote
+      events = read('{"messages":[{"from":"49151","id":"x"}],"contacts":[{"wa_id":"49151",' .. result .. "}]}")
+      assert.same({ 2, "contacts" }, { #events, events[2] and events[2].field })
+    end
+  end)
+
+  it("reports profiles of people who neither wrote nor were written to", function()
+    local events = read('{"messages":[{"from":"1","id":"x"}],"statuses":[{"id":"s","recipient_id":"2"}],"contacts":['
+      .. '{"wa_id":"2","profile":{"name":"B"}},{"wa_id":"1","profile":{"name":"A"}},{"wa_id":"3","profile":{"name":"C"}}]}')
+    assert.same({ 3, "A", "contacts", "3" }, { #events, events[1].contact.name, events[3].field, events[3].value.wa_id })
   end)
 
   describe("finds the sender's profile", function()
