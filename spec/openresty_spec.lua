@@ -83,7 +83,7 @@ describe("make install-openresty", function()
     folder:file("script", table.concat(script, "\n"))
     local emulator = process.start("env -u LUA_PATH -u LUA_CPATH sh " .. quote(folder:file "script"), folder:file "log")
     process.wait_for(function() return emulator:output():find("text to 491511234567: You wrote: Hello", 1, true) end,
-      "the reply in the emulator's log", 30)
+      "the reply in the emulator's log", 60)
     emulator:stop()
     folder:file("start", ("PATH=%s:$PATH; cd %s && exec env %s -g 'daemon off;'"):format(quote(root .. "/bin"), quote(example),
       server))
