@@ -30,4 +30,4 @@ end
 
 --- Like `pcall`, but adds a traceback to an error that is a string.
 ---@type fun(fn: function, ...: any): boolean, any, ...: any
-return (_VERSION == "Lua 5.1" and not rawget(_G, "jit")) and call_in_coroutine or call
+return threads.IS_PUC_51 and call_in_coroutine or call

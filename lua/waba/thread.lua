@@ -3,14 +3,15 @@
 
 local thread = {}
 
-local IS_NESTED = _VERSION == "Lua 5.1" and not rawget(_G, "jit")
+--- Whether this is PUC Lua 5.1, and not LuaJIT, which has the same version.
+thread.IS_PUC_51 = _VERSION == "Lua 5.1" and not rawget(_G, "jit")
 
 -- From an inner coroutine to the one that the loop resumes; false: the main program.
 local owners = setmetatable({}, { __mode = "kv" })
 
 --- Like `coroutine.running`, but returns the coroutine that the loop resumes.
 ---@type fun(): thread|nil, boolean?
-thread.running = not IS_NESTED and coroutine.running or function()
+thread.running = not thread.IS_PUC_51 and coroutine.running or function()
   local running = coroutine.running()
   local owner = running and owners[running]
   if owner == false then return nil end
@@ -21,6 +22,14 @@ end
 ---@param inner thread
 function thread.adopt(inner)
   owners[inner] = thread.running() or false
+end
+
+--- Whether a coroutine has ended.
+---@param ended thread
+---@return boolean
+function thread.is_dead(ended)
+  local status = coroutine.status(ended)
+  return status == "dead" or status == "zombie" -- "zombie": a light thread of nginx
 end
 
 return thread

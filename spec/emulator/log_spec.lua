@@ -58,7 +58,7 @@ describe("a line of the emulator's log", function()
     end
     assert.equal(("\195\164"):rep(60), text(("\195\164"):rep(60)))
     assert.equal(("\195\164"):rep(60) .. "\226\128\166", text(("\195\164"):rep(61)))
-    assert.equal("a b c [2J", text "a\nb\194\155c\27[2J")
+    assert.equal("a \226\134\181 b?c?[2J?", text "a\nb\194\155c\27[2J\226\128\174")
   end)
 
   it("shows messages and statuses of a webhook of either hosting", function()

@@ -9,6 +9,7 @@ local core = require "waba.core"
 local errors = require "waba.errors"
 local figures = require "waba.bulk.figures"
 local intake = require "waba.bulk.intake"
+local threads = require "waba.thread"
 local together = require "waba.transport.loop.together"
 local waiters = require "waba.transport.waiter"
 
@@ -186,7 +187,7 @@ local function begin(self, worker)
   self.crew:wake()
   repeat
     item.waiter:wait(BEAT)
-  until item.is_begun ~= nil or self.is_finished or together.is_dead(self.owner)
+  until item.is_begun ~= nil or self.is_finished or threads.is_dead(self.owner)
   item.waiter = nil
   if item.is_begun then return true end
   return nil, errors.new { kind = "cancelled", path = "journal", message = "the journal can't be written" }
@@ -265,7 +266,7 @@ end
 -- Removes workers whose coroutine was ended from outside. The result of a message that may have left is uncertain.
 local function reap_dead(self)
   for worker in pairs(self.workers) do
-    if worker.thread and together.is_dead(worker.thread) then
+    if worker.thread and threads.is_dead(worker.thread) then
       self.workers[worker] = nil
       self.active = self.active - 1
       local item = worker.item

@@ -1,6 +1,8 @@
 -- Completes errors that a client of the wrong hosting gets: a key that the gateway does not know, a path that it does
 -- not have, an On-Premise gateway that is gone. The message then names the option that would be right.
 
+local loopback = require "waba.loopback"
+
 local wrong_hosting = {}
 
 local OTHER = {
@@ -11,15 +13,10 @@ local ENDED = 'On-Premise hosting ended in October 2025: for a number on Cloud h
 
 local UNREACHED = { network = true, tls = true, timeout = true }
 
-local function is_loopback(url)
-  local host = url:match "^%a+://(%[.-%])" or url:match "^%a+://([^:/]+)"
-  return host == "localhost" or host == "[::1]" or host ~= nil and host:find "^127%." ~= nil
-end
-
 -- Whether no connection came about; a rate limiter's timeout has a scope.
 local function is_unreached(client, err)
   return UNREACHED[err.kind] and not err.status and not err.maybe_sent and not err.scope
-    and not is_loopback(client.base_url)
+    and not loopback.is_url(client.base_url)
 end
 
 --- The hint that belongs to an error, if any.

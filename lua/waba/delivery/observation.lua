@@ -4,6 +4,7 @@
 local core = require "waba.core"
 local errors = require "waba.errors"
 local printable = require "waba.printable"
+local threads = require "waba.thread"
 
 local clock = core.clock
 
@@ -143,8 +144,7 @@ end
 local function is_dead(self)
   if not self.thread then return false end
   local thread = self.thread[1]
-  local status = thread and coroutine.status(thread)
-  return not thread or status == "dead" or status == "zombie" -- nginx's word
+  return not thread or threads.is_dead(thread)
 end
 
 --- Ends the calls whose coroutines were ended from outside.

@@ -1,7 +1,8 @@
--- The option `log`: a line on standard error for each request that the gateways answered, and for each attempt to
--- deliver a webhook.
+-- The option `log`: writes a line on standard error for each request to the gateways, and for each attempt to deliver a
+-- webhook.
 
 local json = require "waba.emulator.json"
+local printable = require "waba.printable"
 
 local log = {}
 
@@ -21,9 +22,9 @@ function log.new(write)
   return setmetatable({ write = write }, Log)
 end
 
--- The start of a text without what would move a terminal's cursor: control characters, and the C1 ones of UTF-8.
+-- The first characters of a text, on one line and without control characters.
 local function excerpt(text)
-  text = text:gsub("%c", " "):gsub("\194[\128-\159]", " ")
+  text = printable.line(text)
   local length, cut = 0, #text
   for at in text:gmatch("()[^\128-\191]") do
     length = length + 1
@@ -34,7 +35,7 @@ local function excerpt(text)
   return cut < #text and text:sub(1, cut) .. "…" or text
 end
 
--- What a person reads in a message's content: its text, caption or body, or the name of a template.
+-- The readable part of a message's content: its text, caption or body, or the name of a template.
 local function text_of(content)
   if type(content) ~= "table" then
     return ""
@@ -65,7 +66,7 @@ local function describe_body(text)
   return ""
 end
 
--- The values of a webhook: the body itself, or those of its changes.
+-- The values of a webhook: its body (On-Premise hosting), or the values of its changes (Cloud hosting).
 local function values_of(body)
   local values = { body }
   for _, entry in ipairs(type(body.entry) == "table" and body.entry or {}) do
@@ -89,7 +90,7 @@ local function describe_webhook(text)
   return #parts > 0 and "  " .. table.concat(parts, "; ") or ""
 end
 
---- Writes a request that was answered.
+--- Writes a line for a request and its response.
 ---@param hosting "on_premise"|"cloud"
 ---@param request waba.emulator.Request
 ---@param answer waba.emulator.Answer
@@ -98,7 +99,7 @@ function Log:request(hosting, request, answer)
     answer.status == 0 and "cut off" or tostring(answer.status), describe_body(request.body)))
 end
 
---- Writes an attempt to deliver a webhook.
+--- Writes a line for an attempt to deliver a webhook.
 ---@param hosting "on_premise"|"cloud"
 ---@param attempt { url: string, body: string, status: integer|nil, error: string|nil }
 function Log:webhook(hosting, attempt)

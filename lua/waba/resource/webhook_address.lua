@@ -4,6 +4,7 @@
 local core = require "waba.core"
 local answers = require "waba.resource.answers"
 local errors = require "waba.errors"
+local loopback = require "waba.loopback"
 
 local webhook_address = {}
 
@@ -57,8 +58,7 @@ local MOST_CHARACTERS = 2048
 -- receivers live on loopback, at ports.
 local function url_fault(url, origin)
   local host = origin:match("^%a+://(%[.-%])") or origin:match("^%a+://([^:]+)")
-  local is_loopback = host == "localhost" or host == "[::1]" or host:find("^127%.%d+%.%d+%.%d+$")
-  if is_loopback then return nil end
+  if loopback.is_host(host) then return nil end
   if host:find("_", 1, true) then return "must not have _ in its host" end
   -- of the URL itself: the origin leaves a default port out, which is one none the less
   local authority = url:match("^%a+://([^/?#]*)"):gsub("^%[.-%]", "")

@@ -7,6 +7,7 @@ local ensure = require "waba.ensure"
 local errors = require "waba.errors"
 local meanwhile = require "waba.transport.loop.meanwhile"
 local printable = require "waba.printable"
+local threads = require "waba.thread"
 local together = require "waba.transport.loop.together"
 local transports = require "waba.transport"
 
@@ -152,7 +153,7 @@ end
 -- Records handlers whose coroutine was ended from outside as failed.
 local function reap_dead(self)
   for entry in pairs(self.running) do
-    if entry.thread and together.is_dead(entry.thread) then
+    if entry.thread and threads.is_dead(entry.thread) then
       finish(self, entry, false, "its coroutine was ended")
       return reap_dead(self)
     end

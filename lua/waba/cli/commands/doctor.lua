@@ -1,6 +1,7 @@
 -- waba doctor: looks at everything that sending and receiving need, one line each, good or bad with what to do.
 
 local core = require "waba.core"
+local loopback = require "waba.loopback"
 local output = require "waba.cli.output"
 local waba = require "waba"
 
@@ -82,20 +83,13 @@ local function check_hosting(client)
     "WhatsApp's On-Premise client ended in October 2025: move the number, then see waba migrate.")
 end
 
-local LOOPBACK = { ["127.0.0.1"] = true, ["[::1]"] = true, localhost = true }
-
-local function is_loopback(url)
-  local host = url:match "^https?://(%[[%x:]+%])" or url:match "^https?://([^:/]+)"
-  return LOOPBACK[host] or false
-end
-
 -- Seconds to wait for the program behind the webhook's address.
 local PROBE_TIMEOUT = 10
 
 -- Whether something answers at the webhook's address, as seen from this machine. Any response will do.
 local function check_address(client, url)
-  local is_local = is_loopback(url)
-  if is_local and not is_loopback(client.base_url) then
+  local is_local = loopback.is_url(url)
+  if is_local and not loopback.is_url(client.base_url) then
     return line("webhook", false, url, "The gateway can't reach this machine's own address: a public one is needed.")
   end
   if not is_local and not url:find "^https://" then

@@ -1,5 +1,6 @@
 -- waba listen: takes webhooks on this machine and prints their events.
 
+local loopback = require "waba.loopback"
 local numbers = require "waba.cli.numbers"
 local output = require "waba.cli.output"
 local waba = require "waba"
@@ -136,8 +137,7 @@ end
 -- Without credentials only this machine may come in, unless that is wanted.
 local function is_open(ctx, args)
   if args.user or args.signed then return nil end
-  local is_loopback = args.host == "::1" or args.host == "localhost" or args.host:find "^127%." ~= nil
-  if not is_loopback and not args.open then ctx:wrong "--user or --signed is needed, or --open" end
+  if not loopback.is_host(args.host) and not args.open then ctx:wrong "--user or --signed is needed, or --open" end
   return true
 end
 

@@ -1,12 +1,12 @@
 -- Chooses the event loop that the running code lives in. Nothing is loaded before it is used.
 
 local core = require "waba.core"
-local running = require("waba.thread").running
+local threads = require "waba.thread"
 local transports = require "waba.transport"
 
 local loop = {}
 
-local loaded = package.loaded
+local loaded, running = package.loaded, threads.running
 
 -- Name to the library beneath it: its module, its rock, its Debian package.
 local LIBRARIES = {
@@ -115,14 +115,11 @@ function loop.detect_name()
   return is_copas and "copas" or "blocking"
 end
 
--- PUC Lua 5.1 runs handlers in coroutines of their own, which pass their waits on to the controller.
-local passes_on = _VERSION == "Lua 5.1" and not rawget(_G, "jit")
-
 -- Whether a loop certainly runs this very coroutine: no other loop can resume it then.
 local function is_owner(name)
   if name ~= "cqueues" then return name == "native" end
   local _, is_own = loaded.cqueues.running()
-  return is_own or passes_on
+  return is_own or threads.IS_PUC_51 -- which runs handlers in inner coroutines: see guarded.lua
 end
 
 --- The loop that the running code waits in: the named one, unless `waba.run` or cqueues runs its coroutine. Only

@@ -2,11 +2,11 @@
 -- one piece of code for every loop. Outside any loop it runs one.
 
 local loops = require "waba.transport.loop"
-local running = require("waba.thread").running
+local threads = require "waba.thread"
 local transports = require "waba.transport"
 local waiters = require "waba.transport.waiter"
 
-local max = math.max
+local max, running = math.max, threads.running
 local unpack = table.unpack or unpack -- luacheck: ignore 143
 
 local together = {}
@@ -16,14 +16,6 @@ local Crew = {}
 Crew.__index = Crew
 Crew.__name = "waba.Crew"
 
---- Whether a coroutine can't go on any more.
----@param thread thread
----@return boolean
-function together.is_dead(thread)
-  local status = coroutine.status(thread)
-  return status == "dead" or status == "zombie"
-end
-
 --- `pcall` where a coroutine can wait inside it; in a coroutine under PUC Lua 5.1 a plain call.
 ---@param fn function
 ---@return boolean fine
@@ -32,7 +24,7 @@ function together.guard(fn, ...)
   return pcall(fn, ...)
 end
 
-if _VERSION == "Lua 5.1" and not rawget(_G, "jit") then
+if threads.IS_PUC_51 then
   function together.guard(fn, ...)
     if not coroutine.running() then return pcall(fn, ...) end -- the main program
     return true, fn(...)
@@ -52,14 +44,14 @@ function starters.nginx(crew, fn)
   crew.threads[#crew.threads + 1] = rawget(_G, "ngx").thread.spawn(fn)
 end
 
--- A light thread that has ended is kept by nginx until somebody has waited for it.
+-- Waits for the light threads that have ended: nginx keeps each until then.
 local function sweep(crew)
-  local threads = crew.threads
-  for i = #threads, 1, -1 do
-    if together.is_dead(threads[i]) then
-      rawget(_G, "ngx").thread.wait(threads[i])
-      threads[i] = threads[#threads]
-      threads[#threads] = nil
+  local list = crew.threads
+  for i = #list, 1, -1 do
+    if threads.is_dead(list[i]) then
+      rawget(_G, "ngx").thread.wait(list[i])
+      list[i] = list[#list]
+      list[#list] = nil
     end
   end
 end
@@ -120,7 +112,7 @@ local function run_luv(fn)
   local uv = require "luv"
   local thread = coroutine.create(fn)
   assert(coroutine.resume(thread))
-  while not together.is_dead(thread) do uv.run "once" end
+  while not threads.is_dead(thread) do uv.run "once" end
   uv.run "nowait" -- luv does not bear a program that ends while something is being closed
 end
 
