@@ -164,16 +164,19 @@ local function new(path, file, campaign)
   return self
 end
 
---- What the last run of a journal was.
+--- What the last run of a journal was, and what the runs of a campaign have left.
 ---@param path string
----@return waba.JournalSection|nil  nil when there is no journal, or it has no run with a campaign
-function journal.last_section(path)
+---@param campaign? string
+---@return waba.JournalSection|nil last  nil when there is no journal, or its last run has no campaign
+---@return waba.JournalSection? own      of the campaign; nil when it has no run
+function journal.last_section(path, campaign)
   local file = io.open(path, "rb")
   if not file then return nil end
   local self = new(path, nil, nil)
   local taken = read_lines(self, file)
   file:close()
-  return taken and self.last_campaign and self.sections[self.last_campaign] or nil
+  if not taken then return nil end
+  return self.last_campaign and self.sections[self.last_campaign] or nil, campaign and self.sections[campaign]
 end
 
 --- Opens a journal, which is made when there is none, and reads what earlier runs left in it. It belongs

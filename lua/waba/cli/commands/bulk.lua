@@ -47,7 +47,8 @@ function bulk.add(parser)
   command:option("--rate", "Messages per second at most."):argname "<number>":convert(numbers.positive)
   command:option("--concurrency", "Messages in flight at most; 64."):argname "<number>":convert(numbers.count)
   command:option("--journal", "Another file for the journal."):argname "<file>"
-  command:option("--report", "Write the result to FILE.html or FILE.csv."):argname "<file>"
+  command:option("--report", "Write the result to FILE.html or FILE.csv; for each."):argname "<file>"
+    :count "*"
   command:flag("--skip-failed", "Do not send again what an earlier run could not send.")
   command:flag("--retry-failed", "Send again what an earlier run could not send: the default."):hidden(true)
   command:flag("--retry-maybe-sent", "Send again what an earlier run may have sent.")
@@ -183,11 +184,12 @@ end
 
 -- Reports that the journal's last run sent another message. False when the user does not want to go on.
 local function accept_change(args, journal, description)
-  local last = journals.last_section(journal)
+  local last, own = journals.last_section(journal, description)
   if not last or last.campaign == description then return true end
+  local consequence = own and "Earlier runs sent this message to %d rows, which are left out."
+    or "This is a run of its own: %d rows that were sent the earlier message are sent this one too."
   io.stderr:write(output.printable(("the message has changed since the last run with the journal %s\n  was: %s\n"
-    .. "  is:  %s\nThis is a run of its own: %d rows that were sent the earlier message are sent this one too."):format(
-    journal, last.campaign, description, last.sent)), "\n")
+    .. "  is:  %s\n" .. consequence):format(journal, last.campaign, description, (own or last).sent)), "\n")
   return args.yes or last.sent == 0 or confirm "Go on?" ~= false
 end
 
@@ -205,7 +207,7 @@ function Run:report_result(key, sent, err, to)
     self.same = self.same == nil and name or self.same == name and name
     self.last_err = err
   end
-  if self.file then self.file:add(key, sent, err, to) end
+  for _, report in ipairs(self.reports) do report:add(key, sent, err, to) end
   if bar.is_drawn and (ctx.json or err) then bar:clear() end
   if ctx.json then
     output.json { key = key, to = to, id = sent and sent.id, error = err and {
@@ -304,9 +306,13 @@ local function exit_code_of(summary)
   return (summary.stopped or open > 0) and 1 or 0
 end
 
--- The client of the run, whose attempts go into the report.
-local function client_of(ctx, file)
-  return ctx:client(file and { on_event = function(event) file:observe(event) end })
+-- The client of the run, whose attempts go into the reports.
+local function client_of(ctx, reports)
+  return ctx:client(reports[1] and {
+    on_event = function(event)
+      for _, report in ipairs(reports) do report:observe(event) end
+    end,
+  })
 end
 
 ---@param ctx waba.cli.Context
@@ -323,13 +329,14 @@ function bulk.run(ctx, args)
   show_duplicates(args, checked)
   local journal = args.journal or args.file .. ".journal"
   if not accept_change(args, journal, checked.description) then return 1 end
-  local file = args.report and run_report.open(ctx, args.report, checked.description)
+  local reports = {}
+  for i, path in ipairs(args.report) do reports[i] = run_report.open(ctx, path, checked.description) end
   local run = setmetatable({
-    ctx = ctx, args = args, checked = checked, journal = journal, bar = progress.new(), client = client_of(ctx, file),
-    file = file, results = 0,
+    ctx = ctx, args = args, checked = checked, journal = journal, bar = progress.new(),
+    client = client_of(ctx, reports), reports = reports, results = 0,
   }, Run)
   local summary, err = run:send_all()
-  if file then file:close(summary or err.summary) end
+  for _, report in ipairs(reports) do report:close(summary or err.summary) end
   if not summary then return ctx:fail(err) end
   if ctx.json then output.json(summary) else show_summary(summary, journal) end
   return exit_code_of(summary)
