@@ -25,6 +25,15 @@ describe("a token bucket", function()
     assert.same({ 101, 101, 101 }, take(bucket, 3, 101))
   end)
 
+  it("is full until a token is taken, and again once it came back", function()
+    local bucket = buckets.new { rate = 8, burst = 2 }
+    assert.is_true(bucket:is_full(0))
+    bucket:take(0)
+    assert.is_false(bucket:is_full(0))
+    assert.is_false(bucket:is_full(0.1))
+    assert.is_true(bucket:is_full(0.125))
+  end)
+
   it("gives a token only when there is one", function()
     local bucket = buckets.new { rate = 8, burst = 2 }
     assert.is_true(bucket:try(0))
@@ -84,6 +93,7 @@ describe("a token bucket", function()
     assert.is_true(bucket:is_full(100))
     bucket:pause(105)
     assert.is_false(bucket:is_full(100))
+    assert.is_true(bucket:is_full(105))
     assert.equal(105, take(bucket, 1000, 100)[1000])
   end)
 end)

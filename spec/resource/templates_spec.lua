@@ -110,6 +110,13 @@ describe("client.templates", function()
       assert.equal("offer_5", names(page.templates))
       page = assert(client.templates:list { filters = '{"name":"offer_6"}' })
       assert.equal("offer_6", names(page.templates))
+      page = assert(client.templates:list { name = "offer_5", filters = { language = "de" } })
+      assert.equal("offer_5", names(page.templates))
+      assert.equal("offer_5", names(assert(client.templates:list { name = "offer_5" }).templates))
+      assert.equal(0, client.templates:list({ name = "offer_5", filters = { language = "en" } }).count)
+      local none, err = client.templates:list { name = "offer_5", filters = "{}" }
+      assert.is_nil(none)
+      assert.equal("name", err.path)
     end)
 
     it("compares states in any case", function()

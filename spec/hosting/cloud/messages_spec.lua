@@ -91,6 +91,12 @@ describe("messages on Cloud hosting", function()
     local sent, err = client:send({ group_id = GROUP }, waba.location { latitude = 1, longitude = 2 })
     assert.is_nil(sent)
     refused(err, "type", "location")
+    for _, message in ipairs {
+      waba.image { id = "1" }, waba.audio { id = "1" }, waba.video { id = "1" }, waba.document { id = "1" },
+      waba.sticker { id = "1" }, waba.template { name = "x", language = "de" },
+    } do
+      assert(client:send({ group_id = GROUP }, message), message.type)
+    end
   end)
 
   it("pin a message in a group, and nowhere else", function()

@@ -295,6 +295,27 @@ describe("templates of Cloud hosting", function()
     end
   end)
 
+  it("may be tried for thirty days in two categories", function()
+    local function create(name, seconds)
+      local template = cloud_templates.new(name)
+      template.message_send_ttl_seconds = seconds
+      return cloud({ CREATED }).templates:create(template)
+    end
+    assert(create("copy_code", -1))
+    assert(create("full", -1))
+    local _, err = create("copy_code", 901)
+    assert.equal("message_send_ttl_seconds is 901; in the category AUTHENTICATION 30 to 900 is allowed, or -1", err.message)
+    _, err = create("offer", -1)
+    assert.equal("message_send_ttl_seconds is -1; in the category MARKETING 43200 to 2592000 is allowed", err.message)
+  end)
+
+  it("have the components that the platform shows, else those handed in", function()
+    local template = cloud_templates.new "full"
+    local shown = '{"id":"1","components":[{"type":"BODY","text":"Shown"}]}'
+    assert.same({ { type = "BODY", text = "Shown" } }, cloud({ { body = shown } }).templates:create(template).components)
+    assert.same(template.components, cloud({ { body = '{"id":"1"}' } }).templates:create(template).components)
+  end)
+
   it("are written in capitals where the platform's words are", function()
     local client, transport = cloud { CREATED }
     local created = assert(client.templates:create {
