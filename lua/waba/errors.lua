@@ -25,7 +25,7 @@ local errors = {}
 ---@class waba.Error
 ---@field kind waba.ErrorKind
 ---@field message string        one sentence for people and logs. Where the gateway repeats the key, a recipient or the
----                             content of a message, it has "(hidden)" instead, as have `title` and `details`
+---                             content of a message, it has "(hidden)" instead, as have the other texts of the gateway
 ---@field code integer?         the platform's code: `waba.explain(code)` tells more
 ---@field subcode integer?      the platform's second code (Cloud hosting)
 ---@field trace_id string?      the platform's name of this answer, for its support (Cloud hosting)

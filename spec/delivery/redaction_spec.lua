@@ -31,6 +31,8 @@ describe("a refusal that repeats the request", function()
     seen[#seen + 1] = tostring(err)
     seen[#seen + 1] = err.title
     seen[#seen + 1] = err.details
+    seen[#seen + 1] = err.href
+    seen[#seen + 1] = err.trace_id
     local all = table.concat(seen, "\n")
     for _, personal in ipairs { KEY, NUMBER, TEXT, "Dear", "Weiß", NAME, "appointment" } do
       assert.is_nil(all:find(personal, 1, true), personal .. " in " .. all)
@@ -41,16 +43,19 @@ describe("a refusal that repeats the request", function()
     on_premise = {
       client = '{"errors":[{"code":1009,"title":"Parameter value is not valid","details":"%s"},{"code":1,"title":"%s"}]}',
       gateway = '{"meta":{"success":false,"http_code":400,"developer_message":"%s"}}',
+      page = '{"errors":[{"code":1009,"title":"%s","href":"https://docs.example/?of=%s"}]}',
     },
     cloud = {
       graph = '{"error":{"message":"(#131009) Parameter value is not valid","code":131009,"error_data":{"details":"%s"}},"x":"%s"}',
       words = '{"error":{"message":"Invalid","code":100,"error_user_title":"%s","error_user_msg":"%s"}}',
       text = '{"error":"%s"}',
       list = '{"errors":[{"code":131009,"title":"Bad","details":"%s"},{"code":1,"title":"%s"}]}',
+      page = '{"errors":[{"code":131009,"title":"%s","href":"https://docs.example/?of=%s"}]}',
+      trace = '{"error":{"message":"%s","code":131009,"fbtrace_id":"%s"}}',
     },
   }
   for _, shapes in pairs(GATEWAYS) do
-    shapes.page = "<html><body>400: the request was: %s</body></html>"
+    shapes.html = "<html><body>400: the request was: %s</body></html>"
     shapes.broken = '{"error":"%s'
   end
 
@@ -79,7 +84,7 @@ describe("a refusal that repeats the request", function()
     end
 
     it("hides a template's parameters, and keeps the platform's words on " .. hosting, function()
-      local body = GATEWAYS[hosting].page:gsub("%%s", "template hello: parameter Eva of the body: Evaluate it")
+      local body = GATEWAYS[hosting].html:gsub("%%s", "template hello: parameter Eva of the body: Evaluate it")
       local client = client_of(hosting, { status = 400, body = body })
       local _, err = client:send(NUMBER, waba.template {
         name = "hello", language = "en", namespace = "ns", body = { NAME, "7" },

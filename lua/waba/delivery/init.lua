@@ -74,8 +74,8 @@ local function looks_like_json(body)
   return start == "{" or start == "[" or body:match("^%s*null%s*$") ~= nil
 end
 
--- Replaces in the gateway's texts of an error what they repeat of the request.
-local ECHOING = { "message", "title", "details" }
+-- The fields of an error that are texts of the gateway: what they repeat of the request is replaced.
+local ECHOING = { "message", "title", "details", "href", "trace_id" }
 
 -- The error that a response reports, or nil.
 local function read_error(self, response, json, body, request, call)
