@@ -233,7 +233,7 @@ function waba.voice_call(content) end
 ---@return waba.Message
 function waba.call_permission(content) end
 
---- What an order costs, with a button to pay. Without items and subtotal the total alone is shown.
+--- Makes a message with the price of an order and a button to pay. Without items and subtotal it shows only the total.
 ---@param content waba.OrderDetails|{ body: string, header: table?, footer: string? }  the header is an image
 ---@return waba.Message
 function waba.order_details(content) end

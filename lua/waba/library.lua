@@ -1,16 +1,16 @@
--- Loads a library that only some programs need, or reports how to get it.
+-- Loads a library that only some programs need, or raises an error that explains how to install it.
 
 local library = {}
 
--- Where Debian keeps pure Lua libraries: lua-http and what it needs in the folders of older Luas only, although they run
--- under newer ones; and OpenResty's LuaJIT does not search Debian's folders at all.
+-- Debian's folders of pure Lua libraries. It installs lua-http and its dependencies only for older versions of Lua, although
+-- they run under newer ones; and OpenResty's LuaJIT does not search Debian's folders at all.
 library.OLDER = "/usr/share/lua/5.1/?.lua;/usr/share/lua/5.1/?/init.lua"
 if _VERSION ~= "Lua 5.1" then
   library.OLDER = "/usr/share/lua/5.3/?.lua;/usr/share/lua/5.3/?/init.lua;" .. library.OLDER
 end
 
---- Requires a module, at last from Debian's folders. They are searched after all others, and stay in
---- package.path only if the module was found there: it may require more when it is used.
+--- Requires a module, if need be from Debian's folders. These are searched after all others, and stay in package.path only
+--- if the module was found there, because it may require other modules later.
 ---@param module string
 ---@return boolean found
 ---@return any module  or why it was not found
@@ -36,7 +36,7 @@ function library.load(module, rock, package_name, what, level)
   local ok, loaded = library.find(module)
   if ok then return loaded end
   local message = tostring(loaded)
-  -- without the list of all the places that were searched
+  -- without the list of all searched places
   message = message:match "^module '[^\n]-' not found" or message
   error(("%s needs the rock %s (Debian: %s): %s"):format(what, rock, package_name, message),
     level > 0 and level + 1 or 0)

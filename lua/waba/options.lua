@@ -19,7 +19,7 @@ local function distance(a, b)
   return row[#b]
 end
 
--- What other libraries and the platform's own pages call a thing.
+-- Names of the same options in other libraries and in the platform's documentation.
 local SYNONYMS = {
   path = { "file" }, filename = { "file" }, file_name = { "filename", "file" },
   url = { "link" }, uri = { "link", "url" }, href = { "link", "url" }, link = { "url" },
@@ -36,7 +36,7 @@ local function synonym(name, known)
   end
 end
 
---- The known name that a given one was probably meant to be: one that means the same, or looks most like it.
+--- Finds the known name that was probably meant: one with the same meaning, or the most similar one.
 ---@param name string
 ---@param known table<string, any>  the names are its keys
 ---@return string|nil

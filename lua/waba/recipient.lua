@@ -51,7 +51,7 @@ local function digits_of_number(number)
   return ("%.0f"):format(number)
 end
 
--- A number in exponent form: the digits, when the form still holds all of them.
+-- Reads a number in exponent form. Returns its digits if the form still has all of them.
 local function digits_of_exponent(plus, whole, fraction, exponent)
   local shift = tonumber(exponent)
   if #fraction < shift then
@@ -63,8 +63,8 @@ local function digits_of_exponent(plus, whole, fraction, exponent)
   return plus .. whole .. fraction:sub(1, shift)
 end
 
--- A number with a decimal mark: the digits before it when only zeros follow. Two digits or fewer behind a single
--- point are decimals; more of them are digits behind a separator, unless they are all zeros.
+-- Reads a number with a decimal mark. Returns the digits before it if only zeros follow. One or two digits after a single
+-- point are decimals; more of them are digits after a separator, unless all are zeros.
 local function digits_of_decimal(whole, mark, fraction)
   local _, count = whole:gsub("%d", "")
   local is_zero, is_short = not fraction:find "[^0]", #fraction <= 2
@@ -84,7 +84,7 @@ local function without_groups(text, mark)
   return (text:gsub(mark, ""))
 end
 
--- The start of what a spreadsheet shows instead of a number.
+-- Errors for texts that a spreadsheet shows instead of a number, by their first character.
 local NO_NUMBER = {
   ["="] = "starts with =, as a formula does: write the number itself, as text",
   ["#"] = "starts with #: a spreadsheet's error, or a number in a column too narrow for it",

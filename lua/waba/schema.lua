@@ -18,13 +18,13 @@ local schema = {}
 ---@field types table<string, waba.Rule>   by message type: the rules of its content
 ---@field refused table<string, string>    fields beside the content that are known to be wrong, and why
 ---@field direct_send? { types: table<string, true>, categories: table<string, table<string, waba.Rule>>, lacks: string }
----  messages that go out without an approved template: by category, the fields beside it; for other types than these
----  the sentence of the refusal
+---  messages without an approved template: their types; by category, the fields that it allows; the error message for
+---  other types
 
 -- Where each hosting's rules are.
 local rulesets = { on_premise = "waba.schema.on_premise", cloud = "waba.schema.cloud" }
 
--- Said of a value with such metatables, which may be why something is missing.
+-- Added to an error of a message with metatables, which may be the cause of a missing field.
 local HIDDEN = " (only what a table itself holds is sent, not what the __index of its metatable gives)"
 
 local function to_error(found, is_copy)
@@ -134,7 +134,7 @@ function schema.check(message, hosting, mode)
   return schema.check_plain(value, is_copy, hosting, mode or true)
 end
 
---- The same for a message from `core.plain`.
+--- The same check for a message from `core.plain`.
 ---@param message any
 ---@param is_copy boolean       the second result
 ---@param hosting waba.Hosting

@@ -76,7 +76,7 @@ describe("waba emulator", function()
       server:close()]])
     assert.equal(0, result.code, result.err)
     assert.matches("on_premise  POST /v1/configs/webhook  200\n", result.err, 1, true)
-    assert.matches("on_premise  webhook to http://127.0.0.1:%d+/  200  text from 491511234567: Hello%? %[2J\n", result.err)
+    assert.matches("on_premise  webhook to http://127.0.0.1:%d+/  200  text from 491511234567: Hello%?%?%[2J\n", result.err)
     assert.matches("on_premise  POST /v1/messages  201  text to 491511234567: Yes?\n", result.err, 1, true)
   end)
 

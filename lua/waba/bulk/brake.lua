@@ -71,7 +71,7 @@ function Brake:limit(most)
   return self.since and 1 or most
 end
 
---- Why nothing is sent at the moment, if that is so.
+--- Returns why nothing is sent at the moment, or nil while messages are sent.
 ---@return waba.Error|nil
 function Brake:current()
   return self.since and self.err

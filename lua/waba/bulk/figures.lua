@@ -9,7 +9,7 @@ local floor, max = math.floor, math.max
 ---@field maybe_sent integer   nobody knows
 ---@field skipped integer      settled by an earlier run of the journal
 ---@field duplicates integer    with the option `unique`
----@field err? waba.Error       why nothing is sent at the moment: the gateway can't be reached, or is overloaded
+---@field err? waba.Error       why nothing is sent at the moment: the gateway can't be reached or is overloaded
 ---@field elapsed number       seconds
 ---@field rate number          messages per second, of late
 ---@field total? integer       as the caller said

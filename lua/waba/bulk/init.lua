@@ -23,11 +23,11 @@ local LONGEST_CAMPAIGN = 1024
 ---                              process dies while it is told. What it raises ends the run, and is
 ---                              raised again when everything in flight has ended
 ---@field journal? string        path of a file that makes the run resumable; one run at a time
----@field campaign? string       names what is sent, such as its template: a journal keeps the runs of each campaign
----                              apart, and another campaign with the same journal sends to every recipient. 1 to 1024
----                              bytes; only with a journal
----@field unique? boolean         each recipient once, however its number is spelled: later ones are counted as
----                              `duplicates`. Takes memory for each recipient
+---@field campaign? string       a name for the message that is sent, such as its template. A journal records the runs of
+---                              each campaign separately, so another campaign with the same journal sends to every
+---                              recipient. 1 to 1024 bytes; only with a journal
+---@field unique? boolean         send once to each recipient, in whatever form its number is written; later ones are
+---                              counted as `duplicates`. Takes memory for each recipient
 ---@field retry_failed? boolean  send again what an earlier run of the journal could not send
 ---@field retry_maybe_sent? boolean  send again what an earlier run may have sent
 ---@field stop? fun(): any       asked several times a second; when true, nothing is taken from the source any
@@ -71,8 +71,8 @@ end
 ---@field failed integer      certainly not sent
 ---@field maybe_sent integer  nobody knows
 ---@field skipped integer     settled by an earlier run of the journal
----@field failed_before integer      those of `skipped` that failed
----@field maybe_sent_before integer  those of `skipped` whose result is uncertain
+---@field failed_before integer      those of `skipped` that failed in an earlier run
+---@field maybe_sent_before integer  those of `skipped` whose result is uncertain since an earlier run
 ---@field duplicates integer  with the option `unique`
 ---@field seconds number
 ---@field stopped? true       the option `stop` has ended it

@@ -76,7 +76,7 @@ local function is_due(run, item)
   return false
 end
 
--- Whether a recipient had a place before in this run; a recipient that can't be read has not.
+-- Whether a recipient occurred before in this run. An invalid recipient never did.
 local function is_duplicate(run, item)
   local address = recipient.read(item.to)
   if not address then return false end

@@ -1,6 +1,6 @@
--- The journal of a bulk run: a text file that only grows, one line for each event. A key is on the disk before its
--- message leaves, its result is written as soon as it is known. So after a crash only a key without result has an
--- uncertain result.
+-- The journal of a bulk run: a text file to which one line is appended for each event. A key is on the disk before its
+-- message is sent, and its result is written as soon as it is known. So after a crash only the keys without a result are
+-- uncertain.
 --
 --   waba journal 1 positions              or "keys": the source gives its own
 --   opened 2024-04-12T09:30:00Z spring    for each run, with its campaign if it has one
@@ -16,17 +16,17 @@ local keys = require "waba.bulk.keys"
 local open_file = require "waba.open"
 local recipient = require "waba.recipient"
 
--- What the runs of one campaign left. Runs without a campaign belong to every campaign: a run that can't know which
--- message they sent must not send to their recipients again.
+-- What the runs of one campaign recorded. Runs without a campaign belong to every campaign: it is not known which message
+-- they sent, so it must not be sent to their recipients again.
 ---@class waba.JournalSection
 ---@field campaign? string
 ---@field sent integer        messages
----@field failed integer      results, of which later runs may have settled some
----@field keys? waba.BulkKeys   of the campaign that the journal was opened for
+---@field failed integer      failures, of which later runs may have sent some
+---@field keys? waba.BulkKeys   only for the campaign that the journal was opened for
 ---@field checks? table<integer, string>
 
 ---@class waba.BulkJournal
----@field keys waba.BulkKeys          what earlier runs of the campaign left
+---@field keys waba.BulkKeys          results of earlier runs of the campaign
 ---@field uses "positions"|"keys"|nil  nil in a new one
 ---@field sections table<string|false, waba.JournalSection>  by campaign
 ---@field last_campaign? string|false  of the last run
@@ -95,7 +95,7 @@ local function section_of(self, campaign)
   return section
 end
 
--- A new run begins, with its campaign.
+-- Reads the line that begins a run.
 local function open_section(self, rest)
   local campaign = rest:match "^%S+ (%S+)$"
   campaign = campaign and unescape(campaign) or false
@@ -103,7 +103,7 @@ local function open_section(self, rest)
   return true
 end
 
--- One line. Returns false when it is not a line of a journal.
+-- Reads one line. Returns false when it is not a line of a journal.
 local function read_line(self, line)
   if not self.uses then
     self.uses = line:match("^" .. HEADER .. "(%l+)$")
@@ -164,7 +164,7 @@ local function new(path, file, campaign)
   return self
 end
 
---- What the last run of a journal was, and what the runs of a campaign have left.
+--- Returns the section of a journal's last run, and that of a campaign.
 ---@param path string
 ---@param campaign? string
 ---@return waba.JournalSection|nil last  nil when there is no journal, or its last run has no campaign

@@ -25,7 +25,7 @@ local run = {}
 
 -- The owner looks up at least this often, and reports progress at most this often; seconds.
 local BEAT, REPORT = 0.25, 0.5
--- So many messages at most are taken from the source at once, and at most what a rate allows in this time.
+-- Messages that are taken from the source at once at most, and the seconds for which a rate allows as many.
 local LARGEST_BATCH, BATCH_TIME = 64, 0.25
 -- The part of a second whose messages a rate may make up for when the machine was late.
 local CATCH_UP = 0.1
@@ -66,8 +66,8 @@ function run.new(client, source, given, journal)
   local self = setmetatable({
     client = client, source = source, given = given, journal = journal, message_options = message_options,
     concurrency = concurrency, batch = batch_size(concurrency, given), position = 0,
-    queue = {}, first = 1, last = 0, -- taken from the source, and not in flight
-    unwritten = {}, -- items that wait to be written to the journal as begun
+    queue = {}, first = 1, last = 0, -- items that were taken from the source and are not in flight
+    unwritten = {}, -- items to be written to the journal as begun
     workers = {}, active = 0,
     recipients = given.unique and {} or nil, -- addresses of this run
     count = figures.new(given.total, now), reported = now,
@@ -156,7 +156,7 @@ local function put_back(self, item)
   self.queue[self.first] = item
 end
 
--- The error of a message whose sending raised. With a journal it is known whether its request may have left.
+-- The error for a message for which `send` raised. With a journal it is known whether its request may have been sent.
 local function raised(self, item, fault)
   item.waiter = nil
   return errors.new {
@@ -171,7 +171,7 @@ local function abandon(self, item)
   self:give_up(errors.new { kind = "cancelled", message = "the client was closed" })
 end
 
--- Takes back in the journal that a message was begun: its request certainly did not leave.
+-- Withdraws the journal's line that a message was begun: its request was certainly not sent.
 local function withdraw(self, item)
   if not item.is_begun then return end
   item.is_begun = false
@@ -193,7 +193,7 @@ local function begin(self, worker)
   return nil, errors.new { kind = "cancelled", path = "journal", message = "the journal can't be written" }
 end
 
--- The options of one message: with a journal it is written as begun when its request may leave, and not earlier.
+-- The options of one message: with a journal it is written as begun immediately before its request may be sent.
 local function options_of(self, worker)
   if not self.journal then return self.message_options end
   if worker.options then return worker.options end
@@ -225,7 +225,7 @@ local function process(self, worker)
     withdraw(self, item)
     return abandon(self, item)
   end
-  if is_certain and err.path == "proxy" then -- it would refuse every message
+  if is_certain and err.path == "proxy" then -- the proxy would refuse every message
     withdraw(self, item)
     put_back(self, item)
     return self:give_up(err)
@@ -263,7 +263,7 @@ local function start_workers(self)
   end
 end
 
--- Removes workers whose coroutine was ended from outside. The result of a message that may have left is uncertain.
+-- Removes workers whose coroutine was ended from outside. The result of a message that may have been sent is uncertain.
 local function reap_dead(self)
   for worker in pairs(self.workers) do
     if worker.thread and threads.is_dead(worker.thread) then
@@ -278,7 +278,7 @@ local function reap_dead(self)
   end
 end
 
--- Writes to the journal what is about to leave, in one go, and lets the workers send it.
+-- Writes all waiting messages to the journal as begun, in one write, and lets their workers send them.
 local function write_begun(self)
   local items = {}
   for _, item in ipairs(self.unwritten) do
@@ -358,7 +358,7 @@ local function drive(self)
   if self.journal and not self.is_ending and not self.fault then intake.report_doubts(self) end
 end
 
---- Closes the journal. Harmless when repeated.
+--- Closes the journal. Can be called again without effect.
 function Run:finish()
   if self.is_finished then return end
   self.is_finished = true

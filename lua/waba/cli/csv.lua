@@ -56,7 +56,7 @@ local function separator_of(line)
   return best
 end
 
--- `="0151"`: how a spreadsheet is kept from reading a text as a number.
+-- Unwraps `="0151"`, the form in which a spreadsheet keeps a text from becoming a number.
 local function without_formula(field)
   return field:match '^="([^"]*)"$' or field
 end

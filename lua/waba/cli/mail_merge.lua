@@ -1,5 +1,4 @@
--- Turns the rows of a table into template messages: which column is for which parameter, and which column an error is
--- about.
+-- Makes template messages of the rows of a table: assigns columns to parameters, and finds the column of an error.
 
 local core = require "waba.core"
 local csv = require "waba.cli.csv"
@@ -9,7 +8,7 @@ local waba = require "waba"
 
 ---@class waba.cli.MailMerge
 ---@field args table      the parsed command line of `waba bulk`
----@field columns table   the names of the columns by their use: to, key, header, header_image, language, body (list),
+---@field columns table   the names of the columns, by their use: to, key, header, header_image, language, body (list),
 ---                       named and buttons (lists of pairs)
 ---@field next_row fun(): table|nil|false, integer|string  see `csv.rows`
 local MailMerge = {}
@@ -23,18 +22,18 @@ local function split(text)
   return list
 end
 
--- "left=right" pairs; every right side is a column.
+-- Reads "left=right" pairs, whose right sides are columns.
 local function pairs_of(ctx, texts, what)
   local list = {}
   for i, text in ipairs(texts) do
     local left, right = text:match "^([^=]+)=(.+)$"
-    if not left then ctx:wrong(("%s is written name=column, not %s"):format(what, text)) end
+    if not left then ctx:wrong(("%s must be name=column, not %s"):format(what, text)) end
     list[i] = { left, right }
   end
   return list
 end
 
--- Without --body: every column, in order, that nothing else uses.
+-- The columns without --body: every column that has no other use, in order.
 local function unused(columns, names)
   local taken = { [columns.to] = true }
   for _, use in ipairs { "key", "header", "header_image", "language" } do
@@ -48,7 +47,7 @@ local function unused(columns, names)
   return list
 end
 
--- What each column is for; every column that is named must exist.
+-- Assigns the columns to their uses. Every named column must exist.
 local function assign(ctx, args, names)
   local known = {}
   for _, name in ipairs(names) do known[name] = name end
@@ -67,7 +66,7 @@ local function assign(ctx, args, names)
   columns.language = args.language:match "^@(.+)$"
   if columns.language then column(columns.language, "--language") end
   for i, pair in ipairs(pairs_of(ctx, args.button, "--button")) do
-    if pair[1] ~= "payload" and pair[1] ~= "url" then ctx:wrong "--button is payload=column or url=column" end
+    if pair[1] ~= "payload" and pair[1] ~= "url" then ctx:wrong "--button must be payload=column or url=column" end
     columns.buttons[i] = { pair[1], column(pair[2], "--button") }
   end
   for i, pair in ipairs(pairs_of(ctx, args.named, "--named")) do
@@ -78,11 +77,11 @@ local function assign(ctx, args, names)
   elseif #columns.named == 0 then
     columns.body = unused(columns, names)
   end
-  if #columns.body > 0 and #columns.named > 0 then ctx:wrong "--body and --named exclude each other" end
+  if #columns.body > 0 and #columns.named > 0 then ctx:wrong "--body and --named can't be combined" end
   return columns
 end
 
---- Opens the table; wrong use when it can't be read or lacks a column.
+--- Opens the table. Ends with an error of use when it can't be read or a column is missing.
 ---@param ctx waba.cli.Context
 ---@param args table
 ---@return waba.cli.MailMerge
@@ -99,7 +98,7 @@ local function body_of(columns, row)
   return next(body) ~= nil and body or nil
 end
 
---- The message of a row.
+--- Makes the message of a row.
 ---@param row table<string, string>
 ---@return waba.Message
 function MailMerge:message(row)
@@ -115,7 +114,7 @@ function MailMerge:message(row)
   }
 end
 
---- The first column whose text is not valid UTF-8, such as that of a table in Latin-1.
+--- Finds the first column whose text is not valid UTF-8, such as in a table in Latin-1.
 ---@param row table<string, string>
 ---@return string|nil column
 function MailMerge:foreign_column(row) -- luacheck: no self
@@ -127,15 +126,15 @@ function MailMerge:foreign_column(row) -- luacheck: no self
   return columns[1]
 end
 
--- The columns of a list of pairs, as they are written on the command line.
+-- Writes a list of pairs as on the command line.
 local function joined(list)
   local texts = {}
   for i, pair in ipairs(list) do texts[i] = pair[1] .. "=" .. pair[2] end
   return table.concat(texts, " ")
 end
 
---- What every row is sent, in words: template, language and the columns of its parameters. Two runs with the same text
---- send the same message.
+--- Describes the message of every row: template, language and the columns of its parameters. Two runs with the same
+--- description send the same message.
 ---@return string
 function MailMerge:description()
   local args, columns = self.args, self.columns
@@ -152,7 +151,7 @@ function MailMerge:description()
   return table.concat(parts, ", ")
 end
 
--- The column of one parameter of a component.
+-- Finds the column of one parameter of a component.
 local function column_of_parameter(columns, component, position)
   local parameter = component.parameters and component.parameters[position] or {}
   if component.type == "header" then return columns.header or columns.header_image end
@@ -166,7 +165,7 @@ local function column_of_parameter(columns, component, position)
   end
 end
 
--- The column that the field of an error comes from, and the start of the field's path that it stands for.
+-- Finds the column from which the field of an error comes, and the beginning of the field's path that the column replaces.
 local function column_of(self, err, message)
   local path = err.path or ""
   if path == "to" then return self.columns.to, "to" end
@@ -176,7 +175,7 @@ local function column_of(self, err, message)
   if component then return column_of_parameter(self.columns, component, tonumber(parameter)), path end
 end
 
---- An error's text, with the column in place of the field where the field comes from a column.
+--- Writes the text of an error, with the column instead of a field that comes from a column.
 ---@param err waba.Error
 ---@param message waba.Message
 ---@return string text

@@ -31,10 +31,10 @@ local function media(name, summary, has_caption, more)
   }
 end
 
--- Ways to pay that a template's button has: the field that holds the value.
+-- Payment settings of a template's button: the field that holds the value.
 local PAYMENTS = { payment_link = "uri", boleto = "digitable_line", pix_dynamic_code = "code" }
 
--- "payload=YES", "url=track/118", "payment_link=https://…": a template's button in its place.
+-- Reads "payload=YES", "url=track/118" or "payment_link=https://…" as the button of a template at this index.
 local function template_buttons(ctx, given)
   local buttons = {}
   for i, text in ipairs(given) do
@@ -44,7 +44,7 @@ local function template_buttons(ctx, given)
     elseif PAYMENTS[kind] then
       buttons[i] = { payment_request = { [kind] = { [PAYMENTS[kind]] = value } } }
     else
-      ctx:wrong("--button is payload=…, url=…, payment_link=…, boleto=… or pix_dynamic_code=…, not " .. text)
+      ctx:wrong("--button must be payload=…, url=…, payment_link=…, boleto=… or pix_dynamic_code=…, not " .. text)
     end
   end
   return #buttons > 0 and buttons or nil
@@ -70,7 +70,7 @@ local function add_template_options(command)
   command:option("--named", "The same for named parameters: name=text."):argname "<text>":count "*"
   command:option("--header", "The parameter of a text header."):argname "<text>"
   command:option("--header-media", "image=, video= or document= and a link or file."):argname "<source>"
-  command:option("--button", "payload=, url=, payment_link=, boleto= or pix_dynamic_code=; for each, in order.")
+  command:option("--button", "payload=, url=, payment_link=, boleto= or pix_dynamic_code=; for each button, in order.")
     :argname "<text>":count "*"
 end
 

@@ -10,7 +10,7 @@ local COLOURS = { good = "32", bad = "31", dim = "2", strong = "1" }
 local BROKEN = "can't write to standard output: "
 local broken = false
 
---- A text from elsewhere without what would reach the terminal: see waba.printable.
+--- Makes external text safe for a terminal: see waba.printable.
 ---@param text any
 ---@return string
 output.printable = printable.text
@@ -81,8 +81,8 @@ end
 
 local REPLACEMENT = "\239\191\189" -- U+FFFD
 
--- A value that JSON can hold. Functions have no place in it, errors are objects, a number beyond all doubles is null,
--- and a byte that is not UTF-8 becomes U+FFFD.
+-- Makes a value that JSON can represent: omits functions, turns errors into objects, NaN and infinity into null, and
+-- bytes that are not UTF-8 into U+FFFD.
 local function plain(value)
   local kind = type(value)
   if kind == "string" then return printable.utf8(value, REPLACEMENT) end
@@ -94,7 +94,7 @@ local function plain(value)
   return copy
 end
 
--- A character as JSON spells it where it must not reach a terminal.
+-- The JSON escape of a character that must not reach a terminal.
 local function escaped(character)
   local point = 0
   for index, byte in ipairs { character:byte(1, -1) } do

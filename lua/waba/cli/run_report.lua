@@ -1,5 +1,5 @@
--- The report of a bulk run as a file: a page (FILE.html) that shows its result without network, or every row with its
--- result (FILE.csv). The file is for its owner alone, mode 600: it has customers' numbers.
+-- Writes the report of a bulk run: an HTML page without external resources (FILE.html), or a table of all rows with their
+-- results (FILE.csv). The file has mode 600, because it contains customers' numbers.
 
 local core = require "waba.core"
 local printable = require "waba.printable"
@@ -10,14 +10,14 @@ Report.__index = Report
 
 local run_report = {}
 
--- The page lists so many failed rows; the table of rows has all.
+-- Failed rows that the page lists at most; the CSV table has all.
 local MOST_ROWS = 10000
--- So many points of time a chart has at most; when a run takes longer, two become one.
+-- Points of a chart at most; when a run takes longer, two points are joined into one.
 local MOST_POINTS = 240
 
 local function quoted(value)
   local text = tostring(value == nil and "" or value)
-  if text:find "^[=@\t\r]" then text = "'" .. text end -- a spreadsheet would take it for a formula
+  if text:find "^[=@\t\r]" then text = "'" .. text end -- a spreadsheet would read it as a formula
   if text:find '[",\r\n]' then text = '"' .. text:gsub('"', '""') .. '"' end
   return text
 end
@@ -28,10 +28,10 @@ local function csv_line(...)
   return table.concat(fields, ",") .. "\r\n"
 end
 
---- Opens the file, so that a wrong path is known before anything is sent.
+--- Opens the file. It is opened before anything is sent, so that an invalid path is reported first.
 ---@param ctx waba.cli.Context
 ---@param path string  ends in .html or .csv
----@param description string  what every row is sent
+---@param description string  of the message that every row is sent
 ---@return waba.cli.RunReport
 function run_report.open(ctx, path, description)
   local form = path:lower():match "%.(%w+)$"
@@ -49,7 +49,7 @@ function run_report.open(ctx, path, description)
   return self
 end
 
---- Writes bytes; the first error is kept for the end of the run.
+--- Writes bytes. The first error is reported at the end of the run.
 ---@param bytes string
 function Report:write(bytes)
   local written, message = self.file:write(bytes)
@@ -63,7 +63,7 @@ local function merge(a, b)
   return a
 end
 
--- The point of the charts that this moment belongs to.
+-- Returns the point of the charts for the current time.
 local function point_of(self)
   local index = math.floor((core.clock() - self.started) / self.width) + 1
   while index > MOST_POINTS do
@@ -83,7 +83,7 @@ local function point_of(self)
   return point
 end
 
---- One row's result.
+--- Records the result of one row.
 function Report:add(key, sent, err, to)
   local result = sent and "sent" or err.maybe_sent and "uncertain" or "failed"
   local point = point_of(self)
@@ -102,7 +102,7 @@ function Report:add(key, sent, err, to)
   end
 end
 
---- An event of the client's `on_event`: how long the gateway took.
+--- Records how long the gateway took, from an event of the client's `on_event`.
 ---@param event waba.CallEvent
 function Report:observe(event)
   if event.type ~= "attempt" or event.class ~= "messages" then return end
@@ -139,7 +139,7 @@ local function amount(value)
   return (("%.3g"):format(value):gsub("e%+0*", "e"))
 end
 
--- A chart of lines over time. Each line: { class, function from point to value or nil }.
+-- Draws lines over time. Each line: { class, function from point to value or nil }.
 local function chart(self, title, unit, lines)
   local count, most = 1, 0
   for index, point in pairs(self.points) do
@@ -221,7 +221,7 @@ local function page(self, summary)
   return table.concat(parts)
 end
 
---- Writes what is left and closes the file; a file that can't be written is reported on standard error.
+--- Writes the rest and closes the file. Reports on standard error if the file could not be written.
 ---@param summary waba.BulkSummary
 function Report:close(summary)
   if self.form == "html" then self:write(page(self, summary)) end

@@ -1,5 +1,5 @@
--- Environment variables that stand in for options of `waba.client`: D360_API_KEY, WABA_HOSTING, WABA_BASE_URL,
--- WABA_CLOUD_BASE_URL and WABA_CA_FILE. An option that is given wins; an empty variable counts as none.
+-- Environment variables for missing options of `waba.client`: D360_API_KEY, WABA_HOSTING, WABA_BASE_URL,
+-- WABA_CLOUD_BASE_URL and WABA_CA_FILE. An option overrides its variable; an empty variable counts as unset.
 
 local core = require "waba.core"
 
@@ -10,7 +10,7 @@ local function variable(name)
   if value ~= "" then return value end
 end
 
--- An address that a variable holds.
+-- Reads a URL from a variable.
 local function url_of(name, level)
   local url = variable(name)
   local origin, message = core.origin(url or "https://none.example")
@@ -18,8 +18,8 @@ local function url_of(name, level)
   return url
 end
 
--- The gateway's address. WABA_BASE_URL belongs to the hosting that WABA_HOSTING names, so a client of the other one
--- takes WABA_CLOUD_BASE_URL, or must be told its own.
+-- The gateway's address. WABA_BASE_URL belongs to the hosting that WABA_HOSTING names. A client of the other hosting uses
+-- WABA_CLOUD_BASE_URL, or needs the option base_url.
 local function base_url_for(hosting, named, level)
   local cloud = hosting == "cloud" and url_of("WABA_CLOUD_BASE_URL", level + 1)
   if cloud then return cloud end
@@ -31,9 +31,9 @@ local function base_url_for(hosting, named, level)
   return url
 end
 
---- The options with what the environment has for those that are missing.
+--- Completes the options from the environment.
 ---@param given waba.ClientOptions
----@param level integer  as in an `error` of the calling function
+---@param level integer  for `error`, as in the calling function
 ---@return waba.ClientOptions complete
 function environment.complete(given, level)
   local complete = {}

@@ -50,7 +50,7 @@ local RESOURCES = {
   webhook = "waba.resource.webhook",
 }
 
--- Called for every message, so it has a check of its own.
+-- Called for every message, so it has a faster check of its own.
 local LOOKS_FOR_ITSELF = { send = true }
 
 function Client:__tostring()
@@ -180,7 +180,7 @@ local KNOWN_SEND = {
   category = "string", ttl_seconds = "integer", direct_send_config = "table",
 }
 
--- Options that stand beside the content of the message.
+-- Options that belong to the message and not to the call.
 local DIRECT_SEND = { "category", "ttl_seconds", "direct_send_config" }
 
 --- How one message is sent.
@@ -190,20 +190,20 @@ local DIRECT_SEND = { "category", "ttl_seconds", "direct_send_config" }
 ---@field identity_key_hash? string  deliver only while this is the recipient's identity (Cloud hosting only)
 ---@field marketing? boolean|{ product_policy: string?, message_activity_sharing: boolean?, bid_spec: table? }
 ---                               a template for marketing: POST /marketing_messages (Cloud hosting only)
----@field category? string        "utility" or "authentication": a text or an interactive message that needs no approved
+---@field category? string        "utility" or "authentication": sends a text or an interactive message without an approved
 ---                               template outside the 24-hour window, Direct Send (Cloud hosting only)
----@field ttl_seconds? integer    with category: for how long delivery is tried, 30 to 43200; authentication: to 900
----@field direct_send_config? { template_name: string }  with category: the name of the template that is made of it
+---@field ttl_seconds? integer    with category: seconds for which delivery is tried, 30 to 43200; authentication: to 900
+---@field direct_send_config? { template_name: string }  with category: the name of the template that the platform makes
 ---@field check_contact? boolean  when the gateway does not know the number: check it, send to what it found
 ---                               (On-Premise hosting only)
 ---@field timeout? number         seconds, instead of the client's
 ---@field bulk? boolean           yields to all messages that are sent without it
 ---@field ordered? boolean|waba.OrderedOptions  instead of the client's
----@field before_attempt? fun(): true|nil, waba.Error?  called before each attempt, after the rate limiter let the message
----                               pass and before its first byte can leave; may wait. With `nil, err` the message is not
----                               sent and `send` returns `nil, err`
----@field before_retry? fun(err: waba.Error)  called before the wait for the next attempt, when the last one certainly did
----                               not send the message
+---@field before_attempt? fun(): true|nil, waba.Error?  called before each attempt, when the rate limiter has admitted the
+---                               message and none of its bytes can have been sent; may wait. If it returns `nil, err`, the
+---                               message is not sent and `send` returns `nil, err`
+---@field before_retry? fun(err: waba.Error)  called before the wait for the next attempt, if the last one certainly did not
+---                               send the message
 
 local function check_given(given)
   options.check(given, KNOWN_SEND, "client:send", 3)
@@ -258,7 +258,7 @@ local function deliver_in_order(self, ordered, address, message, given, form)
   return ensure(turn.finish, turn, deliver, self, address, message, given, form, turn)
 end
 
--- The message with the options that belong to it.
+-- Adds to a message the options that belong to it.
 local function with_direct_send(message, options_given)
   local copy
   for _, name in ipairs(DIRECT_SEND) do

@@ -19,7 +19,7 @@ local HOSTINGS = { on_premise = "waba.hosting.on_premise", cloud = "waba.hosting
 ---@field timeout? number          seconds for a call, its waits and repeats included; 30 by default
 ---@field connect_timeout? number  seconds for each connection; 10 by default
 ---@field ca_file? string          PEM file of the authorities to trust instead of the system's; WABA_CA_FILE by default
----@field proxy? string            URL, such as http://user:password@host:3128; "": none; by default the environment's
+---@field proxy? string            URL, such as http://user:password@host:3128; "" for none; by default the environment's
 ---@field namespace? string        default namespace of templates
 ---@field transport? string|waba.Transport  "curl" or "ngx", or any table with a method `send`; by
 ---                                default "ngx" inside nginx, else "curl"
@@ -88,7 +88,7 @@ function client_options.check_ordered(ordered, what, level)
   end
 end
 
---- Checks the options of `waba.client` and completes them from the environment; raises at its caller what is wrong.
+--- Checks the options of `waba.client` and completes them from the environment. Raises an error at its caller's caller.
 ---@param given? waba.ClientOptions
 ---@return waba.ClientOptions complete
 function client_options.complete(given)

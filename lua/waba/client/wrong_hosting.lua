@@ -1,5 +1,5 @@
--- Completes errors that a client of the wrong hosting gets: a key that the gateway does not know, a path that it does
--- not have, an On-Premise gateway that is gone. The message then names the option that would be right.
+-- Adds a hint to errors that a client of the wrong hosting gets: an unknown key, an unknown path, an On-Premise gateway
+-- that can't be reached. The hint names the right option.
 
 local loopback = require "waba.loopback"
 
@@ -13,27 +13,27 @@ local ENDED = 'On-Premise hosting ended in October 2025: for a number on Cloud h
 
 local UNREACHED = { network = true, tls = true, timeout = true }
 
--- Whether no connection came about; a rate limiter's timeout has a scope.
+-- Whether no connection was established; a timeout of the rate limiter has a scope.
 local function is_unreached(client, err)
   return UNREACHED[err.kind] and not err.status and not err.maybe_sent and not err.scope
     and not loopback.is_url(client.base_url)
 end
 
---- The hint that belongs to an error, if any.
+--- Returns the hint for an error, if there is one.
 ---@param client waba.Client
 ---@param endpoint waba.Endpoint
 ---@param err waba.Error
 ---@return string|nil
 function wrong_hosting.hint(client, endpoint, err)
   local hosting = client.hosting.name
-  if client.sandbox or err.code then return nil end -- a code is the platform's, behind the right gateway
-  -- an id in the path may be what was not found
+  if client.sandbox or err.code then return nil end -- a code comes from the platform, so the gateway is the right one
+  -- with an id in the path the 404 may be about the id
   local is_fixed = not endpoint.raw and not endpoint.path:find("{", 1, true)
   if err.status == 401 or err.status == 404 and is_fixed then return OTHER[hosting] end
   if hosting == "on_premise" and is_unreached(client, err) then return ENDED end
 end
 
---- The error, with the hint in its message.
+--- Adds the hint to the message of an error.
 ---@param client waba.Client
 ---@param endpoint waba.Endpoint
 ---@param err waba.Error

@@ -3,7 +3,7 @@
 
 local files = {}
 
---- In the folder of the process: holds the process id of the program that runs behind `waba emulator --`.
+--- In the folder of the process: holds the process id of the program after `waba emulator --`.
 files.PROGRAM = "program"
 
 ---@param path string

@@ -1,9 +1,9 @@
 -- HTTP/2 on a connection of the emulator, through lua-http. A stream is an exchange with the methods of
 -- waba.http.exchange.
 --
--- When a client goes away in the middle, lua-http 0.4 looks for more for ever, and lets nobody else look at anything.
--- So the waiting is done here, and lua-http is asked only for what is there already. Large bodies move in pieces, so
--- that none is ever in memory as a whole.
+-- When a client closes the connection within a request, lua-http 0.4 loops for ever and blocks the whole process. So this
+-- file does all waiting, and calls lua-http only when data is available. Large bodies are read and written in pieces, so
+-- that no body is in memory as a whole.
 
 local condition = require "cqueues.condition"
 local cqueues = require "cqueues"
@@ -13,30 +13,30 @@ local new_headers = require "http.headers".new
 
 local http2 = {}
 
--- Seconds a client may be silent within a request, and between two of them.
+-- Seconds without data from a client, within a request and between two of them.
 local IDLE_SECONDS = 60
--- Bytes of a body that may be under way at once, and the number of that setting.
+-- The initial window size in bytes for large bodies, and the number of that setting.
 local WINDOW, INITIAL_WINDOW_SIZE = 1024 * 1024, 4
--- Bytes of a body that a connection takes before it is widened to that.
+-- Bytes of a body after which the window is enlarged to that.
 local FIRST_WINDOW = 65535
 
 -- The type of a frame with a part of a body.
 local DATA = 0
 
--- lua-http 0.4 writes the place 127 of HTTP/2's table of headers wrongly, which ends the connection. So nothing that
--- differs from response to response, nor anything else, gets into the table.
+-- lua-http 0.4 encodes index 127 of the HPACK table wrongly, which ends the connection. So no header is added to the
+-- table.
 local NEVER_INDEXED = true
 
--- Another coroutine's write makes a cqueues socket forget that somebody waits to read from it: nobody is
--- woken then, and the connection stands still. So a connection always looks for something to read.
+-- When a coroutine writes, a cqueues socket loses the event of another coroutine that waits to read from it; that one is
+-- never resumed, and the connection hangs. So a connection always polls for reading too.
 local function events(connection)
   local socket = connection.socket
   local wanted = socket and socket:events()
   return wanted and not wanted:find("r", 1, true) and wanted .. "r" or wanted
 end
 
--- lua-http takes the credits away after it has written, from what they were before: those that come
--- while it waits for the socket are lost, and with them the rest of the body. So they go first.
+-- lua-http reads the flow-control window before it writes and stores the reduced one afterwards: updates that arrive in
+-- between are lost, and the rest of the body is never sent. So the window is reduced before the write here.
 local function write_data_frame(stream, payload, end_stream, _, timeout, flush)
   local connection = stream.connection
   stream.peer_flow_credits = stream.peer_flow_credits - #payload
@@ -48,8 +48,8 @@ local function write_data_frame(stream, payload, end_stream, _, timeout, flush)
   return written, message, code
 end
 
--- A connection that has failed once is over: lua-http raises then, in each coroutine that asks. Any other error is one
--- of the program.
+-- A connection that has failed can't be used any more: lua-http raises in each coroutine that uses it. Any other error is
+-- one of the program.
 local function ask(connection, fn, ...)
   if connection.is_over then
     return nil, "closed"
@@ -65,7 +65,7 @@ local function ask(connection, fn, ...)
   return result, reason
 end
 
--- Lets a connection move on until the condition is signalled. False: it, or the time, is over.
+-- Processes a connection until the condition is signalled. Returns false if the connection or the time has ended.
 local function wait_for(stream, signalled, deadline)
   local connection = stream.connection
   if connection.is_over or not connection.socket or connection.socket:eof("r") then
@@ -94,7 +94,7 @@ end
 local Stream = {}
 Stream.__index = Stream
 
--- Prepares for a large body: the other side may send a mebibyte without asking for leave.
+-- Enlarges the flow-control window for a large body to one mebibyte.
 local function widen_window(stream)
   local connection = stream.connection
   if not connection.is_widened then
@@ -120,7 +120,7 @@ function Stream:read()
   return ask(stream.connection, stream.get_next_chunk, stream, 0)
 end
 
--- The next part of a body, as large as flow control allows. Returns how much went out.
+-- Sends the next part of a body, as large as flow control allows. Returns the number of bytes.
 local function write_part(stream, bytes, sent, last, deadline)
   local connection = stream.connection
   while stream.peer_flow_credits <= 0 or connection.peer_flow_credits <= 0 do
@@ -155,7 +155,7 @@ end
 function Stream:respond(status, headers, body, size)
   self.responded = true
   if self.stream.state == "closed" then
-    return false -- the client has left the stream, and others may use the connection
+    return false -- the client has reset the stream; other streams may use the connection
   end
   local head = new_headers()
   head:append(":status", ("%d"):format(status), NEVER_INDEXED)
@@ -173,7 +173,7 @@ function Stream:respond(status, headers, body, size)
   return is_empty or body == "" or self:write(body, true)
 end
 
--- The other streams of the connection go on.
+-- The other streams of the connection continue.
 function Stream:cancel()
   self.responded = true
 end
@@ -209,10 +209,10 @@ local function serve_stream(stream, serve)
   ask(stream.connection, stream.shutdown, stream)
 end
 
---- Serves a connection that has agreed on HTTP/2, until it is over.
+--- Serves a connection with HTTP/2 until it ends.
 ---@param connection waba.http.Connection
 ---@param serve fun(exchange: waba.emulator.Stream)
----@param report fun(problem: any)  gets what `serve` raised
+---@param report fun(problem: any)  called with the error that `serve` raised
 function http2.serve(connection, serve, report)
   local wrapped = h2_connection.new(connection.socket, "server", nil)
   if not wrapped then
@@ -223,7 +223,7 @@ function http2.serve(connection, serve, report)
   local function run(stream)
     local ok, problem = guarded(serve_stream, stream, serve)
     if not ok then
-      -- Its state is unknown: lua-http can fail within what others share.
+      -- The state of the connection is unknown: lua-http can fail while it changes data that all streams share.
       connection.socket:shutdown("rw")
       report(problem)
     end
@@ -241,10 +241,10 @@ function http2.serve(connection, serve, report)
       end
     end
   end)
-  if not ok then -- lua-http cannot read what the client sent
+  if not ok then -- lua-http can't parse what the client sent
     report(tostring(problem):match("^[^\n]*"))
   end
-  -- No stream may wait for a socket that is closed.
+  -- so that no stream waits for a closed socket
   connection.socket:shutdown("r")
   while running > 0 do
     finished:wait()

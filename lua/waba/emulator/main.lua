@@ -10,7 +10,7 @@ local library = require "waba.library"
 
 local main = {}
 
--- Who writes what the option `say` has.
+-- The customer who sends the text of the option `say`.
 local CUSTOMER = "491511234567"
 
 local NEEDED = {
@@ -19,7 +19,7 @@ local NEEDED = {
   { "http.server", "http", "lua-http" },
 }
 
--- Loads what the server is made of. Returns nil, or what is missing and how to get it.
+-- Loads the libraries of the server. Returns nil, or a message that names a missing one and how to install it.
 local function missing_library()
   for _, needed in ipairs(NEEDED) do
     local found, message = library.find(needed[1])
@@ -98,7 +98,7 @@ local function make_certificate(self)
   return certificate.issue(authority, { hosts = { "localhost", "127.0.0.1", "::1", self.options.host } })
 end
 
--- The host of a gateway's URL. An address that stands for every interface is reached over loopback.
+-- The host of a gateway's URL. For an address of all interfaces it is the loopback address.
 local EVERY = { ["0.0.0.0"] = "127.0.0.1", ["::"] = "::1" }
 
 local function url_host(host)
@@ -160,7 +160,7 @@ local function serve(self, cq)
   return serve_control(self, cq)
 end
 
--- Lets a customer write as soon as there is an address for webhooks: the option `say`.
+-- Lets a customer send the text of the option `say` as soon as a webhook address is set.
 local function say(self, cq)
   local cqueues = require "cqueues"
   cq:wrap(function()
@@ -176,7 +176,7 @@ local function say(self, cq)
   end)
 end
 
--- Stops on the signals that ask for it.
+-- Stops on SIGTERM and SIGINT.
 local function watch_signals(self, cq)
   local signal = require "cqueues.signal"
   signal.ignore(signal.SIGPIPE)
@@ -185,7 +185,7 @@ local function watch_signals(self, cq)
   cq:wrap(function()
     while true do
       local received = listener:wait()
-      -- Ctrl-C in a terminal reaches the program too: its end ends this process.
+      -- Ctrl-C in a terminal reaches the program too, whose end ends this process.
       if received and not (self.child and received == signal.SIGINT) then
         self:stop()
       end
@@ -193,7 +193,7 @@ local function watch_signals(self, cq)
   end)
 end
 
---- Makes everything and listens. The clock is shared by the gateways of the process.
+--- Makes the gateways and listens. The gateways of a process share a clock.
 ---@param given table  options
 ---@return waba.emulator.Process|nil
 ---@return any cq  its loop, or a message
@@ -255,7 +255,7 @@ local function watch_parent(self, cq)
   end
 end
 
--- Ends a program behind `waba emulator --` whose starter is gone.
+-- Ends the program after `waba emulator --` when the process that started it has ended.
 local function end_program(self)
   local pid = (files.read(self.folder .. "/" .. files.PROGRAM) or ""):match("^%d+")
   if pid then
@@ -310,7 +310,7 @@ function main.child(options_file, ready_file)
   os.exit(0)
 end
 
---- The emulator from a shell: see waba.emulator.shell.
+--- The command `waba emulator`: see waba.emulator.shell.
 ---@param arguments string[]
 ---@return integer  exit code
 function main.shell(arguments)

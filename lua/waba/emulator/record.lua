@@ -1,5 +1,5 @@
 -- The record of accepted messages in a file: a line of JSON for each, written before the answer leaves. What
--- stands there was accepted, however the process ended. The file is for its owner alone, mode 600.
+-- stands there was accepted, however the process ended. The file has mode 600.
 
 local core = require "waba.core"
 local json = require "waba.emulator.json"
@@ -16,7 +16,7 @@ Record.__name = "waba.emulator.Record"
 ---@return waba.emulator.Record|nil
 ---@return string? message
 function record.open(path)
-  core.make_private(path) -- what it can't make, opening says
+  core.make_private(path) -- on failure, opening the file returns the error
   local file, message = io.open(path, "ab")
   if not file then
     return nil, "the record cannot be written: " .. message

@@ -1,5 +1,5 @@
--- The HTTP side: listens, reads a request into a table, passes it to a gateway, writes the response. Knows nothing of
--- WhatsApp. HTTP/1.1 is the listener's; HTTP/2 comes from lua-http.
+-- The HTTP part: listens, reads a request into a table, passes it to a gateway, writes the response. It has no code
+-- specific to WhatsApp. waba.http.listener provides HTTP/1.1, lua-http provides HTTP/2.
 
 local cqueues = require "cqueues"
 local digest = require "openssl.digest"
@@ -11,7 +11,8 @@ local printable = require "waba.printable"
 
 local server = {}
 
--- The emulator serves one developer's programs, which may send large files slowly. It counts connections alone.
+-- The emulator serves one developer's programs, which may send large files slowly. So only the number of connections and
+-- the time of a request are limited, generously.
 local LIMITS = { connections = 2000, peer_connections = 2000, request_seconds = 600 }
 -- How far beyond its limit a body is read and thrown away, so that the client reads the refusal.
 local DISCARD = 64 * 1024 * 1024
@@ -180,7 +181,7 @@ end
 ---@field gateway waba.emulator.Gateway
 ---@field clock? waba.emulator.Clock  tells the time of each answer
 
--- The release of lua-http whose methods http2.lua replaces and whose fields it reads: another one may have others.
+-- The version of lua-http whose methods http2.lua replaces and whose fields it reads. They may differ in other versions.
 local HTTP2_RELEASE = "0.4"
 
 local function can_serve_http2()

@@ -1,5 +1,5 @@
--- The emulator from a shell: reads its arguments, prints where it is, and serves until it is interrupted; or runs a
--- program with the variables set, and ends with it.
+-- The command `waba emulator`: reads its arguments, prints the variables of its gateways, and serves until it is
+-- interrupted; or runs a program with these variables, and ends with it.
 
 local files = require "waba.emulator.files"
 local options = require "waba.emulator.options"
@@ -9,7 +9,7 @@ local shell = {}
 
 local HOSTINGS = { on_premise = true, cloud = true }
 
--- The value of an option from its text: a switch, a number, or text.
+-- Reads the value of an option: a boolean, a number, or text.
 local function read_value(kind, text)
   if kind:find("boolean") and (text == "true" or text == "false") then
     return text == "true"
@@ -24,7 +24,7 @@ local function read_value(kind, text)
   end
 end
 
--- Where the value of each argument goes: its types, the table and the name. The options of webhooks begin
+-- For each argument its types, and the table and name under which its value is stored. The options of webhooks begin
 -- with "webhook-", those of the Cloud gateway with "cloud-".
 local function argument_kinds(given)
   local kinds = { hosting = { "string", given, "hosting" } }
@@ -74,7 +74,7 @@ local function read_arguments(arguments)
   return given
 end
 
--- The emulator's own arguments, and the program behind "--".
+-- Splits the arguments into the emulator's own and the program after "--".
 local function split(arguments)
   local own, program = {}, nil
   for _, word in ipairs(arguments) do
@@ -94,21 +94,21 @@ local function refuse(message, code)
   return code
 end
 
--- Both gateways of a shell take the same key, so that one set of variables serves either hosting.
+-- Both gateways have the same key, so that the same variables work for both hostings.
 local function settle_keys(given)
   given.api_key = given.api_key or require("waba.emulator.random").letters(32)
   given.cloud.api_key = given.cloud.api_key or given.api_key
 end
 
--- The exit code of a command: what os.execute returns differs by Lua.
+-- The exit code of a command; what os.execute returns depends on the version of Lua.
 local function exit_code(first, what, code)
-  if type(first) == "number" then -- Lua 5.1 and LuaJIT: as the system has it
+  if type(first) == "number" then -- Lua 5.1 and LuaJIT: the system's wait status
     return first >= 256 and math.floor(first / 256) or first > 0 and 128 + first % 128 or 0
   end
   return what == "signal" and 128 + code or code
 end
 
--- Runs a program beside the emulator's process, which ends when it ends.
+-- Runs a program next to the emulator's process, which ends with it.
 local function run_program(given, hosting, program)
   local emulator, err = require("waba.emulator").start(given)
   if not emulator then
@@ -147,8 +147,8 @@ local function serve(given, hosting, as_json)
   return 0
 end
 
---- The emulator from a shell.
----@param arguments string[]  of the command line; behind "--" a program to run
+--- Runs the command.
+---@param arguments string[]  of the command line; after "--" a program to run
 ---@return integer  exit code
 function shell.run(arguments)
   local own, program = split(arguments)
@@ -164,9 +164,9 @@ function shell.run(arguments)
   local hosting = given.hosting or "on_premise"
   given.hosting = nil
   if not HOSTINGS[hosting] then
-    return refuse("--hosting is on_premise or cloud, not " .. hosting, 2)
+    return refuse("--hosting must be on_premise or cloud, not " .. hosting, 2)
   elseif program and not program[1] then
-    return refuse("a program is needed behind --", 2)
+    return refuse("the program after -- is missing", 2)
   end
   settle_keys(given)
   if program then

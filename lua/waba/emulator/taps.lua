@@ -56,7 +56,7 @@ function taps.find(gateway, id, choice)
   local content
   if record.type == "interactive" then
     content = tapped_reply(record.content, choice)
-    if content and record.direct_send then -- it was made a template of: the tap comes as a template's
+    if content and record.direct_send then -- the platform made a template of it, so the tap is one on a template
       return "button", { text = content.title, payload = content.id }
     end
   elseif record.type == "template" then

@@ -37,8 +37,8 @@ end
 function usage.text(options)
   local lines = { "Usage: waba emulator [--option value] ... [-- program argument ...]", "",
     "The gateway on your own machine, for both hostings. Ctrl-C ends it.", "",
-    "It prints variables that lead waba and programs to it, for a shell's eval.",
-    "With a program behind -- it sets them, runs the program, and ends with it.", "",
+    "It prints environment variables for waba and programs, for a shell's eval.",
+    "With a program after -- it sets them, runs the program, and ends with it.", "",
     "A switch takes true or false; without a value it is true.",
     "--hosting cloud sets the variables for the Cloud gateway (on_premise).",
     "--key is the key of both gateways; --cloud-key that of the Cloud one.",
@@ -88,8 +88,8 @@ end
 
 local TITLES = { on_premise = "On-Premise", cloud = "Cloud" }
 
---- The variables that lead programs to the emulator: lines that a shell takes as they stand, without an empty one.
----@param hosting "on_premise"|"cloud"  which gateway they are for; the Cloud gateway is reached beside On-Premise
+--- The variables for programs that use the emulator, as lines of shell code without an empty line.
+---@param hosting "on_premise"|"cloud"  the gateway that they select; for "on_premise" WABA_CLOUD_BASE_URL is added
 ---@param faces { on_premise: { number: string, url: string, api_key: string }, cloud: table }
 ---@param ca_file string|nil
 ---@return string

@@ -12,7 +12,7 @@ local webhook_exchange = {}
 
 -- Characters of a refused answer that are kept for people to read.
 local EXCERPT = 500
--- Bytes of an answer's body that are read at all, and at once.
+-- Bytes of a response body that are read in all, and at once.
 local MAX_ANSWER = 64 * 1024
 
 -- Reading the system's authorities takes long: once is enough, and not before it is needed.
@@ -67,23 +67,23 @@ local function request_head(self, address, body)
   return head
 end
 
--- lua-http takes as much of a body at once as the other side has sent.
+-- lua-http reads as much of a body at once as the peer has sent.
 local function read_body_by_length(connection, length, timeout)
   return connection.socket:xread(math.max(length, -MAX_ANSWER), timeout)
 end
 
--- The next bytes of an answer's body; nil at its end, and a message when the end will never come.
+-- Reads the next bytes of a response body. Returns nil at its end, and nil and a message when the body is incomplete.
 local function next_chunk(stream, seconds)
   local chunk, message = stream:get_next_chunk(seconds)
-  -- The end of the connection looks like the end of the body; the state tells.
+  -- lua-http reports the end of the connection like the end of the body; the state of the stream differs.
   if not chunk and not message and (stream.state == "open" or stream.state == "half closed (local)") then
-    message = "the other side went away"
+    message = "the peer closed the connection"
   end
   return chunk, message
 end
 
--- Leaves a stream. An exchange that is not complete takes its connection with it: lua-http would read what is left of
--- it, for ever where the other side has gone.
+-- Closes a stream. With an incomplete exchange it closes the connection too: lua-http would otherwise read the rest, and
+-- loop for ever if the peer has closed the connection.
 local function leave(stream)
   if stream.state == "closed" or stream.state == "idle" then
     return

@@ -26,7 +26,7 @@ local IDLE = 0.5
 ---  the one of the number
 ---@field copies string[]    names of addresses that get a copy of what "number" has taken
 ---@field attempts waba.emulator.Ring
----@field on_attempt fun(attempt: table)|nil  called after each
+---@field on_attempt fun(attempt: table)|nil  called after each attempt
 ---@field delivered integer  deliveries answered with 200
 ---@field pending integer    deliveries that wait or are in flight
 local Webhooks = {}

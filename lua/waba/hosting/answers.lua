@@ -62,7 +62,7 @@ function answers.kind_of(status, kinds)
     or (status >= 500 and "unavailable" or status >= 300 and status < 400 and "protocol" or "api")
 end
 
--- More of a body or a sentence is not looked at, as the patterns take a time that grows with its square.
+-- Bytes of a body or a text that are searched at most, since the time that the patterns take grows with its square.
 local MOST = 2000
 
 -- A body that is neither shape: its beginning, on one line.

@@ -81,7 +81,7 @@ function replies.call_permission_reply(value)
   return read
 end
 
--- The customer has agreed to pay an order by the card that it offered (offsite_card_pay).
+-- The customer's consent to pay an order with the card that the order offered (offsite_card_pay).
 function replies.payment_method(value)
   local read = copied(value, PAYMENT_METHOD)
   read.kind = "payment_method"

@@ -304,8 +304,7 @@ function inbound.customer(event)
     or event.from_user_id or event.recipient_user_id or contact.user_id
 end
 
---- Where a customer who has changed the number or the business-scoped user id is reached from now on; nil for every
---- other event.
+--- Returns the new phone number or business-scoped user id of a customer who has changed it; nil for every other event.
 ---@param event waba.Event
 ---@return string|nil
 function inbound.new_address(event)

@@ -62,7 +62,7 @@ local function flag(value)
   if value == "false" or value == 0 or value == "0" then return false end
 end
 
--- What the members of a table become, where that is something else: `null` for nothing. Nil when all stay as they are.
+-- The members of a table that change, with their new values; `null` for nil. Nil when none changes.
 local function changes_of(value, converters, otherwise)
   local changes
   for name, member in pairs(value) do
@@ -75,7 +75,7 @@ local function changes_of(value, converters, otherwise)
   return changes
 end
 
--- A table with its members converted by `converters` and `otherwise`, without those that become nil. Lists close up.
+-- Converts the members of a table by `converters` and `otherwise`, and removes those that become nil; lists have no gaps.
 local function converted(value, converters, otherwise)
   if value == null then return nil end
   if type(value) ~= "table" then return value end
@@ -95,17 +95,17 @@ local function converted(value, converters, otherwise)
   return copy
 end
 
---- A table without the nulls, which would count as true in a condition. Lists close up.
+--- Removes the nulls of a table, which would be true in a condition. The lists have no gaps afterwards.
 ---@param value any
 ---@return any
 local function without_null(value)
   return converted(value, nil, without_null)
 end
 
--- Finds a converter for each field that holds an id, by its name.
+-- Chooses the converter for ids by a field's name.
 local IDS = {}
 
---- The same for what this library does not know field by field; in it, ids are strings.
+--- The same for values without a definition of their fields. Ids become strings.
 ---@param value any
 ---@return any
 local function with_ids(value)

@@ -10,14 +10,14 @@
 --   each time.
 -- - An event is handed out again and again until it is acknowledged: at least once. After `ack`,
 --   never again.
--- - The events of one conversation (a customer or, on Cloud, a group) are handed out one at a time, in the order
+-- - The events of one conversation (a customer or, on Cloud, a group) are returned one at a time, in the order
 --   of `put`: the next one only when the one before is acknowledged or set aside. A failed event
 --   holds its conversation until it is tried again. With `separate_statuses` the statuses of messages
 --   to a customer are one conversation, and everything else is another.
--- - A customer is known by the phone number and by the business-scoped user id (Cloud). Names that came together,
---   as an old number and the new one, mean the same customer for 90 days after one of them has come last; in memory
---   for the 100000 names that came last. What waits under two names when they first come together is one
---   conversation from then on; what was taken before then goes on where it is.
+-- - A customer is identified by the phone number and by the business-scoped user id (Cloud). Two of these names in one
+--   event, such as an old number and the new one, identify the same customer for 90 days after the last event with one
+--   of them; in memory for the 100000 names of the latest events. Events that wait under two names are joined into one
+--   conversation when the names first occur together; events that were already taken are not affected.
 -- - A taken event whose lease is over counts as tried and is handed out to whoever asks next.
 -- - After `retry.attempts` tries an event is set aside, with the reason of its last failure.
 
@@ -37,8 +37,8 @@
 ---@class waba.Inbox
 ---@field durable boolean  what is stored outlives the process
 ---@field grouped? boolean a put costs much, however small: callers had better put together
----@field separate_statuses? boolean  whether the statuses of messages to a customer are a conversation of their own;
----                         the receiver sets it where it is nil
+---@field separate_statuses? boolean  whether the statuses of messages to a customer are a conversation of their own; if it
+---                         is nil, the receiver sets it
 local inbox = {}
 
 --- Stores a batch.
@@ -68,8 +68,8 @@ function inbox:extend(event, lease) end
 
 --- Ends a taken event, or several at once: they were handled.
 ---@param event waba.Event|waba.Event[]
----@param is_done? boolean  end those too whose lease was over: nobody needs to handle them again, whoever took them
----                         meanwhile, and even if they were set aside
+---@param is_done? boolean  end events whose lease has expired too, even if another worker has taken them since or they
+---                         were set aside: they were handled
 ---@return true|nil ok   nil: at least one was no longer this worker's; the others are acknowledged
 ---@return waba.Error? err
 function inbox:ack(event, is_done) end

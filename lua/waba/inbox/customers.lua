@@ -1,23 +1,23 @@
--- Which names mean the same customer: a phone number and a business-scoped user id that came together, an old number and
--- the new one. One of them is the root, and names the customer's conversation; the others lead to it. redis_scripts.lua
--- has the same steps as a script.
+-- Records which names identify the same customer: a phone number and a business-scoped user id of one event, an old number
+-- and the new one. One of them is the root, which names the customer's conversation; the others refer to it.
+-- redis_scripts.lua has the same algorithm as a script.
 
 local customers = {}
 
---- Seconds for which names that came together are known, after one of them has come last. The platform leaves a phone
---- number out after 30 days without contact.
+--- Seconds for which names are recorded after the last event with one of them. The platform omits a phone number after 30
+--- days without contact.
 customers.REMEMBER = 90 * 86400
 
--- More steps than this lead to no root.
+-- Names between a name and its root at most.
 local STEPS = 16
 
---- What a store has to do.
+--- The functions that a store provides.
 ---@class waba.CustomerStore
----@field next fun(name: string): string|nil          the name that a name leads to
----@field remember fun(name: string, root: string)
----@field is_begun fun(root: string): boolean         the first event of the conversation was taken before
----@field merge fun(from: string, to: string)         what waits in one conversation goes behind what waits in another;
----                                                   an event that was taken before stays where it is
+---@field next fun(name: string): string|nil          returns the name that a name refers to
+---@field remember fun(name: string, root: string)    lets a name refer to a root
+---@field is_begun fun(root: string): boolean         whether the first event of the conversation was taken before
+---@field merge fun(from: string, to: string)         appends the waiting events of one conversation to another; an event
+---                                                   that was taken before stays where it is
 
 local function root_of(store, name)
   for _ = 1, STEPS do
@@ -28,8 +28,8 @@ local function root_of(store, name)
   return name
 end
 
--- Of several conversations that turn out to be one, the one whose first event is handled now or waits for another try;
--- else the one that is known by several names.
+-- Chooses the root when several conversations become one: the conversation whose first event was taken before, else one
+-- that has several names.
 local function choose(store, names, roots)
   for _, root in ipairs(roots) do
     if store.is_begun(root) then return root end
@@ -40,7 +40,7 @@ local function choose(store, names, roots)
   return roots[1]
 end
 
---- The root of a customer's names. What they lead to is one conversation from now on.
+--- Returns the root of a customer's names. Joins their conversations if they had several roots.
 ---@param store waba.CustomerStore
 ---@param names string[]
 ---@return string|nil root  nil without names

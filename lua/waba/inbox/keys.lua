@@ -43,7 +43,7 @@ function keys.identity(event)
   if event.kind == "status" then return status_key(event) end
 end
 
--- The names of the customer that an event tells, each once: the phone number first.
+-- The customer's names in an event, without repetition: the phone number first.
 local function names_of(event)
   local contact = type(event.contact) == "table" and event.contact or {}
   local system = type(event.system) == "table" and event.system.type == "user_changed_user_id" and event.system or {}
@@ -61,14 +61,14 @@ local function names_of(event)
   return names
 end
 
---- The prefixes of conversations: of messages and all else, and of statuses that do not wait for them.
+--- The prefixes of conversations: of messages and other events, and of statuses that do not wait for them.
 keys.LANES = { "", "status:" }
 
---- What an event waits for: the group or the customer it is about. Several names mean the same customer.
+--- The conversation of an event: the names of its group or customer. Several names identify the same customer.
 ---@param event waba.Event
 ---@param is_separate boolean|nil  statuses do not wait for messages, nor messages for statuses
 ---@return string lane     one of `keys.LANES`
----@return string[] names  none: it waits for nothing
+---@return string[] names  empty: the event waits for no other
 function keys.conversation(event, is_separate)
   local lane = is_separate and event.kind == "status" and keys.LANES[2] or keys.LANES[1]
   if event.hosting == "cloud" and event.group_id then return lane, { tostring(event.group_id) } end

@@ -11,7 +11,7 @@ local clock = core.clock
 -- Seconds for which duplicates are known by default. What is known here costs memory.
 local REMEMBER = 172800
 
--- Names of customers that are known at a time.
+-- Names of customers that are recorded at a time at most.
 local MOST_CUSTOMERS = 100000
 
 -- Keys known in this process. Each is forgotten after the same time, so the oldest is first.
@@ -84,7 +84,7 @@ local function wake_due(inbox)
   inbox.earliest = earliest
 end
 
--- The conversation of that name, a new one if need be.
+-- Returns the conversation of a name; makes it if need be.
 local function conversation_of(inbox, name)
   local conversation = name and inbox.conversations[name]
   if conversation then return conversation end
@@ -114,7 +114,7 @@ local function is_begun(conversation)
   return entry ~= nil and entry.attempts > 0
 end
 
--- Takes what waits out of a conversation, all but a first event that was taken before.
+-- Removes the waiting events from a conversation, except a first event that was taken before.
 local function take_waiting(conversation, into)
   local first = conversation.first + (is_begun(conversation) and 1 or 0)
   for position = first, conversation.last do
@@ -123,7 +123,7 @@ local function take_waiting(conversation, into)
   conversation.last = first - 1
 end
 
--- Joins what waits in one conversation to what waits in another, in the order in which it came.
+-- Joins the waiting events of two conversations, in the order in which they arrived.
 local function merge(inbox, from_name, to_name)
   local from, entries = inbox.conversations[from_name], {}
   if not from then return end
@@ -136,7 +136,7 @@ local function merge(inbox, from_name, to_name)
   if to.first > to.last then inbox.conversations[to_name] = nil end
 end
 
--- The names of customers that are known to this inbox. What has not come for the longest time is forgotten first.
+-- The customers' names of this inbox. The name that has not occurred for the longest time is removed first.
 local function new_customers(inbox)
   local next_of, until_, order, first, last, count = {}, {}, {}, 1, 0, 0
   local store = {}
@@ -192,7 +192,7 @@ local function remove_first(inbox, conversation)
   conversation.first = conversation.first + 1
   inbox.count = inbox.count - 1
   inbox.resting[conversation] = nil
-  if conversation.first > conversation.last then -- in `ready` it is skipped
+  if conversation.first > conversation.last then -- empty; `ready` skips it
     if inbox.conversations[conversation.name or ""] == conversation then
       inbox.conversations[conversation.name] = nil
     end
@@ -277,7 +277,7 @@ function Memory:extend(event, lease)
   return true
 end
 
--- Ends an event whose lease was over, wherever it is now.
+-- Ends an event whose lease has expired, in whatever state it is.
 local function remove_lost(inbox, event)
   local entry = inbox.leases[event].entry
   local conversation = entry.conversation

@@ -45,7 +45,7 @@ local function load_library()
   return loaded
 end
 
--- What a server says that does not serve (any more): after a failover another one does, under the same name.
+-- Errors of a server that does not accept writes (any more): after a failover another server has its name.
 local NOT_SERVING = { "READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "MOVED" }
 
 local function is_not_serving(message)
@@ -83,7 +83,7 @@ local function nginx_connection(redis, address)
     return client, is_new
   end
 
-  -- The reply, or nil and a message; and whether a new connection may have another one.
+  -- Returns the reply, or nil and a message, and whether a new connection may get another reply.
   local function attempt(command, ...)
     local client, is_new = connect()
     if not client then return nil, is_new, false end
@@ -113,7 +113,7 @@ local function nginx_connection(redis, address)
   return connection
 end
 
--- Outside: one connection, opened when first needed and again when it broke or its server does not serve.
+-- Outside nginx: one connection, opened at the first use and again when it broke or its server does not accept writes.
 local function plain_connection(redis, address)
   local commands, client = {}, nil
   local connection = {}
@@ -133,8 +133,8 @@ local function plain_connection(redis, address)
     client = opened
   end
 
-  -- redis-lua raises everything; what Redis itself refuses it calls "redis error". The third result: whether a new
-  -- connection may have another reply.
+  -- redis-lua raises all errors; those of Redis itself begin with "redis error". The third result: whether a new
+  -- connection may get another reply.
   local function attempt(command, ...)
     local was_open = client ~= nil
     local ok, reply = pcall(function(...)

@@ -7,7 +7,7 @@
 --   delayed   queue -> Unix time              attempts  queue -> tries of its first event
 --   reasons   queue -> last failure           aside     stream of what was tried too often
 --   depth     number of events                queue:<name>, seen:<key>
---   name:<customer's name>  the name that it leads to (customers.lua)
+--   name:<customer's name>  the name that it refers to (customers.lua)
 
 local keys = require "waba.inbox.keys"
 
@@ -55,7 +55,7 @@ end
 
 local scripts = {}
 
--- What customers.lua does: names that came together lead to one, which names the queue.
+-- The algorithm of customers.lua: the names of one event refer to one root, which names the queue.
 local CUSTOMERS = [[
 local function leads_to(name) return key("name:" .. name) end
 
@@ -70,7 +70,7 @@ end
 
 local function is_begun(queue) return tonumber(redis.call("HGET", attempts, queue) or 0) > 0 end
 
--- A token whose queue is empty is dropped by the take that finds it.
+-- `take` drops a token whose queue is empty.
 local function merge(from, to)
   local first = is_begun(from) and 1 or 0
   local bodies = redis.call("LRANGE", queue_key(from), first, -1)

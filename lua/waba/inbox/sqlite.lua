@@ -61,11 +61,11 @@ local function collect(entries, name)
   return texts
 end
 
--- Gives entries their conversations; those of one portion share what they look up.
+-- Sets the conversations of entries; the entries of one call share the names that were read.
 local function name_conversations(inbox, entries, now)
   local database, store = inbox.database, {}
-  local known = {} -- name to what it leads to; false: to nothing
-  local is_fresh = {} -- names that need not be written again
+  local known = {} -- name to the name that it refers to, or false
+  local is_fresh = {} -- names whose row is up to date
 
   local function look_up(names)
     if #names == 0 then return end
@@ -103,7 +103,7 @@ local function name_conversations(inbox, entries, now)
       local moved = database:execute(([[UPDATE waba_event SET conversation = %s, head = 0
         WHERE conversation = %s AND attempts = 0]]):format(new, old))
       if moved > 0 then
-        -- the oldest comes first, unless another one was taken before
+        -- the oldest event is the first one, unless another one was taken before
         database:execute(("UPDATE waba_event SET head = 0 WHERE conversation = %s AND attempts = 0"):format(new))
         local head = database:value(("SELECT 1 FROM waba_event WHERE conversation = %s AND head = 1"):format(new))
         if not head then promote(inbox, { new }) end
@@ -118,7 +118,7 @@ local function name_conversations(inbox, entries, now)
     end
   end
   look_up(unknown)
-  -- a later one may tell that the customers of two earlier ones are the same
+  -- a later event may have the names of two earlier customers, who then are the same one
   for _, entry in ipairs(entries) do customers.join(store, entry.names) end
   for _, entry in ipairs(entries) do
     local root = customers.join(store, entry.names)
@@ -266,7 +266,7 @@ function Sqlite:extend(event, seconds)
   end)
 end
 
--- Ends an event whose lease was over, wherever it is now. Its `seq` may be another event's.
+-- Ends an event whose lease has expired, in whatever state it is. Another event may have its `seq` by now.
 local function remove_lost(inbox, lease)
   local condition = ("seq = %d AND body = %s"):format(lease.seq, quote(lease.body))
   local conversation = inbox.database:value("SELECT conversation FROM waba_event WHERE head = 1 AND " .. condition)
@@ -367,10 +367,10 @@ end
 local sqlite = {}
 
 ---@class waba.SqliteInboxOptions : waba.InboxOptions
----@field file string            the database; it and its directory must be writable. Made with mode 600, for its owner
----                              alone. When it was removed or replaced, the file of this name is opened anew
+---@field file string            the database; it and its directory must be writable. Created with mode 600, for its owner
+---                              only. If it was removed or replaced, the file with this name is opened again
 ---@field busy_timeout? number   seconds to wait for another process's write; 5 by default. In nginx, in `waba.run`,
----                              cqueues and copas others go on meanwhile
+---                              cqueues and copas other coroutines run meanwhile
 ---@field sync? boolean          true, the default: `put` returns when the disk has the events, so that they
 ---                              survive a power failure too; false: they survive the end of the process.
 ---                              In nginx a put holds the worker for that long: see bench/webhook.lua

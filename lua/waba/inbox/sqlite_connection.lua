@@ -10,13 +10,13 @@ local together = require "waba.transport.loop.together"
 
 ---@class waba.SqliteConnection
 ---@field file string
----@field path string?         the same, wherever the process goes; from the first use on
----@field identity string?     of the file that is open
----@field beside table<string, string>?  the same of the files beside it, by the end of their names
+---@field path string?         its absolute path; set at the first use
+---@field identity string?     of the open file
+---@field beside table<string, string>?  the identities of SQLite's further files, by the ends of their names
 ---@field busy_timeout number  seconds
 ---@field connection userdata?  the driver's, while the file is open
 ---@field environment userdata?
----@field driver_timeout integer?  milliseconds: what the connection was last told
+---@field driver_timeout integer?  milliseconds: the `busy_timeout` that was last set in SQLite
 ---@field to_disk true?         what the connection was last told
 ---@field closed true?
 local Connection = {}
@@ -24,7 +24,7 @@ Connection.__index = Connection
 
 local sqlite_connection = {}
 
--- Seconds between tries while another process holds the lock: short at first, then longer.
+-- Seconds between attempts while another process holds the lock: short at first, then longer.
 local SHORTEST, LONGEST = 0.001, 0.02
 
 --- A text as a literal in SQL. The driver takes a statement up to its first NUL byte.
@@ -77,7 +77,7 @@ function Connection:value(query)
   return row and row[1]
 end
 
--- How long the driver itself waits for the lock, and all others of the process with it.
+-- Sets how long SQLite itself waits for the lock; it blocks the whole process meanwhile.
 local function set_driver_timeout(self, milliseconds)
   if self.driver_timeout == milliseconds then return end
   self:rows(("PRAGMA busy_timeout = %d"):format(milliseconds))
@@ -99,13 +99,13 @@ end
 -- The files that SQLite keeps beside a database while it is open.
 local BESIDE = { "-wal", "-shm" }
 
--- What was open is not the file any more: events put there would be lost.
+-- Whether the open file is not the file of that name any more. Events that are stored in it would be lost.
 local function is_replaced(self)
   return self.identity and core.file_identity(self.path) ~= self.identity
 end
 
--- Leaves a file that was removed or replaced. What SQLite kept beside it goes: beside the new file it would count as
--- part of that one.
+-- Closes a file that was removed or replaced, and removes SQLite's further files of it: SQLite would treat them as parts
+-- of the new file.
 local function leave_replaced(self)
   pcall(self.rows, self, "PRAGMA wal_checkpoint(FULL)") -- into the old file, which may have another name now
   local path, beside = self.path, self.beside
@@ -115,7 +115,7 @@ local function leave_replaced(self)
   end
 end
 
--- Makes the file, for its owner alone: SQLite gives the files beside it the same mode. Returns its identity.
+-- Creates the file with mode 600; SQLite gives its further files the same mode. Returns the identity of the file.
 local function make_file(self)
   self.path = self.path or assert(core.absolute_path(self.file))
   local made, message = core.make_private(self.path)
@@ -146,9 +146,10 @@ local function open(self, driver_timeout)
   end
 end
 
-local in_nginx -- what knows there whether anything can wait
+local in_nginx -- the transport for nginx, which determines whether the code can wait
 
--- How to wait here while others go on; nil where nobody else could. In nginx false: nothing can wait here.
+-- Returns the function with which the code can wait while other coroutines run; nil outside an event loop; false in a
+-- phase of nginx that can't wait.
 local function find_pause()
   local is_known, name = pcall(together.loop_name)
   if not is_known or name == "blocking" then return nil end
@@ -162,7 +163,7 @@ end
 
 local BUSY = "database is locked"
 
--- An error of the driver as one that names the file.
+-- Makes an error object that names the file from an error of the driver.
 local function unavailable(self, failure)
   local message = tostring(failure.message):gsub("^LuaSQL: ", "")
   if message:find(BUSY, 1, true) then
@@ -171,9 +172,9 @@ local function unavailable(self, failure)
   return policy.unavailable(("the inbox's file %s: %s"):format(self.path or self.file, message))
 end
 
---- Runs `work` and turns what the driver says into an error object. The file is opened at the first use. While
---- another process holds its lock, `work` is tried again for as long as the busy timeout allows.
----@param work fun(): any, any  has no effect when it raises
+--- Runs `work`; makes error objects from errors of the driver. Opens the file at the first use. While another process
+--- holds its lock, repeats `work` until the busy timeout is over.
+---@param work fun(): any, any  must have no effect when it raises
 ---@return any result  of `work`; or nil and a `waba.Error`
 ---@return any second
 function Connection:guarded(work)
@@ -192,7 +193,7 @@ function Connection:guarded(work)
     if not pause or left <= 0 or not tostring(result.message):find(BUSY, 1, true) then
       return nil, unavailable(self, result)
     end
-    pause(math.min(step, left)) -- without a transaction: others may use the connection meanwhile
+    pause(math.min(step, left)) -- no transaction is open: other coroutines may use the connection meanwhile
     step = math.min(2 * step, LONGEST)
     if self.closed then return nil, policy.unavailable("the inbox was closed") end
   end

@@ -18,7 +18,7 @@ sqlite_file.schema = {
     reason TEXT, body TEXT NOT NULL)]],
   "CREATE TABLE IF NOT EXISTS waba_seen (key TEXT PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID",
   "CREATE INDEX IF NOT EXISTS waba_seen_until ON waba_seen (until)",
-  -- a customer's name that leads to another one (customers.lua)
+  -- a customer's name that refers to another one (customers.lua)
   [[CREATE TABLE IF NOT EXISTS waba_customer (
     name TEXT PRIMARY KEY, root TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID]],
   "CREATE INDEX IF NOT EXISTS waba_customer_until ON waba_customer (until)",

@@ -50,7 +50,7 @@ function move.recipient_identity_key_hash(parts, value)
   parts.options.identity_key_hash = value
 end
 
--- These stand beside the content in the neutral form too.
+-- Fields outside the content, in the neutral form too.
 for _, name in ipairs { "category", "ttl_seconds", "direct_send_config" } do
   move[name] = function(parts, value) parts.message[name] = value end
 end

@@ -65,8 +65,8 @@ function frame.interactive(kind, content, names)
   return framed(kind, rest, action), action
 end
 
---- A message whose action has a name and takes every field that is not the frame's as a parameter: those that
---- the platform adds too. A text alone is the body.
+--- Makes a message whose action has a name. Every field that is not one of the frame's is a parameter of the action, so
+--- that fields which the platform adds work too. A string is the body.
 ---@param kind string
 ---@param action_name string
 ---@param content any

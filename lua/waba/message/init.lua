@@ -97,7 +97,7 @@ function message.location(content)
   return { type = "location", location = content }
 end
 
--- A WhatsApp id in the digits that the platform takes; what is no phone number stays for the check to name.
+-- Writes a WhatsApp id in the digits that the platform takes. Leaves an invalid phone number for the check to report.
 local function contact_phone(phone)
   phone = with_strings(phone, "phone", "wa_id")
   if is_table(phone) and phone.wa_id ~= nil then phone.wa_id = recipient.normalize(phone.wa_id) or phone.wa_id end

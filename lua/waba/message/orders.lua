@@ -30,7 +30,7 @@ end
 
 local payment_types = { "payment_link", "pix_dynamic_code", "boleto", "payment_gateway", "offsite_card_pay" }
 
---- How an order, or a template's button, is paid: its type is known from the field of that name.
+--- Adds the type to the payment setting of an order or of a template's button: it is the name of the setting's field.
 ---@param given any
 ---@return any
 function orders.payment_setting(given)
@@ -95,7 +95,7 @@ end
 ---@field expiration? { timestamp: integer, description: string }
 ---@field order? table           the platform's form of items, subtotal, tax, …
 
---- What an order costs, with a button to pay. Without items and subtotal the total alone is shown.
+--- Makes a message with the price of an order and a button to pay. Without items and subtotal it shows only the total.
 ---@param content waba.OrderDetails|{ body: string, header: table?, footer: string? }  the header is an image
 ---@return waba.Message
 function builders.order_details(content)

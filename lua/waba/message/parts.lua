@@ -19,7 +19,7 @@ function parts.copy(value)
 end
 
 -- Identifiers, phone numbers and parameters are strings on the wire: 5 becomes "5", never "5.0".
--- Whatever is no number stays as it is, and a number that may have lost digits: the check refuses it.
+-- Leaves values that are not numbers, and numbers that may have lost digits, unchanged: the check refuses them.
 function parts.wire_string(value)
   return type(value) == "number" and digits(value) or value
 end

@@ -1,4 +1,4 @@
--- How a number takes calls: /calling/settings (Cloud hosting only; cloud.md, sections 8.8 and 11.4).
+-- The settings for calls of a number: /calling/settings (Cloud hosting only; cloud.md, sections 8.8 and 11.4).
 
 local answers = require "waba.resource.answers"
 local find_endpoint = require "waba.hosting.endpoint"
@@ -17,7 +17,7 @@ function calling_settings.new(client)
   return setmetatable({ client = client }, CallingSettings)
 end
 
---- What is set, as the platform writes it. A field that the gateway leaves out is nil.
+--- The settings, in the platform's form. A field that the gateway omits is nil.
 ---@class waba.CallingSettings
 ---@field status? string  "ENABLED" or "DISABLED"
 ---@field call_icon_visibility? string
@@ -26,7 +26,7 @@ end
 ---@field sip? { status: string?, servers: { hostname: string, port: integer? }[]? }
 ---@field video? { status: string? }
 
---- What is set: GET /calling/settings.
+--- Reads the settings: GET /calling/settings.
 ---@return waba.CallingSettings|nil
 ---@return waba.Error? err
 function CallingSettings:get()
@@ -42,7 +42,7 @@ local KNOWN = {
   sip = "table", video = "table",
 }
 
---- Sets some fields or all: POST /calling/settings.
+--- Changes some or all fields: POST /calling/settings.
 ---@param settings waba.CallingSettings
 ---@return true|nil
 ---@return waba.Error? err

@@ -49,10 +49,10 @@ function digest.read(text)
   return (bytes:gsub(".", function(byte) return ("%02x"):format(byte:byte()) end))
 end
 
--- Bytes hashed at once, between two turns of others: about a millisecond where the processor has no instructions for it.
+-- Bytes that are hashed before other coroutines run: about a millisecond on a processor without instructions for SHA-256.
 local STEP = 262144
 
---- The sum of a file. Between steps other coroutines run.
+--- Computes the SHA-256 of a file. Other coroutines run between steps.
 ---@param path string
 ---@param rest fun()  called between two steps
 ---@return string|nil hex
@@ -73,7 +73,7 @@ function digest.of_file(path, rest)
   return hasher:hex()
 end
 
---- The sum of bytes. Between steps other coroutines run.
+--- Computes the SHA-256 of a string. Other coroutines run between steps.
 ---@param bytes string
 ---@param rest? fun()  called between two steps
 ---@return string hex

@@ -20,9 +20,9 @@ download.PATIENCE = 10
 ---                          the platform's own word counts when none is given; false: no comparison
 ---@field url? string        Cloud hosting: where the file is, as the webhook said; tried first while it lives
 ---@field progress? fun(received: integer, total: integer|nil)
----@field max_size? integer  bytes that the file may have, after decompression; 100 MB by default, more than the
----                          platform's largest
----@field max_body? integer  bytes that may be kept in memory, where that is less than max_size
+---@field max_size? integer  the largest size of the file in bytes, after decompression; 100 MB by default, more than the
+---                          platform allows
+---@field max_body? integer  the largest size in bytes of a file that is kept in memory, if less than max_size
 ---@field timeout? number    seconds; ten times the client's by default
 
 --- What was downloaded.
@@ -58,7 +58,7 @@ function download.new_file(path)
   return temporary
 end
 
---- Removes a file that did not become complete.
+--- Removes an incomplete file.
 ---@param temporary string
 function download.discard(temporary)
   os.remove(temporary)
@@ -106,7 +106,7 @@ local function verified(found, expected)
   }
 end
 
---- What lets others run while many bytes are hashed.
+--- Makes the function that lets other coroutines run while many bytes are hashed.
 ---@param client waba.Client
 ---@return fun()
 function download.rest_of(client)

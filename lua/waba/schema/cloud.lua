@@ -36,7 +36,7 @@ local pin = {
   },
 }
 
--- What stands beside the category of a message that needs no approved template.
+-- The fields that the category of a message without an approved template allows.
 local function direct_send(longest)
   return {
     ttl_seconds = { is = "integer", range = { 30, longest } },

@@ -26,7 +26,7 @@ local fault, below = faults.new, faults.below
 ---@field fields? table<string, waba.Rule>     of an object; a field that is not here is refused
 ---@field open? boolean                        of an object: unknown fields are welcome
 ---@field refused? table<string, string>       of an object: fields that are known to be wrong, and why
----@field instead? string                      of an object: what to give in place of another type
+---@field instead? string                      of an object: what to give instead of a value of another type
 ---@field suggest? string[]                    names to think of when a field is unknown
 ---@field exactly_one? string[]                of an object: of these fields, one
 ---@field at_least_one? string[]               of an object: of these fields, one or more
@@ -40,7 +40,7 @@ local fault, below = faults.new, faults.below
 ---  whose sum is the total; what is absent counts as 0, but without the first there is no sum
 ---@field by? string                           of an object: the field whose value chooses the variant
 ---@field variants? table<string, waba.Rule>
----@field either_case? boolean                 of variants: the value that chooses may be in upper case too
+---@field either_case? boolean                 of variants: the value that chooses may also be in upper case
 ---@field without? waba.Rule                   of variants: the rule when the field that chooses is absent
 ---@field each? waba.Rule                      of a list
 ---@field count? { [1]: integer, [2]: integer? }  of a list: least (1 when not said) and most
@@ -167,7 +167,7 @@ local function unknown_field(name, node, known)
   return fault("is not a known field" .. (near and ("; did you mean %s?"):format(near) or ""), "." .. name)
 end
 
--- The fault of a value that is no object.
+-- The error for a value that is not an object.
 local function no_object(node, value)
   local found = faults.wrong_type("object", value)
   if node.instead then found.says = found.says .. ": " .. node.instead end
@@ -316,14 +316,14 @@ local function make(node, mode, known)
   end
 end
 
--- Checks that are made already, by mode and node: rules share nodes. `false` stands for a node that asks for nothing.
+-- Compiled checks, by mode and node, because rules share nodes. `false`: a node without rules.
 local made = { [true] = setmetatable({}, { __mode = "k" }), documented = setmetatable({}, { __mode = "k" }) }
 
---- Makes the check of a node.
+--- Compiles the check of a node.
 ---@param node waba.Rule
 ---@param mode true|"documented"
 ---@param known? table<string, true>  fields that were checked on the way here
----@return nil|fun(value: any): waba.Fault?  nil for a node that asks for nothing
+---@return nil|fun(value: any): waba.Fault?  nil for a node without rules
 function compile(node, mode, known)
   if known then return make(node, mode, known) end
   local check = made[mode][node]

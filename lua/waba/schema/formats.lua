@@ -11,7 +11,7 @@ local formats = {}
 
 ---@class waba.Format
 ---@field says string            the end of the sentence "<path> …"
----@field fits fun(text: string): boolean, string?  or false and a sentence end that names the cause better than `says`
+---@field fits fun(text: string): boolean, string?  the string: the end of an error message that is more exact than `says`
 ---@field good string[]          texts that fit
 ---@field bad string[]           texts that don't
 

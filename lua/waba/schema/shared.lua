@@ -46,7 +46,7 @@ shared.caption = text(0, 1024)
 
 local upload = "client.media:upload { file = … }"
 
--- What a message's media is not given as, and what to give in its place.
+-- Forms in which a message's media is often given and that are invalid, with the right one.
 shared.no_file = {}
 for _, field in ipairs { "file", "data", "path" } do
   shared.no_file[field] = ("is not part of a message: upload the file with %s and give the id of the result, or give "

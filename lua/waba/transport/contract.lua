@@ -31,8 +31,8 @@
 ---@field sent "yes"
 ---@field reused boolean                   an existing connection was used
 ---@field protocol string                  "HTTP/1.1" or "HTTP/2"
----@field content_coding? string           the compression that the body still has ("gzip"), where the transport
----                                        can't undo it; nil where it did
+---@field content_coding? string           the compression that the body still has ("gzip"), if the transport can't
+---                                        decode it; else nil
 ---@field bytes_sent integer               of the body
 ---@field bytes_received integer           of the body, after decompression
 ---@field timings { connect: number, first_byte: number, total: number }  seconds since the start
@@ -44,7 +44,7 @@
 ---@field code integer|string|nil          libcurl's number, or the transport's own word
 ---@field sent "no"|"maybe"|"yes"          "no": the gateway can't have the complete request.
 ---                                        "maybe": it may have it. "yes": a status line came back.
----@field path? string                    the option of the client that is at fault, such as "proxy"
+---@field path? string                    the client's invalid option, such as "proxy"
 ---@field status? integer                  when a status line was read before the failure
 ---@field bytes_sent? integer
 ---@field reused? boolean
@@ -63,10 +63,10 @@ local transport = {}
 ---@return waba.TransferFailure? failure
 function transport:send(request) end
 
---- Optional: whether the running code can wait for a response. Asked before a request is counted or sent; without
---- it the answer is yes.
+--- Optional: whether the calling code can wait for a response. Called before a request is counted or sent. A transport
+--- without it can always wait.
 ---@return true|nil
----@return string? message  why not, and where to send instead
+---@return string? message  why not, and from where to send instead
 function transport:can_wait() end
 
 --- Lets time pass in the way of the event loop it lives in.
@@ -74,8 +74,8 @@ function transport:can_wait() end
 function transport:sleep(seconds) end
 
 --- Optional: makes the credentials of a client, for a transport that writes requests to its own socket and therefore
---- needs the secret as bytes. Without it the client calls `core.credentials`, from which no bytes can be had. The
---- transport must keep the secret where no other code reaches it, and send it to its origin only.
+--- needs the secret as bytes. Without it the client calls `core.credentials`, from which the bytes can't be read. The
+--- transport must keep the secret where no other code can access it, and send it to its origin only.
 ---@param secret { header: string, value: string, origin: string }
 ---@return waba.Credentials|nil  from `core.credentials`
 ---@return string? message       never quotes the value

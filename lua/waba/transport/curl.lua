@@ -26,7 +26,7 @@ local BATCH = 32
 local NEW, PARKED, CALLED = 0, 1, 2
 -- So many finished transfers are kept to be used again, which is cheaper than to make new ones.
 local SPARES = 64
--- A request that met ended connections is sent so often in all.
+-- How often a request is sent in all when reused connections have ended.
 local TRIES = 10
 -- Of so many followers one looks after each beat whether there still is a leader.
 local LOOKOUT = 64
@@ -37,7 +37,7 @@ function transport.new(options)
   options = options or {}
   local message = options.proxy and curl.check_proxy(options.proxy)
   if message then error("waba.client: option proxy: " .. message, 0) end
-  loops.detect_name() -- from here on it is known when copas.step runs
+  loops.detect_name() -- starts to record when copas.step runs
   return setmetatable({
     options = { ca_file = options.ca_file, proxy = options.proxy, max_connections = options.max_connections },
     loop = options.loop and loops.named(options.loop),
@@ -57,7 +57,7 @@ local function beyond_limit(message)
   return { kind = "network", message = message, code = "limit", sent = "no" }
 end
 
--- The engine, or nil and a failure.
+-- Returns the engine, or nil and a failure.
 local function engine_of(self)
   if self.closed then error("attempt to use a closed transport", 3) end
   if self.engine then return self.engine end

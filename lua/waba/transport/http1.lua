@@ -154,15 +154,15 @@ local function checked_piece(exchange, piece)
   return piece
 end
 
--- What goes over the wire for a piece; behind the head where that was not sent yet.
+-- The bytes to send for a piece of the body, after the head if that was not sent yet.
 local function frame(exchange, head, length, piece)
   local start = head and head:bytes(length) or ""
   if exchange.chunked then return { start, ("%x\r\n"):format(#piece), piece, "\r\n" } end
   return head and { start, piece } or piece
 end
 
--- Sends the head together with the first piece, then the others. The bytes of the head hold the secret, so they are
--- made for the write itself: while a function of the request runs there are none.
+-- Sends the head together with the first piece, then the other pieces. The bytes of the head contain the secret, so they
+-- are made immediately before the write and do not exist while a function of the request runs.
 local function send_pieces(exchange, head, length, next_piece)
   while exchange.bytes_sent ~= exchange.to_send do
     local piece, fault = next_piece()
@@ -199,7 +199,7 @@ function http1.send(exchange, head, length, is_armed)
   if body == nil then
     written, failure = write(exchange, head:bytes(length), is_armed)
   elseif type(body) == "string" and not exchange.request.progress then
-    written, failure = write(exchange, { head:bytes(length), body }, is_armed) -- the secret stays in one string
+    written, failure = write(exchange, { head:bytes(length), body }, is_armed) -- without a second string with the secret
     if written then exchange.bytes_sent = #body end
   else
     written, failure = send_pieces(exchange, head, length, pieces_of(exchange))

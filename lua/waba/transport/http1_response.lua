@@ -10,7 +10,7 @@ local max, setmetatable = math.max, setmetatable
 
 local http1_response = {}
 
--- Why a body can't go into a file or a sink.
+-- The error for a compressed body that should go into a file or a sink.
 local COMPRESSED = "the response is compressed (Content-Encoding: %s) although the request does not allow "
   .. "that, and the transport in nginx cannot read it: turn compression off in the proxy before the gateway"
 
@@ -168,13 +168,13 @@ local function stored(exchange)
   return type(store) == "table" and table.concat(store) or store
 end
 
--- Headers of a response, of which the head ends before `behind`.
+-- The headers of a response whose head ends before `behind`.
 local function headers_of(lines, behind)
   local _, last = lines:find("\r\n", 1, true)
   return core.headers(lines, last + 1, behind - 3)
 end
 
--- How the body is compressed, which no request asks for; nil when it is not.
+-- The compression of the body, which no request allows; nil if it is not compressed.
 local function coding_of(headers)
   local coding = headers["content-encoding"]
   return coding and coding:lower() ~= "identity" and coding or nil
@@ -237,7 +237,7 @@ local function receive(exchange, divert)
   local lines = exchange.buffer
   local body, fault, kind, code = receive_body(exchange, behind, size, is_chunked)
   if not body then return fail_to_read(exchange, fault, kind, code) end
-  if exchange.from <= #exchange.buffer then exchange.keep = false end -- more than was asked for
+  if exchange.from <= #exchange.buffer then exchange.keep = false end -- bytes after the end of the response
   return new_response(exchange, status, body, lines, behind, #lines == behind - 1 + #body and now or clock())
 end
 

@@ -41,8 +41,8 @@ local function complete(given)
   }
 end
 
---- Whether a connection that was used before ended without a response, and the request may be sent again at
---- once: when it was certainly not processed or is idempotent, unless its reader was called already.
+--- Whether a reused connection ended without a response and the request may be sent again at once: it was certainly not
+--- processed or is idempotent, and its reader was not called yet.
 ---@param request waba.Request
 ---@param failure waba.TransferFailure
 ---@return boolean

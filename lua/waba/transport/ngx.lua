@@ -19,10 +19,10 @@ Ngx.__name = "waba.transport.ngx"
 
 local transport = {}
 
--- Phases of nginx to whether they may wait: as the running version says, when one is first seen.
+-- For each phase of nginx whether it can wait; determined on first use, since it depends on the version.
 local may_wait = {}
 
--- What nginx says when something is missing in its configuration, and the directive that mends it.
+-- nginx's messages for a gap in its configuration, and the directive that closes it.
 local TRUST = "add the directive lua_ssl_trusted_certificate with the gateway's authority "
   .. "(for instance: lua_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;)"
 local DEPTH = "add the directive lua_ssl_verify_depth 3;"
@@ -38,8 +38,8 @@ local DIRECTIVES = {
   ["certificate chain too long"] = DEPTH,
 }
 
--- A worker without a free connection reports the error number of something earlier, one that no connection
--- attempt ends with.
+-- A worker without a free connection reports the error number of an earlier operation, which is one that no connection
+-- attempt results in.
 local NONE_LEFT = "no connection is left in this worker"
 local EARLIER = {
   ["no such file or directory"] = true, ["operation now in progress"] = true, success = true,
@@ -77,13 +77,13 @@ local function refusal()
     .. "timer (ngx.timer.at(0, …))"):format(phase)
 end
 
--- nginx's sockets take bytes, so the secrets and the heads made of them must be Lua values. They are kept here and
--- not in the transport or its clients, where any code could read them.
-local secrets = setmetatable({}, { __mode = "k" }) -- credentials to the secret that can be written
-local targets = setmetatable({}, { __mode = "k" }) -- request head to its target, with the bytes
+-- The sockets of nginx take strings, so secrets, and heads that contain them, must be Lua values. They are kept in locals
+-- and not in the transport or its clients, where any code could read them.
+local secrets = setmetatable({}, { __mode = "k" }) -- credentials to the secret as a `waba.HeaderSecret`
+local targets = setmetatable({}, { __mode = "k" }) -- request head to its target, which has the bytes
 
 local FOREIGN_CREDENTIALS = "the request's credentials were not made by this transport: make them with its method "
-  .. "credentials; a transport that passes requests on to it passes this method on too"
+  .. "credentials; a transport that wraps it must wrap this method too"
 
 ---@return waba.Transport
 function transport.new()
@@ -121,7 +121,7 @@ local function parse(url)
   if path:sub(1, 1) ~= "/" then path = "/" .. path end
   return {
     origin = origin, path = path, secure = scheme == "https",
-    authority = place, -- without the default port, as in curl
+    authority = place, -- without the default port, as in libcurl
     port = tonumber(port) or (scheme == "https" and 443 or 80),
     -- a resolver may not know localhost, and nginx compares certificates with names only
     name = LOOPBACK[host] and "localhost" or host,
@@ -154,7 +154,7 @@ local function target_of(head)
   return target
 end
 
--- The length that the head of a request declares; true for a body in chunks.
+-- The length that the head of a request declares; true for a chunked body.
 local function length_of(exchange)
   local length = exchange.chunked or exchange.to_send
   if not length and SAYS_LENGTH[exchange.request.head.method] then length = 0 end
@@ -179,13 +179,13 @@ local function wait_for_handshake(limit)
   end
 end
 
--- What OpenSSL calls the versions.
+-- The numbers of the TLS versions in OpenSSL.
 local TLS_1_2, OLDER_VERSIONS = 0x0303, { [0x0300] = "SSL 3.0", [0x0301] = "TLS 1.0", [0x0302] = "TLS 1.1" }
 
--- The version of a connection's protocol, by its session. Nil where nginx's TLS library has no function for it.
+-- The TLS version of a connection, from its session; nil if nginx's TLS library has no function for it.
 local version_of
 do
-  -- a name of our own: another library may declare OpenSSL's
+  -- under another name, because another library may declare the function of OpenSSL itself
   local function declare()
     local ffi = require "ffi"
     pcall(ffi.cdef, [[int waba_tls_version(const void *session) __asm__("SSL_SESSION_get_protocol_version");]])
@@ -200,7 +200,7 @@ end
 local BAD_CERTIFICATE = "%s closed the connection right after the handshake; its certificate is probably not trusted: "
   .. TRUST
 
--- The handshake came to its end in a way that some versions of nginx have for a bad certificate.
+-- Fails a handshake that ended as some versions of nginx end one with an untrusted certificate.
 local function fail_doubtful(exchange, target, word)
   exchange.doubtful = true
   return http1.fail(exchange, "tls", BAD_CERTIFICATE:format(target.authority), word)
@@ -350,7 +350,7 @@ local function prepare(request, started)
   local exchange = {
     request = request, started = started, deadline = request.timeout and started + request.timeout or math.huge,
     armed = 0, sent = "no", bytes_sent = 0, bytes_received = 0, buffer = "", from = 1,
-    -- named so that the table is as large as it gets
+    -- all fields are listed, so that the table has its final size
     socket = nil, body = nil, to_send = nil, reused = nil, status = nil, keep = nil, first_byte = nil, store = nil,
   }
   local allowed, socket = pcall(tcp)

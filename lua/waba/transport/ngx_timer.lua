@@ -1,13 +1,13 @@
--- Work in the background of a worker process of nginx: one timer, set when there is work and replaced
--- now and then while there is. What the work is, its owner knows (ngx_queue.lua, webhook/nginx.lua).
+-- Background work in a worker process of nginx: one timer, which is set when there is work and replaced regularly while
+-- there is. Its users define the work: ngx_queue.lua, webhook/nginx.lua.
 
 local ngx = ngx
 
 ---@class waba.NgxTimer
----@field is_set boolean    it runs, or will soon
----@field is_wanted boolean there is work that it has not done
----@field serial integer    of the timer that counts
----@field due number        when it is to run; infinity while it does
+---@field is_set boolean    it runs or is about to run
+---@field is_wanted boolean there is work left
+---@field serial integer    of the current timer; older ones do nothing
+---@field due number        the time at which it must run; infinity while it runs
 ---@field is_running boolean?
 local Timer = {}
 Timer.__index = Timer
@@ -17,20 +17,20 @@ local ngx_timer = {}
 
 -- Seconds before work that raised is tried again.
 local PAUSE = 1
--- Seconds between looks for timers that nginx has dropped, and after which one that is late counts as dropped.
+-- Seconds between searches for timers that nginx has dropped; seconds of delay after which a timer counts as dropped.
 local WATCH, LATE = 1, 1
 
---- Seconds after which a timer is replaced: nginx frees what a running one used only at its end.
+--- Seconds after which a timer is replaced: nginx frees the memory of a running one only at its end.
 ngx_timer.LIFE = 60
 
---- Seconds that a worker process which is told to end gives to what is left.
+--- Seconds for which a worker process that ends continues the remaining work.
 ngx_timer.GRACE = 10
 
 -- The timers of this worker process.
 local watched = setmetatable({}, { __mode = "k" })
 
---- Work is called with the moment at which to return, and whether the process ends already. It returns
---- how soon it wants to be called again, in seconds; nil: not before the timer is set again.
+--- Makes a timer. Its work is called with the time at which it must return, and whether the process is ending. The work
+--- returns the seconds after which to call it again; nil: when the timer is set again.
 ---@param work fun(deadline: number, premature: boolean): number|nil
 ---@return waba.NgxTimer
 function ngx_timer.new(work)
@@ -40,7 +40,7 @@ function ngx_timer.new(work)
 end
 
 local function run(premature, timer, serial)
-  if serial ~= timer.serial then return end -- another one was set in its place
+  if serial ~= timer.serial then return end -- it was replaced by another one
   timer.due, timer.is_running = math.huge, true
   local fine, pause = pcall(timer.work, ngx.now() + ngx_timer.LIFE, premature)
   if not fine then
@@ -51,14 +51,14 @@ local function run(premature, timer, serial)
   timer.is_set, timer.is_wanted = false, pause ~= nil
   if pause then
     local is_set, message = timer:set(pause)
-    if not is_set then ngx.log(ngx.ERR, "waba: no timer for work in the background: ", message) end
+    if not is_set then ngx.log(ngx.ERR, "waba: no timer for background work: ", message) end
   end
   timer.is_running = false
 end
 
--- nginx drops a timer that is due while `lua_max_running_timers` others run, and refuses to make one while
--- `lua_max_pending_timers` wait. A timer that repeats outlives that: nginx sets it again before it looks at the limit.
--- It is made when there are other timers; a lone one runs.
+-- nginx drops a timer that is due while `lua_max_running_timers` others run, and does not make one while
+-- `lua_max_pending_timers` wait. It does not lose a repeating timer, which it sets again before it checks the limit. So one
+-- is made as a watchdog if there are other timers; a single timer always runs.
 local is_watching = false
 
 local function is_at_risk(timer, pause)
@@ -74,7 +74,7 @@ local function watch(premature)
       run(premature, timer, timer.serial)
     elseif timer.is_wanted and (is_late or not timer.is_set) and not premature then
       if is_late then
-        ngx.log(ngx.WARN, "waba: nginx has dropped a timer for work in the background, since too many run at once ",
+        ngx.log(ngx.WARN, "waba: nginx has dropped a timer for background work, since too many run at once ",
           "(see lua_max_running_timers): it is set again")
         timer.is_set = false
       end
@@ -83,7 +83,7 @@ local function watch(premature)
   end
 end
 
---- Sets the timer unless it is set. What nginx refuses or drops is set again within a second or two.
+--- Sets the timer unless it is set. A timer that nginx refuses or drops is set again within about two seconds.
 ---@param pause? number  seconds until it runs; 0 by default
 ---@return boolean is_set
 ---@return string? message  why nginx has no timer
@@ -99,7 +99,7 @@ function Timer:set(pause)
   return self.is_set, message
 end
 
---- Sets another timer beside the one that runs, whose work goes on until it returns.
+--- Sets another timer in addition to the running one, which continues until its work returns.
 ---@return boolean is_set
 ---@return string? message
 function Timer:replace()

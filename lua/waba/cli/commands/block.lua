@@ -1,4 +1,4 @@
--- waba block: customers whose messages the number does not want.
+-- waba block: blocks customers, whose messages the number then does not receive.
 
 local output = require "waba.cli.output"
 
@@ -6,13 +6,13 @@ local block = {}
 
 ---@param parser table
 function block.add(parser)
-  local command = parser:command("block", "Block customers, list them, unblock them.")
+  local command = parser:command("block", "Block, list and unblock customers.")
     :epilog [[
-On Cloud hosting a customer can be blocked who has written in the last 24 hours.
+On Cloud hosting only customers who wrote in the last 24 hours can be blocked.
 On-Premise hosting blocks one number at a time; it can't list or unblock.]]
   command:argument("customer", "Phone number with country code, or a user id."):args "*"
   command:flag("--remove", "Unblock them (Cloud).")
-  command:flag("--list", "Show who is blocked (Cloud).")
+  command:flag("--list", "List the blocked customers (Cloud).")
   command:option("--reason", "The reason, on On-Premise hosting."):argname "<text>"
 end
 
@@ -49,7 +49,7 @@ local function list_all(ctx)
   end)
 end
 
--- Numbers are sent as they are written; "DE.1349…" is a user id.
+-- Numbers are passed on as they are written; "DE.1349…" is a user id.
 local function users_of(args)
   local users = {}
   for i, text in ipairs(args.customer) do users[i] = text:find "^%u%u%." and { user_id = text } or text end
@@ -73,15 +73,15 @@ end
 ---@return integer exit_code
 function block.run(ctx, args)
   if args.list then
-    if #args.customer > 0 or args.remove then ctx:wrong "--list takes no customer and no --remove" end
+    if #args.customer > 0 or args.remove then ctx:wrong "--list can't be combined with a customer or --remove" end
     return list_all(ctx)
   end
-  if #args.customer == 0 then ctx:wrong "a customer is needed: a phone number or a user id; or --list" end
+  if #args.customer == 0 then ctx:wrong "a customer is missing: expected a phone number or a user id, or --list" end
   if ctx:hosting() == "cloud" then
-    if args.reason then ctx:wrong "--reason belongs to On-Premise hosting" end
+    if args.reason then ctx:wrong "--reason is for On-Premise hosting only" end
     return change(ctx, args)
   end
-  if args.remove or #args.customer > 1 then ctx:wrong "On-Premise hosting blocks one number at a time" end
+  if args.remove or #args.customer > 1 then ctx:wrong "On-Premise hosting can only block, and one number at a time" end
   if not args.reason then ctx:wrong "--reason is needed on On-Premise hosting" end
   local blocked, err = ctx:client().contacts:block(args.customer[1], args.reason)
   return ctx:show(blocked and { users = { { input = args.customer[1] } } }, err, function()

@@ -23,11 +23,11 @@ numbers; the others are the parameters of the body, in their order:
 A journal beside the file (FILE.csv.journal) records what was sent: run the same
 command again after Ctrl-C or a crash, and it continues; rows that failed are
 sent again. A row whose result is uncertain is reported, and is never sent again
-by itself. Another template, language or choice of columns is a run of its own.
+by itself. Another template, language or choice of columns is sent to every row.
 
 Exit codes: 0 every row was sent, 1 a row failed or is uncertain, 2 wrong use.]]
 
--- So many results at the start of a run with the same error stop it.
+-- A run stops when this number of rows fail with the same error at its start.
 local SAME_ERRORS = 100
 
 ---@param parser table
@@ -52,11 +52,11 @@ function bulk.add(parser)
   command:flag("--skip-failed", "Do not send again what an earlier run could not send.")
   command:flag("--retry-failed", "Send again what an earlier run could not send: the default."):hidden(true)
   command:flag("--retry-maybe-sent", "Send again what an earlier run may have sent.")
-  command:flag("--yes", "Do not stop when the first hundred rows fail alike, and do not ask.")
+  command:flag("--yes", "Send without questions, also when the first hundred rows fail with the same error.")
   command:flag("--dry-run", "Check every row, show the first, send nothing.")
 end
 
--- What is wrong with a row, if anything is: text and column; `seen` has the lines of the keys before.
+-- Checks the key of a row. Returns an error message and the column, or nil; `seen` has the lines of earlier keys.
 local function error_of(merge, row, message, hosting, seen)
   local read = hosting == "cloud" and recipient.read or recipient.normalize
   local address, err = read(row[merge.columns.to])
@@ -67,11 +67,11 @@ local function error_of(merge, row, message, hosting, seen)
   local column = merge.columns.key
   local key = column and row[column]
   if key == "" then return ("%s is empty; each row needs a key"):format(column), column end
-  if key and seen[key] then return ("%s %s stands in line %d too"):format(column, key, seen[key]), column end
+  if key and seen[key] then return ("%s %s is also in line %d"):format(column, key, seen[key]), column end
   return nil, nil, key or address
 end
 
--- Checks one row; `checked` collects what was found.
+-- Checks one row and records the result in `checked`.
 local function check_row(checked, merge, row, line, hosting)
   checked.count = checked.count + 1
   local column = merge:foreign_column(row)
@@ -97,8 +97,7 @@ local function check_row(checked, merge, row, line, hosting)
   end
 end
 
--- Reads the whole file once: counts the rows, checks each message, and names every error and every recipient that
--- comes again.
+-- Reads the whole file once: counts the rows, checks each message, and reports every error and every repeated recipient.
 local function rehearse(ctx, args)
   local merge, hosting = mail_merge.open(ctx, args), ctx:hosting()
   local checked = {
@@ -128,14 +127,14 @@ local function show_errors(ctx, args, checked)
   end
 end
 
--- More than so many are counted only.
+-- Repeated recipients that are reported one by one; further ones are only counted.
 local MOST_DUPLICATES = 20
 
 local function show_duplicates(args, checked)
   local list = checked.duplicates
   for i = 1, math.min(#list, MOST_DUPLICATES) do
-    io.stderr:write(output.printable(("%s:%d: %s is the recipient of line %d too: sent once"):format(args.file,
-      list[i].line, list[i].to, list[i].first)), "\n")
+    io.stderr:write(output.printable(("%s:%d: %s is also the recipient of line %d: the message is sent once"):format(
+      args.file, list[i].line, list[i].to, list[i].first)), "\n")
   end
   if #list > MOST_DUPLICATES then
     io.stderr:write(("and %d more rows with a recipient of an earlier row\n"):format(#list - MOST_DUPLICATES))
@@ -161,7 +160,7 @@ local function dry_run(ctx, args, checked)
   return checked.invalid > 0 and 1 or 0
 end
 
--- The file once more, as the source of the run.
+-- Reads the file again, as the source of the run.
 local function source_of(ctx, args)
   local merge = mail_merge.open(ctx, args)
   local columns = merge.columns
@@ -173,7 +172,7 @@ local function source_of(ctx, args)
   end
 end
 
--- Asks on the terminal. Nil where there is none.
+-- Asks the user. Returns nil without a terminal.
 local function confirm(question)
   if not core.is_terminal(0) or not core.is_terminal(2) then return nil end
   io.stderr:write(output.printable(question), " [y/N] ")
@@ -182,23 +181,23 @@ local function confirm(question)
   return reply ~= nil and reply:find "^%s*[yY]" ~= nil
 end
 
--- Reports that the journal's last run sent another message. False when the user does not want to go on.
+-- Reports that the journal's last run sent another message. Returns false if the user declines to continue.
 local function accept_change(args, journal, description)
   local last, own = journals.last_section(journal, description)
   if not last or last.campaign == description then return true end
-  local consequence = own and "Earlier runs sent this message to %d rows, which are left out."
-    or "This is a run of its own: %d rows that were sent the earlier message are sent this one too."
+  local consequence = own and "Earlier runs sent this message to %d rows; these are skipped."
+    or "This message is sent to every row, also to %d rows that were sent the earlier message."
   io.stderr:write(output.printable(("the message has changed since the last run with the journal %s\n  was: %s\n"
     .. "  is:  %s\n" .. consequence):format(journal, last.campaign, description, (own or last).sent)), "\n")
-  return args.yes or last.sent == 0 or confirm "Go on?" ~= false
+  return args.yes or last.sent == 0 or confirm "Continue?" ~= false
 end
 
--- One run of the command: what its functions share while it sends.
+-- The state of one run of the command.
 ---@class waba.cli.BulkRun
 local Run = {}
 Run.__index = Run
 
--- Refusals are reported one by one: on a terminal between two drawings of the bar.
+-- Reports one result. On a terminal the progress bar is removed before an error is written.
 function Run:report_result(key, sent, err, to)
   local bar, ctx = self.bar, self.ctx
   self.results = self.results + 1
@@ -226,13 +225,13 @@ end
 function Run:must_stop()
   if not self.is_stopping and core.interrupted() then
     self.is_stopping = true
-    core.hold_interrupt(false) -- the second signal ends the process at once; the journal stands
-    io.stderr:write "\nstopping: what is in flight ends first\n"
+    core.hold_interrupt(false) -- a second signal ends the process at once; the journal is complete
+    io.stderr:write "\nstopping after the messages in flight\n"
   end
   return self.is_stopping or self:fails_alike()
 end
 
--- Sends what is left. `again`: after an earlier call of this run.
+-- Sends the remaining rows. `again`: this is the second call in this run.
 function Run:send(again)
   local args = self.args
   core.hold_interrupt(true)
@@ -249,7 +248,7 @@ function Run:send(again)
   return summary, err
 end
 
--- The summary of two calls. Results of the first are "skipped" by the second.
+-- Adds the summaries of two calls. The second counts the results of the first as `skipped`.
 local function add_up(first, second)
   local settled = first.sent + first.failed + first.maybe_sent
   return {
@@ -261,16 +260,17 @@ local function add_up(first, second)
   }
 end
 
--- Sends all rows; when the first hundred fail alike, only after a confirmation.
+-- Sends all rows. When the first hundred fail with the same error, asks before it sends the others.
 function Run:send_all()
   local summary, err = self:send(false)
   if not summary or self.is_stopping or not summary.stopped then return summary, err end
-  local question = ("the first %d rows failed alike: %s\nSend the others?"):format(SAME_ERRORS, tostring(self.last_err))
+  local question = ("the first %d rows failed with the same error: %s\nSend the others?"):format(SAME_ERRORS,
+    tostring(self.last_err))
   local reply = confirm(question)
   if not reply then
     if reply == nil then
-      io.stderr:write(output.printable(("the first %d rows failed alike, so the others are not sent: %s\n"
-        .. "--yes sends them all the same."):format(SAME_ERRORS, tostring(self.last_err))), "\n")
+      io.stderr:write(output.printable(("the first %d rows failed with the same error, so the others are not sent: %s\n"
+        .. "--yes sends them anyway."):format(SAME_ERRORS, tostring(self.last_err))), "\n")
     end
     return summary
   end
@@ -287,7 +287,7 @@ local function show_summary(summary, journal)
     summary.duplicates > 0 and (", %d with a recipient of an earlier row"):format(summary.duplicates) or "",
     progress.duration(summary.seconds)))
   if summary.stopped then
-    output.line(output.printable(("stopped; the same command goes on (journal %s)"):format(journal)))
+    output.line(output.printable(("stopped; the same command continues the run (journal %s)"):format(journal)))
     return
   end
   if summary.failed_before > 0 then
@@ -296,7 +296,7 @@ local function show_summary(summary, journal)
   end
   local uncertain = summary.maybe_sent + summary.maybe_sent_before
   if uncertain > 0 then
-    output.line(("%d uncertain: the gateway may have accepted them. Look, then --retry-maybe-sent sends them again.")
+    output.line(("%d uncertain: the gateway may have accepted them. --retry-maybe-sent sends them again.")
       :format(uncertain))
   end
 end
@@ -306,7 +306,7 @@ local function exit_code_of(summary)
   return (summary.stopped or open > 0) and 1 or 0
 end
 
--- The client of the run, whose attempts go into the reports.
+-- Makes the client of the run; the reports record its attempts.
 local function client_of(ctx, reports)
   return ctx:client(reports[1] and {
     on_event = function(event)

@@ -83,14 +83,14 @@ local function check_hosting(client)
     "WhatsApp's On-Premise client ended in October 2025: move the number, then see waba migrate.")
 end
 
--- Seconds to wait for the program behind the webhook's address.
+-- Seconds to wait for a response from the webhook's address.
 local PROBE_TIMEOUT = 10
 
--- Whether something answers at the webhook's address, as seen from this machine. Any response will do.
+-- Checks whether a server responds at the webhook's address, as seen from this machine. Any response is accepted.
 local function check_address(client, url)
   local is_local = loopback.is_url(url)
   if is_local and not loopback.is_url(client.base_url) then
-    return line("webhook", false, url, "The gateway can't reach this machine's own address: a public one is needed.")
+    return line("webhook", false, url, "The gateway can't reach an address of this machine only: set a public one.")
   end
   if not is_local and not url:find "^https://" then
     return line("webhook", false, url, "The address must begin with https://.")
@@ -103,8 +103,8 @@ local function check_address(client, url)
     return line("webhook", true, ("%s, reached from here (status %d)"):format(url, (response or failure).status))
   end
   return line("webhook", false, ("%s: %s"):format(url, failure.message),
-    failure.kind == "tls" and "The gateway accepts only a valid certificate of a public authority."
-      or "From this machine nothing answers there: name, port, firewall? The gateway sees it from outside.")
+    failure.kind == "tls" and "The gateway accepts only a valid certificate from a public certificate authority."
+      or "No server responds there, as seen from this machine: check host name, port and firewall.")
 end
 
 local function check_webhook(client)
@@ -132,7 +132,7 @@ end
 local OTHER = { on_premise = "cloud", cloud = "on_premise" }
 local TITLES = { on_premise = "On-Premise", cloud = "Cloud" }
 
--- Whether the gateway of the other hosting takes the key, where this one does not or knows no number of it.
+-- Checks whether the key belongs to the other hosting, if this gateway refuses it or has no number for it.
 local function belongs_to_other(ctx, client)
   if client.sandbox then return false end
   local own_url = client.base_url ~= client.hosting.base_url and client.base_url or nil

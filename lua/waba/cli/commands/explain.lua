@@ -20,7 +20,7 @@ local function show(row)
   output.fields { { "kind", row.kind }, { "worth repeating", row.retryable and "yes, later" or "no" } }
 end
 
--- Every code of the hostings that are asked for.
+-- Lists every code of the selected hostings.
 local function list_all(ctx)
   local list = {}
   for _, hosting in ipairs(ctx.args.hosting and { ctx.args.hosting } or { "on_premise", "cloud" }) do

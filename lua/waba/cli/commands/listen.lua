@@ -21,7 +21,7 @@ function listen.add(parser)
   command:flag("--raw", "Print what the platform wrote, as JSON lines.")
 end
 
--- The last second that has a year of four digits.
+-- The last second of the year 9999.
 local LAST_SECOND = 253402300799
 
 local function time_of(event)
@@ -30,7 +30,7 @@ local function time_of(event)
   return os.date("%Y-%m-%d %H:%M:%S", seconds)
 end
 
--- A field of what may be anything; the text instead where it is none.
+-- Returns a field of any value as text; `instead` if it is missing or neither a string nor a number.
 local function field(value, name, instead)
   local found = type(value) == "table" and value[name]
   if type(found) == "string" or type(found) == "number" then return tostring(found) end

@@ -7,8 +7,8 @@ local mark_read = {}
 ---@param parser table
 function mark_read.add(parser)
   local command = parser:command("mark_read", "Mark a customer's message as read.")
-  command:argument("id", "The id of the message, as a webhook has it.")
-  command:flag("--typing", "Also show that a reply is being written (Cloud).")
+  command:argument("id", "The id of the message, from its webhook.")
+  command:flag("--typing", "Also show the customer that a reply is being written (Cloud).")
 end
 
 ---@param ctx waba.cli.Context

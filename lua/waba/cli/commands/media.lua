@@ -42,7 +42,7 @@ end
 function actions.down(ctx, args)
   local to_pipe = args.file == "-"
   if to_pipe and ctx.json then ctx:wrong('--json and "-" exclude each other') end
-  if to_pipe and core.is_terminal(1) then ctx:wrong "a file is no text for a terminal: name a file, or use a pipe" end
+  if to_pipe and core.is_terminal(1) then ctx:wrong "standard output is a terminal: name a file, or use a pipe" end
   local way = { sha256 = args.sha256 }
   if to_pipe then
     way.sink = output.write

@@ -1,4 +1,4 @@
--- waba qr: codes and short links that open a chat with a text in it (Cloud hosting).
+-- waba qr: QR codes and short links that open a chat with a prefilled text (Cloud hosting).
 
 local output = require "waba.cli.output"
 
@@ -6,16 +6,16 @@ local qr = {}
 
 ---@param parser table
 function qr.add(parser)
-  local command = parser:command("qr", "Codes and links that open a chat (Cloud)."):command_target "action"
-  command:command("list", "All codes of the number.")
-  local create = command:command("create", "Make a code.")
-  local edit = command:command("edit", "Change the text behind a code.")
+  local command = parser:command("qr", "QR codes and links that open a chat (Cloud)."):command_target "action"
+  command:command("list", "List all codes of the number.")
+  local create = command:command("create", "Create a code.")
+  local edit = command:command("edit", "Change the text of a code.")
   edit:argument("code", "The code.")
   for _, action in ipairs { create, edit } do
-    action:argument("text", "What the customer's message begins with.")
-    action:option("--image", "Also make a picture of it: png or svg."):argname "<form>":choices { "png", "svg" }
+    action:argument("text", "The prefilled text of the customer's message.")
+    action:option("--image", "Also create an image of the code: png or svg."):argname "<form>":choices { "png", "svg" }
   end
-  local delete = command:command("delete", "Delete a code; its prints and links then lead nowhere.")
+  local delete = command:command("delete", "Delete a code; printed copies and links stop working.")
   delete:argument("code", "The code.")
 end
 

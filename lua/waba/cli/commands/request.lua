@@ -1,4 +1,4 @@
--- waba request: any path of the gateway, for what has no command of its own.
+-- waba request: calls any path of the gateway, for requests without a command of their own.
 
 local core = require "waba.core"
 local files = require "waba.cli.files"
@@ -15,7 +15,7 @@ function request.add(parser)
 The response is printed as JSON. Exit code 1 when its status is not 2xx.]]
   command:argument("method", "GET, POST, PUT, PATCH or DELETE.")
   command:argument("path", "The path, which begins with /.")
-  command:option("--query", "name=value; for each."):argname "<pair>":count "*"
+  command:option("--query", "name=value; can be repeated."):argname "<pair>":count "*"
   command:option("--body", "A file with a JSON body; - is standard input."):argname "<file>"
 end
 
@@ -23,7 +23,7 @@ local function query_of(ctx, args)
   local query = {}
   for _, text in ipairs(args.query) do
     local name, value = text:match "^([^=]+)=(.*)$"
-    if not name then ctx:wrong("--query is name=value, not " .. text) end
+    if not name then ctx:wrong("--query must be name=value, not " .. text) end
     query[name] = value
   end
   return next(query) and query or nil
@@ -42,7 +42,7 @@ end
 ---@return integer exit_code
 function request.run(ctx, args)
   local method = args.method:upper()
-  if not method:find "^%u+$" then ctx:wrong("the method must be a word such as GET, not " .. args.method) end
+  if not method:find "^%u+$" then ctx:wrong("the method must consist of letters, such as GET, not " .. args.method) end
   if args.path:sub(1, 1) ~= "/" then ctx:wrong("the path must begin with /, not " .. args.path) end
   local json, err = ctx:client():request {
     method = method, path = args.path, query = query_of(ctx, args), body = body_of(ctx, args),

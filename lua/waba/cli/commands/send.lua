@@ -19,11 +19,12 @@ with its recipient in "to", or in --to.]]
 local function add_send_options(command)
   command:option("--reply-to", "Quote this message (Cloud hosting)."):argname "<id>"
   command:option("--data", "Comes back in the statuses (Cloud hosting)."):argname "<text>"
-  command:option("--category", "utility or authentication: needs no approved template (Cloud hosting).")
+  command:option("--category", "utility or authentication: send without an approved template (Cloud hosting).")
     :choices { "utility", "authentication" }:argname "<category>"
-  command:option("--ttl-seconds", "With --category: for how long delivery is tried."):argname "<number>"
+  command:option("--ttl-seconds", "With --category: seconds for which delivery is tried."):argname "<number>"
     :convert(numbers.count)
-  command:option("--template-name", "With --category: the name of the template that is made of it."):argname "<name>"
+  command:option("--template-name", "With --category: the name of the template that the platform makes.")
+    :argname "<name>"
   command:flag("--marketing", "Send by the route for marketing (Cloud hosting).")
   command:option("--identity-key-hash", "Only when the identity is still this one."):argname "<hash>"
 end

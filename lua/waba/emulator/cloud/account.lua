@@ -102,7 +102,7 @@ local function get_calling(gateway)
   return answers.json(200, { calling = gateway.account.calling })
 end
 
--- What is not given stays.
+-- Fields that are not given keep their values.
 local function set_calling(gateway, request)
   local body, refusal = gateway:json_body(request, CALLING)
   if not body then

@@ -38,14 +38,14 @@ local ITEM = { type = "object", extra = {}, fields = {
   { "quantity", type = "integer", required = true, from = 1, to = 1e9 },
 } }
 
--- What is known of the fields of a way to pay; the others are the provider's.
+-- The known fields of a payment setting; the others are defined by the provider.
 local SETTING_FIELDS = {
   payment_link = { { "uri", type = "string", required = true, check = content.web_address } },
   offsite_card_pay = { { "credential_id", type = "string", required = true, min = 1 },
     { "last_four_digits", type = "string", required = true, pattern = "^%d%d%d%d$", says = "four digits" } },
 }
 
--- One way to pay, of those in the list.
+-- The rule of one payment setting, with the allowed types.
 local function setting(names)
   local rule = { type = "object", check = content.one_of(names), fields = {
     { "type", type = "string", required = true, values = names },
@@ -58,7 +58,7 @@ end
 
 local SETTING = setting({ "payment_link", "pix_dynamic_code", "boleto", "payment_gateway", "offsite_card_pay" })
 
---- What a button of a template asks to be paid.
+--- The payment request of a template's button.
 payment_rules.request_setting = setting({ "payment_link", "pix_dynamic_code", "boleto" })
 payment_rules.request_setting[1], payment_rules.request_setting.required = "payment_setting", true
 

@@ -64,7 +64,7 @@ local DIRECT_SEND = {
       says = "a name of lower-case letters, digits and underscores" } } },
 }
 
--- Text, and interactive messages that a template can be made of.
+-- The types of messages that can be sent without an approved template: text and some interactive ones.
 local DIRECT_TYPES = { text = true, interactive = true }
 
 local function check_direct_send(message, kind)

@@ -189,7 +189,7 @@ local groups = {
     { 200007, "Template insights not enabled", "Insights of templates are not switched on.", "Switch them on." },
     { 2388019, "Template limit reached", "The account has as many templates as it may have.",
       "Delete templates that are no longer used." },
-    { 2388318, "Direct Send template can't be changed", "The platform made the template, and nobody edits it.", KEEP },
+    { 2388318, "Direct Send template can't be changed", "The platform made the template; it can't be edited.", KEEP },
     { 2388330, "Direct Send template can't be deleted", "The platform made the template and keeps it.", KEEP },
     { 2388040, "Template too long", "A text of the template has too many characters.", EDIT },
     { 2388047, "Template header format", "The header of the template is not valid.", EDIT },

@@ -19,7 +19,7 @@ local FOR_GROUPS = {
 -- What the neutral form has and this gateway has not, by type: gives the content to send.
 local dialect = {}
 
--- Templates have no namespace here: the same program serves both hostings.
+-- Removes the namespace of a template, which only On-Premise hosting has: the same program works on both hostings.
 function dialect.template(template)
   local language = template.language
   local is_code = type(language) == "string"
@@ -107,7 +107,7 @@ function address.group(body, to, message, validate)
   return true
 end
 
--- What stands beside the type of a message that needs no approved template (cloud.md, section 11.3).
+-- The fields of a message without an approved template, next to its type (cloud.md, section 11.3).
 local function write_direct_send(body, message, form, validate)
   local category = message.category
   if category == nil then return true end

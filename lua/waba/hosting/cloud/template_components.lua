@@ -79,7 +79,7 @@ local function otp(fields)
   return { is = "object", fields = fields }
 end
 
--- The app stands in the list, or, in the older form, on the button itself (cloud.md, section 11.3).
+-- The app is in the list, or, in the older form, in the button itself (cloud.md, section 11.3).
 local function app_otp(fields)
   fields.supported_apps = apps
   for name, rule in pairs(apps.each.fields) do

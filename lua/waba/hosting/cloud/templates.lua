@@ -74,7 +74,7 @@ local CAPITALS = { type = true, format = true, otp_type = true }
 local CAPITALS_ON_TOP = { category = true, parameter_format = true }
 -- What holds such words, cards and their buttons included; no template is as deep as this.
 local HOLDERS = { components = true, library_template_button_inputs = true }
--- A way to pay is the same object as in a message, whose types are in lower case.
+-- A payment setting is the same object as in a message, whose types are in lower case.
 local AS_WRITTEN = { payment_setting = true }
 local DEEPEST = 20
 

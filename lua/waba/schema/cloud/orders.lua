@@ -42,7 +42,7 @@ local payment_setting = {
   },
 }
 
--- How a button of a template asks to be paid.
+-- The payment request of a template's button.
 local button_settings = {}
 for _, name in ipairs { "payment_link", "pix_dynamic_code", "boleto" } do
   button_settings[name] = payment_setting.variants[name]

@@ -15,7 +15,7 @@ function blocking.wait(_, engine, seconds)
 end
 
 function blocking.sleep(seconds)
-  local curl = require "waba.curl" -- a receiver in cqueues needs no libcurl
+  local curl = require "waba.curl" -- here, because a receiver in cqueues does not need libcurl
   local deadline = core.clock() + seconds
   local left = seconds
   while left > 0 do

@@ -43,10 +43,10 @@ function loop.named(name)
   return adapter(name)
 end
 
--- The functions of copas that resume its coroutines, `addthread` in versions before 4 only.
+-- The functions of copas that resume its coroutines; `addthread` does so only before version 4.
 local RESUMING = { "step", "addthread" }
 
-local is_watched, resuming = false, 0 -- how many calls of them are running
+local is_watched, resuming = false, 0 -- the number of their running calls
 
 local function end_resuming(fine, ...)
   resuming = resuming - 1
@@ -54,7 +54,7 @@ local function end_resuming(fine, ...)
   return ...
 end
 
--- Notes from now on when copas resumes coroutines. Called from the main program, where it does not.
+-- Records from now on when copas resumes coroutines. Must be called from the main program, outside of copas.
 local function watch(copas)
   if is_watched then return end
   is_watched = true
@@ -67,7 +67,7 @@ local function watch(copas)
   end
 end
 
--- Whether copas is resuming coroutines in the main program; nil where Lua gives no access to its stack.
+-- Whether a function of copas that resumes coroutines runs in the main program; nil if Lua gives no access to its stack.
 local function resumes_in_main(copas)
   local registry = type(debug) == "table" and debug.getregistry and debug.getregistry()
   local main = registry and registry[1] -- Lua 5.2 and newer
@@ -81,8 +81,8 @@ local function resumes_in_main(copas)
   end
 end
 
--- Whether copas runs this coroutine; nil where that can't be known. For copas 1 every coroutine counts as its own.
--- Since version 2 it says whether `copas.loop` runs, but not whether the program calls `copas.step` itself.
+-- Whether copas runs this coroutine; nil if that can't be determined. With copas 1 every coroutine counts as one of copas.
+-- Version 2 and newer report whether `copas.loop` runs, but not whether the program calls `copas.step` itself.
 local function is_inside_copas()
   local copas = loaded.copas
   if not copas then return false end
@@ -97,13 +97,12 @@ local function is_inside_copas()
 end
 
 local UNKNOWN = "copas is loaded and copas.loop() does not run; whether copas.step() runs this coroutine cannot be "
-  .. "known: "
-  .. 'give waba.client the option loop = "copas" or "blocking", or make the client before the first step'
+  .. 'determined: give waba.client the option loop = "copas" or "blocking", or make the client before the first step'
 
---- The loop that the running code lives in: inside a coroutine of `waba.run` "native", inside a cqueues controller
---- "cqueues", inside copas "copas", else "blocking".
+--- The loop that runs the calling code: inside a coroutine of `waba.run` "native", inside a cqueues controller "cqueues",
+--- inside copas "copas", else "blocking".
 ---@return "native"|"cqueues"|"copas"|"blocking"|nil
----@return waba.LoopTask|string|nil task  of `waba.run`; or why the loop is not known
+---@return waba.LoopTask|string|nil task  of `waba.run`; or why the loop can't be determined
 function loop.detect_name()
   local native = loaded["waba.transport.loop.native"]
   local task = native and native.task()
@@ -115,18 +114,18 @@ function loop.detect_name()
   return is_copas and "copas" or "blocking"
 end
 
--- Whether a loop certainly runs this very coroutine: no other loop can resume it then.
+-- Whether this loop certainly runs the current coroutine, so that no other loop can resume it.
 local function is_owner(name)
   if name ~= "cqueues" then return name == "native" end
   local _, is_own = loaded.cqueues.running()
   return is_own or threads.IS_PUC_51 -- which runs handlers in inner coroutines: see guarded.lua
 end
 
---- The loop that the running code waits in: the named one, unless `waba.run` or cqueues runs its coroutine. Only
---- "blocking" holds everywhere.
----@param named? waba.Loop  the one of `detect_name` by default
+--- The loop in which the calling code waits: the named one, unless `waba.run` or cqueues runs its coroutine. A named
+--- "blocking" is always used.
+---@param named? waba.Loop  by default the one that `detect_name` finds
 ---@return waba.Loop
----@return waba.LoopTask|nil task  the running one, if it is known already
+---@return waba.LoopTask|nil task  the running one, if it is already known
 function loop.detect(named)
   if named and named.name == "blocking" then return named end
   local name, task = loop.detect_name()
@@ -135,13 +134,13 @@ function loop.detect(named)
   return adapter(name), task
 end
 
---- Why a coroutine can't be suspended where `core.can_yield` is false.
+--- The error message where `core.can_yield` returns false.
 loop.NOT_HERE = "a coroutine cannot wait inside a function that C code calls, such as the callback of string.gsub or "
   .. "table.sort, and in Lua 5.1 also pcall, an iterator of for or a metamethod: make this call outside of it"
 
---- Whether the running code can wait in the way of its event loop. Asked before anything is sent or counted:
---- later it would fail in the middle.
----@param named? waba.Loop  as of `detect`
+--- Whether the calling code can wait in its event loop. Called before anything is sent or counted, so that a request does
+--- not fail halfway.
+---@param named? waba.Loop  as in `detect`
 ---@return true|nil
 ---@return string? message  why not
 function loop.can_wait(named)
@@ -153,9 +152,9 @@ function loop.can_wait(named)
   local is_loop_ready, task, message = pcall(found.task)
   if not is_loop_ready then return nil, task end
   if message then return nil, message end
-  if not task then return true end -- everything waits
+  if not task then return true end -- the whole program waits
   if can_yield == false then return nil, loop.NOT_HERE end
-  found.sleep(0) -- trying raises where it cannot be
+  found.sleep(0) -- raises where the coroutine can't be suspended
   return true
 end
 

@@ -50,7 +50,7 @@ local function watch(seconds, descriptor, ring)
   end
 end
 
--- The main program can't be suspended. May come back early.
+-- For the main program, which can't be suspended. May return early.
 local function run_until(seconds, descriptor)
   local over = false
   local stop = watch(meanwhile.tend(seconds), descriptor, function() over = true end)

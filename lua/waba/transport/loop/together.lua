@@ -130,7 +130,7 @@ local function is_inside_luv()
   return thread ~= nil and not is_main
 end
 
---- The loop that the running code, and its transport where one is named, live in. Raises where that is unknown.
+--- The loop that runs the calling code; a named loop counts where none is detected. Raises if it can't be determined.
 ---@param named? string
 ---@return string
 local function loop_name(named)
@@ -143,7 +143,7 @@ end
 
 together.loop_name = loop_name
 
---- Whether the running coroutine can be the owner of a crew: it waits now and then.
+--- Whether the running coroutine can own a task group: it must be able to wait.
 ---@param transport waba.Transport
 ---@return true|nil
 ---@return string? message  why not
@@ -153,9 +153,9 @@ function together.can_wait(transport)
   return loops.can_wait()
 end
 
---- A crew whose owner the running coroutine becomes; nil where it can't start others: in the main program outside any
---- event loop, and where it can't wait.
----@param transport waba.Transport|table  whose `loop`, if it has one, says where its requests can wait
+--- Makes a task group owned by the running coroutine. Returns nil where that can't start coroutines: in the main program
+--- outside any event loop, and where it can't wait.
+---@param transport waba.Transport|table  its `loop`, if it has one, is where its requests can wait
 ---@return waba.Crew|nil
 function together.here(transport)
   local named = type(transport.loop) == "table" and transport.loop.name or nil
