@@ -65,7 +65,7 @@ CURL_LIBS ?= $(or $(shell pkg-config --libs libcurl 2>/dev/null),-lcurl)
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
   -Wold-style-definition -Wwrite-strings -Wpointer-arith -Wvla -Wundef
 
-# What makes an error in memory end the program instead of serving an attacker. `make HARDEN=` goes without.
+# Protections against the exploitation of memory errors. `make HARDEN=` builds without them.
 HARDEN = -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 
 # C99, and what the system offers beyond it: sockets, clocks, epoll.
@@ -74,7 +74,7 @@ COMPILE := $(CC) $(STANDARD) $(WARNINGS) -fPIC -fvisibility=hidden -DWABA_VERSIO
   $(LUA_CFLAGS) $(CURL_CFLAGS) $(CPPFLAGS) $(HARDEN) $(CFLAGS)
 
 # -z nodelete keeps libcurl mapped when a Lua state closes: unloading it may crash. -z relro -z now: the tables of
-# functions of other libraries are filled when the module is loaded, and can't be written any more.
+# functions of other libraries are resolved when the module is loaded, and are read-only afterwards.
 ifeq ($(shell uname -s),Darwin)
 SHARED = -bundle -undefined dynamic_lookup
 else
@@ -96,7 +96,7 @@ all:
 
 modules: $(MODULES) $(if $(CURL_FOUND),,without-curl)
 
-# Inside nginx the library needs no libcurl.
+# Without libcurl the library can send inside nginx only.
 without-curl: $(BUILD)/waba/core.so
 	@echo "$$CURL_MISSING" >&2
 
@@ -210,7 +210,7 @@ fuzz:
 	@scripts/install-packages $(SANITIZE_PACKAGES)
 	@TARGET="$(TARGET)" SECONDS_EACH="$(SECONDS_EACH)" scripts/fuzz
 
-# FOLDER: of which code; COUNT: how many changes; SEED: which; NEAREST: only so many specs, the nearest to each change.
+# FOLDER: the code to change; COUNT: the number of changes; SEED: selects them; NEAREST: the number of specs to run.
 FOLDER = lua/waba
 COUNT = 40
 SEED = 1
@@ -234,7 +234,7 @@ BINDIR ?= $(PREFIX)/bin
 DATADIR ?= $(PREFIX)/share
 MANDIR ?= $(DATADIR)/man
 
-# What a shell loads when it first completes `waba`.
+# The files that a shell loads when it first completes `waba`.
 COMPLETIONS = bash-completion/completions/waba zsh/site-functions/_waba fish/vendor_completions.d/waba.fish
 
 # `luarocks make` runs these two as well (see rockspec/), so both ways put the same files in place.

@@ -1,11 +1,11 @@
--- make mutate: changes one small thing in the code and runs the specs; those that still pass have not noticed. Prints
--- each change and the share that was noticed. Works in a scratch copy of the files that git knows, build/mutate/tree.
+-- make mutate: mutation testing. Makes one small change in the code at a time and runs the specs. Prints each change, and
+-- the share that a spec detected. Works in build/mutate/tree, a scratch copy of the files that git tracks.
 --
 --   make mutate FOLDER=lua/waba COUNT=100 SEED=1     (a file works as well as a folder)
 --   make mutate FOLDER=src NEAREST=4                 only the four specs nearest to each change
 --
--- The same seed chooses the same changes in the same code. Of C and of Lua: a comparison turned, `and` for `or`, a
--- truth value inverted, a negation or a `+ 1` lost, a refusal (`return nil`) returned as success.
+-- The same seed selects the same changes in the same code. The changes of C and Lua: a comparison reversed, `and` and `or`
+-- exchanged, a truth value inverted, a negation or a `+ 1` removed, a refusal (`return nil`) turned into success.
 
 local FOLDER, COUNT, SEED, NEAREST = arg[1], tonumber(arg[2]), tonumber(arg[3]), tonumber(arg[4])
 local TREE = "build/mutate/tree"
@@ -75,7 +75,7 @@ local function blank_out(text, is_lua)
   return table.concat(out)
 end
 
--- What stands between spaces, and by what it is replaced.
+-- Words between spaces, and their replacements.
 local OPERATORS = {
   ["=="] = { lua = "~=", c = "!=" }, ["~="] = { lua = "==" }, ["!="] = { c = "==" },
   ["<"] = { lua = ">=", c = ">=" }, [">"] = { lua = "<=", c = "<=" },
@@ -119,7 +119,7 @@ local function choose()
     return a.text < b.text
   end)
   math.randomseed(SEED)
-  for i = 1, #changes do -- all of them in random order: one that does not compile is followed by the next
+  for i = 1, #changes do -- shuffles all of them: after one that does not compile the next one is used
     local j = math.random(i, #changes)
     changes[i], changes[j] = changes[j], changes[i]
     chosen[i] = changes[i]
@@ -129,7 +129,7 @@ end
 
 -- ---- The specs, the nearest first. -----------------------------------------------------------------------------
 
--- Which specs are near to the C files with such names; the first that fits counts.
+-- The specs nearest to C files, by a pattern of their names; the first match is used.
 local C_SPECS = {
   { "^json_pick", { "json", "hosting/sent" } }, { "^json", { "json" } }, { "^alarm", { "alarm", "transport/loop" } },
   { "^exit", { "resource/media" } },
@@ -148,7 +148,7 @@ local function c_specs(name)
   end
 end
 
--- Specs near to the Lua modules of such places, beyond those that their names and requires tell.
+-- Further specs near to Lua modules, by a pattern of their paths, in addition to those that names and `require` show.
 local LUA_SPECS = {
   { "^emulator/on_premise/template", { "emulator/templates", "emulator/rules" } },
   { "^emulator/on_premise/.*rules", { "emulator/rules", "two_readings" } },
@@ -167,7 +167,7 @@ local LUA_SPECS = {
   { "^schema", { "schema", "message_types", "message" } },
 }
 
--- The Lua files that name a module, by its name.
+-- The Lua files that mention a module, by its name.
 local naming
 local function files_naming(module)
   if not naming then

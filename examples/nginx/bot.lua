@@ -1,5 +1,5 @@
--- The receiver of one nginx worker process. All workers share the inbox, a file in a folder that nginx gives them. What a
--- handler sends goes through nginx's own sockets, so that no request waits for it.
+-- The receiver of one nginx worker process. All workers share the inbox, a file in a folder that nginx creates for them.
+-- Handlers send through nginx's own sockets, so that no other request waits for them.
 
 local gateway = require "gateway"
 local waba = require "waba"
