@@ -8,7 +8,7 @@ describe("the C modules", function()
   for _, name in ipairs { "core", "curl" } do
     local module = ("build/%s/waba/%s.so"):format(INTERPRETER, name)
 
-    it("are built with the usual protections: waba." .. name, function()
+    it("are built with protections against memory errors: waba." .. name, function()
       local dynamic, segments = process.run("readelf -d " .. module), process.run("readelf -lW " .. module)
       assert.matches("NOW", dynamic)
       assert.matches("GNU_RELRO", segments)

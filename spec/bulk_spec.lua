@@ -308,7 +308,7 @@ describe("client:send_all", function()
       for position = 1, 60 do assert.equal(1, told[position]) end
     end)
 
-    it("says why nothing is sent", function()
+    it("reports why nothing is sent", function()
       local gateway = support.gateway { answer = function() return nil, NETWORK end }
       local client = support.client(gateway, { retry = { attempts = 2, base = 0.001 } })
       local reasons = {}

@@ -92,7 +92,7 @@ describe("the waba command", function()
       assert.equal("491517654321", last_body().to)
     end)
 
-    it("what needs no approved template, and a template's request to pay (Cloud hosting)", function()
+    it("messages without an approved template, and a template's payment request (Cloud hosting)", function()
       local cloud = { WABA_HOSTING = "cloud", WABA_BASE_URL = emulator.cloud.url, D360_API_KEY = emulator.cloud.api_key }
       local function last()
         local list = emulator.cloud:received { method = "POST", path = "/messages" }
@@ -253,7 +253,7 @@ describe("the waba command", function()
     assert.equal(1, run("explain", "987654").code)
   end)
 
-  it("lists all codes where none is given", function()
+  it("lists all codes without an argument", function()
     local both = run("explain").out
     assert.matches("470 +On%-Premise +window", both)
     assert.matches("131047 +Cloud +window", both)
@@ -262,7 +262,7 @@ describe("the waba command", function()
     assert.is_nil(result.out:find('"hosting":"on_premise"', 1, true))
   end)
 
-  it("shows its help where nothing is asked for", function()
+  it("shows its help without arguments", function()
     assert.matches("Usage: waba .*bulk .*doctor", run().err)
   end)
 
@@ -505,7 +505,7 @@ describe("the waba command", function()
       assert.equal(2, run("bulk", path, "--template", "x", "--language", "en", "--report", "page.pdf").code)
     end)
 
-    it("names a gateway that can't be reached on the line of progress", function()
+    it("reports an unreachable gateway on the line of progress", function()
       local path = write("unreachable.csv", table_of(2))
       local elsewhere = {}
       for name, value in pairs(environment) do elsewhere[name] = value end
@@ -534,7 +534,7 @@ describe("the waba command", function()
       assert.equal(1, lines[3].sent)
     end)
 
-    it("goes on after it was killed, and repeats what is in doubt when it is told to", function()
+    it("continues after it was killed, and repeats uncertain rows on request", function()
       local path = write("killed.csv", table_of(60))
       local arguments = { "bulk", path, "--template", "order_update", "--language", "en", "--rate", "25" }
       local function numbers(of)
@@ -560,7 +560,7 @@ describe("the waba command", function()
       assert.same({ doubt, 0, 60 - doubt }, { numbers(command.run(environment, arguments)) })
     end)
 
-    it("stops at Ctrl-C in a terminal with a journal to go on from", function()
+    it("stops at Ctrl-C in a terminal with a journal from which the run continues", function()
       if not command.has_terminals() then return pending "this system gives out no pseudo-terminals" end
       local path = write("long.csv", table_of(200))
       local arguments = { "bulk", path, "--template", "order_update", "--language", "en", "--rate", "40" }

@@ -54,7 +54,7 @@ describe("a number in place of a string of digits", function()
     end)
   end
 
-  it("reads well as a template's parameter", function()
+  it("has no exponent and no decimal point as a template's parameter", function()
     for number, text in pairs {
       [1.5] = "1.5", [0.1 + 0.2] = "0.3", [1e-7] = "0.0000001", [123456789012345.5] = "123456789012345.5", [-3] = "-3",
       [100000000000000.5] = "100000000000000.5", [12.25] = "12.25", [1e14] = "100000000000000",

@@ -82,7 +82,7 @@ describe("code of the program in the middle of a call", function()
       end
     end)
 
-    it("while a failure is made: it says all", function()
+    it("while a failure is made: it is complete", function()
       for _ = 1, 20 do
         local engine = assert(curl.engine())
         local transfer = finished(engine, "/x", { max_body = 1 })

@@ -3,7 +3,7 @@
 local process = require "spec.support.process"
 local targets = require "spec.fuzz.targets"
 
-describe("any bytes keep the promises of", function()
+describe("any input satisfies the properties of", function()
   for target, try in pairs(targets) do
     it(target, function()
       local files = process.run("ls spec/fuzz/corpus/" .. target)

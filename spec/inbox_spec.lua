@@ -271,7 +271,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
         assert.same({ "d", "f" }, ids(box:take(10)))
       end)
 
-      it("lets what comes wait for what is handled under another name", function()
+      it("lets new events wait for one that is handled under another name", function()
         local box = new()
         box:put { from("a", nil, USER) }
         local first = box:take(10)
@@ -285,7 +285,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
         end
       end)
 
-      it("ends what is handled under two names when it learns that they mean the same", function()
+      it("ends events handled under two names that turn out to be one customer's", function()
         local box = new { retry = { base = 0.001, attempts = 2 } }
         box:put { from("a", nil, USER), from("b", PHONE), from("a2", nil, USER), from("b2", PHONE) }
         local taken = box:take(10)
@@ -304,7 +304,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
         assert.same({ "a2", "b", "b2", "c" }, rest)
       end)
 
-      it("puts what was set aside behind the conversation that it belongs to by then", function()
+      it("appends events that were set aside to their current conversation", function()
         local box = new { retry = { attempts = 1 } }
         box:put { from("a", nil, USER) }
         box:fail(box:take()[1], "no")
@@ -361,7 +361,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "s1" }, ids(box:take(10)))
     end)
 
-    it("hands out statuses and messages of a customer without waiting for each other, where it is asked to", function()
+    it("returns statuses and messages of a customer independently, if so configured", function()
       local box = new { retry = { base = 60 } }
       box.separate_statuses = true
       box:put { status("s1", "sent", "A"), status("s2", "sent", "A"), message("a1", "A"), message("a2", "A") }
@@ -450,7 +450,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(0, box:depth())
     end)
 
-    it("ends what was handled though its lease was over, wherever it is by then", function()
+    it("ends a handled event whose lease has expired, in whatever state it is", function()
       local box = new { retry = { attempts = 9, base = 0.001 } }
       -- what becomes of the event meanwhile
       for id, meanwhile in pairs {
@@ -637,7 +637,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
 end
 
 describe("the inbox in memory", function()
-  it("knows a bounded number of customers", function()
+  it("records a bounded number of customers", function()
     local box = inbox.memory()
     box.max_customers = 10
     local function put(number, phone, user)
@@ -764,7 +764,7 @@ describe("the inbox in sqlite", function()
     folder:remove()
   end)
 
-  it("stores nothing while its folder is gone, and says which file it is and what is wrong with it", function()
+  it("stores nothing while its folder is missing, and names the file and the cause", function()
     local folder = process.folder()
     local path = folder.path .. "/there/x.db"
     process.run("mkdir " .. folder.path .. "/there")
@@ -785,7 +785,7 @@ describe("the inbox in sqlite", function()
     folder:remove()
   end)
 
-  it("stays with its file when the process goes to another folder", function()
+  it("keeps its file when the process changes its directory", function()
     local folder = process.folder()
     process.run(("cd %s && mkdir elsewhere"):format(folder.path))
     local luv = require "luv"
@@ -804,7 +804,7 @@ describe("the inbox in sqlite", function()
     assert.equal("", process.run("ls " .. folder.path .. "/elsewhere"))
   end)
 
-  it("is a file for its owner alone, with those beside it", function()
+  it("has mode 600, as have SQLite's further files", function()
     local folder = process.folder()
     local box = inbox.sqlite(folder:file "x.db")
     assert.equal(1, box:put { message("a", "1") })
@@ -863,7 +863,7 @@ describe("the inbox in sqlite", function()
     end)
   end
 
-  it("lets a worker of nginx go on while another process holds its lock", function()
+  it("lets a worker of nginx continue while another process holds its lock", function()
     local folder, port, plain = process.folder(), process.free_port(), process.free_port()
     nginx.certify(folder)
     local program = nginx.start(folder, nginx.configuration {
@@ -945,7 +945,7 @@ describe("the inbox in sqlite", function()
     box:close()
   end)
 
-  it("says that another process holds its lock", function()
+  it("reports that another process holds its lock", function()
     local folder = process.folder()
     local box = inbox.sqlite { file = folder:file "x.db", busy_timeout = 0.01 }
     assert.equal(0, box:depth())

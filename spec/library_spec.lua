@@ -33,7 +33,7 @@ describe("a library that is absent", function()
     ]])
   end)
 
-  it("leaves package.path as it is when it is nowhere", function()
+  it("leaves package.path unchanged when it is not found", function()
     local path = package.path
     assert.is_false(pcall(library.load, "nowhere.at_all", "nowhere", "lua-nowhere", "the bot", 0))
     assert.equal(path, package.path)

@@ -101,7 +101,7 @@ describe("too many open files", function()
     assert.matches("started\n*$", output)
   end)
 
-  it("are named with their limit wherever an error number is put into words", function()
+  it("are reported with their limit wherever an error number is described", function()
     assert.matches("^too many open files: this process may have %d+ %(ulimit %-n%)$", core.system_error(24))
     assert.matches("whole system", core.system_error(23), 1, true)
     assert.equal("No such file or directory", core.system_error(2))
@@ -160,7 +160,7 @@ describe("a worker of nginx", function()
     return tostring(body):match "^(.*)\n(.*)$"
   end
 
-  it("without a free connection names the directive, and goes on later", function()
+  it("without a free connection names the directive, and continues later", function()
     local result, later = results_of([[
       for i = 1, 20 do
         local socket = ngx.socket.tcp()
@@ -173,7 +173,7 @@ describe("a worker of nginx", function()
     assert.equal("sent", later)
   end)
 
-  it("without a free descriptor names the directive, and goes on later", function()
+  it("without a free descriptor names the directive, and continues later", function()
     local result, later = results_of([[
       while true do
         local file = io.open "/dev/null"

@@ -49,7 +49,7 @@ end
 
 describe("a message with metatables", function()
   for _, hosting in ipairs { "on_premise", "cloud" } do
-    it("is judged by what is sent on " .. hosting, function()
+    it("is checked as it is sent on " .. hosting, function()
       for _, example in ipairs(messages.examples(hosting)) do
         for name, way in pairs(WAYS) do
           for number = 1, math.min(count(example.message), 6) do
@@ -67,7 +67,7 @@ describe("a message with metatables", function()
       end
     end)
 
-    it("is sent as it was judged, also unchecked, on " .. hosting, function()
+    it("is sent as it was checked, also without a check, on " .. hosting, function()
       local answers = {}
       for i = 1, 2 do answers[i] = { status = 201, body = '{"messages":[{"id":"wamid.1"}]}' } end
       for _, validate in ipairs { true, false } do
@@ -87,7 +87,7 @@ describe("a message with metatables", function()
     end)
   end
 
-  it("leaves as if it had none where they only add methods", function()
+  it("is sent unchanged if they only add methods", function()
     local Message = { shout = function() end }
     Message.__index = Message
     local client, transport = scripted.client { { status = 201, body = '{"messages":[{"id":"gBEG"}]}' } }
@@ -114,7 +114,7 @@ describe("a message with metatables", function()
 end)
 
 describe("the body of a resource with metatables", function()
-  it("is judged by what is sent", function()
+  it("is checked as it is sent", function()
     local template = { name = "a_name", language = "en", category = "UTILITY", components = { { type = "BODY", text = "Hello" } } }
     local client, transport = scripted.client {}
     for name in pairs(template) do

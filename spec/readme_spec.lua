@@ -90,7 +90,7 @@ describe("the README", function()
 
   local blocks = documents.blocks("README.md", "lua")
 
-  it("shows a bot first, in under 15 lines, and says on which hosting a newcomer is", function()
+  it("shows a bot first, in under 15 lines, and names the hosting of a new number", function()
     local text = slurp "README.md"
     local lines, place = select(2, blocks[1].code:gsub("[^\n]+", "")), blocks[1].line
     assert.is_true(lines < 15 and place < 10, lines)

@@ -107,7 +107,7 @@ for maker, class in pairs { credentials = "waba.Credentials", header_secret = "w
       return core[maker] { header = "D360-API-KEY", value = key, origin = origin or "https://waba.360dialog.io" }
     end
 
-    it("say what they are for, and not what they hold", function()
+    it("show their origin and not their value", function()
       assert.equal(class .. " (D360-API-KEY for https://waba.360dialog.io)", tostring(credentials()))
     end)
 
@@ -167,7 +167,7 @@ for maker, class in pairs { credentials = "waba.Credentials", header_secret = "w
       assert.has_error(function() close(io.stdout) end)
     end)
 
-    it("come and go by the thousand", function()
+    it("can be made and closed by the thousand", function()
       for i = 1, 20000 do
         assert(core[maker] { header = "X", value = key .. i, origin = "https://host" })
       end

@@ -64,7 +64,7 @@ describe("a key of the other hosting", function()
     assert.is_nil(err.message:find("hosting =", 1, true))
   end)
 
-  it("is not suspected where an id is unknown, or a path of the caller's own", function()
+  it("is not suggested for an unknown id, or for a path of the caller's own", function()
     local client = waba.client(emulator:options {})
     local err = select(2, client.media:download "00000000-0000-0000-0000-000000000000")
     assert.equal("not_found", err.kind)

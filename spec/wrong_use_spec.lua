@@ -92,7 +92,7 @@ describe("wrong use", function()
     end
   end)
 
-  it("is told what was probably meant", function()
+  it("gets a suggestion of the right name", function()
     for meant, use in pairs {
       ["unknown option path (did you mean file?)"] = function() local _ = client.media:upload { path = "blue.jpg" } end,
       ["unknown option token (did you mean api_key?)"] = function() local _ = waba.client { token = "k" } end,

@@ -22,7 +22,7 @@ local function drawn(columns, figures, term)
 end
 
 describe("the progress of a run", function()
-  it("names what failed and what is uncertain, and nothing of which there is none", function()
+  it("shows failed and uncertain results only if there are any", function()
     assert.equal("3 of 9: 3 sent, 12/s, 1:05 left",
       lines "{ done = 3, total = 9, sent = 3, failed = 0, maybe_sent = 0, rate = 12.4, seconds_left = 64.6 }")
     assert.equal("6: 3 sent, 2 failed, 1 uncertain",
@@ -33,7 +33,7 @@ describe("the progress of a run", function()
       lines "{ done = 1, sent = 1, failed = 0, maybe_sent = 0, rate = 1, seconds_left = 3600 }")
   end)
 
-  it("is a line now and then, and one more whenever the gateway can't be reached", function()
+  it("is a line at intervals, and another one when the gateway can't be reached", function()
     local fine = "{ done = 1, sent = 1, failed = 0, maybe_sent = 0, rate = 0 }"
     local waiting = "{ done = 1, sent = 1, failed = 0, maybe_sent = 0, rate = 5, err = { message = 'refused\\nby it' } }"
     local wait = "1: 1 sent, waiting for the gateway: refused \226\134\181 by it"
@@ -42,7 +42,7 @@ describe("the progress of a run", function()
       lines(table.concat({ fine, waiting, waiting, fine, waiting }, ",")))
   end)
 
-  it("is a bar on a terminal, as wide as there is room", function()
+  it("is a bar on a terminal, as wide as the terminal allows", function()
     if not command.has_terminals() then return pending "this system gives out no pseudo-terminals" end
     local figures = "{ done = 3, total = 8, sent = 3, failed = 0, maybe_sent = 0, rate = 0 }"
     assert.equal(" 37% [" .. ("#"):rep(15) .. ("-"):rep(25) .. "] 3 sent", drawn(80, figures))

@@ -49,7 +49,7 @@ describe("the report of a run", function()
       .. cells { 5, "", "failed", "auth", "&#39;&lt;b&gt;&#39;" } .. "</table>\n</body></html>\n")
   end)
 
-  it("has no table of errors where there are none, and says when the run was stopped", function()
+  it("has no table of errors without errors, and states that the run was stopped", function()
     local page = report("fine.html", nil, { sent = 0, failed = 0, maybe_sent = 0, skipped = 0, duplicates = 0, seconds = 1,
       stopped = true })
     assert.matches("took 1.0 seconds; stopped before its end</p>", page)
@@ -141,7 +141,7 @@ describe("the report of a run", function()
     end
   end)
 
-  it("refuses a name of another form, and a place that can't be written", function()
+  it("refuses another file extension, and a path that can't be written", function()
     for name, message in pairs { ["page.pdf"] = "must end in .html or .csv, not ", ["none/page.html"] = "can't write " } do
       assert.error_matches(function() report(name) end, message, 1, true)
     end

@@ -192,7 +192,7 @@ describe("the output of waba", function()
     '{"messages":[{"id":"z","from":"1","type":"text","text":{"body":"the last one"}}]}',
   }
 
-  it("of listen names a failed status as such", function()
+  it("of listen shows a failed status as failed", function()
     local port, said = process.free_port(), folder:file "failed"
     local pipe = io.popen(("exec %s >%s 2>&1 & echo $!"):format(command.line(environment,
       { "listen", "--port", tostring(port) }), said))
@@ -212,7 +212,7 @@ describe("the output of waba", function()
   end)
 
   for _, mode in ipairs { "lines", "--json", "--raw" } do
-    it("of listen goes on after odd webhooks, as " .. mode, function()
+    it("of listen continues after malformed webhooks, as " .. mode, function()
       local port, said = process.free_port(), folder:file("odd" .. mode)
       local words = { "listen", "--port", tostring(port), mode ~= "lines" and mode or nil }
       local pipe = io.popen(("exec %s >%s 2>&1 & echo $!"):format(command.line(environment, words), said))
@@ -233,7 +233,7 @@ describe("the output of waba", function()
     end)
   end
 
-  it("of listen says why webhooks are refused", function()
+  it("of listen reports why webhooks are refused", function()
     local port, said = process.free_port(), folder:file "refused"
     local given = setmetatable({ WABA_WEBHOOK_PASSWORD = "s3cret" }, { __index = environment })
     for name, value in pairs(environment) do given[name] = value end

@@ -161,7 +161,7 @@ describe("a refusal in another encoding", function()
     end
   end)
 
-  it("is cut where it is long", function()
+  it("is cut when it is too long", function()
     local body = BODIES.cloud:gsub("%%s", "", 1):gsub("%%s", ("ü"):rep(100000))
     local client = scripted.client({ { status = 400, body = body } }, { hosting = "cloud", retry = false })
     local _, err = client:send(NUMBER, waba.text "Hello")

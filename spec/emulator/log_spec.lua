@@ -34,7 +34,7 @@ describe("a line of the emulator's log", function()
     assert.equal("cloud  POST /messages  200", request { status = 200, body = { to = "49" } })
   end)
 
-  it("shows what a person reads of a message", function()
+  it("shows the readable part of a message", function()
     local shown = {
       ["text to 49: Hi"] = { type = "text", to = "49", text = { body = "Hi" } },
       ["text to DE.1: Hi"] = { type = "text", recipient = "DE.1", text = { body = "Hi" } },

@@ -196,7 +196,7 @@ describe("the server", function()
     end)
   end)
 
-  it("loses one connection to 300 streams of HTTP/2 and a reset, and no other", function()
+  it("loses only the connection that opens 300 HTTP/2 streams and is reset", function()
     local other = assert(emulators.start({ tls = false }))
     local plain = tonumber(other.url:match("%d+$"))
     local frames = { "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\0\0\0\4\0\0\0\0\0" }

@@ -45,7 +45,7 @@ describe("waba emulator", function()
     assert.equal(2, command.run({}, { "emulator", "--hosting", "clod" }).code)
   end)
 
-  it("ends the program when it is ended itself", function()
+  it("ends the program when it ends itself", function()
     local pid_file = place:file "pid"
     local line = command.line({}, { "emulator", "--", "sh", "-c", ("echo $$ >%s; exec sleep 60"):format(pid_file) })
     local pipe = io.popen(("exec %s >/dev/null 2>&1 & echo $!"):format(line))
@@ -113,7 +113,7 @@ describe("the environment of a client", function()
       quote('local waba = require "waba"; ' .. code)))
   end
 
-  it("stands in for what is not given", function()
+  it("completes missing options", function()
     local set = { D360_API_KEY = "k", WABA_HOSTING = "cloud", WABA_BASE_URL = "https://gateway.example" }
     assert.equal("waba.Client: https://gateway.example\ncloud",
       with(set, "local c = waba.client(); print(c); print(c.hosting.name)"))
@@ -124,7 +124,7 @@ describe("the environment of a client", function()
     assert.equal("waba.Client: https://cloud.example", with(set, 'print(waba.client { hosting = "cloud" })'))
   end)
 
-  it("gives way to what is given", function()
+  it("is overridden by options", function()
     local set = { D360_API_KEY = "k", WABA_HOSTING = "cloud", WABA_BASE_URL = "https://gateway.example" }
     assert.equal("waba.Client: https://other.example", with(set, 'print(waba.client { base_url = "https://other.example" })'))
     assert.equal("waba.Client: https://waba-sandbox.360dialog.io/v1", with(set, "print(waba.client { sandbox = true })"))
@@ -132,7 +132,7 @@ describe("the environment of a client", function()
       with(set, 'print(waba.client { hosting = "on_premise", base_url = "https://a.example" }.hosting.name)'))
   end)
 
-  it("is named when something is wrong with it", function()
+  it("is named in the error when a variable is invalid", function()
     for message, set in pairs {
       ["option api_key is required, or the environment variable D360_API_KEY"] = {},
       ['the environment variable WABA_HOSTING: unknown hosting "clod" (did you mean cloud?)'] =

@@ -36,7 +36,7 @@ end
 
 for name, hosting in pairs(HOSTINGS) do
   describe("the tables of " .. name, function()
-    it("repeat a request only where a repetition changes nothing", function()
+    it("allow repeating a request only if that changes nothing", function()
       local repeatable, count = set_of(REPEATABLE[name]), 0
       for endpoint, row in pairs(hosting.endpoints) do
         local expected = ALWAYS[row.method] and endpoint ~= "add_destination" or repeatable[endpoint] or false
@@ -53,7 +53,7 @@ for name, hosting in pairs(HOSTINGS) do
       end
     end)
 
-    it("repeat after a code only where the reference says so", function()
+    it("allow repeating after a code only if the reference does", function()
       local retryable = set_of(RETRYABLE[name])
       for code, row in pairs(require("waba.hosting." .. name .. ".error_rows")) do
         assert.equal(retryable[code] or false, row.retryable, code)

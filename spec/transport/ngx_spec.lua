@@ -274,7 +274,7 @@ describe("the transport in nginx", function()
     assert.equal("gBEG", run 'return require("sender").send()')
   end)
 
-  it("says that a response is compressed and cannot be read; what became of the message is as certain as without", function()
+  it("reports a compressed response as unreadable; the result of the message is as certain as otherwise", function()
     local zipped = { gzip = true, status = 201, body = '{"messages":[{"id":"gBEG"}]}' }
     gateway:answer("/v1/messages", zipped, { gzip = true, status = 401, body = '{"errors":[{"title":"no"}]}' })
     local told = run 'return require("sender").send()'

@@ -117,7 +117,7 @@ describe("the webhook server among hostile peers", function()
     return table.concat(parts)
   end
 
-  it("outlives 300 streams of HTTP/2 and a reset, and speaks HTTP/1.1 only", function()
+  it("survives 300 HTTP/2 streams and a reset, and speaks HTTP/1.1 only", function()
     story({}, function(one)
       for _ = 1, 3 do
         local socket = connect(one.port)
@@ -131,7 +131,7 @@ describe("the webhook server among hostile peers", function()
     end)
   end)
 
-  it("outlives connections that end anywhere", function()
+  it("survives connections that end at any point", function()
     story({}, function(one)
       local pipelined = WEBHOOK:rep(200)
       for _, bytes in ipairs { "", "P", "POST / HT", HEAD, WEBHOOK:sub(1, -5), WEBHOOK, pipelined, "\22\3\1\2\0\1" } do
@@ -189,7 +189,7 @@ describe("the webhook server among hostile peers", function()
     end)
   end)
 
-  it("refuses a request whose end is not clear", function()
+  it("refuses a request whose end is ambiguous", function()
     story({}, function(one)
       for _, length in ipairs { "-5", "+75", "0x10", "1e2", "5, 5", "5\r\nContent-Length: 5", "", "99999999999999999999",
         "5\r\nTransfer-Encoding: chunked" } do
@@ -206,7 +206,7 @@ describe("the webhook server among hostile peers", function()
     end)
   end)
 
-  it("refuses a head that is none", function()
+  it("refuses a malformed head", function()
     story({}, function(one)
       local host = "Host: x\r\n"
       for bytes, status in pairs {
@@ -226,7 +226,7 @@ describe("the webhook server among hostile peers", function()
     end)
   end)
 
-  it("answers requests that come together in their order, and keeps the connection", function()
+  it("responds to pipelined requests in their order, and keeps the connection", function()
     story({}, function(one)
       local chunked = HEAD .. "Transfer-Encoding: chunked\r\n\r\n"
       for index = 1, #BODY, 7 do
@@ -288,7 +288,7 @@ describe("the webhook server among hostile peers", function()
     end)
   end)
 
-  it("gives a request its seconds as a whole, however its bytes come", function()
+  it("limits the time of a whole request, however its bytes arrive", function()
     story({ limits = { request_seconds = 0.2 } }, function(one)
       for begun, status in pairs { ["POST / HTTP/1.1\r\nX: "] = 408, [HEAD .. "Content-Length: 900\r\n\r\n"] = 408,
         [HEAD .. "Transfer-Encoding: chunked\r\n\r\n"] = 408 } do
@@ -313,7 +313,7 @@ describe("the webhook server among hostile peers", function()
     end)
   end)
 
-  it("bounds the handshake of TLS as well", function()
+  it("limits the time of the TLS handshake too", function()
     local folder = process.folder()
     nginx.certify(folder)
     local tls = { cert = folder:file "cert.pem", key = folder:file "key.pem" }
@@ -344,7 +344,7 @@ describe("the webhook server among hostile peers", function()
     end)
   end)
 
-  it("bounds the connections of one peer: those that wait longest give way after a second", function()
+  it("limits the connections of one peer: after a second closes the one that has waited longest", function()
     story({ limits = { peer_connections = 3 } }, function(one)
       local silent = {}
       for index = 1, 3 do silent[index] = connect(one.port) end
@@ -372,7 +372,7 @@ describe("the webhook server among hostile peers", function()
     end)
   end)
 
-  it("bounds the connections of all: one more waits until another ends or gives way", function()
+  it("limits all connections: a further one waits until another has ended or was closed", function()
     story({ limits = { connections = 3 } }, function(one)
       local silent = {}
       for index = 1, 3 do silent[index] = connect(one.port, "127.0.0." .. index + 1) end
@@ -386,7 +386,7 @@ describe("the webhook server among hostile peers", function()
     end)
   end)
 
-  it("keeps nobody out for the many connections of another peer", function()
+  it("accepts a peer although another one has many connections", function()
     story({ limits = { connections = 4 } }, function(one)
       local silent = {}
       for index = 1, 4 do silent[index] = connect(one.port, "127.0.0.2") end
@@ -399,7 +399,7 @@ describe("the webhook server among hostile peers", function()
     end)
   end)
 
-  it("goes on with few descriptors", function()
+  it("continues with few free descriptors", function()
     local folder = process.folder()
     folder:file("serve.lua", [[
 local waba = require "waba"
@@ -428,7 +428,7 @@ one:run()
     for _, socket in ipairs(silent) do socket:close() end
   end)
 
-  it("bounds unfinished bodies of one peer", function()
+  it("limits the incomplete bodies of one peer", function()
     story({ receiver = { user = false, password = false, open = true }, limits = { peer_bodies = 2 } }, function(one)
       local slow = {}
       for index = 1, 2 do
@@ -446,7 +446,7 @@ one:run()
     end)
   end)
 
-  it("bounds the bytes in memory of one peer, and of all", function()
+  it("limits the bytes in memory of one peer, and of all", function()
     for name, from in pairs { peer_held_bytes = "127.0.0.2", held_bytes = "127.0.0.1" } do
       story({ receiver = { user = false, password = false, open = true }, limits = { [name] = 1500 } }, function(one)
         local large = connect(one.port)
@@ -464,7 +464,7 @@ one:run()
     end
   end)
 
-  it("names a limit that is none", function()
+  it("names an invalid limit", function()
     local receiver = waba.receiver { open = true }
     assert.error_matches(function() server { receiver = receiver, limits = { connections = 0 } } end,
       "waba.webhook.server: limits: option connections must be integer of at least 1")

@@ -311,7 +311,7 @@ describe("the receiver in nginx", function()
     assert.truthy(folder:read("error.log"):find("dropped a timer", 1, true))
   end)
 
-  it("goes on with other events when a handler outlives its timer", function()
+  it("handles other events while a handler runs longer than its timer", function()
     start("", { workers = 1, http = [[init_worker_by_lua_block { require("waba.transport.ngx_timer").LIFE = 0.1 }]] })
     assert.equal(200, post(body_of "a"))
     process.wait_for(function() return #noted "begun" == 1 end, "the first handler")

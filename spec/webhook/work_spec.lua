@@ -304,7 +304,7 @@ describe("receiver:work", function()
 
   local end_coroutine = rawget(coroutine, "close")
   if end_coroutine then
-    it("tries an event again whose handler's coroutine was ended by somebody else", function()
+    it("handles an event again whose handler's coroutine was ended from outside", function()
       local box = waba.inbox.memory { retry = { base = 0.01 } }
       local tries, thread = 0, nil
       local receiver = waba.receiver { open = false, inbox = box, on = { text = function(_, attempts)

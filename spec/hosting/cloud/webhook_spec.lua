@@ -126,7 +126,7 @@ describe("a Cloud webhook", function()
       }, event.reply)
     end)
 
-    it("reads the way to pay that a customer has agreed to", function()
+    it("reads the payment method that a customer has agreed to", function()
       local event = message('"from":"1","type":"interactive","interactive":{"type":"payment_method","payment_method":{'
         .. '"payment_method":"offsite_card_pay","payment_timestamp":1790000000,"reference_id":"118",'
         .. '"last_four_digits":"5235","credential_id":1234567}}')
