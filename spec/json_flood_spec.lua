@@ -18,7 +18,7 @@ describe("strings that have the same hash", function()
       local told = process.run(("timeout 60 %s -e %s spec/support/flood_program.lua 2>&1"):format(lua, process.quote(paths)))
       local lines = {}
       for i, expected in ipairs(EXPECTED) do
-        local result = expected[2] and is_refused and "too many strings have the same hash in this Lua" or "read"
+        local result = expected[2] and is_refused and "too many strings have the same hash in this Lua (hash flooding)" or "read"
         lines[i] = expected[1] .. ": " .. result
       end
       assert.equal(table.concat(lines, "\n"), told)
