@@ -15,7 +15,7 @@
 #define RECENT 4
 struct bucket {
   uint32_t count;
-  uint32_t recent[RECENT];
+  uint32_t recent[RECENT]; /* identities; 0, which next to no string has, where there is none yet */
 };
 
 struct flood {
@@ -53,7 +53,7 @@ static void add(struct flood *flood, const char *bytes, size_t length) {
   const uint32_t id = identity(flood->seed, bytes, length);
   size_t i;
   flood->count++;
-  for (i = 0; i < RECENT && i < bucket->count; i++) {
+  for (i = 0; i < RECENT; i++) {
     if (bucket->recent[i] == id) return;
   }
   flood->steps += bucket->count;

@@ -44,7 +44,7 @@ static int before_request(void *argument, char *remote_address, char *local_addr
     curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &transfer->request_base);
   } else {
     transfer->repeated = true;
-    if (transfer->mode == MODE_READ && !source_rewind(source)) transfer->repeat_refused = true;
+    if (!source_rewind(source)) transfer->repeat_refused = true;
   }
   if (transfer->attempts == 0 || !nothing_sent) transfer->attempts++;
   if (transfer->repeat_refused) return CURL_PREREQFUNC_ABORT;
