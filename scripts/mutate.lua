@@ -131,15 +131,23 @@ end
 
 -- The specs nearest to C files, by a pattern of their names; the first match is used.
 local C_SPECS = {
-  { "^json_pick", { "json", "hosting/sent" } }, { "^json", { "json" } }, { "^alarm", { "alarm", "transport/loop" } },
-  { "^exit", { "resource/media" } },
+  { "^json_pick", { "json", "hosting/sent" } }, { "^json_flood", { "json_flood", "json" } },
+  { "^json", { "json", "digits", "json_flood" } }, { "^alarm", { "alarm", "transport/loop" } },
+  { "^exit", { "resource/media" } }, { "^path", { "inbox", "bulk/journal" } },
   { "^file", { "file", "bulk/journal" } }, { "^terminal", { "cli", "cli/output", "interrupt" } },
   { "^http1", { "request", "transport/ngx", "transport/contract" } }, { "^answer", { "answer", "transport/ngx" } },
   { "^retry_after", { "request", "core" } }, { "^origin", { "request", "core" } },
   { "^request", { "request", "transfer" } }, { "^text", { "text", "core", "request", "json" } },
   { "^sha256", { "core", "webhook/contract" } }, { "^random", { "core" } },
   { "^core", { "core", "request", "text" } }, { "^credentials", { "core", "request", "transfer" } },
-  { "", { "transfer", "engine", "foreign_code", "transport/contract", "certainty", "transport/curl" } },
+  { "^limit", { "limit" } }, { "^proxy", { "transport/proxy" } }, { "^yield", { "transport/loop/yield" } },
+  { "^stream", { "transfer", "certainty", "transport/goaway", "engine" } },
+  { "^failure", { "transfer", "certainty", "transport/curl", "transport/contract", "limit", "transport/proxy" } },
+  { "^pool", { "engine", "transfer", "transport/contract", "transport/loop" } },
+  { "^sink", { "transfer", "resource/media", "engine", "transport/contract" } },
+  { "^source", { "transfer", "certainty", "resource/media", "transport/goaway" } },
+  { "^process", { "engine" } },
+  { "", { "transfer", "engine", "certainty", "foreign_code", "transport/contract", "transport/goaway" } },
 }
 
 local function c_specs(name)

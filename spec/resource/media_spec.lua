@@ -4,6 +4,7 @@ local mime = require "waba.mime"
 local process = require "spec.support.process"
 local scene = require "spec.support.scene"
 local scripted_transport = require "spec.support.scripted_transport"
+local server = require "spec.support.server"
 local waba = require "waba"
 
 local bytes_of, reader_of = bytes_support.of, bytes_support.reader
@@ -544,6 +545,31 @@ describe("client.media", function()
         assert.is_true(tonumber(folder:read "received") >= moment)
         assert.equal("received", folder:names())
       end
+    end)
+
+    it("leaves nothing of an unfinished file behind when the program exits after another has come", function()
+      local gateway = server.start { tls = false, answers = {
+        ["/v1/media/small"] = { body = "hello" }, ["/v1/media/large"] = { held = true },
+      } }
+      for first, second in pairs { small = "large", large = "small" } do
+        local output = process.run(([[%s -e 'local waba = require "waba"
+          local client = waba.client { api_key = "key", base_url = "%s" }
+          local function download(id)
+            assert(client.media:download(id, { file = "%s/" .. id }))
+            io.stdout:write(id)
+            os.exit(0)
+          end
+          waba.run(function()
+            waba.spawn(download, "%s")
+            waba.spawn(download, "%s")
+          end)' 2>&1]]):format(process.interpreter(), gateway.url, folder.path, first, second))
+        assert.equal("small", output)
+        assert.equal(2, gateway:count "/v1/media/large" + gateway:count "/v1/media/small")
+        assert.equal("small", folder:names())
+        gateway:forget()
+        folder:clear()
+      end
+      gateway:stop()
     end)
 
     it("takes any file into memory that a customer may send", function()
