@@ -13,13 +13,6 @@ local unpack = table.unpack or unpack -- luacheck: ignore 143
 local PAGES = {}
 for path in process.run("ls docs/guides/*.md"):gmatch "[^\n]+" do PAGES[#PAGES + 1] = path end
 
-local function slurp(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
 -- The first line of a block that a file has not, or not in the block's order.
 local function first_missing(text, block)
   local position = 1
@@ -38,7 +31,7 @@ describe("the guide", function()
 
   before_each(function()
     folder = folders.new()
-    folder:write("appointments.csv", slurp "examples/reminders/appointments.csv")
+    folder:write("appointments.csv", documents.read "examples/reminders/appointments.csv")
     folder:write("blue.jpg", "\255\216\255 not quite a picture")
   end)
   after_each(function() folder:remove() end)
@@ -118,7 +111,7 @@ describe("the guide", function()
         it(("has a shell block that runs (line %d)"):format(block.line), function()
           folder:write("template.json", '{"name":"pickup","language":"en","category":"UTILITY",'
             .. '"components":[{"type":"BODY","text":"Ready."}]}')
-          folder:write("appointments.csv", (slurp "examples/reminders/appointments.csv":gsub("a%-1043[^\n]*\n", "")))
+          folder:write("appointments.csv", (documents.read "examples/reminders/appointments.csv":gsub("a%-1043[^\n]*\n", "")))
           local output = run_shell(block.code)
           assert.matches("exit 0$", output)
         end)
@@ -130,7 +123,7 @@ describe("the guide", function()
             local given = line:match "^%$ (waba .*)$"
             if given then knows(given) end
             local target = line:match "^%$ make (%l%S*)" or line:match "^%$ sudo make (%l%S*)"
-            if target then assert.matches("\n" .. target:gsub("%-", "%%-") .. ":", slurp "Makefile") end
+            if target then assert.matches("\n" .. target:gsub("%-", "%%-") .. ":", documents.read "Makefile") end
           end
         end)
       end
@@ -140,7 +133,7 @@ describe("the guide", function()
         it(("quotes the configuration that is tested (line %d)"):format(block.line), function()
           local missing = {}
           for name in process.run("ls examples/nginx/*.conf"):gmatch "[^\n]+" do
-            local line = first_missing(slurp(name), block.code)
+            local line = first_missing(documents.read(name), block.code)
             if not line then return end
             missing[#missing + 1] = ("%s lacks: %s"):format(name, line)
           end
@@ -151,7 +144,7 @@ describe("the guide", function()
   end
 
   it("to the command line names every command", function()
-    local page = slurp "docs/guides/command-line.md"
+    local page = documents.read "docs/guides/command-line.md"
     local commands = command.run({}, { "--help" }).out:match "\nCommands:(.-)\n\n"
     for name in commands:gmatch "\n   (%l+)" do
       assert(page:find("%f[%w]waba [^\n]*" .. name .. "%f[%W]") or page:find("`" .. name .. "`", 1, true), name)
@@ -160,7 +153,7 @@ describe("the guide", function()
 
   it("to nginx shows the receiver of its example", function()
     for name, text in pairs(documents.files "docs/guides/webhooks-in-nginx.md") do
-      local example = slurp("examples/nginx/" .. name):gsub("^%-%-.-\n\n", "")
+      local example = documents.read("examples/nginx/" .. name):gsub("^%-%-.-\n\n", "")
       assert.equal(example, (text:gsub("^.-\n", "")))
     end
   end)
@@ -176,7 +169,7 @@ describe("the guide", function()
   end)
 
   it("of every name is in the index", function()
-    local index = slurp "docs/README.md"
+    local index = documents.read "docs/README.md"
     for _, path in ipairs(PAGES) do assert(index:find(path:gsub("^docs/", ""), 1, true), path) end
   end)
 end)
@@ -188,11 +181,11 @@ describe("the documentation", function()
   end
 
   it("tells of the version that this is in the changelog", function()
-    assert.matches("\n## %[" .. require("waba.version"):gsub("%p", "%%%0") .. "%]", slurp "CHANGELOG.md")
+    assert.matches("\n## %[" .. require("waba.version"):gsub("%p", "%%%0") .. "%]", documents.read "CHANGELOG.md")
   end)
 
   it("names files and folders that there are to whoever contributes", function()
-    for name in slurp("CONTRIBUTING.md"):gmatch "`([%w_/%.%-]+)`" do
+    for name in documents.read("CONTRIBUTING.md"):gmatch "`([%w_/%.%-]+)`" do
       if (name:find "/" or name:find "%.lua$") and not name:find "^build/" then
         local found = false
         for _, place in ipairs { "", "lua/waba/", "lua/waba/schema/", "lua/waba/emulator/cloud/", "lua/waba/", "spec/support/",

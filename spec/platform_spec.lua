@@ -1,13 +1,8 @@
 -- The references of the two gateways (docs/platform): every section that the code cites is there.
 
-local PAGES = { "cloud.md", "on-premise.md" }
+local read = require("spec.support.documents").read
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
+local PAGES = { "cloud.md", "on-premise.md" }
 
 -- The numbers of a page's headings, such as "4" and "4.2".
 local function sections_of(page)

@@ -8,13 +8,6 @@ local reader = require "spec.support.reader"
 local COVERED = "docs/guides/what-is-covered.md"
 local NUMBER = "4915112345678"
 
-local function slurp(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
 describe("the README", function()
   local emulator, client, cloud, inboxes
 
@@ -91,7 +84,7 @@ describe("the README", function()
   local blocks = documents.blocks("README.md", "lua")
 
   it("shows a bot first, in under 15 lines, and names the hosting of a new number", function()
-    local text = slurp "README.md"
+    local text = documents.read "README.md"
     local lines, place = select(2, blocks[1].code:gsub("[^\n]+", "")), blocks[1].line
     assert.is_true(lines < 15 and place < 10, lines)
     assert.matches("event:reply", blocks[1].code)
@@ -100,7 +93,7 @@ describe("the README", function()
   end)
 
   it("lists its sections", function()
-    local text = slurp "README.md"
+    local text = documents.read "README.md"
     local contents = text:match "## Contents\n(.-)\n## "
     for title in text:gmatch "\n## ([^\n]+)" do
       if title ~= "Contents" then assert(contents:find("[" .. title .. "]", 1, true), title) end
@@ -109,7 +102,7 @@ describe("the README", function()
   end)
 
   it("has a bot that answers a customer behind waba emulator", function()
-    local command = slurp "README.md":match "\n(waba emulator [^\n]*lua5%.4 bot%.lua)\n"
+    local command = documents.read "README.md":match "\n(waba emulator [^\n]*lua5%.4 bot%.lua)\n"
     local code = blocks[1].code:gsub("port = 8080", "port = 0"):gsub('"inbox.db"', ("%q"):format(inboxes:file "bot.db"))
     local bot, pid, said = inboxes:write("bot.lua", code), inboxes:file "pid", inboxes:file "said"
     local program = ("sh -c 'echo $$ >%s; exec %s %s'"):format(pid, process.interpreter():gsub("'", ""), bot)
@@ -124,8 +117,8 @@ describe("the README", function()
   end)
 
   it("has settings for editors, and names the file that they read", function()
-    local settings = core.decode(slurp ".luarc.json")
-    assert.matches("^%-%-%-@meta", slurp(settings["workspace.library"][1] .. "/waba/face.lua"))
+    local settings = core.decode(documents.read ".luarc.json")
+    assert.matches("^%-%-%-@meta", documents.read(settings["workspace.library"][1] .. "/waba/face.lua"))
     local block = documents.blocks("README.md", "json")[1]
     assert.matches("/waba$", core.decode(block.code)["workspace.library"][1])
   end)

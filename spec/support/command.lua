@@ -1,6 +1,7 @@
 -- Runs the `waba` command as users do: a process of its own, its exit code, what it prints where.
 
 local core = require "waba.core"
+local documents = require "spec.support.documents"
 
 local command = {}
 
@@ -8,13 +9,6 @@ local INTERPRETER = jit and "luajit" or "lua" .. _VERSION:match "%d.%d"
 
 function command.quote(text)
   return "'" .. tostring(text):gsub("'", "'\\''") .. "'"
-end
-
-local function slurp(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
 end
 
 --- Whether the system gives out pseudo-terminals: some sandboxes have none.
@@ -49,7 +43,7 @@ function command.run(environment, arguments, input)
     command.line(environment, arguments), base, base, base)))
   local code = tonumber(pipe:read "*l")
   pipe:close()
-  local result = { code = code, out = slurp(base .. ".out"), err = slurp(base .. ".err") }
+  local result = { code = code, out = documents.read(base .. ".out"), err = documents.read(base .. ".err") }
   for _, suffix in ipairs { "", ".in", ".out", ".err" } do os.remove(base .. suffix) end
   if result.out:find "^[%[{]" then result.json = core.decode(result.out) end
   return result

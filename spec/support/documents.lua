@@ -2,6 +2,16 @@
 
 local documents = {}
 
+--- The whole text of a file.
+---@param path string
+---@return string
+function documents.read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
 --- The blocks of one language, in order.
 ---@param path string      of the page
 ---@param language string  as behind the fence: "lua", "sh"

@@ -43,14 +43,15 @@ end
 ---@param condition fun(): any
 ---@param what string
 ---@param seconds? number  10 by default
+---@param sleep? fun(seconds: number)  that of an event loop; by default the whole process sleeps
 ---@return any  what the condition returned
-function process.wait_for(condition, what, seconds)
+function process.wait_for(condition, what, seconds, sleep)
   local gettime = require("socket").gettime
   local deadline = gettime() + (seconds or 10)
   repeat
     local value = condition()
     if value then return value end
-    process.sleep(0.01)
+    (sleep or process.sleep)(0.01)
   until gettime() > deadline
   error("it took too long: " .. what, 2)
 end

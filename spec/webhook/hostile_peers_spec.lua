@@ -50,13 +50,7 @@ local function ask(port, bytes, from)
   return statuses(response), response
 end
 
-local function wait_for(condition, what)
-  local deadline = cqueues.monotime() + 10
-  while not condition() do
-    assert(cqueues.monotime() < deadline, what)
-    cqueues.sleep(0.005)
-  end
-end
+local function wait_for(condition, what) process.wait_for(condition, what, 10, cqueues.sleep) end
 
 local function descriptors()
   local pipe = assert(io.popen "ls /proc/$PPID/fd | wc -l")

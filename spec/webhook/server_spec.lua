@@ -34,13 +34,7 @@ local function story(tell)
   if failure then error(failure, 0) end
 end
 
-local function wait_for(condition, what)
-  local deadline = cqueues.monotime() + 10
-  while not condition() do
-    assert(cqueues.monotime() < deadline, what)
-    cqueues.sleep(0.005)
-  end
-end
+local function wait_for(condition, what) process.wait_for(condition, what, 10, cqueues.sleep) end
 
 -- A connection that sends bytes as they are.
 local function connect(port)
