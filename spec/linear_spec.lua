@@ -1,6 +1,7 @@
 -- What is read from outside takes work that grows with its size, however deeply it is nested. The work is counted in
 -- instructions of the virtual machine and in bytes allocated, which are the same in each run.
 
+local alone = require "spec.support.alone"
 local core = require "waba.core"
 local keys = require "waba.inbox.keys"
 local waba = require "waba"
@@ -76,6 +77,15 @@ local PLACES = {
   end,
   ["a list that On-Premise hosting does not have"] = function(json) return '{"news":[' .. json .. "]}" end,
 }
+
+local PATH = "spec/linear_spec.lua"
+
+if not alone.is(PATH) then
+  it("what is read from outside takes linear work: passes in a process of its own", function()
+    assert.is_nil(alone.run(PATH))
+  end)
+  return
+end
 
 describe("reading a deep webhook is linear:", function()
   for place, around in pairs(PLACES) do

@@ -1,5 +1,6 @@
 -- The way over: files of stored requests, the command that reads them, and the guide.
 
+local alone = require "spec.support.alone"
 local chance = require "spec.support.chance"
 local command = require "spec.support.command"
 local core = require "waba.core"
@@ -9,6 +10,15 @@ local messages = require "spec.support.messages"
 local waba = require "waba"
 
 local migrate = waba.migrate
+
+local PATH = "spec/migrate/scan_spec.lua"
+
+if not alone.is(PATH) then
+  it("waba.migrate: passes in a process of its own", function()
+    assert.is_nil(alone.run(PATH))
+  end)
+  return
+end
 
 describe("waba.migrate.scan", function()
   local place
