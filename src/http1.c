@@ -140,7 +140,7 @@ static int http1_ready_head(lua_State *L) {
   writer.size = 0;
   fault = write_head(L, &writer, secret);
   /* A finalizer that ran since the size was computed may have changed the headers or closed the secret. */
-  if (fault == NULL && writer.size != writer.room) fault = "the headers changed meanwhile";
+  if (fault == NULL && writer.size != writer.room) fault = "the headers or the secret changed while the head was written";
   if (fault != NULL) {
     text_wipe(writer.out, writer.room);
     return compat_pushfault(L, fault);

@@ -15,7 +15,7 @@
 #define RECENT 4
 struct bucket {
   uint32_t count;
-  uint32_t recent[RECENT]; /* identities; 0, which next to no string has, where there is none yet */
+  uint32_t recent[RECENT]; /* identities; 0 for an unused element, which hardly any string has */
 };
 
 struct flood {

@@ -7,8 +7,8 @@
 ---@field null userdata  JSON's null, the same value as cjson.null
 local core = {}
 
---- Encodes a Lua value as JSON: the same bytes whichever cjson is installed. Numbers keep every digit; whole ones
---- (123.0) have no decimal point. Metamethods are ignored. Refused, with the path of the first fault: invalid UTF-8, NaN and
+--- Encodes a Lua value as JSON: the same bytes with every cjson and without it. Numbers keep every digit; whole ones
+--- (123.0) have no decimal point. Metamethods are ignored. Refused, with the path of the first error: invalid UTF-8, NaN and
 --- infinities, cycles, more than 100 levels, arrays with holes, tables that mix positions and
 --- names, values JSON has no word for. An empty table becomes `{}`; `cjson.empty_array` of OpenResty's cjson, and an
 --- empty table with its `empty_array_mt` or `array_mt`, become `[]`.
@@ -18,8 +18,8 @@ local core = {}
 ---@return string? path     where, as in "template.components[2].type"; "" for the value itself
 function core.encode(value) end
 
---- The value as `encode` reads it. Where a table in it has a metatable with `__index`, `__len`, `__pairs` or `__ipairs`,
---- this is a copy of what the tables themselves hold, without these metatables; else the value itself.
+--- Returns the value as `encode` reads it. If a table in it has a metatable with `__index`, `__len`, `__pairs` or
+--- `__ipairs`, this is a copy of the tables' raw contents without these metatables; else the value itself.
 ---@param value any
 ---@return any value
 ---@return boolean is_copy
@@ -28,8 +28,8 @@ function core.plain(value) end
 --- Decodes JSON. Whole numbers come out as integers where Lua has them; integer literals beyond
 --- 2^53 come out as strings, digit for digit, on every interpreter; null is `core.null`.
 --- NaN, Infinity, hexadecimal numbers, numbers too large for a double and more than 1000 levels are
---- refused; under Lua 5.1 to 5.3 thousands of strings that share a hash as well, which only an attacker writes.
---- Half a surrogate pair ("\ud83d" alone, which careless systems cut out of an emoji) becomes
+--- refused; before Lua 5.4.3 thousands of strings with the same hash too (hash flooding).
+--- Half a surrogate pair ("\ud83d" alone, from an emoji that a system has cut) becomes
 --- U+FFFD. Bytes that are not UTF-8 are left as they are.
 ---@param json string
 ---@return any value
@@ -90,7 +90,7 @@ function core.basic(user, password) end
 --- Reads a Retry-After value: seconds, or an HTTP date. At most 3600.
 ---@param value string
 ---@param now? integer|string  Unix seconds, or the Date header of the same response; this machine's clock by default, and
----                           where the header is no date
+---                           if the header is not a date
 ---@return number|nil seconds
 function core.retry_after(value, now) end
 
@@ -105,7 +105,7 @@ function core.origin(url) end
 ---@return number
 function core.clock() end
 
---- What an error number of the system means; where a limit was reached, which one.
+--- Returns the meaning of a system error number; if a limit was reached, with that limit.
 ---@param number integer  errno
 ---@return string
 function core.system_error(number) end
@@ -114,37 +114,39 @@ function core.system_error(number) end
 ---@return number
 function core.random() end
 
---- Whether a file is removed when the process exits; not when a child of it does. An entry for each call with true.
+--- Sets whether a file is removed when the process exits; the exit of a child does not remove it. Each call with true adds
+--- an entry, each call with false removes one.
 ---@param path string
 ---@param remove boolean
 function core.remove_at_exit(path, remove) end
 
---- Makes an empty file that only its owner can read and write (mode 600). One that is there stays as it is.
+--- Creates an empty file that only its owner can read and write (mode 600). Does not change an existing file.
 ---@param path string
 ---@return true|nil
 ---@return string? message
 function core.make_private(path) end
 
---- What tells a file from every other, also from one that took its place (device and inode). Bytes, to be compared.
+--- Returns the identity of a file (device and inode), which differs from that of a file that replaces it. Bytes, only to be
+--- compared.
 ---@param path string
 ---@return string|nil
----@return string? message  why it can't be found
+---@return string? message  why the file can't be examined
 function core.file_identity(path) end
 
---- Whether this process may read and write a file.
+--- Checks whether this process may read and write a file.
 ---@param path string
 ---@return true|nil
 ---@return string? message  why not
 function core.can_write(path) end
 
---- A path that means the same file after the process has changed its directory.
+--- Returns the absolute path of a file.
 ---@param path string
 ---@return string|nil
 ---@return string? message
 function core.absolute_path(path) end
 
 --- Whether the running coroutine can be suspended here.
----@return boolean|nil  nil where only trying would show it (Lua 5.1, perhaps in a metamethod)
+---@return boolean|nil  nil if that is not known without trying (Lua 5.1, perhaps in a metamethod)
 function core.can_yield() end
 
 --- A secret header for one origin. It has no getter; the value is wiped when it is collected.
@@ -155,15 +157,15 @@ function core.credentials(options) end
 
 ---@class waba.Credentials : userdata
 
---- Replaces the value of the secret header in a text by "(hidden)"; but not a value shorter than 8 bytes, which occurs
---- in ordinary words too.
+--- Replaces the value of the secret header in a text by "(hidden)". Does not replace a value shorter than 8 bytes, which
+--- also occurs in ordinary words.
 ---@param text string
 ---@param credentials waba.Credentials
 ---@return string
 function core.redact(text, credentials) end
 
---- A secret header that `ready_head` writes: for a transport that writes requests to its own socket. Whoever holds it
---- can read the secret, so the transport must not let other code reach it.
+--- A secret header that `ready_head` writes: for a transport that writes requests to its own socket. Code that has this
+--- object can read the secret, so the transport must not let other code access it.
 ---@param options { header: string, value: string, origin: string }
 ---@return waba.HeaderSecret|nil
 ---@return string? message  never quotes the value
@@ -171,9 +173,9 @@ function core.header_secret(options) end
 
 ---@class waba.HeaderSecret : userdata
 
---- The head of an HTTP/1.1 request, made once to be sent many times: request line, Host, the headers. The secret
---- header is among them if it belongs to the origin, and left out if not. The host must be the origin's own, so that
---- a mistake can't send the secret elsewhere. The head wipes the secret when it is collected.
+--- Makes the head of an HTTP/1.1 request, which can be sent many times: request line, Host, the headers. It has the secret
+--- header only if that belongs to the origin. The host must be the origin's own, so that an error in a program can't send
+--- the secret to another host. The head wipes the secret when it is collected.
 ---@param method string
 ---@param target string  path and query, percent-encoded
 ---@param host string    as the Host header has it: "host" or "host:port"
@@ -187,7 +189,7 @@ function core.ready_head(method, target, host, headers, secret, origin) end
 ---@class waba.ReadyHead : userdata
 local ready_head = {}
 
---- The bytes of the head, with the empty line at its end. They may hold the secret: only for the socket.
+--- Returns the bytes of the head, with the empty line at its end. They may contain the secret: pass them only to the socket.
 ---@param length? integer|true  of the body, for `Content-Length`; true: in chunks
 ---@return string
 function ready_head:bytes(length) end
@@ -238,7 +240,7 @@ function core.file_mode(path) end
 ---@param hold boolean
 function core.hold_interrupt(hold) end
 
---- Whether one of these signals came while they were held; each counts once.
+--- Whether one of these signals arrived while they were held; each is reported once.
 ---@return boolean
 function core.interrupted() end
 
@@ -302,7 +304,7 @@ function curl.engine(options) end
 ---@param seconds number
 function curl.wait(engines, seconds) end
 
---- What is wrong with the URL of a proxy, without any part of it; nil when libcurl can use it.
+--- Checks the URL of a proxy. Returns nil when libcurl can use it, else a message that contains no part of the URL.
 ---@param url string
 ---@return string? message
 function curl.check_proxy(url) end
@@ -337,7 +339,7 @@ function engine:prepare(head) end
 ---@field timeout? number          seconds for the whole transfer; none by default
 ---@field connect_timeout? number  seconds, 10 by default
 ---@field max_body? integer        bytes of the decoded body kept in memory, 16 MiB by default
----@field max_size? integer        bytes of the decoded body that goes elsewhere; no limit by default
+---@field max_size? integer        bytes of a decoded body that goes to a file or a reader; no limit by default
 ---@field save_as? string          write a 2xx body into this file instead of memory
 ---@field stream? boolean          hand a 2xx body out by `transfer:drain()` instead of keeping it
 ---@field progress? boolean        make "progress" one of the things a transfer wants

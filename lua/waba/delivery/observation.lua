@@ -9,8 +9,8 @@ local threads = require "waba.thread"
 local clock = core.clock
 
 --- What `on_event` is told. The events of one call have the same `call`, and come in this order: `start`;
---- for each try `attempt`, and before the next one `retry`; `finish`. When somebody else ends the coroutine, `finish`
---- has the kind "cancelled" and comes when the client is used next, or closed.
+--- for each try `attempt`, and before the next one `retry`; `finish`. If the coroutine is ended from outside, `finish`
+--- has the kind "cancelled" and follows when the client is used next, or closed.
 ---@class waba.CallEvent
 ---@field type "start"|"attempt"|"retry"|"finish"
 ---@field call integer            number of the call, counted by the client

@@ -20,7 +20,7 @@ for name in ([[to recipient user users number wa_id contacts location body capti
 -- Exception: "text" as a value of these fields is a term of the platform.
 local WORDS = { type = true, sub_type = true, preview_url = true }
 
--- Shorter values are not hidden: they identify nobody and occur in any sentence.
+-- Shorter values are not hidden: they identify no person and occur in any sentence.
 local LEAST = 3
 -- The gateway may repeat only the beginning of a value: a beginning of this many bytes is hidden too.
 local BEGINNING = 12

@@ -1,5 +1,5 @@
 -- One connection of a server: reads and writes bytes over a cqueues socket, until a deadline or until the server closes
--- it. All waits for a peer are in this file, so that a peer can block only the coroutine of its own connection.
+-- it. All waits for a peer are in this file, so that a peer blocks only the coroutine of its connection.
 
 local core = require "waba.core"
 local cqueues = require "cqueues"

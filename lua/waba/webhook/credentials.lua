@@ -110,8 +110,8 @@ local function header_sets(given)
   return sets
 end
 
---- A function that checks the headers and the body of a request: whether any of what is accepted fits. Without a body
---- it returns nil where only the body can decide. Raises for options that can't be meant.
+--- Makes the function that checks the credentials in the headers and the body of a request. Without a body the function
+--- returns nil if the body is needed for a decision. Raises for invalid options.
 ---@param options { user: string|string[]?, password: string|string[]?, headers: table?, secret: string|string[]?, open: boolean? }
 ---@return fun(headers: table<string, string>, body: string|nil): boolean|nil, string|nil  the second value: why not
 function credentials.checker(options)
