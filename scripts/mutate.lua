@@ -168,11 +168,11 @@ local LUA_SPECS = {
   { "^cli/", { "cli", "cli/streams" } },
   { "^resource/.*settings", { "resource/number_settings" } }, { "^resource/", { "resource/both_hostings" } },
   { "^hosting/.*error", { "hosting/cloud/errors", "hosting/tables", "check", "two_readings" } },
-  { "^hosting/", { "cloud", "resource/both_hostings" } },
+  { "^hosting/[%l_]+/init$", { "hosting/tables" } }, { "^hosting/", { "cloud", "resource/both_hostings" } },
   { "^transport/http1", { "transport/ngx", "transport/contract" } },
   { "^client/", { "client", "delivery" } }, { "^delivery/", { "client" } },
   { "^inbox/", { "inbox", "webhook/receiver" } },
-  { "^schema", { "schema", "message_types", "message" } },
+  { "^schema", { "schema", "two_readings", "message_types", "message" } },
 }
 
 -- The Lua files that mention a module, by its name.

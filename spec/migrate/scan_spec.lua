@@ -128,6 +128,29 @@ describe("waba.migrate.scan", function()
     end)
   end)
 
+  it("maps a send to where Cloud hosting takes messages, and names the change of the path", function()
+    local body = { to = "491511234567", type = "text", text = { body = "x" } }
+    for path, target in pairs {
+      ["/v1/messages"] = "/messages", ["/messages"] = "/messages", ["/marketing_messages"] = "/marketing_messages",
+    } do
+      local read = scan(assert(core.encode { method = "POST", path = path, body = body }))[1]
+      assert.equal(target, read.cloud.path)
+      local changes = {}
+      for _, change in ipairs(read.changes) do
+        if change.path == "path" then changes[#changes + 1] = change.what end
+      end
+      assert.same(target ~= path and { "becomes POST " .. target } or {}, changes)
+    end
+  end)
+
+  it("takes no body that is logged as null or as other text for one", function()
+    local body = '"data":{"to":"491511234567","type":"text","text":{"body":"x"}}'
+    for _, other in ipairs { "null", '"(bytes)"', "5", "true" } do
+      local read = scan(('{"method":"POST","path":"/v1/messages","json":%s,%s}\n'):format(other, body))
+      assert.equal("+491511234567", read[1].cloud.body.to)
+    end
+  end)
+
   it("knows the bodies of a check and of reading without their request", function()
     local read = scan '{"blocking":"wait","contacts":["+491511234567"]}\n{"status":"read"}\n'
     assert.matches("131026", read[1].lacking[1].why)

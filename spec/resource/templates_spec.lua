@@ -357,6 +357,7 @@ describe("client.templates", function()
         t.components[4].buttons[2].url = "https://kern.example/{{1}}{{2}}"
       end },
       { "components[4].buttons[3].phone_number", function(t) t.components[4].buttons[3].phone_number = nil end },
+      { "components[4].buttons", function(t) t.components[4].buttons = nil end },
       { "components[4].buttons[3].phone_number", function(t)
         t.components[4].buttons[3].phone_number = ("1"):rep(21)
       end, inferred = true },

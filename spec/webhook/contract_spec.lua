@@ -99,6 +99,25 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
   end)
 end
 
+describe("a status", function()
+  it("goes to the handler of its name", function()
+    local seen, on = {}, {}
+    local names = { "sent", "delivered", "read", "played", "failed", "deleted", "warning" }
+    for _, name in ipairs(names) do
+      on[name] = function(event) seen[#seen + 1] = name .. " " .. event.status end
+    end
+    local receiver = waba.receiver { open = true, on = on }
+    for i, name in ipairs(names) do
+      local body = ('{"statuses":[{"id":"m%d","status":"%s","recipient_id":"%d"}]}'):format(i, name, i)
+      assert.equal(200, (receiver:handle { method = "POST", headers = {}, body = body }))
+    end
+    assert.equal(0, select(2, receiver:work()))
+    table.sort(seen)
+    assert.same({ "deleted deleted", "delivered delivered", "failed failed", "played played", "read read", "sent sent",
+      "warning warning" }, seen)
+  end)
+end)
+
 describe("a receiver in the middle of a move", function()
   it("takes both shapes at one address, and runs the same handlers", function()
     local seen = {}
