@@ -45,7 +45,15 @@ function nginx.start_file(folder, name, port, environment, program)
   local command = ("env %s %s -p %s -c %s -g %s"):format(environment or "TZ=", program or NGINX,
     process.quote(folder.path), name, process.quote "daemon off;")
   program = process.start(command, folder:file "nginx.log")
-  local ok, message = pcall(process.wait_for, function() return process.listens(port) end, "nginx to listen")
+  -- nginx opens its ports one after the other
+  local ports = { port }
+  for other in (folder:read(name) or ""):gmatch "listen 127%.0%.0%.1:(%d+)" do ports[#ports + 1] = tonumber(other) end
+  local ok, message = pcall(process.wait_for, function()
+    for _, each in ipairs(ports) do
+      if not process.listens(each) then return false end
+    end
+    return true
+  end, "nginx to listen")
   if not ok then
     program:stop("KILL")
     error(message .. "\n" .. program:output(), 2)
