@@ -134,7 +134,7 @@ local C_SPECS = {
   { "^json_pick", { "json", "hosting/sent" } }, { "^json_flood", { "json_flood", "json" } },
   { "^json", { "json", "digits", "json_flood" } }, { "^alarm", { "alarm", "transport/loop" } },
   { "^exit", { "resource/media" } }, { "^path", { "inbox", "bulk/journal" } },
-  { "^file", { "file", "bulk/journal" } }, { "^terminal", { "cli", "cli/output", "interrupt" } },
+  { "^file", { "file", "bulk/journal" } }, { "^terminal", { "cli/progress", "cli", "cli/output", "interrupt" } },
   { "^http1", { "request", "transport/ngx", "transport/contract" } }, { "^answer", { "answer", "transport/ngx" } },
   { "^retry_after", { "request", "core" } }, { "^origin", { "request", "core" } },
   { "^request", { "request", "transfer" } }, { "^text", { "text", "core", "request", "json" } },

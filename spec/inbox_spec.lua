@@ -764,6 +764,18 @@ describe("the inbox in sqlite", function()
     folder:remove()
   end)
 
+  it("leaves no descriptor open when it is closed", function()
+    local folder = process.folder()
+    local before = process.descriptors()
+    for i = 1, 20 do
+      local box = inbox.sqlite { file = folder:file(i .. ".db"), sync = false }
+      assert.equal(1, box:put { message("a", "1") })
+      box:close()
+    end
+    assert.is_true(process.descriptors() < before + 10)
+    folder:remove()
+  end)
+
   it("stores nothing while its folder is missing, and names the file and the cause", function()
     local folder = process.folder()
     local path = folder.path .. "/there/x.db"

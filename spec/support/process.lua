@@ -25,6 +25,12 @@ process.quote = quote
 --- A new folder; see spec/support/folder.lua.
 process.folder = folder.new
 
+--- How many descriptors this process has open.
+---@return integer
+function process.descriptors()
+  return math.floor(tonumber(run "ls /proc/$PPID/fd | wc -l"))
+end
+
 --- A port that nothing listens on at the moment.
 ---@return integer
 function process.free_port()

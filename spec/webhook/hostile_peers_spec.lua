@@ -52,13 +52,6 @@ end
 
 local function wait_for(condition, what) process.wait_for(condition, what, 10, cqueues.sleep) end
 
-local function descriptors()
-  local pipe = assert(io.popen "ls /proc/$PPID/fd | wc -l")
-  local count = tonumber(pipe:read "*a")
-  pipe:close()
-  return count
-end
-
 describe("the webhook server among hostile peers", function()
   local inbox, stderr
 
@@ -154,7 +147,7 @@ describe("the webhook server among hostile peers", function()
       }
       collectgarbage()
       collectgarbage "stop"
-      local before = descriptors()
+      local before = process.descriptors()
       for status, bytes in pairs(refused) do
         for _ = 1, 20 do
           local socket = connect(one.port)
@@ -163,7 +156,7 @@ describe("the webhook server among hostile peers", function()
           socket:close()
         end
       end
-      wait_for(function() return descriptors() <= before + 2 end, "descriptors are left open")
+      wait_for(function() return process.descriptors() <= before + 2 end, "descriptors are left open")
       collectgarbage "restart"
       is_served(one)
     end)
