@@ -230,7 +230,7 @@ local button_rules = {
       for i, button in ipairs(component.buttons) do
         if button.type == "OTP" and button.otp_type ~= "COPY_CODE" and not button.supported_apps
           and not button.package_name then
-          return ("buttons[%d].supported_apps"):format(i), "is missing; only buttons with otp_type COPY_CODE need no app"
+          return ("buttons[%d].supported_apps"):format(i), "is missing; only otp_type COPY_CODE needs no app"
         end
       end
     end,
