@@ -23,11 +23,17 @@ static void call_setting(lua_State *L, const char *name, lua_Number value) {
   lua_call(L, 1, 0);
 }
 
-/* Pushes the function of that name from a new instance of cjson. Raises when lua-cjson is not there. */
+/* Pushes the function of that name from a new instance of cjson. Raises when lua-cjson is not there: with the
+ * first line of what `require` reports, without the list of all the places that it searched. */
 static void push_cjson(lua_State *L, const char *name) {
   lua_getglobal(L, "require");
   lua_pushliteral(L, "cjson");
   if (lua_pcall(L, 1, 1, 0) != 0) {
+    const char *const reason = lua_tostring(L, -1);
+    if (reason != NULL) {
+      const char *const list = strstr(reason, ":\n");
+      lua_pushlstring(L, reason, list != NULL ? (size_t)(list - reason) : strlen(reason));
+    }
     luaL_error(L, "waba needs lua-cjson (rock lua-cjson, Debian package lua-cjson): %s",
                lua_tostring(L, -1));
   }

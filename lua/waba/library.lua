@@ -42,14 +42,25 @@ function library.load(module, rock, package_name, what, level)
     level > 0 and level + 1 or 0)
 end
 
+local WITHOUT_CURL = "waba was built without libcurl and can send inside nginx only: install libcurl's headers "
+  .. "(Debian: libcurl4-openssl-dev), then build and install waba again"
+
+--- The sentence of an error message that reports an absent library, without its position; nil for other messages.
+---@param message string
+---@return string|nil
+function library.absence(message)
+  if message == WITHOUT_CURL then return message end
+  if not message:find "^[^\n]* needs [^\n]*module '[^\n']*' not found$" then return nil end
+  return message:match "^[^\n]-:%d+: (.+)$" or message
+end
+
 --- The C module over libcurl. Raises where waba was built without it.
 ---@return table
 function library.curl()
   local found, curl = pcall(require, "waba.curl")
   if found then return curl end
   if not tostring(curl):find "^module 'waba.curl' not found" then error(curl, 0) end
-  error("waba was built without libcurl and can send inside nginx only: install libcurl's headers (Debian: "
-    .. "libcurl4-openssl-dev), then build and install waba again", 0)
+  error(WITHOUT_CURL, 0)
 end
 
 return library

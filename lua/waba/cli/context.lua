@@ -3,6 +3,7 @@
 local core = require "waba.core"
 local errors = require "waba.errors"
 local files = require "waba.cli.files"
+local library = require "waba.library"
 local output = require "waba.cli.output"
 
 ---@class waba.cli.Context
@@ -144,14 +145,14 @@ local function misuse(text)
 end
 
 --- What turns a raised fault into something to show: an argument that the library refuses is wrong use, Ctrl-C is
---- said plainly, defects keep their traceback.
+--- said plainly, as is a library that is absent; defects keep their traceback.
 ---@return fun(fault: any): any
 function Context:fault_handler() -- luacheck: no self
   return function(fault)
     if type(fault) == "table" then return fault end
     local text = tostring(fault)
     if text:find "interrupted!" then return "interrupted" end
-    return misuse(text) or debug.traceback(text, 2)
+    return misuse(text) or library.absence(text) or debug.traceback(text, 2)
   end
 end
 

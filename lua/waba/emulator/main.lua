@@ -14,13 +14,15 @@ local main = {}
 local CUSTOMER = "491511234567"
 
 local NEEDED = {
+  { "cjson", "lua-cjson", "lua-cjson" },
   { "cqueues", "cqueues", "lua-cqueues" },
   { "openssl.x509", "luaossl", "lua-luaossl" },
   { "http.server", "http", "lua-http" },
 }
 
--- Loads the libraries of the server. Returns nil, or a message that names a missing one and how to install it.
-local function missing_library()
+--- Loads the libraries of the server. Returns nil, or a message that names a missing one and how to install it.
+---@return string|nil
+function main.missing_library()
   for _, needed in ipairs(NEEDED) do
     local found, message = library.find(needed[1])
     if not found then
@@ -198,7 +200,7 @@ end
 ---@return waba.emulator.Process|nil
 ---@return any cq  its loop, or a message
 function main.assemble(given)
-  local problem = missing_library()
+  local problem = main.missing_library()
   if problem then
     return nil, problem
   end

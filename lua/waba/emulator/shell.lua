@@ -168,6 +168,10 @@ function shell.run(arguments)
   elseif program and not program[1] then
     return refuse("the program after -- is missing", 2)
   end
+  message = require("waba.emulator.main").missing_library()
+  if message then
+    return refuse(message, 1)
+  end
   settle_keys(given)
   if program then
     return run_program(given, hosting, program)

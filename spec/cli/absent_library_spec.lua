@@ -1,0 +1,33 @@
+-- What the command prints when a library that it needs is absent.
+
+local command = require "spec.support.command"
+
+describe("a subcommand whose library is absent", function()
+  -- Runs the command where `require` finds no module of a library.
+  local function run(absent, ...)
+    return command.run({ D360_API_KEY = "key", WABA_BASE_URL = "http://127.0.0.1:1", LUA_INIT = ([[
+      table.insert(package.searchers or package.loaders, 2, function(name)
+        if ("%s "):find(name:match "^_?(%%w+)" .. " ", 1, true) then
+          error("module '" .. name .. "' not found:\n\tno field package.preload['" .. name .. "']", 0)
+        end
+      end)]]):format(absent) }, { ... }, '{"type":"text","text":{"body":"Hi"}}')
+  end
+
+  for name, case in pairs {
+    ["listen without cqueues"] = { "cqueues", { "listen", "--port", "0" }, "cqueues", "lua%-cqueues" },
+    ["emulator without luaossl"] = { "openssl", { "emulator", "--", "true" }, "luaossl", "lua%-luaossl" },
+    ["emulator without lua-http"] = { "http", { "emulator", "--", "true" }, "http", "lua%-http" },
+    ["emulator without lua-cjson"] = { "cjson", { "emulator", "--", "true" }, "lua%-cjson", "lua%-cjson" },
+    ["check without lua-cjson"] = { "cjson", { "check", "-" }, "lua%-cjson", "lua%-cjson" },
+  } do
+    it("fails in one sentence: " .. name, function()
+      local absent, arguments, rock, debian = (table.unpack or unpack)(case)
+      local result = run(absent, (table.unpack or unpack)(arguments))
+      assert.equal(1, result.code)
+      assert.equal("", result.out)
+      assert.matches("^waba[^\n]* needs [^\n]*rock \"?" .. rock .. "\"?[^\n]*Debian[^\n]*" .. debian
+        .. "[^\n]* not found:?\n$", result.err)
+      assert.is_nil(result.err:find "%.lua:%d")
+    end)
+  end
+end)
