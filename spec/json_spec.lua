@@ -366,6 +366,20 @@ describe("decode", function()
     assert.equal(3000, #core.decode("[" .. ("[],"):rep(2999) .. "[]]"))
   end)
 
+  it("reads the escape of the first and the last character of each length, and of surrogate pairs", function()
+    for escape, bytes in pairs {
+      ["\\u0000"] = "\0", ["\\u007f"] = "\127", ["\\u0080"] = "\194\128", ["\\u07ff"] = "\223\191",
+      ["\\u0800"] = "\224\160\128", ["\\ud7ff"] = "\237\159\191", ["\\ue000"] = "\238\128\128",
+      ["\\uFFFF"] = "\239\191\191", ["\\ud800\\udc00"] = "\240\144\128\128", ["\\udbff\\udfff"] = "\244\143\191\191",
+      ["\\ud800\\udfff"] = "\240\144\143\191", ["\\udbff\\udc00"] = "\244\143\176\128",
+      ["\\udbff\\ue000"] = "\239\191\189\238\128\128", ["\\ud7ff\\udc00"] = "\237\159\191\239\191\189",
+      ["\\udc00\\udc00"] = "\239\191\189\239\191\189", ["\\udbff\\udbff"] = "\239\191\189\239\191\189",
+    } do
+      assert.equal(bytes, core.decode('"' .. escape .. '"'), escape)
+      assert.same({ "12345678901234567890", bytes }, core.decode('[12345678901234567890,"' .. escape .. '"]'), escape)
+    end
+  end)
+
   it("reads escapes, and mends half a surrogate pair", function()
     assert.equal("\195\188\226\130\172\0/", core.decode '"\\u00fc\\u20AC\\u0000\\/"')
     assert.equal("\240\159\152\128", core.decode '"\\ud83d\\uDE00"')
