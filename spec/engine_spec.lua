@@ -611,6 +611,14 @@ describe("engine", function()
       assert.equal("finished", (transfer:step(3600)))
     end)
 
+    it("a few times only while the response is on its way", function()
+      gateway:answer("/slow", { delay = 0.3 })
+      local transfer, steps = start("/slow", "x"), 0
+      repeat steps = steps + 1 until transfer:step(5)
+      assert.equal(200, transfer:finish().status)
+      assert.is_true(steps < 200, steps .. " steps") -- without waiting there are many thousands
+    end)
+
     it("on after its end: there is nothing, and no other is named", function()
       local transfer = start("/x", "own")
       while not transfer:wants() do transfer:step(5) end
