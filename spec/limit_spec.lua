@@ -101,6 +101,18 @@ describe("too many open files", function()
     assert.matches("started\n*$", output)
   end)
 
+  it("are named where a SQLite inbox is made", function()
+    local program = ([[local waba = require "waba"
+      local _, held = waba.inbox.memory(), {}
+      require "luasql.sqlite3"
+      require "waba.inbox.sqlite"
+      repeat held[#held + 1] = io.open "/dev/null" until not io.open "/dev/null"
+      local made, message = pcall(waba.inbox.sqlite, %q)
+      for _, file in ipairs(held) do file:close() end
+      print(made, message)]]):format(files:file "limited.db")
+    assert.matches(LIMIT_TEXT, limited(("%s -e %s"):format(process.interpreter(), process.quote(program))), 1, true)
+  end)
+
   it("are reported with their limit wherever an error number is described", function()
     assert.matches("^too many open files: this process may have %d+ %(ulimit %-n%)$", core.system_error(24))
     assert.matches("whole system", core.system_error(23), 1, true)

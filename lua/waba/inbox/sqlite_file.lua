@@ -1,6 +1,8 @@
 -- The file of a SQLite inbox: its tables, and a look at it before it is used, so that a wrong path is
 -- told at the start and not by webhooks that are refused.
 
+local open_file = require "waba.open"
+
 local sqlite_file = {}
 
 -- `head` marks the first event of its conversation, the only one that may be handed out; `due` is
@@ -59,7 +61,7 @@ function sqlite_file.problem(path)
     local problem = problem_of_database(path)
     return problem and path .. ": " .. problem
   end
-  local folder, message = io.open(path:match("^(.*/)[^/]*$") or ".", "rb")
+  local folder, message = open_file(path:match("^(.*/)[^/]*$") or ".", "rb")
   if not folder then return message end
   folder:close()
 end
