@@ -13,15 +13,15 @@
 struct writer {
   lua_State *L;
   char *out;        /* `first`, or a userdata at `box` */
-  size_t size, room;
+  size_t size, capacity;
   int box;          /* an index of the stack */
   char first[2048]; /* holds most messages */
 };
 
 static bool grow(struct writer *writer, size_t more) {
   if (more > JSON_ENCODE_SIZE_MAX - writer->size) return false;
-  writer->room = writer->room + more > JSON_ENCODE_SIZE_MAX / 2 ? JSON_ENCODE_SIZE_MAX : 2 * (writer->room + more);
-  memcpy(lua_newuserdatauv(writer->L, writer->room, 0), writer->out, writer->size);
+  writer->capacity = writer->capacity + more > JSON_ENCODE_SIZE_MAX / 2 ? JSON_ENCODE_SIZE_MAX : 2 * (writer->capacity + more);
+  memcpy(lua_newuserdatauv(writer->L, writer->capacity, 0), writer->out, writer->size);
   writer->out = lua_touserdata(writer->L, -1);
   lua_replace(writer->L, writer->box);
   return true;
@@ -29,7 +29,7 @@ static bool grow(struct writer *writer, size_t more) {
 
 /* Enlarges the memory for `more` further bytes. */
 static inline bool reserve(struct writer *writer, size_t more) {
-  return writer->room - writer->size >= more || grow(writer, more);
+  return writer->capacity - writer->size >= more || grow(writer, more);
 }
 
 static inline enum json_written put_character(struct writer *writer, char c) {
@@ -192,7 +192,7 @@ enum json_written json_write(lua_State *L) {
   writer.L = L;
   writer.out = writer.first;
   writer.size = 0;
-  writer.room = sizeof writer.first;
+  writer.capacity = sizeof writer.first;
   lua_pushnil(L); /* for the userdata */
   writer.box = lua_gettop(L);
   lua_pushvalue(L, -2); /* [.. value box value] */

@@ -61,7 +61,7 @@ function Connection:rows(query)
   local cursor, list = self:execute(query), {}
   if type(cursor) == "number" then return list end
   local row = cursor:fetch({}, "n")
-  while row and next(row) ~= nil do -- LuaSQL 2.8 fetches an empty row first where there is none
+  while row and next(row) ~= nil do -- LuaSQL 2.8 returns an empty first row from an empty result
     list[#list + 1] = row
     row = cursor:fetch({}, "n")
   end

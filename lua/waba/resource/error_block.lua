@@ -1,5 +1,5 @@
 -- Stops asking before the gateway stops answering: it blocks a key's media for half an hour when too many
--- requests for files fail within an hour (cloud.md, section 7.4). Knows no clock: it is told the time.
+-- requests for files fail within an hour (cloud.md, section 7.4). Has no clock: the caller passes the time.
 
 local errors = require "waba.errors"
 

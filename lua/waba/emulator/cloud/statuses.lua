@@ -1,4 +1,4 @@
--- Statuses (cloud.md, section 4.7): the webhook that tells what became of a message.
+-- Statuses (cloud.md, section 4.7): the webhook that reports the result of a message.
 
 local statuses = {}
 

@@ -1,4 +1,4 @@
--- Statuses (on-premise.md, section 11.4): the webhook that tells what became of a message.
+-- Statuses (on-premise.md, section 11.4): the webhook that reports the result of a message.
 
 local random = require "waba.emulator.random"
 

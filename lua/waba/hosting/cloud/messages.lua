@@ -89,7 +89,7 @@ function write_option.marketing(body, marketing, message, validate)
   return true
 end
 
--- Where the recipient stands in the body, by its form (cloud.md, section 2.2).
+-- The field of the body for the recipient, by its form (cloud.md, section 2.2).
 local address = {}
 
 function address.user(body, to)
