@@ -23,7 +23,7 @@ files["lua/waba/**/ngx.lua"] = { std = "min+ngx_lua" }
 files["lua/waba/**/ngx_queue.lua"] = { std = "min+ngx_lua" }
 files["lua/waba/**/ngx_timer.lua"] = { std = "min+ngx_lua" }
 files["lua/waba/**/nginx.lua"] = { std = "min+ngx_lua" }
-files["lua/waba/emulator/remote.lua"] = { std = "min+ngx_lua" }
+files["emulator/waba/emulator/remote.lua"] = { std = "min+ngx_lua" }
 files["examples/nginx"] = { std = "min+ngx_lua" }
 
 -- Specs quote payloads and say in full what they show.

@@ -6,7 +6,7 @@
 #   make test SPEC=file      run one spec file (or several) under both interpreters (LUAS="lua5.3 lua5.4" for others)
 #   make test-matrix         both on fresh Debian 12, 13 and sid, as root (RELEASES=trixie; see scripts/test-matrix)
 #   make bench               measure sending against bare libcurl (BENCH=bench/….lua for another benchmark)
-#   make install             PREFIX, DESTDIR, LUA_VERSION=5.4 or LUA=luajit; and: make uninstall
+#   make install             PREFIX, DESTDIR, LUA_VERSION=5.4 or LUA=luajit, PACKAGES=waba; and: make uninstall
 #   make install-openresty   into OPENRESTY=/usr/local/openresty; and: make uninstall-openresty
 #   make sanitize            a soak and the specs of the C code under sanitizers and valgrind (SANITIZE=clang …)
 #   make fuzz                look for inputs that break what reads them (TARGET, SECONDS_EACH=60), with clang
@@ -36,7 +36,17 @@ CORE_ALONE = src/core.c src/json.c src/json_text.c src/json_value.c src/json_pic
   src/retry_after.c src/credentials_class.c src/sha256.c src/sha256_class.c src/random.c src/terminal.c src/file.c src/file_class.c src/yield.c src/path.c
 CORE_SOURCES = $(CORE_ALONE) src/exit.c src/text.c src/origin.c src/credentials.c src/request.c src/limit.c
 CURL_SOURCES = $(filter-out $(CORE_ALONE),$(wildcard src/*.c))
-LUA_FILES := $(sort $(shell cd lua && find waba -name '*.lua'))
+
+# The packages, and the folder of each one's modules.
+PACKAGES ?= waba waba-cli waba-emulator
+FOLDER_OF_waba = lua
+FOLDER_OF_waba-cli = cli
+FOLDER_OF_waba-emulator = emulator
+FOLDERS = $(foreach package,$(PACKAGES),$(or $(FOLDER_OF_$(package)),$(error PACKAGES: "$(package)" is not a package: \
+  expected waba, waba-cli or waba-emulator)))
+LUA_FILES = $(sort $(shell find $(addsuffix /waba,$(FOLDERS)) -name '*.lua'))
+without_folder = $(patsubst lua/%,%,$(patsubst cli/%,%,$(patsubst emulator/%,%,$(1))))
+
 BENCH = bench/send.lua
 BENCH_BUILD = build/bench
 BENCHES = $(patsubst bench/%.c,$(BENCH_BUILD)/%,$(wildcard bench/*.c))
@@ -152,10 +162,12 @@ LUA_DEV = $(if $(filter luajit,$(LUA)),libluajit2-5.1-dev (Debian 13: libluajit-
 OLDER = /usr/share/lua/5.3/?.lua;/usr/share/lua/5.3/?/init.lua;/usr/share/lua/5.1/?.lua;/usr/share/lua/5.1/?/init.lua
 RUN = paths=$$($(MAKE) -s --no-print-directory env) && eval "$$paths" && exec
 
+in_path = $$root/$(1)/?.lua;$$root/$(1)/?/init.lua;
+
 env:
 	@$(MAKE) --no-print-directory modules command >&2
 	@root=$$(pwd | sed "s/'/'\\\\''/g") && printf "export %s='%s'%s\n" \
-	  LUA_PATH "$$root/lua/?.lua;$$root/lua/?/init.lua;;$(if $(filter 5.1,$(LUA_API)),,$(OLDER))" "" \
+	  LUA_PATH "$(call in_path,lua)$(call in_path,cli)$(call in_path,emulator);$(if $(filter 5.1,$(LUA_API)),,$(OLDER))" "" \
 	  LUA_CPATH "$$root/$(BUILD)/?.so;;" "" \
 	  PATH "$$root/$(BUILD)/bin" ':"$$PATH"'
 
@@ -164,7 +176,7 @@ INTERPRETER_LINE = $(or $(shell command -v $(INTERPRETER)),/usr/bin/env $(INTERP
 
 command:
 	@mkdir -p $(BUILD)/bin
-	@sed '1s|.*|#!$(INTERPRETER_LINE)|' bin/waba > $(BUILD)/bin/waba.$$$$ && chmod 755 $(BUILD)/bin/waba.$$$$ && \
+	@sed '1s|.*|#!$(INTERPRETER_LINE)|' cli/bin/waba > $(BUILD)/bin/waba.$$$$ && chmod 755 $(BUILD)/bin/waba.$$$$ && \
 	  mv -f $(BUILD)/bin/waba.$$$$ $(BUILD)/bin/waba
 
 demo:
@@ -237,20 +249,27 @@ MANDIR ?= $(DATADIR)/man
 # The files that a shell loads when it first completes `waba`.
 COMPLETIONS = bash-completion/completions/waba zsh/site-functions/_waba fish/vendor_completions.d/waba.fish
 
-# `luarocks make` runs these two as well (see rockspec/), so both ways put the same files in place.
-install: modules command
+# `luarocks make` runs these two as well, for one package (see rockspec/), so both ways put the same files in place.
+WITH_LIBRARY = $(filter waba,$(PACKAGES))
+WITH_COMMAND = $(filter waba-cli,$(PACKAGES))
+
+install: $(if $(WITH_LIBRARY),modules) $(if $(WITH_COMMAND),command)
 	@place() { \
 	  mkdir -p "$$(dirname "$(DESTDIR)$$3")" && install -m $$1 "$$2" "$(DESTDIR)$$3" && echo "  install $(DESTDIR)$$3"; \
 	} && \
-	for file in $(LUA_FILES); do place 644 lua/$$file "$(LUADIR)/$$file" || exit 1; done && \
-	for file in $(notdir $(MODULES)); do place 755 $(BUILD)/waba/$$file "$(LIBDIR)/waba/$$file" || exit 1; done && \
-	place 755 $(BUILD)/bin/waba "$(BINDIR)/waba" && \
+	for file in $(LUA_FILES); do place 644 $$file "$(LUADIR)/$${file#*/}" || exit 1; done \
+	$(if $(WITH_LIBRARY),&& for file in $(notdir $(MODULES)); do \
+	  place 755 $(BUILD)/waba/$$file "$(LIBDIR)/waba/$$file" || exit 1; \
+	done) \
+	$(if $(WITH_COMMAND),&& place 755 $(BUILD)/bin/waba "$(BINDIR)/waba" && \
 	place 644 docs/waba.1 "$(MANDIR)/man1/waba.1" && \
-	for file in $(COMPLETIONS); do place 644 docs/completion/$${file##*/} "$(DATADIR)/$$file" || exit 1; done
+	for file in $(COMPLETIONS); do place 644 docs/completion/$${file##*/} "$(DATADIR)/$$file" || exit 1; done)
 
 uninstall:
-	rm -rf "$(DESTDIR)$(LUADIR)/waba" "$(DESTDIR)$(LIBDIR)/waba"
-	rm -f "$(DESTDIR)$(BINDIR)/waba" "$(DESTDIR)$(MANDIR)/man1/waba.1" $(COMPLETIONS:%="$(DESTDIR)$(DATADIR)/%")
+	rm -f $(foreach file,$(LUA_FILES),"$(DESTDIR)$(LUADIR)/$(call without_folder,$(file))") \
+	  $(if $(WITH_LIBRARY),"$(DESTDIR)$(LIBDIR)/waba/core.so" "$(DESTDIR)$(LIBDIR)/waba/curl.so") \
+	  $(if $(WITH_COMMAND),"$(DESTDIR)$(BINDIR)/waba" "$(DESTDIR)$(MANDIR)/man1/waba.1" $(COMPLETIONS:%="$(DESTDIR)$(DATADIR)/%"))
+	@find "$(DESTDIR)$(LUADIR)/waba" "$(DESTDIR)$(LIBDIR)/waba" -type d -empty -delete 2>/dev/null || true
 
 # OpenResty's LuaJIT finds modules in site/lualib. Its nginx sends through its own sockets: libcurl is not needed, and
 # would bring another OpenSSL into its processes. The command runs through `resty`.
@@ -265,7 +284,7 @@ install-openresty:
 	  exit 1; \
 	}
 	@$(MAKE) --no-print-directory $(IN_OPENRESTY) install
-	@install -m 755 bin/waba-openresty "$(DESTDIR)$(OPENRESTY)/bin/waba" && echo "  install $(DESTDIR)$(OPENRESTY)/bin/waba"
+	@install -m 755 cli/bin/waba-openresty "$(DESTDIR)$(OPENRESTY)/bin/waba" && echo "  install $(DESTDIR)$(OPENRESTY)/bin/waba"
 
 uninstall-openresty:
 	@$(MAKE) --no-print-directory $(IN_OPENRESTY) uninstall

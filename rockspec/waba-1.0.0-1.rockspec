@@ -18,7 +18,6 @@ Sends WhatsApp messages through 360dialog's gateway and reads its webhooks: from
 dependencies = {
   "lua >= 5.1, < 5.6",
   "lua-cjson >= 2.1",
-  "argparse >= 0.7",
 }
 
 -- The Makefile knows what is built and installed; it is told here where LuaRocks keeps things. It looks for libcurl
@@ -28,13 +27,12 @@ build = {
   type = "make",
   build_target = "modules",
   variables = {
+    PACKAGES = "waba",
     BUILD = "build/rock$(LUA_INCDIR)",
     CFLAGS = "$(CFLAGS)",
     LUA_CFLAGS = "-I$(LUA_INCDIR)",
     LUADIR = "$(LUADIR)",
     LIBDIR = "$(LIBDIR)",
-    BINDIR = "$(BINDIR)",
-    DATADIR = "$(PREFIX)",
   },
 }
 

@@ -177,13 +177,33 @@ function annotations.read(path)
   return found
 end
 
---- Reads every source below a folder.
----@param folder string
+--- The folder of the checkout, with a slash at the end unless it is the current folder.
+annotations.root = ""
+
+-- The folders of the three packages.
+local FOLDERS = { "lua", "cli", "emulator" }
+
+--- The path of a source, whichever package it belongs to.
+---@param file string   as it is required: "waba/client/init.lua"
+---@return string|nil path
+function annotations.find(file)
+  for _, folder in ipairs(FOLDERS) do
+    local path = annotations.root .. folder .. "/" .. file
+    local handle = io.open(path)
+    if handle then
+      handle:close()
+      return path
+    end
+  end
+end
+
+--- Reads every source of the three packages.
 ---@return table[] files
-function annotations.scan(folder)
-  local pipe = assert(io.popen(("find '%s' -name '*.lua' | sort"):format(folder)))
+function annotations.scan()
   local files = {}
-  for path in pipe:lines() do files[#files + 1] = annotations.read(path) end
+  local pipe = assert(io.popen(("cd './%s' && find %s -name '*.lua' | sort"):format(annotations.root,
+    table.concat(FOLDERS, " "))))
+  for path in pipe:lines() do files[#files + 1] = annotations.read(annotations.root .. path) end
   pipe:close()
   return files
 end

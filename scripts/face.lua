@@ -8,7 +8,7 @@ package.path = folder .. "/?.lua;" .. package.path
 
 local annotations = require "annotations"
 
-local ROOT = folder .. "/../lua/"
+annotations.root = folder .. "/../"
 
 local HEAD = [[
 ---@meta
@@ -16,16 +16,16 @@ local HEAD = [[
 
 ---@class waba
 ---@field _VERSION string
----@field inbox waba.InboxHomes
----@field emulator waba.EmulatorRoom
----@field migrate waba.MigrateRoom
----@field webhook waba.WebhookRoom
+---@field inbox waba.InboxBackends
+---@field emulator waba.EmulatorModule
+---@field migrate waba.MigrateModule
+---@field webhook waba.WebhookModule
 local waba = {}
 
----@class waba.EmulatorRoom
+---@class waba.EmulatorModule
 local emulator = {}
 
----@class waba.WebhookRoom
+---@class waba.WebhookModule
 ---@field server fun(given: waba.WebhookServerOptions): waba.WebhookServer|nil, string?
 ---@field nginx waba.WebhookNginx
 local webhook = {}
@@ -36,15 +36,8 @@ local nginx = {}
 
 -- The file of a module.
 local function file_of(module)
-  local path = ROOT .. module:gsub("%.", "/")
-  for _, candidate in ipairs { path .. ".lua", path .. "/init.lua" } do
-    local file = io.open(candidate)
-    if file then
-      file:close()
-      return candidate
-    end
-  end
-  error("no file for " .. module)
+  local path = module:gsub("%.", "/")
+  return annotations.find(path .. ".lua") or annotations.find(path .. "/init.lua") or error("no file for " .. module)
 end
 
 local read = {}
@@ -70,11 +63,11 @@ local function write(fn, shown)
     table.concat(fn.parameters, ", "), ") end\n")
 end
 
--- The entries of FACE in waba/init.lua, in their order.
+-- The entries of FUNCTIONS in waba/init.lua, in their order.
 local function face_entries()
-  local source = annotations.read(ROOT .. "waba/init.lua").source
+  local source = annotations.read(annotations.find "waba/init.lua").source
   local entries = {}
-  for name, module, own in source:match("local FACE = (%b{})"):gmatch '([%w_]+) = { "([%w_.]+)", "([%w_]+)" }' do
+  for name, module, own in source:match("local FUNCTIONS = (%b{})"):gmatch '([%w_]+) = { "([%w_.]+)", "([%w_]+)" }' do
     entries[#entries + 1] = { name = name, module = module, own = own }
   end
   return entries
@@ -85,7 +78,7 @@ local BUILDERS = { "message/init", "message/interactive", "message/requests", "m
 local function builders()
   local message, list = require "waba.message", {}
   for _, file in ipairs(BUILDERS) do
-    for _, fn in ipairs(functions_of(ROOT .. "waba/" .. file .. ".lua")) do
+    for _, fn in ipairs(functions_of(annotations.find("waba/" .. file .. ".lua"))) do
       if type(message[fn.own]) == "function" and fn.doc and (fn.owner == "message" or fn.owner == "builders") then
         list[#list + 1] = fn
       end
@@ -99,7 +92,7 @@ for _, entry in ipairs(face_entries()) do
   write(assert(find(file_of(entry.module), entry.own), entry.name), "waba." .. entry.name)
 end
 for _, fn in ipairs(builders()) do write(fn, "waba." .. fn.own) end
-write(find(ROOT .. "waba/emulator/init.lua", "start"), "emulator.start")
-write(find(ROOT .. "waba/webhook/nginx.lua", "start"), "nginx.start")
-write(find(ROOT .. "waba/webhook/nginx.lua", "serve"), "nginx.serve")
+write(find(annotations.find "waba/emulator/init.lua", "start"), "emulator.start")
+write(find(annotations.find "waba/webhook/nginx.lua", "start"), "nginx.start")
+write(find(annotations.find "waba/webhook/nginx.lua", "serve"), "nginx.serve")
 io.stdout:write "\nreturn waba\n"

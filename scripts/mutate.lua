@@ -205,7 +205,7 @@ local function raise_for_module(module, raise, by, seen)
     raise("spec/" .. above .. "_spec.lua", 4 * by)
   end
   for path in files_naming(module) do
-    local requirer = path:match("^lua/(.*)%.lua$")
+    local requirer = path:match("^%a+/(waba/.*)%.lua$")
     if not requirer then
       raise(path, 8 * by)
     elseif not seen[requirer] and by > 0.25 and requirer ~= "waba/init" then
@@ -218,7 +218,7 @@ end
 local function specs_for(path)
   local scores, specs, near = {}, lines_of(run("cd " .. TREE .. " && find spec -name \"*_spec.lua\" | sort")), 0
   local name = path:match("([^/]+)%.%w+$")
-  local module = path:match("^lua/(.*)%.lua$")
+  local module = path:match("^%a+/(waba/.*)%.lua$")
   for _, spec in ipairs(specs) do scores[spec] = 0 end
   local function raise(ending, by)
     for _, spec in ipairs(specs) do

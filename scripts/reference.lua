@@ -8,7 +8,7 @@ package.path = folder .. "/?.lua;" .. package.path
 local annotations = require "annotations"
 local pages = require "reference_pages"
 
-local ROOT = folder .. "/../lua/"
+annotations.root = folder .. "/../"
 local TARGET = arg[1] or folder .. "/../docs/reference"
 
 -- Class to the page it is described on, for links.
@@ -190,7 +190,7 @@ local function read_sources()
   local files = {}
   for _, page in ipairs(pages) do
     for _, source in ipairs(page.sources) do
-      local found = files[source.file] or annotations.read(ROOT .. source.file)
+      local found = files[source.file] or annotations.read(annotations.find(source.file))
       files[source.file] = found
       for _, list in ipairs { found.classes, found.aliases } do
         for _, entry in ipairs(list) do

@@ -11,7 +11,7 @@ describe("the annotations of", function()
   local told = {}
 
   setup(function()
-    for _, one in ipairs(option_tables.told(annotations.scan "lua/waba")) do told[one.place] = one.types end
+    for _, one in ipairs(option_tables.told(annotations.scan())) do told[one.place] = one.types end
   end)
 
   local function fits(value, types)

@@ -51,7 +51,7 @@ local function unguarded(fn)
 end
 
 describe("the annotations", function()
-  local files, functions, classes = annotations.scan "lua/waba", {}, {}
+  local files, functions, classes = annotations.scan(), {}, {}
   local types = {}
 
   setup(function()
@@ -131,7 +131,7 @@ describe("the annotations", function()
   end)
 
   it("say of the emulator's options what its own table of them says", function()
-    local options, found = require "waba.emulator.options", annotations.read "lua/waba/emulator/init.lua"
+    local options, found = require "waba.emulator.options", annotations.read "emulator/waba/emulator/init.lua"
     local tables = { ["waba.EmulatorOptions"] = options.list, ["waba.EmulatorWebhookOptions"] = options.webhooks,
       ["waba.EmulatorCloudOptions"] = options.cloud }
     for _, class in ipairs(found.classes) do
@@ -154,7 +154,7 @@ describe("the annotations", function()
         if class and fn.doc then documented[class .. ":" .. fn.own] = true end
         -- methods that are written in a file of their own
         if not class and fn.doc and found.path:find "/resource/" then
-          local module = require(found.path:match "^lua/(.*)%.lua$":gsub("/", "."))
+          local module = require(found.path:match "^%a+/(waba/.*)%.lua$":gsub("/", "."))
           if type(module) == "table" and module[fn.own] then documented[module[fn.own]] = true end
         end
       end
@@ -263,7 +263,7 @@ describe("the reference", function()
   -- A class that has neither fields nor text is the page of its methods.
   it("describes every type that it names", function()
     local described, methods = {}, { ["waba.NgxQueue"] = true, ["waba.Transport"] = true }
-    for _, found in ipairs(annotations.scan "lua/waba") do
+    for _, found in ipairs(annotations.scan()) do
       for _, class in ipairs(found.classes) do
         if #class.doc.fields == 0 then methods[class.name] = true end
       end

@@ -185,7 +185,7 @@ describe("waba.emulator", function()
 
   it("runs alone from a shell until it is interrupted", function()
     local interpreter = rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match("%d%.%d")
-    local program = io.popen(("exec %s lua/waba/emulator/main.lua --number 4940777 --api-key=SHELL-KEY"
+    local program = io.popen(("exec %s emulator/waba/emulator/main.lua --number 4940777 --api-key=SHELL-KEY"
       .. " --cloud-number 4940888 --cloud-secret s 2>&1 & "
       .. "echo $!; wait"):format(interpreter))
     local pid = tonumber(program:read("*l"))
@@ -217,16 +217,16 @@ describe("waba.emulator", function()
 
   it("refuses wrong arguments in a shell", function()
     local interpreter = rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match("%d%.%d")
-    local output = command(interpreter .. " lua/waba/emulator/main.lua --prot 1 2>&1; echo $?")
+    local output = command(interpreter .. " emulator/waba/emulator/main.lua --prot 1 2>&1; echo $?")
     assert.matches("unknown argument %-%-prot\n2\n$", output)
     assert.matches("unknown argument %-%-cloud%-seed\n2\n$",
-      command(interpreter .. " lua/waba/emulator/main.lua --cloud-seed 1 2>&1; echo $?"))
+      command(interpreter .. " emulator/waba/emulator/main.lua --cloud-seed 1 2>&1; echo $?"))
     assert.matches("%-%-seed needs a value: integer\n2\n$",
-      command(interpreter .. " lua/waba/emulator/main.lua --seed 1.5 2>&1; echo $?"))
+      command(interpreter .. " emulator/waba/emulator/main.lua --seed 1.5 2>&1; echo $?"))
     assert.matches("%-%-namespace needs a value: string\n2\n$",
-      command(interpreter .. " lua/waba/emulator/main.lua --namespace 2>&1; echo $?"))
-    assert.matches("%-%-cloud%-waba%-id", command(interpreter .. " lua/waba/emulator/main.lua --help"))
-    local help = command(interpreter .. " lua/waba/emulator/main.lua --help")
+      command(interpreter .. " emulator/waba/emulator/main.lua --namespace 2>&1; echo $?"))
+    assert.matches("%-%-cloud%-waba%-id", command(interpreter .. " emulator/waba/emulator/main.lua --help"))
+    local help = command(interpreter .. " emulator/waba/emulator/main.lua --help")
     assert.matches("^Usage: waba emulator", help)
     assert.matches("%-%-client%-version", help)
     for line in help:gmatch("[^\n]+") do

@@ -86,7 +86,7 @@ describe("the guide", function()
 
   -- A reader's shell: `waba` is on the path, the key and the gateway are in the environment.
   local function run_shell(code)
-    folder:write("waba", ("#!/bin/sh\nexec %s %s/bin/waba \"$@\"\n"):format(process.interpreter(), process.run "pwd"))
+    folder:write("waba", ("#!/bin/sh\nexec %s %s/cli/bin/waba \"$@\"\n"):format(process.interpreter(), process.run "pwd"))
     folder:write("script", code)
     local line = ("cd %s && env D360_API_KEY=%s WABA_BASE_URL=%s WABA_CA_FILE=%s HOME=%s PATH=%s:\"$PATH\" sh -eu script 2>&1; "
       .. "echo \"exit $?\""):format(folder.path, process.quote(emulator.api_key), emulator.url,
@@ -188,8 +188,8 @@ describe("the documentation", function()
     for name in documents.read("CONTRIBUTING.md"):gmatch "`([%w_/%.%-]+)`" do
       if (name:find "/" or name:find "%.lua$") and not name:find "^build/" then
         local found = false
-        for _, place in ipairs { "", "lua/waba/", "lua/waba/schema/", "lua/waba/emulator/cloud/", "lua/waba/", "spec/support/",
-          "lua/waba/emulator/" } do
+        for _, place in ipairs { "", "lua/waba/", "lua/waba/schema/", "emulator/waba/emulator/cloud/", "spec/support/",
+          "emulator/waba/emulator/" } do
           local path = place .. name
           found = found or process.run("test -e " .. process.quote(path) .. " && echo yes") == "yes"
         end

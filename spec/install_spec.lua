@@ -31,13 +31,15 @@ local function source_files(tree)
   return run(("cd %s && find . -name build -prune -o -type f -print | sort"):format(quote(tree)))
 end
 
+local PACKAGES = { "waba", "waba-cli", "waba-emulator" }
+
 describe("installing", function()
   local folder, source, made, rocked, files_before, printed
 
   setup(function()
     folder = run("mktemp -d"):gsub("\n", "")
     source, made, rocked = folder .. "/the source", folder .. "/by make", folder .. "/by luarocks"
-    run(("mkdir %s && cp -Rp Makefile LICENSE lua src rockspec bin docs %s"):format(
+    run(("mkdir %s && cp -Rp Makefile LICENSE lua cli emulator src rockspec docs %s"):format(
       quote(source), quote(source)))
     -- `make install` finds what `make` has built here, if it was; LuaRocks compiles it all.
     run(("mkdir %s/build && cp -Rp build/%s %s/build 2>/dev/null; true"):format(quote(source), interpreter, quote(source)))
@@ -46,8 +48,10 @@ describe("installing", function()
     -- Unoptimised: what is compiled matters here, not how fast it is.
     local inside = "cd " .. quote(source) .. " && "
     printed = run(inside .. ("make install LUA=%s CFLAGS=-O0 PREFIX= DESTDIR=%s"):format(interpreter, quote(made)))
-    run(inside .. ("luarocks --lua-version=%s --tree=%s make --deps-mode=none CFLAGS=-O0 %s"):format(
-      lua_api, quote(rocked), luajit_headers))
+    for _, package_name in ipairs(PACKAGES) do
+      run(inside .. ("luarocks --lua-version=%s --tree=%s make --deps-mode=none CFLAGS=-O0 %s rockspec/%s-scm-1.rockspec"):format(
+        lua_api, quote(rocked), luajit_headers, package_name))
+    end
   end)
 
   teardown(function()
@@ -97,10 +101,13 @@ describe("installing", function()
   end)
 
   it("has rockspecs that LuaRocks accepts, alike but for version and tag", function()
-    run("luarocks lint rockspec/waba-scm-1.rockspec")
-    run("luarocks lint rockspec/waba-1.0.0-1.rockspec")
-    assert.equal('< version = "1.0.0-1"\n---\n> version = "scm-1"\n<   tag = "v1.0.0",\n',
-      run("diff rockspec/waba-1.0.0-1.rockspec rockspec/waba-scm-1.rockspec | grep -v '^[0-9]' || true"))
+    for _, package_name in ipairs(PACKAGES) do
+      local released, scm = "rockspec/" .. package_name .. "-1.0.0-1.rockspec", "rockspec/" .. package_name .. "-scm-1.rockspec"
+      run("luarocks lint " .. released)
+      run("luarocks lint " .. scm)
+      assert.equal('< version = "1.0.0-1"\n---\n> version = "scm-1"\n<   tag = "v1.0.0",\n',
+        run(("diff %s %s | grep -v '^[0-9]' || true"):format(released, scm)))
+    end
     assert.equal("1.0.0", require "waba.version")
   end)
 
@@ -123,8 +130,8 @@ describe("installing", function()
   -- Debian before anything was installed to compile with: all programs but the compilers.
   for way, command in pairs {
     make = "make modules LUA=" .. interpreter .. " BUILD=build/none",
-    LuaRocks = ("luarocks --lua-dir=/usr --lua-version=%s --tree=%s make --deps-mode=none %s"):format(lua_api,
-      quote "../not here", luajit_headers),
+    LuaRocks = ("luarocks --lua-dir=/usr --lua-version=%s --tree=%s make --deps-mode=none %s rockspec/waba-scm-1.rockspec"):format(
+      lua_api, quote "../not here", luajit_headers),
   } do
     it("says with " .. way .. " what is missing where there is no compiler", function()
       local programs = run("mktemp -d"):gsub("\n", "")
@@ -202,6 +209,43 @@ describe("installing", function()
     local message = pipe:read "*a"
     pipe:close()
     assert.matches("built without libcurl and can send inside nginx only", message)
+  end)
+
+  -- A program that sees the installed tree and the machine's libraries, nothing of the checkout.
+  local function run_with(tree, program)
+    local share, lib = tree .. "/share/lua/" .. lua_api, tree .. "/lib/lua/" .. lua_api
+    return run(("cd %s && LUA_PATH=%s LUA_CPATH=%s %s -e %s"):format(quote(folder), quote(share .. "/?.lua;" .. share .. "/?/init.lua;;"),
+      quote(lib .. "/?.so;;"), interpreter, quote(program)))
+  end
+
+  for way, command in pairs {
+    make = "make install PACKAGES=waba LUA=" .. interpreter .. " CFLAGS=-O0 PREFIX= DESTDIR=%s",
+    LuaRocks = ("luarocks --lua-version=%s --tree=%%s make --deps-mode=none CFLAGS=-O0 %s rockspec/waba-scm-1.rockspec"):format(lua_api,
+      luajit_headers),
+  } do
+    it("installs the library alone with " .. way .. ", and names the rock of a package that is absent", function()
+      local tree = folder .. "/library by " .. way
+      run("cd " .. quote(source) .. " && " .. command:format(quote(tree)))
+      assert.equal("waba\n", run(("ls %s/share/lua/%s"):format(quote(tree), lua_api)))
+      for _, absent in ipairs { "emulator", "cli", "migrate" } do
+        assert.equal("", run(("find %s -path '*lua*/waba/%s'"):format(quote(tree), absent)))
+      end
+      assert.equal("", run(("find %s -name 'waba.1' -o -path '*/bin/waba'"):format(quote(tree))))
+      assert.equal("true\n", run_with(tree, [[
+        local waba = require "waba"
+        print(waba.check(waba.text "Hello", "cloud"))
+      ]]))
+      for name, rock in pairs { emulator = "waba-emulator", migrate = "waba-cli" } do
+        assert.matches("waba%." .. name .. " is in the rock " .. rock:gsub("%-", "%%-") .. ", which is not installed",
+          run_with(tree, ('print(select(2, pcall(function() return require("waba").%s end)))'):format(name)))
+      end
+    end)
+  end
+
+  it("names the packages there are to whoever asks for another one", function()
+    assert.matches('PACKAGES: "waba%-clu" is not a package: expected waba, waba%-cli or waba%-emulator',
+      run(("cd %s && make install PACKAGES=waba-clu LUA=%s PREFIX= DESTDIR=%s 2>&1 || true"):format(quote(source), interpreter,
+        quote(folder .. "/none"))))
   end)
 
   it("takes everything away again with make uninstall", function()

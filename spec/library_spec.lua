@@ -12,7 +12,8 @@ describe("a library that is absent", function()
   -- A program of its own, with the usual paths of its Lua: what this spec was started with is not for it.
   local function run(program)
     local root = process.run "pwd"
-    local paths = ("LUA_PATH=%s LUA_CPATH=%s"):format(process.quote(root .. "/lua/?.lua;" .. root .. "/lua/?/init.lua;;"),
+    local paths = ("LUA_PATH=%s LUA_CPATH=%s"):format(
+      process.quote(("R/lua/?.lua;R/lua/?/init.lua;R/emulator/?.lua;R/emulator/?/init.lua;;"):gsub("R", root)),
       process.quote(package.cpath))
     return process.run(("env -u LUA_PATH_5_4 %s %s -e %s 2>&1"):format(paths, process.interpreter(), process.quote(program)))
   end

@@ -115,7 +115,7 @@ describe("every message type", function()
         assert(wanted[name], name .. " is no type any more")
         wanted[name] = nil
       end
-      contains(emulated[hosting](), wanted, "no rule in lua/waba/emulator/" .. hosting)
+      contains(emulated[hosting](), wanted, "no rule in emulator/waba/emulator/" .. hosting)
       contains(in_schema(hosting, is_supported), emulated[hosting](), "the emulator knows more than the schema of " .. hosting)
     end)
 

@@ -106,7 +106,7 @@ describe("the README", function()
     local code = blocks[1].code:gsub("port = 8080", "port = 0"):gsub('"inbox.db"', ("%q"):format(inboxes:file "bot.db"))
     local bot, pid, said = inboxes:write("bot.lua", code), inboxes:file "pid", inboxes:file "said"
     local program = ("sh -c 'echo $$ >%s; exec %s %s'"):format(pid, process.interpreter():gsub("'", ""), bot)
-    local line = command:gsub("^waba", function() return process.interpreter() .. " bin/waba" end)
+    local line = command:gsub("^waba", function() return process.interpreter() .. " cli/bin/waba" end)
       :gsub("lua5%.4 bot%.lua", function() return program end)
     os.execute(("{ %s; } >%s 2>&1 &"):format(line, said))
     local replied = pcall(process.wait_for, function()

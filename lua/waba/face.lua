@@ -3,16 +3,16 @@
 
 ---@class waba
 ---@field _VERSION string
----@field inbox waba.InboxHomes
----@field emulator waba.EmulatorRoom
----@field migrate waba.MigrateRoom
----@field webhook waba.WebhookRoom
+---@field inbox waba.InboxBackends
+---@field emulator waba.EmulatorModule
+---@field migrate waba.MigrateModule
+---@field webhook waba.WebhookModule
 local waba = {}
 
----@class waba.EmulatorRoom
+---@class waba.EmulatorModule
 local emulator = {}
 
----@class waba.WebhookRoom
+---@class waba.WebhookModule
 ---@field server fun(given: waba.WebhookServerOptions): waba.WebhookServer|nil, string?
 ---@field nginx waba.WebhookNginx
 local webhook = {}

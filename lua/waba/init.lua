@@ -1,4 +1,4 @@
--- `require "waba"`: the public face. Rooms are loaded when they are first used.
+-- `require "waba"`: the public API. Modules are loaded when they are first used.
 
 local version = require "waba.version"
 
@@ -6,7 +6,7 @@ local version = require "waba.version"
 local waba = { _VERSION = "waba " .. version }
 
 -- Name to module, and the function in it.
-local FACE = {
+local FUNCTIONS = {
   client = { "waba.client", "new" },
   check = { "waba.check", "check" },
   explain = { "waba.check", "explain" },
@@ -19,18 +19,24 @@ local FACE = {
 }
 
 -- Name to module that is a table of functions itself.
-local ROOMS = {
-  emulator = "waba.emulator", inbox = "waba.inbox", migrate = "waba.migrate", webhook = "waba.webhook",
+local MODULES = { inbox = "waba.inbox", webhook = "waba.webhook" }
+
+-- Name to module, and the package it belongs to.
+local PACKAGES = {
+  emulator = { "waba.emulator", "waba-emulator" },
+  migrate = { "waba.migrate", "waba-cli" },
 }
 
 local lazy = {}
 
 function lazy.__index(_, name)
   local value
-  if FACE[name] then
-    value = require(FACE[name][1])[FACE[name][2]]
-  elseif ROOMS[name] then
-    value = require(ROOMS[name])
+  if FUNCTIONS[name] then
+    value = require(FUNCTIONS[name][1])[FUNCTIONS[name][2]]
+  elseif MODULES[name] then
+    value = require(MODULES[name])
+  elseif PACKAGES[name] then
+    value = require("waba.library").package(PACKAGES[name][1], PACKAGES[name][2], 2)
   else
     value = require("waba.message")[name]
   end

@@ -45,11 +45,24 @@ end
 local WITHOUT_CURL = "waba was built without libcurl and can send inside nginx only: install libcurl's headers "
   .. "(Debian: libcurl4-openssl-dev), then build and install waba again"
 
+--- Loads a module of another package of this project. Raises when the package is not installed, naming its rock.
+---@param module string  such as "waba.emulator"
+---@param rock string    such as "waba-emulator"
+---@param level integer  as in an `error` of the calling function
+---@return table
+function library.package(module, rock, level)
+  local found, loaded = pcall(require, module)
+  if found then return loaded end
+  if not tostring(loaded):find("^module '" .. module:gsub("%.", "%%.") .. "' not found") then error(loaded, 0) end
+  error(("%s is in the rock %s, which is not installed: run luarocks install %s, or make install in waba's checkout")
+    :format(module, rock, rock), level > 0 and level + 1 or 0)
+end
+
 --- The sentence of an error message that reports an absent library, without its position; nil for other messages.
 ---@param message string
 ---@return string|nil
 function library.absence(message)
-  if message == WITHOUT_CURL then return message end
+  if message == WITHOUT_CURL or message:find "^%S+ is in the rock %S+, which is not installed" then return message end
   if not message:find "^[^\n]* needs [^\n]*module '[^\n']*' not found$" then return nil end
   return message:match "^[^\n]-:%d+: (.+)$" or message
 end

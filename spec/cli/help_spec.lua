@@ -58,7 +58,7 @@ describe("the description of the command line", function()
     folder:file("customers.csv", "to,name,day,time\n+49 151 1234567,Eva,Monday,9:00\n")
     folder:file("message.json", '{"type":"text","text":{"body":"Hello"}}')
     local here = process.run "pwd"
-    folder:file("waba", ("#!/bin/sh\nexec %s %s/bin/waba \"$@\"\n"):format(process.interpreter(), commands.quote(here)))
+    folder:file("waba", ("#!/bin/sh\nexec %s %s/cli/bin/waba \"$@\"\n"):format(process.interpreter(), commands.quote(here)))
     process.run("chmod 755 " .. commands.quote(folder:file "waba"))
     local environment = { D360_API_KEY = emulator.api_key, WABA_HOSTING = "", WABA_BASE_URL = emulator.url,
       WABA_CLOUD_BASE_URL = emulator.cloud.url, WABA_CA_FILE = emulator.ca_file, WABA_WEBHOOK_PASSWORD = "secret-word",

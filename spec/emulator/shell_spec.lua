@@ -97,7 +97,7 @@ describe("waba emulator", function()
         assert(client:send("491511234567", waba.text "Hi"))
         print(client)
       end]])
-    local result = command.shell({}, ('eval "$(cat %s)"; echo "$D360_API_KEY"; %s %s; WABA_HOSTING=cloud %s bin/waba number')
+    local result = command.shell({}, ('eval "$(cat %s)"; echo "$D360_API_KEY"; %s %s; WABA_HOSTING=cloud %s cli/bin/waba number')
       :format(said, INTERPRETER, program, INTERPRETER))
     assert.equal(("K 1\nwaba.Client: https://127.0.0.1:%d\nwaba.Client: https://127.0.0.1:%d\n49305550277\n"):format(port,
       cloud_port), result.out)

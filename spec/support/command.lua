@@ -24,7 +24,7 @@ end
 function command.line(environment, arguments)
   local words = { "env -u D360_API_KEY -u WABA_HOSTING -u WABA_CLOUD_BASE_URL -u NO_COLOR" }
   for name, value in pairs(environment) do words[#words + 1] = name .. "=" .. command.quote(value) end
-  words[#words + 1] = INTERPRETER .. " bin/waba"
+  words[#words + 1] = INTERPRETER .. " cli/bin/waba"
   for _, argument in ipairs(arguments) do words[#words + 1] = command.quote(argument) end
   return table.concat(words, " ")
 end

@@ -11,7 +11,7 @@ local NGINX = 'PATH="$PATH:/usr/sbin" nginx'
 local MODULES = process.run(NGINX .. [[ -V 2>&1 | tr ' ' '\n' | sed -n 's/^--modules-path=//p']])
 
 --- Where nginx's Lua finds the library: beside what it knows itself.
-nginx.package_path = ROOT .. "/lua/?.lua;" .. ROOT .. "/lua/?/init.lua;"
+nginx.package_path = ("R/lua/?.lua;R/lua/?/init.lua;R/emulator/?.lua;R/emulator/?/init.lua;"):gsub("R", ROOT)
 -- The C core for LuaJIT may be built elsewhere: see LUAJIT_CPATH.
 nginx.package_cpath = (os.getenv "LUAJIT_CPATH" or ROOT .. "/build/luajit/?.so") .. ";"
 

@@ -2,7 +2,7 @@
 
 local HOMES = { memory = "waba.inbox.memory", sqlite = "waba.inbox.sqlite", redis = "waba.inbox.redis" }
 
----@class waba.InboxHomes
+---@class waba.InboxBackends
 ---@field memory fun(options?: waba.MemoryInboxOptions): waba.Inbox
 ---@field sqlite fun(options: waba.SqliteInboxOptions|string): waba.Inbox
 ---@field redis fun(options?: waba.RedisInboxOptions): waba.Inbox

@@ -15,7 +15,7 @@ end
 function emulator.run(ctx, args)
   if ctx.json then table.insert(args.arguments, 1, "--json") end
   if ctx.args.hosting then table.insert(args.arguments, 1, "--hosting=" .. ctx.args.hosting) end
-  return require("waba.emulator.main").shell(args.arguments)
+  return require("waba.library").package("waba.emulator.main", "waba-emulator", 0).shell(args.arguments)
 end
 
 return emulator

@@ -1,7 +1,7 @@
 -- The emulator's process: started by a program through waba.emulator.start, or from a shell:
 --
 --   lua5.4 -e 'require("waba.emulator.main").shell(arg)' -- --port 8443 --window
---   lua5.4 lua/waba/emulator/main.lua --port 8443
+--   lua5.4 emulator/waba/emulator/main.lua --port 8443
 --
 -- It ends with the program that started it, or with Ctrl-C. Arguments are read in shell.lua.
 

@@ -24,7 +24,7 @@ local migrate = {}
 ---@field lacking waba.migrate.Lack[]
 ---@field error string|nil  of a broken line: what is wrong with it
 
----@class waba.MigrateRoom
+---@class waba.MigrateModule
 ---@field message fun(given: table): waba.Migration|nil, waba.Error?
 ---@field scan fun(path: string|userdata|table, fn: fun(read: waba.ScannedLine)?): waba.ScanSummary|nil, waba.Error?
 
