@@ -180,7 +180,7 @@ local naming
 local function files_naming(module)
   if not naming then
     naming = {}
-    for _, path in ipairs(lines_of(run("cd " .. TREE .. " && find lua spec -name \"*.lua\" | sort"))) do
+    for _, path in ipairs(lines_of(run("cd " .. TREE .. " && find lua cli emulator spec -name \"*.lua\" | sort"))) do
       if path:find("%.lua$") then
         for name in read(TREE .. "/" .. path):gmatch("\"(waba[%w_.]*)\"") do
           naming[name] = naming[name] or {}
