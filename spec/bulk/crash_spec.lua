@@ -12,7 +12,7 @@ end
 
 describe("a bulk run that is killed at random", function()
   it("sends nothing twice, and forgets nobody", function()
-    local COUNT, KILLS = 500, 6
+    local COUNT, KILLS = 2000, 6
     math.randomseed(20240412)
     local folder = process.folder()
     local gateway = assert(emulators.start { statuses = false })
@@ -21,7 +21,11 @@ describe("a bulk run that is killed at random", function()
     local kills = 0
     for _ = 1, KILLS do
       local program = start(folder, gateway, COUNT)
-      process.sleep(0.02 + math.random() * 0.07)
+      local at = math.random(0, math.floor(COUNT / KILLS / 2)) -- so many results after those of the runs before
+      local before = select(2, folder:read("log"):gsub("\n", ""))
+      process.wait_for(function()
+        return select(2, folder:read("log"):gsub("\n", "")) >= before + at or not program:is_alive()
+      end, "results")
       if program:is_alive() then kills = kills + 1 end
       program:stop "KILL"
       if folder:read("log"):find "end " then break end
