@@ -6,7 +6,7 @@ local cloud_profile = require "waba.hosting.cloud.profile"
 local cloud_templates = require "waba.hosting.cloud.templates"
 local core = require "waba.core"
 local on_premise = require "waba.hosting.on_premise"
-local validate = require "waba.resource.validate"
+local validate = require "waba.schema.validate"
 
 local requests = {}
 
@@ -55,7 +55,7 @@ local known = {
   set_about = {
     says = "a field of the profile: about",
     body = function(_, body) return cloud_profile.encode_about(body.text) end,
-    check = function(body) return validate(CHECKED, cloud_profile.about, body) end,
+    check = function(body) return validate(true, cloud_profile.about, body) end,
   },
   get_business = { says = "the fields that are wanted have to be named" },
   set_business = {
@@ -69,7 +69,7 @@ local known = {
       for name, value in pairs(body) do
         if name ~= "messaging_product" then fields[name] = value end
       end
-      return validate(CHECKED, cloud_profile.business, fields)
+      return validate(true, cloud_profile.business, fields)
     end,
   },
   get_photo = { to = "get_photo_link", says = "gives the photo's link, profile_picture_url, not its bytes" },

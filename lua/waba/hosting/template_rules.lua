@@ -2,7 +2,7 @@
 -- that are data, the placeholders of a text, and the way through components and their rules.
 
 local errors = require "waba.errors"
-local validate = require "waba.resource.validate"
+local validate = require "waba.schema.validate"
 
 local template_rules = {}
 
@@ -148,7 +148,7 @@ end
 function template_rules.check(client, rule, rules, template)
   local mode = client.validate
   if not mode then return true end
-  local valid, err = validate(client, rule, template)
+  local valid, err = validate(mode, rule, template)
   if not valid then return nil, err end
   if template.components == nil then return true end
   local has_body = false

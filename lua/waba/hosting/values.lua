@@ -1,5 +1,5 @@
--- The values of a webhook in the types they are meant to have. Nothing here fails: what can't be read
--- as its type is nil.
+-- Reads the values of responses and webhooks in the types that the platform documents. A value that has another type
+-- and can't be converted is nil; nothing here fails.
 
 local core = require "waba.core"
 local digits = require "waba.digits"
@@ -27,6 +27,22 @@ local function wa_id(value)
   value = text(value)
   if value and byte(value) == PLUS then return value:sub(2) end
   return value
+end
+
+--- The same for a text with content: nil for the empty string.
+---@param value any
+---@return string|nil
+local function some_text(value)
+  value = text(value)
+  if value ~= "" then return value end
+end
+
+--- The digits of a phone number in any form.
+---@param value any
+---@return string|nil
+local function phone_digits(value)
+  value = (text(value) or ""):gsub("%D", "")
+  if value ~= "" then return value end
 end
 
 ---@param value any
@@ -172,8 +188,41 @@ local function items(value)
   return value
 end
 
+--- A table, or an empty one in its place.
+---@param value any
+---@return table
+local function object(value)
+  return type(value) == "table" and value or {}
+end
+
+--- The value at a path of names and positions, or nil.
+---@param json any
+---@param ... string|integer
+---@return any
+local function dig(json, ...)
+  for i = 1, select("#", ...) do
+    if type(json) ~= "table" then return nil end
+    json = json[select(i, ...)]
+  end
+  if json == null then return nil end
+  return json
+end
+
+--- The cursors of a page in the form of the Graph API. `after` and `before` are nil where no page follows.
+---@param json table
+---@return string|nil after
+---@return string|nil before
+local function cursors(json)
+  local paging = object(json.paging)
+  local names = object(paging.cursors)
+  -- the URLs beside the cursors do not lead through the gateway, so they only show whether there is another page
+  return some_text(paging.next) and some_text(names.after), some_text(paging.previous) and some_text(names.before)
+end
+
 values.text, values.wa_id, values.number, values.integer, values.timestamp = text, wa_id, number, integer, timestamp
 values.flag, values.without_null, values.with_ids = flag, without_null, with_ids
+values.some_text, values.phone_digits = some_text, phone_digits
+values.object, values.dig, values.cursors = object, dig, cursors
 values.copied, values.shaped, values.list_of, values.items = copied, shaped, list_of, items
 
 return values

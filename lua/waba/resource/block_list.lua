@@ -1,7 +1,8 @@
 -- Users who can't write to the number any more, and get nothing from it: /block_users (Cloud hosting
 -- only; cloud.md, section 8.4).
 
-local answers = require "waba.resource.answers"
+local outcome = require "waba.resource.outcome"
+local values = require "waba.hosting.values"
 local errors = require "waba.errors"
 local find_endpoint = require "waba.hosting.endpoint"
 local pages = require "waba.resource.pages"
@@ -30,10 +31,10 @@ end
 ---@field error waba.Error|nil  why this one could not be blocked, or unblocked
 
 local function read_user(item)
-  item = answers.object(item)
+  item = values.object(item)
   return {
-    input = answers.identifier(item.input), wa_id = answers.identifier(item.wa_id),
-    user_id = answers.identifier(item.user_id),
+    input = values.some_text(item.input), wa_id = values.some_text(item.wa_id),
+    user_id = values.some_text(item.user_id),
   }
 end
 
@@ -43,17 +44,17 @@ local function fetch(self, query)
   if not endpoint then return nil, err end
   local json, response = client:call(endpoint, { query = query })
   if json == nil then return nil, response end
-  local data = answers.dig(json, "data")
-  if type(data) ~= "table" then return nil, answers.broken(response, "the answer has no users") end
+  local data = values.dig(json, "data")
+  if type(data) ~= "table" then return nil, outcome.incomplete(response, "the response has no users") end
   local page = { users = {} }
   for _, item in ipairs(data) do
     -- the documents know two shapes: users, or objects that hold some of them
-    local inner = answers.dig(item, "block_users")
+    local inner = values.dig(item, "block_users")
     for _, user in ipairs(type(inner) == "table" and inner or { item }) do
       page.users[#page.users + 1] = read_user(user)
     end
   end
-  page.after, page.before = pages.cursors(json)
+  page.after, page.before = values.cursors(json)
   return page
 end
 
@@ -89,14 +90,14 @@ end
 ---@field failed waba.BlockedUser[]  those that are not; each with its `error`
 
 local function read_result(client, json, names)
-  local block_users = answers.object(answers.dig(json, "block_users"))
+  local block_users = values.object(values.dig(json, "block_users"))
   local result = { users = {}, failed = {} }
   for _, name in ipairs(names) do
-    for _, item in ipairs(answers.object(block_users[name])) do result.users[#result.users + 1] = read_user(item) end
+    for _, item in ipairs(values.object(block_users[name])) do result.users[#result.users + 1] = read_user(item) end
   end
-  for _, item in ipairs(answers.object(block_users.failed_users)) do
+  for _, item in ipairs(values.object(block_users.failed_users)) do
     local user = read_user(item)
-    user.error = client.hosting.errors.from_row(answers.dig(item, "errors", 1))
+    user.error = client.hosting.errors.from_row(values.dig(item, "errors", 1))
     result.failed[#result.failed + 1] = user
   end
   return result
@@ -114,7 +115,7 @@ local function change(self, endpoint_name, users, what, names)
   if json == nil then
     -- an error for some comes with the others' success, and in the same answer
     json = response.answer
-    if type(answers.dig(json, "block_users")) ~= "table" then return nil, response end
+    if type(values.dig(json, "block_users")) ~= "table" then return nil, response end
   end
   return read_result(client, json, names)
 end

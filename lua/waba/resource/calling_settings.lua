@@ -1,6 +1,6 @@
 -- The settings for calls of a number: /calling/settings (Cloud hosting only; cloud.md, sections 8.8 and 11.4).
 
-local answers = require "waba.resource.answers"
+local outcome = require "waba.resource.outcome"
 local find_endpoint = require "waba.hosting.endpoint"
 local options = require "waba.options"
 local values = require "waba.hosting.values"
@@ -34,7 +34,7 @@ function CallingSettings:get()
   if not endpoint then return nil, err end
   local json, response = self.client:call(endpoint, {})
   if json == nil then return nil, response end
-  return values.without_null(answers.object(answers.dig(json, "calling")))
+  return values.without_null(values.object(values.dig(json, "calling")))
 end
 
 local KNOWN = {
@@ -51,7 +51,7 @@ function CallingSettings:set(settings)
   if next(settings) == nil then error("client.calling_settings:set: at least one field is needed", 2) end
   local endpoint, err = find_endpoint(self.client.hosting, "set_calling")
   if not endpoint then return nil, err end
-  return answers.success(self.client:call(endpoint, { json = { calling = settings } }))
+  return outcome.success(self.client:call(endpoint, { json = { calling = settings } }))
 end
 
 return calling_settings

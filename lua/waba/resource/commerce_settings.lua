@@ -1,7 +1,7 @@
 -- Whether customers see the catalogue and have a cart: /whatsapp_commerce_settings (Cloud hosting only;
 -- cloud.md, section 8.7).
 
-local answers = require "waba.resource.answers"
+local outcome = require "waba.resource.outcome"
 local find_endpoint = require "waba.hosting.endpoint"
 local options = require "waba.options"
 local values = require "waba.hosting.values"
@@ -31,7 +31,7 @@ function CommerceSettings:get()
   if not endpoint then return nil, err end
   local json, response = self.client:call(endpoint, {})
   if json == nil then return nil, response end
-  local stored = answers.object(answers.dig(json, "data", 1))
+  local stored = values.object(values.dig(json, "data", 1))
   return {
     is_cart_enabled = values.flag(stored.is_cart_enabled), is_catalog_visible = values.flag(stored.is_catalog_visible),
   }
@@ -51,7 +51,7 @@ function CommerceSettings:set(given)
   local query = {}
   for name, value in pairs(given) do query[name] = tostring(value) end
   -- all is in the query; the empty body says that there is none
-  return answers.success(self.client:call(endpoint, { query = query, body = "" }))
+  return outcome.success(self.client:call(endpoint, { query = query, body = "" }))
 end
 
 return commerce_settings

@@ -2,11 +2,11 @@
 -- blocking only.
 
 local errors = require "waba.errors"
-local answers = require "waba.hosting.answers"
+local values = require "waba.hosting.values"
 local find_endpoint = require "waba.hosting.endpoint"
 local options = require "waba.options"
 local recipient = require "waba.recipient"
-local validate = require "waba.resource.validate"
+local validate = require "waba.schema.validate"
 
 ---@class waba.ContactsResource
 local Contacts = {}
@@ -36,7 +36,7 @@ local function digits_of(number, path)
   return nil, errors.invalid(path, (err.message:gsub("^to ", path .. " ")))
 end
 
-local text = answers.text
+local text = values.some_text
 
 -- The numbers as the gateway likes them, and what each was before.
 local function encode_numbers(numbers)
@@ -77,7 +77,7 @@ function Contacts:check(numbers, given)
   })
   if json == nil then return nil, response end
   if type(json) ~= "table" or type(json.contacts) ~= "table" then
-    return nil, errors.new { kind = "protocol", status = response.status, message = "the answer has no contacts" }
+    return nil, errors.new { kind = "protocol", status = response.status, message = "the response has no contacts" }
   end
   local checked = {}
   for i, contact in ipairs(json.contacts) do
@@ -114,7 +114,7 @@ function Contacts:block(number, reason)
   local client = self.client
   if client.hosting.endpoints.block_users then return block_by_list(client, "+" .. digits, reason) end
   local body = { reason = reason }
-  local valid, fault = validate(client, BLOCK, body)
+  local valid, fault = validate(client.validate, BLOCK, body)
   if not valid then return nil, fault end
   local json
   json, err = client:call(client.hosting.endpoints.block_contact, {
@@ -153,7 +153,7 @@ function Contacts:identity(wa_id)
   -- one object, although its name is a plural
   local identity = type(json) == "table" and type(json.contacts) == "table" and json.contacts or {}
   if not text(identity.hash) then
-    return nil, errors.new { kind = "protocol", status = response.status, message = "the answer has no identity" }
+    return nil, errors.new { kind = "protocol", status = response.status, message = "the response has no identity" }
   end
   return {
     hash = text(identity.hash), created_timestamp = identity_number(identity.created_timestamp),

@@ -1,11 +1,11 @@
 -- What a chat offers before anybody has written: ice breakers (prompts), commands and the welcome
 -- message's flag: /conversational_automation (Cloud hosting only; cloud.md, section 8.5).
 
-local answers = require "waba.resource.answers"
+local outcome = require "waba.resource.outcome"
 local find_endpoint = require "waba.hosting.endpoint"
-local json_body = require "waba.resource.json_body"
+local json_body = require "waba.hosting.json_body"
 local options = require "waba.options"
-local validate = require "waba.resource.validate"
+local validate = require "waba.schema.validate"
 local values = require "waba.hosting.values"
 
 ---@class waba.AutomationResource
@@ -50,17 +50,19 @@ end
 
 local function read(json)
   -- the fields, perhaps inside an object of their own, perhaps in a list
-  local stored = answers.dig(json, "data", 1) or json
-  stored = answers.object(answers.dig(stored, "conversational_automation") or stored)
+  local stored = values.dig(json, "data", 1) or json
+  stored = values.object(values.dig(stored, "conversational_automation") or stored)
   local result = {
     enable_welcome_message = values.flag(stored.enable_welcome_message) or false, prompts = {}, commands = {},
   }
-  for _, item in ipairs(answers.object(stored.prompts)) do result.prompts[#result.prompts + 1] = answers.text(item) end
-  for _, item in ipairs(answers.object(stored.commands)) do
-    local name = answers.text(answers.dig(item, "command_name"))
+  for _, item in ipairs(values.object(stored.prompts)) do
+    result.prompts[#result.prompts + 1] = values.some_text(item)
+  end
+  for _, item in ipairs(values.object(stored.commands)) do
+    local name = values.some_text(values.dig(item, "command_name"))
     if name then
       result.commands[#result.commands + 1] = {
-        command_name = name, command_description = answers.text(answers.dig(item, "command_description")) or "",
+        command_name = name, command_description = values.some_text(values.dig(item, "command_description")) or "",
       }
     end
   end
@@ -96,7 +98,7 @@ function Automation:set(given)
   local endpoint, err = find_endpoint(client.hosting, "set_automation")
   if not endpoint then return nil, err end
   local valid, stored, call
-  valid, err = validate(client, conversational_automation.rule, given)
+  valid, err = validate(client.validate, conversational_automation.rule, given)
   if not valid then return nil, err end
   local whole = {}
   for name, value in pairs(given) do whole[name] = value end
@@ -109,7 +111,7 @@ function Automation:set(given)
   end
   call, err = json_body(whole, { "prompts", "commands" })
   if not call then return nil, err end
-  valid, err = answers.success(client:call(endpoint, call))
+  valid, err = outcome.success(client:call(endpoint, call))
   if not valid then return nil, err end
   return whole
 end

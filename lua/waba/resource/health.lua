@@ -21,7 +21,7 @@ function health.get(client)
     local json, response = client:call(client.hosting.endpoints.health, {})
     if json == nil then return nil, response end
     if not client.hosting.read_health(json) then
-      return nil, errors.new { kind = "protocol", status = response.status, message = "the answer has no health" }
+      return nil, errors.new { kind = "protocol", status = response.status, message = "the response has no health" }
     end
     known = { json = json, at = os.time(), until_clock = core.clock() + REFRESH }
     client.known_health = known

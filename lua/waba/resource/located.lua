@@ -38,7 +38,7 @@ function located.info(resource, id, timeout)
     if json == nil then return nil, response end
     local info = resource.rules.read_info(json, id)
     if not info then
-      return nil, errors.new { kind = "protocol", status = response.status, message = "the answer describes no file" }
+      return nil, errors.new { kind = "protocol", status = response.status, message = "the response describes no file" }
     end
     local sum = info.sha256 and digest.read(info.sha256)
     info.sha256 = sum -- what is no sum can't be compared

@@ -3,7 +3,7 @@
 
 local errors = require "waba.errors"
 local options = require "waba.options"
-local answers = require "waba.hosting.answers"
+local values = require "waba.hosting.values"
 local find_endpoint = require "waba.hosting.endpoint"
 local download = require "waba.resource.download"
 local error_block = require "waba.resource.error_block"
@@ -61,7 +61,7 @@ end
 
 local function read_id(self, json, response)
   local id = self.rules.read_id(json)
-  if type(id) == "string" and id ~= "" or type(id) == "number" then return { id = answers.text(id) } end
+  if type(id) == "string" and id ~= "" or type(id) == "number" then return { id = values.some_text(id) } end
   return nil, errors.new {
     kind = "protocol", status = response.status, maybe_sent = true,
     message = "the gateway took the file but gave no id",

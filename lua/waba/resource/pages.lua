@@ -1,7 +1,6 @@
 -- Lists that come in pages: the options and the cursors of the Graph API, and the walk through all
 -- pages as one `for` loop.
 
-local answers = require "waba.resource.answers"
 local errors = require "waba.errors"
 local options = require "waba.options"
 
@@ -26,18 +25,6 @@ function pages.query(given, what)
   return {
     limit = given.limit and ("%.0f"):format(given.limit) or nil, after = given.after, before = given.before,
   }
-end
-
---- The cursors of an answer. `after` and `before` are there only where a page is.
----@param json table
----@return string|nil after
----@return string|nil before
-function pages.cursors(json)
-  local paging = answers.object(json.paging)
-  local cursors = answers.object(paging.cursors)
-  -- the addresses beside the cursors lead past the gateway: they only say whether there is a page
-  return answers.text(paging.next) and answers.text(cursors.after),
-    answers.text(paging.previous) and answers.text(cursors.before)
 end
 
 -- Lua 5.1 can't let other coroutines run while a `for` asks for its next value; LuaJIT and newer can.
@@ -103,12 +90,17 @@ function pages.walk(fetch, advance, items)
   end
 end
 
---- Asks for the page behind one, by its cursor.
+--- Changes a query to ask for the page after one: by its cursor, or by its offset.
 ---@param query table  changed
----@param page { after: string? }
+---@param page { after: string?, total: integer?, count: integer? }  `total`: of a list with offsets
 ---@return boolean|nil goes_on
----@return waba.Error? err  when the cursor leads in a circle
+---@return waba.Error? err  when the cursor is the one of the page before
 function pages.advance(query, page)
+  if page.total then
+    local offset = (tonumber(query.offset) or 0) + page.count
+    query.offset = ("%.0f"):format(offset)
+    return page.count > 0 and offset < page.total
+  end
   if page.after == nil then return false end
   if page.after == query.after then
     return nil, errors.new { kind = "protocol", message = "the gateway gives the same cursor for every page" }

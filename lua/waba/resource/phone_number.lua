@@ -15,7 +15,7 @@ function phone_number.get(client)
   if json == nil then return nil, response end
   local digits = client.hosting.read_phone_number(json)
   if not digits then
-    return nil, errors.new { kind = "protocol", status = response.status, message = "the answer has no phone_number" }
+    return nil, errors.new { kind = "protocol", status = response.status, message = "the response has no phone_number" }
   end
   return digits
 end

@@ -2,7 +2,7 @@
 
 local core = require "waba.core"
 local open_file = require "waba.open"
-local answers = require "waba.resource.answers"
+local outcome = require "waba.resource.outcome"
 local errors = require "waba.errors"
 local mime = require "waba.mime"
 local options = require "waba.options"
@@ -143,7 +143,7 @@ local function set_by_handle(self, source, given)
   local client = self.client
   local handle, err = resumable.send(client, source, given)
   if not handle then return nil, err end
-  return answers.success(client:call(client.hosting.endpoints.set_photo, {
+  return outcome.success(client:call(client.hosting.endpoints.set_photo, {
     json = self.dialect.encode_photo(handle), timeout = given.timeout,
   }))
 end

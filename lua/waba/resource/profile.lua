@@ -1,11 +1,12 @@
 -- What customers see of the number: the about text, the business profile and the photo. What the
 -- hostings write and read differently is in waba.hosting.<name>.profile.
 
-local answers = require "waba.resource.answers"
+local outcome = require "waba.resource.outcome"
+local values = require "waba.hosting.values"
 local errors = require "waba.errors"
 local options = require "waba.options"
 local photo = require "waba.resource.photo"
-local validate = require "waba.resource.validate"
+local validate = require "waba.schema.validate"
 
 ---@class waba.ProfileResource
 local Profile = {}
@@ -43,9 +44,9 @@ function Profile:set_about(text)
     error("client.profile:set_about: the text must be a string, not a " .. type(text), 2)
   end
   local body = self.dialect.encode_about(text)
-  local valid, fault = validate(self.client, self.dialect.about, body)
+  local valid, fault = validate(self.client.validate, self.dialect.about, body)
   if not valid then return nil, fault end
-  return answers.success(self.client:call(self.client.hosting.endpoints.set_about, { json = body }))
+  return outcome.success(self.client:call(self.client.hosting.endpoints.set_about, { json = body }))
 end
 
 --- What a business tells of itself. A field that is not set is nil.
@@ -61,11 +62,11 @@ local function read_fields(stored)
   local result = {}
   if type(stored) ~= "table" then return result end
   for _, name in ipairs { "address", "description", "email", "vertical" } do
-    result[name] = answers.text(stored[name])
+    result[name] = values.some_text(stored[name])
   end
   local websites = {}
-  for _, url in ipairs(answers.object(stored.websites)) do
-    websites[#websites + 1] = answers.text(url)
+  for _, url in ipairs(values.object(stored.websites)) do
+    websites[#websites + 1] = values.some_text(url)
   end
   if #websites > 0 then result.websites = websites end
   return result
@@ -92,7 +93,7 @@ local function is_email(text)
 end
 
 local function check_business(self, given)
-  local valid, err = validate(self.client, self.dialect.business, given)
+  local valid, err = validate(self.client.validate, self.dialect.business, given)
   if not valid then return nil, err end
   if self.client.validate and given.email and given.email ~= "" and not is_email(given.email) then
     return nil, errors.invalid("email", "email is no e-mail address, such as info@shop.example")
@@ -119,7 +120,7 @@ function Profile:set_business(given)
   if not stored then return nil, err end
   call, err = self.dialect.encode_business(given, stored)
   if not call then return nil, err end
-  written, err = answers.success(self.client:call(self.client.hosting.endpoints.set_business, call))
+  written, err = outcome.success(self.client:call(self.client.hosting.endpoints.set_business, call))
   if not written then return nil, err end
   for name, value in pairs(given) do stored[name] = value end
   return read_fields(stored)

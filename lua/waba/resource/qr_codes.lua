@@ -1,12 +1,13 @@
 -- QR codes and short links that open a chat with a text already written: /message_qrdls (Cloud hosting
 -- only; cloud.md, section 8.6).
 
-local answers = require "waba.resource.answers"
+local outcome = require "waba.resource.outcome"
+local values = require "waba.hosting.values"
 local errors = require "waba.errors"
 local find_endpoint = require "waba.hosting.endpoint"
 local options = require "waba.options"
 local pages = require "waba.resource.pages"
-local validate = require "waba.resource.validate"
+local validate = require "waba.schema.validate"
 
 ---@class waba.QrCodesResource
 local QrCodes = {}
@@ -38,10 +39,10 @@ end
 ---@field qr_image_url string|nil   when an image was asked for
 
 local function read_code(item)
-  if not answers.text(answers.dig(item, "code")) then return nil end
+  if not values.some_text(values.dig(item, "code")) then return nil end
   return {
-    code = item.code, prefilled_message = answers.text(item.prefilled_message),
-    deep_link_url = answers.text(item.deep_link_url), qr_image_url = answers.text(item.qr_image_url),
+    code = item.code, prefilled_message = values.some_text(item.prefilled_message),
+    deep_link_url = values.some_text(item.deep_link_url), qr_image_url = values.some_text(item.qr_image_url),
   }
 end
 
@@ -50,11 +51,11 @@ local function fetch(self, query)
   if not endpoint then return nil, err end
   local json, response = self.client:call(endpoint, { query = query })
   if json == nil then return nil, response end
-  local data = answers.dig(json, "data")
-  if type(data) ~= "table" then return nil, answers.broken(response, "the answer has no codes") end
+  local data = values.dig(json, "data")
+  if type(data) ~= "table" then return nil, outcome.incomplete(response, "the response has no codes") end
   local page = { codes = {} }
   for _, item in ipairs(data) do page.codes[#page.codes + 1] = read_code(item) end
-  page.after, page.before = pages.cursors(json)
+  page.after, page.before = values.cursors(json)
   return page
 end
 
@@ -73,13 +74,13 @@ local function prepare(self, endpoint_name, code, what)
 end
 
 local function write(self, endpoint, body)
-  local valid, err = validate(self.client, qr_codes.rule, body)
+  local valid, err = validate(self.client.validate, qr_codes.rule, body)
   if not valid then return nil, err end
   local json, response = self.client:call(endpoint, { json = body })
   if json == nil then return nil, response end
   local code = read_code(json)
   if code then return code end
-  return nil, answers.broken(response, "the answer has no code", true)
+  return nil, outcome.incomplete(response, "the response has no code", true)
 end
 
 --- Makes a code: POST /message_qrdls.
@@ -102,7 +103,7 @@ function QrCodes:get(code)
   if not endpoint then return nil, err end
   local json, response = self.client:call(endpoint, { parameters = { code = code } })
   if json == nil then return nil, response end
-  local data = answers.dig(json, "data")
+  local data = values.dig(json, "data")
   local found = read_code(type(data) == "table" and data[1] or json)
   if found then return found end
   return nil, errors.new { kind = "not_found", status = response.status, message = "there is no such code" }
@@ -129,7 +130,7 @@ end
 function QrCodes:delete(code)
   local endpoint, err = prepare(self, "delete_qr_code", code, "client.qr_codes:delete")
   if not endpoint then return nil, err end
-  return answers.success(self.client:call(endpoint, { parameters = { code = code } }))
+  return outcome.success(self.client:call(endpoint, { parameters = { code = code } }))
 end
 
 return qr_codes

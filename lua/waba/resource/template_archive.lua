@@ -2,7 +2,8 @@
 -- archiving, restoring, deleting.
 
 local core = require "waba.core"
-local answers = require "waba.resource.answers"
+local outcome = require "waba.resource.outcome"
+local values = require "waba.hosting.values"
 local find_endpoint = require "waba.hosting.endpoint"
 local identifiers = require "waba.resource.identifiers"
 
@@ -27,9 +28,9 @@ end
 ---@field failed table<string, string>       by id: the platform's reason
 
 local function reason_of(value, id)
-  if type(value) == "table" then value = answers.dig(value, "error") or answers.dig(value, "message") end
-  if type(value) == "table" then value = answers.dig(value, "message") end
-  local reason = answers.text(value)
+  if type(value) == "table" then value = values.dig(value, "error") or values.dig(value, "message") end
+  if type(value) == "table" then value = values.dig(value, "message") end
+  local reason = values.some_text(value)
   return reason and reason ~= id and reason or "the platform gave no reason"
 end
 
@@ -37,15 +38,15 @@ end
 -- a gateway may as well say { succeeded = { id, … }, failed = { id, … } }.
 local function read(json, done)
   local result = { succeeded = {}, failed = {} }
-  local succeeded = answers.dig(json, done) or answers.dig(json, "succeeded")
-  for _, item in ipairs(answers.object(succeeded)) do
-    result.succeeded[#result.succeeded + 1] = answers.identifier(answers.dig(item, "id") or item)
+  local succeeded = values.dig(json, done) or values.dig(json, "succeeded")
+  for _, item in ipairs(values.object(succeeded)) do
+    result.succeeded[#result.succeeded + 1] = values.some_text(values.dig(item, "id") or item)
   end
-  local failed = answers.dig(json, "failed_templates") or answers.dig(json, "failed")
-  for key, value in pairs(answers.object(failed)) do
+  local failed = values.dig(json, "failed_templates") or values.dig(json, "failed")
+  for key, value in pairs(values.object(failed)) do
     local id, reason = key, value
-    if type(key) == "number" then id, reason = answers.dig(value, "id") or value, value end
-    id = answers.identifier(id)
+    if type(key) == "number" then id, reason = values.dig(value, "id") or value, value end
+    id = values.some_text(id)
     if id then result.failed[id] = reason_of(reason, id) end
   end
   return result
@@ -88,7 +89,7 @@ end
 function template_archive.delete_ids(self, ids)
   local endpoint, list = prepare(self, "delete_templates", ids, "client.templates:delete_ids", 3)
   if not endpoint then return nil, list end
-  return answers.success(self.client:call(endpoint, { query = { hsm_ids = core.encode(list) } }))
+  return outcome.success(self.client:call(endpoint, { query = { hsm_ids = core.encode(list) } }))
 end
 
 return template_archive

@@ -2,7 +2,8 @@
 -- templates, and the comparison of two templates' performance.
 
 local core = require "waba.core"
-local answers = require "waba.resource.answers"
+local outcome = require "waba.resource.outcome"
+local values = require "waba.hosting.values"
 local errors = require "waba.errors"
 local find_endpoint = require "waba.hosting.endpoint"
 local identifiers = require "waba.resource.identifiers"
@@ -57,18 +58,18 @@ local function fetch(self, query)
   if not endpoint then return nil, err end
   local json, response = self.client:call(endpoint, { query = query })
   if json == nil then return nil, response end
-  if type(answers.dig(json, "data")) ~= "table" then
-    return nil, answers.broken(response, "the answer has no templates")
+  if type(values.dig(json, "data")) ~= "table" then
+    return nil, outcome.incomplete(response, "the response has no templates")
   end
   local page = { templates = {} }
   for _, item in ipairs(json.data) do
     if type(item) == "table" then
-      local template = answers.without_null(item)
-      template.id = answers.identifier(template.id)
+      local template = values.without_null(item)
+      template.id = values.some_text(template.id)
       page.templates[#page.templates + 1] = template
     end
   end
-  page.after, page.before = pages.cursors(json)
+  page.after, page.before = values.cursors(json)
   return page
 end
 
@@ -126,9 +127,9 @@ function template_library.compare(self, id, other, given)
     },
   })
   if json == nil then return nil, response end
-  local data = answers.dig(json, "data")
-  if type(data) ~= "table" then return nil, answers.broken(response, "the answer has no metrics") end
-  return answers.without_null(data)
+  local data = values.dig(json, "data")
+  if type(data) ~= "table" then return nil, outcome.incomplete(response, "the response has no metrics") end
+  return values.without_null(data)
 end
 
 return template_library

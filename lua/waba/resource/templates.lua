@@ -1,7 +1,7 @@
 -- Message templates: /v1/configs/templates on On-Premise hosting, /message_templates on Cloud hosting.
 -- What the hostings write and read differently is in waba.hosting.<name>.templates.
 
-local answers = require "waba.resource.answers"
+local outcome = require "waba.resource.outcome"
 local archive = require "waba.resource.template_archive"
 local errors = require "waba.errors"
 local find_endpoint = require "waba.hosting.endpoint"
@@ -85,7 +85,7 @@ local function fetch(self, query)
   if json == nil then return nil, response end
   local page = self.dialect.read_page(json, query)
   if page then return page end
-  return nil, answers.broken(response, "the answer has no templates")
+  return nil, outcome.incomplete(response, "the response has no templates")
 end
 
 -- "pt-BR" and "pt_br" are one language; "APPROVED" and "approved" one state.
@@ -149,7 +149,7 @@ function Templates:each(given)
     local page, err = fetch(self, query)
     if page then page.templates = only_wanted(page.templates, given) end
     return page, err
-  end, function(page) return self.dialect.advance(query, page) end, "templates"))
+  end, function(page) return pages.advance(query, page) end, "templates"))
 end
 
 --- One template: GET /message_templates/{id} (Cloud hosting only).
@@ -170,7 +170,7 @@ function Templates:get(id, given)
   if json == nil then return nil, response end
   local template = self.dialect.read(json)
   if template then return template end
-  return nil, answers.broken(response, "the answer has no template")
+  return nil, outcome.incomplete(response, "the response has no template")
 end
 
 -- Creating, editing, deleting ---------------------------------------------------------------------
@@ -221,7 +221,7 @@ function Templates:create(given)
   if json == nil then return nil, response end
   local created = self.dialect.read_created(json, body)
   if created then return created end
-  return nil, answers.broken(response, "the answer has no template", true)
+  return nil, outcome.incomplete(response, "the response has no template", true)
 end
 
 --- What is changed of a template; each field as in `waba.NewTemplate`.
@@ -259,7 +259,7 @@ function Templates:edit(id, given)
   local body = self.dialect.encode(given)
   local valid, fault = self.dialect.check_edit(self.client, body)
   if not valid then return nil, fault end
-  return answers.success(self.client:call(endpoint, { parameters = { id = digits }, json = body }))
+  return outcome.success(self.client:call(endpoint, { parameters = { id = digits }, json = body }))
 end
 
 --- Deletes a template in all its languages, or on Cloud hosting one of them by its id:
@@ -280,7 +280,7 @@ function Templates:delete(name, given)
     id, err = identifiers.one(given.id, "id")
     if not id then return nil, err end
   end
-  return answers.success(client:call(client.hosting.endpoints.delete_template, self.dialect.encode_delete(name, id)))
+  return outcome.success(client:call(client.hosting.endpoints.delete_template, self.dialect.encode_delete(name, id)))
 end
 
 Templates.delete_ids = archive.delete_ids

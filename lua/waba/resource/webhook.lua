@@ -2,7 +2,8 @@
 -- and further destinations on Cloud hosting.
 
 local address = require "waba.resource.webhook_address"
-local answers = require "waba.resource.answers"
+local outcome = require "waba.resource.outcome"
+local values = require "waba.hosting.values"
 local errors = require "waba.errors"
 local find_endpoint = require "waba.hosting.endpoint"
 local options = require "waba.options"
@@ -91,7 +92,7 @@ function Webhook:set_account(given)
   body, err = address.encode(self.client, given)
   if not body then return nil, err end
   body.override_all = given.override_all or false
-  return answers.success(self.client:call(endpoint, { json = body }))
+  return outcome.success(self.client:call(endpoint, { json = body }))
 end
 
 -- Further destinations ----------------------------------------------------------------------------
@@ -115,10 +116,10 @@ function Webhook:destinations()
     if err.kind ~= "not_found" then return nil, err end
     json = {}
   end
-  local result = { enabled = answers.dig(json, "enabled") == true, destinations = {} }
-  for i, item in ipairs(answers.object(answers.dig(json, "destinations"))) do
+  local result = { enabled = values.dig(json, "enabled") == true, destinations = {} }
+  for i, item in ipairs(values.object(values.dig(json, "destinations"))) do
     local destination = address.read(item)
-    destination.name = answers.text(answers.dig(item, "name"))
+    destination.name = values.some_text(values.dig(item, "name"))
     result.destinations[i] = destination
   end
   return result
@@ -181,11 +182,11 @@ function Webhook:set_destinations(given)
   local enabled = given.enabled == nil or given.enabled
   if list[1] == nil then
     -- an empty table would be written as an object
-    return answers.success(self.client:call(endpoint, {
+    return outcome.success(self.client:call(endpoint, {
       body = ('{"enabled":%s,"destinations":[]}'):format(tostring(enabled)), media_type = "application/json",
     }))
   end
-  return answers.success(self.client:call(endpoint, { json = { enabled = enabled, destinations = list } }))
+  return outcome.success(self.client:call(endpoint, { json = { enabled = enabled, destinations = list } }))
 end
 
 -- Writes one destination: alone, or as a list of one.
@@ -195,7 +196,7 @@ local function write_destination(self, endpoint_name, given, is_list)
   local body
   body, err = encode_destination(self, given, "")
   if not body then return nil, err end
-  return answers.success(self.client:call(endpoint, { json = is_list and { destinations = { body } } or body }))
+  return outcome.success(self.client:call(endpoint, { json = is_list and { destinations = { body } } or body }))
 end
 
 --- Adds a destination to those that are there: PUT /multi_webhook (Cloud hosting only).

@@ -2,7 +2,7 @@
 -- The number's address, the account's and the further destinations are all of this shape.
 
 local core = require "waba.core"
-local answers = require "waba.resource.answers"
+local values = require "waba.hosting.values"
 local errors = require "waba.errors"
 local loopback = require "waba.loopback"
 
@@ -18,10 +18,10 @@ local webhook_address = {}
 ---@return waba.WebhookAddress
 function webhook_address.read(json)
   local headers = {}
-  for name, value in pairs(answers.object(answers.dig(json, "headers"))) do
+  for name, value in pairs(values.object(values.dig(json, "headers"))) do
     headers[tostring(name)] = tostring(value)
   end
-  return { url = answers.text(answers.dig(json, "url")), headers = headers }
+  return { url = values.some_text(values.dig(json, "url")), headers = headers }
 end
 
 -- User and password become the Basic header, beside the other headers. `at` comes before each path.

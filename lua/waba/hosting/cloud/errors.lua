@@ -2,11 +2,12 @@
 -- `meta`, the `errors` of webhooks, or whatever a load balancer puts in their place (cloud.md,
 -- section 6.1). Gives error objects.
 
-local answers = require "waba.hosting.answers"
+local error_response = require "waba.hosting.error_response"
 local errors = require "waba.errors"
 local rows = require "waba.hosting.cloud.error_rows"
+local values = require "waba.hosting.values"
 
-local text, sentence, code_of = answers.text, answers.sentence, answers.code
+local text, join, code_of = values.some_text, error_response.join, error_response.code
 local type, next, pairs = type, next, pairs
 
 local cloud_errors = {}
@@ -49,7 +50,7 @@ local function details_of(row)
   local details = text(row.details) or type(data) == "table" and text(data.details) or text(data)
   if details then return details end
   local title, words = text(row.error_user_title), text(row.error_user_msg)
-  return sentence(title, words)
+  return join(title, words)
 end
 
 -- The row of the code, or of its subcode where that says more.
@@ -72,14 +73,14 @@ function cloud_errors.from_row(row, status)
   if type(row) ~= "table" then row = { title = text(row) } end
   local code, subcode = code_of(row.code), code_of(row.error_subcode)
   local known = row_of(code, subcode, status)
-  local kind = known and known.kind or status and answers.kind_of(status, GATEWAY.kinds) or "api"
-  local retryable = answers.PASSING[kind] or row.is_transient == true
+  local kind = known and known.kind or status and error_response.kind_of(status, GATEWAY.kinds) or "api"
+  local retryable = error_response.PASSING[kind] or row.is_transient == true
   if known then retryable = known.retryable end
   local title, details = title_of(row) or known and known.title, details_of(row)
   return errors.new {
     kind = kind, code = code, subcode = subcode, title = title, details = details, href = text(row.href),
     status = status, retryable = retryable, retry_after = known and known.retry_after, scope = known and known.scope,
-    trace_id = text(row.fbtrace_id), message = sentence(title, details) or "the platform gave no reason",
+    trace_id = text(row.fbtrace_id), message = join(title, details) or "the platform gave no reason",
     -- a code that is in no list says nothing certain
     maybe_sent = known and known.ambiguous or not known and status ~= nil and cloud_errors.is_ambiguous(status),
   }
@@ -92,7 +93,7 @@ local function from_graph(json, status)
   if type(said) == "table" and next(said) ~= nil then
     err = cloud_errors.from_row(said, status)
   elseif text(said) then
-    err = answers.from_sentence(text(said), text(json.message) or text(json.details), status, GATEWAY)
+    err = error_response.from_sentence(text(said), text(json.message) or text(json.details), status, GATEWAY)
   else
     return nil
   end
@@ -124,11 +125,11 @@ function cloud_errors.from_response(status, json, body)
     if err or success then return err end
     err = from_list(json, status)
     if err then return err end
-    err = answers.from_gateway(json, status, GATEWAY)
+    err = error_response.from_gateway(json, status, GATEWAY)
     if err then return err end
   end
   if success then return nil end
-  return answers.from_bytes(status, body, GATEWAY)
+  return error_response.from_bytes(status, body, GATEWAY)
 end
 
 return cloud_errors

@@ -1,10 +1,10 @@
 -- Reads the health of a number on the Cloud gateway, and what the platform knows of the number
 -- (cloud.md, sections 8.1 and 8.2).
 
-local answers = require "waba.hosting.answers"
 local cloud_errors = require "waba.hosting.cloud.errors"
+local values = require "waba.hosting.values"
 
-local text, type = answers.text, type
+local text, type = values.some_text, type
 
 local health = {}
 

@@ -1,11 +1,11 @@
 -- The Cloud gateway (waba-v2.360dialog.io): its addresses, endpoints, rates, envelopes and shapes.
 -- Everything the rest of the library must know of this hosting is answered here.
 
-local answers = require "waba.hosting.answers"
 local cloud_errors = require "waba.hosting.cloud.errors"
 local health = require "waba.hosting.cloud.health"
 local messages = require "waba.hosting.cloud.messages"
 local sent = require "waba.hosting.sent"
+local values = require "waba.hosting.values"
 
 local type = type
 
@@ -127,7 +127,7 @@ end
 ---@param json any
 ---@return string|nil digits
 function cloud.read_phone_number(json)
-  return type(json) == "table" and answers.digits(json.display_phone_number) or nil
+  return type(json) == "table" and values.phone_digits(json.display_phone_number) or nil
 end
 
 return cloud

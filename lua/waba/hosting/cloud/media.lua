@@ -1,10 +1,10 @@
 -- Files on the Cloud gateway: which it takes, as data (cloud.md, section 3.1), in which shape
 -- they go there, and where they are to be fetched.
 
-local answers = require "waba.hosting.answers"
 local media_rules = require "waba.hosting.media_rules"
+local values = require "waba.hosting.values"
 
-local text, type = answers.text, type
+local text, type = values.some_text, type
 
 local KB, MB = 1024, 1024 * 1024
 local OFFICE = "application/vnd.openxmlformats-officedocument."
@@ -113,7 +113,7 @@ end
 ---@param url string
 ---@return integer|nil
 function media.expiry_of(url)
-  return answers.code(url:match("[?&]ext=(%d+)"))
+  return values.integer(url:match("[?&]ext=(%d+)"))
 end
 
 --- What the platform knows of a file.
@@ -134,7 +134,7 @@ function media.read_info(json, id)
   local url = text(json.url)
   return {
     id = text(json.id) or id, url = url, expires_at = url and media.expiry_of(url), type = text(json.mime_type),
-    size = answers.code(json.file_size), sha256 = text(json.sha256),
+    size = values.integer(json.file_size), sha256 = text(json.sha256),
   }
 end
 

@@ -1,8 +1,8 @@
 -- The profile on the Cloud gateway (cloud.md, section 8.3): its rules as data, and what the gateway
 -- takes and answers. Lengths are characters.
 
-local answers = require "waba.resource.answers"
-local json_body = require "waba.resource.json_body"
+local json_body = require "waba.hosting.json_body"
+local values = require "waba.hosting.values"
 
 local function text(most)
   return { is = "string", characters = { 0, most } }
@@ -40,14 +40,14 @@ profile.business = {
 
 -- Both shapes of the documents: the fields themselves, or below `business_profile`.
 local function fields_of(json)
-  local first = answers.dig(json, "data", 1)
-  return answers.object(answers.dig(first, "business_profile") or first)
+  local first = values.dig(json, "data", 1)
+  return values.object(values.dig(first, "business_profile") or first)
 end
 
 ---@param json any
 ---@return string
 function profile.read_about(json)
-  return answers.text(fields_of(json).about) or ""
+  return values.some_text(fields_of(json).about) or ""
 end
 
 ---@param about string
@@ -75,7 +75,7 @@ end
 ---@param json any
 ---@return string|nil
 function profile.read_photo_link(json)
-  return answers.text(fields_of(json).profile_picture_url)
+  return values.some_text(fields_of(json).profile_picture_url)
 end
 
 --- The body that makes an uploaded file the photo.

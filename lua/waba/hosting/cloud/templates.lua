@@ -1,12 +1,11 @@
 -- Templates on the Cloud gateway (cloud.md, section 5): what may be created and edited, what the
 -- gateway answers, and how its lists are asked for.
 
-local answers = require "waba.resource.answers"
 local components = require "waba.hosting.cloud.template_components"
 local component_rules = require "waba.hosting.cloud.template_rules"
 local errors = require "waba.errors"
-local pages = require "waba.resource.pages"
 local rules = require "waba.hosting.template_rules"
+local values = require "waba.hosting.values"
 
 local templates = {}
 
@@ -164,8 +163,8 @@ end
 ---@return waba.StoredTemplate|nil
 function templates.read(json)
   if type(json) ~= "table" then return nil end
-  local template = answers.without_null(json)
-  template.id = answers.identifier(template.id)
+  local template = values.without_null(json)
+  template.id = values.some_text(template.id)
   if not template.id and type(template.name) ~= "string" then return nil end
   if type(template.components) ~= "table" then template.components = {} end
   return template
@@ -228,10 +227,8 @@ function templates.read_page(json)
   if type(json) ~= "table" or type(json.data) ~= "table" then return nil end
   local page = { templates = {}, count = #json.data }
   for _, item in ipairs(json.data) do page.templates[#page.templates + 1] = templates.read(item) end
-  page.after, page.before = pages.cursors(json)
+  page.after, page.before = values.cursors(json)
   return page
 end
-
-templates.advance = pages.advance
 
 return templates

@@ -1,11 +1,12 @@
 -- Reads what the On-Premise gateway says when it refuses: the client's `errors` array, the
 -- gateway's own `meta`, or whatever a load balancer puts in their place. Gives error objects.
 
-local answers = require "waba.hosting.answers"
+local error_response = require "waba.hosting.error_response"
 local errors = require "waba.errors"
 local rows = require "waba.hosting.on_premise.error_rows"
+local values = require "waba.hosting.values"
 
-local text, sentence, code_of = answers.text, answers.sentence, answers.code
+local text, join, code_of = values.some_text, error_response.join, error_response.code
 
 local on_premise_errors = {}
 
@@ -48,15 +49,15 @@ function on_premise_errors.from_row(row, status)
   local code = code_of(row.code)
   local known = code and rows[code]
   local title, details = text(row.title), text(row.details)
-  local kind = known and known.kind or status and answers.kind_of(status, GATEWAY.kinds) or "api"
+  local kind = known and known.kind or status and error_response.kind_of(status, GATEWAY.kinds) or "api"
   if code == 1006 and is_unknown_contact(row) then kind = "recipient" end
-  local retryable = answers.PASSING[kind] or false
+  local retryable = error_response.PASSING[kind] or false
   if known then retryable = known.retryable end
   return errors.new {
     kind = kind, code = code, title = title or known and known.title, details = details,
     href = text(row.href), status = status, retryable = retryable,
     retry_after = known and known.retry_after,
-    message = sentence(title or known and known.title, details) or "the platform gave no reason",
+    message = join(title or known and known.title, details) or "the platform gave no reason",
   }
 end
 
@@ -81,11 +82,11 @@ end
 function on_premise_errors.from_response(status, json, body)
   local success = status >= 200 and status < 300
   if type(json) == "table" and not (success and json.errors == nil) then
-    local err = from_client(json, status) or not success and answers.from_gateway(json, status, GATEWAY)
+    local err = from_client(json, status) or not success and error_response.from_gateway(json, status, GATEWAY)
     if err then return err end
   end
   if success then return nil end
-  return answers.from_bytes(status, body, GATEWAY)
+  return error_response.from_bytes(status, body, GATEWAY)
 end
 
 return on_premise_errors

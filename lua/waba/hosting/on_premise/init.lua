@@ -1,13 +1,13 @@
 -- The On-Premise gateway (waba.360dialog.io): its addresses, endpoints, rates, envelopes and shapes.
 -- Everything the rest of the library must know of this hosting is answered here.
 
-local answers = require "waba.hosting.answers"
 local errors = require "waba.errors"
 local on_premise_errors = require "waba.hosting.on_premise.errors"
 local closed = require "waba.hosting.on_premise.closed"
 local health = require "waba.hosting.on_premise.health"
 local lacks = require "waba.hosting.on_premise.lacks"
 local sent = require "waba.hosting.sent"
+local values = require "waba.hosting.values"
 
 local type = type
 
@@ -168,7 +168,7 @@ end
 ---@param json any
 ---@return string|nil digits
 function on_premise.read_phone_number(json)
-  return type(json) == "table" and answers.digits(json.phone_number) or nil
+  return type(json) == "table" and values.phone_digits(json.phone_number) or nil
 end
 
 return on_premise

@@ -1,7 +1,7 @@
 -- The profile on the On-Premise gateway (on-premise.md, section 8): its rules as data, and what the gateway
 -- takes and answers. Lengths are characters.
 
-local answers = require "waba.resource.answers"
+local values = require "waba.hosting.values"
 
 local function text(most)
   return { is = "string", characters = { 0, most } }
@@ -36,7 +36,7 @@ profile.business = {
 ---@param json any
 ---@return string
 function profile.read_about(json)
-  return answers.text(answers.dig(json, "settings", "profile", "about", "text")) or ""
+  return values.some_text(values.dig(json, "settings", "profile", "about", "text")) or ""
 end
 
 ---@param about string
@@ -48,7 +48,7 @@ end
 ---@param json any
 ---@return any  the table with the fields
 function profile.find_business(json)
-  local stored = answers.dig(json, "settings", "business", "profile")
+  local stored = values.dig(json, "settings", "business", "profile")
   if type(stored) == "table" and type(stored[1]) == "table" then stored = stored[1] end
   return stored
 end
@@ -72,7 +72,7 @@ end
 ---@param json any
 ---@return string|nil
 function profile.read_photo_link(json)
-  return answers.text(answers.dig(json, "settings", "profile", "photo", "link"))
+  return values.some_text(values.dig(json, "settings", "profile", "photo", "link"))
 end
 
 return profile

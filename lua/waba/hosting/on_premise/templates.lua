@@ -2,9 +2,9 @@
 -- data, and what data can't say: placeholders, and what the parts ask of each other.
 
 local core = require "waba.core"
-local answers = require "waba.resource.answers"
 local errors = require "waba.errors"
 local rules = require "waba.hosting.template_rules"
+local values = require "waba.hosting.values"
 
 local templates = {}
 
@@ -157,10 +157,10 @@ local component_rules = {
       inferred = true,
       check = function(component)
         local count = rules.variety(rules.placeholders(component.text or ""))
-        for i, values in ipairs(component.example and component.example.body_text or {}) do
-          if #values ~= count then
+        for i, list in ipairs(component.example and component.example.body_text or {}) do
+          if #list ~= count then
             return ("example.body_text[%d]"):format(i),
-              ("has %s; the text has %s"):format(rules.plural(#values, "element"), rules.plural(count, "placeholder"))
+              ("has %s; the text has %s"):format(rules.plural(#list, "element"), rules.plural(count, "placeholder"))
           end
         end
       end,
@@ -224,8 +224,8 @@ end
 ---@return waba.StoredTemplate|nil
 function templates.read(json)
   if type(json) ~= "table" or type(json.name) ~= "string" then return nil end
-  local template = answers.without_null(json)
-  template.id = answers.identifier(template.id)
+  local template = values.without_null(json)
+  template.id = values.some_text(template.id)
   if type(template.components) ~= "table" then template.components = {} end
   return template
 end
@@ -292,16 +292,6 @@ function templates.read_page(json, query)
   page.count = tonumber(json.count) or #json.waba_templates
   page.total = tonumber(json.total) or page.offset + page.count
   return page
-end
-
---- Asks for the page behind one.
----@param query table  changed
----@param page waba.TemplatePage
----@return boolean goes_on
-function templates.advance(query, page)
-  local offset = (tonumber(query.offset) or 0) + page.count
-  query.offset = ("%.0f"):format(offset)
-  return page.count > 0 and offset < page.total
 end
 
 return templates

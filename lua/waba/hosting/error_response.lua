@@ -1,44 +1,29 @@
--- Reads what a gateway says when it refuses, as far as both gateways say it alike: 360dialog's own
--- `meta`, whatever a load balancer puts in its place, and what an HTTP status alone tells.
+-- Reads error responses in the forms that both gateways share: 360dialog's own `meta`, the body of a load balancer,
+-- an HTTP status alone.
 
-local exact_digits = require "waba.digits"
 local errors = require "waba.errors"
+local values = require "waba.hosting.values"
 
+local text = values.some_text
 local type, tonumber = type, tonumber
 
-local answers = {}
+local error_response = {}
 
---- Kinds by HTTP status, for answers without a known code.
+--- Kinds by HTTP status, for error_response without a known code.
 ---@type table<integer, waba.ErrorKind>
-answers.KIND_BY_STATUS = {
+error_response.KIND_BY_STATUS = {
   [400] = "invalid", [401] = "auth", [403] = "blocked", [404] = "not_found", [405] = "invalid",
   [408] = "timeout", [409] = "api", [413] = "invalid", [415] = "invalid", [420] = "rate_limited",
   [429] = "rate_limited",
 }
 
 --- The kinds that pass by themselves.
-answers.PASSING = { rate_limited = true, unavailable = true, timeout = true }
-
---- What is text of an answer: a string that is not empty, or a number.
----@param value any
----@return string|nil
-function answers.text(value)
-  if type(value) == "string" and value ~= "" then return value end
-  if type(value) == "number" then return exact_digits(value) or ("%.0f"):format(value) end
-end
-
---- The digits of a phone number, however it is written.
----@param value any
----@return string|nil
-function answers.digits(value)
-  local digits = (answers.text(value) or ""):gsub("%D", "")
-  if digits ~= "" then return digits end
-end
+error_response.PASSING = { rate_limited = true, unavailable = true, timeout = true }
 
 --- An error code: a whole number, or one in digits.
 ---@param value any
 ---@return integer|nil
-function answers.code(value)
+function error_response.code(value)
   local code = tonumber(value)
   -- a float's integer is one where Lua has them
   if code and code % 1 == 0 then return math.floor(code) end
@@ -48,7 +33,7 @@ end
 ---@param title string|nil
 ---@param details string|nil
 ---@return string|nil
-function answers.sentence(title, details)
+function error_response.join(title, details)
   if title and details and title ~= details then return title .. ": " .. details end
   return title or details
 end
@@ -57,8 +42,8 @@ end
 ---@param status integer
 ---@param kinds table<integer, waba.ErrorKind>  the hosting's own, which go before `KIND_BY_STATUS`
 ---@return waba.ErrorKind
-function answers.kind_of(status, kinds)
-  return kinds[status] or answers.KIND_BY_STATUS[status]
+function error_response.kind_of(status, kinds)
+  return kinds[status] or error_response.KIND_BY_STATUS[status]
     or (status >= 500 and "unavailable" or status >= 300 and status < 400 and "protocol" or "api")
 end
 
@@ -75,9 +60,9 @@ end
 
 -- What `meta.details` says: a text, or a list of texts.
 local function details_of(meta)
-  if type(meta.details) ~= "table" then return answers.text(meta.details) end
+  if type(meta.details) ~= "table" then return text(meta.details) end
   local parts = {}
-  for _, detail in ipairs(meta.details) do parts[#parts + 1] = answers.text(detail) end
+  for _, detail in ipairs(meta.details) do parts[#parts + 1] = text(detail) end
   return #parts > 0 and table.concat(parts, "; ") or nil
 end
 
@@ -93,8 +78,8 @@ end
 ---@param status integer
 ---@param hosting { kinds: table, sentences: waba.GatewaySentence[] }
 ---@return waba.Error
-function answers.from_sentence(said, details, status, hosting)
-  local kind, retry_after, scope = answers.kind_of(status, hosting.kinds), nil, nil
+function error_response.from_sentence(said, details, status, hosting)
+  local kind, retry_after, scope = error_response.kind_of(status, hosting.kinds), nil, nil
   local lower = said:sub(1, MOST):lower()
   for _, known in ipairs(hosting.sentences) do
     local found = lower:match(known.pattern)
@@ -105,7 +90,7 @@ function answers.from_sentence(said, details, status, hosting)
   end
   return errors.new {
     kind = kind, status = status, title = said, details = details, retry_after = retry_after, scope = scope,
-    retryable = answers.PASSING[kind] or false, message = answers.sentence(said, details),
+    retryable = error_response.PASSING[kind] or false, message = error_response.join(said, details),
   }
 end
 
@@ -115,10 +100,10 @@ end
 ---@param status integer
 ---@param hosting { kinds: table, sentences: waba.GatewaySentence[] }
 ---@return waba.Error|nil
-function answers.from_gateway(json, status, hosting)
+function error_response.from_gateway(json, status, hosting)
   local meta = type(json.meta) == "table" and json.meta or {}
-  local said = answers.text(meta.developer_message) or answers.text(meta.developerMessage)
-  if said then return answers.from_sentence(said, details_of(meta), status, hosting) end
+  local said = text(meta.developer_message) or text(meta.developerMessage)
+  if said then return error_response.from_sentence(said, details_of(meta), status, hosting) end
 end
 
 --- The error of an answer in no known shape.
@@ -126,14 +111,14 @@ end
 ---@param body string
 ---@param hosting { kinds: table }
 ---@return waba.Error
-function answers.from_bytes(status, body, hosting)
-  local kind = answers.kind_of(status, hosting.kinds)
+function error_response.from_bytes(status, body, hosting)
+  local kind = error_response.kind_of(status, hosting.kinds)
   local said = excerpt(body)
   return errors.new {
-    kind = kind, status = status, retryable = answers.PASSING[kind] or false,
+    kind = kind, status = status, retryable = error_response.PASSING[kind] or false,
     message = status >= 300 and status < 400 and "the gateway answered with a redirect, which is never followed"
       or said ~= "" and said or ("the gateway answered with HTTP " .. status .. " and no reason"),
   }
 end
 
-return answers
+return error_response

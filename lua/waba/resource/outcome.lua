@@ -1,0 +1,32 @@
+-- Reads the outcome of a call that a resource made.
+
+local errors = require "waba.errors"
+local values = require "waba.hosting.values"
+
+local outcome = {}
+
+--- The error of a response without the content that the platform documents.
+---@param response waba.Response
+---@param message string       as in "the response has no templates"
+---@param maybe_sent? boolean  the gateway may have done what was asked
+---@return waba.Error
+function outcome.incomplete(response, message, maybe_sent)
+  return errors.new { kind = "protocol", status = response.status, message = message, maybe_sent = maybe_sent }
+end
+
+--- Reads `{"success":true}`.
+---@param json any
+---@param response waba.Response|waba.Error
+---@return true|nil
+---@return waba.Error? err  the one of the call, or kind "api" when `success` is false
+function outcome.success(json, response)
+  if json == nil then return nil, response end
+  if type(json) == "table" and values.flag(json.success) == false then
+    return nil, errors.new {
+      kind = "api", status = response.status, message = "the gateway responded with success: false",
+    }
+  end
+  return true
+end
+
+return outcome

@@ -1,0 +1,124 @@
+-- The layers of the design: a module requires modules of its own layer and of lower ones only.
+
+-- Layers from the lowest to the highest. A name stands for the module `waba.<name>` and for all modules below it.
+local LAYERS = {
+  { "core", "curl", "errors", "options", "runtime", "*" }, -- "*": every other module directly in lua/waba/
+  { "message", "schema" },
+  { "hosting" },
+  { "transport", "http" },
+  { "delivery" },
+  { "client", "resource", "check" },
+  { "store" },
+  { "inbox", "outbox", "pace" },
+  { "webhook", "sender" },
+  { "bulk", "migrate" },
+  { "cli", "emulator" },
+}
+
+-- Modules that load a module of a higher layer when a user first calls for it.
+local LAZY = {
+  ["waba"] = "*",                -- the public API: every name of it
+  ["waba.client"] = "waba.bulk", -- client:send_all, client:estimate
+}
+
+local FOLDERS = { "lua", "cli", "emulator" }
+
+local function lines_of(command)
+  local pipe = assert(io.popen(command))
+  local lines = {}
+  for line in pipe:lines() do lines[#lines + 1] = line end
+  pipe:close()
+  return lines
+end
+
+local function read_file(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+-- Module names to paths, of the three packages.
+local function modules()
+  local found = {}
+  for _, folder in ipairs(FOLDERS) do
+    for _, path in ipairs(lines_of("find " .. folder .. "/waba -name '*.lua'")) do
+      local name = path:sub(#folder + 2):gsub("%.lua$", ""):gsub("/init$", ""):gsub("/", ".")
+      found[name] = path
+    end
+  end
+  return found
+end
+
+local rank_of = {}
+for rank, names in ipairs(LAYERS) do
+  for _, name in ipairs(names) do rank_of[name] = rank end
+end
+
+local function rank(module)
+  if module == "waba" then return rank_of.bulk end -- used by the command and the emulator
+  return rank_of[module:match "^waba%.([%w_]+)"] or rank_of["*"]
+end
+
+-- Modules that a file names in a string, or begins to name: what it can require.
+local function named_modules(path, known)
+  local names = {}
+  for line in read_file(path):gmatch "[^\n]+" do
+    local code = line:gsub("^%s*%-%-.*", ""):gsub("%s%-%-%s.*", "")
+    for name in code:gmatch '"(waba[%w_.]*)"' do
+      local module = name:gsub("%.$", "")
+      if known[module] or name ~= module then names[#names + 1] = module end
+    end
+  end
+  return names
+end
+
+local function is_lazy(from, to)
+  local allowed = LAZY[from]
+  return allowed == "*" or allowed ~= nil and (to == allowed or to:sub(1, #allowed + 1) == allowed .. ".")
+end
+
+describe("the layers", function()
+  local known = modules()
+
+  it("are found at all", function()
+    local count = 0
+    for name, path in pairs(known) do
+      count = count + #named_modules(path, known)
+      assert.truthy(rank(name))
+    end
+    assert.is_true(count > 400, count .. " uses of modules")
+  end)
+
+  it("require downward only", function()
+    local wrong = {}
+    for from, path in pairs(known) do
+      for _, to in ipairs(named_modules(path, known)) do
+        if rank(to) > rank(from) and not is_lazy(from, to) then wrong[#wrong + 1] = from .. " requires " .. to end
+      end
+    end
+    table.sort(wrong)
+    assert.same({}, wrong)
+  end)
+
+  it("have no exception that is not used", function()
+    for from, to in pairs(LAZY) do
+      local used = false
+      for _, name in ipairs(named_modules(known[from], known)) do
+        used = used or rank(name) > rank(from) or to == "*"
+      end
+      assert.is_true(used, from)
+    end
+  end)
+
+  -- The emulator is a package of its own, which a program in production does not install.
+  it("let the emulator be used by its entry and its command only", function()
+    local ALLOWED = { ["lua/waba/init.lua"] = true, ["cli/waba/cli/emulator.lua"] = true }
+    local wrong = {}
+    for _, path in ipairs(lines_of "find lua cli examples -type f") do
+      if not ALLOWED[path] and read_file(path):find "require[ (]*[\"']waba%.emulator" then wrong[#wrong + 1] = path end
+    end
+    table.sort(wrong)
+    assert.same({}, wrong)
+  end)
+end)
