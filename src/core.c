@@ -6,7 +6,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "answer.h"
 #include "compat.h"
 #include "credentials.h"
 #include "credentials_class.h"
@@ -18,6 +17,7 @@
 #include "origin.h"
 #include "path.h"
 #include "random.h"
+#include "response_head.h"
 #include "retry_after.h"
 #include "sha256_class.h"
 #include "terminal.h"
@@ -220,7 +220,7 @@ int luaopen_waba_core(lua_State *L) {
   sha256_register(L);
   json_register(L);
   http1_register(L);
-  answer_register(L);
+  response_head_register(L);
   terminal_register(L);
   file_register(L);
   yield_register(L);

@@ -5,6 +5,7 @@
 
 #include "compat.h"
 #include "failure.h"
+#include "response_head.h"
 
 static const char RESPONSE_CLASS[] = "waba.Response";
 static const char RECORD_CLASS[] = "waba.ResponseRecord";
@@ -74,49 +75,11 @@ static void read_facts(struct facts *facts, const struct transfer *transfer) {
   read_connection(facts, transfer);
 }
 
-static bool is_blank(char c) { return c == ' ' || c == '\t'; }
-
-/* Adds one header to the table on the top of the stack: the line between `name` and `end`, which has a
- * colon. A name that has come before gets all its values, joined. */
-static void add_header(lua_State *L, char *name, char *end) {
-  char *colon = memchr(name, ':', (size_t)(end - name)), *value = colon + 1, *c;
-  while (value < end && is_blank(*value)) value++;
-  while (end > value && is_blank(end[-1])) end--;
-  for (c = name; c < colon; c++) {
-    if (*c >= 'A' && *c <= 'Z') *c = (char)(*c - 'A' + 'a');
-  }
-  *colon = *end = '\0';
-  lua_pushstring(L, name);
-  lua_pushvalue(L, -1);
-  lua_rawget(L, -3); /* [headers name known] */
-  if (lua_isnil(L, -1)) {
-    lua_pop(L, 1);
-    lua_pushstring(L, value);
-  } else {
-    lua_pushfstring(L, "%s, %s", lua_tostring(L, -1), value);
-    lua_remove(L, -2);
-  }
-  lua_rawset(L, -3);
-}
-
-/* Pushes the headers of the lines. */
-static void push_headers(lua_State *L, const char *lines, size_t length) {
-  char *const copy = lua_newuserdatauv(L, length + 1, 0), *const last = copy + length;
-  char *line = copy;
-  memcpy(copy, lines, length);
-  lua_newtable(L);
-  while (line < last) {
-    char *end = memchr(line, '\n', (size_t)(last - line));
-    add_header(L, line, end);
-    line = end + 1;
-  }
-  lua_remove(L, -2);
-}
-
 /* [response] -> [response], with the fields that its record stands for */
 static void set_fields(lua_State *L, const struct record *record) {
   const struct facts *facts = &record->facts;
-  push_headers(L, (const char *)(record + 1), record->length);
+  const char *const lines = (const char *)(record + 1);
+  response_head_push_headers(L, lines, lines + record->length, false);
   lua_setfield(L, -2, "headers");
   set_text(L, "sent", "yes");
   set_connection(L, facts);

@@ -22,7 +22,7 @@ struct facts {
 struct response {
   bool succeeded;
   int status;          /* 0: none was received */
-  struct buffer lines; /* of the header, each "name: value" and a newline */
+  struct buffer lines; /* of the header, each "name: value" and CR LF */
   struct buffer body;  /* of a failure: its message */
   struct facts facts;
 

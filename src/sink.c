@@ -118,7 +118,7 @@ size_t sink_head(char *bytes, size_t size, size_t count, void *argument) {
       sink->fault = SINK_TOO_LARGE;
       return 0;
     }
-    if (!buffer_append(&sink->lines, bytes, length) || !buffer_append(&sink->lines, "\n", 1)) {
+    if (!buffer_append(&sink->lines, bytes, length) || !buffer_append(&sink->lines, "\r\n", 2)) {
       sink->fault = SINK_NO_MEMORY;
       return 0;
     }

@@ -21,7 +21,7 @@ struct sink {
   curl_off_t max_size; /* of a body that goes to a file or a reader */
   int status;          /* of the final response; 0 before its status line */
   bool is_http1;       /* by its status line */
-  struct buffer lines; /* its headers, each "name: value" and a newline */
+  struct buffer lines; /* its headers, each "name: value" and CR LF */
   bool head_over;
   bool is_framed;     /* its header defines where the body ends; else the body ends with the connection */
   struct buffer body; /* in memory, or not drained yet */

@@ -194,23 +194,23 @@ local ready_head = {}
 ---@return string
 function ready_head:bytes(length) end
 
---- Reads header lines, each with its line end: names in lower case, repeated ones joined.
+--- Reads header lines, each with its CR LF: names in lower case, values of a repeated name joined with ", ".
 ---@param bytes string
 ---@param first integer  position of the first byte of the lines
 ---@param last integer   position of the last
----@return table<string, string>|nil  nil when one is malformed
+---@return table<string, string>|nil  nil when a line is malformed
 function core.headers(bytes, first, last) end
 
---- Reads what the head of an HTTP/1.1 answer says of itself, without making a table of its headers.
----@param bytes string  what has come so far
----@param from integer  where the blank line may begin at the earliest; 1, but for what was looked through before
----@return integer|false|nil status  false: its line is not complete yet; nil: this is no HTTP/1.1
----@return integer? body        position of what follows the head; nil: the head is not complete yet
----@return integer? minor       the 1 of HTTP/1.1; nil: a header is malformed
----@return integer|false|nil size  of the body; nil: not said; false: malformed
+--- Reads the head of an HTTP/1.1 response without creating a table of its headers.
+---@param bytes string  what was received so far
+---@param from integer  the first position where the blank line may begin: 1, or the end of what an earlier call examined
+---@return integer|false|nil status  false: the status line is incomplete; nil: this is not HTTP/1.1
+---@return integer? body        position of the first byte after the head; nil: the head is incomplete
+---@return integer? minor       the second 1 of HTTP/1.1; nil: a header is malformed
+---@return integer|false|nil size  of the body; nil: without Content-Length; false: its value is malformed
 ---@return boolean? is_chunked
----@return boolean? closes      the connection ends after this answer
-function core.answer_head(bytes, from) end
+---@return boolean? closes      the server closes the connection after this response
+function core.response_head(bytes, from) end
 
 --- A SHA-256 hash of bytes that come in parts.
 ---@return waba.Sha256

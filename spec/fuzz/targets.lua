@@ -66,13 +66,13 @@ end
 
 -- A head that comes in two parts is read as one that comes at once.
 function targets.answer(bytes)
-  local status, finish, minor, size = core.answer_head(bytes, 1)
+  local status, finish, minor, size = core.response_head(bytes, 1)
   if type(status) ~= "number" then return end
   assert(status >= 0 and status <= 999, "no status")
   if not finish then return end
   assert(finish > 1 and finish <= #bytes + 1, "a head that ends elsewhere")
   for _, from in ipairs { math.max(finish - 4, 1), math.max(finish - 5, 1) } do
-    local again, place = core.answer_head(bytes, from)
+    local again, place = core.response_head(bytes, from)
     assert(again == status and place == finish, "another end of the head")
   end
   if minor then assert(size == nil or size == false or size >= 0, "no size") end

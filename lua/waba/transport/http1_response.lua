@@ -4,7 +4,7 @@
 local core = require "waba.core"
 local http1 = require "waba.transport.http1"
 
-local answer_head, clock = core.answer_head, core.clock
+local response_head, clock = core.response_head, core.clock
 local read, report = http1.read, http1.report
 local max, setmetatable = math.max, setmetatable
 
@@ -33,7 +33,7 @@ end
 -- Reads the head of a response: status, position of what follows, minor version, size of the body (false when it is
 -- malformed), whether it is chunked and whether the connection closes; or nil, and a socket's word or a fault.
 local function read_head(exchange, from)
-  local status, behind, minor, size, is_chunked, closes = answer_head(exchange.buffer, from)
+  local status, behind, minor, size, is_chunked, closes = response_head(exchange.buffer, from)
   if status == nil then return nil, "the answer is not HTTP/1.1", "protocol" end
   if status and status >= 200 then exchange.sent, exchange.status = "yes", status end
   if minor then return status, behind, minor, size, is_chunked, closes end

@@ -1,8 +1,8 @@
--- Heads of answers as the core reads them: their headers, and what they say of the body and the connection.
+-- src/response_head.c through waba.core: headers, and the size of the body and the end of the connection.
 
 local core = require "waba.core"
 
-describe("headers that were received", function()
+describe("received headers", function()
   local function read(text) return core.headers(text, 1, #text) end
 
   it("have names in lower case and values without blanks around them", function()
@@ -21,7 +21,7 @@ describe("headers that were received", function()
     assert.same({ [name] = value }, read(name:upper() .. ": " .. value .. "\r\n"))
   end)
 
-  it("are nothing when one is malformed", function()
+  it("are nil when one is malformed", function()
     for _, text in ipairs {
       "A", "A: 1", "A: 1\r", "A: 1\n", "A: 1\rX: 2\r\n", ": 1\r\n", "A : 1\r\n", " A: 1\r\n", "A\0: 1\r\n",
       "A: 1\r\n folded\r\n", "A: 1\r\n\r\n",
@@ -30,43 +30,43 @@ describe("headers that were received", function()
     end
   end)
 
-  it("lie inside the bytes", function()
+  it("must lie inside the bytes", function()
     for _, range in ipairs { { 0, 3 }, { 1, 8 }, { 5, 3 }, { -2, -1 } } do
       assert.has_error(function() core.headers("A: 1\r\n", range[1], range[2]) end)
     end
   end)
 end)
 
-describe("the head of an answer", function()
+describe("the head of a response", function()
   local LINE = "HTTP/1.1 200 OK\r\n"
 
-  local function read(text, from) return { core.answer_head(text, from or 1) } end
+  local function read(text, from) return { core.response_head(text, from or 1) } end
 
   -- status, minor version, size, is_chunked, closes
-  local function told(lines)
-    local status, behind, minor, size, is_chunked, closes = core.answer_head(lines .. "\r\nbody", 1)
+  local function parsed(lines)
+    local status, behind, minor, size, is_chunked, closes = core.response_head(lines .. "\r\nbody", 1)
     if minor then assert.equal(#lines + 3, behind) end
     return { status, minor, size == nil and "none" or size, is_chunked, closes }
   end
 
-  it("says status, version, size and what becomes of the connection", function()
-    assert.same({ 200, 1, "none", false, false }, told(LINE))
-    assert.same({ 204, 0, "none", false, false }, told "HTTP/1.0   204\r\n")
-    assert.same({ 201, 1, 93, false, false }, told "HTTP/1.1 201 Created\r\nA: b\r\ncontent-LENGTH: \t93 \r\nX:y\r\n")
-    assert.same({ 200, 1, "none", true, false }, told(LINE .. "Transfer-Encoding: gzip, Chunked\r\n"))
-    assert.same({ 200, 1, "none", false, false }, told(LINE .. "Transfer-Encoding: chunkedx\r\n"))
-    assert.same({ 200, 1, 0, false, true }, told(LINE .. "Connection: x , close\r\nContent-Length: 0\r\n"))
-    assert.same({ 200, 1, "none", false, true }, told(LINE .. "Connection: close\r\nConnection: upgrade\r\n"))
-    assert.same({ 200, 1, "none", false, false }, told(LINE .. "Connection: keep-alive, closed\r\n"))
+  it("is read as status, version, size and end of the connection", function()
+    assert.same({ 200, 1, "none", false, false }, parsed(LINE))
+    assert.same({ 204, 0, "none", false, false }, parsed "HTTP/1.0   204\r\n")
+    assert.same({ 201, 1, 93, false, false }, parsed "HTTP/1.1 201 Created\r\nA: b\r\ncontent-LENGTH: \t93 \r\nX:y\r\n")
+    assert.same({ 200, 1, "none", true, false }, parsed(LINE .. "Transfer-Encoding: gzip, Chunked\r\n"))
+    assert.same({ 200, 1, "none", false, false }, parsed(LINE .. "Transfer-Encoding: chunkedx\r\n"))
+    assert.same({ 200, 1, 0, false, true }, parsed(LINE .. "Connection: x , close\r\nContent-Length: 0\r\n"))
+    assert.same({ 200, 1, "none", false, true }, parsed(LINE .. "Connection: close\r\nConnection: upgrade\r\n"))
+    assert.same({ 200, 1, "none", false, false }, parsed(LINE .. "Connection: keep-alive, closed\r\n"))
   end)
 
-  it("trusts no size that is no plain number, or comes twice", function()
+  it("has no valid size when Content-Length is repeated or not a plain number", function()
     for _, value in ipairs { "", "-1", "+1", "1e3", "0x10", "1 2", "12a", "1, 1", ("9"):rep(16), "5\r\nContent-Length: 5" } do
-      assert.same({ 200, 1, false, false, false }, told(LINE .. "Content-Length: " .. value .. "\r\n"), value)
+      assert.same({ 200, 1, false, false, false }, parsed(LINE .. "Content-Length: " .. value .. "\r\n"), value)
     end
   end)
 
-  it("may come in pieces", function()
+  it("can arrive in pieces", function()
     local text = "HTTP/1.1 201 Created\r\nContent-Length: 4\r\n\r\nbody"
     local status_line, complete = #"HTTP/1.1 201 Created\r\n", #text - 4
     for length = 0, #text do
@@ -78,7 +78,7 @@ describe("the head of an answer", function()
     end
   end)
 
-  it("is told from what is no HTTP/1.1 as soon as that shows", function()
+  it("is refused as soon as the bytes cannot be HTTP/1.1", function()
     for _, text in ipairs {
       "x", "HTTQ", "HTTP/2", "HTTP/1.x", "HTTP/1.11 200", "HTTP/1.1 2x", "HTTP/1.1 20\r\n", "HTTP/1.1 200 OK\n",
       "HTTP/1.1 200 OK\rx", "http/1.1 200 OK\r\n\r\n", "\r\n",
@@ -87,7 +87,7 @@ describe("the head of an answer", function()
     end
   end)
 
-  it("is known by its status when a header is malformed", function()
+  it("has its status when a header is malformed", function()
     for _, line in ipairs { "A", "A : 1", ": 1", " A: 1", "A: 1\rB: 2", "A: 1\nB: 2" } do
       assert.same({ 200 }, { read(LINE .. line .. "\r\n\r\n")[1] }, line)
       assert.is_nil(read(LINE .. line .. "\r\n\r\n")[3], line)
@@ -100,7 +100,7 @@ describe("the head of an answer", function()
       local parts = {}
       for i = 1, math.random(0, 12) do parts[i] = words[math.random(#words)] end
       local text = LINE .. table.concat(parts)
-      local status, behind, minor = core.answer_head(text, 1)
+      local status, behind, minor = core.response_head(text, 1)
       local blank = text:find("\r\n\r\n", 1, true)
       assert.equal(200, status)
       assert.equal(blank and blank + 4, behind)
@@ -110,10 +110,10 @@ describe("the head of an answer", function()
     end
   end)
 
-  it("is looked for inside the bytes", function()
+  it("is searched for inside the bytes only", function()
     for _, from in ipairs { 0, -1, 4 } do
-      assert.has_error(function() core.answer_head("HT", from) end)
+      assert.has_error(function() core.response_head("HT", from) end)
     end
-    assert.has_error(function() core.answer_head(nil, 1) end)
+    assert.has_error(function() core.response_head(nil, 1) end)
   end)
 end)
