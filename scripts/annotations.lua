@@ -1,5 +1,9 @@
 -- Reads the LuaCATS annotations of the sources: classes with their fields, aliases, functions with parameters and
 -- results. The reference is made of them, and the specs compare them with the library itself.
+--
+-- A table of options is a declaration of a class: `---@options waba.WorkOptions` stands above the table that
+-- `options.check` takes. Each row becomes a field; the comment behind a row, and the comments below it, are its text.
+-- It begins with "required" if the option is required.
 
 local annotations = {}
 
@@ -20,6 +24,7 @@ local annotations = {}
 ---@field returns { name: string|nil, type: string, text: string }[]
 ---@field class string|nil
 ---@field parents string[]  of a class
+---@field is_options boolean|nil  whether the class is declared by a table of options
 ---@field fields { name: string, optional: boolean, type: string, text: string }[]
 ---@field alias string|nil
 ---@field alias_type string|nil
@@ -81,6 +86,11 @@ function tags.class(doc, text)
   for parent in parents:gmatch "[%a_][%w_%.]*" do doc.parents[#doc.parents + 1] = parent end
 end
 
+function tags.options(doc, text)
+  tags.class(doc, text)
+  doc.is_options = true
+end
+
 function tags.alias(doc, text)
   local rest
   doc.alias, rest = text:match "^([%w_%.]+)%s*(.*)$"
@@ -127,12 +137,44 @@ local function read_function(line)
   if owner then return { owner = owner, own = name, is_method = false } end
 end
 
+-- The type and the default in a row of a table of options: '"number"' or '{ "number>0", 30 }'. A bound is not part of
+-- the type in LuaCATS.
+local function read_value(value)
+  local _, kind, default = value:match "^{ ([\"'])(.-)%1, (.*) }$"
+  kind = kind or value:match "^[\"'](.*)[\"']$" or error("not a row of options: " .. value)
+  return kind:gsub("(%a)>=?[%d.]+", "%1"), default
+end
+
+-- One line of a table of options. Returns the field to which the comments of the next lines belong.
+local function read_row(doc, line, last)
+  local name, value, text = line:match "^  ([%a_][%w_]*) = (.-),%s*%-%- (.*)$"
+  if not name then name, value = line:match "^  ([%a_][%w_]*) = (.*),$" end
+  if name then
+    local kind, default = read_value(value)
+    doc.fields[#doc.fields + 1] = { name = name, type = kind, default = default, text = text or "" }
+    return doc.fields[#doc.fields]
+  end
+  local more = line:match "^ +%-%- (.*)$" or error("not a row of options: " .. line)
+  last.text = last.text .. (last.text ~= "" and " " or "") .. more
+  return last
+end
+
+local function finish_rows(doc)
+  for _, field in ipairs(doc.fields) do
+    field.optional = not field.text:find "^required"
+    if field.default then
+      field.text = field.text .. (field.text ~= "" and "; " or "") .. "default: " .. field.default
+    end
+  end
+end
+
 -- What stands below a block.
 local function finish(found, doc, line, number)
   if doc.class then
-    local variable = line:match "^local ([%w_]+) = "
+    local variable = not doc.is_options and line:match "^local ([%w_]+) = " or nil
+    if found.is_face and not variable then return end -- the copy of a table of options
     found.classes[#found.classes + 1] = { name = doc.class, doc = doc, variable = variable, line = number,
-      file = found.path, known = line:match "^local (KNOWN[%w_]*) = " }
+      file = found.path }
     if variable then found.variables[variable] = doc.class end
     return
   end
@@ -144,11 +186,19 @@ end
 ---@return table found  { path, classes, aliases, functions, variables, source }
 function annotations.read(path)
   local found = { path = path, classes = {}, aliases = {}, functions = {}, variables = {} }
-  local doc, last, number, source = nil, nil, 0, {}
+  found.is_face = path:find "waba/face%.lua$" ~= nil
+  local doc, last, rows, number, source = nil, nil, nil, 0, {}
   for line in io.lines(path) do
     number = number + 1
     source[number] = line
-    if line:find "^%-%-%-[^%-]" or line == "---" then
+    if rows then
+      if line == "}" then
+        finish_rows(rows)
+        rows, last = nil, nil
+      else
+        last = read_row(rows, line, last)
+      end
+    elseif line:find "^%-%-%-[^%-]" or line == "---" then
       if doc and line:find "^%-%-%-@class" and doc.class then
         finish(found, doc, "", number)
         doc = nil
@@ -170,6 +220,7 @@ function annotations.read(path)
         found.functions[#found.functions + 1] = fn
       end
       if doc then finish(found, doc, line, number) end
+      rows = doc and doc.is_options and doc or nil
       doc, last = nil, nil
     end
   end

@@ -87,7 +87,23 @@ local function builders()
   return list
 end
 
+-- The class that a table of options declares.
+local function write_options(doc)
+  io.stdout:write "\n"
+  for _, line in ipairs(doc.text) do io.stdout:write("--- ", line, "\n") end
+  io.stdout:write("---@class ", doc.class, doc.parents[1] and " : " or "", table.concat(doc.parents, ", "), "\n")
+  for _, field in ipairs(doc.fields) do
+    io.stdout:write("---@field ", field.name, field.optional and "? " or " ", field.type,
+      field.text ~= "" and "  " or "", field.text, "\n")
+  end
+end
+
 io.stdout:write(HEAD)
+for _, found in ipairs(annotations.scan()) do
+  for _, class in ipairs(found.classes) do
+    if class.doc.is_options then write_options(class.doc) end
+  end
+end
 for _, entry in ipairs(face_entries()) do
   write(assert(find(file_of(entry.module), entry.own), entry.name), "waba." .. entry.name)
 end

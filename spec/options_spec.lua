@@ -44,6 +44,36 @@ describe("options", function()
     end
   end)
 
+  it("reads types as annotations write them", function()
+    local known = {
+      on_event = "fun(event: waba.Event): true|nil, waba.Error?", headers = "table<string, string>|string[]",
+      mode = '"a"|"b"|false', shape = "string|{ url: string, port: integer|string }", client = "waba.Client",
+    }
+    local function typed(given) return options.check(given, known, "waba.thing") end
+    local fine = { on_event = print, headers = {}, mode = "b", shape = {}, client = {} }
+    assert.equal(fine, typed(fine))
+    assert.same({ mode = false, shape = "" }, typed { mode = false, shape = "" })
+    assert.error_matches(function() typed { on_event = true } end, "option on_event must be function, not a boolean$")
+    assert.error_matches(function() typed { headers = 1 } end, "option headers must be table, not a number$")
+    assert.error_matches(function() typed { mode = 1 } end, "option mode must be string or false, not a number$")
+    assert.error_matches(function() typed { shape = 1 } end, "option shape must be string or table, not a number$")
+    assert.error_matches(function() typed { client = "" } end, "option client must be table, not a string$")
+  end)
+
+  it("completes a copy with the defaults", function()
+    local known = { batch = { "integer>=1", 16 }, open = { "boolean", true }, name = "string" }
+    local function complete(given)
+      local completed = options.complete(given, known, "waba.thing") -- no tail call: errors count their levels
+      return completed
+    end
+    assert.same({ batch = 16, open = true }, complete(nil))
+    local given = { open = false, name = "a" }
+    assert.same({ batch = 16, open = false, name = "a" }, complete(given))
+    assert.same({ open = false, name = "a" }, given)
+    local _, message = pcall(function() complete { batch = 0 } end)
+    assert.matches("options_spec.lua:%d+: waba.thing: option batch must be integer of at least 1, not 0$", message)
+  end)
+
   it("refuses positional values", function()
     assert.error_matches(function() check { "text" } end, "unknown option 1")
   end)

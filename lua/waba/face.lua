@@ -20,6 +20,88 @@ local webhook = {}
 ---@class waba.WebhookNginx
 local nginx = {}
 
+--- The options of `client:estimate`.
+---@class waba.EstimateOptions
+---@field rate? number  messages per second at most, besides the client's rate limit
+---@field concurrency? integer  messages in flight at most; default: 64
+---@field latency? number  seconds that the gateway takes for each message; default: 0.2
+
+--- How one message is sent.
+---@class waba.SendOptions
+---@field reply_to? string  id of the message to quote (Cloud hosting only)
+---@field data? string  text that the statuses of the message contain, at most 512 characters (Cloud hosting only)
+---@field identity_key_hash? string  delivers only while this is the recipient's identity (Cloud hosting only)
+---@field marketing? boolean|{ product_policy: string?, message_activity_sharing: boolean?, bid_spec: table? }  a template for marketing: POST /marketing_messages (Cloud hosting only)
+---@field category? string  "utility" or "authentication": sends a text or an interactive message without an approved template outside the 24-hour window, Direct Send (Cloud hosting only)
+---@field ttl_seconds? integer  with category: seconds for which delivery is tried, 30 to 43200; authentication: to 900
+---@field direct_send_config? { template_name: string }  with category: the name of the template that the platform makes
+---@field check_contact? boolean  if the gateway does not know the number: checks it, and sends to the number found (On-Premise hosting only)
+---@field timeout? number  seconds; default: the client's
+---@field bulk? boolean  lets all messages that are sent without it go first
+---@field ordered? boolean|waba.OrderedOptions  as the client's option, for this message; default: the client's
+---@field before_attempt? fun(): true|nil, waba.Error?  called before each attempt, when the rate limiter has admitted the message and none of its bytes can have been sent; may wait. If it returns `nil, err`, the message is not sent and `send` returns `nil, err`
+---@field before_retry? fun(err: waba.Error)  called before the wait for the next attempt, if the last one certainly did not send the message
+
+--- How a message is marked as read.
+---@class waba.ReadOptions
+---@field typing? boolean  shows for up to 25 seconds that a reply is being written (Cloud hosting only)
+
+--- A request to any path.
+---@class waba.RequestOptions
+---@field method? string  the HTTP method; default: "GET"
+---@field path string  required: begins with "/" and is percent-encoded
+---@field query? table  name to value
+---@field body? any  a string is sent unchanged, any other value as JSON
+---@field media_type? string  of the body; default: application/json
+---@field timeout? number  seconds; default: the client's
+
+--- The options of `waba.client`.
+---@class waba.ClientOptions
+---@field api_key? string  the D360-API-KEY of one number; default: the environment's D360_API_KEY
+---@field hosting? "on_premise"|"cloud"  the gateway; default: the environment's WABA_HOSTING, else "on_premise"
+---@field sandbox? boolean  true: 360dialog's own sandbox host; default: false
+---@field base_url? string  the address of another gateway, such as the emulator; overrides hosting and sandbox. Default: the environment's WABA_BASE_URL (for hosting "cloud" WABA_CLOUD_BASE_URL if it is set), else the address of the hosting
+---@field timeout? number  seconds for a call, including its waits and retries; default: 30
+---@field connect_timeout? number  seconds for each connection; default: 10
+---@field ca_file? string  PEM file of the authorities to trust instead of the system's; default: the environment's WABA_CA_FILE
+---@field proxy? string  URL, such as http://user:password@host:3128; "": no proxy; default: the environment's
+---@field namespace? string  the default namespace of templates
+---@field transport? string|waba.Transport  "curl", "ngx", or a table with a method `send`; default: "ngx" inside nginx, else "curl"
+---@field loop? string  the event loop of the curl transport: "blocking", "native", "cqueues", "luv" or "copas"; default: detected, except "luv"
+---@field expect_number? string|integer  the number that the key must belong to: before its first request the client asks the gateway, and returns an error of kind "auth" if it is another number
+---@field retry? waba.RetryOptions|false  when a request is sent again; false: never
+---@field pace? waba.PaceOptions|false  the rate limits; default: the published rates of the hosting; false: none
+---@field ordered? boolean|waba.OrderedOptions  holds a message until the one before to the same recipient was accepted, or delivered; default: false
+---@field validate? boolean|"documented"  checks messages before they are sent; "documented": only by the rules that the platform documents; default: true
+---@field max_connections? integer  connections to one host, for the curl transport; 1 to 1000; default: 16
+---@field on_event? fun(event: waba.CallEvent)  called for every call, for logs, traces and metrics; receives no secret
+
+--- When a request is sent again.
+---@class waba.RetryOptions
+---@field attempts? integer  attempts of one request, including the first; default: 4
+---@field base? number  seconds: the first pause is a random time up to this; default: 0.5
+---@field max? number  seconds: the longest pause, unless the gateway names a longer one; default: 30
+---@field ambiguous? boolean  sends a request again even if the gateway may have accepted it; default: false
+
+--- The rates of one key; false: no limit. The clients of one process that have the same key and the same rates share
+--- them. If several processes use one key, such as the workers of nginx, give each its part.
+---@class waba.PaceOptions
+---@field messages? waba.Rate|false  sending messages
+---@field other? waba.Rate|false  all other requests
+---@field media? waba.Rate|false  uploads of files, on Cloud hosting
+---@field pair? waba.Rate|false  sending messages to one recipient
+
+--- A rate limit.
+---@class waba.Rate
+---@field rate number  required: requests per second
+---@field burst integer  required: requests that may be sent at once after a pause
+
+--- How messages to one recipient are kept in order.
+---@class waba.OrderedOptions
+---@field receiver? waba.Receiver  holds the next message until this one was delivered, was read or failed, by the statuses that the receiver takes in this process
+---@field tracker? waba.StatusTracker  the same, by the statuses that are applied to a tracker
+---@field timeout? number  seconds after which the next message is sent without a status; default: 10
+
 --- One phone number at 360dialog: one API key.
 ---@param given? waba.ClientOptions  what is missing comes from the environment: D360_API_KEY, WABA_HOSTING,
 ---                                  WABA_BASE_URL, WABA_CA_FILE

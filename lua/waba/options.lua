@@ -1,5 +1,15 @@
--- Checks tables of options: the allowed names with their types, and the nearest known name for one
--- that is unknown. Wrong options are the programmer's mistake, so they raise.
+-- Options: a module declares the options of a function once, in a table, and this module checks them. Wrong options are
+-- the programmer's mistake, so they raise an error.
+--
+--   --- The options of `waba.thing`.
+--   ---@options waba.ThingOptions
+--   local OPTIONS = {
+--     batch = { "integer>=1", 16 },  -- the largest number of events taken at once
+--     stop = "fun(): boolean",       -- called before each event; true ends the work
+--   }
+--
+-- A row has a type in LuaCATS form, and a default. Its comment is the text that editors and the reference show
+-- (scripts/annotations.lua).
 
 local options = {}
 
@@ -54,47 +64,65 @@ function options.nearest(name, known)
   if best and best_distance <= math.max(2, math.floor(#best / 3)) then return best end
 end
 
-local function is_type(value, wanted)
-  if wanted == "any" or type(value) == wanted then return true end
-  if type(value) == "boolean" then return tostring(value) == wanted end
-  return wanted == "integer" and type(value) == "number" and value % 1 == 0
+-- The alternatives of a type in LuaCATS form, as what Lua's `type` returns. A number may have a bound: "integer>=1".
+-- "true" and "false" stand for the one value; for `check`, a quoted string is any string.
+local function read_type(written)
+  local alternatives, words, named = {}, {}, {}
+  for part in written:gsub("%b{}", "table"):gsub("%b<>", ""):gmatch "[^|]+" do
+    local kind, sign, limit = part:match "^(%a+)(>=?)(.+)$"
+    local is_function = part:find "^fun%("
+    if is_function then kind = "function"
+    elseif part:find '^"' then kind = "string"
+    elseif part:find "%[%]$" or part:find "^waba%." then kind = "table" end
+    alternatives[#alternatives + 1] = { kind = kind or part, sign = sign, limit = tonumber(limit) }
+    local word = (kind or part) .. (sign and (sign == ">" and " above " or " of at least ") .. limit or "")
+    if not named[word] then named[word], words[#words + 1] = true, word end
+    if is_function then break end -- the rest belongs to its results
+  end
+  alternatives.words = table.concat(words, " or ")
+  return alternatives
 end
 
--- Not a number is within no bounds, and what has no end is no measure.
+-- Types that were read, by their text.
+local types = setmetatable({}, { __index = function(read, written)
+  read[written] = read_type(written)
+  return read[written]
+end })
+
+local function is_kind(value, kind)
+  if kind == "any" or type(value) == kind then return true end
+  if type(value) == "boolean" then return tostring(value) == kind end
+  return kind == "integer" and type(value) == "number" and value % 1 == 0
+end
+
+-- NaN and infinity are within no bound.
 local function is_within(value, sign, limit)
-  if type(value) ~= "number" or value >= math.huge then return false end
+  if value ~= value or value >= math.huge then return false end
   if sign == ">" then return value > limit end
   return value >= limit
 end
 
--- "string|table" allows either; "true" and "false" stand for the one value; "integer>=1" and
--- "number>0" have a bound.
-local function fits(value, types)
-  for wanted in types:gmatch("[^|]+") do
-    local kind, sign, limit = wanted:match("^(%a+)(>=?)(.+)$")
-    if is_type(value, kind or wanted) and (not kind or is_within(value, sign, tonumber(limit))) then return true end
+local function fits(value, alternatives)
+  for _, one in ipairs(alternatives) do
+    if is_kind(value, one.kind) and (not one.sign or is_within(value, one.sign, one.limit)) then return true end
   end
   return false
 end
 
--- Types as words. "integer>=1" is "integer of at least 1".
-local function in_words(types)
-  return (types:gsub("|", " or "):gsub(">=", " of at least "):gsub(">", " above "))
-end
-
--- A value as words: what it is, or a number that is out of bounds.
-local function shown(value, types)
-  for wanted in types:gmatch("[^|]+") do
-    if type(value) == "number" and is_type(value, wanted:match("^(%a+)>") or "") then return tostring(value) end
+-- The value for an error message: a number that is out of bounds, else the value's type.
+local function shown(value, alternatives)
+  for _, one in ipairs(alternatives) do
+    if one.sign and type(value) == "number" and is_kind(value, one.kind) then return tostring(value) end
   end
   return "a " .. type(value)
 end
 
---- Raises when `given` has a name that `known` lacks, or a value of another type.
----@param given table|nil              nil counts as no options
----@param known table<string, string>  name to type: "string", "number|false", "integer>=1", "any"
----@param what string                  whose options, for the message: "waba.client"
----@param level? integer               as in an `error` of the calling function; 2, its caller, by default
+--- Raises an error if `given` has a name that `known` does not have, or a value of another type.
+---@param given table|nil     nil counts as no options
+---@param known table<string, string|{ [1]: string, [2]: any }>  name to type, or to type and default: "string",
+---                           "number|false", "integer>=1", "fun(event: waba.Event)", { "number>0", 30 }
+---@param what string         the function that takes the options, for the message: "waba.client"
+---@param level? integer      as in an `error` of the calling function; 2, its caller, by default
 ---@return table given
 function options.check(given, known, what, level)
   level = (level or 2) + 1
@@ -103,17 +131,33 @@ function options.check(given, known, what, level)
     error(what .. ": options must be a table, not a " .. type(given), level)
   end
   for name, value in pairs(given) do
-    local types = known[name]
-    if not types then
+    local row = known[name]
+    if not row then
       local near = type(name) == "string" and options.nearest(name, known)
       error(("%s: unknown option %s%s"):format(what, tostring(name),
         near and (" (did you mean %s?)"):format(near) or ""), level)
     end
-    if not fits(value, types) then
-      error(("%s: option %s must be %s, not %s"):format(what, name, in_words(types), shown(value, types)), level)
+    local allowed = types[type(row) == "table" and row[1] or row]
+    if not fits(value, allowed) then
+      error(("%s: option %s must be %s, not %s"):format(what, name, allowed.words, shown(value, allowed)), level)
     end
   end
   return given
+end
+
+--- Checks options, and copies them with the defaults of those that are missing.
+---@param given table|nil
+---@param known table<string, string|{ [1]: string, [2]: any }>
+---@param what string
+---@param level? integer
+---@return table complete
+function options.complete(given, known, what, level)
+  local complete = {}
+  for name, row in pairs(known) do
+    if type(row) == "table" then complete[name] = row[2] end
+  end
+  for name, value in pairs(options.check(given, known, what, (level or 2) + 1)) do complete[name] = value end
+  return complete
 end
 
 return options

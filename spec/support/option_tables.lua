@@ -100,7 +100,7 @@ end
 -- "integer>=1|false" as "boolean|integer".
 local function checked_types(rule)
   local into = {}
-  for part in rule:gmatch "[^|]+" do add_type(into, part:match "^%a+", {}) end
+  for part in rule:gmatch "[^|]+" do add_type(into, part:match "^%a+" or "any", {}) end
   return table.concat(in_order(into), "|")
 end
 
@@ -129,6 +129,7 @@ function option_tables.checked(files)
   local checked, seen = {}, {}
   local function add(found, name, types, more)
     local place = found.path .. ": " .. name
+    if found.source:find("---@options [^\n]*\nlocal " .. name .. " = {") then return end
     if not types or seen[place] or found.source:find("in pairs%(" .. name:gsub("%p", "%%%0") .. "%) do [%u_]+%[name%]") then return end
     seen[place], checked[#checked + 1] = true, { place = place, types = types }
     for option, its in pairs(more) do types[option] = its end

@@ -47,7 +47,14 @@ local KNOWN = {
   timeout = "number>0", send = "table", patience = "number>=0",
 }
 
-local KNOWN_ESTIMATE = { rate = "number>0", concurrency = "integer>=1", latency = "number>=0" }
+
+--- The options of `client:estimate`.
+---@options waba.EstimateOptions
+local ESTIMATE_OPTIONS = {
+  rate = "number>0",                  -- messages per second at most, besides the client's rate limit
+  concurrency = { "integer>=1", 64 }, -- messages in flight at most
+  latency = { "number>=0", 0.2 },     -- seconds that the gateway takes for each message
+}
 
 local function check(source, given)
   if type(source) ~= "function" then
@@ -107,15 +114,15 @@ end
 --- See `Client:estimate`.
 ---@param client waba.Client
 ---@param count integer
----@param given? table
+---@param given? waba.EstimateOptions
 ---@return number seconds
 function bulk.estimate(client, count, given)
   if type(count) ~= "number" or not (count >= 0 and count < math.huge and count % 1 == 0) then
     error("client:estimate: the number of messages is needed, 0 or more", 3)
   end
-  given = options.check(given, KNOWN_ESTIMATE, "client:estimate", 3)
+  given = options.complete(given, ESTIMATE_OPTIONS, "client:estimate", 3)
   return figures.estimate(client.delivery.pace and client.delivery.pace:line("messages").gate, count, given.rate,
-    given.concurrency or 64, given.latency or 0.2)
+    given.concurrency, given.latency)
 end
 
 return bulk

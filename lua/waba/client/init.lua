@@ -88,20 +88,18 @@ function client.new(given)
   local base_url = given.base_url or given.sandbox and hosting.sandbox_url or hosting.base_url
   base_url = base_url:gsub("/+$", "")
   local self = {
-    hosting = hosting, base_url = base_url, sandbox = given.sandbox or false,
-    timeout = given.timeout or 30, connect_timeout = given.connect_timeout or 10,
-    validate = given.validate == nil or given.validate, namespace = given.namespace,
+    hosting = hosting, base_url = base_url, sandbox = given.sandbox,
+    timeout = given.timeout, connect_timeout = given.connect_timeout,
+    validate = given.validate, namespace = given.namespace,
     expected_number = given.expect_number
       and phone_number.expected(given.expect_number, "waba.client: option expect_number"),
-    ordered = given.ordered or false,
+    ordered = given.ordered,
     heads = {}, -- endpoint to request head, for paths without parameters
   }
   self.transport, self.owns_transport = choose_transport(given)
   self.credentials = credentials_for(self.transport, base_url, given.api_key)
-  local retry = given.retry
-  if retry == nil then retry = {} end
   self.delivery = delivery.new {
-    transport = self.transport, hosting = hosting, retry = retry, pace = client_options.pace(given, hosting),
+    transport = self.transport, hosting = hosting, retry = given.retry, pace = client_options.pace(given, hosting),
     -- a digest, from which nobody finds the key
     identity = core.hmac_sha256(given.api_key, base_url), on_event = given.on_event,
   }
@@ -173,40 +171,37 @@ function Client:call(endpoint, call)
   return json, response
 end
 
-local KNOWN_SEND = {
-  reply_to = "string", data = "string", identity_key_hash = "string", marketing = "boolean|table",
-  check_contact = "boolean", timeout = "number>0", bulk = "boolean", ordered = "boolean|table",
-  before_attempt = "function", before_retry = "function",
-  category = "string", ttl_seconds = "integer", direct_send_config = "table",
-}
-
 -- Options that belong to the message and not to the call.
 local DIRECT_SEND = { "category", "ttl_seconds", "direct_send_config" }
 
 --- How one message is sent.
----@class waba.SendOptions
----@field reply_to? string        id of the message to quote (Cloud hosting only)
----@field data? string            comes back in the message's statuses, at most 512 characters (Cloud hosting only)
----@field identity_key_hash? string  deliver only while this is the recipient's identity (Cloud hosting only)
----@field marketing? boolean|{ product_policy: string?, message_activity_sharing: boolean?, bid_spec: table? }
----                               a template for marketing: POST /marketing_messages (Cloud hosting only)
----@field category? string        "utility" or "authentication": sends a text or an interactive message without an approved
----                               template outside the 24-hour window, Direct Send (Cloud hosting only)
----@field ttl_seconds? integer    with category: seconds for which delivery is tried, 30 to 43200; authentication: to 900
----@field direct_send_config? { template_name: string }  with category: the name of the template that the platform makes
----@field check_contact? boolean  when the gateway does not know the number: check it, send to what it found
----                               (On-Premise hosting only)
----@field timeout? number         seconds, instead of the client's
----@field bulk? boolean           yields to all messages that are sent without it
----@field ordered? boolean|waba.OrderedOptions  instead of the client's
----@field before_attempt? fun(): true|nil, waba.Error?  called before each attempt, when the rate limiter has admitted the
----                               message and none of its bytes can have been sent; may wait. If it returns `nil, err`, the
----                               message is not sent and `send` returns `nil, err`
----@field before_retry? fun(err: waba.Error)  called before the wait for the next attempt, if the last one certainly did not
----                               send the message
+---@options waba.SendOptions
+local SEND_OPTIONS = {
+  reply_to = "string",           -- id of the message to quote (Cloud hosting only)
+  data = "string",               -- text that the statuses of the message contain, at most 512 characters (Cloud hosting
+                                 -- only)
+  identity_key_hash = "string",  -- delivers only while this is the recipient's identity (Cloud hosting only)
+  marketing = "boolean|{ product_policy: string?, message_activity_sharing: boolean?, bid_spec: table? }",
+                                 -- a template for marketing: POST /marketing_messages (Cloud hosting only)
+  category = "string",           -- "utility" or "authentication": sends a text or an interactive message without an
+                                 -- approved template outside the 24-hour window, Direct Send (Cloud hosting only)
+  ttl_seconds = "integer",       -- with category: seconds for which delivery is tried, 30 to 43200; authentication: to
+                                 -- 900
+  direct_send_config = "{ template_name: string }", -- with category: the name of the template that the platform makes
+  check_contact = "boolean",     -- if the gateway does not know the number: checks it, and sends to the number found
+                                 -- (On-Premise hosting only)
+  timeout = "number>0",          -- seconds; default: the client's
+  bulk = "boolean",              -- lets all messages that are sent without it go first
+  ordered = "boolean|waba.OrderedOptions", -- as the client's option, for this message; default: the client's
+  before_attempt = "fun(): true|nil, waba.Error?", -- called before each attempt, when the rate limiter has admitted the
+                                 -- message and none of its bytes can have been sent; may wait. If it returns `nil, err`,
+                                 -- the message is not sent and `send` returns `nil, err`
+  before_retry = "fun(err: waba.Error)", -- called before the wait for the next attempt, if the last one certainly did
+                                 -- not send the message
+}
 
 local function check_given(given)
-  options.check(given, KNOWN_SEND, "client:send", 3)
+  options.check(given, SEND_OPTIONS, "client:send", 3)
   if given.ordered then client_options.check_ordered(given.ordered, "client:send", 4) end
 end
 
@@ -320,7 +315,7 @@ end
 function Client:send_all(source, given)
   if self.closed then error("attempt to use a closed client", 2) end
   if type(given) == "table" and given.send ~= nil then
-    options.check(given.send, KNOWN_SEND, "client:send_all: option send")
+    options.check(given.send, SEND_OPTIONS, "client:send_all: option send")
   end
   local summary, err = require("waba.bulk").send_all(self, source, given) -- no tail call: errors count their levels
   return summary, err
@@ -328,28 +323,30 @@ end
 
 --- How long `send_all` will take if nothing holds it up, by the client's pace.
 ---@param count integer  messages
----@param given? { rate: number?, concurrency: integer?, latency: number? }  as for `send_all`; latency: seconds that
----        the gateway takes for each message, 0.2 by default
+---@param given? waba.EstimateOptions
 ---@return number seconds
 function Client:estimate(count, given)
   local seconds = require("waba.bulk").estimate(self, count, given)
   return seconds
 end
 
-local KNOWN_READ = { typing = "boolean" }
+--- How a message is marked as read.
+---@options waba.ReadOptions
+local READ_OPTIONS = {
+  typing = "boolean", -- shows for up to 25 seconds that a reply is being written (Cloud hosting only)
+}
 
 --- Marks a customer's message as read, on Cloud hosting with all before it: PUT /v1/messages/{id}
 --- (Cloud: POST /messages).
 ---@param message_id string  the `id` of a message event
----@param given? { typing: boolean? }  typing: show for up to 25 seconds that an answer is being written (Cloud
----                                    hosting only)
+---@param given? waba.ReadOptions
 ---@return true|nil
 ---@return waba.Error? err
 function Client:mark_read(message_id, given)
   if type(message_id) ~= "string" or message_id == "" then
     error("client:mark_read: the message's id is needed, a string", 2)
   end
-  if given then options.check(given, KNOWN_READ, "client:mark_read") end
+  if given then options.check(given, READ_OPTIONS, "client:mark_read") end
   local body, parameters = self.hosting.encode_read(message_id, given)
   if not body then return nil, parameters end
   local json, err = self:call(self.hosting.endpoints.mark_read, { parameters = parameters, json = body })
@@ -358,22 +355,30 @@ function Client:mark_read(message_id, given)
 end
 
 local IDEMPOTENT = { GET = true, HEAD = true, PUT = true, DELETE = true }
-local KNOWN_REQUEST = { method = "string", path = "string", query = "table", body = "any", timeout = "number",
-  media_type = "string" }
+
+--- A request to any path.
+---@options waba.RequestOptions
+local REQUEST_OPTIONS = {
+  method = { "string", "GET" }, -- the HTTP method
+  path = "string",              -- required: begins with "/" and is percent-encoded
+  query = "table",              -- name to value
+  body = "any",                 -- a string is sent unchanged, any other value as JSON
+  media_type = "string",        -- of the body; default: application/json
+  timeout = "number",           -- seconds; default: the client's
+}
 
 --- Calls any path of the gateway: the way out for what has no method. Same rules, same errors.
----@param given { method: string?, path: string, query: table?, body: any, media_type: string?, timeout: number? }
----        a body that is a string goes out as it is, anything else as JSON
+---@param given waba.RequestOptions
 ---@return any json  the decoded answer; its bytes when it is no JSON; true when it is empty
 ---@return waba.Response|waba.Error response  with `status` and `headers`; or the error
 function Client:request(given)
-  given = options.check(given, KNOWN_REQUEST, "client:request")
+  given = options.complete(given, REQUEST_OPTIONS, "client:request")
   local path = given.path
   if type(path) ~= "string" or path:sub(1, 1) ~= "/" then
     error('client:request: option path is required and begins with "/"', 2)
   end
   if path:find("[%c%s]") then error("client:request: option path must be percent-encoded", 2) end
-  local method = (given.method or "GET"):upper()
+  local method = given.method:upper()
   if not method:find("^%u+$") then error("client:request: option method is no HTTP method", 2) end
   if self.hosting.is_closed(path) then
     return nil, errors.new {

@@ -9,43 +9,72 @@ local client_options = {}
 
 local HOSTINGS = { on_premise = "waba.hosting.on_premise", cloud = "waba.hosting.cloud" }
 
---- What `waba.client` takes.
----@class waba.ClientOptions
----@field api_key? string          the D360-API-KEY of one number; the environment's D360_API_KEY by default
----@field hosting? waba.Hosting    which gateway; WABA_HOSTING, else "on_premise", by default
----@field sandbox? boolean         360dialog's own sandbox host
----@field base_url? string         another gateway, such as the emulator; overrides hosting and sandbox. By default
----                                WABA_BASE_URL (with hosting "cloud" WABA_CLOUD_BASE_URL where it is set), else the hosting's
----@field timeout? number          seconds for a call, its waits and repeats included; 30 by default
----@field connect_timeout? number  seconds for each connection; 10 by default
----@field ca_file? string          PEM file of the authorities to trust instead of the system's; WABA_CA_FILE by default
----@field proxy? string            URL, such as http://user:password@host:3128; "" for none; by default the environment's
----@field namespace? string        default namespace of templates
----@field transport? string|waba.Transport  "curl" or "ngx", or any table with a method `send`; by
----                                default "ngx" inside nginx, else "curl"
----@field loop? string             of the curl transport: "blocking", "native", "cqueues", "luv" or "copas";
----                                detected by default, but for "luv"
----@field expect_number? string|integer  the number the key must belong to: before its first request the
----                                client asks the gateway, and refuses with kind "auth" if it is another's
----@field retry? waba.RetryOptions|false
----@field pace? waba.PaceOptions|false  the hosting's published rates where it names none
----@field ordered? boolean|waba.OrderedOptions  hold each message to a recipient until the one before was
----                                accepted, or delivered; false by default
----@field validate? boolean|"documented"  check messages before they are sent; "documented": only by
----                                rules the platform documents; true by default
----@field max_connections? integer  of the curl transport; 16 by default
----@field on_event? fun(event: waba.CallEvent)  told of every call, for logs, traces and metrics; sees no secret
-local KNOWN = {
-  api_key = "string", hosting = "string", sandbox = "boolean", base_url = "string",
-  timeout = "number", connect_timeout = "number", ca_file = "string", proxy = "string",
-  namespace = "string", transport = "string|table", loop = "string", retry = "table|false",
-  expect_number = "string|integer", pace = "table|false", validate = "boolean|string", max_connections = "integer",
-  on_event = "function", ordered = "boolean|table",
+--- The options of `waba.client`.
+---@options waba.ClientOptions
+local OPTIONS = {
+  api_key = "string",                 -- the D360-API-KEY of one number; default: the environment's D360_API_KEY
+  hosting = '"on_premise"|"cloud"',   -- the gateway; default: the environment's WABA_HOSTING, else "on_premise"
+  sandbox = { "boolean", false },     -- true: 360dialog's own sandbox host
+  base_url = "string",                -- the address of another gateway, such as the emulator; overrides hosting and
+                                      -- sandbox. Default: the environment's WABA_BASE_URL (for hosting "cloud"
+                                      -- WABA_CLOUD_BASE_URL if it is set), else the address of the hosting
+  timeout = { "number", 30 },         -- seconds for a call, including its waits and retries
+  connect_timeout = { "number", 10 }, -- seconds for each connection
+  ca_file = "string",                 -- PEM file of the authorities to trust instead of the system's; default: the
+                                      -- environment's WABA_CA_FILE
+  proxy = "string",                   -- URL, such as http://user:password@host:3128; "": no proxy; default: the
+                                      -- environment's
+  namespace = "string",               -- the default namespace of templates
+  transport = "string|waba.Transport", -- "curl", "ngx", or a table with a method `send`; default: "ngx" inside nginx,
+                                      -- else "curl"
+  loop = "string",                    -- the event loop of the curl transport: "blocking", "native", "cqueues", "luv" or
+                                      -- "copas"; default: detected, except "luv"
+  expect_number = "string|integer",   -- the number that the key must belong to: before its first request the client
+                                      -- asks the gateway, and returns an error of kind "auth" if it is another number
+  retry = "waba.RetryOptions|false",  -- when a request is sent again; false: never
+  pace = "waba.PaceOptions|false",    -- the rate limits; default: the published rates of the hosting; false: none
+  ordered = { "boolean|waba.OrderedOptions", false }, -- holds a message until the one before to the same recipient was
+                                      -- accepted, or delivered
+  validate = { 'boolean|"documented"', true }, -- checks messages before they are sent; "documented": only by the rules
+                                      -- that the platform documents
+  max_connections = "integer",        -- connections to one host, for the curl transport; 1 to 1000; default: 16
+  on_event = "fun(event: waba.CallEvent)", -- called for every call, for logs, traces and metrics; receives no secret
 }
-local KNOWN_RETRY = { attempts = "integer>=1", base = "number>=0", max = "number>=0", ambiguous = "boolean" }
-local KNOWN_PACE = { messages = "table|false", other = "table|false", media = "table|false", pair = "table|false" }
-local KNOWN_RATE = { rate = "number>0", burst = "integer>=1" }
-local KNOWN_ORDERED = { receiver = "table", tracker = "table", timeout = "number>0" }
+
+--- When a request is sent again.
+---@options waba.RetryOptions
+local RETRY = {
+  attempts = { "integer>=1", 4 },     -- attempts of one request, including the first
+  base = { "number>=0", 0.5 },        -- seconds: the first pause is a random time up to this
+  max = { "number>=0", 30 },          -- seconds: the longest pause, unless the gateway names a longer one
+  ambiguous = { "boolean", false },   -- sends a request again even if the gateway may have accepted it
+}
+
+--- The rates of one key; false: no limit. The clients of one process that have the same key and the same rates share
+--- them. If several processes use one key, such as the workers of nginx, give each its part.
+---@options waba.PaceOptions
+local PACE = {
+  messages = "waba.Rate|false",       -- sending messages
+  other = "waba.Rate|false",          -- all other requests
+  media = "waba.Rate|false",          -- uploads of files, on Cloud hosting
+  pair = "waba.Rate|false",           -- sending messages to one recipient
+}
+
+--- A rate limit.
+---@options waba.Rate
+local RATE = {
+  rate = "number>0",                  -- required: requests per second
+  burst = "integer>=1",               -- required: requests that may be sent at once after a pause
+}
+
+--- How messages to one recipient are kept in order.
+---@options waba.OrderedOptions
+local ORDERED = {
+  receiver = "waba.Receiver",         -- holds the next message until this one was delivered, was read or failed, by the
+                                      -- statuses that the receiver takes in this process
+  tracker = "waba.StatusTracker",     -- the same, by the statuses that are applied to a tracker
+  timeout = "number>0",               -- seconds after which the next message is sent without a status; default: 10
+}
 
 -- Refuses what is no positive number of seconds.
 local function check_seconds(given, name)
@@ -56,9 +85,9 @@ local function check_seconds(given, name)
 end
 
 local function check_pace(pace)
-  options.check(pace, KNOWN_PACE, "waba.client: pace", 4)
+  options.check(pace, PACE, "waba.client: pace", 4)
   for class, rate in pairs(pace) do
-    if rate then options.check(rate, KNOWN_RATE, "waba.client: pace." .. class, 4) end
+    if rate then options.check(rate, RATE, "waba.client: pace." .. class, 4) end
     for _, name in ipairs { "rate", "burst" } do
       if rate and not rate[name] then
         error(("waba.client: pace.%s: option %s is required"):format(class, name), 4)
@@ -77,7 +106,7 @@ local SOURCES = { receiver = "waba.receiver", tracker = "waba.status_tracker" }
 function client_options.check_ordered(ordered, what, level)
   if ordered == true then return end
   what = what .. ": ordered"
-  options.check(ordered, KNOWN_ORDERED, what, level)
+  options.check(ordered, ORDERED, what, level)
   for name, maker in pairs(SOURCES) do
     if ordered[name] and type(ordered[name].watch) ~= "function" then
       error(("%s: option %s must be what %s makes"):format(what, name, maker), level)
@@ -92,7 +121,7 @@ end
 ---@param given? waba.ClientOptions
 ---@return waba.ClientOptions complete
 function client_options.complete(given)
-  local written = options.check(given, KNOWN, "waba.client", 3)
+  local written = options.complete(given, OPTIONS, "waba.client", 3)
   given = environment.complete(written, 3)
   if given.api_key == nil then
     error("waba.client: option api_key is required, or the environment variable D360_API_KEY", 3)
@@ -115,9 +144,7 @@ function client_options.complete(given)
   end
   check_seconds(given, "timeout")
   check_seconds(given, "connect_timeout")
-  if given.retry then
-    options.check(given.retry, KNOWN_RETRY, "waba.client: retry", 3)
-  end
+  if given.retry ~= false then given.retry = options.complete(given.retry, RETRY, "waba.client: retry", 3) end
   if given.pace then check_pace(given.pace) end
   if given.ordered then client_options.check_ordered(given.ordered, "waba.client", 4) end
   return given
@@ -130,7 +157,7 @@ end
 function client_options.pace(given, hosting)
   if given.pace == nil or given.pace == false then return given.pace == nil and hosting.pace end
   local rates = {}
-  for class in pairs(KNOWN_PACE) do
+  for class in pairs(PACE) do
     rates[class] = given.pace[class]
     if rates[class] == nil then rates[class] = hosting.pace[class] end
   end

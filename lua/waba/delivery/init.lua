@@ -30,12 +30,6 @@ local FEW, REAP = 32, 0.25
 -- Failures of the transport that may pass by themselves.
 local PASSING = { network = true, timeout = true }
 
----@class waba.RetryOptions
----@field attempts? integer   all tries of one request, the first included; 4 by default
----@field base? number        seconds; the first pause is anything up to it; 0.5 by default
----@field max? number         seconds; no pause is longer, but for the gateway's own word; 30 by default
----@field ambiguous? boolean  repeat even what may have been accepted; false by default
-
 ---@param fields { transport: waba.Transport, hosting: table, retry: waba.RetryOptions|false,
 ---        pace: waba.PaceOptions|false, identity: string?, on_event: fun(event: waba.CallEvent)|nil }
 function delivery.new(fields)
@@ -43,9 +37,9 @@ function delivery.new(fields)
   return setmetatable({
     transport = fields.transport,
     hosting = fields.hosting,
-    attempts = retry.attempts or 4,
-    base = retry.base or 0.5,
-    max = retry.max or 30,
+    attempts = retry.attempts,
+    base = retry.base,
+    max = retry.max,
     ambiguous = retry.ambiguous or false,
     pace = fields.pace and pacing.new(fields.pace, fields.identity),
     on_event = fields.on_event,

@@ -17,13 +17,6 @@ Ordering.__name = "waba.Ordering"
 
 local ordering = {}
 
---- How messages to one recipient are kept in order.
----@class waba.OrderedOptions
----@field receiver? waba.Receiver      holds the next message until this one was delivered (or read, or has failed),
----                                    by the statuses that the receiver takes in this process
----@field tracker? waba.StatusTracker  the same by the statuses that are applied to a tracker
----@field timeout? number              seconds after which the next one goes although no status came; 10 by default
-
 local DELIVERED_TIMEOUT = 10
 
 -- Statuses after which nothing can overtake the message any more.

@@ -13,18 +13,6 @@ Pace.__name = "waba.Pace"
 
 local pacing = {}
 
---- The rates of one key. `false` where there is to be no limit. The clients of a key keep them together, those of one
---- process and with the same rates. Where several processes share a key, such as nginx's workers, give each its part.
----@class waba.PaceOptions
----@field messages? waba.Rate|false  sending messages
----@field other? waba.Rate|false     all other requests
----@field media? waba.Rate|false     uploads of files, on Cloud hosting
----@field pair? waba.Rate|false      sending messages to one recipient
-
----@class waba.Rate
----@field rate number    requests per second
----@field burst integer  requests that may go at once after a rest
-
 local function is_idle(line, now)
   return line:is_empty() and line.gate:is_full(now)
 end
