@@ -47,8 +47,8 @@ return {
   },
   {
     file = "media.md", title = "Media", text = "Files: upload, download, delete.",
-    sources = all(resource("media", "media", "Media"),
-      classes("resource/resumable", "resource/download", "hosting/cloud/media")),
+    sources = all(resource("media", "media/init", "Media"),
+      classes("resource/media/resumable", "resource/media/download", "hosting/cloud/media")),
   },
   {
     file = "contacts.md", title = "Contacts", text = "Which numbers WhatsApp knows, and whose identity changed.",
@@ -57,12 +57,12 @@ return {
   {
     file = "templates.md", title = "Templates", text = "What may be sent outside the 24-hour window.",
     sources = {
-      resource("templates", "templates", "Templates"),
-      resource("templates", "template_archive", "template_archive"),
-      { file = "waba/resource/template_library.lua", calls = {
-        ["template_library.list"] = "client.templates:library",
-        ["template_library.each"] = "client.templates:each_in_library",
-        ["template_library.compare"] = "client.templates:compare",
+      resource("templates", "templates/init", "Templates"),
+      resource("templates", "templates/archive", "archive"),
+      { file = "waba/resource/templates/library.lua", calls = {
+        ["library.list"] = "client.templates:library",
+        ["library.each"] = "client.templates:each_in_library",
+        ["library.compare"] = "client.templates:compare",
       } },
       { file = "waba/hosting/on_premise/templates.lua" },
     },
@@ -70,8 +70,8 @@ return {
   {
     file = "profile.md", title = "Profile", text = "What customers see of the number.",
     sources = {
-      resource("profile", "profile", "Profile"),
-      { file = "waba/resource/photo.lua", calls = {
+      resource("profile", "profile/init", "Profile"),
+      { file = "waba/resource/profile/photo.lua", calls = {
         ["photo.get"] = "client.profile:photo", ["photo.set"] = "client.profile:set_photo",
       } },
     },
@@ -81,7 +81,6 @@ return {
     text = "Webhook addresses, block list, QR codes, commerce and calling settings, conversational components.",
     sources = {
       resource("webhook", "webhook", "Webhook"),
-      { file = "waba/resource/webhook_address.lua" },
       resource("block_list", "block_list", "BlockList"),
       resource("qr_codes", "qr_codes", "QrCodes"),
       resource("commerce_settings", "commerce_settings", "CommerceSettings"),

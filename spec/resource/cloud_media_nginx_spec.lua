@@ -2,7 +2,7 @@
 -- upload that is resumed; and that a redirect gets no key there either.
 
 local cloud_gateway = require "spec.support.cloud_gateway"
-local digest = require "waba.resource.digest"
+local digest = require "waba.resource.media.digest"
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
 

@@ -1,7 +1,7 @@
 local bytes_support = require "spec.support.bytes"
 local cloud_gateway = require "spec.support.cloud_gateway"
 local core = require "waba.core"
-local digest = require "waba.resource.digest"
+local digest = require "waba.resource.media.digest"
 local folders = require "spec.support.folder"
 local media_rules = require "waba.hosting.cloud.media"
 local scripted_transport = require "spec.support.scripted_transport"

@@ -1,7 +1,7 @@
--- lua/waba/resource/digest.lua and src/sha256.c: sums of many bytes, in steps and by each way of the processor.
+-- lua/waba/resource/media/digest.lua and src/sha256.c: sums of many bytes, in steps and by each way of the processor.
 
 local core = require "waba.core"
-local digest = require "waba.resource.digest"
+local digest = require "waba.resource.media.digest"
 local process = require "spec.support.process"
 
 local function random_bytes(count)

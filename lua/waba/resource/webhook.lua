@@ -1,11 +1,12 @@
 -- The addresses that the gateway posts webhooks to: the number's on both hostings; the whole account's
 -- and further destinations on Cloud hosting.
 
-local address = require "waba.resource.webhook_address"
+local core = require "waba.core"
 local outcome = require "waba.resource.outcome"
 local values = require "waba.hosting.values"
 local errors = require "waba.errors"
 local find_endpoint = require "waba.hosting.endpoint"
+local loopback = require "waba.loopback"
 local options = require "waba.options"
 
 ---@class waba.WebhookResource
@@ -20,12 +21,85 @@ function webhook.new(client)
   return setmetatable({ client = client }, Webhook)
 end
 
+--- Where webhooks go.
+---@class waba.WebhookAddress
+---@field url string|nil  nil when none is set
+---@field headers table<string, string>  what the gateway adds to each webhook
+
+local function read_address(json)
+  local headers = {}
+  for name, value in pairs(values.object(values.dig(json, "headers"))) do
+    headers[tostring(name)] = tostring(value)
+  end
+  return { url = values.some_text(values.dig(json, "url")), headers = headers }
+end
+
+-- User and password become the Basic header, beside the other headers. `at` comes before each path.
+local function encode_headers(given, at)
+  local headers, has_authorization = {}, false
+  for name, value in pairs(given.headers or {}) do
+    local path = at .. "headers." .. tostring(name)
+    if type(name) ~= "string" or type(value) ~= "string" then
+      return nil, errors.invalid(path, path .. " must be a string")
+    end
+    local valid, message = core.check_header(name, value)
+    if not valid then return nil, errors.invalid(path, path .. ": " .. message) end
+    headers[name] = value
+    has_authorization = has_authorization or name:lower() == "authorization"
+  end
+  if given.user == nil and given.password == nil then return headers end
+  if given.user == nil or given.password == nil then
+    local missing = at .. (given.user == nil and "user" or "password")
+    return nil, errors.invalid(missing, missing .. " is missing: user and password go together")
+  end
+  if has_authorization then
+    local path = at .. "headers.Authorization"
+    return nil, errors.invalid(path, path .. " and user with password exclude each other")
+  end
+  local value, message = core.basic(given.user, given.password)
+  if not value then return nil, errors.invalid(at .. "user", message) end
+  headers.Authorization = value
+  return headers
+end
+
+local MOST_CHARACTERS = 2048
+
+-- What the Cloud gateway asks of an address beyond TLS (cloud.md, section 4.1). The emulator's
+-- receivers live on loopback, at ports.
+local function url_fault(url, origin)
+  local host = origin:match("^%a+://(%[.-%])") or origin:match("^%a+://([^:]+)")
+  if loopback.is_host(host) then return nil end
+  if host:find("_", 1, true) then return "must not have _ in its host" end
+  -- of the URL itself: the origin leaves a default port out, which is one none the less
+  local authority = url:match("^%a+://([^/?#]*)"):gsub("^%[.-%]", "")
+  if authority:find(":", 1, true) then return "must not name a port" end
+  local length = core.utf8_length(url) or #url
+  if length > MOST_CHARACTERS then
+    return ("has %d characters; at most %d are allowed"):format(length, MOST_CHARACTERS)
+  end
+end
+
+-- Checks an address that is to be set, and makes its headers. `at` comes before each path: "destinations[1].".
+local function encode_address(client, given, at)
+  at = at or ""
+  local path = at .. "url"
+  local origin, message = core.origin(given.url)
+  if not origin then return nil, errors.invalid(path, path .. ": " .. message) end
+  local says = client.hosting.name == "cloud" and client.validate and url_fault(given.url, origin)
+  if says then return nil, errors.invalid(path, path .. " " .. says) end
+  local headers, err = encode_headers(given, at)
+  if not headers then return nil, err end
+  return { url = given.url, headers = next(headers) and headers or nil }
+end
+
+-- The number ---------------------------------------------------------------------------------------
+
 local KNOWN = { url = "string", user = "string", password = "string", headers = "table" }
 
 -- One way of the gateway to say that nothing is set (on-premise.md, section 6.2).
 local function read_stored(json, response)
-  if json ~= nil then return address.read(json) end
-  if response.kind == "not_found" then return address.read(nil) end
+  if json ~= nil then return read_address(json) end
+  if response.kind == "not_found" then return read_address(nil) end
   return nil, response
 end
 
@@ -52,12 +126,12 @@ end
 ---@return waba.Error? err
 function Webhook:set(given)
   given = check_address(given, KNOWN, "client.webhook:set")
-  local body, err = address.encode(self.client, given)
+  local body, err = encode_address(self.client, given)
   if not body then return nil, err end
   local json
   json, err = self.client:call(self.client.hosting.endpoints.set_webhook, { json = body })
   if json == nil then return nil, err end
-  local stored = address.read(json)
+  local stored = read_address(json)
   stored.url = stored.url or given.url
   return stored
 end
@@ -89,7 +163,7 @@ function Webhook:set_account(given)
   local endpoint, err = find_endpoint(self.client.hosting, "set_account_webhook")
   if not endpoint then return nil, err end
   local body
-  body, err = address.encode(self.client, given)
+  body, err = encode_address(self.client, given)
   if not body then return nil, err end
   body.override_all = given.override_all or false
   return outcome.success(self.client:call(endpoint, { json = body }))
@@ -118,7 +192,7 @@ function Webhook:destinations()
   end
   local result = { enabled = values.dig(json, "enabled") == true, destinations = {} }
   for i, item in ipairs(values.object(values.dig(json, "destinations"))) do
-    local destination = address.read(item)
+    local destination = read_address(item)
     destination.name = values.some_text(values.dig(item, "name"))
     result.destinations[i] = destination
   end
@@ -130,7 +204,7 @@ local KNOWN_DESTINATION = {
 }
 
 local function encode_destination(self, given, at)
-  local body, err = address.encode(self.client, given, at)
+  local body, err = encode_address(self.client, given, at)
   if not body then return nil, err end
   if self.client.validate and given.name == "" then
     return nil, errors.invalid(at .. "name", at .. "name is empty; at least 1 character is needed")

@@ -1,7 +1,7 @@
 -- What one can do with an event when the receiver knows a client: `event:reply(message)`,
 -- `event:mark_read()`, `event:download { file = … }`.
 
-local digest = require "waba.resource.digest"
+local digest = require "waba.resource.media.digest"
 local errors = require "waba.errors"
 local inbound = require "waba.hosting.inbound"
 

@@ -1,5 +1,5 @@
 local core = require "waba.core"
-local digest = require "waba.resource.digest"
+local digest = require "waba.resource.media.digest"
 local folders = require "spec.support.folder"
 local scripted_transport = require "spec.support.scripted_transport"
 local servers = require "spec.support.server"

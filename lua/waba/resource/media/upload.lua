@@ -5,9 +5,9 @@ local core = require "waba.core"
 local ensure = require "waba.ensure"
 local errors = require "waba.errors"
 local open_file = require "waba.open"
-local form = require "waba.resource.form"
+local form = require "waba.resource.media.form"
 local mime = require "waba.mime"
-local progress = require "waba.resource.progress"
+local progress = require "waba.resource.media.progress"
 
 local upload = {}
 

@@ -6,11 +6,11 @@ local outcome = require "waba.resource.outcome"
 local values = require "waba.hosting.values"
 local errors = require "waba.errors"
 local find_endpoint = require "waba.hosting.endpoint"
-local identifiers = require "waba.resource.identifiers"
+local identifiers = require "waba.resource.templates.identifiers"
 local options = require "waba.options"
 local pages = require "waba.resource.pages"
 
-local template_library = {}
+local library = {}
 
 --- Which templates of the library are wanted.
 ---@class waba.LibraryQuery
@@ -78,7 +78,7 @@ end
 ---@param given? waba.LibraryQuery
 ---@return { templates: waba.LibraryTemplate[], after: string?, before: string? }|nil
 ---@return waba.Error? err
-function template_library.list(self, given)
+function library.list(self, given)
   local what = "client.templates:library"
   return fetch(self, query_of(options.check(given, KNOWN, what), what))
 end
@@ -87,7 +87,7 @@ end
 ---@param self waba.TemplatesResource
 ---@param given? waba.LibraryQuery  without cursors
 ---@return fun(): waba.LibraryTemplate|false|nil, waba.Error?
-function template_library.each(self, given)
+function library.each(self, given)
   local what = "client.templates:each_in_library"
   local query = query_of(options.check(given, KNOWN_EACH, what), what)
   return pages.each(pages.walk(function() return fetch(self, query) end,
@@ -105,7 +105,7 @@ local WINDOWS = { [7] = true, [30] = true, [60] = true, [90] = true }
 ---@param given? { days: integer? }  7 (the default), 30, 60 or 90
 ---@return table[]|nil metrics  BLOCK_RATE, MESSAGE_SENDS, TOP_BLOCK_REASON, as the platform writes them
 ---@return waba.Error? err
-function template_library.compare(self, id, other, given)
+function library.compare(self, id, other, given)
   local what = "client.templates:compare"
   given = options.check(given, { days = "integer" }, what)
   local days = given.days or 7
@@ -132,4 +132,4 @@ function template_library.compare(self, id, other, given)
   return values.without_null(data)
 end
 
-return template_library
+return library

@@ -2,7 +2,7 @@
 -- never held in memory: what stands before and behind it is made at once, its bytes go through in pieces.
 
 local core = require "waba.core"
-local file_pieces = require "waba.resource.file_pieces"
+local file_pieces = require "waba.resource.media.file_pieces"
 
 local form = {}
 

@@ -5,7 +5,7 @@ local outcome = require "waba.resource.outcome"
 local values = require "waba.hosting.values"
 local errors = require "waba.errors"
 local options = require "waba.options"
-local photo = require "waba.resource.photo"
+local photo = require "waba.resource.profile.photo"
 local validate = require "waba.schema.validate"
 
 ---@class waba.ProfileResource

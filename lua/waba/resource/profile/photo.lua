@@ -7,10 +7,10 @@ local errors = require "waba.errors"
 local mime = require "waba.mime"
 local options = require "waba.options"
 local version = require "waba.version"
-local digest = require "waba.resource.digest"
-local download = require "waba.resource.download"
-local resumable = require "waba.resource.resumable"
-local upload = require "waba.resource.upload"
+local digest = require "waba.resource.media.digest"
+local download = require "waba.resource.media.download"
+local resumable = require "waba.resource.media.resumable"
+local upload = require "waba.resource.media.upload"
 
 local photo = {}
 

@@ -4,8 +4,8 @@
 local core = require "waba.core"
 local errors = require "waba.errors"
 local open_file = require "waba.open"
-local digest = require "waba.resource.digest"
-local progress = require "waba.resource.progress"
+local digest = require "waba.resource.media.digest"
+local progress = require "waba.resource.media.progress"
 
 local download = {}
 

@@ -4,9 +4,9 @@
 local core = require "waba.core"
 local ensure = require "waba.ensure"
 local errors = require "waba.errors"
-local file_pieces = require "waba.resource.file_pieces"
-local progress = require "waba.resource.progress"
-local upload = require "waba.resource.upload"
+local file_pieces = require "waba.resource.media.file_pieces"
+local progress = require "waba.resource.media.progress"
+local upload = require "waba.resource.media.upload"
 
 local resumable = {}
 

@@ -3,8 +3,8 @@
 -- stands for is never asked for.
 
 local core = require "waba.core"
-local digest = require "waba.resource.digest"
-local download = require "waba.resource.download"
+local digest = require "waba.resource.media.digest"
+local download = require "waba.resource.media.download"
 local errors = require "waba.errors"
 
 local located = {}

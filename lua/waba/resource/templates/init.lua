@@ -2,11 +2,11 @@
 -- What the hostings write and read differently is in waba.hosting.<name>.templates.
 
 local outcome = require "waba.resource.outcome"
-local archive = require "waba.resource.template_archive"
+local archive = require "waba.resource.templates.archive"
 local errors = require "waba.errors"
 local find_endpoint = require "waba.hosting.endpoint"
-local identifiers = require "waba.resource.identifiers"
-local library = require "waba.resource.template_library"
+local identifiers = require "waba.resource.templates.identifiers"
+local library = require "waba.resource.templates.library"
 local options = require "waba.options"
 local pages = require "waba.resource.pages"
 

@@ -5,9 +5,9 @@ local core = require "waba.core"
 local outcome = require "waba.resource.outcome"
 local values = require "waba.hosting.values"
 local find_endpoint = require "waba.hosting.endpoint"
-local identifiers = require "waba.resource.identifiers"
+local identifiers = require "waba.resource.templates.identifiers"
 
-local template_archive = {}
+local archive = {}
 
 local MOST = 100
 
@@ -66,7 +66,7 @@ end
 ---@param ids (string|integer)[]  at most 100
 ---@return waba.ArchivedTemplates|nil
 ---@return waba.Error? err
-function template_archive.archive(self, ids)
+function archive.archive(self, ids)
   local result, err = move(self, "archive_templates", ids, "client.templates:archive", "archived_templates")
   return result, err
 end
@@ -76,7 +76,7 @@ end
 ---@param ids (string|integer)[]  at most 100
 ---@return waba.ArchivedTemplates|nil
 ---@return waba.Error? err
-function template_archive.unarchive(self, ids)
+function archive.unarchive(self, ids)
   local result, err = move(self, "unarchive_templates", ids, "client.templates:unarchive", "unarchived_templates")
   return result, err
 end
@@ -86,10 +86,10 @@ end
 ---@param ids (string|integer)[]  at most 100
 ---@return true|nil
 ---@return waba.Error? err
-function template_archive.delete_ids(self, ids)
+function archive.delete_ids(self, ids)
   local endpoint, list = prepare(self, "delete_templates", ids, "client.templates:delete_ids", 3)
   if not endpoint then return nil, list end
   return outcome.success(self.client:call(endpoint, { query = { hsm_ids = core.encode(list) } }))
 end
 
-return template_archive
+return archive

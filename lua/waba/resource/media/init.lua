@@ -5,12 +5,12 @@ local errors = require "waba.errors"
 local options = require "waba.options"
 local values = require "waba.hosting.values"
 local find_endpoint = require "waba.hosting.endpoint"
-local download = require "waba.resource.download"
-local error_block = require "waba.resource.error_block"
-local form = require "waba.resource.form"
-local located = require "waba.resource.located"
-local resumable = require "waba.resource.resumable"
-local upload = require "waba.resource.upload"
+local download = require "waba.resource.media.download"
+local error_block = require "waba.resource.media.error_block"
+local form = require "waba.resource.media.form"
+local located = require "waba.resource.media.located"
+local resumable = require "waba.resource.media.resumable"
+local upload = require "waba.resource.media.upload"
 
 ---@class waba.MediaResource
 local Media = {}
