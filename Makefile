@@ -18,11 +18,11 @@
 # ---- What the commands need, as Debian names it. Other systems: make SKIP_PACKAGES=1 … -----------
 
 DEMO_PACKAGES = ca-certificates gcc libc6-dev pkg-config lua5.4 liblua5.4-dev libcurl4-openssl-dev \
-  lua-cjson lua-http lua-cqueues lua-luaossl lua-argparse lua-sql-sqlite3
+  lua-cjson lua-cqueues lua-luaossl lua-argparse lua-sql-sqlite3
 
 TEST_PACKAGES = $(DEMO_PACKAGES) "luajit2|luajit" "libluajit2-5.1-dev|libluajit-5.1-dev" lua-busted lua-check luarocks \
   lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev lua5.3 liblua5.3-dev "lua5.5|" "liblua5.5-dev|" \
-  lua-copas lua-luv lua-socket lua-sec lua-redis redis-server \
+  lua-copas lua-http lua-luv lua-socket lua-sec lua-redis redis-server \
   nginx libnginx-mod-http-lua lua-nginx-redis openssl procps locales valgrind
 
 SANITIZE_PACKAGES = $(TEST_PACKAGES) clang libclang-rt-dev
@@ -158,7 +158,7 @@ LUA_DEV = $(if $(filter luajit,$(LUA)),libluajit2-5.1-dev (Debian 13: libluajit-
 
 # ---- Run from the checkout. ----------------------------------------------------------------------
 
-# Debian packs some pure Lua libraries (lua-http among them) for older Luas only; they run under 5.4.
+# Debian packs some pure Lua libraries for older Luas only; they run under 5.4.
 OLDER = /usr/share/lua/5.3/?.lua;/usr/share/lua/5.3/?/init.lua;/usr/share/lua/5.1/?.lua;/usr/share/lua/5.1/?/init.lua
 RUN = paths=$$($(MAKE) -s --no-print-directory env) && eval "$$paths" && exec
 

@@ -1,5 +1,5 @@
 -- Measures what a large file costs in memory: 200 MB each way, through every way that does not ask for
--- the bytes themselves, over real TLS to the emulator.
+-- the bytes themselves, over real TLS to the emulator, for HTTP/2 through an nginx.
 --
 --   lua5.4 bench/media.lua              luajit bench/media.lua      (after: eval "$(make -s env)")
 --   lua5.4 bench/media.lua --quick      with 20 MB
@@ -9,6 +9,7 @@
 -- stands beside them for comparison. Linux only.
 
 local core = require "waba.core"
+local nginx = require "spec.support.nginx"
 local waba = require "waba"
 
 local MB = 1024 * 1024
@@ -114,9 +115,11 @@ local ORDER = {
 }
 
 local function run_all(size, folder, http2)
-  local emulator = assert(waba.emulator.start { http2 = http2, statuses = false, max_media = size })
+  local emulator = assert(waba.emulator.start { statuses = false, max_media = size })
   local client = waba.client(emulator:options { validate = false, pace = false, retry = false })
-  local job = { file = folder .. "/large.bin", size = size, url = emulator.url, ca_file = emulator.ca_file,
+  local proxy = http2 and nginx.http2_proxy(emulator.url)
+  local server = proxy or emulator
+  local job = { file = folder .. "/large.bin", size = size, url = server.url, ca_file = server.ca_file,
     api_key = emulator.api_key }
   job.id = upload(client, { file = job.file })
   job.sha256 = assert(client.media:download(job.id, { sink = function() end, timeout = 600 })).sha256
@@ -139,6 +142,7 @@ local function run_all(size, folder, http2)
     print(("  %-36s %-8s  idle %5.1f MB   peak %+6.2f MB   %6.1f MB/s"):format(way, http2 and "HTTP/2" or "HTTP/1.1",
       idle, above, size / MB / seconds))
   end
+  if proxy then proxy.stop() end
   emulator:stop()
   return worst
 end

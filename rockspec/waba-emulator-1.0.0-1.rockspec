@@ -18,7 +18,8 @@ customers who write to the business.]],
 dependencies = {
   "lua >= 5.1, < 5.6",
   "waba >= 1.0",
-  "http >= 0.3",
+  "cqueues",
+  "luaossl",
 }
 
 build = {

@@ -27,25 +27,3 @@ describe("the C modules", function()
     assert.matches("waba.curl needs libcurl 7%.85%.0 or newer; this program has loaded libcurl 7%.74%.0", output)
   end)
 end)
-
-it("the emulator offers HTTP/2 only with the lua-http that it was written for", function()
-  local folder = process.folder()
-  process.run(("mkdir %s/http"):format(folder.path))
-  folder:file("http/version.lua", 'return { name = "lua-http", version = "0.5" }')
-  local program = [[
-    local waba = require "waba"
-    local emulator = assert(waba.emulator.start {})
-    local client = waba.client(emulator:options {})
-    assert(client:send("+49 151 1234567", waba.text "Hi"))
-    print(emulator:received()[1].protocol)
-    client:close()
-    emulator:stop()
-  ]]
-  local function protocol(path)
-    return process.run(("LUA_PATH=%s %s -e %s 2>&1"):format(process.quote(path .. package.path), INTERPRETER,
-      process.quote(program)))
-  end
-  assert.equal("HTTP/2", protocol(""))
-  assert.equal("HTTP/1.1", protocol(folder.path .. "/?.lua;"))
-  folder:remove()
-end)

@@ -169,10 +169,9 @@ describe("waba.emulator", function()
 
   it("says which library is missing, and how to get it", function()
     local before = package.path
-    -- What stands first is found first: a folder without lua-http would not hide the system's.
+    -- What stands first is found first: a folder without cqueues would not hide the system's.
     local folder = command("mktemp -d"):match("%S+")
-    os.execute("mkdir " .. folder .. "/http")
-    local file = assert(io.open(folder .. "/http/server.lua", "w"))
+    local file = assert(io.open(folder .. "/cqueues.lua", "w"))
     file:write("error('no such library here', 0)")
     file:close()
     package.path = folder .. "/?.lua;" .. before
@@ -180,7 +179,7 @@ describe("waba.emulator", function()
     package.path = before
     os.execute("rm -r " .. folder)
     assert.is_nil(emulator)
-    assert.matches('rock "http", Debian package "lua-http"', err.message, 1, true)
+    assert.matches('rock "cqueues", Debian package "lua-cqueues"', err.message, 1, true)
   end)
 
   it("runs alone from a shell until it is interrupted", function()
@@ -331,13 +330,13 @@ describe("waba.emulator", function()
     local emulator = assert(emulators.start())
     support.send(emulator, "text", { body = "Hallo" })
     support.send(emulator, "text", {})
-    support.request(emulator, "GET", "/v1/health", nil, { version = 1.1 })
+    support.request(emulator, "GET", "/v1/health")
     assert.equal(2, #emulator:received({ method = "post", path = "/v1/messages" }))
     assert.equal(1, #emulator:received({ status = 400 }))
-    assert.equal(1, #emulator:received(function(request) return request.protocol == "HTTP/1.1" end))
+    assert.equal(3, #emulator:received(function(request) return request.protocol == "HTTP/1.1" end))
     local request = emulator:received({ path = "^/v1/mess" })[1]
     assert.equal("Hallo", request.json.text.body)
-    assert.equal("HTTP/2", request.protocol)
+    assert.equal("HTTP/1.1", request.protocol)
     assert.equal("spec", request.headers["user-agent"])
     assert.is_true(request.answered)
     emulator:stop()

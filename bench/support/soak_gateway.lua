@@ -1,7 +1,8 @@
 -- The emulator of a soak: a process that is killed and started again as the same gateway, with the faults ordered
--- anew.
+-- anew. For HTTP/2 an nginx stands before it.
 
 local emulators = require "waba.emulator"
+local nginx = require "spec.support.nginx"
 local faults = require "bench.support.soak_faults"
 local waba = require "waba"
 
@@ -26,7 +27,7 @@ local function options_of(self)
   local ports = self.ports or {}
   return {
     authority = self.folder .. "/authority", record = self.record, api_key = "soak-key", port = ports.on_premise,
-    tls = self.settings.tls, http2 = self.http2, seed = self.settings.seed + self.starts, statuses = false, keep = 100,
+    tls = self.settings.tls, seed = self.settings.seed + self.starts, statuses = false, keep = 100,
     cloud = { api_key = "soak-key", port = ports.cloud }, sleep = waba.sleep, start_timeout = 60,
   }
 end
@@ -45,6 +46,9 @@ function Gateway:start(hosting, http2)
   if not emulator then error(err, 0) end
   self.emulator = emulator
   self.ports = { on_premise = port_of(emulator), cloud = port_of(emulator.cloud) }
+  if http2 and not self.proxy then
+    self.proxy = nginx.http2_proxy(hosting == "cloud" and emulator.cloud.url or emulator.url)
+  end
   faults.order(hosting == "cloud" and emulator.cloud or emulator, {
     hosting = hosting, http2 = http2, timeout = self.settings.timeout, intensity = self.settings.intensity,
   })
@@ -61,11 +65,16 @@ end
 --- Ends it. Harmless when repeated.
 function Gateway:stop()
   if self.emulator then self.emulator:stop() end
+  if self.proxy then self.proxy.stop() end
+  self.proxy = nil
 end
 
 --- The options of a client for it.
 function Gateway:options(more)
   more.hosting = self.hosting
+  if self.proxy then
+    more.base_url, more.ca_file = self.proxy.url, self.proxy.ca_file
+  end
   return self.emulator:options(more)
 end
 

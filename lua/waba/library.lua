@@ -2,8 +2,8 @@
 
 local library = {}
 
--- Debian's folders of pure Lua libraries. It installs lua-http and its dependencies only for older versions of Lua, although
--- they run under newer ones; and OpenResty's LuaJIT does not search Debian's folders at all.
+-- Debian's folders of pure Lua libraries. It installs some only for older versions of Lua, although they
+-- run under newer ones; and OpenResty's LuaJIT does not search Debian's folders at all.
 library.OLDER = "/usr/share/lua/5.1/?.lua;/usr/share/lua/5.1/?/init.lua"
 if _VERSION ~= "Lua 5.1" then
   library.OLDER = "/usr/share/lua/5.3/?.lua;/usr/share/lua/5.3/?/init.lua;" .. library.OLDER

@@ -16,7 +16,7 @@ describe("a subcommand whose library is absent", function()
   for name, case in pairs {
     ["listen without cqueues"] = { "cqueues", { "listen", "--port", "0" }, "cqueues", "lua%-cqueues" },
     ["emulator without luaossl"] = { "openssl", { "emulator", "--", "true" }, "luaossl", "lua%-luaossl" },
-    ["emulator without lua-http"] = { "http", { "emulator", "--", "true" }, "http", "lua%-http" },
+    ["emulator without cqueues"] = { "cqueues", { "emulator", "--", "true" }, "cqueues", "lua%-cqueues" },
     ["emulator without lua-cjson"] = { "cjson", { "emulator", "--", "true" }, "lua%-cjson", "lua%-cjson" },
     ["check without lua-cjson"] = { "cjson", { "check", "-" }, "lua%-cjson", "lua%-cjson" },
   } do

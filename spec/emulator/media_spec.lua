@@ -17,19 +17,17 @@ describe("media", function()
   end
 
   it("come back as they were uploaded", function()
-    for _, version in ipairs({ 1.1, 2 }) do
-      local bytes = ("\0\255\r\n"):rep(50000) .. "end"
-      local id, status, body = upload(bytes, "image/jpeg", { version = version })
-      assert.equal(201, status)
-      assert.matches("^%x+%-%x+%-4%x+%-[89ab]%x+%-%x+$", id)
-      assert.equal("stable", body.meta.api_status)
-      local got_status, got, headers = support.request(emulator, "GET", "/v1/media/" .. id, nil, { version = version })
-      assert.equal(200, got_status)
-      assert.is_true(got == bytes)
-      assert.equal("image/jpeg", headers:get("content-type"))
-      assert.equal(tostring(#bytes), headers:get("content-length"))
-      assert.equal("attachment; filename=" .. id, headers:get("content-disposition"))
-    end
+    local bytes = ("\0\255\r\n"):rep(50000) .. "end"
+    local id, status, body = upload(bytes, "image/jpeg")
+    assert.equal(201, status)
+    assert.matches("^%x+%-%x+%-4%x+%-[89ab]%x+%-%x+$", id)
+    assert.equal("stable", body.meta.api_status)
+    local got_status, got, headers = support.request(emulator, "GET", "/v1/media/" .. id)
+    assert.equal(200, got_status)
+    assert.is_true(got == bytes)
+    assert.equal("image/jpeg", headers:get("content-type"))
+    assert.equal(tostring(#bytes), headers:get("content-length"))
+    assert.equal("attachment; filename=" .. id, headers:get("content-disposition"))
   end)
 
   it("show in the journal by their size and digest only", function()
@@ -74,14 +72,12 @@ describe("media", function()
 
   it("must not be too large", function()
     local small = assert(emulators.start({ max_media = 1000 }))
-    for _, version in ipairs({ 1.1, 2 }) do
-      local id, status = upload(("x"):rep(1000), "text/plain", { emulator = small, version = version })
-      assert.equal(201, status)
-      assert.is_string(id)
-      local _, refused, body = upload(("x"):rep(300000), "text/plain", { emulator = small, version = version })
-      assert.equal(413, refused)
-      assert.matches("larger than 1000 bytes", body.errors[1].details)
-    end
+    local id, status = upload(("x"):rep(1000), "text/plain", { emulator = small })
+    assert.equal(201, status)
+    assert.is_string(id)
+    local _, refused, body = upload(("x"):rep(300000), "text/plain", { emulator = small })
+    assert.equal(413, refused)
+    assert.matches("larger than 1000 bytes", body.errors[1].details)
     small:stop()
   end)
 

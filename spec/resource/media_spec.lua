@@ -353,16 +353,6 @@ describe("client.media", function()
       end
     end)
 
-    it("brings over what is larger than the windows of HTTP/2, on a connection that was used before", function()
-      local large = ("0123456789abcdef"):rep(36 * MB / 16)
-      local large_id = upload(large)
-      local size = 0
-      local got = assert(client.media:download(large_id, { sink = function(piece) size = size + #piece end }))
-      assert.equal(#large, size)
-      assert.equal(last_upload().sha256, got.sha256)
-      assert.is_true(client.media:delete(large_id))
-    end)
-
     it("fetches what a customer sent", function()
       emulator:customer("+49 151 1234567"):image { data = "\255\216\255hello" }
       local message = assert(emulator:messages { direction = "inbound" })[1]

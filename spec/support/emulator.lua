@@ -71,7 +71,6 @@ function support.request(emulator, method, path, body, options)
   options = options or {}
   local request = http_request.new_from_uri(emulator.url .. path)
   request.follow_redirects = false
-  request.version = options.version
   if emulator.ca_file then
     request.ctx = trusting(emulator.ca_file)
   end

@@ -95,6 +95,43 @@ http {
     parts.port, parts.plain and ("listen 127.0.0.1:%d;"):format(parts.plain) or "", parts.server or "", parts.content)
 end
 
+local HTTP2_PROXY = [[
+%s
+worker_processes 1;
+worker_shutdown_timeout 1s;
+error_log error.log;
+pid nginx.pid;
+events { worker_connections 2048; }
+http {
+  access_log off;
+  client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi;
+  scgi_temp_path scgi;
+  client_max_body_size 0; proxy_request_buffering off; proxy_buffering off; proxy_http_version 1.1;
+  large_client_header_buffers 8 64k;
+  server {
+    listen 127.0.0.1:%d ssl http2;
+    ssl_certificate cert.pem;
+    ssl_certificate_key key.pem;
+    location / { proxy_pass %s; proxy_set_header Host $http_host; }
+  }
+}
+]]
+
+--- Starts an nginx that speaks HTTP/2 with clients, and passes their requests to a server of HTTP/1.1.
+---@param target string  its URL, without a path
+---@return { url: string, ca_file: string, stop: fun() }
+function nginx.http2_proxy(target)
+  local files, port = require("spec.support.folder").new(), process.free_port()
+  nginx.certify(files)
+  local user = process.run "id -u" == "0" and "user root;" or ""
+  local program = nginx.start(files, HTTP2_PROXY:format(user, port, target), port)
+  local function stop()
+    program:stop()
+    files:remove()
+  end
+  return { url = "https://localhost:" .. port, ca_file = files:file "ca.pem", stop = stop }
+end
+
 local contexts = {}
 
 local function trusting(ca_file)

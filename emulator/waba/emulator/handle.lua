@@ -66,7 +66,7 @@ end
 ---@field json any           the body decoded, when it is JSON
 ---@field size integer       bytes of the body
 ---@field sha256 string|nil  of an uploaded file
----@field protocol "HTTP/1.1"|"HTTP/2"
+---@field protocol "HTTP/1.1"
 ---@field at number          the emulator's time
 ---@field status integer     of the answer
 ---@field answered boolean   the answer went out

@@ -29,7 +29,6 @@ local emulator = {}
 ---@field host? string  address to listen on; 127.0.0.1 by default
 ---@field port? integer  port to listen on; 0: any free one; 0 by default
 ---@field tls? boolean  serve HTTPS, with a certificate of an authority made on the spot; true by default
----@field http2? boolean  offer HTTP/2 beside HTTP/1.1, with lua-http 0.4; true by default
 ---@field authority? string  a folder that keeps the authority, which is made when there is none, so that its CA file is the same at every start; by default each start has an authority of its own
 ---@field record? string  a file that gets a line of JSON for every message before its acceptance is answered: hosting, id, to, type, content, at. It is added to, and outlives the process
 ---@field log? boolean  print a line on standard error for each request and each webhook; false by default

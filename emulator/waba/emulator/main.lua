@@ -17,7 +17,6 @@ local NEEDED = {
   { "cjson", "lua-cjson", "lua-cjson" },
   { "cqueues", "cqueues", "lua-cqueues" },
   { "openssl.x509", "luaossl", "lua-luaossl" },
-  { "http.server", "http", "lua-http" },
 }
 
 --- Loads the libraries of the server. Returns nil, or a message that names a missing one and how to install it.
@@ -112,8 +111,7 @@ local function serve_gateway(self, cq, gateway, leaf)
   local server = require "waba.emulator.server"
   local options = self.options
   local listener, port = server.listen({ cq = cq, host = options.host, port = gateway.options.port,
-    certificate = leaf, http2 = options.http2, gateway = gateway,
-    clock = self.clock })
+    certificate = leaf, gateway = gateway, clock = self.clock })
   if not listener then
     return nil, port
   end

@@ -12,7 +12,6 @@ options.list = {
   { "host", "string", "127.0.0.1", "address to listen on" },
   { "port", "integer", 0, "port to listen on; 0: any free one" },
   { "tls", "boolean", true, "serve HTTPS, with a certificate of an authority made on the spot" },
-  { "http2", "boolean", true, "offer HTTP/2 beside HTTP/1.1, with lua-http 0.4" },
   { "authority", "string", nil, "a folder that keeps the authority, which is made when there is none, so that its"
     .. " CA file is the same at every start; by default each start has an authority of its own" },
   { "record", "string", nil, "a file that gets a line of JSON for every message before its acceptance is"
@@ -86,7 +85,7 @@ options.webhooks = {
 
 --- What belongs to the process, and can't differ between its gateways.
 ---@type table<string, boolean>
-options.shared = { cloud = true, seed = true, keep = true, start = true, host = true, tls = true, http2 = true,
+options.shared = { cloud = true, seed = true, keep = true, start = true, host = true, tls = true,
   authority = true, record = true, log = true, say = true }
 
 -- What the Cloud gateway has of its own, whatever the On-Premise one was given.

@@ -1,9 +1,8 @@
 -- The HTTP part: listens, reads a request into a table, passes it to a gateway, writes the response. It has no code
--- specific to WhatsApp. waba.http.listener provides HTTP/1.1, lua-http provides HTTP/2.
+-- specific to WhatsApp.
 
 local cqueues = require "cqueues"
 local digest = require "openssl.digest"
-local http_util = require "http.util"
 
 local exchanges = require "waba.http.exchange"
 local listener = require "waba.http.listener"
@@ -26,7 +25,7 @@ local FILE_CHUNK = 128 * 1024
 ---@field segments string[]               the path's parts, decoded
 ---@field query table<string, string>
 ---@field headers table<string, string>   names in lower case
----@field protocol "HTTP/1.1"|"HTTP/2"
+---@field protocol "HTTP/1.1"
 ---@field body? string                    unless it went into a file
 ---@field file? string
 ---@field sha256? string                  of the file, in hexadecimal
@@ -48,7 +47,7 @@ local FILE_CHUNK = 128 * 1024
 ---@field answered fun(self, request: waba.emulator.Request, answer: waba.emulator.Answer, written: boolean)
 
 local function decode(text)
-  return http_util.decodeURIComponent(text)
+  return (text:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
 end
 
 local function parse_query(text)
@@ -128,17 +127,17 @@ local function read_body(exchange, request, plan)
   return complete
 end
 
--- Reads ahead: the last part of an HTTP/2 body must say that it is the last.
 local function write_file(exchange, status, headers, path)
   local file = assert(io.open(path, "rb"))
   local size = file:seek("end")
   file:seek("set")
   local written = exchange:respond(status, headers, "", size)
-  local part = exchange.method ~= "HEAD" and file:read(FILE_CHUNK) or nil
-  while written and part do
-    local following = file:read(FILE_CHUNK)
-    written = exchange:write(part, following == nil)
-    part = following
+  while written and exchange.method ~= "HEAD" do
+    local part = file:read(FILE_CHUNK)
+    if not part then
+      break
+    end
+    written = exchange:write(part)
   end
   file:close()
   return written
@@ -149,7 +148,7 @@ local function write_answer(exchange, answer, clock)
     exchange:drop()
     return false
   end
-  local headers = { date = clock and http_util.imf_date(math.floor(clock:now())) }
+  local headers = { date = clock and os.date("!%a, %d %b %Y %H:%M:%S GMT", math.floor(clock:now())) }
   for name, value in pairs(answer.headers or {}) do
     headers[name:lower()] = value
   end
@@ -162,7 +161,7 @@ end
 local function serve(gateway, exchange, clock)
   local request = new_request(exchange)
   if not read_body(exchange, request, gateway:expects(request)) then
-    return exchange:cancel()
+    return exchange:drop()
   end
   local answer = gateway:handle(request)
   if answer.delay then
@@ -177,17 +176,8 @@ end
 ---@field host string
 ---@field port integer       0: any free one
 ---@field certificate? waba.emulator.Certificate  serves TLS with it; plain HTTP without
----@field http2? boolean
 ---@field gateway waba.emulator.Gateway
 ---@field clock? waba.emulator.Clock  tells the time of each answer
-
--- The version of lua-http whose methods http2.lua replaces and whose fields it reads. They may differ in other versions.
-local HTTP2_RELEASE = "0.4"
-
-local function can_serve_http2()
-  local found, release = pcall(require, "http.version")
-  return found and release.version == HTTP2_RELEASE
-end
 
 local function report(problem)
   io.stderr:write("waba emulator: ", printable.text(problem), "\n")
@@ -199,18 +189,10 @@ end
 ---@return integer|string port  or the message
 function server.listen(options)
   local certificate = options.certificate
-  local http2 = options.http2 and can_serve_http2()
-  local function serve_exchange(exchange)
-    return serve(options.gateway, exchange, options.clock)
-  end
   local listening, message = listener.listen({
     cq = options.cq, host = options.host, port = options.port, limits = LIMITS,
-    context = certificate and listener.tls_context(certificate.certificate, certificate.key,
-      http2 and { "h2", "http/1.1" } or { "http/1.1" }),
-    serve = serve_exchange, on_error = report,
-    serve_http2 = http2 and function(connection)
-      return require("waba.emulator.http2").serve(connection, serve_exchange, report)
-    end or nil,
+    context = certificate and listener.tls_context(certificate.certificate, certificate.key),
+    serve = function(exchange) return serve(options.gateway, exchange, options.clock) end, on_error = report,
   })
   if not listening then
     return nil, ("cannot listen on %s port %d: %s"):format(options.host, options.port, tostring(message))

@@ -3,8 +3,7 @@
 
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"
-local http_util = require "http.util"
-
+local guarded = require "waba.guarded"
 local json = require "waba.emulator.json"
 local printable = require "waba.printable"
 local ring = require "waba.emulator.ring"
@@ -200,8 +199,14 @@ local function encode(self, delivery)
   delivery.body = delivery.body or json.encode(self.shape.body(delivery.events))
 end
 
--- Tries a delivery over the worker's connection, or a fresh one. Without an address there is nobody to
--- deliver to any more.
+local function close(kept)
+  if kept.connection then
+    kept.connection.socket:close()
+    kept.connection = nil
+  end
+end
+
+-- Tries a delivery over the worker's connection, or a fresh one. Drops it when its address was forgotten.
 local function attempt(self, delivery, kept)
   local address = self.addresses[delivery.to]
   if not address then
@@ -211,26 +216,21 @@ local function attempt(self, delivery, kept)
   delivery.attempt = delivery.attempt + 1
   encode(self, delivery)
   local started = self.clock:now()
-  local status, message, answered
-  local connection = kept.address == address and kept.connection
-  if connection then
-    status, message, answered = webhook_exchange.post(self, connection, address, delivery.body)
+  local status, message, answered, keep, _
+  if kept.connection and kept.address == address then
+    status, message, answered, keep = webhook_exchange.post(self, kept.connection, address, delivery.body)
   end
   if not status and not answered then
-    -- The other end closes idle connections when it likes: that is no failed delivery.
+    -- A receiver may close an idle connection at any time; that is no failed delivery.
+    close(kept)
+    kept.connection, message = webhook_exchange.connect(self, address.target)
     if kept.connection then
-      kept.connection:close()
-      kept.connection = nil
-    end
-    connection, message = webhook_exchange.connect(self, address.target)
-    if connection then
-      kept.connection, kept.address = connection, address
-      status, message = webhook_exchange.post(self, connection, address, delivery.body)
+      kept.address = address
+      status, message, _, keep = webhook_exchange.post(self, kept.connection, address, delivery.body)
     end
   end
-  if kept.connection and (not status or not self.options.keep_alive) then
-    kept.connection:close()
-    kept.connection = nil
+  if not status or not keep or not self.options.keep_alive then
+    close(kept)
   end
   local made = {
     url = address.url, headers = address.headers, body = delivery.body, attempt = delivery.attempt,
@@ -283,10 +283,11 @@ function Webhooks:worker()
     local delivery = take(self.ready)
     if delivery then
       local joined = fill_batch(self, delivery)
-      local ok, status = http_util.yieldable_pcall(attempt, self, delivery, kept)
+      local ok, status = guarded(attempt, self, delivery, kept)
       if not ok then
         io.stderr:write("waba emulator: webhook: ", printable.text(status), "\n")
-        status, kept.connection = nil, nil
+        status = nil
+        close(kept)
       end
       settle(self, delivery, status)
       leave_lane(self, delivery)
@@ -306,9 +307,7 @@ function Webhooks:worker()
     end
   end
   self.workers = self.workers - 1
-  if kept.connection then
-    kept.connection:close()
-  end
+  close(kept)
 end
 
 return webhooks

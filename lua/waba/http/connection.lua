@@ -190,14 +190,14 @@ function Connection:send(bytes)
   end
 end
 
---- Does the TLS handshake.
----@param context table  of luaossl
----@return string|nil protocol  that ALPN selected; "" for none
+--- Does the TLS handshake, as the server of an accepted socket or as the client of a connected one.
+---@param context table  of luaossl; or the TLS state made of one
+---@return true|nil
 ---@return "closed"|"timeout"|nil reason
 function Connection:start_tls(context)
   while true do
     local ok, why = self.socket:starttls(context, 0)
-    if ok then return self.socket:checktls():getAlpnSelected() or "" end
+    if ok then return true end
     if why ~= errno.ETIMEDOUT then return nil, "closed" end
     local waited, reason = wait(self)
     if not waited then return nil, reason end

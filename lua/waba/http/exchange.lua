@@ -27,7 +27,7 @@ local REASONS = {
 --- A request whose head was read, and its response.
 ---@class waba.http.Exchange
 ---@field connection waba.http.Connection
----@field protocol "HTTP/1.1"|"HTTP/2"
+---@field protocol "HTTP/1.1"
 ---@field method string
 ---@field target string      the path with its query
 ---@field headers table<string, string|string[]>  names in lower case; a list where a name came more than once
@@ -271,9 +271,6 @@ end
 function Exchange:drop()
   self.keep, self.responded, self.dropped = false, true, true
 end
-
---- Ends without a response: the client closed the connection within its request.
-Exchange.cancel = Exchange.drop
 
 --- Ends the exchange. Discards the rest of the request, so that the peer can read the response.
 ---@return boolean keep  another request may follow

@@ -27,27 +27,23 @@ Listener.__index = Listener
 
 -- ---- TLS -------------------------------------------------------------------------------------------
 
-local function select_protocol(protocols)
-  return function(_, offered)
-    for _, wanted in ipairs(protocols) do
-      for _, protocol in ipairs(offered) do
-        if protocol == wanted then return protocol end
-      end
-    end
+-- Selects the protocol of a client's ALPN offer.
+local function select_protocol(_, offered)
+  for _, protocol in ipairs(offered) do
+    if protocol == "http/1.1" then return protocol end
   end
 end
 
 --- Makes a TLS context for `listen`. Raises if the certificate or the key is invalid.
 ---@param cert string       the certificate and its chain as PEM
 ---@param key string        as PEM
----@param protocols string[]  for ALPN, the preferred one first
 ---@return table  of luaossl
-function listener.tls_context(cert, key, protocols)
+function listener.tls_context(cert, key)
   local openssl_context = require "openssl.ssl.context"
   local x509, pkey = require "openssl.x509", require "openssl.pkey"
   local context = openssl_context.new("TLS", true)
   context:setOptions(openssl_context.OP_NO_TLSv1 + openssl_context.OP_NO_TLSv1_1)
-  context:setAlpnSelect(select_protocol(protocols))
+  context:setAlpnSelect(select_protocol)
   context:setPrivateKey(pkey.new(key, "PEM"))
   local chain = require("openssl.x509.chain").new()
   for certificate in cert:gmatch "%-%-%-%-%-BEGIN CERTIFICATE.-%-%-%-%-%-END CERTIFICATE%-%-%-%-%-" do
@@ -72,22 +68,8 @@ local function serve_exchange(self, current)
   return current:finish()
 end
 
--- Whether a client begins with HTTP/2 without ALPN (RFC 9113, 3.3).
-local function has_preface(connection)
-  if not connection:fill() or connection.buffer:sub(1, 3) ~= "PRI" then return false end
-  connection.socket:unget(connection:take())
-  return true
-end
-
 local function serve_connection(self, connection)
-  local protocol = ""
-  if self.context then
-    protocol = connection:start_tls(self.context)
-    if not protocol then return end
-  end
-  if self.serve_http2 and (protocol == "h2" or protocol == "" and has_preface(connection)) then
-    return self.serve_http2(connection)
-  end
+  if self.context and not connection:start_tls(self.context) then return end
   while true do
     connection.is_idle = true
     local current = exchange.read(connection)
@@ -186,7 +168,6 @@ local function returned(_, _, why) return why end
 ---@field context? table         from `tls_context`; without it plain HTTP
 ---@field limits? waba.ServerLimits
 ---@field serve fun(exchange: waba.http.Exchange)  responds to one request; may wait
----@field serve_http2? fun(connection: waba.http.Connection)  without it only HTTP/1.1 is offered
 ---@field on_limit? fun(address: string|nil)  called when a connection was refused because of the limits
 ---@field on_error fun(raised: any)  called with the error that `serve` raised, or why no connection can be accepted
 
@@ -208,8 +189,8 @@ function listener.listen(given)
   end
   local self = setmetatable({
     cq = given.cq, socket = socket, context = given.context, limits = limits.new(given.limits), serve = given.serve,
-    serve_http2 = given.serve_http2, on_error = given.on_error, on_limit = given.on_limit, changed = condition.new(),
-    open = {}, is_paused = false, port = select(3, socket:localname()),
+    on_error = given.on_error, on_limit = given.on_limit, changed = condition.new(), open = {}, is_paused = false,
+    port = select(3, socket:localname()),
   }, Listener)
   self.cq:wrap(accept_all, self)
   return self

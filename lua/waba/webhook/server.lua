@@ -56,7 +56,7 @@ local function tls_context(tls)
     error("waba.webhook.server: tls needs cert and key", 0)
   end
   library.load("openssl.ssl.context", "luaossl", "lua-luaossl", "waba.webhook.server: tls", 0)
-  return require("waba.http.listener").tls_context(pem(tls.cert), pem(tls.key), { "http/1.1" })
+  return require("waba.http.listener").tls_context(pem(tls.cert), pem(tls.key))
 end
 
 -- The status for an incomplete body; nil: the connection is closed, so no response is sent.
