@@ -2,6 +2,7 @@
 
 local command = require "spec.support.command"
 local core = require "waba.core"
+local process = require "spec.support.process"
 local waba = require "waba"
 
 describe("a key of the other hosting", function()
@@ -62,6 +63,27 @@ describe("a key of the other hosting", function()
     err = select(2, client:send("491511234567", waba.text "Hi"))
     client:close()
     assert.is_nil(err.message:find("hosting =", 1, true))
+  end)
+
+  -- What an On-Premise client gets that can't reach its gateway, in a process with this environment.
+  local function unreached(environment, options)
+    return process.run(("env -u https_proxy -u HTTPS_PROXY -u all_proxy -u ALL_PROXY %s %s -e %s 2>&1"):format(environment,
+      process.interpreter(), process.quote(([[
+        local waba = require "waba"
+        local client = waba.client { api_key = "k", base_url = "https://gone.invalid", timeout = 5, retry = false, %s }
+        print(select(2, client:send("491511234567", waba.text "Hi")))]]):format(options))))
+  end
+
+  it("is not suggested when the proxy may be what failed", function()
+    assert.matches("ended in October 2025", unreached("", ""), 1, true)
+    assert.matches("ended in October 2025", unreached("https_proxy=http://127.0.0.1:9", 'proxy = ""'), 1, true)
+    for _, result in ipairs {
+      unreached("", 'proxy = "http://127.0.0.1:9"'), unreached("", 'proxy = "http://proxy.invalid:9"'),
+      unreached("https_proxy=http://127.0.0.1:9", ""), unreached("ALL_PROXY=socks5h://127.0.0.1:9", ""),
+    } do
+      assert.matches("^network: ", result)
+      assert.is_nil(result:find("hosting =", 1, true), result)
+    end
   end)
 
   it("is not suggested for an unknown id, or for a path of the caller's own", function()

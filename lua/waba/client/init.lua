@@ -88,7 +88,7 @@ function client.new(given)
   local base_url = given.base_url or given.sandbox and hosting.sandbox_url or hosting.base_url
   base_url = base_url:gsub("/+$", "")
   local self = {
-    hosting = hosting, base_url = base_url, sandbox = given.sandbox,
+    hosting = hosting, base_url = base_url, sandbox = given.sandbox, proxy = given.proxy,
     timeout = given.timeout, connect_timeout = given.connect_timeout,
     validate = given.validate, namespace = given.namespace,
     expected_number = given.expect_number

@@ -13,10 +13,22 @@ local ENDED = 'On-Premise hosting ended in October 2025: for a number on Cloud h
 
 local UNREACHED = { network = true, tls = true, timeout = true }
 
--- Whether no connection was established; a timeout of the rate limiter has a scope.
+-- Where libcurl reads the proxy of an https URL.
+local PROXY_VARIABLES = { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" }
+
+local function uses_proxy(client)
+  if client.proxy then return client.proxy ~= "" end
+  for _, name in ipairs(PROXY_VARIABLES) do
+    if (os.getenv(name) or "") ~= "" then return true end
+  end
+  return false
+end
+
+-- Whether no connection to the gateway was established; a timeout of the rate limiter has a scope. Behind a proxy the
+-- proxy may be what failed.
 local function is_unreached(client, err)
   return UNREACHED[err.kind] and not err.status and not err.maybe_sent and not err.scope
-    and not loopback.is_url(client.base_url)
+    and not loopback.is_url(client.base_url) and not uses_proxy(client)
 end
 
 --- Returns the hint for an error, if there is one.
