@@ -6,6 +6,7 @@ local folder = require "spec.support.folder"
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
 local server = require "spec.support.server"
+local webhooks = require "spec.support.webhooks"
 
 local LIMIT = 100
 local LIMIT_TEXT = "too many open files: this process may have " .. LIMIT .. " (ulimit -n)"
@@ -64,6 +65,32 @@ describe("too many open files", function()
       end)
     end
   end
+
+  it("keep no receiver, and no method of a client, from reporting them", function()
+    local webhook = files:write("webhook", webhooks.texts "a")
+    local output = limited(("%s -e %s"):format(process.interpreter(), process.quote(([[
+      local waba = require "waba"
+      local client = waba.client { api_key = "key", base_url = "%s", ca_file = "%s", retry = false, hosting = "cloud" }
+      local receiver = waba.receiver { user = "u", password = "p", client = client, on = {
+        text = function() print(client:send("4915112345678", waba.text "Hi", { ordered = true })) end } }
+      local message, held = waba.text "Hi", {}
+      local file = io.open(%q)
+      local request = { method = "POST", path = "/", headers = { authorization = "Basic dTpw" }, body = file:read "*a" }
+      file:close()
+      repeat held[#held + 1] = io.open "/dev/null" until not io.open "/dev/null"
+      print(pcall(receiver.handle, receiver, request))
+      print(pcall(receiver.handle, receiver, { method = "POST", path = "/", headers = request.headers, body = '{"entry":[]}' }))
+      print(pcall(receiver.work, receiver, {}))
+      print(pcall(client.health, client))
+    ]]):format(gateway.url, gateway.ca_file, webhook))))
+    local lines = {}
+    for line in output:gmatch "[^\n]+" do lines[#lines + 1] = line end
+    assert.matches("^true\t200", lines[1], nil, output)
+    assert.matches("^true\t200", lines[2], nil, output)
+    assert.matches(LIMIT_TEXT, lines[3], 1, true)
+    assert.matches("^true", lines[4], nil, output)
+    assert.matches(LIMIT_TEXT, lines[5], 1, true)
+  end)
 
   it("are reported when a file is to be sent", function()
     local few, enough = results_of("blocking", upload)

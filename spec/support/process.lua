@@ -91,7 +91,7 @@ function process.start(command, log)
 end
 
 function Program:is_alive()
-  return run(("kill -0 %d 2>/dev/null && ! grep -q '^State:.*Z' /proc/%d/status && echo yes"):format(
+  return run(("kill -0 %d 2>/dev/null && ! grep -qs '^State:.*Z' /proc/%d/status && echo yes"):format(
     self.pid, self.pid)) == "yes"
 end
 

@@ -10,7 +10,9 @@ local delivery = require "waba.delivery"
 local ensure = require "waba.ensure"
 local schema = require "waba.schema"
 local client_options = require "waba.client.options"
+local health = require "waba.resource.health"
 local heads = require "waba.client.heads"
+local ordering = require "waba.delivery.ordering"
 local recipient = require "waba.recipient"
 local phone_number = require "waba.resource.phone_number"
 local transports = require "waba.transport"
@@ -103,6 +105,8 @@ function client.new(given)
     -- a digest, from which nobody finds the key
     identity = core.hmac_sha256(given.api_key, base_url), on_event = given.on_event,
   }
+  schema.ruleset(hosting.name) -- loads it: see loop.preload
+  require "waba.message"
   colon.guard(Client, "client", "delivery", LOOKS_FOR_ITSELF)
   for name, module in pairs(RESOURCES) do
     self[name] = require(module).new(self)
@@ -247,7 +251,7 @@ end
 
 -- After what was sent to the same recipient before, and before what comes next.
 local function deliver_in_order(self, ordered, address, message, given, form)
-  if not self.ordering then self.ordering = require("waba.delivery.ordering").new() end
+  if not self.ordering then self.ordering = ordering.new() end
   local spare = given and given.check_contact and 2 * (given.timeout or self.timeout) or 0
   local turn = self.ordering:turn(address, ordered, spare)
   return ensure(turn.finish, turn, deliver, self, address, message, given, form, turn)
@@ -429,7 +433,7 @@ end
 ---@return waba.Error? err
 function Client:health()
   if self.closed then error("attempt to use a closed client", 2) end
-  return require("waba.resource.health").get(self)
+  return health.get(self)
 end
 
 --- Cancels what is in flight and frees everything. Harmless when repeated. A transport that was

@@ -38,6 +38,7 @@ function transport.new(options)
   local message = options.proxy and curl.check_proxy(options.proxy)
   if message then error("waba.client: option proxy: " .. message, 0) end
   loops.detect_name() -- starts to record when copas.step runs
+  loops.preload()
   return setmetatable({
     options = { ca_file = options.ca_file, proxy = options.proxy, max_connections = options.max_connections },
     loop = options.loop and loops.named(options.loop),

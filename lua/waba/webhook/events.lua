@@ -5,8 +5,8 @@ local errors = require "waba.errors"
 
 local events = {}
 
--- Readers by the shape of the body, loaded when the first body of that shape arrives.
-local READERS = { flat = "waba.hosting.on_premise.webhook", wrapped = "waba.hosting.cloud.webhook" }
+-- Readers by the shape of the body.
+local READERS = { flat = require "waba.hosting.on_premise.webhook", wrapped = require "waba.hosting.cloud.webhook" }
 
 -- Cloud wraps everything in `entry`; On-Premise writes a flat object. What lies in Cloud's wrappings
 -- is known by its own marks, should one of them be missing.
@@ -32,7 +32,7 @@ function events.read(bytes)
   if type(body) ~= "table" or body[1] ~= nil or next(body) == nil and bytes:find("^%s*%[") then
     return nil, protocol_error("the body of the webhook is no JSON object")
   end
-  return require(READERS[shape_of(body)]).read(body)
+  return READERS[shape_of(body)].read(body)
 end
 
 return events

@@ -28,6 +28,16 @@ local function adapter(name)
   return found
 end
 
+--- Loads the modules with which code of this program can wait, and lua-cjson. Called when a client or a receiver is made,
+--- because no module can be loaded while the process has no free descriptor.
+function loop.preload()
+  core.decode "{}"
+  adapter "blocking"
+  for _, name in ipairs { "cqueues", "copas" } do
+    if loaded[name] then adapter(name) end
+  end
+end
+
 ---@param name "blocking"|"native"|"cqueues"|"luv"|"copas"
 ---@return waba.Loop
 function loop.named(name)
