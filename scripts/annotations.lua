@@ -2,7 +2,7 @@
 -- results. The reference is made of them, and the specs compare them with the library itself.
 --
 -- A table of options is a declaration of a class: `---@options waba.WorkOptions` stands above the table that
--- `options.check` takes. Each row becomes a field; the comment behind a row, and the comments below it, are its text.
+-- `options.check` takes, with `: <parent>` where it is made by `options.with`. Each row becomes a field; the comment behind a row, and the comments below it, are its text.
 -- It begins with "required" if the option is required.
 
 local annotations = {}
@@ -192,7 +192,7 @@ function annotations.read(path)
     number = number + 1
     source[number] = line
     if rows then
-      if line == "}" then
+      if line == "}" or line == "})" then
         finish_rows(rows)
         rows, last = nil, nil
       else

@@ -74,6 +74,11 @@ describe("options", function()
     assert.matches("options_spec.lua:%d+: waba.thing: option batch must be integer of at least 1, not 0$", message)
   end)
 
+  it("adds the rows of another table", function()
+    assert.same({ a = "string", b = { "integer", 1 }, c = "boolean" },
+      options.with({ a = "number", c = "boolean" }, { a = "string", b = { "integer", 1 } }))
+  end)
+
   it("refuses positional values", function()
     assert.error_matches(function() check { "text" } end, "unknown option 1")
   end)

@@ -102,6 +102,194 @@ local nginx = {}
 ---@field tracker? waba.StatusTracker  the same, by the statuses that are applied to a tracker
 ---@field timeout? number  seconds after which the next message is sent without a status; default: 10
 
+--- The settings, in the platform's form. A field that the gateway omits is nil.
+---@class waba.CallingSettings
+---@field status? string  "ENABLED" or "DISABLED"
+---@field call_icon_visibility? string
+---@field call_hours? table
+---@field callback_permission_status? string
+---@field sip? { status: string?, servers: { hostname: string, port: integer? }[]? }
+---@field video? { status: string? }
+
+--- The settings. A field that was never set is nil.
+---@class waba.CommerceSettings
+---@field is_cart_enabled? boolean
+---@field is_catalog_visible? boolean
+
+--- How numbers are checked.
+---@class waba.ContactsCheckOptions
+---@field wait? boolean  true: the gateway responds when all are known, instead of with "processing"; default: false
+---@field force? boolean  true: asks WhatsApp again for numbers that were checked in the last 7 days; default: false
+
+--- The components of a chat. After `get` and `set` all fields are set.
+---@class waba.Automation
+---@field enable_welcome_message? boolean  sends a webhook when somebody opens the chat for the first time
+---@field prompts? string[]  ice breakers: at most 4, each at most 80 characters, without emoji
+---@field commands? { command_name: string, command_description: string }[]  at most 30; names of at most 32 characters, descriptions of at most 256, without emoji
+
+--- Where a download is stored, and how it is verified.
+---@class waba.DownloadOptions
+---@field file? string  path; an existing file is replaced when the new one is complete
+---@field sink? fun(bytes: string)  receives the bytes as they arrive; without file and sink they are returned
+---@field sha256? string|false  the expected SHA-256, hex or base64, as in the webhook; default on Cloud hosting: as the platform reports it; false: no comparison
+---@field url? string  Cloud hosting: the address of the file, as in the webhook; tried first
+---@field progress? fun(received: integer, total: integer|nil)  called while bytes arrive
+---@field max_size? integer  the largest size of the file in bytes, after decompression; default: 100 MB, more than the platform allows
+---@field max_body? integer  the largest size in bytes of a file that is kept in memory, if less than max_size
+---@field timeout? number  seconds; default: ten times the client's
+
+--- The file to upload.
+---@class waba.UploadOptions
+---@field file? string  path of a file
+---@field data? string  or its bytes
+---@field reader? fun(): string|nil  or a function that returns them piece by piece, then nil
+---@field type? string  MIME type; required unless the name of the file shows it
+---@field size? integer  bytes that the reader returns in total; without it they are first stored in a temporary file, because the gateway accepts no stream of unknown length
+---@field as? "audio"|"document"|"image"|"sticker"|"video"  the type of the message, whose limits apply; default: as the MIME type, so a video has at most 16 MB unless `as = "document"`
+---@field filename? string  Cloud hosting: the name in the upload form, which customers do not see (the message of a document has a `filename`); default: the name of the file
+---@field ttl_minutes? integer  Cloud hosting, numbers without storage at Meta: minutes to keep the file, 60 to 43200
+---@field progress? fun(sent: integer, total: integer)  called while bytes are sent
+---@field timeout? number  seconds; default: ten times the client's
+
+--- An upload for a handle.
+---@class waba.ResumableOptions
+---@field file? string  path of a file
+---@field data? string  or its bytes
+---@field reader? fun(): string|nil  or a function that returns them piece by piece, then nil; they are first stored in a temporary file, so that the rest can be sent again
+---@field type? string  MIME type: image/jpeg, image/png, video/mp4 or application/pdf; required unless the name of the file shows it
+---@field size? integer  bytes
+---@field filename? string  default: the name of the file
+---@field upload? string  the field `upload` of the error of a failed upload of the same bytes: sends the rest of it
+---@field progress? fun(sent: integer, total: integer)  called while bytes are sent
+---@field timeout? number  seconds for the whole upload; default: ten times the client's
+
+--- All pages of a list.
+---@class waba.EachOptions
+---@field limit? integer  items of one page, 1 or more
+
+--- One page of a list with cursors.
+---@class waba.PageOptions : waba.EachOptions
+---@field after? string  returns the page after this cursor: the field `after` of the page before
+---@field before? string  returns the page before this cursor
+
+--- The business profile. A field that is not set is nil.
+---@class waba.BusinessProfile
+---@field address? string  at most 256 characters
+---@field description? string  at most 512 characters
+---@field email? string  at most 128 characters
+---@field vertical? string  the industry, at most 128 characters; on On-Premise hosting it cannot be cleared; on Cloud hosting one of the platform's names, such as "RETAIL"
+---@field websites? string[]  at most 2, each at most 256 characters, beginning with http:// or https://
+
+--- How the photo is fetched.
+---@class waba.PhotoOptions
+---@field link? boolean  true: returns only the address of a small picture
+---@field file? string  path of the file to write, as of a download
+---@field sink? fun(bytes: string)  receives the bytes; without file and sink they are returned
+---@field timeout? number  seconds; default: ten times the client's
+
+--- The photo to set.
+---@class waba.SetPhotoOptions
+---@field file? string  path of a file: JPEG or PNG, at most 5 MB
+---@field data? string  or its bytes
+---@field type? string  MIME type; default: found by the file's name or the first bytes
+---@field progress? fun(sent: integer, total: integer)  called while bytes are sent
+---@field timeout? number  seconds; default: ten times the client's
+
+--- The content of a code.
+---@class waba.QrCodeOptions
+---@field prefilled_message string  required: the text that the customer finds in the chat, at most 140 characters
+---@field generate_qr_image? "PNG"|"SVG"  the format of an image to make
+
+--- Filters of templates. Upper and lower case are equal.
+---@class waba.TemplateFilter
+---@field limit? integer  templates of one page; the default of the platform is 1000 on On-Premise hosting
+---@field name? string  templates with this name, in all languages
+---@field status? string  "approved"; if the gateway does not filter, a page may contain fewer templates
+---@field category? string  likewise
+---@field language? string  likewise
+---@field sort? string|string[]  On-Premise: names of fields; "-" before a name: descending
+---@field filters? table|string  On-Premise: such as { ["business_templates.name"] = "order_ready_v2" }
+---@field fields? string|string[]  Cloud: returns only these fields of each template
+---@field content? string  Cloud: text in the template's texts
+---@field name_or_content? string  Cloud: text in either
+---@field quality_score? string  Cloud: "GREEN", "YELLOW", "RED", "UNKNOWN"
+
+--- Filters of templates, and a page.
+---@class waba.TemplateQuery : waba.TemplateFilter
+---@field offset? integer  On-Premise: the position of the first template, from 0
+---@field after? string  Cloud: returns the page after this cursor
+---@field before? string  Cloud: returns the page before this cursor
+
+--- What is fetched of one template.
+---@class waba.TemplateFieldsOptions
+---@field fields? string|string[]  returns only these fields
+
+--- What can be changed of a template.
+---@class waba.TemplateEdit
+---@field category? "AUTHENTICATION"|"MARKETING"|"UTILITY"
+---@field components? table[]  in the form of the platform; replace all stored ones
+---@field allow_category_change? boolean  lets the platform select another category instead of rejecting it
+---@field parameter_format? string  Cloud: "POSITIONAL", the default of the platform, or "NAMED"
+---@field sub_category? string  Cloud
+---@field display_format? string  Cloud
+---@field message_send_ttl_seconds? integer  Cloud: seconds for which delivery of its messages is tried
+---@field cta_url_link_tracking_opted_out? boolean  Cloud: taps on its links are not counted
+---@field optimization_spec? table  Cloud
+
+--- A template to create. `components` is not required with `library_template_name`.
+---@class waba.NewTemplate : waba.TemplateEdit
+---@field name string  required: lower-case letters, digits and underscores
+---@field language string  required: "de", "en_US"
+---@field category "AUTHENTICATION"|"MARKETING"|"UTILITY"  required
+---@field send_type? string  Cloud
+---@field is_primary_device_delivery_only? boolean  Cloud: delivers only to the customer's phone itself
+---@field library_template_name? string  Cloud: takes the content from the library
+---@field library_template_body_inputs? table  Cloud: values for the placeholders in the library's body
+---@field library_template_button_inputs? table[]  Cloud: values for those in its buttons
+
+--- Which templates of a name are deleted.
+---@class waba.TemplateDeleteOptions
+---@field id? string|integer  Cloud: only the template with this id, so one language; default: all languages
+
+--- Filters of the library.
+---@class waba.LibraryFilter
+---@field search? string  text in the names and contents
+---@field topic? string  "ORDER_MANAGEMENT", "PAYMENTS", …
+---@field usecase? string  "DELIVERY_UPDATE", …
+---@field industry? string  "E_COMMERCE", "FINANCIAL_SERVICES"
+---@field language? string
+---@field name? string
+---@field limit? integer  templates of one page
+
+--- Filters of the library, and a page.
+---@class waba.LibraryQuery : waba.LibraryFilter
+---@field after? string  returns the page after this cursor
+---@field before? string  returns the page before this cursor
+
+--- How templates are compared.
+---@class waba.CompareOptions
+---@field days? integer  the period: 7, 30, 60 or 90 days; default: 7
+
+--- An address for webhooks.
+---@class waba.WebhookAddressOptions
+---@field url string  required: begins with https (plain http only to loopback, for the emulator); on Cloud hosting without a port and without "_" in its host
+---@field user? string  user and password become the header `Authorization: Basic …`
+---@field password? string
+---@field headers? table<string, string>  further headers of each request
+
+--- The account's address.
+---@class waba.AccountWebhookOptions : waba.WebhookAddressOptions
+---@field override_all? boolean  replaces the own addresses of all numbers; default: false
+
+--- A further destination.
+---@class waba.WebhookDestinationOptions : waba.WebhookAddressOptions
+---@field name string  required: different from the names of the number's other destinations
+
+--- All further destinations of a number.
+---@class waba.WebhookDestinationsOptions
+---@field enabled? boolean  whether webhooks are sent to them; default: true
+---@field destinations waba.WebhookDestinationOptions[]  required: at most 3
+
 --- One phone number at 360dialog: one API key.
 ---@param given? waba.ClientOptions  what is missing comes from the environment: D360_API_KEY, WABA_HOSTING,
 ---                                  WABA_BASE_URL, WABA_CA_FILE

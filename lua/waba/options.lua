@@ -145,6 +145,15 @@ function options.check(given, known, what, level)
   return given
 end
 
+--- Adds the rows of another table to a table of options. A row that both have stays.
+---@param parent table<string, string|{ [1]: string, [2]: any }>
+---@param known table<string, string|{ [1]: string, [2]: any }>
+---@return table known
+function options.with(parent, known)
+  for name, row in pairs(parent) do known[name] = known[name] or row end
+  return known
+end
+
 --- Checks options, and copies them with the defaults of those that are missing.
 ---@param given table|nil
 ---@param known table<string, string|{ [1]: string, [2]: any }>

@@ -60,7 +60,7 @@ end
 
 ---@class waba.BlockListResource
 ---@field list fun(self: waba.BlockListResource, given: waba.PageOptions?): { users: waba.BlockedUser[], after: string?, before: string? }|nil, waba.Error?  GET /block_users; `after` is nil on the last page
----@field each fun(self: waba.BlockListResource, given: { limit: integer? }?): (fun(): waba.BlockedUser|false|nil, waba.Error?)  all of them, page after page, as client.templates:each does
+---@field each fun(self: waba.BlockListResource, given: waba.EachOptions?): (fun(): waba.BlockedUser|false|nil, waba.Error?)  all of them, page after page, as client.templates:each does
 pages.add_methods(BlockList, "client.block_list", "users", fetch)
 
 -- Users as the platform takes them.

@@ -18,13 +18,15 @@ function calling_settings.new(client)
 end
 
 --- The settings, in the platform's form. A field that the gateway omits is nil.
----@class waba.CallingSettings
----@field status? string  "ENABLED" or "DISABLED"
----@field call_icon_visibility? string
----@field call_hours? table
----@field callback_permission_status? string
----@field sip? { status: string?, servers: { hostname: string, port: integer? }[]? }
----@field video? { status: string? }
+---@options waba.CallingSettings
+local SETTINGS = {
+  status = "string",                     -- "ENABLED" or "DISABLED"
+  call_icon_visibility = "string",
+  call_hours = "table",
+  callback_permission_status = "string",
+  sip = "{ status: string?, servers: { hostname: string, port: integer? }[]? }",
+  video = "{ status: string? }",
+}
 
 --- Reads the settings: GET /calling/settings.
 ---@return waba.CallingSettings|nil
@@ -37,17 +39,12 @@ function CallingSettings:get()
   return values.without_null(values.object(values.dig(json, "calling")))
 end
 
-local KNOWN = {
-  status = "string", call_icon_visibility = "string", call_hours = "table", callback_permission_status = "string",
-  sip = "table", video = "table",
-}
-
 --- Changes some or all fields: POST /calling/settings.
 ---@param settings waba.CallingSettings
 ---@return true|nil
 ---@return waba.Error? err
 function CallingSettings:set(settings)
-  settings = options.check(settings, KNOWN, "client.calling_settings:set")
+  settings = options.check(settings, SETTINGS, "client.calling_settings:set")
   if next(settings) == nil then error("client.calling_settings:set: at least one field is needed", 2) end
   local endpoint, err = find_endpoint(self.client.hosting, "set_calling")
   if not endpoint then return nil, err end

@@ -18,10 +18,12 @@ function commerce_settings.new(client)
   return setmetatable({ client = client }, CommerceSettings)
 end
 
---- What is set. nil where the gateway does not say it: nothing was set yet.
----@class waba.CommerceSettings
----@field is_cart_enabled boolean|nil
----@field is_catalog_visible boolean|nil
+--- The settings. A field that was never set is nil.
+---@options waba.CommerceSettings
+local SETTINGS = {
+  is_cart_enabled = "boolean",
+  is_catalog_visible = "boolean",
+}
 
 --- What is set: GET /whatsapp_commerce_settings.
 ---@return waba.CommerceSettings|nil
@@ -37,14 +39,12 @@ function CommerceSettings:get()
   }
 end
 
-local KNOWN = { is_cart_enabled = "boolean", is_catalog_visible = "boolean" }
-
 --- Sets either or both: POST /whatsapp_commerce_settings.
----@param given { is_cart_enabled: boolean?, is_catalog_visible: boolean? }
+---@param given waba.CommerceSettings
 ---@return true|nil
 ---@return waba.Error? err
 function CommerceSettings:set(given)
-  given = options.check(given, KNOWN, "client.commerce_settings:set")
+  given = options.check(given, SETTINGS, "client.commerce_settings:set")
   if next(given) == nil then error("client.commerce_settings:set: at least one field is needed", 2) end
   local endpoint, err = find_endpoint(self.client.hosting, "set_commerce")
   if not endpoint then return nil, err end

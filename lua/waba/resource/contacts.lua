@@ -53,27 +53,31 @@ local function encode_numbers(numbers)
   return encoded, given
 end
 
-local KNOWN_CHECK = { wait = "boolean", force = "boolean" }
+--- How numbers are checked.
+---@options waba.ContactsCheckOptions
+local CHECK_OPTIONS = {
+  wait = { "boolean", false },  -- true: the gateway responds when all are known, instead of with "processing"
+  force = { "boolean", false }, -- true: asks WhatsApp again for numbers that were checked in the last 7 days
+}
 
 --- Asks which numbers have WhatsApp: POST /v1/contacts (On-Premise hosting only). Newer gateways answer "valid" to every number,
 --- so sending must not depend on it, and no check is needed before sending. Check no more numbers
 --- than you send messages: 360dialog disables the check otherwise.
 ---@param numbers (string|integer)[]  in international form
----@param given? { wait: boolean?, force: boolean? }  wait: answer when all are known, instead of
----                                                   "processing"; force: ask anew, past the 7 days' memory
+---@param given? waba.ContactsCheckOptions
 ---@return waba.CheckedContact[]|nil
 ---@return waba.Error? err
 function Contacts:check(numbers, given)
   if type(numbers) ~= "table" then
     error("client.contacts:check: the numbers must be a list, not a " .. type(numbers), 2)
   end
-  given = options.check(given, KNOWN_CHECK, "client.contacts:check")
+  given = options.complete(given, CHECK_OPTIONS, "client.contacts:check")
   local endpoint, err = find_endpoint(self.client.hosting, "check_contacts")
   if not endpoint then return nil, err end
   local encoded, originals = encode_numbers(numbers)
   if not encoded then return nil, originals end
   local json, response = self.client:call(endpoint, {
-    json = { contacts = encoded, blocking = given.wait and "wait" or "no_wait", force_check = given.force or false },
+    json = { contacts = encoded, blocking = given.wait and "wait" or "no_wait", force_check = given.force },
   })
   if json == nil then return nil, response end
   if type(json) ~= "table" or type(json.contacts) ~= "table" then

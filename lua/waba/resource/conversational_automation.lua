@@ -41,12 +41,14 @@ function conversational_automation.new(client)
   return setmetatable({ client = client }, Automation)
 end
 
---- What a chat offers.
----@class waba.Automation
----@field enable_welcome_message boolean  a webhook tells when somebody opens the chat for the first time
----@field prompts string[]   ice breakers: at most 4, each at most 80 characters, without emoji
----@field commands { command_name: string, command_description: string }[]  at most 30, names of at most 32
----                          characters, descriptions of at most 256, without emoji
+--- The components of a chat. After `get` and `set` all fields are set.
+---@options waba.Automation
+local FIELDS = {
+  enable_welcome_message = "boolean", -- sends a webhook when somebody opens the chat for the first time
+  prompts = "string[]",               -- ice breakers: at most 4, each at most 80 characters, without emoji
+  commands = "{ command_name: string, command_description: string }[]", -- at most 30; names of at most 32 characters,
+                                      -- descriptions of at most 256, without emoji
+}
 
 local function read(json)
   -- the fields, perhaps inside an object of their own, perhaps in a list
@@ -84,15 +86,13 @@ function Automation:get()
   return read(json)
 end
 
-local KNOWN = { enable_welcome_message = "boolean", prompts = "table", commands = "table" }
-
 --- Sets some of it and keeps the rest: the gateway takes all three together, so what is not given is
 --- read first (GET and POST /conversational_automation). {} takes all prompts, or commands, away.
----@param given { enable_welcome_message: boolean?, prompts: string[]?, commands: table[]? }
+---@param given waba.Automation
 ---@return waba.Automation|nil stored  as it was written
 ---@return waba.Error? err
 function Automation:set(given)
-  given = options.check(given, KNOWN, "client.conversational_automation:set")
+  given = options.check(given, FIELDS, "client.conversational_automation:set")
   if next(given) == nil then error("client.conversational_automation:set: at least one field is needed", 2) end
   local client = self.client
   local endpoint, err = find_endpoint(client.hosting, "set_automation")
@@ -102,7 +102,7 @@ function Automation:set(given)
   if not valid then return nil, err end
   local whole = {}
   for name, value in pairs(given) do whole[name] = value end
-  for name in pairs(KNOWN) do
+  for name in pairs(FIELDS) do
     if whole[name] == nil then
       if not stored then stored, err = self:get() end
       if not stored then return nil, err end

@@ -6,17 +6,21 @@ local options = require "waba.options"
 
 local pages = {}
 
---- One page of a list that goes on by cursors.
----@class waba.PageOptions
----@field limit? integer  of one page
----@field after? string   the page behind this cursor: `after` of the page before
----@field before? string  the page before this cursor
+--- All pages of a list.
+---@options waba.EachOptions
+local EACH_OPTIONS = {
+  limit = "integer",  -- items of one page, 1 or more
+}
 
-local KNOWN = { limit = "integer", after = "string", before = "string" }
-local KNOWN_EACH = { limit = "integer" }
+--- One page of a list with cursors.
+---@options waba.PageOptions : waba.EachOptions
+local PAGE_OPTIONS = options.with(EACH_OPTIONS, {
+  after = "string",   -- returns the page after this cursor: the field `after` of the page before
+  before = "string",  -- returns the page before this cursor
+})
 
 --- The query of such a page; wrong options raise at the caller of the method.
----@param given { limit: integer?, after: string?, before: string? }
+---@param given waba.PageOptions
 ---@param what string  whose options these are
 ---@return table query
 function pages.query(given, what)
@@ -117,12 +121,12 @@ end
 function pages.add_methods(methods, what, items, fetch)
   function methods:list(given)
     local name = what .. ":list"
-    return fetch(self, pages.query(options.check(given, KNOWN, name), name))
+    return fetch(self, pages.query(options.check(given, PAGE_OPTIONS, name), name))
   end
 
   function methods:each(given)
     local name = what .. ":each"
-    local query = pages.query(options.check(given, KNOWN_EACH, name), name)
+    local query = pages.query(options.check(given, EACH_OPTIONS, name), name)
     return pages.each(pages.walk(function() return fetch(self, query) end,
       function(page) return pages.advance(query, page) end, items))
   end

@@ -61,8 +61,15 @@ end
 
 ---@class waba.QrCodesResource
 ---@field list fun(self: waba.QrCodesResource, given: waba.PageOptions?): { codes: waba.QrCode[], after: string?, before: string? }|nil, waba.Error?  GET /message_qrdls; `after` is nil on the last page
----@field each fun(self: waba.QrCodesResource, given: { limit: integer? }?): (fun(): waba.QrCode|false|nil, waba.Error?)  all of them, page after page, as client.templates:each does
+---@field each fun(self: waba.QrCodesResource, given: waba.EachOptions?): (fun(): waba.QrCode|false|nil, waba.Error?)  all of them, page after page, as client.templates:each does
 pages.add_methods(QrCodes, "client.qr_codes", "codes", fetch)
+
+--- The content of a code.
+---@options waba.QrCodeOptions
+local OPTIONS = {
+  prefilled_message = "string",        -- required: the text that the customer finds in the chat, at most 140 characters
+  generate_qr_image = '"PNG"|"SVG"',   -- the format of an image to make
+}
 
 -- The endpoint, and the code if it is one: letters and digits only.
 local function prepare(self, endpoint_name, code, what)
@@ -84,11 +91,11 @@ local function write(self, endpoint, body)
 end
 
 --- Makes a code: POST /message_qrdls.
----@param given { prefilled_message: string, generate_qr_image: "PNG"|"SVG"|nil }  at most 140 characters
+---@param given waba.QrCodeOptions
 ---@return waba.QrCode|nil
 ---@return waba.Error? err
 function QrCodes:create(given)
-  given = options.check(given, { prefilled_message = "string", generate_qr_image = "string" }, "client.qr_codes:create")
+  given = options.check(given, OPTIONS, "client.qr_codes:create")
   local endpoint, err = find_endpoint(self.client.hosting, "create_qr_code")
   if not endpoint then return nil, err end
   return write(self, endpoint, given)
@@ -111,11 +118,11 @@ end
 
 --- Changes the text behind a code: POST /message_qrdls.
 ---@param code string
----@param given { prefilled_message: string, generate_qr_image: "PNG"|"SVG"|nil }
+---@param given waba.QrCodeOptions
 ---@return waba.QrCode|nil
 ---@return waba.Error? err
 function QrCodes:edit(code, given)
-  given = options.check(given, { prefilled_message = "string", generate_qr_image = "string" }, "client.qr_codes:edit")
+  given = options.check(given, OPTIONS, "client.qr_codes:edit")
   local endpoint, err = prepare(self, "update_qr_code", code, "client.qr_codes:edit")
   if not endpoint then return nil, err end
   local body = { code = code }

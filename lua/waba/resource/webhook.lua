@@ -94,7 +94,15 @@ end
 
 -- The number ---------------------------------------------------------------------------------------
 
-local KNOWN = { url = "string", user = "string", password = "string", headers = "table" }
+--- An address for webhooks.
+---@options waba.WebhookAddressOptions
+local ADDRESS = {
+  url = "string",                    -- required: begins with https (plain http only to loopback, for the emulator); on
+                                     -- Cloud hosting without a port and without "_" in its host
+  user = "string",                   -- user and password become the header `Authorization: Basic …`
+  password = "string",
+  headers = "table<string, string>", -- further headers of each request
+}
 
 -- One way of the gateway to say that nothing is set (on-premise.md, section 6.2).
 local function read_stored(json, response)
@@ -105,7 +113,7 @@ end
 
 -- Options of an address; a missing one raises at the caller of the method.
 local function check_address(given, known, what)
-  given = options.check(given, known, what, 3)
+  given = options.complete(given, known, what, 3)
   if given.url == nil then error(what .. ": option url is required", 3) end
   return given
 end
@@ -119,13 +127,11 @@ end
 
 --- Sets the number's address and replaces what was stored before, its headers included:
 --- POST /v1/configs/webhook. On Cloud hosting set it again after every new API key.
----@param given { url: string, user: string?, password: string?, headers: table<string, string>? }
----        `url` with https (plain http only to loopback, for the emulator), on Cloud hosting without a
----        port and without "_" in its host; user and password become an `Authorization: Basic …` header
+---@param given waba.WebhookAddressOptions
 ---@return waba.WebhookAddress|nil stored  as the gateway echoes it
 ---@return waba.Error? err
 function Webhook:set(given)
-  given = check_address(given, KNOWN, "client.webhook:set")
+  given = check_address(given, ADDRESS, "client.webhook:set")
   local body, err = encode_address(self.client, given)
   if not body then return nil, err end
   local json
@@ -148,24 +154,25 @@ function Webhook:account()
   return read_stored(self.client:call(endpoint, {}))
 end
 
-local KNOWN_ACCOUNT = {
-  url = "string", user = "string", password = "string", headers = "table", override_all = "boolean",
-}
+--- The account's address.
+---@options waba.AccountWebhookOptions : waba.WebhookAddressOptions
+local ACCOUNT = options.with(ADDRESS, {
+  override_all = { "boolean", false }, -- replaces the own addresses of all numbers
+})
 
 --- Sets the account's address: POST /waba_webhook (Cloud hosting only). It holds some 20 seconds
 --- later; `account` tells when.
----@param given { url: string, user: string?, password: string?, headers: table<string, string>?, override_all: boolean? }
----        `override_all`: put it in the place of all numbers' own addresses
+---@param given waba.AccountWebhookOptions
 ---@return true|nil
 ---@return waba.Error? err
 function Webhook:set_account(given)
-  given = check_address(given, KNOWN_ACCOUNT, "client.webhook:set_account")
+  given = check_address(given, ACCOUNT, "client.webhook:set_account")
   local endpoint, err = find_endpoint(self.client.hosting, "set_account_webhook")
   if not endpoint then return nil, err end
   local body
   body, err = encode_address(self.client, given)
   if not body then return nil, err end
-  body.override_all = given.override_all or false
+  body.override_all = given.override_all
   return outcome.success(self.client:call(endpoint, { json = body }))
 end
 
@@ -199,8 +206,17 @@ function Webhook:destinations()
   return result
 end
 
-local KNOWN_DESTINATION = {
-  name = "string", url = "string", user = "string", password = "string", headers = "table",
+--- A further destination.
+---@options waba.WebhookDestinationOptions : waba.WebhookAddressOptions
+local DESTINATION = options.with(ADDRESS, {
+  name = "string", -- required: different from the names of the number's other destinations
+})
+
+--- All further destinations of a number.
+---@options waba.WebhookDestinationsOptions
+local DESTINATIONS = {
+  enabled = { "boolean", true },                      -- whether webhooks are sent to them
+  destinations = "waba.WebhookDestinationOptions[]",  -- required: at most 3
 }
 
 local function encode_destination(self, given, at)
@@ -232,20 +248,19 @@ local function encode_destinations(self, list)
 end
 
 local function check_destination(given, what)
-  options.check(given, KNOWN_DESTINATION, what, 3)
+  options.check(given, DESTINATION, what, 3)
   for _, name in ipairs { "name", "url" } do
     if not given or given[name] == nil then error(("%s: option %s is required"):format(what, name), 3) end
   end
 end
 
 --- Replaces all further destinations: POST /multi_webhook (Cloud hosting only).
----@param given { enabled: boolean?, destinations: { name: string, url: string, user: string?, password: string?, headers: table<string, string>? }[] }
----        `enabled`: true by default; at most 3 destinations, with different names
+---@param given waba.WebhookDestinationsOptions
 ---@return true|nil
 ---@return waba.Error? err
 function Webhook:set_destinations(given)
   local what = "client.webhook:set_destinations"
-  given = options.check(given, { enabled = "boolean", destinations = "table" }, what)
+  given = options.complete(given, DESTINATIONS, what)
   if given.destinations == nil then error(what .. ": option destinations is required", 2) end
   for i, item in ipairs(given.destinations) do check_destination(item, ("%s: destinations[%d]"):format(what, i)) end
   local endpoint, err = find_endpoint(self.client.hosting, "set_destinations")
@@ -253,14 +268,13 @@ function Webhook:set_destinations(given)
   local list
   list, err = encode_destinations(self, given.destinations)
   if not list then return nil, err end
-  local enabled = given.enabled == nil or given.enabled
   if list[1] == nil then
     -- an empty table would be written as an object
     return outcome.success(self.client:call(endpoint, {
-      body = ('{"enabled":%s,"destinations":[]}'):format(tostring(enabled)), media_type = "application/json",
+      body = ('{"enabled":%s,"destinations":[]}'):format(tostring(given.enabled)), media_type = "application/json",
     }))
   end
-  return outcome.success(self.client:call(endpoint, { json = { enabled = enabled, destinations = list } }))
+  return outcome.success(self.client:call(endpoint, { json = { enabled = given.enabled, destinations = list } }))
 end
 
 -- Writes one destination: alone, or as a list of one.
@@ -274,7 +288,7 @@ local function write_destination(self, endpoint_name, given, is_list)
 end
 
 --- Adds a destination to those that are there: PUT /multi_webhook (Cloud hosting only).
----@param given { name: string, url: string, user: string?, password: string?, headers: table<string, string>? }
+---@param given waba.WebhookDestinationOptions
 ---@return true|nil
 ---@return waba.Error? err  kind "api" when the name is taken
 function Webhook:add_destination(given)
@@ -283,7 +297,7 @@ function Webhook:add_destination(given)
 end
 
 --- Changes the destination of a name: PATCH /multi_webhook (Cloud hosting only).
----@param given { name: string, url: string, user: string?, password: string?, headers: table<string, string>? }
+---@param given waba.WebhookDestinationOptions
 ---@return true|nil
 ---@return waba.Error? err
 function Webhook:update_destination(given)

@@ -12,18 +12,20 @@ local download = {}
 --- A file takes longer than a message: so many times the client's timeout by default.
 download.PATIENCE = 10
 
---- Where a download goes, and what it must be.
----@class waba.DownloadOptions
----@field file? string       path; what stands there is replaced when the new file is complete
----@field sink? fun(bytes: string)  takes the bytes as they come; without file and sink they are returned
----@field sha256? string|false  what the bytes must sum up to, as the webhook said: hex or base64. On Cloud hosting
----                          the platform's own word counts when none is given; false: no comparison
----@field url? string        Cloud hosting: where the file is, as the webhook said; tried first while it lives
----@field progress? fun(received: integer, total: integer|nil)
----@field max_size? integer  the largest size of the file in bytes, after decompression; 100 MB by default, more than the
----                          platform allows
----@field max_body? integer  the largest size in bytes of a file that is kept in memory, if less than max_size
----@field timeout? number    seconds; ten times the client's by default
+--- Where a download is stored, and how it is verified.
+---@options waba.DownloadOptions
+download.OPTIONS = {
+  file = "string",     -- path; an existing file is replaced when the new one is complete
+  sink = "fun(bytes: string)", -- receives the bytes as they arrive; without file and sink they are returned
+  sha256 = "string|false", -- the expected SHA-256, hex or base64, as in the webhook; default on Cloud hosting: as the
+                       -- platform reports it; false: no comparison
+  url = "string",      -- Cloud hosting: the address of the file, as in the webhook; tried first
+  progress = "fun(received: integer, total: integer|nil)", -- called while bytes arrive
+  max_size = "integer>=0", -- the largest size of the file in bytes, after decompression; default: 100 MB, more than the
+                       -- platform allows
+  max_body = "integer>=0", -- the largest size in bytes of a file that is kept in memory, if less than max_size
+  timeout = "number",  -- seconds; default: ten times the client's
+}
 
 --- What was downloaded.
 ---@class waba.Download
@@ -32,13 +34,6 @@ download.PATIENCE = 10
 ---@field sha256 string      hex, in lower case
 ---@field data string?       the bytes, when neither file nor sink was given
 ---@field file string?       the path, when it was given
-
---- Names of `waba.DownloadOptions`, for `options.check`.
-download.KNOWN = {
-  file = "string", sink = "function", sha256 = "string|false", progress = "function", max_body = "integer>=0",
-  max_size = "integer>=0",
-  timeout = "number", url = "string",
-}
 
 local function file_fault(path, message)
   return errors.invalid("file", ("file %s can't be written: %s"):format(path, message))

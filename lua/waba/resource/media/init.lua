@@ -27,24 +27,22 @@ function media.new(client)
   }, Media)
 end
 
---- What is uploaded.
----@class waba.UploadOptions
----@field file? string      path of a file
----@field data? string      or its bytes
----@field reader? fun(): string|nil  or a function that gives them piece by piece, then nil
----@field type? string      MIME type; needed unless the file's name tells it
----@field size? integer     bytes a reader will give; when it isn't said, they are gathered in a temporary
----                         file first, for the gateway takes no stream of unknown length
----@field as? "audio"|"document"|"image"|"sticker"|"video"  the type of the message it is for: its limits
----                         hold; by default the type's own, so a video has at most 16 MB unless `as = "document"`
----@field filename? string  of the part of the form, on Cloud hosting; by default the file's own. Customers never
----                         see it: a document has a `filename` in its message
----@field ttl_minutes? integer  Cloud hosting, numbers without storage at Meta: how long to keep it, 60 to 43200
----@field progress? fun(sent: integer, total: integer)
----@field timeout? number   seconds; ten times the client's by default
-local KNOWN_UPLOAD = {
-  file = "string", data = "string", reader = "function", type = "string", size = "integer", as = "string",
-  filename = "string", ttl_minutes = "integer", progress = "function", timeout = "number",
+--- The file to upload.
+---@options waba.UploadOptions
+local UPLOAD_OPTIONS = {
+  file = "string",         -- path of a file
+  data = "string",         -- or its bytes
+  reader = "fun(): string|nil", -- or a function that returns them piece by piece, then nil
+  type = "string",         -- MIME type; required unless the name of the file shows it
+  size = "integer",        -- bytes that the reader returns in total; without it they are first stored in a temporary
+                           -- file, because the gateway accepts no stream of unknown length
+  as = '"audio"|"document"|"image"|"sticker"|"video"', -- the type of the message, whose limits apply; default: as the
+                           -- MIME type, so a video has at most 16 MB unless `as = "document"`
+  filename = "string",     -- Cloud hosting: the name in the upload form, which customers do not see (the message of a
+                           -- document has a `filename`); default: the name of the file
+  ttl_minutes = "integer", -- Cloud hosting, numbers without storage at Meta: minutes to keep the file, 60 to 43200
+  progress = "fun(sent: integer, total: integer)", -- called while bytes are sent
+  timeout = "number",      -- seconds; default: ten times the client's
 }
 
 --- A file that messages can name by its id.
@@ -109,7 +107,7 @@ end
 ---@return waba.Media|nil uploaded
 ---@return waba.Error? err  any kind; "invalid" with path "file", "type" or "size" before anything is sent
 function Media:upload(given)
-  options.check(given, KNOWN_UPLOAD, "client.media:upload")
+  options.check(given, UPLOAD_OPTIONS, "client.media:upload")
   if given == nil then error("client.media:upload: one of the options file, data and reader is required", 2) end
   check_kind(self, given.as)
   local client = self.client
@@ -131,7 +129,7 @@ end
 ---@return string|nil handle
 ---@return waba.Error? err  with `upload`, when it can be resumed: give that as the option `upload`
 function Media:resumable(given)
-  options.check(given, resumable.KNOWN, "client.media:resumable")
+  options.check(given, resumable.OPTIONS, "client.media:resumable")
   if given == nil then error("client.media:resumable: one of the options file, data and reader is required", 2) end
   local endpoint, err = find_endpoint(self.client.hosting, "open_upload")
   if not endpoint then return nil, err end
@@ -154,7 +152,7 @@ end
 ---                         that is unknown or expired; on Cloud hosting "rate_limited" after many of these
 function Media:download(id, given)
   check_id(id, "client.media:download")
-  given = options.check(given, download.KNOWN, "client.media:download")
+  given = options.check(given, download.OPTIONS, "client.media:download")
   local client = self.client
   local way = download.way(given, "client.media:download")
   if client.hosting.endpoints.get_media then return located.fetch(self, id, given, way) end

@@ -10,22 +10,20 @@ local upload = require "waba.resource.media.upload"
 
 local resumable = {}
 
---- What is uploaded for a handle.
----@class waba.ResumableOptions
----@field file? string      path of a file
----@field data? string      or its bytes
----@field reader? fun(): string|nil  or a function that gives them piece by piece; gathered in a temporary file
----                         first, so that the rest can be sent again
----@field type? string      MIME type: image/jpeg, image/png, video/mp4 or application/pdf; needed unless the
----                         file's name tells it
----@field size? integer     bytes
----@field filename? string  by default the file's own
----@field upload? string    of the error of an upload of the same bytes that failed: the rest of it is sent
----@field progress? fun(sent: integer, total: integer)
----@field timeout? number   seconds for all of it; ten times the client's by default
-resumable.KNOWN = {
-  file = "string", data = "string", reader = "function", type = "string", size = "integer", filename = "string",
-  upload = "string", progress = "function", timeout = "number",
+--- An upload for a handle.
+---@options waba.ResumableOptions
+resumable.OPTIONS = {
+  file = "string",     -- path of a file
+  data = "string",     -- or its bytes
+  reader = "fun(): string|nil", -- or a function that returns them piece by piece, then nil; they are first stored in a
+                       -- temporary file, so that the rest can be sent again
+  type = "string",     -- MIME type: image/jpeg, image/png, video/mp4 or application/pdf; required unless the name of the
+                       -- file shows it
+  size = "integer",    -- bytes
+  filename = "string", -- default: the name of the file
+  upload = "string",   -- the field `upload` of the error of a failed upload of the same bytes: sends the rest of it
+  progress = "fun(sent: integer, total: integer)", -- called while bytes are sent
+  timeout = "number",  -- seconds for the whole upload; default: ten times the client's
 }
 
 -- How often the rest is sent after a failure that may pass, as long as the gateway got further each time

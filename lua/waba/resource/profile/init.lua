@@ -49,14 +49,16 @@ function Profile:set_about(text)
   return outcome.success(self.client:call(self.client.hosting.endpoints.set_about, { json = body }))
 end
 
---- What a business tells of itself. A field that is not set is nil.
----@class waba.BusinessProfile
----@field address string?      at most 256 characters
----@field description string?  at most 512
----@field email string?        at most 128
----@field vertical string?     the trade, at most 128; it can't become empty again on On-Premise hosting; one
----                            of the platform's words on Cloud hosting, such as "RETAIL"
----@field websites string[]?   at most 2, each at most 256 characters, with http:// or https://
+--- The business profile. A field that is not set is nil.
+---@options waba.BusinessProfile
+local BUSINESS = {
+  address = "string",     -- at most 256 characters
+  description = "string", -- at most 512 characters
+  email = "string",       -- at most 128 characters
+  vertical = "string",    -- the industry, at most 128 characters; on On-Premise hosting it cannot be cleared; on Cloud
+                          -- hosting one of the platform's names, such as "RETAIL"
+  websites = "string[]",  -- at most 2, each at most 256 characters, beginning with http:// or https://
+}
 
 local function read_fields(stored)
   local result = {}
@@ -84,10 +86,6 @@ function Profile:business()
   return read_fields(self.dialect.find_business(json))
 end
 
-local KNOWN_BUSINESS = {
-  address = "string", description = "string", email = "string", vertical = "string", websites = "table",
-}
-
 local function is_email(text)
   return text:find("^[^%s@<>,;\"]+@[^%s@<>,;\".]+%.[^%s@<>,;\"]*[^%s@<>,;\".]$") ~= nil
 end
@@ -109,7 +107,7 @@ end
 ---@return waba.BusinessProfile|nil stored  the whole profile, as it was written
 ---@return waba.Error? err
 function Profile:set_business(given)
-  options.check(given, KNOWN_BUSINESS, "client.profile:set_business")
+  options.check(given, BUSINESS, "client.profile:set_business")
   if given == nil or next(given) == nil then
     error("client.profile:set_business: at least one field is needed", 2)
   end

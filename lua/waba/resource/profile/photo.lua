@@ -14,16 +14,23 @@ local upload = require "waba.resource.media.upload"
 
 local photo = {}
 
---- How the photo is asked for.
----@class waba.PhotoOptions
----@field link? boolean     only the address of a small picture
----@field file? string      path; written as a download is
----@field sink? fun(bytes: string)
----@field timeout? number   seconds; ten times the client's by default
-local KNOWN_PHOTO = { link = "boolean", file = "string", sink = "function", timeout = "number" }
+--- How the photo is fetched.
+---@options waba.PhotoOptions
+local GET_OPTIONS = {
+  link = "boolean",            -- true: returns only the address of a small picture
+  file = "string",             -- path of the file to write, as of a download
+  sink = "fun(bytes: string)", -- receives the bytes; without file and sink they are returned
+  timeout = "number",          -- seconds; default: ten times the client's
+}
 
-local KNOWN_SET_PHOTO = {
-  file = "string", data = "string", type = "string", progress = "function", timeout = "number",
+--- The photo to set.
+---@options waba.SetPhotoOptions
+local SET_OPTIONS = {
+  file = "string",    -- path of a file: JPEG or PNG, at most 5 MB
+  data = "string",    -- or its bytes
+  type = "string",    -- MIME type; default: found by the file's name or the first bytes
+  progress = "fun(sent: integer, total: integer)", -- called while bytes are sent
+  timeout = "number", -- seconds; default: ten times the client's
 }
 
 local function no_photo(response)
@@ -113,7 +120,7 @@ end
 ---@return waba.Download|{ link: string }|nil
 ---@return waba.Error? err  kind "not_found" when there is none
 function photo.get(self, given)
-  given = options.check(given, KNOWN_PHOTO, "client.profile:photo")
+  given = options.check(given, GET_OPTIONS, "client.profile:photo")
   local way = download.way(given, "client.profile:photo")
   if given.link then
     if way ~= "memory" then error("client.profile:photo: option link excludes " .. way, 2) end
@@ -152,12 +159,11 @@ end
 --- to POST /whatsapp_business_profile. It is cropped to a square of at most 640 pixels;
 --- 640 by 640 is best, below 192 it may be refused.
 ---@param self waba.ProfileResource
----@param given { file: string?, data: string?, type: string?, progress: function?, timeout: number? }
----        JPEG or PNG, at most 5 MB; the type is found by the file's name or the first bytes
+---@param given waba.SetPhotoOptions
 ---@return true|nil
 ---@return waba.Error? err
 function photo.set(self, given)
-  options.check(given, KNOWN_SET_PHOTO, "client.profile:set_photo")
+  options.check(given, SET_OPTIONS, "client.profile:set_photo")
   if not given or not (given.file or given.data) then
     error("client.profile:set_photo: one of the options file and data is required", 2)
   end

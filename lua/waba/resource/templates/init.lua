@@ -26,29 +26,35 @@ end
 
 -- Lists -------------------------------------------------------------------------------------------
 
---- Which templates are wanted. Texts are compared in any case.
----@class waba.TemplateQuery
----@field limit? integer     of one page; the platform's default is 1000 on On-Premise hosting
----@field name? string       all languages of it
----@field status? string     "approved"; where the gateway does not filter, a page may come out shorter
----@field category? string   likewise
----@field language? string   likewise
----@field offset? integer    On-Premise: from 0
----@field sort? string|string[]  On-Premise: names of fields; "-" before one turns its order round
----@field filters? table|string  On-Premise: such as { ["business_templates.name"] = "order_ready_v2" }
----@field after? string      Cloud: the page behind this cursor
----@field before? string     Cloud: the page before this cursor
----@field fields? string|string[]  Cloud: only these fields of each template
----@field content? string    Cloud: in the template's texts
----@field name_or_content? string  Cloud: in either
----@field quality_score? string    Cloud: "GREEN", "YELLOW", "RED", "UNKNOWN"
-local KNOWN_EACH = {
-  limit = "integer", name = "string", status = "string", category = "string", language = "string",
-  sort = "string|table", filters = "table|string", fields = "string|table", content = "string",
-  name_or_content = "string", quality_score = "string",
+--- Filters of templates. Upper and lower case are equal.
+---@options waba.TemplateFilter
+local EACH_OPTIONS = {
+  limit = "integer",            -- templates of one page; the default of the platform is 1000 on On-Premise hosting
+  name = "string",              -- templates with this name, in all languages
+  status = "string",            -- "approved"; if the gateway does not filter, a page may contain fewer templates
+  category = "string",          -- likewise
+  language = "string",          -- likewise
+  sort = "string|string[]",     -- On-Premise: names of fields; "-" before a name: descending
+  filters = "table|string",     -- On-Premise: such as { ["business_templates.name"] = "order_ready_v2" }
+  fields = "string|string[]",   -- Cloud: returns only these fields of each template
+  content = "string",           -- Cloud: text in the template's texts
+  name_or_content = "string",   -- Cloud: text in either
+  quality_score = "string",     -- Cloud: "GREEN", "YELLOW", "RED", "UNKNOWN"
 }
-local KNOWN_LIST = { offset = "integer", after = "string", before = "string" }
-for name, types in pairs(KNOWN_EACH) do KNOWN_LIST[name] = types end
+
+--- Filters of templates, and a page.
+---@options waba.TemplateQuery : waba.TemplateFilter
+local PAGE_OPTIONS = options.with(EACH_OPTIONS, {
+  offset = "integer",           -- On-Premise: the position of the first template, from 0
+  after = "string",             -- Cloud: returns the page after this cursor
+  before = "string",            -- Cloud: returns the page before this cursor
+})
+
+--- What is fetched of one template.
+---@options waba.TemplateFieldsOptions
+local GET_OPTIONS = {
+  fields = "string|string[]",   -- returns only these fields
+}
 
 --- One page.
 ---@class waba.TemplatePage
@@ -121,7 +127,7 @@ end
 ---@return waba.TemplatePage|nil
 ---@return waba.Error? err
 function Templates:list(given)
-  given = options.check(given, KNOWN_LIST, "client.templates:list")
+  given = options.check(given, PAGE_OPTIONS, "client.templates:list")
   local query, err = encode_query(self, given, "client.templates:list")
   if not query then return nil, err end
   local page
@@ -139,10 +145,10 @@ end
 ---
 --- When a page can't be had, the last turn brings `false` and the error; a loop that ends without one
 --- has seen every template.
----@param given? waba.TemplateQuery  `limit`: how many are fetched at once; no offset and no cursors
+---@param given? waba.TemplateFilter
 ---@return fun(): waba.StoredTemplate|false|nil, waba.Error?
 function Templates:each(given)
-  given = options.check(given, KNOWN_EACH, "client.templates:each")
+  given = options.check(given, EACH_OPTIONS, "client.templates:each")
   local query, fault = encode_query(self, given, "client.templates:each")
   if not query then return pages.each(function() return false, fault end) end
   return pages.each(pages.walk(function()
@@ -154,11 +160,11 @@ end
 
 --- One template: GET /message_templates/{id} (Cloud hosting only).
 ---@param id string|integer
----@param given? { fields: string|string[]|nil }
+---@param given? waba.TemplateFieldsOptions
 ---@return waba.StoredTemplate|nil
 ---@return waba.Error? err
 function Templates:get(id, given)
-  given = options.check(given, { fields = "string|table" }, "client.templates:get")
+  given = options.check(given, GET_OPTIONS, "client.templates:get")
   local endpoint, err = find_endpoint(self.client.hosting, "get_template")
   if not endpoint then return nil, err end
   local digits
@@ -175,31 +181,37 @@ end
 
 -- Creating, editing, deleting ---------------------------------------------------------------------
 
---- A template to create.
----@class waba.NewTemplate
----@field name string       small letters, digits and underscores
----@field language string   "de", "en_US"
----@field category "AUTHENTICATION"|"MARKETING"|"UTILITY"
----@field components? table[]             as the platform writes them; not needed with library_template_name
----@field allow_category_change? boolean  let the platform choose another category instead of rejecting it
----@field parameter_format? string        Cloud: "POSITIONAL", the default, or "NAMED"
----@field sub_category? string            Cloud
----@field display_format? string          Cloud
----@field send_type? string               Cloud
----@field message_send_ttl_seconds? integer  Cloud: how long its messages may be on their way
----@field cta_url_link_tracking_opted_out? boolean  Cloud: taps on its links are not counted
----@field is_primary_device_delivery_only? boolean  Cloud: only on the customer's phone itself
----@field optimization_spec? table        Cloud
----@field library_template_name? string   Cloud: takes it from the library
----@field library_template_body_inputs? table      Cloud: what the library's text leaves open
----@field library_template_button_inputs? table[]  Cloud: likewise of its buttons
-local KNOWN_CREATE = {
-  name = "string", language = "string", category = "string", components = "table", allow_category_change = "boolean",
-  -- Cloud hosting
-  parameter_format = "string", sub_category = "string", display_format = "string", send_type = "string",
-  message_send_ttl_seconds = "integer", cta_url_link_tracking_opted_out = "boolean",
-  is_primary_device_delivery_only = "boolean", optimization_spec = "table", library_template_name = "string",
-  library_template_body_inputs = "table", library_template_button_inputs = "table",
+--- What can be changed of a template.
+---@options waba.TemplateEdit
+local EDIT_OPTIONS = {
+  category = '"AUTHENTICATION"|"MARKETING"|"UTILITY"',
+  components = "table[]",                          -- in the form of the platform; replace all stored ones
+  allow_category_change = "boolean",               -- lets the platform select another category instead of rejecting it
+  parameter_format = "string",                     -- Cloud: "POSITIONAL", the default of the platform, or "NAMED"
+  sub_category = "string",                         -- Cloud
+  display_format = "string",                       -- Cloud
+  message_send_ttl_seconds = "integer",            -- Cloud: seconds for which delivery of its messages is tried
+  cta_url_link_tracking_opted_out = "boolean",     -- Cloud: taps on its links are not counted
+  optimization_spec = "table",                     -- Cloud
+}
+
+--- A template to create. `components` is not required with `library_template_name`.
+---@options waba.NewTemplate : waba.TemplateEdit
+local CREATE_OPTIONS = options.with(EDIT_OPTIONS, {
+  name = "string",                                 -- required: lower-case letters, digits and underscores
+  language = "string",                             -- required: "de", "en_US"
+  category = '"AUTHENTICATION"|"MARKETING"|"UTILITY"', -- required
+  send_type = "string",                            -- Cloud
+  is_primary_device_delivery_only = "boolean",     -- Cloud: delivers only to the customer's phone itself
+  library_template_name = "string",                -- Cloud: takes the content from the library
+  library_template_body_inputs = "table",          -- Cloud: values for the placeholders in the library's body
+  library_template_button_inputs = "table[]",      -- Cloud: values for those in its buttons
+})
+
+--- Which templates of a name are deleted.
+---@options waba.TemplateDeleteOptions
+local DELETE_OPTIONS = {
+  id = "string|integer",        -- Cloud: only the template with this id, so one language; default: all languages
 }
 
 --- Creates a template in one language and hands it in for review: POST /v1/configs/templates; POST
@@ -211,7 +223,7 @@ local KNOWN_CREATE = {
 ---@return waba.StoredTemplate|nil  as the gateway has it now, normally with status "created" or "submitted", "PENDING" on Cloud hosting
 ---@return waba.Error? err  kind "invalid" with a path such as "components[2].buttons[1].text"
 function Templates:create(given)
-  given = options.check(given, KNOWN_CREATE, "client.templates:create")
+  given = options.check(given, CREATE_OPTIONS, "client.templates:create")
   local client, err = self.client, refusal(self, given)
   if err then return nil, err end
   local body = self.dialect.encode(given)
@@ -224,23 +236,6 @@ function Templates:create(given)
   return nil, outcome.incomplete(response, "the response has no template", true)
 end
 
---- What is changed of a template; each field as in `waba.NewTemplate`.
----@class waba.TemplateEdit
----@field category? string
----@field components? table[]  in the place of all that are stored
----@field allow_category_change? boolean
----@field parameter_format? string
----@field sub_category? string
----@field display_format? string
----@field message_send_ttl_seconds? integer
----@field cta_url_link_tracking_opted_out? boolean
----@field optimization_spec? table
-local KNOWN_EDIT = {
-  category = "string", components = "table", message_send_ttl_seconds = "integer", parameter_format = "string",
-  sub_category = "string", display_format = "string", allow_category_change = "boolean",
-  cta_url_link_tracking_opted_out = "boolean", optimization_spec = "table",
-}
-
 --- Changes a template and hands it in again: POST /message_templates/{id} (Cloud hosting only).
 --- Components replace the stored ones as a whole. Only an approved, rejected or paused template can be
 --- edited; an approved one once a day and ten times in 30 days, and its category stays.
@@ -249,7 +244,7 @@ local KNOWN_EDIT = {
 ---@return true|nil
 ---@return waba.Error? err
 function Templates:edit(id, given)
-  given = options.check(given, KNOWN_EDIT, "client.templates:edit")
+  given = options.check(given, EDIT_OPTIONS, "client.templates:edit")
   if next(given) == nil then error("client.templates:edit: at least one field is needed", 2) end
   local endpoint, err = find_endpoint(self.client.hosting, "edit_template")
   if not endpoint then return nil, err end
@@ -266,14 +261,14 @@ end
 --- DELETE /v1/configs/templates/{name}; DELETE /message_templates. The name of an approved template
 --- can't be used again for about 30 days.
 ---@param name string
----@param given? { id: string|integer|nil }  Cloud hosting: the template of one language
+---@param given? waba.TemplateDeleteOptions
 ---@return true|nil
 ---@return waba.Error? err
 function Templates:delete(name, given)
   if type(name) ~= "string" or name == "" then
     error("client.templates:delete: the template's name is needed, a string", 2)
   end
-  given = options.check(given, { id = "string|integer" }, "client.templates:delete")
+  given = options.check(given, DELETE_OPTIONS, "client.templates:delete")
   local client, err, id = self.client, refusal(self, given), nil
   if err then return nil, err end
   if given.id ~= nil then

@@ -12,23 +12,24 @@ local pages = require "waba.resource.pages"
 
 local library = {}
 
---- Which templates of the library are wanted.
----@class waba.LibraryQuery
----@field search? string    in names and texts
----@field topic? string     "ORDER_MANAGEMENT", "PAYMENTS", …
----@field usecase? string   "DELIVERY_UPDATE", …
----@field industry? string  "E_COMMERCE", "FINANCIAL_SERVICES"
----@field language? string
----@field name? string
----@field limit? integer    of one page
----@field after? string
----@field before? string
-local KNOWN_EACH = {
-  search = "string", topic = "string", usecase = "string", industry = "string", language = "string", name = "string",
-  limit = "integer",
+--- Filters of the library.
+---@options waba.LibraryFilter
+local EACH_OPTIONS = {
+  search = "string",   -- text in the names and contents
+  topic = "string",    -- "ORDER_MANAGEMENT", "PAYMENTS", …
+  usecase = "string",  -- "DELIVERY_UPDATE", …
+  industry = "string", -- "E_COMMERCE", "FINANCIAL_SERVICES"
+  language = "string",
+  name = "string",
+  limit = "integer",   -- templates of one page
 }
-local KNOWN = { after = "string", before = "string" }
-for name, types in pairs(KNOWN_EACH) do KNOWN[name] = types end
+
+--- Filters of the library, and a page.
+---@options waba.LibraryQuery : waba.LibraryFilter
+local PAGE_OPTIONS = options.with(EACH_OPTIONS, {
+  after = "string",    -- returns the page after this cursor
+  before = "string",   -- returns the page before this cursor
+})
 
 local FILTERS = { "search", "topic", "usecase", "industry", "language", "name" }
 
@@ -80,19 +81,25 @@ end
 ---@return waba.Error? err
 function library.list(self, given)
   local what = "client.templates:library"
-  return fetch(self, query_of(options.check(given, KNOWN, what), what))
+  return fetch(self, query_of(options.check(given, PAGE_OPTIONS, what), what))
 end
 
 --- Goes through all templates of the library, as `each` does.
 ---@param self waba.TemplatesResource
----@param given? waba.LibraryQuery  without cursors
+---@param given? waba.LibraryFilter
 ---@return fun(): waba.LibraryTemplate|false|nil, waba.Error?
 function library.each(self, given)
   local what = "client.templates:each_in_library"
-  local query = query_of(options.check(given, KNOWN_EACH, what), what)
+  local query = query_of(options.check(given, EACH_OPTIONS, what), what)
   return pages.each(pages.walk(function() return fetch(self, query) end,
     function(page) return pages.advance(query, page) end, "templates"))
 end
+
+--- How templates are compared.
+---@options waba.CompareOptions
+local COMPARE_OPTIONS = {
+  days = { "integer", 7 }, -- the period: 7, 30, 60 or 90 days
+}
 
 local DAY = 86400
 local WINDOWS = { [7] = true, [30] = true, [60] = true, [90] = true }
@@ -102,13 +109,13 @@ local WINDOWS = { [7] = true, [30] = true, [60] = true, [90] = true }
 ---@param self waba.TemplatesResource
 ---@param id string|integer
 ---@param other string|integer
----@param given? { days: integer? }  7 (the default), 30, 60 or 90
+---@param given? waba.CompareOptions
 ---@return table[]|nil metrics  BLOCK_RATE, MESSAGE_SENDS, TOP_BLOCK_REASON, as the platform writes them
 ---@return waba.Error? err
 function library.compare(self, id, other, given)
   local what = "client.templates:compare"
-  given = options.check(given, { days = "integer" }, what)
-  local days = given.days or 7
+  given = options.complete(given, COMPARE_OPTIONS, what)
+  local days = given.days
   local endpoint, err = find_endpoint(self.client.hosting, "compare_templates")
   if not endpoint then return nil, err end
   if not WINDOWS[days] then
