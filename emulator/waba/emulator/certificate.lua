@@ -64,9 +64,7 @@ end
 function certificate.authority(options)
   options = options or {}
   local ssl, message = load_luaossl()
-  if not ssl then
-    return nil, message
-  end
+  if not ssl then return nil, message end
   local now = os.time()
   local drafted, key = draft(ssl, options.name or "waba emulator authority",
     options.not_before or now - DAY, options.not_after or now + 3650 * DAY)
@@ -86,20 +84,14 @@ end
 function certificate.kept_authority(folder)
   local path, key_path = folder .. "/" .. certificate.KEPT, folder .. "/" .. KEPT_KEY
   local kept = { certificate = files.read(path), key = files.read(key_path) }
-  if kept.certificate and kept.key then
-    return kept
-  end
+  if kept.certificate and kept.key then return kept end
   local authority, message = certificate.authority()
-  if not authority then
-    return nil, message
-  end
+  if not authority then return nil, message end
   -- Whoever has the key can pose as anybody to those who trust the authority.
   os.execute(("{ umask 077; mkdir -p -- %s && : >%s; } 2>/dev/null"):format(files.quote(folder), files.quote(key_path)))
   for file, text in pairs({ [path] = authority.certificate, [key_path] = authority.key }) do
     local written, problem = pcall(files.write, file, text)
-    if not written then
-      return nil, "the authority cannot be kept: " .. tostring(problem)
-    end
+    if not written then return nil, "the authority cannot be kept: " .. tostring(problem) end
   end
   return authority
 end
@@ -113,9 +105,7 @@ end
 function certificate.issue(authority, options)
   options = options or {}
   local ssl, message = load_luaossl()
-  if not ssl then
-    return nil, message
-  end
+  if not ssl then return nil, message end
   local hosts = options.hosts or { "localhost", "127.0.0.1" }
   local now = os.time()
   local issuer = ssl.x509.new(authority.certificate, "PEM")
@@ -123,9 +113,7 @@ function certificate.issue(authority, options)
     options.not_before or now - DAY, options.not_after or now + 365 * DAY)
   drafted:setIssuer(issuer:getSubject())
   local names = ssl.altname.new()
-  for _, host in ipairs(hosts) do
-    names:add(is_address(host) and "IP" or "DNS", host)
-  end
+  for _, host in ipairs(hosts) do names:add(is_address(host) and "IP" or "DNS", host) end
   drafted:setSubjectAlt(names)
   drafted:setBasicConstraints({ CA = false })
   drafted:setBasicConstraintsCritical(true)

@@ -18,9 +18,7 @@ local clock = {}
 
 -- Timers due at the same time run in the order they were set.
 local function earlier(a, b)
-  if a.due ~= b.due then
-    return a.due < b.due
-  end
+  if a.due ~= b.due then return a.due < b.due end
   return a.order < b.order
 end
 
@@ -29,9 +27,7 @@ local function push(heap, timer)
   heap[i] = timer
   while i > 1 do
     local parent = math.floor(i / 2)
-    if not earlier(heap[i], heap[parent]) then
-      break
-    end
+    if not earlier(heap[i], heap[parent]) then break end
     heap[i], heap[parent] = heap[parent], heap[i]
     i = parent
   end
@@ -45,15 +41,9 @@ local function pop(heap)
   local i = 1
   while true do
     local child = 2 * i
-    if child > n then
-      break
-    end
-    if child < n and earlier(heap[child + 1], heap[child]) then
-      child = child + 1
-    end
-    if not earlier(heap[child], heap[i]) then
-      break
-    end
+    if child > n then break end
+    if child < n and earlier(heap[child + 1], heap[child]) then child = child + 1 end
+    if not earlier(heap[child], heap[i]) then break end
     heap[i], heap[child] = heap[child], heap[i]
     i = child
   end
@@ -71,14 +61,10 @@ function clock.new(start)
 end
 
 ---@return number seconds  Unix time, with a fraction
-function Clock:now()
-  return self.start + (cqueues.monotime() - self.origin) + self.ahead
-end
+function Clock:now() return self.start + (cqueues.monotime() - self.origin) + self.ahead end
 
 ---@return integer seconds  Unix time, as the platform writes it
-function Clock:timestamp()
-  return math.floor(self:now())
-end
+function Clock:timestamp() return math.floor(self:now()) end
 
 --- Calls a function once the time has come. The function must not wait.
 ---@param seconds number
@@ -87,9 +73,7 @@ function Clock:after(seconds, action)
   self.order = self.order + 1
   local timer = { due = self:now() + seconds, order = self.order, action = action }
   push(self.timers, timer)
-  if self.timers[1] == timer then
-    self.changed:signal()
-  end
+  if self.timers[1] == timer then self.changed:signal() end
 end
 
 --- Moves the clock ahead. What has become due happens now, in its order.

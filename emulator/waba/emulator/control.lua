@@ -44,9 +44,7 @@ end
 -- Header values of webhooks are secrets of the receiver.
 local function with_hidden_headers(attempt)
   local shown = {}
-  for name, value in pairs(attempt) do
-    shown[name] = value
-  end
+  for name, value in pairs(attempt) do shown[name] = value end
   shown.headers = {}
   for name in pairs(attempt.headers) do
     shown.headers[name:lower()] = "(hidden)"
@@ -65,9 +63,7 @@ end
 
 function calls.webhooks(gateway, arguments)
   local list = gateway.webhooks.attempts:list(wanted_webhook(arguments))
-  for i, attempt in ipairs(list) do
-    list[i] = with_hidden_headers(attempt)
-  end
+  for i, attempt in ipairs(list) do list[i] = with_hidden_headers(attempt) end
   return json.pack(list)
 end
 
@@ -75,9 +71,7 @@ function calls.messages(gateway, arguments)
   return gateway.messages:list(wanted_message(arguments))
 end
 
-function calls.templates(gateway)
-  return gateway.templates.list
-end
+function calls.templates(gateway) return gateway.templates.list end
 
 function calls.counts(gateway)
   local webhooks = gateway.webhooks
@@ -153,9 +147,7 @@ end
 
 function calls.review(gateway, arguments)
   local count = gateway.templates:review(arguments.name, arguments.status, arguments.language, arguments.reason)
-  if count == 0 then
-    return nil, "there is no template " .. tostring(arguments.name)
-  end
+  if count == 0 then return nil, "there is no template " .. tostring(arguments.name) end
   return count
 end
 
@@ -164,15 +156,11 @@ function calls.hold(gateway, arguments)
     return nil, "only the Cloud gateway holds messages of templates"
   end
   local count = gateway.templates:hold(arguments.name, arguments.held, arguments.language)
-  if count == 0 then
-    return nil, "there is no template " .. tostring(arguments.name)
-  end
+  if count == 0 then return nil, "there is no template " .. tostring(arguments.name) end
   return count
 end
 
-function calls.health(gateway, arguments)
-  return gateway:set_health(arguments)
-end
+function calls.health(gateway, arguments) return gateway:set_health(arguments) end
 
 function calls.restart(gateway, arguments)
   gateway.down_until = gateway.clock:now() + arguments.seconds
@@ -181,13 +169,9 @@ end
 
 function calls.configure(gateway, arguments)
   for name, value in pairs(arguments) do
-    if name ~= "webhooks" then
-      gateway.options[name] = value
-    end
+    if name ~= "webhooks" then gateway.options[name] = value end
   end
-  for name, value in pairs(arguments.webhooks or {}) do
-    gateway.options.webhooks[name] = value
-  end
+  for name, value in pairs(arguments.webhooks or {}) do gateway.options.webhooks[name] = value end
   return true
 end
 
@@ -216,17 +200,14 @@ local function authorized(self, request)
 end
 
 -- A path names a gateway first: /on_premise/call/received, /cloud/media.
-local function gateway_of(self, request)
-  return self.process.gateways[request.segments[1]]
-end
+local function gateway_of(self, request) return self.process.gateways[request.segments[1]] end
 
 --- Where the body of a call goes.
 ---@param request waba.emulator.Request
 ---@return { limit: integer, file: string? }
 function Control:expects(request)
-  if not authorized(self, request) then
-    return { limit = 0 }
-  elseif request.segments[2] == "media" and gateway_of(self, request) then
+  if not authorized(self, request) then return { limit = 0 } end
+  if request.segments[2] == "media" and gateway_of(self, request) then
     return { limit = MAX_MEDIA, file = gateway_of(self, request).media:new_file() }
   end
   return { limit = MAX_CALL }
@@ -243,9 +224,7 @@ local function call(self, gateway, request)
     return answer(404, { error = problem or "no such call" })
   end
   local result, message = named(gateway, arguments, self.process)
-  if result == nil then
-    return answer(422, { error = message })
-  end
+  if result == nil then return answer(422, { error = message }) end
   return answer(200, { result = result })
 end
 

@@ -59,9 +59,7 @@ end
 
 local function ask(self, name, arguments)
   local result, message = self.remote:call(name, arguments)
-  if result == nil then
-    return failed(message)
-  end
+  if result == nil then return failed(message) end
   return result
 end
 
@@ -69,9 +67,7 @@ end
 local function options_for(self, given)
   local options = {}
   for _, fields in ipairs({ self.about, given or {} }) do
-    for name, value in pairs(fields) do
-      options[name] = value
-    end
+    for name, value in pairs(fields) do options[name] = value end
   end
   return options
 end
@@ -103,9 +99,7 @@ end
 ---@return string|nil id
 ---@return waba.Error? err
 function Customer:text(body, options)
-  if type(body) ~= "string" then
-    error("customer:text: the text must be a string", 2)
-  end
+  if type(body) ~= "string" then error("customer:text: the text must be a string", 2) end
   return send(self, "text", { body = body }, options_for(self, options))
 end
 
@@ -119,9 +113,7 @@ local function send_media(self, kind, given)
   content.type = given.type or USUAL_TYPES[kind]
   if body and not given.undownloaded then
     local id, message = self.remote:upload(body, content.type)
-    if not id then
-      return failed(message)
-    end
+    if not id then return failed(message) end
     content.media_id = id
   end
   return send(self, kind, content, options)
@@ -167,9 +159,7 @@ function Customer:sticker(media) return send_media(self, "sticker", media) end
 ---@param place table
 ---@return string|nil id
 ---@return waba.Error? err
-function Customer:location(place)
-  return send(self, "location", split(self, place))
-end
+function Customer:location(place) return send(self, "location", split(self, place)) end
 
 --- Sends contacts, as the platform writes them.
 ---@param contacts table[]
@@ -215,9 +205,7 @@ end
 ---@param order table
 ---@return string|nil id
 ---@return waba.Error? err
-function Customer:order(order)
-  return send(self, "order", split(self, order))
-end
+function Customer:order(order) return send(self, "order", split(self, order)) end
 
 --- Lets WhatsApp tell something about the customer: type, body and what belongs to it.
 ---@param system table  as the platform writes it
@@ -236,9 +224,7 @@ function Customer:change_number(number)
   local before, after = self.number:gsub("%D", ""), tostring(number):gsub("%D", "")
   local id, err = self:system({ type = "user_changed_number", new_wa_id = after,
     body = ("User %s changed from %s to %s"):format(self.name or before, before, after) })
-  if id then
-    self.number = tostring(number)
-  end
+  if id then self.number = tostring(number) end
   return id, err
 end
 
@@ -248,9 +234,7 @@ end
 ---@return waba.Error? err
 function Customer:change_identity()
   local changed, err = ask(self, "change_identity", { number = self.number })
-  if not changed then
-    return nil, err
-  end
+  if not changed then return nil, err end
   return self:system({ type = "user_identity_changed", identity = changed.hash, user = changed.wa_id,
     body = ("The identity of %s has changed"):format(self.name or changed.wa_id) })
 end
@@ -259,9 +243,7 @@ end
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id
 ---@return waba.Error? err
-function Customer:unknown(options)
-  return send(self, "unknown", nil, options_for(self, options))
-end
+function Customer:unknown(options) return send(self, "unknown", nil, options_for(self, options)) end
 
 --- Sends a disappearing message that the client can't show.
 ---@param options? waba.emulator.InboundOptions

@@ -41,13 +41,9 @@ end
 
 local function use(self, list, i)
   local order = list[i]
-  if order.share and self.chance() >= order.share then
-    return nil
-  end
+  if order.share and self.chance() >= order.share then return nil end
   order.times = order.times - 1
-  if order.times <= 0 then
-    table.remove(list, i)
-  end
+  if order.times <= 0 then table.remove(list, i) end
   return order
 end
 
@@ -56,9 +52,7 @@ end
 ---@param wanted string
 ---@return boolean
 function faults.path_matches(path, wanted)
-  if wanted:sub(1, 1) == "^" then
-    return path:find(wanted) ~= nil
-  end
+  if wanted:sub(1, 1) == "^" then return path:find(wanted) ~= nil end
   return path == wanted
 end
 
@@ -80,9 +74,7 @@ function Faults:take_request(request)
   for i, order in ipairs(self.requests) do
     if request_matches(order, request) then
       local used = use(self, self.requests, i)
-      if used then
-        return used
-      end
+      if used then return used end
     end
   end
 end
@@ -91,11 +83,8 @@ end
 ---@param order table
 ---@return table[]|nil
 function Faults:rows(order)
-  if order.errors then
-    return order.errors
-  elseif order.code then
-    return { self.row(order.code, order.details, order.title) }
-  end
+  if order.errors then return order.errors end
+  if order.code then return { self.row(order.code, order.details, order.title) } end
 end
 
 --- Takes the failure that a message falls under, if any.
@@ -106,9 +95,7 @@ function Faults:take_status(wa_id, kind)
   for i, order in ipairs(self.statuses) do
     if (not order.to or order.to:gsub("%D", "") == wa_id) and (not order.type or order.type == kind) then
       local used = use(self, self.statuses, i)
-      if used then
-        return { errors = self:rows(used), after = used.after, status = used.status }
-      end
+      if used then return { errors = self:rows(used), after = used.after, status = used.status } end
     end
   end
 end

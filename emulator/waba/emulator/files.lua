@@ -11,9 +11,7 @@ files.PROGRAM = "program"
 ---@return string? message
 function files.read(path)
   local file, message = io.open(path, "rb")
-  if not file then
-    return nil, message
-  end
+  if not file then return nil, message end
   local text = file:read("*a")
   file:close()
   return text
@@ -31,8 +29,6 @@ end
 --- A word for the shell.
 ---@param text string
 ---@return string
-function files.quote(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
+function files.quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 
 return files

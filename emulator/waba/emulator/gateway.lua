@@ -64,9 +64,7 @@ function gateway.new(class, context)
     faults = faults.new(context.chance, class.error_row), journal = ring.new(options.keep), by_id = {},
   }, class)
   self.messages = ring.new(options.keep, function(record) self.by_id[record.id] = nil end)
-  if options.webhooks.url then
-    self.webhooks:set(options.webhooks.url, options.webhooks.headers)
-  end
+  if options.webhooks.url then self.webhooks:set(options.webhooks.url, options.webhooks.headers) end
   return self
 end
 
@@ -86,9 +84,7 @@ function gateway.routes(sections)
     node.methods = node.methods or {}
     node.methods[method] = handler
   end
-  for _, section in ipairs(sections) do
-    section.routes(route)
-  end
+  for _, section in ipairs(sections) do section.routes(route) end
   return tree
 end
 
@@ -100,9 +96,7 @@ function gateway.find_route(tree, segments)
   local node = tree
   for _, segment in ipairs(segments) do
     node = node.children[segment] or node.children["*"]
-    if not node then
-      return nil
-    end
+    if not node then return nil end
   end
   return node.methods
 end
@@ -126,9 +120,7 @@ end
 
 --- Whether the client behind the gateway is being restarted.
 ---@return boolean
-function Gateway:down()
-  return self.down_until ~= nil and self.clock:now() < self.down_until
-end
+function Gateway:down() return self.down_until ~= nil and self.clock:now() < self.down_until end
 
 --- The JSON object of a request.
 ---@param request waba.emulator.Request
@@ -136,19 +128,14 @@ end
 ---@return string? problem
 ---@return integer? status
 function gateway.decode_body(request)
-  if request.too_large then
-    return nil, "the body is larger than 1 MiB", 413
-  end
+  if request.too_large then return nil, "the body is larger than 1 MiB", 413 end
   local content_type = request.headers["content-type"] or ""
   if not content_type:lower():find("^%s*application/json") then
     return nil, "Header 'Content-Type' must be application/json"
   end
   local body, message = json.decode(request.body)
-  if body == nil then
-    return nil, "the body is not valid JSON: " .. tostring(message)
-  elseif type(body) ~= "table" or body[1] ~= nil then
-    return nil, "the body must be a JSON object"
-  end
+  if body == nil then return nil, "the body is not valid JSON: " .. tostring(message) end
+  if type(body) ~= "table" or body[1] ~= nil then return nil, "the body must be a JSON object" end
   return body
 end
 
@@ -188,9 +175,7 @@ end
 
 local function without_key(headers)
   local shown = {}
-  for name, value in pairs(headers) do
-    shown[name] = name == KEY_HEADER and "(hidden)" or value
-  end
+  for name, value in pairs(headers) do shown[name] = name == KEY_HEADER and "(hidden)" or value end
   return shown
 end
 
@@ -199,9 +184,7 @@ end
 ---@param answer waba.emulator.Answer
 ---@param written boolean  whether the answer went out
 function Gateway:answered(request, answer, written)
-  if self.log then
-    self.log:request(self.kind, request, answer)
-  end
+  if self.log then self.log:request(self.kind, request, answer) end
   local kept = request.body and #request.body <= MAX_KEPT and request.body or nil
   self.journal:add({
     method = request.method, path = request.path, query = request.query, headers = without_key(request.headers),
@@ -219,9 +202,7 @@ function Gateway:keep(record)
   record.at = self.clock:now()
   self.messages:add(record)
   self.by_id[record.id] = record
-  if self.record and record.direction == "outbound" then
-    self.record:add(self.kind, record)
-  end
+  if self.record and record.direction == "outbound" then self.record:add(self.kind, record) end
   return record
 end
 
@@ -234,9 +215,7 @@ end
 ---@return string? message
 function Gateway:customer_taps(from, id, choice, options)
   local kind, content = taps.find(self, id, choice)
-  if not kind then
-    return nil, content
-  end
+  if not kind then return nil, content end
   options.reply_to = id
   return self:customer_sends(from, kind, content, options)
 end

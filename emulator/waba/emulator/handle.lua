@@ -23,9 +23,7 @@ local Handle = {}
 ---@return waba.Error? err
 function Handle:ask(name, arguments)
   local result, message = self.remote:call(name, arguments or {})
-  if result == nil then
-    return nil, errors.new({ kind = "unavailable", message = message })
-  end
+  if result == nil then return nil, errors.new({ kind = "unavailable", message = message }) end
   return result
 end
 
@@ -44,13 +42,9 @@ local function with_start(self, filter, known, what, count)
   end
   if type(filter) == "table" then options.check(filter, known, what, 3) end
   local start = self.before and self.before[count]
-  if not start then
-    return type(filter) == "table" and filter or {}
-  end
+  if not start then return type(filter) == "table" and filter or {} end
   local complete = {}
-  for name, value in pairs(type(filter) == "table" and filter or {}) do
-    complete[name] = value
-  end
+  for name, value in pairs(type(filter) == "table" and filter or {}) do complete[name] = value end
   complete.since = math.max(start, complete.since or 0)
   return complete
 end
@@ -72,14 +66,10 @@ end
 ---@field answered boolean   the answer went out
 
 local function pick(list, filter)
-  if type(filter) ~= "function" then
-    return list
-  end
+  if type(filter) ~= "function" then return list end
   local picked = {}
   for _, entry in ipairs(list) do
-    if filter(entry) then
-      picked[#picked + 1] = entry
-    end
+    if filter(entry) then picked[#picked + 1] = entry end
   end
   return picked
 end
@@ -91,9 +81,7 @@ end
 ---@return waba.Error? err
 function Handle:received(filter)
   local list, err = self:ask("received", with_start(self, filter, KNOWN_REQUESTS, "emulator:received", "requests"))
-  if not list then
-    return nil, err
-  end
+  if not list then return nil, err end
   list = json.unpack(list)
   for _, request in ipairs(list) do
     if request.body and request.body:find("^%s*[%[{]") then
@@ -123,13 +111,9 @@ end
 ---@return waba.Error? err
 function Handle:webhooks(filter)
   local list, err = self:ask("webhooks", with_start(self, filter, KNOWN_WEBHOOKS, "emulator:webhooks", "attempts"))
-  if not list then
-    return nil, err
-  end
+  if not list then return nil, err end
   list = json.unpack(list)
-  for _, attempt in ipairs(list) do
-    attempt.json = core.decode(attempt.body)
-  end
+  for _, attempt in ipairs(list) do attempt.json = core.decode(attempt.body) end
   return pick(list, filter)
 end
 
@@ -162,9 +146,7 @@ end
 ---@return waba.Error? err
 function Handle:messages(filter)
   local list, err = self:ask("messages", with_start(self, filter, KNOWN_MESSAGES, "emulator:messages", "messages"))
-  if not list then
-    return nil, err
-  end
+  if not list then return nil, err end
   return pick(list, filter)
 end
 
@@ -207,9 +189,7 @@ end
 ---@return waba.Error? err
 function Handle:forget()
   local cleared, err = self:clear_faults()
-  if not cleared then
-    return nil, err
-  end
+  if not cleared then return nil, err end
   self.before, err = self:ask("counts")
   return self.before and true, err
 end
@@ -245,14 +225,10 @@ function Handle:wait(what, seconds)
       result = what(self)
     else
       local counts, err = self:counts()
-      if not counts then
-        return nil, err
-      end
+      if not counts then return nil, err end
       result = reached(counts, what)
     end
-    if result then
-      return result
-    end
+    if result then return result end
     self.sleep(0.01)
   until core.clock() > deadline
   return nil, errors.new({ kind = "timeout", message = ("it did not happen within %g seconds"):format(seconds) })

@@ -40,12 +40,8 @@ end
 ---@return boolean heard
 function inbound.keep(gateway, contact, kind, event)
   local sandbox = gateway.sandbox
-  if sandbox then
-    sandbox.number = sandbox.number or contact.wa_id
-  end
-  if kind ~= "system" then
-    contact.last_inbound = gateway.clock:now()
-  end
+  if sandbox then sandbox.number = sandbox.number or contact.wa_id end
+  if kind ~= "system" then contact.last_inbound = gateway.clock:now() end
   gateway:keep({ id = event.id, direction = "inbound", wa_id = contact.wa_id, type = event.type,
     content = event[event.type] })
   return not (contact.blocked or sandbox and sandbox.number ~= contact.wa_id)

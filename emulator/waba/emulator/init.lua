@@ -114,9 +114,7 @@ end
 local function new_handle(class, face, common)
   local self = setmetatable({}, class)
   for _, fields in ipairs({ face, common }) do
-    for name, value in pairs(fields) do
-      self[name] = value
-    end
+    for name, value in pairs(fields) do self[name] = value end
   end
   return self
 end
@@ -130,16 +128,12 @@ function emulator.start(given)
   given = given or {}
   local for_process = {}
   for name, value in pairs(given) do
-    if not HANDLE_OPTIONS[name] then
-      for_process[name] = value
-    end
+    if not HANDLE_OPTIONS[name] then for_process[name] = value end
   end
   local sleep = given.sleep or remote.sleep
   local started, message = process.start(for_process, {
     interpreter = given.interpreter, start_timeout = given.start_timeout, sleep = sleep })
-  if not started then
-    return nil, errors.new({ kind = "unavailable", message = message })
-  end
+  if not started then return nil, errors.new({ kind = "unavailable", message = message }) end
   local line = remote.new(started.control, started.token)
   local self = new_handle(Emulator, started.on_premise, { ca_file = started.ca_file, sleep = sleep, remote = line })
   self.pid, self.started = started.pid, started
@@ -150,9 +144,7 @@ end
 
 local function options_for(handle, more)
   local merged = { api_key = handle.api_key, base_url = handle.url, ca_file = handle.ca_file }
-  for name, value in pairs(more or {}) do
-    merged[name] = value
-  end
+  for name, value in pairs(more or {}) do merged[name] = value end
   return merged
 end
 

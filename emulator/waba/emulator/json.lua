@@ -18,18 +18,14 @@ local EMPTY_ARRAY = '"\\u0001empty array\\u0001"'
 ---@generic T
 ---@param list T[]
 ---@return T[]|string
-function json.array(list)
-  return #list > 0 and list or json.empty_array
-end
+function json.array(list) return #list > 0 and list or json.empty_array end
 
 --- Decodes what somebody sent. Refused: what is not JSON, or not UTF-8.
 ---@param text string
 ---@return any value
 ---@return string? message
 function json.decode(text)
-  if not core.utf8_length(text) then
-    return nil, "the body is not valid UTF-8"
-  end
+  if not core.utf8_length(text) then return nil, "the body is not valid UTF-8" end
   return core.decode(text)
 end
 
@@ -65,9 +61,7 @@ end
 ---@return string
 function json.encode(value)
   local text = core.encode(value) or assert(core.encode(map(value, readable)))
-  if text:find(EMPTY_ARRAY, 1, true) then
-    text = text:gsub(EMPTY_ARRAY, "[]")
-  end
+  if text:find(EMPTY_ARRAY, 1, true) then text = text:gsub(EMPTY_ARRAY, "[]") end
   return text
 end
 

@@ -18,9 +18,7 @@ local EXCERPT = 60
 --- Makes a log.
 ---@param write fun(line: string)
 ---@return waba.emulator.Log
-function log.new(write)
-  return setmetatable({ write = write }, Log)
-end
+function log.new(write) return setmetatable({ write = write }, Log) end
 
 -- The first characters of a text, on one line and without control characters.
 local function excerpt(text)
@@ -28,26 +26,20 @@ local function excerpt(text)
   local length, cut = 0, #text
   for at in text:gmatch("()[^\128-\191]") do
     length = length + 1
-    if length == EXCERPT + 1 then
-      cut = at - 1
-    end
+    if length == EXCERPT + 1 then cut = at - 1 end
   end
   return cut < #text and text:sub(1, cut) .. "…" or text
 end
 
 -- The readable part of a message's content: its text, caption or body, or the name of a template.
 local function text_of(content)
-  if type(content) ~= "table" then
-    return ""
-  end
+  if type(content) ~= "table" then return "" end
   local body = type(content.body) == "table" and content.body.text or content.body
   local text = body or content.caption or content.text or content.name or content.title
   return type(text) == "string" and ": " .. excerpt(text) or ""
 end
 
-local function shown(value)
-  return type(value) == "string" and excerpt(value) or "?"
-end
+local function shown(value) return type(value) == "string" and excerpt(value) or "?" end
 
 -- "text to 491511234567: Hello"
 local function describe_message(message, direction, person)
@@ -56,13 +48,11 @@ end
 
 local function describe_body(text)
   local body = type(text) == "string" and json.decode(text)
-  if type(body) ~= "table" then
-    return ""
-  elseif type(body.type) == "string" and (body.to or body.recipient) then
+  if type(body) ~= "table" then return "" end
+  if type(body.type) == "string" and (body.to or body.recipient) then
     return "  " .. describe_message(body, "to", body.to or body.recipient)
-  elseif type(body.status) == "string" then
-    return "  " .. excerpt(body.status)
   end
+  if type(body.status) == "string" then return "  " .. excerpt(body.status) end
   return ""
 end
 

@@ -35,9 +35,7 @@ local function new_folder()
   local pipe = assert(io.popen("umask 077; mktemp -d \"${TMPDIR:-/tmp}/waba-emulator.XXXXXX\""))
   local folder = pipe:read("*l")
   pipe:close()
-  if not folder then
-    return nil, "cannot make a temporary folder"
-  end
+  if not folder then return nil, "cannot make a temporary folder" end
   return folder
 end
 
@@ -72,9 +70,7 @@ local function serve_control(self, cq)
   self.token = random.letters(40)
   local listener, port = server.listen({ cq = cq, host = "127.0.0.1", port = 0,
     gateway = control.new(self, self.token) })
-  if not listener then
-    return nil, port
-  end
+  if not listener then return nil, port end
   self.control = ("http://127.0.0.1:%d"):format(port)
   return true
 end
@@ -89,13 +85,9 @@ local function make_certificate(self)
   else
     authority, message = certificate.authority()
   end
-  if not authority then
-    return nil, message
-  end
+  if not authority then return nil, message end
   self.ca_file = kept and kept .. "/" .. certificate.KEPT or self.folder .. "/ca.pem"
-  if not kept then
-    files.write(self.ca_file, authority.certificate)
-  end
+  if not kept then files.write(self.ca_file, authority.certificate) end
   return certificate.issue(authority, { hosts = { "localhost", "127.0.0.1", "::1", self.options.host } })
 end
 
@@ -112,9 +104,7 @@ local function serve_gateway(self, cq, gateway, leaf)
   local options = self.options
   local listener, port = server.listen({ cq = cq, host = options.host, port = gateway.options.port,
     certificate = leaf, gateway = gateway, clock = self.clock })
-  if not listener then
-    return nil, port
-  end
+  if not listener then return nil, port end
   gateway.url = ("%s://%s:%d"):format(options.tls and "https" or "http", url_host(options.host), port)
   return true
 end
@@ -134,15 +124,11 @@ end
 
 local function serve(self, cq)
   local leaf, problem
-  if self.options.tls then
-    leaf, problem = make_certificate(self)
-  end
+  if self.options.tls then leaf, problem = make_certificate(self) end
   if not problem and self.options.record then
     self.record, problem = require("waba.emulator.record").open(self.options.record)
   end
-  if problem then
-    return nil, problem
-  end
+  if problem then return nil, problem end
   if self.options.log then
     io.stderr:setvbuf("line")
     self.log = require("waba.emulator.log").new(function(line)
@@ -153,9 +139,7 @@ local function serve(self, cq)
   new_gateway(self, cq, "cloud", self.options.cloud)
   for _, kind in ipairs({ "on_premise", "cloud" }) do
     local listening, message = serve_gateway(self, cq, self.gateways[kind], leaf)
-    if not listening then
-      return nil, message
-    end
+    if not listening then return nil, message end
   end
   return serve_control(self, cq)
 end
@@ -186,9 +170,7 @@ local function watch_signals(self, cq)
     while true do
       local received = listener:wait()
       -- Ctrl-C in a terminal reaches the program too, whose end ends this process.
-      if received and not (self.child and received == signal.SIGINT) then
-        self:stop()
-      end
+      if received and not (self.child and received == signal.SIGINT) then self:stop() end
     end
   end)
 end
@@ -199,9 +181,7 @@ end
 ---@return any cq  its loop, or a message
 function main.assemble(given)
   local problem = main.missing_library()
-  if problem then
-    return nil, problem
-  end
+  if problem then return nil, problem end
   local cqueues = require "cqueues"
   local clock = require "waba.emulator.clock"
   local condition = require "cqueues.condition"
@@ -211,9 +191,7 @@ function main.assemble(given)
   local cq = cqueues.new()
   local options = emulator_options.complete(given)
   local folder, message = new_folder()
-  if not folder then
-    return nil, message
-  end
+  if not folder then return nil, message end
   local self = setmetatable({ options = options, folder = folder, clock = clock.new(options.start),
     chance = random.seeded(options.seed), stopped = condition.new(), gateways = {} }, Process)
   local listening
@@ -224,9 +202,7 @@ function main.assemble(given)
   end
   watch_signals(self, cq)
   cq:wrap(self.clock.run, self.clock)
-  if options.say then
-    say(self, cq)
-  end
+  if options.say then say(self, cq) end
   return self, cq
 end
 
@@ -258,9 +234,7 @@ end
 -- Ends the program after `waba emulator --` when the process that started it has ended.
 local function end_program(self)
   local pid = (files.read(self.folder .. "/" .. files.PROGRAM) or ""):match("^%d+")
-  if pid then
-    os.execute("kill " .. pid .. " 2>/dev/null")
-  end
+  if pid then os.execute("kill " .. pid .. " 2>/dev/null") end
 end
 
 --- Serves until it is stopped or interrupted.
@@ -275,9 +249,7 @@ function main.run(self, cq)
   end)
   while not self.stopping do
     local ok, message = cq:step()
-    if not ok then
-      io.stderr:write("waba emulator: ", tostring(message), "\n")
-    end
+    if not ok then io.stderr:write("waba emulator: ", tostring(message), "\n") end
   end
   -- What was answered last goes out.
   cq:step(0.02)

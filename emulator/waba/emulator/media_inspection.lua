@@ -15,15 +15,11 @@ local function little_endian_24(bytes, at)
 end
 
 local function sticker_problem(bytes)
-  if bytes:sub(1, 4) ~= "RIFF" or bytes:sub(9, 12) ~= "WEBP" then
-    return "is not a WebP image"
-  end
+  if bytes:sub(1, 4) ~= "RIFF" or bytes:sub(9, 12) ~= "WEBP" then return "is not a WebP image" end
   local form = bytes:sub(13, 16)
   local width, height
   if form == "VP8X" and #bytes >= 30 then
-    if math.floor(bytes:byte(21) / 2) % 2 == 1 then
-      return "is animated"
-    end
+    if math.floor(bytes:byte(21) / 2) % 2 == 1 then return "is animated" end
     width, height = little_endian_24(bytes, 25) + 1, little_endian_24(bytes, 28) + 1
   elseif form == "VP8 " and #bytes >= 30 then
     local a, b, c, d = bytes:byte(27, 30)
@@ -33,9 +29,7 @@ local function sticker_problem(bytes)
     local packed = a + b * 256 + c * 65536 + d * 16777216
     width, height = packed % 16384 + 1, math.floor(packed / 16384) % 16384 + 1
   end
-  if width ~= 512 or height ~= 512 then
-    return "is not 512 by 512 pixels"
-  end
+  if width ~= 512 or height ~= 512 then return "is not 512 by 512 pixels" end
 end
 
 local INSPECT = {

@@ -26,9 +26,7 @@ end
 
 --- Where the bytes of a file that is about to arrive are to go.
 ---@return string
-function Store:new_file()
-  return self.gateway.folder .. "/" .. self.new_id()
-end
+function Store:new_file() return self.gateway.folder .. "/" .. self.new_id() end
 
 --- Keeps a file that has arrived at `new_file()`.
 ---@param file string
@@ -47,9 +45,7 @@ end
 
 ---@param id string
 ---@return waba.emulator.Media|nil
-function Store:get(id)
-  return self.files[id]
-end
+function Store:get(id) return self.files[id] end
 
 ---@param id string
 ---@return boolean  whether there was such a file
@@ -68,9 +64,7 @@ end
 ---@return boolean
 function media_store.type_fits(kind, mime_type)
   local types = kind.types
-  if not types then
-    return true
-  end
+  if not types then return true end
   local plain = mime_type:lower():match("^([^;%s]+)")
   local parameter = types[plain or ""]
   if type(parameter) == "string" then

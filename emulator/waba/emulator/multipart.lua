@@ -31,9 +31,7 @@ end
 -- A reader holds what was read and not yet taken.
 local function fill(reader)
   local piece = reader.file:read(PIECE)
-  if piece then
-    reader.held = reader.held .. piece
-  end
+  if piece then reader.held = reader.held .. piece end
   return piece ~= nil
 end
 
@@ -51,9 +49,7 @@ local function take_until(reader, mark, sink)
       sink(reader.held:sub(1, safe))
       reader.held = reader.held:sub(safe + 1)
     end
-    if not fill(reader) then
-      return false
-    end
+    if not fill(reader) then return false end
   end
 end
 
@@ -61,19 +57,13 @@ local function collector(most)
   local pieces, size = {}, 0
   return function(piece)
     size = size + #piece
-    if size <= most then
-      pieces[#pieces + 1] = piece
-    end
-  end, function()
-    return size <= most and table.concat(pieces) or nil
-  end
+    if size <= most then pieces[#pieces + 1] = piece end
+  end, function() return size <= most and table.concat(pieces) or nil end
 end
 
 local function read_head(reader)
   local sink, text = collector(MAX_HEAD)
-  if not take_until(reader, "\r\n\r\n", sink) or not text() then
-    return nil
-  end
+  if not take_until(reader, "\r\n\r\n", sink) or not text() then return nil end
   local head = {}
   for name, value in (text() .. "\r\n"):gmatch("([%w-]+):%s*(.-)\r\n") do
     head[name:lower()] = value
@@ -116,9 +106,8 @@ local function read_parts(reader, boundary, target)
     end
     reader.held = reader.held:sub(3)
     local part = read_head(reader)
-    if not part or not part.name then
-      return nil, "a part of the form has no name"
-    elseif not read_content(reader, part, mark, target) then
+    if not part or not part.name then return nil, "a part of the form has no name" end
+    if not read_content(reader, part, mark, target) then
       return nil, "the form ends within a part"
     end
     parts[part.name] = part
@@ -137,9 +126,7 @@ function multipart.read(path, boundary, target)
   local reader = { file = file, held = "\r\n" }
   local parts, problem = read_parts(reader, boundary, target)
   file:close()
-  if not parts then
-    os.remove(target)
-  end
+  if not parts then os.remove(target) end
   return parts, problem
 end
 

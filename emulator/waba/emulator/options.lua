@@ -95,18 +95,14 @@ local OWN_NUMBER = "49305550277"
 local function types(...)
   local known = {}
   for _, list in ipairs({ ... }) do
-    for _, row in ipairs(list) do
-      known[row[1]] = row[2]
-    end
+    for _, row in ipairs(list) do known[row[1]] = row[2] end
   end
   return known
 end
 
 local function cloud_types()
   local known = types(options.list, options.cloud)
-  for name in pairs(options.shared) do
-    known[name] = nil
-  end
+  for name in pairs(options.shared) do known[name] = nil end
   return known
 end
 
@@ -139,9 +135,7 @@ end
 function options.check(given, what, more, level)
   level = (level or 2) + 1
   local known = types(options.list)
-  for name, kind in pairs(more or {}) do
-    known[name] = kind
-  end
+  for name, kind in pairs(more or {}) do known[name] = kind end
   check.check(given, known, what, level)
   check_port(given, what, level)
   check.check(given and given.webhooks, types(options.webhooks), what .. ": webhooks", level)

@@ -106,9 +106,7 @@ end
 --- Forgets what fail_next and fail_status ordered.
 ---@return true|nil
 ---@return waba.Error? err
-function Handle:clear_faults()
-  return self:ask("clear_faults")
-end
+function Handle:clear_faults() return self:ask("clear_faults") end
 
 --- Reports a status of a sent message now, whatever the option `statuses` says.
 ---@param id string
@@ -126,9 +124,7 @@ end
 ---@param failure { code: integer?, title: string?, details: string?, errors: table[]? }
 ---@return true|nil
 ---@return waba.Error? err
-function Handle:error(failure)
-  return self:ask("error", failure)
-end
+function Handle:error(failure) return self:ask("error", failure) end
 
 --- Posts a change of the account, or of any other field (Cloud): a template's status, the number's quality,
 --- calls, echoes, preferences …
@@ -136,17 +132,13 @@ end
 ---@param value table   as the platform writes it
 ---@return true|nil
 ---@return waba.Error? err
-function Handle:change(field, value)
-  return self:ask("change", { field = field, value = value })
-end
+function Handle:change(field, value) return self:ask("change", { field = field, value = value }) end
 
 --- Posts a webhook body as it stands.
 ---@param body table
 ---@return true|nil
 ---@return waba.Error? err
-function Handle:post(body)
-  return self:ask("post", { body = body })
-end
+function Handle:post(body) return self:ask("post", { body = body }) end
 
 --- Moves the emulator's clock ahead: statuses, retries of webhooks, the expiry of media and the
 --- 24-hour window follow at once.
@@ -196,9 +188,7 @@ end
 --- The templates it knows, as the platform lists them.
 ---@return table[]|nil
 ---@return waba.Error? err
-function Handle:templates()
-  return self:ask("templates")
-end
+function Handle:templates() return self:ask("templates") end
 
 --- Sets what the gateway tells of its health.
 ---@param settings { shape: "single"|"high_availability"|"multiconnect"|nil, status: string?, nodes: table?, errors: table?, meta: boolean?, entities: table?, fields: table? }
@@ -217,9 +207,7 @@ end
 ---@param seconds number  of the emulator's clock
 ---@return true|nil
 ---@return waba.Error? err
-function Handle:restart(seconds)
-  return self:ask("restart", { seconds = seconds })
-end
+function Handle:restart(seconds) return self:ask("restart", { seconds = seconds }) end
 
 local CHANGEABLE = { statuses = "table|false", recipient_id = "string", window = "boolean",
   review = "number|false", catalogs = "table", contact_check = "number", require_webhook = "boolean",

@@ -26,9 +26,7 @@ People.__index = People
 
 ---@param number string
 ---@return string
-local function digits(number)
-  return (number:gsub("%D", ""))
-end
+local function digits(number) return (number:gsub("%D", "")) end
 people.digits = digits
 
 -- WhatsApp knows Brazilian mobile numbers of the eighties area without their ninth digit.
@@ -86,9 +84,7 @@ end
 --- The contact of a number if anything was ever kept of it.
 ---@param number string
 ---@return waba.emulator.Contact|nil
-function People:find(number)
-  return self.known[digits(number)]
-end
+function People:find(number) return self.known[digits(number)] end
 
 --- The WhatsApp ID of a number, without keeping anything.
 ---@param number string
@@ -110,9 +106,7 @@ function People:set(number, about)
     contact.wa_id = about.wa_id
     self.known[about.wa_id] = contact
   end
-  if about.status and about.checked ~= true then
-    contact.checked_at = nil
-  end
+  if about.status and about.checked ~= true then contact.checked_at = nil end
   return contact
 end
 

@@ -14,29 +14,20 @@ local quote = files.quote
 local function first_line(command)
   local pipe = io.popen(command, "r")
   local line = pipe and pipe:read("*l")
-  if pipe then
-    pipe:close()
-  end
+  if pipe then pipe:close() end
   return line
 end
 
 -- The interpreter that runs this program, if it can be found; an nginx is none.
 local function find_interpreter()
   local executable = first_line("readlink /proc/$PPID/exe 2>/dev/null")
-  if executable and executable:find("/lua[^/]*$") then
-    return executable
-  end
+  if executable and executable:find("/lua[^/]*$") then return executable end
   local lowest
   for i in pairs(type(arg) == "table" and arg or {}) do
-    if type(i) == "number" and i < 0 and (not lowest or i < lowest) then
-      lowest = i
-    end
+    if type(i) == "number" and i < 0 and (not lowest or i < lowest) then lowest = i end
   end
-  if lowest and arg[lowest]:find("lua") then
-    return arg[lowest]
-  elseif rawget(_G, "jit") then
-    return "luajit"
-  end
+  if lowest and arg[lowest]:find("lua") then return arg[lowest] end
+  if rawget(_G, "jit") then return "luajit" end
   return "lua" .. _VERSION:match("%d+%.%d+")
 end
 
@@ -84,9 +75,7 @@ local function wait_ready(ready_file, seconds, sleep)
   local deadline = core.clock() + seconds
   repeat
     local text = files.read(ready_file)
-    if text and text:sub(-1) == "\n" then
-      return core.decode(text) or { error = text }
-    end
+    if text and text:sub(-1) == "\n" then return core.decode(text) or { error = text } end
     sleep(LOOK)
   until core.clock() > deadline
   return { error = ("the emulator's process was not ready within %g seconds"):format(seconds) }
@@ -106,9 +95,7 @@ function process.start(options, settings)
   os.remove(options_file)
   os.remove(ready_file)
   if started.error then
-    if pipe then
-      pipe:close()
-    end
+    if pipe then pipe:close() end
     return nil, started.error
   end
   started.pipe = pipe

@@ -4,9 +4,7 @@ local products = {}
 
 local function has_product(catalog, wanted)
   for _, product in ipairs(catalog) do
-    if product == wanted then
-      return true
-    end
+    if product == wanted then return true end
   end
   return false
 end
@@ -21,9 +19,7 @@ end
 function products.finder(gateway, fault, codes, context)
   return function(action, path)
     local catalogs = gateway.options.catalogs
-    if not catalogs then
-      return nil
-    end
+    if not catalogs then return nil end
     local catalog = catalogs[action.catalog_id]
     if not catalog then
       return fault(codes.no_catalog, "Parameter '%s.catalog_id': there is no such catalog", path)

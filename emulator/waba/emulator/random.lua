@@ -17,15 +17,11 @@ end
 --- Letters of the URL-safe base64 alphabet.
 ---@param length integer
 ---@return string
-function random.letters(length)
-  return (rand.bytes(length):gsub(".", letters))
-end
+function random.letters(length) return (rand.bytes(length):gsub(".", letters)) end
 
 ---@param length integer  digits, even
 ---@return string
-function random.hex(length)
-  return (rand.bytes(length / 2):gsub(".", hex))
-end
+function random.hex(length) return (rand.bytes(length / 2):gsub(".", hex)) end
 
 --- Decimal digits, the first not 0: the ids of the Graph API.
 ---@param length integer

@@ -17,9 +17,7 @@ function rate_limit.new(option, published, clock)
   if option then
     rates = {}
     for _, given in ipairs({ published, type(option) == "table" and option or {} }) do
-      for name, rate in pairs(given) do
-        rates[name] = rate
-      end
+      for name, rate in pairs(given) do rates[name] = rate end
     end
   end
   return setmetatable({ rates = rates, clock = clock, buckets = {} }, Limits)
@@ -46,16 +44,12 @@ end
 ---@param whose? string  a bucket of its own for each
 ---@return boolean
 function Limits:take(name, whose)
-  if not self.rates or not self.rates[name] then
-    return true
-  end
+  if not self.rates or not self.rates[name] then return true end
   local bucket, now = bucket_of(self, name, whose or ""), self.clock:now()
   bucket.level = math.min(bucket.burst, bucket.level + (now - bucket.at) * bucket.rate)
   bucket.at = now
   -- A share that took an age to come back may lack the last bit of it.
-  if bucket.level < 1 - 1e-9 then
-    return false
-  end
+  if bucket.level < 1 - 1e-9 then return false end
   bucket.level = bucket.level - 1
   return true
 end

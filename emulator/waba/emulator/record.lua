@@ -18,9 +18,7 @@ Record.__name = "waba.emulator.Record"
 function record.open(path)
   core.make_private(path) -- on failure, opening the file returns the error
   local file, message = io.open(path, "ab")
-  if not file then
-    return nil, "the record cannot be written: " .. message
-  end
+  if not file then return nil, "the record cannot be written: " .. message end
   -- Each line goes to the system as it is: the process may be killed at any time.
   file:setvbuf("no")
   return setmetatable({ file = file }, Record)

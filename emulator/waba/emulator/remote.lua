@@ -38,30 +38,21 @@ local function exchange(self, path, content_type, body, seconds)
   local head = engine:prepare({ method = "POST", url = ("%s/%s%s"):format(self.connection.url, self.gateway, path),
     idempotent = false, headers = { ["Content-Type"] = content_type, ["X-Waba-Emulator"] = self.connection.token } })
   local transfer, problem = engine:start(head, body, { timeout = seconds or TIMEOUT, max_body = MAX_ANSWER })
-  if not transfer then
-    return nil, { message = problem }
-  end
+  if not transfer then return nil, { message = problem } end
   while true do
     engine:pump()
     while engine:ready() do
-      if transfer:wants() == "finished" then
-        return transfer:finish()
-      end
+      if transfer:wants() == "finished" then return transfer:finish() end
     end
     engine:wait(1)
   end
 end
 
 local function read_answer(response, failure)
-  if not response then
-    return nil, "asking the emulator failed: " .. tostring(failure.message)
-  end
+  if not response then return nil, "asking the emulator failed: " .. tostring(failure.message) end
   local answer = core.decode(response.body)
-  if type(answer) ~= "table" then
-    return nil, "the emulator's answer cannot be read"
-  elseif answer.error then
-    return nil, answer.error
-  end
+  if type(answer) ~= "table" then return nil, "the emulator's answer cannot be read" end
+  if answer.error then return nil, answer.error end
   return answer.result
 end
 
@@ -72,13 +63,9 @@ end
 ---@return any result
 ---@return string? message
 function Remote:call(name, arguments, seconds)
-  if not self.connection.engine then
-    return nil, "the emulator is stopped"
-  end
+  if not self.connection.engine then return nil, "the emulator is stopped" end
   local body, message, path = core.encode(arguments)
-  if not body then
-    return nil, ("%s: %s"):format(path, message)
-  end
+  if not body then return nil, ("%s: %s"):format(path, message) end
   return read_answer(exchange(self, "/call/" .. name, "application/json", body, seconds))
 end
 
@@ -88,9 +75,7 @@ end
 ---@return string|nil id
 ---@return string? message
 function Remote:upload(body, mime_type)
-  if not self.connection.engine then
-    return nil, "the emulator is stopped"
-  end
+  if not self.connection.engine then return nil, "the emulator is stopped" end
   return read_answer(exchange(self, "/media", mime_type, body))
 end
 

@@ -24,9 +24,7 @@ function Ring:add(entry)
   entry.sequence = self.count
   local place = (self.count - 1) % self.capacity + 1
   local oldest = self.entries[place]
-  if oldest and self.forget then
-    self.forget(oldest)
-  end
+  if oldest and self.forget then self.forget(oldest) end
   self.entries[place] = entry
 end
 
@@ -38,9 +36,7 @@ function Ring:list(wanted)
   local first = math.max(1, self.count - self.capacity + 1)
   for sequence = first, self.count do
     local entry = self.entries[(sequence - 1) % self.capacity + 1]
-    if not wanted or wanted(entry) then
-      list[#list + 1] = entry
-    end
+    if not wanted or wanted(entry) then list[#list + 1] = entry end
   end
   return list
 end

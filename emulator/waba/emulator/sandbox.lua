@@ -14,9 +14,7 @@ local MOST = { text = 200, template = 10 }
 ---@param option boolean|string
 ---@return waba.emulator.Sandbox|nil
 function sandbox.new(option)
-  if not option then
-    return nil
-  end
+  if not option then return nil end
   local number = type(option) == "string" and option:gsub("%D", "") or nil
   return { number = number, text = 0, template = 0 }
 end
@@ -39,9 +37,7 @@ end
 ---@return string|nil problem
 ---@return boolean? elsewhere  the recipient is the problem
 function sandbox.problem(self, wa_id, kind, message)
-  if not self then
-    return nil
-  end
+  if not self then return nil end
   self.number = self.number or wa_id
   if wa_id ~= self.number then
     return "The sandbox sends to the number that requested the key only", true

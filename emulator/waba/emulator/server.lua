@@ -102,9 +102,7 @@ local function read_body(exchange, request, plan)
       if request.size > plan.limit then
         request.too_large = true
         collect = nil
-        if request.size > plan.limit + DISCARD then
-          complete = true
-        end
+        if request.size > plan.limit + DISCARD then complete = true end
       elseif file then
         assert(file:write(chunk))
         hash:update(chunk)
@@ -134,9 +132,7 @@ local function write_file(exchange, status, headers, path)
   local written = exchange:respond(status, headers, "", size)
   while written and exchange.method ~= "HEAD" do
     local part = file:read(FILE_CHUNK)
-    if not part then
-      break
-    end
+    if not part then break end
     written = exchange:write(part)
   end
   file:close()
@@ -152,21 +148,15 @@ local function write_answer(exchange, answer, clock)
   for name, value in pairs(answer.headers or {}) do
     headers[name:lower()] = value
   end
-  if answer.file then
-    return write_file(exchange, answer.status, headers, answer.file) or false
-  end
+  if answer.file then return write_file(exchange, answer.status, headers, answer.file) or false end
   return exchange:respond(answer.status, headers, answer.body or "") or false
 end
 
 local function serve(gateway, exchange, clock)
   local request = new_request(exchange)
-  if not read_body(exchange, request, gateway:expects(request)) then
-    return exchange:drop()
-  end
+  if not read_body(exchange, request, gateway:expects(request)) then return exchange:drop() end
   local answer = gateway:handle(request)
-  if answer.delay then
-    cqueues.sleep(answer.delay)
-  end
+  if answer.delay then cqueues.sleep(answer.delay) end
   local written = write_answer(exchange, answer, clock)
   gateway:answered(request, answer, written)
 end

@@ -11,17 +11,11 @@ local HOSTINGS = { on_premise = true, cloud = true }
 
 -- Reads the value of an option: a boolean, a number, or text.
 local function read_value(kind, text)
-  if kind:find("boolean") and (text == "true" or text == "false") then
-    return text == "true"
-  elseif kind:find("number") and tonumber(text) then
-    return tonumber(text)
-  elseif kind:find("integer") and text:find("^%d+$") then
-    return tonumber(text)
-  elseif kind:find("false") and text == "false" then
-    return false
-  elseif kind:find("string") or kind:find("any") then
-    return text
-  end
+  if kind:find("boolean") and (text == "true" or text == "false") then return text == "true" end
+  if kind:find("number") and tonumber(text) then return tonumber(text) end
+  if kind:find("integer") and text:find("^%d+$") then return tonumber(text) end
+  if kind:find("false") and text == "false" then return false end
+  if kind:find("string") or kind:find("any") then return text end
 end
 
 -- For each argument its types, and the table and name under which its value is stored. The options of webhooks begin
@@ -52,9 +46,7 @@ local function read_arguments(arguments)
   while arguments[i] do
     local name, value = arguments[i]:match("^%-%-([^=]+)=?(.*)$")
     local kind = name and kinds[name:gsub("%-", "_")]
-    if not kind then
-      return nil, "unknown argument " .. arguments[i]
-    end
+    if not kind then return nil, "unknown argument " .. arguments[i] end
     if not arguments[i]:find("=", 1, true) then
       local following = arguments[i + 1]
       if kind[1]:find("boolean") and (not following or following:find("^%-%-")) then
@@ -111,13 +103,9 @@ end
 -- Runs a program next to the emulator's process, which ends with it.
 local function run_program(given, hosting, program)
   local emulator, err = require("waba.emulator").start(given)
-  if not emulator then
-    return refuse(err.message, 1)
-  end
+  if not emulator then return refuse(err.message, 1) end
   local words = {}
-  for i, word in ipairs(program) do
-    words[i] = files.quote(word)
-  end
+  for i, word in ipairs(program) do words[i] = files.quote(word) end
   local mark = emulator.started.folder .. "/" .. files.PROGRAM
   local code = exit_code(os.execute(("%s\necho $$ >%s\nexec %s"):format(
     usage.exports(hosting, { on_premise = emulator, cloud = emulator.cloud }, emulator.ca_file), files.quote(mark),
@@ -131,9 +119,7 @@ end
 local function serve(given, hosting, as_json)
   local main = require "waba.emulator.main"
   local process, cq = main.assemble(given)
-  if not process then
-    return refuse(cq, 1)
-  end
+  if not process then return refuse(cq, 1) end
   local faces = { on_premise = process.gateways.on_premise:face(), cloud = process.gateways.cloud:face() }
   if as_json then
     faces.ca_file = process.ca_file
@@ -158,9 +144,7 @@ function shell.run(arguments)
     return 0
   end
   local given, message = read_arguments(left)
-  if not given then
-    return refuse(message, 2)
-  end
+  if not given then return refuse(message, 2) end
   local hosting = given.hosting or "on_premise"
   given.hosting = nil
   if not HOSTINGS[hosting] then
@@ -169,13 +153,9 @@ function shell.run(arguments)
     return refuse("the program after -- is missing", 2)
   end
   message = require("waba.emulator.main").missing_library()
-  if message then
-    return refuse(message, 1)
-  end
+  if message then return refuse(message, 1) end
   settle_keys(given)
-  if program then
-    return run_program(given, hosting, program)
-  end
+  if program then return run_program(given, hosting, program) end
   return serve(given, hosting, words["--json"])
 end
 

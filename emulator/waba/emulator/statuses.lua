@@ -28,9 +28,7 @@ function statuses.begin(gateway, record, order, failure)
   local fatal = failure and failure.status ~= "warning"
   if failure and not failure.after then
     gateway.clock:after(delays.sent or 0, fail)
-    if fatal then
-      return
-    end
+    if fatal then return end
   end
   for _, status in ipairs(order) do
     if delays[status] then
@@ -38,9 +36,7 @@ function statuses.begin(gateway, record, order, failure)
     end
     if failure and failure.after == status then
       gateway.clock:after(delays[status] or 0, fail)
-      if fatal then
-        return
-      end
+      if fatal then return end
     end
   end
 end

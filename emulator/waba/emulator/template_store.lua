@@ -45,9 +45,7 @@ function template_store.class(name)
   return class
 end
 
-local function key(name, language)
-  return name .. "\0" .. language
-end
+local function key(name, language) return name .. "\0" .. language end
 
 --- Makes a store with the templates of the option `templates`; "any": with a few, and every other name
 --- passes. The class says in `complete(template)` what each gets.
@@ -60,9 +58,7 @@ function template_store.new(class, gateway)
     deleted = {} }, class)
   for _, template in ipairs(given == "any" and PREDEFINED or given) do
     local copy = {}
-    for name, value in pairs(template) do
-      copy[name] = value
-    end
+    for name, value in pairs(template) do copy[name] = value end
     self:add(copy)
   end
   return self
@@ -104,9 +100,7 @@ end
 ---@param name string
 ---@param language string
 ---@return table|nil
-function Store:find_any(name, language)
-  return self.by_key[key(name, language)]
-end
+function Store:find_any(name, language) return self.by_key[key(name, language)] end
 
 --- Why a name and language can't be used for a new template.
 ---@param name string
@@ -133,9 +127,7 @@ function template_store.by_type(components)
     if kind == "button" then
       found.buttons[tonumber(component.index)] = component
     elseif kind == "buttons" then
-      for i, button in ipairs(component.buttons) do
-        found.buttons[i - 1] = button
-      end
+      for i, button in ipairs(component.buttons) do found.buttons[i - 1] = button end
     else
       found[kind] = component
     end

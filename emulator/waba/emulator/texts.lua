@@ -9,9 +9,7 @@ local MARKUP = { "%*", "_", "~" }
 ---@param text string
 ---@return boolean
 function texts.has_markup(text)
-  if text:find("```", 1, true) then
-    return true
-  end
+  if text:find("```", 1, true) then return true end
   for _, sign in ipairs(MARKUP) do
     if (" " .. text .. " "):find("[%s%p]" .. sign .. "[^%s" .. sign .. "][^" .. sign .. "\n]-" .. sign .. "[%s%p]")
       and (" " .. text .. " "):find("[^%s]" .. sign .. "[%s%p]") then

@@ -11,9 +11,7 @@ local INDENT = 6
 local function wrap(text)
   local lines, line = {}, ""
   for word in text:gmatch("%S+") do
-    if line ~= "" and #line + #word + 1 > WIDTH - INDENT then
-      lines[#lines + 1], line = line, ""
-    end
+    if line ~= "" and #line + #word + 1 > WIDTH - INDENT then lines[#lines + 1], line = line, "" end
     line = line == "" and word or line .. " " .. word
   end
   lines[#lines + 1] = line
@@ -23,11 +21,8 @@ end
 
 -- What stands behind an option's name.
 local function value_of(kind)
-  if kind == "boolean" then
-    return ""
-  elseif kind:find("number") or kind:find("integer") then
-    return " <number>"
-  end
+  if kind == "boolean" then return "" end
+  if kind:find("number") or kind:find("integer") then return " <number>" end
   return " <text>"
 end
 
@@ -68,9 +63,7 @@ end
 ---@return string[] left
 function usage.take(arguments, ...)
   local wanted, found, left = {}, {}, {}
-  for _, word in ipairs({ ... }) do
-    wanted[word] = true
-  end
+  for _, word in ipairs({ ... }) do wanted[word] = true end
   for _, word in ipairs(arguments) do
     if wanted[word] then
       found[word] = true
@@ -82,9 +75,7 @@ function usage.take(arguments, ...)
 end
 
 -- A value for a shell; quoted where it has to be.
-local function shell_value(text)
-  return text:find("^[%w_./:-]*$") and text or files.quote(text)
-end
+local function shell_value(text) return text:find("^[%w_./:-]*$") and text or files.quote(text) end
 
 local TITLES = { on_premise = "On-Premise", cloud = "Cloud" }
 

@@ -11,9 +11,7 @@ local walker = {}
 ---@field code integer
 ---@field details string
 
-local function fault(code, text, ...)
-  return { code = code, details = text:format(...) }
-end
+local function fault(code, text, ...) return { code = code, details = text:format(...) } end
 walker.fault = fault
 
 --- Counts characters; the text is known to be UTF-8.
@@ -24,9 +22,7 @@ function walker.characters(text)
   return count
 end
 
-local function absent(value)
-  return value == nil or value == json.null
-end
+local function absent(value) return value == nil or value == json.null end
 walker.absent = absent
 
 local function is_array(value)
@@ -49,13 +45,9 @@ local TYPES = {
 
 -- A rule may allow several types: "number|string".
 local function has_type(value, types)
-  if TYPES[types] then
-    return TYPES[types](value)
-  end
+  if TYPES[types] then return TYPES[types](value) end
   for one in types:gmatch("[^|]+") do
-    if TYPES[one](value) then
-      return true
-    end
+    if TYPES[one](value) then return true end
   end
   return false
 end
@@ -86,9 +78,7 @@ end
 local function check_values(value, rule, path, codes)
   local compared = rule.either_case and type(value) == "string" and value:lower() or value
   for _, allowed in ipairs(rule.values) do
-    if compared == allowed then
-      return nil
-    end
+    if compared == allowed then return nil end
   end
   return fault(rule.wrong or codes.wrong, "Parameter '%s' is '%s', it must be one of: %s", path, tostring(value),
     table.concat(rule.values, ", "))
@@ -107,17 +97,13 @@ local function check_array(value, rule, path, context, codes)
       return fault(codes.wrong_type, "Parameter '%s[%d]' must be of type %s", path, i - 1, rule.each.type)
     end
     local found = walk(value[i], rule.each, ("%s[%d]"):format(path, i - 1), context, codes)
-    if found then
-      return found
-    end
+    if found then return found end
   end
 end
 
 local function known_fields(rule)
   local known = {}
-  for _, field in ipairs(rule.fields) do
-    known[field[1]] = field
-  end
+  for _, field in ipairs(rule.fields) do known[field[1]] = field end
   rule.known = known
   return known
 end
@@ -127,9 +113,7 @@ local function check_object(value, rule, path, context, codes)
   for _, field in ipairs(rule.fields) do
     local name = field[1]
     local found = walk(value[name], field, prefix .. name, context, codes)
-    if found then
-      return found
-    end
+    if found then return found end
   end
   local known = rule.known or known_fields(rule)
   for name, content in pairs(value) do
@@ -153,9 +137,7 @@ function walk(value, rule, path, context, codes)
       (rule.type:gsub("|", " or ")))
   end
   local found
-  if rule.values then
-    found = check_values(value, rule, path, codes)
-  end
+  if rule.values then found = check_values(value, rule, path, codes) end
   if not found and type(value) == "string" then
     found = check_text(value, rule, path, codes)
   elseif not found and type(value) == "number" then
@@ -165,9 +147,7 @@ function walk(value, rule, path, context, codes)
   elseif not found and rule.fields and type(value) == "table" then
     found = check_object(value, rule, path, context, codes)
   end
-  if not found and rule.check then
-    found = rule.check(value, path, context)
-  end
+  if not found and rule.check then found = rule.check(value, path, context) end
   return found
 end
 
@@ -191,9 +171,7 @@ function walker.new(codes)
   ---@param path string
   ---@param context table  `type`: the type of the message, for the sentences; and what checks need
   ---@return waba.emulator.Fault|nil
-  function made.walk(value, rule, path, context)
-    return walk(value, rule, path, context, codes)
-  end
+  function made.walk(value, rule, path, context) return walk(value, rule, path, context, codes) end
   return made
 end
 

@@ -22,9 +22,7 @@ local function tls_context(self)
     local contexts = require "openssl.ssl.context"
     local store = require("openssl.x509.store").new()
     store:addDefaults()
-    if ca_file then
-      store:add(ca_file)
-    end
+    if ca_file then store:add(ca_file) end
     self.context = contexts.new("TLS", false)
     self.context:setOptions(contexts.OP_NO_TLSv1 + contexts.OP_NO_TLSv1_1)
     self.context:setStore(store)
@@ -48,9 +46,7 @@ local function tls_of(self, host)
   return tls
 end
 
-local function returned(_, _, code)
-  return code
-end
+local function returned(_, _, code) return code end
 
 --- Connects to a receiver.
 ---@param self waba.emulator.Webhooks
@@ -120,16 +116,11 @@ function webhook_exchange.post(self, connection, address, body)
   end
   connection:expect(self.options.timeout)
   local sent, reason = connection:send(table.concat(lines, "\r\n") .. "\r\n\r\n" .. body)
-  if not sent then
-    return nil, "the request was not sent: " .. reason, reason == "timeout"
-  end
+  if not sent then return nil, "the request was not sent: " .. reason, reason == "timeout" end
   local exchange = new_exchange(connection)
   local response, failure = http1_response.receive(exchange)
-  if response then
-    return response.status, response.body:sub(1, EXCERPT), true, exchange.keep
-  elseif failure.code == "too_large" then
-    return failure.status, "", true
-  end
+  if response then return response.status, response.body:sub(1, EXCERPT), true, exchange.keep end
+  if failure.code == "too_large" then return failure.status, "", true end
   return nil, failure.message, failure.status ~= nil or failure.kind == "timeout"
 end
 

@@ -26,13 +26,9 @@ end
 function webhook_rules.problems(body, known)
   local found = {}
   found[#found + 1] = webhooks.problem(body.url)
-  if not walker.absent(body.headers) then
-    header_problems(body.headers, found)
-  end
+  if not walker.absent(body.headers) then header_problems(body.headers, found) end
   for name in pairs(body) do
-    if not known[name] then
-      found[#found + 1] = ("%s: unknown field"):format(tostring(name))
-    end
+    if not known[name] then found[#found + 1] = ("%s: unknown field"):format(tostring(name)) end
   end
   table.sort(found)
   return found

@@ -33,9 +33,7 @@ Webhooks.__index = Webhooks
 Webhooks.__name = "waba.emulator.Webhooks"
 
 -- A queue: `first` is the oldest, `last` the newest.
-local function new_queue()
-  return { first = 1, last = 0 }
-end
+local function new_queue() return { first = 1, last = 0 } end
 
 local function put(queue, delivery)
   queue.last = queue.last + 1
@@ -53,14 +51,10 @@ end
 
 local function split(url)
   local scheme, authority, path = url:match("^(%a+)://([^/?#]+)([^#]*)$")
-  if not scheme then
-    return nil
-  end
+  if not scheme then return nil end
   scheme = scheme:lower()
   local host, port = authority:match("^%[?([^%]]-)%]?:(%d+)$")
-  if path:sub(1, 1) ~= "/" then
-    path = "/" .. path
-  end
+  if path:sub(1, 1) ~= "/" then path = "/" .. path end
   return {
     tls = scheme == "https", scheme = scheme, authority = authority, path = path,
     host = host or authority:match("^%[?(.-)%]?$"), port = tonumber(port) or (scheme == "https" and 443 or 80),
@@ -156,9 +150,7 @@ end
 ---@param body? string      posted as it stands, in place of the events
 function Webhooks:post(events, lane, name, body)
   name = name or webhooks.NUMBER
-  if not self.addresses[name] then
-    return
-  end
+  if not self.addresses[name] then return end
   self.pending = self.pending + 1
   local delivery = { events = events, body = body, to = name, lane = lane, attempt = 0,
     first_at = self.clock:now() }
@@ -173,23 +165,17 @@ end
 -- their lanes are theirs until the end.
 local function fill_batch(self, delivery)
   local joined = {}
-  if delivery.body then
-    return joined
-  end
+  if delivery.body then return joined end
   local size, lane = 1, self.lanes[delivery.lane]
   while size < self.options.batch do
     local queue = lane.first <= lane.last and lane or self.ready
     local more = queue[queue.first]
-    if not more or more.body or more.to ~= delivery.to then
-      break
-    end
+    if not more or more.body or more.to ~= delivery.to then break end
     take(queue)
     self.shape.join(delivery.events, more.events)
     size = size + 1
     self.pending = self.pending - 1
-    if queue == self.ready then
-      joined[#joined + 1] = more
-    end
+    if queue == self.ready then joined[#joined + 1] = more end
   end
   return joined
 end
@@ -229,18 +215,14 @@ local function attempt(self, delivery, kept)
       status, message, _, keep = webhook_exchange.post(self, kept.connection, address, delivery.body)
     end
   end
-  if not status or not keep or not self.options.keep_alive then
-    close(kept)
-  end
+  if not status or not keep or not self.options.keep_alive then close(kept) end
   local made = {
     url = address.url, headers = address.headers, body = delivery.body, attempt = delivery.attempt,
     status = status, error = not status and tostring(message or "no answer") or nil,
     answer = status and status ~= 200 and message or nil, at = started,
   }
   self.attempts:add(made)
-  if self.on_attempt then
-    self.on_attempt(made)
-  end
+  if self.on_attempt then self.on_attempt(made) end
   return status
 end
 
@@ -291,19 +273,13 @@ function Webhooks:worker()
       end
       settle(self, delivery, status)
       leave_lane(self, delivery)
-      for _, other in ipairs(joined) do
-        leave_lane(self, other)
-      end
+      for _, other in ipairs(joined) do leave_lane(self, other) end
     else
-      if not kept.connection then
-        break
-      end
+      if not kept.connection then break end
       self.idle = self.idle + 1
       local reason = cqueues.poll(self.work, IDLE)
       self.idle = self.idle - 1
-      if reason == IDLE and self.ready.first > self.ready.last then
-        break
-      end
+      if reason == IDLE and self.ready.first > self.ready.last then break end
     end
   end
   self.workers = self.workers - 1

@@ -45,9 +45,7 @@ end
 -- What is not given is cleared.
 local function set_automation(gateway, request)
   local body, refusal = gateway:json_body(request, AUTOMATION)
-  if not body then
-    return refusal
-  end
+  if not body then return refusal end
   gateway.account.automation = { enable_welcome_message = body.enable_welcome_message == true,
     prompts = not absent(body.prompts) and body.prompts or {},
     commands = not absent(body.commands) and body.commands or {} }
@@ -76,9 +74,7 @@ local function set_commerce(gateway, request)
   if next(changed) == nil then
     return answers.error(100, "is_cart_enabled or is_catalog_visible is required")
   end
-  for name, value in pairs(changed) do
-    commerce[name] = value
-  end
+  for name, value in pairs(changed) do commerce[name] = value end
   return answers.success()
 end
 
@@ -105,9 +101,7 @@ end
 -- Fields that are not given keep their values.
 local function set_calling(gateway, request)
   local body, refusal = gateway:json_body(request, CALLING)
-  if not body then
-    return refusal
-  end
+  if not body then return refusal end
   for name, value in pairs(body.calling) do
     gateway.account.calling[name] = not absent(value) and value or nil
   end
@@ -133,9 +127,7 @@ end
 
 local function find(gateway, code)
   for i, entry in ipairs(gateway.account.codes) do
-    if entry.code == code then
-      return i, entry
-    end
+    if entry.code == code then return i, entry end
   end
 end
 
@@ -145,9 +137,7 @@ end
 
 local function set_code(gateway, request)
   local body, refusal = gateway:json_body(request, CODE)
-  if not body then
-    return refusal
-  end
+  if not body then return refusal end
   local codes, entry = gateway.account.codes
   if absent(body.code) then
     if #codes >= MOST_CODES then
@@ -158,9 +148,7 @@ local function set_code(gateway, request)
     codes[#codes + 1] = entry
   else
     entry = select(2, find(gateway, body.code))
-    if not entry then
-      return no_such_code(body.code)
-    end
+    if not entry then return no_such_code(body.code) end
   end
   entry.prefilled_message = body.prefilled_message
   if not absent(body.generate_qr_image) then
@@ -181,9 +169,7 @@ end
 
 local function delete_code(gateway, request)
   local place = find(gateway, request.segments[2])
-  if not place then
-    return no_such_code(request.segments[2])
-  end
+  if not place then return no_such_code(request.segments[2]) end
   table.remove(gateway.account.codes, place)
   return answers.success()
 end

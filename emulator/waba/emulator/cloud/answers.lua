@@ -194,9 +194,7 @@ function answers.error(code, details, more, status)
   local known = answers.codes[code]
   local object = { code = code, message = ("(#%d) %s"):format(code, title_of(code)),
     error_data = details and { messaging_product = "whatsapp", details = details } or nil }
-  for name, value in pairs(more or {}) do
-    object[name] = value
-  end
+  for name, value in pairs(more or {}) do object[name] = value end
   return graph_answer(status or known and known.status or 400, object)
 end
 
@@ -210,16 +208,12 @@ end
 
 --- Success without anything to say.
 ---@return waba.emulator.Answer
-function answers.success()
-  return answers.json(200, { success = true })
-end
+function answers.success() return answers.json(200, { success = true }) end
 
 -- The error object of a row: one as webhooks have it, or one as answers have it already.
 local function as_error(row)
   local object = {}
-  for name, value in pairs(row) do
-    object[name] = value
-  end
+  for name, value in pairs(row) do object[name] = value end
   if row.title then
     object.message = ("(#%d) %s"):format(row.code, row.title)
     object.title, object.href = nil, nil

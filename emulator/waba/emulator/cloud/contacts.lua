@@ -58,21 +58,15 @@ local BODY = { type = "object", fields = {
 } }
 
 local function find(gateway, user)
-  if user:find("^%u%u%.") then
-    return gateway.contacts.users[user]
-  end
+  if user:find("^%u%u%.") then return gateway.contacts.users[user] end
   return gateway.contacts:find(user)
 end
 
 -- Why a user can't be blocked: a code, or nil.
 local function refusal_code(gateway, user, contact)
-  if contacts.digits(user) == contacts.digits(gateway.options.number) then
-    return 131021
-  elseif not gateway.contacts:window_open(contact) then
-    return 131047
-  elseif #gateway.blocked >= MOST_BLOCKED then
-    return 139101
-  end
+  if contacts.digits(user) == contacts.digits(gateway.options.number) then return 131021 end
+  if not gateway.contacts:window_open(contact) then return 131047 end
+  if #gateway.blocked >= MOST_BLOCKED then return 139101 end
 end
 
 local function entry_of(user, contact)
@@ -90,9 +84,7 @@ end
 
 local function change(gateway, request, name, apply)
   local body, refusal = gateway:json_body(request, BODY)
-  if not body then
-    return refusal
-  end
+  if not body then return refusal end
   local changed, failed = {}, {}
   for _, row in ipairs(body.block_users) do
     local contact = find(gateway, row.user)

@@ -13,9 +13,7 @@ local MIB = 1024 * 1024
 
 local function set(list)
   local names = {}
-  for name in list:gmatch("%S+") do
-    names[name] = true
-  end
+  for name in list:gmatch("%S+") do names[name] = true end
   return names
 end
 
@@ -37,29 +35,21 @@ content.media = {
 ---@return boolean
 function content.known_type(mime_type)
   for _, kind in pairs(content.media) do
-    if media_store.type_fits(kind, mime_type) then
-      return true
-    end
+    if media_store.type_fits(kind, mime_type) then return true end
   end
   return false
 end
 
 function content.web_address(value, path)
-  if not texts.is_web_address(value) then
-    return fault(131009, "%s is not a valid URL", path)
-  end
+  if not texts.is_web_address(value) then return fault(131009, "%s is not a valid URL", path) end
 end
 
 function content.no_markup(value, path)
-  if texts.has_markup(value) then
-    return fault(131009, "%s must not contain markup", path)
-  end
+  if texts.has_markup(value) then return fault(131009, "%s must not contain markup", path) end
 end
 
 function content.no_emoji(value, path)
-  if texts.has_emoji(value) then
-    return fault(131009, "%s must not contain emojis", path)
-  end
+  if texts.has_emoji(value) then return fault(131009, "%s must not contain emojis", path) end
 end
 
 function content.trimmed(value, path)
@@ -98,9 +88,7 @@ function content.media_rule(kind, required, ...)
     { "id", type = "string", min = 1, pattern = "^%d+$", says = "an id of uploaded media", wrong = 100 },
     { "link", type = "string", min = 1, check = content.web_address },
   }
-  for _, name in ipairs({ ... }) do
-    fields[#fields + 1] = FIELDS[name]
-  end
+  for _, name in ipairs({ ... }) do fields[#fields + 1] = FIELDS[name] end
   return { kind, type = "object", required = required, fields = fields, check = media_source(kind) }
 end
 
@@ -169,9 +157,7 @@ function content.check_sections(items, most)
         return fault(131008, "%s[%d].title is required where there are several sections", path, i - 1)
       end
       total = total + #section[items]
-      for _, item in ipairs(section[items]) do
-        all[#all + 1] = item
-      end
+      for _, item in ipairs(section[items]) do all[#all + 1] = item end
     end
     if total > most then
       return fault(131009, "%s has %d %s in all, at most %d are allowed", path, total, items, most)

@@ -8,9 +8,7 @@ local RANK = { AVAILABLE = 1, LIMITED = 2, BLOCKED = 3 }
 
 --- Health as a good number has it.
 ---@return table
-function health.new()
-  return { entities = {}, fields = {} }
-end
+function health.new() return { entities = {}, fields = {} } end
 
 --- Sets what GET /health_status answers.
 ---@param gateway table
@@ -44,9 +42,7 @@ local function fields_of(gateway)
     throughput = { level = "STANDARD" }, platform_type = "CLOUD_API", code_verification_status = "VERIFIED",
     account_mode = options.sandbox and "SANDBOX" or "LIVE", is_official_business_account = false,
     country_code = "DE", whatsapp_business_manager_messaging_limit = "TIER_2K" }
-  for name, value in pairs(gateway.health.fields) do
-    fields[name] = value
-  end
+  for name, value in pairs(gateway.health.fields) do fields[name] = value end
   return fields
 end
 
@@ -56,12 +52,8 @@ local function entities_of(gateway)
   for i, pair in ipairs({ { "PHONE_NUMBER", options.phone_number_id }, { "WABA", options.waba_id },
     { "BUSINESS", options.business_id }, { "APP", "80010099003" } }) do
     local entity = { entity_type = pair[1], id = pair[2], can_send_message = "AVAILABLE" }
-    for name, value in pairs(gateway.health.entities[pair[1]] or {}) do
-      entity[name] = value
-    end
-    if RANK[entity.can_send_message] > RANK[overall] then
-      overall = entity.can_send_message
-    end
+    for name, value in pairs(gateway.health.entities[pair[1]] or {}) do entity[name] = value end
+    if RANK[entity.can_send_message] > RANK[overall] then overall = entity.can_send_message end
     entities[i] = entity
   end
   return entities, overall

@@ -116,17 +116,13 @@ local function message_event(gateway, contact, kind, content, options)
     local maker = MAKERS[kind]
     event[event.type] = maker and maker(gateway, content) or content
   end
-  for name, value in pairs(options.fields or {}) do
-    event[name] = value
-  end
+  for name, value in pairs(options.fields or {}) do event[name] = value end
   return event
 end
 
 -- Who wrote. A number's change is told without.
 local function profile_of(contact, kind, options)
-  if options.profile == false or kind == "system" then
-    return nil
-  end
+  if options.profile == false or kind == "system" then return nil end
   return { { profile = { name = contact.name or "+" .. contact.wa_id, username = contact.username },
     wa_id = not options.hidden and contact.wa_id or nil, user_id = contact.user_id,
     identity_key_hash = contact.identity and contact.identity.hash or nil } }

@@ -45,9 +45,7 @@ Gateway.INBOUND_MEDIA = media.INBOUND
 function cloud.webhook_shape(options)
   return {
     join = function(events, more)
-      for _, change in ipairs(more.changes) do
-        table.insert(events.changes, change)
-      end
+      for _, change in ipairs(more.changes) do table.insert(events.changes, change) end
     end,
     body = function(events)
       return { object = "whatsapp_business_account",
@@ -91,9 +89,7 @@ local WITH_METADATA = { user_preferences = true, smb_message_echoes = true, mess
 ---@param field string
 ---@param value table
 function Gateway:tell_change(field, value)
-  if WITH_METADATA[field] and value.metadata == nil then
-    value = self:with_metadata(value)
-  end
+  if WITH_METADATA[field] and value.metadata == nil then value = self:with_metadata(value) end
   self.webhooks:post({ changes = { { field = field, value = value } }, time = self.clock:timestamp() }, field,
     address_for(self, webhook_address.ACCOUNT, "number"))
 end
@@ -103,9 +99,7 @@ end
 --- The answer to a fault.
 ---@param found waba.emulator.Fault
 ---@return waba.emulator.Answer
-function Gateway:refuse(found)
-  return answers.error(found.code, found.details)
-end
+function Gateway:refuse(found) return answers.error(found.code, found.details) end
 
 --- The JSON object of a request to the Graph API, checked against a rule.
 ---@param request waba.emulator.Request
@@ -114,13 +108,9 @@ end
 ---@return waba.emulator.Answer? refusal
 function Gateway:json_body(request, rule)
   local body, problem, status = gateways.decode_body(request)
-  if not body then
-    return nil, answers.error(100, problem, nil, status)
-  end
+  if not body then return nil, answers.error(100, problem, nil, status) end
   local found = rule and walker.walk(body, rule, "", {})
-  if found then
-    return nil, self:refuse(found)
-  end
+  if found then return nil, self:refuse(found) end
   return body
 end
 
@@ -130,24 +120,18 @@ end
 ---@return waba.emulator.Answer? refusal
 function Gateway:gateway_body(request)
   local body, problem, status = gateways.decode_body(request)
-  if not body then
-    return nil, answers.meta(status or 400, problem)
-  end
+  if not body then return nil, answers.meta(status or 400, problem) end
   return body
 end
 
 --- The answer for a path that does not exist.
 ---@return waba.emulator.Answer
-function Gateway:no_such_path()
-  return answers.meta(404, "No such resource")
-end
+function Gateway:no_such_path() return answers.meta(404, "No such resource") end
 
 --- The temporary URL of a file.
 ---@param kept waba.emulator.Media
 ---@return string
-function Gateway:media_url(kept)
-  return media.url(self, kept)
-end
+function Gateway:media_url(kept) return media.url(self, kept) end
 
 --- A digest as webhooks write it.
 ---@param hex string
@@ -196,9 +180,7 @@ end
 ---@param settings table  see emulator:health
 ---@return true|nil
 ---@return string? message
-function Gateway:set_health(settings)
-  return health.set(self, settings)
-end
+function Gateway:set_health(settings) return health.set(self, settings) end
 
 --- What the program needs to talk to it.
 ---@return table
@@ -252,29 +234,22 @@ end
 ---@param request waba.emulator.Request
 ---@return waba.emulator.Answer
 function Gateway:respond(request)
-  if request.path == "/health" then
-    return answers.json(200, { status = "ok" })
-  elseif request.segments[1] == profile.PICTURES and request.method == "GET" then
+  if request.path == "/health" then return answers.json(200, { status = "ok" }) end
+  if request.segments[1] == profile.PICTURES and request.method == "GET" then
     return profile.picture(self, request.segments[2])
-  elseif not self:authorized(request) then
+  end
+  if not self:authorized(request) then
     return answers.meta(401, "Invalid api_key or token expired")
-  elseif self:down() then
-    return answers.meta(502, "WhatsApp for Business API is not available")
-  elseif sandboxed(self, request) then
-    return blocked(request)
   end
+  if self:down() then return answers.meta(502, "WhatsApp for Business API is not available") end
+  if sandboxed(self, request) then return blocked(request) end
   local methods = gateways.find_route(ROUTES, request.segments)
-  if not methods then
-    return self:no_such_path()
-  elseif not methods[request.method] then
-    return blocked(request)
-  end
+  if not methods then return self:no_such_path() end
+  if not methods[request.method] then return blocked(request) end
   return over_rate(self, request) or methods[request.method](self, request)
 end
 
-Gateway.ordered = function(_, order, rows)
-  return answers.ordered(order, rows)
-end
+Gateway.ordered = function(_, order, rows) return answers.ordered(order, rows) end
 
 --- Makes a gateway.
 ---@param context waba.emulator.Context

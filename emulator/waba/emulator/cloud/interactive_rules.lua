@@ -93,9 +93,7 @@ local FLOW_PARAMETERS = { check = check_flow, fields = {
   { "flow_action_payload", type = "object", fields = {
     { "screen", type = "string", required = true, min = 1 },
     { "data", type = "object", check = function(value, path)
-      if next(value) == nil then
-        return fault(131009, "%s must not be empty", path)
-      end
+      if next(value) == nil then return fault(131009, "%s must not be empty", path) end
     end },
   } },
 } }
@@ -206,9 +204,7 @@ local ANY_HEADER = header_rule(HEADER_TYPES, false)
 local function kind(parts)
   local fields = { { "type", type = "string", required = true } }
   for _, part in ipairs(parts) do
-    if part then
-      fields[#fields + 1] = part
-    end
+    if part then fields[#fields + 1] = part end
   end
   return { "interactive", type = "object", required = true, fields = fields }
 end

@@ -67,9 +67,7 @@ local function upload(gateway, request)
   end
   local target = gateway.media:new_file()
   local parts, problem = multipart.read(request.file, boundary, target)
-  if not parts then
-    return answers.error(100, problem)
-  end
+  if not parts then return answers.error(100, problem) end
   local code, details, status = form_problem(gateway, parts)
   if not code and gateway.options.strict_media then
     local found = media_inspection.problem(details, target)
@@ -95,17 +93,13 @@ end
 
 local function count_error(gateway)
   local rule, now = gateway.options.media_block, gateway.clock:now()
-  if not rule then
-    return
-  end
+  if not rule then return end
   local recent = {}
   for _, at in ipairs(gateway.media_errors) do
     recent[#recent + 1] = now - at < rule.within and at or nil
   end
   recent[#recent + 1] = now
-  if #recent >= rule.errors then
-    recent, gateway.media_blocked_until = {}, now + rule.seconds
-  end
+  if #recent >= rule.errors then recent, gateway.media_blocked_until = {}, now + rule.seconds end
   gateway.media_errors = recent
 end
 
@@ -141,9 +135,7 @@ end
 ---@return waba.emulator.Answer
 function media.metadata(gateway, id)
   local refusal = blocked(gateway)
-  if refusal then
-    return refusal
-  end
+  if refusal then return refusal end
   local kept = gateway.media:get(id)
   if not kept then
     count_error(gateway)
@@ -162,9 +154,7 @@ local function download(gateway, request)
   local kept = id and gateway.media:get(id)
   local good = kept and expires and expires > gateway.clock:now()
     and request.target:match("%?(.*)$") == query_of(gateway, id, expires)
-  if not good then
-    return answers.meta(404, "Media not found or URL expired")
-  end
+  if not good then return answers.meta(404, "Media not found or URL expired") end
   return { status = 200, file = kept.file, headers = { ["content-type"] = kept.type } }
 end
 

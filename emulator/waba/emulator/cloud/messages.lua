@@ -46,9 +46,7 @@ local function recipient_of(gateway, message)
 end
 
 local function is_reachable(contact, message)
-  if absent(message.recipient_identity_key_hash) then
-    return true
-  end
+  if absent(message.recipient_identity_key_hash) then return true end
   return contact.identity ~= nil and contact.identity.hash == message.recipient_identity_key_hash
 end
 
@@ -76,13 +74,9 @@ end
 -- ---- Sending ---------------------------------------------------------------------------------------
 
 local function category_of(message, kind, template, marketing)
-  if not absent(message.category) then
-    return message.category
-  elseif kind ~= "template" then
-    return "service"
-  elseif marketing then
-    return "marketing_lite"
-  end
+  if not absent(message.category) then return message.category end
+  if kind ~= "template" then return "service" end
+  if marketing then return "marketing_lite" end
   return template and template.category:lower() or "utility"
 end
 
@@ -95,9 +89,7 @@ end
 -- The first fault of a message, or its type and the template it names.
 local function message_fault(gateway, message, marketing)
   local found, kind = rules.check(message, finders(gateway, marketing))
-  if found or kind ~= "template" then
-    return found, kind
-  end
+  if found or kind ~= "template" then return found, kind end
   local template
   found, template = gateway.templates:check_message(message)
   if not found and marketing and template and template.category ~= "MARKETING" then
@@ -143,14 +135,10 @@ end
 
 local function send(gateway, message, marketing)
   local found, kind, template = message_fault(gateway, message, marketing)
-  if found then
-    return gateway:refuse(found)
-  end
+  if found then return gateway:refuse(found) end
   local recipient = recipient_of(gateway, message)
   found = recipient_fault(gateway, recipient)
-  if found then
-    return gateway:refuse(found)
-  end
+  if found then return gateway:refuse(found) end
   local problem, elsewhere = sandbox.problem(gateway.sandbox, recipient.wa_id, kind, message)
   if problem then
     return elsewhere and answers.error(131030, problem) or answers.meta(403, problem)
@@ -158,9 +146,7 @@ local function send(gateway, message, marketing)
   local record = accept(gateway, message, kind, recipient, category_of(message, kind, template, marketing))
   local failure = later_failure(gateway, record, message)
   local held = gateway.templates.pacing:keep(template, record, failure)
-  if not held then
-    progress.begin(gateway, record, statuses.order(record), failure)
-  end
+  if not held then progress.begin(gateway, record, statuses.order(record), failure) end
   return accepted(record, recipient, held)
 end
 
@@ -168,9 +154,7 @@ end
 
 local function mark_read(gateway, body)
   local found = walker.walk(body, rules.mark_read, "", {})
-  if found then
-    return gateway:refuse(found)
-  end
+  if found then return gateway:refuse(found) end
   local record = gateway.by_id[body.message_id]
   if not record or record.direction ~= "inbound" or gateway.clock:now() - record.at > MONTH then
     return answers.error(131009, "message_id is not the id of a message that was received")
@@ -182,19 +166,15 @@ end
 
 local function post_message(gateway, request)
   local body, refusal = gateway:json_body(request)
-  if not body then
-    return refusal
-  elseif not absent(body.status) then
-    return mark_read(gateway, body)
-  end
+  if not body then return refusal end
+  if not absent(body.status) then return mark_read(gateway, body) end
   return send(gateway, body, false)
 end
 
 local function post_marketing(gateway, request)
   local body, refusal = gateway:json_body(request)
-  if not body then
-    return refusal
-  elseif body.type ~= "template" then
+  if not body then return refusal end
+  if body.type ~= "template" then
     return answers.error(131055, "only templates can be sent as marketing messages")
   end
   return send(gateway, body, true)

@@ -46,9 +46,7 @@ local function append(session, request)
   local from, to = assert(io.open(request.file, "rb")), assert(io.open(session.file, "ab"))
   repeat
     local piece = from:read(256 * 1024)
-    if piece then
-      assert(to:write(piece))
-    end
+    if piece then assert(to:write(piece)) end
   until not piece
   from:close()
   to:close()

@@ -10,9 +10,7 @@ local pages = {}
 local USUAL = 25
 
 -- A cursor names the place of an entry in its list; nobody outside can read it.
-local function cursor_of(place)
-  return ("QVFIU%08dZDc="):format(place)
-end
+local function cursor_of(place) return ("QVFIU%08dZDc="):format(place) end
 
 -- The place a cursor names, or nil.
 local function place_of(cursor, count)
@@ -22,9 +20,7 @@ end
 
 local function read_limit(query, most)
   local text = query.limit
-  if text == nil then
-    return USUAL
-  end
+  if text == nil then return USUAL end
   local limit = text:find("^%d+$") and tonumber(text)
   return limit and limit >= 1 and math.min(limit, most) or nil
 end
@@ -43,23 +39,17 @@ end
 function pages.answer(gateway, request, list, options)
   local query = request.query
   local limit = read_limit(query, options.most)
-  if not limit then
-    return answers.error(100, "limit must be a positive integer")
-  end
+  if not limit then return answers.error(100, "limit must be a positive integer") end
   local first = 1
   local given = query.after or query.before
   if given and given ~= "" then
     local place = place_of(given, #list)
-    if not place then
-      return answers.error(131059, "the cursor is not valid")
-    end
+    if not place then return answers.error(131059, "the cursor is not valid") end
     first = query.after and place + 1 or math.max(1, place - limit)
     limit = query.after and limit or math.min(limit, place - first)
   end
   local page = {}
-  for i = first, math.min(#list, first + limit - 1) do
-    page[#page + 1] = list[i]
-  end
+  for i = first, math.min(#list, first + limit - 1) do page[#page + 1] = list[i] end
   local paging
   if #page > 0 then
     local before, after = cursor_of(first), cursor_of(first + #page - 1)

@@ -16,15 +16,11 @@ local function amount(name, required)
   } }
 end
 
-local function value_of(money)
-  return absent(money) and 0 or money.value
-end
+local function value_of(money) return absent(money) and 0 or money.value end
 
 local function check_order(value, path)
   local order = value.order
-  if absent(order) then
-    return nil
-  end
+  if absent(order) then return nil end
   local total = value_of(order.subtotal) + value_of(order.tax) + value_of(order.shipping) - value_of(order.discount)
   if value.total_amount.value ~= total then
     return fault(131009, "%s.total_amount must be subtotal, tax and shipping less discount: %d", path, total)

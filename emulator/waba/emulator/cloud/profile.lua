@@ -17,17 +17,13 @@ local MAX_PICTURE = 5 * 1024 * 1024
 
 --- A profile as a new number has it.
 ---@return table
-function profile.new()
-  return { about = "Hey there! I am using WhatsApp." }
-end
+function profile.new() return { about = "Hey there! I am using WhatsApp." } end
 
 local FIELDS = { "about", "address", "description", "email", "profile_picture_url", "websites", "vertical" }
 
 local function values_of(gateway)
   local values = {}
-  for _, name in ipairs(FIELDS) do
-    values[name] = gateway.profile[name]
-  end
+  for _, name in ipairs(FIELDS) do values[name] = gateway.profile[name] end
   if gateway.profile.picture then
     values.profile_picture_url = ("%s/%s/%s"):format(gateway.url, profile.PICTURES, gateway.profile.picture.name)
   end
@@ -39,9 +35,7 @@ local function get(gateway, request)
   local row = { messaging_product = "whatsapp" }
   for name in (request.query.fields or "about"):gmatch("[^,%s]+") do
     local known = name == "messaging_product"
-    for _, field in ipairs(FIELDS) do
-      known = known or field == name
-    end
+    for _, field in ipairs(FIELDS) do known = known or field == name end
     if not known then
       return answers.error(100, ("Tried accessing nonexisting field (%s)"):format(name))
     end
@@ -86,13 +80,9 @@ end
 
 local function set(gateway, request)
   local body, refusal = gateway:json_body(request, BODY)
-  if not body then
-    return refusal
-  end
+  if not body then return refusal end
   local found = not absent(body.profile_picture_handle) and set_picture(gateway, body.profile_picture_handle)
-  if found then
-    return gateway:refuse(found)
-  end
+  if found then return gateway:refuse(found) end
   for _, name in ipairs(FIELDS) do
     local value = body[name]
     if not absent(value) then
@@ -109,9 +99,7 @@ end
 ---@return waba.emulator.Answer
 function profile.picture(gateway, name)
   local picture = gateway.profile.picture
-  if not picture or picture.name ~= name then
-    return answers.meta(404, "No such picture")
-  end
+  if not picture or picture.name ~= name then return answers.meta(404, "No such picture") end
   return { status = 200, file = picture.file, headers = { ["content-type"] = picture.type } }
 end
 

@@ -27,9 +27,7 @@ local FOR_GROUPS = { text = true, image = true, audio = true, video = true, docu
 local function check_recipient(value)
   local to, group = value.to, value.recipient_type == "group"
   if absent(to) then
-    if absent(value.recipient) then
-      return fault(131008, "to or recipient is required")
-    end
+    if absent(value.recipient) then return fault(131008, "to or recipient is required") end
     return group and fault(131008, "to is required for a group") or nil
   elseif group then
     if not to:find("%a") or to:find("[^%w+/=_-]") then
@@ -96,18 +94,14 @@ local MARKETING = {
 
 local function some_name(value, path)
   for _, part in ipairs({ "first_name", "last_name", "middle_name", "prefix", "suffix" }) do
-    if not absent(value[part]) then
-      return nil
-    end
+    if not absent(value[part]) then return nil end
   end
   return fault(131008, "%s needs one of first_name, last_name, middle_name, prefix, suffix", path)
 end
 
 local function strings(names)
   local fields = {}
-  for name in names:gmatch("%S+") do
-    fields[#fields + 1] = { name, type = "string" }
-  end
+  for name in names:gmatch("%S+") do fields[#fields + 1] = { name, type = "string" } end
   return fields
 end
 
@@ -175,17 +169,13 @@ local CONTENT = {
 local function frame_of(name, marketing)
   local fields = {}
   for _, list in ipairs({ FRAME, marketing and MARKETING or DIRECT_SEND }) do
-    for _, field in ipairs(list) do
-      fields[#fields + 1] = field
-    end
+    for _, field in ipairs(list) do fields[#fields + 1] = field end
   end
   return { type = "object", fields = fields, extra = { [name] = true }, check = check_recipient }
 end
 
 local frames, marketing_frame = {}, frame_of("template", true)
-for _, name in ipairs(TYPES) do
-  frames[name] = frame_of(name, false)
-end
+for _, name in ipairs(TYPES) do frames[name] = frame_of(name, false) end
 
 local function check_interactive(value, context)
   if type(value) ~= "table" then

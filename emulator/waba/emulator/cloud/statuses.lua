@@ -12,9 +12,7 @@ local USUAL = { "sent", "delivered", "read" }
 --- The statuses a message goes through.
 ---@param record table
 ---@return string[]
-function statuses.order(record)
-  return ORDERS[record.voice and "voice" or record.type] or USUAL
-end
+function statuses.order(record) return ORDERS[record.voice and "voice" or record.type] or USUAL end
 
 -- What the message costs: by its category, free within the customer's window but for marketing and codes.
 local function pricing_of(record)
@@ -36,9 +34,7 @@ end
 -- The customer, where a user id makes it worth telling.
 local function contacts_of(record, failed)
   local contact = record.contact
-  if failed or record.group_id or not contact.user_id then
-    return nil
-  end
+  if failed or record.group_id or not contact.user_id then return nil end
   return { { profile = { name = contact.name, username = contact.username }, user_id = contact.user_id,
     wa_id = not record.by_user_id and record.wa_id or nil } }
 end

@@ -34,9 +34,7 @@ end
 
 local function check_code(button, path)
   local example = button.example
-  if type(example) == "table" then
-    example = #example == 1 and example[1] or nil
-  end
+  if type(example) == "table" then example = #example == 1 and example[1] or nil end
   if type(example) ~= "string" or example == "" then
     return fault(100, "%s.example: one code is required", path)
   elseif walker.characters(example) > LONGEST_CODE then
@@ -92,13 +90,9 @@ local BUTTONS = {
 local function check_one(button, path, context)
   local kind = type(button) == "table" and type(button.type) == "string" and button.type:upper()
   local rule = kind and BUTTONS[kind]
-  if not rule then
-    return fault(100, "%s.type: unknown", path)
-  end
+  if not rule then return fault(100, "%s.type: unknown", path) end
   button.type = kind
-  if type(button.otp_type) == "string" then
-    button.otp_type = button.otp_type:upper()
-  end
+  if type(button.otp_type) == "string" then button.otp_type = button.otp_type:upper() end
   return walker.walk(button, { type = "object", fields = rule.fields, extra = { type = true } }, path, context)
     or rule.check and rule.check(button, path)
 end
@@ -127,9 +121,7 @@ function template_buttons.check(component, path, context)
   end
   for i, button in ipairs(buttons) do
     local found = check_one(button, ("%s[%d]"):format(path, i - 1), context)
-    if found then
-      return found
-    end
+    if found then return found end
     counts[button.type] = (counts[button.type] or 0) + 1
     if counts[button.type] > BUTTONS[button.type].most then
       return fault(100, "%s: at most %d of type %s are allowed", path, BUTTONS[button.type].most, button.type)

@@ -18,9 +18,7 @@ end
 -- The parameters by the variables, which are numbers in order, or names where the template has names.
 local function arrange(template, text, parameters, where)
   local variables = texts.variables(text)
-  if #parameters ~= #variables then
-    return nil, count_fault(where, #parameters, #variables)
-  end
+  if #parameters ~= #variables then return nil, count_fault(where, #parameters, #variables) end
   local by_name = {}
   for i, parameter in ipairs(parameters) do
     local name = tostring(i)
@@ -44,9 +42,7 @@ end
 
 local function check_text(template, text, parameters, where, longest)
   local arranged, found = arrange(template, text, parameters, where)
-  if not arranged then
-    return found
-  end
+  if not arranged then return found end
   local hydrated = (text or ""):gsub("{{%s*([%w_]+)%s*}}", function(name)
     return template_store.shown(arranged[name])
   end)
@@ -74,9 +70,8 @@ local function check_body(template, body, given, longest)
   local parameters = parameters_of(given)
   if body and body.text == nil then
     -- WhatsApp's own text of an authentication template has one variable, the code.
-    if #parameters ~= 1 then
-      return count_fault("body", #parameters, 1)
-    elseif parameters[1].type == "text" and walker.characters(parameters[1].text) > 15 then
+    if #parameters ~= 1 then return count_fault("body", #parameters, 1) end
+    if parameters[1].type == "text" and walker.characters(parameters[1].text) > 15 then
       return fault(132005, "body: a code has at most 15 characters")
     end
     return nil
@@ -115,9 +110,7 @@ local function check_buttons(known, given)
   end
   for index, button in pairs(known) do
     local found = check_button(button, given[index], index)
-    if found then
-      return found
-    end
+    if found then return found end
   end
 end
 
@@ -158,9 +151,7 @@ local function check_offer(known, given)
 end
 
 -- A template of a body alone may be long.
-local function longest_body(components)
-  return #components == 1 and 32768 or 1024
-end
+local function longest_body(components) return #components == 1 and 32768 or 1024 end
 
 --- Finds what is wrong with a message for a template.
 ---@param template table

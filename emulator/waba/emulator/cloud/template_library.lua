@@ -30,13 +30,9 @@ local LIBRARY = {
 }
 
 local function has(value, wanted)
-  if type(value) ~= "table" then
-    return value == wanted
-  end
+  if type(value) ~= "table" then return value == wanted end
   for _, one in ipairs(value) do
-    if one == wanted then
-      return true
-    end
+    if one == wanted then return true end
   end
   return false
 end
@@ -52,9 +48,7 @@ function template_library.list(query)
     for _, name in ipairs({ "topic", "usecase", "industry", "language", "name" }) do
       fits = fits and (not query[name] or has(entry[name], query[name]))
     end
-    if fits then
-      found[#found + 1] = entry
-    end
+    if fits then found[#found + 1] = entry end
   end
   return found
 end
@@ -87,17 +81,13 @@ local function complete_button(button, input)
   return { type = button.type, text = button.text, phone_number = input.phone_number }
 end
 
-local function is_input(input, button)
-  return input ~= nil and input.type == button.type
-end
+local function is_input(input, button) return input ~= nil and input.type == button.type end
 
 local function buttons_of(entry, inputs)
   local buttons = {}
   for i, input in ipairs(inputs) do
     local found = check_input(input, ("library_template_button_inputs[%d]"):format(i - 1))
-    if found then
-      return nil, found
-    end
+    if found then return nil, found end
   end
   for i, button in ipairs(entry.buttons or {}) do
     local input = inputs[i]
@@ -122,16 +112,12 @@ function template_library.components(body)
   end
   local inputs = absent(body.library_template_button_inputs) and {} or body.library_template_button_inputs
   local buttons, problem = buttons_of(entry, inputs)
-  if not buttons then
-    return nil, problem
-  end
+  if not buttons then return nil, problem end
   local components = { { type = "BODY", text = entry.body, example = { body_text = { entry.body_params } } } }
   if entry.header then
     table.insert(components, 1, { type = "HEADER", format = "TEXT", text = entry.header })
   end
-  if #buttons > 0 then
-    components[#components + 1] = { type = "BUTTONS", buttons = buttons }
-  end
+  if #buttons > 0 then components[#components + 1] = { type = "BUTTONS", buttons = buttons } end
   return components
 end
 

@@ -126,9 +126,7 @@ local function once_each(value, path)
   for i, one in ipairs(value) do
     local kind = one.type:lower()
     local key = kind == "button" and "button " .. tonumber(one.index) or kind
-    if seen[key] then
-      return fault(131009, "%s[%d] repeats the %s", path, i - 1, key)
-    end
+    if seen[key] then return fault(131009, "%s[%d] repeats the %s", path, i - 1, key) end
     seen[key] = true
     requests = requests + (kind == "button" and one.sub_type:lower() == "payment_request" and 1 or 0)
   end

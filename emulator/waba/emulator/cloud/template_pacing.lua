@@ -45,9 +45,7 @@ end
 ---@return boolean held
 function Pacing:keep(template, record, failure)
   local waiting = template and self.waiting[template.id]
-  if not waiting then
-    return false
-  end
+  if not waiting then return false end
   waiting[#waiting + 1] = { record = record, failure = failure }
   return true
 end

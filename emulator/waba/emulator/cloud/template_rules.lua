@@ -21,17 +21,15 @@ local function check_header(component, path, context)
   local format = type(component.format) == "string" and component.format:upper() or ""
   local example = absent(component.example) and {} or component.example
   component.format = format
-  if not FORMATS[format] then
-    return fault(100, "%s.format: unknown", path)
-  elseif format == "LOCATION" and context.category == "AUTHENTICATION" then
+  if not FORMATS[format] then return fault(100, "%s.format: unknown", path) end
+  if format == "LOCATION" and context.category == "AUTHENTICATION" then
     return fault(100, "%s.format: LOCATION is for the categories UTILITY and MARKETING", path)
-  elseif FORMATS[format] == "handle" then
-    return walker.walk(example.header_handle, HANDLES, path .. ".example.header_handle", {})
-  elseif format ~= "TEXT" then
-    return nil
-  elseif absent(component.text) then
-    return fault(100, "%s.text: is required", path)
   end
+  if FORMATS[format] == "handle" then
+    return walker.walk(example.header_handle, HANDLES, path .. ".example.header_handle", {})
+  end
+  if format ~= "TEXT" then return nil end
+  if absent(component.text) then return fault(100, "%s.text: is required", path) end
   return content.no_markup(component.text, path .. ".text")
     or texts.check_variables(component, path, "header_text", 1, context.named)
 end
@@ -39,9 +37,8 @@ end
 local function check_body(component, path, context)
   if context.category == "AUTHENTICATION" then
     return not absent(component.text) and fault(100, "%s.text: is WhatsApp's own", path) or nil
-  elseif absent(component.text) then
-    return fault(100, "%s.text: is required", path)
   end
+  if absent(component.text) then return fault(100, "%s.text: is required", path) end
   return texts.check_variables(component, path, "body_text", math.huge, context.named)
     or texts.check_place(component.text, path .. ".text")
 end
@@ -65,9 +62,7 @@ local function check_carousel(component, path, context)
   for i, card in ipairs(component.cards) do
     local place = ("%s.cards[%d].components"):format(path, i - 1)
     local found = check_components(card.components, place, within)
-    if found then
-      return found
-    end
+    if found then return found end
   end
   return template_cards.check(component.cards, path)
 end
@@ -123,9 +118,7 @@ end
 
 -- What components ask of each other.
 local function check_together(seen, path, context)
-  if not seen.BODY and not context.card then
-    return fault(100, "%s: a BODY is required", path)
-  end
+  if not seen.BODY and not context.card then return fault(100, "%s: a BODY is required", path) end
   local longest = longest_body(seen, context.card)
   local text = seen.BODY and seen.BODY.text
   if not absent(text) and walker.characters(text) > longest then
@@ -140,11 +133,8 @@ function check_components(components, path, context)
   for i, component in ipairs(components) do
     local place = ("%s[%d]"):format(path, i - 1)
     local kind, found = check_component(component, place, context)
-    if found then
-      return found
-    elseif seen[kind] then
-      return fault(100, "%s: there is a %s already", place, kind)
-    end
+    if found then return found end
+    if seen[kind] then return fault(100, "%s: there is a %s already", place, kind) end
     seen[kind] = component
   end
   return check_together(seen, path, context)
@@ -165,9 +155,7 @@ local OPTIONAL = {
 local CATEGORIES = { "MARKETING", "UTILITY", "AUTHENTICATION", "marketing", "utility", "authentication" }
 
 local function body_rule(first)
-  for _, field in ipairs(OPTIONAL) do
-    first[#first + 1] = field
-  end
+  for _, field in ipairs(OPTIONAL) do first[#first + 1] = field end
   return { type = "object", fields = first }
 end
 
@@ -214,9 +202,7 @@ end
 ---@return waba.emulator.Fault|nil
 function template_rules.create_fault(body)
   local found = walker.walk(body, CREATE, "", {})
-  if found then
-    return found
-  end
+  if found then return found end
   raise_case(body)
   found = check_life(body, body.category)
   if found then
@@ -237,9 +223,7 @@ end
 ---@return waba.emulator.Fault|nil
 function template_rules.edit_fault(body, template)
   local found = walker.walk(body, EDIT, "", {})
-  if found then
-    return found
-  end
+  if found then return found end
   raise_case(body)
   local format, category = body.parameter_format or template.parameter_format, body.category or template.category
   return check_life(body, category) or not absent(body.components)

@@ -53,22 +53,16 @@ end
 
 local function check_numbered_examples(given, path, kind, variables)
   local found = walker.walk(given, EXAMPLES[kind], path, {})
-  if found then
-    return found
-  end
+  if found then return found end
   local list = absent(given) and {} or kind == "body_text" and given[1] or given
   return #list ~= #variables and count_fault(path, #list, #variables) or nil
 end
 
 local function check_named_examples(given, path, variables)
   local found = walker.walk(given, NAMED_EXAMPLES, path, {})
-  if found then
-    return found
-  end
+  if found then return found end
   local list, wanted = absent(given) and {} or given, {}
-  for _, name in ipairs(variables) do
-    wanted[name] = true
-  end
+  for _, name in ipairs(variables) do wanted[name] = true end
   for i, one in ipairs(list) do
     if not wanted[one.param_name] then
       return fault(100, "%s[%d].param_name: is not a variable of the text, or has an example already", path, i - 1)
@@ -89,9 +83,8 @@ function template_texts.check_variables(component, path, kind, most, named)
   local variables = template_texts.variables(component.text)
   local example = absent(component.example) and {} or component.example
   local found = check_names(variables, path .. ".text", named)
-  if found then
-    return found
-  elseif #variables > most then
+  if found then return found end
+  if #variables > most then
     return fault(100, "%s.text: has %d variables, at most %d are allowed", path, #variables, most)
   end
   path = path .. ".example."
@@ -109,9 +102,8 @@ function template_texts.check_place(text, path)
   local trimmed = text:gsub("^%s+", ""):gsub("%s+$", "")
   if trimmed:find("^{{") or trimmed:find("}}$") then
     return fault(100, "%s: variables must not stand at the beginning or the end", path)
-  elseif trimmed:find("}}%s*{{") then
-    return fault(100, "%s: variables must not be adjacent", path)
   end
+  if trimmed:find("}}%s*{{") then return fault(100, "%s: variables must not be adjacent", path) end
 end
 
 return template_texts

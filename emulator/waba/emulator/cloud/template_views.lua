@@ -20,18 +20,12 @@ local function view(template, query)
   local shown, names = { id = template.id }, USUAL
   if query.fields then
     names = {}
-    for name in query.fields:gmatch("[^,%s]+") do
-      names[#names + 1] = name
-    end
+    for name in query.fields:gmatch("[^,%s]+") do names[#names + 1] = name end
   end
   for _, name in ipairs(names) do
     local known = false
-    for _, field in ipairs(FIELDS) do
-      known = known or field == name
-    end
-    if not known then
-      return nil, name
-    end
+    for _, field in ipairs(FIELDS) do known = known or field == name end
+    if not known then return nil, name end
     shown[name] = template[name]
   end
   return shown
@@ -47,9 +41,7 @@ end
 
 local function fits(template, query)
   for _, name in ipairs({ "status", "category", "language" }) do
-    if query[name] and query[name]:upper() ~= template[name]:upper() then
-      return false
-    end
+    if query[name] and query[name]:upper() ~= template[name]:upper() then return false end
   end
   return (not query.name or template.name:find(query.name, 1, true) ~= nil)
     and (not query.quality_score or template.quality_score.score == query.quality_score)
@@ -63,9 +55,7 @@ local function list(gateway, request)
   for _, template in ipairs(gateway.templates.list) do
     if fits(template, request.query) then
       local shown, unknown = view(template, request.query)
-      if not shown then
-        return no_such_field(unknown)
-      end
+      if not shown then return no_such_field(unknown) end
       found[#found + 1] = shown
     end
   end
@@ -82,9 +72,7 @@ end
 
 local function get(gateway, request)
   local template = gateway.templates.by_id[request.segments[2]]
-  if not template then
-    return template_views.no_such_template(request.segments[2])
-  end
+  if not template then return template_views.no_such_template(request.segments[2]) end
   local shown, unknown = view(template, request.query)
   return shown and answers.json(200, shown) or no_such_field(unknown)
 end

@@ -50,9 +50,7 @@ local function tell(self, template, event, more)
   local value = { event = event, message_template_id = tonumber(template.id),
     message_template_name = template.name, message_template_language = template.language,
     message_template_category = template.category, reason = template.rejected_reason }
-  for name, content in pairs(more or {}) do
-    value[name] = content
-  end
+  for name, content in pairs(more or {}) do value[name] = content end
   self.gateway:tell_change("message_template_status_update", value)
 end
 
@@ -63,9 +61,7 @@ local function set_status(self, template, status, reason)
   template.status = status
   template.rejected_reason = status == "REJECTED" and (reason or "INVALID_FORMAT") or "NONE"
   tell(self, template, status, { other_info = PAUSES[status] })
-  if PAUSES[status] then
-    self.pacing:drop(template.id)
-  end
+  if PAUSES[status] then self.pacing:drop(template.id) end
 end
 
 --- Sets what a review brought, and tells it by a webhook.
@@ -123,9 +119,7 @@ end
 -- How many of some times are within the last seconds; older ones are forgotten.
 local function recent(times, now, seconds)
   for i = #times, 1, -1 do
-    if now - times[i] >= seconds then
-      table.remove(times, i)
-    end
+    if now - times[i] >= seconds then table.remove(times, i) end
   end
   return #times
 end
@@ -145,9 +139,7 @@ end
 
 local function create_fault(self, body)
   local found = template_rules.create_fault(body)
-  if found then
-    return found
-  end
+  if found then return found end
   local problem = self:name_problem(body.name, body.language)
   if problem then
     return { code = 100, details = "name: " .. problem, subcode = 2388024, title = "Content in this language exists" }
@@ -163,21 +155,15 @@ local KEPT = { "name", "language", "category", "components", "parameter_format",
 local function create(gateway, request)
   local self = gateway.templates
   local body, refusal = gateway:json_body(request)
-  if not body then
-    return refusal
-  end
+  if not body then return refusal end
   local found = create_fault(self, body)
   local template = { status = "PENDING" }
   if not found and not absent(body.library_template_name) then
     template.status = "APPROVED"
     body.components, found = template_library.components(body)
   end
-  if found then
-    return refuse(found)
-  end
-  for _, name in ipairs(KEPT) do
-    template[name] = not absent(body[name]) and body[name] or nil
-  end
+  if found then return refuse(found) end
+  for _, name in ipairs(KEPT) do template[name] = not absent(body[name]) and body[name] or nil end
   self:add(template)
   table.insert(self.created, gateway.clock:now())
   begin_review(self, template)
@@ -205,22 +191,14 @@ end
 local function edit(gateway, request)
   local self, id = gateway.templates, request.segments[2]
   local template = self.by_id[id]
-  if not template then
-    return template_views.no_such_template(id)
-  end
+  if not template then return template_views.no_such_template(id) end
   local body, refusal = gateway:json_body(request)
-  if not body then
-    return refusal
-  end
+  if not body then return refusal end
   local found = template_rules.edit_fault(body, template) or edit_problem(self, template, body)
     or handle_fault(self, absent(body.components) and {} or body.components)
-  if found then
-    return refuse(found)
-  end
+  if found then return refuse(found) end
   for _, name in ipairs(KEPT) do
-    if not absent(body[name]) then
-      template[name] = body[name]
-    end
+    if not absent(body[name]) then template[name] = body[name] end
   end
   table.insert(self.edits[id], gateway.clock:now())
   template.status = "PENDING"
@@ -243,14 +221,10 @@ local function delete_wanted(self, wanted)
   for _, template in ipairs(self.list) do
     disabled = disabled or wanted(template) and template.status == "DISABLED"
   end
-  if disabled then
-    return answers.error(100, "a disabled template cannot be deleted")
-  end
+  if disabled then return answers.error(100, "a disabled template cannot be deleted") end
   local count = self:remove(function(template)
     local gone = wanted(template)
-    if gone then
-      self.by_id[template.id] = nil
-    end
+    if gone then self.by_id[template.id] = nil end
     return gone
   end)
   return count > 0 and answers.success() or answers.error(100, "there is no such template", {
@@ -282,9 +256,7 @@ local IDS = { type = "object", fields = {
 -- Moves templates to a status and tells which of them could.
 local function move(gateway, request, allowed, apply)
   local body, refusal = gateway:json_body(request, IDS)
-  if not body then
-    return refusal
-  end
+  if not body then return refusal end
   local succeeded, failed = {}, {}
   for _, id in ipairs(body.hsm_ids) do
     id = tostring(id)

@@ -26,13 +26,9 @@ local ACCOUNT_FIELDS = { url = true, headers = true, override_all = true }
 -- 360dialog takes no port and no underscore; on loopback neither matters, which is where tests listen.
 local function public_problem(url)
   local host, port = url:match("^https://([^/:?#]+):?(%d*)")
-  if not host or host == "localhost" or host:find("^127%.") then
-    return nil
-  elseif port ~= "" then
-    return "url: must not have a port"
-  elseif host:find("_", 1, true) then
-    return "url: the host must not have an underscore"
-  end
+  if not host or host == "localhost" or host:find("^127%.") then return nil end
+  if port ~= "" then return "url: must not have a port" end
+  if host:find("_", 1, true) then return "url: the host must not have an underscore" end
 end
 
 local function problem_of(body, fields)
@@ -41,9 +37,7 @@ local function problem_of(body, fields)
   return #found > 0 and table.concat(found, "; ") or nil
 end
 
-local function headers_of(body)
-  return not absent(body.headers) and body.headers or {}
-end
+local function headers_of(body) return not absent(body.headers) and body.headers or {} end
 
 local function shown(address)
   return { url = address and address.url or "", headers = address and address.headers or {} }
@@ -55,21 +49,15 @@ end
 
 local function read_address(gateway, request, fields)
   local body, refusal = gateway:gateway_body(request)
-  if not body then
-    return nil, refusal
-  end
+  if not body then return nil, refusal end
   local problem = problem_of(body, fields)
-  if problem then
-    return nil, answers.meta(400, problem)
-  end
+  if problem then return nil, answers.meta(400, problem) end
   return body
 end
 
 local function set_number(gateway, request)
   local body, refusal = read_address(gateway, request, FIELDS)
-  if not body then
-    return refusal
-  end
+  if not body then return refusal end
   gateway.webhooks:set(body.url, headers_of(body))
   return get_number(gateway)
 end
@@ -81,14 +69,10 @@ end
 
 local function set_account(gateway, request)
   local body, refusal = read_address(gateway, request, ACCOUNT_FIELDS)
-  if not body then
-    return refusal
-  end
+  if not body then return refusal end
   gateway.clock:after(ACCOUNT_DELAY, function()
     gateway.webhooks:set(body.url, headers_of(body), webhook_address.ACCOUNT)
-    if body.override_all == true then
-      gateway.webhooks:set(body.url, headers_of(body))
-    end
+    if body.override_all == true then gateway.webhooks:set(body.url, headers_of(body)) end
   end)
   return answers.json(200, { message = "The webhook will be active within 20 seconds" })
 end
@@ -97,26 +81,18 @@ end
 
 local DESTINATION_FIELDS = { name = true, url = true, headers = true }
 
-local function failure(status, text)
-  return answers.json(status, { error = text })
-end
+local function failure(status, text) return answers.json(status, { error = text }) end
 
 local function find(list, name)
   for i, destination in ipairs(list) do
-    if destination.name == name then
-      return i
-    end
+    if destination.name == name then return i end
   end
 end
 
-local function address_name(name)
-  return "destination " .. name
-end
+local function address_name(name) return "destination " .. name end
 
 local function apply(gateway, list, enabled)
-  for _, name in ipairs(gateway.webhooks.copies) do
-    gateway.webhooks:forget(name)
-  end
+  for _, name in ipairs(gateway.webhooks.copies) do gateway.webhooks:forget(name) end
   gateway.destinations, gateway.destinations_enabled = list, enabled
   local copies = {}
   for i, destination in ipairs(enabled and list or {}) do
@@ -136,9 +112,8 @@ local function add_all(list, given)
       return nil, failure(400, "name: this field is required")
     end
     local problem = problem_of(destination, DESTINATION_FIELDS)
-    if problem then
-      return nil, failure(400, problem)
-    elseif find(list, destination.name) then
+    if problem then return nil, failure(400, problem) end
+    if find(list, destination.name) then
       return nil, failure(409, ("the name %s is in use"):format(destination.name))
     end
     list[#list + 1] = destination
@@ -151,17 +126,13 @@ end
 
 local function copy(list)
   local copied = {}
-  for i, destination in ipairs(list) do
-    copied[i] = destination
-  end
+  for i, destination in ipairs(list) do copied[i] = destination end
   return copied
 end
 
 local function read_body(gateway, request)
   local body, refusal = gateway:gateway_body(request)
-  if not body then
-    return nil, failure(refusal.status, "the body must be a JSON object")
-  end
+  if not body then return nil, failure(refusal.status, "the body must be a JSON object") end
   return body
 end
 
@@ -175,14 +146,10 @@ end
 
 local function replace_destinations(gateway, request)
   local body, refusal = read_body(gateway, request)
-  if not body then
-    return refusal
-  end
+  if not body then return refusal end
   local list
   list, refusal = add_all({}, absent(body.destinations) and {} or body.destinations)
-  if not list then
-    return refusal
-  end
+  if not list then return refusal end
   apply(gateway, list, body.enabled ~= false)
   return answers.json(200, { message = "The destinations are set" })
 end
@@ -190,32 +157,22 @@ end
 local function append_destinations(gateway, request)
   local body, refusal = read_body(gateway, request)
   local list
-  if body then
-    list, refusal = add_all(copy(gateway.destinations), body.destinations)
-  end
-  if not list then
-    return refusal
-  end
+  if body then list, refusal = add_all(copy(gateway.destinations), body.destinations) end
+  if not list then return refusal end
   apply(gateway, list, gateway.destinations_enabled or #gateway.destinations == 0)
   return answers.json(200, { message = "The destinations are added" })
 end
 
 local function update_destination(gateway, request)
   local body, refusal = read_body(gateway, request)
-  if not body then
-    return refusal
-  end
+  if not body then return refusal end
   local list = copy(gateway.destinations)
   local place = find(list, body.name)
-  if not place then
-    return failure(400, "there is no destination of this name")
-  end
+  if not place then return failure(400, "there is no destination of this name") end
   local updated = { name = body.name, url = absent(body.url) and list[place].url or body.url,
     headers = absent(body.headers) and list[place].headers or body.headers }
   local problem = problem_of(updated, DESTINATION_FIELDS)
-  if problem then
-    return failure(400, problem)
-  end
+  if problem then return failure(400, problem) end
   list[place] = updated
   apply(gateway, list, gateway.destinations_enabled)
   return answers.json(200, { message = "The destination is updated" })

@@ -101,9 +101,7 @@ end
 ---@param status integer
 ---@param value any
 ---@return waba.emulator.Answer
-function answers.json(status, value)
-  return answer(status, value)
-end
+function answers.json(status, value) return answer(status, value) end
 
 --- The platform's error object.
 ---@param code integer

@@ -12,9 +12,7 @@ local Contacts = people.class("waba.emulator.Contacts")
 
 ---@param gateway table
 ---@return table
-function contacts.new(gateway)
-  return people.new(Contacts, gateway)
-end
+function contacts.new(gateway) return people.new(Contacts, gateway) end
 
 --- Whether a message may go to the contact without a check before (old clients only).
 ---@param contact waba.emulator.Contact|nil
@@ -39,9 +37,7 @@ local function finish_check(self, input, contact)
   contact.checked_at = self.gateway.clock:now()
   -- "failed" is an answer to those who wait only; the others hear that nobody was found.
   local outcome = result(input, contact)
-  if outcome.status == "failed" then
-    outcome.status = "invalid"
-  end
+  if outcome.status == "failed" then outcome.status = "invalid" end
   self.gateway.webhooks:post({ contacts = { outcome } }, contact.wa_id)
 end
 
@@ -76,9 +72,7 @@ local CHECK = { type = "object", fields = {
 
 local function check(gateway, request)
   local body, refusal = gateway:json_body(request, CHECK)
-  if not body then
-    return refusal
-  end
+  if not body then return refusal end
   local list = {}
   for i, input in ipairs(body.contacts) do
     list[i] = check_one(gateway.contacts, input, body.blocking == "wait", body.force_check == true)
@@ -94,9 +88,7 @@ local function block(gateway, request)
     return gateway:error(1009, "Parameter 'phone_number' in the path must be + and digits")
   end
   local body, refusal = gateway:json_body(request, BLOCK, true)
-  if not body then
-    return refusal
-  end
+  if not body then return refusal end
   local contact = gateway.contacts:find(number)
   if not gateway.contacts:window_open(contact) then
     return gateway:error(1009, "the contact can be blocked within 24 hours of a message from it only")
@@ -107,17 +99,13 @@ end
 
 local function known_contact(gateway, wa_id)
   local number = people.digits(wa_id)
-  if number ~= wa_id or #number < 5 then
-    return nil
-  end
+  if number ~= wa_id or #number < 5 then return nil end
   return gateway.contacts:find(number) or gateway:version_at_least(2, 39) and gateway.contacts:get(number) or nil
 end
 
 local function get_identity(gateway, request)
   local contact = known_contact(gateway, request.segments[3])
-  if not contact then
-    return gateway:error(1006, "unknown contact")
-  end
+  if not contact then return gateway:error(1006, "unknown contact") end
   local identity = people.identity_of(contact, gateway.clock)
   return gateway:ok({ contacts = { hash = identity.hash, created_timestamp = identity.created_timestamp,
     acknowledged = identity.acknowledged } })
@@ -127,13 +115,9 @@ local IDENTITY = { type = "object", fields = { { "hash", type = "string", requir
 
 local function put_identity(gateway, request)
   local contact = known_contact(gateway, request.segments[3])
-  if not contact then
-    return gateway:error(1006, "unknown contact")
-  end
+  if not contact then return gateway:error(1006, "unknown contact") end
   local body, refusal = gateway:json_body(request, IDENTITY)
-  if not body then
-    return refusal
-  end
+  if not body then return refusal end
   local identity = people.identity_of(contact, gateway.clock)
   if body.hash ~= identity.hash then
     return gateway:error(1009, "Parameter 'hash' is not the hash of the present identity")

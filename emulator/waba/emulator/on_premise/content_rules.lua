@@ -71,9 +71,7 @@ local PROVIDER = { "provider", type = "object", fields = { { "name", type = "str
 ---@return table
 function content_rules.media_rule(kind, ...)
   local fields = { ID, LINK, PROVIDER }
-  for _, field in ipairs({ ... }) do
-    fields[#fields + 1] = field
-  end
+  for _, field in ipairs({ ... }) do fields[#fields + 1] = field end
   return { kind, type = "object", required = true, fields = fields, check = media_source(kind) }
 end
 

@@ -24,18 +24,14 @@ health.shapes = { single = true, high_availability = true, multiconnect = true }
 
 --- A healthy single instance.
 ---@return table
-function health.new()
-  return { shape = "single", status = "connected" }
-end
+function health.new() return { shape = "single", status = "connected" } end
 
 -- `nodes` of the settings replace or complete nodes by their full name or a part of it.
 local function apply_nodes(nodes, settings)
   for name, content in pairs(settings.nodes or {}) do
     local place = name
     for full in pairs(nodes) do
-      if full:find(name, 1, true) then
-        place = full
-      end
+      if full:find(name, 1, true) then place = full end
     end
     nodes[place] = content
   end
@@ -47,9 +43,8 @@ end
 ---@param number string
 ---@return table body
 function health.body(settings, number)
-  if settings.errors then
-    return { errors = settings.errors }
-  elseif settings.shape == "single" then
+  if settings.errors then return { errors = settings.errors } end
+  if settings.shape == "single" then
     return { health = apply_nodes({ gateway_status = settings.status or "connected" }, settings) }
   end
   local nodes = {}
@@ -62,9 +57,7 @@ end
 local function get(gateway)
   local settings = gateway.health
   local body = health.body(settings, gateway.options.number)
-  if settings.meta == false then
-    return gateway:bare(body)
-  end
+  if settings.meta == false then return gateway:bare(body) end
   return gateway:ok(body)
 end
 

@@ -78,9 +78,7 @@ local function message_event(gateway, from, kind, content, options)
     local maker = not options.raw and MAKERS[kind]
     event[event.type] = maker and maker(gateway, content) or content
   end
-  for name, value in pairs(options.fields or {}) do
-    event[name] = value
-  end
+  for name, value in pairs(options.fields or {}) do event[name] = value end
   return event
 end
 

@@ -51,9 +51,7 @@ local OPEN = { "/v1/settings/profile", "/v1/settings/business/profile" }
 
 local function below(path, prefixes)
   for _, prefix in ipairs(prefixes) do
-    if path == prefix or path:sub(1, #prefix + 1) == prefix .. "/" then
-      return true
-    end
+    if path == prefix or path:sub(1, #prefix + 1) == prefix .. "/" then return true end
   end
   return false
 end
@@ -68,9 +66,7 @@ end
 function Gateway:version_at_least(major, minor, patch)
   local have = self.version_numbers
   for i, wanted in ipairs({ major, minor, patch or 0 }) do
-    if have[i] ~= wanted then
-      return have[i] > wanted
-    end
+    if have[i] ~= wanted then return have[i] > wanted end
   end
   return true
 end
@@ -87,9 +83,7 @@ end
 --- An answer without `meta`.
 ---@param body table
 ---@return waba.emulator.Answer
-function Gateway:bare(body)
-  return answers.json(200, body)
-end
+function Gateway:bare(body) return answers.json(200, body) end
 
 --- An error of the WhatsApp client.
 ---@param code integer
@@ -107,17 +101,11 @@ end
 ---@return table|nil body
 ---@return waba.emulator.Answer? refusal
 function Gateway:json_body(request, rule, optional)
-  if optional and request.size == 0 then
-    return {}
-  end
+  if optional and request.size == 0 then return {} end
   local body, problem, status = gateways.decode_body(request)
-  if not body then
-    return nil, self:error(1025, problem, status)
-  end
+  if not body then return nil, self:error(1025, problem, status) end
   local found = rule and walker.walk(body, rule, "", {})
-  if found then
-    return nil, self:error(found.code, found.details)
-  end
+  if found then return nil, self:error(found.code, found.details) end
   return body
 end
 
@@ -127,9 +115,7 @@ end
 ---@return waba.emulator.Answer? refusal
 function Gateway:gateway_body(request)
   local body, problem, status = gateways.decode_body(request)
-  if not body then
-    return nil, answers.meta(status or 400, "Validation error", { problem })
-  end
+  if not body then return nil, answers.meta(status or 400, "Validation error", { problem }) end
   return body
 end
 
@@ -142,9 +128,8 @@ function Gateway:expects(request)
   if request.method == "POST" and self:authorized(request) then
     if request.path == "/v1/media" then
       return { limit = self.options.max_media, file = self.media:new_file() }
-    elseif request.path == "/v1/settings/profile/photo" then
-      return { limit = profile.MAX_PHOTO }
     end
+    if request.path == "/v1/settings/profile/photo" then return { limit = profile.MAX_PHOTO } end
   end
   return { limit = gateways.MAX_JSON }
 end
@@ -174,9 +159,8 @@ function Gateway:respond(request)
     return answers.meta(403, "The sandbox has messages and the webhook address only")
   end
   local methods = gateways.find_route(ROUTES, request.segments)
-  if not methods then
-    return answers.meta(404, "No such resource")
-  elseif not self.limits:take(rate_of(request)) then
+  if not methods then return answers.meta(404, "No such resource") end
+  if not self.limits:take(rate_of(request)) then
     return self:error(1015, "the limit of requests per second is exceeded")
   end
   local handler = methods[request.method]

@@ -15,9 +15,7 @@ local RETENTION = 14 * 86400
 --- The files of a gateway.
 ---@param gateway table
 ---@return table
-function media.new(gateway)
-  return media_store.new(gateway, RETENTION, random.uuid)
-end
+function media.new(gateway) return media_store.new(gateway, RETENTION, random.uuid) end
 
 -- ---- Requests --------------------------------------------------------------------------------------
 
@@ -33,18 +31,14 @@ local function upload_problem(gateway, request, mime_type)
     return 1009, "the body must be the file's bytes, not a form"
   end
   local problem = gateway.options.strict_media and media_inspection.problem(mime_type, request.file)
-  if problem then
-    return 1014, "the file " .. problem
-  end
+  if problem then return 1014, "the file " .. problem end
 end
 
 local function upload(gateway, request)
   local mime_type = request.headers["content-type"]
   local code, details, status = upload_problem(gateway, request, mime_type)
   if code then
-    if request.file then
-      os.remove(request.file)
-    end
+    if request.file then os.remove(request.file) end
     return gateway:error(code, details, status)
   end
   local kept = gateway.media:add(request.file, { type = mime_type, size = request.size, sha256 = request.sha256 })
@@ -53,9 +47,7 @@ end
 
 local function download(gateway, request)
   local kept = gateway.media:get(request.segments[3])
-  if not kept then
-    return gateway:error(1006, "Could not find the requested media")
-  end
+  if not kept then return gateway:error(1006, "Could not find the requested media") end
   return { status = 200, file = kept.file, headers = {
     ["content-type"] = kept.type,
     ["content-disposition"] = "attachment; filename=" .. kept.id,

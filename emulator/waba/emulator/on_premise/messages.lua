@@ -50,9 +50,7 @@ end
 -- ---- Sending ---------------------------------------------------------------------------------------
 
 local function category_of(kind, template)
-  if kind ~= "template" and kind ~= "hsm" then
-    return "service"
-  end
+  if kind ~= "template" and kind ~= "hsm" then return "service" end
   local category = template and template.category or "UTILITY"
   return ({ MARKETING = "marketing", AUTHENTICATION = "authentication", OTP = "authentication" })[category]
     or "utility"
@@ -60,9 +58,7 @@ end
 
 local function message_fault(gateway, message, context)
   local found, kind = validate.message(message, context)
-  if found then
-    return found
-  end
+  if found then return found end
   local template
   if kind == "template" then
     found, template = gateway.templates:check_template(message.template)
@@ -81,15 +77,11 @@ end
 
 local function send(gateway, request)
   local message, refusal = gateway:json_body(request)
-  if not message then
-    return refusal
-  end
+  if not message then return refusal end
   local context = { find_media = gateway.find_media }
   context.find_products = products.finder(gateway, fault, { no_catalog = 2024, no_product = 2027 }, context)
   local found, kind, template = message_fault(gateway, message, context)
-  if found then
-    return gateway:error(found.code, found.details)
-  end
+  if found then return gateway:error(found.code, found.details) end
   local number = contacts.digits(message.to)
   local contact = gateway.contacts:find(number)
   local wa_id = gateway.contacts:wa_id(number)
@@ -97,13 +89,9 @@ local function send(gateway, request)
   if not found and gateway.options.require_webhook and not gateway.webhooks.addresses.number then
     found = fault(1022, "set the webhook address first")
   end
-  if found then
-    return gateway:error(found.code, found.details)
-  end
+  if found then return gateway:error(found.code, found.details) end
   local problem = sandbox.problem(gateway.sandbox, wa_id, kind, message)
-  if problem then
-    return answers.meta(403, problem)
-  end
+  if problem then return answers.meta(403, problem) end
   local record = accept(gateway, message, wa_id, kind, category_of(kind, template))
   local failure = later_failure(gateway, contact, wa_id, kind)
   if not failure and context.missing then
@@ -125,9 +113,7 @@ local STATUS = { type = "object", fields = {
 
 local function mark_read(gateway, request)
   local body, refusal = gateway:json_body(request, STATUS)
-  if not body then
-    return refusal
-  end
+  if not body then return refusal end
   local record = gateway.by_id[request.segments[3]]
   if not record or record.direction ~= "inbound" or gateway.clock:now() - record.at > PURGE then
     return gateway:error(1006, "Could not find the requested message")

@@ -14,9 +14,7 @@ profile.MAX_PHOTO = 5 * 1024 * 1024
 
 --- A profile as a new number has it.
 ---@return table
-function profile.new()
-  return { about = "Hey there! I am using WhatsApp.", business = {} }
-end
+function profile.new() return { about = "Hey there! I am using WhatsApp.", business = {} } end
 
 local function get_about(gateway)
   return gateway:ok({ settings = { profile = { about = { text = gateway.profile.about } } } })
@@ -26,9 +24,7 @@ local ABOUT = { type = "object", fields = { { "text", type = "string", required 
 
 local function set_about(gateway, request)
   local body, refusal = gateway:json_body(request, ABOUT)
-  if not body then
-    return refusal
-  end
+  if not body then return refusal end
   gateway.profile.about = body.text
   return answers.json(200, {})
 end
@@ -77,17 +73,13 @@ end
 ---@return waba.emulator.Answer
 function profile.picture(gateway, name)
   local photo = gateway.profile.photo
-  if not photo or photo.name ~= name then
-    return answers.meta(404, "No such picture")
-  end
+  if not photo or photo.name ~= name then return answers.meta(404, "No such picture") end
   return picture(photo)
 end
 
 local function get_business(gateway)
   local business = {}
-  for name, value in pairs(gateway.profile.business) do
-    business[name] = value
-  end
+  for name, value in pairs(gateway.profile.business) do business[name] = value end
   business.websites = json.array(business.websites or {})
   return gateway:ok({ settings = { business = { profile = business } } })
 end
@@ -109,17 +101,13 @@ local BUSINESS = { type = "object", fields = {
 
 local function set_business(gateway, request)
   local body, refusal = gateway:json_body(request, BUSINESS)
-  if not body then
-    return refusal
-  end
+  if not body then return refusal end
   local before = gateway.profile.business
   -- What is not given is cleared; the industry can't be.
   local business = {}
   for _, field in ipairs(BUSINESS.fields) do
     local value = body[field[1]]
-    if not walker.absent(value) then
-      business[field[1]] = value
-    end
+    if not walker.absent(value) then business[field[1]] = value end
   end
   if business.vertical == nil or business.vertical == "" then
     business.vertical = before.vertical

@@ -40,16 +40,12 @@ local HOME_OR_WORK = { "type", type = "string", values = { "HOME", "WORK" } }
 
 local function some_name(value, path)
   for _, part in ipairs({ "first_name", "last_name", "middle_name", "prefix", "suffix" }) do
-    if not absent(value[part]) then
-      return nil
-    end
+    if not absent(value[part]) then return nil end
   end
   return fault(1008, "Parameter '%s' needs at least one of first_name, last_name, middle_name, prefix, suffix", path)
 end
 
-local function optional_text(name)
-  return { name, type = "string" }
-end
+local function optional_text(name) return { name, type = "string" } end
 
 local contact = { type = "object", fields = {
   { "name", type = "object", required = true, check = some_name, fields = {
@@ -109,13 +105,9 @@ local DAYS = { "MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY
 
 local function day_of_week(value, path)
   local number = tonumber(value)
-  if number and number % 1 == 0 and number >= 1 and number <= 7 then
-    return nil
-  end
+  if number and number % 1 == 0 and number >= 1 and number <= 7 then return nil end
   for _, day in ipairs(DAYS) do
-    if value == day then
-      return nil
-    end
+    if value == day then return nil end
   end
   return fault(1009, "Parameter '%s' must be 1 to 7, or MONDAY to SUNDAY", path)
 end
@@ -226,9 +218,7 @@ local function once_each(value, path)
   local seen = {}
   for i, one in ipairs(value) do
     local key = one.type == "button" and "button " .. tonumber(one.index) or one.type
-    if seen[key] then
-      return fault(1009, "Parameter '%s[%d]' repeats the %s", path, i - 1, key)
-    end
+    if seen[key] then return fault(1009, "Parameter '%s[%d]' repeats the %s", path, i - 1, key) end
     seen[key] = true
   end
 end

@@ -11,12 +11,8 @@ statuses.ORDER = { "sent", "delivered", "read" }
 
 local function place_recipient(gateway, event, wa_id)
   local place = gateway.options.recipient_id or (gateway:version_at_least(2, 45) and "message" or "top")
-  if place ~= "top" then
-    event.message = { recipient_id = wa_id }
-  end
-  if place ~= "message" then
-    event.recipient_id = wa_id
-  end
+  if place ~= "top" then event.message = { recipient_id = wa_id } end
+  if place ~= "message" then event.recipient_id = wa_id end
 end
 
 -- A conversation lasts 24 hours, one for each customer and category.

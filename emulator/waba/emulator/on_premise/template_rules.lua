@@ -49,9 +49,7 @@ local function check_fields(found, value, fields, path)
   for name, rule in pairs(fields) do
     local content = value[name]
     if absent(content) then
-      if rule[3] then
-        add(found, "%s%s: this field is required", path, name)
-      end
+      if rule[3] then add(found, "%s%s: this field is required", path, name) end
     elseif type(content) ~= rule[1] then
       add(found, "%s%s: must be a %s", path, name, rule[1] == "table" and "list or object" or rule[1])
     elseif rule[2] and walker.characters(content) > rule[2] then
@@ -112,9 +110,7 @@ end
 local function check_body(found, component, path, category)
   if type(component.text) ~= "string" or component.text == "" then
     -- The text of an authentication template is WhatsApp's own.
-    if category ~= "AUTHENTICATION" then
-      add(found, "%stext: this field is required", path)
-    end
+    if category ~= "AUTHENTICATION" then add(found, "%stext: this field is required", path) end
   else
     check_placeholders(found, component.text, math.huge, path)
   end
@@ -182,17 +178,13 @@ local function check_components(found, components, category)
     if not CHECKS[kind] then
       add(found, "%stype: must be HEADER, BODY, FOOTER or BUTTONS", path)
     else
-      if seen[kind] then
-        add(found, "%stype: there is a %s already", path, kind)
-      end
+      if seen[kind] then add(found, "%stype: there is a %s already", path, kind) end
       seen[kind] = true
       check_fields(found, component, COMPONENT_FIELDS[kind], path)
       CHECKS[kind](found, component, path, category)
     end
   end
-  if not seen.BODY then
-    add(found, "components: a BODY is required")
-  end
+  if not seen.BODY then add(found, "components: a BODY is required") end
 end
 
 --- Finds everything that is wrong with a template to be created.

@@ -25,54 +25,40 @@ end
 
 ---@param gateway table
 ---@return table
-function templates.new(gateway)
-  return template_store.new(Templates, gateway)
-end
+function templates.new(gateway) return template_store.new(Templates, gateway) end
 
 -- ---- List, create, delete, review ------------------------------------------------------------------
 
 local function integer_parameter(query, name, default)
   local text = query[name]
-  if text == nil then
-    return default
-  end
+  if text == nil then return default end
   return text:find("^%d+$") and tonumber(text) or nil
 end
 
 local function sorted(list, fields)
   local copy = {}
-  for i, template in ipairs(list) do
-    copy[i] = { template = template, place = i }
-  end
+  for i, template in ipairs(list) do copy[i] = { template = template, place = i } end
   table.sort(copy, function(a, b)
     for _, field in ipairs(fields) do
       local name, descending = field:gsub("^%-", "")
       local left, right = tostring(a.template[name]), tostring(b.template[name])
       -- "id" is the order of creation.
-      if name == "id" then
-        left, right = a.place, b.place
-      end
+      if name == "id" then left, right = a.place, b.place end
       if left ~= right then
-        if descending == 1 then
-          return left > right
-        end
+        if descending == 1 then return left > right end
         return left < right
       end
     end
     return a.place < b.place
   end)
-  for i, entry in ipairs(copy) do
-    copy[i] = entry.template
-  end
+  for i, entry in ipairs(copy) do copy[i] = entry.template end
   return copy
 end
 
 local function matches(template, filters)
   for name, wanted in pairs(filters) do
     local field = name:gsub("^business_templates%.", "")
-    if template[field] ~= wanted then
-      return false
-    end
+    if template[field] ~= wanted then return false end
   end
   return true
 end
@@ -81,36 +67,24 @@ local function read_list_query(query)
   local problems = {}
   local limit = integer_parameter(query, "limit", 1000)
   local offset = integer_parameter(query, "offset", 0)
-  if not limit or limit < 1 then
-    problems[#problems + 1] = "limit: must be a positive integer"
-  end
-  if not offset then
-    problems[#problems + 1] = "offset: must be an integer"
-  end
+  if not limit or limit < 1 then problems[#problems + 1] = "limit: must be a positive integer" end
+  if not offset then problems[#problems + 1] = "offset: must be an integer" end
   local filters = {}
   if query.filters and query.filters ~= "" then
     filters = json.decode(query.filters)
-    if type(filters) ~= "table" then
-      problems[#problems + 1] = "filters: must be a JSON object"
-    end
+    if type(filters) ~= "table" then problems[#problems + 1] = "filters: must be a JSON object" end
   end
   local sort = {}
-  for field in (query.sort or "id"):gmatch("[^,%s]+") do
-    sort[#sort + 1] = field
-  end
+  for field in (query.sort or "id"):gmatch("[^,%s]+") do sort[#sort + 1] = field end
   return { limit = limit, offset = offset, filters = filters, sort = sort }, problems
 end
 
 local function list(gateway, request)
   local query, problems = read_list_query(request.query)
-  if #problems > 0 then
-    return answers.meta(400, "Validation error", problems)
-  end
+  if #problems > 0 then return answers.meta(400, "Validation error", problems) end
   local found = {}
   for _, template in ipairs(gateway.templates.list) do
-    if matches(template, query.filters) then
-      found[#found + 1] = template
-    end
+    if matches(template, query.filters) then found[#found + 1] = template end
   end
   found = sorted(found, query.sort)
   local page = {}
@@ -134,20 +108,14 @@ end
 
 local function create(gateway, request)
   local body, refusal = gateway:gateway_body(request)
-  if not body then
-    return refusal
-  end
+  if not body then return refusal end
   local problems = create_problems(gateway.templates, body)
-  if #problems > 0 then
-    return answers.meta(400, "Validation error", problems)
-  end
+  if #problems > 0 then return answers.meta(400, "Validation error", problems) end
   local template = gateway.templates:add({ name = body.name, language = body.language, category = body.category,
     components = body.components, status = "submitted" })
   if gateway.options.review then
     gateway.clock:after(gateway.options.review, function()
-      if template.status == "submitted" then
-        template.status = "approved"
-      end
+      if template.status == "submitted" then template.status = "approved" end
     end)
   end
   return answers.json(200, template)
@@ -276,9 +244,7 @@ local function check_buttons(known, given)
     elseif button.type == "OTP" and #template_store.parameters_of(given[index]) ~= 1 then
       found = fault(2009, "buttons: the button at index %d requires the code", index)
     end
-    if found then
-      return found
-    end
+    if found then return found end
   end
 end
 
@@ -331,13 +297,9 @@ function Templates:check_template(content)
   end
   local given = template_store.by_type(content.components)
   local found = check_parameter_lengths(given)
-  if found then
-    return found
-  end
+  if found then return found end
   local template, problem = find(self, content.name, content.language.code, namespace)
-  if not template then
-    return problem
-  end
+  if not template then return problem end
   local known = template_store.by_type(template.components)
   found = check_header(known.header, given.header, { media = self.gateway.media })
     or check_body(known.body, given.body, longest_body(known))
@@ -351,9 +313,7 @@ end
 ---@return table? template
 function Templates:check_hsm(content)
   local template, problem = find(self, content.element_name, content.language.code, content.namespace)
-  if not template then
-    return problem
-  end
+  if not template then return problem end
   local body = template_store.by_type(template.components).body
   local wanted = template_rules.placeholders(body and body.text)
   return check_count(wanted, #content.localizable_params, "localizable_params"), template

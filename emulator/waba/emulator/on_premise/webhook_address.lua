@@ -16,13 +16,9 @@ end
 
 local function set(gateway, request)
   local body, refusal = gateway:gateway_body(request)
-  if not body then
-    return refusal
-  end
+  if not body then return refusal end
   local found = webhook_rules.problems(body, FIELDS)
-  if #found > 0 then
-    return answers.meta(400, "Validation error", found)
-  end
+  if #found > 0 then return answers.meta(400, "Validation error", found) end
   gateway.webhooks:set(body.url, not walker.absent(body.headers) and body.headers or {})
   return stored(gateway)
 end
