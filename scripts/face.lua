@@ -54,7 +54,7 @@ end
 
 local function find(path, name)
   for _, fn in ipairs(functions_of(path)) do
-    if fn.own == name then return fn end
+    if fn.own == name and fn.doc then return fn end
   end
 end
 

@@ -3,7 +3,7 @@
 local colon = {}
 
 -- PUC Lua 5.1 counts a tail call as a level, so that an error of the method would not name the caller's line.
-local counts_tail_calls = require("waba.thread").IS_PUC_51
+local counts_tail_calls = require("waba.runtime").IS_PUC_51
 
 local guarded = setmetatable({}, { __mode = "k" })
 

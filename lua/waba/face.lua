@@ -327,19 +327,19 @@ function waba.receiver(given) end
 ---@return waba.StatusTracker
 function waba.status_tracker(given) end
 
---- Runs functions side by side, each in a coroutine of its own, until all have ended. Sends inside
---- them wait without holding the others up. An error raised in one is raised again here.
+--- Runs functions concurrently, each in its own coroutine, until all have ended. While one waits for a response, the
+--- others run. An error that one of them raises is raised again here.
 ---@param fn fun(...): ...
 ---@param ... any  more functions to run beside it; what follows the last function is passed to each
 ---@return any ...  what the first function returned
 function waba.run(fn, ...) end
 
---- Starts one more coroutine beside the running one. `waba.run` ends when all have ended.
+--- Starts another coroutine. `waba.run` returns when all have ended.
 ---@param fn fun(...)
 ---@param ... any  its arguments
 function waba.spawn(fn, ...) end
 
---- Lets time pass in the way of the loop that the running code lives in.
+--- Waits. The other coroutines of the event loop run meanwhile.
 ---@param seconds number  0 or more
 function waba.sleep(seconds) end
 

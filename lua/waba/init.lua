@@ -15,7 +15,7 @@ local FUNCTIONS = {
   status_tracker = { "waba.webhook.status_tracker", "new" },
   run = { "waba.transport.loop.native", "run" },
   spawn = { "waba.transport.loop.native", "spawn" },
-  sleep = { "waba.transport.loop", "sleep" },
+  sleep = { "waba.runtime", "sleep" },
 }
 
 -- Name to module that is a table of functions itself.

@@ -5,7 +5,7 @@ local homes = require "spec.support.homes"
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
 local support = require "spec.support.bulk"
-local together = require "waba.transport.loop.together"
+local task_groups = require "waba.transport.loop.task_group"
 local waba = require "waba"
 
 local close = rawget(coroutine, "close") -- Lua 5.4
@@ -195,18 +195,18 @@ describe("client:send_all", function()
   end)
 end)
 
-describe("a crew", function()
+describe("a task group", function()
   it("runs in a loop of its own outside any, and gives back what its owner returned", function()
     local ends = {}
-    local one, two = together.run({}, function(crew)
+    local one, two = task_groups.run({}, function(group)
       for i = 1, 3 do
-        crew:start(function()
+        group:start(function()
           waba.sleep(0.001 * (4 - i))
           ends[#ends + 1] = i
-          crew:wake()
+          group:wake()
         end)
       end
-      while #ends < 3 do crew:wait(5) end
+      while #ends < 3 do group:wait(5) end
       return "one", 2
     end)
     assert.same({ 3, 2, 1 }, ends)
@@ -214,16 +214,16 @@ describe("a crew", function()
   end)
 
   it("does not miss what woke it before it waited", function()
-    together.run({}, function(crew)
-      crew:wake()
-      crew:wait(60)
-      crew:start(function() crew:wake() end)
-      crew:wait(60)
+    task_groups.run({}, function(group)
+      group:wake()
+      group:wait(60)
+      group:start(function() group:wake() end)
+      group:wait(60)
     end)
   end)
 
   it("raises what its owner raises", function()
-    local fine, fault = pcall(together.run, {}, function() error("odd", 0) end)
+    local fine, fault = pcall(task_groups.run, {}, function() error("odd", 0) end)
     assert.is_false(fine)
     assert.matches("^odd", fault)
   end)

@@ -1,11 +1,10 @@
 -- Which transport a client gets. In nginx: ngx_spec.lua.
 
-local transports = require "waba.transport"
 local waba = require "waba"
 
 describe("the transport of a client", function()
   it("is libcurl's outside of nginx", function()
-    assert.is_false(transports.is_nginx())
+    assert.is_false(require("waba.runtime").is_nginx())
     local client = waba.client { api_key = "k" }
     assert.equal("waba.transport.curl", getmetatable(client.transport).__name)
     client:close()

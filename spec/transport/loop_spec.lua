@@ -3,7 +3,7 @@
 
 local core = require "waba.core"
 local curl = require "waba.transport.curl"
-local loops = require "waba.transport.loop"
+local runtime = require "waba.runtime"
 local runners = require("spec.support.homes").runners
 local server = require "spec.support.server"
 
@@ -55,7 +55,7 @@ describe("the event loop", function()
       if name ~= "luv" then
         it("is found by itself", function()
           local found
-          run(function() found = loops.detect().name end)
+          run(function() found = runtime.detect().name end)
           assert.equal(name, found)
         end)
       end
@@ -265,20 +265,20 @@ describe("the event loop", function()
   end)
 
   it("blocking: is what remains", function()
-    assert.equal("blocking", loops.detect().name)
+    assert.equal("blocking", runtime.detect().name)
     local inner
     require("waba").run(function()
-      coroutine.wrap(function() inner = loops.detect().name end)()
+      coroutine.wrap(function() inner = runtime.detect().name end)()
     end)
     assert.is_string(inner)
   end)
 
   it("says what is missing", function()
-    assert.error_matches(function() loops.named "circle" end, "unknown loop \"circle\" %(blocking, native")
+    assert.error_matches(function() runtime.loop "circle" end, "unknown loop \"circle\" %(blocking, native")
     local preload, loaded = package.preload.luv, package.loaded.luv
     package.loaded.luv = nil
     package.preload.luv = function() error "none here" end
-    local ok, message = pcall(loops.named, "luv")
+    local ok, message = pcall(runtime.loop, "luv")
     package.preload.luv, package.loaded.luv = preload, loaded
     assert.is_false(ok)
     assert.matches("needs the rock luv %(Debian: lua%-luv%)", message)

@@ -3,7 +3,7 @@
 
 local cqueues = require "cqueues"
 local cqueues_socket = require "cqueues.socket"
-local guarded = require "waba.guarded"
+local protect = require("waba.runtime").protect
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
 local server = require "waba.webhook.server"
@@ -72,7 +72,7 @@ describe("the webhook server among hostile peers", function()
       tls = options.tls })
     local failure, finished
     cq:wrap(function()
-      local ok, message = guarded(tell, one)
+      local ok, message = protect(tell, one)
       failure, finished = not ok and message or nil, true
     end)
     local deadline = cqueues.monotime() + 20

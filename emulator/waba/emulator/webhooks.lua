@@ -3,7 +3,7 @@
 
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"
-local guarded = require "waba.guarded"
+local protect = require("waba.runtime").protect
 local json = require "waba.emulator.json"
 local printable = require "waba.printable"
 local ring = require "waba.emulator.ring"
@@ -265,7 +265,7 @@ function Webhooks:worker()
     local delivery = take(self.ready)
     if delivery then
       local joined = fill_batch(self, delivery)
-      local ok, status = guarded(attempt, self, delivery, kept)
+      local ok, status = protect(attempt, self, delivery, kept)
       if not ok then
         io.stderr:write("waba emulator: webhook: ", printable.text(status), "\n")
         status = nil

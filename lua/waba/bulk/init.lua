@@ -6,7 +6,8 @@ local figures = require "waba.bulk.figures"
 local journals = require "waba.bulk.journal"
 local options = require "waba.options"
 local runs = require "waba.bulk.run"
-local together = require "waba.transport.loop.together"
+local runtime = require "waba.runtime"
+local task_groups = require "waba.transport.loop.task_group"
 
 local bulk = {}
 
@@ -92,7 +93,7 @@ end
 ---@return waba.Error? err
 function bulk.send_all(client, source, given)
   given = check(source, given)
-  local can_wait, message = together.can_wait(client.transport)
+  local can_wait, message = runtime.can_wait(client.transport)
   if not can_wait then return nil, errors.new { kind = "invalid", message = message } end
   local journal, err
   if given.journal then
@@ -100,8 +101,8 @@ function bulk.send_all(client, source, given)
     if not journal then return nil, err end
   end
   local run = runs.new(client, source, given, journal)
-  local fine, fault = together.guard(together.run, client.transport, function(crew)
-    run:drive(crew)
+  local fine, fault = runtime.pcall(task_groups.run, client.transport, function(group)
+    run:drive(group)
     run:finish()
   end)
   if not fine then

@@ -9,11 +9,10 @@ local core = require "waba.core"
 local errors = require "waba.errors"
 local figures = require "waba.bulk.figures"
 local intake = require "waba.bulk.intake"
-local threads = require "waba.thread"
-local together = require "waba.transport.loop.together"
+local runtime = require "waba.runtime"
 local waiters = require "waba.transport.waiter"
 
-local clock, guard = core.clock, together.guard
+local clock, guard = core.clock, runtime.pcall
 local max, min = math.max, math.min
 
 ---@class waba.BulkRun
@@ -184,10 +183,10 @@ local function begin(self, worker)
   local item = worker.item
   self.unwritten[#self.unwritten + 1] = item
   item.waiter, item.is_begun = worker.waiter, nil
-  self.crew:wake()
+  self.group:wake()
   repeat
     item.waiter:wait(BEAT)
-  until item.is_begun ~= nil or self.is_finished or threads.is_dead(self.owner)
+  until item.is_begun ~= nil or self.is_finished or runtime.is_dead(self.owner)
   item.waiter = nil
   if item.is_begun then return true end
   return nil, errors.new { kind = "cancelled", path = "journal", message = "the journal can't be written" }
@@ -244,11 +243,11 @@ local function work(self, worker)
     process(self, worker)
     local now = clock()
     worker.item = self.active <= self.brake:limit(self.concurrency) and take(self, now) or nil
-    if worker.item and depth(self) == self.low then self.crew:wake() end
+    if worker.item and depth(self) == self.low then self.group:wake() end
   end
   self.workers[worker] = nil
   self.active = self.active - 1
-  self.crew:wake()
+  self.group:wake()
 end
 
 -- Starts workers for what is ready.
@@ -259,14 +258,14 @@ local function start_workers(self)
     if not worker.item then return end
     self.active = self.active + 1
     self.workers[worker] = true
-    self.crew:start(function() work(self, worker) end)
+    self.group:start(function() work(self, worker) end)
   end
 end
 
 -- Removes workers whose coroutine was ended from outside. The result of a message that may have been sent is uncertain.
 local function reap_dead(self)
   for worker in pairs(self.workers) do
-    if worker.thread and threads.is_dead(worker.thread) then
+    if worker.thread and runtime.is_dead(worker.thread) then
       self.workers[worker] = nil
       self.active = self.active - 1
       local item = worker.item
@@ -352,7 +351,7 @@ local function drive(self)
     start_workers(self)
     if self.journal then write_begun(self) end
     if self.active == 0 and (self.is_ending or self.is_exhausted and depth(self) == 0) then break end
-    self.crew:wait(patience(self, clock()))
+    self.group:wait(patience(self, clock()))
     reap_dead(self)
   end
   if self.journal and not self.is_ending and not self.fault then intake.report_doubts(self) end
@@ -368,9 +367,9 @@ function Run:finish()
 end
 
 --- Runs to the end, beside others where there is an event loop.
----@param crew waba.Crew
-function Run:drive(crew)
-  self.crew, self.owner = crew, coroutine.running()
+---@param group waba.TaskGroup
+function Run:drive(group)
+  self.group, self.owner = group, coroutine.running()
   drive(self)
 end
 

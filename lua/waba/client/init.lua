@@ -7,7 +7,7 @@ local exact_digits = require "waba.digits"
 local errors = require "waba.errors"
 local options = require "waba.options"
 local delivery = require "waba.delivery"
-local ensure = require "waba.ensure"
+local ensure = require("waba.runtime").ensure
 local schema = require "waba.schema"
 local client_options = require "waba.client.options"
 local health = require "waba.resource.health"
@@ -105,7 +105,7 @@ function client.new(given)
     -- a digest, from which nobody finds the key
     identity = core.hmac_sha256(given.api_key, base_url), on_event = given.on_event,
   }
-  schema.ruleset(hosting.name) -- loads it: see loop.preload
+  schema.ruleset(hosting.name) -- loads it: see runtime.preload
   require "waba.message"
   colon.guard(Client, "client", "delivery", LOOKS_FOR_ITSELF)
   for name, module in pairs(RESOURCES) do

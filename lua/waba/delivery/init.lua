@@ -3,7 +3,7 @@
 -- an error object. What counts as safe is decided in one place here, `may_repeat`.
 
 local core = require "waba.core"
-local ensure = require "waba.ensure"
+local ensure = require("waba.runtime").ensure
 local errors = require "waba.errors"
 local observation = require "waba.delivery.observation"
 local pacing = require "waba.delivery.pacing"

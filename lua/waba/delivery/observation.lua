@@ -4,7 +4,7 @@
 local core = require "waba.core"
 local errors = require "waba.errors"
 local printable = require "waba.printable"
-local threads = require "waba.thread"
+local runtime = require "waba.runtime"
 
 local clock = core.clock
 
@@ -124,7 +124,7 @@ function Observation:retry(err, delay)
   tell(self, "retry", add_outcome({ time = now, attempt = self.attempts, delay = delay }, nil, err))
 end
 
---- The call has ended. Meets `waba.ensure`.
+--- The call has ended. For `runtime.ensure`.
 ---@param ok boolean   false: a function of the request, or the transport, raised
 ---@param response any
 ---@param err any
@@ -144,7 +144,7 @@ end
 local function is_dead(self)
   if not self.thread then return false end
   local thread = self.thread[1]
-  return not thread or threads.is_dead(thread)
+  return not thread or runtime.is_dead(thread)
 end
 
 --- Ends the calls whose coroutines were ended from outside.

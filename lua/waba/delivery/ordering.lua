@@ -190,7 +190,7 @@ local function await(self, conversation, id, now)
   self.ordering.awaited[id] = conversation
 end
 
---- The message has its result: lets the next one go, at once or when this one is delivered. Meets `waba.ensure`.
+--- The message has its result: lets the next one go, at once or when this one is delivered. For `runtime.ensure`.
 ---@param ok boolean
 ---@param sent waba.Sent|nil
 function Turn:finish(ok, sent)

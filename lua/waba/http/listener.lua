@@ -7,7 +7,7 @@ local connections = require "waba.http.connection"
 local core = require "waba.core"
 local errno = require "cqueues.errno"
 local exchange = require "waba.http.exchange"
-local guarded = require "waba.guarded"
+local protect = require("waba.runtime").protect
 local limits = require "waba.http.limits"
 local sockets = require "cqueues.socket"
 
@@ -58,7 +58,7 @@ end
 
 -- Serves one request. An error that `serve` raises closes this connection only.
 local function serve_exchange(self, current)
-  local ok, raised = guarded(self.serve, current)
+  local ok, raised = protect(self.serve, current)
   if not ok then self.on_error(raised) end
   if not ok or not current.responded then
     if current.responded then current:drop() else current:refuse(500) end
@@ -82,7 +82,7 @@ end
 
 -- Closes the socket in every case: one that is left to the collector keeps its descriptor.
 local function run_connection(self, connection)
-  local ok, raised = guarded(serve_connection, self, connection)
+  local ok, raised = protect(serve_connection, self, connection)
   if not ok then self.on_error(raised) end
   self.limits:close(connection)
   self.open[connection] = nil

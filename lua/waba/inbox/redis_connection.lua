@@ -2,6 +2,7 @@
 -- or Debian's lua-nginx-redis (the same library under another name) inside.
 
 local library = require "waba.library"
+local runtime = require "waba.runtime"
 
 local unpack = table.unpack or unpack -- luacheck: ignore 143
 
@@ -28,16 +29,11 @@ local function greetings(address)
   return list
 end
 
-local function is_nginx()
-  local ngx = rawget(_G, "ngx")
-  return type(ngx) == "table" and ngx.socket ~= nil
-end
-
 -- The library of the place this runs in. Raises, naming it, when it is not there.
 local function load_library()
-  local ok, loaded = pcall(require, is_nginx() and "resty.redis" or "redis")
+  local ok, loaded = pcall(require, runtime.is_nginx() and "resty.redis" or "redis")
   if ok then return loaded end
-  if not is_nginx() then
+  if not runtime.is_nginx() then
     loaded = library.load("redis", "redis-lua", "lua-redis", "waba.inbox.redis", 4)
   else
     loaded = library.load("nginx.redis", "lua-resty-redis", "lua-nginx-redis", "waba.inbox.redis in nginx", 4)
@@ -167,7 +163,7 @@ end
 ---@return { call: (fun(command: string, ...: string): any, string?), close: fun() }
 function redis_connection.new(address)
   local redis = load_library()
-  return is_nginx() and nginx_connection(redis, address) or plain_connection(redis, address)
+  return runtime.is_nginx() and nginx_connection(redis, address) or plain_connection(redis, address)
 end
 
 return redis_connection

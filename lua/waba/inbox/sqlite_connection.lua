@@ -3,10 +3,9 @@
 -- removed or replaced.
 
 local core = require "waba.core"
-local loops = require "waba.transport.loop"
 local policy = require "waba.inbox.policy"
 local sqlite_file = require "waba.inbox.sqlite_file"
-local together = require "waba.transport.loop.together"
+local runtime = require "waba.runtime"
 
 ---@class waba.SqliteConnection
 ---@field file string
@@ -146,19 +145,14 @@ local function open(self, driver_timeout)
   end
 end
 
-local in_nginx -- the transport for nginx, which determines whether the code can wait
-
 -- Returns the function with which the code can wait while other coroutines run; nil outside an event loop; false in a
 -- phase of nginx that can't wait.
 local function find_pause()
-  local is_known, name = pcall(together.loop_name)
+  local is_known, name = pcall(runtime.loop_name)
   if not is_known or name == "blocking" then return nil end
-  if name == "nginx" then
-    in_nginx = in_nginx or require("waba.transport.ngx").new()
-    return in_nginx:can_wait() and rawget(_G, "ngx").sleep or false
-  end
-  local loop = loops.named(name)
-  return loops.can_wait(loop) and loop.sleep or nil
+  if name == "nginx" then return runtime.can_wait_in_nginx() and runtime.sleep or false end
+  local loop = runtime.loop(name)
+  return runtime.can_wait_in_loop(loop) and loop.sleep or nil
 end
 
 local BUSY = "database is locked"

@@ -3,6 +3,7 @@
 
 local errors = require "waba.errors"
 local options = require "waba.options"
+local runtime = require "waba.runtime"
 
 local pages = {}
 
@@ -31,9 +32,6 @@ function pages.query(given, what)
   }
 end
 
--- Lua 5.1 can't let other coroutines run while a `for` asks for its next value; LuaJIT and newer can.
-local CAN_YIELD_IN_FOR = _VERSION ~= "Lua 5.1" or rawget(_G, "jit") ~= nil
-
 -- The pages of `next_page`, asked for now.
 local function all_now(next_page)
   local collected = {}
@@ -54,7 +52,7 @@ end
 ---@param next_page fun(): table|false|nil, waba.Error?  the next page's items; false with an error; nil at the end
 ---@return fun(): any, waba.Error?  in its last turn `false` and the error, if a page could not be had
 function pages.each(next_page)
-  if not CAN_YIELD_IN_FOR and coroutine.running() then next_page = all_now(next_page) end
+  if not runtime.can_yield_in_pcall() then next_page = all_now(next_page) end
   local list, position, ended = {}, 0, false
   return function()
     while not ended do

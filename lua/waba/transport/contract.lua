@@ -1,28 +1,27 @@
 ---@meta
--- The contract every transport meets: one method, `send`. `waba.transport.curl` is one home of it;
--- any table with such a method can be given to `waba.client { transport = … }`.
--- Nothing here is executed by the library.
+-- The contract of a transport: one method, `send`. `waba.transport.curl` implements it; any table with such a method can be
+-- the option `transport` of `waba.client`. The library executes nothing of this file.
 
---- The part of a request that stays the same from call to call. The client builds each one once and
---- hands in the same table again, so a transport may keep what it made of it, by identity.
+--- The part of a request that is the same from call to call. The client builds each one once and passes the same table
+--- again, so a transport may keep what it made of it, by identity.
 ---@class waba.RequestHead
 ---@field method string                    "GET", "POST", "PUT", "PATCH", "DELETE"
 ---@field url string                       absolute, already percent-encoded
 ---@field headers table<string, string>    without the secret one
----@field credentials? waba.Credentials    the secret header; goes to its own origin only
----@field idempotent boolean               false: must never reach the gateway twice by itself
+---@field credentials? waba.Credentials    the secret header; sent to its own origin only
+---@field idempotent boolean               false: the transport must never send it twice
 
 ---@class waba.Request
 ---@field head waba.RequestHead
 ---@field body? string|{ file: string }|{ reader: (fun(): string|nil), size: integer? }
----@field into? { file: string?, sink: nil|fun(bytes: string), max_size: integer? }  where a 2xx body goes, to a file or a
+---@field into? { file: string?, sink: nil|fun(bytes: string), max_size: integer? }  the destination of a 2xx body: a file or a
 ---                                        sink; memory by default. max_size: bytes after decompression
 ---@field timeout? number                  seconds for the whole request
 ---@field connect_timeout? number          seconds
 ---@field max_body? integer                cap on a body kept in memory, bytes after decompression
 ---@field progress? fun(sent: integer, to_send: integer|nil, received: integer, to_receive: integer|nil)
 
---- What an answer brought. Fields beside `status` and `body` may be made when the first of them is asked for.
+--- A response. The fields beside `status` and `body` may be made when the first of them is read.
 ---@class waba.Response
 ---@field status integer
 ---@field headers table<string, string>    lower-case names; at least content-type, content-length,
@@ -41,11 +40,11 @@
 ---@class waba.TransferFailure
 ---@field kind "network"|"tls"|"timeout"|"cancelled"|"protocol"|"invalid"
 ---@field message string                   never contains the secret
----@field code integer|string|nil          libcurl's number, or the transport's own word
+---@field code integer|string|nil          libcurl's number, or the transport's own code
 ---@field sent "no"|"maybe"|"yes"          "no": the gateway can't have the complete request.
----                                        "maybe": it may have it. "yes": a status line came back.
+---                                        "maybe": it may have it. "yes": a status line was received.
 ---@field path? string                    the client's invalid option, such as "proxy"
----@field status? integer                  when a status line was read before the failure
+---@field status? integer                  if a status line was read before the failure
 ---@field bytes_sent? integer
 ---@field reused? boolean
 ---@field protocol? string
@@ -53,11 +52,10 @@
 ---@class waba.Transport
 local transport = {}
 
---- Sends one request and waits for its end, in the way of the event loop it lives in.
---- Never follows redirects, never repeats what is not idempotent, always verifies TLS, adds the
---- credentials only to their own origin. An error raised by a reader, a sink or a progress function
---- is raised again here, after the request was cancelled. These functions may wait for something else in
---- the way of the loop, but not under PUC Lua 5.1, where nothing can yield through `pcall`.
+--- Sends one request and waits for its end, in the way of the caller's event loop. Never follows redirects, never repeats
+--- a request that is not idempotent, always verifies TLS, sends the credentials only to their own origin. An error raised
+--- by a reader, a sink or a progress function cancels the request and is raised again here. These functions may wait in
+--- the event loop, but not under PUC Lua 5.1, where no coroutine can yield through `pcall`.
 ---@param request waba.Request
 ---@return waba.Response|nil response  for every HTTP status, 2xx or not
 ---@return waba.TransferFailure? failure
@@ -69,7 +67,7 @@ function transport:send(request) end
 ---@return string? message  why not, and from where to send instead
 function transport:can_wait() end
 
---- Lets time pass in the way of the event loop it lives in.
+--- Waits in the way of the caller's event loop.
 ---@param seconds number
 function transport:sleep(seconds) end
 
@@ -81,26 +79,25 @@ function transport:sleep(seconds) end
 ---@return string? message       never quotes the value
 function transport:credentials(secret) end
 
---- Optional: the running coroutine as one that can wait for another one's word. Without it that is done
---- by `sleep` in small steps.
+--- Optional: the running coroutine as one that waits until another wakes it. Without it `sleep` is called in small steps.
 ---@return waba.Waiter
 function transport:waiter() end
 
---- Cancels what is in flight and frees everything. Harmless when repeated.
+--- Cancels the requests in flight and frees everything. Can be called again without effect.
 function transport:close() end
 
---- What an event loop supplies to the curl transport: wait, park, wake, sleep.
---- One file in `waba.transport.loop` each.
+--- The adapter of an event loop for the curl transport: wait, park, wake, sleep. Each has a file in
+--- `waba.transport.loop`; that of code outside any loop is in `waba.runtime`.
 ---@class waba.Loop
 ---@field name string
----@field works_meanwhile? boolean  `wait` without a task lets callbacks of its own run
+---@field runs_callbacks? boolean  `wait` without a task runs callbacks of the loop
 local loop = {}
 
 --- A coroutine that can be parked. It must not keep the coroutine from being collected.
 ---@class waba.LoopTask
 ---@field group table  the same for all tasks that run in the same loop: they can wait for each other
 
---- The running coroutine as something that can be parked, or nil where nothing can.
+--- The running coroutine as a task that can be parked; nil where none can.
 ---@return waba.LoopTask|nil task
 ---@return string? message  the loop cannot wait: a limit of the system was reached
 function loop.task() end
@@ -108,8 +105,8 @@ function loop.task() end
 ---@param task waba.LoopTask
 ---@return boolean
 function loop.is_alive(task) end
---- Waits until the engine has work, its own deadline or the seconds are over, or `wake(task)`. Other
---- coroutines run meanwhile. Without a task everything waits.
+--- Waits until the engine has work, its own deadline or the seconds are over, or `wake(task)`. Other coroutines run
+--- meanwhile; without a task the whole program waits.
 ---@param task waba.LoopTask|nil
 ---@param engine waba.Engine
 ---@param seconds number
@@ -118,7 +115,7 @@ function loop.wait(task, engine, seconds) end
 ---@param task waba.LoopTask
 ---@param seconds number
 function loop.park(task, seconds) end
---- Lets a task go on that is in `wait` or `park`, in its loop's next turn; nothing happens to another.
+--- Resumes a task that is in `wait` or `park`, in the next iteration of its loop; has no effect on another one.
 ---@param task waba.LoopTask
 function loop.wake(task) end
 ---@param seconds number

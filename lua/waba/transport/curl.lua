@@ -1,14 +1,11 @@
--- The transport over libcurl, for scripts and event loops. Many coroutines await transfers on one
--- engine: the first of each loop becomes its leader, who waits for the engine's descriptor and pumps;
--- the others are parked and woken when their own transfer wants something. A leader whose transfer has
--- ended hands the lead on; one that is never heard of again loses it. Meets
--- lua/waba/transport/contract.lua.
+-- The transport over libcurl, for scripts and event loops. Many coroutines await transfers on one engine: the first of each
+-- loop becomes the leader, which waits for the engine's descriptor and pumps. The others, its followers, are parked and
+-- woken when their own transfer needs something. A leader whose transfer has ended makes another coroutine the leader; one
+-- that is not resumed for some time is replaced. Implements lua/waba/transport/contract.lua.
 
 local core = require "waba.core"
 local curl = require("waba.library").curl()
-local loops = require "waba.transport.loop"
-local meanwhile = require "waba.transport.loop.meanwhile"
-local new_waiter = require("waba.transport.waiter").of_loop
+local runtime = require "waba.runtime"
 local was_stale = require("waba.transport").was_stale
 
 local Curl = {}
@@ -17,18 +14,18 @@ Curl.__name = "waba.transport.curl"
 
 local transport = {}
 
--- A leader looks up at least this often, in seconds; one that has not for some beats is given up.
+-- Seconds after which a leader is resumed at the latest; one that was not resumed for longer than LOST is replaced.
 local BEAT = 0.25
-local GIVEN_UP = 3 * BEAT
--- Of many that start one after another, so many go out together: the gateway need not wait for the last.
+local LOST = 3 * BEAT
+-- The number of started transfers after which the engine sends, although more are about to start.
 local BATCH = 32
--- What one `send` goes through.
+-- The states of one `send`.
 local NEW, PARKED, CALLED = 0, 1, 2
--- So many finished transfers are kept to be used again, which is cheaper than to make new ones.
+-- The number of finished transfers that are kept for reuse, which is cheaper than making new ones.
 local SPARES = 64
--- How often a request is sent in all when reused connections have ended.
+-- How often a request is sent at most when reused connections have ended.
 local TRIES = 10
--- Of so many followers one looks after each beat whether there still is a leader.
+-- One of this many followers checks after each beat whether there still is a leader.
 local LOOKOUT = 64
 
 ---@param options? { ca_file: string?, proxy: string?, max_connections: integer?, loop: string? }
@@ -37,20 +34,20 @@ function transport.new(options)
   options = options or {}
   local message = options.proxy and curl.check_proxy(options.proxy)
   if message then error("waba.client: option proxy: " .. message, 0) end
-  loops.detect_name() -- starts to record when copas.step runs
-  loops.preload()
+  runtime.detect_name() -- starts to record when copas.step runs
+  runtime.preload()
   return setmetatable({
     options = { ca_file = options.ca_file, proxy = options.proxy, max_connections = options.max_connections },
-    loop = options.loop and loops.named(options.loop),
+    loop = options.loop and runtime.loop(options.loop),
     prepared = setmetatable({}, { __mode = "k" }), -- request head to what the engine made of it
-    waiters = {}, -- transfer id to who awaits it
-    waiting = 0, -- how many
-    transfers = setmetatable({}, { __mode = "v" }), -- id to transfer; each belongs to its coroutine
+    waiters = {}, -- transfer id to its waiter
+    waiting = 0, -- their number
+    transfers = setmetatable({}, { __mode = "v" }), -- id to transfer; each is referenced by its coroutine only
     leaders = setmetatable({}, { __mode = "k" }), -- group of tasks to its leader, a waiter
-    next_roll = 0, -- when to look for waiters that have died
+    reap_at = 0, -- when to search for waiters whose coroutine has ended
     spares = {}, -- finished transfers
     spare_count = 0,
-    unmoved = 0, -- how many were started since the engine moved
+    undispatched = 0, -- the number of transfers started since the engine has sent
   }, Curl)
 end
 
@@ -74,7 +71,7 @@ local function prepare(self, engine, head)
   return prepared, message
 end
 
--- What to start with: the body as the engine takes it, and the options of the transfer.
+-- Starts the transfer of a request.
 local function start(self, engine, request)
   local prepared, message = self.prepared[request.head], nil
   if not prepared then prepared, message = prepare(self, engine, request.head) end
@@ -96,7 +93,7 @@ local function start(self, engine, request)
   }, spare)
 end
 
--- Takes the result.
+-- Returns the result of a transfer, and keeps the transfer for reuse.
 local function finish(self, transfer)
   local response, failure = transfer:finish()
   local count = self.spare_count + 1
@@ -106,27 +103,27 @@ local function finish(self, transfer)
   return response, failure
 end
 
--- The waiter's coroutine has died: cancels its transfer, unless that was collected with it.
-local function bury(self, id)
+-- Removes a waiter whose coroutine has ended. Cancels its transfer, unless that was collected with it.
+local function reap(self, id)
   local transfer = self.transfers[id]
   if transfer then transfer:cancel() end
   self.waiters[id] = nil
   self.waiting = self.waiting - 1
 end
 
--- Lets another one of the loop look after the engine.
-local function hand_on(self, waiter)
+-- Makes another waiter of the loop the leader.
+local function pass_lead(self, waiter)
   local group = waiter.task.group
   if self.leaders[group] == waiter then self.leaders[group] = nil end
   for id, other in pairs(self.waiters) do
     if other ~= waiter and other.task.group == group then
       if other.loop.is_alive(other.task) then return other.loop.wake(other.task) end
-      bury(self, id)
+      reap(self, id)
     end
   end
 end
 
--- Tells the progress function of what is new.
+-- Calls the progress function if there is progress.
 local function report(waiter, transfer, request)
   local sent, to_send, received, to_receive = transfer:progress()
   if sent == waiter.sent and received == waiter.received then return end
@@ -134,7 +131,7 @@ local function report(waiter, transfer, request)
   request.progress(sent, to_send, received, to_receive)
 end
 
--- Serves what a transfer wants from the functions of its request. They may raise.
+-- Calls the function of the request that a transfer needs. It may raise.
 local function serve(waiter, transfer, want, request)
   if want == "input" then
     local bytes = request.body.reader()
@@ -150,26 +147,25 @@ local function serve(waiter, transfer, want, request)
   end
 end
 
--- Serves until there is nothing to serve: true when the transfer has finished. A function of the
--- request may wait for something else: a leader hands on first. What it raises ends the transfer, and
--- goes on to the caller of `send`.
+-- Serves a transfer until it needs nothing; returns whether it has finished. A function of the request may wait, so a leader
+-- first makes another one the leader. An error of the function cancels the transfer; `send` raises it.
 local function attend(self, waiter, transfer, request)
   while true do
     local want = transfer:wants()
     if want == nil then return false end
-    local over = want == "finished"
-    if over and (self.closed or not request.progress) then return true end
-    if waiter.task and self.leaders[waiter.task.group] == waiter then hand_on(self, waiter) end
-    local served, fault = pcall(serve, waiter, transfer, want, request)
+    local finished = want == "finished"
+    if finished and (self.closed or not request.progress) then return true end
+    if waiter.task and self.leaders[waiter.task.group] == waiter then pass_lead(self, waiter) end
+    local served, raised = pcall(serve, waiter, transfer, want, request)
     if not served then
       transfer:cancel()
-      waiter.fault = { value = fault }
+      waiter.raised = { value = raised }
     end
-    if over or not served then return true end
+    if finished or not served then return true end
   end
 end
 
--- Calls everybody whose transfer wants something.
+-- Wakes every waiter whose transfer needs something.
 local function call_ready(self, engine, own_id)
   local waiters = self.waiters
   local id = engine:ready()
@@ -184,49 +180,49 @@ local function call_ready(self, engine, own_id)
 end
 
 local function pump(self, engine, own_id)
-  self.unmoved = 0
+  self.undispatched = 0
   if engine:pump() then call_ready(self, engine, own_id) end
 end
 
--- Whether the transfer has finished. What is not attended wants nothing else.
-local function is_over(self, waiter, transfer, request)
+-- Whether the transfer has finished. One without functions needs nothing else.
+local function is_finished(self, waiter, transfer, request)
   if waiter.is_attended then return attend(self, waiter, transfer, request) end
   return waiter.state == CALLED
 end
 
--- Looks for coroutines that have died. The transfers of collected ones vanish by themselves.
-local function call_roll(self)
+-- Removes waiters whose coroutine has ended. The transfers of collected coroutines are collected with them.
+local function reap_dead(self)
   for id, waiter in pairs(self.waiters) do
-    if not waiter.loop.is_alive(waiter.task) then bury(self, id) end
+    if not waiter.loop.is_alive(waiter.task) then reap(self, id) end
   end
 end
 
--- Looks after the engine for one step. Where there are others, they run first: what they start
--- meanwhile goes out together with what is here.
+-- Drives the engine for one step. Where there are other coroutines, they run first: the requests that they start meanwhile
+-- leave together with this one.
 local function lead(self, engine, waiter, id, transfer, request)
   self.leaders[waiter.task.group] = waiter
   if waiter.seen == 0 and self.waiting == 1 then
     pump(self, engine, id)
-    if is_over(self, waiter, transfer, request) then return end
+    if is_finished(self, waiter, transfer, request) then return end
   end
   local now = core.clock()
   waiter.seen = now
-  if now >= self.next_roll then
-    self.next_roll = now + BEAT
-    call_roll(self)
+  if now >= self.reap_at then
+    self.reap_at = now + BEAT
+    reap_dead(self)
   end
   waiter.loop.wait(waiter.task, engine, BEAT)
   if not self.closed then pump(self, engine, id) end
 end
 
--- Whether somebody else in the same loop looks after the engine. At first a follower takes it on trust.
+-- Whether another coroutine of the same loop drives the engine. A new follower assumes so.
 local function is_led(leader, waiter)
   if not leader or leader == waiter then return false end
-  return waiter.state == NEW or leader.loop.is_alive(leader.task) and core.clock() - leader.seen < GIVEN_UP
+  return waiter.state == NEW or leader.loop.is_alive(leader.task) and core.clock() - leader.seen < LOST
 end
 
--- How long one of many followers sleeps before it looks for itself: not all do so after each beat. Few have
--- another time than most, as a loop need not sort its sleepers anew who sleep longer than the last time.
+-- Seconds for which one of many followers sleeps before it checks: not all do so after each beat. Most have the same time,
+-- since a loop need not move sleepers that sleep longer than the last time.
 local function patience(self, id)
   return id % LOOKOUT == 0 and BEAT or BEAT * math.ceil(self.waiting / LOOKOUT)
 end
@@ -242,15 +238,15 @@ local function await(self, engine, waiter, id, transfer, request)
     else
       lead(self, engine, waiter, id, transfer, request)
     end
-  until is_over(self, waiter, transfer, request)
+  until is_finished(self, waiter, transfer, request)
 end
 
--- The same where nobody else can run meanwhile; but some loops have work of their own.
+-- The same where no other coroutine can run meanwhile. Some loops run callbacks.
 local function await_alone(self, engine, waiter, id, transfer, request)
   local loop, is_attended = waiter.loop, waiter.is_attended
-  local seconds = not loop.works_meanwhile and BEAT or nil
+  local seconds = not loop.runs_callbacks and BEAT or nil
   while true do
-    local want, others = transfer:step(seconds and meanwhile.tend(seconds))
+    local want, others = transfer:step(seconds and runtime.run_periodic(seconds))
     if others then call_ready(self, engine, id) end
     if want and not (is_attended and not attend(self, waiter, transfer, request)) then return end
     if not want and not seconds then loop.wait(nil, engine, BEAT) end
@@ -258,29 +254,29 @@ local function await_alone(self, engine, waiter, id, transfer, request)
 end
 
 local function enter(self, engine, waiter, id, transfer)
-  if not self.waiters[id] then self.waiting = self.waiting + 1 end -- or one that has died
+  if not self.waiters[id] then self.waiting = self.waiting + 1 end -- else it replaces one whose coroutine has ended
   self.waiters[id] = waiter
   self.transfers[id] = transfer
-  local unmoved = self.unmoved + 1
-  if unmoved == BATCH then
-    unmoved = 0
+  local undispatched = self.undispatched + 1
+  if undispatched == BATCH then
+    undispatched = 0
     engine:dispatch()
   end
-  self.unmoved = unmoved
+  self.undispatched = undispatched
 end
 
--- Takes the transfer off the lists, whatever became of it. Without a leader the lead was handed to one
--- whose transfer had ended as well: it goes on to the next.
+-- Removes the waiter. If the loop has no leader, this one was about to become it although its transfer has ended: makes
+-- another one the leader.
 local function leave(self, waiter, id)
   if self.waiters[id] == waiter then
     self.waiters[id] = nil
     self.waiting = self.waiting - 1
   end
   local leader = self.leaders[waiter.task.group]
-  if not leader or leader == waiter then hand_on(self, waiter) end
+  if not leader or leader == waiter then pass_lead(self, waiter) end
 end
 
--- How one `send` waits. Four fields fit into a table of the smallest size; most requests need no more.
+-- Four fields fit into a table of the smallest size; most requests need no more.
 local function new_wait(loop, task, request)
   local body = request.body
   local waiter = { loop = loop, task = task, state = NEW, seen = 0 }
@@ -290,7 +286,7 @@ local function new_wait(loop, task, request)
 end
 
 local function try(self, engine, request)
-  local loop, task = loops.detect(self.loop)
+  local loop, task = runtime.detect(self.loop)
   local message
   if not task then task, message = loop.task() end
   if message then return nil, beyond_limit(message) end
@@ -306,7 +302,7 @@ local function try(self, engine, request)
     await_alone(self, engine, waiter, id, transfer, request)
   end
   local response, failure = finish(self, transfer)
-  if waiter.fault then error(waiter.fault.value, 0) end
+  if waiter.raised then error(waiter.raised.value, 0) end
   return response, failure
 end
 
@@ -315,8 +311,8 @@ end
 ---@return waba.Response|nil response
 ---@return waba.TransferFailure? failure
 function Curl:send(request)
-  local engine, lack = engine_of(self)
-  if not engine then return nil, lack end
+  local engine, refusal = engine_of(self)
+  if not engine then return nil, refusal end
   local response, failure, tries
   repeat
     response, failure = try(self, engine, request)
@@ -329,23 +325,22 @@ end
 ---@return true|nil
 ---@return string? message
 function Curl:can_wait()
-  return loops.can_wait(self.loop)
+  return runtime.can_wait_in_loop(self.loop)
 end
 
---- Lets time pass in the way of the loop the caller lives in.
+--- Waits in the way of the caller's event loop.
 ---@param seconds number
 function Curl:sleep(seconds)
-  loops.detect(self.loop).sleep(seconds)
+  runtime.detect(self.loop).sleep(seconds)
 end
 
---- The running coroutine as one that can wait for another.
+--- The running coroutine as one that waits until another wakes it.
 ---@return waba.Waiter
 function Curl:waiter()
-  local loop, task = loops.detect(self.loop)
-  return new_waiter(loop, task or loop.task())
+  return require("waba.transport.waiter").here(self.loop)
 end
 
---- Cancels what is in flight and frees everything. Harmless when repeated.
+--- Cancels the requests in flight and frees everything. Can be called again without effect.
 function Curl:close()
   if self.closed then return end
   self.closed = true
@@ -354,7 +349,7 @@ function Curl:close()
     waiter.state = CALLED
     waiter.loop.wake(waiter.task)
   end
-  loops.forget(self.engine)
+  runtime.forget(self.engine)
   self.engine:close()
 end
 

@@ -1,12 +1,14 @@
--- Chooses the transport: "ngx" inside nginx, else "curl". What is not chosen is not loaded: libcurl
--- brings an OpenSSL of its own that may clash with that of nginx.
+-- Chooses the transport: "ngx" inside nginx, else "curl". The other one is not loaded: libcurl brings its own OpenSSL,
+-- which may conflict with that of nginx.
+
+local runtime = require "waba.runtime"
 
 local transport = {}
 
-local HOMES = { curl = true, ngx = true }
+local NAMES = { curl = true, ngx = true }
 
--- Options of `waba.client` that nginx has its own word for.
-local NGINX_SAYS = {
+-- Options of `waba.client` that have no effect in nginx, and what to use instead.
+local INSTEAD_IN_NGINX = {
   ca_file = "the authorities to trust are named by the directive lua_ssl_trusted_certificate",
   proxy = "its sockets use no proxy; let base_url name a location on loopback that has the directive proxy_pass",
   loop = "nginx itself is the event loop",
@@ -14,30 +16,15 @@ local NGINX_SAYS = {
     .. "and worker_connections how many there may be at all",
 }
 
---- Whether this is an nginx with its Lua module, in a place where sockets are nginx's own.
----@return boolean
-function transport.is_nginx()
-  local ngx = rawget(_G, "ngx")
-  return type(ngx) == "table" and type(ngx.socket) == "table" and type(ngx.get_phase) == "function"
-end
-
--- The running coroutine as one that can wait for another, in the loop that it lives in.
-local function waiter_of_loop()
-  if transport.is_nginx() then return require("waba.transport.ngx").new():waiter() end
-  local loop, task = require("waba.transport.loop").detect()
-  return require("waba.transport.waiter").of_loop(loop, task or loop.task())
-end
-
--- A transport as users make it may have `send` only.
-local function complete(given)
-  if type(given.send) ~= "function" then error("waba.client: option transport: a transport needs a method send", 0) end
-  if given.sleep then return given end
-  local sleep = require("waba.transport.loop").sleep
+-- Adds the missing methods to a user's transport, which may have `send` only.
+local function complete(chosen)
+  if type(chosen.send) ~= "function" then error("waba.client: option transport: a transport needs a method send", 0) end
+  if chosen.sleep then return chosen end
   return {
-    send = function(_, request) return given:send(request) end,
-    sleep = function(_, seconds) sleep(seconds) end,
-    waiter = waiter_of_loop,
-    credentials = given.credentials and function(_, secret) return given:credentials(secret) end,
+    send = function(_, request) return chosen:send(request) end,
+    sleep = function(_, seconds) runtime.sleep(seconds) end,
+    waiter = function() return require("waba.transport.waiter").here() end,
+    credentials = chosen.credentials and function(_, secret) return chosen:credentials(secret) end,
   }
 end
 
@@ -53,7 +40,7 @@ function transport.was_stale(request, failure)
 end
 
 local function new_ngx(options)
-  for name, sentence in pairs(NGINX_SAYS) do
+  for name, sentence in pairs(INSTEAD_IN_NGINX) do
     if options[name] ~= nil then
       error(("waba.client: option %s has no meaning in nginx: %s"):format(name, sentence), 0)
     end
@@ -61,15 +48,15 @@ local function new_ngx(options)
   return require("waba.transport.ngx").new()
 end
 
---- The transport that the options of a client ask for, or that fits the place.
+--- Makes the transport that the options of a client name, or the one for this process.
 ---@param options waba.ClientOptions
 ---@return waba.Transport
----@return boolean owned  made here: whoever asked for it has to close it
+---@return boolean owned  made here: the caller must close it
 function transport.new(options)
-  local chosen, in_nginx = options.transport, transport.is_nginx()
+  local chosen, in_nginx = options.transport, runtime.is_nginx()
   if type(chosen) == "table" then return complete(chosen), false end
   chosen = chosen or (in_nginx and "ngx" or "curl")
-  if not HOMES[chosen] then
+  if not NAMES[chosen] then
     error(('waba.client: option transport: unknown transport "%s" (curl, ngx)'):format(chosen), 0)
   end
   if chosen == "ngx" then

@@ -1,12 +1,12 @@
--- The transport inside nginx: HTTP/1.1 over cosockets, so that a worker never waits. TLS is always
--- verified, against `lua_ssl_trusted_certificate`; connections are kept in nginx's pools, one pool for
--- each origin. libcurl is never loaded here. Meets lua/waba/transport/contract.lua.
+-- The transport inside nginx: HTTP/1.1 over cosockets, so that a worker process never blocks. TLS is always verified,
+-- against `lua_ssl_trusted_certificate`. Connections are kept in nginx's pools, one pool for each origin. libcurl is never
+-- loaded here. Implements lua/waba/transport/contract.lua.
 
 local core = require "waba.core"
 local open_file = require "waba.open"
 local http1 = require "waba.transport.http1"
 local http1_response = require "waba.transport.http1_response"
-local loops = require "waba.transport.loop"
+local runtime = require "waba.runtime"
 local was_stale = require("waba.transport").was_stale
 local version = require "waba.version"
 
@@ -19,10 +19,7 @@ Ngx.__name = "waba.transport.ngx"
 
 local transport = {}
 
--- For each phase of nginx whether it can wait; determined on first use, since it depends on the version.
-local may_wait = {}
-
--- nginx's messages for a gap in its configuration, and the directive that closes it.
+-- nginx's messages that a missing directive causes, and that directive.
 local TRUST = "add the directive lua_ssl_trusted_certificate with the gateway's authority "
   .. "(for instance: lua_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;)"
 local DEPTH = "add the directive lua_ssl_verify_depth 3;"
@@ -55,27 +52,18 @@ for name in ("content-length transfer-encoding expect connection host te trailer
 
 local LOOPBACK = { ["127.0.0.1"] = true, ["[::1]"] = true }
 
--- Some versions of nginx let a handshake with a bad certificate pass at times, and close the connection
--- before anything was sent on it. A new handshake brings the truth to light, mostly.
+-- Some versions of nginx sometimes accept a handshake with a bad certificate, and close the connection before anything was
+-- sent on it. A new handshake reports the certificate in most cases.
 local HANDSHAKES = 3
 
 local CONNECT_TIMEOUT = 10
 
--- A handshake takes the worker up to a millisecond. Of many they begin one by one, at these intervals in
--- seconds at least, so that the worker serves others in between.
+-- A handshake takes the worker process up to a millisecond. Handshakes begin at these intervals in seconds at least, so that
+-- the process serves other requests in between.
 local HANDSHAKE_INTERVAL = 0.002
 
--- Methods that say so when there is no body.
-local SAYS_LENGTH = { POST = true, PUT = true, PATCH = true }
-
--- Why nothing can be sent here; nil when it can.
-local function refusal()
-  local phase = ngx.get_phase()
-  if may_wait[phase] == nil then may_wait[phase] = pcall(tcp) end
-  if may_wait[phase] then return not core.can_yield() and loops.NOT_HERE or nil end
-  return ("nginx's phase %s may not wait: send from content_by_lua, access_by_lua or rewrite_by_lua, or from a "
-    .. "timer (ngx.timer.at(0, …))"):format(phase)
-end
+-- Methods whose request declares a length of 0 when there is no body.
+local DECLARES_LENGTH = { POST = true, PUT = true, PATCH = true }
 
 -- The sockets of nginx take strings, so secrets, and heads that contain them, must be Lua values. They are kept in locals
 -- and not in the transport or its clients, where any code could read them.
@@ -104,13 +92,13 @@ end
 local NAME_NEEDED = "nginx can verify the certificate of a host name only: put one into base_url"
 
 local function explained(word)
-  for said, directive in pairs(DIRECTIVES) do
-    if word:find(said, 1, true) then return word .. "; " .. directive end
+  for text, directive in pairs(DIRECTIVES) do
+    if word:find(text, 1, true) then return word .. "; " .. directive end
   end
   return word
 end
 
--- "https://host:port/path?query" in its parts; or nil and a message.
+-- Splits "https://host:port/path?query"; returns nil and a message if it is invalid.
 local function parse(url)
   local origin, message = core.origin(url)
   if not origin then return nil, message end
@@ -131,7 +119,7 @@ local function parse(url)
   }
 end
 
--- What stays the same for a request head: where it goes, and its bytes.
+-- The parts of a request that are the same for each use of its head: the address, and the bytes.
 local function target_of(head)
   local target = targets[head]
   if target then return target end
@@ -157,14 +145,15 @@ end
 -- The length that the head of a request declares; true for a chunked body.
 local function length_of(exchange)
   local length = exchange.chunked or exchange.to_send
-  if not length and SAYS_LENGTH[exchange.request.head.method] then length = 0 end
+  if not length and DECLARES_LENGTH[exchange.request.head.method] then length = 0 end
   return length
 end
 
--- Of this worker: when the last handshake began, and the next turn that nobody waits for.
-local last_handshake, next_turn = 0, 0
+-- In this worker process: when the last handshake began, and the next time that is not taken.
+local last_handshake, next_slot = 0, 0
 
--- False when the turn would come after the limit. A worker that was held up does not catch up at once.
+-- Waits until a handshake may begin; returns false if that would be after the limit. A worker process that was blocked does
+-- not catch up at once.
 local function wait_for_handshake(limit)
   while true do
     local now = core.clock()
@@ -172,10 +161,10 @@ local function wait_for_handshake(limit)
       last_handshake = now
       return true
     end
-    local turn = math.max(next_turn, last_handshake + HANDSHAKE_INTERVAL)
-    if turn >= limit then return false end
-    next_turn = turn + HANDSHAKE_INTERVAL
-    ngx.sleep(math.max(0.001, turn - now))
+    local slot = math.max(next_slot, last_handshake + HANDSHAKE_INTERVAL)
+    if slot >= limit then return false end
+    next_slot = slot + HANDSHAKE_INTERVAL
+    ngx.sleep(math.max(0.001, slot - now))
   end
 end
 
@@ -201,8 +190,8 @@ local BAD_CERTIFICATE = "%s closed the connection right after the handshake; its
   .. TRUST
 
 -- Fails a handshake that ended as some versions of nginx end one with an untrusted certificate.
-local function fail_doubtful(exchange, target, word)
-  exchange.doubtful = true
+local function fail_uncertain(exchange, target, word)
+  exchange.is_uncertain = true
   return http1.fail(exchange, "tls", BAD_CERTIFICATE:format(target.authority), word)
 end
 
@@ -214,7 +203,7 @@ local function shake_hands(exchange, target, limit)
     returned, session, word = pcall(exchange.socket.sslhandshake, exchange.socket, nil, target.name, true)
   end
   exchange.armed = 0
-  if not returned then return fail_doubtful(exchange, target, "assertion") end
+  if not returned then return fail_uncertain(exchange, target, "assertion") end
   if session then
     exchange.fresh_tls = true
     local spoken = version_of(session)
@@ -231,7 +220,7 @@ local function shake_hands(exchange, target, limit)
   return http1.fail(exchange, "tls", ("no TLS with %s: %s"):format(target.authority, explanation), word)
 end
 
--- A kept connection, or a new one with its handshake done.
+-- Connects: takes a kept connection, or makes a new one with its handshake.
 local function connect(exchange, target, now)
   local limit = math.min(exchange.deadline, now + (exchange.request.connect_timeout or CONNECT_TIMEOUT))
   if limit <= now then return http1.fail(exchange, "timeout", "the time was over before there was a connection") end
@@ -251,7 +240,7 @@ local function connect(exchange, target, now)
   return shake_hands(exchange, target, limit)
 end
 
--- ---- Where a 2xx body goes. ----------------------------------------------------------------------
+-- ---- The destination of a 2xx body -----------------------------------------------------------------
 
 local function unwritable(path, fault)
   return ("the file %s cannot be written: %s"):format(path, fault), "file"
@@ -259,7 +248,7 @@ end
 
 local files = 0
 
--- A file that grows beside its place. It is removed with the request, also when nginx ends the handler.
+-- Opens a temporary file beside the final one. It is removed with the request, also when nginx ends the handler.
 local function open_part(path)
   files = files + 1
   local name = ("%s.%d-%d.part"):format(path, ngx.worker.pid(), files)
@@ -274,7 +263,7 @@ local function open_part(path)
   return part
 end
 
--- The file gets its name. Nil, what is wrong and a code when it can't.
+-- Gives the file its final name. Returns nil, a message and a code on failure.
 local function complete_part(part)
   local done, fault = part.handle:close()
   part.handle = nil
@@ -290,7 +279,7 @@ local function discard_part(part)
   part.name, part.handle = nil, nil
 end
 
--- The sink for a 2xx body that goes elsewhere than into memory.
+-- The function that takes a 2xx body that does not go into memory.
 local function diversion_of(exchange)
   local into, part = exchange.request.into, exchange.part
   if not part then return function(bytes) into.sink(bytes) end end
@@ -300,7 +289,7 @@ local function diversion_of(exchange)
   end
 end
 
--- ---- One exchange. -------------------------------------------------------------------------------
+-- ---- One exchange ----------------------------------------------------------------------------------
 
 local function receive(exchange)
   if not exchange.request.into then return http1_response.receive(exchange) end
@@ -312,7 +301,7 @@ local function receive(exchange)
   return response
 end
 
--- The request could not be written: the other side may have answered before it had the whole.
+-- Reads a response after a failed write: the server may have sent one before it had received the whole request.
 local function receive_early(exchange, word)
   local _, failure = http1.fail_by_word(exchange, word, "the request broke off")
   exchange.deadline, exchange.armed = core.clock() + 0.1, 0
@@ -331,7 +320,7 @@ local function exchange_messages(exchange, target, now)
   if written then return receive(exchange) end
   if type(fault) == "table" then return nil, fault end
   if exchange.fresh_tls and exchange.bytes_sent == 0 and fault == "closed" then
-    return fail_doubtful(exchange, target, fault)
+    return fail_uncertain(exchange, target, fault)
   end
   return receive_early(exchange, fault)
 end
@@ -345,7 +334,7 @@ local function finish(exchange, response)
   exchange.socket, exchange.request, exchange.body = nil, nil, nil
 end
 
--- What is needed before there is a connection. Nil and a failure when it can't be had.
+-- Prepares everything that is needed before there is a connection.
 local function prepare(request, started)
   local exchange = {
     request = request, started = started, deadline = request.timeout and started + request.timeout or math.huge,
@@ -354,7 +343,7 @@ local function prepare(request, started)
     socket = nil, body = nil, to_send = nil, reused = nil, status = nil, keep = nil, first_byte = nil, store = nil,
   }
   local allowed, socket = pcall(tcp)
-  if not allowed then return http1.fail(exchange, "invalid", refusal() or socket) end
+  if not allowed then return http1.fail(exchange, "invalid", select(2, runtime.can_wait_in_nginx()) or socket) end
   exchange.socket = socket
   local fine, fault = http1.open_body(exchange, request.body)
   if not fine then return http1.fail(exchange, "invalid", fault, "body") end
@@ -368,14 +357,14 @@ local function prepare(request, started)
   return exchange
 end
 
--- One try on one connection. The third result: whether a bad certificate may have been missed.
+-- One attempt on one connection. The third result: whether its certificate may be bad although nginx did not report it.
 local function try(request, target, started, now)
   local exchange, refused = prepare(request, started)
   if not exchange then return nil, refused end
   local done, response, failure = pcall(exchange_messages, exchange, target, now)
   finish(exchange, done and response)
   if not done then error(response, 0) end
-  if not response then return nil, failure, exchange.doubtful end
+  if not response then return nil, failure, exchange.is_uncertain end
   return response
 end
 
@@ -390,60 +379,28 @@ function Ngx:send(request)
   local now = started
   repeat
     tries = tries + 1
-    local response, failure, doubtful = try(request, target, started, now)
+    local response, failure, is_uncertain = try(request, target, started, now)
     if response then return response end
     now = core.clock()
-    if not (doubtful and tries < HANDSHAKES or was_stale(request, failure)) then return nil, failure end
+    if not (is_uncertain and tries < HANDSHAKES or was_stale(request, failure)) then return nil, failure end
   until false
 end
 
 --- See `waba.Transport`.
 ---@return true|nil
 ---@return string? message
-function Ngx.can_wait()
-  local message = refusal()
-  if message then return nil, message end
-  return true
-end
+Ngx.can_wait = runtime.can_wait_in_nginx
 
---- Lets time pass without holding the worker up.
+--- See `waba.Transport`.
 ---@param seconds number
 function Ngx:sleep(seconds)
-  local message = refusal()
-  if message then error("waba: " .. message, 2) end
-  local due = core.clock() + seconds
-  repeat
-    ngx.sleep(math.max(0.001, due - core.clock())) -- may end early, by nginx's own clock
-  until core.clock() >= due
+  runtime.sleep(seconds)
 end
 
--- A light thread that waits on a semaphore of its own.
-local Waiting = {}
-Waiting.__index = Waiting
-
-function Waiting:wait(seconds)
-  self.is_waiting, self.is_woken = true, false
-  self.semaphore:wait(math.max(0.001, seconds))
-  self.is_waiting = false
-end
-
-function Waiting:wake()
-  if not self.is_waiting or self.is_woken then return end
-  self.is_woken = true
-  self.semaphore:post(1)
-end
-
--- Nobody waits on the semaphore of a thread that was ended meanwhile.
-function Waiting:is_alive()
-  return not self.is_waiting or self.is_woken or self.semaphore:count() < 0
-end
-
---- The running light thread as one that can wait for another.
+--- The running light thread as one that waits until another wakes it.
 ---@return waba.Waiter
 function Ngx:waiter()
-  local message = refusal()
-  if message then error("waba: " .. message, 2) end
-  return setmetatable({ semaphore = assert(require("ngx.semaphore").new(0)), is_waiting = false }, Waiting)
+  return require("waba.transport.waiter").here()
 end
 
 --- Nothing to free: connections belong to nginx's pools.

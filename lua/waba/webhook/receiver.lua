@@ -3,7 +3,7 @@
 
 local credentials = require "waba.webhook.credentials"
 local events = require "waba.webhook.events"
-local loops = require "waba.transport.loop"
+local runtime = require "waba.runtime"
 local options = require "waba.options"
 local router = require "waba.webhook.router"
 local verbs = require "waba.webhook.verbs"
@@ -191,7 +191,7 @@ function receiver.new(given)
   check_methods(given.client, CLIENT, "client", "a client, as of waba.client")
   local ok, is_authentic = pcall(credentials.checker, given)
   if not ok then error(is_authentic, 2) end
-  loops.preload()
+  runtime.preload()
   local inbox = given.inbox or require("waba.inbox.memory").new()
   if given.separate_statuses ~= nil or inbox.separate_statuses == nil then
     inbox.separate_statuses = given.separate_statuses ~= false

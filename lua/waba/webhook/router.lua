@@ -1,6 +1,6 @@
 -- Finds the handlers of an event and runs them: the one of its type, the one of its kind, then `any`.
 
-local guarded = require "waba.guarded"
+local protect = require("waba.runtime").protect
 local inbound = require "waba.hosting.inbound"
 local options = require "waba.options"
 
@@ -103,9 +103,9 @@ function router.new(on)
     end
     handlers[#handlers + 1] = on.any
     for _, handler in ipairs(handlers) do
-      local ok, raised = guarded(handler, event, attempts)
+      local ok, raised = protect(handler, event, attempts)
       if not ok then
-        if on.error and event.kind ~= "error" then guarded(on.error, event, raised) end
+        if on.error and event.kind ~= "error" then protect(on.error, event, raised) end
         return false, raised
       end
     end

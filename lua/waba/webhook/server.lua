@@ -3,7 +3,7 @@
 
 local core = require "waba.core"
 local group = require "waba.webhook.group"
-local guarded = require "waba.guarded"
+local protect = require("waba.runtime").protect
 local library = require "waba.library"
 local limits = require "waba.http.limits"
 local options = require "waba.options"
@@ -121,7 +121,7 @@ end
 
 local function serve_exchange(self, exchange)
   self.active = self.active + 1
-  local ok, raised = guarded(answer_request, self, exchange)
+  local ok, raised = protect(answer_request, self, exchange)
   self.active = self.active - 1
   self.idle:signal()
   if self.stopping then
@@ -154,7 +154,7 @@ end
 local function work(self)
   local ok, message
   repeat
-    ok, message = guarded(self.work.run, self.work)
+    ok, message = protect(self.work.run, self.work)
     if not ok then
       log(tostring(message))
       self.cqueues.sleep(self.work.interval)

@@ -3,13 +3,10 @@
 -- leases are renewed while a handler waits for the gateway or sleeps.
 
 local core = require "waba.core"
-local ensure = require "waba.ensure"
 local errors = require "waba.errors"
-local meanwhile = require "waba.transport.loop.meanwhile"
 local printable = require "waba.printable"
-local threads = require "waba.thread"
-local together = require "waba.transport.loop.together"
-local transports = require "waba.transport"
+local runtime = require "waba.runtime"
+local task_groups = require "waba.transport.loop.task_group"
 
 local clock, huge, max, min = core.clock, math.huge, math.max, math.min
 
@@ -153,7 +150,7 @@ end
 -- Records handlers whose coroutine was ended from outside as failed.
 local function reap_dead(self)
   for entry in pairs(self.running) do
-    if entry.thread and threads.is_dead(entry.thread) then
+    if entry.thread and runtime.is_dead(entry.thread) then
       finish(self, entry, false, "its coroutine was ended")
       return reap_dead(self)
     end
@@ -231,7 +228,7 @@ local function begin(self, group)
     end)
     return true
   end
-  meanwhile.during(function()
+  runtime.with_periodic(function()
     pcall(tend, self)
     return seconds_to_tend(self, clock())
   end, handle, self, entry)
@@ -289,7 +286,7 @@ end
 -- Waits; in an event loop its other coroutines run meanwhile.
 local function wait(group, seconds)
   if group then return group:wait(seconds) end
-  if seconds > 0 then require("waba.transport.loop").sleep(seconds) end
+  if seconds > 0 then runtime.sleep(seconds) end
 end
 
 -- Returns the queued events to the inbox, unless another coroutine runs the same work.
@@ -329,7 +326,7 @@ local function run_in(self, group, stop)
   local works = works_of[self.receiver] or setmetatable({}, { __mode = "k" })
   works_of[self.receiver], works[self] = works, true
   if group then self.groups[group] = 0 end
-  return ensure(function()
+  return runtime.ensure(function()
     if group then self.groups[group] = nil end
     if not next(self.groups) then works[self] = nil end
   end, self, work_in, self, group, stop)
@@ -343,12 +340,12 @@ end
 function Work:run(stop)
   stop = stop or self.stop
   local transport = self.receiver.transport or {}
-  local group = together.here(transport)
-  if group or transports.is_nginx() then return run_in(self, group, stop) end
-  local can_wait, message = together.can_wait(transport)
+  local group = task_groups.here(transport)
+  if group or runtime.is_nginx() then return run_in(self, group, stop) end
+  local can_wait, message = runtime.can_wait(transport)
   if not can_wait then return nil, errors.new { kind = "invalid", message = message } end
   if self.concurrency == 1 then return run_in(self, nil, stop) end
-  return together.run(transport, function(own) return run_in(self, own, stop) end)
+  return task_groups.run(transport, function(own) return run_in(self, own, stop) end)
 end
 
 return work

@@ -6,6 +6,7 @@ local errors = require "waba.errors"
 local open_file = require "waba.open"
 local digest = require "waba.resource.media.digest"
 local progress = require "waba.resource.media.progress"
+local runtime = require "waba.runtime"
 
 local download = {}
 
@@ -81,12 +82,9 @@ local function call_endpoint(client, endpoint, call, given)
   return json, response
 end
 
--- Lua 5.1 can't let other coroutines run inside of pcall; LuaJIT and newer can.
-local CAN_YIELD_IN_PCALL = _VERSION ~= "Lua 5.1" or rawget(_G, "jit") ~= nil
-
 -- The same for a file that must not stay when the progress function raises, or a signal does.
 local function call_for_file(client, endpoint, call, given)
-  if not CAN_YIELD_IN_PCALL and coroutine.running() then return call_endpoint(client, endpoint, call, given) end
+  if not runtime.can_yield_in_pcall() then return call_endpoint(client, endpoint, call, given) end
   local returned, json, response = pcall(call_endpoint, client, endpoint, call, given)
   if returned then return json, response end
   download.discard(call.into.file)

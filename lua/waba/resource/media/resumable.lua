@@ -2,7 +2,7 @@
 -- section 3.6). After a failure the gateway tells how much it has, and the rest follows from there.
 
 local core = require "waba.core"
-local ensure = require "waba.ensure"
+local ensure = require("waba.runtime").ensure
 local errors = require "waba.errors"
 local file_pieces = require "waba.resource.media.file_pieces"
 local progress = require "waba.resource.media.progress"

@@ -2,7 +2,7 @@
 -- what the transport takes as a body, with its size and its MIME type.
 
 local core = require "waba.core"
-local ensure = require "waba.ensure"
+local ensure = require("waba.runtime").ensure
 local errors = require "waba.errors"
 local open_file = require "waba.open"
 local form = require "waba.resource.media.form"

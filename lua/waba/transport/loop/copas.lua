@@ -1,43 +1,43 @@
--- copas, which watches objects that look like sockets. What waits here is such an object: a leader's has
--- the engine's descriptor, everybody else's one that never becomes readable, and `dirty` says that it
--- was woken. Versions before 2 have no timers: a coroutine of our own waits for the next due time.
+-- copas, which watches objects that look like sockets. Each wait makes such an object. That of a leader has the engine's
+-- descriptor; all others have one that never becomes readable, and their method `dirty` returns true when they were
+-- woken. Versions before 2 have no timers, so a coroutine of this file waits for the next due time.
 
 local copas = require "copas"
 local core = require "waba.core"
 local curl = require "waba.curl"
-local blocking = require "waba.transport.loop.blocking"
 local heap = require "waba.transport.loop.heap"
-local limits = require("waba.transport.loop").limits
-local running = require("waba.thread").running
+local runtime = require "waba.runtime"
 local tasks = require "waba.transport.loop.tasks"
+
+local blocking, limits, running = runtime.loop "blocking", runtime.limits, runtime.running
 
 ---@type waba.Loop
 local loop = { name = "copas" }
 
--- All tasks live in the one loop.
+-- All tasks run in the one loop.
 local group = {}
 local task_of = tasks.keeper(function() return { group = group } end)
 
--- What copas and LuaSocket's select want of a socket.
+-- The methods that copas and LuaSocket's select call on a socket.
 local Waiting = {}
 Waiting.__index = Waiting
 
 function Waiting:getfd() return self.descriptor end
 function Waiting:dirty() return self.woken end
--- The answer to copas.receive: "timeout" means to wait.
+-- Called by copas.receive: "timeout" means to wait.
 function Waiting:receive()
   if self.asked then return "" end
   self.asked = true
   return nil, "timeout"
 end
--- Old versions close what a coroutine waited for last when it ends.
+-- Old versions close the object that a coroutine waited for last when it ends.
 function Waiting.close() end
 
--- One for all: `never` is never readable; `timer` is when the first sleeper is due.
+-- Shared by all: `never` is never readable; `timer` becomes readable when the first sleeper is due.
 local never, timer
 local sleepers = {}
-local waiting = 0 -- tasks that wait; too many when one was killed
-local driver -- what the coroutine that wakes sleepers waits for, while there is one
+local waiting = 0 -- the number of tasks that wait; too high if one was killed
+local driver -- the object of the coroutine that wakes sleepers, while there is one
 
 -- True, or nil and a message.
 local function open()
@@ -68,7 +68,7 @@ local function wait_for(descriptor)
   return setmetatable({ descriptor = descriptor, woken = false }, Waiting)
 end
 
--- Wakes sleepers when they are due. Those that were woken before have no due time any more.
+-- Wakes sleepers when they are due. Those that were woken earlier have no due time any more.
 local function drive()
   while true do
     local now = core.clock()
@@ -83,7 +83,7 @@ local function drive()
   driver = nil
 end
 
--- Suspends the task until its descriptor is readable, the seconds are over, or somebody wakes it.
+-- Suspends the task until its descriptor is readable, the seconds are over, or `wake` is called.
 local function suspend(task, seconds, descriptor)
   local sleeper = { due = core.clock() + seconds, object = wait_for(descriptor or never:pollfd()) }
   task.object = sleeper.object

@@ -2,8 +2,10 @@
 
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"
-local blocking = require "waba.transport.loop.blocking"
+local runtime = require "waba.runtime"
 local tasks = require "waba.transport.loop.tasks"
+
+local blocking = runtime.loop "blocking"
 
 ---@type waba.Loop
 local loop = { name = "cqueues" }
@@ -55,7 +57,7 @@ function loop.sleep(seconds)
   cqueues.sleep(seconds)
 end
 
--- cqueues must hear of it before a descriptor is closed that it has watched.
+-- cqueues must be notified before a descriptor is closed that it has watched.
 function loop.forget(engine)
   local descriptor = engine:pollfd()
   if descriptor then cqueues.cancel(descriptor) end

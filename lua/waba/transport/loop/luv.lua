@@ -3,15 +3,15 @@
 
 local uv = require "luv"
 local core = require "waba.core"
-local limits = require("waba.transport.loop").limits
-local meanwhile = require "waba.transport.loop.meanwhile"
+local runtime = require "waba.runtime"
 local tasks = require "waba.transport.loop.tasks"
-local running = require("waba.thread").running
+
+local limits, running = runtime.limits, runtime.running
 
 ---@type waba.Loop
-local loop = { name = "luv", works_meanwhile = true }
+local loop = { name = "luv", runs_callbacks = true }
 
--- All tasks live in the one loop.
+-- All tasks run in the one loop.
 local group = {}
 local task_of = tasks.keeper(function() return { group = group } end)
 
@@ -34,11 +34,12 @@ end
 
 local function resume(thread)
   if coroutine.status(thread) ~= "suspended" then return end
-  local ok, fault = coroutine.resume(thread)
-  if not ok then error(debug.traceback(thread, tostring(fault)), 0) end
+  local ok, raised = coroutine.resume(thread)
+  if not ok then error(debug.traceback(thread, tostring(raised)), 0) end
 end
 
--- The handles of one wait: a timer, and a poll where there is a descriptor. Each of them calls `ring`.
+-- Starts the handles of one wait: a timer, and a poll handle if there is a descriptor. Each of them calls `ring`. Returns
+-- the function that closes them.
 local function watch(seconds, descriptor, ring)
   local timer, poll = uv.new_timer(), descriptor and uv.new_poll(descriptor)
   uv.update_time()
@@ -52,11 +53,11 @@ end
 
 -- For the main program, which can't be suspended. May return early.
 local function run_until(seconds, descriptor)
-  local over = false
-  local stop = watch(meanwhile.tend(seconds), descriptor, function() over = true end)
-  repeat uv.run "once" until over
+  local finished = false
+  local stop = watch(runtime.run_periodic(seconds), descriptor, function() finished = true end)
+  repeat uv.run "once" until finished
   stop()
-  uv.run "nowait" -- luv does not bear a program that ends while something is being closed
+  uv.run "nowait" -- luv crashes if the program ends while a handle is being closed
 end
 
 -- Waits for a descriptor, the end of the seconds, or `task.wake`.
@@ -76,7 +77,7 @@ local function suspend(task, seconds, descriptor)
   task.wake = function()
     task.wake = nil
     stop()
-    -- not within the waker's own turn: the loop resumes it in the next one
+    -- not inside the caller of `wake`: the loop resumes it in its next iteration
     stop = watch(0, nil, ring)
   end
   repeat coroutine.yield() until not waiting

@@ -1,19 +1,19 @@
--- The library's own event loop: coroutines run by `waba.run`. They wait for engines, for each other
--- and for time; nothing else. One scheduler for each `run`, in plain Lua.
+-- The library's own event loop: runs the coroutines of `waba.run`. They wait for engines, for each other and for time, and
+-- for nothing else. Each `run` has one scheduler.
 
-if require("waba.transport").is_nginx() then
+local runtime = require "waba.runtime"
+
+if runtime.is_nginx() then
   error("waba.run, waba.spawn: nginx itself is the event loop; use ngx.thread.spawn", 0)
 end
 
 local core = require "waba.core"
 local curl = require "waba.curl"
-local blocking = require "waba.transport.loop.blocking"
 local heap = require "waba.transport.loop.heap"
-local meanwhile = require "waba.transport.loop.meanwhile"
 
 local clock = core.clock
 local resume, status, yield = coroutine.resume, coroutine.status, coroutine.yield
-local running = require("waba.thread").running
+local blocking, running = runtime.loop "blocking", runtime.running
 local unpack = table.unpack or unpack -- luacheck: ignore 143
 local FOREVER = 3600
 
@@ -33,8 +33,8 @@ function native.is_alive(task)
   return task.thread ~= nil and status(task.thread) ~= "dead"
 end
 
--- Suspends the running task until the seconds are over, or until somebody wakes it. Who is woken before
--- time stays among the sleepers, and needs no new place there when its next time is later.
+-- Suspends the running task until the seconds are over, or until `wake`. A task that is woken early stays in the heap of
+-- sleepers, and is not inserted again if its next time is later.
 function native.park(task, seconds)
   local due, listed = clock() + seconds, task.listed
   task.due, task.parked = due, true
@@ -82,14 +82,14 @@ local function spawn(scheduler, fn, ...)
   return task
 end
 
--- The task has ended, or its scheduler has: its coroutine can be collected.
-local function bury(task)
+-- Removes a task that has ended, or whose scheduler has, so that its coroutine can be collected.
+local function reap(task)
   tasks[task.thread] = nil
   task.group.tasks[task] = nil
   task.thread = nil
 end
 
---- Starts one more coroutine beside the running one. `waba.run` ends when all have ended.
+--- Starts another coroutine. `waba.run` returns when all have ended.
 ---@param fn fun(...)
 ---@param ... any  its arguments
 function native.spawn(fn, ...)
@@ -99,24 +99,24 @@ function native.spawn(fn, ...)
   spawn(task.group, fn, ...)
 end
 
--- Keeps what the coroutine returned; raises what it raised, with the place where that was.
+-- Keeps the results of a coroutine that has ended; raises its error, with a traceback.
 local function settle(scheduler, task, ok, ...)
   if not ok then
-    local fault = ...
-    if type(fault) == "string" then fault = debug.traceback(task.thread, fault) end
-    error(fault, 0)
+    local raised = ...
+    if type(raised) == "string" then raised = debug.traceback(task.thread, raised) end
+    error(raised, 0)
   end
   if status(task.thread) == "dead" then
     scheduler.live = scheduler.live - 1
     task.results, task.result_count = { ... }, select("#", ...)
-    bury(task)
+    reap(task)
   elseif not task.parked then
-    -- a yield of the program's own: let the others run, then go on
+    -- the program has called coroutine.yield itself: the others run first
     scheduler.ready[#scheduler.ready + 1] = task
   end
 end
 
--- Resumes everything that is ready now. What becomes ready meanwhile has its turn in the next round.
+-- Resumes every task that is ready now. A task that becomes ready meanwhile is resumed by the next call.
 local function run_ready(scheduler)
   local ready = scheduler.ready
   scheduler.ready, scheduler.spare = scheduler.spare, ready
@@ -124,7 +124,7 @@ local function run_ready(scheduler)
     local task = ready[i]
     ready[i] = nil
     if status(task.thread) == "dead" then
-      settle(scheduler, task, true) -- closed by somebody else
+      settle(scheduler, task, true) -- the program has closed it
     else
       settle(scheduler, task, resume(task.thread))
     end
@@ -132,20 +132,20 @@ local function run_ready(scheduler)
 end
 
 -- Whether a task's coroutine has ended.
-local function is_over(task)
+local function has_ended(task)
   return task.thread == nil or status(task.thread) == "dead"
 end
 
--- Wakes the sleepers whose time has come; nobody waits for one that was closed by somebody else. Returns how
--- long the others sleep.
+-- Wakes the sleepers that are due, and those whose coroutine the program has closed. Returns the seconds until the next
+-- one is due.
 local function wake_due(scheduler)
   local sleepers = scheduler.sleepers
   if not sleepers[1] then return FOREVER end
   local now = clock()
-  while sleepers[1] and (sleepers[1].due <= now or is_over(sleepers[1].item)) do
+  while sleepers[1] and (sleepers[1].due <= now or has_ended(sleepers[1].item)) do
     local entry = heap.pop(sleepers)
     local task = entry.item
-    if is_over(task) then
+    if has_ended(task) then
       native.wake(task)
     elseif entry.due == task.listed then
       task.listed = nil
@@ -160,7 +160,7 @@ local function wake_due(scheduler)
   return sleepers[1] and sleepers[1].due - now or FOREVER
 end
 
--- Waits for engines or time, then wakes those who waited for engines: they look for themselves.
+-- Waits for engines or time, then wakes the tasks that waited for engines: they check their engine themselves.
 local function wait(scheduler, seconds)
   local waiting, engines = scheduler.waiting, {}
   scheduler.waiting = {}
@@ -170,7 +170,7 @@ local function wait(scheduler, seconds)
       seconds = math.min(seconds, task.patience)
     end
   end
-  seconds = meanwhile.tend(seconds)
+  seconds = runtime.run_periodic(seconds)
   if #engines == 1 then
     engines[1]:wait(seconds)
   else
@@ -196,13 +196,13 @@ local function drive(scheduler)
   end
 end
 
--- What is left of a scheduler that was ended by an error.
-local function dissolve(scheduler)
-  for task in pairs(scheduler.tasks) do bury(task) end
+-- Removes the remaining tasks of a scheduler that an error has ended.
+local function reap_all(scheduler)
+  for task in pairs(scheduler.tasks) do reap(task) end
 end
 
---- Runs functions side by side, each in a coroutine of its own, until all have ended. Sends inside
---- them wait without holding the others up. An error raised in one is raised again here.
+--- Runs functions concurrently, each in its own coroutine, until all have ended. While one waits for a response, the
+--- others run. An error that one of them raises is raised again here.
 ---@param fn fun(...): ...
 ---@param ... any  more functions to run beside it; what follows the last function is passed to each
 ---@return any ...  what the first function returned
@@ -219,9 +219,9 @@ function native.run(fn, ...)
     local task = spawn(scheduler, each, unpack(rest, #functions, count))
     first = first or task
   end
-  local ok, fault = pcall(drive, scheduler)
-  dissolve(scheduler)
-  if not ok then error(fault, 0) end
+  local ok, raised = pcall(drive, scheduler)
+  reap_all(scheduler)
+  if not ok then error(raised, 0) end
   return unpack(first.results, 1, first.result_count)
 end
 

@@ -1,12 +1,12 @@
--- Tasks of loops that run plain coroutines: one for each coroutine, which it does not keep from being
+-- The tasks of loops that run plain coroutines: one for each coroutine. A task does not keep its coroutine from being
 -- collected.
 
 local tasks = {}
 
 local WEAK_VALUES = { __mode = "v" }
 
---- Makes the function that gives a coroutine its task, the same one however often it asks.
----@param new_task fun(): table  what the loop wants to have in a new one
+--- Makes the function that returns the task of a coroutine, always the same one.
+---@param new_task fun(): table  with the fields that the loop needs
 ---@return fun(thread: thread): table
 function tasks.keeper(new_task)
   local of_thread = setmetatable({}, { __mode = "k" })
@@ -21,7 +21,7 @@ function tasks.keeper(new_task)
   end
 end
 
---- Whether the task's coroutine can still go on.
+--- Whether the task's coroutine can still be resumed.
 ---@param task table
 ---@return boolean
 function tasks.is_alive(task)

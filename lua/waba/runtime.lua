@@ -1,0 +1,410 @@
+-- Where the code runs: inside nginx or not, in which event loop, and whether the running coroutine can wait. Also the
+-- limits of PUC Lua 5.1, where no coroutine can yield inside `pcall`. Event loops are loaded when they are used.
+
+local core = require "waba.core"
+
+local runtime = {}
+
+local loaded = package.loaded
+local unpack = table.unpack or unpack -- luacheck: ignore 143
+
+-- ---- Coroutines ------------------------------------------------------------------------------------
+
+--- Whether this is PUC Lua 5.1, and not LuaJIT, which has the same version.
+runtime.IS_PUC_51 = _VERSION == "Lua 5.1" and not rawget(_G, "jit")
+
+local IS_PUC_51 = runtime.IS_PUC_51
+
+-- From an inner coroutine of `protect` to the coroutine that the loop resumes; false: the main program.
+local owners = setmetatable({}, { __mode = "kv" })
+
+--- Like `coroutine.running`, but returns the coroutine that the event loop resumes.
+---@type fun(): thread|nil, boolean?
+runtime.running = not IS_PUC_51 and coroutine.running or function()
+  local thread = coroutine.running()
+  local owner = thread and owners[thread]
+  if owner == false then return nil end
+  return owner or thread
+end
+
+local running = runtime.running
+
+--- Whether a coroutine has ended.
+---@param thread thread
+---@return boolean
+function runtime.is_dead(thread)
+  local status = coroutine.status(thread)
+  return status == "dead" or status == "zombie" -- "zombie": a light thread of nginx
+end
+
+--- Whether the running code can wait inside `pcall`, an iterator of `for` and a metamethod.
+---@type fun(): boolean
+function runtime.can_yield_in_pcall()
+  return not IS_PUC_51 or coroutine.running() == nil
+end
+
+--- Calls a function with `pcall` if it can wait inside it; else without, and its error passes through.
+---@param fn function
+---@return boolean ok
+---@return any ...
+runtime.pcall = not IS_PUC_51 and pcall or function(fn, ...)
+  if runtime.can_yield_in_pcall() then return pcall(fn, ...) end
+  return true, fn(...)
+end
+
+local function finish(after, subject, ok, ...)
+  after(subject, ok, ...)
+  if not ok then
+    local raised = ...
+    error(raised, 0)
+  end
+  return ...
+end
+
+--- Calls `fn`, then `after`. Returns what `fn` returned, or raises what it raised. In a coroutine of PUC Lua 5.1 `after` is
+--- not called after an error.
+---@param after fun(subject: any, ok: boolean, ...)  gets the results of `fn`, or its error
+---@param subject any
+---@param fn fun(...): ...
+---@param ... any  its arguments
+---@return any ...
+function runtime.ensure(after, subject, fn, ...)
+  return finish(after, subject, runtime.pcall(fn, ...))
+end
+
+-- Adds a traceback to an error that is a string; returns error objects unchanged.
+local function with_traceback(raised)
+  if type(raised) ~= "string" then return raised end
+  return debug.traceback(raised, 2)
+end
+
+local function call(fn, ...)
+  local arguments, count = { ... }, select("#", ...)
+  return xpcall(function() return fn(unpack(arguments, 1, count)) end, with_traceback)
+end
+
+-- For PUC Lua 5.1: runs the function in an inner coroutine and passes its yields on.
+local function call_in_coroutine(fn, ...)
+  local thread = coroutine.create(fn)
+  owners[thread] = running() or false
+  local results = { coroutine.resume(thread, ...) }
+  while results[1] and coroutine.status(thread) == "suspended" do
+    results = { coroutine.resume(thread, coroutine.yield(unpack(results, 2))) }
+  end
+  if results[1] or type(results[2]) ~= "string" then return unpack(results) end
+  return false, debug.traceback(thread, results[2])
+end
+
+--- Like `pcall`, but the function can wait on every Lua, and an error that is a string gets a traceback.
+---@type fun(fn: function, ...: any): boolean, any, ...: any
+runtime.protect = IS_PUC_51 and call_in_coroutine or call
+
+-- ---- nginx -----------------------------------------------------------------------------------------
+
+--- Whether this is an nginx with its Lua module.
+---@return boolean
+function runtime.is_nginx()
+  local ngx = rawget(_G, "ngx")
+  return type(ngx) == "table" and type(ngx.socket) == "table" and type(ngx.get_phase) == "function"
+end
+
+-- The error message where `core.can_yield` returns false.
+local NOT_HERE = "a coroutine cannot wait inside a function that C code calls, such as the callback of string.gsub or "
+  .. "table.sort, and in Lua 5.1 also pcall, an iterator of for or a metamethod: make this call outside of it"
+
+-- For each phase of nginx whether it can wait; determined on first use, since it depends on the version.
+local can_phase_wait = {}
+
+--- Whether the calling code can wait inside nginx.
+---@return true|nil
+---@return string? message  why not
+function runtime.can_wait_in_nginx()
+  local ngx = rawget(_G, "ngx")
+  local phase = ngx.get_phase()
+  if can_phase_wait[phase] == nil then can_phase_wait[phase] = pcall(ngx.socket.tcp) end
+  if not can_phase_wait[phase] then
+    return nil, ("nginx's phase %s may not wait: send from content_by_lua, access_by_lua or rewrite_by_lua, or from a "
+      .. "timer (ngx.timer.at(0, …))"):format(phase)
+  end
+  if not core.can_yield() then return nil, NOT_HERE end
+  return true
+end
+
+-- ---- Waiting outside any event loop ----------------------------------------------------------------
+
+local periodic = {} -- functions; each does what is due, and returns the seconds until it must be called again
+local is_tending = false
+
+--- Calls `fn`. While it waits outside any event loop, where no other coroutine can run, `task` is called periodically.
+--- Example: a handler waits for a response, and its lease must be renewed.
+---@param task fun(): number
+---@param fn fun(...)  must not raise
+---@param ... any      its arguments
+function runtime.with_periodic(task, fn, ...)
+  periodic[#periodic + 1] = task
+  fn(...)
+  for position = #periodic, 1, -1 do
+    if periodic[position] == task then table.remove(periodic, position) end
+  end
+end
+
+--- Calls the periodic tasks. Must be called between two waits outside any event loop.
+---@param seconds number  how long the caller intends to wait
+---@return number seconds  how long it may wait before it calls this again
+function runtime.run_periodic(seconds)
+  if is_tending or not periodic[1] then return seconds end
+  is_tending = true
+  for _, task in ipairs(periodic) do seconds = math.min(seconds, task()) end
+  is_tending = false
+  return seconds
+end
+
+--- The adapter for code outside any event loop. Waits in steps that Lua sees, so that Ctrl-C takes effect at once.
+---@type waba.Loop
+local blocking = { name = "blocking" }
+
+-- Without a task: no coroutine can be parked.
+function blocking.task() return nil end
+
+function blocking.wait(_, engine, seconds)
+  engine:wait(runtime.run_periodic(seconds))
+end
+
+function blocking.sleep(seconds)
+  local curl = require "waba.curl" -- here, because a receiver in cqueues does not need libcurl
+  local deadline = core.clock() + seconds
+  local left = seconds
+  while left > 0 do
+    curl.wait({}, runtime.run_periodic(left))
+    left = deadline - core.clock()
+  end
+end
+
+-- ---- Event loops -----------------------------------------------------------------------------------
+
+-- Name to the library of the loop: its module, its rock, its Debian package.
+local LIBRARIES = {
+  blocking = false,
+  native = false,
+  cqueues = { module = "cqueues", rock = "cqueues", package = "lua-cqueues" },
+  luv = { module = "luv", rock = "luv", package = "lua-luv" },
+  copas = { module = "copas", rock = "copas", package = "lua-copas" },
+}
+
+local adapters = { blocking = blocking } -- those in use; `require` takes longer
+
+local function adapter(name)
+  local found = adapters[name]
+  if not found then
+    found = require("waba.transport.loop." .. name)
+    adapters[name] = found
+  end
+  return found
+end
+
+--- Loads the modules with which code of this program can wait, and lua-cjson. Called when a client or a receiver is made,
+--- because no module can be loaded while the process has no free descriptor.
+function runtime.preload()
+  core.decode "{}"
+  for _, name in ipairs { "cqueues", "copas" } do
+    if loaded[name] then adapter(name) end
+  end
+end
+
+--- Returns the adapter of a loop. Raises if there is none, or its library is not installed.
+---@param name "blocking"|"native"|"cqueues"|"luv"|"copas"
+---@return waba.Loop
+function runtime.loop(name)
+  local library = LIBRARIES[name]
+  if library == nil then
+    error(('waba.client: option loop: unknown loop "%s" (blocking, native, cqueues, luv, copas)'):format(
+      tostring(name)), 0)
+  end
+  if library and not pcall(require, library.module) then
+    error(('waba.client: option loop: "%s" needs the rock %s (Debian: %s)'):format(
+      name, library.rock, library.package), 0)
+  end
+  return adapter(name)
+end
+
+-- The functions of copas that resume its coroutines; `addthread` does so only before version 4.
+local RESUMING = { "step", "addthread" }
+
+local is_watched, resuming = false, 0 -- the number of their running calls
+
+local function end_resuming(ok, ...)
+  resuming = resuming - 1
+  if not ok then error((...), 0) end
+  return ...
+end
+
+-- Records from now on when copas resumes coroutines. Must be called from the main program, outside of copas.
+local function watch(copas)
+  if is_watched then return end
+  is_watched = true
+  for _, name in ipairs(RESUMING) do
+    local fn = copas[name]
+    copas[name] = function(...)
+      resuming = resuming + 1
+      return end_resuming(pcall(fn, ...))
+    end
+  end
+end
+
+-- Whether a function of copas that resumes coroutines runs in the main program; nil if Lua gives no access to its stack.
+local function resumes_in_main(copas)
+  local registry = type(debug) == "table" and debug.getregistry and debug.getregistry()
+  local main = registry and registry[1] -- Lua 5.2 and newer
+  if type(main) ~= "thread" then return nil end
+  for level = 0, math.huge do
+    local info = debug.getinfo(main, level, "f")
+    if not info then return false end
+    for _, name in ipairs(RESUMING) do
+      if info.func == copas[name] then return true end
+    end
+  end
+end
+
+-- Whether copas runs this coroutine; nil if that can't be determined. With copas 1 every coroutine counts as one of copas.
+-- Version 2 and newer report whether `copas.loop` runs, but not whether the program calls `copas.step` itself.
+local function is_inside_copas()
+  local copas = loaded.copas
+  if not copas then return false end
+  local thread, is_main = running()
+  if not thread or is_main then
+    if copas.running == false then watch(copas) end
+    return false
+  end
+  if copas.running ~= false or resuming > 0 then return true end
+  if is_watched then return false end
+  return resumes_in_main(copas)
+end
+
+local UNKNOWN = "copas is loaded and copas.loop() does not run; whether copas.step() runs this coroutine cannot be "
+  .. 'determined: give waba.client the option loop = "copas" or "blocking", or make the client before the first step'
+
+--- The loop that runs the calling code: inside a coroutine of `waba.run` "native", inside a cqueues controller "cqueues",
+--- inside copas "copas", else "blocking".
+---@return "native"|"cqueues"|"copas"|"blocking"|nil
+---@return waba.LoopTask|string|nil task  of `waba.run`; or why the loop can't be determined
+local function detect_name()
+  local native = loaded["waba.transport.loop.native"]
+  local task = native and native.task()
+  if task then return "native", task end
+  local cqueues = loaded.cqueues
+  if cqueues and cqueues.running() then return "cqueues" end
+  local is_copas = is_inside_copas()
+  if is_copas == nil then return nil, UNKNOWN end
+  return is_copas and "copas" or "blocking"
+end
+
+runtime.detect_name = detect_name
+
+-- Whether this loop certainly runs the current coroutine, so that no other loop can resume it.
+local function is_owner(name)
+  if name ~= "cqueues" then return name == "native" end
+  local _, is_own = loaded.cqueues.running()
+  return is_own or IS_PUC_51 -- where `protect` runs handlers in inner coroutines
+end
+
+--- The loop in which the calling code waits: the named one, unless `waba.run` or cqueues runs its coroutine. A named
+--- "blocking" is always used. Raises if the loop can't be determined.
+---@param named? waba.Loop  by default the one that `detect_name` finds
+---@return waba.Loop
+---@return waba.LoopTask|nil task  the running one, if it is already known
+function runtime.detect(named)
+  if named and named.name == "blocking" then return named end
+  local name, task = detect_name()
+  if named and not is_owner(name) then return named end
+  if not name then error(task, 0) end
+  return adapter(name), task
+end
+
+-- Whether luv's loop has resumed the running coroutine.
+local function is_inside_luv()
+  local uv = loaded.luv
+  if type(uv) ~= "table" or not uv.loop_mode or not uv.loop_mode() then return false end
+  local thread, is_main = running()
+  return thread ~= nil and not is_main
+end
+
+--- The name of the loop that runs the calling code, also "nginx" and "luv". Raises if it can't be determined.
+---@param named? string  the loop where none is detected
+---@return string
+function runtime.loop_name(named)
+  if runtime.is_nginx() then return "nginx" end
+  local found, message = detect_name()
+  if not found then return named or error(message, 0) end
+  if named == "luv" and found ~= "native" and found ~= "cqueues" then return "luv" end
+  return found == "blocking" and is_inside_luv() and "luv" or found
+end
+
+--- Whether the calling code can wait in its event loop. Called before anything is sent or counted, so that a request does
+--- not fail halfway.
+---@param named? waba.Loop  as in `detect`
+---@return true|nil
+---@return string? message  why not
+function runtime.can_wait_in_loop(named)
+  local can_yield = core.can_yield()
+  if can_yield and not loaded.copas then return true end
+  local is_known, found = pcall(runtime.detect, named)
+  if not is_known then return nil, found end
+  if can_yield then return true end
+  local is_ready, task, message = pcall(found.task)
+  if not is_ready then return nil, task end
+  if message then return nil, message end
+  if not task then return true end -- the whole program waits
+  if can_yield == false then return nil, NOT_HERE end
+  found.sleep(0) -- raises where the coroutine can't be suspended
+  return true
+end
+
+--- Whether the calling code can wait.
+---@param transport? waba.Transport  may have its own function for this
+---@return true|nil
+---@return string? message  why not
+function runtime.can_wait(transport)
+  if transport and type(transport.can_wait) == "function" then return transport:can_wait() end
+  if runtime.is_nginx() then return runtime.can_wait_in_nginx() end
+  return runtime.can_wait_in_loop()
+end
+
+--- Waits. The other coroutines of the event loop run meanwhile.
+---@param seconds number  0 or more
+function runtime.sleep(seconds)
+  if type(seconds) ~= "number" or not (seconds >= 0 and seconds < math.huge) then
+    error("waba.sleep: a number of seconds is needed, 0 or more, not "
+      .. (type(seconds) == "number" and tostring(seconds) or "a " .. type(seconds)), 2)
+  end
+  local can_wait, message = runtime.can_wait()
+  if not can_wait then error("waba.sleep: " .. message, 2) end
+  if not runtime.is_nginx() then return runtime.detect().sleep(seconds) end
+  local due = core.clock() + seconds
+  repeat
+    rawget(_G, "ngx").sleep(math.max(0.001, due - core.clock())) -- may end early, by nginx's own clock
+  until core.clock() >= due
+end
+
+-- ---- For the adapters ------------------------------------------------------------------------------
+
+--- How an adapter without knowledge of engines waits for one: the descriptor to watch, and the seconds to wait at most.
+--- Without a descriptor (on systems that only have poll) it must look again soon.
+---@param engine waba.Engine
+---@param seconds number
+---@return integer|nil descriptor
+---@return number seconds
+function runtime.limits(engine, seconds)
+  local descriptor, left = engine:pollfd(), engine:timeout()
+  if not descriptor then seconds = math.min(seconds, 0.01) end
+  return descriptor, left and math.min(left, seconds) or seconds
+end
+
+--- Notifies the adapters that an engine is about to be closed: its descriptor may be given to something else.
+---@param engine waba.Engine
+function runtime.forget(engine)
+  for _, used in pairs(adapters) do
+    if used.forget then used.forget(engine) end
+  end
+end
+
+return runtime

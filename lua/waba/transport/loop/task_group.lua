@@ -1,0 +1,139 @@
+-- Lets a coroutine start others and wait for them, in the way of the event loop that runs it: the same code for every loop.
+-- Outside any loop it runs one.
+
+local runtime = require "waba.runtime"
+local waiters = require "waba.transport.waiter"
+
+local max = math.max
+local unpack = table.unpack or unpack -- luacheck: ignore 143
+
+local task_group = {}
+
+---@class waba.TaskGroup
+local TaskGroup = {}
+TaskGroup.__index = TaskGroup
+TaskGroup.__name = "waba.TaskGroup"
+
+-- How each loop starts a coroutine. Some of these functions return when the coroutine waits for the first time or has
+-- ended, others before it has begun.
+local starters = {}
+
+function starters.native(_, fn) require("waba.transport.loop.native").spawn(fn) end
+function starters.cqueues(_, fn) require("cqueues").running():wrap(fn) end
+function starters.copas(_, fn) require("copas").addthread(fn) end
+function starters.luv(_, fn) coroutine.wrap(fn)() end
+
+function starters.nginx(group, fn)
+  group.threads[#group.threads + 1] = rawget(_G, "ngx").thread.spawn(fn)
+end
+
+-- Waits for the light threads that have ended: nginx keeps each until then.
+local function reap_dead(group)
+  local list = group.threads
+  for i = #list, 1, -1 do
+    if runtime.is_dead(list[i]) then
+      rawget(_G, "ngx").thread.wait(list[i])
+      list[i] = list[#list]
+      list[#list] = nil
+    end
+  end
+end
+
+local function new_group(name, transport)
+  local waiter
+  if name == "nginx" then
+    waiter = type(transport.waiter) == "function" and transport:waiter() or waiters.here()
+  else
+    local loop = runtime.loop(name)
+    waiter = waiters.of_loop(loop, loop.task())
+  end
+  return setmetatable({
+    start_in_loop = starters[name], least = name == "nginx" and 0.001 or 0, -- nginx lets nobody else run for 0
+    waiter = waiter, is_woken = false, is_waiting = false,
+    threads = {}, -- of nginx, that nobody has waited for
+  }, TaskGroup)
+end
+
+--- Starts a coroutine. Only the owner may call this. The loop handles an error that the coroutine raises.
+---@param fn function
+function TaskGroup:start(fn)
+  self:start_in_loop(fn)
+end
+
+--- Suspends the owner until `wake`, or until the seconds are over; may return early.
+---@param seconds number
+function TaskGroup:wait(seconds)
+  if not self.is_woken then
+    self.is_waiting = true
+    self.waiter:wait(max(seconds, self.least))
+    self.is_waiting = false
+  end
+  reap_dead(self)
+  self.is_woken = false
+end
+
+--- Resumes the owner, now or at its next wait.
+function TaskGroup:wake()
+  if self.is_woken then return end
+  self.is_woken = true
+  if self.is_waiting then self.waiter:wake() end
+end
+
+-- Calls a function in a coroutine of another loop. `run` runs that loop until the coroutine has ended. Returns what the
+-- function returned, or raises what it raised.
+local function call_in(name, transport, fn, run)
+  local results
+  run(function() results = { runtime.pcall(fn, new_group(name, transport)) } end)
+  if not results then error("the coroutine was ended by somebody else", 0) end
+  if not results[1] then error(results[2], 0) end
+  return unpack(results, 2)
+end
+
+-- The main program can't be suspended: it runs the loop itself.
+local function run_luv(fn)
+  local uv = require "luv"
+  local thread = coroutine.create(fn)
+  assert(coroutine.resume(thread))
+  while not runtime.is_dead(thread) do uv.run "once" end
+  uv.run "nowait" -- luv crashes if the program ends while a handle is being closed
+end
+
+local function run_cqueues(fn)
+  local controller = require("cqueues").new()
+  controller:wrap(fn)
+  assert(controller:loop())
+end
+
+local function named_loop(transport)
+  return type(transport.loop) == "table" and transport.loop.name or nil
+end
+
+local function needs_luv(name)
+  return name == "luv" and not require("waba.transport.loop.luv").task()
+end
+
+--- Makes a task group owned by the running coroutine. Returns nil where that can't start coroutines: in the main program
+--- outside any event loop, and where it can't wait.
+---@param transport waba.Transport|table  its `loop`, if it has one, is where its requests can wait
+---@return waba.TaskGroup|nil
+function task_group.here(transport)
+  local name = runtime.loop_name(named_loop(transport))
+  if name == "blocking" or not runtime.can_wait(transport) or needs_luv(name) then return nil end
+  return new_group(name, transport)
+end
+
+--- Calls a function with a task group owned by the running coroutine. Outside any event loop the function runs in a new
+--- one, and this returns when every coroutine in it has ended.
+---@param transport waba.Transport  its `loop`, if it has one, is where its requests can wait
+---@param fn fun(group: waba.TaskGroup): ...
+---@return any ...  what the function returned
+function task_group.run(transport, fn)
+  local named = named_loop(transport)
+  local name = runtime.loop_name(named)
+  if needs_luv(name) then return call_in("luv", transport, fn, run_luv) end
+  if name ~= "blocking" then return fn(new_group(name, transport)) end
+  if named == "cqueues" then return call_in("cqueues", transport, fn, run_cqueues) end
+  return call_in("native", transport, fn, require("waba.transport.loop.native").run)
+end
+
+return task_group
