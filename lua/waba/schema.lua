@@ -17,7 +17,7 @@ local schema = {}
 ---@class waba.Ruleset
 ---@field types table<string, waba.Rule>   by message type: the rules of its content
 ---@field refused table<string, string>    fields beside the content that are known to be wrong, and why
----@field direct_send? { types: table<string, true>, categories: table<string, table<string, waba.Rule>>, lacks: string }
+---@field direct_send? { types: table<string, true>, categories: table<string, table<string, waba.Rule>>, unsupported: string }
 ---  messages without an approved template: their types; by category, the fields that it allows; the error message for
 ---  other types
 
@@ -29,7 +29,7 @@ local HIDDEN = " (only what a table itself holds is sent, not what the __index o
 
 local function to_error(found, is_copy)
   local path = found.path:gsub("^%.", "")
-  local message = found.is_sentence and found.says or path .. " " .. found.says
+  local message = found.is_sentence and found.message or path .. " " .. found.message
   return errors.invalid(path, is_copy and message .. HIDDEN or message)
 end
 
@@ -75,7 +75,7 @@ function schema.envelope(ruleset, kind)
     local fields = { type = {}, [kind] = content }
     for name, rule in pairs(beside) do fields[name] = rule end
     variants[category] = { is = "object", refused = ruleset.refused, fields = fields,
-      inferred = not direct_send.types[kind] and { lacks = direct_send.lacks } or nil }
+      inferred = not direct_send.types[kind] and { unsupported = direct_send.unsupported } or nil }
   end
   return { is = "object", by = "category", variants = variants, without = plain }
 end
@@ -92,10 +92,10 @@ local function compiled_for(hosting, mode)
   by_mode[mode] = by_mode[mode] or setmetatable({}, {
     __index = function(checks, kind)
       if type(kind) ~= "string" or not ruleset.types[kind] then return nil end
-      local lacks = effective(ruleset.types[kind], mode).lacks
+      local unsupported = effective(ruleset.types[kind], mode).unsupported
       local check
-      if lacks then
-        check = function() return fault(lacks, ".type", true) end
+      if unsupported then
+        check = function() return fault(unsupported, ".type", true) end
       else
         check = compile(schema.envelope(ruleset, kind), mode)
       end

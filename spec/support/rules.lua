@@ -14,7 +14,7 @@ local sorted_keys, strict, minimal, minimal_object = smallest.sorted_keys, small
 
 -- Keys of a node that are no rule by themselves, or are handled where the walk meets them.
 local handled_by_walk = {
-  required = true, lacks = true, as = true, fields = true, open = true, suggest = true, by = true, variants = true,
+  required = true, unsupported = true, as = true, fields = true, open = true, suggest = true, by = true, variants = true,
   each = true, inferred = true, either_case = true, without = true, instead = true,
 }
 
@@ -95,8 +95,8 @@ local function walk(node, name, path, embed, found)
         if type(value) == "table" and value[1] == nil then value[whole.by] = tag end
         return embed(value)
       end
-      if strict(variant).lacks then
-        local lacking = case(tag .. " is lacking", not variant.lacks)
+      if strict(variant).unsupported then
+        local lacking = case(tag .. " is lacking", not variant.unsupported)
         local value = variant.fields and minimal_object(variant) or {}
         value[whole.by] = tag
         lacking.bad(value, "." .. whole.by)
@@ -124,10 +124,10 @@ function rules.cases(hosting)
   local ruleset = schema.ruleset(hosting)
   local found = {}
   for _, kind in ipairs(sorted_keys(ruleset.types)) do
-    local lacks = ruleset.types[kind].lacks
-    if lacks then
+    local unsupported = ruleset.types[kind].unsupported
+    if unsupported then
       found[#found + 1] = {
-        name = kind .. ": lacks", inferred = false, good = {},
+        name = kind .. ": unsupported", inferred = false, good = {},
         bad = { { message = { type = kind, [kind] = {} }, path = "type" } },
       }
     else

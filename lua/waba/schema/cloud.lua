@@ -62,14 +62,14 @@ return {
     interactive = interactive,
     template = template,
     pin = pin,
-    hsm = { lacks = "hsm messages exist on On-Premise hosting only; use a template" },
+    hsm = { unsupported = "hsm messages exist on On-Premise hosting only; use a template" },
   },
 
   -- cloud.md, section 11.3. Which types there are is Meta's page on its supported features.
   direct_send = {
     types = { text = true, interactive = true },
     categories = { utility = direct_send(43200), authentication = direct_send(900) },
-    lacks = "category is for texts and interactive messages only, which go out without an approved template",
+    unsupported = "category is for texts and interactive messages only, which go out without an approved template",
   },
 
   refused = {

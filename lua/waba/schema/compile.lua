@@ -1,60 +1,95 @@
--- Turns rules into checks: each node becomes a closure that takes a value and returns a fault, or nil.
--- A value without fault costs no allocation; the order of a table's fields decides nothing.
+-- Compiles rules to checks. A rule is a table that describes a value, a message's content for example; its check is a
+-- closure that takes a value and returns an error, or nil. A valid value costs no allocation. Of several errors the one
+-- whose field comes first by name is returned, so the order of a table decides nothing.
+--
+-- The notation of rules:
+--
+-- * `is` names the type of the value; the rule then has the fields of that type, see `waba.Rule` below. A rule without
+--   `is`, `one_of` and `variants` accepts every value.
+-- * A rule of an object lists all fields of the object in `fields`, each with its own rule. Other fields are an error
+--   unless the object is `open`. Fields are optional unless their rule is `required`.
+-- * `by` and `variants` choose the rule of an object by the value of one of its fields, as
+--   `{ is = "object", by = "type", variants = { image = …, video = … } }`.
+-- * `each` is the rule of every element of a list.
+-- * `also` lists rules that the value must satisfy as well. They are checked in order when the rule itself has found no
+--   error. One with `when` applies only to values that satisfy the rule in `when`.
+-- * `inferred` holds fields that are added to the rule, or that replace its own, in the mode `true`. They are not in the
+--   platform's documentation; the mode "documented" ignores them.
+-- * Error messages are the end of a sentence that begins with the path of the field: "must be a string, not a table".
+--   `message` replaces the messages of a rule. In it, %s stands for the value.
+--
+-- Example, a text of at most 20 characters in an object of two fields:
+--
+--    { is = "object", fields = { id = { is = "string", required = true }, title = { is = "string", characters = { 1, 20 } } } }
 
-local core = require "waba.core"
 local faults = require "waba.schema.faults"
-local formats = require "waba.schema.formats"
-local list_rules = require "waba.schema.list_rules"
-local object_rules = require "waba.schema.object_rules"
-local options = require "waba.options"
+local scalars = require "waba.schema.scalars"
 
 local next, type, ipairs, pairs, tostring = next, type, ipairs, pairs, tostring
-local utf8_length = core.utf8_length
 local fault, below = faults.new, faults.below
 
---- One node of the rules. What a node doesn't say is not asked for.
 ---@class waba.Rule
----@field is? "string"|"number"|"integer"|"decimal"|"boolean"|"object"|"list"  a decimal is a number, or
----  a string that reads as one
----@field required? boolean                    in its object
----@field lacks? string                        of a type or variant: the sentence why the hosting refuses it
----@field characters? { [1]: integer, [2]: integer? }  of a string: least and most
----@field format? string                       of a string: a name from schema/formats.lua
----@field range? { [1]: number, [2]: number? } of a number: least and most
----@field one_of? any[]                        the allowed values
----@field as? string                           how to name the allowed values in a sentence
----@field fields? table<string, waba.Rule>     of an object; a field that is not here is refused
----@field open? boolean                        of an object: unknown fields are welcome
----@field refused? table<string, string>       of an object: fields that are known to be wrong, and why
----@field instead? string                      of an object: what to give instead of a value of another type
----@field suggest? string[]                    names to think of when a field is unknown
----@field exactly_one? string[]                of an object: of these fields, one
----@field at_least_one? string[]               of an object: of these fields, one or more
----@field only_with? table<string, string>     of an object: a field that makes sense beside another only
----@field needs? table<string, { field: string, format: string }>  of an object: what a field, when
----  true, asks of another
----@field asks_for? table<string, table<any, string>>  of an object: for a value of a field, another field
----  that it needs
----@field not_empty? boolean                   of an open object: it has at least one field
----@field adds_up? { total: string, plus: string[], minus: string[] }  of an object: paths of integers
----  whose sum is the total; what is absent counts as 0, but without the first there is no sum
----@field by? string                           of an object: the field whose value chooses the variant
+---@field is? "string"|"number"|"integer"|"decimal"|"boolean"|"object"|"list"  a decimal is a number, or a string that
+---  contains one
+---@field required? boolean  of a field: the object must have it
+---@field unsupported? string  of a message type or variant: the hosting does not offer it; a whole sentence
+---@field message? string  the error message instead of the rule's own; %s stands for the value
+---@field also? waba.Rule[]
+---@field when? waba.Rule  of a rule in `also`
+---@field inferred? waba.Rule
+---
+---@field one_of? any[]  the allowed values
+---@field as? string  the description of the allowed values in the error message
+---
+---@field characters? { [1]: integer, [2]: integer? }  of a string: minimum and maximum
+---@field format? string|waba.Format  of a string: a name in schema/formats.lua, or a format
+---@field range? { [1]: number, [2]: number? }  of a number: minimum and maximum
+---@field or_value? number  of a number: one more allowed value, outside the range
+---
+---@field fields? table<string, waba.Rule>  of an object
+---@field open? boolean  of an object: unknown fields are allowed; of variants: values without a variant are allowed
+---@field refused? table<string, string>  of an object: known mistakes, by field, with their error messages
+---@field instead? string  of an object: advice that is added to the error for a value that is no object
+---@field suggest? string[]  of an object: further names that an unknown field may have been meant to be
+---@field by? string  of an object: the field whose value chooses the variant
 ---@field variants? table<string, waba.Rule>
----@field either_case? boolean                 of variants: the value that chooses may also be in upper case
----@field without? waba.Rule                   of variants: the rule when the field that chooses is absent
----@field each? waba.Rule                      of a list
----@field count? { [1]: integer, [2]: integer? }  of a list: least (1 when not said) and most
----@field unique? string[]                     of a list: "reply.id" or "rows[].id", different in all items
----@field total? { of: string, most: integer } of a list: of the lists in this field of all items together
----@field same? string[]                       of a list: "header.type", the same in all items, or absent
----  in all; "#action.buttons", as many in all items
----@field all_or_none? string[]                of a list: a field that all items have, or none
----@field at_most? { field: string, value: string, count: integer }  of a list: items with this value, in either case
----@field when_several? string                 of a list: the field that items need when there are several
----@field body_text? { alone: integer, beside: integer }  of a template's components: characters of
----  the body's texts together, alone and beside other components
----@field inferred? waba.Rule                  what holds besides or instead, but is not documented: the
----  mode "documented" leaves it out
+---@field either_case? boolean  of variants: the value of that field may also be in upper case
+---@field without? waba.Rule  of variants: the rule when that field is absent
+---
+---@field exactly_one? string[]  of an object: it has exactly one of these fields
+---@field at_least_one? string[]  of an object: it has at least one of these fields
+---@field only_with? table<string, string>  of an object: a field, and the field without which it is not allowed
+---@field needs? table<string, { field: string, format: string }>  of an object: a field that, when it is true, needs
+---  another field to have a format
+---@field asks_for? table<string, table<any, string>>  of an object: a field, and for a value of it the field that it
+---  needs
+---@field present? { path: string, unless: string?, when: { field: string, format: waba.Format }?, message: string }  of an
+---  object: it needs a value at a path, as "example.header_handle", unless it has the field `unless`, and only when the
+---  field in `when` has a format; the message gives the reason
+---@field not_empty? boolean  of an open object: it has at least one field
+---@field adds_up? { total: string, plus: string[], minus: string[] }  of an object: paths of integers and of their total.
+---  An absent one counts as 0; nothing is checked when the total or the first is absent
+---@field examples? { text: string, values: string?, sets: string?, named: string?, required: boolean? }  of a template's
+---  component: the field with the text, and the paths of the examples for its placeholders: a list of values, a list of
+---  such lists, or a list of { param_name, example }. With two paths, the text's first placeholder decides
+---
+---@field each? waba.Rule  of a list
+---@field count? { [1]: integer, [2]: integer? }  of a list: minimum (1 by default) and maximum
+---@field has? waba.Rule  of a list: at least one element satisfies this rule; its `message` is the error
+---@field unique? string[]  of a list: paths with different values in all elements: "reply.id"; "rows[].id" is the field
+---  `id` of all elements of the lists `rows`
+---@field same? string[]  of a list: paths with the same value in all elements, or absent in all; "#action.buttons" is the
+---  length of a list
+---@field same_parts? string  of a list of cards: the field with their components, which are alike in all
+---@field all_or_none? string[]  of a list: fields that all elements have, or none
+---@field at_most? { field: string, counts: table<string, integer> }  of a list: how often a field may have a value, in
+---  upper or lower case
+---@field grouped? { field: string, value: string }  of a list: the elements with this value stand together, and so do the
+---  others
+---@field total? { of: string, most: integer }  of a list: the lengths of the lists in a field of all elements together
+---@field when_several? string  of a list: the field that is required when there are several elements
+---@field body_text? { alone: integer, beside: integer }  of a template's components: the most characters of all texts of
+---  the body, alone and beside other components
 
 local function sorted_keys(map)
   local keys = {}
@@ -63,9 +98,9 @@ local function sorted_keys(map)
   return keys
 end
 
-local compile -- nodes hold nodes
+local compile -- rules contain rules
 
--- The node as it holds in a mode: with what is inferred, or without.
+-- A rule as it applies in a mode: with its inferred fields, or without.
 local function effective(node, mode)
   if not node.inferred or mode == "documented" then return node end
   local whole = {}
@@ -74,84 +109,36 @@ local function effective(node, mode)
   return whole
 end
 
-local function compile_string(node)
-  local least, most = 0, math.huge
-  if node.characters then least, most = node.characters[1], node.characters[2] or math.huge end
-  local format = node.format and formats[node.format]
-  local fits = format and format.fits
-  return function(value)
-    if type(value) ~= "string" then return faults.wrong_type("string", value) end
-    local length, position = utf8_length(value)
-    if not length then return fault(("is not valid UTF-8 at byte %d"):format(position)) end
-    if length < least or length > most then return faults.size(length, node.characters, "character") end
-    if fits then
-      local fitting, cause = fits(value)
-      if not fitting then return fault(cause or format.says) end
-    end
-  end
-end
-
-local function compile_number(node)
-  local whole = node.is == "integer"
-  local least, most = -math.huge, math.huge
-  if node.range then least, most = node.range[1], node.range[2] or math.huge end
-  return function(value)
-    if type(value) ~= "number" then return faults.wrong_type(node.is, value) end
-    if value ~= value or value == math.huge or value == -math.huge then return fault("must be a finite number") end
-    if whole and value % 1 ~= 0 then return fault(("is %s; it must be an integer"):format(tostring(value))) end
-    if value < least or value > most then
-      local says = most == math.huge and "is %s; it must be at least %s" or "is %s; allowed is %s to %s"
-      return fault(says:format(tostring(value), tostring(least), tostring(most)))
-    end
-  end
-end
-
--- A number, or a string that reads as one.
-local function compile_decimal(node)
-  local check = compile_number({ is = "number", range = node.range })
-  return function(value)
-    if type(value) ~= "string" then return check(value) end
-    if not value:find("^%-?%d+%.?%d*$") or #value > 40 then
-      return fault("must be a number, or a string that reads as one")
-    end
-    return check(tonumber(value))
-  end
-end
-
-local function compile_boolean()
-  return function(value)
-    if type(value) ~= "boolean" then return faults.wrong_type("boolean", value) end
-  end
-end
-
-local function compile_choice(node)
-  local allowed = {}
-  for _, value in ipairs(node.one_of) do allowed[value] = true end
-  return function(value)
-    if not allowed[value] then return faults.choice(value, node.one_of, node.as) end
-  end
-end
-
 -- Objects
 
--- What the node says about its fields together, as checks in a set order.
-local function collective(node, rules)
+-- Fields of a rule that the functions of this file check. The others are in object_rules.lua and list_rules.lua, by name.
+local CHECKED_HERE = {
+  is = true, required = true, unsupported = true, message = true, also = true, when = true, inferred = true,
+  fields = true, open = true, refused = true, instead = true, suggest = true, by = true, variants = true,
+  either_case = true, without = true, each = true, count = true,
+}
+
+-- The checks of the other fields of a rule, in the order of their names.
+local function further_checks(node, mode, module)
   local checks = {}
-  for _, name in ipairs(sorted_keys(rules)) do
-    if node[name] then checks[#checks + 1] = rules[name](node[name]) end
+  for _, name in ipairs(sorted_keys(node)) do
+    if node[name] and not CHECKED_HERE[name] then
+      local rule = require(module)[name]
+      checks[#checks + 1] = rule(node[name], function(inner) return compile(inner, mode) end)
+    end
   end
   return checks, #checks
 end
 
--- The known name an unknown one was probably meant to be; names one level down count too.
-local function meant(name, node, known)
+-- The known field that has a name like an unknown one; fields one level down count too.
+local function nearest_field(name, node, known)
   local names = {}
   for _, other in ipairs(node.suggest or {}) do names[other] = other end
   for field, child in pairs(node.fields or {}) do
     for below_it in pairs(child.fields or {}) do names[below_it] = field .. "." .. below_it end
   end
   for other in pairs(known) do names[other] = other end
-  local near = options.nearest(name, names)
+  local near = require("waba.options").nearest(name, names)
   return near and names[near]
 end
 
@@ -163,18 +150,18 @@ local function unknown_field(name, node, known)
   elseif not faults.can_show(name) then
     return fault("has a field that is not known")
   end
-  local near = meant(name, node, known)
+  local near = nearest_field(name, node, known)
   return fault("is not a known field" .. (near and ("; did you mean %s?"):format(near) or ""), "." .. name)
 end
 
 -- The error for a value that is not an object.
-local function no_object(node, value)
+local function not_an_object(node, value)
   local found = faults.wrong_type("object", value)
-  if node.instead then found.says = found.says .. ": " .. node.instead end
+  if node.instead then found.message = found.message .. ": " .. node.instead end
   return found
 end
 
--- `known` holds the fields that chose this node as a variant; the value is then known to be a table.
+-- `known` holds the fields that chose this rule as a variant; the value is then known to be a table.
 local function compile_object(node, mode, known)
   local checks, required = {}, {}
   for name in pairs(known) do checks[name] = true end
@@ -186,20 +173,19 @@ local function compile_object(node, mode, known)
     end
   end
   table.sort(required)
-  local rules, rule_count = collective(node, object_rules)
+  local rules, rule_count = further_checks(node, mode, "waba.schema.object_rules")
   local open, required_count, is_table = node.open, #required, next(known) ~= nil
 
-  -- What keeps a value from being this object at all, whatever its fields hold.
+  -- The error for a list, or for an unknown field.
   local function wrong_shape(value)
-    if value[1] ~= nil then return no_object(node, value) end
+    if value[1] ~= nil then return not_an_object(node, value) end
     for _, name in ipairs(sorted_keys(value)) do
       if checks[name] == nil then return unknown_field(name, node, checks) end
     end
   end
 
-  -- Of several faults the one is named whose field comes first by name: the order of a table decides nothing.
   return function(value)
-    if not is_table and type(value) ~= "table" then return no_object(node, value) end
+    if not is_table and type(value) ~= "table" then return not_an_object(node, value) end
     local first, found
     for name, field in next, value do
       local check = checks[name]
@@ -227,15 +213,15 @@ local function compile_object(node, mode, known)
 end
 
 local function compile_variants(node, mode, known)
-  local by, either_case = node.by, node.either_case
+  local by, either_case, open = node.by, node.either_case, node.open
   local tags, is_table = {}, next(known) ~= nil
   for name in pairs(known) do tags[name] = true end
   tags[by] = true
   local checks, allowed = {}, {}
   for _, tag in ipairs(sorted_keys(node.variants)) do
     local variant = effective(node.variants[tag], mode)
-    if variant.lacks then
-      checks[tag] = function() return fault(variant.lacks, "." .. by, true) end
+    if variant.unsupported then
+      checks[tag] = function() return fault(variant.unsupported, "." .. by, true) end
     else
       checks[tag] = compile(variant, mode, tags)
       allowed[#allowed + 1] = tag
@@ -249,6 +235,7 @@ local function compile_variants(node, mode, known)
     if not check and either_case and type(tag) == "string" then check = checks[tag:lower()] end
     if not check and tag == nil then check = without end
     if check then return check(value) end
+    if open then return end
     if value[1] ~= nil then return faults.wrong_type("object", value) end
     return below("." .. by, faults.choice(tag, allowed))
   end
@@ -256,8 +243,8 @@ end
 
 -- Lists
 
--- What is wrong with the table itself: a key that is no position, a gap, or its size.
-local function list_fault(value, count, limits)
+-- The error for a table with a key that is not a position, with a gap, or with a wrong number of elements.
+local function list_error(value, count, limits)
   for key in pairs(value) do
     if type(key) ~= "number" or key < 1 or key % 1 ~= 0 then
       if value[1] ~= nil then return fault("must be a list, not a list with other keys") end
@@ -271,21 +258,21 @@ local function list_fault(value, count, limits)
 end
 
 local function compile_list(node, mode)
-  local check = compile(node.each, mode)
+  local check = node.each and compile(node.each, mode)
   local limits = node.count or { 1 }
   local least, most = limits[1], limits[2] or math.huge
-  local rules, rule_count = collective(node, list_rules)
+  local rules, rule_count = further_checks(node, mode, "waba.schema.list_rules")
 
   return function(value)
     if type(value) ~= "table" then return faults.wrong_type("list", value) end
-    -- as many keys as positions from 1 on: nothing else is in the table
+    -- a table with as many keys as positions from 1 on has no other keys
     local count = 0
     for _ in next, value do count = count + 1 end
-    if count < least or count > most or count ~= #value then return list_fault(value, count, limits) end
+    if count < least or count > most or count ~= #value then return list_error(value, count, limits) end
     for i = 1, count do
       local item = value[i]
-      if item == nil then return list_fault(value, count, limits) end
-      local found = check(item)
+      if item == nil then return list_error(value, count, limits) end
+      local found = check and check(item)
       if found then return below(("[%d]"):format(i), found) end
     end
     for i = 1, rule_count do
@@ -295,35 +282,60 @@ local function compile_list(node, mode)
   end
 end
 
-local compilers = {
-  string = compile_string,
-  number = compile_number,
-  integer = compile_number,
-  decimal = compile_decimal,
-  boolean = compile_boolean,
-  object = compile_object,
-  list = compile_list,
-}
-
-local function make(node, mode, known)
-  node = effective(node, mode)
-  if node.one_of then
-    return compile_choice(node)
-  elseif node.variants then
-    return compile_variants(node, mode, known)
-  elseif node.is then
-    return compilers[node.is](node, mode, known)
+local function with_message(check, message)
+  return function(value)
+    if check(value) then return fault((message:gsub("%%s", function() return faults.quoted(value) end))) end
   end
 end
 
--- Compiled checks, by mode and node, because rules share nodes. `false`: a node without rules.
+-- A check followed by those of the rules in `also`.
+local function with_further_rules(check, rules, mode)
+  local checks, conditions = {}, {}
+  for _, rule in ipairs(rules) do
+    local further = compile(rule, mode)
+    if further then
+      checks[#checks + 1] = further
+      conditions[#checks] = rule.when and compile(rule.when, mode) or false
+    end
+  end
+  return function(value)
+    local found = check and check(value)
+    for i = 1, #checks do
+      if found then return found end
+      local condition = conditions[i]
+      if not (condition and condition(value)) then found = checks[i](value) end
+    end
+    return found
+  end
+end
+
+local function make(node, mode, known)
+  node = effective(node, mode)
+  local check
+  if node.one_of then
+    check = scalars.choice(node)
+  elseif node.variants then
+    check = compile_variants(node, mode, known)
+  elseif node.is == "object" then
+    check = compile_object(node, mode, known)
+  elseif node.is == "list" then
+    check = compile_list(node, mode)
+  elseif node.is then
+    check = scalars[node.is](node)
+  end
+  if check and node.message then check = with_message(check, node.message) end
+  if node.also then check = with_further_rules(check, node.also, mode) end
+  return check
+end
+
+-- Compiled checks by mode and rule, because rules are shared. `false` stands for a rule that accepts every value.
 local made = { [true] = setmetatable({}, { __mode = "k" }), documented = setmetatable({}, { __mode = "k" }) }
 
---- Compiles the check of a node.
+--- Compiles a rule.
 ---@param node waba.Rule
 ---@param mode true|"documented"
----@param known? table<string, true>  fields that were checked on the way here
----@return nil|fun(value: any): waba.Fault?  nil for a node without rules
+---@param known? table<string, true>  of a variant: the fields that chose it
+---@return nil|fun(value: any): waba.Fault?  nil for a rule that accepts every value
 function compile(node, mode, known)
   if known then return make(node, mode, known) end
   local check = made[mode][node]

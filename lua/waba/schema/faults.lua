@@ -7,12 +7,12 @@ local faults = {}
 
 ---@class waba.Fault
 ---@field path string        from the value in question down to the field: ".reply.title"
----@field says string        "has 23 characters; at most 20 are allowed"
----@field is_sentence? true  `says` is complete without the path
+---@field message string        "has 23 characters; at most 20 are allowed"
+---@field is_sentence? true  `message` is complete without the path
 
 -- A fault travels up from where it was found; every level puts its step before the path.
-function faults.new(says, path, is_sentence)
-  return { path = path or "", says = says, is_sentence = is_sentence }
+function faults.new(message, path, is_sentence)
+  return { path = path or "", message = message, is_sentence = is_sentence }
 end
 
 function faults.below(step, found)
@@ -36,9 +36,12 @@ function faults.wrong_type(wanted, value)
   return faults.new(("must be %s, not %s"):format(articles[wanted] or "a " .. wanted, faults.type_name(value)))
 end
 
-local function plural(number, noun)
+-- "2 characters"
+function faults.plural(number, noun)
   return ("%d %s%s"):format(number, noun, number == 1 and "" or "s")
 end
+
+local plural = faults.plural
 
 -- "has 23 characters; at most 20 are allowed"
 function faults.size(has, limits, noun)

@@ -1,4 +1,4 @@
--- The forms a string must have, by name, as the rules of the message types refer to them. Each says
+-- The forms a string must have, by name, as the rules of the message types refer to them. Each message
 -- what it asks for, recognises it, and brings examples on both sides of the line for the tests.
 
 local core = require "waba.core"
@@ -10,8 +10,8 @@ local has_emoji = emoji.has
 local formats = {}
 
 ---@class waba.Format
----@field says string            the end of the sentence "<path> …"
----@field fits fun(text: string): boolean, string?  the string: the end of an error message that is more exact than `says`
+---@field message string            the end of the sentence "<path> …"
+---@field fits fun(text: string): boolean, string?  the string: the end of an error message that is more exact than `message`
 ---@field good string[]          texts that fit
 ---@field bad string[]           texts that don't
 
@@ -65,7 +65,7 @@ end
 
 ---@type table<string, waba.Format>
 formats.url = {
-  says = "must be a URL that starts with http:// or https://",
+  message = "must be a URL that starts with http:// or https://",
   fits = is_url,
   good = { "https://shop.example/t?a=1", "http://shop.example", "HTTPS://shop.example/" },
   bad = { "ftp://shop.example/a", "shop.example/a", "https://", "https:///a", "https://shop.example/a b",
@@ -73,49 +73,49 @@ formats.url = {
 }
 
 formats.template_name = {
-  says = "may have lower-case letters, digits and _ only",
+  message = "may have lower-case letters, digits and _ only",
   fits = function(text) return find(text, "^[a-z0-9_]+$") ~= nil end,
   good = { "order_ready_v2", "2" },
   bad = { "Order", "order-ready", "order ready", "bestellung_\195\164" },
 }
 
 formats.date = {
-  says = "must be a date such as 1980-04-02",
+  message = "must be a date such as 1980-04-02",
   fits = is_date,
   good = { "1980-04-02", "2000-02-29", "2024-12-31" },
   bad = { "1980-4-2", "02.04.1980", "1980-13-01", "1980-04-31", "1900-02-29", "1980-00-10", "1980-01-00" },
 }
 
 formats.currency_code = {
-  says = "must be the three capital letters of ISO 4217, such as EUR",
+  message = "must be the three capital letters of ISO 4217, such as EUR",
   fits = function(text) return text:find("^%u%u%u$") ~= nil end,
   good = { "EUR", "USD" },
   bad = { "eur", "EURO", "\226\130\172", "EU" },
 }
 
 formats.country_code = {
-  says = "must be two letters, such as de",
+  message = "must be two letters, such as de",
   fits = function(text) return text:find("^%a%a$") ~= nil end,
   good = { "de", "DE" },
   bad = { "d", "deu", "49" },
 }
 
 formats.country = {
-  says = "must be the two capital letters of ISO 3166, such as IN",
+  message = "must be the two capital letters of ISO 3166, such as IN",
   fits = function(text) return text:find("^%u%u$") ~= nil end,
   good = { "IN", "SG" },
   bad = { "in", "IND", "91" },
 }
 
 formats.wa_id = {
-  says = "must be 7 to 15 digits: a WhatsApp id as in webhooks, or a phone number with its country code",
+  message = "must be 7 to 15 digits: a WhatsApp id as in webhooks, or a phone number with its country code",
   fits = function(text) return core.is_number(text, 7, 15) end,
   good = { "49305550199" },
   bad = { "+49305550199", "4930 5550199", "493055", "Eva" },
 }
 
 formats.cloud_media_id = {
-  says = "must have digits only: ids from On-Premise hosting are not valid on Cloud hosting",
+  message = "must have digits only: ids from On-Premise hosting are not valid on Cloud hosting",
   fits = function(text) return text:find("^%d+$") ~= nil end,
   good = { "7781230045" },
   bad = { "5b0e1c1e-1f0a-4a52-9a61-2d1f7a1c9a10", "778 123" },
@@ -123,7 +123,7 @@ formats.cloud_media_id = {
 
 -- What a placeholder of a template can't take: the platform answers 2006 or 2007.
 formats.parameter = {
-  says = "must not have line breaks, tabs or five spaces in a row",
+  message = "must not have line breaks, tabs or five spaces in a row",
   fits = function(text)
     if find(text, "%c") and find(text, "[\n\r\t]") then return false end
     return #text < 5 or not find(text, "     ", 1, true)
@@ -133,28 +133,28 @@ formats.parameter = {
 }
 
 formats.no_markup = {
-  says = "must not have markup (*bold*, _italic_, ~struck~, ```mono```)",
+  message = "must not have markup (*bold*, _italic_, ~struck~, ```mono```)",
   fits = function(text) return not has_markup(text) end,
   good = { "Yes", "snake_case_name", "2 * 3 * 4", "~ 5 km", "5*", "Ja \240\159\145\141" },
   bad = { "*Yes*", "so _nice_", "~no~", "```x```", "(*a b*)" },
 }
 
 formats.no_markup_or_emoji = {
-  says = "must have neither markup nor emoji",
+  message = "must have neither markup nor emoji",
   fits = function(text) return not has_markup(text) and not has_emoji(text) end,
   good = { "Ausw\195\164hlen", "\233\129\184\230\138\158", "\226\130\172 5" },
   bad = { "*Slots*", "Go \240\159\145\141", "\226\173\144 Top", "1\239\184\143\226\131\163" },
 }
 
 formats.no_emoji = {
-  says = "must not have emoji",
+  message = "must not have emoji",
   fits = function(text) return not has_emoji(text) end,
   good = { "Book", "*Book*", "\226\130\172 5" },
   bad = { "Book \240\159\145\141", "\226\173\144" },
 }
 
 formats.reaction = {
-  says = "must be one emoji, or empty to take the reaction back",
+  message = "must be one emoji, or empty to take the reaction back",
   fits = function(text) return text == "" or emoji.is_one(text) end,
   good = {
     "", "\240\159\145\141", "\226\157\164", "\226\157\164\239\184\143", "\240\159\145\141\240\159\143\189",
@@ -170,49 +170,49 @@ formats.reaction = {
 }
 
 formats.trimmed = {
-  says = "must not begin or end with a space",
+  message = "must not begin or end with a space",
   fits = function(text) return not find(text, "^%s") and not find(text, "%s$") end,
   good = { "d118:yes", "a b" },
   bad = { " yes", "yes ", "yes\n" },
 }
 
 formats.two_line_breaks = {
-  says = "must have at most two line breaks",
+  message = "must have at most two line breaks",
   fits = function(text) return not find(text, "\n.*\n.*\n") end,
   good = { "a\nb\nc", "a" },
   bad = { "a\nb\nc\nd", "\n\n\n" },
 }
 
 formats.alphanumeric = {
-  says = "may have letters and digits only",
+  message = "may have letters and digits only",
   fits = function(text) return find(text, "^[%a%d]+$") ~= nil and not find(text, "[\128-\255]") end,
   good = { "SAVE20", "x" },
   bad = { "SAVE 20", "SAVE-20", "\195\164" },
 }
 
 formats.parameter_name = {
-  says = "may have lower-case letters, digits and _ only",
+  message = "may have lower-case letters, digits and _ only",
   fits = formats.template_name.fits,
   good = { "first_name", "x1" },
   bad = { "Name", "first name", "{{name}}" },
 }
 
 formats.four_digits = {
-  says = "must be four digits",
+  message = "must be four digits",
   fits = function(text) return find(text, "^%d%d%d%d$") ~= nil end,
   good = { "5235", "0000" },
   bad = { "523", "52350", "x235" },
 }
 
 formats.reference_id = {
-  says = "may have letters, digits, _, . and - only",
+  message = "may have letters, digits, _, . and - only",
   fits = function(text) return find(text, "^[%w_.-]+$") ~= nil and not find(text, "[\128-\255]") end,
   good = { "ord-118", "A_1.2" },
   bad = { "ord 118", "ord#118", "\195\164" },
 }
 
 formats.has_url = {
-  says = "needs a link that starts with http:// or https:// in the body",
+  message = "needs a link that starts with http:// or https:// in the body",
   fits = has_url,
   good = { "see https://shop.example/t", "http://a.example", "HTTP://a.example", "ftp://a or https://b" },
   bad = { "see shop.example", "https:// nothing", "://a", "tp://a.example", "ftp://a.example" },

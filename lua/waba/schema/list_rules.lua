@@ -1,5 +1,5 @@
--- Rules about all items of one list together, by their name in a node (see `waba.Rule`): each takes
--- what the node says and returns a check of the whole list, whose items have passed theirs.
+-- Rules about all elements of a list together, by their names in `waba.Rule` (schema/compile.lua). Each function takes
+-- the value of the rule and returns a check of the list, whose elements are valid on their own.
 
 local core = require "waba.core"
 local faults = require "waba.schema.faults"
@@ -73,6 +73,19 @@ local function compile_same(path)
   end
 end
 
+-- The types and formats of a template's components and the types of their buttons, as one text. The order of the
+-- components does not matter.
+local function parts_of(components)
+  local parts = {}
+  for i, component in ipairs(components) do
+    local kinds = { component.type, component.format }
+    for _, button in ipairs(component.buttons or {}) do kinds[#kinds + 1] = button.type end
+    parts[i] = table.concat(kinds, " ")
+  end
+  table.sort(parts)
+  return table.concat(parts, ", ")
+end
+
 local function total_bytes(parameters)
   local length = 0
   for i = 1, #parameters do
@@ -129,14 +142,56 @@ return {
   end,
 
   at_most = function(limit)
+    local counts = limit.counts
     return function(list)
-      local count = 0
+      local found = {}
       for i = 1, #list do
         local value = list[i][limit.field]
-        if value and value:lower() == limit.value then count = count + 1 end
-        if count > limit.count then
-          return fault(("is %s for the %dth time; at most %d are allowed"):format(limit.value, count, limit.count),
-            ("[%d].%s"):format(i, limit.field))
+        local key = value and (counts[value] and value or value:lower())
+        local most = counts[key]
+        if most then
+          found[key] = (found[key] or 0) + 1
+          if found[key] > most then
+            return fault(("is %s again; at most %d of it %s allowed"):format(key, most, most == 1 and "is" or "are"),
+              ("[%d].%s"):format(i, limit.field))
+          end
+        end
+      end
+    end
+  end,
+
+  grouped = function(group)
+    return function(list)
+      local changes = 0
+      for i = 2, #list do
+        if (list[i][group.field] == group.value) ~= (list[i - 1][group.field] == group.value) then
+          changes = changes + 1
+        end
+        if changes > 1 then
+          return fault(("breaks the order: all %s must stand together, and so must the others"):format(
+            group.value), ("[%d].%s"):format(i, group.field))
+        end
+      end
+    end
+  end,
+
+  has = function(rule, compile)
+    local check = compile(rule)
+    return function(list)
+      for i = 1, #list do
+        if not check(list[i]) then return end
+      end
+      return fault(rule.message)
+    end
+  end,
+
+  same_parts = function(name)
+    return function(list)
+      local first = parts_of(list[1][name])
+      for i = 2, #list do
+        if parts_of(list[i][name]) ~= first then
+          return fault("differ from those of the first; all must have the same types in the same formats",
+            ("[%d].%s"):format(i, name))
         end
       end
     end

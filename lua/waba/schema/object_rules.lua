@@ -1,9 +1,9 @@
--- Rules about several fields of one object, by their name in a node (see `waba.Rule`): each takes what
--- the node says and returns a check of the whole object.
+-- Rules about several fields of an object, by their names in `waba.Rule` (schema/compile.lua). Each function takes the
+-- value of the rule and returns a check of the object, whose fields are valid on their own.
 
 local faults = require "waba.schema.faults"
-local formats = require "waba.schema.formats"
 local paths = require "waba.schema.paths"
+local scalars = require "waba.schema.scalars"
 
 local ipairs, next, pairs = ipairs, next, pairs
 local fault = faults.new
@@ -23,7 +23,7 @@ local function names_of(map)
   return names
 end
 
--- A function that adds up what stands at several paths; what is absent counts as 0.
+-- A function that adds up the integers at several paths; an absent one counts as 0.
 local function sum_of(places)
   local steps = {}
   for i, path in ipairs(places) do steps[i] = paths.steps(path) end
@@ -77,8 +77,8 @@ return {
         local name = names[i]
         if value[name] == true then
           local need = needed[name]
-          local format, other = formats[need.format], value[need.field]
-          if other ~= nil and not format.fits(other) then return fault(format.says, "." .. name) end
+          local format, other = scalars.format(need.format), value[need.field]
+          if other ~= nil and not format.fits(other) then return fault(format.message, "." .. name) end
         end
       end
     end
@@ -91,8 +91,8 @@ return {
         local name = names[i]
         local other = asking[name][value[name]]
         if other and value[other] == nil then
-          local says = "is missing; it is needed when %s is %s"
-          return fault(says:format(name, faults.quoted(value[name])), "." .. other)
+          local message = "is missing; it is needed when %s is %s"
+          return fault(message:format(name, faults.quoted(value[name])), "." .. other)
         end
       end
     end
@@ -102,6 +102,19 @@ return {
     return function(value)
       if next(value) == nil then return fault("is empty; at least 1 field is needed") end
     end
+  end,
+
+  present = function(rule)
+    local steps, when = paths.steps(rule.path), rule.when
+    return function(value)
+      if paths.at(value, steps) ~= nil or rule.unless and value[rule.unless] ~= nil then return end
+      if when and not when.format.fits(value[when.field]) then return end
+      return fault("is missing; " .. rule.message, "." .. rule.path)
+    end
+  end,
+
+  examples = function(rule)
+    return require("waba.schema.placeholders").examples(rule)
   end,
 
   adds_up = function(rule)

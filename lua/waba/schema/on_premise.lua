@@ -8,7 +8,7 @@ local text, required, any_text, some_text = shared.text, shared.required, shared
 local parameter, only_variant, frame, sections = shared.tagged, shared.only_variant, shared.frame, shared.sections
 
 local function cloud_only(what)
-  return { lacks = what .. " exist on Cloud hosting only" }
+  return { unsupported = what .. " exist on Cloud hosting only" }
 end
 
 -- It may work on the newest On-Premise clients, but no source says so.

@@ -182,7 +182,7 @@ shared.short_form, shared.short_form_names = {}, {
 }
 for _, field in ipairs(shared.short_form_names) do shared.short_form[field] = short_form end
 
-shared.no_footer = { lacks = "a template's footer takes no parameters" }
+shared.no_footer = { unsupported = "a template's footer takes no parameters" }
 
 -- Interactive messages -----------------------------------------------------------------------------
 

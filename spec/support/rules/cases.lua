@@ -145,20 +145,22 @@ function cases.count(limits, node, place)
 end
 
 function cases.at_most(limit, node, place)
-  local list = {}
-  for tag, variant in pairs(strict(node.each).variants) do
-    if variant.by == limit.field then
-      for i = 1, limit.count + 1 do
-        list[i] = minimal({ by = limit.field, variants = { [limit.value] = variant.variants[limit.value] } })
-        list[i][node.each.by], list[i].index = tag, i - 1
+  for name, most in pairs(limit.counts) do
+    local list = {}
+    for tag, variant in pairs(strict(node.each).variants) do
+      if variant.by == limit.field then
+        for i = 1, most + 1 do
+          list[i] = minimal({ by = limit.field, variants = { [name] = variant.variants[name] } })
+          list[i][node.each.by], list[i].index = tag, i - 1
+        end
       end
     end
+    place.bad(copy(list), ("[%d].%s"):format(most + 1, limit.field))
+    list[1][limit.field] = name:upper()
+    place.bad(copy(list), ("[%d].%s"):format(most + 1, limit.field))
+    table.remove(list)
+    place.good(list)
   end
-  place.bad(copy(list), ("[%d].%s"):format(limit.count + 1, limit.field))
-  list[1][limit.field] = limit.value:upper()
-  place.bad(copy(list), ("[%d].%s"):format(limit.count + 1, limit.field))
-  table.remove(list)
-  place.good(list)
 end
 
 local function leaf_of(item, path)

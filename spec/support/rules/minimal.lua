@@ -72,7 +72,7 @@ function minimal(node)
   if node.without then return minimal(node.without) end
   if node.variants then
     for _, tag in ipairs(sorted_keys(node.variants)) do
-      if not strict(node.variants[tag]).lacks then
+      if not strict(node.variants[tag]).unsupported then
         local value = minimal(node.variants[tag])
         value[node.by] = tag
         return value

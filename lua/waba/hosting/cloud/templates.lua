@@ -1,70 +1,10 @@
 -- Templates on the Cloud gateway (cloud.md, section 5): what may be created and edited, what the
 -- gateway answers, and how its lists are asked for.
 
-local components = require "waba.hosting.cloud.template_components"
-local component_rules = require "waba.hosting.cloud.template_rules"
-local errors = require "waba.errors"
-local rules = require "waba.hosting.template_rules"
+local validate = require "waba.schema.validate"
 local values = require "waba.hosting.values"
 
 local templates = {}
-
-local some_text = rules.text()
-
--- Seconds a message of a template is tried, by category; -1 stands for 30 days.
-local TTL = { AUTHENTICATION = { 30, 900, true }, UTILITY = { 30, 43200, true }, MARKETING = { 43200, 2592000 } }
-
-local format_rule = { one_of = { "NAMED", "POSITIONAL" } }
-
--- What can be said of a template when it is created, and later.
-local changeable = {
-  category = rules.category,
-  components = components.list,
-  message_send_ttl_seconds = { is = "integer" },
-  parameter_format = format_rule,
-  sub_category = some_text,
-  display_format = some_text,
-  allow_category_change = { is = "boolean" },
-  cta_url_link_tracking_opted_out = { is = "boolean" },
-  optimization_spec = { is = "object", open = true },
-}
-
-local function with(fields)
-  local all = {}
-  for name, rule in pairs(changeable) do all[name] = rule end
-  for name, rule in pairs(fields) do all[name] = rule end
-  return { is = "object", fields = all }
-end
-
---- What POST /message_templates takes.
----@type waba.Rule
-templates.rule = with {
-  name = rules.name,
-  language = rules.required(some_text),
-  send_type = some_text,
-  is_primary_device_delivery_only = { is = "boolean" },
-}
-
---- The same for a template from the library.
----@type waba.Rule
-templates.library_rule = with {
-  name = rules.name,
-  language = rules.required(some_text),
-  category = { required = true, one_of = { "AUTHENTICATION", "UTILITY" } },
-  components = { is = "list", unique = components.list.unique, each = components.list.each },
-  library_template_name = rules.required(some_text),
-  library_template_body_inputs = components.library_body,
-  library_template_button_inputs = components.library_buttons,
-  send_type = some_text,
-  is_primary_device_delivery_only = { is = "boolean" },
-}
-
---- What POST /message_templates/{id} takes.
----@type waba.Rule
-templates.edit_rule = with {
-  category = { one_of = rules.category.one_of },
-  components = { is = "list", unique = components.list.unique, each = components.list.each },
-}
 
 -- Writing -----------------------------------------------------------------------------------------
 
@@ -107,34 +47,15 @@ function templates.encode(given)
   return body
 end
 
-local function ttl_fault(template)
-  local seconds, allowed = template.message_send_ttl_seconds, TTL[template.category]
-  if seconds == nil or not allowed or seconds == -1 and allowed[3] then return nil end
-  if seconds < allowed[1] or seconds > allowed[2] then
-    return errors.invalid("message_send_ttl_seconds", ("message_send_ttl_seconds is %.0f; in the category %s %d to %d "
-      .. "is allowed%s"):format(seconds, template.category, allowed[1], allowed[2], allowed[3] and ", or -1" or ""))
-  end
-end
-
-local function check(client, rule, template)
-  local valid, err = rules.check(client, rule, component_rules, template)
-  if not valid then return nil, err end
-  err = client.validate and ttl_fault(template)
-  if err then return nil, err end
-  return true
-end
-
 --- Checks a template before it is created.
 ---@param client waba.Client  its `validate` says which rules hold
 ---@param template table      from `encode`
 ---@return true|nil
 ---@return waba.Error? err  of kind "invalid", with a path such as "components[2].buttons[1].text"
 function templates.check(client, template)
-  return check(client, template.library_template_name and templates.library_rule or templates.rule, template)
+  local rules = require "waba.schema.cloud.template_creation"
+  return validate(client.validate, template.library_template_name and rules.from_library or rules.create, template)
 end
-
--- The same table seen with a mark, for the rules that ask less of an edit.
-local editing = { __index = { editing = true } }
 
 --- Checks what is to change of a template.
 ---@param client waba.Client
@@ -142,9 +63,7 @@ local editing = { __index = { editing = true } }
 ---@return true|nil
 ---@return waba.Error? err
 function templates.check_edit(client, changes)
-  local valid, err = check(client, templates.edit_rule, setmetatable(changes, editing))
-  setmetatable(changes, nil)
-  return valid, err
+  return validate(client.validate, require("waba.schema.cloud.template_creation").edit, changes)
 end
 
 --- What DELETE /message_templates is called with.

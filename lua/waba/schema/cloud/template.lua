@@ -172,7 +172,7 @@ local top = components({
   limited_time_offer = limited_time_offer,
   tap_target_configuration = tap_target,
 }, { alone = 32768, beside = 1024 })
-top.at_most = { field = "sub_type", value = "payment_request", count = 3 }
+top.at_most = { field = "sub_type", counts = { payment_request = 3 } }
 
 return object({
   namespace = some_text, -- On-Premise needs it; left out on the way here

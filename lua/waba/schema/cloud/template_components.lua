@@ -1,0 +1,259 @@
+-- The components of a template that is created on Cloud hosting (cloud.md, sections 5.4 and 5.5). Lengths are characters.
+
+local creation = require "waba.schema.template_creation"
+local orders = require "waba.schema.cloud.orders"
+local placeholders = require "waba.schema.placeholders"
+local shared = require "waba.schema.shared"
+
+local text, list_of, example = creation.text, creation.list_of, creation.example
+local open, never, variants, has = creation.open, creation.never, creation.variants, creation.has
+local required, object, some_text, with = shared.required, shared.object, shared.some_text, shared.with
+
+local components = {}
+
+local empty = { is = "object" }
+
+-- { { param_name = "first_name", example = "Ida" }, … }
+local named_params = {
+  is = "list",
+  unique = { "param_name" },
+  each = object { param_name = required(some_text), example = required(some_text) },
+}
+
+local file_header = object({ example = creation.file_example }, {
+  inferred = { present = { path = "example.header_handle", message = "reviewers need a file" } },
+})
+
+local headers = {
+  TEXT = object {
+    text = {
+      is = "string", required = true, characters = { 1, 60 }, format = "no_markup",
+      also = { { is = "string", format = placeholders.at_most_one } },
+    },
+    example = example { header_text = list_of(some_text, { 1, 1 }), header_text_named_params = named_params },
+  },
+  IMAGE = file_header,
+  VIDEO = file_header,
+  DOCUMENT = file_header,
+  GIF = file_header,
+  LOCATION = empty,
+  PRODUCT = empty,
+}
+
+local function header(formats)
+  local chosen = {}
+  for _, format in ipairs(formats) do chosen[format] = headers[format] end
+  return { is = "object", by = "format", variants = chosen }
+end
+
+local function body(most)
+  return object {
+    text = with(text(most), { also = { { is = "string", format = placeholders.between_words } } }), -- required by category
+    example = example { body_text = list_of(list_of(some_text)), body_text_named_params = named_params },
+    add_security_recommendation = { is = "boolean" },
+  }
+end
+
+local footer = with(creation.footer, { exactly_one = creation.footer_fields })
+
+local label = required(text(25))
+
+-- An app that enters the code itself.
+local apps = {
+  is = "list",
+  count = { 1, 5 },
+  each = object {
+    package_name = required(text(224)),
+    signature_hash = { is = "string", required = true, characters = { 11, 11 } },
+  },
+}
+
+local function otp(fields, more)
+  return object(with({ text = text(25), autofill_text = text(25) }, fields), more)
+end
+
+-- The app is in the list, or, in the older form, in the button itself (cloud.md, section 11.3).
+local function app_otp(fields)
+  fields.supported_apps = apps
+  for name, rule in pairs(apps.each.fields) do fields[name] = with(rule, { required = false }) end
+  return otp(fields, {
+    only_with = { package_name = "signature_hash", signature_hash = "package_name" },
+  })
+end
+
+local one_time_password = {
+  is = "object",
+  by = "otp_type",
+  variants = {
+    COPY_CODE = otp {},
+    ONE_TAP = app_otp {},
+    ZERO_TAP = app_otp { zero_tap_terms_accepted = { required = true, one_of = { true }, as = "true" } },
+  },
+}
+
+local needs_app = open({}, { inferred = { present = {
+  path = "supported_apps", unless = "package_name", message = "only otp_type COPY_CODE needs no app",
+} } })
+
+local flow = object({
+  text = label,
+  flow_id = some_text,
+  flow_name = some_text,
+  flow_json = some_text,
+  flow_action = { one_of = { "navigate", "data_exchange" } },
+  navigate_screen = some_text,
+  icon = some_text,
+}, { exactly_one = { "flow_id", "flow_name", "flow_json" } })
+
+-- Buttons that the documentation shows in templates that are read, without their fields.
+local PASSED_THROUGH = { "ORDER_DETAILS", "POSTBACK", "REMINDER", "SEND_LOCATION", "APP", "EXTENSION" }
+
+local button_types = {
+  QUICK_REPLY = object { text = label },
+  URL = object({
+    text = label,
+    url = with(creation.url, { characters = { 1, 2000 } }),
+    example = list_of(some_text, { 1, 1 }),
+  }, { inferred = { present = {
+    path = "example", when = { field = "url", format = placeholders.any }, message = "the address has a placeholder",
+  } } }),
+  PHONE_NUMBER = object { text = label, phone_number = required(text(20)) },
+  COPY_CODE = object { example = required(text(15)), text = text(25) },
+  FLOW = flow,
+  CATALOG = object { text = label },
+  MPM = object { text = label },
+  SPM = object { text = label },
+  OTP = with(one_time_password, { also = { variants("otp_type", { ONE_TAP = needs_app, ZERO_TAP = needs_app }) } }),
+  VOICE_CALL = object { text = label, ttl_minutes = { is = "integer", range = { 1, 43200 } } },
+  REQUEST_CONTACT_INFO = object { text = text(25) },
+  PAYMENT_REQUEST = object { text = label, payment_setting = required(orders.button_setting) },
+}
+for _, name in ipairs(PASSED_THROUGH) do button_types[name] = open {} end
+
+-- How often a type of button is allowed in a template.
+local MOST_BUTTONS = {
+  URL = 2, PHONE_NUMBER = 1, COPY_CODE = 1, FLOW = 1, CATALOG = 1, MPM = 1, SPM = 1, OTP = 1, VOICE_CALL = 1,
+  REQUEST_CONTACT_INFO = 1, PAYMENT_REQUEST = 3,
+}
+
+local function buttons(most, names)
+  local chosen = names and {} or button_types
+  for _, name in ipairs(names or {}) do chosen[name] = button_types[name] end
+  return object { buttons = {
+    is = "list",
+    required = true,
+    count = { 1, most },
+    at_most = { field = "type", counts = MOST_BUTTONS },
+    grouped = { field = "type", value = "QUICK_REPLY" },
+    each = { is = "object", by = "type", variants = chosen },
+  } }
+end
+
+local function list_of_components(by_type, also)
+  return {
+    is = "list", required = true, unique = { "type" }, also = also,
+    each = { is = "object", by = "type", variants = by_type },
+  }
+end
+
+-- Components that depend on others ------------------------------------------------------------------
+
+local function one_of(...)
+  return { one_of = { ... } }
+end
+
+local has_product = has { type = one_of "HEADER", format = one_of "PRODUCT" }
+
+local has_product_button = has {
+  type = one_of "BUTTONS",
+  buttons = { is = "list", has = open({ type = one_of "SPM" }, { message = "has no such button" }) },
+}
+
+-- The rules of some components of a list that satisfies a condition.
+local function when(condition, by_type)
+  return { is = "list", when = condition, each = variants("type", by_type) }
+end
+
+local function body_of(most, why)
+  return open { text = {
+    is = "string", characters = { 0, most }, message = ("may have at most %d characters %s"):format(most, why),
+  } }
+end
+
+local product_body = body_of(160, "with a product")
+
+local card = object {
+  components = list_of_components({
+    HEADER = header { "IMAGE", "VIDEO", "PRODUCT" },
+    BODY = body(160),
+    BUTTONS = buttons(2, { "QUICK_REPLY", "URL", "PHONE_NUMBER", "SPM" }),
+  }, {
+    has({ type = one_of "HEADER" }, "has no HEADER; a card needs one"),
+    has({ type = one_of "BUTTONS" }, "has no BUTTONS; a card needs them"),
+    with(when(has_product, { BUTTONS = creation.buttons(open { type = one_of("SPM", "URL") }) }), {
+      message = "has a button of another type; a product card takes SPM or URL",
+    }),
+    with(has({ type = one_of "HEADER", format = one_of "PRODUCT" },
+      "has a button of type SPM; it needs a header of format PRODUCT"), { when = has_product_button }),
+  }),
+}
+
+--- The components of a template.
+---@type waba.Rule
+components.list = list_of_components({
+  HEADER = header { "TEXT", "IMAGE", "VIDEO", "DOCUMENT", "GIF", "LOCATION", "PRODUCT" },
+  BODY = body(1024),
+  FOOTER = footer,
+  BUTTONS = buttons(10),
+  LIMITED_TIME_OFFER = object { limited_time_offer = required(object {
+    text = required(text(16)), has_expiration = { is = "boolean" },
+  }) },
+  CAROUSEL = object {
+    cards = { is = "list", required = true, count = { 2, 10 }, same_parts = "components", each = card },
+  },
+  CALL_PERMISSION_REQUEST = empty,
+}, {
+  creation.has_body,
+  when(has { type = one_of "LIMITED_TIME_OFFER" }, {
+    BODY = body_of(600, "beside a limited-time offer"),
+    FOOTER = open { type = never "is FOOTER; a limited-time offer takes none" },
+  }),
+  when(has { type = one_of "HEADER", format = one_of("TEXT", "DOCUMENT", "GIF", "LOCATION", "PRODUCT") }, {
+    LIMITED_TIME_OFFER = open {
+      type = never "is LIMITED_TIME_OFFER; the header beside it must be IMAGE or VIDEO",
+    },
+  }),
+  when(has_product, { BODY = product_body }),
+  when(has_product_button, { BODY = product_body }),
+})
+
+--- The values for the buttons of a template from the library.
+---@type waba.Rule
+components.library_buttons = {
+  is = "list",
+  each = {
+    is = "object",
+    by = "type",
+    variants = {
+      URL = object { url = required(object {
+        base_url = { is = "string", required = true, characters = { 1, 2000 }, format = "url" },
+        url_suffix_example = { is = "string", format = "url" },
+      }) },
+      PHONE_NUMBER = object { phone_number = required(text(20)) },
+      QUICK_REPLY = empty,
+      OTP = one_time_password,
+    },
+  },
+}
+
+--- The values for the body of a template from the library.
+---@type waba.Rule
+components.library_body = object {
+  add_contact_number = { is = "boolean" },
+  add_learn_more_link = { is = "boolean" },
+  add_security_recommendation = { is = "boolean" },
+  add_track_package_link = { is = "boolean" },
+  code_expiration_minutes = { is = "integer", range = { 1, 90 } },
+}
+
+return components

@@ -1,0 +1,161 @@
+-- Placeholders in the texts of templates, such as {{1}} and {{first_name}}: the formats of a text with placeholders, and
+-- the check of the examples for them (cloud.md, section 5.4; on-premise.md, section 9).
+
+local faults = require "waba.schema.faults"
+local paths = require "waba.schema.paths"
+
+local fault, plural = faults.new, faults.plural
+
+local placeholders = {}
+
+-- The placeholders of a text in order, without their braces.
+local function names_in(text)
+  local names = {}
+  for name in text:gmatch("{{%s*(.-)%s*}}") do names[#names + 1] = name end
+  return names
+end
+
+-- The number of different names, and a set of them.
+local function distinct(names)
+  local seen, count = {}, 0
+  for _, name in ipairs(names) do
+    if not seen[name] then seen[name], count = true, count + 1 end
+  end
+  return count, seen
+end
+
+-- Formats of texts --------------------------------------------------------------------------------
+
+-- A format from a function that returns the error message for a text with these placeholders, or nil.
+---@return waba.Format
+local function format(find_error)
+  return {
+    message = "has a placeholder that is not allowed",
+    fits = function(text)
+      local message = find_error(names_in(text), text)
+      return message == nil, message
+    end,
+  }
+end
+
+local function numbered_error(names)
+  local count, seen = distinct(names)
+  for i = 1, count do
+    if not seen[tostring(i)] then
+      return ("has no {{%d}}; its %s must be numbered from {{1}}"):format(i, plural(count, "placeholder"))
+    end
+  end
+end
+
+local function positional_error(names)
+  if names[1] and names[1]:find("^[a-z_]+$") then
+    return ('has the placeholder {{%s}}; named ones need parameter_format = "NAMED"'):format(names[1]:sub(1, 40))
+  end
+  return numbered_error(names)
+end
+
+local function named_error(names)
+  for _, name in ipairs(names) do
+    if not name:find("^[a-z_]+$") then
+      return ("has the placeholder {{%s}}; named ones may have lower-case letters and _ only"):format(
+        faults.can_show(name) and name or "…")
+    end
+  end
+end
+
+local function are_named(names)
+  return names[1] ~= nil and not names[1]:find("^%d+$")
+end
+
+--- {{1}} to {{n}}.
+placeholders.numbered = format(numbered_error)
+
+--- The same, where a template could also have named placeholders.
+placeholders.positional = format(positional_error)
+
+--- {{first_name}}.
+placeholders.named = format(named_error)
+
+--- Either; the first placeholder decides.
+placeholders.numbered_or_named = format(function(names)
+  if are_named(names) then return named_error(names) end
+  return numbered_error(names)
+end)
+
+placeholders.at_most_one = format(function(names)
+  if #names > 1 then return ("has %d placeholders; at most 1 is allowed"):format(#names) end
+end)
+
+placeholders.none = format(function(names)
+  if #names > 0 then return "has a placeholder; a footer takes none" end
+end)
+
+--- Words stand before, between and after the placeholders.
+placeholders.between_words = format(function(_, text)
+  local trimmed = text:match("^%s*(.*%S)") or ""
+  if trimmed:find("^{{") then return "begins with a placeholder; words must stand before it" end
+  if trimmed:find("}}$") then return "ends with a placeholder; words must follow it" end
+  if trimmed:find("}}%s*{{") then return "has a placeholder right behind another; words must stand between them" end
+end)
+
+placeholders.at_end_of_url = format(function(names, url)
+  if #names > 1 then return ("has %d placeholders; at most 1 is allowed"):format(#names) end
+  if #names == 1 and (names[1] ~= "1" or not url:find("}}$")) then
+    return "has its placeholder elsewhere; it may end with {{1}}"
+  end
+end)
+
+--- A text with a placeholder.
+placeholders.any = format(function(names)
+  if #names == 0 then return "has no placeholder" end
+end)
+
+-- Examples ----------------------------------------------------------------------------------------
+
+-- One example for each named placeholder, and none for others.
+local function check_named(list, count, seen, path)
+  list = list or {}
+  for i, item in ipairs(list) do
+    if not seen[item.param_name] then
+      return fault("is not a placeholder of the text", ("%s[%d].param_name"):format(path, i))
+    end
+  end
+  if #list < count then
+    return fault(("has %s; the text has %s"):format(plural(#list, "example"), plural(count, "placeholder")), path)
+  end
+end
+
+local function check_values(values, count, path)
+  if #values ~= count then
+    return fault(("has %s; the text has %s"):format(plural(#values, "element"), plural(count, "placeholder")), path)
+  end
+end
+
+--- The rule `examples` of an object (see `waba.Rule`).
+---@param rule { text: string, values?: string, sets?: string, named?: string, required?: boolean }
+---@return fun(value: table): waba.Fault?
+function placeholders.examples(rule)
+  local positional = rule.sets or rule.values
+  local named_steps, steps = paths.steps(rule.named or ""), paths.steps(positional or "")
+  local named_path, path = "." .. (rule.named or ""), "." .. (positional or "")
+  return function(value)
+    local text = value[rule.text]
+    if text == nil then return end
+    local names = names_in(text)
+    local count, seen = distinct(names)
+    if not positional or rule.named and are_named(names) then
+      return check_named(paths.at(value, named_steps), count, seen, named_path)
+    end
+    local examples = paths.at(value, steps)
+    if examples == nil then
+      return rule.required and count > 0
+        and fault("is missing; the text has " .. plural(count, "placeholder"), path) or nil
+    end
+    for i, values in ipairs(rule.sets and examples or { examples }) do
+      local found = check_values(values, count, rule.sets and ("%s[%d]"):format(path, i) or path)
+      if found then return found end
+    end
+  end
+end
+
+return placeholders

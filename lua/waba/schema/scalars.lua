@@ -1,0 +1,78 @@
+-- Checks of values that hold no other values: strings, numbers, booleans, choices. Each function takes a rule, see
+-- schema/compile.lua, and returns its check.
+
+local core = require "waba.core"
+local faults = require "waba.schema.faults"
+
+local type, tostring = type, tostring
+local utf8_length, fault = core.utf8_length, faults.new
+
+local scalars = {}
+
+--- The format of a rule: a table, or the name of one in schema/formats.lua.
+function scalars.format(format)
+  if type(format) == "string" then return require("waba.schema.formats")[format] end
+  return format
+end
+
+function scalars.string(node)
+  local least, most = 0, math.huge
+  if node.characters then least, most = node.characters[1], node.characters[2] or math.huge end
+  local format = scalars.format(node.format)
+  local fits = format and format.fits
+  return function(value)
+    if type(value) ~= "string" then return faults.wrong_type("string", value) end
+    local length, position = utf8_length(value)
+    if not length then return fault(("is not valid UTF-8 at byte %d"):format(position)) end
+    if length < least or length > most then return faults.size(length, node.characters, "character") end
+    if fits then
+      local fitting, message = fits(value)
+      if not fitting then return fault(message or format.message) end
+    end
+  end
+end
+
+function scalars.number(node)
+  local whole, or_value = node.is == "integer", node.or_value
+  local least, most = -math.huge, math.huge
+  if node.range then least, most = node.range[1], node.range[2] or math.huge end
+  return function(value)
+    if type(value) ~= "number" then return faults.wrong_type(node.is, value) end
+    if value ~= value or value == math.huge or value == -math.huge then return fault("must be a finite number") end
+    if whole and value % 1 ~= 0 then return fault(("is %s; it must be an integer"):format(tostring(value))) end
+    if (value < least or value > most) and value ~= or_value then
+      local message = most == math.huge and "is %s; it must be at least %s" or "is %s; allowed is %s to %s"
+      return fault(message:format(tostring(value), tostring(least), tostring(most)))
+    end
+  end
+end
+
+scalars.integer = scalars.number
+
+-- A number, or a string that contains one.
+function scalars.decimal(node)
+  local check = scalars.number({ is = "number", range = node.range })
+  return function(value)
+    if type(value) ~= "string" then return check(value) end
+    if not value:find("^%-?%d+%.?%d*$") or #value > 40 then
+      return fault("must be a number, or a string that reads as one")
+    end
+    return check(tonumber(value))
+  end
+end
+
+function scalars.boolean()
+  return function(value)
+    if type(value) ~= "boolean" then return faults.wrong_type("boolean", value) end
+  end
+end
+
+function scalars.choice(node)
+  local allowed = {}
+  for _, value in ipairs(node.one_of) do allowed[value] = true end
+  return function(value)
+    if not allowed[value] then return faults.choice(value, node.one_of, node.as) end
+  end
+end
+
+return scalars

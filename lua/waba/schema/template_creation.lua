@@ -1,0 +1,105 @@
+-- Rules of templates to be created that both hostings share (cloud.md, sections 5.3 and 5.4; on-premise.md, section 9).
+
+local placeholders = require "waba.schema.placeholders"
+local shared = require "waba.schema.shared"
+
+local with = shared.with
+
+local creation = {}
+
+---@type waba.Rule
+creation.category = { required = true, one_of = { "AUTHENTICATION", "MARKETING", "UTILITY" } }
+
+---@return waba.Rule
+function creation.text(most)
+  return shared.text(1, most)
+end
+
+---@return waba.Rule
+function creation.list_of(rule, count)
+  return { is = "list", count = count, each = rule }
+end
+
+--- The examples for reviewers. Unknown ones are refused in the strict mode only.
+---@param fields table<string, waba.Rule>
+---@return waba.Rule
+function creation.example(fields)
+  return { is = "object", fields = fields, open = true, inferred = { open = false } }
+end
+
+creation.file_example = creation.example { header_handle = creation.list_of(shared.some_text, { 1, 1 }) }
+
+creation.footer = {
+  is = "object",
+  fields = {
+    text = with(shared.text(1, 60), { also = { { is = "string", format = placeholders.none } } }),
+    code_expiration_minutes = { is = "integer", range = { 1, 90 } },
+  },
+}
+
+creation.footer_fields = { "text", "code_expiration_minutes" }
+
+-- The URL of a button, which may end with one placeholder.
+creation.url = {
+  is = "string", required = true, format = "url", also = { { is = "string", format = placeholders.at_end_of_url } },
+}
+
+-- Rules in `also`, which refer to some of the fields ------------------------------------------------
+
+--- An object of which only these fields are checked.
+---@param fields table<string, waba.Rule>
+---@param more? waba.Rule
+---@return waba.Rule
+function creation.open(fields, more)
+  return with({ is = "object", open = true, fields = fields }, more or {})
+end
+
+local open = creation.open
+
+--- An object with rules for some of its variants.
+---@param by string
+---@param variants table<string, waba.Rule>
+---@return waba.Rule
+function creation.variants(by, variants)
+  return { is = "object", open = true, by = by, variants = variants }
+end
+
+--- No value is allowed.
+---@param message string
+---@return waba.Rule
+function creation.never(message)
+  return { one_of = {}, message = message }
+end
+
+--- The buttons of a component.
+---@param each waba.Rule  of each button
+---@return waba.Rule
+function creation.buttons(each)
+  return open { buttons = { is = "list", each = each } }
+end
+
+--- The components of a template, or of a card.
+---@param by_type table<string, waba.Rule>
+---@param more? table<string, waba.Rule>  further fields of the template
+---@return waba.Rule
+function creation.components(by_type, more)
+  return open(with({ components = { is = "list", each = creation.variants("type", by_type) } }, more or {}))
+end
+
+-- In the categories MARKETING and UTILITY.
+creation.no_otp = creation.buttons(creation.variants("type", {
+  OTP = open { type = { inferred = creation.never "is OTP; it is allowed in the category AUTHENTICATION only" } },
+}))
+creation.text_required = { required = true }
+
+--- The rule of a list that has a component with these fields.
+---@param fields table<string, waba.Rule>
+---@param message? string  the error when it has none
+---@return waba.Rule
+function creation.has(fields, message)
+  return { is = "list", has = open(fields, { message = message or "has no such component" }) }
+end
+
+creation.has_body = creation.has({ type = { one_of = { "BODY" } } }, "has no BODY; a template needs one")
+
+return creation
