@@ -32,9 +32,9 @@ SANITIZE_PACKAGES = $(TEST_PACKAGES) clang libclang-rt-dev
 VERSION := $(shell sed -n 's/^return "\(.*\)"/\1/p' lua/waba/version.lua)
 
 # core.so loads everywhere and links nothing; curl.so is the only part that links libcurl.
-CORE_ALONE = src/core.c src/json.c src/json_text.c src/json_value.c src/json_pick.c src/json_flood.c src/json_write.c src/http1.c \
-  src/retry_after.c src/credentials_class.c src/sha256.c src/sha256_class.c src/random.c src/terminal.c src/file.c src/file_class.c src/yield.c src/path.c
-CORE_SOURCES = $(CORE_ALONE) src/response_head.c src/exit.c src/text.c src/origin.c src/credentials.c src/request.c src/limit.c
+CORE_ALONE = $(addprefix src/, core.c credentials_class.c file.c file_class.c json.c json_flood.c json_pick.c json_text.c \
+  json_value.c json_write.c path.c random.c request_head.c retry_after.c sha256.c sha256_class.c terminal.c yield.c)
+CORE_SOURCES = $(CORE_ALONE) $(addprefix src/, credentials.c exit.c limit.c origin.c response_head.c text.c)
 CURL_SOURCES = $(filter-out $(CORE_ALONE),$(wildcard src/*.c))
 
 # The packages, and the folder of each one's modules.

@@ -1,4 +1,4 @@
--- src/origin.c, credentials.c, retry_after.c and request.c through waba.core: what a request is made of.
+-- src/origin.c, credentials.c, retry_after.c and request_head.c through waba.core: the parts of a request.
 
 local core = require "waba.core"
 local secrets = require "spec.support.secrets"

@@ -25,7 +25,7 @@ int alarm_class_new(lua_State *L) {
   char text[LIMIT_TEXT_SIZE];
   alarm_init(alarm);
   luaL_setmetatable(L, ALARM_CLASS);
-  if (!alarm_open(alarm)) return compat_pushfault(L, limit_describe(errno, text));
+  if (!alarm_open(alarm)) return compat_pusherror(L, limit_describe(errno, text));
   return 1;
 }
 

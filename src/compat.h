@@ -108,7 +108,7 @@ static inline void compat_pushinteger(lua_State *L, long long number) {
 }
 
 /* Pushes nil and what is wrong; returns that these are two. */
-static inline int compat_pushfault(lua_State *L, const char *fault) {
+static inline int compat_pusherror(lua_State *L, const char *fault) {
   lua_pushnil(L);
   lua_pushstring(L, fault);
   return 2;

@@ -1,6 +1,7 @@
-/* luaopen_waba_core: the functions of text, requests, clock and chance that come without a class, and the
- * classes beside them. Leaf functions only: none calls back into Lua code, none waits, and the module links
- * no library but Lua's. Described in lua/waba/meta.lua. */
+/* luaopen_waba_core: the table of the module's functions, and those that are short. None of the functions calls Lua
+ * code or waits, and the module links no library but Lua's. lua/waba/meta.lua describes them. */
+#include "core.h"
+
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
@@ -8,21 +9,12 @@
 
 #include "compat.h"
 #include "credentials.h"
-#include "credentials_class.h"
 #include "exit.h"
-#include "file_class.h"
-#include "http1.h"
-#include "json.h"
 #include "limit.h"
 #include "origin.h"
-#include "path.h"
 #include "random.h"
-#include "response_head.h"
 #include "retry_after.h"
-#include "sha256_class.h"
-#include "terminal.h"
 #include "text.h"
-#include "yield.h"
 
 WABA_EXPORT int luaopen_waba_core(lua_State *L);
 
@@ -33,21 +25,19 @@ static const char *check_text(lua_State *L, int index, size_t *length) {
   return text;
 }
 
-/* utf8_length(text) -> characters | nil, position */
-static int core_utf8_length(lua_State *L) {
-  size_t length, characters, fault;
+static int utf8_length(lua_State *L) {
+  size_t length, characters, error_at;
   const char *text = luaL_checklstring(L, 1, &length);
-  if (text_utf8_length(text, length, &characters, &fault)) {
+  if (text_utf8_length(text, length, &characters, &error_at)) {
     lua_pushinteger(L, (lua_Integer)characters);
     return 1;
   }
   lua_pushnil(L);
-  lua_pushinteger(L, (lua_Integer)fault + 1);
+  lua_pushinteger(L, (lua_Integer)error_at + 1);
   return 2;
 }
 
-/* is_number(value, least, most) -> boolean: a string of so many digits that does not begin with 0 */
-static int core_is_number(lua_State *L) {
+static int is_number(lua_State *L) {
   const lua_Integer least = luaL_checkinteger(L, 2), most = luaL_checkinteger(L, 3);
   size_t length = 0, i = 0;
   const char *text = lua_type(L, 1) == LUA_TSTRING ? lua_tolstring(L, 1, &length) : "0";
@@ -58,8 +48,7 @@ static int core_is_number(lua_State *L) {
   return 1;
 }
 
-/* base64(bytes) -> string */
-static int core_base64(lua_State *L) {
+static int base64(lua_State *L) {
   size_t length;
   const char *bytes = check_text(L, 1, &length);
   const size_t size = text_base64_size(length);
@@ -69,8 +58,7 @@ static int core_base64(lua_State *L) {
   return 1;
 }
 
-/* percent_encode(text) -> string */
-static int core_percent_encode(lua_State *L) {
+static int percent_encode(lua_State *L) {
   size_t length;
   const char *text = check_text(L, 1, &length);
   const size_t size = text_percent_encode(text, length, NULL);
@@ -85,8 +73,7 @@ static int core_percent_encode(lua_State *L) {
   return 1;
 }
 
-/* equals(secret, candidate) -> boolean */
-static int core_equals(lua_State *L) {
+static int equals(lua_State *L) {
   size_t secret_length, candidate_length;
   const char *secret = luaL_checklstring(L, 1, &secret_length);
   const char *candidate = luaL_checklstring(L, 2, &candidate_length);
@@ -94,27 +81,24 @@ static int core_equals(lua_State *L) {
   return 1;
 }
 
-/* check_header(name, value) -> true | nil, message */
-static int core_check_header(lua_State *L) {
+static int check_header(lua_State *L) {
   size_t name_length, value_length;
   const char *name = luaL_checklstring(L, 1, &name_length);
   const char *value = luaL_checklstring(L, 2, &value_length);
-  const char *fault = text_header_name_fault(name, name_length);
-  if (fault == NULL) fault = text_header_value_fault(value, value_length);
-  if (fault != NULL) return compat_pushfault(L, fault);
+  const char *message = text_header_error(name, name_length, value, value_length);
+  if (message != NULL) return compat_pusherror(L, message);
   lua_pushboolean(L, 1);
   return 1;
 }
 
-/* basic(user, password) -> value | nil, message */
-static int core_basic(lua_State *L) {
+static int basic(lua_State *L) {
   size_t user_length, password_length;
   const char *user = check_text(L, 1, &user_length);
   const char *password = check_text(L, 2, &password_length);
   const size_t size = credentials_basic_size(user_length, password_length);
   char *out = lua_newuserdatauv(L, size, 0);
-  const char *fault = credentials_basic(user, user_length, password, password_length, out);
-  if (fault != NULL) return compat_pushfault(L, fault);
+  const char *message = credentials_basic(user, user_length, password, password_length, out);
+  if (message != NULL) return compat_pusherror(L, message);
   lua_pushlstring(L, out, size);
   text_wipe(out, size);
   return 1;
@@ -135,8 +119,7 @@ static long long check_now(lua_State *L, int index) {
   return (long long)number;
 }
 
-/* retry_after(value, now?) -> seconds | nil */
-static int core_retry_after(lua_State *L) {
+static int retry_after(lua_State *L) {
   size_t length;
   const char *value = luaL_checklstring(L, 1, &length);
   const long long now = check_now(L, 2);
@@ -149,27 +132,24 @@ static int core_retry_after(lua_State *L) {
   return 1;
 }
 
-/* origin(url) -> origin | nil, message */
-static int core_origin(lua_State *L) {
-  char origin[ORIGIN_SIZE];
+static int origin(lua_State *L) {
+  char text[ORIGIN_SIZE];
   size_t length;
   const char *url = luaL_checklstring(L, 1, &length);
-  const char *fault = origin_read(url, length, origin);
-  if (fault != NULL) return compat_pushfault(L, fault);
-  lua_pushstring(L, origin);
+  const char *message = origin_read(url, length, text);
+  if (message != NULL) return compat_pusherror(L, message);
+  lua_pushstring(L, text);
   return 1;
 }
 
-/* clock() -> seconds */
-static int core_clock(lua_State *L) {
+static int monotonic_clock(lua_State *L) {
   struct timespec now;
   if (clock_gettime(CLOCK_MONOTONIC, &now) != 0) return luaL_error(L, "%s", strerror(errno));
   lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec / 1e9);
   return 1;
 }
 
-/* random() -> number in [0, 1) */
-static int core_random(lua_State *L) {
+static int random_number(lua_State *L) {
   uint64_t bits;
   char text[LIMIT_TEXT_SIZE];
   if (!random_bits(&bits)) return luaL_error(L, "no random numbers: %s", limit_describe(errno, text));
@@ -177,8 +157,7 @@ static int core_random(lua_State *L) {
   return 1;
 }
 
-/* remove_at_exit(path, remove): sets whether the file is removed when the process exits */
-static int core_remove_at_exit(lua_State *L) {
+static int remove_at_exit(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   luaL_checktype(L, 2, LUA_TBOOLEAN);
   if (!lua_toboolean(L, 2)) {
@@ -189,27 +168,45 @@ static int core_remove_at_exit(lua_State *L) {
   return 0;
 }
 
-/* system_error(number) -> text */
-static int core_system_error(lua_State *L) {
+static int system_error(lua_State *L) {
   char text[LIMIT_TEXT_SIZE];
   lua_pushstring(L, limit_describe((int)luaL_checkinteger(L, 1), text));
   return 1;
 }
 
 static const luaL_Reg functions[] = {
-    {"utf8_length", core_utf8_length},
-    {"is_number", core_is_number},
-    {"base64", core_base64},
-    {"percent_encode", core_percent_encode},
-    {"equals", core_equals},
-    {"check_header", core_check_header},
-    {"basic", core_basic},
-    {"retry_after", core_retry_after},
-    {"origin", core_origin},
-    {"clock", core_clock},
-    {"system_error", core_system_error},
-    {"random", core_random},
-    {"remove_at_exit", core_remove_at_exit},
+    {"absolute_path", path_absolute},
+    {"append", file_new},
+    {"base64", base64},
+    {"basic", basic},
+    {"can_write", path_can_write},
+    {"can_yield", can_yield},
+    {"check_header", check_header},
+    {"clock", monotonic_clock},
+    {"credentials", credentials_new},
+    {"equals", equals},
+    {"file_identity", path_identity},
+    {"file_mode", terminal_file_mode},
+    {"header_secret", header_secret_new},
+    {"headers", headers_function},
+    {"hmac_sha256", sha256_hmac_function},
+    {"hold_interrupt", terminal_hold_interrupt},
+    {"interrupted", terminal_interrupted},
+    {"is_number", is_number},
+    {"is_terminal", terminal_is_terminal},
+    {"make_private", path_make_private},
+    {"origin", origin},
+    {"percent_encode", percent_encode},
+    {"random", random_number},
+    {"ready_head", ready_head_new},
+    {"redact", credentials_redact},
+    {"remove_at_exit", remove_at_exit},
+    {"response_head", response_head_function},
+    {"retry_after", retry_after},
+    {"sha256", sha256_new},
+    {"system_error", system_error},
+    {"terminal_width", terminal_width},
+    {"utf8_length", utf8_length},
     {NULL, NULL},
 };
 
@@ -217,13 +214,9 @@ int luaopen_waba_core(lua_State *L) {
   luaL_checkversion(L);
   luaL_newlib(L, functions);
   credentials_register(L);
-  sha256_register(L);
-  json_register(L);
-  http1_register(L);
-  response_head_register(L);
-  terminal_register(L);
   file_register(L);
-  yield_register(L);
-  path_register(L);
+  json_register(L);
+  ready_head_register(L);
+  sha256_register(L);
   return 1;
 }

@@ -1,4 +1,4 @@
-/* A secret header for one origin, and the value of Basic: see credentials.h. */
+/* Secret headers and HTTP Basic: see credentials.h. */
 #include "credentials.h"
 
 #include <stdlib.h>
@@ -10,11 +10,9 @@
 const char credentials_no_memory[] = "not enough memory";
 
 /* A secret is visible ASCII. A value copied from a page or a file may contain invisible characters. */
-static const char *foreign_fault(const char *value, size_t length) {
-  size_t i;
-  for (i = 0; i < length; i++) {
-    const unsigned char c = (unsigned char)value[i];
-    if (c < 0x80) continue;
+static const char *ascii_error(const char *value, size_t length) {
+  for (size_t i = 0; i < length; i++) {
+    if ((unsigned char)value[i] < 0x80) continue;
     if (length - i >= 3 && memcmp(value + i, "\xEF\xBB\xBF", 3) == 0) {
       return "the header's value has a byte order mark";
     }
@@ -30,12 +28,11 @@ const char *credentials_fill(struct credentials *credentials, const char *name, 
                              const char *value, size_t value_length, const char *origin,
                              size_t origin_length) {
   char plain_origin[ORIGIN_SIZE];
-  const char *fault = text_header_name_fault(name, name_length);
-  if (fault == NULL) fault = text_header_value_fault(value, value_length);
-  if (fault == NULL) fault = foreign_fault(value, value_length);
-  if (fault == NULL && value_length == 0) fault = "the secret is empty";
-  if (fault == NULL) fault = origin_read(origin, origin_length, plain_origin);
-  if (fault != NULL) return fault;
+  const char *message = text_header_error(name, name_length, value, value_length);
+  if (message == NULL) message = ascii_error(value, value_length);
+  if (message == NULL && value_length == 0) message = "the secret is empty";
+  if (message == NULL) message = origin_read(origin, origin_length, plain_origin);
+  if (message != NULL) return message;
   credentials->line_length = name_length + 2 + value_length;
   credentials->size = credentials->line_length + 1 + strlen(plain_origin) + 1;
   credentials->memory = malloc(credentials->size);
@@ -81,10 +78,9 @@ const char *credentials_find(const struct credentials *credentials, const char *
   return NULL;
 }
 
-/* The bytes RFC 7617 forbids in a user and a password. */
+/* RFC 7617 forbids control characters in a user and a password. */
 static bool has_control(const char *text, size_t length) {
-  size_t i;
-  for (i = 0; i < length; i++) {
+  for (size_t i = 0; i < length; i++) {
     if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F) return true;
   }
   return false;
@@ -102,8 +98,8 @@ const char *credentials_basic(const char *user, size_t user_length, const char *
   if (has_control(user, user_length)) return "the user has a control character";
   if (has_control(password, password_length)) return "the password has a control character";
   memcpy(out, "Basic ", 6);
-  /* The pair stands at the end of the room for its base64 form, which is written from the start: what
-   * is written never catches up with what is still to be read. */
+  /* The pair is at the end of the space for its base64 form. That is written from the start and never overwrites a part
+   * of the pair that was not read yet. */
   pair = out + 6 + text_base64_size(length) - length;
   memcpy(pair, user, user_length);
   pair[user_length] = ':';

@@ -1,7 +1,6 @@
-/* The Lua face of credentials.c: see lua/waba/meta.lua. */
-#include "credentials_class.h"
-
+/* The Lua classes of credentials.c: see lua/waba/meta.lua. */
 #include "compat.h"
+#include "core.h"
 #include "credentials.h"
 
 /* The string field of the table at index 1. It stays on the stack. */
@@ -18,7 +17,7 @@ static const char *check_field(lua_State *L, const char *name, size_t *length) {
 static int new_secret(lua_State *L, const char *class) {
   static const struct credentials closed;
   size_t name_length, value_length, origin_length;
-  const char *name, *value, *origin, *fault;
+  const char *name, *value, *origin, *message;
   struct credentials *credentials;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -26,26 +25,25 @@ static int new_secret(lua_State *L, const char *class) {
   value = check_field(L, "value", &value_length);
   origin = check_field(L, "origin", &origin_length);
   credentials = lua_newuserdatauv(L, sizeof *credentials, 0);
-  *credentials = closed; /* sound whatever happens from here on */
+  *credentials = closed; /* __gc can run from here on */
   luaL_setmetatable(L, class);
-  fault =
-      credentials_fill(credentials, name, name_length, value, value_length, origin, origin_length);
-  if (fault == credentials_no_memory) return luaL_error(L, "%s", fault);
-  return fault == NULL ? 1 : compat_pushfault(L, fault);
+  message = credentials_fill(credentials, name, name_length, value, value_length, origin, origin_length);
+  if (message == credentials_no_memory) return luaL_error(L, "%s", message);
+  return message == NULL ? 1 : compat_pusherror(L, message);
 }
 
 /* credentials { header, value, origin } -> userdata | nil, message */
-static int credentials_function(lua_State *L) { return new_secret(L, CREDENTIALS_CLASS); }
+int credentials_new(lua_State *L) { return new_secret(L, CREDENTIALS_CLASS); }
 
 /* header_secret { header, value, origin } -> userdata | nil, message */
-static int header_secret_function(lua_State *L) { return new_secret(L, HEADER_SECRET_CLASS); }
+int header_secret_new(lua_State *L) { return new_secret(L, HEADER_SECRET_CLASS); }
 
 static struct credentials *check_secret(lua_State *L) {
   struct credentials *credentials = luaL_testudata(L, 1, HEADER_SECRET_CLASS);
   return credentials != NULL ? credentials : luaL_checkudata(L, 1, CREDENTIALS_CLASS);
 }
 
-static int secret_close(lua_State *L) {
+static int secret_gc(lua_State *L) {
   credentials_clear(check_secret(L));
   return 0;
 }
@@ -63,11 +61,11 @@ static int secret_tostring(lua_State *L) {
   return 1;
 }
 
-/* In bytes. A shorter secret also occurs in ordinary words, and no gateway issues one. */
+/* In bytes. A shorter secret occurs in ordinary words, and no gateway issues one. */
 #define REDACT_LEAST 8
 
 /* redact(text, credentials) -> text */
-static int redact_function(lua_State *L) {
+int credentials_redact(lua_State *L) {
   static const char hidden[] = "(hidden)";
   size_t length;
   const char *text = luaL_checklstring(L, 1, &length), *found;
@@ -93,8 +91,8 @@ static int redact_function(lua_State *L) {
 }
 
 static const luaL_Reg secret_class[] = {
-    {"__gc", secret_close},
-    {"__close", secret_close},
+    {"__gc", secret_gc},
+    {"__close", secret_gc},
     {"__tostring", secret_tostring},
     {NULL, NULL},
 };
@@ -102,10 +100,4 @@ static const luaL_Reg secret_class[] = {
 void credentials_register(lua_State *L) {
   compat_newclass(L, CREDENTIALS_CLASS, secret_class);
   compat_newclass(L, HEADER_SECRET_CLASS, secret_class);
-  lua_pushcfunction(L, credentials_function);
-  lua_setfield(L, -2, "credentials");
-  lua_pushcfunction(L, header_secret_function);
-  lua_setfield(L, -2, "header_secret");
-  lua_pushcfunction(L, redact_function);
-  lua_setfield(L, -2, "redact");
 }

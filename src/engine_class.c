@@ -60,7 +60,7 @@ int engine_class_new(lua_State *L) {
   box->engine = engine_new(&options);
   if (box->engine == NULL) {
     lua_pushfstring(L, "no connection can be opened: %s", limit_describe(errno, text));
-    return compat_pushfault(L, lua_tostring(L, -1));
+    return compat_pusherror(L, lua_tostring(L, -1));
   }
   return 1;
 }

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "request.h"
 #include "text.h"
 
 #ifndef WABA_VERSION
@@ -82,7 +81,7 @@ struct head *head_new(const char *method, size_t method_length, const char *url,
   char origin[ORIGIN_SIZE];
   struct head *head;
   CURLUcode code;
-  *fault = request_method_fault(method, method_length);
+  *fault = text_method_error(method, method_length);
   if (*fault == NULL) *fault = origin_read(url, url_length, origin);
   if (*fault != NULL) return NULL;
   head = calloc(1, sizeof *head);
@@ -112,10 +111,9 @@ struct head *head_new(const char *method, size_t method_length, const char *url,
 
 const char *head_add(struct head *head, const char *name, size_t name_length, const char *value,
                      size_t value_length) {
-  const char *fault = text_header_name_fault(name, name_length);
+  const char *fault = text_header_error(name, name_length, value, value_length);
   char *line;
   size_t i;
-  if (fault == NULL) fault = text_header_value_fault(value, value_length);
   if (fault != NULL) return fault;
   for (i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
     if (text_equals_ignoring_case(name, name_length, reserved[i], strlen(reserved[i]))) {

@@ -57,14 +57,14 @@ int head_class_new(lua_State *L, struct engine *engine) {
   box->head = NULL;
   compat_setclass(L, HEAD_CLASS);
   box->head = head_new(method, method_length, url, url_length, lua_toboolean(L, 7) != 0, &fault);
-  if (box->head == NULL) return compat_pushfault(L, fault);
+  if (box->head == NULL) return compat_pusherror(L, fault);
   box->engine = engine;
   engine_hold(engine);
   engine_add_head(engine, box->head);
   if (lua_istable(L, 5)) fault = add_headers(L, box->head, 5);
   if (fault == NULL && credentials != NULL) fault = head_add_credentials(box->head, credentials);
   if (fault == NULL) fault = head_complete(box->head);
-  if (fault != NULL) return compat_pushfault(L, fault);
+  if (fault != NULL) return compat_pusherror(L, fault);
   lua_pushvalue(L, 8);
   return 1;
 }

@@ -1,12 +1,12 @@
 /* JSON for Lua. Encoding does not use cjson, so that the text is the same with every version and fork of it and
  * without it. Decoding uses a private lua-cjson instance: one scan of the text refuses invalid input that cjson
  * accepts and rewrites numbers that it would change; then whole numbers become integers where Lua has them. */
-#include "json.h"
 
 #include <stdbool.h>
 #include <string.h>
 
 #include "compat.h"
+#include "core.h"
 #include "json_flood.h"
 #include "json_pick.h"
 #include "json_text.h"
@@ -23,8 +23,8 @@ static void call_setting(lua_State *L, const char *name, lua_Number value) {
   lua_call(L, 1, 0);
 }
 
-/* Pushes the function of that name from a new instance of cjson. Raises when lua-cjson is not there: with the
- * first line of what `require` reports, without the list of all the places that it searched. */
+/* Pushes the function of that name from a new instance of cjson. Raises when lua-cjson is not installed, with the first
+ * line of the error of `require`: without the list of the paths that it searched. */
 static void push_cjson(lua_State *L, const char *name) {
   lua_getglobal(L, "require");
   lua_pushliteral(L, "cjson");
@@ -47,30 +47,30 @@ static void push_cjson(lua_State *L, const char *name) {
 
 /* Upvalues of `decode`. */
 #define DECODER lua_upvalueindex(1)
-#define DECODER_KNOWS_COMMA lua_upvalueindex(2)
+#define DECODER_HAS_COMMA lua_upvalueindex(2)
 #define DECODER_CAN_BE_FLOODED lua_upvalueindex(3)
 
-/* cjson learns what the locale's decimal point is when an instance is made. */
+/* An instance of cjson keeps the decimal point of the locale in which it was created. */
 static void load_decoder(lua_State *L) {
   push_cjson(L, "decode");
   lua_replace(L, DECODER);
   lua_pushboolean(L, json_locale_has_comma());
-  lua_replace(L, DECODER_KNOWS_COMMA);
+  lua_replace(L, DECODER_HAS_COMMA);
 }
 
 /* Calls a function of cjson: [.. function argument] -> [.. result] and true, or [.. message] and false.
- * Nothing but a lack of memory is raised. */
+ * Raises memory errors only. */
 static bool call_cjson(lua_State *L) {
   const int status = lua_pcall(L, 1, 1, 0);
   if (status == LUA_ERRMEM) lua_error(L);
   return status == 0;
 }
 
-/* Returns nil, message, path for a value in which something is wrong. */
+/* Pushes nil, message and path for a value that can't be encoded. */
 static int refuse(lua_State *L, const char *message) {
   lua_settop(L, 1);
   if (message != NULL || !json_explain(L)) {
-    /* Without a message a finalizer must have changed the value meanwhile. */
+    /* `json_explain` finds no error if a finalizer changed the value meanwhile. */
     lua_pushstring(L, message != NULL ? message : "the value has no form in JSON");
     lua_pushliteral(L, "");
   }
@@ -101,7 +101,7 @@ static int json_plain(lua_State *L) {
   return 2;
 }
 
-/* Pushes the text as cjson must have it. */
+/* Pushes the text that cjson decodes. */
 static void push_rewritten(lua_State *L, const struct json_scan *scan) {
   const size_t size = json_scan_size(scan);
   char *const out = lua_newuserdatauv(L, size, 0);
@@ -110,14 +110,14 @@ static void push_rewritten(lua_State *L, const struct json_scan *scan) {
   lua_remove(L, -2);
 }
 
-static int push_scan_fault(lua_State *L, const struct json_scan *scan) {
+static int push_scan_error(lua_State *L, const struct json_scan *scan) {
   lua_pushnil(L);
-  lua_pushfstring(L, "%s at byte %d", scan->fault, (int)(scan->at - scan->start) + 1);
+  lua_pushfstring(L, "%s at byte %d", scan->message, (int)(scan->at - scan->start) + 1);
   return 2;
 }
 
-/* What is wrong with the text as a whole, or NULL. */
-static const char *whole_text_fault(const char *text, size_t length) {
+/* Returns a message about the whole text, or NULL. */
+static const char *whole_text_error(const char *text, size_t length) {
   if (length > DECODE_SIZE_MAX) return "the text is too long";
   if (length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
     return "the text begins with a byte order mark, which JSON must not have";
@@ -153,24 +153,24 @@ static bool is_flood(lua_State *L, const struct json_scan *scan, const char *tex
 static int json_decode(lua_State *L) {
   struct json_scan scan;
   size_t length;
-  const char *text, *fault;
+  const char *text, *message;
   luaL_checktype(L, 1, LUA_TSTRING);
   lua_settop(L, 1);
   text = lua_tolstring(L, 1, &length);
-  fault = whole_text_fault(text, length);
-  if (fault != NULL) {
+  message = whole_text_error(text, length);
+  if (message != NULL) {
     lua_pushnil(L);
-    lua_pushstring(L, fault);
+    lua_pushstring(L, message);
     return 2;
   }
-  if (!json_scan(&scan, text, length)) return push_scan_fault(L, &scan);
+  if (!json_scan(&scan, text, length)) return push_scan_error(L, &scan);
   if (is_flood(L, &scan, text, length)) {
     lua_pushnil(L);
     lua_pushliteral(L, "too many strings have the same hash in this Lua (hash flooding)");
     return 2;
   }
   if (lua_isnil(L, DECODER) ||
-      (scan.fractions && json_locale_has_comma() != (bool)lua_toboolean(L, DECODER_KNOWS_COMMA))) {
+      (scan.fractions && json_locale_has_comma() != (bool)lua_toboolean(L, DECODER_HAS_COMMA))) {
     load_decoder(L);
   }
   lua_pushvalue(L, DECODER);
@@ -197,8 +197,8 @@ static int json_decode(lua_State *L) {
 /* Upvalue of a picker. */
 #define PICK lua_upvalueindex(1)
 
-/* pick(json) -> strings, nil for those that are not there | nothing */
-static int json_pick_(lua_State *L) {
+/* pick(json) -> a string or nil for each path with a dot | nothing */
+static int pick_function(lua_State *L) {
   const struct json_pick *const pick = lua_touserdata(L, PICK);
   struct json_piece pieces[JSON_PICK_MAX];
   size_t length, i;
@@ -206,7 +206,7 @@ static int json_pick_(lua_State *L) {
   const char *const text = luaL_checklstring(L, 1, &length);
   if (!json_pick(pick, text, length, pieces)) return 0;
   for (i = 0; i < pick->count; i++) {
-    if (pick->wishes[i].leaf.bytes == NULL) continue;
+    if (pick->paths[i].leaf.bytes == NULL) continue;
     if (pieces[i].bytes == NULL) {
       lua_pushnil(L);
     } else {
@@ -217,40 +217,40 @@ static int json_pick_(lua_State *L) {
   return count;
 }
 
-/* A wish from "root.leaf" or "root"; the text lives as long as the picker. */
-static struct json_wish read_wish(const char *text, size_t length) {
+/* Reads "root.leaf" or "root"; the text lives as long as the picker. */
+static struct json_path read_path(const char *text, size_t length) {
   const char *const dot = memchr(text, '.', length);
-  struct json_wish wish = {{text, length}, {NULL, 0}};
+  struct json_path path = {{text, length}, {NULL, 0}};
   if (dot != NULL) {
-    wish.root.length = (size_t)(dot - text);
-    wish.leaf.bytes = dot + 1;
-    wish.leaf.length = length - wish.root.length - 1;
+    path.root.length = (size_t)(dot - text);
+    path.leaf.bytes = dot + 1;
+    path.leaf.length = length - path.root.length - 1;
   }
-  return wish;
+  return path;
 }
 
-/* picker(wish, ...) -> pick */
+/* picker(path, ...) -> pick */
 static int json_picker(lua_State *L) {
   const int count = lua_gettop(L);
   size_t total = 0, length;
   struct json_pick *pick;
-  char *room;
+  char *copy;
   int i;
-  luaL_argcheck(L, count <= JSON_PICK_MAX, count, "too many wishes");
+  luaL_argcheck(L, count <= JSON_PICK_MAX, count, "too many paths");
   for (i = 1; i <= count; i++) {
     luaL_checktype(L, i, LUA_TSTRING);
     total += lua_rawlen(L, i);
   }
   pick = lua_newuserdatauv(L, sizeof *pick + total, 0);
   pick->count = (size_t)count;
-  room = (char *)(pick + 1);
+  copy = (char *)(pick + 1);
   for (i = 1; i <= count; i++) {
     const char *const text = lua_tolstring(L, i, &length);
-    memcpy(room, text, length);
-    pick->wishes[i - 1] = read_wish(room, length);
-    room += length;
+    memcpy(copy, text, length);
+    pick->paths[i - 1] = read_path(copy, length);
+    copy += length;
   }
-  lua_pushcclosure(L, json_pick_, 1);
+  lua_pushcclosure(L, pick_function, 1);
   return 1;
 }
 

@@ -1,4 +1,4 @@
-/* Counts the hashes of a JSON text's strings: see json_flood.h. */
+/* The hashes of the strings of a JSON text: see json_flood.h. */
 #include "json_flood.h"
 
 #include <stdint.h>
@@ -10,19 +10,19 @@
 
 #define BUCKETS ((size_t)16384)
 
-/* The strings of one chain of Lua's hash table. A string that is among the most recent ones is counted once:
+/* The strings of one chain of Lua's hash table. A string that equals one of the most recent ones is not counted again:
  * names of fields are repeated. */
 #define RECENT 4
 struct bucket {
   uint32_t count;
-  uint32_t recent[RECENT]; /* identities; 0 for an unused element, which hardly any string has */
+  uint32_t recent[RECENT]; /* identities; 0: unused */
 };
 
 struct flood {
   struct bucket *buckets;
-  uint64_t seed;  /* random, so that strings with the same `identity` can't be chosen in advance */
+  uint64_t seed;  /* random: nobody can choose strings with the same identity in advance */
   uint64_t count; /* of strings */
-  uint64_t steps; /* comparisons in all chains, when each new string is compared with the earlier ones */
+  uint64_t steps; /* comparisons, when each new string is compared with all earlier ones of its chain */
 };
 
 size_t json_flood_size(size_t length) { return BUCKETS * sizeof(struct bucket) + length; }
@@ -40,8 +40,7 @@ static uint32_t lua_hash(const char *bytes, size_t length) {
 
 static uint32_t identity(uint64_t seed, const char *bytes, size_t length) {
   uint64_t hash = seed ^ length;
-  size_t i;
-  for (i = 0; i < length; i++) {
+  for (size_t i = 0; i < length; i++) {
     hash = (hash ^ (unsigned char)bytes[i]) * (seed | 1);
     hash ^= hash >> 29;
   }
@@ -51,9 +50,8 @@ static uint32_t identity(uint64_t seed, const char *bytes, size_t length) {
 static void add(struct flood *flood, const char *bytes, size_t length) {
   struct bucket *const bucket = &flood->buckets[lua_hash(bytes, length) % BUCKETS];
   const uint32_t id = identity(flood->seed, bytes, length);
-  size_t i;
   flood->count++;
-  for (i = 0; i < RECENT; i++) {
+  for (size_t i = 0; i < RECENT; i++) {
     if (bucket->recent[i] == id) return;
   }
   flood->steps += bucket->count;

@@ -1,7 +1,9 @@
-/* A few strings out of a JSON text: see json_pick.h. */
+/* Strings from a JSON text without decoding it: see json_pick.h. */
 #include "json_pick.h"
 
 #include <string.h>
+
+#include "json_text.h"
 
 #define LEVELS 8
 
@@ -9,30 +11,28 @@ struct reader {
   const char *at, *end;
   const struct json_pick *pick;
   struct json_piece *pieces;
-  unsigned seen; /* a bit for each wish whose root was there */
+  unsigned seen; /* a bit for each path whose root was read */
 };
 
-/* Where a value stands. */
 struct place {
   int depth;
-  const struct json_piece *root; /* of the array or of its first object; NULL: nothing is wanted here */
+  const struct json_piece *root; /* of the array, or of its first object; NULL: of another value */
 };
 
 static bool read_value(struct reader *reader, int depth);
 static bool read_object(struct reader *reader, struct place place);
 
-/* The next character that is no white space; NUL at the end. */
-static char look(struct reader *reader) {
+/* Skips white space. Returns the next character; NUL at the end. */
+static char peek(struct reader *reader) {
   while (reader->at < reader->end) {
-    const char c = *reader->at;
-    if (c != ' ' && c != '\n' && c != '\r' && c != '\t') return c;
+    if (!json_is_space(*reader->at)) return *reader->at;
     reader->at++;
   }
   return '\0';
 }
 
 static bool take(struct reader *reader, char c) {
-  if (look(reader) != c) return false;
+  if (peek(reader) != c) return false;
   reader->at++;
   return true;
 }
@@ -51,16 +51,9 @@ static bool read_string(struct reader *reader, struct json_piece *piece) {
 }
 
 static bool read_word(struct reader *reader) {
-  static const char *const words[] = {"true", "false", "null"};
-  size_t i;
-  for (i = 0; i < 3; i++) {
-    const size_t length = strlen(words[i]);
-    if ((size_t)(reader->end - reader->at) < length) continue;
-    if (memcmp(reader->at, words[i], length) != 0) continue;
-    reader->at += length;
-    return true;
-  }
-  return false;
+  const size_t length = json_word_length(reader->at, reader->end);
+  reader->at += length;
+  return length > 0;
 }
 
 static bool read_array(struct reader *reader, struct place place) {
@@ -80,26 +73,26 @@ static bool is_same(const struct json_piece *a, const struct json_piece *b) {
   return a->length == b->length && memcmp(a->bytes, b->bytes, a->length) == 0;
 }
 
-/* The value behind a name of the whole object. */
+/* Reads the value of a name of the whole object. */
 static bool read_root(struct reader *reader, const struct json_piece *name) {
-  const struct json_wish *wishes = reader->pick->wishes;
+  const struct json_path *paths = reader->pick->paths;
   size_t i = 0;
-  while (i < reader->pick->count && !is_same(&wishes[i].root, name)) i++;
+  while (i < reader->pick->count && !is_same(&paths[i].root, name)) i++;
   if (i == reader->pick->count || (reader->seen & 1U << i) != 0) return false;
   reader->seen |= 1U << i;
-  if (wishes[i].leaf.bytes == NULL) return read_value(reader, 1);
-  return read_array(reader, (struct place){1, &wishes[i].root});
+  if (paths[i].leaf.bytes == NULL) return read_value(reader, 1);
+  return read_array(reader, (struct place){1, &paths[i].root});
 }
 
 static bool read_member(struct reader *reader, struct place place) {
-  const struct json_wish *wishes = reader->pick->wishes;
+  const struct json_path *paths = reader->pick->paths;
   struct json_piece name;
   size_t i;
   if (!read_string(reader, &name) || !take(reader, ':')) return false;
   if (place.depth == 0) return read_root(reader, &name);
   for (i = 0; place.root != NULL && i < reader->pick->count; i++) {
-    if (wishes[i].leaf.bytes == NULL || !is_same(&wishes[i].leaf, &name)) continue;
-    if (!is_same(&wishes[i].root, place.root)) continue;
+    if (paths[i].leaf.bytes == NULL || !is_same(&paths[i].leaf, &name)) continue;
+    if (!is_same(&paths[i].root, place.root)) continue;
     return reader->pieces[i].bytes == NULL && read_string(reader, &reader->pieces[i]);
   }
   return read_value(reader, place.depth + 1);
@@ -117,7 +110,7 @@ static bool read_object(struct reader *reader, struct place place) {
 static bool read_value(struct reader *reader, int depth) {
   const struct place place = {depth, NULL};
   struct json_piece piece;
-  switch (look(reader)) {
+  switch (peek(reader)) {
   case '"': return read_string(reader, &piece);
   case '{': return read_object(reader, place);
   case '[': return read_array(reader, place);
@@ -129,6 +122,6 @@ bool json_pick(const struct json_pick *pick, const char *text, size_t length,
                struct json_piece pieces[JSON_PICK_MAX]) {
   struct reader reader = {text, text + length, pick, pieces, 0};
   memset(pieces, 0, JSON_PICK_MAX * sizeof *pieces);
-  return read_object(&reader, (struct place){0, NULL}) && look(&reader) == '\0' &&
+  return read_object(&reader, (struct place){0, NULL}) && peek(&reader) == '\0' &&
          reader.at == reader.end;
 }

@@ -1,6 +1,5 @@
-/* Takes a few strings out of a JSON text without making values of the rest: for answers of which little is
- * wanted. Reads only what is plain; whatever else there is stays for a decoder. Pure C without state and
- * without allocation. */
+/* Takes a few strings out of a JSON text without decoding the rest: for responses of which few fields are needed. Reads
+ * simple texts only; the others must be decoded. Pure C without state and without allocation. */
 #ifndef WABA_JSON_PICK_H
 #define WABA_JSON_PICK_H
 
@@ -10,24 +9,25 @@
 #define JSON_PICK_MAX 12
 
 struct json_piece {
-  const char *bytes; /* NULL: there is none */
+  const char *bytes; /* NULL: absent */
   size_t length;
 };
 
-/* `{"root": [{"leaf": "the string", …}, …], …}`; without a leaf: a name that may stand beside. */
-struct json_wish {
+/* The string of the field `leaf` in the first object of the array `root`: {"root": [{"leaf": "string", …}, …], …}. Without
+ * a leaf: the object may have the name `root`, and its value is ignored. */
+struct json_path {
   struct json_piece root;
   struct json_piece leaf;
 };
 
 struct json_pick {
   size_t count;
-  struct json_wish wishes[JSON_PICK_MAX];
+  struct json_path paths[JSON_PICK_MAX];
 };
 
-/* Finds the piece of each wish in the text, a whole JSON object. False: the text has to be decoded, for it
- * has numbers, escapes, control characters, many levels, names at the top that are no root, a root or
- * leaf twice or of another type; or it is no JSON. */
+/* Finds the string of each path in the text, a whole JSON object. Returns false for texts that must be decoded instead:
+ * those with numbers, escapes, control characters, many levels, names at the top that are no root, a repeated root or
+ * leaf, a root or leaf of another type, and invalid JSON. */
 bool json_pick(const struct json_pick *pick, const char *text, size_t length,
                struct json_piece pieces[JSON_PICK_MAX]);
 

@@ -1,4 +1,4 @@
-/* JSON as text: checks and rewrites input for cjson, and writes numbers. See json_text.h. */
+/* JSON texts: see json_text.h. */
 #include "json_text.h"
 
 #include <langinfo.h>
@@ -40,13 +40,13 @@ void json_write_double(double number, char out[32]) {
   *to = '\0';
 }
 
-static bool fail(struct json_scan *scan, const char *at, const char *fault) {
+static bool fail(struct json_scan *scan, const char *at, const char *message) {
   scan->at = at;
-  scan->fault = fault;
+  scan->message = message;
   return false;
 }
 
-/* Writes `replacement` for what lies between `from` and `to`. */
+/* Replaces the text between `from` and `to`. */
 static void replace(struct json_scan *scan, const char *from, const char *to,
                     const char *replacement) {
   const size_t length = strlen(replacement);
@@ -62,7 +62,7 @@ static void replace(struct json_scan *scan, const char *from, const char *to,
   scan->taken = to;
 }
 
-/* The value of the four hexadecimal digits of a "\u" escape at `at`, or -1 for anything else. */
+/* The value of a "\u" escape at `at`, or -1. */
 static long read_unicode_escape(const char *at, const char *end) {
   long value = 0;
   int i;
@@ -80,8 +80,8 @@ static long read_unicode_escape(const char *at, const char *end) {
   return value;
 }
 
-/* Steps over an escape. Half a surrogate pair (left by systems that cut UTF-16 text anywhere) becomes
- * U+FFFD, as JavaScript and others have it: cjson would refuse the whole text. */
+/* Returns the end of the escape. An unpaired surrogate, which systems create when they cut UTF-16 text, becomes U+FFFD, as
+ * in JavaScript: cjson would refuse the whole text. */
 static const char *scan_escape(struct json_scan *scan, const char *at) {
   const long first = read_unicode_escape(at, scan->end);
   if (first < 0xD800 || first > 0xDFFF) return at + 2;
@@ -93,7 +93,7 @@ static const char *scan_escape(struct json_scan *scan, const char *at) {
   return at + 6;
 }
 
-/* Steps over a string; scan->at is its opening quote. */
+/* scan->at: the opening quote. */
 static bool scan_string(struct json_scan *scan) {
   const char *at = scan->at + 1;
   scan->strings++;
@@ -111,7 +111,7 @@ static bool scan_string(struct json_scan *scan) {
   return fail(scan, scan->at, "a string has no end");
 }
 
-/* Writes a character as UTF-8. Returns what follows it. */
+/* Writes a character as UTF-8. Returns its end. */
 static char *write_character(char *out, long character) {
   if (character < 0x80) {
     *out++ = (char)character;
@@ -162,14 +162,14 @@ size_t json_unescape(const char *at, const char *end, char *out, const char **qu
   return (size_t)(out - start);
 }
 
-/* Whether a whole number is further from zero than 2^53. */
+/* Whether the absolute value of a whole number is above 2^53. */
 static bool is_long_integer(const char *digits, size_t length) {
   static const char limit[] = "9007199254740992";
   if (length != sizeof limit - 1) return length > sizeof limit - 1;
   return memcmp(digits, limit, length) > 0;
 }
 
-/* Steps over a number; scan->at is its first character. */
+/* scan->at: the first character. */
 static bool scan_number(struct json_scan *scan) {
   const char *const start = scan->at, *const end = scan->end;
   const char *const digits = start + (*start == '-');
@@ -204,31 +204,31 @@ static bool scan_number(struct json_scan *scan) {
   return true;
 }
 
-/* Steps over true, false or null. cjson also knows NaN and Infinity. */
-static bool scan_word(struct json_scan *scan) {
+size_t json_word_length(const char *at, const char *end) {
   static const char *const words[] = {"true", "false", "null"};
-  size_t i;
-  for (i = 0; i < 3; i++) {
+  for (size_t i = 0; i < 3; i++) {
     const size_t length = strlen(words[i]);
-    if ((size_t)(scan->end - scan->at) >= length && memcmp(scan->at, words[i], length) == 0) {
-      scan->at += length;
-      return true;
-    }
+    if ((size_t)(end - at) >= length && memcmp(at, words[i], length) == 0) return length;
   }
-  return fail(scan, scan->at, "a word that JSON does not have");
+  return 0;
 }
 
-static bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+/* cjson also accepts NaN and Infinity. */
+static bool scan_word(struct json_scan *scan) {
+  const size_t length = json_word_length(scan->at, scan->end);
+  if (length == 0) return fail(scan, scan->at, "a word that JSON does not have");
+  scan->at += length;
+  return true;
+}
 
-/* Reads the text to its end. Whether its parts stand in a sensible order is left to cjson; but behind a
- * number or a word stands what has to stand there: so cjson reads the same one, and none that we make a
- * string becomes a name. */
+/* cjson checks the order of the parts, but not what follows a number or a word. That is checked here, so that cjson reads
+ * the same number, and a number that becomes a string does not become a name. */
 static bool scan_text(struct json_scan *scan) {
   while (scan->at < scan->end) {
     const char c = *scan->at;
     if (c == '"') {
       if (!scan_string(scan)) return false;
-    } else if (c == ',' || c == ':' || is_space(c)) {
+    } else if (c == ',' || c == ':' || json_is_space(c)) {
       scan->at++;
     } else if (c == '{' || c == '[') {
       if (++scan->depth > JSON_DECODE_LEVELS) return fail(scan, scan->at, "more than 1000 levels");
@@ -238,7 +238,7 @@ static bool scan_text(struct json_scan *scan) {
       scan->at++;
     } else if (text_is_digit(c) || c == '-' || (c >= 'a' && c <= 'z')) {
       if (!(c >= 'a' ? scan_word(scan) : scan_number(scan))) return false;
-      while (scan->at < scan->end && is_space(*scan->at)) scan->at++;
+      while (scan->at < scan->end && json_is_space(*scan->at)) scan->at++;
       if (scan->at < scan->end && memchr(",]}", *scan->at, 3) == NULL) {
         return fail(scan, scan->at, "an unexpected character");
       }

@@ -1,4 +1,4 @@
-/* Walks over Lua values that are to become JSON or come from it. */
+/* Lua values before encoding and after decoding: see json_value.h. */
 #include "json_value.h"
 
 #include <stdio.h>
@@ -11,7 +11,7 @@
 /* Whether the number is neither NaN nor infinite. */
 static bool is_finite(lua_Number number) { return number - number == 0; }
 
-/* Whether the value at `index` is the field `name` of a loaded cjson module. */
+/* Whether the value at `index` is this field of a loaded cjson module. */
 static bool is_of_cjson(lua_State *L, int index, const char *field) {
   static const char *const modules[] = {"cjson", "cjson.safe"};
   const int top = lua_gettop(L);
@@ -42,8 +42,7 @@ bool json_is_cjson_array(lua_State *L) {
   return is_array;
 }
 
-/* Whether the table at the top of the stack has a metatable that changes how it is read. */
-static bool is_read_otherwise(lua_State *L) {
+static bool has_read_metamethod(lua_State *L) {
   static const char *const events[] = {"__index", "__len", "__pairs", "__ipairs"};
   bool is_changed = false;
   size_t i;
@@ -58,28 +57,28 @@ static bool is_read_otherwise(lua_State *L) {
   return is_changed;
 }
 
-/* Values with more parts are not checked: no message is that large. */
-#define PLAIN_MOST ((size_t)1 << 20)
+/* No message has so many parts. The parts beyond are not checked. */
+#define PLAIN_MAX ((size_t)1 << 20)
 
 static bool is_plain(lua_State *L, int depth, size_t *count) {
   if (lua_type(L, -1) != LUA_TTABLE || depth > JSON_ENCODE_LEVELS) return true;
-  if (is_read_otherwise(L)) return false;
+  if (has_read_metamethod(L)) return false;
   luaL_checkstack(L, 8, "table with too many levels");
   lua_pushnil(L);
-  while (++*count < PLAIN_MOST && lua_next(L, -2)) {
+  while (++*count < PLAIN_MAX && lua_next(L, -2)) {
     if (!is_plain(L, depth + 1, count)) return false;
     lua_pop(L, 1);
   }
-  if (*count >= PLAIN_MOST) lua_pop(L, 1);
+  if (*count >= PLAIN_MAX) lua_pop(L, 1);
   return true;
 }
 
 /* Replaces the value at the top of the stack by a copy. */
 static void copy_plain(lua_State *L, int depth, size_t *count) {
   bool is_changed;
-  if (lua_type(L, -1) != LUA_TTABLE || depth > JSON_ENCODE_LEVELS || ++*count >= PLAIN_MOST) return;
+  if (lua_type(L, -1) != LUA_TTABLE || depth > JSON_ENCODE_LEVELS || ++*count >= PLAIN_MAX) return;
   luaL_checkstack(L, 10, "table with too many levels");
-  is_changed = is_read_otherwise(L);
+  is_changed = has_read_metamethod(L);
   lua_newtable(L);
   if (!is_changed && lua_getmetatable(L, -2)) lua_setmetatable(L, -2);
   lua_pushnil(L);
@@ -102,13 +101,13 @@ bool json_make_plain(lua_State *L) {
   return true;
 }
 
-/* One step of the way from the whole value to a part of it; they lie on the C stack. */
+/* The path from the whole value to a part of it: a list on the C stack. */
 struct step {
   const struct step *up;
-  const void *table; /* in which the step is taken */
-  const char *name;  /* or NULL */
+  const void *table; /* that contains the part */
+  const char *name;  /* NULL: `position` */
   size_t name_length;
-  lua_Number position; /* from 1, without a name */
+  lua_Number position; /* from 1 */
 };
 
 static bool is_plain_name(const char *name, size_t length) {
@@ -140,7 +139,7 @@ static void add_path(luaL_Buffer *buffer, const struct step *step) {
   }
 }
 
-/* Completes [.. message] to [.. message path]; returns true for "found". */
+/* [.. message] -> [.. message path]; returns true. */
 static bool found(lua_State *L, const struct step *step) {
   luaL_Buffer buffer;
   luaL_buffinit(L, &buffer);
@@ -149,14 +148,14 @@ static bool found(lua_State *L, const struct step *step) {
   return true;
 }
 
-/* Looks at the value on the top of the stack, which is no table. */
+/* Checks the value at the top of the stack, which is not a table. */
 static bool explain_scalar(lua_State *L, const struct step *step) {
   const int type = lua_type(L, -1);
   if (type == LUA_TSTRING) {
-    size_t length, fault;
+    size_t length, error_at;
     const char *text = lua_tolstring(L, -1, &length);
-    if (text_utf8_length(text, length, NULL, &fault)) return false;
-    lua_pushfstring(L, "the text is not valid UTF-8 at byte %d", (int)fault + 1);
+    if (text_utf8_length(text, length, NULL, &error_at)) return false;
+    lua_pushfstring(L, "the text is not valid UTF-8 at byte %d", (int)error_at + 1);
   } else if (type == LUA_TNUMBER) {
     const lua_Number number = lua_tonumber(L, -1);
     if (is_finite(number)) return false;
@@ -171,8 +170,7 @@ static bool explain_scalar(lua_State *L, const struct step *step) {
   return found(L, step);
 }
 
-/* Looks at the keys of the table on the top of the stack. Without a fault, `*count` is the number of
- * positions. */
+/* Checks the keys of the table at the top of the stack. Without an error, `*count` is the number of positions. */
 static bool explain_keys(lua_State *L, const struct step *step, lua_Number *count) {
   lua_Number last = 0;
   bool named = false;
@@ -216,7 +214,7 @@ static bool explain_keys(lua_State *L, const struct step *step, lua_Number *coun
   return false;
 }
 
-/* `json_explain` for a part of the value; `depth` tables stand above it. */
+/* Checks a part of the value that `depth` tables contain. */
 static bool explain(lua_State *L, const struct step *up, int depth) {
   struct step step = {up, NULL, NULL, 0, 0};
   const struct step *above;
@@ -254,8 +252,8 @@ static bool explain(lua_State *L, const struct step *up, int depth) {
 
 bool json_explain(lua_State *L) { return explain(L, NULL, 0); }
 
-/* Looks at the number on the top of the stack and makes it an integer where it is a whole one and Lua
- * has them. `*changed` says so. False: it is infinite. */
+/* Converts the number at the top of the stack to an integer if it is whole and Lua has integers. Returns false if it is
+ * infinite. */
 static bool settle_number(lua_State *L, bool *changed) {
   const lua_Number number = lua_tonumber(L, -1);
   *changed = false;
@@ -271,7 +269,7 @@ static bool settle_number(lua_State *L, bool *changed) {
   return true;
 }
 
-/* Without recursion, as there may be 1000 levels. */
+/* Not recursive: there may be 1000 levels. */
 bool json_settle(lua_State *L) {
   const int bottom = lua_gettop(L);
   bool changed;

@@ -1,4 +1,4 @@
-/* Writes Lua values as JSON: see json_write.h. json_value.c finds the error in a value that can't be written. */
+/* Writes Lua values as JSON: see json_write.h. */
 #include "json_write.h"
 
 #include <stdbool.h>

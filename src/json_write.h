@@ -1,4 +1,4 @@
-/* Writes Lua values as JSON. */
+/* Writes Lua values as JSON. json_value.h explains why a value has no form in JSON. */
 #ifndef WABA_JSON_WRITE_H
 #define WABA_JSON_WRITE_H
 

@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* One socket, and the files that are read to resolve a name and to load certificates. */
+/* A socket, and the files that are read to resolve a name and to load certificates. */
 #define FILES_OF_CONNECTION 4
 
 const char *limit_describe(int error, char text[LIMIT_TEXT_SIZE]) {

@@ -10,7 +10,7 @@
 /* Writes the meaning of the error number, and the limit if one was reached. Returns the text. */
 const char *limit_describe(int error, char text[LIMIT_TEXT_SIZE]);
 
-/* Returns EMFILE or ENFILE when the process can't open the files that one connection takes, else 0. */
+/* Returns EMFILE or ENFILE when the process can't open the files that one connection needs, else 0. */
 int limit_of_files(void);
 
 #endif

@@ -4,14 +4,14 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "text.h"
 
-static const char *url_bytes_fault(const char *url, size_t length) {
-  size_t i;
-  for (i = 0; i < length; i++) {
+static const char *url_bytes_error(const char *url, size_t length) {
+  for (size_t i = 0; i < length; i++) {
     unsigned char c = (unsigned char)url[i];
     if (c <= 0x20 || c == 0x7F) return "the URL has white space or a control character";
     if (c > 0x7F) return "the URL has a character that is not percent-encoded";
@@ -20,13 +20,12 @@ static const char *url_bytes_fault(const char *url, size_t length) {
   return NULL;
 }
 
-/* What the host of a URL turned out to be. */
 struct host {
   char text[256];
   bool loopback;
 };
 
-/* "[...]": the address is written again in its usual form. */
+/* Reads "[...]" and writes the address in its canonical form. */
 static const char *read_ipv6(const char *text, size_t length, struct host *host) {
   struct in6_addr address;
   char plain[INET6_ADDRSTRLEN];
@@ -43,8 +42,7 @@ static const char *read_ipv6(const char *text, size_t length, struct host *host)
   return NULL;
 }
 
-/* Four decimal numbers, none with a leading zero. Other spellings of an address ("127.1",
- * "0x7f000001") are refused: what they mean depends on who reads them. */
+/* Four decimal numbers without leading zeros. Programs differ in how they read other forms ("127.1", "0x7f000001"). */
 static bool is_ipv4(const char *text, size_t length) {
   int parts = 0;
   size_t at = 0;
@@ -61,7 +59,7 @@ static bool is_ipv4(const char *text, size_t length) {
   }
 }
 
-/* Whether the last label is a number, so that resolvers would take the name for an address. */
+/* Whether the last label is a number: resolvers read such a name as an address. */
 static bool ends_in_number(const char *text, size_t length) {
   size_t start = length;
   size_t i;
@@ -74,9 +72,8 @@ static bool ends_in_number(const char *text, size_t length) {
 }
 
 static const char *read_name(const char *text, size_t length, struct host *host) {
-  size_t i;
   if (length > 253) return "the URL's host is too long";
-  for (i = 0; i < length; i++) {
+  for (size_t i = 0; i < length; i++) {
     char c = text_lower(text[i]);
     if (!text_is_digit(c) && !(c >= 'a' && c <= 'z') && c != '-' && c != '.' && c != '_') {
       return "the URL's host has a character that is not allowed there";
@@ -96,9 +93,8 @@ static const char *read_name(const char *text, size_t length, struct host *host)
 }
 
 static const char *read_port(const char *text, size_t length, long *port) {
-  size_t i;
   *port = 0;
-  for (i = 0; i < length; i++) {
+  for (size_t i = 0; i < length; i++) {
     if (!text_is_digit(text[i]) || i == 5) {
       *port = 0;
       break;
@@ -108,34 +104,22 @@ static const char *read_port(const char *text, size_t length, long *port) {
   return *port >= 1 && *port <= 65535 ? NULL : "the URL's port is not a number from 1 to 65535";
 }
 
-static void append_number(char *text, long number) {
-  char digits[8];
-  size_t count = 0;
-  text += strlen(text);
-  do {
-    digits[count++] = (char)('0' + number % 10);
-    number /= 10;
-  } while (number > 0);
-  while (count > 0) *text++ = digits[--count];
-  *text = '\0';
-}
-
 /* Splits "host" or "host:port". */
 static const char *read_authority(const char *text, size_t length, struct host *host, long *port) {
   size_t host_length = 0;
-  const char *fault;
+  const char *message;
   if (memchr(text, '@', length) != NULL) return "the URL has user information";
   if (length > 0 && text[0] == '[') {
     const char *end = memchr(text, ']', length);
     if (end == NULL) return "the URL's IPv6 address is not valid";
     host_length = (size_t)(end - text) + 1;
-    fault = read_ipv6(text, host_length, host);
+    message = read_ipv6(text, host_length, host);
   } else {
     while (host_length < length && text[host_length] != ':') host_length++;
     if (host_length == 0) return "the URL has no host";
-    fault = read_name(text, host_length, host);
+    message = read_name(text, host_length, host);
   }
-  if (fault != NULL || host_length == length) return fault;
+  if (message != NULL || host_length == length) return message;
   if (text[host_length] != ':') return "the URL's IPv6 address is not valid";
   return read_port(text + host_length + 1, length - host_length - 1, port);
 }
@@ -148,18 +132,14 @@ const char *origin_read(const char *url, size_t length, char origin[ORIGIN_SIZE]
   long port = default_port;
   size_t start = secure ? 8 : 7;
   size_t end = start;
-  const char *fault = url_bytes_fault(url, length);
-  if (fault != NULL) return fault;
+  const char *message = url_bytes_error(url, length);
+  if (message != NULL) return message;
   if (!secure && !plain) return "the URL does not begin with https://";
   while (end < length && url[end] != '/' && url[end] != '?' && url[end] != '#') end++;
-  fault = read_authority(url + start, end - start, &host, &port);
-  if (fault != NULL) return fault;
+  message = read_authority(url + start, end - start, &host, &port);
+  if (message != NULL) return message;
   if (plain && !host.loopback) return "plain http:// is allowed to this machine only; use https://";
-  strcpy(origin, secure ? "https://" : "http://");
-  strcat(origin, host.text);
-  if (port != default_port) {
-    strcat(origin, ":");
-    append_number(origin, port);
-  }
+  length = (size_t)snprintf(origin, ORIGIN_SIZE, "%s%s", secure ? "https://" : "http://", host.text);
+  if (port != default_port) snprintf(origin + length, ORIGIN_SIZE - length, ":%ld", port);
   return NULL;
 }

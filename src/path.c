@@ -1,4 +1,5 @@
-#include "path.h"
+/* Functions on paths that Lua does not have. */
+#include "core.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,20 +13,20 @@
 
 /* make_private(path) -> true | nil, message. An existing file is not opened: closing it would release the locks that
  * this process holds on it. */
-static int path_make_private(lua_State *L) {
+int path_make_private(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   const int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (descriptor < 0 && errno != EEXIST) return compat_pushfault(L, strerror(errno));
+  if (descriptor < 0 && errno != EEXIST) return compat_pusherror(L, strerror(errno));
   if (descriptor >= 0) close(descriptor);
   lua_pushboolean(L, 1);
   return 1;
 }
 
 /* file_identity(path) -> string | nil, message */
-static int path_identity(lua_State *L) {
+int path_identity(lua_State *L) {
   struct stat status;
   unsigned long long identity[2];
-  if (stat(luaL_checkstring(L, 1), &status) != 0) return compat_pushfault(L, strerror(errno));
+  if (stat(luaL_checkstring(L, 1), &status) != 0) return compat_pusherror(L, strerror(errno));
   identity[0] = (unsigned long long)status.st_dev;
   identity[1] = (unsigned long long)status.st_ino;
   lua_pushlstring(L, (const char *)identity, sizeof identity);
@@ -33,34 +34,26 @@ static int path_identity(lua_State *L) {
 }
 
 /* can_write(path) -> true | nil, message */
-static int path_can_write(lua_State *L) {
+int path_can_write(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   struct stat status;
   if (access(path, R_OK | W_OK) != 0 || stat(path, &status) != 0) {
-    return compat_pushfault(L, strerror(errno));
+    return compat_pusherror(L, strerror(errno));
   }
-  if (S_ISDIR(status.st_mode)) return compat_pushfault(L, strerror(EISDIR));
+  if (S_ISDIR(status.st_mode)) return compat_pusherror(L, strerror(EISDIR));
   lua_pushboolean(L, 1);
   return 1;
 }
 
 /* absolute_path(path) -> path | nil, message */
-static int path_absolute(lua_State *L) {
+int path_absolute(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   char folder[PATH_MAX];
   if (path[0] == '/') {
     lua_pushvalue(L, 1);
     return 1;
   }
-  if (getcwd(folder, sizeof folder) == NULL) return compat_pushfault(L, strerror(errno));
+  if (getcwd(folder, sizeof folder) == NULL) return compat_pusherror(L, strerror(errno));
   lua_pushfstring(L, "%s/%s", folder, path);
   return 1;
 }
-
-static const luaL_Reg functions[] = {
-    {"make_private", path_make_private}, {"file_identity", path_identity},
-    {"can_write", path_can_write},       {"absolute_path", path_absolute},
-    {NULL, NULL},
-};
-
-void path_register(lua_State *L) { luaL_setfuncs(L, functions, 0); }

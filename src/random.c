@@ -17,7 +17,7 @@ bool random_bits(uint64_t *bits) {
   int file;
   ssize_t count;
   do {
-    count = getrandom(bits, sizeof *bits, 0); /* so few bytes come at once or not at all */
+    count = getrandom(bits, sizeof *bits, 0); /* never returns a part of so few bytes */
   } while (count < 0 && errno == EINTR);
   if (count == (ssize_t)sizeof *bits) return true;
   file = open("/dev/urandom", O_RDONLY | O_CLOEXEC); /* a kernel before 3.17, or a strict sandbox */

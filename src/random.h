@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Fills the number. False, with errno, when the system has none. */
+/* Returns false, with errno, when the system has no random numbers. */
 bool random_bits(uint64_t *bits);
 
 #endif

@@ -4,9 +4,8 @@
 #include <string.h>
 
 #include "compat.h"
+#include "core.h"
 #include "text.h"
-
-static bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
 /* A header; the pointers point into its line. */
 struct field {
@@ -25,8 +24,8 @@ static const char *read_field(const char *at, const char *end, struct field *fie
   if (colon == NULL || colon == at) return NULL;
   field->name = at;
   field->name_length = (size_t)(colon - at);
-  for (at = colon + 1; at < stop && is_blank(*at); at++) continue;
-  while (stop > at && is_blank(stop[-1])) stop--;
+  for (at = colon + 1; at < stop && text_is_blank(*at); at++) continue;
+  while (stop > at && text_is_blank(stop[-1])) stop--;
   field->value = at;
   field->value_length = (size_t)(stop - at);
   return line_end + 1;
@@ -78,7 +77,7 @@ bool response_head_push_headers(lua_State *L, const char *at, const char *end, b
 }
 
 /* headers(bytes, first, last) -> table | nil */
-static int headers_function(lua_State *L) {
+int headers_function(lua_State *L) {
   size_t length;
   const char *const bytes = luaL_checklstring(L, 1, &length);
   const lua_Integer first = luaL_checkinteger(L, 2), last = luaL_checkinteger(L, 3);
@@ -128,9 +127,9 @@ static bool has_token(const struct field *field, const char *token) {
   const char *at = field->value, *const end = at + field->value_length;
   while (at < end) {
     const char *first, *last;
-    while (at < end && (is_blank(*at) || *at == ',')) at++;
+    while (at < end && (text_is_blank(*at) || *at == ',')) at++;
     for (first = at; at < end && *at != ','; at++) continue;
-    for (last = at; last > first && is_blank(last[-1]); last--) continue;
+    for (last = at; last > first && text_is_blank(last[-1]); last--) continue;
     if (text_equals_ignoring_case(first, (size_t)(last - first), token, strlen(token))) return true;
   }
   return false;
@@ -177,7 +176,7 @@ static const char *find_blank_line(const char *at, const char *end) {
 }
 
 /* response_head(bytes, from) -> see lua/waba/meta.lua */
-static int response_head_function(lua_State *L) {
+int response_head_function(lua_State *L) {
   struct response_head head = {0, 0, -1, true, false, false};
   size_t length;
   const char *const bytes = luaL_checklstring(L, 1, &length), *const end = bytes + length;
@@ -206,11 +205,4 @@ static int response_head_function(lua_State *L) {
   lua_pushboolean(L, head.is_chunked);
   lua_pushboolean(L, head.closes);
   return 6;
-}
-
-void response_head_register(lua_State *L) {
-  lua_pushcfunction(L, headers_function);
-  lua_setfield(L, -2, "headers");
-  lua_pushcfunction(L, response_head_function);
-  lua_setfield(L, -2, "response_head");
 }

@@ -10,7 +10,4 @@
  * If `is_strict`, also at a name with white space or a control character and at a value with a CR. */
 bool response_head_push_headers(lua_State *L, const char *at, const char *end, bool is_strict);
 
-/* Sets `headers` and `response_head` in the table at the top of the stack. */
-void response_head_register(lua_State *L);
-
 #endif

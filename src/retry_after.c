@@ -1,22 +1,33 @@
-/* Retry-After, and the HTTP dates it may be: see retry_after.h. */
+/* Retry-After and HTTP dates: see retry_after.h. */
 #include "retry_after.h"
 
 #include <string.h>
 
 #include "text.h"
 
-/* A cursor over an HTTP date. Each step returns false when the text is something else. */
-struct reader {
-  const char *at;
-  const char *end;
+struct date {
+  int year, month, day, hour, minute, second; /* month from 1 */
 };
 
-static bool read_word(struct reader *reader, const char *word) {
-  const size_t length = strlen(word);
+/* A position in an HTTP date. */
+struct reader {
+  const char *at, *end;
+  long long now;
+};
+
+static bool read_word(struct reader *reader, const char *word, size_t length) {
   if ((size_t)(reader->end - reader->at) < length) return false;
   if (!text_equals_ignoring_case(reader->at, length, word, length)) return false;
   reader->at += length;
   return true;
+}
+
+/* Returns the position of the name in the list, from 1, or 0. */
+static int read_name(struct reader *reader, const char *const *names, int count) {
+  for (int i = 0; i < count; i++) {
+    if (read_word(reader, names[i], strlen(names[i]))) return i + 1;
+  }
+  return 0;
 }
 
 static bool read_digits(struct reader *reader, int count, int *number) {
@@ -28,47 +39,46 @@ static bool read_digits(struct reader *reader, int count, int *number) {
   return true;
 }
 
-struct date {
-  int year, month, day, hour, minute, second; /* month from 1 */
-};
+/* A year of two digits is at most 50 years in the future (RFC 9110, section 5.6.7). `now` is in the years 1970 to 9999. */
+static int complete_year(int two_digits, long long now) {
+  const int present = (int)(1970 + now / 31556952);
+  int year = present / 100 * 100 + two_digits;
+  if (year > present + 50) return year - 100;
+  if (year <= present - 50) return year + 100;
+  return year;
+}
 
-static bool read_month(struct reader *reader, struct date *date) {
-  static const char *const names[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  for (date->month = 1; date->month <= 12; date->month++) {
-    if (read_word(reader, names[date->month - 1])) return true;
+/* The forms of an HTTP date: RFC 9110, RFC 850, asctime. %a and %A: the weekday, short and full; %d: the day; %e: the day
+ * that may begin with a space; %b: the month; %Y and %y: the year of four and of two digits. */
+static const char *const forms[] = {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"};
+
+static bool read_part(struct reader *reader, char part, struct date *date) {
+  static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  static const char *const full_days[] = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
+  static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  switch (part) {
+  case 'a': return read_name(reader, days, 7) != 0;
+  case 'A': return read_name(reader, full_days, 7) != 0;
+  case 'b': return (date->month = read_name(reader, months, 12)) != 0;
+  case 'd': return read_digits(reader, 2, &date->day);
+  case 'e': return read_digits(reader, read_word(reader, " ", 1) ? 1 : 2, &date->day);
+  case 'H': return read_digits(reader, 2, &date->hour);
+  case 'M': return read_digits(reader, 2, &date->minute);
+  case 'S': return read_digits(reader, 2, &date->second);
+  case 'Y': return read_digits(reader, 4, &date->year);
+  default:
+    if (!read_digits(reader, 2, &date->year)) return false;
+    date->year = complete_year(date->year, reader->now);
+    return true;
   }
-  return false;
 }
 
-static bool read_time(struct reader *reader, struct date *date) {
-  return read_digits(reader, 2, &date->hour) && read_word(reader, ":") &&
-         read_digits(reader, 2, &date->minute) && read_word(reader, ":") &&
-         read_digits(reader, 2, &date->second);
-}
-
-/* After the weekday: "06 Nov 1994 08:49:37 GMT", its form since RFC 1123. */
-static bool read_modern(struct reader reader, struct date *date) {
-  return read_word(&reader, ", ") && read_digits(&reader, 2, &date->day) &&
-         read_word(&reader, " ") && read_month(&reader, date) && read_word(&reader, " ") &&
-         read_digits(&reader, 4, &date->year) && read_word(&reader, " ") &&
-         read_time(&reader, date) && read_word(&reader, " GMT") && reader.at == reader.end;
-}
-
-/* After the weekday: "06-Nov-94 08:49:37 GMT", the form of RFC 850. */
-static bool read_rfc850(struct reader reader, struct date *date) {
-  return read_word(&reader, ", ") && read_digits(&reader, 2, &date->day) &&
-         read_word(&reader, "-") && read_month(&reader, date) && read_word(&reader, "-") &&
-         read_digits(&reader, 2, &date->year) && read_word(&reader, " ") &&
-         read_time(&reader, date) && read_word(&reader, " GMT") && reader.at == reader.end;
-}
-
-/* After the weekday: "Nov  6 08:49:37 1994", the form of asctime. */
-static bool read_asctime(struct reader reader, struct date *date) {
-  return read_word(&reader, " ") && read_month(&reader, date) && read_word(&reader, " ") &&
-         read_digits(&reader, read_word(&reader, " ") ? 1 : 2, &date->day) &&
-         read_word(&reader, " ") && read_time(&reader, date) && read_word(&reader, " ") &&
-         read_digits(&reader, 4, &date->year) && reader.at == reader.end;
+static bool read_form(struct reader reader, const char *form, struct date *date) {
+  for (; *form != '\0'; form++) {
+    if (!(*form == '%' ? read_part(&reader, *++form, date) : read_word(&reader, form, 1))) return false;
+  }
+  return reader.at == reader.end;
 }
 
 /* Days between 1970-01-01 and a date of the Gregorian calendar. */
@@ -86,62 +96,36 @@ static bool is_date(const struct date *date) {
          date->hour <= 23 && date->minute <= 59 && date->second <= 60;
 }
 
-/* A year of two digits means the one that is at most 50 years ahead (RFC 9110, section 5.6.7). `now`
- * lies in the years 1970 to 9999. */
-static int complete_year(int two_digits, long long now) {
-  const int present = (int)(1970 + now / 31556952);
-  int year = present / 100 * 100 + two_digits;
-  if (year > present + 50) return year - 100;
-  if (year <= present - 50) return year + 100;
-  return year;
-}
-
 static bool read_date(const char *text, size_t length, long long now, long long *time) {
-  static const char *const days[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
-                                     "Thursday", "Friday", "Saturday"};
-  struct date date;
-  size_t i;
-  for (i = 0; i < 7; i++) {
-    char name[4] = {days[i][0], days[i][1], days[i][2], '\0'};
-    struct reader brief = {text, text + length};
-    struct reader full = {text, text + length};
-    bool found = false;
-    if (read_word(&brief, name)) found = read_modern(brief, &date) || read_asctime(brief, &date);
-    if (!found && read_word(&full, days[i]) && read_rfc850(full, &date)) {
-      date.year = complete_year(date.year, now);
-      found = true;
-    }
-    if (found && is_date(&date)) {
-      *time = days_since_epoch(date.year, date.month, date.day) * 86400 + date.hour * 3600 +
-              date.minute * 60 + date.second;
-      return true;
-    }
+  const struct reader reader = {text, text + length, now};
+  struct date date = {0, 1, 1, 0, 0, 0};
+  for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+    if (!read_form(reader, forms[i], &date) || !is_date(&date)) continue;
+    *time = days_since_epoch(date.year, date.month, date.day) * 86400 + date.hour * 3600 +
+            date.minute * 60 + date.second;
+    return true;
   }
   return false;
 }
 
 static bool read_seconds(const char *text, size_t length, long *seconds) {
-  size_t i;
   *seconds = 0;
-  for (i = 0; i < length; i++) {
+  for (size_t i = 0; i < length; i++) {
     if (!text_is_digit(text[i])) return false;
     if (*seconds <= RETRY_AFTER_MAX) *seconds = *seconds * 10 + (text[i] - '0');
   }
   return length > 0;
 }
 
-/* `now` must be in the years 1970 to 9999. */
+/* Limits the time to the years 1970 to 9999. */
 static long long bounded(long long now) {
   const long long end_of_9999 = 253402300799;
   return now < 0 ? 0 : now > end_of_9999 ? end_of_9999 : now;
 }
 
 static void trim(const char **value, size_t *length) {
-  while (*length > 0 && (**value == ' ' || **value == '\t')) {
-    (*value)++;
-    (*length)--;
-  }
-  while (*length > 0 && ((*value)[*length - 1] == ' ' || (*value)[*length - 1] == '\t')) (*length)--;
+  for (; *length > 0 && text_is_blank(**value); --*length) ++*value;
+  while (*length > 0 && text_is_blank((*value)[*length - 1])) --*length;
 }
 
 bool retry_after_date(const char *value, size_t length, long long now, long long *time) {

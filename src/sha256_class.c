@@ -1,13 +1,11 @@
-/* The Lua face of sha256.c: see lua/waba/meta.lua. */
-#include "sha256_class.h"
-
+/* The Lua class of sha256.c: see lua/waba/meta.lua. */
 #include "compat.h"
+#include "core.h"
 #include "sha256.h"
 
-#define SHA256_CLASS "waba.Sha256"
+static const char SHA256_CLASS[] = "waba.Sha256";
 
-/* Pushes a digest in hexadecimal digits. */
-static int push_digest(lua_State *L, const unsigned char digest[SHA256_SIZE]) {
+static int push_hex(lua_State *L, const unsigned char digest[SHA256_SIZE]) {
   char hex[2 * SHA256_SIZE];
   sha256_hex(digest, hex);
   lua_pushlstring(L, hex, sizeof hex);
@@ -15,25 +13,26 @@ static int push_digest(lua_State *L, const unsigned char digest[SHA256_SIZE]) {
 }
 
 /* hmac_sha256(key, bytes) -> hex */
-static int hmac_sha256_function(lua_State *L) {
+int sha256_hmac_function(lua_State *L) {
   unsigned char digest[SHA256_SIZE];
   size_t key_length, length;
   const char *key = luaL_checklstring(L, 1, &key_length);
   const char *bytes = luaL_checklstring(L, 2, &length);
   sha256_hmac(key, key_length, bytes, length, digest);
-  return push_digest(L, digest);
+  return push_hex(L, digest);
 }
 
-/* sha256() -> hasher */
-static int sha256_function(lua_State *L) {
+static struct sha256 *check_sha256(lua_State *L) { return compat_checkclass(L, 1, SHA256_CLASS); }
+
+int sha256_new(lua_State *L) {
   sha256_start(lua_newuserdatauv(L, sizeof(struct sha256), 0));
-  luaL_setmetatable(L, SHA256_CLASS);
+  compat_setclass(L, SHA256_CLASS);
   return 1;
 }
 
-/* hasher:update(bytes) -> hasher */
+/* hash:update(bytes) -> hash */
 static int sha256_update_method(lua_State *L) {
-  struct sha256 *hash = luaL_checkudata(L, 1, SHA256_CLASS);
+  struct sha256 *hash = check_sha256(L);
   size_t length;
   const char *bytes = luaL_checklstring(L, 2, &length);
   sha256_update(hash, bytes, length);
@@ -41,16 +40,16 @@ static int sha256_update_method(lua_State *L) {
   return 1;
 }
 
-/* hasher:hex() -> the digest of the bytes so far; more may follow */
+/* hash:hex() -> the digest of the bytes so far; more may follow */
 static int sha256_hex_method(lua_State *L) {
-  struct sha256 hash = *(struct sha256 *)luaL_checkudata(L, 1, SHA256_CLASS);
+  struct sha256 hash = *check_sha256(L);
   unsigned char digest[SHA256_SIZE];
   sha256_finish(&hash, digest);
-  return push_digest(L, digest);
+  return push_hex(L, digest);
 }
 
 static int sha256_tostring(lua_State *L) {
-  lua_pushfstring(L, SHA256_CLASS " (%p)", luaL_checkudata(L, 1, SHA256_CLASS));
+  lua_pushfstring(L, "%s (%p)", SHA256_CLASS, (void *)check_sha256(L));
   return 1;
 }
 
@@ -61,10 +60,4 @@ static const luaL_Reg sha256_class[] = {
     {NULL, NULL},
 };
 
-void sha256_register(lua_State *L) {
-  compat_newclass(L, SHA256_CLASS, sha256_class);
-  lua_pushcfunction(L, sha256_function);
-  lua_setfield(L, -2, "sha256");
-  lua_pushcfunction(L, hmac_sha256_function);
-  lua_setfield(L, -2, "hmac_sha256");
-}
+void sha256_register(lua_State *L) { compat_newclass(L, SHA256_CLASS, sha256_class); }

@@ -1,4 +1,5 @@
-#include "terminal.h"
+/* What a command in a terminal needs from the system: terminals, signals, file modes. */
+#include "core.h"
 
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -8,13 +9,13 @@
 #include "compat.h"
 
 /* is_terminal(descriptor) -> boolean */
-static int terminal_is_terminal(lua_State *L) {
+int terminal_is_terminal(lua_State *L) {
   lua_pushboolean(L, isatty((int)luaL_checkinteger(L, 1)) == 1);
   return 1;
 }
 
 /* terminal_width(descriptor) -> columns | nil */
-static int terminal_width(lua_State *L) {
+int terminal_width(lua_State *L) {
   struct winsize size;
   if (ioctl((int)luaL_checkinteger(L, 1), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 0;
   lua_pushinteger(L, size.ws_col);
@@ -22,7 +23,7 @@ static int terminal_width(lua_State *L) {
 }
 
 /* file_mode(path) -> the permission bits | nil */
-static int terminal_file_mode(lua_State *L) {
+int terminal_file_mode(lua_State *L) {
   struct stat status;
   if (stat(luaL_checkstring(L, 1), &status) != 0) return 0;
   lua_pushinteger(L, (lua_Integer)(status.st_mode & 07777));
@@ -33,15 +34,15 @@ static int terminal_file_mode(lua_State *L) {
 static const int END_SIGNALS[] = {SIGINT, SIGTERM, SIGHUP};
 enum { END_SIGNAL_COUNT = sizeof END_SIGNALS / sizeof END_SIGNALS[0] };
 
-static void set_of_interrupt(sigset_t *set) {
+static void fill_end_signals(sigset_t *set) {
   sigemptyset(set);
   for (int i = 0; i < END_SIGNAL_COUNT; i++) sigaddset(set, END_SIGNALS[i]);
 }
 
 /* hold_interrupt(hold): true blocks SIGINT, SIGTERM and SIGHUP until `interrupted` takes one, false lets them act again */
-static int terminal_hold_interrupt(lua_State *L) {
+int terminal_hold_interrupt(lua_State *L) {
   sigset_t set;
-  set_of_interrupt(&set);
+  fill_end_signals(&set);
   luaL_checktype(L, 1, LUA_TBOOLEAN);
   sigprocmask(lua_toboolean(L, 1) ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
   return 0;
@@ -58,17 +59,9 @@ static int is_interrupt_pending(void) {
 
 /* interrupted() -> whether one of these signals arrived while they were held; each is reported once. A blocked signal
  * stays pending in the system, so no signal handler is needed. */
-static int terminal_interrupted(lua_State *L) {
+int terminal_interrupted(lua_State *L) {
   sigset_t set;
-  set_of_interrupt(&set);
+  fill_end_signals(&set);
   lua_pushboolean(L, is_interrupt_pending() && sigwait(&set, &(int){0}) == 0);
   return 1;
 }
-
-static const luaL_Reg functions[] = {
-    {"is_terminal", terminal_is_terminal},       {"terminal_width", terminal_width},
-    {"file_mode", terminal_file_mode},           {"hold_interrupt", terminal_hold_interrupt},
-    {"interrupted", terminal_interrupted},       {NULL, NULL},
-};
-
-void terminal_register(lua_State *L) { luaL_setfuncs(L, functions, 0); }

@@ -1,4 +1,4 @@
-/* Text at byte level: UTF-8, base64, percent-encoding, comparison in constant time, header checks. */
+/* Functions on bytes: see text.h. */
 #include "text.h"
 
 #include <stdint.h>
@@ -6,10 +6,10 @@
 
 #define HIGH_BITS UINT64_C(0x8080808080808080)
 
-/* The size of the valid UTF-8 character at `text`, or 0. At least one byte is left. */
+/* Returns the size of the UTF-8 character at `text`, or 0 if it is invalid. `left` is at least 1. */
 static size_t character_size(const unsigned char *text, size_t left) {
   unsigned char first = text[0];
-  unsigned char low = 0x80, high = 0xBF; /* what the second byte may be */
+  unsigned char low = 0x80, high = 0xBF; /* limits of the second byte */
   size_t size, i;
   if (first < 0x80) return 1;
   if (first >= 0xC2 && first <= 0xDF) {
@@ -32,7 +32,7 @@ static size_t character_size(const unsigned char *text, size_t left) {
   return size;
 }
 
-bool text_utf8_length(const char *text, size_t length, size_t *characters, size_t *fault) {
+bool text_utf8_length(const char *text, size_t length, size_t *characters, size_t *error_at) {
   const unsigned char *bytes = (const unsigned char *)text;
   size_t at = 0, count = 0;
   while (at < length) {
@@ -47,7 +47,7 @@ bool text_utf8_length(const char *text, size_t length, size_t *characters, size_
     if (at == length) break;
     size = character_size(bytes + at, length - at);
     if (size == 0) {
-      if (fault != NULL) *fault = at;
+      if (error_at != NULL) *error_at = at;
       return false;
     }
     at += size;
@@ -80,7 +80,7 @@ void text_base64(const char *bytes, size_t length, char *out) {
   *out = '=';
 }
 
-/* ASCII tests of our own: those of ctype.h depend on the locale. */
+/* The functions of ctype.h depend on the locale. */
 static bool is_alphanumeric(unsigned char c) {
   return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
@@ -123,36 +123,39 @@ bool text_equals(const char *secret, size_t secret_length, const char *candidate
 }
 
 bool text_equals_ignoring_case(const char *a, size_t a_length, const char *b, size_t b_length) {
-  size_t i;
   if (a_length != b_length) return false;
-  for (i = 0; i < a_length; i++) {
+  for (size_t i = 0; i < a_length; i++) {
     if (text_lower(a[i]) != text_lower(b[i])) return false;
   }
   return true;
 }
 
-const char *text_header_name_fault(const char *name, size_t length) {
-  size_t i;
-  if (length == 0) return "the header's name is empty";
-  for (i = 0; i < length; i++) {
-    unsigned char c = (unsigned char)name[i];
-    if (!is_alphanumeric(c) && (c == '\0' || strchr("!#$%&'*+-.^_`|~", c) == NULL)) {
-      return "the header's name has a character that is not allowed there";
-    }
+static bool is_token(const char *text, size_t length) {
+  for (size_t i = 0; i < length; i++) {
+    unsigned char c = (unsigned char)text[i];
+    if (!is_alphanumeric(c) && (c == '\0' || strchr("!#$%&'*+-.^_`|~", c) == NULL)) return false;
   }
-  return NULL;
+  return length > 0;
 }
 
-const char *text_header_value_fault(const char *value, size_t length) {
-  size_t i;
-  for (i = 0; i < length; i++) {
+const char *text_method_error(const char *method, size_t length) {
+  return is_token(method, length) ? NULL : "the method is not a token";
+}
+
+const char *text_header_error(const char *name, size_t name_length, const char *value, size_t value_length) {
+  if (name_length == 0) return "the header's name is empty";
+  if (!is_token(name, name_length)) return "the header's name has a character that is not allowed there";
+  return text_header_value_error(value, value_length);
+}
+
+const char *text_header_value_error(const char *value, size_t length) {
+  for (size_t i = 0; i < length; i++) {
     unsigned char c = (unsigned char)value[i];
     if (c == '\r' || c == '\n') return "the header's value has a line break";
     if (c == '\0') return "the header's value has a NUL";
     if ((c < 0x20 && c != '\t') || c == 0x7F) return "the header's value has a control character";
   }
-  if (length > 0 && (value[0] == ' ' || value[0] == '\t' || value[length - 1] == ' ' ||
-                     value[length - 1] == '\t')) {
+  if (length > 0 && (text_is_blank(value[0]) || text_is_blank(value[length - 1]))) {
     return "the header's value begins or ends with white space";
   }
   return NULL;

@@ -172,7 +172,7 @@ int transfer_class_start(lua_State *L) {
   struct body body;
   const char *fault;
   if (!engine_class_is_ready(L, 1)) {
-    compat_pushfault(L, lua_tostring(L, -1));
+    compat_pusherror(L, lua_tostring(L, -1));
     lua_pushliteral(L, "limit");
     return 3;
   }
@@ -202,7 +202,7 @@ int transfer_class_start(lua_State *L) {
                             fault == no_source ? "sent" : "written", limit_describe(errno, text));
   }
   release_body(L, box);
-  return compat_pushfault(L, fault);
+  return compat_pusherror(L, fault);
 }
 
 void transfer_class_forsake(struct transfer *transfer) {

@@ -1,12 +1,12 @@
 /* can_yield() -> true | false | nil: whether the running coroutine can be suspended here; nil if that is not known
  * without trying. */
-#include "yield.h"
+#include "core.h"
 
 #include "compat.h"
 
 #if LUA_VERSION_NUM >= 503
 
-static int can_yield(lua_State *L) {
+int can_yield(lua_State *L) {
   lua_pushboolean(L, lua_isyieldable(L));
   return 1;
 }
@@ -25,7 +25,7 @@ static int is_continued(lua_State *L) {
   return 1;
 }
 
-static int can_yield(lua_State *L) {
+int can_yield(lua_State *L) {
   lua_pushcfunction(L, fail);
   lua_pcallk(L, 0, 0, 0, 0, is_continued);
   lua_pushboolean(L, 0);
@@ -39,9 +39,9 @@ extern int lua_isyieldable(lua_State *L) __attribute__((weak));
 
 /* Lua 5.1 can't suspend a coroutine below a C function that has called Lua code, an iterator of `for` or a
  * metamethod. A C function has a level of its own, and an iterator is known by its name. A metamethod has
- * neither: it is one of the levels without a name, as are functions called as the result of an expression or in
- * place of another (a tail call). Then the result is nil. The lowest level is the coroutine's own function. */
-static int can_yield(lua_State *L) {
+ * neither: it is a level without a name, as is a function that an expression returned, or a tail call. Then the result
+ * is nil. The lowest level is the coroutine's own function. */
+int can_yield(lua_State *L) {
   lua_Debug level;
   int depth, is_unnamed = 0, is_unknown = 0;
   if (lua_isyieldable != NULL || lua_pushthread(L)) {
@@ -67,8 +67,3 @@ static int can_yield(lua_State *L) {
 }
 
 #endif
-
-void yield_register(lua_State *L) {
-  lua_pushcfunction(L, can_yield);
-  lua_setfield(L, -2, "can_yield");
-}

@@ -1,0 +1,43 @@
+/* The functions of waba.core that other files than core.c define. lua/waba/meta.lua describes each. */
+#ifndef WABA_CORE_H
+#define WABA_CORE_H
+
+#include <lua.h>
+
+int can_yield(lua_State *L);
+
+int credentials_new(lua_State *L);
+int credentials_redact(lua_State *L);
+int header_secret_new(lua_State *L);
+
+int file_new(lua_State *L);
+
+int headers_function(lua_State *L);
+int ready_head_new(lua_State *L);
+int response_head_function(lua_State *L);
+
+int path_absolute(lua_State *L);
+int path_can_write(lua_State *L);
+int path_identity(lua_State *L);
+int path_make_private(lua_State *L);
+
+int sha256_hmac_function(lua_State *L);
+int sha256_new(lua_State *L);
+
+int terminal_file_mode(lua_State *L);
+int terminal_hold_interrupt(lua_State *L);
+int terminal_interrupted(lua_State *L);
+int terminal_is_terminal(lua_State *L);
+int terminal_width(lua_State *L);
+
+/* Registers the classes of a file. */
+void credentials_register(lua_State *L);
+void file_register(lua_State *L);
+void ready_head_register(lua_State *L);
+void sha256_register(lua_State *L);
+
+/* Sets `encode`, `decode`, `plain`, `picker` and `null` in the table at the top of the stack. lua-cjson is loaded at
+ * the first call of `decode`. */
+void json_register(lua_State *L);
+
+#endif

@@ -1,0 +1,211 @@
+/* The heads of HTTP/1.1 requests as bytes, for a transport that owns its sockets. */
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "compat.h"
+#include "core.h"
+#include "credentials.h"
+#include "origin.h"
+#include "text.h"
+
+static const char READY_HEAD_CLASS[] = "waba.ReadyHead";
+
+/* The bytes of a head: counted while `out` is NULL, else written. */
+struct writer {
+  char *out;
+  size_t capacity; /* of `out` */
+  size_t size;
+};
+
+static void write_bytes(struct writer *writer, const char *text, size_t length) {
+  if (writer->size <= writer->capacity && length <= writer->capacity - writer->size && length > 0) {
+    memcpy(writer->out + writer->size, text, length);
+  }
+  writer->size += length;
+}
+
+static void write_text(struct writer *writer, const char *text) {
+  write_bytes(writer, text, strlen(text));
+}
+
+static void write_argument(lua_State *L, struct writer *writer, int index) {
+  size_t length;
+  const char *text = lua_tolstring(L, index, &length);
+  write_bytes(writer, text, length);
+}
+
+static const char *check_header(const char *name, size_t name_length, const char *value, size_t value_length,
+                                const struct credentials *secret) {
+  const char *message = text_header_error(name, name_length, value, value_length);
+  if (message != NULL) return message;
+  if (text_equals_ignoring_case(name, name_length, "host", 4)) {
+    return "the Host header is not among the headers";
+  }
+  if (secret != NULL && text_equals_ignoring_case(name, name_length, secret->line, secret->name_length)) {
+    return "a header has the name of the secret one";
+  }
+  return NULL;
+}
+
+/* Writes the headers of the table at `index`. `secret`: sent as well, or NULL. */
+static const char *write_headers(lua_State *L, int index, struct writer *writer, const struct credentials *secret) {
+  lua_pushnil(L);
+  while (lua_next(L, index)) { /* [.. name value] */
+    size_t name_length, value_length;
+    const char *name, *value, *message;
+    if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING) {
+      luaL_argerror(L, index, "headers must be strings by name");
+    }
+    name = lua_tolstring(L, -2, &name_length);
+    value = lua_tolstring(L, -1, &value_length);
+    message = check_header(name, name_length, value, value_length, secret);
+    if (message != NULL) return message;
+    write_bytes(writer, name, name_length);
+    write_text(writer, ": ");
+    write_bytes(writer, value, value_length);
+    write_text(writer, "\r\n");
+    lua_pop(L, 1);
+  }
+  return NULL;
+}
+
+/* Writes the head from the arguments of `core.ready_head`: [method target host headers ..]. */
+static const char *write_head(lua_State *L, struct writer *writer, const struct credentials *secret) {
+  const char *message;
+  write_argument(L, writer, 1);
+  write_text(writer, " ");
+  write_argument(L, writer, 2);
+  write_text(writer, " HTTP/1.1\r\nHost: ");
+  write_argument(L, writer, 3);
+  write_text(writer, "\r\n");
+  message = write_headers(L, 4, writer, secret);
+  if (message != NULL) return message;
+  if (secret != NULL) {
+    write_bytes(writer, secret->line, secret->line_length);
+    write_text(writer, "\r\n");
+  }
+  write_text(writer, "\r\n");
+  return NULL;
+}
+
+static const char *target_error(const char *target, size_t length) {
+  if (length == 0 || target[0] != '/') return "the request's target does not begin with a slash";
+  for (size_t i = 0; i < length; i++) {
+    unsigned char c = (unsigned char)target[i];
+    if (c <= 0x20 || c >= 0x7F || c == '\\' || c == '#') {
+      return "the request's target has a character that is not percent-encoded";
+    }
+  }
+  return NULL;
+}
+
+/* Checks method, target, host and origin; clears `*secret` when it must not be sent. The host must be that of the
+ * origin, so that an error in a program can't send the secret to another host. */
+static const char *check_head(lua_State *L, const struct credentials **secret) {
+  char origin[ORIGIN_SIZE];
+  size_t method_length, target_length, host_length, origin_length;
+  const char *method = luaL_checklstring(L, 1, &method_length);
+  const char *target = luaL_checklstring(L, 2, &target_length);
+  const char *host = luaL_checklstring(L, 3, &host_length);
+  const char *url = luaL_optlstring(L, 6, NULL, &origin_length);
+  const char *message = text_method_error(method, method_length), *authority;
+  if (message == NULL) message = target_error(target, target_length);
+  if (message == NULL) message = text_header_value_error(host, host_length);
+  if (message == NULL && host_length == 0) message = "the host is empty";
+  if (message != NULL || *secret == NULL) return message;
+  if ((*secret)->memory == NULL) return "the secret is closed";
+  luaL_argcheck(L, url != NULL, 6, "a secret needs the origin of the request");
+  message = origin_read(url, origin_length, origin);
+  if (message != NULL) return message;
+  authority = strstr(origin, "://") + 3;
+  if (!text_equals_ignoring_case(host, host_length, authority, strlen(authority))) {
+    return "the host is not the origin's";
+  }
+  if (!credentials_belong_to(*secret, origin)) *secret = NULL;
+  return NULL;
+}
+
+/* Space for a header with the length of the body, and the blank line. */
+#define LENGTH_SIZE 64
+
+/* The start of the userdata; the bytes and LENGTH_SIZE more follow. */
+struct ready_head {
+  size_t size; /* of the head without its blank line; 0: closed */
+};
+
+static char *bytes_of(struct ready_head *head) { return (char *)(head + 1); }
+
+static struct ready_head *check_ready_head(lua_State *L) { return compat_checkclass(L, 1, READY_HEAD_CLASS); }
+
+/* ready_head(method, target, host, headers, secret?, origin?) -> userdata | nil, message */
+int ready_head_new(lua_State *L) {
+  struct writer writer = {NULL, 0, 0};
+  const struct credentials *secret = NULL;
+  struct ready_head *head;
+  const char *message;
+  luaL_checktype(L, 4, LUA_TTABLE);
+  if (!lua_isnoneornil(L, 5)) secret = luaL_checkudata(L, 5, HEADER_SECRET_CLASS);
+  lua_settop(L, 6);
+  message = check_head(L, &secret);
+  if (message == NULL) message = write_head(L, &writer, secret);
+  if (message != NULL) return compat_pusherror(L, message);
+  head = lua_newuserdatauv(L, sizeof *head + writer.size + LENGTH_SIZE, 0);
+  head->size = 0;
+  writer.out = bytes_of(head);
+  writer.capacity = writer.size;
+  writer.size = 0;
+  message = write_head(L, &writer, secret);
+  /* A finalizer that ran since the size was computed may have changed the headers or closed the secret. */
+  if (message == NULL && writer.size != writer.capacity) {
+    message = "the headers or the secret changed while the head was written";
+  }
+  if (message != NULL) {
+    text_wipe(writer.out, writer.capacity);
+    return compat_pusherror(L, message);
+  }
+  head->size = writer.size - 2;
+  compat_setclass(L, READY_HEAD_CLASS);
+  return 1;
+}
+
+/* head:bytes(length?) -> string; the length true: the body is chunked */
+static int ready_head_bytes_method(lua_State *L) {
+  struct ready_head *head = check_ready_head(L);
+  char *end = bytes_of(head) + head->size;
+  int length = 2;
+  if (head->size == 0) return luaL_error(L, "attempt to use a closed head");
+  if (lua_isnoneornil(L, 2)) {
+    memcpy(end, "\r\n", 2);
+  } else if (lua_isboolean(L, 2)) {
+    length = snprintf(end, LENGTH_SIZE, "Transfer-Encoding: chunked\r\n\r\n");
+  } else {
+    const lua_Number size = luaL_checknumber(L, 2);
+    luaL_argcheck(L, size >= 0 && size <= 9007199254740992.0, 2, "not a length");
+    length = snprintf(end, LENGTH_SIZE, "Content-Length: %lld\r\n\r\n", (long long)size);
+  }
+  lua_pushlstring(L, bytes_of(head), head->size + (size_t)length);
+  return 1;
+}
+
+static int ready_head_gc(lua_State *L) {
+  struct ready_head *head = check_ready_head(L);
+  text_wipe(bytes_of(head), head->size);
+  head->size = 0;
+  return 0;
+}
+
+static int ready_head_tostring(lua_State *L) {
+  lua_pushfstring(L, "%s%s", READY_HEAD_CLASS, check_ready_head(L)->size == 0 ? " (closed)" : "");
+  return 1;
+}
+
+static const luaL_Reg ready_head_class[] = {
+    {"bytes", ready_head_bytes_method},
+    {"__gc", ready_head_gc},
+    {"__close", ready_head_gc},
+    {"__tostring", ready_head_tostring},
+    {NULL, NULL},
+};
+
+void ready_head_register(lua_State *L) { compat_newclass(L, READY_HEAD_CLASS, ready_head_class); }
