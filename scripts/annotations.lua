@@ -137,20 +137,21 @@ local function read_function(line)
   if owner then return { owner = owner, own = name, is_method = false } end
 end
 
--- The type and the default in a row of a table of options: '"number"' or '{ "number>0", 30 }'. A bound is not part of
--- the type in LuaCATS.
-local function read_value(value)
+-- The type and the default in a row of a table of options: '"number"', '{ "number>0", 30 }' or the name of a constant.
+-- A bound is not part of the type in LuaCATS.
+local function read_value(value, constants)
+  value = constants[value] or value
   local _, kind, default = value:match "^{ ([\"'])(.-)%1, (.*) }$"
   kind = kind or value:match "^[\"'](.*)[\"']$" or error("not a row of options: " .. value)
   return kind:gsub("(%a)>=?[%d.]+", "%1"), default
 end
 
 -- One line of a table of options. Returns the field to which the comments of the next lines belong.
-local function read_row(doc, line, last)
+local function read_row(doc, line, last, constants)
   local name, value, text = line:match "^  ([%a_][%w_]*) = (.-),%s*%-%- (.*)$"
   if not name then name, value = line:match "^  ([%a_][%w_]*) = (.*),$" end
   if name then
-    local kind, default = read_value(value)
+    local kind, default = read_value(value, constants)
     doc.fields[#doc.fields + 1] = { name = name, type = kind, default = default, text = text or "" }
     return doc.fields[#doc.fields]
   end
@@ -187,16 +188,16 @@ end
 function annotations.read(path)
   local found = { path = path, classes = {}, aliases = {}, functions = {}, variables = {} }
   found.is_face = path:find "waba/face%.lua$" ~= nil
-  local doc, last, rows, number, source = nil, nil, nil, 0, {}
+  local doc, last, rows, number, source, constants = nil, nil, nil, 0, {}, {}
   for line in io.lines(path) do
     number = number + 1
     source[number] = line
     if rows then
-      if line == "}" or line == "})" then
+      if line:find "^}%)*$" then
         finish_rows(rows)
         rows, last = nil, nil
       else
-        last = read_row(rows, line, last)
+        last = read_row(rows, line, last, constants)
       end
     elseif line:find "^%-%-%-[^%-]" or line == "---" then
       if doc and line:find "^%-%-%-@class" and doc.class then
@@ -219,6 +220,8 @@ function annotations.read(path)
         fn.name = fn.owner .. (fn.is_method and ":" or ".") .. fn.own
         found.functions[#found.functions + 1] = fn
       end
+      local name, value = line:match '^local ([%u_]+) = (".*")$'
+      if name then constants[name] = value end
       if doc then finish(found, doc, line, number) end
       rows = doc and doc.is_options and doc or nil
       doc, last = nil, nil

@@ -112,14 +112,6 @@ describe("the annotations", function()
     assert.same({}, wrong)
   end)
 
-  it("name the very handlers that a receiver takes", function()
-    local described = {}
-    for _, class in ipairs(classes) do
-      for _, field in ipairs(class.name == "waba.Handlers" and class.doc.fields or {}) do described[field.name] = "function" end
-    end
-    assert.same(require "waba.webhook.router".NAMES, described)
-  end)
-
   it("tell what can be done with an event", function()
     local event = require "waba.webhook.verbs".new({}) { kind = "message" }
     local told = {}

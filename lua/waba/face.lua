@@ -20,6 +20,23 @@ local webhook = {}
 ---@class waba.WebhookNginx
 local nginx = {}
 
+--- The options of `client:send_all`.
+---@class waba.BulkOptions
+---@field concurrency? integer  messages in flight at most; fewer if by the client's rate limit the last of them would wait for more than half of its timeout; default: 64
+---@field rate? number  messages per second at most, besides the client's rate limit
+---@field on_result? fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)  called once for each message, in the order of the responses; again for an uncertain result if the process ends during the call. An error raised in it ends the run, and is raised again when all messages in flight have ended
+---@field journal? string  path of a file that makes the run resumable; one run at a time
+---@field campaign? string  a name for the message that is sent, such as its template. A journal records the runs of each campaign separately, so another campaign with the same journal sends to every recipient. 1 to 1024 bytes; only with a journal
+---@field unique? boolean  true: sends once to each recipient, however its number is written; the others are counted as `duplicates`. Needs memory for each recipient
+---@field retry_failed? boolean  true: sends again what an earlier run of the journal could not send
+---@field retry_maybe_sent? boolean  true: sends again what an earlier run may have sent
+---@field stop? fun(): any  called several times a second; a true value ends the run after the messages in flight, and the summary has `stopped`. In nginx: `ngx.worker.exiting`
+---@field total? integer  the expected number of messages, for the figures
+---@field on_progress? fun(figures: waba.BulkFigures)  called at most twice a second, and at the end
+---@field timeout? number  seconds for each message; default: the client's
+---@field send? waba.SendOptions  for each message
+---@field patience? number  seconds for which the run waits and tries again while the gateway is not reachable or overloaded, before the run ends; no recipient is skipped meanwhile. 0, or a client without retries: does not wait; default: 300
+
 --- The options of `client:estimate`.
 ---@class waba.EstimateOptions
 ---@field rate? number  messages per second at most, besides the client's rate limit
@@ -101,6 +118,17 @@ local nginx = {}
 ---@field receiver? waba.Receiver  holds the next message until this one was delivered, was read or failed, by the statuses that the receiver takes in this process
 ---@field tracker? waba.StatusTracker  the same, by the statuses that are applied to a tracker
 ---@field timeout? number  seconds after which the next message is sent without a status; default: 10
+
+--- The limits of a server. A peer is an IPv4 address or an IPv6 /64 network. The limits of a peer count only
+--- connections without valid credentials.
+---@class waba.ServerLimits
+---@field connections? integer  open connections in total; default: 512
+---@field peer_connections? integer  open connections of one peer; default: 256
+---@field peer_bodies? integer  incomplete bodies of one peer; default: 64
+---@field held_bytes? integer  bytes of bodies in memory in total; default: 64 * 1024 * 1024
+---@field peer_held_bytes? integer  bytes of bodies in memory of one peer; default: 16 * 1024 * 1024
+---@field request_seconds? number  for head and body of a request together; default: 30
+---@field idle_seconds? number  without a request on an open connection; default: 60
 
 --- The settings, in the platform's form. A field that the gateway omits is nil.
 ---@class waba.CallingSettings
@@ -290,6 +318,97 @@ local nginx = {}
 ---@field enabled? boolean  whether webhooks are sent to them; default: true
 ---@field destinations waba.WebhookDestinationOptions[]  required: at most 3
 
+--- The options of a queue.
+---@class waba.NgxQueueOptions
+---@field max? integer  jobs that may wait; default: 1000
+---@field concurrency? integer  jobs that may run at once; default: 16
+
+--- How handlers are run in nginx.
+---@class waba.NginxOptions
+---@field concurrency? integer  handlers that may run at once in each worker process; 0: none, because other programs handle the stored events; default: 4
+---@field batch? integer  the largest number of events taken at once, as in `receiver:work`; default: 8
+---@field lease? number  seconds, as in `receiver:work`; default: 60
+---@field interval? number  seconds between checks for events that other processes stored; default: 1
+
+--- How the handlers of a receiver are run.
+---@class waba.WorkOptions
+---@field concurrency? integer  handlers that may run at once. More than one run in the event loop of the caller, else in one of their own (`waba.run`); default: 1
+---@field batch? integer  the largest number of events taken at once, each of another customer. While handlers are slow, no more are taken than can run at once; default: 16
+---@field lease? number  seconds after which another worker may take an event whose lease was not renewed; default: 60
+---@field forever? boolean  waits for more when no event is due, and reports on standard error when the inbox cannot be read; default: false
+---@field interval? number  seconds between checks of an empty inbox, with `forever`; default: 0.25
+---@field stop? fun(): boolean  called before each event; true ends the work
+---@field on_more? fun()  called when more events are due than were taken, to wake another worker
+
+--- The options of `waba.receiver`.
+---@class waba.ReceiverOptions
+---@field user? string|string[]  of HTTP Basic authentication
+---@field password? string|string[]  a list: each is valid, to change passwords without an interruption
+---@field headers? table<string, string>|table<string, string>[]  headers that a webhook must have; a list: one set of them
+---@field secret? string|string[]  of a signature over the body (HMAC-SHA256)
+---@field open? boolean  without any of these: true accepts webhooks from anybody; false accepts none, for a worker that only handles stored events
+---@field inbox? waba.Inbox  default: in memory
+---@field separate_statuses? boolean  true: a customer's messages and the statuses of messages to the customer are handled without waiting for each other; false: one at a time, in the order in which they came; default: as the inbox says, else true
+---@field client? waba.Client  sends the replies of `event:reply` and other methods
+---@field on? waba.Handlers  the handlers by name
+---@field max_body? integer  bytes of the largest body; default: 4 * 1024 * 1024
+
+--- Handlers by name. All that apply to an event are called, in this order: by type, by kind, `any`. Messages of types
+--- that this library does not know go to `unknown`, so a misspelled name is an error.
+---@class waba.Handlers
+---@field text? fun(event: waba.Event, attempts: integer)
+---@field image? fun(event: waba.Event, attempts: integer)
+---@field video? fun(event: waba.Event, attempts: integer)
+---@field audio? fun(event: waba.Event, attempts: integer)  an audio file, and a voice note if there is no `voice`
+---@field voice? fun(event: waba.Event, attempts: integer)  a voice note
+---@field document? fun(event: waba.Event, attempts: integer)
+---@field sticker? fun(event: waba.Event, attempts: integer)
+---@field location? fun(event: waba.Event, attempts: integer)
+---@field contacts? fun(event: waba.Event, attempts: integer)  shared contacts
+---@field button? fun(event: waba.Event, attempts: integer)  a quick reply of a template
+---@field reply? fun(event: waba.Event, attempts: integer)  the choice from a list or from buttons, or the input of a flow
+---@field interactive? fun(event: waba.Event, attempts: integer)  the same, if there is no `reply`
+---@field order? fun(event: waba.Event, attempts: integer)  a cart of products
+---@field reaction? fun(event: waba.Event, attempts: integer)
+---@field edit? fun(event: waba.Event, attempts: integer)  a message was changed (Cloud)
+---@field revoke? fun(event: waba.Event, attempts: integer)  a message was deleted by its sender (Cloud)
+---@field request_welcome? fun(event: waba.Event, attempts: integer)  a chat was opened for the first time (Cloud)
+---@field system? fun(event: waba.Event, attempts: integer)  a new number, a new phone
+---@field unknown? fun(event: waba.Event, attempts: integer)  a message of a type that the platform or this library cannot read
+---@field sent? fun(event: waba.Event, attempts: integer)  statuses of messages
+---@field delivered? fun(event: waba.Event, attempts: integer)
+---@field read? fun(event: waba.Event, attempts: integer)
+---@field played? fun(event: waba.Event, attempts: integer)
+---@field failed? fun(event: waba.Event, attempts: integer)
+---@field deleted? fun(event: waba.Event, attempts: integer)
+---@field warning? fun(event: waba.Event, attempts: integer)
+---@field payment? fun(event: waba.Event, attempts: integer)  the result of a payment (Cloud)
+---@field message? fun(event: waba.Event, attempts: integer)  every message
+---@field status? fun(event: waba.Event, attempts: integer)  every status
+---@field account? fun(event: waba.Event, attempts: integer)  a notification about the account
+---@field any? fun(event: waba.Event, attempts: integer)  every event
+---@field error? fun(event: waba.Event, err: any)  each error that the platform reports by itself; and each time a handler raised an error, with this error
+
+--- The options of `waba.webhook.server`.
+---@class waba.WebhookServerOptions
+---@field receiver waba.Receiver  required
+---@field host? string  the address to listen on; "0.0.0.0": all of the machine; default: "127.0.0.1"
+---@field port? integer  0: any free port (see `server:url`); default: 0
+---@field path? string  the only path that is served; default: all paths
+---@field tls? { cert: string, key: string }  PEM texts, or paths of their files; without it the server speaks plain HTTP, for use behind a proxy
+---@field concurrency? integer  handlers that may run at once; 0: none, because other processes handle the stored events; default: 4
+---@field batch? integer  the largest number of events taken at once, as in `receiver:work`; default: 8
+---@field lease? number  seconds, as in `receiver:work`; default: 60
+---@field interval? number  seconds between checks for events that other processes stored; default: 0.5
+---@field grace? number  seconds to finish requests and handlers after `server:stop`; default: 10
+---@field reuseport? boolean  true: several processes may listen on the port and share the work
+---@field limits? waba.ServerLimits  what a peer may use before it has sent valid credentials
+---@field cq? userdata  the cqueues controller to run in; default: one of its own
+
+--- The options of `waba.status_tracker`.
+---@class waba.TrackerOptions
+---@field max? integer  messages to remember, the newest; default: 100000
+
 --- One phone number at 360dialog: one API key.
 ---@param given? waba.ClientOptions  what is missing comes from the environment: D360_API_KEY, WABA_HOSTING,
 ---                                  WABA_BASE_URL, WABA_CA_FILE
@@ -323,7 +442,7 @@ function waba.events(bytes) end
 function waba.receiver(given) end
 
 --- A tracker of message statuses.
----@param given? { max: integer? }  how many messages to know at a time, the newest; 100000 by default
+---@param given? waba.TrackerOptions
 ---@return waba.StatusTracker
 function waba.status_tracker(given) end
 

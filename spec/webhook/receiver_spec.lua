@@ -186,6 +186,12 @@ describe("a receiver", function()
     assert.has_error(function() waba.receiver { open = true, on = { txt = print } } end,
       "waba.receiver: on: unknown option txt (did you mean text?)")
   end)
+
+  it("takes a handler for each type of message that it reads", function()
+    local on = {}
+    for name in pairs(require "waba.hosting.inbound".types) do on[name] = function() end end
+    waba.receiver { open = true, on = on }
+  end)
 end)
 
 describe("handlers", function()

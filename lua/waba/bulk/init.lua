@@ -14,40 +14,34 @@ local bulk = {}
 local WHAT = "client:send_all"
 local LONGEST_CAMPAIGN = 1024
 
---- How many messages are sent in one call.
----@class waba.BulkOptions
----@field concurrency? integer   messages in flight at most; 64 by default (fewer where the client's pace would let
----                              the last of them wait for more than half of its timeout)
----@field rate? number           messages per second at most, besides the client's own pace
----@field on_result? fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)  told of each message
----                              once, in the order of the answers; of a doubt once more if the
----                              process dies while it is told. What it raises ends the run, and is
----                              raised again when everything in flight has ended
----@field journal? string        path of a file that makes the run resumable; one run at a time
----@field campaign? string       a name for the message that is sent, such as its template. A journal records the runs of
----                              each campaign separately, so another campaign with the same journal sends to every
----                              recipient. 1 to 1024 bytes; only with a journal
----@field unique? boolean         send once to each recipient, in whatever form its number is written; later ones are
----                              counted as `duplicates`. Takes memory for each recipient
----@field retry_failed? boolean  send again what an earlier run of the journal could not send
----@field retry_maybe_sent? boolean  send again what an earlier run may have sent
----@field stop? fun(): any       asked several times a second; when true, nothing is taken from the source any
----                              more, what is in flight ends, and the summary has `stopped`. In nginx
----                              `ngx.worker.exiting` is one
----@field total? integer         how many there will be, for the figures
----@field on_progress? fun(figures: waba.BulkFigures)  at most twice a second, and at the end
----@field timeout? number        seconds for each message, instead of the client's
----@field send? waba.SendOptions  for each message
----@field patience? number       seconds of trouble with the gateway (not reachable, overloaded) until the run
----                              is given up; until then it waits and tries again, and no recipient is used
----                              up. 300 by default; 0, or a client without retries: does not wait
-local KNOWN = {
-  concurrency = "integer>=1", rate = "number>0", on_result = "function", journal = "string",
-  campaign = "string", unique = "boolean", retry_failed = "boolean",
-  retry_maybe_sent = "boolean", stop = "function", total = "integer>=0", on_progress = "function",
-  timeout = "number>0", send = "table", patience = "number>=0",
+--- The options of `client:send_all`.
+---@options waba.BulkOptions
+local OPTIONS = {
+  concurrency = { "integer>=1", 64 }, -- messages in flight at most; fewer if by the client's rate limit the last of them
+                                      -- would wait for more than half of its timeout
+  rate = "number>0",                  -- messages per second at most, besides the client's rate limit
+  on_result = "fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)", -- called once for each message, in the
+                                      -- order of the responses; again for an uncertain result if the process ends during
+                                      -- the call. An error raised in it ends the run, and is raised again when all
+                                      -- messages in flight have ended
+  journal = "string",                 -- path of a file that makes the run resumable; one run at a time
+  campaign = "string",                -- a name for the message that is sent, such as its template. A journal records the
+                                      -- runs of each campaign separately, so another campaign with the same journal sends
+                                      -- to every recipient. 1 to 1024 bytes; only with a journal
+  unique = "boolean",                 -- true: sends once to each recipient, however its number is written; the others are
+                                      -- counted as `duplicates`. Needs memory for each recipient
+  retry_failed = "boolean",           -- true: sends again what an earlier run of the journal could not send
+  retry_maybe_sent = "boolean",       -- true: sends again what an earlier run may have sent
+  stop = "fun(): any",                -- called several times a second; a true value ends the run after the messages in
+                                      -- flight, and the summary has `stopped`. In nginx: `ngx.worker.exiting`
+  total = "integer>=0",               -- the expected number of messages, for the figures
+  on_progress = "fun(figures: waba.BulkFigures)", -- called at most twice a second, and at the end
+  timeout = "number>0",               -- seconds for each message; default: the client's
+  send = "waba.SendOptions",          -- for each message
+  patience = { "number>=0", 300 },    -- seconds for which the run waits and tries again while the gateway is not reachable
+                                      -- or overloaded, before the run ends; no recipient is skipped meanwhile. 0, or a
+                                      -- client without retries: does not wait
 }
-
 
 --- The options of `client:estimate`.
 ---@options waba.EstimateOptions
@@ -61,7 +55,7 @@ local function check(source, given)
   if type(source) ~= "function" then
     error(WHAT .. ": the source must be a function that gives a recipient and a message, not a " .. type(source), 4)
   end
-  given = options.check(given, KNOWN, WHAT, 4)
+  given = options.complete(given, OPTIONS, WHAT, 4)
   if given.journal == "" then error(WHAT .. ": option journal is empty", 4) end
   if given.campaign then
     if not given.journal then error(WHAT .. ": option campaign needs the option journal", 4) end

@@ -46,7 +46,7 @@ end
 
 -- Who waits for the client's pace does so in its own time: no more than can have their turn in half of it.
 local function most_in_flight(client, given)
-  local most, pace = given.concurrency or 64, client.delivery.pace
+  local most, pace = given.concurrency, client.delivery.pace
   local interval = pace and pace:line("messages").gate.interval or 0
   if interval == 0 then return most end
   return min(most, max(1, math.floor((given.timeout or client.timeout) / 2 / interval)))
@@ -71,7 +71,7 @@ function run.new(client, source, given, journal)
     recipients = given.unique and {} or nil, -- addresses of this run
     count = figures.new(given.total, now), reported = now,
     bucket = given.rate and bucket_of(given.rate, now),
-    brake = brakes.new(client.delivery.attempts > 1 and (given.patience or 300) or 0),
+    brake = brakes.new(client.delivery.attempts > 1 and given.patience or 0),
   }, Run)
   return self
 end

@@ -10,27 +10,17 @@ local SHORTEST_WAIT = 1
 -- Seconds between two searches of all connections for such a connection.
 local SEARCH_INTERVAL = 0.02
 
-local MIB = 1024 * 1024
-
 --- The limits of a server. A peer is an IPv4 address or an IPv6 /64 network. The limits of a peer count only
 --- connections without valid credentials.
----@class waba.ServerLimits
----@field connections? integer       open connections in all; 512 by default
----@field peer_connections? integer  of one peer; 256 by default
----@field peer_bodies? integer       incomplete bodies of one peer; 64 by default
----@field held_bytes? integer        bytes of bodies in memory in all; 64 MiB by default
----@field peer_held_bytes? integer   of one peer; 16 MiB by default
----@field request_seconds? number    for head and body of a request together; 30 by default
----@field idle_seconds? number       without a request on an open connection; 60 by default
-limits.DEFAULTS = {
-  connections = 512, peer_connections = 256, peer_bodies = 64, held_bytes = 64 * MIB, peer_held_bytes = 16 * MIB,
-  request_seconds = 30, idle_seconds = 60,
-}
-
---- The types of these options, for `waba.options`.
-limits.KNOWN = {
-  connections = "integer>=1", peer_connections = "integer>=1", peer_bodies = "integer>=1", held_bytes = "integer>=1",
-  peer_held_bytes = "integer>=1", request_seconds = "number>0", idle_seconds = "number>0",
+---@options waba.ServerLimits
+limits.OPTIONS = {
+  connections = { "integer>=1", 512 },                  -- open connections in total
+  peer_connections = { "integer>=1", 256 },             -- open connections of one peer
+  peer_bodies = { "integer>=1", 64 },                   -- incomplete bodies of one peer
+  held_bytes = { "integer>=1", 64 * 1024 * 1024 },      -- bytes of bodies in memory in total
+  peer_held_bytes = { "integer>=1", 16 * 1024 * 1024 }, -- bytes of bodies in memory of one peer
+  request_seconds = { "number>0", 30 },                 -- for head and body of a request together
+  idle_seconds = { "number>0", 60 },                    -- without a request on an open connection
 }
 
 -- The class waba.http.Limits. `peers`: what each peer uses, by its name.
@@ -245,7 +235,7 @@ end
 ---@return waba.http.Limits
 function limits.new(given)
   local self = setmetatable({ open_connections = {}, count = 0, peers = {}, bytes = 0, next_search = 0 }, Limits)
-  for name, default in pairs(limits.DEFAULTS) do self[name] = given and given[name] or default end
+  for name, row in pairs(limits.OPTIONS) do self[name] = given and given[name] or row[2] end
   return self
 end
 

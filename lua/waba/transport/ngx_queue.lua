@@ -17,7 +17,13 @@ local queue = {}
 
 -- How long it waits for more work before it ends.
 local IDLE = 1
-local KNOWN = { max = "integer>=1", concurrency = "integer>=1" }
+
+--- The options of a queue.
+---@options waba.NgxQueueOptions
+local OPTIONS = {
+  max = { "integer>=1", 1000 },       -- jobs that may wait
+  concurrency = { "integer>=1", 16 }, -- jobs that may run at once
+}
 
 --- Jobs that wait.
 ---@return integer
@@ -90,13 +96,12 @@ end
 ---     local queue = require("waba.transport.ngx_queue").new { max = 1000 }
 ---     local pushed = queue:push(client.send, client, "+49 151 1234567", waba.text "Hello")
 ---
----@param given? { max: integer?, concurrency: integer? }  jobs that may wait (1000 by default), jobs that may
----        run at the same time (16 by default)
+---@param given? waba.NgxQueueOptions
 ---@return waba.NgxQueue
 function queue.new(given)
-  given = options.check(given, KNOWN, "waba.transport.ngx_queue", 2)
+  given = options.complete(given, OPTIONS, "waba.transport.ngx_queue", 2)
   local self = setmetatable({
-    jobs = {}, first = 1, last = 0, max = given.max or 1000, concurrency = given.concurrency or 16, active = 0,
+    jobs = {}, first = 1, last = 0, max = given.max, concurrency = given.concurrency, active = 0,
     semaphore = assert(semaphore.new(0)), deadline = 0, -- of the timer that runs
   }, Queue)
   self.timer = ngx_timer.new(function(deadline) return drain(self, deadline) end)

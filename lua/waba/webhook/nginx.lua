@@ -16,13 +16,15 @@ local ngx = ngx
 
 local nginx = {}
 
----@class waba.NginxOptions
----@field concurrency? integer  handlers that may run at once in each worker process; 4 by default. 0: none run here,
----                             other programs work the inbox off
----@field batch? integer        events to take at a time at most, as in `receiver:work`; 8 by default
----@field lease? number         seconds, as of `receiver:work`
----@field interval? number      seconds between looks for what other processes stored; 1 by default
-local KNOWN = { concurrency = "integer>=0", batch = "integer>=1", lease = "number>0", interval = "number>0" }
+--- How handlers are run in nginx.
+---@options waba.NginxOptions
+local OPTIONS = {
+  concurrency = { "integer>=0", 4 }, -- handlers that may run at once in each worker process; 0: none, because other
+                                     -- programs handle the stored events
+  batch = { "integer>=1", 8 },       -- the largest number of events taken at once, as in `receiver:work`
+  lease = { "number>0", 60 },        -- seconds, as in `receiver:work`
+  interval = { "number>0", 1 },      -- seconds between checks for events that other processes stored
+}
 
 -- Receiver to its drain, in this worker process.
 local drains = setmetatable({}, { __mode = "k" })
@@ -81,12 +83,12 @@ end
 local function drain_of(receiver, given)
   local drain = drains[receiver]
   if drain then return drain end
-  given = options.check(given, KNOWN, "waba.webhook.nginx", 3)
+  given = options.complete(given, OPTIONS, "waba.webhook.nginx", 3)
   drain = { receiver = receiver, put = receiver.inbox.grouped and group.new(receiver.inbox, yield, new_gate) or nil }
   if given.concurrency ~= 0 then
     drain.work = works.new(receiver, {
-      concurrency = given.concurrency or 4, batch = given.batch or 8, lease = given.lease, forever = true,
-      interval = given.interval or 1, log = log,
+      concurrency = given.concurrency, batch = given.batch, lease = given.lease, forever = true,
+      interval = given.interval, log = log,
     })
   end
   drain.timer = ngx_timer.new(function(deadline) return handle_until(drain, deadline) end)

@@ -107,21 +107,19 @@ function Receiver:watch(fn)
   self.watchers[#self.watchers + 1] = fn
 end
 
----@class waba.WorkOptions
----@field concurrency? integer  handlers that may run at once; 1 by default. More than one run in the event loop that
----                          this is called in, else in one of its own (`waba.run`)
----@field batch? integer     events to take at a time at most, each of another customer; 16 by default. While handlers
----                          are slow, no more are taken than can run at once
----@field lease? number      seconds after which another worker may take an event that this one does not renew; 60 by
----                          default
----@field forever? boolean   wait for more when nothing is due; false by default. It then reports on standard error when
----                          the inbox can't be read
----@field interval? number   seconds between looks into an empty inbox, with `forever`; 0.25 by default
----@field stop? fun(): boolean  asked before each event: true ends the work
----@field on_more? fun()        called when more is due than was taken: the moment to wake another worker
+--- How the handlers of a receiver are run.
+---@options waba.WorkOptions
 local WORK_OPTIONS = {
-  concurrency = "integer>=1", batch = "integer>=1", lease = "number>0", forever = "boolean", interval = "number>=0",
-  stop = "function", on_more = "function",
+  concurrency = { "integer>=1", 1 }, -- handlers that may run at once. More than one run in the event loop of the caller,
+                                     -- else in one of their own (`waba.run`)
+  batch = { "integer>=1", 16 },      -- the largest number of events taken at once, each of another customer. While
+                                     -- handlers are slow, no more are taken than can run at once
+  lease = { "number>0", 60 },        -- seconds after which another worker may take an event whose lease was not renewed
+  forever = { "boolean", false },    -- waits for more when no event is due, and reports on standard error when the inbox
+                                     -- cannot be read
+  interval = { "number>=0", 0.25 },  -- seconds between checks of an empty inbox, with `forever`
+  stop = "fun(): boolean",           -- called before each event; true ends the work
+  on_more = "fun()",                 -- called when more events are due than were taken, to wake another worker
 }
 
 --- Takes events from the inbox and runs their handlers. An event is acknowledged when its handlers have returned, and
@@ -135,7 +133,7 @@ local WORK_OPTIONS = {
 ---@return integer|waba.Error failed  the number of events whose handlers raised; or the error
 ---@return any raised                 the last error that was raised
 function Receiver:work(given)
-  local own = work.new(self, options.check(given, WORK_OPTIONS, "receiver:work"))
+  local own = work.new(self, options.complete(given, WORK_OPTIONS, "receiver:work"))
   local ok, err = own:run()
   if not ok then return nil, err end
   return own.handled, own.failed, own.raised
@@ -143,24 +141,22 @@ end
 
 local receiver = {}
 
----@class waba.ReceiverOptions
----@field user? string|string[]      of HTTP Basic authentication
----@field password? string|string[]  several are accepted at once, to change them without a gap
----@field headers? table<string, string>|table<string, string>[]  a set whose headers must all be there;
----                                  or several sets, of which any will do
----@field secret? string|string[]    of a signature over the body (HMAC-SHA256)
----@field open? boolean              without any of these: true takes webhooks from anybody; false takes
----                                  none, for a worker that only handles what others took
----@field inbox? waba.Inbox          in memory by default
----@field separate_statuses? boolean whether a customer's messages and the statuses of messages to the customer are
----                                  handled without waiting for each other; true by default. With false they are
----                                  handled one at a time, in the order in which they came
----@field client? waba.Client        gives events their verbs
----@field on? waba.Handlers          by name
----@field max_body? integer          bytes; 4 MiB by default
-local KNOWN = {
-  user = "string|table", password = "string|table", headers = "table", secret = "string|table", open = "boolean",
-  inbox = "table", separate_statuses = "boolean", client = "table", on = "table", max_body = "integer>=1",
+--- The options of `waba.receiver`.
+---@options waba.ReceiverOptions
+local OPTIONS = {
+  user = "string|string[]",          -- of HTTP Basic authentication
+  password = "string|string[]",      -- a list: each is valid, to change passwords without an interruption
+  headers = "table<string, string>|table<string, string>[]", -- headers that a webhook must have; a list: one set of them
+  secret = "string|string[]",        -- of a signature over the body (HMAC-SHA256)
+  open = "boolean",                  -- without any of these: true accepts webhooks from anybody; false accepts none, for a
+                                     -- worker that only handles stored events
+  inbox = "waba.Inbox",              -- default: in memory
+  separate_statuses = "boolean",     -- true: a customer's messages and the statuses of messages to the customer are handled
+                                     -- without waiting for each other; false: one at a time, in the order in which they
+                                     -- came; default: as the inbox says, else true
+  client = "waba.Client",            -- sends the replies of `event:reply` and other methods
+  on = "waba.Handlers",              -- the handlers by name
+  max_body = { "integer>=1", 4 * 1024 * 1024 }, -- bytes of the largest body
 }
 
 -- What is called of an inbox and of a client: any table that has it will do.
@@ -186,7 +182,7 @@ local function undressed(event) return event end
 ---@param given waba.ReceiverOptions
 ---@return waba.Receiver
 function receiver.new(given)
-  given = options.check(given, KNOWN, "waba.receiver")
+  given = options.complete(given, OPTIONS, "waba.receiver")
   check_methods(given.inbox, INBOX, "inbox", "an inbox, as of waba.inbox.sqlite")
   check_methods(given.client, CLIENT, "client", "a client, as of waba.client")
   local ok, is_authentic = pcall(credentials.checker, given)
@@ -202,7 +198,7 @@ function receiver.new(given)
     dispatch = router.new(given.on),
     dress = given.client and verbs.new(given.client) or undressed,
     transport = given.client and given.client.transport or nil,
-    max_body = given.max_body or 4 * 1024 * 1024,
+    max_body = given.max_body,
   }, Receiver)
 end
 

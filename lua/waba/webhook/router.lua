@@ -6,56 +6,51 @@ local options = require "waba.options"
 
 local router = {}
 
---- Called with an event, and how often it was tried.
----@alias waba.Handler fun(event: waba.Event, attempts: integer)
+-- Called with an event, and the number of attempts to handle it.
+local HANDLER = "fun(event: waba.Event, attempts: integer)"
 
---- Handlers by name. All that fit an event are run, in this order: by type, by kind, `any`.
----@class waba.Handlers
----@field text? waba.Handler
----@field image? waba.Handler
----@field video? waba.Handler
----@field audio? waba.Handler     a sound, and a voice note where there is no `voice`
----@field voice? waba.Handler     a voice note
----@field document? waba.Handler
----@field sticker? waba.Handler
----@field location? waba.Handler
----@field contacts? waba.Handler  shared address-book entries
----@field button? waba.Handler    a tapped quick reply of a template
----@field reply? waba.Handler     what was chosen of a list, of buttons, or entered in a flow
----@field interactive? waba.Handler  the same, where there is no `reply`
----@field order? waba.Handler     a cart of products
----@field reaction? waba.Handler
----@field edit? waba.Handler      a message was changed (Cloud)
----@field revoke? waba.Handler    a message was taken back (Cloud)
----@field request_welcome? waba.Handler  a chat was opened for the first time (Cloud)
----@field system? waba.Handler    a new number, a new phone
----@field unknown? waba.Handler   a message of a type that the platform or this library can't read
----@field sent? waba.Handler      statuses of messages
----@field delivered? waba.Handler
----@field read? waba.Handler
----@field played? waba.Handler
----@field failed? waba.Handler
----@field deleted? waba.Handler
----@field warning? waba.Handler
----@field payment? waba.Handler   what became of a payment (Cloud)
----@field message? waba.Handler   every message
----@field status? waba.Handler    every status
----@field account? waba.Handler   news of the account
----@field any? waba.Handler       everything
----@field error? fun(event: waba.Event, err: any)  each error the platform reports by itself, and each time a handler
----                               raised, with what it raised
-
---- Names of `waba.Handlers`, for `options.check`. Types this library does not know go to `unknown`, so that a slip of
---- the pen is told from a new type.
-router.NAMES = {
-  message = "function", status = "function", error = "function", account = "function", any = "function",
-  reply = "function", unknown = "function", payment = "function",
+--- Handlers by name. All that apply to an event are called, in this order: by type, by kind, `any`. Messages of types
+--- that this library does not know go to `unknown`, so a misspelled name is an error.
+---@options waba.Handlers
+router.HANDLERS = {
+  text = HANDLER,
+  image = HANDLER,
+  video = HANDLER,
+  audio = HANDLER,           -- an audio file, and a voice note if there is no `voice`
+  voice = HANDLER,           -- a voice note
+  document = HANDLER,
+  sticker = HANDLER,
+  location = HANDLER,
+  contacts = HANDLER,        -- shared contacts
+  button = HANDLER,          -- a quick reply of a template
+  reply = HANDLER,           -- the choice from a list or from buttons, or the input of a flow
+  interactive = HANDLER,     -- the same, if there is no `reply`
+  order = HANDLER,           -- a cart of products
+  reaction = HANDLER,
+  edit = HANDLER,            -- a message was changed (Cloud)
+  revoke = HANDLER,          -- a message was deleted by its sender (Cloud)
+  request_welcome = HANDLER, -- a chat was opened for the first time (Cloud)
+  system = HANDLER,          -- a new number, a new phone
+  unknown = HANDLER,         -- a message of a type that the platform or this library cannot read
+  sent = HANDLER,            -- statuses of messages
+  delivered = HANDLER,
+  read = HANDLER,
+  played = HANDLER,
+  failed = HANDLER,
+  deleted = HANDLER,
+  warning = HANDLER,
+  payment = HANDLER,         -- the result of a payment (Cloud)
+  message = HANDLER,         -- every message
+  status = HANDLER,          -- every status
+  account = HANDLER,         -- a notification about the account
+  any = HANDLER,             -- every event
+  error = "fun(event: waba.Event, err: any)", -- each error that the platform reports by itself; and each time a handler
+                             -- raised an error, with this error
 }
+
 local STATUSES = {
   sent = true, delivered = true, read = true, played = true, failed = true, deleted = true, warning = true,
 }
-for name in pairs(inbound.types) do router.NAMES[name] = "function" end
-for name in pairs(STATUSES) do router.NAMES[name] = "function" end
 
 local function is_voice(event)
   return event.type == "voice" or event.type == "audio" and event.media ~= nil and event.media.voice == true
@@ -92,7 +87,7 @@ end
 ---@param on? waba.Handlers
 ---@return fun(event: waba.Event, attempts: integer?): boolean ok, any raised
 function router.new(on)
-  on = options.check(on, router.NAMES, "waba.receiver: on", 3)
+  on = options.check(on, router.HANDLERS, "waba.receiver: on", 3)
 
   return function(event, attempts)
     local handlers = { specific_handler(on, event) }

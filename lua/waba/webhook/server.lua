@@ -20,26 +20,24 @@ local server = {}
 
 local MOST_PORT = 65535
 
----@class waba.WebhookServerOptions
----@field receiver waba.Receiver
----@field host? string       the address to listen on; "127.0.0.1" by default, "0.0.0.0" for the world
----@field port? integer      0, the default: any free one (see `server:url`)
----@field path? string       the only path to answer; every one by default
----@field tls? { cert: string, key: string }  PEM texts or the files they are in; plain HTTP without,
----                          for a place behind a proxy
----@field concurrency? integer  handlers that may run at once; 4 by default. 0: none run here, other
----                          processes work the inbox off
----@field batch? integer     events to take at a time at most, as in `receiver:work`; 8 by default
----@field lease? number      seconds, as of `receiver:work`
----@field interval? number   seconds between looks for what other processes stored; 0.5 by default
----@field grace? number      seconds to finish what was begun when told to stop; 10 by default
----@field reuseport? boolean several processes may listen on the port and share the work
----@field limits? waba.ServerLimits  what a peer may use before it has sent valid credentials
----@field cq? userdata       the controller to live in, for a program that has one
-local KNOWN = {
-  receiver = "table", host = "string", port = "integer>=0", path = "string", tls = "table",
-  concurrency = "integer>=0", batch = "integer>=1", lease = "number>0", interval = "number>0",
-  grace = "number>=0", reuseport = "boolean", limits = "table", cq = "userdata",
+--- The options of `waba.webhook.server`.
+---@options waba.WebhookServerOptions
+local OPTIONS = {
+  receiver = "waba.Receiver",        -- required
+  host = { "string", "127.0.0.1" },  -- the address to listen on; "0.0.0.0": all of the machine
+  port = { "integer>=0", 0 },        -- 0: any free port (see `server:url`)
+  path = "string",                   -- the only path that is served; default: all paths
+  tls = "{ cert: string, key: string }", -- PEM texts, or paths of their files; without it the server speaks plain HTTP, for
+                                     -- use behind a proxy
+  concurrency = { "integer>=0", 4 }, -- handlers that may run at once; 0: none, because other processes handle the stored
+                                     -- events
+  batch = { "integer>=1", 8 },       -- the largest number of events taken at once, as in `receiver:work`
+  lease = { "number>0", 60 },        -- seconds, as in `receiver:work`
+  interval = { "number>0", 0.5 },    -- seconds between checks for events that other processes stored
+  grace = { "number>=0", 10 },       -- seconds to finish requests and handlers after `server:stop`
+  reuseport = "boolean",             -- true: several processes may listen on the port and share the work
+  limits = "waba.ServerLimits",      -- what a peer may use before it has sent valid credentials
+  cq = "userdata",                   -- the cqueues controller to run in; default: one of its own
 }
 
 local function pem(text)
@@ -145,8 +143,8 @@ end
 
 local function new_work(self, given)
   return works.new(self.receiver, {
-    concurrency = given.concurrency or 4, batch = given.batch or 8, lease = given.lease, forever = true,
-    interval = given.interval or 0.5, log = log, stop = function() return is_over(self) end,
+    concurrency = given.concurrency, batch = given.batch, lease = given.lease, forever = true,
+    interval = given.interval, log = log, stop = function() return is_over(self) end,
   })
 end
 
@@ -282,7 +280,7 @@ local function start(self, given)
     if not ok then error(context, 3) end
   end
   self.listener, message = require("waba.http.listener").listen {
-    cq = self.cq, host = self.host, port = given.port or 0, reuseport = given.reuseport, context = context,
+    cq = self.cq, host = self.host, port = given.port, reuseport = given.reuseport, context = context,
     limits = given.limits, serve = function(exchange) serve_exchange(self, exchange) end,
     on_error = function(raised) log(tostring(raised)) end,
     on_limit = function(address)
@@ -304,24 +302,24 @@ end
 ---@return waba.WebhookServer|nil
 ---@return string? message  why it can't listen
 function server.new(given)
-  given = options.check(given, KNOWN, "waba.webhook.server")
+  given = options.complete(given, OPTIONS, "waba.webhook.server")
   if not given.receiver then error("waba.webhook.server: option receiver is required", 2) end
-  options.check(given.limits, limits.KNOWN, "waba.webhook.server: limits")
-  if given.port and given.port > MOST_PORT then
+  options.check(given.limits, limits.OPTIONS, "waba.webhook.server: limits")
+  if given.port > MOST_PORT then
     error(("waba.webhook.server: option port must be 0 to %d, not %.0f"):format(MOST_PORT, given.port), 2)
   end
   if type(given.receiver.handle) ~= "function" then
     error("waba.webhook.server: option receiver must be a receiver, as of waba.receiver", 2)
   end
   local self = setmetatable({
-    receiver = given.receiver, host = given.host or "127.0.0.1", path = given.path,
-    scheme = given.tls and "https" or "http", grace = given.grace or 10,
+    receiver = given.receiver, host = given.host, path = given.path,
+    scheme = given.tls and "https" or "http", grace = given.grace,
     active = 0, stopping = false, is_closed = false, is_working = false,
   }, Server)
   if given.concurrency ~= 0 then self.work = new_work(self, given) end
   local ok, message = start(self, given)
   if not ok then
-    return nil, ("cannot listen on %s port %s: %s"):format(self.host, tostring(given.port or 0), tostring(message))
+    return nil, ("cannot listen on %s port %s: %s"):format(self.host, tostring(given.port), tostring(message))
   end
   return self
 end

@@ -129,12 +129,18 @@ end
 
 local status_tracker = {}
 
+--- The options of `waba.status_tracker`.
+---@options waba.TrackerOptions
+local OPTIONS = {
+  max = { "integer>=1", 100000 }, -- messages to remember, the newest
+}
+
 --- A tracker of message statuses.
----@param given? { max: integer? }  how many messages to know at a time, the newest; 100000 by default
+---@param given? waba.TrackerOptions
 ---@return waba.StatusTracker
 function status_tracker.new(given)
-  given = options.check(given, { max = "integer>=1" }, "waba.status_tracker")
-  return setmetatable({ entries = {}, order = {}, first = 1, last = 0, count = 0, max = given.max or 100000 }, Tracker)
+  given = options.complete(given, OPTIONS, "waba.status_tracker")
+  return setmetatable({ entries = {}, order = {}, first = 1, last = 0, count = 0, max = given.max }, Tracker)
 end
 
 return status_tracker

@@ -51,8 +51,8 @@ local works_of = setmetatable({}, { __mode = "k" })
 ---@return waba.Work
 function work.new(receiver, settings)
   return setmetatable({
-    receiver = receiver, inbox = receiver.inbox, concurrency = settings.concurrency or 1, batch = settings.batch or 16,
-    lease = settings.lease or 60, forever = settings.forever, interval = settings.interval or 0.25,
+    receiver = receiver, inbox = receiver.inbox, concurrency = settings.concurrency, batch = settings.batch,
+    lease = settings.lease, forever = settings.forever, interval = settings.interval,
     stop = settings.stop or never, on_more = settings.on_more, log = settings.log,
     queue = {},                     -- entries that were taken and not started
     running = {}, active = 0,       -- the set of started entries, and their number
