@@ -17,8 +17,9 @@ local LAYERS = {
 
 -- Modules that load a module of a higher layer when a user first calls for it.
 local LAZY = {
-  ["waba"] = "*",                -- the public API: every name of it
-  ["waba.client"] = "waba.bulk", -- client:send_all, client:estimate
+  ["waba"] = "*",                          -- the public API: every name of it
+  ["waba.client"] = "waba.bulk",           -- client:send_all, client:estimate
+  ["waba.runtime"] = "waba.transport.loop", -- the adapter of the event loop that the program uses
 }
 
 local FOLDERS = { "lua", "cli", "emulator" }

@@ -1,13 +1,9 @@
 -- Questions that need no gateway: is this message valid, what does this error code mean.
 
+local hostings = require "waba.hosting"
 local schema = require "waba.schema"
 
 local check = {}
-
-local HOSTINGS = { on_premise = true, cloud = true }
-
---- Which of 360dialog's gateways.
----@alias waba.Hosting "on_premise"|"cloud"
 
 --- Checks a message without sending it.
 ---@param message waba.Message
@@ -17,11 +13,16 @@ local HOSTINGS = { on_premise = true, cloud = true }
 ---@return waba.Error? err  kind "invalid", with `path`
 function check.check(message, hosting, mode)
   hosting = hosting or "on_premise"
-  if not HOSTINGS[hosting] then error("waba.check: unknown hosting " .. tostring(hosting), 2) end
+  if not hostings.NAMES[hosting] then error("waba.check: unknown hosting " .. tostring(hosting), 2) end
   return schema.check(message, hosting, mode or true)
 end
 
-local ROWS = { on_premise = "waba.hosting.on_premise.error_rows", cloud = "waba.hosting.cloud.error_rows" }
+--- One of 360dialog's gateways.
+---@alias waba.Hosting "on_premise"|"cloud"
+
+local function rows_of(hosting)
+  return hostings.part({ name = hosting }, "error_rows")
+end
 
 local function copy_of(row)
   local copy = {}
@@ -34,7 +35,7 @@ end
 ---@return waba.ErrorRow[]
 function check.codes(hosting)
   local list = {}
-  for _, row in pairs(require(ROWS[hosting])) do list[#list + 1] = copy_of(row) end
+  for _, row in pairs(rows_of(hosting)) do list[#list + 1] = copy_of(row) end
   table.sort(list, function(a, b) return a.code < b.code end)
   return list
 end
@@ -44,10 +45,12 @@ end
 ---@param hosting? waba.Hosting  whose code; when it is not said, On-Premise hosting's, then Cloud hosting's
 ---@return waba.ErrorRow|nil  nil for a code that is in no list
 function check.explain(code, hosting)
-  if hosting ~= nil and not ROWS[hosting] then error("waba.explain: unknown hosting " .. tostring(hosting), 2) end
+  if hosting ~= nil and not hostings.NAMES[hosting] then
+    error("waba.explain: unknown hosting " .. tostring(hosting), 2)
+  end
   local row
   for _, name in ipairs(hosting and { hosting } or { "on_premise", "cloud" }) do
-    row = row or require(ROWS[name])[tonumber(code)]
+    row = row or rows_of(name)[tonumber(code)]
   end
   if not row then return nil end
   return copy_of(row)

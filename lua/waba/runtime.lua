@@ -202,13 +202,28 @@ local function adapter(name)
   return found
 end
 
---- Loads the modules with which code of this program can wait, and lua-cjson. Called when a client or a receiver is made,
---- because no module can be loaded while the process has no free descriptor.
+local reserve -- an open file
+
+--- Loads the modules with which code of this program can wait, and lua-cjson. Reserves a descriptor for the modules that
+--- `runtime.require` loads later. Called when a client or a receiver is made.
 function runtime.preload()
+  reserve = reserve or io.open "/dev/null"
   core.decode "{}"
   for _, name in ipairs { "cqueues", "copas" } do
     if loaded[name] then adapter(name) end
   end
+end
+
+--- Requires a module, also while the process has no free descriptor.
+---@param module string
+---@return any
+function runtime.require(module)
+  if loaded[module] then return loaded[module] end
+  if reserve then reserve:close() end
+  local found, result = pcall(require, module)
+  reserve = io.open "/dev/null"
+  if not found then error(result, 0) end
+  return result
 end
 
 --- Returns the adapter of a loop. Raises if there is none, or its library is not installed.

@@ -1,4 +1,4 @@
--- lua/waba/hosting/sent.lua: what became of an accepted message, read from a digest or from the decoded answer.
+-- lua/waba/hosting/sent.lua: what became of an accepted message, read from a summary or from the decoded answer.
 
 local core = require "waba.core"
 local sent = require "waba.hosting.sent"
@@ -8,36 +8,36 @@ local ON_PREMISE = '{"contacts":[{"input":"491511234567","wa_id":"491511234567"}
 local CLOUD = '{"messaging_product":"whatsapp","contacts":[{"input":"DE.1","user_id":"DE.1"}],'
   .. '"messages":[{"id":"wamid.1","message_status":"accepted","group_id":"g"}]}'
 
-local function by_digest(body, to)
-  local digest = sent.digest(body)
-  return digest and sent.read(digest, to)
+local function by_summary(body, to)
+  local summary = sent.summary(body)
+  return summary and sent.read(summary, to)
 end
 
 describe("the answer to a message", function()
-  it("reads the same from its digest as decoded", function()
+  it("reads the same from its summary as decoded", function()
     assert.same({ id = "gBGHSRURIzRWeAIJm0T7xkQz1pRd", wa_id = "491511234567", input = "491511234567" },
-      by_digest(ON_PREMISE, "1"))
+      by_summary(ON_PREMISE, "1"))
     assert.same({ id = "wamid.1", input = "DE.1", user_id = "DE.1", status = "accepted", group_id = "g" },
-      by_digest(CLOUD, "1"))
+      by_summary(CLOUD, "1"))
     for _, body in ipairs {
       ON_PREMISE, CLOUD, '{"messages":[{"id":"x"}]}', '{"messages":[{"id":"x"}],"contacts":[]}',
       '{"messages":[{"id":"x"}],"contacts":[{"wa_id":"","input":"","user_id":""}]}',
     } do
-      assert.same(sent.read(core.decode(body), "1"), by_digest(body, "1"), body)
+      assert.same(sent.read(core.decode(body), "1"), by_summary(body, "1"), body)
     end
   end)
 
   it("leaves no mark in what it returns", function()
-    for key in pairs(by_digest(ON_PREMISE, "1")) do assert.equal("string", type(key)) end
+    for key in pairs(by_summary(ON_PREMISE, "1")) do assert.equal("string", type(key)) end
   end)
 
-  it("has no digest where it has no id, an error, or anything unknown", function()
+  it("has no summary where it has no id, an error, or anything unknown", function()
     for _, body in ipairs {
       "", "{}", "[]", "null", '{"messages":[]}', '{"messages":[{"id":""}]}', '{"messages":[{"id":7}]}',
       '{"messages":[{"id":"x"}],"errors":[{"code":"1"}]}', '{"messages":[{"id":"x"}],"error":{}}',
       '{"messages":[{"id":"x"}],"meta":{"version":2}}', ON_PREMISE .. "x",
     } do
-      assert.is_nil(sent.digest(body), body)
+      assert.is_nil(sent.summary(body), body)
     end
   end)
 end)

@@ -100,11 +100,13 @@ local function compile(endpoints)
   local list = {}
   for name, endpoint in pairs(endpoints) do
     local names = {}
-    local pattern = endpoint.path:gsub("[%-%.]", "%%%0"):gsub("{%+?([%w_]+)}", function(value)
+    local pattern = (endpoint.path or ""):gsub("[%-%.]", "%%%0"):gsub("{%+?([%w_]+)}", function(value)
       names[#names + 1] = value
       return "([^/]+)"
     end)
-    list[#list + 1] = { name = name, endpoint = endpoint, pattern = "^" .. pattern .. "$", names = names }
+    if not endpoint.unsupported then
+      list[#list + 1] = { name = name, endpoint = endpoint, pattern = "^" .. pattern .. "$", names = names }
+    end
   end
   -- a path without values before one with them; one with a query of its own first
   table.sort(list, function(x, y)
@@ -222,7 +224,7 @@ function requests.map(method, url, body)
   local about = name and known[name] or {}
   local endpoint = name and cloud.endpoints[about.to or name]
   made.endpoint = name and shown(on_premise.endpoints[name])
-  if endpoint then
+  if endpoint and not endpoint.unsupported then
     local what = sentence(name, method, endpoint, about)
     if what then made.changes[1] = { path = "path", what = what } end
     local written, err = body_of(about, values, body)
@@ -233,7 +235,7 @@ function requests.map(method, url, body)
       made.cloud = { method = endpoint.method, path = fill(endpoint.path, values), query = asked, body = written }
     end
   elseif name then
-    made.lacking[1] = { path = "path", why = cloud.lacks[name] }
+    made.lacking[1] = { path = "path", why = endpoint.unsupported }
   elseif not is_cloud_path(method, path, query) then
     made.lacking[1] = { path = "path", why = "nothing takes its place: " .. why_gone(path) }
   end

@@ -1,5 +1,5 @@
--- One phone number's door to the gateway: builds requests, hands them to the delivery, reads the
--- answers. The resources beside it (lua/waba/resource) go through `client:call` too.
+-- The client of one phone number: sends messages, calls the gateway, and has the resources (lua/waba/resource) as
+-- fields.
 
 local colon = require "waba.colon"
 local core = require "waba.core"
@@ -7,18 +7,15 @@ local exact_digits = require "waba.digits"
 local errors = require "waba.errors"
 local options = require "waba.options"
 local delivery = require "waba.delivery"
-local ensure = require("waba.runtime").ensure
+local runtime = require "waba.runtime"
 local schema = require "waba.schema"
+local call_endpoint = require "waba.client.call"
 local client_options = require "waba.client.options"
-local health = require "waba.resource.health"
-local heads = require "waba.client.heads"
-local ordering = require "waba.delivery.ordering"
+local find_endpoint = require("waba.hosting").endpoint
 local recipient = require "waba.recipient"
-local phone_number = require "waba.resource.phone_number"
 local transports = require "waba.transport"
-local wrong_hosting = require "waba.client.wrong_hosting"
 
-local encode, plain, check, read_recipient = core.encode, core.plain, schema.check_plain, recipient.read
+local plain, check, read_recipient = core.plain, schema.check_plain, recipient.read
 local type = type
 
 ---@class waba.Client
@@ -33,12 +30,11 @@ local type = type
 ---@field templates waba.TemplatesResource
 ---@field webhook waba.WebhookResource
 local Client = {}
-Client.__index = Client
 Client.__name = "waba.Client"
 
 local client = {}
 
--- Groups of methods: client.contacts, client.media, …
+-- Groups of methods: client.contacts, client.media, … Each is loaded when it is first used.
 local RESOURCES = {
   block_list = "waba.resource.block_list",
   calling_settings = "waba.resource.calling_settings",
@@ -52,8 +48,19 @@ local RESOURCES = {
   webhook = "waba.resource.webhook",
 }
 
+function Client:__index(name)
+  local method = Client[name]
+  if method ~= nil then return method end
+  local module = RESOURCES[name]
+  if not module then return nil end
+  local resource = runtime.require(module).new(self)
+  colon.guard(getmetatable(resource), "client." .. name, "client")
+  self[name] = resource
+  return resource
+end
+
 -- Called for every message, so it has a faster check of its own.
-local LOOKS_FOR_ITSELF = { send = true }
+local CHECKS_ITSELF = { send = true }
 
 function Client:__tostring()
   return "waba.Client: " .. self.base_url .. (self.closed and " (closed)" or "")
@@ -93,10 +100,11 @@ function client.new(given)
     hosting = hosting, base_url = base_url, sandbox = given.sandbox, proxy = given.proxy,
     timeout = given.timeout, connect_timeout = given.connect_timeout,
     validate = given.validate, namespace = given.namespace,
-    expected_number = given.expect_number
-      and phone_number.expected(given.expect_number, "waba.client: option expect_number"),
+    expected_number = given.expect_number ~= nil and runtime.require("waba.resource.phone_number").expected(
+      given.expect_number, "waba.client: option expect_number"),
     ordered = given.ordered,
     heads = {}, -- endpoint to request head, for paths without parameters
+    closed = false, ordering = false,
   }
   self.transport, self.owns_transport = choose_transport(given)
   self.credentials = credentials_for(self.transport, base_url, given.api_key)
@@ -105,74 +113,23 @@ function client.new(given)
     -- a digest, from which nobody finds the key
     identity = core.hmac_sha256(given.api_key, base_url), on_event = given.on_event,
   }
-  schema.ruleset(hosting.name) -- loads it: see runtime.preload
+  runtime.preload()
+  schema.ruleset(hosting.name)
   require "waba.message"
-  colon.guard(Client, "client", "delivery", LOOKS_FOR_ITSELF)
-  for name, module in pairs(RESOURCES) do
-    self[name] = require(module).new(self)
-    colon.guard(getmetatable(self[name]), "client." .. name, "client")
-  end
+  colon.guard(Client, "client", "delivery", CHECKS_ITSELF)
   return setmetatable(self, Client)
 end
 
---- What one call of an endpoint adds to it.
----@class waba.Call
----@field parameters? table<string, string>  of the path
----@field query? table<string, any>
----@field json? any                 the body, to be encoded
----@field body? string|table        the body as bytes, file or reader (transport contract)
----@field media_type? string        of such a body
----@field headers? table<string, string>  beside the usual ones, where there are parameters, query or media_type
----@field into? table               where a 2xx body goes (transport contract)
----@field progress? function
----@field max_body? integer         bytes of an answer kept in memory (transport contract)
----@field timeout? number           seconds; the client's by default
----@field to? string                the recipient of a message: its own rate and pauses count too
----@field bulk? boolean             goes after all that is not bulk
----@field turn? waba.OrderedTurn    comes after what was sent to the recipient before
----@field before_attempt? function  see waba.SendOptions
----@field before_retry? function    see waba.SendOptions
-
--- A path's parameter that would climb the path, or leave it.
-local function misplaced(parameters)
-  for name, value in pairs(parameters) do
-    if value == "" or value == "." or value == ".." then
-      return errors.invalid(name, name .. (' is "%s", which names nothing'):format(value))
-    end
-  end
-end
-
---- Calls one endpoint: the way of every method to the gateway.
----@param endpoint waba.Endpoint
----@param call waba.Call
----@return any json  the decoded answer (true for an empty one), or nil
----@return waba.Response|waba.Error response  or the error
-function Client:call(endpoint, call)
+--- Calls an endpoint of the hosting.
+---@param name string        its name in the hosting's table
+---@param call? waba.Call
+---@return any json  the decoded response; true if it is empty; nil with an error
+---@return waba.Response|waba.Error response  or the error; kind "invalid" if the hosting does not have the endpoint
+function Client:call(name, call)
   if self.closed then error("attempt to use a closed client", 3) end
-  if self.expected_number and endpoint ~= self.hosting.endpoints.phone_number then
-    local verified, err = phone_number.ensure(self)
-    if not verified then return nil, err end
-  end
-  local misplacement = call.parameters and misplaced(call.parameters)
-  if misplacement then return nil, misplacement end
-  local body = call.body
-  if call.json ~= nil then
-    local message, path
-    body, message, path = encode(call.json)
-    if not body then return nil, errors.invalid(path, message) end
-  end
-  local timeout = call.timeout or self.timeout
-  local request = {
-    head = heads.get(self, endpoint, call), body = body, timeout = timeout, connect_timeout = self.connect_timeout,
-  }
-  -- most calls have none of these, and a smaller table is a cheaper one
-  if call.into or call.progress or call.max_body then
-    request.into, request.progress, request.max_body = call.into, call.progress, call.max_body
-  end
-  local response, json = self.delivery:call(request, endpoint, timeout, call)
-  if not response then return nil, wrong_hosting.complete(self, endpoint, json) end
-  if json == nil then json = true end
-  return json, response
+  local endpoint, err = find_endpoint(self.hosting, name)
+  if not endpoint then return nil, err end
+  return call_endpoint(self, endpoint, call or {})
 end
 
 -- Options that belong to the message and not to the call.
@@ -228,7 +185,7 @@ local function send_to(self, to, message, given, form, turn)
     if given.bulk then call.bulk = true end
     call.before_attempt, call.before_retry = given.before_attempt, given.before_retry
   end
-  local json, response = self:call(endpoint, call)
+  local json, response = call_endpoint(self, endpoint, call)
   if json == nil then return nil, response end
   local sent = hosting.read_sent(json, to)
   if sent then return sent end
@@ -251,10 +208,10 @@ end
 
 -- After what was sent to the same recipient before, and before what comes next.
 local function deliver_in_order(self, ordered, address, message, given, form)
-  if not self.ordering then self.ordering = ordering.new() end
+  if not self.ordering then self.ordering = runtime.require("waba.delivery.ordering").new() end
   local spare = given and given.check_contact and 2 * (given.timeout or self.timeout) or 0
   local turn = self.ordering:turn(address, ordered, spare)
-  return ensure(turn.finish, turn, deliver, self, address, message, given, form, turn)
+  return runtime.ensure(turn.finish, turn, deliver, self, address, message, given, form, turn)
 end
 
 -- Adds to a message the options that belong to it.
@@ -353,7 +310,7 @@ function Client:mark_read(message_id, given)
   if given then options.check(given, READ_OPTIONS, "client:mark_read") end
   local body, parameters = self.hosting.encode_read(message_id, given)
   if not body then return nil, parameters end
-  local json, err = self:call(self.hosting.endpoints.mark_read, { parameters = parameters, json = body })
+  local json, err = self:call("mark_read", { parameters = parameters, json = body })
   if json == nil then return nil, err end
   return true
 end
@@ -376,6 +333,7 @@ local REQUEST_OPTIONS = {
 ---@return any json  the decoded answer; its bytes when it is no JSON; true when it is empty
 ---@return waba.Response|waba.Error response  with `status` and `headers`; or the error
 function Client:request(given)
+  if self.closed then error("attempt to use a closed client", 2) end
   given = options.complete(given, REQUEST_OPTIONS, "client:request")
   local path = given.path
   if type(path) ~= "string" or path:sub(1, 1) ~= "/" then
@@ -397,7 +355,8 @@ function Client:request(given)
     end
   end
   local is_bytes = type(given.body) == "string"
-  local json, response = self:call({ method = method, path = path, idempotent = IDEMPOTENT[method], raw = true }, {
+  local endpoint = { method = method, path = path, idempotent = IDEMPOTENT[method], raw = true }
+  local json, response = call_endpoint(self, endpoint, {
     query = given.query, json = not is_bytes and given.body or nil, body = is_bytes and given.body or nil,
     media_type = given.media_type or given.body ~= nil and "application/json" or nil, timeout = given.timeout,
   })
@@ -409,7 +368,7 @@ end
 ---@return string|nil digits  without "+"
 ---@return waba.Error? err
 function Client:phone_number()
-  return phone_number.get(self)
+  return runtime.require("waba.resource.phone_number").get(self)
 end
 
 --- Asks the gateway whether the key belongs to a number.
@@ -424,7 +383,7 @@ function Client:verify(number)
     expected = digits
   end
   if not expected then error("client:verify: a number is needed, here or as the option expect_number", 2) end
-  return phone_number.verify(self, expected)
+  return runtime.require("waba.resource.phone_number").verify(self, expected)
 end
 
 --- The state of the number's WhatsApp client: GET /v1/health, on Cloud hosting of the number itself:
@@ -433,7 +392,7 @@ end
 ---@return waba.Error? err
 function Client:health()
   if self.closed then error("attempt to use a closed client", 2) end
-  return health.get(self)
+  return runtime.require("waba.resource.health").get(self)
 end
 
 --- Cancels what is in flight and frees everything. Harmless when repeated. A transport that was

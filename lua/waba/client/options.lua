@@ -1,13 +1,12 @@
 -- What `waba.client` takes, and the check of it.
 
 local environment = require "waba.client.environment"
+local hostings = require "waba.hosting"
 local options = require "waba.options"
 
 local type = type
 
 local client_options = {}
-
-local HOSTINGS = { on_premise = "waba.hosting.on_premise", cloud = "waba.hosting.cloud" }
 
 --- The options of `waba.client`.
 ---@options waba.ClientOptions
@@ -127,8 +126,8 @@ function client_options.complete(given)
     error("waba.client: option api_key is required, or the environment variable D360_API_KEY", 3)
   end
   if given.api_key == "" then error("waba.client: option api_key is empty", 3) end
-  if given.hosting and not HOSTINGS[given.hosting] then
-    local near = options.nearest(given.hosting, HOSTINGS)
+  if given.hosting and not hostings.NAMES[given.hosting] then
+    local near = options.nearest(given.hosting, hostings.NAMES)
     local source = written.hosting and "option hosting" or "the environment variable WABA_HOSTING"
     error(('waba.client: %s: unknown hosting "%s"%s'):format(source, given.hosting,
       near and (" (did you mean %s?)"):format(near) or ""), 3)
@@ -168,7 +167,7 @@ end
 ---@param given waba.ClientOptions
 ---@return table
 function client_options.hosting(given)
-  return require(HOSTINGS[given.hosting or "on_premise"])
+  return hostings.get(given.hosting or "on_premise")
 end
 
 return client_options

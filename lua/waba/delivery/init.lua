@@ -98,7 +98,7 @@ local function read(self, response, endpoint, request, call)
   local json, fault
   -- some servers write a byte order mark before the JSON
   if byte(body, 1) == 0xEF then body = body:gsub("^\239\187\191", "") end
-  if success and endpoint.digest then json = endpoint.digest(body) end
+  if success and endpoint.summary then json = endpoint.summary(body) end
   if json then return json end
   if body ~= "" and looks_like_json(body) then json, fault = decode(body) end
   local coding = json == nil and body ~= "" and response.content_coding or nil
@@ -214,7 +214,7 @@ local function hold_back(self, err, endpoint, call, response, attempt)
   local is_named = response and response.headers["retry-after"] ~= nil and err.retry_after ~= nil
   err.retry_after = err.retry_after or (err.scope == "pair" and 4 ^ (attempt - 1) or PAUSE)
   local pace = self.pace
-  if not pace or endpoint.is_elsewhere then return end
+  if not pace or endpoint.is_external then return end
   local now = clock()
   local moment = now + (is_named and err.retry_after or min(err.retry_after, LONGEST_PAUSE))
   if err.scope == "pair" then

@@ -1,4 +1,4 @@
--- Reads what both gateways answer to a message that they accepted.
+-- Reads the response to an accepted message, which both gateways write alike.
 
 local core = require "waba.core"
 local values = require "waba.hosting.values"
@@ -7,8 +7,8 @@ local type = type
 
 local sent = {}
 
--- Marks what `sent.digest` made; no answer has such a key.
-local DIGEST = {}
+-- Marks a table that `sent.summary` made.
+local SUMMARY = {}
 
 --- What became of a message that was accepted.
 ---@class waba.Sent
@@ -25,32 +25,32 @@ end
 
 local pick -- made when it is first used
 
---- Reads an answer of 2xx as it mostly is, without decoding it.
+--- Picks the known fields from a 2xx body in its usual form, without decoding it.
 ---@param body string
----@return table|nil digest  for `sent.read`; nil when the answer has to be decoded
-function sent.digest(body)
+---@return table|nil summary  for `sent.read`; nil if the body has to be decoded
+function sent.summary(body)
   pick = pick or core.picker("messages.id", "messages.message_status", "messages.group_id", "contacts.wa_id",
     "contacts.input", "contacts.user_id", "meta", "messaging_product")
   local id, status, group_id, wa_id, input, user_id = pick(body)
   if id == nil or id == "" then return nil end
   if wa_id == "" then wa_id = nil end
   if input == "" then input = nil end
-  local digest = { id = id, wa_id = wa_id, input = input, [DIGEST] = true }
-  -- few answers have these, and a smaller table is a cheaper one
-  if status and status ~= "" then digest.status = status end
-  if group_id and group_id ~= "" then digest.group_id = group_id end
-  if user_id and user_id ~= "" then digest.user_id = user_id end
-  return digest
+  local summary = { id = id, wa_id = wa_id, input = input, [SUMMARY] = true }
+  -- few responses have these, and a smaller table is a cheaper one
+  if status and status ~= "" then summary.status = status end
+  if group_id and group_id ~= "" then summary.group_id = group_id end
+  if user_id and user_id ~= "" then summary.user_id = user_id end
+  return summary
 end
 
---- Reads the answer to a message (on-premise.md, section 2.2; cloud.md, section 2.1).
----@param json any  decoded, or its digest
+--- Reads the response to a message (on-premise.md, section 2.2; cloud.md, section 2.1).
+---@param json any  decoded, or its summary
 ---@param to string
----@return waba.Sent|nil sent  nil when the answer has no id
+---@return waba.Sent|nil sent  nil if the response has no id
 function sent.read(json, to)
   if type(json) ~= "table" then return nil end
-  if json[DIGEST] then
-    json[DIGEST] = nil
+  if json[SUMMARY] then
+    json[SUMMARY] = nil
     if not json.input then json.input = to end
     return json
   end

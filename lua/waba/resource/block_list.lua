@@ -1,10 +1,10 @@
 -- Users who can't write to the number any more, and get nothing from it: /block_users (Cloud hosting
 -- only; cloud.md, section 8.4).
 
+local hosting = require "waba.hosting"
 local outcome = require "waba.resource.outcome"
 local values = require "waba.hosting.values"
 local errors = require "waba.errors"
-local find_endpoint = require "waba.hosting.endpoint"
 local pages = require "waba.resource.pages"
 local recipient = require "waba.recipient"
 
@@ -39,10 +39,7 @@ local function read_user(item)
 end
 
 local function fetch(self, query)
-  local client = self.client
-  local endpoint, err = find_endpoint(client.hosting, "list_blocked")
-  if not endpoint then return nil, err end
-  local json, response = client:call(endpoint, { query = query })
+  local json, response = self.client:call("list_blocked", { query = query })
   if json == nil then return nil, response end
   local data = values.dig(json, "data")
   if type(data) ~= "table" then return nil, outcome.incomplete(response, "the response has no users") end
@@ -103,12 +100,12 @@ local function read_result(client, json, names)
   return result
 end
 
-local function change(self, endpoint_name, users, what, names)
+local function change(self, endpoint, users, what, names)
   if type(users) ~= "table" then error(what .. ": the users must be a list, not a " .. type(users), 3) end
   local client = self.client
-  local endpoint, err = find_endpoint(client.hosting, endpoint_name)
-  if not endpoint then return nil, err end
-  local encoded
+  local supported, encoded, err
+  supported, err = hosting.endpoint(client.hosting, endpoint)
+  if not supported then return nil, err end
   encoded, err = encode_users(users)
   if not encoded then return nil, err end
   local json, response = client:call(endpoint, { json = { messaging_product = "whatsapp", block_users = encoded } })

@@ -1,7 +1,6 @@
 -- The settings for calls of a number: /calling/settings (Cloud hosting only; cloud.md, sections 8.8 and 11.4).
 
 local outcome = require "waba.resource.outcome"
-local find_endpoint = require "waba.hosting.endpoint"
 local options = require "waba.options"
 local values = require "waba.hosting.values"
 
@@ -32,9 +31,7 @@ local SETTINGS = {
 ---@return waba.CallingSettings|nil
 ---@return waba.Error? err
 function CallingSettings:get()
-  local endpoint, err = find_endpoint(self.client.hosting, "get_calling")
-  if not endpoint then return nil, err end
-  local json, response = self.client:call(endpoint, {})
+  local json, response = self.client:call "get_calling"
   if json == nil then return nil, response end
   return values.without_null(values.object(values.dig(json, "calling")))
 end
@@ -46,9 +43,7 @@ end
 function CallingSettings:set(settings)
   settings = options.check(settings, SETTINGS, "client.calling_settings:set")
   if next(settings) == nil then error("client.calling_settings:set: at least one field is needed", 2) end
-  local endpoint, err = find_endpoint(self.client.hosting, "set_calling")
-  if not endpoint then return nil, err end
-  return outcome.success(self.client:call(endpoint, { json = { calling = settings } }))
+  return outcome.success(self.client:call("set_calling", { json = { calling = settings } }))
 end
 
 return calling_settings

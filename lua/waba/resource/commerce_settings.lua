@@ -2,7 +2,6 @@
 -- cloud.md, section 8.7).
 
 local outcome = require "waba.resource.outcome"
-local find_endpoint = require "waba.hosting.endpoint"
 local options = require "waba.options"
 local values = require "waba.hosting.values"
 
@@ -29,9 +28,7 @@ local SETTINGS = {
 ---@return waba.CommerceSettings|nil
 ---@return waba.Error? err
 function CommerceSettings:get()
-  local endpoint, err = find_endpoint(self.client.hosting, "get_commerce")
-  if not endpoint then return nil, err end
-  local json, response = self.client:call(endpoint, {})
+  local json, response = self.client:call "get_commerce"
   if json == nil then return nil, response end
   local stored = values.object(values.dig(json, "data", 1))
   return {
@@ -46,12 +43,10 @@ end
 function CommerceSettings:set(given)
   given = options.check(given, SETTINGS, "client.commerce_settings:set")
   if next(given) == nil then error("client.commerce_settings:set: at least one field is needed", 2) end
-  local endpoint, err = find_endpoint(self.client.hosting, "set_commerce")
-  if not endpoint then return nil, err end
   local query = {}
   for name, value in pairs(given) do query[name] = tostring(value) end
   -- all is in the query; the empty body says that there is none
-  return outcome.success(self.client:call(endpoint, { query = query, body = "" }))
+  return outcome.success(self.client:call("set_commerce", { query = query, body = "" }))
 end
 
 return commerce_settings

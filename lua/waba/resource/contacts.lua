@@ -3,7 +3,6 @@
 
 local errors = require "waba.errors"
 local values = require "waba.hosting.values"
-local find_endpoint = require "waba.hosting.endpoint"
 local options = require "waba.options"
 local recipient = require "waba.recipient"
 local validate = require "waba.schema.validate"
@@ -72,11 +71,9 @@ function Contacts:check(numbers, given)
     error("client.contacts:check: the numbers must be a list, not a " .. type(numbers), 2)
   end
   given = options.complete(given, CHECK_OPTIONS, "client.contacts:check")
-  local endpoint, err = find_endpoint(self.client.hosting, "check_contacts")
-  if not endpoint then return nil, err end
   local encoded, originals = encode_numbers(numbers)
   if not encoded then return nil, originals end
-  local json, response = self.client:call(endpoint, {
+  local json, response = self.client:call("check_contacts", {
     json = { contacts = encoded, blocking = given.wait and "wait" or "no_wait", force_check = given.force },
   })
   if json == nil then return nil, response end
@@ -116,14 +113,12 @@ function Contacts:block(number, reason)
   local digits, err = digits_of(number, "number")
   if not digits then return nil, err end
   local client = self.client
-  if client.hosting.endpoints.block_users then return block_by_list(client, "+" .. digits, reason) end
+  if client.hosting.endpoints.block_contact.unsupported then return block_by_list(client, "+" .. digits, reason) end
   local body = { reason = reason }
   local valid, fault = validate(client.validate, BLOCK, body)
   if not valid then return nil, fault end
   local json
-  json, err = client:call(client.hosting.endpoints.block_contact, {
-    parameters = { number = "+" .. digits }, json = body,
-  })
+  json, err = client:call("block_contact", { parameters = { number = "+" .. digits }, json = body })
   if json == nil then return nil, err end
   return true
 end
@@ -147,12 +142,9 @@ end
 ---@return waba.Identity|nil
 ---@return waba.Error? err
 function Contacts:identity(wa_id)
-  local endpoint, err = find_endpoint(self.client.hosting, "get_identity")
-  if not endpoint then return nil, err end
-  local digits
-  digits, err = digits_of(wa_id, "wa_id")
+  local digits, err = digits_of(wa_id, "wa_id")
   if not digits then return nil, err end
-  local json, response = self.client:call(endpoint, { parameters = { wa_id = digits } })
+  local json, response = self.client:call("get_identity", { parameters = { wa_id = digits } })
   if json == nil then return nil, response end
   -- one object, although its name is a plural
   local identity = type(json) == "table" and type(json.contacts) == "table" and json.contacts or {}
@@ -175,15 +167,10 @@ function Contacts:acknowledge(wa_id, hash)
   if type(hash) ~= "string" or hash == "" then
     error("client.contacts:acknowledge: the hash of the identity is needed, a string", 2)
   end
-  local endpoint, err = find_endpoint(self.client.hosting, "acknowledge_identity")
-  if not endpoint then return nil, err end
-  local digits
-  digits, err = digits_of(wa_id, "wa_id")
+  local digits, err = digits_of(wa_id, "wa_id")
   if not digits then return nil, err end
   local json
-  json, err = self.client:call(endpoint, {
-    parameters = { wa_id = digits }, json = { hash = hash },
-  })
+  json, err = self.client:call("acknowledge_identity", { parameters = { wa_id = digits }, json = { hash = hash } })
   if json == nil then return nil, err end
   return true
 end

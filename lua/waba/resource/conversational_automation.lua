@@ -2,7 +2,6 @@
 -- message's flag: /conversational_automation (Cloud hosting only; cloud.md, section 8.5).
 
 local outcome = require "waba.resource.outcome"
-local find_endpoint = require "waba.hosting.endpoint"
 local json_body = require "waba.hosting.json_body"
 local options = require "waba.options"
 local validate = require "waba.schema.validate"
@@ -75,10 +74,7 @@ end
 ---@return waba.Automation|nil
 ---@return waba.Error? err
 function Automation:get()
-  local client = self.client
-  local endpoint, err = find_endpoint(client.hosting, "get_automation")
-  if not endpoint then return nil, err end
-  local json, response = client:call(endpoint, {})
+  local json, response = self.client:call "get_automation"
   if json == nil then
     if response.kind == "not_found" then return read(nil) end
     return nil, response
@@ -95,10 +91,8 @@ function Automation:set(given)
   given = options.check(given, FIELDS, "client.conversational_automation:set")
   if next(given) == nil then error("client.conversational_automation:set: at least one field is needed", 2) end
   local client = self.client
-  local endpoint, err = find_endpoint(client.hosting, "set_automation")
-  if not endpoint then return nil, err end
-  local valid, stored, call
-  valid, err = validate(client.validate, conversational_automation.rule, given)
+  local stored, call
+  local valid, err = validate(client.validate, conversational_automation.rule, given)
   if not valid then return nil, err end
   local whole = {}
   for name, value in pairs(given) do whole[name] = value end
@@ -111,7 +105,7 @@ function Automation:set(given)
   end
   call, err = json_body(whole, { "prompts", "commands" })
   if not call then return nil, err end
-  valid, err = outcome.success(client:call(endpoint, call))
+  valid, err = outcome.success(client:call("set_automation", call))
   if not valid then return nil, err end
   return whole
 end

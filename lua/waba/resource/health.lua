@@ -3,7 +3,8 @@
 -- remembers the answer that long.
 
 local core = require "waba.core"
-local errors = require "waba.errors"
+local hosting = require "waba.hosting"
+local outcome = require "waba.resource.outcome"
 
 local health = {}
 
@@ -15,18 +16,19 @@ local REFRESH = 300
 ---@return waba.Health|nil
 ---@return waba.Error? err
 function health.get(client)
+  local read = hosting.part(client.hosting, "health").read
   local known = client.known_health
   local cached = known ~= nil and core.clock() < known.until_clock
   if not cached then
-    local json, response = client:call(client.hosting.endpoints.health, {})
+    local json, response = client:call "health"
     if json == nil then return nil, response end
-    if not client.hosting.read_health(json) then
-      return nil, errors.new { kind = "protocol", status = response.status, message = "the response has no health" }
+    if not read(json) then
+      return nil, outcome.incomplete(response, "the response has no health")
     end
     known = { json = json, at = os.time(), until_clock = core.clock() + REFRESH }
     client.known_health = known
   end
-  local result = client.hosting.read_health(known.json)
+  local result = read(known.json)
   result.checked_at, result.cached = known.at, cached
   return result
 end

@@ -2,6 +2,7 @@
 -- the check that it is the one that was expected. A mistaken key would send one customer's messages in another's name.
 
 local errors = require "waba.errors"
+local outcome = require "waba.resource.outcome"
 local recipient = require "waba.recipient"
 
 local phone_number = {}
@@ -11,12 +12,10 @@ local phone_number = {}
 ---@return string|nil digits  without "+"
 ---@return waba.Error? err
 function phone_number.get(client)
-  local json, response = client:call(client.hosting.endpoints.phone_number, {})
+  local json, response = client:call "phone_number"
   if json == nil then return nil, response end
   local digits = client.hosting.read_phone_number(json)
-  if not digits then
-    return nil, errors.new { kind = "protocol", status = response.status, message = "the response has no phone_number" }
-  end
+  if not digits then return nil, outcome.incomplete(response, "the response has no phone_number") end
   return digits
 end
 

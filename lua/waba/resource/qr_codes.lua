@@ -4,7 +4,6 @@
 local outcome = require "waba.resource.outcome"
 local values = require "waba.hosting.values"
 local errors = require "waba.errors"
-local find_endpoint = require "waba.hosting.endpoint"
 local options = require "waba.options"
 local pages = require "waba.resource.pages"
 local validate = require "waba.schema.validate"
@@ -47,9 +46,7 @@ local function read_code(item)
 end
 
 local function fetch(self, query)
-  local endpoint, err = find_endpoint(self.client.hosting, "list_qr_codes")
-  if not endpoint then return nil, err end
-  local json, response = self.client:call(endpoint, { query = query })
+  local json, response = self.client:call("list_qr_codes", { query = query })
   if json == nil then return nil, response end
   local data = values.dig(json, "data")
   if type(data) ~= "table" then return nil, outcome.incomplete(response, "the response has no codes") end
@@ -71,13 +68,10 @@ local OPTIONS = {
   generate_qr_image = '"PNG"|"SVG"',   -- the format of an image to make
 }
 
--- The endpoint, and the code if it is one: letters and digits only.
-local function prepare(self, endpoint_name, code, what)
+local function check_code(code, what)
   if type(code) ~= "string" then error(what .. ": the code is needed, a string", 3) end
-  local endpoint, err = find_endpoint(self.client.hosting, endpoint_name)
-  if not endpoint then return nil, err end
-  if not code:find("^%w+$") then return nil, errors.invalid("code", "code may have letters and digits only") end
-  return endpoint
+  if code:find("^%w+$") then return true end
+  return nil, errors.invalid("code", "code may have letters and digits only")
 end
 
 local function write(self, endpoint, body)
@@ -96,9 +90,7 @@ end
 ---@return waba.Error? err
 function QrCodes:create(given)
   given = options.check(given, OPTIONS, "client.qr_codes:create")
-  local endpoint, err = find_endpoint(self.client.hosting, "create_qr_code")
-  if not endpoint then return nil, err end
-  return write(self, endpoint, given)
+  return write(self, "create_qr_code", given)
 end
 
 --- One code: GET /message_qrdls/{code}.
@@ -106,9 +98,9 @@ end
 ---@return waba.QrCode|nil
 ---@return waba.Error? err
 function QrCodes:get(code)
-  local endpoint, err = prepare(self, "get_qr_code", code, "client.qr_codes:get")
-  if not endpoint then return nil, err end
-  local json, response = self.client:call(endpoint, { parameters = { code = code } })
+  local valid, err = check_code(code, "client.qr_codes:get")
+  if not valid then return nil, err end
+  local json, response = self.client:call("get_qr_code", { parameters = { code = code } })
   if json == nil then return nil, response end
   local data = values.dig(json, "data")
   local found = read_code(type(data) == "table" and data[1] or json)
@@ -123,11 +115,11 @@ end
 ---@return waba.Error? err
 function QrCodes:edit(code, given)
   given = options.check(given, OPTIONS, "client.qr_codes:edit")
-  local endpoint, err = prepare(self, "update_qr_code", code, "client.qr_codes:edit")
-  if not endpoint then return nil, err end
+  local valid, err = check_code(code, "client.qr_codes:edit")
+  if not valid then return nil, err end
   local body = { code = code }
   for name, value in pairs(given) do body[name] = value end
-  return write(self, endpoint, body)
+  return write(self, "update_qr_code", body)
 end
 
 --- Deletes a code, whose prints and links then lead nowhere: DELETE /message_qrdls/{code}.
@@ -135,9 +127,9 @@ end
 ---@return true|nil
 ---@return waba.Error? err
 function QrCodes:delete(code)
-  local endpoint, err = prepare(self, "delete_qr_code", code, "client.qr_codes:delete")
-  if not endpoint then return nil, err end
-  return outcome.success(self.client:call(endpoint, { parameters = { code = code } }))
+  local valid, err = check_code(code, "client.qr_codes:delete")
+  if not valid then return nil, err end
+  return outcome.success(self.client:call("delete_qr_code", { parameters = { code = code } }))
 end
 
 return qr_codes

@@ -5,7 +5,7 @@ local core = require "waba.core"
 local outcome = require "waba.resource.outcome"
 local values = require "waba.hosting.values"
 local errors = require "waba.errors"
-local find_endpoint = require "waba.hosting.endpoint"
+local json_body = require "waba.hosting.json_body"
 local loopback = require "waba.loopback"
 local options = require "waba.options"
 
@@ -62,11 +62,9 @@ local function encode_headers(given, at)
   return headers
 end
 
-local MOST_CHARACTERS = 2048
-
--- What the Cloud gateway asks of an address beyond TLS (cloud.md, section 4.1). The emulator's
--- receivers live on loopback, at ports.
-local function url_fault(url, origin)
+-- Checks a URL against the rules of a gateway that has any. A receiver on loopback is for the emulator and may have a port.
+local function url_fault(url, origin, rules)
+  if not rules then return nil end
   local host = origin:match("^%a+://(%[.-%])") or origin:match("^%a+://([^:]+)")
   if loopback.is_host(host) then return nil end
   if host:find("_", 1, true) then return "must not have _ in its host" end
@@ -74,8 +72,8 @@ local function url_fault(url, origin)
   local authority = url:match("^%a+://([^/?#]*)"):gsub("^%[.-%]", "")
   if authority:find(":", 1, true) then return "must not name a port" end
   local length = core.utf8_length(url) or #url
-  if length > MOST_CHARACTERS then
-    return ("has %d characters; at most %d are allowed"):format(length, MOST_CHARACTERS)
+  if length > rules.most_characters then
+    return ("has %d characters; at most %d are allowed"):format(length, rules.most_characters)
   end
 end
 
@@ -85,7 +83,7 @@ local function encode_address(client, given, at)
   local path = at .. "url"
   local origin, message = core.origin(given.url)
   if not origin then return nil, errors.invalid(path, path .. ": " .. message) end
-  local says = client.hosting.name == "cloud" and client.validate and url_fault(given.url, origin)
+  local says = client.validate and url_fault(given.url, origin, client.hosting.webhook_url)
   if says then return nil, errors.invalid(path, path .. " " .. says) end
   local headers, err = encode_headers(given, at)
   if not headers then return nil, err end
@@ -122,7 +120,7 @@ end
 ---@return waba.WebhookAddress|nil
 ---@return waba.Error? err
 function Webhook:get()
-  return read_stored(self.client:call(self.client.hosting.endpoints.get_webhook, {}))
+  return read_stored(self.client:call "get_webhook")
 end
 
 --- Sets the number's address and replaces what was stored before, its headers included:
@@ -135,7 +133,7 @@ function Webhook:set(given)
   local body, err = encode_address(self.client, given)
   if not body then return nil, err end
   local json
-  json, err = self.client:call(self.client.hosting.endpoints.set_webhook, { json = body })
+  json, err = self.client:call("set_webhook", { json = body })
   if json == nil then return nil, err end
   local stored = read_address(json)
   stored.url = stored.url or given.url
@@ -149,9 +147,7 @@ end
 ---@return waba.WebhookAddress|nil
 ---@return waba.Error? err
 function Webhook:account()
-  local endpoint, err = find_endpoint(self.client.hosting, "get_account_webhook")
-  if not endpoint then return nil, err end
-  return read_stored(self.client:call(endpoint, {}))
+  return read_stored(self.client:call "get_account_webhook")
 end
 
 --- The account's address.
@@ -167,13 +163,10 @@ local ACCOUNT = options.with(ADDRESS, {
 ---@return waba.Error? err
 function Webhook:set_account(given)
   given = check_address(given, ACCOUNT, "client.webhook:set_account")
-  local endpoint, err = find_endpoint(self.client.hosting, "set_account_webhook")
-  if not endpoint then return nil, err end
-  local body
-  body, err = encode_address(self.client, given)
+  local body, err = encode_address(self.client, given)
   if not body then return nil, err end
   body.override_all = given.override_all
-  return outcome.success(self.client:call(endpoint, { json = body }))
+  return outcome.success(self.client:call("set_account_webhook", { json = body }))
 end
 
 -- Further destinations ----------------------------------------------------------------------------
@@ -189,10 +182,7 @@ local MOST_DESTINATIONS = 3
 ---@return { enabled: boolean, destinations: waba.WebhookDestination[] }|nil
 ---@return waba.Error? err
 function Webhook:destinations()
-  local endpoint, err = find_endpoint(self.client.hosting, "get_destinations")
-  if not endpoint then return nil, err end
-  local json
-  json, err = self.client:call(endpoint, {})
+  local json, err = self.client:call "get_destinations"
   if json == nil then
     if err.kind ~= "not_found" then return nil, err end
     json = {}
@@ -263,26 +253,15 @@ function Webhook:set_destinations(given)
   given = options.complete(given, DESTINATIONS, what)
   if given.destinations == nil then error(what .. ": option destinations is required", 2) end
   for i, item in ipairs(given.destinations) do check_destination(item, ("%s: destinations[%d]"):format(what, i)) end
-  local endpoint, err = find_endpoint(self.client.hosting, "set_destinations")
-  if not endpoint then return nil, err end
-  local list
-  list, err = encode_destinations(self, given.destinations)
+  local list, err = encode_destinations(self, given.destinations)
   if not list then return nil, err end
-  if list[1] == nil then
-    -- an empty table would be written as an object
-    return outcome.success(self.client:call(endpoint, {
-      body = ('{"enabled":%s,"destinations":[]}'):format(tostring(given.enabled)), media_type = "application/json",
-    }))
-  end
-  return outcome.success(self.client:call(endpoint, { json = { enabled = given.enabled, destinations = list } }))
+  local call = json_body({ enabled = given.enabled, destinations = list }, { "destinations" })
+  return outcome.success(self.client:call("set_destinations", call))
 end
 
 -- Writes one destination: alone, or as a list of one.
-local function write_destination(self, endpoint_name, given, is_list)
-  local endpoint, err = find_endpoint(self.client.hosting, endpoint_name)
-  if not endpoint then return nil, err end
-  local body
-  body, err = encode_destination(self, given, "")
+local function write_destination(self, endpoint, given, is_list)
+  local body, err = encode_destination(self, given, "")
   if not body then return nil, err end
   return outcome.success(self.client:call(endpoint, { json = is_list and { destinations = { body } } or body }))
 end

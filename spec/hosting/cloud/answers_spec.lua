@@ -66,7 +66,7 @@ describe("reading an answer", function()
             assert.is_true(sent[name] == nil or type(sent[name]) == "string")
           end
         end
-        local health = hosting.read_health(json)
+        local health = require("waba.hosting." .. hosting.name .. ".health").read(json)
         if health then
           assert.is_boolean(health.healthy)
           assert.is_table(health.nodes)

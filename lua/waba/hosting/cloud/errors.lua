@@ -4,7 +4,7 @@
 
 local error_response = require "waba.hosting.error_response"
 local errors = require "waba.errors"
-local rows = require "waba.hosting.cloud.error_rows"
+local runtime = require "waba.runtime"
 local values = require "waba.hosting.values"
 
 local text, join, code_of = values.some_text, error_response.join, error_response.code
@@ -53,8 +53,11 @@ local function details_of(row)
   return join(title, words)
 end
 
--- The row of the code, or of its subcode where that says more.
+local rows -- loaded for the first error
+
+-- The row of the code, or of the subcode where that row is more specific.
 local function row_of(code, subcode, status)
+  rows = rows or runtime.require "waba.hosting.cloud.error_rows"
   local known = code and rows[code]
   if subcode and rows[subcode] and (not known or code == 100) then return rows[subcode] end
   if code == 100 and (subcode == UNKNOWN_OBJECT or subcode == UNKNOWN_TEMPLATE or status == 404) then

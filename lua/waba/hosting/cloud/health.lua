@@ -8,10 +8,6 @@ local text, type = values.some_text, type
 
 local health = {}
 
---- The fields of the number that are asked for beside its health.
-health.FIELDS = "id,display_phone_number,verified_name,name_status,quality_rating,status,throughput,"
-  .. "platform_type,code_verification_status,whatsapp_business_manager_messaging_limit"
-
 local RANK = { AVAILABLE = 1, LIMITED = 2, BLOCKED = 3 }
 
 -- An entity's errors have names of their own.
@@ -61,12 +57,12 @@ local function read_number(json)
   return number
 end
 
---- Reads the answer to GET /health_status. `nodes` are the entities between the number and its customers:
+--- Reads the response to GET /health_status. `nodes` are the entities between the number and its customers:
 --- `name` is "PHONE_NUMBER:4011…", `role` the type, `status` "AVAILABLE", "LIMITED" or "BLOCKED", `notes` why it is
 --- limited, `errors` why it is blocked, `calls` the state of calls. `number` holds the number's own fields as the
 --- platform writes them: `id`, `display_phone_number`, `verified_name`, `quality_rating`, `status`, …
 ---@param json any
----@return waba.Health|nil  without `checked_at` and `cached`; nil when the answer has no health
+---@return waba.Health|nil  without `checked_at` and `cached`; nil when the response has no health
 function health.read(json)
   local state = type(json) == "table" and json.health_status
   if type(state) ~= "table" then return nil end

@@ -1,13 +1,16 @@
--- The Cloud gateway (waba-v2.360dialog.io): its addresses, endpoints, rates, envelopes and shapes.
--- Everything the rest of the library must know of this hosting is answered here.
+-- The Cloud gateway (waba-v2.360dialog.io): addresses, endpoints and rates. What only some programs need is in files
+-- beside this one, which are loaded at first use: health, media, profile, templates, webhook.
 
 local cloud_errors = require "waba.hosting.cloud.errors"
-local health = require "waba.hosting.cloud.health"
 local messages = require "waba.hosting.cloud.messages"
 local sent = require "waba.hosting.sent"
 local values = require "waba.hosting.values"
 
 local type = type
+
+-- The fields of the number that are asked for with its health.
+local HEALTH_FIELDS = "id,display_phone_number,verified_name,name_status,quality_rating,status,throughput,"
+  .. "platform_type,code_verification_status,whatsapp_business_manager_messaging_limit"
 
 local cloud = {
   name = "cloud",
@@ -21,16 +24,18 @@ local cloud = {
     pair = { rate = 1 / 6, burst = 45 },
   },
   errors = cloud_errors,
-  read_health = health.read,
+  hints = { refused = 'if the number is on On-Premise hosting, give hosting = "on_premise"' },
   encode_message = messages.encode,
+  -- URLs of webhooks have neither a port nor "_" in the host (cloud.md, section 4.1)
+  webhook_url = { most_characters = 2048 },
   read_sent = sent.read,
 }
 
 -- Paths (cloud.md, section 1.4). `{name}` is percent-encoded, `{+name}` goes into the path as it is.
 ---@type table<string, waba.Endpoint>
 cloud.endpoints = {
-  send = { method = "POST", path = "/messages", class = "messages", digest = sent.digest },
-  send_marketing = { method = "POST", path = "/marketing_messages", class = "messages", digest = sent.digest },
+  send = { method = "POST", path = "/messages", class = "messages", summary = sent.summary },
+  send_marketing = { method = "POST", path = "/marketing_messages", class = "messages", summary = sent.summary },
   mark_read = { method = "POST", path = "/messages", idempotent = true, class = "messages" },
   -- media
   upload_media = { method = "POST", path = "/media", class = "media" },
@@ -54,7 +59,7 @@ cloud.endpoints = {
   phone_number = {
     method = "GET", path = "/health_status", query = { fields = "display_phone_number" }, idempotent = true,
   },
-  health = { method = "GET", path = "/health_status", query = { fields = health.FIELDS }, idempotent = true },
+  health = { method = "GET", path = "/health_status", query = { fields = HEALTH_FIELDS }, idempotent = true },
   -- templates
   list_templates = { method = "GET", path = "/message_templates", idempotent = true },
   create_template = { method = "POST", path = "/message_templates" },
@@ -94,17 +99,21 @@ cloud.endpoints = {
   create_qr_code = { method = "POST", path = "/message_qrdls" },
   update_qr_code = { method = "POST", path = "/message_qrdls", idempotent = true },
   delete_qr_code = { method = "DELETE", path = "/message_qrdls/{code}", idempotent = true },
-}
-
---- What this hosting lacks, by the name of its endpoint on the other one.
----@type table<string, string>
-cloud.lacks = {
-  check_contacts = "contacts can't be checked on Cloud hosting, only on On-Premise hosting: send the message; "
-    .. "its result has the wa_id, and a number that can't be reached shows as a failed status with code 131026",
-  get_identity = "identities can't be asked for on Cloud hosting, only on On-Premise hosting: "
-    .. "give the hash from a webhook to client:send as identity_key_hash",
-  acknowledge_identity = "identities can't be acknowledged on Cloud hosting, only on On-Premise hosting: "
-    .. "give the hash that is trusted to client:send as identity_key_hash",
+  -- on On-Premise hosting only
+  check_contacts = {
+    unsupported = "contacts can't be checked on Cloud hosting, only on On-Premise hosting: send the message; "
+      .. "its result has the wa_id, and a number that can't be reached shows as a failed status with code 131026",
+  },
+  get_identity = {
+    unsupported = "identities can't be asked for on Cloud hosting, only on On-Premise hosting: "
+      .. "give the hash from a webhook to client:send as identity_key_hash",
+  },
+  acknowledge_identity = {
+    unsupported = "identities can't be acknowledged on Cloud hosting, only on On-Premise hosting: "
+      .. "give the hash that is trusted to client:send as identity_key_hash",
+  },
+  block_contact = { unsupported = "client.block_list:block blocks users on Cloud hosting" },
+  get_photo = { unsupported = "on Cloud hosting the photo is at its link only" },
 }
 
 --- No path of this gateway is known to be closed for good.

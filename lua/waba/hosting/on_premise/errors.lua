@@ -3,7 +3,7 @@
 
 local error_response = require "waba.hosting.error_response"
 local errors = require "waba.errors"
-local rows = require "waba.hosting.on_premise.error_rows"
+local runtime = require "waba.runtime"
 local values = require "waba.hosting.values"
 
 local text, join, code_of = values.some_text, error_response.join, error_response.code
@@ -31,6 +31,8 @@ function on_premise_errors.is_ambiguous(status)
   return status >= 500 and status ~= 503 or status == 408
 end
 
+local rows -- loaded for the first error
+
 local function is_unknown_contact(row)
   local said = ((text(row.title) or "") .. " " .. (text(row.details) or "")):lower()
   for _, known in ipairs(UNKNOWN_CONTACT) do
@@ -46,6 +48,7 @@ end
 ---@return waba.Error
 function on_premise_errors.from_row(row, status)
   if type(row) ~= "table" then row = { title = text(row) } end
+  rows = rows or runtime.require "waba.hosting.on_premise.error_rows"
   local code = code_of(row.code)
   local known = code and rows[code]
   local title, details = text(row.title), text(row.details)

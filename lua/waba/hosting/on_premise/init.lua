@@ -1,11 +1,9 @@
--- The On-Premise gateway (waba.360dialog.io): its addresses, endpoints, rates, envelopes and shapes.
--- Everything the rest of the library must know of this hosting is answered here.
+-- The On-Premise gateway (waba.360dialog.io): addresses, endpoints and rates. What only some programs need is in files
+-- beside this one, which are loaded at first use: health, media, profile, templates, webhook.
 
 local errors = require "waba.errors"
 local on_premise_errors = require "waba.hosting.on_premise.errors"
-local closed = require "waba.hosting.on_premise.closed"
-local health = require "waba.hosting.on_premise.health"
-local lacks = require "waba.hosting.on_premise.lacks"
+local messages = require "waba.hosting.on_premise.messages"
 local sent = require "waba.hosting.sent"
 local values = require "waba.hosting.values"
 
@@ -18,25 +16,18 @@ local on_premise = {
   -- 360dialog's capacity page: requests per second, and bursts
   pace = { messages = { rate = 50, burst = 150 }, other = { rate = 20, burst = 60 } },
   errors = on_premise_errors,
-  read_health = health.read,
+  hints = {
+    refused = 'if the number is on Cloud hosting, give hosting = "cloud"',
+    unreached = 'On-Premise hosting ended in October 2025: for a number on Cloud hosting give hosting = "cloud"',
+  },
+  encode_message = messages.encode,
   read_sent = sent.read,
-  lacks = lacks,
 }
 
---- How one endpoint is called.
----@class waba.Endpoint
----@field method string
----@field path string          `{name}` stands for a value that is percent-encoded, `{+name}` for one that is already
----@field idempotent? boolean  may reach the gateway twice without harm
----@field class? string        which rate it counts against; "other" by default
----@field binary? boolean      a 2xx body is bytes, not JSON
----@field digest? fun(body: string): any  reads a 2xx body instead of the decoder, or gives nil
----@field query? table<string, any>  what every call of it asks
----@field is_elsewhere? boolean  another host than the gateway: what it says of its limits concerns nothing else
-
+-- Paths (on-premise.md, sections 2 to 9). `{name}` is percent-encoded.
 ---@type table<string, waba.Endpoint>
 on_premise.endpoints = {
-  send = { method = "POST", path = "/v1/messages", class = "messages", digest = sent.digest },
+  send = { method = "POST", path = "/v1/messages", class = "messages", summary = sent.summary },
   mark_read = { method = "PUT", path = "/v1/messages/{id}", idempotent = true },
   check_contacts = { method = "POST", path = "/v1/contacts", idempotent = true },
   block_contact = { method = "POST", path = "/v1/contacts/{number}/block", idempotent = true },
@@ -63,93 +54,83 @@ on_premise.endpoints = {
   set_business = { method = "POST", path = "/v1/settings/business/profile", idempotent = true },
 }
 
---- Whether 360dialog keeps a path closed on this gateway.
----@param path string
----@return boolean
-on_premise.is_closed = closed.is_closed
-
--- Options of `client:send` that only Cloud hosting has a place for.
-local CLOUD_OPTIONS = {
-  reply_to = "quoted replies exist on Cloud hosting only",
-  data = "attached data exists on Cloud hosting only",
-  identity_key_hash = "messages for one identity only exist on Cloud hosting only",
-  category = "Direct Send, which needs no approved template, exists on Cloud hosting only",
-  ttl_seconds = "ttl_seconds belongs to Direct Send, which exists on Cloud hosting only",
-  direct_send_config = "direct_send_config belongs to Direct Send, which exists on Cloud hosting only",
-  marketing = "marketing messages exist on Cloud hosting only: templates go the ordinary way here",
+-- Messages of the errors for endpoints that only Cloud hosting has, each with the names of these endpoints.
+local UNSUPPORTED = {
+  ["resumable uploads exist on Cloud hosting only: On-Premise hosting takes the file itself"] = {
+    "open_upload", "upload_state", "send_upload",
+  },
+  ["what is known of a file can be asked for on Cloud hosting only: here client.media:download returns the file"] = {
+    "get_media",
+  },
+  ["webhook addresses of an account exist on Cloud hosting only: every number has its own here"] = {
+    "get_account_webhook", "set_account_webhook",
+  },
+  ["further destinations of webhooks exist on Cloud hosting only"] = {
+    "get_destinations", "set_destinations", "add_destination", "update_destination",
+  },
+  ["single templates can be asked for on Cloud hosting only: client.templates:list finds them by name"] = {
+    "get_template",
+  },
+  ["templates can be edited on Cloud hosting only: here another one is created, and the old one deleted"] = {
+    "edit_template",
+  },
+  ["templates can be deleted by their ids on Cloud hosting only: client.templates:delete takes a name here"] = {
+    "delete_templates",
+  },
+  ["templates can be archived on Cloud hosting only"] = { "archive_templates", "unarchive_templates" },
+  ["templates can be compared on Cloud hosting only"] = { "compare_templates" },
+  ["the library of templates exists on Cloud hosting only"] = { "template_library" },
+  ["the block list exists on Cloud hosting only: client.contacts:block blocks one contact here"] = {
+    "list_blocked", "block_users", "unblock_users",
+  },
+  ["ice breakers, commands and welcome messages exist on Cloud hosting only"] = { "get_automation", "set_automation" },
+  ["calls exist on Cloud hosting only"] = { "get_calling", "set_calling" },
+  ["commerce settings exist on Cloud hosting only: 360dialog's support sets them here"] = {
+    "get_commerce", "set_commerce",
+  },
+  ["QR codes exist on Cloud hosting only"] = {
+    "list_qr_codes", "get_qr_code", "create_qr_code", "update_qr_code", "delete_qr_code",
+  },
 }
+for message, names in pairs(UNSUPPORTED) do
+  for _, name in ipairs(names) do on_premise.endpoints[name] = { unsupported = message } end
+end
 
--- Recipients that are no phone numbers, by their form.
-local CLOUD_RECIPIENTS = {
-  user = "to is a business-scoped user id, which exists on Cloud hosting only",
-  group = "to is a group, which exists on Cloud hosting only",
+-- The resources of the WhatsApp client that 360dialog keeps closed: a path is closed when it is one of these or below one
+-- (on-premise.md, section 8.1). 360dialog opens them one by one; until then the gateway responds with 403.
+local CLOSED = {
+  "/v1/settings", "/v1/certificates", "/v1/account", "/v1/stats", "/metrics", "/v1/support", "/v1/users",
 }
+local OPEN = { "/v1/settings/profile", "/v1/settings/business/profile" }
 
-local function copy_without(source, name)
-  local copy = {}
-  for key, value in pairs(source) do
-    if key ~= name then copy[key] = value end
-  end
-  return copy
-end
-
--- What this gateway writes otherwise than the neutral form, by type: the body, the content.
-local dialect = {}
-
--- preview_url stands at the top level here, inside `text` on Cloud.
-function dialect.text(body, text)
-  if text.preview_url == nil then return text end
-  body.preview_url = text.preview_url
-  return copy_without(text, "preview_url")
-end
-
--- A language has a policy here (only `deterministic` is left), and templates have a namespace.
-function dialect.template(_, template, defaults)
-  local language, namespace = template.language, template.namespace
-  local needs_policy = type(language) == "string" or type(language) == "table" and language.policy == nil
-  local needs_namespace = namespace == nil and defaults.namespace ~= nil
-  if not needs_policy and not needs_namespace then return template end
-  local copy = copy_without(template)
-  if needs_policy then
-    copy.language = { policy = "deterministic", code = type(language) == "table" and language.code or language }
-  end
-  if needs_namespace then copy.namespace = defaults.namespace end
-  return copy
-end
-
--- The old form needs a namespace, which the client may have given; so it is missed only here.
-function dialect.hsm(_, hsm, defaults)
-  if hsm.namespace == nil and defaults.namespace == nil and defaults.validate then
-    return nil, errors.invalid("hsm.namespace", "hsm.namespace is missing: give it here, or to the client as namespace")
-  end
-  return dialect.template(nil, hsm, defaults)
-end
-
---- The body of POST /v1/messages (on-premise.md, section 2.1).
----@param to string                        digits
----@param message waba.Message             in the neutral form
----@param defaults { namespace: string?, validate: boolean|string }  the client's
----@param options? table                   of `client:send`
----@param form? "user"|"group"            what `to` is, when it is no number
----@return table|nil body
----@return waba.Error? err
-function on_premise.encode_message(to, message, defaults, options, form)
-  if form then return nil, errors.invalid("to", CLOUD_RECIPIENTS[form]) end
-  if options then
-    for name, reason in pairs(CLOUD_OPTIONS) do
-      if options[name] ~= nil then return nil, errors.invalid(name, reason) end
+-- One spelling for all spellings of a path: no query, no `%73`, no `//`, `.` or `..`, lower case.
+local function plain(path)
+  path = path:gsub("[?#].*$", "")
+  path = path:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end)
+  local parts = {}
+  for part in path:gmatch("[^/\\]+") do
+    if part == ".." then
+      parts[#parts] = nil
+    elseif part ~= "." then
+      parts[#parts + 1] = part:lower()
     end
   end
-  local kind = message.type
-  local body = { to = to, type = kind, recipient_type = "individual" }
-  local content, write = message[kind], dialect[kind]
-  if write and type(content) == "table" then
-    local err
-    content, err = write(body, content, defaults)
-    if not content then return nil, err end
+  return "/" .. table.concat(parts, "/")
+end
+
+local function lies_below(path, roots)
+  for _, root in ipairs(roots) do
+    if path == root or path:sub(1, #root + 1) == root .. "/" then return true end
   end
-  if kind ~= nil then body[kind] = content end
-  return body
+  return false
+end
+
+--- Whether 360dialog keeps a path closed, in any spelling.
+---@param path string  as in "/v1/settings/application"
+---@return boolean
+function on_premise.is_closed(path)
+  path = plain(path)
+  return lies_below(path, CLOSED) and not lies_below(path, OPEN)
 end
 
 --- The request of `mark_read` (on-premise.md, section 3).

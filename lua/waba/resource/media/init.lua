@@ -4,7 +4,7 @@
 local errors = require "waba.errors"
 local options = require "waba.options"
 local values = require "waba.hosting.values"
-local find_endpoint = require "waba.hosting.endpoint"
+local hosting = require "waba.hosting"
 local download = require "waba.resource.media.download"
 local error_block = require "waba.resource.media.error_block"
 local form = require "waba.resource.media.form"
@@ -22,7 +22,7 @@ local media = {}
 ---@param client waba.Client
 function media.new(client)
   return setmetatable({
-    client = client, rules = require("waba.hosting." .. client.hosting.name .. ".media"),
+    client = client, rules = hosting.part(client.hosting, "media"),
     error_block = error_block.new(),
   }, Media)
 end
@@ -117,7 +117,7 @@ function Media:upload(given)
   source, err = open(self, given, "client.media:upload", self.rules.check_upload)
   if not source then return nil, err end
   if self.rules.is_form then wrap(source, given) end
-  local json, response = upload.send(client, client.hosting.endpoints.upload_media, source, given)
+  local json, response = upload.send(client, "upload_media", source, given)
   if json == nil then return nil, response end
   return read_id(self, json, response)
 end
@@ -131,7 +131,7 @@ end
 function Media:resumable(given)
   options.check(given, resumable.OPTIONS, "client.media:resumable")
   if given == nil then error("client.media:resumable: one of the options file, data and reader is required", 2) end
-  local endpoint, err = find_endpoint(self.client.hosting, "open_upload")
+  local endpoint, err = hosting.endpoint(self.client.hosting, "open_upload")
   if not endpoint then return nil, err end
   local source
   source, err = open(self, given, "client.media:resumable", self.rules.check_example, true)
@@ -155,9 +155,9 @@ function Media:download(id, given)
   given = options.check(given, download.OPTIONS, "client.media:download")
   local client = self.client
   local way = download.way(given, "client.media:download")
-  if client.hosting.endpoints.get_media then return located.fetch(self, id, given, way) end
+  if self.rules.target_of then return located.fetch(self, id, given, way) end
   if given.url then return nil, errors.invalid("url", "url exists on Cloud hosting only: the id is enough here") end
-  return download.fetch(client, client.hosting.endpoints.download_media, {
+  return download.fetch(client, "download_media", {
     parameters = { id = id }, timeout = given.timeout or client.timeout * download.PATIENCE,
     max_size = self.rules.largest_download,
   }, given, way)
@@ -169,7 +169,7 @@ end
 ---@return waba.Error? err
 function Media:info(id)
   check_id(id, "client.media:info")
-  local endpoint, err = find_endpoint(self.client.hosting, "get_media")
+  local endpoint, err = hosting.endpoint(self.client.hosting, "get_media")
   if not endpoint then return nil, err end
   return located.info(self, id)
 end
@@ -180,8 +180,7 @@ end
 ---@return waba.Error? err
 function Media:delete(id)
   check_id(id, "client.media:delete")
-  local client = self.client
-  local json, err = client:call(client.hosting.endpoints.delete_media, { parameters = { id = id } })
+  local json, err = self.client:call("delete_media", { parameters = { id = id } })
   if json == nil then return nil, err end
   return true
 end

@@ -32,7 +32,7 @@ end
 function located.info(resource, id, timeout)
   local client = resource.client
   return guarded(resource, function()
-    local json, response = client:call(client.hosting.endpoints.get_media, {
+    local json, response = client:call("get_media", {
       parameters = { id = id }, timeout = timeout,
     })
     if json == nil then return nil, response end
@@ -62,7 +62,7 @@ end
 local function fetch(resource, target, expected, given, way, timeout)
   local client = resource.client
   return guarded(resource, function()
-    return download.fetch(client, client.hosting.endpoints.download_media, {
+    return download.fetch(client, "download_media", {
       parameters = { path = target }, timeout = timeout, max_size = resource.rules.largest_download,
     }, given, way, expected)
   end)

@@ -44,7 +44,7 @@ end
 
 local function open_session(client, source, given, timeout)
   local filename = given.filename or given.file and given.file:match("[^/\\]*$") or "file"
-  local json, response = client:call(client.hosting.endpoints.open_upload, {
+  local json, response = client:call("open_upload", {
     query = { file_name = filename, file_length = ("%.0f"):format(source.size), file_type = source.type }, body = "",
     timeout = timeout,
   })
@@ -56,7 +56,7 @@ end
 
 -- How many bytes of the upload the gateway has.
 local function ask_offset(client, session, size, timeout)
-  local json, response = client:call(client.hosting.endpoints.upload_state, {
+  local json, response = client:call("upload_state", {
     parameters = { id = session }, timeout = timeout,
   })
   if json == nil then return nil, response end
@@ -87,7 +87,7 @@ end
 -- Sends what the gateway has not.
 local function send_rest(client, session, source, offset, told, timeout)
   local body, pieces = rest_of(source, offset)
-  local json, response = ensure(close_pieces, pieces, client.call, client, client.hosting.endpoints.send_upload, {
+  local json, response = ensure(close_pieces, pieces, client.call, client, "send_upload", {
     parameters = { id = session }, headers = { file_offset = ("%.0f"):format(offset) }, body = body,
     media_type = "application/octet-stream", timeout = timeout,
     progress = told and function(sent) told(math.min(source.size, offset + sent), source.size) end,

@@ -4,6 +4,7 @@
 local outcome = require "waba.resource.outcome"
 local values = require "waba.hosting.values"
 local errors = require "waba.errors"
+local hosting = require "waba.hosting"
 local options = require "waba.options"
 local photo = require "waba.resource.profile.photo"
 local validate = require "waba.schema.validate"
@@ -17,9 +18,9 @@ local profile = {}
 
 ---@param client waba.Client
 function profile.new(client)
-  local hosting = "waba.hosting." .. client.hosting.name
   return setmetatable({
-    client = client, dialect = require(hosting .. ".profile"), media_rules = require(hosting .. ".media"),
+    client = client, dialect = hosting.part(client.hosting, "profile"),
+    media_rules = hosting.part(client.hosting, "media"),
   }, Profile)
 end
 
@@ -27,7 +28,7 @@ end
 ---@return string|nil text  "" when there is none
 ---@return waba.Error? err
 function Profile:about()
-  local json, err = self.client:call(self.client.hosting.endpoints.get_about, {})
+  local json, err = self.client:call "get_about"
   if json == nil then
     if err.kind == "not_found" then return "" end
     return nil, err
@@ -46,7 +47,7 @@ function Profile:set_about(text)
   local body = self.dialect.encode_about(text)
   local valid, fault = validate(self.client.validate, self.dialect.about, body)
   if not valid then return nil, fault end
-  return outcome.success(self.client:call(self.client.hosting.endpoints.set_about, { json = body }))
+  return outcome.success(self.client:call("set_about", { json = body }))
 end
 
 --- The business profile. A field that is not set is nil.
@@ -78,7 +79,7 @@ end
 ---@return waba.BusinessProfile|nil
 ---@return waba.Error? err
 function Profile:business()
-  local json, err = self.client:call(self.client.hosting.endpoints.get_business, {})
+  local json, err = self.client:call "get_business"
   if json == nil then
     if err.kind == "not_found" then return {} end
     return nil, err
@@ -118,7 +119,7 @@ function Profile:set_business(given)
   if not stored then return nil, err end
   call, err = self.dialect.encode_business(given, stored)
   if not call then return nil, err end
-  written, err = outcome.success(self.client:call(self.client.hosting.endpoints.set_business, call))
+  written, err = outcome.success(self.client:call("set_business", call))
   if not written then return nil, err end
   for name, value in pairs(given) do stored[name] = value end
   return read_fields(stored)

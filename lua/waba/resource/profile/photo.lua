@@ -38,8 +38,7 @@ local function no_photo(response)
 end
 
 local function find_link(self)
-  local client = self.client
-  local json, response = client:call(client.hosting.endpoints.get_photo_link, {})
+  local json, response = self.client:call "get_photo_link"
   if json == nil then return nil, response end
   local link = self.dialect.read_photo_link(json)
   if link then return link end
@@ -48,7 +47,7 @@ end
 
 -- Where the photo is to be had, for hooks: it is no path of the gateway.
 local LINKED = {
-  method = "GET", path = "(the photo's address)", idempotent = true, binary = true, is_elsewhere = true,
+  method = "GET", path = "(the photo's address)", idempotent = true, binary = true, is_external = true,
 }
 
 -- The photo from where the gateway says it is: another host, so the key stays here.
@@ -79,9 +78,8 @@ end
 local function fetch(self, timeout)
   local client = self.client
   timeout = timeout or client.timeout * download.PATIENCE
-  local endpoint = client.hosting.endpoints.get_photo
-  if not endpoint then return fetch_linked(self, timeout) end
-  local json, response = client:call(endpoint, { timeout = timeout })
+  if client.hosting.endpoints.get_photo.unsupported then return fetch_linked(self, timeout) end
+  local json, response = client:call("get_photo", { timeout = timeout })
   if json == nil then return nil, response end
   return response
 end
@@ -150,7 +148,7 @@ local function set_by_handle(self, source, given)
   local client = self.client
   local handle, err = resumable.send(client, source, given)
   if not handle then return nil, err end
-  return outcome.success(client:call(client.hosting.endpoints.set_photo, {
+  return outcome.success(client:call("set_photo", {
     json = self.dialect.encode_photo(handle), timeout = given.timeout,
   }))
 end
@@ -177,7 +175,7 @@ function photo.set(self, given)
   end
   if self.dialect.encode_photo then return set_by_handle(self, source, given) end
   local json
-  json, err = upload.send(client, client.hosting.endpoints.set_photo, source, given)
+  json, err = upload.send(client, "set_photo", source, given)
   if json == nil then return nil, err end
   return true
 end

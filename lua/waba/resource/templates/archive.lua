@@ -4,22 +4,16 @@
 local core = require "waba.core"
 local outcome = require "waba.resource.outcome"
 local values = require "waba.hosting.values"
-local find_endpoint = require "waba.hosting.endpoint"
 local identifiers = require "waba.resource.templates.identifiers"
 
 local archive = {}
 
 local MOST = 100
 
--- The endpoint and the ids, checked.
-local function prepare(self, endpoint_name, ids, what, level)
+local function read_ids(ids, what, level)
   if type(ids) ~= "table" then error(what .. ": the ids must be a list, not a " .. type(ids), level) end
-  local endpoint, err = find_endpoint(self.client.hosting, endpoint_name)
-  if not endpoint then return nil, err end
-  local list
-  list, err = identifiers.list(ids, "ids", MOST)
-  if not list then return nil, err end
-  return endpoint, list
+  local list, err = identifiers.list(ids, "ids", MOST)
+  return list, err
 end
 
 --- What became of templates that were archived or restored.
@@ -52,9 +46,9 @@ local function read(json, done)
   return result
 end
 
-local function move(self, endpoint_name, ids, what, done)
-  local endpoint, list = prepare(self, endpoint_name, ids, what, 4)
-  if not endpoint then return nil, list end
+local function move(self, endpoint, ids, what, done)
+  local list, err = read_ids(ids, what, 4)
+  if not list then return nil, err end
   local json, response = self.client:call(endpoint, { json = { hsm_ids = list } })
   if json == nil then return nil, response end
   return read(json, done)
@@ -87,9 +81,9 @@ end
 ---@return true|nil
 ---@return waba.Error? err
 function archive.delete_ids(self, ids)
-  local endpoint, list = prepare(self, "delete_templates", ids, "client.templates:delete_ids", 3)
-  if not endpoint then return nil, list end
-  return outcome.success(self.client:call(endpoint, { query = { hsm_ids = core.encode(list) } }))
+  local list, err = read_ids(ids, "client.templates:delete_ids", 3)
+  if not list then return nil, err end
+  return outcome.success(self.client:call("delete_templates", { query = { hsm_ids = core.encode(list) } }))
 end
 
 return archive

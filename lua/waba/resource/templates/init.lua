@@ -4,7 +4,7 @@
 local outcome = require "waba.resource.outcome"
 local archive = require "waba.resource.templates.archive"
 local errors = require "waba.errors"
-local find_endpoint = require "waba.hosting.endpoint"
+local hosting = require "waba.hosting"
 local identifiers = require "waba.resource.templates.identifiers"
 local library = require "waba.resource.templates.library"
 local options = require "waba.options"
@@ -20,7 +20,7 @@ local templates = {}
 ---@param client waba.Client
 function templates.new(client)
   return setmetatable({
-    client = client, dialect = require("waba.hosting." .. client.hosting.name .. ".templates"),
+    client = client, dialect = hosting.part(client.hosting, "templates"),
   }, Templates)
 end
 
@@ -87,7 +87,7 @@ end
 -- One page: as the gateway has it, before anything is filtered here.
 local function fetch(self, query)
   local client = self.client
-  local json, response = client:call(client.hosting.endpoints.list_templates, { query = query })
+  local json, response = client:call("list_templates", { query = query })
   if json == nil then return nil, response end
   local page = self.dialect.read_page(json, query)
   if page then return page end
@@ -165,14 +165,11 @@ end
 ---@return waba.Error? err
 function Templates:get(id, given)
   given = options.check(given, GET_OPTIONS, "client.templates:get")
-  local endpoint, err = find_endpoint(self.client.hosting, "get_template")
-  if not endpoint then return nil, err end
-  local digits
-  digits, err = identifiers.one(id, "id")
+  local digits, err = identifiers.one(id, "id")
   if not digits then return nil, err end
   local fields = given.fields
   if type(fields) == "table" then fields = table.concat(fields, ",") end
-  local json, response = self.client:call(endpoint, { parameters = { id = digits }, query = { fields = fields } })
+  local json, response = self.client:call("get_template", { parameters = { id = digits }, query = { fields = fields } })
   if json == nil then return nil, response end
   local template = self.dialect.read(json)
   if template then return template end
@@ -229,7 +226,7 @@ function Templates:create(given)
   local body = self.dialect.encode(given)
   local valid, fault = self.dialect.check(client, body)
   if not valid then return nil, fault end
-  local json, response = client:call(client.hosting.endpoints.create_template, { json = body })
+  local json, response = client:call("create_template", { json = body })
   if json == nil then return nil, response end
   local created = self.dialect.read_created(json, body)
   if created then return created end
@@ -246,7 +243,7 @@ end
 function Templates:edit(id, given)
   given = options.check(given, EDIT_OPTIONS, "client.templates:edit")
   if next(given) == nil then error("client.templates:edit: at least one field is needed", 2) end
-  local endpoint, err = find_endpoint(self.client.hosting, "edit_template")
+  local endpoint, err = hosting.endpoint(self.client.hosting, "edit_template")
   if not endpoint then return nil, err end
   local digits
   digits, err = identifiers.one(id, "id")
@@ -254,7 +251,7 @@ function Templates:edit(id, given)
   local body = self.dialect.encode(given)
   local valid, fault = self.dialect.check_edit(self.client, body)
   if not valid then return nil, fault end
-  return outcome.success(self.client:call(endpoint, { parameters = { id = digits }, json = body }))
+  return outcome.success(self.client:call("edit_template", { parameters = { id = digits }, json = body }))
 end
 
 --- Deletes a template in all its languages, or on Cloud hosting one of them by its id:
@@ -275,7 +272,7 @@ function Templates:delete(name, given)
     id, err = identifiers.one(given.id, "id")
     if not id then return nil, err end
   end
-  return outcome.success(client:call(client.hosting.endpoints.delete_template, self.dialect.encode_delete(name, id)))
+  return outcome.success(client:call("delete_template", self.dialect.encode_delete(name, id)))
 end
 
 Templates.delete_ids = archive.delete_ids

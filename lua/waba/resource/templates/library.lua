@@ -5,7 +5,6 @@ local core = require "waba.core"
 local outcome = require "waba.resource.outcome"
 local values = require "waba.hosting.values"
 local errors = require "waba.errors"
-local find_endpoint = require "waba.hosting.endpoint"
 local identifiers = require "waba.resource.templates.identifiers"
 local options = require "waba.options"
 local pages = require "waba.resource.pages"
@@ -55,9 +54,7 @@ local function query_of(given, what)
 end
 
 local function fetch(self, query)
-  local endpoint, err = find_endpoint(self.client.hosting, "template_library")
-  if not endpoint then return nil, err end
-  local json, response = self.client:call(endpoint, { query = query })
+  local json, response = self.client:call("template_library", { query = query })
   if json == nil then return nil, response end
   if type(values.dig(json, "data")) ~= "table" then
     return nil, outcome.incomplete(response, "the response has no templates")
@@ -116,18 +113,16 @@ function library.compare(self, id, other, given)
   local what = "client.templates:compare"
   given = options.complete(given, COMPARE_OPTIONS, what)
   local days = given.days
-  local endpoint, err = find_endpoint(self.client.hosting, "compare_templates")
-  if not endpoint then return nil, err end
   if not WINDOWS[days] then
     return nil, errors.invalid("days", ("days is %.0f; allowed is 7, 30, 60, 90"):format(days))
   end
-  local first, second
+  local first, second, err
   first, err = identifiers.one(id, "id")
   if not first then return nil, err end
   second, err = identifiers.one(other, "other")
   if not second then return nil, err end
   local now = os.time()
-  local json, response = self.client:call(endpoint, {
+  local json, response = self.client:call("compare_templates", {
     parameters = { id = first },
     query = {
       template_ids = core.encode { second }, start = ("%.0f"):format(now - days * DAY), ["end"] = ("%.0f"):format(now),

@@ -1,0 +1,165 @@
+-- Makes the request of a call, passes it to the delivery and reads the result.
+
+local core = require "waba.core"
+local errors = require "waba.errors"
+local loopback = require "waba.loopback"
+local runtime = require "waba.runtime"
+local version = require "waba.version"
+local wire_string = require("waba.message.parts").wire_string
+
+local encode = core.encode
+
+--- What a call adds to its endpoint.
+---@class waba.Call
+---@field parameters? table<string, string>  of the path
+---@field query? table<string, any>
+---@field json? any                 the body, to be encoded
+---@field body? string|table        the body as bytes, file or reader (transport contract)
+---@field media_type? string        of such a body
+---@field headers? table<string, string>  additional ones, for a call with parameters, query or media_type
+---@field into? table               the destination of a 2xx body (transport contract)
+---@field progress? function
+---@field max_body? integer         bytes of a response that are kept in memory (transport contract)
+---@field timeout? number           seconds; the client's by default
+---@field to? string                the recipient of a message, who has a rate limit too
+---@field bulk? boolean             waits for all calls that are not bulk
+---@field turn? waba.OrderedTurn    waits for the message before to the same recipient
+---@field before_attempt? function  see waba.SendOptions
+---@field before_retry? function    see waba.SendOptions
+
+-- Request heads ------------------------------------------------------------------------------------
+
+local JSON_TYPE = "application/json"
+
+-- Fills in the parameters of a path. `{+name}` takes what the gateway gave as a path, percent-encoded already.
+local function fill(path, parameters)
+  return (path:gsub("{(%+?)([%w_]+)}", function(raw, name)
+    return raw == "" and core.percent_encode(wire_string(parameters[name])) or parameters[name]
+  end))
+end
+
+-- A path below the gateway's URL. The URL of the sandbox ends in /v1, so a path that begins with it is shortened.
+local function url_of(base_url, path)
+  if path:find("^/v1/") and base_url:find("/v1$") then path = path:sub(4) end
+  return base_url .. path
+end
+
+local function query_string(query)
+  if not query then return "" end
+  local names = {}
+  for name in pairs(query) do names[#names + 1] = name end
+  table.sort(names)
+  for i, name in ipairs(names) do
+    names[i] = core.percent_encode(name) .. "=" .. core.percent_encode(tostring(wire_string(query[name])))
+  end
+  return #names > 0 and "?" .. table.concat(names, "&") or ""
+end
+
+local function new_head(client, endpoint, path, query, media_type, more)
+  local headers = {
+    ["Content-Type"] = media_type, Accept = endpoint.binary and "*/*" or JSON_TYPE, ["User-Agent"] = "waba/" .. version,
+  }
+  for name, value in pairs(more or {}) do headers[name] = value end
+  return {
+    method = endpoint.method, url = url_of(client.base_url, path) .. query_string(query),
+    headers = headers, credentials = client.credentials, idempotent = endpoint.idempotent or false,
+  }
+end
+
+-- The head of a request. Calls without parameters share one table, so that the transport can keep what it made of it.
+local function head_of(client, endpoint, call)
+  if call.parameters or call.query or call.media_type then
+    return new_head(client, endpoint, call.parameters and fill(endpoint.path, call.parameters) or endpoint.path,
+      call.query or endpoint.query, call.media_type or (call.json ~= nil and JSON_TYPE or nil), call.headers)
+  end
+  local head = client.heads[endpoint]
+  if not head then
+    head = new_head(client, endpoint, endpoint.path, endpoint.query, endpoint.method ~= "GET" and JSON_TYPE or nil)
+    client.heads[endpoint] = head
+  end
+  return head
+end
+
+-- Errors -------------------------------------------------------------------------------------------
+
+-- Refuses a parameter that would change which path is called.
+local function check_parameters(parameters)
+  for name, value in pairs(parameters) do
+    if value == "" or value == "." or value == ".." then
+      return nil, errors.invalid(name, ('%s is "%s", which names nothing'):format(name, value))
+    end
+  end
+  return true
+end
+
+local UNREACHED = { network = true, tls = true, timeout = true }
+
+-- Where libcurl reads the proxy of an https URL.
+local PROXY_VARIABLES = { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" }
+
+local function uses_proxy(client)
+  if client.proxy then return client.proxy ~= "" end
+  for _, name in ipairs(PROXY_VARIABLES) do
+    if (os.getenv(name) or "") ~= "" then return true end
+  end
+  return false
+end
+
+-- Whether no connection to the gateway was established; a timeout of the rate limiter has a scope. Behind a proxy the
+-- proxy may be what failed.
+local function is_unreached(client, err)
+  return UNREACHED[err.kind] and not err.status and not err.maybe_sent and not err.scope
+    and not loopback.is_url(client.base_url) and not uses_proxy(client)
+end
+
+-- The hint that the number may belong to the other hosting: for an unknown key, an unknown path, a gateway that can't be
+-- reached.
+local function hosting_hint(client, endpoint, err)
+  if client.sandbox or err.code then return nil end -- a code comes from the platform, so the gateway is the right one
+  local hints = client.hosting.hints
+  -- with an id in the path the 404 may be about the id
+  local is_fixed = not endpoint.raw and not endpoint.path:find("{", 1, true)
+  if err.status == 401 or err.status == 404 and is_fixed then return hints.refused end
+  return is_unreached(client, err) and hints.unreached or nil
+end
+
+local function with_hint(client, endpoint, err)
+  local hint = hosting_hint(client, endpoint, err)
+  if hint and not err.message:find(hint, 1, true) then err.message = err.message .. "; " .. hint end
+  return err
+end
+
+--- Calls an endpoint.
+---@param client waba.Client
+---@param endpoint waba.Endpoint
+---@param call waba.Call
+---@return any json  the decoded response; true if it is empty; nil with an error
+---@return waba.Response|waba.Error response  or the error
+return function(client, endpoint, call)
+  if client.expected_number and endpoint ~= client.hosting.endpoints.phone_number then
+    local verified, err = runtime.require("waba.resource.phone_number").ensure(client)
+    if not verified then return nil, err end
+  end
+  if call.parameters then
+    local valid, err = check_parameters(call.parameters)
+    if not valid then return nil, err end
+  end
+  local body = call.body
+  if call.json ~= nil then
+    local message, path
+    body, message, path = encode(call.json)
+    if not body then return nil, errors.invalid(path, message) end
+  end
+  local timeout = call.timeout or client.timeout
+  local request = {
+    head = head_of(client, endpoint, call), body = body, timeout = timeout, connect_timeout = client.connect_timeout,
+  }
+  -- most calls have none of these, and a smaller table is cheaper
+  if call.into or call.progress or call.max_body then
+    request.into, request.progress, request.max_body = call.into, call.progress, call.max_body
+  end
+  local response, json = client.delivery:call(request, endpoint, timeout, call)
+  if not response then return nil, with_hint(client, endpoint, json) end
+  if json == nil then json = true end
+  return json, response
+end

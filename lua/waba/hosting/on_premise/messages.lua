@@ -1,0 +1,94 @@
+-- Writes messages in the form of the On-Premise gateway: the body of POST /v1/messages and what differs from the
+-- neutral form (on-premise.md, section 2).
+
+local errors = require "waba.errors"
+
+local type = type
+
+local messages = {}
+
+-- Options of `client:send` that only Cloud hosting has a place for.
+local CLOUD_OPTIONS = {
+  reply_to = "quoted replies exist on Cloud hosting only",
+  data = "attached data exists on Cloud hosting only",
+  identity_key_hash = "messages for one identity only exist on Cloud hosting only",
+  category = "Direct Send, which needs no approved template, exists on Cloud hosting only",
+  ttl_seconds = "ttl_seconds belongs to Direct Send, which exists on Cloud hosting only",
+  direct_send_config = "direct_send_config belongs to Direct Send, which exists on Cloud hosting only",
+  marketing = "marketing messages exist on Cloud hosting only: templates go the ordinary way here",
+}
+
+-- Recipients that are no phone numbers, by their form.
+local CLOUD_RECIPIENTS = {
+  user = "to is a business-scoped user id, which exists on Cloud hosting only",
+  group = "to is a group, which exists on Cloud hosting only",
+}
+
+local function copy_without(source, name)
+  local copy = {}
+  for key, value in pairs(source) do
+    if key ~= name then copy[key] = value end
+  end
+  return copy
+end
+
+-- What this gateway writes otherwise than the neutral form, by type: the body, the content.
+local dialect = {}
+
+-- preview_url stands at the top level here, inside `text` on Cloud.
+function dialect.text(body, text)
+  if text.preview_url == nil then return text end
+  body.preview_url = text.preview_url
+  return copy_without(text, "preview_url")
+end
+
+-- A language has a policy here (only `deterministic` is left), and templates have a namespace.
+function dialect.template(_, template, defaults)
+  local language, namespace = template.language, template.namespace
+  local needs_policy = type(language) == "string" or type(language) == "table" and language.policy == nil
+  local needs_namespace = namespace == nil and defaults.namespace ~= nil
+  if not needs_policy and not needs_namespace then return template end
+  local copy = copy_without(template)
+  if needs_policy then
+    copy.language = { policy = "deterministic", code = type(language) == "table" and language.code or language }
+  end
+  if needs_namespace then copy.namespace = defaults.namespace end
+  return copy
+end
+
+-- The old form needs a namespace, which the client may have given; so it is missed only here.
+function dialect.hsm(_, hsm, defaults)
+  if hsm.namespace == nil and defaults.namespace == nil and defaults.validate then
+    return nil, errors.invalid("hsm.namespace", "hsm.namespace is missing: give it here, or to the client as namespace")
+  end
+  return dialect.template(nil, hsm, defaults)
+end
+
+--- The body of POST /v1/messages (on-premise.md, section 2.1).
+---@param to string                        digits
+---@param message waba.Message             in the neutral form
+---@param defaults { namespace: string?, validate: boolean|string }  the client's
+---@param options? table                   of `client:send`
+---@param form? "user"|"group"            what `to` is, when it is no number
+---@return table|nil body
+---@return waba.Error? err
+function messages.encode(to, message, defaults, options, form)
+  if form then return nil, errors.invalid("to", CLOUD_RECIPIENTS[form]) end
+  if options then
+    for name, reason in pairs(CLOUD_OPTIONS) do
+      if options[name] ~= nil then return nil, errors.invalid(name, reason) end
+    end
+  end
+  local kind = message.type
+  local body = { to = to, type = kind, recipient_type = "individual" }
+  local content, write = message[kind], dialect[kind]
+  if write and type(content) == "table" then
+    local err
+    content, err = write(body, content, defaults)
+    if not content then return nil, err end
+  end
+  if kind ~= nil then body[kind] = content end
+  return body
+end
+
+return messages
