@@ -54,7 +54,7 @@ end
 function schema.ruleset(hosting)
   local name = rulesets[hosting]
   if not name then error("schema: unknown hosting " .. tostring(hosting), 2) end
-  return require(name)
+  return require("waba.runtime").require(name)
 end
 
 --- The rule of a whole message of one type: its content and what stands beside it.

@@ -3,7 +3,8 @@ local cloud_gateway = require "spec.support.cloud_gateway"
 local core = require "waba.core"
 local digest = require "waba.resource.media.digest"
 local folders = require "spec.support.folder"
-local media_rules = require "waba.hosting.cloud.media"
+local hosting_media = require "waba.hosting.cloud.media"
+local media_rules = require "waba.resource.media.rules"
 local scripted_transport = require "spec.support.scripted_transport"
 
 local bytes_of, reader_of = bytes_support.of, bytes_support.reader
@@ -214,10 +215,10 @@ describe("media on Cloud hosting", function()
     for _, limit in ipairs(limits) do
       local kind, media_type, most = limit[1], limit[2], limit[3]
       it(("let %s go up to %d bytes and no further"):format(media_type, most), function()
-        assert.is_true(media_rules.check_upload(media_type, most))
-        assert.is_true(media_rules.check_upload(media_type, most, kind))
+        assert.is_true(media_rules.check_upload(hosting_media, media_type, most))
+        assert.is_true(media_rules.check_upload(hosting_media, media_type, most, kind))
         for _, as in ipairs { false, kind } do
-          local valid, err = media_rules.check_upload(media_type, most + 1, as or nil)
+          local valid, err = media_rules.check_upload(hosting_media, media_type, most + 1, as or nil)
           assert.is_nil(valid)
           assert.equal("size", err.path)
         end
@@ -229,12 +230,12 @@ describe("media on Cloud hosting", function()
         ["image/gif"] = "image", ["audio/wav"] = "audio", ["audio/ogg; codecs=vorbis"] = "audio",
         ["video/webm"] = "video", ["application/zip"] = "document", ["image/jpeg"] = "sticker",
       } do
-        local valid, err = media_rules.check_upload(media_type, 10, kind)
+        local valid, err = media_rules.check_upload(hosting_media, media_type, 10, kind)
         assert.is_nil(valid)
         assert.equal("type", err.path)
       end
-      assert.equal("type", select(2, media_rules.check_upload("application/zip", 10)).path)
-      assert.equal("size", select(2, media_rules.check_upload("image/png", 0)).path)
+      assert.equal("type", select(2, media_rules.check_upload(hosting_media, "application/zip", 10)).path)
+      assert.equal("size", select(2, media_rules.check_upload(hosting_media, "image/png", 0)).path)
     end)
   end)
 

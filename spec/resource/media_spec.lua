@@ -1,5 +1,6 @@
 local bytes_support = require "spec.support.bytes"
-local media_rules = require "waba.hosting.on_premise.media"
+local hosting_media = require "waba.hosting.on_premise.media"
+local media_rules = require "waba.resource.media.rules"
 local mime = require "waba.mime"
 local process = require "spec.support.process"
 local scene = require "spec.support.scene"
@@ -231,9 +232,9 @@ describe("client.media", function()
     for _, limit in ipairs(limits) do
       local kind, media_type, most = limit[1], limit[2], limit[3]
       it(("let %s go up to %d bytes and no further"):format(media_type, most), function()
-        assert.is_true(media_rules.check_upload(media_type, most))
-        assert.is_true(media_rules.check_upload(media_type, most, kind))
-        local fine, err = media_rules.check_upload(media_type, most + 1)
+        assert.is_true(media_rules.check_upload(hosting_media, media_type, most))
+        assert.is_true(media_rules.check_upload(hosting_media, media_type, most, kind))
+        local fine, err = media_rules.check_upload(hosting_media, media_type, most + 1)
         assert.is_nil(fine)
         assert.equal("invalid", err.kind)
         assert.equal("size", err.path)
@@ -242,28 +243,28 @@ describe("client.media", function()
     end
 
     it("are those of a document when that is what the file is for", function()
-      assert.is_true(media_rules.check_upload("video/mp4", 64 * MB, "document"))
-      assert.is_nil((media_rules.check_upload("video/mp4", 64 * MB + 1, "document")))
-      local _, err = media_rules.check_upload("video/mp4", 17 * MB)
+      assert.is_true(media_rules.check_upload(hosting_media, "video/mp4", 64 * MB, "document"))
+      assert.is_nil((media_rules.check_upload(hosting_media, "video/mp4", 64 * MB + 1, "document")))
+      local _, err = media_rules.check_upload(hosting_media, "video/mp4", 17 * MB)
       assert.truthy(err.message:find('as = "document"', 1, true))
     end)
 
     it("name the types that a kind of message takes", function()
-      local fine, err = media_rules.check_upload("image/gif", 10, "image")
+      local fine, err = media_rules.check_upload(hosting_media, "image/gif", 10, "image")
       assert.is_nil(fine)
       assert.equal("type", err.path)
       assert.truthy(err.message:find("image/jpeg, image/png", 1, true))
-      assert.is_true(media_rules.check_upload("image/gif", 10))
+      assert.is_true(media_rules.check_upload(hosting_media, "image/gif", 10))
     end)
 
     it("know that Ogg needs the Opus codec", function()
       for _, fits in ipairs { "audio/ogg; codecs=opus", "audio/ogg;codecs=opus", 'Audio/OGG; codecs="OPUS"' } do
-        assert.is_true(media_rules.check_upload(fits, 10))
+        assert.is_true(media_rules.check_upload(hosting_media, fits, 10))
       end
       for _, fault in ipairs { "audio/ogg", "audio/ogg; codecs=vorbis" } do
-        assert.equal("type", select(2, media_rules.check_upload(fault, 10)).path)
-        assert.equal("type", select(2, media_rules.check_upload(fault, 10, "audio")).path)
-        assert.is_true(media_rules.check_upload(fault, 10, "document"))
+        assert.equal("type", select(2, media_rules.check_upload(hosting_media, fault, 10)).path)
+        assert.equal("type", select(2, media_rules.check_upload(hosting_media, fault, 10, "audio")).path)
+        assert.is_true(media_rules.check_upload(hosting_media, fault, 10, "document"))
       end
     end)
 
@@ -272,7 +273,7 @@ describe("client.media", function()
         [5 * MB + 1] = "size is 5242881 bytes; a message of type image takes at most 5 MB",
         [6 * MB] = "size is 6 MB; ", [12.5 * MB] = "size is 12.5 MB; ",
       } do
-        assert.truthy(select(2, media_rules.check_upload("image/png", size)).message:find(text, 1, true))
+        assert.truthy(select(2, media_rules.check_upload(hosting_media, "image/png", size)).message:find(text, 1, true))
       end
     end)
 

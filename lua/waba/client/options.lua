@@ -1,6 +1,6 @@
 -- What `waba.client` takes, and the check of it.
 
-local environment = require "waba.client.environment"
+local core = require "waba.core"
 local hostings = require "waba.hosting"
 local options = require "waba.options"
 
@@ -116,12 +116,55 @@ function client_options.check_ordered(ordered, what, level)
   end
 end
 
+-- Environment variables ----------------------------------------------------------------------------
+
+-- An option overrides its variable; an empty variable counts as unset.
+local function variable(name)
+  local value = os.getenv(name)
+  if value ~= "" then return value end
+end
+
+-- Reads a URL from a variable.
+local function url_of(name, level)
+  local url = variable(name)
+  local origin, message = core.origin(url or "https://none.example")
+  if not origin then error(("waba.client: the environment variable %s: %s"):format(name, message), level + 1) end
+  return url
+end
+
+-- The gateway's address. WABA_BASE_URL belongs to the hosting that WABA_HOSTING names. A client of the other hosting uses
+-- WABA_CLOUD_BASE_URL, or needs the option base_url.
+local function base_url_for(hosting, named, level)
+  local cloud = hosting == "cloud" and url_of("WABA_CLOUD_BASE_URL", level + 1)
+  if cloud then return cloud end
+  local url = url_of("WABA_BASE_URL", level + 1)
+  if url and named and named ~= hosting then
+    error(('waba.client: option hosting is "%s", but WABA_BASE_URL is the address for WABA_HOSTING=%s: give option '
+      .. "base_url too, or set WABA_HOSTING=%s and its WABA_BASE_URL"):format(hosting, named, hosting), level + 1)
+  end
+  return url
+end
+
+-- Completes the options from the environment. `level` is as for `error` in the calling function.
+local function with_environment(given, level)
+  local all = {}
+  for name, value in pairs(given) do all[name] = value end
+  local named = variable "WABA_HOSTING"
+  all.api_key = given.api_key or variable "D360_API_KEY"
+  all.hosting = given.hosting or named
+  if not given.base_url and not given.sandbox then
+    all.base_url = base_url_for(all.hosting or "on_premise", named, level + 1)
+  end
+  all.ca_file = given.ca_file or variable "WABA_CA_FILE"
+  return all
+end
+
 --- Checks the options of `waba.client` and completes them from the environment. Raises an error at its caller's caller.
 ---@param given? waba.ClientOptions
 ---@return waba.ClientOptions complete
 function client_options.complete(given)
   local written = options.complete(given, OPTIONS, "waba.client", 3)
-  given = environment.complete(written, 3)
+  given = with_environment(written, 3)
   if given.api_key == nil then
     error("waba.client: option api_key is required, or the environment variable D360_API_KEY", 3)
   end

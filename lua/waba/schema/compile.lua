@@ -23,6 +23,7 @@
 --    { is = "object", fields = { id = { is = "string", required = true }, title = { is = "string", characters = { 1, 20 } } } }
 
 local faults = require "waba.schema.faults"
+local runtime = require "waba.runtime"
 local scalars = require "waba.schema.scalars"
 
 local next, type, ipairs, pairs, tostring = next, type, ipairs, pairs, tostring
@@ -123,7 +124,7 @@ local function further_checks(node, mode, module)
   local checks = {}
   for _, name in ipairs(sorted_keys(node)) do
     if node[name] and not CHECKED_HERE[name] then
-      local rule = require(module)[name]
+      local rule = runtime.require(module)[name]
       checks[#checks + 1] = rule(node[name], function(inner) return compile(inner, mode) end)
     end
   end

@@ -1,7 +1,5 @@
--- Files on the Cloud gateway: which it takes, as data (cloud.md, section 3.1), in which shape
--- they go there, and where they are to be fetched.
+-- Files on the Cloud gateway: the rules for them (cloud.md, section 3.1), its responses, and the URLs of files.
 
-local media_rules = require "waba.hosting.media_rules"
 local values = require "waba.hosting.values"
 
 local text, type = values.some_text, type
@@ -13,7 +11,7 @@ local media = {}
 
 ---@type table<string, waba.MediaRule>
 media.kinds = {
-  -- Ogg with the Opus codec only, whether the type says so or not
+  -- Ogg with the Opus codec only, with or without this parameter
   audio = { most = 16 * MB, types = { "audio/aac", "audio/amr", "audio/mpeg", "audio/mp4", "audio/ogg" } },
   document = {
     most = 100 * MB,
@@ -24,7 +22,7 @@ media.kinds = {
     },
   },
   image = { most = 5 * MB, types = { "image/jpeg", "image/png" } },
-  -- 100 KB when it doesn't move
+  -- 100 KB if it is not animated
   sticker = { most = 500 * KB, types = { "image/webp" } },
   video = { most = 16 * MB, types = { "video/mp4", "video/3gpp" } },
 }
@@ -33,59 +31,30 @@ media.kinds = {
 ---@type waba.MediaRule
 media.photo = { most = 5 * MB, types = { "image/jpeg", "image/png" } }
 
---- What a handle may be of: an example in a template's header, or the profile's photo (cloud.md, section 3.6).
+--- A file for a handle: an example in a template's header, or the profile's photo (cloud.md, section 3.6).
 ---@type waba.MediaRule
 media.example = { most = 100 * MB, types = { "image/jpeg", "image/png", "video/mp4", "application/pdf" } }
 
---- The most that the gateway lets in, and the largest file a customer may send, in bytes.
+--- The largest request that the gateway accepts, and the largest file of a customer, in bytes.
 media.largest_upload, media.largest_download = 100 * MB, 100 * MB
 
---- Files go as one part of a form (cloud.md, section 3.2).
+--- A file is sent as one part of a form (cloud.md, section 3.2).
 media.is_form = true
 
---- Of a number without storage at Meta: how long a file may be kept, in minutes.
+--- The time for which a file of a number without storage at Meta can be kept, in minutes.
 media.ttl_minutes = { 60, 43200 }
 
---- Checks a file before it is uploaded.
----@param media_type string
----@param size integer    bytes
----@param kind? string    the kind of message it is for; found by the type when not given
----@return true|nil
----@return waba.Error? err  of kind "invalid", path "type" or "size"
-function media.check_upload(media_type, size, kind)
-  return media_rules.check_upload(media, media_type, size, kind)
-end
-
---- Checks an image before it becomes the profile's photo.
----@param media_type string
----@param size integer    bytes
----@return true|nil
----@return waba.Error? err  of kind "invalid", path "type" or "size"
-function media.check_photo(media_type, size)
-  return media_rules.check(media.photo, "the photo", media_type, size)
-end
-
---- Checks a file of which a handle is wanted.
----@param media_type string
----@param size integer    bytes
----@return true|nil
----@return waba.Error? err  of kind "invalid", path "type" or "size"
-function media.check_example(media_type, size)
-  return media_rules.check(media.example, "a resumable upload", media_type, size)
-end
-
---- The id in the answer to POST /media.
+--- The id in the response to POST /media.
 ---@param json any
 ---@return any id
 function media.read_id(json)
   return type(json) == "table" and json.id or nil
 end
 
---- The host that the platform names in the URL of a file. The gateway serves it under the same path.
+--- The host in the URL of a file. The gateway serves the file under the same path.
 media.HOST = "lookaside.fbsbx.com"
 
--- What may follow the host: a path and a query as they go over the wire, and nothing that a URL parser
--- on the way might read as something else: no fragment, no backslash, no white space.
+-- Whether a text is a path and a query that every URL parser reads alike: without a fragment, a backslash, white space.
 local function is_plain(target)
   if not target:find("^/[%w%-._~:/?@!$&'()*+,;=%%%[%]|]+$") then return false end
   local path = target:match("^[^?]*")
@@ -93,12 +62,12 @@ local function is_plain(target)
     local plain = part:gsub("%%2[eE]", ".")
     if plain == "." or plain == ".." then return false end
   end
-  -- "//host" would be another host to some
+  -- some parsers read "//host" as another host
   return target:sub(2, 2) ~= "/"
 end
 
---- Path and query of a file at the gateway, by the URL that the platform named: byte for byte, and only
---- when the URL is of the one host that the gateway stands for (cloud.md, section 3.4).
+--- Path and query of a file at the gateway: those of the platform's URL, unchanged (cloud.md, section 3.4). nil for a URL
+--- of any other host.
 ---@param url any
 ---@return string|nil target  as in "whatsapp_business/attachments/?mid=…"
 function media.target_of(url)
@@ -109,23 +78,23 @@ function media.target_of(url)
   return is_plain(target) and target:sub(2) or nil
 end
 
---- When the URL of a file expires, in Unix seconds, where it says so itself.
+--- The Unix time at which the URL of a file expires, if the URL contains it.
 ---@param url string
 ---@return integer|nil
 function media.expiry_of(url)
   return values.integer(url:match("[?&]ext=(%d+)"))
 end
 
---- What the platform knows of a file.
+--- A file at the platform.
 ---@class waba.MediaInfo
 ---@field id string
----@field url string|nil        where it is, for five minutes; `client.media:download` fetches it through the gateway
----@field expires_at integer|nil  Unix seconds: the end of the URL's life
+---@field url string|nil        valid for five minutes; `client.media:download` loads it through the gateway
+---@field expires_at integer|nil  Unix seconds at which the URL expires
 ---@field type string|nil       MIME type
 ---@field size integer|nil      bytes
----@field sha256 string|nil     as the platform writes it: hex or base64
+---@field sha256 string|nil     in hex or base64
 
---- Reads the answer to GET /{media-id} (cloud.md, section 3.3).
+--- Reads the response to GET /{media-id} (cloud.md, section 3.3).
 ---@param json any
 ---@param id string
 ---@return waba.MediaInfo|nil

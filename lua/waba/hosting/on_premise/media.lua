@@ -1,7 +1,4 @@
--- Files on the On-Premise gateway: which it takes, as data (on-premise.md, sections 5.4 and 8), and in which
--- shape they go there.
-
-local media_rules = require "waba.hosting.media_rules"
+-- Files on the On-Premise gateway: the rules for them (on-premise.md, sections 5.4 and 8) and its responses.
 
 local KB, MB = 1024, 1024 * 1024
 
@@ -20,29 +17,10 @@ media.kinds = {
 ---@type waba.MediaRule
 media.photo = { most = 5 * MB, types = { "image/jpeg", "image/png" } }
 
---- The most that the gateway lets in, and the largest file a customer may send, in bytes.
+--- The largest request that the gateway accepts, and the largest file of a customer, in bytes.
 media.largest_upload, media.largest_download = 64 * MB, 100 * MB
 
---- Checks a file before it is uploaded.
----@param media_type string
----@param size integer    bytes
----@param kind? string    the kind of message it is for; found by the type when not given
----@return true|nil
----@return waba.Error? err  of kind "invalid", path "type" or "size"
-function media.check_upload(media_type, size, kind)
-  return media_rules.check_upload(media, media_type, size, kind)
-end
-
---- Checks an image before it becomes the profile's photo.
----@param media_type string
----@param size integer    bytes
----@return true|nil
----@return waba.Error? err  of kind "invalid", path "type" or "size"
-function media.check_photo(media_type, size)
-  return media_rules.check(media.photo, "the photo", media_type, size)
-end
-
---- The id in the answer to POST /v1/media (on-premise.md, section 5.1).
+--- The id in the response to POST /v1/media (on-premise.md, section 5.1).
 ---@param json any
 ---@return any id
 function media.read_id(json)

@@ -6,10 +6,10 @@ local options = require "waba.options"
 local values = require "waba.hosting.values"
 local hosting = require "waba.hosting"
 local download = require "waba.resource.media.download"
-local error_block = require "waba.resource.media.error_block"
 local form = require "waba.resource.media.form"
 local located = require "waba.resource.media.located"
 local resumable = require "waba.resource.media.resumable"
+local rules = require "waba.resource.media.rules"
 local upload = require "waba.resource.media.upload"
 
 ---@class waba.MediaResource
@@ -23,7 +23,7 @@ local media = {}
 function media.new(client)
   return setmetatable({
     client = client, rules = hosting.part(client.hosting, "media"),
-    error_block = error_block.new(),
+    error_block = located.new_block(),
   }, Media)
 end
 
@@ -90,7 +90,7 @@ local function open(self, given, what, check, again)
   if not source then return nil, err end
   if validate then
     local fine
-    fine, err = check(source.type, source.size, given.as)
+    fine, err = check(source.type, source.size)
     if not fine then
       upload.close(source)
       return nil, err
@@ -114,7 +114,9 @@ function Media:upload(given)
   local fine, err = check_ttl(self, given.ttl_minutes)
   if not fine then return nil, err end
   local source
-  source, err = open(self, given, "client.media:upload", self.rules.check_upload)
+  source, err = open(self, given, "client.media:upload", function(media_type, size)
+    return rules.check_upload(self.rules, media_type, size, given.as)
+  end)
   if not source then return nil, err end
   if self.rules.is_form then wrap(source, given) end
   local json, response = upload.send(client, "upload_media", source, given)
@@ -134,7 +136,9 @@ function Media:resumable(given)
   local endpoint, err = hosting.endpoint(self.client.hosting, "open_upload")
   if not endpoint then return nil, err end
   local source
-  source, err = open(self, given, "client.media:resumable", self.rules.check_example, true)
+  source, err = open(self, given, "client.media:resumable", function(media_type, size)
+    return rules.check(self.rules.example, "a resumable upload", media_type, size)
+  end, true)
   if not source then return nil, err end
   return resumable.send(self.client, source, given)
 end

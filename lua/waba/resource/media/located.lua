@@ -9,17 +9,62 @@ local errors = require "waba.errors"
 
 local located = {}
 
--- A refusal of the gateway that counts towards its block.
+-- The gateway blocks the media of a key for half an hour after 20 failed requests for files within an hour (cloud.md,
+-- section 7.4). Other programs may use the same key, so this client stops after 15.
+local MOST, WINDOW = 15, 3600
+
+--- The times of the last failed requests, in a ring, and the end of a block by the gateway, by `core.clock`.
+---@class waba.ErrorBlock
+---@field times number[]
+---@field next integer
+---@field blocked_until number
+
+---@return waba.ErrorBlock
+function located.new_block()
+  return { times = {}, next = 1, blocked_until = -math.huge }
+end
+
+local function record(block, err)
+  local now = core.clock()
+  block.times[block.next] = now
+  block.next = block.next % MOST + 1
+  -- it blocks already, perhaps because of other programs
+  if err.kind == "rate_limited" and err.retry_after then
+    block.blocked_until = math.max(block.blocked_until, now + err.retry_after)
+  end
+end
+
+local function refusal(left, message)
+  return errors.new {
+    kind = "rate_limited", scope = "endpoint", retryable = true, retry_after = left, message = message,
+  }
+end
+
+-- The error instead of a request that would lead to a block, or fall into one.
+local function check_block(block)
+  local now = core.clock()
+  local blocked = block.blocked_until - now
+  if blocked > 0 then
+    return refusal(blocked, ("the gateway serves no files to this key for another %.0f s"):format(math.ceil(blocked)))
+  end
+  local oldest = block.times[block.next]
+  local left = oldest and oldest + WINDOW - now or 0
+  if left <= 0 then return nil end
+  return refusal(left, ("%d requests for files failed within an hour; the gateway blocks the key's media at 20, so no "
+    .. "request is sent for %.0f s: check the ids, which expire after 7 or 30 days"):format(MOST, math.ceil(left)))
+end
+
+-- An error of the gateway that counts towards its block.
 local function is_refusal(err)
   return err.status ~= nil and err.status >= 400 and err.status < 500
 end
 
--- Runs a step unless too many before it failed.
+-- Runs a step unless too many steps before it failed.
 local function guarded(resource, step)
-  local refusal = resource.error_block:refusal(core.clock())
-  if refusal then return nil, refusal end
+  local blocked = check_block(resource.error_block)
+  if blocked then return nil, blocked end
   local result, err = step()
-  if not result and is_refusal(err) then resource.error_block:note(err, core.clock()) end
+  if not result and is_refusal(err) then record(resource.error_block, err) end
   return result, err
 end
 

@@ -20,7 +20,7 @@ local profile = {}
 function profile.new(client)
   return setmetatable({
     client = client, dialect = hosting.part(client.hosting, "profile"),
-    media_rules = hosting.part(client.hosting, "media"),
+    media = hosting.part(client.hosting, "media"),
   }, Profile)
 end
 

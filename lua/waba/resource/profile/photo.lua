@@ -9,6 +9,7 @@ local options = require "waba.options"
 local version = require "waba.version"
 local digest = require "waba.resource.media.digest"
 local download = require "waba.resource.media.download"
+local media_rules = require "waba.resource.media.rules"
 local resumable = require "waba.resource.media.resumable"
 local upload = require "waba.resource.media.upload"
 
@@ -170,7 +171,7 @@ function photo.set(self, given)
   if not source then return nil, err end
   if client.validate then
     local fine
-    fine, err = self.media_rules.check_photo(source.type, source.size)
+    fine, err = media_rules.check(self.media.photo, "the photo", source.type, source.size)
     if not fine then return nil, err end
   end
   if self.dialect.encode_photo then return set_by_handle(self, source, given) end

@@ -1,26 +1,26 @@
--- Checks a file against what a gateway takes: sizes and MIME types by the kind of message it is for.
--- The numbers are data of each hosting (`hosting/<name>/media.lua`).
+-- Checks the size and the MIME type of a file against the rules of a hosting (`hosting/<name>/media.lua`).
 
 local errors = require "waba.errors"
 local mime = require "waba.mime"
 
 local KB, MB = 1024, 1024 * 1024
 
-local media_rules = {}
+local rules = {}
 
---- What one kind of message takes.
+--- The files that are allowed for one purpose.
 ---@class waba.MediaRule
 ---@field most integer      bytes
----@field types? string[]   MIME types; any when not said
+---@field types? string[]   MIME types; nil: any type
 
---- What a gateway takes.
+--- The files that a gateway accepts.
 ---@class waba.MediaRules
 ---@field kinds table<string, waba.MediaRule>  by type of message
 ---@field photo waba.MediaRule                 the profile's photo
+---@field example? waba.MediaRule              a file for which a resumable upload returns a handle
 ---@field largest_upload integer               bytes
 ---@field largest_download integer             bytes
 
--- In which order a kind is looked for when none is named.
+-- The order in which a kind is chosen by the MIME type.
 local ORDER = { "audio", "image", "sticker", "video" }
 
 -- 5 MB, 100 KB, 12.3 MB
@@ -29,7 +29,7 @@ local function size_text(bytes)
   local unit, name = KB, "KB"
   if bytes >= MB then unit, name = MB, "MB" end
   local number = ("%.2f"):format(bytes / unit):gsub("%.?0+$", "")
-  -- one byte too much must not look like the limit itself
+  -- a size one byte above the limit must not be written like the limit
   if bytes % unit ~= 0 and not number:find(".", 1, true) then return ("%.0f bytes"):format(bytes) end
   return number .. " " .. name
 end
@@ -43,7 +43,7 @@ local function matches(given, parameters, allowed)
   return true
 end
 
-local function takes(rule, essence, parameters)
+local function accepts(rule, essence, parameters)
   if not rule.types then return true end
   for _, allowed in ipairs(rule.types) do
     if matches(essence, parameters, allowed) then return true end
@@ -51,23 +51,23 @@ local function takes(rule, essence, parameters)
   return false
 end
 
--- The kind of message a file of this type is for, when nobody says it: a document when nothing else.
-local function kind_of(rules, essence, parameters)
+-- The kind of message for a MIME type if the caller names none.
+local function kind_of(gateway, essence, parameters)
   for _, kind in ipairs(ORDER) do
-    if takes(rules.kinds[kind], essence, parameters) then return kind end
+    if accepts(gateway.kinds[kind], essence, parameters) then return kind end
   end
   return "document"
 end
 
 --- Checks a file against one rule.
 ---@param rule waba.MediaRule
----@param what string        what it is for: "the photo"
+---@param what string        the purpose, for the message: "the photo"
 ---@param media_type string
 ---@param size integer       bytes
 ---@return true|nil
 ---@return waba.Error? err  of kind "invalid", path "type" or "size"
-function media_rules.check(rule, what, media_type, size)
-  if not takes(rule, mime.parse(media_type)) then
+function rules.check(rule, what, media_type, size)
+  if not accepts(rule, mime.parse(media_type)) then
     local allowed = table.concat(rule.types, ", ")
     return nil, errors.invalid("type", ("type is %s; %s takes %s"):format(media_type, what, allowed))
   end
@@ -80,29 +80,29 @@ function media_rules.check(rule, what, media_type, size)
 end
 
 --- Checks a file before it is uploaded.
----@param rules waba.MediaRules
+---@param gateway waba.MediaRules
 ---@param media_type string
 ---@param size integer    bytes
----@param kind? string    the kind of message it is for; found by the type when not given
+---@param kind? string    type of the message; by default chosen by the MIME type
 ---@return true|nil
 ---@return waba.Error? err  of kind "invalid", path "type" or "size"
-function media_rules.check_upload(rules, media_type, size, kind)
+function rules.check_upload(gateway, media_type, size, kind)
   local essence, parameters = mime.parse(media_type)
   local codecs = (parameters.codecs or ""):lower()
   if essence == "audio/ogg" and kind ~= "document" and codecs ~= "opus"
-    and (codecs ~= "" or not takes(rules.kinds.audio, essence, parameters)) then
+    and (codecs ~= "" or not accepts(gateway.kinds.audio, essence, parameters)) then
     return nil, errors.invalid("type",
-      "type is audio/ogg; WhatsApp takes it with the Opus codec only: say audio/ogg; codecs=opus")
+      "type is audio/ogg; WhatsApp accepts it with the Opus codec only: write audio/ogg; codecs=opus")
   end
   if size == 0 then return nil, errors.invalid("size", "size is 0 bytes; an empty file can't be sent") end
-  local found = kind or kind_of(rules, essence, parameters)
-  local valid, err = media_rules.check(rules.kinds[found], "a message of type " .. found, media_type, size)
+  local found = kind or kind_of(gateway, essence, parameters)
+  local valid, err = rules.check(gateway.kinds[found], "a message of type " .. found, media_type, size)
   if valid then return true end
-  local may_be_document = takes(rules.kinds.document, essence, parameters) and size <= rules.kinds.document.most
+  local may_be_document = accepts(gateway.kinds.document, essence, parameters) and size <= gateway.kinds.document.most
   if not kind and found ~= "document" and may_be_document then
-    err.message = err.message .. ' (say as = "document" when it is to be sent as one)'
+    err.message = err.message .. ' (to send it as a document, give as = "document")'
   end
   return nil, err
 end
 
-return media_rules
+return rules
