@@ -114,7 +114,7 @@ return {
   end,
 
   examples = function(rule)
-    return require("waba.schema.placeholders").examples(rule)
+    return require("waba.runtime").require("waba.schema.placeholders").examples(rule)
   end,
 
   adds_up = function(rule)

@@ -3,6 +3,7 @@
 
 local core = require "waba.core"
 local faults = require "waba.schema.faults"
+local runtime = require "waba.runtime"
 
 local type, tostring = type, tostring
 local utf8_length, fault = core.utf8_length, faults.new
@@ -11,7 +12,7 @@ local scalars = {}
 
 --- The format of a rule: a table, or the name of one in schema/formats.lua.
 function scalars.format(format)
-  if type(format) == "string" then return require("waba.schema.formats")[format] end
+  if type(format) == "string" then return runtime.require("waba.schema.formats")[format] end
   return format
 end
 
