@@ -171,7 +171,7 @@ describe("delivery", function()
       for _, client in ipairs { one, two, other } do client:close() end
     end)
 
-    it("says at once that the turn would come too late, and when it would come", function()
+    it("returns at once when the rate limit allows the request after its timeout only, with the seconds", function()
       local slow = { messages = { rate = 0.0005, burst = 1 } }
       local _, sent, err = with_client({ pace = slow, timeout = 5 }, function(client)
         assert(send(client))
@@ -180,7 +180,7 @@ describe("delivery", function()
       assert.is_nil(sent)
       assert.equal("key", err.scope)
       assert.is_true(err.retry_after > 1900 and err.retry_after <= 2000)
-      assert.matches("the rate of this key allows it in %d+ s$", err.message)
+      assert.matches("the rate limit of this key allows the request, in %d+ s", err.message)
       assert.is_true(err.retryable)
       assert.is_nil(err.status)
     end)
@@ -204,7 +204,7 @@ describe("delivery", function()
       end
     end)
 
-    it("tells those who wait in line already that a pause leaves them no hope", function()
+    it("ends the waiting of calls whose timeout passes before a pause ends", function()
       local slow = { messages = { rate = 0.1, burst = 2 } }
       emulator:fail_next { status = 429, body = "", headers = { ["retry-after"] = "600" } }
       local errs = {}
@@ -212,7 +212,7 @@ describe("delivery", function()
         waba.run(function()
           for i = 1, 3 do
             waba.spawn(function()
-              if i == 1 then client.delivery.pace:line("messages"):try(core.clock()) end -- its token is somebody else's
+              if i == 1 then client.delivery.pace:queue("messages"):try(core.clock()) end -- takes the first token
               local _, err = send(client)
               errs[i] = err
             end)
@@ -271,10 +271,10 @@ describe("delivery", function()
       end)
     end)
 
-    it("keeps the hosting's rates for what was given none", function()
+    it("uses the hosting's rate for each class without one in the options", function()
       with_client({ pace = { pair = { rate = 1, burst = 1 }, other = false } }, function(client)
-        assert.equal(1 / client.hosting.pace.messages.rate, client.delivery.pace:line("messages").gate.interval)
-        assert.equal(0, client.delivery.pace:line("other").gate.interval)
+        assert.equal(1 / client.hosting.pace.messages.rate, client.delivery.pace:queue("messages").limiter.interval)
+        assert.equal(0, client.delivery.pace:queue("other").limiter.interval)
       end)
     end)
 

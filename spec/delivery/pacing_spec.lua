@@ -3,23 +3,23 @@ local pacing = require "waba.delivery.pacing"
 describe("pacing", function()
   it("keeps classes apart", function()
     local pace = pacing.new { messages = { rate = 1, burst = 1 }, other = { rate = 1, burst = 1 } }
-    assert.is_true(pace:line("messages"):try(0))
-    assert.is_false(pace:line("messages"):try(0))
-    assert.is_true(pace:line("other"):try(0))
+    assert.is_true(pace:queue("messages"):try(0))
+    assert.is_false(pace:queue("messages"):try(0))
+    assert.is_true(pace:queue("other"):try(0))
   end)
 
   it("has no limit for a class without a rate", function()
     local pace = pacing.new { messages = { rate = 1, burst = 1 } }
-    for _ = 1, 1000 do assert.is_true(pace:line("other"):try(0)) end
+    for _ = 1, 1000 do assert.is_true(pace:queue("other"):try(0)) end
   end)
 
   it("holds every class back during a pause", function()
     local pace = pacing.new { messages = { rate = 10, burst = 3 } }
     pace:pause(105)
-    assert.is_false(pace:line("messages"):try(104))
-    assert.is_false(pace:line("other"):try(104))
-    assert.is_true(pace:line("messages"):try(105))
-    assert.is_true(pace:line("other"):try(105))
+    assert.is_false(pace:queue("messages"):try(104))
+    assert.is_false(pace:queue("other"):try(104))
+    assert.is_true(pace:queue("messages"):try(105))
+    assert.is_true(pace:queue("other"):try(105))
   end)
 
   describe("of one recipient", function()
@@ -42,7 +42,7 @@ describe("pacing", function()
         local other = pace:pair("2", 0)
         assert.is_true(not other or other:try(0))
         assert.is_true(pace:pair("1", 10):try(10))
-        assert.is_true(pace:line("messages"):try(0))
+        assert.is_true(pace:queue("messages"):try(0))
       end
     end)
 

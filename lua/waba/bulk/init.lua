@@ -116,7 +116,7 @@ function bulk.estimate(client, count, given)
     error("client:estimate: the number of messages is needed, 0 or more", 3)
   end
   given = options.complete(given, ESTIMATE_OPTIONS, "client:estimate", 3)
-  return figures.estimate(client.delivery.pace and client.delivery.pace:line("messages").gate, count, given.rate,
+  return figures.estimate(client.delivery.pace and client.delivery.pace:queue("messages").limiter, count, given.rate,
     given.concurrency, given.latency)
 end
 

@@ -47,7 +47,7 @@ end
 -- Who waits for the client's pace does so in its own time: no more than can have their turn in half of it.
 local function most_in_flight(client, given)
   local most, pace = given.concurrency, client.delivery.pace
-  local interval = pace and pace:line("messages").gate.interval or 0
+  local interval = pace and pace:queue("messages").limiter.interval or 0
   if interval == 0 then return most end
   return min(most, max(1, math.floor((given.timeout or client.timeout) / 2 / interval)))
 end

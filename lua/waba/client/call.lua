@@ -23,7 +23,7 @@ local encode = core.encode
 ---@field timeout? number           seconds; the client's by default
 ---@field to? string                the recipient of a message, who has a rate limit too
 ---@field bulk? boolean             waits for all calls that are not bulk
----@field turn? waba.OrderedTurn    waits for the message before to the same recipient
+---@field slot? waba.OrderedSlot    waits for the message before to the same recipient
 ---@field before_attempt? function  see waba.SendOptions
 ---@field before_retry? function    see waba.SendOptions
 

@@ -174,13 +174,13 @@ local function without_id(response)
   }
 end
 
-local function send_to(self, to, message, given, form, turn)
+local function send_to(self, to, message, given, form, slot)
   local hosting = self.hosting
   local body, err = hosting.encode_message(to, message, self, given, form)
   if not body then return nil, err end
   local endpoint = given and given.marketing and hosting.endpoints.send_marketing or hosting.endpoints.send
   local call = { json = body, timeout = given and given.timeout, to = to }
-  if turn then call.turn = turn end
+  if slot then call.slot = slot end
   if given then
     if given.bulk then call.bulk = true end
     call.before_attempt, call.before_retry = given.before_attempt, given.before_retry
@@ -194,14 +194,14 @@ local function send_to(self, to, message, given, form, turn)
   return nil, without_id(response)
 end
 
-local function deliver(self, address, message, given, form, turn)
-  local sent, err = send_to(self, address, message, given, form, turn)
+local function deliver(self, address, message, given, form, slot)
+  local sent, err = send_to(self, address, message, given, form, slot)
   if not sent and given and given.check_contact and err.kind == "recipient" and err.code == 1006 then
     local contacts, fault = self.contacts:check({ "+" .. address }, { wait = true, force = true })
     if not contacts then return nil, fault end
     local wa_id = contacts[1] and contacts[1].wa_id
     if not wa_id then return nil, err end
-    return send_to(self, wa_id, message, given, nil, turn)
+    return send_to(self, wa_id, message, given, nil, slot)
   end
   return sent, err
 end
@@ -210,8 +210,8 @@ end
 local function deliver_in_order(self, ordered, address, message, given, form)
   if not self.ordering then self.ordering = runtime.require("waba.delivery.ordering").new() end
   local spare = given and given.check_contact and 2 * (given.timeout or self.timeout) or 0
-  local turn = self.ordering:turn(address, ordered, spare)
-  return runtime.ensure(turn.finish, turn, deliver, self, address, message, given, form, turn)
+  local slot = self.ordering:slot(address, ordered, spare)
+  return runtime.ensure(slot.finish, slot, deliver, self, address, message, given, form, slot)
 end
 
 -- Adds to a message the options that belong to it.

@@ -1,18 +1,18 @@
--- A token bucket that can be paused. Knows no clock and never waits: it is told the time, and says how
--- long the next request has to wait.
+-- A token bucket that can be paused. It has no clock and never waits: the caller passes the time, and gets the seconds that
+-- the next request must wait.
 
 local max = math.max
 local NEVER = -math.huge
 
 ---@class waba.Bucket
----@field open_at number  from this moment on the next one may go
+---@field open_at number  from this moment on there is a token
 local Bucket = {}
 Bucket.__index = Bucket
 Bucket.__name = "waba.Bucket"
 
 local bucket = {}
 
---- `due` is the moment at which the bucket would be full again: one number holds its whole state.
+--- `due` is the moment at which the bucket would be full again: this number is its whole state.
 ---@param rate? waba.Rate  without one there is no limit, but pauses hold
 ---@return waba.Bucket
 function bucket.new(rate)
@@ -22,7 +22,7 @@ function bucket.new(rate)
   }, Bucket)
 end
 
---- Takes a token, if there is one now.
+--- Takes a token if there is one now.
 ---@param now number
 ---@return boolean taken
 function Bucket:try(now)
@@ -34,7 +34,7 @@ end
 --- Takes the token of this moment.
 ---@param now number
 function Bucket:take(now)
-  -- each message comes by here: comparing is cheaper than calling
+  -- called for every message: comparing is cheaper than calling math.max
   local due, paused_until = self.due, self.paused_until
   due = (due > now and due or now) + self.interval
   self.due = due
@@ -42,7 +42,7 @@ function Bucket:take(now)
   self.open_at = open_at > paused_until and open_at or paused_until
 end
 
---- Gives a token back that was not used.
+--- Returns a token that was not used.
 function Bucket:give_back()
   self.due = self.due - self.interval
   self.open_at = max(self.due - self.slack, self.paused_until)
@@ -55,7 +55,7 @@ function Bucket:delay(now)
   return max(0, self.open_at - now)
 end
 
---- Seconds until the token of somebody who has others ahead, at the earliest.
+--- The least number of seconds until a request gets a token that has others ahead.
 ---@param now number
 ---@param ahead integer
 ---@return number
@@ -63,8 +63,8 @@ function Bucket:earliest(now, ahead)
   return max(0, self.paused_until - now, max(self.due, now) + ahead * self.interval - self.slack - now)
 end
 
---- Gives nothing out before a moment. Afterwards there is no burst, for all who waited would go at once:
---- one token, and the next ones at the rate.
+--- Has no token before a moment. Afterwards there is no burst, because all waiting requests would be sent at once: there
+--- is one token, and the next ones come at the rate.
 ---@param moment number
 function Bucket:pause(moment)
   if moment <= self.paused_until then return end
@@ -73,7 +73,7 @@ function Bucket:pause(moment)
   self.open_at = max(self.due - self.slack, moment)
 end
 
---- Whether a new bucket would be the same.
+--- Whether a new bucket would be equal.
 ---@param now number
 ---@return boolean
 function Bucket:is_full(now)

@@ -1,11 +1,9 @@
--- Brings one request to the gateway and an answer back: waits for its turn, tries, and tries again
--- when that is safe. In goes a request of the transport contract, out comes the decoded answer or
--- an error object. What counts as safe is decided in one place here, `may_repeat`.
+-- Sends a request of the transport contract: waits for the rate limiters, sends it, and sends it again when that is safe,
+-- which `may_repeat` decides. Returns the decoded response or an error object.
 
 local core = require "waba.core"
 local ensure = require("waba.runtime").ensure
 local errors = require "waba.errors"
-local observation = require "waba.delivery.observation"
 local pacing = require "waba.delivery.pacing"
 local redaction = require "waba.delivery.redaction"
 
@@ -18,17 +16,14 @@ Delivery.__name = "waba.Delivery"
 
 local delivery = {}
 
--- How long to be silent after "too fast" when the gateway names no time, in seconds.
+-- Seconds of the pause after "too fast" when the gateway names no time.
 local PAUSE = 2
--- No pause is longer unless the gateway itself names the time: some codes mean a limit of a whole day,
--- which does not concern every message.
+-- No pause is longer unless the gateway itself names the time: some codes report a limit of a whole day, which does not
+-- apply to every message.
 local LONGEST_PAUSE = 60
 
--- With more open calls than these, the dead ones are searched for at these intervals, in seconds.
-local FEW, REAP = 32, 0.25
-
--- Failures of the transport that may pass by themselves.
-local PASSING = { network = true, timeout = true }
+-- Kinds of failures of the transport that may be temporary.
+local TEMPORARY = { network = true, timeout = true }
 
 ---@param fields { transport: waba.Transport, hosting: table, retry: waba.RetryOptions|false,
 ---        pace: waba.PaceOptions|false, identity: string?, on_event: fun(event: waba.CallEvent)|nil }
@@ -42,25 +37,23 @@ function delivery.new(fields)
     max = retry.max,
     ambiguous = retry.ambiguous or false,
     pace = fields.pace and pacing.new(fields.pace, fields.identity),
-    on_event = fields.on_event,
-    calls = 0, -- counted for `on_event`
-    open = {}, reap_at = 0, -- calls that have not ended, and when to search for dead ones
+    observer = fields.on_event and require("waba.delivery.observation").new(fields.on_event),
     closed = false,
   }, Delivery)
 end
 
--- A failed transfer as an error object. A status that refuses is certain, though its reason was cut off.
+-- Makes the error object of a failed transfer. A status that refuses is certain, even if its body is incomplete.
 local function from_failure(self, failure, head)
   local status = failure.status
   local is_refused = status and status >= 400 and not self.hosting.errors.is_ambiguous(status, true)
   return errors.new {
     kind = failure.kind, message = failure.message, status = status, path = failure.path,
-    retryable = PASSING[failure.kind] and (not is_refused or status == 429 or status == 503) or false,
+    retryable = TEMPORARY[failure.kind] and (not is_refused or status == 429 or status == 503) or false,
     maybe_sent = failure.sent ~= "no" and not is_refused and head.method ~= "GET",
   }
 end
 
--- A body is read as JSON when it looks like it; its media type is not always right.
+-- Whether a body should be parsed as JSON; its media type is not always right.
 local function looks_like_json(body)
   local first = byte(body, 1)
   if first == 123 or first == 91 then return true end
@@ -68,7 +61,7 @@ local function looks_like_json(body)
   return start == "{" or start == "[" or body:match("^%s*null%s*$") ~= nil
 end
 
--- The fields of an error that are texts of the gateway: what they repeat of the request is replaced.
+-- The fields of an error that are texts of the gateway, which may repeat parts of the request.
 local ECHOING = { "message", "title", "details", "href", "trace_id" }
 
 -- The error that a response reports, or nil.
@@ -95,12 +88,12 @@ local function read(self, response, endpoint, request, call)
   local status, body = response.status, response.body
   local success = status >= 200 and status < 300
   if success and endpoint.binary then return true end
-  local json, fault
+  local json, message
   -- some servers write a byte order mark before the JSON
   if byte(body, 1) == 0xEF then body = body:gsub("^\239\187\191", "") end
   if success and endpoint.summary then json = endpoint.summary(body) end
   if json then return json end
-  if body ~= "" and looks_like_json(body) then json, fault = decode(body) end
+  if body ~= "" and looks_like_json(body) then json, message = decode(body) end
   local coding = json == nil and body ~= "" and response.content_coding or nil
   local err = read_error(self, response, json, coding and "" or body, request, call)
   if err then
@@ -121,47 +114,47 @@ local function read(self, response, endpoint, request, call)
   if json == nil and body:find("%S") and not endpoint.raw then
     return nil, errors.new {
       kind = "protocol", status = status, maybe_sent = endpoint.method ~= "GET",
-      message = "the answer is not JSON" .. (fault and ": " .. fault or ""),
+      message = "the response is not JSON" .. (message and ": " .. message or ""),
     }
   end
   return json
 end
 
--- Whether the request may go out once more, as far as its outcome is concerned.
+-- Whether the request may be sent again, as far as its result is concerned.
 local function may_repeat(self, err, head)
   if not err.retryable then return false end
   return not err.maybe_sent or head.idempotent or self.ambiguous
 end
 
--- A reader that was read from, or a sink that was written to, can't start again: whoever made them
--- says so by `used`, and how a reader can by `rewind`.
+-- Whether the request has a reader or a sink that was used (field `used`), and can't start again (`rewind`).
 local function is_used(request)
   local body, into = request.body, request.into
   if type(body) == "table" and body.used and not (body.rewind and body.rewind()) then return true end
   return into and into.used
 end
 
--- Full jitter: anything between nothing and a bound that doubles from try to try.
+-- Full jitter: a random time between 0 and a bound that doubles from attempt to attempt.
 local function backoff(self, attempt)
   return core.random() * min(self.max, self.base * 2 ^ (attempt - 1))
 end
 
--- Why its turn does not come in time.
-local SENTENCES = {
-  pair = "the time was over before the next message to this recipient may be sent: the rate for one recipient "
-    .. "allows it in %s s",
-  key = "the time was over before the request's turn came: the rate of this key allows it in %s s",
-  bulk = "the time was over before the turn of this bulk message came: what is not bulk goes first",
-  pause = "the gateway said that %s is too fast, and that is not over in time: try again in %s s",
+-- Why there is no slot in time.
+local REASONS = {
+  pair = "the timeout passes before the rate limit for one recipient allows the next message, in %s s: wait longer, or "
+    .. "send more slowly to this recipient",
+  key = "the timeout passes before the rate limit of this key allows the request, in %s s: wait longer, or send more "
+    .. "slowly",
+  bulk = "the timeout passed before this bulk message could be sent: requests that are not bulk are sent first",
+  pause = "the gateway has reported that %s is too fast, and the timeout passes before the pause ends: try again in "
+    .. "%s s",
 }
 
--- The error of a request whose turn would come too late. After a pause that the gateway asked for it says
--- what the gateway said.
-local function too_late(scope, line, now, delay, is_bulk)
-  local is_pause = line.gate.paused_until > now
+-- The error of a request that gets no slot in time, or not before the end of a pause that the gateway has demanded.
+local function too_late(scope, queue, now, delay, is_bulk)
+  local is_pause = queue.limiter.paused_until > now
   local seconds = (delay < 100 and "%.3g" or "%.0f"):format(delay)
-  local message = is_pause and SENTENCES.pause:format(scope == "pair" and "this recipient" or "this key", seconds)
-    or SENTENCES[is_bulk and line.replies.count > 0 and "bulk" or scope]:format(seconds)
+  local message = is_pause and REASONS.pause:format(scope == "pair" and "this recipient" or "this key", seconds)
+    or REASONS[is_bulk and queue.replies.count > 0 and "bulk" or scope]:format(seconds)
   return errors.new {
     kind = is_pause and "rate_limited" or "timeout", scope = scope, retryable = true, retry_after = delay,
     message = message,
@@ -169,38 +162,34 @@ local function too_late(scope, line, now, delay, is_bulk)
 end
 
 local function out_of_time()
-  return errors.new {
-    kind = "timeout", retryable = true, message = "the time was over before the request's turn came",
-  }
+  return errors.new { kind = "timeout", retryable = true, message = "the timeout passed before the request was sent" }
 end
 
 local function cancelled()
-  return errors.new { kind = "cancelled", message = "the client was closed before the request's turn came" }
+  return errors.new { kind = "cancelled", message = "the client was closed before the request was sent" }
 end
 
--- Waits in one line. Nil and the error when its turn can't come in time.
-local function pass(self, line, scope, now, deadline, is_bulk, is_repeat)
-  if line:try(now, is_bulk) then return now end
-  local delay
-  local passed
-  passed, delay = line:wait(self.transport, now, deadline, is_bulk, is_repeat)
-  if passed then return passed end
-  return nil, too_late(scope, line, clock(), delay, is_bulk)
+-- Takes a slot of one queue. Returns the time, or nil and an error.
+local function acquire(self, queue, scope, now, deadline, is_bulk, is_repeat)
+  if queue:try(now, is_bulk) then return now end
+  local acquired, delay = queue:wait(self.transport, now, deadline, is_bulk, is_repeat)
+  if acquired then return acquired end
+  return nil, too_late(scope, queue, clock(), delay, is_bulk)
 end
 
--- Waits for the turn of the request, of its recipient first: the time when it has come, or nil and the error.
-local function wait_for_turn(self, endpoint, call, now, deadline, is_repeat)
+-- Takes the slots that the request needs, that of its recipient first. Returns the time, or nil and an error.
+local function acquire_all(self, endpoint, call, now, deadline, is_repeat)
   local pace = self.pace
   if pace then
     local pair = pace.has_pairs and call.to and pace:pair(call.to, now)
     local err
     if pair then
-      now, err = pass(self, pair, "pair", now, deadline, false, is_repeat)
+      now, err = acquire(self, pair, "pair", now, deadline, false, is_repeat)
       if not now then return nil, err end
     end
-    now, err = pass(self, pace:line(endpoint.class), "key", now, deadline, call.bulk, is_repeat)
+    now, err = acquire(self, pace:queue(endpoint.class), "key", now, deadline, call.bulk, is_repeat)
     if not now then
-      if pair then pair.gate:give_back() end
+      if pair then pair.limiter:give_back() end
       return nil, err
     end
   end
@@ -208,8 +197,8 @@ local function wait_for_turn(self, endpoint, call, now, deadline, is_repeat)
   return nil, out_of_time()
 end
 
--- "Too fast" concerns all that waits, not this request alone: all of the key, or of one recipient (`scope`).
-local function hold_back(self, err, endpoint, call, response, attempt)
+-- Pauses the limiters after "too fast", which applies to all requests of the key, or to one recipient (`scope`).
+local function pause(self, err, endpoint, call, response, attempt)
   if err.kind ~= "rate_limited" and err.status ~= 503 and err.status ~= 429 then return end
   local is_named = response and response.headers["retry-after"] ~= nil and err.retry_after ~= nil
   err.retry_after = err.retry_after or (err.scope == "pair" and 4 ^ (attempt - 1) or PAUSE)
@@ -224,8 +213,8 @@ local function hold_back(self, err, endpoint, call, response, attempt)
   end
 end
 
--- One try.
-local function try(self, request, endpoint, call, watched)
+-- One attempt.
+local function try(self, request, endpoint, call, observed)
   local response, failure = self.transport:send(request)
   local json, err
   if response then
@@ -233,7 +222,7 @@ local function try(self, request, endpoint, call, watched)
   else
     err = from_failure(self, failure, request.head)
   end
-  if watched then watched:attempt(response or failure, err) end
+  if observed then observed:attempt(response or failure, err) end
   return response, json, err
 end
 
@@ -249,58 +238,44 @@ end
 
 local NOTHING = {}
 
-local function perform(self, request, endpoint, call, now, deadline, watched)
+local function perform(self, request, endpoint, call, now, deadline, observed)
   local attempt, err = 0, nil
   local refusal
-  if call.turn then
-    now, refusal = call.turn:wait(self.transport, now, deadline)
+  if call.slot then
+    now, refusal = call.slot:wait(self.transport, now, deadline)
     if not now then return nil, self.closed and cancelled() or refusal end
   end
   while true do
-    now, refusal = wait_for_turn(self, endpoint, call, now, deadline, attempt > 0)
+    now, refusal = acquire_all(self, endpoint, call, now, deadline, attempt > 0)
     if self.closed then return nil, err or cancelled() end
     if not now then return nil, err or refusal end
     if call.before_attempt then
       now, refusal = prepare_attempt(self, call, deadline)
       if not now then return nil, refusal end
     end
-    if watched then watched:go(now) end
+    if observed then observed:begin(now) end
     attempt = attempt + 1
     request.timeout = deadline - now
     local response, json
-    response, json, err = try(self, request, endpoint, call, watched)
+    response, json, err = try(self, request, endpoint, call, observed)
     if not err then return response, json end
-    hold_back(self, err, endpoint, call, response, attempt)
+    pause(self, err, endpoint, call, response, attempt)
     if attempt >= self.attempts or not may_repeat(self, err, request.head) or is_used(request) then return nil, err end
     local delay = (err.retry_after or 0) + backoff(self, attempt)
     if clock() + delay >= deadline then return nil, err end
-    if watched then watched:retry(err, delay) end
+    if observed then observed:retry(err, delay) end
     if call.before_retry and not err.maybe_sent then call.before_retry(err) end
     self.transport:sleep(delay)
     now = clock()
   end
 end
 
--- Searches for calls whose coroutines were ended from outside: at each call, and less often while many are open.
-local function reap_dead(self, now)
-  if now < self.reap_at then return end
-  observation.reap_dead(self.open)
-  local count = 0
-  for _ in pairs(self.open) do
-    count = count + 1
-    if count > FEW then
-      self.reap_at = now + REAP
-      break
-    end
-  end
-end
-
---- Sends a request until it is answered, refused for good, or out of time.
----@param request waba.Request     its timeout becomes, at each try, what is left of the whole
----@param endpoint waba.Endpoint   its rate class and what its answer is
+--- Sends a request until there is a response, a permanent error, or the timeout has passed.
+---@param request waba.Request     its timeout is set to the rest of the whole time at each attempt
+---@param endpoint waba.Endpoint   its rate class, and how its response is read
 ---@param timeout number           seconds for everything, waits included
----@param call? waba.Call          to: the recipient, whose own rate and pauses count too; bulk: behind all that
----                                is not; turn: comes after what was sent to the recipient before
+---@param call? waba.Call          to: the recipient, who has a rate and pauses of his own; bulk: after all requests that are
+---                                not bulk; slot: after the previous message to the recipient
 ---@return waba.Response|nil response
 ---@return any json  the decoded body; nil when it was empty; or the error
 function Delivery:call(request, endpoint, timeout, call)
@@ -311,17 +286,15 @@ function Delivery:call(request, endpoint, timeout, call)
     if not can_wait then return nil, errors.new { kind = "invalid", message = message } end
   end
   local now = clock()
-  if not self.on_event then return perform(self, request, endpoint, call, now, now + timeout) end
-  reap_dead(self, now)
-  self.calls = self.calls + 1
-  local watched = observation.start(self.on_event, self.calls, endpoint, call, now, self.open)
-  return ensure(watched.finish, watched, perform, self, request, endpoint, call, now, now + timeout, watched)
+  if not self.observer then return perform(self, request, endpoint, call, now, now + timeout) end
+  local observed = self.observer:start(endpoint, call, now)
+  return ensure(observed.finish, observed, perform, self, request, endpoint, call, now, now + timeout, observed)
 end
 
---- Sends everybody away who waits for his turn: it would come to nothing.
+--- Ends the waiting of all calls.
 function Delivery:close()
   self.closed = true
-  observation.reap_dead(self.open)
+  if self.observer then self.observer:reap_dead() end
   if self.pace then self.pace:close() end
 end
 

@@ -1,5 +1,5 @@
--- Things by key, made when they are first asked for and forgotten when they are idle. Looking for idle ones
--- costs little: it happens when the number of things has doubled.
+-- Objects by key, which are made at the first request for them and removed when they are idle. The search for idle ones
+-- is cheap on average: it happens when the number of objects has doubled.
 
 ---@class waba.Keyed
 ---@field count integer
@@ -9,50 +9,49 @@ Keyed.__name = "waba.Keyed"
 
 local keyed = {}
 
--- So few are not worth a look.
+-- No search below this number.
 local FEW = 256
 
---- A register of things.
 ---@param make fun(key: any, now: number): table
----@param is_idle fun(thing: table, now: number): boolean  true: it makes no difference whether it is forgotten
+---@param is_idle fun(object: table, now: number): boolean  true: a new object would be equal
 ---@return waba.Keyed
 function keyed.new(make, is_idle)
-  return setmetatable({ things = {}, count = 0, limit = FEW, make = make, is_idle = is_idle }, Keyed)
+  return setmetatable({ objects = {}, count = 0, limit = FEW, make = make, is_idle = is_idle }, Keyed)
 end
 
---- Forgets what is idle.
+--- Removes the idle objects.
 ---@param now number
 function Keyed:sweep(now)
-  for key, thing in pairs(self.things) do
-    if self.is_idle(thing, now) then self:forget(key) end
+  for key, object in pairs(self.objects) do
+    if self.is_idle(object, now) then self:remove(key) end
   end
   self.limit = math.max(FEW, 2 * self.count)
 end
 
---- What is there under a key.
+--- Returns the object of a key if there is one.
 ---@param key any
 ---@return table|nil
 function Keyed:find(key)
-  return self.things[key]
+  return self.objects[key]
 end
 
---- The thing of a key.
+--- Returns the object of a key, and makes it if need be.
 ---@param key any
 ---@param now number
 ---@return table
 function Keyed:get(key, now)
-  local thing = self.things[key]
-  if thing then return thing end
+  local object = self.objects[key]
+  if object then return object end
   if self.count >= self.limit then self:sweep(now) end
-  thing = self.make(key, now)
-  self.things[key], self.count = thing, self.count + 1
-  return thing
+  object = self.make(key, now)
+  self.objects[key], self.count = object, self.count + 1
+  return object
 end
 
 ---@param key any
-function Keyed:forget(key)
-  if self.things[key] == nil then return end
-  self.things[key], self.count = nil, self.count - 1
+function Keyed:remove(key)
+  if self.objects[key] == nil then return end
+  self.objects[key], self.count = nil, self.count - 1
 end
 
 return keyed

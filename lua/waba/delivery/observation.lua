@@ -1,5 +1,5 @@
--- Tells `on_event` of a call to the gateway from its start to its finish: enough to build traces and
--- metrics of. No secret is told, no message, and no recipient.
+-- Reports each call to the gateway to `on_event`, from its start to its finish, for traces and metrics. No secret, no message
+-- and no recipient is reported.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -8,21 +8,21 @@ local runtime = require "waba.runtime"
 
 local clock = core.clock
 
---- What `on_event` is told. The events of one call have the same `call`, and come in this order: `start`;
---- for each try `attempt`, and before the next one `retry`; `finish`. If the coroutine is ended from outside, `finish`
---- has the kind "cancelled" and follows when the client is used next, or closed.
+--- An event of a call. The events of one call have the same `call`, and are reported in this order: `start`; for each attempt
+--- `attempt`, and before the next one `retry`; `finish`. If the coroutine is ended from outside, `finish` has the kind
+--- "cancelled" and is reported when the client is used next, or closed.
 ---@class waba.CallEvent
 ---@field type "start"|"attempt"|"retry"|"finish"
 ---@field call integer            number of the call, counted by the client
----@field time number             seconds of a clock that never goes back; the differences mean something
+---@field time number             seconds of a monotonic clock; only differences are meaningful
 ---@field method string
----@field path string             of the endpoint: its parameters stand as `{name}`
----@field class "messages"|"other"  the rate it counts against
+---@field path string             of the endpoint, with its parameters as `{name}`
+---@field class "messages"|"other"  the rate limit that applies
 ---@field bulk boolean            sent with `bulk = true`
----@field attempt integer?        which try; of `finish`: how many there were, 0 when its turn never came
----@field waited number?          seconds in line before this try; of `finish`: before all, without `delay`
----@field duration number?        seconds of this try; of `finish`: of the whole call, waits included
----@field delay number?           of `retry`: seconds until the next try takes its place in line
+---@field attempt integer?        number of the attempt; of `finish`: their count, 0 if there was none
+---@field waited number?          seconds in queues before this attempt; of `finish`: before all, without `delay`
+---@field duration number?        seconds of this attempt; of `finish`: of the whole call, waits included
+---@field delay number?           of `retry`: seconds until the next attempt enters the queue
 ---@field status integer?         HTTP status
 ---@field error waba.Error?       the error, without the platform's own tables (`answer`, `errors`)
 ---@field kind waba.ErrorKind?    of the error
@@ -33,7 +33,7 @@ local clock = core.clock
 ---@field reused boolean?         an existing connection was used
 ---@field protocol string?        "HTTP/1.1" or "HTTP/2"
 ---@field connect number?         of `attempt`: seconds until there was a connection; 0 on an existing one
----@field first_byte number?      of `attempt`: seconds until the answer began
+---@field first_byte number?      of `attempt`: seconds until the response began
 
 ---@class waba.Observation
 local Observation = {}
@@ -44,13 +44,13 @@ local observation = {}
 
 local WEAK_VALUES = { __mode = "v" }
 
--- A hook that fails must not lose the message it was told of.
-local function tell(self, kind, event)
-  local endpoint = self.endpoint
+-- Calls the hook. Its errors must not affect the message.
+local function report(self, kind, event)
+  local endpoint, observer = self.endpoint, self.observer
   event.type, event.call, event.time = kind, self.number, event.time or clock()
   event.method, event.path, event.class, event.bulk = endpoint.method, endpoint.path, self.class, self.bulk
-  local told, fault = pcall(self.hook, event)
-  if not told then io.stderr:write("waba: on_event failed: ", printable.text(fault), "\n") end
+  local ok, raised = pcall(observer.hook, event)
+  if not ok then io.stderr:write("waba: on_event failed: ", printable.text(raised), "\n") end
 end
 
 -- The platform's own tables may repeat the request.
@@ -63,10 +63,10 @@ local function without_tables(err)
   return errors.new(copy)
 end
 
-local function add_outcome(event, answer, err)
-  if answer then
-    event.status, event.reused, event.protocol = answer.status, answer.reused, answer.protocol
-    event.bytes_sent, event.bytes_received = answer.bytes_sent, answer.bytes_received
+local function add_result(event, response, err)
+  if response then
+    event.status, event.reused, event.protocol = response.status, response.reused, response.protocol
+    event.bytes_sent, event.bytes_received = response.bytes_sent, response.bytes_received
   end
   if err then
     event.error, event.kind, event.code, event.maybe_sent = without_tables(err), err.kind, err.code, err.maybe_sent
@@ -75,72 +75,101 @@ local function add_outcome(event, answer, err)
   return event
 end
 
---- A call begins.
+-- With more than FEW open calls, those whose coroutine was ended are searched for every REAP seconds.
+local FEW, REAP = 32, 0.25
+
+--- What reports the calls of one client.
+---@class waba.Observer
+local Observer = {}
+Observer.__index = Observer
+
 ---@param hook fun(event: waba.CallEvent)
----@param number integer
+---@return waba.Observer
+function observation.new(hook)
+  return setmetatable({ hook = hook, calls = 0, open = {}, reap_at = 0 }, Observer) -- open: calls that have not ended
+end
+
+-- Searches at each call, and less often while many calls are open.
+local function reap_sometimes(self, now)
+  if now < self.reap_at then return end
+  self:reap_dead()
+  local count = 0
+  for _ in pairs(self.open) do
+    count = count + 1
+    if count > FEW then
+      self.reap_at = now + REAP
+      break
+    end
+  end
+end
+
+--- Reports that a call begins.
 ---@param endpoint waba.Endpoint
 ---@param call waba.Call
 ---@param now number
----@param open table<waba.Observation, true>  calls that have not ended
 ---@return waba.Observation
-function observation.start(hook, number, endpoint, call, now, open)
+function Observer:start(endpoint, call, now)
+  reap_sometimes(self, now)
+  self.calls = self.calls + 1
   local thread, is_main = coroutine.running()
-  local self = setmetatable({
+  local started = setmetatable({
     -- weak, so that the coroutine can be collected
-    open = open, thread = thread and not is_main and setmetatable({ thread }, WEAK_VALUES) or nil,
-    hook = hook, number = number, endpoint = endpoint, class = endpoint.class or "other", bulk = call.bulk or false,
-    started = now, waiting_since = now, waited = 0, attempts = 0, answer = nil, is_waiting = true,
+    thread = thread and not is_main and setmetatable({ thread }, WEAK_VALUES) or nil,
+    observer = self, number = self.calls, endpoint = endpoint, class = endpoint.class or "other",
+    bulk = call.bulk or false, started = now, waiting_since = now, waited = 0, attempts = 0, response = nil,
+    is_waiting = true,
   }, Observation)
-  open[self] = true
-  tell(self, "start", { time = now })
-  return self
+  self.open[started] = true
+  report(started, "start", { time = now })
+  return started
 end
 
---- Its turn has come.
+--- Records that the request has passed the rate limiters.
 ---@param now number
-function Observation:go(now)
+function Observation:begin(now)
   self.last_wait, self.attempt_started = math.max(0, now - self.waiting_since), now
   self.waited, self.is_waiting = self.waited + self.last_wait, false
 end
 
---- One try has ended.
----@param answer waba.Response|waba.TransferFailure
+--- Reports an attempt that has ended.
+---@param response waba.Response|waba.TransferFailure
 ---@param err waba.Error|nil
-function Observation:attempt(answer, err)
-  local now, timings = clock(), answer.timings
-  self.attempts, self.answer = self.attempts + 1, answer
-  tell(self, "attempt", add_outcome({
+function Observation:attempt(response, err)
+  local now, timings = clock(), response.timings
+  self.attempts, self.response = self.attempts + 1, response
+  report(self, "attempt", add_result({
     time = now, attempt = self.attempts, waited = self.last_wait, duration = now - self.attempt_started,
     connect = timings and timings.connect, first_byte = timings and timings.first_byte,
-  }, answer, err))
+  }, response, err))
 end
 
---- There will be another try.
+--- Reports that there will be another attempt.
 ---@param err waba.Error
 ---@param delay number
 function Observation:retry(err, delay)
   local now = clock()
   self.waiting_since, self.is_waiting = now + delay, true
-  tell(self, "retry", add_outcome({ time = now, attempt = self.attempts, delay = delay }, nil, err))
+  report(self, "retry", add_result({ time = now, attempt = self.attempts, delay = delay }, nil, err))
 end
 
---- The call has ended. For `runtime.ensure`.
+--- Reports that the call has ended. For `runtime.ensure`.
 ---@param ok boolean   false: a function of the request, or the transport, raised
 ---@param response any
 ---@param err any
 function Observation:finish(ok, response, err)
-  if not self.open[self] then return end
-  self.open[self] = nil
+  local open = self.observer.open
+  if not open[self] then return end
+  open[self] = nil
   local now = clock()
   if self.is_waiting then self.waited = self.waited + math.max(0, now - self.waiting_since) end
-  local event = add_outcome({
+  local event = add_result({
     time = now, attempt = self.attempts, waited = self.waited, duration = now - self.started,
-  }, self.answer, ok and not response and err or nil)
+  }, self.response, ok and not response and err or nil)
   if not ok then event.kind = "cancelled" end
-  tell(self, "finish", event)
+  report(self, "finish", event)
 end
 
--- Whether the coroutine of the call is dead.
+-- Whether the coroutine of the call has ended.
 local function is_dead(self)
   if not self.thread then return false end
   local thread = self.thread[1]
@@ -148,16 +177,15 @@ local function is_dead(self)
 end
 
 --- Ends the calls whose coroutines were ended from outside.
----@param open table<waba.Observation, true>
-function observation.reap_dead(open)
+function Observer:reap_dead()
   local dead = {}
-  for self in pairs(open) do
-    if is_dead(self) then dead[#dead + 1] = self end
+  for call in pairs(self.open) do
+    if is_dead(call) then dead[#dead + 1] = call end
   end
-  for _, self in ipairs(dead) do
-    self:finish(true, nil, errors.new {
+  for _, call in ipairs(dead) do
+    call:finish(true, nil, errors.new {
       kind = "cancelled", message = "the coroutine that waited for the response was ended",
-      maybe_sent = not self.is_waiting and self.endpoint.method ~= "GET",
+      maybe_sent = not call.is_waiting and call.endpoint.method ~= "GET",
     })
   end
 end

@@ -1,11 +1,10 @@
--- One message after the other to each recipient: the next one is held until the one before was accepted, or,
--- where somebody tells of statuses, until it was delivered. Whatever becomes of the one before, it holds nobody
--- for longer than its own time.
+-- Sends messages to one recipient in order: holds each message until the one before was accepted, or, if statuses are
+-- reported, until it was delivered. A message holds the next one no longer than its own timeout.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
 local keyed = require "waba.delivery.keyed"
-local lines = require "waba.delivery.line"
+local queues = require "waba.delivery.queue"
 local waiters = require "waba.transport.waiter"
 
 local clock = core.clock
@@ -19,18 +18,18 @@ local ordering = {}
 
 local DELIVERED_TIMEOUT = 10
 
--- Statuses after which nothing can overtake the message any more.
+-- Statuses after which the next message can't arrive first.
 local FINAL = { delivered = true, read = true, played = true, failed = true, deleted = true }
 
--- A holder's coroutine may end without a word: the first in line looks this often, in seconds.
+-- Seconds between checks of the first waiting call whether the holder's coroutine still exists.
 local BEAT = 0.5
--- What a call may need beyond its deadline to come to its end.
+-- Seconds that a call may need after its deadline to end.
 local GRACE = 1
 
--- Statuses may be faster than the answer to the message: so many are kept in mind.
+-- Statuses may arrive before the response to the message: this many are remembered.
 local EARLY = 1024
 
--- ---- A conversation: the gate of its line. ---------------------------------------------------------
+-- ---- A conversation: the limiter of its queue ------------------------------------------------------
 
 local Conversation = {}
 Conversation.__index = Conversation
@@ -54,30 +53,30 @@ function Conversation:delay(now)
   return 0
 end
 
--- Nobody knows how long the one before will take.
+-- How long the message before will take is unknown.
 function Conversation.earliest() return 0 end
 
--- Whoever passes says so himself, see Turn:wait.
+-- Slot:wait records the holder.
 function Conversation.take() end
 
 function Conversation:try(now) return self:delay(now) == 0 end
 
--- ---- The order of one client's messages. -----------------------------------------------------------
+-- ---- The order of one client's messages ------------------------------------------------------------
 
 ---@return waba.Ordering
 function ordering.new()
   local self = setmetatable({
     awaited = {}, -- message id to its conversation
-    sending = 0, -- messages without an answer yet
-    early = {}, early_order = {}, early_count = 0, -- ids whose status came before the answer
+    sending = 0, -- messages without a response yet
+    early = {}, early_order = {}, early_count = 0, -- ids whose status arrived before the response
     watched = setmetatable({}, { __mode = "k" }),
   }, Ordering)
   self.conversations = keyed.new(function(to)
     local conversation = setmetatable({ ordering = self, to = to }, Conversation)
-    conversation.line = lines.new(conversation)
+    conversation.queue = queues.new(conversation)
     return conversation
   end, function(conversation, now)
-    return conversation.line:is_empty() and conversation:delay(now) == 0
+    return conversation.queue:is_empty() and conversation:delay(now) == 0
   end)
   return self
 end
@@ -96,79 +95,79 @@ local function forget_early(self)
 end
 
 local function forget_if_idle(self, conversation, now)
-  if conversation.line:is_empty() and conversation:delay(now) == 0 then
-    self.conversations:forget(conversation.to)
+  if conversation.queue:is_empty() and conversation:delay(now) == 0 then
+    self.conversations:remove(conversation.to)
   end
 end
 
---- Hears of a status event.
+--- Records a status event.
 ---@param event table
-function Ordering:hear(event)
+function Ordering:record(event)
   -- a type: it is about a payment or a call
   if event.kind ~= "status" or event.type or not event.id or not FINAL[event.status] then return end
   local conversation = self.awaited[event.id]
   if not conversation then return remember_early(self, event.id) end
   stop_awaiting(conversation)
   local now = clock()
-  conversation.line:notify(now)
+  conversation.queue:notify(now)
   forget_if_idle(self, conversation, now)
 end
 
--- Listens to a receiver or a tracker, once.
+-- Subscribes to a receiver or a tracker, once.
 local function watch(self, source)
   if self.watched[source] then return end
   self.watched[source] = true
-  source:watch(function(event) self:hear(event) end)
+  source:watch(function(event) self:record(event) end)
 end
 
---- Sends everybody away who waits.
+--- Ends the waiting of all calls.
 function Ordering:close()
-  for _, conversation in pairs(self.conversations.things) do conversation.line:close() end
+  for _, conversation in pairs(self.conversations.objects) do conversation.queue:close() end
 end
 
--- ---- One message's turn. ---------------------------------------------------------------------------
+-- ---- One message -----------------------------------------------------------------------------------
 
----@class waba.OrderedTurn
-local Turn = {}
-Turn.__index = Turn
+---@class waba.OrderedSlot
+local Slot = {}
+Slot.__index = Slot
 
---- The turn of a message, not waited for yet.
+--- The slot of a message. `wait` waits for it.
 ---@param to string
----@param given true|waba.OrderedOptions
----@param spare number  seconds that the whole may take beyond the deadline of one call
----@return waba.OrderedTurn
-function Ordering:turn(to, given, spare)
-  local turn = setmetatable({ ordering = self, to = to, spare = spare + GRACE, awaits = false }, Turn)
-  if type(given) == "table" then
-    for _, source in pairs { given.receiver, given.tracker } do
+---@param ordered true|waba.OrderedOptions
+---@param spare number  seconds that sending may take after the deadline of one call
+---@return waba.OrderedSlot
+function Ordering:slot(to, ordered, spare)
+  local slot = setmetatable({ ordering = self, to = to, spare = spare + GRACE, awaits = false }, Slot)
+  if type(ordered) == "table" then
+    for _, source in pairs { ordered.receiver, ordered.tracker } do
       watch(self, source)
-      turn.awaits = true
+      slot.awaits = true
     end
-    turn.timeout = given.timeout or DELIVERED_TIMEOUT
+    slot.timeout = ordered.timeout or DELIVERED_TIMEOUT
   end
-  return turn
+  return slot
 end
 
 local function too_late(conversation)
   return errors.new {
     kind = "timeout", retryable = true, scope = "order",
-    message = conversation.awaited and "the time was over before the message before this one was delivered"
-      or "the time was over before the message before this one was accepted",
+    message = conversation.awaited and "the timeout passed before the previous message to this recipient was delivered"
+      or "the timeout passed before the previous message to this recipient was accepted",
   }
 end
 
---- Waits until all messages before this one are done. Harmless when its turn has come already.
+--- Waits until all messages before this one are finished. Has no effect on a slot that was taken already.
 ---@param transport waba.Transport
 ---@param now number
 ---@param deadline number
 ---@return number|nil now
 ---@return waba.Error? err
-function Turn:wait(transport, now, deadline)
+function Slot:wait(transport, now, deadline)
   local conversation = self.conversation
   if not conversation then
     conversation = self.ordering.conversations:get(self.to, now)
-    if not conversation.line:try(now) then
-      now = conversation.line:wait(transport, now, deadline)
+    if not conversation.queue:try(now) then
+      now = conversation.queue:wait(transport, now, deadline)
       if not now then
         local err = too_late(conversation)
         forget_if_idle(self.ordering, conversation, clock())
@@ -183,27 +182,27 @@ function Turn:wait(transport, now, deadline)
   return now
 end
 
--- From now on a status is awaited, if it did not come before.
+-- Awaits the status of a message, unless it has arrived already.
 local function await(self, conversation, id, now)
   if self.ordering.early[id] then return end
   conversation.awaited, conversation.awaited_until = id, now + self.timeout
   self.ordering.awaited[id] = conversation
 end
 
---- The message has its result: lets the next one go, at once or when this one is delivered. For `runtime.ensure`.
+--- Records the result of the message: the next one may be sent, at once or when this one is delivered. For `runtime.ensure`.
 ---@param ok boolean
 ---@param sent waba.Sent|nil
-function Turn:finish(ok, sent)
+function Slot:finish(ok, sent)
   local conversation, order = self.conversation, self.ordering
   if not conversation then return end
   self.conversation = nil
   order.sending = order.sending - 1
-  if conversation.holder ~= self then return end -- it was given up
+  if conversation.holder ~= self then return end -- another message has taken the slot since
   conversation.holder = nil
   local now = clock()
   if ok and sent and sent.id and self.awaits then await(self, conversation, sent.id, now) end
   if order.sending == 0 then forget_early(order) end
-  conversation.line:notify(now)
+  conversation.queue:notify(now)
   forget_if_idle(order, conversation, now)
 end
 

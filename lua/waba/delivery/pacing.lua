@@ -1,77 +1,137 @@
--- How fast one key may go: a bucket for each class of request, one for each recipient where the hosting has
--- such a rate, and the lines before them. What the gateway says of its own limits pauses them.
+-- The rate limits of one key: a token bucket for each class of requests, and one for each recipient if the hosting limits
+-- that. All clients of a key in this process share its buckets, so that two are not faster than one; each client has its
+-- own queues. A pause that the gateway demands applies to all queues of the client. All parts are made at their first use,
+-- because a program may have thousands of clients.
 
-local gates = require "waba.delivery.gates"
+local buckets = require "waba.delivery.bucket"
 local keyed = require "waba.delivery.keyed"
-local lines = require "waba.delivery.line"
+local queues = require "waba.delivery.queue"
+
+local CLASSES = { "messages", "other", "media" }
+
+-- ---- The buckets of a key --------------------------------------------------------------------------
+
+-- Identity and rates to the limiters in use, until the last client of the key is closed or collected.
+local in_use = setmetatable({}, { __mode = "v" })
+
+-- Rates to their text.
+local texts = setmetatable({}, { __mode = "k" })
+
+local function text_of(rates)
+  local text = texts[rates]
+  if text then return text end
+  text = ""
+  for _, class in ipairs { "messages", "other", "media", "pair" } do
+    local rate = rates[class]
+    text = text .. (rate and (" %.17g/%.17g"):format(rate.rate, rate.burst) or " -")
+  end
+  texts[rates] = text
+  return text
+end
+
+local function join(identity, rates)
+  local name = identity and identity .. text_of(rates)
+  local found = name and in_use[name]
+  if not found then
+    -- buckets: by class; pairs: buckets by recipient; users: open clients
+    found = { rates = rates, buckets = {}, pairs = nil, users = 0, name = name }
+    if name then in_use[name] = found end
+  end
+  found.users = found.users + 1
+  return found
+end
+
+local function leave(limiters)
+  limiters.users = limiters.users - 1
+  if limiters.users == 0 and limiters.name then in_use[limiters.name] = nil end
+end
+
+local function is_full(bucket, now) return bucket:is_full(now) end
+
+-- ---- One client ------------------------------------------------------------------------------------
 
 ---@class waba.Pace
----@field has_pairs boolean  whether any recipient has to be asked for
+---@field has_pairs boolean  whether any recipient may have to wait
 local Pace = {}
 Pace.__index = Pace
 Pace.__name = "waba.Pace"
 
 local pacing = {}
 
-local function is_idle(line, now)
-  return line:is_empty() and line.gate:is_full(now)
-end
-
----@param rates waba.PaceOptions  what has no rate has no limit
----@param identity? string         what tells keys apart, without showing one: who has the same keeps the rates together
+---@param rates waba.PaceOptions  a class without a rate has no limit
+---@param identity? string        of the key, without showing it: clients with the same one share the buckets
 ---@return waba.Pace
 function pacing.new(rates, identity)
-  local shared = gates.of(identity, rates)
-  local self = setmetatable({
-    gates = shared, lines = {}, has_pairs = rates.pair and true or false, pair_rate = rates.pair,
-  }, Pace)
-  for _, class in ipairs(gates.CLASSES) do self.lines[class] = lines.new(shared:class(class)) end
-  self.pairs = keyed.new(function(to, now) return lines.new(shared:pair(to, now)) end, is_idle)
-  return self
+  return setmetatable({ limiters = join(identity, rates), queues = {}, has_pairs = rates.pair and true or false }, Pace)
 end
 
---- The line of a class of requests.
+--- The queue of a class of requests.
 ---@param class string|nil
----@return waba.Line
-function Pace:line(class)
-  return self.lines[class or "other"] or self.lines.other
+---@return waba.Queue
+function Pace:queue(class)
+  local found = self.queues[class or "other"]
+  if found then return found end
+  if class ~= "messages" and class ~= "media" then class = "other" end
+  found = self.queues[class]
+  if not found then
+    local limiters = self.limiters
+    limiters.buckets[class] = limiters.buckets[class] or buckets.new(limiters.rates[class])
+    found = queues.new(limiters.buckets[class])
+    found.is_closed = self.is_closed or false
+    self.queues[class] = found
+  end
+  return found
 end
 
---- The line of a recipient: nil when there is nothing to wait for.
+local function is_idle(queue, now)
+  return queue:is_empty() and queue.limiter:is_full(now)
+end
+
+local function queues_of_pairs(self)
+  if self.pairs then return self.pairs end
+  local limiters = self.limiters
+  limiters.pairs = limiters.pairs or keyed.new(function() return buckets.new(limiters.rates.pair) end, is_full)
+  self.pairs = keyed.new(function(to, now) return queues.new(limiters.pairs:get(to, now)) end, is_idle)
+  return self.pairs
+end
+
+--- The queue of a recipient; nil if it has no limit and no pause.
 ---@param to string
 ---@param now number
----@return waba.Line|nil
+---@return waba.Queue|nil
 function Pace:pair(to, now)
-  if self.pair_rate then return self.pairs:get(to, now) end
-  return self.pairs:find(to)
+  local list = queues_of_pairs(self)
+  if self.limiters.rates.pair then return list:get(to, now) end
+  return list:find(to)
 end
 
-local function pause(line, moment)
-  line.gate:pause(moment)
-  line:notify_hopeless(moment)
+local function pause(queue, moment)
+  queue.limiter:pause(moment)
+  queue:notify_late(moment)
 end
 
---- Lets nobody go before a moment: the gateway said that this key is too fast.
+--- Sends nothing before a moment: the gateway has reported that this key is too fast.
 ---@param moment number
 function Pace:pause(moment)
-  for _, line in pairs(self.lines) do pause(line, moment) end
+  for _, class in ipairs(CLASSES) do pause(self:queue(class), moment) end
 end
 
---- Lets nothing go to one recipient before a moment.
+--- Sends nothing to one recipient before a moment.
 ---@param to string
 ---@param moment number
 ---@param now number
 function Pace:pause_pair(to, moment, now)
   self.has_pairs = true
-  pause(self.pairs:get(to, now), moment)
+  pause(queues_of_pairs(self):get(to, now), moment)
 end
 
---- Sends everybody away who waits.
+--- Ends the waiting of all calls.
 function Pace:close()
-  if self.gates then self.gates:leave() end
-  self.gates = nil
-  for _, line in pairs(self.lines) do line:close() end
-  for _, line in pairs(self.pairs.things) do line:close() end
+  if self.is_closed then return end
+  self.is_closed = true
+  leave(self.limiters)
+  for _, queue in pairs(self.queues) do queue:close() end
+  for _, queue in pairs(self.pairs and self.pairs.objects or {}) do queue:close() end
 end
 
 return pacing

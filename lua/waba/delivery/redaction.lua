@@ -1,4 +1,4 @@
--- Prepares the text of a gateway's refusal for a log: valid UTF-8 of a bounded length, without the API key, recipients
+-- Prepares the error text of a gateway for a log: valid UTF-8 of a bounded length, without the API key, recipients
 -- and contents of messages that it repeats from the request.
 
 local core = require "waba.core"

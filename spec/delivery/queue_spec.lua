@@ -3,23 +3,23 @@
 local buckets = require "waba.delivery.bucket"
 local core = require "waba.core"
 local curl = require "waba.transport.curl"
-local lines = require "waba.delivery.line"
+local queues = require "waba.delivery.queue"
 local runners = require("spec.support.homes").runners
 
 local close = rawget(coroutine, "close") -- Lua 5.4
 
 -- A gate that the spec opens and shuts; as many go through as `tokens` says.
-local function new_gate(tokens)
-  local gate = { tokens = tokens }
-  function gate:try()
+local function new_limiter(tokens)
+  local limiter = { tokens = tokens }
+  function limiter:try()
     if self.tokens < 1 then return false end
     self:take()
     return true
   end
-  function gate:take() self.tokens = self.tokens - 1 end
-  function gate:delay() return self.tokens < 1 and 0.2 or 0 end
-  function gate.earliest() return 0 end
-  return gate
+  function limiter:take() self.tokens = self.tokens - 1 end
+  function limiter:delay() return self.tokens < 1 and 0.2 or 0 end
+  function limiter.earliest() return 0 end
+  return limiter
 end
 
 -- A transport of one's own: it can sleep, and nothing else.
@@ -28,7 +28,7 @@ local function plain(transport)
 end
 
 for _, name in ipairs { "native", "cqueues", "luv", "copas", "a transport that can only sleep" } do
-  describe("a line in " .. name, function()
+  describe("a queue in " .. name, function()
     local loop = runners[name] and name or "native"
     local transport, came, passed -- not every loop starts coroutines in the order in which it was given them
 
@@ -40,12 +40,12 @@ for _, name in ipairs { "native", "cqueues", "luv", "copas", "a transport that c
 
     local function means() return runners[name] and transport or plain(transport) end
 
-    -- A function that waits in a line and notes that it has passed.
-    local function waits(line, who, is_bulk, seconds)
+    -- A function that waits in a queue and notes that it has passed.
+    local function waits(queue, who, is_bulk, seconds)
       return function()
         local now = core.clock()
         came[#came + 1] = who
-        if line:try(now, is_bulk) or line:wait(means(), now, now + (seconds or 20), is_bulk) then
+        if queue:try(now, is_bulk) or queue:wait(means(), now, now + (seconds or 20), is_bulk) then
           passed[#passed + 1] = who
         else
           passed[#passed + 1] = who .. " gave up"
@@ -54,27 +54,27 @@ for _, name in ipairs { "native", "cqueues", "luv", "copas", "a transport that c
     end
 
     it("lets pass in the order of coming", function()
-      local line, functions = lines.new(buckets.new { rate = 1000, burst = 1 }), {}
-      for i = 1, 10 do functions[i] = waits(line, i) end
+      local queue, functions = queues.new(buckets.new { rate = 1000, burst = 1 }), {}
+      for i = 1, 10 do functions[i] = waits(queue, i) end
       runners[loop](functions)
       assert.equal(10, #passed)
       assert.same(came, passed)
-      assert.is_true(line:is_empty())
+      assert.is_true(queue:is_empty())
     end)
 
     it("lets replies pass before bulk, also those that come later", function()
-      local line = lines.new(new_gate(0))
+      local queue = queues.new(new_limiter(0))
       runners[loop] {
-        waits(line, "bulk 1", true), waits(line, "bulk 2", true), waits(line, "reply 1"),
+        waits(queue, "bulk 1", true), waits(queue, "bulk 2", true), waits(queue, "reply 1"),
         function()
           transport:sleep(0.005)
-          waits(line, "reply 3")()
+          waits(queue, "reply 3")()
         end,
-        waits(line, "reply 2"),
+        waits(queue, "reply 2"),
         function()
           transport:sleep(0.02)
-          line.gate.tokens = 5
-          line:notify(core.clock())
+          queue.limiter.tokens = 5
+          queue:notify(core.clock())
         end,
       }
       local expected = {}
@@ -88,30 +88,30 @@ for _, name in ipairs { "native", "cqueues", "luv", "copas", "a transport that c
     end)
 
     it("gives up in time, and holds up nobody behind", function()
-      local line = lines.new(new_gate(0))
+      local queue = queues.new(new_limiter(0))
       runners[loop] {
-        waits(line, "first", false, 0.01), waits(line, "second", false, 0.02), waits(line, "third"), waits(line, "bulk", true),
+        waits(queue, "first", false, 0.01), waits(queue, "second", false, 0.02), waits(queue, "third"), waits(queue, "bulk", true),
         function()
           while #passed < 2 do transport:sleep(0.005) end
-          line.gate.tokens = 2
-          line:notify(core.clock())
+          queue.limiter.tokens = 2
+          queue:notify(core.clock())
         end,
       }
       assert.same({ "first gave up", "second gave up", "third", "bulk" }, passed)
     end)
 
     it("wakes whom a pause leaves no hope", function()
-      local line = lines.new(buckets.new { rate = 1000, burst = 1 })
-      line.gate:pause(core.clock() + 10)
+      local queue = queues.new(buckets.new { rate = 1000, burst = 1 })
+      queue.limiter:pause(core.clock() + 10)
       runners[loop] {
-        waits(line, "patient", false, 15), waits(line, "hasty", false, 12),
+        waits(queue, "patient", false, 15), waits(queue, "hasty", false, 12),
         function()
           local moment = core.clock() + 13
-          line.gate:pause(moment)
-          line:notify_hopeless(moment)
+          queue.limiter:pause(moment)
+          queue:notify_late(moment)
           while #passed < 1 do transport:sleep(0.005) end
-          line.gate.paused_until, line.gate.open_at = 0, 0 -- no spec waits for it
-          line:notify(core.clock())
+          queue.limiter.paused_until, queue.limiter.open_at = 0, 0 -- no spec waits for it
+          queue:notify(core.clock())
         end,
       }
       assert.same({ "hasty gave up", "patient" }, passed)
@@ -120,18 +120,18 @@ for _, name in ipairs { "native", "cqueues", "luv", "copas", "a transport that c
     if close and name == "native" then
       it("goes on when the first one is killed", function()
         local waba = require "waba"
-        local line, threads = lines.new(new_gate(0)), {}
+        local queue, threads = queues.new(new_limiter(0)), {}
         waba.run(function()
           for i = 1, 3 do
             waba.spawn(function()
               threads[i] = coroutine.running()
-              waits(line, i)()
+              waits(queue, i)()
             end)
           end
           transport:sleep(0.005)
           close(threads[1])
-          line.gate.tokens = 3
-          line:notify(core.clock())
+          queue.limiter.tokens = 3
+          queue:notify(core.clock())
         end)
         assert.same({ 2, 3 }, passed)
       end)
@@ -142,9 +142,9 @@ end
 describe("a long line", function()
   it("costs each who waits a few looks, not one at each turn", function()
     local waba, transport = require "waba", curl.new()
-    local line, looks, passed = lines.new(buckets.new { rate = 5000, burst = 10 }), 0, 0
-    local delay = line.gate.delay
-    function line.gate:delay(now)
+    local queue, looks, passed = queues.new(buckets.new { rate = 5000, burst = 10 }), 0, 0
+    local delay = queue.limiter.delay
+    function queue.limiter:delay(now)
       looks = looks + 1
       return delay(self, now)
     end
@@ -152,7 +152,7 @@ describe("a long line", function()
       for i = 1, 1000 do
         waba.spawn(function()
           local now = core.clock()
-          assert(line:wait(transport, now, now + 20, i % 2 == 0))
+          assert(queue:wait(transport, now, now + 20, i % 2 == 0))
           passed = passed + 1
         end)
       end
@@ -160,13 +160,13 @@ describe("a long line", function()
     transport:close()
     assert.equal(1000, passed)
     assert.is_true(looks < 6000, looks)
-    assert.is_true(line:is_empty())
+    assert.is_true(queue:is_empty())
   end)
 
   it("serves each exactly once and each kind in order, whatever comes, gives up and is woken", function()
     local waba, transport = require "waba", curl.new()
     math.randomseed(4711)
-    local line, count = lines.new(buckets.new { rate = 3000, burst = 5 }), 400
+    local queue, count = queues.new(buckets.new { rate = 3000, burst = 5 }), 400
     local entered, ended, passed = { [true] = {}, [false] = {} }, 0, { [true] = {}, [false] = {} }
     waba.run(function()
       for i = 1, count do
@@ -176,7 +176,7 @@ describe("a long line", function()
           waba.sleep(pause)
           local now = core.clock()
           entered[is_bulk][#entered[is_bulk] + 1] = i
-          if line:try(now, is_bulk) or line:wait(transport, now, now + seconds, is_bulk) then
+          if queue:try(now, is_bulk) or queue:wait(transport, now, now + seconds, is_bulk) then
             passed[is_bulk][#passed[is_bulk] + 1] = i
           end
           ended = ended + 1
@@ -184,13 +184,13 @@ describe("a long line", function()
       end
       for _ = 1, 20 do
         waba.sleep(0.005)
-        if math.random() < 0.3 then line.gate:pause(core.clock() + 0.005) end
-        line:notify(core.clock())
+        if math.random() < 0.3 then queue.limiter:pause(core.clock() + 0.005) end
+        queue:notify(core.clock())
       end
     end)
     transport:close()
     assert.equal(count, ended)
-    assert.is_true(line:is_empty())
+    assert.is_true(queue:is_empty())
     for _, is_bulk in ipairs { true, false } do
       local position, places = 0, {}
       for place, i in ipairs(entered[is_bulk]) do places[i] = place end
@@ -204,12 +204,12 @@ describe("a long line", function()
 
   it("gives up at once when the turn is sure to come too late", function()
     local transport = curl.new()
-    local line = lines.new(buckets.new { rate = 0.1, burst = 1 })
-    assert.is_true(line:try(100))
-    local now, delay = line:wait(transport, 100, 105)
+    local queue = queues.new(buckets.new { rate = 0.1, burst = 1 })
+    assert.is_true(queue:try(100))
+    local now, delay = queue:wait(transport, 100, 105)
     assert.is_nil(now)
     assert.near(10, delay, 1e-9)
-    assert.is_true(line:is_empty())
+    assert.is_true(queue:is_empty())
     transport:close()
   end)
 end)

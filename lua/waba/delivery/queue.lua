@@ -1,0 +1,171 @@
+-- The queue of the calls that wait for one limiter (a token bucket, a conversation). The first call watches the limiter;
+-- the others are parked, and each wakes the next one when it leaves. Bulk calls wait in a second list, which moves only
+-- while the first one is empty.
+
+local core = require "waba.core"
+local waiters = require "waba.transport.waiter"
+
+local clock = core.clock
+local max, min = math.max, math.min
+
+-- Calls that are not the first check after this many seconds whether the first one is still there, and less often the more
+-- are ahead of them: of any number of calls only a few check each second.
+local BEAT, CLOSE = 1, 8
+
+-- Seconds after its deadline for which a call counts as waiting, because it may be about to leave.
+local GRACE = 1
+
+--- What a queue waits for.
+---@class waba.Limiter
+---@field try fun(self, now: number): boolean    takes a slot if there is one now
+---@field take fun(self, now: number)            takes a slot, after `delay` was 0
+---@field delay fun(self, now: number): number   seconds after which the first call should check again; 0: there is a slot
+---@field earliest fun(self, now: number, ahead: integer): number  the least number of seconds until a call gets a slot
+---                                              that has others ahead
+
+---@class waba.Queue
+---@field limiter waba.Limiter
+local Queue = {}
+Queue.__index = Queue
+Queue.__name = "waba.Queue"
+
+local queue = {}
+
+-- In place of a list in which no call has waited yet.
+local UNUSED = { first = 1, last = 0, count = 0 }
+
+---@param limiter waba.Limiter
+---@return waba.Queue
+function queue.new(limiter)
+  return setmetatable({ limiter = limiter, replies = UNUSED, bulk = UNUSED, is_closed = false }, Queue)
+end
+
+-- The list that a call waits in.
+local function list_of(self, is_bulk)
+  local name = is_bulk and "bulk" or "replies"
+  if self[name] == UNUSED then self[name] = { first = 1, last = 0, count = 0 } end
+  return self[name]
+end
+
+local function enter(list, waiter, deadline, at_front)
+  local entry = { waiter = waiter, deadline = deadline, position = nil, has_left = false }
+  if at_front then
+    list.first = list.first - 1
+    entry.position = list.first
+  else
+    list.last = list.last + 1
+    entry.position = list.last
+  end
+  list[entry.position] = entry
+  list.count = list.count + 1
+  return entry
+end
+
+local function leave(list, entry)
+  if entry.has_left then return end
+  entry.has_left = true
+  list[entry.position] = false
+  list.count = list.count - 1
+  if list.count == 0 then
+    for position = list.first, list.last do list[position] = nil end
+    list.first, list.last = 1, 0
+  end
+end
+
+-- Whether a call still waits. One that is long past its deadline never leaves: not every loop reports that a coroutine has
+-- ended.
+local function is_waiting(entry, now)
+  return entry.waiter:is_alive() and now < entry.deadline + GRACE
+end
+
+-- The first call that still waits.
+local function first_of(list, now)
+  while list.first <= list.last do
+    local entry = list[list.first]
+    if entry and is_waiting(entry, now) then return entry end
+    if entry then
+      leave(list, entry)
+    else
+      list[list.first] = nil
+      list.first = list.first + 1
+    end
+  end
+end
+
+--- Makes the first call check the limiter.
+---@param now number
+function Queue:notify(now)
+  local entry = first_of(self.replies, now) or first_of(self.bulk, now)
+  if entry then entry.waiter:wake() end
+end
+
+--- Makes the calls check the limiter that can't wait until a moment.
+---@param moment number
+function Queue:notify_late(moment)
+  for _, list in ipairs { self.replies, self.bulk } do
+    for position = list.first, list.last do
+      local entry = list[position]
+      if entry and entry.deadline <= moment then entry.waiter:wake() end
+    end
+  end
+end
+
+--- Ends the waiting of all calls, and refuses new ones.
+function Queue:close()
+  self.is_closed = true
+  self:notify_late(math.huge)
+end
+
+---@return boolean
+function Queue:is_empty()
+  return self.replies.count == 0 and self.bulk.count == 0
+end
+
+--- Takes a slot at once, if there is one and no call that goes first waits.
+---@param now number
+---@param is_bulk? boolean
+---@return boolean
+function Queue:try(now, is_bulk)
+  if self.replies.count > 0 or is_bulk and self.bulk.count > 0 then return false end
+  return self.limiter:try(now)
+end
+
+local function patience(list, entry)
+  return BEAT * (1 + (entry.position - list.first) / CLOSE)
+end
+
+--- Waits for a slot, and takes it. Returns nil as soon as it is certain that there will be none in time, and when the queue
+--- is closed.
+---@param transport waba.Transport
+---@param now number
+---@param deadline number
+---@param is_bulk? boolean   after all calls that are not bulk
+---@param at_front? boolean  before all others: the call had a slot before
+---@return number|nil now    the time; nil when there was no slot in time
+---@return number? delay     seconds after which another attempt may succeed
+function Queue:wait(transport, now, deadline, is_bulk, at_front)
+  local limiter = self.limiter
+  local list = list_of(self, is_bulk)
+  local ahead = at_front and 0 or self.replies.count + (is_bulk and list.count or 0)
+  local delay = limiter:earliest(now, ahead)
+  if self.is_closed or now + delay >= deadline then return nil, delay end
+  local entry = enter(list, waiters.of(transport), deadline, at_front)
+  repeat
+    local is_first = first_of(list, now) == entry and not (is_bulk and first_of(self.replies, now))
+    delay = limiter:delay(now)
+    if is_first and delay <= 0 then
+      leave(list, entry)
+      limiter:take(now)
+      self:notify(now)
+      return now
+    end
+    if self.is_closed or now + limiter:earliest(now, 0) >= deadline then break end
+    entry.waiter:wait(min(is_first and delay or patience(list, entry), deadline - now))
+    now = clock()
+  until now >= deadline
+  leave(list, entry)
+  self:notify(now)
+  return nil, max(0, limiter:earliest(now, 0))
+end
+
+return queue
