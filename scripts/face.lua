@@ -73,7 +73,9 @@ local function face_entries()
   return entries
 end
 
-local BUILDERS = { "message/init", "message/interactive", "message/requests", "message/orders", "message/template" }
+local BUILDERS = {
+  "message/init", "message/contacts", "message/interactive", "message/requests", "message/orders", "message/template",
+}
 
 local function builders()
   local message, list = require "waba.message", {}

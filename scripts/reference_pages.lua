@@ -32,8 +32,8 @@ return {
         waba = "waba.", emulator = "waba.emulator.", nginx = "waba.webhook.nginx.",
         ["emulator.start"] = false, ["nginx.start"] = false, ["nginx.serve"] = false,
       } },
-      classes("message/init", "message/interactive", "message/requests", "message/orders", "message/template",
-        "check", "hosting/on_premise/error_rows")),
+      classes("message/init", "message/contacts", "message/interactive", "message/requests", "message/orders",
+        "message/template", "check", "hosting/on_premise/error_rows")),
   },
   {
     file = "client.md", title = "Client", text = "One phone number: sending, reading, asking.",

@@ -183,7 +183,7 @@ describe("the annotations", function()
       described[name] = true
       assert.is_function(waba[name], name)
     end
-    for name, value in pairs(require "waba.message") do
+    for name, value in pairs(require("spec.support.messages").builders()) do
       if type(value) == "function" then assert.is_true(described[name] or false, name) end
     end
   end)

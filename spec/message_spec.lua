@@ -99,7 +99,7 @@ describe("a builder", function()
       { values = 1, saved_addresses = { 1 }, validation_errors = 5, limited_time_offer = {}, tap_target_configuration = 1 },
       print, core.null,
     }
-    for name, build in pairs(waba) do
+    for name, build in pairs(messages.builders()) do
       assert.has_no.errors(function() build(nil) end, name)
       for _, value in ipairs(strange) do
         assert.has_no.errors(function() build(value) end, name)

@@ -2,7 +2,6 @@
 -- example, a line in the guide. Here somebody who adds one is told what is missing.
 
 local documents = require "spec.support.documents"
-local message = require "waba.message"
 local messages = require "spec.support.messages"
 local schema = require "waba.schema"
 local waba = require "waba"
@@ -44,7 +43,8 @@ local function always() return true end
 local function is_supported(rule) return not rule.unsupported and not (rule.inferred and rule.inferred.unsupported) end
 
 local function in_schema(hosting, is_wanted)
-  local types = schema.ruleset(hosting).types
+  local ruleset, types = schema.ruleset(hosting), {}
+  for kind in pairs(ruleset.types) do types[kind] = schema.content(ruleset, kind) end
   return collect(types, types.interactive.variants, is_wanted)
 end
 
@@ -77,7 +77,7 @@ end
 -- Name to the builders that make it.
 local function built()
   local names = {}
-  for builder, fn in pairs(message) do
+  for builder, fn in pairs(messages.builders()) do
     if not NO_TYPE[builder] then
       local name = name_of(fn {})
       names[name] = names[name] or {}

@@ -505,11 +505,6 @@ function waba.sticker(content) end
 ---@return waba.Message
 function waba.location(content) end
 
---- Contact cards, one or more.
----@param cards waba.ContactCard[]
----@return waba.Message
-function waba.contacts(cards) end
-
 --- A reaction to a message; `emoji = ""` takes it back. Cloud hosting only.
 ---@param content { message_id: string, emoji: string }
 ---@return waba.Message
@@ -530,6 +525,11 @@ function waba.unpin(content) end
 ---@param content any
 ---@return waba.Message
 function waba.message(kind, content) end
+
+--- Contact cards, one or more.
+---@param cards waba.ContactCard[]
+---@return waba.Message
+function waba.contacts(cards) end
 
 --- One to three buttons that answer.
 ---@param content waba.InteractiveContent|{ buttons: { id: string, title: string }[] }  id: at most 256

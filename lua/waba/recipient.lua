@@ -1,46 +1,22 @@
--- A recipient as people write it: a phone number, turned into the digits that the platform takes; a
--- business-scoped user id; a group.
+-- Reads recipients: phone numbers as people write them, business-scoped user ids, groups.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
+local runtime = require "waba.runtime"
 
 local is_number = core.is_number
 
 local recipient = {}
 
--- The shortest and the longest number in international form; the most is E.164's, the least is
--- inferred from the smallest numbering plans.
+-- The number of digits in international form: the maximum of E.164, and the length of the shortest numbering plans.
 local LEAST, MOST = 7, 15
 
--- Countries whose numbers keep the 0 that others write in parentheses: Italy, San Marino, Vatican.
-local KEEPS_ZERO = { "^39", "^378", "^379" }
-
--- What address books and web pages put between the digits, besides what a keyboard has: no-break
--- spaces, dashes, and the invisible marks of writing direction.
-local PRINTED_SEPARATORS = {
-  "\194\160", "\226\128[\128-\149]", "\226\128\175", "\226\129\160", "\226\128[\170-\174]",
-  "\226\129[\166-\169]", "\226\136\146", "\239\187\191",
-}
-
-local APOSTROPHE = "\226\128\153" -- as Swiss spreadsheets print it
-
-local function invalid_at(path, says)
-  return nil, errors.invalid(path, path .. " " .. says)
+local function invalid_at(path, message)
+  return nil, errors.invalid(path, path .. " " .. message)
 end
 
-local function invalid(says)
-  return invalid_at("to", says)
-end
-
--- "+49 (0)30 123": the 0 is dialled inside the country only.
-local function without_trunk_zero(text)
-  local before, after = text:match("^(.-)%(%s*0%s*%)(.*)$")
-  if not before or not before:find("^%s*%+") and not before:find("^%s*00") then return text end
-  local country = before:gsub("%D", ""):gsub("^00", "")
-  for _, pattern in ipairs(KEEPS_ZERO) do
-    if country:find(pattern) then return text end
-  end
-  return before .. after
+local function invalid(message)
+  return invalid_at("to", message)
 end
 
 local function digits_of_number(number)
@@ -51,74 +27,13 @@ local function digits_of_number(number)
   return ("%.0f"):format(number)
 end
 
--- Reads a number in exponent form. Returns its digits if the form still has all of them.
-local function digits_of_exponent(plus, whole, fraction, exponent)
-  local shift = tonumber(exponent)
-  if #fraction < shift then
-    return invalid("is a number in exponent form, which has lost its last digits: format the column as text, "
-      .. "or pass the number as a string")
-  elseif fraction:find("[^0]", shift + 1) then
-    return invalid "is a number with decimals in exponent form; a phone number has none"
-  end
-  return plus .. whole .. fraction:sub(1, shift)
-end
-
--- Reads a number with a decimal mark. Returns the digits before it if only zeros follow. One or two digits after a single
--- point are decimals; more of them are digits after a separator, unless all are zeros.
-local function digits_of_decimal(whole, mark, fraction)
-  local _, count = whole:gsub("%d", "")
-  local is_zero, is_short = not fraction:find "[^0]", #fraction <= 2
-  if count < LEAST or mark == "." and not is_zero and not is_short then return whole .. mark .. fraction end
-  if not is_zero then return invalid "is a number with decimals; a phone number has none" end
-  if mark == "." and not is_short and count + #fraction <= MOST then
-    return invalid(("ends in a point and %d zeros, which may be decimals or digits: write it without the point"):format(
-      #fraction))
-  end
-  return whole
-end
-
--- "491,511,234,567": groups of three.
-local function without_groups(text, mark)
-  local first, rest = text:match("^%+?(%d+)(" .. mark .. "[%d" .. mark .. "]*)$")
-  if not first or #first > 3 or rest:gsub(mark .. "%d%d%d", "") ~= "" then return text end
-  return (text:gsub(mark, ""))
-end
-
--- Errors for texts that a spreadsheet shows instead of a number, by their first character.
-local NO_NUMBER = {
-  ["="] = "starts with =, as a formula does: write the number itself, as text",
-  ["#"] = "starts with #: a spreadsheet's error, or a number in a column too narrow for it",
-  ["-"] = "starts with -, as the result of a calculation does: format the column as text",
-}
-
--- Reads the forms in which spreadsheets and Lua write a number; `text` has no white space. Other text is returned
--- as it is.
-local function from_number_form(text)
-  text = text:match '^="(.*)"$' or text:match "^=(%+?%d+)$" or text
-  text = text:gsub("^'", "")
-  local refusal = NO_NUMBER[text:sub(1, 1)]
-  if refusal then return invalid(refusal) end
-  local plus, whole, fraction, exponent = text:match "^(%+?)(%d+)[.,]?(%d*)[eE]%+?(%d%d?)$"
-  if plus then return digits_of_exponent(plus, whole, fraction, exponent) end
-  local before, mark, after = text:match "^(%+?%d[%d.,']-)([.,])(%d+)$"
-  if before and not before:find(mark, 1, true) then
-    local err
-    text, err = digits_of_decimal(before, mark, after)
-    if not text then return nil, err end
-  end
-  return without_groups(without_groups(text, ","), "'")
-end
-
 local function digits_of_text(text)
-  if text:find("[\128-\255]") then
-    for _, separator in ipairs(PRINTED_SEPARATORS) do text = text:gsub(separator, "") end
-    text = text:gsub(APOSTROPHE, "'")
-  end
   local err
-  text, err = from_number_form((text:gsub("%s", "")))
-  if not text then return nil, err end
-  if text:find("(", 1, true) then text = without_trunk_zero(text) end
-  text = text:gsub("[()/.-]", "")
+  if text:find("[^%d%s+/-]") or text:find("^%s*-") then
+    text, err = runtime.require("waba.number_forms").simplify(text)
+    if not text then return invalid(err) end
+  end
+  text = text:gsub("[%s/-]", "")
   local plus, digits = text:match("^(%+?)(.*)$")
   if digits == "" then return invalid("is empty; a phone number is needed, such as +49 151 1234567") end
   local other = digits:match("%D")
@@ -170,14 +85,14 @@ end
 local function read_user(id)
   if type(id) ~= "string" then return invalid_at("to.user_id", "must be a string, not a " .. type(id)) end
   if is_user_id(id) then return id, "user" end
-  return invalid_at("to.user_id", "is no business-scoped user id, such as DE.1349…: a country, a dot, at most "
+  return invalid_at("to.user_id", "is not a business-scoped user id such as DE.1349…: a country, a dot, at most "
     .. MOST_USER_ID .. " letters and digits")
 end
 
 local function read_group(id)
   if type(id) ~= "string" then return invalid_at("to.group_id", "must be a string, not a " .. type(id)) end
   if id:find("^[\33-\126]+$") then return id, "group" end
-  return invalid_at("to.group_id", "is no group's id: it has letters, digits and signs, and no white space")
+  return invalid_at("to.group_id", "is not a group's id: it has letters, digits and signs, no white space")
 end
 
 local function read_table(to)

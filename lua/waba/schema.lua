@@ -6,7 +6,7 @@ local core = require "waba.core"
 local compiler = require "waba.schema.compile"
 local errors = require "waba.errors"
 local faults = require "waba.schema.faults"
-local options = require "waba.options"
+local runtime = require "waba.runtime"
 
 local fault, make_plain = faults.new, core.plain
 local compile, effective = compiler.compile, compiler.effective
@@ -15,7 +15,8 @@ local schema = {}
 
 --- The rules of one hosting.
 ---@class waba.Ruleset
----@field types table<string, waba.Rule>   by message type: the rules of its content
+---@field types table<string, waba.Rule|fun(): waba.Rule>  by message type: the rule of its content, or a function that
+---  loads it
 ---@field refused table<string, string>    fields beside the content that are known to be wrong, and why
 ---@field direct_send? { types: table<string, true>, categories: table<string, table<string, waba.Rule>>, unsupported: string }
 ---  messages without an approved template: their types; by category, the fields that it allows; the error message for
@@ -33,19 +34,20 @@ local function to_error(found, is_copy)
   return errors.invalid(path, is_copy and message .. HIDDEN or message)
 end
 
---- Makes a check of any rule: for bodies other than messages.
----@param rule waba.Rule
----@param mode? true|"documented"
----@return fun(value: any): true|nil, waba.Error?
-function schema.compile(rule, mode)
-  local check = compile(rule, mode or true)
-  return function(value)
-    local is_copy
-    value, is_copy = make_plain(value)
-    local found = check and check(value)
-    if found then return nil, to_error(found, is_copy) end
-    return true
-  end
+--- Checks a value other than a message against a rule.
+---@param mode boolean|"documented"  the client's option `validate`; false: checks nothing
+---@param rule waba.Rule  always the same table, so that it is compiled once
+---@param value any
+---@return true|nil valid
+---@return waba.Error? err  of kind "invalid", with `path`
+function schema.validate(mode, rule, value)
+  local check = mode and compile(rule, mode)
+  if not check then return true end
+  local is_copy
+  value, is_copy = make_plain(value)
+  local found = check(value)
+  if found then return nil, to_error(found, is_copy) end
+  return true
 end
 
 --- The rules of a hosting, as data.
@@ -57,13 +59,26 @@ function schema.ruleset(hosting)
   return require("waba.runtime").require(name)
 end
 
---- The rule of a whole message of one type: its content and what stands beside it.
+--- The rule of the content of one message type.
+---@param ruleset waba.Ruleset
+---@param kind string
+---@return waba.Rule|nil
+function schema.content(ruleset, kind)
+  local rule = ruleset.types[kind]
+  if type(rule) == "function" then
+    rule = rule()
+    ruleset.types[kind] = rule
+  end
+  return rule
+end
+
+--- The rule of a whole message of one type: its content and the fields beside it.
 ---@param ruleset waba.Ruleset
 ---@param kind string
 ---@return waba.Rule
 function schema.envelope(ruleset, kind)
   local content = { required = true }
-  for name, rule in pairs(ruleset.types[kind]) do content[name] = rule end
+  for name, rule in pairs(schema.content(ruleset, kind)) do content[name] = rule end
   local plain = { is = "object", refused = ruleset.refused, fields = { type = {}, [kind] = content } }
   local direct_send = ruleset.direct_send
   if not direct_send then return plain end
@@ -92,7 +107,7 @@ local function compiled_for(hosting, mode)
   by_mode[mode] = by_mode[mode] or setmetatable({}, {
     __index = function(checks, kind)
       if type(kind) ~= "string" or not ruleset.types[kind] then return nil end
-      local unsupported = effective(ruleset.types[kind], mode).unsupported
+      local unsupported = effective(schema.content(ruleset, kind), mode).unsupported
       local check
       if unsupported then
         check = function() return fault(unsupported, ".type", true) end
@@ -112,7 +127,8 @@ local function unknown_type(message, hosting)
   end
   local kind = message.type
   if kind == nil then return errors.invalid("type", "type is missing") end
-  local near = type(kind) == "string" and faults.can_show(kind) and options.nearest(kind, schema.ruleset(hosting).types)
+  local near = type(kind) == "string" and faults.can_show(kind) and runtime.require("waba.options").nearest(kind,
+    schema.ruleset(hosting).types)
   return errors.invalid("type", ("type is %s, which is no message type%s"):format(faults.quoted(kind),
     near and ("; did you mean %s?"):format(near) or ""))
 end

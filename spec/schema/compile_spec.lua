@@ -2,7 +2,7 @@ local schema = require "waba.schema"
 
 -- The path and the message of the error for a value; nil when it is valid.
 local function error_of(rule, value, mode)
-  local valid, err = schema.compile(rule, mode)(value)
+  local valid, err = schema.validate(mode or true, rule, value)
   if not valid then return err.path, err.message end
 end
 

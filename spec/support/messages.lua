@@ -6,6 +6,7 @@ local chance = require "spec.support.chance"
 local cloud = require "spec.support.messages.cloud"
 local common = require "spec.support.messages.common"
 local examples = require "spec.support.messages.examples"
+local message = require "waba.message"
 local mistakes = require "spec.support.messages.mistakes"
 
 local messages = {
@@ -19,6 +20,15 @@ for kind, build in pairs(common) do
   if kind ~= "hsm" then builders.cloud[kind] = build end
 end
 for kind, build in pairs(cloud.builders) do builders.cloud[kind] = build end
+
+--- All builders of `waba.message`, which loads some of them at first use.
+---@return table<string, function>
+function messages.builders()
+  local all = {}
+  for name in pairs(getmetatable(message).modules) do all[name] = message[name] end
+  for name, build in pairs(message) do all[name] = build end
+  return all
+end
 
 --- The names of everything `random` can build for a hosting, sorted.
 ---@param hosting string

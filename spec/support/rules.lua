@@ -124,7 +124,7 @@ function rules.cases(hosting)
   local ruleset = schema.ruleset(hosting)
   local found = {}
   for _, kind in ipairs(sorted_keys(ruleset.types)) do
-    local unsupported = ruleset.types[kind].unsupported
+    local unsupported = schema.content(ruleset, kind).unsupported
     if unsupported then
       found[#found + 1] = {
         name = kind .. ": unsupported", inferred = false, good = {},

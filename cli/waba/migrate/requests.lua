@@ -6,7 +6,7 @@ local cloud_profile = require "waba.hosting.cloud.profile"
 local cloud_templates = require "waba.hosting.cloud.templates"
 local core = require "waba.core"
 local on_premise = require "waba.hosting.on_premise"
-local validate = require "waba.schema.validate"
+local validate = require("waba.schema").validate
 
 local requests = {}
 

@@ -1,22 +1,38 @@
--- Builders: one function per message type, each returning a plain table in the platform's own form,
--- the same for both hostings. A builder never fails: what it can't use it keeps, so that the check
--- (schema.lua) can name it by its path. It copies what it is given and changes none of it.
+-- Builders of messages: one function per message type. Each returns a plain table in the platform's own form, which is the
+-- same for both hostings. A builder never fails: it keeps invalid values, so that the check (schema.lua) can report them
+-- with their path. It does not change its arguments.
 
-local interactive = require "waba.message.interactive"
-local orders = require "waba.message.orders"
 local parts = require "waba.message.parts"
-local recipient = require "waba.recipient"
-local requests = require "waba.message.requests"
-local templates = require "waba.message.template"
+local runtime = require "waba.runtime"
 
-local copy, each, is_empty, is_table = parts.copy, parts.each, parts.is_empty, parts.is_table
-local wire_number, with_strings = parts.wire_number, parts.with_strings
+local copy, is_table, wire_number, with_strings = parts.copy, parts.is_table, parts.wire_number, parts.with_strings
 
 local message = {}
 
-for _, builders in ipairs { templates, interactive, requests, orders.builders } do
-  for name, build in pairs(builders) do message[name] = build end
+-- Builders in other modules, which are loaded when one of them is first used.
+local MODULES = {
+  contacts = { "contacts" },
+  interactive = { "buttons", "list", "product", "product_list", "catalog", "carousel", "product_carousel" },
+  orders = { "order_details", "order_status" },
+  requests = {
+    "cta_url", "flow", "location_request", "address", "request_contact_info", "voice_call", "call_permission",
+  },
+  template = { "template", "hsm", "currency", "date_time" },
+}
+
+local module_of = {} -- by builder
+for module, names in pairs(MODULES) do
+  for _, name in ipairs(names) do module_of[name] = "waba.message." .. module end
 end
+
+setmetatable(message, {
+  modules = module_of,
+  __index = function(_, name)
+    if not module_of[name] then return nil end
+    message[name] = runtime.require(module_of[name]).builders[name]
+    return message[name]
+  end,
+})
 
 ---@class waba.Message
 ---@field type string  the platform's name: "text", "image", "template", "interactive", …
@@ -84,7 +100,7 @@ message.document = media("document")
 ---@return waba.Message
 message.sticker = media("sticker")
 
--- Places and people ------------------------------------------------------------------------------
+-- Places -----------------------------------------------------------------------------------------
 
 --- A place. The address shows only beside a name.
 ---@param content { latitude: number, longitude: number, name: string?, address: string? }
@@ -97,45 +113,6 @@ function message.location(content)
   return { type = "location", location = content }
 end
 
--- Writes a WhatsApp id in the digits that the platform takes. Leaves an invalid phone number for the check to report.
-local function contact_phone(phone)
-  phone = with_strings(phone, "phone", "wa_id")
-  if is_table(phone) and phone.wa_id ~= nil then phone.wa_id = recipient.normalize(phone.wa_id) or phone.wa_id end
-  return phone
-end
-
-local contact_lists = { "addresses", "emails", "ims", "phones", "urls" }
-
-local function contact_card(card)
-  card = copy(card)
-  if not is_table(card) then return card end
-  for _, name in ipairs(contact_lists) do
-    if is_empty(card[name]) then card[name] = nil end
-  end
-  card.phones = each(card.phones, contact_phone)
-  card.addresses = each(card.addresses, function(address) return with_strings(address, "zip") end)
-  card.ims = each(card.ims, function(account) return with_strings(account, "user_id") end)
-  return card
-end
-
----@class waba.ContactCard
----@field name { formatted_name: string, first_name: string?, last_name: string?, middle_name: string?, prefix: string?, suffix: string? }
----@field phones? { phone: string?, type: string?, wa_id: string? }[]  with a wa_id it can be messaged;
----  a phone number in any form that `client:send` takes
----@field emails? { email: string?, type: string? }[]
----@field addresses? { street: string?, city: string?, state: string?, zip: string?, country: string?, country_code: string?, type: string? }[]
----@field urls? { url: string?, type: string? }[]
----@field ims? { service: string?, user_id: string? }[]
----@field org? { company: string?, department: string?, title: string? }
----@field birthday? string  "YYYY-MM-DD"
-
---- Contact cards, one or more.
----@param cards waba.ContactCard[]
----@return waba.Message
-function message.contacts(cards)
-  if is_table(cards) and cards.name ~= nil then cards = { cards } end
-  return { type = "contacts", contacts = each(cards, contact_card) }
-end
 -- The rest ---------------------------------------------------------------------------------------
 
 --- A reaction to a message; `emoji = ""` takes it back. Cloud hosting only.

@@ -145,4 +145,4 @@ function message.product_carousel(content)
   return result
 end
 
-return message
+return { builders = message }

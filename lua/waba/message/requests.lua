@@ -101,4 +101,4 @@ function message.call_permission(content)
   return (named("call_permission_request", "call_permission_request", content))
 end
 
-return message
+return { builders = message }

@@ -327,4 +327,4 @@ function message.hsm(content)
   return { type = "hsm", hsm = content }
 end
 
-return message
+return { builders = message }

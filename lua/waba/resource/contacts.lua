@@ -5,7 +5,7 @@ local errors = require "waba.errors"
 local values = require "waba.hosting.values"
 local options = require "waba.options"
 local recipient = require "waba.recipient"
-local validate = require "waba.schema.validate"
+local validate = require("waba.schema").validate
 
 ---@class waba.ContactsResource
 local Contacts = {}

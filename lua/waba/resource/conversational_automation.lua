@@ -4,7 +4,7 @@
 local outcome = require "waba.resource.outcome"
 local json_body = require "waba.hosting.json_body"
 local options = require "waba.options"
-local validate = require "waba.schema.validate"
+local validate = require("waba.schema").validate
 local values = require "waba.hosting.values"
 
 ---@class waba.AutomationResource

@@ -6,7 +6,7 @@ local values = require "waba.hosting.values"
 local errors = require "waba.errors"
 local options = require "waba.options"
 local pages = require "waba.resource.pages"
-local validate = require "waba.schema.validate"
+local validate = require("waba.schema").validate
 
 ---@class waba.QrCodesResource
 local QrCodes = {}

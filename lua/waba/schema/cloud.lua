@@ -1,27 +1,22 @@
--- What Cloud hosting takes as a message (cloud.md, section 2): one table per type, in the words of
--- `waba.Rule` (schema/compile.lua). Lengths are characters. What stands under `inferred` is not in the
--- platform's documentation.
+-- What Cloud hosting accepts as a message (cloud.md, section 2): the rule of each message type, see schema/compile.lua.
+-- Rules of types that are not in this file are loaded when such a message is first checked.
 
-local interactive = require "waba.schema.cloud.interactive"
-local media = require "waba.schema.cloud.media"
+local runtime = require "waba.runtime"
 local shared = require "waba.schema.shared"
-local template = require "waba.schema.cloud.template"
 
 local required, object, any_text, some_text = shared.required, shared.object, shared.any_text, shared.some_text
+local in_module = shared.in_module
 
-local location = object {
-  latitude = { is = "decimal", required = true, inferred = { range = { -90, 90 } } },
-  longitude = { is = "decimal", required = true, inferred = { range = { -180, 180 } } },
-  name = any_text,
-  address = any_text,
-}
+local MEDIA = "waba.schema.cloud.media"
 
-local contacts = shared.contacts {
-  most = 257,
-  name = function(names) return { at_least_one = names } end,
-  phone_type = any_text,
-  refused = { ims = "exists on On-Premise hosting only" },
-}
+local function contacts()
+  return runtime.require "waba.schema.contacts" {
+    most = 257,
+    name = function(names) return { at_least_one = names } end,
+    phone_type = any_text,
+    refused = { ims = "exists on On-Premise hosting only" },
+  }
+end
 
 local pin = {
   is = "object",
@@ -48,19 +43,24 @@ end
 return {
   types = {
     text = object { body = required(shared.text(1, 4096)), preview_url = { is = "boolean" } },
-    image = media.image,
-    video = media.video,
-    audio = media.audio,
-    document = media.document,
-    sticker = media.sticker,
-    location = location,
+    image = in_module(MEDIA, "image"),
+    video = in_module(MEDIA, "video"),
+    audio = in_module(MEDIA, "audio"),
+    document = in_module(MEDIA, "document"),
+    sticker = in_module(MEDIA, "sticker"),
+    location = object {
+      latitude = { is = "decimal", required = true, inferred = { range = { -90, 90 } } },
+      longitude = { is = "decimal", required = true, inferred = { range = { -180, 180 } } },
+      name = any_text,
+      address = any_text,
+    },
     contacts = contacts,
     reaction = object {
       message_id = required(some_text),
       emoji = { is = "string", required = true, format = "reaction" },
     },
-    interactive = interactive,
-    template = template,
+    interactive = in_module "waba.schema.cloud.interactive",
+    template = in_module "waba.schema.cloud.template",
     pin = pin,
     hsm = { unsupported = "hsm messages exist on On-Premise hosting only; use a template" },
   },

@@ -60,7 +60,7 @@ local fault, below = faults.new, faults.below
 ---@field exactly_one? string[]  of an object: it has exactly one of these fields
 ---@field at_least_one? string[]  of an object: it has at least one of these fields
 ---@field only_with? table<string, string>  of an object: a field, and the field without which it is not allowed
----@field needs? table<string, { field: string, format: string }>  of an object: a field that, when it is true, needs
+---@field needs? table<string, { field: string, format: string|waba.Format }>  of an object: a field that, when it is true, needs
 ---  another field to have a format
 ---@field asks_for? table<string, table<any, string>>  of an object: a field, and for a value of it the field that it
 ---  needs
@@ -139,7 +139,7 @@ local function nearest_field(name, node, known)
     for below_it in pairs(child.fields or {}) do names[below_it] = field .. "." .. below_it end
   end
   for other in pairs(known) do names[other] = other end
-  local near = require("waba.options").nearest(name, names)
+  local near = runtime.require("waba.options").nearest(name, names)
   return near and names[near]
 end
 
@@ -214,21 +214,32 @@ local function compile_object(node, mode, known)
 end
 
 local function compile_variants(node, mode, known)
-  local by, either_case, open = node.by, node.either_case, node.open
+  local by, either_case, open, variants = node.by, node.either_case, node.open, node.variants
   local tags, is_table = {}, next(known) ~= nil
   for name in pairs(known) do tags[name] = true end
   tags[by] = true
-  local checks, allowed = {}, {}
-  for _, tag in ipairs(sorted_keys(node.variants)) do
-    local variant = effective(node.variants[tag], mode)
-    if variant.unsupported then
-      checks[tag] = function() return fault(variant.unsupported, "." .. by, true) end
-    else
-      checks[tag] = compile(variant, mode, tags)
-      allowed[#allowed + 1] = tag
-    end
-  end
   local without = node.without and compile(node.without, mode, tags)
+
+  -- Rare variants need modules that the others do not, so each is compiled when a value has chosen it.
+  local checks = setmetatable({}, { __index = function(checks, tag)
+    local variant = tag ~= nil and variants[tag]
+    if not variant then return nil end
+    variant = effective(variant, mode)
+    local unsupported = variant.unsupported
+    checks[tag] = unsupported and function() return fault(unsupported, "." .. by, true) end
+      or compile(variant, mode, tags)
+    return checks[tag]
+  end })
+
+  local function not_a_variant(value, tag)
+    if value[1] ~= nil then return faults.wrong_type("object", value) end
+    local allowed = {}
+    for _, name in ipairs(sorted_keys(variants)) do
+      if not effective(variants[name], mode).unsupported then allowed[#allowed + 1] = name end
+    end
+    return below("." .. by, faults.choice(tag, allowed))
+  end
+
   return function(value)
     if not is_table and type(value) ~= "table" then return faults.wrong_type("object", value) end
     local tag = value[by]
@@ -236,9 +247,7 @@ local function compile_variants(node, mode, known)
     if not check and either_case and type(tag) == "string" then check = checks[tag:lower()] end
     if not check and tag == nil then check = without end
     if check then return check(value) end
-    if open then return end
-    if value[1] ~= nil then return faults.wrong_type("object", value) end
-    return below("." .. by, faults.choice(tag, allowed))
+    if not open then return not_a_variant(value, tag) end
   end
 end
 

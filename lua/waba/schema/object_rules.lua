@@ -3,6 +3,7 @@
 
 local faults = require "waba.schema.faults"
 local paths = require "waba.schema.paths"
+local runtime = require "waba.runtime"
 local scalars = require "waba.schema.scalars"
 
 local ipairs, next, pairs = ipairs, next, pairs
@@ -114,7 +115,7 @@ return {
   end,
 
   examples = function(rule)
-    return require("waba.runtime").require("waba.schema.placeholders").examples(rule)
+    return runtime.require("waba.schema.placeholders").examples(rule)
   end,
 
   adds_up = function(rule)

@@ -124,7 +124,8 @@ end
 
 function cases.needs(needed, node, place)
   for name, need in pairs(needed) do
-    for side, texts in pairs { good = formats[need.format].good, bad = formats[need.format].bad } do
+    local format = formats[need.format] or need.format
+    for side, texts in pairs { good = format.good, bad = format.bad } do
       for _, text in ipairs(texts) do
         local value = minimal_object(node)
         value[name], value[need.field] = true, text

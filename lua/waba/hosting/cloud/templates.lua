@@ -1,7 +1,8 @@
 -- Templates on the Cloud gateway (cloud.md, section 5): what may be created and edited, what the
 -- gateway answers, and how its lists are asked for.
 
-local validate = require "waba.schema.validate"
+local runtime = require "waba.runtime"
+local validate = require("waba.schema").validate
 local values = require "waba.hosting.values"
 
 local templates = {}
@@ -53,7 +54,7 @@ end
 ---@return true|nil
 ---@return waba.Error? err  of kind "invalid", with a path such as "components[2].buttons[1].text"
 function templates.check(client, template)
-  local rules = require "waba.schema.cloud.template_creation"
+  local rules = runtime.require "waba.schema.cloud.template_creation"
   return validate(client.validate, template.library_template_name and rules.from_library or rules.create, template)
 end
 
@@ -63,7 +64,7 @@ end
 ---@return true|nil
 ---@return waba.Error? err
 function templates.check_edit(client, changes)
-  return validate(client.validate, require("waba.schema.cloud.template_creation").edit, changes)
+  return validate(client.validate, runtime.require("waba.schema.cloud.template_creation").edit, changes)
 end
 
 --- What DELETE /message_templates is called with.

@@ -2,7 +2,8 @@
 
 local core = require "waba.core"
 local errors = require "waba.errors"
-local validate = require "waba.schema.validate"
+local runtime = require "waba.runtime"
+local validate = require("waba.schema").validate
 local values = require "waba.hosting.values"
 
 local templates = {}
@@ -30,7 +31,7 @@ end
 ---@return true|nil
 ---@return waba.Error? err  of kind "invalid", with a path such as "components[2].buttons[1].text"
 function templates.check(client, template)
-  return validate(client.validate, require "waba.schema.on_premise.template_creation", template)
+  return validate(client.validate, runtime.require "waba.schema.on_premise.template_creation", template)
 end
 
 --- The body of POST /v1/configs/templates: the template as it was given.

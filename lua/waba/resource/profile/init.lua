@@ -7,7 +7,7 @@ local errors = require "waba.errors"
 local hosting = require "waba.hosting"
 local options = require "waba.options"
 local photo = require "waba.resource.profile.photo"
-local validate = require "waba.schema.validate"
+local validate = require("waba.schema").validate
 
 ---@class waba.ProfileResource
 local Profile = {}

@@ -2,18 +2,19 @@
 
 local media = require "waba.schema.cloud.media"
 local orders = require "waba.schema.cloud.orders"
+local parts = require "waba.schema.interactive_parts"
 local shared = require "waba.schema.shared"
 
 local text, required, any_text, some_text = shared.text, shared.required, shared.any_text, shared.some_text
-local object, frame, with = shared.object, shared.frame, shared.with
+local object, frame, with = shared.object, parts.frame, shared.with
 
-local body, footer = shared.text_part(1024), shared.text_part(60)
+local body, footer = parts.text_part(1024), parts.text_part(60)
 
 local any_header = {
   is = "object",
   by = "type",
   variants = {
-    text = shared.header_text,
+    text = parts.header_text,
     image = media.headers.image,
     video = media.headers.video,
     document = media.headers.document,
@@ -32,12 +33,12 @@ local web_url = { is = "string", required = true, format = "url" }
 
 local buttons = frame {
   header = any_header, body = required(body), footer = footer,
-  action = shared.reply_buttons(with(text(1, 256), { format = "trimmed" })),
+  action = parts.reply_buttons(with(text(1, 256), { format = "trimmed" })),
 }
 
 local list = frame {
-  header = shared.text_header, body = required(shared.text_part(4096)), footer = footer,
-  action = object { button = button_label, sections = shared.row_sections },
+  header = parts.text_header, body = required(parts.text_part(4096)), footer = footer,
+  action = object { button = button_label, sections = parts.row_sections },
 }
 
 local product = frame {
@@ -46,10 +47,10 @@ local product = frame {
 }
 
 local product_list = frame {
-  header = required(shared.text_header), body = required(body), footer = footer,
+  header = required(parts.text_header), body = required(body), footer = footer,
   action = object {
     catalog_id = required(some_text),
-    sections = shared.sections("product_items", 30, object { product_retailer_id = required(some_text) }),
+    sections = parts.sections("product_items", 30, object { product_retailer_id = required(some_text) }),
   },
 }
 

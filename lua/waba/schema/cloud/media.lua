@@ -1,5 +1,6 @@
--- What Cloud hosting takes as media, in a message of its own and inside others (cloud.md, section 2.4).
+-- The rules of media on Cloud hosting, as messages and in other messages (cloud.md, section 2.4).
 
+local common = require "waba.schema.media"
 local shared = require "waba.schema.shared"
 
 local media = {}
@@ -13,23 +14,22 @@ local function file(more, refused)
   local fields = { id = media_id, link = { is = "string", format = "url" } }
   return shared.object(shared.with(fields, more or {}), {
     exactly_one = { "id", "link" },
-    refused = shared.with(shared.with({ provider = no_provider }, shared.no_file), refused or {}),
-    instead = shared.media_instead,
+    refused = shared.with(shared.with({ provider = no_provider }, common.no_file), refused or {}),
+    instead = common.instead,
   })
 end
 
-local no_caption = { caption = shared.no_caption }
+local no_caption = { caption = common.no_caption }
 local no_inner_caption = { caption = "has no place here: this file belongs to a message with a body of its own" }
 local filename = shared.with(shared.some_text, { inferred = { characters = { 1, 240 } } })
 
--- In a message of its own.
-media.image = file { caption = shared.caption }
-media.video = file { caption = shared.caption }
-media.document = file { caption = shared.caption, filename = filename }
+media.image = file { caption = common.caption }
+media.video = file { caption = common.caption }
+media.document = file { caption = common.caption, filename = filename }
 media.audio = file({ voice = { is = "boolean" } }, no_caption)
 media.sticker = file(nil, no_caption)
 
--- In the header of another: { type = "image", image = { link } }.
+-- In the header of another message: { type = "image", image = { link } }.
 media.headers = {
   image = shared.tagged("image", file(nil, no_inner_caption)),
   video = shared.tagged("video", file(nil, no_inner_caption)),

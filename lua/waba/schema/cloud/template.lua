@@ -1,12 +1,14 @@
 -- The rules of a template as Cloud hosting takes it (cloud.md, section 2.18). How many variables it
 -- has, and how its buttons stand, only the platform knows.
 
+local interactive_parts = require "waba.schema.interactive_parts"
 local media = require "waba.schema.cloud.media"
 local orders = require "waba.schema.cloud.orders"
+local parts = require "waba.schema.template_parts"
 local shared = require "waba.schema.shared"
 
 local text, required, any_text, some_text = shared.text, shared.required, shared.any_text, shared.some_text
-local object, only_variant, button = shared.object, shared.only_variant, shared.template_button
+local object, only_variant, button = shared.object, shared.only_variant, parts.template_button
 
 local parameter_name = { is = "string", format = "parameter_name" }
 
@@ -55,8 +57,8 @@ local function body_of(most)
       by = "type",
       variants = {
         text = variable("text", parameter_text(most)),
-        currency = variable("currency", shared.currency),
-        date_time = variable("date_time", shared.date_time),
+        currency = variable("currency", parts.currency),
+        date_time = variable("date_time", parts.date_time),
       },
     },
   } }
@@ -70,7 +72,7 @@ local function action(fields)
   return only_variant("action", object { action = required(object(fields)) })
 end
 
-local products = shared.sections("product_items", 30, object { product_retailer_id = required(some_text) })
+local products = interactive_parts.sections("product_items", 30, object { product_retailer_id = required(some_text) })
 products.when_several, products.inferred = nil, { when_several = "title" }
 
 local buttons = {
@@ -167,7 +169,7 @@ local top = components({
   header = header,
   body = body_of(32768),
   button = { is = "object", by = "sub_type", either_case = true, variants = buttons },
-  footer = shared.no_footer,
+  footer = parts.no_footer,
   carousel = carousel,
   limited_time_offer = limited_time_offer,
   tap_target_configuration = tap_target,
@@ -177,6 +179,6 @@ top.at_most = { field = "sub_type", counts = { payment_request = 3 } }
 return object({
   namespace = some_text, -- On-Premise needs it; left out on the way here
   name = shared.template_name,
-  language = shared.language,
+  language = parts.language,
   components = top,
-}, { refused = shared.short_form, suggest = shared.short_form_names })
+}, { refused = parts.short_form, suggest = parts.short_form_names })

@@ -1,0 +1,67 @@
+-- What the rules of interactive messages have in common on both hostings (cloud.md, section 2.8; on-premise.md,
+-- section 2.9).
+
+local shared = require "waba.schema.shared"
+
+local object, required, text = shared.object, shared.required, shared.text
+
+local parts = {}
+
+parts.header_text = object { text = { is = "string", required = true, characters = { 1, 60 }, format = "no_markup" } }
+
+parts.text_header = shared.only_variant("text", parts.header_text)
+
+-- The text of a body or footer.
+function parts.text_part(most)
+  return object { text = required(text(1, most)) }
+end
+
+--- An interactive message. A header, body or footer that is not in `content` is refused.
+---@param content { header: waba.Rule?, body: waba.Rule?, footer: waba.Rule?, action: waba.Rule }
+---@return waba.Rule
+function parts.frame(content)
+  local refused = {}
+  for _, part in ipairs { "header", "footer" } do
+    if not content[part] then refused[part] = "is not allowed: this type of message has no " .. part end
+  end
+  return object({
+    header = content.header, body = content.body, footer = content.footer, action = required(content.action),
+  }, { refused = next(refused) and refused or nil })
+end
+
+-- Sections of rows or products.
+function parts.sections(of, most, item, unique)
+  return {
+    is = "list",
+    required = true,
+    count = { 1, 10 },
+    when_several = "title",
+    total = { of = of, most = most },
+    unique = unique,
+    each = object { title = text(1, 24), [of] = { is = "list", required = true, each = item } },
+  }
+end
+
+-- The sections of a list message.
+parts.row_sections = parts.sections("rows", 10, object {
+  id = required(text(1, 200)), title = required(text(1, 24)), description = text(0, 72),
+}, { "rows[].id" })
+
+-- Reply buttons; `id` is the rule of what a tap returns.
+function parts.reply_buttons(id)
+  return object { buttons = {
+    is = "list",
+    required = true,
+    count = { 1, 3 },
+    unique = { "reply.id", "reply.title" },
+    each = object {
+      type = { required = true, one_of = { "reply" } },
+      reply = required(object {
+        id = required(id),
+        title = { is = "string", required = true, characters = { 1, 20 }, format = "no_markup" },
+      }),
+    },
+  } }
+end
+
+return parts

@@ -1,0 +1,21 @@
+-- What the rules of media have in common on both hostings (cloud.md, section 2.4; on-premise.md, section 2.4).
+
+local shared = require "waba.schema.shared"
+
+local media = {}
+
+media.caption = shared.text(0, 1024)
+
+local upload = "client.media:upload { file = … }"
+
+-- Fields of other libraries and of uploads, with the error messages.
+media.no_file = {}
+for _, field in ipairs { "file", "data", "path" } do
+  media.no_file[field] = ("is not part of a message: upload the file with %s and give the id of the result, or give "
+    .. "the link of a public file"):format(upload)
+end
+media.instead = ('give { link = "https://…" }, or { id = … } with the id of %s'):format(upload)
+
+media.no_caption = "has no place here: this type of media has no caption"
+
+return media

@@ -1,0 +1,107 @@
+-- The rules of template messages on On-Premise hosting (on-premise.md, sections 2.7 and 2.8).
+
+local media = require "waba.schema.on_premise.media"
+local parts = require "waba.schema.template_parts"
+local shared = require "waba.schema.shared"
+
+local object, only_variant, tagged = shared.object, shared.only_variant, shared.tagged
+local cloud_only, perhaps_cloud_only, some_text = shared.cloud_only, shared.perhaps_cloud_only, shared.some_text
+
+-- The text for a placeholder.
+local function parameter_text(most)
+  return object({
+    text = {
+      is = "string", required = true, characters = { 0, most }, format = "parameter",
+      inferred = { characters = { 1, most } },
+    },
+  }, { refused = { parameter_name = "exists on Cloud hosting only: parameters go by their position here" } })
+end
+
+local header_parameter = {
+  is = "object",
+  by = "type",
+  variants = {
+    text = parameter_text(60),
+    image = media.template_headers.image,
+    video = media.template_headers.video,
+    document = media.template_headers.document,
+    location = perhaps_cloud_only "locations in a template's header",
+    product = cloud_only "products in a template's header",
+    gif = cloud_only "GIFs in a template's header",
+  },
+}
+
+local body_parameter = {
+  is = "object",
+  by = "type",
+  variants = {
+    text = parameter_text(32768),
+    currency = tagged("currency", parts.currency),
+    date_time = tagged("date_time", parts.date_time),
+  },
+}
+
+local payload = object { payload = { is = "string", required = true, inferred = { characters = { 1, 128 } } } }
+
+local button = {
+  is = "object",
+  by = "sub_type",
+  variants = {
+    quick_reply = parts.template_button(only_variant("payload", payload)),
+    url = parts.template_button(only_variant("text", parameter_text(nil))),
+    copy_code = perhaps_cloud_only "copy-code buttons",
+    catalog = perhaps_cloud_only "catalogue buttons",
+    flow = perhaps_cloud_only "flow buttons",
+    mpm = perhaps_cloud_only "multi-product buttons",
+    voice_call = cloud_only "call buttons of templates",
+    order_details = perhaps_cloud_only "payment buttons of templates",
+  },
+}
+
+local components = {
+  is = "list",
+  body_text = { alone = 32768, beside = 1024 },
+  inferred = { unique = { "index" } },
+  each = {
+    is = "object",
+    by = "type",
+    variants = {
+      header = object { parameters = { is = "list", count = { 1, 1 }, each = header_parameter } },
+      body = object { parameters = { is = "list", each = body_parameter } },
+      button = button,
+      footer = parts.no_footer,
+      carousel = cloud_only "carousel templates",
+      limited_time_offer = cloud_only "limited-time offers",
+      tap_target_configuration = cloud_only "tap targets",
+    },
+  },
+}
+
+-- The form before 2022: the fallback is beside the value, dates are nested, and currencies have a `currency_code`.
+local localizable_param = object {
+  default = { is = "string", required = true, format = "parameter" },
+  currency = object {
+    currency_code = { is = "string", required = true, format = "currency_code" },
+    amount_1000 = { is = "integer", required = true },
+  },
+  date_time = object({
+    component = object(parts.date_parts),
+    unix_epoch = object { timestamp = { is = "integer", required = true } },
+  }, { exactly_one = { "component", "unix_epoch" } }),
+}
+
+return {
+  template = object({
+    namespace = some_text, -- without it, the client's own is sent
+    name = shared.template_name,
+    language = parts.language,
+    components = components,
+  }, { refused = parts.short_form, suggest = parts.short_form_names }),
+
+  hsm = object {
+    namespace = some_text, -- without it, the client's own is sent
+    element_name = shared.template_name,
+    language = parts.language,
+    localizable_params = { is = "list", required = true, each = localizable_param },
+  },
+}

@@ -1,0 +1,67 @@
+-- What the rules of template messages have in common on both hostings (cloud.md, section 2.18; on-premise.md,
+-- section 2.7).
+
+local shared = require "waba.schema.shared"
+
+local object, required, some_text = shared.object, shared.required, shared.some_text
+
+local parts = {}
+
+parts.language = required(object {
+  code = required(some_text),
+  policy = { one_of = { "deterministic" } }, -- added for On-Premise hosting when the message is encoded
+})
+
+parts.currency = required(object {
+  fallback_value = required(some_text),
+  code = { is = "string", required = true, format = "currency_code" },
+  amount_1000 = { is = "integer", required = true },
+})
+
+local function inferred_range(least, most)
+  return { is = "integer", inferred = { range = { least, most } } }
+end
+
+parts.date_parts = {
+  day_of_week = {
+    one_of = { 1, 2, 3, 4, 5, 6, 7, "MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY" },
+    as = "1 to 7, or MONDAY to SUNDAY",
+  },
+  year = { is = "integer" },
+  month = inferred_range(1, 12),
+  day_of_month = inferred_range(1, 31),
+  hour = inferred_range(0, 23),
+  minute = inferred_range(0, 59),
+  calendar = { one_of = { "GREGORIAN", "SOLAR_HIJRI" } },
+}
+
+-- The documentation does not list these fields, so others are refused in the strict mode only.
+parts.date_time = {
+  is = "object",
+  required = true,
+  fields = shared.with(parts.date_parts, { fallback_value = required(some_text), timestamp = { is = "integer" } }),
+  open = true,
+  inferred = { open = false },
+}
+
+parts.button_index = {
+  required = true,
+  as = "the button's position, 0 to 9",
+  one_of = { "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 },
+}
+
+-- A button with these parameters.
+function parts.template_button(parameter, most)
+  return object { index = parts.button_index, parameters = { is = "list", count = { 1, most or 1 }, each = parameter } }
+end
+
+local short_form = "belongs to the short form, which has no components"
+
+parts.short_form, parts.short_form_names = {}, {
+  "header", "body", "buttons", "otp", "cards", "limited_time_offer", "tap_target_configuration",
+}
+for _, field in ipairs(parts.short_form_names) do parts.short_form[field] = short_form end
+
+parts.no_footer = { unsupported = "a template's footer takes no parameters" }
+
+return parts
