@@ -130,6 +130,10 @@ local nginx = {}
 ---@field request_seconds? number  for head and body of a request together; default: 30
 ---@field idle_seconds? number  without a request on an open connection; default: 60
 
+--- The options of `waba.split`.
+---@class waba.SplitOptions
+---@field max? integer  the largest number of characters of a piece; the default is the limit of a text message; default: 4096
+
 --- The settings, in the platform's form. A field that the gateway omits is nil.
 ---@class waba.CallingSettings
 ---@field status? string  "ENABLED" or "DISABLED"
@@ -428,6 +432,14 @@ function waba.check(message, hosting, mode) end
 ---@param hosting? waba.Hosting  whose code; when it is not said, On-Premise hosting's, then Cloud hosting's
 ---@return waba.ErrorRow|nil  nil for a code that is in no list
 function waba.explain(code, hosting) end
+
+--- Cuts a long text into pieces that fit into messages: between paragraphs, else lines, sentences or words, and never inside a
+--- user-perceived character or a URL that fits into one piece. Blanks at a cut are left out.
+---@param text string
+---@param given? waba.SplitOptions
+---@return string[]|nil pieces  without one when the text is blank
+---@return waba.Error? err      kind "invalid": the text is not valid UTF-8
+function waba.split(text, given) end
 
 --- Reads a webhook: every event of every entry, in order. Nothing that is valid JSON fails; what is
 --- unknown keeps its name in `type` and its content in `raw`.

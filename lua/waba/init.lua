@@ -10,6 +10,7 @@ local FUNCTIONS = {
   client = { "waba.client", "new" },
   check = { "waba.check", "check" },
   explain = { "waba.check", "explain" },
+  split = { "waba.message.split", "text" },
   events = { "waba.webhook.events", "read" },
   receiver = { "waba.webhook.receiver", "new" },
   status_tracker = { "waba.webhook.status_tracker", "new" },

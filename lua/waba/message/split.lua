@@ -1,0 +1,202 @@
+-- Cuts a long text into messages. `waba.split` is this.
+
+local core = require "waba.core"
+local errors = require "waba.errors"
+local options = require "waba.options"
+
+local split = {}
+
+--- The options of `waba.split`.
+---@options waba.SplitOptions
+local OPTIONS = {
+  max = { "integer>=1", 4096 },  -- the largest number of characters of a piece; the default is the limit of a text message
+}
+
+-- Code points, in hexadecimal, that continue the user-perceived character before them (Unicode 14: categories Mn, Mc, Me;
+-- modifiers and tags of emoji, joiners; Hangul vowels and final consonants).
+local EXTENDING = [[
+  300-36f 483-489 591-5bd 5bf 5c1-5c2 5c4-5c5 5c7 610-61a 64b-65f 670 6d6-6dc 6df-6e4 6e7-6e8 6ea-6ed 711 730-74a
+  7a6-7b0 7eb-7f3 7fd 816-819 81b-823 825-827 829-82d 859-85b 898-89f 8ca-8e1 8e3-903 93a-93c 93e-94f 951-957
+  962-963 981-983 9bc 9be-9cd 9d7 9e2-9e3 9fe-a03 a3c-a51 a70-a71 a75 a81-a83 abc abe-acd ae2-ae3 afa-b03 b3c
+  b3e-b57 b62-b63 b82 bbe-bcd bd7 c00-c04 c3c c3e-c56 c62-c63 c81-c83 cbc cbe-cd6 ce2-ce3 d00-d03 d3b-d3c d3e-d4d
+  d57 d62-d63 d81-d83 dca-ddf df2-df3 e31 e34-e3a e47-e4e eb1 eb4-ebc ec8-ecd f18-f19 f35 f37 f39 f3e-f3f f71-f84
+  f86-f87 f8d-fbc fc6 102b-103e 1056-1059 105e-1060 1062-1064 1067-106d 1071-1074 1082-108d 108f 109a-109d
+  1160-11ff 135d-135f 1712-1715 1732-1734 1752-1753 1772-1773 17b4-17d3 17dd 180b-180d 180f 1885-1886 18a9
+  1920-193b 1a17-1a1b 1a55-1a7f 1ab0-1b04 1b34-1b44 1b6b-1b73 1b80-1b82 1ba1-1bad 1be6-1bf3 1c24-1c37 1cd0-1cd2
+  1cd4-1ce8 1ced 1cf4 1cf7-1cf9 1dc0-1dff 200c-200d 20d0-20f0 2cef-2cf1 2d7f 2de0-2dff 302a-302f 3099-309a
+  a66f-a672 a674-a67d a69e-a69f a6f0-a6f1 a802 a806 a80b a823-a827 a82c a880-a881 a8b4-a8c5 a8e0-a8f1 a8ff
+  a926-a92d a947-a953 a980-a983 a9b3-a9c0 a9e5 aa29-aa36 aa43 aa4c-aa4d aa7b-aa7d aab0 aab2-aab4 aab7-aab8
+  aabe-aabf aac1 aaeb-aaef aaf5-aaf6 abe3-abea abec-abed d7b0-d7fb fb1e fe00-fe0f fe20-fe2f 101fd 102e0
+  10376-1037a 10a01-10a0f 10a38-10a3f 10ae5-10ae6 10d24-10d27 10eab-10eac 10f46-10f50 10f82-10f85 11000-11002
+  11038-11046 11070 11073-11074 1107f-11082 110b0-110ba 110c2 11100-11102 11127-11134 11145-11146 11173
+  11180-11182 111b3-111c0 111c9-111cc 111ce-111cf 1122c-11237 1123e 112df-112ea 11300-11303 1133b-1133c
+  1133e-1134d 11357 11362-11374 11435-11446 1145e 114b0-114c3 115af-115c0 115dc-115dd 11630-11640 116ab-116b7
+  1171d-1172b 1182c-1183a 11930-1193e 11940 11942-11943 119d1-119e0 119e4 11a01-11a0a 11a33-11a39 11a3b-11a3e
+  11a47 11a51-11a5b 11a8a-11a99 11c2f-11c3f 11c92-11cb6 11d31-11d45 11d47 11d8a-11d97 11ef3-11ef6 16af0-16af4
+  16b30-16b36 16f4f 16f51-16f92 16fe4-16ff1 1bc9d-1bc9e 1cf00-1cf46 1d165-1d169 1d16d-1d172 1d17b-1d182
+  1d185-1d18b 1d1aa-1d1ad 1d242-1d244 1da00-1da36 1da3b-1da6c 1da75 1da84 1da9b-1daaf 1e000-1e02a 1e130-1e136
+  1e2ae 1e2ec-1e2ef 1e8d0-1e8d6 1e944-1e94a 1f3fb-1f3ff e0020-e01ef
+]]
+
+local JOINER = 0x200D
+
+-- Where a text may be cut, the best first.
+local PARAGRAPH, LINE, SENTENCE, WORD, CHARACTER = 1, 2, 3, 4, 5
+
+local first, last -- of each range, in ascending order
+
+local function load_ranges()
+  first, last = {}, {}
+  for range in EXTENDING:gmatch "%S+" do
+    local from, to = range:match "^(%x+)%-?(%x*)$"
+    first[#first + 1] = tonumber(from, 16)
+    last[#last + 1] = to ~= "" and tonumber(to, 16) or first[#first]
+  end
+end
+
+local function is_extending(point)
+  if point < first[1] then return false end
+  local low, high = 1, #first
+  while low < high do
+    local middle = math.floor((low + high + 1) / 2)
+    if first[middle] <= point then low = middle else high = middle - 1 end
+  end
+  return point <= last[low]
+end
+
+local function is_regional(point)
+  return point >= 0x1F1E6 and point <= 0x1F1FF
+end
+
+local function is_hangul_lead(point)
+  return point >= 0x1100 and point <= 0x115F or point >= 0xA960 and point <= 0xA97C
+end
+
+local function is_hangul_syllable(point)
+  return point >= 0xAC00 and point <= 0xD7A3
+end
+
+-- Whether two neighbours belong to one user-perceived character (Unicode Standard Annex 29). `regionals` is the number of
+-- regional indicators that end with `before`: two of them are a flag.
+local function is_joined(before, point, regionals)
+  if before == JOINER or is_extending(point) then return true end
+  if is_regional(point) then return regionals % 2 == 1 end
+  return is_hangul_lead(before) and (is_hangul_lead(point) or is_hangul_syllable(point))
+end
+
+local function point_of(character)
+  local lead = character:byte()
+  local point = lead < 192 and lead or lead % (lead >= 240 and 8 or lead >= 224 and 16 or 32)
+  for i = 2, #character do point = point * 64 + character:byte(i) % 64 end
+  return point
+end
+
+local SENTENCE_ENDS = {
+  ["."] = true, ["!"] = true, ["?"] = true, ["\226\128\166"] = true, -- three dots
+  ["\227\128\130"] = true, ["\239\188\129"] = true, ["\239\188\159"] = true, -- of Chinese and Japanese
+  ["\224\165\164"] = true, ["\216\159"] = true, -- of Hindi and Arabic
+}
+
+-- Those that no blank follows.
+local ENDS_ALONE = { ["\227\128\130"] = true, ["\239\188\129"] = true, ["\239\188\159"] = true }
+
+-- What may stand between the end of a sentence and the blank: quotation marks and brackets.
+local CLOSING = {
+  ['"'] = true, ["'"] = true, [")"] = true, ["]"] = true, ["\194\187"] = true, ["\226\128\153"] = true,
+  ["\226\128\157"] = true, ["\227\128\141"] = true,
+}
+
+-- Whether a URL begins at this byte.
+local function is_url(text, position)
+  return text:find("^[Hh][Tt][Tt][Pp][Ss]?://", position) ~= nil or text:find("^[Ww][Ww][Ww]%.%S", position) ~= nil
+end
+
+-- What is known of the text before the current character.
+local function new_state()
+  return { point = 0, regionals = 0, in_url = false, is_blank = true, is_paragraph = false, is_ended = false }
+end
+
+local function is_space(character)
+  return character:find "^%s" ~= nil
+end
+
+-- The kind of place before a character; nil inside a URL and inside a user-perceived character.
+local function kind_of(state, character, point)
+  local before = state.before
+  if before == "\n" and not character:find "^[\r\n]" then return state.is_paragraph and PARAGRAPH or LINE end
+  if state.in_url and not is_space(character) or is_joined(state.point, point, state.regionals) then return nil end
+  if is_space(before) then
+    if is_space(character) or state.is_blank then return nil end
+    return state.is_ended and SENTENCE or WORD
+  end
+  return ENDS_ALONE[before] and not CLOSING[character] and SENTENCE or CHARACTER
+end
+
+local function advance(state, text, position, character, point)
+  if is_space(character) then
+    state.in_url = false
+  elseif not state.in_url and character:find "^[HhWw]" and not (state.before or ""):find "^%w" then
+    state.in_url = is_url(text, position)
+  end
+  if character == "\n" then
+    state.is_paragraph, state.is_blank = state.is_blank, true
+  elseif not is_space(character) then
+    state.is_blank = false
+  end
+  if SENTENCE_ENDS[character] then
+    state.is_ended = true
+  elseif not is_space(character) and not CLOSING[character] then
+    state.is_ended = false
+  end
+  state.regionals = is_regional(point) and state.regionals + 1 or 0
+  state.before, state.point = character, point
+end
+
+-- The end of a full piece: the best kind of place in its second half, else the best one of all.
+local function best_end(ends, lengths, max)
+  for kind = PARAGRAPH, WORD do
+    if ends[kind] and lengths[kind] * 2 >= max then return ends[kind] end
+  end
+  for kind = PARAGRAPH, CHARACTER do
+    if ends[kind] then return ends[kind] end
+  end
+end
+
+-- The byte after the piece that begins at `start`.
+local function end_of_piece(text, start, max)
+  local state, ends, lengths, length = new_state(), {}, {}, 0
+  local position = start
+  while position <= #text do
+    local character = text:match("^[%z\1-\127\194-\244][\128-\191]*", position)
+    local point = point_of(character)
+    local kind = length > 0 and kind_of(state, character, point)
+    if kind then ends[kind], lengths[kind] = position, length end
+    if length == max then return best_end(ends, lengths, max) or position end
+    advance(state, text, position, character, point)
+    position, length = position + #character, length + 1
+  end
+  return position
+end
+
+--- Cuts a long text into pieces that fit into messages: between paragraphs, else lines, sentences or words, and never inside a
+--- user-perceived character or a URL that fits into one piece. Blanks at a cut are left out.
+---@param text string
+---@param given? waba.SplitOptions
+---@return string[]|nil pieces  without one when the text is blank
+---@return waba.Error? err      kind "invalid": the text is not valid UTF-8
+function split.text(text, given)
+  if type(text) ~= "string" then error("waba.split: the text must be a string, not a " .. type(text), 2) end
+  local max = options.complete(given, OPTIONS, "waba.split").max
+  if not first then load_ranges() end
+  if not core.utf8_length(text) then return nil, errors.invalid("text", "text is not valid UTF-8") end
+  local pieces, start = {}, 1
+  while start <= #text do
+    local stop = end_of_piece(text, start, max)
+    local piece = text:sub(start, stop - 1):gsub("^%s*\n", ""):gsub("%s+$", "")
+    if piece ~= "" then pieces[#pieces + 1] = piece end
+    start = stop
+  end
+  return pieces
+end
+
+return split
