@@ -1,4 +1,4 @@
-/* Time as readability: see alarm.h. */
+/* Alarms: see alarm.h. */
 #include "alarm.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@ static int system_open(void) {
 
 static void system_set(int descriptor, long long microseconds) {
   struct itimerspec setting;
-  memset(&setting, 0, sizeof setting); /* all zero means never */
+  memset(&setting, 0, sizeof setting); /* all zeros: never */
   if (microseconds >= 0) {
     setting.it_value.tv_sec = (time_t)(microseconds / 1000000);
     setting.it_value.tv_nsec = (long)(microseconds % 1000000) * 1000 + 1;
@@ -24,7 +24,7 @@ static void system_set(int descriptor, long long microseconds) {
   timerfd_settime(descriptor, 0, &setting, NULL);
 }
 
-#define CHILD_HAS_IT true
+#define CHILD_INHERITS true
 
 #elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__) || \
     defined(__DragonFly__)
@@ -43,13 +43,13 @@ static int system_open(void) {
 static void system_set(int descriptor, long long microseconds) {
   struct kevent change;
   EV_SET(&change, 1, EVFILT_TIMER, EV_DELETE, 0, 0, 0);
-  kevent(descriptor, &change, 1, NULL, 0, NULL); /* fails when there was none */
+  kevent(descriptor, &change, 1, NULL, 0, NULL); /* fails without a timer */
   if (microseconds < 0) return;
   EV_SET(&change, 1, EVFILT_TIMER, EV_ADD | EV_ONESHOT, 0, (microseconds + 999) / 1000, 0);
   kevent(descriptor, &change, 1, NULL, 0, NULL);
 }
 
-#define CHILD_HAS_IT false
+#define CHILD_INHERITS false
 
 #else
 
@@ -62,7 +62,7 @@ static void system_set(int descriptor, long long microseconds) {
   (void)descriptor, (void)microseconds;
 }
 
-#define CHILD_HAS_IT false
+#define CHILD_INHERITS false
 
 #endif
 
@@ -84,7 +84,7 @@ void alarm_set(struct alarm *alarm, long long microseconds) {
 }
 
 void alarm_close(struct alarm *alarm) {
-  if (alarm->descriptor >= 0 && (CHILD_HAS_IT || alarm->process == getpid())) {
+  if (alarm->descriptor >= 0 && (CHILD_INHERITS || alarm->process == getpid())) {
     close(alarm->descriptor);
   }
   alarm_init(alarm);

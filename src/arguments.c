@@ -1,4 +1,4 @@
-/* Arguments and options from Lua: see arguments.h. */
+/* Arguments from Lua: see arguments.h. */
 #include "arguments.h"
 
 #include <string.h>
@@ -18,16 +18,16 @@ const char *arguments_text(lua_State *L, int table, const char *name) {
 }
 
 bool arguments_number(lua_State *L, int table, const char *name, lua_Number *number) {
-  bool given;
+  bool is_set;
   lua_getfield(L, table, name);
-  given = !lua_isnil(L, -1);
-  if (given) {
+  is_set = !lua_isnil(L, -1);
+  if (is_set) {
     if (lua_type(L, -1) != LUA_TNUMBER) luaL_error(L, "option '%s' must be a number", name);
     *number = lua_tonumber(L, -1);
     if (!(*number >= 0)) luaL_error(L, "option '%s' must not be negative", name);
   }
   lua_pop(L, 1);
-  return given;
+  return is_set;
 }
 
 bool arguments_size(lua_State *L, int table, const char *name, long long *size) {

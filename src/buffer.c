@@ -1,4 +1,4 @@
-/* A growable run of bytes: see buffer.h. */
+/* A growing sequence of bytes: see buffer.h. */
 #include "buffer.h"
 
 #include <stdint.h>

@@ -1,4 +1,4 @@
-/* A growable run of bytes that keeps its memory from use to use. Pure C; the struct owns `bytes`. */
+/* A growing sequence of bytes that keeps its memory for the next use. Pure C; the struct owns `bytes`. */
 #ifndef WABA_BUFFER_H
 #define WABA_BUFFER_H
 
@@ -9,16 +9,15 @@
 struct buffer {
   char *bytes;
   size_t length;
-  size_t size; /* of the memory behind `bytes` */
+  size_t size; /* of the memory */
 };
 
-/* Appends; false (and unchanged) when there is no memory. */
+/* Returns false, and changes nothing, when there is not enough memory. */
 bool buffer_append(struct buffer *buffer, const char *bytes, size_t length);
 
-/* Empties it, and gives its memory back if it grew beyond what is worth keeping. */
+/* Empties the buffer. Frees its memory if that has become large. */
 void buffer_clear(struct buffer *buffer);
 
-/* Exchanges the contents of two buffers. */
 void buffer_swap(struct buffer *one, struct buffer *other);
 
 void buffer_free(struct buffer *buffer);

@@ -1,6 +1,5 @@
-/* One face of the Lua C API for Lua 5.1, LuaJIT, 5.2, 5.3 and 5.4: the names of 5.3/5.4, and helpers for
- * classes and results. For 5.1 everything missing is defined here, also where LuaJIT has it, so that one
- * binary serves both. */
+/* The Lua C API of 5.3/5.4 for Lua 5.1, LuaJIT, 5.2, 5.3 and 5.4, and functions for classes and results. For 5.1 this
+ * file defines all that is missing, also what LuaJIT has, so that one binary works in both. */
 #ifndef WABA_COMPAT_H
 #define WABA_COMPAT_H
 
@@ -8,7 +7,7 @@
 #include <lua.h>
 #include <string.h>
 
-/* Marks the one function a module exports. */
+/* Marks the exported function of a module. */
 #define WABA_EXPORT __attribute__((visibility("default")))
 
 #if LUA_VERSION_NUM < 502
@@ -81,7 +80,7 @@ static inline void compat_setfuncs(lua_State *L, const luaL_Reg *entries, int up
 #endif /* LUA_VERSION_NUM < 502 */
 
 #if LUA_VERSION_NUM < 503
-/* Whether the value is a number that Lua 5.3 would call an integer; as far as a double counts. */
+/* Whether the value is a whole number between -2^53 and 2^53. */
 #define lua_isinteger compat_isinteger
 static inline int compat_isinteger(lua_State *L, int index) {
   lua_Number number;
@@ -107,22 +106,21 @@ static inline void compat_pushinteger(lua_State *L, long long number) {
 #endif
 }
 
-/* Pushes nil and what is wrong; returns that these are two. */
-static inline int compat_pusherror(lua_State *L, const char *fault) {
+/* Pushes nil and an error message; returns 2. */
+static inline int compat_pusherror(lua_State *L, const char *message) {
   lua_pushnil(L);
-  lua_pushstring(L, fault);
+  lua_pushstring(L, message);
   return 2;
 }
 
-/* Sets the metatable that the registry has under the address of its name, on the value on the top of the
- * stack. An address is looked up faster than a name. */
+/* Sets the metatable of the value at the top of the stack. `name` must be the array that was passed to
+ * `compat_newclass`: its address is the key in the registry, which Lua finds faster than a string. */
 static inline void compat_setclass(lua_State *L, const char *name) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, name);
   lua_setmetatable(L, -2);
 }
 
-/* The userdata at `index`, which must be of the class that `compat_newclass` registered with this very
- * `name`. */
+/* Returns the userdata at `index`, which must be of this class; `name` as for `compat_setclass`. */
 static inline void *compat_checkclass(lua_State *L, int index, const char *name) {
   void *object = lua_touserdata(L, index);
   int same = 0;
@@ -135,7 +133,7 @@ static inline void *compat_checkclass(lua_State *L, int index, const char *name)
 }
 
 /* Registers a class: entries whose name begins with "__" go into the metatable, the others become its
- * methods. `getmetatable` shows the name only. Leaves the stack as it was. */
+ * methods. `getmetatable` returns the name only. Leaves the stack unchanged. */
 static inline void compat_newclass(lua_State *L, const char *name, const luaL_Reg *entries) {
   if (!luaL_newmetatable(L, name)) {
     lua_rawsetp(L, LUA_REGISTRYINDEX, name); /* of another copy of the module */

@@ -1,25 +1,23 @@
-/* luaopen_waba_curl: the module and its classes, which lua/waba/meta.lua describes. The files *_class.c are
- * their Lua faces; everything below those knows no Lua, and libcurl calls nothing of them. */
+/* luaopen_waba_curl: the module's functions; its classes are in the files *_class.c. lua/waba/meta.lua describes both.
+ * The other files are pure C and call no Lua. */
 #include <curl/curl.h>
+#include <string.h>
 
-#include "alarm_class.h"
 #include "arguments.h"
+#include "classes.h"
 #include "compat.h"
-#include "engine_class.h"
-#include "head_class.h"
-#include "proxy.h"
 #include "response.h"
-#include "transfer_class.h"
+#include "text.h"
 
-/* [engines seconds] -> [] */
+/* wait(engines, seconds) */
 static int curl_wait(lua_State *L) {
   long long microseconds = arguments_microseconds(L, 2);
   struct engine **engines;
-  size_t count, i;
+  size_t count;
   luaL_checktype(L, 1, LUA_TTABLE);
   count = (size_t)lua_rawlen(L, 1);
   engines = lua_newuserdatauv(L, (count + 1) * sizeof *engines, 0);
-  for (i = 0; i < count; i++) {
+  for (size_t i = 0; i < count; i++) {
     lua_rawgeti(L, 1, (int)i + 1);
     engines[i] = engine_class_check(L, -1);
     lua_pop(L, 1); /* the table keeps it alive */
@@ -28,11 +26,62 @@ static int curl_wait(lua_State *L) {
   return 0;
 }
 
-/* [url] -> [] or [message] */
+static bool is_proxy_scheme(const char *scheme) {
+  static const char *const schemes[] = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"};
+  const size_t length = strlen(scheme);
+  for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+    if (text_equals_ignoring_case(scheme, length, schemes[i], strlen(schemes[i]))) return true;
+  }
+  return false;
+}
+
+/* Whether a part of the URL contains a character, or there is not enough memory to read the part. */
+static bool part_has(CURLU *parsed, CURLUPart part, char c) {
+  char *text = NULL;
+  CURLUcode code = curl_url_get(parsed, part, &text, 0);
+  bool found = code == CURLUE_OUT_OF_MEMORY || (code == CURLUE_OK && text != NULL && strchr(text, c) != NULL);
+  curl_free(text);
+  return found;
+}
+
+static const char *proxy_parts_error(CURLU *parsed) {
+  char *scheme = NULL;
+  bool known = curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK && is_proxy_scheme(scheme);
+  curl_free(scheme);
+  if (!known) return "its scheme is unknown: expected http, https, socks4, socks4a, socks5 or socks5h";
+  if (part_has(parsed, CURLUPART_PATH, '@') || part_has(parsed, CURLUPART_QUERY, '@') ||
+      part_has(parsed, CURLUPART_FRAGMENT, '@')) {
+    return "a slash, question mark or hash in its user or password must be percent-encoded";
+  }
+  return NULL;
+}
+
+/* Returns NULL when libcurl can use the URL, else a static message without any part of the URL, which may contain a
+ * password. */
+static const char *proxy_error(const char *url) {
+  CURLU *parsed;
+  const char *message;
+  CURLUcode code;
+  if (*url == '\0') return NULL; /* no proxy, even if the environment names one */
+  parsed = curl_url();
+  if (parsed == NULL) return "not enough memory";
+  code = curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME | CURLU_GUESS_SCHEME);
+  if (code == CURLUE_OUT_OF_MEMORY) {
+    message = "not enough memory";
+  } else if (code != CURLUE_OK) {
+    message = "it is not a valid URL: expected one such as http://user:password@proxy.example:3128";
+  } else {
+    message = proxy_parts_error(parsed);
+  }
+  curl_url_cleanup(parsed);
+  return message;
+}
+
+/* check_proxy(url) -> message | nothing */
 static int curl_check_proxy(lua_State *L) {
-  const char *fault = proxy_check(luaL_checkstring(L, 1));
-  if (fault == NULL) return 0;
-  lua_pushstring(L, fault);
+  const char *message = proxy_error(luaL_checkstring(L, 1));
+  if (message == NULL) return 0;
+  lua_pushstring(L, message);
   return 1;
 }
 
@@ -44,8 +93,7 @@ static const luaL_Reg functions[] = {
     {NULL, NULL},
 };
 
-/* The oldest libcurl with every function and option that is used. The version that is loaded is known only at
- * run time. */
+/* The oldest libcurl that has every function and option that is used. */
 #define OLDEST_NUMBER 0x075500
 #define OLDEST_NAME "7.85.0"
 
@@ -58,15 +106,14 @@ WABA_EXPORT int luaopen_waba_curl(lua_State *L) {
     return luaL_error(L, "waba.curl needs libcurl " OLDEST_NAME " or newer; this program has loaded libcurl %s",
                       version->version);
   }
-  /* Counted by libcurl, and never undone: another user of it may live in this process. */
-  if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-    return luaL_error(L, "libcurl can't be initialised");
-  }
+  /* libcurl counts these calls. There is no call of curl_global_cleanup: this process may have other users of libcurl.
+   * */
+  if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return luaL_error(L, "libcurl can't be initialised");
+  alarm_register(L);
   engine_register(L);
   head_register(L);
-  transfer_register(L);
-  alarm_register(L);
   response_register(L);
+  transfer_register(L);
   luaL_newlib(L, functions);
   lua_pushstring(L, version->version);
   lua_setfield(L, -2, "version");

@@ -1,4 +1,4 @@
-/* The life of an engine and of its transfers: see engine.h. */
+/* Creates and closes engines, starts and ends transfers: see engine.h. */
 #include "engine.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@ static bool copy_text(char **copied, const char *text) {
   return true;
 }
 
-static void free_shell(struct engine *engine) {
+static void free_engine(struct engine *engine) {
   process_forget(&engine->process);
   free(engine->settings.ca_file);
   if (engine->settings.proxy != NULL) {
@@ -28,41 +28,39 @@ static void free_shell(struct engine *engine) {
 
 struct engine *engine_new(const struct engine_options *options) {
   struct engine *engine = calloc(1, sizeof *engine);
-  int fault;
+  int error;
   if (engine == NULL) return NULL;
-  engine->holders = 1;
+  engine->references = 1;
   engine->max_connections = options->max_connections;
-  engine->forsaken = options->forsaken;
+  engine->on_close = options->on_close;
   errno = ENOMEM;
   if (copy_text(&engine->settings.ca_file, options->ca_file) &&
       copy_text(&engine->settings.proxy, options->proxy)) {
     errno = 0;
     if (engine_open_handles(engine)) return engine;
   }
-  fault = errno;
-  free_shell(engine);
-  errno = fault;
+  error = errno;
+  free_engine(engine);
+  errno = error;
   return NULL;
 }
 
-void engine_hold(struct engine *engine) { engine->holders++; }
+void engine_hold(struct engine *engine) { engine->references++; }
 
 void engine_release(struct engine *engine) {
-  if (--engine->holders > 0) return;
+  if (--engine->references > 0) return;
   engine_close(engine);
-  free_shell(engine);
+  free_engine(engine);
 }
 
 bool engine_closed(const struct engine *engine) { return engine->closed; }
-
-/* ---- The life of a transfer. ---- */
 
 struct transfer *engine_ready(struct engine *engine) {
   return pool_next_ready(&engine->pool);
 }
 
-void engine_pass_over(struct engine *engine, struct transfer *transfer) {
-  pool_pass_over(&engine->pool, transfer);
+void engine_skip(struct engine *engine, struct transfer *transfer) {
+  pool_skip(&engine->pool, transfer);
 }
 
 bool engine_has_ready(const struct engine *engine) { return engine->pool.ready_count > 0; }
@@ -80,24 +78,24 @@ static struct transfer *new_transfer(struct engine *engine) {
 struct transfer *engine_take(struct engine *engine, const struct head *head) {
   struct transfer *transfer = pool_take(&engine->pool, head->id);
   if (transfer == NULL) return new_transfer(engine);
-  /* It has no easy handle if its last one was left to the parent process. */
-  if (transfer->easy == NULL && !transfer_equip(transfer, &engine->settings)) {
+  /* It has no easy handle if the last one was discarded or belonged to the parent process. */
+  if (transfer->easy == NULL && !transfer_open_easy(transfer, &engine->settings)) {
     pool_put(&engine->pool, transfer);
     return NULL;
   }
   return transfer;
 }
 
-/* Whether it may want something before it is finished. */
-static bool is_attended(const struct transfer *transfer) {
+/* Whether it may want something before its end. */
+static bool is_interactive(const struct transfer *transfer) {
   return transfer->progress || transfer->source.kind == SOURCE_FED ||
          transfer->sink.kind == SINK_STREAM;
 }
 
 const char *engine_start(struct engine *engine, struct transfer *transfer, struct head *head,
                          const struct transfer_options *options) {
-  const char *fault = transfer_configure(transfer, head, options);
-  if (fault != NULL) return fault;
+  const char *message = transfer_configure(transfer, head, options);
+  if (message != NULL) return message;
   transfer->state = TRANSFER_MOVING;
   transfer->deadline = ENGINE_NEVER;
   if (curl_multi_add_handle(engine->multi, transfer->easy) != CURLM_OK) {
@@ -105,12 +103,12 @@ const char *engine_start(struct engine *engine, struct transfer *transfer, struc
     return HEAD_NO_MEMORY;
   }
   engine->in_flight++;
-  if (is_attended(transfer)) engine->attended++;
+  if (is_interactive(transfer)) engine->interactive++;
   if (options->timeout > 0) {
     transfer->deadline = engine_now() + options->timeout * 1000LL;
     if (transfer->deadline + ENGINE_GRACE < engine->sweep) {
       engine->sweep = transfer->deadline + ENGINE_GRACE;
-      engine_announce(engine, engine->sweep);
+      engine_wake_at(engine, engine->sweep);
     }
   }
   return NULL;
@@ -120,7 +118,7 @@ void engine_end(struct engine *engine, struct transfer *transfer, enum transfer_
                 CURLcode code) {
   curl_multi_remove_handle(engine->multi, transfer->easy);
   engine->in_flight--;
-  if (is_attended(transfer)) engine->attended--;
+  if (is_interactive(transfer)) engine->interactive--;
   transfer_complete(transfer, end, code);
   engine_make_ready(engine, transfer);
 }
@@ -139,11 +137,11 @@ void engine_resume(struct engine *engine, struct transfer *transfer) {
   struct source *source = &transfer->source;
   struct sink *sink = &transfer->sink;
   bool changed = false;
-  if (transfer->state == TRANSFER_MOVING && source->fault != SOURCE_FINE) {
+  if (transfer->state == TRANSFER_MOVING && source->error != SOURCE_OK) {
     engine_end(engine, transfer, END_BY_CURL, CURLE_ABORTED_BY_CALLBACK);
   } else if (transfer->state == TRANSFER_MOVING) {
-    if (source->hungry && source_can_give(source)) {
-      source->hungry = false;
+    if (source->paused && source_has_input(source)) {
+      source->paused = false;
       changed = true;
     }
     if (sink->paused && sink->body.length == 0) {
@@ -152,7 +150,7 @@ void engine_resume(struct engine *engine, struct transfer *transfer) {
     }
   }
   if (changed) {
-    int still = (sink->paused ? CURLPAUSE_RECV : 0) | (source->hungry ? CURLPAUSE_SEND : 0);
+    int still = (sink->paused ? CURLPAUSE_RECV : 0) | (source->paused ? CURLPAUSE_SEND : 0);
     CURLcode code = curl_easy_pause(transfer->easy, still);
     if (code != CURLE_OK) engine_end(engine, transfer, END_BY_CURL, code);
   }
@@ -168,8 +166,6 @@ void engine_drop_head(struct engine *engine, struct head *head) {
 
 size_t engine_in_flight(const struct engine *engine) { return engine->in_flight; }
 
-/* ---- The end. ---- */
-
 void engine_close(struct engine *engine) {
   size_t place;
   if (engine->closed) return;
@@ -179,7 +175,7 @@ void engine_close(struct engine *engine) {
     struct transfer *transfer = engine->pool.transfers[place];
     if (transfer == NULL) continue;
     if (transfer->state == TRANSFER_MOVING) engine_end(engine, transfer, END_CLOSED, CURLE_OK);
-    if (transfer->owner != NULL) engine->forsaken(transfer);
+    if (transfer->owner != NULL) engine->on_close(transfer);
   }
   pool_clear(&engine->pool);
   if (engine->multi != NULL) {

@@ -1,7 +1,7 @@
-/* One curl multi handle with all its easy handles, behind one descriptor and one deadline. Pure C.
- * The engine owns its transfers. A holder of `struct engine *` (the Lua userdata of the engine, of a
- * prepared head, of a transfer) takes part in it by `engine_hold` and `engine_release`; after
- * `engine_close` the struct is only a shell. No function may be called inside a callback of libcurl. */
+/* A curl multi handle with all its easy handles, with one descriptor and one deadline. Pure C. The engine owns its
+ * transfers. Each owner of a `struct engine *` (the Lua userdata of the engine, of a prepared head, of a transfer) has
+ * a reference by `engine_hold` and `engine_release`. A closed engine has no handles and no transfers, but stays
+ * allocated until the last release. No function may be called inside a callback of libcurl. */
 #ifndef WABA_ENGINE_H
 #define WABA_ENGINE_H
 
@@ -14,17 +14,17 @@
 struct engine;
 
 struct engine_options {
-  const char *ca_file;  /* copied; NULL: the system's authorities */
-  const char *proxy;    /* copied; NULL: as the environment says */
+  const char *ca_file;  /* copied; NULL: the certificates of the system */
+  const char *proxy;    /* copied; NULL: that of the environment */
   long max_connections; /* per host */
-  /* Called when a transfer with an owner vanishes because the engine is closed. */
-  void (*forsaken)(struct transfer *transfer);
+  /* Called for each transfer with an owner before `engine_close` frees it. */
+  void (*on_close)(struct transfer *transfer);
 };
 
 /* All times are microseconds. */
 #define ENGINE_NEVER 0x7fffffffffffffffLL
 
-/* Holds the engine once. NULL, with errno, when the system refuses. */
+/* Returns an engine with one reference; NULL, with errno, when the system refuses. */
 struct engine *engine_new(const struct engine_options *options);
 
 void engine_hold(struct engine *engine);
@@ -32,49 +32,48 @@ void engine_release(struct engine *engine);
 
 bool engine_closed(const struct engine *engine);
 
-/* Notices a fork: in a child process the transfers in flight end, and new handles are opened without a
- * word to the parent's peers. To be called first by whatever goes on to use the engine; `engine_close`
- * does it by itself. False when the engine is closed; and, with errno, when the system refuses new handles:
- * the next call tries again. */
+/* Detects a fork: in a child process it ends the transfers in flight and opens new handles, without sending anything on
+ * the connections of the parent. Must be called before other functions that use handles; `engine_close` calls it
+ * itself. Returns false when the engine is closed; also, with errno, when the system refuses new handles: the next call
+ * tries again. */
 bool engine_check_process(struct engine *engine);
 
-/* Gives an idle transfer, if possible one that ran with this head before, or NULL when there is no
- * memory. It comes back by `engine_finish`, whether it was started or not. */
+/* Returns an idle transfer, preferably one that is configured for this head; NULL when there is not enough memory.
+ * `engine_finish` takes it back, also if it was not started. */
 struct transfer *engine_take(struct engine *engine, const struct head *head);
 
-/* Configures a taken transfer, whose source is already open, and starts it. NULL, or what is wrong. */
+/* Configures a taken transfer, whose source is open, and starts it. Returns NULL or a static error message. */
 const char *engine_start(struct engine *engine, struct transfer *transfer, struct head *head,
                          const struct transfer_options *options);
 
-/* Ends a transfer that moves; nothing happens to one that does not. */
+/* Ends a transfer that is in flight. */
 void engine_cancel(struct engine *engine, struct transfer *transfer);
 
-/* Ends a transfer if it moves, and takes it back. */
+/* Ends a transfer if it is in flight, and takes it back. */
 void engine_finish(struct engine *engine, struct transfer *transfer);
 
-/* Lets a transfer go on that was paused for want of input or of room, and looks again at what it
- * wants. */
+/* Continues a transfer that was paused and now has input or space, and queues it if it wants something. */
 void engine_resume(struct engine *engine, struct transfer *transfer);
 
-/* Sets the id of a new head. Call it before the head is started or dropped. */
+/* Sets the id of a new head. Must be called before the head is used or dropped. */
 void engine_add_head(struct engine *engine, struct head *head);
 
-/* The maker of a head lets go of it. */
+/* The Lua userdata no longer uses the head. */
 void engine_drop_head(struct engine *engine, struct head *head);
 
-/* Moves everything that can move. Never waits. */
+/* Continues all transfers as far as possible. Never waits. */
 void engine_pump(struct engine *engine);
 
-/* Sends off what was started, while somebody else may wait for the engine and goes on to hear of it. */
+/* Sends the requests that were started. Does not read the descriptor's events, for which another caller may wait. */
 void engine_dispatch(struct engine *engine);
 
-/* The next transfer that wants something, or NULL. */
+/* Takes the next transfer that wants something from the queue, or returns NULL. */
 struct transfer *engine_ready(struct engine *engine);
 
-/* `engine_ready` does not give this transfer, if it would be the next one. */
-void engine_pass_over(struct engine *engine, struct transfer *transfer);
+/* Removes the transfer from the queue if it is the next one. */
+void engine_skip(struct engine *engine, struct transfer *transfer);
 
-/* False: `engine_ready` would give NULL. */
+/* Returns false when `engine_ready` would return NULL. */
 bool engine_has_ready(const struct engine *engine);
 
 size_t engine_in_flight(const struct engine *engine);
@@ -82,17 +81,17 @@ size_t engine_in_flight(const struct engine *engine);
 /* The one descriptor; -1 where the system offers only poll(2). */
 int engine_descriptor(struct engine *engine);
 
-/* When `engine_pump` is due without readiness: microseconds from now, or ENGINE_NEVER. Whoever asks is
- * taken to wait that long: if something is due earlier, the descriptor becomes readable. */
+/* The time until `engine_pump` must be called even if the descriptor is not readable, or ENGINE_NEVER. If something is
+ * due earlier before the next pump, the descriptor becomes readable. */
 long long engine_timeout(struct engine *engine);
 
-/* Waits until there is work, the engine's own deadline or the time are over, or a signal arrives. */
+/* Waits until a socket is ready, the engine's deadline or the time is over, or a signal arrives. */
 void engine_wait(struct engine *engine, long long microseconds);
 
-/* The same for several. False when there is no memory. */
+/* As `engine_wait`, for several engines. Returns false when there is not enough memory. */
 bool engine_wait_any(struct engine **engines, size_t count, long long microseconds);
 
-/* Cancels what is in flight, frees all handles. Harmless when repeated. */
+/* Ends the transfers in flight and frees all handles. Can be repeated. */
 void engine_close(struct engine *engine);
 
 #endif

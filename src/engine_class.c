@@ -1,21 +1,17 @@
-/* The Lua face of engine.c: see lua/waba/meta.lua. */
-#include "engine_class.h"
-
+/* The Lua class of engine.c: see lua/waba/meta.lua. */
 #include <errno.h>
-#include <string.h>
 
 #include "arguments.h"
+#include "classes.h"
 #include "compat.h"
-#include "head_class.h"
 #include "limit.h"
-#include "transfer_class.h"
 
 static const char ENGINE_CLASS[] = "waba.Engine";
 
 #define MAX_CONNECTIONS 16
 
 struct engine_box {
-  struct engine *engine; /* NULL before it is made and after __gc */
+  struct engine *engine; /* NULL before `engine_new` and after __gc */
 };
 
 static struct engine *check_engine(lua_State *L, int index) {
@@ -33,14 +29,13 @@ bool engine_class_is_ready(lua_State *L, int index) {
   return false;
 }
 
-/* For what goes on to use libcurl. */
 struct engine *engine_class_check(lua_State *L, int index) {
   if (!engine_class_is_ready(L, index)) lua_error(L);
   return check_engine(L, index);
 }
 
 int engine_class_new(lua_State *L) {
-  struct engine_options options = {NULL, NULL, MAX_CONNECTIONS, transfer_class_forsake};
+  struct engine_options options = {NULL, NULL, MAX_CONNECTIONS, transfer_class_on_close};
   struct engine_box *box;
   char text[LIMIT_TEXT_SIZE];
   lua_Number connections;
@@ -67,9 +62,6 @@ int engine_class_new(lua_State *L) {
 
 /* [engine request-head] -> [prepared-head] or [nil message] */
 static int engine_prepare_method(lua_State *L) { return head_class_new(L, check_engine(L, 1)); }
-
-/* [engine prepared-head body options used-transfer] -> [transfer id] or [nil message] */
-static int engine_start_method(lua_State *L) { return transfer_class_start(L); }
 
 static int engine_pollfd_method(lua_State *L) {
   int descriptor = engine_descriptor(engine_class_check(L, 1));
@@ -149,7 +141,7 @@ static int engine_tostring(lua_State *L) {
 
 static const luaL_Reg engine_class[] = {
     {"prepare", engine_prepare_method},
-    {"start", engine_start_method},
+    {"start", transfer_class_start},
     {"pollfd", engine_pollfd_method},
     {"events", engine_events_method},
     {"timeout", engine_timeout_method},

@@ -1,4 +1,4 @@
-/* The multi handle of an engine and the sockets it watches, in each process anew: see engine_state.h. */
+/* The multi handle of an engine and its sockets, which each process opens for itself: see engine_state.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -6,10 +6,10 @@
 
 #include "engine_state.h"
 
-/* So many idle connections are kept, at least. */
+/* The least number of idle connections that are kept. */
 #define CONNECTIONS_KEPT 64
 
-/* ---- What libcurl calls. It only records. ---- */
+/* ---- The callbacks of libcurl. They only store what happened. ---- */
 
 static int on_socket(CURL *easy, curl_socket_t socket, int what, void *argument, void *of_socket) {
   struct engine *engine = argument;
@@ -27,7 +27,7 @@ static int on_timer(CURLM *multi, long milliseconds, void *argument) {
   struct engine *engine = argument;
   (void)multi;
   engine->due = milliseconds < 0 ? ENGINE_NEVER : engine_now() + milliseconds * 1000LL;
-  engine_announce(engine, engine->due);
+  engine_wake_at(engine, engine->due);
   return 0;
 }
 
@@ -87,8 +87,6 @@ static void on_connected(struct engine *engine) { engine->connected = true; }
 
 const struct transfer_hooks engine_hooks = {open_socket, close_socket, on_text, on_connected};
 
-/* ---- Handles. ---- */
-
 bool engine_open_handles(struct engine *engine) {
   CURLM *multi = curl_multi_init();
   struct watch *watch = watch_new();
@@ -101,12 +99,12 @@ bool engine_open_handles(struct engine *engine) {
       curl_multi_setopt(multi, CURLMOPT_TIMERDATA, engine) != CURLM_OK ||
       curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, engine->max_connections) !=
           CURLM_OK ||
-      /* By default libcurl keeps few when few transfers are in flight, and a burst starts cold. */
+      /* By default libcurl keeps few connections when few transfers are in flight; a burst would need new ones. */
       curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, kept) != CURLM_OK) {
-    int fault = errno;
+    int error = errno;
     if (multi != NULL) curl_multi_cleanup(multi);
     if (watch != NULL) watch_free(watch);
-    errno = fault != 0 ? fault : ENOMEM;
+    errno = error != 0 ? error : ENOMEM;
     return false;
   }
   engine->multi = multi;
@@ -120,8 +118,8 @@ bool engine_open_handles(struct engine *engine) {
   return true;
 }
 
-/* In a child process: nothing may be said to the peers, who belong to the parent. What libcurl knows of
- * its connections is left as it is, in memory that nobody uses any more. */
+/* In a child process: the connections belong to the parent, so nothing may be sent on them. The handles of libcurl are
+ * not freed, since that would close the connections with messages to the peers. */
 void engine_abandon(struct engine *engine) {
   struct transfer *transfer;
   size_t place = 0;
@@ -133,7 +131,7 @@ void engine_abandon(struct engine *engine) {
     engine_make_ready(engine, transfer);
   }
   engine->in_flight = 0;
-  engine->attended = 0;
+  engine->interactive = 0;
   engine->multi = NULL;
   watch_abandon(engine->watch);
   engine->watch = NULL;
@@ -148,8 +146,8 @@ bool engine_check_process(struct engine *engine) {
   return engine_open_handles(engine);
 }
 
-/* libcurl gives a multi handle up when it has no memory for its sockets. */
-void engine_renew(struct engine *engine) {
+/* A multi handle is broken when there is not enough memory for its sockets. */
+void engine_reopen(struct engine *engine) {
   struct transfer *transfer;
   size_t place = 0;
   while ((transfer = pool_next(&engine->pool, &place)) != NULL) {

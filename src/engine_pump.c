@@ -1,15 +1,13 @@
-/* An engine moves what can move, and waits until there is more: see engine.h. */
+/* Continues transfers and waits for their sockets: see engine.h. */
 #include <stdlib.h>
 
 #include "engine_state.h"
 
-/* A socket is muted for this long, in microseconds, after so many times of having room in vain. */
+/* A socket is muted for so many microseconds when it was writable so many times and nothing was sent. */
 #define MUTED 50000LL
-#define IN_VAIN 8
+#define IDLE_WRITES_MAX 8
 
 #define LONGEST_WAIT 3600000000LL
-
-/* ---- Moving. ---- */
 
 static curl_off_t count_uploaded(const struct engine *engine) {
   curl_off_t uploaded = 0;
@@ -24,21 +22,21 @@ static curl_off_t count_uploaded(const struct engine *engine) {
   return uploaded;
 }
 
-/* libcurl 7.88 asks for room to write while an upload over HTTP/2 waits for the peer to open its window.
- * There always is room: the program would turn round and round until then. True when nothing moves: the
- * window update will come as something to read. */
-static bool is_in_vain(struct engine *engine, int events) {
+/* libcurl 7.88 asks for writability while an upload over HTTP/2 waits for a window update of the peer. The socket is
+ * always writable, so the program would use the whole processor until then. Returns true when nothing was sent: the
+ * window update will make the socket readable. */
+static bool is_idle_write(struct engine *engine, int events) {
   curl_off_t before = engine->uploaded;
-  if (events != WATCH_OUT || ++engine->writable < IN_VAIN) return false;
+  if (events != WATCH_OUT || ++engine->writable < IDLE_WRITES_MAX) return false;
   engine->writable = 0;
   engine->uploaded = count_uploaded(engine);
   return engine->uploaded == before;
 }
 
-/* Transfers wait for a connection that is being opened, since it may support HTTP/2 and carry them all. When it
- * does not, libcurl 8.14 lets them wait until the first response. libcurl checks the waiting transfers again
- * whenever a handle is removed, so one is added and removed here. */
-static void look_again(struct engine *engine) {
+/* Transfers wait for a connection that is being opened, since it may support HTTP/2. If it does not, libcurl 8.14 lets
+ * them wait until the first response. It checks the waiting transfers when a handle is removed, so one is added and
+ * removed here. */
+static void recheck_pending(struct engine *engine) {
   CURL *easy;
   if (!engine->connected) return;
   engine->connected = false;
@@ -54,20 +52,20 @@ static void look_again(struct engine *engine) {
 static void move_sockets(struct engine *engine) {
   int socket, events, running;
   while (watch_next(engine->watch, &socket, &events)) {
-    /* An error is left for libcurl to find by reading or writing: told of it, libcurl 7.88 asks no
-     * further, and forgets what it would do for a broken connection. */
+    /* Errors are passed on as readable and writable, so that libcurl finds them itself: with CURL_CSELECT_ERR libcurl
+     * 7.88 does not handle a broken connection as usual. */
     int flags = (events & (WATCH_IN | WATCH_ERROR) ? CURL_CSELECT_IN : 0) |
                 (events & (WATCH_OUT | WATCH_ERROR) ? CURL_CSELECT_OUT : 0);
-    bool in_vain = is_in_vain(engine, events);
+    bool is_idle = is_idle_write(engine, events);
     if (curl_multi_socket_action(engine->multi, socket, flags, &running) != CURLM_OK) {
       engine->broken = true;
     }
-    if (in_vain) {
+    if (is_idle) {
       watch_mute(engine->watch, socket);
       engine->muted_until = engine_now() + MUTED;
     }
   }
-  look_again(engine);
+  recheck_pending(engine);
 }
 
 static void unmute(struct engine *engine, long long time) {
@@ -77,12 +75,12 @@ static void unmute(struct engine *engine, long long time) {
 static void move_timers(struct engine *engine, long long time) {
   int running;
   if (engine->due > time) return;
-  /* libcurl sets its timer anew in this call, or has none. */
+  /* libcurl sets a new timer in this call, or none. */
   engine->due = ENGINE_NEVER;
   if (curl_multi_socket_action(engine->multi, CURL_SOCKET_TIMEOUT, 0, &running) != CURLM_OK) {
     engine->broken = true;
   }
-  look_again(engine);
+  recheck_pending(engine);
 }
 
 static void collect(struct engine *engine) {
@@ -97,7 +95,7 @@ static void collect(struct engine *engine) {
   }
 }
 
-/* libcurl 7.88 lets no timer end a transfer that waits for a free connection. */
+/* libcurl 7.88 does not end a transfer that waits for a free connection. */
 static void sweep(struct engine *engine, long long time) {
   struct transfer *transfer;
   size_t place = 0;
@@ -116,7 +114,7 @@ static void sweep(struct engine *engine, long long time) {
 static void attend(struct engine *engine) {
   struct transfer *transfer;
   size_t place = 0;
-  if (engine->attended == 0) return;
+  if (engine->interactive == 0) return;
   while ((transfer = pool_next(&engine->pool, &place)) != NULL) {
     if (transfer->state == TRANSFER_MOVING) engine_make_ready(engine, transfer);
   }
@@ -128,7 +126,7 @@ void engine_pump(struct engine *engine) {
   unsigned rounds;
   engine->awaited = false;
   unmute(engine, time);
-  /* A timer that is due now was set by `engine_start`, mostly: the sockets can be asked later. */
+  /* `engine_start` set most timers that are due now: the sockets can be checked later. */
   if (watch_drained(engine->watch) && (awaited || engine->due > time)) {
     watch_wait(engine->watch, 0);
   }
@@ -141,7 +139,7 @@ void engine_pump(struct engine *engine) {
   }
   if (engine->sweep <= time) sweep(engine, time);
   attend(engine);
-  if (engine->broken) engine_renew(engine);
+  if (engine->broken) engine_reopen(engine);
 }
 
 void engine_dispatch(struct engine *engine) {
@@ -149,14 +147,12 @@ void engine_dispatch(struct engine *engine) {
   collect(engine);
 }
 
-/* ---- Waiting. ---- */
-
 int engine_descriptor(struct engine *engine) {
   watch_flush(engine->watch);
   return watch_descriptor(engine->watch);
 }
 
-/* How long nothing is due. */
+/* The time until something is due. */
 static long long idle_time(const struct engine *engine) {
   long long next = engine->due < engine->sweep ? engine->due : engine->sweep;
   long long left;
@@ -179,7 +175,7 @@ long long engine_timeout(struct engine *engine) {
   return left;
 }
 
-/* Rounded up: a wait that ends too early only has to be repeated. */
+/* Rounded up: a wait that ended too early would have to be repeated. */
 static int milliseconds(long long microseconds) {
   if (microseconds > LONGEST_WAIT) microseconds = LONGEST_WAIT;
   return microseconds <= 0 ? 0 : (int)((microseconds + 999) / 1000);

@@ -1,5 +1,5 @@
-/* The inside of an engine, for the files engine*.c alone: engine.c is its life and that of its transfers,
- * engine_handles.c its multi handle and its sockets, engine_pump.c moves and waits. Pure C. */
+/* The struct of an engine, for the files engine*.c only: engine.c creates, starts and ends, engine_handles.c has the
+ * multi handle and the sockets, engine_pump.c continues transfers and waits. Pure C. */
 #ifndef WABA_ENGINE_STATE_H
 #define WABA_ENGINE_STATE_H
 
@@ -10,32 +10,32 @@
 #include "process.h"
 #include "watch.h"
 
-/* libcurl's own timers get this much time before a transfer is ended from outside, in microseconds. */
+/* In microseconds. A transfer that libcurl has not ended so long after its deadline is ended by `engine_pump`. */
 #define ENGINE_GRACE 100000LL
 
 struct engine {
-  size_t holders;
+  size_t references;
   struct process_mark process;
   bool closed;
   CURLM *multi; /* NULL: closed, or the system refused new handles; the next call tries again */
   struct watch *watch;
   struct transfer_settings settings;
   long max_connections;
-  void (*forsaken)(struct transfer *transfer);
+  void (*on_close)(struct transfer *transfer);
 
   struct pool pool;
   unsigned long long last_head; /* the id of the head that was added last */
   size_t in_flight;
-  size_t attended; /* of those in flight, how many may want something before their end */
+  size_t interactive; /* the number of those in flight that may want something before their end */
 
   long long due;       /* libcurl's timer, or ENGINE_NEVER */
-  long long sweep;     /* when to look for transfers that libcurl forgot, or ENGINE_NEVER */
-  unsigned writable;   /* how often a socket had just room to write since `uploaded` was counted */
+  long long sweep;     /* when to check for transfers after their deadline, or ENGINE_NEVER */
+  unsigned writable;   /* how often a socket was only writable since `uploaded` was counted */
   curl_off_t uploaded; /* by all in flight */
   long long muted_until;
-  bool awaited; /* somebody may wait for the descriptor, until `awaited_until` */
+  bool awaited; /* a caller may wait for the descriptor, until `awaited_until` */
   long long awaited_until;
-  bool broken;    /* libcurl has given up the multi handle */
+  bool broken;    /* the multi handle can no longer be used */
   bool connected; /* a new connection was established; transfers may wait for its protocol to be known */
 };
 
@@ -45,8 +45,8 @@ static inline long long engine_now(void) {
   return (long long)time.tv_sec * 1000000 + time.tv_nsec / 1000;
 }
 
-/* Something is due at this time: whoever waits longer must hear of it. */
-static inline void engine_announce(struct engine *engine, long long time) {
+/* Wakes a caller that waits longer than until this time. */
+static inline void engine_wake_at(struct engine *engine, long long time) {
   if (engine->awaited && time < engine->awaited_until) {
     engine->awaited_until = time;
     watch_wake(engine->watch);
@@ -54,23 +54,24 @@ static inline void engine_announce(struct engine *engine, long long time) {
 }
 
 static inline void engine_make_ready(struct engine *engine, struct transfer *transfer) {
-  if (pool_make_ready(&engine->pool, transfer)) engine_announce(engine, 0);
+  if (pool_make_ready(&engine->pool, transfer)) engine_wake_at(engine, 0);
 }
 
-/* A transfer that moves has come to its end. */
+/* Ends a transfer that is in flight. */
 void engine_end(struct engine *engine, struct transfer *transfer, enum transfer_end end,
                 CURLcode code);
 
-/* Opens the multi handle and the watch of an engine that has none. False, with errno. */
+/* Opens the multi handle and the watch of an engine that has none. Returns false, with errno, when the system refuses.
+ * */
 bool engine_open_handles(struct engine *engine);
 
 /* The callbacks of libcurl for the transfers of an engine. */
 extern const struct transfer_hooks engine_hooks;
 
-/* In a child process: lets go of the handles. */
+/* In a child process: gives up the handles without using them. */
 void engine_abandon(struct engine *engine);
 
-/* Opens new handles instead of broken ones; what moves ends. */
-void engine_renew(struct engine *engine);
+/* Replaces broken handles by new ones; ends the transfers in flight. */
+void engine_reopen(struct engine *engine);
 
 #endif

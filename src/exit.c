@@ -30,20 +30,20 @@ static void remove_all(void) {
 
 bool exit_removes(const char *path) {
   struct entry *entry = malloc(sizeof *entry + strlen(path) + 1);
-  bool fine = entry != NULL;
-  if (!fine) return false;
+  bool registered;
+  if (entry == NULL) return false;
   strcpy(entry->path, path);
   entry->process = getpid();
   pthread_mutex_lock(&mutex);
-  fine = is_registered || atexit(remove_all) == 0;
-  if (fine) {
+  registered = is_registered || atexit(remove_all) == 0;
+  if (registered) {
     is_registered = true;
     entry->next = entries;
     entries = entry;
   }
   pthread_mutex_unlock(&mutex);
-  if (!fine) free(entry);
-  return fine;
+  if (!registered) free(entry);
+  return registered;
 }
 
 void exit_leaves(const char *path) {

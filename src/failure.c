@@ -1,7 +1,8 @@
-/* From libcurl's codes and our own ends to the kinds of the transport contract: see failure.h. */
+/* Failed transfers: see failure.h. */
 #include "failure.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,8 +36,25 @@ static const struct {
     {CURLE_SSL_CLIENTCERT, "tls"},
 };
 
-/* A handshake that the peer breaks off without a word of TLS is a broken connection. */
-static bool was_broken_off(const struct transfer *transfer) {
+/* The failure of a transfer while it is described. */
+struct description {
+  struct failure *failure;
+  char *message;
+};
+
+/* Always returns true. */
+static bool set(struct description to, const char *kind, const char *code, const char *format, ...) {
+  va_list arguments;
+  to.failure->kind = kind;
+  to.failure->code = code;
+  va_start(arguments, format);
+  vsnprintf(to.message, FAILURE_MESSAGE_SIZE, format, arguments);
+  va_end(arguments);
+  return true;
+}
+
+/* Whether the peer closed the connection during the handshake without a TLS alert. */
+static bool was_closed(const struct transfer *transfer) {
   return strstr(transfer->error, "SSL_ERROR_SYSCALL") != NULL ||
          strstr(transfer->error, "Connection reset") != NULL ||
          strstr(transfer->error, "Broken pipe") != NULL ||
@@ -44,94 +62,63 @@ static bool was_broken_off(const struct transfer *transfer) {
 }
 
 static const char *kind_of(const struct transfer *transfer) {
-  size_t i;
-  /* libcurl's word for an answer that is not HTTP. */
+  /* libcurl returns this code for a response that is not HTTP. */
   if (transfer->code == CURLE_UNSUPPORTED_PROTOCOL && transfer->attempts > 0) return "protocol";
-  if (transfer->code == CURLE_SSL_CONNECT_ERROR && was_broken_off(transfer)) return "network";
-  for (i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+  if (transfer->code == CURLE_SSL_CONNECT_ERROR && was_closed(transfer)) return "network";
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
     if (kinds[i].code == transfer->code) return kinds[i].kind;
   }
   return "network";
 }
 
-static void fill(struct failure *failure, const char *kind, const char *word, const char *message) {
-  failure->kind = kind;
-  failure->word = word;
-  snprintf(failure->message, sizeof failure->message, "%s", message);
-}
-
-static bool describe_end(struct failure *failure, enum transfer_end end) {
+static bool describe_end(struct description to, enum transfer_end end) {
   switch (end) {
   case END_BY_CURL: return false;
-  case END_CANCELLED:
-    fill(failure, "cancelled", "cancelled", "the transfer was cancelled");
-    return true;
+  case END_CANCELLED: return set(to, "cancelled", "cancelled", "the transfer was cancelled");
   case END_CLOSED:
-    fill(failure, "cancelled", "cancelled",
-         "the engine was closed while the transfer was in flight");
-    return true;
+    return set(to, "cancelled", "cancelled", "the engine was closed while the transfer was in flight");
   case END_FORKED:
-    fill(failure, "cancelled", "cancelled",
-         "the transfer belongs to the parent process, which may complete it");
-    return true;
+    return set(to, "cancelled", "cancelled", "the transfer belongs to the parent process, which may complete it");
   case END_PENDING_TOO_LONG:
-    fill(failure, "timeout", NULL, "no connection became free in time");
-    failure->number = (int)CURLE_OPERATION_TIMEDOUT;
-    return true;
+    to.failure->curl_code = CURLE_OPERATION_TIMEDOUT;
+    return set(to, "timeout", NULL, "no connection became free in time");
   }
   return false;
 }
 
-static bool describe_source(struct failure *failure, const struct source *source) {
+static bool describe_source(struct description to, const struct source *source) {
   char text[LIMIT_TEXT_SIZE];
-  const char *path = source->path == NULL ? "" : source->path;
-  switch (source->fault) {
-  case SOURCE_FINE: return false;
+  switch (source->error) {
+  case SOURCE_OK: return false;
   case SOURCE_SHRUNK:
-    fill(failure, "invalid", "body", "");
-    snprintf(failure->message, sizeof failure->message,
-             "the file %s became shorter while it was sent", path);
-    return true;
+    return set(to, "invalid", "body", "the file %s became shorter while it was sent", source->path);
   case SOURCE_UNREADABLE:
-    fill(failure, "invalid", "body", "");
-    snprintf(failure->message, sizeof failure->message, "the file %s cannot be read: %s", path,
-             limit_describe(source->error, text));
-    return true;
+    return set(to, "invalid", "body", "the file %s cannot be read: %s", source->path,
+               limit_describe(source->system_error, text));
   case SOURCE_SHORT:
   case SOURCE_LONG:
-    fill(failure, "invalid", "body", "");
-    snprintf(failure->message, sizeof failure->message,
-             "the reader gave %s bytes than the %lld declared",
-             source->fault == SOURCE_SHORT ? "fewer" : "more", (long long)source->size);
-    return true;
+    return set(to, "invalid", "body", "the reader gave %s bytes than the %lld declared",
+               source->error == SOURCE_SHORT ? "fewer" : "more", (long long)source->size);
   }
   return false;
 }
 
-static bool describe_sink(struct failure *failure, const struct sink *sink) {
+static bool describe_sink(struct description to, const struct sink *sink) {
   char text[LIMIT_TEXT_SIZE];
-  switch (sink->fault) {
-  case SINK_FINE: return false;
+  switch (sink->error) {
+  case SINK_OK: return false;
   case SINK_TOO_LARGE:
-    fill(failure, "protocol", "too_large", "");
-    snprintf(failure->message, sizeof failure->message,
-             "the response is larger than the %llu bytes allowed",
-             sink_diverts(sink) ? (unsigned long long)sink->max_size
-                                : (unsigned long long)sink->max_body);
-    return true;
+    return set(to, "protocol", "too_large", "the response is larger than the %llu bytes allowed",
+               sink_diverts(sink) ? (unsigned long long)sink->max_size : (unsigned long long)sink->max_body);
   case SINK_UNWRITABLE:
-    fill(failure, "invalid", "file", "");
-    snprintf(failure->message, sizeof failure->message, "the file %s cannot be written: %s",
-             sink->path, limit_describe(sink->error, text));
-    return true;
-  case SINK_NO_MEMORY:
-    fill(failure, "protocol", "memory", "not enough memory for the response");
-    return true;
+    return set(to, "invalid", "file", "the file %s cannot be written: %s", sink->path,
+               limit_describe(sink->system_error, text));
+  case SINK_NO_MEMORY: return set(to, "protocol", "memory", "not enough memory for the response");
   }
   return false;
 }
 
-/* Whether the transfer ended because the stream of its last attempt was refused. A failure to open the next
+/* Whether the transfer ended because the server refused the stream of its last attempt. A failure to open the next
  * connection is reported as such. */
 static bool was_refused(const struct transfer *transfer) {
   if (!transfer->stream.refused) return false;
@@ -146,7 +133,7 @@ static bool may_lack_files(CURLcode code) {
 }
 
 /* Describes a limit of this machine that was reached before a connection was established. */
-static bool describe_limit(struct failure *failure, const struct transfer *transfer) {
+static bool describe_limit(struct description to, const struct transfer *transfer) {
   char text[LIMIT_TEXT_SIZE];
   int error = 0;
   if (transfer->attempts > 0) return false;
@@ -155,74 +142,56 @@ static bool describe_limit(struct failure *failure, const struct transfer *trans
   if (error == EAFNOSUPPORT) error = 0;
   if (may_lack_files(transfer->code)) error = limit_of_files();
   if (error == 0) return false;
-  fill(failure, "network", "limit", "");
-  snprintf(failure->message, sizeof failure->message, "no connection can be opened: %s",
-           limit_describe(error, text));
-  return true;
+  return set(to, "network", "limit", "no connection can be opened: %s", limit_describe(error, text));
 }
 
-static void fill_proxy(struct failure *failure, const char *message) {
-  fill(failure, "invalid", "proxy", message);
-  failure->path = "proxy";
-}
-
-/* Whether this status of a proxy is a refusal that it would repeat for the same request. */
-static bool is_refusal(long status) {
+/* Whether a proxy would return this status again for the same request. */
+static bool is_final(long status) {
   return status >= 400 && status < 500 && status != 408 && status != 425 && status != 429;
 }
 
-static bool describe_proxy(struct failure *failure, const struct transfer *transfer) {
+static bool describe_proxy(struct description to, const struct transfer *transfer) {
   static const char credentials[] =
       "the proxy refused the user or password of its URL, or requires them and the URL has none";
   long status = 0, reason = CURLPX_OK;
+  bool is_described = false;
   if (transfer->easy == NULL || transfer->attempts > 0) return false;
-  /* The message of libcurl contains the URL with its password. */
-  if (strstr(transfer->error, "Unsupported proxy") != NULL) {
-    fill_proxy(failure, strstr(transfer->error, "built without") != NULL
-                            ? "this libcurl is built without support for proxies over https"
-                            : "the proxy that the environment names has no valid URL");
-    return true;
-  }
   curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &status);
   curl_easy_getinfo(transfer->easy, CURLINFO_PROXY_ERROR, &reason);
-  if (status == 407) {
-    fill_proxy(failure, "");
-    snprintf(failure->message, sizeof failure->message, "%s (HTTP 407)", credentials);
-  } else if (is_refusal(status)) {
-    fill_proxy(failure, "");
-    snprintf(failure->message, sizeof failure->message,
-             "the proxy refused to connect to the gateway (HTTP %ld)", status);
-  } else if (transfer->code == CURLE_PROXY &&
-             (reason == CURLPX_USER_REJECTED || reason == CURLPX_NO_AUTH)) {
-    fill_proxy(failure, credentials);
+  if (strstr(transfer->error, "Unsupported proxy") != NULL) {
+    /* The message of libcurl contains the URL with its password. */
+    is_described = set(to, "invalid", "proxy", "%s", strstr(transfer->error, "built without") != NULL
+                           ? "this libcurl is built without support for proxies over https"
+                           : "the proxy that the environment names has no valid URL");
+  } else if (status == 407) {
+    is_described = set(to, "invalid", "proxy", "%s (HTTP 407)", credentials);
+  } else if (is_final(status)) {
+    is_described = set(to, "invalid", "proxy", "the proxy refused to connect to the gateway (HTTP %ld)", status);
+  } else if (transfer->code == CURLE_PROXY && (reason == CURLPX_USER_REJECTED || reason == CURLPX_NO_AUTH)) {
+    is_described = set(to, "invalid", "proxy", "%s", credentials);
   }
-  return failure->path != NULL;
+  if (is_described) to.failure->path = "proxy";
+  return is_described;
 }
 
-void failure_describe(struct failure *failure, const struct transfer *transfer) {
+void failure_describe(struct failure *failure, char message[FAILURE_MESSAGE_SIZE], const struct transfer *transfer) {
+  struct description to = {failure, message};
   failure->path = NULL;
-  if (describe_end(failure, transfer->end) || describe_source(failure, &transfer->source) ||
-      describe_sink(failure, &transfer->sink)) {
+  failure->curl_code = transfer->code;
+  if (describe_end(to, transfer->end) || describe_source(to, &transfer->source) ||
+      describe_sink(to, &transfer->sink) || describe_proxy(to, transfer) || describe_limit(to, transfer)) {
     return;
   }
-  if (describe_proxy(failure, transfer) || describe_limit(failure, transfer)) return;
-  failure->number = (int)transfer->code;
   if (was_refused(transfer)) {
-    fill(failure, "network", NULL,
-         "the server refused the request's HTTP/2 stream, or closed the connection, before it "
-         "processed the request");
+    set(to, "network", NULL, "the server refused the request's HTTP/2 stream, or closed the connection, before it "
+                             "processed the request");
   } else if (transfer->code == CURLE_OK) {
-    fill(failure, "protocol", "no_status", "the answer has no status line");
+    set(to, "protocol", "no_status", "the response has no status line");
   } else if (transfer->code == CURLE_SEND_FAIL_REWIND) {
-    fill(failure, "network", NULL,
-         "the connection was lost before an answer came; the request was not sent again, since it "
-         "could arrive twice");
+    set(to, "network", NULL, "the connection was lost before a response was received; the request was not sent again, "
+                             "since it could arrive twice");
   } else {
-    fill(failure, kind_of(transfer), NULL,
-         transfer->error[0] != '\0' ? transfer->error : curl_easy_strerror(transfer->code));
+    set(to, kind_of(transfer), NULL, "%s",
+        transfer->error[0] != '\0' ? transfer->error : curl_easy_strerror(transfer->code));
   }
-}
-
-const char *failure_sent(enum transfer_sent sent) {
-  return sent == SENT_NO ? "no" : sent == SENT_YES ? "yes" : "maybe";
 }

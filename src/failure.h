@@ -1,21 +1,20 @@
-/* What went wrong with a transfer, in the words of the transport contract. Pure C. */
+/* Describes failed transfers in the terms of the transport contract (transport/contract.lua). Pure C. */
 #ifndef WABA_FAILURE_H
 #define WABA_FAILURE_H
 
 #include "transfer.h"
 
+/* The strings are static. */
 struct failure {
-  const char *kind; /* static */
-  const char *word; /* static; NULL: `number` is libcurl's code */
-  const char *path; /* static: the invalid option, or NULL */
-  int number;
-  char message[1024];
+  const char *kind;
+  const char *code; /* NULL: `curl_code` */
+  const char *path; /* the invalid option, or NULL */
+  CURLcode curl_code;
 };
 
-/* Describes a DONE transfer without a complete response. */
-void failure_describe(struct failure *failure, const struct transfer *transfer);
+#define FAILURE_MESSAGE_SIZE 1024
 
-/* The contract's word for certainty about what was sent. */
-const char *failure_sent(enum transfer_sent sent);
+/* Describes a DONE transfer without a complete response. */
+void failure_describe(struct failure *failure, char message[FAILURE_MESSAGE_SIZE], const struct transfer *transfer);
 
 #endif

@@ -1,4 +1,4 @@
-/* Appending to a file for good: see file.h. */
+/* A locked file to append to: see file.h. */
 #include "file.h"
 
 #include <errno.h>
@@ -14,12 +14,12 @@ void file_init(struct file *file) {
   file->size = 0;
 }
 
-/* The entry of a new file in its folder has to reach the disk as well. */
+/* Writes the directory entry of a new file to the disk. */
 static bool sync_folder(const char *path) {
   const char *slash = strrchr(path, '/');
   const size_t length = slash == NULL ? 1 : slash == path ? 1 : (size_t)(slash - path);
   char *folder = malloc(length + 1);
-  int descriptor, fault = 0;
+  int descriptor, error = 0;
   if (folder == NULL) {
     errno = ENOMEM;
     return false;
@@ -28,35 +28,35 @@ static bool sync_folder(const char *path) {
   folder[length] = '\0';
   descriptor = open(folder, O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) {
-    if (errno != EACCES) fault = errno; /* a folder to write into that can't be read */
+    if (errno != EACCES) error = errno; /* a folder may be writable and not readable */
   } else {
-    if (fsync(descriptor) != 0 && errno != EINVAL) fault = errno; /* some systems sync no folders */
+    if (fsync(descriptor) != 0 && errno != EINVAL) error = errno; /* some systems can't sync folders */
     close(descriptor);
   }
   free(folder);
-  errno = fault;
-  return fault == 0;
+  errno = error;
+  return error == 0;
 }
 
 bool file_open(struct file *file, const char *path) {
   struct stat status;
-  int fault = 0;
+  int error = 0;
   int descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0600);
   if (descriptor < 0) return false;
   if (fstat(descriptor, &status) != 0) {
-    fault = errno;
+    error = errno;
   } else if (!S_ISREG(status.st_mode)) {
-    fault = EINVAL;
+    error = EINVAL;
   } else if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-    fault = errno;
-  } else if (fstat(descriptor, &status) != 0) { /* its size may have changed before the lock */
-    fault = errno;
+    error = errno;
+  } else if (fstat(descriptor, &status) != 0) { /* the size may have changed before the lock */
+    error = errno;
   } else if (status.st_size == 0 && !sync_folder(path)) {
-    fault = errno;
+    error = errno;
   }
-  if (fault != 0) {
+  if (error != 0) {
     close(descriptor);
-    errno = fault;
+    errno = error;
     return false;
   }
   file->descriptor = descriptor;
@@ -64,7 +64,7 @@ bool file_open(struct file *file, const char *path) {
   return true;
 }
 
-/* Whether the file was removed, or another one took its place: what is written to it is lost then. */
+/* Whether the file was removed or replaced: what is written to it is lost. */
 static bool is_removed(const struct file *file) {
   struct stat status;
   return fstat(file->descriptor, &status) == 0 && status.st_nlink == 0;
@@ -80,11 +80,11 @@ bool file_append(struct file *file, const char *bytes, size_t length) {
     const ssize_t count = write(file->descriptor, bytes + written, length - written);
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) {
-      const int fault = count == 0 ? EIO : errno;
+      const int error = count == 0 ? EIO : errno;
       if (written > 0 && ftruncate(file->descriptor, file->size) != 0) {
-        file->size += (off_t)written; /* a torn line is left */
+        file->size += (off_t)written; /* an incomplete line stays in the file */
       }
-      errno = fault;
+      errno = error;
       return false;
     }
     written += (size_t)count;
@@ -96,7 +96,7 @@ bool file_append(struct file *file, const char *bytes, size_t length) {
 bool file_sync(struct file *file) {
 #if defined(F_FULLFSYNC)
   if (fcntl(file->descriptor, F_FULLFSYNC) == 0)
-    return true; /* macOS: through the disk's own cache */
+    return true; /* macOS: also the cache of the disk */
   return fsync(file->descriptor) == 0;
 #elif defined(__linux__)
   return fdatasync(file->descriptor) == 0;

@@ -1,5 +1,4 @@
-/* A file that is only ever appended to, and belongs to whoever has it open: the journal of a bulk run. Pure
- * C. Functions that can fail return false, with the reason in errno. */
+/* A locked file to append to: the journal of a bulk run. Pure C. Functions return false, with errno, when they fail. */
 #ifndef WABA_FILE_H
 #define WABA_FILE_H
 
@@ -12,24 +11,22 @@ struct file {
   off_t size;
 };
 
-/* Makes an unused struct closed. */
+/* Initialises a struct as closed. */
 void file_init(struct file *file);
 
-/* Opens a regular file, which is made when there is none, and locks it (flock) until it is closed or the
- * process has ended. errno is EWOULDBLOCK when somebody else has it. */
+/* Opens a regular file, or creates it, and locks it (flock) until it is closed or the process ends. errno is
+ * EWOULDBLOCK when another process or another `struct file` has the lock. */
 bool file_open(struct file *file, const char *path);
 
-/* Appends all of the bytes or none: what was written of them is taken back when the rest fails. errno is ENOENT when
- * the file was removed or replaced. */
+/* Appends all bytes or none. errno is ENOENT when the file was removed or replaced. */
 bool file_append(struct file *file, const char *bytes, size_t length);
 
-/* Comes back when everything appended so far is on the disk. */
+/* Returns when all appended bytes are on the disk. */
 bool file_sync(struct file *file);
 
-/* Cuts the file off behind its first `size` bytes. */
 bool file_truncate(struct file *file, off_t size);
 
-/* Harmless when repeated. */
+/* Can be repeated. */
 void file_close(struct file *file);
 
 #endif

@@ -1,4 +1,4 @@
-/* The fixed part of a request, ready for libcurl: see head.h. */
+/* The fixed part of a request: see head.h. */
 #include "head.h"
 
 #include <stdlib.h>
@@ -10,19 +10,11 @@
 #define WABA_VERSION "development"
 #endif
 
-/* Headers whose value follows from the request and the connection; set by hand they would make two
- * readings of one message possible, or send it to another host than its URL says. */
-static const char *const reserved[] = {"content-length",
-                                       "transfer-encoding",
-                                       "expect",
-                                       "connection",
-                                       "host",
-                                       "te",
-                                       "trailer",
-                                       "upgrade",
-                                       "keep-alive",
-                                       "proxy-connection",
-                                       "proxy-authorization"};
+/* Headers that follow from the request and the connection. Set by a program, they could make servers disagree on where
+ * a request ends, or send it to another host than that of its URL. */
+static const char *const reserved[] = {
+    "content-length", "transfer-encoding", "expect", "connection", "host", "te", "trailer", "upgrade", "keep-alive",
+    "proxy-connection", "proxy-authorization"};
 
 static char *copy(const char *bytes, size_t length) {
   char *copied = malloc(length + 1);
@@ -32,7 +24,7 @@ static char *copy(const char *bytes, size_t length) {
   return copied;
 }
 
-/* `origin` is in the form that `origin_read` writes. */
+/* `origin`: as `origin_read` writes it. */
 static bool is_loopback(const char *origin) {
   const char *host = strstr(origin, "://") + 3;
   size_t length = strcspn(host, host[0] == '[' ? "]" : ":");
@@ -56,8 +48,8 @@ static void head_free(struct head *head) {
   free(head);
 }
 
-/* libcurl only reads the list it is given, so its nodes can be ours: no copy of a secret is left behind
- * by curl_slist_append. Takes `data`, also when it fails. */
+/* Owns `data`, also when it fails. libcurl only reads the list, so that its nodes need not come from curl_slist_append,
+ * which would make a copy of a secret that nobody wipes. */
 static const char *append(struct head *head, char *data) {
   struct curl_slist *line = data == NULL ? NULL : malloc(sizeof *line);
   if (line == NULL) {
@@ -77,29 +69,26 @@ static const char *append_text(struct head *head, const char *text) {
 }
 
 struct head *head_new(const char *method, size_t method_length, const char *url, size_t url_length,
-                      bool idempotent, const char **fault) {
+                      bool idempotent, const char **message) {
   char origin[ORIGIN_SIZE];
   struct head *head;
   CURLUcode code;
-  *fault = text_method_error(method, method_length);
-  if (*fault == NULL) *fault = origin_read(url, url_length, origin);
-  if (*fault != NULL) return NULL;
+  *message = text_method_error(method, method_length);
+  if (*message == NULL) *message = origin_read(url, url_length, origin);
+  if (*message != NULL) return NULL;
   head = calloc(1, sizeof *head);
-  if (head != NULL) {
-    head->last = &head->lines;
-    head->method = copy(method, method_length);
-    head->url = copy(url, url_length);
-    head->parsed = curl_url();
+  *message = HEAD_NO_MEMORY;
+  if (head == NULL) return NULL;
+  head->last = &head->lines;
+  head->method = copy(method, method_length);
+  head->url = copy(url, url_length);
+  head->parsed = curl_url();
+  if (head->method != NULL && head->url != NULL && head->parsed != NULL) {
+    code = curl_url_set(head->parsed, CURLUPART_URL, head->url, 0);
+    if (code != CURLUE_OUT_OF_MEMORY) *message = code == CURLUE_OK ? NULL : "the URL is malformed";
   }
-  if (head == NULL || head->method == NULL || head->url == NULL || head->parsed == NULL) {
-    if (head != NULL) head_free(head);
-    *fault = HEAD_NO_MEMORY;
-    return NULL;
-  }
-  code = curl_url_set(head->parsed, CURLUPART_URL, head->url, 0);
-  if (code != CURLUE_OK) {
+  if (*message != NULL) {
     head_free(head);
-    *fault = code == CURLUE_OUT_OF_MEMORY ? HEAD_NO_MEMORY : "the URL is malformed";
     return NULL;
   }
   memcpy(head->origin, origin, sizeof origin);
@@ -109,27 +98,26 @@ struct head *head_new(const char *method, size_t method_length, const char *url,
   return head;
 }
 
+static bool is_named(const char *name, size_t length, const char *other) {
+  return text_equals_ignoring_case(name, length, other, strlen(other));
+}
+
 const char *head_add(struct head *head, const char *name, size_t name_length, const char *value,
                      size_t value_length) {
-  const char *fault = text_header_error(name, name_length, value, value_length);
+  const char *message = text_header_error(name, name_length, value, value_length);
   char *line;
-  size_t i;
-  if (fault != NULL) return fault;
-  for (i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
-    if (text_equals_ignoring_case(name, name_length, reserved[i], strlen(reserved[i]))) {
-      return "is set by the transport";
-    }
+  if (message != NULL) return message;
+  for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
+    if (is_named(name, name_length, reserved[i])) return "is set by the transport";
   }
-  if (text_equals_ignoring_case(name, name_length, "content-type", 12)) head->typed = true;
-  if (text_equals_ignoring_case(name, name_length, "user-agent", 10)) head->has_agent = true;
-  if (text_equals_ignoring_case(name, name_length, "accept-encoding", 15)) {
-    head->has_accept_encoding = true;
-  }
+  if (is_named(name, name_length, "content-type")) head->has_content_type = true;
+  if (is_named(name, name_length, "user-agent")) head->has_user_agent = true;
+  if (is_named(name, name_length, "accept-encoding")) head->has_accept_encoding = true;
   line = malloc(name_length + value_length + 3);
   if (line == NULL) return HEAD_NO_MEMORY;
   memcpy(line, name, name_length);
   if (value_length == 0) {
-    /* libcurl's way to write a header without a value. */
+    /* libcurl reads this as a header without a value. */
     memcpy(line + name_length, ";", 2);
   } else {
     memcpy(line + name_length, ": ", 2);
@@ -151,19 +139,19 @@ static bool has_short_response(const struct head *head) {
 }
 
 const char *head_complete(struct head *head) {
-  /* A name with nothing after it keeps libcurl from adding that header by itself. */
-  const char *fault = append_text(head, "Expect:");
-  if (fault == NULL && !head->typed) fault = append_text(head, "Content-Type:");
-  if (fault == NULL && !head->has_agent) fault = append_text(head, "User-Agent: waba/" WABA_VERSION);
-  if (fault == NULL && has_short_response(head) && !head->has_accept_encoding) {
-    fault = append_text(head, "Accept-Encoding: identity");
+  /* A name without a value keeps libcurl from adding that header itself. */
+  const char *message = append_text(head, "Expect:");
+  if (message == NULL && !head->has_content_type) message = append_text(head, "Content-Type:");
+  if (message == NULL && !head->has_user_agent) message = append_text(head, "User-Agent: waba/" WABA_VERSION);
+  if (message == NULL && has_short_response(head) && !head->has_accept_encoding) {
+    message = append_text(head, "Accept-Encoding: identity");
   }
-  return fault;
+  return message;
 }
 
-void head_take(struct head *head) { head->uses++; }
+void head_retain(struct head *head) { head->uses++; }
 
-void head_return(struct head *head) {
+void head_release(struct head *head) {
   head->uses--;
   if (head->dropped && head->uses == 0) head_free(head);
 }

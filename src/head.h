@@ -1,6 +1,6 @@
-/* The fixed part of a request, made ready for libcurl once: method, URL, list of header lines. Pure C.
- * A head belongs to its maker (the Lua userdata) and to the transfers that run with it: `head_drop` and
- * `head_return` free it when it is neither held nor in use, and wipe the lines, which hold a secret. */
+/* The fixed part of a request, prepared for libcurl once: method, URL, header lines. Pure C. The Lua userdata owns it
+ * together with the transfers that use it. The last of `head_drop` and `head_release` wipes the lines, which may
+ * contain a secret, and frees the head. */
 #ifndef WABA_HEAD_H
 #define WABA_HEAD_H
 
@@ -12,45 +12,45 @@
 #include "origin.h"
 
 struct head {
-  unsigned long long id; /* never 0, unique in its engine; the address of a freed head may be used again */
+  unsigned long long id; /* never 0, unique in its engine; an address may be used again */
   char *method;
   char *url;
-  CURLU *parsed; /* the same, which spares libcurl to parse it for each request */
+  CURLU *parsed; /* the URL, so that libcurl does not parse it for each request */
   char origin[ORIGIN_SIZE];
   struct curl_slist *lines;
-  struct curl_slist **last; /* where the next line goes */
+  struct curl_slist **last; /* the link to the next line */
   bool plain;               /* http, to loopback */
-  bool loopback;            /* never through a proxy */
+  bool loopback;            /* sent without a proxy */
   bool idempotent;
-  bool is_http1;  /* so was the last response */
-  bool typed;     /* has a Content-Type */
-  bool has_agent; /* has a User-Agent */
+  bool is_http1;  /* the last response was HTTP/1 */
+  bool has_content_type;
+  bool has_user_agent;
   bool has_accept_encoding;
   bool dropped;
-  size_t uses; /* transfers not yet returned */
+  size_t uses; /* the number of transfers that use it */
 };
 
 #define HEAD_NO_MEMORY "not enough memory"
 
-/* Makes a head without headers. NULL, with `*fault` a static text, when it can't be sent. */
+/* Creates a head without headers. Returns NULL for an error, with a static text in `*message`. */
 struct head *head_new(const char *method, size_t method_length, const char *url, size_t url_length,
-                      bool idempotent, const char **fault);
+                      bool idempotent, const char **message);
 
-/* Adds one header. Returns NULL, or what is wrong, without the value. */
+/* Adds a header. Returns NULL, or an error message that does not quote the value. */
 const char *head_add(struct head *head, const char *name, size_t name_length, const char *value,
                      size_t value_length);
 
-/* Adds the secret header if the head's URL is of its origin; else nothing. Returns as `head_add`. */
+/* Adds the secret header if the URL of the head is of its origin. Returns as `head_add`. */
 const char *head_add_credentials(struct head *head, const struct credentials *credentials);
 
-/* Adds what is to be said after all other headers. Returns as `head_add`. */
+/* Adds the headers that depend on the others; called last. Returns as `head_add`. */
 const char *head_complete(struct head *head);
 
-/* One transfer more, one less. */
-void head_take(struct head *head);
-void head_return(struct head *head);
+/* A transfer starts to use the head, and ends to use it. */
+void head_retain(struct head *head);
+void head_release(struct head *head);
 
-/* The maker lets go. */
+/* The Lua userdata no longer uses the head. */
 void head_drop(struct head *head);
 
 #endif

@@ -1,39 +1,42 @@
-/* The Lua face of head.c: see lua/waba/meta.lua. */
-#include "head_class.h"
-
+/* The Lua class of head.c: see lua/waba/meta.lua. */
 #include <stdio.h>
 
+#include "classes.h"
 #include "compat.h"
 
 static const char HEAD_CLASS[] = "waba.PreparedHead";
 
-/* It holds the engine's shell, so that the two may be collected in any order. */
+/* It holds a reference to the engine, so that the two may be collected in any order. */
 struct head_box {
   struct engine *engine;
   struct head *head;
 };
 
+static struct head_box *check_head(lua_State *L, int index) {
+  return compat_checkclass(L, index, HEAD_CLASS);
+}
+
+/* Adds the headers of the table at an index. Returns NULL or an error message; then it leaves values on the stack. */
 static const char *add_headers(lua_State *L, struct head *head, int table) {
-  const char *fault = NULL;
   lua_pushnil(L);
-  while (fault == NULL && lua_next(L, table) != 0) { /* [name value] */
+  while (lua_next(L, table) != 0) { /* [.. name value] */
     size_t name_length, value_length;
-    const char *name, *value;
+    const char *name, *value, *message;
     if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING) {
       return "headers: names and values must be strings";
     }
     name = lua_tolstring(L, -2, &name_length);
     value = lua_tolstring(L, -1, &value_length);
-    fault = head_add(head, name, name_length, value, value_length);
-    if (fault != NULL) return lua_pushfstring(L, "header '%s': %s", name, fault);
+    message = head_add(head, name, name_length, value, value_length);
+    if (message != NULL) return lua_pushfstring(L, "header '%s': %s", name, message);
     lua_pop(L, 1);
   }
-  return fault;
+  return NULL;
 }
 
 int head_class_new(lua_State *L, struct engine *engine) {
   struct credentials *credentials = NULL;
-  const char *method, *url, *fault;
+  const char *method, *url, *message;
   size_t method_length, url_length;
   struct head_box *box;
   luaL_checktype(L, 2, LUA_TTABLE);
@@ -56,27 +59,27 @@ int head_class_new(lua_State *L, struct engine *engine) {
   box->engine = NULL;
   box->head = NULL;
   compat_setclass(L, HEAD_CLASS);
-  box->head = head_new(method, method_length, url, url_length, lua_toboolean(L, 7) != 0, &fault);
-  if (box->head == NULL) return compat_pusherror(L, fault);
+  box->head = head_new(method, method_length, url, url_length, lua_toboolean(L, 7) != 0, &message);
+  if (box->head == NULL) return compat_pusherror(L, message);
   box->engine = engine;
   engine_hold(engine);
   engine_add_head(engine, box->head);
-  if (lua_istable(L, 5)) fault = add_headers(L, box->head, 5);
-  if (fault == NULL && credentials != NULL) fault = head_add_credentials(box->head, credentials);
-  if (fault == NULL) fault = head_complete(box->head);
-  if (fault != NULL) return compat_pusherror(L, fault);
+  if (lua_istable(L, 5)) message = add_headers(L, box->head, 5);
+  if (message == NULL && credentials != NULL) message = head_add_credentials(box->head, credentials);
+  if (message == NULL) message = head_complete(box->head);
+  if (message != NULL) return compat_pusherror(L, message);
   lua_pushvalue(L, 8);
   return 1;
 }
 
 struct head *head_class_check(lua_State *L, int index, const struct engine *engine) {
-  struct head_box *box = compat_checkclass(L, index, HEAD_CLASS);
+  struct head_box *box = check_head(L, index);
   luaL_argcheck(L, box->engine == engine && box->head != NULL, index, "prepared by another engine");
   return box->head;
 }
 
 static int head_gc(lua_State *L) {
-  struct head_box *box = compat_checkclass(L, 1, HEAD_CLASS);
+  struct head_box *box = check_head(L, 1);
   if (box->engine != NULL) {
     engine_drop_head(box->engine, box->head);
     engine_release(box->engine);
@@ -87,7 +90,7 @@ static int head_gc(lua_State *L) {
 }
 
 static int head_tostring(lua_State *L) {
-  const struct head_box *box = compat_checkclass(L, 1, HEAD_CLASS);
+  const struct head_box *box = check_head(L, 1);
   char text[ORIGIN_SIZE + 64] = "prepared head (closed)";
   if (box->head != NULL) {
     snprintf(text, sizeof text, "prepared head (%.32s %s)", box->head->method, box->head->origin);

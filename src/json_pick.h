@@ -13,8 +13,8 @@ struct json_piece {
   size_t length;
 };
 
-/* The string of the field `leaf` in the first object of the array `root`: {"root": [{"leaf": "string", …}, …], …}. Without
- * a leaf: the object may have the name `root`, and its value is ignored. */
+/* The string of the field `leaf` in the first object of the array `root`: {"root": [{"leaf": "string", …}, …], …}.
+ * Without a leaf: the object may have the name `root`, and its value is ignored. */
 struct json_path {
   struct json_piece root;
   struct json_piece leaf;

@@ -80,8 +80,8 @@ static long read_unicode_escape(const char *at, const char *end) {
   return value;
 }
 
-/* Returns the end of the escape. An unpaired surrogate, which systems create when they cut UTF-16 text, becomes U+FFFD, as
- * in JavaScript: cjson would refuse the whole text. */
+/* Returns the end of the escape. An unpaired surrogate, which systems create when they cut UTF-16 text, becomes U+FFFD,
+ * as in JavaScript: cjson would refuse the whole text. */
 static const char *scan_escape(struct json_scan *scan, const char *at) {
   const long first = read_unicode_escape(at, scan->end);
   if (first < 0xD800 || first > 0xDFFF) return at + 2;
@@ -221,8 +221,8 @@ static bool scan_word(struct json_scan *scan) {
   return true;
 }
 
-/* cjson checks the order of the parts, but not what follows a number or a word. That is checked here, so that cjson reads
- * the same number, and a number that becomes a string does not become a name. */
+/* cjson checks the order of the parts, but not what follows a number or a word. That is checked here, so that cjson
+ * reads the same number, and a number that becomes a string does not become a name. */
 static bool scan_text(struct json_scan *scan) {
   while (scan->at < scan->end) {
     const char c = *scan->at;

@@ -15,8 +15,8 @@
 /* Whether the decimal point of the current locale is not ".". */
 bool json_locale_has_comma(void);
 
-/* Writes a finite double, independent of the locale: a whole number that fits into 64 bits as an integer, others with the
- * fewest digits that read back as the same double. */
+/* Writes a finite double, independent of the locale: a whole number that fits into 64 bits as an integer, others with
+ * the fewest digits that read back as the same double. */
 void json_write_double(double number, char out[32]);
 
 /* The state of a scan. With `out`, the scan also writes the text that cjson decodes. */
@@ -34,8 +34,8 @@ struct json_scan {
   bool huge;      /* one of them may be too large for a double */
 };
 
-/* Checks a JSON text that cjson will decode. Returns false for an error: `message` at `at`. cjson checks the order of the
- * parts. If `rewrite` is set, cjson must decode the text that `json_scan_rewrite` writes. The text must outlive the
+/* Checks a JSON text that cjson will decode. Returns false for an error: `message` at `at`. cjson checks the order of
+ * the parts. If `rewrite` is set, cjson must decode the text that `json_scan_rewrite` writes. The text must outlive the
  * struct. */
 bool json_scan(struct json_scan *scan, const char *text, size_t length);
 

@@ -1,5 +1,5 @@
-/* Lua values before encoding and after decoding. All functions work on the value at the top of the stack and read tables
- * raw; none calls Lua code. */
+/* Lua values before encoding and after decoding. All functions work on the value at the top of the stack and read
+ * tables raw; none calls Lua code. */
 #ifndef WABA_JSON_VALUE_H
 #define WABA_JSON_VALUE_H
 

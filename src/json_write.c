@@ -20,7 +20,8 @@ struct writer {
 
 static bool grow(struct writer *writer, size_t more) {
   if (more > JSON_ENCODE_SIZE_MAX - writer->size) return false;
-  writer->capacity = writer->capacity + more > JSON_ENCODE_SIZE_MAX / 2 ? JSON_ENCODE_SIZE_MAX : 2 * (writer->capacity + more);
+  writer->capacity += more;
+  writer->capacity = writer->capacity > JSON_ENCODE_SIZE_MAX / 2 ? JSON_ENCODE_SIZE_MAX : 2 * writer->capacity;
   memcpy(lua_newuserdatauv(writer->L, writer->capacity, 0), writer->out, writer->size);
   writer->out = lua_touserdata(writer->L, -1);
   lua_replace(writer->L, writer->box);

@@ -7,18 +7,18 @@
 /* More idle transfers than this are freed. */
 #define IDLE_MAX 64
 
-/* How many idle ones are looked at for one that is configured for the wanted head. */
-#define IDLE_LOOK 8
+/* How many idle ones are searched for one that is configured for the head. */
+#define IDLE_SEARCHED 8
 
 struct transfer *pool_take(struct pool *pool, unsigned long long head) {
   struct transfer **place = &pool->idle;
   struct transfer *transfer;
-  unsigned looks;
-  for (looks = 0; *place != NULL && looks < IDLE_LOOK; looks++) {
+  unsigned searched;
+  for (searched = 0; *place != NULL && searched < IDLE_SEARCHED; searched++) {
     if ((*place)->configured == head) break;
     place = &(*place)->next;
   }
-  if (*place == NULL || looks == IDLE_LOOK) place = &pool->idle;
+  if (*place == NULL || searched == IDLE_SEARCHED) place = &pool->idle;
   transfer = *place;
   if (transfer == NULL) return NULL;
   *place = transfer->next;
@@ -27,7 +27,7 @@ struct transfer *pool_take(struct pool *pool, unsigned long long head) {
   return transfer;
 }
 
-/* Doubles the room for transfers, and for the queue with it. */
+/* Doubles the arrays of transfers and of the queue. */
 static bool grow(struct pool *pool) {
   size_t size = pool->size == 0 ? 16 : pool->size * 2;
   struct transfer **transfers = calloc(size, sizeof *transfers);
@@ -63,7 +63,7 @@ void pool_add(struct pool *pool, struct transfer *transfer) {
 }
 
 void pool_put(struct pool *pool, struct transfer *transfer) {
-  /* One that still stands in the queue must outlive its place there. */
+  /* The queue may still contain it. */
   if (pool->idle_count >= IDLE_MAX && !transfer->queued) {
     pool->transfers[transfer->id - 1] = NULL;
     transfer_free(transfer);
@@ -105,7 +105,7 @@ static struct transfer *take_ready(struct pool *pool) {
   return transfer;
 }
 
-void pool_pass_over(struct pool *pool, struct transfer *transfer) {
+void pool_skip(struct pool *pool, struct transfer *transfer) {
   if (pool->ready_count > 0 && pool->ready[pool->ready_first] == transfer) take_ready(pool);
 }
 

@@ -1,6 +1,5 @@
-/* All transfers of an engine: those that are idle, kept configured for the next request, and the queue of
- * those that want something. Pure C. The pool owns the transfers; it knows neither libcurl's multi handle
- * nor time. */
+/* All transfers of an engine: the idle ones, which keep their configuration for the next request, and the queue of
+ * those that want something. Pure C. The pool owns the transfers; it does not use the multi handle or the time. */
 #ifndef WABA_POOL_H
 #define WABA_POOL_H
 
@@ -9,13 +8,13 @@
 
 #include "transfer.h"
 
-/* All zeros is an empty pool. */
+/* All zeros: empty. */
 struct pool {
-  struct transfer **transfers; /* by id - 1; NULL where there is none */
+  struct transfer **transfers; /* by id - 1; NULL: unused */
   size_t size;
   struct transfer *idle;
   size_t idle_count;
-  struct transfer **ready; /* a ring of `size` places */
+  struct transfer **ready; /* a ring of `size` elements */
   size_t ready_first;
   size_t ready_count;
 };
@@ -23,31 +22,31 @@ struct pool {
 /* Takes an idle transfer, preferably one that is configured for the head with this id; NULL if none is idle. */
 struct transfer *pool_take(struct pool *pool, unsigned long long head);
 
-/* The id for a new transfer; 0 when there is no memory. */
+/* Returns an unused id; 0 when there is not enough memory. */
 int pool_free_id(struct pool *pool);
 
-/* Takes in a transfer with the id that `pool_free_id` gave. */
+/* Adds a transfer with an id from `pool_free_id`. */
 void pool_add(struct pool *pool, struct transfer *transfer);
 
-/* Takes back a transfer whose state is IDLE; too many idle ones are freed. */
+/* Takes back a transfer whose state is IDLE; frees it if too many are idle. */
 void pool_put(struct pool *pool, struct transfer *transfer);
 
-/* Marks the idle transfers that are configured for the head with this id as not configured. */
+/* Removes the head with this id from the configuration of the idle transfers. */
 void pool_unset_head(struct pool *pool, unsigned long long head);
 
-/* The next transfer that is not idle; `*place` begins at 0. NULL at the end. */
+/* Iterates over the transfers that are not idle: `*place` must be 0 before the first call. Returns NULL at the end. */
 struct transfer *pool_next(const struct pool *pool, size_t *place);
 
-/* Queues a transfer that wants something, once. Whether it was queued. */
+/* Queues a transfer if it wants something and is not in the queue. Returns whether it did. */
 bool pool_make_ready(struct pool *pool, struct transfer *transfer);
 
-/* Takes the next one from the queue that still wants something, or NULL. */
+/* Takes the next transfer that still wants something from the queue, or returns NULL. */
 struct transfer *pool_next_ready(struct pool *pool);
 
-/* Takes this transfer from the queue if it is the next one. */
-void pool_pass_over(struct pool *pool, struct transfer *transfer);
+/* Removes the transfer from the queue if it is the next one. */
+void pool_skip(struct pool *pool, struct transfer *transfer);
 
-/* Frees all transfers, none of which may be in a multi handle. */
+/* Frees all transfers. None may be in the multi handle. */
 void pool_clear(struct pool *pool);
 
 #endif

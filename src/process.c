@@ -1,4 +1,4 @@
-/* Noticing a fork: see process.h. */
+/* Detects a fork: see process.h. */
 #ifndef _DEFAULT_SOURCE
 #define _DEFAULT_SOURCE
 #endif

@@ -4,17 +4,15 @@
 #include <string.h>
 
 #include "compat.h"
-#include "failure.h"
 #include "response_head.h"
 
 static const char RESPONSE_CLASS[] = "waba.Response";
 static const char RECORD_CLASS[] = "waba.ResponseRecord";
 
-/* Where a response keeps its record until it is turned into fields. */
+/* The field that contains the record until the other fields are set. */
 #define RECORD "record"
 
-/* The record: a userdata of its own class, so that no other value is read as one. The lines of the header
- * follow it in memory. */
+/* A userdata of its own class, so that no other value can be read as a record. The header lines follow it in memory. */
 struct record {
   struct facts facts;
   size_t length; /* of the lines */
@@ -44,14 +42,14 @@ static const char *protocol_name(long version) {
   }
 }
 
-/* What there is to say of the connection; false when there was none. */
+/* Returns false if there was no connection. */
 static bool read_connection(struct facts *facts, const struct transfer *transfer) {
   long connects = 0;
   facts->version = 0;
   if (transfer->easy == NULL || transfer->attempts == 0) return false;
   curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_VERSION, &facts->version);
   curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &connects);
-  /* A new connection was made for a repeat that was refused: it is the one before that counts. */
+  /* The new connection was opened for a repeat that `before_request` refused; the request used the one before. */
   facts->reused = connects == 0 || transfer->code == CURLE_SEND_FAIL_REWIND;
   return true;
 }
@@ -75,7 +73,7 @@ static void read_facts(struct facts *facts, const struct transfer *transfer) {
   read_connection(facts, transfer);
 }
 
-/* [response] -> [response], with the fields that its record stands for */
+/* Sets the fields from the record: [response] -> [response] */
 static void set_fields(lua_State *L, const struct record *record) {
   const struct facts *facts = &record->facts;
   const char *const lines = (const char *)(record + 1);
@@ -104,7 +102,7 @@ static const struct record *to_record(lua_State *L, int index) {
   return is_record ? record : NULL;
 }
 
-/* [response key] -> [value]; the response is a plain table afterwards */
+/* [response key] -> [value]. Removes the metatable: the response has all its fields then. */
 static int response_index(lua_State *L) {
   const struct record *record;
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -124,20 +122,13 @@ static int response_index(lua_State *L) {
   return 1;
 }
 
-/* ---- The result. ---- */
-
 static void take_failure(struct response *response, const struct transfer *transfer) {
-  struct failure failure;
-  failure_describe(&failure, transfer);
-  response->kind = failure.kind;
-  response->word = failure.word;
-  response->path = failure.path;
-  response->number = failure.number;
+  char message[FAILURE_MESSAGE_SIZE];
+  failure_describe(&response->failure, message, transfer);
   response->facts.bytes_sent = transfer_bytes_sent(transfer);
   response->has_connection = read_connection(&response->facts, transfer);
   buffer_clear(&response->body);
-  /* Without memory for it the message is empty: `push_failure` then returns "not enough memory". */
-  buffer_append(&response->body, failure.message, strlen(failure.message));
+  buffer_append(&response->body, message, strlen(message));
 }
 
 void response_take(struct response *response, struct transfer *transfer) {
@@ -187,22 +178,27 @@ static void push_success(lua_State *L, const struct response *response) {
   compat_setclass(L, RESPONSE_CLASS);
 }
 
+static const char *sent_text(enum transfer_sent sent) {
+  return sent == SENT_NO ? "no" : sent == SENT_YES ? "yes" : "maybe";
+}
+
 static void push_failure(lua_State *L, const struct response *response) {
+  const struct failure *failure = &response->failure;
   lua_createtable(L, 0, 8);
-  set_text(L, "kind", response->kind);
+  set_text(L, "kind", failure->kind);
   if (response->body.length > 0) {
     push_buffer(L, &response->body);
   } else {
     lua_pushliteral(L, "not enough memory");
   }
   lua_setfield(L, -2, "message");
-  if (response->word != NULL) {
-    set_text(L, "code", response->word);
+  if (failure->code != NULL) {
+    set_text(L, "code", failure->code);
   } else {
-    set_size(L, "code", response->number);
+    set_size(L, "code", (curl_off_t)failure->curl_code);
   }
-  if (response->path != NULL) set_text(L, "path", response->path);
-  set_text(L, "sent", failure_sent(response->sent));
+  if (failure->path != NULL) set_text(L, "path", failure->path);
+  set_text(L, "sent", sent_text(response->sent));
   if (response->status != 0) set_size(L, "status", response->status);
   set_size(L, "bytes_sent", response->facts.bytes_sent);
   if (response->has_connection) set_connection(L, &response->facts);

@@ -39,7 +39,8 @@ static bool read_digits(struct reader *reader, int count, int *number) {
   return true;
 }
 
-/* A year of two digits is at most 50 years in the future (RFC 9110, section 5.6.7). `now` is in the years 1970 to 9999. */
+/* A year of two digits is at most 50 years in the future (RFC 9110, section 5.6.7). `now` is in the years 1970 to 9999.
+ * */
 static int complete_year(int two_digits, long long now) {
   const int present = (int)(1970 + now / 31556952);
   int year = present / 100 * 100 + two_digits;
@@ -48,8 +49,8 @@ static int complete_year(int two_digits, long long now) {
   return year;
 }
 
-/* The forms of an HTTP date: RFC 9110, RFC 850, asctime. %a and %A: the weekday, short and full; %d: the day; %e: the day
- * that may begin with a space; %b: the month; %Y and %y: the year of four and of two digits. */
+/* The forms of an HTTP date: RFC 9110, RFC 850, asctime. %a and %A: the weekday, short and full; %d: the day; %e: the
+ * day that may begin with a space; %b: the month; %Y and %y: the year of four and of two digits. */
 static const char *const forms[] = {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"};
 
 static bool read_part(struct reader *reader, char part, struct date *date) {

@@ -1,4 +1,4 @@
-/* SHA-256 (FIPS 180-4) in steps, and HMAC-SHA-256 (RFC 2104). */
+/* SHA-256 and HMAC-SHA-256: see sha256.h. */
 #include "sha256.h"
 
 #include <stdbool.h>
@@ -32,7 +32,7 @@ static uint32_t read_word(const unsigned char *bytes) {
   return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
-/* Section 6.2.2: one block, in the standard's own letters. */
+/* One block: section 6.2.2 of the standard, with its names. */
 static void process(struct sha256 *hash, const unsigned char block[SHA256_BLOCK]) {
   uint32_t *const w = hash->schedule, *const state = hash->state;
   uint32_t a, b, c, d, e, f, g, h;
@@ -86,7 +86,7 @@ WITH_INSTRUCTIONS static inline void take_words(struct halves *state, __m128i wo
   state->abef = _mm_sha256rnds2_epu32(state->abef, state->cdgh, _mm_shuffle_epi32(sum, 0x0E));
 }
 
-/* The four words of the schedule behind these sixteen. */
+/* The four words of the schedule after these sixteen. */
 WITH_INSTRUCTIONS static inline __m128i next_words(__m128i w0, __m128i w4, __m128i w8, __m128i w12) {
   const __m128i sum = _mm_add_epi32(_mm_sha256msg1_epu32(w0, w4), _mm_alignr_epi8(w12, w8, 4));
   return _mm_sha256msg2_epu32(sum, w12);

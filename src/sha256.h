@@ -12,8 +12,8 @@
 struct sha256 {
   uint32_t state[8];
   uint64_t length;                   /* bytes so far */
-  unsigned char block[SHA256_BLOCK]; /* the last length % SHA256_BLOCK bytes wait here */
-  uint32_t schedule[64];             /* of the block at work; here so that it is wiped at the end */
+  unsigned char block[SHA256_BLOCK]; /* the last length % SHA256_BLOCK bytes */
+  uint32_t schedule[64];             /* of the current block; here so that it is wiped at the end */
 };
 
 void sha256_start(struct sha256 *hash);

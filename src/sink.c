@@ -1,4 +1,4 @@
-/* The way of a response: see sink.h. */
+/* Destinations of responses: see sink.h. */
 #include "sink.h"
 
 #include <errno.h>
@@ -9,12 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "exit.h"
 #include "text.h"
 
-#include "exit.h"
-
-/* How much of a stream may wait to be drained before libcurl is told to pause. */
-#define STREAM_ENOUGH ((size_t)64 * 1024)
+/* libcurl pauses when so many bytes were not drained. */
+#define STREAM_MAX ((size_t)64 * 1024)
 
 #define LINES_MAX ((size_t)256 * 1024)
 
@@ -29,19 +28,19 @@ void sink_open(struct sink *sink, enum sink_kind kind, size_t max_body, curl_off
   sink->max_size = max_size;
 }
 
-/* Beside the file, so that renaming never crosses a file system. */
+/* In the same folder, so that rename does not cross file systems. */
 static bool open_partial(struct sink *sink, const char *path) {
-  size_t room = strlen(path) + 40;
+  size_t size = strlen(path) + 40;
   unsigned attempt;
   sink->path = malloc(strlen(path) + 1);
-  sink->partial = malloc(room);
+  sink->partial = malloc(size);
   if (sink->path == NULL || sink->partial == NULL) {
     errno = ENOMEM;
     return false;
   }
   strcpy(sink->path, path);
   for (attempt = 0; attempt < 10000; attempt++) {
-    snprintf(sink->partial, room, "%s.%ld-%u.part", path, (long)getpid(), attempt);
+    snprintf(sink->partial, size, "%s.%ld-%u.part", path, (long)getpid(), attempt);
     sink->descriptor = open(sink->partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (sink->descriptor >= 0) break;
     if (errno != EEXIST) return false;
@@ -62,15 +61,15 @@ static void forget_partial(struct sink *sink) {
 }
 
 bool sink_open_file(struct sink *sink, const char *path, size_t max_body, curl_off_t max_size) {
-  int fault;
+  int error;
   sink_open(sink, SINK_FILE, max_body, max_size);
   if (open_partial(sink, path)) return true;
-  fault = errno;
-  /* Nothing of ours is there to be removed. */
+  error = errno;
+  /* This sink has not created the file and must not remove it. */
   free(sink->partial);
   sink->partial = NULL;
   sink_close(sink);
-  errno = fault;
+  errno = error;
   return false;
 }
 
@@ -80,9 +79,9 @@ static bool is_framing(const char *name, size_t length) {
          text_equals_ignoring_case(name, length, "transfer-encoding", 17);
 }
 
-static void forget_lines(struct sink *sink) {
+static void clear_lines(struct sink *sink) {
   sink->lines.length = 0;
-  sink->head_over = false;
+  sink->head_complete = false;
   sink->is_framed = false;
 }
 
@@ -91,12 +90,12 @@ static void read_status_line(struct sink *sink, const char *line, size_t length)
   const char *space = memchr(line, ' ', length);
   const char *end = line + length;
   int status = 0;
-  forget_lines(sink);
+  clear_lines(sink);
   while (space != NULL && space < end && *space == ' ') space++;
   while (space != NULL && space < end && *space >= '0' && *space <= '9' && status < 1000) {
     status = status * 10 + (*space++ - '0');
   }
-  /* An interim answer says nothing about the request. */
+  /* An interim response is not the response to the request. */
   sink->status = status >= 200 ? status : 0;
   sink->is_http1 = line[5] == '1';
 }
@@ -109,17 +108,17 @@ size_t sink_head(char *bytes, size_t size, size_t count, void *argument) {
   if (length > 5 && memcmp(bytes, "HTTP/", 5) == 0) {
     read_status_line(sink, bytes, length);
   } else if (length == 0) {
-    sink->head_over = true;
-  } else if (!sink->head_over && sink->status != 0) {
+    sink->head_complete = true;
+  } else if (!sink->head_complete && sink->status != 0) {
     colon = memchr(bytes, ':', length);
     if (colon == NULL || colon == bytes || memchr(bytes, '\0', length) != NULL) return size * count;
     if (is_framing(bytes, (size_t)(colon - bytes))) sink->is_framed = true;
     if (sink->lines.length + length > LINES_MAX) {
-      sink->fault = SINK_TOO_LARGE;
+      sink->error = SINK_TOO_LARGE;
       return 0;
     }
     if (!buffer_append(&sink->lines, bytes, length) || !buffer_append(&sink->lines, "\r\n", 2)) {
-      sink->fault = SINK_NO_MEMORY;
+      sink->error = SINK_NO_MEMORY;
       return 0;
     }
   }
@@ -135,8 +134,8 @@ static bool write_file(struct sink *sink, const char *bytes, size_t length) {
     ssize_t written = write(sink->descriptor, bytes, length);
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) {
-      sink->fault = SINK_UNWRITABLE;
-      sink->error = errno;
+      sink->error = SINK_UNWRITABLE;
+      sink->system_error = errno;
       return false;
     }
     bytes += written;
@@ -145,9 +144,9 @@ static bool write_file(struct sink *sink, const char *bytes, size_t length) {
   return true;
 }
 
-static bool keep(struct sink *sink, const char *bytes, size_t length) {
+static bool append_body(struct sink *sink, const char *bytes, size_t length) {
   if (buffer_append(&sink->body, bytes, length)) return true;
-  sink->fault = SINK_NO_MEMORY;
+  sink->error = SINK_NO_MEMORY;
   return false;
 }
 
@@ -156,27 +155,27 @@ static bool is_too_large(const struct sink *sink, size_t length) {
   return length > sink->max_body - sink->body.length;
 }
 
-/* libcurl takes any number but the right one for a failure; with none given, 0 is wrong as well. */
+/* For an error it returns another number than `length`, also if that is 0. */
 size_t sink_body(char *bytes, size_t size, size_t count, void *argument) {
   struct sink *sink = argument;
   size_t length = size * count;
-  bool fine;
+  bool written;
   if (is_too_large(sink, length)) {
-    sink->fault = SINK_TOO_LARGE;
+    sink->error = SINK_TOO_LARGE;
     return length + 1;
   }
   if (!sink_diverts(sink)) {
-    fine = keep(sink, bytes, length);
+    written = append_body(sink, bytes, length);
   } else if (sink->kind == SINK_FILE) {
-    fine = write_file(sink, bytes, length);
-  } else if (sink->body.length >= STREAM_ENOUGH) {
+    written = write_file(sink, bytes, length);
+  } else if (sink->body.length >= STREAM_MAX) {
     sink->paused = true;
     return CURL_WRITEFUNC_PAUSE;
   } else {
-    fine = keep(sink, bytes, length);
+    written = append_body(sink, bytes, length);
   }
-  if (fine) sink->received += (curl_off_t)length;
-  return fine ? length : length + 1;
+  if (written) sink->received += (curl_off_t)length;
+  return written ? length : length + 1;
 }
 
 bool sink_complete(struct sink *sink) {
@@ -185,8 +184,8 @@ bool sink_complete(struct sink *sink) {
   closed = close(sink->descriptor);
   sink->descriptor = -1;
   if (closed != 0 || rename(sink->partial, sink->path) != 0) {
-    sink->fault = SINK_UNWRITABLE;
-    sink->error = errno;
+    sink->error = SINK_UNWRITABLE;
+    sink->system_error = errno;
     return false;
   }
   forget_partial(sink);

@@ -1,4 +1,4 @@
-/* The body of a request: see source.h. */
+/* Bodies of requests: see source.h. */
 #include "source.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@ void source_init(struct source *source) {
 static void source_open(struct source *source, enum source_kind kind, curl_off_t size) {
   source->kind = kind;
   source->size = size;
-  /* Without a body the server has it all as soon as it has the head. */
+  /* An empty body is complete as soon as the server has the head. */
   source->complete = size == 0;
 }
 
@@ -29,21 +29,21 @@ void source_open_bytes(struct source *source, const char *bytes, size_t size) {
 bool source_open_file(struct source *source, const char *path) {
   struct stat status;
   int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  int fault = 0;
+  int error = 0;
   char *copied;
   if (descriptor < 0) return false;
   copied = malloc(strlen(path) + 1);
   if (copied == NULL) {
-    fault = ENOMEM;
+    error = ENOMEM;
   } else if (fstat(descriptor, &status) != 0) {
-    fault = errno;
+    error = errno;
   } else if (!S_ISREG(status.st_mode)) {
-    fault = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
+    error = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
   }
-  if (fault != 0) {
+  if (error != 0) {
     close(descriptor);
     free(copied);
-    errno = fault;
+    errno = error;
     return false;
   }
   source_open(source, SOURCE_FILE, (curl_off_t)status.st_size);
@@ -60,11 +60,11 @@ bool source_feed(struct source *source, const char *bytes, size_t length) {
   if (source->kind != SOURCE_FED || source->ended) return true;
   if (bytes == NULL) {
     source->ended = true;
-    if (source->size >= 0 && source->fed_total < source->size) source->fault = SOURCE_SHORT;
+    if (source->size >= 0 && source->fed_total < source->size) source->error = SOURCE_SHORT;
     return true;
   }
   if (source->size >= 0 && (curl_off_t)length > source->size - source->fed_total) {
-    source->fault = SOURCE_LONG;
+    source->error = SOURCE_LONG;
     return true;
   }
   if (source->taken == source->fed.length) {
@@ -76,50 +76,50 @@ bool source_feed(struct source *source, const char *bytes, size_t length) {
   return true;
 }
 
-bool source_can_give(const struct source *source) {
+bool source_has_input(const struct source *source) {
   return source->ended || source->taken < source->fed.length;
 }
 
-static size_t read_file(struct source *source, char *room, size_t size) {
+static size_t read_file(struct source *source, char *out, size_t size) {
   ssize_t count;
   do {
-    count = pread(source->descriptor, room, size, (off_t)source->position);
+    count = pread(source->descriptor, out, size, (off_t)source->position);
   } while (count < 0 && errno == EINTR);
   if (count > 0) return (size_t)count;
-  source->fault = count == 0 ? SOURCE_SHRUNK : SOURCE_UNREADABLE;
-  source->error = errno;
+  source->error = count == 0 ? SOURCE_SHRUNK : SOURCE_UNREADABLE;
+  source->system_error = errno;
   return CURL_READFUNC_ABORT;
 }
 
-static size_t read_fed(struct source *source, char *room, size_t size) {
+static size_t read_fed(struct source *source, char *out, size_t size) {
   size_t left = source->fed.length - source->taken;
   if (left == 0) {
     if (source->ended) return 0;
-    source->hungry = true;
+    source->paused = true;
     return CURL_READFUNC_PAUSE;
   }
   if (size > left) size = left;
-  memcpy(room, source->fed.bytes + source->taken, size);
+  memcpy(out, source->fed.bytes + source->taken, size);
   source->taken += size;
   return size;
 }
 
-size_t source_read(char *room, size_t size, size_t count, void *argument) {
+size_t source_read(char *out, size_t size, size_t count, void *argument) {
   struct source *source = argument;
   curl_off_t left = source->size - source->position;
-  size_t given = size * count;
-  if (source->size >= 0 && (curl_off_t)given > left) given = (size_t)left;
-  if (given > 0 && source->kind == SOURCE_BYTES) {
-    memcpy(room, source->bytes + source->position, given);
-  } else if (given > 0 && source->kind == SOURCE_FILE) {
-    given = read_file(source, room, given);
-  } else if (given > 0) {
-    given = read_fed(source, room, given);
+  size_t size_read = size * count;
+  if (source->size >= 0 && (curl_off_t)size_read > left) size_read = (size_t)left;
+  if (size_read > 0 && source->kind == SOURCE_BYTES) {
+    memcpy(out, source->bytes + source->position, size_read);
+  } else if (size_read > 0 && source->kind == SOURCE_FILE) {
+    size_read = read_file(source, out, size_read);
+  } else if (size_read > 0) {
+    size_read = read_fed(source, out, size_read);
   }
-  if (given == CURL_READFUNC_ABORT || given == CURL_READFUNC_PAUSE) return given;
-  source->position += (curl_off_t)given;
-  if (given == 0 || source->position == source->size) source->complete = true;
-  return given;
+  if (size_read == CURL_READFUNC_ABORT || size_read == CURL_READFUNC_PAUSE) return size_read;
+  source->position += (curl_off_t)size_read;
+  if (size_read == 0 || source->position == source->size) source->complete = true;
+  return size_read;
 }
 
 bool source_rewind(struct source *source) {

@@ -1,4 +1,4 @@
-/* Reads what libcurl's debug texts report on HTTP/2 streams: see stream.h. */
+/* Reads the debug texts of libcurl about HTTP/2 streams: see stream.h. */
 #include "stream.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* The HTTP/2 stream of a request: its id, and whether the server refused it. The server did not process the
  * request of a refused stream (RFC 9113, 6.8 and 8.7), so it can be sent again. Pure C.
- * libcurl has no option that returns this; it reports it only in the texts that it passes to its debug callback. */
+ * libcurl reports these only in the texts for its debug callback. */
 #ifndef WABA_STREAM_H
 #define WABA_STREAM_H
 
@@ -8,10 +8,9 @@
 #include <stddef.h>
 
 struct stream {
-  unsigned long long
-      connection;   /* the same number for all streams of one connection; 0: not connected */
-  unsigned long id; /* 0: not HTTP/2, or not known */
-  bool refused;     /* by RST_STREAM or by a GOAWAY */
+  unsigned long long connection; /* the same number for all streams of a connection; 0: not connected */
+  unsigned long id;              /* 0: not HTTP/2, or unknown */
+  bool refused;                  /* by RST_STREAM or by a GOAWAY */
 };
 
 /* Records that a request is about to be sent on the connection between these addresses. */
@@ -22,7 +21,7 @@ void stream_begin(struct stream *stream, const char *remote_address, int remote_
  * connection: then `*last` is the last stream that the server may process. */
 bool stream_read(struct stream *stream, const char *text, size_t size, unsigned long *last);
 
-/* Whether a GOAWAY with this last stream, received on the connection of `of`, refuses this stream. */
+/* Whether a GOAWAY with this last stream, received on the connection of `of`, refuses the stream. */
 bool stream_is_above(const struct stream *stream, const struct stream *of, unsigned long last);
 
 #endif

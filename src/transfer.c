@@ -1,4 +1,4 @@
-/* One request on one easy handle: see transfer.h. */
+/* Requests on easy handles: see transfer.h. */
 #include "transfer.h"
 
 #include <errno.h>
@@ -9,8 +9,8 @@
 #define WABA_VERSION "development"
 #endif
 
-/* libcurl sends a body given as POSTFIELDS together with the head in one write, up to this size; a
- * larger one goes through the read function, which knows how much was taken. */
+/* libcurl sends a body set as POSTFIELDS together with the head in one write, up to this size. It reads a larger body
+ * through the read function, which counts the bytes. */
 #define FIELDS_MAX ((curl_off_t)60 * 1024)
 
 const char transfer_no_file[] = "the file cannot be written";
@@ -28,9 +28,9 @@ void transfer_refuse_stream(struct transfer *transfer) {
   transfer->source.rewindable = true;
 }
 
-/* Called by libcurl each time it is about to send the request. If the connection broke after some of
- * it was sent, libcurl would by itself send it again: a message twice. What is not idempotent stops
- * here, unless the server can't have got the whole of it, or has refused it. */
+/* libcurl calls this before it sends the request, also before it sends it again because the connection broke. A request
+ * that is not idempotent is not sent again, since the message could arrive twice, unless the server can't have received
+ * the complete request or has refused it. */
 static int before_request(void *argument, char *remote_address, char *local_address,
                           int remote_port, int local_port) {
   struct transfer *transfer = argument;
@@ -78,8 +78,7 @@ static bool set_callbacks(struct transfer *transfer) {
          curl_easy_setopt(easy, CURLOPT_DEBUGDATA, transfer) == CURLE_OK;
 }
 
-/* The authorities: libcurl keeps the bundle it has read for later connections only as long as no
- * directory of certificates is named beside it. */
+/* libcurl keeps the certificates that it has read for later connections only if CURLOPT_CAPATH is not set. */
 static bool set_authorities(CURL *easy, const char *ca_file) {
   const curl_version_info_data *version = curl_version_info(CURLVERSION_NOW);
   if (ca_file != NULL && curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) != CURLE_OK) return false;
@@ -87,14 +86,14 @@ static bool set_authorities(CURL *easy, const char *ca_file) {
     if (curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) != CURLE_OK) return false;
   }
 #if LIBCURL_VERSION_NUM >= 0x075700
-  /* Refused by builds whose TLS library cannot. */
+  /* Fails where the TLS library does not support it. */
   curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 24 * 60 * 60L);
 #endif
   return true;
 }
 
-/* Without this libcurl waits for its resolver's thread when a transfer ends while a name is looked up:
- * a cancel or a timeout would last as long as the slowest name server. */
+/* Without this option a transfer that ends during a name lookup waits for the resolver's thread: a cancel or a timeout
+ * would take as long as the slowest name server. */
 static void set_quick_exit(CURL *easy) {
 #if LIBCURL_VERSION_NUM >= 0x075700
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
@@ -104,7 +103,7 @@ static void set_quick_exit(CURL *easy) {
 }
 
 static bool set_policy(CURL *easy, const struct transfer_settings *settings) {
-  /* What a proxy is told; requests have their own. libcurl only reads the list. */
+  /* For a proxy; requests have their own header. libcurl only reads the list. */
   static char line[] = "User-Agent: waba/" WABA_VERSION;
   static struct curl_slist agent = {line, NULL};
   return curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
@@ -123,7 +122,7 @@ static bool set_policy(CURL *easy, const struct transfer_settings *settings) {
          set_authorities(easy, settings->ca_file);
 }
 
-bool transfer_equip(struct transfer *transfer, const struct transfer_settings *settings) {
+bool transfer_open_easy(struct transfer *transfer, const struct transfer_settings *settings) {
   transfer->configured = 0;
   transfer->verbose = false;
   transfer->mode = MODE_UNSET;
@@ -148,7 +147,7 @@ struct transfer *transfer_new(struct engine *engine, int id,
   transfer->id = id;
   source_init(&transfer->source);
   sink_init(&transfer->sink);
-  if (transfer_equip(transfer, settings)) return transfer;
+  if (transfer_open_easy(transfer, settings)) return transfer;
   free(transfer);
   return NULL;
 }
@@ -157,7 +156,7 @@ static bool is_method(const struct head *head, const char *method) {
   return strcmp(head->method, method) == 0;
 }
 
-/* POST, PUT and PATCH say "Content-Length: 0" when there is nothing to send. */
+/* POST, PUT and PATCH without a body have the header "Content-Length: 0". */
 static enum transfer_mode mode_of(const struct transfer *transfer, const struct head *head) {
   const struct source *source = &transfer->source;
   if (source->kind == SOURCE_FILE || source->kind == SOURCE_FED) return MODE_READ;
@@ -170,8 +169,8 @@ static enum transfer_mode mode_of(const struct transfer *transfer, const struct 
   return MODE_BODYLESS;
 }
 
-/* The method libcurl would use by itself in this mode must not be named: it would then forget what
- * belongs to it. */
+/* CURLOPT_CUSTOMREQUEST must not be set to the method that libcurl uses in this mode by default: that would disable the
+ * handling that belongs to the method. */
 static bool set_method(CURL *easy, const struct head *head, enum transfer_mode mode) {
   const char *own = mode == MODE_READ ? "PUT" : mode == MODE_FIELDS ? "POST" : "GET";
   bool bodyless_head = mode == MODE_BODYLESS && is_method(head, "HEAD");
@@ -211,15 +210,15 @@ static bool set_head(struct transfer *transfer, const struct head *head, enum tr
   CURL *easy = transfer->easy;
   transfer->configured = 0;
   if (!set_method(easy, head, mode)) return false;
-  /* libcurl takes what is parsed; the text is what it tells others about. */
+  /* libcurl uses the parsed URL, and the text in its reports. */
   if (curl_easy_setopt(easy, CURLOPT_URL, head->url) != CURLE_OK ||
       curl_easy_setopt(easy, CURLOPT_CURLU, head->parsed) != CURLE_OK ||
       curl_easy_setopt(easy, CURLOPT_HTTPHEADER, head->lines) != CURLE_OK ||
       curl_easy_setopt(easy, CURLOPT_NOPROXY, head->loopback ? "*" : NULL) != CURLE_OK ||
       curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, head->plain ? "http" : "https") != CURLE_OK ||
       !forbid_retry(easy, !head->idempotent) ||
-      /* A new connection may turn out to take more than one request: to be waited for over TLS, where
-       * the handshake tells. Without TLS only the first answer would. */
+      /* Waits for a new connection that may support HTTP/2. Over TLS the handshake shows that; without TLS only the
+       * first response would. */
       curl_easy_setopt(easy, CURLOPT_PIPEWAIT, head->plain ? 0L : 1L) != CURLE_OK) {
     transfer_unset_head(transfer);
     return false;
@@ -229,7 +228,7 @@ static bool set_head(struct transfer *transfer, const struct head *head, enum tr
   return true;
 }
 
-/* Only what differs from the last use is set. */
+/* Sets only what differs from the last request. */
 static bool set_request(struct transfer *transfer, const struct head *head,
                         const struct transfer_options *options) {
   CURL *easy = transfer->easy;
@@ -283,16 +282,16 @@ const char *transfer_configure(struct transfer *transfer, struct head *head,
   transfer->end = END_BY_CURL;
   transfer->error[0] = '\0';
   transfer->head = head;
-  head_take(head);
+  head_retain(head);
   return NULL;
 }
 
-/* A body without length ends with the connection. Only some versions of OpenSSL report that TLS was not closed
+/* A body without a length ends with the connection. Only some versions of OpenSSL report that TLS was not closed
  * before, and nginx does not. So this is no error: only the content shows that such a body was cut off. */
 static bool is_end_of_body(const struct transfer *transfer, CURLcode code) {
   const struct sink *sink = &transfer->sink;
-  return code == CURLE_RECV_ERROR && sink->is_http1 && sink->head_over && sink->status != 0 &&
-         !sink->is_framed && sink->fault == SINK_FINE &&
+  return code == CURLE_RECV_ERROR && sink->is_http1 && sink->head_complete && sink->status != 0 &&
+         !sink->is_framed && sink->error == SINK_OK &&
          (strstr(transfer->error, "unexpected eof") != NULL ||
           strstr(transfer->error, "non-properly terminated") != NULL);
 }
@@ -305,7 +304,7 @@ void transfer_complete(struct transfer *transfer, enum transfer_end end, CURLcod
   transfer->code = code;
   if (transfer->repeat_refused) transfer->code = CURLE_SEND_FAIL_REWIND;
   /* libcurl treats the end of the connection as the end of the head. */
-  if (code == CURLE_OK && transfer->sink.status != 0 && !transfer->sink.head_over) {
+  if (code == CURLE_OK && transfer->sink.status != 0 && !transfer->sink.head_complete) {
     transfer->code = CURLE_RECV_ERROR;
   } else if (end == END_BY_CURL && code == CURLE_OK && !sink_complete(&transfer->sink)) {
     transfer->code = CURLE_WRITE_ERROR;
@@ -326,7 +325,7 @@ void transfer_release(struct transfer *transfer) {
     if (head->dropped) transfer_unset_head(transfer);
     if (transfer->easy != NULL) set_verbose(transfer, false);
     if (transfer->repeated || !transfer_succeeded(transfer)) discard_easy(transfer);
-    head_return(head);
+    head_release(head);
   }
   transfer->head = NULL;
   source_close(&transfer->source);
@@ -358,7 +357,7 @@ enum transfer_want transfer_wants(const struct transfer *transfer) {
     return WANT_DRAIN;
   }
   if (transfer->state == TRANSFER_DONE) return WANT_FINISH;
-  if (transfer->source.hungry) return WANT_INPUT;
+  if (transfer->source.paused) return WANT_INPUT;
   if (transfer->progress && has_progressed(transfer)) return WANT_PROGRESS;
   return WANT_NOTHING;
 }
@@ -370,8 +369,8 @@ curl_off_t transfer_bytes_sent(const struct transfer *transfer) {
   return size;
 }
 
-/* A body that goes out together with the head, in one write: nothing of it left this machine if that
- * write failed. libcurl counts the bytes of a first write that succeeded, and notes the time of it. */
+/* A body in POSTFIELDS is sent together with the head in one write: if that write failed, nothing was sent. libcurl
+ * counts the bytes of a first write that succeeded, and stores its time. */
 static bool first_write_failed(const struct transfer *transfer) {
   long size = 0;
   curl_off_t time = 0;
@@ -384,7 +383,7 @@ static bool first_write_failed(const struct transfer *transfer) {
 enum transfer_sent transfer_sent(const struct transfer *transfer) {
   if (transfer->sink.status != 0) return SENT_YES;
   if (transfer->end == END_FORKED)
-    return SENT_MAYBE; /* what the parent does with it is not known */
+    return SENT_MAYBE; /* the parent process may complete it */
   if (transfer->attempts == 0 || transfer->stream.refused) return SENT_NO;
   if (transfer->mode == MODE_READ) return transfer->source.complete ? SENT_MAYBE : SENT_NO;
   if (transfer->source.size > 0 && first_write_failed(transfer)) return SENT_NO;

@@ -1,6 +1,4 @@
-/* The Lua face of transfer.c, its options and bodies: see lua/waba/meta.lua. */
-#include "transfer_class.h"
-
+/* The Lua class of transfer.c: see lua/waba/meta.lua. */
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
@@ -9,9 +7,8 @@
 #include <string.h>
 
 #include "arguments.h"
+#include "classes.h"
 #include "compat.h"
-#include "engine_class.h"
-#include "head_class.h"
 #include "limit.h"
 #include "response.h"
 
@@ -23,10 +20,10 @@ static const char TRANSFER_CLASS[] = "waba.Transfer";
 
 /* It holds a reference to the engine's struct, so that the two may be collected in any order.
  *
- * Creating a Lua value may run a finalizer of the program, and reading an option a metamethod: each may
- * close the engine, which frees the transfer, or use this same box. So no pointer into the engine is used
- * after such a call: data for Lua values is moved into the box first, and a transfer is taken from the
- * engine only after all arguments were read. */
+ * Creating a Lua value may run a finalizer of the program, and reading an option a metamethod: each may close the
+ * engine, which frees the transfer, or use this same box. So no pointer into the engine is used after such a call: data
+ * for Lua values is moved into the box first, and a transfer is taken from the engine only after all arguments were
+ * read. */
 struct transfer_box {
   struct engine *engine;
   struct transfer *transfer; /* NULL: it ended and was returned to the engine */
@@ -38,15 +35,15 @@ struct transfer_box {
   int body; /* registry reference that keeps the body's string alive */
 };
 
-/* The body argument of a request; its strings are on the Lua stack. */
+/* The body argument; its strings are on the Lua stack. */
 struct body {
   enum source_kind kind;
   const char *bytes; /* or the path of a file */
   size_t length;
-  long long size; /* bytes of a body that is fed; -1: not known */
+  long long size; /* of SOURCE_FED, in bytes; -1: unknown */
 };
 
-/* Reads the body at `index`; pushes the values that must stay alive while it is used. */
+/* Reads the body at `index`; pushes the values that must stay alive. */
 static void read_body(lua_State *L, int index, struct body *body) {
   const int type = lua_type(L, index);
   body->kind = SOURCE_NONE;
@@ -74,7 +71,7 @@ static bool open_source(struct source *source, const struct body *body) {
   return true;
 }
 
-/* Seconds as libcurl's milliseconds: never 0, which would mean "without end". */
+/* At least 1: libcurl reads 0 as no timeout. */
 static long to_milliseconds(lua_Number seconds) {
   lua_Number milliseconds = ceil(seconds * 1000);
   if (milliseconds < 1) return 1;
@@ -119,7 +116,7 @@ static void check_unused(lua_State *L, const struct transfer_box *box, const str
                 5, "cannot be used again");
 }
 
-/* Pushes a box for a transfer: the one at `index`, if that is one whose result was taken. */
+/* Pushes the box at `index`, whose result must have been taken, or a new one if that is nil. */
 static struct transfer_box *push_transfer_box(lua_State *L, struct engine *engine, int index) {
   struct transfer_box *box;
   if (lua_isnil(L, index)) return new_transfer_box(L, engine);
@@ -148,12 +145,12 @@ static const char no_source[] = "the file cannot be sent";
 static const char *start(struct transfer_box *box, struct head *head, const struct body *body,
                          const struct transfer_options *options) {
   struct transfer *transfer = engine_take(box->engine, head);
-  const char *fault = NULL;
+  const char *message = NULL;
   int error;
   if (transfer == NULL) return HEAD_NO_MEMORY;
-  if (!open_source(&transfer->source, body)) fault = no_source;
-  if (fault == NULL) fault = engine_start(box->engine, transfer, head, options);
-  if (fault == NULL) {
+  if (!open_source(&transfer->source, body)) message = no_source;
+  if (message == NULL) message = engine_start(box->engine, transfer, head, options);
+  if (message == NULL) {
     box->transfer = transfer;
     transfer->owner = box;
     return NULL;
@@ -161,7 +158,7 @@ static const char *start(struct transfer_box *box, struct head *head, const stru
   error = errno;
   engine_finish(box->engine, transfer);
   errno = error;
-  return fault;
+  return message;
 }
 
 int transfer_class_start(lua_State *L) {
@@ -170,7 +167,7 @@ int transfer_class_start(lua_State *L) {
   struct transfer_box *box;
   struct head *head;
   struct body body;
-  const char *fault;
+  const char *message;
   if (!engine_class_is_ready(L, 1)) {
     compat_pusherror(L, lua_tostring(L, -1));
     lua_pushliteral(L, "limit");
@@ -185,36 +182,33 @@ int transfer_class_start(lua_State *L) {
   }
   box = push_transfer_box(L, engine, 5);
   if (body.kind == SOURCE_BYTES) hold_body(L, box, 3);
-  /* Code that ran above may have closed or used all of these; from here on no other code runs. */
+  /* Lua code that ran above may have closed or used these; from here on none runs. */
   engine = engine_class_check(L, 1);
   head = head_class_check(L, 2, engine);
   check_unused(L, box, engine);
-  fault = start(box, head, &body, &options);
-  if (fault == NULL) {
-    const int id = box->transfer->id;
-    lua_pushinteger(L, id);
+  message = start(box, head, &body, &options);
+  if (message == NULL) {
+    lua_pushinteger(L, box->transfer->id); /* [.. transfer id] */
     return 2;
   }
-  if (fault == no_source || fault == transfer_no_file) {
-    const char *path = fault == no_source ? body.bytes : options.save_as;
+  if (message == no_source || message == transfer_no_file) {
+    const char *path = message == no_source ? body.bytes : options.save_as;
     char text[LIMIT_TEXT_SIZE];
-    fault = lua_pushfstring(L, "the file %s cannot be %s: %s", path,
-                            fault == no_source ? "sent" : "written", limit_describe(errno, text));
+    message = lua_pushfstring(L, "the file %s cannot be %s: %s", path,
+                            message == no_source ? "sent" : "written", limit_describe(errno, text));
   }
   release_body(L, box);
-  return compat_pusherror(L, fault);
+  return compat_pusherror(L, message);
 }
 
-void transfer_class_forsake(struct transfer *transfer) {
+void transfer_class_on_close(struct transfer *transfer) {
   struct transfer_box *box = transfer->owner;
-  /* The drained part of the body is not kept, so the response is incomplete. */
+  /* Lua has a part of the body, so the response is incomplete. */
   if (transfer_wants(transfer) == WANT_DRAIN) transfer->end = END_CLOSED;
   response_take(&box->result, transfer);
   box->transfer = NULL;
   box->has_result = true;
 }
-
-/* ---- Methods. ---- */
 
 static struct transfer_box *check_box(lua_State *L) {
   return compat_checkclass(L, 1, TRANSFER_CLASS);
@@ -241,6 +235,7 @@ static int deliver(lua_State *L, struct transfer_box *box, lua_CFunction push) {
   return lua_gettop(L) - top;
 }
 
+/* [] -> [want] */
 static void push_want(lua_State *L, enum transfer_want want) {
   static const char *const words[] = {NULL, "finished", "input", "drain", "progress"};
   lua_pushstring(L, words[want]); /* nil for NULL */
@@ -263,7 +258,7 @@ static int transfer_step_method(lua_State *L) {
       engine_wait(engine, microseconds);
       engine_pump(engine);
     }
-    engine_pass_over(engine, box->transfer);
+    engine_skip(engine, box->transfer);
     others = engine_has_ready(engine);
   }
   push_want(L, want_of(box));
@@ -322,7 +317,7 @@ static int transfer_progress_method(lua_State *L) {
   if (transfer->easy != NULL) {
     curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &to_receive);
   }
-  /* What is announced counts before decompression. */
+  /* Content-Length is the size before decompression. */
   if (to_receive < transfer->sink.received) to_receive = -1;
   push_size(L, transfer_bytes_sent(transfer));
   push_size(L, transfer->source.size);

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Makes room for a socket number. `changes` has as much room as there are entries. */
+/* Enlarges the tables for a socket number. `changes` can contain each entry once. */
 static bool watch_reserve(struct watch *watch, int socket) {
   size_t size = watch->size < 64 ? 64 : watch->size;
   struct watch_entry *entries;
@@ -29,9 +29,9 @@ struct watch *watch_new(void) {
   if (watch == NULL) return NULL;
   watch->descriptor = watch->wake[0] = watch->wake[1] = -1;
   if (!watch_system_open(watch)) {
-    int fault = errno;
+    int error = errno;
     watch_free(watch);
-    errno = fault;
+    errno = error;
     return NULL;
   }
   return watch;
@@ -50,7 +50,7 @@ int watch_descriptor(const struct watch *watch) { return watch->descriptor; }
 
 static void watch_register(struct watch *watch, int socket) {
   struct watch_entry *entry = &watch->entries[socket];
-  int asked = watch_asked(entry);
+  int asked = watch_registrable(entry);
   if (entry->registered == asked) return;
   watch_system_register(watch, socket, entry->registered, asked);
   entry->registered = (unsigned char)asked;
@@ -58,7 +58,7 @@ static void watch_register(struct watch *watch, int socket) {
 
 static void watch_change(struct watch *watch, int socket) {
   struct watch_entry *entry = &watch->entries[socket];
-  if (entry->changed || watch_asked(entry) == entry->registered) return;
+  if (entry->changed || watch_registrable(entry) == entry->registered) return;
   entry->changed = true;
   watch->changes[watch->change_count++] = socket;
 }
@@ -79,7 +79,7 @@ bool watch_want(struct watch *watch, int socket, int events) {
   if (entry->wanted != 0 && events == 0) watch->wanted--;
   entry->wanted = (unsigned char)events;
   if (events == 0 && !entry->open) {
-    /* It may be closed next, and its number given to another. */
+    /* The socket may be closed and its number used again before the next flush. */
     watch_register(watch, socket);
   } else {
     watch_change(watch, socket);
@@ -99,7 +99,7 @@ void watch_closed(struct watch *watch, int socket) {
   if ((size_t)socket >= watch->size) return;
   entry = &watch->entries[socket];
   if (entry->wanted != 0) watch->wanted--;
-  /* Closing took it out of the system's set. `changed` stays: the list still names it. */
+  /* Closing has removed it from the set of the system. `changed` stays set: `changes` contains the socket. */
   entry->wanted = 0;
   entry->registered = 0;
   entry->open = false;
@@ -143,7 +143,7 @@ bool watch_next(struct watch *watch, int *socket, int *events) {
       *events = ready->events;
       return true;
     }
-    /* An idle connection that its peer closed, left registered to save two calls per request. */
+    /* The peer closed an idle connection. Those stay registered to save two system calls for each request. */
     watch_register(watch, ready->socket);
   }
   watch->fresh = false;
@@ -163,7 +163,7 @@ void watch_abandon(struct watch *watch) {
     if (watch->entries[socket].open) close((int)socket);
   }
 #if defined(WABA_USE_KQUEUE)
-  watch->descriptor = -1; /* a child does not get it: the number may be another's by now */
+  watch->descriptor = -1; /* a child does not inherit it; the number may be in use */
 #endif
   watch_free(watch);
 }

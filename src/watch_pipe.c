@@ -1,4 +1,4 @@
-/* Of a watch, what epoll and kqueue share: a pipe that wakes it, and waiting for several by poll. */
+/* What epoll and kqueue share: a pipe that wakes a watch, and waiting for several by poll. */
 #include "watch_state.h"
 
 #if !defined(WABA_USE_POLL)
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* A pipe rather than an eventfd or a user event: it serves every system alike. */
+/* Unlike an eventfd or a user event, a pipe works on every system. */
 bool watch_open_pipe(int ends[2]) {
   int i;
   if (pipe(ends) != 0) return false;

@@ -15,11 +15,11 @@ void watch_system_register(struct watch *watch, int socket, int before, int now)
   (void)watch, (void)socket, (void)before, (void)now;
 }
 
-/* Appends what the watch wants to `polled`, which has room for it; returns the number. */
+/* Writes the sockets with wanted events to `polled`; returns their number. */
 static size_t list_wanted(const struct watch *watch, struct pollfd *polled) {
   size_t count = 0, socket;
   for (socket = 0; socket < watch->size; socket++) {
-    int wanted = watch_asked(&watch->entries[socket]);
+    int wanted = watch_registrable(&watch->entries[socket]);
     if (wanted == 0) continue;
     polled[count].fd = (int)socket;
     polled[count].events =
