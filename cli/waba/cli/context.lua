@@ -5,6 +5,7 @@ local errors = require "waba.errors"
 local files = require "waba.cli.files"
 local library = require "waba.library"
 local output = require "waba.cli.output"
+local profiles = require "waba.cli.profiles"
 
 ---@class waba.cli.Context
 ---@field args table  the parsed command line
@@ -13,9 +14,6 @@ local Context = {}
 Context.__index = Context
 
 local context = {}
-
--- Octal 077: what others than the owner may do.
-local OTHERS = 64
 
 ---@param args table
 ---@return waba.cli.Context
@@ -30,51 +28,53 @@ function Context:wrong(message) -- luacheck: no self
 end
 
 local function read_key_file(self, path, must_exist)
-  local file, message = io.open(path, "rb")
-  if not file then
+  local content, message = profiles.read_secret(self, path, "the key file")
+  if not content then
     if must_exist then self:wrong("the key file can't be read: " .. message) end
     return nil
   end
-  local mode = core.file_mode(path)
-  if mode and mode % OTHERS ~= 0 then
-    file:close()
-    self:wrong(("others may read the key file %s: chmod 600 %s"):format(path, path))
-  end
-  local key = (file:read(4096) or ""):match "^%s*(%S+)%s*$"
-  file:close()
+  local key = content:match "^%s*(%S+)%s*$"
   if not key then self:wrong(("the key file %s must hold the key and nothing else"):format(path)) end
   return key
 end
 
-local function default_key_file()
-  local base = os.getenv "XDG_CONFIG_HOME"
-  if not base or base == "" then base = (os.getenv "HOME" or "") .. "/.config" end
-  return base .. "/waba/key"
+-- The settings of the profile, read once; empty without one.
+local function profile_of(self)
+  if not self.profile then
+    self.profile, self.profile_path = {}, nil
+    if self.args.profile_name then self.profile, self.profile_path = profiles.read(self, self.args.profile_name) end
+  end
+  return self.profile
 end
 
---- The API key: --key-file, D360_API_KEY, ~/.config/waba/key.
+--- The API key: --key-file, the profile, D360_API_KEY, ~/.config/waba/key.
 ---@return string key
 ---@return string source  where it was found
 function Context:key()
   if self.args.key_file then return read_key_file(self, self.args.key_file, true), self.args.key_file end
+  local profile = profile_of(self)
+  if profile.api_key then return profile.api_key, self.profile_path end
   local key = os.getenv "D360_API_KEY"
   if key and key ~= "" then return key, "D360_API_KEY" end
-  local path = default_key_file()
+  local path = profiles.folder() .. "/key"
   key = read_key_file(self, path, false)
   if key then return key, path end
   self:wrong("no API key: set D360_API_KEY, or write it to " .. path .. " (mode 600)")
 end
 
-local function setting(given, name)
-  if given ~= nil then return given end
-  local value = os.getenv(name)
+-- A setting from the command line, the profile or the environment.
+local function setting(self, name, variable)
+  if self.args[name] ~= nil then return self.args[name] end
+  local value = profile_of(self)[name]
+  if value ~= nil or not variable then return value end
+  value = os.getenv(variable)
   if value ~= "" then return value end
 end
 
---- Which hosting the command line or WABA_HOSTING names.
+--- The hosting that the command line, the profile or WABA_HOSTING names.
 ---@return string
 function Context:hosting()
-  return setting(self.args.hosting, "WABA_HOSTING") or "on_premise"
+  return setting(self, "hosting", "WABA_HOSTING") or "on_premise"
 end
 
 --- The client, made when it is first needed.
@@ -82,15 +82,15 @@ end
 ---@return waba.Client
 function Context:client(more)
   if self.made then return self.made end
-  local ca_file = setting(self.args.ca_file, "WABA_CA_FILE")
+  local ca_file = setting(self, "ca_file", "WABA_CA_FILE")
   if ca_file and not files.exists(ca_file) then self:wrong("can't read the authorities in " .. ca_file) end
-  local given = {
-    api_key = self:key(), hosting = self:hosting(), sandbox = self.args.sandbox,
-    base_url = self.args.base_url, ca_file = ca_file,
-    timeout = self.args.timeout,
+  local options = {
+    api_key = self:key(), hosting = self:hosting(), sandbox = setting(self, "sandbox"),
+    base_url = setting(self, "base_url"), ca_file = ca_file, timeout = setting(self, "timeout"),
+    proxy = profile_of(self).proxy, namespace = profile_of(self).namespace,
   }
-  for name, value in pairs(more or {}) do given[name] = value end
-  local made, client = pcall(require("waba").client, given)
+  for name, value in pairs(more or {}) do options[name] = value end
+  local made, client = pcall(require("waba").client, options)
   if not made then self:wrong((tostring(client):gsub("^.-waba%.client: ", ""))) end
   self.made = client
   return client

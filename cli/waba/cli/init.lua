@@ -11,12 +11,12 @@ local cli = {}
 -- In the order of the help.
 local COMMANDS = {
   "send", "check", "bulk", "listen", "mark_read", "contacts", "block", "media", "templates", "profile", "qr", "webhook",
-  "number", "health", "request", "doctor", "explain", "migrate", "emulator", "completion",
+  "number", "health", "profiles", "request", "doctor", "explain", "migrate", "emulator", "completion",
 }
 
 local EPILOG = [[
 The key is read from D360_API_KEY, or from a file that nobody else may read
-(mode 600): --key-file, or ~/.config/waba/key.
+(mode 600): --key-file, ~/.config/waba/key, or the profile of --profile.
 Exit codes: 0 done, 1 the gateway or the network refused, 2 wrong use.]]
 
 local function load_argparse()
@@ -35,6 +35,10 @@ local function add_shared_options(parser)
   parser:option "--key-file"
     :argname "<file>"
     :description "A file that holds the API key, mode 600."
+  parser:option "--profile"
+    :argname "<name>"
+    :description "Use the key and the settings of this profile; see waba profiles."
+    :target "profile_name"
   parser:flag "--sandbox"
     :description "Talk to 360dialog's sandbox."
   parser:option "--base-url"

@@ -22,12 +22,20 @@ local function with_files(text)
   return (text:gsub(FILES:gsub("%p", "%%%0"), (mended:gsub("%%", "%%%%"))))
 end
 
+-- The profiles complete --profile; argparse offers files for each option without choices.
+local PROFILES = {
+  bash = { '(%-%-profile%)\n%s*)[^\n]*', '%1COMPREPLY=($(compgen -W "$(waba profiles 2>/dev/null)" -- "$cur"))' },
+  zsh = { '("%-%-profile%[[^\n]-): :_files', "%1: :($(waba profiles 2>/dev/null))" },
+  fish = { "(%-l profile) %-r", "%1 -xa '(waba profiles 2>/dev/null)'" },
+}
+
 --- What a shell reads.
 ---@param shell "bash"|"zsh"|"fish"
 ---@return string
 function completion.text(shell)
   local parser = require("waba.cli").parser()
   local text = parser["get_" .. shell .. "_complete"](parser)
+  text = text:gsub(PROFILES[shell][1], PROFILES[shell][2])
   return shell == "bash" and with_files(text) or text
 end
 

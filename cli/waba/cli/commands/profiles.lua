@@ -1,0 +1,30 @@
+-- waba profiles: the names that --profile takes.
+
+local output = require "waba.cli.output"
+local profiles = require "waba.cli.profiles"
+
+local command = {}
+
+---@param parser table
+function command.add(parser)
+  parser:command("profiles", "List the profiles."):epilog [[
+A profile is a file of mode 600 in ~/.config/waba ($XDG_CONFIG_HOME/waba) with
+the key and the settings of one number:
+
+  api_key = KEY
+  hosting = cloud
+
+Further settings: base_url, ca_file, namespace, proxy, sandbox, timeout.
+waba --profile NAME uses the file NAME.]]
+end
+
+---@param ctx waba.cli.Context
+---@return integer exit_code
+function command.run(ctx)
+  local names = profiles.list()
+  return ctx:show(output.list(names), nil, function()
+    for _, name in ipairs(names) do output.line(output.printable(name)) end
+  end)
+end
+
+return command

@@ -1,0 +1,98 @@
+-- Profiles: files with the API key and the settings of one number each, selected by --profile.
+
+local core = require "waba.core"
+local options = require "waba.options"
+
+local profiles = {}
+
+-- The settings of a profile, and how each is read from its text.
+local SETTINGS = {
+  api_key = tostring, hosting = tostring, base_url = tostring, ca_file = tostring, proxy = tostring,
+  namespace = tostring, timeout = tonumber,
+  sandbox = function(text) return ({ ["true"] = true, ["false"] = false })[text] end,
+}
+
+-- What the text of a setting must be, for error messages.
+local EXPECTED = { timeout = "a number of seconds", sandbox = "true or false" }
+
+-- Octal 077: the permissions of other users than the owner.
+local OTHERS = 64
+
+--- The folder of the profiles: $XDG_CONFIG_HOME/waba, or ~/.config/waba.
+---@return string
+function profiles.folder()
+  local base = os.getenv "XDG_CONFIG_HOME"
+  if not base or base == "" then base = (os.getenv "HOME" or "") .. "/.config" end
+  return base .. "/waba"
+end
+
+--- Reads a file with a secret, which only its owner may be able to read.
+---@param ctx waba.cli.Context
+---@param path string
+---@param what string  for error messages: "the key file"
+---@return string|nil content
+---@return string? message  why it could not be opened
+function profiles.read_secret(ctx, path, what)
+  local file, message = io.open(path, "rb")
+  if not file then return nil, message end
+  local mode = core.file_mode(path)
+  if mode and mode % OTHERS ~= 0 then
+    file:close()
+    ctx:wrong(("other users can read %s %s: run chmod 600 %s"):format(what, path, path))
+  end
+  local content = file:read(65536) or ""
+  file:close()
+  return content
+end
+
+local function read_line(ctx, path, number, line, settings)
+  if line:find "^%s*#" or not line:find "%S" then return end
+  local name, text = line:match "^%s*([%w_]+)%s*=%s*(.-)%s*$"
+  local place = ("the profile %s: line %d"):format(path, number)
+  if not name then ctx:wrong(place .. ' must be a setting, such as hosting = cloud') end
+  if not SETTINGS[name] then
+    local near = options.nearest(name, SETTINGS)
+    ctx:wrong(("%s: unknown setting %s%s"):format(place, name, near and (" (did you mean %s?)"):format(near) or ""))
+  end
+  if settings[name] ~= nil then ctx:wrong(("%s: %s is set twice"):format(place, name)) end
+  local value = SETTINGS[name](text)
+  if value == nil then ctx:wrong(("%s: %s must be %s, not %s"):format(place, name, EXPECTED[name], text)) end
+  settings[name] = value
+end
+
+--- Reads a profile: lines of `name = value`, empty lines and lines that begin with #.
+---@param ctx waba.cli.Context
+---@param name string
+---@return table<string, any> settings  options of `waba.client`
+---@return string path
+function profiles.read(ctx, name)
+  if not name:find "^[%w_%-][%w_%-%.]*$" then
+    ctx:wrong(("--profile: %s is not the name of a profile: expected letters, digits, _, - and ."):format(name))
+  end
+  local path = profiles.folder() .. "/" .. name
+  local content, message = profiles.read_secret(ctx, path, "the profile")
+  if not content then ctx:wrong(("there is no profile %s: %s"):format(name, message)) end
+  local settings, number = {}, 0
+  for line in (content .. "\n"):gmatch "([^\n]*)\n" do
+    number = number + 1
+    read_line(ctx, path, number, line:gsub("\r$", ""), settings)
+  end
+  if not settings.api_key then ctx:wrong(("the profile %s has no api_key: add a line api_key = KEY"):format(path)) end
+  return settings, path
+end
+
+--- The names of all profiles, sorted. The file `key` is the key that is used without a profile.
+---@return string[]
+function profiles.list()
+  local quoted = "'" .. profiles.folder():gsub("'", "'\\''") .. "'"
+  local pipe = io.popen(("cd %s 2>/dev/null && find . -maxdepth 1 \\( -type f -o -type l \\) | sort"):format(quoted))
+  local names = {}
+  for path in pipe and pipe:lines() or function() end do
+    local name = path:match "^%./([%w_%-][%w_%-%.]*)$"
+    if name and name ~= "key" then names[#names + 1] = name end
+  end
+  if pipe then pipe:close() end
+  return names
+end
+
+return profiles
