@@ -49,7 +49,7 @@ local function read_line(ctx, path, number, line, settings)
   if line:find "^%s*#" or not line:find "%S" then return end
   local name, text = line:match "^%s*([%w_]+)%s*=%s*(.-)%s*$"
   local place = ("the profile %s: line %d"):format(path, number)
-  if not name then ctx:wrong(place .. ' must be a setting, such as hosting = cloud') end
+  if not name then ctx:wrong(place .. " must be a setting, such as hosting = cloud") end
   if not SETTINGS[name] then
     local near = options.nearest(name, SETTINGS)
     ctx:wrong(("%s: unknown setting %s%s"):format(place, name, near and (" (did you mean %s?)"):format(near) or ""))
