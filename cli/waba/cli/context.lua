@@ -1,6 +1,5 @@
 -- What every subcommand shares: the key, the client, and the way results and faults are shown.
 
-local core = require "waba.core"
 local errors = require "waba.errors"
 local files = require "waba.cli.files"
 local library = require "waba.library"
