@@ -252,11 +252,11 @@ local nginx = {}
 ---@field after? string  Cloud: returns the page after this cursor
 ---@field before? string  Cloud: returns the page before this cursor
 
---- What is fetched of one template.
+--- The fields of one template.
 ---@class waba.TemplateFieldsOptions
 ---@field fields? string|string[]  returns only these fields
 
---- What can be changed of a template.
+--- Changes of a template.
 ---@class waba.TemplateEdit
 ---@field category? "AUTHENTICATION"|"MARKETING"|"UTILITY"
 ---@field components? table[]  in the form of the platform; replace all stored ones
@@ -279,7 +279,7 @@ local nginx = {}
 ---@field library_template_body_inputs? table  Cloud: values for the placeholders in the library's body
 ---@field library_template_button_inputs? table[]  Cloud: values for those in its buttons
 
---- Which templates of a name are deleted.
+--- The templates that are deleted.
 ---@class waba.TemplateDeleteOptions
 ---@field id? string|integer  Cloud: only the template with this id, so one language; default: all languages
 
@@ -413,8 +413,8 @@ local nginx = {}
 ---@class waba.TrackerOptions
 ---@field max? integer  messages to remember, the newest; default: 100000
 
---- One phone number at 360dialog: one API key.
----@param given? waba.ClientOptions  what is missing comes from the environment: D360_API_KEY, WABA_HOSTING,
+--- Makes a client for one phone number at 360dialog, which has one API key.
+---@param given? waba.ClientOptions  the defaults of some come from the environment: D360_API_KEY, WABA_HOSTING,
 ---                                  WABA_BASE_URL, WABA_CA_FILE
 ---@return waba.Client
 function waba.client(given) end

@@ -77,18 +77,18 @@ local function credentials_for(transport, base_url, api_key)
   local origin, message = core.origin(base_url)
   if not origin then error("waba.client: option base_url: " .. message, 3) end
   local secret = { header = "D360-API-KEY", value = api_key, origin = origin }
-  local credentials, fault
+  local credentials
   if transport.credentials then
-    credentials, fault = transport:credentials(secret)
+    credentials, message = transport:credentials(secret)
   else
-    credentials, fault = core.credentials(secret)
+    credentials, message = core.credentials(secret)
   end
-  if not credentials then error("waba.client: option api_key: " .. fault, 3) end
+  if not credentials then error("waba.client: option api_key: " .. message, 3) end
   return credentials
 end
 
---- One phone number at 360dialog: one API key.
----@param given? waba.ClientOptions  what is missing comes from the environment: D360_API_KEY, WABA_HOSTING,
+--- Makes a client for one phone number at 360dialog, which has one API key.
+---@param given? waba.ClientOptions  the defaults of some come from the environment: D360_API_KEY, WABA_HOSTING,
 ---                                  WABA_BASE_URL, WABA_CA_FILE
 ---@return waba.Client
 function client.new(given)
@@ -110,7 +110,7 @@ function client.new(given)
   self.credentials = credentials_for(self.transport, base_url, given.api_key)
   self.delivery = delivery.new {
     transport = self.transport, hosting = hosting, retry = given.retry, pace = client_options.pace(given, hosting),
-    -- a digest, from which nobody finds the key
+    -- a hash, which does not reveal the key
     identity = core.hmac_sha256(given.api_key, base_url), on_event = given.on_event,
   }
   runtime.preload()
@@ -132,7 +132,7 @@ function Client:call(name, call)
   return call_endpoint(self, endpoint, call or {})
 end
 
--- Options that belong to the message and not to the call.
+-- Options that are written into the message.
 local DIRECT_SEND = { "category", "ttl_seconds", "direct_send_config" }
 
 --- How one message is sent.
@@ -166,14 +166,6 @@ local function check_given(given)
   if given.ordered then client_options.check_ordered(given.ordered, "client:send", 4) end
 end
 
--- An answer of 2xx without an id: accepted, but nobody can tell which message it is.
-local function without_id(response)
-  return errors.new {
-    kind = "protocol", status = response.status, maybe_sent = true,
-    message = "the gateway accepted the message but gave no id",
-  }
-end
-
 local function send_to(self, to, message, given, form, slot)
   local hosting = self.hosting
   local body, err = hosting.encode_message(to, message, self, given, form)
@@ -189,16 +181,19 @@ local function send_to(self, to, message, given, form, slot)
   if json == nil then return nil, response end
   local sent = hosting.read_sent(json, to)
   if sent then return sent end
-  -- 360dialog's sandbox promises nothing about its answers (cloud.md, section 1.5)
+  -- the form of the sandbox's responses is not documented (cloud.md, section 1.5)
   if self.sandbox then return { input = to } end
-  return nil, without_id(response)
+  return nil, errors.new {
+    kind = "protocol", status = response.status, maybe_sent = true,
+    message = "the gateway accepted the message, but its response has no message id",
+  }
 end
 
 local function deliver(self, address, message, given, form, slot)
   local sent, err = send_to(self, address, message, given, form, slot)
   if not sent and given and given.check_contact and err.kind == "recipient" and err.code == 1006 then
-    local contacts, fault = self.contacts:check({ "+" .. address }, { wait = true, force = true })
-    if not contacts then return nil, fault end
+    local contacts, failure = self.contacts:check({ "+" .. address }, { wait = true, force = true })
+    if not contacts then return nil, failure end
     local wa_id = contacts[1] and contacts[1].wa_id
     if not wa_id then return nil, err end
     return send_to(self, wa_id, message, given, nil, slot)
@@ -206,7 +201,7 @@ local function deliver(self, address, message, given, form, slot)
   return sent, err
 end
 
--- After what was sent to the same recipient before, and before what comes next.
+-- Sends a message after the messages before to the same recipient.
 local function deliver_in_order(self, ordered, address, message, given, form)
   if not self.ordering then self.ordering = runtime.require("waba.delivery.ordering").new() end
   local spare = given and given.check_contact and 2 * (given.timeout or self.timeout) or 0
@@ -214,24 +209,24 @@ local function deliver_in_order(self, ordered, address, message, given, form)
   return runtime.ensure(slot.finish, slot, deliver, self, address, message, given, form, slot)
 end
 
--- Adds to a message the options that belong to it.
-local function with_direct_send(message, options_given)
+-- Copies options into the message.
+local function with_direct_send(message, given)
   local copy
   for _, name in ipairs(DIRECT_SEND) do
-    if options_given[name] ~= nil then
+    if given[name] ~= nil then
       if not copy then
         copy = {}
         for key, value in pairs(message) do copy[key] = value end
       end
-      copy[name] = options_given[name]
+      copy[name] = given[name]
     end
   end
   return copy or message
 end
 
 --- Sends a message: POST /v1/messages (Cloud: POST /messages).
---- Sending is not idempotent: it is repeated only when it certainly was not accepted. After an error
---- with `maybe_sent` it may have been.
+--- Retries only if the gateway certainly did not accept the message. An error with `maybe_sent` means that it may have
+--- accepted it.
 ---@param to string|integer|{ user_id: string }|{ group_id: string }  phone number in international form, or a wa_id;
 ---                               on Cloud hosting also a business-scoped user id ("DE.1349…"), or a group
 ---@param message waba.Message    from a builder
@@ -261,28 +256,28 @@ function Client:send(to, message, given)
   return deliver(self, address, message, given, form)
 end
 
---- Sends many messages, several at a time: in the event loop that the caller lives in, or, outside any, in one of
---- its own. Takes from the source only what it can send soon, so there may be millions of recipients.
---- With a journal, the same call with the same source goes on after a crash or a stop: what was sent is not
---- sent again; where nobody can know, `on_result` gets an error with `maybe_sent`.
----@param source fun(): any, waba.Message, string|integer|nil  gives the next recipient, its message and, if you
----        like, a key of its own (its position by default; with a journal each key once, and then a few bytes of
----        memory for each); nil at the end. What it raises is raised again when everything that it gave before is
----        sent. Like all functions in the options it may wait, but not under PUC Lua 5.1
+--- Sends many messages, several at a time, in the caller's event loop or in an own one if there is none. Reads from the
+--- source only the messages that it can send soon, so there may be millions of recipients. With a journal, the same call
+--- with the same source continues after a crash or a stop and sends no message again; for a message with an uncertain
+--- result `on_result` receives an error with `maybe_sent`.
+---@param source fun(): any, waba.Message, string|integer|nil  returns the next recipient, its message and, if wanted, a
+---        key (by default the position; with a journal each key may occur once, and takes a few bytes of memory); nil at
+---        the end. If it raises an error, `send_all` raises this error after it has sent the messages before. Like all
+---        functions in the options it may wait, but not under PUC Lua 5.1
 ---@param given? waba.BulkOptions
 ---@return waba.BulkSummary|nil
----@return waba.Error? err  the journal can't be written, or belongs to something else; or the gateway was in trouble
----        for longer than `patience`. `err.summary` says what was done before
+---@return waba.Error? err  the journal can't be written or belongs to another call, or the gateway failed for longer than
+---        `patience`. `err.summary` contains the results before
 function Client:send_all(source, given)
   if self.closed then error("attempt to use a closed client", 2) end
   if type(given) == "table" and given.send ~= nil then
     options.check(given.send, SEND_OPTIONS, "client:send_all: option send")
   end
-  local summary, err = require("waba.bulk").send_all(self, source, given) -- no tail call: errors count their levels
+  local summary, err = require("waba.bulk").send_all(self, source, given) -- no tail call: it would change the levels of errors
   return summary, err
 end
 
---- How long `send_all` will take if nothing holds it up, by the client's pace.
+--- Estimates how long `send_all` takes at the client's rate limits.
 ---@param count integer  messages
 ---@param given? waba.EstimateOptions
 ---@return number seconds
@@ -297,15 +292,15 @@ local READ_OPTIONS = {
   typing = "boolean", -- shows for up to 25 seconds that a reply is being written (Cloud hosting only)
 }
 
---- Marks a customer's message as read, on Cloud hosting with all before it: PUT /v1/messages/{id}
---- (Cloud: POST /messages).
+--- Marks a customer's message as read, on Cloud hosting also all messages before it: PUT /v1/messages/{id} (Cloud: POST
+--- /messages).
 ---@param message_id string  the `id` of a message event
 ---@param given? waba.ReadOptions
 ---@return true|nil
 ---@return waba.Error? err
 function Client:mark_read(message_id, given)
   if type(message_id) ~= "string" or message_id == "" then
-    error("client:mark_read: the message's id is needed, a string", 2)
+    error("client:mark_read: the id of the message must be a string that is not empty", 2)
   end
   if given then options.check(given, READ_OPTIONS, "client:mark_read") end
   local body, parameters = self.hosting.encode_read(message_id, given)
@@ -328,9 +323,9 @@ local REQUEST_OPTIONS = {
   timeout = "number",           -- seconds; default: the client's
 }
 
---- Calls any path of the gateway: the way out for what has no method. Same rules, same errors.
+--- Calls any path of the gateway, for requests without a method of their own. The rules and errors are the same.
 ---@param given waba.RequestOptions
----@return any json  the decoded answer; its bytes when it is no JSON; true when it is empty
+---@return any json  the decoded response; its bytes if it is not JSON; true if it is empty
 ---@return waba.Response|waba.Error response  with `status` and `headers`; or the error
 function Client:request(given)
   if self.closed then error("attempt to use a closed client", 2) end
@@ -341,11 +336,13 @@ function Client:request(given)
   end
   if path:find("[%c%s]") then error("client:request: option path must be percent-encoded", 2) end
   local method = given.method:upper()
-  if not method:find("^%u+$") then error("client:request: option method is no HTTP method", 2) end
+  if not method:find("^%u+$") then
+    error("client:request: option method is no HTTP method: it must consist of letters, such as GET", 2)
+  end
   if self.hosting.is_closed(path) then
     return nil, errors.new {
       kind = "blocked", path = path,
-      message = "360dialog keeps " .. path .. " closed; a support ticket at 360dialog is the way to have it opened",
+      message = "360dialog keeps " .. path .. " closed; ask 360dialog in a support ticket to open it",
     }
   end
   for name, value in pairs(given.query or {}) do
@@ -364,17 +361,17 @@ function Client:request(given)
   return json, response
 end
 
---- The number that the key belongs to: GET /v1/configs/phone_number (Cloud: GET /health_status).
+--- Returns the number that the key belongs to: GET /v1/configs/phone_number (Cloud: GET /health_status).
 ---@return string|nil digits  without "+"
 ---@return waba.Error? err
 function Client:phone_number()
   return runtime.require("waba.resource.phone_number").get(self)
 end
 
---- Asks the gateway whether the key belongs to a number.
----@param number? string|integer  the option `expect_number` by default
+--- Checks whether the key belongs to a number.
+---@param number? string|integer  by default the option `expect_number`
 ---@return true|nil
----@return waba.Error? err  kind "auth" when it belongs to another one, "invalid" for what is no phone number
+---@return waba.Error? err  kind "auth" if it belongs to another number, "invalid" if `number` is no phone number
 function Client:verify(number)
   local expected = self.expected_number
   if number ~= nil then
@@ -382,12 +379,12 @@ function Client:verify(number)
     if not digits then return nil, errors.invalid("number", (err.message:gsub("^to ", "number "))) end
     expected = digits
   end
-  if not expected then error("client:verify: a number is needed, here or as the option expect_number", 2) end
+  if not expected then error("client:verify: a number is needed, as the argument or as the option expect_number", 2) end
   return runtime.require("waba.resource.phone_number").verify(self, expected)
 end
 
---- The state of the number's WhatsApp client: GET /v1/health, on Cloud hosting of the number itself:
---- GET /health_status. Asked at most every five minutes.
+--- Returns the state of the number's WhatsApp client (GET /v1/health), on Cloud hosting of the number itself
+--- (GET /health_status). Sends at most one request in five minutes.
 ---@return waba.Health|nil
 ---@return waba.Error? err
 function Client:health()
@@ -395,8 +392,7 @@ function Client:health()
   return runtime.require("waba.resource.health").get(self)
 end
 
---- Cancels what is in flight and frees everything. Harmless when repeated. A transport that was
---- given to the client stays open.
+--- Cancels all requests and frees all resources. Further calls do nothing. A transport from the options stays open.
 function Client:close()
   self.closed = true
   self.delivery:close()

@@ -1,4 +1,4 @@
--- What `waba.client` takes, and the check of it.
+-- The options of `waba.client`: their declaration, their check, and their defaults from the environment.
 
 local core = require "waba.core"
 local hostings = require "waba.hosting"
@@ -75,7 +75,6 @@ local ORDERED = {
   timeout = "number>0",               -- seconds after which the next message is sent without a status; default: 10
 }
 
--- Refuses what is no positive number of seconds.
 local function check_seconds(given, name)
   local seconds = given[name]
   if seconds and (seconds ~= seconds or seconds <= 0) then
@@ -95,7 +94,7 @@ local function check_pace(pace)
   end
 end
 
--- What statuses are heard from.
+-- The options that supply statuses, and the functions that make their values.
 local SOURCES = { receiver = "waba.receiver", tracker = "waba.status_tracker" }
 
 --- Checks the option `ordered`.
@@ -108,11 +107,11 @@ function client_options.check_ordered(ordered, what, level)
   options.check(ordered, ORDERED, what, level)
   for name, maker in pairs(SOURCES) do
     if ordered[name] and type(ordered[name].watch) ~= "function" then
-      error(("%s: option %s must be what %s makes"):format(what, name, maker), level)
+      error(("%s: option %s must be an object from %s"):format(what, name, maker), level)
     end
   end
   if ordered.timeout and not (ordered.receiver or ordered.tracker) then
-    error(what .. ": option timeout has no meaning without receiver or tracker", level)
+    error(what .. ": option timeout needs the option receiver or tracker", level)
   end
 end
 
@@ -192,7 +191,7 @@ function client_options.complete(given)
   return given
 end
 
---- The rates to keep: the hosting's where the options have none.
+--- Returns the rate limits: those of the hosting, unless the options name others.
 ---@param given waba.ClientOptions
 ---@param hosting table
 ---@return waba.PaceOptions|false
@@ -206,7 +205,7 @@ function client_options.pace(given, hosting)
   return rates
 end
 
---- The hosting that the options name.
+--- Returns the hosting that the options name.
 ---@param given waba.ClientOptions
 ---@return table
 function client_options.hosting(given)

@@ -1,5 +1,5 @@
--- Users who can't write to the number any more, and get nothing from it: /block_users (Cloud hosting
--- only; cloud.md, section 8.4).
+-- Users who can neither write to the number nor receive messages from it: /block_users (Cloud hosting only; cloud.md,
+-- section 8.4).
 
 local hosting = require "waba.hosting"
 local outcome = require "waba.resource.outcome"
@@ -15,7 +15,7 @@ BlockList.__name = "waba.BlockListResource"
 
 local block_list = {}
 
--- Users in one call; the whole list takes 64 000.
+-- The limit of users in one call; the list can have 64,000.
 local MOST = 1000
 
 ---@param client waba.Client
@@ -23,12 +23,12 @@ function block_list.new(client)
   return setmetatable({ client = client }, BlockList)
 end
 
---- A user of the block list, or what became of one.
+--- A user of the block list, or of the response to a change.
 ---@class waba.BlockedUser
----@field input string|nil    as the gateway repeats what was sent
+---@field input string|nil    the user of the request, as the gateway writes it
 ---@field wa_id string|nil
 ---@field user_id string|nil  business-scoped
----@field error waba.Error|nil  why this one could not be blocked, or unblocked
+---@field error waba.Error|nil  why the user could not be blocked or unblocked
 
 local function read_user(item)
   item = values.object(item)
@@ -45,7 +45,7 @@ local function fetch(self, query)
   if type(data) ~= "table" then return nil, outcome.incomplete(response, "the response has no users") end
   local page = { users = {} }
   for _, item in ipairs(data) do
-    -- the documents know two shapes: users, or objects that hold some of them
+    -- two forms are documented: users, and objects that contain users
     local inner = values.dig(item, "block_users")
     for _, user in ipairs(type(inner) == "table" and inner or { item }) do
       page.users[#page.users + 1] = read_user(user)
@@ -57,10 +57,9 @@ end
 
 ---@class waba.BlockListResource
 ---@field list fun(self: waba.BlockListResource, given: waba.PageOptions?): { users: waba.BlockedUser[], after: string?, before: string? }|nil, waba.Error?  GET /block_users; `after` is nil on the last page
----@field each fun(self: waba.BlockListResource, given: waba.EachOptions?): (fun(): waba.BlockedUser|false|nil, waba.Error?)  all of them, page after page, as client.templates:each does
+---@field each fun(self: waba.BlockListResource, given: waba.EachOptions?): (fun(): waba.BlockedUser|false|nil, waba.Error?)  all users, page after page, as client.templates:each
 pages.add_methods(BlockList, "client.block_list", "users", fetch)
 
--- Users as the platform takes them.
 local function encode_users(users)
   local count = #users
   if count == 0 then return nil, errors.invalid("users", "users is empty; at least 1 is needed") end
@@ -74,17 +73,17 @@ local function encode_users(users)
     if not address then
       return nil, errors.invalid(path, (form.message:gsub("^to ", path .. " ")))
     elseif form == "group" then
-      return nil, errors.invalid(path, path .. " is a group; users can be blocked only")
+      return nil, errors.invalid(path, path .. " is a group; only users can be blocked")
     end
     encoded[i] = form == "user" and { user_id = address } or { user = "+" .. address }
   end
   return encoded
 end
 
---- What became of the users.
+--- The result of a change.
 ---@class waba.BlockResult
----@field users waba.BlockedUser[]   those that are blocked, or unblocked, now
----@field failed waba.BlockedUser[]  those that are not; each with its `error`
+---@field users waba.BlockedUser[]   blocked or unblocked users
+---@field failed waba.BlockedUser[]  users with an `error`
 
 local function read_result(client, json, names)
   local block_users = values.object(values.dig(json, "block_users"))
@@ -110,19 +109,19 @@ local function change(self, endpoint, users, what, names)
   if not encoded then return nil, err end
   local json, response = client:call(endpoint, { json = { messaging_product = "whatsapp", block_users = encoded } })
   if json == nil then
-    -- an error for some comes with the others' success, and in the same answer
+    -- a response with errors for some users may also list the users that were changed
     json = response.answer
     if type(values.dig(json, "block_users")) ~= "table" then return nil, response end
   end
   return read_result(client, json, names)
 end
 
---- Blocks users: POST /block_users. Each must have written in the last 24 hours. When some can't be
---- blocked, the others are: look at `failed`.
+--- Blocks users: POST /block_users. Each must have written in the last 24 hours. Users who can't be blocked are in
+--- `failed`; the others are blocked.
 ---@param users (string|integer|{ user_id: string })[]  phone numbers in international form, wa_ids or
----        business-scoped user ids; at most 1000, and 64 000 in the whole list
+---        business-scoped user ids; at most 1000, and 64,000 in the whole list
 ---@return waba.BlockResult|nil
----@return waba.Error? err  when nothing was done
+---@return waba.Error? err  if no user was changed
 function BlockList:block(users)
   local result, err = change(self, "block_users", users, "client.block_list:block", { "added_users" })
   return result, err
@@ -131,9 +130,9 @@ end
 --- Unblocks users: DELETE /block_users.
 ---@param users (string|integer|{ user_id: string })[]  as in `block`
 ---@return waba.BlockResult|nil
----@return waba.Error? err  when nothing was done
+---@return waba.Error? err  if no user was changed
 function BlockList:unblock(users)
-  -- the documents' sample calls them added, too
+  -- the documented example uses added_users here too
   local result, err = change(self, "unblock_users", users, "client.block_list:unblock",
     { "removed_users", "added_users" })
   return result, err

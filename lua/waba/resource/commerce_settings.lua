@@ -1,5 +1,4 @@
--- Whether customers see the catalogue and have a cart: /whatsapp_commerce_settings (Cloud hosting only;
--- cloud.md, section 8.7).
+-- The visibility of the catalogue and the cart: /whatsapp_commerce_settings (Cloud hosting only; cloud.md, section 8.7).
 
 local outcome = require "waba.resource.outcome"
 local options = require "waba.options"
@@ -24,7 +23,7 @@ local SETTINGS = {
   is_catalog_visible = "boolean",
 }
 
---- What is set: GET /whatsapp_commerce_settings.
+--- Reads the settings: GET /whatsapp_commerce_settings.
 ---@return waba.CommerceSettings|nil
 ---@return waba.Error? err
 function CommerceSettings:get()
@@ -36,7 +35,7 @@ function CommerceSettings:get()
   }
 end
 
---- Sets either or both: POST /whatsapp_commerce_settings.
+--- Changes one or both: POST /whatsapp_commerce_settings.
 ---@param given waba.CommerceSettings
 ---@return true|nil
 ---@return waba.Error? err
@@ -45,7 +44,7 @@ function CommerceSettings:set(given)
   if next(given) == nil then error("client.commerce_settings:set: at least one field is needed", 2) end
   local query = {}
   for name, value in pairs(given) do query[name] = tostring(value) end
-  -- all is in the query; the empty body says that there is none
+  -- all values are in the query; the empty body makes a request without JSON
   return outcome.success(self.client:call("set_commerce", { query = query, body = "" }))
 end
 

@@ -1,8 +1,8 @@
--- What the gateway knows of phone numbers: POST /v1/contacts and what lies below it. Cloud hosting has
--- blocking only.
+-- Contacts: POST /v1/contacts and the paths below it. On Cloud hosting contacts can be blocked only.
 
 local errors = require "waba.errors"
 local values = require "waba.hosting.values"
+local outcome = require "waba.resource.outcome"
 local options = require "waba.options"
 local recipient = require "waba.recipient"
 local validate = require("waba.schema").validate
@@ -22,13 +22,13 @@ function contacts.new(client)
   return setmetatable({ client = client }, Contacts)
 end
 
---- What a check found.
+--- The result of a check for one number.
 ---@class waba.CheckedContact
----@field input string    the number as it was given
----@field status string   "valid"; "invalid"; "processing": ask again; "failed": could not be checked
----@field wa_id string?   what to send to, when the status is "valid"
+---@field input string    the number of the call
+---@field status string   "valid"; "invalid"; "processing": the check is not finished; "failed": it failed
+---@field wa_id string?   the recipient for messages, if the status is "valid"
 
--- A number as the path of a fault names it.
+-- The digits of a number, or an error with the path of the number.
 local function digits_of(number, path)
   local digits, err = recipient.normalize(number)
   if digits then return digits end
@@ -37,7 +37,7 @@ end
 
 local text = values.some_text
 
--- The numbers as the gateway likes them, and what each was before.
+-- The numbers in the form of the gateway, and for each the number of the call.
 local function encode_numbers(numbers)
   if numbers[1] == nil then
     return nil, errors.invalid("contacts", "contacts is empty; at least 1 number is needed")
@@ -59,9 +59,9 @@ local CHECK_OPTIONS = {
   force = { "boolean", false }, -- true: asks WhatsApp again for numbers that were checked in the last 7 days
 }
 
---- Asks which numbers have WhatsApp: POST /v1/contacts (On-Premise hosting only). Newer gateways answer "valid" to every number,
---- so sending must not depend on it, and no check is needed before sending. Check no more numbers
---- than you send messages: 360dialog disables the check otherwise.
+--- Checks which numbers have WhatsApp: POST /v1/contacts (On-Premise hosting only). Newer gateways return "valid" for every
+--- number, so do not let sending depend on it; no check is needed before sending. Check no more numbers than you send
+--- messages to: otherwise 360dialog disables the check.
 ---@param numbers (string|integer)[]  in international form
 ---@param given? waba.ContactsCheckOptions
 ---@return waba.CheckedContact[]|nil
@@ -78,7 +78,7 @@ function Contacts:check(numbers, given)
   })
   if json == nil then return nil, response end
   if type(json) ~= "table" or type(json.contacts) ~= "table" then
-    return nil, errors.new { kind = "protocol", status = response.status, message = "the response has no contacts" }
+    return nil, outcome.incomplete(response, "the response has no contacts")
   end
   local checked = {}
   for i, contact in ipairs(json.contacts) do
@@ -89,7 +89,7 @@ function Contacts:check(numbers, given)
   return checked
 end
 
--- The same through the block list, which Cloud hosting has.
+-- Blocks a contact on a hosting that has a block list.
 local function block_by_list(client, number, reason)
   if reason ~= nil then return nil, errors.invalid("reason", "reason exists on On-Premise hosting only") end
   local result, err = client.block_list:block { number }
@@ -102,7 +102,7 @@ end
 --- Blocks a contact: POST /v1/contacts/{number}/block (Cloud: POST /block_users). The contact must have written in
 --- the last 24 hours.
 ---@param number string|integer  in international form
----@param reason? string         at most 60 characters; used when the contact is a business, too (On-Premise
+---@param reason? string         at most 60 characters; used if the contact is a business too (On-Premise
 ---                              hosting only)
 ---@return true|nil
 ---@return waba.Error? err
@@ -115,29 +115,22 @@ function Contacts:block(number, reason)
   local client = self.client
   if client.hosting.endpoints.block_contact.unsupported then return block_by_list(client, "+" .. digits, reason) end
   local body = { reason = reason }
-  local valid, fault = validate(client.validate, BLOCK, body)
-  if not valid then return nil, fault end
-  local json
+  local valid, json
+  valid, err = validate(client.validate, BLOCK, body)
+  if not valid then return nil, err end
   json, err = client:call("block_contact", { parameters = { number = "+" .. digits }, json = body })
   if json == nil then return nil, err end
   return true
 end
 
---- Who is behind a number: it changes when a customer moves to another device or another person
---- takes the number.
+--- The identity of a customer. It changes when the customer uses another device or the number belongs to another person.
 ---@class waba.Identity
 ---@field hash string
 ---@field created_timestamp integer|nil  milliseconds since 1970
 ---@field acknowledged boolean
 
-local function identity_number(value)
-  local number = tonumber(value)
-  if not number or number % 1 ~= 0 then return nil end
-  return math.floor(number) -- an integer where Lua has them
-end
-
---- The identity behind a contact: GET /v1/contacts/{wa_id}/identity (On-Premise hosting only). Of use only where
---- 360dialog has switched the security notifications on for the number.
+--- Returns the identity of a contact: GET /v1/contacts/{wa_id}/identity (On-Premise hosting only). Useful only if 360dialog
+--- has enabled the security notifications of the number.
 ---@param wa_id string|integer
 ---@return waba.Identity|nil
 ---@return waba.Error? err
@@ -146,26 +139,23 @@ function Contacts:identity(wa_id)
   if not digits then return nil, err end
   local json, response = self.client:call("get_identity", { parameters = { wa_id = digits } })
   if json == nil then return nil, response end
-  -- one object, although its name is a plural
-  local identity = type(json) == "table" and type(json.contacts) == "table" and json.contacts or {}
-  if not text(identity.hash) then
-    return nil, errors.new { kind = "protocol", status = response.status, message = "the response has no identity" }
-  end
+  local identity = values.object(values.dig(json, "contacts")) -- one object, in spite of the plural
+  if not text(identity.hash) then return nil, outcome.incomplete(response, "the response has no identity") end
   return {
-    hash = text(identity.hash), created_timestamp = identity_number(identity.created_timestamp),
+    hash = text(identity.hash), created_timestamp = values.integer(identity.created_timestamp),
     acknowledged = identity.acknowledged == true or identity.acknowledged == "true",
   }
 end
 
---- Trusts an identity, so that messages go to it again: PUT /v1/contacts/{wa_id}/identity (On-Premise hosting
+--- Acknowledges an identity, so that messages are sent to it again: PUT /v1/contacts/{wa_id}/identity (On-Premise hosting
 --- only).
 ---@param wa_id string|integer
----@param hash string  of the identity that is meant, from `identity` or a system message
+---@param hash string  of the identity, from `identity` or a system message
 ---@return true|nil
 ---@return waba.Error? err
 function Contacts:acknowledge(wa_id, hash)
   if type(hash) ~= "string" or hash == "" then
-    error("client.contacts:acknowledge: the hash of the identity is needed, a string", 2)
+    error("client.contacts:acknowledge: the hash of the identity is needed: a string that is not empty", 2)
   end
   local digits, err = digits_of(wa_id, "wa_id")
   if not digits then return nil, err end

@@ -1,5 +1,5 @@
--- What a chat offers before anybody has written: ice breakers (prompts), commands and the welcome
--- message's flag: /conversational_automation (Cloud hosting only; cloud.md, section 8.5).
+-- The components of a chat without messages: ice breakers (prompts), commands, the welcome message:
+-- /conversational_automation (Cloud hosting only; cloud.md, section 8.5).
 
 local outcome = require "waba.resource.outcome"
 local json_body = require "waba.hosting.json_body"
@@ -50,7 +50,7 @@ local FIELDS = {
 }
 
 local function read(json)
-  -- the fields, perhaps inside an object of their own, perhaps in a list
+  -- the fields may be in an object of their own, and this may be in a list
   local stored = values.dig(json, "data", 1) or json
   stored = values.object(values.dig(stored, "conversational_automation") or stored)
   local result = {
@@ -70,7 +70,7 @@ local function read(json)
   return result
 end
 
---- What is set: GET /conversational_automation.
+--- Reads the components: GET /conversational_automation.
 ---@return waba.Automation|nil
 ---@return waba.Error? err
 function Automation:get()
@@ -82,8 +82,8 @@ function Automation:get()
   return read(json)
 end
 
---- Sets some of it and keeps the rest: the gateway takes all three together, so what is not given is
---- read first (GET and POST /conversational_automation). {} takes all prompts, or commands, away.
+--- Changes some components and keeps the others. The gateway replaces all three, so the others are read first (GET and POST
+--- /conversational_automation). {} removes all prompts or commands.
 ---@param given waba.Automation
 ---@return waba.Automation|nil stored  as it was written
 ---@return waba.Error? err

@@ -1,6 +1,5 @@
--- The state of the number's WhatsApp client: GET /v1/health (Cloud: GET /health_status, of the number
--- itself). The gateway refreshes it every five minutes and asks not to be asked more often, so each client
--- remembers the answer that long.
+-- The state of the number's WhatsApp client: GET /v1/health (Cloud: GET /health_status, of the number itself). The gateway
+-- refreshes it every five minutes, so a client keeps the response for this time.
 
 local core = require "waba.core"
 local hosting = require "waba.hosting"
@@ -11,7 +10,7 @@ local health = {}
 -- Seconds.
 local REFRESH = 300
 
---- The health of the number's client, at most five minutes old.
+--- Returns the health of the number, at most five minutes old.
 ---@param client waba.Client
 ---@return waba.Health|nil
 ---@return waba.Error? err

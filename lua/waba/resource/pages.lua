@@ -1,5 +1,4 @@
--- Lists that come in pages: the options and the cursors of the Graph API, and the walk through all
--- pages as one `for` loop.
+-- Lists in pages: the options of a page, and the iterator over all pages.
 
 local errors = require "waba.errors"
 local options = require "waba.options"
@@ -20,9 +19,9 @@ local PAGE_OPTIONS = options.with(EACH_OPTIONS, {
   before = "string",  -- returns the page before this cursor
 })
 
---- The query of such a page; wrong options raise at the caller of the method.
+--- Returns the query of a page. Raises an error for wrong options at the caller of the method.
 ---@param given waba.PageOptions
----@param what string  whose options these are
+---@param what string  the method, for the message
 ---@return table query
 function pages.query(given, what)
   if given.limit and given.limit < 1 then error(what .. ": option limit must be at least 1", 4) end
@@ -32,7 +31,7 @@ function pages.query(given, what)
   }
 end
 
--- The pages of `next_page`, asked for now.
+-- Fetches all pages now. For PUC Lua 5.1, where an iterator of `for` cannot wait.
 local function all_now(next_page)
   local collected = {}
   local page, err = next_page()
@@ -48,9 +47,9 @@ local function all_now(next_page)
   end
 end
 
---- Goes through the items of all pages.
----@param next_page fun(): table|false|nil, waba.Error?  the next page's items; false with an error; nil at the end
----@return fun(): any, waba.Error?  in its last turn `false` and the error, if a page could not be had
+--- Returns an iterator over the items of all pages.
+---@param next_page fun(): table|false|nil, waba.Error?  returns the items of the next page; false with an error; nil at the end
+---@return fun(): any, waba.Error?  returns `false` and the error at the end if a page could not be fetched
 function pages.each(next_page)
   if not runtime.can_yield_in_pcall() then next_page = all_now(next_page) end
   local list, position, ended = {}, 0, false
@@ -69,10 +68,10 @@ function pages.each(next_page)
   end
 end
 
---- Fetches one page after the other.
----@param fetch fun(): table|nil, waba.Error?       the page as it is asked for now
----@param advance fun(page: table): boolean|nil, waba.Error?  asks for the page behind this one; false: there is none
----@param items string                              the field of a page that holds its items
+--- Returns a function that fetches one page after the other.
+---@param fetch fun(): table|nil, waba.Error?       fetches the current page
+---@param advance fun(page: table): boolean|nil, waba.Error?  selects the next page; false: there is none
+---@param items string                              the field of a page with its items
 ---@return fun(): table|false|nil, waba.Error?  for `pages.each`
 function pages.walk(fetch, advance, items)
   local finished, failure = false, nil
@@ -86,17 +85,17 @@ function pages.walk(fetch, advance, items)
     end
     local page, err = fetch()
     if not page then return false, err end
-    local goes_on, fault = advance(page)
-    finished, failure = not goes_on, fault
+    local goes_on, advance_err = advance(page)
+    finished, failure = not goes_on, advance_err
     return page[items]
   end
 end
 
---- Changes a query to ask for the page after one: by its cursor, or by its offset.
+--- Changes a query so that it selects the page after one, by the cursor or by the offset.
 ---@param query table  changed
----@param page { after: string?, total: integer?, count: integer? }  `total`: of a list with offsets
+---@param page { after: string?, total: integer?, count: integer? }  `total` is present in a list with offsets
 ---@return boolean|nil goes_on
----@return waba.Error? err  when the cursor is the one of the page before
+---@return waba.Error? err  if the cursor did not change
 function pages.advance(query, page)
   if page.total then
     local offset = (tonumber(query.offset) or 0) + page.count
@@ -105,16 +104,16 @@ function pages.advance(query, page)
   end
   if page.after == nil then return false end
   if page.after == query.after then
-    return nil, errors.new { kind = "protocol", message = "the gateway gives the same cursor for every page" }
+    return nil, errors.new { kind = "protocol", message = "the gateway returned a cursor twice" }
   end
   query.after, query.before = page.after, nil
   return true
 end
 
---- The methods `list` and `each` of a resource whose pages go on by cursors.
----@param methods table                   gets both
+--- Adds the methods `list` and `each` to a resource with cursors.
+---@param methods table                   the class
 ---@param what string                     "client.block_list"
----@param items string                    the field of a page that holds its items
+---@param items string                    the field of a page with its items
 ---@param fetch fun(self: table, query: table): table|nil, waba.Error?
 function pages.add_methods(methods, what, items, fetch)
   function methods:list(given)

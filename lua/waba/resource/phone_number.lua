@@ -1,5 +1,5 @@
--- The number that the API key belongs to: GET /v1/configs/phone_number (Cloud: GET /health_status), and
--- the check that it is the one that was expected. A mistaken key would send one customer's messages in another's name.
+-- The number that the API key belongs to: GET /v1/configs/phone_number (Cloud: GET /health_status), and the check that it
+-- is the expected one. With a wrong key messages would be sent in the name of another customer.
 
 local errors = require "waba.errors"
 local outcome = require "waba.resource.outcome"
@@ -7,7 +7,7 @@ local recipient = require "waba.recipient"
 
 local phone_number = {}
 
---- Asks the gateway for the key's number.
+--- Returns the key's number.
 ---@param client waba.Client
 ---@return string|nil digits  without "+"
 ---@return waba.Error? err
@@ -19,10 +19,10 @@ function phone_number.get(client)
   return digits
 end
 
---- The digits of a number as `expect_number` takes it; what is no number is wrong use.
+--- Returns the digits of a number. Raises an error if it is no phone number.
 ---@param number string|integer  in international form
----@param what string            where it was given, for the message: "waba.client: option expect_number"
----@param level? integer         as in `error`; 2 (the caller's caller) by default
+---@param what string            its name in the message: "waba.client: option expect_number"
+---@param level? integer         as in an `error` of the calling function; 2, its caller, by default
 ---@return string digits
 function phone_number.expected(number, what, level)
   local digits, err = recipient.normalize(number)
@@ -30,11 +30,11 @@ function phone_number.expected(number, what, level)
   return digits
 end
 
---- Asks whether the key belongs to a number.
+--- Checks whether the key belongs to a number.
 ---@param client waba.Client
 ---@param expected string  digits
 ---@return true|nil
----@return waba.Error? err  kind "auth" when it belongs to another one
+---@return waba.Error? err  kind "auth" if it belongs to another number
 function phone_number.verify(client, expected)
   local digits, err = phone_number.get(client)
   if not digits then return nil, err end
@@ -44,9 +44,9 @@ function phone_number.verify(client, expected)
   }
 end
 
---- What stands before everything a client with `expect_number` sends: the first time it asks the
---- gateway, then it knows. Only an answer is remembered, not that there was none.
----@param client waba.Client  with `expected_number`: digits, or nil when none is expected
+--- Checks the number before a request of a client with `expect_number`. Sends a request for the first check and keeps the
+--- result; a request that failed is sent again at the next check.
+---@param client waba.Client  with `expected_number`: digits; nil: none is expected
 ---@return true|nil
 ---@return waba.Error? err
 function phone_number.ensure(client)

@@ -1,5 +1,5 @@
--- QR codes and short links that open a chat with a text already written: /message_qrdls (Cloud hosting
--- only; cloud.md, section 8.6).
+-- QR codes and short links that open a chat with a prepared text: /message_qrdls (Cloud hosting only; cloud.md, section
+-- 8.6).
 
 local outcome = require "waba.resource.outcome"
 local values = require "waba.hosting.values"
@@ -30,12 +30,12 @@ function qr_codes.new(client)
   return setmetatable({ client = client }, QrCodes)
 end
 
---- A code. A number has 2000 of them at most.
+--- A code. A number can have 2000.
 ---@class waba.QrCode
 ---@field code string               14 characters
 ---@field prefilled_message string
 ---@field deep_link_url string      the short link: "https://wa.me/message/…"
----@field qr_image_url string|nil   when an image was asked for
+---@field qr_image_url string|nil   if an image was requested
 
 local function read_code(item)
   if not values.some_text(values.dig(item, "code")) then return nil end
@@ -58,7 +58,7 @@ end
 
 ---@class waba.QrCodesResource
 ---@field list fun(self: waba.QrCodesResource, given: waba.PageOptions?): { codes: waba.QrCode[], after: string?, before: string? }|nil, waba.Error?  GET /message_qrdls; `after` is nil on the last page
----@field each fun(self: waba.QrCodesResource, given: waba.EachOptions?): (fun(): waba.QrCode|false|nil, waba.Error?)  all of them, page after page, as client.templates:each does
+---@field each fun(self: waba.QrCodesResource, given: waba.EachOptions?): (fun(): waba.QrCode|false|nil, waba.Error?)  all codes, page after page, as client.templates:each
 pages.add_methods(QrCodes, "client.qr_codes", "codes", fetch)
 
 --- The content of a code.
@@ -69,9 +69,9 @@ local OPTIONS = {
 }
 
 local function check_code(code, what)
-  if type(code) ~= "string" then error(what .. ": the code is needed, a string", 3) end
+  if type(code) ~= "string" then error(what .. ": the code is needed: a string, not a " .. type(code), 3) end
   if code:find("^%w+$") then return true end
-  return nil, errors.invalid("code", "code may have letters and digits only")
+  return nil, errors.invalid("code", "code must consist of letters and digits")
 end
 
 local function write(self, endpoint, body)
@@ -84,7 +84,7 @@ local function write(self, endpoint, body)
   return nil, outcome.incomplete(response, "the response has no code", true)
 end
 
---- Makes a code: POST /message_qrdls.
+--- Creates a code: POST /message_qrdls.
 ---@param given waba.QrCodeOptions
 ---@return waba.QrCode|nil
 ---@return waba.Error? err
@@ -93,7 +93,7 @@ function QrCodes:create(given)
   return write(self, "create_qr_code", given)
 end
 
---- One code: GET /message_qrdls/{code}.
+--- Returns one code: GET /message_qrdls/{code}.
 ---@param code string
 ---@return waba.QrCode|nil
 ---@return waba.Error? err
@@ -105,10 +105,10 @@ function QrCodes:get(code)
   local data = values.dig(json, "data")
   local found = read_code(type(data) == "table" and data[1] or json)
   if found then return found end
-  return nil, errors.new { kind = "not_found", status = response.status, message = "there is no such code" }
+  return nil, errors.new { kind = "not_found", status = response.status, message = "the number has no code " .. code }
 end
 
---- Changes the text behind a code: POST /message_qrdls.
+--- Changes the text of a code: POST /message_qrdls.
 ---@param code string
 ---@param given waba.QrCodeOptions
 ---@return waba.QrCode|nil
@@ -122,7 +122,7 @@ function QrCodes:edit(code, given)
   return write(self, "update_qr_code", body)
 end
 
---- Deletes a code, whose prints and links then lead nowhere: DELETE /message_qrdls/{code}.
+--- Deletes a code; its image and its link become invalid: DELETE /message_qrdls/{code}.
 ---@param code string
 ---@return true|nil
 ---@return waba.Error? err

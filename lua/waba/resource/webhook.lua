@@ -1,5 +1,4 @@
--- The addresses that the gateway posts webhooks to: the number's on both hostings; the whole account's
--- and further destinations on Cloud hosting.
+-- The addresses for webhooks: of the number on both hostings; of the account and further destinations on Cloud hosting.
 
 local core = require "waba.core"
 local outcome = require "waba.resource.outcome"
@@ -21,10 +20,10 @@ function webhook.new(client)
   return setmetatable({ client = client }, Webhook)
 end
 
---- Where webhooks go.
+--- An address for webhooks, as stored by the gateway.
 ---@class waba.WebhookAddress
----@field url string|nil  nil when none is set
----@field headers table<string, string>  what the gateway adds to each webhook
+---@field url string|nil  nil: none is set
+---@field headers table<string, string>  headers of each webhook
 
 local function read_address(json)
   local headers = {}
@@ -34,7 +33,7 @@ local function read_address(json)
   return { url = values.some_text(values.dig(json, "url")), headers = headers }
 end
 
--- User and password become the Basic header, beside the other headers. `at` comes before each path.
+-- The headers, with user and password as Basic authentication. `at` is the beginning of each path.
 local function encode_headers(given, at)
   local headers, has_authorization = {}, false
   for name, value in pairs(given.headers or {}) do
@@ -50,11 +49,11 @@ local function encode_headers(given, at)
   if given.user == nil and given.password == nil then return headers end
   if given.user == nil or given.password == nil then
     local missing = at .. (given.user == nil and "user" or "password")
-    return nil, errors.invalid(missing, missing .. " is missing: user and password go together")
+    return nil, errors.invalid(missing, missing .. " is missing: user and password are required together")
   end
   if has_authorization then
     local path = at .. "headers.Authorization"
-    return nil, errors.invalid(path, path .. " and user with password exclude each other")
+    return nil, errors.invalid(path, path .. " and the options user and password exclude each other")
   end
   local value, message = core.basic(given.user, given.password)
   if not value then return nil, errors.invalid(at .. "user", message) end
@@ -63,12 +62,12 @@ local function encode_headers(given, at)
 end
 
 -- Checks a URL against the rules of a gateway that has any. A receiver on loopback is for the emulator and may have a port.
-local function url_fault(url, origin, rules)
+local function check_url(url, origin, rules)
   if not rules then return nil end
   local host = origin:match("^%a+://(%[.-%])") or origin:match("^%a+://([^:]+)")
   if loopback.is_host(host) then return nil end
   if host:find("_", 1, true) then return "must not have _ in its host" end
-  -- of the URL itself: the origin leaves a default port out, which is one none the less
+  -- of the URL, because the origin does not contain a default port
   local authority = url:match("^%a+://([^/?#]*)"):gsub("^%[.-%]", "")
   if authority:find(":", 1, true) then return "must not name a port" end
   local length = core.utf8_length(url) or #url
@@ -77,14 +76,14 @@ local function url_fault(url, origin, rules)
   end
 end
 
--- Checks an address that is to be set, and makes its headers. `at` comes before each path: "destinations[1].".
+-- Checks an address and makes its headers. `at` is the beginning of each path: "destinations[1].".
 local function encode_address(client, given, at)
   at = at or ""
   local path = at .. "url"
   local origin, message = core.origin(given.url)
   if not origin then return nil, errors.invalid(path, path .. ": " .. message) end
-  local says = client.validate and url_fault(given.url, origin, client.hosting.webhook_url)
-  if says then return nil, errors.invalid(path, path .. " " .. says) end
+  local message_of_url = client.validate and check_url(given.url, origin, client.hosting.webhook_url)
+  if message_of_url then return nil, errors.invalid(path, path .. " " .. message_of_url) end
   local headers, err = encode_headers(given, at)
   if not headers then return nil, err end
   return { url = given.url, headers = next(headers) and headers or nil }
@@ -102,31 +101,31 @@ local ADDRESS = {
   headers = "table<string, string>", -- further headers of each request
 }
 
--- One way of the gateway to say that nothing is set (on-premise.md, section 6.2).
+-- 404 means that no address is set (on-premise.md, section 6.2).
 local function read_stored(json, response)
   if json ~= nil then return read_address(json) end
   if response.kind == "not_found" then return read_address(nil) end
   return nil, response
 end
 
--- Options of an address; a missing one raises at the caller of the method.
+-- Checks the options of an address. Raises an error at the caller of the method.
 local function check_address(given, known, what)
   given = options.complete(given, known, what, 3)
   if given.url == nil then error(what .. ": option url is required", 3) end
   return given
 end
 
---- The number's address: GET /v1/configs/webhook.
+--- Returns the number's address: GET /v1/configs/webhook.
 ---@return waba.WebhookAddress|nil
 ---@return waba.Error? err
 function Webhook:get()
   return read_stored(self.client:call "get_webhook")
 end
 
---- Sets the number's address and replaces what was stored before, its headers included:
---- POST /v1/configs/webhook. On Cloud hosting set it again after every new API key.
+--- Sets the number's address and its headers, instead of the stored ones: POST /v1/configs/webhook. On Cloud hosting set it
+--- again after every new API key.
 ---@param given waba.WebhookAddressOptions
----@return waba.WebhookAddress|nil stored  as the gateway echoes it
+---@return waba.WebhookAddress|nil stored  from the response
 ---@return waba.Error? err
 function Webhook:set(given)
   given = check_address(given, ADDRESS, "client.webhook:set")
@@ -142,8 +141,8 @@ end
 
 -- The account -------------------------------------------------------------------------------------
 
---- The address of all numbers of the account that have none of their own, and of what concerns the
---- account itself: GET /waba_webhook (Cloud hosting only).
+--- Returns the account's address, which receives the webhooks of numbers without an address and of the account itself: GET
+--- /waba_webhook (Cloud hosting only).
 ---@return waba.WebhookAddress|nil
 ---@return waba.Error? err
 function Webhook:account()
@@ -156,8 +155,8 @@ local ACCOUNT = options.with(ADDRESS, {
   override_all = { "boolean", false }, -- replaces the own addresses of all numbers
 })
 
---- Sets the account's address: POST /waba_webhook (Cloud hosting only). It holds some 20 seconds
---- later; `account` tells when.
+--- Sets the account's address: POST /waba_webhook (Cloud hosting only). It is in effect about 20
+--- seconds later, when `account` returns it.
 ---@param given waba.AccountWebhookOptions
 ---@return true|nil
 ---@return waba.Error? err
@@ -171,14 +170,13 @@ end
 
 -- Further destinations ----------------------------------------------------------------------------
 
--- Destinations of one number.
 local MOST_DESTINATIONS = 3
 
---- A further address that a number's webhooks go to, once the main one has answered 200.
+--- A further address that receives a number's webhooks after the main one has responded with 200.
 ---@class waba.WebhookDestination : waba.WebhookAddress
 ---@field name string
 
---- The further destinations of the number: GET /multi_webhook (Cloud hosting only).
+--- Returns the further destinations of the number: GET /multi_webhook (Cloud hosting only).
 ---@return { enabled: boolean, destinations: waba.WebhookDestination[] }|nil
 ---@return waba.Error? err
 function Webhook:destinations()
@@ -230,7 +228,7 @@ local function encode_destinations(self, list)
     local body, err = encode_destination(self, given, at)
     if not body then return nil, err end
     if seen[body.name] then
-      return nil, errors.invalid(at .. "name", at .. "name repeats an earlier one; it must be unique")
+      return nil, errors.invalid(at .. "name", at .. "name repeats an earlier name; each must be different")
     end
     seen[body.name], bodies[i] = true, body
   end
@@ -259,23 +257,23 @@ function Webhook:set_destinations(given)
   return outcome.success(self.client:call("set_destinations", call))
 end
 
--- Writes one destination: alone, or as a list of one.
+-- Writes one destination, alone or in a list.
 local function write_destination(self, endpoint, given, is_list)
   local body, err = encode_destination(self, given, "")
   if not body then return nil, err end
   return outcome.success(self.client:call(endpoint, { json = is_list and { destinations = { body } } or body }))
 end
 
---- Adds a destination to those that are there: PUT /multi_webhook (Cloud hosting only).
+--- Adds a destination: PUT /multi_webhook (Cloud hosting only).
 ---@param given waba.WebhookDestinationOptions
 ---@return true|nil
----@return waba.Error? err  kind "api" when the name is taken
+---@return waba.Error? err  kind "api" if the name exists
 function Webhook:add_destination(given)
   check_destination(given, "client.webhook:add_destination")
   return write_destination(self, "add_destination", given, true)
 end
 
---- Changes the destination of a name: PATCH /multi_webhook (Cloud hosting only).
+--- Changes the destination with this name: PATCH /multi_webhook (Cloud hosting only).
 ---@param given waba.WebhookDestinationOptions
 ---@return true|nil
 ---@return waba.Error? err

@@ -108,7 +108,7 @@ end
 
 --- Options that this hosting lacks: the sentence of the refusal.
 ---@type table<string, string>
-templates.lacks = {
+templates.unsupported = {
   offset = "offset exists on On-Premise hosting only: pages go on with after here",
   sort = "sort exists on On-Premise hosting only: sort what comes",
   filters = "filters exist on On-Premise hosting only: here name, status, category, language, content and "

@@ -10,7 +10,7 @@ local templates = {}
 
 --- Options that this hosting lacks: the sentence of the refusal.
 ---@type table<string, string>
-templates.lacks = {
+templates.unsupported = {
   after = "after exists on Cloud hosting only: pages go on with offset here",
   before = "before exists on Cloud hosting only: pages go on with offset here",
   fields = "fields exists on Cloud hosting only: templates are always whole here",
@@ -22,7 +22,7 @@ for _, name in ipairs {
   "cta_url_link_tracking_opted_out", "is_primary_device_delivery_only", "optimization_spec",
   "library_template_name", "library_template_body_inputs", "library_template_button_inputs",
 } do
-  templates.lacks[name] = name .. " exists on Cloud hosting only"
+  templates.unsupported[name] = name .. " exists on Cloud hosting only"
 end
 
 --- Checks a template before it is created.

@@ -1,5 +1,4 @@
--- SHA-256 sums as the platform writes them (hex on one hosting, base64 on the other), and base64 back
--- to bytes.
+-- SHA-256 sums in the platform's forms (hex on one hosting, base64 on the other), and decoding of base64.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -14,7 +13,7 @@ VALUES[("-"):byte()], VALUES[("_"):byte()] = 62, 63 -- the alphabet for URLs
 
 local char, floor = string.char, math.floor
 
--- Four characters at a time; what is missing at the end counts as zero bits.
+-- Decodes four characters; absent ones at the end count as zero bits.
 local function decode_group(a, b, c, d)
   local bits = a * 262144 + b * 4096 + (c or 0) * 64 + (d or 0)
   local bytes = char(floor(bits / 65536), floor(bits / 256) % 256, bits % 256)
@@ -22,9 +21,9 @@ local function decode_group(a, b, c, d)
   return bytes:sub(1, c and 2 or 1)
 end
 
---- Decodes base64, of either alphabet, with padding or without; white space is skipped.
+--- Decodes base64 in both alphabets, with or without padding; ignores white space.
 ---@param text string
----@return string|nil bytes  nil when it is not base64
+---@return string|nil bytes  nil if it is not base64
 function digest.from_base64(text)
   text = text:gsub("%s+", ""):gsub("=?=$", "")
   if text:find("[^%w+/_-]") or #text % 4 == 1 then return nil end
@@ -44,7 +43,7 @@ function digest.read(text)
   if #text == 64 and not text:find("%X") then return text:lower() end
   local bytes = #text <= 46 and digest.from_base64(text)
   if not bytes or #bytes ~= 32 then
-    return nil, errors.invalid("sha256", "sha256 is no SHA-256 sum: it has 64 hex digits, or 44 characters of base64")
+    return nil, errors.invalid("sha256", "sha256 is no SHA-256 sum: expected 64 hex digits or 44 characters of base64")
   end
   return (bytes:gsub(".", function(byte) return ("%02x"):format(byte:byte()) end))
 end
@@ -54,10 +53,10 @@ local STEP = 262144
 
 --- Computes the SHA-256 of a file. Other coroutines run between steps.
 ---@param path string
----@param rest fun()  called between two steps
+---@param pause fun()  called between two steps
 ---@return string|nil hex
 ---@return string? message
-function digest.of_file(path, rest)
+function digest.of_file(path, pause)
   local file, message = open_file(path, "rb")
   if not file then return nil, message end
   local hasher = core.sha256()
@@ -65,7 +64,7 @@ function digest.of_file(path, rest)
   bytes, message = file:read(STEP)
   while bytes do
     hasher:update(bytes)
-    if #bytes == STEP then rest() end
+    if #bytes == STEP then pause() end
     bytes, message = file:read(STEP)
   end
   file:close()
@@ -75,12 +74,12 @@ end
 
 --- Computes the SHA-256 of a string. Other coroutines run between steps.
 ---@param bytes string
----@param rest? fun()  called between two steps
+---@param pause? fun()  called between two steps
 ---@return string hex
-function digest.of(bytes, rest)
+function digest.of(bytes, pause)
   local hasher = core.sha256()
   for first = 1, #bytes, STEP do
-    if first > 1 and rest then rest() end
+    if first > 1 and pause then pause() end
     hasher:update(bytes:sub(first, first + STEP - 1))
   end
   return hasher:hex()

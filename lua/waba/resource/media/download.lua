@@ -1,5 +1,5 @@
--- A file that comes from the gateway, on its way to memory, to a sink or to a file. A file appears
--- under its name only when it is complete and verified; whatever goes wrong leaves nothing behind.
+-- Downloads into memory, to a sink or to a file. A file gets its name only when it is complete and verified; after an
+-- error nothing remains.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -10,7 +10,7 @@ local runtime = require "waba.runtime"
 
 local download = {}
 
---- A file takes longer than a message: so many times the client's timeout by default.
+--- The default timeout of a file is the client's timeout times this.
 download.PATIENCE = 10
 
 --- Where a download is stored, and how it is verified.
@@ -28,26 +28,26 @@ download.OPTIONS = {
   timeout = "number",  -- seconds; default: ten times the client's
 }
 
---- What was downloaded.
+--- The downloaded file.
 ---@class waba.Download
----@field type string|nil    MIME type, as the gateway says it
+---@field type string|nil    MIME type, from the gateway
 ---@field size integer       bytes
 ---@field sha256 string      hex, in lower case
----@field data string?       the bytes, when neither file nor sink was given
----@field file string?       the path, when it was given
+---@field data string?       the bytes, without the options file and sink
+---@field file string?       the path of the option
 
-local function file_fault(path, message)
+local function file_error(path, message)
   return errors.invalid("file", ("file %s can't be written: %s"):format(path, message))
 end
 
---- The name of a new file beside the one that it will become; it can be written, and isn't there yet.
+--- Returns the name of a temporary file in the same folder. It does not exist, and it can be written.
 ---@param path string
 ---@return string|nil temporary
 ---@return waba.Error? err
 function download.new_file(path)
   local temporary = ("%s.%08x.part"):format(path, math.floor(core.random() * 4294967296))
   local file, message = open_file(temporary, "wb")
-  if not file then return nil, file_fault(path, message) end
+  if not file then return nil, file_error(path, message) end
   file:close()
   os.remove(temporary)
   core.remove_at_exit(temporary, true)
@@ -61,7 +61,7 @@ function download.discard(temporary)
   core.remove_at_exit(temporary, false)
 end
 
---- Gives a complete file its name.
+--- Renames a complete file.
 ---@param temporary string
 ---@param path string
 ---@return true|nil
@@ -70,19 +70,19 @@ function download.keep(temporary, path)
   local renamed, message = os.rename(temporary, path)
   download.discard(temporary)
   if renamed then return true end
-  return nil, file_fault(path, message)
+  return nil, file_error(path, message)
 end
 
--- Calls the endpoint, and tells the user's progress function about it.
+-- Calls the endpoint and reports its progress.
 local function call_endpoint(client, endpoint, call, given)
-  local told, complete = progress.track(given.progress)
-  call.progress = told and function(_, _, received, total) told(received, total) end
+  local report, complete = progress.track(given.progress)
+  call.progress = report and function(_, _, received, total) report(received, total) end
   local json, response = client:call(endpoint, call)
   if json ~= nil then complete(response.bytes_received) end
   return json, response
 end
 
--- The same for a file that must not stay when the progress function raises, or a signal does.
+-- The same, but removes the file if the progress function or a signal raises an error.
 local function call_for_file(client, endpoint, call, given)
   if not runtime.can_yield_in_pcall() then return call_endpoint(client, endpoint, call, given) end
   local returned, json, response = pcall(call_endpoint, client, endpoint, call, given)
@@ -95,14 +95,14 @@ local function verified(found, expected)
   if not expected or found == expected then return true end
   return nil, errors.new {
     kind = "media",
-    message = ("the SHA-256 of what came is %s, not %s"):format(found, expected),
+    message = ("the SHA-256 of the received bytes is %s, not %s"):format(found, expected),
   }
 end
 
---- Makes the function that lets other coroutines run while many bytes are hashed.
+--- Returns a function that lets other coroutines run, for the steps of hashing.
 ---@param client waba.Client
 ---@return fun()
-function download.rest_of(client)
+function download.pause_of(client)
   local transport = client.transport
   return function()
     if transport.sleep then transport:sleep(0) end
@@ -113,37 +113,39 @@ local function result_of(response, size, sum)
   return { type = response.headers["content-type"], size = size, sha256 = sum }
 end
 
-local ways = {}
+local fetch_to = {}
 
-function ways.file(client, endpoint, call, given, expected)
+function fetch_to.file(client, endpoint, call, given, expected)
   local path = given.file
   local temporary, err = download.new_file(path)
   if not temporary then return nil, err end
-  call.into = { file = temporary, max_size = given.max_size or call.max_size } -- the transport removes what it can't complete
+  -- the transport removes an incomplete file
+  call.into = { file = temporary, max_size = given.max_size or call.max_size }
   local json, response = call_for_file(client, endpoint, call, given)
   if json == nil then
     download.discard(temporary)
     return nil, response
   end
-  local sum, message = digest.of_file(temporary, download.rest_of(client))
-  local fine
-  if sum then fine, err = verified(sum, expected) else err = file_fault(path, message) end
-  if not fine then
+  local sum, message = digest.of_file(temporary, download.pause_of(client))
+  local is_valid
+  if sum then is_valid, err = verified(sum, expected) else err = file_error(path, message) end
+  if not is_valid then
     download.discard(temporary)
     return nil, err
   end
-  fine, err = download.keep(temporary, path)
-  if not fine then return nil, err end
+  local is_kept
+  is_kept, err = download.keep(temporary, path)
+  if not is_kept then return nil, err end
   local result = result_of(response, response.bytes_received, sum)
   result.file = path
   return result
 end
 
-function ways.sink(client, endpoint, call, given, expected)
+function fetch_to.sink(client, endpoint, call, given, expected)
   local sink, hasher, size = given.sink, core.sha256(), 0
   local into = { max_size = given.max_size or call.max_size }
   function into.sink(bytes)
-    into.used = true -- it can't start again
+    into.used = true -- so the delivery does not retry
     hasher:update(bytes)
     size = size + #bytes
     sink(bytes)
@@ -152,49 +154,49 @@ function ways.sink(client, endpoint, call, given, expected)
   local json, response = call_endpoint(client, endpoint, call, given)
   if json == nil then return nil, response end
   local sum = hasher:hex()
-  local fine, err = verified(sum, expected)
-  if not fine then return nil, err end
+  local is_valid, err = verified(sum, expected)
+  if not is_valid then return nil, err end
   return result_of(response, size, sum)
 end
 
-function ways.memory(client, endpoint, call, given, expected)
+function fetch_to.memory(client, endpoint, call, given, expected)
   local most = given.max_size or call.max_size
   call.max_body = given.max_body and math.min(given.max_body, most) or most
   local json, response = call_endpoint(client, endpoint, call, given)
   if json == nil then return nil, response end
-  local sum = digest.of(response.body, download.rest_of(client))
-  local fine, err = verified(sum, expected)
-  if not fine then return nil, err end
+  local sum = digest.of(response.body, download.pause_of(client))
+  local is_valid, err = verified(sum, expected)
+  if not is_valid then return nil, err end
   local result = result_of(response, #response.body, sum)
   result.data = response.body
   return result
 end
 
---- Which of the ways the options name: file, sink or memory. Both at once are wrong use.
+--- Returns the destination that the options name. Raises an error if they name two.
 ---@param given waba.DownloadOptions
 ---@param what string
 ---@return "file"|"sink"|"memory"
-function download.way(given, what)
+function download.destination(given, what)
   if given.file and given.sink then error(what .. ": options file and sink exclude each other", 3) end
   return given.file and "file" or given.sink and "sink" or "memory"
 end
 
---- Downloads what an endpoint answers.
+--- Downloads the body of the response of an endpoint.
 ---@param client waba.Client
----@param endpoint waba.Endpoint
+---@param endpoint string  its name
 ---@param call waba.Call
 ---@param given waba.DownloadOptions
----@param way "file"|"sink"|"memory"
----@param expected? string  the sum when the options have none: hex, in lower case
+---@param destination "file"|"sink"|"memory"
+---@param expected? string  the SHA-256 if the options have none: hex, in lower case
 ---@return waba.Download|nil
----@return waba.Error? err  kind "media" when the sum is another; "invalid" for what can't be written
-function download.fetch(client, endpoint, call, given, way, expected)
+---@return waba.Error? err  kind "media" if the SHA-256 differs; "invalid" if the file can't be written
+function download.fetch(client, endpoint, call, given, destination, expected)
   local err
   if given.sha256 then
     expected, err = digest.read(given.sha256)
     if not expected then return nil, err end
   end
-  return ways[way](client, endpoint, call, given, expected)
+  return fetch_to[destination](client, endpoint, call, given, expected)
 end
 
 return download

@@ -1,5 +1,4 @@
--- A part of a file, given piece by piece to a transport: for bodies that the transport can't read itself,
--- because they begin in the middle or are not all of the file.
+-- Reads a part of a file in pieces, for a body that is not a whole file.
 
 local open_file = require "waba.open"
 
@@ -9,12 +8,12 @@ FilePieces.__name = "waba.FilePieces"
 
 local file_pieces = {}
 
--- Bytes given at once.
+-- Bytes of a piece.
 local SIZE = 65536
 
---- The bytes of a file from an offset on. It is opened when the first piece is asked for.
+--- The bytes of a file from an offset on. The file is opened for the first piece.
 ---@class waba.FilePieces
----@field fault string|nil  what went wrong: the pieces end too early then, and the transport completes no request
+---@field error_message string|nil  the error message; the pieces end too early then, so the transport does not complete the request
 ---@param path string
 ---@param offset integer
 ---@param length integer
@@ -32,23 +31,23 @@ local function open(self)
   return position and file, message
 end
 
---- The next piece.
----@return string|nil bytes  nil at the end, and when something went wrong
+--- Returns the next piece.
+---@return string|nil bytes  nil at the end, and after an error
 function FilePieces:next()
-  if self.fault or self.left == 0 then return nil end
+  if self.error_message or self.left == 0 then return nil end
   local file, message = self.file, nil
   if not file then file, message = open(self) end
   local piece
   if file then piece, message = file:read(math.min(SIZE, self.left)) end
   if not piece then
-    self.fault = message or "it became shorter while it was sent"
+    self.error_message = message or "the file became shorter while it was sent"
     return nil
   end
   self.left = self.left - #piece
   return piece
 end
 
---- Closes the file. Harmless when repeated.
+--- Closes the file. Further calls do nothing.
 function FilePieces:close()
   if self.file then self.file:close() end
   self.file = nil

@@ -1,28 +1,27 @@
--- A file as one part of a multipart/form-data body (RFC 7578), as the Cloud gateway takes it. The file is
--- never held in memory: what stands before and behind it is made at once, its bytes go through in pieces.
+-- A file as one part of a multipart/form-data body (RFC 7578), for the Cloud gateway. The file is read in pieces.
 
 local core = require "waba.core"
 local file_pieces = require "waba.resource.media.file_pieces"
 
 local form = {}
 
--- Bytes handed on at once; a string that has no more goes out whole.
+-- Bytes of a piece; a string that is not longer is sent as a whole.
 local PIECE = 65536
 
--- Such a line can't be in the file: nobody knows 128 random bits before they are drawn.
+-- 128 random bits, so that the file cannot contain this line.
 local function new_boundary()
   local parts = { "waba-" }
   for i = 2, 5 do parts[i] = ("%08x"):format(math.floor(core.random() * 4294967296)) end
   return table.concat(parts)
 end
 
--- A name between quotes, as browsers write it: what would end the quotes, or the line, is percent-encoded.
--- The backslash is too, which some readers take for an escape.
+-- A name in quotes, as browsers write it: quotes and control characters are percent-encoded, and backslashes, which some
+-- parsers read as escapes.
 local function quoted(name)
   return '"' .. name:gsub('[%c"\\\127]', function(sign) return ("%%%02X"):format(sign:byte()) end) .. '"'
 end
 
--- What stands before the file and behind it.
+-- The bytes before and after the file.
 local function frame(fields, filename, media_type)
   local boundary, lines = new_boundary(), {}
   local function add(line) lines[#lines + 1] = line end
@@ -40,7 +39,6 @@ local function frame(fields, filename, media_type)
   return boundary, table.concat(lines, "\r\n"), ("\r\n--%s--\r\n"):format(boundary)
 end
 
--- Pieces of a string.
 local function pieces_of(bytes)
   local position = 1
   return function()
@@ -51,7 +49,7 @@ local function pieces_of(bytes)
   end
 end
 
--- The pieces of the file itself, from its beginning.
+-- Returns a function for the pieces of the file, from its beginning.
 local function open(source)
   local body = source.body
   if type(body) == "string" then return pieces_of(body) end
@@ -62,9 +60,8 @@ local function open(source)
   return function() return pieces:next() end
 end
 
--- One after another: what stands before the file, the file, what stands behind it.
-local function body_of(source, before, behind)
-  local body = { size = #before + source.size + #behind }
+local function body_of(source, before, after)
+  local body = { size = #before + source.size + #after }
   local next_piece, stage
   function body.reader()
     body.used = true
@@ -76,11 +73,11 @@ local function body_of(source, before, behind)
       local piece = next_piece()
       if piece then return piece end
       stage = 3
-      -- a file that became shorter must not be filled up with what stands behind it
-      return not (source.pieces and source.pieces.fault) and behind or nil
+      -- the end of the form must not replace missing bytes of a file that became shorter
+      return not (source.pieces and source.pieces.error_message) and after or nil
     end
   end
-  -- The delivery sends it again only if it can start again, which a user's reader can't.
+  -- The delivery retries only if this returns true. A user's reader can't start again.
   function body.rewind()
     if body.used and type(source.body) == "table" and source.body.reader then return false end
     next_piece, stage, body.used = open(source), 1, false
@@ -90,30 +87,30 @@ local function body_of(source, before, behind)
   return body
 end
 
---- Puts a file into a form, in place of the bare file.
----@param source waba.UploadSource   changed: its body, and the media type of the whole
----@param fields string[][]          { name, value } of the parts that stand before it
+--- Replaces the body of an upload by a form with the file.
+---@param source waba.UploadSource   gets another body and its media type
+---@param fields string[][]          { name, value } of the parts before the file
 ---@param filename string
 function form.wrap(source, fields, filename)
-  local boundary, before, behind = frame(fields, filename, source.type)
+  local boundary, before, after = frame(fields, filename, source.type)
   local inner = { body = source.body, size = source.size }
   source.offset, source.media_type = #before, "multipart/form-data; boundary=" .. boundary
   source.form = inner
   if type(inner.body) == "string" and #inner.body <= PIECE then
-    source.body = before .. inner.body .. behind
+    source.body = before .. inner.body .. after
   else
-    source.body = body_of(inner, before, behind)
+    source.body = body_of(inner, before, after)
   end
 end
 
---- Closes the file that was being read, and tells what went wrong with it.
+--- Closes the file.
 ---@param source waba.UploadSource
----@return string|nil fault
+---@return string|nil message  of the error that occurred while it was read
 function form.close(source)
   local pieces = source.form and source.form.pieces
   if not pieces then return nil end
   pieces:close()
-  return pieces.fault
+  return pieces.error_message
 end
 
 return form

@@ -1,10 +1,11 @@
--- The files of messages: POST, GET and DELETE /v1/media; on Cloud hosting POST /media, GET and DELETE
--- /{media-id}, and uploads that can be resumed. No way holds a file in memory unless it is asked to.
+-- The files of messages: POST, GET and DELETE /v1/media; on Cloud hosting POST /media, GET and DELETE /{media-id}, and
+-- resumable uploads. Files are not kept in memory unless the caller asks for the bytes.
 
 local errors = require "waba.errors"
 local options = require "waba.options"
 local values = require "waba.hosting.values"
 local hosting = require "waba.hosting"
+local outcome = require "waba.resource.outcome"
 local download = require "waba.resource.media.download"
 local form = require "waba.resource.media.form"
 local located = require "waba.resource.media.located"
@@ -45,7 +46,7 @@ local UPLOAD_OPTIONS = {
   timeout = "number",      -- seconds; default: ten times the client's
 }
 
---- A file that messages can name by its id.
+--- An uploaded file.
 ---@class waba.Media
 ---@field id string
 
@@ -60,30 +61,27 @@ end
 local function read_id(self, json, response)
   local id = self.rules.read_id(json)
   if type(id) == "string" and id ~= "" or type(id) == "number" then return { id = values.some_text(id) } end
-  return nil, errors.new {
-    kind = "protocol", status = response.status, maybe_sent = true,
-    message = "the gateway took the file but gave no id",
-  }
+  return nil, outcome.incomplete(response, "the gateway accepted the file, but its response has no id", true)
 end
 
--- The type of a message's file is a part of the form, and what the number may say of its keeping.
+-- Puts a file into a form, with its type and the time for which it is kept.
 local function wrap(source, given)
   local fields = { { "messaging_product", "whatsapp" }, { "type", source.type } }
   if given.ttl_minutes then fields[3] = { "ttl_minutes", ("%.0f"):format(given.ttl_minutes) } end
   form.wrap(source, fields, given.filename or given.file and given.file:match("[^/\\]*$") or "file")
 end
 
--- How long to keep a file, where the hosting has a word for it.
+-- Checks the time for which the file is kept.
 local function check_ttl(self, minutes)
   local range = self.rules.ttl_minutes
   if minutes == nil then return true end
   if not range then return nil, errors.invalid("ttl_minutes", "ttl_minutes exists on Cloud hosting only") end
   if not self.client.validate or minutes >= range[1] and minutes <= range[2] then return true end
   return nil, errors.invalid("ttl_minutes",
-    ("ttl_minutes is %.0f; it is %d to %d"):format(minutes, range[1], range[2]))
+    ("ttl_minutes is %.0f; %d to %d is allowed"):format(minutes, range[1], range[2]))
 end
 
--- Opens what is to be uploaded, and checks it.
+-- Opens the file of an upload and checks it.
 local function open(self, given, what, check, again)
   local validate = self.client.validate
   local source, err = upload.open(given, what, validate and self.rules.largest_upload or math.huge, false, again, 3)
@@ -99,13 +97,12 @@ local function open(self, given, what, check, again)
   return source
 end
 
---- Uploads a file: POST /v1/media (Cloud: POST /media). The gateway keeps it for 14 days (Cloud: 30). Sizes and
---- types are checked first (images at most 5 MB, audio and video 16 MB, stickers 100 KB; documents of any type at
---- most 64 MB; Cloud: stickers 500 KB, documents of its own list at most 100 MB); what the file really holds
---- only WhatsApp will see.
+--- Uploads a file: POST /v1/media (Cloud: POST /media). The gateway keeps it for 14 days (Cloud: 30). Checks the size and
+--- the type before (images at most 5 MB, audio and video 16 MB, stickers 100 KB, documents of any type 64 MB; Cloud:
+--- stickers 500 KB, documents of the listed types 100 MB), but not the content of the file.
 ---@param given waba.UploadOptions
 ---@return waba.Media|nil uploaded
----@return waba.Error? err  any kind; "invalid" with path "file", "type" or "size" before anything is sent
+---@return waba.Error? err  any kind; "invalid" with path "file", "type" or "size": nothing was sent
 function Media:upload(given)
   options.check(given, UPLOAD_OPTIONS, "client.media:upload")
   if given == nil then error("client.media:upload: one of the options file, data and reader is required", 2) end
@@ -124,12 +121,11 @@ function Media:upload(given)
   return read_id(self, json, response)
 end
 
---- Uploads a file for a handle, which examples in templates' headers and the profile's photo are given by:
---- POST /uploads, then POST /upload:… (Cloud hosting only). After a failure the gateway is asked how much
---- it has, and the rest is sent.
+--- Uploads a file and returns a handle, for the example in a template's header or the profile's photo: POST /uploads, then
+--- POST /upload:… (Cloud hosting only). After a failure it asks the gateway how much was received, and sends the rest.
 ---@param given waba.ResumableOptions
 ---@return string|nil handle
----@return waba.Error? err  with `upload`, when it can be resumed: give that as the option `upload`
+---@return waba.Error? err  with a field `upload` if the upload can be resumed: the value for the option `upload`
 function Media:resumable(given)
   options.check(given, resumable.OPTIONS, "client.media:resumable")
   if given == nil then error("client.media:resumable: one of the options file, data and reader is required", 2) end
@@ -144,30 +140,32 @@ function Media:resumable(given)
 end
 
 local function check_id(id, what)
-  if type(id) ~= "string" or id == "" then error(what .. ": the media's id is needed, a string", 3) end
+  if type(id) ~= "string" or id == "" then error(what .. ": the media's id is needed: a string, not empty", 3) end
 end
 
---- Downloads a file, a customer's or one that was uploaded: GET /v1/media/{id} (Cloud: GET /{media-id}, then
---- the file from where it says). The type of the answer tells what it is; the gateway names no file.
+--- Downloads a file, from a customer or uploaded: GET /v1/media/{id} (Cloud: GET /{media-id}, then the file from its URL).
+--- The gateway returns the type of the file, but no name.
 ---@param id string  from a message event or an upload
 ---@param given? waba.DownloadOptions
 ---@return waba.Download|nil
----@return waba.Error? err  kind "media" when `sha256` was given and is another; "not_found" for an id
----                         that is unknown or expired; on Cloud hosting "rate_limited" after many of these
+---@return waba.Error? err  kind "media" if the file has another SHA-256 than the option; "not_found"
+---                         for an unknown or expired id; on Cloud hosting "rate_limited" after many such ids
 function Media:download(id, given)
   check_id(id, "client.media:download")
   given = options.check(given, download.OPTIONS, "client.media:download")
   local client = self.client
-  local way = download.way(given, "client.media:download")
-  if self.rules.target_of then return located.fetch(self, id, given, way) end
-  if given.url then return nil, errors.invalid("url", "url exists on Cloud hosting only: the id is enough here") end
+  local destination = download.destination(given, "client.media:download")
+  if self.rules.target_of then return located.fetch(self, id, given, destination) end
+  if given.url then
+    return nil, errors.invalid("url", "url exists on Cloud hosting only: On-Premise hosting needs only the id")
+  end
   return download.fetch(client, "download_media", {
     parameters = { id = id }, timeout = given.timeout or client.timeout * download.PATIENCE,
     max_size = self.rules.largest_download,
-  }, given, way)
+  }, given, destination)
 end
 
---- What the platform knows of a file: GET /{media-id} (Cloud hosting only).
+--- Returns the data of a file: GET /{media-id} (Cloud hosting only).
 ---@param id string
 ---@return waba.MediaInfo|nil
 ---@return waba.Error? err

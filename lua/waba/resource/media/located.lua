@@ -1,11 +1,11 @@
--- Downloads in two steps, as on the Cloud gateway: first where a file is, then the file (cloud.md,
--- sections 3.3 and 3.4). The key goes to the gateway only: what is not at the one host that the gateway
--- stands for is never asked for.
+-- Downloads in two steps, as on the Cloud gateway: first the URL of the file, then the file (cloud.md, sections 3.3 and
+-- 3.4). The key is sent to the gateway only: a URL of any host that the gateway does not represent is refused.
 
 local core = require "waba.core"
 local digest = require "waba.resource.media.digest"
 local download = require "waba.resource.media.download"
 local errors = require "waba.errors"
+local outcome = require "waba.resource.outcome"
 
 local located = {}
 
@@ -68,7 +68,7 @@ local function guarded(resource, step)
   return result, err
 end
 
---- What the platform knows of a file: GET /{media-id}.
+--- Returns the data of a file: GET /{media-id}.
 ---@param resource waba.MediaResource
 ---@param id string
 ---@param timeout? number
@@ -82,44 +82,41 @@ function located.info(resource, id, timeout)
     })
     if json == nil then return nil, response end
     local info = resource.rules.read_info(json, id)
-    if not info then
-      return nil, errors.new { kind = "protocol", status = response.status, message = "the response describes no file" }
-    end
+    if not info then return nil, outcome.incomplete(response, "the response describes no file") end
     local sum = info.sha256 and digest.read(info.sha256)
-    info.sha256 = sum -- what is no sum can't be compared
+    info.sha256 = sum -- nil if it is not a SHA-256
     return info
   end)
 end
 
--- Path and query of a URL, or why the key does not go there. The URL itself stays out of the message: it
--- opens the file to whoever has it.
+-- Path and query of a URL, or an error, which does not contain the URL: it gives access to the file.
 local function target_of(resource, url)
   local target = resource.rules.target_of(url)
   if target then return target end
   return nil, errors.new {
     kind = "protocol", path = "url",
-    message = ("the file's url is missing, or not of the form https://%s/…: the API key goes to no other host"):format(
-      resource.rules.HOST),
+    message = ("the file's url is missing, or does not begin with https://%s/: the API key is sent to no other host")
+      :format(resource.rules.HOST),
   }
 end
 
--- The second step.
-local function fetch(resource, target, expected, given, way, timeout)
+-- The second step: the file.
+local function fetch(resource, target, expected, given, destination, timeout)
   local client = resource.client
   return guarded(resource, function()
     return download.fetch(client, "download_media", {
       parameters = { path = target }, timeout = timeout, max_size = resource.rules.largest_download,
-    }, given, way, expected)
+    }, given, destination, expected)
   end)
 end
 
--- Whether the URL of a file has had its time. The gateway says 404 or 410 then.
-local function is_gone(err)
+-- Whether the URL of a file has expired.
+local function has_expired(err)
   return err.kind == "not_found" or err.status == 410
 end
 
--- Both steps. The third result tells whether the first one was made.
-local function find_and_fetch(resource, id, given, way, deadline)
+-- Both steps. The third result: whether the first one succeeded.
+local function find_and_fetch(resource, id, given, destination, deadline)
   local info, err = located.info(resource, id, deadline - core.clock())
   if not info then return nil, err, false end
   local target
@@ -127,13 +124,12 @@ local function find_and_fetch(resource, id, given, way, deadline)
   if not target then return nil, err, false end
   local expected = given.sha256 == nil and info.sha256 or nil
   local result
-  result, err = fetch(resource, target, expected, given, way, math.max(0.001, deadline - core.clock()))
+  result, err = fetch(resource, target, expected, given, destination, math.max(0.001, deadline - core.clock()))
   if result then result.type = result.type or info.type end
   return result, err, true
 end
 
--- A URL from a webhook is tried first while it lives; the time of its end stands in it.
-local function is_alive(resource, url)
+local function is_valid_now(resource, url)
   local expiry = resource.rules.expiry_of(url)
   return not expiry or os.time() < expiry
 end
@@ -142,27 +138,27 @@ end
 ---@param resource waba.MediaResource
 ---@param id string
 ---@param given waba.DownloadOptions
----@param way "file"|"sink"|"memory"
+---@param destination "file"|"sink"|"memory"
 ---@return waba.Download|nil
 ---@return waba.Error? err
-function located.fetch(resource, id, given, way)
+function located.fetch(resource, id, given, destination)
   local client = resource.client
   local deadline = core.clock() + (given.timeout or client.timeout * download.PATIENCE)
   local is_last = false
   if given.url then
     local target, err = target_of(resource, given.url)
     if not target then return nil, err end
-    if is_alive(resource, given.url) then
+    if is_valid_now(resource, given.url) then
       local result
-      result, err = fetch(resource, target, nil, given, way, deadline - core.clock())
-      if result or not is_gone(err) then return result, err end
+      result, err = fetch(resource, target, nil, given, destination, deadline - core.clock())
+      if result or not has_expired(err) then return result, err end
       is_last = true
     end
   end
-  local result, err, was_found = find_and_fetch(resource, id, given, way, deadline)
-  -- a place that was just told and is gone already: asked once more, then not again
-  if result or is_last or not was_found or not is_gone(err) then return result, err end
-  result, err = find_and_fetch(resource, id, given, way, deadline)
+  local result, err, was_found = find_and_fetch(resource, id, given, destination, deadline)
+  -- the new URL has expired already: one more attempt
+  if result or is_last or not was_found or not has_expired(err) then return result, err end
+  result, err = find_and_fetch(resource, id, given, destination, deadline)
   return result, err
 end
 

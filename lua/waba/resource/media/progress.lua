@@ -1,23 +1,23 @@
--- Progress of a file on its way: what the transport tells, in the form the user's function takes it.
+-- Calls a user's progress function.
 
 local progress = {}
 
---- Both ends of a user's progress function. Without one, `told` is nil and `complete` does nothing.
----@param tell? fun(done: integer, total: integer|nil)
----@return fun(done: integer, total: integer|nil)|nil told  for each step
----@return fun(total: integer) complete  for the end: says it unless the last step has
-function progress.track(tell)
-  if not tell then return nil, function() end end
+--- Returns functions that call a progress function. Without one, `report` is nil and `complete` does nothing.
+---@param callback? fun(done: integer, total: integer|nil)
+---@return fun(done: integer, total: integer|nil)|nil report  for each step
+---@return fun(total: integer) complete  for the end
+function progress.track(callback)
+  if not callback then return nil, function() end end
   local last
-  local function told(done, total)
-    if done == last then return end -- something happened the other way
+  local function report(done, total)
+    if done == last then return end -- progress in the other direction
     last = done
-    tell(done, total)
+    callback(done, total)
   end
   local function complete(total)
-    if last ~= total then tell(total, total) end
+    if last ~= total then callback(total, total) end
   end
-  return told, complete
+  return report, complete
 end
 
 return progress

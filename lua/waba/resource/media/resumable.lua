@@ -1,10 +1,11 @@
--- Uploads in two steps that survive a broken connection: a session, then the bytes (cloud.md,
--- section 3.6). After a failure the gateway tells how much it has, and the rest follows from there.
+-- Uploads in two steps that can continue after a broken connection: a session, then the bytes (cloud.md, section 3.6).
+-- After a failure the gateway reports how much it has received, and the rest is sent.
 
 local core = require "waba.core"
 local ensure = require("waba.runtime").ensure
 local errors = require "waba.errors"
 local file_pieces = require "waba.resource.media.file_pieces"
+local outcome = require "waba.resource.outcome"
 local progress = require "waba.resource.media.progress"
 local upload = require "waba.resource.media.upload"
 
@@ -26,20 +27,15 @@ resumable.OPTIONS = {
   timeout = "number",  -- seconds for the whole upload; default: ten times the client's
 }
 
--- How often the rest is sent after a failure that may pass, as long as the gateway got further each time
--- or not: three times in all.
+-- How often the rest is sent after a temporary failure.
 local MOST_RESUMES = 3
 
--- The session as a path: `upload:…`, with its own query. What could not be a path is refused.
+-- The session as a path with a query, `upload:…`; nil if it is no valid path.
 local function session_of(json)
   local id = type(json) == "table" and json.id
   if type(id) ~= "string" or id == "" then return nil end
   if id:sub(1, 7) ~= "upload:" then id = "upload:" .. id end
   return id:find("^[%w%-._~:?@!$&'()*+,;=%%]+$") and id or nil
-end
-
-local function no_session(response)
-  return errors.new { kind = "protocol", status = response.status, message = "the gateway gave no upload session" }
 end
 
 local function open_session(client, source, given, timeout)
@@ -51,10 +47,10 @@ local function open_session(client, source, given, timeout)
   if json == nil then return nil, response end
   local session = session_of(json)
   if session then return session end
-  return nil, no_session(response)
+  return nil, outcome.incomplete(response, "the response has no upload session")
 end
 
--- How many bytes of the upload the gateway has.
+-- How many bytes of the upload the gateway has received.
 local function ask_offset(client, session, size, timeout)
   local json, response = client:call("upload_state", {
     parameters = { id = session }, timeout = timeout,
@@ -62,19 +58,17 @@ local function ask_offset(client, session, size, timeout)
   if json == nil then return nil, response end
   local offset = type(json) == "table" and tonumber(json.file_offset)
   if offset and offset % 1 == 0 and offset >= 0 and offset <= size then return offset end
-  return nil, errors.new {
-    kind = "protocol", status = response.status, message = "the gateway does not say how much of the upload it has",
-  }
+  return nil, outcome.incomplete(response, "the response has no valid file_offset")
 end
 
--- What the gateway has not, as a body, and the file that has to be closed after it.
+-- The body with the rest, and the file to close afterwards.
 local function rest_of(source, offset)
   local body = source.body
   if type(body) == "string" then return body:sub(offset + 1) end
   local pieces = file_pieces.new(body.file, offset, source.size - offset)
   local rest = { size = source.size - offset }
   function rest.reader()
-    rest.used = true -- the delivery can't start it again: that is done here
+    rest.used = true -- so the delivery does not retry: `complete` does
     return pieces:next()
   end
   return rest, pieces
@@ -84,16 +78,16 @@ local function close_pieces(pieces)
   if pieces then pieces:close() end
 end
 
--- Sends what the gateway has not.
-local function send_rest(client, session, source, offset, told, timeout)
+-- Sends the bytes that the gateway has not received.
+local function send_rest(client, session, source, offset, report, timeout)
   local body, pieces = rest_of(source, offset)
   local json, response = ensure(close_pieces, pieces, client.call, client, "send_upload", {
     parameters = { id = session }, headers = { file_offset = ("%.0f"):format(offset) }, body = body,
     media_type = "application/octet-stream", timeout = timeout,
-    progress = told and function(sent) told(math.min(source.size, offset + sent), source.size) end,
+    progress = report and function(sent) report(math.min(source.size, offset + sent), source.size) end,
   })
-  if json == nil and pieces and pieces.fault then
-    return nil, errors.invalid("file", "file can't be read: " .. pieces.fault)
+  if json == nil and pieces and pieces.error_message then
+    return nil, errors.invalid("file", "file can't be read: " .. pieces.error_message)
   end
   return json, response
 end
@@ -101,15 +95,12 @@ end
 local function read_handle(json, response)
   local handle = type(json) == "table" and json.h
   if type(handle) == "string" and handle ~= "" then return handle end
-  return nil, errors.new {
-    kind = "protocol", status = response.status, maybe_sent = true,
-    message = "the gateway took the file but gave no handle",
-  }
+  return nil, outcome.incomplete(response, "the gateway accepted the file, but its response has no handle", true)
 end
 
--- Sends the rest, again and again while there is hope. The third result is true when the gateway has all of it,
--- and only its answer was lost: nobody knows what it says to a rest of nothing.
-local function complete(client, session, source, told, offset, deadline)
+-- Sends the rest, and retries after temporary failures. The third result is true if the gateway has received all bytes and
+-- its response was lost: its response to a rest of 0 bytes is not documented.
+local function complete(client, session, source, report, offset, deadline)
   local resumes = 0
   while true do
     local json, response, err
@@ -118,7 +109,7 @@ local function complete(client, session, source, told, offset, deadline)
       if offset == source.size then return nil, nil, true end
     end
     if offset then
-      json, response = send_rest(client, session, source, offset, told, deadline - core.clock())
+      json, response = send_rest(client, session, source, offset, report, deadline - core.clock())
       if json ~= nil then return json, response end
       err = response
     end
@@ -130,39 +121,41 @@ local function complete(client, session, source, told, offset, deadline)
   end
 end
 
--- In a session of its own, from the beginning.
-local function send_anew(client, source, given, told, deadline)
+-- Uploads everything in a new session.
+local function send_anew(client, source, given, report, deadline)
   local session, err = open_session(client, source, given, deadline - core.clock())
   if not session then return nil, err end
-  return complete(client, session, source, told, 0, deadline)
+  return complete(client, session, source, report, 0, deadline)
 end
 
 local function send(client, source, given)
   local deadline = core.clock() + (given.timeout or client.timeout * upload.PATIENCE)
-  local told, finish = progress.track(given.progress)
+  local report, finish = progress.track(given.progress)
   local json, response, is_whole
   if given.upload then
     local session = session_of { id = given.upload }
-    if not session then return nil, errors.invalid("upload", "upload is no upload session, as an error has it") end
-    json, response, is_whole = complete(client, session, source, told, nil, deadline)
+    if not session then
+      return nil, errors.invalid("upload", "upload is no upload session: expected the field upload of an error")
+    end
+    json, response, is_whole = complete(client, session, source, report, nil, deadline)
   else
-    json, response, is_whole = send_anew(client, source, given, told, deadline)
+    json, response, is_whole = send_anew(client, source, given, report, deadline)
   end
-  if is_whole then json, response, is_whole = send_anew(client, source, given, told, deadline) end
+  if is_whole then json, response, is_whole = send_anew(client, source, given, report, deadline) end
   if is_whole then
-    return nil, errors.new { kind = "network", retryable = true, message = "the gateway's answer was lost twice" }
+    return nil, errors.new { kind = "network", retryable = true, message = "the gateway's response was lost twice" }
   end
   if json == nil then return nil, response end
   finish(source.size)
   return read_handle(json, response)
 end
 
---- Uploads what `upload.open` gave, and frees it.
+--- Sends an opened upload, and closes it.
 ---@param client waba.Client
 ---@param source waba.UploadSource
 ---@param given waba.ResumableOptions
 ---@return string|nil handle
----@return waba.Error? err  with `upload`, when a session was begun
+---@return waba.Error? err  with `upload` if a session was opened
 function resumable.send(client, source, given)
   return ensure(upload.close, source, send, client, source, given)
 end

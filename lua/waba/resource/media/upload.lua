@@ -1,5 +1,5 @@
--- The bytes of an upload: from a file, a string or a reader, never the whole file in memory. Gives
--- what the transport takes as a body, with its size and its MIME type.
+-- The bytes of an upload, from a file, a string or a reader: makes the body for the transport, and finds its size and MIME
+-- type. A file is never read into memory as a whole.
 
 local core = require "waba.core"
 local ensure = require("waba.runtime").ensure
@@ -11,28 +11,30 @@ local progress = require "waba.resource.media.progress"
 
 local upload = {}
 
---- A file takes longer than a message: so many times the client's timeout by default.
+--- The default timeout of a file is the client's timeout times this.
 upload.PATIENCE = 10
 
---- Bytes that are ready to go.
+--- An opened upload.
 ---@class waba.UploadSource
----@field body string|table    as the transport takes it
+---@field body string|table    of the request
 ---@field size integer         bytes
 ---@field type string          MIME type
----@field temporary? string    a file to remove afterwards
----@field offset? integer       bytes of the body that stand before the file, where it is part of a form
----@field media_type? string    of the whole body, where that is another one
----@field form? { body: string|table, size: integer }  the file that is in the form
+---@field temporary? string    a file that is removed afterwards
+---@field offset? integer       of the file in the body, if it is part of a form
+---@field media_type? string    of the body, if not `type`
+---@field form? { body: string|table, size: integer }  the file in a form
 
--- Length of a file that can be read.
+-- The length of a file, or an error if it can't be read.
 local function file_size(path)
   local file, message = open_file(path, "rb")
   if not file then return nil, errors.invalid("file", "file can't be opened: " .. message) end
-  -- a directory opens, but does not read
-  local bytes, fault = file:read(1)
+  -- a directory can be opened, but not read
+  local bytes, read_message = file:read(1)
   local size = bytes and file:seek("end") or 0
   file:close()
-  if not bytes and fault then return nil, errors.invalid("file", ("file can't be read: %s: %s"):format(path, fault)) end
+  if not bytes and read_message then
+    return nil, errors.invalid("file", ("file can't be read: %s: %s"):format(path, read_message))
+  end
   return size
 end
 
@@ -42,8 +44,8 @@ local function check_chunk(bytes, what)
   end
 end
 
--- A reader that gives exactly what was promised, and says so to the delivery once it was read from:
--- it can't start again.
+-- A body from a reader. Raises an error if the reader returns more or fewer bytes than `size`. Sets `used`, so that the
+-- delivery does not retry: the reader can't start again.
 local function counted(reader, size, what)
   local body, left = { size = size }, size
   function body.reader()
@@ -55,7 +57,7 @@ local function counted(reader, size, what)
     end
     check_chunk(bytes, what)
     left = left - #bytes
-    -- the transport asks no further once it has all it announced, so the end is looked for here
+    -- the transport does not read beyond the announced size, so the end is checked here
     local beyond = left == 0 and reader() or ""
     if left < 0 or beyond ~= "" then
       error(("%s: the reader gave more than the size of %.0f bytes"):format(what, size), 0)
@@ -65,7 +67,7 @@ local function counted(reader, size, what)
   return body
 end
 
--- Copies into a file what a reader gives, until it is more than the most that can be of use.
+-- Copies the bytes of a reader into a file until they exceed `most`.
 local function copy(reader, file, most, what)
   local size = 0
   while size <= most do
@@ -84,22 +86,21 @@ local function discard(path)
   core.remove_at_exit(path, false)
 end
 
--- The gateway takes no stream of unknown length, so what a reader gives without a size is gathered in
--- a temporary file first.
-local function gather(reader, most, what)
+-- Stores the bytes of a reader in a temporary file, because the gateway accepts no stream of unknown length.
+local function store(reader, most, what)
   local path = os.tmpname()
   core.remove_at_exit(path, true)
   local file, message = open_file(path, "wb")
   local copied, size
   if file then
     copied, size, message = pcall(copy, reader, file, most, what)
-    local closed, fault = file:close()
-    if not closed then size, message = copied and nil or size, fault end
+    local closed, close_message = file:close()
+    if not closed then size, message = copied and nil or size, close_message end
     if copied and size then return path, size end
   end
   discard(path)
   if file and not copied then error(size, 0) end
-  return nil, errors.invalid("reader", "reader: what it gives can't be gathered: " .. tostring(message))
+  return nil, errors.invalid("reader", "reader: its bytes can't be stored: " .. tostring(message))
 end
 
 local SOURCES = { "file", "data", "reader" }
@@ -116,19 +117,19 @@ local function only_source(given, what, level)
   return found
 end
 
--- The type as it was given, or as the name or the bytes tell.
+-- The MIME type of the options, or by the name of the file, or by the first bytes.
 local function media_type(given, sniff)
   local found = given.type
   if found then
     if not mime.parse(found) or not core.check_header("Content-Type", found) then
-      return nil, errors.invalid("type", "type is no MIME type, such as image/jpeg")
+      return nil, errors.invalid("type", "type is no MIME type: expected a text such as image/jpeg")
     end
     return found
   end
   found = given.file and mime.of_name(given.file) or sniff and given.data and mime.of_image(given.data)
   if found then return found end
   return nil, errors.invalid("type", given.file
-    and "type is missing, and the name of the file does not tell it: say it, such as application/pdf"
+    and "type is missing, and the name of the file does not show it: give one such as application/pdf"
     or "type is missing: bytes without a file's name need one, such as application/pdf")
 end
 
@@ -142,18 +143,18 @@ local function size_and_body(given, name, most, what, again, level)
     if given.size < 0 then error(what .. ": option size must not be negative", level) end
     return given.size, counted(given.reader, given.size, what)
   end
-  local path, size = gather(given.reader, most, what)
+  local path, size = store(given.reader, most, what)
   if not path then return nil, size end
   return size, { file = path }, path
 end
 
---- Opens what is to be uploaded.
+--- Opens an upload.
 ---@param given { file: string?, data: string?, reader: (fun(): string|nil)?, type: string?, size: integer? }
----@param what string      whose options these are, for messages
----@param most integer     bytes that a reader without size may give; one more is enough to know
----@param sniff? boolean   tell the type of an image by its bytes
----@param again? boolean   parts may be sent again: gather what a reader gives even when its size is known
----@param level? integer   as in an `error` of the calling function, for wrong use; 2, its caller, by default
+---@param what string      the method, for messages
+---@param most integer     bytes after which a reader without a size is no longer read
+---@param sniff? boolean   true: finds the type of an image by its bytes
+---@param again? boolean   true: parts may be sent again, so the bytes of a reader are always stored
+---@param level? integer   as in an `error` of the calling function; 2, its caller, by default
 ---@return waba.UploadSource|nil
 ---@return waba.Error? err  of kind "invalid"
 function upload.open(given, what, most, sniff, again, level)
@@ -169,38 +170,38 @@ function upload.open(given, what, most, sniff, again, level)
   return { body = body, size = size, type = found, temporary = temporary }
 end
 
---- Frees what `open` made.
+--- Closes and removes the files of an opened upload.
 ---@param source waba.UploadSource
 function upload.close(source)
   form.close(source)
   if source.temporary then discard(source.temporary) end
 end
 
--- What the transport has sent, as bytes of the file.
-local function of_file(told, source)
-  if not told then return nil end
+-- A progress function that counts the bytes of the file instead of those of the body.
+local function of_file(report, source)
+  if not report then return nil end
   local offset, size = source.offset or 0, source.size
-  return function(sent) told(math.max(0, math.min(size, sent - offset)), size) end
+  return function(sent) report(math.max(0, math.min(size, sent - offset)), size) end
 end
 
---- Sends what `open` gave to an endpoint, and frees it.
+--- Sends an opened upload to an endpoint, and closes it.
 ---@param client waba.Client
----@param endpoint waba.Endpoint
+---@param endpoint string  its name
 ---@param source waba.UploadSource
 ---@param given { progress: (fun(sent: integer, total: integer))?, timeout: number? }
 ---@return any json
 ---@return waba.Response|waba.Error response
 function upload.send(client, endpoint, source, given)
-  local told, complete = progress.track(given.progress)
+  local report, complete = progress.track(given.progress)
   local json, response = ensure(upload.close, source, client.call, client, endpoint, {
     body = source.body, media_type = source.media_type or source.type,
-    timeout = given.timeout or client.timeout * upload.PATIENCE, progress = of_file(told, source),
+    timeout = given.timeout or client.timeout * upload.PATIENCE, progress = of_file(report, source),
   })
-  local fault = form.close(source)
+  local message = form.close(source)
   if json ~= nil then
     complete(source.size)
-  elseif fault then
-    return nil, errors.invalid("file", ("file can't be read: %s: %s"):format(given.file or source.temporary, fault))
+  elseif message then
+    return nil, errors.invalid("file", ("file can't be read: %s: %s"):format(given.file or source.temporary, message))
   end
   return json, response
 end

@@ -1,5 +1,5 @@
--- What customers see of the number: the about text, the business profile and the photo. What the
--- hostings write and read differently is in waba.hosting.<name>.profile.
+-- The public profile of the number: the about text, the business profile and the photo. The forms of each hosting are in
+-- waba.hosting.<name>.profile.
 
 local outcome = require "waba.resource.outcome"
 local values = require "waba.hosting.values"
@@ -24,8 +24,8 @@ function profile.new(client)
   }, Profile)
 end
 
---- The text beside the number: GET /v1/settings/profile/about; GET /whatsapp_business_profile.
----@return string|nil text  "" when there is none
+--- Returns the about text: GET /v1/settings/profile/about; GET /whatsapp_business_profile.
+---@return string|nil text  "" if there is none
 ---@return waba.Error? err
 function Profile:about()
   local json, err = self.client:call "get_about"
@@ -36,7 +36,7 @@ function Profile:about()
   return self.dialect.read_about(json)
 end
 
---- Sets the text beside the number: PATCH /v1/settings/profile/about; POST /whatsapp_business_profile.
+--- Sets the about text: PATCH /v1/settings/profile/about; POST /whatsapp_business_profile.
 ---@param text string  at most 139 characters
 ---@return true|nil
 ---@return waba.Error? err
@@ -45,8 +45,8 @@ function Profile:set_about(text)
     error("client.profile:set_about: the text must be a string, not a " .. type(text), 2)
   end
   local body = self.dialect.encode_about(text)
-  local valid, fault = validate(self.client.validate, self.dialect.about, body)
-  if not valid then return nil, fault end
+  local valid, err = validate(self.client.validate, self.dialect.about, body)
+  if not valid then return nil, err end
   return outcome.success(self.client:call("set_about", { json = body }))
 end
 
@@ -75,7 +75,7 @@ local function read_fields(stored)
   return result
 end
 
---- The business profile: GET /v1/settings/business/profile; GET /whatsapp_business_profile.
+--- Returns the business profile: GET /v1/settings/business/profile; GET /whatsapp_business_profile.
 ---@return waba.BusinessProfile|nil
 ---@return waba.Error? err
 function Profile:business()
@@ -95,17 +95,16 @@ local function check_business(self, given)
   local valid, err = validate(self.client.validate, self.dialect.business, given)
   if not valid then return nil, err end
   if self.client.validate and given.email and given.email ~= "" and not is_email(given.email) then
-    return nil, errors.invalid("email", "email is no e-mail address, such as info@shop.example")
+    return nil, errors.invalid("email", "email is no e-mail address: expected an address such as info@shop.example")
   end
   return true
 end
 
---- Sets fields of the business profile and keeps the others: reads the profile and writes it anew. The
---- On-Premise gateway clears what it is not told, so there the whole is written, and of two that do this
---- at the same time the later one wins (GET and POST /v1/settings/business/profile); on Cloud hosting
---- only the given fields are (GET and POST /whatsapp_business_profile).
+--- Sets fields of the business profile and keeps the others. Cloud hosting: GET and POST /whatsapp_business_profile, which
+--- writes these fields only. On-Premise hosting: GET and POST /v1/settings/business/profile, which writes all fields, because
+--- the gateway clears absent ones; if two programs do this at the same time, the changes of the first are lost.
 ---@param given waba.BusinessProfile  "" (or {} for websites) clears a field
----@return waba.BusinessProfile|nil stored  the whole profile, as it was written
+---@return waba.BusinessProfile|nil stored  the whole profile after the change
 ---@return waba.Error? err
 function Profile:set_business(given)
   options.check(given, BUSINESS, "client.profile:set_business")

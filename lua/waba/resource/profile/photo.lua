@@ -1,4 +1,4 @@
--- The photo of the number, as methods of client.profile: fetching and setting it.
+-- Methods of client.profile for the photo of the number.
 
 local core = require "waba.core"
 local open_file = require "waba.open"
@@ -46,18 +46,18 @@ local function find_link(self)
   return nil, no_photo(response)
 end
 
--- Where the photo is to be had, for hooks: it is no path of the gateway.
+-- The endpoint in events: the photo has no path at the gateway.
 local LINKED = {
   method = "GET", path = "(the photo's address)", idempotent = true, binary = true, is_external = true,
 }
 
--- The photo from where the gateway says it is: another host, so the key stays here.
+-- Fetches the photo from its URL, without the key: the URL has another host.
 local function fetch_linked(self, timeout)
   local link, err = find_link(self)
   if not link then return nil, err end
   local origin, message = core.origin(link)
   if not origin then
-    return nil, errors.new { kind = "protocol", message = "the address of the photo can't be used: " .. message }
+    return nil, errors.new { kind = "protocol", message = "the address of the photo is not valid: " .. message }
   end
   local client = self.client
   local head = {
@@ -65,17 +65,17 @@ local function fetch_linked(self, timeout)
     headers = { Accept = "image/*", ["User-Agent"] = "waba/" .. version },
   }
   local request = { head = head, connect_timeout = client.connect_timeout }
-  local response, fault = client.delivery:call(request, LINKED, timeout)
+  local response, failure = client.delivery:call(request, LINKED, timeout)
   if response then return response end
-  local status = fault.status
-  if not status or status < 400 or status >= 500 or fault.kind == "rate_limited" then return nil, fault end
-  -- a refusal of that host says nothing about the key
+  local status = failure.status
+  if not status or status < 400 or status >= 500 or failure.kind == "rate_limited" then return nil, failure end
+  -- an error of that host does not concern the key
   return nil, errors.new {
-    kind = "not_found", status = status, message = "the photo is not at the address that the gateway named",
+    kind = "not_found", status = status, message = "the photo is not at the address in the gateway's response",
   }
 end
 
--- The answer that has the photo's bytes.
+-- Returns the response with the photo's bytes.
 local function fetch(self, timeout)
   local client = self.client
   timeout = timeout or client.timeout * download.PATIENCE
@@ -85,7 +85,7 @@ local function fetch(self, timeout)
   return response
 end
 
--- The platform speaks of base64, and sends bytes: both are understood.
+-- Reads bytes and base64: the platform documents base64, but sends bytes.
 local function decode_photo(bytes)
   local found = mime.of_image(bytes)
   if found then return bytes, found end
@@ -102,8 +102,8 @@ local function write_file(path, bytes)
   local written = file
   if file then
     written, message = file:write(bytes)
-    local closed, fault = file:close()
-    if not closed then written, message = nil, message or fault end
+    local closed, close_message = file:close()
+    if not closed then written, message = nil, message or close_message end
   end
   if not written then
     download.discard(temporary)
@@ -112,17 +112,17 @@ local function write_file(path, bytes)
   return download.keep(temporary, path)
 end
 
---- The photo: GET /v1/settings/profile/photo. On Cloud hosting the gateway knows its address
---- (GET /whatsapp_business_profile), from which it is fetched, without the key.
+--- Returns the photo: GET /v1/settings/profile/photo. On Cloud hosting the gateway returns its address (GET
+--- /whatsapp_business_profile), from which it is fetched without the key.
 ---@param self waba.ProfileResource
 ---@param given? waba.PhotoOptions
 ---@return waba.Download|{ link: string }|nil
----@return waba.Error? err  kind "not_found" when there is none
+---@return waba.Error? err  kind "not_found" if there is none
 function photo.get(self, given)
   given = options.check(given, GET_OPTIONS, "client.profile:photo")
-  local way = download.way(given, "client.profile:photo")
+  local destination = download.destination(given, "client.profile:photo")
   if given.link then
-    if way ~= "memory" then error("client.profile:photo: option link excludes " .. way, 2) end
+    if destination ~= "memory" then error("client.profile:photo: option link excludes " .. destination, 2) end
     local link, err = find_link(self)
     return link and { link = link }, err
   end
@@ -131,10 +131,11 @@ function photo.get(self, given)
   local media_type = response.headers["content-type"] or ""
   local bytes, found = decode_photo(response.body)
   if not found and (bytes == "" or media_type:find("json", 1, true)) then return nil, no_photo(response) end
-  local result = { type = found or media_type, size = #bytes, sha256 = digest.of(bytes, download.rest_of(self.client)) }
-  if way == "sink" then
+  local sha256 = digest.of(bytes, download.pause_of(self.client))
+  local result = { type = found or media_type, size = #bytes, sha256 = sha256 }
+  if destination == "sink" then
     given.sink(bytes)
-  elseif way == "file" then
+  elseif destination == "file" then
     local written, err = write_file(given.file, bytes)
     if not written then return nil, err end
     result.file = given.file
@@ -144,7 +145,7 @@ function photo.get(self, given)
   return result
 end
 
--- Where the photo is named by the handle of a resumable upload.
+-- Sets the photo by the handle of a resumable upload.
 local function set_by_handle(self, source, given)
   local client = self.client
   local handle, err = resumable.send(client, source, given)
@@ -154,9 +155,9 @@ local function set_by_handle(self, source, given)
   }))
 end
 
---- Sets the photo: POST /v1/settings/profile/photo; on Cloud hosting a resumable upload, whose handle goes
---- to POST /whatsapp_business_profile. It is cropped to a square of at most 640 pixels;
---- 640 by 640 is best, below 192 it may be refused.
+--- Sets the photo: POST /v1/settings/profile/photo; on Cloud hosting a resumable upload, whose handle is sent to POST
+--- /whatsapp_business_profile. It is cropped to a square of at most 640 pixels; 640 by 640 is best, less than 192 may be
+--- refused.
 ---@param self waba.ProfileResource
 ---@param given waba.SetPhotoOptions
 ---@return true|nil

@@ -1,5 +1,4 @@
--- Methods of client.templates for many templates at once, by their ids (Cloud hosting only):
--- archiving, restoring, deleting.
+-- Methods of client.templates for several templates by their ids, on Cloud hosting: archiving, restoring, deleting.
 
 local core = require "waba.core"
 local outcome = require "waba.resource.outcome"
@@ -16,7 +15,7 @@ local function read_ids(ids, what, level)
   return list, err
 end
 
---- What became of templates that were archived or restored.
+--- The result of archiving or restoring.
 ---@class waba.ArchivedTemplates
 ---@field succeeded string[]                 ids
 ---@field failed table<string, string>       by id: the platform's reason
@@ -28,8 +27,8 @@ local function reason_of(value, id)
   return reason and reason ~= id and reason or "the platform gave no reason"
 end
 
--- The platform names what was done, { archived_templates = { id, … }, failed_templates = { [id] = reason } };
--- a gateway may as well say { succeeded = { id, … }, failed = { id, … } }.
+-- Reads { archived_templates = { id, … }, failed_templates = { [id] = reason } }, the form of the platform, and
+-- { succeeded = { id, … }, failed = { id, … } }, another form of gateways.
 local function read(json, done)
   local result = { succeeded = {}, failed = {} }
   local succeeded = values.dig(json, done) or values.dig(json, "succeeded")
@@ -54,8 +53,8 @@ local function move(self, endpoint, ids, what, done)
   return read(json, done)
 end
 
---- Archives templates: POST /message_templates/archive. Only approved and rejected ones can be; they
---- can't be sent any more, and are deleted after 28 days.
+--- Archives templates: POST /message_templates/archive. Only approved and rejected ones can be archived;
+--- they can't be sent any more and are deleted after 28 days.
 ---@param self waba.TemplatesResource
 ---@param ids (string|integer)[]  at most 100
 ---@return waba.ArchivedTemplates|nil

@@ -1,13 +1,13 @@
--- Identifiers that a caller gives: strings on the wire, whatever they come as.
+-- Reads identifiers in arguments: strings of digits, or integers.
 
 local errors = require "waba.errors"
 
 local identifiers = {}
 
--- Beyond it a number may have lost digits already (2^53).
+-- A larger number may have lost digits (2^53).
 local EXACT = 9007199254740992
 
---- One identifier, digits only, as a string.
+--- Reads one identifier.
 ---@param value any
 ---@param path string
 ---@return string|nil
@@ -25,7 +25,7 @@ function identifiers.one(value, path)
   return value
 end
 
---- A list of identifiers.
+--- Reads a list of identifiers.
 ---@param values any
 ---@param path string
 ---@param most integer

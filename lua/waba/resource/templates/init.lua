@@ -1,5 +1,5 @@
--- Message templates: /v1/configs/templates on On-Premise hosting, /message_templates on Cloud hosting.
--- What the hostings write and read differently is in waba.hosting.<name>.templates.
+-- Message templates: /v1/configs/templates on On-Premise hosting, /message_templates on Cloud hosting. The forms of each
+-- hosting are in waba.hosting.<name>.templates.
 
 local outcome = require "waba.resource.outcome"
 local archive = require "waba.resource.templates.archive"
@@ -50,7 +50,7 @@ local PAGE_OPTIONS = options.with(EACH_OPTIONS, {
   before = "string",            -- Cloud: returns the page before this cursor
 })
 
---- What is fetched of one template.
+--- The fields of one template.
 ---@options waba.TemplateFieldsOptions
 local GET_OPTIONS = {
   fields = "string|string[]",   -- returns only these fields
@@ -59,49 +59,48 @@ local GET_OPTIONS = {
 --- One page.
 ---@class waba.TemplatePage
 ---@field templates waba.StoredTemplate[]
----@field count integer       templates of this page, before any were filtered here
----@field total integer|nil   On-Premise: templates in all
+---@field count integer       templates of this page, before the client filtered them
+---@field total integer|nil   On-Premise: number of all templates
 ---@field limit integer|nil   On-Premise: of a page
 ---@field offset integer|nil  On-Premise: of this page
 ---@field after string|nil    Cloud: the next page's cursor; nil on the last page
 ---@field before string|nil   Cloud: the cursor of the page before
 
--- The error of options that the hosting lacks, if any was given.
-local function refusal(self, given)
+-- The error of an option that the hosting does not support.
+local function unsupported_option(self, given)
   for name in pairs(given) do
-    local sentence = self.dialect.lacks[name]
-    if sentence then return errors.invalid(name, sentence) end
+    local message = self.dialect.unsupported[name]
+    if message then return errors.invalid(name, message) end
   end
 end
 
--- The query as the hosting asks it; a wrong option raises at the caller of the method.
+-- The query in the form of the hosting. Raises an error for a wrong option at the caller of the method.
 local function encode_query(self, given, what)
   if given.limit and given.limit < 1 then error(what .. ": option limit must be at least 1", 3) end
   if given.offset and given.offset < 0 then error(what .. ": option offset must not be negative", 3) end
   if given.after and given.before then error(what .. ": options after and before exclude each other", 3) end
-  local err = refusal(self, given)
+  local err = unsupported_option(self, given)
   if err then return nil, err end
   return self.dialect.encode_query(given)
 end
 
--- One page: as the gateway has it, before anything is filtered here.
+-- One page, before the client filters it.
 local function fetch(self, query)
-  local client = self.client
-  local json, response = client:call("list_templates", { query = query })
+  local json, response = self.client:call("list_templates", { query = query })
   if json == nil then return nil, response end
   local page = self.dialect.read_page(json, query)
   if page then return page end
   return nil, outcome.incomplete(response, "the response has no templates")
 end
 
--- "pt-BR" and "pt_br" are one language; "APPROVED" and "approved" one state.
+-- "pt-BR" and "pt_br" are the same language, "APPROVED" and "approved" the same status.
 local function comparable(value)
   return type(value) == "string" and value:lower():gsub("-", "_") or nil
 end
 
 local COMPARED = { "status", "category", "language" }
 
--- A template whose fields were not asked for is as the gateway chose it.
+-- A field that was not requested is not compared.
 local function is_wanted(template, given)
   for _, name in ipairs(COMPARED) do
     if given[name] and comparable(template[name]) ~= comparable(given[name])
@@ -121,8 +120,8 @@ local function only_wanted(list, given)
   return kept
 end
 
---- One page of templates: GET /v1/configs/templates; GET /message_templates. There are more when
---- `offset + count < total` on On-Premise hosting, when there is an `after` on Cloud hosting.
+--- Returns one page of templates: GET /v1/configs/templates; GET /message_templates. Another page follows if `offset + count <
+--- total` on On-Premise hosting, if `after` is set on Cloud hosting.
 ---@param given? waba.TemplateQuery
 ---@return waba.TemplatePage|nil
 ---@return waba.Error? err
@@ -137,20 +136,19 @@ function Templates:list(given)
   return page
 end
 
---- Goes through all templates, page after page:
+--- Iterates over all templates, page after page:
 ---
 ---     for template, err in client.templates:each() do
----       if not template then … end -- only ever in the last turn: what went wrong
+---       if not template then print(err) end -- a page could not be fetched; the loop ends here
 ---     end
 ---
---- When a page can't be had, the last turn brings `false` and the error; a loop that ends without one
---- has seen every template.
+--- If a page can't be fetched, the last iteration has `false` and the error. Without an error the loop has seen all templates.
 ---@param given? waba.TemplateFilter
 ---@return fun(): waba.StoredTemplate|false|nil, waba.Error?
 function Templates:each(given)
   given = options.check(given, EACH_OPTIONS, "client.templates:each")
-  local query, fault = encode_query(self, given, "client.templates:each")
-  if not query then return pages.each(function() return false, fault end) end
+  local query, query_err = encode_query(self, given, "client.templates:each")
+  if not query then return pages.each(function() return false, query_err end) end
   return pages.each(pages.walk(function()
     local page, err = fetch(self, query)
     if page then page.templates = only_wanted(page.templates, given) end
@@ -158,7 +156,7 @@ function Templates:each(given)
   end, function(page) return pages.advance(query, page) end, "templates"))
 end
 
---- One template: GET /message_templates/{id} (Cloud hosting only).
+--- Returns one template: GET /message_templates/{id} (Cloud hosting only).
 ---@param id string|integer
 ---@param given? waba.TemplateFieldsOptions
 ---@return waba.StoredTemplate|nil
@@ -178,7 +176,7 @@ end
 
 -- Creating, editing, deleting ---------------------------------------------------------------------
 
---- What can be changed of a template.
+--- Changes of a template.
 ---@options waba.TemplateEdit
 local EDIT_OPTIONS = {
   category = '"AUTHENTICATION"|"MARKETING"|"UTILITY"',
@@ -205,27 +203,27 @@ local CREATE_OPTIONS = options.with(EDIT_OPTIONS, {
   library_template_button_inputs = "table[]",      -- Cloud: values for those in its buttons
 })
 
---- Which templates of a name are deleted.
+--- The templates that are deleted.
 ---@options waba.TemplateDeleteOptions
 local DELETE_OPTIONS = {
   id = "string|integer",        -- Cloud: only the template with this id, so one language; default: all languages
 }
 
---- Creates a template in one language and hands it in for review: POST /v1/configs/templates; POST
---- /message_templates. The review takes up to 48 hours (24 on Cloud hosting); what becomes of it shows
---- in `status` of the list. Components are written as the platform does, and checked first. On Cloud
---- hosting there are more fields (`parameter_format`, `message_send_ttl_seconds`, …), and
---- `library_template_name` takes a template from the library, which is approved at once.
+--- Creates a template in one language and submits it for review: POST /v1/configs/templates; POST /message_templates. The
+--- review takes up to 48 hours (24 on Cloud hosting); its result is `status` in the list. Components have the platform's
+--- form and are checked before. Cloud hosting has more fields (`parameter_format`, `message_send_ttl_seconds`, …); with
+--- `library_template_name` a template of the library is used, which is approved at once.
 ---@param given waba.NewTemplate
----@return waba.StoredTemplate|nil  as the gateway has it now, normally with status "created" or "submitted", "PENDING" on Cloud hosting
+---@return waba.StoredTemplate|nil  as stored, normally with status "created" or "submitted", "PENDING" on Cloud hosting
 ---@return waba.Error? err  kind "invalid" with a path such as "components[2].buttons[1].text"
 function Templates:create(given)
   given = options.check(given, CREATE_OPTIONS, "client.templates:create")
-  local client, err = self.client, refusal(self, given)
+  local client, err = self.client, unsupported_option(self, given)
   if err then return nil, err end
   local body = self.dialect.encode(given)
-  local valid, fault = self.dialect.check(client, body)
-  if not valid then return nil, fault end
+  local valid
+  valid, err = self.dialect.check(client, body)
+  if not valid then return nil, err end
   local json, response = client:call("create_template", { json = body })
   if json == nil then return nil, response end
   local created = self.dialect.read_created(json, body)
@@ -233,9 +231,9 @@ function Templates:create(given)
   return nil, outcome.incomplete(response, "the response has no template", true)
 end
 
---- Changes a template and hands it in again: POST /message_templates/{id} (Cloud hosting only).
---- Components replace the stored ones as a whole. Only an approved, rejected or paused template can be
---- edited; an approved one once a day and ten times in 30 days, and its category stays.
+--- Changes a template and submits it again: POST /message_templates/{id} (Cloud hosting only). Components replace all stored
+--- ones. Only an approved, rejected or paused template can be edited; an approved one once a day and ten times in 30 days,
+--- and not its category.
 ---@param id string|integer
 ---@param given waba.TemplateEdit
 ---@return true|nil
@@ -249,8 +247,9 @@ function Templates:edit(id, given)
   digits, err = identifiers.one(id, "id")
   if not digits then return nil, err end
   local body = self.dialect.encode(given)
-  local valid, fault = self.dialect.check_edit(self.client, body)
-  if not valid then return nil, fault end
+  local valid
+  valid, err = self.dialect.check_edit(self.client, body)
+  if not valid then return nil, err end
   return outcome.success(self.client:call("edit_template", { parameters = { id = digits }, json = body }))
 end
 
@@ -263,10 +262,10 @@ end
 ---@return waba.Error? err
 function Templates:delete(name, given)
   if type(name) ~= "string" or name == "" then
-    error("client.templates:delete: the template's name is needed, a string", 2)
+    error("client.templates:delete: the template's name is needed: a string, not empty", 2)
   end
   given = options.check(given, DELETE_OPTIONS, "client.templates:delete")
-  local client, err, id = self.client, refusal(self, given), nil
+  local client, err, id = self.client, unsupported_option(self, given), nil
   if err then return nil, err end
   if given.id ~= nil then
     id, err = identifiers.one(given.id, "id")
@@ -282,13 +281,13 @@ Templates.compare = library.compare
 Templates.library = library.list
 Templates.each_in_library = library.each
 
---- The namespace of the account's templates, as any of them carries it. Asked once per client.
---- On Cloud hosting there are no namespaces: messages go without.
+--- Returns the namespace of the account's templates, as found in any of them. Requested once per client. Cloud hosting has
+--- no namespaces.
 ---@return string|nil namespace
----@return waba.Error? err  kind "not_found" when there is no template yet; "invalid" on Cloud hosting
+---@return waba.Error? err  kind "not_found" if the account has no template; "invalid" on Cloud hosting
 function Templates:namespace()
-  local lacks = self.dialect.lacks.namespace
-  if lacks then return nil, errors.new { kind = "invalid", message = lacks } end
+  local unsupported = self.dialect.unsupported.namespace
+  if unsupported then return nil, errors.new { kind = "invalid", message = unsupported } end
   if self.known_namespace then return self.known_namespace end
   local page, err = fetch(self, { limit = "10" })
   if not page then return nil, err end
@@ -298,7 +297,7 @@ function Templates:namespace()
       return template.namespace
     end
   end
-  return nil, errors.new { kind = "not_found", message = "no template carries a namespace" }
+  return nil, errors.new { kind = "not_found", message = "no template has a namespace" }
 end
 
 return templates

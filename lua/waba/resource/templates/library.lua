@@ -1,5 +1,5 @@
--- Methods of client.templates that only Cloud hosting has, for reading: the library of ready-made
--- templates, and the comparison of two templates' performance.
+-- Methods of client.templates for reading on Cloud hosting: the library of ready-made templates, and the comparison of two
+-- templates.
 
 local core = require "waba.core"
 local outcome = require "waba.resource.outcome"
@@ -32,7 +32,7 @@ local PAGE_OPTIONS = options.with(EACH_OPTIONS, {
 
 local FILTERS = { "search", "topic", "usecase", "industry", "language", "name" }
 
---- A template of the library. `name` is what `create` takes as `library_template_name`.
+--- A template of the library. `name` is the value for `library_template_name` in `create`.
 ---@class waba.LibraryTemplate
 ---@field name string
 ---@field language string
@@ -71,7 +71,7 @@ local function fetch(self, query)
   return page
 end
 
---- One page of the library: GET /message_template_library.
+--- Returns one page of the library: GET /message_template_library.
 ---@param self waba.TemplatesResource
 ---@param given? waba.LibraryQuery
 ---@return { templates: waba.LibraryTemplate[], after: string?, before: string? }|nil
@@ -81,7 +81,7 @@ function library.list(self, given)
   return fetch(self, query_of(options.check(given, PAGE_OPTIONS, what), what))
 end
 
---- Goes through all templates of the library, as `each` does.
+--- Iterates over all templates of the library, as `each`.
 ---@param self waba.TemplatesResource
 ---@param given? waba.LibraryFilter
 ---@return fun(): waba.LibraryTemplate|false|nil, waba.Error?
@@ -101,13 +101,13 @@ local COMPARE_OPTIONS = {
 local DAY = 86400
 local WINDOWS = { [7] = true, [30] = true, [60] = true, [90] = true }
 
---- Compares two templates of the last days: GET /message_templates/{id}/compare. Both must have been
---- sent at least 1000 times.
+--- Compares the performance of two templates in the last days: GET /message_templates/{id}/compare. Both must have been sent
+--- at least 1000 times.
 ---@param self waba.TemplatesResource
 ---@param id string|integer
 ---@param other string|integer
 ---@param given? waba.CompareOptions
----@return table[]|nil metrics  BLOCK_RATE, MESSAGE_SENDS, TOP_BLOCK_REASON, as the platform writes them
+---@return table[]|nil metrics  BLOCK_RATE, MESSAGE_SENDS, TOP_BLOCK_REASON, in the platform's form
 ---@return waba.Error? err
 function library.compare(self, id, other, given)
   local what = "client.templates:compare"
