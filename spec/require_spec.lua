@@ -75,4 +75,26 @@ describe("require \"waba\"", function()
       assert.is_true(size <= 230 * 1024, ("%s: %d bytes"):format(hosting, size))
     end
   end)
+
+  -- Resources, error codes, rare types of messages and the rules for them are loaded when they are first used.
+  for _, hosting in ipairs { "on_premise", "cloud" } do
+    it("loads at most 45 files and 230 KB to send a text on " .. hosting, function()
+      local names = loaded_by(([[
+        local waba = require "waba"
+        local client = waba.client { api_key = "a-key", base_url = "http://127.0.0.1:1", retry = false, hosting = "%s" }
+        client:send("+49 151 1234567", waba.text "Hello")
+        client:close()
+      ]]):format(hosting))
+      local files, bytes = 0, 0
+      for name in pairs(names) do
+        local file = io.open("lua/" .. name:gsub("%.", "/") .. ".lua") or io.open("lua/" .. name:gsub("%.", "/") .. "/init.lua")
+        if file then
+          files, bytes = files + 1, bytes + file:seek "end"
+          file:close()
+        end
+      end
+      assert.is_true(files > 20 and files <= 45, files .. " files")
+      assert.is_true(bytes <= 230000, bytes .. " bytes")
+    end)
+  end
 end)

@@ -107,11 +107,11 @@ function client_options.check_ordered(ordered, what, level)
   options.check(ordered, ORDERED, what, level)
   for name, maker in pairs(SOURCES) do
     if ordered[name] and type(ordered[name].watch) ~= "function" then
-      error(("%s: option %s must be an object from %s"):format(what, name, maker), level)
+      error(("%s: option %s must be what %s makes"):format(what, name, maker), level)
     end
   end
   if ordered.timeout and not (ordered.receiver or ordered.tracker) then
-    error(what .. ": option timeout needs the option receiver or tracker", level)
+    error(what .. ": option timeout has no meaning without receiver or tracker", level)
   end
 end
 
