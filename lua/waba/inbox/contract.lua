@@ -21,13 +21,6 @@
 -- - A taken event whose lease is over counts as tried and is handed out to whoever asks next.
 -- - After `retry.attempts` tries an event is set aside, with the reason of its last failure.
 
----@class waba.InboxOptions
----@field retry? { attempts: integer?, base: number?, max: number? }  8 tries; 1 second before the
----               second one, doubling up to 300, each between half and the whole of that
----@field remember? number  seconds for which duplicates are known; 604800 (a week) by default, in memory
----               172800 (two days). At least 86400 on On-Premise hosting, 604800 on Cloud: that long the
----               gateway repeats
-
 ---@class waba.SetAside
 ---@field event waba.Event
 ---@field attempts integer

@@ -4,12 +4,10 @@
 local core = require "waba.core"
 local customers = require "waba.inbox.customers"
 local keys = require "waba.inbox.keys"
+local options = require "waba.options"
 local policy = require "waba.inbox.policy"
 
 local clock = core.clock
-
--- Seconds for which duplicates are known by default. What is known here costs memory.
-local REMEMBER = 172800
 
 -- Names of customers that are recorded at a time at most.
 local MOST_CUSTOMERS = 100000
@@ -357,19 +355,22 @@ function Memory:close() end
 
 local memory = {}
 
----@class waba.MemoryInboxOptions : waba.InboxOptions
----@field max? integer  refuses to store while this many events wait; 100000 by default
----@field seen? table|userdata  where the keys of known events are kept; a shared dictionary of nginx
----                     (`ngx.shared.name`) makes duplicates known to all workers
+--- The options of `waba.inbox.memory`.
+---@options waba.MemoryInboxOptions : waba.InboxOptions
+local OPTIONS = options.with(policy.OPTIONS, {
+  remember = { "number>0", 2 * 86400 }, -- seconds for which duplicates are known; they cost memory
+  max = { "integer>=0", 100000 },       -- events that may wait; more are refused
+  seen = "table|userdata",              -- stores the keys of known events; with a shared dictionary of nginx
+                                        -- (`ngx.shared.name`) all workers know the duplicates
+})
 
 --- An inbox in memory.
 ---@param given? waba.MemoryInboxOptions
 ---@return waba.MemoryInbox
 function memory.new(given)
-  local settings = policy.settings(given, { max = "integer>=0", seen = "table|userdata" }, "waba.inbox.memory",
-    REMEMBER)
+  local settings = policy.settings(given, OPTIONS, "waba.inbox.memory")
   local inbox = setmetatable({
-    retry = settings.retry, remember = settings.remember, max = settings.max or 100000, max_customers = MOST_CUSTOMERS,
+    retry = settings.retry, remember = settings.remember, max = settings.max, max_customers = MOST_CUSTOMERS,
     seen = settings.seen or new_seen(),
     conversations = {}, ready = {}, ready_first = 1, ready_last = 0, resting = {}, earliest = nil,
     aside = {}, count = 0, numbers = 0, leases = setmetatable({}, { __mode = "k" }),

@@ -8,24 +8,31 @@ local policy = {}
 
 policy.LEASE = 60
 
-local KNOWN = { retry = "table", remember = "number>0" }
-local RETRY = { attempts = "integer>=1", base = "number>=0", max = "number>=0" }
+--- The options of every inbox.
+---@options waba.InboxOptions
+policy.OPTIONS = {
+  retry = "waba.InboxRetry",             -- when a failed event is handled again
+  remember = { "number>0", 7 * 86400 },  -- seconds for which duplicates are known: as long as the gateway repeats
+                                         -- webhooks, 86400 on On-Premise hosting and 604800 on Cloud hosting
+}
 
---- Checks the options of an inbox and fills in what is not given.
+--- When a failed event is handled again. The pause doubles after each failure, and a random part of up to half of it is
+--- left out.
+---@options waba.InboxRetry
+local RETRY = {
+  attempts = { "integer>=1", 8 },        -- attempts before an event is set aside, including the first
+  base = { "number>=0", 1 },             -- seconds: the pause before the second attempt
+  max = { "number>=0", 300 },            -- seconds: the longest pause
+}
+
+--- Checks the options of an inbox, and completes them.
 ---@param given table|nil
----@param more table<string, string>  the names and types of this home's own options
----@param what string                 "waba.inbox.sqlite"
----@param remember? number            its own default; a week else
----@return table settings  a copy, with `attempts`, `base`, `max` and `remember`
-function policy.settings(given, more, what, remember)
-  local known = {}
-  for name, types in pairs(KNOWN) do known[name] = types end
-  for name, types in pairs(more) do known[name] = types end
-  local settings = {}
-  for name, value in pairs(options.check(given, known, what, 3)) do settings[name] = value end
-  local retry = options.check(settings.retry, RETRY, what .. ": retry", 3)
-  settings.retry = { attempts = retry.attempts or 8, base = retry.base or 1, max = retry.max or 300 }
-  settings.remember = settings.remember or remember or 604800
+---@param known table  the table of options, with those of `policy.OPTIONS`
+---@param what string  "waba.inbox.sqlite"
+---@return table settings  a copy
+function policy.settings(given, known, what)
+  local settings = options.complete(given, known, what, 3)
+  settings.retry = options.complete(settings.retry, RETRY, what .. ": retry", 3)
   return settings
 end
 

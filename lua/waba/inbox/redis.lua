@@ -4,6 +4,7 @@
 local core = require "waba.core"
 local customers = require "waba.inbox.customers"
 local keys = require "waba.inbox.keys"
+local options = require "waba.options"
 local policy = require "waba.inbox.policy"
 local record = require "waba.inbox.record"
 local redis_connection = require "waba.inbox.redis_connection"
@@ -170,15 +171,13 @@ end
 
 local redis = {}
 
----@class waba.RedisInboxOptions : waba.InboxOptions, waba.RedisAddress
----@field prefix? string    of all its keys; "{waba}" by default. In a cluster its braces keep them on one node
----@field group? string     the consumer group; "workers" by default
----@field consumer? string  this worker's name in the group; a random one by default
-
-local OPTIONS = {
-  host = "string", port = "integer>=1", path = "string", password = "string", user = "string", database = "integer>=0",
-  timeout = "number>0", prefix = "string", group = "string", consumer = "string",
-}
+--- The options of `waba.inbox.redis`.
+---@options waba.RedisInboxOptions : waba.InboxOptions, waba.RedisAddress
+local OPTIONS = options.with(policy.OPTIONS, options.with(redis_connection.OPTIONS, {
+  prefix = { "string", "{waba}" }, -- of all keys; in a cluster its braces keep them on one node
+  group = { "string", "workers" }, -- the consumer group
+  consumer = "string",             -- this worker's name in the group; default: a random one
+}))
 
 local function random_name()
   local digits = {}
@@ -193,14 +192,14 @@ end
 function redis.new(given)
   local settings = policy.settings(given, OPTIONS, "waba.inbox.redis")
   local inbox = setmetatable({
-    prefix = settings.prefix or "{waba}", group = settings.group or "workers", own_name = not settings.consumer,
+    prefix = settings.prefix, group = settings.group, own_name = not settings.consumer,
     consumer = settings.consumer or random_name(),
     retry = settings.retry, remember = settings.remember, digests = {}, leases = setmetatable({}, { __mode = "k" }),
   }, Redis)
   connections[inbox] = redis_connection.new {
-    host = settings.host or "127.0.0.1", port = settings.port or 6379, path = settings.path,
+    host = settings.host, port = settings.port, path = settings.path,
     password = settings.password, user = settings.user, database = settings.database,
-    timeout = settings.timeout or 5,
+    timeout = settings.timeout,
   }
   return inbox
 end

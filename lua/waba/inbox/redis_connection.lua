@@ -8,14 +8,17 @@ local unpack = table.unpack or unpack -- luacheck: ignore 143
 
 local redis_connection = {}
 
----@class waba.RedisAddress
----@field host? string      "127.0.0.1" by default
----@field port? integer     6379 by default
----@field path? string      of a Unix socket, instead of host and port
----@field password? string
----@field user? string      with a password
----@field database? integer
----@field timeout? number   seconds for connecting and for each call; 5 by default
+--- The address of a Redis server.
+---@options waba.RedisAddress
+redis_connection.OPTIONS = {
+  host = { "string", "127.0.0.1" },
+  port = { "integer>=1", 6379 },
+  path = "string",             -- of a Unix socket, instead of host and port
+  password = "string",
+  user = "string",             -- with a password
+  database = "integer>=0",
+  timeout = { "number>0", 5 }, -- seconds for connecting and for each call
+}
 
 -- AUTH and SELECT, as lists of words.
 local function greetings(address)

@@ -5,6 +5,7 @@ local core = require "waba.core"
 local customers = require "waba.inbox.customers"
 local keys = require "waba.inbox.keys"
 local library = require "waba.library"
+local options = require "waba.options"
 local policy = require "waba.inbox.policy"
 local record = require "waba.inbox.record"
 local sqlite_connection = require "waba.inbox.sqlite_connection"
@@ -366,14 +367,18 @@ end
 
 local sqlite = {}
 
----@class waba.SqliteInboxOptions : waba.InboxOptions
----@field file string            the database; it and its directory must be writable. Created with mode 600, for its owner
----                              only. If it was removed or replaced, the file with this name is opened again
----@field busy_timeout? number   seconds to wait for another process's write; 5 by default. In nginx, in `waba.run`,
----                              cqueues and copas other coroutines run meanwhile
----@field sync? boolean          true, the default: `put` returns when the disk has the events, so that they
----                              survive a power failure too; false: they survive the end of the process.
----                              In nginx a put holds the worker for that long: see bench/webhook.lua
+--- The options of `waba.inbox.sqlite`.
+---@options waba.SqliteInboxOptions : waba.InboxOptions
+local OPTIONS = options.with(policy.OPTIONS, {
+  file = "string",                   -- required: the database; it and its directory must be writable. Created with mode
+                                     -- 600, for its owner only. If it was removed or replaced, the file with this name is
+                                     -- opened again
+  busy_timeout = { "number>=0", 5 }, -- seconds to wait for another process's write. In nginx, in `waba.run`, cqueues and
+                                     -- copas other coroutines run meanwhile
+  sync = { "boolean", true },        -- true: `put` returns when the disk has the events, so that they survive a power
+                                     -- failure; in nginx the worker waits for it (see bench/webhook.lua). false: they
+                                     -- survive the end of the process
+})
 
 --- An inbox in a SQLite file. The file is opened at the first use, so that a process may fork before;
 --- what can be seen of it now is: raises when it can't be opened or is no database.
@@ -381,14 +386,13 @@ local sqlite = {}
 ---@return waba.SqliteInbox
 function sqlite.new(given)
   if type(given) == "string" then given = { file = given } end
-  local settings = policy.settings(given, { file = "string", busy_timeout = "number>=0", sync = "boolean" },
-    "waba.inbox.sqlite")
+  local settings = policy.settings(given, OPTIONS, "waba.inbox.sqlite")
   if not settings.file then error("waba.inbox.sqlite: option file is required", 2) end
   library.load("luasql.sqlite3", "luasql-sqlite3", "lua-sql-sqlite3", "waba.inbox.sqlite", 2)
   local problem = sqlite_file.problem(settings.file)
   if problem then error("waba.inbox.sqlite: option file: " .. problem, 2) end
   return setmetatable({
-    database = sqlite_connection.new(settings.file, settings.busy_timeout or 5), sync = settings.sync ~= false,
+    database = sqlite_connection.new(settings.file, settings.busy_timeout), sync = settings.sync,
     retry = settings.retry, remember = settings.remember, since_forgetting = 0,
     leases = setmetatable({}, { __mode = "k" }),
   }, Sqlite)
