@@ -1,14 +1,13 @@
--- The check that a message passes before it is sent. The rules are data, one table per message type
--- (schema/on_premise.lua, schema/cloud.lua); they are compiled to closures when a type is first checked
--- (schema/compile.lua), and the first fault is named by its path.
+-- Checks messages before they are sent. The rules are tables, one for each message type (schema/on_premise.lua,
+-- schema/cloud.lua), which are compiled to closures when a type is first checked (schema/compile.lua).
 
 local core = require "waba.core"
 local compiler = require "waba.schema.compile"
 local errors = require "waba.errors"
-local faults = require "waba.schema.faults"
+local rule_errors = require "waba.schema.errors"
 local runtime = require "waba.runtime"
 
-local fault, make_plain = faults.new, core.plain
+local new_error, make_plain = rule_errors.new, core.plain
 local compile, effective = compiler.compile, compiler.effective
 
 local schema = {}
@@ -17,20 +16,20 @@ local schema = {}
 ---@class waba.Ruleset
 ---@field types table<string, waba.Rule|fun(): waba.Rule>  by message type: the rule of its content, or a function that
 ---  loads it
----@field refused table<string, string>    fields beside the content that are known to be wrong, and why
+---@field refused table<string, string>  known mistakes: fields beside the content, with their error messages
 ---@field direct_send? { types: table<string, true>, categories: table<string, table<string, waba.Rule>>, unsupported: string }
 ---  messages without an approved template: their types; by category, the fields that it allows; the error message for
 ---  other types
 
--- Where each hosting's rules are.
+-- The module with the rules of each hosting.
 local rulesets = { on_premise = "waba.schema.on_premise", cloud = "waba.schema.cloud" }
 
 -- Added to an error of a message with metatables, which may be the cause of a missing field.
 local HIDDEN = " (only what a table itself holds is sent, not what the __index of its metatable gives)"
 
-local function to_error(found, is_copy)
-  local path = found.path:gsub("^%.", "")
-  local message = found.is_sentence and found.message or path .. " " .. found.message
+local function to_error(err, is_copy)
+  local path = err.path:gsub("^%.", "")
+  local message = err.is_sentence and err.message or path .. " " .. err.message
   return errors.invalid(path, is_copy and message .. HIDDEN or message)
 end
 
@@ -45,8 +44,8 @@ function schema.validate(mode, rule, value)
   if not check then return true end
   local is_copy
   value, is_copy = make_plain(value)
-  local found = check(value)
-  if found then return nil, to_error(found, is_copy) end
+  local err = check(value)
+  if err then return nil, to_error(err, is_copy) end
   return true
 end
 
@@ -56,7 +55,7 @@ end
 function schema.ruleset(hosting)
   local name = rulesets[hosting]
   if not name then error("schema: unknown hosting " .. tostring(hosting), 2) end
-  return require("waba.runtime").require(name)
+  return runtime.require(name)
 end
 
 --- The rule of the content of one message type.
@@ -104,46 +103,38 @@ local function compiled_for(hosting, mode)
   local ruleset = schema.ruleset(hosting)
   local by_mode = compiled[hosting] or {}
   compiled[hosting] = by_mode
-  by_mode[mode] = by_mode[mode] or setmetatable({}, {
-    __index = function(checks, kind)
-      if type(kind) ~= "string" or not ruleset.types[kind] then return nil end
-      local unsupported = effective(schema.content(ruleset, kind), mode).unsupported
-      local check
-      if unsupported then
-        check = function() return fault(unsupported, ".type", true) end
-      else
-        check = compile(schema.envelope(ruleset, kind), mode)
-      end
-      checks[kind] = check
-      return check
-    end,
-  })
+  by_mode[mode] = by_mode[mode] or setmetatable({}, { __index = function(checks, kind)
+    if type(kind) ~= "string" or not ruleset.types[kind] then return nil end
+    local unsupported = effective(schema.content(ruleset, kind), mode).unsupported
+    checks[kind] = unsupported and function() return new_error(unsupported, ".type", true) end
+      or compile(schema.envelope(ruleset, kind), mode)
+    return checks[kind]
+  end })
   return by_mode[mode]
 end
 
 local function unknown_type(message, hosting)
   if type(message) ~= "table" then
-    return errors.invalid("message", "the message must be a table from a builder, not " .. faults.type_name(message))
+    return errors.invalid("message", "the message must be a table from a builder, not "
+      .. rule_errors.type_name(message))
   end
   local kind = message.type
   if kind == nil then return errors.invalid("type", "type is missing") end
-  local near = type(kind) == "string" and faults.can_show(kind) and runtime.require("waba.options").nearest(kind,
+  local near = type(kind) == "string" and rule_errors.can_show(kind) and runtime.require("waba.options").nearest(kind,
     schema.ruleset(hosting).types)
-  return errors.invalid("type", ("type is %s, which is no message type%s"):format(faults.quoted(kind),
+  return errors.invalid("type", ("type is %s, which is no message type%s"):format(rule_errors.quoted(kind),
     near and ("; did you mean %s?"):format(near) or ""))
 end
 
---- Checks a message against everything that can be known before it is sent. What it can't see:
---- whether a media file has a type and size that the platform takes (a linked file is fetched later,
---- an uploaded one may be another than the message says), whether a template, a language, a catalogue
---- or a media id exists, how many placeholders a template has and how long its text becomes, and
---- whether the 24-hour window is open. Those come back as the platform's errors, at once or in a status.
+--- Checks a message against everything that can be known before it is sent. Only the platform knows whether a media file
+--- has a type and size that it accepts, whether a template, a language, a catalogue or a media id exists, how many
+--- placeholders a template has and how long its text becomes, and whether the 24-hour window is open. It reports those
+--- errors in the response or in a status.
 ---@param message waba.Message  from a builder
 ---@param hosting waba.Hosting  "on_premise" or "cloud"
----@param mode? boolean|"documented"  true (the default): every rule; "documented": without those that
----  are inferred; false: none
+---@param mode? boolean|"documented"  true (the default): every rule; "documented": without the inferred ones; false: none
 ---@return true|nil ok
----@return waba.Error? err  of kind "invalid"; `path` is the field of the first fault
+---@return waba.Error? err  of kind "invalid"; `path` is the first invalid field
 function schema.check(message, hosting, mode)
   if mode == false then return true end
   local value, is_copy = make_plain(message)
@@ -166,8 +157,8 @@ function schema.check_plain(message, is_copy, hosting, mode)
     if is_copy then err.message = err.message .. HIDDEN end
     return nil, err
   end
-  local found = check(message)
-  if found then return nil, to_error(found, is_copy) end
+  local err = check(message)
+  if err then return nil, to_error(err, is_copy) end
   return true
 end
 

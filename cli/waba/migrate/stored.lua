@@ -4,7 +4,7 @@
 local core = require "waba.core"
 local envelope = require "waba.message.envelope"
 local errors = require "waba.errors"
-local faults = require "waba.schema.faults"
+local rule_errors = require "waba.schema.errors"
 local recipient = require "waba.recipient"
 
 local null = core.null
@@ -53,7 +53,7 @@ local GROUP_GONE =
   "is group: groups of On-Premise hosting are gone, and Cloud hosting's have ids of their own"
 
 local function unknown(name)
-  local shown = type(name) == "string" and faults.can_show(name) and name or "a field"
+  local shown = type(name) == "string" and rule_errors.can_show(name) and name or "a field"
   return { path = shown, why = GONE[name] or "is unknown beside a message's content; it is left out" }
 end
 

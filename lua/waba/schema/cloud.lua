@@ -31,7 +31,7 @@ local pin = {
   },
 }
 
--- The fields that the category of a message without an approved template allows.
+-- The fields beside the category of a message without an approved template.
 local function direct_send(longest)
   return {
     ttl_seconds = { is = "integer", range = { 30, longest } },
@@ -65,7 +65,7 @@ return {
     hsm = { unsupported = "hsm messages exist on On-Premise hosting only; use a template" },
   },
 
-  -- cloud.md, section 11.3. Which types there are is Meta's page on its supported features.
+  -- cloud.md, section 11.3
   direct_send = {
     types = { text = true, interactive = true },
     categories = { utility = direct_send(43200), authentication = direct_send(900) },
@@ -80,7 +80,7 @@ return {
     context = "is not part of the message: send takes it as reply_to",
     biz_opaque_callback_data = "is not part of the message: send takes it as data",
     recipient_identity_key_hash = "is not part of the message: send takes it as identity_key_hash",
-    messaging_product = "is not part of the message: it is put in on the way out",
+    messaging_product = "is not part of the message: send adds it",
     ttl = "belongs to the template's definition: message_send_ttl_seconds",
   },
 }

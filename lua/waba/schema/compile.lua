@@ -11,7 +11,7 @@
 -- * `by` and `variants` choose the rule of an object by the value of one of its fields, as
 --   `{ is = "object", by = "type", variants = { image = …, video = … } }`.
 -- * `each` is the rule of every element of a list.
--- * `also` lists rules that the value must satisfy as well. They are checked in order when the rule itself has found no
+-- * `also` lists rules that the value must satisfy as well. They are checked in order when the rule itself has err no
 --   error. One with `when` applies only to values that satisfy the rule in `when`.
 -- * `inferred` holds fields that are added to the rule, or that replace its own, in the mode `true`. They are not in the
 --   platform's documentation; the mode "documented" ignores them.
@@ -22,12 +22,12 @@
 --
 --    { is = "object", fields = { id = { is = "string", required = true }, title = { is = "string", characters = { 1, 20 } } } }
 
-local faults = require "waba.schema.faults"
+local errors = require "waba.schema.errors"
 local runtime = require "waba.runtime"
 local scalars = require "waba.schema.scalars"
 
 local next, type, ipairs, pairs, tostring = next, type, ipairs, pairs, tostring
-local fault, below = faults.new, faults.below
+local new_error, below = errors.new, errors.below
 
 ---@class waba.Rule
 ---@field is? "string"|"number"|"integer"|"decimal"|"boolean"|"object"|"list"  a decimal is a number, or a string that
@@ -112,8 +112,8 @@ end
 
 -- Objects
 
--- Fields of a rule that the functions of this file check. The others are in object_rules.lua and list_rules.lua, by name.
-local CHECKED_HERE = {
+-- Fields of a rule that need no function in object_rules.lua or lists.lua.
+local WITHOUT_FUNCTION = {
   is = true, required = true, unsupported = true, message = true, also = true, when = true, inferred = true,
   fields = true, open = true, refused = true, instead = true, suggest = true, by = true, variants = true,
   either_case = true, without = true, each = true, count = true,
@@ -123,12 +123,12 @@ local CHECKED_HERE = {
 local function further_checks(node, mode, module)
   local checks = {}
   for _, name in ipairs(sorted_keys(node)) do
-    if node[name] and not CHECKED_HERE[name] then
+    if node[name] and not WITHOUT_FUNCTION[name] then
       local rule = runtime.require(module)[name]
       checks[#checks + 1] = rule(node[name], function(inner) return compile(inner, mode) end)
     end
   end
-  return checks, #checks
+  return checks
 end
 
 -- The known field that has a name like an unknown one; fields one level down count too.
@@ -145,21 +145,21 @@ end
 
 local function unknown_field(name, node, known)
   local reason = node.refused and node.refused[name]
-  if reason then return fault(reason, "." .. name) end
+  if reason then return new_error(reason, "." .. name) end
   if type(name) ~= "string" then
-    return fault(("must be an object; it has a position %s"):format(tostring(name)))
-  elseif not faults.can_show(name) then
-    return fault("has a field that is not known")
+    return new_error(("must be an object; it has a position %s"):format(tostring(name)))
+  elseif not errors.can_show(name) then
+    return new_error("has a field that is not known")
   end
   local near = nearest_field(name, node, known)
-  return fault("is not a known field" .. (near and ("; did you mean %s?"):format(near) or ""), "." .. name)
+  return new_error("is not a known field" .. (near and ("; did you mean %s?"):format(near) or ""), "." .. name)
 end
 
 -- The error for a value that is not an object.
 local function not_an_object(node, value)
-  local found = faults.wrong_type("object", value)
-  if node.instead then found.message = found.message .. ": " .. node.instead end
-  return found
+  local err = errors.wrong_type("object", value)
+  if node.instead then err.message = err.message .. ": " .. node.instead end
+  return err
 end
 
 -- `known` holds the fields that chose this rule as a variant; the value is then known to be a table.
@@ -174,8 +174,8 @@ local function compile_object(node, mode, known)
     end
   end
   table.sort(required)
-  local rules, rule_count = further_checks(node, mode, "waba.schema.object_rules")
-  local open, required_count, is_table = node.open, #required, next(known) ~= nil
+  local rules = further_checks(node, mode, "waba.schema.object_rules")
+  local open, required_count, rule_count, is_table = node.open, #required, #rules, next(known) ~= nil
 
   -- The error for a list, or for an unknown field.
   local function wrong_shape(value)
@@ -187,37 +187,36 @@ local function compile_object(node, mode, known)
 
   return function(value)
     if not is_table and type(value) ~= "table" then return not_an_object(node, value) end
-    local first, found
+    local first, err
     for name, field in next, value do
       local check = checks[name]
       if check == nil then
         if not open then return wrong_shape(value) end
       elseif check ~= true then
         local here = check(field)
-        if here and (not first or name < first) then first, found = name, here end
+        if here and (not first or name < first) then first, err = name, here end
       end
     end
     if open and value[1] ~= nil then return wrong_shape(value) end
     for i = 1, required_count do
       local name = required[i]
       if value[name] == nil then
-        if not first or name < first then first, found = name, fault("is missing") end
+        if not first or name < first then first, err = name, new_error("is missing") end
         break
       end
     end
-    if found then return below("." .. first, found) end
+    if err then return below("." .. first, err) end
     for i = 1, rule_count do
-      found = rules[i](value)
-      if found then return found end
+      err = rules[i](value)
+      if err then return err end
     end
   end
 end
 
 local function compile_variants(node, mode, known)
   local by, either_case, open, variants = node.by, node.either_case, node.open, node.variants
-  local tags, is_table = {}, next(known) ~= nil
+  local tags, is_table = { [by] = true }, next(known) ~= nil
   for name in pairs(known) do tags[name] = true end
-  tags[by] = true
   local without = node.without and compile(node.without, mode, tags)
 
   -- Rare variants need modules that the others do not, so each is compiled when a value has chosen it.
@@ -226,22 +225,22 @@ local function compile_variants(node, mode, known)
     if not variant then return nil end
     variant = effective(variant, mode)
     local unsupported = variant.unsupported
-    checks[tag] = unsupported and function() return fault(unsupported, "." .. by, true) end
+    checks[tag] = unsupported and function() return new_error(unsupported, "." .. by, true) end
       or compile(variant, mode, tags)
     return checks[tag]
   end })
 
   local function not_a_variant(value, tag)
-    if value[1] ~= nil then return faults.wrong_type("object", value) end
+    if value[1] ~= nil then return errors.wrong_type("object", value) end
     local allowed = {}
     for _, name in ipairs(sorted_keys(variants)) do
       if not effective(variants[name], mode).unsupported then allowed[#allowed + 1] = name end
     end
-    return below("." .. by, faults.choice(tag, allowed))
+    return below("." .. by, errors.choice(tag, allowed))
   end
 
   return function(value)
-    if not is_table and type(value) ~= "table" then return faults.wrong_type("object", value) end
+    if not is_table and type(value) ~= "table" then return errors.wrong_type("object", value) end
     local tag = value[by]
     local check = checks[tag]
     if not check and either_case and type(tag) == "string" then check = checks[tag:lower()] end
@@ -251,50 +250,9 @@ local function compile_variants(node, mode, known)
   end
 end
 
--- Lists
-
--- The error for a table with a key that is not a position, with a gap, or with a wrong number of elements.
-local function list_error(value, count, limits)
-  for key in pairs(value) do
-    if type(key) ~= "number" or key < 1 or key % 1 ~= 0 then
-      if value[1] ~= nil then return fault("must be a list, not a list with other keys") end
-      return faults.wrong_type("list", value)
-    end
-  end
-  for i = 1, count do
-    if value[i] == nil then return fault("is missing; a list has no gaps", ("[%d]"):format(i)) end
-  end
-  return faults.size(count, limits, "element")
-end
-
-local function compile_list(node, mode)
-  local check = node.each and compile(node.each, mode)
-  local limits = node.count or { 1 }
-  local least, most = limits[1], limits[2] or math.huge
-  local rules, rule_count = further_checks(node, mode, "waba.schema.list_rules")
-
-  return function(value)
-    if type(value) ~= "table" then return faults.wrong_type("list", value) end
-    -- a table with as many keys as positions from 1 on has no other keys
-    local count = 0
-    for _ in next, value do count = count + 1 end
-    if count < least or count > most or count ~= #value then return list_error(value, count, limits) end
-    for i = 1, count do
-      local item = value[i]
-      if item == nil then return list_error(value, count, limits) end
-      local found = check and check(item)
-      if found then return below(("[%d]"):format(i), found) end
-    end
-    for i = 1, rule_count do
-      local found = rules[i](value)
-      if found then return found end
-    end
-  end
-end
-
 local function with_message(check, message)
   return function(value)
-    if check(value) then return fault((message:gsub("%%s", function() return faults.quoted(value) end))) end
+    if check(value) then return new_error((message:gsub("%%s", function() return errors.quoted(value) end))) end
   end
 end
 
@@ -309,13 +267,13 @@ local function with_further_rules(check, rules, mode)
     end
   end
   return function(value)
-    local found = check and check(value)
+    local err = check and check(value)
     for i = 1, #checks do
-      if found then return found end
+      if err then return err end
       local condition = conditions[i]
-      if not (condition and condition(value)) then found = checks[i](value) end
+      if not (condition and condition(value)) then err = checks[i](value) end
     end
-    return found
+    return err
   end
 end
 
@@ -329,7 +287,8 @@ local function make(node, mode, known)
   elseif node.is == "object" then
     check = compile_object(node, mode, known)
   elseif node.is == "list" then
-    check = compile_list(node, mode)
+    check = runtime.require("waba.schema.lists").check(node, node.each and compile(node.each, mode),
+      further_checks(node, mode, "waba.schema.lists"))
   elseif node.is then
     check = scalars[node.is](node)
   end
@@ -345,7 +304,7 @@ local made = { [true] = setmetatable({}, { __mode = "k" }), documented = setmeta
 ---@param node waba.Rule
 ---@param mode true|"documented"
 ---@param known? table<string, true>  of a variant: the fields that chose it
----@return nil|fun(value: any): waba.Fault?  nil for a rule that accepts every value
+---@return nil|fun(value: any): waba.RuleError?  nil for a rule that accepts every value
 function compile(node, mode, known)
   if known then return make(node, mode, known) end
   local check = made[mode][node]

@@ -1,9 +1,9 @@
--- Emoji: whether a text has one, and whether it is exactly one.
+-- Finds emoji in texts.
 
 local emoji = {}
 
--- Code points that clients draw as emoji without being asked to (Unicode's Emoji_Presentation below
--- U+1F000; everything from U+1F000 to U+1FAFF counts), the selector that asks for it and the keycap.
+-- Code points that clients show as emoji by default (Unicode's Emoji_Presentation below U+1F000, and everything from
+-- U+1F000 to U+1FAFF), the selector of the emoji form, and the keycap.
 local emoji_ranges = {
   { 0x20E3, 0x20E3 }, { 0x231A, 0x231B }, { 0x23E9, 0x23EC }, { 0x23F0, 0x23F0 }, { 0x23F3, 0x23F3 },
   { 0x25FD, 0x25FE }, { 0x2614, 0x2615 }, { 0x2648, 0x2653 }, { 0x267F, 0x267F }, { 0x2693, 0x2693 },
@@ -22,7 +22,9 @@ local function is_within(point, ranges)
   return false
 end
 
--- Reads the three- and four-byte sequences only: there is no emoji among the shorter ones.
+--- Whether a text contains an emoji. Reads only sequences of three and four bytes, because shorter ones are no emoji.
+---@param text string  valid UTF-8
+---@return boolean
 function emoji.has(text)
   for lead, rest in text:gmatch("([\226-\244])([\128-\191]+)") do
     local point = lead:byte() % (lead:byte() < 240 and 16 or 8)
@@ -32,7 +34,7 @@ function emoji.has(text)
   return false
 end
 
--- Everything that Unicode has as an emoji, drawn as one by itself or not, by blocks.
+-- The blocks that contain all emoji of Unicode, whether shown as emoji by default or not.
 local picture_ranges = {
   { 0xA9, 0xA9 }, { 0xAE, 0xAE }, { 0x203C, 0x203C }, { 0x2049, 0x2049 }, { 0x2122, 0x2122 }, { 0x2139, 0x2139 },
   { 0x2194, 0x21FF }, { 0x2300, 0x23FF }, { 0x24C2, 0x24C2 }, { 0x25A0, 0x27BF }, { 0x2900, 0x297F },
@@ -42,7 +44,7 @@ local picture_ranges = {
 
 local JOINER, SELECTOR, KEYCAP = 0x200D, 0xFE0F, 0x20E3
 
--- What may follow a picture without being another: the selector, a skin tone, tags.
+-- Code points that modify the emoji before them: the selector, skin tones, tags.
 local modifiers = { { SELECTOR, SELECTOR }, { 0x1F3FB, 0x1F3FF }, { 0xE0020, 0xE007F } }
 local letters_of_flags = { { 0x1F1E6, 0x1F1FF } }
 local keys = { { 0x23, 0x23 }, { 0x2A, 0x2A }, { 0x30, 0x39 } } -- # * 0 to 9
@@ -61,7 +63,7 @@ local function points_of(text)
   return points
 end
 
--- Where the picture that begins at a position ends: the position after it, or nil.
+-- The position after the emoji that begins at a position, or nil when none begins there.
 local function after_picture(points, at)
   local point = points[at]
   if not point then return nil end
@@ -78,7 +80,7 @@ local function after_picture(points, at)
   return at
 end
 
---- Whether a text is one emoji: a picture, or several joined to one.
+--- Whether a text is exactly one emoji, which may be several joined to one.
 ---@param text string  valid UTF-8
 ---@return boolean
 function emoji.is_one(text)

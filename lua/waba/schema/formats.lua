@@ -1,5 +1,4 @@
--- The forms a string must have, by name, as the rules of the message types refer to them. Each message
--- what it asks for, recognises it, and brings examples on both sides of the line for the tests.
+-- Formats of strings, by the names in rules. Each has examples of valid and invalid texts, which the tests use.
 
 local core = require "waba.core"
 local runtime = require "waba.runtime"
@@ -9,16 +8,16 @@ local find = string.find
 local formats = {}
 
 ---@class waba.Format
----@field message string            the end of the sentence "<path> …"
----@field fits fun(text: string): boolean, string?  the string: the end of an error message that is more exact than `message`
----@field good string[]          texts that fit
----@field bad string[]           texts that don't
+---@field message string  the end of the error message for an invalid text
+---@field fits fun(text: string): boolean, string?  whether the text is valid; a message that is more exact than `message`
+---@field good? string[]  valid texts
+---@field bad? string[]   invalid texts
 
 local function has_emoji(text)
   return runtime.require("waba.schema.emoji").has(text)
 end
 
--- WhatsApp's markup: a marker at the edge of a word, its twin at the edge of a later one, on one line.
+-- WhatsApp's markup: a marker at the start of a word and the same marker at the end of a later one, on one line.
 local function has_markup(text)
   if not text:find("[*_~`]") then return false end
   if text:find("```.-```") then return true end
@@ -112,7 +111,7 @@ formats.cloud_media_id = {
   bad = { "5b0e1c1e-1f0a-4a52-9a61-2d1f7a1c9a10", "778 123" },
 }
 
--- What a placeholder of a template can't take: the platform answers 2006 or 2007.
+-- A text for a placeholder of a template. The platform reports others with the codes 2006 and 2007.
 formats.parameter = {
   message = "must not have line breaks, tabs or five spaces in a row",
   fits = function(text)

@@ -1,20 +1,20 @@
 -- Rules about several fields of an object, by their names in `waba.Rule` (schema/compile.lua). Each function takes the
 -- value of the rule and returns a check of the object, whose fields are valid on their own.
 
-local faults = require "waba.schema.faults"
+local errors = require "waba.schema.errors"
 local paths = require "waba.schema.paths"
 local runtime = require "waba.runtime"
 local scalars = require "waba.schema.scalars"
 
 local ipairs, next, pairs = ipairs, next, pairs
-local fault = faults.new
+local new_error = errors.new
 
 local function present(value, names)
-  local found = {}
+  local fields = {}
   for _, name in ipairs(names) do
-    if value[name] ~= nil then found[#found + 1] = name end
+    if value[name] ~= nil then fields[#fields + 1] = name end
   end
-  return found
+  return fields
 end
 
 local function names_of(map)
@@ -43,9 +43,10 @@ return {
         if value[names[i]] ~= nil then count = count + 1 end
       end
       if count == 0 then
-        return fault(("needs %s"):format(table.concat(names, " or ")))
+        return new_error(("needs %s"):format(table.concat(names, " or ")))
       elseif count > 1 then
-        return fault(("has %s; exactly one of them is allowed"):format(table.concat(present(value, names), " and ")))
+        local fields = table.concat(present(value, names), " and ")
+        return new_error(("has %s; exactly one of them is allowed"):format(fields))
       end
     end
   end,
@@ -55,7 +56,7 @@ return {
       for i = 1, #names do
         if value[names[i]] ~= nil then return end
       end
-      return fault(("needs at least one of %s"):format(table.concat(names, ", ")))
+      return new_error(("needs at least one of %s"):format(table.concat(names, ", ")))
     end
   end,
 
@@ -65,7 +66,7 @@ return {
       for i = 1, #names do
         local name = names[i]
         if value[name] ~= nil and value[others[name]] == nil then
-          return fault(("is allowed beside %s only"):format(others[name]), "." .. name)
+          return new_error(("is allowed beside %s only"):format(others[name]), "." .. name)
         end
       end
     end
@@ -79,7 +80,7 @@ return {
         if value[name] == true then
           local need = needed[name]
           local format, other = scalars.format(need.format), value[need.field]
-          if other ~= nil and not format.fits(other) then return fault(format.message, "." .. name) end
+          if other ~= nil and not format.fits(other) then return new_error(format.message, "." .. name) end
         end
       end
     end
@@ -93,7 +94,7 @@ return {
         local other = asking[name][value[name]]
         if other and value[other] == nil then
           local message = "is missing; it is needed when %s is %s"
-          return fault(message:format(name, faults.quoted(value[name])), "." .. other)
+          return new_error(message:format(name, errors.quoted(value[name])), "." .. other)
         end
       end
     end
@@ -101,7 +102,7 @@ return {
 
   not_empty = function()
     return function(value)
-      if next(value) == nil then return fault("is empty; at least 1 field is needed") end
+      if next(value) == nil then return new_error("is empty; at least 1 field is needed") end
     end
   end,
 
@@ -110,7 +111,7 @@ return {
     return function(value)
       if paths.at(value, steps) ~= nil or rule.unless and value[rule.unless] ~= nil then return end
       if when and not when.format.fits(value[when.field]) then return end
-      return fault("is missing; " .. rule.message, "." .. rule.path)
+      return new_error("is missing; " .. rule.message, "." .. rule.path)
     end
   end,
 
@@ -128,7 +129,7 @@ return {
       if total == nil or paths.at(value, first_steps) == nil then return end
       local sum = plus(value) - minus(value)
       if total ~= sum then
-        return fault(("is %.0f; %s is %.0f"):format(total, parts, sum), "." .. rule.total)
+        return new_error(("is %.0f; %s is %.0f"):format(total, parts, sum), "." .. rule.total)
       end
     end
   end,

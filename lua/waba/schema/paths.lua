@@ -1,4 +1,4 @@
--- Paths such as "order.tax.value" in rules that compare fields: taken apart once, followed often.
+-- Paths such as "order.tax.value" in rules that refer to inner fields.
 
 local paths = {}
 
@@ -10,8 +10,8 @@ function paths.steps(path)
   return steps
 end
 
---- The value that steps lead to; nil where the way ends before.
----@param value any  whose fields have passed their checks
+--- The value at the end of a path; nil when a field on the path is absent.
+---@param value any  with valid fields
 ---@param steps string[]
 ---@return any
 function paths.at(value, steps)

@@ -1,10 +1,10 @@
 -- Placeholders in the texts of templates, such as {{1}} and {{first_name}}: the formats of a text with placeholders, and
 -- the check of the examples for them (cloud.md, section 5.4; on-premise.md, section 9).
 
-local faults = require "waba.schema.faults"
+local errors = require "waba.schema.errors"
 local paths = require "waba.schema.paths"
 
-local fault, plural = faults.new, faults.plural
+local new_error, plural = errors.new, errors.plural
 
 local placeholders = {}
 
@@ -58,7 +58,7 @@ local function named_error(names)
   for _, name in ipairs(names) do
     if not name:find("^[a-z_]+$") then
       return ("has the placeholder {{%s}}; named ones may have lower-case letters and _ only"):format(
-        faults.can_show(name) and name or "…")
+        errors.can_show(name) and name or "…")
     end
   end
 end
@@ -117,23 +117,23 @@ local function check_named(list, count, seen, path)
   list = list or {}
   for i, item in ipairs(list) do
     if not seen[item.param_name] then
-      return fault("is not a placeholder of the text", ("%s[%d].param_name"):format(path, i))
+      return new_error("is not a placeholder of the text", ("%s[%d].param_name"):format(path, i))
     end
   end
   if #list < count then
-    return fault(("has %s; the text has %s"):format(plural(#list, "example"), plural(count, "placeholder")), path)
+    return new_error(("has %s; the text has %s"):format(plural(#list, "example"), plural(count, "placeholder")), path)
   end
 end
 
 local function check_values(values, count, path)
   if #values ~= count then
-    return fault(("has %s; the text has %s"):format(plural(#values, "element"), plural(count, "placeholder")), path)
+    return new_error(("has %s; the text has %s"):format(plural(#values, "element"), plural(count, "placeholder")), path)
   end
 end
 
 --- The rule `examples` of an object (see `waba.Rule`).
 ---@param rule { text: string, values?: string, sets?: string, named?: string, required?: boolean }
----@return fun(value: table): waba.Fault?
+---@return fun(value: table): waba.RuleError?
 function placeholders.examples(rule)
   local positional = rule.sets or rule.values
   local named_steps, steps = paths.steps(rule.named or ""), paths.steps(positional or "")
@@ -149,11 +149,11 @@ function placeholders.examples(rule)
     local examples = paths.at(value, steps)
     if examples == nil then
       return rule.required and count > 0
-        and fault("is missing; the text has " .. plural(count, "placeholder"), path) or nil
+        and new_error("is missing; the text has " .. plural(count, "placeholder"), path) or nil
     end
     for i, values in ipairs(rule.sets and examples or { examples }) do
-      local found = check_values(values, count, rule.sets and ("%s[%d]"):format(path, i) or path)
-      if found then return found end
+      local err = check_values(values, count, rule.sets and ("%s[%d]"):format(path, i) or path)
+      if err then return err end
     end
   end
 end

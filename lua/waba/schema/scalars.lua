@@ -2,11 +2,11 @@
 -- schema/compile.lua, and returns its check.
 
 local core = require "waba.core"
-local faults = require "waba.schema.faults"
+local errors = require "waba.schema.errors"
 local runtime = require "waba.runtime"
 
 local type, tostring = type, tostring
-local utf8_length, fault = core.utf8_length, faults.new
+local utf8_length, new_error = core.utf8_length, errors.new
 
 local scalars = {}
 
@@ -22,13 +22,13 @@ function scalars.string(node)
   local format = scalars.format(node.format)
   local fits = format and format.fits
   return function(value)
-    if type(value) ~= "string" then return faults.wrong_type("string", value) end
+    if type(value) ~= "string" then return errors.wrong_type("string", value) end
     local length, position = utf8_length(value)
-    if not length then return fault(("is not valid UTF-8 at byte %d"):format(position)) end
-    if length < least or length > most then return faults.size(length, node.characters, "character") end
+    if not length then return new_error(("is not valid UTF-8 at byte %d"):format(position)) end
+    if length < least or length > most then return errors.size(length, node.characters, "character") end
     if fits then
       local fitting, message = fits(value)
-      if not fitting then return fault(message or format.message) end
+      if not fitting then return new_error(message or format.message) end
     end
   end
 end
@@ -38,12 +38,12 @@ function scalars.number(node)
   local least, most = -math.huge, math.huge
   if node.range then least, most = node.range[1], node.range[2] or math.huge end
   return function(value)
-    if type(value) ~= "number" then return faults.wrong_type(node.is, value) end
-    if value ~= value or value == math.huge or value == -math.huge then return fault("must be a finite number") end
-    if whole and value % 1 ~= 0 then return fault(("is %s; it must be an integer"):format(tostring(value))) end
+    if type(value) ~= "number" then return errors.wrong_type(node.is, value) end
+    if value ~= value or value == math.huge or value == -math.huge then return new_error("must be a finite number") end
+    if whole and value % 1 ~= 0 then return new_error(("is %s; it must be an integer"):format(tostring(value))) end
     if (value < least or value > most) and value ~= or_value then
       local message = most == math.huge and "is %s; it must be at least %s" or "is %s; allowed is %s to %s"
-      return fault(message:format(tostring(value), tostring(least), tostring(most)))
+      return new_error(message:format(tostring(value), tostring(least), tostring(most)))
     end
   end
 end
@@ -56,7 +56,7 @@ function scalars.decimal(node)
   return function(value)
     if type(value) ~= "string" then return check(value) end
     if not value:find("^%-?%d+%.?%d*$") or #value > 40 then
-      return fault("must be a number, or a string that reads as one")
+      return new_error("must be a number, or a string that reads as one")
     end
     return check(tonumber(value))
   end
@@ -64,7 +64,7 @@ end
 
 function scalars.boolean()
   return function(value)
-    if type(value) ~= "boolean" then return faults.wrong_type("boolean", value) end
+    if type(value) ~= "boolean" then return errors.wrong_type("boolean", value) end
   end
 end
 
@@ -72,7 +72,7 @@ function scalars.choice(node)
   local allowed = {}
   for _, value in ipairs(node.one_of) do allowed[value] = true end
   return function(value)
-    if not allowed[value] then return faults.choice(value, node.one_of, node.as) end
+    if not allowed[value] then return errors.choice(value, node.one_of, node.as) end
   end
 end
 

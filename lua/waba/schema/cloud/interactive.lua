@@ -1,4 +1,4 @@
--- The rules of Cloud hosting's interactive messages (cloud.md, sections 2.8 to 2.17).
+-- The rules of interactive messages on Cloud hosting (cloud.md, sections 2.8 to 2.17).
 
 local media = require "waba.schema.cloud.media"
 local orders = require "waba.schema.cloud.orders"
@@ -21,7 +21,7 @@ local any_header = {
   },
 }
 
--- An action that has a name, and perhaps parameters.
+-- An action with a name and, for most names, parameters.
 local function named(action_name, parameters)
   return object { name = { one_of = { action_name }, required = true }, parameters = parameters }
 end
@@ -68,7 +68,7 @@ local quick_reply = object {
   quick_reply = required(object { id = required(text(1, 256)), title = button_label }),
 }
 
--- With a link, or with quick replies.
+-- A link, or quick replies.
 local media_card_action = object({
   name = { one_of = { "cta_url" } },
   parameters = link_parameters,
@@ -155,7 +155,7 @@ local address_values = {
   state = any_text,
 }
 
--- The names are India's, the only country that has this; another may come with names of its own.
+-- The names are those of India, the only country with address messages. Other countries may get other names.
 local function by_address_field(fields)
   return object(fields, { open = true, inferred = { open = false } })
 end

@@ -1,5 +1,5 @@
--- The rules of payments in Brazil and India (cloud.md, sections 2.17 and 11.3): parameters of order_details and
--- order_status. Which fields are required, and that there are no others, is inferred.
+-- The rules of payments in Brazil and India (cloud.md, sections 2.17 and 11.3): the parameters of order_details and
+-- order_status. It is inferred which fields are required, and that no others exist.
 
 local shared = require "waba.schema.shared"
 
@@ -16,7 +16,7 @@ local function needed(rule)
   return shared.with(rule, { inferred = shared.with(rule.inferred or {}, { required = true }) })
 end
 
--- Known fields; others are welcome where only the documentation counts.
+-- An object in which unknown fields are refused in the strict mode only.
 local function lenient(fields, more)
   return object(fields, shared.with({ open = true, inferred = { open = false } }, more or {}))
 end
@@ -25,7 +25,7 @@ local function setting(kind, content)
   return object { [kind] = required(content) }
 end
 
--- What belongs into most of them is the payment provider's to say.
+-- The payment provider decides on the fields of most of them.
 local payment_setting = {
   is = "object",
   by = "type",
@@ -42,7 +42,7 @@ local payment_setting = {
   },
 }
 
--- The payment request of a template's button.
+-- The payment settings of a button of a template.
 local button_settings = {}
 for _, name in ipairs { "payment_link", "pix_dynamic_code", "boleto" } do
   button_settings[name] = payment_setting.variants[name]

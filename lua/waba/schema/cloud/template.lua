@@ -1,5 +1,5 @@
--- The rules of a template as Cloud hosting takes it (cloud.md, section 2.18). How many variables it
--- has, and how its buttons stand, only the platform knows.
+-- The rules of template messages on Cloud hosting (cloud.md, section 2.18). Only the platform knows the number of
+-- placeholders of a template, and its buttons.
 
 local interactive_parts = require "waba.schema.interactive_parts"
 local media = require "waba.schema.cloud.media"
@@ -16,7 +16,7 @@ local function parameter_text(most)
   return { is = "string", required = true, characters = { 1, most }, format = "parameter" }
 end
 
--- A parameter of a text with variables, which may go by name.
+-- A parameter for a placeholder, which may have a name.
 local function variable(kind, content)
   return object { [kind] = required(content), parameter_name = parameter_name }
 end
@@ -105,7 +105,7 @@ local buttons = {
 
 local header = object { parameters = { is = "list", count = { 1, 1 }, each = header_parameter } }
 
--- Components of a template, or of one of a carousel's cards.
+-- The components of a template, or of a card.
 local function components(variants, body_text)
   return {
     is = "list",
@@ -144,7 +144,7 @@ local carousel = object {
   },
 }
 
--- Seconds instead of milliseconds would end an offer in 1970: from 2000 to 3000.
+-- The years 2000 to 3000, so that seconds instead of milliseconds are refused: they would be a time in 1970.
 local milliseconds = { is = "integer", required = true, inferred = { range = { 946684800000, 32503680000000 } } }
 
 local limited_time_offer = object { parameters = {
@@ -177,7 +177,7 @@ local top = components({
 top.at_most = { field = "sub_type", counts = { payment_request = 3 } }
 
 return object({
-  namespace = some_text, -- On-Premise needs it; left out on the way here
+  namespace = some_text, -- only On-Premise hosting needs it; not sent here
   name = shared.template_name,
   language = parts.language,
   components = top,

@@ -1,21 +1,22 @@
--- Rules about all elements of a list together, by their names in `waba.Rule` (schema/compile.lua). Each function takes
--- the value of the rule and returns a check of the list, whose elements are valid on their own.
+-- The check of lists, and the rules about all elements of a list together, by their names in `waba.Rule`
+-- (schema/compile.lua). Each rule is a function that takes its value in `waba.Rule` and returns a check of the list, whose
+-- elements are valid on their own.
 
 local core = require "waba.core"
-local faults = require "waba.schema.faults"
+local errors = require "waba.schema.errors"
 local paths = require "waba.schema.paths"
 
-local ipairs = ipairs
+local ipairs, next, pairs, type = ipairs, next, pairs, type
 local utf8_length = core.utf8_length
-local fault = faults.new
+local new_error, below = errors.new, errors.below
 local split, value_at = paths.steps, paths.at
 
--- Whether two identifiers are the same for the platform: 0 and "0" are.
+-- Whether the platform treats two identifiers as the same, as 0 and "0".
 local function same(a, b)
   return a == b or a .. "" == b .. ""
 end
 
--- "reply.id": different in all items.
+-- "reply.id": different in all elements.
 local function unique_in_items(path)
   local steps = split(path)
   return function(list)
@@ -24,14 +25,14 @@ local function unique_in_items(path)
       for j = 1, value ~= nil and i - 1 or 0 do
         local other = value_at(list[j], steps)
         if other ~= nil and same(value, other) then
-          return fault("repeats an earlier one; it must be unique", ("[%d].%s"):format(i, path))
+          return new_error("repeats an earlier one; it must be unique", ("[%d].%s"):format(i, path))
         end
       end
     end
   end
 end
 
--- "rows[].id": different in all items of the lists `rows`, whichever item they belong to.
+-- "rows[].id": different in all elements of all lists `rows`.
 local function unique_in_lists(inner, path)
   local steps = split(path)
   return function(list)
@@ -40,7 +41,7 @@ local function unique_in_lists(inner, path)
       for j, item in ipairs(list[i][inner]) do
         local value = value_at(item, steps)
         if seen[value] then
-          return fault("repeats an earlier one; it must be unique", ("[%d].%s[%d].%s"):format(i, inner, j, path))
+          return new_error("repeats an earlier one; it must be unique", ("[%d].%s[%d].%s"):format(i, inner, j, path))
         end
         seen[value] = true
       end
@@ -54,7 +55,7 @@ local function compile_unique(path)
   return unique_in_items(path)
 end
 
--- "header.type": the same value in all items; "#action.buttons": a list of the same length.
+-- "header.type": the same value in all elements; "#action.buttons": a list of the same length.
 local function compile_same(path)
   local counted = path:match("^#(.+)$")
   local steps = split(counted or path)
@@ -67,7 +68,8 @@ local function compile_same(path)
     local first = at(list[1])
     for i = 2, #list do
       if at(list[i]) ~= first then
-        return fault("differs from the first one's; it must be the same in all", ("[%d].%s"):format(i, counted or path))
+        return new_error("differs from the first one's; it must be the same in all",
+          ("[%d].%s"):format(i, counted or path))
       end
     end
   end
@@ -86,20 +88,12 @@ local function parts_of(components)
   return table.concat(parts, ", ")
 end
 
-local function total_bytes(parameters)
+-- The length of all texts together.
+local function total_length(parameters, length_of)
   local length = 0
   for i = 1, #parameters do
     local text = parameters[i].text
-    if text then length = length + #text end
-  end
-  return length
-end
-
-local function total_characters(parameters)
-  local length = 0
-  for i = 1, #parameters do
-    local text = parameters[i].text
-    if text then length = length + utf8_length(text) end
+    if text then length = length + length_of(text) end
   end
   return length
 end
@@ -110,13 +104,52 @@ local function for_each_path(places, compile_one)
   for i, path in ipairs(places) do checks[i] = compile_one(path) end
   return function(list)
     for i = 1, #checks do
-      local found = checks[i](list)
-      if found then return found end
+      local err = checks[i](list)
+      if err then return err end
+    end
+  end
+end
+
+-- The error for a table with a key that is not a position, with a gap, or with a wrong number of elements.
+local function list_error(value, count, limits)
+  for key in pairs(value) do
+    if type(key) ~= "number" or key < 1 or key % 1 ~= 0 then
+      if value[1] ~= nil then return new_error("must be a list, not a list with other keys") end
+      return errors.wrong_type("list", value)
+    end
+  end
+  for i = 1, count do
+    if value[i] == nil then return new_error("is missing; a list has no gaps", ("[%d]"):format(i)) end
+  end
+  return errors.size(count, limits, "element")
+end
+
+-- A check of the type, the length, each element, and then of the rules.
+local function check_list(node, check, rules)
+  local limits, rule_count = node.count or { 1 }, #rules
+  local least, most = limits[1], limits[2] or math.huge
+  return function(value)
+    if type(value) ~= "table" then return errors.wrong_type("list", value) end
+    -- a table with as many keys as positions from 1 on has no other keys
+    local count = 0
+    for _ in next, value do count = count + 1 end
+    if count < least or count > most or count ~= #value then return list_error(value, count, limits) end
+    for i = 1, count do
+      local item = value[i]
+      if item == nil then return list_error(value, count, limits) end
+      local err = check and check(item)
+      if err then return below(("[%d]"):format(i), err) end
+    end
+    for i = 1, rule_count do
+      local err = rules[i](value)
+      if err then return err end
     end
   end
 end
 
 return {
+  check = check_list,
+
   unique = function(places) return for_each_path(places, compile_unique) end,
   same = function(places) return for_each_path(places, compile_same) end,
 
@@ -125,7 +158,7 @@ return {
       local count = 0
       for i = 1, #list do count = count + #list[i][total.of] end
       if count > total.most then
-        return fault(("has %d %s in all; at most %d are allowed"):format(count, total.of, total.most))
+        return new_error(("has %d %s in all; at most %d are allowed"):format(count, total.of, total.most))
       end
     end
   end,
@@ -135,7 +168,7 @@ return {
       if #list < 2 then return end
       for i = 1, #list do
         if list[i][name] == nil then
-          return fault("is missing; it is needed when there are several", ("[%d].%s"):format(i, name))
+          return new_error("is missing; it is needed when there are several", ("[%d].%s"):format(i, name))
         end
       end
     end
@@ -144,16 +177,16 @@ return {
   at_most = function(limit)
     local counts = limit.counts
     return function(list)
-      local found = {}
+      local counted = {}
       for i = 1, #list do
         local value = list[i][limit.field]
         local key = value and (counts[value] and value or value:lower())
         local most = counts[key]
         if most then
-          found[key] = (found[key] or 0) + 1
-          if found[key] > most then
-            return fault(("is %s again; at most %d of it %s allowed"):format(key, most, most == 1 and "is" or "are"),
-              ("[%d].%s"):format(i, limit.field))
+          counted[key] = (counted[key] or 0) + 1
+          if counted[key] > most then
+            local message = most == 1 and "is %s again; only %d is allowed" or "is %s again; at most %d are allowed"
+            return new_error(message:format(key, most), ("[%d].%s"):format(i, limit.field))
           end
         end
       end
@@ -168,7 +201,7 @@ return {
           changes = changes + 1
         end
         if changes > 1 then
-          return fault(("breaks the order: all %s must stand together, and so must the others"):format(
+          return new_error(("breaks the order: all %s must stand together, and so must the others"):format(
             group.value), ("[%d].%s"):format(i, group.field))
         end
       end
@@ -181,7 +214,7 @@ return {
       for i = 1, #list do
         if not check(list[i]) then return end
       end
-      return fault(rule.message)
+      return new_error(rule.message)
     end
   end,
 
@@ -190,7 +223,7 @@ return {
       local first = parts_of(list[1][name])
       for i = 2, #list do
         if parts_of(list[i][name]) ~= first then
-          return fault("differ from those of the first; all must have the same types in the same formats",
+          return new_error("differ from those of the first; all must have the same types in the same formats",
             ("[%d].%s"):format(i, name))
         end
       end
@@ -205,7 +238,7 @@ return {
           local here, first = list[i][name] ~= nil, list[1][name] ~= nil
           if here ~= first then
             local at = here and 1 or i
-            return fault(("is missing; either all have %s or none"):format(name), ("[%d].%s"):format(at, name))
+            return new_error(("is missing; either all have %s or none"):format(name), ("[%d].%s"):format(at, name))
           end
         end
       end
@@ -217,9 +250,11 @@ return {
       local allowed = #list > 1 and most.beside or most.alone
       for i = 1, #list do
         local parameters = list[i].type:lower() == "body" and list[i].parameters
-        if parameters and total_bytes(parameters) > allowed and total_characters(parameters) > allowed then
-          local length = total_characters(parameters)
-          return fault(("has %d characters in its texts; at most %d are allowed%s"):format(length, allowed,
+        -- counting bytes is faster, and there are never fewer bytes than characters
+        local is_long = parameters and total_length(parameters, string.len) > allowed
+        local length = is_long and total_length(parameters, utf8_length) or 0
+        if length > allowed then
+          return new_error(("has %d characters in its texts; at most %d are allowed%s"):format(length, allowed,
             #list > 1 and " beside other components" or ""), ("[%d]"):format(i))
         end
       end

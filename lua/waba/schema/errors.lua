@@ -1,0 +1,83 @@
+-- Errors of checks (schema/compile.lua). A message is the end of a sentence that begins with the path of the field. Long
+-- values are not quoted, because they may be personal data.
+
+local core = require "waba.core"
+
+local errors = {}
+
+---@class waba.RuleError
+---@field path string        from the checked value to the field: ".reply.title"
+---@field message string     "has 23 characters; at most 20 are allowed"
+---@field is_sentence? true  `message` is a whole sentence, without the path
+
+---@param message string
+---@param path? string
+---@param is_sentence? true
+---@return waba.RuleError
+function errors.new(message, path, is_sentence)
+  return { path = path or "", message = message, is_sentence = is_sentence }
+end
+
+-- Adds the step to the checked value before the path of an error in it.
+function errors.below(step, err)
+  err.path = step .. err.path
+  return err
+end
+
+function errors.type_name(value)
+  if value == nil then return "nothing" end
+  if value == core.null then return "null" end
+  if type(value) ~= "table" then return "a " .. type(value) end
+  return value[1] ~= nil and "a list" or "an object"
+end
+
+local articles = { integer = "an integer", object = "an object" }
+
+function errors.wrong_type(wanted, value)
+  if wanted == "string" and type(value) == "number" and (value >= 2 ^ 53 or value <= -2 ^ 53) then
+    return errors.new "is a number too large to be exact (2^53 and more); give it as a string of digits"
+  end
+  return errors.new(("must be %s, not %s"):format(articles[wanted] or "a " .. wanted, errors.type_name(value)))
+end
+
+-- "2 characters"
+function errors.plural(number, noun)
+  return ("%d %s%s"):format(number, noun, number == 1 and "" or "s")
+end
+
+local plural = errors.plural
+
+-- "has 23 characters; at most 20 are allowed"
+function errors.size(has, limits, noun)
+  local least, most = limits[1], limits[2]
+  if most and has > most then
+    return errors.new(("has %s; at most %d %s allowed"):format(plural(has, noun), most, most == 1 and "is" or "are"))
+  end
+  return errors.new(("%s; at least %s needed"):format(has == 0 and "is empty" or "has " .. plural(has, noun),
+    plural(least, noun) .. (least == 1 and " is" or " are")))
+end
+
+-- Whether a text is short and on one line, so that an error message or a path can contain it.
+function errors.can_show(text)
+  return #text <= 40 and not text:find("%c") and core.utf8_length(text) ~= nil
+end
+
+-- A value as error messages quote it.
+function errors.quoted(value)
+  if type(value) == "number" then return tostring(value) end
+  if type(value) ~= "string" then return errors.type_name(value) end
+  if not errors.can_show(value) then return "something else" end
+  return '"' .. value .. '"'
+end
+
+function errors.choice(value, allowed, as)
+  if value == nil then return errors.new("is missing") end
+  if not as then
+    local words = {}
+    for i, word in ipairs(allowed) do words[i] = errors.quoted(word) end
+    as = table.concat(words, ", ")
+  end
+  return errors.new(("is %s; allowed is %s"):format(errors.quoted(value), as))
+end
+
+return errors
