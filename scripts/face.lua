@@ -75,6 +75,7 @@ end
 
 local BUILDERS = {
   "message/init", "message/contacts", "message/interactive", "message/requests", "message/orders", "message/template",
+  "message/hsm",
 }
 
 local function builders()

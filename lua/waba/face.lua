@@ -520,8 +520,8 @@ function waba.sleep(seconds) end
 ---@return waba.Message
 function waba.text(content) end
 
---- An image: JPEG or PNG, at most 5 MB. The file's type and size can't be seen from here: when they
---- don't fit, the platform reports it later, in a status.
+--- An image: JPEG or PNG, at most 5 MB. The library can't see the file's type and size: the platform reports an error later,
+--- in a status.
 ---@param content waba.MediaContent
 ---@return waba.Message
 function waba.image(content) end
@@ -531,13 +531,13 @@ function waba.image(content) end
 ---@return waba.Message
 function waba.video(content) end
 
---- A sound, at most 16 MB (reported later, as with `image`); OGG with Opus shows as a voice note.
+--- A sound, at most 16 MB (reported later, as with `image`); OGG with Opus is shown as a voice note.
 ---@param content waba.MediaContent|{ voice: boolean? }  without caption; voice: as in `waba.voice`
 ---@return waba.Message
 function waba.audio(content) end
 
---- A voice note: an `audio` with `voice = true`. OGG with Opus, one channel, at most 512 KB to play at
---- once. Cloud hosting only; On-Premise shows any OGG with Opus so.
+--- A voice note: an `audio` with `voice = true`. OGG with Opus, one channel; up to 512 KB it is downloaded and played at
+--- once. Cloud hosting only; On-Premise shows any OGG with Opus as a voice note.
 ---@param content waba.MediaContent  without caption
 ---@return waba.Message
 function waba.voice(content) end
@@ -552,27 +552,27 @@ function waba.document(content) end
 ---@return waba.Message
 function waba.sticker(content) end
 
---- A place. The address shows only beside a name.
+--- A place. The address is shown only together with a name.
 ---@param content { latitude: number, longitude: number, name: string?, address: string? }
 ---@return waba.Message
 function waba.location(content) end
 
---- A reaction to a message; `emoji = ""` takes it back. Cloud hosting only.
+--- A reaction to a message; `emoji = ""` removes it. Cloud hosting only.
 ---@param content { message_id: string, emoji: string }
 ---@return waba.Message
 function waba.reaction(content) end
 
---- Pins a message in a group; a group shows three. Cloud hosting, groups only.
+--- Pins a message in a group, which shows at most three pinned messages. Cloud hosting, groups only.
 ---@param content { message_id: string, expiration_days: integer }  1 to 30 days
 ---@return waba.Message
 function waba.pin(content) end
 
---- Takes a pinned message down. Cloud hosting, groups only.
+--- Unpins a message. Cloud hosting, groups only.
 ---@param content string|{ message_id: string }
 ---@return waba.Message
 function waba.unpin(content) end
 
---- A message of any type, with its content as the platform writes it.
+--- A message of any type, with its content in the platform's form.
 ---@param kind string
 ---@param content any
 ---@return waba.Message
@@ -583,15 +583,15 @@ function waba.message(kind, content) end
 ---@return waba.Message
 function waba.contacts(cards) end
 
---- One to three buttons that answer.
+--- One to three reply buttons.
 ---@param content waba.InteractiveContent|{ buttons: { id: string, title: string }[] }  id: at most 256
----  characters, comes back in the reply; title: at most 20; both unique
+---  characters, returned in the reply; title: at most 20; both unique
 ---@return waba.Message
 function waba.buttons(content) end
 
---- A list that opens by a button. The header is text only.
+--- A list that a button opens. The header is a text.
 ---@param content waba.InteractiveContent|{ button: string, sections: { title: string?, rows: { id: string, title: string, description: string? }[] }[] }
----  button: at most 20 characters; at most 10 rows in all; titles at most 24, a section's is needed
+---  button: at most 20 characters; at most 10 rows in all; titles at most 24, a section needs one
 ---  when there are several; description at most 72
 ---@return waba.Message
 function waba.list(content) end
@@ -606,14 +606,14 @@ function waba.product(content) end
 ---@return waba.Message
 function waba.product_list(content) end
 
---- The way into the whole catalogue. Cloud hosting only.
+--- A link to the whole catalogue. Cloud hosting only.
 ---@param content { body: string, footer: string?, thumbnail_product_retailer_id: string? }  the product
----  whose picture shows, the catalogue's first by default
+---  whose picture is shown, the catalogue's first by default
 ---@return waba.Message
 function waba.catalog(content) end
 
---- Two to ten cards to swipe, each with a picture or a video, and a link or quick replies; the same on
---- all of them. Cloud hosting only, inside the 24-hour window; for templates see `waba.template`.
+--- Two to ten cards to swipe, each with an image or a video, and with a link or quick replies; all cards have the same
+--- parts. Cloud hosting only, inside the 24-hour window; for templates see `waba.template`.
 ---
 ---    waba.carousel { body = "Two rooms fit", cards = {
 ---      { header = waba.image { link = "https://…/a.jpg" }, body = "*Loft*", display_text = "Book", url = "https://…/a" },
@@ -635,29 +635,28 @@ function waba.product_carousel(content) end
 ---@return waba.Message
 function waba.cta_url(content) end
 
---- A button that opens a flow: forms inside WhatsApp. What the customer enters comes back as a reply of
---- kind "flow".
+--- A button that opens a flow, which is a form inside WhatsApp. The customer's input arrives as a reply of kind "flow".
 ---@param content waba.InteractiveContent|{ flow_id: string?, flow_name: string?, flow_cta: string, flow_token: string?, mode: string?, flow_action: string?, screen: string?, data: table?, flow_action_payload: table?, flow_message_version: string? }
----  flow_id or flow_name; flow_cta: the button's label, at most 30 characters; flow_token: comes back;
+---  flow_id or flow_name; flow_cta: the button's label, at most 30 characters; flow_token: returned in the reply;
 ---  mode: "published" (default) or "draft"; flow_action: "navigate" (default) or "data_exchange"; screen
----  and data: where the flow starts, and with what
+---  and data: the first screen of the flow, and its input
 ---@return waba.Message
 function waba.flow(content) end
 
---- Asks the customer to share a place; the answer is a message of type location.
+--- Asks the customer to share a place; the reply is a message of type location.
 ---@param content string|{ body: string }
 ---@return waba.Message
 function waba.location_request(content) end
 
---- Asks the customer for an address (India). The answer is a reply of kind "flow".
+--- Asks the customer for an address (India). The reply has the kind "flow".
 ---@param content waba.InteractiveContent|{ country: string?, values: table?, saved_addresses: { id: string, value: table }[]?, validation_errors: table? }
----  country: "IN" by default; values: what is filled in already, as name, phone_number, in_pin_code,
+---  country: "IN" by default; values: the fields that are filled in already: name, phone_number, in_pin_code,
 ---  house_number, floor_number, tower_number, building_name, address, landmark_area, city, state;
----  validation_errors: by the same names, when the question is asked again
+---  validation_errors: by the same names, when the request is repeated
 ---@return waba.Message
 function waba.address(content) end
 
---- Asks the customer to share the phone number; the answer is a message of type contacts.
+--- Asks the customer to share the phone number; the reply is a message of type contacts.
 ---@param content string|{ body: string }
 ---@return waba.Message
 function waba.request_contact_info(content) end
@@ -665,11 +664,11 @@ function waba.request_contact_info(content) end
 --- A button that calls the business.
 ---@param content string|{ body: string, display_text: string?, ttl_minutes: integer?, payload: string? }
 ---  display_text: at most 20 characters, "Call Now" by default; ttl_minutes: 1 to 43200, 10080 (7 days)
----  by default; payload: at most 512 characters, comes back with the call
+---  by default; payload: at most 512 characters, returned with the call
 ---@return waba.Message
 function waba.voice_call(content) end
 
---- Asks the customer to let the business call. Once in 24 hours, twice in 7 days.
+--- Asks the customer for permission to call. Allowed once in 24 hours and twice in 7 days.
 ---@param content? string|{ body: string? }
 ---@return waba.Message
 function waba.call_permission(content) end
@@ -679,7 +678,7 @@ function waba.call_permission(content) end
 ---@return waba.Message
 function waba.order_details(content) end
 
---- How far an order is; "completed" and "canceled" are its ends.
+--- The status of an order; "completed" and "canceled" are final.
 ---@param content { body: string, footer: string?, reference_id: string, status: string?, description: string?, payment: { status: string, timestamp: integer? }?, order: table? }
 ---  status: "processing", "partially_shipped", "shipped", "completed" or "canceled"
 ---@return waba.Message
@@ -687,11 +686,11 @@ function waba.order_status(content) end
 
 --- An amount of money, as a parameter of a template's body.
 ---@param content { code: string, amount_1000: integer, fallback_value: string }  ISO 4217 code;
----  the amount times 1000; what shows where it can't be formatted
+---  the amount times 1000; the text that is shown where it can't be formatted
 ---@return table parameter
 function waba.currency(content) end
 
---- A date and time, as a parameter of a template's body. Most clients show `fallback_value` as it is.
+--- A date and time, as a parameter of a template's body. Most clients show `fallback_value`.
 ---@param content { fallback_value: string, day_of_week: integer|string|nil, year: integer?, month: integer?, day_of_month: integer?, hour: integer?, minute: integer?, calendar: string?, timestamp: integer? }
 ---@return table parameter
 function waba.date_time(content) end
@@ -705,7 +704,7 @@ function waba.date_time(content) end
 ---@return waba.Message
 function waba.template(content) end
 
---- A template in the form that was current before 2022; new programs use `template`.
+--- A template in the form before 2022, for old programs. New programs use `template`.
 ---@param content { namespace: string, element_name: string, language: string|table, params: any[]?, localizable_params: table[]? }
 ---  `params` as the `body` of `template`; or the raw `localizable_params`
 ---@return waba.Message

@@ -13,7 +13,7 @@ describe("the envelope of a body", function()
       "text":{"body":"Hi"},"context":{"message_id":"wamid.1"},"biz_opaque_callback_data":"job=7",
       "recipient_identity_key_hash":"h"}]]
     assert.same({
-      message = { type = "text", text = { body = "Hi" } }, to = "+49151", faults = {}, unknown = {},
+      message = { type = "text", text = { body = "Hi" } }, to = "+49151", errors = {}, unknown = {},
       options = { reply_to = "wamid.1", data = "job=7", identity_key_hash = "h" },
     }, parts)
   end)
@@ -38,7 +38,7 @@ describe("the envelope of a body", function()
     local parts = part [[{"type":"image","image":{"id":"1"},"preview_url":true,"context":{},
       "biz_opaque_callback_data":7,"recipient_identity_key_hash":false,"colour":"blue","ttl":null}]]
     local paths = {}
-    for i, fault in ipairs(parts.faults) do paths[i] = fault.path end
+    for i, fault in ipairs(parts.errors) do paths[i] = fault.path end
     assert.same({ "biz_opaque_callback_data", "context", "preview_url", "recipient_identity_key_hash" }, paths)
     assert.same({ "colour" }, parts.unknown)
     assert.same({}, parts.options)

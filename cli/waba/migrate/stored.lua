@@ -83,7 +83,7 @@ end
 ---@return waba.migrate.Read
 function stored.read(body)
   local read = envelope.part(body)
-  read.lacking, read.is_lost = read.faults, false
+  read.lacking, read.is_lost = read.errors, false
   for _, name in ipairs(read.unknown) do read.lacking[#read.lacking + 1] = unknown(name) end
   if body.recipient_type == "group" and not body.messaging_product then
     read.to, read.is_lost = body.to, true

@@ -1,4 +1,4 @@
--- Takes the body of a request that sends a message apart, of either hosting: the message in the neutral form, its
+-- Splits the body of a request that sends a message, of either hosting, into the message in the form of the builders, its
 -- recipient, and the options of `client:send`.
 
 local core = require "waba.core"
@@ -7,9 +7,9 @@ local null = core.null
 
 local envelope = {}
 
-local NO_STRING = "must be a string"
+local NOT_A_STRING = "must be a string"
 
--- What stands beside the content, by its name: each moves its value, or says why it can't.
+-- Fields beside the content, by name. Each function moves a value, or returns why it can't.
 local move = {}
 
 function move.to() end
@@ -28,7 +28,7 @@ function move.preview_url(parts, value)
   local text = parts.message.text
   if type(text) ~= "table" then return "belongs to texts only" end
   if text.preview_url ~= nil then return end
-  -- the body is not changed
+  -- a copy, because the body must not change
   local copy = { preview_url = value }
   for name, member in pairs(text) do copy[name] = member end
   parts.message.text = copy
@@ -41,27 +41,27 @@ function move.context(parts, value)
 end
 
 function move.biz_opaque_callback_data(parts, value)
-  if type(value) ~= "string" then return NO_STRING end
+  if type(value) ~= "string" then return NOT_A_STRING end
   parts.options.data = value
 end
 
 function move.recipient_identity_key_hash(parts, value)
-  if type(value) ~= "string" then return NO_STRING end
+  if type(value) ~= "string" then return NOT_A_STRING end
   parts.options.identity_key_hash = value
 end
 
--- Fields outside the content, in the neutral form too.
+-- Fields that are beside the content in the form of the builders too.
 for _, name in ipairs { "category", "ttl_seconds", "direct_send_config" } do
   move[name] = function(parts, value) parts.message[name] = value end
 end
 
--- A text needs no type.
+-- The type of a text may be absent.
 local function type_of(body)
   if body.type ~= nil and body.type ~= null then return body.type end
   return body.text ~= nil and body.text ~= null and "text" or nil
 end
 
--- In an order that stays.
+-- Sorted, so that the results are in a defined order.
 local function names_of(body)
   local names = {}
   for name in pairs(body) do names[#names + 1] = name end
@@ -74,15 +74,15 @@ end
 ---@field message waba.Message      type and content, the body's own tables
 ---@field to any                    the recipient, as `client:send` takes it
 ---@field options waba.SendOptions  what `client:send` takes beside the message
----@field faults { path: string, why: string }[]  fields that could not be moved
----@field unknown any[]             names of fields that no envelope has
+---@field errors { path: string, why: string }[]  fields that could not be moved
+---@field unknown any[]             names of fields that no request has
 
---- Parts a message from its envelope. A field that is null was left out.
+--- Splits a body. A field that is null counts as absent.
 ---@param body table  decoded; not changed
 ---@return waba.EnvelopeParts
 function envelope.part(body)
   local kind = type_of(body)
-  local parts = { message = { type = kind }, to = body.to, options = {}, faults = {}, unknown = {} }
+  local parts = { message = { type = kind }, to = body.to, options = {}, errors = {}, unknown = {} }
   if parts.to == null then parts.to = nil end
   if kind ~= nil and body[kind] ~= null then parts.message[kind] = body[kind] end
   for _, name in ipairs(names_of(body)) do
@@ -90,7 +90,7 @@ function envelope.part(body)
     if name ~= "type" and name ~= kind and value ~= null then
       if move[name] then
         local why = move[name](parts, value)
-        if why then parts.faults[#parts.faults + 1] = { path = name, why = why } end
+        if why then parts.errors[#parts.errors + 1] = { path = name, why = why } end
       else
         parts.unknown[#parts.unknown + 1] = name
       end

@@ -1,5 +1,5 @@
--- The frame that all interactive messages share. Builders take a flat table; here its fields find their
--- places: in the frame, in the action, or among the action's parameters.
+-- The frame that all interactive messages share. Builders take a flat table; these functions put its fields into the frame,
+-- the action, or the action's parameters.
 
 local parts = require "waba.message.parts"
 
@@ -21,7 +21,6 @@ end
 
 frame.text_part, frame.header_part = text_part, header_part
 
--- The fields of the frame itself.
 local FRAME = { header = true, body = true, footer = true, action = true }
 
 -- The fields of the frame, and all others.
@@ -33,7 +32,7 @@ local function without_frame(content)
   return rest, others
 end
 
--- What `names` lists is taken apart from the rest.
+-- The fields that are not in `names`, and those that are.
 local function split(content, names)
   local rest, taken = {}, {}
   for key, value in pairs(content) do
@@ -42,7 +41,7 @@ local function split(content, names)
   return rest, taken
 end
 
--- Fields of the action that were given in the platform's form stay.
+-- Keeps fields of the action that are in the platform's form already.
 local function framed(kind, rest, action)
   for key, value in pairs(is_table(rest.action) and rest.action or {}) do
     if action[key] == nil then action[key] = value end
@@ -53,32 +52,32 @@ local function framed(kind, rest, action)
   return { type = "interactive", interactive = rest }
 end
 
---- A message whose action has the fields in `names`. Every other field stays in the frame, known or not.
+--- Makes a message whose action has the fields in `names`. All other fields, known or not, stay in the frame.
 ---@param kind string  the platform's name: "button"
----@param content any  what the builder was given
+---@param content any  the argument of the builder
 ---@param names table<string, true>
 ---@return waba.Message
----@return table? action  to be worked on
+---@return table? action  of the message, for changes
 function frame.interactive(kind, content, names)
   if not is_table(content) then return { type = "interactive", interactive = content } end
   local rest, action = split(content, names)
   return framed(kind, rest, action), action
 end
 
---- Makes a message whose action has a name. Every field that is not one of the frame's is a parameter of the action, so
---- that fields which the platform adds work too. A string is the body.
+--- Makes a message whose action has a name. Every field outside the frame is a parameter of the action, so that fields which
+--- the platform adds work too. A string is the body.
 ---@param kind string
 ---@param action_name string
 ---@param content any
 ---@return waba.Message
----@return table parameters  to be worked on
+---@return table parameters  of the action, for changes
 ---@return table action
 function frame.named(kind, action_name, content)
   if not is_table(content) then content = { body = content } end
   local rest, parameters = without_frame(content)
   local action = { name = action_name }
-  local given = is_table(rest.action) and rest.action.parameters
-  for key, value in pairs(is_table(given) and given or {}) do
+  local existing = is_table(rest.action) and rest.action.parameters
+  for key, value in pairs(is_table(existing) and existing or {}) do
     if parameters[key] == nil then parameters[key] = value end
   end
   if next(parameters) ~= nil then action.parameters = parameters end

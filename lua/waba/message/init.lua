@@ -17,7 +17,8 @@ local MODULES = {
   requests = {
     "cta_url", "flow", "location_request", "address", "request_contact_info", "voice_call", "call_permission",
   },
-  template = { "template", "hsm", "currency", "date_time" },
+  template = { "template", "currency", "date_time" },
+  hsm = { "hsm" },
 }
 
 local module_of = {} -- by builder
@@ -64,8 +65,8 @@ end
 ---@field filename? string  documents only; its extension decides the icon
 ---@field provider? { name: string }  On-Premise, with `link`: credentials stored at the gateway
 
---- An image: JPEG or PNG, at most 5 MB. The file's type and size can't be seen from here: when they
---- don't fit, the platform reports it later, in a status.
+--- An image: JPEG or PNG, at most 5 MB. The library can't see the file's type and size: the platform reports an error later,
+--- in a status.
 ---@param content waba.MediaContent
 ---@return waba.Message
 message.image = media("image")
@@ -75,13 +76,13 @@ message.image = media("image")
 ---@return waba.Message
 message.video = media("video")
 
---- A sound, at most 16 MB (reported later, as with `image`); OGG with Opus shows as a voice note.
+--- A sound, at most 16 MB (reported later, as with `image`); OGG with Opus is shown as a voice note.
 ---@param content waba.MediaContent|{ voice: boolean? }  without caption; voice: as in `waba.voice`
 ---@return waba.Message
 message.audio = media("audio")
 
---- A voice note: an `audio` with `voice = true`. OGG with Opus, one channel, at most 512 KB to play at
---- once. Cloud hosting only; On-Premise shows any OGG with Opus so.
+--- A voice note: an `audio` with `voice = true`. OGG with Opus, one channel; up to 512 KB it is downloaded and played at
+--- once. Cloud hosting only; On-Premise shows any OGG with Opus as a voice note.
 ---@param content waba.MediaContent  without caption
 ---@return waba.Message
 function message.voice(content)
@@ -102,7 +103,7 @@ message.sticker = media("sticker")
 
 -- Places -----------------------------------------------------------------------------------------
 
---- A place. The address shows only beside a name.
+--- A place. The address is shown only together with a name.
 ---@param content { latitude: number, longitude: number, name: string?, address: string? }
 ---@return waba.Message
 function message.location(content)
@@ -115,7 +116,7 @@ end
 
 -- The rest ---------------------------------------------------------------------------------------
 
---- A reaction to a message; `emoji = ""` takes it back. Cloud hosting only.
+--- A reaction to a message; `emoji = ""` removes it. Cloud hosting only.
 ---@param content { message_id: string, emoji: string }
 ---@return waba.Message
 function message.reaction(content)
@@ -130,17 +131,17 @@ local function pin(kind)
   end
 end
 
---- Pins a message in a group; a group shows three. Cloud hosting, groups only.
+--- Pins a message in a group, which shows at most three pinned messages. Cloud hosting, groups only.
 ---@param content { message_id: string, expiration_days: integer }  1 to 30 days
 ---@return waba.Message
 message.pin = pin "pin"
 
---- Takes a pinned message down. Cloud hosting, groups only.
+--- Unpins a message. Cloud hosting, groups only.
 ---@param content string|{ message_id: string }
 ---@return waba.Message
 message.unpin = pin "unpin"
 
---- A message of any type, with its content as the platform writes it.
+--- A message of any type, with its content in the platform's form.
 ---@param kind string
 ---@param content any
 ---@return waba.Message

@@ -19,9 +19,9 @@ end
 ---@field header? string|table  text of at most 60 characters, or `{ image = {…} }`, `waba.image {…}`, …
 ---@field footer? string    at most 60 characters
 
---- One to three buttons that answer.
+--- One to three reply buttons.
 ---@param content waba.InteractiveContent|{ buttons: { id: string, title: string }[] }  id: at most 256
----  characters, comes back in the reply; title: at most 20; both unique
+---  characters, returned in the reply; title: at most 20; both unique
 ---@return waba.Message
 function message.buttons(content)
   local result, action = interactive("button", content, { buttons = true })
@@ -37,9 +37,9 @@ local function list_section(section)
   return section
 end
 
---- A list that opens by a button. The header is text only.
+--- A list that a button opens. The header is a text.
 ---@param content waba.InteractiveContent|{ button: string, sections: { title: string?, rows: { id: string, title: string, description: string? }[] }[] }
----  button: at most 20 characters; at most 10 rows in all; titles at most 24, a section's is needed
+---  button: at most 20 characters; at most 10 rows in all; titles at most 24, a section needs one
 ---  when there are several; description at most 72
 ---@return waba.Message
 function message.list(content)
@@ -72,9 +72,9 @@ function message.product_list(content)
   return result
 end
 
---- The way into the whole catalogue. Cloud hosting only.
+--- A link to the whole catalogue. Cloud hosting only.
 ---@param content { body: string, footer: string?, thumbnail_product_retailer_id: string? }  the product
----  whose picture shows, the catalogue's first by default
+---  whose picture is shown, the catalogue's first by default
 ---@return waba.Message
 function message.catalog(content)
   local result, parameters = frame.named("catalog_message", "catalog_message", content)
@@ -110,8 +110,8 @@ local function position_of(key)
   return type(key) == "number" and key or 1
 end
 
---- Two to ten cards to swipe, each with a picture or a video, and a link or quick replies; the same on
---- all of them. Cloud hosting only, inside the 24-hour window; for templates see `waba.template`.
+--- Two to ten cards to swipe, each with an image or a video, and with a link or quick replies; all cards have the same
+--- parts. Cloud hosting only, inside the 24-hour window; for templates see `waba.template`.
 ---
 ---    waba.carousel { body = "Two rooms fit", cards = {
 ---      { header = waba.image { link = "https://…/a.jpg" }, body = "*Loft*", display_text = "Book", url = "https://…/a" },

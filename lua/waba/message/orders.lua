@@ -1,4 +1,4 @@
--- Builders of payments (Brazil, India): what an order costs, and how far it is. Cloud hosting only.
+-- Builders of payment messages (Brazil, India): the price and the status of an order. Cloud hosting only.
 -- Amounts are integers: `{ value = 5000, offset = 100 }` is 50.00, as is `{ amount_1000 = 50000 }`.
 
 local frame = require "waba.message.frame"
@@ -9,7 +9,7 @@ local copy, each, is_table, with_strings = parts.copy, parts.each, parts.is_tabl
 local builders = {}
 local orders = { builders = builders }
 
--- An amount in the platform's form. Thousandths that make no whole hundredth stay, for the check to name.
+-- An amount in the platform's form. Thousandths that are not a whole hundredth stay, so that the check reports them.
 local function amount(value)
   local result = copy(value)
   if not is_table(result) then return result end
@@ -21,8 +21,8 @@ local function amount(value)
   return result
 end
 
-local function item(given)
-  local result = with_strings(given, "retailer_id")
+local function item(content)
+  local result = with_strings(content, "retailer_id")
   if not is_table(result) then return result end
   result.amount, result.sale_amount = amount(result.amount), amount(result.sale_amount)
   return result
@@ -31,10 +31,10 @@ end
 local payment_types = { "payment_link", "pix_dynamic_code", "boleto", "payment_gateway", "offsite_card_pay" }
 
 --- Adds the type to the payment setting of an order or of a template's button: it is the name of the setting's field.
----@param given any
+---@param setting any
 ---@return any
-function orders.payment_setting(given)
-  local result = copy(given)
+function orders.payment_setting(setting)
+  local result = copy(setting)
   if is_table(result) and is_table(result.offsite_card_pay) then
     result.offsite_card_pay = with_strings(result.offsite_card_pay, "credential_id", "last_four_digits")
   end
@@ -47,11 +47,11 @@ end
 
 local order_names = { "items", "subtotal", "tax", "shipping", "discount", "catalog_id", "expiration" }
 
--- What stands in the short form beside the order goes into it.
+-- The order, with the fields that the short form has beside it.
 local function order_of(parameters)
-  local given = parameters.order
-  if given ~= nil and not is_table(given) then return given end
-  local order = copy(given) or {}
+  local order = parameters.order
+  if order ~= nil and not is_table(order) then return order end
+  order = copy(order) or {}
   for _, name in ipairs(order_names) do
     if order[name] == nil then order[name], parameters[name] = parameters[name], nil end
   end
@@ -62,9 +62,9 @@ local function order_of(parameters)
   return with_strings(order, "catalog_id")
 end
 
--- The parameters of an order's details, in a message or on a template's button.
-function orders.details(given)
-  local parameters = with_strings(given, "reference_id")
+-- The parameters of order_details, in a message or of a template's button.
+function orders.details(content)
+  local parameters = with_strings(content, "reference_id")
   if not is_table(parameters) then return parameters end
   parameters.payment_settings = each(parameters.payment_settings, orders.payment_setting)
   parameters.total_amount = amount(parameters.total_amount)
@@ -105,17 +105,17 @@ function builders.order_details(content)
   return result
 end
 
---- How far an order is; "completed" and "canceled" are its ends.
+--- The status of an order; "completed" and "canceled" are final.
 ---@param content { body: string, footer: string?, reference_id: string, status: string?, description: string?, payment: { status: string, timestamp: integer? }?, order: table? }
 ---  status: "processing", "partially_shipped", "shipped", "completed" or "canceled"
 ---@return waba.Message
 function builders.order_status(content)
   local result, parameters, action = frame.named("order_status", "review_order", content)
-  action.parameters = with_strings(parameters, "reference_id")
-  local given = action.parameters
-  if given.order == nil and (given.status ~= nil or given.description ~= nil) then
-    given.order = { status = given.status, description = given.description }
-    given.status, given.description = nil, nil
+  parameters = with_strings(parameters, "reference_id")
+  action.parameters = parameters
+  if parameters.order == nil and (parameters.status ~= nil or parameters.description ~= nil) then
+    parameters.order = { status = parameters.status, description = parameters.description }
+    parameters.status, parameters.description = nil, nil
   end
   return result
 end

@@ -1,5 +1,5 @@
 -- What the builders have in common: copies, identifiers as strings, lists with gaps, headers, products.
--- None of it fails, whatever it is given.
+-- No function fails, whatever its arguments are.
 
 local digits = require "waba.digits"
 
@@ -19,7 +19,7 @@ function parts.copy(value)
 end
 
 -- Identifiers, phone numbers and parameters are strings on the wire: 5 becomes "5", never "5.0".
--- Leaves values that are not numbers, and numbers that may have lost digits, unchanged: the check refuses them.
+-- Other values, and numbers that may have lost digits, stay as they are: the check refuses them.
 function parts.wire_string(value)
   return type(value) == "number" and digits(value) or value
 end
@@ -30,7 +30,7 @@ end
 
 local copy, wire_string = parts.copy, parts.wire_string
 
--- A copy of `value` whose named fields are strings.
+-- A copy of `value` in which the named fields are strings.
 local function with_strings(value, ...)
   local result = copy(value)
   if not is_table(result) then return result end
@@ -43,8 +43,8 @@ end
 
 parts.with_strings = with_strings
 
--- The highest position of a list: `{ "Eva", nil, "Berlin" }` has three, whatever # says. A gap wider
--- than any message has parameters is no list: the check names the stray position.
+-- The highest position of a list: 3 for `{ "Eva", nil, "Berlin" }`, for which # may return 1. Positions above the number of
+-- parameters that any message has do not count, so that the check reports them.
 function parts.positions(list)
   local top = 0
   for key in pairs(list) do
@@ -53,7 +53,7 @@ function parts.positions(list)
   return top
 end
 
--- A list with each item built anew; `build` takes the item and its position.
+-- A new list with the results of `build`, which takes an item and its position.
 function parts.each(list, build)
   if not is_table(list) then return list end
   local result = {}
@@ -67,7 +67,7 @@ end
 
 local header_kinds = { "text", "image", "video", "document", "gif", "location", "product" }
 
--- The kind of a header given as text, as `{ image = {…} }` or by a builder, and its content.
+-- The kind and the content of a header, which is a text, `{ image = {…} }`, or the result of a builder.
 function parts.header_content(header)
   if not is_table(header) then return "text", wire_string(header) end
   for _, kind in ipairs(header_kinds) do
@@ -78,6 +78,13 @@ function parts.header_content(header)
       return kind, content
     end
   end
+end
+
+-- A template's language, which may be only its code.
+function parts.language(language)
+  if is_table(language) then return copy(language) end
+  if language == nil then return nil end
+  return { code = language }
 end
 
 local function product_item(product)

@@ -1,5 +1,5 @@
--- Builders of templates: the short form (header, body, buttons, cards, …) becomes components, and the raw
--- form stays as it is; and of the older form, hsm.
+-- The builder of templates, which turns the short form (header, body, buttons, cards, …) into components and leaves the raw
+-- form as it is, and builders of parameters.
 
 local orders = require "waba.message.orders"
 local parts = require "waba.message.parts"
@@ -12,13 +12,13 @@ local message = {}
 
 --- An amount of money, as a parameter of a template's body.
 ---@param content { code: string, amount_1000: integer, fallback_value: string }  ISO 4217 code;
----  the amount times 1000; what shows where it can't be formatted
+---  the amount times 1000; the text that is shown where it can't be formatted
 ---@return table parameter
 function message.currency(content)
   return { type = "currency", currency = copy(content) }
 end
 
---- A date and time, as a parameter of a template's body. Most clients show `fallback_value` as it is.
+--- A date and time, as a parameter of a template's body. Most clients show `fallback_value`.
 ---@param content { fallback_value: string, day_of_week: integer|string|nil, year: integer?, month: integer?, day_of_month: integer?, hour: integer?, minute: integer?, calendar: string?, timestamp: integer? }
 ---@return table parameter
 function message.date_time(content)
@@ -42,7 +42,7 @@ local function parameter(value)
   return value
 end
 
--- Adds parameters that go by name (named templates, Cloud), in the order of their names.
+-- Adds named parameters (Cloud hosting), sorted by name.
 local function add_named(result, values)
   local names, count = {}, positions(values)
   for name in pairs(values) do
@@ -56,8 +56,8 @@ local function add_named(result, values)
   end
 end
 
--- Parameters by position. A hole stays visible as a parameter without text: a nil variable must not
--- shift those behind it.
+-- Parameters by position. A nil value becomes a parameter without text, which the check reports, so that it does not shift
+-- the later ones.
 local function parameters(values)
   if type(values) ~= "table" or values.type ~= nil then return { parameter(values) } end
   local result, count = {}, 0
@@ -75,8 +75,8 @@ local function parameters(values)
   return result
 end
 
--- A header's text may go by name too: as `{ text = "Eva", parameter_name = "customer" }`, or short, as
--- in a body, `{ customer = "Eva" }`.
+-- The parameter of a header may have a name too: `{ text = "Eva", parameter_name = "customer" }`, or, as in a body,
+-- `{ customer = "Eva" }`.
 local function header_component(header)
   local kind, content = header_content(header)
   local value
@@ -101,62 +101,73 @@ local function thumbnail_action(value)
   return with_strings(value, "thumbnail_product_retailer_id")
 end
 
--- The short forms of buttons: by the field that tells them, the platform's name and the parameters.
--- `true` stands for a button that has parameters but needs none.
+local function text_parameter(value)
+  return { { type = "text", text = wire_string(value) } }
+end
+
+local function flow_parameters(value)
+  if value == true then return action_parameter {} end
+  if not is_table(value) then return action_parameter { flow_token = wire_string(value) } end
+  local action = with_strings(value, "flow_token")
+  if is_empty(action.flow_action_data) then action.flow_action_data = nil end
+  return action_parameter(action)
+end
+
+local function mpm_parameters(value)
+  local action = thumbnail_action(value)
+  action.sections = each(action.sections, product_section)
+  return action_parameter(action)
+end
+
+local function voice_call_parameters(value)
+  if not is_table(value) then return { { type = "payload", payload = wire_string(value) } } end
+  local names, result = {}, {}
+  for name in pairs(value) do names[#names + 1] = name end
+  table.sort(names, function(x, y) return tostring(x) < tostring(y) end)
+  for i, name in ipairs(names) do result[i] = { type = name, [name] = value[name] } end
+  if is_empty(result) then return nil end
+  return result
+end
+
+local function payment_request_parameters(value)
+  local request = is_table(value) and value.payment_setting ~= nil and copy(value) or { payment_setting = value }
+  request.payment_setting = orders.payment_setting(request.payment_setting)
+  return action_parameter { payment_request = request }
+end
+
+-- The short forms of buttons: the field of the short form, the platform's sub_type, and the function that returns the
+-- parameters. Of several fields the first in this list counts. `optional`: a button whose value is true has no component.
 local short_buttons = {
-  { "payload", "quick_reply", function(value) return { { type = "payload", payload = wire_string(value) } } end },
-  { "url", "url", function(value) return { { type = "text", text = wire_string(value) } } end },
-  { "otp", "url", function(value) return { { type = "text", text = wire_string(value) } } end },
-  { "copy_code", "copy_code", function(value)
-    return { { type = "coupon_code", coupon_code = wire_string(value) } }
-  end },
-  { "flow", "flow", function(value)
-    if value == true then return action_parameter {} end
-    if not is_table(value) then return action_parameter { flow_token = wire_string(value) } end
-    local action = with_strings(value, "flow_token")
-    if is_empty(action.flow_action_data) then action.flow_action_data = nil end
-    return action_parameter(action)
-  end },
-  { "catalog", "catalog", function(value) return action_parameter(thumbnail_action(value)) end },
-  { "mpm", "mpm", function(value)
-    local action = thumbnail_action(value)
-    action.sections = each(action.sections, product_section)
-    return action_parameter(action)
-  end },
-  { "voice_call", "voice_call", function(value)
-    if not is_table(value) then return { { type = "payload", payload = wire_string(value) } } end
-    local names, result = {}, {}
-    for name in pairs(value) do names[#names + 1] = name end
-    table.sort(names, function(x, y) return tostring(x) < tostring(y) end)
-    for i, name in ipairs(names) do result[i] = { type = name, [name] = value[name] } end
-    if is_empty(result) then return nil end
-    return result
-  end },
-  { "order_details", "order_details", function(value)
-    return action_parameter { order_details = orders.details(value) }
-  end },
-  { "payment_request", "payment_request", function(value)
-    local request = is_table(value) and value.payment_setting ~= nil and copy(value) or { payment_setting = value }
-    request.payment_setting = orders.payment_setting(request.payment_setting)
-    return action_parameter { payment_request = request }
-  end },
+  { field = "payload", sub_type = "quick_reply",
+    parameters = function(value) return { { type = "payload", payload = wire_string(value) } } end },
+  { field = "url", sub_type = "url", parameters = text_parameter },
+  { field = "otp", sub_type = "url", parameters = text_parameter },
+  { field = "copy_code", sub_type = "copy_code",
+    parameters = function(value) return { { type = "coupon_code", coupon_code = wire_string(value) } } end },
+  { field = "flow", sub_type = "flow", parameters = flow_parameters },
+  { field = "catalog", sub_type = "catalog", optional = true,
+    parameters = function(value) return action_parameter(thumbnail_action(value)) end },
+  { field = "mpm", sub_type = "mpm", parameters = mpm_parameters },
+  { field = "voice_call", sub_type = "voice_call", optional = true, parameters = voice_call_parameters },
+  { field = "order_details", sub_type = "order_details",
+    parameters = function(value) return action_parameter { order_details = orders.details(value) } end },
+  { field = "payment_request", sub_type = "payment_request", parameters = payment_request_parameters },
 }
 
-local takes_nothing = { catalog = true, voice_call = true } -- when `true`
-
--- The component of one button; nil for one that takes nothing.
+-- The component of one button; nil for one without parameters.
 local function button_component(button, position)
-  if not is_table(button) then -- kept as it is, for the check to name
+  if not is_table(button) then -- invalid; the check reports it
     return { type = "button", index = position, sub_type = button }
   end
   local component = { type = "button", index = position }
   for key, value in pairs(button) do component[key] = value end
   component.index = wire_string(component.index)
   for _, short in ipairs(short_buttons) do
-    local name, value = short[1], button[short[1]]
+    local value = button[short.field]
     if value ~= nil then
-      if value == true and takes_nothing[name] then return nil end
-      component[name], component.sub_type, component.parameters = nil, short[2], short[3](value)
+      if value == true and short.optional then return nil end
+      component[short.field] = nil
+      component.sub_type, component.parameters = short.sub_type, short.parameters(value)
       return component
     end
   end
@@ -207,12 +218,6 @@ local function carousel(cards)
   end) }
 end
 
-local function language_table(language)
-  if is_table(language) then return copy(language) end
-  if language == nil then return nil end
-  return { code = language }
-end
-
 function template_components(short)
   local components = {}
   local body, buttons = short.body, short.buttons
@@ -241,8 +246,8 @@ local short_names = {
 }
 
 ---@class waba.TemplateButton  one of these fields
----@field payload? string     quick reply: comes back when it is tapped
----@field url? string         link: what is appended to its URL
+---@field payload? string     quick reply: returned when it is tapped
+---@field url? string         link: the text for the placeholder of its URL
 ---@field otp? string         one-time password: the code (sent as a link's text)
 ---@field copy_code? string   Cloud: the coupon's code, at most 15 letters and digits
 ---@field flow? true|string|{ flow_token: string?, flow_action_data: table? }  Cloud: a string is the token
@@ -252,7 +257,7 @@ local short_names = {
 ---@field order_details? waba.OrderDetails  Cloud
 ---@field payment_request? table  Cloud (Brazil): `{ payment_link = { uri = "https://…" } }`, `{ boleto = { digitable_line = "…" } }`
 ---  or `{ pix_dynamic_code = { code = "…" } }`; at most three buttons
----@field index? integer      its position in the template, from 0, when it isn't the list's
+---@field index? integer      its position in the template, from 0; by default its position in the list
 
 ---@class waba.TemplateContent
 ---@field name string              as approved: lower-case letters, digits and _
@@ -262,11 +267,11 @@ local short_names = {
 ---  which only the platform can see)
 ---@field body? any[]|table        one value for each placeholder in order: strings, numbers,
 ---  `waba.currency {…}`, `waba.date_time {…}`; on Cloud also by name: `{ first_name = "Eva" }`
----@field buttons? waba.TemplateButton[]  one for each button in order, `false` for a button that takes nothing
----@field otp? string              the code of an authentication template: goes into body and URL button
+---@field buttons? waba.TemplateButton[]  one for each button in order, `false` for a button without parameters
+---@field otp? string              the code of an authentication template, for the body and the URL button
 ---@field cards? { header: table, body: any[]?, buttons: waba.TemplateButton[]? }[]  Cloud: of a carousel
----@field limited_time_offer? { expiration_time_ms: integer }  Cloud: when the offer ends, in milliseconds
----@field tap_target_configuration? { url: string, title: string }[]  Cloud: what a tap on the header opens
+---@field limited_time_offer? { expiration_time_ms: integer }  Cloud: the end of the offer, in milliseconds since 1970
+---@field tap_target_configuration? { url: string, title: string }[]  Cloud: the page that a tap on the header opens
 ---@field components? table[]      the raw form instead of all these
 
 --- A template: the only type that may be sent outside the 24-hour window.
@@ -283,48 +288,13 @@ function message.template(content)
   for key, value in pairs(content) do
     if raw or not short_names[key] then template[key] = value end
   end
-  template.language = language_table(content.language)
+  template.language = parts.language(content.language)
   if not raw then
     template.components = template_components(content)
   elseif is_empty(content.components) then
     template.components = nil
   end
   return { type = "template", template = template }
-end
-
--- The hsm form of a parameter: the fallback stands beside the value, and the names differ.
-local function localizable(value)
-  if not is_table(value) then return { default = wire_string(value) } end
-  local kind = value.type
-  local content = kind and value[kind]
-  if kind == "text" then return { default = wire_string(content) } end
-  if not is_table(content) or (kind ~= "currency" and kind ~= "date_time") then return copy(value) end
-  content = copy(content)
-  local default = content.fallback_value
-  content.fallback_value = nil
-  if kind == "currency" then
-    content.currency_code, content.code = content.code, nil
-    return { default = default, currency = content }
-  end
-  if content.timestamp ~= nil then return { default = default, date_time = { unix_epoch = content } } end
-  if next(content) == nil then return { default = default } end
-  return { default = default, date_time = { component = content } }
-end
-
---- A template in the form that was current before 2022; new programs use `template`.
----@param content { namespace: string, element_name: string, language: string|table, params: any[]?, localizable_params: table[]? }
----  `params` as the `body` of `template`; or the raw `localizable_params`
----@return waba.Message
-function message.hsm(content)
-  content = copy(content)
-  if not is_table(content) then return { type = "hsm", hsm = content } end
-  content.language = language_table(content.language)
-  if is_table(content.params) and content.localizable_params == nil then
-    local list = {}
-    for i = 1, positions(content.params) do list[i] = localizable(content.params[i]) end
-    content.localizable_params, content.params = list, nil
-  end
-  return { type = "hsm", hsm = content }
 end
 
 return { builders = message }

@@ -110,7 +110,7 @@ function send.run(ctx, args)
     ctx.json = true
     local parts
     message, parts = send.neutral(read_body(ctx, path))
-    local fault = parts.faults[1]
+    local fault = parts.errors[1]
     if fault then return ctx:fail(errors.invalid(fault.path, fault.path .. " " .. fault.why)) end
     to, given = args.to or parts.to, parts.options
     if to == nil then ctx:wrong('no recipient: give --to, or "to" in the message') end
