@@ -1,9 +1,14 @@
-/* Alarms: see alarm.h. */
-#include "alarm.h"
-
+/* A descriptor that becomes readable at a given time, for event loops without timers: timerfd on Linux, kqueue on BSD
+ * and macOS. The Lua class waba.Alarm: see lua/waba/meta.lua. */
 #include <errno.h>
 #include <string.h>
+#include <sys/types.h>
 #include <unistd.h>
+
+#include "arguments.h"
+#include "classes.h"
+#include "compat.h"
+#include "limit.h"
 
 #if defined(__linux__)
 
@@ -66,26 +71,77 @@ static void system_set(int descriptor, long long microseconds) {
 
 #endif
 
-void alarm_init(struct alarm *alarm) {
+static const char ALARM_CLASS[] = "waba.Alarm";
+
+/* The userdata. It owns the descriptor. */
+struct alarm {
+  int descriptor; /* -1: closed */
+  pid_t process;  /* that opened the descriptor */
+};
+
+static void close_alarm(struct alarm *alarm) {
+  if (alarm->descriptor >= 0 && (CHILD_INHERITS || alarm->process == getpid())) close(alarm->descriptor);
   alarm->descriptor = -1;
-  alarm->process = 0;
 }
 
-bool alarm_open(struct alarm *alarm) {
+/* Opens a closed alarm, or in a child process a new descriptor for it. Returns false, with errno, when the system
+ * refuses or has no such descriptors. */
+static bool open_alarm(struct alarm *alarm) {
   if (alarm->descriptor >= 0 && alarm->process == getpid()) return true;
-  alarm_close(alarm);
+  close_alarm(alarm);
   alarm->descriptor = system_open();
   alarm->process = getpid();
   return alarm->descriptor >= 0;
 }
 
-void alarm_set(struct alarm *alarm, long long microseconds) {
-  system_set(alarm->descriptor, microseconds);
+static struct alarm *check_alarm(lua_State *L) { return compat_checkclass(L, 1, ALARM_CLASS); }
+
+static struct alarm *check_open(lua_State *L) {
+  struct alarm *alarm = check_alarm(L);
+  char text[LIMIT_TEXT_SIZE];
+  if (alarm->descriptor < 0) luaL_error(L, "attempt to use a closed alarm");
+  if (!open_alarm(alarm)) luaL_error(L, "no alarm in this process: %s", limit_describe(errno, text));
+  return alarm;
 }
 
-void alarm_close(struct alarm *alarm) {
-  if (alarm->descriptor >= 0 && (CHILD_INHERITS || alarm->process == getpid())) {
-    close(alarm->descriptor);
-  }
-  alarm_init(alarm);
+int alarm_class_new(lua_State *L) {
+  struct alarm *alarm = lua_newuserdatauv(L, sizeof *alarm, 0);
+  char text[LIMIT_TEXT_SIZE];
+  alarm->descriptor = -1;
+  compat_setclass(L, ALARM_CLASS);
+  if (!open_alarm(alarm)) return compat_pusherror(L, limit_describe(errno, text));
+  return 1;
 }
+
+static int alarm_pollfd_method(lua_State *L) {
+  lua_pushinteger(L, check_open(L)->descriptor);
+  return 1;
+}
+
+static int alarm_set_method(lua_State *L) {
+  struct alarm *alarm = check_open(L);
+  system_set(alarm->descriptor, lua_isnoneornil(L, 2) ? -1 : arguments_microseconds(L, 2));
+  return 0;
+}
+
+static int alarm_gc(lua_State *L) {
+  close_alarm(check_alarm(L));
+  return 0;
+}
+
+static int alarm_tostring(lua_State *L) {
+  lua_pushstring(L, check_alarm(L)->descriptor < 0 ? "alarm (closed)" : "alarm");
+  return 1;
+}
+
+static const luaL_Reg alarm_class[] = {
+    {"pollfd", alarm_pollfd_method},
+    {"set", alarm_set_method},
+    {"close", alarm_gc},
+    {"__gc", alarm_gc},
+    {"__close", alarm_gc},
+    {"__tostring", alarm_tostring},
+    {NULL, NULL},
+};
+
+void alarm_register(lua_State *L) { compat_newclass(L, ALARM_CLASS, alarm_class); }

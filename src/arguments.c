@@ -18,9 +18,8 @@ const char *arguments_text(lua_State *L, int table, const char *name) {
 }
 
 bool arguments_number(lua_State *L, int table, const char *name, lua_Number *number) {
-  bool is_set;
   lua_getfield(L, table, name);
-  is_set = !lua_isnil(L, -1);
+  bool is_set = !lua_isnil(L, -1);
   if (is_set) {
     if (lua_type(L, -1) != LUA_TNUMBER) luaL_error(L, "option '%s' must be a number", name);
     *number = lua_tonumber(L, -1);
@@ -41,9 +40,8 @@ bool arguments_size(lua_State *L, int table, const char *name, long long *size) 
 }
 
 bool arguments_flag(lua_State *L, int table, const char *name) {
-  bool flag;
   lua_getfield(L, table, name);
-  flag = lua_toboolean(L, -1) != 0;
+  bool flag = lua_toboolean(L, -1) != 0;
   lua_pop(L, 1);
   return flag;
 }

@@ -11,10 +11,9 @@
 bool buffer_append(struct buffer *buffer, const char *bytes, size_t length) {
   if (length > buffer->size - buffer->length) {
     size_t size = buffer->size < SIZE_FIRST ? SIZE_FIRST : buffer->size;
-    char *moved;
     if (length > SIZE_MAX / 4 - buffer->length) return false;
     while (size < buffer->length + length) size *= 2;
-    moved = realloc(buffer->bytes, size);
+    char *moved = realloc(buffer->bytes, size);
     if (moved == NULL) return false;
     buffer->bytes = moved;
     buffer->size = size;

@@ -62,12 +62,11 @@ static int percent_encode(lua_State *L) {
   size_t length;
   const char *text = check_text(L, 1, &length);
   const size_t size = text_percent_encode(text, length, NULL);
-  char *out;
   if (size == length) { /* nothing to encode */
     lua_pushvalue(L, 1);
     return 1;
   }
-  out = lua_newuserdatauv(L, size, 0);
+  char *out = lua_newuserdatauv(L, size, 0);
   text_percent_encode(text, length, out);
   lua_pushlstring(L, out, size);
   return 1;
@@ -109,12 +108,11 @@ static int basic(lua_State *L) {
 static long long check_now(lua_State *L, int index) {
   size_t length;
   long long now = (long long)time(NULL), date;
-  lua_Number number;
   if (lua_type(L, index) == LUA_TSTRING) {
     const char *text = lua_tolstring(L, index, &length);
     return retry_after_date(text, length, now, &date) ? date : now;
   }
-  number = luaL_optnumber(L, index, (lua_Number)now);
+  lua_Number number = luaL_optnumber(L, index, (lua_Number)now);
   luaL_argcheck(L, number >= 0 && number < 1e15, index, "not a Unix time");
   return (long long)number;
 }

@@ -12,11 +12,9 @@
 /* wait(engines, seconds) */
 static int curl_wait(lua_State *L) {
   long long microseconds = arguments_microseconds(L, 2);
-  struct engine **engines;
-  size_t count;
   luaL_checktype(L, 1, LUA_TTABLE);
-  count = (size_t)lua_rawlen(L, 1);
-  engines = lua_newuserdatauv(L, (count + 1) * sizeof *engines, 0);
+  size_t count = (size_t)lua_rawlen(L, 1);
+  struct engine **engines = lua_newuserdatauv(L, (count + 1) * sizeof *engines, 0);
   for (size_t i = 0; i < count; i++) {
     lua_rawgeti(L, 1, (int)i + 1);
     engines[i] = engine_class_check(L, -1);

@@ -167,11 +167,10 @@ void engine_drop_head(struct engine *engine, struct head *head) {
 size_t engine_in_flight(const struct engine *engine) { return engine->in_flight; }
 
 void engine_close(struct engine *engine) {
-  size_t place;
   if (engine->closed) return;
   engine->closed = true;
   if (engine->multi != NULL && !process_is_same(&engine->process)) engine_abandon(engine);
-  for (place = 0; place < engine->pool.size; place++) {
+  for (size_t place = 0; place < engine->pool.size; place++) {
     struct transfer *transfer = engine->pool.transfers[place];
     if (transfer == NULL) continue;
     if (transfer->state == TRANSFER_MOVING) engine_end(engine, transfer, END_CLOSED, CURLE_OK);

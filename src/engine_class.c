@@ -36,7 +36,6 @@ struct engine *engine_class_check(lua_State *L, int index) {
 
 int engine_class_new(lua_State *L) {
   struct engine_options options = {NULL, NULL, MAX_CONNECTIONS, transfer_class_on_close};
-  struct engine_box *box;
   char text[LIMIT_TEXT_SIZE];
   lua_Number connections;
   if (!lua_isnoneornil(L, 1)) {
@@ -49,7 +48,7 @@ int engine_class_new(lua_State *L) {
       options.max_connections = (long)connections;
     }
   }
-  box = lua_newuserdatauv(L, sizeof *box, 0);
+  struct engine_box *box = lua_newuserdatauv(L, sizeof *box, 0);
   box->engine = NULL;
   compat_setclass(L, ENGINE_CLASS);
   box->engine = engine_new(&options);

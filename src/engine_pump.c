@@ -123,7 +123,6 @@ static void attend(struct engine *engine) {
 void engine_pump(struct engine *engine) {
   bool awaited = engine->awaited;
   long long time = engine_now();
-  unsigned rounds;
   engine->awaited = false;
   unmute(engine, time);
   /* `engine_start` set most timers that are due now: the sockets can be checked later. */
@@ -131,7 +130,7 @@ void engine_pump(struct engine *engine) {
     watch_wait(engine->watch, 0);
   }
   move_sockets(engine);
-  for (rounds = 0; rounds < 16; rounds++) {
+  for (unsigned rounds = 0; rounds < 16; rounds++) {
     move_timers(engine, time);
     collect(engine);
     time = engine_now();
@@ -155,11 +154,10 @@ int engine_descriptor(struct engine *engine) {
 /* The time until something is due. */
 static long long idle_time(const struct engine *engine) {
   long long next = engine->due < engine->sweep ? engine->due : engine->sweep;
-  long long left;
   if (engine->pool.ready_count > 0 || !watch_drained(engine->watch)) return 0;
   if (watch_is_muting(engine->watch) && engine->muted_until < next) next = engine->muted_until;
   if (next == ENGINE_NEVER) return ENGINE_NEVER;
-  left = next - engine_now();
+  long long left = next - engine_now();
   return left > 0 ? left : 0;
 }
 
@@ -192,17 +190,15 @@ void engine_wait(struct engine *engine, long long microseconds) {
 
 bool engine_wait_any(struct engine **engines, size_t count, long long microseconds) {
   struct watch **watches = malloc((count + 1) * sizeof *watches);
-  bool waited;
-  size_t i;
   if (watches == NULL) return false;
-  for (i = 0; i < count; i++) {
+  for (size_t i = 0; i < count; i++) {
     long long left = idle_time(engines[i]);
     if (left < microseconds) microseconds = left;
     watches[i] = engines[i]->watch;
     engines[i]->awaited = true;
     engines[i]->awaited_until = 0;
   }
-  waited = watch_wait_any(watches, count, milliseconds(microseconds));
+  bool waited = watch_wait_any(watches, count, milliseconds(microseconds));
   free(watches);
   return waited;
 }

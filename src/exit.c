@@ -30,12 +30,11 @@ static void remove_all(void) {
 
 bool exit_removes(const char *path) {
   struct entry *entry = malloc(sizeof *entry + strlen(path) + 1);
-  bool registered;
   if (entry == NULL) return false;
   strcpy(entry->path, path);
   entry->process = getpid();
   pthread_mutex_lock(&mutex);
-  registered = is_registered || atexit(remove_all) == 0;
+  bool registered = is_registered || atexit(remove_all) == 0;
   if (registered) {
     is_registered = true;
     entry->next = entries;
@@ -47,10 +46,10 @@ bool exit_removes(const char *path) {
 }
 
 void exit_leaves(const char *path) {
-  struct entry **link, *entry;
+  struct entry **link;
   pthread_mutex_lock(&mutex);
   for (link = &entries; *link != NULL && strcmp((*link)->path, path) != 0;) link = &(*link)->next;
-  entry = *link;
+  struct entry *entry = *link;
   if (entry != NULL) *link = entry->next;
   pthread_mutex_unlock(&mutex);
   free(entry);

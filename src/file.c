@@ -1,18 +1,24 @@
-/* A locked file to append to: see file.h. */
-#include "file.h"
-
+/* A locked file to append to: the journal of a bulk run. The Lua class waba.AppendFile: see lua/waba/meta.lua. The C
+ * functions return false, with errno, when they fail. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-void file_init(struct file *file) {
-  file->descriptor = -1;
-  file->size = 0;
-}
+#include "compat.h"
+#include "core.h"
+#include "limit.h"
+
+static const char FILE_CLASS[] = "waba.AppendFile";
+
+struct file {
+  int descriptor; /* -1: closed */
+  off_t size;
+};
 
 /* Writes the directory entry of a new file to the disk. */
 static bool sync_folder(const char *path) {
@@ -38,7 +44,9 @@ static bool sync_folder(const char *path) {
   return error == 0;
 }
 
-bool file_open(struct file *file, const char *path) {
+/* Opens a regular file, or creates it, and locks it (flock) until it is closed or the process ends. errno is
+ * EWOULDBLOCK when another process or another `struct file` has the lock. */
+static bool open_file(struct file *file, const char *path) {
   struct stat status;
   int error = 0;
   int descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0600);
@@ -70,7 +78,8 @@ static bool is_removed(const struct file *file) {
   return fstat(file->descriptor, &status) == 0 && status.st_nlink == 0;
 }
 
-bool file_append(struct file *file, const char *bytes, size_t length) {
+/* Appends all bytes or none. errno is ENOENT when the file was removed or replaced. */
+static bool append(struct file *file, const char *bytes, size_t length) {
   size_t written = 0;
   if (is_removed(file)) {
     errno = ENOENT;
@@ -93,7 +102,7 @@ bool file_append(struct file *file, const char *bytes, size_t length) {
   return true;
 }
 
-bool file_sync(struct file *file) {
+static bool sync_file(struct file *file) {
 #if defined(F_FULLFSYNC)
   if (fcntl(file->descriptor, F_FULLFSYNC) == 0)
     return true; /* macOS: also the cache of the disk */
@@ -105,13 +114,88 @@ bool file_sync(struct file *file) {
 #endif
 }
 
-bool file_truncate(struct file *file, off_t size) {
+static bool truncate_file(struct file *file, off_t size) {
   if (ftruncate(file->descriptor, size) != 0) return false;
   file->size = size;
   return true;
 }
 
-void file_close(struct file *file) {
+/* Pushes true, or nil and the meaning of errno. */
+static int push_result(lua_State *L, bool succeeded) {
+  char text[LIMIT_TEXT_SIZE];
+  if (!succeeded) return compat_pusherror(L, limit_describe(errno, text));
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static struct file *check_file(lua_State *L) { return compat_checkclass(L, 1, FILE_CLASS); }
+
+static struct file *check_open(lua_State *L) {
+  struct file *file = check_file(L);
+  if (file->descriptor < 0) luaL_error(L, "attempt to use a closed file");
+  return file;
+}
+
+/* append(path) -> file | nil, message, is_locked */
+int file_new(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  struct file *file = lua_newuserdatauv(L, sizeof *file, 0);
+  file->descriptor = -1;
+  compat_setclass(L, FILE_CLASS);
+  if (open_file(file, path)) return 1;
+  bool is_locked = errno == EWOULDBLOCK || errno == EAGAIN;
+  push_result(L, false);
+  lua_pushboolean(L, is_locked);
+  return 3;
+}
+
+/* file:write(bytes) -> true | nil, message */
+static int file_write_method(lua_State *L) {
+  struct file *file = check_open(L);
+  size_t length;
+  const char *bytes = luaL_checklstring(L, 2, &length);
+  return push_result(L, append(file, bytes, length));
+}
+
+/* file:sync() -> true | nil, message */
+static int file_sync_method(lua_State *L) { return push_result(L, sync_file(check_open(L))); }
+
+/* file:truncate(size) -> true | nil, message */
+static int file_truncate_method(lua_State *L) {
+  struct file *file = check_open(L);
+  const lua_Number size = luaL_checknumber(L, 2);
+  luaL_argcheck(L, size >= 0 && size <= (lua_Number)file->size, 2, "not within the file");
+  return push_result(L, truncate_file(file, (off_t)size));
+}
+
+/* file:size() -> bytes */
+static int file_size_method(lua_State *L) {
+  compat_pushinteger(L, (long long)check_open(L)->size);
+  return 1;
+}
+
+static int file_gc(lua_State *L) {
+  struct file *file = check_file(L);
   if (file->descriptor >= 0) close(file->descriptor);
   file->descriptor = -1;
+  return 0;
 }
+
+static int file_tostring(lua_State *L) {
+  lua_pushfstring(L, "%s (%s)", FILE_CLASS, check_file(L)->descriptor < 0 ? "closed" : "open");
+  return 1;
+}
+
+static const luaL_Reg file_class[] = {
+    {"write", file_write_method},
+    {"sync", file_sync_method},
+    {"truncate", file_truncate_method},
+    {"size", file_size_method},
+    {"close", file_gc},
+    {"__gc", file_gc},
+    {"__close", file_gc},
+    {"__tostring", file_tostring},
+    {NULL, NULL},
+};
+
+void file_register(lua_State *L) { compat_newclass(L, FILE_CLASS, file_class); }

@@ -38,7 +38,6 @@ int head_class_new(lua_State *L, struct engine *engine) {
   struct credentials *credentials = NULL;
   const char *method, *url, *message;
   size_t method_length, url_length;
-  struct head_box *box;
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
   lua_getfield(L, 2, "method");      /* 3 */
@@ -55,7 +54,7 @@ int head_class_new(lua_State *L, struct engine *engine) {
   }
   method = lua_tolstring(L, 3, &method_length);
   url = lua_tolstring(L, 4, &url_length);
-  box = lua_newuserdatauv(L, sizeof *box, 0); /* 8 */
+  struct head_box *box = lua_newuserdatauv(L, sizeof *box, 0); /* 8 */
   box->engine = NULL;
   box->head = NULL;
   compat_setclass(L, HEAD_CLASS);

@@ -158,16 +158,10 @@ static int json_decode(lua_State *L) {
   lua_settop(L, 1);
   text = lua_tolstring(L, 1, &length);
   message = whole_text_error(text, length);
-  if (message != NULL) {
-    lua_pushnil(L);
-    lua_pushstring(L, message);
-    return 2;
-  }
+  if (message != NULL) return compat_pusherror(L, message);
   if (!json_scan(&scan, text, length)) return push_scan_error(L, &scan);
   if (is_flood(L, &scan, text, length)) {
-    lua_pushnil(L);
-    lua_pushliteral(L, "too many strings have the same hash in this Lua (hash flooding)");
-    return 2;
+    return compat_pusherror(L, "too many strings have the same hash in this Lua (hash flooding)");
   }
   if (lua_isnil(L, DECODER) ||
       (scan.fractions && json_locale_has_comma() != (bool)lua_toboolean(L, DECODER_HAS_COMMA))) {
@@ -185,11 +179,7 @@ static int json_decode(lua_State *L) {
     return 2;
   }
   if (scan.huge || (LUA_VERSION_NUM >= 503 && scan.numbers)) {
-    if (!json_settle(L)) {
-      lua_pushnil(L);
-      lua_pushliteral(L, "a number is too large");
-      return 2;
-    }
+    if (!json_settle(L)) return compat_pusherror(L, "a number is too large");
   }
   return 1;
 }

@@ -87,10 +87,9 @@ static bool read_root(struct reader *reader, const struct json_piece *name) {
 static bool read_member(struct reader *reader, struct place place) {
   const struct json_path *paths = reader->pick->paths;
   struct json_piece name;
-  size_t i;
   if (!read_string(reader, &name) || !take(reader, ':')) return false;
   if (place.depth == 0) return read_root(reader, &name);
-  for (i = 0; place.root != NULL && i < reader->pick->count; i++) {
+  for (size_t i = 0; place.root != NULL && i < reader->pick->count; i++) {
     if (paths[i].leaf.bytes == NULL || !is_same(&paths[i].leaf, &name)) continue;
     if (!is_same(&paths[i].root, place.root)) continue;
     return reader->pieces[i].bytes == NULL && read_string(reader, &reader->pieces[i]);

@@ -19,13 +19,12 @@ static bool is_short(double number) {
 }
 
 void json_write_double(double number, char out[32]) {
-  int digits;
   char *from, *to;
   if (number > -0x1p63 && number < 0x1p63 && (double)(long long)number == number) {
     snprintf(out, 32, "%lld", (long long)number);
     return;
   }
-  for (digits = 14; digits <= 17; digits++) {
+  for (int digits = 14; digits <= 17; digits++) {
     snprintf(out, 32, "%.*g", digits, number);
     if ((digits == 14 && is_short(number)) || strtod(out, NULL) == number) break;
   }
@@ -65,9 +64,8 @@ static void replace(struct json_scan *scan, const char *from, const char *to,
 /* The value of a "\u" escape at `at`, or -1. */
 static long read_unicode_escape(const char *at, const char *end) {
   long value = 0;
-  int i;
   if (end - at < 6 || at[0] != '\\' || at[1] != 'u') return -1;
-  for (i = 2; i < 6; i++) {
+  for (int i = 2; i < 6; i++) {
     const char c = at[i];
     if (text_is_digit(c)) {
       value = value * 16 + (c - '0');
@@ -136,12 +134,11 @@ size_t json_unescape(const char *at, const char *end, char *out, const char **qu
   char *const start = out;
   while (*at != '"') {
     const char *letter;
-    long character, second;
     if (*at != '\\') {
       *out++ = *at++;
       continue;
     }
-    character = read_unicode_escape(at, end);
+    long character = read_unicode_escape(at, end);
     if (character < 0) {
       letter = strchr(letters, at[1]);
       *out++ = letter != NULL && *letter != '\0' ? meant[letter - letters] : at[1];
@@ -149,7 +146,7 @@ size_t json_unescape(const char *at, const char *end, char *out, const char **qu
       continue;
     }
     at += 6;
-    second = character >= 0xD800 && character < 0xDC00 ? read_unicode_escape(at, end) : -1;
+    long second = character >= 0xD800 && character < 0xDC00 ? read_unicode_escape(at, end) : -1;
     if (second >= 0xDC00 && second <= 0xDFFF) {
       character = 0x10000 + ((character - 0xD800) << 10) + (second - 0xDC00);
       at += 6;

@@ -16,9 +16,8 @@ static bool is_of_cjson(lua_State *L, int index, const char *field) {
   static const char *const modules[] = {"cjson", "cjson.safe"};
   const int top = lua_gettop(L);
   bool same = false;
-  size_t i;
   index = lua_absindex(L, index);
-  for (i = 0; i < 2 && !same; i++) {
+  for (size_t i = 0; i < 2 && !same; i++) {
     lua_pushliteral(L, "_LOADED");
     lua_rawget(L, LUA_REGISTRYINDEX);
     lua_pushstring(L, modules[i]);
@@ -34,10 +33,9 @@ static bool is_of_cjson(lua_State *L, int index, const char *field) {
 }
 
 bool json_is_cjson_array(lua_State *L) {
-  bool is_array;
   if (lua_type(L, -1) != LUA_TTABLE) return is_of_cjson(L, -1, "empty_array");
   if (!lua_getmetatable(L, -1)) return false;
-  is_array = is_of_cjson(L, -1, "empty_array_mt") || is_of_cjson(L, -1, "array_mt");
+  bool is_array = is_of_cjson(L, -1, "empty_array_mt") || is_of_cjson(L, -1, "array_mt");
   lua_pop(L, 1);
   return is_array;
 }
@@ -45,9 +43,8 @@ bool json_is_cjson_array(lua_State *L) {
 static bool has_read_metamethod(lua_State *L) {
   static const char *const events[] = {"__index", "__len", "__pairs", "__ipairs"};
   bool is_changed = false;
-  size_t i;
   if (!lua_getmetatable(L, -1)) return false;
-  for (i = 0; i < sizeof events / sizeof events[0] && !is_changed; i++) {
+  for (size_t i = 0; i < sizeof events / sizeof events[0] && !is_changed; i++) {
     lua_pushstring(L, events[i]);
     lua_rawget(L, -2);
     is_changed = !lua_isnil(L, -1);
@@ -75,10 +72,9 @@ static bool is_plain(lua_State *L, int depth, size_t *count) {
 
 /* Replaces the value at the top of the stack by a copy. */
 static void copy_plain(lua_State *L, int depth, size_t *count) {
-  bool is_changed;
   if (lua_type(L, -1) != LUA_TTABLE || depth > JSON_ENCODE_LEVELS || ++*count >= PLAIN_MAX) return;
   luaL_checkstack(L, 10, "table with too many levels");
-  is_changed = has_read_metamethod(L);
+  bool is_changed = has_read_metamethod(L);
   lua_newtable(L);
   if (!is_changed && lua_getmetatable(L, -2)) lua_setmetatable(L, -2);
   lua_pushnil(L);
@@ -111,8 +107,7 @@ struct step {
 };
 
 static bool is_plain_name(const char *name, size_t length) {
-  size_t i;
-  for (i = 0; i < length; i++) {
+  for (size_t i = 0; i < length; i++) {
     const char c = name[i];
     if (!(c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
           (i > 0 && c >= '0' && c <= '9'))) {
@@ -277,13 +272,12 @@ bool json_settle(lua_State *L) {
   if (lua_type(L, -1) != LUA_TTABLE) return true;
   lua_pushnil(L);
   for (;;) { /* [.. table key] for each level */
-    int type;
     if (!lua_next(L, -2)) {
       if (lua_gettop(L) == bottom) return true;
       lua_pop(L, 1);
       continue;
     }
-    type = lua_type(L, -1); /* [.. table key value] */
+    int type = lua_type(L, -1); /* [.. table key value] */
     if (type == LUA_TTABLE) {
       luaL_checkstack(L, 8, "JSON with too many levels");
       lua_pushnil(L);

@@ -67,7 +67,6 @@ static enum json_written put_string(struct writer *writer, int index) {
   size_t length, growth = 2, i;
   const unsigned char *const text = (const unsigned char *)lua_tolstring(writer->L, index, &length);
   unsigned char all = 0;
-  char *out;
   if (length > JSON_ENCODE_SIZE_MAX) return JSON_TOO_LARGE;
   for (i = 0; i < length; i++) {
     growth += growth_of[text[i]];
@@ -75,7 +74,7 @@ static enum json_written put_string(struct writer *writer, int index) {
   }
   if (all >= 0x80 && !text_utf8_length((const char *)text, length, NULL, NULL)) return JSON_HAS_NO_FORM;
   if (!reserve(writer, length + growth)) return JSON_TOO_LARGE;
-  out = writer->out + writer->size;
+  char *out = writer->out + writer->size;
   writer->size += length + growth;
   *out++ = '"';
   if (growth == 2) {
@@ -148,10 +147,10 @@ static bool count_positions(lua_State *L, size_t *count) {
 
 /* [.. table key] -> [.. table] */
 static enum json_written put_array(struct writer *writer, int depth) {
-  size_t count, i;
+  size_t count;
   enum json_written result;
   if (!count_positions(writer->L, &count)) return JSON_HAS_NO_FORM;
-  for (i = 1; i <= count; i++) {
+  for (size_t i = 1; i <= count; i++) {
     if ((result = put_character(writer, i == 1 ? '[' : ',')) != JSON_WRITTEN) return result;
     lua_rawgeti(writer->L, -1, (int)i);
     if ((result = put_value(writer, depth)) != JSON_WRITTEN) return result;

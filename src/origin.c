@@ -62,10 +62,9 @@ static bool is_ipv4(const char *text, size_t length) {
 /* Whether the last label is a number: resolvers read such a name as an address. */
 static bool ends_in_number(const char *text, size_t length) {
   size_t start = length;
-  size_t i;
   while (start > 0 && text[start - 1] != '.') start--;
   if (length - start >= 2 && text[start] == '0' && text[start + 1] == 'x') return true;
-  for (i = start; i < length; i++) {
+  for (size_t i = start; i < length; i++) {
     if (!text_is_digit(text[i])) return false;
   }
   return true;

@@ -32,14 +32,13 @@ static bool grow(struct pool *pool) {
   size_t size = pool->size == 0 ? 16 : pool->size * 2;
   struct transfer **transfers = calloc(size, sizeof *transfers);
   struct transfer **ready = calloc(size, sizeof *ready);
-  size_t i;
   if (transfers == NULL || ready == NULL) {
     free(transfers);
     free(ready);
     return false;
   }
-  for (i = 0; i < pool->size; i++) transfers[i] = pool->transfers[i];
-  for (i = 0; i < pool->ready_count; i++) {
+  for (size_t i = 0; i < pool->size; i++) transfers[i] = pool->transfers[i];
+  for (size_t i = 0; i < pool->ready_count; i++) {
     ready[i] = pool->ready[(pool->ready_first + i) % pool->size];
   }
   free(pool->transfers);
@@ -118,8 +117,7 @@ struct transfer *pool_next_ready(struct pool *pool) {
 }
 
 void pool_clear(struct pool *pool) {
-  size_t place;
-  for (place = 0; place < pool->size; place++) {
+  for (size_t place = 0; place < pool->size; place++) {
     struct transfer *transfer = pool->transfers[place];
     if (transfer == NULL) continue;
     transfer_release(transfer);

@@ -14,13 +14,12 @@ bool random_bits(uint64_t *bits) {
 #if defined(__linux__)
   char *next = (char *)bits;
   size_t left = sizeof *bits;
-  int file;
   ssize_t count;
   do {
     count = getrandom(bits, sizeof *bits, 0); /* never returns a part of so few bytes */
   } while (count < 0 && errno == EINTR);
   if (count == (ssize_t)sizeof *bits) return true;
-  file = open("/dev/urandom", O_RDONLY | O_CLOEXEC); /* a kernel before 3.17, or a strict sandbox */
+  int file = open("/dev/urandom", O_RDONLY | O_CLOEXEC); /* a kernel before 3.17, or a strict sandbox */
   if (file < 0) return false;
   while (left > 0) {
     count = read(file, next, left);

@@ -142,15 +142,13 @@ static struct ready_head *check_ready_head(lua_State *L) { return compat_checkcl
 int ready_head_new(lua_State *L) {
   struct writer writer = {NULL, 0, 0};
   const struct credentials *secret = NULL;
-  struct ready_head *head;
-  const char *message;
   luaL_checktype(L, 4, LUA_TTABLE);
   if (!lua_isnoneornil(L, 5)) secret = luaL_checkudata(L, 5, HEADER_SECRET_CLASS);
   lua_settop(L, 6);
-  message = check_head(L, &secret);
+  const char *message = check_head(L, &secret);
   if (message == NULL) message = write_head(L, &writer, secret);
   if (message != NULL) return compat_pusherror(L, message);
-  head = lua_newuserdatauv(L, sizeof *head + writer.size + LENGTH_SIZE, 0);
+  struct ready_head *head = lua_newuserdatauv(L, sizeof *head + writer.size + LENGTH_SIZE, 0);
   head->size = 0;
   writer.out = bytes_of(head);
   writer.capacity = writer.size;

@@ -104,12 +104,11 @@ static const struct record *to_record(lua_State *L, int index) {
 
 /* [response key] -> [value]. Removes the metatable: the response has all its fields then. */
 static int response_index(lua_State *L) {
-  const struct record *record;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 2);
   lua_pushliteral(L, RECORD);
   lua_rawget(L, 1); /* 3 */
-  record = to_record(L, 3);
+  const struct record *record = to_record(L, 3);
   if (record == NULL) return 0;
   lua_pushvalue(L, 1);
   set_fields(L, record);

@@ -142,9 +142,8 @@ static bool is_named(const struct field *field, const char *name) {
 static void read_size(struct response_head *head, const struct field *field) {
   const size_t length = field->value_length;
   double size = 0;
-  size_t i;
   if (head->size >= 0 || length == 0 || length > SIZE_DIGITS_MAX) head->is_sized = false;
-  for (i = 0; i < length; i++) {
+  for (size_t i = 0; i < length; i++) {
     if (!text_is_digit(field->value[i])) head->is_sized = false;
     size = 10 * size + (field->value[i] - '0');
   }

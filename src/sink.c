@@ -31,7 +31,6 @@ void sink_open(struct sink *sink, enum sink_kind kind, size_t max_body, curl_off
 /* In the same folder, so that rename does not cross file systems. */
 static bool open_partial(struct sink *sink, const char *path) {
   size_t size = strlen(path) + 40;
-  unsigned attempt;
   sink->path = malloc(strlen(path) + 1);
   sink->partial = malloc(size);
   if (sink->path == NULL || sink->partial == NULL) {
@@ -39,7 +38,7 @@ static bool open_partial(struct sink *sink, const char *path) {
     return false;
   }
   strcpy(sink->path, path);
-  for (attempt = 0; attempt < 10000; attempt++) {
+  for (unsigned attempt = 0; attempt < 10000; attempt++) {
     snprintf(sink->partial, size, "%s.%ld-%u.part", path, (long)getpid(), attempt);
     sink->descriptor = open(sink->partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (sink->descriptor >= 0) break;
@@ -61,10 +60,9 @@ static void forget_partial(struct sink *sink) {
 }
 
 bool sink_open_file(struct sink *sink, const char *path, size_t max_body, curl_off_t max_size) {
-  int error;
   sink_open(sink, SINK_FILE, max_body, max_size);
   if (open_partial(sink, path)) return true;
-  error = errno;
+  int error = errno;
   /* This sink has not created the file and must not remove it. */
   free(sink->partial);
   sink->partial = NULL;
@@ -179,9 +177,8 @@ size_t sink_body(char *bytes, size_t size, size_t count, void *argument) {
 }
 
 bool sink_complete(struct sink *sink) {
-  int closed;
   if (sink->kind != SINK_FILE || !sink_diverts(sink)) return true;
-  closed = close(sink->descriptor);
+  int closed = close(sink->descriptor);
   sink->descriptor = -1;
   if (closed != 0 || rename(sink->partial, sink->path) != 0) {
     sink->error = SINK_UNWRITABLE;

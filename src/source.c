@@ -30,9 +30,8 @@ bool source_open_file(struct source *source, const char *path) {
   struct stat status;
   int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   int error = 0;
-  char *copied;
   if (descriptor < 0) return false;
-  copied = malloc(strlen(path) + 1);
+  char *copied = malloc(strlen(path) + 1);
   if (copied == NULL) {
     error = ENOMEM;
   } else if (fstat(descriptor, &status) != 0) {

@@ -10,7 +10,7 @@
 static size_t character_size(const unsigned char *text, size_t left) {
   unsigned char first = text[0];
   unsigned char low = 0x80, high = 0xBF; /* limits of the second byte */
-  size_t size, i;
+  size_t size;
   if (first < 0x80) return 1;
   if (first >= 0xC2 && first <= 0xDF) {
     size = 2;
@@ -26,7 +26,7 @@ static size_t character_size(const unsigned char *text, size_t left) {
     return 0;
   }
   if (left < size || text[1] < low || text[1] > high) return 0;
-  for (i = 2; i < size; i++) {
+  for (size_t i = 2; i < size; i++) {
     if ((text[i] & 0xC0) != 0x80) return 0;
   }
   return size;
@@ -37,7 +37,6 @@ bool text_utf8_length(const char *text, size_t length, size_t *characters, size_
   size_t at = 0, count = 0;
   while (at < length) {
     uint64_t eight;
-    size_t size;
     while (length - at >= sizeof eight) {
       memcpy(&eight, bytes + at, sizeof eight);
       if (eight & HIGH_BITS) break;
@@ -45,7 +44,7 @@ bool text_utf8_length(const char *text, size_t length, size_t *characters, size_
       count += sizeof eight;
     }
     if (at == length) break;
-    size = character_size(bytes + at, length - at);
+    size_t size = character_size(bytes + at, length - at);
     if (size == 0) {
       if (error_at != NULL) *error_at = at;
       return false;

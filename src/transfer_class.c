@@ -118,9 +118,8 @@ static void check_unused(lua_State *L, const struct transfer_box *box, const str
 
 /* Pushes the box at `index`, whose result must have been taken, or a new one if that is nil. */
 static struct transfer_box *push_transfer_box(lua_State *L, struct engine *engine, int index) {
-  struct transfer_box *box;
   if (lua_isnil(L, index)) return new_transfer_box(L, engine);
-  box = compat_checkclass(L, index, TRANSFER_CLASS);
+  struct transfer_box *box = compat_checkclass(L, index, TRANSFER_CLASS);
   check_unused(L, box, engine);
   lua_pushvalue(L, index);
   return box;
@@ -162,31 +161,27 @@ static const char *start(struct transfer_box *box, struct head *head, const stru
 }
 
 int transfer_class_start(lua_State *L) {
-  struct engine *engine;
   struct transfer_options options = {0, CONNECT_TIMEOUT, MAX_BODY, MAX_SIZE, NULL, false, false};
-  struct transfer_box *box;
-  struct head *head;
   struct body body;
-  const char *message;
   if (!engine_class_is_ready(L, 1)) {
     compat_pusherror(L, lua_tostring(L, -1));
     lua_pushliteral(L, "limit");
     return 3;
   }
-  engine = engine_class_check(L, 1);
+  struct engine *engine = engine_class_check(L, 1);
   lua_settop(L, 5);
   read_body(L, 3, &body);
   if (!lua_isnil(L, 4)) {
     luaL_checktype(L, 4, LUA_TTABLE);
     read_options(L, 4, &options);
   }
-  box = push_transfer_box(L, engine, 5);
+  struct transfer_box *box = push_transfer_box(L, engine, 5);
   if (body.kind == SOURCE_BYTES) hold_body(L, box, 3);
   /* Lua code that ran above may have closed or used these; from here on none runs. */
   engine = engine_class_check(L, 1);
-  head = head_class_check(L, 2, engine);
+  struct head *head = head_class_check(L, 2, engine);
   check_unused(L, box, engine);
-  message = start(box, head, &body, &options);
+  const char *message = start(box, head, &body, &options);
   if (message == NULL) {
     lua_pushinteger(L, box->transfer->id); /* [.. transfer id] */
     return 2;
@@ -224,12 +219,11 @@ static enum transfer_want want_of(const struct transfer_box *box) {
  * box unchanged then. [box ..] -> [box .. results]; returns the number of results. */
 static int deliver(lua_State *L, struct transfer_box *box, lua_CFunction push) {
   const int top = lua_gettop(L);
-  int status;
   if (box->delivering) return luaL_error(L, "attempt to use a transfer while its result is taken");
   lua_pushcfunction(L, push);
   lua_pushvalue(L, 1);
   box->delivering = true;
-  status = lua_pcall(L, 1, LUA_MULTRET, 0);
+  int status = lua_pcall(L, 1, LUA_MULTRET, 0);
   box->delivering = false;
   if (status != 0) return lua_error(L);
   return lua_gettop(L) - top;
@@ -286,14 +280,13 @@ static int push_drained(lua_State *L) {
 
 static int transfer_drain_method(lua_State *L) {
   struct transfer_box *box = check_box(L);
-  int results;
   if (!box->has_drained) {
     if (want_of(box) != WANT_DRAIN || !engine_check_process(box->engine)) return 0;
     buffer_swap(&box->drained, &box->transfer->sink.body);
     box->has_drained = true;
     engine_resume(box->engine, box->transfer);
   }
-  results = deliver(L, box, push_drained);
+  int results = deliver(L, box, push_drained);
   box->has_drained = false;
   buffer_clear(&box->drained);
   return results;
@@ -335,7 +328,6 @@ static int push_result(lua_State *L) {
 static int transfer_finish_method(lua_State *L) {
   struct transfer_box *box = check_box(L);
   struct transfer *transfer = box->transfer;
-  int results;
   if (!box->has_result) {
     if (transfer == NULL) return luaL_error(L, "attempt to use a finished transfer");
     if (transfer->state != TRANSFER_DONE) return luaL_error(L, "the transfer is still in flight");
@@ -346,7 +338,7 @@ static int transfer_finish_method(lua_State *L) {
     engine_finish(box->engine, transfer);
     release_body(L, box);
   }
-  results = deliver(L, box, push_result);
+  int results = deliver(L, box, push_result);
   box->has_result = false;
   response_clear(&box->result);
   return results;

@@ -9,14 +9,12 @@
 /* Enlarges the tables for a socket number. `changes` can contain each entry once. */
 static bool watch_reserve(struct watch *watch, int socket) {
   size_t size = watch->size < 64 ? 64 : watch->size;
-  struct watch_entry *entries;
-  int *changes;
   if ((size_t)socket < watch->size) return true;
   while (size <= (size_t)socket) size *= 2;
-  entries = realloc(watch->entries, size * sizeof *entries);
+  struct watch_entry *entries = realloc(watch->entries, size * sizeof *entries);
   if (entries == NULL) return false;
   watch->entries = entries;
-  changes = realloc(watch->changes, size * sizeof *changes);
+  int *changes = realloc(watch->changes, size * sizeof *changes);
   if (changes == NULL) return false;
   watch->changes = changes;
   memset(entries + watch->size, 0, (size - watch->size) * sizeof *entries);
@@ -72,9 +70,8 @@ static void watch_set_muted(struct watch *watch, int socket, bool muted) {
 }
 
 bool watch_want(struct watch *watch, int socket, int events) {
-  struct watch_entry *entry;
   if (!watch_reserve(watch, socket)) return false;
-  entry = &watch->entries[socket];
+  struct watch_entry *entry = &watch->entries[socket];
   if (entry->wanted == 0 && events != 0) watch->wanted++;
   if (entry->wanted != 0 && events == 0) watch->wanted--;
   entry->wanted = (unsigned char)events;
@@ -95,9 +92,8 @@ bool watch_opened(struct watch *watch, int socket) {
 }
 
 void watch_closed(struct watch *watch, int socket) {
-  struct watch_entry *entry;
   if ((size_t)socket >= watch->size) return;
-  entry = &watch->entries[socket];
+  struct watch_entry *entry = &watch->entries[socket];
   if (entry->wanted != 0) watch->wanted--;
   /* Closing has removed it from the set of the system. `changed` stays set: `changes` contains the socket. */
   entry->wanted = 0;
@@ -109,8 +105,7 @@ void watch_closed(struct watch *watch, int socket) {
 void watch_mute(struct watch *watch, int socket) { watch_set_muted(watch, socket, true); }
 
 void watch_unmute(struct watch *watch) {
-  size_t socket;
-  for (socket = 0; socket < watch->size && watch->muted > 0; socket++) {
+  for (size_t socket = 0; socket < watch->size && watch->muted > 0; socket++) {
     watch_set_muted(watch, (int)socket, false);
   }
 }
@@ -118,8 +113,7 @@ void watch_unmute(struct watch *watch) {
 bool watch_is_muting(const struct watch *watch) { return watch->muted > 0; }
 
 void watch_flush(struct watch *watch) {
-  size_t i;
-  for (i = 0; i < watch->change_count; i++) {
+  for (size_t i = 0; i < watch->change_count; i++) {
     watch->entries[watch->changes[i]].changed = false;
     watch_register(watch, watch->changes[i]);
   }
@@ -158,8 +152,7 @@ void watch_wake(struct watch *watch) {
 }
 
 void watch_abandon(struct watch *watch) {
-  size_t socket;
-  for (socket = 0; socket < watch->size; socket++) {
+  for (size_t socket = 0; socket < watch->size; socket++) {
     if (watch->entries[socket].open) close((int)socket);
   }
 #if defined(WABA_USE_KQUEUE)

@@ -37,8 +37,7 @@ void watch_system_register(struct watch *watch, int socket, int before, int now)
 void watch_system_wait(struct watch *watch, int milliseconds) {
   struct epoll_event events[WATCH_READY_SIZE];
   int count = epoll_wait(watch->descriptor, events, WATCH_READY_SIZE, milliseconds);
-  int i;
-  for (i = 0; i < count; i++) {
+  for (int i = 0; i < count; i++) {
     uint32_t flags = events[i].events;
     int found = (flags & EPOLLIN ? WATCH_IN : 0) | (flags & EPOLLOUT ? WATCH_OUT : 0);
     if (events[i].data.fd == watch->wake[0]) {

@@ -35,12 +35,12 @@ void watch_system_register(struct watch *watch, int socket, int before, int now)
 void watch_system_wait(struct watch *watch, int milliseconds) {
   struct kevent events[WATCH_READY_SIZE];
   struct timespec time;
-  int count, i;
+  int count;
   time.tv_sec = milliseconds / 1000;
   time.tv_nsec = (long)(milliseconds % 1000) * 1000000L;
   count =
       kevent(watch->descriptor, NULL, 0, events, WATCH_READY_SIZE, milliseconds < 0 ? NULL : &time);
-  for (i = 0; i < count; i++) {
+  for (int i = 0; i < count; i++) {
     int socket = (int)events[i].ident;
     int found = events[i].filter == EVFILT_WRITE ? WATCH_OUT : WATCH_IN;
     if (socket == watch->wake[0]) {

@@ -10,9 +10,8 @@
 
 /* Unlike an eventfd or a user event, a pipe works on every system. */
 bool watch_open_pipe(int ends[2]) {
-  int i;
   if (pipe(ends) != 0) return false;
-  for (i = 0; i < 2; i++) {
+  for (int i = 0; i < 2; i++) {
     fcntl(ends[i], F_SETFD, FD_CLOEXEC);
     fcntl(ends[i], F_SETFL, O_NONBLOCK);
   }
@@ -27,9 +26,8 @@ void watch_empty_pipe(struct watch *watch) {
 
 bool watch_wait_any(struct watch **watches, size_t count, int milliseconds) {
   struct pollfd *polled = malloc((count + 1) * sizeof *polled);
-  size_t i;
   if (polled == NULL) return false;
-  for (i = 0; i < count; i++) {
+  for (size_t i = 0; i < count; i++) {
     watch_flush(watches[i]);
     polled[i].fd = watches[i]->descriptor;
     polled[i].events = POLLIN;

@@ -32,11 +32,10 @@ static size_t list_wanted(const struct watch *watch, struct pollfd *polled) {
 
 void watch_system_wait(struct watch *watch, int milliseconds) {
   struct pollfd *polled = malloc((watch->wanted + 1) * sizeof *polled);
-  size_t count, i;
   if (polled == NULL) return;
-  count = list_wanted(watch, polled);
+  size_t count = list_wanted(watch, polled);
   if (poll(polled, (nfds_t)count, milliseconds) > 0) {
-    for (i = 0; i < count && watch->ready_count < WATCH_READY_SIZE; i++) {
+    for (size_t i = 0; i < count && watch->ready_count < WATCH_READY_SIZE; i++) {
       int flags = polled[i].revents;
       int found = (flags & POLLIN ? WATCH_IN : 0) | (flags & POLLOUT ? WATCH_OUT : 0);
       if (flags & (POLLERR | POLLHUP | POLLNVAL)) found |= WATCH_ERROR;
@@ -48,9 +47,8 @@ void watch_system_wait(struct watch *watch, int milliseconds) {
 
 bool watch_wait_any(struct watch **watches, size_t count, int milliseconds) {
   size_t total = 1, i;
-  struct pollfd *polled;
   for (i = 0; i < count; i++) total += watches[i]->wanted;
-  polled = malloc(total * sizeof *polled);
+  struct pollfd *polled = malloc(total * sizeof *polled);
   if (polled == NULL) return false;
   total = 0;
   for (i = 0; i < count; i++) total += list_wanted(watches[i], polled + total);
