@@ -48,7 +48,7 @@ local CONTENT = [[
   local file = ngx.req.get_body_file()
   local text = file and assert(io.open(file, "rb")):read "*a" or ngx.req.get_body_data()
   local list, threads, told = plain.read(text), {}, {}
-  local transport = require("waba.transport").new {}
+  local transport = require("waba.transport").of {}
   for i, asked in ipairs(list) do
     threads[i] = ngx.thread.spawn(function() told[i] = exchange.make(transport, asked) end)
   end

@@ -384,7 +384,7 @@ describe("the transport in nginx", function()
   it("leaves no file behind when its light thread is killed", function()
     gateway:answer("/media", { body = "0123456789", times = 20000, pieces = 2, pause = 0.2 })
     local told = run(([[
-      local transport, path = require("waba.transport").new {}, ngx.config.prefix() .. "media"
+      local transport, path = require("waba.transport").of {}, ngx.config.prefix() .. "media"
       local thread = ngx.thread.spawn(function()
         transport:send { head = { method = "GET", url = "%s/media", headers = {}, idempotent = true }, into = { file = path } }
       end)

@@ -62,7 +62,7 @@ local function new_head(client, endpoint, path, query, media_type, more)
   for name, value in pairs(more or {}) do headers[name] = value end
   return {
     method = endpoint.method, url = url_of(client.base_url, path) .. query_string(query),
-    headers = headers, credentials = client.credentials, idempotent = endpoint.idempotent or false,
+    headers = headers, credentials = client.credentials, idempotent = endpoint.idempotent or false, owner = client,
   }
 end
 

@@ -67,9 +67,9 @@ function Client:__tostring()
 end
 
 local function choose_transport(given)
-  local fine, transport, owned = pcall(transports.new, given)
-  if not fine then error(transport, 3) end
-  return transport, owned
+  local ok, transport, is_shared = pcall(transports.of, given)
+  if not ok then error(transport, 3) end
+  return transport, is_shared
 end
 
 -- The secret header, bound to the origin of the gateway's URL.
@@ -106,13 +106,14 @@ function client.new(given)
     heads = {}, -- endpoint to request head, for paths without parameters
     closed = false, ordering = false,
   }
-  self.transport, self.owns_transport = choose_transport(given)
+  self.transport, self.has_shared_transport = choose_transport(given)
   self.credentials = credentials_for(self.transport, base_url, given.api_key)
   self.delivery = delivery.new {
     transport = self.transport, hosting = hosting, retry = given.retry, pace = client_options.pace(given, hosting),
     -- a hash, which does not reveal the key
     identity = core.hmac_sha256(given.api_key, base_url), on_event = given.on_event,
   }
+  if self.has_shared_transport then transports.retain(self.transport) end
   runtime.preload()
   schema.ruleset(hosting.name)
   require "waba.message"
@@ -392,12 +393,14 @@ function Client:health()
   return runtime.require("waba.resource.health").get(self)
 end
 
---- Cancels all requests and frees all resources. Further calls do nothing. A transport from the options stays open.
+--- Cancels the client's requests in flight. Can be called again without effect. The last client of those with the same
+--- transport options closes their connections; a transport that was given as an option stays open.
 function Client:close()
+  if self.closed then return end
   self.closed = true
   self.delivery:close()
   if self.ordering then self.ordering:close() end
-  if self.owns_transport then self.transport:close() end
+  if self.has_shared_transport then transports.release(self.transport, self) end
 end
 
 Client.__close = Client.close

@@ -10,6 +10,7 @@
 ---@field headers table<string, string>    without the secret one
 ---@field credentials? waba.Credentials    the secret header; sent to its own origin only
 ---@field idempotent boolean               false: the transport must never send it twice
+---@field owner? any                       the client that sends it, for `cancel`
 
 ---@class waba.Request
 ---@field head waba.RequestHead
@@ -82,6 +83,11 @@ function transport:credentials(secret) end
 --- Optional: the running coroutine as one that waits until another wakes it. Without it `sleep` is called in small steps.
 ---@return waba.Waiter
 function transport:waiter() end
+
+--- Optional: cancels the requests in flight of one owner (`waba.RequestHead`). The library calls it only for its own
+--- transports, which clients share.
+---@param owner any
+function transport:cancel(owner) end
 
 --- Cancels the requests in flight and frees everything. Can be called again without effect.
 function transport:close() end

@@ -20,7 +20,7 @@ local LOST = 3 * BEAT
 -- The number of started transfers after which the engine sends, although more are about to start.
 local BATCH = 32
 -- The states of one `send`.
-local NEW, PARKED, CALLED = 0, 1, 2
+local NEW, WAITING, CALLED = 0, 1, 2
 -- The number of finished transfers that are kept for reuse, which is cheaper than making new ones.
 local SPARES = 64
 -- How often a request is sent at most when reused connections have ended.
@@ -39,11 +39,12 @@ function transport.new(options)
   return setmetatable({
     options = { ca_file = options.ca_file, proxy = options.proxy, max_connections = options.max_connections },
     loop = options.loop and runtime.loop(options.loop),
-    prepared = setmetatable({}, { __mode = "k" }), -- request head to what the engine made of it
     waiters = {}, -- transfer id to its waiter
     waiting = 0, -- their number
     transfers = setmetatable({}, { __mode = "v" }), -- id to transfer; each is referenced by its coroutine only
+    alone = setmetatable({}, { __mode = "k" }), -- waiter outside any loop to its transfer, if other code can run meanwhile
     leaders = setmetatable({}, { __mode = "k" }), -- group of tasks to its leader, a waiter
+    led_at = setmetatable({}, { __mode = "k" }), -- group of tasks to the time at which its leader was resumed last
     reap_at = 0, -- when to search for waiters whose coroutine has ended
     spares = {}, -- finished transfers
     spare_count = 0,
@@ -65,15 +66,16 @@ local function engine_of(self)
   return nil, beyond_limit(message)
 end
 
+-- What the engine makes of a request head, kept in the head: a weak table would be traversed at each collection.
 local function prepare(self, engine, head)
   local prepared, message = engine:prepare(head)
-  self.prepared[head] = prepared
+  head[self] = prepared
   return prepared, message
 end
 
 -- Starts the transfer of a request.
 local function start(self, engine, request)
-  local prepared, message = self.prepared[request.head], nil
+  local prepared, message = request.head[self], nil
   if not prepared then prepared, message = prepare(self, engine, request.head) end
   if not prepared then return nil, message end
   local body, into = request.body, request.into
@@ -154,7 +156,7 @@ local function attend(self, waiter, transfer, request)
     local want = transfer:wants()
     if want == nil then return false end
     local finished = want == "finished"
-    if finished and (self.closed or not request.progress) then return true end
+    if finished and (waiter.is_cancelled or self.closed or not request.progress) then return true end
     if waiter.task and self.leaders[waiter.task.group] == waiter then pass_lead(self, waiter) end
     local served, raised = pcall(serve, waiter, transfer, want, request)
     if not served then
@@ -201,12 +203,13 @@ end
 -- leave together with this one.
 local function lead(self, engine, waiter, id, transfer, request)
   self.leaders[waiter.task.group] = waiter
-  if waiter.seen == 0 and self.waiting == 1 then
+  if waiter.state == NEW and self.waiting == 1 then
     pump(self, engine, id)
     if is_finished(self, waiter, transfer, request) then return end
   end
+  if waiter.state == NEW then waiter.state = WAITING end
   local now = core.clock()
-  waiter.seen = now
+  self.led_at[waiter.task.group] = now
   if now >= self.reap_at then
     self.reap_at = now + BEAT
     reap_dead(self)
@@ -216,9 +219,10 @@ local function lead(self, engine, waiter, id, transfer, request)
 end
 
 -- Whether another coroutine of the same loop drives the engine. A new follower assumes so.
-local function is_led(leader, waiter)
+local function is_led(self, group, waiter)
+  local leader = self.leaders[group]
   if not leader or leader == waiter then return false end
-  return waiter.state == NEW or leader.loop.is_alive(leader.task) and core.clock() - leader.seen < LOST
+  return waiter.state == NEW or leader.loop.is_alive(leader.task) and core.clock() - self.led_at[group] < LOST
 end
 
 -- Seconds for which one of many followers sleeps before it checks: not all do so after each beat. Most have the same time,
@@ -230,10 +234,10 @@ end
 -- Waits until the transfer has finished, as leader or as follower.
 local function await(self, engine, waiter, id, transfer, request)
   local loop, task = waiter.loop, waiter.task
-  local leaders, group = self.leaders, task.group
+  local group = task.group
   repeat
-    if is_led(leaders[group], waiter) then
-      waiter.state = PARKED
+    if is_led(self, group, waiter) then
+      waiter.state = WAITING
       loop.park(task, self.waiting > LOOKOUT and patience(self, id) or BEAT)
     else
       lead(self, engine, waiter, id, transfer, request)
@@ -245,6 +249,7 @@ end
 local function await_alone(self, engine, waiter, id, transfer, request)
   local loop, is_attended = waiter.loop, waiter.is_attended
   local seconds = not loop.runs_callbacks and BEAT or nil
+  if is_attended or not seconds then self.alone[waiter] = transfer end
   while true do
     local want, others = transfer:step(seconds and runtime.run_periodic(seconds))
     if others then call_ready(self, engine, id) end
@@ -279,7 +284,7 @@ end
 -- Four fields fit into a table of the smallest size; most requests need no more.
 local function new_wait(loop, task, request)
   local body = request.body
-  local waiter = { loop = loop, task = task, state = NEW, seen = 0 }
+  local waiter = { loop = loop, task = task, state = NEW, owner = request.head.owner }
   -- a string has no `reader` either
   if request.progress or request.into or body and body.reader then waiter.is_attended = true end
   return waiter
@@ -338,6 +343,25 @@ end
 ---@return waba.Waiter
 function Curl:waiter()
   return require("waba.transport.waiter").here(self.loop)
+end
+
+--- See `waba.Transport`.
+---@param owner any
+function Curl:cancel(owner)
+  for id, waiter in pairs(self.waiters) do
+    if waiter.owner == owner then
+      local transfer = self.transfers[id]
+      if transfer then transfer:cancel() end
+      waiter.state, waiter.is_cancelled = CALLED, true
+      waiter.loop.wake(waiter.task)
+    end
+  end
+  for waiter, transfer in pairs(self.alone) do
+    if waiter.owner == owner then
+      waiter.is_cancelled = true
+      transfer:cancel()
+    end
+  end
 end
 
 --- Cancels the requests in flight and frees everything. Can be called again without effect.

@@ -39,36 +39,67 @@ function transport.was_stale(request, failure)
     and not (type(request.body) == "table" and request.body.reader)
 end
 
-local function new_ngx(options)
-  for name, sentence in pairs(INSTEAD_IN_NGINX) do
-    if options[name] ~= nil then
-      error(("waba.client: option %s has no meaning in nginx: %s"):format(name, sentence), 0)
-    end
-  end
-  return require("waba.transport.ngx").new()
+-- Name to transport. Clients with the same transport options share one, with its engine and its connections.
+local shared = setmetatable({}, { __mode = "v" })
+
+-- The options that a transport is made with.
+local OPTIONS = { "ca_file", "proxy", "loop", "max_connections" }
+
+local function name_of(kind, options)
+  local name = kind
+  for _, option in ipairs(OPTIONS) do name = name .. "\n" .. tostring(options[option] or "") end
+  return name
 end
 
---- Makes the transport that the options of a client name, or the one for this process.
+local function share(kind, options)
+  local name = name_of(kind, options)
+  local found = shared[name]
+  if found and not found.closed then return found end
+  found = require("waba.transport." .. kind).new {
+    ca_file = options.ca_file, proxy = options.proxy, loop = options.loop, max_connections = options.max_connections,
+  }
+  found.users, shared[name] = 0, found
+  return found
+end
+
+--- Returns the transport that the options of a client name, or the one for this process. Clients with the same options
+--- share it: the caller must call `retain`, and `release` in the end.
 ---@param options waba.ClientOptions
 ---@return waba.Transport
----@return boolean owned  made here: the caller must close it
-function transport.new(options)
+---@return boolean is_shared  false: a user's own transport
+function transport.of(options)
   local chosen, in_nginx = options.transport, runtime.is_nginx()
   if type(chosen) == "table" then return complete(chosen), false end
   chosen = chosen or (in_nginx and "ngx" or "curl")
   if not NAMES[chosen] then
     error(('waba.client: option transport: unknown transport "%s" (curl, ngx)'):format(chosen), 0)
   end
-  if chosen == "ngx" then
-    if not in_nginx then error('waba.client: option transport: "ngx" works inside nginx only', 0) end
-    return new_ngx(options), true
-  end
-  if in_nginx then
+  if chosen == "ngx" and not in_nginx then
+    error('waba.client: option transport: "ngx" works inside nginx only', 0)
+  elseif chosen == "curl" and in_nginx then
     error('waba.client: option transport: "curl" would hold up the whole worker of nginx; leave it out', 0)
   end
-  return require("waba.transport.curl").new {
-    ca_file = options.ca_file, proxy = options.proxy, loop = options.loop, max_connections = options.max_connections,
-  }, true
+  for name, instead in pairs(in_nginx and INSTEAD_IN_NGINX or {}) do
+    if options[name] ~= nil then
+      error(("waba.client: option %s has no meaning in nginx: %s"):format(name, instead), 0)
+    end
+  end
+  return share(chosen, options), true
+end
+
+--- Counts a client that uses a shared transport.
+---@param used waba.Transport
+function transport.retain(used)
+  used.users = used.users + 1
+end
+
+--- Cancels the requests of a client that was closed. The last client of a transport closes it.
+---@param used waba.Transport
+---@param owner any  of its request heads
+function transport.release(used, owner)
+  used.users = used.users - 1
+  if used.users == 0 then return used:close() end
+  if used.cancel then used:cancel(owner) end
 end
 
 return transport

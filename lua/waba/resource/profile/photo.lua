@@ -61,7 +61,7 @@ local function fetch_linked(self, timeout)
   end
   local client = self.client
   local head = {
-    method = "GET", url = link, idempotent = true,
+    method = "GET", url = link, idempotent = true, owner = client,
     headers = { Accept = "image/*", ["User-Agent"] = "waba/" .. version },
   }
   local request = { head = head, connect_timeout = client.connect_timeout }

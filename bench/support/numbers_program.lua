@@ -1,0 +1,74 @@
+-- Clients of many numbers in one process, for bench/numbers.lua:
+--   make count                              makes clients; prints the bytes of Lua, the bytes of RSS and the
+--                                           microseconds of CPU of each
+--   send url ca_file numbers in_flight each rounds   each number sends; prints for each round the microseconds of CPU of a
+--                                           message, then the most descriptors and the KiB of growth of RSS
+
+package.path = (arg[0]:match "^(.*)/[^/]*$" or ".") .. "/?.lua;" .. package.path
+
+local memory = require "memory"
+local waba = require "waba"
+
+local program = {}
+
+local function key_of(number) return ("benchmark-key-of-number-%08d"):format(number) end
+
+function program.make(count)
+  local function make(number)
+    return waba.client { api_key = key_of(number), base_url = "https://gateway.example", hosting = "cloud" }
+  end
+  local clients = { make(0) }
+  for number = 1, count do clients[number] = false end
+  local lua, rss, cpu = memory.collected(), memory.of_process "VmRSS", os.clock()
+  for number = 1, count do clients[number] = make(number) end
+  cpu = os.clock() - cpu
+  local rss_now = memory.of_process "VmRSS"
+  print(("%.0f %.0f %.2f"):format((memory.collected() - lua) * 1024 / count, (rss_now - rss) * 1024 / count,
+    cpu / count * 1e6))
+end
+
+local function descriptors()
+  local pipe = assert(io.popen "ls /proc/$PPID/fd | wc -l")
+  local count = tonumber(pipe:read "*a")
+  pipe:close()
+  return count
+end
+
+function program.send(url, ca_file, numbers, in_flight, each, rounds)
+  local message, clients = waba.text "Your order is on its way.", {}
+  local function new_client(number)
+    return waba.client { api_key = key_of(number), base_url = url, ca_file = ca_file, timeout = 120,
+      pace = { messages = { rate = 1e9, burst = 1000000 }, other = { rate = 1e9, burst = 1000000 } } }
+  end
+  local function send_all(total, list)
+    local next_message, most = 0, 0
+    waba.run(function()
+      for _ = 1, in_flight do
+        waba.spawn(function()
+          while next_message < total do
+            next_message = next_message + 1
+            local position = next_message
+            assert(list[(position - 1) % #list + 1]:send("491511234567", message))
+            if position % 500 == 0 then most = math.max(most, descriptors()) end
+          end
+        end)
+      end
+    end)
+    return most
+  end
+  local first = new_client(0)
+  send_all(in_flight, { first }) -- loads all modules and opens the connections
+  local rss, open, most = memory.collected() and memory.of_process "VmRSS", descriptors(), 0
+  for number = 1, numbers do clients[number] = new_client(number) end
+  send_all(numbers, clients)
+  for _ = 1, rounds do
+    local cpu = os.clock()
+    most = math.max(most, send_all(numbers * each, clients))
+    io.write(("%.3f "):format((os.clock() - cpu) / (numbers * each) * 1e6))
+  end
+  print(("%d %d %d"):format(open, most, memory.of_process "VmRSS" - rss))
+end
+
+local numbers = {}
+for position = 2, #arg do numbers[position - 1] = tonumber(arg[position]) or arg[position] end
+program[arg[1]]((table.unpack or unpack)(numbers))
