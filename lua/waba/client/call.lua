@@ -98,7 +98,7 @@ local UNREACHED = { network = true, tls = true, timeout = true }
 local PROXY_VARIABLES = { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" }
 
 local function uses_proxy(client)
-  if client.proxy then return client.proxy ~= "" end
+  if client.has_proxy ~= nil then return client.has_proxy end
   for _, name in ipairs(PROXY_VARIABLES) do
     if (os.getenv(name) or "") ~= "" then return true end
   end

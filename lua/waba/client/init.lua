@@ -97,7 +97,8 @@ function client.new(given)
   local base_url = given.base_url or given.sandbox and hosting.sandbox_url or hosting.base_url
   base_url = base_url:gsub("/+$", "")
   local self = {
-    hosting = hosting, base_url = base_url, sandbox = given.sandbox, proxy = given.proxy,
+    hosting = hosting, base_url = base_url, sandbox = given.sandbox,
+    has_proxy = given.proxy and given.proxy ~= "", -- not the URL, which may have a password; nil: the environment's
     timeout = given.timeout, connect_timeout = given.connect_timeout,
     validate = given.validate, namespace = given.namespace,
     expected_number = given.expect_number ~= nil and runtime.require("waba.resource.phone_number").expected(
