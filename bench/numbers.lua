@@ -33,7 +33,8 @@ local function median(values)
 end
 
 local made = run("make", 10000)
-io.write(("10000 clients: %d bytes of Lua each, %d bytes of RSS each, %.1f us each\n\n"):format(made[1], made[2], made[3]))
+io.write(("10000 clients: %d bytes of Lua each, %d bytes of RSS each, %.1f us each\n\n"):format(made[1], made[2],
+  made[3]))
 
 local server = stub.start()
 io.write(("%-9s %8s  %13s %6s  %12s  %12s\n"):format("protocol", "numbers", "CPU/msg (us)", "ratio", "descriptors",
@@ -43,7 +44,8 @@ local ok, message = pcall(function()
     local cpu, last = {}, {}
     for _ = 1, rounds do
       for _, numbers in ipairs(NUMBERS) do
-        local results = run("send", protocol[2], server.ca_file, numbers, IN_FLIGHT, math.max(1, MESSAGES / numbers), 1)
+        local each = math.max(1, MESSAGES / numbers)
+        local results = run("send", protocol[2], server.ca_file, numbers, IN_FLIGHT, each, 1)
         cpu[numbers] = cpu[numbers] or {}
         table.insert(cpu[numbers], results[1])
         last[numbers] = results

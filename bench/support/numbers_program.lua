@@ -17,14 +17,16 @@ function program.make(count)
   local function make(number)
     return waba.client { api_key = key_of(number), base_url = "https://gateway.example", hosting = "cloud" }
   end
-  local clients = { make(0) }
+  local first, clients = make(0), {}
   for number = 1, count do clients[number] = false end
   local lua, rss, cpu = memory.collected(), memory.of_process "VmRSS", os.clock()
   for number = 1, count do clients[number] = make(number) end
   cpu = os.clock() - cpu
   local rss_now = memory.of_process "VmRSS"
+  first:close()
   print(("%.0f %.0f %.2f"):format((memory.collected() - lua) * 1024 / count, (rss_now - rss) * 1024 / count,
     cpu / count * 1e6))
+  for _, client in ipairs(clients) do client:close() end
 end
 
 local function descriptors()
