@@ -54,8 +54,8 @@ local ok, message = pcall(function()
     local base = median(cpu[1])
     for _, numbers in ipairs(NUMBERS) do
       local middle, results = median(cpu[numbers]), last[numbers]
-      io.write(("%-9s %8d  %13.1f %6.2f  %12d  %12.1f\n"):format(protocol[1], numbers, middle, middle / base, results[3],
-        results[4] / 1024))
+      io.write(("%-9s %8d  %13.1f %6.2f  %12d  %12.1f\n"):format(protocol[1], numbers, middle, middle / base,
+        results[3], results[4] / 1024))
     end
   end
 end)
