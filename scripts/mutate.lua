@@ -166,7 +166,7 @@ local LUA_SPECS = {
   { "^emulator/cloud/", { "emulator/cloud/messages", "emulator/cloud/resources", "emulator/cloud/customers" } },
   { "^http/", { "webhook/server", "webhook/hostile_peers", "emulator/server" } },
   { "^cli/", { "cli", "cli/streams" } },
-  { "^resource/.*settings", { "resource/number_settings" } }, { "^resource/", { "resource/both_hostings" } },
+  { "^resource/.*settings", { "resource/number_settings" } }, { "^resource/", { "resource/failures", "resource/both_hostings" } },
   { "^hosting/.*error", { "hosting/cloud/errors", "hosting/tables", "check", "two_readings" } },
   { "^hosting/[%l_]+/init$", { "hosting/tables" } }, { "^hosting/", { "cloud", "resource/both_hostings" } },
   { "^transport/http1", { "transport/ngx", "transport/contract" } },

@@ -49,6 +49,19 @@ describe("waba doctor", function()
     end
   end)
 
+  it("shows the errors of the number's client", function()
+    gateway:answer("/v1/health", { body = [[{"health":{"a:1":{"gateway_status":"connected"},
+      "b:1":{"errors":[{"code":1014,"title":"Internal error","details":"a detail"},{"title":"another title"},{"code":3}]}}}]] })
+    local lines = examine(0)
+    assert.equal("connected; Internal error: a detail; another title; the platform gave no reason", lines.health.says)
+    assert.is_true(lines.health.good)
+    gateway:answer("/v1/health", { body = '{"health":{"a:1":{"gateway_status":"connecting"}}}' })
+    lines = examine(0)
+    gateway:answer("/v1/health", { body = '{"health":{"gateway_status":"connected"}}' })
+    assert.equal("not connected", lines.health.says)
+    assert.is_false(lines.health.good)
+  end)
+
   it("finds a certificate that nobody vouches for, and says nothing of what hangs on it", function()
     local lines, code = examine(0, { WABA_CA_FILE = "/etc/ssl/certs/ca-certificates.crt" })
     assert.is_false(lines.gateway.good)

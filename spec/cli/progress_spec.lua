@@ -33,6 +33,13 @@ describe("the progress of a run", function()
       lines "{ done = 1, sent = 1, failed = 0, maybe_sent = 0, rate = 1, seconds_left = 3600 }")
   end)
 
+  it("ends the line of a bar once, and adds none to lines", function()
+    local figures = "{ done = 3, total = 8, sent = 3, failed = 0, maybe_sent = 0, rate = 0 }"
+    local twice = figures .. " } do shown:show(figures) end shown:close() shown:close() io.stderr:write 'end' for _ in ipairs {"
+    assert.matches("^3 of 8: 3 sent\nend", lines(twice))
+    if command.has_terminals() then assert.matches("%] 3 sent\nend", drawn(80, twice)) end
+  end)
+
   it("is a line at intervals, and another one when the gateway can't be reached", function()
     local fine = "{ done = 1, sent = 1, failed = 0, maybe_sent = 0, rate = 0 }"
     local waiting = "{ done = 1, sent = 1, failed = 0, maybe_sent = 0, rate = 5, err = { message = 'refused\\nby it' } }"

@@ -105,6 +105,20 @@ describe("ordered messages", function()
     end)
   end
 
+  it("wait for one that waited itself", function()
+    new_client()
+    answer_with(accepted("1", { held = true }), accepted("2", { held = true }), accepted "3")
+    waba.run(in_turn(sends(EVA, "e1"), sends(EVA, "e2"), function()
+      gateway:release()
+      while gateway:count "/v1/messages" < 2 do waba.sleep(0.002) end
+      waba.spawn(sends(EVA, "e3"))
+      sends(UWE, "u")()
+      gateway:release()
+    end))
+    assert.equal("e1 e2 u e3", arrived())
+    assert_forgotten()
+  end)
+
   it("are sent at once by a program that does one thing at a time", function()
     new_client()
     answer_with(accepted "1")

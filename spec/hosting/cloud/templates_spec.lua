@@ -336,6 +336,64 @@ describe("templates of Cloud hosting", function()
     assert.equal("OTP", created.components[2].buttons[1].type)
   end)
 
+  it("have the format of a header, and the words of a library template's buttons, in capitals too", function()
+    local client, transport = cloud({ CREATED, CREATED }, { validate = false })
+    assert(client.templates:create { name = "a", components = { { type = "header", format = "image" } } })
+    assert(client.templates:create { name = "b", library_template_name = "c",
+      library_template_button_inputs = { { type = "otp", otp_type = "copy_code" } } })
+    assert.same({ { type = "HEADER", format = "IMAGE" } }, core.decode(transport.requests[1].body).components)
+    assert.same({ { type = "OTP", otp_type = "COPY_CODE" } },
+      core.decode(transport.requests[2].body).library_template_button_inputs)
+  end)
+
+  it("that contain themselves are refused", function()
+    local client, transport = cloud({}, { validate = false })
+    local component = { type = "BODY" }
+    component.example = component
+    local created, err = client.templates:create { name = "a", components = { component } }
+    assert.is_nil(created)
+    assert.equal("invalid", err.kind)
+    assert.equal(0, #transport.requests)
+  end)
+
+  it("may have any optimization_spec", function()
+    local template = cloud_templates.new "full"
+    template.optimization_spec = { bid_multiplier = 1.5, anything = { "else" } }
+    local client, transport = cloud { CREATED }
+    assert(client.templates:create(template))
+    assert.same(template.optimization_spec, core.decode(transport.requests[1].body).optimization_spec)
+  end)
+
+  it("are refused with a message that shows a short placeholder, and how many buttons are allowed", function()
+    local function message(change)
+      local template = cloud_templates.new "full"
+      change(template)
+      return select(2, cloud({}).templates:create(template)).message
+    end
+    local function with_placeholder(name)
+      return message(function(t)
+        t.parameter_format = "NAMED"
+        t.components = { { type = "BODY", text = "Hallo {{" .. name .. "}} da." } }
+      end)
+    end
+    assert.matches("placeholder {{Name}};", with_placeholder "Name", 1, true)
+    assert.matches("placeholder {{" .. ("N"):rep(40) .. "}};", with_placeholder(("N"):rep(40)), 1, true)
+    assert.matches("placeholder {{…}};", with_placeholder(("N"):rep(41)), 1, true)
+    assert.matches("placeholder {{…}};", with_placeholder "N\127", 1, true)
+    local function with_buttons(count, button)
+      return message(function(t)
+        local buttons = {}
+        for i = 1, count do
+          buttons[i] = { text = "Knopf " .. i }
+          for name, value in pairs(button) do buttons[i][name] = value end
+        end
+        t.components = { { type = "BODY", text = "Hallo" }, { type = "BUTTONS", buttons = buttons } }
+      end)
+    end
+    assert.matches("at most 1 of it is allowed", with_buttons(2, { type = "PHONE_NUMBER", phone_number = "+4930555" }), 1, true)
+    assert.matches("at most 2 of it are allowed", with_buttons(3, { type = "URL", url = "https://a.example/" }), 1, true)
+  end)
+
   it("say that they may be there when the answer tells nothing", function()
     local client = cloud { { body = "{}" } }
     local created, err = client.templates:create(cloud_templates.new "full")

@@ -53,6 +53,13 @@ describe("waba.run", function()
     assert.equal(7, waba.run(function() waba.sleep(0.001) return 7 end))
   end)
 
+  it("raises a text with the place where it was raised", function()
+    local function inner() error("mine", 0) end
+    local ok, caught = pcall(waba.run, function() inner() end)
+    assert.is_false(ok)
+    assert.matches("^mine\nstack traceback:.*native_spec.lua", caught)
+  end)
+
   local close = rawget(coroutine, "close") -- Lua 5.4
   if close then
     it("does not wait until one that was killed would have woken", function()

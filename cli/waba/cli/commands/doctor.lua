@@ -119,10 +119,10 @@ end
 local function check_health(client)
   local health, err = client:health()
   if not health then return line("health", false, tostring(err), "Try again in five minutes.") end
-  local said = { tostring(health.status) }
-  for _, node in ipairs(health.nodes or {}) do
+  local said = { health.status or health.healthy and "connected" or "not connected" }
+  for _, node in ipairs(health.nodes) do
     for _, fault in ipairs(node.errors or {}) do
-      said[#said + 1] = tostring(type(fault) == "table" and (fault.message or fault.title or fault.code) or fault)
+      said[#said + 1] = fault.message
     end
   end
   return line("health", health.healthy, table.concat(said, "; "),
