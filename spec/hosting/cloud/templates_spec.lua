@@ -390,8 +390,8 @@ describe("templates of Cloud hosting", function()
         t.components = { { type = "BODY", text = "Hallo" }, { type = "BUTTONS", buttons = buttons } }
       end)
     end
-    assert.matches("at most 1 of it is allowed", with_buttons(2, { type = "PHONE_NUMBER", phone_number = "+4930555" }), 1, true)
-    assert.matches("at most 2 of it are allowed", with_buttons(3, { type = "URL", url = "https://a.example/" }), 1, true)
+    assert.matches("only 1 is allowed", with_buttons(2, { type = "PHONE_NUMBER", phone_number = "+4930555" }), 1, true)
+    assert.matches("at most 2 are allowed", with_buttons(3, { type = "URL", url = "https://a.example/" }), 1, true)
   end)
 
   it("say that they may be there when the answer tells nothing", function()
