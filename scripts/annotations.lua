@@ -169,6 +169,14 @@ local function finish_rows(doc)
   end
 end
 
+-- The rows of the emulator's options, which have names and texts at run time: { name, type, default, text }.
+local function read_list(doc, rows)
+  for _, row in ipairs(rows) do
+    local default = type(row[3]) ~= "table" and row[3] ~= nil and "; default: " .. tostring(row[3]) or ""
+    doc.fields[#doc.fields + 1] = { name = row[1], type = row[2], text = row[4] .. default, optional = true }
+  end
+end
+
 -- What stands below a block.
 local function finish(found, doc, line, number)
   if doc.class then
@@ -224,6 +232,11 @@ function annotations.read(path)
       if name then constants[name] = value end
       if doc then finish(found, doc, line, number) end
       rows = doc and doc.is_options and doc or nil
+      local list = rows and line:match "^options%.([%w_]+) = {"
+      if list then
+        read_list(rows, require "waba.emulator.options"[list])
+        rows = nil
+      end
       doc, last = nil, nil
     end
   end

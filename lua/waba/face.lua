@@ -20,6 +20,157 @@ local webhook = {}
 ---@class waba.WebhookNginx
 local nginx = {}
 
+--- Selects requests.
+---@class waba.emulator.RequestFilter
+---@field method? string
+---@field path? string  exact, or a Lua pattern that begins with ^
+---@field status? integer  of the response
+---@field since? integer  only later sequence numbers
+
+--- Selects attempts to deliver webhooks.
+---@class waba.emulator.WebhookFilter
+---@field status? integer|false  of the receiver's response; false: there was none
+---@field attempt? integer  1: first attempts
+---@field since? integer  only later sequence numbers
+
+--- Selects messages.
+---@class waba.emulator.MessageFilter
+---@field direction? "outbound"|"inbound"
+---@field type? string
+---@field wa_id? string  of the customer
+---@field id? string
+---@field since? integer  only later sequence numbers
+
+--- The options of `waba.emulator.start`.
+---@class waba.EmulatorOptions : waba.EmulatorProcessOptions
+---@field interpreter? string  runs the process; default: the program's own
+---@field start_timeout? number  seconds to wait until the process listens; default: 10
+---@field sleep? fun(seconds: number)  waits, for `wait`; default: detected
+
+--- The options of the emulator's process.
+---@class waba.EmulatorProcessOptions
+---@field api_key? string  the key that the gateway accepts; default: a random one
+---@field number? string  the business number of the key; default: 49305550199
+---@field host? string  the address to listen on; default: 127.0.0.1
+---@field port? integer  the port to listen on; 0: any free one; default: 0
+---@field tls? boolean  serves HTTPS, with a certificate of a new authority; default: true
+---@field authority? string  a folder that stores the authority, and is created if needed, so that the CA file is the same at each start; default: each start has its own authority
+---@field record? string  a file to which a line of JSON is appended for each message before the response is sent: hosting, id, to, type, content, at
+---@field log? boolean  prints a line on standard error for each request and each webhook; default: false
+---@field say? string  a text that the customer 491511234567 sends when an address for webhooks is set
+---@field client_version? string  the version of the WhatsApp client. Below 2.39.1 a contact must be checked before a message is sent to it; below 2.41 a template needs its namespace; below 2.43 the contacts check reports who is a WhatsApp user; below 2.45 statuses have recipient_id at the top level; default: 2.53.1
+---@field statuses? { sent: number?, delivered: number?, read: number?, played: number? }|false  seconds from a message to each of its statuses (played: voice notes on Cloud); a missing status is never sent; false: none
+---@field recipient_id? "message"|"top"|"both"  where a status has its recipient: "message", "top" or "both"; default: as in the client version
+---@field window? boolean  enforces the 24-hour window: messages other than templates fail with 470 (Cloud: 131047) unless the customer has written within 24 hours; default: false
+---@field templates? "any"|table[]  the templates of the account: "any" (each name is accepted; a few have a definition), or a list of templates in the form of the platform (only these are accepted); default: any
+---@field namespace? string  the template namespace of the account; default: 9c1f0b52_4d7e_4a11_8f3d_2b6a7c5d1e90
+---@field review? number|false  seconds after which a created template is approved; false: the program calls review_template; default: false
+---@field catalogs? table<string, string[]>  the catalogues by id, each a list of product ids; default: each id exists
+---@field contacts? table<string, string|table>  the status of numbers: "valid", "invalid", "failed", or { status, wa_id, name }
+---@field contact_check? number  seconds of a contacts check without `wait`; default: 0.1
+---@field require_webhook? boolean  refuses messages with 1022 until a webhook address is set; default: false
+---@field max_media? integer  bytes of the largest upload; default: 67108864
+---@field strict_media? boolean  checks the content of uploaded images and stickers, and refuses those that WhatsApp could not show; default: false
+---@field rate_limits? boolean|table  refuses requests above the platform's rates. On-Premise: 50 messages per second (150 at once) and 20 other requests (60 at once). Cloud: 80 messages per second, one in 6 seconds to each recipient (45 at once), 25 uploads per second. Or a table of { rate, burst }: messages, other; Cloud: pair and media too; default: false
+---@field sandbox? boolean|string  behaves as 360dialog's sandbox for this phone number: only this number, texts and text templates, 200 messages, 10 templates, no media; true: for the first recipient; default: false
+---@field webhooks? waba.EmulatorWebhookOptions  how webhooks are delivered
+---@field seed? integer  the seed of random failures; default: 1
+---@field keep? integer  the number of requests, messages and deliveries that are stored; default: 10000
+---@field start? number  the Unix time at the start of the clock; default: the present
+---@field cloud? waba.EmulatorCloudOptions|waba.EmulatorProcessOptions  options for the Cloud gateway only
+
+--- Further options of the Cloud gateway. The option `cloud` may contain all other options too, for this gateway only; the
+--- options api_key, number and port outside of it are those of the On-Premise gateway.
+---@class waba.EmulatorCloudOptions
+---@field phone_number_id? string  the id of the number; default: 40110022003
+---@field waba_id? string  the id of the WhatsApp business account; default: 30220099001
+---@field business_id? string  the id of the business; default: 70030011002
+---@field verified_name? string  the name that customers see; default: Emulated Business
+---@field secret? string  the secret of the webhooks' signature, the header X-Hub-Signature-256
+---@field media_block? { errors: integer, within: number, seconds: number }|false  after `errors` error responses to GET /{media-id} `within` so many seconds, media is blocked for `seconds`
+
+--- How webhooks are delivered.
+---@class waba.EmulatorWebhookOptions
+---@field url? string  the first address
+---@field headers? table<string, string>  the headers of the first address
+---@field timeout? number  seconds to wait for a response; default: 5
+---@field concurrency? integer  deliveries at the same time; default: 6
+---@field backoff? number  seconds that each failure adds to the delay; default: 3
+---@field max_backoff? number  the longest delay in seconds; default: 900
+---@field give_up? number  seconds after which a delivery ends without success; default: 86400
+---@field batch? integer  the number of waiting events in one body; default: 1
+---@field keep_alive? boolean  uses a connection for several deliveries; default: true
+---@field ca_file? string  PEM file of authorities to trust besides the system's
+---@field duplicates? number  the share of deliveries (0 to 1) that are sent twice; default: 0
+---@field reorder? number  the share of deliveries (0 to 1) that are sent after later ones; default: 0
+
+--- What is known of a customer. On Cloud hosting a customer has a business-scoped user id too.
+---@class waba.emulator.CustomerOptions
+---@field name? string
+---@field user_id? string
+---@field username? string
+---@field hidden? boolean  true: webhooks do not contain the number
+
+--- What is known of a number.
+---@class waba.emulator.ContactOptions
+---@field status? "valid"|"invalid"|"failed"
+---@field wa_id? string
+---@field name? string
+---@field user_id? string
+---@field username? string
+
+--- A failure of the next requests. Without `status`, `code`, `errors`, `body` and `developer_message` the response is the
+--- usual one: late (`delay`) or not sent (`drop`).
+---@class waba.emulator.FailNext
+---@field method? string  only requests of this method
+---@field path? string  only of this path: exact, or a Lua pattern that begins with ^
+---@field type? string  only messages of this type
+---@field times? integer  the number of requests; default: 1
+---@field share? number  0 to 1: only with this probability, by the option `seed`
+---@field status? integer  HTTP status
+---@field code? integer  error code of the platform, with its usual title and status
+---@field title? string  of this error
+---@field details? string|string[]  of this error; a list with `developer_message`
+---@field errors? table[]  whole error rows
+---@field developer_message? string  an error of 360dialog's gateway
+---@field body? string  the bytes of the response
+---@field headers? table<string, string>  of the response
+---@field delay? number  real seconds before the response
+---@field drop? "before"|"after"  closes the connection before, or after, the request took effect
+---@field accept? boolean  true: the request takes effect, although the response is an error
+
+--- A failure of the next message after it was accepted; `code` or `errors` is required.
+---@class waba.emulator.FailStatus
+---@field code? integer  error code of the platform
+---@field title? string  of this error
+---@field details? string  of this error
+---@field errors? table[]  whole error rows
+---@field to? string  only messages to this recipient
+---@field type? string  only messages of this type
+---@field times? integer  the number of messages; default: 1
+---@field share? number  0 to 1: only with this probability, by the option `seed`
+---@field after? "sent"|"delivered"  the last status before the failure
+---@field status? string  "warning": instead of "failed"
+
+--- The decision on a template.
+---@class waba.emulator.ReviewOptions
+---@field language? string  one translation; default: all
+---@field reason? string  why it is rejected
+
+--- Which messages are held.
+---@class waba.emulator.HoldOptions
+---@field language? string  one translation; default: all
+
+--- What the gateway reports of its health.
+---@class waba.emulator.HealthOptions
+---@field shape? "single"|"high_availability"|"multiconnect"  On-Premise: the kind of installation
+---@field status? string  On-Premise: the status of every node; Cloud: "AVAILABLE", "LIMITED" or "BLOCKED", of the number
+---@field nodes? table  On-Premise: whole nodes by their name or a part of it
+---@field errors? table  On-Premise: errors instead of `health`
+---@field meta? boolean  On-Premise: false: without `meta`
+---@field entities? table  Cloud: fields of an entity by its type
+---@field fields? table  Cloud: fields of the phone number
+
 --- The options of `client:send_all`.
 ---@class waba.BulkOptions
 ---@field concurrency? integer  messages in flight at most; fewer if by the client's rate limit the last of them would wait for more than half of its timeout; default: 64

@@ -89,6 +89,11 @@ local types = setmetatable({}, { __index = function(read, written)
   return read[written]
 end })
 
+--- A type as words, for messages: "number above 0 or false".
+---@param written string  the type in LuaCATS form, of a row
+---@return string
+function options.words(written) return types[written].words end
+
 local function is_kind(value, kind)
   if kind == "any" or type(value) == kind then return true end
   if type(value) == "boolean" then return tostring(value) == kind end

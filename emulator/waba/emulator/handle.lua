@@ -29,10 +29,31 @@ end
 
 -- ---- What happened ---------------------------------------------------------------------------------
 
-local KNOWN_REQUESTS = { method = "string", path = "string", status = "integer", since = "integer" }
-local KNOWN_WEBHOOKS = { status = "integer|false", attempt = "integer", since = "integer" }
-local KNOWN_MESSAGES = {
-  direction = "string", type = "string", wa_id = "string", id = "string", since = "integer",
+--- Selects requests.
+---@options waba.emulator.RequestFilter
+local REQUESTS = {
+  method = "string",
+  path = "string",    -- exact, or a Lua pattern that begins with ^
+  status = "integer", -- of the response
+  since = "integer",  -- only later sequence numbers
+}
+
+--- Selects attempts to deliver webhooks.
+---@options waba.emulator.WebhookFilter
+local WEBHOOKS = {
+  status = "integer|false", -- of the receiver's response; false: there was none
+  attempt = "integer",      -- 1: first attempts
+  since = "integer",        -- only later sequence numbers
+}
+
+--- Selects messages.
+---@options waba.emulator.MessageFilter
+local MESSAGES = {
+  direction = '"outbound"|"inbound"',
+  type = "string",
+  wa_id = "string",  -- of the customer
+  id = "string",
+  since = "integer", -- only later sequence numbers
 }
 
 -- A filter for the process: only what came after `forget`.
@@ -75,12 +96,11 @@ local function pick(list, filter)
 end
 
 --- Lists the requests that the gateway received, oldest first (the newest `keep` of them).
----@param filter? { method: string?, path: string?, status: integer?, since: integer? }|fun(request: table): boolean
----  path: exact, or a Lua pattern that begins with ^; since: only later sequence numbers
+---@param filter? waba.emulator.RequestFilter|fun(request: waba.emulator.ReceivedRequest): boolean
 ---@return waba.emulator.ReceivedRequest[]|nil
 ---@return waba.Error? err
 function Handle:received(filter)
-  local list, err = self:ask("received", with_start(self, filter, KNOWN_REQUESTS, "emulator:received", "requests"))
+  local list, err = self:ask("received", with_start(self, filter, REQUESTS, "emulator:received", "requests"))
   if not list then return nil, err end
   list = json.unpack(list)
   for _, request in ipairs(list) do
@@ -105,12 +125,11 @@ end
 ---@field at number
 
 --- Lists the attempts to deliver webhooks, oldest first.
----@param filter? { status: integer|false|nil, attempt: integer?, since: integer? }|fun(attempt: table): boolean  status
----  false: there was no answer
+---@param filter? waba.emulator.WebhookFilter|fun(attempt: waba.emulator.WebhookAttempt): boolean
 ---@return waba.emulator.WebhookAttempt[]|nil
 ---@return waba.Error? err
 function Handle:webhooks(filter)
-  local list, err = self:ask("webhooks", with_start(self, filter, KNOWN_WEBHOOKS, "emulator:webhooks", "attempts"))
+  local list, err = self:ask("webhooks", with_start(self, filter, WEBHOOKS, "emulator:webhooks", "attempts"))
   if not list then return nil, err end
   list = json.unpack(list)
   for _, attempt in ipairs(list) do attempt.json = core.decode(attempt.body) end
@@ -141,11 +160,11 @@ end
 ---@field at number
 
 --- Lists the messages, oldest first.
----@param filter? { direction: string?, type: string?, wa_id: string?, id: string?, since: integer? }|fun(message: table): boolean
+---@param filter? waba.emulator.MessageFilter|fun(message: waba.emulator.Message): boolean
 ---@return waba.emulator.Message[]|nil
 ---@return waba.Error? err
 function Handle:messages(filter)
-  local list, err = self:ask("messages", with_start(self, filter, KNOWN_MESSAGES, "emulator:messages", "messages"))
+  local list, err = self:ask("messages", with_start(self, filter, MESSAGES, "emulator:messages", "messages"))
   if not list then return nil, err end
   return pick(list, filter)
 end

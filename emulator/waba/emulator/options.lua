@@ -1,86 +1,91 @@
--- Every option of the emulator's process, in one table: name, type, default and meaning. The handle,
--- the shell and the documentation read it.
+-- The options of the emulator's process: rows of name, type in LuaCATS form, default and text. The command `waba emulator`
+-- shows the texts, in this order; editors and the reference show them too (scripts/annotations.lua).
 
 local check = require "waba.options"
 
 local options = {}
 
---- name, type, default, meaning
+--- The options of the emulator's process.
+---@options waba.EmulatorProcessOptions
 options.list = {
-  { "api_key", "string", nil, "the key the gateway accepts; a random one by default" },
-  { "number", "string", "49305550199", "the business number the key belongs to" },
-  { "host", "string", "127.0.0.1", "address to listen on" },
-  { "port", "integer", 0, "port to listen on; 0: any free one" },
-  { "tls", "boolean", true, "serve HTTPS, with a certificate of an authority made on the spot" },
-  { "authority", "string", nil, "a folder that keeps the authority, which is made when there is none, so that its"
-    .. " CA file is the same at every start; by default each start has an authority of its own" },
-  { "record", "string", nil, "a file that gets a line of JSON for every message before its acceptance is"
-    .. " answered: hosting, id, to, type, content, at. It is added to, and outlives the process" },
-  { "log", "boolean", false, "print a line on standard error for each request and each webhook" },
-  { "say", "string", nil, "a text that the customer 491511234567 sends as soon as an address for webhooks is set" },
-  { "client_version", "string", "2.53.1", "version of the WhatsApp client that is imitated. Below 2.39.1 a"
-    .. " contact must be checked before it is written to; below 2.41 a template needs its namespace; below"
-    .. " 2.43 the contacts check tells who is a WhatsApp user; below 2.45 statuses carry recipient_id on top" },
-  { "statuses", "table|false", { sent = 0, delivered = 0.05, read = 0.1, played = 0.15 }, "seconds from a message"
-    .. " to each of its statuses (played: voice notes on Cloud); a status left out never comes; false: none" },
-  { "recipient_id", "string", nil, "where a status carries its recipient: \"message\", \"top\" or \"both\";"
-    .. " as the client version has it by default" },
-  { "window", "boolean", false, "enforce the 24-hour window: messages other than templates fail with 470"
-    .. " (Cloud: 131047) unless the customer wrote within the last day. Off by default, so that a first try"
-    .. " needs no customer" },
-  { "templates", "any", "any", "templates the gateway knows: \"any\" (every name passes; a few are known"
-    .. " and checked), or a list of templates as the platform lists them (only these pass)" },
-  { "namespace", "string", "9c1f0b52_4d7e_4a11_8f3d_2b6a7c5d1e90", "template namespace of the account" },
+  { "api_key", "string", nil, "the key that the gateway accepts; default: a random one" },
+  { "number", "string", "49305550199", "the business number of the key" },
+  { "host", "string", "127.0.0.1", "the address to listen on" },
+  { "port", "integer", 0, "the port to listen on; 0: any free one" },
+  { "tls", "boolean", true, "serves HTTPS, with a certificate of a new authority" },
+  { "authority", "string", nil, "a folder that stores the authority, and is created if needed, so that the CA file is"
+    .. " the same at each start; default: each start has its own authority" },
+  { "record", "string", nil, "a file to which a line of JSON is appended for each message before the response is"
+    .. " sent: hosting, id, to, type, content, at" },
+  { "log", "boolean", false, "prints a line on standard error for each request and each webhook" },
+  { "say", "string", nil, "a text that the customer 491511234567 sends when an address for webhooks is set" },
+  { "client_version", "string", "2.53.1", "the version of the WhatsApp client. Below 2.39.1 a contact must be checked"
+    .. " before a message is sent to it; below 2.41 a template needs its namespace; below 2.43 the contacts check"
+    .. " reports who is a WhatsApp user; below 2.45 statuses have recipient_id at the top level" },
+  { "statuses", "{ sent: number?, delivered: number?, read: number?, played: number? }|false",
+    { sent = 0, delivered = 0.05, read = 0.1, played = 0.15 }, "seconds from a message to each of its statuses (played:"
+    .. " voice notes on Cloud); a missing status is never sent; false: none" },
+  { "recipient_id", '"message"|"top"|"both"', nil, "where a status has its recipient: \"message\", \"top\""
+    .. " or \"both\"; default: as in the client version" },
+  { "window", "boolean", false, "enforces the 24-hour window: messages other than templates fail with 470"
+    .. " (Cloud: 131047) unless the customer has written within 24 hours" },
+  { "templates", '"any"|table[]', "any", "the templates of the account: \"any\" (each name is accepted; a few have"
+    .. " a definition), or a list of templates in the form of the platform (only these are accepted)" },
+  { "namespace", "string", "9c1f0b52_4d7e_4a11_8f3d_2b6a7c5d1e90", "the template namespace of the account" },
   { "review", "number|false", false, "seconds after which a created template is approved; false: the program"
-    .. " decides with review_template" },
-  { "catalogs", "table", nil, "catalogues by id, each a list of product ids; by default every one exists" },
-  { "contacts", "table", nil, "what is known of numbers: \"valid\", \"invalid\", \"failed\", or"
+    .. " calls review_template" },
+  { "catalogs", "table<string, string[]>", nil, "the catalogues by id, each a list of product ids; default:"
+    .. " each id exists" },
+  { "contacts", "table<string, string|table>", nil, "the status of numbers: \"valid\", \"invalid\", \"failed\", or"
     .. " { status, wa_id, name }" },
-  { "contact_check", "number", 0.1, "seconds a contacts check takes that nobody waits for" },
-  { "require_webhook", "boolean", false, "refuse messages with 1022 until a webhook address is set" },
+  { "contact_check", "number", 0.1, "seconds of a contacts check without `wait`" },
+  { "require_webhook", "boolean", false, "refuses messages with 1022 until a webhook address is set" },
   { "max_media", "integer", 64 * 1024 * 1024, "bytes of the largest upload" },
-  { "strict_media", "boolean", false, "look into uploaded images and stickers, and refuse those that"
+  { "strict_media", "boolean", false, "checks the content of uploaded images and stickers, and refuses those that"
     .. " WhatsApp could not show" },
-  { "rate_limits", "boolean|table", false, "refuse what goes beyond the platform's rates. On-Premise: 50 messages"
+  { "rate_limits", "boolean|table", false, "refuses requests above the platform's rates. On-Premise: 50 messages"
     .. " per second (150 at once) and 20 other requests (60 at once). Cloud: 80 messages per second, one in 6"
     .. " seconds to each recipient (45 at once), 25 uploads per second. Or a table of { rate, burst }:"
     .. " messages, other; Cloud: pair and media too" },
-  { "sandbox", "boolean|string", false, "behave as 360dialog's sandbox for the phone number given here:"
-    .. " only that number, texts and text templates, 200 messages, 10 templates, no media;"
-    .. " true: for the first number that is written to" },
-  { "webhooks", "table", nil, "how webhooks are delivered, see below" },
-  { "seed", "integer", 1, "what faults that happen by chance are drawn from" },
-  { "keep", "integer", 10000, "how many requests, messages and deliveries are remembered" },
-  { "start", "number", nil, "Unix time the clock begins with; the present by default" },
-  { "cloud", "table", nil, "what is different for the Cloud gateway, see below" },
+  { "sandbox", "boolean|string", false, "behaves as 360dialog's sandbox for this phone number:"
+    .. " only this number, texts and text templates, 200 messages, 10 templates, no media;"
+    .. " true: for the first recipient" },
+  { "webhooks", "waba.EmulatorWebhookOptions", nil, "how webhooks are delivered" },
+  { "seed", "integer", 1, "the seed of random failures" },
+  { "keep", "integer", 10000, "the number of requests, messages and deliveries that are stored" },
+  { "start", "number", nil, "the Unix time at the start of the clock; default: the present" },
+  { "cloud", "waba.EmulatorCloudOptions|waba.EmulatorProcessOptions", nil, "options for the Cloud gateway only" },
 }
 
---- Further options of the Cloud gateway. Every option above may stand in `cloud` too, and holds for this
---- gateway then; api_key, number and port hold for the On-Premise one only.
+--- Further options of the Cloud gateway. The option `cloud` may contain all other options too, for this gateway only; the
+--- options api_key, number and port outside of it are those of the On-Premise gateway.
+---@options waba.EmulatorCloudOptions
 options.cloud = {
-  { "phone_number_id", "string", "40110022003", "id of the number" },
-  { "waba_id", "string", "30220099001", "id of the WhatsApp business account" },
-  { "business_id", "string", "70030011002", "id of the business" },
-  { "verified_name", "string", "Emulated Business", "the name customers see" },
-  { "secret", "string", nil, "signs webhooks with the header X-Hub-Signature-256, as Meta does" },
-  { "media_block", "table|false", { errors = 20, within = 3600, seconds = 1800 }, "after so many error answers to"
-    .. " GET /{media-id} within so many seconds, media is blocked for so long" },
+  { "phone_number_id", "string", "40110022003", "the id of the number" },
+  { "waba_id", "string", "30220099001", "the id of the WhatsApp business account" },
+  { "business_id", "string", "70030011002", "the id of the business" },
+  { "verified_name", "string", "Emulated Business", "the name that customers see" },
+  { "secret", "string", nil, "the secret of the webhooks' signature, the header X-Hub-Signature-256" },
+  { "media_block", "{ errors: integer, within: number, seconds: number }|false",
+    { errors = 20, within = 3600, seconds = 1800 }, "after `errors` error responses to GET /{media-id} `within` so many"
+    .. " seconds, media is blocked for `seconds`" },
 }
 
---- The same for the option `webhooks`.
+--- How webhooks are delivered.
+---@options waba.EmulatorWebhookOptions
 options.webhooks = {
-  { "url", "string", nil, "an address to begin with" },
-  { "headers", "table", nil, "and its headers" },
-  { "timeout", "number", 5, "seconds to wait for an answer" },
-  { "concurrency", "integer", 6, "deliveries in flight at once" },
-  { "backoff", "number", 3, "seconds the delay grows by with every failure" },
-  { "max_backoff", "number", 900, "seconds the delay grows to" },
-  { "give_up", "number", 86400, "seconds after which a delivery is given up" },
-  { "batch", "integer", 1, "how many waiting events go into one body" },
-  { "keep_alive", "boolean", true, "use a connection for several deliveries" },
-  { "ca_file", "string", nil, "authorities to trust beside the system's" },
-  { "duplicates", "number", 0, "share of deliveries (0 to 1) that are sent twice" },
-  { "reorder", "number", 0, "share of deliveries (0 to 1) that are overtaken by later ones" },
+  { "url", "string", nil, "the first address" },
+  { "headers", "table<string, string>", nil, "the headers of the first address" },
+  { "timeout", "number", 5, "seconds to wait for a response" },
+  { "concurrency", "integer", 6, "deliveries at the same time" },
+  { "backoff", "number", 3, "seconds that each failure adds to the delay" },
+  { "max_backoff", "number", 900, "the longest delay in seconds" },
+  { "give_up", "number", 86400, "seconds after which a delivery ends without success" },
+  { "batch", "integer", 1, "the number of waiting events in one body" },
+  { "keep_alive", "boolean", true, "uses a connection for several deliveries" },
+  { "ca_file", "string", nil, "PEM file of authorities to trust besides the system's" },
+  { "duplicates", "number", 0, "the share of deliveries (0 to 1) that are sent twice" },
+  { "reorder", "number", 0, "the share of deliveries (0 to 1) that are sent after later ones" },
 }
 
 --- What belongs to the process, and can't differ between its gateways.
@@ -98,6 +103,14 @@ local function types(...)
     for _, row in ipairs(list) do known[row[1]] = row[2] end
   end
   return known
+end
+
+--- The options that `emulator:configure` changes: name to type.
+---@type table<string, string>
+options.changeable = {}
+for _, name in ipairs({ "statuses", "recipient_id", "window", "review", "catalogs", "contact_check", "require_webhook",
+  "strict_media", "max_media", "webhooks", "media_block", "secret" }) do
+  options.changeable[name] = types(options.list, options.cloud)[name]
 end
 
 local function cloud_types()

@@ -3,17 +3,35 @@
 
 local customers = require "waba.emulator.customer"
 local json = require "waba.emulator.json"
-local option_check = require "waba.options"
+local emulator_options = require "waba.emulator.options"
+local options = require "waba.options"
 local Handle = require "waba.emulator.handle"
+
+--- What is known of a customer. On Cloud hosting a customer has a business-scoped user id too.
+---@options waba.emulator.CustomerOptions
+local CUSTOMER = {
+  name = "string",
+  user_id = "string",
+  username = "string",
+  hidden = "boolean",  -- true: webhooks do not contain the number
+}
+
+--- What is known of a number.
+---@options waba.emulator.ContactOptions
+local CONTACT = {
+  status = '"valid"|"invalid"|"failed"',
+  wa_id = "string",
+  name = "string",
+  user_id = "string",
+  username = "string",
+}
 
 --- Somebody who writes to the business number.
 ---@param number string|integer
----@param about? { name: string?, user_id: string?, username: string?, hidden: boolean? }  Cloud: the
----  business-scoped user id; hidden: the number does not show in webhooks
+---@param about? waba.emulator.CustomerOptions
 ---@return waba.emulator.Customer
 function Handle:customer(number, about)
-  option_check.check(about, { name = "string", user_id = "string", username = "string", hidden = "boolean" },
-    "emulator:customer")
+  options.check(about, CUSTOMER, "emulator:customer")
   if not tostring(number):find("%d") then
     error(("emulator:customer: a phone number is needed, not %s"):format(tostring(number)), 2)
   end
@@ -22,39 +40,35 @@ end
 
 --- Sets, or tells, what is known of a number.
 ---@param number string
----@param about? { status: "valid"|"invalid"|"failed"|nil, wa_id: string?, name: string?, user_id: string?, username: string? }
+---@param about? waba.emulator.ContactOptions
 ---@return { wa_id: string, status: string, name: string?, user_id: string?, blocked: boolean, window: boolean }|nil
 ---@return waba.Error? err
 function Handle:contact(number, about)
-  option_check.check(about, { status = "string", wa_id = "string", name = "string", user_id = "string",
-    username = "string" }, "emulator:contact")
+  options.check(about, CONTACT, "emulator:contact")
   return self:ask("contact", { number = tostring(number), about = about or {} })
 end
 
---- A failure for the next requests. Without `status`, `code`, `errors`, `body` and
---- `developer_message` the request is answered as usual: late (`delay`) or not at all (`drop`).
----@class waba.emulator.FailNext
----@field method? string     only requests of this method
----@field path? string       only of this path: exact, or a Lua pattern that begins with ^
----@field type? string       only messages of this type
----@field times? integer     how many requests, 1 by default
----@field share? number      0 to 1: only by chance, under the option `seed`
----@field status? integer    HTTP status
----@field code? integer      error code of the platform; its usual title and status
----@field title? string      of that error
----@field details? string|string[]  of that error; a list with `developer_message`
----@field errors? table[]    whole error rows
----@field developer_message? string  an error of 360dialog's gateway
----@field body? string       these bytes
----@field headers? table<string, string>
----@field delay? number      real seconds before the answer
----@field drop? "before"|"after"  close the connection before, or after, the request took effect
----@field accept? boolean    the request takes effect, although the answer says otherwise
-
-local FAIL_NEXT = { method = "string", path = "string", type = "string", times = "integer>=1", share = "number>=0",
-  status = "integer>=100", code = "integer", title = "string", details = "string|table", errors = "table",
-  developer_message = "string", body = "string", headers = "table", delay = "number>=0", drop = "string",
-  accept = "boolean" }
+--- A failure of the next requests. Without `status`, `code`, `errors`, `body` and `developer_message` the response is the
+--- usual one: late (`delay`) or not sent (`drop`).
+---@options waba.emulator.FailNext
+local FAIL_NEXT = {
+  method = "string",          -- only requests of this method
+  path = "string",            -- only of this path: exact, or a Lua pattern that begins with ^
+  type = "string",            -- only messages of this type
+  times = "integer>=1",       -- the number of requests; default: 1
+  share = "number>=0",        -- 0 to 1: only with this probability, by the option `seed`
+  status = "integer>=100",    -- HTTP status
+  code = "integer",           -- error code of the platform, with its usual title and status
+  title = "string",           -- of this error
+  details = "string|string[]", -- of this error; a list with `developer_message`
+  errors = "table[]",         -- whole error rows
+  developer_message = "string", -- an error of 360dialog's gateway
+  body = "string",            -- the bytes of the response
+  headers = "table<string, string>", -- of the response
+  delay = "number>=0",        -- real seconds before the response
+  drop = '"before"|"after"',  -- closes the connection before, or after, the request took effect
+  accept = "boolean",         -- true: the request takes effect, although the response is an error
+}
 
 local EFFECTS = { "status", "code", "errors", "body", "headers", "developer_message", "delay", "drop" }
 
@@ -79,24 +93,34 @@ end
 ---@return true|nil
 ---@return waba.Error? err
 function Handle:fail_next(order)
-  order = option_check.check(order, FAIL_NEXT, "emulator:fail_next")
+  order = options.check(order, FAIL_NEXT, "emulator:fail_next")
   local fault = fault_in(order)
   if fault then error("emulator:fail_next: " .. fault, 2) end
   return self:ask("fail_next", json.pack(order))
 end
 
-local FAIL_STATUS = { code = "integer", title = "string", details = "string", errors = "table", to = "string",
-  type = "string", times = "integer", share = "number", after = "string", status = "string" }
+--- A failure of the next message after it was accepted; `code` or `errors` is required.
+---@options waba.emulator.FailStatus
+local FAIL_STATUS = {
+  code = "integer",       -- error code of the platform
+  title = "string",       -- of this error
+  details = "string",     -- of this error
+  errors = "table[]",     -- whole error rows
+  to = "string",          -- only messages to this recipient
+  type = "string",        -- only messages of this type
+  times = "integer",      -- the number of messages; default: 1
+  share = "number",       -- 0 to 1: only with this probability, by the option `seed`
+  after = '"sent"|"delivered"', -- the last status before the failure
+  status = "string",      -- "warning": instead of "failed"
+}
 
 --- Lets the next message be accepted and fail afterwards: its status is "failed" with this error.
----@param code integer|table  an error code of the platform; or a table with `code`, `title`, `details` or
----  `errors`; `to`, `type`, `times`, `share` as in fail_next; `after`: "sent" or "delivered", the last
----  status that is reached before; `status = "warning"` instead of "failed"
+---@param code integer|waba.emulator.FailStatus  an error code of the platform, or a table
 ---@return true|nil
 ---@return waba.Error? err
 function Handle:fail_status(code)
   local order = type(code) == "table" and code or { code = code }
-  option_check.check(order, FAIL_STATUS, "emulator:fail_status")
+  options.check(order, FAIL_STATUS, "emulator:fail_status")
   if not order.code and not order.errors then
     error("emulator:fail_status: code or errors is needed", 2)
   end
@@ -160,28 +184,41 @@ function Handle:time()
   return counts and counts.time, err
 end
 
+--- The decision on a template.
+---@options waba.emulator.ReviewOptions
+local REVIEW = {
+  language = "string", -- one translation; default: all
+  reason = "string",   -- why it is rejected
+}
+
 --- Decides on a template.
 ---@param name string
 ---@param status "approved"|"rejected"|"paused"|"disabled"|string
----@param about? { language: string?, reason: string? }  one translation only; why it is rejected
+---@param about? waba.emulator.ReviewOptions
 ---@return integer|nil count  of the translations it was said of
 ---@return waba.Error? err    when there is no such template
 function Handle:review_template(name, status, about)
-  option_check.check(about, { language = "string", reason = "string" }, "emulator:review_template")
+  options.check(about, REVIEW, "emulator:review_template")
   about = about or {}
   return self:ask("review", { name = name, status = status, language = about.language, reason = about.reason })
 end
+
+--- Which messages are held.
+---@options waba.emulator.HoldOptions
+local HOLD = {
+  language = "string", -- one translation; default: all
+}
 
 --- Holds the messages of a template until its quality is known (Cloud): their `message_status` is
 --- "held_for_quality_assessment", and no status follows. `held = false` lets them go on; a review that
 --- pauses or disables the template lets them fail with 132015.
 ---@param name string
 ---@param held? boolean  true by default
----@param about? { language: string? }  one translation only
+---@param about? waba.emulator.HoldOptions
 ---@return integer|nil count  of the translations it was said of
 ---@return waba.Error? err    when there is no such template
 function Handle:hold_template(name, held, about)
-  option_check.check(about, { language = "string" }, "emulator:hold_template")
+  options.check(about, HOLD, "emulator:hold_template")
   return self:ask("hold", { name = name, held = held ~= false, language = about and about.language })
 end
 
@@ -190,16 +227,24 @@ end
 ---@return waba.Error? err
 function Handle:templates() return self:ask("templates") end
 
+--- What the gateway reports of its health.
+---@options waba.emulator.HealthOptions
+local HEALTH = {
+  shape = '"single"|"high_availability"|"multiconnect"', -- On-Premise: the kind of installation
+  status = "string",   -- On-Premise: the status of every node; Cloud: "AVAILABLE", "LIMITED" or "BLOCKED", of the number
+  nodes = "table",     -- On-Premise: whole nodes by their name or a part of it
+  errors = "table",    -- On-Premise: errors instead of `health`
+  meta = "boolean",    -- On-Premise: false: without `meta`
+  entities = "table",  -- Cloud: fields of an entity by its type
+  fields = "table",    -- Cloud: fields of the phone number
+}
+
 --- Sets what the gateway tells of its health.
----@param settings { shape: "single"|"high_availability"|"multiconnect"|nil, status: string?, nodes: table?, errors: table?, meta: boolean?, entities: table?, fields: table? }
----  On-Premise: status of every node, in place of the usual; nodes: whole nodes by their name or a part of it;
----  errors: in place of `health`; meta = false: without `meta`. Cloud: status "AVAILABLE", "LIMITED" or
----  "BLOCKED" of the number; entities: fields of an entity by its type; fields: of the phone number
+---@param settings waba.emulator.HealthOptions
 ---@return true|nil
 ---@return waba.Error? err
 function Handle:health(settings)
-  option_check.check(settings, { shape = "string", status = "string", nodes = "table", errors = "table",
-    meta = "boolean", entities = "table", fields = "table" }, "emulator:health")
+  options.check(settings, HEALTH, "emulator:health")
   return self:ask("health", settings)
 end
 
@@ -209,16 +254,13 @@ end
 ---@return waba.Error? err
 function Handle:restart(seconds) return self:ask("restart", { seconds = seconds }) end
 
-local CHANGEABLE = { statuses = "table|false", recipient_id = "string", window = "boolean",
-  review = "number|false", catalogs = "table", contact_check = "number", require_webhook = "boolean",
-  strict_media = "boolean", max_media = "integer", webhooks = "table", media_block = "table|false", secret = "string" }
-
---- Changes options while it runs; what they mean stands in waba/emulator/options.lua.
----@param changed table
+--- Changes options while it runs; statuses, recipient_id, window, review, catalogs, contact_check,
+--- require_webhook, strict_media, max_media, webhooks; of the Cloud gateway media_block and secret.
+---@param changed waba.EmulatorProcessOptions|waba.EmulatorCloudOptions
 ---@return true|nil
 ---@return waba.Error? err
 function Handle:configure(changed)
-  option_check.check(changed, CHANGEABLE, "emulator:configure")
+  options.check(changed, emulator_options.changeable, "emulator:configure")
   return self:ask("configure", changed)
 end
 

@@ -2,6 +2,7 @@
 -- interrupted; or runs a program with these variables, and ends with it.
 
 local files = require "waba.emulator.files"
+local option_types = require "waba.options"
 local options = require "waba.emulator.options"
 local usage = require "waba.emulator.usage"
 
@@ -25,7 +26,7 @@ local function argument_kinds(given)
   local function add(prefix, list, place)
     for _, row in ipairs(list) do
       if place == given or not options.shared[row[1]] then
-        kinds[prefix .. row[1]] = { row[2], place, row[1] }
+        kinds[prefix .. row[1]] = { option_types.words(row[2]), place, row[1] }
       end
     end
   end
@@ -58,7 +59,7 @@ local function read_arguments(arguments)
     end
     local read = value and read_value(kind[1], value)
     if read == nil then
-      return nil, ("--%s needs a value: %s"):format(name, (kind[1]:gsub("|", " or ")))
+      return nil, ("--%s needs a value: %s"):format(name, kind[1])
     end
     kind[2][kind[3]] = read
     i = i + 1

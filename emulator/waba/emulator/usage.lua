@@ -1,6 +1,7 @@
 -- What the emulator says in a shell: its options, and where its gateways are.
 
 local files = require "waba.emulator.files"
+local option_types = require "waba.options"
 
 local usage = {}
 
@@ -42,10 +43,11 @@ function usage.text(options)
   local function add(title, prefix, list)
     lines[#lines + 1] = "\n" .. title
     for _, row in ipairs(list) do
-      if row[2] ~= "table" then
+      local kind = option_types.words(row[2])
+      if kind ~= "table" then
         local default = (type(row[3]) == "number" or type(row[3]) == "string" or row[3] == true)
           and (" (%s)"):format(tostring(row[3])) or ""
-        lines[#lines + 1] = ("  --%s%s%s"):format(prefix, row[1]:gsub("_", "-"), value_of(row[2]))
+        lines[#lines + 1] = ("  --%s%s%s"):format(prefix, row[1]:gsub("_", "-"), value_of(kind))
         lines[#lines + 1] = wrap(row[4] .. default)
       end
     end
