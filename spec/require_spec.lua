@@ -54,28 +54,6 @@ describe("require \"waba\"", function()
     assert.is_true(names["waba.curl"])
   end)
 
-  it("loads few modules to send a first text", function()
-    for _, hosting in ipairs { "on_premise", "cloud" } do
-      local names = loaded_by(([[
-        local waba = require "waba"
-        local client = waba.client { api_key = "a-key", base_url = "http://127.0.0.1:1", retry = false, hosting = "%s" }
-        client:send("+49 151 1234567", waba.text "Hello")
-        client:close()
-      ]]):format(hosting))
-      local count, size = 0, 0
-      for name in pairs(names) do
-        local path = "lua/" .. name:gsub("%.", "/")
-        local file = io.open(path .. ".lua") or io.open(path .. "/init.lua")
-        if file then
-          count, size = count + 1, size + file:seek "end"
-          file:close()
-        end
-      end
-      assert.is_true(count > 20 and count <= 45, ("%s: %d files"):format(hosting, count))
-      assert.is_true(size <= 230 * 1024, ("%s: %d bytes"):format(hosting, size))
-    end
-  end)
-
   -- Resources, error codes, rare types of messages and the rules for them are loaded when they are first used.
   for _, hosting in ipairs { "on_premise", "cloud" } do
     it("loads at most 45 files and 230 KB to send a text on " .. hosting, function()

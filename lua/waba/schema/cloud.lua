@@ -5,7 +5,7 @@ local runtime = require "waba.runtime"
 local shared = require "waba.schema.shared"
 
 local required, object, any_text, some_text = shared.required, shared.object, shared.any_text, shared.some_text
-local in_module = shared.in_module
+local in_module, variants = shared.in_module, shared.variants
 
 local MEDIA = "waba.schema.cloud.media"
 
@@ -18,18 +18,14 @@ local function contacts()
   }
 end
 
-local pin = {
-  is = "object",
-  by = "type",
-  variants = {
-    pin = object {
-      message_id = required(some_text),
-      expiration_days = { is = "integer", range = { 1, 30 }, inferred = { required = true } },
-    },
-    unpin = object({ message_id = required(some_text) },
-      { refused = { expiration_days = "has no place here: only a pin expires" } }),
+local pin = variants("type", {
+  pin = object {
+    message_id = required(some_text),
+    expiration_days = { is = "integer", range = { 1, 30 }, inferred = { required = true } },
   },
-}
+  unpin = object({ message_id = required(some_text) },
+    { refused = { expiration_days = "has no place here: only a pin expires" } }),
+})
 
 -- The fields beside the category of a message without an approved template.
 local function direct_send(longest)

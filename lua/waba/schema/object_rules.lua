@@ -17,11 +17,18 @@ local function present(value, names)
   return fields
 end
 
-local function names_of(map)
+-- A check of each field that is present and has a rule, in the order of their names.
+local function for_each_field(rules, check)
   local names = {}
-  for name in pairs(map) do names[#names + 1] = name end
+  for name in pairs(rules) do names[#names + 1] = name end
   table.sort(names)
-  return names
+  return function(value)
+    for i = 1, #names do
+      local name = names[i]
+      local err = value[name] ~= nil and check(value, name, rules[name])
+      if err then return err end
+    end
+  end
 end
 
 -- A function that adds up the integers at several paths; an absent one counts as 0.
@@ -61,43 +68,28 @@ return {
   end,
 
   only_with = function(others)
-    local names = names_of(others)
-    return function(value)
-      for i = 1, #names do
-        local name = names[i]
-        if value[name] ~= nil and value[others[name]] == nil then
-          return new_error(("is allowed beside %s only"):format(others[name]), "." .. name)
-        end
-      end
-    end
+    return for_each_field(others, function(value, name, other)
+      if value[other] == nil then return new_error(("is allowed beside %s only"):format(other), "." .. name) end
+    end)
   end,
 
   needs = function(needed)
-    local names = names_of(needed)
-    return function(value)
-      for i = 1, #names do
-        local name = names[i]
-        if value[name] == true then
-          local need = needed[name]
-          local format, other = scalars.format(need.format), value[need.field]
-          if other ~= nil and not format.fits(other) then return new_error(format.message, "." .. name) end
-        end
-      end
-    end
+    return for_each_field(needed, function(value, name, need)
+      local other = value[need.field]
+      if value[name] ~= true or other == nil then return end
+      local format = scalars.format(need.format)
+      if not format.fits(other) then return new_error(format.message, "." .. name) end
+    end)
   end,
 
   asks_for = function(asking)
-    local names = names_of(asking)
-    return function(value)
-      for i = 1, #names do
-        local name = names[i]
-        local other = asking[name][value[name]]
-        if other and value[other] == nil then
-          local message = "is missing; it is needed when %s is %s"
-          return new_error(message:format(name, errors.quoted(value[name])), "." .. other)
-        end
+    return for_each_field(asking, function(value, name, fields)
+      local other = fields[value[name]]
+      if other and value[other] == nil then
+        local message = "is missing; it is needed when %s is %s"
+        return new_error(message:format(name, errors.quoted(value[name])), "." .. other)
       end
-    end
+    end)
   end,
 
   not_empty = function()

@@ -17,31 +17,11 @@ local function contacts()
   }
 end
 
--- Looks for "://" first, because most texts have none, and this search is the fastest.
-local function has_url(body)
-  local at = body:find("://", 1, true)
-  while at do
-    if body:find("^[Hh][Tt][Tt][Pp]://%S", at - 4) then return true end
-    if body:find("^[Hh][Tt][Tt][Pp][Ss]://%S", at - 5) then return true end
-    at = body:find("://", at + 3, true)
-  end
-  return false
-end
-
--- Here and not in schema/formats.lua, so that a text needs no more modules.
----@type waba.Format
-local url_in_body = {
-  message = "needs a link that starts with http:// or https:// in the body",
-  fits = has_url,
-  good = { "see https://shop.example/t", "http://a.example", "HTTP://a.example", "ftp://a or https://b" },
-  bad = { "see shop.example", "https:// nothing", "://a", "tp://a.example", "ftp://a.example" },
-}
-
 ---@type waba.Ruleset
 return {
   types = {
     text = object({ body = required(text(1, 4096)), preview_url = { is = "boolean" } },
-      { needs = { preview_url = { field = "body", format = url_in_body } } }),
+      { needs = { preview_url = { field = "body", format = "has_url" } } }),
     image = in_module(MEDIA, "image"),
     video = in_module(MEDIA, "video"),
     audio = in_module(MEDIA, "audio"),

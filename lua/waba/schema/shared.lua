@@ -37,9 +37,14 @@ function shared.tagged(kind, content)
   return { is = "object", fields = { [kind] = required(content) } }
 end
 
+-- An object whose rule depends on the value of a field.
+function shared.variants(by, variants, more)
+  return shared.with({ is = "object", by = by, variants = variants }, more or {})
+end
+
 -- An object with only one possible type.
 function shared.only_variant(kind, rule)
-  return { is = "object", by = "type", variants = { [kind] = rule } }
+  return shared.variants("type", { [kind] = rule })
 end
 
 shared.template_name = { is = "string", required = true, characters = { 1, 512 }, format = "template_name" }

@@ -60,7 +60,7 @@ local open = creation.open
 ---@param by string
 ---@param variants table<string, waba.Rule>
 ---@return waba.Rule
-function creation.variants(by, variants)
+function creation.some_variants(by, variants)
   return { is = "object", open = true, by = by, variants = variants }
 end
 
@@ -83,11 +83,11 @@ end
 ---@param more? table<string, waba.Rule>  further fields of the template
 ---@return waba.Rule
 function creation.components(by_type, more)
-  return open(with({ components = { is = "list", each = creation.variants("type", by_type) } }, more or {}))
+  return open(with({ components = { is = "list", each = creation.some_variants("type", by_type) } }, more or {}))
 end
 
 -- In the categories MARKETING and UTILITY.
-creation.no_otp = creation.buttons(creation.variants("type", {
+creation.no_otp = creation.buttons(creation.some_variants("type", {
   OTP = open { type = { inferred = creation.never "is OTP; it is allowed in the category AUTHENTICATION only" } },
 }))
 creation.text_required = { required = true }

@@ -1,7 +1,7 @@
 -- The cases of every kind of rule: values at the limit, which must pass, and values beyond it, which
 -- must fail at a path.
 
-local formats = require "waba.schema.formats"
+local examples = require "spec.support.rules.formats"
 local messages = require "spec.support.messages"
 local smallest = require "spec.support.rules.minimal"
 
@@ -57,8 +57,8 @@ function cases.characters(limits, node, place)
 end
 
 function cases.format(name, _, place)
-  for _, text in ipairs(formats[name].good) do place.good(text) end
-  for _, text in ipairs(formats[name].bad) do place.bad(text) end
+  for _, text in ipairs(examples[name].good) do place.good(text) end
+  for _, text in ipairs(examples[name].bad) do place.bad(text) end
 end
 
 function cases.range(limits, _, place)
@@ -124,7 +124,7 @@ end
 
 function cases.needs(needed, node, place)
   for name, need in pairs(needed) do
-    local format = formats[need.format] or need.format
+    local format = examples[need.format]
     for side, texts in pairs { good = format.good, bad = format.bad } do
       for _, text in ipairs(texts) do
         local value = minimal_object(node)

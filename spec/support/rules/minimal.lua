@@ -1,5 +1,6 @@
 -- The least that fits a node of the rules, and values of a given size: what cases are made of.
 
+local examples = require "spec.support.rules.formats"
 local formats = require "waba.schema.formats"
 local messages = require "spec.support.messages"
 
@@ -37,7 +38,7 @@ local function minimal_text(node)
   counter = counter + 1
   local format = node.format and formats[node.format]
   local text = "x" .. counter % 100000
-  if format and not format.fits(text) then text = format.good[1] end
+  if format and not format.fits(text) then text = examples[node.format].good[1] end
   return text
 end
 

@@ -6,20 +6,16 @@ local parts = require "waba.schema.interactive_parts"
 local shared = require "waba.schema.shared"
 
 local text, required, any_text, some_text = shared.text, shared.required, shared.any_text, shared.some_text
-local object, frame, with = shared.object, parts.frame, shared.with
+local object, frame, variants, with = shared.object, parts.frame, shared.variants, shared.with
 
 local body, footer = parts.text_part(1024), parts.text_part(60)
 
-local any_header = {
-  is = "object",
-  by = "type",
-  variants = {
-    text = parts.header_text,
-    image = media.headers.image,
-    video = media.headers.video,
-    document = media.headers.document,
-  },
-}
+local any_header = variants("type", {
+  text = parts.header_text,
+  image = media.headers.image,
+  video = media.headers.video,
+  document = media.headers.document,
+})
 
 -- An action with a name and, for most names, parameters.
 local function named(action_name, parameters)
@@ -82,12 +78,7 @@ local card_index = { is = "integer", required = true, range = { 0, 9 } }
 
 local media_card = object {
   card_index = card_index,
-  header = {
-    is = "object",
-    required = true,
-    by = "type",
-    variants = { image = media.headers.image, video = media.headers.video },
-  },
+  header = required(variants("type", { image = media.headers.image, video = media.headers.video })),
   body = object { text = { is = "string", required = true, characters = { 1, 160 }, format = "two_line_breaks" } },
   action = required(media_card_action),
 }
@@ -107,7 +98,7 @@ local carousel = frame {
       unique = { "card_index" },
       same = { "type", "header.type", "action.name", "#action.buttons", "action.catalog_id" },
       all_or_none = { "body" },
-      each = { is = "object", by = "type", variants = { cta_url = media_card, product = product_card } },
+      each = variants("type", { cta_url = media_card, product = product_card }),
     },
   },
 }
@@ -192,7 +183,7 @@ local contact_info = frame {
 }
 
 local order_details = frame {
-  header = { is = "object", by = "type", variants = { image = media.headers.image } },
+  header = variants("type", { image = media.headers.image }),
   body = required(body), footer = footer,
   action = named("review_and_pay", required(orders.details)),
 }
@@ -202,24 +193,20 @@ local order_status = frame {
   action = named("review_order", required(orders.status)),
 }
 
-return {
-  is = "object",
-  by = "type",
-  variants = {
-    button = buttons,
-    list = list,
-    product = product,
-    product_list = product_list,
-    catalog_message = catalog,
-    carousel = carousel,
-    cta_url = cta_url,
-    flow = flow,
-    location_request_message = location_request,
-    address_message = address,
-    request_contact_info = contact_info,
-    voice_call = voice_call,
-    call_permission_request = call_permission,
-    order_details = order_details,
-    order_status = order_status,
-  },
-}
+return variants("type", {
+  button = buttons,
+  list = list,
+  product = product,
+  product_list = product_list,
+  catalog_message = catalog,
+  carousel = carousel,
+  cta_url = cta_url,
+  flow = flow,
+  location_request_message = location_request,
+  address_message = address,
+  request_contact_info = contact_info,
+  voice_call = voice_call,
+  call_permission_request = call_permission,
+  order_details = order_details,
+  order_status = order_status,
+})

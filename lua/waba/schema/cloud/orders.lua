@@ -4,6 +4,7 @@
 local shared = require "waba.schema.shared"
 
 local required, object, any_text, some_text = shared.required, shared.object, shared.any_text, shared.some_text
+local variants = shared.variants
 
 local offset = { one_of = { 100 }, required = true }
 
@@ -26,21 +27,17 @@ local function setting(kind, content)
 end
 
 -- The payment provider decides on the fields of most of them.
-local payment_setting = {
-  is = "object",
-  by = "type",
-  variants = {
-    payment_link = setting("payment_link", object { uri = { is = "string", required = true, format = "url" } }),
-    pix_dynamic_code = setting("pix_dynamic_code", object({}, { open = true, not_empty = true })),
-    boleto = setting("boleto", object({}, { open = true, not_empty = true })),
-    payment_gateway = setting("payment_gateway",
-      object({ type = any_text, configuration_name = any_text }, { open = true, not_empty = true })),
-    offsite_card_pay = setting("offsite_card_pay", object {
-      credential_id = required(some_text),
-      last_four_digits = { is = "string", required = true, inferred = { format = "four_digits" } },
-    }),
-  },
-}
+local payment_setting = variants("type", {
+  payment_link = setting("payment_link", object { uri = { is = "string", required = true, format = "url" } }),
+  pix_dynamic_code = setting("pix_dynamic_code", object({}, { open = true, not_empty = true })),
+  boleto = setting("boleto", object({}, { open = true, not_empty = true })),
+  payment_gateway = setting("payment_gateway",
+    object({ type = any_text, configuration_name = any_text }, { open = true, not_empty = true })),
+  offsite_card_pay = setting("offsite_card_pay", object {
+    credential_id = required(some_text),
+    last_four_digits = { is = "string", required = true, inferred = { format = "four_digits" } },
+  }),
+})
 
 -- The payment settings of a button of a template.
 local button_settings = {}
@@ -75,7 +72,7 @@ local reference_id = {
 }
 
 return {
-  button_setting = { is = "object", by = "type", variants = button_settings },
+  button_setting = variants("type", button_settings),
 
   details = lenient({
     reference_id = reference_id,

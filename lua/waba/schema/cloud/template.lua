@@ -9,6 +9,7 @@ local shared = require "waba.schema.shared"
 
 local text, required, any_text, some_text = shared.text, shared.required, shared.any_text, shared.some_text
 local object, only_variant, button = shared.object, shared.only_variant, parts.template_button
+local variants = shared.variants
 
 local parameter_name = { is = "string", format = "parameter_name" }
 
@@ -33,34 +34,26 @@ local place = object {
 local header_product = shared.tagged("product",
   object { catalog_id = required(some_text), product_retailer_id = required(some_text) })
 
-local header_parameter = {
-  is = "object",
-  by = "type",
-  variants = {
-    text = variable("text", parameter_text(60)),
-    image = media.headers.image,
-    video = media.headers.video,
-    document = media.headers.document,
-    gif = media.headers.gif,
-    location = shared.tagged("location", place),
-    product = header_product,
-  },
-}
+local header_parameter = variants("type", {
+  text = variable("text", parameter_text(60)),
+  image = media.headers.image,
+  video = media.headers.video,
+  document = media.headers.document,
+  gif = media.headers.gif,
+  location = shared.tagged("location", place),
+  product = header_product,
+})
 
 local function body_of(most)
   return object { parameters = {
     is = "list",
     all_or_none = { "parameter_name" },
     unique = { "parameter_name" },
-    each = {
-      is = "object",
-      by = "type",
-      variants = {
-        text = variable("text", parameter_text(most)),
-        currency = variable("currency", parts.currency),
-        date_time = variable("date_time", parts.date_time),
-      },
-    },
+    each = variants("type", {
+      text = variable("text", parameter_text(most)),
+      currency = variable("currency", parts.currency),
+      date_time = variable("date_time", parts.date_time),
+    }),
   } }
 end
 
@@ -87,14 +80,10 @@ local buttons = {
   }),
   catalog = button(action { thumbnail_product_retailer_id = required(some_text) }),
   mpm = button(action { thumbnail_product_retailer_id = some_text, sections = products }),
-  voice_call = button({
-    is = "object",
-    by = "type",
-    variants = {
-      ttl_minutes = object { ttl_minutes = { is = "integer", required = true, range = { 1, 43200 } } },
-      payload = object { payload = required(text(1, 512)) },
-    },
-  }, 2),
+  voice_call = button(variants("type", {
+    ttl_minutes = object { ttl_minutes = { is = "integer", required = true, range = { 1, 43200 } } },
+    payload = object { payload = required(text(1, 512)) },
+  }), 2),
   order_details = button(action { order_details = required(orders.details) }),
   payment_request = button(action {
     payment_request = required(object { payment_setting = required(orders.button_setting) }),
@@ -106,26 +95,18 @@ local buttons = {
 local header = object { parameters = { is = "list", count = { 1, 1 }, each = header_parameter } }
 
 -- The components of a template, or of a card.
-local function components(variants, body_text)
+local function components(by_type, body_text)
   return {
     is = "list",
     body_text = body_text,
     inferred = { unique = { "index" } },
-    each = { is = "object", by = "type", either_case = true, variants = variants },
+    each = variants("type", by_type, { either_case = true }),
   }
 end
 
-local card_header = object { parameters = { is = "list", count = { 1, 1 }, each = {
-  is = "object",
-  by = "type",
-  variants = { image = media.headers.image, video = media.headers.video, product = header_product },
-} } }
-
-local function one_of_buttons(names)
-  local variants = {}
-  for _, name in ipairs(names) do variants[name] = buttons[name] end
-  return { is = "object", by = "sub_type", either_case = true, variants = variants }
-end
+local card_header = object { parameters = { is = "list", count = { 1, 1 }, each = variants("type", {
+  image = media.headers.image, video = media.headers.video, product = header_product,
+}) } }
 
 local carousel = object {
   cards = {
@@ -138,7 +119,7 @@ local carousel = object {
       components = required(components({
         header = card_header,
         body = body_of(160),
-        button = one_of_buttons { "quick_reply", "url" },
+        button = variants("sub_type", { quick_reply = buttons.quick_reply, url = buttons.url }, { either_case = true }),
       }, { alone = 160, beside = 160 })),
     },
   },
@@ -168,7 +149,7 @@ local tap_target = object { parameters = {
 local top = components({
   header = header,
   body = body_of(32768),
-  button = { is = "object", by = "sub_type", either_case = true, variants = buttons },
+  button = variants("sub_type", buttons, { either_case = true }),
   footer = parts.no_footer,
   carousel = carousel,
   limited_time_offer = limited_time_offer,

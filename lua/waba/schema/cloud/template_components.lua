@@ -6,8 +6,9 @@ local placeholders = require "waba.schema.placeholders"
 local shared = require "waba.schema.shared"
 
 local text, list_of, example = creation.text, creation.list_of, creation.example
-local open, never, variants, has = creation.open, creation.never, creation.variants, creation.has
+local open, never, some_variants, has = creation.open, creation.never, creation.some_variants, creation.has
 local required, object, some_text, with = shared.required, shared.object, shared.some_text, shared.with
+local variants = shared.variants
 
 local components = {}
 
@@ -43,7 +44,7 @@ local headers = {
 local function header(formats)
   local chosen = {}
   for _, format in ipairs(formats) do chosen[format] = headers[format] end
-  return { is = "object", by = "format", variants = chosen }
+  return variants("format", chosen)
 end
 
 local function body(most)
@@ -81,15 +82,11 @@ local function app_otp(fields)
   })
 end
 
-local one_time_password = {
-  is = "object",
-  by = "otp_type",
-  variants = {
-    COPY_CODE = otp {},
-    ONE_TAP = app_otp {},
-    ZERO_TAP = app_otp { zero_tap_terms_accepted = { required = true, one_of = { true }, as = "true" } },
-  },
-}
+local one_time_password = variants("otp_type", {
+  COPY_CODE = otp {},
+  ONE_TAP = app_otp {},
+  ZERO_TAP = app_otp { zero_tap_terms_accepted = { required = true, one_of = { true }, as = "true" } },
+})
 
 local needs_app = open({}, { inferred = { present = {
   path = "supported_apps", unless = "package_name", message = "only otp_type COPY_CODE needs no app",
@@ -123,7 +120,9 @@ local button_types = {
   CATALOG = object { text = label },
   MPM = object { text = label },
   SPM = object { text = label },
-  OTP = with(one_time_password, { also = { variants("otp_type", { ONE_TAP = needs_app, ZERO_TAP = needs_app }) } }),
+  OTP = with(one_time_password, {
+    also = { some_variants("otp_type", { ONE_TAP = needs_app, ZERO_TAP = needs_app }) },
+  }),
   VOICE_CALL = object { text = label, ttl_minutes = { is = "integer", range = { 1, 43200 } } },
   REQUEST_CONTACT_INFO = object { text = text(25) },
   PAYMENT_REQUEST = object { text = label, payment_setting = required(orders.button_setting) },
@@ -145,14 +144,14 @@ local function buttons(most, names)
     count = { 1, most },
     at_most = { field = "type", counts = MOST_BUTTONS },
     grouped = { field = "type", value = "QUICK_REPLY" },
-    each = { is = "object", by = "type", variants = chosen },
+    each = variants("type", chosen),
   } }
 end
 
 local function list_of_components(by_type, also)
   return {
     is = "list", required = true, unique = { "type" }, also = also,
-    each = { is = "object", by = "type", variants = by_type },
+    each = variants("type", by_type),
   }
 end
 
@@ -171,7 +170,7 @@ local has_product_button = has {
 
 -- The rules of some components of a list that satisfies a condition.
 local function when(condition, by_type)
-  return { is = "list", when = condition, each = variants("type", by_type) }
+  return { is = "list", when = condition, each = some_variants("type", by_type) }
 end
 
 local function body_of(most, why)
@@ -231,19 +230,15 @@ components.list = list_of_components({
 ---@type waba.Rule
 components.library_buttons = {
   is = "list",
-  each = {
-    is = "object",
-    by = "type",
-    variants = {
-      URL = object { url = required(object {
-        base_url = { is = "string", required = true, characters = { 1, 2000 }, format = "url" },
-        url_suffix_example = { is = "string", format = "url" },
-      }) },
-      PHONE_NUMBER = object { phone_number = required(text(20)) },
-      QUICK_REPLY = empty,
-      OTP = one_time_password,
-    },
-  },
+  each = variants("type", {
+    URL = object { url = required(object {
+      base_url = { is = "string", required = true, characters = { 1, 2000 }, format = "url" },
+      url_suffix_example = { is = "string", format = "url" },
+    }) },
+    PHONE_NUMBER = object { phone_number = required(text(20)) },
+    QUICK_REPLY = empty,
+    OTP = one_time_password,
+  }),
 }
 
 --- The values for the body of a template from the library.

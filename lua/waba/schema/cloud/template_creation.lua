@@ -6,7 +6,7 @@ local creation = require "waba.schema.template_creation"
 local placeholders = require "waba.schema.placeholders"
 local shared = require "waba.schema.shared"
 
-local open, never, variants = creation.open, creation.never, creation.variants
+local open, never, some_variants = creation.open, creation.never, creation.some_variants
 local required, some_text, with = shared.required, shared.some_text, shared.with
 
 -- Rules of a template's components that apply to the components of its cards as well.
@@ -40,9 +40,9 @@ local no_offer = open {
   type = never "is LIMITED_TIME_OFFER; it is allowed in the category MARKETING only",
 }
 
-local by_category = variants("category", {
+local by_category = some_variants("category", {
   AUTHENTICATION = everywhere({
-    HEADER = variants("format", { LOCATION = open {
+    HEADER = some_variants("format", { LOCATION = open {
       format = never "is LOCATION; it is allowed in the categories MARKETING and UTILITY only",
     } }),
     BODY = open {
@@ -64,7 +64,7 @@ local by_category = variants("category", {
 local function texts(format, positional, named)
   local text = { is = "string", format = format }
   return everywhere {
-    HEADER = variants("format", { TEXT = open({ text = text }, { inferred = { examples = {
+    HEADER = some_variants("format", { TEXT = open({ text = text }, { inferred = { examples = {
       text = "text", required = true, values = positional and "example.header_text",
       named = named and "example.header_text_named_params",
     } } }) }),
@@ -77,7 +77,7 @@ end
 
 local positional = texts(placeholders.positional, true, false)
 
-local by_format = variants("parameter_format", {
+local by_format = some_variants("parameter_format", {
   NAMED = texts(placeholders.named, false, true), POSITIONAL = positional,
 })
 

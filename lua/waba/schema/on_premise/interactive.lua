@@ -7,7 +7,7 @@ local shared = require "waba.schema.shared"
 local object, required, some_text, text = shared.object, shared.required, shared.some_text, shared.text
 local cloud_only, perhaps_cloud_only, frame = shared.cloud_only, shared.perhaps_cloud_only, parts.frame
 
-local any_header = { is = "object", by = "type", variants = shared.with(media.headers, { text = parts.header_text }) }
+local any_header = shared.variants("type", shared.with(media.headers, { text = parts.header_text }))
 
 local body, footer = parts.text_part(1024), parts.text_part(60)
 
@@ -61,4 +61,4 @@ for _, name in ipairs {
   variants[name] = cloud_only("interactive messages of type " .. name)
 end
 
-return { is = "object", by = "type", variants = variants }
+return shared.variants("type", variants)

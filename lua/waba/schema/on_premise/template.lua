@@ -6,6 +6,7 @@ local shared = require "waba.schema.shared"
 
 local object, only_variant, tagged = shared.object, shared.only_variant, shared.tagged
 local cloud_only, perhaps_cloud_only, some_text = shared.cloud_only, shared.perhaps_cloud_only, shared.some_text
+local variants = shared.variants
 
 -- The text for a placeholder.
 local function parameter_text(most)
@@ -17,64 +18,48 @@ local function parameter_text(most)
   }, { refused = { parameter_name = "exists on Cloud hosting only: parameters go by their position here" } })
 end
 
-local header_parameter = {
-  is = "object",
-  by = "type",
-  variants = {
-    text = parameter_text(60),
-    image = media.template_headers.image,
-    video = media.template_headers.video,
-    document = media.template_headers.document,
-    location = perhaps_cloud_only "locations in a template's header",
-    product = cloud_only "products in a template's header",
-    gif = cloud_only "GIFs in a template's header",
-  },
-}
+local header_parameter = variants("type", {
+  text = parameter_text(60),
+  image = media.template_headers.image,
+  video = media.template_headers.video,
+  document = media.template_headers.document,
+  location = perhaps_cloud_only "locations in a template's header",
+  product = cloud_only "products in a template's header",
+  gif = cloud_only "GIFs in a template's header",
+})
 
-local body_parameter = {
-  is = "object",
-  by = "type",
-  variants = {
-    text = parameter_text(32768),
-    currency = tagged("currency", parts.currency),
-    date_time = tagged("date_time", parts.date_time),
-  },
-}
+local body_parameter = variants("type", {
+  text = parameter_text(32768),
+  currency = tagged("currency", parts.currency),
+  date_time = tagged("date_time", parts.date_time),
+})
 
 local payload = object { payload = { is = "string", required = true, inferred = { characters = { 1, 128 } } } }
 
-local button = {
-  is = "object",
-  by = "sub_type",
-  variants = {
-    quick_reply = parts.template_button(only_variant("payload", payload)),
-    url = parts.template_button(only_variant("text", parameter_text(nil))),
-    copy_code = perhaps_cloud_only "copy-code buttons",
-    catalog = perhaps_cloud_only "catalogue buttons",
-    flow = perhaps_cloud_only "flow buttons",
-    mpm = perhaps_cloud_only "multi-product buttons",
-    voice_call = cloud_only "call buttons of templates",
-    order_details = perhaps_cloud_only "payment buttons of templates",
-  },
-}
+local button = variants("sub_type", {
+  quick_reply = parts.template_button(only_variant("payload", payload)),
+  url = parts.template_button(only_variant("text", parameter_text(nil))),
+  copy_code = perhaps_cloud_only "copy-code buttons",
+  catalog = perhaps_cloud_only "catalogue buttons",
+  flow = perhaps_cloud_only "flow buttons",
+  mpm = perhaps_cloud_only "multi-product buttons",
+  voice_call = cloud_only "call buttons of templates",
+  order_details = perhaps_cloud_only "payment buttons of templates",
+})
 
 local components = {
   is = "list",
   body_text = { alone = 32768, beside = 1024 },
   inferred = { unique = { "index" } },
-  each = {
-    is = "object",
-    by = "type",
-    variants = {
-      header = object { parameters = { is = "list", count = { 1, 1 }, each = header_parameter } },
-      body = object { parameters = { is = "list", each = body_parameter } },
-      button = button,
-      footer = parts.no_footer,
-      carousel = cloud_only "carousel templates",
-      limited_time_offer = cloud_only "limited-time offers",
-      tap_target_configuration = cloud_only "tap targets",
-    },
-  },
+  each = variants("type", {
+    header = object { parameters = { is = "list", count = { 1, 1 }, each = header_parameter } },
+    body = object { parameters = { is = "list", each = body_parameter } },
+    button = button,
+    footer = parts.no_footer,
+    carousel = cloud_only "carousel templates",
+    limited_time_offer = cloud_only "limited-time offers",
+    tap_target_configuration = cloud_only "tap targets",
+  }),
 }
 
 -- The form before 2022: the fallback is beside the value, dates are nested, and currencies have a `currency_code`.

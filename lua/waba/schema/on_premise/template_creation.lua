@@ -7,25 +7,22 @@ local shared = require "waba.schema.shared"
 
 local text, list_of, example, open = creation.text, creation.list_of, creation.example, creation.open
 local required, object, some_text, with = shared.required, shared.object, shared.some_text, shared.with
+local variants = shared.variants
 
 local numbered = { is = "string", inferred = { format = placeholders.numbered } }
 
-local header = {
-  is = "object",
-  by = "format",
-  variants = {
-    TEXT = object {
-      text = with(text(60), {
-        required = true, also = { { is = "string", format = placeholders.at_most_one }, numbered },
-      }),
-      example = example { header_text = list_of(some_text, { 1, 1 }) },
-    },
-    IMAGE = object { example = creation.file_example },
-    VIDEO = object { example = creation.file_example },
-    DOCUMENT = object { example = creation.file_example },
-    LOCATION = object {},
+local header = variants("format", {
+  TEXT = object {
+    text = with(text(60), {
+      required = true, also = { { is = "string", format = placeholders.at_most_one }, numbered },
+    }),
+    example = example { header_text = list_of(some_text, { 1, 1 }) },
   },
-}
+  IMAGE = object { example = creation.file_example },
+  VIDEO = object { example = creation.file_example },
+  DOCUMENT = object { example = creation.file_example },
+  LOCATION = object {},
+})
 
 local body = object({
   text = with(text(1024), { also = { numbered } }), -- required by category, see below
@@ -56,24 +53,16 @@ local buttons = object { buttons = {
   is = "list",
   required = true,
   count = { 1, 10 },
-  each = {
-    is = "object",
-    by = "type",
-    variants = {
-      QUICK_REPLY = object { text = label },
-      URL = object {
-        text = label,
-        url = with(creation.url, { inferred = { characters = { 1, 2000 } } }),
-        example = list_of(some_text, { 1, 1 }),
-      },
-      PHONE_NUMBER = object { text = label, phone_number = required(inferred_text(20)) },
-      OTP = {
-        is = "object",
-        by = "otp_type",
-        variants = { COPY_CODE = otp(nil), ONE_TAP = otp(true), ZERO_TAP = otp(true) },
-      },
+  each = variants("type", {
+    QUICK_REPLY = object { text = label },
+    URL = object {
+      text = label,
+      url = with(creation.url, { inferred = { characters = { 1, 2000 } } }),
+      example = list_of(some_text, { 1, 1 }),
     },
-  },
+    PHONE_NUMBER = object { text = label, phone_number = required(inferred_text(20)) },
+    OTP = variants("otp_type", { COPY_CODE = otp(nil), ONE_TAP = otp(true), ZERO_TAP = otp(true) }),
+  }),
 } }
 
 local not_authentication = creation.components {
@@ -91,9 +80,7 @@ return object({
     required = true,
     count = { 1, 4 },
     unique = { "type" },
-    each = {
-      is = "object", by = "type", variants = { HEADER = header, BODY = body, FOOTER = footer, BUTTONS = buttons },
-    },
+    each = variants("type", { HEADER = header, BODY = body, FOOTER = footer, BUTTONS = buttons }),
     also = { creation.has_body },
   },
-}, { also = { creation.variants("category", { MARKETING = not_authentication, UTILITY = not_authentication }) } })
+}, { also = { creation.some_variants("category", { MARKETING = not_authentication, UTILITY = not_authentication }) } })
