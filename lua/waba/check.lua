@@ -1,4 +1,4 @@
--- Questions that need no gateway: is this message valid, what does this error code mean.
+-- Checks messages and explains error codes, without a gateway.
 
 local hostings = require "waba.hosting"
 local schema = require "waba.schema"
@@ -40,10 +40,10 @@ function check.codes(hosting)
   return list
 end
 
---- What an error code of the platform means, and what to do.
+--- The meaning of an error code of the platform, and what to do.
 ---@param code integer|string
----@param hosting? waba.Hosting  whose code; when it is not said, On-Premise hosting's, then Cloud hosting's
----@return waba.ErrorRow|nil  nil for a code that is in no list
+---@param hosting? waba.Hosting  by default first On-Premise hosting, then Cloud hosting
+---@return waba.ErrorRow|nil  nil for an unknown code
 function check.explain(code, hosting)
   if hosting ~= nil and not hostings.NAMES[hosting] then
     error("waba.explain: unknown hosting " .. tostring(hosting), 2)

@@ -618,10 +618,10 @@ function waba.client(given) end
 ---@return waba.Error? err  kind "invalid", with `path`
 function waba.check(message, hosting, mode) end
 
---- What an error code of the platform means, and what to do.
+--- The meaning of an error code of the platform, and what to do.
 ---@param code integer|string
----@param hosting? waba.Hosting  whose code; when it is not said, On-Premise hosting's, then Cloud hosting's
----@return waba.ErrorRow|nil  nil for a code that is in no list
+---@param hosting? waba.Hosting  by default first On-Premise hosting, then Cloud hosting
+---@return waba.ErrorRow|nil  nil for an unknown code
 function waba.explain(code, hosting) end
 
 --- Cuts a long text into pieces that fit into messages: between paragraphs, else lines, sentences or words, and never inside a

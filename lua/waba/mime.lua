@@ -1,8 +1,8 @@
--- MIME types: of a file by its name, of an image by its first bytes, and what they are made of.
+-- MIME types of files, by their names and by their first bytes, and the parts of a MIME type.
 
 local mime = {}
 
--- By the last part of a file's name. Ogg files are Opus ones here: WhatsApp knows no other.
+-- By file name extension. Ogg files are taken for Opus, the only Ogg audio that WhatsApp plays.
 local TYPES = {
   jpg = "image/jpeg", jpeg = "image/jpeg", jpe = "image/jpeg", png = "image/png", webp = "image/webp",
   gif = "image/gif", bmp = "image/bmp", tif = "image/tiff", tiff = "image/tiff", svg = "image/svg+xml",
@@ -54,9 +54,9 @@ function mime.of_image(bytes)
   end
 end
 
---- What a type is made of: `Audio/OGG; codecs="opus"` is `audio/ogg` with `codecs` `opus`.
+--- Splits a type: `Audio/OGG; codecs="opus"` is `audio/ogg` with `codecs` `opus`.
 ---@param text string
----@return string|nil essence  in lower case, without parameters; nil when it is no MIME type
+---@return string|nil essence  in lower case, without parameters; nil when it is not a MIME type
 ---@return table<string, string>? parameters  names in lower case
 function mime.parse(text)
   local essence, rest = text:match("^%s*([%w!#$&^_.+-]+/[%w!#$&^_.+-]+)%s*(.*)$")

@@ -1,5 +1,4 @@
--- Templates on the Cloud gateway (cloud.md, section 5): what may be created and edited, what the
--- gateway answers, and how its lists are asked for.
+-- Templates on Cloud hosting (cloud.md, section 5): their check, request bodies, queries and responses.
 
 local runtime = require "waba.runtime"
 local validate = require("waba.schema").validate
@@ -9,14 +8,14 @@ local templates = {}
 
 -- Writing -----------------------------------------------------------------------------------------
 
--- The platform takes these words in any case, and shows them in capitals.
+-- Fields whose values the platform accepts in upper and lower case, and returns in upper case.
 local CAPITALS = { type = true, format = true, otp_type = true }
 local CAPITALS_ON_TOP = { category = true, parameter_format = true }
--- What holds such words, cards and their buttons included; no template is as deep as this.
+-- Fields that contain such fields, at any depth, as in the buttons of cards.
 local HOLDERS = { components = true, library_template_button_inputs = true }
--- A payment setting is the same object as in a message, whose types are in lower case.
+-- The types in a payment setting are in lower case, as in messages.
 local AS_WRITTEN = { payment_setting = true }
-local DEEPEST = 20
+local DEEPEST = 20 -- no valid template is so deep
 
 local function in_capitals(value, depth)
   if type(value) ~= "table" or depth > DEEPEST then return value end
@@ -32,12 +31,12 @@ local function in_capitals(value, depth)
   return copy
 end
 
---- The body of POST /message_templates, with the platform's words in capitals.
----@param given table
+--- The body of POST /message_templates, with values such as types in upper case.
+---@param template table
 ---@return table
-function templates.encode(given)
+function templates.encode(template)
   local body = {}
-  for name, value in pairs(given) do
+  for name, value in pairs(template) do
     if HOLDERS[name] then
       value = in_capitals(value, 1)
     elseif CAPITALS_ON_TOP[name] and type(value) == "string" then
@@ -49,7 +48,7 @@ function templates.encode(given)
 end
 
 --- Checks a template before it is created.
----@param client waba.Client  its `validate` says which rules hold
+---@param client waba.Client  its option `validate` selects the rules
 ---@param template table      from `encode`
 ---@return true|nil
 ---@return waba.Error? err  of kind "invalid", with a path such as "components[2].buttons[1].text"
@@ -58,7 +57,7 @@ function templates.check(client, template)
   return validate(client.validate, template.library_template_name and rules.from_library or rules.create, template)
 end
 
---- Checks what is to change of a template.
+--- Checks the changes of a template.
 ---@param client waba.Client
 ---@param changes table  from `encode`
 ---@return true|nil
@@ -67,7 +66,7 @@ function templates.check_edit(client, changes)
   return validate(client.validate, runtime.require("waba.schema.cloud.template_creation").edit, changes)
 end
 
---- What DELETE /message_templates is called with.
+--- The call of DELETE /message_templates.
 ---@param name string
 ---@param id string|nil  of one language
 ---@return waba.Call
@@ -77,8 +76,8 @@ end
 
 -- Reading -----------------------------------------------------------------------------------------
 
---- Reads one template. `status` is in capitals here ("APPROVED"); there are `parameter_format`,
---- `quality_score` and others beside, as the platform has them, and no `namespace`.
+--- Reads one template. Its `status` is in upper case ("APPROVED"). It has further fields of the platform, such as
+--- `parameter_format` and `quality_score`, and no `namespace`.
 ---@param json any
 ---@return waba.StoredTemplate|nil
 function templates.read(json)
@@ -90,27 +89,27 @@ function templates.read(json)
   return template
 end
 
---- What POST /message_templates answers, with what was handed in.
+--- Reads the response of POST /message_templates. Fields that it does not have are taken from the request.
 ---@param json any
----@param given table
+---@param body table  of the request
 ---@return waba.StoredTemplate|nil
-function templates.read_created(json, given)
+function templates.read_created(json, body)
   local created = templates.read(json)
   if not (created and created.id) then return nil end
   for _, name in ipairs { "name", "language", "category", "parameter_format" } do
-    if created[name] == nil then created[name] = given[name] end
+    if created[name] == nil then created[name] = body[name] end
   end
-  if created.components[1] == nil and given.components then created.components = given.components end
+  if created.components[1] == nil and body.components then created.components = body.components end
   return created
 end
 
 -- Lists -------------------------------------------------------------------------------------------
 
---- Options that this hosting lacks: the sentence of the refusal.
+--- Options that this hosting does not offer, with the error messages.
 ---@type table<string, string>
 templates.unsupported = {
-  offset = "offset exists on On-Premise hosting only: pages go on with after here",
-  sort = "sort exists on On-Premise hosting only: sort what comes",
+  offset = "offset exists on On-Premise hosting only: the next page is selected with after here",
+  sort = "sort exists on On-Premise hosting only: sort the result",
   filters = "filters exist on On-Premise hosting only: here name, status, category, language, content and "
     .. "quality_score are options",
   namespace = "namespaces exist on On-Premise hosting only: a template's name is enough here",
@@ -119,24 +118,24 @@ templates.unsupported = {
 local FILTERS = { "name", "content", "name_or_content" }
 local CAPITAL_FILTERS = { "status", "category", "quality_score" }
 
--- "pt-br" as the platform writes it: "pt_BR".
+-- "pt-br" in the form of the platform: "pt_BR".
 local function code_of(language)
   local code, region = language:match("^(%a+)[-_](%a+)$")
   return code and code:lower() .. "_" .. region:upper() or language
 end
 
 --- The query of GET /message_templates.
----@param given waba.TemplateQuery
+---@param options waba.TemplateQuery
 ---@return table query
-function templates.encode_query(given)
-  local fields = given.fields
+function templates.encode_query(options)
+  local fields = options.fields
   local query = {
-    limit = given.limit and ("%.0f"):format(given.limit) or nil, after = given.after, before = given.before,
+    limit = options.limit and ("%.0f"):format(options.limit) or nil, after = options.after, before = options.before,
     fields = type(fields) == "table" and table.concat(fields, ",") or fields,
   }
-  query.language = given.language and code_of(given.language)
-  for _, name in ipairs(FILTERS) do query[name] = given[name] end
-  for _, name in ipairs(CAPITAL_FILTERS) do query[name] = given[name] and given[name]:upper() end
+  query.language = options.language and code_of(options.language)
+  for _, name in ipairs(FILTERS) do query[name] = options[name] end
+  for _, name in ipairs(CAPITAL_FILTERS) do query[name] = options[name] and options[name]:upper() end
   return query
 end
 

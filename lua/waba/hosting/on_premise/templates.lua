@@ -1,4 +1,4 @@
--- Templates on On-Premise hosting (on-premise.md, section 9): their check, bodies, queries and pages.
+-- Templates on On-Premise hosting (on-premise.md, section 9): their check, request bodies, queries and responses.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -8,13 +8,13 @@ local values = require "waba.hosting.values"
 
 local templates = {}
 
---- Options that this hosting lacks: the sentence of the refusal.
+--- Options that this hosting does not offer, with the error messages.
 ---@type table<string, string>
 templates.unsupported = {
-  after = "after exists on Cloud hosting only: pages go on with offset here",
-  before = "before exists on Cloud hosting only: pages go on with offset here",
-  fields = "fields exists on Cloud hosting only: templates are always whole here",
-  id = "a single language can be deleted on Cloud hosting only: a name goes with all of its languages here",
+  after = "after exists on Cloud hosting only: the next page is selected with offset here",
+  before = "before exists on Cloud hosting only: the page before is selected with offset here",
+  fields = "fields exists on Cloud hosting only: templates always have all fields here",
+  id = "a single language can be deleted on Cloud hosting only: all languages of a name are deleted here",
 }
 for _, name in ipairs {
   "content", "name_or_content", "quality_score", -- of lists
@@ -26,7 +26,7 @@ for _, name in ipairs {
 end
 
 --- Checks a template before it is created.
----@param client waba.Client    its `validate` says which rules hold
+---@param client waba.Client    its option `validate` selects the rules
 ---@param template table        the body of POST /v1/configs/templates
 ---@return true|nil
 ---@return waba.Error? err  of kind "invalid", with a path such as "components[2].buttons[1].text"
@@ -34,23 +34,23 @@ function templates.check(client, template)
   return validate(client.validate, runtime.require "waba.schema.on_premise.template_creation", template)
 end
 
---- The body of POST /v1/configs/templates: the template as it was given.
----@param given table
+--- The body of POST /v1/configs/templates: the unchanged template.
+---@param template table
 ---@return table
-function templates.encode(given)
-  return given
+function templates.encode(template)
+  return template
 end
 
 -- Reading -----------------------------------------------------------------------------------------
 
---- A template as the gateway has it. What is not named here is as the platform writes it.
+--- A template at the gateway, with further fields of the platform.
 ---@class waba.StoredTemplate
 ---@field name string
 ---@field language string
----@field category string         in capitals
----@field status string           as the platform writes it: "approved", "rejected", "submitted", …
----@field components table[]      with types in capitals
----@field namespace string?       of the account; what a message names
+---@field category string         in upper case
+---@field status string           in the form of the platform: "approved", "rejected", "submitted", …
+---@field components table[]      with types in upper case
+---@field namespace string?       of the account, for messages
 ---@field rejected_reason string? "NONE" when it was not rejected
 ---@field id string?
 
@@ -65,14 +65,14 @@ function templates.read(json)
   return template
 end
 
---- What DELETE /v1/configs/templates/{name} is called with.
+--- The call of DELETE /v1/configs/templates/{name}.
 ---@param name string
 ---@return waba.Call
 function templates.encode_delete(name)
   return { parameters = { name = name } }
 end
 
---- What POST /v1/configs/templates answers: the template as it is stored.
+--- Reads the response of POST /v1/configs/templates, the stored template.
 ---@param json any
 ---@return waba.StoredTemplate|nil
 function templates.read_created(json)
@@ -81,15 +81,14 @@ end
 
 -- Lists -------------------------------------------------------------------------------------------
 
-
--- The filters as JSON; a name is one of them.
-local function encode_filters(given)
-  local filters = given.filters
-  if given.name then
+-- The filters as JSON, with the name as one of them.
+local function encode_filters(options)
+  local filters = options.filters
+  if options.name then
     if type(filters) == "string" then
       return nil, errors.invalid("name", "name is allowed beside filters only when they are a table")
     end
-    local whole = { ["business_templates.name"] = given.name }
+    local whole = { ["business_templates.name"] = options.name }
     for field, value in pairs(filters or {}) do whole[field] = value end
     filters = whole
   end
@@ -100,23 +99,23 @@ local function encode_filters(given)
 end
 
 --- The query of GET /v1/configs/templates.
----@param given waba.TemplateQuery
+---@param options waba.TemplateQuery
 ---@return table|nil query
 ---@return waba.Error? err
-function templates.encode_query(given)
-  local filters, err = encode_filters(given)
+function templates.encode_query(options)
+  local filters, err = encode_filters(options)
   if err then return nil, err end
-  local sort = given.sort
+  local sort = options.sort
   return {
-    limit = given.limit and ("%.0f"):format(given.limit) or nil,
-    offset = given.offset and ("%.0f"):format(given.offset) or nil,
+    limit = options.limit and ("%.0f"):format(options.limit) or nil,
+    offset = options.offset and ("%.0f"):format(options.offset) or nil,
     sort = type(sort) == "table" and table.concat(sort, ",") or sort, filters = filters,
   }
 end
 
 --- Reads one page of the list.
 ---@param json any
----@param query table  that was asked for
+---@param query table  of the request
 ---@return waba.TemplatePage|nil
 function templates.read_page(json, query)
   if type(json) ~= "table" or type(json.waba_templates) ~= "table" then return nil end
