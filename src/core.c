@@ -113,7 +113,7 @@ static long long check_now(lua_State *L, int index) {
     return retry_after_date(text, length, now, &date) ? date : now;
   }
   lua_Number number = luaL_optnumber(L, index, (lua_Number)now);
-  luaL_argcheck(L, number >= 0 && number < 1e15, index, "not a Unix time");
+  luaL_argcheck(L, number >= 0 && number < 1e15, index, "must be a Unix time");
   return (long long)number;
 }
 

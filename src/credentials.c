@@ -14,10 +14,10 @@ static const char *ascii_error(const char *value, size_t length) {
   for (size_t i = 0; i < length; i++) {
     if ((unsigned char)value[i] < 0x80) continue;
     if (length - i >= 3 && memcmp(value + i, "\xEF\xBB\xBF", 3) == 0) {
-      return "the header's value has a byte order mark";
+      return "the header's value has a byte order mark: expected ASCII";
     }
     if (length - i >= 2 && memcmp(value + i, "\xC2\xA0", 2) == 0) {
-      return "the header's value has a no-break space";
+      return "the header's value has a no-break space: expected ASCII";
     }
     return "the header's value has a character that is not ASCII";
   }
@@ -94,9 +94,9 @@ const char *credentials_basic(const char *user, size_t user_length, const char *
                               size_t password_length, char *out) {
   const size_t length = user_length + 1 + password_length;
   char *pair;
-  if (memchr(user, ':', user_length) != NULL) return "the user has a colon";
-  if (has_control(user, user_length)) return "the user has a control character";
-  if (has_control(password, password_length)) return "the password has a control character";
+  if (memchr(user, ':', user_length) != NULL) return "the user has a colon, which HTTP Basic does not allow";
+  if (has_control(user, user_length)) return "the user has a control character: expected text";
+  if (has_control(password, password_length)) return "the password has a control character: expected text";
   memcpy(out, "Basic ", 6);
   /* The pair is at the end of the space for its base64 form. That is written from the start and never overwrites a part
    * of the pair that was not read yet. */

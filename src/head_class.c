@@ -73,7 +73,7 @@ int head_class_new(lua_State *L, struct engine *engine) {
 
 struct head *head_class_check(lua_State *L, int index, const struct engine *engine) {
   struct head_box *box = check_head(L, index);
-  luaL_argcheck(L, box->engine == engine && box->head != NULL, index, "prepared by another engine");
+  luaL_argcheck(L, box->engine == engine && box->head != NULL, index, "must be a head that this engine has prepared");
   return box->head;
 }
 

@@ -71,7 +71,7 @@ static int refuse(lua_State *L, const char *message) {
   lua_settop(L, 1);
   if (message != NULL || !json_explain(L)) {
     /* `json_explain` finds no error if a finalizer changed the value meanwhile. */
-    lua_pushstring(L, message != NULL ? message : "the value has no form in JSON");
+    lua_pushstring(L, message != NULL ? message : "the value can't be written as JSON");
     lua_pushliteral(L, "");
   }
   lua_pushnil(L);
@@ -118,7 +118,7 @@ static int push_scan_error(lua_State *L, const struct json_scan *scan) {
 
 /* Returns a message about the whole text, or NULL. */
 static const char *whole_text_error(const char *text, size_t length) {
-  if (length > DECODE_SIZE_MAX) return "the text is too long";
+  if (length > DECODE_SIZE_MAX) return "the text is longer than 256 MiB";
   if (length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
     return "the text begins with a byte order mark, which JSON must not have";
   }

@@ -173,7 +173,7 @@ static bool scan_number(struct json_scan *scan) {
   const char *at = digits;
   bool whole = true;
   while (at < end && text_is_digit(*at)) at++;
-  if (at == digits) return fail(scan, start, "a minus without digits");
+  if (at == digits) return fail(scan, start, "a number has no digit after its minus");
   if (*digits == '0' && at - digits > 1) return fail(scan, start, "a number has a leading zero");
   if (at - digits > 300) scan->huge = true;
   if (at < end && *at == '.') {
@@ -213,7 +213,7 @@ size_t json_word_length(const char *at, const char *end) {
 /* cjson also accepts NaN and Infinity. */
 static bool scan_word(struct json_scan *scan) {
   const size_t length = json_word_length(scan->at, scan->end);
-  if (length == 0) return fail(scan, scan->at, "a word that JSON does not have");
+  if (length == 0) return fail(scan, scan->at, "an invalid word: expected true, false or null");
   scan->at += length;
   return true;
 }

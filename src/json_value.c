@@ -154,13 +154,14 @@ static bool explain_scalar(lua_State *L, const struct step *step) {
   } else if (type == LUA_TNUMBER) {
     const lua_Number number = lua_tonumber(L, -1);
     if (is_finite(number)) return false;
-    lua_pushfstring(L, "%s has no form in JSON", number != number ? "NaN" : "an infinite number");
+    lua_pushfstring(L, "%s can't be written as JSON: expected a finite number",
+                    number != number ? "NaN" : "an infinite number");
   } else {
     if (type == LUA_TNIL || type == LUA_TBOOLEAN) return false;
     if (type == LUA_TLIGHTUSERDATA && (lua_touserdata(L, -1) == NULL || json_is_cjson_array(L))) {
       return false;
     }
-    lua_pushfstring(L, "a value of type %s has no form in JSON", lua_typename(L, type));
+    lua_pushfstring(L, "a value of type %s can't be written as JSON", lua_typename(L, type));
   }
   return found(L, step);
 }
@@ -197,7 +198,7 @@ static bool explain_keys(lua_State *L, const struct step *step, lua_Number *coun
     }
   }
   if (named && *count > 0) {
-    lua_pushliteral(L, "the table has both positions and names");
+    lua_pushliteral(L, "the table has both positions and names: expected only one of them");
     return found(L, step);
   }
   if (last != *count) {

@@ -13,9 +13,9 @@
 static const char *url_bytes_error(const char *url, size_t length) {
   for (size_t i = 0; i < length; i++) {
     unsigned char c = (unsigned char)url[i];
-    if (c <= 0x20 || c == 0x7F) return "the URL has white space or a control character";
+    if (c <= 0x20 || c == 0x7F) return "the URL has white space or a control character: expected percent-encoding";
     if (c > 0x7F) return "the URL has a character that is not percent-encoded";
-    if (c == '\\') return "the URL has a backslash";
+    if (c == '\\') return "the URL has a backslash: expected a slash";
   }
   return NULL;
 }
@@ -25,17 +25,19 @@ struct host {
   bool loopback;
 };
 
+static const char ipv6_error[] = "the URL's IPv6 address is not valid: expected one such as [2001:db8::1]";
+
 /* Reads "[...]" and writes the address in its canonical form. */
 static const char *read_ipv6(const char *text, size_t length, struct host *host) {
   struct in6_addr address;
   char plain[INET6_ADDRSTRLEN];
-  if (length - 2 >= sizeof plain) return "the URL's IPv6 address is not valid";
+  if (length - 2 >= sizeof plain) return ipv6_error;
   memcpy(plain, text + 1, length - 2);
   plain[length - 2] = '\0';
-  if (inet_pton(AF_INET6, plain, &address) != 1) return "the URL's IPv6 address is not valid";
+  if (inet_pton(AF_INET6, plain, &address) != 1) return ipv6_error;
   host->text[0] = '[';
   if (inet_ntop(AF_INET6, &address, host->text + 1, INET6_ADDRSTRLEN) == NULL) {
-    return "the URL's IPv6 address is not valid";
+    return ipv6_error;
   }
   strcat(host->text, "]");
   host->loopback = IN6_IS_ADDR_LOOPBACK(&address) != 0;
@@ -71,21 +73,21 @@ static bool ends_in_number(const char *text, size_t length) {
 }
 
 static const char *read_name(const char *text, size_t length, struct host *host) {
-  if (length > 253) return "the URL's host is too long";
+  if (length > 253) return "the URL's host is too long: expected at most 253 characters";
   for (size_t i = 0; i < length; i++) {
     char c = text_lower(text[i]);
     if (!text_is_digit(c) && !(c >= 'a' && c <= 'z') && c != '-' && c != '.' && c != '_') {
-      return "the URL's host has a character that is not allowed there";
+      return "the URL's host has a character that is not allowed: expected letters, digits, hyphens and dots";
     }
     if (c == '.' && (i == 0 || i + 1 == length || text[i - 1] == '.')) {
-      return "the URL's host has an empty label";
+      return "the URL's host has an empty label: expected one such as example.com";
     }
     host->text[i] = c;
   }
   host->text[length] = '\0';
   host->loopback = strcmp(host->text, "localhost") == 0;
   if (ends_in_number(host->text, length)) {
-    if (!is_ipv4(host->text, length)) return "the URL's IPv4 address is not valid";
+    if (!is_ipv4(host->text, length)) return "the URL's IPv4 address is not valid: expected four numbers from 0 to 255";
     host->loopback = strncmp(host->text, "127.", 4) == 0;
   }
   return NULL;
@@ -107,19 +109,19 @@ static const char *read_port(const char *text, size_t length, long *port) {
 static const char *read_authority(const char *text, size_t length, struct host *host, long *port) {
   size_t host_length = 0;
   const char *message;
-  if (memchr(text, '@', length) != NULL) return "the URL has user information";
+  if (memchr(text, '@', length) != NULL) return "the URL has user information: expected only the host after https://";
   if (length > 0 && text[0] == '[') {
     const char *end = memchr(text, ']', length);
-    if (end == NULL) return "the URL's IPv6 address is not valid";
+    if (end == NULL) return ipv6_error;
     host_length = (size_t)(end - text) + 1;
     message = read_ipv6(text, host_length, host);
   } else {
     while (host_length < length && text[host_length] != ':') host_length++;
-    if (host_length == 0) return "the URL has no host";
+    if (host_length == 0) return "the URL has no host: expected one after https://";
     message = read_name(text, host_length, host);
   }
   if (message != NULL || host_length == length) return message;
-  if (text[host_length] != ':') return "the URL's IPv6 address is not valid";
+  if (text[host_length] != ':') return ipv6_error;
   return read_port(text + host_length + 1, length - host_length - 1, port);
 }
 

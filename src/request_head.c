@@ -40,10 +40,10 @@ static const char *check_header(const char *name, size_t name_length, const char
   const char *message = text_header_error(name, name_length, value, value_length);
   if (message != NULL) return message;
   if (text_equals_ignoring_case(name, name_length, "host", 4)) {
-    return "the Host header is not among the headers";
+    return "the headers contain Host: expected it only as the argument host";
   }
   if (secret != NULL && text_equals_ignoring_case(name, name_length, secret->line, secret->name_length)) {
-    return "a header has the name of the secret one";
+    return "the headers contain the secret header: expected it only in the secret";
   }
   return NULL;
 }
@@ -55,7 +55,7 @@ static const char *write_headers(lua_State *L, int index, struct writer *writer,
     size_t name_length, value_length;
     const char *name, *value, *message;
     if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING) {
-      luaL_argerror(L, index, "headers must be strings by name");
+      luaL_argerror(L, index, "names and values of headers must be strings");
     }
     name = lua_tolstring(L, -2, &name_length);
     value = lua_tolstring(L, -1, &value_length);
@@ -112,15 +112,15 @@ static const char *check_head(lua_State *L, const struct credentials **secret) {
   const char *message = text_method_error(method, method_length), *authority;
   if (message == NULL) message = target_error(target, target_length);
   if (message == NULL) message = text_header_value_error(host, host_length);
-  if (message == NULL && host_length == 0) message = "the host is empty";
+  if (message == NULL && host_length == 0) message = "the host is empty: expected that of the origin";
   if (message != NULL || *secret == NULL) return message;
   if ((*secret)->memory == NULL) return "the secret is closed";
-  luaL_argcheck(L, url != NULL, 6, "a secret needs the origin of the request");
+  luaL_argcheck(L, url != NULL, 6, "a secret requires the origin of the request");
   message = origin_read(url, origin_length, origin);
   if (message != NULL) return message;
   authority = strstr(origin, "://") + 3;
   if (!text_equals_ignoring_case(host, host_length, authority, strlen(authority))) {
-    return "the host is not the origin's";
+    return "the host is not that of the origin";
   }
   if (!credentials_belong_to(*secret, origin)) *secret = NULL;
   return NULL;
@@ -179,7 +179,7 @@ static int ready_head_bytes_method(lua_State *L) {
     length = snprintf(end, LENGTH_SIZE, "Transfer-Encoding: chunked\r\n\r\n");
   } else {
     const lua_Number size = luaL_checknumber(L, 2);
-    luaL_argcheck(L, size >= 0 && size <= 9007199254740992.0, 2, "not a length");
+    luaL_argcheck(L, size >= 0 && size <= 9007199254740992.0, 2, "must be from 0 to 2^53");
     length = snprintf(end, LENGTH_SIZE, "Content-Length: %lld\r\n\r\n", (long long)size);
   }
   lua_pushlstring(L, bytes_of(head), head->size + (size_t)length);

@@ -81,7 +81,8 @@ int headers_function(lua_State *L) {
   size_t length;
   const char *const bytes = luaL_checklstring(L, 1, &length);
   const lua_Integer first = luaL_checkinteger(L, 2), last = luaL_checkinteger(L, 3);
-  luaL_argcheck(L, first >= 1 && first <= last + 1 && last <= (lua_Integer)length, 2, "out of range");
+  luaL_argcheck(L, first >= 1 && first <= last + 1 && last <= (lua_Integer)length, 2,
+                "first and last must be positions within the bytes");
   return response_head_push_headers(L, bytes + first - 1, bytes + last, true) ? 1 : 0;
 }
 
@@ -182,7 +183,7 @@ int response_head_function(lua_State *L) {
   const lua_Integer from = luaL_checkinteger(L, 2);
   bool is_incomplete;
   const char *line = read_status_line(bytes, end, &head, &is_incomplete), *blank;
-  luaL_argcheck(L, from >= 1 && from <= (lua_Integer)length + 1, 2, "out of range");
+  luaL_argcheck(L, from >= 1 && from <= (lua_Integer)length + 1, 2, "must be a position within the bytes");
   if (line == NULL) {
     lua_pushboolean(L, 0);
     return is_incomplete ? 1 : 0;

@@ -138,24 +138,26 @@ static bool is_token(const char *text, size_t length) {
 }
 
 const char *text_method_error(const char *method, size_t length) {
-  return is_token(method, length) ? NULL : "the method is not a token";
+  return is_token(method, length) ? NULL : "the method is not a token: expected one such as GET";
 }
 
 const char *text_header_error(const char *name, size_t name_length, const char *value, size_t value_length) {
-  if (name_length == 0) return "the header's name is empty";
-  if (!is_token(name, name_length)) return "the header's name has a character that is not allowed there";
+  if (name_length == 0) return "the header's name is empty: expected one such as X-Name";
+  if (!is_token(name, name_length)) {
+    return "the header's name has an invalid character: expected letters, digits and hyphens";
+  }
   return text_header_value_error(value, value_length);
 }
 
 const char *text_header_value_error(const char *value, size_t length) {
   for (size_t i = 0; i < length; i++) {
     unsigned char c = (unsigned char)value[i];
-    if (c == '\r' || c == '\n') return "the header's value has a line break";
-    if (c == '\0') return "the header's value has a NUL";
-    if ((c < 0x20 && c != '\t') || c == 0x7F) return "the header's value has a control character";
+    if (c == '\r' || c == '\n') return "the header's value has a line break: expected one line";
+    if (c == '\0') return "the header's value has a NUL: expected text";
+    if ((c < 0x20 && c != '\t') || c == 0x7F) return "the header's value has a control character: expected text";
   }
   if (length > 0 && (text_is_blank(value[0]) || text_is_blank(value[length - 1]))) {
-    return "the header's value begins or ends with white space";
+    return "the header's value begins or ends with white space: expected none there";
   }
   return NULL;
 }

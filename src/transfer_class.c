@@ -113,7 +113,7 @@ static void check_unused(lua_State *L, const struct transfer_box *box, const str
   luaL_argcheck(L,
                 box->engine == engine && box->transfer == NULL && !box->has_result &&
                     !box->has_drained && !box->delivering,
-                5, "cannot be used again");
+                5, "must be a transfer of this engine whose result was taken");
 }
 
 /* Pushes the box at `index`, whose result must have been taken, or a new one if that is nil. */
@@ -265,7 +265,8 @@ static int transfer_feed_method(lua_State *L) {
   size_t length = 0;
   const char *bytes = luaL_optlstring(L, 2, NULL, &length);
   if (box->transfer == NULL || !engine_check_process(box->engine)) return 0;
-  luaL_argcheck(L, box->transfer->source.kind != SOURCE_BYTES, 1, "its body is not fed");
+  luaL_argcheck(L, box->transfer->source.kind != SOURCE_BYTES, 1,
+                "its body is a string: expected a transfer whose body is fed");
   if (!source_feed(&box->transfer->source, bytes, length)) return luaL_error(L, "not enough memory");
   engine_resume(box->engine, box->transfer);
   return 0;
