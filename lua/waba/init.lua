@@ -5,7 +5,7 @@ local version = require "waba.version"
 ---@class waba
 local waba = { _VERSION = "waba " .. version }
 
--- Name to module, and the function in it.
+-- Name to module and function.
 local FUNCTIONS = {
   client = { "waba.client", "new" },
   check = { "waba.check", "check" },
@@ -19,10 +19,10 @@ local FUNCTIONS = {
   sleep = { "waba.runtime", "sleep" },
 }
 
--- Name to module that is a table of functions itself.
+-- Name to module with a table of functions.
 local MODULES = { inbox = "waba.inbox", webhook = "waba.webhook" }
 
--- Name to module, and the package it belongs to.
+-- Name to module and its package.
 local PACKAGES = {
   emulator = { "waba.emulator", "waba-emulator" },
   migrate = { "waba.migrate", "waba-cli" },

@@ -1,5 +1,5 @@
--- How the content of each message type is read into an event: `content.<type>(event, value)` fills the
--- event's fields and returns what a person reads. Both hostings write these objects alike.
+-- Reads the content of messages by their type: `content.<type>(event, value)` sets the event's fields and returns the text
+-- for a person. Both hostings have the same objects.
 
 local core = require "waba.core"
 local values = require "waba.hosting.values"
@@ -39,13 +39,13 @@ local SYSTEM = {
   parent_user_id = text,
 }
 
--- Cloud's names of the same news.
+-- Cloud hosting's names for types of system messages.
 local SYSTEM_ALIASES = {
   customer_changed_number = "user_changed_number", customer_identity_changed = "user_identity_changed",
 }
 
--- The JSON inside a string (flows, address forms). Some senders write the object itself, and some
--- write what is no JSON at all: that stays text.
+-- Decodes the JSON in a string (flows, address forms). Some senders write the object itself; a text that is no JSON stays
+-- text.
 local function reply_data(value)
   if type(value) ~= "string" then return without_null(value) end
   local data = core.decode(value)
@@ -53,7 +53,7 @@ local function reply_data(value)
   return without_null(data)
 end
 
--- How each kind of interactive reply is read.
+-- Readers of interactive replies by kind.
 local replies = {}
 
 function replies.button_reply(value)
@@ -81,7 +81,7 @@ function replies.call_permission_reply(value)
   return read
 end
 
--- The customer's consent to pay an order with the card that the order offered (offsite_card_pay).
+-- The customer's consent to pay an order with the offered card (offsite_card_pay).
 function replies.payment_method(value)
   local read = copied(value, PAYMENT_METHOD)
   read.kind = "payment_method"
@@ -148,7 +148,7 @@ function content.system(event, value)
   read.type = SYSTEM_ALIASES[read.type] or read.type
   read.new_wa_id = read.new_wa_id or read.wa_id
   read.user = read.user or read.customer
-  -- Cloud writes the hash beside `system`, not in it.
+  -- on Cloud hosting the hash is not in `system`, but in `identity` of the message
   if read.type == "user_identity_changed" and event.identity then
     read.identity = read.identity or event.identity.hash
   end
@@ -161,7 +161,7 @@ function content.reaction(event, value)
   if event.reaction and event.reaction.emoji == "" then event.reaction.emoji = nil end
 end
 
--- The edited message's content becomes the event's own: its text, its media.
+-- The event gets the text and the media of the edited message.
 function content.edit(event, value)
   event.edit = copied(value, ORIGINAL)
   local message = event.edit and event.edit.message
@@ -175,9 +175,9 @@ function content.revoke(event, value)
   event.revoke = shaped(value, ORIGINAL)
 end
 
--- The first opening of the chat has no content.
+-- Sent when the customer opens the chat for the first time; without content.
 function content.request_welcome() end
 
---- Message types whose content this library reads.
+--- The readers of all known message types.
 ---@type table<string, fun(event: waba.Event, value: any): string|nil>
 return content

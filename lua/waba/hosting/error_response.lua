@@ -17,19 +17,19 @@ error_response.KIND_BY_STATUS = {
   [429] = "rate_limited",
 }
 
---- The kinds that pass by themselves.
-error_response.PASSING = { rate_limited = true, unavailable = true, timeout = true }
+--- The kinds of temporary errors.
+error_response.TEMPORARY = { rate_limited = true, unavailable = true, timeout = true }
 
---- An error code: a whole number, or one in digits.
+--- Reads an error code: an integer, or a string of digits.
 ---@param value any
 ---@return integer|nil
 function error_response.code(value)
   local code = tonumber(value)
-  -- a float's integer is one where Lua has them
+  -- with an integer subtype, in Lua 5.3 and newer
   if code and code % 1 == 0 then return math.floor(code) end
 end
 
---- "Title: details", or what there is of it.
+--- Returns "title: details", or the one of them that exists.
 ---@param title string|nil
 ---@param details string|nil
 ---@return string|nil
@@ -38,27 +38,27 @@ function error_response.join(title, details)
   return title or details
 end
 
---- The kind of an answer that has no known code.
+--- Returns the kind of an error without a known code.
 ---@param status integer
----@param kinds table<integer, waba.ErrorKind>  the hosting's own, which go before `KIND_BY_STATUS`
+---@param kinds table<integer, waba.ErrorKind>  of the hosting, before `KIND_BY_STATUS`
 ---@return waba.ErrorKind
 function error_response.kind_of(status, kinds)
   return kinds[status] or error_response.KIND_BY_STATUS[status]
     or (status >= 500 and "unavailable" or status >= 300 and status < 400 and "protocol" or "api")
 end
 
--- Bytes of a body or a text that are searched at most, since the time that the patterns take grows with its square.
+-- The limit of bytes that are searched, because the time of the patterns grows with the square of the length.
 local MOST = 2000
 
--- A body that is neither shape: its beginning, on one line.
+-- The beginning of a body in an unknown form, on one line.
 local function excerpt(body)
   local line = body:sub(1, MOST):gsub("<[^>]*>", " "):gsub("%c", " "):gsub("%s+", " "):gsub("^ ", ""):gsub(" $", "")
   if #line <= 200 and #body <= MOST then return line end
-  -- not in the middle of a character
+  -- without an incomplete character at the end
   return (line:sub(1, 200):gsub("[\192-\255][\128-\191]*$", "")) .. "…"
 end
 
--- What `meta.details` says: a text, or a list of texts.
+-- Reads `meta.details`: a text, or a list of texts.
 local function details_of(meta)
   if type(meta.details) ~= "table" then return text(meta.details) end
   local parts = {}
@@ -66,22 +66,22 @@ local function details_of(meta)
   return #parts > 0 and table.concat(parts, "; ") or nil
 end
 
---- A sentence of the gateway that means more than its HTTP status.
----@class waba.GatewaySentence
----@field pattern string        of Lua, for the sentence in lower case; a capture is seconds to wait
+--- A message of the gateway that is more specific than its HTTP status.
+---@class waba.GatewayMessage
+---@field pattern string        a Lua pattern for the message in lower case; a capture is the seconds to wait
 ---@field kind waba.ErrorKind
 ---@field scope string|nil      as in `waba.Error`
 
---- The error of the gateway's own words.
----@param said string                       its sentence
+--- Makes an error from a message of the gateway.
+---@param message string                       the message
 ---@param details string|nil
 ---@param status integer
----@param hosting { kinds: table, sentences: waba.GatewaySentence[] }
+---@param hosting { kinds: table, messages: waba.GatewayMessage[] }
 ---@return waba.Error
-function error_response.from_sentence(said, details, status, hosting)
+function error_response.from_message(message, details, status, hosting)
   local kind, retry_after, scope = error_response.kind_of(status, hosting.kinds), nil, nil
-  local lower = said:sub(1, MOST):lower()
-  for _, known in ipairs(hosting.sentences) do
+  local lower = message:sub(1, MOST):lower()
+  for _, known in ipairs(hosting.messages) do
     local found = lower:match(known.pattern)
     if found then
       kind, retry_after, scope = known.kind, tonumber(found), known.scope
@@ -89,35 +89,35 @@ function error_response.from_sentence(said, details, status, hosting)
     end
   end
   return errors.new {
-    kind = kind, status = status, title = said, details = details, retry_after = retry_after, scope = scope,
-    retryable = error_response.PASSING[kind] or false, message = error_response.join(said, details),
+    kind = kind, status = status, title = message, details = details, retry_after = retry_after, scope = scope,
+    retryable = error_response.TEMPORARY[kind] or false, message = error_response.join(message, details),
   }
 end
 
---- The error of `{ meta = { success = false, http_code, developer_message, details } }`, the shape of the
---- gateway itself, in both of its spellings.
+--- Makes an error from `{ meta = { success = false, http_code, developer_message, details } }`, the form of the gateway
+--- itself, in both of its spellings.
 ---@param json table
 ---@param status integer
----@param hosting { kinds: table, sentences: waba.GatewaySentence[] }
+---@param hosting { kinds: table, messages: waba.GatewayMessage[] }
 ---@return waba.Error|nil
 function error_response.from_gateway(json, status, hosting)
   local meta = type(json.meta) == "table" and json.meta or {}
-  local said = text(meta.developer_message) or text(meta.developerMessage)
-  if said then return error_response.from_sentence(said, details_of(meta), status, hosting) end
+  local message = text(meta.developer_message) or text(meta.developerMessage)
+  if message then return error_response.from_message(message, details_of(meta), status, hosting) end
 end
 
---- The error of an answer in no known shape.
+--- Makes an error from a body in an unknown form.
 ---@param status integer
 ---@param body string
 ---@param hosting { kinds: table }
 ---@return waba.Error
 function error_response.from_bytes(status, body, hosting)
   local kind = error_response.kind_of(status, hosting.kinds)
-  local said = excerpt(body)
+  local message = excerpt(body)
   return errors.new {
-    kind = kind, status = status, retryable = error_response.PASSING[kind] or false,
-    message = status >= 300 and status < 400 and "the gateway answered with a redirect, which is never followed"
-      or said ~= "" and said or ("the gateway answered with HTTP " .. status .. " and no reason"),
+    kind = kind, status = status, retryable = error_response.TEMPORARY[kind] or false,
+    message = status >= 300 and status < 400 and "the gateway responded with a redirect, which is never followed"
+      or message ~= "" and message or ("the gateway responded with HTTP " .. status .. " and no reason"),
   }
 end
 

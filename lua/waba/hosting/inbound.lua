@@ -1,6 +1,6 @@
--- Turns the platform's messages, statuses, errors and news into events. Both hostings write these
--- objects alike; what wraps them differs and is read in `hosting/<name>/webhook.lua`. Nothing a sender
--- may write makes this fail: what has the wrong type is left out of the event and stays in `raw`.
+-- Makes events from the platform's messages, statuses, errors and account changes. Both hostings have the same objects in
+-- different envelopes, which `hosting/<name>/webhook.lua` reads. Never fails: a value of a wrong type is not in the event's
+-- fields, only in `raw`.
 
 local content = require "waba.hosting.content"
 local core = require "waba.core"
@@ -12,45 +12,45 @@ local shaped, with_ids = values.shaped, values.with_ids
 
 local inbound = {}
 
---- One thing that the platform reported. Which fields are there depends on `kind` and `type`; those
---- marked with Cloud come from Cloud hosting only.
+--- A message, a status, an error or an account change from the platform. The fields depend on `kind` and `type`; those with
+--- "Cloud" exist on Cloud hosting only.
 ---@class waba.Event
 ---@field kind "message"|"status"|"error"|"account"
 ---@field hosting "on_premise"|"cloud"
----@field number string?     the business number, or its id where that is all the platform says (Cloud)
+---@field number string?     the business number, or its id if the platform sends no number (Cloud)
 ---@field phone_number_id string?  of the business number (Cloud)
 ---@field waba_id string?    of the business account (Cloud)
 ---@field raw any            the platform's own table, complete; its nulls are `require("waba.core").null`
----@field id string?         message, status: the id of the message; what duplicates are known by
+---@field id string?         message, status: the id of the message, which identifies duplicates
 ---@field timestamp integer? message, status, account: Unix seconds
----@field errors waba.Error[]?  message, status: what went wrong
----@field type string?       message: the platform's word; "unknown" when it gave none. Status: "payment" or "call"
----                          when it is about these and not about the message (Cloud)
----@field from string?       message: the customer's wa_id; Cloud leaves it out for users who hide theirs
+---@field errors waba.Error[]?  message, status
+---@field type string?       message: the platform's name; "unknown" if there is none. Status: "payment" or "call" if
+---                          it concerns these and not the message (Cloud)
+---@field from string?       message: the customer's wa_id; absent on Cloud hosting if the customer hides it
 ---@field from_user_id string?  message: the customer's business-scoped user id (Cloud)
 ---@field from_parent_user_id string?  the same for all numbers of a parent business (Cloud)
----@field group_id string?   message, status: the group it was written in (Cloud)
----@field contact waba.EventContact?  message: always a table; status: where the platform says it (Cloud)
----@field text string?       message: body, caption, button text, reply title: what a person reads
+---@field group_id string?   message, status: the group of the message (Cloud)
+---@field contact waba.EventContact?  message: always a table; status: if the platform sends it (Cloud)
+---@field text string?       message: body, caption, button text or reply title: the text for a person
 ---@field context { id: string?, from: string?, forwarded: boolean?, frequently_forwarded: boolean?, product: table? }|nil
 ---@field media { id: string?, mime_type: string?, sha256: string?, filename: string?, caption: string?, voice: boolean?, animated: boolean?, status: string?, url: string? }|nil
 ---@field location { latitude: number?, longitude: number?, name: string?, address: string?, url: string? }|nil
 ---@field contacts table[]?  message: address-book entries the customer shared
----@field origin string?     message: how shared contact details came about (Cloud)
+---@field origin string?     message: the origin of shared contact details (Cloud)
 ---@field button { text: string?, payload: string? }|nil
----@field reply waba.EventReply  message: what was chosen. With a client `event:reply(message, options)` answers, on
----                          every event that has a customer
+---@field reply waba.EventReply  message: the choice of the customer. With a client, `event:reply(message, options)` sends a
+---                          reply, for every event with a customer
 ---@field mark_read fun(self: waba.Event, options: { typing: boolean? }?): true|nil, waba.Error?  with a client: as
 ---                          `client:mark_read`
 ---@field download fun(self: waba.Event, options: waba.DownloadOptions?): waba.Download|nil, waba.Error?  with a
----                          client: a message's media, as `client.media:download`; its digest is checked
+---                          client: the media of a message, as `client.media:download`; its SHA-256 is checked
 ---@field order { catalog_id: string?, text: string?, product_items: table[]? }|nil
 ---@field system { type: string?, body: string?, new_wa_id: string?, identity: string?, user: string?, user_id: string?, new_user_id: string? }|nil
----@field reaction { message_id: string?, emoji: string? }|nil  without emoji: taken back
----@field edit { original_message_id: string?, message: table? }|nil  the new content is the event's own (Cloud)
+---@field reaction { message_id: string?, emoji: string? }|nil  without emoji: removed
+---@field edit { original_message_id: string?, message: table? }|nil  the event has the new content (Cloud)
 ---@field revoke { original_message_id: string? }|nil  Cloud
----@field unsupported { type: string? }|nil  what the customer sent that no interface can carry (Cloud)
----@field referral table?    message: the advertisement it came from
+---@field unsupported { type: string? }|nil  a message that the platform does not deliver (Cloud)
+---@field referral table?    message: the advertisement that the customer tapped
 ---@field identity { hash: string?, acknowledged: boolean?, created_timestamp: integer? }|nil  milliseconds
 ---@field status string?     status: "sent", "delivered", "read", "played", "failed", "deleted", "warning", …
 ---@field recipient string?  status: the customer's wa_id, or the group's id
@@ -63,11 +63,11 @@ local inbound = {}
 ---@field participant_parent_user_id string?  Cloud
 ---@field conversation { id: string?, expiration_timestamp: integer?, origin: table? }|nil
 ---@field pricing { pricing_model: string?, billable: boolean?, category: string?, type: string? }|nil
----@field data string?       status: what the sender attached (Cloud)
+---@field data string?       status: the option `data` of the message (Cloud)
 ---@field payment table?     status of type "payment": reference_id, amount, currency, transaction (Cloud)
 ---@field error waba.Error?  error
----@field field string?      account: what it is about
----@field value any          account: its content, complete
+---@field field string?      account: the kind of the change
+---@field value any          account: the complete content
 
 ---@class waba.EventContact
 ---@field name string?
@@ -77,7 +77,7 @@ local inbound = {}
 ---@field parent_user_id string?  Cloud
 ---@field identity_key_hash string?  Cloud
 
---- What was chosen or entered; and, with a client, a function that answers.
+--- The choice or the input of the customer. With a client it is also a function that sends a reply.
 ---@class waba.EventReply
 ---@overload fun(event: waba.Event, message: waba.Message, options: waba.SendOptions?): waba.Sent|nil, waba.Error?
 ---@field kind "button"|"list"|"flow"|"call_permission"|"payment_method"|nil
@@ -85,18 +85,18 @@ local inbound = {}
 ---@field title string?
 ---@field description string?  list
 ---@field name string?         flow
----@field data any             flow: the decoded answer
+---@field data any             flow: the decoded response
 ---@field response string?     call_permission: "accept" or "reject"
 ---@field is_permanent boolean?            call_permission
 ---@field expiration_timestamp integer?    call_permission
 ---@field response_source string?          call_permission
 ---@field payment_method string?    payment_method: "offsite_card_pay"
----@field reference_id string?      payment_method: the order's
+---@field reference_id string?      payment_method: of the order
 ---@field credential_id string?     payment_method
 ---@field last_four_digits string?  payment_method
 ---@field payment_timestamp integer?  payment_method
 
---- Whose webhook it is. On-Premise does not say it.
+--- The receiving number of a webhook; empty on On-Premise hosting.
 ---@class waba.EventPlace
 ---@field number string?
 ---@field phone_number_id string?
@@ -119,7 +119,7 @@ local function context(value)
   }
 end
 
--- A message that forgot its type is what its content says.
+-- The type of a message without `type`: the name of its content.
 local function guess_type(raw)
   for name in pairs(content) do
     if type(raw[name]) == "table" then return name end
@@ -127,7 +127,7 @@ local function guess_type(raw)
   return "unknown"
 end
 
--- What comes with few messages.
+-- Reads fields that few messages have.
 local function read_extras(event, raw)
   if raw.context ~= nil then event.context = context(raw.context) end
   if raw.identity ~= nil then event.identity = shaped(raw.identity, IDENTITY) end
@@ -139,7 +139,7 @@ local function read_extras(event, raw)
   if raw.origin ~= nil then event.origin = text(raw.origin) end
 end
 
--- What Cloud says of a status' recipient beside `recipient_id`. Two of the names are spelled in two ways.
+-- The recipient of a status on Cloud hosting. Two of the names have two spellings.
 local RECIPIENT = {
   recipient_user_id = "recipient_user_id", recipient_parent_user_id = "recipient_parent_user_id",
   parent_recipient_user_id = "recipient_parent_user_id", recipient_type = "recipient_type",
@@ -149,7 +149,7 @@ local RECIPIENT = {
   recipient_participant_parent_user_id = "participant_parent_user_id",
 }
 
--- What a status is about, when it is no word on the message itself.
+-- The types of statuses that do not concern a message.
 local OTHER_STATUSES = { payment = true, call = true }
 
 local function read_subject(event, raw)
@@ -165,7 +165,7 @@ local function read_recipient(event, raw)
   if event.recipient_type == "group" then event.group_id = event.recipient end
 end
 
---- Message types whose content this library reads.
+--- The readers of all known message types.
 ---@type table<string, any>
 inbound.types = content
 
@@ -176,7 +176,7 @@ inbound.types = content
 ---@field account fun(field: string, value: any, place: waba.EventPlace?): waba.Event
 ---@field unknown_lists fun(events: waba.Event[], body: table, known: table<string, any>, place: waba.EventPlace?)
 
---- A reader for one hosting.
+--- Makes the reader of a hosting.
 ---@param hosting string                     its name
 ---@param error_from_row fun(row: any): waba.Error
 ---@return waba.EventReader
@@ -222,7 +222,7 @@ function inbound.reader(hosting, error_from_row)
         number = place.number, phone_number_id = place.phone_number_id, waba_id = place.waba_id,
       }
     end
-    -- On-Premise since 2.45 the recipient stands in `message`; for a while it stood in both places.
+    -- on On-Premise hosting since version 2.45 the recipient is in `message`, in some versions in both places
     local inner = type(raw.message) == "table" and raw.message.recipient_id
     local event = {
       kind = "status", hosting = hosting, raw = raw,
@@ -255,8 +255,8 @@ function inbound.reader(hosting, error_from_row)
     }
   end
 
-  -- Lists under names that this library does not know are taken for news, element by element, and so is
-  -- what has an id. Other members describe the delivery; they make an event only when there is nothing else.
+  -- Makes an account event from each element of an unknown list and from each unknown object with an id. Other unknown
+  -- members become events only if the body has no other events.
   function reader.unknown_lists(events, body, known, place)
     local names
     for name in pairs(body) do
@@ -270,8 +270,8 @@ function inbound.reader(hosting, error_from_row)
     local had_events = #events > 0
     for _, name in ipairs(names) do
       local value = body[name]
-      local is_news = type(value) == "table" and (value[1] ~= nil or value.id ~= nil)
-      if is_news or not had_events then
+      local is_account_change = type(value) == "table" and (value[1] ~= nil or value.id ~= nil)
+      if is_account_change or not had_events then
         for _, item in ipairs(values.items(value)) do
           if item ~= null then events[#events + 1] = reader.account(tostring(name), item, place) end
         end
@@ -282,7 +282,7 @@ function inbound.reader(hosting, error_from_row)
   return reader
 end
 
---- The contact of an entry in `contacts`.
+--- Reads an entry of `contacts`.
 ---@param raw any
 ---@return waba.EventContact
 function inbound.contact(raw)
@@ -295,7 +295,7 @@ function inbound.contact(raw)
   }
 end
 
---- The customer an event is about: the phone number where it is known, else the business-scoped user id.
+--- Returns the customer of an event: the phone number, or if it is unknown the business-scoped user id.
 ---@param event waba.Event
 ---@return string|nil
 function inbound.customer(event)

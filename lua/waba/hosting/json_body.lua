@@ -1,13 +1,13 @@
--- The JSON body of a call whose lists may be empty: an empty Lua table would be written as an object.
+-- Writes a JSON body with empty lists, because an empty table would become an object.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
 
---- Makes the part of a call that holds the body.
+--- Makes a call with this body.
 ---@param body table
----@param lists string[]  fields that are lists
+---@param lists string[]  the fields with lists
 ---@return waba.Call|nil
----@return waba.Error? err  of kind "invalid": what JSON can't say
+---@return waba.Error? err  of kind "invalid": the body has a value that JSON does not have
 local function json_body(body, lists)
   local rest, empty = {}, {}
   for name, value in pairs(body) do rest[name] = value end

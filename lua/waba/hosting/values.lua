@@ -10,7 +10,7 @@ local PLUS = 43
 
 local values = {}
 
---- Ids and phone numbers are strings whatever the sender wrote.
+--- Reads an id or a phone number, which may be a number.
 ---@param value any
 ---@return string|nil
 local function text(value)
@@ -29,7 +29,7 @@ local function wa_id(value)
   return value
 end
 
---- The same for a text with content: nil for the empty string.
+--- The same, but nil for the empty string.
 ---@param value any
 ---@return string|nil
 local function some_text(value)
@@ -52,7 +52,7 @@ local function number(value)
   if type(value) == "string" then return tonumber(value) end
 end
 
---- 15 digits hold every time in seconds or milliseconds and are exact in a double.
+--- Reads an integer of at most 15 digits, which a double represents exactly.
 ---@param value any
 ---@return integer|nil
 local function integer(value)
@@ -60,7 +60,7 @@ local function integer(value)
   if value and value > -1e15 and value < 1e15 then return floor(value) end
 end
 
---- Unix seconds, from seconds or (a few payloads have them) milliseconds.
+--- Reads Unix seconds, from seconds or, in a few payloads, milliseconds.
 ---@param value any
 ---@return integer|nil
 local function timestamp(value)
@@ -69,7 +69,7 @@ local function timestamp(value)
   return value
 end
 
---- The documents say "String" where the samples show booleans.
+--- Reads a boolean, which may be a string or a number.
 ---@param value any
 ---@return boolean|nil
 local function flag(value)
@@ -78,7 +78,7 @@ local function flag(value)
   if value == "false" or value == 0 or value == "0" then return false end
 end
 
--- The members of a table that change, with their new values; `null` for nil. Nil when none changes.
+-- The new values of the members that change, with `null` for nil; nil if none changes.
 local function changes_of(value, converters, otherwise)
   local changes
   for name, member in pairs(value) do
@@ -111,7 +111,7 @@ local function converted(value, converters, otherwise)
   return copy
 end
 
---- Removes the nulls of a table, which would be true in a condition. The lists have no gaps afterwards.
+--- Removes the nulls of a table, which are true in a condition. Lists have no gaps afterwards.
 ---@param value any
 ---@return any
 local function without_null(value)
@@ -121,7 +121,7 @@ end
 -- Chooses the converter for ids by a field's name.
 local IDS = {}
 
---- The same for values without a definition of their fields. Ids become strings.
+--- The same, and ids become strings: for values with undefined fields.
 ---@param value any
 ---@return any
 local function with_ids(value)
@@ -137,7 +137,7 @@ setmetatable(IDS, { __index = function(_, name)
   if type(name) == "string" and (name == "id" or name:find "_id$") then return id end
 end })
 
---- A copy of an object with its known members in their right types. Unknown members come along.
+--- Copies an object and converts its known members.
 ---@param value any
 ---@param converters table<string, fun(value: any): any>
 ---@return table|nil
@@ -151,7 +151,7 @@ local function copied(value, converters)
   return copy
 end
 
---- The same, without a copy where every member is right already: it nearly always is.
+--- The same, but without a copy if no member changes, as usual.
 ---@param value any
 ---@param converters table<string, fun(value: any): any>
 ---@return table|nil
@@ -167,7 +167,7 @@ local function shaped(value, converters)
   return copy
 end
 
---- A list of such objects.
+--- Converts a list of such objects.
 ---@param value any
 ---@param converters table<string, fun(value: any): any>
 ---@return table[]|nil
@@ -178,7 +178,7 @@ local function list_of(value, converters)
   return list
 end
 
---- The elements of what should be a list: nothing for null, one for a value that is no list.
+--- Returns a list: empty for null, with one element for a value that is no list.
 ---@param value any
 ---@return any[]
 local function items(value)

@@ -1,7 +1,7 @@
--- Every error code of the Cloud platform, as data: what it means, what to do, which kind of error
--- object it becomes. Source: the list of codes of cloud.md, section 6.3.
+-- The error codes of the Cloud platform: the meaning, the advice, and the kind of the error object. Source: cloud.md,
+-- section 6.3.
 
-local KEEP = "Nothing can be done from here; the message stays undelivered."
+local KEEP = "Nothing can be done; the message is not delivered."
 local TICKET = "Open a ticket with 360dialog."
 local MEND = "Correct the request."
 local WAIT = "Wait a moment and try again."
@@ -15,9 +15,8 @@ local FLOW = "Look at the flow's state."
 
 local DAY = 86400
 
--- Groups of rows: kind, retryable, where they arrive ("response", "status" or "both"); then for each code its
--- title, meaning, advice, and what else there is to say: seconds to wait, the scope of a limit, and whether the
--- message may have been accepted all the same.
+-- Groups of rows: kind, retryable, where the codes arrive ("response", "status" or "both"); then for each code the title,
+-- the meaning, the advice, and optional fields: `retry_after`, `scope` and `ambiguous` of waba.ErrorRow.
 local groups = {
   { "auth", false, "response", {
     { 0, "AuthException", "The token between 360dialog and Meta is not valid.", TICKET },
@@ -57,15 +56,16 @@ local groups = {
     { 100, "Invalid parameter", "A field is unknown, has a wrong type or length, or an id is not valid.", MEND },
     { 131008, "Required parameter is missing", "A field is missing.", MEND },
     { 131009, "Parameter value is not valid", "A field has a wrong value.", MEND },
-    { 131055, "Method not allowed", "This way takes no such message: marketing messages are templates for marketing.",
-      "Send it the ordinary way." },
+    { 131055, "Method not allowed",
+      "The endpoint for marketing messages accepts only templates of the category marketing.",
+      "Send it without the option marketing." },
     { 131059, "Invalid cursor", "The cursor of a list is not valid or has expired.", "Start the list anew." },
     { 131062, "Business-scoped user id not supported", "This message can't be sent to a business-scoped user id.",
       "Send to the phone number." },
     { 131202, "Duplicate participant", "A participant is named twice.", MEND },
     { 131204, "Too many participants", "The group would have too many participants.", MEND },
     { 133005, "Two-step verification PIN mismatch", "The PIN is wrong.", MEND },
-    { 135000, "Generic user error", "A parameter of the request is wrong in a way the platform can't name.", MEND },
+    { 135000, "Generic user error", "A parameter of the request is wrong; the platform does not name it.", MEND },
     { 139001, "Flow update failed", "The flow could not be changed.", FLOW },
     { 139002, "Flow publish failed", "The flow could not be published.", FLOW },
     { 139003, "Flow deprecate failed", "The flow could not be deprecated.", FLOW },
@@ -94,7 +94,7 @@ local groups = {
     { 131020, "Invalid group", "The group has no other member.", KEEP },
     { 131021, "Recipient cannot be sender", "The message is addressed to its own sender.", "Send to another number." },
     { 131030, "Recipient phone number not in allowed list", "The recipient is not on the list of allowed ones.",
-      "A sandbox sends to the number only that asked for its key." },
+      "A sandbox sends only to the number that requested its key." },
     { 131041, "Unknown group", "The group is unknown.", KEEP },
     { 131203, "Terms not accepted", "The participant has not accepted WhatsApp's terms.", KEEP },
     { 131207, "Group suspended", "The group is suspended.", KEEP },
@@ -105,7 +105,7 @@ local groups = {
     { 130472, "User's number is part of an experiment", "Meta holds marketing back from this customer.", KEEP },
     { 131026, "Message undeliverable",
       "The recipient is not on WhatsApp, has an old app, has not accepted its terms, or blocks the business.",
-      "Reach this customer another way." },
+      "Contact this customer on another channel." },
     { 131050, "User has stopped marketing messages", "The customer does not want marketing from the business.",
       "Send this customer no more marketing." },
     { 137000, "Recipient identity key hash mismatch",
@@ -114,7 +114,7 @@ local groups = {
   } },
   { "recipient", true, "both", {
     { 131049, "Message not delivered to maintain a healthy ecosystem",
-      "This customer has had enough marketing for now; the limit is not disclosed.",
+      "The limit of marketing messages for this customer is reached; it is not published.",
       "Wait a day or more, longer each time.", { retry_after = DAY } },
   } },
   { "media", false, "response", {
@@ -145,9 +145,9 @@ local groups = {
     { 132069, "Flow is throttled", "The flow is throttled to ten messages an hour.", "Try again later.",
       { retry_after = 3600, scope = "endpoint" } },
     { 133008, "Too many two-step verification PIN guesses", "The PIN was wrong too often.",
-      "Wait as long as the details say.", { retry_after = 3600, scope = "endpoint" } },
+      "Wait for the time in the details.", { retry_after = 3600, scope = "endpoint" } },
     { 133009, "Two-step verification PIN guessed too fast", "The PIN was tried too fast.",
-      "Wait as long as the details say.", { retry_after = 60, scope = "endpoint" } },
+      "Wait for the time in the details.", { retry_after = 60, scope = "endpoint" } },
     { 133016, "Account register deregister rate limit exceeded",
       "The number was registered or deregistered ten times in 72 hours.", "Try again another day.",
       { retry_after = 3600 } },
@@ -176,7 +176,7 @@ local groups = {
     { 132068, "Flow is blocked", "The flow is blocked.", FLOW },
   } },
   { "template", false, "response", {
-    { 131063, "Marketing templates disabled", "Templates for marketing are not sent this way.",
+    { 131063, "Marketing templates disabled", "Templates for marketing are not accepted by this endpoint.",
       "Send with { marketing = true }." },
     { 134100, "Not a marketing template", "Marketing messages are templates for marketing only.",
       "Send it the ordinary way." },
@@ -251,7 +251,7 @@ local groups = {
       "Send it as another type, or ask the customer to write it in words." },
   } },
   { "api", false, "response", {
-    { 131201, "Partial success", "Some of the participants could not be served.", "Look at the answer's errors." },
+    { 131201, "Partial success", "Some of the participants could not be served.", "Read the errors in the response." },
     { 138001, "Callee not reachable", "The customer can't be called.", CALLS },
     { 138003, "Duplicate call", "The customer is already being called.", CALLS },
     { 138009, "Call permission request limit", "The customer was asked for permission too often.", CALLS },
@@ -259,15 +259,15 @@ local groups = {
     { 138013, "Calls not available", "Calls are not available for this number.", CALLS },
     { 138014, "Calls disabled", "Calls are switched off for this number.", CALLS },
     { 138015, "Calls can't be enabled", "Calls can't be switched on for this number.", CALLS },
-    { 138017, "Call permission is permanent", "The customer has already permitted calls for good.", CALLS },
+    { 138017, "Call permission is permanent", "The customer has already permitted calls permanently.", CALLS },
     { 138018, "Calls prerequisites missing", "Something that calls need is missing.", CALLS },
     { 139100, "Block list partly changed", "Some of the users could not be blocked or unblocked.",
-      "Look at the failed users in the answer." },
-    { 139101, "Block list is full", "The list of blocked users has 64 000 entries.", "Unblock somebody first." },
+      "Read the failed users in the response." },
+    { 139101, "Block list is full", "The list of blocked users has 64,000 entries.", "Unblock a user first." },
   } },
 }
 
--- All codes of a missing permission.
+-- The range of codes for a missing permission.
 local PERMISSIONS = { from = 200, to = 299 }
 
 ---@type table<integer, waba.ErrorRow>

@@ -1,6 +1,5 @@
--- Reads what the Cloud gateway says when it refuses: Graph's `error` object or text, the gateway's own
--- `meta`, the `errors` of webhooks, or whatever a load balancer puts in their place (cloud.md,
--- section 6.1). Gives error objects.
+-- Reads the error responses of the Cloud gateway: Graph's `error` object or text, the gateway's own `meta`, the `errors` of
+-- webhooks, the body of a load balancer (cloud.md, section 6.1).
 
 local error_response = require "waba.hosting.error_response"
 local errors = require "waba.errors"
@@ -14,8 +13,8 @@ local cloud_errors = {}
 
 local GATEWAY = {
   kinds = { [500] = "unavailable", [502] = "unavailable", [503] = "unavailable", [504] = "unavailable" },
-  -- cloud.md, section 6.2: the gateway's own sentences that mean more than their HTTP status
-  sentences = {
+  -- messages that are more specific than their HTTP status (cloud.md, section 6.2)
+  messages = {
     { pattern = "requests? every (%d+)", kind = "rate_limited", scope = "endpoint" },
     { pattern = "api access disabled", kind = "blocked" },
     { pattern = "lack of payment", kind = "blocked" },
@@ -24,15 +23,15 @@ local GATEWAY = {
   },
 }
 
--- Graph says of an id that it does not know: code 100 with this subcode, which is a code of its own too.
+-- The subcode of code 100 for an unknown id; also a code.
 local UNKNOWN_OBJECT = 33
--- And of a template's name, when it is to be deleted. Recalled, not in the reference.
+-- The subcode of code 100 for an unknown name in the deletion of a template. Not documented.
 local UNKNOWN_TEMPLATE = 2593002
 
---- Whether a gateway that answers so may have handed the request on before it failed: 503 from a load
---- balancer says here no more than 504 does (cloud.md, section 6.2). Only what carries a known code is sure.
+--- Whether the platform may have executed a request with this status and without a known code. A 503 may come from a load
+--- balancer, as a 504 (cloud.md, section 6.2).
 ---@param status integer
----@param is_cut? boolean  the answer's body did not arrive: a 400 may have carried code 1, which says nothing
+---@param is_cut? boolean  the body did not arrive; the body of a 400 may have had code 1, which is ambiguous
 ---@return boolean
 function cloud_errors.is_ambiguous(status, is_cut)
   return status >= 500 or status == 408 or is_cut == true and status == 400
@@ -44,13 +43,12 @@ local function title_of(row)
   return title and (title:gsub("^%(#%d+%)%s*", ""))
 end
 
--- What the platform says beyond the title: in an object, or in a plain string, or in words for users.
+-- The details: in an object, in a string, or in a text for users.
 local function details_of(row)
   local data = row.error_data
   local details = text(row.details) or type(data) == "table" and text(data.details) or text(data)
   if details then return details end
-  local title, words = text(row.error_user_title), text(row.error_user_msg)
-  return join(title, words)
+  return join(text(row.error_user_title), text(row.error_user_msg))
 end
 
 local rows -- loaded for the first error
@@ -66,37 +64,37 @@ local function row_of(code, subcode, status)
   return known
 end
 
---- The error object of one error of the platform, Graph's `{ message, code, error_data, error_subcode, … }` or a
---- webhook's `{ code, title, message, error_data, href }`. The kind follows from the code, then from the HTTP status;
---- unknown codes keep their text.
+--- Makes an error object from an error of the platform: Graph's `{ message, code, error_data, error_subcode, … }` or a
+--- webhook's `{ code, title, message, error_data, href }`. The kind depends on the code, or for an unknown code on the HTTP
+--- status.
 ---@param row any
----@param status? integer  HTTP status, when it came in an answer
+---@param status? integer  of the response
 ---@return waba.Error
 function cloud_errors.from_row(row, status)
   if type(row) ~= "table" then row = { title = text(row) } end
   local code, subcode = code_of(row.code), code_of(row.error_subcode)
   local known = row_of(code, subcode, status)
   local kind = known and known.kind or status and error_response.kind_of(status, GATEWAY.kinds) or "api"
-  local retryable = error_response.PASSING[kind] or row.is_transient == true
+  local retryable = error_response.TEMPORARY[kind] or row.is_transient == true
   if known then retryable = known.retryable end
   local title, details = title_of(row) or known and known.title, details_of(row)
   return errors.new {
     kind = kind, code = code, subcode = subcode, title = title, details = details, href = text(row.href),
     status = status, retryable = retryable, retry_after = known and known.retry_after, scope = known and known.scope,
     trace_id = text(row.fbtrace_id), message = join(title, details) or "the platform gave no reason",
-    -- a code that is in no list says nothing certain
+    -- the meaning of an unknown code is uncertain
     maybe_sent = known and known.ambiguous or not known and status ~= nil and cloud_errors.is_ambiguous(status),
   }
 end
 
--- Graph's shape. What stands beside `error`, such as the part of a request that succeeded, is kept.
+-- Graph's form. If the response has more fields, such as the part of a request that succeeded, it is kept in `answer`.
 local function from_graph(json, status)
   local said = json.error
   local err
   if type(said) == "table" and next(said) ~= nil then
     err = cloud_errors.from_row(said, status)
   elseif text(said) then
-    err = error_response.from_sentence(text(said), text(json.message) or text(json.details), status, GATEWAY)
+    err = error_response.from_message(text(said), text(json.message) or text(json.details), status, GATEWAY)
   else
     return nil
   end
@@ -106,7 +104,7 @@ local function from_graph(json, status)
   return err
 end
 
--- The list that webhooks have, which some answers have too.
+-- The list of errors, as in webhooks.
 local function from_list(json, status)
   local list = json.errors
   if type(list) ~= "table" or type(list[1]) ~= "table" then return nil end
@@ -115,10 +113,10 @@ local function from_list(json, status)
   return err
 end
 
---- The error that an answer carries, if it carries one: any status that is not 2xx, and a 2xx with an
---- `error`. Part of a request may have failed in a 2xx (206): its `errors` are for whoever asked.
+--- Reads the error of a response: any status except 2xx, and a 2xx with an `error`. The `errors` of a 2xx (206) concern a
+--- part of the request; the caller reads them.
 ---@param status integer        HTTP status
----@param json any              the decoded body; nil when it is no JSON
+---@param json any              the decoded body; nil: it is no JSON
 ---@param body string           its bytes
 ---@return waba.Error|nil
 function cloud_errors.from_response(status, json, body)

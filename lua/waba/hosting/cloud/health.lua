@@ -1,5 +1,4 @@
--- Reads the health of a number on the Cloud gateway, and what the platform knows of the number
--- (cloud.md, sections 8.1 and 8.2).
+-- Reads the health and the data of a number on the Cloud gateway (cloud.md, sections 8.1 and 8.2).
 
 local cloud_errors = require "waba.hosting.cloud.errors"
 local values = require "waba.hosting.values"
@@ -10,7 +9,7 @@ local health = {}
 
 local RANK = { AVAILABLE = 1, LIMITED = 2, BLOCKED = 3 }
 
--- An entity's errors have names of their own.
+-- The errors of an entity, which have other field names.
 local function read_errors(list)
   if type(list) ~= "table" or #list == 0 then return nil end
   local found = {}
@@ -39,7 +38,7 @@ local function read_entity(raw)
   }
 end
 
--- The worst of all: one entity that is blocked blocks the number.
+-- The worst status of all entities: a blocked entity blocks the number.
 local function worst(status, nodes)
   for _, node in ipairs(nodes) do
     local rank = RANK[node.status]
@@ -58,9 +57,9 @@ local function read_number(json)
 end
 
 --- Reads the response to GET /health_status. `nodes` are the entities between the number and its customers:
---- `name` is "PHONE_NUMBER:4011…", `role` the type, `status` "AVAILABLE", "LIMITED" or "BLOCKED", `notes` why it is
---- limited, `errors` why it is blocked, `calls` the state of calls. `number` holds the number's own fields as the
---- platform writes them: `id`, `display_phone_number`, `verified_name`, `quality_rating`, `status`, …
+--- `name` is "PHONE_NUMBER:4011…", `role` the type, `status` "AVAILABLE", "LIMITED" or "BLOCKED", `notes` the
+--- reasons of a limit, `errors` those of a block, `calls` the status of calls. `number` has the number's own fields in the
+--- platform's form: `id`, `display_phone_number`, `verified_name`, `quality_rating`, `status`, …
 ---@param json any
 ---@return waba.Health|nil  without `checked_at` and `cached`; nil when the response has no health
 function health.read(json)

@@ -15,10 +15,9 @@ local HEALTH_FIELDS = "id,display_phone_number,verified_name,name_status,quality
 local cloud = {
   name = "cloud",
   base_url = "https://waba-v2.360dialog.io",
-  -- its paths begin with /v1, where this gateway's do not (cloud.md, section 1.5)
+  -- only its paths begin with /v1 (cloud.md, section 1.5)
   sandbox_url = "https://waba-sandbox.360dialog.io/v1",
-  -- cloud.md, section 7: messages per second of a number, and to one recipient one in six seconds; at most 25 uploads within
-  -- any second
+  -- requests per second, and bursts (cloud.md, section 7); to one recipient one message in six seconds
   pace = {
     messages = { rate = 80, burst = 80 }, other = { rate = 20, burst = 60 }, media = { rate = 20, burst = 5 },
     pair = { rate = 1 / 6, burst = 45 },
@@ -44,7 +43,7 @@ cloud.endpoints = {
   delete_media = { method = "DELETE", path = "/{id}", idempotent = true },
   open_upload = { method = "POST", path = "/uploads" },
   upload_state = { method = "GET", path = "/{+id}", idempotent = true },
-  -- bytes at an offset that was named: the same again is refused, not stored twice
+  -- bytes at an offset: the gateway refuses a repeated request
   send_upload = { method = "POST", path = "/{+id}" },
   -- webhook addresses: of the number, of the whole account, and up to three more
   get_webhook = { method = "GET", path = "/v1/configs/webhook", idempotent = true },
@@ -116,13 +115,13 @@ cloud.endpoints = {
   get_photo = { unsupported = "on Cloud hosting the photo is at its link only" },
 }
 
---- No path of this gateway is known to be closed for good.
+--- This gateway has no closed paths.
 ---@return boolean
 function cloud.is_closed()
   return false
 end
 
---- The request of `mark_read`, with the typing indicator if it is asked for (cloud.md, section 2.20).
+--- Writes the request of `mark_read`, with the typing indicator on request (cloud.md, section 2.20).
 ---@param id string
 ---@param options? { typing: boolean? }
 ---@return table body
@@ -132,7 +131,7 @@ function cloud.encode_read(id, options)
   return body
 end
 
---- Reads the number from an answer to GET /health_status (cloud.md, section 8.2).
+--- Reads the number from a response to GET /health_status (cloud.md, section 8.2).
 ---@param json any
 ---@return string|nil digits
 function cloud.read_phone_number(json)

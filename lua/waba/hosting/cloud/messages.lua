@@ -1,5 +1,5 @@
--- Writes messages in the dialect of the Cloud gateway: the envelope of POST /messages and what differs
--- from the neutral form (cloud.md, section 2).
+-- Writes messages in the form of the Cloud gateway: the body of POST /messages and what differs from the neutral form
+-- (cloud.md, section 2).
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -8,18 +8,18 @@ local type, pairs = type, pairs
 
 local messages = {}
 
--- What the platform keeps of attached data (cloud.md, section 2.1).
+-- The limit of attached data in characters (cloud.md, section 2.1).
 local MOST_DATA = 512
 
--- What may be sent to a group (cloud.md, section 2.19).
+-- The types that can be sent to a group (cloud.md, section 2.19).
 local FOR_GROUPS = {
   text = true, image = true, audio = true, video = true, document = true, sticker = true, template = true, pin = true,
 }
 
--- What the neutral form has and this gateway has not, by type: gives the content to send.
+-- Converts the content of a type from the neutral form.
 local dialect = {}
 
--- Removes the namespace of a template, which only On-Premise hosting has: the same program works on both hostings.
+-- Removes the namespace, which only On-Premise hosting has, so that a program works on both hostings.
 function dialect.template(template)
   local language = template.language
   local is_code = type(language) == "string"
@@ -31,20 +31,20 @@ function dialect.template(template)
   return copy
 end
 
-local function invalid(path, says)
-  return nil, errors.invalid(path, path .. " " .. says)
+local function invalid(path, message)
+  return nil, errors.invalid(path, path .. " " .. message)
 end
 
--- Options of `client:send`: each writes itself into the body, or says what is wrong with it.
+-- Write options of `client:send` into the body, or return an error.
 local write_option = {}
 
 function write_option.check_contact()
   return invalid("check_contact", "needs the check of contacts, which exists on On-Premise hosting only: "
-    .. "on Cloud hosting send the message, and the result has the wa_id")
+    .. "on Cloud hosting send the message without it, and the result has the wa_id")
 end
 
 function write_option.reply_to(body, id, message)
-  if message.type == "reaction" then return invalid("reply_to", "does not go with a reaction, which can't quote") end
+  if message.type == "reaction" then return invalid("reply_to", "is not allowed with a reaction, which can't quote") end
   if id == "" then return invalid("reply_to", "is empty; the id of a message is needed") end
   body.context = { message_id = id }
   return true
@@ -65,7 +65,7 @@ function write_option.identity_key_hash(body, hash)
   return true
 end
 
--- Fields that POST /marketing_messages takes beside the message (cloud.md, section 2.21).
+-- Further fields of POST /marketing_messages (cloud.md, section 2.21).
 local MARKETING = { product_policy = "string", message_activity_sharing = "boolean", bid_spec = "table" }
 local POLICIES = { CLOUD_API_FALLBACK = true, STRICT = true }
 
@@ -78,7 +78,7 @@ function write_option.marketing(body, marketing, message, validate)
     local path = "marketing." .. tostring(name)
     local wanted = MARKETING[name]
     if not wanted then
-      return invalid(path, "is unknown: product_policy, message_activity_sharing and bid_spec exist")
+      return invalid(path, "is unknown: expected product_policy, message_activity_sharing or bid_spec")
     end
     if type(value) ~= wanted then return invalid(path, ("must be a %s, not a %s"):format(wanted, type(value))) end
     if name == "product_policy" and validate and not POLICIES[value] then
@@ -107,7 +107,7 @@ function address.group(body, to, message, validate)
   return true
 end
 
--- The fields of a message without an approved template, next to its type (cloud.md, section 11.3).
+-- The fields of a message without an approved template (cloud.md, section 11.3).
 local function write_direct_send(body, message, form, validate)
   local category = message.category
   if category == nil then return true end
@@ -119,22 +119,22 @@ local function write_direct_send(body, message, form, validate)
   return true
 end
 
---- The body of POST /messages, and of POST /marketing_messages (cloud.md, sections 2.1 and 2.21).
+--- Writes the body of POST /messages and of POST /marketing_messages (cloud.md, sections 2.1 and 2.21).
 ---@param to string              digits, a business-scoped user id, or a group's id
 ---@param message waba.Message   in the neutral form
 ---@param defaults { validate: boolean|string }  the client's
 ---@param options? waba.SendOptions
----@param form? "user"|"group"   what `to` is, when it is no number
+---@param form? "user"|"group"   the form of `to`, if it is no number
 ---@return table|nil body
 ---@return waba.Error? err  of kind "invalid"
 function messages.encode(to, message, defaults, options, form)
   local kind, validate = message.type, defaults.validate
   local body = { messaging_product = "whatsapp", recipient_type = "individual", type = kind }
   if form then
-    local placed, err = address[form](body, to, message, validate)
-    if not placed then return nil, err end
+    local placed, address_err = address[form](body, to, message, validate)
+    if not placed then return nil, address_err end
   else
-    -- without "+" the country code of the sender might be put before it
+    -- without "+" the platform may add the country code of the sender
     body.to = "+" .. to
   end
   if kind == "pin" and validate and form ~= "group" then
@@ -143,12 +143,12 @@ function messages.encode(to, message, defaults, options, form)
   local content, write = message[kind], dialect[kind]
   if write and type(content) == "table" then content = write(content) end
   if kind ~= nil then body[kind] = content end
-  local placed, problem = write_direct_send(body, message, form, validate)
-  if not placed then return nil, problem end
+  local written, err = write_direct_send(body, message, form, validate)
+  if not written then return nil, err end
   if options then
     for name, write_one in pairs(write_option) do
       if options[name] ~= nil then
-        local written, err = write_one(body, options[name], message, validate)
+        written, err = write_one(body, options[name], message, validate)
         if not written then return nil, err end
       end
     end

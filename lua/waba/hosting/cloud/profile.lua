@@ -1,5 +1,4 @@
--- The profile on the Cloud gateway (cloud.md, section 8.3): its rules as data, and what the gateway
--- takes and answers. Lengths are characters.
+-- The profile on the Cloud gateway (cloud.md, section 8.3): the rules, the requests and the responses. Lengths are characters.
 
 local json_body = require "waba.hosting.json_body"
 local values = require "waba.hosting.values"
@@ -19,7 +18,7 @@ profile.about = {
   },
 }
 
--- What can be written. Others show on reading, and the list grows.
+-- The values that can be written. The gateway may return others.
 local VERTICALS = {
   "", "OTHER", "AUTO", "BEAUTY", "APPAREL", "EDU", "ENTERTAIN", "EVENT_PLAN", "FINANCE", "GROCERY", "GOVT", "HOTEL",
   "HEALTH", "NONPROFIT", "PROF_SERVICES", "RETAIL", "TRAVEL", "RESTAURANT", "ALCOHOL", "ONLINE_GAMBLING",
@@ -38,7 +37,7 @@ profile.business = {
   },
 }
 
--- Both shapes of the documents: the fields themselves, or below `business_profile`.
+-- The fields, in both documented forms: in `data[1]`, or in its `business_profile`.
 local function fields_of(json)
   local first = values.dig(json, "data", 1)
   return values.object(values.dig(first, "business_profile") or first)
@@ -62,7 +61,7 @@ function profile.find_business(json)
   return fields_of(json)
 end
 
---- Only what changes: the gateway keeps what it is not told.
+--- Writes only the changed fields: the gateway keeps the others.
 ---@param given waba.BusinessProfile
 ---@return waba.Call|nil
 ---@return waba.Error? err
@@ -78,7 +77,7 @@ function profile.read_photo_link(json)
   return values.some_text(fields_of(json).profile_picture_url)
 end
 
---- The body that makes an uploaded file the photo.
+--- Writes the body that sets the photo.
 ---@param handle string
 ---@return table
 function profile.encode_photo(handle)

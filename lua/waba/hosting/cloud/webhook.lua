@@ -1,6 +1,6 @@
--- Reads the body of a Cloud webhook: entries of business accounts, changes in them, and in a change of
--- field "messages" what On-Premise writes flat (cloud.md, section 4). Every other change is one event
--- of kind "account": copies of messages sent elsewhere, and history, are no fresh messages.
+-- Reads the body of a Cloud webhook: entries of business accounts, with changes. A change of field "messages" has the
+-- content of an On-Premise webhook (cloud.md, section 4). Every other change becomes one event of kind "account", also
+-- copies of messages from other programs and the history, which are not new messages.
 
 local core = require "waba.core"
 local inbound = require "waba.hosting.inbound"
@@ -23,23 +23,17 @@ local VALUE = {
   field = true, object = true,
 }
 
-local function digits(value)
-  value = text(value)
-  value = value and value:gsub("%D", "")
-  return value ~= "" and value or nil
-end
-
--- Whose change it is.
+-- The number of a change.
 local function place_of(entry, value)
   local metadata = type(value.metadata) == "table" and value.metadata or value
   local id = text(metadata.phone_number_id)
   return {
-    number = digits(metadata.display_phone_number) or id, phone_number_id = id, waba_id = text(entry.id),
+    number = values.phone_digits(metadata.display_phone_number) or id, phone_number_id = id, waba_id = text(entry.id),
   }
 end
 
--- The people of a change by each of their ids; `sole` is the only one.
-local function people_of(contacts)
+-- The contacts of a change by each of their ids; `sole` if there is only one.
+local function contacts_by_id(contacts)
   local by_id = {}
   for _, raw in ipairs(contacts) do
     if type(raw) == "table" then
@@ -51,14 +45,13 @@ local function people_of(contacts)
   return { by_id = by_id, sole = #contacts == 1 and type(contacts[1]) == "table" and contacts[1] or nil }
 end
 
--- Two ids of one kind that are both known and differ.
+-- Whether two ids are both known and different.
 local function differ(one, other)
   return one ~= nil and other ~= nil and one ~= other
 end
 
--- The profile of one who is known by a phone number, a user id or both: never by its position. A sole
--- profile is taken unless it is somebody else's.
-local function find_person(people, phone, user_id)
+-- The contact with a phone number or a user id. A sole contact is used unless its ids differ. The position is never used.
+local function find_contact(people, phone, user_id)
   local found = phone and people.by_id[phone] or user_id and people.by_id[user_id]
   local sole = people.sole
   if found or not sole then return found or nil end
@@ -78,7 +71,7 @@ local function read_messages(events, value, people, place, used)
       local contact
       if type(raw) == "table" then
         local phone, user_id = wa_id(raw.from), text(raw.from_user_id)
-        local found = find_person(people, phone, user_id)
+        local found = find_contact(people, phone, user_id)
         if found then used[found] = true end
         contact = contact_of(found, phone, user_id)
       end
@@ -93,7 +86,7 @@ local function read_statuses(events, value, people, place, used)
       local event = reader.status(raw, place)
       local phone, user_id = event.recipient, event.recipient_user_id
       if event.group_id then phone, user_id = event.participant, event.participant_user_id end
-      local found = (phone or user_id) and find_person(people, phone, user_id)
+      local found = (phone or user_id) and find_contact(people, phone, user_id)
       if found then
         used[found] = true
         event.contact = contact_of(found, phone, user_id)
@@ -103,7 +96,7 @@ local function read_statuses(events, value, people, place, used)
   end
 end
 
--- Profiles of people that no event is about are news of their own.
+-- Makes account events from contacts without another event.
 local function read_contacts(events, contacts, people, place, used)
   for _, raw in ipairs(contacts) do
     local is_used = used[raw]
@@ -116,9 +109,9 @@ local function read_contacts(events, contacts, people, place, used)
 end
 
 -- One change of field "messages".
-local function read_traffic(events, value, place)
+local function read_messages_change(events, value, place)
   local contacts, used, own = items(value.contacts), {}, {}
-  local people = people_of(contacts)
+  local people = contacts_by_id(contacts)
   read_messages(own, value, people, place, used)
   read_statuses(own, value, people, place, used)
   for _, raw in ipairs(items(value.errors)) do
@@ -129,8 +122,8 @@ local function read_traffic(events, value, place)
   for _, event in ipairs(own) do events[#events + 1] = event end
 end
 
--- The codes of languages are written with "_" everywhere else.
-local function with_language(value)
+-- Writes the code of a language with "_", as everywhere else.
+local function with_language_code(value)
   local language = value.message_template_language
   if type(language) ~= "string" or not language:find("-", 1, true) then return value end
   local copy = {}
@@ -139,35 +132,35 @@ local function with_language(value)
   return copy
 end
 
-local function read_news(events, field, value, place, entry)
+local function read_account_change(events, field, value, place, entry)
   local event = reader.account(field, value, place)
   if type(value) == "table" then
-    -- The platform's own example of a quality update carries the other name.
+    -- the documented example of a quality update has the other name
     if value.new_quality_score ~= nil and field == "message_template_status_update" then
       event.field = "message_template_quality_update"
     end
-    event.value = with_language(event.value)
+    event.value = with_language_code(event.value)
   end
   event.timestamp = values.timestamp(entry.time)
   events[#events + 1] = event
 end
 
-local function is_traffic(field, value)
+local function is_messages(field, value)
   if type(value) ~= "table" or value[1] ~= nil then return false end
   if field == nil then return value.messages ~= nil or value.statuses ~= nil or value.errors ~= nil end
   return field == "messages"
 end
 
--- Some examples have `field` one level too high or too low, and some have no `value`.
+-- Some documented examples have `field` one level higher or lower, and some have no `value`.
 local function read_change(events, change, entry)
-  if type(change) ~= "table" then return read_news(events, "unknown", change, place_of(entry, {}), entry) end
+  if type(change) ~= "table" then return read_account_change(events, "unknown", change, place_of(entry, {}), entry) end
   local value = change.value
   if value == nil then value = change end
   local inner = type(value) == "table" and value or {}
   local field = text(change.field) or text(inner.field) or text(entry.field)
   local place = place_of(entry, inner)
-  if is_traffic(field, value) then return read_traffic(events, value, place) end
-  if value ~= null then read_news(events, field or "unknown", value, place, entry) end
+  if is_messages(field, value) then return read_messages_change(events, value, place) end
+  if value ~= null then read_account_change(events, field or "unknown", value, place, entry) end
 end
 
 local function read_entry(events, entry)
@@ -183,7 +176,7 @@ local function read_entry(events, entry)
   for _, event in ipairs(own) do events[#events + 1] = event end
 end
 
--- The entries of a body; one that came without its wrapping counts as well.
+-- The entries of a body. A body may also be an entry or the value of a change.
 local function entries_of(body)
   if body.entry ~= nil then return items(body.entry) end
   if body.changes ~= nil then return { body } end
@@ -193,9 +186,9 @@ local function entries_of(body)
   return {}
 end
 
---- Reads one decoded body. Never fails: what can't be read is in the `raw` of its event. The events
---- come in the order of entries and changes; within a change first the messages, then the statuses,
---- then the errors. A body about another object than a WhatsApp business account is not for us.
+--- Reads a decoded body. Never fails: unknown content is in the `raw` of its event. The events have the order of entries and
+--- changes; within a change first the messages, then the statuses, then the errors. A body with another `object` than a
+--- WhatsApp business account has no events.
 ---@param body table
 ---@return waba.Event[]
 function webhook.read(body)

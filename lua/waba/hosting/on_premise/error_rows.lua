@@ -1,14 +1,13 @@
--- Every error code of the On-Premise platform, as data: what it means, what to do, which kind of
--- error object it becomes. Source: the error lists of Meta's On-Premises client and of 360dialog.
+-- The error codes of the On-Premise platform: the meaning, the advice, and the kind of the error object. Source: the error
+-- lists of Meta's On-Premises client and of 360dialog.
 
-local KEEP = "Nothing can be done from here; the message stays undelivered."
+local KEEP = "Nothing can be done; the message is not delivered."
 local TICKET = "Open a ticket with 360dialog."
 local MEND = "Correct the request."
 local WAIT = "Wait a moment and try again."
 local TEMPLATE = "Compare the parameters with the approved template and send again."
 
--- code, title, kind, retryable, where it arrives ("response", "status" or "both"), meaning, advice,
--- and seconds to wait where the platform's rule names them
+-- code, title, kind, retryable, where it arrives ("response", "status" or "both"), meaning, advice, retry_after
 local list = {
   { 400, "Media download error", "media", false, "status",
     "The media of an inbound message could not be downloaded from its sender.",
@@ -37,7 +36,7 @@ local list = {
     "Meta holds the message back from this customer for an experiment.", KEEP },
   { 480, "User potentially changed", "recipient", false, "status",
     "The customer's identity changed and was not acknowledged.",
-    "Look at client.contacts:identity(wa_id), then acknowledge it." },
+    "Read client.contacts:identity(wa_id), then acknowledge it." },
   { 500, "Generic error", "unavailable", true, "status", "An unknown failure.", WAIT },
   { 501, "Message type is not currently supported", "api", false, "status",
     "The customer sent something this client can't show.", "Ask the customer to write it in words." },
@@ -86,7 +85,7 @@ local list = {
     "The customer's app can't show this type of message.", "Send it as text." },
   { 1028, "user_identity_changed notification requires acknowledgement", "recipient", false, "response",
     "The customer's identity changed and was not acknowledged.",
-    "Look at client.contacts:identity(wa_id), then acknowledge it." },
+    "Read client.contacts:identity(wa_id), then acknowledge it." },
   { 1031, "Sender account has been locked", "blocked", false, "both",
     "The account is locked for a violation of policy.", TICKET },
   { 2000, "Template Param Count Mismatch", "template", false, "both",
@@ -148,7 +147,7 @@ local list = {
   { 2069, "Flow is throttled", "rate_limited", true, "both", "The flow is throttled.", "Try again later.", 3600 },
 }
 
--- Codes the platform has given out, without a word about them in any public document.
+-- Codes that the platform uses and that no public document describes.
 local undescribed = {
   api = { 1019, 1020, 1027, 1029, 1030 },
   template = { 2018, 2019, 2020, 2021, 2022, 2063, 2064 },
@@ -160,10 +159,10 @@ local undescribed = {
 ---@field title string
 ---@field kind waba.ErrorKind
 ---@field retryable boolean    the same call may succeed later
----@field retry_after number?  seconds, where the platform's rule names them
+---@field retry_after number?  seconds to wait, if the platform documents them
 ---@field scope string?        of a rate limit, as in `waba.Error`
----@field ambiguous boolean?   the request may have been accepted all the same
----@field arrives "response"|"status"|"both"  at once, or in a status webhook
+---@field ambiguous boolean?   the request may have been accepted in spite of the error
+---@field arrives "response"|"status"|"both"  where the code arrives: in the response, or in a status webhook
 ---@field meaning string
 ---@field advice string        what to do
 

@@ -1,5 +1,5 @@
--- Reads what the On-Premise gateway says when it refuses: the client's `errors` array, the
--- gateway's own `meta`, or whatever a load balancer puts in their place. Gives error objects.
+-- Reads the error responses of the On-Premise gateway: the `errors` array of the WhatsApp client, the gateway's own `meta`,
+-- the body of a load balancer.
 
 local error_response = require "waba.hosting.error_response"
 local errors = require "waba.errors"
@@ -10,21 +10,21 @@ local text, join, code_of = values.some_text, error_response.join, error_respons
 
 local on_premise_errors = {}
 
--- What old clients say of a number that was never checked (code 1006, as also for unknown files).
+-- The texts of old clients for a number that was never checked. Code 1006 also means an unknown file.
 local UNKNOWN_CONTACT = { "unknown contact", "could not retrieve phone number from contact store" }
 
 local GATEWAY = {
-  -- this gateway's 503 says that it did not begin
+  -- a 503 of this gateway means that the request was not executed
   kinds = { [503] = "rate_limited" },
-  sentences = {
+  messages = {
     { pattern = "1 request every (%d+)", kind = "rate_limited", scope = "endpoint" },
     { pattern = "overdue payment", kind = "blocked" },
     { pattern = "has been disabled", kind = "blocked" },
   },
 }
 
---- Whether a gateway that answers so may have handed the request on before it failed: everything in the
---- 500s, what load balancers made up among it, but for 503, which says that it did not begin; and 408.
+--- Whether the platform may have executed a request with this status: 408 and all of the 500s, which may come from a load
+--- balancer, except 503.
 ---@param status integer
 ---@return boolean
 function on_premise_errors.is_ambiguous(status)
@@ -41,10 +41,10 @@ local function is_unknown_contact(row)
   return false
 end
 
---- The error object of one `{ code, title, details, href }` of the platform, from an answer or a
---- status. The kind follows from the code, then from the HTTP status; unknown codes keep their text.
+--- Makes an error object from a `{ code, title, details, href }` of the platform, in a response or a status. The kind depends
+--- on the code, or for an unknown code on the HTTP status.
 ---@param row any
----@param status? integer  HTTP status, when it came in an answer
+---@param status? integer  of the response
 ---@return waba.Error
 function on_premise_errors.from_row(row, status)
   if type(row) ~= "table" then row = { title = text(row) } end
@@ -54,7 +54,7 @@ function on_premise_errors.from_row(row, status)
   local title, details = text(row.title), text(row.details)
   local kind = known and known.kind or status and error_response.kind_of(status, GATEWAY.kinds) or "api"
   if code == 1006 and is_unknown_contact(row) then kind = "recipient" end
-  local retryable = error_response.PASSING[kind] or false
+  local retryable = error_response.TEMPORARY[kind] or false
   if known then retryable = known.retryable end
   return errors.new {
     kind = kind, code = code, title = title or known and known.title, details = details,
@@ -64,7 +64,7 @@ function on_premise_errors.from_row(row, status)
   }
 end
 
--- { errors = { … } }: the client's shape. The first one is the error, the others stay beside it.
+-- { errors = { … } }, the form of the WhatsApp client: the first is the error; if there are more, all are in its `errors`.
 local function from_client(json, status)
   local list = json.errors
   if type(list) ~= "table" then return end
@@ -76,10 +76,9 @@ local function from_client(json, status)
   return err
 end
 
---- The error that an answer carries, if it carries one: any status that is not 2xx, and a 2xx with
---- a non-empty `errors`.
+--- Reads the error of a response: any status except 2xx, and a 2xx with `errors`.
 ---@param status integer        HTTP status
----@param json any              the decoded body; nil when it is no JSON
+---@param json any              the decoded body; nil: it is no JSON
 ---@param body string           its bytes
 ---@return waba.Error|nil
 function on_premise_errors.from_response(status, json, body)

@@ -4,28 +4,28 @@ local on_premise_errors = require "waba.hosting.on_premise.errors"
 
 local HEALTHY_ALONE = { connected = true, connecting = true }
 
---- One container of the WhatsApp client; on Cloud hosting, one of the entities that a message goes through.
+--- A container of the WhatsApp client; on Cloud hosting, an entity that a message passes.
 ---@class waba.HealthNode
----@field name string|nil   "host:container"; nil for an instance that stands alone. Cloud: "PHONE_NUMBER:4011…"
+---@field name string|nil   "host:container"; nil for a single instance. Cloud: "PHONE_NUMBER:4011…"
 ---@field role string|nil   "primary_master", "secondary_master", "coreapp". Cloud: "PHONE_NUMBER", "WABA",
 ---                         "BUSINESS", "APP"
 ---@field status string|nil "connected", "connecting", "disconnected", "uninitialized", "unregistered". Cloud:
 ---                         "AVAILABLE", "LIMITED", "BLOCKED"
----@field errors waba.Error[]|nil  instead of a status. Cloud: why it is blocked
+---@field errors waba.Error[]|nil  instead of a status. Cloud: the reasons of a block
 ---@field id string|nil     Cloud
----@field notes string[]|nil  Cloud: why it is limited
----@field calls string|nil  Cloud: whether calls over SIP can be received, in the words of a status
+---@field notes string[]|nil  Cloud: the reasons of a limit
+---@field calls string|nil  Cloud: the status for calls over SIP
 
 ---@class waba.Health
 ---@field healthy boolean       at least one node is connected; standby nodes never are. Cloud: messages can be
----                             sent, though perhaps fewer
----@field status string|nil     the one status of an instance that stands alone. Cloud: the worst of the nodes'
+---                             sent, with or without limits
+---@field status string|nil     the status of a single instance. Cloud: the worst of the nodes'
 ---@field nodes waba.HealthNode[]  by name. Cloud: in the gateway's order
----@field number table|nil      Cloud: the number's own fields, as the platform writes them: id, display_phone_number,
+---@field number table|nil      Cloud: the number's own fields in the platform's form: id, display_phone_number,
 ---                             verified_name, name_status, quality_rating, status, throughput, …
 ---@field waba_id string|nil    Cloud: the account's id
----@field checked_at integer    Unix seconds of the gateway's answer
----@field cached boolean        remembered, not asked for now
+---@field checked_at integer    Unix seconds of the gateway's response
+---@field cached boolean        from an earlier request
 
 local function read_node(name, value)
   local node = { name = name }
@@ -39,10 +39,9 @@ local function read_node(name, value)
   return node
 end
 
---- Reads the answer to GET /v1/health, in all its shapes: an instance that stands alone, or one entry
---- for each container.
+--- Reads the response to GET /v1/health: a single instance, or one entry for each container.
 ---@param json any
----@return waba.Health|nil  without `checked_at` and `cached`; nil when the answer has no health
+---@return waba.Health|nil  without `checked_at` and `cached`; nil if the response has no health
 local function read(json)
   local state = type(json) == "table" and json.health
   if type(state) ~= "table" then return nil end

@@ -13,7 +13,7 @@ local on_premise = {
   name = "on_premise",
   base_url = "https://waba.360dialog.io",
   sandbox_url = "https://waba-sandbox.360dialog.io",
-  -- 360dialog's capacity page: requests per second, and bursts
+  -- requests per second, and bursts (360dialog's page on capacity)
   pace = { messages = { rate = 50, burst = 150 }, other = { rate = 20, burst = 60 } },
   errors = on_premise_errors,
   hints = {
@@ -103,8 +103,8 @@ local CLOSED = {
 }
 local OPEN = { "/v1/settings/profile", "/v1/settings/business/profile" }
 
--- One spelling for all spellings of a path: no query, no `%73`, no `//`, `.` or `..`, lower case.
-local function plain(path)
+-- Normalizes a path: without query, `%73`, `//`, `.` and `..`; in lower case.
+local function normalize(path)
   path = path:gsub("[?#].*$", "")
   path = path:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end)
   local parts = {}
@@ -129,11 +129,11 @@ end
 ---@param path string  as in "/v1/settings/application"
 ---@return boolean
 function on_premise.is_closed(path)
-  path = plain(path)
+  path = normalize(path)
   return lies_below(path, CLOSED) and not lies_below(path, OPEN)
 end
 
---- The request of `mark_read` (on-premise.md, section 3).
+--- Writes the request of `mark_read` (on-premise.md, section 3).
 ---@param id string
 ---@param options? { typing: boolean? }
 ---@return table|nil body
@@ -145,7 +145,7 @@ function on_premise.encode_read(id, options)
   return { status = "read" }, { id = id }
 end
 
---- Reads the answer to GET /v1/configs/phone_number (on-premise.md, section 7.1).
+--- Reads the response to GET /v1/configs/phone_number (on-premise.md, section 7.1).
 ---@param json any
 ---@return string|nil digits
 function on_premise.read_phone_number(json)

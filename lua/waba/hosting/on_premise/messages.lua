@@ -7,7 +7,7 @@ local type = type
 
 local messages = {}
 
--- Options of `client:send` that only Cloud hosting has a place for.
+-- Options of `client:send` for Cloud hosting only, with the error messages.
 local CLOUD_OPTIONS = {
   reply_to = "quoted replies exist on Cloud hosting only",
   data = "attached data exists on Cloud hosting only",
@@ -15,10 +15,10 @@ local CLOUD_OPTIONS = {
   category = "Direct Send, which needs no approved template, exists on Cloud hosting only",
   ttl_seconds = "ttl_seconds belongs to Direct Send, which exists on Cloud hosting only",
   direct_send_config = "direct_send_config belongs to Direct Send, which exists on Cloud hosting only",
-  marketing = "marketing messages exist on Cloud hosting only: templates go the ordinary way here",
+  marketing = "marketing messages exist on Cloud hosting only: send the template without this option here",
 }
 
--- Recipients that are no phone numbers, by their form.
+-- Forms of recipients on Cloud hosting only, with the error messages.
 local CLOUD_RECIPIENTS = {
   user = "to is a business-scoped user id, which exists on Cloud hosting only",
   group = "to is a group, which exists on Cloud hosting only",
@@ -32,17 +32,17 @@ local function copy_without(source, name)
   return copy
 end
 
--- What this gateway writes otherwise than the neutral form, by type: the body, the content.
+-- Converts the content of a type from the neutral form; may change the body.
 local dialect = {}
 
--- preview_url stands at the top level here, inside `text` on Cloud.
+-- preview_url is in the body here, inside `text` on Cloud hosting.
 function dialect.text(body, text)
   if text.preview_url == nil then return text end
   body.preview_url = text.preview_url
   return copy_without(text, "preview_url")
 end
 
--- A language has a policy here (only `deterministic` is left), and templates have a namespace.
+-- A language has a policy here, always `deterministic`, and templates have a namespace.
 function dialect.template(_, template, defaults)
   local language, namespace = template.language, template.namespace
   local needs_policy = type(language) == "string" or type(language) == "table" and language.policy == nil
@@ -56,20 +56,21 @@ function dialect.template(_, template, defaults)
   return copy
 end
 
--- The old form needs a namespace, which the client may have given; so it is missed only here.
+-- The old form requires a namespace. It is checked here, because the client may have a default.
 function dialect.hsm(_, hsm, defaults)
   if hsm.namespace == nil and defaults.namespace == nil and defaults.validate then
-    return nil, errors.invalid("hsm.namespace", "hsm.namespace is missing: give it here, or to the client as namespace")
+    return nil, errors.invalid("hsm.namespace",
+      "hsm.namespace is missing: give it in the message, or to the client as namespace")
   end
   return dialect.template(nil, hsm, defaults)
 end
 
---- The body of POST /v1/messages (on-premise.md, section 2.1).
+--- Writes the body of POST /v1/messages (on-premise.md, section 2.1).
 ---@param to string                        digits
 ---@param message waba.Message             in the neutral form
 ---@param defaults { namespace: string?, validate: boolean|string }  the client's
 ---@param options? table                   of `client:send`
----@param form? "user"|"group"            what `to` is, when it is no number
+---@param form? "user"|"group"            the form of `to`, if it is no number
 ---@return table|nil body
 ---@return waba.Error? err
 function messages.encode(to, message, defaults, options, form)

@@ -1,5 +1,5 @@
--- The profile on the On-Premise gateway (on-premise.md, section 8): its rules as data, and what the gateway
--- takes and answers. Lengths are characters.
+-- The profile on the On-Premise gateway (on-premise.md, section 8): the rules, the requests and the responses. Lengths are
+-- characters.
 
 local values = require "waba.hosting.values"
 
@@ -27,7 +27,7 @@ profile.business = {
     address = text(256),
     description = text(512),
     email = text(128),
-    -- once set, it can't become empty again
+    -- it can't be cleared
     vertical = { is = "string", characters = { 1, 128 } },
     websites = { is = "list", count = { 0, 2 }, each = { is = "string", characters = { 1, 256 }, format = "url" } },
   },
@@ -53,7 +53,7 @@ function profile.find_business(json)
   return stored
 end
 
---- The whole profile: the gateway clears what it is not told.
+--- Writes the whole profile: the gateway clears absent fields.
 ---@param given waba.BusinessProfile
 ---@param stored waba.BusinessProfile
 ---@return waba.Call
@@ -62,7 +62,7 @@ function profile.encode_business(given, stored)
   for _, name in ipairs(FIELDS) do
     local value = given[name]
     if value == nil then value = stored[name] end
-    -- an empty list can't be told from an empty object; a field that is left out is cleared
+    -- an empty list is omitted, because its JSON would be an object; an absent field is cleared
     if type(value) == "table" and value[1] == nil then value = nil end
     body[name] = value
   end

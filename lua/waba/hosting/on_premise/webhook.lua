@@ -1,5 +1,5 @@
--- Reads the body of an On-Premise webhook: a flat object with any of `messages`, `statuses`, `errors`
--- and `contacts` (on-premise.md, section 11). Gives the events in that order, each list in its own order.
+-- Reads the body of an On-Premise webhook: an object with `messages`, `statuses`, `errors` and `contacts`, all optional
+-- (on-premise.md, section 11).
 
 local core = require "waba.core"
 local errors = require "waba.hosting.on_premise.errors"
@@ -12,13 +12,12 @@ local reader = inbound.reader("on_premise", errors.from_row)
 local items, wa_id = values.items, values.wa_id
 local KNOWN = { messages = true, statuses = true, errors = true, contacts = true }
 
--- `contacts` holds the senders' profiles, and also the results of checked contacts, which have an
--- `input` or a `status` of their own.
+-- Whether an element of `contacts` is the result of a contact check, and not the profile of a sender.
 local function is_check_result(raw)
   return type(raw) == "table" and (raw.input ~= nil or raw.status ~= nil)
 end
 
--- The senders of a body: contacts by wa_id, and those without one by their position.
+-- The contacts of a body by wa_id, and those without wa_id by position.
 local function senders(list)
   local by_id, nameless = {}, {}
   for position, raw in ipairs(list) do
@@ -30,9 +29,8 @@ local function senders(list)
   return by_id, nameless
 end
 
--- The profile of a message's sender: the one of the same wa_id. A message without `from`, or a
--- contact without `wa_id`, is matched by position; a sole contact also belongs to every message
--- without `from`. A contact of another wa_id is never taken for the sender.
+-- The contact of a message: the one with the same wa_id. If the message or the contact has none, the contact at the same
+-- position; a sole contact belongs to all messages without `from`. A contact with another wa_id is never used.
 local function find_sender(from, position, list, by_id, nameless)
   if from and by_id[from] then return by_id[from] end
   if nameless[position] then return nameless[position] end
@@ -58,8 +56,7 @@ local function read_messages(events, messages, contacts, used)
   end
 end
 
--- Contacts that describe nobody who wrote are news of their own: results of `contacts:check`, and
--- profiles that came without a message. A recipient's profile is no news.
+-- The customers of all events.
 local function customers_of(events)
   local known = {}
   for _, event in ipairs(events) do
@@ -69,6 +66,7 @@ local function customers_of(events)
   return known
 end
 
+-- Makes account events from contacts without another event: results of `contacts:check`, and profiles without a message.
 local function read_contacts(events, contacts, used)
   local known
   for _, raw in ipairs(contacts) do
@@ -81,11 +79,10 @@ local function read_contacts(events, contacts, used)
   end
 end
 
---- Reads one decoded body. Never fails: what can't be read is in the `raw` of its event.
+--- Reads a decoded body. Never fails: unknown content is in the `raw` of its event.
 ---
---- First the messages, then the statuses, then the errors, each in the order of its list. Then, as
---- events of kind "account": `contacts` that describe nobody who wrote (results of a contact check
---- have field "contacts"), and lists under unknown names.
+--- First the messages, then the statuses, then the errors, each in the order of its list. Then, as events of kind "account",
+--- `contacts` without a message or a status (with field "contacts"), and lists with unknown names.
 ---@param body table
 ---@return waba.Event[]
 function webhook.read(body)
