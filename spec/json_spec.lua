@@ -202,6 +202,7 @@ describe("encode", function()
     end)
 
     it("without ever quoting the text", function()
+      assert.equal("z.azAZ_09", select(3, core.encode { z = { azAZ_09 = "\255" } }))
       local _, message, path = core.encode { password = "geheim\255" }
       assert.not_matches("geheim", message)
       assert.equal("password", path)

@@ -247,6 +247,8 @@ describe("client.media", function()
       assert.is_nil((media_rules.check_upload(hosting_media, "video/mp4", 64 * MB + 1, "document")))
       local _, err = media_rules.check_upload(hosting_media, "video/mp4", 17 * MB)
       assert.truthy(err.message:find('as = "document"', 1, true))
+      _, err = media_rules.check_upload(hosting_media, "video/mp4", 64 * MB + 1)
+      assert.is_nil(err.message:find('as = "document"', 1, true))
     end)
 
     it("name the types that a kind of message takes", function()

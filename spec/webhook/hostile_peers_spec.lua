@@ -1,6 +1,7 @@
 -- The webhook server among peers that send what they should not, too much of it, too slowly, or nothing at all. Each
 -- story ends with a webhook of somebody else, which is stored.
 
+local core = require "waba.core"
 local cqueues = require "cqueues"
 local cqueues_socket = require "cqueues.socket"
 local protect = require("waba.runtime").protect
@@ -359,6 +360,41 @@ describe("the webhook server among hostile peers", function()
         assert.equal("HTTP/1.1 200 OK\r", sockets[index]:read "*l")
       end
       for _, socket in ipairs(sockets) do socket:close() end
+    end)
+  end)
+
+  it("counts a connection with a valid signature for no peer", function()
+    local signed = ("POST / HTTP/1.1\r\nHost: x\r\nX-Hub-Signature-256: sha256=%s\r\nContent-Length: %d\r\n\r\n"):format(
+      core.hmac_sha256("s3cret", BODY), #BODY) .. BODY
+    for secret, status in pairs { s3cret = 200, another = 401 } do
+      story({ receiver = { user = false, password = false, secret = secret }, limits = { peer_connections = 2 } }, function(one)
+        local sockets, responses = {}, {}
+        for index = 1, 3 do
+          sockets[index] = connect(one.port)
+          sockets[index]:write(signed)
+          responses[index] = sockets[index]:read "*l"
+        end
+        assert.matches("^HTTP/1.1 " .. status, responses[2])
+        assert.equal(status == 200, responses[3] == "HTTP/1.1 200 OK\r")
+        for _, socket in ipairs(sockets) do socket:close() end
+      end)
+    end
+  end)
+
+  it("closes a connection without credentials before an older one with valid ones", function()
+    story({ limits = { connections = 2 } }, function(one)
+      local trusted = connect(one.port, "127.0.0.2")
+      trusted:write(WEBHOOK)
+      assert.equal("HTTP/1.1 200 OK\r", trusted:read "*l")
+      while trusted:read "*l" ~= "\r" do end
+      local silent = connect(one.port, "127.0.0.3")
+      cqueues.sleep(0.02)
+      is_served(one) -- after a second
+      assert.equal("", read_all(silent))
+      trusted:write(WEBHOOK)
+      assert.equal("HTTP/1.1 200 OK\r", trusted:read "*l")
+      trusted:close()
+      silent:close()
     end)
   end)
 

@@ -104,6 +104,29 @@ for _, loop in ipairs(LOOPS) do
       end)
     end
 
+    it("renews a lease again that its store refused to renew", function()
+      local box, refused, runs = waba.inbox.memory(), 0, 0
+      local extend = box.extend
+      function box.extend(...)
+        if refused < 1 then
+          refused = refused + 1
+          return nil, errors.new { kind = "unavailable", message = "the store is away", retryable = true }
+        end
+        return extend(...)
+      end
+      box:put { message "a" }
+      local one = receiver(box, { text = function()
+        runs = runs + 1
+        if runs == 1 then
+          for _ = 1, 20 do sleep(0.04) end
+        end
+      end })
+      local function work() one:work { lease = 0.3 } end
+      loop.run { work, work }
+      assert.equal(1, refused)
+      assert.equal(1, runs)
+    end)
+
     it("has acknowledged an event before it waits for the next one's handler", function()
       local box = waba.inbox.memory()
       local stored
