@@ -117,8 +117,8 @@ describe("the annotations", function()
       for name in found.source:gmatch "%-%-%-@options [^\n]+\n([%w_. ]+) = " do declared[name:match "%S+$"] = true end
     end
     for _, found in ipairs(files) do
-      for what, name in found.source:gmatch "options%.(%l+)%([%w_.]+, ([%w_.{]+)" do
-        local is_table = name == "{" or name:match "[%w_]+$":find "^[%u_]+$"
+      for what, name in found.source:gmatch "%f[%w_](%l+)%([%w_.]+, ([%w_.{]+)" do
+        local is_table = name == "{" or (name:match "[%w_]+$" or ""):find "^[%u_]+$"
         if (what == "check" or what == "complete") and is_table and not declared[name] then
           undeclared[#undeclared + 1] = found.path .. ": " .. name
         end

@@ -1,19 +1,19 @@
--- How far a bulk run is, how fast, and how long it will take.
+-- The progress of a bulk run, its rate, and the seconds that are left.
 
 local floor, max = math.floor, math.max
 
 ---@class waba.BulkFigures
----@field done integer         those below together
+---@field done integer         the sum of the next five
 ---@field sent integer
 ---@field failed integer       certainly not sent
----@field maybe_sent integer   nobody knows
----@field skipped integer      settled by an earlier run of the journal
+---@field maybe_sent integer   with an uncertain result
+---@field skipped integer      those with a result from an earlier run of the journal
 ---@field duplicates integer    with the option `unique`
----@field err? waba.Error       why nothing is sent at the moment: the gateway can't be reached or is overloaded
+---@field err? waba.Error       why nothing is sent at the moment: the gateway cannot be reached or is overloaded
 ---@field elapsed number       seconds
----@field rate number          messages per second, of late
----@field total? integer       as the caller said
----@field seconds_left? number  with total, once there is a rate
+---@field rate number          messages per second, in the last 10 seconds
+---@field total? integer       the option
+---@field seconds_left? number  with total, as soon as there is a rate
 
 ---@class waba.BulkCount
 local Count = {}
@@ -22,7 +22,7 @@ Count.__name = "waba.BulkCount"
 
 local figures = {}
 
--- The rate is that of the last so many seconds, looked at each second.
+-- Seconds over which the rate is measured, once a second.
 local WINDOW = 10
 
 ---@param total integer|nil
@@ -55,7 +55,7 @@ local function done_of(self)
   return self.sent + self.failed + self.maybe_sent + self.skipped + self.duplicates
 end
 
---- The figures of this moment.
+--- The figures at a time.
 ---@param now number
 ---@return waba.BulkFigures
 function Count:read(now)
@@ -80,9 +80,9 @@ function Count:summary(now)
   }
 end
 
---- Seconds that a run will take if nothing holds it up: as fast as the slowest of the client's pace, the
---- run's own rate, and so many messages in flight that take so long each.
----@param bucket waba.Bucket|nil  of the client's pace; nil: none
+--- Seconds that a run will take if nothing delays it. The slowest of three decides: the client's rate limiter, the run's own
+--- rate, and the messages in flight with their latency.
+---@param bucket waba.Bucket|nil  of the client's rate limiter; nil: none
 ---@param count integer
 ---@param rate number|nil
 ---@param concurrency integer

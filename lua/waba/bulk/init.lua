@@ -1,10 +1,9 @@
--- Many messages in one call: `client:send_all`. In go a source and options, out comes a summary. The work
--- is in run.lua, what must outlive a crash in journal.lua.
+-- Sends many messages in one call: `client:send_all`. run.lua sends them, journal.lua stores what must survive a crash.
 
 local errors = require "waba.errors"
 local figures = require "waba.bulk.figures"
 local journals = require "waba.bulk.journal"
-local options = require "waba.options"
+local complete = require("waba.options").complete
 local runs = require "waba.bulk.run"
 local runtime = require "waba.runtime"
 local task_groups = require "waba.transport.loop.task_group"
@@ -51,57 +50,57 @@ local ESTIMATE_OPTIONS = {
   latency = { "number>=0", 0.2 },     -- seconds that the gateway takes for each message
 }
 
-local function check(source, given)
+local function check(source, options)
   if type(source) ~= "function" then
     error(WHAT .. ": the source must be a function that gives a recipient and a message, not a " .. type(source), 4)
   end
-  given = options.complete(given, OPTIONS, WHAT, 4)
-  if given.journal == "" then error(WHAT .. ": option journal is empty", 4) end
-  if given.campaign then
-    if not given.journal then error(WHAT .. ": option campaign needs the option journal", 4) end
-    if given.campaign == "" or #given.campaign > LONGEST_CAMPAIGN then
+  options = complete(options, OPTIONS, WHAT, 4)
+  if options.journal == "" then error(WHAT .. ": option journal is empty", 4) end
+  if options.campaign then
+    if not options.journal then error(WHAT .. ": option campaign needs the option journal", 4) end
+    if options.campaign == "" or #options.campaign > LONGEST_CAMPAIGN then
       error(WHAT .. ": option campaign must have 1 to " .. LONGEST_CAMPAIGN .. " bytes", 4)
     end
   end
-  return given
+  return options
 end
 
---- What a run did.
+--- The result of a run.
 ---@class waba.BulkSummary
----@field done integer        those below together
+---@field done integer        the sum of sent, failed, maybe_sent, skipped and duplicates
 ---@field sent integer
 ---@field failed integer      certainly not sent
----@field maybe_sent integer  nobody knows
----@field skipped integer     settled by an earlier run of the journal
+---@field maybe_sent integer  with an uncertain result
+---@field skipped integer     those with a result from an earlier run of the journal
 ---@field failed_before integer      those of `skipped` that failed in an earlier run
 ---@field maybe_sent_before integer  those of `skipped` whose result is uncertain since an earlier run
 ---@field duplicates integer  with the option `unique`
 ---@field seconds number
----@field stopped? true       the option `stop` has ended it
+---@field stopped? true       the option `stop` has ended the run
 
 --- See `Client:send_all`.
 ---@param client waba.Client
 ---@param source function
----@param given? waba.BulkOptions
+---@param options? waba.BulkOptions
 ---@return waba.BulkSummary|nil
 ---@return waba.Error? err
-function bulk.send_all(client, source, given)
-  given = check(source, given)
+function bulk.send_all(client, source, options)
+  options = check(source, options)
   local can_wait, message = runtime.can_wait(client.transport)
   if not can_wait then return nil, errors.new { kind = "invalid", message = message } end
   local journal, err
-  if given.journal then
-    journal, err = journals.open(given.journal, given.campaign)
+  if options.journal then
+    journal, err = journals.open(options.journal, options.campaign)
     if not journal then return nil, err end
   end
-  local run = runs.new(client, source, given, journal)
-  local fine, fault = runtime.pcall(task_groups.run, client.transport, function(group)
+  local run = runs.new(client, source, options, journal)
+  local ok, raised = runtime.pcall(task_groups.run, client.transport, function(group)
     run:drive(group)
     run:finish()
   end)
-  if not fine then
+  if not ok then
     run:finish()
-    error(fault, 0)
+    error(raised, 0)
   end
   return run:outcome()
 end
@@ -109,15 +108,15 @@ end
 --- See `Client:estimate`.
 ---@param client waba.Client
 ---@param count integer
----@param given? waba.EstimateOptions
+---@param options? waba.EstimateOptions
 ---@return number seconds
-function bulk.estimate(client, count, given)
+function bulk.estimate(client, count, options)
   if type(count) ~= "number" or not (count >= 0 and count < math.huge and count % 1 == 0) then
     error("client:estimate: the number of messages is needed, 0 or more", 3)
   end
-  given = options.complete(given, ESTIMATE_OPTIONS, "client:estimate", 3)
-  return figures.estimate(client.delivery.pace and client.delivery.pace:queue("messages").limiter, count, given.rate,
-    given.concurrency, given.latency)
+  options = complete(options, ESTIMATE_OPTIONS, "client:estimate", 3)
+  return figures.estimate(client.delivery.pace and client.delivery.pace:queue("messages").limiter, count, options.rate,
+    options.concurrency, options.latency)
 end
 
 return bulk

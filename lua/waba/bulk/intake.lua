@@ -1,4 +1,4 @@
--- What comes from the source of a bulk run: checks it, and leaves out what the journal knows already.
+-- Reads the source of a bulk run: checks its messages, and skips those whose result the journal has.
 
 local errors = require "waba.errors"
 local keys = require "waba.bulk.keys"
@@ -7,11 +7,11 @@ local recipient = require "waba.recipient"
 local intake = {}
 
 local LONGEST_KEY = 512
--- Recipients that are looked at in one go, so that skipping many holds nobody up.
+-- The most recipients that are checked at once, so that other coroutines run while many are skipped.
 local PORTION = 500
 
--- What is wrong with what the source gave, if anything is.
-local function mistake(run, message, key)
+-- The message of an error in what the source returned, or nil.
+local function invalid(run, message, key)
   if type(message) ~= "table" then
     return ("the message must be a table from a builder, not a %s"):format(type(message))
   end
@@ -22,10 +22,10 @@ local function mistake(run, message, key)
   end
 end
 
--- The next item of the source; nil at its end, or when that raised.
+-- The next item of the source; nil at its end, or when it raised an error.
 local function next_item(run)
-  local fine, to, message, key = pcall(run.source)
-  if not fine then
+  local ok, to, message, key = pcall(run.source)
+  if not ok then
     run:end_source(to)
     return nil
   elseif to == nil then
@@ -33,15 +33,15 @@ local function next_item(run)
     return nil
   end
   run.position = run.position + 1
-  local says = mistake(run, message, key)
-  if says then
-    run:end_source(("client:send_all: message %d of the source: %s"):format(run.position, says))
+  local problem = invalid(run, message, key)
+  if problem then
+    run:end_source(("client:send_all: message %d of the source: %s"):format(run.position, problem))
     return nil
   end
   return { to = to, message = message, position = run.position, key = key == nil and run.position or key }
 end
 
-local function in_doubt()
+local function uncertain()
   return errors.new {
     kind = "cancelled", maybe_sent = true,
     message = "an earlier run ended before it was known whether this was sent",
@@ -52,9 +52,9 @@ local function repeated(key)
   return errors.invalid("key", ("key %s was used before in this run"):format(tostring(key)))
 end
 
--- What the journal knows about an item: true when it has to be sent. Settles or skips the others.
+-- Whether an item has to be sent, by the journal. Settles or skips the others.
 local function is_due(run, item)
-  local journal, given = run.journal, run.given
+  local journal, options = run.journal, run.options
   local known = journal.keys
   item.text = keys.text(item.key)
   local state = known:state(item.text)
@@ -64,10 +64,10 @@ local function is_due(run, item)
     return false
   end
   if run.has_keys then known:set(item.text, "seen") else known:withdraw(item.text) end
-  if state == nil or state == "failed" and given.retry_failed then return true end
-  if (state == "begun" or state == "maybe") and given.retry_maybe_sent then return true end
+  if state == nil or state == "failed" and options.retry_failed then return true end
+  if (state == "begun" or state == "maybe") and options.retry_maybe_sent then return true end
   if state == "begun" then
-    run:settle(item, nil, in_doubt())
+    run:settle(item, nil, uncertain())
   else
     run.count:add "skipped"
     if state == "failed" then run.count:add "failed_before" end
@@ -85,7 +85,7 @@ local function is_duplicate(run, item)
   return false
 end
 
--- Whether the journal is of this source; the run is given up when it is not.
+-- Whether the journal belongs to this source. If not, the run ends.
 local function belongs(run, item)
   local journal = run.journal
   local err = item.position == 1 and journal:name(run.has_keys and "keys" or "positions")
@@ -94,7 +94,7 @@ local function belongs(run, item)
   return not err
 end
 
---- Takes messages that have to be sent from the source.
+--- Takes from the source messages that have to be sent.
 ---@param run waba.BulkRun
 ---@param most integer
 ---@return table[] items  { to, message, key, position, text }; fewer when many were skipped, or it has ended
@@ -117,16 +117,17 @@ function intake.read(run, most)
   return items
 end
 
---- At the end of the source: those in doubt that it did not give. Nobody knows their recipients.
+--- At the end of the source: reports the uncertain results of messages that it did not return. Their recipients are not
+--- known.
 ---@param run waba.BulkRun
-function intake.report_doubts(run)
-  if run.given.retry_maybe_sent then return end
+function intake.report_uncertain(run)
+  if run.options.retry_maybe_sent then return end
   local left = {}
   for text in pairs(run.journal.keys.begun) do left[#left + 1] = text end
   table.sort(left)
   for _, text in ipairs(left) do
     local position = run.journal.uses == "positions" and tonumber(text)
-    run:settle({ key = position or text, text = text }, nil, in_doubt())
+    run:settle({ key = position or text, text = text }, nil, uncertain())
   end
 end
 

@@ -2,13 +2,13 @@
 -- message is sent, and its result is written as soon as it is known. So after a crash only the keys without a result are
 -- uncertain.
 --
---   waba journal 1 positions              or "keys": the source gives its own
+--   waba journal 1 positions              or "keys": the source has its own keys
 --   opened 2024-04-12T09:30:00Z spring    for each run, with its campaign if it has one
 --   check 1000 5f0c17a2                   a hash of the recipient, to notice another source
 --   begun 17
 --   sent 17 gBEGkYiEB1VXAglK1ZEqA1YKPrU   or: failed 17 recipient 1013
 --                                         or: maybe 17 timeout
---                                         or: withdrawn 17 (it did not go out after all)
+--                                         or: withdrawn 17 (it was certainly not sent)
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -40,8 +40,8 @@ local HEADER = "waba journal 1 "
 -- Bytes read at once.
 local PIECE = 64 * 1024
 
-local function fault(path, says)
-  return errors.invalid("journal", ("the journal %s %s"):format(path, says))
+local function journal_error(path, problem)
+  return errors.invalid("journal", ("the journal %s %s"):format(path, problem))
 end
 
 -- No space, no line end and no NUL in a key's text.
@@ -57,7 +57,7 @@ local function unescape(text)
   return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
 end
 
--- How each line is read; false: it is none.
+-- The readers of lines, by the first word. They return false for an invalid line.
 local readers = {}
 
 function readers.begun(section, rest)
@@ -141,7 +141,7 @@ local function read_lines(self, file)
   return taken
 end
 
--- Reads what is there, and cuts off a line that a crash has torn.
+-- Reads the file, and removes an incomplete last line, which a crash leaves.
 local function load(self)
   local file, message = open_file(self.path, "rb")
   if not file then return nil, "can't be read: " .. message end
@@ -179,8 +179,8 @@ function journal.last_section(path, campaign)
   return self.last_campaign and self.sections[self.last_campaign] or nil, campaign and self.sections[campaign]
 end
 
---- Opens a journal, which is made when there is none, and reads what earlier runs left in it. It belongs
---- to this run until it is closed.
+--- Opens a journal, which is created if needed, and reads the records of earlier runs. No other run can open it until it is
+--- closed.
 ---@param path string
 ---@param campaign? string
 ---@return waba.BulkJournal|nil
@@ -188,30 +188,30 @@ end
 function journal.open(path, campaign)
   local file, message, is_locked = core.append(path)
   if is_locked then
-    -- perhaps by a run of this process whose coroutine was ended: what is left of that goes with the garbage
+    -- a run of this process whose coroutine was ended may still have it open: the collector closes it
     collectgarbage()
     collectgarbage()
     file, message, is_locked = core.append(path)
   end
   if not file then
-    return nil, fault(path, is_locked and "is in use by another run" or "can't be written: " .. message)
+    return nil, journal_error(path, is_locked and "is in use by another run" or "can't be written: " .. message)
   end
   local self = new(path, file, campaign)
-  local fine
-  fine, message = load(self)
-  if not fine then
+  local ok
+  ok, message = load(self)
+  if not ok then
     file:close()
-    return nil, fault(path, message)
+    return nil, journal_error(path, message)
   end
   return self
 end
 
---- Says how the source names its messages. The first time decides; later runs have to do the same.
+--- Records how the source names its messages. The first run decides; later ones have to do the same.
 ---@param uses "positions"|"keys"
 ---@return waba.Error|nil err
 function Journal:name(uses)
   if self.uses and self.uses ~= uses then
-    return fault(self.path, self.uses == "keys" and "has keys, and the source gives none"
+    return journal_error(self.path, self.uses == "keys" and "has keys, and the source gives none"
       or "has positions, and the source gives keys")
   end
   if not self.uses then self.heading = HEADER .. uses .. "\n" end
@@ -223,7 +223,7 @@ function Journal:name(uses)
   self.is_named = true
 end
 
--- The positions that are checked: dense at the beginning, where most mistakes show.
+-- The positions that are checked: dense at the beginning, where another source differs first.
 local POWERS_OF_TWO = {}
 for exponent = 0, 52 do POWERS_OF_TWO[2 ^ exponent] = true end
 
@@ -243,7 +243,7 @@ end
 function Journal:verify(position, to)
   local known = self.checks[position]
   if known and known ~= hash_of(to) then
-    return fault(self.path, ("is of another source: recipient %d is not the same"):format(position))
+    return journal_error(self.path, ("is of another source: recipient %d is not the same"):format(position))
   end
 end
 
@@ -258,13 +258,13 @@ end
 
 local function append(self, text)
   local written, message = self.file:write(text)
-  if not written then self.fault = message end
+  if not written then self.message = message end
   return written
 end
 
---- Puts the keys of a batch on the disk, before any of it is sent.
+--- Writes the keys of a batch to the disk, before any of its messages is sent.
 ---@param items { text: string, position: integer, to: any }[]
----@return true|nil  nil: none of the batch may be sent; see `fault`
+---@return true|nil  nil: none of the batch may be sent; see `message`
 function Journal:begin(items)
   local lines = { self.unsaved, self.heading or "" }
   for _, item in ipairs(items) do lines[#lines + 1] = begun_line(self, item) end
@@ -272,14 +272,14 @@ function Journal:begin(items)
   self.unsaved, self.heading = "", nil
   local synced, message = self.file:sync()
   if not synced then
-    self.fault = message
+    self.message = message
     self:withdraw(items)
     return nil
   end
   return true
 end
 
--- Writes at once. What can't be written is kept for the next time.
+-- Writes a line. One that cannot be written is kept for the next write.
 local function record(self, line)
   local text = self.unsaved .. (self.heading or "") .. line
   if append(self, text) then
@@ -289,7 +289,7 @@ local function record(self, line)
   end
 end
 
---- Writes a result down. It is on the disk with the next batch, or when the journal is closed.
+--- Writes a result. It is on the disk with the next batch, or when the journal is closed.
 ---@param item { text: string }
 ---@param state "sent"|"failed"|"maybe"
 ---@param detail string  the message's id; or the error's kind and code
@@ -297,7 +297,7 @@ function Journal:result(item, state, detail)
   record(self, ("%s %s %s\n"):format(state, escape(item.text), state == "sent" and escape(detail) or detail))
 end
 
---- Takes back that sending was begun.
+--- Withdraws the records that sending has begun.
 ---@param items { text: string }[]
 function Journal:withdraw(items)
   local lines = {}
@@ -305,18 +305,18 @@ function Journal:withdraw(items)
   if #lines > 0 then record(self, table.concat(lines)) end
 end
 
---- Writes what is left, waits until it is on the disk, and lets others have the journal.
+--- Writes the remaining lines, waits until they are on the disk, and closes the file.
 ---@return waba.Error|nil err  something could not be written
 function Journal:close()
   if self.unsaved ~= "" then record(self, "") end
   local synced, message = self.file:sync()
   self.file:close()
-  if not synced then self.fault = message end
-  if self.fault then
+  if not synced then self.message = message end
+  if self.message then
     local lost = select(2, self.unsaved:gsub("\n", ""))
     return errors.new {
       kind = "unavailable", path = "journal",
-      message = ("the journal %s can't be written: %s%s"):format(self.path, self.fault,
+      message = ("the journal %s can't be written: %s%s"):format(self.path, self.message,
         lost > 0 and ("; %d of its last lines are missing"):format(lost) or ""),
     }
   end

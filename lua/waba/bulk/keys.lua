@@ -1,5 +1,5 @@
--- What became of each key of a bulk run, in little memory: whole numbers take three bits each where they
--- follow one another (a million of them about a megabyte), other keys a table entry.
+-- The state of each key of a bulk run, in little memory: consecutive whole numbers take three bits each (a million of them
+-- about a megabyte), other keys a table entry.
 
 local floor = math.floor
 
@@ -15,12 +15,12 @@ local keys = {}
 local CODES = { sent = 1, failed = 2, maybe = 3, seen = 4 }
 local STATES = { "sent", "failed", "maybe", "seen" }
 
--- As many numbers share one word as a double holds exactly.
+-- Numbers in one word: as many as a double stores exactly.
 local PER_WORD = 17
 local POWERS = {}
 for place = 0, PER_WORD - 1 do POWERS[place] = 8 ^ place end
 
--- Longer ones are exact as text only.
+-- Longer numbers are exact as text only.
 local MOST_DIGITS = 15
 
 ---@return waba.BulkKeys
@@ -28,9 +28,9 @@ function keys.new()
   return setmetatable({ words = {}, others = {}, begun = {} }, Keys)
 end
 
---- The one text of a key.
+--- The text of a key.
 ---@param key string|number
----@return string|nil text  nil when it is neither a text nor a whole number
+---@return string|nil text  nil when the key is neither a string nor a whole number
 function keys.text(key)
   if type(key) == "string" then return key end
   if type(key) == "number" and key % 1 == 0 and key > -2 ^ 53 and key < 2 ^ 53 then return ("%.0f"):format(key) end
@@ -51,7 +51,7 @@ function Keys:state(text)
   return word and STATES[floor(word / POWERS[number - index * PER_WORD]) % 8]
 end
 
---- A result, or that the key was used in this run.
+--- Records a result, or ("seen") that the key was used in this run.
 ---@param text string
 ---@param state "sent"|"failed"|"maybe"|"seen"
 function Keys:set(text, state)
@@ -66,13 +66,13 @@ function Keys:set(text, state)
   self.words[index] = word + (code - floor(word / power) % 8) * power
 end
 
---- Sending has begun: until there is a result, nobody knows.
+--- Records that sending has begun: without a later result the result is uncertain.
 ---@param text string
 function Keys:begin(text)
   self.begun[text] = true
 end
 
---- It was not begun after all: what was known before holds.
+--- Removes the record that sending has begun; the state before it holds again.
 ---@param text string
 function Keys:withdraw(text)
   self.begun[text] = nil

@@ -3,7 +3,7 @@
 -- at a time. A worker whose message has passed the rate limiter waits until the owner has written the message to the
 -- journal: all that wait at that moment share one write to the disk.
 
-local brakes = require "waba.bulk.brake"
+local circuit_breakers = require "waba.bulk.circuit_breaker"
 local buckets = require "waba.delivery.bucket"
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -22,13 +22,13 @@ Run.__name = "waba.BulkRun"
 
 local run = {}
 
--- The owner looks up at least this often, and reports progress at most this often; seconds.
+-- Seconds: the owner checks the state at least this often, and reports progress at most this often.
 local BEAT, REPORT = 0.25, 0.5
--- Messages that are taken from the source at once at most, and the seconds for which a rate allows as many.
+-- The most messages taken from the source at once, and with a rate the seconds whose messages are taken.
 local LARGEST_BATCH, BATCH_TIME = 64, 0.25
 -- The part of a second whose messages a rate may make up for when the machine was late.
 local CATCH_UP = 0.1
--- Nobody sleeps for less.
+-- The shortest sleep, in seconds.
 local NOW = 0.001
 
 -- The bucket of a run's own rate. It begins without a burst: the slack only makes up for lost time.
@@ -39,39 +39,40 @@ local function bucket_of(rate, now)
   return bucket
 end
 
-local function batch_size(concurrency, given)
+local function batch_size(concurrency, options)
   local size = min(LARGEST_BATCH, concurrency)
-  return given.rate and max(1, min(size, math.floor(given.rate * BATCH_TIME))) or size
+  return options.rate and max(1, min(size, math.floor(options.rate * BATCH_TIME))) or size
 end
 
--- Who waits for the client's pace does so in its own time: no more than can have their turn in half of it.
-local function most_in_flight(client, given)
-  local most, pace = given.concurrency, client.delivery.pace
+-- A message that waits for the client's rate limiter uses up its timeout, so no more are in flight than the limiter admits
+-- in half of a timeout.
+local function most_in_flight(client, options)
+  local most, pace = options.concurrency, client.delivery.pace
   local interval = pace and pace:queue("messages").limiter.interval or 0
   if interval == 0 then return most end
-  return min(most, max(1, math.floor((given.timeout or client.timeout) / 2 / interval)))
+  return min(most, max(1, math.floor((options.timeout or client.timeout) / 2 / interval)))
 end
 
 ---@param client waba.Client
 ---@param source function
----@param given waba.BulkOptions
+---@param options waba.BulkOptions
 ---@param journal waba.BulkJournal|nil
 ---@return waba.BulkRun
-function run.new(client, source, given, journal)
-  local now, concurrency = clock(), most_in_flight(client, given)
-  local message_options = { timeout = given.timeout }
-  for name, value in pairs(given.send or {}) do message_options[name] = value end
+function run.new(client, source, options, journal)
+  local now, concurrency = clock(), most_in_flight(client, options)
+  local message_options = { timeout = options.timeout }
+  for name, value in pairs(options.send or {}) do message_options[name] = value end
   message_options.bulk = true
   local self = setmetatable({
-    client = client, source = source, given = given, journal = journal, message_options = message_options,
-    concurrency = concurrency, batch = batch_size(concurrency, given), position = 0,
+    client = client, source = source, options = options, journal = journal, message_options = message_options,
+    concurrency = concurrency, batch = batch_size(concurrency, options), position = 0,
     queue = {}, first = 1, last = 0, -- items that were taken from the source and are not in flight
     unwritten = {}, -- items to be written to the journal as begun
     workers = {}, active = 0,
-    recipients = given.unique and {} or nil, -- addresses of this run
-    count = figures.new(given.total, now), reported = now,
-    bucket = given.rate and bucket_of(given.rate, now),
-    brake = brakes.new(client.delivery.attempts > 1 and given.patience or 0),
+    recipients = options.unique and {} or nil, -- addresses of this run
+    count = figures.new(options.total, now), reported = now,
+    bucket = options.rate and bucket_of(options.rate, now),
+    breaker = circuit_breakers.new(client.delivery.attempts > 1 and options.patience or 0),
   }, Run)
   return self
 end
@@ -80,45 +81,45 @@ local function depth(self)
   return self.last - self.first + 1
 end
 
---- Takes nothing any more: what is in flight ends, what is not goes back.
+--- Ends the run: messages in flight end, the others are not sent.
 function Run:stop()
   self.is_ending = true
 end
 
---- Ends with an error that is returned, the first one.
+--- Ends the run with an error, which is returned. The first error counts.
 ---@param err waba.Error
 function Run:give_up(err)
   self.err = self.err or err
   self:stop()
 end
 
---- Ends with what a function of the caller's raised, to be raised again.
-function Run:fail(fault)
-  self.fault = self.fault or { value = fault }
+--- Ends the run with an error that a function of the caller raised. It is raised again.
+function Run:fail(raised)
+  self.raised = self.raised or { value = raised }
   self:stop()
 end
 
---- The source has failed: what it gave before is sent, then its fault is raised.
-function Run:end_source(fault)
-  self.fault = self.fault or { value = fault }
+--- Ends the source with an error that it raised. Messages that it returned before are sent, then the error is raised again.
+function Run:end_source(raised)
+  self.raised = self.raised or { value = raised }
   self.is_exhausted = true
 end
 
-local function write_down(self, item, outcome, sent, err)
+local function write_result(self, item, outcome, sent, err)
   if not self.journal or item.is_unwritten then return end
   local detail = sent and (sent.id or "-") or err.kind .. (err.code and " " .. err.code or "")
   self.journal:result(item, outcome == "maybe_sent" and "maybe" or outcome, detail)
-  if self.journal.fault then self:stop() end
+  if self.journal.message then self:stop() end
 end
 
-local function tell(self, item, sent, err)
-  if not self.given.on_result then return end
-  local fine, fault = pcall(self.given.on_result, item.key, sent, err, item.to)
-  if not fine then self:fail(fault) end
+local function notify(self, item, sent, err)
+  if not self.options.on_result then return end
+  local ok, raised = pcall(self.options.on_result, item.key, sent, err, item.to)
+  if not ok then self:fail(raised) end
 end
 
---- Counts a result, writes it down, and tells the caller. A doubt is told first: a crash in between has it told
---- again, not forgotten.
+--- Counts a result, writes it to the journal, and passes it to the caller. An uncertain result is passed first, so after a
+--- crash in between it is passed again instead of being lost.
 ---@param item table
 ---@param sent waba.Sent|nil
 ---@param err waba.Error|nil
@@ -127,17 +128,17 @@ function Run:settle(item, sent, err)
   item.is_settled = true
   self.count:add(outcome)
   if outcome == "maybe_sent" then
-    tell(self, item, sent, err)
-    write_down(self, item, outcome, sent, err)
+    notify(self, item, sent, err)
+    write_result(self, item, outcome, sent, err)
   else
-    write_down(self, item, outcome, sent, err)
-    tell(self, item, sent, err)
+    write_result(self, item, outcome, sent, err)
+    notify(self, item, sent, err)
   end
 end
 
--- The next message, if one may go out now.
+-- The next message, if one may be sent now.
 local function take(self, now)
-  if self.is_ending or self.first > self.last or self.brake:left(now) > 0 then return nil end
+  if self.is_ending or self.first > self.last or self.breaker:left(now) > 0 then return nil end
   if self.bucket and not self.bucket:try(now + NOW) then return nil end
   local item = self.queue[self.first]
   self.queue[self.first] = nil
@@ -156,15 +157,15 @@ local function put_back(self, item)
 end
 
 -- The error for a message for which `send` raised. With a journal it is known whether its request may have been sent.
-local function raised(self, item, fault)
+local function raised_error(self, item, raised)
   item.waiter = nil
   return errors.new {
     kind = "cancelled", maybe_sent = not self.journal or item.is_begun == true,
-    message = "sending it raised an error: " .. tostring(fault),
+    message = "sending it raised an error: " .. tostring(raised),
   }
 end
 
--- The client was closed before the message went out.
+-- The client was closed before the message was sent.
 local function abandon(self, item)
   put_back(self, item)
   self:give_up(errors.new { kind = "cancelled", message = "the client was closed" })
@@ -209,10 +210,10 @@ end
 local function process(self, worker)
   local item = worker.item
   if self.client.closed then return abandon(self, item) end
-  local fine, sent, err = guard(self.client.send, self.client, item.to, item.message, options_of(self, worker))
-  if not fine then
+  local ok, sent, err = guard(self.client.send, self.client, item.to, item.message, options_of(self, worker))
+  if not ok then
     self:fail(sent)
-    sent, err = nil, raised(self, item, sent)
+    sent, err = nil, raised_error(self, item, sent)
   end
   local is_certain = err and not err.maybe_sent
   if is_certain and err.path == "journal" then
@@ -229,20 +230,20 @@ local function process(self, worker)
     put_back(self, item)
     return self:give_up(err)
   end
-  if self.brake:tell(err, clock()) then
+  if self.breaker:record(err, clock()) then
     withdraw(self, item)
     return put_back(self, item)
   end
   self:settle(item, sent, err)
 end
 
--- A worker's life.
+-- Sends messages until none is ready.
 local function work(self, worker)
   worker.thread = coroutine.running()
   while worker.item do
     process(self, worker)
     local now = clock()
-    worker.item = self.active <= self.brake:limit(self.concurrency) and take(self, now) or nil
+    worker.item = self.active <= self.breaker:limit(self.concurrency) and take(self, now) or nil
     if worker.item and depth(self) == self.low then self.group:wake() end
   end
   self.workers[worker] = nil
@@ -250,9 +251,9 @@ local function work(self, worker)
   self.group:wake()
 end
 
--- Starts workers for what is ready.
+-- Starts workers for the messages that may be sent.
 local function start_workers(self)
-  local limit = self.brake:limit(self.concurrency)
+  local limit = self.breaker:limit(self.concurrency)
   while self.active < limit do
     local worker = { item = take(self, clock()) }
     if not worker.item then return end
@@ -270,7 +271,7 @@ local function reap_dead(self)
       self.active = self.active - 1
       local item = worker.item
       if item and not item.is_settled then
-        local err = raised(self, item, "its coroutine was ended")
+        local err = raised_error(self, item, "its coroutine was ended")
         if err.maybe_sent then self:settle(item, nil, err) else put_back(self, item) end
       end
     end
@@ -285,7 +286,7 @@ local function write_begun(self)
   end
   self.unwritten = {}
   if #items == 0 then return end
-  local written = not self.journal.fault and self.journal:begin(items) or false
+  local written = not self.journal.message and self.journal:begin(items) or false
   if not written then self:stop() end
   for _, item in ipairs(items) do
     item.is_begun = written
@@ -299,62 +300,64 @@ local function fill(self)
   for _, item in ipairs(batch) do put(self, item) end
 end
 
--- Asks the caller's functions, and the brake.
-local function look_around(self, now)
-  local given = self.given
-  if given.stop and not self.is_ending then
-    local fine, answer = pcall(given.stop)
-    if not fine then
-      self:fail(answer)
-    elseif answer then
+-- Calls the caller's functions, and checks the circuit breaker.
+local function check_state(self, now)
+  local options = self.options
+  if options.stop and not self.is_ending then
+    local ok, result = pcall(options.stop)
+    if not ok then
+      self:fail(result)
+    elseif result then
       self.is_stopped = true
       self:stop()
     end
   end
-  local trouble = self.brake:worn_out(now)
-  if trouble and not self.is_ending then
+  local last_error = self.breaker:expired(now)
+  if last_error and not self.is_ending then
     self:give_up(errors.new {
-      kind = trouble.kind, code = trouble.code, status = trouble.status, retryable = true,
-      message = ("the gateway has taken nothing for %.1f seconds: %s"):format(now - self.brake.since, trouble.message),
+      kind = last_error.kind, code = last_error.code, status = last_error.status, retryable = true,
+      message = ("the gateway has accepted no message for %.1f seconds: %s"):format(now - self.breaker.since,
+        last_error.message),
     })
   end
-  if given.on_progress and now - self.reported >= REPORT then self:report(now) end
+  if options.on_progress and now - self.reported >= REPORT then self:report(now) end
 end
 
 function Run:report(now)
   self.reported = now
   local progress = self.count:read(now)
-  progress.err = self.brake:current()
-  local fine, fault = pcall(self.given.on_progress, progress)
-  if not fine then self:fail(fault) end
+  progress.err = self.breaker:current()
+  local ok, raised = pcall(self.options.on_progress, progress)
+  if not ok then self:fail(raised) end
 end
 
--- How long the owner may wait if nobody wakes it.
-local function patience(self, now)
-  if depth(self) <= self.low and not self.is_exhausted and not self.is_ending and not self.brake.since then return 0 end
+-- Seconds that the owner waits if nothing wakes it.
+local function longest_wait(self, now)
+  local can_fill = not self.is_exhausted and not self.is_ending and not self.breaker.since
+  if can_fill and depth(self) <= self.low then return 0 end
   local left = BEAT
   if self.bucket and depth(self) > 0 then left = min(left, max(NOW, self.bucket:delay(now))) end
-  local held = self.brake:left(now)
+  local held = self.breaker:left(now)
   if held > 0 then left = min(left, max(NOW, held)) end
   return left
 end
 
--- The owner's life.
+-- The loop of the owner.
 local function drive(self)
   self.low = math.floor(self.batch / 2)
   while true do
     local now = clock()
-    look_around(self, now)
-    if not self.is_ending and not self.is_exhausted and depth(self) <= self.low and self.brake:left(now) == 0 then
+    check_state(self, now)
+    if not self.is_ending and not self.is_exhausted and depth(self) <= self.low and self.breaker:left(now) == 0 then
       fill(self)
     end
     start_workers(self)
     if self.journal then write_begun(self) end
     if self.active == 0 and (self.is_ending or self.is_exhausted and depth(self) == 0) then break end
-    self.group:wait(patience(self, clock()))
+    self.group:wait(longest_wait(self, clock()))
     reap_dead(self)
   end
-  if self.journal and not self.is_ending and not self.fault then intake.report_doubts(self) end
+  if self.journal and not self.is_ending and not self.raised then intake.report_uncertain(self) end
 end
 
 --- Closes the journal. Can be called again without effect.
@@ -366,20 +369,20 @@ function Run:finish()
   if err then self:give_up(err) end
 end
 
---- Runs to the end, beside others where there is an event loop.
+--- Runs to the end; in an event loop other coroutines run meanwhile.
 ---@param group waba.TaskGroup
 function Run:drive(group)
   self.group, self.owner = group, coroutine.running()
   drive(self)
 end
 
---- What came of it: a summary, or nil and an error; raises what a function of the caller's has raised.
+--- The result: a summary, or nil and an error. Raises again what a function of the caller raised.
 ---@return waba.BulkSummary|nil
 ---@return waba.Error?
 function Run:outcome()
   local now = clock()
-  if self.given.on_progress then self:report(now) end
-  if self.fault then error(self.fault.value, 0) end
+  if self.options.on_progress then self:report(now) end
+  if self.raised then error(self.raised.value, 0) end
   local summary = self.count:summary(now)
   if self.err then
     self.err.summary = summary

@@ -1,0 +1,88 @@
+-- A circuit breaker: stops sending when the gateway fails, so that a bulk run waits instead of using up its recipients.
+-- The caller passes the time.
+
+local max, min = math.max, math.min
+
+---@class waba.CircuitBreaker
+local CircuitBreaker = {}
+CircuitBreaker.__index = CircuitBreaker
+CircuitBreaker.__name = "waba.CircuitBreaker"
+
+local circuit_breaker = {}
+
+-- Kinds of errors that do not concern one message only.
+local GENERAL = { network = true, timeout = true, rate_limited = true, unavailable = true }
+
+-- Scopes of limits that concern one recipient.
+local OF_RECIPIENT = { pair = true, order = true }
+
+-- The first pause and the longest, in seconds.
+local FIRST, LONGEST = 0.5, 30
+-- The number of consecutive uncertain results that opens the circuit.
+local MOST_UNCERTAIN = 8
+
+---@param patience number  seconds of failures after which the run ends; 0: never waits
+---@return waba.CircuitBreaker
+function circuit_breaker.new(patience)
+  return setmetatable({ patience = patience, uncertain = 0, held_until = -math.huge }, CircuitBreaker)
+end
+
+local function open(self, err, now)
+  if not self.since then
+    self.since, self.pause = now, FIRST / 2
+  end
+  if now < self.held_until then return end -- another message that was in flight has failed before
+  self.pause = min(2 * self.pause, LONGEST)
+  self.held_until = now + max(self.pause, err.retry_after or 0)
+  self.err = err
+end
+
+--- Records a result.
+---@param err waba.Error|nil  nil: the message was sent
+---@param now number
+---@return boolean again  whether the message was certainly not sent and must be sent again later
+function CircuitBreaker:record(err, now)
+  local is_failure = err and GENERAL[err.kind] and not OF_RECIPIENT[err.scope or ""]
+    and (err.retryable or err.maybe_sent)
+  if not is_failure or self.patience == 0 then
+    self.since, self.uncertain = nil, 0
+    return false
+  end
+  if not err.maybe_sent then
+    open(self, err, now)
+    return true
+  end
+  self.uncertain = self.uncertain + 1
+  if self.uncertain >= MOST_UNCERTAIN then open(self, err, now) end
+  return false
+end
+
+--- Seconds until a message may be sent.
+---@param now number
+---@return number
+function CircuitBreaker:left(now)
+  if not self.since then return 0 end
+  return max(0, self.held_until - now)
+end
+
+--- The number of messages that may be in flight: one while the circuit is open, as a test.
+---@param most integer
+---@return integer
+function CircuitBreaker:limit(most)
+  return self.since and 1 or most
+end
+
+--- Returns why nothing is sent at the moment, or nil while messages are sent.
+---@return waba.Error|nil
+function CircuitBreaker:current()
+  return self.since and self.err
+end
+
+--- Returns the last error if the failures have lasted longer than `patience`.
+---@param now number
+---@return waba.Error|nil
+function CircuitBreaker:expired(now)
+  if self.since and now - self.since > self.patience then return self.err end
+end
+
+return circuit_breaker
