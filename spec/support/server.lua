@@ -40,7 +40,7 @@
 --                        tail = "bytes": followed by the field n times, then the tail
 --   abrupt = true        with `raw`: closes without the end of TLS
 --   drop = "head" | "request"   closes instead of answering: after the head, or after the whole request
---   reset = "head" | "request"  the same with a TCP reset
+--   reset = "head" | "request"  the same with a TCP reset; with `raw`: a TCP reset after it
 --   refuse = code        HTTP/2: RST_STREAM with this error code instead of an answer
 --   goaway = last        HTTP/2: GOAWAY naming this last stream (0: none was processed), then closes
 --   goaway = "below"     HTTP/2: GOAWAY naming the stream before this one; others are still answered

@@ -197,6 +197,10 @@ local function answer_http1(connection, answer, method)
   if answer.raw then
     send(connection, answer.raw .. (answer.field or ""):rep(answer.times or 1) .. (answer.tail or ""))
     if answer.abrupt then end_tcp(connection) end
+    if answer.reset then
+      cqueues.sleep(0.05) -- until the client has read it
+      reset(connection)
+    end
     return false
   end
   for _, status in ipairs(answer.interim or {}) do

@@ -170,6 +170,14 @@ describe("a transport:", function()
           os.remove(path)
         end)
 
+        it("that ends with the connection, but not with its reset", function()
+          gateway:answer("/raw", { raw = "HTTP/1.1 200 OK\r\n\r\nall of it", reset = "request" })
+          local response, failure = make("/raw", { method = "POST", body = "x" })
+          assert.is_nil(response)
+          assert.equal("network", failure.kind)
+          assert.not_equal("no", failure.sent)
+        end)
+
         it("that says its length, to no earlier end", function()
           for _, raw in ipairs {
             "Content-Length: 10\r\n\r\n12345", "Transfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n",
