@@ -120,16 +120,20 @@ static inline void compat_setclass(lua_State *L, const char *name) {
   lua_setmetatable(L, -2);
 }
 
-/* Returns the userdata at `index`, which must be of this class; `name` as for `compat_setclass`. */
-static inline void *compat_checkclass(lua_State *L, int index, const char *name) {
+/* Returns the userdata at `index` if it is of this class, else NULL; `name` as for `compat_setclass`. */
+static inline void *compat_testclass(lua_State *L, int index, const char *name) {
   void *object = lua_touserdata(L, index);
-  int same = 0;
-  if (object != NULL && lua_getmetatable(L, index)) {
-    lua_rawgetp(L, LUA_REGISTRYINDEX, name);
-    same = lua_rawequal(L, -1, -2);
-    lua_pop(L, 2);
-  }
-  return same ? object : luaL_checkudata(L, index, name);
+  if (object == NULL || !lua_getmetatable(L, index)) return NULL;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, name);
+  if (!lua_rawequal(L, -1, -2)) object = NULL;
+  lua_pop(L, 2);
+  return object;
+}
+
+/* As `compat_testclass`, but raises an error for another value. */
+static inline void *compat_checkclass(lua_State *L, int index, const char *name) {
+  void *object = compat_testclass(L, index, name);
+  return object != NULL ? object : luaL_checkudata(L, index, name);
 }
 
 /* Registers a class: entries whose name begins with "__" go into the metatable, the others become its

@@ -6,8 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The class of a userdata that contains a `struct credentials`. `waba.core` registers it; `waba.curl` accepts it too.
- * */
+/* The class of a userdata that contains a `struct credentials`: registered by `waba.core`, accepted by both modules. */
 #define CREDENTIALS_CLASS "waba.Credentials"
 
 /* The same struct in a userdata that `core.ready_head` accepts. Code that holds one can read the secret as

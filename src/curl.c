@@ -1,5 +1,5 @@
-/* luaopen_waba_curl: the module's functions; its classes are in the files *_class.c. lua/waba/meta.lua describes both.
- * The other files are pure C and call no Lua. */
+/* luaopen_waba_curl: the module's functions; its classes are in alarm.c and the files *_class.c. lua/waba/meta.lua
+ * describes both. The other files, except response*.c, are pure C and call no Lua. */
 #include <curl/curl.h>
 #include <string.h>
 
@@ -104,8 +104,7 @@ WABA_EXPORT int luaopen_waba_curl(lua_State *L) {
     return luaL_error(L, "waba.curl needs libcurl " OLDEST_NAME " or newer; this program has loaded libcurl %s",
                       version->version);
   }
-  /* libcurl counts these calls. There is no call of curl_global_cleanup: this process may have other users of libcurl.
-   * */
+  /* libcurl counts these calls. curl_global_cleanup is not called: the process may have other users of libcurl. */
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return luaL_error(L, "libcurl can't be initialised");
   alarm_register(L);
   engine_register(L);

@@ -61,8 +61,7 @@ static inline void engine_make_ready(struct engine *engine, struct transfer *tra
 void engine_end(struct engine *engine, struct transfer *transfer, enum transfer_end end,
                 CURLcode code);
 
-/* Opens the multi handle and the watch of an engine that has none. Returns false, with errno, when the system refuses.
- * */
+/* Opens the multi handle and the watch of an engine without handles. Returns false, with errno, for an error. */
 bool engine_open_handles(struct engine *engine);
 
 /* The callbacks of libcurl for the transfers of an engine. */

@@ -90,25 +90,13 @@ static void set_fields(lua_State *L, const struct record *record) {
   lua_setfield(L, -2, "timings");
 }
 
-/* Returns the record at `index`, or NULL if the program has replaced it. */
-static const struct record *to_record(lua_State *L, int index) {
-  const struct record *record = lua_touserdata(L, index);
-  bool is_record = false;
-  if (record != NULL && lua_getmetatable(L, index)) {
-    lua_rawgetp(L, LUA_REGISTRYINDEX, RECORD_CLASS);
-    is_record = lua_rawequal(L, -1, -2);
-    lua_pop(L, 2);
-  }
-  return is_record ? record : NULL;
-}
-
 /* [response key] -> [value]. Removes the metatable: the response has all its fields then. */
 static int response_index(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 2);
   lua_pushliteral(L, RECORD);
   lua_rawget(L, 1); /* 3 */
-  const struct record *record = to_record(L, 3);
+  const struct record *record = compat_testclass(L, 3, RECORD_CLASS); /* NULL: the program has replaced it */
   if (record == NULL) return 0;
   lua_pushvalue(L, 1);
   set_fields(L, record);

@@ -30,8 +30,7 @@ int terminal_file_mode(lua_State *L) {
   return 1;
 }
 
-/* The signals that request the end of a program: from Ctrl-C, from kill or a service manager, from a closed terminal.
- * */
+/* Sent to end a program: by Ctrl-C, by kill or a service manager, by a closed terminal. */
 static const int END_SIGNALS[] = {SIGINT, SIGTERM, SIGHUP};
 enum { END_SIGNAL_COUNT = sizeof END_SIGNALS / sizeof END_SIGNALS[0] };
 
@@ -40,8 +39,7 @@ static void fill_end_signals(sigset_t *set) {
   for (int i = 0; i < END_SIGNAL_COUNT; i++) sigaddset(set, END_SIGNALS[i]);
 }
 
-/* hold_interrupt(hold): true blocks SIGINT, SIGTERM and SIGHUP until `interrupted` takes one, false lets them act again
- * */
+/* hold_interrupt(hold): blocks these signals until `interrupted` takes one, or unblocks them */
 int terminal_hold_interrupt(lua_State *L) {
   sigset_t set;
   fill_end_signals(&set);

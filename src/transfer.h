@@ -105,8 +105,7 @@ bool transfer_open_easy(struct transfer *transfer, const struct transfer_setting
 void transfer_refuse_stream(struct transfer *transfer);
 
 /* Configures an idle transfer, whose source is open, for this request, and opens its sink. The transfer has a reference
- * to the head until `transfer_release`. Returns NULL or a static error message; for `transfer_no_file` it sets errno.
- * */
+ * to the head until `transfer_release`. Returns NULL or a static message; for `transfer_no_file` it sets errno. */
 const char *transfer_configure(struct transfer *transfer, struct head *head,
                                const struct transfer_options *options);
 

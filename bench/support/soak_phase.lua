@@ -135,19 +135,19 @@ end
 
 -- ---- What must be left at the end: nothing. ------------------------------------------------------------------------
 
-local function is_empty(line) return line:is_empty() end
+local function is_empty(queue) return queue:is_empty() end
 
 local function check_idle(self)
   local client, transport = self.client, self.client.transport
   local left = {
     ["transfers in flight"] = transport.engine:in_flight() > 0,
-    ["somebody who waits for a transfer"] = transport.waiting > 0 or next(transport.waiters) ~= nil,
+    ["a call that waits for a transfer"] = transport.waiting > 0 or next(transport.waiters) ~= nil,
     ["a leader of the transport"] = next(transport.leaders) ~= nil,
     ["calls that have not finished"] = self.open_calls and next(self.open_calls) ~= nil,
     ["a conversation"] = client.ordering and client.ordering.sending > 0,
   }
   for _, class in ipairs { "messages", "other" } do
-    left["somebody in the line of " .. class] = not is_empty(client.delivery.pace:line(class))
+    left["a call in the queue of " .. class] = not is_empty(client.delivery.pace:queue(class))
   end
   for what, is_left in pairs(left) do
     if is_left then self.ledger:blame(("after %s there is still %s"):format(self.name, what)) end
