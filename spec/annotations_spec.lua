@@ -112,16 +112,18 @@ describe("the annotations", function()
   end)
 
   it("are made of every table with which options are checked", function()
+    local CHECKS = { ["options.check"] = true, ["options.complete"] = true, complete = true }
     local declared, undeclared = {}, {}
+    -- "download.OPTIONS" is one table everywhere, "OPTIONS" is a table of its file
+    local function full(found, name) return name:find("%.") and name or found.path .. ": " .. name end
     for _, found in ipairs(files) do
-      for name in found.source:gmatch "%-%-%-@options [^\n]+\n([%w_. ]+) = " do declared[name:match "%S+$"] = true end
+      for name in found.source:gmatch "%-%-%-@options [^\n]+\n([%w_. ]+) = " do declared[full(found, name:match "%S+$")] = true end
     end
     for _, found in ipairs(files) do
-      for what, name in found.source:gmatch "%f[%w_](%l+)%([%w_.]+, ([%w_.{]+)" do
+      for called, name in found.source:gmatch "([%w_.:]+)%([%w_.]+, ([%w_.{]+)" do
         local is_table = name == "{" or (name:match "[%w_]+$" or ""):find "^[%u_]+$"
-        if (what == "check" or what == "complete") and is_table and not declared[name] then
-          undeclared[#undeclared + 1] = found.path .. ": " .. name
-        end
+        local place = full(found, name)
+        if CHECKS[called] and is_table and not declared[place] then undeclared[#undeclared + 1] = place end
       end
     end
     assert.same({}, undeclared)
