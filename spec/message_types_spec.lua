@@ -59,19 +59,16 @@ local emulated = {}
 
 function emulated.on_premise()
   local rules = require "waba.emulator.on_premise.rules"
-  local listed, kinds = set(rules.types), {}
-  for _, field in ipairs(rules.content.interactive.fields) do
-    if field[1] == "type" then kinds = set(field.values) end
-  end
+  local listed = set(rules.types)
   for name in pairs(listed) do listed[name] = rules.content[name] and true end
-  return collect(listed, kinds, always)
+  return collect(listed, rules.content.interactive.variants, always)
 end
 
 function emulated.cloud()
   local rules = require "waba.emulator.cloud.rules"
   local listed = set(rules.types)
   for name in pairs(listed) do listed[name] = rules.content[name] and true end
-  return collect(listed, require "waba.emulator.cloud.interactive_rules", always)
+  return collect(listed, rules.content.interactive.variants, always)
 end
 
 -- Name to the builders that make it.

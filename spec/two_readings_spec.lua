@@ -183,7 +183,7 @@ local LOOSER = {
 }
 
 local CHECKS = {
-  on_premise = function(message) return require("waba.emulator.on_premise.validate").message(message) end,
+  on_premise = function(message) return require("waba.emulator.on_premise.rules").check(message) end,
   cloud = function(message) return require("waba.emulator.cloud.rules").check(message, {}) end,
 }
 

@@ -123,15 +123,15 @@ function calls.status(gateway, arguments)
 end
 
 function calls.error(gateway, arguments)
-  gateway:tell_errors(gateway.faults:rows(arguments))
+  gateway:post_errors(gateway.faults:rows(arguments))
   return true
 end
 
 function calls.change(gateway, arguments)
-  if not gateway.tell_change then
+  if not gateway.post_change then
     return nil, "changes of the account belong to the Cloud gateway"
   end
-  gateway:tell_change(arguments.field, arguments.value)
+  gateway:post_change(arguments.field, arguments.value)
   return true
 end
 
@@ -230,7 +230,7 @@ end
 
 --- Answers a call of the handle.
 ---@param request waba.emulator.Request
----@return waba.emulator.Answer
+---@return waba.emulator.Response
 function Control:handle(request)
   local gateway = gateway_of(self, request)
   if not authorized(self, request) then
@@ -246,6 +246,6 @@ function Control:handle(request)
 end
 
 --- Nothing is kept of calls.
-function Control:answered() end
+function Control:finished() end
 
 return control

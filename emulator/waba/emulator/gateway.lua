@@ -1,11 +1,10 @@
--- What both gateways are made of: the tree of routes, the key, ordered faults, the journal of requests
--- and the messages. What a gateway answers is its own: `respond` and `ordered`.
+-- What both hostings have in common: the tree of routes, the key, requested faults, the journal of requests, and the
+-- messages. One gateway object holds the state of one number.
 
 local faults = require "waba.emulator.faults"
 local json = require "waba.emulator.json"
+local messages = require "waba.emulator.messages"
 local ring = require "waba.emulator.ring"
-local statuses = require "waba.emulator.statuses"
-local taps = require "waba.emulator.taps"
 
 local gateway = {}
 
@@ -41,8 +40,9 @@ local KEY_HEADER = "d360-api-key"
 local Gateway = {}
 Gateway.__index = Gateway
 
---- A class of gateways. It needs `respond(request)`, `ordered(order, rows)`, `error_row(code, details, title)`,
---- `tell_status(record, status, errors)` and `customer_sends(from, kind, content, options)`.
+--- A class of gateways. It needs the fields `checker`, `responses` and `BAD_BODY` (the name of a code), and the methods
+--- `respond(request)`, `error(code, details, status)`, `post_status(record, status, errors)` and
+--- `customer_sends(from, kind, content, options)`.
 ---@param name string
 ---@return table
 function gateway.class(name)
@@ -61,7 +61,7 @@ function gateway.new(class, context)
   local self = setmetatable({
     options = options, clock = context.clock, webhooks = context.webhooks, folder = context.folder,
     record = context.record, log = context.log, kind = context.kind,
-    faults = faults.new(context.chance, class.error_row), journal = ring.new(options.keep), by_id = {},
+    faults = faults.new(context.chance, class.responses.row), journal = ring.new(options.keep), by_id = {},
   }, class)
   self.messages = ring.new(options.keep, function(record) self.by_id[record.id] = nil end)
   if options.webhooks.url then self.webhooks:set(options.webhooks.url, options.webhooks.headers) end
@@ -101,9 +101,9 @@ function gateway.find_route(tree, segments)
   return node.methods
 end
 
---- What the program needs to talk to it.
+--- What the program needs to use it.
 ---@return { url: string, api_key: string, number: string }
-function Gateway:face()
+function Gateway:describe()
   return { url = self.url, api_key = self.options.api_key, number = self.options.number }
 end
 
@@ -122,12 +122,8 @@ end
 ---@return boolean
 function Gateway:down() return self.down_until ~= nil and self.clock:now() < self.down_until end
 
---- The JSON object of a request.
----@param request waba.emulator.Request
----@return table|nil body
----@return string? problem
----@return integer? status
-function gateway.decode_body(request)
+-- The JSON object of a request; or nil, what is wrong with it, and the status.
+local function decode_body(request)
   if request.too_large then return nil, "the body is larger than 1 MiB", 413 end
   local content_type = request.headers["content-type"] or ""
   if not content_type:lower():find("^%s*application/json") then
@@ -139,38 +135,63 @@ function gateway.decode_body(request)
   return body
 end
 
--- What an order of fail_next makes of a request.
-local function ordered_answer(self, request, order)
-  local instead = self:ordered(order, self.faults:rows(order))
-  local answer
-  if order.drop == "before" then
-    answer = { status = 0, drop = true }
-  elseif order.drop == "after" or order.accept or not instead then
-    answer = self:respond(request)
-    answer = order.drop and { status = answer.status, drop = true } or instead or answer
-  else
-    answer = instead
-  end
-  answer.delay = order.delay
-  return answer
+--- The JSON object of a request to WhatsApp's API, checked against a rule.
+---@param request waba.emulator.Request
+---@param rule? waba.emulator.Rule
+---@param optional? boolean   no body is like an empty object
+---@return table|nil body
+---@return waba.emulator.Response? refusal
+function Gateway:json_body(request, rule, optional)
+  if optional and request.size == 0 then return {} end
+  local body, problem, status = decode_body(request)
+  if not body then return nil, self:error(self.BAD_BODY, problem, status) end
+  local found = rule and self.checker:first(body, rule)
+  if found then return nil, self:refuse(found) end
+  return body
 end
 
---- Answers a request.
+--- The JSON object of a request to 360dialog's own resources.
 ---@param request waba.emulator.Request
----@return waba.emulator.Answer
+---@return table|nil body
+---@return waba.emulator.Response? refusal
+function Gateway:gateway_body(request)
+  local body, problem, status = decode_body(request)
+  if not body then return nil, self.responses.invalid({ problem }, status) end
+  return body
+end
+
+--- The response to a fault.
+---@param found waba.emulator.Fault
+---@return waba.emulator.Response
+function Gateway:refuse(found) return self:error(found.code, found.details) end
+
+-- What a command `fail_next` makes of a request.
+local function commanded_response(self, request, command)
+  local instead = self.responses.commanded(command, self.faults:rows(command), function(rows, status)
+    return self.responses.errors(rows, status, self.options.client_version)
+  end)
+  local response
+  if command.drop == "before" then
+    response = { status = 0, drop = true }
+  elseif command.drop == "after" or command.accept or not instead then
+    response = self:respond(request)
+    response = command.drop and { status = response.status, drop = true } or instead or response
+  else
+    response = instead
+  end
+  response.delay = command.delay
+  return response
+end
+
+--- Responds to a request.
+---@param request waba.emulator.Request
+---@return waba.emulator.Response
 function Gateway:handle(request)
   request.at = self.clock:now()
-  local order = self.faults:take_request(request)
-  local answer
-  if order then
-    answer = ordered_answer(self, request, order)
-  else
-    answer = self:respond(request)
-  end
-  if request.file and not self.media:get(request.file:match("[^/]+$")) then
-    os.remove(request.file)
-  end
-  return answer
+  local command = self.faults:take_request(request)
+  local response = command and commanded_response(self, request, command) or self:respond(request)
+  if request.file and not self.media:get(request.file:match("[^/]+$")) then os.remove(request.file) end
+  return response
 end
 
 local function without_key(headers)
@@ -179,17 +200,17 @@ local function without_key(headers)
   return shown
 end
 
---- Writes a request that is over into the journal.
+--- Adds a request to the journal.
 ---@param request waba.emulator.Request
----@param answer waba.emulator.Answer
----@param written boolean  whether the answer went out
-function Gateway:answered(request, answer, written)
-  if self.log then self.log:request(self.kind, request, answer) end
+---@param response waba.emulator.Response
+---@param written boolean  whether the response was sent
+function Gateway:finished(request, response, written)
+  if self.log then self.log:request(self.kind, request, response) end
   local kept = request.body and #request.body <= MAX_KEPT and request.body or nil
   self.journal:add({
     method = request.method, path = request.path, query = request.query, headers = without_key(request.headers),
     body = kept, size = request.size, sha256 = request.sha256, protocol = request.protocol,
-    at = request.at, status = answer.status, answered = written,
+    at = request.at, status = response.status, answered = written,
   })
 end
 
@@ -214,7 +235,7 @@ end
 ---@return string|nil id  of the customer's message
 ---@return string? message
 function Gateway:customer_taps(from, id, choice, options)
-  local kind, content = taps.find(self, id, choice)
+  local kind, content = messages.find_tapped(self, id, choice)
   if not kind then return nil, content end
   options.reply_to = id
   return self:customer_sends(from, kind, content, options)
@@ -231,7 +252,7 @@ function Gateway:report_status(id, status, rows)
   if not record or record.direction ~= "outbound" then
     return nil, "there is no sent message " .. tostring(id)
   end
-  statuses.report(self, record, status, rows)
+  messages.report(self, record, status, rows)
   return true
 end
 

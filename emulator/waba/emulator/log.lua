@@ -83,10 +83,10 @@ end
 --- Writes a line for a request and its response.
 ---@param hosting "on_premise"|"cloud"
 ---@param request waba.emulator.Request
----@param answer waba.emulator.Answer
-function Log:request(hosting, request, answer)
+---@param response waba.emulator.Response
+function Log:request(hosting, request, response)
   self.write(("%s  %s %s  %s%s"):format(hosting, request.method, excerpt(request.path),
-    answer.status == 0 and "cut off" or tostring(answer.status), describe_body(request.body)))
+    response.status == 0 and "cut off" or tostring(response.status), describe_body(request.body)))
 end
 
 --- Writes a line for an attempt to deliver a webhook.

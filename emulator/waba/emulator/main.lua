@@ -273,7 +273,7 @@ function main.child(options_file, ready_file)
   self.child = true
   watch_parent(self, cq)
   files.write(ready_file, core.encode({
-    on_premise = self.gateways.on_premise:face(), cloud = self.gateways.cloud:face(),
+    on_premise = self.gateways.on_premise:describe(), cloud = self.gateways.cloud:describe(),
     ca_file = self.ca_file, control = self.control, token = self.token,
     folder = self.folder, pid = tonumber(os.getenv("WABA_EMULATOR_PID")),
   }) .. "\n")

@@ -1,5 +1,5 @@
--- Files by id, kept in the emulator's own folder until they expire: what was uploaded, and what
--- customers send.
+-- Files by id, kept in the emulator's own folder until they expire: what was uploaded, and what customers send. And the
+-- first bytes of a file, which show whether WhatsApp could display it (option strict_media).
 
 local media_store = {}
 
@@ -71,6 +71,77 @@ function media_store.type_fits(kind, mime_type)
     return mime_type:lower():gsub("[%s\"]", ""):find(parameter, 1, true) ~= nil
   end
   return parameter ~= nil
+end
+
+--- Makes the function that rules use to look for a message's media. It returns a fault when the id is unknown, or the
+--- file cannot be sent as that kind of media.
+---@param gateway table
+---@param kinds table<string, { max: integer, types: table|nil }>
+---@param codes { unknown: string, wrong: string }
+---@return fun(id: string, kind: string, path: string): waba.emulator.Fault|nil
+function media_store.finder(gateway, kinds, codes)
+  return function(id, kind, path)
+    local kept, wanted, fault = gateway.media:get(id), kinds[kind], gateway.checker.fault
+    if not kept then
+      return fault(codes.unknown, "Parameter '%s': there is no media with this id", path)
+    elseif not media_store.type_fits(wanted, kept.type) then
+      return fault(codes.wrong, "Parameter '%s': media of type %s cannot be sent as %s", path, kept.type, kind)
+    elseif kept.size > wanted.max then
+      return fault(codes.wrong, "Parameter '%s': media of %d bytes cannot be sent as %s, at most %d are allowed", path,
+        kept.size, kind, wanted.max)
+    end
+  end
+end
+
+-- ---- The content of a file -------------------------------------------------------------------------
+
+local function read_start(file, count)
+  local opened = assert(io.open(file, "rb"))
+  local bytes = opened:read(count) or ""
+  opened:close()
+  return bytes
+end
+
+local function little_endian_24(bytes, at)
+  local a, b, c = bytes:byte(at, at + 2)
+  return a + b * 256 + c * 65536
+end
+
+local function sticker_problem(bytes)
+  if bytes:sub(1, 4) ~= "RIFF" or bytes:sub(9, 12) ~= "WEBP" then return "is not a WebP image" end
+  local form = bytes:sub(13, 16)
+  local width, height
+  if form == "VP8X" and #bytes >= 30 then
+    if math.floor(bytes:byte(21) / 2) % 2 == 1 then return "is animated" end
+    width, height = little_endian_24(bytes, 25) + 1, little_endian_24(bytes, 28) + 1
+  elseif form == "VP8 " and #bytes >= 30 then
+    local a, b, c, d = bytes:byte(27, 30)
+    width, height = (a + b * 256) % 16384, (c + d * 256) % 16384
+  elseif form == "VP8L" and #bytes >= 25 then
+    local a, b, c, d = bytes:byte(22, 25)
+    local packed = a + b * 256 + c * 65536 + d * 16777216
+    width, height = packed % 16384 + 1, math.floor(packed / 16384) % 16384 + 1
+  end
+  if width ~= 512 or height ~= 512 then return "is not 512 by 512 pixels" end
+end
+
+local INSPECT = {
+  ["image/jpeg"] = function(bytes)
+    return bytes:sub(1, 3) ~= "\255\216\255" and "is not a JPEG image" or nil
+  end,
+  ["image/png"] = function(bytes)
+    return bytes:sub(1, 8) ~= "\137PNG\r\n\26\n" and "is not a PNG image" or nil
+  end,
+  ["image/webp"] = sticker_problem,
+}
+
+--- What keeps a file from being shown, if anything is known of its type.
+---@param mime_type string
+---@param file string
+---@return string|nil problem  "is not a JPEG image"
+function media_store.content_problem(mime_type, file)
+  local inspect = INSPECT[mime_type:lower():match("[^;%s]+")]
+  return inspect and inspect(read_start(file, 64)) or nil
 end
 
 return media_store

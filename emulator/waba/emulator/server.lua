@@ -32,8 +32,8 @@ local FILE_CHUNK = 128 * 1024
 ---@field size integer                    bytes of the body
 ---@field too_large? boolean              the body was longer than its limit, and was not kept
 
---- What a gateway says: a status with headers and a body, or that the connection is to break.
----@class waba.emulator.Answer
+--- A response: a status with headers and a body, or the command to close the connection.
+---@class waba.emulator.Response
 ---@field status integer
 ---@field headers? table<string, string>
 ---@field body? string
@@ -43,8 +43,8 @@ local FILE_CHUNK = 128 * 1024
 --- What the server needs from a gateway.
 ---@class waba.emulator.Gateway
 ---@field expects fun(self, request: waba.emulator.Request): { limit: integer, file: string? }
----@field handle fun(self, request: waba.emulator.Request): waba.emulator.Answer
----@field answered fun(self, request: waba.emulator.Request, answer: waba.emulator.Answer, written: boolean)
+---@field handle fun(self, request: waba.emulator.Request): waba.emulator.Response
+---@field finished fun(self, request: waba.emulator.Request, response: waba.emulator.Response, written: boolean)
 
 local function decode(text)
   return (text:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
@@ -139,26 +139,26 @@ local function write_file(exchange, status, headers, path)
   return written
 end
 
-local function write_answer(exchange, answer, clock)
-  if answer.drop then
+local function write_response(exchange, response, clock)
+  if response.drop then
     exchange:drop()
     return false
   end
   local headers = { date = clock and os.date("!%a, %d %b %Y %H:%M:%S GMT", math.floor(clock:now())) }
-  for name, value in pairs(answer.headers or {}) do
+  for name, value in pairs(response.headers or {}) do
     headers[name:lower()] = value
   end
-  if answer.file then return write_file(exchange, answer.status, headers, answer.file) or false end
-  return exchange:respond(answer.status, headers, answer.body or "") or false
+  if response.file then return write_file(exchange, response.status, headers, response.file) or false end
+  return exchange:respond(response.status, headers, response.body or "") or false
 end
 
 local function serve(gateway, exchange, clock)
   local request = new_request(exchange)
   if not read_body(exchange, request, gateway:expects(request)) then return exchange:drop() end
-  local answer = gateway:handle(request)
-  if answer.delay then cqueues.sleep(answer.delay) end
-  local written = write_answer(exchange, answer, clock)
-  gateway:answered(request, answer, written)
+  local response = gateway:handle(request)
+  if response.delay then cqueues.sleep(response.delay) end
+  local written = write_response(exchange, response, clock)
+  gateway:finished(request, response, written)
 end
 
 ---@class waba.emulator.Listen
@@ -167,7 +167,7 @@ end
 ---@field port integer       0: any free one
 ---@field certificate? waba.emulator.Certificate  serves TLS with it; plain HTTP without
 ---@field gateway waba.emulator.Gateway
----@field clock? waba.emulator.Clock  tells the time of each answer
+---@field clock? waba.emulator.Clock  for the header Date
 
 local function report(problem)
   io.stderr:write("waba emulator: ", printable.text(problem), "\n")

@@ -121,7 +121,7 @@ local function serve(given, hosting, as_json)
   local main = require "waba.emulator.main"
   local process, cq = main.assemble(given)
   if not process then return refuse(cq, 1) end
-  local faces = { on_premise = process.gateways.on_premise:face(), cloud = process.gateways.cloud:face() }
+  local faces = { on_premise = process.gateways.on_premise:describe(), cloud = process.gateways.cloud:describe() }
   if as_json then
     faces.ca_file = process.ca_file
     print(require("waba.core").encode(faces))

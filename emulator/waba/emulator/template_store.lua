@@ -1,6 +1,6 @@
 -- The templates of an account: by name and language, and which names were deleted.
 
-local walker = require "waba.emulator.walker"
+local absent = require("waba.emulator.rules").absent
 
 local template_store = {}
 
@@ -76,7 +76,35 @@ function Store:add(template)
   return template
 end
 
---- Removes templates. A name that no template has any more rests.
+--- Calls a function with each template of a name.
+---@param name string
+---@param language string|nil  all translations by default
+---@param apply fun(template: table)
+---@return integer count
+function Store:each_of(name, language, apply)
+  local count = 0
+  for _, template in ipairs(self.list) do
+    if template.name == name and (not language or template.language == language) then
+      apply(template)
+      count = count + 1
+    end
+  end
+  return count
+end
+
+--- Schedules the approval of a created template, by the option `review`.
+---@param is_waiting fun(): boolean  called when the time is over
+---@param approve fun()
+function Store:schedule_review(is_waiting, approve)
+  local seconds = self.gateway.options.review
+  if seconds then
+    self.gateway.clock:after(seconds, function()
+      if is_waiting() then approve() end
+    end)
+  end
+end
+
+--- Removes templates. A name that no template has any more cannot be used again for a while.
 ---@param wanted fun(template: table): boolean
 ---@return integer count
 function Store:remove(wanted)
@@ -122,7 +150,7 @@ end
 ---@return table
 function template_store.by_type(components)
   local found = { buttons = {} }
-  for _, component in ipairs(walker.absent(components) and {} or components) do
+  for _, component in ipairs(absent(components) and {} or components) do
     local kind = component.type:lower()
     if kind == "button" then
       found.buttons[tonumber(component.index)] = component
@@ -139,7 +167,7 @@ end
 ---@param component table|nil
 ---@return table[]
 function template_store.parameters_of(component)
-  return component and not walker.absent(component.parameters) and component.parameters or {}
+  return component and not absent(component.parameters) and component.parameters or {}
 end
 
 --- What a parameter shows.
@@ -150,14 +178,25 @@ function template_store.shown(parameter)
   return type(content) == "table" and content.fallback_value or content or ""
 end
 
---- The text with its variables {{1}} … replaced.
+--- The variables of a text in the order in which they appear: {{1}}, {{2}}, or {{name}}.
+---@param text string|nil
+---@return string[]
+function template_store.variables(text)
+  local list, seen = {}, {}
+  for name in (text or ""):gmatch("{{%s*([%w_]+)%s*}}") do
+    if not seen[name] then list[#list + 1] = name end
+    seen[name] = true
+  end
+  return list
+end
+
+--- The text with its variables replaced.
 ---@param text string
----@param parameters table[]
+---@param parameters table<string, table>  by the name of the variable
 ---@return string
 function template_store.hydrate(text, parameters)
-  return (text:gsub("{{%s*(%d+)%s*}}", function(number)
-    local parameter = parameters[tonumber(number)]
-    return parameter and template_store.shown(parameter) or nil
+  return (text:gsub("{{%s*([%w_]+)%s*}}", function(name)
+    return parameters[name] and template_store.shown(parameters[name]) or nil
   end))
 end
 

@@ -1,18 +1,20 @@
--- What a number has besides: conversational components, commerce and calling settings, QR codes (cloud.md,
+-- Settings of a number: conversational components, commerce and calling settings, QR codes (cloud.md,
 -- sections 8.5 to 8.8 and 11.4).
 
 local core = require "waba.core"
 
-local answers = require "waba.emulator.cloud.answers"
-local content = require "waba.emulator.cloud.content_rules"
+local responses = require "waba.emulator.cloud.responses"
 local json = require "waba.emulator.json"
-local pages = require "waba.emulator.cloud.pages"
+local message_rules = require "waba.emulator.message_rules"
 local random = require "waba.emulator.random"
-local walker = require "waba.emulator.cloud.walker"
+local rules = require "waba.emulator.rules"
 
 local account = {}
 
-local absent = walker.absent
+local absent = rules.absent
+local required, text, object, list = message_rules.required, message_rules.text, message_rules.object,
+  message_rules.list
+local choice, some_text = message_rules.choice, message_rules.some_text
 
 local MOST_CODES = 2000
 
@@ -26,18 +28,15 @@ end
 
 -- ---- Conversational components ---------------------------------------------------------------------
 
-local AUTOMATION = { type = "object", fields = {
-  { "enable_welcome_message", type = "boolean" },
-  { "prompts", type = "array", max = 4, each = { type = "string", min = 1, max = 80, check = content.no_emoji } },
-  { "commands", type = "array", max = 30, each = { type = "object", fields = {
-    { "command_name", type = "string", required = true, min = 1, max = 32, check = content.no_emoji },
-    { "command_description", type = "string", required = true, min = 1, max = 256, check = content.no_emoji },
-  } } },
-} }
+local AUTOMATION = object({
+  enable_welcome_message = { is = "boolean" }, prompts = list(text(1, 80, "no_emoji"), 0, 4),
+  commands = list(object({ command_name = required(text(1, 32, "no_emoji")),
+    command_description = required(text(1, 256, "no_emoji")) }), 0, 30),
+})
 
 local function get_automation(gateway)
   local automation = gateway.account.automation
-  return answers.json(200, { id = gateway.options.phone_number_id, conversational_automation = {
+  return responses.json(200, { id = gateway.options.phone_number_id, conversational_automation = {
     enable_welcome_message = automation.enable_welcome_message, prompts = json.array(automation.prompts),
     commands = json.array(automation.commands) } })
 end
@@ -49,14 +48,14 @@ local function set_automation(gateway, request)
   gateway.account.automation = { enable_welcome_message = body.enable_welcome_message == true,
     prompts = not absent(body.prompts) and body.prompts or {},
     commands = not absent(body.commands) and body.commands or {} }
-  return answers.success()
+  return responses.success()
 end
 
 -- ---- Commerce settings -----------------------------------------------------------------------------
 
 local function get_commerce(gateway)
   local commerce = gateway.account.commerce
-  return answers.json(200, { data = { { id = gateway.options.phone_number_id,
+  return responses.json(200, { data = { { id = gateway.options.phone_number_id,
     is_cart_enabled = commerce.is_cart_enabled, is_catalog_visible = commerce.is_catalog_visible } } })
 end
 
@@ -65,37 +64,32 @@ local SWITCH = { ["true"] = true, ["false"] = false, ["1"] = true, ["0"] = false
 local function set_commerce(gateway, request)
   local commerce, changed = gateway.account.commerce, {}
   for _, name in ipairs({ "is_cart_enabled", "is_catalog_visible" }) do
-    local text = request.query[name]
-    if text ~= nil and SWITCH[text] == nil then
-      return answers.error(100, name .. " must be a boolean.")
+    local given = request.query[name]
+    if given ~= nil and SWITCH[given] == nil then
+      return responses.error("invalid_parameter", name .. " must be a boolean.")
     end
-    changed[name] = text and SWITCH[text]
+    changed[name] = given and SWITCH[given]
   end
   if next(changed) == nil then
-    return answers.error(100, "is_cart_enabled or is_catalog_visible is required")
+    return responses.error("invalid_parameter", "is_cart_enabled or is_catalog_visible is required")
   end
   for name, value in pairs(changed) do commerce[name] = value end
-  return answers.success()
+  return responses.success()
 end
 
 -- ---- Calling settings ------------------------------------------------------------------------------
 
-local ON_OFF = { "status", type = "string", values = { "ENABLED", "DISABLED" } }
+local SWITCHED = choice "ENABLED DISABLED"
 
-local CALLING = { type = "object", fields = {
-  { "calling", type = "object", required = true, fields = {
-    ON_OFF, { "call_icon_visibility", type = "string", min = 1 }, { "call_hours", type = "object" },
-    { "callback_permission_status", type = "string", min = 1 },
-    { "sip", type = "object", fields = { ON_OFF, { "servers", type = "array", each = { type = "object", fields = {
-      { "hostname", type = "string", required = true, min = 1 },
-      { "port", type = "integer", from = 1, to = 65535 },
-    } } } } },
-    { "video", type = "object", fields = { ON_OFF } },
-  } },
-} }
+local CALLING = object({ calling = required(object({
+  status = SWITCHED, call_icon_visibility = some_text, call_hours = { is = "object" },
+  callback_permission_status = some_text, video = object({ status = SWITCHED }),
+  sip = object({ status = SWITCHED, servers = list(object({ hostname = required(some_text),
+    port = { is = "integer", range = { 1, 65535 } } })) }),
+})) })
 
 local function get_calling(gateway)
-  return answers.json(200, { calling = gateway.account.calling })
+  return responses.json(200, { calling = gateway.account.calling })
 end
 
 -- Fields that are not given keep their values.
@@ -105,16 +99,13 @@ local function set_calling(gateway, request)
   for name, value in pairs(body.calling) do
     gateway.account.calling[name] = not absent(value) and value or nil
   end
-  return answers.success()
+  return responses.success()
 end
 
 -- ---- QR codes --------------------------------------------------------------------------------------
 
-local CODE = { type = "object", fields = {
-  { "prefilled_message", type = "string", required = true, min = 1, max = 140 },
-  { "generate_qr_image", type = "string", values = { "PNG", "SVG" } },
-  { "code", type = "string", min = 1 },
-} }
+local CODE = object({ prefilled_message = required(text(1, 140)), generate_qr_image = choice "PNG SVG",
+  code = some_text })
 
 local ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
@@ -132,7 +123,7 @@ local function find(gateway, code)
 end
 
 local function no_such_code(code)
-  return answers.error(100, ("there is no QR code %s"):format(code))
+  return responses.error("invalid_parameter", ("there is no QR code %s"):format(code))
 end
 
 local function set_code(gateway, request)
@@ -141,7 +132,7 @@ local function set_code(gateway, request)
   local codes, entry = gateway.account.codes
   if absent(body.code) then
     if #codes >= MOST_CODES then
-      return answers.error(100, ("a phone number has at most %d QR codes"):format(MOST_CODES))
+      return responses.error("invalid_parameter", ("a phone number has at most %d QR codes"):format(MOST_CODES))
     end
     local code = new_code()
     entry = { code = code, deep_link_url = "https://wa.me/message/" .. code }
@@ -155,23 +146,23 @@ local function set_code(gateway, request)
     entry.qr_image_url = ("https://scontent.xx.fbcdn.net/qr/%s.%s"):format(core.percent_encode(entry.code),
       body.generate_qr_image:lower())
   end
-  return answers.json(200, entry)
+  return responses.json(200, entry)
 end
 
 local function list_codes(gateway, request)
-  return pages.answer(gateway, request, gateway.account.codes, { most = 100 })
+  return responses.page(gateway, request, gateway.account.codes, 100)
 end
 
 local function get_code(gateway, request)
   local _, entry = find(gateway, request.segments[2])
-  return answers.json(200, { data = json.array({ entry }) })
+  return responses.json(200, { data = json.array({ entry }) })
 end
 
 local function delete_code(gateway, request)
   local place = find(gateway, request.segments[2])
   if not place then return no_such_code(request.segments[2]) end
   table.remove(gateway.account.codes, place)
-  return answers.success()
+  return responses.success()
 end
 
 --- Adds the routes of these sections.

@@ -1,23 +1,23 @@
--- Whom the Cloud gateway knows: people by their number, and by their business-scoped user id; and the
--- list of those who are blocked (cloud.md, sections 2.2 and 8.4).
+-- Contacts by their number and by their business-scoped user id, and the list of blocked ones (cloud.md, sections 2.2
+-- and 8.4).
 
-local answers = require "waba.emulator.cloud.answers"
+local responses = require "waba.emulator.cloud.responses"
 local json = require "waba.emulator.json"
-local pages = require "waba.emulator.cloud.pages"
-local people = require "waba.emulator.people"
-local rules = require "waba.emulator.cloud.rules"
+local common = require "waba.emulator.contacts"
+local common_rules = require "waba.emulator.cloud.common_rules"
+local message_rules = require "waba.emulator.message_rules"
 
-local contacts = { digits = people.digits }
+local contacts = { digits = common.digits }
 
 -- How many users the list takes, and one request.
 local MOST_BLOCKED, MOST_AT_ONCE = 64000, 1000
 
-local Contacts = people.class("waba.emulator.CloudContacts")
+local Contacts = common.class("waba.emulator.CloudContacts")
 
 ---@param gateway table
 ---@return table
 function contacts.new(gateway)
-  local self = people.new(Contacts, gateway)
+  local self = common.new(Contacts, gateway)
   self.users = self.users or {}
   return self
 end
@@ -27,7 +27,7 @@ end
 ---@param about { status: string?, wa_id: string?, name: string?, user_id: string?, username: string? }
 ---@return waba.emulator.Contact
 function Contacts:set(number, about)
-  local contact = people.set(self, number, about)
+  local contact = common.set(self, number, about)
   contact.username = about.username or contact.username
   if about.user_id and about.user_id ~= contact.user_id then
     contact.user_id = about.user_id
@@ -51,11 +51,11 @@ end
 
 -- ---- The block list --------------------------------------------------------------------------------
 
-local BODY = { type = "object", fields = {
-  rules.PRODUCT,
-  { "block_users", type = "array", required = true, min = 1, max = MOST_AT_ONCE,
-    each = { type = "object", fields = { { "user", type = "string", required = true, min = 1 } } } },
-} }
+local BODY = message_rules.object({
+  messaging_product = common_rules.PRODUCT,
+  block_users = message_rules.required(message_rules.list(message_rules.object({
+    user = message_rules.required(message_rules.some_text) }), 1, MOST_AT_ONCE)),
+})
 
 local function find(gateway, user)
   if user:find("^%u%u%.") then return gateway.contacts.users[user] end
@@ -64,9 +64,9 @@ end
 
 -- Why a user can't be blocked: a code, or nil.
 local function refusal_code(gateway, user, contact)
-  if contacts.digits(user) == contacts.digits(gateway.options.number) then return 131021 end
-  if not gateway.contacts:window_open(contact) then return 131047 end
-  if #gateway.blocked >= MOST_BLOCKED then return 139101 end
+  if contacts.digits(user) == contacts.digits(gateway.options.number) then return "recipient_is_sender" end
+  if not gateway.contacts:window_open(contact) then return "window_closed" end
+  if #gateway.blocked >= MOST_BLOCKED then return "block_list_full" end
 end
 
 local function entry_of(user, contact)
@@ -91,8 +91,8 @@ local function change(gateway, request, name, apply)
     local code = apply(contact, row.user)
     local entry = entry_of(row.user, contact)
     if code then
-      entry.errors = { { code = code, message = answers.codes[code].title,
-        error_data = { details = answers.codes[code].title } } }
+      local title = responses.title(code)
+      entry.errors = { { code = responses.number(code), message = title, error_data = { details = title } } }
       failed[#failed + 1] = entry
     else
       changed[#changed + 1] = entry
@@ -100,12 +100,12 @@ local function change(gateway, request, name, apply)
   end
   local result = { [name] = #changed > 0 and changed or nil, failed_users = #failed > 0 and failed or nil }
   if #failed == 0 then
-    return answers.json(200, { messaging_product = "whatsapp", block_users = result })
+    return responses.json(200, { messaging_product = "whatsapp", block_users = result })
   end
-  local answer = answers.error(139100, "some users were refused", { messaging_product = "whatsapp" })
-  local mixed = json.decode(answer.body)
+  local mixed = json.decode(responses.error("block_failed", "some users were refused",
+    { messaging_product = "whatsapp" }).body)
   mixed.messaging_product, mixed.block_users = "whatsapp", result
-  return answers.json(400, mixed)
+  return responses.json(400, mixed)
 end
 
 local function block(gateway, request)
@@ -133,7 +133,7 @@ local function list(gateway, request)
   for i, contact in ipairs(gateway.blocked) do
     found[i] = { messaging_product = "whatsapp", wa_id = contact.wa_id, user_id = contact.user_id }
   end
-  return pages.answer(gateway, request, found, { most = 1000 })
+  return responses.page(gateway, request, found, 1000)
 end
 
 --- Adds the routes of this section.

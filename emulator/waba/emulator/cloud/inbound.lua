@@ -1,17 +1,23 @@
 -- What customers send (cloud.md, sections 4.5 and 4.6): the webhook of each type of message, made from
 -- what the program injects.
 
-local answers = require "waba.emulator.cloud.answers"
-local common = require "waba.emulator.inbound"
+local core = require "waba.core"
+
+local responses = require "waba.emulator.cloud.responses"
+local common = require "waba.emulator.messages"
+local contacts = require "waba.emulator.contacts"
 local json = require "waba.emulator.json"
 local messages = require "waba.emulator.cloud.messages"
-local people = require "waba.emulator.people"
 
 local inbound = {}
 
 -- ---- The content of each type ----------------------------------------------------------------------
 
--- A media file. Webhooks have the digest in base64, the metadata has it in hexadecimal.
+local function base64_of_hex(hex)
+  return core.base64((hex:gsub("%x%x", function(byte) return string.char(tonumber(byte, 16)) end)))
+end
+
+-- A media file. Webhooks have its hash in base64, the metadata has it in hexadecimal.
 local function media_content(gateway, content)
   local event = { caption = content.caption, filename = content.filename }
   if content.undownloaded then
@@ -19,7 +25,7 @@ local function media_content(gateway, content)
     return event
   end
   local kept = gateway.media:get(content.media_id)
-  event.id, event.mime_type, event.sha256 = kept.id, kept.type, gateway.digest_base64(kept.sha256)
+  event.id, event.mime_type, event.sha256 = kept.id, kept.type, base64_of_hex(kept.sha256)
   event.url = gateway:media_url(kept)
   return event
 end
@@ -86,14 +92,14 @@ local WIRE_TYPES = { reply = "interactive", voice = "audio", unknown = "unsuppor
 -- What WhatsApp can't hand on says so.
 local function make_unsupported(event, content)
   local title = "Message type unknown"
-  event.errors = event.errors or { { code = 131051, title = title, message = title,
+  event.errors = event.errors or { { code = responses.number("type_unsupported"), title = title, message = title,
     error_data = { details = "Message type is currently not supported." } } }
   event.unsupported = { type = content and content.type or "unknown" }
 end
 
 local function identity_of(gateway, contact, content)
   if type(content) == "table" and content.type == "user_identity_changed" then
-    local identity = people.identity_of(contact, gateway.clock)
+    local identity = contacts.identity_of(contact, gateway.clock)
     return { hash = identity.hash, created_timestamp = identity.created_timestamp,
       acknowledged = identity.acknowledged }
   end
@@ -136,11 +142,11 @@ end
 ---@param options table see waba.emulator.InboundOptions; `raw`: content goes out as it stands; `hidden`:
 ---  the number does not show
 ---@return string id    of the message
-function inbound.message(gateway, from, kind, content, options)
+function inbound.customer_sends(gateway, from, kind, content, options)
   local contact = gateway.contacts:set(from, { name = options.name, user_id = options.user_id,
     username = options.username })
   local event = message_event(gateway, contact, kind, content, options)
-  if common.keep(gateway, contact, kind, event) then
+  if common.keep_inbound(gateway, contact, kind, event) then
     gateway:post_messages({ contacts = profile_of(contact, kind, options), messages = { event } }, contact.wa_id)
   end
   return event.id
@@ -150,15 +156,17 @@ end
 ---@param gateway table
 ---@param from string
 ---@param id string
-function inbound.delete(gateway, from, id)
-  inbound.message(gateway, from, "revoke", { original_message_id = id }, { raw = true })
+---@return true
+function inbound.customer_deletes(gateway, from, id)
+  inbound.customer_sends(gateway, from, "revoke", { original_message_id = id }, { raw = true })
+  return true
 end
 
---- Errors that belong to no message.
+--- Posts errors that belong to no message.
 ---@param gateway table
 ---@param rows table[]
-function inbound.errors(gateway, rows)
-  gateway:post_messages({ errors = rows or { answers.row(131000) } }, "errors")
+function inbound.post_errors(gateway, rows)
+  gateway:post_messages({ errors = rows or { responses.row("generic") } }, "errors")
 end
 
 return inbound

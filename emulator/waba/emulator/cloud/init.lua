@@ -4,31 +4,32 @@
 local core = require "waba.core"
 
 local account = require "waba.emulator.cloud.account"
-local answers = require "waba.emulator.cloud.answers"
+local account_address = require "waba.emulator.cloud.webhook_address"
 local contacts = require "waba.emulator.cloud.contacts"
 local gateways = require "waba.emulator.gateway"
-local health = require "waba.emulator.cloud.health"
 local inbound = require "waba.emulator.cloud.inbound"
+local limits = require "waba.emulator.limits"
 local media = require "waba.emulator.cloud.media"
 local messages = require "waba.emulator.cloud.messages"
-local objects = require "waba.emulator.cloud.objects"
-local profile = require "waba.emulator.cloud.profile"
-local rate_limit = require "waba.emulator.rate_limit"
-local rules = require "waba.emulator.cloud.rules"
-local sandbox = require "waba.emulator.sandbox"
-local statuses = require "waba.emulator.cloud.statuses"
+local number = require "waba.emulator.cloud.number"
+local responses = require "waba.emulator.cloud.responses"
 local templates = require "waba.emulator.cloud.templates"
-local template_views = require "waba.emulator.cloud.template_views"
-local walker = require "waba.emulator.cloud.walker"
-local webhook_address = require "waba.emulator.cloud.webhook_address"
+local template_library = require "waba.emulator.cloud.template_library"
+local webhook_address = require "waba.emulator.webhook_address"
+
+local checker = require("waba.emulator.cloud.common_rules").checker
 
 local cloud = {}
 
 ---@class waba.emulator.Cloud : waba.emulator.GatewayBase
 local Gateway = gateways.class("waba.emulator.Cloud")
+Gateway.checker, Gateway.responses, Gateway.BAD_BODY = checker, responses, "invalid_parameter"
+Gateway.post_status, Gateway.post_errors = messages.post_status, inbound.post_errors
+Gateway.customer_sends, Gateway.customer_deletes = inbound.customer_sends, inbound.customer_deletes
+Gateway.set_health, Gateway.media_url = number.set_health, media.url
 
-local ROUTES = gateways.routes({ account, contacts, health, media, messages, objects, profile, templates,
-  template_views, webhook_address })
+local ROUTES = gateways.routes({ account, account_address, contacts, media, messages, number, templates,
+  template_library, webhook_address })
 
 -- cloud.md, sections 7.1, 7.2 and 7.4.
 local RATES = { messages = { rate = 80, burst = 80 }, pair = { rate = 1 / 6, burst = 45 },
@@ -77,7 +78,7 @@ end
 ---@param lane string
 function Gateway:post_messages(value, lane)
   self.webhooks:post({ changes = { { field = "messages", value = self:with_metadata(value) } } }, lane,
-    address_for(self, "number", webhook_address.ACCOUNT))
+    address_for(self, "number", account_address.ACCOUNT))
 end
 
 -- Fields whose values tell the number as messages do.
@@ -88,57 +89,24 @@ local WITH_METADATA = { user_preferences = true, smb_message_echoes = true, mess
 --- Posts a change of any field.
 ---@param field string
 ---@param value table
-function Gateway:tell_change(field, value)
+function Gateway:post_change(field, value)
   if WITH_METADATA[field] and value.metadata == nil then value = self:with_metadata(value) end
   self.webhooks:post({ changes = { { field = field, value = value } }, time = self.clock:timestamp() }, field,
-    address_for(self, webhook_address.ACCOUNT, "number"))
+    address_for(self, account_address.ACCOUNT, "number"))
 end
 
 -- ---- What the sections use -------------------------------------------------------------------------
 
---- The answer to a fault.
----@param found waba.emulator.Fault
----@return waba.emulator.Answer
-function Gateway:refuse(found) return answers.error(found.code, found.details) end
+--- An error of the Graph API.
+---@param code string|integer
+---@param details? string
+---@param status? integer
+---@return waba.emulator.Response
+function Gateway:error(code, details, status) return responses.error(code, details, nil, status) end
 
---- The JSON object of a request to the Graph API, checked against a rule.
----@param request waba.emulator.Request
----@param rule? table
----@return table|nil body
----@return waba.emulator.Answer? refusal
-function Gateway:json_body(request, rule)
-  local body, problem, status = gateways.decode_body(request)
-  if not body then return nil, answers.error(100, problem, nil, status) end
-  local found = rule and walker.walk(body, rule, "", {})
-  if found then return nil, self:refuse(found) end
-  return body
-end
-
---- The JSON object of a request to 360dialog's own resources.
----@param request waba.emulator.Request
----@return table|nil body
----@return waba.emulator.Answer? refusal
-function Gateway:gateway_body(request)
-  local body, problem, status = gateways.decode_body(request)
-  if not body then return nil, answers.meta(status or 400, problem) end
-  return body
-end
-
---- The answer for a path that does not exist.
----@return waba.emulator.Answer
-function Gateway:no_such_path() return answers.meta(404, "No such resource") end
-
---- The temporary URL of a file.
----@param kept waba.emulator.Media
----@return string
-function Gateway:media_url(kept) return media.url(self, kept) end
-
---- A digest as webhooks write it.
----@param hex string
----@return string
-function Gateway.digest_base64(hex)
-  return core.base64((hex:gsub("%x%x", function(byte) return string.char(tonumber(byte, 16)) end)))
-end
+--- The response for a path that does not exist.
+---@return waba.emulator.Response
+function Gateway:no_such_path() return responses.meta(404, "No such resource") end
 
 --- Whether a message can be reacted to.
 ---@param id string
@@ -154,37 +122,19 @@ end
 ---@return waba.emulator.Fault|nil
 function Gateway:take_rates(wa_id)
   if not self.limits:take("messages") then
-    return walker.fault(130429, "Message failed to send because there were too many messages sent from this phone"
+    return checker.fault("rate_limit",
+      "Message failed to send because there were too many messages sent from this phone"
       .. " number in a short period of time.")
   elseif not self.limits:take("pair", wa_id) then
-    return walker.fault(131056, "Message failed to send because there were too many messages sent from this phone"
+    return checker.fault("pair_rate_limit",
+      "Message failed to send because there were too many messages sent from this phone"
       .. " number to the same phone number in a short period of time.")
   end
 end
 
-Gateway.error_row = answers.row
-Gateway.tell_status = statuses.tell
-Gateway.tell_errors = inbound.errors
-Gateway.customer_sends = inbound.message
-
---- Lets a customer take back a message it had sent.
----@param from string
----@param id string
----@return true
-function Gateway:customer_deletes(from, id)
-  inbound.delete(self, from, id)
-  return true
-end
-
---- Sets what GET /health_status answers.
----@param settings table  see emulator:health
----@return true|nil
----@return string? message
-function Gateway:set_health(settings) return health.set(self, settings) end
-
---- What the program needs to talk to it.
+--- What the program needs to use it.
 ---@return table
-function Gateway:face()
+function Gateway:describe()
   local options = self.options
   return { url = self.url, api_key = options.api_key, number = options.number,
     phone_number_id = options.phone_number_id, waba_id = options.waba_id }
@@ -198,7 +148,7 @@ end
 function Gateway:expects(request)
   local plan
   if request.method == "POST" and self:authorized(request) then
-    plan = request.path == "/media" and media.expects(self) or objects.expects(self, request)
+    plan = request.path == "/media" and media.expects_form(self) or media.expects_session(self, request)
   end
   return plan or { limit = gateways.MAX_JSON }
 end
@@ -215,33 +165,34 @@ local function sandboxed(self, request)
 end
 
 local function blocked(request)
-  return answers.meta(403, ("This URL %s is blocked."):format(request.path))
+  return responses.meta(403, ("This URL %s is blocked."):format(request.path))
 end
 
--- What is answered beyond a rate; messages have theirs.
+-- The response beyond a rate; messages have their own.
 local function over_rate(self, request)
   if request.segments[1] == "messages" or request.segments[1] == "marketing_messages" then
     return nil
   elseif request.method == "POST" and request.path == "/media" then
     return not self.limits:take("media")
-      and answers.meta(400, "You have exceeded the limit of 25 request every 1 seconds") or nil
+      and responses.meta(400, "You have exceeded the limit of 25 request every 1 seconds") or nil
   end
   return not self.limits:take("other")
-    and answers.error(80007, "There have been too many calls to this WhatsApp Business account.") or nil
+    and responses.error("account_rate_limit", "There have been too many calls to this WhatsApp Business account.")
+      or nil
 end
 
---- The gateway's answer, faults aside.
+--- The response to a request, without requested faults.
 ---@param request waba.emulator.Request
----@return waba.emulator.Answer
+---@return waba.emulator.Response
 function Gateway:respond(request)
-  if request.path == "/health" then return answers.json(200, { status = "ok" }) end
-  if request.segments[1] == profile.PICTURES and request.method == "GET" then
-    return profile.picture(self, request.segments[2])
+  if request.path == "/health" then return responses.json(200, { status = "ok" }) end
+  if request.segments[1] == number.PICTURES and request.method == "GET" then
+    return number.picture(self, request.segments[2])
   end
   if not self:authorized(request) then
-    return answers.meta(401, "Invalid api_key or token expired")
+    return responses.meta(401, "Invalid api_key or token expired")
   end
-  if self:down() then return answers.meta(502, "WhatsApp for Business API is not available") end
+  if self:down() then return responses.meta(502, "WhatsApp for Business API is not available") end
   if sandboxed(self, request) then return blocked(request) end
   local methods = gateways.find_route(ROUTES, request.segments)
   if not methods then return self:no_such_path() end
@@ -249,26 +200,21 @@ function Gateway:respond(request)
   return over_rate(self, request) or methods[request.method](self, request)
 end
 
-Gateway.ordered = function(_, order, rows) return answers.ordered(order, rows) end
-
 --- Makes a gateway.
 ---@param context waba.emulator.Context
 ---@return waba.emulator.Cloud
 function cloud.new(context)
   local options = context.options
   local self = gateways.new(Gateway, context)
-  self.limits = rate_limit.new(options.rate_limits, RATES, context.clock)
-  self.blocked, self.uploads, self.handles = {}, {}, {}
+  self.limits = limits.rates(options.rate_limits, RATES, context.clock)
+  self.blocked = {}
   self.destinations, self.destinations_enabled = {}, false
   self.contacts = contacts.new(self)
   self.media = media.new(self)
-  self.find_media = media.finder(self)
   self.templates = templates.new(self)
-  self.health, self.profile, self.account = health.new(), profile.new(), account.new()
-  self.sandbox = sandbox.new(options.sandbox)
+  self.health, self.profile, self.account = number.new_health(), number.new_profile(), account.new()
+  self.sandbox = limits.sandbox(options.sandbox)
   return self
 end
-
-cloud.check_message = rules.check
 
 return cloud

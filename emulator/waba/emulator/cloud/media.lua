@@ -1,15 +1,13 @@
--- Media (cloud.md, section 3): uploading a form, the metadata with its temporary URL, the download,
--- deleting; and the block after too many errors.
+-- Media (cloud.md, section 3): uploading a form, the metadata with its temporary URL, the download, deleting; the block
+-- after too many errors; and resumable uploads.
 
 local core = require "waba.core"
 
-local answers = require "waba.emulator.cloud.answers"
-local content = require "waba.emulator.cloud.content_rules"
-local media_inspection = require "waba.emulator.media_inspection"
+local responses = require "waba.emulator.cloud.responses"
+local common_rules = require "waba.emulator.cloud.common_rules"
 local media_store = require "waba.emulator.media_store"
 local multipart = require "waba.emulator.multipart"
 local random = require "waba.emulator.random"
-local walker = require "waba.emulator.cloud.walker"
 
 local media = {}
 
@@ -26,7 +24,9 @@ local FORM_SPACE = 64 * 1024
 ---@return table
 function media.new(gateway)
   gateway.media_secret = random.hex(32)
-  gateway.media_errors = {}
+  gateway.media_errors, gateway.uploads, gateway.handles = {}, {}, {}
+  gateway.find_media = media_store.finder(gateway, common_rules.media,
+    { unknown = "invalid_parameter", wrong = "media_invalid" })
   return media_store.new(gateway, media.RETENTION, function() return random.digits(16) end)
 end
 
@@ -35,7 +35,7 @@ end
 --- Where the form of an upload goes, and how long it may be.
 ---@param gateway table
 ---@return { limit: integer, file: string }
-function media.expects(gateway)
+function media.expects_form(gateway)
   return { limit = gateway.options.max_media + FORM_SPACE, file = gateway.media:new_file() }
 end
 
@@ -43,17 +43,18 @@ end
 local function form_problem(gateway, parts)
   local product, file = parts.messaging_product, parts.file
   if not product or product.text ~= "whatsapp" then
-    return 100, "The parameter messaging_product is required."
+    return "invalid_parameter", "The parameter messaging_product is required."
   elseif not file or not file.size then
-    return 131008, "The part file, with a file name, is required."
+    return "parameter_missing", "The part file, with a file name, is required."
   elseif file.size == 0 then
-    return 131053, "The file is empty."
+    return "media_invalid", "The file is empty."
   elseif file.size > gateway.options.max_media then
-    return 131053, ("The file is larger than %d bytes."):format(gateway.options.max_media), 413
+    return "media_invalid", ("The file is larger than %d bytes."):format(gateway.options.max_media), 413
   end
   local mime_type = parts.type and parts.type.text or file.type
-  if not mime_type or not content.known_type(mime_type) then
-    return 100, ("Param file must be a file with one of the supported types, not %s."):format(tostring(mime_type))
+  if not mime_type or not common_rules.known_type(mime_type) then
+    return "invalid_parameter",
+      ("Param file must be a file with one of the supported types, not %s."):format(tostring(mime_type))
   end
   return nil, mime_type
 end
@@ -61,24 +62,25 @@ end
 local function upload(gateway, request)
   local boundary = multipart.boundary(request.headers["content-type"])
   if request.too_large then
-    return answers.error(131053, ("The file is larger than %d bytes."):format(gateway.options.max_media), nil, 413)
+    return responses.error("media_invalid", ("The file is larger than %d bytes."):format(gateway.options.max_media),
+      nil, 413)
   elseif not boundary or not request.file then
-    return answers.error(100, "The body must be multipart/form-data.")
+    return responses.error("invalid_parameter", "The body must be multipart/form-data.")
   end
   local target = gateway.media:new_file()
   local parts, problem = multipart.read(request.file, boundary, target)
-  if not parts then return answers.error(100, problem) end
+  if not parts then return responses.error("invalid_parameter", problem) end
   local code, details, status = form_problem(gateway, parts)
   if not code and gateway.options.strict_media then
-    local found = media_inspection.problem(details, target)
-    code, details = found and 131053 or nil, found and "The file " .. found or details
+    local found = media_store.content_problem(details, target)
+    code, details = found and "media_invalid" or nil, found and "The file " .. found or details
   end
   if code then
     os.remove(target)
-    return answers.error(code, details, nil, status)
+    return responses.error(code, details, nil, status)
   end
   local kept = gateway.media:add(target, { type = details, size = parts.file.size, sha256 = parts.file.sha256 })
-  return answers.json(200, { id = kept.id })
+  return responses.json(200, { id = kept.id })
 end
 
 -- ---- The block after too many errors ---------------------------------------------------------------
@@ -86,7 +88,7 @@ end
 local function blocked(gateway)
   local rule = gateway.options.media_block
   if rule and gateway.media_blocked_until and gateway.clock:now() < gateway.media_blocked_until then
-    return answers.meta(400, ("You have exceeded the limit of %d request every %d seconds"):format(rule.errors,
+    return responses.meta(400, ("You have exceeded the limit of %d request every %d seconds"):format(rule.errors,
       rule.within))
   end
 end
@@ -122,9 +124,9 @@ end
 
 --- An error for an id that nobody knows.
 ---@param id string
----@return waba.emulator.Answer
-function media.unknown(id)
-  return answers.error(100, nil, { type = "GraphMethodException", error_subcode = 33,
+---@return waba.emulator.Response
+local function unknown(id)
+  return responses.error("invalid_parameter", nil, { type = "GraphMethodException", error_subcode = 33,
     message = ("Unsupported get request. Object with ID '%s' does not exist, cannot be loaded due to missing"
       .. " permissions, or does not support this operation"):format(id) })
 end
@@ -132,16 +134,16 @@ end
 --- Answers GET /{media-id}.
 ---@param gateway table
 ---@param id string
----@return waba.emulator.Answer
-function media.metadata(gateway, id)
+---@return waba.emulator.Response
+local function metadata(gateway, id)
   local refusal = blocked(gateway)
   if refusal then return refusal end
   local kept = gateway.media:get(id)
   if not kept then
     count_error(gateway)
-    return media.unknown(id)
+    return unknown(id)
   end
-  return answers.json(200, { messaging_product = "whatsapp", url = media.url(gateway, kept),
+  return responses.json(200, { messaging_product = "whatsapp", url = media.url(gateway, kept),
     mime_type = kept.type, sha256 = kept.sha256, file_size = tostring(kept.size), id = kept.id })
 end
 
@@ -154,40 +156,127 @@ local function download(gateway, request)
   local kept = id and gateway.media:get(id)
   local good = kept and expires and expires > gateway.clock:now()
     and request.target:match("%?(.*)$") == query_of(gateway, id, expires)
-  if not good then return answers.meta(404, "Media not found or URL expired") end
+  if not good then return responses.meta(404, "Media not found or URL expired") end
   return { status = 200, file = kept.file, headers = { ["content-type"] = kept.type } }
 end
 
 --- Answers DELETE /{media-id}.
 ---@param gateway table
 ---@param id string
----@return waba.emulator.Answer
-function media.delete(gateway, id)
-  return gateway.media:remove(id) and answers.success() or media.unknown(id)
+---@return waba.emulator.Response
+local function delete(gateway, id)
+  return gateway.media:remove(id) and responses.success() or unknown(id)
 end
 
---- Finds what is wrong with a media id in a message; made for the rules' context.
----@param gateway table
----@return fun(id: string, kind: string, path: string): waba.emulator.Fault|nil
-function media.finder(gateway)
-  return function(id, kind, path)
-    local kept, wanted = gateway.media:get(id), content.media[kind == "gif" and "video" or kind]
-    if not kept then
-      return walker.fault(100, "%s: there is no media with this id", path)
-    elseif not media_store.type_fits(wanted, kept.type) then
-      return walker.fault(131053, "%s: media of type %s cannot be sent as %s", path, kept.type, kind)
-    elseif kept.size > wanted.max then
-      return walker.fault(131053, "%s: media of %d bytes cannot be sent as %s, at most %d are allowed", path,
-        kept.size, kind, wanted.max)
-    end
+-- ---- Resumable uploads (cloud.md, section 3.6), and paths that are an id alone -----------------------
+
+-- Bytes of the largest file that gets a handle.
+local MAX_FILE = 100 * 1024 * 1024
+
+local HANDLE_TYPES = { ["image/jpeg"] = true, ["image/jpg"] = true, ["image/png"] = true, ["video/mp4"] = true,
+  ["application/pdf"] = true }
+
+local PREFIX = "upload:"
+
+local function session_of(gateway, request)
+  local id = request.segments[1]
+  return id:sub(1, #PREFIX) == PREFIX and gateway.uploads[request.target:sub(2)] or nil
+end
+
+local function is_session(request)
+  return request.segments[1] and request.segments[1]:sub(1, #PREFIX) == PREFIX and #request.segments == 1
+end
+
+local function open_session(gateway, request)
+  local query = request.query
+  local length = tonumber(query.file_length)
+  if not length or length < 1 or length % 1 ~= 0 or length > MAX_FILE then
+    return responses.error("invalid_parameter", "file_length must be the number of bytes")
+  elseif not HANDLE_TYPES[query.file_type or ""] then
+    return responses.error("invalid_parameter", "file_type must be image/jpeg, image/png, video/mp4 or application/pdf")
   end
+  local id = ("%sMTphdHRhY2htZW50Oj%s?sig=ARZ%s"):format(PREFIX, random.letters(32), random.letters(16))
+  gateway.uploads[id] = { id = id, length = length, type = query.file_type, name = query.file_name, offset = 0,
+    file = gateway.folder .. "/" .. random.uuid() }
+  return responses.json(200, { id = id })
 end
 
---- Adds the routes of this section. Those of a bare id are in objects.lua.
+local function append(session, request)
+  local from, to = assert(io.open(request.file, "rb")), assert(io.open(session.file, "ab"))
+  repeat
+    local piece = from:read(256 * 1024)
+    if piece then assert(to:write(piece)) end
+  until not piece
+  from:close()
+  to:close()
+  session.offset = session.offset + request.size
+end
+
+local function finish(gateway, session)
+  gateway.handles[session.handle] = { type = session.type, size = session.length, file = session.file }
+  return responses.json(200, { h = session.handle })
+end
+
+local function receive(gateway, request)
+  local session = session_of(gateway, request)
+  local offset = tonumber(request.headers["file_offset"] or "")
+  if not session then
+    return unknown(request.segments[1])
+  elseif session.handle then
+    return responses.json(200, { h = session.handle })
+  elseif not offset then
+    return responses.error("invalid_parameter", "the header file_offset is required")
+  elseif offset ~= session.offset then
+    return responses.error("invalid_parameter",
+      ("the header file_offset is %s, the session is at %d"):format(tostring(offset),
+      session.offset))
+  elseif request.too_large or session.offset + request.size > session.length then
+    return responses.error("invalid_parameter", "more bytes than file_length says")
+  end
+  append(session, request)
+  if session.offset < session.length then
+    return responses.json(200, { id = session.id, file_offset = session.offset })
+  end
+  session.handle = "4:" .. core.base64(random.letters(45)) .. ":" .. core.base64(session.type) .. ":ARa"
+    .. random.letters(24)
+  return finish(gateway, session)
+end
+
+--- Where the bytes of a session's file go.
+---@param gateway table
+---@param request waba.emulator.Request
+---@return { limit: integer, file: string }|nil
+function media.expects_session(gateway, request)
+  return is_session(request) and { limit = MAX_FILE, file = gateway.folder .. "/" .. random.uuid() } or nil
+end
+
+local function get_object(gateway, request)
+  local id = request.segments[1]
+  if not is_session(request) then
+    return id:find("^%d+$") and metadata(gateway, id) or gateway:no_such_path()
+  end
+  local session = session_of(gateway, request)
+  return session and responses.json(200, { id = session.id, file_offset = session.offset }) or unknown(id)
+end
+
+local function post_object(gateway, request)
+  return is_session(request) and receive(gateway, request) or gateway:no_such_path()
+end
+
+local function delete_object(gateway, request)
+  local id = request.segments[1]
+  return id:find("^%d+$") and delete(gateway, id) or gateway:no_such_path()
+end
+
+--- Adds the routes of this section.
 ---@param route fun(method: string, path: string, handler: function)
 function media.routes(route)
   route("POST", "media", upload)
   route("GET", "whatsapp_business/attachments", download)
+  route("POST", "uploads", open_session)
+  route("GET", "*", get_object)
+  route("POST", "*", post_object)
+  route("DELETE", "*", delete_object)
 end
 
 return media

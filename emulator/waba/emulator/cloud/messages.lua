@@ -1,21 +1,20 @@
--- Messages (cloud.md, section 2): accepting one, or refusing it in Graph's words; marking a customer's
--- message as read.
+-- Messages (cloud.md, section 2): accepting or refusing one, the webhooks of its statuses, marking a customer's message
+-- as read.
 
 local core = require "waba.core"
 
-local answers = require "waba.emulator.cloud.answers"
-local people = require "waba.emulator.people"
-local products = require "waba.emulator.products"
-local progress = require "waba.emulator.statuses"
+local common = require "waba.emulator.messages"
+local contacts = require "waba.emulator.contacts"
+local limits = require "waba.emulator.limits"
 local random = require "waba.emulator.random"
+local responses = require "waba.emulator.cloud.responses"
 local rules = require "waba.emulator.cloud.rules"
-local sandbox = require "waba.emulator.sandbox"
-local statuses = require "waba.emulator.cloud.statuses"
-local walker = require "waba.emulator.cloud.walker"
+local shared_rules = require "waba.emulator.rules"
 
 local messages = {}
 
-local fault, absent = walker.fault, walker.absent
+local checker = require("waba.emulator.cloud.common_rules").checker
+local fault, absent = checker.fault, shared_rules.absent
 
 -- Seconds for which a message can be quoted, read or reacted to.
 local MONTH = 30 * 86400
@@ -38,10 +37,10 @@ local function recipient_of(gateway, message)
     return { contact = contact, wa_id = contact.wa_id or contact.user_id, by_user_id = true, input = contact.user_id }
   end
   local contact = gateway.contacts:find(to)
-  if not contact and people.plausible(to) then
+  if not contact and contacts.plausible(to) then
     contact = { status = "valid", wa_id = gateway.contacts:wa_id(to) }
   end
-  contact = contact or { status = "invalid", wa_id = people.digits(to) }
+  contact = contact or { status = "invalid", wa_id = contacts.digits(to) }
   return { contact = contact, wa_id = contact.wa_id, input = to }
 end
 
@@ -58,17 +57,74 @@ local function later_failure(gateway, record, message)
   if failure then
     return failure
   elseif contact.status ~= "valid" or contact.blocked then
-    code, details = 131026, "Message undeliverable."
+    code, details = "undeliverable", "Message undeliverable."
   elseif not is_reachable(contact, message) then
-    code, details = 137000, "The identity key hash is not the present one of the recipient."
+    code, details = "identity_mismatch", "The identity key hash is not the present one of the recipient."
   elseif gateway.options.window and record.type ~= "template" and not record.direct_send and not record.group_id
     and not record.window then
-    code, details = 131047, "Message failed to send because more than 24 hours have passed since the customer"
+    code, details = "window_closed", "Message failed to send because more than 24 hours have passed since the customer"
       .. " last replied to this number."
   elseif record.type == "reaction" and not gateway:can_react(message.reaction.message_id, MONTH) then
-    code, details = 131009, "The message to react to cannot be found."
+    code, details = "parameter_invalid", "The message to react to cannot be found."
   end
-  return code and { errors = { answers.row(code, details) } } or nil
+  return code and { errors = { responses.row(code, details) } } or nil
+end
+
+-- ---- Statuses (cloud.md, section 4.7) -------------------------------------------------------------
+
+-- A reaction has no further status; only voice notes can be played.
+local ORDERS = {
+  reaction = { "sent" },
+  voice = { "sent", "delivered", "read", "played" },
+}
+local USUAL = { "sent", "delivered", "read" }
+
+--- Schedules the statuses of an accepted message, or its failure.
+---@param gateway table
+---@param record table
+---@param failure? table
+function messages.schedule_statuses(gateway, record, failure)
+  common.schedule_statuses(gateway, record, ORDERS[record.voice and "voice" or record.type] or USUAL, failure)
+end
+
+-- What the message costs: by its category, free within the customer's window but for marketing and codes.
+local function pricing_of(record)
+  local free = record.category == "service" or record.category == "utility" and record.window
+  return { billable = not free, pricing_model = "PMP", type = free and "free_customer_service" or "regular",
+    category = record.category }
+end
+
+local function place_recipient(event, record)
+  local contact = record.contact
+  if record.group_id then
+    event.recipient_id, event.recipient_type = record.group_id, "group"
+    return
+  end
+  event.recipient_id = not record.by_user_id and record.wa_id or nil
+  event.recipient_user_id = contact.user_id
+end
+
+-- The customer, if it has a user id.
+local function contacts_of(record, failed)
+  local contact = record.contact
+  if failed or record.group_id or not contact.user_id then return nil end
+  return { { profile = { name = contact.name, username = contact.username }, user_id = contact.user_id,
+    wa_id = not record.by_user_id and record.wa_id or nil } }
+end
+
+--- Posts the webhook of a status.
+---@param gateway table
+---@param record table
+---@param status string
+---@param errors? table[]
+function messages.post_status(gateway, record, status, errors)
+  local event = { id = record.id, status = status, timestamp = tostring(gateway.clock:timestamp()),
+    biz_opaque_callback_data = record.data, errors = errors }
+  place_recipient(event, record)
+  if not errors and (status == "sent" or status == "delivered") then
+    event.pricing = pricing_of(record)
+  end
+  gateway:post_messages({ contacts = contacts_of(record, errors ~= nil), statuses = { event } }, record.wa_id)
 end
 
 -- ---- Sending ---------------------------------------------------------------------------------------
@@ -82,7 +138,8 @@ end
 
 local function finders(gateway, marketing)
   local context = { find_media = gateway.find_media, marketing = marketing }
-  context.find_products = products.finder(gateway, fault, { no_catalog = 131009, no_product = 131009 }, context)
+  context.find_products = common.product_finder(gateway,
+    { no_catalog = "parameter_invalid", no_product = "parameter_invalid" }, context)
   return context
 end
 
@@ -93,15 +150,15 @@ local function message_fault(gateway, message, marketing)
   local template
   found, template = gateway.templates:check_message(message)
   if not found and marketing and template and template.category ~= "MARKETING" then
-    found = fault(134100, "the template is not of the category MARKETING")
+    found = fault("marketing_only", "the template is not of the category MARKETING")
   end
   return found, kind, template
 end
 
 local function recipient_fault(gateway, recipient)
-  if people.digits(recipient.input) == people.digits(gateway.options.number)
+  if contacts.digits(recipient.input) == contacts.digits(gateway.options.number)
     and not recipient.group_id and not recipient.by_user_id then
-    return fault(131021, "recipient and sender are the same")
+    return fault("recipient_is_sender", "recipient and sender are the same")
   end
   return gateway:take_rates(recipient.wa_id)
 end
@@ -125,7 +182,7 @@ end
 local function accepted(record, recipient, held)
   local contact = { input = recipient.input, wa_id = not recipient.by_user_id and recipient.wa_id or nil,
     user_id = not recipient.group_id and recipient.contact.user_id or nil }
-  return answers.json(200, {
+  return responses.json(200, {
     messaging_product = "whatsapp",
     contacts = { contact },
     messages = { { id = record.id, message_status = status_of(record, held),
@@ -139,29 +196,29 @@ local function send(gateway, message, marketing)
   local recipient = recipient_of(gateway, message)
   found = recipient_fault(gateway, recipient)
   if found then return gateway:refuse(found) end
-  local problem, elsewhere = sandbox.problem(gateway.sandbox, recipient.wa_id, kind, message)
+  local problem, elsewhere = limits.sandbox_problem(gateway.sandbox, recipient.wa_id, kind, message)
   if problem then
-    return elsewhere and answers.error(131030, problem) or answers.meta(403, problem)
+    return elsewhere and responses.error("recipient_not_allowed", problem) or responses.meta(403, problem)
   end
   local record = accept(gateway, message, kind, recipient, category_of(message, kind, template, marketing))
   local failure = later_failure(gateway, record, message)
-  local held = gateway.templates.pacing:keep(template, record, failure)
-  if not held then progress.begin(gateway, record, statuses.order(record), failure) end
+  local held = gateway.templates:hold_message(template, record, failure)
+  if not held then messages.schedule_statuses(gateway, record, failure) end
   return accepted(record, recipient, held)
 end
 
 -- ---- Marking as read -------------------------------------------------------------------------------
 
 local function mark_read(gateway, body)
-  local found = walker.walk(body, rules.mark_read, "", {})
+  local found = checker:first(body, rules.mark_read)
   if found then return gateway:refuse(found) end
   local record = gateway.by_id[body.message_id]
   if not record or record.direction ~= "inbound" or gateway.clock:now() - record.at > MONTH then
-    return answers.error(131009, "message_id is not the id of a message that was received")
+    return responses.error("parameter_invalid", "message_id is not the id of a message that was received")
   end
   record.read = true
   record.typing = not absent(body.typing_indicator) or nil
-  return answers.success()
+  return responses.success()
 end
 
 local function post_message(gateway, request)
@@ -175,7 +232,7 @@ local function post_marketing(gateway, request)
   local body, refusal = gateway:json_body(request)
   if not body then return refusal end
   if body.type ~= "template" then
-    return answers.error(131055, "only templates can be sent as marketing messages")
+    return responses.error("method_not_allowed", "only templates can be sent as marketing messages")
   end
   return send(gateway, body, true)
 end

@@ -1,12 +1,18 @@
--- Templates of Meta's library (cloud.md, section 5.5): a few of them, in two languages, and what is
--- made of one for an account.
+-- Reading templates (cloud.md, sections 5.1 and 5.5): pages of them with filters and fields, one of them; and Meta's
+-- library: a few templates of it in two languages, and what is made of one for an account.
 
-local content = require "waba.emulator.cloud.content_rules"
-local walker = require "waba.emulator.cloud.walker"
+local core = require "waba.core"
+
+local message_rules = require "waba.emulator.message_rules"
+local responses = require "waba.emulator.cloud.responses"
+local rules = require "waba.emulator.rules"
 
 local template_library = {}
 
-local fault, absent = walker.fault, walker.absent
+local absent = rules.absent
+local checker = require("waba.emulator.cloud.template_buttons").checker
+local fault = checker.fault
+local required, text, choice = message_rules.required, message_rules.text, message_rules.choice
 
 local LIBRARY = {
   { id = "7147013345418927", name = "delivery_update_1", language = "en_US", category = "UTILITY",
@@ -54,24 +60,15 @@ function template_library.list(query)
 end
 
 -- What an account may put into the buttons of a template, by their type.
-local INPUTS = {
-  URL = { { "url", type = "object", required = true, fields = {
-    { "base_url", type = "string", required = true, min = 1, max = 2000, check = content.web_address },
-    { "url_suffix_example", type = "string", check = content.web_address } } } },
-  PHONE_NUMBER = { { "phone_number", type = "string", required = true, min = 1, max = 20 } },
-  QUICK_REPLY = {},
-  OTP = { { "otp_type", type = "string", required = true, values = { "COPY_CODE", "ONE_TAP", "ZERO_TAP" } },
-    { "text", type = "string", max = 25 }, { "autofill_text", type = "string", max = 25 },
-    { "zero_tap_terms_accepted", type = "boolean" }, { "supported_apps", type = "array", min = 1, max = 5 } },
-}
-
-local function check_input(input, path)
-  local fields = type(input) == "table" and INPUTS[input.type]
-  if not fields then
-    return fault(100, "%s.type: must be one of URL, PHONE_NUMBER, QUICK_REPLY, OTP", path)
-  end
-  return walker.walk(input, { type = "object", fields = fields, extra = { type = true } }, path, {})
-end
+local INPUT = { is = "object", by = "type", variants = {
+  URL = { fields = { url = required(message_rules.object({ base_url = required(text(1, 2000, "url")),
+    url_suffix_example = text(0, nil, "url") })) } },
+  PHONE_NUMBER = { fields = { phone_number = required(text(1, 20)) } },
+  QUICK_REPLY = { fields = {} },
+  OTP = { fields = { otp_type = required(choice "COPY_CODE ONE_TAP ZERO_TAP"), text = text(0, 25),
+    autofill_text = text(0, 25), zero_tap_terms_accepted = { is = "boolean" },
+    supported_apps = { is = "list", count = { 1, 5 } } } },
+} }
 
 -- A button of the library with what the account puts into it.
 local function complete_button(button, input)
@@ -86,13 +83,14 @@ local function is_input(input, button) return input ~= nil and input.type == but
 local function buttons_of(entry, inputs)
   local buttons = {}
   for i, input in ipairs(inputs) do
-    local found = check_input(input, ("library_template_button_inputs[%d]"):format(i - 1))
+    local found = checker:first(input, INPUT, ("library_template_button_inputs[%d]"):format(i - 1))
     if found then return nil, found end
   end
   for i, button in ipairs(entry.buttons or {}) do
     local input = inputs[i]
     if not is_input(input, button) then
-      return nil, fault(100, "library_template_button_inputs[%d]: an input for the button %s is required", i - 1,
+      return nil, fault("invalid_parameter",
+        "library_template_button_inputs[%d]: an input for the button %s is required", i - 1,
         button.type)
     end
     buttons[i] = complete_button(button, input)
@@ -107,7 +105,8 @@ end
 function template_library.components(body)
   local entry = template_library.list({ name = body.library_template_name, language = body.language })[1]
   if not entry then
-    return nil, fault(100, "library_template_name: there is no template %s in %s", body.library_template_name,
+    return nil, fault("invalid_parameter", "library_template_name: there is no template %s in %s",
+      body.library_template_name,
       body.language)
   end
   local inputs = absent(body.library_template_button_inputs) and {} or body.library_template_button_inputs
@@ -119,6 +118,84 @@ function template_library.components(body)
   end
   if #buttons > 0 then components[#components + 1] = { type = "BUTTONS", buttons = buttons } end
   return components
+end
+
+-- ---- Reading ---------------------------------------------------------------------------------------
+
+local FIELDS = { "id", "name", "language", "status", "category", "sub_category", "previous_category",
+  "parameter_format", "components", "quality_score", "rejected_reason", "message_send_ttl_seconds",
+  "library_template_name", "cta_url_link_tracking_opted_out", "display_format" }
+local USUAL = { "id", "name", "language", "status", "category", "sub_category", "parameter_format", "components",
+  "message_send_ttl_seconds" }
+
+-- A template with the fields that are asked for; or the name of one that does not exist.
+local function view(template, query)
+  local shown, names = { id = template.id }, USUAL
+  if query.fields then
+    names = {}
+    for name in query.fields:gmatch("[^,%s]+") do names[#names + 1] = name end
+  end
+  for _, name in ipairs(names) do
+    local known = false
+    for _, field in ipairs(FIELDS) do known = known or field == name end
+    if not known then return nil, name end
+    shown[name] = template[name]
+  end
+  return shown
+end
+
+local function has_text(template, wanted)
+  return core.encode(template.components):lower():find(wanted:lower(), 1, true) ~= nil
+end
+
+local function fits(template, query)
+  for _, name in ipairs({ "status", "category", "language" }) do
+    if query[name] and query[name]:upper() ~= template[name]:upper() then return false end
+  end
+  return (not query.name or template.name:find(query.name, 1, true) ~= nil)
+    and (not query.quality_score or template.quality_score.score == query.quality_score)
+    and (not query.content or has_text(template, query.content))
+    and (not query.name_or_content or template.name:find(query.name_or_content, 1, true) ~= nil
+      or has_text(template, query.name_or_content))
+end
+
+local function list(gateway, request)
+  local found = {}
+  for _, template in ipairs(gateway.templates.list) do
+    if fits(template, request.query) then
+      local shown, unknown = view(template, request.query)
+      if not shown then return responses.no_such_field(unknown) end
+      found[#found + 1] = shown
+    end
+  end
+  return responses.page(gateway, request, found, 1000)
+end
+
+--- The response for an id that no template has.
+---@param id string
+---@return waba.emulator.Response
+function template_library.no_such_template(id)
+  return responses.error("invalid_parameter", ("Object with ID '%s' does not exist"):format(id), { error_subcode = 33,
+    type = "GraphMethodException" })
+end
+
+local function get(gateway, request)
+  local template = gateway.templates.by_id[request.segments[2]]
+  if not template then return template_library.no_such_template(request.segments[2]) end
+  local shown, unknown = view(template, request.query)
+  return shown and responses.json(200, shown) or responses.no_such_field(unknown)
+end
+
+local function library(gateway, request)
+  return responses.page(gateway, request, template_library.list(request.query), 100)
+end
+
+--- Adds the routes of these sections.
+---@param route fun(method: string, path: string, handler: function)
+function template_library.routes(route)
+  route("GET", "message_templates", list)
+  route("GET", "message_templates/*", get)
+  route("GET", "message_template_library", library)
 end
 
 return template_library

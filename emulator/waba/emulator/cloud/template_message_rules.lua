@@ -1,164 +1,98 @@
 -- The rule of a message's `template` (cloud.md, sections 2.18 and 11.3): its form, without the template it names.
 
-local content = require "waba.emulator.cloud.content_rules"
-local payment_rules = require "waba.emulator.cloud.payment_rules"
-local walker = require "waba.emulator.cloud.walker"
+local common = require "waba.emulator.cloud.common_rules"
+local message_rules = require "waba.emulator.message_rules"
 
-local fault, absent = walker.fault, walker.absent
+local fault = common.checker.fault
+local required, text, object, list = message_rules.required, message_rules.text, message_rules.object,
+  message_rules.list
+local choice, any_text, some_text = message_rules.choice, message_rules.any_text, message_rules.some_text
+local with = message_rules.with
 
--- A parameter's text stands within a line.
-local function one_line(value, path)
-  if value:find("[\n\t]") or value:find("     ", 1, true) then
-    return fault(132018, "%s must not contain newlines, tabs or more than four spaces in a row", path)
-  end
+local FALLBACK = required(some_text)
+
+local DATE = { fallback_value = FALLBACK }
+for name in ("calendar day_of_week year month day_of_month hour minute timestamp"):gmatch("%S+") do
+  DATE[name] = { is = "any" }
 end
 
-local FALLBACK = { "fallback_value", type = "string", required = true, min = 1 }
-
-local PARAMETER_TYPES = { "text", "currency", "date_time", "image", "video", "document", "gif", "location", "product",
-  "payload", "coupon_code", "action", "limited_time_offer", "tap_target_configuration", "ttl_minutes" }
-
-local THUMBNAIL = { "thumbnail_product_retailer_id", type = "string", min = 1 }
-
-local sections = content.product_sections()
-sections.required = false
-
-local gif = content.media_rule("video", false)
-gif[1] = "gif"
-
-local parameter = { type = "object", check = content.one_of(PARAMETER_TYPES), fields = {
-  { "type", type = "string", required = true, values = PARAMETER_TYPES },
-  { "parameter_name", type = "string", pattern = "^[a-z_][a-z0-9_]*$", says = "a name in lower case" },
-  { "text", type = "string", min = 1, empty = 131008, check = one_line },
-  { "currency", type = "object", fields = { FALLBACK,
-    { "code", type = "string", required = true, pattern = "^%u%u%u$", says = "a currency code of three letters" },
-    { "amount_1000", type = "integer", required = true } } },
-  { "date_time", type = "object", fields = { FALLBACK }, extra = { calendar = true, day_of_week = true, year = true,
-    month = true, day_of_month = true, hour = true, minute = true, timestamp = true } },
-  content.media_rule("image", false), content.media_rule("video", false),
-  content.media_rule("document", false, "filename"), gif,
-  content.location_rule(true),
-  { "product", type = "object", fields = { { "catalog_id", type = "string", min = 1 },
-    { "product_retailer_id", type = "string", required = true, min = 1 } } },
-  { "payload", type = "string", min = 1, max = 256 },
-  { "coupon_code", type = "string", min = 1, max = 15, pattern = "^%w+$", says = "letters and digits" },
-  { "action", type = "object", fields = {
-    { "flow_token", type = "string" }, { "flow_action_data", type = "object" }, THUMBNAIL, sections,
-    { "order_details", type = "object", fields = payment_rules.details.fields,
-      check = payment_rules.details.check },
-    { "payment_request", type = "object", fields = { payment_rules.request_setting } } } },
-  { "limited_time_offer", type = "object", fields = {
-    { "expiration_time_ms", type = "integer", required = true, from = 1, to = 1e14 } } },
-  { "tap_target_configuration", type = "array", min = 1, each = { type = "object", fields = {
-    { "url", type = "string", required = true, check = content.web_address },
-    { "title", type = "string", required = true, min = 1 } } } },
-  { "ttl_minutes", type = "integer", from = 1, to = 43200 },
-} }
-
--- Which parameters stand in which component, and how many.
-local PLACES = {
-  header = { most = 1, text = true, image = true, video = true, document = true, gif = true, location = true,
-    product = true },
-  body = { text = true, currency = true, date_time = true },
-  limited_time_offer = { most = 1, limited_time_offer = true },
-  tap_target_configuration = { most = 1, tap_target_configuration = true },
-  quick_reply = { most = 1, payload = true },
-  url = { most = 1, text = true },
-  copy_code = { most = 1, coupon_code = true },
-  flow = { most = 1, action = true },
-  catalog = { most = 1, action = true },
-  mpm = { most = 1, action = true },
-  order_details = { most = 1, action = true },
-  payment_request = { most = 1, action = true },
-  voice_call = { most = 2, ttl_minutes = true, payload = true },
+local ACTION = {
+  flow_token = any_text, flow_action_data = { is = "object" }, thumbnail_product_retailer_id = some_text,
+  sections = message_rules.product_sections(some_text), order_details = common.order_details,
+  payment_request = object({ payment_setting = common.payment_request }),
 }
 
-local SUB_TYPES = { "quick_reply", "url", "copy_code", "flow", "catalog", "mpm", "voice_call", "order_details",
-  "payment_request" }
+local MINUTES = { is = "integer", range = { 1, 43200 } }
+
+local PARAMETERS = {
+  text = with(text(1, nil, "one_line"), { codes = { empty = "parameter_missing" } }),
+  currency = object({ fallback_value = FALLBACK, code = required(text(0, nil, "currency")),
+    amount_1000 = { is = "integer", required = true } }),
+  date_time = object(DATE),
+  image = common.IMAGE, video = common.VIDEO, document = common.DOCUMENT, gif = common.media_rule "video",
+  location = message_rules.location(required(text(1, 1000))),
+  product = object({ catalog_id = required(some_text), product_retailer_id = required(some_text) }),
+  payload = text(1, 256), coupon_code = text(1, 15, "alphanumeric"), action = object(ACTION),
+  limited_time_offer = object({ expiration_time_ms = { is = "integer", required = true, range = { 1, 1e14 } } }),
+  tap_target_configuration = list(object({ url = required(text(0, nil, "url")), title = required(some_text) }), 1),
+  ttl_minutes = MINUTES,
+}
+
+local PAYMENT = { action = object(with(ACTION, { payment_request = required(ACTION.payment_request) })) }
+
+-- The parameters that a component or a button may have, and how many.
+local function parameters(names, most, fields)
+  local one = message_rules.tagged(fields or PARAMETERS, names, { wrong = "parameter_mismatch",
+    surplus = "parameter_invalid" })
+  one.fields = { parameter_name = text(0, nil, "parameter_name") }
+  return { fields = { parameters = list(one, 0, most, { codes = { count = "parameter_count" } }) } }
+end
+
+local ACTION_ONLY = parameters("action", 1)
+
+local BUTTON = { by = "sub_type", either_case = true, fields = { index = required(message_rules.button_index) },
+  variants = {
+    quick_reply = parameters("payload", 1), url = parameters("text", 1), copy_code = parameters("coupon_code", 1),
+    flow = parameters("action", 1), catalog = parameters("action", 1), mpm = parameters("action", 1),
+    order_details = ACTION_ONLY, payment_request = parameters("action", 1, PAYMENT),
+    voice_call = parameters("ttl_minutes payload", 2),
+  } }
+
+-- Types of components and of their buttons are written in lower or in upper case.
+local function component(variants) return { is = "object", by = "type", either_case = true, variants = variants } end
+
+local WITHIN_CARDS = {
+  header = parameters("text image video document gif location product", 1), body = parameters "text currency date_time",
+  button = BUTTON,
+}
+
+local once_each = message_rules.once_each(common.checker)
 
 -- Payment requests of one message.
 local MOST_REQUESTS = 3
 
-local function check_parameters(parameters, path, place)
-  local allowed = PLACES[place]
-  if allowed.most and #parameters > allowed.most then
-    return fault(132000, "%s has %d elements, a %s takes %d", path, #parameters, place, allowed.most)
-  end
-  for i, one in ipairs(parameters) do
-    if not allowed[one.type] then
-      return fault(132012, "%s[%d] is of type %s, which a %s does not take", path, i - 1, one.type, place)
-    elseif one.type == "product" and absent(one.product.catalog_id) then
-      return fault(131008, "%s[%d].product.catalog_id is required", path, i - 1)
-    elseif place == "payment_request" and absent(one.action.payment_request) then
-      return fault(131008, "%s[%d].action.payment_request is required", path, i - 1)
-    end
-  end
-end
-
--- Types of components and of their buttons are written in lower or in upper case.
-local function check_component(value, path)
-  local place = value.type:lower()
-  if place == "carousel" then
-    return absent(value.cards) and fault(131008, "%s.cards is required", path) or nil
-  elseif place == "button" then
-    for _, name in ipairs({ "sub_type", "index" }) do
-      if absent(value[name]) then
-        return fault(131008, "%s.%s is required for a button", path, name)
-      end
-    end
-    place = value.sub_type:lower()
-  elseif not absent(value.sub_type) or not absent(value.index) or not absent(value.cards) then
-    return fault(100, "%s: sub_type and index belong to a button, cards to a carousel", path)
-  end
-  return check_parameters(absent(value.parameters) and {} or value.parameters, path .. ".parameters", place)
-end
-
-local function button_index(value, path)
-  local number = tonumber(value)
-  if not number or number % 1 ~= 0 or number < 0 or number > 9 then
-    return fault(131009, "%s must be the position of a button, 0 to 9", path)
-  end
-end
-
--- Each component once; each button once.
-local function once_each(value, path)
-  local seen, requests = {}, 0
-  for i, one in ipairs(value) do
-    local kind = one.type:lower()
-    local key = kind == "button" and "button " .. tonumber(one.index) or kind
-    if seen[key] then return fault(131009, "%s[%d] repeats the %s", path, i - 1, key) end
-    seen[key] = true
-    requests = requests + (kind == "button" and one.sub_type:lower() == "payment_request" and 1 or 0)
+local function check_components(components, path)
+  local requests = 0
+  for _, one in ipairs(components) do
+    local is_request = one.type:lower() == "button" and one.sub_type:lower() == "payment_request"
+    requests = requests + (is_request and 1 or 0)
   end
   if requests > MOST_REQUESTS then
-    return fault(131009, "%s has %d payment requests, at most %d are allowed", path, requests, MOST_REQUESTS)
+    return fault("parameter_invalid", "%s has %d payment requests, at most %d are allowed", path, requests,
+      MOST_REQUESTS)
   end
+  return once_each(components, path)
 end
 
-local TYPES = { "header", "body", "button", "limited_time_offer", "tap_target_configuration", "carousel" }
+local CARD = object({ card_index = { is = "integer", required = true, range = { 0, 9 } },
+  components = required(list(component(WITHIN_CARDS), 1, nil, { check = once_each })) })
 
-local function component_rule(types)
-  return { type = "object", check = check_component, fields = {
-    { "type", type = "string", required = true, values = types, either_case = true },
-    { "sub_type", type = "string", values = SUB_TYPES, either_case = true },
-    { "index", type = "integer|string", check = button_index },
-    { "parameters", type = "array", each = parameter },
-  } }
-end
-
-local component = component_rule(TYPES)
-table.insert(component.fields, { "cards", type = "array", min = 1, max = 10, each = { type = "object", fields = {
-  { "card_index", type = "integer", required = true, from = 0, to = 9 },
-  { "components", type = "array", required = true, min = 1, each = component_rule({ "header", "body", "button" }),
-    check = once_each },
-} } })
-
-return { "template", type = "object", required = true, extra = { namespace = true }, fields = {
-  { "name", type = "string", required = true, min = 1, max = 512, pattern = "^[a-z0-9_]+$",
-    says = "a name of lower-case letters, digits and underscores" },
-  { "language", type = "object", required = true, fields = {
-    { "code", type = "string", required = true, pattern = "^%l%l%l?[_%w]*$", says = "a language code" },
-    { "policy", type = "string", values = { "deterministic" } },
-  } },
-  { "components", type = "array", each = component, check = once_each },
-} }
+return object({
+  name = required(text(1, 512, "template_name")), namespace = { is = "any" },
+  language = required(object({ code = required(text(0, nil, "language")), policy = choice "deterministic" })),
+  components = list(component(with(WITHIN_CARDS, {
+    limited_time_offer = parameters("limited_time_offer", 1),
+    tap_target_configuration = parameters("tap_target_configuration", 1),
+    carousel = { fields = { cards = required(list(CARD, 1, 10)) } },
+  })), 0, nil, { check = check_components }),
+})

@@ -1,57 +1,103 @@
 -- The rules for creating and editing a template (cloud.md, sections 5.3 to 5.5).
 
-local content = require "waba.emulator.cloud.content_rules"
+local message_rules = require "waba.emulator.message_rules"
+local rules = require "waba.emulator.rules"
 local template_buttons = require "waba.emulator.cloud.template_buttons"
-local template_cards = require "waba.emulator.cloud.template_cards"
+local template_store = require "waba.emulator.template_store"
 local texts = require "waba.emulator.cloud.template_texts"
-local walker = require "waba.emulator.cloud.walker"
 
 local template_rules = {}
 
-local fault, absent = walker.fault, walker.absent
+local checker = template_buttons.checker
+local fault, absent = checker.fault, rules.absent
+local required, text, object, list = message_rules.required, message_rules.text, message_rules.object,
+  message_rules.list
+local choice, any_text = message_rules.choice, message_rules.any_text
+
+-- ---- Carousels (cloud.md, section 5.4) -------------------------------------------------------------
+
+-- Which buttons go with which header.
+local CARD_MEDIA = { QUICK_REPLY = true, URL = true, PHONE_NUMBER = true }
+local CARD_BUTTONS = { IMAGE = CARD_MEDIA, VIDEO = CARD_MEDIA, PRODUCT = { SPM = true, URL = true } }
+
+local function part(card, kind)
+  for _, component in ipairs(card.components) do
+    if component.type == kind then return component end
+  end
+end
+
+local function check_card(card, path)
+  local header, buttons = part(card, "HEADER"), part(card, "BUTTONS")
+  local allowed = header and CARD_BUTTONS[header.format]
+  if not allowed then
+    return fault("invalid_parameter", "%s.components: a HEADER of the format IMAGE, VIDEO or PRODUCT is required", path)
+  end
+  if not buttons then return fault("invalid_parameter", "%s.components: BUTTONS are required", path) end
+  for _, button in ipairs(buttons.buttons) do
+    if not allowed[button.type] then
+      return fault("invalid_parameter", "%s.components: the button %s does not go with the header %s", path,
+        button.type, header.format)
+    end
+  end
+end
+
+-- The kinds of a card's parts, as one text.
+local function structure(card)
+  local header, kinds = part(card, "HEADER"), {}
+  for _, button in ipairs(part(card, "BUTTONS").buttons) do kinds[#kinds + 1] = button.type end
+  return ("%s %s %s"):format(header.format, part(card, "BODY") and "BODY" or "", table.concat(kinds, ","))
+end
+
+-- Finds what is wrong with cards whose components are right by themselves.
+local function check_cards(cards, path)
+  for i, card in ipairs(cards) do
+    local place = ("%s.cards[%d]"):format(path, i - 1)
+    local found = check_card(card, place)
+    if found then return found end
+    if structure(card) ~= structure(cards[1]) then
+      return fault("invalid_parameter", "%s.components: all cards must have the same structure", place)
+    end
+  end
+end
 
 -- ---- Components ------------------------------------------------------------------------------------
 
-local FORMATS = { TEXT = true, IMAGE = "handle", VIDEO = "handle", DOCUMENT = "handle", GIF = "handle",
-  LOCATION = true, PRODUCT = true }
+local HANDLES = required(list(any_text, 1, nil, { codes = { missing = "invalid_parameter" } }))
+HANDLES.codes = { missing = "invalid_parameter" }
 
-local HANDLES = { type = "array", required = true, missing = 100, min = 1, each = { type = "string" } }
+local TAKES_FILE = { IMAGE = true, VIDEO = true, DOCUMENT = true, GIF = true }
 
 local function check_header(component, path, context)
-  local format = type(component.format) == "string" and component.format:upper() or ""
-  local example = absent(component.example) and {} or component.example
-  component.format = format
-  if not FORMATS[format] then return fault(100, "%s.format: unknown", path) end
+  local format, example = component.format, absent(component.example) and {} or component.example
   if format == "LOCATION" and context.category == "AUTHENTICATION" then
-    return fault(100, "%s.format: LOCATION is for the categories UTILITY and MARKETING", path)
+    return fault("invalid_parameter", "%s.format: LOCATION is for the categories UTILITY and MARKETING", path)
   end
-  if FORMATS[format] == "handle" then
-    return walker.walk(example.header_handle, HANDLES, path .. ".example.header_handle", {})
+  if TAKES_FILE[format] then
+    return checker:first(example.header_handle, HANDLES, path .. ".example.header_handle")
   end
   if format ~= "TEXT" then return nil end
-  if absent(component.text) then return fault(100, "%s.text: is required", path) end
-  return content.no_markup(component.text, path .. ".text")
-    or texts.check_variables(component, path, "header_text", 1, context.named)
+  if absent(component.text) then return fault("invalid_parameter", "%s.text: is required", path) end
+  return texts.check_variables(component, path, "header_text", 1, context.named)
 end
 
 local function check_body(component, path, context)
   if context.category == "AUTHENTICATION" then
-    return not absent(component.text) and fault(100, "%s.text: is WhatsApp's own", path) or nil
+    return not absent(component.text) and fault("invalid_parameter", "%s.text: is WhatsApp's own", path) or nil
   end
-  if absent(component.text) then return fault(100, "%s.text: is required", path) end
+  if absent(component.text) then return fault("invalid_parameter", "%s.text: is required", path) end
   return texts.check_variables(component, path, "body_text", math.huge, context.named)
     or texts.check_place(component.text, path .. ".text")
 end
 
 local function check_footer(component, path, context)
   if context.category ~= "AUTHENTICATION" and absent(component.text) then
-    return fault(100, "%s.text: is required", path)
+    return fault("invalid_parameter", "%s.text: is required", path)
   elseif not absent(component.text) and not absent(component.code_expiration_minutes) then
-    return fault(100, "%s: text and code_expiration_minutes exclude each other", path)
+    return fault("invalid_parameter", "%s: text and code_expiration_minutes exclude each other", path)
   elseif absent(component.text) and absent(component.code_expiration_minutes) then
-    return fault(100, "%s: one of text and code_expiration_minutes is required", path)
-  elseif not absent(component.text) and #texts.variables(component.text) > 0 then
-    return fault(100, "%s.text: must not have variables", path)
+    return fault("invalid_parameter", "%s: one of text and code_expiration_minutes is required", path)
+  elseif not absent(component.text) and #template_store.variables(component.text) > 0 then
+    return fault("invalid_parameter", "%s.text: must not have variables", path)
   end
 end
 
@@ -64,37 +110,29 @@ local function check_carousel(component, path, context)
     local found = check_components(card.components, place, within)
     if found then return found end
   end
-  return template_cards.check(component.cards, path)
+  return check_cards(component.cards, path)
 end
 
-local EXAMPLE = { "example", type = "object" }
+local EXAMPLE = { is = "object" }
 
 local COMPONENTS = {
-  HEADER = { check = check_header, fields = { { "format", type = "string" }, { "text", type = "string", min = 1,
-    max = 60 }, EXAMPLE } },
-  BODY = { check = check_body, fields = { { "text", type = "string", min = 1, max = 1024 }, EXAMPLE,
-    { "add_security_recommendation", type = "boolean" } } },
-  FOOTER = { check = check_footer, fields = { { "text", type = "string", min = 1, max = 60 },
-    { "code_expiration_minutes", type = "integer", from = 1, to = 90 } } },
-  BUTTONS = { check = template_buttons.check, fields = { { "buttons", type = "array", required = true } } },
-  LIMITED_TIME_OFFER = { fields = { { "limited_time_offer", type = "object", required = true, fields = {
-    { "text", type = "string", required = true, min = 1, max = 16 }, { "has_expiration", type = "boolean" } } } } },
-  CAROUSEL = { check = check_carousel, fields = { { "cards", type = "array", required = true, min = 2, max = 10,
-    each = { type = "object", fields = { { "components", type = "array", required = true, min = 1 } } } } } },
-  CALL_PERMISSION_REQUEST = { fields = {} },
+  HEADER = { check = check_header, fields = { text = text(1, 60, "no_markup"), example = EXAMPLE,
+    format = required(choice "TEXT IMAGE VIDEO DOCUMENT GIF LOCATION PRODUCT") } },
+  BODY = { check = check_body, fields = { text = text(1, 1024), example = EXAMPLE,
+    add_security_recommendation = { is = "boolean" } } },
+  FOOTER = { check = check_footer, fields = { text = text(1, 60),
+    code_expiration_minutes = { is = "integer", range = { 1, 90 } } } },
+  BUTTONS = { check = template_buttons.check, fields = { buttons = { is = "list", required = true } } },
 }
-
-local function check_component(component, path, context)
-  local kind = type(component) == "table" and type(component.type) == "string" and component.type:upper()
-  local rule = kind and COMPONENTS[kind]
-  if not rule or context.card and kind ~= "HEADER" and kind ~= "BODY" and kind ~= "BUTTONS" then
-    return nil, fault(100, "%s.type: unknown", path)
-  end
-  component.type = kind
-  local found = walker.walk(component, { type = "object", fields = rule.fields, extra = { type = true } }, path, {})
-    or rule.check and rule.check(component, path, context)
-  return kind, found
-end
+local COMPONENT = { is = "object", by = "type", variants = message_rules.with(COMPONENTS, {
+  LIMITED_TIME_OFFER = { fields = { limited_time_offer = required(object({ text = required(text(1, 16)),
+    has_expiration = { is = "boolean" } })) } },
+  CAROUSEL = { check = check_carousel, fields = { cards = required(list(object({
+    components = required({ is = "list", count = { 1 } }) }), 2, 10)) } },
+  CALL_PERMISSION_REQUEST = { fields = {} },
+}) }
+local CARD_COMPONENT = { is = "object", by = "type", variants = { HEADER = COMPONENTS.HEADER, BODY = COMPONENTS.BODY,
+  BUTTONS = COMPONENTS.BUTTONS } }
 
 -- How long a body may be depends on what stands beside it.
 local function longest_body(seen, card)
@@ -108,22 +146,22 @@ end
 local function check_offer(seen, path, context)
   local header = seen.HEADER
   if context.category ~= "MARKETING" then
-    return fault(100, "%s: a limited-time offer is for the category MARKETING", path)
+    return fault("invalid_parameter", "%s: a limited-time offer is for the category MARKETING", path)
   elseif seen.FOOTER then
-    return fault(100, "%s: a limited-time offer has no footer", path)
+    return fault("invalid_parameter", "%s: a limited-time offer has no footer", path)
   elseif header and header.format ~= "IMAGE" and header.format ~= "VIDEO" then
-    return fault(100, "%s: the header of a limited-time offer is an image or a video", path)
+    return fault("invalid_parameter", "%s: the header of a limited-time offer is an image or a video", path)
   end
 end
 
 -- What components ask of each other.
 local function check_together(seen, path, context)
-  if not seen.BODY and not context.card then return fault(100, "%s: a BODY is required", path) end
+  if not seen.BODY and not context.card then return fault("invalid_parameter", "%s: a BODY is required", path) end
   local longest = longest_body(seen, context.card)
-  local text = seen.BODY and seen.BODY.text
-  if not absent(text) and walker.characters(text) > longest then
-    return fault(100, "%s: the text of the BODY has %d characters, at most %d are allowed here", path,
-      walker.characters(text), longest)
+  local content = seen.BODY and seen.BODY.text
+  if not absent(content) and rules.characters(content) > longest then
+    return fault("invalid_parameter", "%s: the text of the BODY has %d characters, at most %d are allowed here", path,
+      rules.characters(content), longest)
   end
   return seen.LIMITED_TIME_OFFER and check_offer(seen, path, context) or nil
 end
@@ -132,9 +170,10 @@ function check_components(components, path, context)
   local seen = {}
   for i, component in ipairs(components) do
     local place = ("%s[%d]"):format(path, i - 1)
-    local kind, found = check_component(component, place, context)
+    local kind = component.type
+    local found = checker:first(component, context.card and CARD_COMPONENT or COMPONENT, place, context)
     if found then return found end
-    if seen[kind] then return fault(100, "%s: there is a %s already", place, kind) end
+    if seen[kind] then return fault("invalid_parameter", "%s: there is a %s already", place, kind) end
     seen[kind] = component
   end
   return check_together(seen, path, context)
@@ -142,47 +181,55 @@ end
 
 -- ---- The body --------------------------------------------------------------------------------------
 
-local OPTIONAL = {
-  { "parameter_format", type = "string", values = { "POSITIONAL", "NAMED", "positional", "named" } },
-  { "allow_category_change", type = "boolean" },
-  { "sub_category", type = "string" }, { "display_format", type = "string" }, { "send_type", type = "string" },
-  { "message_send_ttl_seconds", type = "integer" },
-  { "cta_url_link_tracking_opted_out", type = "boolean" },
-  { "is_primary_device_delivery_only", type = "boolean" },
-  { "optimization_spec", type = "object" },
+local BOOLEAN = { is = "boolean" }
+
+local CHANGES = {
+  parameter_format = choice "POSITIONAL NAMED", allow_category_change = BOOLEAN, sub_category = any_text,
+  display_format = any_text, send_type = any_text, message_send_ttl_seconds = { is = "integer" },
+  cta_url_link_tracking_opted_out = BOOLEAN, is_primary_device_delivery_only = BOOLEAN,
+    optimization_spec = { is = "object" },
+  category = choice("MARKETING UTILITY AUTHENTICATION", { codes = { wrong = "invalid_parameter" } }),
 }
 
-local CATEGORIES = { "MARKETING", "UTILITY", "AUTHENTICATION", "marketing", "utility", "authentication" }
+local function invalid(rule) return message_rules.with(rule, { required = true,
+  codes = { wrong = "invalid_parameter" } }) end
 
-local function body_rule(first)
-  for _, field in ipairs(OPTIONAL) do first[#first + 1] = field end
-  return { type = "object", fields = first }
+local CREATE = object(message_rules.with(CHANGES, {
+  name = invalid(text(1, 512, "template_name")), language = invalid(text(0, nil, "language")),
+  category = required(CHANGES.category), components = { is = "list" }, library_template_name = any_text,
+  library_template_body_inputs = object({
+    add_contact_number = BOOLEAN, add_learn_more_link = BOOLEAN, add_security_recommendation = BOOLEAN,
+    add_track_package_link = BOOLEAN, code_expiration_minutes = { is = "integer", range = { 1, 90 } } }),
+  library_template_button_inputs = { is = "list" },
+}))
+
+local EDIT = object(message_rules.with(CHANGES, { components = { is = "list", count = { 1 } } }))
+
+local function raise(value, names)
+  for _, name in ipairs(type(value) == "table" and names or {}) do
+    if type(value[name]) == "string" then value[name] = value[name]:upper() end
+  end
 end
 
-local CREATE = body_rule({
-  { "name", type = "string", required = true, min = 1, max = 512, pattern = "^[a-z0-9_]+$",
-    says = "a name of lower-case letters, digits and underscores", wrong = 100 },
-  { "language", type = "string", required = true, pattern = "^%l%l%l?_?%w*$", says = "a language code", wrong = 100 },
-  { "category", type = "string", required = true, values = CATEGORIES, wrong = 100 },
-  { "components", type = "array" },
-  { "library_template_name", type = "string" },
-  { "library_template_body_inputs", type = "object", fields = {
-    { "add_contact_number", type = "boolean" }, { "add_learn_more_link", type = "boolean" },
-    { "add_security_recommendation", type = "boolean" }, { "add_track_package_link", type = "boolean" },
-    { "code_expiration_minutes", type = "integer", from = 1, to = 90 } } },
-  { "library_template_button_inputs", type = "array" },
-})
-
-local EDIT = body_rule({
-  { "category", type = "string", values = CATEGORIES, wrong = 100 },
-  { "components", type = "array", min = 1 },
-})
-
--- Names that Graph reads in any case.
-local function raise_case(body)
-  for _, name in ipairs({ "category", "parameter_format" }) do
-    body[name] = not absent(body[name]) and body[name]:upper() or nil
+-- Writes in upper case what Graph reads in any case.
+local raise_components
+function raise_components(components)
+  for _, component in ipairs(type(components) == "table" and components or {}) do
+    raise(component, { "type", "format" })
+    if type(component) == "table" then
+      for _, button in ipairs(type(component.buttons) == "table" and component.buttons or {}) do
+        raise(button, { "type", "otp_type" })
+      end
+      for _, card in ipairs(type(component.cards) == "table" and component.cards or {}) do
+        raise_components(type(card) == "table" and card.components)
+      end
+    end
   end
+end
+
+local function raise_case(body)
+  raise(body, { "category", "parameter_format" })
+  raise_components(body.components)
 end
 
 -- Seconds for which a message is tried, by category; where there is a third, -1 stands for 30 days.
@@ -193,7 +240,7 @@ local function check_life(body, category)
   if absent(seconds) or not life or seconds == life[3] or seconds >= life[1] and seconds <= life[2] then
     return nil
   end
-  return fault(100, "message_send_ttl_seconds is %s, a template of the category %s takes %d to %d",
+  return fault("invalid_parameter", "message_send_ttl_seconds is %s, a template of the category %s takes %d to %d",
     tostring(seconds), category, life[1], life[2])
 end
 
@@ -201,17 +248,18 @@ end
 ---@param body table
 ---@return waba.emulator.Fault|nil
 function template_rules.create_fault(body)
-  local found = walker.walk(body, CREATE, "", {})
-  if found then return found end
   raise_case(body)
+  local found = checker:first(body, CREATE)
+  if found then return found end
   found = check_life(body, body.category)
   if found then
     return found
   elseif not absent(body.library_template_name) then
-    return body.category == "MARKETING" and fault(100, "category: the library has templates for UTILITY and"
+    return body.category == "MARKETING" and fault("invalid_parameter",
+      "category: the library has templates for UTILITY and"
       .. " AUTHENTICATION only") or nil
   elseif absent(body.components) or #body.components == 0 then
-    return fault(100, "components is required")
+    return fault("invalid_parameter", "components is required")
   end
   return check_components(body.components, "components",
     { category = body.category, named = body.parameter_format == "NAMED" })
@@ -222,9 +270,9 @@ end
 ---@param template table
 ---@return waba.emulator.Fault|nil
 function template_rules.edit_fault(body, template)
-  local found = walker.walk(body, EDIT, "", {})
-  if found then return found end
   raise_case(body)
+  local found = checker:first(body, EDIT)
+  if found then return found end
   local format, category = body.parameter_format or template.parameter_format, body.category or template.category
   return check_life(body, category) or not absent(body.components)
     and check_components(body.components, "components", { category = category, named = format == "NAMED" }) or nil

@@ -1,75 +1,65 @@
 -- The texts of a template that is created (cloud.md, section 5.4): their variables, where these may stand,
 -- and the examples that reviewers see.
 
-local walker = require "waba.emulator.cloud.walker"
+local message_rules = require "waba.emulator.message_rules"
+local rules = require "waba.emulator.rules"
+local template_store = require "waba.emulator.template_store"
+
+local checker = require("waba.emulator.cloud.common_rules").checker
 
 local template_texts = {}
 
-local fault, absent = walker.fault, walker.absent
-
---- The variables of a text in the order in which they appear: {{1}}, {{2}}, or {{name}}.
----@param text string|nil
----@return string[]
-function template_texts.variables(text)
-  local list, seen = {}, {}
-  for name in (text or ""):gmatch("{{%s*([%w_]+)%s*}}") do
-    if not seen[name] then
-      seen[name] = true
-      list[#list + 1] = name
-    end
-  end
-  return list
-end
+local fault, absent = checker.fault, rules.absent
+local variables_of = template_store.variables
 
 local function check_names(variables, path, named)
   local seen = {}
   for _, name in ipairs(variables) do
     seen[name] = true
     if named and not name:find("^[a-z_]+$") then
-      return fault(100, "%s: the variable %s must be a name in lower case, of letters and _", path, name)
+      return fault("invalid_parameter", "%s: the variable %s must be a name in lower case, of letters and _", path,
+        name)
     end
   end
   for i = 1, named and 0 or #variables do
     if not seen[tostring(i)] then
-      return fault(100, "%s: variables must be numbered {{1}}, {{2}} … without a gap", path)
+      return fault("invalid_parameter", "%s: variables must be numbered {{1}}, {{2}} … without a gap", path)
     end
   end
 end
 
 -- ---- Examples --------------------------------------------------------------------------------------
 
-local TEXT = { type = "string", min = 1 }
-local EXAMPLES = {
-  header_text = { type = "array", each = TEXT },
-  body_text = { type = "array", max = 1, each = { type = "array", each = TEXT } },
-}
-local NAMED_EXAMPLES = { type = "array", each = { type = "object", fields = {
-  { "param_name", type = "string", required = true, min = 1 }, { "example", type = "string", required = true, min = 1 },
-} } }
+local object, list, required = message_rules.object, message_rules.list, message_rules.required
+local some_text = message_rules.some_text
+local EXAMPLES = { header_text = list(some_text), body_text = list(list(some_text), 0, 1) }
+local NAMED_EXAMPLES = list(object({ param_name = required(some_text), example = required(some_text) }))
 
 local function count_fault(path, given, wanted)
-  return fault(100, "%s: has %d elements, the text has %d variables: each needs one example", path, given, wanted)
+  return fault("invalid_parameter", "%s: has %d elements, the text has %d variables: each needs one example", path,
+    given, wanted)
 end
 
 local function check_numbered_examples(given, path, kind, variables)
-  local found = walker.walk(given, EXAMPLES[kind], path, {})
+  local found = checker:first(given, EXAMPLES[kind], path)
   if found then return found end
-  local list = absent(given) and {} or kind == "body_text" and given[1] or given
-  return #list ~= #variables and count_fault(path, #list, #variables) or nil
+  local examples = absent(given) and {} or kind == "body_text" and given[1] or given
+  return #examples ~= #variables and count_fault(path, #examples, #variables) or nil
 end
 
 local function check_named_examples(given, path, variables)
-  local found = walker.walk(given, NAMED_EXAMPLES, path, {})
+  local found = checker:first(given, NAMED_EXAMPLES, path)
   if found then return found end
-  local list, wanted = absent(given) and {} or given, {}
+  local examples, wanted = absent(given) and {} or given, {}
   for _, name in ipairs(variables) do wanted[name] = true end
-  for i, one in ipairs(list) do
+  for i, one in ipairs(examples) do
     if not wanted[one.param_name] then
-      return fault(100, "%s[%d].param_name: is not a variable of the text, or has an example already", path, i - 1)
+      return fault("invalid_parameter", "%s[%d].param_name: is not a variable of the text, or has an example already",
+        path, i - 1)
     end
     wanted[one.param_name] = nil
   end
-  return #list ~= #variables and count_fault(path, #list, #variables) or nil
+  return #examples ~= #variables and count_fault(path, #examples, #variables) or nil
 end
 
 --- Finds what is wrong with a component's text: its variables, and the examples each of them needs.
@@ -80,12 +70,12 @@ end
 ---@param named boolean    whether variables have names
 ---@return waba.emulator.Fault|nil
 function template_texts.check_variables(component, path, kind, most, named)
-  local variables = template_texts.variables(component.text)
+  local variables = variables_of(component.text)
   local example = absent(component.example) and {} or component.example
   local found = check_names(variables, path .. ".text", named)
   if found then return found end
   if #variables > most then
-    return fault(100, "%s.text: has %d variables, at most %d are allowed", path, #variables, most)
+    return fault("invalid_parameter", "%s.text: has %d variables, at most %d are allowed", path, #variables, most)
   end
   path = path .. ".example."
   if named then
@@ -101,9 +91,9 @@ end
 function template_texts.check_place(text, path)
   local trimmed = text:gsub("^%s+", ""):gsub("%s+$", "")
   if trimmed:find("^{{") or trimmed:find("}}$") then
-    return fault(100, "%s: variables must not stand at the beginning or the end", path)
+    return fault("invalid_parameter", "%s: variables must not stand at the beginning or the end", path)
   end
-  if trimmed:find("}}%s*{{") then return fault(100, "%s: variables must not be adjacent", path) end
+  if trimmed:find("}}%s*{{") then return fault("invalid_parameter", "%s: variables must not be adjacent", path) end
 end
 
 return template_texts

@@ -1,20 +1,21 @@
 -- Templates (cloud.md, section 5): creating, editing, deleting, the archive, review; and which template
 -- a message means. Reading them is in template_views.lua.
 
-local answers = require "waba.emulator.cloud.answers"
 local json = require "waba.emulator.json"
+local message_rules = require "waba.emulator.message_rules"
+local messages = require "waba.emulator.cloud.messages"
 local random = require "waba.emulator.random"
+local responses = require "waba.emulator.cloud.responses"
+local rules = require "waba.emulator.rules"
 local template_check = require "waba.emulator.cloud.template_check"
 local template_library = require "waba.emulator.cloud.template_library"
-local template_pacing = require "waba.emulator.cloud.template_pacing"
 local template_rules = require "waba.emulator.cloud.template_rules"
 local template_store = require "waba.emulator.template_store"
-local template_views = require "waba.emulator.cloud.template_views"
-local walker = require "waba.emulator.cloud.walker"
 
 local templates = {}
 
-local fault, absent = walker.fault, walker.absent
+local absent = rules.absent
+local fault = require("waba.emulator.cloud.common_rules").checker.fault
 
 local DAY = 86400
 local HOUR = 3600
@@ -40,18 +41,49 @@ end
 ---@return table
 function templates.new(gateway)
   local self = template_store.new(Templates, gateway)
-  self.created, self.edits, self.pacing = {}, {}, template_pacing.new(gateway)
+  self.created, self.edits, self.held = {}, {}, {}
   return self
 end
 
--- ---- What is told of a template --------------------------------------------------------------------
+-- ---- Templates whose messages are held until their quality is known (cloud.md, section 2.1, `message_status`) ---------
 
-local function tell(self, template, event, more)
+-- Begins or ends holding the messages of a template.
+local function set_held(self, id, held)
+  local waiting = self.held[id]
+  self.held[id] = held and (waiting or {}) or nil
+  for _, entry in ipairs(not held and waiting or {}) do
+    messages.schedule_statuses(self.gateway, entry.record, entry.failure)
+  end
+end
+
+-- Lets the held messages fail, because their template was paused or disabled.
+local function fail_held(self, id)
+  for _, entry in ipairs(self.held[id] or {}) do
+    entry.failure = { errors = { responses.row("template_paused",
+      "The template was paused before the message was delivered.") } }
+  end
+  set_held(self, id, false)
+end
+
+--- Holds an accepted message, if its template's are held.
+---@param template table|nil
+---@param record table
+---@param failure table|nil  of the message, once it is not held any more
+---@return boolean held
+function Templates:hold_message(template, record, failure)
+  local waiting = template and self.held[template.id]
+  if waiting then waiting[#waiting + 1] = { record = record, failure = failure } end
+  return waiting ~= nil and waiting ~= false
+end
+
+-- ---- The webhooks about a template -----------------------------------------------------------------
+
+local function post_event(self, template, event, more)
   local value = { event = event, message_template_id = tonumber(template.id),
     message_template_name = template.name, message_template_language = template.language,
     message_template_category = template.category, reason = template.rejected_reason }
   for name, content in pairs(more or {}) do value[name] = content end
-  self.gateway:tell_change("message_template_status_update", value)
+  self.gateway:post_change("message_template_status_update", value)
 end
 
 local PAUSES = { PAUSED = { title = "FIRST_PAUSE", description = "The quality of the template is low" },
@@ -60,8 +92,8 @@ local PAUSES = { PAUSED = { title = "FIRST_PAUSE", description = "The quality of
 local function set_status(self, template, status, reason)
   template.status = status
   template.rejected_reason = status == "REJECTED" and (reason or "INVALID_FORMAT") or "NONE"
-  tell(self, template, status, { other_info = PAUSES[status] })
-  if PAUSES[status] then self.pacing:drop(template.id) end
+  post_event(self, template, status, { other_info = PAUSES[status] })
+  if PAUSES[status] then fail_held(self, template.id) end
 end
 
 --- Sets what a review brought, and tells it by a webhook.
@@ -71,14 +103,7 @@ end
 ---@param reason? string          for "rejected"; "INVALID_FORMAT" by default
 ---@return integer  how many templates there are of that name
 function Templates:review(name, status, language, reason)
-  local count = 0
-  for _, template in ipairs(self.list) do
-    if template.name == name and (not language or template.language == language) then
-      set_status(self, template, status:upper(), reason)
-      count = count + 1
-    end
-  end
-  return count
+  return self:each_of(name, language, function(template) set_status(self, template, status:upper(), reason) end)
 end
 
 --- Begins or ends holding the messages of a template.
@@ -87,31 +112,18 @@ end
 ---@param language? string  all translations by default
 ---@return integer  how many templates there are of that name
 function Templates:hold(name, held, language)
-  local count = 0
-  for _, template in ipairs(self.list) do
-    if template.name == name and (not language or template.language == language) then
-      self.pacing:set(template.id, held)
-      count = count + 1
-    end
-  end
-  return count
+  return self:each_of(name, language, function(template) set_held(self, template.id, held) end)
 end
 
 local function begin_review(self, template)
-  local seconds = self.gateway.options.review
-  if seconds then
-    self.gateway.clock:after(seconds, function()
-      if template.status == "PENDING" and self.by_id[template.id] then
-        set_status(self, template, "APPROVED")
-      end
-    end)
-  end
+  self:schedule_review(function() return template.status == "PENDING" and self.by_id[template.id] end,
+    function() set_status(self, template, "APPROVED") end)
 end
 
 -- ---- Create and edit -------------------------------------------------------------------------------
 
 local function refuse(found)
-  return answers.error(found.code, nil, { message = "Invalid parameter", error_data = found.details,
+  return responses.error(found.code, nil, { message = "Invalid parameter", error_data = found.details,
     error_subcode = found.subcode, error_user_title = found.title, error_user_msg = found.details,
     is_transient = false })
 end
@@ -131,7 +143,7 @@ local function handle_fault(self, components)
     local handles = component.type == "HEADER" and component.format ~= "TEXT" and example.header_handle
     for _, handle in ipairs(type(handles) == "table" and handles or {}) do
       if not self.gateway.handles[handle] then
-        return fault(100, "header_handle: this is not the handle of an uploaded file")
+        return fault("invalid_parameter", "header_handle: this is not the handle of an uploaded file")
       end
     end
   end
@@ -142,9 +154,10 @@ local function create_fault(self, body)
   if found then return found end
   local problem = self:name_problem(body.name, body.language)
   if problem then
-    return { code = 100, details = "name: " .. problem, subcode = 2388024, title = "Content in this language exists" }
+    return { code = "invalid_parameter", details = "name: " .. problem, subcode = 2388024,
+      title = "Content in this language exists" }
   elseif recent(self.created, self.gateway.clock:now(), HOUR) >= MOST_PER_HOUR then
-    return { code = 80007, details = "too many templates were created within an hour" }
+    return { code = "account_rate_limit", details = "too many templates were created within an hour" }
   end
   return handle_fault(self, absent(body.components) and {} or body.components)
 end
@@ -167,7 +180,7 @@ local function create(gateway, request)
   self:add(template)
   table.insert(self.created, gateway.clock:now())
   begin_review(self, template)
-  return answers.json(200, { id = template.id, status = template.status, category = template.category })
+  return responses.json(200, { id = template.id, status = template.status, category = template.category })
 end
 
 local EDITABLE = { APPROVED = true, REJECTED = true, PAUSED = true }
@@ -177,21 +190,22 @@ local function edit_problem(self, template, body)
   local times = self.edits[template.id] or {}
   self.edits[template.id] = times
   if not EDITABLE[template.status] then
-    return { code = 100, details = "a template can be edited when it is approved, rejected or paused",
+    return { code = "invalid_parameter", details = "a template can be edited when it is approved, rejected or paused",
       subcode = 2388025, title = "Template cannot be edited" }
   elseif template.status ~= "APPROVED" then
     return nil
   elseif body.category and body.category ~= template.category then
-    return { code = 100, details = "the category of an approved template cannot be changed" }
+    return { code = "invalid_parameter", details = "the category of an approved template cannot be changed" }
   elseif times[#times] and now - times[#times] < DAY or recent(times, now, EDITS_WITHIN) >= MOST_EDITS then
-    return { code = 100, details = "an approved template can be edited once a day and 10 times in 30 days" }
+    return { code = "invalid_parameter",
+      details = "an approved template can be edited once a day and 10 times in 30 days" }
   end
 end
 
 local function edit(gateway, request)
   local self, id = gateway.templates, request.segments[2]
   local template = self.by_id[id]
-  if not template then return template_views.no_such_template(id) end
+  if not template then return template_library.no_such_template(id) end
   local body, refusal = gateway:json_body(request)
   if not body then return refusal end
   local found = template_rules.edit_fault(body, template) or edit_problem(self, template, body)
@@ -203,7 +217,7 @@ local function edit(gateway, request)
   table.insert(self.edits[id], gateway.clock:now())
   template.status = "PENDING"
   begin_review(self, template)
-  return answers.success()
+  return responses.success()
 end
 
 -- ---- Delete and archive ----------------------------------------------------------------------------
@@ -221,13 +235,13 @@ local function delete_wanted(self, wanted)
   for _, template in ipairs(self.list) do
     disabled = disabled or wanted(template) and template.status == "DISABLED"
   end
-  if disabled then return answers.error(100, "a disabled template cannot be deleted") end
+  if disabled then return responses.error("invalid_parameter", "a disabled template cannot be deleted") end
   local count = self:remove(function(template)
     local gone = wanted(template)
     if gone then self.by_id[template.id] = nil end
     return gone
   end)
-  return count > 0 and answers.success() or answers.error(100, "there is no such template", {
+  return count > 0 and responses.success() or responses.error("invalid_parameter", "there is no such template", {
     error_subcode = 2593002, error_user_title = "Message template not found" })
 end
 
@@ -236,7 +250,7 @@ local function delete(gateway, request)
   if query.hsm_ids then
     local given = json.decode(query.hsm_ids)
     if type(given) ~= "table" or #given < 1 or #given > MOST_IDS then
-      return answers.error(100, "hsm_ids must be a list of 1 to 100 ids")
+      return responses.error("invalid_parameter", "hsm_ids must be a list of 1 to 100 ids")
     end
     local ids = ids_of(given)
     return delete_wanted(gateway.templates, function(template) return ids[template.id] ~= nil end)
@@ -247,11 +261,11 @@ local function delete(gateway, request)
   elseif query.name then
     return delete_wanted(gateway.templates, function(template) return template.name == query.name end)
   end
-  return answers.error(100, "name or hsm_id is required")
+  return responses.error("invalid_parameter", "name or hsm_id is required")
 end
 
-local IDS = { type = "object", fields = {
-  { "hsm_ids", type = "array", required = true, min = 1, max = MOST_IDS, each = { type = "string|integer" } } } }
+local IDS = message_rules.object({
+  hsm_ids = message_rules.required(message_rules.list({ is = "string|integer" }, 1, MOST_IDS)) })
 
 -- Moves templates to a status and tells which of them could.
 local function move(gateway, request, allowed, apply)
@@ -268,7 +282,7 @@ local function move(gateway, request, allowed, apply)
       failed[#failed + 1] = id
     end
   end
-  return answers.json(200, { succeeded = json.array(succeeded), failed = json.array(failed) })
+  return responses.json(200, { succeeded = json.array(succeeded), failed = json.array(failed) })
 end
 
 local function archive(gateway, request)
@@ -289,15 +303,15 @@ local function unarchive(gateway, request)
   local self = gateway.templates
   return move(gateway, request, { ARCHIVED = true }, function(template)
     template.status = template.before_archive
-    tell(self, template, "UNARCHIVED")
+    post_event(self, template, "UNARCHIVED")
   end)
 end
 
 -- ---- Messages --------------------------------------------------------------------------------------
 
 local NOT_SENDABLE = {
-  PAUSED = { 132015, "Template is paused due to low quality" },
-  DISABLED = { 132016, "Template is disabled" },
+  PAUSED = { "template_paused", "Template is paused due to low quality" },
+  DISABLED = { "template_disabled", "Template is disabled" },
 }
 
 --- Checks a template message. Also says which template it is, where that is known.
@@ -310,15 +324,16 @@ function Templates:check_message(message)
   local template = self:find_any(name, language)
   if not template then
     local passes = self.any and not self.names[name]
-    return not passes and fault(132001, "template name (%s) does not exist in %s", name, language) or nil
+    return not passes and fault("template_missing", "template name (%s) does not exist in %s", name, language) or nil
   end
   local reason = NOT_SENDABLE[template.status]
   if reason then
     return fault(reason[1], "%s", reason[2])
   elseif template.status ~= "APPROVED" then
-    return fault(132001, "template name (%s) is not approved in %s: it is %s", name, language, template.status)
+    return fault("template_missing", "template name (%s) is not approved in %s: it is %s", name, language,
+      template.status)
   elseif absent(message.to) and template_check.needs_number(template) then
-    return fault(131062, "templates with a code need a phone number")
+    return fault("user_id_unsupported", "templates with a code need a phone number")
   end
   return template_check.fault(template, content.components), template
 end

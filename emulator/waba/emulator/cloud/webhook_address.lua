@@ -1,15 +1,14 @@
--- Webhook addresses (cloud.md, section 4.1): the number's, the account's, and up to three destinations
--- that get a copy of what the number's address has taken.
+-- Webhook addresses of Cloud hosting alone (cloud.md, section 4.1): the account's, and up to three destinations that get
+-- a copy of what the number's address has accepted.
 
-local answers = require "waba.emulator.cloud.answers"
+local common = require "waba.emulator.webhook_address"
 local json = require "waba.emulator.json"
-local walker = require "waba.emulator.cloud.walker"
-local webhook_rules = require "waba.emulator.webhook_rules"
-local webhooks = require "waba.emulator.webhooks"
+local responses = require "waba.emulator.cloud.responses"
+local rules = require "waba.emulator.rules"
 
 local webhook_address = {}
 
-local absent = walker.absent
+local absent, headers_of = rules.absent, common.headers
 
 --- The name of the account's address.
 webhook_address.ACCOUNT = "waba"
@@ -18,70 +17,32 @@ webhook_address.ACCOUNT = "waba"
 local ACCOUNT_DELAY = 15
 local MOST_DESTINATIONS = 3
 
--- ---- The number's and the account's ----------------------------------------------------------------
-
-local FIELDS = { url = true, headers = true }
-local ACCOUNT_FIELDS = { url = true, headers = true, override_all = true }
-
--- 360dialog takes no port and no underscore; on loopback neither matters, which is where tests listen.
-local function public_problem(url)
-  local host, port = url:match("^https://([^/:?#]+):?(%d*)")
-  if not host or host == "localhost" or host:find("^127%.") then return nil end
-  if port ~= "" then return "url: must not have a port" end
-  if host:find("_", 1, true) then return "url: the host must not have an underscore" end
-end
-
-local function problem_of(body, fields)
-  local found = webhook_rules.problems(body, fields)
-  found[#found + 1] = #found == 0 and public_problem(body.url) or nil
-  return #found > 0 and table.concat(found, "; ") or nil
-end
-
-local function headers_of(body) return not absent(body.headers) and body.headers or {} end
-
-local function shown(address)
-  return { url = address and address.url or "", headers = address and address.headers or {} }
-end
-
-local function get_number(gateway)
-  return answers.json(200, shown(gateway.webhooks.addresses[webhooks.NUMBER]))
-end
-
-local function read_address(gateway, request, fields)
-  local body, refusal = gateway:gateway_body(request)
-  if not body then return nil, refusal end
-  local problem = problem_of(body, fields)
-  if problem then return nil, answers.meta(400, problem) end
-  return body
-end
-
-local function set_number(gateway, request)
-  local body, refusal = read_address(gateway, request, FIELDS)
-  if not body then return refusal end
-  gateway.webhooks:set(body.url, headers_of(body))
-  return get_number(gateway)
-end
+-- ---- The account's ---------------------------------------------------------------------------------
 
 local function get_account(gateway)
   local address = gateway.webhooks.addresses[webhook_address.ACCOUNT]
-  return address and answers.json(200, shown(address)) or answers.meta(404, "No webhook is set for this WABA")
+  return address and responses.json(200, common.shown(address)) or responses.meta(404,
+    "No webhook is set for this WABA")
 end
 
 local function set_account(gateway, request)
-  local body, refusal = read_address(gateway, request, ACCOUNT_FIELDS)
+  local body, refusal = common.read(gateway, request, { override_all = true })
   if not body then return refusal end
   gateway.clock:after(ACCOUNT_DELAY, function()
     gateway.webhooks:set(body.url, headers_of(body), webhook_address.ACCOUNT)
     if body.override_all == true then gateway.webhooks:set(body.url, headers_of(body)) end
   end)
-  return answers.json(200, { message = "The webhook will be active within 20 seconds" })
+  return responses.json(200, { message = "The webhook will be active within 20 seconds" })
 end
 
 -- ---- Further destinations --------------------------------------------------------------------------
 
-local DESTINATION_FIELDS = { name = true, url = true, headers = true }
+local function problem_of(gateway, destination)
+  local found = common.problems(gateway, destination, { name = true })
+  return #found > 0 and table.concat(found, "; ") or nil
+end
 
-local function failure(status, text) return answers.json(status, { error = text }) end
+local function failure(status, text) return responses.json(status, { error = text }) end
 
 local function find(list, name)
   for i, destination in ipairs(list) do
@@ -102,8 +63,8 @@ local function apply(gateway, list, enabled)
   gateway.webhooks.copies = copies
 end
 
--- The destinations of a body added to some; or an answer that refuses them.
-local function add_all(list, given)
+-- The destinations of a body added to some; or a refusal.
+local function add_all(gateway, list, given)
   if type(given) ~= "table" or next(given) ~= nil and given[1] == nil then
     return nil, failure(400, "destinations: must be a list")
   end
@@ -111,7 +72,7 @@ local function add_all(list, given)
     if type(destination) ~= "table" or type(destination.name) ~= "string" or destination.name == "" then
       return nil, failure(400, "name: this field is required")
     end
-    local problem = problem_of(destination, DESTINATION_FIELDS)
+    local problem = problem_of(gateway, destination)
     if problem then return nil, failure(400, problem) end
     if find(list, destination.name) then
       return nil, failure(409, ("the name %s is in use"):format(destination.name))
@@ -141,26 +102,26 @@ local function get_destinations(gateway)
   for i, destination in ipairs(gateway.destinations) do
     list[i] = { name = destination.name, url = destination.url, headers = headers_of(destination) }
   end
-  return answers.json(200, { enabled = gateway.destinations_enabled, destinations = json.array(list) })
+  return responses.json(200, { enabled = gateway.destinations_enabled, destinations = json.array(list) })
 end
 
 local function replace_destinations(gateway, request)
   local body, refusal = read_body(gateway, request)
   if not body then return refusal end
   local list
-  list, refusal = add_all({}, absent(body.destinations) and {} or body.destinations)
+  list, refusal = add_all(gateway, {}, absent(body.destinations) and {} or body.destinations)
   if not list then return refusal end
   apply(gateway, list, body.enabled ~= false)
-  return answers.json(200, { message = "The destinations are set" })
+  return responses.json(200, { message = "The destinations are set" })
 end
 
 local function append_destinations(gateway, request)
   local body, refusal = read_body(gateway, request)
   local list
-  if body then list, refusal = add_all(copy(gateway.destinations), body.destinations) end
+  if body then list, refusal = add_all(gateway, copy(gateway.destinations), body.destinations) end
   if not list then return refusal end
   apply(gateway, list, gateway.destinations_enabled or #gateway.destinations == 0)
-  return answers.json(200, { message = "The destinations are added" })
+  return responses.json(200, { message = "The destinations are added" })
 end
 
 local function update_destination(gateway, request)
@@ -171,18 +132,16 @@ local function update_destination(gateway, request)
   if not place then return failure(400, "there is no destination of this name") end
   local updated = { name = body.name, url = absent(body.url) and list[place].url or body.url,
     headers = absent(body.headers) and list[place].headers or body.headers }
-  local problem = problem_of(updated, DESTINATION_FIELDS)
+  local problem = problem_of(gateway, updated)
   if problem then return failure(400, problem) end
   list[place] = updated
   apply(gateway, list, gateway.destinations_enabled)
-  return answers.json(200, { message = "The destination is updated" })
+  return responses.json(200, { message = "The destination is updated" })
 end
 
 --- Adds the routes of this section.
 ---@param route fun(method: string, path: string, handler: function)
 function webhook_address.routes(route)
-  route("GET", "v1/configs/webhook", get_number)
-  route("POST", "v1/configs/webhook", set_number)
   route("GET", "waba_webhook", get_account)
   route("POST", "waba_webhook", set_account)
   route("GET", "multi_webhook", get_destinations)

@@ -1,18 +1,19 @@
--- Contacts (on-premise.md, section 4): who is on WhatsApp, the check, blocking and identities.
+-- Contacts (on-premise.md, section 4): checking, blocking and identities.
 
-local answers = require "waba.emulator.on_premise.answers"
-local people = require "waba.emulator.people"
+local responses = require "waba.emulator.on_premise.responses"
+local common = require "waba.emulator.contacts"
+local message_rules = require "waba.emulator.message_rules"
 
-local contacts = { digits = people.digits }
+local contacts = { digits = common.digits }
 
 -- A result of a check is kept that long, unless force_check is given.
 local CACHE = 7 * 86400
 
-local Contacts = people.class("waba.emulator.Contacts")
+local Contacts = common.class("waba.emulator.Contacts")
 
 ---@param gateway table
 ---@return table
-function contacts.new(gateway) return people.new(Contacts, gateway) end
+function contacts.new(gateway) return common.new(Contacts, gateway) end
 
 --- Whether a message may go to the contact without a check before (old clients only).
 ---@param contact waba.emulator.Contact|nil
@@ -64,66 +65,66 @@ local function check_one(self, input, wait, force)
   return { input = input, status = "processing" }
 end
 
-local CHECK = { type = "object", fields = {
-  { "contacts", type = "array", required = true, min = 1, each = { type = "string", min = 1 } },
-  { "blocking", type = "string", values = { "no_wait", "wait" } },
-  { "force_check", type = "boolean" },
-} }
+local required, text, object, list = message_rules.required, message_rules.text, message_rules.object,
+  message_rules.list
+
+local CHECK = object({ contacts = required(list(text(1), 1)), blocking = message_rules.choice "no_wait wait",
+  force_check = { is = "boolean" } })
 
 local function check(gateway, request)
   local body, refusal = gateway:json_body(request, CHECK)
   if not body then return refusal end
-  local list = {}
+  local results = {}
   for i, input in ipairs(body.contacts) do
-    list[i] = check_one(gateway.contacts, input, body.blocking == "wait", body.force_check == true)
+    results[i] = check_one(gateway.contacts, input, body.blocking == "wait", body.force_check == true)
   end
-  return gateway:ok({ contacts = list })
+  return gateway:ok({ contacts = results })
 end
 
-local BLOCK = { type = "object", fields = { { "reason", type = "string", max = 60 } } }
+local BLOCK = object({ reason = text(0, 60) })
 
 local function block(gateway, request)
   local number = request.segments[3]
   if not number:find("^%+%d+$") then
-    return gateway:error(1009, "Parameter 'phone_number' in the path must be + and digits")
+    return gateway:error("parameter_invalid", "Parameter 'phone_number' in the path must be + and digits")
   end
   local body, refusal = gateway:json_body(request, BLOCK, true)
   if not body then return refusal end
   local contact = gateway.contacts:find(number)
   if not gateway.contacts:window_open(contact) then
-    return gateway:error(1009, "the contact can be blocked within 24 hours of a message from it only")
+    return gateway:error("parameter_invalid", "the contact can be blocked within 24 hours of a message from it only")
   end
   contact.blocked = true
   return gateway:ok({})
 end
 
 local function known_contact(gateway, wa_id)
-  local number = people.digits(wa_id)
+  local number = common.digits(wa_id)
   if number ~= wa_id or #number < 5 then return nil end
   return gateway.contacts:find(number) or gateway:version_at_least(2, 39) and gateway.contacts:get(number) or nil
 end
 
 local function get_identity(gateway, request)
   local contact = known_contact(gateway, request.segments[3])
-  if not contact then return gateway:error(1006, "unknown contact") end
-  local identity = people.identity_of(contact, gateway.clock)
+  if not contact then return gateway:error("not_found", "unknown contact") end
+  local identity = common.identity_of(contact, gateway.clock)
   return gateway:ok({ contacts = { hash = identity.hash, created_timestamp = identity.created_timestamp,
     acknowledged = identity.acknowledged } })
 end
 
-local IDENTITY = { type = "object", fields = { { "hash", type = "string", required = true, min = 1 } } }
+local IDENTITY = object({ hash = required(text(1)) })
 
 local function put_identity(gateway, request)
   local contact = known_contact(gateway, request.segments[3])
-  if not contact then return gateway:error(1006, "unknown contact") end
+  if not contact then return gateway:error("not_found", "unknown contact") end
   local body, refusal = gateway:json_body(request, IDENTITY)
   if not body then return refusal end
-  local identity = people.identity_of(contact, gateway.clock)
+  local identity = common.identity_of(contact, gateway.clock)
   if body.hash ~= identity.hash then
-    return gateway:error(1009, "Parameter 'hash' is not the hash of the present identity")
+    return gateway:error("parameter_invalid", "Parameter 'hash' is not the hash of the present identity")
   end
   identity.acknowledged = true
-  return answers.json(200, {})
+  return responses.json(200, {})
 end
 
 --- Adds the routes of this section.

@@ -1,11 +1,9 @@
 -- Media (on-premise.md, section 5): uploading, downloading, deleting, and what a message may refer to.
 
-local answers = require "waba.emulator.on_premise.answers"
-local media_inspection = require "waba.emulator.media_inspection"
+local responses = require "waba.emulator.on_premise.responses"
 local media_store = require "waba.emulator.media_store"
 local random = require "waba.emulator.random"
 local rules = require "waba.emulator.on_premise.rules"
-local walker = require "waba.emulator.on_premise.walker"
 
 local media = {}
 
@@ -15,23 +13,26 @@ local RETENTION = 14 * 86400
 --- The files of a gateway.
 ---@param gateway table
 ---@return table
-function media.new(gateway) return media_store.new(gateway, RETENTION, random.uuid) end
+function media.new(gateway)
+  gateway.find_media = media_store.finder(gateway, rules.media, { unknown = "not_found", wrong = "parameter_invalid" })
+  return media_store.new(gateway, RETENTION, random.uuid)
+end
 
 -- ---- Requests --------------------------------------------------------------------------------------
 
 -- What is wrong with an upload: a code and a sentence, or nil.
 local function upload_problem(gateway, request, mime_type)
   if request.too_large then
-    return 1009, ("the file is larger than %d bytes"):format(gateway.options.max_media), 413
+    return "parameter_invalid", ("the file is larger than %d bytes"):format(gateway.options.max_media), 413
   elseif request.size == 0 then
-    return 1008, "the body with the file's bytes is mandatory"
+    return "parameter_missing", "the body with the file's bytes is mandatory"
   elseif not mime_type or not mime_type:find("^%s*[%w!#$&^_.+-]+/[%w!#$&^_.+-]+%s*;?") then
-    return 1009, "Header 'Content-Type' must be the MIME type of the file"
+    return "parameter_invalid", "Header 'Content-Type' must be the MIME type of the file"
   elseif mime_type:lower():find("^multipart/") then
-    return 1009, "the body must be the file's bytes, not a form"
+    return "parameter_invalid", "the body must be the file's bytes, not a form"
   end
-  local problem = gateway.options.strict_media and media_inspection.problem(mime_type, request.file)
-  if problem then return 1014, "the file " .. problem end
+  local problem = gateway.options.strict_media and media_store.content_problem(mime_type, request.file)
+  if problem then return "internal_error", "the file " .. problem end
 end
 
 local function upload(gateway, request)
@@ -47,7 +48,7 @@ end
 
 local function download(gateway, request)
   local kept = gateway.media:get(request.segments[3])
-  if not kept then return gateway:error(1006, "Could not find the requested media") end
+  if not kept then return gateway:error("not_found", "Could not find the requested media") end
   return { status = 200, file = kept.file, headers = {
     ["content-type"] = kept.type,
     ["content-disposition"] = "attachment; filename=" .. kept.id,
@@ -56,26 +57,9 @@ end
 
 local function delete(gateway, request)
   if not gateway.media:remove(request.segments[3]) then
-    return gateway:error(1006, "Could not find the requested media")
+    return gateway:error("not_found", "Could not find the requested media")
   end
-  return answers.json(200, {})
-end
-
---- Finds what is wrong with a media id in a message; made for the validation's context.
----@param gateway table
----@return fun(id: string, kind: string, path: string): waba.emulator.Fault|nil
-function media.finder(gateway)
-  return function(id, kind, path)
-    local kept = gateway.media:get(id)
-    if not kept then
-      return walker.fault(1006, "Parameter '%s': there is no media with this id", path)
-    elseif not media_store.type_fits(rules.media[kind], kept.type) then
-      return walker.fault(1009, "Parameter '%s': media of type %s cannot be sent as %s", path, kept.type, kind)
-    elseif kept.size > rules.media[kind].max then
-      return walker.fault(1009, "Parameter '%s': media of %d bytes cannot be sent as %s, at most %d are allowed",
-        path, kept.size, kind, rules.media[kind].max)
-    end
-  end
+  return responses.json(200, {})
 end
 
 --- Adds the routes of this section.

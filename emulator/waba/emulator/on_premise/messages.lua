@@ -1,63 +1,67 @@
--- Messages (on-premise.md, sections 2 and 3): accepting one, or refusing it in the platform's words; and
--- marking a customer's message as read.
+-- Messages (on-premise.md, sections 2, 3 and 11): accepting or refusing one, marking a customer's message as read, and
+-- the webhooks of statuses and of customers' messages.
 
-local answers = require "waba.emulator.on_premise.answers"
-local contacts = require "waba.emulator.on_premise.contacts"
-local products = require "waba.emulator.products"
-local progress = require "waba.emulator.statuses"
+local common = require "waba.emulator.messages"
+local contacts = require "waba.emulator.contacts"
+local json = require "waba.emulator.json"
+local limits = require "waba.emulator.limits"
+local message_rules = require "waba.emulator.message_rules"
 local random = require "waba.emulator.random"
-local sandbox = require "waba.emulator.sandbox"
-local statuses = require "waba.emulator.on_premise.statuses"
-local validate = require "waba.emulator.on_premise.validate"
-local walker = require "waba.emulator.on_premise.walker"
+local responses = require "waba.emulator.on_premise.responses"
+local rules = require "waba.emulator.on_premise.rules"
 
 local messages = {}
 
-local fault = walker.fault
+local fault = rules.checker.fault
 
+local DAY = 86400
 -- Seconds after which a customer's message is purged from the client's database.
-local PURGE = 7 * 86400
+local PURGE = 7 * DAY
 
 -- ---- Whether the recipient can be written to -------------------------------------------------------
 
 local function recipient_fault(gateway, number, contact)
   if number == contacts.digits(gateway.options.number) then
-    return fault(1021, "Recipient cannot be the sender")
+    return fault("recipient_is_sender", "Recipient cannot be the sender")
   elseif not gateway:version_at_least(2, 39, 1) and not gateway.contacts:checked(contact) then
     if contact and contact.checked_at and contact.status ~= "valid" then
-      return fault(1013, "Recipient is not a valid WhatsApp user")
+      return fault("recipient_invalid", "Recipient is not a valid WhatsApp user")
     end
-    return fault(1006, "unknown contact")
+    return fault("not_found", "unknown contact")
   elseif contact and contact.identity and not contact.identity.acknowledged then
-    return fault(1028, "the identity of the recipient has changed and must be acknowledged")
+    return fault("identity_changed", "the identity of the recipient has changed and must be acknowledged")
+  elseif gateway.options.require_webhook and not gateway.webhooks.addresses.number then
+    return fault("webhook_missing", "set the webhook address first")
   end
 end
 
--- A message that is accepted and fails afterwards: why, or nil.
-local function later_failure(gateway, contact, wa_id, kind)
+-- Why an accepted message fails afterwards, or nil.
+local function later_failure(gateway, contact, wa_id, kind, context)
   local failure = gateway.faults:take_status(wa_id, kind)
-  if failure then
-    return failure
-  elseif contact and contact.status ~= "valid" then
-    return { errors = { answers.row(1013, "Recipient is not a valid WhatsApp user") } }
+  if failure then return failure end
+  if contact and contact.status ~= "valid" then
+    return { errors = { responses.row("recipient_invalid", "Recipient is not a valid WhatsApp user") } }
   elseif gateway.options.window and kind ~= "template" and kind ~= "hsm"
     and not gateway.contacts:window_open(contact) then
-    return { errors = { answers.row(470, nil, "Message failed to send because more than 24 hours have passed"
-      .. " since the customer last replied to this number") } }
+    return { errors = { responses.row("window_closed", nil, "Message failed to send because more than 24 hours have"
+      .. " passed since the customer last replied to this number") } }
+  elseif context.missing then
+    return { status = "warning", after = "sent",
+      errors = { responses.row("products_missing", "some of the products do not exist") } }
   end
 end
 
 -- ---- Sending ---------------------------------------------------------------------------------------
 
+local CATEGORIES = { MARKETING = "marketing", AUTHENTICATION = "authentication", OTP = "authentication" }
+
 local function category_of(kind, template)
   if kind ~= "template" and kind ~= "hsm" then return "service" end
-  local category = template and template.category or "UTILITY"
-  return ({ MARKETING = "marketing", AUTHENTICATION = "authentication", OTP = "authentication" })[category]
-    or "utility"
+  return CATEGORIES[template and template.category or "UTILITY"] or "utility"
 end
 
 local function message_fault(gateway, message, context)
-  local found, kind = validate.message(message, context)
+  local found, kind = rules.check(message, context)
   if found then return found end
   local template
   if kind == "template" then
@@ -68,58 +72,181 @@ local function message_fault(gateway, message, context)
   return found, kind, template
 end
 
-local function accept(gateway, message, wa_id, kind, category)
-  return gateway:keep({
-    id = "gBEG" .. random.letters(24), direction = "outbound", to = message.to, wa_id = wa_id, type = kind,
-    category = category, content = message[kind], statuses = {},
-  })
-end
-
 local function send(gateway, request)
   local message, refusal = gateway:json_body(request)
   if not message then return refusal end
   local context = { find_media = gateway.find_media }
-  context.find_products = products.finder(gateway, fault, { no_catalog = 2024, no_product = 2027 }, context)
+  context.find_products = common.product_finder(gateway,
+    { no_catalog = "catalog_unknown", no_product = "products_unknown" }, context)
   local found, kind, template = message_fault(gateway, message, context)
-  if found then return gateway:error(found.code, found.details) end
+  if found then return gateway:refuse(found) end
   local number = contacts.digits(message.to)
-  local contact = gateway.contacts:find(number)
-  local wa_id = gateway.contacts:wa_id(number)
+  local contact, wa_id = gateway.contacts:find(number), gateway.contacts:wa_id(number)
   found = recipient_fault(gateway, number, contact)
-  if not found and gateway.options.require_webhook and not gateway.webhooks.addresses.number then
-    found = fault(1022, "set the webhook address first")
-  end
-  if found then return gateway:error(found.code, found.details) end
-  local problem = sandbox.problem(gateway.sandbox, wa_id, kind, message)
-  if problem then return answers.meta(403, problem) end
-  local record = accept(gateway, message, wa_id, kind, category_of(kind, template))
-  local failure = later_failure(gateway, contact, wa_id, kind)
-  if not failure and context.missing then
-    failure = { status = "warning", after = "sent",
-      errors = { answers.row(2026, "some of the products do not exist") } }
-  end
-  progress.begin(gateway, record, statuses.ORDER, failure)
-  return gateway:ok({
-    contacts = { { input = message.to, wa_id = wa_id } },
-    messages = { { id = record.id } },
-  }, 201)
+  if found then return gateway:refuse(found) end
+  local problem = limits.sandbox_problem(gateway.sandbox, wa_id, kind, message)
+  if problem then return responses.meta(403, problem) end
+  local record = gateway:keep({
+    id = "gBEG" .. random.letters(24), direction = "outbound", to = message.to, wa_id = wa_id, type = kind,
+    category = category_of(kind, template), content = message[kind], statuses = {},
+  })
+  common.schedule_statuses(gateway, record, { "sent", "delivered", "read" },
+    later_failure(gateway, contact, wa_id, kind, context))
+  return gateway:ok({ contacts = { { input = message.to, wa_id = wa_id } }, messages = { { id = record.id } } }, 201)
 end
 
--- ---- Marking as read -------------------------------------------------------------------------------
-
-local STATUS = { type = "object", fields = {
-  { "status", type = "string", required = true, values = { "read" } },
-} }
+local STATUS = message_rules.object({ status = message_rules.choice("read", { required = true }) })
 
 local function mark_read(gateway, request)
   local body, refusal = gateway:json_body(request, STATUS)
   if not body then return refusal end
   local record = gateway.by_id[request.segments[3]]
   if not record or record.direction ~= "inbound" or gateway.clock:now() - record.at > PURGE then
-    return gateway:error(1006, "Could not find the requested message")
+    return gateway:error("not_found", "Could not find the requested message")
   end
   record.read = true
-  return answers.json(200, {})
+  return responses.json(200, {})
+end
+
+-- ---- The webhooks of statuses (on-premise.md, section 11.4) ----------------------------------------
+
+-- A conversation lasts 24 hours, one for each customer and category.
+local function conversation_of(gateway, record)
+  local key = record.wa_id .. " " .. record.category
+  local conversation, now = gateway.conversations[key], gateway.clock:timestamp()
+  if not conversation or conversation.expires <= now then
+    conversation = { id = random.hex(32), expires = now + DAY }
+    gateway.conversations[key] = conversation
+  end
+  return conversation
+end
+
+local function status_event(gateway, id, status, wa_id)
+  local event = { id = id, status = status, timestamp = tostring(gateway.clock:timestamp()), type = "message" }
+  local place = gateway.options.recipient_id or (gateway:version_at_least(2, 45) and "message" or "top")
+  if place ~= "top" then event.message = { recipient_id = wa_id } end
+  if place ~= "message" then event.recipient_id = wa_id end
+  return event
+end
+
+--- Posts the webhook of a status.
+---@param gateway table
+---@param record table
+---@param status string
+---@param errors? table[]
+function messages.post_status(gateway, record, status, errors)
+  local event = status_event(gateway, record.id, status, record.wa_id)
+  event.errors = errors
+  if not errors and status ~= "read" then
+    local conversation = conversation_of(gateway, record)
+    event.conversation = { id = conversation.id, origin = { type = record.category },
+      expiration_timestamp = status == "sent" and conversation.expires or nil }
+    event.pricing = { pricing_model = "CBP", billable = record.category ~= "referral_conversion",
+      category = record.category }
+  end
+  gateway.webhooks:post({ statuses = { event } }, record.wa_id)
+end
+
+-- ---- Messages of customers (on-premise.md, section 11) ---------------------------------------------
+
+-- A media file: its id, unless the client did not download it.
+local function media_content(gateway, content)
+  local event = { caption = content.caption, filename = content.filename, metadata = content.metadata }
+  if content.undownloaded then
+    event.mime_type, event.sha256 = content.type, content.sha256 or random.hex(64)
+    event.status = "undownloaded"
+    return event
+  end
+  local kept = gateway.media:get(content.media_id)
+  event.id, event.mime_type, event.sha256 = kept.id, kept.type, kept.sha256
+  return event
+end
+
+-- The platform writes every list of a contact, empty or not.
+local function contacts_content(_, content)
+  for _, contact in ipairs(content) do
+    for _, name in ipairs({ "addresses", "emails", "ims", "phones", "urls" }) do
+      if contact[name] == nil or next(contact[name]) == nil then contact[name] = json.empty_array end
+    end
+    contact.org = contact.org or {}
+  end
+  return content
+end
+
+local function reply_content(_, content)
+  if content.kind ~= "flow" then return common.reply(content) end
+  return { type = "nfm_reply", nfm_reply = { name = content.name or "flow", body = content.body,
+    response_json = json.encode(content.data or {}) } }
+end
+
+local function button_content(_, content)
+  return { text = content.text, payload = content.payload == nil and json.null or content.payload }
+end
+
+-- Makes the content of a type of message; a type that is not here has it unchanged.
+local MAKERS = {
+  image = media_content, audio = media_content, voice = media_content, video = media_content,
+  document = media_content, sticker = media_content,
+  contacts = contacts_content, reply = reply_content, button = button_content,
+}
+
+local WIRE_TYPES = { reply = "interactive" }
+
+-- What the On-Premise client can't show arrives like this.
+local UNSUPPORTED = { unknown = true, ephemeral = true, reaction = true }
+
+local function message_event(gateway, from, kind, content, options)
+  local event = {
+    from = from, id = options.id or "ABEG" .. random.letters(24),
+    timestamp = tostring(options.timestamp or gateway.clock:timestamp()),
+    type = WIRE_TYPES[kind] or kind, context = common.context(gateway, options),
+    referral = options.referral, errors = options.errors, identity = options.identity,
+  }
+  if UNSUPPORTED[kind] and not options.raw then
+    local title = responses.title("type_unsupported")
+    event.type = kind == "ephemeral" and kind or "unknown"
+    event.errors = event.errors
+      or { { code = responses.number("type_unsupported"), title = title, details = title } }
+  elseif content ~= nil then
+    local maker = not options.raw and MAKERS[kind]
+    event[event.type] = maker and maker(gateway, content) or content
+  end
+  for name, value in pairs(options.fields or {}) do event[name] = value end
+  return event
+end
+
+--- Lets a customer send a message.
+---@param gateway table
+---@param from string   a phone number
+---@param kind string   a type of on-premise.md, section 11, "reply" for interactive replies
+---@param content any
+---@param options table see waba.emulator.InboundOptions; `raw`: the content is sent unchanged
+---@return string|nil id  of the message
+---@return string? message
+function messages.customer_sends(gateway, from, kind, content, options)
+  local contact = gateway.contacts:set(from, { name = options.name })
+  -- What is forwarded often is forwarded too.
+  options.forwarded = options.forwarded or options.frequently_forwarded or nil
+  local event = message_event(gateway, contact.wa_id, kind, content, options)
+  if common.keep_inbound(gateway, contact, kind, event) then
+    local profile
+    if kind ~= "system" and options.profile ~= false then
+      profile = { { profile = { name = contact.name or "+" .. contact.wa_id }, wa_id = contact.wa_id } }
+    end
+    gateway.webhooks:post({ contacts = profile, messages = { event } }, contact.wa_id)
+  end
+  return event.id
+end
+
+--- Lets a customer delete a message it had sent.
+---@param gateway table
+---@param from string
+---@param id string
+---@return true
+function messages.customer_deletes(gateway, from, id)
+  local wa_id = gateway.contacts:get(from).wa_id
+  gateway.webhooks:post({ statuses = { status_event(gateway, id, "deleted", wa_id) } }, wa_id)
+  return true
 end
 
 --- Adds the routes of this section.

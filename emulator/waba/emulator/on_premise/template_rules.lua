@@ -1,31 +1,85 @@
--- The rules for creating a template (on-premise.md, section 9.4), as data, with every fault found at once:
--- this is how 360dialog answers, unlike the WhatsApp client.
+-- The rules for creating a template (on-premise.md, section 9.4). 360dialog's gateway finds all faults at once, unlike the
+-- WhatsApp client. See waba/emulator/rules.lua for the notation.
 
-local walker = require "waba.emulator.on_premise.walker"
+local message_rules = require "waba.emulator.message_rules"
+local rules = require "waba.emulator.rules"
+local template_store = require "waba.emulator.template_store"
 
 local template_rules = {}
 
-local absent = walker.absent
+local absent = rules.absent
+local required, text, object, list = message_rules.required, message_rules.text, message_rules.object,
+  message_rules.list
+local choice = message_rules.choice
 
--- name: type, most characters, mandatory
-local BUTTON_FIELDS = {
-  QUICK_REPLY = { text = { "string", 25, true } },
-  URL = { text = { "string", 25, true }, url = { "string", 2000, true }, example = { "table" } },
-  PHONE_NUMBER = { text = { "string", 25, true }, phone_number = { "string", 20, true } },
-  OTP = { otp_type = { "string", 20, true }, text = { "string", 25 }, autofill_text = { "string", 25 },
-    package_name = { "string", 224 }, signature_hash = { "string", 11 } },
-}
+local checker = rules.new(nil, {}, {
+  missing = "%s: this field is required", wrong_type = "%s: must be of type %s", empty = "%s: must not be empty",
+  too_long = "%s: has %d characters, at most %d are allowed", format = "%s: %s", surplus = "%s: unknown field",
+  one_of = "%s: must be another value than '%s': %s", variant = "%s: must be another value than '%s': %s",
+  range = "%s: is %s, must be from %s to %s", count = "%s: has %d elements, %s are allowed",
+})
+local fault = checker.fault
 
-local OTP_TYPES = { COPY_CODE = true, ONE_TAP = true, ZERO_TAP = true }
+-- Finds a variable that is missing in their sequence, or too many of them.
+local function check_variables(content, most, path)
+  local names, numbers = template_store.variables(content), {}
+  for _, name in ipairs(names) do numbers[tonumber(name) or 0] = true end
+  for i = 1, #names do
+    if not numbers[i] then
+      return fault(nil, "%s.text: variables must be numbered {{1}}, {{2}} … without a gap", path)
+    end
+  end
+  if #names > most then return fault(nil, "%s.text: has %d variables, at most %d are allowed", path, #names, most) end
+end
 
-local COMPONENT_FIELDS = {
-  HEADER = { format = { "string", 20, true }, text = { "string", 60 }, example = { "table" } },
-  BODY = { text = { "string", 1024 }, example = { "table" }, add_security_recommendation = { "boolean" } },
-  FOOTER = { text = { "string", 60 }, code_expiration_minutes = { "number" } },
-  BUTTONS = { buttons = { "table", nil, true } },
-}
+local function is_empty(value) return absent(value) or value == "" end
 
-local FORMATS = { TEXT = true, IMAGE = true, VIDEO = true, DOCUMENT = true, LOCATION = true }
+local function no_text(path) return fault(nil, "%s.text: this field is required", path) end
+
+local function check_header(component, path)
+  if component.format ~= "TEXT" then
+    return not absent(component.text) and fault(nil, "%s.text: goes with the format TEXT only", path) or nil
+  end
+  if is_empty(component.text) then return no_text(path) end
+  return check_variables(tostring(component.text), 1, path)
+end
+
+local function check_body(component, path, context)
+  if not is_empty(component.text) then return check_variables(tostring(component.text), math.huge, path) end
+  -- The text of an authentication template is WhatsApp's own.
+  return context.category ~= "AUTHENTICATION" and no_text(path) or nil
+end
+
+local function check_footer(component, path)
+  return absent(component.code_expiration_minutes) and is_empty(component.text) and no_text(path) or nil
+end
+
+local function check_url(value, path)
+  local base = value:gsub("{{%s*1%s*}}$", "")
+  if base:find("{{", 1, true) then return fault(nil, "%s: may have one variable {{1}}, at its end", path) end
+  return not rules.fits(base, "url") and fault(nil, "%s: must be an http:// or https:// URL", path) or nil
+end
+
+local LABEL, EXAMPLE = required(text(1, 25)), { is = "object|list" }
+
+local BUTTON = { is = "object", by = "type", variants = {
+  QUICK_REPLY = { fields = { text = LABEL } },
+  URL = { fields = { text = LABEL, example = EXAMPLE,
+    url = { is = "string", required = true, characters = { 1, 2000 }, check = check_url } } },
+  PHONE_NUMBER = { fields = { text = LABEL, phone_number = required(text(1, 20, "phone_number")) } },
+  OTP = { fields = { otp_type = required(choice "COPY_CODE ONE_TAP ZERO_TAP"), text = text(0, 25),
+    autofill_text = text(0, 25), package_name = text(0, 224), signature_hash = text(0, 11) } },
+} }
+
+local COMPONENT = { is = "object", by = "type", variants = {
+  HEADER = { check = check_header, fields = { format = required(choice "TEXT IMAGE VIDEO DOCUMENT LOCATION"),
+    text = text(0, 60), example = EXAMPLE } },
+  BODY = { check = check_body, fields = { text = text(0, 1024), example = EXAMPLE,
+    add_security_recommendation = { is = "boolean" } } },
+  FOOTER = { check = check_footer, fields = { text = text(0, 60, "no_variable"),
+    code_expiration_minutes = { is = "integer", range = { 1, 90 } } } },
+  BUTTONS = { fields = { buttons = required(list(BUTTON, 1, 10)) } },
+} }
 
 local CATEGORIES = {}
 for category in ([[AUTHENTICATION MARKETING UTILITY TRANSACTIONAL OTP ACCOUNT_UPDATE PAYMENT_UPDATE
@@ -34,180 +88,35 @@ for category in ([[AUTHENTICATION MARKETING UTILITY TRANSACTIONAL OTP ACCOUNT_UP
   CATEGORIES[category] = true
 end
 
-local TOP_FIELDS = {
-  name = { "string", 512, true }, language = { "string", 20, true }, category = { "string", 40, true },
-  components = { "table", nil, true }, allow_category_change = { "boolean" },
-}
+local function check_category(value) return not CATEGORIES[value] and fault(nil, "category: unknown") or nil end
 
--- ---- Collecting faults -----------------------------------------------------------------------------
-
-local function add(found, text, ...)
-  found[#found + 1] = text:format(...)
+local function check_name(value)
+  return not rules.fits(value, "template_name")
+    and fault(nil, "name: only lower-case letters, digits and underscores are allowed") or nil
 end
 
-local function check_fields(found, value, fields, path)
-  for name, rule in pairs(fields) do
-    local content = value[name]
-    if absent(content) then
-      if rule[3] then add(found, "%s%s: this field is required", path, name) end
-    elseif type(content) ~= rule[1] then
-      add(found, "%s%s: must be a %s", path, name, rule[1] == "table" and "list or object" or rule[1])
-    elseif rule[2] and walker.characters(content) > rule[2] then
-      add(found, "%s%s: has %d characters, at most %d are allowed", path, name, walker.characters(content), rule[2])
-    elseif rule[1] == "string" and rule[3] and content == "" then
-      add(found, "%s%s: must not be empty", path, name)
-    end
-  end
-  for name in pairs(value) do
-    if not fields[name] and name ~= "type" then
-      add(found, "%s%s: unknown field", path, tostring(name))
-    end
-  end
-end
-
---- Counts the placeholders {{1}} … {{n}} of a text.
----@param text string|nil
----@return integer count
----@return boolean gapless  they are numbered from 1 without a gap
-function template_rules.placeholders(text)
-  local numbers, highest, count = {}, 0, 0
-  for digits in (text or ""):gmatch("{{%s*(%d+)%s*}}") do
-    local number = tonumber(digits)
-    if not numbers[number] then
-      numbers[number] = true
-      count = count + 1
-    end
-    highest = math.max(highest, number)
-  end
-  return count, highest == count
-end
-
-local function check_placeholders(found, text, most, path)
-  local count, gapless = template_rules.placeholders(text)
-  if not gapless then
-    add(found, "%stext: variables must be numbered {{1}}, {{2}} … without a gap", path)
-  elseif count > most then
-    add(found, "%stext: has %d variables, at most %d are allowed", path, count, most)
-  end
-end
-
--- ---- Components ------------------------------------------------------------------------------------
-
-local function check_header(found, component, path)
-  if type(component.format) == "string" and not FORMATS[component.format] then
-    add(found, "%sformat: must be TEXT, IMAGE, VIDEO, DOCUMENT or LOCATION", path)
-  elseif component.format == "TEXT" then
-    if type(component.text) ~= "string" or component.text == "" then
-      add(found, "%stext: this field is required", path)
-    else
-      check_placeholders(found, component.text, 1, path)
-    end
-  elseif not absent(component.text) then
-    add(found, "%stext: goes with the format TEXT only", path)
-  end
-end
-
-local function check_body(found, component, path, category)
-  if type(component.text) ~= "string" or component.text == "" then
-    -- The text of an authentication template is WhatsApp's own.
-    if category ~= "AUTHENTICATION" then add(found, "%stext: this field is required", path) end
-  else
-    check_placeholders(found, component.text, math.huge, path)
-  end
-end
-
-local function check_footer(found, component, path)
-  local minutes = component.code_expiration_minutes
-  if absent(minutes) then
-    if type(component.text) ~= "string" or component.text == "" then
-      add(found, "%stext: this field is required", path)
-    elseif component.text:find("{{", 1, true) then
-      add(found, "%stext: must not have variables", path)
-    end
-  elseif type(minutes) == "number" and (minutes % 1 ~= 0 or minutes < 1 or minutes > 90) then
-    add(found, "%scode_expiration_minutes: must be 1 to 90", path)
-  end
-end
-
-local function check_button(found, button, path)
-  local fields = BUTTON_FIELDS[button.type]
-  if not fields then
-    add(found, "%stype: must be QUICK_REPLY, URL, PHONE_NUMBER or OTP", path)
-    return
-  end
-  check_fields(found, button, fields, path)
-  if button.type == "URL" and type(button.url) == "string" then
-    local base = button.url:gsub("{{%s*1%s*}}$", "")
-    if base:find("{{", 1, true) then
-      add(found, "%surl: may have one variable {{1}}, at its end", path)
-    elseif not base:find("^[hH][tT][tT][pP][sS]?://%S+$") then
-      add(found, "%surl: must be an http:// or https:// URL", path)
-    end
-  elseif button.type == "OTP" and type(button.otp_type) == "string" and not OTP_TYPES[button.otp_type] then
-    add(found, "%sotp_type: must be COPY_CODE, ONE_TAP or ZERO_TAP", path)
-  elseif button.type == "PHONE_NUMBER" and type(button.phone_number) == "string"
-    and not button.phone_number:find("^%+?[%d%s]+$") then
-    add(found, "%sphone_number: must be a phone number", path)
-  end
-end
-
-local function check_buttons(found, component, path)
-  local buttons = component.buttons
-  if type(buttons) ~= "table" then
-    return
-  elseif #buttons < 1 or #buttons > 10 then
-    add(found, "%sbuttons: has %d elements, 1 to 10 are allowed", path, #buttons)
-  end
-  for i, button in ipairs(buttons) do
-    local place = ("%sbuttons[%d]."):format(path, i - 1)
-    if type(button) ~= "table" then
-      add(found, "%s: must be an object", place:sub(1, -2))
-    else
-      check_button(found, button, place)
-    end
-  end
-end
-
-local CHECKS = { HEADER = check_header, BODY = check_body, FOOTER = check_footer, BUTTONS = check_buttons }
-
-local function check_components(found, components, category)
+-- Each component once, and a body.
+local function check_components(components, path)
   local seen = {}
   for i, component in ipairs(components) do
-    local path = ("components[%d]."):format(i - 1)
-    local kind = type(component) == "table" and component.type or nil
-    if not CHECKS[kind] then
-      add(found, "%stype: must be HEADER, BODY, FOOTER or BUTTONS", path)
-    else
-      if seen[kind] then add(found, "%stype: there is a %s already", path, kind) end
-      seen[kind] = true
-      check_fields(found, component, COMPONENT_FIELDS[kind], path)
-      CHECKS[kind](found, component, path, category)
-    end
+    local kind = type(component) == "table" and component.type or i
+    if seen[kind] then return fault(nil, "%s[%d].type: there is a %s already", path, i - 1, kind) end
+    seen[kind] = true
   end
-  if not seen.BODY then add(found, "components: a BODY is required") end
+  return not seen.BODY and fault(nil, "components: a BODY is required") or nil
 end
+
+local TEMPLATE = object({
+  name = { is = "string", required = true, characters = { 1, 512 }, check = check_name },
+  language = required(text(1, 20, "language")),
+  category = { is = "string", required = true, characters = { 1, 40 }, check = check_category },
+  components = required(list(COMPONENT, 0, nil, { check = check_components })),
+  allow_category_change = { is = "boolean" },
+})
 
 --- Finds everything that is wrong with a template to be created.
 ---@param template table
 ---@return string[]  sentences; empty when nothing is wrong
-function template_rules.problems(template)
-  local found = {}
-  check_fields(found, template, TOP_FIELDS, "")
-  if type(template.name) == "string" and template.name ~= "" and not template.name:find("^[a-z0-9_]+$") then
-    add(found, "name: only lower-case letters, digits and underscores are allowed")
-  end
-  if type(template.language) == "string" and template.language ~= ""
-    and not template.language:find("^%l%l%l?_?%u?%u?%w*$") then
-    add(found, "language: must be a language code like de or pt_BR")
-  end
-  if type(template.category) == "string" and template.category ~= "" and not CATEGORIES[template.category] then
-    add(found, "category: unknown")
-  end
-  if type(template.components) == "table" then
-    check_components(found, template.components, template.category)
-  end
-  table.sort(found)
-  return found
-end
+function template_rules.problems(template) return checker:all(template, TEMPLATE, { category = template.category }) end
 
 return template_rules

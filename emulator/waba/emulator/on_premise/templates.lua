@@ -1,16 +1,17 @@
 -- Templates (on-premise.md, section 9): the list, creating, deleting, review; and the check of a template
 -- message against the template it names.
 
-local answers = require "waba.emulator.on_premise.answers"
 local json = require "waba.emulator.json"
 local random = require "waba.emulator.random"
+local responses = require "waba.emulator.on_premise.responses"
+local rules = require "waba.emulator.rules"
+local template_check = require "waba.emulator.template_check"
 local template_rules = require "waba.emulator.on_premise.template_rules"
 local template_store = require "waba.emulator.template_store"
-local walker = require "waba.emulator.on_premise.walker"
 
 local templates = {}
 
-local fault, absent = walker.fault, walker.absent
+local fault, absent = require("waba.emulator.on_premise.rules").checker.fault, rules.absent
 
 local Templates = template_store.class("waba.emulator.Templates")
 
@@ -81,7 +82,7 @@ end
 
 local function list(gateway, request)
   local query, problems = read_list_query(request.query)
-  if #problems > 0 then return answers.meta(400, "Validation error", problems) end
+  if #problems > 0 then return responses.meta(400, "Validation error", problems) end
   local found = {}
   for _, template in ipairs(gateway.templates.list) do
     if matches(template, query.filters) then found[#found + 1] = template end
@@ -91,7 +92,7 @@ local function list(gateway, request)
   for i = query.offset + 1, math.min(#found, query.offset + query.limit) do
     page[#page + 1] = found[i]
   end
-  return answers.json(200, {
+  return responses.json(200, {
     count = #page, total = #found, limit = query.limit, offset = query.offset,
     filters = query.filters, sort = json.array(query.sort), waba_templates = json.array(page),
   })
@@ -110,23 +111,20 @@ local function create(gateway, request)
   local body, refusal = gateway:gateway_body(request)
   if not body then return refusal end
   local problems = create_problems(gateway.templates, body)
-  if #problems > 0 then return answers.meta(400, "Validation error", problems) end
+  if #problems > 0 then return responses.meta(400, "Validation error", problems) end
   local template = gateway.templates:add({ name = body.name, language = body.language, category = body.category,
     components = body.components, status = "submitted" })
-  if gateway.options.review then
-    gateway.clock:after(gateway.options.review, function()
-      if template.status == "submitted" then template.status = "approved" end
-    end)
-  end
-  return answers.json(200, template)
+  gateway.templates:schedule_review(function() return template.status == "submitted" end,
+    function() template.status = "approved" end)
+  return responses.json(200, template)
 end
 
 local function delete(gateway, request)
   local name = request.segments[4]
   if gateway.templates:remove(function(template) return template.name == name end) == 0 then
-    return answers.meta(404, "Template not found")
+    return responses.meta(404, "Template not found")
   end
-  return answers.json(200, { meta = { success = true, http_code = 200, developer_message = "Template deleted" } })
+  return responses.json(200, { meta = { success = true, http_code = 200, developer_message = "Template deleted" } })
 end
 
 --- Sets what a review brought.
@@ -136,130 +134,43 @@ end
 ---@param reason? string          for "rejected"; "INVALID_FORMAT" by default
 ---@return integer  how many templates there are of that name
 function Templates:review(name, status, language, reason)
-  local count = 0
-  for _, template in ipairs(self.list) do
-    if template.name == name and (not language or template.language == language) then
-      template.status = status
-      template.rejected_reason = status == "rejected" and (reason or "INVALID_FORMAT") or "NONE"
-      count = count + 1
-    end
-  end
-  return count
+  return self:each_of(name, language, function(template)
+    template.status = status
+    template.rejected_reason = status == "rejected" and (reason or "INVALID_FORMAT") or "NONE"
+  end)
 end
 
 -- ---- A template message against its template -------------------------------------------------------
 
 local NOT_SENDABLE = {
-  paused = { 2061, "the template is paused" },
-  disabled = { 2062, "the template is disabled" },
-  rejected = { 2060, "the template was rejected" },
+  paused = { "template_paused", "the template is paused" },
+  disabled = { "template_disabled", "the template is disabled" },
+  rejected = { "template_rejected", "the template was rejected" },
 }
 
-local function check_count(wanted, given, where)
-  if wanted ~= given then
-    return fault(2000, "%s: number of parameters (%d) does not match the expected number of parameters (%d)",
-      where, given, wanted)
-  end
-end
-
-local function check_document(parameter, context)
-  local document = parameter.document
-  local kept = document.id and context.media and context.media:get(document.id)
+-- A template takes PDF documents.
+local function check_document(media, document)
+  local kept = document.id and media:get(document.id)
   local extension = document.link and document.link:match("^[^?#]+/[^/?#]*%.(%w+)") or nil
   if kept and not kept.type:lower():find("^application/pdf") then
-    return fault(2008, "header: media of type %s is not supported, a template takes PDF documents", kept.type)
+    return fault("media_unsupported", "header: media of type %s is not supported, a template takes PDF documents",
+      kept.type)
   elseif extension and ("doc docx xls xlsx ppt pptx txt jpg jpeg png mp4"):find(extension:lower(), 1, true) then
-    return fault(2008, "header: a template takes PDF documents only")
+    return fault("media_unsupported", "header: a template takes PDF documents only")
   end
 end
 
-local function check_header(header, given, context)
-  local parameters = template_store.parameters_of(given)
-  local format = header and header.format or nil
-  if not format or format == "TEXT" then
-    local found = check_count(header and template_rules.placeholders(header.text) or 0, #parameters, "header")
-    if found or #parameters == 0 then
-      return found
-    elseif parameters[1].type ~= "text" then
-      return fault(2012, "header: the parameter is of type %s, expected text", parameters[1].type)
-    elseif walker.characters(template_store.hydrate(header.text, parameters)) > 60 then
-      return fault(2005, "header: the text is longer than 60 characters with its variable replaced")
-    end
-    return nil
-  end
-  if #parameters == 0 then
-    return fault(2009, "header: a parameter of type %s is required", format:lower())
-  elseif parameters[1].type ~= format:lower() then
-    return fault(2012, "header: the parameter is of type %s, expected %s", parameters[1].type, format:lower())
-  end
-  return format == "DOCUMENT" and check_document(parameters[1], context) or nil
-end
+local CODES = { header = "component_missing", button_unknown = "buttons_unsupported",
+  button_missing = "component_missing", url = "url_invalid" }
+local SUB_TYPES = { QUICK_REPLY = { quick_reply = true }, URL = { url = true }, OTP = { url = true, copy_code = true } }
 
-local function check_body(body, given, longest)
-  local parameters = template_store.parameters_of(given)
-  local text = body and body.text or ""
-  -- WhatsApp's own text of an authentication template has one variable, the code.
-  local wanted = body and body.text == nil and 1 or template_rules.placeholders(text)
-  local found = check_count(wanted, #parameters, "body")
-  if not found and walker.characters(template_store.hydrate(text, parameters)) > longest then
-    found = fault(2005, "body: the text is longer than %d characters with its variables replaced", longest)
-  end
-  return found
-end
-
-local SUB_TYPES = {
-  QUICK_REPLY = { quick_reply = true }, URL = { url = true }, OTP = { url = true, copy_code = true },
-  PHONE_NUMBER = {},
-}
-
-local function check_url_button(button, given, index)
-  local wanted = template_rules.placeholders(button.url)
-  if wanted > 0 and not given then
-    return fault(2009, "buttons: the button at index %d of type url requires a parameter", index)
-  end
-  local parameters = template_store.parameters_of(given)
-  local found = check_count(wanted, #parameters, ("button %d"):format(index))
-  if not found and wanted > 0 then
-    local url = template_store.hydrate(button.url, parameters)
-    if url:find("%s") or #url > 2000 then
-      found = fault(2010, "buttons: the URL of the button at index %d is not valid with its variable replaced", index)
-    end
-  end
-  return found
-end
-
-local function check_buttons(known, given)
-  for index, component in pairs(given) do
-    local button = known[index]
-    if not button then
-      return fault(2013, "buttons: the template has no button at index %d", index)
-    elseif not SUB_TYPES[button.type][component.sub_type] then
-      return fault(2012, "buttons: the button at index %d is of type %s", index, button.type:lower())
-    end
-  end
-  for index, button in pairs(known) do
-    local found
-    if button.type == "URL" then
-      found = check_url_button(button, given[index], index)
-    elseif button.type == "OTP" and #template_store.parameters_of(given[index]) ~= 1 then
-      found = fault(2009, "buttons: the button at index %d requires the code", index)
-    end
-    if found then return found end
-  end
-end
-
--- What can be said of parameters without knowing the template. A template of a body alone may be long.
-local function longest_body(parts)
-  local body_only = not parts.header and not parts.footer and next(parts.buttons) == nil
-  return body_only and 32768 or 1024
-end
-
+-- What can be known of parameters without the template.
 local function check_parameter_lengths(given)
-  local longest = longest_body(given)
+  local longest = template_check.longest_body(given)
   for place, limit in pairs({ header = 60, body = longest }) do
     for i, parameter in ipairs(template_store.parameters_of(given[place])) do
-      if parameter.type == "text" and walker.characters(parameter.text) > limit then
-        return fault(2004, "%s: parameter %d has more than %d characters", place, i, limit)
+      if parameter.type == "text" and rules.characters(parameter.text) > limit then
+        return fault("parameter_too_long", "%s: parameter %d has more than %d characters", place, i, limit)
       end
     end
   end
@@ -269,19 +180,20 @@ end
 local function find(self, name, language, namespace)
   local known = self.names[name]
   if namespace and namespace ~= self.gateway.options.namespace and (known or not self.any) then
-    return nil, fault(1009, "Parameter 'template.namespace' is not the namespace of this account")
+    return nil, fault("parameter_invalid", "Parameter 'template.namespace' is not the namespace of this account")
   elseif not known then
-    return nil, not self.any and fault(2001, "template name (%s) does not exist in %s", name, language) or nil
+    return nil, not self.any and fault("template_missing", "template name (%s) does not exist in %s", name, language)
+      or nil
   end
   local template = self:find_any(name, language)
   if not template then
-    return nil, fault(2001, "template name (%s) does not exist in %s", name, language)
+    return nil, fault("template_missing", "template name (%s) does not exist in %s", name, language)
   end
   local status = template.status:lower()
   if status ~= "approved" then
     local reason = NOT_SENDABLE[status]
     return nil, reason and fault(reason[1], "%s", reason[2])
-      or fault(2001, "template name (%s) is not approved in %s: it is %s", name, language, status)
+      or fault("template_missing", "template name (%s) is not approved in %s: it is %s", name, language, status)
   end
   return template
 end
@@ -293,7 +205,7 @@ end
 function Templates:check_template(content)
   local namespace = not absent(content.namespace) and content.namespace or nil
   if not namespace and not self.gateway:version_at_least(2, 41) then
-    return fault(2014, "Parameter 'template.namespace' is mandatory")
+    return fault("namespace_empty", "Parameter 'template.namespace' is mandatory")
   end
   local given = template_store.by_type(content.components)
   local found = check_parameter_lengths(given)
@@ -301,10 +213,9 @@ function Templates:check_template(content)
   local template, problem = find(self, content.name, content.language.code, namespace)
   if not template then return problem end
   local known = template_store.by_type(template.components)
-  found = check_header(known.header, given.header, { media = self.gateway.media })
-    or check_body(known.body, given.body, longest_body(known))
-    or check_buttons(known.buttons, given.buttons)
-  return found, template
+  local own = { fault = fault, codes = CODES, sub_types = SUB_TYPES, needed = { OTP = true },
+    document = function(parameter) return check_document(self.gateway.media, parameter.document) end }
+  return template_check.parts(own, template, known, given, template_check.longest_body(known)), template
 end
 
 --- Checks a message of the legacy type hsm.
@@ -312,11 +223,15 @@ end
 ---@return waba.emulator.Fault|nil
 ---@return table? template
 function Templates:check_hsm(content)
-  local template, problem = find(self, content.element_name, content.language.code, content.namespace)
-  if not template then return problem end
+  local template, found = find(self, content.element_name, content.language.code, content.namespace)
+  if not template then return found end
   local body = template_store.by_type(template.components).body
-  local wanted = template_rules.placeholders(body and body.text)
-  return check_count(wanted, #content.localizable_params, "localizable_params"), template
+  local given, wanted = #content.localizable_params, #template_store.variables(body and body.text)
+  if given ~= wanted then
+    found = fault("parameter_count", "localizable_params: has %d elements, the template has %d variables", given,
+      wanted)
+  end
+  return found, template
 end
 
 --- Adds the routes of this section.

@@ -1,10 +1,9 @@
--- Who is on WhatsApp, in the eyes of one business number: people by their number, and what is known of
--- them. What both gateways ask; the rest is their own.
+-- The contacts of a business number, and what is known of each. What both hostings have in common.
 
 local core = require "waba.core"
 local random = require "waba.emulator.random"
 
-local people = {}
+local contacts = {}
 
 local DAY = 86400
 
@@ -21,13 +20,13 @@ local DAY = 86400
 ---@field blocked? boolean
 ---@field identity? { hash: string, created_timestamp: integer, acknowledged: boolean }
 
-local People = {}
-People.__index = People
+local Contacts = {}
+Contacts.__index = Contacts
 
 ---@param number string
 ---@return string
 local function digits(number) return (number:gsub("%D", "")) end
-people.digits = digits
+contacts.digits = digits
 
 -- WhatsApp knows Brazilian mobile numbers of the eighties area without their ninth digit.
 local function usual_wa_id(number)
@@ -39,26 +38,26 @@ end
 --- can be meant.
 ---@param input string
 ---@return boolean
-function people.plausible(input)
+function contacts.plausible(input)
   local number = digits(input)
   return #number >= 7 and #number <= 15 and number:sub(1, 1) ~= "0"
 end
 
---- A class of books; a gateway adds to it what it knows of people.
+--- A class of contacts; a hosting adds its own methods.
 ---@param name string
 ---@return table
-function people.class(name)
-  local class = setmetatable({}, People)
+function contacts.class(name)
+  local class = setmetatable({}, Contacts)
   class.__index = class
   class.__name = name
   return class
 end
 
---- Makes a book with the people of the option `contacts`.
+--- Makes the contacts of the option `contacts`.
 ---@param class table
 ---@param gateway table
 ---@return table
-function people.new(class, gateway)
+function contacts.new(class, gateway)
   local self = setmetatable({ gateway = gateway, known = {} }, class)
   for number, about in pairs(gateway.options.contacts or {}) do
     self:set(tostring(number), type(about) == "table" and about or { status = about })
@@ -69,12 +68,12 @@ end
 --- The contact of a number, made when it is new.
 ---@param number string  in any form
 ---@return waba.emulator.Contact
-function People:get(number)
+function Contacts:get(number)
   local key = digits(number)
   local contact = self.known[key]
   if not contact then
     local wa_id = usual_wa_id(key)
-    contact = self.known[wa_id] or { wa_id = wa_id, status = people.plausible(number) and "valid" or "invalid" }
+    contact = self.known[wa_id] or { wa_id = wa_id, status = contacts.plausible(number) and "valid" or "invalid" }
     self.known[key] = contact
     self.known[wa_id] = contact
   end
@@ -84,12 +83,12 @@ end
 --- The contact of a number if anything was ever kept of it.
 ---@param number string
 ---@return waba.emulator.Contact|nil
-function People:find(number) return self.known[digits(number)] end
+function Contacts:find(number) return self.known[digits(number)] end
 
 --- The WhatsApp ID of a number, without keeping anything.
 ---@param number string
 ---@return string
-function People:wa_id(number)
+function Contacts:wa_id(number)
   local contact = self:find(number)
   return contact and contact.wa_id or usual_wa_id(digits(number))
 end
@@ -98,7 +97,7 @@ end
 ---@param number string
 ---@param about { status?: string, wa_id?: string, name?: string }
 ---@return waba.emulator.Contact
-function People:set(number, about)
+function Contacts:set(number, about)
   local contact = self:get(number)
   contact.status = about.status or contact.status
   contact.name = about.name or contact.name
@@ -113,7 +112,7 @@ end
 --- Whether the customer wrote within the last 24 hours.
 ---@param contact waba.emulator.Contact|nil
 ---@return boolean
-function People:window_open(contact)
+function Contacts:window_open(contact)
   return contact ~= nil and contact.last_inbound ~= nil
     and self.gateway.clock:now() - contact.last_inbound < DAY
 end
@@ -122,7 +121,7 @@ end
 ---@param contact waba.emulator.Contact
 ---@param clock waba.emulator.Clock
 ---@return { hash: string, created_timestamp: integer, acknowledged: boolean }
-function people.identity_of(contact, clock)
+function contacts.identity_of(contact, clock)
   contact.identity = contact.identity or {
     hash = core.base64(random.letters(8)), created_timestamp = clock:timestamp() * 1000, acknowledged = true,
   }
@@ -132,13 +131,13 @@ end
 --- A new identity, as after a new phone: until it is acknowledged, messages to it fail with 1028.
 ---@param number string
 ---@return waba.emulator.Contact
-function People:change_identity(number)
+function Contacts:change_identity(number)
   local contact = self:get(number)
   contact.identity = nil
-  people.identity_of(contact, self.gateway.clock).acknowledged = false
+  contacts.identity_of(contact, self.gateway.clock).acknowledged = false
   return contact
 end
 
-people.set = People.set
+contacts.set = Contacts.set
 
-return people
+return contacts

@@ -1,0 +1,146 @@
+-- What the rules of the Cloud API have in common: their codes, media, places, payments. See waba/emulator/rules.lua for
+-- the notation.
+
+local codes = require "waba.emulator.codes"
+local media_store = require "waba.emulator.media_store"
+local message_rules = require "waba.emulator.message_rules"
+local rules = require "waba.emulator.rules"
+
+local common = {}
+
+local absent = rules.absent
+local required, text, object, list = message_rules.required, message_rules.text, message_rules.object,
+  message_rules.list
+local choice, any_text, some_text = message_rules.choice, message_rules.any_text, message_rules.some_text
+
+--- The checker with the codes of the Cloud API (cloud.md, section 6.3).
+common.checker = rules.new(codes.cloud, {
+  missing = "parameter_missing", wrong = "parameter_invalid", surplus = "invalid_parameter",
+  exclusive = "parameter_invalid", too_long = "invalid_parameter", wrong_type = "invalid_parameter",
+  one_line = "template_parameters_invalid", media_id = "invalid_parameter",
+})
+
+local fault = common.checker.fault
+
+--- Every Graph body about WhatsApp begins with it.
+common.PRODUCT = choice("whatsapp", { required = true,
+  codes = { missing = "invalid_parameter", wrong = "invalid_parameter" } })
+
+-- ---- Media, places ---------------------------------------------------------------------------------
+
+local MIB = message_rules.MIB
+
+local function set(names)
+  local found = {}
+  for name in names:gmatch("%S+") do found[name] = true end
+  return found
+end
+
+--- What each kind of media may be: its MIME types and its size in bytes (cloud.md, section 3.1).
+common.media = {
+  image = { max = 5 * MIB, types = set "image/jpeg image/png" },
+  audio = { max = 16 * MIB, types = set "audio/aac audio/amr audio/mpeg audio/mp4 audio/ogg" },
+  video = { max = 16 * MIB, types = set "video/mp4 video/3gpp" },
+  document = { max = 100 * MIB, types = set [[text/plain application/pdf application/msword
+    application/vnd.ms-excel application/vnd.ms-powerpoint
+    application/vnd.openxmlformats-officedocument.wordprocessingml.document
+    application/vnd.openxmlformats-officedocument.spreadsheetml.sheet
+    application/vnd.openxmlformats-officedocument.presentationml.presentation]] },
+  sticker = { max = 500 * 1024, types = set "image/webp" },
+}
+common.media.gif = common.media.video
+
+--- Whether a MIME type may be uploaded at all.
+---@param mime_type string
+---@return boolean
+function common.known_type(mime_type)
+  for _, kind in pairs(common.media) do
+    if media_store.type_fits(kind, mime_type) then return true end
+  end
+  return false
+end
+
+local MEDIA_FIELDS = { caption = text(0, 1024), filename = text(0, 240), voice = { is = "boolean" } }
+
+--- The rule of a media object.
+---@param kind string
+---@param ... string  further fields it may have
+---@return waba.emulator.Rule
+function common.media_rule(kind, ...)
+  local fields = {}
+  for _, name in ipairs({ ... }) do fields[name] = MEDIA_FIELDS[name] end
+  return message_rules.media(kind, text(1, nil, "media_id"), fields)
+end
+
+--- The members of headers and parameters.
+common.IMAGE, common.VIDEO = common.media_rule "image", common.media_rule "video"
+common.DOCUMENT = common.media_rule("document", "filename")
+
+--- The codes of objects whose `type` names their member.
+common.MEMBER_CODES = { surplus = "parameter_invalid" }
+
+--- A sentence of an object.
+---@param most integer  characters
+---@return waba.emulator.Rule
+function common.words(most) return object({ text = required(text(1, most)) }) end
+
+-- ---- Payments (cloud.md, sections 2.17 and 11.3) ---------------------------------------------------
+
+local AMOUNT = object({
+  value = { is = "integer", required = true, range = { 0, 1e15 } },
+  offset = { is = "integer", required = true, one_of = { 100 } },
+  description = any_text, discount_program_name = any_text,
+})
+
+local function value_of(money) return absent(money) and 0 or money.value end
+
+local function check_order(value, path)
+  local order = value.order
+  if absent(order) then return nil end
+  local total = value_of(order.subtotal) + value_of(order.tax) + value_of(order.shipping) - value_of(order.discount)
+  if value.total_amount.value ~= total then
+    return fault("parameter_invalid", "%s.total_amount must be subtotal, tax and shipping less discount: %d", path,
+      total)
+  end
+end
+
+local ITEM = object({
+  retailer_id = some_text, name = required(some_text), amount = required(AMOUNT), sale_amount = AMOUNT,
+  quantity = { is = "integer", required = true, range = { 1, 1e9 } },
+})
+
+-- The known fields of a payment setting; the others are defined by the provider.
+local SETTINGS = {
+  payment_link = object({ uri = required(text(0, nil, "url")) }),
+  offsite_card_pay = object({ credential_id = required(some_text),
+    last_four_digits = required(text(0, nil, "four_digits")) }),
+  pix_dynamic_code = { is = "object" }, boleto = { is = "object" }, payment_gateway = { is = "object" },
+}
+
+--- The payment request of a template's button.
+common.payment_request = required(message_rules.tagged(SETTINGS, "payment_link pix_dynamic_code boleto",
+  common.MEMBER_CODES))
+
+local REFERENCE = required(text(1, 35, "reference"))
+
+--- An order that is to be paid.
+common.order_details = object({
+  reference_id = REFERENCE, type = required(choice "digital-goods physical-goods"), payment_type = choice "br upi",
+  payment_configuration = any_text, currency = required(choice "BRL INR"), total_amount = required(AMOUNT),
+  payment_settings = list(message_rules.tagged(SETTINGS, nil, common.MEMBER_CODES)),
+  order = object({
+    status = required(choice "pending"), items = required(list(ITEM, 1)), subtotal = required(AMOUNT),
+    tax = required(AMOUNT), shipping = AMOUNT, discount = AMOUNT, catalog_id = any_text,
+    expiration = object({ timestamp = { is = "string|integer", required = true }, description = any_text }),
+  }),
+}, { check = check_order })
+
+--- The status of an order.
+common.order_status = object({
+  reference_id = REFERENCE,
+  order = object({ description = text(0, 120), status = required(choice [[pending processing partially_shipped
+    partially-shipped shipped completed canceled]]) }),
+  payment = object({ status = required(choice "captured pending failed"), timestamp = { is = "integer|string" } }),
+})
+
+return common

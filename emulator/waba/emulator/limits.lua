@@ -1,0 +1,106 @@
+-- What a number may send: the rates of requests, as token buckets over the emulator's clock with the platform's published
+-- numbers or the program's; and what 360dialog's sandbox allows: one number, texts and text templates, a few of them.
+
+local limits = {}
+
+local RateLimits = {}
+RateLimits.__index = RateLimits
+RateLimits.__name = "waba.emulator.RateLimits"
+
+--- Makes the limits of a gateway.
+---@param option boolean|table  the option `rate_limits`
+---@param published table<string, { rate: number, burst: number }>
+---@param clock waba.emulator.Clock
+---@return table
+function limits.rates(option, published, clock)
+  local rates
+  if option then
+    rates = {}
+    for _, given in ipairs({ published, type(option) == "table" and option or {} }) do
+      for name, rate in pairs(given) do rates[name] = rate end
+    end
+  end
+  return setmetatable({ rates = rates, clock = clock, buckets = {} }, RateLimits)
+end
+
+local function bucket_of(self, name, whose)
+  local buckets = self.buckets[name]
+  if not buckets then
+    buckets = {}
+    self.buckets[name] = buckets
+  end
+  local bucket = buckets[whose]
+  if not bucket then
+    local rate = self.rates[name]
+    local burst = rate.burst or rate.rate
+    bucket = { rate = rate.rate, burst = burst, level = burst, at = self.clock:now() }
+    buckets[whose] = bucket
+  end
+  return bucket
+end
+
+--- Takes a request's share of a rate. False: there is none left.
+---@param name string    of the rate; one that is not limited always has a share
+---@param whose? string  a bucket of its own for each
+---@return boolean
+function RateLimits:take(name, whose)
+  if not self.rates or not self.rates[name] then return true end
+  local bucket, now = bucket_of(self, name, whose or ""), self.clock:now()
+  bucket.level = math.min(bucket.burst, bucket.level + (now - bucket.at) * bucket.rate)
+  bucket.at = now
+  -- After a long time the sum may be short of 1 by a rounding error.
+  if bucket.level < 1 - 1e-9 then return false end
+  bucket.level = bucket.level - 1
+  return true
+end
+
+-- ---- The sandbox -----------------------------------------------------------------------------------
+
+-- Messages of each type (cloud.md, section 1.5).
+local MOST = { text = 200, template = 10 }
+
+---@class waba.emulator.Sandbox
+---@field number string|nil  the only one that can be written to; nil: the first that is
+---@field text integer
+---@field template integer
+
+--- Makes the sandbox of an option `sandbox`, if it asks for one.
+---@param option boolean|string
+---@return waba.emulator.Sandbox|nil
+function limits.sandbox(option)
+  if not option then return nil end
+  local number = type(option) == "string" and option:gsub("%D", "") or nil
+  return { number = number, text = 0, template = 0 }
+end
+
+local function is_text_template(message)
+  for _, component in ipairs(type(message.template.components) == "table" and message.template.components or {}) do
+    local parameters = component.type == "header" and component.parameters
+    if type(parameters) == "table" and parameters[1] and parameters[1].type ~= "text" then
+      return false
+    end
+  end
+  return true
+end
+
+--- Why a message can't be sent from the sandbox, if there is one. Counts those that can.
+---@param self waba.emulator.Sandbox|nil
+---@param wa_id string
+---@param kind string
+---@param message table
+---@return string|nil problem
+---@return boolean? elsewhere  the recipient is the problem
+function limits.sandbox_problem(self, wa_id, kind, message)
+  if not self then return nil end
+  self.number = self.number or wa_id
+  if wa_id ~= self.number then
+    return "The sandbox sends to the number that requested the key only", true
+  elseif not MOST[kind] or kind == "template" and not is_text_template(message) then
+    return "The sandbox sends texts and text templates only"
+  elseif self[kind] >= MOST[kind] then
+    return ("The sandbox sends at most %d %s messages"):format(MOST[kind], kind)
+  end
+  self[kind] = self[kind] + 1
+end
+
+return limits

@@ -1,0 +1,184 @@
+-- What the messages of both hostings have in common: the products they name, the statuses of a sent one, what a customer
+-- can tap in it, and the parts of a customer's own message.
+
+local messages = {}
+
+-- ---- Products --------------------------------------------------------------------------------------
+
+local function has_product(catalog, wanted)
+  for _, product in ipairs(catalog) do
+    if product == wanted then return true end
+  end
+  return false
+end
+
+--- Makes the function that rules use to look for products in the option `catalogs`. It returns a fault when none of the
+--- products exists, and sets `context.missing` when some of them do not.
+---@param gateway table
+---@param codes { no_catalog: string, no_product: string }
+---@param context table  of the rules
+---@return fun(action: table, path: string): waba.emulator.Fault|nil
+function messages.product_finder(gateway, codes, context)
+  return function(action, path)
+    local catalogs, fault = gateway.options.catalogs, gateway.checker.fault
+    if not catalogs then return nil end
+    local catalog = catalogs[action.catalog_id]
+    if not catalog then
+      return fault(codes.no_catalog, "Parameter '%s.catalog_id': there is no such catalog", path)
+    end
+    local wanted, found = { action.product_retailer_id }, 0
+    for _, section in ipairs(action.sections or {}) do
+      for _, item in ipairs(section.product_items) do wanted[#wanted + 1] = item.product_retailer_id end
+    end
+    for _, product in ipairs(wanted) do found = found + (has_product(catalog, product) and 1 or 0) end
+    if found == 0 then
+      return fault(codes.no_product, "none of the products exists in catalog %s", action.catalog_id)
+    end
+    context.missing = found < #wanted
+  end
+end
+
+-- ---- Statuses --------------------------------------------------------------------------------------
+
+--- Reports a status at once; how is the gateway's own (`post_status`).
+---@param gateway table
+---@param record table      the accepted message
+---@param status string
+---@param errors? table[]   error objects
+function messages.report(gateway, record, status, errors)
+  record.status = status
+  record.statuses[#record.statuses + 1] = status
+  gateway:post_status(record, status, errors)
+end
+
+--- Schedules the statuses of an accepted message, or its failure.
+---@param gateway table
+---@param record table
+---@param order string[]    the statuses it goes through
+---@param failure? { errors: table[], after: string?, status: string? }
+---  after: the last status that is reached before it; none by default. status: "failed" or "warning"
+function messages.schedule_statuses(gateway, record, order, failure)
+  local delays = gateway.options.statuses or {}
+  local function fail() messages.report(gateway, record, failure.status or "failed", failure.errors) end
+  local fatal = failure and failure.status ~= "warning"
+  if failure and not failure.after then
+    gateway.clock:after(delays.sent or 0, fail)
+    if fatal then return end
+  end
+  for _, status in ipairs(order) do
+    if delays[status] then
+      gateway.clock:after(delays[status], function() messages.report(gateway, record, status) end)
+    end
+    if failure and failure.after == status then
+      gateway.clock:after(delays[status] or 0, fail)
+      if fatal then return end
+    end
+  end
+end
+
+-- ---- What a customer can tap -----------------------------------------------------------------------
+
+local function tapped_reply(content, choice)
+  for _, button in ipairs(content.action.buttons or {}) do
+    if button.reply.id == choice or button.reply.title == choice then
+      return { kind = "button", id = button.reply.id, title = button.reply.title }
+    end
+  end
+  for _, section in ipairs(content.action.sections or {}) do
+    for _, row in ipairs(section.rows or {}) do
+      if row.id == choice or row.title == choice then
+        return { kind = "list", id = row.id, title = row.title, description = row.description }
+      end
+    end
+  end
+end
+
+-- A quick-reply button of a template: its text is in the template, its payload in the message.
+local function tapped_button(gateway, content, choice)
+  local template = gateway.templates:find_any(content.name, content.language.code)
+  local texts, payloads = {}, {}
+  for _, component in ipairs(template and template.components or {}) do
+    for i, button in ipairs(component.buttons or {}) do
+      texts[i - 1] = button.type == "QUICK_REPLY" and button.text or nil
+    end
+  end
+  for _, component in ipairs(content.components or {}) do
+    if component.type:lower() == "button" and component.sub_type:lower() == "quick_reply" then
+      local index = tonumber(component.index)
+      payloads[index] = component.parameters and component.parameters[1] and component.parameters[1].payload
+      texts[index] = texts[index] or payloads[index]
+    end
+  end
+  for index, text in pairs(texts) do
+    if choice == text or choice == payloads[index] then return { text = text, payload = payloads[index] } end
+  end
+end
+
+--- Finds the button or the row of a sent message.
+---@param gateway table
+---@param id string       of the message
+---@param choice string   the id, title, text or payload of what is tapped
+---@return string|nil kind  "reply" or "button"
+---@return table|string content  or a message
+function messages.find_tapped(gateway, id, choice)
+  local record = gateway.by_id[id]
+  if not record or record.direction ~= "outbound" then return nil, "there is no sent message " .. tostring(id) end
+  local content
+  if record.type == "interactive" then
+    content = tapped_reply(record.content, choice)
+    if content and record.direct_send then -- the platform made a template of it, so the tap is one on a template
+      return "button", { text = content.title, payload = content.id }
+    end
+  elseif record.type == "template" then
+    content = tapped_button(gateway, record.content, choice)
+  end
+  if not content then return nil, ("message %s has nothing to tap that is called %q"):format(id, tostring(choice)) end
+  return record.type == "interactive" and "reply" or "button", content
+end
+
+-- ---- Messages of customers -------------------------------------------------------------------------
+
+--- The context of a customer's message, if it has any.
+---@param gateway table
+---@param options table  see waba.emulator.InboundOptions
+---@return table|nil
+function messages.context(gateway, options)
+  local context = {}
+  if options.reply_to then
+    local quoted = gateway.by_id[options.reply_to]
+    context.id = options.reply_to
+    context.from = quoted and quoted.direction == "inbound" and quoted.wa_id or gateway.options.number
+  end
+  for _, name in ipairs({ "forwarded", "frequently_forwarded", "referred_product", "mentions" }) do
+    context[name] = options[name]
+  end
+  return next(context) and context or nil
+end
+
+--- The reply to a list, or to reply buttons.
+---@param content { kind: string?, id: string, title: string, description: string? }
+---@return table
+function messages.reply(content)
+  if content.kind == "list" then
+    return { type = "list_reply",
+      list_reply = { id = content.id, title = content.title, description = content.description } }
+  end
+  return { type = "button_reply", button_reply = { id = content.id, title = content.title } }
+end
+
+--- Keeps a customer's message, whose window opens with it. Returns whether a webhook reports it.
+---@param gateway table
+---@param contact waba.emulator.Contact  who sent it
+---@param kind string
+---@param event table  the message as the webhook has it
+---@return boolean reported
+function messages.keep_inbound(gateway, contact, kind, event)
+  local sandbox = gateway.sandbox
+  if sandbox then sandbox.number = sandbox.number or contact.wa_id end
+  if kind ~= "system" then contact.last_inbound = gateway.clock:now() end
+  gateway:keep({ id = event.id, direction = "inbound", wa_id = contact.wa_id, type = event.type,
+    content = event[event.type] })
+  return not (contact.blocked or sandbox and sandbox.number ~= contact.wa_id)
+end
+
+return messages

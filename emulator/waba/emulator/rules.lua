@@ -1,0 +1,441 @@
+-- Applies a rule to what a client sent, and finds what is wrong with it, with the error codes of a hosting. Rules are
+-- written in the notation of the library's own (`waba.Rule` in waba/schema/compile.lua), but were read from the
+-- platform's reference separately, and are applied by this file alone.
+--
+-- Paths are written as the platform counts them, from 0: "interactive.action.buttons[0].reply.id".
+
+local json = require "waba.emulator.json"
+
+local rules = {}
+
+--- One node of the rules.
+---@class waba.emulator.Rule
+---@field is string                     "string", "number", "integer", "decimal" (a number, or a string that reads as
+---  one), "boolean", "object", "list", "any"; or several: "integer|string"
+---@field required? boolean             in its object
+---@field characters? { [1]: integer, [2]: integer? }  of a string: least and most
+---@field format? string|string[]       of a string: names from `rules.formats`
+---@field range? { [1]: number, [2]: number? }  of a number: least and most
+---@field one_of? any[]                 the allowed values
+---@field either_case? boolean          of `one_of`: a string may also be in upper case
+---@field fields? table<string, waba.emulator.Rule>  of an object; a field that is not here is refused
+---@field open? boolean                 of an object: unknown fields are allowed
+---@field refused? table<string, string>  of an object: fields that are known to be wrong, and why
+---@field exactly_one? string[]         of an object: of these fields, one
+---@field at_least_one? string[]        of an object: of these fields, one or more
+---@field only_with? table<string, string>  of an object: a field that is allowed beside another only
+---@field by? string                    of an object: the field whose value chooses the variant
+---@field variants? table<string, waba.emulator.Rule>
+---@field each? waba.emulator.Rule      of a list
+---@field count? { [1]: integer, [2]: integer? }  of a list: least and most
+---@field unique? string[]              of a list: "reply.id" or "rows[].id", different in all items
+---@field total? { of: string, most: integer }  of a list: of the lists in this field of all items together
+---@field when_several? string          of a list: the field that items need when there are several
+---@field codes? table<string, string>  names of codes in place of the hosting's usual ones: see `waba.emulator.Codes`
+---@field check? fun(value: any, path: string, context: table): waba.emulator.Fault|nil  what the other fields cannot say
+
+--- The names of the codes of faults, by what is wrong.
+---@class waba.emulator.Codes
+---@field missing string
+---@field wrong string        a value, a count or a combination
+---@field surplus string      a field that is not known
+---@field exclusive string    a field beside another that excludes it
+---@field too_long string
+---@field wrong_type string
+---@field empty? string       "wrong" by default; `count` and `total` too
+---  and for each format that has a code of its own its name
+
+--- What is wrong: a code of the platform and a sentence that names the parameter.
+---@class waba.emulator.Fault
+---@field code integer
+---@field details string
+
+-- ---- Values ----------------------------------------------------------------------------------------
+
+--- Counts characters; the text is known to be UTF-8.
+---@param text string
+---@return integer
+function rules.characters(text)
+  local _, count = text:gsub("[^\128-\191]", "")
+  return count
+end
+
+--- Whether a field is not there, or null.
+---@param value any
+---@return boolean
+local function absent(value) return value == nil or value == json.null end
+rules.absent = absent
+
+local function is_list(value) return type(value) == "table" and (next(value) == nil or value[1] ~= nil) end
+
+local TYPES = {
+  integer = function(value) return type(value) == "number" and value % 1 == 0 end,
+  decimal = function(value) return type(value) == "number" or type(value) == "string" end,
+  list = is_list,
+  object = function(value) return type(value) == "table" and (next(value) == nil or not is_list(value)) end,
+  any = function() return true end,
+}
+
+-- The platform's names of types.
+local NAMES = { list = "array", decimal = "number or string" }
+
+local function has_type(value, types)
+  for one in types:gmatch("[^|]+") do
+    if TYPES[one] and TYPES[one](value) or type(value) == one then return true end
+  end
+  return false
+end
+
+-- WhatsApp's markup: text between two equal signs that touch it and touch no other word.
+local function has_markup(text)
+  if text:find("```", 1, true) then return true end
+  text = " " .. text .. " "
+  for _, sign in ipairs({ "%*", "_", "~" }) do
+    if text:find("[%s%p]" .. sign .. "[^%s" .. sign .. "][^" .. sign .. "\n]-" .. sign .. "[%s%p]")
+      and text:find("[^%s]" .. sign .. "[%s%p]") then
+      return true
+    end
+  end
+  return false
+end
+
+-- Pictographs, and dingbats that phones show in colour.
+local function has_emoji(text)
+  return (text:find("\240\159[\128-\191][\128-\191]") or text:find("\226[\152-\158][\128-\191]")
+    or text:find("\239\184\143")) ~= nil
+end
+
+--- What a string may be: a pattern or a function, and how to say it.
+---@type table<string, { [1]: string|fun(text: string): boolean, [2]: string }>
+rules.formats = {
+  url = { function(text) return text:find("^[hH][tT][tT][pP][sS]?://[^%s/]+") ~= nil and not text:find("%s") end,
+    "must be an http:// or https:// URL" },
+  email = { function(text) return text == "" or text:find("^[^%s@]+@[^%s@]+%.[^%s@]+$") ~= nil end,
+    "must be an e-mail address" },
+  phone_number = { "^%+?[%d%s]+$", "must be a phone number" },
+  recipient = { "^%s*%+?[%s%d%(%)%.%-/]*%d[%s%d%(%)%.%-/]*$", "must be a phone number or WhatsApp ID" },
+  user_id = { "^%u%u%.%w[%w.]*$", "must be a business-scoped user id" },
+  media_id = { "^%d+$", "must be an id of uploaded media" },
+  template_name = { "^[a-z0-9_]+$",
+    "must be a name, in which only lower-case letters, digits and underscores are allowed" },
+  parameter_name = { "^[a-z_][a-z0-9_]*$", "must be a name in lower case" },
+  language = { "^%l%l%l?[_%w]*$", "must be a language code like de or pt_BR" },
+  country = { "^%a%a$", "must be a country code of two letters" },
+  upper_case = { "^%u*$", "must be in capital letters" },
+  currency = { "^%u%u%u$", "must be a currency code of three capital letters" },
+  date = { "^%d%d%d%d%-[01]%d%-[0-3]%d$", "must be a date written YYYY-MM-DD" },
+  reference = { "^[%w_.-]+$", "must have letters, digits, _ . - only" },
+  alphanumeric = { "^%w+$", "must have letters and digits only" },
+  four_digits = { "^%d%d%d%d$", "must be four digits" },
+  signature_hash = { "^...........$", "must have 11 characters" },
+  one_line = { function(text) return not text:find("[\n\t]") and not text:find("     ", 1, true) end,
+    "must not contain newlines, tabs or more than four spaces in a row" },
+  no_controls = { "^%C*$", "must not contain control characters" },
+  no_markup = { function(text) return not has_markup(text) end, "must not contain markup" },
+  no_emoji = { function(text) return not has_emoji(text) end, "must not contain emojis" },
+  no_variable = { function(text) return not text:find("{{", 1, true) end, "must not have variables" },
+  trimmed = { function(text) return not text:find("^%s") and not text:find("%s$") end,
+    "must not begin or end with a space" },
+}
+
+--- Whether a text has a format.
+---@param text string
+---@param name string
+---@return boolean
+function rules.fits(text, name)
+  local fits = rules.formats[name][1]
+  if type(fits) == "string" then return text:find(fits) ~= nil end
+  return fits(text)
+end
+
+-- ---- Applying a rule -------------------------------------------------------------------------------
+
+-- One application of a rule. `add` takes a fault, and returns whether that is enough.
+---@class waba.emulator.Walk
+local Walk = {}
+Walk.__index = Walk
+
+local SENTENCES = {
+  missing = "Parameter '%s' is mandatory%s", wrong_type = "Parameter '%s' must be of type %s",
+  empty = "Parameter '%s' must not be empty", too_long = "Parameter '%s' has %d characters, at most %d are allowed",
+  format = "Parameter '%s' %s", range = "Parameter '%s' is %s, it must be from %s to %s",
+  one_of = "Parameter '%s' is '%s', it must be one of: %s",
+  variant = "Parameter '%s' is '%s', it must be one of: %s",
+  count = "Parameter '%s' has %d elements, %s are allowed", surplus = "Parameter '%s' is not required%s",
+}
+
+-- Adds a fault of a kind. The rule may name another code than the hosting's usual one for the kind.
+function Walk:fault(kind, rule, text, ...)
+  local codes, own = self.codes, rule.codes or {}
+  return self.add(self.new_fault(own[kind] or codes[kind] or own.wrong or codes.wrong, text, ...))
+end
+
+function Walk:text(value, rule, path)
+  local least, most = rule.characters and rule.characters[1] or 0, rule.characters and rule.characters[2]
+  if least > 0 and value == "" and self:fault("empty", rule, self.sentences.empty, path) then return true end
+  local length = most and #value > most and rules.characters(value) or 0
+  if most and length > most and self:fault("too_long", rule, self.sentences.too_long, path, length, most) then
+    return true
+  end
+  for _, name in ipairs(type(rule.format) == "table" and rule.format or { rule.format }) do
+    if not (value == "" and least > 0) and not rules.fits(value, name)
+      and self:fault(name, rule, self.sentences.format, path, rules.formats[name][2]) then
+      return true
+    end
+  end
+end
+
+function Walk:range(value, rule, path)
+  local number, least, most = tonumber(value), rule.range[1], rule.range[2] or math.huge
+  if number and number >= least and number <= most then return end
+  return self:fault("wrong", rule, self.sentences.range, path, tostring(value), least, most)
+end
+
+function Walk:one_of(value, rule, path)
+  local compared = rule.either_case and type(value) == "string" and value:lower() or value
+  for _, allowed in ipairs(rule.one_of) do
+    if compared == allowed then return end
+  end
+  return self:fault("wrong", rule, self.sentences.one_of, path, tostring(value), table.concat(rule.one_of, ", "))
+end
+
+-- Calls a function with each value of a member such as "reply.id" or "rows[].id", until it returns true.
+local function each_member(value, member, path, visit)
+  local name, rest = member:match("^([^.]+)%.?(.*)$")
+  local plain = name:gsub("%[%]$", "")
+  local found = value[plain]
+  path = path .. "." .. plain
+  if absent(found) then return end
+  if plain ~= name then
+    for i, item in ipairs(found) do
+      if each_member(item, rest, ("%s[%d]"):format(path, i - 1), visit) then return true end
+    end
+  elseif rest ~= "" then
+    return each_member(found, rest, path, visit)
+  else
+    return visit(found, path)
+  end
+end
+
+function Walk:unique(list, rule, path)
+  for _, member in ipairs(rule.unique or {}) do
+    local seen = {}
+    for i, item in ipairs(list) do
+      if each_member(item, member, ("%s[%d]"):format(path, i - 1), function(value, place)
+        if seen[value] then return self:fault("unique", rule, "Parameter '%s' is not unique", place) end
+        seen[value] = true
+      end) then
+        return true
+      end
+    end
+  end
+end
+
+-- What the items of a list have to do with each other.
+function Walk:items_together(list, rule, path)
+  local several, total = #list > 1 and rule.when_several, 0
+  for i, item in ipairs(list) do
+    if several and (absent(item[several]) or item[several] == "") and self:fault("missing", rule,
+      "Parameter '%s[%d].%s' is mandatory where there are several", path, i - 1, several) then
+      return true
+    end
+    total = total + (rule.total and #item[rule.total.of] or 0)
+  end
+  if rule.total and total > rule.total.most and self:fault("total", rule,
+    "Parameter '%s' has %d %s in all, at most %d are allowed", path, total, rule.total.of, rule.total.most) then
+    return true
+  end
+  return self:unique(list, rule, path)
+end
+
+function Walk:list(list, rule, path)
+  local count, least, most = #list, rule.count and rule.count[1] or 0, rule.count and rule.count[2]
+  if count < least or most and count > most then
+    return self:fault("count", rule, self.sentences.count, path, count,
+      most and ("%d to %d"):format(least, most) or ("at least %d"):format(least))
+  end
+  for i = 1, count do
+    local place = ("%s[%d]"):format(path, i - 1)
+    if absent(list[i]) then
+      if self:fault("wrong_type", rule, self.sentences.wrong_type, place, rule.each.is) then return true end
+    elseif rule.each and self:node(list[i], rule.each, place) then
+      return true
+    end
+  end
+  return self:items_together(list, rule, path)
+end
+
+-- What the fields of an object have to do with each other.
+function Walk:fields_together(value, rule, path)
+  local names = rule.exactly_one or rule.at_least_one
+  if names then
+    local given, missing = {}, {}
+    for _, name in ipairs(names) do
+      missing[#missing + 1] = ("'%s.%s'"):format(path, name)
+      if not absent(value[name]) then given[#given + 1] = ("'%s.%s'"):format(path, name) end
+    end
+    local choice = ("%sone of %s"):format(names == rule.exactly_one and "exactly " or "at least ",
+      table.concat(names, " and "))
+    if #given == 0 and self:fault("missing", rule, "Parameter %s is mandatory: %s is required",
+      table.concat(missing, " or "), choice) then
+      return true
+    elseif names == rule.exactly_one and #given > 1 and self:fault("exclusive", rule,
+      "Parameter %s exclude each other: %s is allowed", table.concat(given, " and "), choice) then
+      return true
+    end
+  end
+  for name, other in pairs(rule.only_with or {}) do
+    if not absent(value[name]) and absent(value[other]) and self:fault("exclusive", rule,
+      "Parameter '%s.%s' is not required: it goes with %s", path, name, other) then
+      return true
+    end
+  end
+end
+
+-- The names of an object's fields in the order in which they are checked.
+local sorted_names = setmetatable({}, { __mode = "k" })
+
+local function names_of(fields)
+  local names = sorted_names[fields]
+  if not names then
+    names = {}
+    for name in pairs(fields) do names[#names + 1] = name end
+    table.sort(names)
+    sorted_names[fields] = names
+  end
+  return names
+end
+
+function Walk:object(value, rule, path)
+  local prefix = path == "" and "" or path .. "."
+  for name, content in pairs(rule.open and {} or value) do
+    if rule.fields[name] == nil and content ~= json.null and self:fault("surplus", rule, self.sentences.surplus,
+      prefix .. tostring(name), rule.refused and rule.refused[name] and ": " .. rule.refused[name] or "") then
+      return true
+    end
+  end
+  for _, name in ipairs(names_of(rule.fields)) do
+    if self:node(value[name], rule.fields[name], prefix .. name) then return true end
+  end
+  return self:fields_together(value, rule, path)
+end
+
+-- A variant with the fields that all of them have, by the variant.
+local merged_variants = setmetatable({}, { __mode = "k" })
+
+local function merged(rule, variant)
+  local whole = merged_variants[variant]
+  if not whole then
+    whole = { fields = { [rule.by] = { is = "any" } } }
+    for name, content in pairs(variant) do
+      if name ~= "fields" then whole[name] = content end
+    end
+    for _, fields in ipairs({ rule.fields or {}, variant.fields or {} }) do
+      for name, field in pairs(fields) do whole.fields[name] = field end
+    end
+    whole.codes, whole.refused = variant.codes or rule.codes, variant.refused or rule.refused
+    merged_variants[variant] = whole
+  end
+  return whole
+end
+
+-- The variant that an object is of, applied to it.
+function Walk:variant(value, rule, path)
+  local place, chosen = (path == "" and "" or path .. ".") .. rule.by, value[rule.by]
+  if absent(chosen) then return self:fault("missing", rule, self.sentences.missing, place, self:of_type()) end
+  local name = rule.either_case and type(chosen) == "string" and chosen:lower() or chosen
+  local variant = rule.variants[name]
+  if not variant then
+    return self:fault("wrong", rule, self.sentences.variant, place, tostring(chosen),
+      table.concat(names_of(rule.variants), ", "))
+  end
+  variant = merged(rule, variant)
+  if variant.variants then return self:variant(value, variant, path) end
+  if self:object(value, variant, path) then return true end
+  local found = variant.check and variant.check(value, path, self.context)
+  return found and self.add(found)
+end
+
+-- The type of the message, for a sentence.
+function Walk:of_type() return self.context.type and (" for type '%s'"):format(self.context.type) or "" end
+
+-- Applies a rule to a value. Returns true when enough is known to be wrong.
+function Walk:node(value, rule, path)
+  if absent(value) then
+    return rule.required and self:fault("missing", rule, self.sentences.missing, path, self:of_type())
+  end
+  if not has_type(value, rule.is) then
+    return self:fault("wrong_type", rule, self.sentences.wrong_type, path, NAMES[rule.is] or rule.is:gsub("|", " or "))
+  end
+  local ended = rule.one_of and self:one_of(value, rule, path)
+  if ended then return true end
+  if rule.range and (type(value) == "number" or rule.is == "decimal") then
+    ended = self:range(value, rule, path)
+  elseif type(value) == "string" then
+    ended = self:text(value, rule, path)
+  elseif type(value) == "table" and rule.variants then
+    ended = self:variant(value, rule, path)
+  elseif type(value) == "table" and rule.fields then
+    ended = self:object(value, rule, path)
+  elseif type(value) == "table" and is_list(value) and rule.is:find("list", 1, true) then
+    ended = self:list(value, rule, path)
+  end
+  if ended then return true end
+  local found = rule.check and rule.check(value, path, self.context)
+  return found and self.add(found)
+end
+
+-- ---- A hosting's -----------------------------------------------------------------------------------
+
+--- Applies rules with the codes of a hosting.
+---@class waba.emulator.Checker
+local Checker = {}
+Checker.__index = Checker
+Checker.__name = "waba.emulator.Checker"
+
+--- Makes the checker of a hosting.
+---@param codes table<string, waba.emulator.Code>|nil  from codes.lua; nil: its faults have no code
+---@param usual waba.emulator.Codes
+---@param sentences? table<string, string>  in place of the usual ones
+---@return waba.emulator.Checker
+function rules.new(codes, usual, sentences)
+  local function new_fault(name, text, ...)
+    return { code = codes and assert(codes[name], name).code, details = text:format(...) }
+  end
+  return setmetatable({ codes = codes, usual = usual, fault = new_fault,
+    sentences = setmetatable(sentences or {}, { __index = SENTENCES }) }, Checker)
+end
+
+local function walk(self, value, rule, path, context, add)
+  return setmetatable({ codes = self.usual, new_fault = self.fault, sentences = self.sentences, context = context or {},
+    add = add }, Walk):node(value, rule, path or "")
+end
+
+--- Finds the first fault of a value.
+---@param value any
+---@param rule waba.emulator.Rule
+---@param path? string
+---@param context? table  `type`: the type of the message, for the sentences; and what checks need
+---@return waba.emulator.Fault|nil
+function Checker:first(value, rule, path, context)
+  local first
+  walk(self, value, rule, path, context, function(fault)
+    first = fault
+    return true
+  end)
+  return first
+end
+
+--- Finds all faults of a value.
+---@param value any
+---@param rule waba.emulator.Rule
+---@param context? table
+---@return string[] sentences  sorted
+function Checker:all(value, rule, context)
+  local found = {}
+  walk(self, value, rule, nil, context, function(fault) found[#found + 1] = fault.details end)
+  table.sort(found)
+  return found
+end
+
+return rules
