@@ -38,9 +38,9 @@ end
 
 function program.send(url, ca_file, numbers, in_flight, each, rounds)
   local message, clients = waba.text "Your order is on its way.", {}
+  local pace = { messages = { rate = 1e9, burst = 1000000 }, other = { rate = 1e9, burst = 1000000 } }
   local function new_client(number)
-    return waba.client { api_key = key_of(number), base_url = url, ca_file = ca_file, timeout = 120,
-      pace = { messages = { rate = 1e9, burst = 1000000 }, other = { rate = 1e9, burst = 1000000 } } }
+    return waba.client { api_key = key_of(number), base_url = url, ca_file = ca_file, timeout = 120, pace = pace }
   end
   local function send_all(total, list)
     local next_message, most = 0, 0

@@ -14,18 +14,16 @@ local CLASSES = { "messages", "other", "media" }
 -- Identity and rates to the limiters in use, until the last client of the key is closed or collected.
 local in_use = setmetatable({}, { __mode = "v" })
 
--- Rates to their text.
-local texts = setmetatable({}, { __mode = "k" })
-
+-- The rates as text, kept in their table: a weak table with an entry for each client would be traversed at each collection.
 local function text_of(rates)
-  local text = texts[rates]
+  local text = rates.text
   if text then return text end
   text = ""
   for _, class in ipairs { "messages", "other", "media", "pair" } do
     local rate = rates[class]
     text = text .. (rate and (" %.17g/%.17g"):format(rate.rate, rate.burst) or " -")
   end
-  texts[rates] = text
+  rates.text = text
   return text
 end
 
