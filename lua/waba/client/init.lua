@@ -53,8 +53,10 @@ function Client:__index(name)
   if method ~= nil then return method end
   local module = RESOURCES[name]
   if not module then return nil end
-  local resource = runtime.require(module).new(self)
-  colon.guard(getmetatable(resource), "client." .. name, "client")
+  local class = runtime.require(module)
+  colon.guard(class, "client." .. name, "client")
+  local resource = setmetatable({ client = self }, class)
+  if class.__init then resource:__init() end
   self[name] = resource
   return resource
 end

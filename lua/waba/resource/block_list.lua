@@ -13,15 +13,8 @@ local BlockList = {}
 BlockList.__index = BlockList
 BlockList.__name = "waba.BlockListResource"
 
-local block_list = {}
-
 -- The limit of users in one call; the list can have 64,000.
 local MOST = 1000
-
----@param client waba.Client
-function block_list.new(client)
-  return setmetatable({ client = client }, BlockList)
-end
 
 --- A user of the block list, or of the response to a change.
 ---@class waba.BlockedUser
@@ -138,4 +131,4 @@ function BlockList:unblock(users)
   return result, err
 end
 
-return block_list
+return BlockList

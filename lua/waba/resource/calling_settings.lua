@@ -9,13 +9,6 @@ local CallingSettings = {}
 CallingSettings.__index = CallingSettings
 CallingSettings.__name = "waba.CallingSettingsResource"
 
-local calling_settings = {}
-
----@param client waba.Client
-function calling_settings.new(client)
-  return setmetatable({ client = client }, CallingSettings)
-end
-
 --- The settings, in the platform's form. A field that the gateway omits is nil.
 ---@options waba.CallingSettings
 local SETTINGS = {
@@ -46,4 +39,4 @@ function CallingSettings:set(settings)
   return outcome.success(self.client:call("set_calling", { json = { calling = settings } }))
 end
 
-return calling_settings
+return CallingSettings

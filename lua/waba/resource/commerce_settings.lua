@@ -9,13 +9,6 @@ local CommerceSettings = {}
 CommerceSettings.__index = CommerceSettings
 CommerceSettings.__name = "waba.CommerceSettingsResource"
 
-local commerce_settings = {}
-
----@param client waba.Client
-function commerce_settings.new(client)
-  return setmetatable({ client = client }, CommerceSettings)
-end
-
 --- The settings. A field that was never set is nil.
 ---@options waba.CommerceSettings
 local SETTINGS = {
@@ -48,4 +41,4 @@ function CommerceSettings:set(given)
   return outcome.success(self.client:call("set_commerce", { query = query, body = "" }))
 end
 
-return commerce_settings
+return CommerceSettings

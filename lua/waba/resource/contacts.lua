@@ -12,15 +12,8 @@ local Contacts = {}
 Contacts.__index = Contacts
 Contacts.__name = "waba.ContactsResource"
 
-local contacts = {}
-
 -- The body of a block (on-premise.md, section 4.2).
 local BLOCK = { is = "object", fields = { reason = { is = "string", characters = { 0, 60 } } } }
-
----@param client waba.Client
-function contacts.new(client)
-  return setmetatable({ client = client }, Contacts)
-end
 
 --- The result of a check for one number.
 ---@class waba.CheckedContact
@@ -165,4 +158,4 @@ function Contacts:acknowledge(wa_id, hash)
   return true
 end
 
-return contacts
+return Contacts

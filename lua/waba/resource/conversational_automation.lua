@@ -12,8 +12,6 @@ local Automation = {}
 Automation.__index = Automation
 Automation.__name = "waba.AutomationResource"
 
-local conversational_automation = {}
-
 local function text(most)
   return { is = "string", required = true, characters = { 1, most }, format = "no_emoji" }
 end
@@ -21,7 +19,7 @@ end
 local prompt = { is = "string", characters = { 1, 80 }, format = "no_emoji" }
 
 ---@type waba.Rule
-conversational_automation.rule = {
+local RULE = {
   is = "object",
   fields = {
     enable_welcome_message = { is = "boolean" },
@@ -34,11 +32,6 @@ conversational_automation.rule = {
     },
   },
 }
-
----@param client waba.Client
-function conversational_automation.new(client)
-  return setmetatable({ client = client }, Automation)
-end
 
 --- The components of a chat. After `get` and `set` all fields are set.
 ---@options waba.Automation
@@ -92,7 +85,7 @@ function Automation:set(given)
   if next(given) == nil then error("client.conversational_automation:set: at least one field is needed", 2) end
   local client = self.client
   local stored, call
-  local valid, err = validate(client.validate, conversational_automation.rule, given)
+  local valid, err = validate(client.validate, RULE, given)
   if not valid then return nil, err end
   local whole = {}
   for name, value in pairs(given) do whole[name] = value end
@@ -110,4 +103,4 @@ function Automation:set(given)
   return whole
 end
 
-return conversational_automation
+return Automation

@@ -13,10 +13,8 @@ local QrCodes = {}
 QrCodes.__index = QrCodes
 QrCodes.__name = "waba.QrCodesResource"
 
-local qr_codes = {}
-
 ---@type waba.Rule
-qr_codes.rule = {
+local RULE = {
   is = "object",
   fields = {
     prefilled_message = { is = "string", required = true, characters = { 1, 140 } },
@@ -24,11 +22,6 @@ qr_codes.rule = {
     code = {},
   },
 }
-
----@param client waba.Client
-function qr_codes.new(client)
-  return setmetatable({ client = client }, QrCodes)
-end
 
 --- A code. A number can have 2000.
 ---@class waba.QrCode
@@ -75,7 +68,7 @@ local function check_code(code, what)
 end
 
 local function write(self, endpoint, body)
-  local valid, err = validate(self.client.validate, qr_codes.rule, body)
+  local valid, err = validate(self.client.validate, RULE, body)
   if not valid then return nil, err end
   local json, response = self.client:call(endpoint, { json = body })
   if json == nil then return nil, response end
@@ -132,4 +125,4 @@ function QrCodes:delete(code)
   return outcome.success(self.client:call("delete_qr_code", { parameters = { code = code } }))
 end
 
-return qr_codes
+return QrCodes

@@ -13,13 +13,6 @@ local Webhook = {}
 Webhook.__index = Webhook
 Webhook.__name = "waba.WebhookResource"
 
-local webhook = {}
-
----@param client waba.Client
-function webhook.new(client)
-  return setmetatable({ client = client }, Webhook)
-end
-
 --- An address for webhooks, as stored by the gateway.
 ---@class waba.WebhookAddress
 ---@field url string|nil  nil: none is set
@@ -282,4 +275,4 @@ function Webhook:update_destination(given)
   return write_destination(self, "update_destination", given, false)
 end
 
-return webhook
+return Webhook

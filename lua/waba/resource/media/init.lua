@@ -18,14 +18,9 @@ local Media = {}
 Media.__index = Media
 Media.__name = "waba.MediaResource"
 
-local media = {}
-
----@param client waba.Client
-function media.new(client)
-  return setmetatable({
-    client = client, rules = hosting.part(client.hosting, "media"),
-    error_block = located.new_block(),
-  }, Media)
+function Media:__init()
+  self.rules = hosting.part(self.client.hosting, "media")
+  self.error_block = located.new_block()
 end
 
 --- The file to upload.
@@ -187,4 +182,4 @@ function Media:delete(id)
   return true
 end
 
-return media
+return Media

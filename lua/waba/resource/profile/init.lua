@@ -14,14 +14,9 @@ local Profile = {}
 Profile.__index = Profile
 Profile.__name = "waba.ProfileResource"
 
-local profile = {}
-
----@param client waba.Client
-function profile.new(client)
-  return setmetatable({
-    client = client, dialect = hosting.part(client.hosting, "profile"),
-    media = hosting.part(client.hosting, "media"),
-  }, Profile)
+function Profile:__init()
+  self.dialect = hosting.part(self.client.hosting, "profile")
+  self.media = hosting.part(self.client.hosting, "media")
 end
 
 --- Returns the about text: GET /v1/settings/profile/about; GET /whatsapp_business_profile.
@@ -127,4 +122,4 @@ end
 Profile.photo = photo.get
 Profile.set_photo = photo.set
 
-return profile
+return Profile

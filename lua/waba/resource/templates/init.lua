@@ -15,13 +15,8 @@ local Templates = {}
 Templates.__index = Templates
 Templates.__name = "waba.TemplatesResource"
 
-local templates = {}
-
----@param client waba.Client
-function templates.new(client)
-  return setmetatable({
-    client = client, dialect = hosting.part(client.hosting, "templates"),
-  }, Templates)
+function Templates:__init()
+  self.dialect = hosting.part(self.client.hosting, "templates")
 end
 
 -- Lists -------------------------------------------------------------------------------------------
@@ -300,4 +295,4 @@ function Templates:namespace()
   return nil, errors.new { kind = "not_found", message = "no template has a namespace" }
 end
 
-return templates
+return Templates
