@@ -281,7 +281,7 @@ describe("the transport in nginx", function()
     assert.truthy(told:find("^protocol: the gateway accepted the request %(HTTP 201%)"), told)
     assert.truthy(told:find("Content-Encoding: gzip", 1, true) and told:find("maybe_sent=true", 1, true), told)
     told = run 'return require("sender").send()'
-    assert.truthy(told:find("^auth: the gateway answered with HTTP 401 .*; its text is compressed"), told)
+    assert.truthy(told:find("^auth: the gateway responded with HTTP 401 .*; its text is compressed"), told)
     assert.truthy(told:find("maybe_sent=false", 1, true), told)
   end)
 

@@ -1,6 +1,6 @@
--- HTTP/1.1 on the wire, over a socket with `send`, `receiveany` and `settimeout` in nginx's manner: an
--- exchange, its time and its failures, and its request. Keeps account of what the other side can have
--- received. The response is read in http1_response.lua.
+-- HTTP/1.1 over a socket with the methods of nginx's cosockets (`send`, `receiveany`, `settimeout`): an exchange, its
+-- deadline and its failures, and its request. Records what the server can have received. http1_response.lua reads the
+-- response.
 
 local core = require "waba.core"
 local open_file = require "waba.open"
@@ -10,32 +10,32 @@ local http1 = {}
 -- Bytes read from files at a time.
 local PIECE = 65536
 
--- A socket's timeout is set anew when the clock has gone on by this much, in seconds.
+-- A socket's timeout is set again after this many seconds.
 local DRIFT = 0.02
 local LONGEST = 2 ^ 31 - 1
 
---- One request on its way, and what is known of it.
+--- One request and its response.
 ---@class waba.Exchange
 ---@field socket table
 ---@field request waba.Request
 ---@field body? string|table   as `http1.open_body` has it
----@field to_send? integer     bytes of the body, where they are known
+---@field to_send? integer     bytes of the body, if known
 ---@field chunked? boolean
----@field started number       when the request was begun, by `core.clock`
+---@field started number       when the request was started, by `core.clock`
 ---@field deadline number      of `core.clock`
----@field armed number         when the socket was told how long to wait
+---@field armed number         when the socket's timeout was set
 ---@field sent "no"|"maybe"|"yes"
 ---@field bytes_sent integer
 ---@field bytes_received integer
----@field buffer string        what was received last
----@field from integer         position of the first byte of the buffer that was not used yet
----@field store? string|table  the body received so far, where it stays in memory
----@field divert? function     takes it instead
+---@field buffer string        the bytes received last
+---@field from integer         position of the first unused byte of the buffer
+---@field store? string|table  the body received so far, if it is kept in memory
+---@field divert? function     takes the body instead
 ---@field status integer?
 ---@field reused boolean?
 ---@field keep boolean?        the connection can be used again
 ---@field connected number?    when there was a new connection
----@field first_byte number?   when the head of the response had come
+---@field first_byte number?   when the head of the response had been received
 
 --- A failure of the transport contract.
 ---@param exchange waba.Exchange
@@ -51,25 +51,25 @@ function http1.fail(exchange, kind, message, code)
   }
 end
 
---- Seconds as a socket's timeout: never 0, which may mean "without end".
+--- Seconds as a socket's timeout: never 0, which may mean no timeout.
 ---@param seconds number
 ---@return integer milliseconds
 function http1.milliseconds(seconds)
   return math.floor(math.max(1, math.min(LONGEST, seconds * 1000)))
 end
 
---- A failure by the word of a socket.
+--- A failure of a socket.
 ---@param exchange waba.Exchange
----@param word string    "timeout", "closed", …
----@param happened string  what it means here
+---@param reason string    of the socket: "timeout", "closed", …
+---@param message string   what failed
 ---@return nil
 ---@return waba.TransferFailure
-function http1.fail_by_word(exchange, word, happened)
-  if word == "timeout" then return http1.fail(exchange, "timeout", "the time was over: " .. happened, word) end
-  return http1.fail(exchange, "network", happened .. ": " .. word, word)
+function http1.fail_by_reason(exchange, reason, message)
+  if reason == "timeout" then return http1.fail(exchange, "timeout", "the timeout passed: " .. message, reason) end
+  return http1.fail(exchange, "network", message .. ": " .. reason, reason)
 end
 
--- Gives the socket the time that is left of the whole. False when none is.
+-- Sets the socket's timeout to the time left. Returns false when none is left.
 local function arm(exchange)
   local now = core.clock()
   if now >= exchange.deadline then return false end
@@ -80,31 +80,31 @@ local function arm(exchange)
   return true
 end
 
--- `is_armed`: no time has passed since the socket was told how long to wait.
+-- `is_armed`: the socket's timeout was just set.
 local function write(exchange, bytes, is_armed)
   if not is_armed and not arm(exchange) then return nil, "timeout" end
   return exchange.socket:send(bytes)
 end
 
---- Some bytes, at least one. The time is looked at each time: one byte now and then does not stretch it.
+--- Reads some bytes, at least one. The deadline is checked each time, so that single bytes do not extend it.
 ---@param exchange waba.Exchange
 ---@param most integer
 ---@return string|nil bytes
----@return string? word  of the socket
+---@return string? reason  of the socket
 function http1.read(exchange, most)
   if not arm(exchange) then return nil, "timeout" end
   return exchange.socket:receiveany(most)
 end
 
---- Tells whoever wants to know how far the exchange has come.
+--- Calls the progress function of the request.
 ---@param exchange waba.Exchange
----@param to_receive? integer  bytes of the response's body, where they are known
+---@param to_receive? integer  bytes of the response's body, if known
 function http1.report(exchange, to_receive)
   local progress = exchange.request.progress
   if progress then progress(exchange.bytes_sent, exchange.to_send, exchange.bytes_received, to_receive) end
 end
 
---- Makes a request's body ready: its size where it is known, its file opened. `http1.close_body` undoes it.
+--- Prepares the body of a request: finds its size, opens its file. `http1.close_body` closes the file.
 ---@param exchange waba.Exchange
 ---@param body string|table|nil  of a `waba.Request`
 ---@return true|nil
@@ -115,11 +115,11 @@ function http1.open_body(exchange, body)
   elseif body.reader then
     exchange.body, exchange.to_send, exchange.chunked = body, body.size, body.size == nil
   else
-    local handle, fault = open_file(body.file, "rb")
+    local handle, message = open_file(body.file, "rb")
     local size = handle and handle:seek "end"
     if not size or not handle:seek "set" or not handle:read(0) and size > 0 or size >= 2 ^ 53 then
       if handle then handle:close() end
-      return nil, ("the file %s cannot be sent: %s"):format(body.file, fault or "it is no regular file")
+      return nil, ("the file %s cannot be sent: %s"):format(body.file, message or "it is no regular file")
     end
     exchange.body, exchange.to_send = { handle = handle, size = size, file = body.file }, size
   end
@@ -132,7 +132,7 @@ function http1.close_body(exchange)
   if type(body) == "table" and body.handle then body.handle:close() end
 end
 
--- The pieces of a body, one after another: bytes, false at the end, or nil and a message.
+-- Iterates over the pieces of a body: bytes, false at the end, or nil and a message.
 local function pieces_of(exchange)
   local body = exchange.body
   if type(body) == "string" then
@@ -149,7 +149,7 @@ end
 local function checked_piece(exchange, piece)
   if type(piece) ~= "string" then error("a reader must return a string or nil, not a " .. type(piece), 0) end
   if exchange.to_send and exchange.bytes_sent + #piece > exchange.to_send then
-    return nil, ("the reader gave more bytes than the %d declared"):format(exchange.to_send)
+    return nil, ("the reader returned more bytes than the %d declared"):format(exchange.to_send)
   end
   return piece
 end
@@ -165,13 +165,13 @@ end
 -- are made immediately before the write and do not exist while a function of the request runs.
 local function send_pieces(exchange, head, length, next_piece)
   while exchange.bytes_sent ~= exchange.to_send do
-    local piece, fault = next_piece()
+    local piece, message = next_piece()
     if piece == false then break end
-    if piece then piece, fault = checked_piece(exchange, piece) end
-    if not piece then return http1.fail(exchange, "invalid", fault, "body") end
+    if piece then piece, message = checked_piece(exchange, piece) end
+    if not piece then return http1.fail(exchange, "invalid", message, "body") end
     if piece ~= "" then
-      local written, word = write(exchange, frame(exchange, head, length, piece))
-      if not written then return nil, word end
+      local written, reason = write(exchange, frame(exchange, head, length, piece))
+      if not written then return nil, reason end
       head = nil
       exchange.bytes_sent = exchange.bytes_sent + #piece
       http1.report(exchange)
@@ -179,27 +179,27 @@ local function send_pieces(exchange, head, length, next_piece)
   end
   if exchange.to_send and exchange.bytes_sent < exchange.to_send then
     return http1.fail(exchange, "invalid",
-      ("the reader gave fewer bytes than the %d declared"):format(exchange.to_send), "body")
+      ("the reader returned fewer bytes than the %d declared"):format(exchange.to_send), "body")
   end
   local rest = (head and head:bytes(length) or "") .. (exchange.chunked and "0\r\n\r\n" or "")
   if rest == "" then return true end
   return write(exchange, rest)
 end
 
---- Writes the request. The other side can't have a complete one before the last write succeeded.
+--- Writes the request. The server can't have the complete request before the last write has succeeded.
 ---@param exchange waba.Exchange
 ---@param head waba.ReadyHead
 ---@param length integer|true|nil  of the body, as `head:bytes` takes it
----@param is_armed? boolean  the socket was told just now how long to wait
+---@param is_armed? boolean  the socket's timeout was just set
 ---@return true|nil
----@return waba.TransferFailure|string|nil failure  a string is the socket's own word
+---@return waba.TransferFailure|string|nil failure  a string is the socket's reason
 function http1.send(exchange, head, length, is_armed)
   local body = exchange.body
   local written, failure
   if body == nil then
     written, failure = write(exchange, head:bytes(length), is_armed)
   elseif type(body) == "string" and not exchange.request.progress then
-    written, failure = write(exchange, { head:bytes(length), body }, is_armed) -- without a second string with the secret
+    written, failure = write(exchange, { head:bytes(length), body }, is_armed) -- no second string with the secret
     if written then exchange.bytes_sent = #body end
   else
     written, failure = send_pieces(exchange, head, length, pieces_of(exchange))

@@ -1,5 +1,5 @@
--- Reads the response of an exchange that http1.lua has sent: status, headers, body, and whether the
--- connection can be used again.
+-- Reads the response of an exchange whose request http1.lua has sent: status, headers, body, and whether the connection can
+-- be used again. Most functions return nil and a `waba.TransferFailure` on failure.
 
 local core = require "waba.core"
 local http1 = require "waba.transport.http1"
@@ -19,47 +19,58 @@ local PIECE = 65536
 local MAX_HEAD = 262144
 local MAX_BODY = 16777216
 
--- Reads more into the buffer. Nil, and a socket's word or a fault when nothing comes.
-local function read_more(exchange, cap)
+local function malformed(exchange, message)
+  return http1.fail(exchange, "protocol", message)
+end
+
+-- The failure of a read.
+local function cut_off(exchange, reason)
+  return http1.fail_by_reason(exchange, reason,
+    exchange.status and "the response is incomplete" or "there is no response")
+end
+
+-- Reads more into the buffer.
+local function read_more(exchange)
   local buffer, from = exchange.buffer, exchange.from
   if from > 1 then buffer = buffer:sub(from) end
-  if #buffer > cap then return nil, "the answer's head is too large", "protocol" end
-  local bytes, word = read(exchange, PIECE)
-  if not bytes then return nil, word end
+  if #buffer > MAX_HEAD then return malformed(exchange, "the head of the response is too large") end
+  local bytes, reason = read(exchange, PIECE)
+  if not bytes then return cut_off(exchange, reason) end
   exchange.buffer, exchange.from = buffer == "" and bytes or buffer .. bytes, 1
   return true
 end
 
--- Reads the head of a response: status, position of what follows, minor version, size of the body (false when it is
--- malformed), whether it is chunked and whether the connection closes; or nil, and a socket's word or a fault.
+-- Reads the head of a response: status, position after the head, minor version, size of the body (false when it is
+-- malformed), whether it is chunked and whether the connection closes.
 local function read_head(exchange, from)
   local status, behind, minor, size, is_chunked, closes = response_head(exchange.buffer, from)
-  if status == nil then return nil, "the answer is not HTTP/1.1", "protocol" end
+  if status == nil then return malformed(exchange, "the response is not HTTP/1.1") end
   if status and status >= 200 then exchange.sent, exchange.status = "yes", status end
   if minor then return status, behind, minor, size, is_chunked, closes end
-  if behind then return nil, "the answer has a malformed header", "protocol" end
+  if behind then return malformed(exchange, "the response has a malformed header") end
   from = max(1, #exchange.buffer - 2)
-  local read_on, word, kind = read_more(exchange, MAX_HEAD)
-  if not read_on then return nil, word, kind end
+  local ok, failure = read_more(exchange)
+  if not ok then return nil, failure end
   return read_head(exchange, from)
 end
 
-local function too_large(most)
-  return nil, ("the response is larger than the %d bytes allowed"):format(most), "protocol", "too_large"
+local function too_large(exchange, most)
+  local message = ("the response is larger than the %d bytes allowed"):format(most)
+  return http1.fail(exchange, "protocol", message, "too_large")
 end
 
--- A piece of the body goes where it shall. Nil, what is wrong, its kind and code when it can't.
+-- Passes a part of the body to its destination.
 local function take(exchange, bytes, expected)
   local received = exchange.bytes_received + #bytes
   exchange.bytes_received = received
   if exchange.divert then
     local most = exchange.request.into.max_size
-    if most and received > most then return too_large(most) end
-    local fault, code = exchange.divert(bytes)
-    if fault then return nil, fault, "invalid", code end
+    if most and received > most then return too_large(exchange, most) end
+    local message, code = exchange.divert(bytes)
+    if message then return http1.fail(exchange, "invalid", message, code) end
   else
     local store, most = exchange.store, exchange.request.max_body or MAX_BODY
-    if received > most then return too_large(most) end
+    if received > most then return too_large(exchange, most) end
     if not store then
       exchange.store = bytes
     elseif type(store) == "string" then
@@ -72,7 +83,7 @@ local function take(exchange, bytes, expected)
   return true
 end
 
--- At most so many bytes, of the buffer or newly read.
+-- At most so many bytes, of the buffer or newly read; or nil and the socket's reason.
 local function some(exchange, most)
   local buffer, from = exchange.buffer, exchange.from
   if from > #buffer then return read(exchange, most < PIECE and most or PIECE) end
@@ -82,10 +93,10 @@ end
 
 local function read_sized(exchange, size, expected)
   while size > 0 do
-    local bytes, word = some(exchange, size)
-    if not bytes then return nil, word end
-    local taken, fault, kind, code = take(exchange, bytes, expected)
-    if not taken then return nil, fault, kind, code end
+    local bytes, reason = some(exchange, size)
+    if not bytes then return cut_off(exchange, reason) end
+    local ok, failure = take(exchange, bytes, expected)
+    if not ok then return nil, failure end
     size = size - #bytes
   end
   return true
@@ -100,45 +111,50 @@ local function read_line(exchange)
       exchange.from = at + 2
       return buffer:sub(from, at - 1)
     end
-    local read_on, word, kind = read_more(exchange, MAX_HEAD)
-    if not read_on then return nil, word, kind end
+    local ok, failure = read_more(exchange)
+    if not ok then return nil, failure end
     search = max(1, #buffer - from + 1)
   end
 end
 
+-- The size of the next chunk.
+local function read_size(exchange)
+  local line, failure = read_line(exchange)
+  if not line then return nil, failure end
+  local size = line:match "^%x+" and tonumber(line:match "^%x+", 16)
+  if not size then return malformed(exchange, "the response has a malformed chunk") end
+  return size
+end
+
 local function read_chunked(exchange)
-  while true do
-    local line, word, kind = read_line(exchange)
-    if not line then return nil, word, kind end
-    local size = line:match "^%x+" and tonumber(line:match "^%x+", 16)
-    if not size then return nil, "the answer has a malformed chunk", "protocol" end
-    if size == 0 then break end
-    local done, fault, code
-    done, fault, kind, code = read_sized(exchange, size)
-    if not done then return nil, fault, kind, code end
-    line, word, kind = read_line(exchange)
-    if not line then return nil, word, kind end
-    if line ~= "" then return nil, "the answer has a malformed chunk", "protocol" end
+  local size, failure = read_size(exchange)
+  while size and size > 0 do
+    local ok, line
+    ok, failure = read_sized(exchange, size)
+    if not ok then return nil, failure end
+    line, failure = read_line(exchange)
+    if not line then return nil, failure end
+    if line ~= "" then return malformed(exchange, "the response has a malformed chunk") end
+    size, failure = read_size(exchange)
   end
-  repeat -- trailers say nothing to us
-    local line, word, kind = read_line(exchange)
-    if not line then return nil, word, kind end
-  until line == ""
+  local line = size
+  while line and line ~= "" do line, failure = read_line(exchange) end -- trailers are ignored
+  if not line then return nil, failure end
   return true
 end
 
 local function read_to_end(exchange)
   while true do
-    local bytes, word = some(exchange, PIECE)
-    if word == "closed" then return true end
-    if not bytes then return nil, word end
-    local taken, fault, kind, code = take(exchange, bytes)
-    if not taken then return nil, fault, kind, code end
+    local bytes, reason = some(exchange, PIECE)
+    if reason == "closed" then return true end
+    if not bytes then return cut_off(exchange, reason) end
+    local ok, failure = take(exchange, bytes)
+    if not ok then return nil, failure end
   end
 end
 
--- The whole body, where it stays in memory and came with the head, as most do: read already. Else nil.
-local function body_at_hand(exchange, behind, size)
+-- The whole body, if it is in the buffer already and stays in memory, as most do; else nil.
+local function body_in_buffer(exchange, behind, size)
   local buffer, request = exchange.buffer, exchange.request
   if #buffer - behind + 1 ~= size or exchange.divert or request.progress then return nil end
   if size > (request.max_body or MAX_BODY) then return nil end
@@ -146,22 +162,16 @@ local function body_at_hand(exchange, behind, size)
   return buffer:sub(behind)
 end
 
--- Reads the body to its end, where that is known, or to that of the connection.
+-- Reads the body to its end: its declared size, its last chunk, or the end of the connection.
 local function read_body(exchange, size, is_chunked)
   if is_chunked then return read_chunked(exchange) end
   if size then return read_sized(exchange, size, size) end
-  if size == false then return nil, "the answer has a malformed Content-Length", "protocol" end
+  if size == false then return malformed(exchange, "the response has a malformed Content-Length") end
   exchange.keep = false
   return read_to_end(exchange)
 end
 
--- A failure while the answer is read: of the answer, where there is a kind, else of the connection.
-local function fail_to_read(exchange, fault, kind, code)
-  if kind then return http1.fail(exchange, kind, fault, code) end
-  return http1.fail_by_word(exchange, fault, exchange.status and "the answer broke off" or "no answer came")
-end
-
--- The body that stayed in memory.
+-- The body that was kept in memory.
 local function stored(exchange)
   local store = exchange.store
   if not store then return "" end
@@ -180,7 +190,7 @@ local function coding_of(headers)
   return coding and coding:lower() ~= "identity" and coding or nil
 end
 
--- The fields of a response that are made when one of them is asked for, from what is known of its exchange.
+-- A response whose other fields are made of its exchange when one of them is read.
 local Response = {}
 
 function Response.__index(response, name)
@@ -201,27 +211,27 @@ function Response.__index(response, name)
   return response[name]
 end
 
--- What was received is the response. `ended`: when.
+-- Makes the response. `ended`: when its last byte was received.
 local function new_response(exchange, status, body, lines, behind, ended)
   return setmetatable({
     status = status, body = body, exchange = exchange, lines = lines, behind = behind, ended = ended,
   }, Response)
 end
 
--- The body of the response, of which so much is in the buffer already; or nil, what is wrong, its kind and code.
+-- Returns the body of the response, of which a part may be in the buffer.
 local function receive_body(exchange, behind, size, is_chunked)
-  local body = size and not is_chunked and body_at_hand(exchange, behind, size)
+  local body = size and not is_chunked and body_in_buffer(exchange, behind, size)
   if body then return body end
   exchange.buffer = exchange.buffer:sub(behind)
-  local complete, fault, kind, code = read_body(exchange, size, is_chunked)
-  if not complete then return nil, fault, kind, code end
+  local ok, failure = read_body(exchange, size, is_chunked)
+  if not ok then return nil, failure end
   return stored(exchange)
 end
 
--- Reads a response, and those behind it until one is final.
+-- Reads responses until one is final.
 local function receive(exchange, divert)
   local status, behind, minor, size, is_chunked, closes = read_head(exchange, 1)
-  if not status then return fail_to_read(exchange, behind, minor) end
+  if not status then return nil, behind end
   if status < 200 then
     exchange.buffer = exchange.buffer:sub(behind)
     return receive(exchange, divert)
@@ -235,21 +245,21 @@ local function receive(exchange, divert)
   end
   if exchange.request.head.method == "HEAD" or status == 204 or status == 304 then size, is_chunked = 0, false end
   local lines = exchange.buffer
-  local body, fault, kind, code = receive_body(exchange, behind, size, is_chunked)
-  if not body then return fail_to_read(exchange, fault, kind, code) end
+  local body, failure = receive_body(exchange, behind, size, is_chunked)
+  if not body then return nil, failure end
   if exchange.from <= #exchange.buffer then exchange.keep = false end -- bytes after the end of the response
   return new_response(exchange, status, body, lines, behind, #lines == behind - 1 + #body and now or clock())
 end
 
---- Reads the final response; interim ones are passed over.
+--- Reads the final response, and ignores interim ones.
 ---@param exchange waba.Exchange
----@param divert? fun(bytes: string): string?, string?  takes a 2xx body instead of memory; may return what
----        is wrong, and a code
+---@param divert? fun(bytes: string): string?, string?  takes a 2xx body, which is not kept in memory then; returns an
+---        error message and a code on failure
 ---@return waba.Response|nil
 ---@return waba.TransferFailure?
 function http1_response.receive(exchange, divert)
-  local read_on, word, kind = read_more(exchange, MAX_HEAD)
-  if not read_on then return fail_to_read(exchange, word, kind) end
+  local ok, failure = read_more(exchange)
+  if not ok then return nil, failure end
   return receive(exchange, divert)
 end
 

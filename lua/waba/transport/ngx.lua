@@ -44,8 +44,7 @@ local EARLIER = {
   ["inappropriate ioctl for device"] = true, ["no such device or address"] = true,
 }
 
--- Headers whose value follows from the request and the connection; set by hand they would make two
--- readings of one message possible.
+-- Headers whose value depends on the request and the connection; other values would make a message ambiguous.
 local RESERVED = {}
 for name in ("content-length transfer-encoding expect connection host te trailer upgrade keep-alive "
   .. "proxy-connection proxy-authorization"):gmatch "%S+" do RESERVED[name] = true end
@@ -91,11 +90,11 @@ end
 -- nginx compares the names in a certificate, not the addresses.
 local NAME_NEEDED = "nginx can verify the certificate of a host name only: put one into base_url"
 
-local function explained(word)
+local function explained(reason)
   for text, directive in pairs(DIRECTIVES) do
-    if word:find(text, 1, true) then return word .. "; " .. directive end
+    if reason:find(text, 1, true) then return reason .. "; " .. directive end
   end
-  return word
+  return reason
 end
 
 -- Splits "https://host:port/path?query"; returns nil and a message if it is invalid.
@@ -190,17 +189,17 @@ local BAD_CERTIFICATE = "%s closed the connection right after the handshake; its
   .. TRUST
 
 -- Fails a handshake that ended as some versions of nginx end one with an untrusted certificate.
-local function fail_uncertain(exchange, target, word)
+local function fail_uncertain(exchange, target, reason)
   exchange.is_uncertain = true
-  return http1.fail(exchange, "tls", BAD_CERTIFICATE:format(target.authority), word)
+  return http1.fail(exchange, "tls", BAD_CERTIFICATE:format(target.authority), reason)
 end
 
 -- TLS on a new connection.
 local function shake_hands(exchange, target, limit)
-  local returned, session, word = true, nil, "timeout"
+  local returned, session, reason = true, nil, "timeout"
   if wait_for_handshake(limit) then
     exchange.socket:settimeout(http1.milliseconds(limit - core.clock()))
-    returned, session, word = pcall(exchange.socket.sslhandshake, exchange.socket, nil, target.name, true)
+    returned, session, reason = pcall(exchange.socket.sslhandshake, exchange.socket, nil, target.name, true)
   end
   exchange.armed = 0
   if not returned then return fail_uncertain(exchange, target, "assertion") end
@@ -211,25 +210,25 @@ local function shake_hands(exchange, target, limit)
     return http1.fail(exchange, "tls", ("no TLS with %s: it speaks %s; TLS 1.2 or newer is needed"):format(
       target.authority, OLDER_VERSIONS[spoken] or ("version %#06x"):format(spoken)), "old_version")
   end
-  word = word or "handshake failed"
-  if word == "timeout" or word == "closed" or word == "connection reset by peer" then
-    return http1.fail_by_word(exchange, word, "no TLS with " .. target.authority)
+  reason = reason or "handshake failed"
+  if reason == "timeout" or reason == "closed" or reason == "connection reset by peer" then
+    return http1.fail_by_reason(exchange, reason, "no TLS with " .. target.authority)
   end
-  local explanation = explained(word)
-  if target.is_address and word:find("mismatch", 1, true) then explanation = word .. "; " .. NAME_NEEDED end
-  return http1.fail(exchange, "tls", ("no TLS with %s: %s"):format(target.authority, explanation), word)
+  local explanation = explained(reason)
+  if target.is_address and reason:find("mismatch", 1, true) then explanation = reason .. "; " .. NAME_NEEDED end
+  return http1.fail(exchange, "tls", ("no TLS with %s: %s"):format(target.authority, explanation), reason)
 end
 
 -- Connects: takes a kept connection, or makes a new one with its handshake.
 local function connect(exchange, target, now)
   local limit = math.min(exchange.deadline, now + (exchange.request.connect_timeout or CONNECT_TIMEOUT))
-  if limit <= now then return http1.fail(exchange, "timeout", "the time was over before there was a connection") end
+  if limit <= now then return http1.fail(exchange, "timeout", "the timeout passed: there is no connection") end
   local socket, left = exchange.socket, http1.milliseconds(exchange.deadline - now)
   socket:settimeouts(http1.milliseconds(limit - now), left, left)
   exchange.armed = now
-  local done, word = socket:connect(target.address, target.port, target.options)
+  local done, reason = socket:connect(target.address, target.port, target.options)
   if not done then
-    local _, failure = http1.fail_by_word(exchange, EARLIER[word] and NONE_LEFT or word,
+    local _, failure = http1.fail_by_reason(exchange, EARLIER[reason] and NONE_LEFT or reason,
       "no connection to " .. target.authority)
     failure.message = explained(failure.message)
     return nil, failure
@@ -242,8 +241,8 @@ end
 
 -- ---- The destination of a 2xx body -----------------------------------------------------------------
 
-local function unwritable(path, fault)
-  return ("the file %s cannot be written: %s"):format(path, fault), "file"
+local function unwritable(path, message)
+  return ("the file %s cannot be written: %s"):format(path, message), "file"
 end
 
 local files = 0
@@ -252,8 +251,8 @@ local files = 0
 local function open_part(path)
   files = files + 1
   local name = ("%s.%d-%d.part"):format(path, ngx.worker.pid(), files)
-  local handle, fault = open_file(name, "wb")
-  if not handle then return nil, (unwritable(path, fault)) end
+  local handle, message = open_file(name, "wb")
+  if not handle then return nil, (unwritable(path, message)) end
   core.remove_at_exit(name, true)
   local part = { handle = handle, name = name, path = path, guard = newproxy(true) }
   getmetatable(part.guard).__gc = function()
@@ -265,10 +264,10 @@ end
 
 -- Gives the file its final name. Returns nil, a message and a code on failure.
 local function complete_part(part)
-  local done, fault = part.handle:close()
+  local done, message = part.handle:close()
   part.handle = nil
-  if done then done, fault = os.rename(part.name, part.path) end
-  if not done then return nil, unwritable(part.path, fault) end
+  if done then done, message = os.rename(part.name, part.path) end
+  if not done then return nil, unwritable(part.path, message) end
   part.name = nil
   return true
 end
@@ -284,8 +283,8 @@ local function diversion_of(exchange)
   local into, part = exchange.request.into, exchange.part
   if not part then return function(bytes) into.sink(bytes) end end
   return function(bytes)
-    local written, fault = part.handle:write(bytes)
-    if not written then return unwritable(part.path, fault) end
+    local written, message = part.handle:write(bytes)
+    if not written then return unwritable(part.path, message) end
   end
 end
 
@@ -296,14 +295,14 @@ local function receive(exchange)
   local response, failure = http1_response.receive(exchange, diversion_of(exchange))
   local part = exchange.part
   if not response or not part or response.status >= 300 then return response, failure end
-  local complete, fault, code = complete_part(part)
-  if not complete then return http1.fail(exchange, "invalid", fault, code) end
+  local complete, message, code = complete_part(part)
+  if not complete then return http1.fail(exchange, "invalid", message, code) end
   return response
 end
 
 -- Reads a response after a failed write: the server may have sent one before it had received the whole request.
-local function receive_early(exchange, word)
-  local _, failure = http1.fail_by_word(exchange, word, "the request broke off")
+local function receive_early(exchange, reason)
+  local _, failure = http1.fail_by_reason(exchange, reason, "the request could not be sent")
   exchange.deadline, exchange.armed = core.clock() + 0.1, 0
   local response, late = receive(exchange)
   exchange.keep = false
@@ -316,13 +315,13 @@ local function exchange_messages(exchange, target, now)
   if not connected then return nil, failure end
   local reused = exchange.reused
   if not reused then exchange.connected = core.clock() end
-  local written, fault = http1.send(exchange, target.head, length_of(exchange), reused)
+  local written, reason = http1.send(exchange, target.head, length_of(exchange), reused)
   if written then return receive(exchange) end
-  if type(fault) == "table" then return nil, fault end
-  if exchange.fresh_tls and exchange.bytes_sent == 0 and fault == "closed" then
-    return fail_uncertain(exchange, target, fault)
+  if type(reason) == "table" then return nil, reason end
+  if exchange.fresh_tls and exchange.bytes_sent == 0 and reason == "closed" then
+    return fail_uncertain(exchange, target, reason)
   end
-  return receive_early(exchange, fault)
+  return receive_early(exchange, reason)
 end
 
 local function finish(exchange, response)
@@ -345,13 +344,13 @@ local function prepare(request, started)
   local allowed, socket = pcall(tcp)
   if not allowed then return http1.fail(exchange, "invalid", select(2, runtime.can_wait_in_nginx()) or socket) end
   exchange.socket = socket
-  local fine, fault = http1.open_body(exchange, request.body)
-  if not fine then return http1.fail(exchange, "invalid", fault, "body") end
+  local fine, message = http1.open_body(exchange, request.body)
+  if not fine then return http1.fail(exchange, "invalid", message, "body") end
   if request.into and request.into.file then
-    exchange.part, fault = open_part(request.into.file)
+    exchange.part, message = open_part(request.into.file)
     if not exchange.part then
       http1.close_body(exchange)
-      return http1.fail(exchange, "invalid", fault, "file")
+      return http1.fail(exchange, "invalid", message, "file")
     end
   end
   return exchange
