@@ -116,6 +116,7 @@ describe("ordered messages", function()
       release(1)
       while gateway:count "/v1/messages" < 2 do waba.sleep(0.002) end
       waba.spawn(sends(EVA, "e3"))
+      waba.sleep(0.02) -- it would be sent by now
       sends(UWE, "u")()
       release(3)
     end))

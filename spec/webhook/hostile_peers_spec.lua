@@ -382,19 +382,24 @@ describe("the webhook server among hostile peers", function()
   end)
 
   it("closes a connection without credentials before an older one with valid ones", function()
-    story({ limits = { connections = 2 } }, function(one)
-      local trusted = connect(one.port, "127.0.0.2")
-      trusted:write(WEBHOOK)
-      assert.equal("HTTP/1.1 200 OK\r", trusted:read "*l")
-      while trusted:read "*l" ~= "\r" do end
-      local silent = connect(one.port, "127.0.0.3")
+    story({ limits = { connections = 7 } }, function(one)
+      local trusted = {}
+      for index = 1, 6 do
+        trusted[index] = connect(one.port, "127.0.0." .. index + 1)
+        trusted[index]:write(WEBHOOK)
+        assert.equal("HTTP/1.1 200 OK\r", trusted[index]:read "*l")
+        while trusted[index]:read "*l" ~= "\r" do end
+      end
+      local silent = connect(one.port, "127.0.0.8")
       cqueues.sleep(0.02)
       is_served(one) -- after a second
       assert.equal("", read_all(silent))
-      trusted:write(WEBHOOK)
-      assert.equal("HTTP/1.1 200 OK\r", trusted:read "*l")
-      trusted:close()
       silent:close()
+      for _, socket in ipairs(trusted) do
+        socket:write(WEBHOOK)
+        assert.equal("HTTP/1.1 200 OK\r", socket:read "*l")
+        socket:close()
+      end
     end)
   end)
 

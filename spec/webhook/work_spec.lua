@@ -105,7 +105,7 @@ for _, loop in ipairs(LOOPS) do
     end
 
     it("renews a lease again that its store refused to renew", function()
-      local box, refused, runs = waba.inbox.memory(), 0, 0
+      local box, refused, runs, stolen = waba.inbox.memory(), 0, 0, 0
       local extend = box.extend
       function box.extend(...)
         if refused < 1 then
@@ -118,13 +118,17 @@ for _, loop in ipairs(LOOPS) do
       local one = receiver(box, { text = function()
         runs = runs + 1
         if runs == 1 then
-          for _ = 1, 20 do sleep(0.04) end
+          for _ = 1, 20 do
+            sleep(0.04)
+            stolen = stolen + #box:take(1, 60)
+          end
         end
       end })
       local function work() one:work { lease = 0.3 } end
       loop.run { work, work }
       assert.equal(1, refused)
       assert.equal(1, runs)
+      assert.equal(0, stolen)
     end)
 
     it("has acknowledged an event before it waits for the next one's handler", function()
