@@ -170,6 +170,8 @@ local LUA_SPECS = {
   { "^http/", { "webhook/server", "webhook/hostile_peers", "emulator/server" } },
   { "^cli/", { "cli", "cli/streams" } },
   { "^resource/.*settings", { "resource/number_settings" } },
+  { "^resource/templates/", { "hosting/cloud/templates", "resource/templates" } },
+  { "^resource/profile/", { "resource/profile", "hosting/cloud/profile" } },
   { "^resource/media/", { "resource/cloud_media", "resource/media", "resource/digest" } },
   { "^resource/", { "resource/failures", "resource/both_hostings" } },
   { "^hosting/.*error", { "hosting/cloud/errors", "hosting/tables", "check", "two_readings" } },

@@ -199,6 +199,13 @@ describe("client.profile", function()
       end
     end)
 
+    it("of another format has the type that the gateway names", function()
+      local scripted = scripted_transport.client { { body = "a photo", headers = { ["content-type"] = "image/webp" } } }
+      local photo = assert(scripted.profile:photo())
+      assert.equal("image/webp", photo.type)
+      assert.equal("a photo", photo.data)
+    end)
+
     it("is missing when the gateway answers with nothing", function()
       for _, body in ipairs { "", "null", "{}" } do
         local scripted = scripted_transport.client { { body = body } }
