@@ -86,13 +86,13 @@ for _, loop in ipairs(LOOPS) do
         local runs, stolen = 0, 0
         local one = receiver(box, { text = function()
           runs = runs + 1
-  for _ = 1, 4 do
-            sleep(0.04)
+  for _ = 1, 5 do
+            sleep(0.1)
             stolen = stolen + #other:take(1, 60)
           end
         end })
         box:put { message "a" }
-        local function work() one:work { lease = 0.1 } end
+        local function work() one:work { lease = 0.3 } end
         loop.run { work, work }
         assert.equal(1, runs)
         assert.equal(0, stolen)
