@@ -117,7 +117,7 @@ return {
       { file = "waba/emulator/init.lua", calls = { emulator = "waba.emulator.", Emulator = "emulator:" } },
       { file = "waba/emulator/options.lua" },
       { file = "waba/emulator/handle.lua", calls = { Handle = "emulator:", ["Handle.ask"] = false } },
-      { file = "waba/emulator/orders.lua", calls = { Handle = "emulator:", Orders = "emulator:" } },
+      { file = "waba/emulator/commands.lua", calls = { Handle = "emulator:" } },
       { file = "waba/emulator/customer.lua", calls = { Customer = "customer:" } },
       { file = "waba/emulator/certificate.lua", calls = { certificate = 'require("waba.emulator.certificate").' } },
     },

@@ -20,6 +20,73 @@ local webhook = {}
 ---@class waba.WebhookNginx
 local nginx = {}
 
+--- What is known of a customer. On Cloud hosting a customer has a business-scoped user id too.
+---@class waba.emulator.CustomerOptions
+---@field name? string
+---@field user_id? string
+---@field username? string
+---@field hidden? boolean  true: webhooks do not contain the number
+
+--- What is known of a number.
+---@class waba.emulator.ContactOptions
+---@field status? "valid"|"invalid"|"failed"
+---@field wa_id? string
+---@field name? string
+---@field user_id? string
+---@field username? string
+
+--- A failure of the next requests. Without `status`, `code`, `errors`, `body` and `developer_message` the response is the
+--- usual one: late (`delay`) or not sent (`drop`).
+---@class waba.emulator.FailNext
+---@field method? string  only requests of this method
+---@field path? string  only of this path: exact, or a Lua pattern that begins with ^
+---@field type? string  only messages of this type
+---@field times? integer  the number of requests; default: 1
+---@field share? number  0 to 1: only with this probability, by the option `seed`
+---@field status? integer  HTTP status
+---@field code? integer  error code of the platform, with its usual title and status
+---@field title? string  of this error
+---@field details? string|string[]  of this error; a list with `developer_message`
+---@field errors? table[]  whole error rows
+---@field developer_message? string  an error of 360dialog's gateway
+---@field body? string  the bytes of the response
+---@field headers? table<string, string>  of the response
+---@field delay? number  real seconds before the response
+---@field drop? "before"|"after"  closes the connection before, or after, the request took effect
+---@field accept? boolean  true: the request takes effect, although the response is an error
+
+--- A failure of the next message after it was accepted; `code` or `errors` is required.
+---@class waba.emulator.FailStatus
+---@field code? integer  error code of the platform
+---@field title? string  of this error
+---@field details? string  of this error
+---@field errors? table[]  whole error rows
+---@field to? string  only messages to this recipient
+---@field type? string  only messages of this type
+---@field times? integer  the number of messages; default: 1
+---@field share? number  0 to 1: only with this probability, by the option `seed`
+---@field after? "sent"|"delivered"  the last status before the failure
+---@field status? string  "warning": instead of "failed"
+
+--- The decision on a template.
+---@class waba.emulator.ReviewOptions
+---@field language? string  one translation; default: all
+---@field reason? string  why it is rejected
+
+--- Which messages are held.
+---@class waba.emulator.HoldOptions
+---@field language? string  one translation; default: all
+
+--- What the gateway reports of its health.
+---@class waba.emulator.HealthOptions
+---@field shape? "single"|"high_availability"|"multiconnect"  On-Premise: the kind of installation
+---@field status? string  On-Premise: the status of every node; Cloud: "AVAILABLE", "LIMITED" or "BLOCKED", of the number
+---@field nodes? table  On-Premise: whole nodes by their name or a part of it
+---@field errors? table  On-Premise: errors instead of `health`
+---@field meta? boolean  On-Premise: false: without `meta`
+---@field entities? table  Cloud: fields of an entity by its type
+---@field fields? table  Cloud: fields of the phone number
+
 --- Selects requests.
 ---@class waba.emulator.RequestFilter
 ---@field method? string
@@ -103,73 +170,6 @@ local nginx = {}
 ---@field ca_file? string  PEM file of authorities to trust besides the system's
 ---@field duplicates? number  the share of deliveries (0 to 1) that are sent twice; default: 0
 ---@field reorder? number  the share of deliveries (0 to 1) that are sent after later ones; default: 0
-
---- What is known of a customer. On Cloud hosting a customer has a business-scoped user id too.
----@class waba.emulator.CustomerOptions
----@field name? string
----@field user_id? string
----@field username? string
----@field hidden? boolean  true: webhooks do not contain the number
-
---- What is known of a number.
----@class waba.emulator.ContactOptions
----@field status? "valid"|"invalid"|"failed"
----@field wa_id? string
----@field name? string
----@field user_id? string
----@field username? string
-
---- A failure of the next requests. Without `status`, `code`, `errors`, `body` and `developer_message` the response is the
---- usual one: late (`delay`) or not sent (`drop`).
----@class waba.emulator.FailNext
----@field method? string  only requests of this method
----@field path? string  only of this path: exact, or a Lua pattern that begins with ^
----@field type? string  only messages of this type
----@field times? integer  the number of requests; default: 1
----@field share? number  0 to 1: only with this probability, by the option `seed`
----@field status? integer  HTTP status
----@field code? integer  error code of the platform, with its usual title and status
----@field title? string  of this error
----@field details? string|string[]  of this error; a list with `developer_message`
----@field errors? table[]  whole error rows
----@field developer_message? string  an error of 360dialog's gateway
----@field body? string  the bytes of the response
----@field headers? table<string, string>  of the response
----@field delay? number  real seconds before the response
----@field drop? "before"|"after"  closes the connection before, or after, the request took effect
----@field accept? boolean  true: the request takes effect, although the response is an error
-
---- A failure of the next message after it was accepted; `code` or `errors` is required.
----@class waba.emulator.FailStatus
----@field code? integer  error code of the platform
----@field title? string  of this error
----@field details? string  of this error
----@field errors? table[]  whole error rows
----@field to? string  only messages to this recipient
----@field type? string  only messages of this type
----@field times? integer  the number of messages; default: 1
----@field share? number  0 to 1: only with this probability, by the option `seed`
----@field after? "sent"|"delivered"  the last status before the failure
----@field status? string  "warning": instead of "failed"
-
---- The decision on a template.
----@class waba.emulator.ReviewOptions
----@field language? string  one translation; default: all
----@field reason? string  why it is rejected
-
---- Which messages are held.
----@class waba.emulator.HoldOptions
----@field language? string  one translation; default: all
-
---- What the gateway reports of its health.
----@class waba.emulator.HealthOptions
----@field shape? "single"|"high_availability"|"multiconnect"  On-Premise: the kind of installation
----@field status? string  On-Premise: the status of every node; Cloud: "AVAILABLE", "LIMITED" or "BLOCKED", of the number
----@field nodes? table  On-Premise: whole nodes by their name or a part of it
----@field errors? table  On-Premise: errors instead of `health`
----@field meta? boolean  On-Premise: false: without `meta`
----@field entities? table  Cloud: fields of an entity by its type
----@field fields? table  Cloud: fields of the phone number
 
 --- The options of `client:send_all`.
 ---@class waba.BulkOptions

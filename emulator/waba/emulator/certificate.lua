@@ -38,7 +38,7 @@ local function is_address(host)
   return host:match("^%d+%.%d+%.%d+%.%d+$") or host:find(":", 1, true)
 end
 
--- A certificate with everything but what tells an authority from a leaf.
+-- A certificate without the extensions that distinguish an authority from a leaf.
 local function draft(ssl, common_name, not_before, not_after)
   local subject = ssl.name.new()
   subject:add("CN", common_name)

@@ -34,8 +34,7 @@ local function usual_wa_id(number)
   return area and "55" .. area .. subscriber or number
 end
 
---- Whether a number can be anybody's: without a country code, or with too few or too many digits, nobody
---- can be meant.
+--- Whether a number can exist: it has a country code, and 7 to 15 digits.
 ---@param input string
 ---@return boolean
 function contacts.plausible(input)

@@ -1,5 +1,5 @@
--- The emulator's own door: a plain HTTP port on loopback, guarded by a token, through which the
--- handle in the program's process reads the journal and pulls the strings.
+-- The control port: plain HTTP on loopback, protected by a token, through which the handle in the program's process reads
+-- the journal and gives commands.
 
 local core = require "waba.core"
 local faults = require "waba.emulator.faults"
@@ -180,14 +180,14 @@ function calls.stop(_, _, process)
   return true
 end
 
--- ---- The door --------------------------------------------------------------------------------------
+-- ---- The server ------------------------------------------------------------------------------------
 
 ---@class waba.emulator.Control : waba.emulator.Gateway
 local Control = {}
 Control.__index = Control
 Control.__name = "waba.emulator.Control"
 
---- Makes the door of a process.
+--- Makes the control port of a process.
 ---@param process table
 ---@param token string
 ---@return waba.emulator.Control
@@ -213,7 +213,7 @@ function Control:expects(request)
   return { limit = MAX_CALL }
 end
 
-local function answer(status, value)
+local function respond(status, value)
   return { status = status, headers = { ["content-type"] = "application/json" }, body = json.encode(value) }
 end
 
@@ -221,28 +221,28 @@ local function call(self, gateway, request)
   local named = request.segments[3] and calls[request.segments[3]]
   local arguments, problem = json.decode(request.body)
   if not named or type(arguments) ~= "table" then
-    return answer(404, { error = problem or "no such call" })
+    return respond(404, { error = problem or "no such call" })
   end
   local result, message = named(gateway, arguments, self.process)
-  if result == nil then return answer(422, { error = message }) end
-  return answer(200, { result = result })
+  if result == nil then return respond(422, { error = message }) end
+  return respond(200, { result = result })
 end
 
---- Answers a call of the handle.
+--- Responds to a call of the handle.
 ---@param request waba.emulator.Request
 ---@return waba.emulator.Response
 function Control:handle(request)
   local gateway = gateway_of(self, request)
   if not authorized(self, request) then
-    return answer(403, { error = "the token is missing" })
+    return respond(403, { error = "the token is missing" })
   elseif gateway and request.segments[2] == "media" then
     local kept = gateway.media:add(request.file, {
       type = request.headers["content-type"], size = request.size, sha256 = request.sha256 }, gateway.INBOUND_MEDIA)
-    return answer(200, { result = kept.id })
+    return respond(200, { result = kept.id })
   elseif gateway and request.segments[2] == "call" then
     return call(self, gateway, request)
   end
-  return answer(404, { error = "no such path" })
+  return respond(404, { error = "no such path" })
 end
 
 --- Nothing is kept of calls.

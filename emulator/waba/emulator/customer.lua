@@ -1,11 +1,11 @@
--- Customers of the emulator: people who write to the business number, one method for every type of
+-- Customers of the emulator, who send messages to the business number: one method for every type of
 -- message they can send.
 
 local errors = require "waba.errors"
 
 local customers = {}
 
---- Somebody who writes to the business number.
+--- A customer of the business number.
 ---@class waba.emulator.Customer
 ---@field number string  as it was given
 ---@field name string|nil
@@ -13,7 +13,7 @@ local Customer = {}
 Customer.__index = Customer
 Customer.__name = "waba.emulator.Customer"
 
---- What can be said of any message.
+--- Options of any message.
 ---@class waba.emulator.InboundOptions
 ---@field reply_to? string               id of the message it quotes
 ---@field forwarded? boolean
@@ -180,7 +180,7 @@ function Customer:button(text, payload, options)
   return send(self, "button", { text = text, payload = payload }, options_for(self, options))
 end
 
---- Answers an interactive message: kind "button" or "list" with id, title (and description), or
+--- Replies to an interactive message: kind "button" or "list" with id, title (and description), or
 --- "flow" with name, body and data.
 ---@param reply { kind: string?, id: string?, title: string?, description: string?, name: string?, body: string?, data: table? }
 ---@param options? waba.emulator.InboundOptions
@@ -207,7 +207,7 @@ end
 ---@return waba.Error? err
 function Customer:order(order) return send(self, "order", split(self, order)) end
 
---- Lets WhatsApp tell something about the customer: type, body and what belongs to it.
+--- Sends a system message of WhatsApp about the customer: type, body and what belongs to it.
 ---@param system table  as the platform writes it
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id
@@ -216,7 +216,7 @@ function Customer:system(system, options)
   return send(self, "system", system, options_for(self, options))
 end
 
---- Moves the customer to another number, and lets WhatsApp tell so.
+--- Moves the customer to another number, and sends the system message about it.
 ---@param number string
 ---@return string|nil id
 ---@return waba.Error? err
@@ -229,7 +229,7 @@ function Customer:change_number(number)
 end
 
 --- Gives the customer a new identity, as a new phone does: messages to it fail with 1028 until the
---- identity is acknowledged. WhatsApp tells so.
+--- identity is acknowledged. Sends the system message about it.
 ---@return string|nil id
 ---@return waba.Error? err
 function Customer:change_identity()
@@ -263,7 +263,7 @@ function Customer:reaction(message_id, emoji, options)
   return send(self, "reaction", { message_id = message_id, emoji = emoji }, options_for(self, options))
 end
 
---- Sends a message of any type whose content goes out as it stands.
+--- Sends a message of any type whose content is sent unchanged.
 ---@param kind string
 ---@param content any
 ---@param options? waba.emulator.InboundOptions

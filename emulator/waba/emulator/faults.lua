@@ -1,12 +1,12 @@
--- Faults on demand: what the program has ordered for the next requests, and for the statuses of the
+-- Requested failures: the commands of the program for the next requests, and for the statuses of the
 -- next messages.
 
 local json = require "waba.emulator.json"
 
 local faults = {}
 
---- An order for requests; see emulator:fail_next.
----@class waba.emulator.Fault.Order
+--- An command for requests; see emulator:fail_next.
+---@class waba.emulator.Failure.Command
 ---@field times number
 
 local Faults = {}
@@ -20,31 +20,31 @@ function faults.new(chance, row)
   return setmetatable({ chance = chance, row = row, requests = {}, statuses = {} }, Faults)
 end
 
---- Orders a fault for requests.
----@param order table
-function Faults:add_request(order)
-  order.times = order.times or 1
-  self.requests[#self.requests + 1] = order
+--- Adds a failure of requests.
+---@param command table
+function Faults:add_request(command)
+  command.times = command.times or 1
+  self.requests[#self.requests + 1] = command
 end
 
---- Orders a failure for the status of messages.
----@param order table
-function Faults:add_status(order)
-  order.times = order.times or 1
-  self.statuses[#self.statuses + 1] = order
+--- Adds a failure of the status of messages.
+---@param command table
+function Faults:add_status(command)
+  command.times = command.times or 1
+  self.statuses[#self.statuses + 1] = command
 end
 
---- Forgets all orders.
+--- Removes all commands.
 function Faults:clear()
   self.requests, self.statuses = {}, {}
 end
 
 local function use(self, list, i)
-  local order = list[i]
-  if order.share and self.chance() >= order.share then return nil end
-  order.times = order.times - 1
-  if order.times <= 0 then table.remove(list, i) end
-  return order
+  local command = list[i]
+  if command.share and self.chance() >= command.share then return nil end
+  command.times = command.times - 1
+  if command.times <= 0 then table.remove(list, i) end
+  return command
 end
 
 --- Whether a path is the wanted one; a text that begins with ^ is a Lua pattern.
@@ -61,30 +61,30 @@ local function message_type(request)
   return type(body) == "table" and (body.type or body.text and "text") or nil
 end
 
-local function request_matches(order, request)
-  return (not order.method or order.method:upper() == request.method)
-    and (not order.path or faults.path_matches(request.path, order.path))
-    and (not order.type or order.type == message_type(request))
+local function request_matches(command, request)
+  return (not command.method or command.method:upper() == request.method)
+    and (not command.path or faults.path_matches(request.path, command.path))
+    and (not command.type or command.type == message_type(request))
 end
 
---- Takes the order that a request falls under, if any.
+--- Takes the command that applies to a request, if any.
 ---@param request waba.emulator.Request
----@return table|nil order
+---@return table|nil command
 function Faults:take_request(request)
-  for i, order in ipairs(self.requests) do
-    if request_matches(order, request) then
+  for i, command in ipairs(self.requests) do
+    if request_matches(command, request) then
       local used = use(self, self.requests, i)
       if used then return used end
     end
   end
 end
 
---- The error objects of an order: those it has, or the one of its code.
----@param order table
+--- The error objects of an command: those it has, or the one of its code.
+---@param command table
 ---@return table[]|nil
-function Faults:rows(order)
-  if order.errors then return order.errors end
-  if order.code then return { self.row(order.code, order.details, order.title) } end
+function Faults:rows(command)
+  if command.errors then return command.errors end
+  if command.code then return { self.row(command.code, command.details, command.title) } end
 end
 
 --- Takes the failure that a message falls under, if any.
@@ -92,8 +92,8 @@ end
 ---@param kind string  type of the message
 ---@return { errors: table[], after: string?, status: string? }|nil
 function Faults:take_status(wa_id, kind)
-  for i, order in ipairs(self.statuses) do
-    if (not order.to or order.to:gsub("%D", "") == wa_id) and (not order.type or order.type == kind) then
+  for i, command in ipairs(self.statuses) do
+    if (not command.to or command.to:gsub("%D", "") == wa_id) and (not command.type or command.type == kind) then
       local used = use(self, self.statuses, i)
       if used then return { errors = self:rows(used), after = used.after, status = used.status } end
     end

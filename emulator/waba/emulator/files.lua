@@ -1,5 +1,4 @@
--- Whole files, read and written at once: how the emulator's process and its handle tell each other
--- where they are.
+-- Reads and writes whole files, which the emulator's process and its handle exchange at the start.
 
 local files = {}
 
@@ -26,7 +25,7 @@ function files.write(path, text)
   assert(file:close())
 end
 
---- A word for the shell.
+--- Quotes an argument for the shell.
 ---@param text string
 ---@return string
 function files.quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end

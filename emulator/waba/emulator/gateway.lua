@@ -3,8 +3,8 @@
 
 local faults = require "waba.emulator.faults"
 local json = require "waba.emulator.json"
+local journals = require "waba.emulator.journal"
 local messages = require "waba.emulator.messages"
-local ring = require "waba.emulator.ring"
 
 local gateway = {}
 
@@ -61,9 +61,9 @@ function gateway.new(class, context)
   local self = setmetatable({
     options = options, clock = context.clock, webhooks = context.webhooks, folder = context.folder,
     record = context.record, log = context.log, kind = context.kind,
-    faults = faults.new(context.chance, class.responses.row), journal = ring.new(options.keep), by_id = {},
+    faults = faults.new(context.chance, class.responses.row), journal = journals.ring(options.keep), by_id = {},
   }, class)
-  self.messages = ring.new(options.keep, function(record) self.by_id[record.id] = nil end)
+  self.messages = journals.ring(options.keep, function(record) self.by_id[record.id] = nil end)
   if options.webhooks.url then self.webhooks:set(options.webhooks.url, options.webhooks.headers) end
   return self
 end

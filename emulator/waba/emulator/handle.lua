@@ -1,5 +1,5 @@
 -- What a program asks a gateway of the emulator: which requests, messages and webhooks there were, and
--- to wait until something has happened. The orders it gives are in orders.lua.
+-- to wait until something has happened. Its commands are in commands.lua.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -83,8 +83,8 @@ end
 ---@field sha256 string|nil  of an uploaded file
 ---@field protocol "HTTP/1.1"
 ---@field at number          the emulator's time
----@field status integer     of the answer
----@field answered boolean   the answer went out
+---@field status integer     of the response
+---@field answered boolean   the response was sent
 
 local function pick(list, filter)
   if type(filter) ~= "function" then return list end
@@ -119,9 +119,9 @@ end
 ---@field body string
 ---@field json table         the body decoded
 ---@field attempt integer    1 for the first try
----@field status integer|nil of the receiver's answer
+---@field status integer|nil of the receiver's response
 ---@field error string|nil   why there is none
----@field answer string|nil  the beginning of an answer that was not 200
+---@field answer string|nil  the beginning of a response other than 200
 ---@field at number
 
 --- Lists the attempts to deliver webhooks, oldest first.
@@ -149,8 +149,8 @@ end
 ---@field status string|nil the last status that was reported
 ---@field statuses string[]|nil
 ---@field read boolean|nil  a customer's message was marked as read
----@field typing boolean|nil     and the customer saw that an answer is being written (Cloud)
----@field reply_to string|nil    Cloud: the id of the message it answers
+---@field typing boolean|nil     and the customer saw the typing indicator (Cloud)
+---@field reply_to string|nil    Cloud: the id of the message that it quotes
 ---@field data string|nil        Cloud: what the sender attached
 ---@field group_id string|nil    Cloud
 ---@field by_user_id boolean|nil  Cloud: it was sent to the business-scoped user id
@@ -183,15 +183,15 @@ end
 ---@field requests integer   received
 ---@field messages integer   accepted or injected
 ---@field attempts integer   to deliver a webhook
----@field delivered integer  webhooks answered with 200
+---@field delivered integer  webhooks with the response 200
 ---@field pending integer    webhooks that wait or are under way
----@field given_up integer   webhooks that nobody took in time
+---@field given_up integer   webhooks without the response 200 in time
 ---@field time number        the emulator's clock, Unix seconds
 
 -- Counts that grow: those `forget` begins anew.
 local GROWING = { "requests", "messages", "attempts", "delivered", "given_up" }
 
---- Tells how much has happened so far.
+--- Counts what has happened so far.
 ---@return waba.emulator.Counts|nil
 ---@return waba.Error? err
 function Handle:counts()
@@ -202,7 +202,7 @@ function Handle:counts()
   return counts, err
 end
 
---- Begins anew between two tests: what happened so far is listed and counted no more, and faults that were ordered are
+--- Starts again between two tests: what happened so far is not listed and not counted any more, and requested failures are
 --- gone. What the gateway knows stays: contacts and their windows, templates, media, its clock, the webhook address.
 ---@return true|nil
 ---@return waba.Error? err

@@ -12,14 +12,14 @@
 -- own (`ca_file`).
 
 local errors = require "waba.errors"
-local Handle = require "waba.emulator.orders"
+local Handle = require "waba.emulator.commands"
 local options = require "waba.emulator.options"
 local process = require "waba.emulator.process"
 local remote = require "waba.emulator.remote"
 
 local emulator = {}
 
--- Seconds the process may take to answer that it stops, before it is killed.
+-- Seconds the process may take to respond that it stops, before it is killed.
 local STOP_TIMEOUT = 5
 
 --- The options of `waba.emulator.start`.
@@ -37,7 +37,7 @@ local HANDLE_OPTIONS = {
 local Emulator = setmetatable({}, { __index = Handle })
 Emulator.__index = Emulator
 Emulator.__name = "waba.Emulator"
--- The code of a failure that nobody describes.
+-- The code of a failure without a description.
 Emulator.USUAL_FAILURE = 500
 
 function Emulator:__tostring()
@@ -57,10 +57,10 @@ function Cloud:__tostring()
   return ("waba.Emulator's Cloud gateway (%s)"):format(self.remote.connection.engine and self.url or "stopped")
 end
 
--- The fields of a gateway's face, with what all handles have.
-local function new_handle(class, face, common)
+-- A handle with the description of its gateway, and what all handles have.
+local function new_handle(class, described, common)
   local self = setmetatable({}, class)
-  for _, fields in ipairs({ face, common }) do
+  for _, fields in ipairs({ described, common }) do
     for name, value in pairs(fields) do self[name] = value end
   end
   return self

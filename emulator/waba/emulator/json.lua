@@ -1,5 +1,4 @@
--- JSON as the emulator speaks it: waba.core's, with a word for the empty array, which a Lua table
--- can't express. In: Lua values and texts. Out: the same, the other way round.
+-- The JSON of waba.core, with a mark for the empty array, which a Lua table can't express.
 
 local core = require "waba.core"
 
@@ -8,8 +7,7 @@ local json = {}
 --- JSON's null.
 json.null = core.null
 
--- Control characters never stand in JSON unescaped, so no text can be mistaken for it.
---- Put this where `[]` has to stand.
+--- Is encoded as `[]`. No text can be equal to its JSON, which escapes the control character.
 json.empty_array = "\1empty array\1"
 
 local EMPTY_ARRAY = '"\\u0001empty array\\u0001"'
@@ -20,7 +18,7 @@ local EMPTY_ARRAY = '"\\u0001empty array\\u0001"'
 ---@return T[]|string
 function json.array(list) return #list > 0 and list or json.empty_array end
 
---- Decodes what somebody sent. Refused: what is not JSON, or not UTF-8.
+--- Decodes a text. It must be JSON in UTF-8.
 ---@param text string
 ---@return any value
 ---@return string? message
@@ -29,7 +27,7 @@ function json.decode(text)
   return core.decode(text)
 end
 
--- The one name in a table that stands for bytes.
+-- The name of the only field in a table that replaces bytes.
 local BYTES = "\1bytes"
 
 -- Runs a function over every text in a value; tables are copied only where something changes.
@@ -51,12 +49,12 @@ local function map(value, change)
   return copy
 end
 
--- What a client sent may stand in a sentence about it, and be no UTF-8.
+-- An error message may quote what a client sent, which may be invalid UTF-8.
 local function readable(text)
   if type(text) == "string" and not core.utf8_length(text) then return (text:gsub("[\128-\255]", "?")) end
 end
 
---- Encodes a value of the emulator's own making.
+--- Encodes a value.
 ---@param value any
 ---@return string
 function json.encode(value)
@@ -65,7 +63,7 @@ function json.encode(value)
   return text
 end
 
---- Makes a value fit for JSON that may have bytes in it which are no UTF-8, such as an uploaded file.
+--- Replaces strings that are not UTF-8, such as an uploaded file, so that a value can be encoded.
 ---@param value any
 ---@return any
 function json.pack(value)
@@ -74,7 +72,7 @@ function json.pack(value)
   end)
 end
 
---- The way back from `json.pack`.
+--- The reverse of `json.pack`.
 ---@param value any
 ---@return any
 function json.unpack(value)

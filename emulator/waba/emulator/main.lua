@@ -126,7 +126,7 @@ local function serve(self, cq)
   local leaf, problem
   if self.options.tls then leaf, problem = make_certificate(self) end
   if not problem and self.options.record then
-    self.record, problem = require("waba.emulator.record").open(self.options.record)
+    self.record, problem = require("waba.emulator.journal").open_record(self.options.record)
   end
   if problem then return nil, problem end
   if self.options.log then
@@ -215,7 +215,7 @@ local function watch_parent(self, cq)
     until not io.stdin:read(1)
     self:stop()
   end)
-  -- Another process may hold that end too; then the system's table of processes tells.
+  -- Another process may have that end open too, so the parent's process id is checked as well.
   local function parent()
     local stat = files.read("/proc/self/stat")
     return stat and stat:match("^.*%) %S (%d+)")
@@ -251,7 +251,7 @@ function main.run(self, cq)
     local ok, message = cq:step()
     if not ok then io.stderr:write("waba emulator: ", tostring(message), "\n") end
   end
-  -- What was answered last goes out.
+  -- Sends the last responses.
   cq:step(0.02)
   end_program(self)
   remove_folder(self.folder)

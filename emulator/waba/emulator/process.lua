@@ -6,7 +6,7 @@ local files = require "waba.emulator.files"
 
 local process = {}
 
--- Seconds between looks at the file that tells that it listens.
+-- Seconds between reads of the file that the process writes when it listens.
 local LOOK = 0.005
 
 local quote = files.quote
@@ -102,9 +102,9 @@ function process.start(options, settings)
   return started
 end
 
---- Ends a process by closing its line of life, and waits for its end.
+--- Ends a process by closing its standard input, and waits for its end.
 ---@param started table
----@param forced boolean  it did not answer when it was asked to stop
+---@param forced boolean  it did not respond to the command to stop
 function process.finish(started, forced)
   if started.pipe then
     if forced and started.pid then

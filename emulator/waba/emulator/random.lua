@@ -1,5 +1,5 @@
--- Chance: identifiers nobody can guess, from the system's generator, and a small generator under a
--- seed for faults that a test wants to see again.
+-- Random values: identifiers from the system's generator, and a small generator with a seed for failures that a test
+-- repeats.
 
 local rand = require "openssl.rand"
 

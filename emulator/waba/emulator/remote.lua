@@ -6,12 +6,12 @@ local curl = require("waba.library").curl()
 
 local remote = {}
 
--- Seconds an answer may take. A call waits for nothing but the process itself.
+-- Seconds an response may take. A call waits for the process only.
 local TIMEOUT = 30
--- Bytes of the longest answer: the journal of many requests.
-local MAX_ANSWER = 1024 * 1024 * 1024
+-- Bytes of the longest response: the journal of many requests.
+local MAX_RESPONSE = 1024 * 1024 * 1024
 
---- The line to one gateway of the process; the lines share a connection.
+--- The connection to one gateway of the process. All of them share one HTTP connection.
 ---@class waba.emulator.Remote
 local Remote = {}
 Remote.__index = Remote
@@ -20,13 +20,13 @@ Remote.__name = "waba.emulator.Remote"
 --- Connects to the control port of a process.
 ---@param url string
 ---@param token string
----@return waba.emulator.Remote  the line to the On-Premise gateway
+---@return waba.emulator.Remote  of the On-Premise gateway
 function remote.new(url, token)
   return setmetatable({ connection = { url = url, token = token, engine = curl.engine() },
     gateway = "on_premise" }, Remote)
 end
 
---- The line to another gateway of the same process.
+--- The connection to another gateway of the same process.
 ---@param gateway "on_premise"|"cloud"
 ---@return waba.emulator.Remote
 function Remote:to(gateway)
@@ -37,7 +37,7 @@ local function exchange(self, path, content_type, body, seconds)
   local engine = self.connection.engine
   local head = engine:prepare({ method = "POST", url = ("%s/%s%s"):format(self.connection.url, self.gateway, path),
     idempotent = false, headers = { ["Content-Type"] = content_type, ["X-Waba-Emulator"] = self.connection.token } })
-  local transfer, problem = engine:start(head, body, { timeout = seconds or TIMEOUT, max_body = MAX_ANSWER })
+  local transfer, problem = engine:start(head, body, { timeout = seconds or TIMEOUT, max_body = MAX_RESPONSE })
   if not transfer then return nil, { message = problem } end
   while true do
     engine:pump()
@@ -48,38 +48,38 @@ local function exchange(self, path, content_type, body, seconds)
   end
 end
 
-local function read_answer(response, failure)
+local function read_response(response, failure)
   if not response then return nil, "asking the emulator failed: " .. tostring(failure.message) end
-  local answer = core.decode(response.body)
-  if type(answer) ~= "table" then return nil, "the emulator's answer cannot be read" end
-  if answer.error then return nil, answer.error end
-  return answer.result
+  local decoded = core.decode(response.body)
+  if type(decoded) ~= "table" then return nil, "the emulator's response cannot be decoded" end
+  if decoded.error then return nil, decoded.error end
+  return decoded.result
 end
 
 --- Makes a call.
 ---@param name string
 ---@param arguments table
----@param seconds? number  to wait for the answer, 30 by default
+---@param seconds? number  to wait for the response, 30 by default
 ---@return any result
 ---@return string? message
 function Remote:call(name, arguments, seconds)
   if not self.connection.engine then return nil, "the emulator is stopped" end
   local body, message, path = core.encode(arguments)
   if not body then return nil, ("%s: %s"):format(path, message) end
-  return read_answer(exchange(self, "/call/" .. name, "application/json", body, seconds))
+  return read_response(exchange(self, "/call/" .. name, "application/json", body, seconds))
 end
 
---- Hands over a media file.
+--- Uploads a media file.
 ---@param body string|{ file: string }
 ---@param mime_type string
 ---@return string|nil id
 ---@return string? message
 function Remote:upload(body, mime_type)
   if not self.connection.engine then return nil, "the emulator is stopped" end
-  return read_answer(exchange(self, "/media", mime_type, body))
+  return read_response(exchange(self, "/media", mime_type, body))
 end
 
---- No call works any more.
+--- Closes the connection.
 function Remote:close()
   if self.connection.engine then
     self.connection.engine:close()

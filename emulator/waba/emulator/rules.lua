@@ -32,7 +32,7 @@ local rules = {}
 ---@field total? { of: string, most: integer }  of a list: of the lists in this field of all items together
 ---@field when_several? string          of a list: the field that items need when there are several
 ---@field codes? table<string, string>  names of codes in place of the hosting's usual ones: see `waba.emulator.Codes`
----@field check? fun(value: any, path: string, context: table): waba.emulator.Fault|nil  what the other fields cannot say
+---@field check? fun(value: any, path: string, context: table): waba.emulator.Fault|nil  for what the other fields cannot express
 
 --- The names of the codes of faults, by what is wrong.
 ---@class waba.emulator.Codes
@@ -86,7 +86,7 @@ local function has_type(value, types)
   return false
 end
 
--- WhatsApp's markup: text between two equal signs that touch it and touch no other word.
+-- WhatsApp's markup: text between two equal signs, without spaces beside it, and outside of other words.
 local function has_markup(text)
   if text:find("```", 1, true) then return true end
   text = " " .. text .. " "
@@ -105,7 +105,7 @@ local function has_emoji(text)
     or text:find("\239\184\143")) ~= nil
 end
 
---- What a string may be: a pattern or a function, and how to say it.
+--- The formats of strings: a pattern or a function, and the end of the sentence for an error.
 ---@type table<string, { [1]: string|fun(text: string): boolean, [2]: string }>
 rules.formats = {
   url = { function(text) return text:find("^[hH][tT][tT][pP][sS]?://[^%s/]+") ~= nil and not text:find("%s") end,

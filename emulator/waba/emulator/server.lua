@@ -2,8 +2,8 @@
 -- specific to WhatsApp.
 
 local cqueues = require "cqueues"
-local digest = require "openssl.digest"
 
+local core = require "waba.core"
 local exchanges = require "waba.http.exchange"
 local listener = require "waba.http.listener"
 local printable = require "waba.printable"
@@ -89,7 +89,7 @@ end
 -- Reads the body into memory or into the file of the plan. Returns false when the client went away.
 local function read_body(exchange, request, plan)
   local file = plan.file and assert(io.open(plan.file, "wb"))
-  local hash = file and digest.new("sha256")
+  local hash = file and core.sha256()
   local collect, complete = exchanges.collector(), false
   while not complete do
     local chunk, reason = exchange:read()
@@ -117,7 +117,7 @@ local function read_body(exchange, request, plan)
       os.remove(plan.file)
     else
       request.file = plan.file
-      request.sha256 = hash:final():gsub(".", function(byte) return ("%02x"):format(byte:byte()) end)
+      request.sha256 = hash:hex()
     end
   elseif collect then
     request.body = collect()

@@ -121,12 +121,12 @@ local function serve(given, hosting, as_json)
   local main = require "waba.emulator.main"
   local process, cq = main.assemble(given)
   if not process then return refuse(cq, 1) end
-  local faces = { on_premise = process.gateways.on_premise:describe(), cloud = process.gateways.cloud:describe() }
+  local described = { on_premise = process.gateways.on_premise:describe(), cloud = process.gateways.cloud:describe() }
   if as_json then
-    faces.ca_file = process.ca_file
-    print(require("waba.core").encode(faces))
+    described.ca_file = process.ca_file
+    print(require("waba.core").encode(described))
   else
-    print(usage.exports(hosting, faces, process.ca_file))
+    print(usage.exports(hosting, described, process.ca_file))
     print("# These lines are for a shell's eval. Ctrl-C ends the emulator.")
   end
   io.stdout:flush()

@@ -48,7 +48,7 @@ end
 local function key(name, language) return name .. "\0" .. language end
 
 --- Makes a store with the templates of the option `templates`; "any": with a few, and every other name
---- passes. The class says in `complete(template)` what each gets.
+--- passes. The method `complete(template)` of the class adds the missing fields.
 ---@param class table
 ---@param gateway table
 ---@return table

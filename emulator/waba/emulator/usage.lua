@@ -1,4 +1,4 @@
--- What the emulator says in a shell: its options, and where its gateways are.
+-- What the command prints: the emulator's options, and the addresses of its gateways.
 
 local files = require "waba.emulator.files"
 local option_types = require "waba.options"
@@ -20,7 +20,7 @@ local function wrap(text)
   return margin .. table.concat(lines, "\n" .. margin)
 end
 
--- What stands behind an option's name.
+-- The placeholder for an option's value.
 local function value_of(kind)
   if kind == "boolean" then return "" end
   if kind:find("number") or kind:find("integer") then return " <number>" end
@@ -58,7 +58,7 @@ function usage.text(options)
   return table.concat(lines, "\n")
 end
 
---- Parts words from the other arguments.
+--- Separates some arguments from the others.
 ---@param arguments string[]
 ---@param ... string  the words
 ---@return table<string, true> found
@@ -83,19 +83,19 @@ local TITLES = { on_premise = "On-Premise", cloud = "Cloud" }
 
 --- The variables for programs that use the emulator, as lines of shell code without an empty line.
 ---@param hosting "on_premise"|"cloud"  the gateway that they select; for "on_premise" WABA_CLOUD_BASE_URL is added
----@param faces { on_premise: { number: string, url: string, api_key: string }, cloud: table }
+---@param described { on_premise: { number: string, url: string, api_key: string }, cloud: table }
 ---@param ca_file string|nil
 ---@return string
-function usage.exports(hosting, faces, ca_file)
-  local face, cloud = faces[hosting], faces.cloud
+function usage.exports(hosting, described, ca_file)
+  local gateway, cloud = described[hosting], described.cloud
   local lines = {
-    ("# %s hosting, the number %s:"):format(TITLES[hosting], face.number),
-    "export D360_API_KEY=" .. shell_value(face.api_key),
+    ("# %s hosting, the number %s:"):format(TITLES[hosting], gateway.number),
+    "export D360_API_KEY=" .. shell_value(gateway.api_key),
     "export WABA_HOSTING=" .. hosting,
-    "export WABA_BASE_URL=" .. shell_value(face.url),
+    "export WABA_BASE_URL=" .. shell_value(gateway.url),
     "export WABA_CA_FILE=" .. shell_value(ca_file or ""),
   }
-  if hosting == "on_premise" and cloud.api_key == face.api_key then
+  if hosting == "on_premise" and cloud.api_key == gateway.api_key then
     lines[#lines + 1] = ('# Cloud hosting, the number %s, for programs with hosting = "cloud":'):format(cloud.number)
     lines[#lines + 1] = "export WABA_CLOUD_BASE_URL=" .. shell_value(cloud.url)
   end

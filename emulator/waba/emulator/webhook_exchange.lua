@@ -8,7 +8,7 @@ local sockets = require "cqueues.socket"
 
 local webhook_exchange = {}
 
--- Characters of a refusing response that are kept for people to read.
+-- Characters of a refusing response that are recorded.
 local EXCERPT = 500
 -- Bytes of a response body that are read at most.
 local MAX_BODY = 64 * 1024
@@ -107,7 +107,7 @@ end
 ---@param body string
 ---@return integer|nil status
 ---@return string? excerpt     of the response, or why there is none
----@return boolean? answered   the receiver has begun to respond, or the time is over
+---@return boolean? responded   the receiver has begun to respond, or the time is over
 ---@return boolean? keep       the connection can be used again
 function webhook_exchange.post(self, connection, address, body)
   local lines = { ("POST %s HTTP/1.1"):format(address.target.path) }

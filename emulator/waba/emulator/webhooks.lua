@@ -1,12 +1,12 @@
--- Delivers webhooks: keeps what is to be posted, posts it to the registered address in order, tries
--- again with a growing delay what was not answered with exactly 200, and remembers every attempt.
+-- Delivers webhooks: posts events to the registered address in order, tries again with a growing delay until the response
+-- is exactly 200, and records every attempt.
 
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"
 local protect = require("waba.runtime").protect
+local journal = require "waba.emulator.journal"
 local json = require "waba.emulator.json"
 local printable = require "waba.printable"
-local ring = require "waba.emulator.ring"
 local webhook_exchange = require "waba.emulator.webhook_exchange"
 
 local webhooks = {}
@@ -26,7 +26,7 @@ local IDLE = 0.5
 ---@field copies string[]    names of addresses that get a copy of what "number" has taken
 ---@field attempts waba.emulator.Ring
 ---@field on_attempt fun(attempt: table)|nil  called after each attempt
----@field delivered integer  deliveries answered with 200
+---@field delivered integer  deliveries with the response 200
 ---@field pending integer    deliveries that wait or are in flight
 local Webhooks = {}
 Webhooks.__index = Webhooks
@@ -88,9 +88,9 @@ end
 function webhooks.new(options, clock, cq, keep, chance, shape)
   return setmetatable({
     options = options, clock = clock, cq = cq, chance = chance, shape = shape, addresses = {}, copies = {},
-    ready = new_queue(), lanes = {},
+    ready = new_queue(), queues = {},
     workers = 0, idle = 0, work = condition.new(),
-    attempts = ring.new(keep), delivered = 0, pending = 0, given_up = 0,
+    attempts = journal.ring(keep), delivered = 0, pending = 0, given_up = 0,
   }, Webhooks)
 end
 
@@ -111,9 +111,8 @@ function Webhooks:forget(name)
   self.addresses[name] = nil
 end
 
--- A delivery is one body and what became of it. It is in `ready` or in flight when it owns its lane,
--- and waits in the lane's queue while another one does: so nothing overtakes within a lane (one
--- customer) unless a delivery fails.
+-- A delivery is one body and its result. Of the deliveries of a key (one customer), one at a time is in `ready` or in
+-- flight, and the others wait in the key's queue, so that they keep their order unless a delivery fails.
 local function start(self, delivery)
   put(self.ready, delivery)
   if self.idle > 0 then
@@ -125,34 +124,34 @@ local function start(self, delivery)
 end
 
 local function enqueue(self, delivery)
-  local lane = self.lanes[delivery.lane]
-  if lane then
-    put(lane, delivery)
+  local queue = self.queues[delivery.key]
+  if queue then
+    put(queue, delivery)
   else
-    self.lanes[delivery.lane] = new_queue()
+    self.queues[delivery.key] = new_queue()
     start(self, delivery)
   end
 end
 
-local function leave_lane(self, delivery)
-  local following = take(self.lanes[delivery.lane])
+local function leave_queue(self, delivery)
+  local following = take(self.queues[delivery.key])
   if following then
     start(self, following)
   else
-    self.lanes[delivery.lane] = nil
+    self.queues[delivery.key] = nil
   end
 end
 
---- Hands over events to be posted. Without an address they are dropped.
+--- Posts events. Without an address they are dropped.
 ---@param events table|nil  what the shape of the gateway understands
----@param lane string       deliveries of one lane keep their order
+---@param key string       deliveries with the same key keep their order
 ---@param name? string      of the address, "number" by default
----@param body? string      posted as it stands, in place of the events
-function Webhooks:post(events, lane, name, body)
+---@param body? string      posted unchanged, instead of the events
+function Webhooks:post(events, key, name, body)
   name = name or webhooks.NUMBER
   if not self.addresses[name] then return end
   self.pending = self.pending + 1
-  local delivery = { events = events, body = body, to = name, lane = lane, attempt = 0,
+  local delivery = { events = events, body = body, to = name, key = key, attempt = 0,
     first_at = self.clock:now() }
   if self.options.reorder > 0 and self.chance() < self.options.reorder then
     self.clock:after(0.02 + 0.2 * self.chance(), function() enqueue(self, delivery) end)
@@ -161,14 +160,14 @@ function Webhooks:post(events, lane, name, body)
   end
 end
 
--- Joins what waits into one delivery, up to the size of a batch. Those of other lanes are returned:
--- their lanes are theirs until the end.
+-- Joins waiting deliveries into one, up to the size of a batch. Returns those of other keys, whose queues wait until the
+-- end of this delivery.
 local function fill_batch(self, delivery)
   local joined = {}
   if delivery.body then return joined end
-  local size, lane = 1, self.lanes[delivery.lane]
+  local size, own = 1, self.queues[delivery.key]
   while size < self.options.batch do
-    local queue = lane.first <= lane.last and lane or self.ready
+    local queue = own.first <= own.last and own or self.ready
     local more = queue[queue.first]
     if not more or more.body or more.to ~= delivery.to then break end
     take(queue)
@@ -202,11 +201,11 @@ local function attempt(self, delivery, kept)
   delivery.attempt = delivery.attempt + 1
   encode(self, delivery)
   local started = self.clock:now()
-  local status, message, answered, keep, _
+  local status, message, responded, keep, _
   if kept.connection and kept.address == address then
-    status, message, answered, keep = webhook_exchange.post(self, kept.connection, address, delivery.body)
+    status, message, responded, keep = webhook_exchange.post(self, kept.connection, address, delivery.body)
   end
-  if not status and not answered then
+  if not status and not responded then
     -- A receiver may close an idle connection at any time; that is no failed delivery.
     close(kept)
     kept.connection, message = webhook_exchange.connect(self, address.target)
@@ -218,7 +217,7 @@ local function attempt(self, delivery, kept)
   if not status or not keep or not self.options.keep_alive then close(kept) end
   local made = {
     url = address.url, headers = address.headers, body = delivery.body, attempt = delivery.attempt,
-    status = status, error = not status and tostring(message or "no answer") or nil,
+    status = status, error = not status and tostring(message or "no response") or nil,
     answer = status and status ~= 200 and message or nil, at = started,
   }
   self.attempts:add(made)
@@ -226,11 +225,11 @@ local function attempt(self, delivery, kept)
   return status
 end
 
--- The further destinations of a number are called once its own has answered.
+-- The further destinations of a number get a copy when its own address has responded.
 local function post_copies(self, delivery)
   if delivery.to == webhooks.NUMBER and not delivery.duplicate then
     for _, name in ipairs(self.copies) do
-      self:post(nil, name .. " " .. delivery.lane, name, delivery.body)
+      self:post(nil, name .. " " .. delivery.key, name, delivery.body)
     end
   end
 end
@@ -272,8 +271,8 @@ function Webhooks:worker()
         close(kept)
       end
       settle(self, delivery, status)
-      leave_lane(self, delivery)
-      for _, other in ipairs(joined) do leave_lane(self, other) end
+      leave_queue(self, delivery)
+      for _, other in ipairs(joined) do leave_queue(self, other) end
     else
       if not kept.connection then break end
       self.idle = self.idle + 1

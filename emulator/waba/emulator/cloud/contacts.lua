@@ -37,7 +37,7 @@ function Contacts:set(number, about)
   return contact
 end
 
---- The contact of a business-scoped user id; one who was never heard of has no number.
+--- The contact of a business-scoped user id; a new one has no number.
 ---@param user_id string
 ---@return waba.emulator.Contact
 function Contacts:by_user(user_id)

@@ -44,7 +44,7 @@ local function sticker_content(gateway, content)
   return event
 end
 
--- A flow's answer is JSON within JSON.
+-- The reply of a flow is JSON within JSON.
 local function nfm_reply(content)
   local data = content.data or {}
   return { name = content.name or "flow", body = content.body or "Sent",
@@ -67,7 +67,7 @@ local function button_content(_, content)
   return { payload = content.payload or content.text, text = content.text }
 end
 
--- What is said of a customer in the words of either gateway.
+-- A system message, in the form of either gateway.
 local function system_content(_, content)
   if content.type == "user_changed_number" then
     return { body = content.body, type = content.type, wa_id = content.new_wa_id or content.wa_id,
@@ -78,7 +78,7 @@ local function system_content(_, content)
   return content
 end
 
--- The platform's type of a message, and how its content is made; as it stands where nothing is said.
+-- The platform's type of a message, and how its content is made; unchanged by default.
 local MAKERS = {
   image = media_content, video = media_content, document = media_content, sticker = sticker_content,
   audio = audio_content(false), voice = audio_content(true),
@@ -89,7 +89,7 @@ local WIRE_TYPES = { reply = "interactive", voice = "audio", unknown = "unsuppor
 
 -- ---- The message -----------------------------------------------------------------------------------
 
--- What WhatsApp can't hand on says so.
+-- A message that WhatsApp can't deliver in full.
 local function make_unsupported(event, content)
   local title = "Message type unknown"
   event.errors = event.errors or { { code = responses.number("type_unsupported"), title = title, message = title,
@@ -126,7 +126,7 @@ local function message_event(gateway, contact, kind, content, options)
   return event
 end
 
--- Who wrote. A number's change is told without.
+-- The profile of the sender. System messages have none.
 local function profile_of(contact, kind, options)
   if options.profile == false or kind == "system" then return nil end
   return { { profile = { name = contact.name or "+" .. contact.wa_id, username = contact.username },
@@ -139,7 +139,7 @@ end
 ---@param from string   a phone number
 ---@param kind string   a type of cloud.md, section 4.5, "reply" for interactive replies, "voice" for voice notes
 ---@param content any
----@param options table see waba.emulator.InboundOptions; `raw`: content goes out as it stands; `hidden`:
+---@param options table see waba.emulator.InboundOptions; `raw`: the content is sent unchanged; `hidden`:
 ---  the number does not show
 ---@return string id    of the message
 function inbound.customer_sends(gateway, from, kind, content, options)

@@ -58,8 +58,7 @@ function cloud.webhook_shape(options)
   }
 end
 
--- The address of messages is the number's, that of the account's updates the account's; either stands in
--- for the other.
+-- Messages have the number's address, updates of the account have the account's; each is used if the other is missing.
 local function address_for(self, first, second)
   return self.webhooks.addresses[first] and first or second
 end
@@ -75,13 +74,13 @@ end
 
 --- Posts a change of the field "messages".
 ---@param value table  contacts, messages, statuses, errors
----@param lane string
-function Gateway:post_messages(value, lane)
-  self.webhooks:post({ changes = { { field = "messages", value = self:with_metadata(value) } } }, lane,
+---@param key string
+function Gateway:post_messages(value, key)
+  self.webhooks:post({ changes = { { field = "messages", value = self:with_metadata(value) } } }, key,
     address_for(self, "number", account_address.ACCOUNT))
 end
 
--- Fields whose values tell the number as messages do.
+-- Fields whose values name the number as messages do.
 local WITH_METADATA = { user_preferences = true, smb_message_echoes = true, message_echoes = true, history = true,
   calls = true, smb_app_state_sync = true, group_lifecycle_update = true, group_participants_update = true,
   group_settings_update = true, group_status_update = true, messages = true }

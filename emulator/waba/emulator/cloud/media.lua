@@ -32,7 +32,7 @@ end
 
 -- ---- Uploading -------------------------------------------------------------------------------------
 
---- Where the form of an upload goes, and how long it may be.
+--- The file for the form of an upload, and its longest size.
 ---@param gateway table
 ---@return { limit: integer, file: string }
 function media.expects_form(gateway)
@@ -109,7 +109,7 @@ end
 
 local function query_of(gateway, id, expires)
   local hash = core.hmac_sha256(gateway.media_secret, ("%s %d"):format(id, expires))
-  -- A percent sign in it tells whether somebody encoded the URL anew.
+  -- The percent sign shows whether a client has encoded the URL again.
   return ("mid=%s&ext=%d&hash=ATv%%2B%s"):format(id, expires, hash:sub(1, 32))
 end
 
@@ -122,7 +122,7 @@ function media.url(gateway, kept)
     .. query_of(gateway, kept.id, gateway.clock:timestamp() + URL_LIFE)
 end
 
---- An error for an id that nobody knows.
+--- The response for an unknown id.
 ---@param id string
 ---@return waba.emulator.Response
 local function unknown(id)
@@ -131,7 +131,7 @@ local function unknown(id)
       .. " permissions, or does not support this operation"):format(id) })
 end
 
---- Answers GET /{media-id}.
+--- Responds to GET /{media-id}.
 ---@param gateway table
 ---@param id string
 ---@return waba.emulator.Response
@@ -160,7 +160,7 @@ local function download(gateway, request)
   return { status = 200, file = kept.file, headers = { ["content-type"] = kept.type } }
 end
 
---- Answers DELETE /{media-id}.
+--- Responds to DELETE /{media-id}.
 ---@param gateway table
 ---@param id string
 ---@return waba.emulator.Response
@@ -231,7 +231,7 @@ local function receive(gateway, request)
       ("the header file_offset is %s, the session is at %d"):format(tostring(offset),
       session.offset))
   elseif request.too_large or session.offset + request.size > session.length then
-    return responses.error("invalid_parameter", "more bytes than file_length says")
+    return responses.error("invalid_parameter", "the file has more bytes than file_length")
   end
   append(session, request)
   if session.offset < session.length then

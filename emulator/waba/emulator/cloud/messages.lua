@@ -27,7 +27,7 @@ end
 
 -- ---- The recipient ---------------------------------------------------------------------------------
 
--- Whom a message goes to: a group, a user by id, or a number.
+-- The recipient of a message: a group, a user by id, or a number.
 local function recipient_of(gateway, message)
   local to = message.to
   if message.recipient_type == "group" then
@@ -73,7 +73,7 @@ end
 -- ---- Statuses (cloud.md, section 4.7) -------------------------------------------------------------
 
 -- A reaction has no further status; only voice notes can be played.
-local ORDERS = {
+local STATUSES = {
   reaction = { "sent" },
   voice = { "sent", "delivered", "read", "played" },
 }
@@ -84,7 +84,7 @@ local USUAL = { "sent", "delivered", "read" }
 ---@param record table
 ---@param failure? table
 function messages.schedule_statuses(gateway, record, failure)
-  common.schedule_statuses(gateway, record, ORDERS[record.voice and "voice" or record.type] or USUAL, failure)
+  common.schedule_statuses(gateway, record, STATUSES[record.voice and "voice" or record.type] or USUAL, failure)
 end
 
 -- What the message costs: by its category, free within the customer's window but for marketing and codes.

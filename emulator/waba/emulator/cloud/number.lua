@@ -155,7 +155,7 @@ local function set_profile(gateway, request)
   return responses.success()
 end
 
---- Answers GET /pictures/{name}, which needs no key.
+--- Responds to GET /pictures/{name}, which needs no key.
 ---@param gateway table
 ---@param name string|nil
 ---@return waba.emulator.Response

@@ -81,7 +81,7 @@ for name in ("CATALOG MPM SPM REQUEST_CONTACT_INFO ORDER_DETAILS"):gmatch("%S+")
   BUTTON.variants[name] = { fields = { text = OPTIONAL_LABEL } }
 end
 
--- Quick replies stand together, and so do the others.
+-- Quick replies must be adjacent, and so must the others.
 local function check_groups(buttons, path)
   local changes = 0
   for i = 2, #buttons do

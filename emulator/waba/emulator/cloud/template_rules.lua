@@ -134,7 +134,7 @@ local COMPONENT = { is = "object", by = "type", variants = message_rules.with(CO
 local CARD_COMPONENT = { is = "object", by = "type", variants = { HEADER = COMPONENTS.HEADER, BODY = COMPONENTS.BODY,
   BUTTONS = COMPONENTS.BUTTONS } }
 
--- How long a body may be depends on what stands beside it.
+-- The longest body depends on the other components.
 local function longest_body(seen, card)
   local product = seen.HEADER and seen.HEADER.format == "PRODUCT"
   for _, button in ipairs(seen.BUTTONS and seen.BUTTONS.buttons or {}) do
@@ -154,7 +154,7 @@ local function check_offer(seen, path, context)
   end
 end
 
--- What components ask of each other.
+-- What components require of each other.
 local function check_together(seen, path, context)
   if not seen.BODY and not context.card then return fault("invalid_parameter", "%s: a BODY is required", path) end
   local longest = longest_body(seen, context.card)
@@ -232,7 +232,7 @@ local function raise_case(body)
   raise_components(body.components)
 end
 
--- Seconds for which a message is tried, by category; where there is a third, -1 stands for 30 days.
+-- Seconds for which a message is tried, by category; -1, where allowed, means 30 days.
 local LIVES = { AUTHENTICATION = { 30, 900, -1 }, UTILITY = { 30, 43200, -1 }, MARKETING = { 43200, 2592000 } }
 
 local function check_life(body, category)

@@ -1,4 +1,4 @@
--- The texts of a template that is created (cloud.md, section 5.4): their variables, where these may stand,
+-- The texts of a template that is created (cloud.md, section 5.4): their variables, their places,
 -- and the examples that reviewers see.
 
 local message_rules = require "waba.emulator.message_rules"
@@ -84,7 +84,7 @@ function template_texts.check_variables(component, path, kind, most, named)
   return check_numbered_examples(example[kind], path .. kind, kind, variables)
 end
 
---- Finds a variable that stands where none may.
+--- Finds a variable in a place where none is allowed.
 ---@param text string
 ---@param path string
 ---@return waba.emulator.Fault|nil

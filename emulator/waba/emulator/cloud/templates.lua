@@ -96,7 +96,7 @@ local function set_status(self, template, status, reason)
   if PAUSES[status] then fail_held(self, template.id) end
 end
 
---- Sets what a review brought, and tells it by a webhook.
+--- Sets the result of a review, and posts the webhook about it.
 ---@param name string
 ---@param status string           in any case: "approved", "rejected", "paused", "disabled", …
 ---@param language? string        all translations by default
@@ -267,7 +267,7 @@ end
 local IDS = message_rules.object({
   hsm_ids = message_rules.required(message_rules.list({ is = "string|integer" }, 1, MOST_IDS)) })
 
--- Moves templates to a status and tells which of them could.
+-- Changes the status of templates, and returns which of them it could change.
 local function move(gateway, request, allowed, apply)
   local body, refusal = gateway:json_body(request, IDS)
   if not body then return refusal end
@@ -314,7 +314,7 @@ local NOT_SENDABLE = {
   DISABLED = { "template_disabled", "Template is disabled" },
 }
 
---- Checks a template message. Also says which template it is, where that is known.
+--- Checks a template message. Also returns the template, if it is known.
 ---@param message table
 ---@return waba.emulator.Fault|nil
 ---@return table? template

@@ -36,7 +36,7 @@ end
 local function finish_check(self, input, contact)
   contact.checking = nil
   contact.checked_at = self.gateway.clock:now()
-  -- "failed" is an answer to those who wait only; the others hear that nobody was found.
+  -- "failed" is a result of checks that wait only; others get "invalid".
   local outcome = result(input, contact)
   if outcome.status == "failed" then outcome.status = "invalid" end
   self.gateway.webhooks:post({ contacts = { outcome } }, contact.wa_id)
@@ -45,7 +45,7 @@ end
 local function check_one(self, input, wait, force)
   local contact = self:get(input)
   if self.gateway:version_at_least(2, 43) then
-    -- Every number is said to be a WhatsApp user from v2.43 on.
+    -- From v2.43 on, every number is reported as a WhatsApp user.
     contact.checked_at = self.gateway.clock:now()
     return { input = input, status = "valid", wa_id = contact.wa_id }
   end

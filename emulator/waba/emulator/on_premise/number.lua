@@ -144,7 +144,7 @@ local function delete_photo(gateway)
   return responses.json(200, {})
 end
 
---- Answers GET /pictures/{name}, which needs no key.
+--- Responds to GET /pictures/{name}, which needs no key.
 ---@param gateway table
 ---@param name string|nil
 ---@return waba.emulator.Response

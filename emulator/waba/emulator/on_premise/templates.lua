@@ -127,7 +127,7 @@ local function delete(gateway, request)
   return responses.json(200, { meta = { success = true, http_code = 200, developer_message = "Template deleted" } })
 end
 
---- Sets what a review brought.
+--- Sets the result of a review.
 ---@param name string
 ---@param status string           "approved", "rejected", "paused", "disabled", …
 ---@param language? string        all translations by default
@@ -198,7 +198,7 @@ local function find(self, name, language, namespace)
   return template
 end
 
---- Checks a template message. Also says which template it is, where that is known.
+--- Checks a template message. Also returns the template, if it is known.
 ---@param content table  the message's `template`
 ---@return waba.emulator.Fault|nil
 ---@return table? template

@@ -1,5 +1,5 @@
 -- What a program makes happen in a gateway of the emulator: customers who write, faults, statuses, time,
--- templates' reviews, health. The orders are methods of the handle.
+-- templates' reviews, health. The commands are methods of the handle.
 
 local customers = require "waba.emulator.customer"
 local json = require "waba.emulator.json"
@@ -26,7 +26,7 @@ local CONTACT = {
   username = "string",
 }
 
---- Somebody who writes to the business number.
+--- A customer of the business number.
 ---@param number string|integer
 ---@param about? waba.emulator.CustomerOptions
 ---@return waba.emulator.Customer
@@ -38,7 +38,7 @@ function Handle:customer(number, about)
   return customers.new(self.remote, tostring(number), about)
 end
 
---- Sets, or tells, what is known of a number.
+--- Sets and returns what is known of a number.
 ---@param number string
 ---@param about? waba.emulator.ContactOptions
 ---@return { wa_id: string, status: string, name: string?, user_id: string?, blocked: boolean, window: boolean }|nil
@@ -72,31 +72,31 @@ local FAIL_NEXT = {
 
 local EFFECTS = { "status", "code", "errors", "body", "headers", "developer_message", "delay", "drop" }
 
-local function has_effect(order)
+local function has_effect(command)
   for _, name in ipairs(EFFECTS) do
-    if order[name] ~= nil then return true end
+    if command[name] ~= nil then return true end
   end
 end
 
--- What is wrong with an order that would otherwise do nothing, unseen.
-local function fault_in(order)
-  if not has_effect(order) then return "one of the options " .. table.concat(EFFECTS, ", ") .. " is required" end
-  if order.share and order.share > 1 then return "option share must be 0 to 1" end
-  if order.status and order.status > 599 then return "option status must be an HTTP status, 100 to 599" end
-  if order.drop and order.drop ~= "before" and order.drop ~= "after" then
+-- What is wrong with an command that would otherwise do nothing, unseen.
+local function mistake_in(command)
+  if not has_effect(command) then return "one of the options " .. table.concat(EFFECTS, ", ") .. " is required" end
+  if command.share and command.share > 1 then return "option share must be 0 to 1" end
+  if command.status and command.status > 599 then return "option status must be an HTTP status, 100 to 599" end
+  if command.drop and command.drop ~= "before" and command.drop ~= "after" then
     return 'option drop must be "before" or "after"'
   end
 end
 
 --- Makes the next requests fail.
----@param order waba.emulator.FailNext
+---@param command waba.emulator.FailNext
 ---@return true|nil
 ---@return waba.Error? err
-function Handle:fail_next(order)
-  order = options.check(order, FAIL_NEXT, "emulator:fail_next")
-  local fault = fault_in(order)
-  if fault then error("emulator:fail_next: " .. fault, 2) end
-  return self:ask("fail_next", json.pack(order))
+function Handle:fail_next(command)
+  command = options.check(command, FAIL_NEXT, "emulator:fail_next")
+  local mistake = mistake_in(command)
+  if mistake then error("emulator:fail_next: " .. mistake, 2) end
+  return self:ask("fail_next", json.pack(command))
 end
 
 --- A failure of the next message after it was accepted; `code` or `errors` is required.
@@ -119,15 +119,15 @@ local FAIL_STATUS = {
 ---@return true|nil
 ---@return waba.Error? err
 function Handle:fail_status(code)
-  local order = type(code) == "table" and code or { code = code }
-  options.check(order, FAIL_STATUS, "emulator:fail_status")
-  if not order.code and not order.errors then
+  local command = type(code) == "table" and code or { code = code }
+  options.check(command, FAIL_STATUS, "emulator:fail_status")
+  if not command.code and not command.errors then
     error("emulator:fail_status: code or errors is needed", 2)
   end
-  return self:ask("fail_status", order)
+  return self:ask("fail_status", command)
 end
 
---- Forgets what fail_next and fail_status ordered.
+--- Cancels the commands fail_next and fail_status.
 ---@return true|nil
 ---@return waba.Error? err
 function Handle:clear_faults() return self:ask("clear_faults") end
@@ -158,7 +158,7 @@ function Handle:error(failure) return self:ask("error", failure) end
 ---@return waba.Error? err
 function Handle:change(field, value) return self:ask("change", { field = field, value = value }) end
 
---- Posts a webhook body as it stands.
+--- Posts a webhook body unchanged.
 ---@param body table
 ---@return true|nil
 ---@return waba.Error? err
@@ -195,7 +195,7 @@ local REVIEW = {
 ---@param name string
 ---@param status "approved"|"rejected"|"paused"|"disabled"|string
 ---@param about? waba.emulator.ReviewOptions
----@return integer|nil count  of the translations it was said of
+---@return integer|nil count  of the translations
 ---@return waba.Error? err    when there is no such template
 function Handle:review_template(name, status, about)
   options.check(about, REVIEW, "emulator:review_template")
@@ -215,7 +215,7 @@ local HOLD = {
 ---@param name string
 ---@param held? boolean  true by default
 ---@param about? waba.emulator.HoldOptions
----@return integer|nil count  of the translations it was said of
+---@return integer|nil count  of the translations
 ---@return waba.Error? err    when there is no such template
 function Handle:hold_template(name, held, about)
   options.check(about, HOLD, "emulator:hold_template")
@@ -239,7 +239,7 @@ local HEALTH = {
   fields = "table",    -- Cloud: fields of the phone number
 }
 
---- Sets what the gateway tells of its health.
+--- Sets what the gateway reports about its health.
 ---@param settings waba.emulator.HealthOptions
 ---@return true|nil
 ---@return waba.Error? err
@@ -248,7 +248,7 @@ function Handle:health(settings)
   return self:ask("health", settings)
 end
 
---- Restarts the WhatsApp client behind the gateway: for that long every request is answered with 502.
+--- Restarts the WhatsApp client behind the gateway: for that time every response is 502.
 ---@param seconds number  of the emulator's clock
 ---@return true|nil
 ---@return waba.Error? err

@@ -1,0 +1,76 @@
+-- What the emulator records: rings, lists of requests, messages and deliveries that keep the newest entries; and the record
+-- of accepted messages in a file of mode 600, a line of JSON for each, written before the response is sent, so that it is
+-- complete however the process ends.
+
+local core = require "waba.core"
+local json = require "waba.emulator.json"
+
+local journal = {}
+
+---@class waba.emulator.Ring
+---@field count integer  how many were ever added
+local Ring = {}
+Ring.__index = Ring
+Ring.__name = "waba.emulator.Ring"
+
+--- Makes an empty ring.
+---@param capacity integer          how many entries to keep
+---@param forget? fun(entry: table) called with each entry that falls out
+---@return waba.emulator.Ring
+function journal.ring(capacity, forget)
+  return setmetatable({ capacity = capacity, forget = forget, entries = {}, count = 0 }, Ring)
+end
+
+--- Adds an entry and numbers it, from 1, in its field `sequence`.
+---@param entry table
+function Ring:add(entry)
+  self.count = self.count + 1
+  entry.sequence = self.count
+  local place = (self.count - 1) % self.capacity + 1
+  local oldest = self.entries[place]
+  if oldest and self.forget then self.forget(oldest) end
+  self.entries[place] = entry
+end
+
+--- The entries that are kept, oldest first.
+---@param wanted? fun(entry: table): boolean
+---@return table[]
+function Ring:list(wanted)
+  local list = {}
+  local first = math.max(1, self.count - self.capacity + 1)
+  for sequence = first, self.count do
+    local entry = self.entries[(sequence - 1) % self.capacity + 1]
+    if not wanted or wanted(entry) then list[#list + 1] = entry end
+  end
+  return list
+end
+
+-- ---- The record ------------------------------------------------------------------------------------
+
+---@class waba.emulator.Record
+local Record = {}
+Record.__index = Record
+Record.__name = "waba.emulator.Record"
+
+--- Opens a record, to be added to.
+---@param path string
+---@return waba.emulator.Record|nil
+---@return string? message
+function journal.open_record(path)
+  core.make_private(path) -- on failure, opening the file returns the error
+  local file, message = io.open(path, "ab")
+  if not file then return nil, "the record cannot be written: " .. message end
+  -- Without a buffer, because the process may be killed at any time.
+  file:setvbuf("no")
+  return setmetatable({ file = file }, Record)
+end
+
+--- Adds a message. Raises when it can't be written.
+---@param hosting "on_premise"|"cloud"
+---@param message table  as the gateway keeps it
+function Record:add(hosting, message)
+  assert(self.file:write(json.encode({ hosting = hosting, id = message.id, to = message.to, type = message.type,
+    content = message.content, at = message.at }) .. "\n"))
+end
+
+return journal
