@@ -687,8 +687,8 @@ function waba.video(content) end
 ---@return waba.Message
 function waba.audio(content) end
 
---- A voice note: an `audio` with `voice = true`. OGG with Opus, one channel; up to 512 KB it is downloaded and played at
---- once. Cloud hosting only; On-Premise shows any OGG with Opus as a voice note.
+--- A voice note: an `audio` with `voice = true`. OGG with Opus, one channel; a larger one than 512 KB shows a
+--- download icon instead of a play icon. Cloud hosting only; On-Premise shows any OGG with Opus as a voice note.
 ---@param content waba.MediaContent  without caption
 ---@return waba.Message
 function waba.voice(content) end

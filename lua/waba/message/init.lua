@@ -81,8 +81,8 @@ message.video = media("video")
 ---@return waba.Message
 message.audio = media("audio")
 
---- A voice note: an `audio` with `voice = true`. OGG with Opus, one channel; up to 512 KB it is downloaded and played at
---- once. Cloud hosting only; On-Premise shows any OGG with Opus as a voice note.
+--- A voice note: an `audio` with `voice = true`. OGG with Opus, one channel; a larger one than 512 KB shows a
+--- download icon instead of a play icon. Cloud hosting only; On-Premise shows any OGG with Opus as a voice note.
 ---@param content waba.MediaContent  without caption
 ---@return waba.Message
 function message.voice(content)

@@ -38,26 +38,26 @@ end
 ---@type waba.Ruleset
 return {
   types = {
-    text = object { body = required(shared.text(1, 4096)), preview_url = { is = "boolean" } },
-    image = in_module(MEDIA, "image"),
+    text = object { body = required(shared.text(1, 4096)), preview_url = { is = "boolean" } }, -- cloud.md, section 2.3
+    image = in_module(MEDIA, "image"), -- and the other media: cloud.md, section 2.4
     video = in_module(MEDIA, "video"),
     audio = in_module(MEDIA, "audio"),
     document = in_module(MEDIA, "document"),
     sticker = in_module(MEDIA, "sticker"),
-    location = object {
+    location = object { -- cloud.md, section 2.5
       latitude = { is = "decimal", required = true, inferred = { range = { -90, 90 } } },
       longitude = { is = "decimal", required = true, inferred = { range = { -180, 180 } } },
       name = any_text,
       address = any_text,
     },
-    contacts = contacts,
-    reaction = object {
+    contacts = contacts, -- cloud.md, section 2.6
+    reaction = object { -- cloud.md, section 2.7
       message_id = required(some_text),
       emoji = { is = "string", required = true, format = "reaction" },
     },
-    interactive = in_module "waba.schema.cloud.interactive",
-    template = in_module "waba.schema.cloud.template",
-    pin = pin,
+    interactive = in_module "waba.schema.cloud.interactive", -- cloud.md, sections 2.8 to 2.17
+    template = in_module "waba.schema.cloud.template", -- cloud.md, section 2.18
+    pin = pin, -- cloud.md, section 2.19
     hsm = { unsupported = "hsm messages exist on On-Premise hosting only; use a template" },
   },
 
@@ -65,13 +65,13 @@ return {
   direct_send = {
     types = { text = true, interactive = true },
     categories = { utility = direct_send(43200), authentication = direct_send(900) },
-    unsupported = "category is for texts and interactive messages only, which go out without an approved template",
+    unsupported = "category is for texts and interactive messages only, which need no approved template",
   },
 
   refused = {
     to = "is not part of the message: send takes the recipient",
     recipient = "is not part of the message: send takes the recipient",
-    recipient_type = "is not part of the message: send knows it from the recipient",
+    recipient_type = "is not part of the message: send derives it from the recipient",
     preview_url = "belongs into the text: text.preview_url",
     context = "is not part of the message: send takes it as reply_to",
     biz_opaque_callback_data = "is not part of the message: send takes it as data",

@@ -221,7 +221,7 @@ local function compile_variants(node, mode, known)
 
   -- Rare variants need modules that the others do not, so each is compiled when a value has chosen it.
   local checks = setmetatable({}, { __index = function(checks, tag)
-    local variant = tag ~= nil and variants[tag]
+    local variant = variants[tag]
     if not variant then return nil end
     variant = effective(variant, mode)
     local unsupported = variant.unsupported
@@ -242,9 +242,9 @@ local function compile_variants(node, mode, known)
   return function(value)
     if not is_table and type(value) ~= "table" then return errors.wrong_type("object", value) end
     local tag = value[by]
-    local check = checks[tag]
+    local check
+    if tag == nil then check = without else check = checks[tag] end
     if not check and either_case and type(tag) == "string" then check = checks[tag:lower()] end
-    if not check and tag == nil then check = without end
     if check then return check(value) end
     if not open then return not_a_variant(value, tag) end
   end

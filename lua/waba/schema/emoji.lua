@@ -22,18 +22,6 @@ local function is_within(point, ranges)
   return false
 end
 
---- Whether a text contains an emoji. Reads only sequences of three and four bytes, because shorter ones are no emoji.
----@param text string  valid UTF-8
----@return boolean
-function emoji.has(text)
-  for lead, rest in text:gmatch("([\226-\244])([\128-\191]+)") do
-    local point = lead:byte() % (lead:byte() < 240 and 16 or 8)
-    for i = 1, #rest do point = point * 64 + rest:byte(i) % 64 end
-    if is_within(point, emoji_ranges) then return true end
-  end
-  return false
-end
-
 -- The blocks that contain all emoji of Unicode, whether shown as emoji by default or not.
 local picture_ranges = {
   { 0xA9, 0xA9 }, { 0xAE, 0xAE }, { 0x203C, 0x203C }, { 0x2049, 0x2049 }, { 0x2122, 0x2122 }, { 0x2139, 0x2139 },
@@ -78,6 +66,16 @@ local function after_picture(points, at)
   at = at + 1
   while points[at] and is_within(points[at], modifiers) do at = at + 1 end
   return at
+end
+
+--- Whether a text contains an emoji.
+---@param text string  valid UTF-8
+---@return boolean
+function emoji.has(text)
+  for _, point in ipairs(points_of(text)) do
+    if is_within(point, emoji_ranges) then return true end
+  end
+  return false
 end
 
 --- Whether a text is exactly one emoji, which may be several joined to one.

@@ -20,23 +20,24 @@ end
 ---@type waba.Ruleset
 return {
   types = {
+    -- on-premise.md, section 2.3
     text = object({ body = required(text(1, 4096)), preview_url = { is = "boolean" } },
       { needs = { preview_url = { field = "body", format = "has_url" } } }),
-    image = in_module(MEDIA, "image"),
+    image = in_module(MEDIA, "image"), -- and the other media: on-premise.md, section 2.4
     video = in_module(MEDIA, "video"),
     audio = in_module(MEDIA, "audio"),
     document = in_module(MEDIA, "document"),
     sticker = in_module(MEDIA, "sticker"),
-    location = object {
+    location = object { -- on-premise.md, section 2.5
       latitude = { is = "number", required = true, inferred = { range = { -90, 90 } } },
       longitude = { is = "number", required = true, inferred = { range = { -180, 180 } } },
       name = with(any_text, { inferred = { characters = { 0, 1000 } } }),
       address = any_text,
     },
-    contacts = contacts,
-    template = in_module(TEMPLATE, "template"),
-    hsm = in_module(TEMPLATE, "hsm"),
-    interactive = in_module "waba.schema.on_premise.interactive",
+    contacts = contacts, -- on-premise.md, section 2.6
+    template = in_module(TEMPLATE, "template"), -- on-premise.md, section 2.7
+    hsm = in_module(TEMPLATE, "hsm"), -- on-premise.md, section 2.8
+    interactive = in_module "waba.schema.on_premise.interactive", -- on-premise.md, section 2.9
     reaction = cloud_only "reaction messages",
     pin = cloud_only "pin messages",
   },

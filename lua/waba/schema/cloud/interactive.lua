@@ -194,19 +194,19 @@ local order_status = frame {
 }
 
 return variants("type", {
-  button = buttons,
-  list = list,
-  product = product,
-  product_list = product_list,
-  catalog_message = catalog,
-  carousel = carousel,
-  cta_url = cta_url,
-  flow = flow,
-  location_request_message = location_request,
-  address_message = address,
-  request_contact_info = contact_info,
-  voice_call = voice_call,
-  call_permission_request = call_permission,
-  order_details = order_details,
-  order_status = order_status,
+  button = buttons, -- cloud.md, section 2.9
+  list = list, -- cloud.md, section 2.10
+  product = product, -- cloud.md, section 2.13
+  product_list = product_list, -- cloud.md, section 2.13
+  catalog_message = catalog, -- cloud.md, section 2.13
+  carousel = carousel, -- cloud.md, section 2.16
+  cta_url = cta_url, -- cloud.md, section 2.11
+  flow = flow, -- cloud.md, section 2.12
+  location_request_message = location_request, -- cloud.md, section 2.14
+  address_message = address, -- cloud.md, section 2.14
+  request_contact_info = contact_info, -- cloud.md, section 2.14
+  voice_call = voice_call, -- cloud.md, section 2.15
+  call_permission_request = call_permission, -- cloud.md, section 2.15
+  order_details = order_details, -- cloud.md, section 2.17
+  order_status = order_status, -- cloud.md, section 2.17
 })

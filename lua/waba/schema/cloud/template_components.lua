@@ -129,7 +129,7 @@ local button_types = {
 }
 for _, name in ipairs(PASSED_THROUGH) do button_types[name] = open {} end
 
--- How often a type of button is allowed in a template.
+-- How often a type of button is allowed in a template (cloud.md, section 5.4).
 local MOST_BUTTONS = {
   URL = 2, PHONE_NUMBER = 1, COPY_CODE = 1, FLOW = 1, CATALOG = 1, MPM = 1, SPM = 1, OTP = 1, VOICE_CALL = 1,
   REQUEST_CONTACT_INFO = 1, PAYMENT_REQUEST = 3,

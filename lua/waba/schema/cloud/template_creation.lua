@@ -19,7 +19,7 @@ end
 
 -- Categories --------------------------------------------------------------------------------------
 
--- Seconds, -1 stands for 30 days.
+-- Seconds; -1 stands for 30 days (cloud.md, section 5.2).
 local function time_to_live(category, least, most, or_value)
   return { message_send_ttl_seconds = {
     is = "integer", range = { least, most }, or_value = or_value,
