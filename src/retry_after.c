@@ -39,7 +39,7 @@ static bool read_digits(struct reader *reader, int count, int *number) {
   return true;
 }
 
-/* A year of two digits is at most 50 years in the future (RFC 9110, section 5.6.7). `now`: in the years 1970 to 9999. */
+/* A year of two digits is at most 50 years in the future (RFC 9110, section 5.6.7). `now`: in 1970 to 9999. */
 static int complete_year(int two_digits, long long now) {
   const int present = (int)(1970 + now / 31556952);
   int year = present / 100 * 100 + two_digits;

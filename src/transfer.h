@@ -117,6 +117,11 @@ void transfer_complete(struct transfer *transfer, enum transfer_end end, CURLcod
 /* Releases all that belongs to the request, and sets the state to IDLE. */
 void transfer_release(struct transfer *transfer);
 
+/* Configures the easy handle for a request: sets only what differs from the last one. Returns false when there is not
+ * enough memory. */
+bool transfer_set_request(struct transfer *transfer, const struct head *head,
+                          const struct transfer_options *options);
+
 /* Removes the head from the configuration of the easy handle, so that it can be freed. */
 void transfer_unset_head(struct transfer *transfer);
 

@@ -1,8 +1,5 @@
 /* The Lua class of transfer.c: see lua/waba/meta.lua. */
 #include <errno.h>
-#include <limits.h>
-#include <math.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +8,7 @@
 #include "compat.h"
 #include "limit.h"
 #include "response.h"
+#include "transfer_arguments.h"
 
 static const char TRANSFER_CLASS[] = "waba.Transfer";
 
@@ -34,69 +32,6 @@ struct transfer_box {
   struct buffer drained;
   int body; /* registry reference that keeps the body's string alive */
 };
-
-/* The body argument; its strings are on the Lua stack. */
-struct body {
-  enum source_kind kind;
-  const char *bytes; /* or the path of a file */
-  size_t length;
-  long long size; /* of SOURCE_FED, in bytes; -1: unknown */
-};
-
-/* Reads the body at `index`; pushes the values that must stay alive. */
-static void read_body(lua_State *L, int index, struct body *body) {
-  const int type = lua_type(L, index);
-  body->kind = SOURCE_NONE;
-  body->size = -1;
-  if (type <= LUA_TNIL) return;
-  if (type == LUA_TSTRING) {
-    body->kind = SOURCE_BYTES;
-    body->bytes = lua_tolstring(L, index, &body->length);
-    return;
-  }
-  luaL_argcheck(L, type == LUA_TTABLE, index, "the body must be a string or a table");
-  body->bytes = arguments_text(L, index, "file");
-  body->kind = body->bytes == NULL ? SOURCE_FED : SOURCE_FILE;
-  if (body->kind == SOURCE_FED) arguments_size(L, index, "size", &body->size);
-}
-
-/* Returns false and sets errno when the file can't be opened. */
-static bool open_source(struct source *source, const struct body *body) {
-  switch (body->kind) {
-  case SOURCE_NONE: break;
-  case SOURCE_BYTES: source_open_bytes(source, body->bytes, body->length); break;
-  case SOURCE_FILE: return source_open_file(source, body->bytes);
-  case SOURCE_FED: source_open_fed(source, (curl_off_t)body->size); break;
-  }
-  return true;
-}
-
-/* At least 1: libcurl reads 0 as no timeout. */
-static long to_milliseconds(lua_Number seconds) {
-  lua_Number milliseconds = ceil(seconds * 1000);
-  if (milliseconds < 1) return 1;
-  return milliseconds > (lua_Number)(INT_MAX / 2) ? INT_MAX / 2 : (long)milliseconds;
-}
-
-static void read_options(lua_State *L, int index, struct transfer_options *options) {
-  lua_Number number;
-  if (arguments_number(L, index, "timeout", &number)) options->timeout = to_milliseconds(number);
-  if (arguments_number(L, index, "connect_timeout", &number)) {
-    options->connect_timeout = to_milliseconds(number);
-  }
-  if (arguments_number(L, index, "max_body", &number)) {
-    options->max_body = number >= (lua_Number)(SIZE_MAX / 2) ? SIZE_MAX / 2 : (size_t)number;
-  }
-  if (arguments_number(L, index, "max_size", &number) && number < (lua_Number)options->max_size) {
-    options->max_size = number < 0 ? 0 : (curl_off_t)number;
-  }
-  options->save_as = arguments_text(L, index, "save_as");
-  options->stream = arguments_flag(L, index, "stream");
-  options->progress = arguments_flag(L, index, "progress");
-  if (options->stream && options->save_as != NULL) {
-    luaL_error(L, "options 'stream' and 'save_as' exclude each other");
-  }
-}
 
 static struct transfer_box *new_transfer_box(lua_State *L, struct engine *engine) {
   static const struct transfer_box empty;
@@ -147,7 +82,7 @@ static const char *start(struct transfer_box *box, struct head *head, const stru
   const char *message = NULL;
   int error;
   if (transfer == NULL) return HEAD_NO_MEMORY;
-  if (!open_source(&transfer->source, body)) message = no_source;
+  if (!transfer_open_source(&transfer->source, body)) message = no_source;
   if (message == NULL) message = engine_start(box->engine, transfer, head, options);
   if (message == NULL) {
     box->transfer = transfer;
@@ -170,10 +105,10 @@ int transfer_class_start(lua_State *L) {
   }
   struct engine *engine = engine_class_check(L, 1);
   lua_settop(L, 5);
-  read_body(L, 3, &body);
+  transfer_read_body(L, 3, &body);
   if (!lua_isnil(L, 4)) {
     luaL_checktype(L, 4, LUA_TTABLE);
-    read_options(L, 4, &options);
+    transfer_read_options(L, 4, &options);
   }
   struct transfer_box *box = push_transfer_box(L, engine, 5);
   if (body.kind == SOURCE_BYTES) hold_body(L, box, 3);

@@ -1,0 +1,26 @@
+/* Reads the arguments of `engine:start`. Invalid ones raise errors. */
+#ifndef WABA_TRANSFER_ARGUMENTS_H
+#define WABA_TRANSFER_ARGUMENTS_H
+
+#include <lua.h>
+
+#include "transfer.h"
+
+/* The body argument; its strings are on the Lua stack. */
+struct body {
+  enum source_kind kind;
+  const char *bytes; /* or the path of a file */
+  size_t length;
+  long long size; /* of SOURCE_FED, in bytes; -1: unknown */
+};
+
+/* Reads the body at `index`; pushes the values that must stay alive. */
+void transfer_read_body(lua_State *L, int index, struct body *body);
+
+/* Returns false, with errno, when the file can't be opened. */
+bool transfer_open_source(struct source *source, const struct body *body);
+
+/* Sets the options that the table at `index` has; pushes a value that must stay alive. */
+void transfer_read_options(lua_State *L, int index, struct transfer_options *options);
+
+#endif

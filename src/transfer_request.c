@@ -1,0 +1,114 @@
+/* The configuration of an easy handle for a request: see transfer.h. */
+#include <string.h>
+
+#include "transfer.h"
+
+/* libcurl sends a body set as POSTFIELDS together with the head in one write, up to this size. It reads a larger body
+ * through the read function, which counts the bytes. */
+#define FIELDS_MAX ((curl_off_t)60 * 1024)
+
+static bool is_method(const struct head *head, const char *method) {
+  return strcmp(head->method, method) == 0;
+}
+
+/* POST, PUT and PATCH without a body have the header "Content-Length: 0". */
+static enum transfer_mode mode_of(const struct transfer *transfer, const struct head *head) {
+  const struct source *source = &transfer->source;
+  if (source->kind == SOURCE_FILE || source->kind == SOURCE_FED) return MODE_READ;
+  if (source->kind == SOURCE_BYTES && source->size > 0) {
+    return source->size <= FIELDS_MAX ? MODE_FIELDS : MODE_READ;
+  }
+  if (is_method(head, "POST") || is_method(head, "PUT") || is_method(head, "PATCH")) {
+    return MODE_FIELDS;
+  }
+  return MODE_BODYLESS;
+}
+
+/* CURLOPT_CUSTOMREQUEST must not be set to the method that libcurl uses in this mode by default: that would disable the
+ * handling that belongs to the method. */
+static bool set_method(CURL *easy, const struct head *head, enum transfer_mode mode) {
+  const char *own = mode == MODE_READ ? "PUT" : mode == MODE_FIELDS ? "POST" : "GET";
+  bool bodyless_head = mode == MODE_BODYLESS && is_method(head, "HEAD");
+  CURLcode code = curl_easy_setopt(easy, CURLOPT_NOBODY, bodyless_head ? 1L : 0L);
+  if (code == CURLE_OK && !bodyless_head) {
+    if (mode == MODE_READ) {
+      code = curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+    } else if (mode == MODE_FIELDS) {
+      code = curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    } else {
+      code = curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+    }
+  }
+  if (code != CURLE_OK) return false;
+  return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST,
+                          bodyless_head || is_method(head, own) ? NULL : head->method) == CURLE_OK;
+}
+
+void transfer_unset_head(struct transfer *transfer) {
+  if (transfer->easy != NULL) {
+    curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, NULL);
+    curl_easy_setopt(transfer->easy, CURLOPT_CURLU, NULL);
+  }
+  transfer->configured = 0;
+}
+
+/* libcurl sends a request again when a reused connection ends without a response, or when the server refuses its
+ * stream. The two can't be distinguished afterwards, so the former is disabled: libcurl has no option for it, but
+ * does not do it for RTSP RECEIVE requests. */
+static bool forbid_retry(CURL *easy, bool forbidden) {
+  long request = forbidden ? CURL_RTSPREQ_RECEIVE : CURL_RTSPREQ_OPTIONS;
+  CURLcode code = curl_easy_setopt(easy, CURLOPT_RTSP_REQUEST, request);
+  return code == CURLE_OK || code == CURLE_UNKNOWN_OPTION || code == CURLE_NOT_BUILT_IN;
+}
+
+static bool set_head(struct transfer *transfer, const struct head *head, enum transfer_mode mode) {
+  CURL *easy = transfer->easy;
+  transfer->configured = 0;
+  if (!set_method(easy, head, mode)) return false;
+  /* libcurl uses the parsed URL, and the text in its reports. */
+  if (curl_easy_setopt(easy, CURLOPT_URL, head->url) != CURLE_OK ||
+      curl_easy_setopt(easy, CURLOPT_CURLU, head->parsed) != CURLE_OK ||
+      curl_easy_setopt(easy, CURLOPT_HTTPHEADER, head->lines) != CURLE_OK ||
+      curl_easy_setopt(easy, CURLOPT_NOPROXY, head->loopback ? "*" : NULL) != CURLE_OK ||
+      curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, head->plain ? "http" : "https") != CURLE_OK ||
+      !forbid_retry(easy, !head->idempotent) ||
+      /* Waits for a new connection that may support HTTP/2. Over TLS the handshake shows that; without TLS only the
+       * first response would. */
+      curl_easy_setopt(easy, CURLOPT_PIPEWAIT, head->plain ? 0L : 1L) != CURLE_OK) {
+    transfer_unset_head(transfer);
+    return false;
+  }
+  transfer->configured = head->id;
+  transfer->mode = mode;
+  return true;
+}
+
+bool transfer_set_request(struct transfer *transfer, const struct head *head,
+                          const struct transfer_options *options) {
+  CURL *easy = transfer->easy;
+  const struct source *source = &transfer->source;
+  enum transfer_mode mode = mode_of(transfer, head);
+  if ((transfer->configured != head->id || transfer->mode != mode) &&
+      !set_head(transfer, head, mode)) {
+    return false;
+  }
+  if (transfer->timeout != options->timeout) {
+    if (curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, options->timeout) != CURLE_OK) return false;
+    transfer->timeout = options->timeout;
+  }
+  if (transfer->connect_timeout != options->connect_timeout) {
+    if (curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, options->connect_timeout) != CURLE_OK) {
+      return false;
+    }
+    transfer->connect_timeout = options->connect_timeout;
+  }
+  if (mode == MODE_READ) {
+    return curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, source->size) == CURLE_OK;
+  }
+  if (mode == MODE_FIELDS) {
+    const char *bytes = source->bytes == NULL ? "" : source->bytes;
+    return curl_easy_setopt(easy, CURLOPT_POSTFIELDS, bytes) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, source->size) == CURLE_OK;
+  }
+  return true;
+}
