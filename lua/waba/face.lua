@@ -632,22 +632,22 @@ function waba.explain(code, hosting) end
 ---@return waba.Error? err      kind "invalid": the text is not valid UTF-8
 function waba.split(text, given) end
 
---- Reads a webhook: every event of every entry, in order. Nothing that is valid JSON fails; what is
---- unknown keeps its name in `type` and its content in `raw`.
+--- Reads a webhook: every event of every entry, in order. Each JSON object can be read; an unknown event has its name in
+--- `type` and its content in `raw`.
 ---@param bytes string  the body of the POST
 ---@return waba.Event[]|nil events
----@return waba.Error? err  kind "protocol": the body is no JSON, or no object
+---@return waba.Error? err  kind "protocol": the body is not a JSON object
 function waba.events(bytes) end
 
---- A receiver of webhooks. When several kinds of credentials are given, any of them is enough.
----@param given waba.ReceiverOptions
+--- Makes a receiver of webhooks. With several kinds of credentials one of them is enough.
+---@param options waba.ReceiverOptions
 ---@return waba.Receiver
-function waba.receiver(given) end
+function waba.receiver(options) end
 
---- A tracker of message statuses.
----@param given? waba.TrackerOptions
+--- Makes a tracker of message statuses.
+---@param options? waba.TrackerOptions
 ---@return waba.StatusTracker
-function waba.status_tracker(given) end
+function waba.status_tracker(options) end
 
 --- Runs functions concurrently, each in its own coroutine, until all have ended. While one waits for a response, the
 --- others run. An error that one of them raises is raised again here.
@@ -867,15 +867,15 @@ function waba.hsm(content) end
 ---@return waba.Error? err  names the library that is missing, or why it can't listen
 function emulator.start(given) end
 
---- Starts running the handlers of a receiver in this worker process. `serve` does it at the first
---- request; called in `init_worker_by_lua` it also takes up what an earlier process left behind.
+--- Starts to run the handlers of a receiver in this worker process. `serve` does so at the first request; in
+--- `init_worker_by_lua` this function also handles events that an earlier process stored.
 ---@param receiver waba.Receiver
----@param given? waba.NginxOptions
-function nginx.start(receiver, given) end
+---@param options? waba.NginxOptions
+function nginx.start(receiver, options) end
 
---- Answers the current request: the whole of a `content_by_lua` handler.
+--- Handles the current request; a `content_by_lua` handler needs nothing else.
 ---@param receiver waba.Receiver   one per worker process, made in a module or in `init_worker_by_lua`
----@param given? waba.NginxOptions  those of the first call count
-function nginx.serve(receiver, given) end
+---@param options? waba.NginxOptions  the options of the first call apply
+function nginx.serve(receiver, options) end
 
 return waba

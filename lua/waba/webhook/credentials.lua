@@ -1,5 +1,5 @@
--- Decides whether a webhook comes from who it should. What is accepted is kept in closures alone, so
--- that nothing that prints or walks a receiver shows a password.
+-- Checks the credentials of a webhook. The accepted ones are stored in closures only, so a program that prints a receiver
+-- shows no password.
 
 local core = require "waba.core"
 
@@ -8,24 +8,24 @@ local credentials = {}
 local function header(headers, name)
   local value = headers[name]
   if value == nil then
-    for given, candidate in pairs(headers) do
-      if type(given) == "string" and given:lower() == name then value = candidate end
+    for other, candidate in pairs(headers) do
+      if type(other) == "string" and other:lower() == name then value = candidate end
     end
   end
-  -- a header that came twice is nobody's credential
+  -- a header that occurs twice has a list of values, and is not accepted
   return type(value) == "string" and value or nil
 end
 
 -- Every check below compares with all accepted credentials, so that its duration does not depend on which one matches.
--- Each returns true or false; nil if the body is needed and not given. The second value is the reason of a refusal, which
--- never quotes what was sent.
+-- Each returns true or false; nil if the body is needed and missing. The second value is the reason of a refusal, which
+-- never quotes the request.
 
 -- The scheme's name is case-insensitive, the rest is not.
 local function check_basic(accepted)
   return function(headers)
-    local given = header(headers, "authorization")
-    if not given then return false, "it has no Authorization header, or several" end
-    local scheme, rest = given:match("^%s*(%a+)%s+(%S+)%s*$")
+    local sent = header(headers, "authorization")
+    if not sent then return false, "it has no Authorization header, or several" end
+    local scheme, rest = sent:match("^%s*(%a+)%s+(%S+)%s*$")
     local value = scheme and scheme:lower() == "basic" and "Basic " .. rest or ""
     local ok = false
     for _, wanted in ipairs(accepted) do ok = core.equals(wanted, value) or ok end
@@ -51,15 +51,15 @@ end
 
 local SHA256_DIGITS = 64
 
--- Meta's header and 360dialog's; with and without the name of the hash.
+-- The header of Meta or of 360dialog, with or without the name of the hash.
 local function check_signature(secrets)
   return function(headers, body)
-    local given = header(headers, "x-hub-signature-256") or header(headers, "x-360dialog-signature") or ""
-    given = given:gsub("^sha256=", ""):lower()
-    if #given ~= SHA256_DIGITS then return false, "it has no signature of 64 hexadecimal digits" end
+    local signature = header(headers, "x-hub-signature-256") or header(headers, "x-360dialog-signature") or ""
+    signature = signature:gsub("^sha256=", ""):lower()
+    if #signature ~= SHA256_DIGITS then return false, "it has no signature of 64 hexadecimal digits" end
     if not body then return nil end
     local ok = false
-    for _, secret in ipairs(secrets) do ok = core.equals(core.hmac_sha256(secret, body), given) or ok end
+    for _, secret in ipairs(secrets) do ok = core.equals(core.hmac_sha256(secret, body), signature) or ok end
     return ok, "its signature does not match its body and the secret"
   end
 end
@@ -97,9 +97,9 @@ local function basic_values(users, passwords)
   return values
 end
 
-local function header_sets(given)
+local function header_sets(headers)
   local sets = {}
-  for index, set in ipairs(given[1] and given or { given }) do
+  for index, set in ipairs(headers[1] and headers or { headers }) do
     if type(set) ~= "table" then error("waba.receiver: headers must be a table or a list of tables", 0) end
     sets[index] = {}
     for name, value in pairs(set) do
@@ -113,7 +113,7 @@ end
 --- Makes the function that checks the credentials in the headers and the body of a request. Without a body the function
 --- returns nil if the body is needed for a decision. Raises for invalid options.
 ---@param options { user: string|string[]?, password: string|string[]?, headers: table?, secret: string|string[]?, open: boolean? }
----@return fun(headers: table<string, string>, body: string|nil): boolean|nil, string|nil  the second value: why not
+---@return fun(headers: table<string, string>, body: string|nil): boolean|nil, string|nil  the second value: the reason of a refusal
 function credentials.checker(options)
   local checks = {}
   if options.user or options.password then

@@ -1,12 +1,12 @@
--- Lets webhooks that arrive together be stored together. An inbox that goes to the disk for each put
--- takes many events at once for the price of one; the gateway sends six and more webhooks at a time.
+-- Stores webhooks that arrive together in one call of the inbox. An inbox that writes to the disk in each `put` stores many
+-- events in the time of one; the gateway sends six and more webhooks at a time.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
 
 local group = {}
 
--- Events after which a group is full, and seconds after which its leader counts as gone.
+-- The number of events of a full group, and the seconds after which its leader is considered dead.
 local FULL, STALE = 500, 5
 
 local function is_open(current)
@@ -25,11 +25,11 @@ local function follow(current)
   return current.stored, current.err
 end
 
---- A function that puts events into an inbox together with those of other coroutines: the first one
---- waits for a moment, in which others may join, and stores for all. Either all of a group is stored
---- or nothing, and every one of them is told.
+--- Makes a function that puts events into an inbox together with those of other coroutines: the first coroutine waits for
+--- a moment, in which others can join, and stores the events of all. All events of a group are stored, or none; each call
+--- returns the result.
 ---@param inbox waba.Inbox
----@param pause fun()  lets the other coroutines that are ready run
+---@param pause fun()  lets the other ready coroutines run
 ---@param new_gate fun(): { wait: fun(self, seconds: number): any, open: fun(self, waiting: integer) }
 ---@return fun(events: waba.Event[]): integer|nil, waba.Error?
 function group.new(inbox, pause, new_gate)

@@ -1,12 +1,12 @@
--- `waba.webhook`: the places a receiver can live in, each loaded when it is first used:
--- `waba.webhook.server { … }` on its own, `waba.webhook.nginx.serve(receiver)` in nginx.
+-- `waba.webhook`: the adapters of a receiver, each loaded at its first use: `waba.webhook.server { … }` is a server,
+-- `waba.webhook.nginx.serve(receiver)` runs in nginx.
 
-local PLACES = { server = "waba.webhook.server", nginx = "waba.webhook.nginx" }
+local ADAPTERS = { server = "waba.webhook.server", nginx = "waba.webhook.nginx" }
 
 return setmetatable({}, {
-  __index = function(places, name)
-    if not PLACES[name] then return nil end
-    places[name] = require(PLACES[name])
-    return places[name]
+  __index = function(adapters, name)
+    if not ADAPTERS[name] then return nil end
+    adapters[name] = require(ADAPTERS[name])
+    return adapters[name]
   end,
 })

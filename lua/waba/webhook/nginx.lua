@@ -1,13 +1,13 @@
 -- The receiver in nginx: `content_by_lua_block { require("waba.webhook.nginx").serve(receiver) }`.
--- The request is answered when its events are stored. One timer per worker process runs the
--- handlers afterwards, in a few light threads, so that no request waits for one. Each worker process
--- has a receiver of its own: an inbox in memory is known to one worker only and ends with it (share
--- `seen`, a dictionary of nginx, to tell duplicates); SQLite and Redis are shared by all.
+-- The response is sent when the events are stored. One timer per worker process runs the handlers afterwards, in a few light
+-- threads, so that no request waits for a handler. Each worker process has its own receiver: an inbox in memory belongs to
+-- one worker and ends with it (with `seen`, a shared dictionary of nginx, all workers recognise duplicates); SQLite and
+-- Redis are shared by all.
 
 local semaphore = require "ngx.semaphore"
 local group = require "waba.webhook.group"
 local ngx_timer = require "waba.transport.ngx_timer"
-local options = require "waba.options"
+local complete = require("waba.options").complete
 local printable = require "waba.printable"
 local refusals = require "waba.webhook.refusals"
 local works = require "waba.webhook.work"
@@ -34,7 +34,7 @@ local function log(text)
   ngx.log(ngx.ERR, "waba: ", printable.text(text))
 end
 
--- Where the requests of a group wait for the one that stores.
+-- The requests of a group wait here for the one that stores their events.
 local function new_gate()
   local gate = { semaphore = assert(semaphore.new(0)) }
   function gate:wait(seconds) return self.semaphore:wait(seconds) end
@@ -80,15 +80,15 @@ local function start(drain)
   if not is_set then ngx.log(ngx.ERR, "waba: no timer for the handlers: ", message) end
 end
 
-local function drain_of(receiver, given)
+local function drain_of(receiver, options)
   local drain = drains[receiver]
   if drain then return drain end
-  given = options.complete(given, OPTIONS, "waba.webhook.nginx", 3)
+  options = complete(options, OPTIONS, "waba.webhook.nginx", 3)
   drain = { receiver = receiver, put = receiver.inbox.grouped and group.new(receiver.inbox, yield, new_gate) or nil }
-  if given.concurrency ~= 0 then
+  if options.concurrency ~= 0 then
     drain.work = works.new(receiver, {
-      concurrency = given.concurrency, batch = given.batch, lease = given.lease, forever = true,
-      interval = given.interval, log = log,
+      concurrency = options.concurrency, batch = options.batch, lease = options.lease, forever = true,
+      interval = options.interval, log = log,
     })
   end
   drain.timer = ngx_timer.new(function(deadline) return handle_until(drain, deadline) end)
@@ -96,12 +96,12 @@ local function drain_of(receiver, given)
   return drain
 end
 
---- Starts running the handlers of a receiver in this worker process. `serve` does it at the first
---- request; called in `init_worker_by_lua` it also takes up what an earlier process left behind.
+--- Starts to run the handlers of a receiver in this worker process. `serve` does so at the first request; in
+--- `init_worker_by_lua` this function also handles events that an earlier process stored.
 ---@param receiver waba.Receiver
----@param given? waba.NginxOptions
-function nginx.start(receiver, given)
-  start(drain_of(receiver, given))
+---@param options? waba.NginxOptions
+function nginx.start(receiver, options)
+  start(drain_of(receiver, options))
 end
 
 local function read_file(path)
@@ -111,7 +111,7 @@ local function read_file(path)
   return body
 end
 
--- A large body lies in a temporary file.
+-- nginx stores a large body in a temporary file.
 local function read_body()
   ngx.req.read_body()
   local path = ngx.req.get_body_file()
@@ -126,20 +126,20 @@ local function respond(status, headers, body)
   return ngx.eof()
 end
 
---- Answers the current request: the whole of a `content_by_lua` handler.
+--- Handles the current request; a `content_by_lua` handler needs nothing else.
 ---@param receiver waba.Receiver   one per worker process, made in a module or in `init_worker_by_lua`
----@param given? waba.NginxOptions  those of the first call count
-function nginx.serve(receiver, given)
-  local drain = drain_of(receiver, given)
+---@param options? waba.NginxOptions  the options of the first call apply
+function nginx.serve(receiver, options)
+  local drain = drain_of(receiver, options)
   local method, headers = ngx.req.get_method(), ngx.req.get_headers()
-  local status, answer_headers, body, reason = receiver:refuse(method, tonumber(headers["content-length"]), headers)
+  local status, response_headers, body, reason = receiver:refuse(method, tonumber(headers["content-length"]), headers)
   if not status then
     local request = { method = method, path = ngx.var.uri, headers = headers, body = read_body() }
-    status, answer_headers, body, reason = receiver:handle(request, drain.put)
+    status, response_headers, body, reason = receiver:handle(request, drain.put)
   else
     ngx.req.discard_body()
   end
-  respond(status, answer_headers, body)
+  respond(status, response_headers, body)
   if status ~= 200 then return report(status, reason, ngx.var.remote_addr) end
   start(drain)
   if drain.work then drain.work:wake() end

@@ -1,10 +1,10 @@
--- Takes webhooks: checks a request, stores its events in the inbox, answers; and works the inbox off
--- with the handlers. Knows HTTP as tables only; nginx.lua and server.lua bring it to a socket.
+-- Receives webhooks: checks a request, stores its events in the inbox and returns the response; then runs the handlers of
+-- the stored events. Requests and responses are tables here; nginx.lua and server.lua connect it to sockets.
 
 local credentials = require "waba.webhook.credentials"
 local events = require "waba.webhook.events"
 local runtime = require "waba.runtime"
-local options = require "waba.options"
+local complete = require("waba.options").complete
 local router = require "waba.webhook.router"
 local verbs = require "waba.webhook.verbs"
 local work = require "waba.webhook.work"
@@ -22,19 +22,19 @@ function Receiver:__tostring()
   return "waba.Receiver"
 end
 
---- An HTTP request as an adapter hands it in.
+--- An HTTP request, from an adapter.
 ---@class waba.WebhookRequest
 ---@field method string
 ---@field path? string
 ---@field headers? table<string, string>
 ---@field body string
 
-local function answer(status, headers, reason)
+local function response(status, headers, reason)
   return status, headers or {}, "", reason
 end
 
 local function unauthorized(reason)
-  return answer(401, { ["www-authenticate"] = 'Basic realm="webhook"' }, reason)
+  return response(401, { ["www-authenticate"] = 'Basic realm="webhook"' }, reason)
 end
 
 --- Checks the head of a request, so that an adapter does not read the body of a request that is refused.
@@ -46,9 +46,9 @@ end
 ---@return string? body
 ---@return string? reason  for the log
 function Receiver:refuse(method, length, headers)
-  if method ~= "POST" then return answer(405, { allow = "POST" }, "its method is " .. tostring(method)) end
+  if method ~= "POST" then return response(405, { allow = "POST" }, "its method is " .. tostring(method)) end
   if length and length > self.max_body then
-    return answer(413, nil, ("its body of %.0f bytes is longer than max_body, %d"):format(length, self.max_body))
+    return response(413, nil, ("its body of %.0f bytes is longer than max_body, %d"):format(length, self.max_body))
   end
   if not headers then return nil end
   local is_authentic, reason = self.is_authentic(headers)
@@ -63,13 +63,13 @@ function Receiver:knows(headers)
   return not self.is_open and self.is_authentic(headers) == true
 end
 
---- Answers one webhook. The events are in the inbox when this returns 200; handlers run in `work`.
+--- Handles one webhook. When this returns 200, the events are in the inbox; their handlers run in `work`.
 ---
---- 405 for another method than POST, 413 for a body above `max_body`, 401 without the right
---- credentials, 400 for what is no JSON object, 503 when the inbox can't store: the gateway delivers
---- again after everything that is not 200.
+--- Returns 405 for a method other than POST, 413 for a body above `max_body`, 401 without valid credentials, 400 for a body
+--- that is not a JSON object, 503 when the inbox cannot store the events. The gateway delivers a webhook again after every
+--- status other than 200.
 ---@param request waba.WebhookRequest
----@param put? fun(events: waba.Event[]): integer|nil, waba.Error?  how to store; the inbox's own `put` by default
+---@param put? fun(events: waba.Event[]): integer|nil, waba.Error?  stores the events; default: the method `put` of the inbox
 ---@return integer status
 ---@return table<string, string> headers  lower-case names
 ---@return string body
@@ -79,28 +79,28 @@ function Receiver:handle(request, put)
   local body = request.body or ""
   if type(body) ~= "string" then error("receiver:handle: the body must be a string, not a " .. type(body), 2) end
   local status, headers, _, reason = self:refuse(request.method, #body)
-  if status then return answer(status, headers, reason) end
+  if status then return response(status, headers, reason) end
   local is_authentic
   is_authentic, reason = self.is_authentic(request.headers or {}, body)
   if not is_authentic then return unauthorized(reason) end
   local list, err = events.read(body)
-  if not list then return answer(400, nil, tostring(err)) end
+  if not list then return response(400, nil, tostring(err)) end
   if #list > 0 then
     local stored
     if put then stored, err = put(list) else stored, err = self.inbox:put(list) end
     if not stored then
       local reason_of_inbox = tostring(err or "no reason given")
-      return answer(503, { ["retry-after"] = RETRY_AFTER }, "the inbox cannot store it: " .. reason_of_inbox)
+      return response(503, { ["retry-after"] = RETRY_AFTER }, "the inbox cannot store it: " .. reason_of_inbox)
     end
     for _, fn in ipairs(self.watchers or {}) do
       for _, event in ipairs(list) do fn(event) end
     end
   end
-  return answer(200)
+  return response(200)
 end
 
---- Has a function called with each event, before its handlers: when it is stored here, and when it is
---- worked off here, perhaps for another process that took it. It may see an event more than once.
+--- Calls a function with each event before its handlers: when the event is stored here, and when it is handled here, even
+--- if another process stored it. The function may be called more than once for an event.
 ---@param fn fun(event: waba.Event)
 function Receiver:watch(fn)
   self.watchers = self.watchers or {}
@@ -128,12 +128,12 @@ local WORK_OPTIONS = {
 --- outside of one while the handler sleeps (`waba.sleep`) or waits for the gateway. Returns when no event is due and all
 --- handlers have ended, or with `forever` when `stop` returns true. Several coroutines and processes may call it at once:
 --- one customer's events are still handled one at a time and in order.
----@param given? waba.WorkOptions
+---@param options? waba.WorkOptions
 ---@return integer|nil handled  nil when the inbox can't be read, or where the coroutine can't wait (in Lua 5.1 inside pcall)
 ---@return integer|waba.Error failed  the number of events whose handlers raised; or the error
 ---@return any raised                 the last error that was raised
-function Receiver:work(given)
-  local own = work.new(self, options.complete(given, WORK_OPTIONS, "receiver:work"))
+function Receiver:work(options)
+  local own = work.new(self, complete(options, WORK_OPTIONS, "receiver:work"))
   local ok, err = own:run()
   if not ok then return nil, err end
   return own.handled, own.failed, own.raised
@@ -159,7 +159,7 @@ local OPTIONS = {
   max_body = { "integer>=1", 4 * 1024 * 1024 }, -- bytes of the largest body
 }
 
--- What is called of an inbox and of a client: any table that has it will do.
+-- The methods that an inbox and a client must have.
 local INBOX = { "put", "take", "attempts", "extend", "ack", "fail", "release", "depth", "next_due" }
 local CLIENT = { "send", "mark_read" }
 
@@ -176,29 +176,29 @@ local function check_methods(value, methods, name, maker)
   end
 end
 
-local function undressed(event) return event end
+local function unchanged(event) return event end
 
---- A receiver of webhooks. When several kinds of credentials are given, any of them is enough.
----@param given waba.ReceiverOptions
+--- Makes a receiver of webhooks. With several kinds of credentials one of them is enough.
+---@param options waba.ReceiverOptions
 ---@return waba.Receiver
-function receiver.new(given)
-  given = options.complete(given, OPTIONS, "waba.receiver")
-  check_methods(given.inbox, INBOX, "inbox", "an inbox, as of waba.inbox.sqlite")
-  check_methods(given.client, CLIENT, "client", "a client, as of waba.client")
-  local ok, is_authentic = pcall(credentials.checker, given)
+function receiver.new(options)
+  options = complete(options, OPTIONS, "waba.receiver")
+  check_methods(options.inbox, INBOX, "inbox", "an inbox, as of waba.inbox.sqlite")
+  check_methods(options.client, CLIENT, "client", "a client, as of waba.client")
+  local ok, is_authentic = pcall(credentials.checker, options)
   if not ok then error(is_authentic, 2) end
   runtime.preload()
-  local inbox = given.inbox or require("waba.inbox.memory").new()
-  if given.separate_statuses ~= nil or inbox.separate_statuses == nil then
-    inbox.separate_statuses = given.separate_statuses ~= false
+  local inbox = options.inbox or require("waba.inbox.memory").new()
+  if options.separate_statuses ~= nil or inbox.separate_statuses == nil then
+    inbox.separate_statuses = options.separate_statuses ~= false
   end
   return setmetatable({
-    is_authentic = is_authentic, is_open = not (given.user or given.headers or given.secret),
+    is_authentic = is_authentic, is_open = not (options.user or options.headers or options.secret),
     inbox = inbox,
-    dispatch = router.new(given.on),
-    dress = given.client and verbs.new(given.client) or undressed,
-    transport = given.client and given.client.transport or nil,
-    max_body = given.max_body,
+    dispatch = router.new(options.on),
+    attach_methods = options.client and verbs.new(options.client) or unchanged,
+    transport = options.client and options.client.transport or nil,
+    max_body = options.max_body,
   }, Receiver)
 end
 

@@ -1,4 +1,4 @@
--- Finds the handlers of an event and runs them: the one of its type, the one of its kind, then `any`.
+-- Finds and runs the handlers of an event: by its type, by its kind, then `any`.
 
 local protect = require("waba.runtime").protect
 local inbound = require "waba.hosting.inbound"
@@ -56,7 +56,7 @@ local function is_voice(event)
   return event.type == "voice" or event.type == "audio" and event.media ~= nil and event.media.voice == true
 end
 
--- The names under which the handler of a message's type is looked for; the first one found counts.
+-- The names of the handlers for a message's type; the first one that exists is called.
 local function message_names(event)
   if type(rawget(event, "reply")) == "table" then return { "reply", "interactive" } end
   if is_voice(event) then return { "voice", "audio" } end
@@ -75,15 +75,15 @@ local function specific_handler(on, event)
   end
 end
 
---- A function that runs the handlers of an event.
+--- Makes a function that runs the handlers of an event.
 ---
---- All that fit are run, in this order: by type (`text`, `image`, `button`, `reply`, `order`, …; for
---- a status its word, as `failed`; what became of a payment `payment`), by kind (`message`, `status`, `account`), `any`. A voice note goes
---- to `voice`, or to `audio` when there is no such handler; what the platform or this library can't
---- read to `unknown`. Each is called with the event and how often it was tried.
+--- All handlers that apply are called, in this order: by type (`text`, `image`, `button`, `reply`, `order`, …; for a status
+--- its name, such as `failed`; `payment` for the result of a payment), by kind (`message`, `status`, `account`), `any`.
+--- `voice` is called for a voice note, or `audio` if there is no `voice`; `unknown` for a message that the platform or this
+--- library cannot read. Each is called with the event and the number of attempts.
 ---
---- `error` is called with the event and an error: for each error the platform reports out of band,
---- and each time a handler raised.
+--- `error` is called with the event and an error: for each error that the platform reports by itself, and each time a
+--- handler raised an error.
 ---@param on? waba.Handlers
 ---@return fun(event: waba.Event, attempts: integer?): boolean ok, any raised
 function router.new(on)

@@ -6,7 +6,7 @@ local group = require "waba.webhook.group"
 local protect = require("waba.runtime").protect
 local library = require "waba.library"
 local limits = require "waba.http.limits"
-local options = require "waba.options"
+local complete = require("waba.options").complete
 local printable = require "waba.printable"
 local refusals = require "waba.webhook.refusals"
 local works = require "waba.webhook.work"
@@ -87,7 +87,7 @@ end
 
 local RETRY_AFTER = { ["retry-after"] = "1" }
 
-local function answer_request(self, exchange)
+local function handle_request(self, exchange)
   local path = exchange.target:gsub("[?#].*$", "")
   if self.stopping then return exchange:respond(503, RETRY_AFTER, "") end
   local address = exchange.connection.address
@@ -119,7 +119,7 @@ end
 
 local function serve_exchange(self, exchange)
   self.active = self.active + 1
-  local ok, raised = protect(answer_request, self, exchange)
+  local ok, raised = protect(handle_request, self, exchange)
   self.active = self.active - 1
   self.idle:signal()
   if self.stopping then
@@ -141,10 +141,10 @@ local function is_over(self)
   return inbox.durable or self.deadline_over() or self.active == 0 and inbox:depth() == 0
 end
 
-local function new_work(self, given)
+local function new_work(self, options)
   return works.new(self.receiver, {
-    concurrency = given.concurrency, batch = given.batch, lease = given.lease, forever = true,
-    interval = given.interval, log = log, stop = function() return is_over(self) end,
+    concurrency = options.concurrency, batch = options.batch, lease = options.lease, forever = true,
+    interval = options.interval, log = log, stop = function() return is_over(self) end,
   })
 end
 
@@ -178,8 +178,8 @@ local function step(self, seconds)
   return true
 end
 
---- Lets the server work for a while: for programs that have a loop of their own.
----@param seconds? number  at most; 0 by default
+--- Runs one step of the server, for programs with their own loop.
+---@param seconds? number  the longest wait; default: 0
 ---@return true|nil ok
 ---@return string? message
 function Server:step(seconds)
@@ -187,9 +187,8 @@ function Server:step(seconds)
   return step(self, seconds or 0)
 end
 
---- Takes no more webhooks, answers those that have arrived, lets the handlers that run come to their
---- end (an inbox in memory is worked off), and closes. Outside of a coroutine it steps the server until
---- that is done.
+--- Accepts no more webhooks, responds to those that have arrived, waits for the running handlers (and handles the events of
+--- an inbox in memory), and closes. Outside of a coroutine it steps the server until this is done.
 function Server:stop()
   if self.stopping then return end
   if not self.cqueues.running() then
@@ -219,9 +218,9 @@ end
 function Server:run()
   local signal = require "cqueues.signal"
   signal.block(signal.SIGTERM, signal.SIGINT)
-  local told = signal.listen(signal.SIGTERM, signal.SIGINT)
+  local received = signal.listen(signal.SIGTERM, signal.SIGINT)
   self.cq:wrap(function()
-    told:wait()
+    received:wait()
     self:stop()
   end)
   local ok, message = true, nil
@@ -231,7 +230,7 @@ function Server:run()
   return ok, message
 end
 
---- Closes at once. Harmless when repeated. The inbox stays open: it may be others' too.
+--- Closes at once. Can be called again without effect. The inbox stays open, because others may use it.
 function Server:close()
   if self.is_closed then return end
   self.is_closed, self.stopping = true, true
@@ -244,7 +243,7 @@ function Server:pollfd() return self.cq:pollfd() end
 function Server:events() return self.cq:events() end
 function Server:timeout() return self.cq:timeout() end
 
--- Where the requests of a group wait for the one that stores.
+-- The requests of a group wait here for the one that stores their events.
 local function new_gate(condition)
   local gate = { condition = condition.new() }
   function gate:wait(seconds) return self.condition:wait(seconds) end
@@ -254,8 +253,8 @@ end
 
 -- Makes an event loop. Returns nil and a message where cqueues raises an error.
 local function new_loop(cqueues)
-  local fine, loop = pcall(cqueues.new)
-  if fine then return loop end
+  local ok, loop = pcall(cqueues.new)
+  if ok then return loop end
   local errno, text = require "cqueues.errno", tostring(loop)
   for _, number in ipairs { errno.EMFILE, errno.ENFILE } do
     if text:find(errno.strerror(number), 1, true) then text = core.system_error(number) end
@@ -263,25 +262,25 @@ local function new_loop(cqueues)
   return nil, "no event loop can be made: " .. text
 end
 
-local function start(self, given)
+local function start(self, options)
   self.report = refusals.new(log)
   self.cqueues = library.load("cqueues", "cqueues", "lua-cqueues", "waba.webhook.server", 3)
   local condition = require "cqueues.condition"
   local message
-  self.cq, self.owns_controller = given.cq, given.cq == nil
+  self.cq, self.owns_controller = options.cq, options.cq == nil
   if not self.cq then self.cq, message = new_loop(self.cqueues) end
   if not self.cq then return nil, message end
   self.idle = condition.new()
   self.put = self.receiver.inbox.grouped and group.new(self.receiver.inbox, function() self.cqueues.sleep(0) end,
     function() return new_gate(condition) end) or nil
   local ok, context
-  if given.tls then
-    ok, context = pcall(tls_context, given.tls)
+  if options.tls then
+    ok, context = pcall(tls_context, options.tls)
     if not ok then error(context, 3) end
   end
   self.listener, message = require("waba.http.listener").listen {
-    cq = self.cq, host = self.host, port = given.port, reuseport = given.reuseport, context = context,
-    limits = given.limits, serve = function(exchange) serve_exchange(self, exchange) end,
+    cq = self.cq, host = self.host, port = options.port, reuseport = options.reuseport, context = context,
+    limits = options.limits, serve = function(exchange) serve_exchange(self, exchange) end,
     on_error = function(raised) log(tostring(raised)) end,
     on_limit = function(address)
       self.report(503, "limits.connections or limits.peer_connections is reached", address)
@@ -296,32 +295,32 @@ local function start(self, given)
   return self
 end
 
---- Starts to listen. The server lives when it is stepped: by `server:run()`, `server:step(seconds)`,
---- or by the controller given as `cq`.
----@param given waba.WebhookServerOptions
+--- Starts to listen. The server runs while it is stepped: by `server:run()`, by `server:step(seconds)`, or by the controller
+--- of the option `cq`.
+---@param options waba.WebhookServerOptions
 ---@return waba.WebhookServer|nil
----@return string? message  why it can't listen
-function server.new(given)
-  given = options.complete(given, OPTIONS, "waba.webhook.server")
-  if not given.receiver then error("waba.webhook.server: option receiver is required", 2) end
-  options.check(given.limits, limits.OPTIONS, "waba.webhook.server: limits")
-  if given.port > MOST_PORT then
-    error(("waba.webhook.server: option port must be 0 to %d, not %.0f"):format(MOST_PORT, given.port), 2)
+---@return string? message  why it cannot listen
+function server.new(options)
+  options = complete(options, OPTIONS, "waba.webhook.server")
+  if not options.receiver then error("waba.webhook.server: option receiver is required", 2) end
+  options.limits = complete(options.limits, limits.OPTIONS, "waba.webhook.server: limits")
+  if options.port > MOST_PORT then
+    error(("waba.webhook.server: option port must be 0 to %d, not %.0f"):format(MOST_PORT, options.port), 2)
   end
-  if type(given.receiver.handle) ~= "function" then
+  if type(options.receiver.handle) ~= "function" then
     error("waba.webhook.server: option receiver must be a receiver, as of waba.receiver", 2)
   end
   local self = setmetatable({
-    receiver = given.receiver, host = given.host, path = given.path,
-    scheme = given.tls and "https" or "http", grace = given.grace,
+    receiver = options.receiver, host = options.host, path = options.path,
+    scheme = options.tls and "https" or "http", grace = options.grace,
     active = 0, stopping = false, is_closed = false, is_working = false,
   }, Server)
-  if given.concurrency ~= 0 then self.work = new_work(self, given) end
-  local ok, message = start(self, given)
+  if options.concurrency ~= 0 then self.work = new_work(self, options) end
+  local ok, message = start(self, options)
   if not ok then
-    return nil, ("cannot listen on %s port %s: %s"):format(self.host, tostring(given.port), tostring(message))
+    return nil, ("cannot listen on %s port %s: %s"):format(self.host, tostring(options.port), tostring(message))
   end
   return self
 end
 
-return setmetatable(server, { __call = function(_, given) return server.new(given) end })
+return setmetatable(server, { __call = function(_, options) return server.new(options) end })

@@ -1,10 +1,10 @@
--- Folds the statuses of each message into one truth, in whatever order and however often they come:
--- sent < delivered < read < played, and failed is final. `waba.status_tracker` is this.
+-- Combines the statuses of each message into one state, in whatever order and however often they come:
+-- sent < delivered < read < played < deleted < failed. `waba.status_tracker` is this module.
 
 local canonical = require "waba.canonical"
-local options = require "waba.options"
+local complete = require("waba.options").complete
 
--- What stands above what. Words that are not here (`warning`) never change the status.
+-- The order of statuses. Others (`warning`) never change the state.
 local RANK = { sending = 1, sent = 2, delivered = 3, read = 4, played = 5, deleted = 6, failed = 7 }
 
 ---@class waba.StatusTracker
@@ -12,19 +12,19 @@ local Tracker = {}
 Tracker.__index = Tracker
 Tracker.__name = "waba.StatusTracker"
 
---- What is known of one message.
+--- The state of one message.
 ---@class waba.MessageState
 ---@field id string
----@field status string?         the highest so far
+---@field status string?         the highest status so far
 ---@field recipient string?
----@field timestamps table<string, integer|false>  of each word that came, its earliest; false: without one
----@field errors waba.Error[]?   why it failed, or what it was warned of
+---@field timestamps table<string, integer|false>  the earliest time of each status; false: it had none
+---@field errors waba.Error[]?   of a failure or a warning
 ---@field conversation table?
 ---@field pricing table?
 
--- Whether one report of a fact stands before another: the higher status first, then the earlier one.
--- Reports that differ in nothing but the fact are told apart by it, so that order never matters.
-local function stands_before(report, other)
+-- Whether one report of a fact replaces another: the higher status first, then the earlier one. Between equal ones the
+-- fact itself decides, so that the order of arrival never matters.
+local function replaces(report, other)
   if report.rank ~= other.rank then return report.rank > other.rank end
   if report.timestamp ~= other.timestamp then return report.timestamp < other.timestamp end
   return canonical.text(report.value) < canonical.text(other.value)
@@ -32,30 +32,30 @@ end
 
 local FACTS = { "recipient", "errors", "conversation", "pricing" }
 
--- Takes a fact over when its report stands before the one that is known. The end of a conversation
--- comes with `sent` alone, so a conversation that has it stands before one that has not.
-local function learn(entry, name, event, rank)
+-- Stores a fact if its report replaces the stored one. The end of a conversation comes with `sent` only, so a conversation
+-- that has it replaces one that does not.
+local function store(entry, name, event, rank)
   local value = event[name]
   if value == nil then return false end
   if name == "conversation" then rank = type(value) == "table" and value.expiration_timestamp and 100 or rank end
   local report = { rank = rank, timestamp = event.timestamp or math.huge, value = value }
   local known = entry.reports[name]
-  if known and not stands_before(report, known) then return false end
+  if known and not replaces(report, known) then return false end
   entry.reports[name], entry.state[name] = report, value
   return true
 end
 
--- Keeps the earliest time of a word.
-local function learn_time(state, word, timestamp)
-  local known = state.timestamps[word]
+-- Stores the earliest time of a status.
+local function store_time(state, status, timestamp)
+  local known = state.timestamps[status]
   if known == nil or timestamp and (known == false or timestamp < known) then
-    state.timestamps[word] = timestamp or false
+    state.timestamps[status] = timestamp or false
     return true
   end
   return false
 end
 
--- Makes room by forgetting what was heard of first.
+-- Removes the oldest messages above the limit.
 local function forget_oldest(tracker)
   while tracker.count > tracker.max do
     local id = tracker.order[tracker.first]
@@ -74,35 +74,35 @@ local function entry_of(tracker, id)
   return entry
 end
 
--- A payment has words of its own: its failure is not the message's.
+-- A payment has its own statuses: its failure is not a failure of the message.
 local function is_of_message(event)
   return event.kind == "status" and event.id and event.status and not event.type
 end
 
---- Takes one status event in.
+--- Applies one status event.
 ---@param event waba.Event
----@return waba.MessageState|nil state  of its message; nil for an event that is no status of a message
----@return boolean changed              whether its status rose: false for what was known or comes too late
+---@return waba.MessageState|nil state  of its message; nil for an event that is not a status of a message
+---@return boolean changed              whether its status became higher; false for a repeated or a late one
 function Tracker:apply(event)
   if not is_of_message(event) then return nil, false end
   local entry = entry_of(self, event.id)
   local state, rank = entry.state, RANK[event.status] or 0
-  learn_time(state, event.status, event.timestamp)
-  for _, name in ipairs(FACTS) do learn(entry, name, event, rank) end
+  store_time(state, event.status, event.timestamp)
+  for _, name in ipairs(FACTS) do store(entry, name, event, rank) end
   for _, fn in ipairs(self.watchers or {}) do fn(event) end
   if rank <= (RANK[state.status] or 0) then return state, false end
   state.status = event.status
   return state, true
 end
 
---- Has a function called with each status event that is applied.
+--- Calls a function with each status event that is applied.
 ---@param fn fun(event: waba.Event)
 function Tracker:watch(fn)
   self.watchers = self.watchers or {}
   self.watchers[#self.watchers + 1] = fn
 end
 
---- What is known of a message.
+--- The state of a message.
 ---@param id string
 ---@return waba.MessageState|nil
 function Tracker:get(id)
@@ -118,7 +118,7 @@ function Tracker:status(id)
   return entry and entry.state.status
 end
 
---- Drops what is known of a message.
+--- Removes the state of a message.
 ---@param id string
 function Tracker:forget(id)
   local entry = self.entries[id]
@@ -135,12 +135,12 @@ local OPTIONS = {
   max = { "integer>=1", 100000 }, -- messages to remember, the newest
 }
 
---- A tracker of message statuses.
----@param given? waba.TrackerOptions
+--- Makes a tracker of message statuses.
+---@param options? waba.TrackerOptions
 ---@return waba.StatusTracker
-function status_tracker.new(given)
-  given = options.complete(given, OPTIONS, "waba.status_tracker")
-  return setmetatable({ entries = {}, order = {}, first = 1, last = 0, count = 0, max = given.max }, Tracker)
+function status_tracker.new(options)
+  options = complete(options, OPTIONS, "waba.status_tracker")
+  return setmetatable({ entries = {}, order = {}, first = 1, last = 0, count = 0, max = options.max }, Tracker)
 end
 
 return status_tracker

@@ -1,5 +1,5 @@
--- What one can do with an event when the receiver knows a client: `event:reply(message)`,
--- `event:mark_read()`, `event:download { file = … }`.
+-- The methods of an event, if the receiver has a client: `event:reply(message)`, `event:mark_read()`,
+-- `event:download { file = … }`.
 
 local digest = require "waba.resource.media.digest"
 local errors = require "waba.errors"
@@ -7,7 +7,7 @@ local inbound = require "waba.hosting.inbound"
 
 local verbs = {}
 
-local function nobody()
+local function no_customer()
   return errors.invalid("to", "this event names no customer to reply to")
 end
 
@@ -17,32 +17,31 @@ local function address_of(event)
   return inbound.new_address(event) or inbound.customer(event)
 end
 
--- `reply` is also the name of the data of an interactive reply. So the verb is a table that can be
--- called, and where there is data, the data can be called: `event.reply.id` and `event:reply(…)`
--- work on every event.
-local function reply_verb(client)
+-- `reply` is also the field with the data of an interactive reply. So the method is a table that can be called, and if
+-- there is data, the data can be called: `event.reply.id` and `event:reply(…)` work on every event.
+local function reply_method(client)
   return {
     __call = function(_, event, message, options)
       local to = address_of(event)
-      if not to then return nil, nobody() end
+      if not to then return nil, no_customer() end
       return client:send(to, message, options)
     end,
   }
 end
 
--- The digest that the platform names, hex on one hosting and base64 on the other; nil for another text.
+-- The digest that the platform reports, hex on one hosting and base64 on the other; nil for another text.
 local function hex_digest(text)
   return type(text) == "string" and (digest.read(text)) or nil
 end
 
---- A function that gives an event its verbs.
+--- Makes a function that adds the methods to an event.
 ---@param client waba.Client
 ---@return fun(event: waba.Event): waba.Event
 function verbs.new(client)
-  local reply = reply_verb(client)
+  local reply = reply_method(client)
   local methods = { reply = setmetatable({}, reply) }
 
-  --- Tells the customer that the message was read; options as of `client:mark_read`.
+  --- Marks the message as read; options as of `client:mark_read`.
   function methods.mark_read(event, options)
     if event.kind ~= "message" or not event.id then
       return nil, errors.invalid("id", "only a message with an id can be marked as read")
@@ -58,10 +57,10 @@ function verbs.new(client)
         or "this event has no media"
       return nil, errors.new { kind = "media", message = reason }
     end
-    local given = {}
-    for name, value in pairs(options or {}) do given[name] = value end
-    if given.sha256 == nil then given.sha256 = hex_digest(media.sha256) end
-    return client.media:download(media.id, given)
+    local with_digest = {}
+    for name, value in pairs(options or {}) do with_digest[name] = value end
+    if with_digest.sha256 == nil then with_digest.sha256 = hex_digest(media.sha256) end
+    return client.media:download(media.id, with_digest)
   end
 
   local metatable = { __index = methods }

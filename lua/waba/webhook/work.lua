@@ -141,7 +141,7 @@ local function renew_all(self)
 end
 
 -- Returns the queued events to the inbox.
-local function give_back(self)
+local function release_queued(self)
   local queue = self.queue
   self.queue = {}
   for _, entry in ipairs(queue) do self.inbox:release(entry.event) end
@@ -162,7 +162,7 @@ local function tend(self)
   settle(self)
   renew_all(self)
   local is_late = #self.queue > 0 and self.active >= self.concurrency and clock() - self.begun_at >= MOMENT
-  if is_late then give_back(self) end
+  if is_late then release_queued(self) end
 end
 
 -- Seconds until `tend` is due.
@@ -211,7 +211,7 @@ local function handle(self, entry)
   entry.thread = coroutine.running()
   local receiver, event = self.receiver, entry.event
   local ok, raised = pcall(notify_watchers, receiver, event)
-  if ok then ok, raised = receiver.dispatch(receiver.dress(event), self.inbox:attempts(event)) end
+  if ok then ok, raised = receiver.dispatch(receiver.attach_methods(event), self.inbox:attempts(event)) end
   finish(self, entry, ok, raised)
 end
 
@@ -294,7 +294,7 @@ local function leave(self, group)
   for other in pairs(self.groups) do
     if other ~= group then return end
   end
-  give_back(self)
+  release_queued(self)
 end
 
 local function work_in(self, group, stop)
