@@ -58,6 +58,9 @@ return {
     file = "templates.md", title = "Templates", text = "What may be sent outside the 24-hour window.",
     sources = {
       resource("templates", "templates/init", "Templates"),
+      { file = "waba/resource/templates/definitions.lua", calls = {
+        definitions = "client.templates:", ["definitions.write"] = false, ["definitions.read"] = false,
+      } },
       resource("templates", "templates/archive", "archive"),
       { file = "waba/resource/templates/library.lua", calls = {
         ["library.list"] = "client.templates:library",

@@ -9,12 +9,16 @@ local check = {}
 ---@param message waba.Message
 ---@param hosting? waba.Hosting  "on_premise" (the default) or "cloud"
 ---@param mode? true|"documented"  "documented": only by rules the platform documents
+---@param definition? waba.StoredTemplate  of the template, as `client.templates:definition` returns it: its placeholders,
+---        header and buttons are compared with the message
 ---@return true|nil valid
----@return waba.Error? err  kind "invalid", with `path`
-function check.check(message, hosting, mode)
+---@return waba.Error? err  kind "invalid", with `path`; kind "template" when the message differs from the definition
+function check.check(message, hosting, mode, definition)
   hosting = hosting or "on_premise"
   if not hostings.NAMES[hosting] then error("waba.check: unknown hosting " .. tostring(hosting), 2) end
-  return schema.check(message, hosting, mode or true)
+  local valid, err = schema.check(message, hosting, mode or true)
+  if not valid or definition == nil then return valid, err end
+  return require("waba.message.definition").check(definition, message)
 end
 
 --- One of 360dialog's gateways.

@@ -614,9 +614,11 @@ function waba.client(given) end
 ---@param message waba.Message
 ---@param hosting? waba.Hosting  "on_premise" (the default) or "cloud"
 ---@param mode? true|"documented"  "documented": only by rules the platform documents
+---@param definition? waba.StoredTemplate  of the template, as `client.templates:definition` returns it: its placeholders,
+---        header and buttons are compared with the message
 ---@return true|nil valid
----@return waba.Error? err  kind "invalid", with `path`
-function waba.check(message, hosting, mode) end
+---@return waba.Error? err  kind "invalid", with `path`; kind "template" when the message differs from the definition
+function waba.check(message, hosting, mode, definition) end
 
 --- The meaning of an error code of the platform, and what to do.
 ---@param code integer|string

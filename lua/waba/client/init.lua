@@ -195,6 +195,9 @@ end
 
 local function deliver(self, address, message, given, form, slot)
   local sent, err = send_to(self, address, message, given, form, slot)
+  if not sent and err.kind == "template" and err.code and rawget(self, "templates") then
+    self.templates:forget(message.template.name) -- it may have been changed
+  end
   if not sent and given and given.check_contact and err.kind == "recipient" and err.code == 1006 then
     local contacts, failure = self.contacts:check({ "+" .. address }, { wait = true, force = true })
     if not contacts then return nil, failure end

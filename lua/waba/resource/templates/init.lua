@@ -3,6 +3,7 @@
 
 local outcome = require "waba.resource.outcome"
 local archive = require "waba.resource.templates.archive"
+local definitions = require "waba.resource.templates.definitions"
 local errors = require "waba.errors"
 local hosting = require "waba.hosting"
 local identifiers = require "waba.resource.templates.identifiers"
@@ -269,6 +270,10 @@ function Templates:delete(name, given)
   return outcome.success(client:call("delete_template", self.dialect.encode_delete(name, id)))
 end
 
+Templates.definition = definitions.definition
+Templates.fill = definitions.fill
+Templates.forget = definitions.forget
+Templates.keep = definitions.keep
 Templates.delete_ids = archive.delete_ids
 Templates.archive = archive.archive
 Templates.unarchive = archive.unarchive

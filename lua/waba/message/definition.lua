@@ -1,0 +1,420 @@
+-- Compares template messages with the template's definition (cloud.md, sections 2.18 and 5.4; on-premise.md, section 9.4), and
+-- makes messages of a definition and values. Every error is reported, not the first one only.
+
+local builders = require("waba.message.template").builders
+local errors = require "waba.errors"
+local options = require "waba.options"
+local parts = require "waba.message.parts"
+
+local is_table, positions = parts.is_table, parts.positions
+
+local definition = {}
+
+-- Media and other content of a header, by the format of the definition.
+local HEADERS = {
+  IMAGE = "image", VIDEO = "video", DOCUMENT = "document", GIF = "gif", LOCATION = "location", PRODUCT = "product",
+}
+
+-- Buttons that take a value: the field of the builder's short form, and whether the value can be left out. A URL button takes
+-- one if its address has a placeholder.
+local BUTTONS = {
+  QUICK_REPLY = { field = "payload", optional = true },
+  URL = { field = "url" },
+  COPY_CODE = { field = "copy_code" },
+  OTP = { field = "otp" },
+  FLOW = { field = "flow", default = true },
+  CATALOG = { field = "catalog", optional = true },
+  MPM = { field = "mpm" },
+  VOICE_CALL = { field = "voice_call", optional = true },
+  ORDER_DETAILS = { field = "order_details" },
+}
+
+-- The sub_type of a button's component, where it is not the type in lower case.
+local SUB_TYPES = { OTP = "url" }
+
+-- Characters of a text with its values (cloud.md, section 2.18).
+local MOST = { header = 60, body = 1024, body_alone = 32768, url = 2000 }
+
+local function upper(value)
+  return type(value) == "string" and value:upper() or nil
+end
+
+-- The placeholders of a text: the number of those by position, and the names of the others in their order.
+local function placeholders(text)
+  local count, names, seen = 0, {}, {}
+  for name in (type(text) == "string" and text or ""):gmatch "{{%s*([%w_]+)%s*}}" do
+    local position = tonumber(name)
+    if position then
+      count = math.max(count, position)
+    elseif not seen[name] then
+      seen[name], names[#names + 1] = true, name
+    end
+  end
+  return count, names
+end
+
+-- Components by type, for definitions and for messages.
+local function by_type(components)
+  local found = {}
+  for _, component in ipairs(is_table(components) and components or {}) do
+    local kind = is_table(component) and upper(component.type)
+    if kind then found[kind] = found[kind] or component end
+  end
+  return found
+end
+
+-- The preset text of an authentication template has the code as its only placeholder (cloud.md, section 5.4).
+local function text_of(defined, component)
+  if component.text == nil and upper(defined.category) == "AUTHENTICATION" and upper(component.type) == "BODY" then
+    return "{{1}}"
+  end
+  return component.text
+end
+
+-- Checking ------------------------------------------------------------------------------------------
+
+local function add(found, path, message, ...)
+  found[#found + 1] = { path = path, message = message:format(...) }
+end
+
+local function shown(parameter)
+  local kind = is_table(parameter) and parameter.type
+  return type(kind) == "string" and kind or "nothing"
+end
+
+local function value_of(parameter)
+  if parameter.type == "text" then return parameter.text end
+  local content = parameter[parameter.type]
+  return is_table(content) and content.fallback_value or nil
+end
+
+local function is_missing(parameter)
+  return not is_table(parameter) or parameter.type == "text" and (parameter.text == nil or parameter.text == "")
+end
+
+-- Reports a text that is too long with its values.
+local function check_length(found, path, text, values, most)
+  local length = #(text:gsub("[\128-\191]", ""):gsub("{{%s*([%w_]+)%s*}}", function(name)
+    local value = values[tonumber(name) or name]
+    return type(value) == "string" and (value:gsub("[\128-\191]", "")) or nil
+  end))
+  if length > most then add(found, path, "%s has %d characters with its values: at most %d", path, length, most) end
+end
+
+local function suggestion(name, known)
+  local near = options.nearest(name, known)
+  return near and (" (did you mean %s?)"):format(near) or ""
+end
+
+local function check_named(found, path, names, parameters, values)
+  local known, given = {}, {}
+  for _, name in ipairs(names) do known[name] = true end
+  for i, parameter in ipairs(parameters) do
+    local name = is_table(parameter) and parameter.parameter_name
+    if not name then
+      add(found, path, "%s: value %d has no name; the template has names: %s", path, i, table.concat(names, ", "))
+    elseif not known[name] then
+      add(found, path, "%s has no parameter %s%s", path, tostring(name), suggestion(tostring(name), known))
+    elseif not is_missing(parameter) then
+      given[name], values[name] = true, value_of(parameter)
+    end
+  end
+  for _, name in ipairs(names) do
+    if not given[name] then add(found, path, "%s: %s is missing", path, name) end
+  end
+end
+
+local function check_positions(found, path, count, parameters, values)
+  for i = 1, count do
+    local parameter = parameters[i]
+    if is_missing(parameter) then
+      add(found, path, "%s: value %d of %d is missing", path, i, count)
+    else
+      if parameter.parameter_name then
+        add(found, path, "%s: the template has no names, but positions: value %d must not be named %s", path, i,
+          tostring(parameter.parameter_name))
+      end
+      values[i] = value_of(parameter)
+    end
+  end
+  local surplus = positions(parameters) - count
+  if surplus > 0 then
+    local noun = surplus == 1 and "value" or "values"
+    add(found, path, "%s has %d %s too many: the template takes %d", path, surplus, noun, count)
+  end
+end
+
+-- Compares the parameters of a text with its placeholders.
+local function check_text(found, path, text, component, most)
+  local count, names = placeholders(text)
+  local parameters, values = component and component.parameters, {}
+  parameters = is_table(parameters) and parameters or {}
+  if #names > 0 then
+    check_named(found, path, names, parameters, values)
+  else
+    check_positions(found, path, count, parameters, values)
+  end
+  if type(text) == "string" then check_length(found, path, text, values, most) end
+end
+
+local function check_header(found, path, defined, component)
+  local format = upper(defined.format) or "TEXT"
+  local kind = HEADERS[format]
+  if not kind then return check_text(found, path, defined.text, component, MOST.header) end
+  local parameter = component and is_table(component.parameters) and component.parameters[1]
+  if not parameter then return add(found, path, "%s is missing: the template has a header of type %s", path, kind) end
+  if shown(parameter) ~= kind then
+    add(found, path, "%s must be of type %s, not %s", path, kind, shown(parameter))
+  end
+end
+
+local function needs_value(button, kind)
+  if upper(button.type) == "URL" then return placeholders(button.url) > 0 end
+  return kind ~= nil and not kind.optional
+end
+
+local function check_button(found, path, button, component)
+  local name = upper(button.type) or "?"
+  local kind = BUTTONS[name]
+  if not component then
+    if needs_value(button, kind) then add(found, path, "%s (%s) is missing a value", path, name) end
+    return
+  end
+  local sub_type = SUB_TYPES[name] or name:lower()
+  if not kind or name == "URL" and not needs_value(button, kind) then
+    return add(found, path, "%s (%s) takes no value", path, name)
+  end
+  if tostring(component.sub_type):lower() ~= sub_type then
+    return add(found, path, "%s must be a button of type %s, not %s", path, sub_type, tostring(component.sub_type))
+  end
+  if name == "URL" then check_text(found, path, button.url, component, MOST.url) end
+end
+
+local function check_buttons(found, path, defined, components)
+  local by_index, buttons = {}, defined and is_table(defined.buttons) and defined.buttons or {}
+  for _, component in ipairs(components) do
+    if is_table(component) and upper(component.type) == "BUTTON" then
+      local index = tonumber(component.index) or -1
+      by_index[index] = component
+      if not buttons[index + 1] then
+        add(found, path, "%s: there is no button at position %s: the template has %d", path, tostring(component.index),
+          #buttons)
+      end
+    end
+  end
+  for i, button in ipairs(buttons) do
+    if is_table(button) then check_button(found, ("%s[%d]"):format(path, i), button, by_index[i - 1]) end
+  end
+end
+
+local check_components -- a card has components as well
+
+local function check_cards(found, path, defined, component)
+  local cards = component and is_table(component.cards) and component.cards or {}
+  local known = is_table(defined.cards) and defined.cards or {}
+  local is_of_products = known[1] and (by_type(known[1].components).HEADER or {}).format == "PRODUCT"
+  if #cards ~= #known and not is_of_products then
+    return add(found, path, "%s must have %d elements, not %d", path, #known, #cards)
+  end
+  for i, card in ipairs(cards) do
+    local like = known[i] or known[1]
+    if is_table(card) and like then
+      check_components(found, ("%s[%d]."):format(path, i), { components = like.components }, card.components)
+    end
+  end
+end
+
+-- Components of a message that the definition does not have.
+local SURPLUS = { HEADER = "header", BODY = "body", CAROUSEL = "cards", LIMITED_TIME_OFFER = "limited_time_offer" }
+
+function check_components(found, prefix, defined, components)
+  local known = by_type(defined.components)
+  components = is_table(components) and components or {}
+  local given = by_type(components)
+  if known.HEADER then check_header(found, prefix .. "header", known.HEADER, given.HEADER) end
+  if known.BODY then
+    local is_alone = not (known.HEADER or known.FOOTER or known.BUTTONS or known.CAROUSEL)
+    local most = is_alone and MOST.body_alone or MOST.body
+    check_text(found, prefix .. "body", text_of(defined, known.BODY), given.BODY, most)
+  end
+  local offer = known.LIMITED_TIME_OFFER and known.LIMITED_TIME_OFFER.limited_time_offer
+  if is_table(offer) and offer.has_expiration and not given.LIMITED_TIME_OFFER then
+    add(found, prefix .. "limited_time_offer", "%slimited_time_offer is missing: the end of the offer", prefix)
+  end
+  if known.CAROUSEL then check_cards(found, prefix .. "cards", known.CAROUSEL, given.CAROUSEL) end
+  check_buttons(found, prefix .. "buttons", known.BUTTONS, components)
+  for kind, name in pairs(SURPLUS) do
+    if given[kind] and not known[kind] then add(found, prefix .. name, "the template has no %s%s", prefix, name) end
+  end
+end
+
+-- One error of all that was found.
+local function error_of(defined, found)
+  local messages = {}
+  for i, one in ipairs(found) do messages[i] = one.message end
+  return errors.new {
+    kind = "template", path = found[1].path, errors = found,
+    message = ("template %s (%s): %s"):format(tostring(defined.name), tostring(defined.language),
+      table.concat(messages, "; ")),
+  }
+end
+
+local function check_state(found, defined)
+  local status = upper(defined.status)
+  if not status or status == "APPROVED" then return end
+  add(found, "status", "its status is %s: only approved templates can be sent", status)
+end
+
+--- Compares a template message with the definition of its template.
+---@param defined waba.StoredTemplate
+---@param message waba.Message
+---@return true|nil valid
+---@return waba.Error? err  kind "template"; `errors` has every error as `{ path, message }`
+function definition.check(defined, message)
+  local found, template = {}, is_table(message) and message.template
+  if not is_table(template) then
+    local kind = is_table(message) and message.type or type(message)
+    add(found, "type", "the message must be a template, not %s", tostring(kind))
+    return nil, error_of(defined, found)
+  end
+  check_state(found, defined)
+  local code = is_table(template.language) and template.language.code or template.language
+  if template.name ~= defined.name then
+    add(found, "name", "the message names the template %s", tostring(template.name))
+  end
+  if code ~= defined.language then add(found, "language", "the message has the language %s", tostring(code)) end
+  check_components(found, "", defined, template.components)
+  if #found > 0 then return nil, error_of(defined, found) end
+  return true
+end
+
+-- Filling -------------------------------------------------------------------------------------------
+
+-- Values that are not placeholders of the body.
+local RESERVED = {
+  header = true, body = true, buttons = true, cards = true, code = true, limited_time_offer = true,
+  tap_target_configuration = true,
+}
+
+-- Whether a header names its own type, as `{ image = {…} }` and messages from builders do.
+local function has_type(header)
+  if header.type ~= nil then return true end
+  for _, kind in pairs(HEADERS) do
+    if header[kind] ~= nil then return true end
+  end
+  return false
+end
+
+local function header_of(defined, values, taken)
+  if not defined then return values.header end
+  local kind = HEADERS[upper(defined.format) or "TEXT"]
+  local header = values.header
+  if kind then
+    return is_table(header) and not has_type(header) and { [kind] = header } or header
+  end
+  local _, names = placeholders(defined.text)
+  local name = names[1]
+  if not name then return header end
+  taken[name] = true
+  if values[name] ~= nil then return { [name] = values[name] } end
+  return header
+end
+
+local function body_of(defined, values, taken, code)
+  if code ~= nil then return { code } end
+  if not defined and values.body == nil and values[1] == nil then return nil end
+  if values.body ~= nil then return values.body end
+  local _, names = placeholders(defined and defined.text)
+  local body, wanted = {}, {}
+  for _, name in ipairs(names) do wanted[name] = true end
+  for name, value in pairs(values) do
+    if wanted[name] or not taken[name] and not RESERVED[name] then body[name] = value end
+  end
+  return next(body) ~= nil and body or nil
+end
+
+-- The value of a button: by its position in the template, or by its text.
+local function buttons_of(defined, values, code)
+  local buttons, given = {}, is_table(values.buttons) and values.buttons or {}
+  local known = defined and is_table(defined.buttons) and defined.buttons or {}
+  local used, is_empty = {}, true
+  for i, button in ipairs(known) do
+    local kind = BUTTONS[upper(button.type)]
+    local key = given[i] ~= nil and i or button.text
+    local value = key ~= nil and given[key] or nil
+    if key ~= nil then used[key] = true end
+    if value == nil and kind then
+      if code ~= nil and (kind.field == "url" or kind.field == "otp") then value = code else value = kind.default end
+    end
+    if value == nil or value == false then
+      buttons[i] = false
+    else
+      is_empty = false
+      if kind and not (is_table(value) and value[kind.field] ~= nil) then value = { [kind.field] = value } end
+      buttons[i] = value
+    end
+  end
+  for key, value in pairs(given) do
+    if not used[key] and type(key) == "number" then buttons[key], is_empty = value, false end
+  end
+  return not is_empty and buttons or nil, used
+end
+
+local content_of -- a card is filled like a template
+
+local function cards_of(defined, values, found, path)
+  if not defined or not is_table(values.cards) then return values.cards end
+  local cards = {}
+  for i, card in ipairs(values.cards) do
+    local like = is_table(defined.cards) and (defined.cards[i] or defined.cards[1]) or {}
+    local here = ("%scards[%d]."):format(path, i)
+    cards[i] = is_table(card) and content_of({ components = like.components }, card, found, here) or card
+  end
+  return cards
+end
+
+function content_of(defined, values, found, path)
+  local known, taken = by_type(defined.components), {}
+  local code = values.code
+  if code == nil and upper(defined.category) == "AUTHENTICATION" then code = values[1] end
+  local buttons, used = buttons_of(known.BUTTONS, values, code)
+  for key in pairs(is_table(values.buttons) and values.buttons or {}) do
+    if type(key) == "string" and not used[key] then
+      local texts = {}
+      for _, button in ipairs(known.BUTTONS and known.BUTTONS.buttons or {}) do texts[tostring(button.text)] = true end
+      add(found, path .. "buttons", "the template has no button %q%s", key, suggestion(key, texts))
+    end
+  end
+  local offer = values.limited_time_offer
+  return {
+    header = header_of(known.HEADER, values, taken), body = body_of(known.BODY, values, taken, code), buttons = buttons,
+    cards = cards_of(known.CAROUSEL, values, found, path),
+    limited_time_offer = type(offer) == "number" and { expiration_time_ms = offer } or offer,
+    tap_target_configuration = values.tap_target_configuration,
+  }
+end
+
+--- Makes a template message of a definition and values. Placeholders of the body and a named one of the header are fields of
+--- `values`; by position they are its elements, from 1. `header` is the content of the header, `buttons` has values by the
+--- button's position or text, `cards` the values of each card, `code` the code of an authentication template.
+---@param defined waba.StoredTemplate
+---@param values table<string|integer, any>
+---@return waba.Message|nil
+---@return waba.Error? err  kind "template"; `errors` has every missing, surplus and wrong value as `{ path, message }`
+function definition.fill(defined, values)
+  local found = {}
+  local content = content_of(defined, values, found, "")
+  content.name, content.language, content.namespace = defined.name, defined.language, defined.namespace
+  local message = builders.template(content)
+  check_state(found, defined)
+  for name, value in pairs(values) do
+    if type(value) == "boolean" and not RESERVED[name] then
+      add(found, tostring(name), "%s must be a text or a number, not %s", tostring(name), tostring(value))
+    end
+  end
+  check_components(found, "", defined, message.template.components)
+  if #found > 0 then return nil, error_of(defined, found) end
+  return message
+end
+
+return definition

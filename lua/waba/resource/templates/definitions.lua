@@ -1,0 +1,179 @@
+-- Definitions of templates: fetched once, kept in memory and, if wanted, in a folder; and messages that are made of them.
+
+local core = require "waba.core"
+local definition = require "waba.message.definition"
+local errors = require "waba.errors"
+local schema = require "waba.schema"
+
+local definitions = {}
+
+-- "pt-BR" and "pt_br" are the same language.
+local function comparable(language)
+  return (language:lower():gsub("-", "_"))
+end
+
+-- Names of files are made of these.
+local function is_plain(name)
+  return name:find "^[%w_%-]+$" ~= nil
+end
+
+local function path_of(folder, name, language)
+  return ("%s/%s.%s.json"):format(folder, name, language)
+end
+
+--- Writes a definition into a folder: NAME.LANGUAGE.json.
+---@param folder string
+---@param template waba.StoredTemplate
+---@return string|nil path
+---@return waba.Error? err
+function definitions.write(folder, template)
+  if not (is_plain(tostring(template.name)) and is_plain(tostring(template.language))) then
+    return nil, errors.invalid("name", ("name %s (%s) can't be the name of a file"):format(tostring(template.name),
+      tostring(template.language)))
+  end
+  local text, message = core.encode(template)
+  local path = path_of(folder, template.name, template.language)
+  local file
+  if text then file, message = io.open(path .. ".new", "wb") end
+  local written = file
+  if file then
+    written, message = file:write(text, "\n")
+    local closed, reason = file:close()
+    written, message = written and closed, message or reason
+  end
+  if written then written, message = os.rename(path .. ".new", path) end
+  if not written then return nil, errors.invalid("folder", ("can't write %s: %s"):format(path, tostring(message))) end
+  return path
+end
+
+--- Reads the definition in a file.
+---@param path string
+---@return waba.StoredTemplate|nil  nil without an error if there is no such file
+---@return waba.Error? err
+function definitions.read(path)
+  local file = io.open(path, "rb")
+  if not file then return nil end
+  local text = file:read "*a"
+  file:close()
+  local template, message = core.decode(text or "")
+  if type(template) ~= "table" or type(template.name) ~= "string" or type(template.language) ~= "string" then
+    return nil, errors.invalid("folder", ("%s is not the definition of a template: %s"):format(path,
+      message or "expected an object with name, language and components"))
+  end
+  return template
+end
+
+local function keep(self, template)
+  local name, language = template.name, template.language
+  if type(name) ~= "string" or type(language) ~= "string" then return end
+  self.known = self.known or {}
+  self.known[name] = self.known[name] or {}
+  self.known[name][comparable(language)] = template
+end
+
+-- All languages of a template from the gateway.
+local function fetch(self, name)
+  local found = {}
+  for template, err in self:each { name = name } do
+    if not template then return nil, err end
+    if template.name == name then found[#found + 1] = template end
+  end
+  for _, template in ipairs(found) do
+    keep(self, template)
+    if self.folder then
+      local path, err = definitions.write(self.folder, template)
+      if not path then return nil, err end
+    end
+  end
+  return found
+end
+
+local function absent(name, language, found)
+  local languages = {}
+  for i, template in ipairs(found) do languages[i] = tostring(template.language) end
+  table.sort(languages)
+  local message = #found == 0 and ("there is no template %s"):format(name)
+    or ("template %s has no language %s: it has %s"):format(name, language, table.concat(languages, ", "))
+  return errors.new { kind = "template", path = #found == 0 and "name" or "language", message = message }
+end
+
+--- Returns the definition of a template in one language. It is fetched once, and again after `forget`, or after the gateway refused
+--- a message because its template is another one.
+---@param name string
+---@param language string
+---@return waba.StoredTemplate|nil
+---@return waba.Error? err  kind "template" if there is no such template or language
+function definitions:definition(name, language)
+  if type(name) ~= "string" or name == "" then
+    error("client.templates:definition: the name must be a string, not empty", 2)
+  end
+  if type(language) ~= "string" or language == "" then
+    error("client.templates:definition: the language must be a string, not empty, such as en_US", 2)
+  end
+  local known = self.known and self.known[name] and self.known[name][comparable(language)]
+  if known then return known end
+  local is_stale = self.is_stale or self.stale and self.stale[name]
+  if self.folder and is_plain(name) and is_plain(language) and not is_stale then
+    local stored, err = definitions.read(path_of(self.folder, name, language))
+    if err then return nil, err end
+    if stored then
+      keep(self, stored)
+      return stored
+    end
+  end
+  local found, err = fetch(self, name)
+  if not found then return nil, err end
+  if self.stale then self.stale[name] = nil end
+  known = self.known and self.known[name] and self.known[name][comparable(language)]
+  if known then return known end
+  return nil, absent(name, language, found)
+end
+
+--- Makes a template message of the template's definition and values. Values of the body are fields with the names of its parameters,
+--- or elements by position; `header`, `buttons` (by position or by text), `cards`, `code` and `limited_time_offer` are those of the
+--- other components:
+---
+---     client.templates:fill("order_ready", "en", { first_name = "Eva", order = "118", buttons = { ["Track"] = "118" } })
+---@param name string
+---@param language string
+---@param values? table<string|integer, any>
+---@return waba.Message|nil
+---@return waba.Error? err  kind "template"; `errors` has every missing, surplus and wrong value
+function definitions:fill(name, language, values)
+  if values ~= nil and type(values) ~= "table" then
+    error("client.templates:fill: the values must be a table, not a " .. type(values), 2)
+  end
+  local defined, err = self:definition(name, language)
+  if not defined then return nil, err end
+  local message
+  message, err = definition.fill(defined, values or {})
+  if not message then return nil, err end
+  local valid
+  valid, err = schema.check(message, self.client.hosting.name, true)
+  if not valid then return nil, err end
+  return message
+end
+
+--- Forgets the definitions of a template, or of all templates, so that they are fetched again. A program calls it when a webhook
+--- reports that a template was changed.
+---@param name? string  by default all templates
+function definitions:forget(name)
+  if name == nil then
+    self.known, self.is_stale = nil, true
+  else
+    if self.known then self.known[name] = nil end
+    self.stale = self.stale or {}
+    self.stale[name] = true
+  end
+end
+
+--- Keeps definitions in a folder too: those that are there are not fetched, those that are fetched are written there.
+---@param folder string  as `waba templates pull` fills it
+function definitions:keep(folder)
+  if type(folder) ~= "string" or folder == "" then
+    error("client.templates:keep: the folder must be a string, not empty", 2)
+  end
+  self.folder = folder
+end
+
+return definitions
