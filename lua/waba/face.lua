@@ -13,7 +13,7 @@ local waba = {}
 local emulator = {}
 
 ---@class waba.WebhookModule
----@field server fun(given: waba.WebhookServerOptions): waba.WebhookServer|nil, string?
+---@field server fun(options: waba.WebhookServerOptions): waba.WebhookServer|nil, string?
 ---@field nginx waba.WebhookNginx
 local webhook = {}
 
