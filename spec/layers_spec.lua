@@ -114,12 +114,17 @@ describe("the layers", function()
 
   -- The emulator is a package of its own, which a program in production does not install.
   it("let the emulator be used by its entry and its command only", function()
-    local ALLOWED = { ["lua/waba/init.lua"] = true, ["cli/waba/cli/emulator.lua"] = true }
-    local wrong = {}
-    for _, path in ipairs(lines_of "find lua cli examples -type f") do
-      if not ALLOWED[path] and read_file(path):find "require[ (]*[\"']waba%.emulator" then wrong[#wrong + 1] = path end
+    local ALLOWED = { ["lua/waba/init.lua"] = true, ["cli/waba/cli/commands/emulator.lua"] = true }
+    local wrong, uses = {}, 0
+    for _, path in ipairs(lines_of "find lua cli examples -name '*.lua' -o -path '*/bin/*'") do
+      for _, module in ipairs(named_modules(path, known)) do
+        if module:find "^waba%.emulator" then
+          uses = uses + 1
+          if not ALLOWED[path] then wrong[#wrong + 1] = path end
+        end
+      end
     end
-    table.sort(wrong)
     assert.same({}, wrong)
+    assert.equal(2, uses)
   end)
 end)

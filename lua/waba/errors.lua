@@ -32,7 +32,7 @@ local errors = {}
 ---@field status integer?       HTTP status
 ---@field title string?         the platform's text
 ---@field details string?       the platform's text
----@field href string?          the platform's page about it
+---@field href string?          the platform's page about the error
 ---@field path string?          the field that is invalid, as in "text.body"
 ---@field retryable boolean     the same call may succeed later
 ---@field retry_after number?   seconds to wait before that

@@ -21,7 +21,7 @@ local encode = core.encode
 ---@field progress? function
 ---@field max_body? integer         bytes of a response that are kept in memory (transport contract)
 ---@field timeout? number           seconds; the client's by default
----@field to? string                the recipient of a message, who has a rate limit too
+---@field to? string                the recipient of a message, to whom a rate limit applies
 ---@field bulk? boolean             waits for all calls that are not bulk
 ---@field slot? waba.OrderedSlot    waits for the message before to the same recipient
 ---@field before_attempt? function  see waba.SendOptions
@@ -66,7 +66,7 @@ local function new_head(client, endpoint, path, query, media_type, more)
   }
 end
 
--- The head of a request. Calls without parameters share one table, so that the transport can keep what it made of it.
+-- The head of a request. Calls without parameters share one table, so that the transport can cache the bytes of the head.
 local function head_of(client, endpoint, call)
   if call.parameters or call.query or call.media_type then
     return new_head(client, endpoint, call.parameters and fill(endpoint.path, call.parameters) or endpoint.path,

@@ -232,8 +232,8 @@ local function with_direct_send(message, given)
 end
 
 --- Sends a message: POST /v1/messages (Cloud: POST /messages).
---- Retries only if the gateway certainly did not accept the message. An error with `maybe_sent` means that it may have
---- accepted it.
+--- Retries only if the gateway certainly did not accept the message. An error with `maybe_sent` means that the
+--- gateway may have accepted it.
 ---@param to string|integer|{ user_id: string }|{ group_id: string }  phone number in international form, or a wa_id;
 ---                               on Cloud hosting also a business-scoped user id ("DE.1349…"), or a group
 ---@param message waba.Message    from a builder
@@ -263,7 +263,7 @@ function Client:send(to, message, given)
   return deliver(self, address, message, given, form)
 end
 
---- Sends many messages, several at a time, in the caller's event loop or in an own one if there is none. Reads from the
+--- Sends many messages, several at a time, in the caller's event loop, or in one of its own if there is none. Reads from the
 --- source only the messages that it can send soon, so there may be millions of recipients. With a journal, the same call
 --- with the same source continues after a crash or a stop and sends no message again; for a message with an uncertain
 --- result `on_result` receives an error with `maybe_sent`.

@@ -167,7 +167,9 @@ function client_options.complete(given)
   if given.api_key == nil then
     error("waba.client: option api_key is required, or the environment variable D360_API_KEY", 3)
   end
-  if given.api_key == "" then error("waba.client: option api_key is empty", 3) end
+  if given.api_key == "" then
+    error("waba.client: option api_key is empty: expected the D360-API-KEY of a number", 3)
+  end
   if given.hosting and not hostings.NAMES[given.hosting] then
     local near = options.nearest(given.hosting, hostings.NAMES)
     local source = written.hosting and "option hosting" or "the environment variable WABA_HOSTING"

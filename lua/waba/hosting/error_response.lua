@@ -9,7 +9,7 @@ local type, tonumber = type, tonumber
 
 local error_response = {}
 
---- Kinds by HTTP status, for error_response without a known code.
+--- Kinds by HTTP status, for responses without a known code.
 ---@type table<integer, waba.ErrorKind>
 error_response.KIND_BY_STATUS = {
   [400] = "invalid", [401] = "auth", [403] = "blocked", [404] = "not_found", [405] = "invalid",

@@ -3,27 +3,23 @@
 local core = require "waba.core"
 local values = require "waba.hosting.values"
 
-local type = type
+local text, type = values.some_text, type
 
 local sent = {}
 
 -- Marks a table that `sent.summary` made.
 local SUMMARY = {}
 
---- What became of a message that was accepted.
+--- An accepted message.
 ---@class waba.Sent
----@field id string?        the message's id, as its statuses carry it; nil only in 360dialog's own sandbox
----@field wa_id string?     the recipient as WhatsApp knows it; may differ from the number
----@field input string      the recipient as it was sent
----@field user_id string?   Cloud: the recipient's business-scoped user id, where the message was sent to it
+---@field id string?        the message's id, as in its statuses; nil only in 360dialog's own sandbox
+---@field wa_id string?     the id of the recipient at WhatsApp; may differ from the number
+---@field input string      the recipient in the request
+---@field user_id string?   Cloud: the recipient's business-scoped user id, if the message was sent to it
 ---@field status string?    Cloud, templates: "accepted", "held_for_quality_assessment" or "paused"
----@field group_id string?  Cloud: the group, where the message was sent to one
+---@field group_id string?  Cloud: the group, if the message was sent to one
 
-local function text(value)
-  if type(value) == "string" and value ~= "" then return value end
-end
-
-local pick -- made when it is first used
+local pick -- made at first use
 
 --- Picks the known fields from a 2xx body in its usual form, without decoding it.
 ---@param body string
@@ -36,7 +32,7 @@ function sent.summary(body)
   if wa_id == "" then wa_id = nil end
   if input == "" then input = nil end
   local summary = { id = id, wa_id = wa_id, input = input, [SUMMARY] = true }
-  -- few responses have these, and a smaller table is a cheaper one
+  -- few responses have these, and a smaller table is cheaper
   if status and status ~= "" then summary.status = status end
   if group_id and group_id ~= "" then summary.group_id = group_id end
   if user_id and user_id ~= "" then summary.user_id = user_id end

@@ -61,7 +61,7 @@ end
 --- reasons of a limit, `errors` those of a block, `calls` the status of calls. `number` has the number's own fields in the
 --- platform's form: `id`, `display_phone_number`, `verified_name`, `quality_rating`, `status`, …
 ---@param json any
----@return waba.Health|nil  without `checked_at` and `cached`; nil when the response has no health
+---@return waba.Health|nil  without `checked_at` and `cached`; nil if the response has no health
 function health.read(json)
   local state = type(json) == "table" and json.health_status
   if type(state) ~= "table" then return nil end

@@ -1,5 +1,5 @@
--- The Cloud gateway (waba-v2.360dialog.io): addresses, endpoints and rates. What only some programs need is in files
--- beside this one, which are loaded at first use: health, media, profile, templates, webhook.
+-- The Cloud gateway (waba-v2.360dialog.io): addresses, endpoints and rates. Other parts
+-- are in files of this folder and loaded at first use: health, media, profile, templates, webhook.
 
 local cloud_errors = require "waba.hosting.cloud.errors"
 local messages = require "waba.hosting.cloud.messages"
@@ -8,7 +8,7 @@ local values = require "waba.hosting.values"
 
 local type = type
 
--- The fields of the number that are asked for with its health.
+-- The fields of the number that are requested with its health.
 local HEALTH_FIELDS = "id,display_phone_number,verified_name,name_status,quality_rating,status,throughput,"
   .. "platform_type,code_verification_status,whatsapp_business_manager_messaging_limit"
 
@@ -30,7 +30,7 @@ local cloud = {
   read_sent = sent.read,
 }
 
--- Paths (cloud.md, section 1.4). `{name}` is percent-encoded, `{+name}` goes into the path as it is.
+-- Paths (cloud.md, section 1.4). `{name}` is percent-encoded, `{+name}` is inserted unchanged.
 ---@type table<string, waba.Endpoint>
 cloud.endpoints = {
   send = { method = "POST", path = "/messages", class = "messages", summary = sent.summary },

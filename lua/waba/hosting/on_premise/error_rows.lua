@@ -178,7 +178,7 @@ for kind, codes in pairs(undescribed) do
   for _, code in ipairs(codes) do
     rows[code] = {
       code = code, title = "Undescribed error", kind = kind, retryable = false, arrives = "both",
-      meaning = "No public document says what it means.", advice = TICKET,
+      meaning = "No public document describes it.", advice = TICKET,
     }
   end
 end

@@ -1,5 +1,5 @@
--- The On-Premise gateway (waba.360dialog.io): addresses, endpoints and rates. What only some programs need is in files
--- beside this one, which are loaded at first use: health, media, profile, templates, webhook.
+-- The On-Premise gateway (waba.360dialog.io): addresses, endpoints and rates. Other parts
+-- are in files of this folder and loaded at first use: health, media, profile, templates, webhook.
 
 local errors = require "waba.errors"
 local on_premise_errors = require "waba.hosting.on_premise.errors"

@@ -40,7 +40,7 @@ local function refusal(left, message)
   }
 end
 
--- The error instead of a request that would lead to a block, or fall into one.
+-- Returns an error if the gateway blocks the key, or would block it after another failed request.
 local function check_block(block)
   local now = core.clock()
   local blocked = block.blocked_until - now
