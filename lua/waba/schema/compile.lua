@@ -131,30 +131,6 @@ local function further_checks(node, mode, module)
   return checks
 end
 
--- The known field that has a name like an unknown one; fields one level down count too.
-local function nearest_field(name, node, known)
-  local names = {}
-  for _, other in ipairs(node.suggest or {}) do names[other] = other end
-  for field, child in pairs(node.fields or {}) do
-    for below_it in pairs(child.fields or {}) do names[below_it] = field .. "." .. below_it end
-  end
-  for other in pairs(known) do names[other] = other end
-  local near = runtime.require("waba.options").nearest(name, names)
-  return near and names[near]
-end
-
-local function unknown_field(name, node, known)
-  local reason = node.refused and node.refused[name]
-  if reason then return new_error(reason, "." .. name) end
-  if type(name) ~= "string" then
-    return new_error(("must be an object; it has a position %s"):format(tostring(name)))
-  elseif not errors.can_show(name) then
-    return new_error("has a field that is not known")
-  end
-  local near = nearest_field(name, node, known)
-  return new_error("is not a known field" .. (near and ("; did you mean %s?"):format(near) or ""), "." .. name)
-end
-
 -- The error for a value that is not an object.
 local function not_an_object(node, value)
   local err = errors.wrong_type("object", value)
@@ -181,7 +157,7 @@ local function compile_object(node, mode, known)
   local function wrong_shape(value)
     if value[1] ~= nil then return not_an_object(node, value) end
     for _, name in ipairs(sorted_keys(value)) do
-      if checks[name] == nil then return unknown_field(name, node, checks) end
+      if checks[name] == nil then return errors.unknown_field(name, node, checks) end
     end
   end
 

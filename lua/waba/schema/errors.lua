@@ -2,6 +2,7 @@
 -- values are not quoted, because they may be personal data.
 
 local core = require "waba.core"
+local runtime = require "waba.runtime"
 
 local errors = {}
 
@@ -78,6 +79,35 @@ function errors.choice(value, allowed, as)
     as = table.concat(words, ", ")
   end
   return errors.new(("is %s; allowed is %s"):format(errors.quoted(value), as))
+end
+
+-- The known field that has a name like an unknown one; fields one level down count too.
+local function nearest_field(name, node, known)
+  local names = {}
+  for _, other in ipairs(node.suggest or {}) do names[other] = other end
+  for field, child in pairs(node.fields or {}) do
+    for below_it in pairs(child.fields or {}) do names[below_it] = field .. "." .. below_it end
+  end
+  for other in pairs(known) do names[other] = other end
+  local near = runtime.require("waba.options").nearest(name, names)
+  return near and names[near]
+end
+
+--- The error for a field that a rule does not have.
+---@param name any
+---@param node waba.Rule
+---@param known table<string, any>  the fields of the rule, and those that chose it as a variant
+---@return waba.RuleError
+function errors.unknown_field(name, node, known)
+  local reason = node.refused and node.refused[name]
+  if reason then return errors.new(reason, "." .. name) end
+  if type(name) ~= "string" then
+    return errors.new(("must be an object; it has a position %s"):format(tostring(name)))
+  elseif not errors.can_show(name) then
+    return errors.new("has a field that is not known")
+  end
+  local near = nearest_field(name, node, known)
+  return errors.new("is not a known field" .. (near and ("; did you mean %s?"):format(near) or ""), "." .. name)
 end
 
 return errors
