@@ -1,6 +1,6 @@
--- Background work in a worker of nginx: one bounded queue, and one timer that drains it in a few light
--- threads. For what a request must not wait for, and for phases that may not wait at all. (A timer for
--- each piece of work would lose some: nginx runs 256 at once, and drops what comes on top.)
+-- Background jobs in a worker process of nginx: one bounded queue, and one timer that runs its jobs in a few light threads.
+-- For jobs that a request must not wait for, and for phases that cannot wait. (With a timer for each job some would be
+-- lost: nginx runs 256 timers at once, and drops the others.)
 
 local semaphore = require "ngx.semaphore"
 local ngx_timer = require "waba.transport.ngx_timer"
@@ -15,7 +15,7 @@ Queue.__name = "waba.NgxQueue"
 
 local queue = {}
 
--- How long it waits for more work before it ends.
+-- Seconds that the timer waits for more jobs before it ends.
 local IDLE = 1
 
 --- The options of a queue.
@@ -25,17 +25,17 @@ local OPTIONS = {
   concurrency = { "integer>=1", 16 }, -- jobs that may run at once
 }
 
---- Jobs that wait.
+--- The number of waiting jobs.
 ---@return integer
 function Queue:depth()
   return self.last - self.first + 1
 end
 
-local function report(done, result, fault)
-  if not done then
+local function report(ok, result, err)
+  if not ok then
     ngx.log(ngx.ERR, "waba: a job in the background raised: ", tostring(result))
-  elseif result == nil and fault ~= nil then
-    ngx.log(ngx.ERR, "waba: a job in the background failed: ", tostring(fault))
+  elseif result == nil and err ~= nil then
+    ngx.log(ngx.ERR, "waba: a job in the background failed: ", tostring(err))
   end
 end
 
@@ -43,7 +43,7 @@ local function wake(self)
   if self.semaphore:count() < 1 then self.semaphore:post(1) end
 end
 
--- One light thread: runs jobs until none is left, or the time is over.
+-- One light thread: runs jobs until none is left, or the deadline.
 local function work(self)
   while self:depth() > 0 and ngx.now() < self.deadline do
     local job = self.jobs[self.first]
@@ -55,7 +55,7 @@ local function work(self)
   wake(self)
 end
 
--- As many threads as there is work for, until no more comes, or the time is over.
+-- Runs as many threads as there are jobs for, until there are no more, or the deadline.
 local function drain(self, deadline)
   local is_ending = false
   self.deadline = deadline
@@ -75,13 +75,13 @@ local function drain(self, deadline)
   ngx.log(ngx.ERR, "waba: the worker process ends, and ", self:depth(), " jobs in the background never ran")
 end
 
---- Adds a job. It runs soon, in this worker process; what it raises, and nil with an error, is logged.
+--- Adds a job. It runs soon, in this worker process. An error that it raises or returns after nil is logged.
 ---@param fn function
 ---@param ... any  its arguments
 ---@return true|nil
 ---@return string? message  the queue is full, or nginx has no timer
 function Queue:push(fn, ...)
-  if type(fn) ~= "function" then error("queue:push: a function is needed, not a " .. type(fn), 2) end
+  if type(fn) ~= "function" then error("queue:push: the job must be a function, not a " .. type(fn), 2) end
   if self:depth() >= self.max then return nil, ("%d jobs wait already"):format(self.max) end
   local is_set, message = self.timer:set()
   if not is_set then return nil, message end

@@ -2,7 +2,7 @@
 
 local heap = {}
 
---- Adds an item under its present `due`. Changing or clearing `due` later leaves a stale entry behind.
+--- Adds an item under its present `due`. A later change of `due` leaves a stale entry.
 ---@param entries { due: number, item: { due: number } }[]
 ---@param item { due: number }
 function heap.push(entries, item)

@@ -1,4 +1,4 @@
--- luv: coroutines that are resumed by libuv's callbacks. The main program, which can't be suspended,
+-- luv: callbacks of libuv resume the coroutines. The main program, which can't be suspended,
 -- runs the loop until its own transfer is done.
 
 local uv = require "luv"

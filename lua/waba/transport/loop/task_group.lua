@@ -48,9 +48,9 @@ local function new_group(name, transport)
     waiter = waiters.of_loop(loop, loop.task())
   end
   return setmetatable({
-    start_in_loop = starters[name], least = name == "nginx" and 0.001 or 0, -- nginx lets nobody else run for 0
+    start_in_loop = starters[name], least = name == "nginx" and 0.001 or 0, -- for 0 nginx runs no other thread
     waiter = waiter, is_woken = false, is_waiting = false,
-    threads = {}, -- of nginx, that nobody has waited for
+    threads = {}, -- of nginx, not yet waited for
   }, TaskGroup)
 end
 
@@ -84,7 +84,7 @@ end
 local function call_in(name, transport, fn, run)
   local results
   run(function() results = { runtime.pcall(fn, new_group(name, transport)) } end)
-  if not results then error("the coroutine was ended by somebody else", 0) end
+  if not results then error("the coroutine was ended from outside", 0) end
   if not results[1] then error(results[2], 0) end
   return unpack(results, 2)
 end
