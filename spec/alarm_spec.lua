@@ -19,7 +19,7 @@ describe("an alarm", function()
     assert.is_false(is_readable(0.01))
   end)
 
-  it("is readable when its time has come, until it is set again", function()
+  it("is readable after its time, until it is set again", function()
     local started = core.clock()
     alarm:set(0.02)
     assert.is_true(is_readable(5))
@@ -42,7 +42,7 @@ describe("an alarm", function()
     assert.error_matches(function() alarm:pollfd() end, "closed alarm")
   end)
 
-  it("gives its descriptor back when it is collected", function()
+  it("closes its descriptor when it is collected", function()
     local lowest = alarm:pollfd()
     for _ = 1, 100 do curl.alarm() end
     collectgarbage()

@@ -44,7 +44,7 @@ describe("waba.core", function()
     assert.same({ 1 }, value)
   end)
 
-  it("encodes without lua-cjson, and says which package is missing to decode", function()
+  it("encodes without lua-cjson, and names the missing package when it decodes", function()
     local copy, restore = reload(nil, function() error "not here" end)
     local json = copy.encode { a = { 1 } }
     local ok, message = pcall(copy.decode, "{}")
@@ -122,7 +122,7 @@ end)
 describe("sha256", function()
   local function hash(text) return core.sha256():update(text):hex() end
 
-  it("gives the digests of FIPS 180", function()
+  it("returns the digests of FIPS 180", function()
     assert.equal("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", hash "")
     assert.equal("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", hash "abc")
     assert.equal("248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1",
@@ -147,7 +147,7 @@ describe("sha256", function()
     end
   end)
 
-  it("may be asked in between", function()
+  it("can be read before all bytes are added", function()
     local hasher = core.sha256()
     hasher:update "a"
     assert.equal(hash "a", hasher:hex())
@@ -163,7 +163,7 @@ describe("sha256", function()
 end)
 
 describe("hmac_sha256", function()
-  it("gives the digests of RFC 4231", function()
+  it("returns the digests of RFC 4231", function()
     local vectors = {
       { ("\11"):rep(20), "Hi There", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7" },
       { "Jefe", "what do ya want for nothing?", "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843" },

@@ -54,7 +54,7 @@ describe("engine", function()
   end
 
   describe("waits", function()
-    it("on one descriptor that says what it is for", function()
+    it("on one descriptor with its events", function()
       if engine:pollfd() == nil then
         return -- a system with poll(2) only
       end
@@ -65,7 +65,7 @@ describe("engine", function()
       assert.equal(0, engine:timeout())
     end)
 
-    it("no longer than it is told to", function()
+    it("no longer than the given time", function()
       start("/held", "x", { timeout = 60 })
       until_received(engine, gateway, "/held")
       local before = core.clock()
@@ -182,7 +182,7 @@ describe("engine", function()
       assert.equal(id, woken)
     end)
 
-    it("without turning round and round while the gateway does not read on", function()
+    it("without using the processor while the gateway does not read", function()
       for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         local slow = server.start({ protocol = protocol, answers = { ["/slow"] = { reluctant = 0.3 } } })
         local uploader = assert(curl.engine({ ca_file = slow.ca_file }))
@@ -280,7 +280,7 @@ describe("engine", function()
       h2:stop()
     end)
 
-    it("among a burst over HTTP/1.1: at once, before the first response has come", function()
+    it("among a burst over HTTP/1.1: at once, before the first response is received", function()
       local secure, count = server.start({}), 8
       secure:answer("/held", { held = true })
       local patient, flying = assert(curl.engine({ ca_file = secure.ca_file })), {}
@@ -395,7 +395,7 @@ describe("engine", function()
       return folder:read("said")
     end
 
-    it("and gives the child connections of its own", function()
+    it("and opens new connections in the child", function()
       local prepared = head_for(engine, gateway, "/fork")
       assert(driver.run(engine, prepared, "parent"))
       local said = in_child(function()
@@ -411,7 +411,7 @@ describe("engine", function()
       assert.are_not.equal(received[1].connection, received[2].connection)
     end)
 
-    it("and says nothing to the parent's peers, even over TLS", function()
+    it("and sends nothing on the parent's connections, even over TLS", function()
       local secure = server.start({})
       engine:close()
       engine = assert(curl.engine({ ca_file = secure.ca_file }))
@@ -490,7 +490,7 @@ describe("engine", function()
       end
     end)
 
-    it("a transfer that nobody holds any more", function()
+    it("a transfer without references", function()
       start("/held", "x")
       until_received(engine, gateway, "/held")
       collect()
@@ -584,7 +584,7 @@ describe("engine", function()
   end)
 
   describe("steps", function()
-    it("until one transfer is done, and tells of others", function()
+    it("until one transfer is done, and reports others", function()
       local other, other_id = start("/x", "other")
       local transfer = start("/x", "own")
       local told = {}
@@ -603,7 +603,7 @@ describe("engine", function()
       assert.has_no.errors(function() transfer:step(0) end)
     end)
 
-    it("no longer than it is told to", function()
+    it("no longer than the given time", function()
       local transfer = start("/held", "x", { timeout = 10 })
       until_received(engine, gateway, "/held")
       assert.is_nil((transfer:step()))
@@ -638,7 +638,7 @@ describe("engine", function()
   end)
 
   describe("uses a transfer again", function()
-    it("that has given its result", function()
+    it("whose result was taken", function()
       local transfer = start("/x", "first")
       while not transfer:wants() do transfer:step(5) end
       transfer:finish()

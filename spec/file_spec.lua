@@ -53,7 +53,7 @@ describe("core.append", function()
     end
   end)
 
-  it("has one owner at a time, whatever becomes of it", function()
+  it("has one owner at a time", function()
     do
       local kept = assert(core.append(path))
       local other, message, is_locked = core.append(path)
@@ -72,7 +72,7 @@ describe("core.append", function()
     sleeper:stop()
   end)
 
-  it("says what is wrong with a path", function()
+  it("returns an error for an invalid path", function()
     for _, wrong in ipairs { folder.path, folder:file "no/such", "/dev/null", "" } do
       local file, message, is_locked = core.append(wrong)
       assert.is_nil(file)

@@ -167,7 +167,7 @@ describe("code of the program in the middle of a call", function()
     engine:close()
   end)
 
-  it("gives the name of a file that nothing else keeps", function()
+  it("returns the name of a file that nothing else references", function()
     local engine = assert(curl.engine())
     local head = head_for(engine, "/x")
     local function names(field, path)
@@ -199,7 +199,7 @@ describe("code of the program in the middle of a call", function()
     end)
   end)
 
-  it("gives sizes that no body has: they are named", function()
+  it("returns invalid sizes: they are named", function()
     local engine = assert(curl.engine())
     local head = head_for(engine, "/x")
     for _, size in ipairs { 1e300, math.huge, 2 ^ 53 + 2, 1.5 } do

@@ -172,7 +172,7 @@ describe("encode", function()
       refused("", "type table", { [{}] = 1 })
     end)
 
-    it("values that JSON has no word for", function()
+    it("values of types that JSON does not have", function()
       refused("", "type function", print)
       refused("a.b", "type function", { a = { b = print } })
       refused("[1]", "type thread", { coroutine.create(function() end) })
@@ -209,7 +209,7 @@ describe("encode", function()
     end)
   end)
 
-  it("takes a table that stands in two places", function()
+  it("accepts a table that occurs in two places", function()
     local shared = { 1 }
     assert.equal("[[1],[1]]", core.encode { shared, shared })
   end)
@@ -322,14 +322,14 @@ describe("decode", function()
     assert.equal(0, core.decode "1e-999")
   end)
 
-  it("says what is wrong with a text as a whole", function()
+  it("returns an error for an empty text and for other encodings", function()
     assert.same({ nil, "the text is empty" }, { core.decode "" })
     assert.same({ nil, "the text is empty" }, { core.decode " \r\n\t " })
     assert.matches("byte order mark", select(2, core.decode "\239\187\191{}"))
     assert.matches("byte 1", select(2, core.decode "\255\254{\0}\0"))
   end)
 
-  it("refuses what is no JSON, saying where", function()
+  it("refuses invalid JSON with the position of the error", function()
     for _, case in ipairs {
       { "{", "character 2" }, { "{1:2}", "byte 3" },
       { "[1,]", "character 4" }, { '{"a":1,}', "character 8" }, { "{a:1}", "byte 2" },
@@ -636,7 +636,7 @@ describe("a picker", function()
 end)
 
 describe("encode and decode", function()
-  it("give back what they were given, and agree with the reference", function()
+  it("return the original value, and agree with the reference", function()
     math.randomseed(2024 + rounds)
     for _ = 1, 2000 * rounds do
       local value = random_value(4)
@@ -647,7 +647,7 @@ describe("encode and decode", function()
     end
   end)
 
-  it("name the place of a planted fault", function()
+  it("name the path of an inserted error", function()
     math.randomseed(99 + rounds)
     local cycle = {}
     cycle.again = cycle

@@ -181,7 +181,7 @@ describe("redact", function()
     return core.redact(text, assert(core.credentials { header = "X", value = value, origin = "https://host" }))
   end
 
-  it("hides the secret wherever it stands in a text", function()
+  it("hides the secret everywhere in a text", function()
     for text, expected in pairs {
       [""] = "", ["abc"] = "abc", ["api-key1"] = "(hidden)", ["a api-key1"] = "a (hidden)", ["api-key1api-key1."] = "(hidden)(hidden).",
       ["api-api-key1"] = "api-(hidden)", ["api-key"] = "api-key", ["\0api-key1\0"] = "\0(hidden)\0",
@@ -199,7 +199,7 @@ describe("redact", function()
 end)
 
 describe("basic", function()
-  it("writes what the gateway expects", function()
+  it("writes the request that the gateway expects", function()
     assert.equal("Basic dGVzdHVzZXI6dGVzdHBhc3M=", core.basic("testuser", "testpass"))
     assert.equal("Basic Og==", core.basic("", ""))
     assert.equal("Basic QWxhZGRpbjpvcGVuOnNlc2FtZQ==", core.basic("Aladdin", "open:sesame"))
@@ -276,12 +276,12 @@ describe("retry_after", function()
     assert.equal(3600, core.retry_after("Saturday, 01-Jan-00 00:00:00 GMT", 946684700 - 86400))
   end)
 
-  it("uses the present without being told", function()
+  it("uses the current time by default", function()
     assert.equal(0, core.retry_after "Sun, 06 Nov 1994 08:49:37 GMT")
     assert.equal(3600, core.retry_after "Fri, 31 Dec 9999 23:59:59 GMT")
   end)
 
-  it("gives nil for anything else", function()
+  it("returns nil for other texts", function()
     for _, value in ipairs {
       "", " ", "-5", "+5", "1.5", "1e3", "0x10", "5 s", "soon", "5,5", "5\0", "\0005", "Sun, 06 Nov 1994 08:49:37",
       "Sun, 06 Nov 1994 08:49:37 UTC", "Sun, 6 Nov 1994 08:49:37 GMT", "Sun, 31 Feb 1994 08:49:37 GMT",
@@ -367,7 +367,7 @@ describe("a ready head", function()
     assert.matches("origin", message)
   end)
 
-  it("lets nothing be smuggled in", function()
+  it("refuses line breaks and other separators", function()
     for _, evil in ipairs { "a\r\nX: y", "a\n", "a\r", "a\0", "a\127" } do
       for _, arguments in ipairs {
         { "GET" .. evil, "/", "h", {} }, { "GET", "/" .. evil, "h", {} }, { "GET", "/", "h" .. evil, {} },
@@ -419,7 +419,7 @@ describe("a ready head", function()
     assert.is_nil(core.head)
   end)
 
-  it("shows no secret, and no length that is none", function()
+  it("shows no secret, and refuses invalid lengths", function()
     local ready = assert(core.ready_head("GET", "/", "waba.360dialog.io", {}, held(), origin))
     assert.not_matches("geheim", tostring(ready))
     for _, length in ipairs { -1, 2 ^ 54, 0 / 0, "x", {} } do

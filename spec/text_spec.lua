@@ -47,7 +47,7 @@ describe("utf8_length", function()
     end)
   end
 
-  it("finds a bad byte wherever it stands", function()
+  it("finds an invalid byte at every position", function()
     for length = 1, 40 do
       for at = 1, length do
         local text = ("a"):rep(at - 1) .. "\255" .. ("b"):rep(length - at)
@@ -103,7 +103,7 @@ describe("percent_encode", function()
     assert.equal(unreserved, core.percent_encode(unreserved))
   end)
 
-  it("encodes everything else", function()
+  it("encodes all other bytes", function()
     assert.equal("a%20b%2Fc%3Fd%3De%26f%2B%25%00%0A%C3%BC", core.percent_encode("a b/c?d=e&f+%\0\n" .. bytes "C3 BC"))
     for code = 0, 255 do
       local char = string.char(code)
@@ -114,7 +114,7 @@ describe("percent_encode", function()
 end)
 
 describe("equals", function()
-  it("tells equal strings from all others", function()
+  it("distinguishes equal strings from all others", function()
     local texts = { "", "a", "b", "ab", "aa", "aaa", "abab", "\0", "\0\0", "geheim", "geheiM", "Geheim",
       "geheimgeheim" }
     for _, secret in ipairs(texts) do

@@ -96,7 +96,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         assert.equal(0, response.timings.connect)
       end)
 
-      it("only what the final one says, after interim ones", function()
+      it("only that of the final one, after interim ones", function()
         gateway:answer("/interim", { interim = { 103, 103 }, status = 202, body = "late",
           headers = { { "X-Final", "yes" } } })
         local response = assert(driver.run(engine, head("POST", "/interim"), "x"))
@@ -158,7 +158,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         end
       end)
 
-      it("the headers it was given, on every use of the head", function()
+      it("the headers of the head, on each use of it", function()
         local prepared = head("POST", "/headers", { headers = { ["Content-Type"] = "application/json", ["X-Empty"] = "" } })
         for _ = 1, 3 do
           assert(driver.run(engine, prepared, "{}"))
@@ -208,7 +208,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         end
       end
 
-      it("what a reader gives, when it says how much", function()
+      it("the bytes of a reader with a declared size", function()
         local response = assert(driver.run(engine, head("POST", "/fed"), { size = 10 },
           { reader = reader_of({ "012", "", "3456", "789" }) }))
         assert.equal(10, response.bytes_sent)
@@ -253,7 +253,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         end
       end)
 
-      it("nothing complete when a reader gives too little or too much", function()
+      it("nothing complete when a reader returns too few or too many bytes", function()
         for _, pieces in ipairs({ { "12345" }, { "12345", "678901" } }) do
           gateway:forget()
           local _, failure = driver.run(engine, head("POST", "/fed"), { size = 10 }, { reader = reader_of(pieces) })
@@ -298,7 +298,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         os.remove(path)
       end)
 
-      it("nowhere when the file can't be made, and sends nothing", function()
+      it("nowhere when the file can't be created, and sends nothing", function()
         local transfer, message = engine:start(head("GET", "/media"), nil, { save_as = "/nonexistent/folder/file" })
         assert.is_nil(transfer)
         assert.truthy(message:find("/nonexistent/folder/file", 1, true))
@@ -393,7 +393,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
     end)
 
     describe("fails", function()
-      it("with what may have happened when no answer comes in time", function()
+      it("with the certainty about the request when no response is received in time", function()
         gateway:answer("/silent", { held = true })
         local _, failure = driver.run(engine, head("POST", "/silent"), "x", { timeout = 0.3 })
         gateway:release()
@@ -418,7 +418,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         assert.equal("no", failure.sent)
       end)
 
-      it("with \"yes\" when the answer breaks off", function()
+      it("with \"yes\" when the response is cut off", function()
         gateway:answer("/cut", { body = "0123456789", times = 10, truncated = 30 })
         local _, failure = driver.run(engine, head("POST", "/cut"), "x")
         assert.equal("network", failure.kind)
@@ -446,7 +446,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         assert(driver.run(engine, head("GET", "/fine")))
       end)
 
-      it("as not sent when it is cancelled before anything moved", function()
+      it("as not sent when it is cancelled before anything was sent", function()
         local transfer, id = assert(engine:start(head("POST", "/never"), "x"))
         transfer:cancel()
         assert.equal(id, engine:ready())
@@ -456,7 +456,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         assert.equal(0, gateway:count())
       end)
 
-      it("when a file becomes shorter under way, and says which", function()
+      it("when a file becomes shorter while it is sent, and names it", function()
         local path = write_file(("x"):rep(3000000))
         local transfer = assert(engine:start(head("POST", "/file"), { file = path }))
         local file = assert(io.open(path, "wb"))
@@ -468,7 +468,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         assert.equal("no", failure.sent)
       end)
 
-      it("at once when there is no such file, and says which", function()
+      it("at once when the file does not exist, and names it", function()
         for _, path in ipairs({ "/nonexistent/file", "/", "/dev/null" }) do
           local transfer, message = engine:start(head("POST", "/no-file"), { file = path })
           assert.is_nil(transfer)
@@ -598,7 +598,7 @@ describe("a transfer that gets no connection", function()
     assert_not_sent(post("https://gateway.invalid/"), "network")
   end)
 
-  it("fails when nobody accepts in time", function()
+  it("fails when no connection is accepted in time", function()
     local gateway = server.start({ behaviour = "full" })
     assert_not_sent(post(gateway.url, { connect_timeout = 0.2 }, gateway.ca_file), "timeout")
     gateway:stop()
@@ -617,7 +617,7 @@ describe("a transfer that gets no connection", function()
     gateway:stop()
   end)
 
-  it("fails when the authority is unknown", function()
+  it("fails when the certificate authority is unknown", function()
     local gateway = server.start({})
     assert_not_sent(post(gateway.url), "tls")
     assert.equal(0, gateway:count())
@@ -665,18 +665,18 @@ describe("a transfer over HTTP/1.1", function()
     return driver.run(engine, prepared, body, options)
   end
 
-  it("goes unencrypted to loopback", function()
+  it("is sent unencrypted to loopback", function()
     assert.equal("HTTP/1.1", assert(post("/plain", "x")).protocol)
   end)
 
-  it("fails when the answer is not HTTP", function()
+  it("fails when the response is not HTTP", function()
     gateway:answer("/garbage", { raw = "\1\2\3 what is this\r\n\r\n" })
     local _, failure = post("/garbage", "x")
     assert.equal("protocol", failure.kind)
     assert.equal("maybe", failure.sent)
   end)
 
-  it("fails when the answer is nothing", function()
+  it("fails when the response is empty", function()
     gateway:answer("/nothing", { drop = "request" })
     local _, failure = post("/nothing", "x")
     assert.equal("network", failure.kind)
@@ -684,14 +684,14 @@ describe("a transfer over HTTP/1.1", function()
     assert.equal(1, gateway:count("/nothing"))
   end)
 
-  it("knows that a large body did not arrive when the connection is reset before it", function()
+  it("reports a large body as not sent when the connection is reset before it", function()
     gateway:answer("/early", { reset = "head" })
     local _, failure = post("/early", ("x"):rep(20000000))
     assert.equal("network", failure.kind)
     assert.equal("no", failure.sent)
   end)
 
-  it("knows nothing of a small one", function()
+  it("reports a small one as uncertain", function()
     gateway:answer("/early", { reset = "head" })
     local _, failure = post("/early", "x")
     assert.equal("network", failure.kind)
