@@ -176,6 +176,8 @@ local LUA_SPECS = {
   { "^resource/", { "resource/failures", "resource/both_hostings" } },
   { "^hosting/.*error", { "hosting/cloud/errors", "hosting/tables", "check", "two_readings" } },
   { "^hosting/[%l_]+/init$", { "hosting/tables" } }, { "^hosting/", { "cloud", "resource/both_hostings" } },
+  { "^runtime$", { "transport/loop", "transport/ngx", "transport/loop/native", "transport/loop/copas" } },
+  { "^transport/ngx", { "transport/ngx", "webhook/nginx" } },
   { "^transport/http1", { "transport/ngx", "transport/contract" } },
   { "^client/", { "client", "delivery" } }, { "^delivery/", { "client" } },
   { "^inbox/", { "inbox", "webhook/receiver" } },
