@@ -179,7 +179,7 @@ local LUA_SPECS = {
   { "^runtime$", { "transport/loop", "transport/ngx", "transport/loop/native", "transport/loop/copas" } },
   { "^transport/ngx", { "transport/ngx", "webhook/nginx" } },
   { "^transport/http1", { "transport/ngx", "transport/contract" } },
-  { "^client/", { "client", "delivery" } }, { "^delivery/", { "client" } },
+  { "^client/", { "client", "delivery", "wrong_hosting" } }, { "^delivery/", { "client" } },
   { "^inbox/", { "inbox", "webhook/receiver" } },
   { "^schema", { "schema", "two_readings", "message_types", "message" } },
 }
