@@ -60,6 +60,7 @@ return {
       resource("templates", "templates/init", "Templates"),
       { file = "waba/resource/templates/definitions.lua", calls = {
         definitions = "client.templates:", ["definitions.write"] = false, ["definitions.read"] = false,
+        ["definitions.in_folder"] = false,
       } },
       resource("templates", "templates/archive", "archive"),
       { file = "waba/resource/templates/library.lua", calls = {

@@ -55,6 +55,22 @@ function files.must_exist(ctx, path)
   file:close()
 end
 
+--- The files of a folder whose names have an ending, sorted. Wrong use when there is no such folder.
+---@param ctx waba.cli.Context
+---@param folder string
+---@param ending string  such as "json"
+---@return string[] paths
+function files.list(ctx, folder, ending)
+  local quoted, paths = "'" .. folder:gsub("'", "'\\''") .. "'", {}
+  local pipe = io.popen(("test -d %s/. && echo . && find %s/ -maxdepth 1 -type f -name '*.%s' | sort"):format(quoted,
+    quoted, ending))
+  local is_folder = pipe and pipe:read "*l"
+  for path in is_folder and pipe:lines() or function() end do paths[#paths + 1] = path end
+  if pipe then pipe:close() end
+  if not is_folder then ctx:wrong(("can't read the folder %s: there is none"):format(folder)) end
+  return paths
+end
+
 ---@param path string
 ---@return boolean
 function files.exists(path)

@@ -1,6 +1,8 @@
 -- How each message type is written on a command line: its arguments, its options, and the builder they go to.
 
 local cloud_types = require "waba.cli.cloud_message_types"
+local definition = require "waba.message.definition"
+local definitions = require "waba.resource.templates.definitions"
 local files = require "waba.cli.files"
 local parts = require "waba.cli.message_parts"
 local waba = require "waba"
@@ -65,6 +67,7 @@ end
 
 local function add_template_options(command)
   command:option("--language", "Its language, such as de or en_US."):argname "<code>":count(1)
+  command:option("--templates", "Check it with its definition in this folder."):argname "<folder>"
   command:option("--namespace", "Its namespace (On-Premise)."):argname "<namespace>"
   command:option("--body", "A parameter of the body; once for each, in order."):argname "<text>":count "*"
   command:option("--named", "The same for named parameters: name=text."):argname "<text>":count "*"
@@ -82,10 +85,17 @@ end
 function message_types.template(ctx, args)
   local header, err = parts.header(ctx, args)
   if err then return nil, err end
-  return waba.template {
+  local message = waba.template {
     name = args.name, language = args.language, namespace = args.namespace, header = header,
     body = template_body(ctx, args), buttons = template_buttons(ctx, args.button),
   }
+  if not args.templates then return message end
+  local defined, valid
+  defined, err = definitions.in_folder(args.templates, args.name, args.language)
+  if not defined then return nil, err end
+  valid, err = definition.check(defined, message)
+  if not valid then return nil, err end
+  return message
 end
 
 message_types.add_template_options = add_template_options

@@ -1,6 +1,8 @@
 -- waba bulk: one template to every row of a table.
 
 local core = require "waba.core"
+local definition = require "waba.message.definition"
+local definitions = require "waba.resource.templates.definitions"
 local files = require "waba.cli.files"
 local journals = require "waba.bulk.journal"
 local mail_merge = require "waba.cli.mail_merge"
@@ -36,6 +38,7 @@ function bulk.add(parser)
   command:argument("file", "The CSV file.")
   command:option("--template", "The template's name."):argname "<name>":count(1)
   command:option("--language", "Its language, or the column that holds it as @column."):argname "<code>":count(1)
+  command:option("--templates", "Check each row with the definitions in this folder."):argname "<folder>"
   command:option("--namespace", "Its namespace (On-Premise)."):argname "<namespace>"
   command:option("--to", "The column of phone numbers."):argname "<column>":default "to"
   command:option("--key", "A column that identifies the rows; by default their position."):argname "<column>"
@@ -57,13 +60,15 @@ function bulk.add(parser)
 end
 
 -- Checks the key of a row. Returns an error message and the column, or nil; `seen` has the lines of earlier keys.
-local function error_of(merge, row, message, hosting, seen)
+local function error_of(merge, row, message, hosting, seen, definition_of)
   local read = hosting == "cloud" and recipient.read or recipient.normalize
   local address, err = read(row[merge.columns.to])
   if not address then return merge:explain(err, message) end
   local valid
   valid, err = waba.check(message, hosting)
   if not valid then return merge:explain(err, message) end
+  local different = definition_of and definition_of(message)
+  if different then return different.message end
   local column = merge.columns.key
   local key = column and row[column]
   if key == "" then return ("%s is empty; each row needs a key"):format(column), column end
@@ -72,7 +77,7 @@ local function error_of(merge, row, message, hosting, seen)
 end
 
 -- Checks one row and records the result in `checked`.
-local function check_row(checked, merge, row, line, hosting)
+local function check_row(checked, merge, row, line, hosting, definition_of)
   checked.count = checked.count + 1
   local column = merge:foreign_column(row)
   if column then
@@ -85,7 +90,7 @@ local function check_row(checked, merge, row, line, hosting)
     return
   end
   local message = merge:message(row)
-  local text, wrong_column, identity = error_of(merge, row, message, hosting, checked.seen)
+  local text, wrong_column, identity = error_of(merge, row, message, hosting, checked.seen, definition_of)
   local first = identity and checked.seen[identity]
   if text then
     checked.errors[#checked.errors + 1] = { line = line, message = text, column = wrong_column }
@@ -97,6 +102,34 @@ local function check_row(checked, merge, row, line, hosting)
   end
 end
 
+-- A function that compares a message with the definition of its template, which it looks up once for each language: in
+-- the folder of --templates, or in a dry run at the gateway. It returns an error, or nil.
+local function comparison(ctx, args)
+  if not args.templates and not args.dry_run then return nil end
+  local known = {}
+  return function(message)
+    local template = message.template
+    local language = type(template.language) == "table" and template.language.code or template.language
+    local found = known[language]
+    if not found then
+      found = {}
+      if args.templates then
+        found.definition, found.err = definitions.in_folder(args.templates, template.name, language)
+      else
+        found.definition, found.err = ctx:client().templates:definition(template.name, language)
+        if found.err then
+          io.stderr:write(output.printable(("the rows are not compared with the template's definition: %s"):format(
+            found.err.message)), "\n")
+          found.err = nil
+        end
+      end
+      known[language] = found
+    end
+    if not found.definition then return found.err end
+    return select(2, definition.check(found.definition, message))
+  end
+end
+
 -- Reads the whole file once: counts the rows, checks each message, and reports every error and every repeated recipient.
 local function rehearse(ctx, args)
   local merge, hosting = mail_merge.open(ctx, args), ctx:hosting()
@@ -104,9 +137,10 @@ local function rehearse(ctx, args)
     count = 0, errors = {}, foreign = 0, duplicates = {}, seen = {}, description = merge:description(),
     unique = not args.key,
   }
+  local definition_of = comparison(ctx, args)
   for row, line in merge.next_row do
     if not row then ctx:wrong(("%s: %s"):format(args.file, line)) end
-    check_row(checked, merge, row, line, hosting)
+    check_row(checked, merge, row, line, hosting, definition_of)
   end
   if checked.count == 0 then ctx:wrong(args.file .. " has no rows") end
   checked.seen = nil

@@ -1,6 +1,8 @@
 -- waba templates: what the account may send outside the 24-hour window.
 
+local canonical = require "waba.canonical"
 local core = require "waba.core"
+local definitions = require "waba.resource.templates.definitions"
 local files = require "waba.cli.files"
 local output = require "waba.cli.output"
 
@@ -13,6 +15,11 @@ function templates.add(parser)
   list:option("--status", "Only those in this state."):argname "<status>"
   local show = command:command("show", "One template in all its languages.")
   show:argument("name", "Its name.")
+  local pull = command:command("pull", "Write the definition of each template to a file.")
+  pull:argument("folder", "The folder; the files are NAME.LANGUAGE.json.")
+  local check = command:command("check", "Compare files of pull with the gateway.")
+    :epilog "Exit code 1 when a template differs, is missing, or has no file."
+  check:argument("folder", "The folder.")
   local create = command:command("create", "Hand in a template for review.")
   create:argument("file", 'The template as JSON, as the platform writes it; "-": standard input.')
   local rm = command:command("rm", "Delete a template in all its languages.")
@@ -73,6 +80,80 @@ function actions.show(ctx, args)
       for _, component in ipairs(template.components or {}) do show_component(component) end
     end
   end)
+end
+
+function actions.pull(ctx, args)
+  local list, err = collect(ctx, {})
+  if not list then return ctx:fail(err) end
+  local paths = {}
+  for i, template in ipairs(list) do
+    paths[i], err = definitions.write(args.folder, template)
+    if not paths[i] then return ctx:fail(err) end
+  end
+  return ctx:show(output.list(paths), nil, function()
+    for _, path in ipairs(paths) do output.line(output.printable(path)) end
+  end)
+end
+
+-- The fields of a definition that are compared.
+local COMPARED = { "category", "components", "parameter_format", "status" }
+
+-- What differs between the file and the gateway, as a list of fields.
+local function differences(stored, template)
+  local fields = {}
+  for _, name in ipairs(COMPARED) do
+    if canonical.text(stored[name]) ~= canonical.text(template[name]) then fields[#fields + 1] = name end
+  end
+  return fields
+end
+
+local function key_of(template)
+  return ("%s (%s)"):format(tostring(template.name), tostring(template.language))
+end
+
+-- The definitions in the files of a folder, by name and language.
+local function read_folder(ctx, folder)
+  local found = {}
+  for _, path in ipairs(files.list(ctx, folder, "json")) do
+    local template, err = definitions.read(path)
+    if not template then ctx:wrong(err and err.message or ("can't read %s"):format(path)) end
+    found[key_of(template)] = template
+  end
+  return found
+end
+
+-- Compares all templates. Returns a row for each that differs.
+local function compare(stored, list)
+  local rows, seen = {}, {}
+  for _, template in ipairs(list) do
+    local key = key_of(template)
+    seen[key] = true
+    local fields = stored[key] and differences(stored[key], template)
+    if not fields then
+      rows[#rows + 1] = { template = key, result = "has no file" }
+    elseif #fields > 0 then
+      rows[#rows + 1] = { template = key, result = "differs: " .. table.concat(fields, ", ") }
+    end
+  end
+  for key in pairs(stored) do
+    if not seen[key] then rows[#rows + 1] = { template = key, result = "is not at the gateway" } end
+  end
+  table.sort(rows, function(a, b) return a.template < b.template end)
+  return rows
+end
+
+function actions.check(ctx, args)
+  local stored = read_folder(ctx, args.folder)
+  local list, err = collect(ctx, {})
+  if not list then return ctx:fail(err) end
+  local rows = compare(stored, list)
+  ctx:show(output.list(rows), nil, function()
+    if #rows == 0 then output.line(("%d templates, none differs"):format(#list)) end
+    local shown = {}
+    for i, row in ipairs(rows) do shown[i] = { row.template, { text = row.result, colour = "bad" } } end
+    output.columns(shown)
+  end)
+  return #rows == 0 and 0 or 1
 end
 
 function actions.create(ctx, args)

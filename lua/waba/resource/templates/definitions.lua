@@ -63,6 +63,22 @@ function definitions.read(path)
   return template
 end
 
+--- The definition of a template in a folder.
+---@param folder string
+---@param name string
+---@param language string
+---@return waba.StoredTemplate|nil
+---@return waba.Error? err  kind "template" if the folder does not have it
+function definitions.in_folder(folder, name, language)
+  local path = path_of(folder, name, language)
+  local template, err
+  if is_plain(name) and is_plain(language) then template, err = definitions.read(path) end
+  if template or err then return template, err end
+  return nil, errors.new {
+    kind = "template", path = "name", message = ("template %s (%s): there is no file %s"):format(name, language, path),
+  }
+end
+
 local function keep(self, template)
   local name, language = template.name, template.language
   if type(name) ~= "string" or type(language) ~= "string" then return end
