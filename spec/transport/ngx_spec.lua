@@ -292,6 +292,35 @@ describe("the transport in nginx", function()
     assert.is_nil(next(connections, next(connections)))
   end)
 
+  it("sends with the key of each client over shared connections, also after another client was closed", function()
+    run([[
+      local waba, clients, threads = require "waba", {}, {}
+      for i = 1, 20 do
+        clients[i] = waba.client { api_key = "key " .. i, base_url = "]] .. gateway.url .. [[", retry = false, pace = false }
+        assert(clients[i].transport == clients[1].transport)
+      end
+      for i = 1, 60 do
+        local number = i % 20 + 1
+        threads[i] = ngx.thread.spawn(function()
+          if i == 41 then clients[1]:close() end
+          if not clients[number].closed then
+            assert(clients[number]:send("491511234567", waba.text("from key " .. number .. ".")))
+          end
+        end)
+      end
+      for _, thread in ipairs(threads) do assert(ngx.thread.wait(thread)) end
+    ]])
+    local count = 0
+    for _, request in ipairs(gateway:received "/v1/messages") do
+      local key = request.headers["d360-api-key"]
+      if key:find "^key" then
+        assert.truthy(request.body:find("from " .. key .. ".", 1, true), request.body)
+        count = count + 1
+      end
+    end
+    assert.equal(59, count)
+  end)
+
   it("lets other requests through while many sends wait", function()
     gateway:answer("/v1/messages", { status = 201, body = '{"messages":[{"id":"late"}]}', held = true })
     run [[
