@@ -34,6 +34,8 @@ Client.__name = "waba.Client"
 
 local client = {}
 
+local CLOSED = "attempt to use a closed client: make another one with waba.client"
+
 -- Groups of methods: client.contacts, client.media, … Each is loaded when it is first used.
 local RESOURCES = {
   block_list = "waba.resource.block_list",
@@ -130,7 +132,7 @@ end
 ---@return any json  the decoded response; true if it is empty; nil with an error
 ---@return waba.Response|waba.Error response  or the error; kind "invalid" if the hosting does not have the endpoint
 function Client:call(name, call)
-  if self.closed then error("attempt to use a closed client", 3) end
+  if self.closed then error(CLOSED, 3) end
   local endpoint, err = find_endpoint(self.hosting, name)
   if not endpoint then return nil, err end
   return call_endpoint(self, endpoint, call or {})
@@ -241,7 +243,7 @@ end
 ---@return waba.Sent|nil sent
 ---@return waba.Error? err  any kind
 function Client:send(to, message, given)
-  if self.closed then error("attempt to use a closed client", 2) end
+  if self.closed then error(CLOSED, 2) end
   if given then check_given(given) end
   if type(message) ~= "table" then
     if type(self) ~= "table" then error("client:send is called with a colon", 2) end
@@ -276,7 +278,7 @@ end
 ---@return waba.Error? err  the journal can't be written or belongs to another call, or the gateway failed for longer than
 ---        `patience`. `err.summary` contains the results before
 function Client:send_all(source, given)
-  if self.closed then error("attempt to use a closed client", 2) end
+  if self.closed then error(CLOSED, 2) end
   if type(given) == "table" and given.send ~= nil then
     options.check(given.send, SEND_OPTIONS, "client:send_all: option send")
   end
@@ -335,7 +337,7 @@ local REQUEST_OPTIONS = {
 ---@return any json  the decoded response; its bytes if it is not JSON; true if it is empty
 ---@return waba.Response|waba.Error response  with `status` and `headers`; or the error
 function Client:request(given)
-  if self.closed then error("attempt to use a closed client", 2) end
+  if self.closed then error(CLOSED, 2) end
   given = options.complete(given, REQUEST_OPTIONS, "client:request")
   local path = given.path
   if type(path) ~= "string" or path:sub(1, 1) ~= "/" then
@@ -395,7 +397,7 @@ end
 ---@return waba.Health|nil
 ---@return waba.Error? err
 function Client:health()
-  if self.closed then error("attempt to use a closed client", 2) end
+  if self.closed then error(CLOSED, 2) end
   return runtime.require("waba.resource.health").get(self)
 end
 

@@ -35,7 +35,7 @@ local function fetch(self, query)
   local json, response = self.client:call("list_blocked", { query = query })
   if json == nil then return nil, response end
   local data = values.dig(json, "data")
-  if type(data) ~= "table" then return nil, outcome.incomplete(response, "the response has no users") end
+  if type(data) ~= "table" then return nil, outcome.incomplete(response, "users", 'a list in its field "data"') end
   local page = { users = {} }
   for _, item in ipairs(data) do
     -- two forms are documented: users, and objects that contain users

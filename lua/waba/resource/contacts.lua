@@ -71,7 +71,7 @@ function Contacts:check(numbers, given)
   })
   if json == nil then return nil, response end
   if type(json) ~= "table" or type(json.contacts) ~= "table" then
-    return nil, outcome.incomplete(response, "the response has no contacts")
+    return nil, outcome.incomplete(response, "contacts", 'a list in its field "contacts"')
   end
   local checked = {}
   for i, contact in ipairs(json.contacts) do
@@ -133,7 +133,9 @@ function Contacts:identity(wa_id)
   local json, response = self.client:call("get_identity", { parameters = { wa_id = digits } })
   if json == nil then return nil, response end
   local identity = values.object(values.dig(json, "contacts")) -- one object, in spite of the plural
-  if not text(identity.hash) then return nil, outcome.incomplete(response, "the response has no identity") end
+  if not text(identity.hash) then
+    return nil, outcome.incomplete(response, "identity", '"hash" in its field "contacts"')
+  end
   return {
     hash = text(identity.hash), created_timestamp = values.integer(identity.created_timestamp),
     acknowledged = identity.acknowledged == true or identity.acknowledged == "true",

@@ -22,7 +22,7 @@ function health.get(client)
     local json, response = client:call "health"
     if json == nil then return nil, response end
     if not read(json) then
-      return nil, outcome.incomplete(response, "the response has no health")
+      return nil, outcome.incomplete(response, "health", 'the field "health" or "health_status"')
     end
     known = { json = json, at = os.time(), until_clock = core.clock() + REFRESH }
     client.known_health = known

@@ -7,11 +7,15 @@ local outcome = {}
 
 --- The error of a response without the content that the platform documents.
 ---@param response waba.Response
----@param message string       as in "the response has no templates"
----@param maybe_sent? boolean  the gateway may have done what was asked
+---@param absent string        as in "templates"
+---@param expected string      the documented form: 'a list in its field "data"'
+---@param maybe_sent? boolean  the gateway may have executed the request
 ---@return waba.Error
-function outcome.incomplete(response, message, maybe_sent)
-  return errors.new { kind = "protocol", status = response.status, message = message, maybe_sent = maybe_sent }
+function outcome.incomplete(response, absent, expected, maybe_sent)
+  return errors.new {
+    kind = "protocol", status = response.status, maybe_sent = maybe_sent,
+    message = ("the response has no %s: expected %s"):format(absent, expected),
+  }
 end
 
 --- Reads `{"success":true}`.

@@ -15,7 +15,7 @@ function phone_number.get(client)
   local json, response = client:call "phone_number"
   if json == nil then return nil, response end
   local digits = client.hosting.read_phone_number(json)
-  if not digits then return nil, outcome.incomplete(response, "the response has no phone_number") end
+  if not digits then return nil, outcome.incomplete(response, "phone_number", "a phone number") end
   return digits
 end
 

@@ -42,7 +42,7 @@ local function fetch(self, query)
   local json, response = self.client:call("list_qr_codes", { query = query })
   if json == nil then return nil, response end
   local data = values.dig(json, "data")
-  if type(data) ~= "table" then return nil, outcome.incomplete(response, "the response has no codes") end
+  if type(data) ~= "table" then return nil, outcome.incomplete(response, "codes", 'a list in its field "data"') end
   local page = { codes = {} }
   for _, item in ipairs(data) do page.codes[#page.codes + 1] = read_code(item) end
   page.after, page.before = values.cursors(json)
@@ -74,7 +74,7 @@ local function write(self, endpoint, body)
   if json == nil then return nil, response end
   local code = read_code(json)
   if code then return code end
-  return nil, outcome.incomplete(response, "the response has no code", true)
+  return nil, outcome.incomplete(response, "code", 'its field "code"', true)
 end
 
 --- Creates a code: POST /message_qrdls.

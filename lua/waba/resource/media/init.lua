@@ -49,14 +49,14 @@ local function check_kind(self, kind)
   local kinds = self.rules.kinds
   if kind == nil or kinds[kind] then return end
   local near = options.nearest(kind, kinds)
-  error(("client.media:upload: option as: unknown type of message %s%s"):format(kind,
-    near and (" (did you mean %s?)"):format(near) or ""), 3)
+  error(("client.media:upload: option as: unknown type of message %s%s; expected audio, document, image, sticker or "
+    .. "video"):format(kind, near and (" (did you mean %s?)"):format(near) or ""), 3)
 end
 
 local function read_id(self, json, response)
   local id = self.rules.read_id(json)
   if type(id) == "string" and id ~= "" or type(id) == "number" then return { id = values.some_text(id) } end
-  return nil, outcome.incomplete(response, "the gateway accepted the file, but its response has no id", true)
+  return nil, outcome.incomplete(response, "id of the file", "a string or a number", true)
 end
 
 -- Puts a file into a form, with its type and the time for which it is kept.

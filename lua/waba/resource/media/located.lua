@@ -82,7 +82,7 @@ function located.info(resource, id, timeout)
     })
     if json == nil then return nil, response end
     local info = resource.rules.read_info(json, id)
-    if not info then return nil, outcome.incomplete(response, "the response describes no file") end
+    if not info then return nil, outcome.incomplete(response, "file", 'an object with "url"') end
     local sum = info.sha256 and digest.read(info.sha256)
     info.sha256 = sum -- nil if it is not a SHA-256
     return info

@@ -47,7 +47,7 @@ local function open_session(client, source, given, timeout)
   if json == nil then return nil, response end
   local session = session_of(json)
   if session then return session end
-  return nil, outcome.incomplete(response, "the response has no upload session")
+  return nil, outcome.incomplete(response, "upload session", 'a path in its field "id"')
 end
 
 -- How many bytes of the upload the gateway has received.
@@ -58,7 +58,7 @@ local function ask_offset(client, session, size, timeout)
   if json == nil then return nil, response end
   local offset = type(json) == "table" and tonumber(json.file_offset)
   if offset and offset % 1 == 0 and offset >= 0 and offset <= size then return offset end
-  return nil, outcome.incomplete(response, "the response has no valid file_offset")
+  return nil, outcome.incomplete(response, "valid file_offset", ("0 to %.0f"):format(size))
 end
 
 -- The body with the rest, and the file to close afterwards.
@@ -95,7 +95,7 @@ end
 local function read_handle(json, response)
   local handle = type(json) == "table" and json.h
   if type(handle) == "string" and handle ~= "" then return handle end
-  return nil, outcome.incomplete(response, "the gateway accepted the file, but its response has no handle", true)
+  return nil, outcome.incomplete(response, "handle of the file", 'a text in its field "h"', true)
 end
 
 -- Sends the rest, and retries after temporary failures. The third result is true if the gateway has received all bytes and

@@ -86,7 +86,7 @@ local function fetch(self, query)
   if json == nil then return nil, response end
   local page = self.dialect.read_page(json, query)
   if page then return page end
-  return nil, outcome.incomplete(response, "the response has no templates")
+  return nil, outcome.incomplete(response, "templates", "a list of them")
 end
 
 -- "pt-BR" and "pt_br" are the same language, "APPROVED" and "approved" the same status.
@@ -167,7 +167,7 @@ function Templates:get(id, given)
   if json == nil then return nil, response end
   local template = self.dialect.read(json)
   if template then return template end
-  return nil, outcome.incomplete(response, "the response has no template")
+  return nil, outcome.incomplete(response, "template", "its id or name")
 end
 
 -- Creating, editing, deleting ---------------------------------------------------------------------
@@ -224,7 +224,7 @@ function Templates:create(given)
   if json == nil then return nil, response end
   local created = self.dialect.read_created(json, body)
   if created then return created end
-  return nil, outcome.incomplete(response, "the response has no template", true)
+  return nil, outcome.incomplete(response, "template", "its id or name", true)
 end
 
 --- Changes a template and submits it again: POST /message_templates/{id} (Cloud hosting only). Components replace all stored

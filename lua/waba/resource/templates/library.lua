@@ -57,7 +57,7 @@ local function fetch(self, query)
   local json, response = self.client:call("template_library", { query = query })
   if json == nil then return nil, response end
   if type(values.dig(json, "data")) ~= "table" then
-    return nil, outcome.incomplete(response, "the response has no templates")
+    return nil, outcome.incomplete(response, "templates", 'a list in its field "data"')
   end
   local page = { templates = {} }
   for _, item in ipairs(json.data) do
@@ -130,7 +130,7 @@ function library.compare(self, id, other, given)
   })
   if json == nil then return nil, response end
   local data = values.dig(json, "data")
-  if type(data) ~= "table" then return nil, outcome.incomplete(response, "the response has no metrics") end
+  if type(data) ~= "table" then return nil, outcome.incomplete(response, "metrics", 'a list in its field "data"') end
   return values.without_null(data)
 end
 
