@@ -87,6 +87,24 @@ for _, name in ipairs { "native", "cqueues", "luv", "copas", "a transport that c
       assert.same(expected, passed)
     end)
 
+    it("lets no bulk pass one that waits, and a reply only", function()
+      local queue = queues.new(new_limiter(0))
+      local could_bulk, could_reply
+      runners[loop] {
+        waits(queue, "bulk", true),
+        function()
+          transport:sleep(0.005)
+          queue.limiter.tokens = 2
+          could_bulk, could_reply = queue:try(core.clock(), true), queue:try(core.clock())
+          queue:notify(core.clock())
+        end,
+      }
+      assert.same({ false, true }, { could_bulk, could_reply })
+      assert.same({ "bulk" }, passed)
+      queue.limiter.tokens = 1
+      assert.is_true(queue:try(core.clock(), true))
+    end)
+
     it("gives up in time, and holds up nobody behind", function()
       local queue = queues.new(new_limiter(0))
       runners[loop] {
