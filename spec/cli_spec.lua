@@ -392,7 +392,7 @@ describe("the waba command", function()
 
     it("shows and checks everything in a dry run, and sends nothing", function()
       local path = write("dry.csv", table_of(3) .. "12,x,y\r\n")
-      local before = #emulator:received()
+      local before = #emulator:received { method = "POST" }
       local result = run("bulk", path, "--template", "order_update", "--language", "en", "--dry-run")
       assert.equal(1, result.code)
       assert.matches(":5: to has 2 digits", result.out)
@@ -400,7 +400,7 @@ describe("the waba command", function()
       assert.equal(2, run("bulk", path, "--template", "order_update", "--language", "en").code)
       assert.equal(2, run("bulk", path, "--template", "x", "--language", "en", "--body", "nam").code)
       assert.matches("did you mean name", run("bulk", path, "--template", "x", "--language", "en", "--body", "nam").err)
-      assert.equal(before, #emulator:received())
+      assert.equal(before, #emulator:received { method = "POST" })
     end)
 
     it("sends another message to every row, and reports the change", function()
