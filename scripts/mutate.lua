@@ -180,7 +180,7 @@ local LUA_SPECS = {
   { "^transport/ngx", { "transport/ngx", "webhook/nginx" } },
   { "^transport/http1", { "transport/ngx", "transport/contract" } },
   { "^client/", { "client", "delivery", "wrong_hosting" } }, { "^delivery/", { "client" } },
-  { "^inbox/", { "inbox", "webhook/receiver" } },
+  { "^inbox/", { "inbox", "webhook/receiver" } }, { "^store/", { "store", "inbox" } },
   { "^schema", { "schema", "two_readings", "message_types", "message" } },
 }
 

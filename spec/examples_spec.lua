@@ -4,6 +4,7 @@
 local emulators = require "waba.emulator"
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
+local sqlite = require "spec.support.sqlite"
 local waba = require "waba"
 
 local EVA = "4915112345678"
@@ -128,18 +129,11 @@ describe("examples", function()
     end
 
     local function orders()
-      local environment = require("luasql.sqlite3").sqlite3()
-      local connection = environment:connect(places.SHOP_DB)
-      connection:execute("PRAGMA busy_timeout = 5000"):close()
-      local cursor = assert(connection:execute "SELECT * FROM orders")
-      local list, row = {}, cursor:fetch({}, "a")
-      while row do
-        list[#list + 1] = row.number .. " " .. row.product .. " " .. row.count
-        row = cursor:fetch({}, "a")
-      end
-      cursor:close()
+      local connection = sqlite.open(places.SHOP_DB)
+      connection:execute "PRAGMA busy_timeout = 5000"
+      local list = connection:execute "SELECT number || ' ' || product || ' ' || count FROM orders"
+      for index, row in ipairs(list) do list[index] = row[1] end
       connection:close()
-      environment:close()
       return list
     end
 

@@ -1,14 +1,15 @@
 -- The contract of the inbox (lua/waba/inbox/contract.lua). Every home passes the same spec.
 
 local core = require "waba.core"
-local customers = require "waba.inbox.customers"
 local errors = require "waba.errors"
 local events = require("waba.webhook.events")
 local inbox = require "waba.inbox"
+local names = require "waba.store.names"
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
 local runners = require "spec.support.runners"
+local sqlite = require "spec.support.sqlite"
 local waba = require "waba"
 
 local function message(id, from, more)
@@ -58,32 +59,6 @@ local homes = {
     end, function() server:stop() end
   end,
 }
-
-describe("a worker of the Redis inbox", function()
-  local server
-  setup(function() server = redis.start() end)
-  teardown(function() server:stop() end)
-
-  it("leaves its group when it closes and holds nothing, unless its name was given", function()
-    local function consumers()
-      local pipe = io.popen(("redis-cli -p %d --no-raw XINFO CONSUMERS '{q}:stream' workers"):format(server.port))
-      local _, count = pipe:read("*a"):gsub('"pending"', "")
-      pipe:close()
-      return count
-    end
-    local first = inbox.redis { port = server.port, prefix = "{q}" }
-    assert(first:put { message("a", "1") })
-    assert(first:ack(assert(first:take(1, 60))[1]))
-    assert.equal(1, consumers())
-    first:close()
-    assert.equal(0, consumers())
-    local named = inbox.redis { port = server.port, prefix = "{q}", consumer = "w1" }
-    assert(named:put { message("b", "2") })
-    assert(named:ack(assert(named:take(1, 60))[1]))
-    named:close()
-    assert.equal(1, consumers())
-  end)
-end)
 
 for _, home in ipairs { "memory", "sqlite", "redis" } do
   describe("the inbox in " .. home, function()
@@ -224,7 +199,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
 
       -- Puts events one by one, or together, and asserts that they come one at a time in this order.
       local function assert_one_conversation(list, box)
-        local names = ids(list)
+        local order = ids(list)
         for _, together in ipairs { false, true } do
           local own = box or new()
           if together and not box then
@@ -232,7 +207,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
           else
             for _, event in ipairs(list) do assert.equal(1, own:put { event }) end
           end
-          for _, name in ipairs(names) do
+          for _, name in ipairs(order) do
             local taken = own:take(10)
             assert.same({ name }, ids(taken))
             assert.same({}, own:take(10))
@@ -317,14 +292,14 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       end)
 
       it("does not remember it for ever", function()
-        local remember = customers.REMEMBER
-        customers.REMEMBER = 0.05
+        local remember = names.REMEMBER
+        names.REMEMBER = 0.05
         local box = new()
         local fine, raised = pcall(function()
           box:put { from("a", PHONE, USER) }
           assert.is_true(box:ack(box:take(1)))
         end)
-        customers.REMEMBER = remember
+        names.REMEMBER = remember
         assert(fine, raised)
         process.sleep(1.1)
         box:put { from("b", nil, USER), from("c", PHONE) }
@@ -639,7 +614,7 @@ end
 describe("the inbox in memory", function()
   it("records a bounded number of customers", function()
     local box = inbox.memory()
-    box.max_customers = 10
+    box.store.names.known.most = 10
     local function put(number, phone, user)
       return box:put { message("m" .. number, phone, { hosting = "cloud", from_user_id = user }) }
     end
@@ -689,8 +664,7 @@ describe("the inbox in sqlite", function()
     local folder = process.folder()
     local box = inbox.sqlite { file = folder:file "x.db", busy_timeout = 0.01 }
     assert.equal(1, box:put { message("a", "1") })
-    local driver = require("luasql.sqlite3").sqlite3()
-    local rival = driver:connect(folder:file "x.db")
+    local rival = sqlite.open(folder:file "x.db")
     rival:execute "BEGIN IMMEDIATE"
     local stored, err = box:put { message("b", "1"), message("c", "1") }
     assert.is_nil(stored)
@@ -700,7 +674,7 @@ describe("the inbox in sqlite", function()
     assert.equal(1, box:depth())
     assert.equal(2, box:put { message("b", "1"), message("c", "1") })
     -- a failure in the middle: the second event can't be written, so the first one is not kept
-    rival:execute [[CREATE TRIGGER no BEFORE INSERT ON waba_event WHEN NEW.body LIKE '%"bad"%'
+    rival:execute [[CREATE TRIGGER no BEFORE INSERT ON waba_entry WHEN NEW.body LIKE '%"bad"%'
       BEGIN SELECT RAISE(ABORT, 'no room'); END]]
     stored, err = box:put { message("d", "1"), message("bad", "1") }
     assert.is_nil(stored)
@@ -710,7 +684,6 @@ describe("the inbox in sqlite", function()
     assert.equal(2, box:put { message("d", "1"), message("bad", "1") })
     box:close()
     rival:close()
-    driver:close()
     folder:remove()
   end)
 
@@ -850,8 +823,7 @@ describe("the inbox in sqlite", function()
       local folder = process.folder()
       local box = inbox.sqlite { file = folder:file "x.db", busy_timeout = 20 }
       assert.equal(1, box:put { message("a", "1") })
-      local driver = require("luasql.sqlite3").sqlite3()
-      local rival = driver:connect(folder:file "x.db")
+      local rival = sqlite.open(folder:file "x.db")
       rival:execute "BEGIN IMMEDIATE"
       local order = {}
       local run = loop == "luv" and run_in_luv or runners[loop]
@@ -870,7 +842,6 @@ describe("the inbox in sqlite", function()
       assert.equal(2, box:depth())
       box:close()
       rival:close()
-      driver:close()
       folder:remove()
     end)
   end
@@ -905,64 +876,20 @@ describe("the inbox in sqlite", function()
       return (text:gsub("^.-\r\n\r\n", ""))
     end
     assert.equal("1", body_of(begin "/put?id=a"))
-    local driver = require("luasql.sqlite3").sqlite3()
-    local rival = driver:connect(folder:file "x.db")
+    local rival = sqlite.open(folder:file "x.db")
     rival:execute "BEGIN IMMEDIATE"
     local waiting = begin "/put?id=b"
     for _ = 1, 3 do assert.equal("fast", body_of(begin "/fast")) end
     rival:execute "COMMIT"
     assert.equal("1", body_of(waiting))
     rival:close()
-    driver:close()
-  end)
-
-  -- As LuaSQL 2.8 does: the first fetch of a query without rows gives an empty one.
-  it("takes no empty row of its driver for a row", function()
-    local real = require "luasql.sqlite3"
-    local function wrap_cursor(cursor)
-      local fetched, ended = false, false
-      return {
-        close = function() return cursor:close() end,
-        fetch = function(_, row, mode)
-          local found = not ended and cursor:fetch(row, mode) or nil
-          ended = found == nil
-          local is_first = not fetched
-          fetched = true
-          return found or is_first and row or nil
-        end,
-      }
-    end
-    local function wrap_connection(connection)
-      return {
-        close = function() return connection:close() end,
-        execute = function(_, statement)
-          local cursor, failure = connection:execute(statement)
-          if type(cursor) == "userdata" then return wrap_cursor(cursor) end
-          return cursor, failure
-        end,
-      }
-    end
-    package.loaded["luasql.sqlite3"] = { sqlite3 = function()
-      local environment = real.sqlite3()
-      return {
-        close = function() return environment:close() end,
-        connect = function(_, path) return wrap_connection(assert(environment:connect(path))) end,
-      }
-    end }
-    finally(function() package.loaded["luasql.sqlite3"] = real end)
-    local box = inbox.sqlite ":memory:"
-    assert.equal(1, box:put { message("a", "1") })
-    assert.same({ "a" }, ids(box:take(8)))
-    assert.same({}, ids(box:take(8)))
-    box:close()
   end)
 
   it("reports that another process holds its lock", function()
     local folder = process.folder()
     local box = inbox.sqlite { file = folder:file "x.db", busy_timeout = 0.01 }
     assert.equal(0, box:depth())
-    local driver = require("luasql.sqlite3").sqlite3()
-    local rival = driver:connect(folder:file "x.db")
+    local rival = sqlite.open(folder:file "x.db")
     rival:execute "BEGIN IMMEDIATE"
     local expected = "the inbox's file " .. folder:file "x.db"
       .. ": another process has held its lock for 0.01 s (option busy_timeout)"
@@ -971,7 +898,6 @@ describe("the inbox in sqlite", function()
     rival:execute "COMMIT"
     box:close()
     rival:close()
-    driver:close()
     folder:remove()
   end)
 
@@ -1021,8 +947,7 @@ describe("an inbox of the released version 1.0", function()
 
   it("goes on in SQLite", function()
     local folder = process.folder()
-    local driver = require("luasql.sqlite3").sqlite3()
-    local connection = assert(driver:connect(folder:file "inbox.db"))
+    local connection = sqlite.open(folder:file "inbox.db")
     for _, statement in ipairs {
       [[CREATE TABLE waba_event (
         seq INTEGER PRIMARY KEY, conversation TEXT, head INTEGER NOT NULL, due REAL NOT NULL,
@@ -1040,7 +965,6 @@ describe("an inbox of the released version 1.0", function()
       ("INSERT INTO waba_event VALUES (3, 'b', 1, 0, 0, -1, NULL, '%s')"):format(BODIES[3]),
     } do assert(connection:execute(statement)) end
     connection:close()
-    driver:close()
     assert_goes_on(inbox.sqlite { file = folder:file "inbox.db", sync = false })
     folder:remove()
   end)
@@ -1079,10 +1003,10 @@ describe("an inbox whose library is absent", function()
   end
 
   it("names the rock and the Debian package", function()
-    local said = without("luasql.sqlite3", function() inbox.sqlite "x.db" end)
-    assert.truthy(said:find("luasql-sqlite3 (Debian: lua-sql-sqlite3)", 1, true))
-    said = without("redis", function() inbox.redis() end)
-    assert.truthy(said:find("redis-lua (Debian: lua-redis)", 1, true))
+    local said = without("dbd.sqlite3", function() inbox.sqlite "x.db" end)
+    assert.truthy(said:find("luadbi-sqlite3 (Debian: lua-dbi-sqlite3)", 1, true))
+    said = without("socket", function() inbox.redis() end)
+    assert.truthy(said:find("luasocket (Debian: lua-socket)", 1, true))
     said = without("cqueues", function()
       require "waba.webhook.server" { receiver = require("waba").receiver { open = true } }
     end)
@@ -1090,16 +1014,16 @@ describe("an inbox whose library is absent", function()
   end)
 
   it("says it where the program asks for it, without a list of all the places", function()
-    local loaded, preload = package.loaded.redis, package.preload.redis
-    package.loaded.redis = nil
-    package.preload.redis = function() error("module 'redis' not found:\n\tno file 'redis.lua'", 0) end
+    local loaded, preload = package.loaded.socket, package.preload.socket
+    package.loaded.socket = nil
+    package.preload.socket = function() error("module 'socket' not found:\n\tno file 'socket.lua'", 0) end
     local ok, said = pcall(function()
       local box = inbox.redis()
       return box
     end)
-    package.loaded.redis, package.preload.redis = loaded, preload
+    package.loaded.socket, package.preload.socket = loaded, preload
     assert.is_false(ok)
-    assert.matches("^[^\n]*inbox_spec%.lua:%d+: waba%.inbox%.redis needs the rock redis%-lua", said)
+    assert.matches("^[^\n]*inbox_spec%.lua:%d+: waba%.inbox%.redis needs the rock luasocket", said)
     assert.is_nil(said:find("no file", 1, true), said)
   end)
 end)

@@ -131,7 +131,7 @@ describe("too many open files", function()
   it("are named where a SQLite inbox is made", function()
     local program = ([[local waba = require "waba"
       local _, held = waba.inbox.memory(), {}
-      require "luasql.sqlite3"
+      require "dbd.sqlite3"
       require "waba.inbox.sqlite"
       repeat held[#held + 1] = io.open "/dev/null" until not io.open "/dev/null"
       local made, message = pcall(waba.inbox.sqlite, %q)

@@ -34,7 +34,7 @@ describe("require \"waba\"", function()
       waba.receiver { user = "u", password = "p" }
       waba.explain(470)
     ]]
-    for _, name in ipairs { "cqueues", "http.server", "luv", "copas", "socket", "ssl", "luasql.sqlite3", "redis",
+    for _, name in ipairs { "cqueues", "http.server", "luv", "copas", "socket", "ssl", "dbd.sqlite3", "redis",
       "argparse", "waba.curl", "waba.emulator" } do
       assert.is_nil(names[name], name)
     end

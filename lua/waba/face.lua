@@ -281,17 +281,6 @@ local nginx = {}
 ---@field request_seconds? number  for head and body of a request together; default: 30
 ---@field idle_seconds? number  without a request on an open connection; default: 60
 
---- The options of `waba.inbox.memory`.
----@class waba.MemoryInboxOptions : waba.InboxOptions
----@field remember? number  seconds for which duplicates are known; they cost memory; default: 2 * 86400
----@field max? integer  events that may wait; more are refused; default: 100000
----@field seen? table|userdata  stores the keys of known events; with a shared dictionary of nginx (`ngx.shared.name`) all workers know the duplicates
-
---- The options of every inbox.
----@class waba.InboxOptions
----@field retry? waba.InboxRetry  when a failed event is handled again
----@field remember? number  seconds for which duplicates are known: as long as the gateway repeats webhooks, 86400 on On-Premise hosting and 604800 on Cloud hosting; default: 7 * 86400
-
 --- When a failed event is handled again. The pause doubles after each failure, and a random part of up to half of it is
 --- left out.
 ---@class waba.InboxRetry
@@ -299,21 +288,22 @@ local nginx = {}
 ---@field base? number  seconds: the pause before the second attempt; default: 1
 ---@field max? number  seconds: the longest pause; default: 300
 
+--- The options of every inbox.
+---@class waba.InboxOptions
+---@field retry? waba.InboxRetry  when a failed event is handled again
+---@field remember? number  seconds for which duplicates are known: as long as the gateway repeats webhooks, 86400 on On-Premise hosting and 604800 on Cloud hosting; default: 7 * 86400
+
+--- The options of `waba.inbox.memory`.
+---@class waba.MemoryInboxOptions : waba.InboxOptions
+---@field remember? number  seconds for which duplicates are known; they cost memory; default: 2 * 86400
+---@field max? integer  events that may wait; more are refused; default: 100000
+---@field seen? table|userdata  stores the keys of known events; with a shared dictionary of nginx (`ngx.shared.name`) all workers know the duplicates
+
 --- The options of `waba.inbox.redis`.
 ---@class waba.RedisInboxOptions : waba.InboxOptions, waba.RedisAddress
 ---@field prefix? string  of all keys; in a cluster its braces keep them on one node; default: "{waba}"
----@field group? string  the consumer group; default: "workers"
----@field consumer? string  this worker's name in the group; default: a random one
-
---- The address of a Redis server.
----@class waba.RedisAddress
----@field host? string  default: "127.0.0.1"
----@field port? integer  default: 6379
----@field path? string  of a Unix socket, instead of host and port
----@field password? string
----@field user? string  with a password
----@field database? integer
----@field timeout? number  seconds for connecting and for each call; default: 5
+---@field group? string  of earlier versions; has no effect
+---@field consumer? string  of earlier versions; has no effect
 
 --- The options of `waba.inbox.sqlite`.
 ---@class waba.SqliteInboxOptions : waba.InboxOptions
@@ -512,6 +502,16 @@ local nginx = {}
 ---@class waba.WebhookDestinationsOptions
 ---@field enabled? boolean  whether webhooks are sent to them; default: true
 ---@field destinations waba.WebhookDestinationOptions[]  required: at most 3
+
+--- The address of a Redis server.
+---@class waba.RedisAddress
+---@field host? string  default: "127.0.0.1"
+---@field port? integer  default: 6379
+---@field path? string  of a Unix socket, instead of host and port
+---@field password? string
+---@field user? string  with a password
+---@field database? integer
+---@field timeout? number  seconds for connecting and for each call; default: 5
 
 --- The options of a queue.
 ---@class waba.NgxQueueOptions

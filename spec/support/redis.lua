@@ -13,14 +13,20 @@ function redis.start(password)
   local command = ("redis-server --port %d --bind 127.0.0.1 --unixsocket %s --save '' --appendonly no --dir %s"):format(
     server.port, process.quote(server.path), process.quote(folder.path))
   if password then command = command .. " --requirepass " .. process.quote(password) end
-  local program = process.start(command, folder:file "redis.log")
-  process.wait_for(function() return process.listens(server.port) end, "redis-server to listen")
+  local program
+  local function start()
+    program = process.start(command, folder:file "redis.log")
+    process.wait_for(function()
+      local reply = process.run(("redis-cli -s %s ping 2>&1"):format(process.quote(server.path)))
+      return reply:find "PONG" or reply:find "NOAUTH"
+    end, "redis-server to listen")
+  end
+  start()
 
   -- Ends it and starts another on the same port, which knows nothing.
   function server:restart()
     program:stop("KILL")
-    program = process.start(command, folder:file "redis.log")
-    process.wait_for(function() return process.listens(server.port) end, "redis-server to listen")
+    start()
   end
 
   function server:stop()

@@ -6,6 +6,7 @@ local emulator = require "waba.emulator"
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
+local sqlite = require "spec.support.sqlite"
 
 local storm = {}
 
@@ -66,25 +67,19 @@ end
 local witness = {}
 
 function witness.sqlite(folder)
-  local driver = require("luasql.sqlite3").sqlite3()
   local inbox = require("waba").inbox.sqlite { file = folder:file "inbox.db" }
   assert(inbox:depth())
   inbox:close()
-  local connection = assert(driver:connect(folder:file "inbox.db"))
-  assert(connection:execute "CREATE TABLE witness (number INTEGER PRIMARY KEY, customer TEXT, body TEXT)")
-  assert(connection:execute [[CREATE TRIGGER witness AFTER INSERT ON waba_event BEGIN
-    INSERT INTO witness (customer, body) VALUES (NEW.conversation, NEW.body); END]])
+  local connection = sqlite.open(folder:file "inbox.db")
+  connection:execute "CREATE TABLE witness (number INTEGER PRIMARY KEY, customer TEXT, body TEXT)"
+  connection:execute [[CREATE TRIGGER witness AFTER INSERT ON waba_entry BEGIN
+    INSERT INTO witness (customer, body) VALUES (NEW.conversation, NEW.body); END]]
   return function()
     local order = {}
-    local cursor = assert(connection:execute "SELECT customer, body FROM witness ORDER BY number")
-    local customer, body = cursor:fetch()
-    while customer do
-      order[#order + 1] = { customer = customer, body = body }
-      customer, body = cursor:fetch()
+    for index, row in ipairs(connection:execute "SELECT customer, body FROM witness ORDER BY number") do
+      order[index] = { customer = row[1], body = row[2] }
     end
-    cursor:close()
     connection:close()
-    driver:close()
     return order
   end
 end
@@ -97,7 +92,7 @@ function witness.redis(folder, server)
     program:stop("KILL")
     local order = {}
     for line in io.lines(folder:file "monitor") do
-      local customer, body = line:match '"RPUSH" "{waba}:queue:customer:([%w:]+)" "(.*)"$'
+      local customer, body = line:match '"RPUSH" "{waba}:q:([%w:]+)" "%d+ \\n(.*)"$'
       if customer then order[#order + 1] = { customer = customer, body = (body:gsub('\\"', '"')) } end
     end
     return order

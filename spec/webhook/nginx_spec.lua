@@ -4,6 +4,7 @@ local core = require "waba.core"
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
+local sqlite = require "spec.support.sqlite"
 local waba = require "waba"
 local webhooks = require "spec.support.webhooks"
 
@@ -390,11 +391,9 @@ describe("the receiver in nginx", function()
     assert.equal(2, box:depth())
     box:close()
     -- nobody waits for the leases in a spec
-    local driver = require("luasql.sqlite3").sqlite3()
-    local connection = driver:connect(folder:file "inbox.db")
-    connection:execute "UPDATE waba_event SET due = 0"
+    local connection = sqlite.open(folder:file "inbox.db")
+    connection:execute "UPDATE waba_entry SET due = 0"
     connection:close()
-    driver:close()
     open_gate()
     start(options, more)
     assert.same({ "a", "b" }, wait_for(2))

@@ -1,11 +1,10 @@
 ---@meta
--- The contract every inbox meets: `waba.inbox.memory`, `.sqlite` and `.redis` are its homes, and any
--- table with these methods can be given to `waba.receiver { inbox = … }`.
--- Nothing here is executed by the library.
+-- The contract of an inbox: `waba.inbox.memory`, `.sqlite` and `.redis` make one over a store (waba/store/contract.lua), and
+-- any table with the methods up to `next_due` can be given to `waba.receiver { inbox = … }`. Nothing here is executed.
 --
 -- What an inbox promises:
 -- - `put` stores all events of a batch or none. An event seen before is dropped, for `remember` seconds:
---   a message by its id; a status by its id, its word and on Cloud its recipient or member of a group;
+--   a message by its id; a status by its id, its status and on Cloud its recipient or member of a group;
 --   account news of Cloud by its content and time. Errors, and account news without a time, are kept
 --   each time.
 -- - An event is handed out again and again until it is acknowledged: at least once. After `ack`,
@@ -36,9 +35,11 @@ local inbox = {}
 
 --- Stores a batch.
 ---@param events waba.Event[]
+---@param sources? table<integer, string>  by the event's position: the bytes of a webhook with this event only. They are
+---                stored instead of the event
 ---@return integer|nil stored  how many were new; nil when nothing was stored
 ---@return waba.Error? err     kind "unavailable"
-function inbox:put(events) end
+function inbox:put(events, sources) end
 
 --- Hands out events that are due, oldest first, at most one of each conversation.
 ---@param n? integer      how many at most; 1 by default
@@ -81,13 +82,52 @@ function inbox:fail(event, reason, is_final) end
 ---@return waba.Error? err
 function inbox:release(event) end
 
+--- Unix seconds at which the oldest event was stored; nil when there is none.
+---@return number|nil
+---@return waba.Error? err
+function inbox:oldest() end
+
+---@class waba.InboxFilter
+---@field dead? boolean    events that were set aside; false, the default: events that wait or are taken
+---@field id? string       of a row
+---@field reason? string   that the reason contains
+---@field before? number   Unix seconds: stored, or set aside, before that
+
+---@class waba.InboxRow
+---@field id string
+---@field conversation? string  the customer or group
+---@field at number        Unix seconds: when it was stored, or set aside
+---@field attempts integer
+---@field reason? string   of the last failure
+---@field state "waiting"|"taken"|"dead"
+---@field event waba.Event
+
+--- Lists events.
+---@param filter? waba.InboxFilter
+---@param n? integer  how many at most; 100 by default
+---@return waba.InboxRow[]|nil
+---@return waba.Error? err
+function inbox:list(filter, n) end
+
+--- Puts events that were set aside back, behind what waits in their conversations.
+---@param filter? waba.InboxFilter  all of them by default
+---@return integer|nil count
+---@return waba.Error? err
+function inbox:retry_dead(filter) end
+
+--- Removes events that were set aside, or that wait; never one that is taken.
+---@param filter waba.InboxFilter
+---@return integer|nil count
+---@return waba.Error? err
+function inbox:drop(filter) end
+
 --- The events that were tried too often, oldest first.
 ---@param n? integer  how many at most; 100 by default
 ---@return waba.SetAside[]|nil
 ---@return waba.Error? err
 function inbox:set_aside(n) end
 
---- Puts events that were set aside back, behind what waits in their conversations.
+--- `retry_dead` of all.
 ---@return integer|nil count
 ---@return waba.Error? err
 function inbox:revive() end

@@ -1,6 +1,6 @@
--- `waba.inbox`: the homes of the inbox by name, each loaded when it is first used.
+-- `waba.inbox`: the backends of the inbox by name, each loaded when it is first used.
 
-local HOMES = { memory = "waba.inbox.memory", sqlite = "waba.inbox.sqlite", redis = "waba.inbox.redis" }
+local BACKENDS = { memory = "waba.inbox.memory", sqlite = "waba.inbox.sqlite", redis = "waba.inbox.redis" }
 
 ---@class waba.InboxBackends
 ---@field memory fun(options?: waba.MemoryInboxOptions): waba.Inbox
@@ -8,9 +8,9 @@ local HOMES = { memory = "waba.inbox.memory", sqlite = "waba.inbox.sqlite", redi
 ---@field redis fun(options?: waba.RedisInboxOptions): waba.Inbox
 
 return setmetatable({}, {
-  __index = function(homes, name)
-    if not HOMES[name] then return nil end
-    homes[name] = require(HOMES[name]).new
-    return homes[name]
+  __index = function(backends, name)
+    if not BACKENDS[name] then return nil end
+    backends[name] = require(BACKENDS[name]).new
+    return backends[name]
   end,
 })

@@ -1,13 +1,13 @@
--- Events as bytes, for the inboxes that store them, and back. JSON wherever JSON can hold the event;
--- for what it can't (bytes that are no UTF-8, very deep tables) a form of our own, marked by its
--- first byte. A platform's odd message must be stored too.
+-- Events as bytes, for the inboxes that store them, and back: the webhook's own bytes where the event is all that they
+-- contain, else JSON; for what JSON can't hold (bytes that are no UTF-8, very deep tables) a form of our own. The first
+-- byte tells which. A platform's odd message must be stored too.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
 
 local record = {}
 
-local MARK = "\1"
+local MARK, WEBHOOK = "\1", "\2"
 
 -- The form of our own: a letter for the type, then the value; strings with their length.
 local function write(out, value)
@@ -65,8 +65,10 @@ end
 
 --- An event as bytes.
 ---@param event waba.Event
+---@param source? string  the bytes from which `waba.events` reads this event and no other
 ---@return string
-function record.encode(event)
+function record.encode(event, source)
+  if source then return WEBHOOK .. (event.number or "") .. "\n" .. source end
   local json = core.encode(event)
   if json then return json end
   local out = { MARK }
@@ -78,8 +80,13 @@ end
 ---@param bytes string
 ---@return waba.Event
 function record.decode(bytes)
-  if bytes:sub(1, 1) == MARK then return revive_errors((read(bytes, 2))) end
-  return revive_errors(assert(core.decode(bytes)))
+  local mark = bytes:sub(1, 1)
+  if mark == MARK then return revive_errors((read(bytes, 2))) end
+  if mark ~= WEBHOOK then return revive_errors(assert(core.decode(bytes))) end
+  local number, start = bytes:match("^([^\n]*)\n()", 2)
+  local event = assert(require("waba.webhook.events").read(bytes:sub(start)))[1]
+  if number ~= "" then event.number = number end -- On-Premise webhooks do not name it
+  return event
 end
 
 return record

@@ -13,8 +13,11 @@ local function is_open(current)
   return current ~= nil and #current.events < FULL and core.clock() - current.since < STALE
 end
 
-local function join(current, events)
-  for _, event in ipairs(events) do current.events[#current.events + 1] = event end
+local function join(current, events, sources)
+  for index, event in ipairs(events) do
+    current.events[#current.events + 1] = event
+    current.sources[#current.events] = sources and sources[index]
+  end
 end
 
 local function follow(current)
@@ -31,22 +34,22 @@ end
 ---@param inbox waba.Inbox
 ---@param pause fun()  lets the other ready coroutines run
 ---@param new_gate fun(): { wait: fun(self, seconds: number): any, open: fun(self, waiting: integer) }
----@return fun(events: waba.Event[]): integer|nil, waba.Error?
+---@return fun(events: waba.Event[], sources: table<integer, string>?): integer|nil, waba.Error?
 function group.new(inbox, pause, new_gate)
   local current
 
-  return function(events)
+  return function(events, sources)
     if is_open(current) then
-      join(current, events)
+      join(current, events, sources)
       return follow(current)
     end
-    local mine = { events = {}, followers = 0, since = core.clock(), gate = new_gate() }
-    join(mine, events)
+    local mine = { events = {}, sources = {}, followers = 0, since = core.clock(), gate = new_gate() }
+    join(mine, events, sources)
     current = mine
     pause()
     if current == mine then current = nil end
     local ok
-    ok, mine.stored, mine.err = pcall(inbox.put, inbox, mine.events)
+    ok, mine.stored, mine.err = pcall(inbox.put, inbox, mine.events, mine.sources)
     if not ok then
       mine.stored, mine.err = nil, errors.new { kind = "unavailable", message = tostring(mine.stored) }
     end

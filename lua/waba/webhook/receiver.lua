@@ -69,7 +69,8 @@ end
 --- that is not a JSON object, 503 when the inbox cannot store the events. The gateway delivers a webhook again after every
 --- status other than 200.
 ---@param request waba.WebhookRequest
----@param put? fun(events: waba.Event[]): integer|nil, waba.Error?  stores the events; default: the method `put` of the inbox
+---@param put? fun(events: waba.Event[], sources: string[]?): integer|nil, waba.Error?  stores the events; default: the
+---            method `put` of the inbox
 ---@return integer status
 ---@return table<string, string> headers  lower-case names
 ---@return string body
@@ -87,7 +88,8 @@ function Receiver:handle(request, put)
   if not list then return response(400, nil, tostring(err)) end
   if #list > 0 then
     local stored
-    if put then stored, err = put(list) else stored, err = self.inbox:put(list) end
+    local sources = #list == 1 and { body } or nil
+    if put then stored, err = put(list, sources) else stored, err = self.inbox:put(list, sources) end
     if not stored then
       local reason_of_inbox = tostring(err or "no reason given")
       return response(503, { ["retry-after"] = RETRY_AFTER }, "the inbox cannot store it: " .. reason_of_inbox)

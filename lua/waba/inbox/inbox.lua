@@ -1,0 +1,245 @@
+-- The inbox over a store (waba/store/contract.lua): what events are duplicates, conversations and lanes, and when an event
+-- that failed is tried again. The contract is in contract.lua.
+
+local core = require "waba.core"
+local errors = require "waba.errors"
+local keys = require "waba.inbox.keys"
+local options = require "waba.options"
+local record = require "waba.inbox.record"
+
+local LEASE = 60
+
+--- When a failed event is handled again. The pause doubles after each failure, and a random part of up to half of it is
+--- left out.
+---@options waba.InboxRetry
+local RETRY = {
+  attempts = { "integer>=1", 8 },        -- attempts before an event is set aside, including the first
+  base = { "number>=0", 1 },             -- seconds: the pause before the second attempt
+  max = { "number>=0", 300 },            -- seconds: the longest pause
+}
+
+-- Rows that are read at a time.
+local PAGE = 500
+
+---@class waba.Inbox
+local Inbox = {}
+Inbox.__index = Inbox
+Inbox.__name = "waba.Inbox"
+
+local function lease_lost()
+  return errors.new { kind = "timeout", message = "the lease of this event was over: it may be another worker's now" }
+end
+
+local function lease_of(self, event)
+  return self.leases[event] or error("this event was not taken from this inbox", 3)
+end
+
+-- Makes one change of one event.
+local function settle(self, change)
+  local held, err = self.store:settle { change }
+  if not held then return nil, err end
+  if change.lost then return nil, lease_lost() end
+  return true
+end
+
+local function entry_of(self, event, source)
+  local lane, names = keys.conversation(event, self.separate_statuses)
+  return {
+    key = keys.identity(event), lane = lane, names = names[1] and names,
+    body = self.is_encoded and record.encode(event, source) or event,
+  }
+end
+
+-- In memory each taken event is a table of its own, so that a worker that comes too late is known.
+local function event_of(self, body)
+  if self.is_encoded then return record.decode(body) end
+  local event = {}
+  for name, value in pairs(body) do event[name] = value end
+  return event
+end
+
+function Inbox:put(events, sources)
+  local entries = {}
+  for index, event in ipairs(events) do entries[index] = entry_of(self, event, sources and sources[index]) end
+  return self.store:put(entries)
+end
+
+function Inbox:take(n, lease)
+  local leases, err = self.store:take(n or 1, lease or LEASE)
+  if not leases then return nil, err end
+  local taken = {}
+  for index, one in ipairs(leases) do
+    taken[index] = event_of(self, one.body)
+    one.body = nil
+    self.leases[taken[index]] = one
+  end
+  return taken
+end
+
+function Inbox:attempts(event)
+  local lease = self.leases[event]
+  return lease and lease.attempts or 0
+end
+
+function Inbox:extend(event, seconds)
+  return settle(self, { lease = lease_of(self, event), extend = seconds or LEASE })
+end
+
+function Inbox:ack(event, is_done)
+  local list, changes = event, {}
+  if type(event[1]) ~= "table" then list = next(event) ~= nil and { event } or {} end
+  for index, one in ipairs(list) do
+    changes[index] = { lease = lease_of(self, one), done = is_done and "always" or "held" }
+  end
+  local held, err = self.store:settle(changes)
+  if not held then return nil, err end
+  if held < #list then return nil, lease_lost() end
+  return true
+end
+
+-- Seconds before the next try: doubling, capped, between half and the whole of it.
+local function delay_of(retry, attempts)
+  return math.min(retry.max, retry.base * 2 ^ math.min(attempts - 1, 40)) * (0.5 + core.random() / 2)
+end
+
+function Inbox:fail(event, reason, is_final)
+  local lease = lease_of(self, event)
+  local is_dead = is_final or lease.attempts >= self.retry.attempts
+  local delay = not is_dead and delay_of(self.retry, lease.attempts) or nil
+  local ok, err = settle(self, {
+    lease = lease, delay = delay, dead = is_dead, reason = tostring(reason or "no reason was given"),
+  })
+  if not ok then return nil, err end
+  return delay or false
+end
+
+function Inbox:release(event)
+  return settle(self, { lease = lease_of(self, event), release = true })
+end
+
+function Inbox:depth()
+  return self.store:depth()
+end
+
+function Inbox:next_due()
+  return self.store:next_due()
+end
+
+function Inbox:oldest()
+  return self.store:oldest()
+end
+
+local function matches(row, filter)
+  return (not filter.id or row.id == filter.id) and (not filter.before or row.at < filter.before)
+    and (not filter.reason or (row.reason or ""):find(filter.reason, 1, true) ~= nil)
+end
+
+-- Calls `visit` with lists of rows that match, until it returns nil or an error. When it returns true the rows are gone, and
+-- the list begins anew.
+local function each_page(self, dead, filter, visit)
+  local after
+  repeat
+    local rows, next_page = self.store:list(dead, PAGE, after)
+    if not rows then return nil, next_page end
+    local found = {}
+    for _, row in ipairs(rows) do
+      if matches(row, filter) then found[#found + 1] = row end
+    end
+    local are_gone, err = visit(found)
+    if are_gone == nil then return nil, err end
+    after = next_page
+    if are_gone then after = nil end
+  until not after and not are_gone
+  return true
+end
+
+function Inbox:list(filter, n)
+  filter, n = filter or {}, n or 100
+  local list = {}
+  local ok, err = each_page(self, filter.dead or false, filter, function(rows)
+    for _, row in ipairs(rows) do
+      if #list >= n then return nil end
+      row.event = event_of(self, row.body)
+      list[#list + 1] = row
+    end
+    return false
+  end)
+  if not ok and err then return nil, err end
+  return list
+end
+
+-- Has the store do something with all rows that match. Returns their number.
+local function apply(self, method, dead, filter)
+  local total = 0
+  local ok, err = each_page(self, dead, filter or {}, function(rows)
+    if #rows == 0 then return false end
+    local count, failure = self.store[method](self.store, rows)
+    if not count then return nil, failure end
+    total = total + count
+    return count > 0
+  end)
+  if not ok then return nil, err end
+  return total
+end
+
+function Inbox:retry_dead(filter)
+  return apply(self, "revive", true, filter)
+end
+
+function Inbox:drop(filter)
+  return apply(self, "drop", filter.dead or false, filter)
+end
+
+function Inbox:set_aside(n)
+  local list, err = self:list({ dead = true }, n)
+  if not list then return nil, err end
+  for index, row in ipairs(list) do
+    list[index] = { event = row.event, attempts = row.attempts, reason = row.reason, at = row.at }
+  end
+  return list
+end
+
+function Inbox:revive()
+  return self:retry_dead()
+end
+
+function Inbox:close()
+  self.store:close()
+end
+
+local inbox = {}
+
+--- The options of every inbox.
+---@options waba.InboxOptions
+inbox.OPTIONS = {
+  retry = "waba.InboxRetry",             -- when a failed event is handled again
+  remember = { "number>0", 7 * 86400 },  -- seconds for which duplicates are known: as long as the gateway repeats
+                                         -- webhooks, 86400 on On-Premise hosting and 604800 on Cloud hosting
+}
+
+--- Checks the options of an inbox, and completes them with what every store needs.
+---@param given table|nil
+---@param known table  the table of options, with those of `inbox.OPTIONS`
+---@param what string  "waba.inbox.sqlite"
+---@return table settings  a copy
+function inbox.settings(given, known, what)
+  local settings = options.complete(given, known, what, 3)
+  settings.retry = options.complete(settings.retry, RETRY, what .. ": retry", 3)
+  settings.attempts, settings.lanes = settings.retry.attempts, keys.LANES
+  settings.title, settings.name = "the inbox", what
+  return settings
+end
+
+--- An inbox over a store.
+---@param store waba.Store
+---@param settings table  of `inbox.settings`
+---@param is_encoded boolean  the store takes bytes only
+---@return waba.Inbox
+function inbox.new(store, settings, is_encoded)
+  return setmetatable({
+    store = store, durable = store.durable, grouped = store.grouped, retry = settings.retry, is_encoded = is_encoded,
+    leases = setmetatable({}, { __mode = "k" }),
+  }, Inbox)
+end
+
+return inbox

@@ -1,0 +1,490 @@
+-- The store in this process, which is gone with it. The contract is in contract.lua.
+
+local core = require "waba.core"
+local errors = require "waba.errors"
+local names = require "waba.store.names"
+
+local clock, floor = core.clock, math.floor
+
+-- Names of conversations that are recorded at a time at most.
+local MOST_NAMES = 100000
+
+-- ---- Values that expire. -----------------------------------------------------------------------------
+
+local Expiring = {}
+Expiring.__index = Expiring
+
+-- Values by name, at most `most` of them. Those that are kept for the same time expire in the order in which they were
+-- set, so there is one list for each such time.
+local function new_expiring(most)
+  return setmetatable({ values = {}, ends = {}, lists = {}, count = 0, most = most or math.huge }, Expiring)
+end
+
+local function remove(self, name)
+  if self.values[name] == nil then return end
+  self.values[name], self.ends[name] = nil, nil
+  self.count = self.count - 1
+end
+
+-- Removes from the front of a list what has expired, what was set again since, and what is too much.
+local function trim(self, list, now)
+  while list.first <= list.last do
+    local name, ends = list.names[list.first], list.ends[list.first]
+    if self.ends[name] == ends then
+      if ends > now and self.count <= self.most then return end
+      remove(self, name)
+    end
+    list.names[list.first], list.ends[list.first] = nil, nil
+    list.first = list.first + 1
+  end
+end
+
+function Expiring:get(name)
+  local ends = self.ends[name]
+  if ends and ends > clock() then return self.values[name] end
+end
+
+function Expiring:set(name, value, seconds)
+  local now = clock()
+  if self.values[name] == nil then self.count = self.count + 1 end
+  self.values[name], self.ends[name] = value, now + seconds
+  local list = self.lists[seconds] or { first = 1, last = 0, names = {}, ends = {} }
+  self.lists[seconds] = seconds < math.huge and list or nil
+  list.last = list.last + 1
+  list.names[list.last], list.ends[list.last] = name, now + seconds
+  trim(self, list, now)
+end
+
+-- The same call as that of nginx's shared dictionaries: true when the key was not there.
+function Expiring:add(name, value, seconds)
+  if self:get(name) ~= nil then return false, "exists" end
+  self:set(name, value, seconds)
+  return true
+end
+
+-- ---- Conversations. ----------------------------------------------------------------------------------
+
+---@class waba.MemoryStore : waba.Store
+local Memory = {}
+Memory.__index = Memory
+Memory.__name = "waba.store.memory"
+Memory.durable = false
+
+-- A conversation with entries is in exactly one place: in a list `ready`, or in the heap `resting` until its `due`, while
+-- its first entry is leased or delayed. The root of the heap is due first; `place` is the position in it.
+
+local function sift_up(heap, item, place)
+  while place > 1 do
+    local parent = heap[floor(place / 2)]
+    if parent.due <= item.due then break end
+    heap[place], parent.place = parent, place
+    place = floor(place / 2)
+  end
+  heap[place], item.place = item, place
+end
+
+local function sift_down(heap, item, place)
+  while 2 * place <= #heap do
+    local child = 2 * place
+    if child < #heap and heap[child + 1].due < heap[child].due then child = child + 1 end
+    if heap[child].due >= item.due then break end
+    heap[place] = heap[child]
+    heap[place].place = place
+    place = child
+  end
+  heap[place], item.place = item, place
+end
+
+local function stop_rest(self, conversation)
+  local heap, place = self.resting, conversation.place
+  if not place then return end
+  local last = heap[#heap]
+  heap[#heap], conversation.place = nil, nil
+  if last == conversation then return end
+  sift_down(heap, last, place)
+  sift_up(heap, last, last.place)
+end
+
+local function rest(self, conversation, seconds)
+  stop_rest(self, conversation)
+  conversation.due = clock() + seconds
+  sift_up(self.resting, conversation, #self.resting + 1)
+end
+
+local function make_ready(self, conversation)
+  if conversation.is_ready then return end
+  stop_rest(self, conversation)
+  conversation.is_ready = true
+  local list = conversation.bulk and self.ready_bulk or self.ready
+  list.last = list.last + 1
+  list[list.last] = conversation
+end
+
+-- Returns the conversation of a name; makes it if need be.
+local function conversation_of(self, name, bulk)
+  local conversation = name and self.conversations[name]
+  if conversation then return conversation end
+  conversation = { name = name, first = 1, last = 0, bulk = bulk }
+  if name then self.conversations[name] = conversation end
+  return conversation
+end
+
+local function add_entry(self, conversation, entry)
+  conversation.last = conversation.last + 1
+  conversation[conversation.last] = entry
+  entry.conversation = conversation
+  if conversation.first == conversation.last then make_ready(self, conversation) end
+end
+
+-- Appends an entry to its conversation; with `at` it rests in one of its own until then.
+local function append(self, entry)
+  if entry.at then
+    entry.conversation = { first = 1, last = 1, entry, is_later = true }
+    return rest(self, entry.conversation, entry.at - os.time())
+  end
+  local root = entry.names[1] and names.join(self.names, entry.names)
+  add_entry(self, conversation_of(self, root and entry.lane .. root, entry.bulk), entry)
+end
+
+-- Whether the first entry of a conversation was taken before.
+local function is_begun(conversation)
+  local entry = conversation and conversation[conversation.first]
+  return entry ~= nil and entry.attempts > 0
+end
+
+-- Removes the waiting entries from a conversation, except a first entry that was taken before.
+local function take_waiting(conversation, into)
+  local first = conversation.first + (is_begun(conversation) and 1 or 0)
+  for position = first, conversation.last do
+    into[#into + 1], conversation[position] = conversation[position], nil
+  end
+  conversation.last = first - 1
+end
+
+-- Joins the waiting entries of two conversations, in the order in which they arrived.
+local function merge(self, from_name, to_name)
+  local from, entries = self.conversations[from_name], {}
+  if not from then return end
+  take_waiting(from, entries)
+  if #entries == 0 then return end
+  local to = conversation_of(self, to_name, from.bulk)
+  take_waiting(to, entries)
+  table.sort(entries, function(a, b) return a.number < b.number end)
+  for _, entry in ipairs(entries) do add_entry(self, to, entry) end
+  if from.first > from.last then self.conversations[from_name] = nil end
+end
+
+-- What names.lua needs of this store.
+local function name_store(self)
+  local known = new_expiring(MOST_NAMES)
+  local store = { known = known }
+
+  function store.next(name) return known:get(name) end
+
+  function store.remember(name, root)
+    local is_fresh = known:get(name) == root and known.ends[name] > clock() + names.REMEMBER / 2
+    if not is_fresh then known:set(name, root, names.REMEMBER) end
+  end
+
+  function store.is_begun(root)
+    for _, lane in ipairs(self.lanes) do
+      if is_begun(self.conversations[lane .. root]) then return true end
+    end
+    return false
+  end
+
+  function store.merge(from, to)
+    for _, lane in ipairs(self.lanes) do merge(self, lane .. from, lane .. to) end
+  end
+
+  return store
+end
+
+-- Takes the first entry out of its conversation and lets the next one come.
+local function remove_first(self, conversation)
+  local entry = conversation[conversation.first]
+  conversation[conversation.first] = nil
+  conversation.first = conversation.first + 1
+  self.count = self.count - 1
+  if entry.id then self.ids[entry.id] = nil end
+  if conversation.first <= conversation.last then
+    make_ready(self, conversation)
+  else
+    stop_rest(self, conversation) -- a list `ready` skips it
+    if conversation.name and self.conversations[conversation.name] == conversation then
+      self.conversations[conversation.name] = nil
+    end
+  end
+  return entry
+end
+
+-- Removes an entry from its conversation, wherever it is in it. Returns whether it was there.
+local function remove_entry(self, entry)
+  local conversation = entry.conversation
+  for position = conversation.first, conversation.last do
+    if conversation[position] == entry then
+      for place = position, conversation.first + 1, -1 do conversation[place] = conversation[place - 1] end
+      conversation[conversation.first] = entry
+      if position == conversation.first then
+        remove_first(self, conversation)
+      else -- the first entry stays what it was
+        conversation[conversation.first] = nil
+        conversation.first, self.count = conversation.first + 1, self.count - 1
+        if entry.id then self.ids[entry.id] = nil end
+      end
+      return true
+    end
+  end
+  return false
+end
+
+local function bury(self, conversation, reason)
+  local entry = remove_first(self, conversation)
+  entry.lease, entry.died = nil, os.time()
+  entry.reason = reason or entry.reason or "its lease was over before it was handled"
+  self.dead[#self.dead + 1] = entry
+  if entry.id then self.ids[entry.id] = entry end
+end
+
+local function remove_dead(self, entry)
+  for position, other in ipairs(self.dead) do
+    if other == entry then
+      if entry.id then self.ids[entry.id] = nil end
+      return table.remove(self.dead, position) ~= nil
+    end
+  end
+  return false
+end
+
+-- Ends the rest of the conversations whose time has come.
+local function wake_due(self)
+  local now = clock()
+  while self.resting[1] and self.resting[1].due <= now do
+    local conversation = self.resting[1]
+    if conversation.is_later then
+      stop_rest(self, conversation)
+      local entry = conversation[1]
+      entry.at = nil
+      append(self, entry)
+    else
+      make_ready(self, conversation)
+    end
+  end
+end
+
+-- The next conversation that is ready, or nil.
+local function next_ready(list)
+  while list.first <= list.last do
+    local conversation = list[list.first]
+    list[list.first] = nil
+    list.first = list.first + 1
+    conversation.is_ready = false
+    if conversation.first <= conversation.last then return conversation end
+  end
+end
+
+-- ---- The contract. -----------------------------------------------------------------------------------
+
+local function write(self, records)
+  for _, record in ipairs(records or {}) do
+    if record.value == nil then
+      remove(self.records, record.name)
+    else
+      self.records:set(record.name, record.value, record.seconds or math.huge)
+    end
+  end
+end
+
+-- A full dictionary of nginx refuses a key for another reason; then the entry counts as new.
+local function is_known(self, entry)
+  if not entry.key then return false end
+  local added, reason = self.seen:add(entry.key, entry.value or true, self.remember)
+  return not added and reason == "exists"
+end
+
+function Memory:put(entries, records)
+  if self.count >= self.max then
+    return nil, errors.new { kind = "unavailable", message = self.title .. " is full", retryable = true }
+  end
+  local stored = 0
+  for _, given in ipairs(entries) do
+    if is_known(self, given) then
+      given.known = self.seen.get and self.seen:get(given.key) or nil
+    else
+      self.numbers, self.count, stored = self.numbers + 1, self.count + 1, stored + 1
+      local entry = {
+        number = self.numbers, stored = os.time(), attempts = 0, body = given.body, names = given.names or {},
+        lane = given.lane or "", bulk = given.bulk, id = given.id, at = given.at,
+      }
+      if entry.id then self.ids[entry.id] = entry end
+      append(self, entry)
+    end
+  end
+  write(self, records)
+  return stored
+end
+
+function Memory:take(n, seconds)
+  wake_due(self)
+  local taken = {}
+  while #taken < n do
+    local conversation = next_ready(self.ready) or next_ready(self.ready_bulk)
+    if not conversation then break end
+    local entry = conversation[conversation.first]
+    if entry.attempts >= self.attempts then
+      bury(self, conversation)
+    else
+      entry.attempts = entry.attempts + 1
+      rest(self, conversation, seconds)
+      entry.lease = { entry = entry, attempts = entry.attempts, body = entry.body }
+      taken[#taken + 1] = entry.lease
+    end
+  end
+  return taken
+end
+
+-- Makes one change. Returns false when the lease was lost.
+local function settle(self, change)
+  local entry = change.lease.entry
+  local conversation = entry.conversation
+  local is_held = entry.lease == change.lease and conversation[conversation.first] == entry and conversation.place
+  if not is_held then
+    if change.done == "always" and not remove_entry(self, entry) then remove_dead(self, entry) end
+    return false
+  elseif change.done then
+    remove_first(self, conversation)
+  elseif change.dead then
+    bury(self, conversation, change.reason)
+  elseif change.extend then
+    rest(self, conversation, change.extend)
+  else
+    if change.release then entry.attempts = entry.attempts - 1 end
+    entry.lease, entry.reason = nil, change.reason or entry.reason
+    rest(self, conversation, change.delay or 0)
+  end
+  return true
+end
+
+function Memory:settle(changes, records)
+  local held = 0
+  for _, change in ipairs(changes) do
+    change.lost = not settle(self, change)
+    if not change.lost then held = held + 1 end
+  end
+  write(self, records)
+  return held
+end
+
+function Memory:depth()
+  return self.count
+end
+
+function Memory:next_due()
+  wake_due(self)
+  if self.ready.first <= self.ready.last or self.ready_bulk.first <= self.ready_bulk.last then return 0 end
+  return self.resting[1] and self.resting[1].due - clock()
+end
+
+local function row_of(entry)
+  local conversation = entry.conversation
+  local is_taken = entry.lease and conversation[conversation.first] == entry and conversation.place
+  return {
+    id = ("%d"):format(entry.number), conversation = conversation.name, at = entry.died or entry.stored,
+    attempts = entry.attempts, reason = entry.reason, body = entry.body, entry = entry,
+    state = entry.died and "dead" or is_taken and "taken" or "waiting",
+  }
+end
+
+-- The conversations that have entries.
+local function conversations(self)
+  local list = {}
+  for _, place in ipairs { self.ready, self.ready_bulk, self.resting } do
+    for position = place.first or 1, place.last or #place do
+      if place[position].first <= place[position].last then list[#list + 1] = place[position] end
+    end
+  end
+  return list
+end
+
+-- The waiting entries in the order in which they were stored.
+local function waiting(self)
+  local list = {}
+  for _, conversation in ipairs(conversations(self)) do
+    for position = conversation.first, conversation.last do list[#list + 1] = conversation[position] end
+  end
+  table.sort(list, function(a, b) return a.number < b.number end)
+  return list
+end
+
+function Memory:oldest()
+  local oldest
+  for _, conversation in ipairs(conversations(self)) do
+    local stored = conversation[conversation.first].stored
+    if not oldest or stored < oldest then oldest = stored end
+  end
+  return oldest
+end
+
+function Memory:list(dead, n, after)
+  local list, rows, position = dead and self.dead or waiting(self), {}, tonumber(after) or 0
+  while #rows < n and list[position + 1] do
+    position = position + 1
+    rows[#rows + 1] = row_of(list[position])
+  end
+  return rows, list[position + 1] and tostring(position) or nil
+end
+
+function Memory:find(id)
+  return self.ids[id] and row_of(self.ids[id])
+end
+
+function Memory:revive(rows)
+  local count = 0
+  for _, row in ipairs(rows) do
+    local entry = row.entry
+    if remove_dead(self, entry) then
+      entry.died, entry.attempts, entry.reason = nil, 0, nil
+      self.numbers, self.count, count = self.numbers + 1, self.count + 1, count + 1
+      entry.number = self.numbers
+      if entry.id then self.ids[entry.id] = entry end
+      append(self, entry)
+    end
+  end
+  return count
+end
+
+function Memory:drop(rows)
+  local count = 0
+  for _, row in ipairs(rows) do
+    local entry = row.entry
+    local is_free = row_of(entry).state ~= "taken"
+    if is_free and (remove_dead(self, entry) or remove_entry(self, entry)) then count = count + 1 end
+  end
+  return count
+end
+
+function Memory:get(name)
+  return self.records:get(name)
+end
+
+function Memory:close() end
+
+local memory = {}
+
+--- A store in memory. `attempts`: after which an entry becomes a dead letter; `remember`: seconds for which keys are known;
+--- `lanes`: all lanes that entries have; `max`: refuses to store while this many entries wait; `title`: how errors name it;
+--- `seen`: where keys are recorded, such as a shared dictionary of nginx.
+---@param settings { attempts: integer, remember: number, lanes: string[], max: integer, title: string, seen: table? }
+---@return waba.MemoryStore
+function memory.new(settings)
+  local store = setmetatable({
+    attempts = settings.attempts, remember = settings.remember, lanes = settings.lanes, max = settings.max,
+    title = settings.title, seen = settings.seen or new_expiring(), records = new_expiring(),
+    conversations = {}, ready = { first = 1, last = 0 }, ready_bulk = { first = 1, last = 0 }, resting = {},
+    dead = {}, ids = {}, count = 0, numbers = 0,
+  }, Memory)
+  store.names = name_store(store)
+  return store
+end
+
+return memory

@@ -1,0 +1,62 @@
+-- Records which names identify the same conversation, as a customer's phone number and user id. One of them is the root,
+-- which names the conversation; the others refer to it. redis_scripts.lua has the same algorithm as a script.
+
+local names = {}
+
+--- Seconds for which names are recorded after the last entry with one of them.
+names.REMEMBER = 90 * 86400
+
+-- References between a name and its root at most.
+local STEPS = 16
+
+--- The functions that a backend provides.
+---@class waba.NameStore
+---@field next fun(name: string): string|nil          returns the name that a name refers to
+---@field remember fun(name: string, root: string)    lets a name refer to a root
+---@field is_begun fun(root: string): boolean         whether the first entry of the conversation was taken before
+---@field merge fun(from: string, to: string)         appends the waiting entries of one conversation to another; an entry
+---                                                   that was taken before stays where it is
+
+local function root_of(store, name)
+  for _ = 1, STEPS do
+    local next_name = store.next(name)
+    if not next_name then break end
+    name = next_name
+  end
+  return name
+end
+
+-- Chooses the root when several conversations become one: the conversation whose first entry was taken before, else one
+-- that has several names.
+local function choose(store, list, roots)
+  for _, root in ipairs(roots) do
+    if store.is_begun(root) then return root end
+  end
+  for index, root in ipairs(roots) do
+    if root ~= list[index] then return root end
+  end
+  return roots[1]
+end
+
+--- Returns the root of names. Joins their conversations if they had several roots.
+---@param store waba.NameStore
+---@param list string[]
+---@return string|nil root  nil without names
+function names.join(store, list)
+  local roots, is_one = {}, true
+  for index, name in ipairs(list) do
+    roots[index] = root_of(store, name)
+    is_one = is_one and roots[index] == roots[1]
+  end
+  local chosen = is_one and roots[1] or choose(store, list, roots)
+  for index, root in ipairs(roots) do
+    if root ~= chosen then
+      store.merge(root, chosen)
+      store.remember(root, chosen)
+    end
+    if list[index] ~= chosen then store.remember(list[index], chosen) end
+  end
+  return chosen
+end
+
+return names

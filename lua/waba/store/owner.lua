@@ -1,0 +1,48 @@
+-- Names a process, so that another process of the same machine can tell whether it has ended. Linux only: it reads /proc.
+
+local core = require "waba.core"
+
+local owner = {}
+
+local function read(path)
+  local file = io.open(path, "rb")
+  local text = file and file:read "*a"
+  if file then file:close() end
+  return text
+end
+
+-- The process id and the time at which the process was started, in ticks since boot.
+local function identity(process)
+  local text = read("/proc/" .. process .. "/stat")
+  if not text then return nil end
+  local fields, count = text:match "%) (.*)$", 0
+  for field in (fields or ""):gmatch "%S+" do
+    count = count + 1
+    if count == 20 then return text:match "^%d+" .. "." .. field end
+  end
+end
+
+-- Names the boot and the process namespace: containers of one machine have different first processes. Nil where the
+-- processes of other users are hidden.
+local function machine()
+  local boot, first = read "/proc/sys/kernel/random/boot_id", identity "1"
+  return boot and first and boot:match "^%x+" .. "." .. first
+end
+
+--- A name for the owner of leases; different at each call.
+---@return string
+function owner.name()
+  local place, process = machine(), identity "self"
+  local unique = ("%.0f"):format(core.random() * 2 ^ 52)
+  return place and process and place .. "/" .. process .. "/" .. unique or "unknown/" .. unique
+end
+
+--- Whether the process of an owner has certainly ended.
+---@param name string
+---@return boolean
+function owner.has_ended(name)
+  local place, process = name:match "^([^/]+)/([^/]+)/"
+  return place ~= nil and place == machine() and identity(process:match "^%d+") ~= process
+end
+
+return owner

@@ -1,0 +1,256 @@
+-- The store in Redis (6 or newer): many processes on many machines. The contract is in contract.lua, the keys are in
+-- redis_scripts.lua. How well it survives a crash of the server is for its `appendonly` and `appendfsync` settings.
+
+local core = require "waba.core"
+local errors = require "waba.errors"
+local names = require "waba.store.names"
+local owner = require "waba.store.owner"
+local redis_connection = require "waba.store.redis_connection"
+local scripts = require "waba.store.redis_scripts"
+
+---@class waba.RedisStore : waba.Store
+local Redis = {}
+Redis.__index = Redis
+Redis.__name = "waba.store.redis"
+Redis.durable = true
+
+-- Seconds between looks for processes that have ended.
+local LOOK = 5
+
+-- A connection knows a password: it is kept out of the store's own fields.
+local connections = setmetatable({}, { __mode = "k" })
+
+local function call(self, words)
+  local connection = connections[self]
+  if not connection then error(self.title:gsub("^the ", "this ") .. " is closed", 3) end
+  return connection.call(words)
+end
+
+local function unavailable(self, message)
+  local text = self.title .. "'s Redis: " .. tostring(message)
+  return errors.new { kind = "unavailable", message = text, retryable = true }
+end
+
+-- Reads one key.
+local function read(self, key)
+  local reply, message = call(self, { "GET", self.prefix .. ":" .. key })
+  if reply == nil then return nil, unavailable(self, message) end
+  return reply or nil
+end
+
+-- Runs a script by its digest. Loads it when Redis does not know it (yet, or any more).
+local function run(self, name, arguments)
+  local words = { "EVALSHA", self.digests[name] or "", "1", self.prefix }
+  for index, argument in ipairs(arguments or {}) do words[index + 4] = argument end
+  local reply, message = nil, "NOSCRIPT"
+  if self.digests[name] then reply, message = call(self, words) end
+  if reply == nil and message:find("NOSCRIPT", 1, true) then
+    reply, message = call(self, { "SCRIPT", "LOAD", scripts[name] })
+    if reply then
+      self.digests[name], words[2] = reply, reply
+      reply, message = call(self, words)
+    end
+  end
+  if reply == nil then return nil, unavailable(self, message) end
+  return reply
+end
+
+-- Registers this process, ends the leases of processes that have ended, and takes over what release 1.0 stored.
+local function look(self)
+  if core.clock() < self.look_at then return true end
+  self.owner = self.owner or owner.name()
+  local owners, err = run(self, "look", { self.owner })
+  if not owners then return nil, err end
+  self.look_at = core.clock() + LOOK
+  local arguments = { self.owner }
+  for _, name in ipairs(owners) do
+    if owner.has_ended(name) then arguments[#arguments + 1] = name end
+  end
+  if #arguments == 1 then return true end
+  return run(self, "look", arguments)
+end
+
+local function add_all(list, ...)
+  for index = 1, select("#", ...) do list[#list + 1] = (select(index, ...)) end
+end
+
+local function add_lanes(self, list)
+  list[#list + 1] = tostring(#self.lanes)
+  for _, lane in ipairs(self.lanes) do list[#list + 1] = lane end
+end
+
+local function milliseconds(seconds)
+  return ("%d"):format(math.ceil(seconds * 1000))
+end
+
+local function microseconds(seconds)
+  return ("%.0f"):format(seconds * 1e6)
+end
+
+local function add_records(list, records)
+  for _, record in ipairs(records or {}) do
+    local ends = record.value == nil and "0" or record.seconds and milliseconds(record.seconds) or ""
+    add_all(list, record.name, record.value or "", ends)
+  end
+end
+
+function Redis:put(entries, records)
+  local ok, err = look(self)
+  if not ok then return nil, err end
+  local list = { milliseconds(self.remember), milliseconds(names.REMEMBER) }
+  add_lanes(self, list)
+  list[#list + 1] = tostring(#entries)
+  for _, entry in ipairs(entries) do
+    local own = entry.names or {}
+    add_all(list, entry.key or "", entry.value or "", entry.lane or "", entry.bulk and "bulk" or "",
+      entry.at and microseconds(entry.at) or "", entry.id or "", tostring(#own))
+    for _, name in ipairs(own) do list[#list + 1] = name end
+    list[#list + 1] = entry.body
+  end
+  add_records(list, records)
+  local reply
+  reply, err = run(self, "put", list)
+  if not reply then return nil, err end
+  for index = 2, #reply, 2 do entries[reply[index]].known = reply[index + 1] end
+  return reply[1]
+end
+
+local function parts_of(item)
+  local id, name, start = item:match "^(%d+) ([^\n]*)\n()"
+  return id, name, item:sub(start)
+end
+
+function Redis:take(n, seconds)
+  local ok, err = look(self)
+  if not ok then return nil, err end
+  self.numbers = self.numbers + 1
+  local token = self.owner .. ":" .. self.numbers
+  local reply
+  reply, err = run(self, "take", { token, ("%d"):format(n), microseconds(seconds), ("%d"):format(self.attempts) })
+  if not reply then return nil, err end
+  local taken = {}
+  for index = 1, #reply, 3 do
+    local id, name, body = parts_of(reply[index + 2])
+    taken[#taken + 1] = {
+      token = token, queue = reply[index], attempts = reply[index + 1], id = id, name = name, body = body,
+    }
+  end
+  return taken
+end
+
+function Redis:settle(changes, records)
+  if #changes == 0 and not records then return 0 end
+  local list = { tostring(#changes) }
+  for _, change in ipairs(changes) do
+    local lease = change.lease
+    local what = change.done or change.extend and "extend" or change.dead and "dead" or change.release and "release"
+      or "delay"
+    local seconds = change.extend or change.delay
+    add_all(list, what, lease.token, lease.queue, tostring(lease.attempts), lease.id, lease.name,
+      seconds and ("%.6f"):format(seconds) or "", change.reason or "")
+  end
+  add_records(list, records)
+  local reply, err = run(self, "settle", list)
+  if not reply then return nil, err end
+  local held = 0
+  for index, change in ipairs(changes) do
+    change.lost = reply[index] == 0
+    if not change.lost then held = held + 1 end
+  end
+  return held
+end
+
+function Redis:depth()
+  local reply, err = read(self, "depth")
+  if err then return nil, err end
+  return tonumber(reply) or 0
+end
+
+function Redis:next_due()
+  return tonumber((run(self, "next_due")))
+end
+
+function Redis:oldest()
+  local reply, err = run(self, "oldest")
+  if not reply then return nil, err end
+  return tonumber(reply) and tonumber(reply) / 1e6
+end
+
+-- The rows in a reply, from an index on.
+local function rows_of(reply, from)
+  local rows = {}
+  for index = from, #reply, 7 do
+    local id, _, body = parts_of(reply[index + 6])
+    local conversation, reason = reply[index + 2]:gsub("^bulk:", ""), reply[index + 4]
+    rows[#rows + 1] = {
+      state = reply[index], queue = reply[index + 1], attempts = tonumber(reply[index + 3]), id = id, body = body,
+      conversation = not conversation:find "^entry:" and conversation or nil, reason = reason ~= "" and reason or nil,
+      at = tonumber(reply[index + 5]) or tonumber(id) / 1e6,
+    }
+  end
+  return rows
+end
+
+function Redis:list(dead, n, after)
+  local reply, err = run(self, dead and "list_dead" or "list", { ("%d"):format(n), after or "0" })
+  if not reply then return nil, err end
+  return rows_of(reply, 2), reply[1] >= 0 and ("%d"):format(reply[1]) or nil
+end
+
+function Redis:find(id)
+  local reply, err = run(self, "find", { id })
+  if not reply then return nil, err end
+  return rows_of(reply, 1)[1]
+end
+
+local function settle_dead(self, what, rows)
+  local list = { what }
+  add_lanes(self, list)
+  for _, row in ipairs(rows) do list[#list + 1] = row.id end
+  return run(self, "settle_dead", list)
+end
+
+function Redis:revive(rows)
+  return settle_dead(self, "revive", rows)
+end
+
+function Redis:drop(rows)
+  local dead, list = {}, {}
+  for _, row in ipairs(rows) do
+    if row.state == "dead" then dead[#dead + 1] = row else add_all(list, row.queue, row.id) end
+  end
+  local count, err = settle_dead(self, "drop", dead)
+  if not count or #list == 0 then return count, err end
+  local others
+  others, err = run(self, "drop", list)
+  return others and count + others, err
+end
+
+function Redis:get(name)
+  return read(self, "record:" .. name)
+end
+
+function Redis:close()
+  local connection = connections[self]
+  if not connection then return end
+  connection.close()
+  connections[self] = nil
+end
+
+local redis = {}
+
+--- A store in Redis. Connects at the first use. `attempts`, `remember`, `lanes` and `title` as of `waba.store.memory`;
+--- `prefix`: of all its keys, in a cluster with braces that keep them on one node; `name`: that of the function that makes
+--- it, for errors.
+---@param settings { prefix: string, name: string, host: string, port: integer, timeout: number, [string]: any }
+---@return waba.RedisStore
+function redis.new(settings)
+  local store = setmetatable({
+    prefix = settings.prefix, attempts = settings.attempts, remember = settings.remember, lanes = settings.lanes,
+    title = settings.title, digests = {}, numbers = 0, look_at = 0,
+  }, Redis)
+  connections[store] = redis_connection.new(settings, settings.name)
+  return store
+end
+
+return redis

@@ -1,0 +1,203 @@
+-- A connection to Redis: through LuaSocket outside nginx, through nginx's own sockets inside. Several commands may be sent
+-- in one go.
+
+local library = require "waba.library"
+local runtime = require "waba.runtime"
+
+local redis_connection = {}
+
+--- The address of a Redis server.
+---@options waba.RedisAddress
+redis_connection.OPTIONS = {
+  host = { "string", "127.0.0.1" },
+  port = { "integer>=1", 6379 },
+  path = "string",             -- of a Unix socket, instead of host and port
+  password = "string",
+  user = "string",             -- with a password
+  database = "integer>=0",
+  timeout = { "number>0", 5 }, -- seconds for connecting and for each call
+}
+
+local function append(out, words)
+  out[#out + 1] = ("*%d\r\n"):format(#words)
+  for _, word in ipairs(words) do
+    out[#out + 1] = "$" .. #word .. "\r\n"
+    out[#out + 1] = word
+    out[#out + 1] = "\r\n"
+  end
+end
+
+-- An error of Redis.
+local Refusal = {}
+
+-- Reads one reply; false for null. Raises a message when the connection fails.
+local function read(socket)
+  local line, message = socket:receive "*l"
+  if not line then error(message, 0) end
+  local kind, rest = line:sub(1, 1), line:sub(2)
+  if kind == ":" then return tonumber(rest) end
+  if kind == "+" then return rest end
+  if kind == "-" then return setmetatable({ message = rest }, Refusal) end
+  local count = tonumber(rest)
+  if not count or kind ~= "$" and kind ~= "*" then error("unexpected reply: " .. line:sub(1, 100), 0) end
+  if count < 0 then return false end
+  if kind == "$" then
+    local bytes
+    bytes, message = socket:receive(count + 2)
+    if not bytes then error(message, 0) end
+    return bytes:sub(1, count)
+  end
+  local list = {}
+  for index = 1, count do list[index] = read(socket) end
+  return list
+end
+
+-- Sends commands and reads their replies.
+local function exchange(socket, commands)
+  local out = {}
+  for _, words in ipairs(commands) do append(out, words) end
+  local sent, message = socket:send(table.concat(out))
+  if not sent then error(message, 0) end
+  local replies = {}
+  for index = 1, #commands do replies[index] = read(socket) end
+  return replies
+end
+
+-- AUTH and SELECT. Raises the error of Redis.
+local function greet(socket, address)
+  local commands = {}
+  if address.password and address.user then
+    commands[1] = { "AUTH", address.user, address.password }
+  elseif address.password then
+    commands[1] = { "AUTH", address.password }
+  end
+  if address.database then commands[#commands + 1] = { "SELECT", tostring(address.database) } end
+  for _, reply in ipairs(#commands > 0 and exchange(socket, commands) or {}) do
+    if getmetatable(reply) == Refusal then error(reply.message, 0) end
+  end
+end
+
+-- In nginx: a connection of the worker's pool for each call, since a socket belongs to the request that opened it. A pool
+-- is left when one of its connections turns out to be of no use.
+local function nginx_opener(address)
+  local ngx, generation, opener = rawget(_G, "ngx"), 0, {}
+  local place = address.path and "unix:" .. address.path or address.host
+
+  function opener.open()
+    local socket = ngx.socket.tcp()
+    socket:settimeout(address.timeout * 1000)
+    local pool = { pool = ("waba %s %s %s %s %d"):format(place, address.path and "" or address.port, address.user or "",
+      address.database or "", generation) }
+    local ok, message
+    if address.path then
+      ok, message = socket:connect(place, pool)
+    else
+      ok, message = socket:connect(place, address.port, pool)
+    end
+    if not ok then error(message, 0) end
+    return socket, socket:getreusedtimes() > 0
+  end
+
+  function opener.keep(socket) socket:setkeepalive(60000, 32) end
+
+  function opener.leave(socket)
+    generation = generation + 1
+    if socket then socket:close() end
+  end
+
+  function opener.close() end
+
+  return opener
+end
+
+-- Outside nginx: one connection, opened at the first use and again when it broke or its server does not accept writes.
+local function plain_opener(address, name)
+  local luasocket = library.load("socket", "luasocket", "lua-socket", name, 5)
+  local kept, opener = nil, {}
+
+  function opener.open()
+    if kept then return kept, true end
+    local socket = address.path and require "socket.unix"() or luasocket.tcp()
+    socket:settimeout(address.timeout)
+    local ok, message
+    if address.path then
+      ok, message = socket:connect(address.path)
+    else
+      ok, message = socket:connect(address.host, address.port)
+    end
+    if not ok then
+      socket:close()
+      error(message, 0)
+    end
+    if not address.path then socket:setoption("tcp-nodelay", true) end
+    return socket, false
+  end
+
+  function opener.keep(socket) kept = socket end
+
+  function opener.leave(socket)
+    kept = nil
+    if socket then socket:close() end
+  end
+
+  function opener.close() opener.leave(kept) end
+
+  return opener
+end
+
+-- Errors of a server that does not accept writes (any more): after a failover another server has its name.
+local NOT_SERVING = { "READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "MOVED" }
+
+local function is_not_serving(message)
+  for _, word in ipairs(NOT_SERVING) do
+    if message:find("%f[%u]" .. word .. "%f[%U]") then return true end
+  end
+  return false
+end
+
+-- Returns the replies; or nil, a message, and whether a new connection may get other replies.
+local function attempt(opener, address, commands)
+  local socket, was_kept
+  local ok, replies = pcall(function()
+    socket, was_kept = opener.open()
+    if not was_kept then greet(socket, address) end
+    return exchange(socket, commands)
+  end)
+  if not ok then
+    opener.leave(socket)
+    return nil, tostring(replies), was_kept
+  end
+  for _, reply in ipairs(replies) do
+    if getmetatable(reply) == Refusal and is_not_serving(reply.message) then
+      opener.leave(socket)
+      return nil, reply.message, true
+    end
+  end
+  opener.keep(socket)
+  return replies
+end
+
+--- A connection. Nothing is opened before the first call. `call` sends a command: it returns the reply (false for null), or
+--- nil and a message. `name` is that of the store's maker, for the error when a library is absent.
+---@param settings waba.RedisAddress  may have other fields too
+---@param name string
+---@return { call: (fun(words: string[]): any, string?), close: fun() }
+function redis_connection.new(settings, name)
+  local address = {}
+  for option in pairs(redis_connection.OPTIONS) do address[option] = settings[option] end
+  local opener = runtime.is_nginx() and nginx_opener(address) or plain_opener(address, name)
+  local connection = { close = opener.close }
+
+  function connection.call(words)
+    local commands = { words }
+    local replies, message, is_worth_another = attempt(opener, address, commands)
+    if is_worth_another then replies, message = attempt(opener, address, commands) end
+    if not replies then return nil, message end
+    if getmetatable(replies[1]) == Refusal then return nil, replies[1].message end
+    return replies[1]
+  end
+
+  return connection
+end
+
+return redis_connection

@@ -1,0 +1,490 @@
+-- The Redis store's operations as scripts, which Redis runs one at a time and whole or not at all. Each begins with
+-- HEAD, and lists its arguments: ARGV[1] and following. The keys, behind the prefix:
+--   q:<queue>    list of the items of one conversation's lane, "bulk:" before its name if they are bulk. An item is its id
+--                (the time of storing in microseconds), a name for `find` or nothing, and the body: "1764444444000001 \n{}"
+--   due          queue -> microseconds from which its first item may be taken; due:bulk: of those that are bulk. A queue
+--                that has items is either there or in `held`
+--   held         "<token> <queue>" -> end of the lease in microseconds
+--   tries        queue -> tries of its first item so far, if any;  why: queue -> the last failure
+--   dead         id -> cjson of a dead letter; dead:at: id -> when it became one
+--   later        the queue "later:<id>" of an item that is not due yet -> the queue it belongs to
+--   depth        number of items;  ids: name for `find` -> queue;  owners: of leases (owner.lua)
+--   seen:<key>   keys of entries;  name:<name>: the name that it refers to (names.lua);  record:<name>
+
+local scripts = {}
+
+local HEAD = [[
+local prefix = KEYS[1] .. ":"
+local function key(name) return prefix .. name end
+local function queue_key(queue) return prefix .. "q:" .. queue end
+local call = redis.call
+local time = call("TIME")
+local now = time[1] * 1e6 + time[2]
+local function whole(number) return string.format("%.0f", number) end
+local function due_of(queue) return key(string.sub(queue, 1, 5) == "bulk:" and "due:bulk" or "due") end
+local function id_of(item) return string.match(item, "^%d+") end
+]]
+
+-- Adds an item to a queue that may be empty. Lists of what becomes due are written at the end.
+local APPEND = [[
+local first_items = {}
+local function append(queue, item, id)
+  if call("RPUSH", queue_key(queue), item) > 1 then return end
+  local set = due_of(queue)
+  local list = first_items[set] or {}
+  first_items[set] = list
+  list[#list + 1] = id
+  list[#list + 1] = queue
+end
+
+local function write_due()
+  for set, list in pairs(first_items) do
+    for from = 1, #list, 2000 do call("ZADD", set, unpack(list, from, math.min(from + 1999, #list))) end
+  end
+  first_items = {}
+end
+]]
+
+-- The algorithm of names.lua: the names of one entry refer to one root, which names the queue.
+local NAMES = [[
+local function root_of(name)
+  for _ = 1, 16 do
+    local next_name = call("GET", key("name:" .. name))
+    if not next_name then break end
+    name = next_name
+  end
+  return name
+end
+
+local function is_begun(queue)
+  return call("HEXISTS", key "tries", queue) == 1
+    or call("EXISTS", queue_key(queue)) == 1 and not call("ZSCORE", due_of(queue), queue)
+end
+
+local function merge(from, to)
+  write_due()
+  local first = is_begun(from) and 1 or 0
+  local items = call("LRANGE", queue_key(from), first, -1)
+  if #items == 0 then return end
+  if first == 1 then
+    call("LTRIM", queue_key(from), 0, 0)
+  else
+    call("DEL", queue_key(from))
+    call("ZREM", due_of(from), from)
+  end
+  for _, item in ipairs(items) do append(to, item, id_of(item)) end
+end
+
+local function choose(names, roots, lanes)
+  write_due()
+  for _, root in ipairs(roots) do
+    for _, lane in ipairs(lanes) do
+      if is_begun(lane .. root) then return root end
+    end
+  end
+  for index, root in ipairs(roots) do
+    if root ~= names[index] then return root end
+  end
+  return roots[1]
+end
+
+local function join(names, remember, lanes)
+  local roots, is_one = {}, true
+  for index, name in ipairs(names) do
+    roots[index] = root_of(name)
+    is_one = is_one and roots[index] == roots[1]
+  end
+  local chosen = is_one and roots[1] or choose(names, roots, lanes)
+  for index, root in ipairs(roots) do
+    if root ~= chosen then
+      for _, lane in ipairs(lanes) do merge(lane .. root, lane .. chosen) end
+      call("SET", key("name:" .. root), chosen, "PX", remember)
+    end
+    if names[index] ~= chosen then call("SET", key("name:" .. names[index]), chosen, "PX", remember) end
+  end
+  return chosen
+end
+]]
+
+-- Writes the records that begin at an argument: name, value, milliseconds ("" for ever, "0" to remove) of each.
+local RECORDS = [[
+local function write_records(from)
+  for index = from, #ARGV, 3 do
+    local name, value, milliseconds = key("record:" .. ARGV[index]), ARGV[index + 1], ARGV[index + 2]
+    if milliseconds == "0" then
+      call("DEL", name)
+    elseif milliseconds == "" then
+      call("SET", name, value)
+    else
+      call("SET", name, value, "PX", milliseconds)
+    end
+  end
+end
+]]
+
+-- remember, remember of names, number of lanes, lanes, number of entries; of each entry: key, value, lane, "bulk" or "",
+-- microseconds or "", name for `find` or "", number of names, names, body; records. Returns the number of stored entries,
+-- then position and value of each known key that has one.
+scripts.put = HEAD .. APPEND .. NAMES .. RECORDS .. [[
+local remember, remember_names, lanes, position = ARGV[1], ARGV[2], {}, 4 + ARGV[3]
+for index = 4, position - 1 do lanes[index - 3] = ARGV[index] end
+local count, stored, reply = tonumber(ARGV[position]), 0, {}
+position = position + 1
+for number = 1, count do
+  local identity, value, lane, bulk, at, name, many = unpack(ARGV, position, position + 6)
+  local names, id, body = {}, whole(now + number - 1), position + 7 + many
+  bulk = bulk ~= "" and "bulk:" or ""
+  if identity == "" or call("SET", key("seen:" .. identity), value, "NX", "PX", remember) then
+    for index = position + 7, body - 1 do names[#names + 1] = ARGV[index] end
+    local queue = bulk .. (names[1] and lane .. join(names, remember_names, lanes) or "entry:" .. id)
+    if at ~= "" then
+      call("HSET", key "later", "later:" .. id, queue)
+      queue = "later:" .. id
+    end
+    if name ~= "" then call("HSET", key "ids", name, queue) end
+    append(queue, id .. " " .. name .. "\n" .. ARGV[body], at ~= "" and at or id)
+    stored = stored + 1
+  elseif value ~= "" then
+    reply[#reply + 1] = number
+    reply[#reply + 1] = call("GET", key("seen:" .. identity))
+  end
+  position = body + 1
+end
+write_due()
+if stored > 0 then call("INCRBY", key "depth", stored) end
+write_records(position)
+return { stored, unpack(reply) }
+]]
+
+-- Removes the first item of a queue and lets the next one come.
+local ADVANCE = [[
+local removed = 0
+local function advance(queue, is_tried, name)
+  local item = call("LPOP", queue_key(queue))
+  removed = removed + 1
+  if is_tried then
+    call("HDEL", key "tries", queue)
+    call("HDEL", key "why", queue)
+  end
+  if name ~= "" then call("HDEL", key "ids", name) end
+  local next_item = call("LINDEX", queue_key(queue), 0)
+  if next_item then call("ZADD", due_of(queue), id_of(next_item), queue) end
+  return item
+end
+
+local function bury(queue, tries, reason)
+  local item = call("LINDEX", queue_key(queue), 0)
+  local id, name, body = string.match(item, "^(%d+) ([^\n]*)\n(.*)$")
+  advance(queue, true, name)
+  call("HSET", key "dead", id, cjson.encode { queue, tries, reason, now / 1e6, name } .. "\n" .. body)
+  call("ZADD", key "dead:at", now, id)
+  if name ~= "" then call("HSET", key "ids", name, "dead " .. id) end
+end
+
+local function finish()
+  if removed > 0 then call("DECRBY", key "depth", removed) end
+end
+]]
+
+-- token, n, microseconds of the lease, most tries. Returns queue, attempt, item of each.
+scripts.take = HEAD .. APPEND .. ADVANCE .. [[
+local token, n, lease, most = ARGV[1] .. " ", tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+local taken, leased, ended = {}, {}, whole(now + lease)
+for _, member in ipairs(call("ZRANGEBYSCORE", key "held", "-inf", now, "LIMIT", 0, 500)) do
+  local queue = string.match(member, "^%S+ (.*)$")
+  call("ZREM", key "held", member)
+  call("HINCRBY", key "tries", queue, 1)
+  call("ZADD", due_of(queue), now, queue)
+end
+
+local function take(set)
+  while #leased < 2 * n do
+    local queues = call("ZRANGEBYSCORE", set, "-inf", now, "LIMIT", 0, math.min(2000, n - #leased / 2))
+    if #queues == 0 then return end
+    call("ZREM", set, unpack(queues))
+    local tries = call("HMGET", key "tries", unpack(queues))
+    for index, queue in ipairs(queues) do
+      local item, attempt = call("LINDEX", queue_key(queue), 0), tonumber(tries[index] or 0) + 1
+      local target = string.sub(queue, 1, 6) == "later:" and call("HGET", key "later", queue)
+      if target then
+        call("HDEL", key "later", queue)
+        call("DEL", queue_key(queue))
+        local name = string.match(item, "^%d+ ([^\n]*)")
+        if name ~= "" then call("HSET", key "ids", name, target) end
+        append(target, item, whole(now))
+      elseif item and attempt > most then
+        bury(queue, attempt - 1, call("HGET", key "why", queue) or "its lease was over before it was handled")
+      elseif item then
+        taken[#taken + 1], taken[#taken + 2], taken[#taken + 3] = queue, attempt, item
+        leased[#leased + 1] = ended
+        leased[#leased + 1] = token .. queue
+      end
+    end
+    write_due()
+  end
+end
+take(key "due")
+take(key "due:bulk")
+for from = 1, #leased, 2000 do
+  call("ZADD", key "held", unpack(leased, from, math.min(from + 1999, #leased)))
+end
+finish()
+return taken
+]]
+
+-- number of changes; of each: what, token, queue, attempt, id, name for `find` or "", seconds or "", reason; records.
+-- Returns 1 for each change whose lease was held, 0 for the others.
+scripts.settle = HEAD .. ADVANCE .. RECORDS .. [[
+local function remove_lost(queue, id, name)
+  local item = call("LINDEX", queue_key(queue), 0)
+  if item and id_of(item) == id then
+    if call("ZREM", due_of(queue), queue) == 0 then
+      for _, member in ipairs(call("ZRANGE", key "held", 0, -1)) do
+        if string.match(member, "^%S+ (.*)$") == queue then call("ZREM", key "held", member) end
+      end
+    end
+    advance(queue, true, name)
+  elseif call("HDEL", key "dead", id) == 1 then
+    call("ZREM", key "dead:at", id)
+  end
+end
+
+local reply, position = {}, 2
+for number = 1, tonumber(ARGV[1]) do
+  local what, token, queue, attempt, id, name, seconds, reason = unpack(ARGV, position, position + 7)
+  local member = token .. " " .. queue
+  if what == "extend" then
+    reply[number] = call("ZSCORE", key "held", member) and 1 or 0
+    if reply[number] == 1 then call("ZADD", key "held", whole(now + seconds * 1e6), member) end
+  else
+    reply[number] = call("ZREM", key "held", member)
+    if reply[number] == 0 then
+      if what == "always" then remove_lost(queue, id, name) end
+    elseif what == "held" or what == "always" then
+      advance(queue, attempt ~= "1", name)
+    elseif what == "dead" then
+      bury(queue, attempt, reason)
+    elseif what == "release" then
+      call("ZADD", due_of(queue), id, queue)
+    else
+      call("HSET", key "tries", queue, attempt)
+      call("HSET", key "why", queue, reason)
+      call("ZADD", due_of(queue), whole(now + seconds * 1e6), queue)
+    end
+  end
+  position = position + 8
+end
+finish()
+write_records(position)
+return reply
+]]
+
+-- Seconds, or "" when nothing waits.
+scripts.next_due = HEAD .. [[
+local earliest
+for _, set in ipairs { "due", "due:bulk", "held" } do
+  local due = tonumber(call("ZRANGE", key(set), 0, 0, "WITHSCORES")[2])
+  if due and (not earliest or due < earliest) then earliest = due end
+end
+return earliest and string.format("%.6f", math.max(0, earliest - now) / 1e6) or ""
+]]
+
+-- Microseconds at which the oldest of those entries was stored that may be taken first, or "".
+scripts.oldest = HEAD .. [[
+local oldest
+for _, set in ipairs { "due", "due:bulk", "held" } do
+  for _, member in ipairs(call("ZRANGE", key(set), 0, 9)) do
+    local item = call("LINDEX", queue_key(set == "held" and string.match(member, " (.*)$") or member), 0)
+    local id = item and tonumber(id_of(item))
+    if id and (not oldest or id < oldest) then oldest = id end
+  end
+end
+return oldest and whole(oldest) or ""
+]]
+
+local ROWS = [[
+local list = {}
+local function add_row(state, queue, tries, reason, at, item)
+  local target = call("HGET", key "later", queue) or queue
+  for _, part in ipairs { state, queue, target, tostring(tries), reason, at, item } do list[#list + 1] = part end
+end
+
+local function add_first(state, queue, item)
+  local tries = (call("HGET", key "tries", queue) or 0) + (state == "taken" and 1 or 0)
+  add_row(state, queue, tries, call("HGET", key "why", queue) or "", "", item)
+end
+
+local function add_dead(id)
+  local letter = call("HGET", key "dead", id)
+  local about, body = string.match(letter, "^([^\n]*)\n(.*)$")
+  local queue, tries, reason, at, name = unpack(cjson.decode(about))
+  add_row("dead", queue, tries, reason, string.format("%.6f", at), id .. " " .. name .. "\n" .. body)
+end
+]]
+
+-- n, offset. Returns the offset to go on with, -1 at the end; then state, queue, the queue it belongs to, tries, reason,
+-- seconds or "", item of each. Offsets count queues.
+scripts.list = HEAD .. ROWS .. [[
+local n, offset, skip = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[2])
+for _, set in ipairs { "held", "due", "due:bulk" } do
+  local members = call("ZRANGE", key(set), skip, skip + n - 1)
+  skip = math.max(0, skip - call("ZCARD", key(set)))
+  for _, member in ipairs(members) do
+    if #list >= 7 * n then return { offset, unpack(list) } end
+    local queue = set == "held" and string.match(member, " (.*)$") or member
+    for index, item in ipairs(call("LRANGE", queue_key(queue), 0, n - 1)) do
+      if index == 1 then
+        add_first(set == "held" and "taken" or "waiting", queue, item)
+      else
+        add_row("waiting", queue, 0, "", "", item)
+      end
+    end
+    offset = offset + 1
+  end
+end
+return { -1, unpack(list) }
+]]
+
+-- n, offset. As `list`, for dead letters.
+scripts.list_dead = HEAD .. ROWS .. [[
+local n, offset = tonumber(ARGV[1]), tonumber(ARGV[2])
+local ids = call("ZRANGE", key "dead:at", offset, offset + n - 1)
+for _, id in ipairs(ids) do add_dead(id) end
+return { #ids == n and offset + n or -1, unpack(list) }
+]]
+
+-- The position of an item, and the item.
+local LOOK_UP = [[
+local function look_up(queue, id)
+  for index, item in ipairs(call("LRANGE", queue_key(queue), 0, -1)) do
+    if id_of(item) == id then return index, item end
+  end
+end
+]]
+
+-- a name for `find`. As `list`, without the offset.
+scripts.find = HEAD .. ROWS .. [[
+local place = call("HGET", key "ids", ARGV[1])
+if not place then return list end
+if string.sub(place, 1, 5) == "dead " then
+  add_dead(string.sub(place, 6))
+  return list
+end
+for index, item in ipairs(call("LRANGE", queue_key(place), 0, -1)) do
+  if string.match(item, "^%d+ ([^\n]*)") == ARGV[1] then
+    if index == 1 then
+      add_first(call("ZSCORE", due_of(place), place) and "waiting" or "taken", place, item)
+    else
+      add_row("waiting", place, 0, "", "", item)
+    end
+  end
+end
+return list
+]]
+
+-- of each entry: queue, id
+scripts.drop = HEAD .. ADVANCE .. LOOK_UP .. [[
+for position = 1, #ARGV, 2 do
+  local queue = ARGV[position]
+  local index, item = look_up(queue, ARGV[position + 1])
+  local name = item and string.match(item, "^%d+ ([^\n]*)")
+  if index == 1 and call("ZREM", due_of(queue), queue) == 1 then
+    advance(queue, true, name)
+    call("HDEL", key "later", queue)
+  elseif index and index > 1 then
+    call("LREM", queue_key(queue), 1, item)
+    if name ~= "" then call("HDEL", key "ids", name) end
+    removed = removed + 1
+  end
+end
+finish()
+return removed
+]]
+
+-- "revive" or "drop", number of lanes, lanes, ids of dead letters
+scripts.settle_dead = HEAD .. APPEND .. NAMES .. [[
+local function present_queue(queue)
+  local bulk = string.sub(queue, 1, 5) == "bulk:" and "bulk:" or ""
+  queue = string.sub(queue, #bulk + 1)
+  for index = tonumber(ARGV[2]) + 2, 3, -1 do
+    local lane = ARGV[index]
+    if string.sub(queue, 1, #lane) == lane then return bulk .. lane .. root_of(string.sub(queue, #lane + 1)) end
+  end
+  return bulk .. queue
+end
+
+local count = 0
+for position = 3 + ARGV[2], #ARGV do
+  local letter, id = call("HGET", key "dead", ARGV[position]), whole(now + count)
+  if letter then
+    local about, body = string.match(letter, "^([^\n]*)\n(.*)$")
+    local queue, _, _, _, name = unpack(cjson.decode(about))
+    call("HDEL", key "dead", ARGV[position])
+    call("ZREM", key "dead:at", ARGV[position])
+    if name ~= "" then call("HDEL", key "ids", name) end
+    if ARGV[1] == "revive" then
+      queue = present_queue(queue)
+      append(queue, id .. " " .. name .. "\n" .. body, id)
+      if name ~= "" then call("HSET", key "ids", name, queue) end
+      call("INCR", key "depth")
+    end
+    count = count + 1
+  end
+end
+write_due()
+return count
+]]
+
+-- own name, names of owners that have ended. Ends the leases of these; takes over what release 1.0 stored. Returns all
+-- owners.
+scripts.look = HEAD .. APPEND .. [[
+call("ZADD", key "owners", now, ARGV[1])
+call("ZREMRANGEBYSCORE", key "owners", "-inf", now - 86400e6)
+for index = 2, #ARGV do
+  call("ZREM", key "owners", ARGV[index])
+  for _, member in ipairs(call("ZRANGE", key "held", 0, -1)) do
+    if string.sub(member, 1, #ARGV[index] + 1) == ARGV[index] .. ":" then call("ZADD", key "held", now, member) end
+  end
+end
+
+-- In release 1.0 the items of `queue:<queue>` were bodies; a token of the queue was in a stream or among delayed ones.
+local numbers = 0
+local function take_over(queue, due)
+  local new = string.gsub(string.gsub(queue, "^customer:", ""), "^event:", "entry:")
+  local tries = call("HGET", key "attempts", queue)
+  local is_empty = call("EXISTS", queue_key(new)) == 0
+  for _, body in ipairs(call("LRANGE", key("queue:" .. queue), 0, -1)) do
+    numbers = numbers + 1
+    append(new, whole(now + numbers) .. " \n" .. body, due or whole(now + numbers))
+  end
+  if tries and tries ~= "0" and is_empty then call("HSET", key "tries", new, tries) end
+  call("DEL", key("queue:" .. queue))
+end
+
+if call("EXISTS", key "stream") == 1 then
+  for _, entry in ipairs(call("XRANGE", key "stream", "-", "+")) do
+    local ends = call("ZSCORE", key "leases", entry[1])
+    take_over(entry[2][2], ends and whole(ends * 1e6))
+  end
+end
+for _, queue in ipairs(call("ZRANGE", key "delayed", 0, -1)) do
+  take_over(queue, whole(call("ZSCORE", key "delayed", queue) * 1e6))
+end
+if call("EXISTS", key "aside") == 1 then
+  for _, entry in ipairs(call("XRANGE", key "aside", "-", "+")) do
+    local fields = entry[2] -- names and values of queue, body, attempts, reason, at
+    numbers = numbers + 1
+    local queue = string.gsub(string.gsub(fields[2], "^customer:", ""), "^event:", "entry:")
+    local about = cjson.encode { queue, tonumber(fields[6]), fields[8], tonumber(fields[10]), "" }
+    call("HSET", key "dead", whole(now + numbers), about .. "\n" .. fields[4])
+    call("ZADD", key "dead:at", whole(fields[10] * 1e6), whole(now + numbers))
+  end
+end
+write_due()
+for _, name in ipairs { "stream", "leases", "delayed", "attempts", "reasons", "aside", "numbers" } do
+  call("DEL", key(name))
+end
+return call("ZRANGE", key "owners", 0, -1)
+]]
+
+return scripts

@@ -1,0 +1,418 @@
+-- The store in one SQLite file: survives the end of the process at any moment, and may be shared by several processes of
+-- one machine. The contract is in contract.lua, the tables are in sqlite_file.lua.
+
+local core = require "waba.core"
+local names = require "waba.store.names"
+local owner = require "waba.store.owner"
+local sqlite_connection = require "waba.store.sqlite_connection"
+
+---@class waba.SqliteStore : waba.Store
+local Sqlite = {}
+Sqlite.__index = Sqlite
+Sqlite.__name = "waba.store.sqlite"
+Sqlite.durable, Sqlite.grouped = true, true
+
+-- `seq` is read and bound as a float: LuaDBI 0.7 cuts integers to 32 bits.
+local LEASE_OVER = "its lease was over before it was handled"
+local FOR_EVER = 1e15
+
+local SET = "REPLACE INTO waba_record (name, value, until) VALUES (?, ?, ?)"
+local VALUE = "SELECT value FROM waba_record WHERE name = ? AND until > ?"
+
+-- Seconds between looks for processes that have ended.
+local LOOK = 5
+
+-- LuaDBI 0.7 cuts what it reads at the first NUL byte.
+local function escape(text)
+  if not text or not text:find "[%z\1]" then return text end
+  return (text:gsub("[%z\1]", { ["\0"] = "\1z", ["\1"] = "\1\1" }))
+end
+
+local function unescape(text)
+  if not text or not text:find("\1", 1, true) then return text end
+  return (text:gsub("\1(.)", { z = "\0", ["\1"] = "\1" }))
+end
+
+-- Lets the next entry of a conversation come.
+local function promote(self, conversation)
+  if conversation == nil then return end
+  self.database:run([[UPDATE waba_entry SET head = 1
+    WHERE seq = (SELECT min(seq) FROM waba_entry WHERE conversation = ?)]], conversation)
+end
+
+-- ---- Putting. ----------------------------------------------------------------------------------------
+
+-- What names.lua needs of this store; the entries of one `put` share the names that were read.
+local function name_store(self, now)
+  local database, store = self.database, {}
+  local known, is_fresh = {}, {} -- name to the name that it refers to, or false; names whose row is up to date
+
+  function store.next(name)
+    if known[name] == nil then
+      local row = database:rows("SELECT value, until FROM waba_record WHERE name = ?", "name:" .. name)[1]
+      known[name] = row and row[2] > now and unescape(row[1]) or false
+      is_fresh[name] = row and row[2] > now + names.REMEMBER / 2
+    end
+    return known[name] or nil
+  end
+
+  function store.remember(name, root)
+    if known[name] == root and is_fresh[name] then return end
+    known[name], is_fresh[name] = root, true
+    database:run(SET, "name:" .. name, escape(root), now + names.REMEMBER)
+  end
+
+  function store.is_begun(root)
+    for _, lane in ipairs(self.lanes) do
+      local sql = "SELECT 1 FROM waba_entry WHERE conversation = ? AND attempts > 0"
+      if database:value(sql, escape(lane .. root)) then return true end
+    end
+    return false
+  end
+
+  function store.merge(from, to)
+    for _, lane in ipairs(self.lanes) do
+      local old, new = escape(lane .. from), escape(lane .. to)
+      local moved = database:run(
+        "UPDATE waba_entry SET conversation = ?, head = 0 WHERE conversation = ? AND attempts = 0", new, old)
+      if moved > 0 then
+        -- the oldest entry is the first one, unless another one was taken before
+        database:run("UPDATE waba_entry SET head = 0 WHERE conversation = ? AND attempts = 0", new)
+        local head = database:value("SELECT 1 FROM waba_entry WHERE conversation = ? AND head = 1", new)
+        if not head then promote(self, new) end
+      end
+    end
+  end
+
+  return store
+end
+
+-- Stores an entry behind those of its conversation; with `at` it is on its own until then.
+local function append(self, entry, store, now)
+  local root = entry.names and names.join(store, entry.names)
+  local conversation, later = root and escape((entry.lane or "") .. root), nil
+  if entry.at then conversation, later = nil, conversation or "" end
+  self.database:run([[INSERT INTO waba_entry (seq, conversation, head, bulk, due, id, later, body)
+    VALUES (max(?1, coalesce((SELECT max(seq) + 1 FROM waba_entry), 0)), ?2,
+      NOT EXISTS (SELECT 1 FROM waba_entry WHERE conversation = ?2), ?3, ?4, ?5, ?6, ?7)]],
+    now * 1e6 - now * 1e6 % 1, conversation, entry.bulk and 1 or 0, entry.at or now, entry.id, later,
+    escape(entry.body))
+end
+
+local function write(self, records, now)
+  for _, record in ipairs(records or {}) do
+    local ends = record.seconds and now + record.seconds or FOR_EVER
+    if record.value == nil then
+      self.database:run("DELETE FROM waba_record WHERE name = ?", record.name)
+    else
+      self.database:run(SET, record.name, escape(record.value), ends)
+    end
+  end
+end
+
+-- Removes records that have expired, now and then: looks at four for each entry that was stored since, in the order of
+-- their names. So an index by time is not needed, and a quarter of the records at most have expired.
+local function forget_old(self, now, stored)
+  self.since_forgetting = self.since_forgetting + stored
+  if self.since_forgetting < 100 then return end
+  local n = 4 * self.since_forgetting
+  local last = self.database:value([[SELECT max(name) FROM
+    (SELECT name FROM waba_record WHERE name > ? ORDER BY name LIMIT ?)]], self.forgotten, n)
+  self.database:run("DELETE FROM waba_record WHERE name > ?1 AND (?2 IS NULL OR name <= ?2) AND until <= ?3",
+    self.forgotten, last, now)
+  self.forgotten, self.since_forgetting = last or "", 0
+end
+
+-- Whether an entry's key is known; it is from now on.
+local function is_known(self, entry, now)
+  if not entry.key then return false end
+  local name = "key:" .. entry.key
+  local added = self.database:run([[INSERT INTO waba_record (name, value, until) VALUES (?1, ?2, ?3)
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value, until = excluded.until WHERE until <= ?4]],
+    name, escape(entry.value) or "", now + self.remember, now)
+  if added > 0 then return false end
+  if entry.value then entry.known = unescape(self.database:value(VALUE, name, now)) end
+  return true
+end
+
+function Sqlite:put(entries, records)
+  return self.database:transaction(function()
+    local now, fresh = self.database:now(), {}
+    local store = name_store(self, now)
+    for _, entry in ipairs(entries) do
+      if not is_known(self, entry, now) then
+        fresh[#fresh + 1] = entry
+        -- a later entry may have the names of two earlier conversations, which then are the same one
+        if entry.names and entry.names[2] then names.join(store, entry.names) end
+      end
+    end
+    for _, entry in ipairs(fresh) do append(self, entry, store, now) end
+    write(self, records, now)
+    forget_old(self, now, #fresh)
+    return #fresh
+  end, self.sync)
+end
+
+-- ---- Taking. -----------------------------------------------------------------------------------------
+
+local function bury(self, seq, conversation, reason, now)
+  self.database:run([[INSERT INTO waba_dead (seq, conversation, bulk, id, attempts, at, reason, body)
+    SELECT seq, conversation, bulk, id, attempts, ?2, ?3, body FROM waba_entry WHERE seq = ?1]], seq, now, reason)
+  self.database:run("DELETE FROM waba_entry WHERE seq = ?", seq)
+  promote(self, conversation)
+end
+
+-- Appends an entry to its conversation when its time has come.
+local function arrive(self, seq, later)
+  local sql = [[UPDATE waba_entry SET later = NULL, conversation = ?2,
+    head = NOT EXISTS (SELECT 1 FROM waba_entry WHERE conversation = ?2) WHERE seq = ?1 AND later IS NOT NULL]]
+  self.database:run(sql, seq, later ~= "" and later or nil)
+end
+
+local DUE = [[SELECT * FROM (SELECT seq * 1.0 AS seq, conversation, attempts, reason, later, body FROM waba_entry
+    WHERE head = 1 AND bulk = 0 AND due <= ?1 ORDER BY due LIMIT ?2)
+  UNION ALL SELECT * FROM (SELECT seq * 1.0 AS seq, conversation, attempts, reason, later, body FROM waba_entry
+    WHERE head = 1 AND bulk = 1 AND due <= ?1 ORDER BY due LIMIT ?2) LIMIT ?2]]
+
+-- Leases the entries of rows that are still due: they were read before the transaction. Returns whether others may have
+-- become due.
+local function lease(self, rows, seconds, now, taken)
+  local is_worth_another = false
+  for _, row in ipairs(rows) do
+    local seq, conversation, attempts = row[1], row[2], row[3]
+    self.numbers = self.numbers + 1
+    local token = self.owner .. ":" .. self.numbers
+    local is_due = self.database:run([[UPDATE waba_entry SET attempts = attempts + 1, token = ?, due = ?
+      WHERE seq = ? AND head = 1 AND due <= ?]], token, now + seconds, seq, now) > 0
+    if is_due and row[5] then
+      self.database:run("UPDATE waba_entry SET attempts = 0, token = NULL, due = ? WHERE seq = ?", now, seq)
+      arrive(self, seq, row[5])
+      is_worth_another = true
+    elseif is_due and attempts >= self.attempts then
+      self.database:run("UPDATE waba_entry SET attempts = ? WHERE seq = ?", attempts, seq)
+      bury(self, seq, conversation, row[4] or LEASE_OVER, now)
+      is_worth_another = true
+    elseif is_due then
+      taken[#taken + 1] = {
+        seq = seq, token = token, conversation = conversation, attempts = attempts + 1, body = unescape(row[6]),
+      }
+    end
+  end
+  return is_worth_another
+end
+
+-- Ends the leases of processes that have ended.
+local function free_dead(self)
+  self.look_at = core.clock() + LOOK
+  local ended = {}
+  local owners = self.database:guarded(function() return self.database:rows "SELECT name FROM waba_owner" end)
+  for _, row in ipairs(owners or {}) do
+    if owner.has_ended(row[1]) then ended[#ended + 1] = row[1] end
+  end
+  if #ended == 0 and self.is_registered then return end
+  self.database:transaction(function()
+    for _, name in ipairs(ended) do
+      self.database:run("UPDATE waba_entry SET due = ?1, token = NULL WHERE head = 1 AND substr(token, 1, ?2) = ?3",
+        self.database:now(), #name + 1, name .. ":")
+      self.database:run("DELETE FROM waba_owner WHERE name = ?", name)
+    end
+    self.database:run("INSERT OR IGNORE INTO waba_owner (name) VALUES (?)", self.owner)
+    self.is_registered = true
+    return true
+  end)
+end
+
+-- Reads first: workers that find nothing to do leave the writers alone.
+function Sqlite:take(n, seconds)
+  local database, taken = self.database, {}
+  if core.clock() >= self.look_at then free_dead(self) end
+  local function read() return database:rows(DUE, database:now(), n - #taken) end
+  while true do
+    local rows, err = database:guarded(read)
+    if not rows then return nil, err end
+    if #rows == 0 then return taken end
+    local leased, is_worth_another
+    is_worth_another, err = database:transaction(function()
+      leased = {} -- of an attempt before
+      return lease(self, rows, seconds, database:now(), leased)
+    end)
+    if is_worth_another == nil then
+      if #taken > 0 then return taken end
+      return nil, err
+    end
+    for _, one in ipairs(leased) do taken[#taken + 1] = one end
+    if not is_worth_another or #taken >= n then return taken end
+  end
+end
+
+-- ---- Settling. ---------------------------------------------------------------------------------------
+
+-- Makes one change. Returns whether the lease was held.
+local function settle(self, change, now)
+  local database, seq, token = self.database, change.lease.seq, change.lease.token
+  local conversation = change.lease.conversation
+  if change.done then
+    if database:run("DELETE FROM waba_entry WHERE seq = ? AND token = ?", seq, token) > 0 then
+      promote(self, conversation)
+      return true
+    end
+    if change.done == "always" then
+      conversation = database:value("SELECT conversation FROM waba_entry WHERE seq = ?", seq)
+      database:run("DELETE FROM waba_entry WHERE seq = ?", seq)
+      database:run("DELETE FROM waba_dead WHERE seq = ?", seq)
+      promote(self, conversation)
+    end
+    return false
+  elseif change.dead then
+    local is_held = database:value("SELECT 1 FROM waba_entry WHERE seq = ? AND token = ?", seq, token)
+    if is_held then bury(self, seq, conversation, escape(change.reason), now) end
+    return is_held ~= nil
+  elseif change.extend then
+    local sql = "UPDATE waba_entry SET due = ? WHERE seq = ? AND token = ?"
+    return database:run(sql, now + change.extend, seq, token) > 0
+  elseif change.release then
+    local sql = [[UPDATE waba_entry SET token = NULL, due = min(due, seq / 1e6), attempts = attempts - 1
+      WHERE seq = ? AND token = ?]]
+    return database:run(sql, seq, token) > 0
+  end
+  return database:run("UPDATE waba_entry SET token = NULL, due = ?, reason = ? WHERE seq = ? AND token = ?",
+    now + change.delay, escape(change.reason), seq, token) > 0
+end
+
+function Sqlite:settle(changes, records)
+  if #changes == 0 and not records then return 0 end
+  return self.database:transaction(function()
+    local now, held = self.database:now(), 0
+    for _, change in ipairs(changes) do
+      change.lost = not settle(self, change, now)
+      if not change.lost then held = held + 1 end
+    end
+    write(self, records, now)
+    return held
+  end)
+end
+
+-- ---- Looking. ----------------------------------------------------------------------------------------
+
+function Sqlite:depth()
+  return self.database:guarded(function() return self.database:value "SELECT count(*) FROM waba_entry" end)
+end
+
+function Sqlite:next_due()
+  return (self.database:guarded(function()
+    local due = self.database:value "SELECT min(due) FROM waba_entry WHERE head = 1 AND bulk = 0"
+    local bulk = self.database:value "SELECT min(due) FROM waba_entry WHERE head = 1 AND bulk = 1"
+    due = due and bulk and math.min(due, bulk) or due or bulk
+    return due and math.max(0, due - self.database:now())
+  end))
+end
+
+function Sqlite:oldest()
+  return self.database:guarded(function() return self.database:value "SELECT min(seq) / 1e6 FROM waba_entry" end)
+end
+
+local COLUMNS = {
+  [false] = [[SELECT seq * 1.0, conversation, seq / 1e6, attempts, reason, body, token IS NOT NULL AND due > ?1
+    FROM waba_entry]],
+  [true] = "SELECT seq * 1.0, conversation, at, attempts, reason, body, ?1 FROM waba_dead",
+}
+
+local function rows_of(self, dead, condition, ...)
+  local list = self.database:rows(COLUMNS[dead] .. condition, self.database:now(), ...)
+  for index, row in ipairs(list) do
+    list[index] = {
+      id = ("%.0f"):format(row[1]), conversation = unescape(row[2]), at = row[3], attempts = row[4],
+      reason = unescape(row[5]), body = unescape(row[6]),
+      state = dead and "dead" or row[7] == 1 and "taken" or "waiting",
+    }
+  end
+  return list
+end
+
+function Sqlite:list(dead, n, after)
+  local rows, err = self.database:guarded(function()
+    return rows_of(self, dead, " WHERE seq > ?2 ORDER BY seq LIMIT ?3", (tonumber(after) or -1) + 0.0, n)
+  end)
+  if not rows then return nil, err end
+  return rows, #rows == n and rows[n] and rows[n].id or nil
+end
+
+function Sqlite:find(id)
+  return self.database:guarded(function()
+    return rows_of(self, false, " WHERE id = ?2", id)[1] or rows_of(self, true, " WHERE id = ?2 LIMIT 1", id)[1]
+  end)
+end
+
+-- The lane of a conversation, and its name, which may refer to another one by now.
+local function parts_of(self, conversation)
+  for index = #self.lanes, 1, -1 do
+    local lane = self.lanes[index]
+    if conversation:sub(1, #lane) == lane then return lane, { conversation:sub(#lane + 1) } end
+  end
+end
+
+function Sqlite:revive(rows)
+  return self.database:transaction(function()
+    local count, now = 0, self.database:now()
+    local store = name_store(self, now)
+    for _, row in ipairs(rows) do
+      local seq = tonumber(row.id) + 0.0
+      local found = self.database:rows("SELECT conversation, bulk, id, body FROM waba_dead WHERE seq = ?", seq)[1]
+      if found then
+        local entry = { bulk = found[2] == 1, id = found[3], body = unescape(found[4]) }
+        if found[1] then entry.lane, entry.names = parts_of(self, unescape(found[1])) end
+        append(self, entry, store, now)
+        self.database:run("DELETE FROM waba_dead WHERE seq = ?", seq)
+        count = count + 1
+      end
+    end
+    return count
+  end)
+end
+
+function Sqlite:drop(rows)
+  return self.database:transaction(function()
+    local count, now = 0, self.database:now()
+    for _, row in ipairs(rows) do
+      local seq = tonumber(row.id) + 0.0
+      if row.state == "dead" then
+        count = count + self.database:run("DELETE FROM waba_dead WHERE seq = ?", seq)
+      else
+        local conversation = self.database:value("SELECT conversation FROM waba_entry WHERE seq = ?", seq)
+        local sql = "DELETE FROM waba_entry WHERE seq = ? AND (token IS NULL OR due <= ?)"
+        count = count + self.database:run(sql, seq, now)
+        promote(self, conversation)
+      end
+    end
+    return count
+  end)
+end
+
+function Sqlite:get(name)
+  return self.database:guarded(function()
+    return unescape(self.database:value(VALUE, name, self.database:now()))
+  end)
+end
+
+function Sqlite:close()
+  self.database:close()
+end
+
+local sqlite = {}
+
+--- A store in a file, which is opened at the first use, so that a process may fork before. `attempts`, `remember`, `lanes`
+--- and `title` as of `waba.store.memory`; `sync`: put returns when the disk has the entries.
+---@param settings { file: string, busy_timeout: number, sync: boolean, [string]: any }
+---@return waba.SqliteStore
+function sqlite.new(settings)
+  local store = setmetatable({
+    sync = settings.sync, attempts = settings.attempts, remember = settings.remember, lanes = settings.lanes,
+    database = sqlite_connection.new(settings.file, settings.busy_timeout, settings.title),
+    numbers = 0, since_forgetting = 0, forgotten = "", look_at = 0,
+  }, Sqlite)
+  -- a process that was forked has another owner
+  function store.database.on_open() store.owner, store.is_registered, store.look_at = owner.name(), false, 0 end
+  return store
+end
+
+return sqlite

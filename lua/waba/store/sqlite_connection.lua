@@ -1,0 +1,297 @@
+-- A connection to the file of a SQLite store: prepared statements, transactions, and the driver's errors as error
+-- objects. Waits for the lock of another process in the way of the event loop, and notices when the file was removed or
+-- replaced.
+
+local core = require "waba.core"
+local errors = require "waba.errors"
+local runtime = require "waba.runtime"
+local sqlite_file = require "waba.store.sqlite_file"
+
+---@class waba.SqliteConnection
+---@field file string
+---@field title string         how errors name the store
+---@field path string?         its absolute path; set at the first use
+---@field identity string?     of the open file
+---@field beside table<string, string>?  the identities of SQLite's further files, by the ends of their names
+---@field busy_timeout number  seconds
+---@field connection userdata?  the driver's, while the file is open
+---@field statements table<string, userdata>  the driver's, by their text. They are closed before the connection
+---@field driver_timeout integer?  milliseconds: the `busy_timeout` that was last set in SQLite
+---@field to_disk boolean?      what the connection was last told
+---@field closed true?
+local Connection = {}
+Connection.__index = Connection
+
+local sqlite_connection = {}
+
+-- Seconds between attempts while another process holds the lock: short at first, then longer.
+local SHORTEST, LONGEST = 0.001, 0.02
+
+-- A driver's error, on its way to the end of the transaction.
+local Failure = {}
+
+local function fail(message)
+  error(setmetatable({ message = sqlite_file.message(message) }, Failure), 0)
+end
+
+-- Runs a statement and returns it. A statement that failed can't be used again: the driver would report its old error.
+local function execute(self, sql, ...)
+  local statement = self.statements[sql]
+  if not statement then
+    local prepared, message = self.connection:prepare(sql)
+    statement = prepared or fail(message)
+    self.statements[sql] = statement
+  end
+  local ok, message = statement:execute(...)
+  if ok then return statement end
+  self.statements[sql] = nil
+  statement:close()
+  fail(message)
+end
+
+--- Runs a statement that returns no rows. Only within `guarded` and `transaction`, as `rows` and `value`.
+---@param sql string
+---@param ... any  its parameters
+---@return integer  the number of rows changed
+function Connection:run(sql, ...)
+  return execute(self, sql, ...):affected()
+end
+
+--- All rows of a query, as lists of columns.
+---@param sql string
+---@return any[][]
+function Connection:rows(sql, ...)
+  local statement, list = execute(self, sql, ...), {}
+  while true do
+    local ok, row = pcall(statement.fetch, statement)
+    if not ok then
+      self.statements[sql] = nil
+      statement:close()
+      fail(row)
+    end
+    if not row then return list end
+    list[#list + 1] = row
+  end
+end
+
+--- The first column of the first row.
+---@param sql string
+---@return any
+function Connection:value(sql, ...)
+  local row = self:rows(sql, ...)[1]
+  return row and row[1]
+end
+
+--- Unix seconds with microseconds, by the clock that all processes of the machine share.
+---@return number
+function Connection:now()
+  local now = self.clock_offset and core.clock() + self.clock_offset
+  if not now or math.abs(now - os.time()) > 2 then -- the first use, or the clock was set
+    now = self:value "SELECT (julianday('now') - 2440587.5) * 86400.0"
+    self.clock_offset = now - core.clock()
+  end
+  return now
+end
+
+-- Runs a pragma, some of which take effect when they are prepared.
+local function pragma(self, text)
+  local sql = "PRAGMA " .. text
+  local rows, statement = self:rows(sql), self.statements[sql]
+  self.statements[sql] = nil
+  statement:close()
+  return rows[1] and rows[1][1]
+end
+
+-- Sets how long SQLite itself waits for the lock; it blocks the whole process meanwhile.
+local function set_driver_timeout(self, milliseconds)
+  if self.driver_timeout == milliseconds then return end
+  pragma(self, ("busy_timeout = %d"):format(milliseconds))
+  self.driver_timeout = milliseconds
+end
+
+-- Makes the tables, or those of this version from those of release 1.0.
+local function make_tables(self)
+  local version = pragma(self, "user_version")
+  if version == sqlite_file.VERSION then return end
+  self:run "BEGIN IMMEDIATE"
+  version = pragma(self, "user_version") -- another process may have made them since
+  if version > sqlite_file.VERSION then
+    self:run "ROLLBACK"
+    fail(("its tables have version %d, which a newer waba has made: expected at most version %d"):format(version,
+      sqlite_file.VERSION))
+  end
+  if version < sqlite_file.VERSION then
+    for _, sql in ipairs(sqlite_file.SCHEMA) do self:run(sql) end
+    if self:value "SELECT 1 FROM sqlite_master WHERE name = 'waba_event'" then
+      local now = ("%.0f"):format(self:now() * 1e6)
+      for _, sql in ipairs(sqlite_file.FROM_VERSION_1) do self:run((sql:gsub("%%d", now))) end
+    end
+    pragma(self, ("user_version = %d"):format(sqlite_file.VERSION))
+  end
+  self:run "COMMIT"
+end
+
+local function disconnect(self)
+  for sql, statement in pairs(self.statements) do
+    self.statements[sql] = nil
+    statement:close()
+  end
+  if self.connection then self.connection:close() end
+  self.connection, self.to_disk, self.driver_timeout, self.identity = nil, nil, nil, nil
+end
+
+-- The files that SQLite keeps beside a database while it is open.
+local BESIDE = { "-wal", "-shm" }
+
+-- Whether the open file is not the file of that name any more. What is stored in it would be lost.
+local function is_replaced(self)
+  return self.identity and core.file_identity(self.path) ~= self.identity
+end
+
+-- Closes a file that was removed or replaced, and removes SQLite's further files of it: SQLite would treat them as parts
+-- of the new file.
+local function leave_replaced(self)
+  pcall(pragma, self, "wal_checkpoint(FULL)") -- into the old file, which may have another name now
+  local path, beside = self.path, self.beside
+  disconnect(self)
+  for name, identity in pairs(beside) do
+    if core.file_identity(path .. name) == identity then os.remove(path .. name) end
+  end
+end
+
+-- Creates the file with mode 600; SQLite gives its further files the same mode. Returns the identity of the file.
+local function make_file(self)
+  self.path = self.path or assert(core.absolute_path(self.file))
+  local made, message = core.make_private(self.path)
+  if made then made, message = core.can_write(self.path) end
+  if not made then fail(message) end
+  return core.file_identity(self.path)
+end
+
+local function connect(self, driver_timeout)
+  local identity = self.file ~= ":memory:" and make_file(self) or nil
+  local connection, message = require("dbd.sqlite3").New(self.path or self.file)
+  if not connection then fail(message) end
+  self.connection = connection
+  connection:autocommit(true) -- otherwise the driver begins transactions by itself
+  set_driver_timeout(self, driver_timeout)
+  pragma(self, "journal_mode = WAL")
+  pragma(self, "synchronous = NORMAL")
+  make_tables(self)
+  self.identity, self.beside = identity, {}
+  for _, name in ipairs(BESIDE) do self.beside[name] = identity and core.file_identity(self.path .. name) end
+  if self.on_open then self.on_open() end
+end
+
+local function open(self, driver_timeout)
+  if self.connection and is_replaced(self) then leave_replaced(self) end
+  if self.connection then return set_driver_timeout(self, driver_timeout) end
+  local ok, failure = pcall(connect, self, driver_timeout)
+  if not ok then
+    disconnect(self)
+    error(failure, 0)
+  end
+end
+
+-- Returns the function with which the code can wait while other coroutines run; nil outside an event loop; false in a
+-- phase of nginx that can't wait.
+local function find_pause()
+  local is_known, name = pcall(runtime.loop_name)
+  if not is_known or name == "blocking" then return nil end
+  if name == "nginx" then return runtime.can_wait_in_nginx() and runtime.sleep or false end
+  local loop = runtime.loop(name)
+  return runtime.can_wait_in_loop(loop) and loop.sleep or nil
+end
+
+local BUSY = "database is locked"
+
+-- Makes an error object that names the file from an error of the driver.
+local function unavailable(self, failure)
+  local message = tostring(failure.message)
+  if message:find(BUSY, 1, true) then
+    message = ("another process has held its lock for %g s (option busy_timeout)"):format(self.busy_timeout)
+  end
+  message = ("%s's file %s: %s"):format(self.title, self.path or self.file, message)
+  return errors.new { kind = "unavailable", message = message, retryable = true }
+end
+
+local function attempt(self, work, driver_timeout)
+  open(self, driver_timeout)
+  return work()
+end
+
+--- Runs `work`; makes error objects from errors of the driver. Opens the file at the first use. While another process
+--- holds its lock, repeats `work` until the busy timeout is over.
+---@param work fun(): any, any  must have no effect when it raises
+---@return any result  of `work`; or nil and a `waba.Error`
+---@return any second
+function Connection:guarded(work)
+  if self.closed then error(self.title:gsub("^the ", "this ") .. " is closed", 3) end
+  local driver_timeout, pause, deadline, step = 0, nil, nil, nil
+  while true do
+    local ok, result, second = pcall(attempt, self, work, driver_timeout)
+    if ok and second == nil then return result end
+    if ok then return result, second end
+    if getmetatable(result) ~= Failure then error(result, 0) end
+    if not deadline then pause, deadline, step = find_pause(), core.clock() + self.busy_timeout, SHORTEST end
+    local left = deadline - core.clock()
+    if pause == false or left <= 0 or not tostring(result.message):find(BUSY, 1, true) then
+      return nil, unavailable(self, result)
+    end
+    if pause then
+      pause(math.min(step, left)) -- no transaction is open: other coroutines may use the connection meanwhile
+      step = math.min(2 * step, LONGEST)
+    else
+      driver_timeout = math.ceil(left * 1000)
+    end
+    if self.closed then
+      return nil, errors.new { kind = "unavailable", message = self.title .. " was closed", retryable = true }
+    end
+  end
+end
+
+--- Runs `work` in one transaction: all of it happens, or nothing. With `to_disk` it is on the disk when this returns. Only
+--- what is put needs that: a power failure that takes an acknowledgement back makes an entry come twice, which is allowed.
+---@param work fun(): any, any
+---@param to_disk? boolean
+---@return any result  of `work`; or nil and a `waba.Error`
+---@return any second
+function Connection:transaction(work, to_disk)
+  return self:guarded(function()
+    to_disk = to_disk or false
+    if to_disk ~= self.to_disk then
+      pragma(self, to_disk and "synchronous = FULL" or "synchronous = NORMAL")
+      self.to_disk = to_disk
+    end
+    self:run "BEGIN IMMEDIATE"
+    local ok, result, second = pcall(work)
+    if ok then
+      local failure
+      ok, failure = pcall(self.run, self, "COMMIT")
+      if not ok then result = failure end
+    end
+    if not ok then
+      pcall(self.run, self, "ROLLBACK")
+      error(result, 0)
+    end
+    if is_replaced(self) then fail("it was removed or replaced while it was written") end
+    return result, second
+  end)
+end
+
+--- Closes the file; nothing can be done any more.
+function Connection:close()
+  disconnect(self)
+  self.closed = true
+end
+
+--- A connection that is not open yet.
+---@param file string
+---@param busy_timeout number  seconds to wait for another process's write
+---@param title string         how errors name the store
+---@return waba.SqliteConnection
+function sqlite_connection.new(file, busy_timeout, title)
+  return setmetatable({ file = file, busy_timeout = busy_timeout, title = title, statements = {} }, Connection)
+end
+
+return sqlite_connection

@@ -1,0 +1,94 @@
+-- The file of a SQLite store: its tables, the migration of older files, and a look at a file before it is used, so that a
+-- wrong path is reported at the start and not by requests that fail.
+
+local open_file = require "waba.open"
+
+local sqlite_file = {}
+
+--- The version of the tables, in `PRAGMA user_version`.
+sqlite_file.VERSION = 2
+
+-- `seq` is the time of storing in microseconds, and larger than all others in the table: an entry's is never used again.
+-- `head` marks the first entry of its conversation, the only one that may be taken; `due` is when, and while it is leased
+-- the end of the lease. `token` is the lease's: its owner, then a number. `later`: the conversation that the entry belongs
+-- to when it is due.
+sqlite_file.SCHEMA = {
+  [[CREATE TABLE waba_entry (
+    seq INTEGER PRIMARY KEY, conversation TEXT, head INTEGER NOT NULL, bulk INTEGER NOT NULL, due REAL NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0, token TEXT, reason TEXT, id TEXT, later TEXT, body TEXT NOT NULL)]],
+  "CREATE INDEX waba_entry_head ON waba_entry (bulk, due) WHERE head = 1",
+  "CREATE INDEX waba_entry_conversation ON waba_entry (conversation)",
+  "CREATE UNIQUE INDEX waba_entry_id ON waba_entry (id) WHERE id IS NOT NULL",
+  [[CREATE TABLE waba_dead (
+    seq INTEGER PRIMARY KEY, conversation TEXT, bulk INTEGER NOT NULL, id TEXT, attempts INTEGER NOT NULL,
+    at REAL NOT NULL, reason TEXT, body TEXT NOT NULL)]],
+  -- `key:` keys of entries; `name:` names that refer to another one (names.lua); and the records of the store's user
+  "CREATE TABLE waba_record (name TEXT PRIMARY KEY, value TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID",
+  "CREATE TABLE waba_owner (name TEXT PRIMARY KEY) WITHOUT ROWID", -- the processes that took entries (owner.lua)
+}
+
+--- What the tables of release 1.0 become; `%d` is the time in microseconds.
+sqlite_file.FROM_VERSION_1 = {
+  -- the first files of version 1.0 lack it
+  "CREATE TABLE IF NOT EXISTS waba_customer (name TEXT PRIMARY KEY, root TEXT, until REAL)",
+  [[INSERT INTO waba_entry (seq, conversation, head, bulk, due, attempts, token, reason, body)
+    SELECT %d + seq, conversation, head, 0, due, attempts, nullif(token, -1), reason, body FROM waba_event]],
+  [[INSERT INTO waba_dead (seq, conversation, bulk, attempts, at, reason, body)
+    SELECT %d - 1000000000 + seq, conversation, 0, attempts, at, reason, body FROM waba_aside]],
+  "INSERT INTO waba_record SELECT 'key:' || key, '', until FROM waba_seen",
+  "INSERT INTO waba_record SELECT 'name:' || name, root, until FROM waba_customer",
+  "DROP TABLE waba_event", "DROP TABLE waba_aside", "DROP TABLE waba_seen", "DROP TABLE waba_customer",
+}
+
+local NOT_FOUND, NO_FOLDER = 2, 20
+
+-- Looks without opening: closing the file would take away the locks that SQLite holds on it for
+-- another store of this process. A rename to the same name changes nothing.
+local function exists(path)
+  local ok, _, code = os.rename(path, path)
+  return ok or code ~= NOT_FOUND and code ~= NO_FOLDER
+end
+
+-- The driver's error for a file that is there.
+local function problem_of_database(path)
+  local connection, message = require("dbd.sqlite3").New(path)
+  if not connection then return sqlite_file.message(message) end
+  local statement
+  statement, message = connection:prepare "PRAGMA schema_version"
+  if statement then
+    local ok, failure = statement:execute()
+    message = not ok and failure or nil
+    statement:close()
+  end
+  connection:close()
+  return message and not message:find("locked", 1, true) and sqlite_file.message(message) or nil
+end
+
+--- SQLite's message in an error of the driver.
+---@param text string
+---@return string
+function sqlite_file.message(text)
+  text = tostring(text):gsub("%s+$", "")
+  for _, prefix in ipairs {
+    "^Failed to connect to database: ", "^Error preparing statement[^:]*: ", "^Execute failed:? ", "^Fetch failed:? ",
+  } do text = text:gsub(prefix, "") end
+  return text
+end
+
+--- Why a file can't be the database, if that is plain already. It is not made here: in nginx this may
+--- run as another user than the one who writes.
+---@param path string
+---@return string|nil
+function sqlite_file.problem(path)
+  if path == "" then return "its name is empty" end
+  if path == ":memory:" then return nil end
+  if exists(path) then
+    local problem = problem_of_database(path)
+    return problem and path .. ": " .. problem
+  end
+  local folder, message = open_file(path:match("^(.*/)[^/]*$") or ".", "rb")
+  if not folder then return message end
+  folder:close()
+end
+
+return sqlite_file

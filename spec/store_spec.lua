@@ -1,0 +1,230 @@
+-- The contract of the store (lua/waba/store/contract.lua) beyond what the inbox uses of it, which spec/inbox_spec.lua
+-- covers. Every backend passes the same spec.
+
+local process = require "spec.support.process"
+local redis = require "spec.support.redis"
+local sqlite = require "spec.support.sqlite"
+
+-- Each backend: a function that opens a store by name, one that ends it, and one that gives another process the settings.
+local backends = {
+  memory = function()
+    return function(_, settings)
+      settings.max = 1000
+      return require("waba.store.memory").new(settings)
+    end, function() end
+  end,
+  sqlite = function()
+    local folder = process.folder()
+    return function(name, settings)
+      settings.file, settings.busy_timeout, settings.sync = folder:file(name .. ".db"), 5, false
+      return require("waba.store.sqlite").new(settings)
+    end, function() folder:remove() end, function(name)
+      return ("file = %q, busy_timeout = 5, sync = false, attempts = 3, remember = 100, lanes = { '' }, title = 'x'"):format(
+        folder:file(name .. ".db"))
+    end
+  end,
+  redis = function()
+    local server = redis.start()
+    return function(name, settings)
+      settings.prefix, settings.host, settings.port, settings.timeout = "{" .. name .. "}", "127.0.0.1", server.port, 5
+      return require("waba.store.redis").new(settings)
+    end, function() server:stop() end, function(name)
+      return ("prefix = '{%s}', host = '127.0.0.1', port = %d, timeout = 5, attempts = 3, remember = 100, "
+        .. "lanes = { '' }, title = 'x'"):format(name, server.port)
+    end
+  end,
+}
+
+-- A process that takes two entries and keeps them.
+local function start_taker(store)
+  local code = ("local store = %s assert(#store:take(9, 3600) == 2) require('socket').sleep(60)"):format(store)
+  return process.start(("%s -e %s"):format(process.interpreter(), process.quote(code)), "/dev/null")
+end
+
+local function entry(body, name, more)
+  local made = { body = body, names = name and { name } }
+  for key, value in pairs(more or {}) do made[key] = value end
+  return made
+end
+
+local function bodies(list)
+  local found = {}
+  for index, one in ipairs(list) do found[index] = one.body end
+  return found
+end
+
+for _, backend in ipairs { "memory", "sqlite", "redis" } do
+  describe("the store in " .. backend, function()
+    local open, close, place
+    local count, opened = 0, {}
+
+    setup(function() open, close, place = backends[backend]() end)
+    teardown(function() close() end)
+    after_each(function()
+      for _, store in ipairs(opened) do store:close() end
+      opened = {}
+    end)
+
+    local function new(settings, name)
+      count = count + 1
+      local all = { attempts = 3, remember = 100, lanes = { "", "bulk:" }, title = "the store", name = "a store" }
+      for key, value in pairs(settings or {}) do all[key] = value end
+      opened[#opened + 1] = open(name or "store" .. count, all)
+      return opened[#opened]
+    end
+
+    it("returns the value that was recorded with a known key", function()
+      local store = new()
+      assert.equal(1, store:put { entry("a", "1", { key = "k", value = "first" }) })
+      local again = { entry("b", "1", { key = "k", value = "second" }), entry("c", "1", { key = "l", value = "third" }) }
+      assert.equal(1, store:put(again))
+      assert.equal("first", again[1].known)
+      assert.is_nil(again[2].known)
+      assert.same({ "a" }, bodies(store:take(9, 60)))
+    end)
+
+    it("takes an entry when its time has come, and lets no other wait for it", function()
+      local store = new()
+      assert.equal(2, store:put { entry("later", "1", { at = os.time() + 1 }), entry("now", "1") })
+      local first = store:take(9, 60)
+      assert.same({ "now" }, bodies(first))
+      assert.equal(2, store:depth())
+      process.sleep(1.2)
+      assert.same({}, store:take(9, 60)) -- behind the one that is taken
+      assert.equal(1, store:settle { { lease = first[1], done = "held" } })
+      assert.same({ "later" }, bodies(store:take(9, 60)))
+    end)
+
+    it("takes bulk entries after the others", function()
+      local store = new()
+      store:put { entry("b1", "1", { bulk = true, lane = "bulk:" }), entry("b2", "2", { bulk = true, lane = "bulk:" }) }
+      store:put { entry("a1", "1"), entry("a2", "3") }
+      assert.same({ "a1" }, bodies(store:take(1, 60)))
+      assert.same({ "a2", "b1" }, bodies(store:take(2, 60)))
+      assert.same({ "b2" }, bodies(store:take(2, 60)))
+    end)
+
+    it("settles several leases and writes records with them", function()
+      local store = new()
+      store:put({ entry("a", "1"), entry("b", "2"), entry("c", "3"), entry("d", "4"), entry("e", "5") },
+        { { name = "put", value = "with entries" } })
+      assert.equal("with entries", store:get "put")
+      local taken = store:take(9, 60)
+      local changes = {
+        { lease = taken[1], done = "held" }, { lease = taken[2], delay = 60, reason = "later" },
+        { lease = taken[3], dead = true, reason = "no use" }, { lease = taken[4], release = true },
+        { lease = taken[5], extend = 120 },
+      }
+      assert.equal(5, store:settle(changes, {
+        { name = "kept", value = "for\0ever\1" }, { name = "short", value = "x", seconds = 0.01 }, { name = "put" },
+      }))
+      assert.equal("for\0ever\1", store:get "kept")
+      assert.is_nil((store:get "put"))
+      process.sleep(0.05)
+      assert.is_nil((store:get "short"))
+      assert.equal(3, store:depth())
+      local again = store:take(9, 60)
+      assert.same({ "d" }, bodies(again))
+      assert.equal(1, again[1].attempts)
+      assert.equal(0, store:settle { changes[1], changes[2] })
+      assert.is_true(changes[1].lost)
+    end)
+
+    it("lists entries and dead letters, puts these back, and drops both", function()
+      local store = new()
+      store:put { entry("a1", "A"), entry("a2", "A"), entry("b1", "B"), entry("c1") }
+      local taken = store:take(1, 60)
+      assert.equal(1, store:settle { { lease = taken[1], dead = true, reason = "no use" } })
+      local dead = store:list(true, 10)
+      assert.same({ "a1", "A", "no use", 1, "dead" },
+        { dead[1].body, dead[1].conversation, dead[1].reason, dead[1].attempts, dead[1].state })
+      assert.is_true(math.abs(dead[1].at - os.time()) < 60)
+      taken = store:take(1, 60)
+      local list, states = {}, {}
+      local rows, after
+      repeat
+        rows, after = store:list(false, 2, after)
+        for _, row in ipairs(rows) do list[#list + 1], states[row.body] = row, row.state end
+      until not after
+      assert.equal(3, #list)
+      assert.equal("taken", states[taken[1].body])
+      assert.is_true(math.abs(store:oldest() - os.time()) < 60)
+      assert.equal(2, store:drop(list)) -- not the one that is taken
+      assert.equal(1, store:revive(dead))
+      assert.equal(0, store:revive(dead))
+      assert.equal(2, store:depth())
+      assert.equal(1, store:settle { { lease = taken[1], dead = true } })
+      assert.equal(1, store:drop(store:list(true, 10)))
+      assert.same({}, (store:list(true, 10)))
+      assert.same({ "a1" }, bodies(store:take(9, 60)))
+    end)
+
+    it("finds an entry by its id until it is removed", function()
+      local store = new()
+      store:put { entry("a", "1", { id = "x1" }), entry("b", "1", { id = "x2" }), entry("c", "2", { id = "x3", at = os.time() + 99 }) }
+      assert.same({ "a", "waiting" }, { store:find("x1").body, store:find("x1").state })
+      local taken = store:take(9, 60)
+      assert.equal("taken", store:find("x1").state)
+      assert.equal(0, store:drop { store:find "x1" })
+      assert.equal(1, store:drop { store:find "x2" })
+      assert.is_nil((store:find "x2"))
+      assert.equal("c", store:find("x3").body)
+      assert.equal(1, store:drop { store:find "x3" })
+      assert.equal(1, store:settle { { lease = taken[1], dead = true, reason = "no" } })
+      assert.equal("dead", store:find("x1").state)
+      assert.equal(1, store:revive { store:find "x1" })
+      assert.equal("waiting", store:find("x1").state)
+      assert.equal(1, store:settle { { lease = store:take(1, 60)[1], done = "held" } })
+      assert.is_nil((store:find "x1"))
+      assert.equal(0, store:depth())
+    end)
+
+    it("bounds what it remembers", function()
+      local store = new { remember = 0.001 }
+      for number = 1, 1000 do store:put { entry("x", "1", { key = "k" .. number }) } end
+      local kept
+      if backend == "memory" then
+        kept = store.seen.count
+      elseif backend == "sqlite" then
+        kept = store.database:guarded(function() return store.database:value "SELECT count(*) FROM waba_record" end)
+      else
+        kept = 0 -- Redis removes them
+      end
+      assert.is_true(kept < 600, tostring(kept))
+    end)
+
+    if backend ~= "memory" then
+      it("returns the entries of a process that was killed before their leases end", function()
+        local store = new(nil, "killed")
+        store:put { entry("a", "1"), entry("b", "2") }
+        local program = start_taker(("require('waba.store.%s').new { %s }"):format(backend, place "killed"))
+        process.wait_for(function() return store:list(false, 10)[1].state == "taken" end, "the process to take")
+        assert.same({}, store:take(9, 60))
+        program:stop("KILL")
+        local taken = process.wait_for(function()
+          store.look_at = 0
+          local list = store:take(9, 60)
+          return #list > 0 and list
+        end, "its entries")
+        assert.same({ "a", "b" }, bodies(taken))
+        assert.equal(2, taken[1].attempts)
+      end)
+    end
+  end)
+end
+
+describe("the file of a SQLite store", function()
+  it("is refused when a newer version made its tables", function()
+    local folder = process.folder()
+    local connection = sqlite.open(folder:file "x.db")
+    connection:execute "PRAGMA user_version = 99"
+    connection:close()
+    local box = require("waba").inbox.sqlite(folder:file "x.db")
+    local stored, err = box:put {}
+    assert.is_nil(stored)
+    assert.equal(("the inbox's file %s: its tables have version 99, which a newer waba has made: expected at most version 2")
+      :format(folder:file "x.db"), err.message)
+    box:close()
+    folder:remove()
+  end)
+end)

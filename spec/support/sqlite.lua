@@ -1,0 +1,38 @@
+-- A connection to a SQLite file beside the library's own.
+
+local sqlite = {}
+
+local Connection = {}
+Connection.__index = Connection
+
+--- Runs a statement. Raises its error.
+---@param sql string
+---@return any[][] rows
+function Connection:execute(sql)
+  local statement, message = self.connection:prepare(sql)
+  assert(statement, message)
+  local rows = {}
+  local ok, failure = statement:execute()
+  local row = ok and statement:fetch()
+  while row do
+    rows[#rows + 1] = row
+    row = statement:fetch()
+  end
+  statement:close()
+  assert(ok, failure)
+  return rows
+end
+
+function Connection:close()
+  self.connection:close()
+end
+
+--- Opens a file, and makes it when there is none.
+---@param path string
+function sqlite.open(path)
+  local connection = assert(require("dbd.sqlite3").New(path))
+  connection:autocommit(true)
+  return setmetatable({ connection = connection }, Connection)
+end
+
+return sqlite
