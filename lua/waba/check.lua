@@ -17,7 +17,8 @@ function check.check(message, hosting, mode, definition)
   hosting = hosting or "on_premise"
   if not hostings.NAMES[hosting] then error("waba.check: unknown hosting " .. tostring(hosting), 2) end
   local valid, err = schema.check(message, hosting, mode or true)
-  if not valid or definition == nil then return valid, err end
+  if not valid then return nil, err end
+  if definition == nil then return true end
   return require("waba.message.definition").check(definition, message)
 end
 
