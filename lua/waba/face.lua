@@ -141,6 +141,7 @@ local nginx = {}
 ---@field rate_limits? boolean|table  refuses requests above the platform's rates. On-Premise: 50 messages per second (150 at once) and 20 other requests (60 at once). Cloud: 80 messages per second, one in 6 seconds to each recipient (45 at once), 25 uploads per second. Or a table of { rate, burst }: messages, other; Cloud: pair and media too; default: false
 ---@field sandbox? boolean|string  behaves as 360dialog's sandbox for this phone number: only this number, texts and text templates, 200 messages, 10 templates, no media; true: for the first recipient; default: false
 ---@field webhooks? waba.EmulatorWebhookOptions  how webhooks are delivered
+---@field numbers? waba.EmulatorProcessOptions[]  the business numbers, each with the options that differ from the others: number, api_key, webhooks, templates …; the first one is the emulator's own
 ---@field seed? integer  the seed of random failures; default: 1
 ---@field keep? integer  the number of requests, messages and deliveries that are stored; default: 10000
 ---@field start? number  the Unix time at the start of the clock; default: the present

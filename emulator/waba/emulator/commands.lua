@@ -231,7 +231,8 @@ function Handle:templates() return self:ask("templates") end
 ---@options waba.emulator.HealthOptions
 local HEALTH = {
   shape = '"single"|"high_availability"|"multiconnect"', -- On-Premise: the kind of installation
-  status = "string",   -- On-Premise: the status of every node; Cloud: "AVAILABLE", "LIMITED" or "BLOCKED", of the number
+  status = "string",
+    -- On-Premise: the status of every node; Cloud: "AVAILABLE", "LIMITED" or "BLOCKED", of the number
   nodes = "table",     -- On-Premise: whole nodes by their name or a part of it
   errors = "table",    -- On-Premise: errors instead of `health`
   meta = "boolean",    -- On-Premise: false: without `meta`

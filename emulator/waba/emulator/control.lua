@@ -175,6 +175,10 @@ function calls.configure(gateway, arguments)
   return true
 end
 
+function calls.add_number(_, arguments, process)
+  return process:add_number(require("waba.emulator.options").complete_number(arguments, process.options))
+end
+
 function calls.stop(_, _, process)
   process:stop()
   return true

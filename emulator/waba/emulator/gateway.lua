@@ -13,7 +13,8 @@ gateway.MAX_JSON = 1024 * 1024
 -- Bytes of a body that the journal keeps.
 local MAX_KEPT = 64 * 1024
 
-local KEY_HEADER = "d360-api-key"
+--- The header with the API key.
+gateway.KEY_HEADER = "d360-api-key"
 
 --- What a gateway is made in.
 ---@class waba.emulator.Context
@@ -114,7 +115,7 @@ end
 ---@return boolean authorized
 ---@return boolean? wrong
 function Gateway:authorized(request)
-  local key = request.headers[KEY_HEADER]
+  local key = request.headers[gateway.KEY_HEADER]
   return key == self.options.api_key, key ~= nil
 end
 
@@ -196,7 +197,7 @@ end
 
 local function without_key(headers)
   local shown = {}
-  for name, value in pairs(headers) do shown[name] = name == KEY_HEADER and "(hidden)" or value end
+  for name, value in pairs(headers) do shown[name] = name == gateway.KEY_HEADER and "(hidden)" or value end
   return shown
 end
 

@@ -30,15 +30,22 @@ local HANDLE_OPTIONS = {
   sleep = "fun(seconds: number)", -- waits, for `wait`; default: detected
 }
 
---- A running emulator: the handle on its On-Premise gateway, and in `cloud` the one on the Cloud gateway.
----@class waba.Emulator : waba.emulator.Handle
+--- The handle on one number: on its On-Premise gateway, and in `cloud` on the Cloud gateway.
+---@class waba.emulator.Number : waba.emulator.Handle
 ---@field cloud waba.emulator.CloudHandle
+local Number = setmetatable({}, { __index = Handle })
+Number.__index = Number
+Number.__name = "waba.emulator.Number"
+-- The code of a failure without a description.
+Number.USUAL_FAILURE = 500
+
+--- A running emulator, and the handle on its first number.
+---@class waba.Emulator : waba.emulator.Number
+---@field numbers table<string, waba.emulator.Number>  the numbers by their digits
 ---@field pid integer       of its process
-local Emulator = setmetatable({}, { __index = Handle })
+local Emulator = setmetatable({}, { __index = Number })
 Emulator.__index = Emulator
 Emulator.__name = "waba.Emulator"
--- The code of a failure without a description.
-Emulator.USUAL_FAILURE = 500
 
 function Emulator:__tostring()
   return ("waba.Emulator (%s)"):format(self.started and self.url or "stopped")
@@ -66,6 +73,15 @@ local function new_handle(class, described, common)
   return self
 end
 
+-- The handle on a number.
+local function new_number(class, described, common)
+  local function remote_of(kind) return common.connection:to(described[kind].name) end
+  local self = new_handle(class, described.on_premise, { remote = remote_of "on_premise" })
+  self.cloud = new_handle(Cloud, described.cloud, { remote = remote_of "cloud" })
+  for _, handle in ipairs({ self, self.cloud }) do handle.ca_file, handle.sleep = common.ca_file, common.sleep end
+  return self
+end
+
 --- Starts an emulator beside the program. It ends with the program, however that ends.
 ---@param given? waba.EmulatorOptions
 ---@return waba.Emulator|nil
@@ -81,12 +97,27 @@ function emulator.start(given)
   local started, message = process.start(for_process, {
     interpreter = given.interpreter, start_timeout = given.start_timeout, sleep = sleep })
   if not started then return nil, errors.new({ kind = "unavailable", message = message }) end
-  local line = remote.new(started.control, started.token)
-  local self = new_handle(Emulator, started.on_premise, { ca_file = started.ca_file, sleep = sleep, remote = line })
-  self.pid, self.started = started.pid, started
-  self.cloud = new_handle(Cloud, started.cloud,
-    { ca_file = started.ca_file, sleep = sleep, remote = line:to("cloud") })
+  local common = { ca_file = started.ca_file, sleep = sleep, connection = remote.new(started.control, started.token) }
+  local self = new_number(Emulator, started.numbers[1], common)
+  self.pid, self.started, self.common, self.numbers = started.pid, started, common, { [self.number] = self }
+  for i = 2, #started.numbers do
+    local number = new_number(Number, started.numbers[i], common)
+    self.numbers[number.number] = number
+  end
   return self
+end
+
+--- Adds a business number, on both hostings. Options that are not given are those of the emulator.
+---@param given waba.EmulatorProcessOptions  `number` is required; the options of the process are not allowed
+---@return waba.emulator.Number|nil number  the handle on it
+---@return waba.Error? err  the number or the key is in use
+function Emulator:add_number(given)
+  options.check_number(given, "emulator:add_number")
+  local described, err = self:ask("add_number", given)
+  if not described then return nil, err end
+  local number = new_number(Number, described, self.common)
+  self.numbers[number.number] = number
+  return number
 end
 
 local function options_for(handle, more)
@@ -98,7 +129,7 @@ end
 --- The options with which `waba.client` talks to this emulator: api_key, base_url, ca_file, and yours.
 ---@param more? table  `hosting = "cloud"` gives those for the Cloud gateway
 ---@return table
-function Emulator:options(more)
+function Number:options(more)
   if more ~= nil and type(more) ~= "table" then
     error("emulator:options: the options must be a table, not a " .. type(more), 2)
   end

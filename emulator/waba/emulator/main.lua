@@ -48,7 +48,10 @@ end
 ---@class waba.emulator.Process
 ---@field options table
 ---@field clock waba.emulator.Clock
----@field gateways { on_premise: waba.emulator.OnPremise, cloud: waba.emulator.Cloud }
+---@field cq userdata
+---@field ports table<string, waba.emulator.Port>  by hosting
+---@field gateways table<string, waba.emulator.GatewayBase>  those of the first number are "on_premise" and "cloud"
+---@field numbers table[]  what `add_number` returned for each
 ---@field folder string
 ---@field ca_file string|nil
 ---@field control string   URL of the control port
@@ -99,30 +102,67 @@ local function url_host(host)
   return host:find(":", 1, true) and "[" .. host .. "]" or host
 end
 
-local function serve_gateway(self, cq, gateway, leaf)
+local function serve_port(self, kind, wanted, leaf)
+  local ports = require "waba.emulator.port"
   local server = require "waba.emulator.server"
   local options = self.options
-  local listener, port = server.listen({ cq = cq, host = options.host, port = gateway.options.port,
-    certificate = leaf, gateway = gateway, clock = self.clock })
-  if not listener then return nil, port end
-  gateway.url = ("%s://%s:%d"):format(options.tls and "https" or "http", url_host(options.host), port)
-  return true
+  self.ports[kind] = ports.new()
+  local listener, port = server.listen({ cq = self.cq, host = options.host, port = wanted, certificate = leaf,
+    gateway = self.ports[kind], clock = self.clock })
+  if not listener then return port end
+  self.ports[kind].url = ("%s://%s:%d"):format(options.tls and "https" or "http", url_host(options.host), port)
 end
 
--- A gateway with the queue of its webhooks.
-local function new_gateway(self, cq, kind, options)
-  local random = require "waba.emulator.random"
+-- A gateway of one number, with the queue of its webhooks.
+local function new_gateway(self, kind, options)
   local webhooks = require "waba.emulator.webhooks"
   local module = require("waba.emulator." .. kind)
-  options.api_key = options.api_key or random.letters(32)
-  local queue = webhooks.new(options.webhooks, self.clock, cq, options.keep, self.chance,
+  local queue = webhooks.new(options.webhooks, self.clock, self.cq, options.keep, self.chance,
     module.webhook_shape(options))
-  self.gateways[kind] = module.new({ options = options, clock = self.clock, folder = self.folder,
-    chance = self.chance, record = self.record, log = self.log, kind = kind, webhooks = queue })
   queue.on_attempt = self.log and function(attempt) self.log:webhook(kind, attempt) end
+  return module.new({ options = options, clock = self.clock, folder = self.folder, chance = self.chance,
+    record = self.record, log = self.log, kind = kind, webhooks = queue })
 end
 
-local function serve(self, cq)
+local KINDS = { "on_premise", "cloud" }
+
+--- Adds a number to both ports.
+---@param options table  complete, with those of Cloud hosting in `cloud`
+---@return table|nil described  by hosting: url, api_key, number … and `name`, the gateway's in the control port
+---@return string? message
+function Process:add_number(options)
+  local random = require "waba.emulator.random"
+  local own = { on_premise = options, cloud = options.cloud }
+  for _, kind in ipairs(KINDS) do
+    own[kind].api_key = own[kind].api_key or random.letters(32)
+    local problem = self.ports[kind]:problem(own[kind])
+    if problem then return nil, problem end
+  end
+  options.cloud.phone_number_id = options.cloud.phone_number_id or random.digits(11)
+  local described = {}
+  for _, kind in ipairs(KINDS) do
+    local port = self.ports[kind]
+    local gateway = new_gateway(self, kind, own[kind])
+    port:add(gateway)
+    described[kind] = gateway:describe()
+    described[kind].name = #port.gateways == 1 and kind or ("%s:%d"):format(kind, #port.gateways)
+    self.gateways[described[kind].name] = gateway
+  end
+  return described
+end
+
+-- The first number, and those of the option `numbers`.
+local function add_numbers(self)
+  local complete_number = require("waba.emulator.options").complete_number
+  local message
+  self.numbers = { (self:add_number(self.options)) }
+  for i = 2, #(self.options.numbers or {}) do
+    self.numbers[i], message = self:add_number(complete_number(self.options.numbers[i], self.options))
+    if not self.numbers[i] then return message end
+  end
+end
+
+local function serve(self)
   local leaf, problem
   if self.options.tls then leaf, problem = make_certificate(self) end
   if not problem and self.options.record then
@@ -135,13 +175,10 @@ local function serve(self, cq)
       io.stderr:write(os.date("%H:%M:%S  "), require("waba.printable").line(line), "\n")
     end)
   end
-  new_gateway(self, cq, "on_premise", self.options)
-  new_gateway(self, cq, "cloud", self.options.cloud)
-  for _, kind in ipairs({ "on_premise", "cloud" }) do
-    local listening, message = serve_gateway(self, cq, self.gateways[kind], leaf)
-    if not listening then return nil, message end
-  end
-  return serve_control(self, cq)
+  problem = serve_port(self, "on_premise", self.options.port, leaf)
+    or serve_port(self, "cloud", self.options.cloud.port, leaf) or add_numbers(self)
+  if problem then return nil, problem end
+  return serve_control(self, self.cq)
 end
 
 -- Lets a customer send the text of the option `say` as soon as a webhook address is set.
@@ -193,9 +230,10 @@ function main.assemble(given)
   local folder, message = new_folder()
   if not folder then return nil, message end
   local self = setmetatable({ options = options, folder = folder, clock = clock.new(options.start),
-    chance = random.seeded(options.seed), stopped = condition.new(), gateways = {} }, Process)
+    chance = random.seeded(options.seed), stopped = condition.new(), cq = cq, gateways = {}, ports = {} },
+    Process)
   local listening
-  listening, message = serve(self, cq)
+  listening, message = serve(self)
   if not listening then
     remove_folder(folder)
     return nil, message
@@ -273,7 +311,7 @@ function main.child(options_file, ready_file)
   self.child = true
   watch_parent(self, cq)
   files.write(ready_file, core.encode({
-    on_premise = self.gateways.on_premise:describe(), cloud = self.gateways.cloud:describe(),
+    numbers = self.numbers,
     ca_file = self.ca_file, control = self.control, token = self.token,
     folder = self.folder, pid = tonumber(os.getenv("WABA_EMULATOR_PID")),
   }) .. "\n")

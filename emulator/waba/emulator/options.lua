@@ -51,6 +51,8 @@ options.list = {
     .. " only this number, texts and text templates, 200 messages, 10 templates, no media;"
     .. " true: for the first recipient" },
   { "webhooks", "waba.EmulatorWebhookOptions", nil, "how webhooks are delivered" },
+  { "numbers", "waba.EmulatorProcessOptions[]", nil, "the business numbers, each with the options that differ from the"
+    .. " others: number, api_key, webhooks, templates …; the first one is the emulator's own" },
   { "seed", "integer", 1, "the seed of random failures" },
   { "keep", "integer", 10000, "the number of requests, messages and deliveries that are stored" },
   { "start", "number", nil, "the Unix time at the start of the clock; default: the present" },
@@ -90,7 +92,7 @@ options.webhooks = {
 
 --- What belongs to the process, and can't differ between its gateways.
 ---@type table<string, boolean>
-options.shared = { cloud = true, seed = true, keep = true, start = true, host = true, tls = true,
+options.shared = { cloud = true, numbers = true, seed = true, keep = true, start = true, host = true, tls = true,
   authority = true, record = true, log = true, say = true }
 
 -- What the Cloud gateway has of its own, whatever the On-Premise one was given.
@@ -140,6 +142,25 @@ local function check_port(given, what, level)
   end
 end
 
+--- Raises for options of a number that are unknown or invalid.
+---@param given table
+---@param what string
+---@param level? integer
+function options.check_number(given, what, level)
+  level = (level or 2) + 1
+  local known = types(options.list)
+  for name in pairs(options.shared) do known[name] = name == "cloud" and known[name] or nil end
+  known.port = nil
+  given = check.check(given, known, what, level) or {}
+  if not (given.number and given.number:find("^%d+$")) then
+    error(what .. ": option number must be the digits of a phone number", level)
+  end
+  check.check(given.webhooks, types(options.webhooks), what .. ": webhooks", level)
+  known = cloud_types()
+  known.port = nil
+  check.check(given.cloud, known, what .. ": cloud", level)
+end
+
 --- Raises for an unknown option or one of the wrong type.
 ---@param given table|nil
 ---@param what string     whose options they are, for the message
@@ -152,46 +173,83 @@ function options.check(given, what, more, level)
   check.check(given, known, what, level)
   check_port(given, what, level)
   check.check(given and given.webhooks, types(options.webhooks), what .. ": webhooks", level)
+  for i, number in ipairs(given and given.numbers or {}) do
+    options.check_number(number, ("%s: numbers[%d]"):format(what, i), level)
+  end
   local cloud = given and given.cloud
   check.check(cloud, cloud_types(), what .. ": cloud", level)
   check_port(cloud, what .. ": cloud", level)
   check.check(cloud and cloud.webhooks, types(options.webhooks), what .. ": cloud: webhooks", level)
 end
 
--- The address to begin with belongs to one number.
-local function cloud_webhooks(given, complete)
-  local webhooks = {}
-  for _, row in ipairs(options.webhooks) do
+-- The given options of a list, and those of another gateway for the rest, except its own.
+local function inherit(list, given, other, own)
+  local complete = {}
+  for _, row in ipairs(list) do
     local name = row[1]
-    if given[name] ~= nil then
-      webhooks[name] = given[name]
-    elseif name ~= "url" and name ~= "headers" then
-      webhooks[name] = complete.webhooks[name]
-    end
+    complete[name] = given[name]
+    if complete[name] == nil and not own[name] then complete[name] = other[name] end
   end
-  return webhooks
+  return complete
+end
+
+-- The first address for webhooks belongs to one number.
+local OWN_WEBHOOKS = { url = true, headers = true }
+
+local function inherit_gateway(given, other)
+  local complete = inherit(options.list, given, other, OWN)
+  complete.webhooks = inherit(options.webhooks, given.webhooks or {}, other.webhooks, OWN_WEBHOOKS)
+  complete.cloud, complete.numbers = nil, nil
+  return complete
 end
 
 local function complete_cloud(given, complete)
-  local cloud = with_defaults(given, options.cloud)
-  for _, row in ipairs(options.list) do
+  local cloud = inherit_gateway(given, complete)
+  for name, value in pairs(with_defaults(given, options.cloud)) do cloud[name] = value end
+  cloud.number, cloud.port = cloud.number or OWN_NUMBER, cloud.port or 0
+  return cloud
+end
+
+--- The options of one more number: those given, and those of the first number for the rest.
+---@param given table
+---@param first table  complete
+---@return table
+function options.complete_number(given, first)
+  local complete, cloud = inherit_gateway(given, first), given.cloud or {}
+  complete.cloud = inherit_gateway(cloud, first.cloud)
+  for _, row in ipairs(options.list) do -- what is given for both hostings
     local name = row[1]
-    if given[name] ~= nil then
-      cloud[name] = given[name]
-    elseif not OWN[name] and name ~= "cloud" then
-      cloud[name] = complete[name]
+    if cloud[name] == nil and given[name] ~= nil and not options.shared[name] and name ~= "webhooks" then
+      complete.cloud[name] = given[name]
     end
   end
-  cloud.number = cloud.number or OWN_NUMBER
-  cloud.port = cloud.port or 0
-  cloud.webhooks = cloud_webhooks(given.webhooks or {}, complete)
-  return cloud
+  for name, value in pairs(inherit(options.cloud, cloud, first.cloud, { phone_number_id = true })) do
+    complete.cloud[name] = value
+  end
+  return complete
+end
+
+-- The options with those of the first number, which holds for both hostings.
+local function with_first_number(given)
+  local first = given.numbers and given.numbers[1]
+  if not first then return given end
+  local merged, cloud = {}, {}
+  for _, fields in ipairs({ first, given }) do
+    for name, value in pairs(fields) do merged[name] = value end
+  end
+  for _, fields in ipairs({ { number = first.number, api_key = first.api_key }, first.cloud or {}, given.cloud
+    or {} }) do
+    for name, value in pairs(fields) do cloud[name] = value end
+  end
+  merged.cloud = cloud
+  return merged
 end
 
 --- The given options with the defaults for the rest; those of the Cloud gateway in `cloud`.
 ---@param given table
 ---@return table
 function options.complete(given)
+  given = with_first_number(given)
   local complete = with_defaults(given, options.list)
   complete.webhooks = with_defaults(given.webhooks or {}, options.webhooks)
   complete.cloud = complete_cloud(given.cloud or {}, complete)
