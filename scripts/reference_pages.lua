@@ -118,7 +118,8 @@ return {
   {
     file = "emulator.md", title = "Emulator", text = "The gateway on your own machine, for your tests.",
     sources = {
-      { file = "waba/emulator/init.lua", calls = { emulator = "waba.emulator.", Emulator = "emulator:", Number = "emulator:" } },
+      { file = "waba/emulator/init.lua",
+        calls = { emulator = "waba.emulator.", Emulator = "emulator:", Number = "emulator:" } },
       { file = "waba/emulator/options.lua" },
       { file = "waba/emulator/handle.lua", calls = { Handle = "emulator:", ["Handle.ask"] = false } },
       { file = "waba/emulator/commands.lua", calls = { Handle = "emulator:" } },
