@@ -76,11 +76,13 @@ local CALLS = {
     archive = function(templates) return templates:archive { ID } end,
     compare = function(templates) return templates:compare(ID, "2") end,
     create = function(templates) return templates:create(cloud_templates.new "full") end,
+    definition = function(templates) return templates:definition("a", "en") end,
     delete = function(templates) return templates:delete "a" end,
     delete_ids = function(templates) return templates:delete_ids { ID } end,
     each = function(templates) return first_of(templates:each()) end,
     each_in_library = function(templates) return first_of(templates:each_in_library()) end,
     edit = function(templates) return templates:edit(ID, { category = "MARKETING" }) end,
+    fill = function(templates) return templates:fill("a", "en") end,
     get = function(templates) return templates:get(ID) end,
     library = function(templates) return templates:library() end,
     list = function(templates) return templates:list() end,
@@ -100,7 +102,9 @@ local CALLS = {
 }
 
 -- These close a client, or do not call the gateway for a result.
-local WITHOUT = { [""] = { call = true, close = true, estimate = true, send_all = true } }
+local WITHOUT = {
+  [""] = { call = true, close = true, estimate = true, send_all = true }, templates = { forget = true, keep = true },
+}
 
 local function response(status, body, headers)
   return {
