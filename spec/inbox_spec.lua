@@ -2,7 +2,7 @@
 
 local core = require "waba.core"
 local errors = require "waba.errors"
-local events = require("waba.webhook.events")
+local events = require("waba.hosting.events")
 local inbox = require "waba.inbox"
 local names = require "waba.store.names"
 local nginx = require "spec.support.nginx"

@@ -3,7 +3,7 @@
 
 local core = require "waba.core"
 local curl = require "waba.curl"
-local waba_events = require("waba.webhook.events").read
+local waba_events = require("waba.hosting.events").read
 
 local targets = {}
 

@@ -84,7 +84,7 @@ function record.decode(bytes)
   if mark == MARK then return revive_errors((read(bytes, 2))) end
   if mark ~= WEBHOOK then return revive_errors(assert(core.decode(bytes))) end
   local number, start = bytes:match("^([^\n]*)\n()", 2)
-  local event = assert(require("waba.webhook.events").read(bytes:sub(start)))[1]
+  local event = assert(require("waba.hosting.events").read(bytes:sub(start)))[1]
   if number ~= "" then event.number = number end -- On-Premise webhooks do not name it
   return event
 end

@@ -2,7 +2,7 @@
 -- the stored events. Requests and responses are tables here; nginx.lua and server.lua connect it to sockets.
 
 local credentials = require "waba.webhook.credentials"
-local events = require "waba.webhook.events"
+local events = require "waba.hosting.events"
 local runtime = require "waba.runtime"
 local complete = require("waba.options").complete
 local router = require "waba.webhook.router"
