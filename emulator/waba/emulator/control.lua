@@ -14,32 +14,25 @@ local MAX_MEDIA = 4 * 1024 * 1024 * 1024
 
 -- ---- What the journal shows ------------------------------------------------------------------------
 
-local function wanted_request(filter)
+-- A function that compares entries with a filter: `since` with their sequence, other fields by a comparison or equality.
+local function fits(filter, comparisons)
   return function(entry)
-    return (not filter.method or filter.method:upper() == entry.method)
-      and (not filter.path or faults.path_matches(entry.path, filter.path))
-      and (not filter.status or filter.status == entry.status)
-      and (not filter.since or entry.sequence > filter.since)
+    for name, wanted in pairs(filter) do
+      local compare = comparisons[name]
+      if name == "since" then
+        if entry.sequence <= wanted then return false end
+      elseif compare and not compare(entry[name], wanted) or not compare and entry[name] ~= wanted then
+        return false
+      end
+    end
+    return true
   end
 end
 
-local function wanted_webhook(filter)
-  return function(entry)
-    return (filter.status == nil or filter.status == (entry.status or false))
-      and (not filter.attempt or filter.attempt == entry.attempt)
-      and (not filter.since or entry.sequence > filter.since)
-  end
-end
-
-local function wanted_message(filter)
-  return function(record)
-    return (not filter.direction or filter.direction == record.direction)
-      and (not filter.type or filter.type == record.type)
-      and (not filter.wa_id or filter.wa_id == record.wa_id)
-      and (not filter.id or filter.id == record.id)
-      and (not filter.since or record.sequence > filter.since)
-  end
-end
+local REQUESTS = {
+  method = function(method, wanted) return method == wanted:upper() end, path = faults.path_matches,
+}
+local WEBHOOKS = { status = function(status, wanted) return (status or false) == wanted end }
 
 -- Header values of webhooks are secrets of the receiver.
 local function with_hidden_headers(attempt)
@@ -58,18 +51,16 @@ end
 local calls = {}
 
 function calls.received(gateway, arguments)
-  return json.pack(gateway.journal:list(wanted_request(arguments)))
+  return json.pack(gateway.journal:list(fits(arguments, REQUESTS)))
 end
 
 function calls.webhooks(gateway, arguments)
-  local list = gateway.webhooks.attempts:list(wanted_webhook(arguments))
+  local list = gateway.webhooks.attempts:list(fits(arguments, WEBHOOKS))
   for i, attempt in ipairs(list) do list[i] = with_hidden_headers(attempt) end
   return json.pack(list)
 end
 
-function calls.messages(gateway, arguments)
-  return gateway.messages:list(wanted_message(arguments))
-end
+function calls.messages(gateway, arguments) return gateway.messages:list(fits(arguments, {})) end
 
 function calls.templates(gateway) return gateway.templates.list end
 
@@ -128,9 +119,7 @@ function calls.error(gateway, arguments)
 end
 
 function calls.change(gateway, arguments)
-  if not gateway.post_change then
-    return nil, "changes of the account belong to the Cloud gateway"
-  end
+  if not gateway.post_change then return nil, "changes of the account belong to the Cloud gateway" end
   gateway:post_change(arguments.field, arguments.value)
   return true
 end
@@ -152,9 +141,7 @@ function calls.review(gateway, arguments)
 end
 
 function calls.hold(gateway, arguments)
-  if not gateway.templates.hold then
-    return nil, "only the Cloud gateway holds messages of templates"
-  end
+  if not gateway.templates.hold then return nil, "only the Cloud gateway holds messages of templates" end
   local count = gateway.templates:hold(arguments.name, arguments.held, arguments.language)
   if count == 0 then return nil, "there is no template " .. tostring(arguments.name) end
   return count

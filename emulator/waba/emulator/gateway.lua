@@ -71,21 +71,32 @@ end
 
 -- ---- Routes ----------------------------------------------------------------------------------------
 
---- Makes a tree of the routes of some sections; "*" in a path stands for any segment.
----@param sections { routes: fun(route: fun(method: string, path: string, handler: function)) }[]
+-- A handler that gets the JSON body of the request, checked against a rule.
+local function with_body(handler, rule)
+  return function(self, request)
+    local body, refusal = self:json_body(request, rule)
+    if not body then return refusal end
+    return handler(self, request, body)
+  end
+end
+
+--- Makes a tree of the routes of some sections. A route is a method, a path in which "*" is any segment, a handler, and
+--- for a handler that gets the body, its rule.
+---@param sections { routes: { [1]: string, [2]: string, [3]: function, [4]: waba.emulator.Rule|nil }[] }[]
 ---@return table tree
 function gateway.routes(sections)
   local tree = { children = {} }
-  local function route(method, path, handler)
-    local node = tree
-    for segment in path:gmatch("[^/]+") do
-      node.children[segment] = node.children[segment] or { children = {} }
-      node = node.children[segment]
+  for _, section in ipairs(sections) do
+    for _, route in ipairs(section.routes) do
+      local node, rule = tree, route[4]
+      for segment in route[2]:gmatch("[^/]+") do
+        node.children[segment] = node.children[segment] or { children = {} }
+        node = node.children[segment]
+      end
+      node.methods = node.methods or {}
+      node.methods[route[1]] = rule and with_body(route[3], rule) or route[3]
     end
-    node.methods = node.methods or {}
-    node.methods[method] = handler
   end
-  for _, section in ipairs(sections) do section.routes(route) end
   return tree
 end
 

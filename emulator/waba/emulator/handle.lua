@@ -104,9 +104,7 @@ function Handle:received(filter)
   if not list then return nil, err end
   list = json.unpack(list)
   for _, request in ipairs(list) do
-    if request.body and request.body:find("^%s*[%[{]") then
-      request.json = core.decode(request.body)
-    end
+    if request.body and request.body:find("^%s*[%[{]") then request.json = core.decode(request.body) end
   end
   return pick(list, filter)
 end

@@ -76,9 +76,7 @@ end
 local function is_text_template(message)
   for _, component in ipairs(type(message.template.components) == "table" and message.template.components or {}) do
     local parameters = component.type == "header" and component.parameters
-    if type(parameters) == "table" and parameters[1] and parameters[1].type ~= "text" then
-      return false
-    end
+    if type(parameters) == "table" and parameters[1] and parameters[1].type ~= "text" then return false end
   end
   return true
 end

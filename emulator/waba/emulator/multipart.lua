@@ -21,9 +21,7 @@ local MAX_HEAD, MAX_TEXT = 8 * 1024, 64 * 1024
 ---@param content_type string|nil
 ---@return string|nil
 function multipart.boundary(content_type)
-  if not content_type or not content_type:lower():find("^%s*multipart/form%-data") then
-    return nil
-  end
+  if not content_type or not content_type:lower():find("^%s*multipart/form%-data") then return nil end
   return content_type:match("[Bb][Oo][Uu][Nn][Dd][Aa][Rr][Yy]=\"([^\"]+)\"")
     or content_type:match("[Bb][Oo][Uu][Nn][Dd][Aa][Rr][Yy]=([^;%s]+)")
 end
@@ -96,9 +94,7 @@ end
 
 local function read_parts(reader, boundary, target)
   local parts, mark = {}, "\r\n--" .. boundary
-  if not take_until(reader, mark, function() end) then
-    return nil, "the boundary of the form is missing"
-  end
+  if not take_until(reader, mark, function() end) then return nil, "the boundary of the form is missing" end
   while true do
     while #reader.held < 2 and fill(reader) do end
     if reader.held:sub(1, 2) == "--" then
@@ -107,9 +103,7 @@ local function read_parts(reader, boundary, target)
     reader.held = reader.held:sub(3)
     local part = read_head(reader)
     if not part or not part.name then return nil, "a part of the form has no name" end
-    if not read_content(reader, part, mark, target) then
-      return nil, "the form ends within a part"
-    end
+    if not read_content(reader, part, mark, target) then return nil, "the form ends within a part" end
     parts[part.name] = part
   end
 end

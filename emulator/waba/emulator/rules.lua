@@ -8,31 +8,16 @@ local json = require "waba.emulator.json"
 
 local rules = {}
 
---- One node of the rules.
+--- One node of the rules. Its fields mean the same as in waba.Rule: is, required, one_of, characters, format, range,
+--- fields, open, refused, exactly_one, at_least_one, only_with, by, variants, each, count, unique, total and when_several.
+--- These differ:
 ---@class waba.emulator.Rule
----@field is string                     "string", "number", "integer", "decimal" (a number, or a string that reads as
----  one), "boolean", "object", "list", "any"; or several: "integer|string"
----@field required? boolean             in its object
----@field characters? { [1]: integer, [2]: integer? }  of a string: least and most
+---@field is string                     "any" too; or several types: "integer|string"
 ---@field format? string|string[]       of a string: names from `rules.formats`
----@field range? { [1]: number, [2]: number? }  of a number: least and most
----@field one_of? any[]                 the allowed values
----@field either_case? boolean          of `one_of`: a string may also be in upper case
----@field fields? table<string, waba.emulator.Rule>  of an object; a field that is not here is refused
----@field open? boolean                 of an object: unknown fields are allowed
----@field refused? table<string, string>  of an object: fields that are known to be wrong, and why
----@field exactly_one? string[]         of an object: of these fields, one
----@field at_least_one? string[]        of an object: of these fields, one or more
----@field only_with? table<string, string>  of an object: a field that is allowed beside another only
----@field by? string                    of an object: the field whose value chooses the variant
----@field variants? table<string, waba.emulator.Rule>
----@field each? waba.emulator.Rule      of a list
----@field count? { [1]: integer, [2]: integer? }  of a list: least and most
----@field unique? string[]              of a list: "reply.id" or "rows[].id", different in all items
----@field total? { of: string, most: integer }  of a list: of the lists in this field of all items together
----@field when_several? string          of a list: the field that items need when there are several
+---@field either_case? boolean          of `one_of` and variants: the value may also be in upper case
+---@field count? { [1]: integer, [2]: integer? }  of a list: minimum (0 by default) and maximum
 ---@field codes? table<string, string>  names of codes in place of the hosting's usual ones: see `waba.emulator.Codes`
----@field check? fun(value: any, path: string, context: table): waba.emulator.Fault|nil  for what the other fields cannot express
+---@field check? fun(value: any, path: string, context: table): waba.emulator.Fault|nil  for what the others cannot express
 
 --- The names of the codes of faults, by what is wrong.
 ---@class waba.emulator.Codes

@@ -70,9 +70,7 @@ local function parse_target(request, target)
   request.path = path == "" and "/" or path
   request.query = parse_query(query)
   request.segments = {}
-  for segment in path:gmatch("[^/]+") do
-    request.segments[#request.segments + 1] = decode(segment)
-  end
+  for segment in path:gmatch("[^/]+") do request.segments[#request.segments + 1] = decode(segment) end
 end
 
 -- ---- Requests and responses --------------------------------------------------------------------------

@@ -136,9 +136,8 @@ function Store:find_any(name, language) return self.by_key[key(name, language)] 
 ---@return string|nil problem
 function Store:name_problem(name, language)
   local deleted_at = self.deleted[name]
-  if self:find_any(name, language) then
-    return "there is a template of this name in this language already"
-  elseif deleted_at and self.gateway.clock:now() - deleted_at < NAME_REST then
+  if self:find_any(name, language) then return "there is a template of this name in this language already" end
+  if deleted_at and self.gateway.clock:now() - deleted_at < NAME_REST then
     return "it was deleted less than 30 days ago and cannot be used again yet"
   end
 end

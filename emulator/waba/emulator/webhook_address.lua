@@ -86,11 +86,9 @@ local function set(gateway, request)
   return get(gateway)
 end
 
---- Adds the routes of this section.
----@param route fun(method: string, path: string, handler: function)
-function webhook_address.routes(route)
-  route("GET", "v1/configs/webhook", get)
-  route("POST", "v1/configs/webhook", set)
-end
+webhook_address.routes = {
+  { "GET", "v1/configs/webhook", get },
+  { "POST", "v1/configs/webhook", set },
+}
 
 return webhook_address

@@ -111,9 +111,7 @@ end
 ---@return boolean? keep       the connection can be used again
 function webhook_exchange.post(self, connection, address, body)
   local lines = { ("POST %s HTTP/1.1"):format(address.target.path) }
-  for name, value in pairs(fields_of(self, address, body)) do
-    lines[#lines + 1] = name .. ": " .. value
-  end
+  for name, value in pairs(fields_of(self, address, body)) do lines[#lines + 1] = name .. ": " .. value end
   connection:expect(self.options.timeout)
   local sent, reason = connection:send(table.concat(lines, "\r\n") .. "\r\n\r\n" .. body)
   if not sent then return nil, "the request was not sent: " .. reason, reason == "timeout" end

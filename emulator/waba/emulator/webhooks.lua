@@ -228,9 +228,7 @@ end
 -- The further destinations of a number get a copy when its own address has responded.
 local function post_copies(self, delivery)
   if delivery.to == webhooks.NUMBER and not delivery.duplicate then
-    for _, name in ipairs(self.copies) do
-      self:post(nil, name .. " " .. delivery.key, name, delivery.body)
-    end
+    for _, name in ipairs(self.copies) do self:post(nil, name .. " " .. delivery.key, name, delivery.body) end
   end
 end
 

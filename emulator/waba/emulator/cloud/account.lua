@@ -42,9 +42,7 @@ local function get_automation(gateway)
 end
 
 -- What is not given is cleared.
-local function set_automation(gateway, request)
-  local body, refusal = gateway:json_body(request, AUTOMATION)
-  if not body then return refusal end
+local function set_automation(gateway, _, body)
   gateway.account.automation = { enable_welcome_message = body.enable_welcome_message == true,
     prompts = not absent(body.prompts) and body.prompts or {},
     commands = not absent(body.commands) and body.commands or {} }
@@ -93,9 +91,7 @@ local function get_calling(gateway)
 end
 
 -- Fields that are not given keep their values.
-local function set_calling(gateway, request)
-  local body, refusal = gateway:json_body(request, CALLING)
-  if not body then return refusal end
+local function set_calling(gateway, _, body)
   for name, value in pairs(body.calling) do
     gateway.account.calling[name] = not absent(value) and value or nil
   end
@@ -126,9 +122,7 @@ local function no_such_code(code)
   return responses.error("invalid_parameter", ("there is no QR code %s"):format(code))
 end
 
-local function set_code(gateway, request)
-  local body, refusal = gateway:json_body(request, CODE)
-  if not body then return refusal end
+local function set_code(gateway, _, body)
   local codes, entry = gateway.account.codes
   if absent(body.code) then
     if #codes >= MOST_CODES then
@@ -165,19 +159,17 @@ local function delete_code(gateway, request)
   return responses.success()
 end
 
---- Adds the routes of these sections.
----@param route fun(method: string, path: string, handler: function)
-function account.routes(route)
-  route("GET", "conversational_automation", get_automation)
-  route("POST", "conversational_automation", set_automation)
-  route("GET", "whatsapp_commerce_settings", get_commerce)
-  route("POST", "whatsapp_commerce_settings", set_commerce)
-  route("GET", "calling/settings", get_calling)
-  route("POST", "calling/settings", set_calling)
-  route("GET", "message_qrdls", list_codes)
-  route("POST", "message_qrdls", set_code)
-  route("GET", "message_qrdls/*", get_code)
-  route("DELETE", "message_qrdls/*", delete_code)
-end
+account.routes = {
+  { "GET", "conversational_automation", get_automation },
+  { "POST", "conversational_automation", set_automation, AUTOMATION },
+  { "GET", "whatsapp_commerce_settings", get_commerce },
+  { "POST", "whatsapp_commerce_settings", set_commerce },
+  { "GET", "calling/settings", get_calling },
+  { "POST", "calling/settings", set_calling, CALLING },
+  { "GET", "message_qrdls", list_codes },
+  { "POST", "message_qrdls", set_code, CODE },
+  { "GET", "message_qrdls/*", get_code },
+  { "DELETE", "message_qrdls/*", delete_code },
+}
 
 return account

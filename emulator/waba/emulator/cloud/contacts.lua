@@ -136,12 +136,10 @@ local function list(gateway, request)
   return responses.page(gateway, request, found, 1000)
 end
 
---- Adds the routes of this section.
----@param route fun(method: string, path: string, handler: function)
-function contacts.routes(route)
-  route("GET", "block_users", list)
-  route("POST", "block_users", block)
-  route("DELETE", "block_users", unblock)
-end
+contacts.routes = {
+  { "GET", "block_users", list },
+  { "POST", "block_users", block },
+  { "DELETE", "block_users", unblock },
+}
 
 return contacts

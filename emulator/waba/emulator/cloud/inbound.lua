@@ -53,13 +53,11 @@ end
 
 local function reply_content(_, content)
   local kind = content.kind
-  if kind == "flow" then
-    return { type = "nfm_reply", nfm_reply = nfm_reply(content) }
-  elseif kind == "call_permission" then
+  if kind == "flow" then return { type = "nfm_reply", nfm_reply = nfm_reply(content) } end
+  if kind == "call_permission" then
     return { type = "call_permission_reply", call_permission_reply = content.data }
-  elseif kind == "payment_method" then
-    return { type = "payment_method", payment_method = content.data }
   end
+  if kind == "payment_method" then return { type = "payment_method", payment_method = content.data } end
   return common.reply(content)
 end
 

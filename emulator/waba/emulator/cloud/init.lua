@@ -188,9 +188,7 @@ function Gateway:respond(request)
   if request.segments[1] == number.PICTURES and request.method == "GET" then
     return number.picture(self, request.segments[2])
   end
-  if not self:authorized(request) then
-    return responses.meta(401, "Invalid api_key or token expired")
-  end
+  if not self:authorized(request) then return responses.meta(401, "Invalid api_key or token expired") end
   if self:down() then return responses.meta(502, "WhatsApp for Business API is not available") end
   if sandboxed(self, request) then return blocked(request) end
   local methods = gateways.find_route(ROUTES, request.segments)

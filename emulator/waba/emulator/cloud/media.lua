@@ -97,9 +97,7 @@ local function count_error(gateway)
   local rule, now = gateway.options.media_block, gateway.clock:now()
   if not rule then return end
   local recent = {}
-  for _, at in ipairs(gateway.media_errors) do
-    recent[#recent + 1] = now - at < rule.within and at or nil
-  end
+  for _, at in ipairs(gateway.media_errors) do recent[#recent + 1] = now - at < rule.within and at or nil end
   recent[#recent + 1] = now
   if #recent >= rule.errors then recent, gateway.media_blocked_until = {}, now + rule.seconds end
   gateway.media_errors = recent
@@ -268,15 +266,13 @@ local function delete_object(gateway, request)
   return id:find("^%d+$") and delete(gateway, id) or gateway:no_such_path()
 end
 
---- Adds the routes of this section.
----@param route fun(method: string, path: string, handler: function)
-function media.routes(route)
-  route("POST", "media", upload)
-  route("GET", "whatsapp_business/attachments", download)
-  route("POST", "uploads", open_session)
-  route("GET", "*", get_object)
-  route("POST", "*", post_object)
-  route("DELETE", "*", delete_object)
-end
+media.routes = {
+  { "POST", "media", upload },
+  { "GET", "whatsapp_business/attachments", download },
+  { "POST", "uploads", open_session },
+  { "GET", "*", get_object },
+  { "POST", "*", post_object },
+  { "DELETE", "*", delete_object },
+}
 
 return media

@@ -121,9 +121,7 @@ function messages.post_status(gateway, record, status, errors)
   local event = { id = record.id, status = status, timestamp = tostring(gateway.clock:timestamp()),
     biz_opaque_callback_data = record.data, errors = errors }
   place_recipient(event, record)
-  if not errors and (status == "sent" or status == "delivered") then
-    event.pricing = pricing_of(record)
-  end
+  if not errors and (status == "sent" or status == "delivered") then event.pricing = pricing_of(record) end
   gateway:post_messages({ contacts = contacts_of(record, errors ~= nil), statuses = { event } }, record.wa_id)
 end
 
@@ -237,12 +235,10 @@ local function post_marketing(gateway, request)
   return send(gateway, body, true)
 end
 
---- Adds the routes of this section.
----@param route fun(method: string, path: string, handler: function)
-function messages.routes(route)
-  route("POST", "messages", post_message)
-  route("POST", "marketing_messages", post_marketing)
-  route("POST", "marketing/marketing_messages", post_marketing)
-end
+messages.routes = {
+  { "POST", "messages", post_message },
+  { "POST", "marketing_messages", post_marketing },
+  { "POST", "marketing/marketing_messages", post_marketing },
+}
 
 return messages

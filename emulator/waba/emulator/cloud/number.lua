@@ -140,9 +140,7 @@ local function set_picture(gateway, handle)
   gateway.profile.picture = { file = kept.file, type = kept.type, name = random.hex(16) .. TYPES[kept.type] }
 end
 
-local function set_profile(gateway, request)
-  local body, refusal = gateway:json_body(request, BODY)
-  if not body then return refusal end
+local function set_profile(gateway, _, body)
   local found = not absent(body.profile_picture_handle) and set_picture(gateway, body.profile_picture_handle)
   if found then return gateway:refuse(found) end
   for _, name in ipairs(FIELDS) do
@@ -165,13 +163,11 @@ function number.picture(gateway, name)
   return { status = 200, file = picture.file, headers = { ["content-type"] = picture.type } }
 end
 
---- Adds the routes of these sections.
----@param route fun(method: string, path: string, handler: function)
-function number.routes(route)
-  route("GET", "health_status", get_health)
-  route("GET", "v1/configs/phone_number", phone_number)
-  route("GET", "whatsapp_business_profile", get_profile)
-  route("POST", "whatsapp_business_profile", set_profile)
-end
+number.routes = {
+  { "GET", "health_status", get_health },
+  { "GET", "v1/configs/phone_number", phone_number },
+  { "GET", "whatsapp_business_profile", get_profile },
+  { "POST", "whatsapp_business_profile", set_profile, BODY },
+}
 
 return number

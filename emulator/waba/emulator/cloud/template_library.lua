@@ -190,12 +190,10 @@ local function library(gateway, request)
   return responses.page(gateway, request, template_library.list(request.query), 100)
 end
 
---- Adds the routes of these sections.
----@param route fun(method: string, path: string, handler: function)
-function template_library.routes(route)
-  route("GET", "message_templates", list)
-  route("GET", "message_templates/*", get)
-  route("GET", "message_template_library", library)
-end
+template_library.routes = {
+  { "GET", "message_templates", list },
+  { "GET", "message_templates/*", get },
+  { "GET", "message_template_library", library },
+}
 
 return template_library

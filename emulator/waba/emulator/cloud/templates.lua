@@ -338,14 +338,12 @@ function Templates:check_message(message)
   return template_check.fault(template, content.components), template
 end
 
---- Adds the routes of this section.
----@param route fun(method: string, path: string, handler: function)
-function templates.routes(route)
-  route("POST", "message_templates", create)
-  route("DELETE", "message_templates", delete)
-  route("POST", "message_templates/archive", archive)
-  route("POST", "message_templates/unarchive", unarchive)
-  route("POST", "message_templates/*", edit)
-end
+templates.routes = {
+  { "POST", "message_templates", create },
+  { "DELETE", "message_templates", delete },
+  { "POST", "message_templates/archive", archive },
+  { "POST", "message_templates/unarchive", unarchive },
+  { "POST", "message_templates/*", edit },
+}
 
 return templates

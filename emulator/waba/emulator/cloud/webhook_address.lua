@@ -139,15 +139,13 @@ local function update_destination(gateway, request)
   return responses.json(200, { message = "The destination is updated" })
 end
 
---- Adds the routes of this section.
----@param route fun(method: string, path: string, handler: function)
-function webhook_address.routes(route)
-  route("GET", "waba_webhook", get_account)
-  route("POST", "waba_webhook", set_account)
-  route("GET", "multi_webhook", get_destinations)
-  route("POST", "multi_webhook", replace_destinations)
-  route("PUT", "multi_webhook", append_destinations)
-  route("PATCH", "multi_webhook", update_destination)
-end
+webhook_address.routes = {
+  { "GET", "waba_webhook", get_account },
+  { "POST", "waba_webhook", set_account },
+  { "GET", "multi_webhook", get_destinations },
+  { "POST", "multi_webhook", replace_destinations },
+  { "PUT", "multi_webhook", append_destinations },
+  { "PATCH", "multi_webhook", update_destination },
+}
 
 return webhook_address

@@ -27,9 +27,7 @@ local function fresh(self, contact)
 end
 
 local function result(input, contact)
-  if contact.status == "valid" then
-    return { input = input, status = "valid", wa_id = contact.wa_id }
-  end
+  if contact.status == "valid" then return { input = input, status = "valid", wa_id = contact.wa_id } end
   return { input = input, status = contact.status }
 end
 
@@ -71,9 +69,7 @@ local required, text, object, list = message_rules.required, message_rules.text,
 local CHECK = object({ contacts = required(list(text(1), 1)), blocking = message_rules.choice "no_wait wait",
   force_check = { is = "boolean" } })
 
-local function check(gateway, request)
-  local body, refusal = gateway:json_body(request, CHECK)
-  if not body then return refusal end
+local function check(gateway, _, body)
   local results = {}
   for i, input in ipairs(body.contacts) do
     results[i] = check_one(gateway.contacts, input, body.blocking == "wait", body.force_check == true)
@@ -127,13 +123,11 @@ local function put_identity(gateway, request)
   return responses.json(200, {})
 end
 
---- Adds the routes of this section.
----@param route fun(method: string, path: string, handler: function)
-function contacts.routes(route)
-  route("POST", "v1/contacts", check)
-  route("POST", "v1/contacts/*/block", block)
-  route("GET", "v1/contacts/*/identity", get_identity)
-  route("PUT", "v1/contacts/*/identity", put_identity)
-end
+contacts.routes = {
+  { "POST", "v1/contacts", check, CHECK },
+  { "POST", "v1/contacts/*/block", block },
+  { "GET", "v1/contacts/*/identity", get_identity },
+  { "PUT", "v1/contacts/*/identity", put_identity },
+}
 
 return contacts

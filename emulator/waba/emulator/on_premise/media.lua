@@ -62,12 +62,10 @@ local function delete(gateway, request)
   return responses.json(200, {})
 end
 
---- Adds the routes of this section.
----@param route fun(method: string, path: string, handler: function)
-function media.routes(route)
-  route("POST", "v1/media", upload)
-  route("GET", "v1/media/*", download)
-  route("DELETE", "v1/media/*", delete)
-end
+media.routes = {
+  { "POST", "v1/media", upload },
+  { "GET", "v1/media/*", download },
+  { "DELETE", "v1/media/*", delete },
+}
 
 return media

@@ -98,8 +98,6 @@ end
 local STATUS = message_rules.object({ status = message_rules.choice("read", { required = true }) })
 
 local function mark_read(gateway, request)
-  local body, refusal = gateway:json_body(request, STATUS)
-  if not body then return refusal end
   local record = gateway.by_id[request.segments[3]]
   if not record or record.direction ~= "inbound" or gateway.clock:now() - record.at > PURGE then
     return gateway:error("not_found", "Could not find the requested message")
@@ -249,11 +247,9 @@ function messages.customer_deletes(gateway, from, id)
   return true
 end
 
---- Adds the routes of this section.
----@param route fun(method: string, path: string, handler: function)
-function messages.routes(route)
-  route("POST", "v1/messages", send)
-  route("PUT", "v1/messages/*", mark_read)
-end
+messages.routes = {
+  { "POST", "v1/messages", send },
+  { "PUT", "v1/messages/*", mark_read, STATUS },
+}
 
 return messages

@@ -99,9 +99,7 @@ end
 
 local ABOUT = object({ text = required(text(1, 139)) })
 
-local function set_about(gateway, request)
-  local body, refusal = gateway:json_body(request, ABOUT)
-  if not body then return refusal end
+local function set_about(gateway, _, body)
   gateway.profile.about = body.text
   return responses.json(200, {})
 end
@@ -164,32 +162,26 @@ end
 local BUSINESS = object({ address = text(0, 256), description = text(0, 512), email = text(0, 128, "email"),
   vertical = text(0, 128), websites = message_rules.list(text(0, 256, "url"), 0, 2) })
 
-local function set_business(gateway, request)
-  local body, refusal = gateway:json_body(request, BUSINESS)
-  if not body then return refusal end
+local function set_business(gateway, _, body)
   local before = gateway.profile.business
   -- What is not given is cleared, except the industry.
   local business = {}
   for name, value in pairs(body) do business[name] = value ~= json.null and value or nil end
-  if business.vertical == nil or business.vertical == "" then
-    business.vertical = before.vertical
-  end
+  if business.vertical == nil or business.vertical == "" then business.vertical = before.vertical end
   gateway.profile.business = business
   return responses.json(200, {})
 end
 
---- Adds the routes of these sections.
----@param route fun(method: string, path: string, handler: function)
-function number.routes(route)
-  route("GET", "v1/health", get_health)
-  route("GET", "v1/configs/phone_number", phone_number)
-  route("GET", "v1/settings/profile/about", get_about)
-  route("PATCH", "v1/settings/profile/about", set_about)
-  route("GET", "v1/settings/profile/photo", get_photo)
-  route("POST", "v1/settings/profile/photo", set_photo)
-  route("DELETE", "v1/settings/profile/photo", delete_photo)
-  route("GET", "v1/settings/business/profile", get_business)
-  route("POST", "v1/settings/business/profile", set_business)
-end
+number.routes = {
+  { "GET", "v1/health", get_health },
+  { "GET", "v1/configs/phone_number", phone_number },
+  { "GET", "v1/settings/profile/about", get_about },
+  { "PATCH", "v1/settings/profile/about", set_about, ABOUT },
+  { "GET", "v1/settings/profile/photo", get_photo },
+  { "POST", "v1/settings/profile/photo", set_photo },
+  { "DELETE", "v1/settings/profile/photo", delete_photo },
+  { "GET", "v1/settings/business/profile", get_business },
+  { "POST", "v1/settings/business/profile", set_business, BUSINESS },
+}
 
 return number

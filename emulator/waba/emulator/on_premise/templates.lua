@@ -89,9 +89,7 @@ local function list(gateway, request)
   end
   found = sorted(found, query.sort)
   local page = {}
-  for i = query.offset + 1, math.min(#found, query.offset + query.limit) do
-    page[#page + 1] = found[i]
-  end
+  for i = query.offset + 1, math.min(#found, query.offset + query.limit) do page[#page + 1] = found[i] end
   return responses.json(200, {
     count = #page, total = #found, limit = query.limit, offset = query.offset,
     filters = query.filters, sort = json.array(query.sort), waba_templates = json.array(page),
@@ -234,12 +232,10 @@ function Templates:check_hsm(content)
   return found, template
 end
 
---- Adds the routes of this section.
----@param route fun(method: string, path: string, handler: function)
-function templates.routes(route)
-  route("GET", "v1/configs/templates", list)
-  route("POST", "v1/configs/templates", create)
-  route("DELETE", "v1/configs/templates/*", delete)
-end
+templates.routes = {
+  { "GET", "v1/configs/templates", list },
+  { "POST", "v1/configs/templates", create },
+  { "DELETE", "v1/configs/templates/*", delete },
+}
 
 return templates
