@@ -9,8 +9,8 @@ local check = {}
 ---@param message waba.Message
 ---@param hosting? waba.Hosting  "on_premise" (the default) or "cloud"
 ---@param mode? true|"documented"  "documented": only by rules the platform documents
----@param definition? waba.StoredTemplate  of the template, as `client.templates:definition` returns it: its placeholders,
----        header and buttons are compared with the message
+---@param definition? waba.StoredTemplate  of the template, as `client.templates:definition` returns it: its
+---        placeholders, header and buttons are compared with the message
 ---@return true|nil valid
 ---@return waba.Error? err  kind "invalid", with `path`; kind "template" when the message differs from the definition
 function check.check(message, hosting, mode, definition)

@@ -24,8 +24,8 @@ local errors = {}
 
 ---@class waba.Error
 ---@field kind waba.ErrorKind
----@field message string        one sentence for people and logs. In all texts of the gateway "(hidden)" replaces the key,
----                             the recipient and the content of the message
+---@field message string        one sentence for people and logs. In all texts of the gateway "(hidden)" replaces the
+---                             key, the recipient and the content of the message
 ---@field code integer?         the platform's code: see `waba.explain(code)`
 ---@field subcode integer?      the platform's second code (Cloud hosting)
 ---@field trace_id string?      the platform's id of the response, for its support (Cloud hosting)
@@ -36,9 +36,10 @@ local errors = {}
 ---@field path string?          the field that is invalid, as in "text.body"
 ---@field retryable boolean     the same call may succeed later
 ---@field retry_after number?   seconds to wait before that
----@field scope string?         kind rate_limited: what the limit applies to: "key" (all requests of the key; the default),
----                             "pair" (messages to this recipient), "endpoint" (requests of this kind). Kind timeout:
----                             what the request waited for: "key", "pair", or "order" (a message before this one)
+---@field scope string?         kind rate_limited: what the limit applies to: "key" (all requests of the key; the
+---                             default), "pair" (messages to this recipient), "endpoint" (requests of this kind). Kind
+---                             timeout: what the request waited for: "key", "pair", or "order" (a message before this
+---                             one)
 ---@field maybe_sent boolean    the gateway may have accepted the request: repeating it may do it twice
 ---@field answer table?         the platform's whole response, unchanged, if it has more than the error
 ---@field upload string?        the value with which an upload can be resumed (client.media:resumable)

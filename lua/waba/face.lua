@@ -615,8 +615,8 @@ function waba.client(given) end
 ---@param message waba.Message
 ---@param hosting? waba.Hosting  "on_premise" (the default) or "cloud"
 ---@param mode? true|"documented"  "documented": only by rules the platform documents
----@param definition? waba.StoredTemplate  of the template, as `client.templates:definition` returns it: its placeholders,
----        header and buttons are compared with the message
+---@param definition? waba.StoredTemplate  of the template, as `client.templates:definition` returns it: its
+---        placeholders, header and buttons are compared with the message
 ---@return true|nil valid
 ---@return waba.Error? err  kind "invalid", with `path`; kind "template" when the message differs from the definition
 function waba.check(message, hosting, mode, definition) end
@@ -635,8 +635,8 @@ function waba.explain(code, hosting) end
 ---@return waba.Error? err      kind "invalid": the text is not valid UTF-8
 function waba.split(text, given) end
 
---- Reads a webhook: every event of every entry, in order. Each JSON object can be read; an unknown event has its name in
---- `type` and its content in `raw`.
+--- Reads a webhook: every event of every entry, in order. Each JSON object can be read; an unknown event has its name
+--- in `type` and its content in `raw`.
 ---@param bytes string  the body of the POST
 ---@return waba.Event[]|nil events
 ---@return waba.Error? err  kind "protocol": the body is not a JSON object

@@ -66,7 +66,8 @@ local function new_head(client, endpoint, path, query, media_type, more)
   }
 end
 
--- The head of a request. Calls without parameters share one table, so that the transport can cache the bytes of the head.
+-- The head of a request. Calls without parameters share one table, so that the transport can cache the bytes of the
+-- head.
 local function head_of(client, endpoint, call)
   if call.parameters or call.query or call.media_type then
     return new_head(client, endpoint, call.parameters and fill(endpoint.path, call.parameters) or endpoint.path,
@@ -112,8 +113,8 @@ local function is_unreached(client, err)
     and not loopback.is_url(client.base_url) and not uses_proxy(client)
 end
 
--- The hint that the number may belong to the other hosting: for an unknown key, an unknown path, a gateway that can't be
--- reached.
+-- The hint that the number may belong to the other hosting: for an unknown key, an unknown path, a gateway that can't
+-- be reached.
 local function hosting_hint(client, endpoint, err)
   if client.sandbox or err.code then return nil end -- a code comes from the platform, so the gateway is the right one
   local hints = client.hosting.hints

@@ -161,8 +161,8 @@ local SEND_OPTIONS = {
   bulk = "boolean",              -- lets all messages that are sent without it go first
   ordered = "boolean|waba.OrderedOptions", -- as the client's option, for this message; default: the client's
   before_attempt = "fun(): true|nil, waba.Error?", -- called before each attempt, when the rate limiter has admitted the
-                                 -- message and none of its bytes can have been sent; may wait. If it returns `nil, err`,
-                                 -- the message is not sent and `send` returns `nil, err`
+                                 -- message and none of its bytes can have been sent; may wait. If it returns `nil,
+                                 -- err`, the message is not sent and `send` returns `nil, err`
   before_retry = "fun(err: waba.Error)", -- called before the wait for the next attempt, if the last one certainly did
                                  -- not send the message
 }
@@ -200,7 +200,8 @@ local function deliver(self, address, message, given, form, slot)
   if not sent and err.kind == "template" and err.code and rawget(self, "templates") then
     self.templates:forget(message.template.name) -- it may have been changed
   end
-  if not sent and given and given.check_contact and err.kind == "recipient" and err.code == 1006 then
+  local is_unknown = err and err.kind == "recipient" and err.code == self.hosting.unknown_contact
+  if is_unknown and given and given.check_contact then
     local contacts, failure = self.contacts:check({ "+" .. address }, { wait = true, force = true })
     if not contacts then return nil, failure end
     local wa_id = contacts[1] and contacts[1].wa_id
@@ -265,24 +266,24 @@ function Client:send(to, message, given)
   return deliver(self, address, message, given, form)
 end
 
---- Sends many messages, several at a time, in the caller's event loop, or in one of its own if there is none. Reads from the
---- source only the messages that it can send soon, so there may be millions of recipients. With a journal, the same call
---- with the same source continues after a crash or a stop and sends no message again; for a message with an uncertain
---- result `on_result` receives an error with `maybe_sent`.
+--- Sends many messages, several at a time, in the caller's event loop, or in one of its own if there is none. Reads
+--- from the source only the messages that it can send soon, so there may be millions of recipients. With a journal, the
+--- same call with the same source continues after a crash or a stop and sends no message again; for a message with an
+--- uncertain result `on_result` receives an error with `maybe_sent`.
 ---@param source fun(): any, waba.Message, string|integer|nil  returns the next recipient, its message and, if wanted, a
 ---        key (by default the position; with a journal each key may occur once, and takes a few bytes of memory); nil at
 ---        the end. If it raises an error, `send_all` raises this error after it has sent the messages before. Like all
 ---        functions in the options it may wait, but not under PUC Lua 5.1
 ---@param given? waba.BulkOptions
 ---@return waba.BulkSummary|nil
----@return waba.Error? err  the journal can't be written or belongs to another call, or the gateway failed for longer than
----        `patience`. `err.summary` contains the results before
+---@return waba.Error? err  the journal can't be written or belongs to another call, or the gateway failed for longer
+---        than `patience`. `err.summary` contains the results before
 function Client:send_all(source, given)
   if self.closed then error(CLOSED, 2) end
   if type(given) == "table" and given.send ~= nil then
     options.check(given.send, SEND_OPTIONS, "client:send_all: option send")
   end
-  local summary, err = require("waba.bulk").send_all(self, source, given) -- no tail call: it would change the levels of errors
+  local summary, err = require("waba.bulk").send_all(self, source, given) -- a tail call would change the levels of errors
   return summary, err
 end
 

@@ -131,8 +131,8 @@ local function url_of(name, level)
   return url
 end
 
--- The gateway's address. WABA_BASE_URL belongs to the hosting that WABA_HOSTING names. A client of the other hosting uses
--- WABA_CLOUD_BASE_URL, or needs the option base_url.
+-- The gateway's address. WABA_BASE_URL belongs to the hosting that WABA_HOSTING names. A client of the other hosting
+-- uses WABA_CLOUD_BASE_URL, or needs the option base_url.
 local function base_url_for(hosting, named, level)
   local cloud = hosting == "cloud" and url_of("WABA_CLOUD_BASE_URL", level + 1)
   if cloud then return cloud end

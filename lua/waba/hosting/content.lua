@@ -1,5 +1,5 @@
--- Reads the content of messages by their type: `content.<type>(event, value)` sets the event's fields and returns the text
--- for a person. Both hostings have the same objects.
+-- Reads the content of messages by their type: `content.<type>(event, value)` sets the event's fields and returns the
+-- text for a person. Both hostings have the same objects.
 
 local core = require "waba.core"
 local values = require "waba.hosting.values"
@@ -44,8 +44,8 @@ local SYSTEM_ALIASES = {
   customer_changed_number = "user_changed_number", customer_identity_changed = "user_identity_changed",
 }
 
--- Decodes the JSON in a string (flows, address forms). Some senders write the object itself; a text that is no JSON stays
--- text.
+-- Decodes the JSON in a string (flows, address forms). Some senders write the object itself; a text that is no JSON
+-- stays text.
 local function reply_data(value)
   if type(value) ~= "string" then return without_null(value) end
   local data = core.decode(value)

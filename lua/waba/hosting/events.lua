@@ -8,8 +8,8 @@ local events = {}
 -- Readers by the shape of the body.
 local READERS = { flat = require "waba.hosting.on_premise.webhook", wrapped = require "waba.hosting.cloud.webhook" }
 
--- Cloud hosting wraps everything in `entry`; On-Premise hosting writes a flat object. Fields that only Cloud hosting writes
--- identify a body without `entry`.
+-- Cloud hosting wraps everything in `entry`; On-Premise hosting writes a flat object. Fields that only Cloud hosting
+-- writes identify a body without `entry`.
 local function shape_of(body)
   local is_wrapped = body.entry ~= nil or type(body.changes) == "table" or type(body.metadata) == "table"
     or body.object == "whatsapp_business_account" or body.messaging_product == "whatsapp"
@@ -20,8 +20,8 @@ local function protocol_error(message)
   return errors.new { kind = "protocol", message = message }
 end
 
---- Reads a webhook: every event of every entry, in order. Each JSON object can be read; an unknown event has its name in
---- `type` and its content in `raw`.
+--- Reads a webhook: every event of every entry, in order. Each JSON object can be read; an unknown event has its name
+--- in `type` and its content in `raw`.
 ---@param bytes string  the body of the POST
 ---@return waba.Event[]|nil events
 ---@return waba.Error? err  kind "protocol": the body is not a JSON object

@@ -1,6 +1,6 @@
--- Makes events from the platform's messages, statuses, errors and account changes. Both hostings have the same objects in
--- different envelopes, which `hosting/<name>/webhook.lua` reads. Never fails: a value of a wrong type is not in the event's
--- fields, only in `raw`.
+-- Makes events from the platform's messages, statuses, errors and account changes. Both hostings have the same objects
+-- in different envelopes, which `hosting/<name>/webhook.lua` reads. Never fails: a value of a wrong type is not in the
+-- event's fields, only in `raw`.
 
 local content = require "waba.hosting.content"
 local core = require "waba.core"
@@ -12,8 +12,8 @@ local shaped, with_ids = values.shaped, values.with_ids
 
 local inbound = {}
 
---- A message, a status, an error or an account change from the platform. The fields depend on `kind` and `type`; those with
---- "Cloud" exist on Cloud hosting only.
+--- A message, a status, an error or an account change from the platform. The fields depend on `kind` and `type`; those
+--- with "Cloud" exist on Cloud hosting only.
 ---@class waba.Event
 ---@field kind "message"|"status"|"error"|"account"
 ---@field hosting "on_premise"|"cloud"
@@ -38,8 +38,8 @@ local inbound = {}
 ---@field contacts table[]?  message: address-book entries the customer shared
 ---@field origin string?     message: the origin of shared contact details (Cloud)
 ---@field button { text: string?, payload: string? }|nil
----@field reply waba.EventReply  message: the choice of the customer. With a client, `event:reply(message, options)` sends a
----                          reply, for every event with a customer
+---@field reply waba.EventReply  message: the choice of the customer. With a client, `event:reply(message, options)`
+---                          sends a reply, for every event with a customer
 ---@field mark_read fun(self: waba.Event, options: { typing: boolean? }?): true|nil, waba.Error?  with a client: as
 ---                          `client:mark_read`
 ---@field download fun(self: waba.Event, options: waba.DownloadOptions?): waba.Download|nil, waba.Error?  with a

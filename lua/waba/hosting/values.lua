@@ -91,7 +91,8 @@ local function changes_of(value, converters, otherwise)
   return changes
 end
 
--- Converts the members of a table by `converters` and `otherwise`, and removes those that become nil; lists have no gaps.
+-- Converts the members of a table by `converters` and `otherwise`, and removes those that become nil; lists have no
+-- gaps.
 local function converted(value, converters, otherwise)
   if value == null then return nil end
   if type(value) ~= "table" then return value end

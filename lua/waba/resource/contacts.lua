@@ -52,9 +52,9 @@ local CHECK_OPTIONS = {
   force = { "boolean", false }, -- true: asks WhatsApp again for numbers that were checked in the last 7 days
 }
 
---- Checks which numbers have WhatsApp: POST /v1/contacts (On-Premise hosting only). Newer gateways return "valid" for every
---- number, so do not let sending depend on it; no check is needed before sending. Check no more numbers than you send
---- messages to: otherwise 360dialog disables the check.
+--- Checks which numbers have WhatsApp: POST /v1/contacts (On-Premise hosting only). Newer gateways return "valid" for
+--- every number, so do not let sending depend on it; no check is needed before sending. Check no more numbers than you
+--- send messages to: otherwise 360dialog disables the check.
 ---@param numbers (string|integer)[]  in international form
 ---@param given? waba.ContactsCheckOptions
 ---@return waba.CheckedContact[]|nil
@@ -116,14 +116,15 @@ function Contacts:block(number, reason)
   return true
 end
 
---- The identity of a customer. It changes when the customer uses another device or the number belongs to another person.
+--- The identity of a customer. It changes when the customer uses another device or the number belongs to another
+--- person.
 ---@class waba.Identity
 ---@field hash string
 ---@field created_timestamp integer|nil  milliseconds since 1970
 ---@field acknowledged boolean
 
---- Returns the identity of a contact: GET /v1/contacts/{wa_id}/identity (On-Premise hosting only). Useful only if 360dialog
---- has enabled the security notifications of the number.
+--- Returns the identity of a contact: GET /v1/contacts/{wa_id}/identity (On-Premise hosting only). Useful only if
+--- 360dialog has enabled the security notifications of the number.
 ---@param wa_id string|integer
 ---@return waba.Identity|nil
 ---@return waba.Error? err
@@ -142,8 +143,8 @@ function Contacts:identity(wa_id)
   }
 end
 
---- Acknowledges an identity, so that messages are sent to it again: PUT /v1/contacts/{wa_id}/identity (On-Premise hosting
---- only).
+--- Acknowledges an identity, so that messages are sent to it again: PUT /v1/contacts/{wa_id}/identity (On-Premise
+--- hosting only).
 ---@param wa_id string|integer
 ---@param hash string  of the identity, from `identity` or a system message
 ---@return true|nil

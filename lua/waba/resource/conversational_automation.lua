@@ -75,8 +75,8 @@ function Automation:get()
   return read(json)
 end
 
---- Changes some components and keeps the others. The gateway replaces all three, so the others are read first (GET and POST
---- /conversational_automation). {} removes all prompts or commands.
+--- Changes some components and keeps the others. The gateway replaces all three, so the others are read first (GET and
+--- POST /conversational_automation). {} removes all prompts or commands.
 ---@param given waba.Automation
 ---@return waba.Automation|nil stored  as it was written
 ---@return waba.Error? err

@@ -48,7 +48,8 @@ local function all_now(next_page)
 end
 
 --- Returns an iterator over the items of all pages.
----@param next_page fun(): table|false|nil, waba.Error?  returns the items of the next page; false with an error; nil at the end
+---@param next_page fun(): table|false|nil, waba.Error?  returns the items of the next page; false with an error; nil
+---        at the end
 ---@return fun(): any, waba.Error?  returns `false` and the error at the end if a page could not be fetched
 function pages.each(next_page)
   if not runtime.can_yield_in_pcall() then next_page = all_now(next_page) end

@@ -1,5 +1,5 @@
--- The number that the API key belongs to: GET /v1/configs/phone_number (Cloud: GET /health_status), and the check that it
--- is the expected one. With a wrong key messages would be sent in the name of another customer.
+-- The number that the API key belongs to: GET /v1/configs/phone_number (Cloud: GET /health_status), and the check that
+-- it is the expected one. With a wrong key messages would be sent in the name of another customer.
 
 local errors = require "waba.errors"
 local outcome = require "waba.resource.outcome"
@@ -44,8 +44,8 @@ function phone_number.verify(client, expected)
   }
 end
 
---- Checks the number before a request of a client with `expect_number`. Sends a request for the first check and keeps the
---- result; a request that failed is sent again at the next check.
+--- Checks the number before a request of a client with `expect_number`. Sends a request for the first check and keeps
+--- the result; a request that failed is sent again at the next check.
 ---@param client waba.Client  with `expected_number`: digits; nil: none is expected
 ---@return true|nil
 ---@return waba.Error? err

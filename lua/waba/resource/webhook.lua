@@ -54,7 +54,8 @@ local function encode_headers(given, at)
   return headers
 end
 
--- Checks a URL against the rules of a gateway that has any. A receiver on loopback is for the emulator and may have a port.
+-- Checks a URL against the rules of a gateway that has any. A receiver on loopback is for the emulator and may have a
+-- port.
 local function check_url(url, origin, rules)
   if not rules then return nil end
   local host = origin:match("^%a+://(%[.-%])") or origin:match("^%a+://([^:]+)")
@@ -115,8 +116,8 @@ function Webhook:get()
   return read_stored(self.client:call "get_webhook")
 end
 
---- Sets the number's address and its headers, instead of the stored ones: POST /v1/configs/webhook. On Cloud hosting set it
---- again after every new API key.
+--- Sets the number's address and its headers, instead of the stored ones: POST /v1/configs/webhook. On Cloud hosting
+--- set it again after every new API key.
 ---@param given waba.WebhookAddressOptions
 ---@return waba.WebhookAddress|nil stored  from the response
 ---@return waba.Error? err
@@ -134,8 +135,8 @@ end
 
 -- The account -------------------------------------------------------------------------------------
 
---- Returns the account's address, which receives the webhooks of numbers without an address and of the account itself: GET
---- /waba_webhook (Cloud hosting only).
+--- Returns the account's address, which receives the webhooks of numbers without an address and of the account itself:
+--- GET /waba_webhook (Cloud hosting only).
 ---@return waba.WebhookAddress|nil
 ---@return waba.Error? err
 function Webhook:account()

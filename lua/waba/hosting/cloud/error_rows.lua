@@ -15,8 +15,8 @@ local FLOW = "Look at the flow's state."
 
 local DAY = 86400
 
--- Groups of rows: kind, retryable, where the codes arrive ("response", "status" or "both"); then for each code the title,
--- the meaning, the advice, and optional fields: `retry_after`, `scope` and `ambiguous` of waba.ErrorRow.
+-- Groups of rows: kind, retryable, where the codes arrive ("response", "status" or "both"); then for each code the
+-- title, the meaning, the advice, and optional fields: `retry_after`, `scope` and `ambiguous` of waba.ErrorRow.
 local groups = {
   { "auth", false, "response", {
     { 0, "AuthException", "The token between 360dialog and Meta is not valid.", TICKET },

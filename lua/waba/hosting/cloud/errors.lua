@@ -1,5 +1,5 @@
--- Reads the error responses of the Cloud gateway: Graph's `error` object or text, the gateway's own `meta`, the `errors` of
--- webhooks, the body of a load balancer (cloud.md, section 6.1).
+-- Reads the error responses of the Cloud gateway: Graph's `error` object or text, the gateway's own `meta`, the
+-- `errors` of webhooks, the body of a load balancer (cloud.md, section 6.1).
 
 local error_response = require "waba.hosting.error_response"
 local errors = require "waba.errors"
@@ -28,8 +28,8 @@ local UNKNOWN_OBJECT = 33
 -- The subcode of code 100 for an unknown name in the deletion of a template. Not documented.
 local UNKNOWN_TEMPLATE = 2593002
 
---- Whether the platform may have executed a request with this status and without a known code. A 503 may come from a load
---- balancer, as a 504 (cloud.md, section 6.2).
+--- Whether the platform may have executed a request with this status and without a known code. A 503 may come from a
+--- load balancer, as a 504 (cloud.md, section 6.2).
 ---@param status integer
 ---@param is_cut? boolean  the body did not arrive; the body of a 400 may have had code 1, which is ambiguous
 ---@return boolean
@@ -65,8 +65,8 @@ local function row_of(code, subcode, status)
 end
 
 --- Makes an error object from an error of the platform: Graph's `{ message, code, error_data, error_subcode, … }` or a
---- webhook's `{ code, title, message, error_data, href }`. The kind depends on the code, or for an unknown code on the HTTP
---- status.
+--- webhook's `{ code, title, message, error_data, href }`. The kind depends on the code, or for an unknown code on the
+--- HTTP status.
 ---@param row any
 ---@param status? integer  of the response
 ---@return waba.Error
@@ -113,8 +113,8 @@ local function from_list(json, status)
   return err
 end
 
---- Reads the error of a response: any status except 2xx, and a 2xx with an `error`. The `errors` of a 2xx (206) concern a
---- part of the request; the caller reads them.
+--- Reads the error of a response: any status except 2xx, and a 2xx with an `error`. The `errors` of a 2xx (206) concern
+--- a part of the request; the caller reads them.
 ---@param status integer        HTTP status
 ---@param json any              the decoded body; nil: it is no JSON
 ---@param body string           its bytes

@@ -56,10 +56,10 @@ local function read_number(json)
   return number
 end
 
---- Reads the response to GET /health_status. `nodes` are the entities between the number and its customers:
---- `name` is "PHONE_NUMBER:4011…", `role` the type, `status` "AVAILABLE", "LIMITED" or "BLOCKED", `notes` the
---- reasons of a limit, `errors` those of a block, `calls` the status of calls. `number` has the number's own fields in the
---- platform's form: `id`, `display_phone_number`, `verified_name`, `quality_rating`, `status`, …
+--- Reads the response to GET /health_status. `nodes` are the entities between the number and its customers: `name` is
+--- "PHONE_NUMBER:4011…", `role` the type, `status` "AVAILABLE", "LIMITED" or "BLOCKED", `notes` the reasons of a limit,
+--- `errors` those of a block, `calls` the status of calls. `number` has the number's own fields in the platform's form:
+--- `id`, `display_phone_number`, `verified_name`, `quality_rating`, `status`, …
 ---@param json any
 ---@return waba.Health|nil  without `checked_at` and `cached`; nil if the response has no health
 function health.read(json)

@@ -66,8 +66,8 @@ local function is_plain(target)
   return target:sub(2, 2) ~= "/"
 end
 
---- Path and query of a file at the gateway: those of the platform's URL, unchanged (cloud.md, section 3.4). nil for a URL
---- of any other host.
+--- Path and query of a file at the gateway: those of the platform's URL, unchanged (cloud.md, section 3.4). nil for a
+--- URL of any other host.
 ---@param url any
 ---@return string|nil target  as in "whatsapp_business/attachments/?mid=…"
 function media.target_of(url)

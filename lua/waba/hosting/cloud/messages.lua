@@ -17,10 +17,10 @@ local FOR_GROUPS = {
 }
 
 -- Converts the content of a type from the neutral form.
-local dialect = {}
+local convert = {}
 
 -- Removes the namespace, which only On-Premise hosting has, so that a program works on both hostings.
-function dialect.template(template)
+function convert.template(template)
   local language = template.language
   local is_code = type(language) == "string"
   if not is_code and template.namespace == nil then return template end
@@ -140,7 +140,7 @@ function messages.encode(to, message, defaults, options, form)
   if kind == "pin" and validate and form ~= "group" then
     return nil, errors.invalid("to", "to must be a group, { group_id = … }: messages are pinned in groups only")
   end
-  local content, write = message[kind], dialect[kind]
+  local content, write = message[kind], convert[kind]
   if write and type(content) == "table" then content = write(content) end
   if kind ~= nil then body[kind] = content end
   local written, err = write_direct_send(body, message, form, validate)

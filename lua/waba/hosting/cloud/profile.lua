@@ -1,4 +1,5 @@
--- The profile on the Cloud gateway (cloud.md, section 8.3): the rules, the requests and the responses. Lengths are characters.
+-- The profile on the Cloud gateway (cloud.md, section 8.3): the rules, the requests and the responses. Lengths are
+-- characters.
 
 local json_body = require "waba.hosting.json_body"
 local values = require "waba.hosting.values"

@@ -50,7 +50,8 @@ local function differ(one, other)
   return one ~= nil and other ~= nil and one ~= other
 end
 
--- The contact with a phone number or a user id. A sole contact is used unless its ids differ. The position is never used.
+-- The contact with a phone number or a user id. A sole contact is used unless its ids differ. The position is never
+-- used.
 local function find_contact(people, phone, user_id)
   local found = phone and people.by_id[phone] or user_id and people.by_id[user_id]
   local sole = people.sole
@@ -186,9 +187,9 @@ local function entries_of(body)
   return {}
 end
 
---- Reads a decoded body. Never fails: unknown content is in the `raw` of its event. The events have the order of entries and
---- changes; within a change first the messages, then the statuses, then the errors. A body with another `object` than a
---- WhatsApp business account has no events.
+--- Reads a decoded body. Never fails: unknown content is in the `raw` of its event. The events have the order of
+--- entries and changes; within a change first the messages, then the statuses, then the errors. A body with another
+--- `object` than a WhatsApp business account has no events.
 ---@param body table
 ---@return waba.Event[]
 function webhook.read(body)

@@ -1,5 +1,5 @@
--- The error codes of the On-Premise platform: the meaning, the advice, and the kind of the error object. Source: the error
--- lists of Meta's On-Premises client and of 360dialog.
+-- The error codes of the On-Premise platform: the meaning, the advice, and the kind of the error object. Source: the
+-- error lists of Meta's On-Premises client and of 360dialog.
 
 local KEEP = "Nothing can be done; the message is not delivered."
 local TICKET = "Open a ticket with 360dialog."

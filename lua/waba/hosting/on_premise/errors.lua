@@ -1,5 +1,5 @@
--- Reads the error responses of the On-Premise gateway: the `errors` array of the WhatsApp client, the gateway's own `meta`,
--- the body of a load balancer.
+-- Reads the error responses of the On-Premise gateway: the `errors` array of the WhatsApp client, the gateway's own
+-- `meta`, the body of a load balancer.
 
 local error_response = require "waba.hosting.error_response"
 local errors = require "waba.errors"
@@ -23,8 +23,8 @@ local GATEWAY = {
   },
 }
 
---- Whether the platform may have executed a request with this status: 408 and all of the 500s, which may come from a load
---- balancer, except 503.
+--- Whether the platform may have executed a request with this status: 408 and all of the 500s, which may come from a
+--- load balancer, except 503.
 ---@param status integer
 ---@return boolean
 function on_premise_errors.is_ambiguous(status)
@@ -41,8 +41,8 @@ local function is_unknown_contact(row)
   return false
 end
 
---- Makes an error object from a `{ code, title, details, href }` of the platform, in a response or a status. The kind depends
---- on the code, or for an unknown code on the HTTP status.
+--- Makes an error object from a `{ code, title, details, href }` of the platform, in a response or a status. The kind
+--- depends on the code, or for an unknown code on the HTTP status.
 ---@param row any
 ---@param status? integer  of the response
 ---@return waba.Error
@@ -64,7 +64,8 @@ function on_premise_errors.from_row(row, status)
   }
 end
 
--- { errors = { … } }, the form of the WhatsApp client: the first is the error; if there are more, all are in its `errors`.
+-- { errors = { … } }, the form of the WhatsApp client: the first is the error; if there are more, all are in its
+-- `errors`.
 local function from_client(json, status)
   local list = json.errors
   if type(list) ~= "table" then return end

@@ -21,6 +21,7 @@ local on_premise = {
     unreached = 'On-Premise hosting ended in October 2025: for a number on Cloud hosting give hosting = "cloud"',
   },
   encode_message = messages.encode,
+  unknown_contact = 1006, -- the code for a number that was never checked (kind "recipient")
   read_sent = sent.read,
 }
 
@@ -96,8 +97,8 @@ for message, names in pairs(UNSUPPORTED) do
   for _, name in ipairs(names) do on_premise.endpoints[name] = { unsupported = message } end
 end
 
--- The resources of the WhatsApp client that 360dialog keeps closed: a path is closed when it is one of these or below one
--- (on-premise.md, section 8.1). 360dialog opens them one by one; until then the gateway responds with 403.
+-- The resources of the WhatsApp client that 360dialog keeps closed: a path is closed when it is one of these or below
+-- one (on-premise.md, section 8.1). 360dialog opens them one by one; until then the gateway responds with 403.
 local CLOSED = {
   "/v1/settings", "/v1/certificates", "/v1/account", "/v1/stats", "/metrics", "/v1/support", "/v1/users",
 }

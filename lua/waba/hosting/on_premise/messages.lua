@@ -33,17 +33,17 @@ local function copy_without(source, name)
 end
 
 -- Converts the content of a type from the neutral form; may change the body.
-local dialect = {}
+local convert = {}
 
 -- preview_url is in the body here, inside `text` on Cloud hosting.
-function dialect.text(body, text)
+function convert.text(body, text)
   if text.preview_url == nil then return text end
   body.preview_url = text.preview_url
   return copy_without(text, "preview_url")
 end
 
 -- A language has a policy here, always `deterministic`, and templates have a namespace.
-function dialect.template(_, template, defaults)
+function convert.template(_, template, defaults)
   local language, namespace = template.language, template.namespace
   local needs_policy = type(language) == "string" or type(language) == "table" and language.policy == nil
   local needs_namespace = namespace == nil and defaults.namespace ~= nil
@@ -57,12 +57,12 @@ function dialect.template(_, template, defaults)
 end
 
 -- The old form requires a namespace. It is checked here, because the client may have a default.
-function dialect.hsm(_, hsm, defaults)
+function convert.hsm(_, hsm, defaults)
   if hsm.namespace == nil and defaults.namespace == nil and defaults.validate then
     return nil, errors.invalid("hsm.namespace",
       "hsm.namespace is missing: give it in the message, or to the client as namespace")
   end
-  return dialect.template(nil, hsm, defaults)
+  return convert.template(nil, hsm, defaults)
 end
 
 --- Writes the body of POST /v1/messages (on-premise.md, section 2.1).
@@ -82,7 +82,7 @@ function messages.encode(to, message, defaults, options, form)
   end
   local kind = message.type
   local body = { to = to, type = kind, recipient_type = "individual" }
-  local content, write = message[kind], dialect[kind]
+  local content, write = message[kind], convert[kind]
   if write and type(content) == "table" then
     local err
     content, err = write(body, content, defaults)

@@ -1,5 +1,5 @@
--- The profile on the On-Premise gateway (on-premise.md, section 8): the rules, the requests and the responses. Lengths are
--- characters.
+-- The profile on the On-Premise gateway (on-premise.md, section 8): the rules, the requests and the responses. Lengths
+-- are characters.
 
 local values = require "waba.hosting.values"
 

@@ -29,8 +29,8 @@ local function senders(list)
   return by_id, nameless
 end
 
--- The contact of a message: the one with the same wa_id. If the message or the contact has none, the contact at the same
--- position; a sole contact belongs to all messages without `from`. A contact with another wa_id is never used.
+-- The contact of a message: the one with the same wa_id. If the message or the contact has none, the contact at the
+-- same position; a sole contact belongs to all messages without `from`. A contact with another wa_id is never used.
 local function find_sender(from, position, list, by_id, nameless)
   if from and by_id[from] then return by_id[from] end
   if nameless[position] then return nameless[position] end
@@ -66,7 +66,8 @@ local function customers_of(events)
   return known
 end
 
--- Makes account events from contacts without another event: results of `contacts:check`, and profiles without a message.
+-- Makes account events from contacts without another event: results of `contacts:check`, and profiles without a
+-- message.
 local function read_contacts(events, contacts, used)
   local known
   for _, raw in ipairs(contacts) do
@@ -81,8 +82,8 @@ end
 
 --- Reads a decoded body. Never fails: unknown content is in the `raw` of its event.
 ---
---- First the messages, then the statuses, then the errors, each in the order of its list. Then, as events of kind "account",
---- `contacts` without a message or a status (with field "contacts"), and lists with unknown names.
+--- First the messages, then the statuses, then the errors, each in the order of its list. Then, as events of kind
+--- "account", `contacts` without a message or a status (with field "contacts"), and lists with unknown names.
 ---@param body table
 ---@return waba.Event[]
 function webhook.read(body)

@@ -48,7 +48,8 @@ function digest.read(text)
   return (bytes:gsub(".", function(byte) return ("%02x"):format(byte:byte()) end))
 end
 
--- Bytes that are hashed before other coroutines run: about a millisecond on a processor without instructions for SHA-256.
+-- Bytes that are hashed before other coroutines run: about a millisecond on a processor without instructions for
+-- SHA-256.
 local STEP = 262144
 
 --- Computes the SHA-256 of a file. Other coroutines run between steps.

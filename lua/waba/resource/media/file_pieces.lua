@@ -13,7 +13,8 @@ local SIZE = 65536
 
 --- The bytes of a file from an offset on. The file is opened for the first piece.
 ---@class waba.FilePieces
----@field error_message string|nil  the error message; the pieces end too early then, so the transport does not complete the request
+---@field error_message string|nil  the error message; the pieces end too early then, so the transport does not
+---        complete the request
 ---@param path string
 ---@param offset integer
 ---@param length integer

@@ -15,8 +15,8 @@ local function new_boundary()
   return table.concat(parts)
 end
 
--- A name in quotes, as browsers write it: quotes and control characters are percent-encoded, and backslashes, which some
--- parsers read as escapes.
+-- A name in quotes, as browsers write it: quotes and control characters are percent-encoded, and backslashes, which
+-- some parsers read as escapes.
 local function quoted(name)
   return '"' .. name:gsub('[%c"\\\127]', function(sign) return ("%%%02X"):format(sign:byte()) end) .. '"'
 end

@@ -92,9 +92,9 @@ local function open(self, given, what, check, again)
   return source
 end
 
---- Uploads a file: POST /v1/media (Cloud: POST /media). The gateway keeps it for 14 days (Cloud: 30). Checks the size and
---- the type before (images at most 5 MB, audio and video 16 MB, stickers 100 KB, documents of any type 64 MB; Cloud:
---- stickers 500 KB, documents of the listed types 100 MB), but not the content of the file.
+--- Uploads a file: POST /v1/media (Cloud: POST /media). The gateway keeps it for 14 days (Cloud: 30). Checks the size
+--- and the type before (images at most 5 MB, audio and video 16 MB, stickers 100 KB, documents of any type 64 MB;
+--- Cloud: stickers 500 KB, documents of the listed types 100 MB), but not the content of the file.
 ---@param given waba.UploadOptions
 ---@return waba.Media|nil uploaded
 ---@return waba.Error? err  any kind; "invalid" with path "file", "type" or "size": nothing was sent
@@ -116,8 +116,9 @@ function Media:upload(given)
   return read_id(self, json, response)
 end
 
---- Uploads a file and returns a handle, for the example in a template's header or the profile's photo: POST /uploads, then
---- POST /upload:… (Cloud hosting only). After a failure it asks the gateway how much was received, and sends the rest.
+--- Uploads a file and returns a handle, for the example in a template's header or the profile's photo: POST /uploads,
+--- then POST /upload:… (Cloud hosting only). After a failure it asks the gateway how much was received, and sends the
+--- rest.
 ---@param given waba.ResumableOptions
 ---@return string|nil handle
 ---@return waba.Error? err  with a field `upload` if the upload can be resumed: the value for the option `upload`
@@ -138,8 +139,8 @@ local function check_id(id, what)
   if type(id) ~= "string" or id == "" then error(what .. ": the media's id is needed: a string, not empty", 3) end
 end
 
---- Downloads a file, from a customer or uploaded: GET /v1/media/{id} (Cloud: GET /{media-id}, then the file from its URL).
---- The gateway returns the type of the file, but no name.
+--- Downloads a file, from a customer or uploaded: GET /v1/media/{id} (Cloud: GET /{media-id}, then the file from its
+--- URL). The gateway returns the type of the file, but no name.
 ---@param id string  from a message event or an upload
 ---@param given? waba.DownloadOptions
 ---@return waba.Download|nil

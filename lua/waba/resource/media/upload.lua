@@ -1,5 +1,5 @@
--- The bytes of an upload, from a file, a string or a reader: makes the body for the transport, and finds its size and MIME
--- type. A file is never read into memory as a whole.
+-- The bytes of an upload, from a file, a string or a reader: makes the body for the transport, and finds its size and
+-- MIME type. A file is never read into memory as a whole.
 
 local core = require "waba.core"
 local ensure = require("waba.runtime").ensure

@@ -1,5 +1,5 @@
--- The public profile of the number: the about text, the business profile and the photo. The forms of each hosting are in
--- waba.hosting.<name>.profile.
+-- The public profile of the number: the about text, the business profile and the photo. The forms of each hosting are
+-- in waba.hosting.<name>.profile.
 
 local outcome = require "waba.resource.outcome"
 local values = require "waba.hosting.values"
@@ -15,7 +15,7 @@ Profile.__index = Profile
 Profile.__name = "waba.ProfileResource"
 
 function Profile:__init()
-  self.dialect = hosting.part(self.client.hosting, "profile")
+  self.forms = hosting.part(self.client.hosting, "profile")
   self.media = hosting.part(self.client.hosting, "media")
 end
 
@@ -28,7 +28,7 @@ function Profile:about()
     if err.kind == "not_found" then return "" end
     return nil, err
   end
-  return self.dialect.read_about(json)
+  return self.forms.read_about(json)
 end
 
 --- Sets the about text: PATCH /v1/settings/profile/about; POST /whatsapp_business_profile.
@@ -39,8 +39,8 @@ function Profile:set_about(text)
   if type(text) ~= "string" then
     error("client.profile:set_about: the text must be a string, not a " .. type(text), 2)
   end
-  local body = self.dialect.encode_about(text)
-  local valid, err = validate(self.client.validate, self.dialect.about, body)
+  local body = self.forms.encode_about(text)
+  local valid, err = validate(self.client.validate, self.forms.about, body)
   if not valid then return nil, err end
   return outcome.success(self.client:call("set_about", { json = body }))
 end
@@ -79,7 +79,7 @@ function Profile:business()
     if err.kind == "not_found" then return {} end
     return nil, err
   end
-  return read_fields(self.dialect.find_business(json))
+  return read_fields(self.forms.find_business(json))
 end
 
 local function is_email(text)
@@ -87,7 +87,7 @@ local function is_email(text)
 end
 
 local function check_business(self, given)
-  local valid, err = validate(self.client.validate, self.dialect.business, given)
+  local valid, err = validate(self.client.validate, self.forms.business, given)
   if not valid then return nil, err end
   if self.client.validate and given.email and given.email ~= "" and not is_email(given.email) then
     return nil, errors.invalid("email", "email is no e-mail address: expected an address such as info@shop.example")
@@ -95,9 +95,10 @@ local function check_business(self, given)
   return true
 end
 
---- Sets fields of the business profile and keeps the others. Cloud hosting: GET and POST /whatsapp_business_profile, which
---- writes these fields only. On-Premise hosting: GET and POST /v1/settings/business/profile, which writes all fields, because
---- the gateway clears absent ones; if two programs do this at the same time, the changes of the first are lost.
+--- Sets fields of the business profile and keeps the others. Cloud hosting: GET and POST /whatsapp_business_profile,
+--- which writes these fields only. On-Premise hosting: GET and POST /v1/settings/business/profile, which writes all
+--- fields, because the gateway clears absent ones; if two programs do this at the same time, the changes of the first
+--- are lost.
 ---@param given waba.BusinessProfile  "" (or {} for websites) clears a field
 ---@return waba.BusinessProfile|nil stored  the whole profile after the change
 ---@return waba.Error? err
@@ -111,7 +112,7 @@ function Profile:set_business(given)
   local stored, call, written
   stored, err = self:business()
   if not stored then return nil, err end
-  call, err = self.dialect.encode_business(given, stored)
+  call, err = self.forms.encode_business(given, stored)
   if not call then return nil, err end
   written, err = outcome.success(self.client:call("set_business", call))
   if not written then return nil, err end

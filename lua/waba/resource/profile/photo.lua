@@ -41,7 +41,7 @@ end
 local function find_link(self)
   local json, response = self.client:call "get_photo_link"
   if json == nil then return nil, response end
-  local link = self.dialect.read_photo_link(json)
+  local link = self.forms.read_photo_link(json)
   if link then return link end
   return nil, no_photo(response)
 end
@@ -151,13 +151,13 @@ local function set_by_handle(self, source, given)
   local handle, err = resumable.send(client, source, given)
   if not handle then return nil, err end
   return outcome.success(client:call("set_photo", {
-    json = self.dialect.encode_photo(handle), timeout = given.timeout,
+    json = self.forms.encode_photo(handle), timeout = given.timeout,
   }))
 end
 
 --- Sets the photo: POST /v1/settings/profile/photo; on Cloud hosting a resumable upload, whose handle is sent to POST
---- /whatsapp_business_profile. It is cropped to a square of at most 640 pixels; 640 by 640 is best, less than 192 may be
---- refused.
+--- /whatsapp_business_profile. It is cropped to a square of at most 640 pixels; 640 by 640 is best, less than 192 may
+--- be refused.
 ---@param self waba.ProfileResource
 ---@param given waba.SetPhotoOptions
 ---@return true|nil
@@ -175,7 +175,7 @@ function photo.set(self, given)
     fine, err = media_rules.check(self.media.photo, "the photo", source.type, source.size)
     if not fine then return nil, err end
   end
-  if self.dialect.encode_photo then return set_by_handle(self, source, given) end
+  if self.forms.encode_photo then return set_by_handle(self, source, given) end
   local json
   json, err = upload.send(client, "set_photo", source, given)
   if json == nil then return nil, err end

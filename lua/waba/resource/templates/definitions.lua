@@ -1,4 +1,5 @@
--- Definitions of templates: fetched once, kept in memory and, if wanted, in a folder; and messages that are made of them.
+-- Definitions of templates: fetched once, kept in memory and, if wanted, in a folder; and messages that are made of
+-- them.
 
 local core = require "waba.core"
 local definition = require "waba.message.definition"
@@ -113,8 +114,8 @@ local function absent(name, language, found)
   return errors.new { kind = "template", path = #found == 0 and "name" or "language", message = message }
 end
 
---- Returns the definition of a template in one language. It is fetched once, and again after `forget`, or after the gateway refused
---- a message because its template is another one.
+--- Returns the definition of a template in one language. It is fetched once, and again after `forget`, or after the
+--- gateway refused a message because its template is another one.
 ---@param name string
 ---@param language string
 ---@return waba.StoredTemplate|nil
@@ -145,9 +146,9 @@ function definitions:definition(name, language)
   return nil, absent(name, language, found)
 end
 
---- Makes a template message of the template's definition and values. Values of the body are fields with the names of its parameters,
---- or elements by position; `header`, `buttons` (by position or by text), `cards`, `code` and `limited_time_offer` are those of the
---- other components:
+--- Makes a template message of the template's definition and values. Values of the body are fields with the names of
+--- its parameters, or elements by position; `header`, `buttons` (by position or by text), `cards`, `code` and
+--- `limited_time_offer` are those of the other components:
 ---
 ---     client.templates:fill("order_ready", "en", { first_name = "Eva", order = "118", buttons = { ["Track"] = "118" } })
 ---@param name string
@@ -170,8 +171,8 @@ function definitions:fill(name, language, values)
   return message
 end
 
---- Forgets the definitions of a template, or of all templates, so that they are fetched again. A program calls it when a webhook
---- reports that a template was changed.
+--- Forgets the definitions of a template, or of all templates, so that they are fetched again. A program calls it when
+--- a webhook reports that a template was changed.
 ---@param name? string  by default all templates
 function definitions:forget(name)
   if name == nil then

@@ -1,5 +1,5 @@
--- Message templates: /v1/configs/templates on On-Premise hosting, /message_templates on Cloud hosting. The forms of each
--- hosting are in waba.hosting.<name>.templates.
+-- Message templates: /v1/configs/templates on On-Premise hosting, /message_templates on Cloud hosting. The forms of
+-- each hosting are in waba.hosting.<name>.templates.
 
 local outcome = require "waba.resource.outcome"
 local archive = require "waba.resource.templates.archive"
@@ -17,7 +17,7 @@ Templates.__index = Templates
 Templates.__name = "waba.TemplatesResource"
 
 function Templates:__init()
-  self.dialect = hosting.part(self.client.hosting, "templates")
+  self.forms = hosting.part(self.client.hosting, "templates")
 end
 
 -- Lists -------------------------------------------------------------------------------------------
@@ -65,7 +65,7 @@ local GET_OPTIONS = {
 -- The error of an option that the hosting does not support.
 local function unsupported_option(self, given)
   for name in pairs(given) do
-    local message = self.dialect.unsupported[name]
+    local message = self.forms.unsupported[name]
     if message then return errors.invalid(name, message) end
   end
 end
@@ -77,14 +77,14 @@ local function encode_query(self, given, what)
   if given.after and given.before then error(what .. ": options after and before exclude each other", 3) end
   local err = unsupported_option(self, given)
   if err then return nil, err end
-  return self.dialect.encode_query(given)
+  return self.forms.encode_query(given)
 end
 
 -- One page, before the client filters it.
 local function fetch(self, query)
   local json, response = self.client:call("list_templates", { query = query })
   if json == nil then return nil, response end
-  local page = self.dialect.read_page(json, query)
+  local page = self.forms.read_page(json, query)
   if page then return page end
   return nil, outcome.incomplete(response, "templates", "a list of them")
 end
@@ -116,8 +116,8 @@ local function only_wanted(list, given)
   return kept
 end
 
---- Returns one page of templates: GET /v1/configs/templates; GET /message_templates. Another page follows if `offset + count <
---- total` on On-Premise hosting, if `after` is set on Cloud hosting.
+--- Returns one page of templates: GET /v1/configs/templates; GET /message_templates. Another page follows if `offset +
+--- count < total` on On-Premise hosting, if `after` is set on Cloud hosting.
 ---@param given? waba.TemplateQuery
 ---@return waba.TemplatePage|nil
 ---@return waba.Error? err
@@ -138,7 +138,8 @@ end
 ---       if not template then print(err) end -- a page could not be fetched; the loop ends here
 ---     end
 ---
---- If a page can't be fetched, the last iteration has `false` and the error. Without an error the loop has seen all templates.
+--- If a page can't be fetched, the last iteration has `false` and the error. Without an error the loop has seen all
+--- templates.
 ---@param given? waba.TemplateFilter
 ---@return fun(): waba.StoredTemplate|false|nil, waba.Error?
 function Templates:each(given)
@@ -165,7 +166,7 @@ function Templates:get(id, given)
   if type(fields) == "table" then fields = table.concat(fields, ",") end
   local json, response = self.client:call("get_template", { parameters = { id = digits }, query = { fields = fields } })
   if json == nil then return nil, response end
-  local template = self.dialect.read(json)
+  local template = self.forms.read(json)
   if template then return template end
   return nil, outcome.incomplete(response, "template", "its id or name")
 end
@@ -205,10 +206,11 @@ local DELETE_OPTIONS = {
   id = "string|integer",        -- Cloud: only the template with this id, so one language; default: all languages
 }
 
---- Creates a template in one language and submits it for review: POST /v1/configs/templates; POST /message_templates. The
---- review takes up to 48 hours (24 on Cloud hosting); its result is `status` in the list. Components have the platform's
---- form and are checked before. Cloud hosting has more fields (`parameter_format`, `message_send_ttl_seconds`, …); with
---- `library_template_name` a template of the library is used, which is approved at once.
+--- Creates a template in one language and submits it for review: POST /v1/configs/templates; POST /message_templates.
+--- The review takes up to 48 hours (24 on Cloud hosting); its result is `status` in the list. Components have the
+--- platform's form and are checked before. Cloud hosting has more fields (`parameter_format`,
+--- `message_send_ttl_seconds`, …); with `library_template_name` a template of the library is used, which is approved at
+--- once.
 ---@param given waba.NewTemplate
 ---@return waba.StoredTemplate|nil  as stored, normally with status "created" or "submitted", "PENDING" on Cloud hosting
 ---@return waba.Error? err  kind "invalid" with a path such as "components[2].buttons[1].text"
@@ -216,20 +218,20 @@ function Templates:create(given)
   given = options.check(given, CREATE_OPTIONS, "client.templates:create")
   local client, err = self.client, unsupported_option(self, given)
   if err then return nil, err end
-  local body = self.dialect.encode(given)
+  local body = self.forms.encode(given)
   local valid
-  valid, err = self.dialect.check(client, body)
+  valid, err = self.forms.check(client, body)
   if not valid then return nil, err end
   local json, response = client:call("create_template", { json = body })
   if json == nil then return nil, response end
-  local created = self.dialect.read_created(json, body)
+  local created = self.forms.read_created(json, body)
   if created then return created end
   return nil, outcome.incomplete(response, "template", "its id or name", true)
 end
 
---- Changes a template and submits it again: POST /message_templates/{id} (Cloud hosting only). Components replace all stored
---- ones. Only an approved, rejected or paused template can be edited; an approved one once a day and ten times in 30 days,
---- and not its category.
+--- Changes a template and submits it again: POST /message_templates/{id} (Cloud hosting only). Components replace all
+--- stored ones. Only an approved, rejected or paused template can be edited; an approved one once a day and ten times
+--- in 30 days, and not its category.
 ---@param id string|integer
 ---@param given waba.TemplateEdit
 ---@return true|nil
@@ -242,9 +244,9 @@ function Templates:edit(id, given)
   local digits
   digits, err = identifiers.one(id, "id")
   if not digits then return nil, err end
-  local body = self.dialect.encode(given)
+  local body = self.forms.encode(given)
   local valid
-  valid, err = self.dialect.check_edit(self.client, body)
+  valid, err = self.forms.check_edit(self.client, body)
   if not valid then return nil, err end
   return outcome.success(self.client:call("edit_template", { parameters = { id = digits }, json = body }))
 end
@@ -267,7 +269,7 @@ function Templates:delete(name, given)
     id, err = identifiers.one(given.id, "id")
     if not id then return nil, err end
   end
-  return outcome.success(client:call("delete_template", self.dialect.encode_delete(name, id)))
+  return outcome.success(client:call("delete_template", self.forms.encode_delete(name, id)))
 end
 
 Templates.definition = definitions.definition
@@ -281,12 +283,12 @@ Templates.compare = library.compare
 Templates.library = library.list
 Templates.each_in_library = library.each
 
---- Returns the namespace of the account's templates, as found in any of them. Requested once per client. Cloud hosting has
---- no namespaces.
+--- Returns the namespace of the account's templates, as found in any of them. Requested once per client. Cloud hosting
+--- has no namespaces.
 ---@return string|nil namespace
 ---@return waba.Error? err  kind "not_found" if the account has no template; "invalid" on Cloud hosting
 function Templates:namespace()
-  local unsupported = self.dialect.unsupported.namespace
+  local unsupported = self.forms.unsupported.namespace
   if unsupported then return nil, errors.new { kind = "invalid", message = unsupported } end
   if self.known_namespace then return self.known_namespace end
   local page, err = fetch(self, { limit = "10" })
