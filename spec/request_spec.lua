@@ -42,7 +42,7 @@ describe("origin", function()
     { "", "https" }, { "waba.360dialog.io", "https" }, { "//host", "https" }, { "https:/host", "https" },
     { "https:host", "https" }, { "ftp://host", "https" }, { "file:///etc/passwd", "https" },
     { "httpss://host", "https" },
-    { "https://", "no host" }, { "https:///path", "no host" }, { "https://:443", "no host" },
+    { "https://", "no host" }, { "http://", "no host" }, { "https:///path", "no host" }, { "https://:443", "no host" },
     { "https://?x", "no host" },
     { "http://waba.360dialog.io", "plain http" }, { "http://localhost.example.com", "plain http" },
     { "http://127.0.0.1.example.com", "plain http" }, { "http://128.0.0.1", "plain http" },
