@@ -129,7 +129,7 @@ local nginx = {}
 ---@field statuses? { sent: number?, delivered: number?, read: number?, played: number? }|false  seconds from a message to each of its statuses (played: voice notes on Cloud); a missing status is never sent; false: none
 ---@field recipient_id? "message"|"top"|"both"  where a status has its recipient: "message", "top" or "both"; default: as in the client version
 ---@field window? boolean  enforces the 24-hour window: messages other than templates fail with 470 (Cloud: 131047) unless the customer has written within 24 hours; default: false
----@field templates? "any"|table[]  the templates of the account: "any" (each name is accepted; a few have a definition), or a list of templates in the form of the platform (only these are accepted); default: any
+---@field templates? string|table[]  the templates of the account: "any" (each name is accepted; a few have a definition), or a list of templates in the form of the platform (only these are accepted), or a folder of such templates, as waba templates pull writes it; default: any
 ---@field namespace? string  the template namespace of the account; default: 9c1f0b52_4d7e_4a11_8f3d_2b6a7c5d1e90
 ---@field review? number|false  seconds after which a created template is approved; false: the program calls review_template; default: false
 ---@field catalogs? table<string, string[]>  the catalogues by id, each a list of product ids; default: each id exists

@@ -78,6 +78,21 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
       assert.equal(0, result.code, result.err)
     end)
 
+    it("are the templates of an emulator", function()
+      local other = assert(waba.emulator.start { statuses = false, templates = templates })
+      local there = waba.client(other:options { hosting = hosting })
+      assert(there:send("+491511234567", waba.template { name = "pickup", language = "en", body = { "Eva", "118" } }))
+      local sent, err = there:send("+491511234567", waba.template { name = "other", language = "en" })
+      assert.is_nil(sent)
+      assert.equal("template", err.kind)
+      there:close()
+      other:stop()
+      local failed
+      failed, err = waba.emulator.start { templates = "/nowhere" }
+      assert.is_nil(failed)
+      assert.equal("option templates: /nowhere is not a folder", err.message)
+    end)
+
     it("differ after a change at the gateway", function()
       assert(gateway:review_template("pickup", "paused"))
       process.run(("mv %s/pickup.en.json %s/other"):format(templates, folder.path))

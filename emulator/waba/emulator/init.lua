@@ -88,13 +88,15 @@ end
 ---@return waba.Error? err  names the library that is missing, or why it can't listen
 function emulator.start(given)
   options.check(given, "waba.emulator.start", HANDLE_OPTIONS)
-  given = given or {}
-  local for_process = {}
+  local message
+  given, message = options.with_folders(given or {})
+  if not given then return nil, errors.new({ kind = "invalid", path = "templates", message = message }) end
+  local for_process, started = {}, nil
   for name, value in pairs(given) do
     if not HANDLE_OPTIONS[name] then for_process[name] = value end
   end
   local sleep = given.sleep or remote.sleep
-  local started, message = process.start(for_process, {
+  started, message = process.start(for_process, {
     interpreter = given.interpreter, start_timeout = given.start_timeout, sleep = sleep })
   if not started then return nil, errors.new({ kind = "unavailable", message = message }) end
   local common = { ca_file = started.ca_file, sleep = sleep, connection = remote.new(started.control, started.token) }
@@ -113,7 +115,9 @@ end
 ---@return waba.Error? err  the number or the key is in use
 function Emulator:add_number(given)
   options.check_number(given, "emulator:add_number")
-  local described, err = self:ask("add_number", given)
+  local loaded, message = options.with_folders(given)
+  if not loaded then return nil, errors.new({ kind = "invalid", path = "templates", message = message }) end
+  local described, err = self:ask("add_number", loaded)
   if not described then return nil, err end
   local number = new_number(Number, described, self.common)
   self.numbers[number.number] = number

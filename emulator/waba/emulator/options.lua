@@ -2,6 +2,8 @@
 -- shows the texts, in this order; editors and the reference show them too (scripts/annotations.lua).
 
 local check = require "waba.options"
+local core = require "waba.core"
+local files = require "waba.emulator.files"
 
 local options = {}
 
@@ -29,8 +31,9 @@ options.list = {
     .. " or \"both\"; default: as in the client version" },
   { "window", "boolean", false, "enforces the 24-hour window: messages other than templates fail with 470"
     .. " (Cloud: 131047) unless the customer has written within 24 hours" },
-  { "templates", '"any"|table[]', "any", "the templates of the account: \"any\" (each name is accepted; a few have"
-    .. " a definition), or a list of templates in the form of the platform (only these are accepted)" },
+  { "templates", "string|table[]", "any", "the templates of the account: \"any\" (each name is accepted; a few have"
+    .. " a definition), or a list of templates in the form of the platform (only these are accepted), or a folder of"
+    .. " such templates, as waba templates pull writes it" },
   { "namespace", "string", "9c1f0b52_4d7e_4a11_8f3d_2b6a7c5d1e90", "the template namespace of the account" },
   { "review", "number|false", false, "seconds after which a created template is approved; false: the program"
     .. " calls review_template" },
@@ -208,6 +211,59 @@ local function complete_cloud(given, complete)
   for name, value in pairs(with_defaults(given, options.cloud)) do cloud[name] = value end
   cloud.number, cloud.port = cloud.number or OWN_NUMBER, cloud.port or 0
   return cloud
+end
+
+local function read_template(path)
+  local text, message = files.read(path)
+  local template
+  if text then template, message = core.decode(text) end
+  if type(template) ~= "table" or type(template.name) ~= "string" then
+    return nil, ("%s is not a template: %s"):format(path,
+      message or "expected an object with name, language and components")
+  end
+  return template
+end
+
+-- The templates in the files of a folder.
+local function read_folder(folder)
+  local quoted, paths = files.quote(folder), {}
+  local pipe = io.popen(("test -d %s/. && echo . && find %s/ -maxdepth 1 -type f -name '*.json' | sort"):format(quoted,
+    quoted))
+  local is_folder = pipe and pipe:read("*l")
+  for path in is_folder and pipe:lines() or function() end do paths[#paths + 1] = path end
+  if pipe then pipe:close() end
+  if not is_folder then return nil, ("option templates: %s is not a folder"):format(folder) end
+  local list = {}
+  for i, path in ipairs(paths) do
+    local message
+    list[i], message = read_template(path)
+    if not list[i] then return nil, "option templates: " .. message end
+  end
+  return list
+end
+
+--- The options with the templates of the folders that they name.
+---@param given table
+---@return table|nil given
+---@return string? message
+function options.with_folders(given)
+  local copy = {}
+  for name, value in pairs(given) do copy[name] = value end
+  local message
+  if type(given.templates) == "string" and given.templates ~= "any" then
+    copy.templates, message = read_folder(given.templates)
+    if not copy.templates then return nil, message end
+  end
+  if given.cloud then
+    copy.cloud, message = options.with_folders(given.cloud)
+    if not copy.cloud then return nil, message end
+  end
+  for i, number in ipairs(given.numbers or {}) do
+    if i == 1 then copy.numbers = {} end
+    copy.numbers[i], message = options.with_folders(number)
+    if not copy.numbers[i] then return nil, message end
+  end
+  return copy
 end
 
 --- The options of one more number: those given, and those of the first number for the rest.

@@ -119,6 +119,9 @@ end
 -- Serves until it is interrupted.
 local function serve(given, hosting, as_json)
   local main = require "waba.emulator.main"
+  local message
+  given, message = options.with_folders(given)
+  if not given then return refuse(message, 2) end
   local process, cq = main.assemble(given)
   if not process then return refuse(cq, 1) end
   local described = { on_premise = process.gateways.on_premise:describe(), cloud = process.gateways.cloud:describe() }
