@@ -1,4 +1,4 @@
--- What a program makes happen in a gateway of the emulator: customers who write, faults, statuses, time,
+-- What a program makes happen in a gateway of the emulator: customers who write, failures, statuses, time,
 -- templates' reviews, health. The commands are methods of the handle.
 
 local customers = require "waba.emulator.customer"

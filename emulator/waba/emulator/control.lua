@@ -2,7 +2,7 @@
 -- the journal and gives commands.
 
 local core = require "waba.core"
-local faults = require "waba.emulator.faults"
+local failures = require "waba.emulator.failures"
 local json = require "waba.emulator.json"
 
 local control = {}
@@ -30,7 +30,7 @@ local function fits(filter, comparisons)
 end
 
 local REQUESTS = {
-  method = function(method, wanted) return method == wanted:upper() end, path = faults.path_matches,
+  method = function(method, wanted) return method == wanted:upper() end, path = failures.path_matches,
 }
 local WEBHOOKS = { status = function(status, wanted) return (status or false) == wanted end }
 
@@ -95,26 +95,26 @@ function calls.contact(gateway, arguments)
 end
 
 function calls.fail_next(gateway, arguments)
-  gateway.faults:add_request(json.unpack(arguments))
+  gateway.failures:add_request(json.unpack(arguments))
   return true
 end
 
 function calls.fail_status(gateway, arguments)
-  gateway.faults:add_status(arguments)
+  gateway.failures:add_status(arguments)
   return true
 end
 
 function calls.clear_faults(gateway)
-  gateway.faults:clear()
+  gateway.failures:clear()
   return true
 end
 
 function calls.status(gateway, arguments)
-  return gateway:report_status(arguments.id, arguments.status, gateway.faults:rows(arguments))
+  return gateway:report_status(arguments.id, arguments.status, gateway.failures:rows(arguments))
 end
 
 function calls.error(gateway, arguments)
-  gateway:post_errors(gateway.faults:rows(arguments))
+  gateway:post_errors(gateway.failures:rows(arguments))
   return true
 end
 

@@ -1,7 +1,7 @@
--- What both hostings have in common: the tree of routes, the key, requested faults, the journal of requests, and the
+-- What both hostings have in common: the tree of routes, the key, requested failures, the journal of requests, and the
 -- messages. One gateway object holds the state of one number.
 
-local faults = require "waba.emulator.faults"
+local failures = require "waba.emulator.failures"
 local json = require "waba.emulator.json"
 local journals = require "waba.emulator.journal"
 local messages = require "waba.emulator.messages"
@@ -34,7 +34,7 @@ gateway.KEY_HEADER = "d360-api-key"
 ---@field clock waba.emulator.Clock
 ---@field webhooks waba.emulator.Webhooks
 ---@field folder string
----@field faults table
+---@field failures table
 ---@field journal waba.emulator.Ring
 ---@field messages waba.emulator.Ring
 ---@field by_id table<string, table>
@@ -62,7 +62,7 @@ function gateway.new(class, context)
   local self = setmetatable({
     options = options, clock = context.clock, webhooks = context.webhooks, folder = context.folder,
     record = context.record, log = context.log, kind = context.kind,
-    faults = faults.new(context.chance, class.responses.row), journal = journals.ring(options.keep), by_id = {},
+    failures = failures.new(context.chance, class.responses.row), journal = journals.ring(options.keep), by_id = {},
   }, class)
   self.messages = journals.ring(options.keep, function(record) self.by_id[record.id] = nil end)
   if options.webhooks.url then self.webhooks:set(options.webhooks.url, options.webhooks.headers) end
@@ -172,14 +172,14 @@ function Gateway:gateway_body(request)
   return body
 end
 
---- The response to a fault.
----@param found waba.emulator.Fault
+--- The response to an error of a rule.
+---@param found waba.emulator.RuleError
 ---@return waba.emulator.Response
 function Gateway:refuse(found) return self:error(found.code, found.details) end
 
 -- What a command `fail_next` makes of a request.
 local function commanded_response(self, request, command)
-  local instead = self.responses.commanded(command, self.faults:rows(command), function(rows, status)
+  local instead = self.responses.commanded(command, self.failures:rows(command), function(rows, status)
     return self.responses.errors(rows, status, self.options.client_version)
   end)
   local response
@@ -200,7 +200,7 @@ end
 ---@return waba.emulator.Response
 function Gateway:handle(request)
   request.at = self.clock:now()
-  local command = self.faults:take_request(request)
+  local command = self.failures:take_request(request)
   local response = command and commanded_response(self, request, command) or self:respond(request)
   if request.file and not self.media:get(request.file:match("[^/]+$")) then os.remove(request.file) end
   return response

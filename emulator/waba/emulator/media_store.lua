@@ -73,21 +73,22 @@ function media_store.type_fits(kind, mime_type)
   return parameter ~= nil
 end
 
---- Makes the function that rules use to look for a message's media. It returns a fault when the id is unknown, or the
+--- Makes the function that rules use to look for a message's media. It returns an error when the id is unknown, or the
 --- file cannot be sent as that kind of media.
 ---@param gateway table
 ---@param kinds table<string, { max: integer, types: table|nil }>
 ---@param codes { unknown: string, wrong: string }
----@return fun(id: string, kind: string, path: string): waba.emulator.Fault|nil
+---@return fun(id: string, kind: string, path: string): waba.emulator.RuleError|nil
 function media_store.finder(gateway, kinds, codes)
   return function(id, kind, path)
-    local kept, wanted, fault = gateway.media:get(id), kinds[kind], gateway.checker.fault
+    local kept, wanted, new_error = gateway.media:get(id), kinds[kind], gateway.checker.new_error
     if not kept then
-      return fault(codes.unknown, "Parameter '%s': there is no media with this id", path)
+      return new_error(codes.unknown, "Parameter '%s': there is no media with this id", path)
     elseif not media_store.type_fits(wanted, kept.type) then
-      return fault(codes.wrong, "Parameter '%s': media of type %s cannot be sent as %s", path, kept.type, kind)
+      return new_error(codes.wrong, "Parameter '%s': media of type %s cannot be sent as %s", path, kept.type, kind)
     elseif kept.size > wanted.max then
-      return fault(codes.wrong, "Parameter '%s': media of %d bytes cannot be sent as %s, at most %d are allowed", path,
+      return new_error(codes.wrong, "Parameter '%s': media of %d bytes cannot be sent as %s, at most %d are allowed",
+        path,
         kept.size, kind, wanted.max)
     end
   end

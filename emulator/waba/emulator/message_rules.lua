@@ -176,7 +176,7 @@ end
 ---@param value table
 ---@param path string
 ---@param context { find_products: function? }
----@return waba.emulator.Fault|nil
+---@return waba.emulator.RuleError|nil
 function message_rules.check_products(value, path, context)
   return not absent(value.action.catalog_id) and context.find_products
     and context.find_products(value.action, path .. ".action") or nil
@@ -187,7 +187,7 @@ message_rules.button_index = { is = "decimal", range = { 0, 9 } }
 
 --- Finds a component that is there twice, or a button.
 ---@param checker waba.emulator.Checker
----@return fun(components: table[], path: string): waba.emulator.Fault|nil
+---@return fun(components: table[], path: string): waba.emulator.RuleError|nil
 function message_rules.once_each(checker)
   return function(components, path)
     local seen = {}
@@ -195,7 +195,7 @@ function message_rules.once_each(checker)
       local kind = component.type:lower()
       local key = kind == "button" and "button " .. tonumber(component.index) or kind
       if seen[key] then
-        return checker.fault("parameter_invalid", "Parameter '%s[%d]' repeats the %s", path, i - 1, key)
+        return checker.new_error("parameter_invalid", "Parameter '%s[%d]' repeats the %s", path, i - 1, key)
       end
       seen[key] = true
     end

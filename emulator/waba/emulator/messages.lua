@@ -12,19 +12,19 @@ local function has_product(catalog, wanted)
   return false
 end
 
---- Makes the function that rules use to look for products in the option `catalogs`. It returns a fault when none of the
+--- Makes the function that rules use to look for products in the option `catalogs`. It returns an error when none of the
 --- products exists, and sets `context.missing` when some of them do not.
 ---@param gateway table
 ---@param codes { no_catalog: string, no_product: string }
 ---@param context table  of the rules
----@return fun(action: table, path: string): waba.emulator.Fault|nil
+---@return fun(action: table, path: string): waba.emulator.RuleError|nil
 function messages.product_finder(gateway, codes, context)
   return function(action, path)
-    local catalogs, fault = gateway.options.catalogs, gateway.checker.fault
+    local catalogs, new_error = gateway.options.catalogs, gateway.checker.new_error
     if not catalogs then return nil end
     local catalog = catalogs[action.catalog_id]
     if not catalog then
-      return fault(codes.no_catalog, "Parameter '%s.catalog_id': there is no such catalog", path)
+      return new_error(codes.no_catalog, "Parameter '%s.catalog_id': there is no such catalog", path)
     end
     local wanted, found = { action.product_retailer_id }, 0
     for _, section in ipairs(action.sections or {}) do
@@ -32,7 +32,7 @@ function messages.product_finder(gateway, codes, context)
     end
     for _, product in ipairs(wanted) do found = found + (has_product(catalog, product) and 1 or 0) end
     if found == 0 then
-      return fault(codes.no_product, "none of the products exists in catalog %s", action.catalog_id)
+      return new_error(codes.no_product, "none of the products exists in catalog %s", action.catalog_id)
     end
     context.missing = found < #wanted
   end

@@ -17,9 +17,9 @@ local rules = {}
 ---@field either_case? boolean          of `one_of` and variants: the value may also be in upper case
 ---@field count? { [1]: integer, [2]: integer? }  of a list: minimum (0 by default) and maximum
 ---@field codes? table<string, string>  names of codes in place of the hosting's usual ones: see `waba.emulator.Codes`
----@field check? fun(value: any, path: string, context: table): waba.emulator.Fault|nil  for what the others cannot express
+---@field check? fun(value: any, path: string, context: table): waba.emulator.RuleError|nil  for what the others cannot express
 
---- The names of the codes of faults, by what is wrong.
+--- The names of the codes of errors, by kind.
 ---@class waba.emulator.Codes
 ---@field missing string
 ---@field wrong string        a value, a count or a combination
@@ -31,7 +31,7 @@ local rules = {}
 ---  and for each format that has a code of its own its name
 
 --- What is wrong: a code of the platform and a sentence that names the parameter.
----@class waba.emulator.Fault
+---@class waba.emulator.RuleError
 ---@field code integer
 ---@field details string
 
@@ -135,7 +135,7 @@ end
 
 -- ---- Applying a rule -------------------------------------------------------------------------------
 
--- One application of a rule. `add` takes a fault, and returns whether that is enough.
+-- One application of a rule. `add` takes an error, and returns whether the check ends.
 ---@class waba.emulator.Walk
 local Walk = {}
 Walk.__index = Walk
@@ -149,22 +149,22 @@ local SENTENCES = {
   count = "Parameter '%s' has %d elements, %s are allowed", surplus = "Parameter '%s' is not required%s",
 }
 
--- Adds a fault of a kind. The rule may name another code than the hosting's usual one for the kind.
-function Walk:fault(kind, rule, text, ...)
+-- Adds an error of a kind. The rule may name another code than the hosting's usual one for the kind.
+function Walk:report(kind, rule, text, ...)
   local codes, own = self.codes, rule.codes or {}
-  return self.add(self.new_fault(own[kind] or codes[kind] or own.wrong or codes.wrong, text, ...))
+  return self.add(self.new_error(own[kind] or codes[kind] or own.wrong or codes.wrong, text, ...))
 end
 
 function Walk:text(value, rule, path)
   local least, most = rule.characters and rule.characters[1] or 0, rule.characters and rule.characters[2]
-  if least > 0 and value == "" and self:fault("empty", rule, self.sentences.empty, path) then return true end
+  if least > 0 and value == "" and self:report("empty", rule, self.sentences.empty, path) then return true end
   local length = most and #value > most and rules.characters(value) or 0
-  if most and length > most and self:fault("too_long", rule, self.sentences.too_long, path, length, most) then
+  if most and length > most and self:report("too_long", rule, self.sentences.too_long, path, length, most) then
     return true
   end
   for _, name in ipairs(type(rule.format) == "table" and rule.format or { rule.format }) do
     if not (value == "" and least > 0) and not rules.fits(value, name)
-      and self:fault(name, rule, self.sentences.format, path, rules.formats[name][2]) then
+      and self:report(name, rule, self.sentences.format, path, rules.formats[name][2]) then
       return true
     end
   end
@@ -173,7 +173,7 @@ end
 function Walk:range(value, rule, path)
   local number, least, most = tonumber(value), rule.range[1], rule.range[2] or math.huge
   if number and number >= least and number <= most then return end
-  return self:fault("wrong", rule, self.sentences.range, path, tostring(value), least, most)
+  return self:report("wrong", rule, self.sentences.range, path, tostring(value), least, most)
 end
 
 function Walk:one_of(value, rule, path)
@@ -181,7 +181,7 @@ function Walk:one_of(value, rule, path)
   for _, allowed in ipairs(rule.one_of) do
     if compared == allowed then return end
   end
-  return self:fault("wrong", rule, self.sentences.one_of, path, tostring(value), table.concat(rule.one_of, ", "))
+  return self:report("wrong", rule, self.sentences.one_of, path, tostring(value), table.concat(rule.one_of, ", "))
 end
 
 -- Calls a function with each value of a member such as "reply.id" or "rows[].id", until it returns true.
@@ -207,7 +207,7 @@ function Walk:unique(list, rule, path)
     local seen = {}
     for i, item in ipairs(list) do
       if each_member(item, member, ("%s[%d]"):format(path, i - 1), function(value, place)
-        if seen[value] then return self:fault("unique", rule, "Parameter '%s' is not unique", place) end
+        if seen[value] then return self:report("unique", rule, "Parameter '%s' is not unique", place) end
         seen[value] = true
       end) then
         return true
@@ -220,13 +220,13 @@ end
 function Walk:items_together(list, rule, path)
   local several, total = #list > 1 and rule.when_several, 0
   for i, item in ipairs(list) do
-    if several and (absent(item[several]) or item[several] == "") and self:fault("missing", rule,
+    if several and (absent(item[several]) or item[several] == "") and self:report("missing", rule,
       "Parameter '%s[%d].%s' is mandatory where there are several", path, i - 1, several) then
       return true
     end
     total = total + (rule.total and #item[rule.total.of] or 0)
   end
-  if rule.total and total > rule.total.most and self:fault("total", rule,
+  if rule.total and total > rule.total.most and self:report("total", rule,
     "Parameter '%s' has %d %s in all, at most %d are allowed", path, total, rule.total.of, rule.total.most) then
     return true
   end
@@ -236,13 +236,13 @@ end
 function Walk:list(list, rule, path)
   local count, least, most = #list, rule.count and rule.count[1] or 0, rule.count and rule.count[2]
   if count < least or most and count > most then
-    return self:fault("count", rule, self.sentences.count, path, count,
+    return self:report("count", rule, self.sentences.count, path, count,
       most and ("%d to %d"):format(least, most) or ("at least %d"):format(least))
   end
   for i = 1, count do
     local place = ("%s[%d]"):format(path, i - 1)
     if absent(list[i]) then
-      if self:fault("wrong_type", rule, self.sentences.wrong_type, place, rule.each.is) then return true end
+      if self:report("wrong_type", rule, self.sentences.wrong_type, place, rule.each.is) then return true end
     elseif rule.each and self:node(list[i], rule.each, place) then
       return true
     end
@@ -261,16 +261,16 @@ function Walk:fields_together(value, rule, path)
     end
     local choice = ("%sone of %s"):format(names == rule.exactly_one and "exactly " or "at least ",
       table.concat(names, " and "))
-    if #given == 0 and self:fault("missing", rule, "Parameter %s is mandatory: %s is required",
+    if #given == 0 and self:report("missing", rule, "Parameter %s is mandatory: %s is required",
       table.concat(missing, " or "), choice) then
       return true
-    elseif names == rule.exactly_one and #given > 1 and self:fault("exclusive", rule,
+    elseif names == rule.exactly_one and #given > 1 and self:report("exclusive", rule,
       "Parameter %s exclude each other: %s is allowed", table.concat(given, " and "), choice) then
       return true
     end
   end
   for name, other in pairs(rule.only_with or {}) do
-    if not absent(value[name]) and absent(value[other]) and self:fault("exclusive", rule,
+    if not absent(value[name]) and absent(value[other]) and self:report("exclusive", rule,
       "Parameter '%s.%s' is not required: it goes with %s", path, name, other) then
       return true
     end
@@ -294,7 +294,7 @@ end
 function Walk:object(value, rule, path)
   local prefix = path == "" and "" or path .. "."
   for name, content in pairs(rule.open and {} or value) do
-    if rule.fields[name] == nil and content ~= json.null and self:fault("surplus", rule, self.sentences.surplus,
+    if rule.fields[name] == nil and content ~= json.null and self:report("surplus", rule, self.sentences.surplus,
       prefix .. tostring(name), rule.refused and rule.refused[name] and ": " .. rule.refused[name] or "") then
       return true
     end
@@ -327,11 +327,11 @@ end
 -- The variant that an object is of, applied to it.
 function Walk:variant(value, rule, path)
   local place, chosen = (path == "" and "" or path .. ".") .. rule.by, value[rule.by]
-  if absent(chosen) then return self:fault("missing", rule, self.sentences.missing, place, self:of_type()) end
+  if absent(chosen) then return self:report("missing", rule, self.sentences.missing, place, self:of_type()) end
   local name = rule.either_case and type(chosen) == "string" and chosen:lower() or chosen
   local variant = rule.variants[name]
   if not variant then
-    return self:fault("wrong", rule, self.sentences.variant, place, tostring(chosen),
+    return self:report("wrong", rule, self.sentences.variant, place, tostring(chosen),
       table.concat(names_of(rule.variants), ", "))
   end
   variant = merged(rule, variant)
@@ -347,10 +347,10 @@ function Walk:of_type() return self.context.type and (" for type '%s'"):format(s
 -- Applies a rule to a value. Returns true when enough is known to be wrong.
 function Walk:node(value, rule, path)
   if absent(value) then
-    return rule.required and self:fault("missing", rule, self.sentences.missing, path, self:of_type())
+    return rule.required and self:report("missing", rule, self.sentences.missing, path, self:of_type())
   end
   if not has_type(value, rule.is) then
-    return self:fault("wrong_type", rule, self.sentences.wrong_type, path, NAMES[rule.is] or rule.is:gsub("|", " or "))
+    return self:report("wrong_type", rule, self.sentences.wrong_type, path, NAMES[rule.is] or rule.is:gsub("|", " or "))
   end
   local ended = rule.one_of and self:one_of(value, rule, path)
   if ended then return true end
@@ -379,46 +379,47 @@ Checker.__index = Checker
 Checker.__name = "waba.emulator.Checker"
 
 --- Makes the checker of a hosting.
----@param codes table<string, waba.emulator.Code>|nil  from codes.lua; nil: its faults have no code
+---@param codes table<string, waba.emulator.Code>|nil  from codes.lua; nil: its errors have no code
 ---@param usual waba.emulator.Codes
 ---@param sentences? table<string, string>  in place of the usual ones
 ---@return waba.emulator.Checker
 function rules.new(codes, usual, sentences)
-  local function new_fault(name, text, ...)
+  local function new_error(name, text, ...)
     return { code = codes and assert(codes[name], name).code, details = text:format(...) }
   end
-  return setmetatable({ codes = codes, usual = usual, fault = new_fault,
+  return setmetatable({ codes = codes, usual = usual, new_error = new_error,
     sentences = setmetatable(sentences or {}, { __index = SENTENCES }) }, Checker)
 end
 
 local function walk(self, value, rule, path, context, add)
-  return setmetatable({ codes = self.usual, new_fault = self.fault, sentences = self.sentences, context = context or {},
+  return setmetatable({ codes = self.usual, new_error = self.new_error, sentences = self.sentences, context = context
+    or {},
     add = add }, Walk):node(value, rule, path or "")
 end
 
---- Finds the first fault of a value.
+--- Finds the first error of a value.
 ---@param value any
 ---@param rule waba.emulator.Rule
 ---@param path? string
 ---@param context? table  `type`: the type of the message, for the sentences; and what checks need
----@return waba.emulator.Fault|nil
+---@return waba.emulator.RuleError|nil
 function Checker:first(value, rule, path, context)
   local first
-  walk(self, value, rule, path, context, function(fault)
-    first = fault
+  walk(self, value, rule, path, context, function(err)
+    first = err
     return true
   end)
   return first
 end
 
---- Finds all faults of a value.
+--- Finds all errors of a value.
 ---@param value any
 ---@param rule waba.emulator.Rule
 ---@param context? table
 ---@return string[] sentences  sorted
 function Checker:all(value, rule, context)
   local found = {}
-  walk(self, value, rule, nil, context, function(fault) found[#found + 1] = fault.details end)
+  walk(self, value, rule, nil, context, function(err) found[#found + 1] = err.details end)
   table.sort(found)
   return found
 end

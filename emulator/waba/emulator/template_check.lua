@@ -11,16 +11,16 @@ local parameters_of, variables = template_store.parameters_of, template_store.va
 
 --- What differs between the hostings.
 ---@class waba.emulator.TemplateCheck
----@field fault fun(code: string, text: string, ...): waba.emulator.Fault
+---@field new_error fun(code: string, text: string, ...): waba.emulator.RuleError
 ---@field codes { header: string, button_unknown: string, button_missing: string, url: string|nil }  of a header without
 ---  its parameter, of a button that the template does not have, of a button without its parameter, and of an invalid URL
 ---@field sub_types table<string, table<string, boolean>>  by a button's type in the template
 ---@field needed table<string, boolean>  types of buttons that need a parameter
----@field document? fun(parameter: table): waba.emulator.Fault|nil  looks at the document of a header
+---@field document? fun(parameter: table): waba.emulator.RuleError|nil  looks at the document of a header
 ---@field code_characters? integer  of the one parameter of an authentication template
 
-local function count_fault(own, where, given, wanted)
-  return own.fault("parameter_count",
+local function count_error(own, where, given, wanted)
+  return own.new_error("parameter_count",
     "%s: number of localizable_params (%d) does not match the expected number of params (%d)", where, given, wanted)
 end
 
@@ -32,18 +32,18 @@ local function arrange(own, template, names, parameters, where)
     if template.parameter_format == "NAMED" then
       name = parameter.parameter_name
     elseif not absent(parameter.parameter_name) then
-      return nil, own.fault("parameter_mismatch",
+      return nil, own.new_error("parameter_mismatch",
         "%s: parameter_name is given, the variables of this template are numbered", where)
     end
     if absent(name) then
-      return nil, own.fault("invalid_parameter",
+      return nil, own.new_error("invalid_parameter",
         "%s: parameter_name is required, the variables of this template have names", where)
     end
     by_name[name] = parameter
   end
   for _, name in ipairs(names) do
     if not by_name[name] then
-      return nil, own.fault("parameter_mismatch", "%s: there is no parameter of the name %s", where, name)
+      return nil, own.new_error("parameter_mismatch", "%s: there is no parameter of the name %s", where, name)
     end
   end
   return by_name
@@ -51,11 +51,12 @@ end
 
 local function check_text(own, template, text, parameters, where, longest)
   local names = variables(text)
-  if #parameters ~= #names then return count_fault(own, where, #parameters, #names) end
+  if #parameters ~= #names then return count_error(own, where, #parameters, #names) end
   local arranged, found = arrange(own, template, names, parameters, where)
   if not arranged then return found end
   if rules.characters(template_store.hydrate(text or "", arranged)) > longest then
-    return own.fault("text_too_long", "%s: the text is longer than %d characters with its variables replaced", where,
+    return own.new_error("text_too_long", "%s: the text is longer than %d characters with its variables replaced",
+      where,
       longest)
   end
 end
@@ -64,13 +65,14 @@ local function check_header(own, template, header, given)
   local parameters, format = parameters_of(given), header and header.format
   if not format or format == "TEXT" then
     if parameters[1] and parameters[1].type ~= "text" then
-      return own.fault("parameter_mismatch", "header: the parameter is of type %s, expected text", parameters[1].type)
+      return own.new_error("parameter_mismatch", "header: the parameter is of type %s, expected text",
+        parameters[1].type)
     end
     return check_text(own, template, header and header.text, parameters, "header", 60)
   elseif #parameters == 0 then
-    return own.fault(own.codes.header, "header: Format mismatch, expected %s, received UNKNOWN", format)
+    return own.new_error(own.codes.header, "header: Format mismatch, expected %s, received UNKNOWN", format)
   elseif parameters[1].type ~= format:lower() then
-    return own.fault("parameter_mismatch", "header: Format mismatch, expected %s, received %s", format,
+    return own.new_error("parameter_mismatch", "header: Format mismatch, expected %s, received %s", format,
       parameters[1].type:upper())
   end
   return format == "DOCUMENT" and own.document and own.document(parameters[1]) or nil
@@ -82,20 +84,20 @@ local function check_body(own, template, body, given, longest)
     return check_text(own, template, body and body.text, parameters, "body", longest)
   end
   -- WhatsApp's own text of an authentication template has one variable, the code.
-  if #parameters ~= 1 then return count_fault(own, "body", #parameters, 1) end
+  if #parameters ~= 1 then return count_error(own, "body", #parameters, 1) end
   local most, parameter = own.code_characters, parameters[1]
   if most and parameter.type == "text" and rules.characters(parameter.text) > most then
-    return own.fault("text_too_long", "body: a code has at most %d characters", most)
+    return own.new_error("text_too_long", "body: a code has at most %d characters", most)
   end
 end
 
 local function check_url(own, template, button, parameters, index)
   local names = variables(button.url)
-  if #parameters ~= #names then return count_fault(own, ("button %d"):format(index), #parameters, #names) end
+  if #parameters ~= #names then return count_error(own, ("button %d"):format(index), #parameters, #names) end
   local arranged = arrange(own, template, names, parameters, "url") or {}
   local url = template_store.hydrate(button.url, arranged)
   if own.codes.url and #names > 0 and (url:find("%s") or #url > 2000) then
-    return own.fault(own.codes.url,
+    return own.new_error(own.codes.url,
       "buttons: the URL of the button at index %d is not valid with its variable replaced",
       index)
   end
@@ -105,12 +107,12 @@ local function check_button(own, template, button, component, index)
   local parameters = parameters_of(component)
   local is_needed = button.type == "URL" and #variables(button.url) > 0 or own.needed[button.type]
   if is_needed and #parameters == 0 then
-    return own.fault(own.codes.button_missing, "buttons: Button at index %d of type %s requires a parameter", index,
+    return own.new_error(own.codes.button_missing, "buttons: Button at index %d of type %s requires a parameter", index,
       button.type:lower())
   elseif not component then
     return nil
   elseif not (own.sub_types[button.type] or {})[component.sub_type:lower()] then
-    return own.fault("parameter_mismatch", "buttons: Button at index %d is of type %s and takes no %s", index,
+    return own.new_error("parameter_mismatch", "buttons: Button at index %d is of type %s and takes no %s", index,
       button.type:lower(), component.sub_type)
   end
   return button.type == "URL" and check_url(own, template, button, parameters, index) or nil
@@ -119,7 +121,7 @@ end
 local function check_buttons(own, template, known, given)
   for index, component in pairs(given) do
     if not known[index] then
-      return own.fault(own.codes.button_unknown, "buttons: the template has no button at index %d (%s)", index,
+      return own.new_error(own.codes.button_unknown, "buttons: the template has no button at index %d (%s)", index,
         component.sub_type)
     end
   end
@@ -145,7 +147,7 @@ end
 ---@param known table     its parts, from template_store.by_type
 ---@param given table     the message's
 ---@param longest integer characters of the body's text
----@return waba.emulator.Fault|nil
+---@return waba.emulator.RuleError|nil
 function template_check.parts(own, template, known, given, longest)
   return check_header(own, template, known.header, given.header)
     or check_body(own, template, known.body, given.body, longest)

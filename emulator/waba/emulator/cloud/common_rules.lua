@@ -20,7 +20,7 @@ common.checker = rules.new(codes.cloud, {
   one_line = "template_parameters_invalid", media_id = "invalid_parameter",
 })
 
-local fault = common.checker.fault
+local new_error = common.checker.new_error
 
 --- Every Graph body about WhatsApp begins with it.
 common.PRODUCT = choice("whatsapp", { required = true,
@@ -99,7 +99,7 @@ local function check_order(value, path)
   if absent(order) then return nil end
   local total = value_of(order.subtotal) + value_of(order.tax) + value_of(order.shipping) - value_of(order.discount)
   if value.total_amount.value ~= total then
-    return fault("parameter_invalid", "%s.total_amount must be subtotal, tax and shipping less discount: %d", path,
+    return new_error("parameter_invalid", "%s.total_amount must be subtotal, tax and shipping less discount: %d", path,
       total)
   end
 end

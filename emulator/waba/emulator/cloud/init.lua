@@ -118,14 +118,14 @@ end
 
 --- Takes a message's share of the rates.
 ---@param wa_id string
----@return waba.emulator.Fault|nil
+---@return waba.emulator.RuleError|nil
 function Gateway:take_rates(wa_id)
   if not self.limits:take("messages") then
-    return checker.fault("rate_limit",
+    return checker.new_error("rate_limit",
       "Message failed to send because there were too many messages sent from this phone"
       .. " number in a short period of time.")
   elseif not self.limits:take("pair", wa_id) then
-    return checker.fault("pair_rate_limit",
+    return checker.new_error("pair_rate_limit",
       "Message failed to send because there were too many messages sent from this phone"
       .. " number to the same phone number in a short period of time.")
   end
@@ -180,7 +180,7 @@ local function over_rate(self, request)
       or nil
 end
 
---- The response to a request, without requested faults.
+--- The response to a request, without requested failures.
 ---@param request waba.emulator.Request
 ---@return waba.emulator.Response
 function Gateway:respond(request)

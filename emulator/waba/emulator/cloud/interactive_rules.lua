@@ -4,7 +4,7 @@ local common = require "waba.emulator.cloud.common_rules"
 local message_rules = require "waba.emulator.message_rules"
 local rules = require "waba.emulator.rules"
 
-local absent, fault, words = rules.absent, common.checker.fault, common.words
+local absent, new_error, words = rules.absent, common.checker.new_error, common.words
 local required, text, object, list = message_rules.required, message_rules.text, message_rules.object,
   message_rules.list
 local choice, any_text, some_text = message_rules.choice, message_rules.any_text, message_rules.some_text
@@ -29,12 +29,12 @@ local FLOW = object({
   flow_cta = required(text(1, 30, "no_emoji")), flow_token = any_text, mode = choice "published draft",
   flow_action = choice "navigate data_exchange",
   flow_action_payload = object({ screen = required(some_text), data = { is = "object", check = function(value, path)
-    return next(value) == nil and fault("parameter_invalid", "%s must not be empty", path) or nil
+    return next(value) == nil and new_error("parameter_invalid", "%s must not be empty", path) or nil
   end } }),
 }, { exactly_one = { "flow_id", "flow_name" }, check = function(value, path)
   local navigates = absent(value.flow_action) or value.flow_action == "navigate"
   if not navigates and not absent(value.flow_action_payload) then
-    return fault("parameter_invalid", "%s.flow_action_payload goes with the action navigate only", path)
+    return new_error("parameter_invalid", "%s.flow_action_payload goes with the action navigate only", path)
   end
 end })
 
@@ -47,7 +47,7 @@ local ADDRESS = object({
   validation_errors = { is = "object", check = function(value, path)
     for name, sentence in pairs(value) do
       if type(sentence) ~= "string" then
-        return fault("invalid_parameter", "%s.%s must be a string", path, tostring(name))
+        return new_error("invalid_parameter", "%s.%s must be a string", path, tostring(name))
       end
     end
   end },
@@ -78,17 +78,17 @@ local function check_card(one, path)
   local action = one.action
   if one.type == "product" then
     if absent(action.product_retailer_id) or absent(action.catalog_id) then
-      return fault("parameter_missing", "%s.action needs product_retailer_id and catalog_id", path)
+      return new_error("parameter_missing", "%s.action needs product_retailer_id and catalog_id", path)
     end
   elseif absent(one.header) then
-    return fault("parameter_missing", "%s.header is required", path)
+    return new_error("parameter_missing", "%s.header is required", path)
   elseif not absent(action.name) and absent(action.parameters) then
-    return fault("parameter_missing", "%s.action.parameters is required", path)
+    return new_error("parameter_missing", "%s.action.parameters is required", path)
   elseif not absent(action.product_retailer_id) or not absent(action.name) and not absent(action.buttons) then
-    return fault("parameter_invalid", "%s.action has a link or buttons", path)
+    return new_error("parameter_invalid", "%s.action has a link or buttons", path)
   end
   if not absent(one.body) and select(2, one.body.text:gsub("\n", "")) > 2 then
-    return fault("parameter_invalid", "%s.body.text has more than two line breaks", path)
+    return new_error("parameter_invalid", "%s.body.text has more than two line breaks", path)
   end
 end
 
@@ -97,9 +97,9 @@ local function check_cards(cards, path)
     local place = ("%s[%d]"):format(path, i - 1)
     local found = check_card(one, place)
     if found then return found end
-    if one.card_index ~= i - 1 then return fault("parameter_invalid", "%s.card_index must be %d", place, i - 1) end
+    if one.card_index ~= i - 1 then return new_error("parameter_invalid", "%s.card_index must be %d", place, i - 1) end
     if card_form(one) ~= card_form(cards[1]) then
-      return fault("parameter_invalid", "%s must have the same parts as the first card", place)
+      return new_error("parameter_invalid", "%s must have the same parts as the first card", place)
     end
   end
 end

@@ -39,7 +39,7 @@ function media.expects_form(gateway)
   return { limit = gateway.options.max_media + FORM_SPACE, file = gateway.media:new_file() }
 end
 
--- What is wrong with a form: a code and a sentence, or nil and the MIME type.
+-- What is wrong with a form: a code and a message, or nil and the MIME type.
 local function form_problem(gateway, parts)
   local product, file = parts.messaging_product, parts.file
   if not product or product.text ~= "whatsapp" then

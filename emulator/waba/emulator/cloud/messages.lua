@@ -14,7 +14,7 @@ local shared_rules = require "waba.emulator.rules"
 local messages = {}
 
 local checker = require("waba.emulator.cloud.common_rules").checker
-local fault, absent = checker.fault, shared_rules.absent
+local new_error, absent = checker.new_error, shared_rules.absent
 
 -- Seconds for which a message can be quoted, read or reacted to.
 local MONTH = 30 * 86400
@@ -52,7 +52,7 @@ end
 -- A message that is accepted and fails afterwards: why, or nil.
 local function later_failure(gateway, record, message)
   local contact = record.contact
-  local failure = gateway.faults:take_status(record.wa_id, record.type)
+  local failure = gateway.failures:take_status(record.wa_id, record.type)
   local code, details
   if failure then
     return failure
@@ -141,22 +141,22 @@ local function finders(gateway, marketing)
   return context
 end
 
--- The first fault of a message, or its type and the template it names.
-local function message_fault(gateway, message, marketing)
+-- The first error of a message, or its type and the template it names.
+local function message_error(gateway, message, marketing)
   local found, kind = rules.check(message, finders(gateway, marketing))
   if found or kind ~= "template" then return found, kind end
   local template
   found, template = gateway.templates:check_message(message)
   if not found and marketing and template and template.category ~= "MARKETING" then
-    found = fault("marketing_only", "the template is not of the category MARKETING")
+    found = new_error("marketing_only", "the template is not of the category MARKETING")
   end
   return found, kind, template
 end
 
-local function recipient_fault(gateway, recipient)
+local function recipient_error(gateway, recipient)
   if contacts.digits(recipient.input) == contacts.digits(gateway.options.number)
     and not recipient.group_id and not recipient.by_user_id then
-    return fault("recipient_is_sender", "recipient and sender are the same")
+    return new_error("recipient_is_sender", "recipient and sender are the same")
   end
   return gateway:take_rates(recipient.wa_id)
 end
@@ -189,10 +189,10 @@ local function accepted(record, recipient, held)
 end
 
 local function send(gateway, message, marketing)
-  local found, kind, template = message_fault(gateway, message, marketing)
+  local found, kind, template = message_error(gateway, message, marketing)
   if found then return gateway:refuse(found) end
   local recipient = recipient_of(gateway, message)
-  found = recipient_fault(gateway, recipient)
+  found = recipient_error(gateway, recipient)
   if found then return gateway:refuse(found) end
   local problem, elsewhere = limits.sandbox_problem(gateway.sandbox, recipient.wa_id, kind, message)
   if problem then

@@ -68,7 +68,7 @@ function responses.meta(status, message)
   return responses.json(status, { meta = { httpCode = status, developerMessage = message, success = false } })
 end
 
---- The response to a body with faults.
+--- The response to an invalid body.
 ---@param problems string[]
 ---@param status? integer
 ---@return waba.emulator.Response

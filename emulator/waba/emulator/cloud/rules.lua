@@ -7,7 +7,7 @@ local rules = require "waba.emulator.rules"
 local cloud = {}
 
 local absent, checker = rules.absent, common.checker
-local fault = checker.fault
+local new_error = checker.new_error
 local with, required, text, object = message_rules.with, message_rules.required, message_rules.text,
   message_rules.object
 local choice, any_text, some_text = message_rules.choice, message_rules.any_text, message_rules.some_text
@@ -24,18 +24,18 @@ local FOR_GROUPS = { text = true, image = true, audio = true, video = true, docu
 local function check_recipient(value)
   local to, group = value.to, value.recipient_type == "group"
   if absent(to) then
-    if absent(value.recipient) then return fault("parameter_missing", "to or recipient is required") end
-    return group and fault("parameter_missing", "to is required for a group") or nil
+    if absent(value.recipient) then return new_error("parameter_missing", "to or recipient is required") end
+    return group and new_error("parameter_missing", "to is required for a group") or nil
   end
   if group then
     local is_id = to:find("%a") and not to:find("[^%w+/=_-]")
-    return not is_id and fault("parameter_invalid", "to is not the id of a group") or nil
+    return not is_id and new_error("parameter_invalid", "to is not the id of a group") or nil
   end
   if rules.fits(to, "user_id") then
-    return fault("parameter_invalid", "to is a business-scoped user id, which belongs into recipient")
+    return new_error("parameter_invalid", "to is a business-scoped user id, which belongs into recipient")
   end
   if not to:find("%d") or to:find("[^%d%s+()./-]") then
-    return fault("parameter_invalid", "to is not a phone number")
+    return new_error("parameter_invalid", "to is not a phone number")
   end
 end
 
@@ -62,18 +62,18 @@ local function check_direct_send(message, kind)
   if absent(category) then
     for _, name in ipairs({ "ttl_seconds", "direct_send_config" }) do
       if not absent(message[name]) then
-        return fault("invalid_parameter", "%s is for messages with a category", name)
+        return new_error("invalid_parameter", "%s is for messages with a category", name)
       end
     end
     return nil
   end
   if not DIRECT_TYPES[kind] then
-    return fault("invalid_parameter", "category: messages of type %s need a template", kind)
+    return new_error("invalid_parameter", "category: messages of type %s need a template", kind)
   elseif not absent(seconds) and (seconds < 30 or seconds > LONGEST[category]) then
-    return fault("invalid_parameter", "ttl_seconds must be from 30 to %d for the category %s", LONGEST[category],
+    return new_error("invalid_parameter", "ttl_seconds must be from 30 to %d for the category %s", LONGEST[category],
       category)
   elseif category == "authentication" and absent(message.to) then
-    return fault("user_id_unsupported", "a message of the category authentication needs a phone number")
+    return new_error("user_id_unsupported", "a message of the category authentication needs a phone number")
   end
 end
 
@@ -88,7 +88,7 @@ local MARKETING = {
 local function one_emoji(value, path)
   if value ~= "" and (not value:find("[\128-\255]") and not value:find("^[%d#*]\239\184\143?\226\131\163$")
     or rules.characters(value) > 16) then
-    return fault("parameter_invalid", "%s must be one emoji, or empty to take the reaction away", path)
+    return new_error("parameter_invalid", "%s must be one emoji, or empty to take the reaction away", path)
   end
 end
 
@@ -126,19 +126,19 @@ local function check_together(message, kind)
   local found = check_direct_send(message, kind)
   if found then return found end
   if kind == "pin" and message.recipient_type ~= "group" then
-    return fault("parameter_invalid", "pin goes to groups only")
+    return new_error("parameter_invalid", "pin goes to groups only")
   elseif message.recipient_type == "group" and not FOR_GROUPS[kind] then
-    return fault("type_unsupported", "%s cannot be sent to a group", kind)
+    return new_error("type_unsupported", "%s cannot be sent to a group", kind)
   elseif kind == "reaction" and not absent(message.context) then
-    return fault("parameter_invalid", "context: a reaction cannot be a reply")
+    return new_error("parameter_invalid", "context: a reaction cannot be a reply")
   end
 end
 
---- Finds the first fault of a message.
+--- Finds the first error of a message.
 ---@param message table       decoded JSON
 ---@param context { find_media: function?, find_products: function?, marketing: boolean? }
----@return waba.emulator.Fault|nil fault
----@return string? type        of the message, when there is no fault
+---@return waba.emulator.RuleError|nil err
+---@return string? type        of the message, when there is no error
 function cloud.check(message, context)
   local kind = absent(message.type) and "text" or message.type
   context.type = type(kind) == "string" and kind or nil

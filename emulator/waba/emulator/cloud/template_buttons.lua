@@ -13,7 +13,7 @@ local required, text, choice = message_rules.required, message_rules.text, messa
 template_buttons.checker = rules.new(common.checker.codes, common.checker.usual, {
   variant = "%s: unknown: '%s', it must be one of: %s",
 })
-local fault = template_buttons.checker.fault
+local new_error = template_buttons.checker.new_error
 
 -- What a coupon's code may have, in characters.
 local LONGEST_CODE = 15
@@ -21,22 +21,22 @@ local LONGEST_CODE = 15
 local function check_url(button, path)
   local base, variables = button.url:gsub("{{%s*1%s*}}$", "")
   if base:find("{{", 1, true) then
-    return fault("invalid_parameter", "%s.url: may have one variable {{1}}, at its end", path)
+    return new_error("invalid_parameter", "%s.url: may have one variable {{1}}, at its end", path)
   elseif variables == 1 and absent(button.example) then
-    return fault("invalid_parameter", "%s.example: the variable needs an example", path)
+    return new_error("invalid_parameter", "%s.example: the variable needs an example", path)
   elseif type(button.example) == "table" and #button.example ~= 1 then
-    return fault("invalid_parameter", "%s.example: has %d elements, it takes one", path, #button.example)
+    return new_error("invalid_parameter", "%s.example: has %d elements, it takes one", path, #button.example)
   end
-  return not rules.fits(base, "url") and fault("parameter_invalid", "%s.url is not a valid URL", path) or nil
+  return not rules.fits(base, "url") and new_error("parameter_invalid", "%s.url is not a valid URL", path) or nil
 end
 
 local function check_code(button, path)
   local example = button.example
   if type(example) == "table" then example = #example == 1 and example[1] or nil end
   if type(example) ~= "string" or example == "" then
-    return fault("invalid_parameter", "%s.example: one code is required", path)
+    return new_error("invalid_parameter", "%s.example: one code is required", path)
   elseif rules.characters(example) > LONGEST_CODE then
-    return fault("invalid_parameter", "%s.example: has %d characters, at most %d are allowed", path,
+    return new_error("invalid_parameter", "%s.example: has %d characters, at most %d are allowed", path,
       rules.characters(example),
       LONGEST_CODE)
   end
@@ -45,10 +45,10 @@ end
 local function check_otp(button, path)
   -- the older form of supported_apps
   if absent(button.package_name) ~= absent(button.signature_hash) then
-    return fault("invalid_parameter", "%s: package_name and signature_hash go together", path)
+    return new_error("invalid_parameter", "%s: package_name and signature_hash go together", path)
   end
   if button.otp_type == "ZERO_TAP" and button.zero_tap_terms_accepted ~= true then
-    return fault("invalid_parameter", "%s.zero_tap_terms_accepted: must be true for ZERO_TAP", path)
+    return new_error("invalid_parameter", "%s.zero_tap_terms_accepted: must be true for ZERO_TAP", path)
   end
 end
 
@@ -89,7 +89,7 @@ local function check_groups(buttons, path)
       changes = changes + 1
     end
   end
-  return changes > 1 and fault("invalid_parameter", "%s: quick replies and other buttons must each stand together",
+  return changes > 1 and new_error("invalid_parameter", "%s: quick replies and other buttons must each stand together",
     path) or nil
 end
 
@@ -97,12 +97,12 @@ end
 ---@param component table
 ---@param path string
 ---@param context { card: boolean? }
----@return waba.emulator.Fault|nil
+---@return waba.emulator.RuleError|nil
 function template_buttons.check(component, path, context)
   local buttons, counts, most = component.buttons, {}, context.card and 2 or 10
   path = path .. ".buttons"
   if type(buttons) ~= "table" or #buttons < 1 or #buttons > most then
-    return fault("invalid_parameter", "%s: must be a list of 1 to %d buttons", path, most)
+    return new_error("invalid_parameter", "%s: must be a list of 1 to %d buttons", path, most)
   end
   for i, button in ipairs(buttons) do
     local found = template_buttons.checker:first(button, BUTTON, ("%s[%d]"):format(path, i - 1), context)
@@ -110,7 +110,7 @@ function template_buttons.check(component, path, context)
     local kind = button.type
     counts[kind] = (counts[kind] or 0) + 1
     if counts[kind] > (MOST[kind] or 1) then
-      return fault("invalid_parameter", "%s: at most %d of type %s are allowed", path, MOST[kind] or 1, kind)
+      return new_error("invalid_parameter", "%s: at most %d of type %s are allowed", path, MOST[kind] or 1, kind)
     end
   end
   return check_groups(buttons, path)

@@ -5,9 +5,9 @@ local template_store = require "waba.emulator.template_store"
 
 local template_check = {}
 
-local fault = require("waba.emulator.cloud.common_rules").checker.fault
+local new_error = require("waba.emulator.cloud.common_rules").checker.new_error
 
-local OWN = { fault = fault, code_characters = 15,
+local OWN = { new_error = new_error, code_characters = 15,
   codes = { header = "parameter_mismatch", button_unknown = "template_parameters_invalid",
     button_missing = "parameter_missing" },
   sub_types = { OTP = { url = true }, URL = { url = true } },
@@ -23,11 +23,11 @@ end
 
 local function check_carousel(template, known, given)
   if not known then
-    return given and fault("template_parameters_invalid", "carousel: the template has none") or nil
+    return given and new_error("template_parameters_invalid", "carousel: the template has none") or nil
   elseif not given then
-    return fault("parameter_mismatch", "carousel: the component is required")
+    return new_error("parameter_mismatch", "carousel: the component is required")
   elseif #given.cards ~= #known.cards and known.cards[1].components[1].format ~= "PRODUCT" then
-    return fault("parameter_count", "carousel: number of cards (%d) does not match the expected number (%d)",
+    return new_error("parameter_count", "carousel: number of cards (%d) does not match the expected number (%d)",
       #given.cards,
       #known.cards)
   end
@@ -43,19 +43,19 @@ end
 
 local function check_offer(known, given)
   if not known then
-    return given and fault("template_parameters_invalid", "limited_time_offer: the template has none") or nil
+    return given and new_error("template_parameters_invalid", "limited_time_offer: the template has none") or nil
   end
   local offer = known.limited_time_offer
   if type(offer) == "table" and offer.has_expiration == true and #template_store.parameters_of(given) == 0 then
-    return fault("parameter_missing", "limited_time_offer: expiration_time_ms is required")
+    return new_error("parameter_missing", "limited_time_offer: expiration_time_ms is required")
   end
 end
 
 --- Finds what is wrong with a message for a template.
 ---@param template table
 ---@param message_components table[]|nil
----@return waba.emulator.Fault|nil
-function template_check.fault(template, message_components)
+---@return waba.emulator.RuleError|nil
+function template_check.new_error(template, message_components)
   local found, known, given = check_parts(template, template.components, message_components)
   return found or check_offer(known.limited_time_offer, given.limited_time_offer)
     or check_carousel(template, known.carousel, given.carousel)

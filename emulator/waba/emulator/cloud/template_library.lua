@@ -11,7 +11,7 @@ local template_library = {}
 
 local absent = rules.absent
 local checker = require("waba.emulator.cloud.template_buttons").checker
-local fault = checker.fault
+local new_error = checker.new_error
 local required, text, choice = message_rules.required, message_rules.text, message_rules.choice
 
 local LIBRARY = {
@@ -89,7 +89,7 @@ local function buttons_of(entry, inputs)
   for i, button in ipairs(entry.buttons or {}) do
     local input = inputs[i]
     if not is_input(input, button) then
-      return nil, fault("invalid_parameter",
+      return nil, new_error("invalid_parameter",
         "library_template_button_inputs[%d]: an input for the button %s is required", i - 1,
         button.type)
     end
@@ -101,11 +101,11 @@ end
 --- The components of a template that an account takes from the library.
 ---@param body table  of POST /message_templates
 ---@return table[]|nil components
----@return waba.emulator.Fault? problem
+---@return waba.emulator.RuleError? problem
 function template_library.components(body)
   local entry = template_library.list({ name = body.library_template_name, language = body.language })[1]
   if not entry then
-    return nil, fault("invalid_parameter", "library_template_name: there is no template %s in %s",
+    return nil, new_error("invalid_parameter", "library_template_name: there is no template %s in %s",
       body.library_template_name,
       body.language)
   end

@@ -3,7 +3,7 @@
 local common = require "waba.emulator.cloud.common_rules"
 local message_rules = require "waba.emulator.message_rules"
 
-local fault = common.checker.fault
+local new_error = common.checker.new_error
 local required, text, object, list = message_rules.required, message_rules.text, message_rules.object,
   message_rules.list
 local choice, any_text, some_text = message_rules.choice, message_rules.any_text, message_rules.some_text
@@ -78,7 +78,7 @@ local function check_components(components, path)
     requests = requests + (is_request and 1 or 0)
   end
   if requests > MOST_REQUESTS then
-    return fault("parameter_invalid", "%s has %d payment requests, at most %d are allowed", path, requests,
+    return new_error("parameter_invalid", "%s has %d payment requests, at most %d are allowed", path, requests,
       MOST_REQUESTS)
   end
   return once_each(components, path)

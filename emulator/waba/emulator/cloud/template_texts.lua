@@ -9,7 +9,7 @@ local checker = require("waba.emulator.cloud.common_rules").checker
 
 local template_texts = {}
 
-local fault, absent = checker.fault, rules.absent
+local new_error, absent = checker.new_error, rules.absent
 local variables_of = template_store.variables
 
 local function check_names(variables, path, named)
@@ -17,13 +17,13 @@ local function check_names(variables, path, named)
   for _, name in ipairs(variables) do
     seen[name] = true
     if named and not name:find("^[a-z_]+$") then
-      return fault("invalid_parameter", "%s: the variable %s must be a name in lower case, of letters and _", path,
+      return new_error("invalid_parameter", "%s: the variable %s must be a name in lower case, of letters and _", path,
         name)
     end
   end
   for i = 1, named and 0 or #variables do
     if not seen[tostring(i)] then
-      return fault("invalid_parameter", "%s: variables must be numbered {{1}}, {{2}} … without a gap", path)
+      return new_error("invalid_parameter", "%s: variables must be numbered {{1}}, {{2}} … without a gap", path)
     end
   end
 end
@@ -35,8 +35,8 @@ local some_text = message_rules.some_text
 local EXAMPLES = { header_text = list(some_text), body_text = list(list(some_text), 0, 1) }
 local NAMED_EXAMPLES = list(object({ param_name = required(some_text), example = required(some_text) }))
 
-local function count_fault(path, given, wanted)
-  return fault("invalid_parameter", "%s: has %d elements, the text has %d variables: each needs one example", path,
+local function count_error(path, given, wanted)
+  return new_error("invalid_parameter", "%s: has %d elements, the text has %d variables: each needs one example", path,
     given, wanted)
 end
 
@@ -44,7 +44,7 @@ local function check_numbered_examples(given, path, kind, variables)
   local found = checker:first(given, EXAMPLES[kind], path)
   if found then return found end
   local examples = absent(given) and {} or kind == "body_text" and given[1] or given
-  return #examples ~= #variables and count_fault(path, #examples, #variables) or nil
+  return #examples ~= #variables and count_error(path, #examples, #variables) or nil
 end
 
 local function check_named_examples(given, path, variables)
@@ -54,12 +54,13 @@ local function check_named_examples(given, path, variables)
   for _, name in ipairs(variables) do wanted[name] = true end
   for i, one in ipairs(examples) do
     if not wanted[one.param_name] then
-      return fault("invalid_parameter", "%s[%d].param_name: is not a variable of the text, or has an example already",
+      return new_error("invalid_parameter",
+        "%s[%d].param_name: is not a variable of the text, or has an example already",
         path, i - 1)
     end
     wanted[one.param_name] = nil
   end
-  return #examples ~= #variables and count_fault(path, #examples, #variables) or nil
+  return #examples ~= #variables and count_error(path, #examples, #variables) or nil
 end
 
 --- Finds what is wrong with a component's text: its variables, and the examples each of them needs.
@@ -68,14 +69,14 @@ end
 ---@param kind "header_text"|"body_text"  what its examples are called
 ---@param most integer     variables
 ---@param named boolean    whether variables have names
----@return waba.emulator.Fault|nil
+---@return waba.emulator.RuleError|nil
 function template_texts.check_variables(component, path, kind, most, named)
   local variables = variables_of(component.text)
   local example = absent(component.example) and {} or component.example
   local found = check_names(variables, path .. ".text", named)
   if found then return found end
   if #variables > most then
-    return fault("invalid_parameter", "%s.text: has %d variables, at most %d are allowed", path, #variables, most)
+    return new_error("invalid_parameter", "%s.text: has %d variables, at most %d are allowed", path, #variables, most)
   end
   path = path .. ".example."
   if named then
@@ -87,13 +88,13 @@ end
 --- Finds a variable in a place where none is allowed.
 ---@param text string
 ---@param path string
----@return waba.emulator.Fault|nil
+---@return waba.emulator.RuleError|nil
 function template_texts.check_place(text, path)
   local trimmed = text:gsub("^%s+", ""):gsub("%s+$", "")
   if trimmed:find("^{{") or trimmed:find("}}$") then
-    return fault("invalid_parameter", "%s: variables must not stand at the beginning or the end", path)
+    return new_error("invalid_parameter", "%s: variables must not stand at the beginning or the end", path)
   end
-  if trimmed:find("}}%s*{{") then return fault("invalid_parameter", "%s: variables must not be adjacent", path) end
+  if trimmed:find("}}%s*{{") then return new_error("invalid_parameter", "%s: variables must not be adjacent", path) end
 end
 
 return template_texts

@@ -15,7 +15,7 @@ local template_store = require "waba.emulator.template_store"
 local templates = {}
 
 local absent = rules.absent
-local fault = require("waba.emulator.cloud.common_rules").checker.fault
+local new_error = require("waba.emulator.cloud.common_rules").checker.new_error
 
 local DAY = 86400
 local HOUR = 3600
@@ -137,20 +137,20 @@ local function recent(times, now, seconds)
 end
 
 -- A header's example must have been uploaded.
-local function handle_fault(self, components)
+local function handle_error(self, components)
   for _, component in ipairs(components) do
     local example = not absent(component.example) and component.example or {}
     local handles = component.type == "HEADER" and component.format ~= "TEXT" and example.header_handle
     for _, handle in ipairs(type(handles) == "table" and handles or {}) do
       if not self.gateway.handles[handle] then
-        return fault("invalid_parameter", "header_handle: this is not the handle of an uploaded file")
+        return new_error("invalid_parameter", "header_handle: this is not the handle of an uploaded file")
       end
     end
   end
 end
 
-local function create_fault(self, body)
-  local found = template_rules.create_fault(body)
+local function create_error(self, body)
+  local found = template_rules.create_error(body)
   if found then return found end
   local problem = self:name_problem(body.name, body.language)
   if problem then
@@ -159,7 +159,7 @@ local function create_fault(self, body)
   elseif recent(self.created, self.gateway.clock:now(), HOUR) >= MOST_PER_HOUR then
     return { code = "account_rate_limit", details = "too many templates were created within an hour" }
   end
-  return handle_fault(self, absent(body.components) and {} or body.components)
+  return handle_error(self, absent(body.components) and {} or body.components)
 end
 
 local KEPT = { "name", "language", "category", "components", "parameter_format", "sub_category", "display_format",
@@ -169,7 +169,7 @@ local function create(gateway, request)
   local self = gateway.templates
   local body, refusal = gateway:json_body(request)
   if not body then return refusal end
-  local found = create_fault(self, body)
+  local found = create_error(self, body)
   local template = { status = "PENDING" }
   if not found and not absent(body.library_template_name) then
     template.status = "APPROVED"
@@ -208,8 +208,8 @@ local function edit(gateway, request)
   if not template then return template_library.no_such_template(id) end
   local body, refusal = gateway:json_body(request)
   if not body then return refusal end
-  local found = template_rules.edit_fault(body, template) or edit_problem(self, template, body)
-    or handle_fault(self, absent(body.components) and {} or body.components)
+  local found = template_rules.edit_error(body, template) or edit_problem(self, template, body)
+    or handle_error(self, absent(body.components) and {} or body.components)
   if found then return refuse(found) end
   for _, name in ipairs(KEPT) do
     if not absent(body[name]) then template[name] = body[name] end
@@ -316,7 +316,7 @@ local NOT_SENDABLE = {
 
 --- Checks a template message. Also returns the template, if it is known.
 ---@param message table
----@return waba.emulator.Fault|nil
+---@return waba.emulator.RuleError|nil
 ---@return table? template
 function Templates:check_message(message)
   local content = message.template
@@ -324,18 +324,19 @@ function Templates:check_message(message)
   local template = self:find_any(name, language)
   if not template then
     local passes = self.any and not self.names[name]
-    return not passes and fault("template_missing", "template name (%s) does not exist in %s", name, language) or nil
+    return not passes and new_error("template_missing", "template name (%s) does not exist in %s", name, language)
+      or nil
   end
   local reason = NOT_SENDABLE[template.status]
   if reason then
-    return fault(reason[1], "%s", reason[2])
+    return new_error(reason[1], "%s", reason[2])
   elseif template.status ~= "APPROVED" then
-    return fault("template_missing", "template name (%s) is not approved in %s: it is %s", name, language,
+    return new_error("template_missing", "template name (%s) is not approved in %s: it is %s", name, language,
       template.status)
   elseif absent(message.to) and template_check.needs_number(template) then
-    return fault("user_id_unsupported", "templates with a code need a phone number")
+    return new_error("user_id_unsupported", "templates with a code need a phone number")
   end
-  return template_check.fault(template, content.components), template
+  return template_check.new_error(template, content.components), template
 end
 
 templates.routes = {

@@ -116,7 +116,7 @@ local function rate_of(request)
   return request.method == "POST" and request.path == "/v1/messages" and "messages" or "other"
 end
 
---- The response to a request, without requested faults.
+--- The response to a request, without requested failures.
 ---@param request waba.emulator.Request
 ---@return waba.emulator.Response
 function Gateway:respond(request)

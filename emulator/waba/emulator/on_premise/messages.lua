@@ -12,7 +12,7 @@ local rules = require "waba.emulator.on_premise.rules"
 
 local messages = {}
 
-local fault = rules.checker.fault
+local new_error = rules.checker.new_error
 
 local DAY = 86400
 -- Seconds after which a customer's message is purged from the client's database.
@@ -20,24 +20,24 @@ local PURGE = 7 * DAY
 
 -- ---- Whether the recipient can be written to -------------------------------------------------------
 
-local function recipient_fault(gateway, number, contact)
+local function recipient_error(gateway, number, contact)
   if number == contacts.digits(gateway.options.number) then
-    return fault("recipient_is_sender", "Recipient cannot be the sender")
+    return new_error("recipient_is_sender", "Recipient cannot be the sender")
   elseif not gateway:version_at_least(2, 39, 1) and not gateway.contacts:checked(contact) then
     if contact and contact.checked_at and contact.status ~= "valid" then
-      return fault("recipient_invalid", "Recipient is not a valid WhatsApp user")
+      return new_error("recipient_invalid", "Recipient is not a valid WhatsApp user")
     end
-    return fault("not_found", "unknown contact")
+    return new_error("not_found", "unknown contact")
   elseif contact and contact.identity and not contact.identity.acknowledged then
-    return fault("identity_changed", "the identity of the recipient has changed and must be acknowledged")
+    return new_error("identity_changed", "the identity of the recipient has changed and must be acknowledged")
   elseif gateway.options.require_webhook and not gateway.webhooks.addresses.number then
-    return fault("webhook_missing", "set the webhook address first")
+    return new_error("webhook_missing", "set the webhook address first")
   end
 end
 
 -- Why an accepted message fails afterwards, or nil.
 local function later_failure(gateway, contact, wa_id, kind, context)
-  local failure = gateway.faults:take_status(wa_id, kind)
+  local failure = gateway.failures:take_status(wa_id, kind)
   if failure then return failure end
   if contact and contact.status ~= "valid" then
     return { errors = { responses.row("recipient_invalid", "Recipient is not a valid WhatsApp user") } }
@@ -60,7 +60,7 @@ local function category_of(kind, template)
   return CATEGORIES[template and template.category or "UTILITY"] or "utility"
 end
 
-local function message_fault(gateway, message, context)
+local function message_error(gateway, message, context)
   local found, kind = rules.check(message, context)
   if found then return found end
   local template
@@ -78,11 +78,11 @@ local function send(gateway, request)
   local context = { find_media = gateway.find_media }
   context.find_products = common.product_finder(gateway,
     { no_catalog = "catalog_unknown", no_product = "products_unknown" }, context)
-  local found, kind, template = message_fault(gateway, message, context)
+  local found, kind, template = message_error(gateway, message, context)
   if found then return gateway:refuse(found) end
   local number = contacts.digits(message.to)
   local contact, wa_id = gateway.contacts:find(number), gateway.contacts:wa_id(number)
-  found = recipient_fault(gateway, number, contact)
+  found = recipient_error(gateway, number, contact)
   if found then return gateway:refuse(found) end
   local problem = limits.sandbox_problem(gateway.sandbox, wa_id, kind, message)
   if problem then return responses.meta(403, problem) end

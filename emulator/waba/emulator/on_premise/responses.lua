@@ -38,7 +38,7 @@ function responses.meta(status, message, details)
   })
 end
 
---- The response to a body with faults.
+--- The response to an invalid body.
 ---@param problems string[]
 ---@param status? integer
 ---@return waba.emulator.Response

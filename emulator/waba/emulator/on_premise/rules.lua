@@ -21,7 +21,7 @@ on_premise.checker = rules.new(codes.on_premise, {
 })
 
 local checker = on_premise.checker
-local fault = checker.fault
+local new_error = checker.new_error
 
 -- ---- Media, contacts -------------------------------------------------------------------------------
 
@@ -124,7 +124,7 @@ local function kind(head, action, body)
 end
 
 local NO_HEADER = { is = "any", check = function(_, path)
-  return fault("header_invalid", "Parameter '%s' is not allowed for an interactive message of type 'product'", path)
+  return new_error("header_invalid", "Parameter '%s' is not allowed for an interactive message of type 'product'", path)
 end }
 
 local LIST_COUNTS = { count = "section_count", items = "row_count" }
@@ -161,14 +161,14 @@ local FRAME = {
   type = { is = "string", one_of = on_premise.types },
   preview_url = { is = "boolean", check = function(_, path, context)
     return context.type ~= "text"
-      and fault("parameter_not_required", "Parameter '%s' is not required for type '%s'", path, context.type) or nil
+      and new_error("parameter_not_required", "Parameter '%s' is not required for type '%s'", path, context.type) or nil
   end },
 }
 
 -- Whether a message that asks for a preview has a link to show.
 local function check_preview(message)
   if message.preview_url == true and not message.text.body:find("[hH][tT][tT][pP][sS]?://%S") then
-    return fault("parameter_invalid", "Parameter 'preview_url' needs an http:// or https:// URL in 'text.body'")
+    return new_error("parameter_invalid", "Parameter 'preview_url' needs an http:// or https:// URL in 'text.body'")
   end
 end
 
@@ -180,20 +180,20 @@ for name, content in pairs(on_premise.content) do
     biz_opaque_callback_data = "it belongs to the Cloud API", ttl = "it is obsolete" } })
 end
 
---- Finds the first fault of a message.
+--- Finds the first error of a message.
 ---@param message any       decoded JSON
 ---@param context? { find_media: function?, find_products: function? }
----  find_media(id, kind, path) and find_products(action, path) return a fault for what they don't know
----@return waba.emulator.Fault|nil fault
----@return string? type     of the message, when there is no fault
+---  find_media(id, kind, path) and find_products(action, path) return an error for what they don't know
+---@return waba.emulator.RuleError|nil err
+---@return string? type     of the message, when there is no error
 function on_premise.check(message, context)
   context = context or {}
   if type(message) ~= "table" or message[1] ~= nil then
-    return fault("request_invalid", "the body must be a JSON object")
+    return new_error("request_invalid", "the body must be a JSON object")
   end
   local name = absent(message.type) and "text" or message.type
   if absent(message.type) and absent(message.text) then
-    return fault("parameter_missing", "Parameter 'type' is mandatory for all messages but text")
+    return new_error("parameter_missing", "Parameter 'type' is mandatory for all messages but text")
   end
   context.type = type(name) == "string" and name or nil
   local found = checker:first(message, frames[name] or object(FRAME, { open = true }), "", context)

@@ -1,4 +1,4 @@
--- The rules for creating a template (on-premise.md, section 9.4). 360dialog's gateway finds all faults at once, unlike the
+-- The rules for creating a template (on-premise.md, section 9.4). 360dialog's gateway finds all errors at once, unlike the
 -- WhatsApp client. See waba/emulator/rules.lua for the notation.
 
 local message_rules = require "waba.emulator.message_rules"
@@ -18,7 +18,7 @@ local checker = rules.new(nil, {}, {
   one_of = "%s: must be another value than '%s': %s", variant = "%s: must be another value than '%s': %s",
   range = "%s: is %s, must be from %s to %s", count = "%s: has %d elements, %s are allowed",
 })
-local fault = checker.fault
+local new_error = checker.new_error
 
 -- Finds a variable that is missing in their sequence, or too many of them.
 local function check_variables(content, most, path)
@@ -26,19 +26,21 @@ local function check_variables(content, most, path)
   for _, name in ipairs(names) do numbers[tonumber(name) or 0] = true end
   for i = 1, #names do
     if not numbers[i] then
-      return fault(nil, "%s.text: variables must be numbered {{1}}, {{2}} … without a gap", path)
+      return new_error(nil, "%s.text: variables must be numbered {{1}}, {{2}} … without a gap", path)
     end
   end
-  if #names > most then return fault(nil, "%s.text: has %d variables, at most %d are allowed", path, #names, most) end
+  if #names > most then
+    return new_error(nil, "%s.text: has %d variables, at most %d are allowed", path, #names, most)
+  end
 end
 
 local function is_empty(value) return absent(value) or value == "" end
 
-local function no_text(path) return fault(nil, "%s.text: this field is required", path) end
+local function no_text(path) return new_error(nil, "%s.text: this field is required", path) end
 
 local function check_header(component, path)
   if component.format ~= "TEXT" then
-    return not absent(component.text) and fault(nil, "%s.text: goes with the format TEXT only", path) or nil
+    return not absent(component.text) and new_error(nil, "%s.text: goes with the format TEXT only", path) or nil
   end
   if is_empty(component.text) then return no_text(path) end
   return check_variables(tostring(component.text), 1, path)
@@ -56,8 +58,8 @@ end
 
 local function check_url(value, path)
   local base = value:gsub("{{%s*1%s*}}$", "")
-  if base:find("{{", 1, true) then return fault(nil, "%s: may have one variable {{1}}, at its end", path) end
-  return not rules.fits(base, "url") and fault(nil, "%s: must be an http:// or https:// URL", path) or nil
+  if base:find("{{", 1, true) then return new_error(nil, "%s: may have one variable {{1}}, at its end", path) end
+  return not rules.fits(base, "url") and new_error(nil, "%s: must be an http:// or https:// URL", path) or nil
 end
 
 local LABEL, EXAMPLE = required(text(1, 25)), { is = "object|list" }
@@ -88,11 +90,11 @@ for category in ([[AUTHENTICATION MARKETING UTILITY TRANSACTIONAL OTP ACCOUNT_UP
   CATEGORIES[category] = true
 end
 
-local function check_category(value) return not CATEGORIES[value] and fault(nil, "category: unknown") or nil end
+local function check_category(value) return not CATEGORIES[value] and new_error(nil, "category: unknown") or nil end
 
 local function check_name(value)
   return not rules.fits(value, "template_name")
-    and fault(nil, "name: only lower-case letters, digits and underscores are allowed") or nil
+    and new_error(nil, "name: only lower-case letters, digits and underscores are allowed") or nil
 end
 
 -- Each component once, and a body.
@@ -100,10 +102,10 @@ local function check_components(components, path)
   local seen = {}
   for i, component in ipairs(components) do
     local kind = type(component) == "table" and component.type or i
-    if seen[kind] then return fault(nil, "%s[%d].type: there is a %s already", path, i - 1, kind) end
+    if seen[kind] then return new_error(nil, "%s[%d].type: there is a %s already", path, i - 1, kind) end
     seen[kind] = true
   end
-  return not seen.BODY and fault(nil, "components: a BODY is required") or nil
+  return not seen.BODY and new_error(nil, "components: a BODY is required") or nil
 end
 
 local TEMPLATE = object({

@@ -11,7 +11,7 @@ local template_store = require "waba.emulator.template_store"
 
 local templates = {}
 
-local fault, absent = require("waba.emulator.on_premise.rules").checker.fault, rules.absent
+local new_error, absent = require("waba.emulator.on_premise.rules").checker.new_error, rules.absent
 
 local Templates = template_store.class("waba.emulator.Templates")
 
@@ -151,10 +151,10 @@ local function check_document(media, document)
   local kept = document.id and media:get(document.id)
   local extension = document.link and document.link:match("^[^?#]+/[^/?#]*%.(%w+)") or nil
   if kept and not kept.type:lower():find("^application/pdf") then
-    return fault("media_unsupported", "header: media of type %s is not supported, a template takes PDF documents",
+    return new_error("media_unsupported", "header: media of type %s is not supported, a template takes PDF documents",
       kept.type)
   elseif extension and ("doc docx xls xlsx ppt pptx txt jpg jpeg png mp4"):find(extension:lower(), 1, true) then
-    return fault("media_unsupported", "header: a template takes PDF documents only")
+    return new_error("media_unsupported", "header: a template takes PDF documents only")
   end
 end
 
@@ -168,7 +168,7 @@ local function check_parameter_lengths(given)
   for place, limit in pairs({ header = 60, body = longest }) do
     for i, parameter in ipairs(template_store.parameters_of(given[place])) do
       if parameter.type == "text" and rules.characters(parameter.text) > limit then
-        return fault("parameter_too_long", "%s: parameter %d has more than %d characters", place, i, limit)
+        return new_error("parameter_too_long", "%s: parameter %d has more than %d characters", place, i, limit)
       end
     end
   end
@@ -178,32 +178,33 @@ end
 local function find(self, name, language, namespace)
   local known = self.names[name]
   if namespace and namespace ~= self.gateway.options.namespace and (known or not self.any) then
-    return nil, fault("parameter_invalid", "Parameter 'template.namespace' is not the namespace of this account")
+    return nil, new_error("parameter_invalid", "Parameter 'template.namespace' is not the namespace of this account")
   elseif not known then
-    return nil, not self.any and fault("template_missing", "template name (%s) does not exist in %s", name, language)
+    return nil, not self.any and new_error("template_missing", "template name (%s) does not exist in %s", name,
+      language)
       or nil
   end
   local template = self:find_any(name, language)
   if not template then
-    return nil, fault("template_missing", "template name (%s) does not exist in %s", name, language)
+    return nil, new_error("template_missing", "template name (%s) does not exist in %s", name, language)
   end
   local status = template.status:lower()
   if status ~= "approved" then
     local reason = NOT_SENDABLE[status]
-    return nil, reason and fault(reason[1], "%s", reason[2])
-      or fault("template_missing", "template name (%s) is not approved in %s: it is %s", name, language, status)
+    return nil, reason and new_error(reason[1], "%s", reason[2])
+      or new_error("template_missing", "template name (%s) is not approved in %s: it is %s", name, language, status)
   end
   return template
 end
 
 --- Checks a template message. Also returns the template, if it is known.
 ---@param content table  the message's `template`
----@return waba.emulator.Fault|nil
+---@return waba.emulator.RuleError|nil
 ---@return table? template
 function Templates:check_template(content)
   local namespace = not absent(content.namespace) and content.namespace or nil
   if not namespace and not self.gateway:version_at_least(2, 41) then
-    return fault("namespace_empty", "Parameter 'template.namespace' is mandatory")
+    return new_error("namespace_empty", "Parameter 'template.namespace' is mandatory")
   end
   local given = template_store.by_type(content.components)
   local found = check_parameter_lengths(given)
@@ -211,14 +212,14 @@ function Templates:check_template(content)
   local template, problem = find(self, content.name, content.language.code, namespace)
   if not template then return problem end
   local known = template_store.by_type(template.components)
-  local own = { fault = fault, codes = CODES, sub_types = SUB_TYPES, needed = { OTP = true },
+  local own = { new_error = new_error, codes = CODES, sub_types = SUB_TYPES, needed = { OTP = true },
     document = function(parameter) return check_document(self.gateway.media, parameter.document) end }
   return template_check.parts(own, template, known, given, template_check.longest_body(known)), template
 end
 
 --- Checks a message of the legacy type hsm.
 ---@param content table  the message's `hsm`
----@return waba.emulator.Fault|nil
+---@return waba.emulator.RuleError|nil
 ---@return table? template
 function Templates:check_hsm(content)
   local template, found = find(self, content.element_name, content.language.code, content.namespace)
@@ -226,7 +227,7 @@ function Templates:check_hsm(content)
   local body = template_store.by_type(template.components).body
   local given, wanted = #content.localizable_params, #template_store.variables(body and body.text)
   if given ~= wanted then
-    found = fault("parameter_count", "localizable_params: has %d elements, the template has %d variables", given,
+    found = new_error("parameter_count", "localizable_params: has %d elements, the template has %d variables", given,
       wanted)
   end
   return found, template

@@ -3,39 +3,39 @@
 
 local json = require "waba.emulator.json"
 
-local faults = {}
+local failures = {}
 
 --- An command for requests; see emulator:fail_next.
 ---@class waba.emulator.Failure.Command
 ---@field times number
 
-local Faults = {}
-Faults.__index = Faults
-Faults.__name = "waba.emulator.Faults"
+local Failures = {}
+Failures.__index = Failures
+Failures.__name = "waba.emulator.Failures"
 
 ---@param chance fun(): number
 ---@param row fun(code: integer, details: string?, title: string?): table  the platform's error object
 ---@return table
-function faults.new(chance, row)
-  return setmetatable({ chance = chance, row = row, requests = {}, statuses = {} }, Faults)
+function failures.new(chance, row)
+  return setmetatable({ chance = chance, row = row, requests = {}, statuses = {} }, Failures)
 end
 
 --- Adds a failure of requests.
 ---@param command table
-function Faults:add_request(command)
+function Failures:add_request(command)
   command.times = command.times or 1
   self.requests[#self.requests + 1] = command
 end
 
 --- Adds a failure of the status of messages.
 ---@param command table
-function Faults:add_status(command)
+function Failures:add_status(command)
   command.times = command.times or 1
   self.statuses[#self.statuses + 1] = command
 end
 
 --- Removes all commands.
-function Faults:clear()
+function Failures:clear()
   self.requests, self.statuses = {}, {}
 end
 
@@ -51,7 +51,7 @@ end
 ---@param path string
 ---@param wanted string
 ---@return boolean
-function faults.path_matches(path, wanted)
+function failures.path_matches(path, wanted)
   if wanted:sub(1, 1) == "^" then return path:find(wanted) ~= nil end
   return path == wanted
 end
@@ -63,14 +63,14 @@ end
 
 local function request_matches(command, request)
   return (not command.method or command.method:upper() == request.method)
-    and (not command.path or faults.path_matches(request.path, command.path))
+    and (not command.path or failures.path_matches(request.path, command.path))
     and (not command.type or command.type == message_type(request))
 end
 
 --- Takes the command that applies to a request, if any.
 ---@param request waba.emulator.Request
 ---@return table|nil command
-function Faults:take_request(request)
+function Failures:take_request(request)
   for i, command in ipairs(self.requests) do
     if request_matches(command, request) then
       local used = use(self, self.requests, i)
@@ -82,7 +82,7 @@ end
 --- The error objects of an command: those it has, or the one of its code.
 ---@param command table
 ---@return table[]|nil
-function Faults:rows(command)
+function Failures:rows(command)
   if command.errors then return command.errors end
   if command.code then return { self.row(command.code, command.details, command.title) } end
 end
@@ -91,7 +91,7 @@ end
 ---@param wa_id string
 ---@param kind string  type of the message
 ---@return { errors: table[], after: string?, status: string? }|nil
-function Faults:take_status(wa_id, kind)
+function Failures:take_status(wa_id, kind)
   for i, command in ipairs(self.statuses) do
     if (not command.to or command.to:gsub("%D", "") == wa_id) and (not command.type or command.type == kind) then
       local used = use(self, self.statuses, i)
@@ -100,4 +100,4 @@ function Faults:take_status(wa_id, kind)
   end
 end
 
-return faults
+return failures
