@@ -91,14 +91,14 @@ function emulator.start(given)
   local message
   given, message = options.with_folders(given or {})
   if not given then return nil, errors.new({ kind = "invalid", path = "templates", message = message }) end
-  local for_process, started = {}, nil
+  local for_process = {}
   for name, value in pairs(given) do
     if not HANDLE_OPTIONS[name] then for_process[name] = value end
   end
   local sleep = given.sleep or remote.sleep
-  started, message = process.start(for_process, {
+  local started, reason = process.start(for_process, {
     interpreter = given.interpreter, start_timeout = given.start_timeout, sleep = sleep })
-  if not started then return nil, errors.new({ kind = "unavailable", message = message }) end
+  if not started then return nil, errors.new({ kind = "unavailable", message = reason }) end
   local common = { ca_file = started.ca_file, sleep = sleep, connection = remote.new(started.control, started.token) }
   local self = new_number(Emulator, started.numbers[1], common)
   self.pid, self.started, self.common, self.numbers = started.pid, started, common, { [self.number] = self }
