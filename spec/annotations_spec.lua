@@ -44,7 +44,7 @@ local function methods_of(object)
   return type(class.__index) == "table" and class.__index or class
 end
 
--- The function behind the guard that waba.colon puts before it.
+-- The function behind the guard that waba.client puts before it.
 local function unguarded(fn)
   local i = 1
   repeat

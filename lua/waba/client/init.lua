@@ -1,7 +1,6 @@
 -- The client of one phone number: sends messages, calls the gateway, and has the resources (lua/waba/resource) as
 -- fields.
 
-local colon = require "waba.colon"
 local core = require "waba.core"
 local exact_digits = require "waba.digits"
 local errors = require "waba.errors"
@@ -50,21 +49,42 @@ local RESOURCES = {
   webhook = "waba.resource.webhook",
 }
 
+-- PUC Lua 5.1 counts a tail call as a level, so an error of a guarded method would not name the caller's line.
+local CAN_GUARD = not runtime.IS_PUC_51
+
+local guarded = {} -- classes
+
+local function guard_method(method, what, field)
+  return function(self, ...)
+    if type(self) ~= "table" or self[field] == nil then error(what .. " is called with a colon", 2) end
+    return method(self, ...)
+  end
+end
+
+-- Makes the methods of a class raise an error if they are called with a dot, as in `client.templates.list()`. Every
+-- object of the class has the field. `send` is called for every message and has a faster check of its own.
+local function guard(class, what, field)
+  if not CAN_GUARD or guarded[class] then return end
+  guarded[class] = true
+  for name, method in pairs(class) do
+    if type(method) == "function" and not name:find "^__" and name ~= "send" then
+      class[name] = guard_method(method, what .. ":" .. name, field)
+    end
+  end
+end
+
 function Client:__index(name)
   local method = Client[name]
   if method ~= nil then return method end
   local module = RESOURCES[name]
   if not module then return nil end
   local class = runtime.require(module)
-  colon.guard(class, "client." .. name, "client")
+  guard(class, "client." .. name, "client")
   local resource = setmetatable({ client = self }, class)
   if class.__init then resource:__init() end
   self[name] = resource
   return resource
 end
-
--- Called for every message, so it has a faster check of its own.
-local CHECKS_ITSELF = { send = true }
 
 function Client:__tostring()
   return "waba.Client: " .. self.base_url .. (self.closed and " (closed)" or "")
@@ -122,7 +142,7 @@ function client.new(given)
   runtime.preload()
   schema.ruleset(hosting.name)
   require "waba.message"
-  colon.guard(Client, "client", "delivery", CHECKS_ITSELF)
+  guard(Client, "client", "delivery")
   return setmetatable(self, Client)
 end
 
