@@ -35,8 +35,8 @@ local nginx = {}
 ---@field user_id? string
 ---@field username? string
 
---- A failure of the next requests. Without `status`, `code`, `errors`, `body` and `developer_message` the response is the
---- usual one: late (`delay`) or not sent (`drop`).
+--- A failure of the next requests. Without `status`, `code`, `errors`, `body` and `developer_message` the response is
+--- the usual one: late (`delay`) or not sent (`drop`).
 ---@class waba.emulator.FailNext
 ---@field method? string  only requests of this method
 ---@field path? string  only of this path: exact, or a Lua pattern that begins with ^
@@ -147,8 +147,8 @@ local nginx = {}
 ---@field start? number  the Unix time at the start of the clock; default: the present
 ---@field cloud? waba.EmulatorCloudOptions|waba.EmulatorProcessOptions  options for the Cloud gateway only
 
---- Further options of the Cloud gateway. The option `cloud` may contain all other options too, for this gateway only; the
---- options api_key, number and port outside of it are those of the On-Premise gateway.
+--- Further options of the Cloud gateway. The option `cloud` may contain all other options too, for this gateway only;
+--- the options api_key, number and port outside of it are those of the On-Premise gateway.
 ---@class waba.EmulatorCloudOptions
 ---@field phone_number_id? string  the id of the number; default: 40110022003
 ---@field waba_id? string  the id of the WhatsApp business account; default: 30220099001

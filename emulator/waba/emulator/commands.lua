@@ -48,8 +48,8 @@ function Handle:contact(number, about)
   return self:ask("contact", { number = tostring(number), about = about or {} })
 end
 
---- A failure of the next requests. Without `status`, `code`, `errors`, `body` and `developer_message` the response is the
---- usual one: late (`delay`) or not sent (`drop`).
+--- A failure of the next requests. Without `status`, `code`, `errors`, `body` and `developer_message` the response is
+--- the usual one: late (`delay`) or not sent (`drop`).
 ---@options waba.emulator.FailNext
 local FAIL_NEXT = {
   method = "string",          -- only requests of this method
@@ -78,7 +78,7 @@ local function has_effect(command)
   end
 end
 
--- What is wrong with an command that would otherwise do nothing, unseen.
+-- What is wrong with a command. It would otherwise have no effect.
 local function mistake_in(command)
   if not has_effect(command) then return "one of the options " .. table.concat(EFFECTS, ", ") .. " is required" end
   if command.share and command.share > 1 then return "option share must be 0 to 1" end

@@ -1,4 +1,4 @@
--- The contacts of a business number, and what is known of each. What both hostings have in common.
+-- The contacts of a business number: what both hostings have in common.
 
 local core = require "waba.core"
 local random = require "waba.emulator.random"
@@ -28,7 +28,7 @@ Contacts.__index = Contacts
 local function digits(number) return (number:gsub("%D", "")) end
 contacts.digits = digits
 
--- WhatsApp knows Brazilian mobile numbers of the eighties area without their ninth digit.
+-- The WhatsApp ID of a Brazilian mobile number has no ninth digit.
 local function usual_wa_id(number)
   local area, subscriber = number:match("^55(%d%d)9(%d%d%d%d%d%d%d%d)$")
   return area and "55" .. area .. subscriber or number
@@ -79,7 +79,7 @@ function Contacts:get(number)
   return contact
 end
 
---- The contact of a number if anything was ever kept of it.
+--- The contact of a number, if there is one.
 ---@param number string
 ---@return waba.emulator.Contact|nil
 function Contacts:find(number) return self.known[digits(number)] end

@@ -1,5 +1,5 @@
--- The control port: plain HTTP on loopback, protected by a token, through which the handle in the program's process reads
--- the journal and gives commands.
+-- The control port: plain HTTP on loopback, protected by a token, through which the handle in the program's process
+-- reads the journal and gives commands.
 
 local core = require "waba.core"
 local failures = require "waba.emulator.failures"
@@ -14,7 +14,8 @@ local MAX_MEDIA = 4 * 1024 * 1024 * 1024
 
 -- ---- What the journal shows ------------------------------------------------------------------------
 
--- A function that compares entries with a filter: `since` with their sequence, other fields by a comparison or equality.
+-- A function that compares entries with a filter: `since` with their sequence, other fields by a comparison or
+-- equality.
 local function fits(filter, comparisons)
   return function(entry)
     for name, wanted in pairs(filter) do

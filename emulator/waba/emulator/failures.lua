@@ -79,7 +79,7 @@ function Failures:take_request(request)
   end
 end
 
---- The error objects of an command: those it has, or the one of its code.
+--- The error objects of a command: those it has, or the one of its code.
 ---@param command table
 ---@return table[]|nil
 function Failures:rows(command)

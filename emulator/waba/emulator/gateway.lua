@@ -16,7 +16,7 @@ local MAX_KEPT = 64 * 1024
 --- The header with the API key.
 gateway.KEY_HEADER = "d360-api-key"
 
---- What a gateway is made in.
+--- What a gateway is made of.
 ---@class waba.emulator.Context
 ---@field options table   complete; its own copy
 ---@field clock waba.emulator.Clock
@@ -27,7 +27,7 @@ gateway.KEY_HEADER = "d360-api-key"
 ---@field log waba.emulator.Log|nil
 ---@field kind "on_premise"|"cloud"
 
---- Either gateway.
+--- The gateway of one number, on either hosting.
 ---@class waba.emulator.GatewayBase : waba.emulator.Gateway
 ---@field url string
 ---@field options table

@@ -16,7 +16,7 @@ local options = require "waba.options"
 ---@field sleep fun(seconds: number)  lets time pass while `wait` waits; put your own here to run a server meanwhile
 local Handle = {}
 
---- Asks the process.
+--- Sends a call to the process.
 ---@param name string       of a call in control.lua
 ---@param arguments? table
 ---@return any result
@@ -200,8 +200,9 @@ function Handle:counts()
   return counts, err
 end
 
---- Starts again between two tests: what happened so far is not listed and not counted any more, and requested failures are
---- gone. What the gateway knows stays: contacts and their windows, templates, media, its clock, the webhook address.
+--- Starts again between two tests: what happened so far is not listed and not counted any more, and requested
+--- failures are gone. What the gateway knows stays: contacts and their windows, templates, media, its clock, the
+--- webhook address.
 ---@return true|nil
 ---@return waba.Error? err
 function Handle:forget()

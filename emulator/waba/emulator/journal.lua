@@ -1,6 +1,6 @@
--- What the emulator records: rings, lists of requests, messages and deliveries that keep the newest entries; and the record
--- of accepted messages in a file of mode 600, a line of JSON for each, written before the response is sent, so that it is
--- complete however the process ends.
+-- What the emulator records: rings, lists of requests, messages and deliveries that keep the newest entries; and the
+-- record of accepted messages in a file of mode 600, a line of JSON for each, written before the response is sent, so
+-- that it is complete however the process ends.
 
 local core = require "waba.core"
 local json = require "waba.emulator.json"

@@ -1,5 +1,6 @@
--- What a number may send: the rates of requests, as token buckets over the emulator's clock with the platform's published
--- numbers or the program's; and what 360dialog's sandbox allows: one number, texts and text templates, a few of them.
+-- What a number may send: the rates of requests, as token buckets over the emulator's clock with the platform's
+-- published numbers or the program's; and what 360dialog's sandbox allows: one number, texts and text templates, a
+-- few of them.
 
 local limits = {}
 

@@ -1,5 +1,5 @@
--- What the messages of both hostings have in common: the products they name, the statuses of a sent one, what a customer
--- can tap in it, and the parts of a customer's own message.
+-- What the messages of both hostings have in common: the products they name, the statuses of a sent one, what a
+-- customer can tap in it, and the parts of a customer's own message.
 
 local messages = {}
 
@@ -12,8 +12,8 @@ local function has_product(catalog, wanted)
   return false
 end
 
---- Makes the function that rules use to look for products in the option `catalogs`. It returns an error when none of the
---- products exists, and sets `context.missing` when some of them do not.
+--- Makes the function that rules use to look for products in the option `catalogs`. It returns an error when none of
+--- the products exists, and sets `context.missing` when some of them do not.
 ---@param gateway table
 ---@param codes { no_catalog: string, no_product: string }
 ---@param context table  of the rules

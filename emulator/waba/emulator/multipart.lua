@@ -116,7 +116,7 @@ end
 ---@return string? problem
 function multipart.read(path, boundary, target)
   local file = assert(io.open(path, "rb"))
-  -- The first boundary has no line before it.
+  -- There is no line break before the first boundary.
   local reader = { file = file, held = "\r\n" }
   local parts, problem = read_parts(reader, boundary, target)
   file:close()

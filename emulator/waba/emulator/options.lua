@@ -1,5 +1,5 @@
--- The options of the emulator's process: rows of name, type in LuaCATS form, default and text. The command `waba emulator`
--- shows the texts, in this order; editors and the reference show them too (scripts/annotations.lua).
+-- The options of the emulator's process: rows of name, type in LuaCATS form, default and text. The command `waba
+-- emulator` shows the texts, in this order; editors and the reference show them too (scripts/annotations.lua).
 
 local check = require "waba.options"
 local core = require "waba.core"
@@ -62,8 +62,8 @@ options.list = {
   { "cloud", "waba.EmulatorCloudOptions|waba.EmulatorProcessOptions", nil, "options for the Cloud gateway only" },
 }
 
---- Further options of the Cloud gateway. The option `cloud` may contain all other options too, for this gateway only; the
---- options api_key, number and port outside of it are those of the On-Premise gateway.
+--- Further options of the Cloud gateway. The option `cloud` may contain all other options too, for this gateway only;
+--- the options api_key, number and port outside of it are those of the On-Premise gateway.
 ---@options waba.EmulatorCloudOptions
 options.cloud = {
   { "phone_number_id", "string", "40110022003", "the id of the number" },

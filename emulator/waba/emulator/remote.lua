@@ -1,12 +1,12 @@
 -- The handle's side of the control port: one blocking HTTP exchange after the other over an engine of
--- waba.curl, in any interpreter. And a sleep that suits where it is called.
+-- waba.curl, in any interpreter. And a sleep for the loop in which it is called.
 
 local core = require "waba.core"
 local curl = require("waba.library").curl()
 
 local remote = {}
 
--- Seconds an response may take. A call waits for the process only.
+-- Seconds a response may take. A call waits for the process only.
 local TIMEOUT = 30
 -- Bytes of the longest response: the journal of many requests.
 local MAX_RESPONSE = 1024 * 1024 * 1024

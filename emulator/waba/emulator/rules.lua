@@ -9,15 +9,15 @@ local json = require "waba.emulator.json"
 local rules = {}
 
 --- One node of the rules. Its fields mean the same as in waba.Rule: is, required, one_of, characters, format, range,
---- fields, open, refused, exactly_one, at_least_one, only_with, by, variants, each, count, unique, total and when_several.
---- These differ:
+--- fields, open, refused, exactly_one, at_least_one, only_with, by, variants, each, count, unique, total and
+--- when_several. These differ:
 ---@class waba.emulator.Rule
 ---@field is string                     "any" too; or several types: "integer|string"
 ---@field format? string|string[]       of a string: names from `rules.formats`
 ---@field either_case? boolean          of `one_of` and variants: the value may also be in upper case
 ---@field count? { [1]: integer, [2]: integer? }  of a list: minimum (0 by default) and maximum
 ---@field codes? table<string, string>  names of codes in place of the hosting's usual ones: see `waba.emulator.Codes`
----@field check? fun(value: any, path: string, context: table): waba.emulator.RuleError|nil  for what the others cannot express
+---@field check? fun(value: any, path: string, context: table): waba.emulator.RuleError|nil  for the rest
 
 --- The names of the codes of errors, by kind.
 ---@class waba.emulator.Codes

@@ -10,8 +10,8 @@ local printable = require "waba.printable"
 
 local server = {}
 
--- The emulator serves one developer's programs, which may send large files slowly. So only the number of connections and
--- the time of a request are limited, generously.
+-- The emulator serves one developer's programs, which may send large files slowly. So only the number of connections
+-- and the time of a request are limited, generously.
 local LIMITS = { connections = 2000, peer_connections = 2000, request_seconds = 600 }
 -- How far beyond its limit a body is read and thrown away, so that the client reads the refusal.
 local DISCARD = 64 * 1024 * 1024

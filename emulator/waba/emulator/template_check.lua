@@ -1,5 +1,5 @@
--- A template message against the template it names (on-premise.md, section 9; cloud.md, section 2.18): counts, names and
--- types of the parameters, and the texts with them. Each hosting has its own codes and limits.
+-- A template message against the template it names (on-premise.md, section 9; cloud.md, section 2.18): counts, names
+-- and types of the parameters, and the texts with them. Each hosting has its own codes and limits.
 
 local rules = require "waba.emulator.rules"
 local template_store = require "waba.emulator.template_store"

@@ -61,7 +61,7 @@ function webhook_address.shown(address)
   return { url = address and address.url or "", headers = address and address.headers or {} }
 end
 
---- The body of a request, without anything wrong; or a refusal.
+--- The valid body of a request; or a refusal.
 ---@param gateway table
 ---@param request waba.emulator.Request
 ---@param fields? table<string, boolean>

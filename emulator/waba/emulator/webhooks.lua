@@ -1,5 +1,5 @@
--- Delivers webhooks: posts events to the registered address in order, tries again with a growing delay until the response
--- is exactly 200, and records every attempt.
+-- Delivers webhooks: posts events to the registered address in order, tries again with a growing delay until the
+-- response is exactly 200, and records every attempt.
 
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"
@@ -105,7 +105,7 @@ function Webhooks:set(url, headers, name)
   self.addresses[name or webhooks.NUMBER] = { url = url, headers = headers or {}, target = split(url) }
 end
 
---- Forgets an address. What waits for it is dropped.
+--- Removes an address. Its waiting deliveries are dropped.
 ---@param name string
 function Webhooks:forget(name)
   self.addresses[name] = nil
@@ -160,8 +160,8 @@ function Webhooks:post(events, key, name, body)
   end
 end
 
--- Joins waiting deliveries into one, up to the size of a batch. Returns those of other keys, whose queues wait until the
--- end of this delivery.
+-- Joins waiting deliveries into one, up to the size of a batch. Returns those of other keys, whose queues wait until
+-- the end of this delivery.
 local function fill_batch(self, delivery)
   local joined = {}
   if delivery.body then return joined end
@@ -179,7 +179,7 @@ local function fill_batch(self, delivery)
   return joined
 end
 
--- Makes the body's text once; a failed delivery is repeated byte for byte.
+-- Encodes the body once, so that a failed delivery is repeated with the same bytes.
 local function encode(self, delivery)
   delivery.body = delivery.body or json.encode(self.shape.body(delivery.events))
 end
@@ -191,7 +191,7 @@ local function close(kept)
   end
 end
 
--- Tries a delivery over the worker's connection, or a fresh one. Drops it when its address was forgotten.
+-- Tries a delivery over the worker's connection, or over a new one. Drops it when its address was removed.
 local function attempt(self, delivery, kept)
   local address = self.addresses[delivery.to]
   if not address then
@@ -232,7 +232,7 @@ local function post_copies(self, delivery)
   end
 end
 
--- What follows from the status of an attempt.
+-- Ends a delivery, or schedules it again, by the status of an attempt.
 local function settle(self, delivery, status)
   if status == 200 then
     self.delivered = self.delivered + 1

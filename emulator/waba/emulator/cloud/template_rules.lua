@@ -49,7 +49,7 @@ local function structure(card)
   return ("%s %s %s"):format(header.format, part(card, "BODY") and "BODY" or "", table.concat(kinds, ","))
 end
 
--- Finds what is wrong with cards whose components are right by themselves.
+-- Finds what is wrong with cards whose components are valid separately.
 local function check_cards(cards, path)
   for i, card in ipairs(cards) do
     local place = ("%s.cards[%d]"):format(path, i - 1)

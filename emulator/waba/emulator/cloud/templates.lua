@@ -1,5 +1,5 @@
 -- Templates (cloud.md, section 5): creating, editing, deleting, the archive, review; and which template
--- a message means. Reading them is in template_views.lua.
+-- a message names. Reading them is in template_library.lua.
 
 local json = require "waba.emulator.json"
 local message_rules = require "waba.emulator.message_rules"
@@ -45,7 +45,7 @@ function templates.new(gateway)
   return self
 end
 
--- ---- Templates whose messages are held until their quality is known (cloud.md, section 2.1, `message_status`) ---------
+-- ---- Held messages (cloud.md, section 2.1, `message_status`) ---------------------------------------
 
 -- Begins or ends holding the messages of a template.
 local function set_held(self, id, held)

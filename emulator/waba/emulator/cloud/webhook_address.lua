@@ -1,5 +1,5 @@
--- Webhook addresses of Cloud hosting alone (cloud.md, section 4.1): the account's, and up to three destinations that get
--- a copy of what the number's address has accepted.
+-- Webhook addresses of Cloud hosting alone (cloud.md, section 4.1): the account's, and up to three destinations that
+-- get a copy of what the number's address has accepted.
 
 local common = require "waba.emulator.webhook_address"
 local json = require "waba.emulator.json"

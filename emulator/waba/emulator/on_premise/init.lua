@@ -1,5 +1,5 @@
--- The On-Premise gateway: one number with everything that belongs to it. Checks the key, finds the route, and responds as
--- the platform does (on-premise.md, sections 1 to 13).
+-- The On-Premise gateway: one number with everything that belongs to it. Checks the key, finds the route, and
+-- responds as the platform does (on-premise.md, sections 1 to 13).
 
 local contacts = require "waba.emulator.on_premise.contacts"
 local gateways = require "waba.emulator.gateway"

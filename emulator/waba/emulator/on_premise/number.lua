@@ -1,5 +1,5 @@
--- What belongs to the number: health in its three shapes, the number itself, and the profile (on-premise.md, sections 7.2
--- and 8).
+-- What belongs to the number: health in its three shapes, the number itself, and the profile (on-premise.md, sections
+-- 7.2 and 8).
 
 local json = require "waba.emulator.json"
 local message_rules = require "waba.emulator.message_rules"

@@ -1,5 +1,5 @@
--- The rules for creating a template (on-premise.md, section 9.4). 360dialog's gateway finds all errors at once, unlike the
--- WhatsApp client. See waba/emulator/rules.lua for the notation.
+-- The rules for creating a template (on-premise.md, section 9.4). 360dialog's gateway finds all errors at once,
+-- unlike the WhatsApp client. See waba/emulator/rules.lua for the notation.
 
 local message_rules = require "waba.emulator.message_rules"
 local rules = require "waba.emulator.rules"
