@@ -179,7 +179,7 @@ local LUA_SPECS = {
   { "^runtime$", { "transport/loop", "transport/ngx", "transport/loop/native", "transport/loop/copas" } },
   { "^transport/ngx", { "transport/ngx", "webhook/nginx" } },
   { "^transport/http1", { "transport/ngx", "transport/contract" } },
-  { "^client/", { "client", "delivery", "wrong_hosting" } }, { "^delivery/", { "client" } },
+  { "^client/", { "client", "delivery", "wrong_hosting" } }, { "^delivery/", { "client", "certainty" } },
   { "^inbox/", { "inbox", "webhook/receiver" } }, { "^store/", { "store", "inbox" } },
   { "^schema", { "schema", "two_readings", "message_types", "message" } },
 }
