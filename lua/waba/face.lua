@@ -545,7 +545,7 @@ local nginx = {}
 ---@field open? boolean  without any of these: true accepts webhooks from anybody; false accepts none, for a worker that only handles stored events
 ---@field inbox? waba.Inbox  default: in memory
 ---@field separate_statuses? boolean  true: a customer's messages and the statuses of messages to the customer are handled without waiting for each other; false: one at a time, in the order in which they came; default: as the inbox says, else true
----@field client? waba.Client  sends the replies of `event:reply` and other methods
+---@field client? waba.Client|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil  sends the replies of `event:reply` and other methods: one client; or the clients by number or phone_number_id; or a function that returns the client of an event, and may wait
 ---@field on? waba.Handlers  the handlers by name
 ---@field max_body? integer  bytes of the largest body; default: 4 * 1024 * 1024
 

@@ -116,4 +116,14 @@ function recipient.read(to)
   return recipient.normalize(to)
 end
 
+--- The digits of a number of one's own, or of its phone_number_id on Cloud hosting.
+---@param value any
+---@return string|nil digits  nil if it is neither
+function recipient.business_number(value)
+  local digits = recipient.normalize(value)
+  if digits then return digits end
+  if type(value) == "number" then return digits_of_number(value) end
+  return type(value) == "string" and value:match "^%d+$" or nil
+end
+
 return recipient

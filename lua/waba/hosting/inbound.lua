@@ -17,7 +17,7 @@ local inbound = {}
 ---@class waba.Event
 ---@field kind "message"|"status"|"error"|"account"
 ---@field hosting "on_premise"|"cloud"
----@field number string?     the business number, or its id if the platform sends no number (Cloud)
+---@field number string?     the digits of the business number, or its id if the platform sends no number (Cloud)
 ---@field phone_number_id string?  of the business number (Cloud)
 ---@field waba_id string?    of the business account (Cloud)
 ---@field raw any            the platform's own table, complete; its nulls are `require("waba.core").null`
@@ -38,6 +38,8 @@ local inbound = {}
 ---@field contacts table[]?  message: address-book entries the customer shared
 ---@field origin string?     message: the origin of shared contact details (Cloud)
 ---@field button { text: string?, payload: string? }|nil
+---@field client waba.Client?  the client of the number, by the receiver's option `client`. If the number has none,
+---                          `reply`, `mark_read` and `download` return nil and an error of kind "invalid"
 ---@field reply waba.EventReply  message: the choice of the customer. With a client, `event:reply(message, options)`
 ---                          sends a reply, for every event with a customer
 ---@field mark_read fun(self: waba.Event, options: { typing: boolean? }?): true|nil, waba.Error?  with a client: as

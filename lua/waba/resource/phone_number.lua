@@ -4,6 +4,7 @@
 local errors = require "waba.errors"
 local outcome = require "waba.resource.outcome"
 local recipient = require "waba.recipient"
+local values = require "waba.hosting.values"
 
 local phone_number = {}
 
@@ -16,6 +17,7 @@ function phone_number.get(client)
   if json == nil then return nil, response end
   local digits = client.hosting.read_phone_number(json)
   if not digits then return nil, outcome.incomplete(response, "phone_number", "a phone number") end
+  client.own_number = { number = digits, phone_number_id = values.text(json.id) }
   return digits
 end
 

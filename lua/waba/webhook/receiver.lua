@@ -2,11 +2,11 @@
 -- the stored events. Requests and responses are tables here; nginx.lua and server.lua connect it to sockets.
 
 local credentials = require "waba.webhook.credentials"
+local event_client = require "waba.webhook.event_client"
 local events = require "waba.hosting.events"
 local runtime = require "waba.runtime"
 local complete = require("waba.options").complete
 local router = require "waba.webhook.router"
-local verbs = require "waba.webhook.verbs"
 local work = require "waba.webhook.work"
 
 ---@class waba.Receiver
@@ -156,39 +156,46 @@ local OPTIONS = {
   separate_statuses = "boolean",     -- true: a customer's messages and the statuses of messages to the customer are handled
                                      -- without waiting for each other; false: one at a time, in the order in which they
                                      -- came; default: as the inbox says, else true
-  client = "waba.Client",            -- sends the replies of `event:reply` and other methods
+  client = "waba.Client|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil",
+                                     -- sends the replies of `event:reply` and other methods: one client; or the clients by
+                                     -- number or phone_number_id; or a function that returns the client of an event, and
+                                     -- may wait
   on = "waba.Handlers",              -- the handlers by name
   max_body = { "integer>=1", 4 * 1024 * 1024 }, -- bytes of the largest body
 }
 
--- The methods that an inbox and a client must have.
+-- The methods that an inbox must have.
 local INBOX = { "put", "take", "attempts", "extend", "ack", "fail", "release", "depth", "next_due" }
-local CLIENT = { "send", "mark_read" }
 
-local function is_callable(value)
-  local metatable = type(value) == "table" and getmetatable(value)
-  return type(value) == "function" or type(metatable) == "table" and metatable.__call ~= nil
-end
-
-local function check_methods(value, methods, name, maker)
-  for _, method in ipairs(value and methods or {}) do
-    if not is_callable(value[method]) then
-      error(("waba.receiver: option %s must be %s: it has no method %s"):format(name, maker, method), 3)
+local function check_inbox(inbox)
+  for _, method in ipairs(inbox and INBOX or {}) do
+    if not event_client.is_callable(inbox[method]) then
+      error("waba.receiver: option inbox must be an inbox, as of waba.inbox.sqlite: it has no method " .. method, 3)
     end
   end
 end
 
-local function unchanged(event) return event end
+-- The event loop of the clients, where the option names them.
+local function transport_of(option)
+  if type(option) ~= "table" then return nil end
+  if option.transport then return option.transport end
+  local _, first = next(option)
+  return type(first) == "table" and first.transport or nil
+end
 
 --- Makes a receiver of webhooks. With several kinds of credentials one of them is enough.
 ---@param options waba.ReceiverOptions
 ---@return waba.Receiver
 function receiver.new(options)
   options = complete(options, OPTIONS, "waba.receiver")
-  check_methods(options.inbox, INBOX, "inbox", "an inbox, as of waba.inbox.sqlite")
-  check_methods(options.client, CLIENT, "client", "a client, as of waba.client")
+  check_inbox(options.inbox)
   local ok, is_authentic = pcall(credentials.checker, options)
   if not ok then error(is_authentic, 2) end
+  local prepare
+  if options.client then
+    ok, prepare = pcall(event_client.new, options.client)
+    if not ok then error(prepare, 2) end
+  end
   runtime.preload()
   local inbox = options.inbox or require("waba.inbox.memory").new()
   if options.separate_statuses ~= nil or inbox.separate_statuses == nil then
@@ -198,8 +205,8 @@ function receiver.new(options)
     is_authentic = is_authentic, is_open = not (options.user or options.headers or options.secret),
     inbox = inbox,
     dispatch = router.new(options.on),
-    attach_methods = options.client and verbs.new(options.client) or unchanged,
-    transport = options.client and options.client.transport or nil,
+    prepare = prepare,
+    transport = transport_of(options.client),
     max_body = options.max_body,
   }, Receiver)
 end

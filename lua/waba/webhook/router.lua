@@ -85,11 +85,12 @@ end
 --- `error` is called with the event and an error: for each error that the platform reports by itself, and each time a
 --- handler raised an error.
 ---@param on? waba.Handlers
----@return fun(event: waba.Event, attempts: integer?): boolean ok, any raised
+---@return fun(event: waba.Event, attempts: integer?, prepare: fun(event: waba.Event)|nil): boolean ok, any raised
+---  `prepare` is called before the first handler
 function router.new(on)
   on = options.check(on, router.HANDLERS, "waba.receiver: on", 3)
 
-  return function(event, attempts)
+  return function(event, attempts, prepare)
     local handlers = { specific_handler(on, event) }
     if event.kind == "error" then
       if on.error then handlers[1] = function(news) return on.error(news, news.error) end end
@@ -97,6 +98,7 @@ function router.new(on)
       handlers[#handlers + 1] = on[event.kind]
     end
     handlers[#handlers + 1] = on.any
+    if prepare and handlers[1] then table.insert(handlers, 1, prepare) end
     for _, handler in ipairs(handlers) do
       local ok, raised = protect(handler, event, attempts)
       if not ok then

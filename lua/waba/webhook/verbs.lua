@@ -1,4 +1,4 @@
--- The methods of an event, if the receiver has a client: `event:reply(message)`, `event:mark_read()`,
+-- The client of an event and the methods that use it: `event.client`, `event:reply(message)`, `event:mark_read()`,
 -- `event:download { file = … }`.
 
 local digest = require "waba.resource.media.digest"
@@ -17,16 +17,31 @@ local function address_of(event)
   return inbound.new_address(event) or inbound.customer(event)
 end
 
+-- The error of an event without a client.
+local function no_client(event)
+  return getmetatable(event).reason
+end
+
 -- `reply` is also the field with the data of an interactive reply. So the method is a table that can be called, and if
 -- there is data, the data can be called: `event.reply.id` and `event:reply(…)` work on every event.
-local function reply_method(client)
-  return {
-    __call = function(_, event, message, options)
-      local to = address_of(event)
-      if not to then return nil, no_customer() end
-      return client:send(to, message, options)
-    end,
-  }
+local REPLY = {
+  __call = function(_, event, message, options)
+    if not event.client then return nil, no_client(event) end
+    local to = address_of(event)
+    if not to then return nil, no_customer() end
+    return event.client:send(to, message, options)
+  end,
+}
+
+local reply = setmetatable({}, REPLY)
+
+--- Marks the message as read; options as of `client:mark_read`.
+local function mark_read(event, options)
+  if not event.client then return nil, no_client(event) end
+  if event.kind ~= "message" or not event.id then
+    return nil, errors.invalid("id", "only a message with an id can be marked as read")
+  end
+  return event.client:mark_read(event.id, options)
 end
 
 -- The digest that the platform reports, hex on one hosting and base64 on the other; nil for another text.
@@ -34,39 +49,33 @@ local function hex_digest(text)
   return type(text) == "string" and (digest.read(text)) or nil
 end
 
---- Makes a function that adds the methods to an event.
----@param client waba.Client
+--- Downloads the media of a message, as `client.media:download`, and checks its digest.
+local function download(event, options)
+  if not event.client then return nil, no_client(event) end
+  local media = event.media
+  if type(media) ~= "table" or not media.id then
+    local reason = type(media) == "table" and "the gateway has not downloaded this media"
+      or "this event has no media"
+    return nil, errors.new { kind = "media", message = reason }
+  end
+  local with_digest = {}
+  for name, value in pairs(options or {}) do with_digest[name] = value end
+  if with_digest.sha256 == nil then with_digest.sha256 = hex_digest(media.sha256) end
+  return event.client.media:download(media.id, with_digest)
+end
+
+--- Makes a function that adds a client and the methods to an event. They are not fields of its table, so that a program
+--- can write an event as JSON.
+---@param client waba.Client|nil
+---@param reason waba.Error|nil  of an event without a client
 ---@return fun(event: waba.Event): waba.Event
-function verbs.new(client)
-  local reply = reply_method(client)
-  local methods = { reply = setmetatable({}, reply) }
-
-  --- Marks the message as read; options as of `client:mark_read`.
-  function methods.mark_read(event, options)
-    if event.kind ~= "message" or not event.id then
-      return nil, errors.invalid("id", "only a message with an id can be marked as read")
-    end
-    return client:mark_read(event.id, options)
-  end
-
-  --- Downloads the media of a message, as `client.media:download`, and checks its digest.
-  function methods.download(event, options)
-    local media = event.media
-    if type(media) ~= "table" or not media.id then
-      local reason = type(media) == "table" and "the gateway has not downloaded this media"
-        or "this event has no media"
-      return nil, errors.new { kind = "media", message = reason }
-    end
-    local with_digest = {}
-    for name, value in pairs(options or {}) do with_digest[name] = value end
-    if with_digest.sha256 == nil then with_digest.sha256 = hex_digest(media.sha256) end
-    return client.media:download(media.id, with_digest)
-  end
-
-  local metatable = { __index = methods }
+function verbs.new(client, reason)
+  local metatable = {
+    __index = { client = client, reply = reply, mark_read = mark_read, download = download }, reason = reason,
+  }
   return function(event)
     local data = rawget(event, "reply")
-    if type(data) == "table" then setmetatable(data, reply) end
+    if type(data) == "table" then setmetatable(data, REPLY) end
     return setmetatable(event, metatable)
   end
 end

@@ -76,6 +76,7 @@ local function finish(self, entry, ok, raised)
   if not self.running[entry] then return end -- `reap_dead` has already recorded its end
   self.running[entry] = nil
   self.active = self.active - 1
+  if entry.release then entry.release() end
   if entry.group then self.groups[entry.group] = self.groups[entry.group] - 1 end
   if ok then
     self.handled = self.handled + 1
@@ -211,7 +212,8 @@ local function handle(self, entry)
   entry.thread = coroutine.running()
   local receiver, event = self.receiver, entry.event
   local ok, raised = pcall(notify_watchers, receiver, event)
-  if ok then ok, raised = receiver.dispatch(receiver.attach_methods(event), self.inbox:attempts(event)) end
+  local prepare = receiver.prepare and function() entry.release = receiver.prepare(event) end
+  if ok then ok, raised = receiver.dispatch(event, self.inbox:attempts(event), prepare) end
   finish(self, entry, ok, raised)
 end
 
