@@ -217,6 +217,7 @@ void transfer_release(struct transfer *transfer) {
     head_release(head);
   }
   transfer->head = NULL;
+  transfer_unset_secret(transfer);
   source_close(&transfer->source);
   sink_close(&transfer->sink);
   transfer->owner = NULL;
@@ -224,6 +225,7 @@ void transfer_release(struct transfer *transfer) {
 }
 
 void transfer_free(struct transfer *transfer) {
+  transfer_unset_secret(transfer);
   curl_easy_cleanup(transfer->easy);
   source_free(&transfer->source);
   sink_free(&transfer->sink);

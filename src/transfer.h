@@ -48,6 +48,7 @@ struct transfer {
 
   /* This request. */
   struct head *head; /* of a started transfer, which has a reference to it; else NULL */
+  struct curl_slist secret; /* the secret header before the lines of the head; owns `data`, NULL: none */
   struct source source;
   struct sink sink;
   long long deadline; /* microseconds of the engine's clock; of the whole transfer */
@@ -76,6 +77,7 @@ struct transfer_options {
   size_t max_body;     /* bytes of a body that is kept in memory */
   curl_off_t max_size; /* bytes of a body that goes to a file or a reader */
   const char *save_as; /* NULL: memory */
+  const struct credentials *credentials; /* sent if they belong to the origin of the head; NULL: none */
   bool stream;
   bool progress;
 };
@@ -121,6 +123,9 @@ void transfer_release(struct transfer *transfer);
  * enough memory. */
 bool transfer_set_request(struct transfer *transfer, const struct head *head,
                           const struct transfer_options *options);
+
+/* Wipes and frees the secret header. The transfer must not be in the multi handle. */
+void transfer_unset_secret(struct transfer *transfer);
 
 /* Removes the head from the configuration of the easy handle, so that it can be freed. */
 void transfer_unset_head(struct transfer *transfer);

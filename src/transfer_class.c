@@ -96,7 +96,7 @@ static const char *start(struct transfer_box *box, struct head *head, const stru
 }
 
 int transfer_class_start(lua_State *L) {
-  struct transfer_options options = {0, CONNECT_TIMEOUT, MAX_BODY, MAX_SIZE, NULL, false, false};
+  struct transfer_options options = {0, CONNECT_TIMEOUT, MAX_BODY, MAX_SIZE, NULL, NULL, false, false};
   struct body body;
   if (!engine_class_is_ready(L, 1)) {
     compat_pusherror(L, lua_tostring(L, -1));
@@ -104,11 +104,15 @@ int transfer_class_start(lua_State *L) {
     return 3;
   }
   struct engine *engine = engine_class_check(L, 1);
-  lua_settop(L, 5);
+  lua_settop(L, 6);
   transfer_read_body(L, 3, &body);
   if (!lua_isnil(L, 4)) {
     luaL_checktype(L, 4, LUA_TTABLE);
     transfer_read_options(L, 4, &options);
+  }
+  if (!lua_isnil(L, 6)) {
+    options.credentials = luaL_testudata(L, 6, CREDENTIALS_CLASS);
+    luaL_argcheck(L, options.credentials != NULL, 6, "credentials must come from waba.core.credentials");
   }
   struct transfer_box *box = push_transfer_box(L, engine, 5);
   if (body.kind == SOURCE_BYTES) hold_body(L, box, 3);

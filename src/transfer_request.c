@@ -1,6 +1,8 @@
 /* The configuration of an easy handle for a request: see transfer.h. */
+#include <stdlib.h>
 #include <string.h>
 
+#include "text.h"
 #include "transfer.h"
 
 /* libcurl sends a body set as POSTFIELDS together with the head in one write, up to this size. It reads a larger body
@@ -68,7 +70,6 @@ static bool set_head(struct transfer *transfer, const struct head *head, enum tr
   /* libcurl uses the parsed URL, and the text in its reports. */
   if (curl_easy_setopt(easy, CURLOPT_URL, head->url) != CURLE_OK ||
       curl_easy_setopt(easy, CURLOPT_CURLU, head->parsed) != CURLE_OK ||
-      curl_easy_setopt(easy, CURLOPT_HTTPHEADER, head->lines) != CURLE_OK ||
       curl_easy_setopt(easy, CURLOPT_NOPROXY, head->loopback ? "*" : NULL) != CURLE_OK ||
       curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, head->plain ? "http" : "https") != CURLE_OK ||
       !forbid_retry(easy, !head->idempotent) ||
@@ -83,6 +84,30 @@ static bool set_head(struct transfer *transfer, const struct head *head, enum tr
   return true;
 }
 
+/* Sets the lines of the head, after the secret header of this request. The transfer has its own copy of the secret, since
+ * the credentials may be collected before its end. */
+static bool set_lines(struct transfer *transfer, const struct head *head,
+                      const struct credentials *credentials) {
+  struct curl_slist *lines = head->lines;
+  if (credentials != NULL && credentials_belong_to(credentials, head->origin)) {
+    size_t size = credentials->line_length + 1;
+    transfer->secret.data = malloc(size);
+    if (transfer->secret.data == NULL) return false;
+    memcpy(transfer->secret.data, credentials->line, size);
+    transfer->secret.next = lines;
+    lines = &transfer->secret;
+  }
+  return curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, lines) == CURLE_OK;
+}
+
+void transfer_unset_secret(struct transfer *transfer) {
+  if (transfer->secret.data == NULL) return;
+  if (transfer->easy != NULL) curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, NULL);
+  text_wipe(transfer->secret.data, strlen(transfer->secret.data));
+  free(transfer->secret.data);
+  transfer->secret.data = NULL;
+}
+
 bool transfer_set_request(struct transfer *transfer, const struct head *head,
                           const struct transfer_options *options) {
   CURL *easy = transfer->easy;
@@ -92,6 +117,7 @@ bool transfer_set_request(struct transfer *transfer, const struct head *head,
       !set_head(transfer, head, mode)) {
     return false;
   }
+  if (!set_lines(transfer, head, options->credentials)) return false;
   if (transfer->timeout != options->timeout) {
     if (curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, options->timeout) != CURLE_OK) return false;
     transfer->timeout = options->timeout;

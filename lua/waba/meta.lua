@@ -348,10 +348,11 @@ function engine:prepare(head) end
 ---@param body? string|{ file: string }|{ size: integer? }  bytes, a file, or the size of bytes that `feed` adds
 ---@param options? waba.StartOptions
 ---@param used? waba.Transfer  a transfer of this engine whose result was taken, to use again
+---@param credentials? waba.Credentials  sent with this request if they belong to the origin of the head
 ---@return waba.Transfer|nil transfer
 ---@return integer|string id  small, unique among the transfers in flight; or the message
 ---@return string? limit  "limit" when the system has no more descriptors or memory
-function engine:start(head, body, options, used) end
+function engine:start(head, body, options, used, credentials) end
 
 --- The descriptor that becomes readable when there is work (cqueues' pollable protocol).
 ---@return integer|nil descriptor  nil where the system offers only poll(2): use `wait`

@@ -2,6 +2,7 @@
 -- client affects its own requests only.
 
 local core = require "waba.core"
+local curl = require "waba.curl"
 local process = require "spec.support.process"
 local runners = require("spec.support.homes").runners
 local server = require "spec.support.server"
@@ -85,6 +86,62 @@ describe("clients", function()
     close_all { one, two }
     mine:stop()
     theirs:stop()
+  end)
+end)
+
+describe("a request head without credentials", function()
+  it("is shared, and each request adds its own", function()
+    local gateway = server.start { tls = false }
+    local engine = assert(curl.engine())
+    local prepared = assert(engine:prepare { method = "POST", url = gateway.url .. "/", headers = { ["X-Kind"] = "a" } })
+    local function credentials(value, origin)
+      return assert(core.credentials { header = "D360-API-KEY", value = value, origin = origin or gateway.url })
+    end
+    local used
+    local function send(secret)
+      local transfer, id = engine:start(prepared, "{}", {}, used, secret)
+      assert(transfer, id)
+      secret = nil -- luacheck: ignore 311
+      collectgarbage()
+      while transfer:wants() ~= "finished" do
+        engine:wait(1)
+        engine:pump()
+      end
+      assert(transfer:finish())
+      used = transfer
+    end
+    send(credentials "one")
+    send(credentials "two")
+    send(nil)
+    send(credentials("three", "https://other.example"))
+    send(credentials "four")
+    local keys = {}
+    for _, request in ipairs(gateway:received()) do
+      assert.equal("a", request.headers["x-kind"])
+      keys[#keys + 1] = request.headers["d360-api-key"] or "none"
+    end
+    assert.same({ "one", "two", "none", "none", "four" }, keys)
+    assert.error_matches(function() engine:start(prepared, "{}", {}, nil, io.stdout) end, "must come from waba.core.credentials")
+    engine:close()
+    gateway:stop()
+  end)
+
+  it("is not mistaken for one with other headers", function()
+    local gateway = server.start { tls = false }
+    local transport = require("waba.transport.curl").new()
+    local function send(headers)
+      return transport:send { head = { method = "POST", url = gateway.url .. "/", headers = headers }, body = "{}", timeout = 5 }
+    end
+    assert(send { a = "1", b = "2" })
+    local response, failure = send { a = "1\nb: 2" }
+    assert.is_nil(response)
+    assert.equal("invalid", failure.kind)
+    assert(send { a = "1" })
+    local received = gateway:received()
+    assert.equal(2, #received)
+    assert.is_nil(received[2].headers.b)
+    transport:close()
+    gateway:stop()
   end)
 end)
 

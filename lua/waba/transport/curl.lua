@@ -39,6 +39,7 @@ function transport.new(options)
   return setmetatable({
     options = { ca_file = options.ca_file, proxy = options.proxy, max_connections = options.max_connections },
     loop = options.loop and runtime.loop(options.loop),
+    prepared = setmetatable({}, { __mode = "v" }), -- text of a request head to what the engine made of it
     waiters = {}, -- transfer id to its waiter
     waiting = 0, -- their number
     transfers = setmetatable({}, { __mode = "v" }), -- id to transfer; each is referenced by its coroutine only
@@ -66,17 +67,37 @@ local function engine_of(self)
   return nil, beyond_limit(message)
 end
 
--- What the engine makes of a request head, kept in the head: a weak table would be traversed at each collection.
+-- All of a request head except its credentials, as text. The lengths make it unambiguous, whatever a value contains.
+local function text_of(head)
+  local lines = {}
+  for name, value in pairs(head.headers or {}) do
+    name, value = tostring(name), tostring(value)
+    lines[#lines + 1] = ("%d %d %s %s"):format(#name, #value, name, value)
+  end
+  table.sort(lines)
+  return table.concat({ head.method, head.url, tostring(head.idempotent), table.concat(lines, "\n") }, "\n")
+end
+
+-- Returns what the engine makes of a request head. Clients with equal heads share it: each request adds its own
+-- credentials. It is kept in the head, because a weak table of heads would be traversed at each collection.
 local function prepare(self, engine, head)
-  local prepared, message = engine:prepare(head)
+  local text, message = text_of(head), nil
+  local prepared = self.prepared[text]
+  if not prepared then
+    prepared, message = engine:prepare {
+      method = head.method, url = head.url, headers = head.headers, idempotent = head.idempotent,
+    }
+    self.prepared[text] = prepared
+  end
   head[self] = prepared
   return prepared, message
 end
 
 -- Starts the transfer of a request.
 local function start(self, engine, request)
-  local prepared, message = request.head[self], nil
-  if not prepared then prepared, message = prepare(self, engine, request.head) end
+  local head = request.head
+  local prepared, message = head[self], nil
+  if not prepared then prepared, message = prepare(self, engine, head) end
   if not prepared then return nil, message end
   local body, into = request.body, request.into
   local count = self.spare_count
@@ -86,13 +107,13 @@ local function start(self, engine, request)
     self.spare_count = count - 1
   end
   if not into and not request.progress then
-    return engine:start(prepared, body, request, spare)
+    return engine:start(prepared, body, request, spare, head.credentials)
   end
   return engine:start(prepared, body, {
     timeout = request.timeout, connect_timeout = request.connect_timeout, max_body = request.max_body,
     max_size = into and into.max_size, save_as = into and into.file, stream = into and into.sink ~= nil or nil,
     progress = request.progress ~= nil or nil,
-  }, spare)
+  }, spare, head.credentials)
 end
 
 -- Returns the result of a transfer, and keeps the transfer for reuse.
