@@ -241,7 +241,7 @@ function Walk:list(list, rule, path)
   end
   for i = 1, count do
     local place = ("%s[%d]"):format(path, i - 1)
-    if absent(list[i]) then
+    if absent(list[i]) and rule.each then
       if self:report("wrong_type", rule, self.sentences.wrong_type, place, rule.each.is) then return true end
     elseif rule.each and self:node(list[i], rule.each, place) then
       return true

@@ -13,6 +13,8 @@ end
 
 local QUICK = { type = "QUICK_REPLY", text = "Stop" }
 
+local NULL = require("cjson").null
+
 describe("the Cloud gateway's templates", function()
   local emulator, cloud
 
@@ -130,6 +132,13 @@ describe("the Cloud gateway's templates", function()
       { { components = { body "B", buttons { type = "JUMP", text = "x" } } }, "type" },
       { { components = { body "B", { type = "CAROUSEL", cards = { { components = { body "C" } } } } } }, "cards" },
       { { colour = "red" }, "colour" },
+      { { components = { body "B", NULL } }, "components[1]" },
+      { { components = { body "B", 5 } }, "components[1]" },
+      { { components = { body "B", buttons(NULL) } }, "buttons[0]" },
+      { { components = { body "B", { type = "CAROUSEL", cards = { { components = { NULL } }, { components = { 5 } } } } } },
+        "cards[0].components[0]" },
+      { { library_template_name = "account_creation_1", language = "en_US",
+        library_template_button_inputs = { NULL } }, "button_inputs[0]" },
     }) do
       local status, answer = create(case[1])
       assert.is_true(status == 400 and answer.error ~= nil, i)

@@ -108,7 +108,7 @@ cloud.content = {
   reaction = object({ message_id = required(some_text), emoji = { is = "string", required = true,
     check = one_emoji } }),
   interactive = require "waba.emulator.cloud.interactive_rules",
-  template = require "waba.emulator.cloud.template_message_rules", pin = PIN,
+  template = require("waba.emulator.cloud.template_messages").rule, pin = PIN,
 }
 
 -- ---- The check -------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ local rules = require "waba.emulator.rules"
 local template_library = {}
 
 local absent = rules.absent
-local checker = require("waba.emulator.cloud.template_buttons").checker
+local checker = require("waba.emulator.cloud.template_parts").checker
 local new_error = checker.new_error
 local required, text, choice = message_rules.required, message_rules.text, message_rules.choice
 
@@ -60,7 +60,7 @@ function template_library.list(query)
 end
 
 -- What an account may put into the buttons of a template, by their type.
-local INPUT = { is = "object", by = "type", variants = {
+local INPUT = { is = "object", required = true, by = "type", variants = {
   URL = { fields = { url = required(message_rules.object({ base_url = required(text(1, 2000, "url")),
     url_suffix_example = text(0, nil, "url") })) } },
   PHONE_NUMBER = { fields = { phone_number = required(text(1, 20)) } },

@@ -2,13 +2,12 @@
 
 local message_rules = require "waba.emulator.message_rules"
 local rules = require "waba.emulator.rules"
-local template_buttons = require "waba.emulator.cloud.template_buttons"
+local template_parts = require "waba.emulator.cloud.template_parts"
 local template_store = require "waba.emulator.template_store"
-local texts = require "waba.emulator.cloud.template_texts"
 
 local template_rules = {}
 
-local checker = template_buttons.checker
+local checker = template_parts.checker
 local new_error, absent = checker.new_error, rules.absent
 local required, text, object, list = message_rules.required, message_rules.text, message_rules.object,
   message_rules.list
@@ -78,7 +77,7 @@ local function check_header(component, path, context)
   end
   if format ~= "TEXT" then return nil end
   if absent(component.text) then return new_error("invalid_parameter", "%s.text: is required", path) end
-  return texts.check_variables(component, path, "header_text", 1, context.named)
+  return template_parts.check_variables(component, path, "header_text", 1, context.named)
 end
 
 local function check_body(component, path, context)
@@ -86,8 +85,8 @@ local function check_body(component, path, context)
     return not absent(component.text) and new_error("invalid_parameter", "%s.text: is WhatsApp's own", path) or nil
   end
   if absent(component.text) then return new_error("invalid_parameter", "%s.text: is required", path) end
-  return texts.check_variables(component, path, "body_text", math.huge, context.named)
-    or texts.check_place(component.text, path .. ".text")
+  return template_parts.check_variables(component, path, "body_text", math.huge, context.named)
+    or template_parts.check_place(component.text, path .. ".text")
 end
 
 local function check_footer(component, path, context)
@@ -123,16 +122,17 @@ local COMPONENTS = {
     add_security_recommendation = { is = "boolean" } } },
   FOOTER = { check = check_footer, fields = { text = text(1, 60),
     code_expiration_minutes = { is = "integer", range = { 1, 90 } } } },
-  BUTTONS = { check = template_buttons.check, fields = { buttons = { is = "list", required = true } } },
+  BUTTONS = { check = template_parts.check_buttons, fields = { buttons = { is = "list", required = true } } },
 }
-local COMPONENT = { is = "object", by = "type", variants = message_rules.with(COMPONENTS, {
+local COMPONENT = { is = "object", required = true, by = "type", variants = message_rules.with(COMPONENTS, {
   LIMITED_TIME_OFFER = { fields = { limited_time_offer = required(object({ text = required(text(1, 16)),
     has_expiration = { is = "boolean" } })) } },
   CAROUSEL = { check = check_carousel, fields = { cards = required(list(object({
     components = required({ is = "list", count = { 1 } }) }), 2, 10)) } },
   CALL_PERMISSION_REQUEST = { fields = {} },
 }) }
-local CARD_COMPONENT = { is = "object", by = "type", variants = { HEADER = COMPONENTS.HEADER, BODY = COMPONENTS.BODY,
+local CARD_COMPONENT = { is = "object", required = true, by = "type", variants = { HEADER = COMPONENTS.HEADER,
+  BODY = COMPONENTS.BODY,
   BUTTONS = COMPONENTS.BUTTONS } }
 
 -- The longest body depends on the other components.
@@ -172,9 +172,9 @@ function check_components(components, path, context)
   local seen = {}
   for i, component in ipairs(components) do
     local place = ("%s[%d]"):format(path, i - 1)
-    local kind = component.type
     local found = checker:first(component, context.card and CARD_COMPONENT or COMPONENT, place, context)
     if found then return found end
+    local kind = component.type
     if seen[kind] then return new_error("invalid_parameter", "%s: there is a %s already", place, kind) end
     seen[kind] = component
   end

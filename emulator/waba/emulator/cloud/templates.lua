@@ -7,8 +7,8 @@ local messages = require "waba.emulator.cloud.messages"
 local random = require "waba.emulator.random"
 local responses = require "waba.emulator.cloud.responses"
 local rules = require "waba.emulator.rules"
-local template_check = require "waba.emulator.cloud.template_check"
 local template_library = require "waba.emulator.cloud.template_library"
+local template_messages = require "waba.emulator.cloud.template_messages"
 local template_rules = require "waba.emulator.cloud.template_rules"
 local template_store = require "waba.emulator.template_store"
 
@@ -333,10 +333,10 @@ function Templates:check_message(message)
   elseif template.status ~= "APPROVED" then
     return new_error("template_missing", "template name (%s) is not approved in %s: it is %s", name, language,
       template.status)
-  elseif absent(message.to) and template_check.needs_number(template) then
+  elseif absent(message.to) and template_messages.needs_number(template) then
     return new_error("user_id_unsupported", "templates with a code need a phone number")
   end
-  return template_check.new_error(template, content.components), template
+  return template_messages.new_error(template, content.components), template
 end
 
 templates.routes = {

@@ -1,19 +1,24 @@
--- The buttons of a template that is created (cloud.md, sections 5.4 and 11.3).
+-- The parts of a template that is created (cloud.md, sections 5.4 and 11.3): its buttons; its texts with their variables,
+-- and the examples that reviewers see.
 
 local common = require "waba.emulator.cloud.common_rules"
 local message_rules = require "waba.emulator.message_rules"
 local rules = require "waba.emulator.rules"
+local template_store = require "waba.emulator.template_store"
 
-local template_buttons = {}
+local template_parts = {}
 
 local absent = rules.absent
 local required, text, choice = message_rules.required, message_rules.text, message_rules.choice
+local object, list, some_text = message_rules.object, message_rules.list, message_rules.some_text
 
 --- The checker of templates that are created.
-template_buttons.checker = rules.new(common.checker.codes, common.checker.usual, {
+template_parts.checker = rules.new(common.checker.codes, common.checker.usual, {
   variant = "%s: unknown: '%s', it must be one of: %s",
 })
-local new_error = template_buttons.checker.new_error
+local new_error = template_parts.checker.new_error
+
+-- ---- Buttons ---------------------------------------------------------------------------------------
 
 -- What a coupon's code may have, in characters.
 local LONGEST_CODE = 15
@@ -58,7 +63,7 @@ local APP = { package_name = text(1, 224), signature_hash = text(0, nil, "signat
 -- How many buttons of a type a template may have.
 local MOST = { QUICK_REPLY = 10, URL = 2, PAYMENT_REQUEST = 3 }
 
-local BUTTON = { is = "object", by = "type", variants = {
+local BUTTON = { is = "object", required = true, by = "type", variants = {
   QUICK_REPLY = { fields = { text = LABEL } },
   URL = { check = check_url, fields = { text = LABEL, url = required(text(1, 2000)),
     example = { is = "list|string" } } },
@@ -72,7 +77,7 @@ local BUTTON = { is = "object", by = "type", variants = {
   OTP = { check = check_otp, fields = { text = OPTIONAL_LABEL, otp_type = required(choice "COPY_CODE ONE_TAP ZERO_TAP"),
     autofill_text = text(0, 25), zero_tap_terms_accepted = { is = "boolean" },
     package_name = APP.package_name, signature_hash = APP.signature_hash,
-    supported_apps = message_rules.list(message_rules.object({ package_name = required(text(0, 224)),
+    supported_apps = list(object({ package_name = required(text(0, 224)),
       signature_hash = required(APP.signature_hash) }), 1, 5) } },
   VOICE_CALL = { fields = { text = LABEL, ttl_minutes = { is = "integer", range = { 1, 43200 } } } },
   PAYMENT_REQUEST = { fields = { text = LABEL, payment_setting = common.payment_request } },
@@ -98,14 +103,14 @@ end
 ---@param path string
 ---@param context { card: boolean? }
 ---@return waba.emulator.RuleError|nil
-function template_buttons.check(component, path, context)
+function template_parts.check_buttons(component, path, context)
   local buttons, counts, most = component.buttons, {}, context.card and 2 or 10
   path = path .. ".buttons"
   if type(buttons) ~= "table" or #buttons < 1 or #buttons > most then
     return new_error("invalid_parameter", "%s: must be a list of 1 to %d buttons", path, most)
   end
   for i, button in ipairs(buttons) do
-    local found = template_buttons.checker:first(button, BUTTON, ("%s[%d]"):format(path, i - 1), context)
+    local found = template_parts.checker:first(button, BUTTON, ("%s[%d]"):format(path, i - 1), context)
     if found then return found end
     local kind = button.type
     counts[kind] = (counts[kind] or 0) + 1
@@ -116,4 +121,89 @@ function template_buttons.check(component, path, context)
   return check_groups(buttons, path)
 end
 
-return template_buttons
+-- ---- Texts -----------------------------------------------------------------------------------------
+
+local variables_of = template_store.variables
+
+local function check_names(variables, path, named)
+  local seen = {}
+  for _, name in ipairs(variables) do
+    seen[name] = true
+    if named and not name:find("^[a-z_]+$") then
+      return new_error("invalid_parameter", "%s: the variable %s must be a name in lower case, of letters and _", path,
+        name)
+    end
+  end
+  for i = 1, named and 0 or #variables do
+    if not seen[tostring(i)] then
+      return new_error("invalid_parameter", "%s: variables must be numbered {{1}}, {{2}} … without a gap", path)
+    end
+  end
+end
+
+local EXAMPLES = { header_text = list(some_text), body_text = list(list(some_text), 0, 1) }
+local NAMED_EXAMPLES = list(object({ param_name = required(some_text), example = required(some_text) }))
+
+local function count_error(path, given, wanted)
+  return new_error("invalid_parameter", "%s: has %d elements, the text has %d variables: each needs one example", path,
+    given, wanted)
+end
+
+local function check_numbered_examples(given, path, kind, variables)
+  local found = common.checker:first(given, EXAMPLES[kind], path)
+  if found then return found end
+  local examples = absent(given) and {} or kind == "body_text" and given[1] or given
+  return #examples ~= #variables and count_error(path, #examples, #variables) or nil
+end
+
+local function check_named_examples(given, path, variables)
+  local found = common.checker:first(given, NAMED_EXAMPLES, path)
+  if found then return found end
+  local examples, wanted = absent(given) and {} or given, {}
+  for _, name in ipairs(variables) do wanted[name] = true end
+  for i, one in ipairs(examples) do
+    if not wanted[one.param_name] then
+      return new_error("invalid_parameter",
+        "%s[%d].param_name: is not a variable of the text, or has an example already",
+        path, i - 1)
+    end
+    wanted[one.param_name] = nil
+  end
+  return #examples ~= #variables and count_error(path, #examples, #variables) or nil
+end
+
+--- Finds what is wrong with a component's text: its variables, and the examples each of them needs.
+---@param component table
+---@param path string
+---@param kind "header_text"|"body_text"  what its examples are called
+---@param most integer     variables
+---@param named boolean    whether variables have names
+---@return waba.emulator.RuleError|nil
+function template_parts.check_variables(component, path, kind, most, named)
+  local variables = variables_of(component.text)
+  local example = absent(component.example) and {} or component.example
+  local found = check_names(variables, path .. ".text", named)
+  if found then return found end
+  if #variables > most then
+    return new_error("invalid_parameter", "%s.text: has %d variables, at most %d are allowed", path, #variables, most)
+  end
+  path = path .. ".example."
+  if named then
+    return check_named_examples(example[kind .. "_named_params"], path .. kind .. "_named_params", variables)
+  end
+  return check_numbered_examples(example[kind], path .. kind, kind, variables)
+end
+
+--- Finds a variable in a place where none is allowed.
+---@param content string
+---@param path string
+---@return waba.emulator.RuleError|nil
+function template_parts.check_place(content, path)
+  local trimmed = content:gsub("^%s+", ""):gsub("%s+$", "")
+  if trimmed:find("^{{") or trimmed:find("}}$") then
+    return new_error("invalid_parameter", "%s: variables must not stand at the beginning or the end", path)
+  end
+  if trimmed:find("}}%s*{{") then return new_error("invalid_parameter", "%s: variables must not be adjacent", path) end
+end
+
+return template_parts
