@@ -38,13 +38,22 @@ local function draw(list, count)
   return drawn
 end
 
--- The text of a comment's line in Lua; nil for code. Annotations count by their description.
+-- The description behind the name and the type of an annotation; "" without one.
+local function description_of(annotation)
+  return annotation:match "^.-%s%s+(.*)$" or annotation:match "#%s*(.*)$" or ""
+end
+
+-- The text of a comment's line in Lua, or nil for code, and whether it is a comment of its own: an annotation, or a comment
+-- behind code.
 local function lua_comment(line)
-  local text = line:match "^%s*%-%-%-?%s?(.*)$" or line:match "%s%-%-%s(.*)$"
-  if not text then return nil end
-  local tag, rest = text:match "^@(%a+)%s+(.*)$"
-  if not tag then return text end
-  return (rest:gsub("^[^#]-%s%s+", ""):gsub("^%S+%s+%S+$", "")), true
+  local text = line:match "^%s*%-%-%-?%s?(.*)$"
+  if not text then
+    text = line:match "%s%-%-%s(.*)$"
+    return text, text ~= nil
+  end
+  local annotation = text:match "^@%a+%s+(.*)$" or text:match "^|%s*(.*)$"
+  if annotation then return description_of(annotation), true end
+  return text, false
 end
 
 local function c_comment(line, is_inside)
@@ -63,11 +72,39 @@ local function add_sentences(paragraph, place, into)
   end
 end
 
+-- Returns the first text of at least three words in an expression. `"a" .. b .. "c"` is one text: "a<…>c".
+local function text_of(expression)
+  local text, position = nil, 1
+  while true do
+    local from, to, literal = expression:find('"([^"]*)"', position)
+    local between = expression:sub(position, (from or 0) - 1)
+    local is_joined = text and between:find "^[%s%)]*%.%."
+    if is_joined and between:find "%.%.%s*[^%s%.]" then text = text .. "<…>" end
+    if text and select(2, text:gsub(" ", "")) >= 2 and (not is_joined or not from) then return text end
+    if not from then return nil end
+    text, position = is_joined and text .. literal or literal, to + 1
+  end
+end
+
+-- The lines of a file. In Lua, a line that ends within an expression such as `"a" ..` is followed by the rest of it, so that
+-- a message is read as a whole.
+local function lines_of(path)
+  local lines, is_lua = {}, path:find "%.lua$" ~= nil
+  for line in io.lines(path) do lines[#lines + 1] = line end
+  for i = #lines - 1, 1, -1 do
+    local joins = is_lua and (lines[i]:find "%.%.%s*$" or lines[i + 1]:find '^%s*%.%. "' or lines[i]:find "[%(,{]%s*$")
+    if joins and not (lines[i] .. lines[i + 1]):find "%-%-" then
+      lines[i], lines[i + 1] = lines[i] .. " " .. lines[i + 1]:match "^%s*(.*)$", ""
+    end
+  end
+  return lines
+end
+
 local function add_messages(line, place, into)
   for _, call in ipairs(ERROR_CALLS) do
     local after = line:match(call .. "(.*)$")
-    local text = after and after:match '"([^"]*)"'
-    if text and select(2, text:gsub(" ", "")) >= 2 then
+    local text = after and text_of(after)
+    if text then
       into[#into + 1] = place .. ": " .. text
       return
     end
@@ -75,13 +112,12 @@ local function add_messages(line, place, into)
 end
 
 local function read(path, sentences, messages)
-  local is_lua, number, paragraph, start, is_inside = path:find "%.lua$" ~= nil, 0, nil, nil, false
+  local is_lua, paragraph, start, is_inside = path:find "%.lua$" ~= nil, nil, nil, false
   local function finish()
     if paragraph then add_sentences(paragraph, ("%s:%d"):format(path, start), sentences) end
     paragraph = nil
   end
-  for line in io.lines(path) do
-    number = number + 1
+  for number, line in ipairs(lines_of(path)) do
     local text, is_new
     if is_lua then
       text, is_new = lua_comment(line)

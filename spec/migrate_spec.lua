@@ -119,7 +119,7 @@ describe("waba.migrate.message", function()
     assert.equal("E", made.cloud.contacts[1].name.first_name)
   end)
 
-  describe("says what has no counterpart", function()
+  describe("lists what has no counterpart", function()
     -- a body, the path, a word of the sentence, whether the rest can be sent
     for name, case in pairs {
       ["a provider"] = { '"type":"image","image":{"link":"https://a.example/a.jpg","provider":{"name":"p"}}',
@@ -135,8 +135,8 @@ describe("waba.migrate.message", function()
         "first_name":"E"},"ims":[{"service":"IRC","user_id":"e"}]}]]=], "contacts[1].ims", "On%-Premise", true },
       ttl = { '"type":"text","text":{"body":"x"},"ttl":{"a":1}', "ttl", "message_send_ttl_seconds", true },
       ["an hsm's ttl"] = { [["type":"hsm","hsm":{"ttl":5,"namespace":"n","element_name":"a","language":{"code":"de"},
-        "localizable_params":[]}]], "hsm.ttl", "no place", true },
-      ["a field nobody knows"] = { '"type":"text","text":{"body":"x"},"colour":1', "colour", "unknown", true },
+        "localizable_params":[]}]], "hsm.ttl", "no such field", true },
+      ["a field nobody knows"] = { '"type":"text","text":{"body":"x"},"colour":1', "colour", "is not a known field", true },
       ["an old id in a quote"] = { '"type":"text","text":{"body":"x"},"context":{"message_id":"gBEGkYiEB1VX"}',
         "context", "after the move", true },
       ["an old id in a reaction"] = { '"type":"reaction","reaction":{"message_id":"ABGHSRURIzRW","emoji":"\240\159\145\141"}',

@@ -49,22 +49,22 @@ describe("waba.cli.csv", function()
     assert.same({ { to = "49151", name = "" } }, read "to,name\n49151,\n") -- of a column with a name
   end)
 
-  it("says what is wrong, and where", function()
-    for text, says in pairs {
+  it("returns an error message with the line", function()
+    for text, expected in pairs {
       [""] = "the file is empty",
       ["sep=;\n"] = "the file is empty",
       ["sep=;\nstra\223e\n"] = "is not UTF-8",
-      ["to,name\n49151\n"] = "line 2: has 1 fields, not 2",
-      ['to\n1\n"2\n'] = "line 3: a quoted field has no end",
-      ['to\n"1"2\n'] = "line 2: text follows a quoted field",
-      ["to,to\n1,2\n"] = "two columns are called to",
-      ["to,name\r1,a\r\n"] = "line ends of an old Mac",
+      ["to,name\n49151\n"] = "line 2: has 1 fields: expected 2",
+      ['to\n1\n"2\n'] = "line 3: a quoted field has no closing quote",
+      ['to\n"1"2\n'] = "line 2: text follows the closing quote of a field",
+      ["to,to\n1,2\n"] = "two columns have the name to",
+      ["to,name\r1,a\r\n"] = "the lines end with CR: expected LF or CR LF",
       ["\255\254t\0o\0\n"] = "is not UTF-8",
       ["to,stra\223e\n1,x\n"] = "is not UTF-8",
     } do
       local rows, message = read(text)
       assert.is_nil(rows)
-      assert.is_truthy(message:find(says, 1, true), message)
+      assert.is_truthy(message:find(expected, 1, true), message)
     end
   end)
 

@@ -58,34 +58,34 @@ describe("waba send", function()
   end
 
   for name, more in pairs(CLOUD) do
-    it(name .. " serves Cloud hosting", function()
+    it(name .. " is valid on Cloud hosting", function()
       assert(waba.check(assert(build(words_of(name, more))), "cloud"))
     end)
   end
 
-  it("says which words are missing", function()
+  it("names the missing or invalid arguments", function()
     for _, case in ipairs {
       { { "flow", TO, "Book", "--flow-cta", "Open" }, "--flow-id or --flow-name" },
-      { { "image", TO }, "a file, a link or --id" }, { { "image", TO, LINK, "--id", "1" }, "or --id" },
-      { { "buttons", TO, "Ok?", "--button", "y=Yes", "--header", "a", "--header-media", "image=" .. LINK }, "exclude" },
+      { { "image", TO }, "a file, a link or --id" }, { { "image", TO, LINK, "--id", "1" }, "--id can't be combined with a file or a link" },
+      { { "buttons", TO, "Ok?", "--button", "y=Yes", "--header", "a", "--header-media", "image=" .. LINK }, "combined" },
       { { "buttons", TO, "Ok?", "--button", "yes" }, "id=title" }, { { "location", TO, "x", "1" }, "must be a number" },
     } do
-      local built, fault = pcall(build, case[1])
+      local built, err = pcall(build, case[1])
       assert.is_false(built)
-      assert.is_truthy(fault.message:find(case[2], 1, true), fault.message)
+      assert.is_truthy(err.message:find(case[2], 1, true), err.message)
     end
   end)
 
-  it("takes places south of the equator and west of Greenwich", function()
-    local message = build(send.in_order { "location", TO, "-33.9", "-.5", "--name", "Shop" })
+  it("accepts negative degrees", function()
+    local message = build(send.prepare { "location", TO, "-33.9", "-.5", "--name", "Shop" })
     assert.equal(-33.9, message.location.latitude)
     assert.equal(-0.5, message.location.longitude)
-    assert.same({ "send", "text", TO, "-5" }, send.in_order { "send", "text", TO, "-5" })
+    assert.same({ "send", "text", TO, "-5" }, send.prepare { "send", "text", TO, "-5" })
   end)
 
-  it("takes --json before the type as well as behind it", function()
-    assert.same({ "--json", "send", "text", TO, "Hi" }, send.in_order { "send", "--json", "text", TO, "Hi" })
-    assert.same({ "send", "--json", "a.json" }, send.in_order { "send", "--json", "a.json" })
-    assert.same({ "send", "--json", "-" }, send.in_order { "send", "--json", "-" })
+  it("accepts --json before and after the type", function()
+    assert.same({ "--json", "send", "text", TO, "Hi" }, send.prepare { "send", "--json", "text", TO, "Hi" })
+    assert.same({ "send", "--json", "a.json" }, send.prepare { "send", "--json", "a.json" })
+    assert.same({ "send", "--json", "-" }, send.prepare { "send", "--json", "-" })
   end)
 end)

@@ -61,11 +61,11 @@ describe("waba.cli.numbers", function()
     assert.equal(65535, numbers.port "65535")
   end)
 
-  it("says what it needs instead", function()
+  it("names the expected number", function()
     for _, text in ipairs { "0", "-1", "nan", "inf", "1e999", "x", "" } do
       local number, message = numbers.positive(text)
       assert.is_nil(number, text)
-      assert.matches("above 0 is needed, not", message)
+      assert.matches("expected a number above 0, not", message)
     end
     for _, text in ipairs { "0", "1.5", "0x10", "-2" } do assert.is_nil((numbers.count(text)), text) end
     for _, text in ipairs { "65536", "80.5", "-1", "http" } do assert.is_nil((numbers.port(text)), text) end

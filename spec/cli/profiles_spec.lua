@@ -56,14 +56,14 @@ describe("waba --profile", function()
 
   for content, message in pairs {
     [""] = "has no api_key: add a line api_key = KEY",
-    ["SECRET-KEY"] = "line 1 must be a setting, such as hosting = cloud",
+    ["SECRET-KEY"] = "line 1 must be name = value, such as hosting = cloud",
     ["api_key = SECRET-KEY\nhostng = cloud"] = "line 2: unknown setting hostng %(did you mean hosting%?%)",
     ["api_key = SECRET-KEY\ntimeout = soon"] = "line 2: timeout must be a number of seconds, not soon",
     ["sandbox = yes\napi_key = SECRET-KEY"] = "line 1: sandbox must be true or false, not yes",
     ["api_key = SECRET-KEY\napi_key = SECRET-KEY"] = "line 2: api_key is set twice",
     ["api_key = SECRET-KEY\nhosting = clod"] = "hosting",
   } do
-    it("names what is wrong in a profile: " .. message, function()
+    it("names the error in a profile: " .. message, function()
       profile("wrong", content)
       local result = commands.run(environment, { "--profile", "wrong", "number" })
       assert.equal(2, result.code, result.err)
@@ -72,13 +72,13 @@ describe("waba --profile", function()
     end)
   end
 
-  it("refuses a name that is not one, and a profile that does not exist", function()
+  it("refuses an invalid name, and a profile that does not exist", function()
     for _, name in ipairs { "../shop", "", ".hidden", "a b" } do
       local result = commands.run(environment, { "--profile=" .. name, "number" })
       assert.equal(2, result.code, name)
       assert.matches("is not the name of a profile", result.err)
     end
-    assert.matches("there is no profile nobody: ", commands.run(environment, { "--profile", "nobody", "number" }).err)
+    assert.matches("can't read the profile nobody: ", commands.run(environment, { "--profile", "nobody", "number" }).err)
   end)
 
   it("is completed with the names of the profiles", function()

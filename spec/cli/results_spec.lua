@@ -111,9 +111,9 @@ describe("the result of", function()
   it("explain", function()
     expect("on_premise", {
       { "explain 470", "470 Re-engagement message\nMore than 24 hours have passed since the customer's last message.\n"
-        .. "Send a template.\nkind:             window\nworth repeating:  no\n" },
+        .. "Send a template.\nkind:       window\nretryable:  no\n" },
       { "explain 131000", "131000 Something went wrong\nAn unknown failure.\nTry again, a few times only.\n"
-        .. "kind:             unavailable\nworth repeating:  yes, later\n" },
+        .. "kind:       unavailable\nretryable:  yes, later\n" },
     })
     assert.equal("window", run("on_premise", "explain 470 --json").json.kind)
   end)

@@ -142,7 +142,7 @@ describe("the report of a run", function()
   end)
 
   it("refuses another file extension, and a path that can't be written", function()
-    for name, message in pairs { ["page.pdf"] = "must end in .html or .csv, not ", ["none/page.html"] = "can't write " } do
+    for name, message in pairs { ["page.pdf"] = "must end with .html or .csv, not ", ["none/page.html"] = "can't write " } do
       assert.error_matches(function() report(name) end, message, 1, true)
     end
   end)

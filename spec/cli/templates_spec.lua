@@ -44,7 +44,7 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
       assert.matches('"pickup"', documents.read(templates .. "/pickup.en.json"))
       result = run("templates", "check", templates)
       assert.equal(0, result.code, result.err)
-      assert.matches("%d templates, none differs", result.out)
+      assert.matches("%d templates; all are the same", result.out)
     end)
 
     it("are compared with each row of a table, without a gateway", function()
@@ -110,7 +110,7 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
     end)
 
     it("are refused when they can't be read", function()
-      assert.matches("can't read the folder /nowhere", run("templates", "check", "/nowhere").err)
+      assert.matches("can't read /nowhere: there is no such folder", run("templates", "check", "/nowhere").err)
       folder:write("templates/broken.en.json", "{")
       local result = run("templates", "check", templates)
       assert.equal(2, result.code)

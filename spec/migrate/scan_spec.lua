@@ -111,7 +111,7 @@ describe("waba.migrate.scan", function()
       ["PATCH /v1/settings/application"] = "webhook", ["POST /v1/users/login"] = "API key",
       ["GET /v1/stats/app"] = "statistics", ["GET /metrics"] = "statistics", ["GET /v1/stickerpacks/a"] = "sticker",
       ["POST /v1/groups"] = "groups", ["POST /v1/certificates/webhooks/ca"] = "certificates",
-      ["GET /v1/nonsense"] = "known here", ["PATCH /v1/settings/application/media/providers"] = "public",
+      ["GET /v1/nonsense"] = "not a known path", ["PATCH /v1/settings/application/media/providers"] = "public",
     } do
       it(path, function()
         local read = request(path:match "^%S+", path:match "%S+$", {})
@@ -309,7 +309,7 @@ describe("waba migrate", function()
   it("exits with 1 when something has none, or can't be read", function()
     local result = run({ "migrate", "-" }, TEXT .. IMAGE)
     assert.equal(1, result.code)
-    assert.matches("lacking: image.id", result.out)
+    assert.matches("no counterpart: image.id", result.out)
     assert.matches("upload the file again", result.out)
     result = run({ "migrate", "-" }, "nonsense\27[2J\n")
     assert.equal(1, result.code)

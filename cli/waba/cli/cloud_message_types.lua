@@ -1,10 +1,10 @@
--- The message types of Cloud hosting on a command line; the rest is in message_types.lua.
+-- The message types of Cloud hosting on the command line; message_types.lua has the others.
 
 local numbers = require "waba.cli.numbers"
 local parts = require "waba.cli.message_parts"
 local waba = require "waba"
 
--- A question that is nothing but its text.
+-- Returns a message type whose only argument is its text.
 local function question(name, builder, summary)
   return {
     name = name, summary = summary .. " (Cloud hosting).",
@@ -19,10 +19,10 @@ return {
     name = "cta-url", summary = "A button that opens a web page (Cloud hosting).",
     add = function(command)
       command:argument("body", "The text.")
-      command:option("--display-text", "The words on the button."):argname "<text>":count(1)
-      command:option("--url", "The page."):argname "<url>":count(1)
+      command:option("--display-text", "The label of the button."):argname "<text>":count(1)
+      command:option("--url", "The address of the page."):argname "<url>":count(1)
       parts.add_header(command)
-      command:option("--footer", "Text below."):argname "<text>"
+      command:option("--footer", "The footer."):argname "<text>"
     end,
     build = function(ctx, args)
       local header, err = parts.header(ctx, args)
@@ -35,18 +35,18 @@ return {
     name = "flow", summary = "A button that opens a flow (Cloud hosting).",
     add = function(command)
       command:argument("body", "The text.")
-      command:option("--flow-cta", "The words on the button."):argname "<text>":count(1)
+      command:option("--flow-cta", "The label of the button."):argname "<text>":count(1)
       command:mutex(
-        command:option("--flow-id", "The flow."):argname "<id>",
-        command:option("--flow-name", "The same by its name."):argname "<name>")
-      command:option("--flow-token", "Comes back with the answer."):argname "<text>"
+        command:option("--flow-id", "The id of the flow."):argname "<id>",
+        command:option("--flow-name", "The name of the flow."):argname "<name>")
+      command:option("--flow-token", "Is returned with the customer's response."):argname "<text>"
       command:option("--mode", "draft or published (the default)."):choices { "draft", "published" }:argname "<mode>"
-      command:option("--screen", "Where it starts."):argname "<id>"
+      command:option("--screen", "The first screen."):argname "<id>"
       parts.add_header(command)
-      command:option("--footer", "Text below."):argname "<text>"
+      command:option("--footer", "The footer."):argname "<text>"
     end,
     build = function(ctx, args)
-      if not args.flow_id and not args.flow_name then ctx:wrong "--flow-id or --flow-name is needed" end
+      if not args.flow_id and not args.flow_name then ctx:wrong "flow: --flow-id or --flow-name is required" end
       local header, err = parts.header(ctx, args)
       if err then return nil, err end
       return waba.flow { body = args.body, header = header, footer = args.footer, flow_id = args.flow_id,
@@ -55,26 +55,26 @@ return {
     end,
   },
   {
-    name = "catalog", summary = "The way into the catalogue (Cloud hosting).",
+    name = "catalog", summary = "A button that opens the catalogue (Cloud hosting).",
     add = function(command)
       command:argument("body", "The text.")
-      command:option("--thumbnail", "The product whose picture shows."):argname "<product>"
-      command:option("--footer", "Text below."):argname "<text>"
+      command:option("--thumbnail", "The id of the product whose picture is shown."):argname "<product>"
+      command:option("--footer", "The footer."):argname "<text>"
     end,
     build = function(_, args)
       return waba.catalog { body = args.body, footer = args.footer, thumbnail_product_retailer_id = args.thumbnail }
     end,
   },
-  question("location-request", "location_request", "Asks for a place"),
+  question("location-request", "location_request", "Asks for a location"),
   question("address", "address", "Asks for an address in India"),
   question("request-contact-info", "request_contact_info", "Asks for the phone number"),
   {
     name = "voice-call", summary = "A button that calls the business (Cloud hosting).",
     add = function(command)
       command:argument("body", "The text.")
-      command:option("--display-text", "The words on the button."):argname "<text>"
-      command:option("--ttl-minutes", "How long it works."):argname "<number>":convert(numbers.count)
-      command:option("--payload", "Comes back with the call."):argname "<text>"
+      command:option("--display-text", "The label of the button."):argname "<text>"
+      command:option("--ttl-minutes", "Minutes for which the button works."):argname "<number>":convert(numbers.count)
+      command:option("--payload", "Is returned with the call."):argname "<text>"
     end,
     build = function(_, args)
       return waba.voice_call { body = args.body, display_text = args.display_text, ttl_minutes = args.ttl_minutes,
@@ -82,21 +82,21 @@ return {
     end,
   },
   {
-    name = "call-permission", summary = "Asks to be allowed to call (Cloud hosting).",
+    name = "call-permission", summary = "Asks for permission to call (Cloud hosting).",
     add = function(command) command:argument("body", "The text."):args "?" end,
     build = function(_, args) return waba.call_permission { body = args.body } end,
   },
   {
-    name = "pin", summary = "Pins a message of a group (Cloud hosting).",
+    name = "pin", summary = "Pins a message in a group (Cloud hosting).",
     add = function(command)
-      command:argument("message_id", "The message.")
-      command:option("--days", "For so long, 1 to 30."):argname "<number>":convert(numbers.count):default "7"
+      command:argument("message_id", "The id of the message.")
+      command:option("--days", "The number of days, 1 to 30."):argname "<number>":convert(numbers.count):default "7"
     end,
     build = function(_, args) return waba.pin { message_id = args.message_id, expiration_days = args.days } end,
   },
   {
-    name = "unpin", summary = "Takes a pinned message down (Cloud hosting).",
-    add = function(command) command:argument("message_id", "The message.") end,
+    name = "unpin", summary = "Unpins a message (Cloud hosting).",
+    add = function(command) command:argument("message_id", "The id of the message.") end,
     build = function(_, args) return waba.unpin(args.message_id) end,
   },
 }

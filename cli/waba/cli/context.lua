@@ -1,4 +1,4 @@
--- What every subcommand shares: the key, the client, and the way results and faults are shown.
+-- The context of a subcommand: reads the settings, makes the client, and prints results and errors.
 
 local errors = require "waba.errors"
 local files = require "waba.cli.files"
@@ -20,7 +20,7 @@ function context.new(args)
   return setmetatable({ args = args, json = (args.json or args.json_here) == true }, Context)
 end
 
---- Ends the command as wrong use: exit code 2.
+--- Ends the command with exit code 2: wrong use.
 ---@param message string
 function Context:wrong(message) -- luacheck: no self
   error({ wrong_use = true, message = message }, 0)
@@ -29,15 +29,15 @@ end
 local function read_key_file(self, path, must_exist)
   local content, message = profiles.read_secret(self, path, "the key file")
   if not content then
-    if must_exist then self:wrong("the key file can't be read: " .. message) end
+    if must_exist then self:wrong("--key-file: can't read " .. message) end
     return nil
   end
   local key = content:match "^%s*(%S+)%s*$"
-  if not key then self:wrong(("the key file %s must hold the key and nothing else"):format(path)) end
+  if not key then self:wrong(("the key file %s must contain the key only: one word without spaces"):format(path)) end
   return key
 end
 
--- The settings of the profile, read once; empty without one.
+-- Returns the settings of the profile; empty without a profile. Reads the file once.
 local function profile_of(self)
   if not self.profile then
     self.profile, self.profile_path = {}, nil
@@ -46,9 +46,9 @@ local function profile_of(self)
   return self.profile
 end
 
---- The API key: --key-file, the profile, D360_API_KEY, ~/.config/waba/key.
+--- Returns the API key, from the first of: --key-file, the profile, D360_API_KEY, ~/.config/waba/key.
 ---@return string key
----@return string source  where it was found
+---@return string source  the file or the variable that contains it
 function Context:key()
   if self.args.key_file then return read_key_file(self, self.args.key_file, true), self.args.key_file end
   local profile = profile_of(self)
@@ -61,7 +61,7 @@ function Context:key()
   self:wrong("no API key: set D360_API_KEY, or write it to " .. path .. " (mode 600)")
 end
 
--- A setting from the command line, the profile or the environment.
+-- Returns a setting from the command line, the profile or the environment, in this order.
 local function setting(self, name, variable)
   if self.args[name] ~= nil then return self.args[name] end
   local value = profile_of(self)[name]
@@ -70,19 +70,19 @@ local function setting(self, name, variable)
   if value ~= "" then return value end
 end
 
---- The hosting that the command line, the profile or WABA_HOSTING names.
+--- Returns the hosting from the command line, the profile or WABA_HOSTING; on_premise by default.
 ---@return string
 function Context:hosting()
   return setting(self, "hosting", "WABA_HOSTING") or "on_premise"
 end
 
---- The client, made when it is first needed.
+--- Returns the client. Makes it on the first call.
 ---@param more? table  further options of `waba.client`
 ---@return waba.Client
 function Context:client(more)
   if self.made then return self.made end
   local ca_file = setting(self, "ca_file", "WABA_CA_FILE")
-  if ca_file and not files.exists(ca_file) then self:wrong("can't read the authorities in " .. ca_file) end
+  if ca_file and not files.exists(ca_file) then self:wrong("--ca-file: can't read the file " .. ca_file) end
   local options = {
     api_key = self:key(), hosting = self:hosting(), sandbox = setting(self, "sandbox"),
     base_url = setting(self, "base_url"), ca_file = ca_file, timeout = setting(self, "timeout"),
@@ -95,10 +95,10 @@ function Context:client(more)
   return client
 end
 
---- Shows a result, or the error beside nil.
+--- Prints a result, or the error if the result is nil or false.
 ---@param result any
----@param err any          the error when the result is nil or false
----@param show fun(result: any)  for people
+---@param err any          the error if the result is nil or false
+---@param show fun(result: any)  prints the result, unless --json is set
 ---@return integer exit_code
 function Context:show(result, err, show)
   if result == nil or result == false then return self:fail(err) end
@@ -106,56 +106,57 @@ function Context:show(result, err, show)
   return 0
 end
 
--- What the library refused before anything was sent is wrong use as well.
-local function exit_code_of(fault)
-  if type(fault) ~= "table" then return 1 end
-  return (fault.wrong_use or fault.kind == "invalid" and not fault.status) and 2 or 1
+-- An error of kind "invalid" that the library found before sending counts as wrong use.
+local function exit_code_of(err)
+  if type(err) ~= "table" then return 1 end
+  return (err.wrong_use or err.kind == "invalid" and not err.status) and 2 or 1
 end
 
-local function hint(err, hosting)
+local function advice_of(err, hosting)
   local row = err.code and require("waba").explain(err.code, hosting)
   return row and row.advice
 end
 
---- Shows why the command failed.
----@param fault any  an error of the library, wrong use, or a text
+--- Prints the error of a failed command.
+---@param err any  an error of the library, wrong use, or a text
 ---@return integer exit_code
-function Context:fail(fault)
-  local code = exit_code_of(fault)
-  if type(fault) == "table" and fault.is_quiet then return code end
+function Context:fail(err)
+  local code = exit_code_of(err)
+  if type(err) == "table" and err.is_quiet then return code end
   if self.json and not output.is_broken() then
-    local shown = type(fault) == "table" and fault or { message = tostring(fault) }
+    local shown = type(err) == "table" and err or { message = tostring(err) }
     output.json { error = { kind = shown.kind or (code == 2 and "usage" or nil), message = shown.message,
       code = shown.code, status = shown.status, path = shown.path, retry_after = shown.retry_after,
       retryable = shown.retryable, maybe_sent = shown.maybe_sent } }
     return code
   end
-  local text = type(fault) == "table" and not errors.is_error(fault) and fault.message or tostring(fault)
+  local text = type(err) == "table" and not errors.is_error(err) and err.message or tostring(err)
   io.stderr:write(output.paint("bad", "waba: ", 2), output.printable(text), "\n")
-  local more = errors.is_error(fault) and hint(fault, self:hosting())
-  if more then io.stderr:write(output.printable(more), "\n") end
+  local advice = errors.is_error(err) and advice_of(err, self:hosting())
+  if advice then io.stderr:write(output.printable(advice), "\n") end
   return code
 end
 
--- What the library raises for an argument that it can't take: "file:88: client.media:delete: the id is needed".
+-- Returns the message of an error that the library raised for an invalid argument, such as
+-- "file:88: client.media:delete: the id must be a string"; nil for another error.
 local function misuse(text)
   local message = text:match "^[^\n]-:%d+: client[%w_.:]*: (.+)$" or text:match "^[^\n]-:%d+: waba%.[%w_.:]*: (.+)$"
   return message and { wrong_use = true, message = message }
 end
 
---- What turns a raised fault into something to show: an argument that the library refuses is wrong use, Ctrl-C is
---- said plainly, as is a library that is absent; defects keep their traceback.
----@return fun(fault: any): any
-function Context:fault_handler() -- luacheck: no self
-  return function(fault)
-    if type(fault) == "table" then return fault end
-    local text = tostring(fault)
+--- Returns a message handler for `xpcall`. An invalid argument of a library function counts as wrong use; Ctrl-C and a
+--- missing library get a short message; other errors keep their traceback.
+---@return fun(raised: any): any
+function Context:message_handler() -- luacheck: no self
+  return function(raised)
+    if type(raised) == "table" then return raised end
+    local text = tostring(raised)
     if text:find "interrupted!" then return "interrupted" end
     return misuse(text) or library.absence(text) or debug.traceback(text, 2)
   end
 end
 
---- Frees what was made.
+--- Closes the client.
 function Context:close()
   if self.made then self.made:close() end
 end

@@ -1,12 +1,12 @@
--- Reads comma-separated values (RFC 4180), row by row: quoted fields with commas, quotes and line ends in them, a
--- byte order mark, CRLF, and what spreadsheets add: a line `sep=;` on top, and `="0151"` around a text that looks like
--- a number. Without a `sep` line the separator (comma, semicolon or tab) is detected from the names.
+-- Reads comma-separated values (RFC 4180) row by row. Also accepts a byte order mark, and what spreadsheets write: a
+-- first line `sep=;`, and `="0151"` around a text that looks like a number. Without a `sep` line the separator is the
+-- most frequent one of comma, semicolon and tab in the line of names.
 
 local core = require "waba.core"
 
 local csv = {}
 
--- Reads one field that begins at a position; a quoted one may go on over several lines.
+-- Reads a quoted field, which may contain line ends, from the position after its opening quote.
 local function quoted_field(line, position, next_line)
   local parts = {}
   while true do
@@ -30,9 +30,11 @@ local function read_row(line, separator, next_line)
     local field
     if line:sub(position, position) == '"' then
       field, line, position = quoted_field(line, position + 1, next_line)
-      if not field then return nil, "a quoted field has no end" end
+      if not field then return nil, "a quoted field has no closing quote" end
       local after = line:sub(position, position)
-      if after ~= "" and after ~= separator then return nil, "text follows a quoted field" end
+      if after ~= "" and after ~= separator then
+        return nil, "text follows the closing quote of a field: expected a separator"
+      end
     else
       local stop = line:find(separator, position, true) or #line + 1
       field, position = line:sub(position, stop - 1), stop
@@ -61,10 +63,10 @@ local function without_formula(field)
   return field:match '^="([^"]*)"$' or field
 end
 
--- What a table is instead of comma-separated values in UTF-8.
-local function foreign(first)
-  if first:find "%z" or not core.utf8_length(first) then return "is not UTF-8: save the table as CSV, UTF-8" end
-  if first:find "\r." then return "has the line ends of an old Mac: save the table as CSV, UTF-8" end
+-- Returns an error message if the first line shows that the file is not CSV in UTF-8.
+local function encoding_error(first)
+  if first:find "%z" or not core.utf8_length(first) then return "the file is not UTF-8: expected a CSV file in UTF-8" end
+  if first:find "\r." then return "the lines end with CR: expected LF or CR LF" end
 end
 
 local function is_empty(values)
@@ -74,23 +76,24 @@ local function is_empty(values)
   return true
 end
 
--- The names without the blanks around them; a column without a name is nobody's.
+-- Reads the names, without the blanks around them. A column without a name is ignored.
 local function read_names(line, separator, next_line)
   local names, message = read_row(line, separator, next_line)
   local seen = {}
   for i, name in ipairs(names or {}) do
     name = without_formula(name:match "^%s*(.-)%s*$")
-    if seen[name] then return nil, ("two columns are called %s"):format(name) end
+    if seen[name] then return nil, ("two columns have the name %s: expected unique names"):format(name) end
     names[i], seen[name] = name, name ~= "" or nil
   end
   return names, message
 end
 
---- Goes through the rows of a file with a line of names on top. Rows in which all fields are empty are left out.
+--- Iterates over the rows of a file whose first line has the names of the columns. Skips rows in which all fields are
+--- empty.
 ---@param lines fun(): string|nil
 ---@return string[]|nil names
 ---@return fun(): table<string, string>|nil|false, integer|string next_row  a row by names and the number of its first
----        line; nil at the end; or false and what is wrong. In place of it a message when there are no names
+---        line; nil at the end; or false and an error message. If the names can't be read: an error message instead
 function csv.rows(lines)
   local number = 0
   local function next_line()
@@ -100,35 +103,35 @@ function csv.rows(lines)
     return (line:gsub("\r$", ""))
   end
   local first = next_line()
-  if not first then return nil, "the file is empty" end
+  if not first then return nil, "the file is empty: expected a line with the names of the columns" end
   first = first:gsub("^\239\187\191", "")
-  local problem = foreign(first)
-  if problem then return nil, problem end
+  local message = encoding_error(first)
+  if message then return nil, message end
   local separator = first:match '^"?[sS][eE][pP]=(.)"?$'
   if separator then
     first = next_line()
-    if not first then return nil, "the file is empty" end
-    problem = foreign(first)
-    if problem then return nil, problem end
+    if not first then return nil, "the file is empty: expected a line with the names of the columns" end
+    message = encoding_error(first)
+    if message then return nil, message end
   end
   separator = separator or separator_of(first)
-  local names, message = read_names(first, separator, next_line)
-  if not names then return nil, message end
+  local names, name_message = read_names(first, separator, next_line)
+  if not names then return nil, name_message end
   return names, function()
-    local begins, values, fault
+    local first_line, values, row_message
     repeat
       local line = next_line()
       if not line then return nil end
-      begins = number
-      values, fault = read_row(line, separator, next_line)
+      first_line = number
+      values, row_message = read_row(line, separator, next_line)
     until not values or not is_empty(values)
     if values and #values ~= #names then
-      values, fault = nil, ("has %d fields, not %d"):format(#values, #names)
+      values, row_message = nil, ("has %d fields: expected %d, as in the first line"):format(#values, #names)
     end
-    if not values then return false, ("line %d: %s"):format(begins, fault) end
+    if not values then return false, ("line %d: %s"):format(first_line, row_message) end
     local row = {}
     for i, name in ipairs(names) do row[name] = without_formula(values[i]) end
-    return row, begins
+    return row, first_line
   end
 end
 

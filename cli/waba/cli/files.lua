@@ -1,4 +1,4 @@
--- Files and standard input, as the subcommands take them: "-" is standard input.
+-- Reads the files that subcommands take as arguments; "-" is standard input.
 
 local files = {}
 
@@ -7,7 +7,7 @@ local function unreadable(ctx, path, message)
   ctx:wrong(("can't read %s: %s"):format(path, message))
 end
 
---- The whole of a file, without a byte order mark.
+--- Reads a whole file. Removes a byte order mark.
 ---@param ctx waba.cli.Context
 ---@param path string  "-" for standard input
 ---@return string
@@ -20,7 +20,7 @@ function files.read(ctx, path)
   return (text:gsub("^\239\187\191", ""))
 end
 
---- The lines of a file, one after the other, without their ends.
+--- Iterates over the lines of a file, without line ends.
 ---@param ctx waba.cli.Context
 ---@param path string  "-" for standard input
 ---@return fun(): string|nil
@@ -29,13 +29,13 @@ function files.lines(ctx, path)
   local file, message = io.open(path, "rb")
   if not file then unreadable(ctx, path, message) end
   return function()
-    local line, fault = file:read "*l"
-    if fault then unreadable(ctx, path, fault) end
+    local line, read_message = file:read "*l"
+    if read_message then unreadable(ctx, path, read_message) end
     return line
   end
 end
 
---- Whether what is read from a path is gone then.
+--- Whether a file can be read only once, because it is a pipe.
 ---@param path string
 ---@return boolean
 function files.is_pipe(path)
@@ -45,7 +45,7 @@ function files.is_pipe(path)
   return file ~= nil and size == nil
 end
 
---- Wrong use when a file can't be opened.
+--- Ends the command with exit code 2 if the file can't be opened.
 ---@param ctx waba.cli.Context
 ---@param path string  "-" for standard input
 function files.must_exist(ctx, path)
@@ -55,19 +55,20 @@ function files.must_exist(ctx, path)
   file:close()
 end
 
---- The files of a folder whose names have an ending, sorted. Wrong use when there is no such folder.
+--- Returns the files of a folder with a file name extension, sorted. Ends the command with exit code 2 if there is no
+--- such folder.
 ---@param ctx waba.cli.Context
 ---@param folder string
----@param ending string  such as "json"
+---@param extension string  such as "json"
 ---@return string[] paths
-function files.list(ctx, folder, ending)
+function files.list(ctx, folder, extension)
   local quoted, paths = "'" .. folder:gsub("'", "'\\''") .. "'", {}
   local pipe = io.popen(("test -d %s/. && echo . && find %s/ -maxdepth 1 -type f -name '*.%s' | sort"):format(quoted,
-    quoted, ending))
+    quoted, extension))
   local is_folder = pipe and pipe:read "*l"
   for path in is_folder and pipe:lines() or function() end do paths[#paths + 1] = path end
   if pipe then pipe:close() end
-  if not is_folder then ctx:wrong(("can't read the folder %s: there is none"):format(folder)) end
+  if not is_folder then ctx:wrong(("can't read %s: there is no such folder"):format(folder)) end
   return paths
 end
 

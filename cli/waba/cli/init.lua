@@ -1,5 +1,5 @@
--- The `waba` command: reads the arguments, runs one subcommand, and turns what came of it into an exit code: 0, 1
--- for what the world did wrong, 2 for wrong use.
+-- The `waba` command: reads the arguments, runs one subcommand, and returns the exit code: 0 for success, 1 for an
+-- error of the gateway, the network or the system, 2 for wrong use.
 
 local context = require "waba.cli.context"
 local numbers = require "waba.cli.numbers"
@@ -8,21 +8,22 @@ local version = require "waba.version"
 
 local cli = {}
 
--- In the order of the help.
+-- The subcommands, in the order in which the help lists them.
 local COMMANDS = {
   "send", "check", "bulk", "listen", "mark_read", "contacts", "block", "media", "templates", "profile", "qr", "webhook",
   "number", "health", "profiles", "request", "doctor", "explain", "migrate", "emulator", "completion",
 }
 
 local EPILOG = [[
-The key is read from D360_API_KEY, or from a file that nobody else may read
+The key is read from D360_API_KEY, or from a file that only its owner can read
 (mode 600): --key-file, ~/.config/waba/key, or the profile of --profile.
-Exit codes: 0 done, 1 the gateway or the network refused, 2 wrong use.]]
+Exit codes: 0 success, 1 error of the gateway or the network, 2 wrong use.]]
 
 local function load_argparse()
   local found, argparse = require("waba.library").find "argparse"
   if found then return argparse end
-  io.stderr:write('waba: the command needs argparse (rock "argparse", Debian package "lua-argparse")\n')
+  io.stderr:write("waba: the Lua library argparse is not installed: ",
+    'install the rock "argparse" or the Debian package "lua-argparse"\n')
 end
 
 local function add_shared_options(parser)
@@ -34,26 +35,27 @@ local function add_shared_options(parser)
     :choices { "on_premise", "cloud" }
   parser:option "--key-file"
     :argname "<file>"
-    :description "A file that holds the API key, mode 600."
+    :description "A file with the API key, mode 600."
   parser:option "--profile"
     :argname "<name>"
     :description "Use the key and the settings of this profile; see waba profiles."
     :target "profile_name"
   parser:flag "--sandbox"
-    :description "Talk to 360dialog's sandbox."
+    :description "Send to 360dialog's sandbox."
   parser:option "--base-url"
     :argname "<url>"
-    :description "Another gateway, such as the emulator. Environment: WABA_BASE_URL."
+    :description "The URL of another gateway, such as the emulator. Environment: WABA_BASE_URL."
   parser:option "--ca-file"
     :argname "<file>"
-    :description "Authorities to trust, PEM. Environment: WABA_CA_FILE."
+    :description "A PEM file with the certificate authorities to trust. Environment: WABA_CA_FILE."
   parser:option "--timeout"
     :argname "<seconds>"
-    :description "For a call with its waits and repeats; 30."
+    :description "Timeout of a call with its pauses and retries; default: 30."
     :convert(numbers.positive)
 end
 
---- The parser of the whole command line, and what runs each subcommand. Completion and the manual page are made of it.
+--- Returns the parser of the command line, and the function of each subcommand. The completions and the manual page are
+--- generated from the parser.
 ---@return table parser
 ---@return table<string, fun(ctx: waba.cli.Context, args: table): integer> commands
 function cli.parser()
@@ -77,30 +79,31 @@ function cli.parser()
   return parser, commands
 end
 
--- What the parser refuses, before there is a subcommand to run.
+-- Reports an error of the parser. There is no context yet.
 local function refuse(arguments, message, command)
   message = tostring(message)
-  local asked = {}
-  for _, word in ipairs(arguments) do asked[word] = true end
-  local ctx = context.new { json = asked["--json"] }
+  local given = {}
+  for _, argument in ipairs(arguments) do given[argument] = true end
+  local ctx = context.new { json = given["--json"] }
   local code = ctx:fail { wrong_use = true, message = message }
   if ctx.json then return code end
-  if message:find "^unknown option" then io.stderr:write "A text that begins with a dash goes behind --.\n" end
+  if message:find "^unknown option" then io.stderr:write "Write -- before a text that begins with a dash.\n" end
   io.stderr:write("Try: ", command, " --help\n")
   return code
 end
 
--- The arguments read; or nil, what is wrong with them, and the subcommand that says so, such as "waba send text".
+-- Returns the parsed arguments; or nil, an error message, and the subcommand that refuses them, such as "waba send
+-- text".
 local function parse(parser, arguments)
-  local refused, command
+  local error_message, command
   parser.error = function(current, message)
-    refused, command = message, current:get_usage():match "^Usage: (waba[%l%- ]-) [%[<(]"
+    error_message, command = message, current:get_usage():match "^Usage: (waba[%l%- ]-) [%[<(]"
     error(message, 0)
   end
-  local fine, args = pcall(parser.parse, parser, arguments)
-  if fine then return args end
-  if not refused then error(args, 0) end
-  return nil, refused, command or "waba"
+  local ok, args = pcall(parser.parse, parser, arguments)
+  if ok then return args end
+  if not error_message then error(args, 0) end
+  return nil, error_message, command or "waba"
 end
 
 --- Runs the command line.
@@ -110,9 +113,9 @@ function cli.main(arguments)
   local parser, commands = cli.parser()
   if not parser then return 1 end
   local kept = output.open_closed()
-  local args, wrong, command = parse(parser, require("waba.cli.commands.send").in_order(arguments))
+  local args, message, command = parse(parser, require("waba.cli.commands.send").prepare(arguments))
   if not args then
-    local code = refuse(arguments, wrong, command)
+    local code = refuse(arguments, message, command)
     if #arguments == 0 then io.stderr:write("\n", parser:get_help(), "\n") end
     return code
   end
@@ -121,7 +124,7 @@ function cli.main(arguments)
     local result = commands[args.command](ctx, args)
     output.flush()
     return result
-  end, ctx:fault_handler())
+  end, ctx:message_handler())
   ctx:close()
   if not ran then code = ctx:fail(code) end
   for _, file in ipairs(kept) do file:close() end

@@ -1,4 +1,4 @@
--- Makes template messages of the rows of a table: assigns columns to parameters, and finds the column of an error.
+-- Makes a template message from each row of a table: assigns columns to parameters, and finds the column of an error.
 
 local core = require "waba.core"
 local csv = require "waba.cli.csv"
@@ -22,7 +22,7 @@ local function split(text)
   return list
 end
 
--- Reads "left=right" pairs, whose right sides are columns.
+-- Reads pairs "left=right", in which the right side is the name of a column.
 local function pairs_of(ctx, texts, what)
   local list = {}
   for i, text in ipairs(texts) do
@@ -33,7 +33,7 @@ local function pairs_of(ctx, texts, what)
   return list
 end
 
--- The columns without --body: every column that has no other use, in order.
+-- Returns the columns of the body without --body: those without another use, in order.
 local function unused(columns, names)
   local taken = { [columns.to] = true }
   for _, use in ipairs { "key", "header", "header_image", "language" } do
@@ -66,7 +66,9 @@ local function assign(ctx, args, names)
   columns.language = args.language:match "^@(.+)$"
   if columns.language then column(columns.language, "--language") end
   for i, pair in ipairs(pairs_of(ctx, args.button, "--button")) do
-    if pair[1] ~= "payload" and pair[1] ~= "url" then ctx:wrong "--button must be payload=column or url=column" end
+    if pair[1] ~= "payload" and pair[1] ~= "url" then
+      ctx:wrong(("--button must be payload=column or url=column, not %s=%s"):format(pair[1], pair[2]))
+    end
     columns.buttons[i] = { pair[1], column(pair[2], "--button") }
   end
   for i, pair in ipairs(pairs_of(ctx, args.named, "--named")) do
@@ -117,7 +119,7 @@ end
 --- Finds the first column whose text is not valid UTF-8, such as in a table in Latin-1.
 ---@param row table<string, string>
 ---@return string|nil column
-function MailMerge:foreign_column(row) -- luacheck: no self
+function MailMerge:column_not_utf8(row) -- luacheck: no self
   local columns = {}
   for name, text in pairs(row) do
     if not core.utf8_length(text) then columns[#columns + 1] = name end
@@ -165,7 +167,8 @@ local function column_of_parameter(columns, component, position)
   end
 end
 
--- Finds the column from which the field of an error comes, and the beginning of the field's path that the column replaces.
+-- Finds the column from which the field of an error comes, and the beginning of the field's path that the column
+-- replaces.
 local function column_of(self, err, message)
   local path = err.path or ""
   if path == "to" then return self.columns.to, "to" end

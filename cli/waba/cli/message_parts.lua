@@ -1,82 +1,87 @@
--- Parts of messages as they are written on a command line: media, headers, choices, numbers.
+-- Reads parts of messages from the command line: media, headers, choices, numbers.
 
 local files = require "waba.cli.files"
 
 local parts = {}
 
---- The source of media: a link, a file that is uploaded first, or --id.
+--- Reads the source of media: a link, a file to upload, or --id.
 ---@param ctx waba.cli.Context
 ---@param args { source: string?, id: string?, mime_type: string? }
 ---@return { id: string?, link: string?, file: string?, type: string? }
 function parts.media_source(ctx, args)
   local source = args.source
   if args.id then
-    if source then ctx:wrong("give either a file or link, or --id") end
+    if source then ctx:wrong("--id can't be combined with a file or a link") end
     return { id = args.id }
   end
-  if not source then ctx:wrong("a file, a link or --id is needed") end
+  if not source then ctx:wrong("a file, a link or --id is required") end
   if source:find "^[Hh][Tt][Tt][Pp][Ss]?://" then return { link = source } end
-  if not files.exists(source) then ctx:wrong("there is no file " .. source) end
+  if not files.exists(source) then
+    ctx:wrong(("can't read %s: expected a file, or a link that begins with https://"):format(source))
+  end
   return { file = source, type = args.mime_type }
 end
 
---- Uploads the file of a media source.
+--- Uploads the file of a media source, if it is a file.
 ---@param ctx waba.cli.Context
 ---@param source { id: string?, link: string?, file: string?, type: string? }
----@param as string  the type of message it is for
+---@param as string  the type of the message
 ---@return { id: string?, link: string? }|nil
 ---@return waba.Error? err
-function parts.settle_source(ctx, source, as)
+function parts.upload_source(ctx, source, as)
   if not source.file then return source end
   local uploaded, err = ctx:client().media:upload { file = source.file, type = source.type, as = as }
   if not uploaded then return nil, err end
   return { id = uploaded.id }
 end
 
---- The options that `parts.header` reads.
+--- Adds the options that `parts.header` reads.
 ---@param command table
 function parts.add_header(command)
-  command:option("--header", "Text above."):argname "<text>"
-  command:option("--header-media", "image=, video= or document= and a link or file."):argname "<source>"
+  command:option("--header", "The text of the header."):argname "<text>"
+  command:option("--header-media", "A media header: image=, video= or document= and a link or file."):argname "<source>"
 end
 
 local HEADERS = { image = true, video = true, document = true }
 
---- A header of text (--header) or of media (--header-media).
+--- Reads a header of text (--header) or of media (--header-media).
 ---@param ctx waba.cli.Context
 ---@param args table
 ---@return string|table|nil
 ---@return waba.Error? err
 function parts.header(ctx, args)
-  if args.header and args.header_media then ctx:wrong("--header and --header-media exclude each other") end
+  if args.header and args.header_media then ctx:wrong("--header and --header-media can't be combined") end
   if not args.header_media then return args.header end
   local kind, source = args.header_media:match "^(%l+)=(.+)$"
-  if not HEADERS[kind] then ctx:wrong("--header-media is image=…, video=… or document=… with a link or a file") end
-  local content, err = parts.settle_source(ctx, parts.media_source(ctx, { source = source }), kind)
+  if not HEADERS[kind] then
+    ctx:wrong("--header-media must be image=, video= or document= and a link or file, not " .. args.header_media)
+  end
+  local content, err = parts.upload_source(ctx, parts.media_source(ctx, { source = source }), kind)
   if not content then return nil, err end
   return { [kind] = content }
 end
 
 local function choice(ctx, text, what)
   local id, title, description = text:match "^([^=]+)=([^=]+)=?(.*)$"
-  if not id then ctx:wrong(("%s is id=title, not %s"):format(what, text)) end
+  if not id then ctx:wrong(("%s must be id=title, not %s"):format(what, text)) end
   return { id = id, title = title, description = description ~= "" and description or nil }
 end
 
---- "id=title" or "id=title=description", each.
+--- Reads a list of choices, each "id=title" or "id=title=description".
 ---@param ctx waba.cli.Context
----@param given string[]
----@param what string  the option, for the message
+---@param texts string[]
+---@param what string  the option, for error messages
 ---@return { id: string, title: string, description: string? }[]
-function parts.choices(ctx, given, what)
+function parts.choices(ctx, texts, what)
   local list = {}
-  for i, text in ipairs(given) do list[i] = choice(ctx, text, what) end
+  for i, text in ipairs(texts) do list[i] = choice(ctx, text, what) end
   return list
 end
 
+--- Reads a number.
 ---@param ctx waba.cli.Context
 ---@param text string
----@param what string  for the message
+---@param what string  for error messages
 ---@return number
 function parts.number(ctx, text, what)
   local number = tonumber(text)

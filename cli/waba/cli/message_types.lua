@@ -1,4 +1,4 @@
--- How each message type is written on a command line: its arguments, its options, and the builder they go to.
+-- The message types on the command line: the arguments and options of each, and the function that builds the message.
 
 local cloud_types = require "waba.cli.cloud_message_types"
 local definition = require "waba.message.definition"
@@ -12,8 +12,8 @@ local message_types = {}
 local function add_media(command, has_caption)
   command:argument("source", "A link, or a file to upload."):args "?"
   command:option("--id", "The id of an uploaded file instead."):argname "<id>"
-  command:option("--mime-type", "What the file is, when its name does not tell."):argname "<type>"
-  if has_caption then command:option("--caption", "Text below it."):argname "<text>" end
+  command:option("--mime-type", "The MIME type of the file, if its name has no known extension."):argname "<type>"
+  if has_caption then command:option("--caption", "The caption."):argname "<text>" end
 end
 
 local function media(name, summary, has_caption, more)
@@ -24,7 +24,7 @@ local function media(name, summary, has_caption, more)
       if more and more.add then more.add(command) end
     end,
     build = function(ctx, args)
-      local content, err = parts.settle_source(ctx, parts.media_source(ctx, args), more and more.as or name)
+      local content, err = parts.upload_source(ctx, parts.media_source(ctx, args), more and more.as or name)
       if not content then return nil, err end
       content.caption = args.caption
       if more and more.complete then more.complete(content, args) end
@@ -33,13 +33,13 @@ local function media(name, summary, has_caption, more)
   }
 end
 
--- Payment settings of a template's button: the field that holds the value.
+-- The payment settings of a template's button, and the field of each that holds the value.
 local PAYMENTS = { payment_link = "uri", boleto = "digitable_line", pix_dynamic_code = "code" }
 
--- Reads "payload=YES", "url=track/118" or "payment_link=https://…" as the button of a template at this index.
-local function template_buttons(ctx, given)
+-- Reads the parameters of a template's buttons, in order: "payload=YES", "url=track/118" or "payment_link=https://…".
+local function template_buttons(ctx, texts)
   local buttons = {}
-  for i, text in ipairs(given) do
+  for i, text in ipairs(texts) do
     local kind, value = text:match "^([%l_]+)=(.*)$"
     if kind == "payload" or kind == "url" then
       buttons[i] = { [kind] = value }
@@ -52,14 +52,14 @@ local function template_buttons(ctx, given)
   return #buttons > 0 and buttons or nil
 end
 
--- Body parameters by position, or by name when each is written name=text after --named.
+-- Reads the parameters of a template's body: by position (--body), or by name (--named).
 local function template_body(ctx, args)
   if #args.named == 0 then return #args.body > 0 and args.body or nil end
-  if #args.body > 0 then ctx:wrong("--body and --named exclude each other") end
+  if #args.body > 0 then ctx:wrong("--body and --named can't be combined") end
   local body = {}
   for _, text in ipairs(args.named) do
     local name, value = text:match "^([%w_]+)=(.*)$"
-    if not name then ctx:wrong("--named is name=text, not " .. text) end
+    if not name then ctx:wrong("--named must be name=text, not " .. text) end
     body[name] = value
   end
   return body
@@ -67,17 +67,17 @@ end
 
 local function add_template_options(command)
   command:option("--language", "Its language, such as de or en_US."):argname "<code>":count(1)
-  command:option("--templates", "Check it with its definition in this folder."):argname "<folder>"
+  command:option("--templates", "Check the message with the template's definition in this folder."):argname "<folder>"
   command:option("--namespace", "Its namespace (On-Premise)."):argname "<namespace>"
   command:option("--body", "A parameter of the body; once for each, in order."):argname "<text>":count "*"
-  command:option("--named", "The same for named parameters: name=text."):argname "<text>":count "*"
+  command:option("--named", "A named parameter of the body: name=text; once for each."):argname "<text>":count "*"
   command:option("--header", "The parameter of a text header."):argname "<text>"
-  command:option("--header-media", "image=, video= or document= and a link or file."):argname "<source>"
+  command:option("--header-media", "A media header: image=, video= or document= and a link or file."):argname "<source>"
   command:option("--button", "payload=, url=, payment_link=, boleto= or pix_dynamic_code=; for each button, in order.")
     :argname "<text>":count "*"
 end
 
---- A template message of the parsed options.
+--- Builds a template message from the parsed options.
 ---@param ctx waba.cli.Context
 ---@param args table
 ---@return waba.Message|nil
@@ -100,11 +100,11 @@ end
 
 message_types.add_template_options = add_template_options
 
---- The types in the order of the help.
+--- The types, in the order in which the help lists them.
 ---@type { name: string, summary: string, add: fun(command: table), build: fun(ctx: waba.cli.Context, args: table): waba.Message|nil, waba.Error? }[]
 message_types.list = {
   {
-    name = "text", summary = "A text.",
+    name = "text", summary = "A text message.",
     add = function(command)
       command:argument("body", 'The text; "-" reads it from standard input.')
       command:flag("--preview-url", "Show a preview of the first link.")
@@ -117,7 +117,7 @@ message_types.list = {
   },
   media("image", "A picture.", true),
   media("video", "A video.", true),
-  media("audio", "A sound.", false),
+  media("audio", "An audio file.", false),
   media("voice", "A voice note (Cloud hosting).", false, {
     builder = "audio", as = "audio",
     complete = function(content) content.voice = true end,
@@ -132,11 +132,11 @@ message_types.list = {
     end,
   }),
   {
-    name = "location", summary = "A place.",
+    name = "location", summary = "A location.",
     add = function(command)
       command:argument("latitude", "Degrees.")
       command:argument("longitude", "Degrees.")
-      command:option("--name", "What is there."):argname "<text>"
+      command:option("--name", "The name of the location."):argname "<text>"
       command:option("--address", "Its address."):argname "<text>"
     end,
     build = function(ctx, args)
@@ -150,8 +150,8 @@ message_types.list = {
     name = "contact", summary = "A contact card.",
     add = function(command)
       command:argument("name", "The full name.")
-      command:argument("phone", "A phone number of it."):args "+"
-      command:option("--email", "An e-mail address of it; for each."):argname "<address>":count "*"
+      command:argument("phone", "A phone number of the contact."):args "+"
+      command:option("--email", "An e-mail address of the contact; once for each."):argname "<address>":count "*"
     end,
     build = function(_, args)
       local phones, emails = {}, {}
@@ -175,7 +175,7 @@ message_types.list = {
       command:argument("body", "The question.")
       command:option("--button", "id=title; once for each."):argname "<text>":count "1-3"
       parts.add_header(command)
-      command:option("--footer", "Text below."):argname "<text>"
+      command:option("--footer", "The footer."):argname "<text>"
     end,
     build = function(ctx, args)
       local header, err = parts.header(ctx, args)
@@ -188,10 +188,10 @@ message_types.list = {
     name = "list", summary = "A list to choose from.",
     add = function(command)
       command:argument("body", "The question.")
-      command:option("--button", "The words on the button that opens it."):argname "<text>":count(1)
-      command:option("--row", "id=title or id=title=description; for each."):argname "<text>":count "1-10"
-      command:option("--header", "Text above."):argname "<text>"
-      command:option("--footer", "Text below."):argname "<text>"
+      command:option("--button", "The label of the button that opens the list."):argname "<text>":count(1)
+      command:option("--row", "id=title or id=title=description; once for each."):argname "<text>":count "1-10"
+      command:option("--header", "The text of the header."):argname "<text>"
+      command:option("--footer", "The footer."):argname "<text>"
     end,
     build = function(ctx, args)
       return waba.list { body = args.body, header = args.header, footer = args.footer, button = args.button,
@@ -201,10 +201,10 @@ message_types.list = {
   {
     name = "product", summary = "A product of a catalogue.",
     add = function(command)
-      command:argument("catalog_id", "The catalogue.")
-      command:argument("product", "The product's id in it.")
-      command:option("--body", "Text below it."):argname "<text>"
-      command:option("--footer", "Text below that."):argname "<text>"
+      command:argument("catalog_id", "The id of the catalogue.")
+      command:argument("product", "The id of the product in the catalogue.")
+      command:option("--body", "The caption."):argname "<text>"
+      command:option("--footer", "The footer."):argname "<text>"
     end,
     build = function(_, args)
       return waba.product { catalog_id = args.catalog_id, product_retailer_id = args.product, body = args.body,
@@ -215,10 +215,10 @@ message_types.list = {
     name = "product-list", summary = "Products of a catalogue.",
     add = function(command)
       command:argument("body", "The text.")
-      command:argument("catalog_id", "The catalogue.")
-      command:argument("product", "The id of a product in it."):args "1-30"
-      command:option("--header", "Text above."):argname "<text>":count(1)
-      command:option("--footer", "Text below."):argname "<text>"
+      command:argument("catalog_id", "The id of the catalogue.")
+      command:argument("product", "The id of a product in the catalogue."):args "1-30"
+      command:option("--header", "The text of the header."):argname "<text>":count(1)
+      command:option("--footer", "The footer."):argname "<text>"
     end,
     build = function(_, args)
       return waba.product_list { catalog_id = args.catalog_id, header = args.header, body = args.body,
@@ -228,8 +228,8 @@ message_types.list = {
   {
     name = "reaction", summary = "An emoji on a message (Cloud hosting).",
     add = function(command)
-      command:argument("message_id", "The message.")
-      command:argument("emoji", "The emoji; empty takes it back.")
+      command:argument("message_id", "The id of the message.")
+      command:argument("emoji", "The emoji; an empty one removes the reaction.")
     end,
     build = function(_, args) return waba.reaction { message_id = args.message_id, emoji = args.emoji } end,
   },
@@ -237,7 +237,7 @@ message_types.list = {
 
 for _, kind in ipairs(cloud_types) do table.insert(message_types.list, kind) end
 
---- The types by name.
+--- Returns the types by name.
 ---@return table<string, table>
 function message_types.by_name()
   local found = {}

@@ -1,4 +1,4 @@
--- What the command prints: lines for people, with colours on a terminal only, or JSON for scripts.
+-- Prints results: lines of text, with colours on a terminal only, or JSON.
 
 local core = require "waba.core"
 local printable = require "waba.printable"
@@ -10,48 +10,49 @@ local COLOURS = { good = "32", bad = "31", dim = "2", strong = "1" }
 local BROKEN = "can't write to standard output: "
 local broken = false
 
---- Makes external text safe for a terminal: see waba.printable.
+--- Makes external text safe for a terminal: see `waba.printable`.
 ---@param text any
 ---@return string
 output.printable = printable.text
 
---- The same on one line, so that nothing that others wrote can look like a line of the command's own.
+--- Also replaces line breaks, so that external text cannot look like another line of the output.
 ---@param text any
 ---@return string
 output.one_line = printable.line
 
--- The system's number of "broken pipe".
+-- EPIPE of the system.
 local BROKEN_PIPE = 32
 
--- A reader who has gone (`| head`) has read enough, and wants no message.
-local function look(fine, message, code)
-  if fine then return end
+-- Raises an error if writing failed. A reader that closed the pipe (`| head`) gets no error message.
+local function check_written(ok, message, code)
+  if ok then return end
   broken = true
   error({ message = BROKEN .. tostring(message), is_quiet = code == BROKEN_PIPE }, 0)
 end
 
---- Writes to standard output. A full disk ends the command: what a script reads is whole, or the exit code is 1.
+--- Writes to standard output. An error ends the command with exit code 1, so that a script notices incomplete output.
 ---@param ... string
 function output.write(...)
-  look(io.stdout:write(...))
+  check_written(io.stdout:write(...))
 end
 
---- Hands on what was written.
+--- Flushes standard output.
 function output.flush()
-  look(io.stdout:flush())
+  check_written(io.stdout:flush())
 end
 
---- Whether standard output takes nothing any more.
+--- Whether writing to standard output has failed.
 ---@return boolean
 function output.is_broken()
   return broken
 end
 
--- The system's number of "bad file descriptor".
+-- EBADF of the system.
 local BAD_DESCRIPTOR = 9
 
---- Opens what the shell has closed (`>&-`): else a socket or a journal would get the number of standard output.
----@return table kept  must live as long as the command
+--- Opens standard streams that the shell has closed (`>&-`); otherwise a socket or a journal would get the descriptor
+--- of standard output.
+---@return table kept  files that must stay open until the command ends
 function output.open_closed()
   local kept = {}
   for _, stream in ipairs { io.stdin, io.stdout, io.stderr } do
@@ -61,7 +62,7 @@ function output.open_closed()
   return kept
 end
 
---- Whether standard output may be coloured: a terminal, and nobody said NO_COLOR.
+--- Whether to print colours: on a terminal, if NO_COLOR is not set.
 ---@param descriptor? integer  1 by default
 ---@return boolean
 function output.has_colours(descriptor)
@@ -69,7 +70,7 @@ function output.has_colours(descriptor)
   return (refused == nil or refused == "") and os.getenv "TERM" ~= "dumb" and core.is_terminal(descriptor or 1)
 end
 
---- A text in a colour, where colours are shown.
+--- Returns a text in a colour, if colours are printed.
 ---@param colour "good"|"bad"|"dim"|"strong"
 ---@param text string
 ---@param descriptor? integer
@@ -94,7 +95,7 @@ local function plain(value)
   return copy
 end
 
--- The JSON escape of a character that must not reach a terminal.
+-- Returns the JSON escape of a character that must not reach a terminal.
 local function escaped(character)
   local point = 0
   for index, byte in ipairs { character:byte(1, -1) } do
@@ -103,10 +104,10 @@ local function escaped(character)
   return ("\\u%04x"):format(point)
 end
 
--- lua-cjson writes every empty table as an object.
+-- Represents an empty list, because lua-cjson writes every empty table as an object.
 local EMPTY_LIST = {}
 
---- A list that stays one in JSON when there is nothing in it.
+--- Returns a list that is written as a JSON array even if it is empty.
 ---@generic T
 ---@param list T[]
 ---@return T[]
@@ -114,19 +115,19 @@ function output.list(list)
   return #list > 0 and list or EMPTY_LIST
 end
 
---- One value as one line of JSON.
+--- Prints a value as one line of JSON.
 ---@param value any
 function output.json(value)
   local text, message
   if value == EMPTY_LIST then text = "[]" else text, message = core.encode(plain(value)) end
-  if not text then error("cannot be written as JSON: " .. tostring(message), 0) end
+  if not text then error("the result cannot be written as JSON: " .. tostring(message), 0) end
   -- lua-cjson writes every slash as "\/"
   text = printable.replace(text:gsub("\\(.)", { ["/"] = "/" }), escaped):gsub("\127", "\\u007f")
   output.write(text, "\n")
   output.flush()
 end
 
---- A line for people. What came from elsewhere goes through `printable` first.
+--- Prints a line of text. The caller passes external text through `printable` first.
 ---@param text string
 function output.line(text)
   output.write(text, "\n")
@@ -140,7 +141,7 @@ local function text_of(cell)
   return printable.line(type(cell) == "table" and cell.text or cell)
 end
 
---- Rows in columns, each as wide as its widest cell.
+--- Prints rows in columns, each as wide as its widest cell.
 ---@param rows (string|{ text: string, colour: string })[][]
 function output.columns(rows)
   local widths = {}
@@ -158,9 +159,9 @@ function output.columns(rows)
   end
 end
 
---- A text in lines that fit.
+--- Splits a text into lines of at most `width` characters.
 ---@param text string
----@param width integer  characters
+---@param width integer  in characters
 ---@return string[]
 function output.wrapped(text, width)
   local lines, line = {}, ""
@@ -172,7 +173,7 @@ function output.wrapped(text, width)
   return lines
 end
 
---- Named values below each other; those that are nil are left out.
+--- Prints names and values, one per line. Skips values that are nil.
 ---@param pairs_in_order { [1]: string, [2]: any }[]
 function output.fields(pairs_in_order)
   local rows = {}

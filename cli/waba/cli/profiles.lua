@@ -5,20 +5,20 @@ local options = require "waba.options"
 
 local profiles = {}
 
--- The settings of a profile, and how each is read from its text.
+-- The settings of a profile, and the function that converts each from text.
 local SETTINGS = {
   api_key = tostring, hosting = tostring, base_url = tostring, ca_file = tostring, proxy = tostring,
   namespace = tostring, timeout = tonumber,
   sandbox = function(text) return ({ ["true"] = true, ["false"] = false })[text] end,
 }
 
--- What the text of a setting must be, for error messages.
+-- The expected form of a setting, for error messages.
 local EXPECTED = { timeout = "a number of seconds", sandbox = "true or false" }
 
 -- Octal 077: the permissions of other users than the owner.
 local OTHERS = 64
 
---- The folder of the profiles: $XDG_CONFIG_HOME/waba, or ~/.config/waba.
+--- Returns the folder of the profiles: $XDG_CONFIG_HOME/waba, or ~/.config/waba.
 ---@return string
 function profiles.folder()
   local base = os.getenv "XDG_CONFIG_HOME"
@@ -26,7 +26,7 @@ function profiles.folder()
   return base .. "/waba"
 end
 
---- Reads a file with a secret, which only its owner may be able to read.
+--- Reads a file with a secret. Ends the command with exit code 2 if other users than its owner can read it.
 ---@param ctx waba.cli.Context
 ---@param path string
 ---@param what string  for error messages: "the key file"
@@ -49,7 +49,7 @@ local function read_line(ctx, path, number, line, settings)
   if line:find "^%s*#" or not line:find "%S" then return end
   local name, text = line:match "^%s*([%w_]+)%s*=%s*(.-)%s*$"
   local place = ("the profile %s: line %d"):format(path, number)
-  if not name then ctx:wrong(place .. " must be a setting, such as hosting = cloud") end
+  if not name then ctx:wrong(place .. " must be name = value, such as hosting = cloud") end
   if not SETTINGS[name] then
     local near = options.nearest(name, SETTINGS)
     ctx:wrong(("%s: unknown setting %s%s"):format(place, name, near and (" (did you mean %s?)"):format(near) or ""))
@@ -60,7 +60,7 @@ local function read_line(ctx, path, number, line, settings)
   settings[name] = value
 end
 
---- Reads a profile: lines of `name = value`, empty lines and lines that begin with #.
+--- Reads a profile: lines `name = value`, empty lines, and comments, which begin with #.
 ---@param ctx waba.cli.Context
 ---@param name string
 ---@return table<string, any> settings  options of `waba.client`
@@ -71,7 +71,7 @@ function profiles.read(ctx, name)
   end
   local path = profiles.folder() .. "/" .. name
   local content, message = profiles.read_secret(ctx, path, "the profile")
-  if not content then ctx:wrong(("there is no profile %s: %s"):format(name, message)) end
+  if not content then ctx:wrong(("--profile: can't read the profile %s: %s"):format(name, message)) end
   local settings, number = {}, 0
   for line in (content .. "\n"):gmatch "([^\n]*)\n" do
     number = number + 1
@@ -81,7 +81,7 @@ function profiles.read(ctx, name)
   return settings, path
 end
 
---- The names of all profiles, sorted. The file `key` is the key that is used without a profile.
+--- Returns the names of all profiles, sorted. The file `key` is no profile: it holds the key that is used without one.
 ---@return string[]
 function profiles.list()
   local quoted = "'" .. profiles.folder():gsub("'", "'\\''") .. "'"

@@ -1,4 +1,4 @@
--- How a long run shows where it is: a bar that redraws itself on a terminal, a plain line now and then elsewhere.
+-- Shows the progress of a bulk run on standard error: a bar on a terminal, otherwise a line every ten seconds.
 
 local core = require "waba.core"
 local output = require "waba.cli.output"
@@ -9,10 +9,10 @@ Progress.__index = Progress
 
 local progress = {}
 
--- Seconds between plain lines.
-local PLAIN_EVERY = 10
+-- Seconds between lines.
+local LINE_INTERVAL = 10
 
---- Shows on standard error, so that results can be piped.
+--- Makes a progress display.
 ---@return waba.cli.Progress
 function progress.new()
   return setmetatable({ is_terminal = core.is_terminal(2) and os.getenv "TERM" ~= "dumb", next_line = 0 }, Progress)
@@ -27,17 +27,17 @@ end
 
 progress.duration = duration
 
-local function words(figures)
-  local said = { ("%d sent"):format(figures.sent) }
-  if figures.failed > 0 then said[#said + 1] = ("%d failed"):format(figures.failed) end
-  if figures.maybe_sent > 0 then said[#said + 1] = ("%d uncertain"):format(figures.maybe_sent) end
+local function text_of(figures)
+  local parts = { ("%d sent"):format(figures.sent) }
+  if figures.failed > 0 then parts[#parts + 1] = ("%d failed"):format(figures.failed) end
+  if figures.maybe_sent > 0 then parts[#parts + 1] = ("%d uncertain"):format(figures.maybe_sent) end
   if figures.err then
-    said[#said + 1] = output.one_line(("waiting for the gateway: %s"):format(figures.err.message))
-    return table.concat(said, ", ")
+    parts[#parts + 1] = output.one_line(("waiting for the gateway: %s"):format(figures.err.message))
+    return table.concat(parts, ", ")
   end
-  if figures.rate > 0 then said[#said + 1] = ("%.0f/s"):format(figures.rate) end
-  if figures.seconds_left then said[#said + 1] = duration(figures.seconds_left) .. " left" end
-  return table.concat(said, ", ")
+  if figures.rate > 0 then parts[#parts + 1] = ("%.0f/s"):format(figures.rate) end
+  if figures.seconds_left then parts[#parts + 1] = duration(figures.seconds_left) .. " left" end
+  return table.concat(parts, ", ")
 end
 
 local function bar(share, width)
@@ -45,38 +45,38 @@ local function bar(share, width)
   return "[" .. ("#"):rep(full) .. ("-"):rep(width - full) .. "]"
 end
 
---- Shows the figures of a run.
+--- Shows the progress figures of a run.
 ---@param figures waba.BulkFigures
 function Progress:show(figures)
   if not self.is_terminal then
     local now = core.clock()
-    local is_news = figures.err ~= nil and not self.is_waiting
+    local is_new_error = figures.err ~= nil and not self.is_waiting
     self.is_waiting = figures.err ~= nil
-    if now < self.next_line and not is_news then return end
-    self.next_line = now + PLAIN_EVERY
+    if now < self.next_line and not is_new_error then return end
+    self.next_line = now + LINE_INTERVAL
     local of = figures.total and " of " .. figures.total or ""
-    io.stderr:write(("%d%s: %s\n"):format(figures.done, of, words(figures)))
+    io.stderr:write(("%d%s: %s\n"):format(figures.done, of, text_of(figures)))
     return
   end
-  local text, columns = words(figures), core.terminal_width(2) or 80
+  local text, columns = text_of(figures), core.terminal_width(2) or 80
   if figures.total and figures.total > 0 then
     local share = math.min(1, figures.done / figures.total)
     local front = ("%3d%% "):format(math.floor(share * 100))
-    local room = columns - #front - #text - 4
-    text = front .. (room >= 10 and bar(share, math.min(room, 40)) .. " " or "") .. text
+    local free = columns - #front - #text - 4
+    text = front .. (free >= 10 and bar(share, math.min(free, 40)) .. " " or "") .. text
   end
   io.stderr:write("\r\27[K", text:sub(1, columns - 1))
   io.stderr:flush()
   self.is_drawn = true
 end
 
---- Takes the bar off, so that a line can be written in its place.
+--- Removes the bar from the terminal, so that another line can be written.
 function Progress:clear() -- luacheck: no self
   io.stderr:write "\r\27[K"
   io.stderr:flush()
 end
 
---- Ends the line of the bar.
+--- Writes the line end after the bar.
 function Progress:close()
   if self.is_drawn then io.stderr:write "\n" end
   self.is_drawn = false

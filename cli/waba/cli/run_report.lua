@@ -1,5 +1,5 @@
--- Writes the report of a bulk run: an HTML page without external resources (FILE.html), or a table of all rows with their
--- results (FILE.csv). The file has mode 600, because it contains customers' numbers.
+-- Writes the report of a bulk run: an HTML page without external resources (FILE.html), or a table of all rows with
+-- their results (FILE.csv). The file has mode 600, because it contains customers' numbers.
 
 local core = require "waba.core"
 local printable = require "waba.printable"
@@ -10,9 +10,9 @@ Report.__index = Report
 
 local run_report = {}
 
--- Failed rows that the page lists at most; the CSV table has all.
+-- The maximum number of failed rows on the page; the CSV table lists all.
 local MOST_ROWS = 10000
--- Points of a chart at most; when a run takes longer, two points are joined into one.
+-- The maximum number of points of a chart; when a run takes longer, two points are joined into one.
 local MOST_POINTS = 240
 
 local function quoted(value)
@@ -31,12 +31,12 @@ end
 --- Opens the file. It is opened before anything is sent, so that an invalid path is reported first.
 ---@param ctx waba.cli.Context
 ---@param path string  ends in .html or .csv
----@param description string  of the message that every row is sent
+---@param description string  of the message of every row
 ---@return waba.cli.RunReport
 function run_report.open(ctx, path, description)
   local form = path:lower():match "%.(%w+)$"
   if form ~= "html" and form ~= "csv" then
-    ctx:wrong("--report: the name of the file must end in .html or .csv, not " .. path)
+    ctx:wrong("--report: the file name must end with .html or .csv, not " .. path)
   end
   local file, message = core.append(path)
   if not file then ctx:wrong(("--report: can't write %s: %s"):format(path, tostring(message))) end

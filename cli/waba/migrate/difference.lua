@@ -1,38 +1,38 @@
--- Compares a message's bodies on both hostings: each place that differs, and what a person has to know about it.
+-- Compares the bodies of a message on both hostings, and describes each field that differs.
 
 local difference = {}
 
--- Why a place differs, by its path: the first pattern that fits. Paths are those of the On-Premise body, or of the
--- Cloud body where a field is new.
+-- The description of a field that differs, by a pattern of its path; the first pattern that matches applies. The path
+-- is that in the On-Premise body, or in the Cloud body for a new field.
 local REMOVED = {
-  { "^preview_url$", "moves into the text: text.preview_url" },
-  { "%.namespace$", "is left out: the name of a template is enough" },
-  { "%.policy$", "is left out: a language is chosen by its code alone" },
-  { "%.currency_code$", "is called code" },
+  { "^preview_url$", "becomes text.preview_url" },
+  { "%.namespace$", "is left out: Cloud hosting identifies a template by its name" },
+  { "%.policy$", "is left out: Cloud hosting selects a language by its code alone" },
+  { "%.currency_code$", "is renamed to code" },
   { "", "is left out" },
 }
 local ADDED = {
-  { "^messaging_product$", 'is new: every body says "whatsapp"' },
-  { "^type$", "is said, also of a text" },
+  { "^messaging_product$", 'is new: "whatsapp" in every body' },
+  { "^type$", "is new: Cloud hosting requires it for texts too" },
   { "^recipient_type$", nil }, -- individual by default, on both
-  { "^recipient$", "is new: it takes the business-scoped user id" },
-  { "%.currency%.code$", nil }, -- told where it was
+  { "^recipient$", "is new: it holds the business-scoped user id" },
+  { "%.currency%.code$", nil }, -- described at its field in the On-Premise body
   { "^text%.preview_url$", nil },
   { "", "is new" },
 }
 local CHANGED = {
-  { "^to$", "is written with a + and digits: without it the country of the sender might be put before it" },
-  { "", "is written otherwise" },
+  { "^to$", "becomes + and digits: without the + the gateway may prepend the country code of the sender" },
+  { "", "has another value" },
 }
 
-local function sentence(rows, path)
+local function description_of(rows, path)
   for _, row in ipairs(rows) do
     if path:find(row[1]) then return row[2] end
   end
 end
 
 local function add(found, rows, path)
-  local what = not found.skipped[path] and sentence(rows, path)
+  local what = not found.skipped[path] and description_of(rows, path)
   if what then found[#found + 1] = { path = path, what = what } end
 end
 
@@ -58,16 +58,16 @@ local function below(path, step)
   return path == "" and tostring(step) or path .. "." .. tostring(step)
 end
 
--- What has another shape as a whole.
-local function reshaped(before, after)
+-- Describes a field whose whole structure differs.
+local function restructured(before, after)
   if is_list(after) and not is_list(before) and next(before) ~= nil then return "becomes a list" end
-  if before.component ~= nil or before.unix_epoch ~= nil then return "has its fields beside fallback_value" end
+  if before.component ~= nil or before.unix_epoch ~= nil then return "has its fields at the level of fallback_value" end
 end
 
 local function compare(found, path, before, after)
   if found.skipped[path] then return end
   if type(before) == "table" and type(after) == "table" then
-    local what = reshaped(before, after)
+    local what = restructured(before, after)
     if what then
       found[#found + 1] = { path = path, what = what }
       return
@@ -84,20 +84,20 @@ local function compare(found, path, before, after)
   end
 end
 
-local HSM = "becomes a template: element_name is its name, and localizable_params are the parameters of its body, "
-  .. "in their order"
+local HSM = "becomes a template: element_name becomes its name, localizable_params become the parameters of its body, "
+  .. "in the same order"
 
---- Where two bodies differ.
+--- Lists the fields in which two bodies differ.
 ---@param before table  on On-Premise hosting
 ---@param after table   on Cloud hosting
----@param lacking { path: string, why: string }[]  what is told already
+---@param lacking { path: string, why: string }[]  fields that are reported already
 ---@return { path: string, what: string }[] changes
 function difference.of(before, after, lacking)
   local found = { skipped = {} }
   for _, item in ipairs(lacking) do found.skipped[item.path] = true end
   if before.hsm ~= nil and after.template ~= nil then
     found[1] = { path = "hsm", what = HSM }
-    found[2] = { path = "type", what = "is template" }
+    found[2] = { path = "type", what = "becomes template" }
     found.skipped.hsm, found.skipped.template, found.skipped.type = true, true, true
   end
   compare(found, "", before, after)

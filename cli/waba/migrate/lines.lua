@@ -1,33 +1,33 @@
--- The lines of a file, however long it is: a piece at a time, and no line longer than a message can be.
+-- Reads a file line by line. Holds one block of the file and one line in memory.
 
 local lines = {}
 
-local PIECE = 65536
--- No body of a request is as long; a line that is longer is told and left out.
+local BLOCK = 65536
+-- Bytes of a line; bodies of requests are shorter. A longer line is reported, but its text is dropped.
 local LONGEST = 4 * 1024 * 1024
 
-local MARK = "^\239\187\191" -- of UTF-8, which some systems put before the first line
+local BYTE_ORDER_MARK = "^\239\187\191"
 
--- Reads on where the piece has ended; false at the end of the file.
+-- Reads the next block if the current one is used up. Returns false at the end of the file.
 local function refill(state)
-  if state.from <= #state.piece then return true end
-  local piece, message = state.file:read(PIECE)
-  if not piece then
-    state.fault = message
+  if state.from <= #state.block then return true end
+  local block, message = state.file:read(BLOCK)
+  if not block then
+    state.message = message
     return false
   end
-  state.piece, state.from = piece, 1
+  state.block, state.from = block, 1
   return true
 end
 
--- The next line's text, and whether it was too long to be kept.
+-- Returns the text of the next line, and whether it exceeds the maximum length.
 local function next_line(state)
-  local parts, length, is_too_long, has_begun = {}, 0, false, false
+  local parts, length, is_too_long, has_text = {}, 0, false, false
   while refill(state) do
-    has_begun = true
-    local at = state.piece:find("\n", state.from, true)
-    local text = state.piece:sub(state.from, at and at - 1 or -1)
-    state.from = at and at + 1 or #state.piece + 1
+    has_text = true
+    local at = state.block:find("\n", state.from, true)
+    local text = state.block:sub(state.from, at and at - 1 or -1)
+    state.from = at and at + 1 or #state.block + 1
     length = length + #text
     if length > LONGEST then
       parts, is_too_long = {}, true
@@ -36,21 +36,21 @@ local function next_line(state)
     end
     if at then break end
   end
-  if has_begun then return table.concat(parts), is_too_long end
+  if has_text then return table.concat(parts), is_too_long end
 end
 
---- Goes through the lines of an open file. Empty ones are left out.
+--- Iterates over the lines of an open file. Skips empty lines.
 ---@param file { read: fun(self: any, size: integer): string|nil, string? }
----@return fun(): integer|nil, string|nil, boolean|nil  the line's number, its text, whether it was too long to be kept
----@return { fault: string? } state  why the file could not be read to its end
+---@return fun(): integer|nil, string|nil, boolean|nil  the line's number, its text, whether it exceeds the maximum length
+---@return { message: string? } state  `message` is set if reading failed before the end of the file
 function lines.each(file)
-  local state, number = { file = file, piece = "", from = 1, fault = nil }, 0
+  local state, number = { file = file, block = "", from = 1, message = nil }, 0
   return function()
     while true do
       local text, is_too_long = next_line(state)
       if not text then return nil end
       number = number + 1
-      if number == 1 then text = text:gsub(MARK, "") end
+      if number == 1 then text = text:gsub(BYTE_ORDER_MARK, "") end
       if is_too_long or text:find "%S" then return number, text, is_too_long end
     end
   end, state

@@ -1,5 +1,5 @@
--- Spellings that On-Premise hosting took and Cloud hosting does not: hsm messages, and the older shapes of a
--- template's parameters (on-premise.md, sections 2.7 and 2.8). Each becomes today's form.
+-- Converts older forms that only On-Premise hosting accepts to the current ones: HSM messages, and older forms of a
+-- template's parameters (on-premise.md, sections 2.7 and 2.8).
 
 local builders = require "waba.message"
 
@@ -9,7 +9,7 @@ local function is_table(value)
   return type(value) == "table"
 end
 
--- The fields of a date, which older programs nested.
+-- Returns the fields of a date, which older programs nested in `component` or `unix_epoch`.
 local function flat_date(date)
   local inner = date.component or date.unix_epoch
   if not is_table(inner) then return date end
@@ -21,7 +21,7 @@ local function flat_date(date)
   return flat
 end
 
--- One value of an hsm as a template's body takes it.
+-- Converts a parameter of an HSM to one of a template's body.
 local function parameter_of(localizable)
   if not is_table(localizable) then return localizable end
   local default, currency, date = localizable.default, localizable.currency, localizable.date_time
@@ -38,7 +38,7 @@ local function parameter_of(localizable)
   return { type = "text", text = default }
 end
 
--- What a template has a place for.
+-- The fields of an HSM that a template has a counterpart for.
 local KNOWN_HSM = { namespace = true, element_name = true, language = true, localizable_params = true }
 
 local function modernize_hsm(message, lacking)
@@ -50,7 +50,7 @@ local function modernize_hsm(message, lacking)
   end
   for name in pairs(hsm) do
     if not KNOWN_HSM[name] then
-      lacking[#lacking + 1] = { path = "hsm." .. tostring(name), why = "has no place in a template; it is left out" }
+      lacking[#lacking + 1] = { path = "hsm." .. tostring(name), why = "a template has no such field; it is left out" }
     end
   end
   return builders.template { name = hsm.element_name, language = hsm.language, body = body }
@@ -72,7 +72,7 @@ local function modernize_template(message)
   for _, component in ipairs(is_table(template.components) and template.components or {}) do
     local parameters = is_table(component) and component.parameters
     if is_table(parameters) then
-      -- old examples have one parameter where a list belongs
+      -- some older programs wrote one parameter instead of a list
       if parameters.type ~= nil then
         parameters = { parameters }
         component.parameters = parameters
@@ -83,14 +83,14 @@ local function modernize_template(message)
   return message
 end
 
---- The message in today's form.
+--- Converts the message to the current form.
 ---@param message waba.Message  is changed
----@param lacking { path: string, why: string }[]  gets what today's form has no place for
+---@param lacking { path: string, why: string }[]  receives the fields without a counterpart
 ---@return waba.Message
 function older_forms.modernize(message, lacking)
   if message.type == "hsm" then message = modernize_hsm(message, lacking) end
   if message.type == "template" then return modernize_template(message) end
-  -- some libraries wrote one card where a list belongs
+  -- some libraries wrote one card instead of a list
   if message.type == "contacts" and is_table(message.contacts) and message.contacts.name ~= nil then
     message.contacts = { message.contacts }
   end

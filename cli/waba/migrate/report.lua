@@ -1,4 +1,4 @@
--- One message for both hostings: the body for each, what changes between them, and what has no counterpart.
+-- Renders one message for both hostings, and lists the fields that change and those without a counterpart.
 
 local cloud = require "waba.hosting.cloud"
 local difference = require "waba.migrate.difference"
@@ -11,39 +11,39 @@ local stored = require "waba.migrate.stored"
 
 local report = {}
 
--- Bodies are compared, not judged, when they are written.
+-- Whether `encode_message` checks the message.
 local UNCHECKED, CHECKED = { validate = false }, { validate = true }
 
--- Stands for a recipient that is not given, so that the envelope can be written.
-local SOMEBODY = "4930000000"
+-- Replaces a missing recipient, which `encode_message` requires.
+local PLACEHOLDER = "4930000000"
 
 local function encode(hosting, read, message, defaults, options)
   local to, form = stored.address(read)
   if read.to ~= nil and not to then return nil, form end
-  local body, err = hosting.encode_message(to or SOMEBODY, message, defaults, options, to and form or nil)
+  local body, err = hosting.encode_message(to or PLACEHOLDER, message, defaults, options, to and form or nil)
   if body and not to then body.to = nil end
   return body, err
 end
 
--- The body that On-Premise hosting took, or why it took none.
+-- Returns the body for On-Premise hosting, or an error.
 local function render_on_premise(read)
   local valid, err = schema.check(read.message, "on_premise")
   if not valid then return nil, err end
   return encode(on_premise, read, read.message, UNCHECKED)
 end
 
--- Where options of `client:send` stand in a body.
+-- Paths in a body of the options of `client:send`.
 local OPTIONS = {
   reply_to = "context.message_id", data = "biz_opaque_callback_data", identity_key_hash = "recipient_identity_key_hash",
 }
 
--- The body for Cloud hosting. It may be given although the message lacks something; `is_whole` says that it can be
--- sent.
+-- Returns the body for Cloud hosting, and whether it can be sent. A message with fields without a counterpart may have
+-- a body that can't be sent.
 local function render_cloud(read, message, lacking)
-  local is_whole = refusals.collect(message, lacking) and not read.is_lost
+  local is_valid = refusals.collect(message, lacking) and not read.is_lost
   if type(message.type) ~= "string" then return nil, false end
   local body, err = encode(cloud, read, message, CHECKED, read.options)
-  if body then return body, is_whole end
+  if body then return body, is_valid end
   lacking[#lacking + 1] = { path = OPTIONS[err.path] or err.path or "message", why = err.message }
   return encode(cloud, {}, message, UNCHECKED), false
 end
@@ -51,52 +51,52 @@ end
 -- Fields that belong to a body and not to a message from a builder.
 local STORED = { "to", "recipient_type", "messaging_product", "preview_url" }
 
-local function is_stored(given)
+local function is_stored(body)
   for _, name in ipairs(STORED) do
-    if given[name] ~= nil then return true end
+    if body[name] ~= nil then return true end
   end
   return false
 end
 
---- Something of a message that Cloud hosting has no place for, or that breaks its rules.
+--- A field of a message that has no counterpart on Cloud hosting, or violates its rules.
 ---@class waba.migrate.Lack
 ---@field path string  as in "image.id"
----@field why string   a sentence that says what to do instead
+---@field why string   the reason, and what to do instead
 
---- Something that is written otherwise on Cloud hosting.
+--- A field that differs on Cloud hosting.
 ---@class waba.migrate.Change
 ---@field path string  as in "template.namespace"
----@field what string  a sentence
+---@field what string  describes the difference
 
---- One message for both hostings.
+--- A message on both hostings.
 ---@class waba.Migration
 ---@field type string|nil         of the message
----@field on_premise table|nil    the body of POST /v1/messages; nil when On-Premise hosting would not take it
----@field on_premise_error waba.Error|nil  why not
----@field cloud table|nil         the body of POST /messages; nil when Cloud hosting would not take it
----@field changes waba.migrate.Change[]    what is written otherwise; with this library it needs nothing of you
----@field lacking waba.migrate.Lack[]      what has no counterpart; `cloud` is without it
+---@field on_premise table|nil    the body of POST /v1/messages; nil when On-Premise hosting would refuse it
+---@field on_premise_error waba.Error|nil  why it would refuse it
+---@field cloud table|nil         the body of POST /messages; nil when Cloud hosting would refuse it
+---@field changes waba.migrate.Change[]    the fields that differ; the builders write them for either hosting
+---@field lacking waba.migrate.Lack[]      the fields without a counterpart, which `cloud` omits
 
 --- Renders a message for both hostings.
----@param given table  a message from a builder, or the body of a request
+---@param source table  a message from a builder, or the body of a request
 ---@return waba.Migration|nil
----@return waba.Error? err  of kind "invalid": it is no message
-function report.message(given)
-  if type(given) ~= "table" then
-    return nil, errors.invalid("message", "message must be a table from a builder or a body, not a " .. type(given))
+---@return waba.Error? err  of kind "invalid": it is not a table, or is nested too deeply
+function report.message(source)
+  if type(source) ~= "table" then
+    return nil, errors.invalid("message", "message must be a table: from a builder, or a body; not a " .. type(source))
   end
-  local body, err = stored.copy(given)
+  local body, err = stored.copy(source)
   if not body then return nil, err end
   local read = stored.read(body)
   local made = { type = read.message.type, lacking = read.lacking }
   made.on_premise, made.on_premise_error = render_on_premise(read)
-  -- what is mended for the one must not show in the other
+  -- changes for one hosting must not appear in the body of the other
   local before = is_stored(body) and stored.copy(body) or stored.copy(made.on_premise or body)
   made.on_premise = made.on_premise and stored.copy(made.on_premise)
   local message = older_forms.modernize(read.message, made.lacking)
-  local after, is_whole = render_cloud(read, message, made.lacking)
+  local after, is_valid = render_cloud(read, message, made.lacking)
   made.changes = after and difference.of(before, after, made.lacking) or {}
-  made.cloud = is_whole and after or nil
+  made.cloud = is_valid and after or nil
   return made
 end
 

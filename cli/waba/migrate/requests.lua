@@ -1,5 +1,5 @@
--- Requests other than messages: what each becomes on Cloud hosting (cloud.md, section 10). The endpoints are
--- those of the hostings, by the name that they share.
+-- Converts requests other than messages to Cloud hosting (cloud.md, section 10). An endpoint has the same name in the
+-- tables of both hostings.
 
 local cloud = require "waba.hosting.cloud"
 local cloud_profile = require "waba.hosting.cloud.profile"
@@ -12,54 +12,55 @@ local requests = {}
 
 local CHECKED = { validate = true }
 
-local OLD_MEDIA = "a file that On-Premise hosting keeps has to be uploaded again"
+local OLD_MEDIA = "files stored by On-Premise hosting must be uploaded again"
 
--- By endpoint: `to`, when the counterpart has another name; `says`: what changes; `query` and `body`: what is sent,
--- made of the values in the path and the old body; `check`: what holds for the body.
+-- By endpoint. `to`: the name of the counterpart, if it differs. `change`: describes the difference. `query` and
+-- `body`: functions that return the new ones, from the values in the path and the old body. `check`: checks the new
+-- body.
 local known = {
   mark_read = {
-    says = "the id goes into the body; ids from before the move are unknown here",
+    change = "the id moves into the body; ids from before the move are unknown on Cloud hosting",
     body = function(values) return cloud.encode_read(values.id) end,
   },
   block_contact = {
-    to = "block_users", says = "a list of users instead of one, and no reason",
+    to = "block_users", change = "takes a list of users instead of one, and no reason",
     body = function(values)
       return { messaging_product = "whatsapp", block_users = { { user = values.number } } }
     end,
   },
   upload_media = {
-    says = "a form (multipart/form-data) with messaging_product, type and file instead of the bare bytes; "
-      .. "answers { id }",
+    change = "takes a form (multipart/form-data) with messaging_product, type and file instead of the file's bytes; "
+      .. "returns { id }",
   },
   download_media = {
     to = "get_media",
-    says = "answers what is known of the file, with a URL to load it from within 5 minutes; " .. OLD_MEDIA,
+    change = "returns a description of the file, with a download URL that expires after 5 minutes; " .. OLD_MEDIA,
   },
-  delete_media = { says = "answers { success = true }; " .. OLD_MEDIA },
-  set_webhook = { says = "has to be called again after the new API key was made" },
-  phone_number = { says = "the number is the field display_phone_number" },
-  health = { says = "tells the health of the number, the account and the business, not of containers" },
+  delete_media = { change = "returns { success = true }; " .. OLD_MEDIA },
+  set_webhook = { change = "must be called again after the new API key was created" },
+  phone_number = { change = "returns the number in the field display_phone_number" },
+  health = { change = "returns the health of the number, the account and the business, not of containers" },
   list_templates = {
-    says = "pages go on with a cursor, after; templates have no namespace, and their status is in capitals",
+    change = "pages with the cursor after; templates have no namespace, and their status is in upper case",
   },
   create_template = {
-    says = "words such as category and type are in capitals; the answer has an id",
+    change = "values such as those of category and type are in upper case; the response has an id",
     body = function(_, body) return cloud_templates.encode(body) end,
     check = function(body) return cloud_templates.check(CHECKED, body) end,
   },
   delete_template = {
-    says = "the name goes into the query",
+    change = "the name moves into the query",
     query = function(values) return cloud_templates.encode_delete(values.name).query end,
   },
-  get_about = { says = "a field of the profile" },
+  get_about = { change = "returns it as a field of the profile" },
   set_about = {
-    says = "a field of the profile: about",
+    change = "takes it as a field of the profile: about",
     body = function(_, body) return cloud_profile.encode_about(body.text) end,
     check = function(body) return validate(true, cloud_profile.about, body) end,
   },
-  get_business = { says = "the fields that are wanted have to be named" },
+  get_business = { change = "the query must name the fields" },
   set_business = {
-    says = "changes only what is given; vertical is one of the platform's words, such as RETAIL",
+    change = "changes only the fields in the body; vertical is a constant of the platform, such as RETAIL",
     body = function(_, body)
       local call = cloud_profile.encode_business(body)
       return call and (call.json or core.decode(call.body)) or body
@@ -72,30 +73,30 @@ local known = {
       return validate(true, cloud_profile.business, fields)
     end,
   },
-  get_photo = { to = "get_photo_link", says = "gives the photo's link, profile_picture_url, not its bytes" },
-  get_photo_link = { says = "a field of the profile: profile_picture_url" },
-  set_photo = { says = "the handle of a file that POST /uploads took instead of the bare bytes" },
+  get_photo = { to = "get_photo_link", change = "returns the photo's link, profile_picture_url, not its bytes" },
+  get_photo_link = { change = "returns it as a field of the profile: profile_picture_url" },
+  set_photo = { change = "takes the handle of a file uploaded with POST /uploads instead of the file's bytes" },
 }
 
--- Paths that no endpoint of the library has: the first prefix that fits.
+-- Paths without a counterpart, by prefix, and the reason. The first prefix that matches applies.
 local GONE = {
-  { "/v1/settings/application/media", "providers of files are gone: links must be public, or the file is uploaded" },
-  { "/v1/settings/application", "settings of the client are gone; webhooks are set with POST /v1/configs/webhook" },
-  { "/v1/settings", "settings of the client are gone; the 360dialog Hub has what is left to set" },
-  { "/v1/certificates", "certificates are gone: the address of a webhook needs one that is trusted publicly" },
-  { "/v1/account", "numbers are registered by 360dialog" },
+  { "/v1/settings/application/media", "there are no media providers: make links public, or upload the files" },
+  { "/v1/settings/application", "the client has no settings; set the webhook with POST /v1/configs/webhook" },
+  { "/v1/settings", "the client has no settings; the remaining ones are in the 360dialog Hub" },
+  { "/v1/certificates", "certificates are not uploaded: the webhook's server needs one from a public authority" },
+  { "/v1/account", "360dialog registers numbers" },
   { "/v1/users", "there are no users and no logins: the API key is enough" },
-  { "/v1/stats", "there are no statistics of a client" },
-  { "/metrics", "there are no statistics of a client" },
-  { "/v1/support", "there is no client to ask for support information" },
-  { "/v1/stickerpacks", "there are no packs of stickers: a sticker is sent by its id or link" },
-  { "/v1/groups", "groups of On-Premise hosting are gone; Cloud hosting's are others" },
-  { "/v1/services", "there is no client whose database could be cleaned" },
+  { "/v1/stats", "there are no statistics" },
+  { "/metrics", "there are no statistics" },
+  { "/v1/support", "there is no support information" },
+  { "/v1/stickerpacks", "there are no sticker packs: send a sticker by its id or link" },
+  { "/v1/groups", "groups of On-Premise hosting no longer exist, and those of Cloud hosting are unrelated" },
+  { "/v1/services", "there is no database to clean up" },
 }
 
 -- Matching ----------------------------------------------------------------------------------------
 
--- Endpoints by method, each with a pattern for its path.
+-- Returns a list of the endpoints, each with a pattern for its path.
 local function compile(endpoints)
   local list = {}
   for name, endpoint in pairs(endpoints) do
@@ -108,7 +109,7 @@ local function compile(endpoints)
       list[#list + 1] = { name = name, endpoint = endpoint, pattern = "^" .. pattern .. "$", names = names }
     end
   end
-  -- a path without values before one with them; one with a query of its own first
+  -- paths without parameters first, then those with a fixed query
   table.sort(list, function(x, y)
     if #x.names ~= #y.names then return #x.names < #y.names end
     if (x.endpoint.query ~= nil) ~= (y.endpoint.query ~= nil) then return x.endpoint.query ~= nil end
@@ -117,7 +118,7 @@ local function compile(endpoints)
   return list
 end
 
-local function asks(query, wanted)
+local function has_query(query, wanted)
   for name, value in pairs(wanted or {}) do
     if not query:find(name .. "=" .. value, 1, true) then return false end
   end
@@ -128,10 +129,10 @@ local function decoded(value)
   return (value:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
 end
 
--- The endpoint of a request, and the values in its path.
+-- Returns the endpoint of a request, and the values in its path.
 local function find(list, method, path, query)
   for _, row in ipairs(list) do
-    if row.endpoint.method == method and asks(query, row.endpoint.query) then
+    if row.endpoint.method == method and has_query(query, row.endpoint.query) then
       local found = { path:match(row.pattern) }
       if found[1] then
         local values = {}
@@ -144,7 +145,7 @@ end
 
 local old_endpoints, new_endpoints
 
---- A path without its host, its query and a slash at its end.
+--- Returns the path without host, query and trailing slash, and the query.
 ---@param url string
 ---@return string path
 ---@return string query
@@ -154,11 +155,11 @@ function requests.path_of(url)
   return path, query
 end
 
---- Which endpoint of On-Premise hosting a request is for.
----@param method string  in capitals
+--- Returns the On-Premise endpoint of a request.
+---@param method string  in upper case
 ---@param url string
----@return string|nil name  nil for a path that it does not have
----@return table<string, string>? values  those in the path
+---@return string|nil name  nil for an unknown path
+---@return table<string, string>? values  the values in the path
 function requests.name_of(method, url)
   old_endpoints = old_endpoints or compile(on_premise.endpoints)
   local path, query = requests.path_of(url)
@@ -171,13 +172,13 @@ local function fill(path, values)
   return (path:gsub("{%+?([%w_]+)}", function(name) return core.percent_encode(values[name]) end))
 end
 
--- Why nothing takes the place of a request.
-local function why_gone(path)
+-- Returns why a request has no counterpart.
+local function reason_of(path)
   for _, row in ipairs(GONE) do
     if path == row[1] or path:sub(1, #row[1] + 1) == row[1] .. "/" then return row[2] end
   end
-  if on_premise.is_closed(path) then return "360dialog kept it closed, and Cloud hosting has nothing like it" end
-  return "it is no path of On-Premise hosting that is known here"
+  if on_premise.is_closed(path) then return "360dialog did not offer it, and Cloud hosting has no such endpoint" end
+  return "it is not a known path of On-Premise hosting"
 end
 
 local function is_cloud_path(method, path, query)
@@ -185,10 +186,10 @@ local function is_cloud_path(method, path, query)
   return not path:find "^/v1/" and path ~= "/metrics" and find(new_endpoints, method, path, query) ~= nil
 end
 
--- The body for the counterpart, or why there is none.
+-- Returns the body for the counterpart; or nil, and an error if there should be one.
 local function body_of(about, values, body)
   if not about.body then return not about.to and body or nil end
-  if next(values) == nil and body == nil then return nil end -- nothing to make it of
+  if next(values) == nil and body == nil then return nil end -- there is no input
   local made = about.body(values, body or {})
   if about.check then
     local valid, err = about.check(made)
@@ -197,24 +198,24 @@ local function body_of(about, values, body)
   return made
 end
 
--- What changes, in one sentence; nil when nothing does.
-local function sentence(name, method, endpoint, about)
+-- Describes the change; nil without one.
+local function description_of(name, method, endpoint, about)
   local is_moved = endpoint.method ~= method or endpoint.path ~= on_premise.endpoints[name].path
   local moved = is_moved and ("becomes %s %s"):format(endpoint.method, endpoint.path)
-  if moved and about.says then return moved .. ": " .. about.says end
-  return moved or about.says
+  if moved and about.change then return moved .. ": " .. about.change end
+  return moved or about.change
 end
 
--- An endpoint as people name it: "/v1/media/{id}".
+-- Formats an endpoint, such as "/v1/media/{id}".
 local function shown(endpoint)
   local path = endpoint.path
   for name, value in pairs(endpoint.query or {}) do path = ("%s?%s=%s"):format(path, name, value) end
   return path
 end
 
---- What a request other than a message becomes on Cloud hosting.
----@param method string  in capitals
----@param url string     its path, or the whole address
+--- Converts a request other than a message to Cloud hosting.
+---@param method string  in upper case
+---@param url string     its path, or the whole URL
 ---@param body table|nil decoded, when it is JSON
 ---@return { endpoint: string|nil, cloud: table|nil, changes: waba.migrate.Change[], lacking: waba.migrate.Lack[] }
 function requests.map(method, url, body)
@@ -225,19 +226,19 @@ function requests.map(method, url, body)
   local endpoint = name and cloud.endpoints[about.to or name]
   made.endpoint = name and shown(on_premise.endpoints[name])
   if endpoint and not endpoint.unsupported then
-    local what = sentence(name, method, endpoint, about)
+    local what = description_of(name, method, endpoint, about)
     if what then made.changes[1] = { path = "path", what = what } end
     local written, err = body_of(about, values, body)
     if err then
       made.lacking[1] = { path = "body." .. err.path, why = err.message }
     else
-      local asked = about.query and about.query(values) or endpoint.query
-      made.cloud = { method = endpoint.method, path = fill(endpoint.path, values), query = asked, body = written }
+      local new_query = about.query and about.query(values) or endpoint.query
+      made.cloud = { method = endpoint.method, path = fill(endpoint.path, values), query = new_query, body = written }
     end
   elseif name then
     made.lacking[1] = { path = "path", why = endpoint.unsupported }
   elseif not is_cloud_path(method, path, query) then
-    made.lacking[1] = { path = "path", why = "nothing takes its place: " .. why_gone(path) }
+    made.lacking[1] = { path = "path", why = "has no counterpart: " .. reason_of(path) }
   end
   return made
 end

@@ -1,5 +1,5 @@
--- Reads the body of a request to POST /v1/messages, as a program stored it, or a message as a builder made it:
--- what of it the move leaves behind, on a copy that shares nothing with what was given.
+-- Reads the stored body of a request to POST /v1/messages, or a message from a builder, and lists the fields that can't
+-- be moved to Cloud hosting. Works on a deep copy.
 
 local core = require "waba.core"
 local envelope = require "waba.message.envelope"
@@ -11,7 +11,7 @@ local null = core.null
 
 local stored = {}
 
--- No message is as deep as this.
+-- Levels of nested tables; messages have fewer.
 local DEEPEST = 100
 
 local function copy_of(value, depth)
@@ -19,45 +19,45 @@ local function copy_of(value, depth)
   if depth > DEEPEST then error({ too_deep = true }, 0) end
   local copy = {}
   for name, member in pairs(value) do
-    -- a field that is null was left out
+    -- a field that is null counts as absent
     if member ~= null or type(name) ~= "string" then copy[name] = copy_of(member, depth + 1) end
   end
   return copy
 end
 
---- A copy without the fields that are null.
+--- Returns a copy without the fields that are null.
 ---@param value table
 ---@return table|nil copy
----@return waba.Error? err  it has too many levels
+---@return waba.Error? err  of kind "invalid": it has too many levels
 function stored.copy(value)
-  local fine, copy = pcall(copy_of, value, 1)
-  if fine then return copy end
+  local ok, copy = pcall(copy_of, value, 1)
+  if ok then return copy end
   if type(copy) ~= "table" or not copy.too_deep then error(copy, 0) end
-  return nil, errors.invalid("message", ("message has more than %d levels"):format(DEEPEST))
+  return nil, errors.invalid("message", ("message has more than %d levels of nested tables"):format(DEEPEST))
 end
 
--- Ids of messages that On-Premise hosting gave (cloud.md, section 10).
+-- Whether it is a message id of On-Premise hosting (cloud.md, section 10).
 local function is_old_id(id)
   return type(id) == "string" and (id:find "^gB" or id:find "^AB[GH]") ~= nil
 end
 
 local OLD_ID = "is the id of a message on On-Premise hosting, which Cloud hosting doesn't know: "
-  .. "quote and react to messages that came after the move"
+  .. "quote and react to messages received after the move only"
 
--- Fields that mean something on On-Premise hosting only.
+-- Fields that exist on On-Premise hosting only.
 local GONE = {
-  ttl = "is no part of a message on Cloud hosting: message_send_ttl_seconds of the template says how long it is tried",
+  ttl = "does not exist on Cloud hosting: set message_send_ttl_seconds of the template instead",
 }
 
 local GROUP_GONE =
-  "is group: groups of On-Premise hosting are gone, and Cloud hosting's have ids of their own"
+  "is group: groups of On-Premise hosting no longer exist, and those of Cloud hosting have other ids"
 
 local function unknown(name)
   local shown = type(name) == "string" and rule_errors.can_show(name) and name or "a field"
-  return { path = shown, why = GONE[name] or "is unknown beside a message's content; it is left out" }
+  return { path = shown, why = GONE[name] or "is not a known field of a message; it is left out" }
 end
 
--- Ids from before the move, in what quotes and what reacts.
+-- Refuses message ids of On-Premise hosting in quotes and reactions.
 local function refuse_old_ids(read)
   if is_old_id(read.options.reply_to) then
     read.lacking[#read.lacking + 1] = { path = "context", why = OLD_ID }
@@ -70,16 +70,16 @@ local function refuse_old_ids(read)
   end
 end
 
---- What a stored body says.
+--- The parts of a stored body.
 ---@class waba.migrate.Read
 ---@field message waba.Message    in the neutral form
----@field to any                  the recipient, as it was given
----@field options waba.SendOptions  what `client:send` takes beside the message
+---@field to any                  the recipient, as stored
+---@field options waba.SendOptions  the options for `client:send`
 ---@field lacking { path: string, why: string }[]
----@field is_lost boolean         no body can be made of it
+---@field is_lost boolean         the message can't be sent on Cloud hosting
 
---- Parts the message from its envelope.
----@param body table  a copy of its own
+--- Separates the message from its envelope.
+---@param body table  a copy, which may be changed
 ---@return waba.migrate.Read
 function stored.read(body)
   local read = envelope.part(body)
@@ -93,10 +93,10 @@ function stored.read(body)
   return read
 end
 
---- Who gets it.
+--- Reads the recipient.
 ---@param read waba.migrate.Read
 ---@return string|nil address
----@return nil|"user"|"group"|waba.Error form  as `recipient.read` says it
+---@return nil|"user"|"group"|waba.Error form  as returned by `recipient.read`
 function stored.address(read)
   if read.to == nil then return nil end
   return recipient.read(read.to)

@@ -1,4 +1,4 @@
--- Counts what a scan has found, in a memory that does not grow with the file.
+-- Counts the results of a scan, in bounded memory.
 
 ---@class waba.migrate.Summary
 local Summary = {}
@@ -6,24 +6,25 @@ Summary.__index = Summary
 
 local summary = {}
 
--- Places that are told apart; what lies beyond is counted, not named.
+-- The maximum number of places, and of message types, that are counted separately; further ones count in the totals
+-- only.
 local MOST_PLACES = 500
 
---- A place where bodies change, or lack something.
+--- A field that changes, or has no counterpart, in one or more bodies.
 ---@class waba.migrate.Place
----@field path string    as in "contacts[].ims", which is every element's, or as in "PUT /v1/messages/{id}"
----@field says string    the sentence of the first one
----@field count integer  bodies
----@field line integer   the first one
+---@field path string    "contacts[].ims" stands for every element; of a request as in "PUT /v1/messages/{id}"
+---@field says string    the description of its first occurrence
+---@field count integer  the number of bodies
+---@field line integer   the line of its first occurrence
 
---- What a scan found.
+--- The summary of a scan.
 ---@class waba.ScanSummary
----@field lines integer     that hold something
+---@field lines integer     without empty ones
 ---@field messages integer
----@field requests integer  others
+---@field requests integer  requests other than messages
 ---@field broken integer    lines that could not be read
----@field changed integer   bodies that are written otherwise
----@field lacking integer   bodies that have no counterpart, or lose something
+---@field changed integer   bodies that change
+---@field lacking integer   bodies with fields without a counterpart, or without any
 ---@field types table<string, integer>  messages by type
 ---@field changes waba.migrate.Place[]  the most frequent first
 ---@field lacks waba.migrate.Place[]    likewise
@@ -35,21 +36,22 @@ function summary.new()
   }, Summary)
 end
 
--- The place in a message, or in a request of its kind: ids in paths differ from one to the next.
+-- Returns the name under which a field is counted. For a request it contains the endpoint instead of the path, which
+-- contains ids.
 local function place_of(read, path)
   if not read.method then return path end
   if path ~= "path" then return read.type ~= nil and path or ("%s %s %s"):format(read.method, read.endpoint, path) end
   return ("%s %s"):format(read.method, read.endpoint or read.path)
 end
 
-local function count_place(places, seen, path, says, line)
+local function count_place(places, seen, path, description, line)
   path = path:gsub("%[%d+%]", "[]")
   if seen[path] then return end
   seen[path] = true
   local place = places.by_path[path]
   if not place then
     if #places.list >= MOST_PLACES then return end
-    place = { path = path, says = says, count = 0, line = line }
+    place = { path = path, says = description, count = 0, line = line }
     places.by_path[path], places.list[#places.list + 1] = place, place
   end
   place.count = place.count + 1
@@ -64,7 +66,7 @@ local function count_type(self, kind)
   self.types[kind] = (self.types[kind] or 0) + 1
 end
 
---- Counts one line.
+--- Counts the result of one line.
 ---@param read waba.ScannedLine
 function Summary:add(read)
   self.lines = self.lines + 1
@@ -96,7 +98,7 @@ local function sorted(places)
   return places.list
 end
 
---- What was counted.
+--- Returns the summary.
 ---@return waba.ScanSummary
 function Summary:result()
   return {

@@ -1,4 +1,4 @@
--- waba block: blocks customers, whose messages the number then does not receive.
+-- waba block: blocks customers, so that the number does not receive their messages.
 
 local output = require "waba.cli.output"
 
@@ -22,7 +22,7 @@ end
 
 local function show_result(result)
   local rows = {}
-  for _, user in ipairs(result.users) do rows[#rows + 1] = { { text = result.word, colour = "good" }, label(user) } end
+  for _, user in ipairs(result.users) do rows[#rows + 1] = { { text = result.text, colour = "good" }, label(user) } end
   for _, user in ipairs(result.failed) do
     rows[#rows + 1] = { { text = "failed", colour = "bad" }, label(user), user.error and user.error.message or "" }
   end
@@ -49,7 +49,7 @@ local function list_all(ctx)
   end)
 end
 
--- Numbers are passed on as they are written; "DE.1349…" is a user id.
+-- Returns the users to block: "DE.1349…" is a user id, any other text a phone number.
 local function users_of(args)
   local users = {}
   for i, text in ipairs(args.customer) do users[i] = text:find "^%u%u%." and { user_id = text } or text end
@@ -61,9 +61,9 @@ local function change(ctx, args)
   local result, err
   if args.remove then result, err = list:unblock(users) else result, err = list:block(users) end
   if not result then return ctx:fail(err) end
-  local word = args.remove and "unblocked" or "blocked"
+  local text = args.remove and "unblocked" or "blocked"
   ctx:show({ users = plain(result.users), failed = plain(result.failed) }, nil, function()
-    show_result { users = result.users, failed = result.failed, word = word }
+    show_result { users = result.users, failed = result.failed, text = text }
   end)
   return #result.failed > 0 and 1 or 0
 end
@@ -76,13 +76,15 @@ function block.run(ctx, args)
     if #args.customer > 0 or args.remove then ctx:wrong "--list can't be combined with a customer or --remove" end
     return list_all(ctx)
   end
-  if #args.customer == 0 then ctx:wrong "a customer is missing: expected a phone number or a user id, or --list" end
+  if #args.customer == 0 then ctx:wrong "a customer is missing: expected a phone number, a user id or --list" end
   if ctx:hosting() == "cloud" then
-    if args.reason then ctx:wrong "--reason is for On-Premise hosting only" end
+    if args.reason then ctx:wrong "--reason exists on On-Premise hosting only" end
     return change(ctx, args)
   end
-  if args.remove or #args.customer > 1 then ctx:wrong "On-Premise hosting can only block, and one number at a time" end
-  if not args.reason then ctx:wrong "--reason is needed on On-Premise hosting" end
+  if args.remove or #args.customer > 1 then
+    ctx:wrong "On-Premise hosting can only block one customer at a time: expected one phone number and --reason"
+  end
+  if not args.reason then ctx:wrong "--reason is required on On-Premise hosting" end
   local blocked, err = ctx:client().contacts:block(args.customer[1], args.reason)
   return ctx:show(blocked and { users = { { input = args.customer[1] } } }, err, function()
     output.columns { { { text = "blocked", colour = "good" }, args.customer[1] } }

@@ -79,10 +79,10 @@ end
 -- Checks one row and records the result in `checked`.
 local function check_row(checked, merge, row, line, hosting, definition_of)
   checked.count = checked.count + 1
-  local column = merge:foreign_column(row)
+  local column = merge:column_not_utf8(row)
   if column then
-    checked.foreign = checked.foreign + 1
-    if checked.foreign > 1 then return end -- one error for all of them
+    checked.not_utf8 = checked.not_utf8 + 1
+    if checked.not_utf8 > 1 then return end -- one error for all of them
     checked.errors[#checked.errors + 1] = {
       line = line, column = column,
       message = ("column %s is not valid UTF-8: save the table as CSV, UTF-8"):format(column),
@@ -130,11 +130,12 @@ local function comparison(ctx, args)
   end
 end
 
--- Reads the whole file once: counts the rows, checks each message, and reports every error and every repeated recipient.
+-- Reads the whole file once: counts the rows, checks each message, and reports every error and every repeated
+-- recipient.
 local function rehearse(ctx, args)
   local merge, hosting = mail_merge.open(ctx, args), ctx:hosting()
   local checked = {
-    count = 0, errors = {}, foreign = 0, duplicates = {}, seen = {}, description = merge:description(),
+    count = 0, errors = {}, not_utf8 = 0, duplicates = {}, seen = {}, description = merge:description(),
     unique = not args.key,
   }
   local definition_of = comparison(ctx, args)
@@ -144,7 +145,7 @@ local function rehearse(ctx, args)
   end
   if checked.count == 0 then ctx:wrong(args.file .. " has no rows") end
   checked.seen = nil
-  checked.invalid = #checked.errors + math.max(0, checked.foreign - 1)
+  checked.invalid = #checked.errors + math.max(0, checked.not_utf8 - 1)
   return checked
 end
 
@@ -156,8 +157,8 @@ local function show_errors(ctx, args, checked)
       output.line(output.printable(("%s:%d: %s"):format(args.file, err.line, err.message)))
     end
   end
-  if checked.foreign > 1 and not ctx.json then
-    output.line(("%s: %d more rows are not valid UTF-8"):format(args.file, checked.foreign - 1))
+  if checked.not_utf8 > 1 and not ctx.json then
+    output.line(("%s: %d more rows are not valid UTF-8"):format(args.file, checked.not_utf8 - 1))
   end
 end
 

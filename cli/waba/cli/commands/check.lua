@@ -11,11 +11,11 @@ local check = {}
 ---@param parser table
 function check.add(parser)
   local command = parser:command("check", "Validate messages without sending them.")
-  command:argument("file", 'A message as JSON, or one on each line; "-": standard input.')
-  command:flag("--documented", "Only by rules that the platform documents.")
+  command:argument("file", 'A file with one JSON message, or one on each line; "-": standard input.')
+  command:flag("--documented", "Apply only rules that the platform documents.")
 end
 
--- One message over many lines, or one on each.
+-- Splits a file into messages: one over all lines, or one on each line.
 local function split(text)
   if core.decode(text) ~= nil then return { { number = 1, text = text } } end
   local lines, number = {}, 0
@@ -27,9 +27,11 @@ local function split(text)
 end
 
 local function examine(ctx, text, mode)
-  local body, fault = core.decode(text)
+  local body, decode_message = core.decode(text)
   if type(body) ~= "table" then
-    return nil, { kind = "invalid", message = "no JSON object: " .. tostring(fault or "another value") }
+    return nil, {
+      kind = "invalid", message = "the message must be a JSON object: " .. (decode_message or "it is another value"),
+    }
   end
   return waba.check(send.neutral(body), ctx:hosting(), mode)
 end
@@ -39,11 +41,11 @@ end
 ---@return integer exit_code
 function check.run(ctx, args)
   local lines = split(files.read(ctx, args.file))
-  if #lines == 0 then ctx:wrong(args.file .. " holds no message") end
-  local faults = 0
+  if #lines == 0 then ctx:wrong(args.file .. " contains no messages: expected JSON") end
+  local invalid = 0
   for _, line in ipairs(lines) do
     local valid, err = examine(ctx, line.text, args.documented and "documented" or true)
-    if not valid then faults = faults + 1 end
+    if not valid then invalid = invalid + 1 end
     if ctx.json then
       output.json { line = line.number, valid = valid == true, path = err and err.path, message = err and err.message }
     elseif not valid then
@@ -51,9 +53,9 @@ function check.run(ctx, args)
     end
   end
   if not ctx.json then
-    output.line(faults == 0 and ("%d valid"):format(#lines) or ("%d of %d invalid"):format(faults, #lines))
+    output.line(invalid == 0 and ("%d valid"):format(#lines) or ("%d of %d invalid"):format(invalid, #lines))
   end
-  return faults == 0 and 0 or 1
+  return invalid == 0 and 0 or 1
 end
 
 return check

@@ -1,4 +1,4 @@
--- waba completion: what a shell needs to complete the command.
+-- waba completion: prints the completion script of a shell.
 
 local output = require "waba.cli.output"
 
@@ -6,7 +6,7 @@ local completion = {}
 
 ---@param parser table
 function completion.add(parser)
-  local command = parser:command("completion", "Print the completion for a shell.")
+  local command = parser:command("completion", "Print the completion script for a shell.")
     :epilog [[
 bash: eval "$(waba completion bash)"
 zsh:  waba completion zsh > _waba, in a folder of $fpath
@@ -14,22 +14,22 @@ fish: waba completion fish > ~/.config/fish/completions/waba.fish]]
   command:argument("shell", "bash, zsh or fish."):choices { "bash", "zsh", "fish" }
 end
 
--- bash splits what compgen says at every blank, and puts a blank behind a folder, unless it is told.
+-- By default bash splits the output of compgen at blanks, and adds a blank after a folder; `with_files` changes both.
 local FILES = 'COMPREPLY=($(compgen -f -- "$cur"))'
 
 local function with_files(text)
-  local mended = ("compopt -o filenames 2>/dev/null; local IFS=$'\\n'; %s"):format(FILES)
-  return (text:gsub(FILES:gsub("%p", "%%%0"), (mended:gsub("%%", "%%%%"))))
+  local replacement = ("compopt -o filenames 2>/dev/null; local IFS=$'\\n'; %s"):format(FILES)
+  return (text:gsub(FILES:gsub("%p", "%%%0"), (replacement:gsub("%%", "%%%%"))))
 end
 
--- The profiles complete --profile; argparse offers files for each option without choices.
+-- argparse completes an option without choices with files; these replacements complete --profile with the profiles.
 local PROFILES = {
   bash = { '(%-%-profile%)\n%s*)[^\n]*', '%1COMPREPLY=($(compgen -W "$(waba profiles 2>/dev/null)" -- "$cur"))' },
   zsh = { '("%-%-profile%[[^\n]-): :_files', "%1: :($(waba profiles 2>/dev/null))" },
   fish = { "(%-l profile) %-r", "%1 -xa '(waba profiles 2>/dev/null)'" },
 }
 
---- What a shell reads.
+--- Returns the completion script of a shell.
 ---@param shell "bash"|"zsh"|"fish"
 ---@return string
 function completion.text(shell)
@@ -43,8 +43,8 @@ end
 ---@param args table
 ---@return integer exit_code
 function completion.run(ctx, args)
-  return ctx:show({ shell = args.shell, script = completion.text(args.shell) }, nil, function(it)
-    output.write(it.script)
+  return ctx:show({ shell = args.shell, script = completion.text(args.shell) }, nil, function(result)
+    output.write(result.script)
   end)
 end
 

@@ -1,4 +1,4 @@
--- waba contacts: which numbers WhatsApp knows (On-Premise hosting).
+-- waba contacts: checks which phone numbers use WhatsApp (On-Premise hosting).
 
 local output = require "waba.cli.output"
 
@@ -7,9 +7,9 @@ local contacts = {}
 ---@param parser table
 function contacts.add(parser)
   local command = parser:command("contacts", "Check phone numbers."):command_target "action"
-  local check = command:command("check", "Tell which numbers are on WhatsApp.")
+  local check = command:command("check", "Check which numbers use WhatsApp.")
   check:argument("number", "Phone number with country code."):args "+"
-  check:flag("--force", "Ask anew instead of trusting what is known.")
+  check:flag("--force", "Ignore cached results.")
 end
 
 local function show(list)

@@ -1,4 +1,4 @@
--- waba doctor: looks at everything that sending and receiving need, one line each, good or bad with what to do.
+-- waba doctor: checks what sending and receiving need. Prints one line for each check, with advice if it failed.
 
 local core = require "waba.core"
 local loopback = require "waba.loopback"
@@ -7,55 +7,55 @@ local waba = require "waba"
 
 local doctor = {}
 
--- Seconds the clock may differ.
+-- The maximum difference of the clocks, in seconds.
 local MAX_SKEW = 60
 
 ---@param parser table
 function doctor.add(parser)
-  parser:command("doctor", "Look at key, number, webhook, health and clock."):epilog [[
+  parser:command("doctor", "Check key, number, webhook, health and clock."):epilog [[
 Exit code 0 when every line is good, else 1.]]
 end
 
--- One line of the report: `good` is true, false, or nil where it could not be looked at.
-local function line(name, good, says, advice)
-  return { name = name, good = good, says = says, advice = not good and advice or nil }
+-- A line of the report. `good` is true, false, or nil if the check was not possible; `text` becomes the field `says`.
+local function line(name, good, text, advice)
+  return { name = name, good = good, says = text, advice = not good and advice or nil }
 end
 
-local REACH = {
-  tls = "Is a proxy in between? --ca-file names further authorities. Is this machine's clock right?",
-  network = "Is there a way out to the gateway: DNS, firewall, proxy?",
-  timeout = "The gateway did not answer in time: try again, or see its status page.",
+local CONNECTION_ADVICE = {
+  tls = "Check the clock of this machine. If a proxy replaces certificates, pass its authority with --ca-file.",
+  network = "Check DNS, firewall and proxy between this machine and the gateway.",
+  timeout = "The gateway did not respond in time: try again, or see its status page.",
 }
 
-local NEW_KEY = "Make a new key in the 360dialog Hub; only the newest one works, and each hosting has its own."
+local NEW_KEY = "Create a new key in the 360dialog Hub; only the newest one works, and each hosting has its own."
 
 local MONTHS = { Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, Aug = 8, Sep = 9, Oct = 10, Nov = 11,
   Dec = 12 }
 
--- Seconds since the epoch of "Tue, 24 Nov 2026 21:39:33 GMT" (RFC 9110).
+-- Converts a date such as "Tue, 24 Nov 2026 21:39:33 GMT" (RFC 9110) to Unix time.
 local function read_date(text)
   local day, month, year, hour, minute, second = tostring(text):match "(%d+) (%a+) (%d+) (%d+):(%d+):(%d+) GMT"
   if not MONTHS[month] then return nil end
   local time = { year = tonumber(year), month = MONTHS[month], day = tonumber(day), hour = tonumber(hour),
     min = tonumber(minute), sec = tonumber(second), isdst = false }
-  local here = os.time(time)
-  -- os.time reads local time: put right by what it makes of the same moment in UTC
-  local utc = os.date("!*t", here)
+  local as_local = os.time(time)
+  -- os.time reads its argument as local time: add the difference between local time and UTC
+  local utc = os.date("!*t", as_local)
   utc.isdst = false
-  return here + os.difftime(here, os.time(utc))
+  return as_local + os.difftime(as_local, os.time(utc))
 end
 
 local function check_clock(headers)
   local theirs = headers and read_date(headers.date)
-  if not theirs then return line("clock", nil, "the gateway told no time") end
+  if not theirs then return line("clock", nil, "the gateway's response has no date") end
   local skew = os.time() - theirs
   local good = math.abs(skew) <= MAX_SKEW
-  return line("clock", good, good and "as the gateway's"
+  return line("clock", good, good and "same as the gateway's"
     or ("%d s %s the gateway's"):format(math.abs(skew), skew > 0 and "ahead of" or "behind"),
     "Set the clock: certificates and the 24-hour window depend on it.")
 end
 
--- The first call: shows at once whether the gateway is reached, trusted, and knows the key.
+-- Calls the gateway. Reports whether it is reached, has a valid certificate, and accepts the key.
 local function check_access(client, report)
   local path = client.hosting.endpoints.phone_number.path
   local json, response = client:request { path = path }
@@ -63,7 +63,7 @@ local function check_access(client, report)
   local reached = not err or err.status ~= nil
   local trusted = client.base_url:find "^https" and ", TLS verified" or ", without TLS"
   report[#report + 1] = line("gateway", reached, reached and client.base_url .. trusted or tostring(err),
-    err and (REACH[err.kind] or "See the message."))
+    err and (CONNECTION_ADVICE[err.kind] or "See the error message."))
   if not reached then return false end
   local accepted = not (err and (err.kind == "auth" or err.status == 401))
   report[#report + 1] = line("key", accepted, accepted and "accepted" or tostring(err), NEW_KEY)
@@ -73,14 +73,14 @@ end
 
 local function check_number(client)
   local number, err = client:phone_number()
-  return line("number", number ~= nil, number or tostring(err), "Is the number registered at 360dialog?")
+  return line("number", number ~= nil, number or tostring(err), "Check in the 360dialog Hub whether it is registered.")
 end
 
 local function check_hosting(client)
   local is_cloud = client.hosting.name == "cloud"
   return line("hosting", is_cloud or client.base_url ~= client.hosting.base_url,
     is_cloud and "Cloud" or "On-Premise",
-    "WhatsApp's On-Premise client ended in October 2025: move the number, then see waba migrate.")
+    "Meta ended the On-Premise API in October 2025: move the number to Cloud hosting, then see waba migrate.")
 end
 
 -- Seconds to wait for a response from the webhook's address.
@@ -111,7 +111,8 @@ local function check_webhook(client)
   local address, err = client.webhook:get()
   if not address then return line("webhook", false, tostring(err), "See waba webhook --help.") end
   if not address.url then
-    return line("webhook", false, "no address is set", "waba webhook set https://…; until then nothing is received.")
+    return line("webhook", false, "no address is set",
+      "Set it with waba webhook set https://…; until then no webhooks arrive.")
   end
   return check_address(client, address.url)
 end
@@ -119,14 +120,12 @@ end
 local function check_health(client)
   local health, err = client:health()
   if not health then return line("health", false, tostring(err), "Try again in five minutes.") end
-  local said = { health.status or health.healthy and "connected" or "not connected" }
+  local messages = { health.status or health.healthy and "connected" or "not connected" }
   for _, node in ipairs(health.nodes) do
-    for _, fault in ipairs(node.errors or {}) do
-      said[#said + 1] = fault.message
-    end
+    for _, reason in ipairs(node.errors or {}) do messages[#messages + 1] = reason.message end
   end
-  return line("health", health.healthy, table.concat(said, "; "),
-    "The gateway looks every five minutes: if it stays so, open a ticket with 360dialog.")
+  return line("health", health.healthy, table.concat(messages, "; "),
+    "The gateway checks every five minutes: if the state stays the same, open a ticket with 360dialog.")
 end
 
 local OTHER = { on_premise = "cloud", cloud = "on_premise" }
@@ -148,16 +147,16 @@ local function wrong_hosting(client)
   local right = OTHER[client.hosting.name]
   return line("hosting", false, ('%s, but the key belongs to %s: hosting = "%s"'):format(
     TITLES[client.hosting.name], TITLES[right], right),
-    ('Give hosting = "%s" to waba.client, and --hosting %s or WABA_HOSTING=%s to the command.'):format(right, right,
+    ('Use hosting = "%s" in waba.client, and --hosting %s or WABA_HOSTING=%s with the command.'):format(right, right,
       right))
 end
 
--- Everything, from what the rest depends on to what hangs on it.
+-- Runs the checks in the order of their dependencies.
 local function examine(ctx)
-  local found, fault, source = pcall(ctx.key, ctx)
+  local found, raised, source = pcall(ctx.key, ctx)
   if not found then
-    local says = type(fault) == "table" and fault.message or tostring(fault)
-    return { line("api key", false, says, "It stands in the 360dialog Hub.") }
+    local text = type(raised) == "table" and raised.message or tostring(raised)
+    return { line("api key", false, text, "Find the key in the 360dialog Hub.") }
   end
   local client, report = ctx:client(), {}
   report[1] = line("api key", true, "from " .. source)
@@ -176,16 +175,16 @@ local function examine(ctx)
   return report
 end
 
--- What stands beside "good  api key  " in 80 columns.
+-- The width of the third column: 80 without those of "good  api key  ".
 local ADVICE_WIDTH = 64
 
-local WORDS = { [true] = { "good", "good" }, [false] = { "bad", "bad" } }
+local RESULTS = { [true] = { "good", "good" }, [false] = { "bad", "bad" } }
 
 local function show(report)
   local rows = {}
   for _, entry in ipairs(report) do
-    local word = WORDS[entry.good] or { "?", "dim" }
-    rows[#rows + 1] = { { text = word[1], colour = word[2] }, entry.name, entry.says }
+    local result = RESULTS[entry.good] or { "?", "dim" }
+    rows[#rows + 1] = { { text = result[1], colour = result[2] }, entry.name, entry.says }
     for _, text in ipairs(entry.advice and output.wrapped(entry.advice, ADVICE_WIDTH) or {}) do
       rows[#rows + 1] = { "", "", text }
     end

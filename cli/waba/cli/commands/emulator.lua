@@ -1,10 +1,10 @@
--- waba emulator: the gateway on your own machine.
+-- waba emulator: runs the emulator of the gateway on this machine.
 
 local emulator = {}
 
 ---@param parser table
 function emulator.add(parser)
-  local command = parser:command("emulator", "The gateway on your own machine.")
+  local command = parser:command("emulator", "Run an emulator of the gateway on this machine.")
     :handle_options(false):add_help(false)
   command:argument("arguments", "Its options; waba emulator --help lists them."):args "*"
 end

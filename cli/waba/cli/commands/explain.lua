@@ -1,4 +1,4 @@
--- waba explain: what an error code of the platform means, and what to do.
+-- waba explain: prints the meaning of an error code of the platform, and what to do.
 
 local codes_of = require("waba.check").codes
 local output = require "waba.cli.output"
@@ -8,8 +8,8 @@ local explain = {}
 
 ---@param parser table
 function explain.add(parser)
-  local command = parser:command("explain", "What an error code means, and what to do.")
-  command:argument("code", "The code, such as 470 or 131047; without it all codes are listed."):args "?"
+  local command = parser:command("explain", "Explain an error code, and what to do.")
+  command:argument("code", "The code, such as 470 or 131047; by default all codes are listed."):args "?"
 end
 
 local function show(row)
@@ -17,7 +17,7 @@ local function show(row)
   for _, text in ipairs { row.meaning or "", row.advice or "" } do
     for _, line in ipairs(output.wrapped(text, 79)) do output.line(line) end
   end
-  output.fields { { "kind", row.kind }, { "worth repeating", row.retryable and "yes, later" or "no" } }
+  output.fields { { "kind", row.kind }, { "retryable", row.retryable and "yes, later" or "no" } }
 end
 
 -- Lists every code of the selected hostings.
@@ -45,7 +45,9 @@ function explain.run(ctx, args)
   if not args.code then return list_all(ctx) end
   if not args.code:find "^%d+$" then ctx:wrong("the code must be a number, not " .. args.code) end
   local row = waba.explain(args.code)
-  return ctx:show(row, { kind = "not_found", message = ("no list has the code %s"):format(args.code) }, show)
+  return ctx:show(row, {
+    kind = "not_found", message = ("unknown error code %s: waba explain lists the known ones"):format(args.code),
+  }, show)
 end
 
 return explain

@@ -1,4 +1,4 @@
--- waba health: the state of the number's WhatsApp client.
+-- waba health: prints the state of the number's WhatsApp client.
 
 local output = require "waba.cli.output"
 
@@ -6,18 +6,18 @@ local health = {}
 
 ---@param parser table
 function health.add(parser)
-  parser:command("health", "The state of the number's WhatsApp client.")
+  parser:command("health", "Show the state of the number's WhatsApp client.")
 end
 
 local function show(state)
   local rows = { { { text = state.status or "unknown", colour = state.healthy and "good" or "bad" }, "", "" } }
   for _, node in ipairs(state.nodes or {}) do
-    local said = {}
+    local messages = {}
     for _, err in ipairs(node.errors or {}) do
-      said[#said + 1] = tostring(type(err) == "table" and (err.message or err.title or err.code) or err)
+      messages[#messages + 1] = tostring(type(err) == "table" and (err.message or err.title or err.code) or err)
     end
-    if node.name or #said > 0 then
-      rows[#rows + 1] = { ("  %s"):format(node.name or ""), node.status or "", table.concat(said, "; ") }
+    if node.name or #messages > 0 then
+      rows[#rows + 1] = { ("  %s"):format(node.name or ""), node.status or "", table.concat(messages, "; ") }
     end
   end
   output.columns(rows)

@@ -1,4 +1,4 @@
--- waba listen: takes webhooks on this machine and prints their events.
+-- waba listen: receives webhooks on this machine and prints their events.
 
 local loopback = require "waba.loopback"
 local numbers = require "waba.cli.numbers"
@@ -9,16 +9,16 @@ local listen = {}
 
 ---@param parser table
 function listen.add(parser)
-  local command = parser:command("listen", "Take webhooks and print their events.")
+  local command = parser:command("listen", "Receive webhooks and print their events.")
     :epilog [[The password of --user is read from WABA_WEBHOOK_PASSWORD, the secret of
 --signed from WABA_WEBHOOK_SECRET. Ctrl-C ends it.]]
   command:option("--port", "Port to listen on."):argname "<port>":default "8080":convert(numbers.port)
   command:option("--host", "Address to listen on."):argname "<address>":default "127.0.0.1"
-  command:option("--path", "Answer this path only."):argname "<path>"
-  command:option("--user", "Ask for this user and its password."):argname "<user>"
-  command:flag("--signed", "Ask for the signature of Cloud hosting.")
-  command:flag("--open", "Take webhooks from anybody, on any address.")
-  command:flag("--raw", "Print what the platform wrote, as JSON lines.")
+  command:option("--path", "Accept webhooks at this path only."):argname "<path>"
+  command:option("--user", "Require this user and its password."):argname "<user>"
+  command:flag("--signed", "Require the signature of Cloud hosting.")
+  command:flag("--open", "Require no credentials, on any address.")
+  command:flag("--raw", "Print the objects of the webhooks, as JSON lines.")
 end
 
 -- The last second of the year 9999.
@@ -30,21 +30,21 @@ local function time_of(event)
   return os.date("%Y-%m-%d %H:%M:%S", seconds)
 end
 
--- Returns a field of any value as text; `instead` if it is missing or neither a string nor a number.
-local function field(value, name, instead)
+-- Returns a field of any value as text; `default` if it is neither a string nor a number.
+local function field(value, name, default)
   local found = type(value) == "table" and value[name]
   if type(found) == "string" or type(found) == "number" then return tostring(found) end
-  return instead
+  return default
 end
 
 local function items(value)
   return type(value) == "table" and value or {}
 end
 
--- What a person would read of each kind of event.
-local says = {}
+-- Functions that return the customer and the description of an event, by its kind.
+local descriptions = {}
 
--- The content of what has no text.
+-- Functions that describe the content of a message as text, by field.
 local contents = {}
 
 function contents.location(location)
@@ -63,7 +63,7 @@ end
 
 function contents.reaction(reaction)
   local emoji = field(reaction, "emoji", "")
-  return ("%s on %s"):format(emoji ~= "" and emoji or "none any more", field(reaction, "message_id", "?"))
+  return ("%s on %s"):format(emoji ~= "" and emoji or "removed", field(reaction, "message_id", "?"))
 end
 
 function contents.order(order)
@@ -92,30 +92,30 @@ local function first_error(event)
   return err and tostring(err)
 end
 
-function says.message(event)
+function descriptions.message(event)
   local name = field(event.contact, "name")
   local who = field(event, "from", "unknown sender") .. (name and " (" .. name .. ")" or "")
   return who, ("%s %s%s"):format(field(event, "type", "?"), content_of(event), first_error(event) or "")
 end
 
-function says.status(event)
+function descriptions.status(event)
   local err, about = first_error(event), field(event, "type") -- of a payment, not of the message
   return field(event, "recipient", ""), ("%s%s%s"):format(about and about .. " " or "", field(event, "status", "?"),
     err and ": " .. err or "")
 end
 
-says["error"] = function(event)
+descriptions["error"] = function(event)
   return "", tostring(event.error)
 end
 
-function says.account(event)
+function descriptions.account(event)
   return "", tostring(event.field)
 end
 
 local COLOURS = { message = "strong", status = "dim", ["error"] = "bad", account = "good" }
 
 local function show(event)
-  local who, what = says[event.kind](event)
+  local who, what = descriptions[event.kind](event)
   local kind = { text = event.kind, colour = COLOURS[event.kind] }
   if event.kind == "status" and event.status == "failed" then kind = { text = "failed", colour = "bad" } end
   output.columns { { time_of(event), kind, who, what, field(event, "id", "") } }
@@ -130,14 +130,16 @@ end
 
 local function secret_of(ctx, name, flag)
   local value = os.getenv(name)
-  if not value or value == "" then ctx:wrong(("%s needs %s"):format(flag, name)) end
+  if not value or value == "" then ctx:wrong(("%s: the environment variable %s is not set"):format(flag, name)) end
   return value
 end
 
--- Without credentials only this machine may come in, unless that is wanted.
+-- Whether the receiver requires no credentials: on a loopback address, or with --open.
 local function is_open(ctx, args)
   if args.user or args.signed then return nil end
-  if not loopback.is_host(args.host) and not args.open then ctx:wrong "--user or --signed is needed, or --open" end
+  if not loopback.is_host(args.host) and not args.open then
+    ctx:wrong(("--host: %s is not a loopback address: --user, --signed or --open is required"):format(args.host))
+  end
   return true
 end
 

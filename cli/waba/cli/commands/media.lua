@@ -1,4 +1,4 @@
--- waba media: files at the gateway.
+-- waba media: uploads, downloads and deletes files at the gateway.
 
 local core = require "waba.core"
 local output = require "waba.cli.output"
@@ -10,13 +10,13 @@ function media.add(parser)
   local command = parser:command("media", "Upload, download and delete files."):command_target "action"
   local up = command:command("up", "Upload a file; prints its id.")
   up:argument("file", "The file.")
-  up:option("--type", "Its MIME type, when its name does not tell."):argname "<type>"
-  up:option("--as", "The type of message it is for."):argname "<type>"
+  up:option("--type", "Its MIME type, if its name has no known extension."):argname "<type>"
+  up:option("--as", "The type of the message that will use it."):argname "<type>"
     :choices { "audio", "document", "image", "sticker", "video" }
   local down = command:command("down", "Download a file.")
   down:argument("id", "Its id.")
-  down:argument("file", 'Where to; "-": standard output.')
-  down:option("--sha256", "What its digest must be."):argname "<hex>"
+  down:argument("file", 'The file to write; "-": standard output.')
+  down:option("--sha256", "The expected SHA-256 digest."):argname "<hex>"
   local rm = command:command("rm", "Delete a file.")
   rm:argument("id", "Its id.")
 end
@@ -28,30 +28,32 @@ function actions.up(ctx, args)
   return ctx:show(uploaded, err, function(result) output.line(output.printable(result.id)) end)
 end
 
--- A device or a pipe is written to; a file in its place would be another thing.
+-- Opens a device for writing; `download` with a path would replace it by a regular file.
 local function open_device(ctx, path)
   local device, message = io.open(path, "wb")
-  if not device then ctx:wrong("can't write " .. message) end
+  if not device then ctx:wrong("can't write to " .. message) end
   return function(bytes)
-    local fine, fault = device:write(bytes)
-    fine = fine and device:flush()
-    if not fine then error({ message = ("can't write to %s: %s"):format(path, tostring(fault)) }, 0) end
+    local ok, write_message = device:write(bytes)
+    if ok then ok, write_message = device:flush() end
+    if not ok then error({ message = ("can't write to %s: %s"):format(path, tostring(write_message)) }, 0) end
   end
 end
 
 function actions.down(ctx, args)
   local to_pipe = args.file == "-"
-  if to_pipe and ctx.json then ctx:wrong('--json and "-" exclude each other') end
-  if to_pipe and core.is_terminal(1) then ctx:wrong "standard output is a terminal: name a file, or use a pipe" end
-  local way = { sha256 = args.sha256 }
-  if to_pipe then
-    way.sink = output.write
-  elseif args.file:find "^/dev/" then
-    way.sink = open_device(ctx, args.file)
-  else
-    way.file = args.file
+  if to_pipe and ctx.json then ctx:wrong('--json can\'t be combined with "-"') end
+  if to_pipe and core.is_terminal(1) then
+    ctx:wrong '"-" is standard output, which is a terminal: expected a file name, or a pipe behind the command'
   end
-  local got, err = ctx:client().media:download(args.id, way)
+  local target = { sha256 = args.sha256 }
+  if to_pipe then
+    target.sink = output.write
+  elseif args.file:find "^/dev/" then
+    target.sink = open_device(ctx, args.file)
+  else
+    target.file = args.file
+  end
+  local got, err = ctx:client().media:download(args.id, target)
   return ctx:show(got, err, function(result)
     if not to_pipe then output.columns { { args.file, result.type or "", ("%d bytes"):format(result.size) } } end
   end)

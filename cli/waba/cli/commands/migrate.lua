@@ -1,9 +1,9 @@
--- waba migrate: what becomes of stored On-Premise requests on Cloud hosting.
+-- waba migrate: converts stored On-Premise requests to Cloud hosting.
 
 local files = require "waba.cli.files"
 local output = require "waba.cli.output"
 local waba = require "waba"
-local words = require "waba.migrate.words"
+local text = require "waba.migrate.text"
 
 local migrate = {}
 
@@ -14,16 +14,16 @@ Exit codes: 0 all have a counterpart, 1 some have none or could not be read.]]
 
 ---@param parser table
 function migrate.add(parser)
-  local command = parser:command("migrate", "What stored On-Premise requests become on Cloud hosting."):epilog(EPILOG)
+  local command = parser:command("migrate", "Convert stored On-Premise requests to Cloud hosting."):epilog(EPILOG)
   command:argument("file", 'Stored requests; "-": standard input.')
-  command:flag("--summary", "Only what was found in all.")
+  command:flag("--summary", "Print the summary only.")
 end
 
 local function show(lines)
-  for _, text in ipairs(lines) do output.line(output.printable(text)) end
+  for _, line in ipairs(lines) do output.line(output.printable(line)) end
 end
 
--- Without the object that an error is.
+-- Replaces an error object by its path and message.
 local function plain(read)
   local err = read.on_premise_error
   if not err then return read end
@@ -40,11 +40,11 @@ function migrate.run(ctx, args)
   files.must_exist(ctx, args.file)
   local summary, err = waba.migrate.scan(args.file == "-" and io.stdin or args.file, function(read)
     if args.summary then return end
-    if ctx.json then output.json(plain(read)) else show(words.of_line(read)) end
+    if ctx.json then output.json(plain(read)) else show(text.of_line(read)) end
   end)
   if not summary then return ctx:fail(err) end
-  if summary.lines == 0 then ctx:wrong(args.file .. " holds no request") end
-  if ctx.json then output.json { summary = summary } else show(words.of_summary(summary)) end
+  if summary.lines == 0 then ctx:wrong(args.file .. " contains no requests: expected one JSON object on each line") end
+  if ctx.json then output.json { summary = summary } else show(text.of_summary(summary)) end
   return summary.lacking + summary.broken == 0 and 0 or 1
 end
 

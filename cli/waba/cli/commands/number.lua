@@ -1,4 +1,4 @@
--- waba number: the number that the key belongs to.
+-- waba number: prints the phone number of the key.
 
 local output = require "waba.cli.output"
 
@@ -6,7 +6,7 @@ local number = {}
 
 ---@param parser table
 function number.add(parser)
-  parser:command("number", "The number that the key belongs to.")
+  parser:command("number", "Print the phone number of the key.")
 end
 
 ---@param ctx waba.cli.Context

@@ -1,4 +1,4 @@
--- waba profile: what customers see of the number.
+-- waba profile: shows and sets the public profile of the number.
 
 local output = require "waba.cli.output"
 
@@ -8,18 +8,18 @@ local FIELDS = { "address", "description", "email", "vertical" }
 
 ---@param parser table
 function profile.add(parser)
-  local command = parser:command("profile", "What customers see of the number."):command_target "action"
-  command:command("show", "The about text and the business profile.")
-  local about = command:command("about", "Show or set the text beside the number.")
+  local command = parser:command("profile", "Show and set the public profile of the number."):command_target "action"
+  command:command("show", "Show the about text and the business profile.")
+  local about = command:command("about", "Show or set the about text.")
   about:argument("text", "The new text."):args "?"
   local business = command:command("business", "Show or set the business profile.")
   for _, name in ipairs(FIELDS) do
-    business:option("--" .. name, ("The %s; empty clears it."):format(name)):argname "<text>"
+    business:option("--" .. name, ("The %s; an empty one clears it."):format(name)):argname "<text>"
   end
-  business:option("--website", "An address; once for each of two; empty clears it."):argname "<url>":count "0-2"
+  business:option("--website", "A URL, at most twice; an empty one clears both."):argname "<url>":count "0-2"
   local photo = command:command("photo", "Save or set the photo.")
-  photo:argument("file", "A picture to set.")
-  photo:flag("--save", "Save the present photo into the file instead.")
+  photo:argument("file", "The picture.")
+  photo:flag("--save", "Save the current photo to the file instead.")
 end
 
 local function show_business(business)
@@ -55,15 +55,15 @@ function actions.about(ctx, args)
 end
 
 function actions.business(ctx, args)
-  local given = {}
-  for _, name in ipairs(FIELDS) do given[name] = args[name] end
-  if #args.website > 0 then given.websites = args.website[1] == "" and {} or args.website end
+  local fields = {}
+  for _, name in ipairs(FIELDS) do fields[name] = args[name] end
+  if #args.website > 0 then fields.websites = args.website[1] == "" and {} or args.website end
   local resource = ctx:client().profile
-  if next(given) == nil then
+  if next(fields) == nil then
     local business, err = resource:business()
     return ctx:show(business, err, show_business)
   end
-  local stored, err = resource:set_business(given)
+  local stored, err = resource:set_business(fields)
   return ctx:show(stored, err, show_business)
 end
 

@@ -1,4 +1,4 @@
--- waba profiles: the names that --profile takes.
+-- waba profiles: lists the names that --profile accepts.
 
 local output = require "waba.cli.output"
 local profiles = require "waba.cli.profiles"

@@ -1,4 +1,4 @@
--- waba request: calls any path of the gateway, for requests without a command of their own.
+-- waba request: calls any path of the gateway, for requests that no other command makes.
 
 local core = require "waba.core"
 local files = require "waba.cli.files"

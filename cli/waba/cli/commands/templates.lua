@@ -1,4 +1,4 @@
--- waba templates: what the account may send outside the 24-hour window.
+-- waba templates: lists, shows, pulls, checks, creates and deletes the account's message templates.
 
 local canonical = require "waba.canonical"
 local core = require "waba.core"
@@ -11,24 +11,24 @@ local templates = {}
 ---@param parser table
 function templates.add(parser)
   local command = parser:command("templates", "List, show, create and delete templates."):command_target "action"
-  local list = command:command("list", "All templates.")
-  list:option("--status", "Only those in this state."):argname "<status>"
-  local show = command:command("show", "One template in all its languages.")
+  local list = command:command("list", "List all templates.")
+  list:option("--status", "List only those with this status."):argname "<status>"
+  local show = command:command("show", "Show one template in all its languages.")
   show:argument("name", "Its name.")
   local pull = command:command("pull", "Write the definition of each template to a file.")
   pull:argument("folder", "The folder; the files are NAME.LANGUAGE.json.")
   local check = command:command("check", "Compare files of pull with the gateway.")
     :epilog "Exit code 1 when a template differs, is missing, or has no file."
   check:argument("folder", "The folder.")
-  local create = command:command("create", "Hand in a template for review.")
-  create:argument("file", 'The template as JSON, as the platform writes it; "-": standard input.')
+  local create = command:command("create", "Submit a template for review.")
+  create:argument("file", 'A file with the template in the JSON of the platform; "-": standard input.')
   local rm = command:command("rm", "Delete a template in all its languages.")
   rm:argument("name", "Its name.")
 end
 
-local function collect(ctx, given, keep)
+local function collect(ctx, options, keep)
   local list = {}
-  for template, err in ctx:client().templates:each(given) do
+  for template, err in ctx:client().templates:each(options) do
     if not template then return nil, err end
     if not keep or keep(template) then list[#list + 1] = template end
   end
@@ -72,7 +72,9 @@ end
 function actions.show(ctx, args)
   local list, err = collect(ctx, {}, function(template) return template.name == args.name end)
   if list and #list == 0 then
-    return ctx:fail { kind = "not_found", message = ("there is no template %s"):format(args.name) }
+    return ctx:fail {
+      kind = "not_found", message = ("there is no template %s: waba templates list shows all names"):format(args.name),
+    }
   end
   return ctx:show(list, err, function()
     for _, template in ipairs(list) do
@@ -98,7 +100,7 @@ end
 -- The fields of a definition that are compared.
 local COMPARED = { "category", "components", "parameter_format", "status" }
 
--- What differs between the file and the gateway, as a list of fields.
+-- Returns the names of the fields that differ between the file and the gateway.
 local function differences(stored, template)
   local fields = {}
   for _, name in ipairs(COMPARED) do
@@ -111,7 +113,7 @@ local function key_of(template)
   return ("%s (%s)"):format(tostring(template.name), tostring(template.language))
 end
 
--- The definitions in the files of a folder, by name and language.
+-- Reads the definitions in a folder, by name and language.
 local function read_folder(ctx, folder)
   local found = {}
   for _, path in ipairs(files.list(ctx, folder, "json")) do
@@ -148,7 +150,7 @@ function actions.check(ctx, args)
   if not list then return ctx:fail(err) end
   local rows = compare(stored, list)
   ctx:show(output.list(rows), nil, function()
-    if #rows == 0 then output.line(("%d templates, none differs"):format(#list)) end
+    if #rows == 0 then output.line(("%d templates; all are the same"):format(#list)) end
     local shown = {}
     for i, row in ipairs(rows) do shown[i] = { row.template, { text = row.result, colour = "bad" } } end
     output.columns(shown)
@@ -158,7 +160,9 @@ end
 
 function actions.create(ctx, args)
   local template, message = core.decode(files.read(ctx, args.file))
-  if type(template) ~= "table" then ctx:wrong("no JSON object: " .. tostring(message or "another value")) end
+  if type(template) ~= "table" then
+    ctx:wrong(("%s must contain a JSON object: %s"):format(args.file, message or "it is another value"))
+  end
   local created, err = ctx:client().templates:create(template)
   return ctx:show(created, err, function() show_rows { created } end)
 end

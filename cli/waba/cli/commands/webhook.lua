@@ -1,4 +1,4 @@
--- waba webhook: the address that the gateway posts events to.
+-- waba webhook: shows and sets the address to which the gateway sends webhooks.
 
 local core = require "waba.core"
 local output = require "waba.cli.output"
@@ -7,13 +7,14 @@ local webhook = {}
 
 ---@param parser table
 function webhook.add(parser)
-  local command = parser:command("webhook", "See and set the webhook address."):command_target "action"
-  command:command("get", "Where webhooks go.")
-  local set = command:command("set", "Send webhooks elsewhere.")
+  local command = parser:command("webhook", "Show and set the webhook address."):command_target "action"
+  command:command("get", "Show the webhook address.")
+  local set = command:command("set", "Set the webhook address.")
     :epilog "The password of --user is read from WABA_WEBHOOK_PASSWORD."
-  set:argument("url", "The address, https.")
-  set:option("--user", "Add a Basic header with this user."):argname "<user>"
-  set:option("--header", "Add a header: name=value. Its value may be secret: name=@file."):argname "<header>":count "*"
+  set:argument("url", "The address; it begins with https://.")
+  set:option("--user", "Add an Authorization header (Basic) with this user."):argname "<user>"
+  set:option("--header", "Add a header: name=value, or name=@file to read the value from a file; once for each.")
+    :argname "<header>":count "*"
 end
 
 local function show(address)
@@ -21,7 +22,7 @@ local function show(address)
   local names = {}
   for name in pairs(address.headers or {}) do names[#names + 1] = name end
   table.sort(names)
-  -- their values are secrets more often than not
+  -- the values are often secrets
   if #names > 0 then output.fields { { "headers", table.concat(names, ", ") } } end
 end
 
@@ -49,10 +50,10 @@ function actions.set(ctx, args)
   local headers, password = {}, os.getenv "WABA_WEBHOOK_PASSWORD"
   for _, text in ipairs(args.header) do
     local name, value = text:match "^([^=]+)=(.*)$"
-    if not name then ctx:wrong("--header is name=value") end
+    if not name then ctx:wrong "--header must be name=value or name=@file: expected a =" end
     headers[name] = read_value(ctx, value)
   end
-  if args.user and not password then ctx:wrong "--user needs its password in WABA_WEBHOOK_PASSWORD" end
+  if args.user and not password then ctx:wrong "--user: the environment variable WABA_WEBHOOK_PASSWORD is not set" end
   local set, err = ctx:client().webhook:set {
     url = args.url, user = args.user, password = args.user and password or nil,
     headers = next(headers) and headers or nil,

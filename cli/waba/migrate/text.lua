@@ -1,6 +1,6 @@
--- What a scan found, as lines for people.
+-- Formats the results of a scan as lines of text.
 
-local words = {}
+local text = {}
 
 local function plural(number, noun, nouns)
   return ("%d %s"):format(number, number == 1 and noun or nouns or noun .. "s")
@@ -13,22 +13,22 @@ local function name_of(read)
   return tostring(read.type or "message without a type")
 end
 
--- The sentences of the rules begin with their path; those about a whole request need none.
-local function line_of(path, says)
-  if path == "path" or says:sub(1, #path) == path then return says end
-  return path .. ": " .. says
+-- Puts the path before a description, unless the description begins with it or is about the whole request.
+local function line_of(path, description)
+  if path == "path" or description:sub(1, #path) == path then return description end
+  return path .. ": " .. description
 end
 
---- One line of the file.
+--- Formats the result of one line of the file.
 ---@param read waba.ScannedLine
 ---@return string[]
-function words.of_line(read)
+function text.of_line(read)
   if read.kind == "broken" then return { ("line %d: %s"):format(read.line, read.error) } end
-  local verdict = #read.lacking > 0 and plural(#read.lacking, "thing") .. " without a counterpart"
+  local result = #read.lacking > 0 and plural(#read.lacking, "field") .. " without a counterpart"
     or #read.changes > 0 and plural(#read.changes, "change") or "nothing changes"
-  local found = { ("line %d: %s: %s"):format(read.line, name_of(read), verdict) }
+  local found = { ("line %d: %s: %s"):format(read.line, name_of(read), result) }
   for _, change in ipairs(read.changes) do found[#found + 1] = "  " .. line_of(change.path, change.what) end
-  for _, lack in ipairs(read.lacking) do found[#found + 1] = "  lacking: " .. line_of(lack.path, lack.why) end
+  for _, lack in ipairs(read.lacking) do found[#found + 1] = "  no counterpart: " .. line_of(lack.path, lack.why) end
   return found
 end
 
@@ -40,19 +40,19 @@ local function add_places(found, title, places)
   end
 end
 
---- The whole file.
+--- Formats the summary of the file.
 ---@param summary waba.ScanSummary
 ---@return string[]
-function words.of_summary(summary)
+function text.of_summary(summary)
   local found = { ("%s, %s: %d changed, %d without a counterpart, %s not read"):format(
     plural(summary.messages, "message"), plural(summary.requests, "other request"), summary.changed, summary.lacking,
     plural(summary.broken, "line")) }
   add_places(found, "changes:", summary.changes)
   add_places(found, "without a counterpart:", summary.lacks)
   if summary.broken > 0 and summary.broken == summary.lines then
-    found[#found + 1] = "each line must be one JSON object: jq -c . FILE writes it so"
+    found[#found + 1] = "each line must be one JSON object: jq -c . FILE writes such lines"
   end
   return found
 end
 
-return words
+return text

@@ -1,4 +1,4 @@
--- Reads one line of a log: the body of a message, or a request with method, path and body. Says what it becomes.
+-- Converts one line of a log to Cloud hosting: the body of a message, or a request with method, path and body.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -7,7 +7,7 @@ local requests = require "waba.migrate.requests"
 
 local null = core.null
 
-local line = {}
+local entries = {}
 
 local function object(value)
   if type(value) == "table" and value[1] == nil then return value end
@@ -17,7 +17,7 @@ local function text(value)
   if type(value) == "string" and value ~= "" then return value end
 end
 
--- Logs name them so or so.
+-- The names that logs use for the path and for the body of a request.
 local PATHS, BODIES = { "path", "url", "uri" }, { "json", "body", "data", "payload" }
 
 local function first(entry, names, read)
@@ -30,13 +30,13 @@ local function first(entry, names, read)
   end
 end
 
--- A body that is logged as text.
+-- Decodes a body that is logged as text.
 local function decoded(value)
   if type(value) == "table" then return value end
   if type(value) == "string" and value:find "^%s*{" then return core.decode(value) end
 end
 
--- Bodies that are no messages, without their request: what they were sent to.
+-- Returns the method and the path of a body that is not a message and is stored without its request.
 local function request_of(body)
   if body.blocking ~= nil or body.force_check ~= nil then return "POST", "/v1/contacts" end
   if body.status == "read" and body.type == nil and body.message_id == nil then return "PUT", "/v1/messages/{id}" end
@@ -51,10 +51,10 @@ local function is_message(entry)
   return false
 end
 
--- Where Cloud hosting takes messages.
+-- The paths of Cloud hosting that accept messages.
 local SENDS = { ["/messages"] = true, ["/marketing_messages"] = true }
 
--- A message that was sent: its bodies, and the requests around them.
+-- Converts a request that sends a message.
 local function read_send(method, path, body)
   local made, err = report.message(body)
   if not made then return nil, err end
@@ -70,13 +70,13 @@ local function read_request(method, url, body)
   local path = requests.path_of(url)
   local is_send = requests.name_of(method, url) == "send" or method == "POST" and SENDS[path]
   if is_send and object(body) and body.status ~= "read" then return read_send(method, path, body) end
-  if is_send and not object(body) then return nil, errors.invalid("body", "body is no JSON object") end
+  if is_send and not object(body) then return nil, errors.invalid("body", "body must be a JSON object") end
   local made = requests.map(method, url, object(body))
   made.kind, made.method, made.path = "request", method, path
   return made
 end
 
--- What a log has put around a request, or around a body.
+-- Returns the request, or the body, that a log wraps in another object.
 local function unwrapped(entry)
   if text(entry.method) then return entry end
   local inner = object(entry.request)
@@ -93,7 +93,7 @@ local function read_entry(entry)
   method, url = request_of(entry)
   if method then return read_request(method, url, entry) end
   if not is_message(entry) then
-    return nil, errors.invalid("line", "line is neither a message nor a request: it has no type, no to, no method")
+    return nil, errors.invalid("line", "line is neither a message (type or to) nor a request (method and path)")
   end
   local made, err = report.message(entry)
   if made then made.kind = "message" end
@@ -104,21 +104,21 @@ local function broken(why)
   return { kind = "broken", changes = {}, lacking = {}, error = why }
 end
 
---- Reads a line.
+--- Converts a line.
 ---@param bytes string
 ---@return waba.ScannedLine  without its number
-function line.read(bytes)
-  if not core.utf8_length(bytes) then return broken "is no UTF-8" end
-  local entry, fault = core.decode(bytes)
-  if not object(entry) then return broken("is no JSON object" .. (fault and ": " .. fault or "")) end
+function entries.read(bytes)
+  if not core.utf8_length(bytes) then return broken "is not valid UTF-8" end
+  local entry, message = core.decode(bytes)
+  if not object(entry) then return broken("must be a JSON object" .. (message and ": " .. message or "")) end
   local made, err = read_entry(entry)
   return made or broken(err.message)
 end
 
---- A line that was not kept.
+--- Returns the result for a line that exceeds the maximum length.
 ---@return waba.ScannedLine
-function line.too_long()
-  return broken "is too long to be read"
+function entries.too_long()
+  return broken "is longer than 4 MB, the maximum of a request"
 end
 
-return line
+return entries
