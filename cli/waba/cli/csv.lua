@@ -65,7 +65,7 @@ end
 
 -- Returns an error message if the first line shows that the file is not CSV in UTF-8.
 local function encoding_error(first)
-  if first:find "%z" or not core.utf8_length(first) then return "the file is not UTF-8: expected a CSV file in UTF-8" end
+  if first:find "%z" or not core.utf8_length(first) then return "the file is not UTF-8: expected CSV in UTF-8" end
   if first:find "\r." then return "the lines end with CR: expected LF or CR LF" end
 end
 
