@@ -298,7 +298,7 @@ local function read_stream(stream, connection)
   return record(headers[":method"], headers[":path"], headers, numbers[connection])
 end
 
--- As in the emulator's server: nothing goes into HTTP/2's table of headers, which lua-http 0.4 writes wrongly.
+-- Nothing is added to HTTP/2's table of headers, which lua-http 0.4 encodes wrongly.
 local NEVER_INDEXED = true
 
 local function send_stream(stream, answer, method)
