@@ -98,7 +98,9 @@ local INBOXES = {
 }
 
 local function worker_pid(program)
-  return tonumber(process.run(("cat /proc/%d/task/%d/children"):format(program.pid, program.pid)):match "%d+")
+  return process.wait_for(function()
+    return tonumber(process.run(("cat /proc/%d/task/%d/children"):format(program.pid, program.pid)):match "%d+")
+  end, "the worker process")
 end
 
 -- Seconds of CPU a process has used.

@@ -37,9 +37,11 @@ local inbox = {}
 ---@param events waba.Event[]
 ---@param sources? table<integer, string>  by the event's position: the bytes of a webhook with this event only. They are
 ---                stored instead of the event
+---@param taking? { done: waba.Event[], n: integer, lease: number? }  what `exchange` does afterwards, in the same call
 ---@return integer|nil stored  how many were new; nil when nothing was stored
----@return waba.Error? err     kind "unavailable"
-function inbox:put(events, sources) end
+---@return waba.Error|waba.Event[]|nil err  kind "unavailable"; with `taking` the events of `exchange`
+---@return number|false|nil due  with `taking`
+function inbox:put(events, sources, taking) end
 
 --- Hands out events that are due, oldest first, at most one of each conversation.
 ---@param n? integer      how many at most; 1 by default
@@ -47,6 +49,14 @@ function inbox:put(events, sources) end
 ---@return waba.Event[]|nil events
 ---@return waba.Error? err
 function inbox:take(n, lease) end
+
+--- Acknowledges handled events as `ack(done, true)` does, and takes others, in one call of the store.
+---@param done waba.Event[]
+---@param n integer
+---@param lease? number
+---@return waba.Event[]|nil events
+---@return number|false|nil|waba.Error due  if there are fewer than n: seconds until another one is due, false if none is
+function inbox:exchange(done, n, lease) end
 
 --- How often an event that was taken has been handed out, this time included.
 ---@param event waba.Event

@@ -19,7 +19,7 @@ local RETRY = {
 }
 
 -- Rows that are read at a time.
-local PAGE = 500
+local PAGE = 200
 
 ---@class waba.Inbox
 local Inbox = {}
@@ -58,15 +58,8 @@ local function event_of(self, body)
   return event
 end
 
-function Inbox:put(events, sources)
-  local entries = {}
-  for index, event in ipairs(events) do entries[index] = entry_of(self, event, sources and sources[index]) end
-  return self.store:put(entries)
-end
-
-function Inbox:take(n, lease)
-  local leases, err = self.store:take(n or 1, lease or LEASE)
-  if not leases then return nil, err end
+-- The events of leases.
+local function events_of(self, leases)
   local taken = {}
   for index, one in ipairs(leases) do
     taken[index] = event_of(self, one.body)
@@ -74,6 +67,35 @@ function Inbox:take(n, lease)
     self.leases[taken[index]] = one
   end
   return taken
+end
+
+function Inbox:take(n, lease)
+  local leases, err = self.store:take(n or 1, lease or LEASE)
+  if not leases then return nil, err end
+  return events_of(self, leases)
+end
+
+local function changes_of(self, done)
+  local changes = {}
+  for index, event in ipairs(done) do changes[index] = { lease = lease_of(self, event), done = "always" } end
+  return changes
+end
+
+function Inbox:put(events, sources, taking)
+  local entries = {}
+  for index, event in ipairs(events) do entries[index] = entry_of(self, event, sources and sources[index]) end
+  if not taking then return self.store:put(entries) end
+  local stored, leases, due = self.store:put(entries, nil, {
+    n = taking.n, seconds = taking.lease or LEASE, changes = changes_of(self, taking.done),
+  })
+  if not stored then return nil, leases end
+  return stored, events_of(self, leases), due
+end
+
+function Inbox:exchange(done, n, lease)
+  local leases, due = self.store:take(n, lease or LEASE, changes_of(self, done))
+  if not leases then return nil, due end
+  return events_of(self, leases), due
 end
 
 function Inbox:attempts(event)

@@ -57,16 +57,20 @@ local store = {}
 
 ---@param entries waba.StoreEntry[]
 ---@param records? waba.StoreRecord[]  written in the same transaction
+---@param taking? { n: integer, seconds: number, changes: waba.StoreChange[] }  what `take` does afterwards, in the same
+---               call of the server or the same transaction
 ---@return integer|nil stored
----@return waba.Error? err  kind "unavailable"
-function store:put(entries, records) end
+---@return waba.Error|waba.StoreLease[]|nil  err, kind "unavailable"; or, with `taking`, what `take` returns
+---@return number|false|nil due
+function store:put(entries, records, taking) end
 
 --- Takes entries that are due, oldest first, at most one of each conversation.
 ---@param n integer
 ---@param seconds number  of the leases
+---@param changes? waba.StoreChange[]  made before, as by `settle`, in the same call of the server or the same transaction
 ---@return waba.StoreLease[]|nil
----@return waba.Error? err
-function store:take(n, seconds) end
+---@return number|false|nil|waba.Error due  if there are fewer than n: seconds until another one is due, false if none is
+function store:take(n, seconds, changes) end
 
 --- Does everything in one transaction.
 ---@param changes waba.StoreChange[]

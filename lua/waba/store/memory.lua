@@ -302,7 +302,7 @@ local function is_known(self, entry)
   return not added and reason == "exists"
 end
 
-function Memory:put(entries, records)
+function Memory:put(entries, records, taking)
   if self.count >= self.max then
     return nil, errors.new { kind = "unavailable", message = self.title .. " is full", retryable = true }
   end
@@ -321,26 +321,8 @@ function Memory:put(entries, records)
     end
   end
   write(self, records)
-  return stored
-end
-
-function Memory:take(n, seconds)
-  wake_due(self)
-  local taken = {}
-  while #taken < n do
-    local conversation = next_ready(self.ready) or next_ready(self.ready_bulk)
-    if not conversation then break end
-    local entry = conversation[conversation.first]
-    if entry.attempts >= self.attempts then
-      bury(self, conversation)
-    else
-      entry.attempts = entry.attempts + 1
-      rest(self, conversation, seconds)
-      entry.lease = { entry = entry, attempts = entry.attempts, body = entry.body }
-      taken[#taken + 1] = entry.lease
-    end
-  end
-  return taken
+  if not taking then return stored end
+  return stored, self:take(taking.n, taking.seconds, taking.changes)
 end
 
 -- Makes one change. Returns false when the lease was lost.
@@ -382,7 +364,27 @@ end
 function Memory:next_due()
   wake_due(self)
   if self.ready.first <= self.ready.last or self.ready_bulk.first <= self.ready_bulk.last then return 0 end
-  return self.resting[1] and self.resting[1].due - clock()
+  return self.resting[1] and math.max(0, self.resting[1].due - clock())
+end
+
+function Memory:take(n, seconds, changes)
+  if changes then self:settle(changes) end
+  wake_due(self)
+  local taken = {}
+  while #taken < n do
+    local conversation = next_ready(self.ready) or next_ready(self.ready_bulk)
+    if not conversation then break end
+    local entry = conversation[conversation.first]
+    if entry.attempts >= self.attempts then
+      bury(self, conversation)
+    else
+      entry.attempts = entry.attempts + 1
+      rest(self, conversation, seconds)
+      entry.lease = { entry = entry, attempts = entry.attempts, body = entry.body }
+      taken[#taken + 1] = entry.lease
+    end
+  end
+  return taken, #taken < n and (self:next_due() or false) or nil
 end
 
 local function row_of(entry)

@@ -20,39 +20,69 @@ local LOOK = 5
 -- A connection knows a password: it is kept out of the store's own fields.
 local connections = setmetatable({}, { __mode = "k" })
 
-local function call(self, words)
-  local connection = connections[self]
-  if not connection then error(self.title:gsub("^the ", "this ") .. " is closed", 3) end
-  return connection.call(words)
-end
-
 local function unavailable(self, message)
   local text = self.title .. "'s Redis: " .. tostring(message)
   return errors.new { kind = "unavailable", message = text, retryable = true }
 end
 
--- Reads one key.
-local function read(self, key)
-  local reply, message = call(self, { "GET", self.prefix .. ":" .. key })
-  if reply == nil then return nil, unavailable(self, message) end
-  return reply or nil
+-- Sends commands in one go. Returns their replies, and the messages of those that Redis refused.
+local function call(self, commands)
+  local connection = connections[self]
+  if not connection then error(self.title:gsub("^the ", "this ") .. " is closed", 3) end
+  return connection.call(commands)
 end
 
--- Runs a script by its digest. Loads it when Redis does not know it (yet, or any more).
-local function run(self, name, arguments)
-  local words = { "EVALSHA", self.digests[name] or "", "1", self.prefix }
-  for index, argument in ipairs(arguments or {}) do words[index + 4] = argument end
-  local reply, message = nil, "NOSCRIPT"
-  if self.digests[name] then reply, message = call(self, words) end
-  if reply == nil and message:find("NOSCRIPT", 1, true) then
-    reply, message = call(self, { "SCRIPT", "LOAD", scripts[name] })
-    if reply then
-      self.digests[name], words[2] = reply, reply
-      reply, message = call(self, words)
+-- Reads one key.
+local function read(self, key)
+  local replies, messages = call(self, { { "GET", self.prefix .. ":" .. key } })
+  if not replies or messages[1] then return nil, unavailable(self, replies and messages[1] or messages) end
+  return replies[1] or nil
+end
+
+local function is_unknown(message)
+  return message ~= nil and message:find("NOSCRIPT", 1, true) ~= nil
+end
+
+-- Runs scripts by their digests, in one go: lists of a name and arguments. Loads a script that Redis does not know (yet, or
+-- any more), and then runs the scripts that it refused for that. Returns the replies.
+local function run_all(self, calls)
+  local replies, left = {}, {}
+  for index in ipairs(calls) do left[index] = index end
+  for attempt = 1, 2 do
+    local commands = {}
+    for position, index in ipairs(left) do
+      local name, arguments = calls[index][1], calls[index][2]
+      local words = { "EVALSHA", self.digests[name] or "", "1", self.prefix }
+      for number, argument in ipairs(arguments) do words[number + 4] = argument end
+      commands[position] = words
     end
+    local some, messages = call(self, commands)
+    if not some then return nil, unavailable(self, messages) end
+    local unknown = {}
+    for position, index in ipairs(left) do
+      replies[index] = some[position]
+      if is_unknown(messages[position]) and attempt == 1 then
+        unknown[#unknown + 1] = index
+      elseif messages[position] then
+        return nil, unavailable(self, messages[position])
+      end
+    end
+    if #unknown == 0 then return replies end
+    commands = {}
+    for position, index in ipairs(unknown) do commands[position] = { "SCRIPT", "LOAD", scripts[calls[index][1]] } end
+    some, messages = call(self, commands)
+    for position, index in ipairs(unknown) do
+      if not some or messages[position] then return nil, unavailable(self, some and messages[position] or messages) end
+      self.digests[calls[index][1]] = some[position]
+    end
+    left = unknown
   end
-  if reply == nil then return nil, unavailable(self, message) end
-  return reply
+end
+
+local function run(self, name, arguments)
+  local replies, err = run_all(self, { { name, arguments or {} } })
+  if not replies then return nil, err end
+  return replies[1]
 end
 
 -- Registers this process, ends the leases of processes that have ended, and takes over what release 1.0 stored.
@@ -94,9 +124,8 @@ local function add_records(list, records)
   end
 end
 
-function Redis:put(entries, records)
-  local ok, err = look(self)
-  if not ok then return nil, err end
+-- The arguments of the script `put`.
+local function put_arguments(self, entries, records)
   local list = { milliseconds(self.remember), milliseconds(names.REMEMBER) }
   add_lanes(self, list)
   list[#list + 1] = tostring(#entries)
@@ -108,11 +137,7 @@ function Redis:put(entries, records)
     list[#list + 1] = entry.body
   end
   add_records(list, records)
-  local reply
-  reply, err = run(self, "put", list)
-  if not reply then return nil, err end
-  for index = 2, #reply, 2 do entries[reply[index]].known = reply[index + 1] end
-  return reply[1]
+  return list
 end
 
 local function parts_of(item)
@@ -120,26 +145,8 @@ local function parts_of(item)
   return id, name, item:sub(start)
 end
 
-function Redis:take(n, seconds)
-  local ok, err = look(self)
-  if not ok then return nil, err end
-  self.numbers = self.numbers + 1
-  local token = self.owner .. ":" .. self.numbers
-  local reply
-  reply, err = run(self, "take", { token, ("%d"):format(n), microseconds(seconds), ("%d"):format(self.attempts) })
-  if not reply then return nil, err end
-  local taken = {}
-  for index = 1, #reply, 3 do
-    local id, name, body = parts_of(reply[index + 2])
-    taken[#taken + 1] = {
-      token = token, queue = reply[index], attempts = reply[index + 1], id = id, name = name, body = body,
-    }
-  end
-  return taken
-end
-
-function Redis:settle(changes, records)
-  if #changes == 0 and not records then return 0 end
+-- The arguments of the script `settle`.
+local function settle_arguments(changes, records)
   local list = { tostring(#changes) }
   for _, change in ipairs(changes) do
     local lease = change.lease
@@ -150,14 +157,71 @@ function Redis:settle(changes, records)
       seconds and ("%.6f"):format(seconds) or "", change.reason or "")
   end
   add_records(list, records)
-  local reply, err = run(self, "settle", list)
-  if not reply then return nil, err end
+  return list
+end
+
+-- Marks the changes whose leases were lost, by the reply of the script `settle`. Returns the number of the others.
+local function mark_lost(changes, reply)
   local held = 0
   for index, change in ipairs(changes) do
     change.lost = reply[index] == 0
     if not change.lost then held = held + 1 end
   end
   return held
+end
+
+function Redis:settle(changes, records)
+  if #changes == 0 and not records then return 0 end
+  local reply, err = run(self, "settle", settle_arguments(changes, records))
+  if not reply then return nil, err end
+  return mark_lost(changes, reply)
+end
+
+-- Adds the calls of `take`. Returns a function that reads their replies.
+local function add_taking(self, calls, n, seconds, changes)
+  self.numbers = self.numbers + 1
+  local token, settled = self.owner .. ":" .. self.numbers, nil
+  if changes and #changes > 0 then
+    settled = #calls + 1
+    calls[settled] = { "settle", settle_arguments(changes) }
+  end
+  local place = #calls + 1
+  calls[place] = { "take", { token, ("%d"):format(n), microseconds(seconds), ("%d"):format(self.attempts) } }
+  return function(replies)
+    if settled then mark_lost(changes, replies[settled]) end
+    local reply, taken = replies[place], {}
+    for index = 2, #reply, 3 do
+      local id, name, body = parts_of(reply[index + 2])
+      taken[#taken + 1] = {
+        token = token, queue = reply[index], attempts = reply[index + 1], id = id, name = name, body = body,
+      }
+    end
+    return taken, #taken < n and (tonumber(reply[1]) or false) or nil
+  end
+end
+
+function Redis:put(entries, records, taking)
+  local ok, err = look(self)
+  if not ok then return nil, err end
+  local calls = { { "put", put_arguments(self, entries, records) } }
+  local read_taken = taking and add_taking(self, calls, taking.n, taking.seconds, taking.changes)
+  local replies
+  replies, err = run_all(self, calls)
+  if not replies then return nil, err end
+  for index = 2, #replies[1], 2 do entries[replies[1][index]].known = replies[1][index + 1] end
+  if not taking then return replies[1][1] end
+  return replies[1][1], read_taken(replies)
+end
+
+function Redis:take(n, seconds, changes)
+  local ok, err = look(self)
+  if not ok then return nil, err end
+  local calls = {}
+  local read_taken = add_taking(self, calls, n, seconds, changes)
+  local replies
+  replies, err = run_all(self, calls)
+  if not replies then return nil, err end
+  return read_taken(replies)
 end
 
 function Redis:depth()

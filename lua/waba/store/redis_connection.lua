@@ -177,24 +177,27 @@ local function attempt(opener, address, commands)
   return replies
 end
 
---- A connection. Nothing is opened before the first call. `call` sends a command: it returns the reply (false for null), or
---- nil and a message. `name` is that of the store's maker, for the error when a library is absent.
+--- A connection. Nothing is opened before the first call. `call` sends commands in one go and returns their replies: false
+--- for null, an error of Redis as nil, with its message in `messages` at the same position; or nil and a message when the
+--- connection fails. `name` is that of the store's maker, for the error when a library is absent.
 ---@param settings waba.RedisAddress  may have other fields too
 ---@param name string
----@return { call: (fun(words: string[]): any, string?), close: fun() }
+---@return { call: (fun(commands: string[][]): any[]|nil, table<integer, string>|string), close: fun() }
 function redis_connection.new(settings, name)
   local address = {}
   for option in pairs(redis_connection.OPTIONS) do address[option] = settings[option] end
   local opener = runtime.is_nginx() and nginx_opener(address) or plain_opener(address, name)
   local connection = { close = opener.close }
 
-  function connection.call(words)
-    local commands = { words }
+  function connection.call(commands)
     local replies, message, is_worth_another = attempt(opener, address, commands)
     if is_worth_another then replies, message = attempt(opener, address, commands) end
     if not replies then return nil, message end
-    if getmetatable(replies[1]) == Refusal then return nil, replies[1].message end
-    return replies[1]
+    local messages = {}
+    for index = 1, #commands do
+      if getmetatable(replies[index]) == Refusal then messages[index], replies[index] = replies[index].message, nil end
+    end
+    return replies, messages
   end
 
   return connection

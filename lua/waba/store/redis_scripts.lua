@@ -186,8 +186,21 @@ local function finish()
 end
 ]]
 
--- token, n, microseconds of the lease, most tries. Returns queue, attempt, item of each.
-scripts.take = HEAD .. APPEND .. ADVANCE .. [[
+-- Seconds, or "" when nothing waits.
+local NEXT_DUE = [[
+local function next_due()
+  local earliest
+  for _, set in ipairs { "due", "due:bulk", "held" } do
+    local due = tonumber(call("ZRANGE", key(set), 0, 0, "WITHSCORES")[2])
+    if due and (not earliest or due < earliest) then earliest = due end
+  end
+  return earliest and string.format("%.6f", math.max(0, earliest - now) / 1e6) or ""
+end
+]]
+
+-- token, n, microseconds of the lease, most tries. Returns the seconds until another one is due, "" if none is, if there
+-- are fewer than n; then queue, attempt, item of each.
+scripts.take = HEAD .. APPEND .. ADVANCE .. NEXT_DUE .. [[
 local token, n, lease, most = ARGV[1] .. " ", tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local taken, leased, ended = {}, {}, whole(now + lease)
 for _, member in ipairs(call("ZRANGEBYSCORE", key "held", "-inf", now, "LIMIT", 0, 500)) do
@@ -229,7 +242,7 @@ for from = 1, #leased, 2000 do
   call("ZADD", key "held", unpack(leased, from, math.min(from + 1999, #leased)))
 end
 finish()
-return taken
+return { #leased < 2 * n and next_due() or "", unpack(taken) }
 ]]
 
 -- number of changes; of each: what, token, queue, attempt, id, name for `find` or "", seconds or "", reason; records.
@@ -279,14 +292,8 @@ write_records(position)
 return reply
 ]]
 
--- Seconds, or "" when nothing waits.
-scripts.next_due = HEAD .. [[
-local earliest
-for _, set in ipairs { "due", "due:bulk", "held" } do
-  local due = tonumber(call("ZRANGE", key(set), 0, 0, "WITHSCORES")[2])
-  if due and (not earliest or due < earliest) then earliest = due end
-end
-return earliest and string.format("%.6f", math.max(0, earliest - now) / 1e6) or ""
+scripts.next_due = HEAD .. NEXT_DUE .. [[
+return next_due()
 ]]
 
 -- Microseconds at which the oldest of those entries was stored that may be taken first, or "".

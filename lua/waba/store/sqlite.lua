@@ -135,22 +135,20 @@ local function is_known(self, entry, now)
   return true
 end
 
-function Sqlite:put(entries, records)
-  return self.database:transaction(function()
-    local now, fresh = self.database:now(), {}
-    local store = name_store(self, now)
-    for _, entry in ipairs(entries) do
-      if not is_known(self, entry, now) then
-        fresh[#fresh + 1] = entry
-        -- a later entry may have the names of two earlier conversations, which then are the same one
-        if entry.names and entry.names[2] then names.join(store, entry.names) end
-      end
+-- Stores what is new of entries, and records. Returns the number of entries that were stored.
+local function put(self, entries, records, now)
+  local store, fresh = name_store(self, now), {}
+  for _, entry in ipairs(entries) do
+    if not is_known(self, entry, now) then
+      fresh[#fresh + 1] = entry
+      -- a later entry may have the names of two earlier conversations, which then are the same one
+      if entry.names and entry.names[2] then names.join(store, entry.names) end
     end
-    for _, entry in ipairs(fresh) do append(self, entry, store, now) end
-    write(self, records, now)
-    forget_old(self, now, #fresh)
-    return #fresh
-  end, self.sync)
+  end
+  for _, entry in ipairs(fresh) do append(self, entry, store, now) end
+  write(self, records, now)
+  forget_old(self, now, #fresh)
+  return #fresh
 end
 
 -- ---- Taking. -----------------------------------------------------------------------------------------
@@ -163,10 +161,10 @@ local function bury(self, seq, conversation, reason, now)
 end
 
 -- Appends an entry to its conversation when its time has come.
-local function arrive(self, seq, later)
-  local sql = [[UPDATE waba_entry SET later = NULL, conversation = ?2,
-    head = NOT EXISTS (SELECT 1 FROM waba_entry WHERE conversation = ?2) WHERE seq = ?1 AND later IS NOT NULL]]
-  self.database:run(sql, seq, later ~= "" and later or nil)
+local function arrive(self, seq, later, now)
+  self.database:run([[UPDATE waba_entry SET later = NULL, conversation = ?2, due = ?3,
+    head = NOT EXISTS (SELECT 1 FROM waba_entry WHERE conversation = ?2) WHERE seq = ?1]], seq,
+    later ~= "" and later or nil, now)
 end
 
 local DUE = [[SELECT * FROM (SELECT seq * 1.0 AS seq, conversation, attempts, reason, later, body FROM waba_entry
@@ -174,25 +172,22 @@ local DUE = [[SELECT * FROM (SELECT seq * 1.0 AS seq, conversation, attempts, re
   UNION ALL SELECT * FROM (SELECT seq * 1.0 AS seq, conversation, attempts, reason, later, body FROM waba_entry
     WHERE head = 1 AND bulk = 1 AND due <= ?1 ORDER BY due LIMIT ?2) LIMIT ?2]]
 
--- Leases the entries of rows that are still due: they were read before the transaction. Returns whether others may have
--- become due.
+-- Leases the entries of rows that are due. Returns whether others may have become due by that.
 local function lease(self, rows, seconds, now, taken)
   local is_worth_another = false
   for _, row in ipairs(rows) do
     local seq, conversation, attempts = row[1], row[2], row[3]
-    self.numbers = self.numbers + 1
-    local token = self.owner .. ":" .. self.numbers
-    local is_due = self.database:run([[UPDATE waba_entry SET attempts = attempts + 1, token = ?, due = ?
-      WHERE seq = ? AND head = 1 AND due <= ?]], token, now + seconds, seq, now) > 0
-    if is_due and row[5] then
-      self.database:run("UPDATE waba_entry SET attempts = 0, token = NULL, due = ? WHERE seq = ?", now, seq)
-      arrive(self, seq, row[5])
+    if row[5] then
+      arrive(self, seq, row[5], now)
       is_worth_another = true
-    elseif is_due and attempts >= self.attempts then
-      self.database:run("UPDATE waba_entry SET attempts = ? WHERE seq = ?", attempts, seq)
+    elseif attempts >= self.attempts then
       bury(self, seq, conversation, row[4] or LEASE_OVER, now)
       is_worth_another = true
-    elseif is_due then
+    else
+      self.numbers = self.numbers + 1
+      local token = self.owner .. ":" .. self.numbers
+      self.database:run("UPDATE waba_entry SET attempts = attempts + 1, token = ?, due = ? WHERE seq = ?", token,
+        now + seconds, seq)
       taken[#taken + 1] = {
         seq = seq, token = token, conversation = conversation, attempts = attempts + 1, body = unescape(row[6]),
       }
@@ -220,29 +215,6 @@ local function free_dead(self)
     self.is_registered = true
     return true
   end)
-end
-
--- Reads first: workers that find nothing to do leave the writers alone.
-function Sqlite:take(n, seconds)
-  local database, taken = self.database, {}
-  if core.clock() >= self.look_at then free_dead(self) end
-  local function read() return database:rows(DUE, database:now(), n - #taken) end
-  while true do
-    local rows, err = database:guarded(read)
-    if not rows then return nil, err end
-    if #rows == 0 then return taken end
-    local leased, is_worth_another
-    is_worth_another, err = database:transaction(function()
-      leased = {} -- of an attempt before
-      return lease(self, rows, seconds, database:now(), leased)
-    end)
-    if is_worth_another == nil then
-      if #taken > 0 then return taken end
-      return nil, err
-    end
-    for _, one in ipairs(leased) do taken[#taken + 1] = one end
-    if not is_worth_another or #taken >= n then return taken end
-  end
 end
 
 -- ---- Settling. ---------------------------------------------------------------------------------------
@@ -279,17 +251,72 @@ local function settle(self, change, now)
     now + change.delay, escape(change.reason), seq, token) > 0
 end
 
+-- Makes changes. Returns the number of leases that were held.
+local function settle_all(self, changes, now)
+  local held = 0
+  for _, change in ipairs(changes) do
+    change.lost = not settle(self, change, now)
+    if not change.lost then held = held + 1 end
+  end
+  return held
+end
+
 function Sqlite:settle(changes, records)
   if #changes == 0 and not records then return 0 end
   return self.database:transaction(function()
-    local now, held = self.database:now(), 0
-    for _, change in ipairs(changes) do
-      change.lost = not settle(self, change, now)
-      if not change.lost then held = held + 1 end
-    end
+    local now = self.database:now()
+    local held = settle_all(self, changes, now)
     write(self, records, now)
     return held
   end)
+end
+
+-- Seconds until an entry is due; nil without entries.
+local function next_due(self, now)
+  local due = self.database:value "SELECT min(due) FROM waba_entry WHERE head = 1 AND bulk = 0"
+  local bulk = self.database:value "SELECT min(due) FROM waba_entry WHERE head = 1 AND bulk = 1"
+  due = due and bulk and math.min(due, bulk) or due or bulk
+  return due and math.max(0, due - now)
+end
+
+-- What `take` does in a transaction.
+local function take(self, n, seconds, changes, now)
+  local taken = {}
+  settle_all(self, changes, now)
+  repeat
+    local rows = #taken < n and self.database:rows(DUE, now, n - #taken) or {}
+  until #rows == 0 or not lease(self, rows, seconds, now, taken)
+  return taken, #taken < n and (next_due(self, now) or false) or nil
+end
+
+function Sqlite:put(entries, records, taking)
+  if taking and core.clock() >= self.look_at then free_dead(self) end
+  local taken, due
+  local stored, err = self.database:transaction(function()
+    local now = self.database:now()
+    local count = put(self, entries, records, now)
+    if taking then taken, due = take(self, taking.n, taking.seconds, taking.changes, now) end
+    return count
+  end, self.sync)
+  if not stored then return nil, err end
+  return stored, taken, due
+end
+
+-- Reads first if there is nothing to settle: workers that find nothing to do leave the writers alone.
+function Sqlite:take(n, seconds, changes)
+  local database, taken, due = self.database, nil, nil
+  if core.clock() >= self.look_at then free_dead(self) end
+  if not changes or #changes == 0 then
+    local found, failure = database:guarded(function() return next_due(self, database:now()) or false end)
+    if found == nil then return nil, failure end
+    if found ~= 0 then return {}, found end
+  end
+  local ok, err = database:transaction(function()
+    taken, due = take(self, n, seconds, changes or {}, database:now())
+    return true
+  end)
+  if not ok then return nil, err end
+  return taken, due
 end
 
 -- ---- Looking. ----------------------------------------------------------------------------------------
@@ -299,12 +326,7 @@ function Sqlite:depth()
 end
 
 function Sqlite:next_due()
-  return (self.database:guarded(function()
-    local due = self.database:value "SELECT min(due) FROM waba_entry WHERE head = 1 AND bulk = 0"
-    local bulk = self.database:value "SELECT min(due) FROM waba_entry WHERE head = 1 AND bulk = 1"
-    due = due and bulk and math.min(due, bulk) or due or bulk
-    return due and math.max(0, due - self.database:now())
-  end))
+  return (self.database:guarded(function() return next_due(self, self.database:now()) end))
 end
 
 function Sqlite:oldest()

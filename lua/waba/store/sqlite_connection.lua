@@ -253,15 +253,14 @@ end
 --- Runs `work` in one transaction: all of it happens, or nothing. With `to_disk` it is on the disk when this returns. Only
 --- what is put needs that: a power failure that takes an acknowledgement back makes an entry come twice, which is allowed.
 ---@param work fun(): any, any
----@param to_disk? boolean
+---@param to_disk? boolean  if it is given, the transaction also fails when the file was removed or replaced meanwhile
 ---@return any result  of `work`; or nil and a `waba.Error`
 ---@return any second
 function Connection:transaction(work, to_disk)
   return self:guarded(function()
-    to_disk = to_disk or false
-    if to_disk ~= self.to_disk then
+    if (to_disk or false) ~= self.to_disk then
       pragma(self, to_disk and "synchronous = FULL" or "synchronous = NORMAL")
-      self.to_disk = to_disk
+      self.to_disk = to_disk or false
     end
     self:run "BEGIN IMMEDIATE"
     local ok, result, second = pcall(work)
@@ -274,7 +273,7 @@ function Connection:transaction(work, to_disk)
       pcall(self.run, self, "ROLLBACK")
       error(result, 0)
     end
-    if is_replaced(self) then fail("it was removed or replaced while it was written") end
+    if to_disk ~= nil and is_replaced(self) then fail("it was removed or replaced while it was written") end
     return result, second
   end)
 end

@@ -31,7 +31,7 @@ end
 --- Makes a function that puts events into an inbox together with those of other coroutines: the first coroutine waits for
 --- a moment, in which others can join, and stores the events of all. All events of a group are stored, or none; each call
 --- returns the result.
----@param inbox waba.Inbox
+---@param inbox waba.Inbox|waba.Work
 ---@param pause fun()  lets the other ready coroutines run
 ---@param new_gate fun(): { wait: fun(self, seconds: number): any, open: fun(self, waiting: integer) }
 ---@return fun(events: waba.Event[], sources: table<integer, string>?): integer|nil, waba.Error?

@@ -84,13 +84,16 @@ local function drain_of(receiver, options)
   local drain = drains[receiver]
   if drain then return drain end
   options = complete(options, OPTIONS, "waba.webhook.nginx", 3)
-  drain = { receiver = receiver, put = receiver.inbox.grouped and group.new(receiver.inbox, yield, new_gate) or nil }
+  drain = { receiver = receiver }
   if options.concurrency ~= 0 then
     drain.work = works.new(receiver, {
       concurrency = options.concurrency, batch = options.batch, lease = options.lease, forever = true,
       interval = options.interval, log = log,
     })
   end
+  local target = drain.work or receiver.inbox
+  local function put(events, sources) return target:put(events, sources) end
+  drain.put = receiver.inbox.grouped and group.new(target, yield, new_gate) or put
   drain.timer = ngx_timer.new(function(deadline) return handle_until(drain, deadline) end)
   drains[receiver] = drain
   return drain
@@ -131,6 +134,7 @@ end
 ---@param options? waba.NginxOptions  the options of the first call apply
 function nginx.serve(receiver, options)
   local drain = drain_of(receiver, options)
+  local puts = drain.work and drain.work.puts
   local method, headers = ngx.req.get_method(), ngx.req.get_headers()
   local status, response_headers, body, reason = receiver:refuse(method, tonumber(headers["content-length"]), headers)
   if not status then
@@ -142,7 +146,7 @@ function nginx.serve(receiver, options)
   respond(status, response_headers, body)
   if status ~= 200 then return report(status, reason, ngx.var.remote_addr) end
   start(drain)
-  if drain.work then drain.work:wake() end
+  if drain.work and drain.work.puts == puts then drain.work:wake() end
 end
 
 return nginx

@@ -110,11 +110,12 @@ local function handle_request(self, exchange)
     return exchange:respond(status, status == 503 and RETRY_AFTER or {}, "")
   end
   local request = { method = exchange.method, path = path, headers = exchange.headers, body = content }
+  local puts = self.work and self.work.puts
   status, headers, body, reason = receiver:handle(request, self.put)
   if status ~= 200 then self.report(status, reason, address) end
   if status == 200 and not receiver.is_open then self.listener.limits:trust(exchange.connection) end
   exchange:respond(status, headers, body)
-  if status == 200 and self.work then self.work:wake() end
+  if status == 200 and self.work and self.work.puts == puts then self.work:wake() end
 end
 
 local function serve_exchange(self, exchange)
@@ -271,8 +272,10 @@ local function start(self, options)
   if not self.cq then self.cq, message = new_loop(self.cqueues) end
   if not self.cq then return nil, message end
   self.idle = condition.new()
-  self.put = self.receiver.inbox.grouped and group.new(self.receiver.inbox, function() self.cqueues.sleep(0) end,
-    function() return new_gate(condition) end) or nil
+  local target = self.work or self.receiver.inbox
+  local function put(events, sources) return target:put(events, sources) end
+  self.put = self.receiver.inbox.grouped and group.new(target, function() self.cqueues.sleep(0) end,
+    function() return new_gate(condition) end) or put
   local ok, context
   if options.tls then
     ok, context = pcall(tls_context, options.tls)

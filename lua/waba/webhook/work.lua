@@ -11,6 +11,7 @@ local task_groups = require "waba.transport.loop.task_group"
 local clock, huge, max, min = core.clock, math.huge, math.max, math.min
 
 ---@class waba.Work
+---@field puts integer    calls of `put` after which nobody needs to call `wake`
 ---@field concurrency integer
 ---@field batch integer
 ---@field lease number
@@ -28,6 +29,8 @@ local MOMENT = 0.05
 local AGAIN = 0.25
 -- Seconds after which failed handlers are reported, even if other handlers still run.
 local REPORT = 1
+-- Seconds for which an acknowledgement waits for the next webhook, which is stored together with it.
+local PATIENCE = 0.005
 -- Seconds for which handlers that do not wait may follow each other before other coroutines run.
 local SLICE = 0.02
 -- The longest wait in seconds: coroutines that were ended from outside are only found by checking them.
@@ -58,15 +61,24 @@ function work.new(receiver, settings)
     running = {}, active = 0,       -- the set of started entries, and their number
     finished = {}, settle_at = 0,   -- events to acknowledge, and the earliest time for it
     took = 0, taken_at = 0, ahead = 0, -- of the last take: events, time, and how many more than could start
+    was_quick = false,                 -- whether their handlers ended within `MOMENT`
+    puts = 0,                          -- calls of `put` that also took
+    look_at = 0, patience = 0,         -- when to take again; seconds for which an acknowledgement waits for a put
     groups = {},                    -- task group to the number of its running handlers
     handled = 0, failed = 0, raised = nil,
     reported = { handled = 0, failed = 0 }, report_at = 0,
   }, Work)
 end
 
+-- Lets the coroutines that called `run` continue.
+local function notify(self)
+  for group in pairs(self.groups) do group:wake() end
+end
+
 --- Lets the coroutines that called `run` look for events now.
 function Work:wake()
-  for group in pairs(self.groups) do group:wake() end
+  self.look_at = 0
+  notify(self)
 end
 
 -- ---- Leases and acknowledgements. --------------------------------------------------------------------
@@ -77,16 +89,19 @@ local function finish(self, entry, ok, raised)
   self.running[entry] = nil
   self.active = self.active - 1
   if entry.release then entry.release() end
+  if self.active == 0 and #self.queue == 0 then self.was_quick = clock() - self.taken_at < MOMENT end
   if entry.group then self.groups[entry.group] = self.groups[entry.group] - 1 end
   if ok then
     self.handled = self.handled + 1
     self.finished[#self.finished + 1] = entry.event
+    self.look_at = min(self.look_at, clock() + self.patience)
   else
     -- with an uncertain result the handler is not called again: it might send the message twice
     local is_uncertain = errors.is_error(raised) and raised.maybe_sent
     if self.failed == self.reported.failed then self.report_at = clock() + REPORT end
     self.failed, self.raised = self.failed + 1, raised
-    self.inbox:fail(entry.event, first_line(raised), is_uncertain)
+    local delay = self.inbox:fail(entry.event, first_line(raised), is_uncertain)
+    self.look_at = min(self.look_at, clock() + (delay or 0))
   end
 end
 
@@ -158,9 +173,10 @@ local function reap_dead(self)
   end
 end
 
--- Does what is due while handlers run: acknowledges, renews leases, returns queued events that wait too long.
-local function tend(self)
-  settle(self)
+-- Does what is due while handlers run: acknowledges, renews leases, returns queued events that wait too long. A take that
+-- follows acknowledges with it.
+local function tend(self, is_taking)
+  if not is_taking then settle(self) end
   renew_all(self)
   local is_late = #self.queue > 0 and self.active >= self.concurrency and clock() - self.begun_at >= MOMENT
   if is_late then release_queued(self) end
@@ -171,34 +187,105 @@ local function seconds_to_tend(self, now)
   local left = huge
   for entry in pairs(self.running) do left = min(left, entry.renew_at - now) end
   if #self.queue > 0 then left = min(left, MOMENT) end
-  if #self.finished > 0 then left = min(left, self.settle_at - now) end
+  if #self.finished > 0 then left = min(left, max(self.settle_at, self.look_at) - now) end
   return max(0.001, min(left, LONGEST))
 end
 
 -- Renews the leases of all works of the receiver before an event is taken. If no coroutine could run for long, an
 -- expired lease may belong to this process.
-local function tend_all(receiver)
+local function tend_all(receiver, taking)
   local list = {}
   for running in pairs(works_of[receiver]) do list[#list + 1] = running end
-  for _, running in ipairs(list) do tend(running) end
+  for _, running in ipairs(list) do tend(running, running == taking) end
 end
 
 -- ---- Taking and starting. ----------------------------------------------------------------------------
 
--- Takes as many events as handlers can start now. While handlers are quick it takes more at a time, because one call of
--- the store is cheaper than several.
-local function take(self)
-  tend_all(self.receiver)
-  local now = clock()
-  local was_quick = self.active == 0 and self.took > 0 and now - self.taken_at < MOMENT
-  self.ahead = was_quick and min(self.batch, 2 * self.ahead + 1) or 0
-  local n = min(self.batch, self.concurrency - self.active + self.ahead)
-  local events, err = self.inbox:take(n, self.lease)
-  self.took, self.taken_at = events and #events or 0, now
-  if not events then return nil, err or "no reason given" end
+-- Whether the inbox can acknowledge, store and take in one call, and none of its methods was replaced.
+local function can_exchange(self)
+  local inbox = self.inbox
+  return inbox.exchange and not rawget(inbox, "ack") and not rawget(inbox, "take") and not rawget(inbox, "put")
+    and clock() >= self.settle_at
+end
+
+-- Calls a function that acknowledges the events it is called with. Returns what it returned.
+local function acknowledge_with(self, call)
+  local done = self.finished
+  self.finished = {}
+  local result, second, third = call(done)
+  if result then
+    self.refused_since = nil
+    return result, second, third
+  end
+  for _, event in ipairs(self.finished) do done[#done + 1] = event end
+  self.finished = done
+  return nil, second
+end
+
+-- Acknowledges finished events and takes others. Returns the events; and if they are fewer than n, the seconds until
+-- another one is due, false if there is none.
+local function exchange(self, n)
+  if can_exchange(self) then
+    local events, due = acknowledge_with(self, function(done) return self.inbox:exchange(done, n, self.lease) end)
+    if not events then settle(self) end
+    return events, due
+  end
+  settle(self)
+  return self.inbox:take(n, self.lease)
+end
+
+-- Queues events that were taken. If they were fewer than could be taken, others are looked for when the next one is due.
+local function enqueue(self, events, due, now)
+  self.took, self.taken_at, self.was_quick = #events, now, false
+  self.look_at = due ~= nil and now + min(due or huge, self.interval) or 0
   for _, event in ipairs(events) do
     self.queue[#self.queue + 1] = { event = event, renew_at = renewal(self, now) }
   end
+end
+
+-- How many events to take. While handlers are quick it is more than can start, because one call of the store is cheaper
+-- than several.
+local function wanted(self)
+  if self.took > 0 then self.ahead = self.was_quick and min(self.batch, 2 * self.ahead + 1) or 0 end
+  self.took = 0
+  return min(self.batch, self.concurrency - self.active + self.ahead) - #self.queue
+end
+
+--- Stores events as the inbox's `put` does. Where possible the same call acknowledges what is finished and takes what can
+--- be handled now.
+---@param events waba.Event[]
+---@param sources? table<integer, string>
+---@return integer|nil stored
+---@return waba.Error? err
+function Work:put(events, sources)
+  local n = next(self.groups) and can_exchange(self) and wanted(self) or 0
+  if n < 1 then
+    local stored, err = self.inbox:put(events, sources)
+    self:wake()
+    return stored, err
+  end
+  self.puts = self.puts + 1
+  local now = clock()
+  local stored, taken, due = acknowledge_with(self, function(done)
+    return self.inbox:put(events, sources, { done = done, n = n, lease = self.lease })
+  end)
+  if not stored then return nil, taken end
+  enqueue(self, taken, due, now)
+  self.patience = PATIENCE
+  notify(self)
+  return stored
+end
+
+-- Takes as many events as handlers can start now. Returns whether there are any.
+local function take(self)
+  tend_all(self.receiver, self)
+  local now = clock()
+  if now < self.look_at then return false end
+  local n = wanted(self)
+  local events, due = exchange(self, n)
+  if not events then return nil, due or "no reason given" end
+  enqueue(self, events, due, now)
+  self.patience = 0
   if self.on_more and #events == n and self.inbox:next_due() == 0 then self.on_more() end
   return #events > 0
 end
@@ -226,7 +313,7 @@ local function begin(self, group)
     entry.group, self.groups[group] = group, self.groups[group] + 1
     group:start(function()
       handle(self, entry)
-      self:wake()
+      notify(self)
     end)
     return true
   end
@@ -280,7 +367,12 @@ end
 local function pause(self, is_stopping, err)
   local left = seconds_to_tend(self, clock())
   if is_stopping or self.active >= self.concurrency then return left end
-  local due = self.forever and not err and self.inbox:next_due() or nil
+  local now, due = clock(), nil
+  if self.look_at > now then
+    due = self.look_at - now
+  elseif self.forever and not err then
+    due = self.inbox:next_due()
+  end
   left = min(left, self.interval, due and max(0.001, due) or huge)
   return self.active > 0 and max(0.001, left) or left
 end
@@ -301,9 +393,9 @@ end
 
 local function work_in(self, group, stop)
   while true do
-    tend(self)
-    reap_dead(self)
     local is_stopping, has_begun, err = stop(), false, nil
+    tend(self, not is_stopping and #self.queue == 0 and self.active < self.concurrency)
+    reap_dead(self)
     if is_stopping then
       leave(self, group)
     else
