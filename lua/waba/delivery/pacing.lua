@@ -31,8 +31,8 @@ local function join(identity, rates)
   local name = identity and identity .. text_of(rates)
   local found = name and in_use[name]
   if not found then
-    -- buckets: by class; pairs: buckets by recipient; users: open clients
-    found = { rates = rates, buckets = {}, pairs = nil, users = 0, name = name }
+    -- also: the buckets, by class; pairs: buckets by recipient. users: open clients
+    found = { rates = rates, name = name, users = 0 }
     if name then in_use[name] = found end
   end
   found.users = found.users + 1
@@ -48,6 +48,8 @@ local function is_full(bucket, now) return bucket:is_full(now) end
 
 -- ---- One client ------------------------------------------------------------------------------------
 
+-- Its queues are fields, by class: a table for them would be one more object for each of many clients.
+
 ---@class waba.Pace
 ---@field has_pairs boolean  whether any recipient may have to wait
 local Pace = {}
@@ -60,24 +62,21 @@ local pacing = {}
 ---@param identity? string        of the key, without showing it: clients with the same one share the buckets
 ---@return waba.Pace
 function pacing.new(rates, identity)
-  return setmetatable({ limiters = join(identity, rates), queues = {}, has_pairs = rates.pair and true or false }, Pace)
+  return setmetatable({ limiters = join(identity, rates), has_pairs = rates.pair and true or false }, Pace)
 end
 
 --- The queue of a class of requests.
 ---@param class string|nil
 ---@return waba.Queue
 function Pace:queue(class)
-  local found = self.queues[class or "other"]
-  if found then return found end
   if class ~= "messages" and class ~= "media" then class = "other" end
-  found = self.queues[class]
-  if not found then
-    local limiters = self.limiters
-    limiters.buckets[class] = limiters.buckets[class] or buckets.new(limiters.rates[class])
-    found = queues.new(limiters.buckets[class])
-    found.is_closed = self.is_closed or false
-    self.queues[class] = found
-  end
+  local found = self[class]
+  if found then return found end
+  local limiters = self.limiters
+  limiters[class] = limiters[class] or buckets.new(limiters.rates[class])
+  found = queues.new(limiters[class])
+  found.is_closed = self.is_closed or false
+  self[class] = found
   return found
 end
 
@@ -128,7 +127,9 @@ function Pace:close()
   if self.is_closed then return end
   self.is_closed = true
   leave(self.limiters)
-  for _, queue in pairs(self.queues) do queue:close() end
+  for _, class in ipairs(CLASSES) do
+    if self[class] then self[class]:close() end
+  end
   for _, queue in pairs(self.pairs and self.pairs.objects or {}) do queue:close() end
 end
 
