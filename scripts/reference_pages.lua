@@ -101,7 +101,7 @@ return {
       { file = "waba/webhook/nginx.lua", calls = { nginx = "waba.webhook.nginx." } },
       { file = "waba/webhook/status_tracker.lua", calls = { Tracker = "tracker:" } },
       { file = "waba/webhook/verbs.lua" },
-      classes("http/limits", "hosting/inbound", "hosting/events", "webhook/router", "webhook/credentials")),
+      classes("http/limits", "hosting/inbound", "hosting/events", "webhook/router", "webhook/addresses")),
   },
   {
     file = "inbox.md", title = "Inboxes", text = "Where events wait for their handlers.",

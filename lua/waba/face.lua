@@ -519,6 +519,14 @@ local nginx = {}
 ---@field max? integer  jobs that may wait; default: 1000
 ---@field concurrency? integer  jobs that may run at once; default: 16
 
+--- A number, and the credentials of its webhook. Without credentials those of the receiver are valid.
+---@class waba.AddressOptions
+---@field number string|integer  required: the number, on Cloud hosting also its phone_number_id
+---@field user? string|string[]  as those of `waba.receiver`
+---@field password? string|string[]
+---@field headers? table<string, string>|table<string, string>[]
+---@field secret? string|string[]
+
 --- How handlers are run in nginx.
 ---@class waba.NginxOptions
 ---@field concurrency? integer  handlers that may run at once in each worker process; 0: none, because other programs handle the stored events; default: 4
@@ -543,6 +551,7 @@ local nginx = {}
 ---@field headers? table<string, string>|table<string, string>[]  headers that a webhook must have; a list: one set of them
 ---@field secret? string|string[]  of a signature over the body (HMAC-SHA256)
 ---@field open? boolean  without any of these: true accepts webhooks from anybody; false accepts none, for a worker that only handles stored events
+---@field number? string|integer|table<string, waba.Address>|fun(request: waba.WebhookRequest): waba.Address|nil  the number that webhooks are for, since On-Premise hosting does not name it: one number; or the numbers by path; or a function of the request, which may wait. A path without a number gets 404
 ---@field inbox? waba.Inbox  default: in memory
 ---@field separate_statuses? boolean  true: a customer's messages and the statuses of messages to the customer are handled without waiting for each other; false: one at a time, in the order in which they came; default: as the inbox says, else true
 ---@field client? waba.Client|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil  sends the replies of `event:reply` and other methods: one client; or the clients by number or phone_number_id; or a function that returns the client of an event, and may wait

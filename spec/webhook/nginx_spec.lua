@@ -126,6 +126,18 @@ describe("the receiver in nginx", function()
     assert.is_nil(log:find("guess", 1, true))
   end)
 
+  it("passes path and query to the function of the option number", function()
+    start([[number = function(request)
+      if request.path == "/hook" and request.query == "a=1&b" then return { number = "4930555019" } end
+    end,]], { workers = 1 })
+    open_gate()
+    assert.equal(404, post(body_of "a"))
+    assert.equal(404, post(body_of "a", { password = "wrong" }))
+    assert.equal(401, post(body_of "a", { path = "/hook?a=1&b", password = "wrong" }))
+    assert.equal(200, post(body_of "b", { path = "/hook?a=1&b" }))
+    assert.same({ "b" }, wait_for(1))
+  end)
+
   it("refuses wrong credentials before the body", function()
     local plain = process.free_port()
     start("", { plain = plain })

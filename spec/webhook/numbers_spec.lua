@@ -253,3 +253,179 @@ describe("the client of an event", function()
     end)
   end)
 end)
+
+describe("the number of an address", function()
+  local TEXT = webhooks.texts "m1"
+
+  local function basic(user, password) return { authorization = core.basic(user, password) } end
+
+  local function take(receiver) return receiver.inbox:take(10) end
+
+  it("is the number of all On-Premise events, also after a stay in a file", function()
+    local path = os.tmpname()
+    for _, box in ipairs { waba.inbox.memory(), waba.inbox.sqlite { file = path, sync = false } } do
+      local receiver = waba.receiver { open = true, number = "+49 30 555019", inbox = box }
+      assert.equal(200, (post(receiver, TEXT)))
+      assert.equal(200, (post(receiver, webhooks.on_premise { statuses = '{"id":"s","status":"sent","recipient_id":"1"}',
+        errors = '{"code":1}' })))
+      for _, event in ipairs(take(receiver)) do assert.equal(SHOP, event.number) end
+      box:close()
+    end
+    for _, suffix in ipairs { "", "-wal", "-shm" } do os.remove(path .. suffix) end
+  end)
+
+  it("leaves the number that Cloud hosting names", function()
+    local receiver = waba.receiver { open = true, number = SHOP }
+    assert.equal(200, (post(receiver, text_to(BRANCH, "402"))))
+    assert.equal(BRANCH, take(receiver)[1].number)
+  end)
+
+  it("is found by the path, without its query", function()
+    local receiver = waba.receiver { open = true, number = { ["/shop"] = SHOP, ["/branch"] = { number = BRANCH } } }
+    assert.equal(200, (post(receiver, webhooks.texts "a", { path = "/branch" })))
+    assert.equal(200, (post(receiver, webhooks.texts "b", { path = "/shop?x=/branch" })))
+    local events = take(receiver)
+    assert.same({ BRANCH, SHOP }, { events[1].number, events[2].number })
+  end)
+
+  it("is returned by a function of the request", function()
+    local receiver = waba.receiver { open = true, number = function(request)
+      waba.sleep(0.001)
+      return request.query == "shop" and SHOP or nil
+    end }
+    assert.equal(200, (post(receiver, TEXT, { query = "shop" })))
+    assert.equal(404, (post(receiver, TEXT, { query = "other" })))
+    assert.equal(SHOP, take(receiver)[1].number)
+  end)
+
+  it("is unknown for other paths, which get 404 before anything else is checked", function()
+    for _, number in ipairs { { ["/shop"] = SHOP }, function() return nil end } do
+      local receiver = waba.receiver { user = "u", password = "p", number = number, max_body = 10 }
+      for _, more in ipairs { { method = "GET" }, { headers = basic("u", "p") }, { body = ("x"):rep(11) } } do
+        more.path = "/other"
+        local status, headers, body, reason = post(receiver, "{}", more)
+        assert.equal(404, status)
+        assert.same({}, headers)
+        assert.equal("", body)
+        assert.matches("its path /other belongs to no number", reason)
+        assert.equal(404, (receiver:refuse("GET", 11, {}, { path = "/other" })))
+      end
+    end
+  end)
+
+  it("has the request's own address when a table is used for several requests", function()
+    local receiver = waba.receiver { open = true, number = { ["/shop"] = SHOP } }
+    local request = { method = "POST", path = "/shop", headers = {}, body = TEXT }
+    assert.is_nil((receiver:refuse("POST", 1, {}, request)))
+    assert.equal(200, (receiver:handle(request)))
+    request.path = "/other"
+    assert.equal(404, (receiver:handle(request)))
+  end)
+
+  it("can't be determined while the function raises or returns nonsense, so the gateway tries again", function()
+    for words, fn in pairs {
+      ["the table is locked"] = function() error "the table is locked" end,
+      ["must be a phone number"] = function() return "shop" end,
+      ["unknown option pasword"] = function() return { number = SHOP, pasword = "p" } end,
+      ["option number"] = function() return 1.5 end,
+      ["password belong together"] = function() return { number = SHOP, user = "u" } end,
+    } do
+      local receiver = waba.receiver { open = true, number = fn }
+      local status, headers, _, reason = post(receiver, TEXT)
+      assert.equal(503, status)
+      assert.is_string(headers["retry-after"])
+      assert.truthy(reason:find(words, 1, true), reason)
+      assert.is_nil(reason:find("traceback", 1, true))
+      assert.equal(0, receiver.inbox:depth())
+    end
+  end)
+
+  describe("has credentials", function()
+    local NUMBERS = {
+      ["/shop"] = { number = SHOP, user = "shop", password = "s1" }, ["/branch"] = { number = BRANCH, secret = "s2" },
+      ["/third"] = { number = "4930555021", headers = { ["X-Key"] = "s3" } },
+    }
+
+    local function by_function(request) return NUMBERS[request.path] end
+
+    for form, number in pairs { table = NUMBERS, ["function"] = by_function } do
+      it("in a " .. form .. ", which are not accepted for another number", function()
+        local receiver = waba.receiver { number = number }
+        local signed = { ["x-hub-signature-256"] = "sha256=" .. core.hmac_sha256("s2", TEXT) }
+        local all = { ["/shop"] = basic("shop", "s1"), ["/branch"] = signed, ["/third"] = { ["x-key"] = "s3" } }
+        for path in pairs(all) do
+          for other, headers in pairs(all) do
+            assert.equal(path == other and 200 or 401, (post(receiver, TEXT, { path = path, headers = headers })))
+          end
+        end
+        assert.is_true(receiver:knows(basic("shop", "s1"), { path = "/shop", place = receiver.find_place { path = "/shop" } }))
+        assert.is_false(receiver:knows(basic("shop", "s1"), { place = receiver.find_place { path = "/third" } }))
+        assert.equal(401, (receiver:refuse("POST", 1, basic("shop", "s1"), { path = "/third" })))
+        assert.is_nil((receiver:refuse("POST", 1, basic("shop", "s1"), { path = "/shop" })))
+      end)
+    end
+
+    it("instead of those of the receiver, which are valid for the others", function()
+      local receiver = waba.receiver {
+        user = "u", password = "p", number = { ["/shop"] = NUMBERS["/shop"], ["/branch"] = BRANCH },
+      }
+      assert.equal(401, (post(receiver, TEXT, { path = "/shop", headers = basic("u", "p") })))
+      assert.equal(200, (post(receiver, TEXT, { path = "/branch", headers = basic("u", "p") })))
+      assert.equal(401, (post(receiver, TEXT, { path = "/branch", headers = basic("shop", "s1") })))
+    end)
+
+    it("that are not accepted for a Cloud webhook of another number", function()
+      local receiver = waba.receiver { number = { ["/shop"] = NUMBERS["/shop"],
+        ["/402"] = { number = "402", user = "b", password = "p" } } }
+      local mine = { path = "/shop", headers = basic("shop", "s1") }
+      assert.equal(200, (post(receiver, text_to(SHOP, "401"), mine)))
+      local status, _, _, reason = post(receiver, text_to(BRANCH, "402"), mine)
+      assert.equal(401, status)
+      assert.matches(SHOP .. ".*" .. BRANCH, reason)
+      assert.equal(200, (post(receiver, text_to(BRANCH, "402"), { path = "/402", headers = basic("b", "p") })))
+      assert.equal(2, receiver.inbox:depth())
+    end)
+  end)
+
+  for _, row in ipairs {
+    { { number = { shop = SHOP }, open = true }, 'option number: shop is no path: it must begin with "/"' },
+    { { number = {}, open = true }, "option number must not be an empty table" },
+    { { number = "shop", open = true }, "option number: number must be a phone number or a phone_number_id" },
+    { { number = { ["/shop"] = "" }, open = true }, "option number: /shop: number must be a phone number" },
+    { { number = { ["/shop"] = {} }, open = true }, "option number: /shop: number must be" },
+    { { number = { ["/shop"] = SHOP } }, "option number: /shop: user and password, headers or secret is required" },
+    { { number = { ["/shop"] = { number = SHOP, user = "u" } } }, "number: /shop: user and password belong together" },
+    { { number = { ["/shop"] = { number = SHOP, usr = "u" } } }, "number: /shop: unknown option usr" },
+    { { number = SHOP }, "user and password, headers or secret is required" },
+  } do
+    it("raises: " .. row[2], function()
+      local ok, message = pcall(waba.receiver, row[1])
+      assert.is_false(ok)
+      assert.truthy(message:find("waba.receiver: ", 1, true), message)
+      assert.truthy(message:find(row[2], 1, true), message)
+    end)
+  end
+
+  it("refuses an address that the function gives no credentials, while the receiver has none", function()
+    assert.equal(503, (post(waba.receiver { number = function() return SHOP end }, TEXT)))
+  end)
+end)
+
+describe("conversations of several numbers", function()
+  it("do not wait for each other, though the customer and the ids are the same", function()
+    local box = waba.inbox.memory()
+    local receiver = waba.receiver { open = true, inbox = box, number = { ["/shop"] = SHOP, ["/branch"] = BRANCH } }
+    for _, number in ipairs { { SHOP, "401" }, { BRANCH, "402" } } do
+      assert.equal(200, (post(receiver, text_to(number[1], number[2], EVA, "same"), { path = "/shop" })))
+      assert.equal(200, (post(receiver, text_to(number[1], number[2], EVA, "same"), { path = "/shop" }))) -- a duplicate
+      assert.equal(200, (post(receiver, text_to(number[1], number[2], EVA, "next"), { path = "/shop" })))
+    end
+    assert.equal(200, (post(receiver, webhooks.texts "m1", { path = "/shop" })))
+    assert.equal(200, (post(receiver, webhooks.texts "m1", { path = "/branch" })))
+    assert.equal(6, box:depth())
+    local taken = box:take(10)
+    local ids = {}
+    for index, event in ipairs(taken) do ids[index] = event.number .. " " .. event.id end
+    assert.same({ SHOP .. " same", BRANCH .. " same", SHOP .. " m1", BRANCH .. " m1" }, ids)
+  end)
+end)

@@ -103,6 +103,25 @@ describe("a server of its own", function()
     end)
   end)
 
+  it("passes path and query to the function of the option number, and reports an unknown address once", function()
+    story(function(start)
+      local numbers = {}
+      local one = start { receiver = receiver {
+        number = function(request) return request.path == "/hook" and request.query == "a=1&b" and "4930555019" or nil end,
+        on = { text = function(event) numbers[#numbers + 1] = event.number end },
+      } }
+      local url = one:url():gsub("/$", "")
+      local function send(path) return nginx.request(url .. path, { body = body_of(path), user = "u", password = "p" }) end
+      assert.equal(200, send "/hook?a=1&b")
+      assert.equal(404, send "/hook")
+      assert.equal(404, nginx.request(url .. "/other", { method = "GET" }))
+      wait_for(function() return numbers[1] end, "a handled event")
+      assert.same({ "4930555019" }, numbers)
+    end)
+    assert.equal(1, #reported)
+    assert.matches("with status 404: its path /hook belongs to no number", reported[1])
+  end)
+
   it("refuses a long body that does not say how long it is", function()
     story(function(start)
       local one = start { receiver = receiver { max_body = 1000 } }

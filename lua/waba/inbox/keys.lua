@@ -7,6 +7,13 @@ local inbound = require "waba.hosting.inbound"
 
 local keys = {}
 
+-- A name within a number: a customer who writes to two numbers has two conversations.
+local function of_number(event, name)
+  local number = event.phone_number_id or event.number
+  if type(number) ~= "string" then return tostring(name) end -- an event that a program has made may have another value
+  return number .. "/" .. name
+end
+
 -- News whose content names its own moment or id, so that equal news is the same news. Other news is
 -- told from its repetition by the time of its entry.
 local TELLING = {
@@ -24,7 +31,7 @@ end
 
 -- One message to a group has a status per member on Cloud; a payment's words are not a message's.
 local function status_key(event)
-  local key = "status:" .. event.id .. ":" .. tostring(event.status)
+  local key = "status:" .. of_number(event, event.id) .. ":" .. tostring(event.status)
   if event.hosting ~= "cloud" then return key end
   local about = event.participant or event.participant_user_id or event.recipient or event.recipient_user_id
   if about then key = key .. ":" .. about end
@@ -39,7 +46,7 @@ end
 function keys.identity(event)
   if event.kind == "account" then return account_key(event) end
   if not event.id then return nil end
-  if event.kind == "message" then return "message:" .. event.id end
+  if event.kind == "message" then return "message:" .. of_number(event, event.id) end
   if event.kind == "status" then return status_key(event) end
 end
 
@@ -51,7 +58,7 @@ local function names_of(event)
   local function add(name)
     if name and not known[name] then
       known[name] = true
-      names[#names + 1] = tostring(name)
+      names[#names + 1] = of_number(event, name)
     end
   end
   add(event.from or event.recipient or contact.wa_id)
@@ -64,14 +71,14 @@ end
 --- The prefixes of conversations: of messages and other events, and of statuses that do not wait for them.
 keys.LANES = { "", "status:" }
 
---- The conversation of an event: the names of its group or customer. Several names identify the same customer.
+--- The conversation of an event: the names of its group or customer, within its number. Several names identify the same customer.
 ---@param event waba.Event
 ---@param is_separate boolean|nil  statuses do not wait for messages, nor messages for statuses
 ---@return string lane     one of `keys.LANES`
 ---@return string[] names  empty: the event waits for no other
 function keys.conversation(event, is_separate)
   local lane = is_separate and event.kind == "status" and keys.LANES[2] or keys.LANES[1]
-  if event.hosting == "cloud" and event.group_id then return lane, { tostring(event.group_id) } end
+  if event.hosting == "cloud" and event.group_id then return lane, { of_number(event, event.group_id) } end
   return lane, names_of(event)
 end
 

@@ -136,9 +136,11 @@ function nginx.serve(receiver, options)
   local drain = drain_of(receiver, options)
   local puts = drain.work and drain.work.puts
   local method, headers = ngx.req.get_method(), ngx.req.get_headers()
-  local status, response_headers, body, reason = receiver:refuse(method, tonumber(headers["content-length"]), headers)
+  local request = { method = method, path = ngx.var.uri, query = ngx.var.args or "", headers = headers }
+  local status, response_headers, body, reason = receiver:refuse(method, tonumber(headers["content-length"]), headers,
+    request)
   if not status then
-    local request = { method = method, path = ngx.var.uri, headers = headers, body = read_body() }
+    request.body = read_body()
     status, response_headers, body, reason = receiver:handle(request, drain.put)
   else
     ngx.req.discard_body()

@@ -1,7 +1,7 @@
 -- Receives webhooks: checks a request, stores its events in the inbox and returns the response; then runs the handlers of
 -- the stored events. Requests and responses are tables here; nginx.lua and server.lua connect it to sockets.
 
-local credentials = require "waba.webhook.credentials"
+local addresses = require "waba.webhook.addresses"
 local event_client = require "waba.webhook.event_client"
 local events = require "waba.hosting.events"
 local runtime = require "waba.runtime"
@@ -26,8 +26,10 @@ end
 ---@class waba.WebhookRequest
 ---@field method string
 ---@field path? string
+---@field query? string   without "?"
 ---@field headers? table<string, string>
----@field body string
+---@field body? string    not yet read when the function of the option `number` is called before it
+---@field place? table     set by `receiver:refuse`
 
 local function response(status, headers, reason)
   return status, headers or {}, "", reason
@@ -37,37 +39,73 @@ local function unauthorized(reason)
   return response(401, { ["www-authenticate"] = 'Basic realm="webhook"' }, reason)
 end
 
---- Checks the head of a request, so that an adapter does not read the body of a request that is refused.
----@param method string
----@param length integer|nil  of the body, where it is known
----@param headers? table<string, string>  with the credentials; without them these are not checked
----@return integer|nil status  405, 413 or 401; nil when the body can be read
----@return table<string, string>? headers
----@return string? body
----@return string? reason  for the log
-function Receiver:refuse(method, length, headers)
+-- Where a request was posted to, as `refuse` has found it or as it is found now.
+local function take_place(self, request)
+  local place = request.place
+  request.place = nil -- the table may be used for another request
+  if place then return place end
+  return self.find_place(request)
+end
+
+local function no_place(status, reason)
+  return response(status, status == 503 and { ["retry-after"] = RETRY_AFTER } or nil, reason)
+end
+
+local function refuse_head(self, place, method, length, headers)
   if method ~= "POST" then return response(405, { allow = "POST" }, "its method is " .. tostring(method)) end
   if length and length > self.max_body then
     return response(413, nil, ("its body of %.0f bytes is longer than max_body, %d"):format(length, self.max_body))
   end
   if not headers then return nil end
-  local is_authentic, reason = self.is_authentic(headers)
+  local is_authentic, reason = place.is_authentic(headers)
   if is_authentic == false then return unauthorized(reason) end
 end
 
---- Whether the headers alone have valid credentials. False for a receiver that requires none, and for one that verifies
---- a signature of the body.
+-- Gives On-Premise events the number of the address. Returns an event of another number than that of the credentials.
+local function assign_number(place, list)
+  for _, event in ipairs(list) do
+    local id = event.phone_number_id
+    if event.hosting == "on_premise" then
+      event.number = place.number
+    elseif place.is_own and id and id ~= place.number and event.number ~= place.number then
+      return event
+    end
+  end
+end
+
+--- Checks the head of a request, so that an adapter does not read the body of a request that is refused.
+---@param method string
+---@param length integer|nil  of the body, where it is known
+---@param headers? table<string, string>  with the credentials; without them these are not checked
+---@param request? waba.WebhookRequest    its path; to be given to `handle` afterwards
+---@return integer|nil status  404, 503, 405, 413 or 401; nil when the body can be read
+---@return table<string, string>? headers
+---@return string? body
+---@return string? reason  for the log
+function Receiver:refuse(method, length, headers, request)
+  request = request or { method = method, headers = headers }
+  local place, status, reason = self.find_place(request)
+  request.place = place
+  if not place then return no_place(status, reason) end
+  return refuse_head(self, place, method, length, headers)
+end
+
+--- Whether the headers alone have valid credentials. False where none are required, and where a signature of the body is
+--- verified.
 ---@param headers table<string, string>
+---@param request? waba.WebhookRequest  as for `refuse`, which was called before
 ---@return boolean
-function Receiver:knows(headers)
-  return not self.is_open and self.is_authentic(headers) == true
+function Receiver:knows(headers, request)
+  local place = request and request.place or self.find_place {}
+  return place ~= nil and not place.is_open and place.is_authentic(headers) == true
 end
 
 --- Handles one webhook. When this returns 200, the events are in the inbox; their handlers run in `work`.
 ---
---- Returns 405 for a method other than POST, 413 for a body above `max_body`, 401 without valid credentials, 400 for a body
---- that is not a JSON object, 503 when the inbox cannot store the events. The gateway delivers a webhook again after every
---- status other than 200.
+--- Returns 404 for a path that belongs to no number (option `number`), 405 for a method other than POST, 413 for a body
+--- above `max_body`, 401 without valid credentials, 400 for a body that is not a JSON object, 503 when the inbox cannot
+--- store the events or the number cannot be determined. The gateway delivers a webhook again after every status other
+--- than 200.
 ---@param request waba.WebhookRequest
 ---@param put? fun(events: waba.Event[], sources: string[]?): integer|nil, waba.Error?  stores the events; default: the
 ---            method `put` of the inbox
@@ -79,16 +117,24 @@ function Receiver:handle(request, put)
   if type(request) ~= "table" then error("receiver:handle: the request must be a table, not a " .. type(request), 2) end
   local body = request.body or ""
   if type(body) ~= "string" then error("receiver:handle: the body must be a string, not a " .. type(body), 2) end
-  local status, headers, _, reason = self:refuse(request.method, #body)
-  if status then return response(status, headers, reason) end
+  local place, status, why = take_place(self, request)
+  if not place then return no_place(status, why) end
+  local refused, headers, _, reason = refuse_head(self, place, request.method, #body)
+  if refused then return response(refused, headers, reason) end
   local is_authentic
-  is_authentic, reason = self.is_authentic(request.headers or {}, body)
+  is_authentic, reason = place.is_authentic(request.headers or {}, body)
   if not is_authentic then return unauthorized(reason) end
   local list, err = events.read(body)
   if not list then return response(400, nil, tostring(err)) end
+  local foreign = place.number and assign_number(place, list)
+  if foreign then
+    return unauthorized(("its credentials are those of the number %s, and an event is of %s"):format(place.number,
+      foreign.number))
+  end
   if #list > 0 then
     local stored
-    local sources = #list == 1 and { body } or nil
+    local is_complete = not place.number or list[1].hosting ~= "on_premise" -- else the body has no number
+    local sources = #list == 1 and is_complete and { body } or nil
     if put then stored, err = put(list, sources) else stored, err = self.inbox:put(list, sources) end
     if not stored then
       local reason_of_inbox = tostring(err or "no reason given")
@@ -152,6 +198,10 @@ local OPTIONS = {
   secret = "string|string[]",        -- of a signature over the body (HMAC-SHA256)
   open = "boolean",                  -- without any of these: true accepts webhooks from anybody; false accepts none, for a
                                      -- worker that only handles stored events
+  number = "string|integer|table<string, waba.Address>|fun(request: waba.WebhookRequest): waba.Address|nil",
+                                     -- the number that webhooks are for, since On-Premise hosting does not name it: one
+                                     -- number; or the numbers by path; or a function of the request, which may wait. A
+                                     -- path without a number gets 404
   inbox = "waba.Inbox",              -- default: in memory
   separate_statuses = "boolean",     -- true: a customer's messages and the statuses of messages to the customer are handled
                                      -- without waiting for each other; false: one at a time, in the order in which they
@@ -189,8 +239,8 @@ end
 function receiver.new(options)
   options = complete(options, OPTIONS, "waba.receiver")
   check_inbox(options.inbox)
-  local ok, is_authentic = pcall(credentials.checker, options)
-  if not ok then error(is_authentic, 2) end
+  local ok, find_place = pcall(addresses.new, options)
+  if not ok then error(find_place, 2) end
   local prepare
   if options.client then
     ok, prepare = pcall(event_client.new, options.client)
@@ -202,7 +252,7 @@ function receiver.new(options)
     inbox.separate_statuses = options.separate_statuses ~= false
   end
   return setmetatable({
-    is_authentic = is_authentic, is_open = not (options.user or options.headers or options.secret),
+    find_place = find_place,
     inbox = inbox,
     dispatch = router.new(options.on),
     prepare = prepare,

@@ -88,7 +88,7 @@ end
 local RETRY_AFTER = { ["retry-after"] = "1" }
 
 local function handle_request(self, exchange)
-  local path = exchange.target:gsub("[?#].*$", "")
+  local path, query = exchange.target:gsub("#.*$", ""):match "^([^?]*)%??(.*)$"
   if self.stopping then return exchange:respond(503, RETRY_AFTER, "") end
   local address = exchange.connection.address
   if self.path and path ~= self.path then
@@ -96,12 +96,14 @@ local function handle_request(self, exchange)
     return exchange:respond(404, {}, "")
   end
   local receiver = self.receiver
-  local refused, headers, body, reason = receiver:refuse(exchange.method, exchange.length, exchange.headers)
+  local request = { method = exchange.method, path = path, query = query, headers = exchange.headers }
+  local refused, headers, body, reason = receiver:refuse(exchange.method, exchange.length, exchange.headers, request)
   if refused then
     self.report(refused, reason, address)
     return exchange:respond(refused, headers, body)
   end
-  if receiver:knows(exchange.headers) then self.listener.limits:trust(exchange.connection) end
+  local place = request.place
+  if receiver:knows(exchange.headers, request) then self.listener.limits:trust(exchange.connection) end
   local content, status
   content, status, reason = read_body(self, exchange)
   if not content then
@@ -109,11 +111,11 @@ local function handle_request(self, exchange)
     self.report(status, reason, address)
     return exchange:respond(status, status == 503 and RETRY_AFTER or {}, "")
   end
-  local request = { method = exchange.method, path = path, headers = exchange.headers, body = content }
+  request.body = content
   local puts = self.work and self.work.puts
   status, headers, body, reason = receiver:handle(request, self.put)
   if status ~= 200 then self.report(status, reason, address) end
-  if status == 200 and not receiver.is_open then self.listener.limits:trust(exchange.connection) end
+  if status == 200 and place and not place.is_open then self.listener.limits:trust(exchange.connection) end
   exchange:respond(status, headers, body)
   if status == 200 and self.work and self.work.puts == puts then self.work:wake() end
 end
