@@ -16,7 +16,6 @@ Sends WhatsApp messages through 360dialog's gateway and reads its webhooks: from
 
 dependencies = {
   "lua >= 5.1, < 5.6",
-  "lua-cjson >= 2.1",
 }
 
 -- The Makefile knows what is built and installed; it is told here where LuaRocks keeps things. It looks for libcurl

@@ -397,6 +397,24 @@ describe("decode", function()
     end
   end)
 
+  it("reads many names of all lengths, repeated and in objects of changing sizes", function()
+    for round = 1, 3 do
+      local parts, expected = {}, {}
+      for number = 1, 600 do
+        local name = ("%d"):format(number):rep(number % 13 + 1)
+        parts[number] = ('{"%s":{"%s":%d%s},"list":[[1],{"%s":{}}]}'):format(name, name, number, (',"%s_":0'):format(name)
+          :rep(number % (3 * round)), name)
+        expected[number] = { [name] = { [name] = number, [name .. "_"] = number % (3 * round) > 0 and 0 or nil },
+          list = { { 1 }, { [name] = {} } } }
+      end
+      assert.same(expected, core.decode("[" .. table.concat(parts, ",") .. "]"))
+    end
+  end)
+
+  it("takes the last value of a repeated name", function()
+    assert.same({ a = 2, b = { c = 3 } }, core.decode '{"a":1,"b":{"c":1,"c":3},"a":2}')
+  end)
+
   it("leaves bytes that are not UTF-8 as they are", function()
     assert.same({ "a\255", "\237\160\128" }, core.decode '["a\255","\237\160\128"]')
   end)

@@ -36,8 +36,7 @@ void file_register(lua_State *L);
 void ready_head_register(lua_State *L);
 void sha256_register(lua_State *L);
 
-/* Sets `encode`, `decode`, `plain`, `picker` and `null` in the table at the top of the stack. lua-cjson is loaded at
- * the first call of `decode`. */
+/* Sets `encode`, `decode`, `plain`, `picker` and `null` in the table at the top of the stack. */
 void json_register(lua_State *L);
 
 #endif

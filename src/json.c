@@ -1,70 +1,19 @@
-/* JSON for Lua. Encoding does not use cjson, so that the text is the same with every version and fork of it and
- * without it. Decoding uses a private lua-cjson instance: one scan of the text refuses invalid input that cjson
- * accepts and rewrites numbers that it would change; then whole numbers become integers where Lua has them. */
+/* JSON for Lua: the functions of waba.core. */
 
 #include <stdbool.h>
 #include <string.h>
 
 #include "compat.h"
 #include "core.h"
-#include "json_flood.h"
 #include "json_pick.h"
+#include "json_read.h"
 #include "json_text.h"
 #include "json_value.h"
 #include "json_write.h"
 #include "text.h"
 
-/* cjson counts bytes with int. */
+/* Error messages give the position as an int. */
 #define DECODE_SIZE_MAX ((size_t)256 << 20)
-
-static void call_setting(lua_State *L, const char *name, lua_Number value) {
-  lua_getfield(L, -1, name);
-  lua_pushnumber(L, value);
-  lua_call(L, 1, 0);
-}
-
-/* Pushes the function of that name from a new instance of cjson. Raises when lua-cjson is not installed, with the first
- * line of the error of `require`: without the list of the paths that it searched. */
-static void push_cjson(lua_State *L, const char *name) {
-  lua_getglobal(L, "require");
-  lua_pushliteral(L, "cjson");
-  if (lua_pcall(L, 1, 1, 0) != 0) {
-    const char *const reason = lua_tostring(L, -1);
-    if (reason != NULL) {
-      const char *const list = strstr(reason, ":\n");
-      lua_pushlstring(L, reason, list != NULL ? (size_t)(list - reason) : strlen(reason));
-    }
-    luaL_error(L, "waba needs lua-cjson (rock lua-cjson, Debian package lua-cjson): %s",
-               lua_tostring(L, -1));
-  }
-  lua_getfield(L, -1, "new");
-  lua_call(L, 0, 1);
-  call_setting(L, "decode_max_depth", JSON_DECODE_LEVELS);
-  lua_getfield(L, -1, name);
-  lua_insert(L, -3);
-  lua_pop(L, 2);
-}
-
-/* Upvalues of `decode`. */
-#define DECODER lua_upvalueindex(1)
-#define DECODER_HAS_COMMA lua_upvalueindex(2)
-#define DECODER_CAN_BE_FLOODED lua_upvalueindex(3)
-
-/* An instance of cjson keeps the decimal point of the locale in which it was created. */
-static void load_decoder(lua_State *L) {
-  push_cjson(L, "decode");
-  lua_replace(L, DECODER);
-  lua_pushboolean(L, json_locale_has_comma());
-  lua_replace(L, DECODER_HAS_COMMA);
-}
-
-/* Calls a function of cjson: [.. function argument] -> [.. result] and true, or [.. message] and false.
- * Raises memory errors only. */
-static bool call_cjson(lua_State *L) {
-  const int status = lua_pcall(L, 1, 1, 0);
-  if (status == LUA_ERRMEM) lua_error(L);
-  return status == 0;
-}
 
 /* Pushes nil, message and path for a value that can't be encoded. */
 static int refuse(lua_State *L, const char *message) {
@@ -101,21 +50,6 @@ static int json_plain(lua_State *L) {
   return 2;
 }
 
-/* Pushes the text that cjson decodes. */
-static void push_rewritten(lua_State *L, const struct json_scan *scan) {
-  const size_t size = json_scan_size(scan);
-  char *const out = lua_newuserdatauv(L, size, 0);
-  json_scan_rewrite(scan, out);
-  lua_pushlstring(L, out, size);
-  lua_remove(L, -2);
-}
-
-static int push_scan_error(lua_State *L, const struct json_scan *scan) {
-  lua_pushnil(L);
-  lua_pushfstring(L, "%s at byte %d", scan->message, (int)(scan->at - scan->start) + 1);
-  return 2;
-}
-
 /* Returns a message about the whole text, or NULL. */
 static const char *whole_text_error(const char *text, size_t length) {
   if (length > DECODE_SIZE_MAX) return "the text is longer than 256 MiB";
@@ -140,48 +74,26 @@ static bool can_be_flooded(lua_State *L) {
 #endif
 }
 
-/* Whether the strings of the text collide in this Lua's string table: a denial of service. */
-static bool is_flood(lua_State *L, const struct json_scan *scan, const char *text, size_t length) {
-  bool flood;
-  if (scan->strings <= JSON_FLOOD_FREE || !lua_toboolean(L, DECODER_CAN_BE_FLOODED)) return false;
-  flood = json_flood(text, length, lua_newuserdatauv(L, json_flood_size(length), 0));
-  lua_pop(L, 1);
-  return flood;
-}
+/* Upvalues of `decode`: those of `json_read_cache`, and whether texts are checked for hash flooding. */
+#define DECODE_NAMES lua_upvalueindex(1)
+#define DECODE_CACHE lua_upvalueindex(2)
+#define DECODE_GUARD lua_upvalueindex(3)
 
 /* decode(json) -> value | nil, message */
 static int json_decode(lua_State *L) {
-  struct json_scan scan;
   size_t length;
   const char *text, *message;
   luaL_checktype(L, 1, LUA_TSTRING);
-  lua_settop(L, 1);
   text = lua_tolstring(L, 1, &length);
   message = whole_text_error(text, length);
   if (message != NULL) return compat_pusherror(L, message);
-  if (!json_scan(&scan, text, length)) return push_scan_error(L, &scan);
-  if (is_flood(L, &scan, text, length)) {
-    return compat_pusherror(L, "too many strings have the same hash in this Lua (hash flooding)");
-  }
-  if (lua_isnil(L, DECODER) ||
-      (scan.fractions && json_locale_has_comma() != (bool)lua_toboolean(L, DECODER_HAS_COMMA))) {
-    load_decoder(L);
-  }
-  lua_pushvalue(L, DECODER);
-  if (scan.rewrite) {
-    push_rewritten(L, &scan);
-  } else {
-    lua_pushvalue(L, 1);
-  }
-  if (!call_cjson(L)) {
-    lua_pushnil(L);
-    lua_insert(L, -2);
-    return 2;
-  }
-  if (scan.huge || (LUA_VERSION_NUM >= 503 && scan.numbers)) {
-    if (!json_settle(L)) return compat_pusherror(L, "a number is too large");
-  }
-  return 1;
+  lua_settop(L, 1);
+  lua_pushvalue(L, DECODE_NAMES);
+  lua_pushvalue(L, DECODE_CACHE);
+  if (json_read(L, text, length, lua_toboolean(L, DECODE_GUARD))) return 1;
+  lua_pushnil(L);
+  lua_insert(L, -2);
+  return 2;
 }
 
 /* Upvalue of a picker. */
@@ -251,8 +163,7 @@ void json_register(lua_State *L) {
   lua_setfield(L, -2, "plain");
   lua_pushcfunction(L, json_encode);
   lua_setfield(L, -2, "encode");
-  lua_pushnil(L);
-  lua_pushboolean(L, 0);
+  json_read_cache(L);
   lua_pushboolean(L, can_be_flooded(L));
   lua_pushcclosure(L, json_decode, 3);
   lua_setfield(L, -2, "decode");

@@ -58,11 +58,11 @@ static void add(struct flood *flood, const char *bytes, size_t length) {
   bucket->recent[bucket->count++ % RECENT] = id;
 }
 
-/* Adds the string whose opening quote is at `at`. Returns the position after its closing quote. */
+/* Adds the string whose opening quote is at `at`. Returns a position after it. */
 static const char *add_string(struct flood *flood, const char *at, const char *end, char *scratch) {
   const char *const start = at + 1;
-  for (at = start; *at != '"' && *at != '\\'; at++) continue;
-  if (*at == '"') {
+  for (at = start; at < end && *at != '"' && *at != '\\'; at++) continue;
+  if (at == end || *at == '"') {
     add(flood, start, (size_t)(at - start));
   } else {
     add(flood, scratch, json_unescape(start, end, scratch, &at));

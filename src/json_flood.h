@@ -14,7 +14,7 @@
 /* The memory that `json_flood` needs for a text of this length. */
 size_t json_flood_size(size_t length);
 
-/* Whether the strings of a text that `json_scan` accepts have so few different hashes that Lua takes many times as long
+/* Whether the strings of a text, which need not be valid, have so few different hashes that Lua takes many times as long
  * as usual to create them. `memory` has `json_flood_size(length)` bytes, aligned for any type. */
 bool json_flood(const char *text, size_t length, void *memory);
 

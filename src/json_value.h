@@ -1,4 +1,4 @@
-/* Lua values before encoding and after decoding. All functions work on the value at the top of the stack and read
+/* Lua values before encoding. All functions work on the value at the top of the stack and read
  * tables raw; none calls Lua code. */
 #ifndef WABA_JSON_VALUE_H
 #define WABA_JSON_VALUE_H
@@ -17,9 +17,5 @@ bool json_make_plain(lua_State *L);
 /* Searches for an error in a value that can't be encoded; in arrays for the first one. [.. value] -> [.. value message
  * path] and true, or false and the same stack. */
 bool json_explain(lua_State *L);
-
-/* Converts whole numbers to integers, where Lua has them. Returns false if a number is infinite; the stack then has
- * additional values. */
-bool json_settle(lua_State *L);
 
 #endif

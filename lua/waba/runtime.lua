@@ -204,11 +204,10 @@ end
 
 local reserve -- an open file
 
---- Loads the modules with which code of this program can wait, and lua-cjson. Reserves a descriptor for the modules that
+--- Loads the modules with which code of this program can wait. Reserves a descriptor for the modules that
 --- `runtime.require` loads later. Called when a client or a receiver is made.
 function runtime.preload()
   reserve = reserve or io.open "/dev/null"
-  core.decode "{}"
   for _, name in ipairs { "cqueues", "copas" } do
     if loaded[name] then adapter(name) end
   end

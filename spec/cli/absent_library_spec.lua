@@ -17,8 +17,6 @@ describe("a subcommand whose library is absent", function()
     ["listen without cqueues"] = { "cqueues", { "listen", "--port", "0" }, "cqueues", "lua%-cqueues" },
     ["emulator without luaossl"] = { "openssl", { "emulator", "--", "true" }, "luaossl", "lua%-luaossl" },
     ["emulator without cqueues"] = { "cqueues", { "emulator", "--", "true" }, "cqueues", "lua%-cqueues" },
-    ["emulator without lua-cjson"] = { "cjson", { "emulator", "--", "true" }, "lua%-cjson", "lua%-cjson" },
-    ["check without lua-cjson"] = { "cjson", { "check", "-" }, "lua%-cjson", "lua%-cjson" },
   } do
     it("fails in one sentence: " .. name, function()
       local absent, arguments, rock, debian = (table.unpack or unpack)(case)

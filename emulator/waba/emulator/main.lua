@@ -14,7 +14,6 @@ local main = {}
 local CUSTOMER = "491511234567"
 
 local NEEDED = {
-  { "cjson", "lua-cjson", "lua-cjson" },
   { "cqueues", "cqueues", "lua-cqueues" },
   { "openssl.x509", "luaossl", "lua-luaossl" },
 }

@@ -1,0 +1,42 @@
+-- Measures what `waba.events` costs, against bare cjson in the same process:
+--
+--   lua5.4 bench/events.lua [ROUNDS]         luajit bench/events.lua [ROUNDS]    (after: eval "$(make -s env)")
+--
+-- The two take turns. Prints the medians of the rounds: microseconds of CPU per event, and the ratio.
+
+local folder = arg[0]:match "^(.*)/[^/]*$" or "."
+package.path = folder .. "/support/?.lua;" .. package.path
+
+local bodies = require "bodies"
+local decode = require("cjson").new().decode
+local events = require("waba").events
+
+local ROUNDS = tonumber(arg[1]) or 15
+local EVENTS = 20000 -- per round
+
+local function median(list)
+  table.sort(list)
+  return list[math.ceil(#list / 2)]
+end
+
+-- Microseconds of CPU per event.
+local function measure(read, body, events_per_body)
+  local count = math.ceil(EVENTS / events_per_body)
+  collectgarbage()
+  local before = os.clock()
+  for _ = 1, count do read(body) end
+  return (os.clock() - before) / count / events_per_body * 1e6
+end
+
+for _, size in ipairs { 1, 64, 1000 } do
+  local body = bodies.make(size, "m", 1000)
+  local bare, own, ratios = {}, {}, {}
+  measure(decode, body, size)
+  measure(events, body, size)
+  for round = 1, ROUNDS do
+    bare[round], own[round] = measure(decode, body, size), measure(events, body, size)
+    ratios[round] = own[round] / bare[round]
+  end
+  print(("%4d events, %6d bytes: cjson %5.2f us, waba.events %5.2f us, ratio %.2f"):format(
+    size, #body, median(bare), median(own), median(ratios)))
+end
