@@ -179,6 +179,69 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(0, store:depth())
     end)
 
+    it("stores nothing when a key has another value", function()
+      local store = new()
+      assert.equal(1, store:put { entry("a", "1", { key = "k", value = "AB1", same = 2 }) })
+      local again = { entry("b", "1", { id = "b" }), entry("a", "1", { key = "k", value = "AB2", same = 2 }) }
+      assert.equal(1, store:put(again))
+      assert.equal("AB1", again[2].known)
+      local stored, position = store:put { entry("c", "1"), entry("d", "1", { key = "k", value = "AC1", same = 2 }) }
+      assert.is_false(stored)
+      assert.equal(2, position)
+      assert.equal(2, store:depth())
+      local taken = store:take(1, 60)
+      local over = { { name = "k", value = "AB1", seconds = 0.01, of_key = true } }
+      assert.equal(1, store:settle({ { lease = taken[1], done = "held", records = over } }))
+      process.sleep(0.05)
+      assert.equal(1, store:put { entry("d", "1", { key = "k", value = "AC1", same = 2 }) })
+    end)
+
+    it("takes an entry out of its conversation for some time", function()
+      local store = new()
+      store:put { entry("a", "1", { id = "a", bulk = true, lane = "bulk:" }),
+        entry("b", "1", { id = "b", bulk = true, lane = "bulk:" }) }
+      local taken = store:take(9, 60)
+      assert.equal(1, store:settle { { lease = taken[1], later = 60, body = "A" } })
+      assert.equal(2, store:depth())
+      assert.equal("A", store:find("a").body)
+      local b = store:take(9, 60)
+      assert.same({ "b" }, bodies(b))
+      assert.is_true(store:hasten "a")
+      assert.is_true(store:hasten "b")
+      assert.is_true(store:hasten "unknown")
+      assert.same({}, store:take(9, 60))
+      assert.equal(1, store:settle { { lease = b[1], done = "held" } })
+      local a = store:take(9, 60)
+      assert.same({ "A" }, bodies(a))
+      assert.equal(1, a[1].attempts)
+      assert.equal(0, store:settle { { lease = taken[1], done = "held" } })
+      -- wherever it is
+      assert.equal(1, store:settle { { lease = a[1], later = 60, body = "AA" } })
+      assert.equal(0, store:settle { { lease = taken[1], done = "always" } })
+      assert.equal(0, store:depth())
+      assert.is_nil((store:find "a"))
+    end)
+
+    it("writes records with a change or a removed entry, unless the lease was lost", function()
+      local store = new()
+      store:put { entry("a", "1", { id = "a" }), entry("b", "2", { id = "b" }) }
+      local taken = store:take(1, 60)
+      local function records(value) return { { name = "r", value = value } } end
+      assert.equal(1, store:settle { { lease = taken[1], extend = 60, records = records "1" } })
+      assert.equal("1", store:get "r")
+      assert.equal(1, store:settle { { lease = taken[1], release = true } })
+      assert.equal(0, store:settle({ { lease = taken[1], extend = 60, records = records "2" } }, nil, true))
+      assert.equal("1", store:get "r")
+      assert.equal(0, store:settle { { lease = taken[1], done = "always", records = records "3" } })
+      assert.equal("3", store:get "r")
+      local row = store:find "b"
+      row.records = records "4"
+      assert.equal(1, store:drop { row })
+      row.records = records "5"
+      assert.equal(0, store:drop { row })
+      assert.equal("4", store:get "r")
+    end)
+
     it("bounds what it remembers", function()
       local store = new { remember = 0.001 }
       for number = 1, 1000 do store:put { entry("x", "1", { key = "k" .. number }) } end

@@ -16,6 +16,7 @@
 ---@field lane? string      of its conversation, one of the store's `lanes`; "" by default
 ---@field key? string       the entry is not stored while this key is known
 ---@field value? string     is recorded with the key
+---@field same? integer     if as many first bytes of the recorded value differ from those of `value`, `put` stores nothing
 ---@field known? string     set by `put` where the key was known: the value that was recorded with it
 ---@field id? string        a name for `find`
 ---@field at? number        Unix seconds before which it is not taken and no other entry waits for it
@@ -33,13 +34,17 @@
 ---@field delay? number     seconds until the entry may be taken again
 ---@field dead? boolean     make it a dead letter
 ---@field release? boolean  as if it had never been taken
+---@field later? number     seconds for which the entry leaves its conversation, as if it had been put with `at`
+---@field body? any         with `later`: the entry's new body
 ---@field reason? string    with `delay` and `dead`
+---@field records? waba.StoreRecord[]  written unless the lease was lost; with "always" in any case
 ---@field lost? boolean     set by `settle`: the lease was over and the entry is another's
 
 ---@class waba.StoreRecord
 ---@field name string
 ---@field value? string     nil removes the record
 ---@field seconds? number   for which it is kept; nil: for ever
+---@field of_key? boolean   `name` is the key of an entry
 
 ---@class waba.StoreRow
 ---@field id string         the time of storing in microseconds; unique in the store
@@ -49,6 +54,7 @@
 ---@field reason? string
 ---@field state "waiting"|"taken"|"dead"
 ---@field body any
+---@field records? waba.StoreRecord[]  set by the caller of `drop`: written when the entry is removed, if it is no dead letter
 
 ---@class waba.Store
 ---@field durable boolean   what is stored outlives the process
@@ -59,8 +65,9 @@ local store = {}
 ---@param records? waba.StoreRecord[]  written in the same transaction
 ---@param taking? { n: integer, seconds: number, changes: waba.StoreChange[] }  what `take` does afterwards, in the same
 ---               call of the server or the same transaction
----@return integer|nil stored
----@return waba.Error|waba.StoreLease[]|nil  err, kind "unavailable"; or, with `taking`, what `take` returns
+---@return integer|nil|false stored  false: nothing was stored because of `same`
+---@return waba.Error|waba.StoreLease[]|integer|nil  err, kind "unavailable"; or, with `taking`, what `take` returns; or the
+---        position of the entry whose key has another value
 ---@return number|false|nil due
 function store:put(entries, records, taking) end
 
@@ -75,9 +82,10 @@ function store:take(n, seconds, changes) end
 --- Does everything in one transaction.
 ---@param changes waba.StoreChange[]
 ---@param records? waba.StoreRecord[]
+---@param to_disk? boolean  SQLite: the disk has it when this returns
 ---@return integer|nil held  the number of leases that were not lost
 ---@return waba.Error? err
-function store:settle(changes, records) end
+function store:settle(changes, records, to_disk) end
 
 --- The number of entries that wait or are taken.
 ---@return integer|nil
@@ -106,6 +114,12 @@ function store:list(dead, n, after) end
 ---@return waba.StoreRow|nil
 ---@return waba.Error? err
 function store:find(id) end
+
+--- Lets an entry be taken now that was put with `at`, or changed with `later`.
+---@param id string
+---@return true|nil
+---@return waba.Error? err
+function store:hasten(id) end
 
 --- Puts dead letters back, behind the entries that wait in their conversations.
 ---@param rows waba.StoreRow[]  of `list`

@@ -287,11 +287,20 @@ end
 
 local function write(self, records)
   for _, record in ipairs(records or {}) do
+    local place = record.of_key and self.seen or self.records
     if record.value == nil then
-      remove(self.records, record.name)
+      remove(place, record.name)
     else
-      self.records:set(record.name, record.value, record.seconds or math.huge)
+      place:set(record.name, record.value, record.seconds or math.huge)
     end
+  end
+end
+
+-- The position of an entry whose key has another value.
+local function find_conflict(self, entries)
+  for index, given in ipairs(entries) do
+    local value = given.same and self.seen:get(given.key)
+    if value and value:sub(1, given.same) ~= given.value:sub(1, given.same) then return index end
   end
 end
 
@@ -306,7 +315,8 @@ function Memory:put(entries, records, taking)
   if self.count >= self.max then
     return nil, errors.new { kind = "unavailable", message = self.title .. " is full", retryable = true }
   end
-  local stored = 0
+  local conflict, stored = find_conflict(self, entries), 0
+  if conflict then return false, conflict end
   for _, given in ipairs(entries) do
     if is_known(self, given) then
       given.known = self.seen.get and self.seen:get(given.key) or nil
@@ -325,6 +335,15 @@ function Memory:put(entries, records, taking)
   return stored, self:take(taking.n, taking.seconds, taking.changes)
 end
 
+-- Takes the first entry out of its conversation for some seconds.
+local function defer(self, conversation, change)
+  local entry = remove_first(self, conversation)
+  self.count = self.count + 1
+  if entry.id then self.ids[entry.id] = entry end
+  entry.lease, entry.attempts, entry.body, entry.at = nil, 0, change.body, os.time() + change.later
+  append(self, entry)
+end
+
 -- Makes one change. Returns false when the lease was lost.
 local function settle(self, change)
   local entry = change.lease.entry
@@ -339,6 +358,8 @@ local function settle(self, change)
     bury(self, conversation, change.reason)
   elseif change.extend then
     rest(self, conversation, change.extend)
+  elseif change.later then
+    defer(self, conversation, change)
   else
     if change.release then entry.attempts = entry.attempts - 1 end
     entry.lease, entry.reason = nil, change.reason or entry.reason
@@ -352,6 +373,7 @@ function Memory:settle(changes, records)
   for _, change in ipairs(changes) do
     change.lost = not settle(self, change)
     if not change.lost then held = held + 1 end
+    if not change.lost or change.done == "always" then write(self, change.records) end
   end
   write(self, records)
   return held
@@ -440,6 +462,12 @@ function Memory:find(id)
   return self.ids[id] and row_of(self.ids[id])
 end
 
+function Memory:hasten(id)
+  local entry = self.ids[id]
+  if entry and entry.conversation.is_later then rest(self, entry.conversation, 0) end
+  return true
+end
+
 function Memory:revive(rows)
   local count = 0
   for _, row in ipairs(rows) do
@@ -460,7 +488,12 @@ function Memory:drop(rows)
   for _, row in ipairs(rows) do
     local entry = row.entry
     local is_free = row_of(entry).state ~= "taken"
-    if is_free and (remove_dead(self, entry) or remove_entry(self, entry)) then count = count + 1 end
+    if is_free and remove_dead(self, entry) then
+      count = count + 1
+    elseif is_free and remove_entry(self, entry) then
+      count = count + 1
+      write(self, row.records)
+    end
   end
   return count
 end

@@ -117,10 +117,11 @@ local function microseconds(seconds)
   return ("%.0f"):format(seconds * 1e6)
 end
 
-local function add_records(list, records)
+-- `change`: the position of the change without whose lease they are not written.
+local function add_records(list, records, change)
   for _, record in ipairs(records or {}) do
     local ends = record.value == nil and "0" or record.seconds and milliseconds(record.seconds) or ""
-    add_all(list, record.name, record.value or "", ends)
+    add_all(list, (record.of_key and "seen:" or "record:") .. record.name, record.value or "", ends, change or "")
   end
 end
 
@@ -131,8 +132,8 @@ local function put_arguments(self, entries, records)
   list[#list + 1] = tostring(#entries)
   for _, entry in ipairs(entries) do
     local own = entry.names or {}
-    add_all(list, entry.key or "", entry.value or "", entry.lane or "", entry.bulk and "bulk" or "",
-      entry.at and microseconds(entry.at) or "", entry.id or "", tostring(#own))
+    add_all(list, entry.key or "", entry.value or "", tostring(entry.same or 0), entry.lane or "",
+      entry.bulk and "bulk" or "", entry.at and microseconds(entry.at) or "", entry.id or "", tostring(#own))
     for _, name in ipairs(own) do list[#list + 1] = name end
     list[#list + 1] = entry.body
   end
@@ -151,10 +152,13 @@ local function settle_arguments(changes, records)
   for _, change in ipairs(changes) do
     local lease = change.lease
     local what = change.done or change.extend and "extend" or change.dead and "dead" or change.release and "release"
-      or "delay"
-    local seconds = change.extend or change.delay
+      or change.later and "later" or "delay"
+    local seconds = change.extend or change.delay or change.later
     add_all(list, what, lease.token, lease.queue, tostring(lease.attempts), lease.id, lease.name,
-      seconds and ("%.6f"):format(seconds) or "", change.reason or "")
+      seconds and ("%.6f"):format(seconds) or "", change.body or change.reason or "")
+  end
+  for index, change in ipairs(changes) do
+    add_records(list, change.records, change.done ~= "always" and tostring(index) or nil)
   end
   add_records(list, records)
   return list
@@ -208,6 +212,7 @@ function Redis:put(entries, records, taking)
   local replies
   replies, err = run_all(self, calls)
   if not replies then return nil, err end
+  if replies[1][1] < 0 then return false, -replies[1][1] end
   for index = 2, #replies[1], 2 do entries[replies[1][index]].known = replies[1][index + 1] end
   if not taking then return replies[1][1] end
   return replies[1][1], read_taken(replies)
@@ -267,6 +272,12 @@ function Redis:find(id)
   return rows_of(reply, 1)[1]
 end
 
+function Redis:hasten(id)
+  local reply, err = run(self, "hasten", { id })
+  if not reply then return nil, err end
+  return true
+end
+
 local function settle_dead(self, what, rows)
   local list = { what }
   add_lanes(self, list)
@@ -279,13 +290,20 @@ function Redis:revive(rows)
 end
 
 function Redis:drop(rows)
-  local dead, list = {}, {}
+  local dead, list, records = {}, {}, {}
   for _, row in ipairs(rows) do
-    if row.state == "dead" then dead[#dead + 1] = row else add_all(list, row.queue, row.id) end
+    if row.state == "dead" then
+      dead[#dead + 1] = row
+    else
+      add_all(list, row.queue, row.id)
+      add_records(records, row.records, tostring(#list / 2))
+    end
   end
   local count, err = settle_dead(self, "drop", dead)
   if not count or #list == 0 then return count, err end
   local others
+  table.insert(list, 1, tostring(#list / 2))
+  for _, word in ipairs(records) do list[#list + 1] = word end
   others, err = run(self, "drop", list)
   return others and count + others, err
 end

@@ -106,12 +106,15 @@ local function join(names, remember, lanes)
 end
 ]]
 
--- Writes the records that begin at an argument: name, value, milliseconds ("" for ever, "0" to remove) of each.
+-- Writes the records that begin at an argument: name, value, milliseconds ("" for ever, "0" to remove), and the number of
+-- the change that must have been made or "" of each. `made` has 1 for each change that was made.
 local RECORDS = [[
-local function write_records(from)
-  for index = from, #ARGV, 3 do
-    local name, value, milliseconds = key("record:" .. ARGV[index]), ARGV[index + 1], ARGV[index + 2]
-    if milliseconds == "0" then
+local function write_records(from, made)
+  for index = from, #ARGV, 4 do
+    local name, value, milliseconds, change = key(ARGV[index]), unpack(ARGV, index + 1, index + 3)
+    if change ~= "" and made[tonumber(change)] ~= 1 then
+      name = nil
+    elseif milliseconds == "0" then
       call("DEL", name)
     elseif milliseconds == "" then
       call("SET", name, value)
@@ -122,20 +125,32 @@ local function write_records(from)
 end
 ]]
 
--- remember, remember of names, number of lanes, lanes, number of entries; of each entry: key, value, lane, "bulk" or "",
--- microseconds or "", name for `find` or "", number of names, names, body; records. Returns the number of stored entries,
--- then position and value of each known key that has one.
+-- remember, remember of names, number of lanes, lanes, number of entries; of each entry: key, value, same, lane, "bulk" or
+-- "", microseconds or "", name for `find` or "", number of names, names, body; records. Returns the number of stored
+-- entries, then position and value of each known key that has one; or the negative position of an entry whose key has
+-- another value. An entry with a name that is known is not stored again: after a lost reply the script is run twice.
 scripts.put = HEAD .. APPEND .. NAMES .. RECORDS .. [[
 local remember, remember_names, lanes, position = ARGV[1], ARGV[2], {}, 4 + ARGV[3]
 for index = 4, position - 1 do lanes[index - 3] = ARGV[index] end
-local count, stored, reply = tonumber(ARGV[position]), 0, {}
+local count, stored, stored_before, reply = tonumber(ARGV[position]), 0, 0, {}
 position = position + 1
+local first = position
 for number = 1, count do
-  local identity, value, lane, bulk, at, name, many = unpack(ARGV, position, position + 6)
-  local names, id, body = {}, whole(now + number - 1), position + 7 + many
+  local identity, value, same = unpack(ARGV, position, position + 2)
+  local recorded = same ~= "0" and call("GET", key("seen:" .. identity))
+  if recorded and string.sub(recorded, 1, same) ~= string.sub(value, 1, same) then return { -number } end
+  position = position + 9 + ARGV[position + 7]
+end
+position = first
+for number = 1, count do
+  local identity, value, _, lane, bulk, at, name, many = unpack(ARGV, position, position + 7)
+  local names, id, body = {}, whole(now + number - 1), position + 8 + many
   bulk = bulk ~= "" and "bulk:" or ""
-  if identity == "" or call("SET", key("seen:" .. identity), value, "NX", "PX", remember) then
-    for index = position + 7, body - 1 do names[#names + 1] = ARGV[index] end
+  if name ~= "" and call("HEXISTS", key "ids", name) == 1 then
+    stored = stored + 1
+    stored_before = stored_before + 1
+  elseif identity == "" or call("SET", key("seen:" .. identity), value, "NX", "PX", remember) then
+    for index = position + 8, body - 1 do names[#names + 1] = ARGV[index] end
     local queue = bulk .. (names[1] and lane .. join(names, remember_names, lanes) or "entry:" .. id)
     if at ~= "" then
       call("HSET", key "later", "later:" .. id, queue)
@@ -151,7 +166,7 @@ for number = 1, count do
   position = body + 1
 end
 write_due()
-if stored > 0 then call("INCRBY", key "depth", stored) end
+if stored > stored_before then call("INCRBY", key "depth", stored - stored_before) end
 write_records(position)
 return { stored, unpack(reply) }
 ]]
@@ -245,7 +260,7 @@ finish()
 return { #leased < 2 * n and next_due() or "", unpack(taken) }
 ]]
 
--- number of changes; of each: what, token, queue, attempt, id, name for `find` or "", seconds or "", reason; records.
+-- number of changes; of each: what, token, queue, attempt, id, name for `find` or "", seconds or "", reason or body; records.
 -- Returns 1 for each change whose lease was held, 0 for the others.
 scripts.settle = HEAD .. ADVANCE .. RECORDS .. [[
 local function remove_lost(queue, id, name)
@@ -257,9 +272,19 @@ local function remove_lost(queue, id, name)
       end
     end
     advance(queue, true, name)
-  elseif call("HDEL", key "dead", id) == 1 then
-    call("ZREM", key "dead:at", id)
+    call("HDEL", key "later", queue)
+    return true
   end
+end
+
+local function defer(queue, id, name, seconds, body)
+  local place = "later:" .. id
+  advance(queue, true, name)
+  removed = removed - 1
+  call("HSET", key "later", place, queue)
+  call("RPUSH", queue_key(place), id .. " " .. name .. "\n" .. body)
+  call("ZADD", due_of(place), whole(now + seconds * 1e6), place)
+  if name ~= "" then call("HSET", key "ids", name, place) end
 end
 
 local reply, position = {}, 2
@@ -272,13 +297,16 @@ for number = 1, tonumber(ARGV[1]) do
   else
     reply[number] = call("ZREM", key "held", member)
     if reply[number] == 0 then
-      if what == "always" then remove_lost(queue, id, name) end
+      local is_gone = what ~= "always" or remove_lost(queue, id, name) or remove_lost("later:" .. id, id, name)
+      if not is_gone and call("HDEL", key "dead", id) == 1 then call("ZREM", key "dead:at", id) end
     elseif what == "held" or what == "always" then
       advance(queue, attempt ~= "1", name)
     elseif what == "dead" then
       bury(queue, attempt, reason)
     elseif what == "release" then
       call("ZADD", due_of(queue), id, queue)
+    elseif what == "later" then
+      defer(queue, id, name, seconds, reason)
     else
       call("HSET", key "tries", queue, attempt)
       call("HSET", key "why", queue, reason)
@@ -288,7 +316,7 @@ for number = 1, tonumber(ARGV[1]) do
   position = position + 8
 end
 finish()
-write_records(position)
+write_records(position, reply)
 return reply
 ]]
 
@@ -389,10 +417,18 @@ end
 return list
 ]]
 
--- of each entry: queue, id
-scripts.drop = HEAD .. ADVANCE .. LOOK_UP .. [[
-for position = 1, #ARGV, 2 do
-  local queue = ARGV[position]
+-- a name for `find`
+scripts.hasten = HEAD .. [[
+local place = call("HGET", key "ids", ARGV[1])
+if place and string.sub(place, 1, 6) == "later:" then call("ZADD", due_of(place), "XX", whole(now), place) end
+return 1
+]]
+
+-- number of entries; of each: queue, id; records
+scripts.drop = HEAD .. ADVANCE .. LOOK_UP .. RECORDS .. [[
+local made, count = {}, tonumber(ARGV[1])
+for position = 2, 2 * count, 2 do
+  local before, queue = removed, ARGV[position]
   local index, item = look_up(queue, ARGV[position + 1])
   local name = item and string.match(item, "^%d+ ([^\n]*)")
   if index == 1 and call("ZREM", due_of(queue), queue) == 1 then
@@ -403,8 +439,10 @@ for position = 1, #ARGV, 2 do
     if name ~= "" then call("HDEL", key "ids", name) end
     removed = removed + 1
   end
+  made[position / 2] = removed - before
 end
 finish()
+write_records(2 + 2 * count, made)
 return removed
 ]]
 

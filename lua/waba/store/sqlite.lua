@@ -102,10 +102,11 @@ end
 local function write(self, records, now)
   for _, record in ipairs(records or {}) do
     local ends = record.seconds and now + record.seconds or FOR_EVER
+    local name = record.of_key and "key:" .. record.name or record.name
     if record.value == nil then
-      self.database:run("DELETE FROM waba_record WHERE name = ?", record.name)
+      self.database:run("DELETE FROM waba_record WHERE name = ?", name)
     else
-      self.database:run(SET, record.name, escape(record.value), ends)
+      self.database:run(SET, name, escape(record.value), ends)
     end
   end
 end
@@ -135,8 +136,18 @@ local function is_known(self, entry, now)
   return true
 end
 
+-- The position of an entry whose key has another value.
+local function find_conflict(self, entries, now)
+  for index, entry in ipairs(entries) do
+    local value = entry.same and unescape(self.database:value(VALUE, "key:" .. entry.key, now))
+    if value and value:sub(1, entry.same) ~= entry.value:sub(1, entry.same) then return index end
+  end
+end
+
 -- Stores what is new of entries, and records. Returns the number of entries that were stored.
 local function put(self, entries, records, now)
+  local conflict = find_conflict(self, entries, now)
+  if conflict then return false, conflict end
   local store, fresh = name_store(self, now), {}
   for _, entry in ipairs(entries) do
     if not is_known(self, entry, now) then
@@ -242,6 +253,12 @@ local function settle(self, change, now)
   elseif change.extend then
     local sql = "UPDATE waba_entry SET due = ? WHERE seq = ? AND token = ?"
     return database:run(sql, now + change.extend, seq, token) > 0
+  elseif change.later then
+    local sql = [[UPDATE waba_entry SET token = NULL, attempts = 0, due = ?, body = ?, head = 1,
+      later = coalesce(conversation, ''), conversation = NULL WHERE seq = ? AND token = ?]]
+    local is_held = database:run(sql, now + change.later, escape(change.body), seq, token) > 0
+    if is_held then promote(self, conversation) end
+    return is_held
   elseif change.release then
     local sql = [[UPDATE waba_entry SET token = NULL, due = min(due, seq / 1e6), attempts = attempts - 1
       WHERE seq = ? AND token = ?]]
@@ -257,18 +274,19 @@ local function settle_all(self, changes, now)
   for _, change in ipairs(changes) do
     change.lost = not settle(self, change, now)
     if not change.lost then held = held + 1 end
+    if not change.lost or change.done == "always" then write(self, change.records, now) end
   end
   return held
 end
 
-function Sqlite:settle(changes, records)
+function Sqlite:settle(changes, records, to_disk)
   if #changes == 0 and not records then return 0 end
   return self.database:transaction(function()
     local now = self.database:now()
     local held = settle_all(self, changes, now)
     write(self, records, now)
     return held
-  end)
+  end, to_disk and self.sync)
 end
 
 -- Seconds until an entry is due; nil without entries.
@@ -294,11 +312,12 @@ function Sqlite:put(entries, records, taking)
   local taken, due
   local stored, err = self.database:transaction(function()
     local now = self.database:now()
-    local count = put(self, entries, records, now)
+    local count, conflict = put(self, entries, records, now)
+    if not count then return false, conflict end
     if taking then taken, due = take(self, taking.n, taking.seconds, taking.changes, now) end
     return count
   end, self.sync)
-  if not stored then return nil, err end
+  if not stored then return stored, err end
   return stored, taken, due
 end
 
@@ -365,6 +384,13 @@ function Sqlite:find(id)
   end)
 end
 
+function Sqlite:hasten(id)
+  return self.database:transaction(function()
+    self.database:run("UPDATE waba_entry SET due = ?1 WHERE id = ?2 AND later IS NOT NULL", self.database:now(), id)
+    return true
+  end)
+end
+
 -- The lane of a conversation, and its name, which may refer to another one by now.
 local function parts_of(self, conversation)
   for index = #self.lanes, 1, -1 do
@@ -402,8 +428,11 @@ function Sqlite:drop(rows)
       else
         local conversation = self.database:value("SELECT conversation FROM waba_entry WHERE seq = ?", seq)
         local sql = "DELETE FROM waba_entry WHERE seq = ? AND (token IS NULL OR due <= ?)"
-        count = count + self.database:run(sql, seq, now)
-        promote(self, conversation)
+        if self.database:run(sql, seq, now) > 0 then
+          count = count + 1
+          promote(self, conversation)
+          write(self, row.records, now)
+        end
       end
     end
     return count
