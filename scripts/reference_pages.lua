@@ -109,7 +109,7 @@ return {
       { file = "waba/inbox/memory.lua", calls = { ["memory.new"] = "waba.inbox.memory" } },
       { file = "waba/inbox/sqlite.lua", calls = { ["sqlite.new"] = "waba.inbox.sqlite" } },
       { file = "waba/inbox/redis.lua", calls = { ["redis.new"] = "waba.inbox.redis" } },
-      classes("inbox/init", "inbox/inbox", "store/redis_connection")),
+      classes("inbox/init", "inbox/inbox", "inbox/work", "store/redis_connection")),
   },
   {
     file = "errors.md", title = "Errors", text = "What stands beside nil.",

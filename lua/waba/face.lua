@@ -312,6 +312,16 @@ local nginx = {}
 ---@field busy_timeout? number  seconds to wait for another process's write. In nginx, in `waba.run`, cqueues and copas other coroutines run meanwhile; default: 5
 ---@field sync? boolean  true: `put` returns when the disk has the events, so that they survive a power failure; in nginx the worker waits for it (see bench/webhook.lua). false: they survive the end of the process; default: true
 
+--- How the handlers of a receiver are run.
+---@class waba.WorkOptions
+---@field concurrency? integer  handlers that may run at once. More than one run in the event loop of the caller, else in one of their own (`waba.run`); default: 1
+---@field batch? integer  the largest number of events taken at once, each of another customer. While handlers are slow, no more are taken than can run at once; default: 16
+---@field lease? number  seconds after which another worker may take an event whose lease was not renewed; default: 60
+---@field forever? boolean  waits for more when no event is due, and reports on standard error when the inbox cannot be read; default: false
+---@field interval? number  seconds between checks of an empty inbox, with `forever`; default: 0.25
+---@field stop? fun(): boolean  called before each event; true ends the work
+---@field on_more? fun()  called when more events are due than were taken, to wake another worker
+
 --- The options of `waba.split`.
 ---@class waba.SplitOptions
 ---@field max? integer  the largest number of characters of a piece; the default is the limit of a text message; default: 4096
@@ -533,16 +543,6 @@ local nginx = {}
 ---@field batch? integer  the largest number of events taken at once, as in `receiver:work`; default: 8
 ---@field lease? number  seconds, as in `receiver:work`; default: 60
 ---@field interval? number  seconds between checks for events that other processes stored; default: 1
-
---- How the handlers of a receiver are run.
----@class waba.WorkOptions
----@field concurrency? integer  handlers that may run at once. More than one run in the event loop of the caller, else in one of their own (`waba.run`); default: 1
----@field batch? integer  the largest number of events taken at once, each of another customer. While handlers are slow, no more are taken than can run at once; default: 16
----@field lease? number  seconds after which another worker may take an event whose lease was not renewed; default: 60
----@field forever? boolean  waits for more when no event is due, and reports on standard error when the inbox cannot be read; default: false
----@field interval? number  seconds between checks of an empty inbox, with `forever`; default: 0.25
----@field stop? fun(): boolean  called before each event; true ends the work
----@field on_more? fun()  called when more events are due than were taken, to wake another worker
 
 --- The options of `waba.receiver`.
 ---@class waba.ReceiverOptions

@@ -10,7 +10,7 @@ local ngx_timer = require "waba.transport.ngx_timer"
 local complete = require("waba.options").complete
 local printable = require "waba.printable"
 local refusals = require "waba.webhook.refusals"
-local works = require "waba.webhook.work"
+local works = require "waba.inbox.work"
 
 local ngx = ngx
 

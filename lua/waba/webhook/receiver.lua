@@ -7,7 +7,7 @@ local events = require "waba.hosting.events"
 local runtime = require "waba.runtime"
 local complete = require("waba.options").complete
 local router = require "waba.webhook.router"
-local work = require "waba.webhook.work"
+local work = require "waba.inbox.work"
 
 ---@class waba.Receiver
 ---@field inbox waba.Inbox
@@ -155,21 +155,6 @@ function Receiver:watch(fn)
   self.watchers[#self.watchers + 1] = fn
 end
 
---- How the handlers of a receiver are run.
----@options waba.WorkOptions
-local WORK_OPTIONS = {
-  concurrency = { "integer>=1", 1 }, -- handlers that may run at once. More than one run in the event loop of the caller,
-                                     -- else in one of their own (`waba.run`)
-  batch = { "integer>=1", 16 },      -- the largest number of events taken at once, each of another customer. While
-                                     -- handlers are slow, no more are taken than can run at once
-  lease = { "number>0", 60 },        -- seconds after which another worker may take an event whose lease was not renewed
-  forever = { "boolean", false },    -- waits for more when no event is due, and reports on standard error when the inbox
-                                     -- cannot be read
-  interval = { "number>=0", 0.25 },  -- seconds between checks of an empty inbox, with `forever`
-  stop = "fun(): boolean",           -- called before each event; true ends the work
-  on_more = "fun()",                 -- called when more events are due than were taken, to wake another worker
-}
-
 --- Takes events from the inbox and runs their handlers. An event is acknowledged when its handlers have returned, and
 --- handled again later when one has raised. An error with `maybe_sent` sets the event aside instead, since the handler
 --- might send its message twice. While a handler runs, the lease of its event is renewed: in an event loop at any time,
@@ -181,7 +166,7 @@ local WORK_OPTIONS = {
 ---@return integer|waba.Error failed  the number of events whose handlers raised; or the error
 ---@return any raised                 the last error that was raised
 function Receiver:work(options)
-  local own = work.new(self, complete(options, WORK_OPTIONS, "receiver:work"))
+  local own = work.new(self, complete(options, work.OPTIONS, "receiver:work"))
   local ok, err = own:run()
   if not ok then return nil, err end
   return own.handled, own.failed, own.raised

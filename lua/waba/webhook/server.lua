@@ -9,7 +9,7 @@ local limits = require "waba.http.limits"
 local complete = require("waba.options").complete
 local printable = require "waba.printable"
 local refusals = require "waba.webhook.refusals"
-local works = require "waba.webhook.work"
+local works = require "waba.inbox.work"
 
 ---@class waba.WebhookServer
 local Server = {}

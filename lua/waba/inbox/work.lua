@@ -22,6 +22,21 @@ Work.__name = "waba.Work"
 
 local work = {}
 
+--- How the handlers of a receiver are run.
+---@options waba.WorkOptions
+work.OPTIONS = {
+  concurrency = { "integer>=1", 1 }, -- handlers that may run at once. More than one run in the event loop of the caller,
+                                     -- else in one of their own (`waba.run`)
+  batch = { "integer>=1", 16 },      -- the largest number of events taken at once, each of another customer. While
+                                     -- handlers are slow, no more are taken than can run at once
+  lease = { "number>0", 60 },        -- seconds after which another worker may take an event whose lease was not renewed
+  forever = { "boolean", false },    -- waits for more when no event is due, and reports on standard error when the inbox
+                                     -- cannot be read
+  interval = { "number>=0", 0.25 },  -- seconds between checks of an empty inbox, with `forever`
+  stop = "fun(): boolean",           -- called before each event; true ends the work
+  on_more = "fun()",                 -- called when more events are due than were taken, to wake another worker
+}
+
 -- Seconds within which a handler counts as quick. An event that was taken and waits longer for a free handler is
 -- returned to the inbox, where another process may take it.
 local MOMENT = 0.05
@@ -357,7 +372,7 @@ end
 -- Reports that the inbox can't be read, once until it can be read again.
 local function report_unreadable(self, err)
   if err and not self.is_unreadable then
-    local text = "the inbox can't be read, trying again: " .. tostring(err)
+    local text = ("%s can't be read, trying again: %s"):format(self.inbox.title or "the inbox", tostring(err))
     if self.log then self.log(text) else io.stderr:write("waba: ", printable.text(text), "\n") end
   end
   self.is_unreadable = err ~= nil
