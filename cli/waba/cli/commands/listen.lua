@@ -1,5 +1,6 @@
 -- waba listen: receives webhooks on this machine and prints their events.
 
+local forwarding = require "waba.cli.forwarding"
 local loopback = require "waba.loopback"
 local numbers = require "waba.cli.numbers"
 local output = require "waba.cli.output"
@@ -18,6 +19,9 @@ function listen.add(parser)
   command:option("--user", "Require this user and its password."):argname "<user>"
   command:flag("--signed", "Require the signature of Cloud hosting.")
   command:flag("--open", "Require no credentials, on any address.")
+  command:option("--forward-to", "Forward each webhook to a program."):argname "<url>"
+  command:option("--record", "Append each webhook to a file, for waba replay."):argname "<file>"
+  command:option("--set", "Set this webhook address, and the previous one at the end."):argname "<url>"
   command:flag("--raw", "Print the objects of the webhooks, as JSON lines.")
 end
 
@@ -143,6 +147,28 @@ local function is_open(ctx, args)
   return true
 end
 
+-- Sets the webhook address of the number. Returns the previous one.
+local function set_address(ctx, url)
+  local webhook = ctx:client().webhook
+  local previous, err = webhook:get()
+  if not previous then return nil, err end
+  local set
+  set, err = webhook:set { url = url }
+  if not set then return nil, err end
+  io.stderr:write("webhooks go to ", output.one_line(url), "\n")
+  return previous
+end
+
+local function restore_address(ctx, previous)
+  if not previous.url or previous.url == "" then
+    io.stderr:write "there was no webhook address before: the new one stays\n"
+    return
+  end
+  local set, err = ctx:client().webhook:set { url = previous.url, headers = previous.headers }
+  io.stderr:write(set and "webhooks go to " .. output.one_line(previous.url) .. " again\n"
+    or "waba: the previous webhook address could not be set again: " .. output.one_line(tostring(err)) .. "\n")
+end
+
 ---@param ctx waba.cli.Context
 ---@param args table
 ---@return integer exit_code
@@ -162,14 +188,21 @@ function listen.run(ctx, args)
       server:close()
     end },
   }
+  if args.forward_to or args.record then forwarding.attach(ctx, receiver, args) end
   local message
   server, message = waba.webhook.server {
     receiver = receiver, host = args.host, port = args.port, path = args.path, concurrency = 1,
   }
   if not server then return ctx:fail(message) end
   io.stderr:write("listening at ", server:url(), "\n")
+  local previous, err
+  if args.set then
+    previous, err = set_address(ctx, args.set)
+    if not previous then return ctx:fail(err) end
+  end
   local ok
   ok, message = server:run()
+  if previous then restore_address(ctx, previous) end
   if broken then return ctx:fail(broken) end
   if not ok then return ctx:fail(message) end
   return 0

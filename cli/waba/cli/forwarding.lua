@@ -1,0 +1,57 @@
+-- What `waba listen` does with each webhook besides printing its events: forwards it to a program, and records it in a file.
+
+local core = require "waba.core"
+local output = require "waba.cli.output"
+local target = require "waba.cli.webhook_target"
+
+local forwarding = {}
+
+-- Headers of a connection, which are not forwarded (RFC 9110, section 7.6.1), and those that the transport writes.
+local OWN = {
+  connection = true, ["keep-alive"] = true, te = true, trailer = true, ["transfer-encoding"] = true, upgrade = true,
+  host = true, ["content-length"] = true, ["content-type"] = true, ["accept-encoding"] = true, expect = true,
+}
+
+local function forwarded_headers(headers)
+  local kept = {}
+  for name, value in pairs(headers) do
+    if type(value) == "string" and not OWN[name:lower()] and core.check_header(name, value) then kept[name] = value end
+  end
+  return kept
+end
+
+-- One line for each webhook: when it came, its path and its bytes. Its headers may hold secrets and are left out.
+local function open_record(ctx, path)
+  local file, message = core.append(path)
+  if not file then ctx:wrong(("--record: can't write %s: %s"):format(path, tostring(message))) end
+  return function(request)
+    local line = core.encode { time = os.time(), path = request.path, body = request.body }
+    -- a body that is not UTF-8 has no form in JSON; the receiver has refused it before
+    local written, reason = true, nil
+    if line then written, reason = file:write(line .. "\n") end
+    if not written then error({ message = ("can't write %s: %s"):format(path, tostring(reason)) }, 0) end
+  end
+end
+
+--- Makes a receiver forward and record the webhooks that it accepts. A webhook that the program does not answer with 200 is
+--- answered with 503, so that the gateway sends it again.
+---@param ctx waba.cli.Context
+---@param receiver waba.Receiver
+---@param args { forward_to: string?, record: string? }
+function forwarding.attach(ctx, receiver, args)
+  local record = args.record and open_record(ctx, args.record)
+  local post = args.forward_to and target.new(ctx, { header = {}, ca_file = args.ca_file }, args.forward_to)
+  local handle = receiver.handle
+  function receiver:handle(request, put)
+    local status, headers, body, reason = handle(self, request, put)
+    if status ~= 200 then return status, headers, body, reason end
+    if record then record(request) end
+    if not post then return status, headers, body end
+    local answered, message = post(request.body, forwarded_headers(request.headers))
+    io.stderr:write(("%s: %s\n"):format(args.forward_to, answered or output.one_line(message)))
+    if answered == 200 then return status, headers, body end
+    return 503, { ["retry-after"] = "1" }, "", "the program at --forward-to did not answer with 200"
+  end
+end
+
+return forwarding

@@ -1,0 +1,77 @@
+-- A program that receives webhooks, to which the command posts bodies: its address, its credentials, its signature.
+
+local core = require "waba.core"
+local transports = require "waba.transport"
+
+local webhook_target = {}
+
+-- Seconds to wait for a response, as the gateway does (cloud.md, section 4.3).
+local TIMEOUT = 5
+
+--- The options of a target.
+---@param command table
+---@param name? string  of the option with the address; "--to" by default
+function webhook_target.add_options(command, name)
+  command:option(name or "--to", "The address of the program."):argname "<url>"
+  command:option("--user", "The user; the password is read from WABA_WEBHOOK_PASSWORD."):argname "<user>"
+  command:option("--header", "A header, as Name: value; can be repeated."):argname "<header>":count "*"
+  command:flag("--secret", "Sign with the secret in WABA_WEBHOOK_SECRET.")
+end
+
+local function environment(ctx, name, option)
+  local value = os.getenv(name)
+  if not value or value == "" then ctx:wrong(("%s needs the environment variable %s"):format(option, name)) end
+  return value
+end
+
+local function headers_of(ctx, args)
+  local headers = { ["Content-Type"] = "application/json" }
+  for _, text in ipairs(args.header) do
+    local name, value = text:match "^([%w_%-]+):%s*(.-)%s*$"
+    if not name or not core.check_header(name, value) then
+      ctx:wrong(("--header must be Name: value, not %s"):format(text:match "^[^:]*"))
+    end
+    headers[name] = value
+  end
+  if args.user then
+    headers.Authorization = core.basic(args.user, environment(ctx, "WABA_WEBHOOK_PASSWORD", "--user"))
+  end
+  return headers
+end
+
+--- Checks the options, and returns a function that posts a body. It returns the status of the response, or nil and a message.
+---@param ctx waba.cli.Context
+---@param args table
+---@param url? string  by default --to
+---@return fun(body: string, headers: table<string, string>?): integer|nil, string?
+function webhook_target.new(ctx, args, url)
+  url = url or args.to
+  if not url then ctx:wrong "--to is missing: the address of the program, such as http://127.0.0.1:8080" end
+  local origin, message = core.origin(url)
+  if not origin then ctx:wrong(("--to %s is not an address: %s"):format(url, tostring(message))) end
+  local headers = headers_of(ctx, args)
+  local secret = args.secret and environment(ctx, "WABA_WEBHOOK_SECRET", "--secret")
+  local transport = transports.of { ca_file = args.ca_file }
+  return function(body, more)
+    local complete = {}
+    for name, value in pairs(more or {}) do complete[name] = value end
+    for name, value in pairs(headers) do complete[name] = value end
+    if secret then complete["X-Hub-Signature-256"] = "sha256=" .. core.hmac_sha256(secret, body) end
+    local response, failure = transport:send {
+      head = { method = "POST", url = url, headers = complete, idempotent = false }, body = body, timeout = TIMEOUT,
+      connect_timeout = TIMEOUT, max_body = 65536,
+    }
+    if not response then return nil, failure.message end
+    return response.status
+  end
+end
+
+--- The result of a post as a cell of `output.columns`.
+---@param status integer|nil
+---@param message string|nil
+---@return { text: string, colour: string }
+function webhook_target.cell(status, message)
+  return { text = status and tostring(status) or message or "?", colour = status == 200 and "good" or "bad" }
+end
+
+return webhook_target
