@@ -271,6 +271,12 @@ local nginx = {}
 ---@field tracker? waba.StatusTracker  the same, by the statuses that are applied to a tracker
 ---@field timeout? number  seconds after which the next message is sent without a status; default: 10
 
+--- The options of `waba.clients`. Those of `waba.client` apply to each client, unless `load` returns another value.
+---@class waba.ClientsOptions : waba.ClientOptions
+---@field load fun(number: string, event: waba.Event|nil): waba.ClientOptions|nil  required: returns the options of a number, with its api_key; nil for an unknown number. May wait. It is called again when the gateway has refused the key with 401, because the key may have been changed; `event` then has `hosting`, `number`, `phone_number_id` and `waba_id` only
+---@field max? integer  clients that are open at most, besides those in use; default: 1000
+---@field verify? boolean  asks the gateway before the first request of a client whether the key belongs to the number; if not, requests return an error of kind "auth"; default: false
+
 --- The limits of a server. A peer is an IPv4 address or an IPv6 /64 network. The limits of a peer count only
 --- connections without valid credentials.
 ---@class waba.ServerLimits
@@ -554,7 +560,7 @@ local nginx = {}
 ---@field number? string|integer|table<string, waba.Address>|fun(request: waba.WebhookRequest): waba.Address|nil  the number that webhooks are for, since On-Premise hosting does not name it: one number; or the numbers by path; or a function of the request, which may wait. A path without a number gets 404
 ---@field inbox? waba.Inbox  default: in memory
 ---@field separate_statuses? boolean  true: a customer's messages and the statuses of messages to the customer are handled without waiting for each other; false: one at a time, in the order in which they came; default: as the inbox says, else true
----@field client? waba.Client|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil  sends the replies of `event:reply` and other methods: one client; or the clients by number or phone_number_id; or a function that returns the client of an event, and may wait
+---@field client? waba.Client|waba.Clients|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil  sends the replies of `event:reply` and other methods: one client; or the clients by number or phone_number_id; or a function that returns the client of an event, and may wait
 ---@field on? waba.Handlers  the handlers by name
 ---@field max_body? integer  bytes of the largest body; default: 4 * 1024 * 1024
 
@@ -619,6 +625,11 @@ local nginx = {}
 ---                                  WABA_BASE_URL, WABA_CA_FILE
 ---@return waba.Client
 function waba.client(given) end
+
+--- Makes the clients of many numbers, each when its number is first needed. Can be the option `client` of `waba.receiver`.
+---@param given waba.ClientsOptions
+---@return waba.Clients
+function waba.clients(given) end
 
 --- Checks a message without sending it.
 ---@param message waba.Message

@@ -8,6 +8,7 @@ local waba = { _VERSION = "waba " .. version }
 -- Name to module and function.
 local FUNCTIONS = {
   client = { "waba.client", "new" },
+  clients = { "waba.client.pool", "new" },
   check = { "waba.check", "check" },
   explain = { "waba.check", "explain" },
   split = { "waba.message.split", "text" },

@@ -159,7 +159,8 @@ return function(client, endpoint, call)
   if call.into or call.progress or call.max_body then
     request.into, request.progress, request.max_body = call.into, call.progress, call.max_body
   end
-  local response, json = client.delivery:call(request, endpoint, timeout, call)
+  local sender = client.pooled or client.delivery
+  local response, json = sender:call(request, endpoint, timeout, call)
   if not response then return nil, with_hint(client, endpoint, json) end
   if json == nil then json = true end
   return json, response

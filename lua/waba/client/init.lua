@@ -146,6 +146,13 @@ function client.new(given)
   return setmetatable(self, Client)
 end
 
+--- Gives a client another key of its number.
+---@param self waba.Client
+---@param api_key string
+function client.set_key(self, api_key)
+  self.credentials, self.heads = credentials_for(self.transport, self.base_url, api_key), {}
+end
+
 --- Calls an endpoint of the hosting.
 ---@param name string        its name in the hosting's table
 ---@param call? waba.Call

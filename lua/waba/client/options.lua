@@ -40,6 +40,8 @@ local OPTIONS = {
   on_event = "fun(event: waba.CallEvent)", -- called for every call, for logs, traces and metrics; receives no secret
 }
 
+client_options.OPTIONS = OPTIONS
+
 --- When a request is sent again.
 ---@options waba.RetryOptions
 local RETRY = {

@@ -180,7 +180,7 @@ local function new_used() return setmetatable({}, { __mode = "k" }) end
 --- Makes the function that gives an event its client and methods. The function may wait. It returns what must be called
 --- when the event was handled, if anything. It raises if the client can't be determined at present. Raises for a wrong
 --- option.
----@param option waba.Client|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil
+---@param option waba.Client|waba.Clients|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil
 ---@return fun(event: waba.Event): fun()|nil
 function event_client.new(option)
   local find, must_check = finder(option)

@@ -191,7 +191,7 @@ local OPTIONS = {
   separate_statuses = "boolean",     -- true: a customer's messages and the statuses of messages to the customer are handled
                                      -- without waiting for each other; false: one at a time, in the order in which they
                                      -- came; default: as the inbox says, else true
-  client = "waba.Client|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil",
+  client = "waba.Client|waba.Clients|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil",
                                      -- sends the replies of `event:reply` and other methods: one client; or the clients by
                                      -- number or phone_number_id; or a function that returns the client of an event, and
                                      -- may wait
@@ -213,7 +213,7 @@ end
 -- The event loop of the clients, where the option names them.
 local function transport_of(option)
   if type(option) ~= "table" then return nil end
-  if option.transport then return option.transport end
+  if option.transport or option.hold then return option.transport end
   local _, first = next(option)
   return type(first) == "table" and first.transport or nil
 end

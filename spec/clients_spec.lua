@@ -1,0 +1,340 @@
+-- The clients of many numbers, made when they are needed: waba.clients.
+
+local support = require "spec.support.emulator"
+local waba = require "waba"
+local webhooks = require "spec.support.webhooks"
+
+local SHOP, BRANCH, THIRD = "4930555019", "4930555020", "4930555021"
+local EVA = "4915112345678"
+
+describe("waba.clients", function()
+  local emulator, clients, loaded, keys
+
+  lazy_setup(function()
+    emulator = assert(support.start { statuses = false, numbers = {
+      { number = SHOP, api_key = "shop-key" }, { number = BRANCH, api_key = "branch-key" },
+      { number = THIRD, api_key = "third-key", cloud = { phone_number_id = "403" } },
+    } })
+    for _, number in pairs(emulator.numbers) do
+      number:customer(EVA):text "Hi"
+      number.cloud:customer(EVA):text "Hi"
+    end
+  end)
+
+  lazy_teardown(function() emulator:stop() end)
+
+  before_each(function()
+    loaded, keys = {}, { [SHOP] = "shop-key", [BRANCH] = "branch-key", [THIRD] = "third-key" }
+    for _, number in pairs(emulator.numbers) do
+      number:forget()
+      number.cloud:forget()
+      for _, gateway in ipairs { number, number.cloud } do gateway:customer(EVA):text "Hi" end
+    end
+  end)
+
+  after_each(function() clients:close() end)
+
+  -- Clients of the emulator, with more options.
+  local function clients_of(more)
+    local options = {
+      base_url = emulator.url, pace = false, retry = false,
+      load = function(number, event)
+        loaded[#loaded + 1] = { number, event }
+        return keys[number] and { api_key = keys[number] }
+      end,
+    }
+    for name, value in pairs(more or {}) do options[name] = value end
+    clients = waba.clients(options)
+    return clients
+  end
+
+  local function on_cloud(more)
+    local options = { hosting = "cloud", base_url = emulator.cloud.url }
+    for name, value in pairs(more or {}) do options[name] = value end
+    return clients_of(options)
+  end
+
+  -- The number of messages that left with the key of a number.
+  local function sent_by(number)
+    return #emulator.numbers[number]:messages { direction = "outbound" }
+      + #emulator.numbers[number].cloud:messages { direction = "outbound" }
+  end
+
+  it("makes a client when its number is first needed, and keeps it", function()
+    clients_of()
+    assert.equal(0, #loaded)
+    local client = clients:get(SHOP)
+    assert.equal(client, clients:get("+49 30 555019"))
+    assert.equal(client, clients:get(tonumber(SHOP)))
+    assert.same({ { SHOP } }, loaded)
+    assert.are_not.equal(client, clients:get(BRANCH))
+    assert(client:send(EVA, waba.text "Hello"))
+    assert.equal(1, sent_by(SHOP))
+    assert.equal(2, clients.count)
+  end)
+
+  it("prefers the options of a number to the common ones", function()
+    clients_of { timeout = 7, load = function() return { api_key = "shop-key", timeout = 8 } end }
+    assert.equal(8, clients:get(SHOP).timeout)
+    clients:close()
+    clients_of { timeout = 7 }
+    assert.equal(7, clients:get(SHOP).timeout)
+  end)
+
+  it("gives each event the client of its number", function()
+    local errs = {}
+    local receiver = waba.receiver { open = true, client = on_cloud(), on = { text = function(event)
+      local ok, err = event:reply(waba.text "Hello")
+      errs[#errs + 1] = not ok and err or nil
+      assert.equal(ok and clients:get(event.number) or nil, event.client)
+    end } }
+    for index, number in ipairs { SHOP, BRANCH, THIRD, SHOP, "4930555099" } do
+      receiver:handle { method = "POST", path = "/", headers = {}, body = webhooks.entry(webhooks.change({
+        messages = ('{"from":"%s","id":"m%d","type":"text","text":{"body":"Hi"}}'):format(EVA, index) }, number,
+        emulator.numbers[number] and emulator.numbers[number].cloud.phone_number_id or "404")) }
+    end
+    local handled, failed, raised = receiver:work()
+    assert.same({ 5, 0 }, { handled, failed }, tostring(raised))
+    assert.same({ 2, 1, 1 }, { sent_by(SHOP), sent_by(BRANCH), sent_by(THIRD) })
+    assert.equal(SHOP, loaded[1][2].number)
+    assert.equal(1, #errs)
+    assert.equal("invalid", errs[1].kind)
+    assert.matches("4930555099 is unknown", errs[1].message)
+  end)
+
+  describe("with a maximum", function()
+    it("closes the least recently used clients", function()
+      clients_of { max = 2 }
+      local shop, branch = clients:get(SHOP), clients:get(BRANCH)
+      clients:get(SHOP)
+      clients:get(THIRD)
+      assert.same({ false, true, 2 }, { shop.closed, branch.closed, clients.count })
+      assert.are_not.equal(branch, clients:get(BRANCH))
+      assert.is_true(shop.closed)
+      assert.equal(4, #loaded)
+    end)
+
+    it("closes none that has a request in flight", function()
+      clients_of { max = 1 }
+      emulator:fail_next { delay = 0.2, accept = true, status = 200 }
+      waba.run(function()
+        local shop = clients:get(SHOP)
+        waba.spawn(function() clients:get(BRANCH) end)
+        local health, err = shop:request { path = "/v1/health" }
+        assert.is_nil(err and err.kind == "cancelled" or nil)
+        assert.truthy(health)
+        assert.is_false(shop.closed)
+        assert.equal(2, clients.count)
+      end)
+      local shop = clients:get(SHOP)
+      clients:get(THIRD)
+      assert.same({ true, 1 }, { shop.closed, clients.count })
+    end)
+
+    it("closes none whose event is being handled", function()
+      local receiver = waba.receiver { open = true, client = on_cloud { max = 1 }, on = { text = function(event)
+        waba.sleep(event.number == SHOP and 0.1 or 0)
+        assert(event:reply(waba.text "Hello"))
+      end } }
+      for index, number in ipairs { SHOP, BRANCH } do
+        receiver:handle { method = "POST", path = "/", headers = {}, body = webhooks.entry(webhooks.change({
+          messages = ('{"from":"%s","id":"m%d","type":"text","text":{"body":"Hi"}}'):format(EVA, index) }, number,
+          number)) }
+      end
+      assert.same({ 2, 0 }, { receiver:work { concurrency = 2 } })
+      assert.same({ 1, 1 }, { sent_by(SHOP), sent_by(BRANCH) })
+      clients:get(THIRD)
+      assert.equal(1, clients.count)
+    end)
+  end)
+
+  describe("when a key is refused with 401", function()
+    it("loads it again and sends the message once", function()
+      local hosting = {}
+      on_cloud { load = function(_, event)
+        hosting[#hosting + 1] = event and event.hosting or "none"
+        return { api_key = #hosting == 1 and "old-key" or "shop-key" }
+      end }
+      local client = clients:get(SHOP, { hosting = "cloud", number = SHOP, raw = {} })
+      assert(client:send(EVA, waba.text "Hello"))
+      assert(client:send(EVA, waba.text "Hello"))
+      assert.same({ "cloud", "cloud" }, hosting)
+      assert.equal(2, sent_by(SHOP))
+      assert.equal(client, clients:get(SHOP))
+    end)
+
+    it("sends a file from its beginning, and not what a reader has returned", function()
+      local number_of_loads = 0
+      local function load()
+        number_of_loads = number_of_loads + 1
+        return { api_key = number_of_loads == 1 and "old-key" or "shop-key" }
+      end
+      clients_of { load = load }
+      local pieces = { "hello", " world" }
+      local function reader() return table.remove(pieces, 1) end
+      local _, err = clients:get(SHOP).media:upload { reader = reader, size = 11, type = "text/plain" }
+      assert.equal("auth", err.kind)
+      assert(clients:get(SHOP).media:upload { data = "hello world", type = "text/plain" })
+      assert.equal(2, number_of_loads)
+    end)
+
+    it("returns the error of the gateway when there is no other key", function()
+      keys[SHOP] = "wrong-key"
+      local client = clients_of():get(SHOP)
+      local sent, err = client:send(EVA, waba.text "Hello")
+      assert.is_nil(sent)
+      assert.same({ "auth", 401 }, { err.kind, err.status })
+      assert.equal(2, #loaded)
+      assert.equal(1, #emulator:received { path = "/v1/messages" })
+      keys[SHOP] = "another-wrong-key"
+      assert.equal("auth", select(2, client:send(EVA, waba.text "Hello")).kind)
+      assert.equal(3, #loaded)
+      keys[SHOP] = "shop-key"
+      assert(client:send(EVA, waba.text "Hello"))
+    end)
+
+    it("does not take a key of another number", function()
+      keys[SHOP] = "wrong-key"
+      clients_of():get(BRANCH)
+      local client = clients:get(SHOP)
+      keys[SHOP] = "branch-key"
+      local sent, err = client:send(EVA, waba.text "Hello")
+      assert.is_nil(sent)
+      assert.equal("auth", err.kind)
+      assert.matches("the API key of the number " .. SHOP .. " is also that of the number " .. BRANCH, err.message)
+      assert.equal(0, sent_by(BRANCH))
+    end)
+
+    it("reports that it can't be loaded", function()
+      keys[SHOP] = "wrong-key"
+      local client = clients_of():get(SHOP)
+      clients.load = function() error("the table of numbers is locked", 0) end
+      local _, err = client:send(EVA, waba.text "Hello")
+      assert.equal("auth", err.kind)
+      assert.matches("the table of numbers is locked", err.message)
+    end)
+  end)
+
+  describe("with verify", function()
+    it("sends nothing with a key of another number", function()
+      keys[SHOP] = "branch-key"
+      for _, make in ipairs { clients_of, on_cloud } do
+        local sent, err = make { verify = true }:get(SHOP):send(EVA, waba.text "Hello")
+        assert.is_nil(sent)
+        assert.equal("auth", err.kind)
+        assert.matches(SHOP, err.message)
+        assert.equal(0, sent_by(BRANCH))
+        clients:close()
+      end
+    end)
+
+    it("takes the number and the phone_number_id", function()
+      keys["403"] = "third-key"
+      assert(on_cloud { verify = true }:get("403"):send(EVA, waba.text "Hello"))
+      clients:close()
+      assert(on_cloud { verify = true }:get(THIRD):send(EVA, waba.text "Hello"))
+      assert.equal(2, sent_by(THIRD))
+    end)
+
+    it("verifies a key that was loaded again too", function()
+      keys[SHOP] = "wrong-key"
+      local client = clients_of { verify = true }:get(SHOP)
+      keys[SHOP] = "branch-key"
+      local sent, err = client:send(EVA, waba.text "Hello")
+      assert.is_nil(sent)
+      assert.equal("auth", err.kind)
+      assert.equal(0, sent_by(BRANCH))
+    end)
+
+    it("verifies a key that was changed after the first one was verified", function()
+      local client = clients_of { verify = true }:get(SHOP)
+      assert(client:send(EVA, waba.text "Hello"))
+      require("waba.client").set_key(client, "old-key")
+      keys[SHOP] = "branch-key"
+      local sent, err = client:send(EVA, waba.text "Hello")
+      assert.is_nil(sent)
+      assert.equal("auth", err.kind)
+      assert.same({ 1, 0 }, { sent_by(SHOP), sent_by(BRANCH) })
+    end)
+  end)
+
+  it("has no client for an unknown number, nor for a key of two numbers", function()
+    clients_of()
+    local client, err = clients:get "4930555099"
+    assert.is_nil(client)
+    assert.same({ "invalid", "number" }, { err.kind, err.path })
+    assert.matches("4930555099", err.message)
+    keys[BRANCH] = "shop-key"
+    clients:get(SHOP)
+    client, err = clients:get(BRANCH)
+    assert.is_nil(client)
+    assert.equal("invalid", err.kind)
+    assert.matches("the API key of the number " .. BRANCH .. " is also that of the number " .. SHOP, err.message)
+    assert.is_nil(tostring(err):find("shop-key", 1, true))
+    assert.equal("invalid", select(2, clients:get "shop").kind)
+  end)
+
+  for what, row in pairs {
+    ["raises"] = { function() error("locked", 0) end, "option load raised an error for the number " .. SHOP .. ": locked" },
+    ["returns nil and a reason"] = { function() return nil, "locked" end, "failed for the number " .. SHOP .. ": locked" },
+    ["returns no table"] = { function() return "key" end, "must return nil or a table of options with api_key" },
+    ["returns no key"] = { function() return {} end, "must return nil or a table of options with api_key" },
+    ["returns an unknown option"] = { function() return { api_key = "k", tmeout = 1 } end, "unknown option tmeout" },
+    ["returns an invalid option"] = { function() return { api_key = "" } end, "option api_key is empty" },
+  } do
+    it("raises when load " .. what .. ", and keeps the event", function()
+      clients_of { load = row[1] }
+      local ok, message = pcall(clients.get, clients, SHOP)
+      assert.is_false(ok)
+      assert.truthy(tostring(message):find(row[2], 1, true), message)
+      assert.equal(0, clients.count)
+      local called
+      local receiver = waba.receiver { open = true, client = clients, number = SHOP,
+        inbox = waba.inbox.memory { retry = { attempts = 1 } }, on = { text = function() called = true end } }
+      receiver:handle { method = "POST", path = "/", headers = {}, body = webhooks.texts "m1" }
+      assert.equal(0, (receiver:work()))
+      assert.is_nil(called)
+      local aside = receiver.inbox:set_aside()
+      assert.equal(1, #aside)
+      assert.truthy(aside[1].reason:find(SHOP, 1, true), aside[1].reason)
+    end)
+  end
+
+  it("raises for wrong options", function()
+    clients_of()
+    for words, given in pairs {
+      ["option load is required"] = {}, ["unknown option laod"] = { laod = print },
+      ["option api_key belongs to one number"] = { load = print, api_key = "k" },
+      ["option max must be integer of at least 1"] = { load = print, max = 0 },
+    } do
+      local ok, message = pcall(waba.clients, given)
+      assert.is_false(ok)
+      assert.truthy(message:find("waba.clients: " .. words, 1, true), message)
+    end
+  end)
+
+  it("closes all its clients, once", function()
+    local client = clients_of():get(SHOP)
+    clients:close()
+    clients:close()
+    assert.is_true(client.closed)
+    assert.equal("waba.Clients: 0 open (closed)", tostring(clients))
+    assert.has_error(function() clients:get(SHOP) end, "attempt to use closed clients")
+  end)
+
+  it("shows no key", function()
+    clients_of():get(SHOP)
+    local seen = {}
+    local function walk(value)
+      if seen[value] then return end
+      seen[value] = true
+      assert.is_nil(tostring(value):find("shop-key", 1, true))
+      if type(value) ~= "table" then return end
+      for key, member in pairs(value) do
+        walk(key)
+        walk(member)
+      end
+    end
+    walk(clients)
+  end)
+end)
