@@ -214,6 +214,64 @@ describe("examples", function()
     end)
   end)
 
+  describe("many_numbers", function()
+    local numbers, server, running
+
+    before_each(function()
+      server, running = redis.start(), {}
+      numbers = assert(emulators.start { statuses = false, numbers = {
+        { number = "4930555019" }, { number = "4930555020" }, { number = "4930555021" },
+      } })
+    end)
+
+    after_each(function()
+      for _, one in ipairs(running) do one:stop "KILL" end
+      numbers:stop()
+      server:stop()
+    end)
+
+    it("answers the customers of each number with its key, in several workers", function()
+      local port = process.free_port()
+      local function start(name, environment)
+        environment.NUMBERS_DB, environment.PORT = folder:file "numbers.db", port
+        environment.REDIS_HOST, environment.REDIS_PORT = "127.0.0.1", server.port
+        environment.WABA_BASE_URL, environment.WABA_CLOUD_BASE_URL = numbers.url, numbers.cloud.url
+        environment.WABA_CA_FILE = numbers.ca_file
+        environment.D360_API_KEY = environment.D360_API_KEY or "" -- only add.lua may need it
+        return command("many_numbers/" .. name, environment)
+      end
+      -- Adds a number that is on a hosting.
+      local function add(number, hosting)
+        local key = hosting == "cloud" and numbers.numbers[number].cloud.api_key or numbers.numbers[number].api_key
+        local words = ("%s %s %s 2>&1"):format(start("add.lua", { D360_API_KEY = key,
+          WEBHOOK_URL = "http://127.0.0.1:" .. port }), number, hosting)
+        assert.equal("added " .. number, process.run(words))
+      end
+      running[1] = process.start(start("receive.lua", {}), folder:file "log")
+      for index = 2, 3 do running[index] = process.start(start("work.lua", {}), folder:file("log" .. index)) end
+      process.wait_for(function() return process.listens(port) end, "the receiver to listen")
+      local hostings = { ["4930555019"] = "on_premise", ["4930555020"] = "cloud", ["4930555021"] = "on_premise" }
+      for number, hosting in pairs(hostings) do add(number, hosting) end
+      for number, hosting in pairs(hostings) do
+        local phone = hosting == "cloud" and numbers.numbers[number].cloud or numbers.numbers[number]
+        assert(phone:customer(EVA):text "Hi")
+        assert(phone:customer("4915112345679"):text "Hi")
+      end
+      for number, hosting in pairs(hostings) do
+        local phone = hosting == "cloud" and numbers.numbers[number].cloud or numbers.numbers[number]
+        local sent = process.wait_for(function()
+          local list = phone:messages { direction = "outbound" }
+          return #list == 2 and list
+        end, "the replies of " .. number)
+        for _, message in ipairs(sent) do assert.equal(number .. " received: Hi", message.content.body) end
+      end
+      for _, one in ipairs(running) do
+        assert.is_true(one:is_alive(), one:output())
+        assert.is_nil(one:output():find("error", 1, true), one:output())
+      end
+    end)
+  end)
+
   describe("reminders", function()
     it("reminds everybody once, however often it is run", function()
       local before = last_sequence()
