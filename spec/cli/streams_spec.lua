@@ -5,6 +5,7 @@ local core = require "waba.core"
 local folders = require "spec.support.folder"
 local process = require "spec.support.process"
 local waba = require "waba"
+local webhooks = require "spec.support.webhooks"
 
 local FULL = "/dev/full"
 
@@ -192,7 +193,7 @@ describe("the output of waba", function()
     '{"messages":[{"id":"z","from":"1","type":"text","text":{"body":"the last one"}}]}',
   }
 
-  it("of listen shows a failed status as failed", function()
+  it("of listen shows a failed status as failed, and the number where the platform names it", function()
     local port, said = process.free_port(), folder:file "failed"
     local pipe = io.popen(("exec %s >%s 2>&1 & echo $!"):format(command.line(environment,
       { "listen", "--port", tostring(port) }), said))
@@ -204,11 +205,13 @@ describe("the output of waba", function()
       '{"statuses":[{"id":"x","recipient_id":"491511","status":"sent","timestamp":"1700000000"}]}',
       '{"statuses":[{"id":"y","recipient_id":"491512","status":"failed","timestamp":"1700000000",'
         .. '"errors":[{"code":470,"title":"Re-engagement"}]}]}',
+      webhooks.cloud { messages = '{"id":"z","from":"491513","type":"text","text":{"body":"Hi"}}' },
     })
-    assert(emulator:wait(function() return post() == 2 end))
-    assert(emulator:wait(function() return (folder:read "failed" or ""):find "491512" end))
+    assert(emulator:wait(function() return post() == 3 end))
+    assert(emulator:wait(function() return (folder:read "failed" or ""):find "491513" end))
     assert.matches("status  491511  sent  x\n", folder:read "failed")
     assert.matches("failed  491512  failed: .*470", folder:read "failed")
+    assert.matches("message  " .. webhooks.place.number .. "  491513  text Hi  z\n", folder:read "failed")
   end)
 
   for _, mode in ipairs { "lines", "--json", "--raw" } do

@@ -122,7 +122,9 @@ local function show(event)
   local who, what = descriptions[event.kind](event)
   local kind = { text = event.kind, colour = COLOURS[event.kind] }
   if event.kind == "status" and event.status == "failed" then kind = { text = "failed", colour = "bad" } end
-  output.columns { { time_of(event), kind, who, what, field(event, "id", "") } }
+  local row = { time_of(event), kind, who, what, field(event, "id", "") }
+  if event.number then table.insert(row, 3, event.number) end
+  output.columns { row }
   output.flush()
 end
 
