@@ -492,6 +492,37 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(1, box:attempts(again[1]))
     end)
 
+    it("counts what was done, and what waits", function()
+      local box = new { retry = { attempts = 1 } }
+      box:put { message("a", "1"), message("a", "1"), message("b", "2"), message("c", "3") }
+      local taken = box:take(2)
+      assert(box:ack(taken[1]))
+      assert.is_false(box:fail(taken[2], "no"))
+      local stats = box:stats()
+      assert.is_true(stats.oldest >= 0 and stats.oldest < 60)
+      stats.oldest = nil
+      assert.same({ stored = 3, duplicate = 1, handled = 1, failed = 1, dead = 1, depth = 1 }, stats)
+    end)
+
+    it("stores, acknowledges and takes in one call", function()
+      local box = new()
+      assert.equal(1, box:put { message("a", "1") })
+      local taken, due = box:exchange({}, 5, 30)
+      assert.same({ "a" }, ids(taken))
+      assert.is_true(due > 20 and due <= 30)
+      local stored
+      stored, taken = box:put({ message("b", "1"), message("c", "1") }, nil, { done = taken, n = 1 })
+      assert.equal(2, stored)
+      assert.same({ "b" }, ids(taken))
+      taken, due = box:exchange(taken, 5)
+      assert.same({ "c" }, ids(taken))
+      assert.is_number(due)
+      taken, due = box:exchange(taken, 5)
+      assert.same({}, taken)
+      assert.is_false(due)
+      assert.equal(0, box:depth())
+    end)
+
     it("acknowledges once", function()
       local box = new()
       box:put { message("a", "1"), message("b", "1") }

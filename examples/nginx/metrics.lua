@@ -1,5 +1,5 @@
--- Metrics of what is sent, as Prometheus reads them. `record` is for the option `on_event` of a client;
--- the numbers lie in a dictionary that all workers share (`lua_shared_dict metrics 1m;`).
+-- Metrics of what is sent and received, as Prometheus reads them. `record` is for the option `on_event` of a client, and
+-- `watch` counts what a receiver does. The numbers are in a dictionary that all workers share (`lua_shared_dict metrics 1m;`).
 
 local metrics = {}
 
@@ -16,6 +16,9 @@ local FAMILIES = {
   { "waba_maybe_sent_total", "counter", "Calls of which nobody knows whether the gateway has accepted them." },
   { "waba_calls_in_flight", "gauge", "Calls that have begun and not ended." },
   { "waba_waited_seconds_total", "counter", "Seconds that calls waited for their turn." },
+  { "waba_events_total", "counter", "Events of webhooks, by what became of them." },
+  { "waba_inbox_depth", "gauge", "Events that wait or are being handled." },
+  { "waba_inbox_oldest_seconds", "gauge", "Seconds for which the oldest of them has waited." },
   { "waba_call_duration_seconds", "histogram", "Seconds from the start to the end of a call, waits included." },
 }
 
@@ -58,6 +61,28 @@ function metrics.record(event)
     add("waba_waited_seconds_total", call, event.waited)
     add_duration(call, event.duration)
   end
+end
+
+-- Adds what a receiver did since the last time.
+local function add_stats(receiver, before)
+  local stats = receiver:stats()
+  for _, name in ipairs { "stored", "duplicate", "handled", "failed", "dead" } do
+    local more = (stats[name] or 0) - (before[name] or 0)
+    if more > 0 then add("waba_events_total", ('result="%s"'):format(name), more) end
+    before[name] = stats[name]
+  end
+  dictionary:set("waba_inbox_depth{}", stats.depth or 0)
+  dictionary:set("waba_inbox_oldest_seconds{}", stats.oldest or 0)
+end
+
+--- Counts what a receiver does in this worker process, from now on. Called once in each.
+---@param receiver waba.Receiver
+function metrics.watch(receiver)
+  local before = {}
+  assert(ngx.timer.every(1, function(is_ending)
+    add_stats(receiver, before)
+    return is_ending
+  end))
 end
 
 -- The name of a family that a key belongs to, and the labels in it.

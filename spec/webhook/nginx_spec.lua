@@ -451,12 +451,13 @@ describe("examples/nginx", function()
         { method = "GET", ca_file = folder:file "ca.pem" })
       assert.equal(200, code)
       assert.matches("^text/plain", headers:get "content-type")
-      return text:find("waba_calls_total{", 1, true) and text
+      return text:find("waba_calls_total{", 1, true) and text:find('result="handled"', 1, true) and text
     end, "the numbers")
     local call = 'method="POST",path="/v1/messages"'
     for _, line in ipairs {
       "# TYPE waba_call_duration_seconds histogram",
-      "waba_calls_in_flight 0",
+      "waba_calls_in_flight 0", 'waba_events_total{result="stored"} 1', 'waba_events_total{result="handled"} 1',
+      "waba_inbox_depth 0",
       'waba_calls_total{' .. call .. ',kind="ok",status="201"} 1',
       'waba_attempts_total{' .. call .. ',reused="false"} 1',
       "waba_call_duration_seconds_bucket{" .. call .. ',le="+Inf"} 1',

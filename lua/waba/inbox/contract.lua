@@ -97,6 +97,19 @@ function inbox:release(event) end
 ---@return waba.Error? err
 function inbox:oldest() end
 
+--- What this process did, and what waits for all processes.
+---@class waba.InboxStats
+---@field stored integer    new events
+---@field duplicate integer  events that were seen before
+---@field handled integer   acknowledgements
+---@field failed integer    failures of handlers
+---@field dead integer      events that were set aside by them
+---@field depth? integer    events that wait or are being handled; nil when the store can't be read
+---@field oldest? number    seconds for which the oldest of them has waited
+
+---@return waba.InboxStats
+function inbox:stats() end
+
 ---@class waba.InboxFilter
 ---@field dead? boolean    events that were set aside; false, the default: events that wait or are taken
 ---@field id? string       of a row

@@ -34,6 +34,10 @@ local function lease_of(self, event)
   return self.leases[event] or error("this event was not taken from this inbox", 3)
 end
 
+local function count(self, name, number)
+  self.counts[name] = self.counts[name] + number
+end
+
 -- Makes one change of one event.
 local function settle(self, change)
   local held, err = self.store:settle { change }
@@ -84,17 +88,21 @@ end
 function Inbox:put(events, sources, taking)
   local entries = {}
   for index, event in ipairs(events) do entries[index] = entry_of(self, event, sources and sources[index]) end
-  if not taking then return self.store:put(entries) end
-  local stored, leases, due = self.store:put(entries, nil, {
+  local stored, leases, due = self.store:put(entries, nil, taking and {
     n = taking.n, seconds = taking.lease or LEASE, changes = changes_of(self, taking.done),
   })
   if not stored then return nil, leases end
+  count(self, "stored", stored)
+  count(self, "duplicate", #events - stored)
+  if not taking then return stored end
+  count(self, "handled", #taking.done)
   return stored, events_of(self, leases), due
 end
 
 function Inbox:exchange(done, n, lease)
   local leases, due = self.store:take(n, lease or LEASE, changes_of(self, done))
   if not leases then return nil, due end
+  count(self, "handled", #done)
   return events_of(self, leases), due
 end
 
@@ -115,6 +123,7 @@ function Inbox:ack(event, is_done)
   end
   local held, err = self.store:settle(changes)
   if not held then return nil, err end
+  count(self, "handled", is_done and #list or held)
   if held < #list then return nil, lease_lost() end
   return true
 end
@@ -132,6 +141,8 @@ function Inbox:fail(event, reason, is_final)
     lease = lease, delay = delay, dead = is_dead, reason = tostring(reason or "no reason was given"),
   })
   if not ok then return nil, err end
+  count(self, "failed", 1)
+  if is_dead then count(self, "dead", 1) end
   return delay or false
 end
 
@@ -149,6 +160,15 @@ end
 
 function Inbox:oldest()
   return self.store:oldest()
+end
+
+function Inbox:stats()
+  local stats = {}
+  for name, number in pairs(self.counts) do stats[name] = number end
+  stats.depth = self.store:depth()
+  local oldest = self.store:oldest()
+  stats.oldest = oldest and math.max(0, os.time() - oldest)
+  return stats
 end
 
 local function matches(row, filter)
@@ -195,10 +215,10 @@ local function apply(self, method, dead, filter)
   local total = 0
   local ok, err = each_page(self, dead, filter or {}, function(rows)
     if #rows == 0 then return false end
-    local count, failure = self.store[method](self.store, rows)
-    if not count then return nil, failure end
-    total = total + count
-    return count > 0
+    local changed, failure = self.store[method](self.store, rows)
+    if not changed then return nil, failure end
+    total = total + changed
+    return changed > 0
   end)
   if not ok then return nil, err end
   return total
@@ -260,6 +280,7 @@ end
 function inbox.new(store, settings, is_encoded)
   return setmetatable({
     store = store, durable = store.durable, grouped = store.grouped, retry = settings.retry, is_encoded = is_encoded,
+    counts = { stored = 0, duplicate = 0, handled = 0, failed = 0, dead = 0 },
     leases = setmetatable({}, { __mode = "k" }),
   }, Inbox)
 end

@@ -406,7 +406,8 @@ function Memory:take(n, seconds, changes)
       taken[#taken + 1] = entry.lease
     end
   end
-  return taken, #taken < n and (self:next_due() or false) or nil
+  if #taken >= n then return taken end
+  return taken, self:next_due() or false
 end
 
 local function row_of(entry)

@@ -39,44 +39,44 @@ local function read(self, key)
   return replies[1] or nil
 end
 
-local function is_unknown(message)
-  return message ~= nil and message:find("NOSCRIPT", 1, true) ~= nil
+-- Loads scripts. Returns nil and an error when Redis refuses one.
+local function load_scripts(self, list)
+  if #list == 0 then return true end
+  local commands = {}
+  for index, name in ipairs(list) do commands[index] = { "SCRIPT", "LOAD", scripts[name] } end
+  local replies, messages = call(self, commands)
+  for index, name in ipairs(list) do
+    if not replies or messages[index] then return nil, unavailable(self, replies and messages[index] or messages) end
+    self.digests[name] = replies[index]
+  end
+  return true
 end
 
--- Runs scripts by their digests, in one go: lists of a name and arguments. Loads a script that Redis does not know (yet, or
--- any more), and then runs the scripts that it refused for that. Returns the replies.
-local function run_all(self, calls)
-  local replies, left = {}, {}
-  for index in ipairs(calls) do left[index] = index end
-  for attempt = 1, 2 do
-    local commands = {}
-    for position, index in ipairs(left) do
-      local name, arguments = calls[index][1], calls[index][2]
-      local words = { "EVALSHA", self.digests[name] or "", "1", self.prefix }
-      for number, argument in ipairs(arguments) do words[number + 4] = argument end
-      commands[position] = words
-    end
-    local some, messages = call(self, commands)
-    if not some then return nil, unavailable(self, messages) end
-    local unknown = {}
-    for position, index in ipairs(left) do
-      replies[index] = some[position]
-      if is_unknown(messages[position]) and attempt == 1 then
-        unknown[#unknown + 1] = index
-      elseif messages[position] then
-        return nil, unavailable(self, messages[position])
-      end
-    end
-    if #unknown == 0 then return replies end
-    commands = {}
-    for position, index in ipairs(unknown) do commands[position] = { "SCRIPT", "LOAD", scripts[calls[index][1]] } end
-    some, messages = call(self, commands)
-    for position, index in ipairs(unknown) do
-      if not some or messages[position] then return nil, unavailable(self, some and messages[position] or messages) end
-      self.digests[calls[index][1]] = some[position]
-    end
-    left = unknown
+-- Runs scripts in one go: lists of a name and arguments. Returns their replies. When Redis does not know the scripts any
+-- more, it has run none of them.
+local function run_all(self, calls, is_again)
+  local unknown, commands = {}, {}
+  for _, one in ipairs(calls) do
+    if not self.digests[one[1]] then unknown[#unknown + 1] = one[1] end
   end
+  local ok, err = load_scripts(self, unknown)
+  if not ok then return nil, err end
+  for index, one in ipairs(calls) do
+    local words = { "EVALSHA", self.digests[one[1]], "1", self.prefix }
+    for number, argument in ipairs(one[2]) do words[number + 4] = argument end
+    commands[index] = words
+  end
+  local replies, messages = call(self, commands)
+  if not replies then return nil, unavailable(self, messages) end
+  for index = 1, #calls do
+    if messages[index] and messages[index]:find("NOSCRIPT", 1, true) and not is_again then
+      self.digests = {}
+      return run_all(self, calls, true)
+    elseif messages[index] then
+      return nil, unavailable(self, messages[index])
+    end
+  end
+  return replies
 end
 
 local function run(self, name, arguments)
@@ -200,7 +200,8 @@ local function add_taking(self, calls, n, seconds, changes)
         token = token, queue = reply[index], attempts = reply[index + 1], id = id, name = name, body = body,
       }
     end
-    return taken, #taken < n and (tonumber(reply[1]) or false) or nil
+    if #taken >= n then return taken end
+    return taken, tonumber(reply[1]) or false
   end
 end
 

@@ -304,7 +304,8 @@ local function take(self, n, seconds, changes, now)
   repeat
     local rows = #taken < n and self.database:rows(DUE, now, n - #taken) or {}
   until #rows == 0 or not lease(self, rows, seconds, now, taken)
-  return taken, #taken < n and (next_due(self, now) or false) or nil
+  if #taken >= n then return taken end
+  return taken, next_due(self, now) or false
 end
 
 function Sqlite:put(entries, records, taking)

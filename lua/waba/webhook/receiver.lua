@@ -155,6 +155,12 @@ function Receiver:watch(fn)
   self.watchers[#self.watchers + 1] = fn
 end
 
+--- What this process stored and handled, and what waits in the inbox; empty for an inbox that has no method `stats`.
+---@return waba.InboxStats
+function Receiver:stats()
+  return self.inbox.stats and self.inbox:stats() or {}
+end
+
 --- Takes events from the inbox and runs their handlers. An event is acknowledged when its handlers have returned, and
 --- handled again later when one has raised. An error with `maybe_sent` sets the event aside instead, since the handler
 --- might send its message twice. While a handler runs, the lease of its event is renewed: in an event loop at any time,

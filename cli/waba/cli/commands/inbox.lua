@@ -1,0 +1,207 @@
+-- waba inbox: shows what waits in an inbox and what was set aside, puts events back, and removes events.
+
+local numbers = require "waba.cli.numbers"
+local output = require "waba.cli.output"
+local waba = require "waba"
+
+local inbox = {}
+
+local UNITS = { s = 1, m = 60, h = 3600, d = 86400 }
+
+-- Reads a duration such as 90s, 15m, 12h or 7d, in seconds.
+local function duration(text)
+  local number, unit = text:match "^(%d+)([smhd])$"
+  if number then return tonumber(number) * UNITS[unit] end
+  return nil, ("expected a number and s, m, h or d, such as 7d, not %s"):format(text)
+end
+
+local function add_filter(command)
+  command:option("--reason", "Only events whose last failure contains this text."):argname "<text>"
+  return command
+end
+
+local function add_removal(command)
+  command:flag("--dead", "Events that were set aside, instead of those that wait.")
+  command:flag("--yes", "Do not ask.")
+  return add_filter(command)
+end
+
+---@param parser table
+function inbox.add(parser)
+  local command = parser:command("inbox", "Look after the inbox of a receiver."):command_target "action"
+  command:option("--sqlite", "The file of the inbox."):argname "<file>"
+  command:option("--redis", "Its Redis server: redis://[user:password@]host[:port][/database]"):argname "<url>"
+  command:option("--prefix", "The prefix of its keys in Redis; default: {waba}."):argname "<text>"
+  command:command("depth", "Show how many events wait, and for how long.")
+  local list = add_filter(command:command("list", "List events that wait, oldest first."))
+  list:flag("--dead", "Events that were set aside, with the reason, instead of those that wait.")
+  list:option("-n --limit", "How many at most; default: 100."):argname "<count>":convert(numbers.count):default "100"
+  list:flag("--text", "Show what customers wrote.")
+  local show = command:command("show", "Show one event.")
+  show:argument("id", "The id that the list shows.")
+  show:flag("--text", "Show the whole event, with what the customer wrote.")
+  local retry = add_filter(command:command("retry", "Put events back that were set aside."))
+  retry:argument("id", "The id that the list shows."):args "?"
+  retry:flag("--all", "All of them.")
+  local drop = add_removal(command:command("drop", "Remove events."))
+  drop:argument("id", "The id that the list shows."):args "?"
+  drop:flag("--all", "All of them.")
+  local purge = add_removal(command:command("purge", "Remove old events."))
+  purge:option("--older-than", "Their least age, such as 12h or 7d."):argname "<age>":convert(duration):count(1)
+end
+
+local function read_url(ctx, url)
+  local rest = url:match "^redis://(.*)$"
+  local credentials, place = (rest or ""):match "^(.*)@(.*)$"
+  local host, port, database = (place or rest or ""):match "^([^:/]+):?(%d*)/?(%d*)$"
+  if not host then ctx:wrong("--redis: " .. url .. " is not an address: expected redis://host:port/database") end
+  local user, password = (credentials or ""):match "^([^:]*):(.*)$"
+  return {
+    host = host, port = tonumber(port), database = tonumber(database), password = password,
+    user = user ~= "" and user or nil,
+  }
+end
+
+local function open(ctx, args)
+  if (args.sqlite == nil) == (args.redis == nil) then ctx:wrong "expected one of --sqlite FILE and --redis URL" end
+  local made, box
+  if args.sqlite then
+    local file, message = io.open(args.sqlite, "rb")
+    if not file then ctx:wrong("--sqlite: " .. message) end
+    file:close()
+    made, box = pcall(waba.inbox.sqlite, args.sqlite)
+  else
+    local options = read_url(ctx, args.redis)
+    options.prefix = args.prefix
+    made, box = pcall(waba.inbox.redis, options)
+  end
+  if not made then ctx:wrong((tostring(box):gsub("^%S+:%d+: ", ""))) end
+  return box
+end
+
+local function age_of(seconds)
+  for _, unit in ipairs { { "d", 86400 }, { "h", 3600 }, { "m", 60 } } do
+    if seconds >= 2 * unit[2] then return ("%d%s"):format(math.floor(seconds / unit[2]), unit[1]) end
+  end
+  return ("%ds"):format(math.max(0, math.floor(seconds)))
+end
+
+-- A row for JSON and for people. Without `with_text` it has nothing that a customer wrote.
+local function described(row, with_text)
+  local event = row.event
+  return {
+    id = row.id, state = row.state, at = row.at, age = math.max(0, os.time() - row.at), conversation = row.conversation,
+    attempts = row.attempts, reason = row.reason, kind = event.kind, type = event.type or event.status or event.field,
+    message_id = event.id, number = event.number, text = with_text and event.text or nil,
+    event = with_text == "whole" and event or nil,
+  }
+end
+
+local function columns_of(row)
+  return {
+    row.id, { text = row.state, colour = row.state == "dead" and "bad" or "dim" }, age_of(row.age),
+    row.conversation or "", (row.kind or "") .. " " .. tostring(row.type or ""), row.reason or "", row.text or "",
+  }
+end
+
+local SHOWN = { "id", "state", "conversation", "kind", "type", "message_id", "number", "attempts", "reason" }
+
+local actions = {}
+
+function actions.depth(ctx, _, box)
+  local depth, err = box:depth()
+  if not depth then return ctx:fail(err) end
+  local oldest = box:oldest()
+  local age = oldest and math.max(0, os.time() - oldest) or nil
+  return ctx:show({ depth = depth, oldest = age }, nil, function()
+    output.fields { { "waiting", tostring(depth) }, { "oldest", age and age_of(age) or "none" } }
+  end)
+end
+
+function actions.list(ctx, args, box)
+  local rows, err = box:list({ dead = args.dead, reason = args.reason }, args.limit)
+  if not rows then return ctx:fail(err) end
+  for index, row in ipairs(rows) do rows[index] = described(row, args.text) end
+  return ctx:show(output.list(rows), nil, function()
+    if #rows == 0 then return output.line "no events" end
+    for index, row in ipairs(rows) do rows[index] = columns_of(row) end
+    output.columns(rows)
+  end)
+end
+
+-- The row with an id, whatever its state; nil and an error when there is none.
+local function find(box, id)
+  for _, dead in ipairs { true, false } do
+    local rows, err = box:list({ id = id, dead = dead }, 1)
+    if not rows then return nil, err end
+    if rows[1] then return rows[1] end
+  end
+  return nil, { kind = "not_found", message = ("there is no event %s: waba inbox list shows all ids"):format(id) }
+end
+
+function actions.show(ctx, args, box)
+  local row, err = find(box, args.id)
+  if not row then return ctx:fail(err) end
+  row = described(row, args.text and "whole")
+  return ctx:show(row, nil, function()
+    local fields = {}
+    for _, name in ipairs(SHOWN) do
+      if row[name] then fields[#fields + 1] = { name, tostring(row[name]) } end
+    end
+    fields[#fields + 1] = { "age", age_of(row.age) }
+    output.fields(fields)
+    if row.event then output.json(row.event) end
+  end)
+end
+
+-- The events that the arguments select. Without an id, a reason or --all nothing is.
+local function filter_of(ctx, args)
+  if not args.id and not args.reason and not args.all then ctx:wrong "expected an id, --reason or --all" end
+  return { id = args.id, reason = args.reason, dead = args.dead }
+end
+
+local function report(ctx, count, err, verb)
+  return ctx:show(count and { count = count }, err, function()
+    output.line(("%d %s %s"):format(count, count == 1 and "event" or "events", verb))
+  end)
+end
+
+function actions.retry(ctx, args, box)
+  local count, err = box:retry_dead(filter_of(ctx, args))
+  return report(ctx, count, err, "put back")
+end
+
+local function remove(ctx, args, box, filter)
+  if not args.yes then
+    io.stderr:write("Remove these events? They are lost. [y/N] ")
+    if not (io.read "*l" or ""):find "^[yY]" then return ctx:fail "nothing was removed" end
+  end
+  local count, err = box:drop(filter)
+  return report(ctx, count, err, "removed")
+end
+
+function actions.drop(ctx, args, box)
+  local filter = filter_of(ctx, args)
+  if args.id then
+    local row, err = find(box, args.id)
+    if not row then return ctx:fail(err) end
+    filter.dead = row.state == "dead"
+  end
+  return remove(ctx, args, box, filter)
+end
+
+function actions.purge(ctx, args, box)
+  return remove(ctx, args, box, { dead = args.dead, reason = args.reason, before = os.time() - args.older_than })
+end
+
+---@param ctx waba.cli.Context
+---@param args table
+---@return integer exit_code
+function inbox.run(ctx, args)
+  local box = open(ctx, args)
+  local code = actions[args.action](ctx, args, box)
+  box:close()
+  return code
+end
+
+return inbox

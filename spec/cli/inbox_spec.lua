@@ -1,0 +1,103 @@
+-- waba inbox: looking after the inbox of a receiver.
+
+local command = require "spec.support.command"
+local process = require "spec.support.process"
+local redis = require "spec.support.redis"
+local waba = require "waba"
+
+local function message(id, from)
+  return { kind = "message", hosting = "on_premise", id = id, from = from, type = "text", text = "secret " .. id, raw = {} }
+end
+
+for _, backend in ipairs { "sqlite", "redis" } do
+  describe("waba inbox with " .. backend, function()
+    local folder, server, box, place
+
+    before_each(function()
+      if backend == "sqlite" then
+        folder = process.folder()
+        place = { "--sqlite", folder:file "inbox.db" }
+        box = waba.inbox.sqlite { file = folder:file "inbox.db", sync = false }
+      else
+        server = redis.start()
+        place = { "--redis", "redis://127.0.0.1:" .. server.port }
+        box = waba.inbox.redis { port = server.port }
+      end
+      -- one that waits, one that is taken, two that were set aside
+      assert(box:put { message("a", "1"), message("b", "2"), message("c", "3"), message("d", "4") })
+      local taken = assert(box:take(3))
+      assert(box:fail(taken[1], "no network", true) == false)
+      assert(box:fail(taken[2], "no room", true) == false)
+    end)
+
+    after_each(function()
+      box:close()
+      if folder then folder:remove() end
+      if server then server:stop() end
+      folder, server = nil, nil
+    end)
+
+    local function run(arguments, input)
+      local words = { "inbox", place[1], place[2] }
+      for _, word in ipairs(arguments) do words[#words + 1] = word end
+      return command.run({}, words, input)
+    end
+
+    it("shows how many events wait", function()
+      assert.matches("waiting: +2\n", run({ "depth" }).out)
+      assert.equal(2, run({ "depth", "--json" }).json.depth)
+    end)
+
+    it("lists events with age, conversation and reason, and texts only if asked to", function()
+      local result = run { "list" }
+      assert.equal(0, result.code)
+      assert.matches("waiting +%d+s +4 +message text", result.out)
+      assert.matches("taken +%d+s +3 +message text", result.out)
+      assert.is_nil(result.out:find "secret")
+      result = run { "list", "--dead", "--reason", "room", "--text" }
+      assert.matches("^%d+ +dead +%d+s +2 +message text +no room +secret b\n$", result.out)
+      assert.is_nil(run({ "list", "--json" }).out:find "secret")
+      assert.equal(2, #run({ "list", "--dead", "--json" }).json)
+    end)
+
+    it("shows one event, and what was written only if asked to", function()
+      local id = run({ "list", "--dead", "--json" }).json[1].id
+      local result = run { "show", id }
+      assert.matches("reason: +no network", result.out)
+      assert.is_nil(result.out:find "secret")
+      assert.matches('"text":"secret a"', run({ "show", id, "--text" }).out)
+      assert.equal(1, run({ "show", "7" }).code)
+    end)
+
+    it("puts back one event, those with a reason, or all", function()
+      local id = run({ "list", "--dead", "--json" }).json[1].id
+      assert.equal("1 event put back\n", run({ "retry", id }).out)
+      assert.equal("0 events put back\n", run({ "retry", "--reason", "network" }).out)
+      assert.equal("1 event put back\n", run({ "retry", "--all" }).out)
+      assert.equal(4, box:depth())
+      assert.equal(2, run({ "retry" }).code)
+    end)
+
+    it("removes events after it has asked", function()
+      local result = run({ "drop", "--dead", "--all" }, "n\n")
+      assert.equal(1, result.code)
+      assert.matches("Remove these events", result.err)
+      assert.equal("2 events removed\n", run({ "drop", "--dead", "--all" }, "y\n").out)
+      assert.equal("1 event removed\n", run({ "drop", "--all", "--yes" }).out) -- not the one that is taken
+      assert.equal(1, box:depth())
+    end)
+
+    it("removes events that are older than an age", function()
+      assert.equal("0 events removed\n", run({ "purge", "--older-than", "1h", "--dead", "--yes" }).out)
+      process.sleep(1.1)
+      assert.equal("2 events removed\n", run({ "purge", "--older-than", "1s", "--dead", "--yes" }).out)
+      assert.equal(2, run({ "purge", "--older-than", "soon" }).code)
+    end)
+
+    it("needs to know which inbox", function()
+      assert.equal(2, command.run({}, { "inbox", "depth" }).code)
+      assert.equal(2, command.run({}, { "inbox", "--sqlite", "/nonexistent/x.db", "depth" }).code)
+      assert.equal(2, command.run({}, { "inbox", "--redis", "localhost", "depth" }).code)
+    end)
+  end)
+end
