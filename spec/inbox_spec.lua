@@ -550,7 +550,8 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
 
     it("refuses events that it never handed out", function()
       local box = new()
-      assert.has_error(function() box:ack(message("a", "1")) end, "this event was not taken from this inbox")
+      assert.has_error(function() box:ack(message("a", "1")) end,
+        "the event was not taken from this inbox: expected an event from inbox:take")
     end)
 
     it("knows when the next event is due", function()
@@ -923,7 +924,7 @@ describe("the inbox in sqlite", function()
     local rival = sqlite.open(folder:file "x.db")
     rival:execute "BEGIN IMMEDIATE"
     local expected = "the inbox's file " .. folder:file "x.db"
-      .. ": another process has held its lock for 0.01 s (option busy_timeout)"
+      .. ": another process has held its lock for 0.01 s, the option busy_timeout"
     assert.equal(expected, select(2, box:put { message("a", "1") }).message)
     waba.run(function() assert.equal(expected, select(2, box:put { message("a", "1") }).message) end)
     rival:execute "COMMIT"

@@ -138,7 +138,7 @@ describe("the check of a message", function()
       ["template.lang is not a known field; did you mean language?"] = waba.template { name = "x", lang = "de" },
       ["template.params is not a known field; did you mean body?"] =
         waba.template { name = "x", language = "de", params = { "Eva" } },
-      ["image.provider is allowed beside link only"] = waba.image { id = "1", provider = { name = "x" } },
+      ["image.provider is allowed together with link only"] = waba.image { id = "1", provider = { name = "x" } },
       ["audio.caption has no place here: this type of media has no caption"] = waba.audio { id = "1", caption = "x" },
       ["audio.voice exists on Cloud hosting only"] = waba.audio { id = "1", voice = true },
       ["location.latitude is 91; allowed is -90 to 90"] = waba.location { latitude = 91, longitude = 0 },
@@ -147,7 +147,7 @@ describe("the check of a message", function()
       ["contacts[1].name needs at least one of first_name, last_name, middle_name, prefix, suffix"] =
         waba.contacts { card },
       ["contacts must be a list, not an object"] = waba.message("contacts", { first = card }),
-      ["contacts must be a list, not a list with other keys"] = waba.message("contacts", { card, [1.5] = card }),
+      ["contacts must be a list; it also has keys that are not positions"] = waba.message("contacts", { card, [1.5] = card }),
       ["template.components[1].parameters[2].text is missing"] =
         waba.template { name = "x", language = "de", body = { "Eva", nil, "Berlin" } },
       ["template.components[1].parameters[1].text must not have line breaks, tabs or five spaces in a row"] =
@@ -183,7 +183,7 @@ describe("the check of a message", function()
           } },
         },
       },
-      ["interactive.action.sections[1].title is missing; it is needed when there are several"] =
+      ["interactive.action.sections[1].title is missing; it is required if the list has several elements"] =
         waba.list { body = "x", button = "Slots", sections = { { rows = { row } }, { rows = { other } } } },
       ["interactive.action.sections[1].rows[2].id repeats an earlier one; it must be unique"] =
         waba.list { body = "x", button = "Slots", sections = { { rows = { row, row } } } },
@@ -200,7 +200,7 @@ describe("the check of a message", function()
           { id = "1", title = "1" }, { id = "2", title = "2" }, { id = "3", title = "3" }, { id = "4", title = "4" },
         },
       },
-      ["interactive.action.buttons[2] is missing; a list has no gaps"] =
+      ["interactive.action.buttons[2] is missing; a list must have no gaps"] =
         waba.buttons { body = "x", buttons = { { id = "1", title = "1" }, [3] = { id = "2", title = "2" } } },
       ["reaction messages exist on Cloud hosting only"] = waba.reaction { message_id = "wamid.1", emoji = "" },
       ["interactive messages of type cta_url exist on Cloud hosting only"] =

@@ -100,7 +100,7 @@ static struct alarm *check_open(lua_State *L) {
   struct alarm *alarm = check_alarm(L);
   char text[LIMIT_TEXT_SIZE];
   if (alarm->descriptor < 0) luaL_error(L, "attempt to use a closed alarm");
-  if (!open_alarm(alarm)) luaL_error(L, "no alarm in this process: %s", limit_describe(errno, text));
+  if (!open_alarm(alarm)) luaL_error(L, "the alarm can't be opened in this process: %s", limit_describe(errno, text));
   return alarm;
 }
 

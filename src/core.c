@@ -21,7 +21,7 @@ WABA_EXPORT int luaopen_waba_core(lua_State *L);
 /* The string argument at `index`, short enough that no size computed from it overflows. */
 static const char *check_text(lua_State *L, int index, size_t *length) {
   const char *text = luaL_checklstring(L, index, length);
-  luaL_argcheck(L, *length <= SIZE_MAX / 8, index, "string too long");
+  luaL_argcheck(L, *length <= SIZE_MAX / 8, index, "string is too long");
   return text;
 }
 
@@ -113,7 +113,7 @@ static long long check_now(lua_State *L, int index) {
     return retry_after_date(text, length, now, &date) ? date : now;
   }
   lua_Number number = luaL_optnumber(L, index, (lua_Number)now);
-  luaL_argcheck(L, number >= 0 && number < 1e15, index, "must be a Unix time");
+  luaL_argcheck(L, number >= 0 && number < 1e15, index, "must be a Unix time in seconds");
   return (long long)number;
 }
 

@@ -164,7 +164,7 @@ static int file_sync_method(lua_State *L) { return push_result(L, sync_file(chec
 static int file_truncate_method(lua_State *L) {
   struct file *file = check_open(L);
   const lua_Number size = luaL_checknumber(L, 2);
-  luaL_argcheck(L, size >= 0 && size <= (lua_Number)file->size, 2, "not within the file");
+  luaL_argcheck(L, size >= 0 && size <= (lua_Number)file->size, 2, "must be from 0 to the size of the file");
   return push_result(L, truncate_file(file, (off_t)size));
 }
 

@@ -15,7 +15,9 @@ local check = {}
 ---@return waba.Error? err  kind "invalid", with `path`; kind "template" when the message differs from the definition
 function check.check(message, hosting, mode, definition)
   hosting = hosting or "on_premise"
-  if not hostings.NAMES[hosting] then error("waba.check: unknown hosting " .. tostring(hosting), 2) end
+  if not hostings.NAMES[hosting] then
+    error('waba.check: the hosting must be "on_premise" or "cloud", not ' .. tostring(hosting), 2)
+  end
   local valid, err = schema.check(message, hosting, mode or true)
   if not valid then return nil, err end
   if definition == nil then return true end
@@ -51,7 +53,7 @@ end
 ---@return waba.ErrorRow|nil  nil for an unknown code
 function check.explain(code, hosting)
   if hosting ~= nil and not hostings.NAMES[hosting] then
-    error("waba.explain: unknown hosting " .. tostring(hosting), 2)
+    error('waba.explain: the hosting must be "on_premise" or "cloud", not ' .. tostring(hosting), 2)
   end
   local row
   for _, name in ipairs(hosting and { hosting } or { "on_premise", "cloud" }) do

@@ -387,7 +387,7 @@ end
 ---@param seconds number  0 or more
 function runtime.sleep(seconds)
   if type(seconds) ~= "number" or not (seconds >= 0 and seconds < math.huge) then
-    error("waba.sleep: a number of seconds is needed, 0 or more, not "
+    error("waba.sleep: the argument must be a number of seconds, 0 or more, not "
       .. (type(seconds) == "number" and tostring(seconds) or "a " .. type(seconds)), 2)
   end
   local can_wait, message = runtime.can_wait()

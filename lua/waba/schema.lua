@@ -54,7 +54,7 @@ end
 ---@return waba.Ruleset
 function schema.ruleset(hosting)
   local name = rulesets[hosting]
-  if not name then error("schema: unknown hosting " .. tostring(hosting), 2) end
+  if not name then error('schema: the hosting must be "on_premise" or "cloud", not ' .. tostring(hosting), 2) end
   return runtime.require(name)
 end
 

@@ -53,7 +53,7 @@ describe("waba doctor", function()
     gateway:answer("/v1/health", { body = [[{"health":{"a:1":{"gateway_status":"connected"},
       "b:1":{"errors":[{"code":1014,"title":"Internal error","details":"a detail"},{"title":"another title"},{"code":3}]}}}]] })
     local lines = examine(0)
-    assert.equal("connected; Internal error: a detail; another title; the platform gave no reason", lines.health.says)
+    assert.equal("connected; Internal error: a detail; another title; the platform's error has no text", lines.health.says)
     assert.is_true(lines.health.good)
     gateway:answer("/v1/health", { body = '{"health":{"a:1":{"gateway_status":"connecting"}}}' })
     lines = examine(0)

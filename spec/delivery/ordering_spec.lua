@@ -357,8 +357,8 @@ describe("ordered messages", function()
       return function() waba.client { api_key = "k", ordered = ordered } end
     end
     assert.error_matches(with { reciever = {} }, "ordered: unknown option reciever %(did you mean receiver%?%)")
-    assert.error_matches(with { receiver = {} }, "ordered: option receiver must be what waba.receiver makes")
-    assert.error_matches(with { timeout = 5 }, "ordered: option timeout has no meaning without receiver or tracker")
+    assert.error_matches(with { receiver = {} }, "ordered: option receiver must be a value from waba.receiver")
+    assert.error_matches(with { timeout = 5 }, "ordered: option timeout requires option receiver or tracker")
     assert.error_matches(with { tracker = waba.status_tracker {}, timeout = 0 }, "timeout must be number above 0")
     new_client()
     assert.error_matches(function() client:send(EVA, waba.text "Hi", { ordered = { x = 1 } }) end,

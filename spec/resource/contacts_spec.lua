@@ -168,7 +168,7 @@ describe("client.contacts", function()
 
     it("takes wrong use for what it is", function()
       assert.equal("wa_id", select(2, client.contacts:identity "x").path)
-      assert.error_matches(function() client.contacts:acknowledge("491518880001") end, "hash of the identity is needed")
+      assert.error_matches(function() client.contacts:acknowledge("491518880001") end, "the hash must be a string that is not empty")
     end)
   end)
 end)

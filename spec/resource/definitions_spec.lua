@@ -142,7 +142,7 @@ describe("client.templates:fill", function()
     local client = client_of("cloud", { ORDER })
     assert.equal("template order_ready has no language de: it has en",
       select(2, client.templates:fill("order_ready", "de", {})).message)
-    assert.equal("there is no template order_redy", select(2, client.templates:fill("order_redy", "en", {})).message)
+    assert.equal("name is order_redy: there is no such template", select(2, client.templates:fill("order_redy", "en", {})).message)
   end)
 
   it("refuses a template that is not approved", function()

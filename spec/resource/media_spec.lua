@@ -143,16 +143,16 @@ describe("client.media", function()
       assert.equal(65, count)
     end)
 
-    it("raises when a reader does not keep its word", function()
-      for says, reader in pairs {
-        ["ended 2 bytes before the size of 5"] = reader_of("abc", 2),
-        ["gave more than the size of 5"] = reader_of("abcdefgh", 4),
-        ["gave more than the size of 5 bytes"] = reader_of("abcdefgh", 5),
+    it("raises when a reader returns more or fewer bytes than the size, or no string", function()
+      for message, reader in pairs {
+        ["returned 2 bytes less than the size of 5"] = reader_of("abc", 2),
+        ["reader returned more bytes than the size of 5"] = reader_of("abcdefgh", 4),
+        ["returned more bytes than the size of 5"] = reader_of("abcdefgh", 5),
         ["must return a string or nil, not a number"] = function() return 5 end,
       } do
         assert.error_matches(function()
           client.media:upload { reader = reader, size = 5, type = "text/plain" }
-        end, says)
+        end, message)
       end
     end)
 
@@ -213,7 +213,7 @@ describe("client.media", function()
     it("takes wrong use for what it is", function()
       assert.error_matches(function() client.media:upload {} end, "one of the options file, data and reader")
       assert.error_matches(function() client.media:upload() end, "one of the options file, data and reader")
-      assert.error_matches(function() client.media:upload { data = "x", file = "y" } end, "exclude each other")
+      assert.error_matches(function() client.media:upload { data = "x", file = "y" } end, "can't be combined")
       assert.error_matches(function() client.media:upload { path = "x" } end, "unknown option path")
       assert.error_matches(function() client.media:upload { data = "x", as = "picture" } end, "type of message picture")
       assert.error_matches(function() client.media:upload { data = "x", as = "vidio" } end, "did you mean video%?")
@@ -586,9 +586,9 @@ describe("client.media", function()
     end)
 
     it("takes wrong use for what it is", function()
-      assert.error_matches(function() client.media:download() end, "media's id is needed")
-      assert.error_matches(function() client.media:download "" end, "media's id is needed")
-      assert.error_matches(function() client.media:download(id, { file = "x", sink = print }) end, "exclude each other")
+      assert.error_matches(function() client.media:download() end, "the media id must be a string")
+      assert.error_matches(function() client.media:download "" end, "the media id must be a string")
+      assert.error_matches(function() client.media:download(id, { file = "x", sink = print }) end, "can't be combined")
       assert.error_matches(function() client.media:download(id, { path = "x" }) end, "unknown option path")
     end)
   end)
@@ -602,7 +602,7 @@ describe("client.media", function()
     end)
 
     it("takes wrong use for what it is", function()
-      assert.error_matches(function() client.media:delete() end, "media's id is needed")
+      assert.error_matches(function() client.media:delete() end, "the media id must be a string")
     end)
   end)
 end)

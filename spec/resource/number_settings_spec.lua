@@ -152,7 +152,7 @@ describe("client.qr_codes", function()
     assert.equal("code", select(2, client.qr_codes:delete "../x").path)
     assert.equal("code", select(2, client.qr_codes:get "").path)
     assert.equal(1, #transport.requests)
-    assert.error_matches(function() client.qr_codes:get() end, "the code is needed")
+    assert.error_matches(function() client.qr_codes:get() end, "the code must be a string")
   end)
 end)
 

@@ -435,7 +435,7 @@ describe("client.templates", function()
     end)
 
     it("takes wrong use for what it is", function()
-      assert.error_matches(function() client.templates:delete() end, "template's name is needed")
+      assert.error_matches(function() client.templates:delete() end, "the name must be a string")
     end)
   end)
 

@@ -48,7 +48,7 @@ describe("the check of a message for Cloud hosting", function()
       ["contacts[1].ims exists on On-Premise hosting only"] =
         waba.contacts { { name = eva, ims = { { service = "IRC", user_id = "eva" } } } },
       ["audio.voice must be a boolean, not a string"] = waba.audio { id = "1", voice = "yes" },
-      ["location.latitude must be a number, or a string that reads as one"] =
+      ["location.latitude must be a number, or a string that represents one"] =
         waba.location { latitude = "north", longitude = 0 },
       ["reaction.emoji must be one emoji, or empty to take the reaction back"] =
         waba.reaction { message_id = "wamid.1", emoji = ":+1:" },
@@ -72,24 +72,24 @@ describe("the check of a message for Cloud hosting", function()
       ["interactive.action.parameters needs flow_id or flow_name"] = waba.flow { body = "x", flow_cta = "Book" },
       ["interactive.action.parameters.flow_cta must not have emoji"] =
         waba.flow { body = "x", flow_id = "1", flow_cta = "Book \240\159\145\141" },
-      ['interactive.action.parameters.flow_action_payload is missing; it is needed when flow_action is "navigate"'] =
+      ['interactive.action.parameters.flow_action_payload is missing; it is required if flow_action is "navigate"'] =
         waba.flow { body = "x", flow_id = "1", flow_cta = "Book", flow_action = "navigate" },
       ["interactive.action.parameters.flow_action_payload.screen is missing"] =
         waba.flow { body = "x", flow_id = "1", flow_cta = "Book", data = { branch = "Berlin" } },
       ["interactive.action.cards has 1 element; at least 2 elements are needed"] =
         waba.carousel { body = "x", cards = cards(1) },
-      ["interactive.action.cards[2].body is missing; either all have body or none"] =
+      ["interactive.action.cards[2].body is missing; either all have body, or none"] =
         waba.carousel { body = "x", cards = cards(2, function(i) return { body = i == 1 and "x" or nil } end) },
-      ["interactive.action.cards[2].header.type differs from the first one's; it must be the same in all"] =
+      ["interactive.action.cards[2].header.type differs from that of the first element; it must be the same in all elements"] =
         waba.carousel { body = "x", cards = cards(2, function(i)
           return { header = { [i == 1 and "image" or "video"] = { link = "https://cdn.example/1" } } }
         end) },
-      ["interactive.action.cards[2].action.buttons differs from the first one's; it must be the same in all"] =
+      ["interactive.action.cards[2].action.buttons differs from that of the first element; it must be the same in all elements"] =
         waba.carousel { body = "x", cards = cards(2, function(i)
           return { buttons = { { id = "a", title = "x" }, i == 2 and { id = "b", title = "y" } or nil } }
         end) },
-      ["interactive.action.parameters.total_amount.value is 4000; order.subtotal.value + order.tax.value"
-        .. " + order.shipping.value - order.discount.value is 5000"] = order { total_amount = { value = 4000 } },
+      ["interactive.action.parameters.total_amount.value is 4000; it must be order.subtotal.value + order.tax.value"
+        .. " + order.shipping.value - order.discount.value, which is 5000"] = order { total_amount = { value = 4000 } },
       ["interactive.action.parameters.total_amount.value is 49.5; it must be an integer"] =
         order { total_amount = { value = 49.5 } },
       ["interactive.action.parameters.total_amount.amount_1000 must be a multiple of 10: "
@@ -97,7 +97,7 @@ describe("the check of a message for Cloud hosting", function()
       ["interactive.action.parameters.total_amount must be an object, not a number"] = order { total_amount = 50 },
       ["interactive.action.parameters.order.items[1].quantity is 0; it must be at least 1"] =
         order { items = { { name = "Boot", amount = { value = 5000 }, quantity = 0 } } },
-      ["template.components[1].parameters[2].parameter_name is missing; either all have parameter_name or none"] =
+      ["template.components[1].parameters[2].parameter_name is missing; either all have parameter_name, or none"] =
         template { body = { { text = "Eva", parameter_name = "first_name" }, "118" } },
       ["template.components[1].parameters[1].location.address is missing"] =
         template { header = waba.location { latitude = 0, longitude = 0, name = "Shop" } },

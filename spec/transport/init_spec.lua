@@ -22,7 +22,7 @@ describe("the transport of a client", function()
     assert.equal(own, client.transport)
     client:close()
     assert.is_false(closed)
-    assert.error_matches(function() waba.client { api_key = "k", transport = {} } end, "needs a method send")
+    assert.error_matches(function() waba.client { api_key = "k", transport = {} } end, "option transport must have a method send")
     assert.error_matches(function() waba.client { api_key = "k", transport = "smoke" } end,
       'unknown transport "smoke" %(curl, ngx%)')
   end)

@@ -366,7 +366,7 @@ describe("the transport in nginx", function()
       end
       return table.concat(results, ", ")
     ]]
-    assert.equal("pushed, pushed, pushed, 3 jobs wait already, 3 jobs wait already", told)
+    assert.equal("pushed, pushed, pushed, the queue is full: 3 jobs are waiting, the queue is full: 3 jobs are waiting", told)
     process.wait_for(function() return folder:read "error.log":find("failed: no luck", 1, true) end, "the third job")
     assert.truthy(folder:read "error.log":find("raised: [^\n]*odd"))
     run 'require("sender").small:push(function() require("sender").note("job", "later") end)'

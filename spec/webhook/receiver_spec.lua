@@ -156,7 +156,7 @@ describe("a receiver", function()
 
   it("insists on credentials unless told otherwise", function()
     assert.has_error(function() waba.receiver {} end,
-      "waba.receiver: user and password, headers or secret is required; open = true takes webhooks from anybody")
+      "waba.receiver: option user, headers or secret is required, or open = true, which requires no credentials")
     for _, given in ipairs {
       { user = "u" }, { password = "p" }, { user = "u", password = "" }, { user = "a:b", password = "p" },
       { headers = {} }, { headers = { a = "" } }, { secret = "" }, { user = { "a", "b" }, password = { "1" } },

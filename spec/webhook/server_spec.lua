@@ -254,7 +254,7 @@ print(handled)
     local text = table.concat(reported)
     assert.equal(6, #reported, text)
     for _, words in ipairs {
-      "from 127.0.0.1 with status 401: its user or password is wrong\n", "status 503: the inbox cannot store it: .*full\n",
+      "from 127.0.0.1 with status 401: its user or password is wrong\n", "status 503: the inbox cannot store it: .*full: option max",
       "status 400: .*not JSON", "status 413: its body of 1001 bytes is longer than max_body, 1000\n",
       "status 405: its method is GET\n", "status 404: its path is /other, not /hook\n",
     } do
@@ -344,7 +344,7 @@ print(handled)
     one:close()
     assert.has_error(function() server {} end, "waba.webhook.server: option receiver is required")
     assert.has_error(function() server { receiver = { on = {} } } end,
-      "waba.webhook.server: option receiver must be a receiver, as of waba.receiver")
+      "waba.webhook.server: option receiver must be a receiver from waba.receiver")
     for name, value in pairs { concurrency = -1, batch = 0, lease = 0, interval = 0, grace = -1, port = -1 } do
       assert.error_matches(function() server { receiver = receiver(), [name] = value } end, "option " .. name)
     end

@@ -26,7 +26,7 @@ local function load_luaossl()
   }) do
     local found, loaded = pcall(require, module)
     if not found then
-      return nil, "certificates need luaossl (rock \"luaossl\", Debian package \"lua-luaossl\"): "
+      return nil, "certificates require luaossl (rock \"luaossl\", Debian package \"lua-luaossl\"): "
         .. tostring(loaded):match("[^\n]*")
     end
     modules[field] = loaded
@@ -91,7 +91,7 @@ function certificate.kept_authority(folder)
   os.execute(("{ umask 077; mkdir -p -- %s && : >%s; } 2>/dev/null"):format(files.quote(folder), files.quote(key_path)))
   for file, text in pairs({ [path] = authority.certificate, [key_path] = authority.key }) do
     local written, problem = pcall(files.write, file, text)
-    if not written then return nil, "the authority cannot be kept: " .. tostring(problem) end
+    if not written then return nil, "the certificate authority cannot be stored: " .. tostring(problem) end
   end
   return authority
 end

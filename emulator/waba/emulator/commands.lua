@@ -33,7 +33,7 @@ local CONTACT = {
 function Handle:customer(number, about)
   options.check(about, CUSTOMER, "emulator:customer")
   if not tostring(number):find("%d") then
-    error(("emulator:customer: a phone number is needed, not %s"):format(tostring(number)), 2)
+    error(("emulator:customer: the number must be a phone number, not %s"):format(tostring(number)), 2)
   end
   return customers.new(self.remote, tostring(number), about)
 end
@@ -122,7 +122,7 @@ function Handle:fail_status(code)
   local command = type(code) == "table" and code or { code = code }
   options.check(command, FAIL_STATUS, "emulator:fail_status")
   if not command.code and not command.errors then
-    error("emulator:fail_status: code or errors is needed", 2)
+    error("emulator:fail_status: option code or errors is required", 2)
   end
   return self:ask("fail_status", command)
 end
@@ -171,7 +171,7 @@ function Handle:post(body) return self:ask("post", { body = body }) end
 ---@return waba.Error? err
 function Handle:advance(seconds)
   if type(seconds) ~= "number" or not (seconds >= 0 and seconds < math.huge) then
-    error("emulator:advance: seconds must be a positive number", 2)
+    error("emulator:advance: seconds must be a number of 0 or more", 2)
   end
   return self:ask("advance", { seconds = seconds })
 end

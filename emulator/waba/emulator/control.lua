@@ -120,7 +120,7 @@ function calls.error(gateway, arguments)
 end
 
 function calls.change(gateway, arguments)
-  if not gateway.post_change then return nil, "changes of the account belong to the Cloud gateway" end
+  if not gateway.post_change then return nil, "change: only the Cloud gateway has changes of the account" end
   gateway:post_change(arguments.field, arguments.value)
   return true
 end
@@ -137,14 +137,14 @@ end
 
 function calls.review(gateway, arguments)
   local count = gateway.templates:review(arguments.name, arguments.status, arguments.language, arguments.reason)
-  if count == 0 then return nil, "there is no template " .. tostring(arguments.name) end
+  if count == 0 then return nil, "name: there is no template " .. tostring(arguments.name) end
   return count
 end
 
 function calls.hold(gateway, arguments)
-  if not gateway.templates.hold then return nil, "only the Cloud gateway holds messages of templates" end
+  if not gateway.templates.hold then return nil, "hold: only the Cloud gateway can hold the messages of a template" end
   local count = gateway.templates:hold(arguments.name, arguments.held, arguments.language)
-  if count == 0 then return nil, "there is no template " .. tostring(arguments.name) end
+  if count == 0 then return nil, "name: there is no template " .. tostring(arguments.name) end
   return count
 end
 

@@ -105,7 +105,7 @@ end
 
 local function send_media(self, kind, given)
   if type(given) ~= "table" or not (given.data or given.file or given.undownloaded) then
-    error(("customer:%s: data, file or undownloaded is needed"):format(kind), 3)
+    error(("customer:%s: data, file or undownloaded is required"):format(kind), 3)
   end
   local content, options = split(self, given)
   local body = given.data or given.file and { file = given.file }

@@ -262,7 +262,7 @@ end
 function Gateway:report_status(id, status, rows)
   local record = self.by_id[id]
   if not record or record.direction ~= "outbound" then
-    return nil, "there is no sent message " .. tostring(id)
+    return nil, "id: there is no sent message " .. tostring(id)
   end
   messages.report(self, record, status, rows)
   return true

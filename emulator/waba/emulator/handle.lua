@@ -217,7 +217,7 @@ local function reached(counts, wanted)
   for name, value in pairs(wanted) do
     local have = counts[name]
     if have == nil then
-      error(("emulator:wait: unknown count %s"):format(tostring(name)), 3)
+      error(("emulator:wait: unknown count %s: expected a field of emulator:counts()"):format(tostring(name)), 3)
     elseif name == "pending" and have > value or name ~= "pending" and have < value then
       return false
     end
@@ -233,7 +233,7 @@ end
 ---@return waba.Error? err kind "timeout"
 function Handle:wait(what, seconds)
   if type(what) ~= "table" and type(what) ~= "function" then
-    error("emulator:wait: counts to reach or a function is needed, not a " .. type(what), 2)
+    error("emulator:wait: the argument must be a table of counts or a function, not a " .. type(what), 2)
   end
   seconds = seconds or 10
   local deadline = core.clock() + seconds
@@ -249,7 +249,9 @@ function Handle:wait(what, seconds)
     if result then return result end
     self.sleep(0.01)
   until core.clock() > deadline
-  return nil, errors.new({ kind = "timeout", message = ("it did not happen within %g seconds"):format(seconds) })
+  return nil, errors.new {
+    kind = "timeout", message = ("emulator:wait: the condition was not met within %g seconds"):format(seconds),
+  }
 end
 
 return Handle

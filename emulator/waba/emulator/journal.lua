@@ -59,7 +59,7 @@ Record.__name = "waba.emulator.Record"
 function journal.open_record(path)
   core.make_private(path) -- on failure, opening the file returns the error
   local file, message = io.open(path, "ab")
-  if not file then return nil, "the record cannot be written: " .. message end
+  if not file then return nil, "the file of the record cannot be opened: " .. message end
   -- Without a buffer, because the process may be killed at any time.
   file:setvbuf("no")
   return setmetatable({ file = file }, Record)

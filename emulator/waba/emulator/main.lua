@@ -34,7 +34,7 @@ local function new_folder()
   local pipe = assert(io.popen("umask 077; mktemp -d \"${TMPDIR:-/tmp}/waba-emulator.XXXXXX\""))
   local folder = pipe:read("*l")
   pipe:close()
-  if not folder then return nil, "cannot make a temporary folder" end
+  if not folder then return nil, "cannot create a temporary folder in TMPDIR or /tmp" end
   return folder
 end
 

@@ -122,7 +122,7 @@ end
 ---@return table|string content  or a message
 function messages.find_tapped(gateway, id, choice)
   local record = gateway.by_id[id]
-  if not record or record.direction ~= "outbound" then return nil, "there is no sent message " .. tostring(id) end
+  if not record or record.direction ~= "outbound" then return nil, "id: there is no sent message " .. tostring(id) end
   local content
   if record.type == "interactive" then
     content = tapped_reply(record.content, choice)
@@ -132,7 +132,9 @@ function messages.find_tapped(gateway, id, choice)
   elseif record.type == "template" then
     content = tapped_button(gateway, record.content, choice)
   end
-  if not content then return nil, ("message %s has nothing to tap that is called %q"):format(id, tostring(choice)) end
+  if not content then
+    return nil, ("message %s has no button or row with the id, title, text or payload %q"):format(id, tostring(choice))
+  end
   return record.type == "interactive" and "reply" or "button", content
 end
 

@@ -94,7 +94,9 @@ end
 
 local function read_parts(reader, boundary, target)
   local parts, mark = {}, "\r\n--" .. boundary
-  if not take_until(reader, mark, function() end) then return nil, "the boundary of the form is missing" end
+  if not take_until(reader, mark, function() end) then
+    return nil, "the body of the form has no boundary line: expected the boundary of Content-Type"
+  end
   while true do
     while #reader.held < 2 and fill(reader) do end
     if reader.held:sub(1, 2) == "--" then
@@ -102,8 +104,12 @@ local function read_parts(reader, boundary, target)
     end
     reader.held = reader.held:sub(3)
     local part = read_head(reader)
-    if not part or not part.name then return nil, "a part of the form has no name" end
-    if not read_content(reader, part, mark, target) then return nil, "the form ends within a part" end
+    if not part or not part.name then
+      return nil, "a part of the form has no name: expected a Content-Disposition with name"
+    end
+    if not read_content(reader, part, mark, target) then
+      return nil, "the form ends within a part: expected a closing boundary"
+    end
     parts[part.name] = part
   end
 end

@@ -46,7 +46,7 @@ local function go()
   end
   package.path, package.cpath = path, cpath
   if own ~= kind and not pcall(require, "waba.core") then
-    error("the option interpreter names " .. own .. ", for which waba is not installed; the program's is " .. kind, 0)
+    error("option interpreter: waba is not installed for " .. own .. ": expected an interpreter of " .. kind, 0)
   end
   return require("waba.emulator.main").child(options_file, ready_file)
 end

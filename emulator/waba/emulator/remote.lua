@@ -49,7 +49,7 @@ local function exchange(self, path, content_type, body, seconds)
 end
 
 local function read_response(response, failure)
-  if not response then return nil, "asking the emulator failed: " .. tostring(failure.message) end
+  if not response then return nil, "the call of the emulator failed: " .. tostring(failure.message) end
   local decoded = core.decode(response.body)
   if type(decoded) ~= "table" then return nil, "the emulator's response cannot be decoded" end
   if decoded.error then return nil, decoded.error end
@@ -63,7 +63,7 @@ end
 ---@return any result
 ---@return string? message
 function Remote:call(name, arguments, seconds)
-  if not self.connection.engine then return nil, "the emulator is stopped" end
+  if not self.connection.engine then return nil, "the emulator is stopped: expected a running emulator" end
   local body, message, path = core.encode(arguments)
   if not body then return nil, ("%s: %s"):format(path, message) end
   return read_response(exchange(self, "/call/" .. name, "application/json", body, seconds))
@@ -75,7 +75,7 @@ end
 ---@return string|nil id
 ---@return string? message
 function Remote:upload(body, mime_type)
-  if not self.connection.engine then return nil, "the emulator is stopped" end
+  if not self.connection.engine then return nil, "the emulator is stopped: expected a running emulator" end
   return read_response(exchange(self, "/media", mime_type, body))
 end
 

@@ -33,17 +33,17 @@ local function arrange(own, template, names, parameters, where)
       name = parameter.parameter_name
     elseif not absent(parameter.parameter_name) then
       return nil, own.new_error("parameter_mismatch",
-        "%s: parameter_name is given, the variables of this template are numbered", where)
+        "%s: parameter_name is set, but the variables of this template are numbered", where)
     end
     if absent(name) then
       return nil, own.new_error("invalid_parameter",
-        "%s: parameter_name is required, the variables of this template have names", where)
+        "%s: parameter_name is required, because the variables of this template have names", where)
     end
     by_name[name] = parameter
   end
   for _, name in ipairs(names) do
     if not by_name[name] then
-      return nil, own.new_error("parameter_mismatch", "%s: there is no parameter of the name %s", where, name)
+      return nil, own.new_error("parameter_mismatch", "%s: the parameter %s is missing", where, name)
     end
   end
   return by_name

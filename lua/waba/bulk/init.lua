@@ -52,12 +52,12 @@ local ESTIMATE_OPTIONS = {
 
 local function check(source, options)
   if type(source) ~= "function" then
-    error(WHAT .. ": the source must be a function that gives a recipient and a message, not a " .. type(source), 4)
+    error(WHAT .. ": the source must be a function that returns a recipient and a message, not a " .. type(source), 4)
   end
   options = complete(options, OPTIONS, WHAT, 4)
-  if options.journal == "" then error(WHAT .. ": option journal is empty", 4) end
+  if options.journal == "" then error(WHAT .. ": option journal is empty: expected the path of a file", 4) end
   if options.campaign then
-    if not options.journal then error(WHAT .. ": option campaign needs the option journal", 4) end
+    if not options.journal then error(WHAT .. ": option campaign requires the option journal", 4) end
     if options.campaign == "" or #options.campaign > LONGEST_CAMPAIGN then
       error(WHAT .. ": option campaign must have 1 to " .. LONGEST_CAMPAIGN .. " bytes", 4)
     end
@@ -112,7 +112,7 @@ end
 ---@return number seconds
 function bulk.estimate(client, count, options)
   if type(count) ~= "number" or not (count >= 0 and count < math.huge and count % 1 == 0) then
-    error("client:estimate: the number of messages is needed, 0 or more", 3)
+    error("client:estimate: the number of messages must be a number of 0 or more", 3)
   end
   options = complete(options, ESTIMATE_OPTIONS, "client:estimate", 3)
   return figures.estimate(client.delivery.pace and client.delivery.pace:queue("messages").limiter, count, options.rate,

@@ -44,12 +44,13 @@ end
 local function uncertain()
   return errors.new {
     kind = "cancelled", maybe_sent = true,
-    message = "an earlier run ended before it was known whether this was sent",
+    message = "an earlier run ended before the response to this message: option retry_maybe_sent sends it again",
   }
 end
 
 local function repeated(key)
-  return errors.invalid("key", ("key %s was used before in this run"):format(tostring(key)))
+  return errors.invalid("key",
+    ("key %s repeats the key of an earlier message of this run: expected unique keys"):format(tostring(key)))
 end
 
 -- Whether an item has to be sent, by the journal. Settles or skips the others.

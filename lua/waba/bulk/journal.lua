@@ -126,8 +126,8 @@ local function read_lines(self, file)
     while stop do
       count = count + 1
       if not read_line(self, text:sub(start, stop - 1)) then
-        if count == 1 then return nil, "is none of waba's, or of a newer version" end
-        return nil, ("can't be read: line %d is none of a journal's"):format(count)
+        if count == 1 then return nil, "has an unknown first line: expected a journal of this version of waba" end
+        return nil, ("can't be read: line %d is not a journal record"):format(count)
       end
       start = stop + 1
       stop = text:find("\n", start, true)
@@ -136,7 +136,7 @@ local function read_lines(self, file)
     if count == 0 and #rest > PIECE then break end
   end
   if count == 0 and rest ~= "" and rest ~= HEADER:sub(1, #rest) and rest:sub(1, #HEADER) ~= HEADER then
-    return nil, "is none of waba's"
+    return nil, "is not a journal of waba: expected another path"
   end
   return taken
 end
@@ -194,7 +194,8 @@ function journal.open(path, campaign)
     file, message, is_locked = core.append(path)
   end
   if not file then
-    return nil, journal_error(path, is_locked and "is in use by another run" or "can't be written: " .. message)
+    return nil, journal_error(path, is_locked and "is in use by another run: expected another path"
+      or "can't be written: " .. message)
   end
   local self = new(path, file, campaign)
   local ok
@@ -211,8 +212,9 @@ end
 ---@return waba.Error|nil err
 function Journal:name(uses)
   if self.uses and self.uses ~= uses then
-    return journal_error(self.path, self.uses == "keys" and "has keys, and the source gives none"
-      or "has positions, and the source gives keys")
+    return journal_error(self.path, self.uses == "keys"
+      and "has keys, but the source returns none: expected the same source"
+      or "has positions, but the source returns keys: expected the same source")
   end
   if not self.uses then self.heading = HEADER .. uses .. "\n" end
   self.uses = uses
@@ -243,7 +245,7 @@ end
 function Journal:verify(position, to)
   local known = self.checks[position]
   if known and known ~= hash_of(to) then
-    return journal_error(self.path, ("is of another source: recipient %d is not the same"):format(position))
+    return journal_error(self.path, ("is of another source: recipient %d differs"):format(position))
   end
 end
 

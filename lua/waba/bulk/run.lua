@@ -161,14 +161,14 @@ local function raised_error(self, item, raised)
   item.waiter = nil
   return errors.new {
     kind = "cancelled", maybe_sent = not self.journal or item.is_begun == true,
-    message = "sending it raised an error: " .. tostring(raised),
+    message = "sending the message raised an error: " .. tostring(raised),
   }
 end
 
 -- The client was closed before the message was sent.
 local function abandon(self, item)
   put_back(self, item)
-  self:give_up(errors.new { kind = "cancelled", message = "the client was closed" })
+  self:give_up(errors.new { kind = "cancelled", message = "the client was closed before the message was sent" })
 end
 
 -- Withdraws the journal's line that a message was begun: its request was certainly not sent.
@@ -190,7 +190,9 @@ local function begin(self, worker)
   until item.is_begun ~= nil or self.is_finished or runtime.is_dead(self.owner)
   item.waiter = nil
   if item.is_begun then return true end
-  return nil, errors.new { kind = "cancelled", path = "journal", message = "the journal can't be written" }
+  return nil, errors.new {
+    kind = "cancelled", path = "journal", message = "the message was not sent: the journal can't be written",
+  }
 end
 
 -- The options of one message: with a journal it is written as begun immediately before its request may be sent.
@@ -271,7 +273,7 @@ local function reap_dead(self)
       self.active = self.active - 1
       local item = worker.item
       if item and not item.is_settled then
-        local err = raised_error(self, item, "its coroutine was ended")
+        local err = raised_error(self, item, "the coroutine that sent it was ended")
         if err.maybe_sent then self:settle(item, nil, err) else put_back(self, item) end
       end
     end

@@ -371,10 +371,12 @@ function Client:request(given)
   if type(path) ~= "string" or path:sub(1, 1) ~= "/" then
     error('client:request: option path is required and begins with "/"', 2)
   end
-  if path:find("[%c%s]") then error("client:request: option path must be percent-encoded", 2) end
+  if path:find("[%c%s]") then
+    error("client:request: option path must be percent-encoded: it contains a space or a control character", 2)
+  end
   local method = given.method:upper()
   if not method:find("^%u+$") then
-    error("client:request: option method is no HTTP method: it must consist of letters, such as GET", 2)
+    error("client:request: option method must consist of letters, such as GET", 2)
   end
   if self.hosting.is_closed(path) then
     return nil, errors.new {

@@ -109,11 +109,11 @@ function client_options.check_ordered(ordered, what, level)
   options.check(ordered, ORDERED, what, level)
   for name, maker in pairs(SOURCES) do
     if ordered[name] and type(ordered[name].watch) ~= "function" then
-      error(("%s: option %s must be what %s makes"):format(what, name, maker), level)
+      error(("%s: option %s must be a value from %s"):format(what, name, maker), level)
     end
   end
   if ordered.timeout and not (ordered.receiver or ordered.tracker) then
-    error(what .. ": option timeout has no meaning without receiver or tracker", level)
+    error(what .. ": option timeout requires option receiver or tracker", level)
   end
 end
 
@@ -185,7 +185,7 @@ function client_options.complete(given)
     error("waba.client: option max_connections must be between 1 and 1000", 3)
   end
   if given.base_url and given.base_url:find("[?#]") then
-    error("waba.client: option base_url must have neither a query nor a fragment", 3)
+    error("waba.client: option base_url must be a URL without query and fragment", 3)
   end
   check_seconds(given, "timeout")
   check_seconds(given, "connect_timeout")

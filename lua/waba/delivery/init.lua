@@ -162,7 +162,9 @@ local function too_late(scope, queue, now, delay, is_bulk)
 end
 
 local function out_of_time()
-  return errors.new { kind = "timeout", retryable = true, message = "the timeout passed before the request was sent" }
+  return errors.new {
+    kind = "timeout", retryable = true, message = "the timeout expired before the request was sent (option timeout)",
+  }
 end
 
 local function cancelled()

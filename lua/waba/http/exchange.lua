@@ -220,7 +220,9 @@ local function head_of(self, status, headers, size)
   local lines = { ("HTTP/1.1 %d %s"):format(status, REASONS[status] or "Unassigned") }
   for name, value in pairs(headers) do
     value = tostring(value)
-    if (name .. value):find "[\r\n]" then error("a header of a response contains a line break: " .. name, 0) end
+    if (name .. value):find "[\r\n]" then
+      error("the value of a response header must not contain a line break: " .. name, 0)
+    end
     lines[#lines + 1] = name .. ": " .. value
   end
   if size then lines[#lines + 1] = ("content-length: %d"):format(size) end

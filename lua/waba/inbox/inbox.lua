@@ -27,11 +27,13 @@ Inbox.__index = Inbox
 Inbox.__name = "waba.Inbox"
 
 local function lease_lost()
-  return errors.new { kind = "timeout", message = "the lease of this event was over: it may be another worker's now" }
+  return errors.new {
+    kind = "timeout", message = "the lease of this event expired: another worker may have taken it",
+  }
 end
 
 local function lease_of(self, event)
-  return self.leases[event] or error("this event was not taken from this inbox", 3)
+  return self.leases[event] or error("the event was not taken from this inbox: expected an event from inbox:take", 3)
 end
 
 local function count(self, name, number)

@@ -182,7 +182,7 @@ end
 local function reap_dead(self)
   for entry in pairs(self.running) do
     if entry.thread and runtime.is_dead(entry.thread) then
-      finish(self, entry, false, "its coroutine was ended")
+      finish(self, entry, false, "the coroutine that sent it was ended")
       return reap_dead(self)
     end
   end

@@ -84,7 +84,9 @@ end
 
 -- Blocks a contact on a hosting that has a block list.
 local function block_by_list(client, number, reason)
-  if reason ~= nil then return nil, errors.invalid("reason", "reason exists on On-Premise hosting only") end
+  if reason ~= nil then
+    return nil, errors.invalid("reason", "reason exists on On-Premise hosting only: expected no reason")
+  end
   local result, err = client.block_list:block { number }
   if not result then return nil, err end
   local failed = result.failed[1]
@@ -151,7 +153,7 @@ end
 ---@return waba.Error? err
 function Contacts:acknowledge(wa_id, hash)
   if type(hash) ~= "string" or hash == "" then
-    error("client.contacts:acknowledge: the hash of the identity is needed: a string that is not empty", 2)
+    error("client.contacts:acknowledge: the hash must be a string that is not empty", 2)
   end
   local digits, err = digits_of(wa_id, "wa_id")
   if not digits then return nil, err end

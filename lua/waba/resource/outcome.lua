@@ -27,7 +27,8 @@ function outcome.success(json, response)
   if json == nil then return nil, response end
   if type(json) == "table" and values.flag(json.success) == false then
     return nil, errors.new {
-      kind = "api", status = response.status, message = "the gateway responded with success: false",
+      kind = "api", status = response.status,
+      message = "the gateway did not execute the request: its response has success: false",
     }
   end
   return true

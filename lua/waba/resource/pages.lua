@@ -25,7 +25,7 @@ local PAGE_OPTIONS = options.with(EACH_OPTIONS, {
 ---@return table query
 function pages.query(given, what)
   if given.limit and given.limit < 1 then error(what .. ": option limit must be at least 1", 4) end
-  if given.after and given.before then error(what .. ": options after and before exclude each other", 4) end
+  if given.after and given.before then error(what .. ": options after and before can't be combined", 4) end
   return {
     limit = given.limit and ("%.0f"):format(given.limit) or nil, after = given.after, before = given.before,
   }
@@ -105,7 +105,9 @@ function pages.advance(query, page)
   end
   if page.after == nil then return false end
   if page.after == query.after then
-    return nil, errors.new { kind = "protocol", message = "the gateway returned a cursor twice" }
+    return nil, errors.new {
+      kind = "protocol", message = "the gateway returned the same cursor twice: the list is incomplete",
+    }
   end
   query.after, query.before = page.after, nil
   return true

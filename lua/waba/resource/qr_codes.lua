@@ -62,7 +62,7 @@ local OPTIONS = {
 }
 
 local function check_code(code, what)
-  if type(code) ~= "string" then error(what .. ": the code is needed: a string, not a " .. type(code), 3) end
+  if type(code) ~= "string" then error(what .. ": the code must be a string, not a " .. type(code), 3) end
   if code:find("^%w+$") then return true end
   return nil, errors.invalid("code", "code must consist of letters and digits")
 end
@@ -98,7 +98,10 @@ function QrCodes:get(code)
   local data = values.dig(json, "data")
   local found = read_code(type(data) == "table" and data[1] or json)
   if found then return found end
-  return nil, errors.new { kind = "not_found", status = response.status, message = "the number has no code " .. code }
+  return nil, errors.new {
+    kind = "not_found", status = response.status,
+    message = "code " .. code .. " does not exist: client.qr_codes:list returns those of the number",
+  }
 end
 
 --- Changes the text of a code: POST /message_qrdls.

@@ -32,7 +32,7 @@ local function encode_headers(given, at)
   for name, value in pairs(given.headers or {}) do
     local path = at .. "headers." .. tostring(name)
     if type(name) ~= "string" or type(value) ~= "string" then
-      return nil, errors.invalid(path, path .. " must be a string")
+      return nil, errors.invalid(path, path .. " must be a string: expected the name and the value of a header")
     end
     local valid, message = core.check_header(name, value)
     if not valid then return nil, errors.invalid(path, path .. ": " .. message) end
@@ -46,7 +46,7 @@ local function encode_headers(given, at)
   end
   if has_authorization then
     local path = at .. "headers.Authorization"
-    return nil, errors.invalid(path, path .. " and the options user and password exclude each other")
+    return nil, errors.invalid(path, path .. " can't be combined with the options user and password")
   end
   local value, message = core.basic(given.user, given.password)
   if not value then return nil, errors.invalid(at .. "user", message) end
@@ -222,7 +222,7 @@ local function encode_destinations(self, list)
     local body, err = encode_destination(self, given, at)
     if not body then return nil, err end
     if seen[body.name] then
-      return nil, errors.invalid(at .. "name", at .. "name repeats an earlier name; each must be different")
+      return nil, errors.invalid(at .. "name", at .. "name repeats an earlier name; it must be unique")
     end
     seen[body.name], bodies[i] = true, body
   end

@@ -36,7 +36,7 @@ local articles = { integer = "an integer", object = "an object" }
 
 function errors.wrong_type(wanted, value)
   if wanted == "string" and type(value) == "number" and (value >= 2 ^ 53 or value <= -2 ^ 53) then
-    return errors.new "is a number too large to be exact (2^53 and more); give it as a string of digits"
+    return errors.new "is a number too large to be exact (2^53 and more); it must be a string of digits"
   end
   return errors.new(("must be %s, not %s"):format(articles[wanted] or "a " .. wanted, errors.type_name(value)))
 end
@@ -102,9 +102,9 @@ function errors.unknown_field(name, node, known)
   local reason = node.refused and node.refused[name]
   if reason then return errors.new(reason, "." .. name) end
   if type(name) ~= "string" then
-    return errors.new(("must be an object; it has a position %s"):format(tostring(name)))
+    return errors.new(("must be an object; it has the key %s, which is not a string"):format(tostring(name)))
   elseif not errors.can_show(name) then
-    return errors.new("has a field that is not known")
+    return errors.new("has an unknown field")
   end
   local near = nearest_field(name, node, known)
   return errors.new("is not a known field" .. (near and ("; did you mean %s?"):format(near) or ""), "." .. name)

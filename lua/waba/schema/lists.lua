@@ -68,7 +68,7 @@ local function compile_same(path)
     local first = at(list[1])
     for i = 2, #list do
       if at(list[i]) ~= first then
-        return new_error("differs from the first one's; it must be the same in all",
+        return new_error("differs from that of the first element; it must be the same in all elements",
           ("[%d].%s"):format(i, counted or path))
       end
     end
@@ -114,12 +114,12 @@ end
 local function list_error(value, count, limits)
   for key in pairs(value) do
     if type(key) ~= "number" or key < 1 or key % 1 ~= 0 then
-      if value[1] ~= nil then return new_error("must be a list, not a list with other keys") end
+      if value[1] ~= nil then return new_error("must be a list; it also has keys that are not positions") end
       return errors.wrong_type("list", value)
     end
   end
   for i = 1, count do
-    if value[i] == nil then return new_error("is missing; a list has no gaps", ("[%d]"):format(i)) end
+    if value[i] == nil then return new_error("is missing; a list must have no gaps", ("[%d]"):format(i)) end
   end
   return errors.size(count, limits, "element")
 end
@@ -168,7 +168,7 @@ return {
       if #list < 2 then return end
       for i = 1, #list do
         if list[i][name] == nil then
-          return new_error("is missing; it is needed when there are several", ("[%d].%s"):format(i, name))
+          return new_error("is missing; it is required if the list has several elements", ("[%d].%s"):format(i, name))
         end
       end
     end
@@ -185,7 +185,7 @@ return {
         if most then
           counted[key] = (counted[key] or 0) + 1
           if counted[key] > most then
-            local message = most == 1 and "is %s again; only %d is allowed" or "is %s again; at most %d are allowed"
+            local message = most == 1 and "is %s again; at most %d is allowed" or "is %s again; at most %d are allowed"
             return new_error(message:format(key, most), ("[%d].%s"):format(i, limit.field))
           end
         end
@@ -201,7 +201,7 @@ return {
           changes = changes + 1
         end
         if changes > 1 then
-          return new_error(("breaks the order: all %s must stand together, and so must the others"):format(
+          return new_error(("is at a wrong position: all %s must be in succession, and so must the others"):format(
             group.value), ("[%d].%s"):format(i, group.field))
         end
       end
@@ -223,7 +223,7 @@ return {
       local first = parts_of(list[1][name])
       for i = 2, #list do
         if parts_of(list[i][name]) ~= first then
-          return new_error("differ from those of the first; all must have the same types in the same formats",
+          return new_error("differ from those of the first element; all must have the same types in the same formats",
             ("[%d].%s"):format(i, name))
         end
       end
@@ -238,7 +238,7 @@ return {
           local here, first = list[i][name] ~= nil, list[1][name] ~= nil
           if here ~= first then
             local at = here and 1 or i
-            return new_error(("is missing; either all have %s or none"):format(name), ("[%d].%s"):format(at, name))
+            return new_error(("is missing; either all have %s, or none"):format(name), ("[%d].%s"):format(at, name))
           end
         end
       end

@@ -69,7 +69,7 @@ return {
 
   only_with = function(others)
     return for_each_field(others, function(value, name, other)
-      if value[other] == nil then return new_error(("is allowed beside %s only"):format(other), "." .. name) end
+      if value[other] == nil then return new_error(("is allowed together with %s only"):format(other), "." .. name) end
     end)
   end,
 
@@ -86,7 +86,7 @@ return {
     return for_each_field(asking, function(value, name, fields)
       local other = fields[value[name]]
       if other and value[other] == nil then
-        local message = "is missing; it is needed when %s is %s"
+        local message = "is missing; it is required if %s is %s"
         return new_error(message:format(name, errors.quoted(value[name])), "." .. other)
       end
     end)
@@ -121,7 +121,7 @@ return {
       if total == nil or paths.at(value, first_steps) == nil then return end
       local sum = plus(value) - minus(value)
       if total ~= sum then
-        return new_error(("is %.0f; %s is %.0f"):format(total, parts, sum), "." .. rule.total)
+        return new_error(("is %.0f; it must be %s, which is %.0f"):format(total, parts, sum), "." .. rule.total)
       end
     end
   end,

@@ -30,7 +30,7 @@ end
 ---@return waba.Format
 local function format(find_error)
   return {
-    message = "has a placeholder that is not allowed",
+    message = "has an invalid placeholder",
     fits = function(text)
       local message = find_error(names_in(text), text)
       return message == nil, message
@@ -117,17 +117,19 @@ local function check_named(list, count, seen, path)
   list = list or {}
   for i, item in ipairs(list) do
     if not seen[item.param_name] then
-      return new_error("is not a placeholder of the text", ("%s[%d].param_name"):format(path, i))
+      return new_error("is not the name of a placeholder of the text", ("%s[%d].param_name"):format(path, i))
     end
   end
   if #list < count then
-    return new_error(("has %s; the text has %s"):format(plural(#list, "example"), plural(count, "placeholder")), path)
+    return new_error(("has %s; the text has %s, and each requires one"):format(plural(#list, "example"),
+      plural(count, "placeholder")), path)
   end
 end
 
 local function check_values(values, count, path)
   if #values ~= count then
-    return new_error(("has %s; the text has %s"):format(plural(#values, "element"), plural(count, "placeholder")), path)
+    return new_error(("has %s; the text has %s, and each requires one"):format(plural(#values, "element"),
+      plural(count, "placeholder")), path)
   end
 end
 

@@ -56,7 +56,7 @@ function scalars.decimal(node)
   return function(value)
     if type(value) ~= "string" then return check(value) end
     if not value:find("^%-?%d+%.?%d*$") or #value > 40 then
-      return new_error("must be a number, or a string that reads as one")
+      return new_error("must be a number, or a string that represents one")
     end
     return check(tonumber(value))
   end

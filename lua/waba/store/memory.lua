@@ -313,7 +313,9 @@ end
 
 function Memory:put(entries, records, taking)
   if self.count >= self.max then
-    return nil, errors.new { kind = "unavailable", message = self.title .. " is full", retryable = true }
+    return nil, errors.new {
+      kind = "unavailable", retryable = true, message = self.title .. " is full: option max is the number of entries",
+    }
   end
   local conflict, stored = find_conflict(self, entries), 0
   if conflict then return false, conflict end

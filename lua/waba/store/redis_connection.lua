@@ -39,7 +39,9 @@ local function read(socket)
   if kind == "+" then return rest end
   if kind == "-" then return setmetatable({ message = rest }, Refusal) end
   local count = tonumber(rest)
-  if not count or kind ~= "$" and kind ~= "*" then error("unexpected reply: " .. line:sub(1, 100), 0) end
+  if not count or kind ~= "$" and kind ~= "*" then
+    error("the server's response is not of the Redis protocol: " .. line:sub(1, 100), 0)
+  end
   if count < 0 then return false end
   if kind == "$" then
     local bytes

@@ -209,7 +209,7 @@ local BUSY = "database is locked"
 local function unavailable(self, failure)
   local message = tostring(failure.message)
   if message:find(BUSY, 1, true) then
-    message = ("another process has held its lock for %g s (option busy_timeout)"):format(self.busy_timeout)
+    message = ("another process has held its lock for %g s, the option busy_timeout"):format(self.busy_timeout)
   end
   message = ("%s's file %s: %s"):format(self.title, self.path or self.file, message)
   return errors.new { kind = "unavailable", message = message, retryable = true }

@@ -18,7 +18,7 @@ local INSTEAD_IN_NGINX = {
 
 -- Adds the missing methods to a user's transport, which may have `send` only.
 local function complete(chosen)
-  if type(chosen.send) ~= "function" then error("waba.client: option transport: a transport needs a method send", 0) end
+  if type(chosen.send) ~= "function" then error("waba.client: option transport must have a method send", 0) end
   if chosen.sleep then return chosen end
   return {
     send = function(_, request) return chosen:send(request) end,
@@ -81,7 +81,7 @@ function transport.of(options)
   end
   for name, instead in pairs(in_nginx and INSTEAD_IN_NGINX or {}) do
     if options[name] ~= nil then
-      error(("waba.client: option %s has no meaning in nginx: %s"):format(name, instead), 0)
+      error(("waba.client: option %s does not exist in nginx: %s"):format(name, instead), 0)
     end
   end
   return share(chosen, options), true

@@ -128,7 +128,9 @@ local function target_of(head)
   local credentials, is_set, headers = head.credentials, {}, {}
   if credentials and not secrets[credentials] then return nil, FOREIGN_CREDENTIALS end
   for name, value in pairs(head.headers) do
-    if RESERVED[name:lower()] then return nil, ("header '%s': is set by the transport"):format(name) end
+    if RESERVED[name:lower()] then
+      return nil, ("header '%s' is set by the transport: expected other names only"):format(name)
+    end
     is_set[name:lower()] = true
     headers[name] = value
   end

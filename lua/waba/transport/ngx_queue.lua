@@ -82,7 +82,7 @@ end
 ---@return string? message  the queue is full, or nginx has no timer
 function Queue:push(fn, ...)
   if type(fn) ~= "function" then error("queue:push: the job must be a function, not a " .. type(fn), 2) end
-  if self:depth() >= self.max then return nil, ("%d jobs wait already"):format(self.max) end
+  if self:depth() >= self.max then return nil, ("the queue is full: %d jobs are waiting"):format(self.max) end
   local is_set, message = self.timer:set()
   if not is_set then return nil, message end
   self.last = self.last + 1

@@ -66,7 +66,7 @@ end
 
 local function require_text(value, what)
   if type(value) == "string" and value ~= "" then return value end
-  error("waba.receiver: " .. what .. " must be a text that is not empty", 0)
+  error("waba.receiver: " .. what .. " must be a string that is not empty", 0)
 end
 
 -- One text, or a list of at least one.
@@ -74,19 +74,23 @@ local function texts(value, what)
   if type(value) ~= "table" then return { require_text(value, what) } end
   local list = {}
   for index, item in ipairs(value) do list[index] = require_text(item, what) end
-  if #list == 0 then error("waba.receiver: " .. what .. " must not be an empty list", 0) end
+  if #list == 0 then
+    error("waba.receiver: " .. what .. " must not be an empty list: expected at least one string", 0)
+  end
   for key in pairs(value) do
-    if list[key] == nil then error("waba.receiver: " .. what .. " must be a text or a list of texts", 0) end
+    if list[key] == nil then error("waba.receiver: " .. what .. " must be a string or a list of strings", 0) end
   end
   return list
 end
 
 -- One user with one or several passwords, or users with a password each.
 local function basic_values(users, passwords)
-  if users == nil or passwords == nil then error("waba.receiver: user and password belong together", 0) end
+  if users == nil or passwords == nil then
+    error("waba.receiver: options user and password are required together", 0)
+  end
   users, passwords = texts(users, "user"), texts(passwords, "password")
   if #users ~= 1 and #users ~= #passwords then
-    error("waba.receiver: there must be as many users as passwords, or one user", 0)
+    error("waba.receiver: option user must be one user, or a list as long as that of option password", 0)
   end
   local values = {}
   for index, password in ipairs(passwords) do
@@ -100,12 +104,14 @@ end
 local function header_sets(headers)
   local sets = {}
   for index, set in ipairs(headers[1] and headers or { headers }) do
-    if type(set) ~= "table" then error("waba.receiver: headers must be a table or a list of tables", 0) end
+    if type(set) ~= "table" then error("waba.receiver: option headers must be a table or a list of tables", 0) end
     sets[index] = {}
     for name, value in pairs(set) do
       sets[index][require_text(name, "the name of a header"):lower()] = require_text(value, "the value of a header")
     end
-    if next(sets[index]) == nil then error("waba.receiver: headers must not be empty", 0) end
+    if next(sets[index]) == nil then
+      error("waba.receiver: option headers is empty: expected at least one header", 0)
+    end
   end
   return sets
 end
@@ -125,9 +131,9 @@ function credentials.checker(options)
   end
   if #checks == 0 then
     if options.open ~= nil then
-      return function() return options.open, "the receiver takes none (open = false)" end
+      return function() return options.open, "the receiver accepts none (open = false)" end
     end
-    error("waba.receiver: user and password, headers or secret is required; open = true takes webhooks from anybody", 0)
+    error("waba.receiver: option user, headers or secret is required, or open = true, which requires no credentials", 0)
   end
   return function(headers, body)
     local ok, decided, reasons = false, true, {}

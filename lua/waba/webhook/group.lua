@@ -23,7 +23,9 @@ end
 local function follow(current)
   current.followers = current.followers + 1
   if not current.gate:wait(STALE) then
-    return nil, errors.new { kind = "unavailable", message = "the inbox took too long to store", retryable = true }
+    return nil, errors.new {
+      kind = "unavailable", message = "the inbox did not store the webhook in time", retryable = true,
+    }
   end
   return current.stored, current.err
 end

@@ -137,7 +137,7 @@ function Receiver:handle(request, put)
     local sources = #list == 1 and is_complete and { body } or nil
     if put then stored, err = put(list, sources) else stored, err = self.inbox:put(list, sources) end
     if not stored then
-      local reason_of_inbox = tostring(err or "no reason given")
+      local reason_of_inbox = tostring(err or "the inbox returned no error")
       return response(503, { ["retry-after"] = RETRY_AFTER }, "the inbox cannot store it: " .. reason_of_inbox)
     end
     for _, fn in ipairs(self.watchers or {}) do

@@ -51,7 +51,7 @@ end
 
 local function tls_context(tls)
   if type(tls.cert) ~= "string" or type(tls.key) ~= "string" then
-    error("waba.webhook.server: tls needs cert and key", 0)
+    error("waba.webhook.server: option tls must have the fields cert and key", 0)
   end
   library.load("openssl.ssl.context", "luaossl", "lua-luaossl", "waba.webhook.server: tls", 0)
   return require("waba.http.listener").tls_context(pem(tls.cert), pem(tls.key))
@@ -262,7 +262,7 @@ local function new_loop(cqueues)
   for _, number in ipairs { errno.EMFILE, errno.ENFILE } do
     if text:find(errno.strerror(number), 1, true) then text = core.system_error(number) end
   end
-  return nil, "no event loop can be made: " .. text
+  return nil, "the event loop can't be created: " .. text
 end
 
 local function start(self, options)
@@ -313,7 +313,7 @@ function server.new(options)
     error(("waba.webhook.server: option port must be 0 to %d, not %.0f"):format(MOST_PORT, options.port), 2)
   end
   if type(options.receiver.handle) ~= "function" then
-    error("waba.webhook.server: option receiver must be a receiver, as of waba.receiver", 2)
+    error("waba.webhook.server: option receiver must be a receiver from waba.receiver", 2)
   end
   local self = setmetatable({
     receiver = options.receiver, host = options.host, path = options.path,

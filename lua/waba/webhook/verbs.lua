@@ -8,7 +8,7 @@ local inbound = require "waba.hosting.inbound"
 local verbs = {}
 
 local function no_customer()
-  return errors.invalid("to", "this event names no customer to reply to")
+  return errors.invalid("to", "the event has no customer: expected an event with a sender or a recipient")
 end
 
 -- The recipient of a reply: the group of the message, or the customer; after a change, at the new number or user id.
@@ -39,7 +39,7 @@ local reply = setmetatable({}, REPLY)
 local function mark_read(event, options)
   if not event.client then return nil, no_client(event) end
   if event.kind ~= "message" or not event.id then
-    return nil, errors.invalid("id", "only a message with an id can be marked as read")
+    return nil, errors.invalid("id", "the event can't be marked as read: expected a message with an id")
   end
   return event.client:mark_read(event.id, options)
 end
@@ -55,7 +55,7 @@ local function download(event, options)
   local media = event.media
   if type(media) ~= "table" or not media.id then
     local reason = type(media) == "table" and "the gateway has not downloaded this media"
-      or "this event has no media"
+      or "the event has no media: expected a message with a file"
     return nil, errors.new { kind = "media", message = reason }
   end
   local with_digest = {}

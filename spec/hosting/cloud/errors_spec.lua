@@ -111,7 +111,7 @@ describe("errors on Cloud hosting", function()
     end
     for code in pairs(on_premise_rows) do assert.equal(on_premise_rows[code].kind, waba.explain(code).kind) end
     assert.is_nil(waba.explain(999999))
-    assert.error_matches(function() waba.explain(1, "clout") end, "unknown hosting")
+    assert.error_matches(function() waba.explain(1, "clout") end, 'the hosting must be "on_premise" or "cloud", not clout')
   end)
 
   it("are of the same kinds as their counterparts on On-Premise hosting", function()
@@ -221,7 +221,7 @@ describe("errors on Cloud hosting", function()
       { 401, "[]", "auth", false, "%[%]" }, { 400, "{}", "invalid", false, "{}" }, { 408, "", "timeout", true, "408" },
       { 400, "null", "invalid", false, "null" }, { 500, '{"error":null}', "unavailable", true, "error" },
       { 500, '{"error":{}}', "unavailable", true, "error" }, { 400, '{"error":""}', "invalid", false, "error" },
-      { 400, '{"error":[1]}', "invalid", false, "gave no reason" }, { 418, "{", "api", false, "{" },
+      { 400, '{"error":[1]}', "invalid", false, "the platform's error has no text" }, { 418, "{", "api", false, "{" },
     } do
       err = send { status = case[1], body = case[2] }
       assert.equal(case[3], err.kind, case[2])

@@ -390,7 +390,7 @@ describe("templates of Cloud hosting", function()
         t.components = { { type = "BODY", text = "Hallo" }, { type = "BUTTONS", buttons = buttons } }
       end)
     end
-    assert.matches("only 1 is allowed", with_buttons(2, { type = "PHONE_NUMBER", phone_number = "+4930555" }), 1, true)
+    assert.matches("at most 1 is allowed", with_buttons(2, { type = "PHONE_NUMBER", phone_number = "+4930555" }), 1, true)
     assert.matches("at most 2 are allowed", with_buttons(3, { type = "URL", url = "https://a.example/" }), 1, true)
   end)
 
@@ -524,7 +524,7 @@ describe("templates of Cloud hosting", function()
         assert.equal("sort", err.path)
       end
       assert.equal(0, #transport.requests)
-      assert.error_matches(function() client.templates:list { after = "a", before = "b" } end, "exclude each other")
+      assert.error_matches(function() client.templates:list { after = "a", before = "b" } end, "can't be combined")
       assert.error_matches(function() client.templates:list { limit = 0 } end, "limit must be at least 1")
     end)
   end)
@@ -583,7 +583,7 @@ describe("templates of Cloud hosting", function()
     assert.equal("https://waba-v2.360dialog.io/message_templates/archive", transport.requests[1].url)
     assert.same({ hsm_ids = { "1", "2", "3" } }, core.decode(transport.requests[1].body))
     assert.same({ succeeded = { "1", "9007199254740993" }, failed = {} }, client.templates:unarchive { "1" })
-    assert.same({ succeeded = { "1" }, failed = { ["2"] = "the platform gave no reason", ["3"] = "Gone" } },
+    assert.same({ succeeded = { "1" }, failed = { ["2"] = "the platform's error has no text", ["3"] = "Gone" } },
       client.templates:archive { "1" })
     local many = {}
     for i = 1, 100 do many[i] = i end

@@ -88,7 +88,7 @@ describe("waba.run", function()
   end)
 
   it("refuses wrong use", function()
-    assert.error_matches(function() waba.run(5) end, "a function is needed, not a number")
+    assert.error_matches(function() waba.run(5) end, "the argument must be a function, not a number")
     assert.error_matches(function() waba.spawn(function() end) end, "inside waba.run only")
     assert.error_matches(function() waba.run(function() waba.run(function() end) end) end, "already running")
   end)

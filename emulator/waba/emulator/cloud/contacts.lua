@@ -102,7 +102,7 @@ local function change(gateway, request, name, apply)
   if #failed == 0 then
     return responses.json(200, { messaging_product = "whatsapp", block_users = result })
   end
-  local mixed = json.decode(responses.error("block_failed", "some users were refused",
+  local mixed = json.decode(responses.error("block_failed", "some users were not blocked",
     { messaging_product = "whatsapp" }).body)
   mixed.messaging_product, mixed.block_users = "whatsapp", result
   return responses.json(400, mixed)

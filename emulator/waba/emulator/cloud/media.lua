@@ -189,7 +189,7 @@ local function open_session(gateway, request)
   local query = request.query
   local length = tonumber(query.file_length)
   if not length or length < 1 or length % 1 ~= 0 or length > MAX_FILE then
-    return responses.error("invalid_parameter", "file_length must be the number of bytes")
+    return responses.error("invalid_parameter", "file_length must be the number of bytes of the file")
   elseif not HANDLE_TYPES[query.file_type or ""] then
     return responses.error("invalid_parameter", "file_type must be image/jpeg, image/png, video/mp4 or application/pdf")
   end
@@ -226,7 +226,7 @@ local function receive(gateway, request)
     return responses.error("invalid_parameter", "the header file_offset is required")
   elseif offset ~= session.offset then
     return responses.error("invalid_parameter",
-      ("the header file_offset is %s, the session is at %d"):format(tostring(offset),
+      ("the header file_offset is %s: expected %d"):format(tostring(offset),
       session.offset))
   elseif request.too_large or session.offset + request.size > session.length then
     return responses.error("invalid_parameter", "the file has more bytes than file_length")

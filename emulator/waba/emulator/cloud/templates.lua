@@ -241,7 +241,8 @@ local function delete_wanted(self, wanted)
     if gone then self.by_id[template.id] = nil end
     return gone
   end)
-  return count > 0 and responses.success() or responses.error("invalid_parameter", "there is no such template", {
+  if count > 0 then return responses.success() end
+  return responses.error("invalid_parameter", "there is no template with this name or id", {
     error_subcode = 2593002, error_user_title = "Message template not found" })
 end
 

@@ -81,7 +81,7 @@ function cloud_errors.from_row(row, status)
   return errors.new {
     kind = kind, code = code, subcode = subcode, title = title, details = details, href = text(row.href),
     status = status, retryable = retryable, retry_after = known and known.retry_after, scope = known and known.scope,
-    trace_id = text(row.fbtrace_id), message = join(title, details) or "the platform gave no reason",
+    trace_id = text(row.fbtrace_id), message = join(title, details) or "the platform's error has no text",
     -- the meaning of an unknown code is uncertain
     maybe_sent = known and known.ambiguous or not known and status ~= nil and cloud_errors.is_ambiguous(status),
   }

@@ -60,7 +60,7 @@ function on_premise_errors.from_row(row, status)
     kind = kind, code = code, title = title or known and known.title, details = details,
     href = text(row.href), status = status, retryable = retryable,
     retry_after = known and known.retry_after,
-    message = join(title or known and known.title, details) or "the platform gave no reason",
+    message = join(title or known and known.title, details) or "the platform's error has no text",
   }
 end
 

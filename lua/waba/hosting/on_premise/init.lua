@@ -141,7 +141,7 @@ end
 ---@return table|waba.Error parameters  of the path, or the error
 function on_premise.encode_read(id, options)
   if options and options.typing then
-    return nil, errors.invalid("typing", "typing indicators exist on Cloud hosting only")
+    return nil, errors.invalid("typing", "typing exists on Cloud hosting only")
   end
   return { status = "read" }, { id = id }
 end

@@ -60,7 +60,7 @@ end
 function convert.hsm(_, hsm, defaults)
   if hsm.namespace == nil and defaults.namespace == nil and defaults.validate then
     return nil, errors.invalid("hsm.namespace",
-      "hsm.namespace is missing: give it in the message, or to the client as namespace")
+      "hsm.namespace is missing: expected it in the message, or as option namespace of waba.client")
   end
   return convert.template(nil, hsm, defaults)
 end

@@ -86,7 +86,7 @@ local function encode_filters(options)
   local filters = options.filters
   if options.name then
     if type(filters) == "string" then
-      return nil, errors.invalid("name", "name is allowed beside filters only when they are a table")
+      return nil, errors.invalid("name", "name can't be combined with filters as a text: expected a table of filters")
     end
     local whole = { ["business_templates.name"] = options.name }
     for field, value in pairs(filters or {}) do whole[field] = value end

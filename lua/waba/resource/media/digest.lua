@@ -43,7 +43,7 @@ function digest.read(text)
   if #text == 64 and not text:find("%X") then return text:lower() end
   local bytes = #text <= 46 and digest.from_base64(text)
   if not bytes or #bytes ~= 32 then
-    return nil, errors.invalid("sha256", "sha256 is no SHA-256 sum: expected 64 hex digits or 44 characters of base64")
+    return nil, errors.invalid("sha256", "sha256 is not a digest: expected 64 hex digits or 44 characters of base64")
   end
   return (bytes:gsub(".", function(byte) return ("%02x"):format(byte:byte()) end))
 end

@@ -177,7 +177,7 @@ end
 ---@param what string
 ---@return "file"|"sink"|"memory"
 function download.destination(given, what)
-  if given.file and given.sink then error(what .. ": options file and sink exclude each other", 3) end
+  if given.file and given.sink then error(what .. ": options file and sink can't be combined", 3) end
   return given.file and "file" or given.sink and "sink" or "memory"
 end
 

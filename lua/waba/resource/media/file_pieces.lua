@@ -41,7 +41,7 @@ function FilePieces:next()
   local piece
   if file then piece, message = file:read(math.min(SIZE, self.left)) end
   if not piece then
-    self.error_message = message or "the file became shorter while it was sent"
+    self.error_message = message or "the file became shorter while it was sent: expected a file that does not change"
     return nil
   end
   self.left = self.left - #piece

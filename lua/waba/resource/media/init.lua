@@ -70,10 +70,12 @@ end
 local function check_ttl(self, minutes)
   local range = self.rules.ttl_minutes
   if minutes == nil then return true end
-  if not range then return nil, errors.invalid("ttl_minutes", "ttl_minutes exists on Cloud hosting only") end
+  if not range then
+    return nil, errors.invalid("ttl_minutes", "ttl_minutes exists on Cloud hosting only: expected no ttl_minutes")
+  end
   if not self.client.validate or minutes >= range[1] and minutes <= range[2] then return true end
   return nil, errors.invalid("ttl_minutes",
-    ("ttl_minutes is %.0f; %d to %d is allowed"):format(minutes, range[1], range[2]))
+    ("ttl_minutes is %.0f: expected %d to %d"):format(minutes, range[1], range[2]))
 end
 
 -- Opens the file of an upload and checks it.
@@ -136,7 +138,7 @@ function Media:resumable(given)
 end
 
 local function check_id(id, what)
-  if type(id) ~= "string" or id == "" then error(what .. ": the media's id is needed: a string, not empty", 3) end
+  if type(id) ~= "string" or id == "" then error(what .. ": the media id must be a string that is not empty", 3) end
 end
 
 --- Downloads a file, from a customer or uploaded: GET /v1/media/{id} (Cloud: GET /{media-id}, then the file from its
@@ -153,7 +155,7 @@ function Media:download(id, given)
   local destination = download.destination(given, "client.media:download")
   if self.rules.target_of then return located.fetch(self, id, given, destination) end
   if given.url then
-    return nil, errors.invalid("url", "url exists on Cloud hosting only: On-Premise hosting needs only the id")
+    return nil, errors.invalid("url", "url exists on Cloud hosting only: On-Premise hosting requires only the id")
   end
   return download.fetch(client, "download_media", {
     parameters = { id = id }, timeout = given.timeout or client.timeout * download.PATIENCE,

@@ -135,7 +135,7 @@ local function send(client, source, given)
   if given.upload then
     local session = session_of { id = given.upload }
     if not session then
-      return nil, errors.invalid("upload", "upload is no upload session: expected the field upload of an error")
+      return nil, errors.invalid("upload", "upload is not an upload session: expected the field upload of an error")
     end
     json, response, is_whole = complete(client, session, source, report, nil, deadline)
   else
@@ -143,7 +143,10 @@ local function send(client, source, given)
   end
   if is_whole then json, response, is_whole = send_anew(client, source, given, report, deadline) end
   if is_whole then
-    return nil, errors.new { kind = "network", retryable = true, message = "the gateway's response was lost twice" }
+    return nil, errors.new {
+      kind = "network", retryable = true,
+      message = "the response to the upload was lost twice: the state of the upload is unknown",
+    }
   end
   if json == nil then return nil, response end
   finish(source.size)

@@ -53,14 +53,14 @@ local function counted(reader, size, what)
     local bytes = reader()
     if bytes == nil then
       if left == 0 then return nil end
-      error(("%s: the reader ended %.0f bytes before the size of %.0f"):format(what, left, size), 0)
+      error(("%s: the reader returned %.0f bytes less than the size of %.0f"):format(what, left, size), 0)
     end
     check_chunk(bytes, what)
     left = left - #bytes
     -- the transport does not read beyond the announced size, so the end is checked here
     local beyond = left == 0 and reader() or ""
     if left < 0 or beyond ~= "" then
-      error(("%s: the reader gave more than the size of %.0f bytes"):format(what, size), 0)
+      error(("%s: the reader returned more bytes than the size of %.0f"):format(what, size), 0)
     end
     return bytes
   end
@@ -100,7 +100,7 @@ local function store(reader, most, what)
   end
   discard(path)
   if file and not copied then error(size, 0) end
-  return nil, errors.invalid("reader", "reader: its bytes can't be stored: " .. tostring(message))
+  return nil, errors.invalid("reader", "the bytes of reader can't be stored in a temporary file: " .. tostring(message))
 end
 
 local SOURCES = { "file", "data", "reader" }
@@ -109,7 +109,7 @@ local function only_source(given, what, level)
   local found
   for _, name in ipairs(SOURCES) do
     if given[name] ~= nil then
-      if found then error(("%s: options %s and %s exclude each other"):format(what, found, name), level) end
+      if found then error(("%s: options %s and %s can't be combined"):format(what, found, name), level) end
       found = name
     end
   end
@@ -122,7 +122,7 @@ local function media_type(given, sniff)
   local found = given.type
   if found then
     if not mime.parse(found) or not core.check_header("Content-Type", found) then
-      return nil, errors.invalid("type", "type is no MIME type: expected a text such as image/jpeg")
+      return nil, errors.invalid("type", "type is not a MIME type: expected a text such as image/jpeg")
     end
     return found
   end
@@ -140,7 +140,7 @@ local function size_and_body(given, name, most, what, again, level)
     return size, size and { file = given.file } or err
   end
   if given.size and not again then
-    if given.size < 0 then error(what .. ": option size must not be negative", level) end
+    if given.size < 0 then error(what .. ": option size must be 0 or more", level) end
     return given.size, counted(given.reader, given.size, what)
   end
   local path, size = store(given.reader, most, what)
@@ -165,7 +165,7 @@ function upload.open(given, what, most, sniff, again, level)
   local size, body, temporary = size_and_body(given, name, most, what, again, level)
   if not size then return nil, body end
   if given.size and given.size ~= size then
-    return nil, errors.invalid("size", ("size is %.0f bytes, but the %s has %.0f"):format(given.size, name, size))
+    return nil, errors.invalid("size", ("size is %.0f bytes, but %s has %.0f bytes"):format(given.size, name, size))
   end
   return { body = body, size = size, type = found, temporary = temporary }
 end

@@ -90,7 +90,7 @@ local function check_business(self, given)
   local valid, err = validate(self.client.validate, self.forms.business, given)
   if not valid then return nil, err end
   if self.client.validate and given.email and given.email ~= "" and not is_email(given.email) then
-    return nil, errors.invalid("email", "email is no e-mail address: expected an address such as info@shop.example")
+    return nil, errors.invalid("email", "email is not an e-mail address: expected an address such as info@shop.example")
   end
   return true
 end

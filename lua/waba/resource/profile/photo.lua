@@ -57,7 +57,7 @@ local function fetch_linked(self, timeout)
   if not link then return nil, err end
   local origin, message = core.origin(link)
   if not origin then
-    return nil, errors.new { kind = "protocol", message = "the address of the photo is not valid: " .. message }
+    return nil, errors.new { kind = "protocol", message = "the gateway's URL of the photo is invalid: " .. message }
   end
   local client = self.client
   local head = {
@@ -71,7 +71,7 @@ local function fetch_linked(self, timeout)
   if not status or status < 400 or status >= 500 or failure.kind == "rate_limited" then return nil, failure end
   -- an error of that host does not concern the key
   return nil, errors.new {
-    kind = "not_found", status = status, message = "the photo is not at the address in the gateway's response",
+    kind = "not_found", status = status, message = "the server at the gateway's URL of the photo does not have it",
   }
 end
 
@@ -122,7 +122,9 @@ function photo.get(self, given)
   given = options.check(given, GET_OPTIONS, "client.profile:photo")
   local destination = download.destination(given, "client.profile:photo")
   if given.link then
-    if destination ~= "memory" then error("client.profile:photo: option link excludes " .. destination, 2) end
+    if destination ~= "memory" then
+      error("client.profile:photo: option link can't be combined with option " .. destination, 2)
+    end
     local link, err = find_link(self)
     return link and { link = link }, err
   end

@@ -24,7 +24,7 @@ local function reason_of(value, id)
   if type(value) == "table" then value = values.dig(value, "error") or values.dig(value, "message") end
   if type(value) == "table" then value = values.dig(value, "message") end
   local reason = values.some_text(value)
-  return reason and reason ~= id and reason or "the platform gave no reason"
+  return reason and reason ~= id and reason or "the platform's error has no text"
 end
 
 -- Reads { archived_templates = { id, … }, failed_templates = { [id] = reason } }, the form of the platform, and

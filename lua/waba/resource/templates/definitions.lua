@@ -29,8 +29,8 @@ end
 ---@return waba.Error? err
 function definitions.write(folder, template)
   if not (is_plain(tostring(template.name)) and is_plain(tostring(template.language))) then
-    return nil, errors.invalid("name", ("name %s (%s) can't be the name of a file"):format(tostring(template.name),
-      tostring(template.language)))
+    return nil, errors.invalid("name", ("template %s (%s) can't be stored: both must be valid in file names")
+      :format(tostring(template.name), tostring(template.language)))
   end
   local text, message = core.encode(template)
   local path = path_of(folder, template.name, template.language)
@@ -109,7 +109,7 @@ local function absent(name, language, found)
   local languages = {}
   for i, template in ipairs(found) do languages[i] = tostring(template.language) end
   table.sort(languages)
-  local message = #found == 0 and ("there is no template %s"):format(name)
+  local message = #found == 0 and ("name is %s: there is no such template"):format(name)
     or ("template %s has no language %s: it has %s"):format(name, language, table.concat(languages, ", "))
   return errors.new { kind = "template", path = #found == 0 and "name" or "language", message = message }
 end
@@ -122,10 +122,10 @@ end
 ---@return waba.Error? err  kind "template" if there is no such template or language
 function definitions:definition(name, language)
   if type(name) ~= "string" or name == "" then
-    error("client.templates:definition: the name must be a string, not empty", 2)
+    error("client.templates:definition: the name must be a string that is not empty", 2)
   end
   if type(language) ~= "string" or language == "" then
-    error("client.templates:definition: the language must be a string, not empty, such as en_US", 2)
+    error("client.templates:definition: the language must be a string such as en_US", 2)
   end
   local known = self.known and self.known[name] and self.known[name][comparable(language)]
   if known then return known end
@@ -188,7 +188,7 @@ end
 ---@param folder string  as `waba templates pull` fills it
 function definitions:keep(folder)
   if type(folder) ~= "string" or folder == "" then
-    error("client.templates:keep: the folder must be a string, not empty", 2)
+    error("client.templates:keep: the folder must be a string that is not empty", 2)
   end
   self.folder = folder
 end

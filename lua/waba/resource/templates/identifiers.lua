@@ -16,11 +16,11 @@ function identifiers.one(value, path)
   if type(value) == "number" then
     local is_exact = math.type and math.type(value) == "integer" or value % 1 == 0 and value < EXACT
     if is_exact and value > 0 then return ("%d"):format(value) end
-    return nil, errors.invalid(path, path .. " is a number that may have lost digits; give it as a string")
+    return nil, errors.invalid(path, path .. " is a number that may have lost digits: expected a string of digits")
   elseif type(value) ~= "string" then
     return nil, errors.invalid(path, path .. " must be a string of digits, not a " .. type(value))
   elseif not value:find("^%d+$") then
-    return nil, errors.invalid(path, path .. " must have digits only")
+    return nil, errors.invalid(path, path .. " must be a string of digits")
   end
   return value
 end

@@ -74,7 +74,7 @@ end
 local function encode_query(self, given, what)
   if given.limit and given.limit < 1 then error(what .. ": option limit must be at least 1", 3) end
   if given.offset and given.offset < 0 then error(what .. ": option offset must not be negative", 3) end
-  if given.after and given.before then error(what .. ": options after and before exclude each other", 3) end
+  if given.after and given.before then error(what .. ": options after and before can't be combined", 3) end
   local err = unsupported_option(self, given)
   if err then return nil, err end
   return self.forms.encode_query(given)
@@ -260,7 +260,7 @@ end
 ---@return waba.Error? err
 function Templates:delete(name, given)
   if type(name) ~= "string" or name == "" then
-    error("client.templates:delete: the template's name is needed: a string, not empty", 2)
+    error("client.templates:delete: the name must be a string that is not empty", 2)
   end
   given = options.check(given, DELETE_OPTIONS, "client.templates:delete")
   local client, err, id = self.client, unsupported_option(self, given), nil
@@ -299,7 +299,9 @@ function Templates:namespace()
       return template.namespace
     end
   end
-  return nil, errors.new { kind = "not_found", message = "no template has a namespace" }
+  return nil, errors.new {
+    kind = "not_found", message = "no template has a namespace: expected at least one template in the account",
+  }
 end
 
 return Templates

@@ -22,7 +22,7 @@ local named_params = {
 }
 
 local file_header = object({ example = creation.file_example }, {
-  inferred = { present = { path = "example.header_handle", message = "reviewers need a file" } },
+  inferred = { present = { path = "example.header_handle", message = "it is required for a header with media" } },
 })
 
 local headers = {
@@ -89,7 +89,7 @@ local one_time_password = variants("otp_type", {
 })
 
 local needs_app = open({}, { inferred = { present = {
-  path = "supported_apps", unless = "package_name", message = "only otp_type COPY_CODE needs no app",
+  path = "supported_apps", unless = "package_name", message = "it is required for every otp_type but COPY_CODE",
 } } })
 
 local flow = object({
@@ -112,7 +112,7 @@ local button_types = {
     url = with(creation.url, { characters = { 1, 2000 } }),
     example = list_of(some_text, { 1, 1 }),
   }, { inferred = { present = {
-    path = "example", when = { field = "url", format = placeholders.any }, message = "the address has a placeholder",
+    path = "example", when = { field = "url", format = placeholders.any }, message = "url has a placeholder",
   } } }),
   PHONE_NUMBER = object { text = label, phone_number = required(text(20)) },
   COPY_CODE = object { example = required(text(15)), text = text(25) },

@@ -19,7 +19,7 @@ function loop.task()
   local thread, is_main = running()
   if not thread or is_main then
     if uv.loop_mode() then
-      error("nothing can wait inside a callback of luv: send from a coroutine", 0)
+      error("a callback of luv can't wait: expected a coroutine", 0)
     end
     return nil
   end

@@ -4,7 +4,7 @@
 local runtime = require "waba.runtime"
 
 if runtime.is_nginx() then
-  error("waba.run, waba.spawn: nginx itself is the event loop; use ngx.thread.spawn", 0)
+  error("waba.run, waba.spawn: nginx itself is the event loop: expected ngx.thread.spawn", 0)
 end
 
 local core = require "waba.core"
@@ -94,8 +94,8 @@ end
 ---@param ... any  its arguments
 function native.spawn(fn, ...)
   local task = native.task()
-  if not task then error("waba.spawn is called inside waba.run only", 2) end
-  if type(fn) ~= "function" then error("waba.spawn: a function is needed, not a " .. type(fn), 2) end
+  if not task then error("waba.spawn: expected a call inside waba.run", 2) end
+  if type(fn) ~= "function" then error("waba.spawn: the argument must be a function, not a " .. type(fn), 2) end
   spawn(task.group, fn, ...)
 end
 
@@ -187,7 +187,7 @@ local function drive(scheduler)
     local left = wake_due(scheduler)
     if #scheduler.ready == 0 and scheduler.live > 0 then
       if not (scheduler.sleepers[1] or scheduler.waiting[1]) then
-        error("waba.run: every coroutine waits for another one", 0)
+        error("waba.run: deadlock: every coroutine waits for another coroutine", 0)
       end
       wait(scheduler, left)
     elseif #scheduler.waiting > 0 then
@@ -207,8 +207,8 @@ end
 ---@param ... any  more functions to run beside it; what follows the last function is passed to each
 ---@return any ...  what the first function returned
 function native.run(fn, ...)
-  if type(fn) ~= "function" then error("waba.run: a function is needed, not a " .. type(fn), 2) end
-  if native.task() then error("waba.run: already running; use waba.spawn", 2) end
+  if type(fn) ~= "function" then error("waba.run: the argument must be a function, not a " .. type(fn), 2) end
+  if native.task() then error("waba.run: already running: expected waba.spawn inside waba.run", 2) end
   local functions, rest, count = { fn }, { ... }, select("#", ...)
   while type(rest[#functions]) == "function" do functions[#functions + 1] = rest[#functions] end
   local scheduler = {

@@ -84,7 +84,7 @@ end
 local function call_in(name, transport, fn, run)
   local results
   run(function() results = { runtime.pcall(fn, new_group(name, transport)) } end)
-  if not results then error("the coroutine was ended from outside", 0) end
+  if not results then error("the function did not return: the program ended its coroutine", 0) end
   if not results[1] then error(results[2], 0) end
   return unpack(results, 2)
 end
