@@ -164,7 +164,7 @@ describe("waba.emulator", function()
     package.cpath = before
     os.execute("rm -r " .. folder)
     assert.is_nil(emulator)
-    assert.matches("option interpreter names " .. other .. ", for which waba is not installed", err.message, 1, true)
+    assert.matches("option interpreter: waba is not installed for " .. other, err.message, 1, true)
   end)
 
   it("says which library is missing, and how to get it", function()

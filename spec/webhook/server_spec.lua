@@ -349,7 +349,7 @@ print(handled)
       assert.error_matches(function() server { receiver = receiver(), [name] = value } end, "option " .. name)
     end
     assert.has_error(function() server { receiver = receiver(), tls = {} } end,
-      "waba.webhook.server: tls needs cert and key")
+      "waba.webhook.server: option tls must have the fields cert and key")
   end)
 
   it("shares a port with other processes", function()

@@ -89,7 +89,7 @@ describe("waba.run", function()
 
   it("refuses wrong use", function()
     assert.error_matches(function() waba.run(5) end, "the argument must be a function, not a number")
-    assert.error_matches(function() waba.spawn(function() end) end, "inside waba.run only")
+    assert.error_matches(function() waba.spawn(function() end) end, "waba.spawn: expected a call inside waba.run")
     assert.error_matches(function() waba.run(function() waba.run(function() end) end) end, "already running")
   end)
 

@@ -1,12 +1,13 @@
 local waba = require "waba"
 
 describe("waba.sleep", function()
-  it("says what it needs", function()
-    assert.error_matches(function() waba.sleep() end, "^waba.sleep: the argument must be a number of seconds, 0 or more, not a nil$")
+  it("names the expected argument", function()
+    assert.error_matches(function() waba.sleep() end,
+      "^waba.sleep: the argument must be a number of seconds, 0 or more, not a nil$")
     assert.error_matches(function() waba.sleep "x" end, "0 or more, not a string$")
     assert.error_matches(function() waba.sleep(-1) end, "0 or more, not %-1$")
     for _, endless in ipairs { math.huge, 0 / 0 } do
-      assert.error_matches(function() waba.sleep(endless) end, "a number of seconds is needed")
+      assert.error_matches(function() waba.sleep(endless) end, "the argument must be a number of seconds")
     end
   end)
 
