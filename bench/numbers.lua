@@ -1,14 +1,18 @@
--- Measures what many numbers in one process cost: the clients themselves, and sending with them through one gateway.
+-- Measures what many numbers in one process cost: the clients themselves, and sending with them through one gateway; and
+-- counts with which key the replies to interleaved events of many numbers leave.
 --
 --   make bench BENCH=bench/numbers.lua   (LUA=luajit …)
 --   lua5.4 bench/numbers.lua --quick     fewer rounds (after: eval "$(make -s env)")
+--   lua5.4 bench/numbers.lua --events    the replies only
 --
 -- Each measurement is a process of its own, with at most 256 descriptors, that sends over TLS to a server on loopback, 64
 -- requests in flight. The processes for one number and for many take turns; the ratio is of their medians.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
-package.path = folder .. "/support/?.lua;" .. package.path
+package.path = folder .. "/support/?.lua;" .. folder .. "/../?.lua;" .. package.path
 
+local numbers_events = require "numbers_events"
+local process = require "spec.support.process"
 local stub = require "stub"
 
 local INTERPRETER = arg[-1]
@@ -31,6 +35,17 @@ local function median(values)
   table.sort(values)
   return values[math.ceil(#values / 2)]
 end
+
+-- 100,000 events of 1,000 numbers, two workers.
+local function count_keys()
+  local result = numbers_events.run(process.quote(INTERPRETER), {
+    numbers = 1000, events = rounds == 3 and 10000 or 100000, workers = 2, max = 400,
+  })
+  io.write(("%d replies to events of 1000 numbers in %.0f s: %d with a wrong key, %d repeated, %d set aside\n"):format(
+    result.replies, result.seconds, result.wrong, result.repeated, result.set_aside))
+end
+
+if arg[1] == "--events" then return count_keys() end
 
 local made = run("make", 10000)
 io.write(("10000 clients: %d bytes of Lua each, %d bytes of RSS each, %.1f us each\n\n"):format(made[1], made[2],
@@ -61,3 +76,4 @@ local ok, message = pcall(function()
 end)
 server:stop()
 if not ok then error(message, 0) end
+count_keys()

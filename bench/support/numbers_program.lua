@@ -1,6 +1,7 @@
 -- Clients of many numbers in one process, for bench/numbers.lua:
 --   make count                              makes clients; prints the bytes of Lua, the bytes of RSS and the
 --                                           microseconds of CPU of each
+--   work port url max                       replies to the events in a Redis, until it is killed
 --   send url ca_file numbers in_flight each rounds   each number sends; prints for each round the microseconds of CPU of a
 --                                           message, then the most descriptors and the KiB of growth of RSS
 
@@ -69,6 +70,19 @@ function program.send(url, ca_file, numbers, in_flight, each, rounds)
     io.write(("%.3f "):format((os.clock() - cpu) / (numbers * each) * 1e6))
   end
   print(("%d %d %d"):format(open, most, memory.of_process "VmRSS" - rss))
+end
+
+-- Replies to the events in a Redis, with at most `max` open clients.
+function program.work(port, url, max)
+  local receiver = waba.receiver {
+    open = false, inbox = waba.inbox.redis { port = port },
+    client = waba.clients {
+      max = max, hosting = "cloud", base_url = url, pace = false,
+      load = function(number) return { api_key = key_of(tonumber(number)) } end,
+    },
+    on = { text = function(event) assert(event:reply(waba.text(event.number .. " " .. event.text))) end },
+  }
+  assert(receiver:work { forever = true, concurrency = 64 })
 end
 
 local numbers = {}
