@@ -328,7 +328,7 @@ describe("the number of an address", function()
       ["must be a phone number"] = function() return "shop" end,
       ["unknown option pasword"] = function() return { number = SHOP, pasword = "p" } end,
       ["option number"] = function() return 1.5 end,
-      ["password belong together"] = function() return { number = SHOP, user = "u" } end,
+      ["user and password are required together"] = function() return { number = SHOP, user = "u" } end,
     } do
       local receiver = waba.receiver { open = true, number = fn }
       local status, headers, _, reason = post(receiver, TEXT)
@@ -388,15 +388,15 @@ describe("the number of an address", function()
   end)
 
   for _, row in ipairs {
-    { { number = { shop = SHOP }, open = true }, 'option number: shop is no path: it must begin with "/"' },
-    { { number = {}, open = true }, "option number must not be an empty table" },
-    { { number = "shop", open = true }, "option number: number must be a phone number or a phone_number_id" },
+    { { number = { shop = SHOP }, open = true }, 'option number: shop is no path: expected one that begins with "/"' },
+    { { number = {}, open = true }, "option number is an empty table" },
+    { { number = "shop", open = true }, "option number: number must be a phone number in international form" },
     { { number = { ["/shop"] = "" }, open = true }, "option number: /shop: number must be a phone number" },
     { { number = { ["/shop"] = {} }, open = true }, "option number: /shop: number must be" },
-    { { number = { ["/shop"] = SHOP } }, "option number: /shop: user and password, headers or secret is required" },
-    { { number = { ["/shop"] = { number = SHOP, user = "u" } } }, "number: /shop: user and password belong together" },
+    { { number = { ["/shop"] = SHOP } }, "option number: /shop: user, headers or secret is required" },
+    { { number = { ["/shop"] = { number = SHOP, user = "u" } } }, "number: /shop: options user and password are required together" },
     { { number = { ["/shop"] = { number = SHOP, usr = "u" } } }, "number: /shop: unknown option usr" },
-    { { number = SHOP }, "user and password, headers or secret is required" },
+    { { number = SHOP }, "option user, headers or secret is required" },
   } do
     it("raises: " .. row[2], function()
       local ok, message = pcall(waba.receiver, row[1])

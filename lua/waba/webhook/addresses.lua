@@ -36,13 +36,13 @@ local function place_of(value, default, what)
   if type(value) ~= "table" then value = { number = value } end
   check(value, ADDRESS, what, 0)
   local number = recipient.business_number(value.number)
-  if not number then error(what .. ": number must be a phone number or a phone_number_id", 0) end
+  if not number then error(what .. ": number must be a phone number in international form, or a phone_number_id", 0) end
   if has_credentials(value) then
     local ok, checker = pcall(credentials.checker, value)
     if not ok then error(what .. tostring(checker):gsub("^waba%.receiver", ""), 0) end
     return { number = number, is_authentic = checker, is_open = false, is_own = true }
   elseif not default.is_authentic then
-    error(what .. ": user and password, headers or secret is required, for the number or for the receiver", 0)
+    error(what .. ": user, headers or secret is required, for the number or for the receiver", 0)
   end
   return { number = number, is_authentic = default.is_authentic, is_open = default.is_open, is_own = false }
 end
@@ -60,11 +60,11 @@ local function by_table(paths, default)
   for path, value in pairs(paths) do
     local what = ("waba.receiver: option number: %s"):format(tostring(path))
     if type(path) ~= "string" or path:sub(1, 1) ~= "/" then
-      error(what .. ' is no path: it must begin with "/", such as "/webhook/shop"', 0)
+      error(what .. ' is no path: expected one that begins with "/", such as "/webhook/shop"', 0)
     end
     places[path] = place_of(value, default, what)
   end
-  if next(places) == nil then error("waba.receiver: option number must not be an empty table", 0) end
+  if next(places) == nil then error("waba.receiver: option number is an empty table: expected at least one path", 0) end
   return function(request)
     local place = places[path_of(request)]
     if place then return place end
