@@ -28,8 +28,12 @@ local function measure(read, body, events_per_body)
   return (os.clock() - before) / count / events_per_body * 1e6
 end
 
-for _, size in ipairs { 1, 64, 1000 } do
-  local body = bodies.make(size, "m", 1000)
+for _, case in ipairs {
+  { "on_premise", bodies.make, 1 }, { "on_premise", bodies.make, 64 }, { "on_premise", bodies.make, 1000 },
+  { "cloud", bodies.cloud, 1 }, { "cloud", bodies.cloud, 64 }, { "cloud", bodies.cloud, 1000 },
+} do
+  local hosting, make, size = case[1], case[2], case[3]
+  local body = make(size, "m", 1000)
   local bare, own, ratios = {}, {}, {}
   measure(decode, body, size)
   measure(events, body, size)
@@ -37,6 +41,6 @@ for _, size in ipairs { 1, 64, 1000 } do
     bare[round], own[round] = measure(decode, body, size), measure(events, body, size)
     ratios[round] = own[round] / bare[round]
   end
-  print(("%4d events, %6d bytes: cjson %5.2f us, waba.events %5.2f us, ratio %.2f"):format(
-    size, #body, median(bare), median(own), median(ratios)))
+  print(("%-10s %4d events, %6d bytes: cjson %5.2f us, waba.events %5.2f us, ratio %.2f"):format(
+    hosting, size, #body, median(bare), median(own), median(ratios)))
 end

@@ -4,6 +4,7 @@
 local core = require "waba.core"
 local values = require "waba.hosting.values"
 
+local type = type
 local text, wa_id, number = values.text, values.wa_id, values.number
 local flag, without_null = values.flag, values.without_null
 local copied, shaped, list_of = values.copied, values.shaped, values.list_of
@@ -103,7 +104,7 @@ end
 local content = {}
 
 function content.text(_, value)
-  if type(value) == "table" then return text(value.body) end
+  if type(value) == "table" then value = value.body end
   return text(value)
 end
 

@@ -11,7 +11,9 @@ local READERS = { flat = require "waba.hosting.on_premise.webhook", wrapped = re
 -- Cloud hosting wraps everything in `entry`; On-Premise hosting writes a flat object. Fields that only Cloud hosting
 -- writes identify a body without `entry`.
 local function shape_of(body)
-  local is_wrapped = body.entry ~= nil or type(body.changes) == "table" or type(body.metadata) == "table"
+  local changes, metadata = body.changes, body.metadata
+  local is_wrapped = body.entry ~= nil or changes ~= nil and type(changes) == "table"
+    or metadata ~= nil and type(metadata) == "table"
     or body.object == "whatsapp_business_account" or body.messaging_product == "whatsapp"
   return is_wrapped and "wrapped" or "flat"
 end

@@ -6,7 +6,7 @@ local content = require "waba.hosting.content"
 local core = require "waba.core"
 local values = require "waba.hosting.values"
 
-local null = core.null
+local null, type = core.null, type
 local text, wa_id, flag, timestamp = values.text, values.wa_id, values.flag, values.timestamp
 local shaped, with_ids = values.shaped, values.with_ids
 
@@ -104,7 +104,7 @@ local inbound = {}
 ---@field phone_number_id string?
 ---@field waba_id string?
 
-local NOWHERE = {}
+local NOTHING = {}
 
 local PRODUCT = { catalog_id = text, product_retailer_id = text }
 local IDENTITY = { hash = text, acknowledged = flag, created_timestamp = values.integer }
@@ -141,14 +141,14 @@ local function read_extras(event, raw)
   if raw.origin ~= nil then event.origin = text(raw.origin) end
 end
 
--- The recipient of a status on Cloud hosting. Two of the names have two spellings.
+-- The recipient of a status on Cloud hosting: names with the fields of the event. Two of the fields have two names.
 local RECIPIENT = {
-  recipient_user_id = "recipient_user_id", recipient_parent_user_id = "recipient_parent_user_id",
-  parent_recipient_user_id = "recipient_parent_user_id", recipient_type = "recipient_type",
-  recipient_identity_key_hash = "recipient_identity_key_hash",
-  recipient_participant_id = "participant", participant_recipient_id = "participant",
-  recipient_participant_user_id = "participant_user_id",
-  recipient_participant_parent_user_id = "participant_parent_user_id",
+  { "recipient_user_id", "recipient_user_id" }, { "recipient_parent_user_id", "recipient_parent_user_id" },
+  { "parent_recipient_user_id", "recipient_parent_user_id" }, { "recipient_type", "recipient_type" },
+  { "recipient_identity_key_hash", "recipient_identity_key_hash" },
+  { "recipient_participant_id", "participant" }, { "participant_recipient_id", "participant" },
+  { "recipient_participant_user_id", "participant_user_id" },
+  { "recipient_participant_parent_user_id", "participant_parent_user_id" },
 }
 
 -- The types of statuses that do not concern a message.
@@ -161,8 +161,10 @@ local function read_subject(event, raw)
 end
 
 local function read_recipient(event, raw)
-  for name, field in pairs(RECIPIENT) do
-    if raw[name] ~= nil then event[field] = wa_id(raw[name]) or event[field] end
+  for index = 1, #RECIPIENT do
+    local names = RECIPIENT[index]
+    local value = raw[names[1]]
+    if value ~= nil then event[names[2]] = wa_id(value) or event[names[2]] end
   end
   if event.recipient_type == "group" then event.group_id = event.recipient end
 end
@@ -172,11 +174,11 @@ end
 inbound.types = content
 
 ---@class waba.EventReader
----@field message fun(raw: any, contact: waba.EventContact?, place: waba.EventPlace?): waba.Event
+---@field message fun(raw: any, from: string?, contact: waba.EventContact?, place: waba.EventPlace?): waba.Event
 ---@field status fun(raw: any, place: waba.EventPlace?): waba.Event
 ---@field error fun(raw: any, place: waba.EventPlace?): waba.Event
 ---@field account fun(field: string, value: any, place: waba.EventPlace?): waba.Event
----@field unknown_lists fun(events: waba.Event[], body: table, known: table<string, any>, place: waba.EventPlace?)
+---@field unknown_lists fun(events: waba.Event[], first: integer, body: table, names: any[], place: waba.EventPlace?)
 
 --- Makes the reader of a hosting.
 ---@param hosting string                     its name
@@ -194,30 +196,31 @@ function inbound.reader(hosting, error_from_row)
     return list
   end
 
-  function reader.message(raw, contact, place)
-    place = place or NOWHERE
+  function reader.message(raw, from, contact, place)
+    place = place or NOTHING
     if type(raw) ~= "table" then
       return {
         kind = "message", type = "unknown", hosting = hosting, raw = raw, contact = contact or {},
         number = place.number, phone_number_id = place.phone_number_id, waba_id = place.waba_id,
       }
     end
-    local from = wa_id(raw.from)
+    local id, kind = raw.id, raw.type
+    if type(id) ~= "string" then id = text(id) end
+    if type(kind) ~= "string" then kind = text(kind) or guess_type(raw) end
     local event = {
       kind = "message", hosting = hosting, raw = raw,
       number = place.number, phone_number_id = place.phone_number_id, waba_id = place.waba_id,
-      id = text(raw.id), type = text(raw.type) or guess_type(raw), from = from, timestamp = timestamp(raw.timestamp),
-      contact = contact or { wa_id = from },
+      id = id, type = kind, from = from, timestamp = timestamp(raw.timestamp), contact = contact or { wa_id = from },
     }
     read_extras(event, raw)
     if raw.errors ~= nil then event.errors = error_list(raw.errors) end
-    local read, value = content[event.type], raw[event.type]
+    local read, value = content[kind], raw[kind]
     if read and value ~= nil and value ~= null then event.text = read(event, value) end
     return event
   end
 
   function reader.status(raw, place)
-    place = place or NOWHERE
+    place = place or NOTHING
     if type(raw) ~= "table" then
       return {
         kind = "status", status = "unknown", hosting = hosting, raw = raw,
@@ -225,14 +228,16 @@ function inbound.reader(hosting, error_from_row)
       }
     end
     -- on On-Premise hosting since version 2.45 the recipient is in `message`, in some versions in both places
-    local inner = type(raw.message) == "table" and raw.message.recipient_id
+    local id, status, message = raw.id, raw.status, raw.message
+    if type(id) ~= "string" then id = text(id) end
+    if type(status) ~= "string" then status = text(status) or "unknown" end
     local event = {
       kind = "status", hosting = hosting, raw = raw,
       number = place.number, phone_number_id = place.phone_number_id, waba_id = place.waba_id,
-      id = text(raw.id), status = text(raw.status) or "unknown", timestamp = timestamp(raw.timestamp),
-      recipient = wa_id(inner) or wa_id(raw.recipient_id),
+      id = id, status = status, timestamp = timestamp(raw.timestamp),
+      recipient = type(message) == "table" and wa_id(message.recipient_id) or wa_id(raw.recipient_id),
       conversation = shaped(raw.conversation, CONVERSATION), pricing = shaped(raw.pricing, PRICING),
-      errors = error_list(raw.errors), data = text(raw.biz_opaque_callback_data),
+      errors = raw.errors ~= nil and error_list(raw.errors) or nil, data = text(raw.biz_opaque_callback_data),
     }
     if hosting == "cloud" then
       read_recipient(event, raw)
@@ -242,7 +247,7 @@ function inbound.reader(hosting, error_from_row)
   end
 
   function reader.error(raw, place)
-    place = place or NOWHERE
+    place = place or NOTHING
     return {
       kind = "error", hosting = hosting, raw = raw, error = error_from_row(raw),
       number = place.number, phone_number_id = place.phone_number_id, waba_id = place.waba_id,
@@ -250,7 +255,7 @@ function inbound.reader(hosting, error_from_row)
   end
 
   function reader.account(field, value, place)
-    place = place or NOWHERE
+    place = place or NOTHING
     return {
       kind = "account", hosting = hosting, raw = value, field = field, value = with_ids(value),
       number = place.number, phone_number_id = place.phone_number_id, waba_id = place.waba_id,
@@ -258,18 +263,10 @@ function inbound.reader(hosting, error_from_row)
   end
 
   -- Makes an account event from each element of an unknown list and from each unknown object with an id. Other unknown
-  -- members become events only if the body has no other events.
-  function reader.unknown_lists(events, body, known, place)
-    local names
-    for name in pairs(body) do
-      if not known[name] then
-        names = names or {}
-        names[#names + 1] = name
-      end
-    end
-    if not names then return end
+  -- members become events only if the body has no other events, behind the first ones.
+  function reader.unknown_lists(events, first, body, names, place)
     table.sort(names, function(one, other) return tostring(one) < tostring(other) end)
-    local had_events = #events > 0
+    local had_events = #events > first
     for _, name in ipairs(names) do
       local value = body[name]
       local is_account_change = type(value) == "table" and (value[1] ~= nil or value.id ~= nil)
@@ -284,17 +281,35 @@ function inbound.reader(hosting, error_from_row)
   return reader
 end
 
+--- The members of an object whose names are not known; nil if there is none.
+---@param body table
+---@param known table<string, any>
+---@return any[]|nil
+function inbound.unknown_names(body, known)
+  local names
+  for name in next, body do
+    if not known[name] then
+      names = names or {}
+      names[#names + 1] = name
+    end
+  end
+  return names
+end
+
 --- Reads an entry of `contacts`.
 ---@param raw any
 ---@return waba.EventContact
 function inbound.contact(raw)
   if type(raw) ~= "table" then return {} end
-  local profile = type(raw.profile) == "table" and raw.profile or {}
-  return {
-    name = text(profile.name), wa_id = wa_id(raw.wa_id), username = text(profile.username),
-    user_id = text(raw.user_id), parent_user_id = text(raw.parent_user_id),
-    identity_key_hash = text(raw.identity_key_hash),
-  }
+  local profile = type(raw.profile) == "table" and raw.profile or NOTHING
+  local name = profile.name
+  if type(name) ~= "string" then name = text(name) end
+  local contact = { name = name, wa_id = wa_id(raw.wa_id) }
+  if profile.username ~= nil then contact.username = text(profile.username) end
+  if raw.user_id ~= nil then contact.user_id = text(raw.user_id) end
+  if raw.parent_user_id ~= nil then contact.parent_user_id = text(raw.parent_user_id) end
+  if raw.identity_key_hash ~= nil then contact.identity_key_hash = text(raw.identity_key_hash) end
+  return contact
 end
 
 --- Returns the customer of an event: the phone number, or if it is unknown the business-scoped user id.

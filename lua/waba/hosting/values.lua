@@ -5,7 +5,7 @@ local core = require "waba.core"
 local digits = require "waba.digits"
 
 local null = core.null
-local byte, floor = string.byte, math.floor
+local byte, floor, next, tonumber, type = string.byte, math.floor, next, tonumber, type
 local PLUS = 43
 
 local values = {}
@@ -14,17 +14,18 @@ local values = {}
 ---@param value any
 ---@return string|nil
 local function text(value)
-  if type(value) == "string" then return value end
-  if type(value) == "number" then
-    return digits(value) or ("%.0f"):format(value)
-  end
+  if value == nil then return nil end
+  local kind = type(value)
+  if kind == "string" then return value end
+  if kind == "number" then return digits(value) or ("%.0f"):format(value) end
 end
 
 --- The same, without the plus of a phone number.
 ---@param value any
 ---@return string|nil
 local function wa_id(value)
-  value = text(value)
+  if value == nil then return nil end
+  if type(value) ~= "string" then value = text(value) end
   if value and byte(value) == PLUS then return value:sub(2) end
   return value
 end
@@ -41,7 +42,8 @@ end
 ---@param value any
 ---@return string|nil
 local function phone_digits(value)
-  value = (text(value) or ""):gsub("%D", "")
+  value = text(value) or ""
+  if value:find "%D" then value = value:gsub("%D", "") end
   if value ~= "" then return value end
 end
 
@@ -64,9 +66,10 @@ end
 ---@param value any
 ---@return integer|nil
 local function timestamp(value)
-  value = integer(value)
-  if value and value > 1e11 then return floor(value / 1000) end
-  return value
+  if value == nil then return nil end
+  value = tonumber(value)
+  if not value or not (value > -1e15 and value < 1e15) then return nil end
+  return floor(value > 1e11 and value / 1000 or value)
 end
 
 --- Reads a boolean, which may be a string or a number.
@@ -78,14 +81,20 @@ local function flag(value)
   if value == "false" or value == 0 or value == "0" then return false end
 end
 
+-- The type of values that a converter does not change.
+local UNCHANGED = { [text] = "string", [flag] = "boolean", [number] = "number" }
+
 -- The new values of the members that change, with `null` for nil; nil if none changes.
 local function changes_of(value, converters, otherwise)
   local changes
-  for name, member in pairs(value) do
-    local new = (converters and converters[name] or otherwise)(member)
-    if new ~= member then
-      changes = changes or {}
-      changes[name] = new == nil and null or new
+  for name, member in next, value do
+    local convert = converters and converters[name] or otherwise
+    if type(member) ~= UNCHANGED[convert] then
+      local new = convert(member)
+      if new ~= member then
+        changes = changes or {}
+        changes[name] = new == nil and null or new
+      end
     end
   end
   return changes
@@ -118,6 +127,7 @@ end
 local function without_null(value)
   return converted(value, nil, without_null)
 end
+UNCHANGED[without_null] = "string"
 
 -- Chooses the converter for ids by a field's name.
 local IDS = {}
@@ -179,11 +189,13 @@ local function list_of(value, converters)
   return list
 end
 
---- Returns a list: empty for null, with one element for a value that is no list.
+local NO_ITEMS = {}
+
+--- Returns a list: empty for null, with one element for a value that is no list. The list must not be changed.
 ---@param value any
 ---@return any[]
 local function items(value)
-  if value == nil or value == null then return {} end
+  if value == nil or value == null then return NO_ITEMS end
   if type(value) ~= "table" then return { value } end
   if value[1] == nil and next(value) ~= nil then return { value } end
   return value

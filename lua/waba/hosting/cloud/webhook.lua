@@ -12,8 +12,9 @@ local reader = inbound.reader("cloud", function(row)
   return require("waba.hosting.cloud.errors").from_row(row)
 end)
 
-local null = core.null
+local null, type = core.null, type
 local items, text, wa_id = values.items, values.text, values.wa_id
+local unknown_names = inbound.unknown_names
 
 local OBJECT = "whatsapp_business_account"
 local BODY = { object = true, entry = true }
@@ -23,17 +24,24 @@ local VALUE = {
   field = true, object = true,
 }
 
+-- The number of the latest change, and what it was made of: most changes of a process are of few numbers.
+local latest, latest_display, latest_id, latest_account = {}, nil, nil, nil
+
 -- The number of a change.
 local function place_of(entry, value)
   local metadata = type(value.metadata) == "table" and value.metadata or value
-  local id = text(metadata.phone_number_id)
-  return {
-    number = values.phone_digits(metadata.display_phone_number) or id, phone_number_id = id, waba_id = text(entry.id),
-  }
+  local display, id, account = metadata.display_phone_number, metadata.phone_number_id, entry.id
+  if display ~= latest_display or id ~= latest_id or account ~= latest_account then
+    latest_display, latest_id, latest_account = display, id, account
+    id = text(id)
+    latest = { number = values.phone_digits(display) or id, phone_number_id = id, waba_id = text(account) }
+  end
+  return latest
 end
 
--- The contacts of a change by each of their ids; `sole` if there is only one.
+-- The contacts of a change by each of their ids; nil if there is only one.
 local function contacts_by_id(contacts)
+  if #contacts < 2 then return nil end
   local by_id = {}
   for _, raw in ipairs(contacts) do
     if type(raw) == "table" then
@@ -42,7 +50,7 @@ local function contacts_by_id(contacts)
       if user_id then by_id[user_id] = by_id[user_id] or raw end
     end
   end
-  return { by_id = by_id, sole = #contacts == 1 and type(contacts[1]) == "table" and contacts[1] or nil }
+  return by_id
 end
 
 -- Whether two ids are both known and different.
@@ -52,11 +60,15 @@ end
 
 -- The contact with a phone number or a user id. A sole contact is used unless its ids differ. The position is never
 -- used.
-local function find_contact(people, phone, user_id)
-  local found = phone and people.by_id[phone] or user_id and people.by_id[user_id]
-  local sole = people.sole
-  if found or not sole then return found or nil end
-  if differ(phone, wa_id(sole.wa_id)) or differ(user_id, text(sole.user_id)) then return nil end
+local function find_contact(contacts, by_id, phone, user_id)
+  if by_id then return phone and by_id[phone] or user_id and by_id[user_id] or nil end
+  local sole = contacts[1]
+  if type(sole) ~= "table" then return nil end
+  local id, own_user_id = wa_id(sole.wa_id), text(sole.user_id)
+  if id and (id == phone or id == user_id) or own_user_id and (own_user_id == phone or own_user_id == user_id) then
+    return sole
+  end
+  if differ(phone, id) or differ(user_id, own_user_id) then return nil end
   return sole
 end
 
@@ -66,31 +78,38 @@ local function contact_of(found, phone, user_id)
   return contact
 end
 
-local function read_messages(events, value, people, place, used)
-  for _, raw in ipairs(items(value.messages)) do
+local function read_messages(events, value, contacts, by_id, place, used)
+  local messages = items(value.messages)
+  for position = 1, #messages do
+    local raw = messages[position]
     if raw ~= null then
-      local contact
+      local contact, phone
       if type(raw) == "table" then
-        local phone, user_id = wa_id(raw.from), text(raw.from_user_id)
-        local found = find_contact(people, phone, user_id)
+        local user_id = text(raw.from_user_id)
+        phone = wa_id(raw.from)
+        local found = find_contact(contacts, by_id, phone, user_id)
         if found then used[found] = true end
         contact = contact_of(found, phone, user_id)
       end
-      events[#events + 1] = reader.message(raw, contact, place)
+      events[#events + 1] = reader.message(raw, phone, contact, place)
     end
   end
 end
 
-local function read_statuses(events, value, people, place, used)
-  for _, raw in ipairs(items(value.statuses)) do
+local function read_statuses(events, value, contacts, by_id, place, used)
+  local statuses = items(value.statuses)
+  for position = 1, #statuses do
+    local raw = statuses[position]
     if raw ~= null then
       local event = reader.status(raw, place)
-      local phone, user_id = event.recipient, event.recipient_user_id
-      if event.group_id then phone, user_id = event.participant, event.participant_user_id end
-      local found = (phone or user_id) and find_contact(people, phone, user_id)
-      if found then
-        used[found] = true
-        event.contact = contact_of(found, phone, user_id)
+      if #contacts > 0 then
+        local phone, user_id = event.recipient, event.recipient_user_id
+        if event.group_id then phone, user_id = event.participant, event.participant_user_id end
+        local found = (phone or user_id) and find_contact(contacts, by_id, phone, user_id)
+        if found then
+          used[found] = true
+          event.contact = contact_of(found, phone, user_id)
+        end
       end
       events[#events + 1] = event
     end
@@ -98,11 +117,11 @@ local function read_statuses(events, value, people, place, used)
 end
 
 -- Makes account events from contacts without another event.
-local function read_contacts(events, contacts, people, place, used)
+local function read_contacts(events, contacts, by_id, place, used)
   for _, raw in ipairs(contacts) do
     local is_used = used[raw]
-    if type(raw) == "table" then
-      local same, as_well = people.by_id[wa_id(raw.wa_id)], people.by_id[text(raw.user_id)]
+    if by_id and not is_used and type(raw) == "table" then
+      local same, as_well = by_id[wa_id(raw.wa_id)], by_id[text(raw.user_id)]
       is_used = is_used or same and used[same] or as_well and used[as_well]
     end
     if raw ~= null and not is_used then events[#events + 1] = reader.account("contacts", raw, place) end
@@ -111,16 +130,18 @@ end
 
 -- One change of field "messages".
 local function read_messages_change(events, value, place)
-  local contacts, used, own = items(value.contacts), {}, {}
-  local people = contacts_by_id(contacts)
-  read_messages(own, value, people, place, used)
-  read_statuses(own, value, people, place, used)
-  for _, raw in ipairs(items(value.errors)) do
-    if raw ~= null then own[#own + 1] = reader.error(raw, place) end
+  local contacts, first = items(value.contacts), #events
+  local by_id, used = contacts_by_id(contacts), #contacts > 0 and {} or nil
+  if value.messages ~= nil then read_messages(events, value, contacts, by_id, place, used) end
+  if value.statuses ~= nil then read_statuses(events, value, contacts, by_id, place, used) end
+  if value.errors ~= nil then
+    for _, raw in ipairs(items(value.errors)) do
+      if raw ~= null then events[#events + 1] = reader.error(raw, place) end
+    end
   end
-  read_contacts(own, contacts, people, place, used)
-  reader.unknown_lists(own, value, VALUE, place)
-  for _, event in ipairs(own) do events[#events + 1] = event end
+  if used then read_contacts(events, contacts, by_id, place, used) end
+  local names = unknown_names(value, VALUE)
+  if names then reader.unknown_lists(events, first, value, names, place) end
 end
 
 -- Writes the code of a language with "_", as everywhere else.
@@ -169,12 +190,12 @@ local function read_entry(events, entry)
   if entry.changes == nil and (entry.value ~= nil or entry.field ~= nil) then
     return read_change(events, entry, entry)
   end
-  local own = {}
+  local first = #events
   for _, change in ipairs(items(entry.changes)) do
-    if change ~= null then read_change(own, change, entry) end
+    if change ~= null then read_change(events, change, entry) end
   end
-  reader.unknown_lists(own, entry, ENTRY, place_of(entry, {}))
-  for _, event in ipairs(own) do events[#events + 1] = event end
+  local names = unknown_names(entry, ENTRY)
+  if names then reader.unknown_lists(events, first, entry, names, place_of(entry, {})) end
 end
 
 -- The entries of a body. A body may also be an entry or the value of a change.
@@ -198,7 +219,8 @@ function webhook.read(body)
   for _, entry in ipairs(entries_of(body)) do
     if entry ~= null then read_entry(events, entry) end
   end
-  if body.entry ~= nil then reader.unknown_lists(events, body, BODY) end
+  local names = body.entry ~= nil and unknown_names(body, BODY)
+  if names then reader.unknown_lists(events, 0, body, names) end
   return events
 end
 

@@ -9,6 +9,7 @@ local values = require "waba.hosting.values"
 local webhook = {}
 
 local reader = inbound.reader("on_premise", errors.from_row)
+local null, type = core.null, type
 local items, wa_id = values.items, values.wa_id
 local KNOWN = { messages = true, statuses = true, errors = true, contacts = true }
 
@@ -29,29 +30,49 @@ local function senders(list)
   return by_id, nameless
 end
 
--- The contact of a message: the one with the same wa_id. If the message or the contact has none, the contact at the
--- same position; a sole contact belongs to all messages without `from`. A contact with another wa_id is never used.
+-- The contact of a message: the one with the same wa_id. If the message or the contact has none, the contact at the same
+-- position. A contact with another wa_id is never used.
 local function find_sender(from, position, list, by_id, nameless)
   if from and by_id[from] then return by_id[from] end
   if nameless[position] then return nameless[position] end
-  if #list == 1 and nameless[1] then return nameless[1] end
-  if from then return nil end
-  local raw = #list == 1 and list[1] or list[position]
-  if type(raw) == "table" and not is_check_result(raw) then return raw end
+  local raw = list[position]
+  if not from and type(raw) == "table" and not is_check_result(raw) then return raw end
 end
 
+-- Reads the contact of a message.
+local function contact_of(raw, from)
+  local contact = inbound.contact(raw)
+  contact.wa_id = contact.wa_id or from
+  return contact
+end
+
+-- Reads messages with at most one contact, which belongs to all messages without another wa_id. Returns whether it was used.
+local function read_messages_of_one(events, messages, raw_contact)
+  local is_used = false
+  if type(raw_contact) ~= "table" or is_check_result(raw_contact) then raw_contact = nil end
+  for position = 1, #messages do
+    local raw = messages[position]
+    local from = type(raw) == "table" and wa_id(raw.from) or nil
+    local contact
+    if raw_contact and type(raw) == "table" then
+      contact = contact_of(raw_contact, from)
+      if from and contact.wa_id ~= from then contact = nil else is_used = true end
+    end
+    if raw ~= null then events[#events + 1] = reader.message(raw, from, contact) end
+  end
+  return is_used
+end
+
+-- Reads messages with several contacts.
 local function read_messages(events, messages, contacts, used)
   local by_id, nameless = senders(contacts)
-  for position, raw in ipairs(messages) do
-    if raw ~= core.null then
-      local contact, found
-      if type(raw) == "table" then found = find_sender(wa_id(raw.from), position, contacts, by_id, nameless) end
-      if found then
-        used[found] = true
-        contact = inbound.contact(found)
-        contact.wa_id = contact.wa_id or wa_id(raw.from)
-      end
-      events[#events + 1] = reader.message(raw, contact)
+  for position = 1, #messages do
+    local raw = messages[position]
+    local from = type(raw) == "table" and wa_id(raw.from) or nil
+    local found = type(raw) == "table" and find_sender(from, position, contacts, by_id, nameless)
+    if found then used[found] = true end
+    if raw ~= null then
+      events[#events + 1] = reader.message(raw, from, found and contact_of(found, from) or nil)
     end
   end
 end
@@ -71,7 +92,7 @@ end
 local function read_contacts(events, contacts, used)
   local known
   for _, raw in ipairs(contacts) do
-    if raw ~= core.null and not used[raw] then
+    if raw ~= null and not used[raw] then
       known = known or customers_of(events)
       local about = type(raw) == "table" and wa_id(raw.wa_id)
       local is_profile = about and known[about] and not is_check_result(raw)
@@ -87,17 +108,32 @@ end
 ---@param body table
 ---@return waba.Event[]
 function webhook.read(body)
-  local events, used = {}, {}
-  local messages, statuses, contacts = items(body.messages), items(body.statuses), items(body.contacts)
-  if #messages > 0 then read_messages(events, messages, contacts, used) end
-  for _, raw in ipairs(statuses) do
-    if raw ~= core.null then events[#events + 1] = reader.status(raw) end
+  local events, used, sole_is_used = {}, nil, false
+  local messages, statuses, contacts, problems = body.messages, body.statuses, body.contacts, body.errors
+  if contacts ~= nil then contacts = items(contacts) end
+  if messages ~= nil then
+    messages = items(messages)
+    if contacts and contacts[2] ~= nil then
+      used = {}
+      read_messages(events, messages, contacts, used)
+    else
+      sole_is_used = read_messages_of_one(events, messages, contacts and contacts[1])
+    end
   end
-  for _, raw in ipairs(items(body.errors)) do
-    if raw ~= core.null then events[#events + 1] = reader.error(raw) end
+  if statuses ~= nil then
+    statuses = items(statuses)
+    for position = 1, #statuses do
+      if statuses[position] ~= null then events[#events + 1] = reader.status(statuses[position]) end
+    end
   end
-  if #contacts > 0 then read_contacts(events, contacts, used) end
-  reader.unknown_lists(events, body, KNOWN)
+  if problems ~= nil then
+    for _, raw in ipairs(items(problems)) do
+      if raw ~= null then events[#events + 1] = reader.error(raw) end
+    end
+  end
+  if contacts and not sole_is_used then read_contacts(events, contacts, used or {}) end
+  local names = inbound.unknown_names(body, KNOWN)
+  if names then reader.unknown_lists(events, 0, body, names) end
   return events
 end
 
