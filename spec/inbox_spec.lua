@@ -165,6 +165,16 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       echo[1].timestamp = nil
       assert.equal(1, box:put(echo))
       assert.equal(0, box:put(echo))
+      assert.equal(0, box:put(read '{"field":"message_echoes","value":{"message_echoes":[{"id":"e"}]}}'))
+      assert.equal(1, box:put(read '{"field":"standby","value":{"messages":[{"id":"e"}]}}'))
+      local preference = '{"field":"user_preferences","value":{"user_preferences":[{"wa_id":"1","category":"c","value":"%s",'
+        .. '"timestamp":%d}]}}'
+      assert.equal(1, box:put(read(preference:format("stop", 1))))
+      assert.equal(0, box:put(read(preference:format("stop", 1))))
+      assert.equal(2, box:put(read(preference:format("resume", 1) .. "," .. preference:format("stop", 2))))
+      local handover = '{"field":"messaging_handovers","value":{"type":"%s","timestamp":"1","sender":{"wa_id":"1"}}}'
+      assert.equal(2, box:put(read(handover:format "control_passed" .. "," .. handover:format "control_taken")))
+      assert.equal(0, box:put(read(handover:format "control_taken")))
     end)
 
     it("keeps the order of a customer without a number, and of a group", function()

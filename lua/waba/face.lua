@@ -564,9 +564,39 @@ local nginx = {}
 ---@field on? waba.Handlers  the handlers by name
 ---@field max_body? integer  bytes of the largest body; default: 4 * 1024 * 1024
 
+--- Handlers of notifications about the account, by field (Cloud; cloud.md, section 4.9).
+---@class waba.AccountHandlers
+---@field account_alerts? fun(event: waba.Event, attempts: integer)
+---@field account_review_update? fun(event: waba.Event, attempts: integer)
+---@field account_settings_update? fun(event: waba.Event, attempts: integer)
+---@field account_update? fun(event: waba.Event, attempts: integer)
+---@field automatic_events? fun(event: waba.Event, attempts: integer)
+---@field business_capability_update? fun(event: waba.Event, attempts: integer)
+---@field business_username_update? fun(event: waba.Event, attempts: integer)
+---@field calls? fun(event: waba.Event, attempts: integer)
+---@field consumer_profile? fun(event: waba.Event, attempts: integer)
+---@field flows? fun(event: waba.Event, attempts: integer)
+---@field group_lifecycle_update? fun(event: waba.Event, attempts: integer)
+---@field group_participants_update? fun(event: waba.Event, attempts: integer)
+---@field group_settings_update? fun(event: waba.Event, attempts: integer)
+---@field group_status_update? fun(event: waba.Event, attempts: integer)
+---@field history? fun(event: waba.Event, attempts: integer)
+---@field message_template_components_update? fun(event: waba.Event, attempts: integer)
+---@field message_template_quality_update? fun(event: waba.Event, attempts: integer)
+---@field message_template_status_update? fun(event: waba.Event, attempts: integer)
+---@field partner_solutions? fun(event: waba.Event, attempts: integer)
+---@field payment_configuration_update? fun(event: waba.Event, attempts: integer)
+---@field phone_number_name_update? fun(event: waba.Event, attempts: integer)
+---@field phone_number_quality_update? fun(event: waba.Event, attempts: integer)
+---@field security? fun(event: waba.Event, attempts: integer)
+---@field smb_app_state_sync? fun(event: waba.Event, attempts: integer)
+---@field template_category_update? fun(event: waba.Event, attempts: integer)
+---@field tracking_events? fun(event: waba.Event, attempts: integer)
+---@field user_id_update? fun(event: waba.Event, attempts: integer)
+
 --- Handlers by name. All that apply to an event are called, in this order: by type, by kind, `any`. Messages of types
 --- that this library does not know go to `unknown`, so a misspelled name is an error.
----@class waba.Handlers
+---@class waba.Handlers : waba.AccountHandlers
 ---@field text? fun(event: waba.Event, attempts: integer)
 ---@field image? fun(event: waba.Event, attempts: integer)
 ---@field video? fun(event: waba.Event, attempts: integer)
@@ -596,7 +626,11 @@ local nginx = {}
 ---@field payment? fun(event: waba.Event, attempts: integer)  the result of a payment (Cloud)
 ---@field message? fun(event: waba.Event, attempts: integer)  every message
 ---@field status? fun(event: waba.Event, attempts: integer)  every status
----@field account? fun(event: waba.Event, attempts: integer)  a notification about the account
+---@field account? fun(event: waba.Event, attempts: integer)  every notification about the account
+---@field echo? fun(event: waba.Event, attempts: integer)  the business itself has written a message, as a person in the Business app (Cloud)
+---@field standby? fun(event: waba.Event, attempts: integer)  a customer's message that somebody else answers (Cloud)
+---@field handover? fun(event: waba.Event, attempts: integer)  another sender holds the conversation now (Cloud)
+---@field preference? fun(event: waba.Event, attempts: integer)  a customer wants no marketing messages, or wants them again (Cloud)
 ---@field any? fun(event: waba.Event, attempts: integer)  every event
 ---@field error? fun(event: waba.Event, err: any)  each error that the platform reports by itself; and each time a handler raised an error, with this error
 

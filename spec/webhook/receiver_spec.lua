@@ -29,6 +29,32 @@ describe("a receiver", function()
     assert.equal(1, receiver.inbox:depth())
   end)
 
+  it("gives what is no message to answer to handlers of its own, and news of the account to those of its field", function()
+    local ran = {}
+    local on = {}
+    for _, name in ipairs { "text", "message", "echo", "standby", "handover", "preference", "account", "any", "error",
+      "message_template_status_update", "business_username_update" } do
+      on[name] = function(event) ran[#ran + 1] = name .. " " .. event.kind end
+    end
+    local receiver = open_receiver { on = on }
+    local text = '[{"from":"1","to":"2","id":"%s","type":"text","text":{"body":"Hi"}}]'
+    assert.equal(200, (post(receiver, webhooks.entry({
+      '{"field":"smb_message_echoes","value":{"message_echoes":' .. text:format "a" .. "}}",
+      '{"field":"standby","value":{"messages":' .. text:format "b" .. "}}",
+      '{"field":"messaging_handovers","value":{"type":"control_taken","sender":"1"}}',
+      '{"field":"user_preferences","value":{"user_preferences":[{"wa_id":"1","value":"stop"}]}}',
+      '{"field":"message_template_status_update","value":{"event":"PAUSED"}}',
+      '{"field":"business_username_updates","value":{"status":"reserved"}}',
+      '{"field":"text","value":{"status":"reserved"}}', '{"field":"error","value":{"status":"reserved"}}',
+    }, 1))))
+    receiver:work()
+    table.sort(ran)
+    assert.same({ "account account", "account account", "account account", "account account", "any account", "any account",
+      "any account", "any account", "any echo", "any handover", "any preference", "any standby",
+      "business_username_update account", "echo echo", "handover handover", "message_template_status_update account",
+      "preference preference", "standby standby" }, ran)
+  end)
+
   it("answers 200 for a body without news, and for news it has seen", function()
     local receiver = open_receiver {}
     assert.equal(200, (post(receiver, "{}")))
@@ -185,6 +211,8 @@ describe("a receiver", function()
       "waba.receiver: unknown option inbx (did you mean inbox?)")
     assert.has_error(function() waba.receiver { open = true, on = { txt = print } } end,
       "waba.receiver: on: unknown option txt (did you mean text?)")
+    assert.has_error(function() waba.receiver { open = true, on = { message_template_status_updat = print } } end,
+      "waba.receiver: on: unknown option message_template_status_updat (did you mean message_template_status_update?)")
   end)
 
   it("takes a handler for each type of message that it reads", function()

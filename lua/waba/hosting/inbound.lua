@@ -12,10 +12,13 @@ local shaped, with_ids = values.shaped, values.with_ids
 
 local inbound = {}
 
---- A message, a status, an error or an account change from the platform. The fields depend on `kind` and `type`; those
---- with "Cloud" exist on Cloud hosting only.
+--- What the platform reports: a message, a status, an error, an account change. Messages that are not to be answered have
+--- the kind "echo" (the business itself has written it, as a person in the Business app) or "standby" (a customer has
+--- written it, and another sender holds the conversation), and the same fields. "handover" (another sender holds the
+--- conversation now) and "preference" (what a customer wants to receive) exist on Cloud hosting only. The fields depend on
+--- `kind` and `type`; those with "Cloud" exist on Cloud hosting only.
 ---@class waba.Event
----@field kind "message"|"status"|"error"|"account"
+---@field kind "message"|"status"|"error"|"account"|"echo"|"standby"|"handover"|"preference"
 ---@field hosting "on_premise"|"cloud"
 ---@field number string?     the digits of the business number, or its id if the platform sends no number (Cloud)
 ---@field phone_number_id string?  of the business number (Cloud)
@@ -28,6 +31,8 @@ local inbound = {}
 ---                          it concerns these and not the message (Cloud)
 ---@field from string?       message: the customer's wa_id; absent on Cloud hosting if the customer hides it
 ---@field from_user_id string?  message: the customer's business-scoped user id (Cloud)
+---@field to string?         echo: the customer's wa_id
+---@field to_user_id string? echo: the customer's business-scoped user id (Cloud)
 ---@field from_parent_user_id string?  the same for all numbers of a parent business (Cloud)
 ---@field group_id string?   message, status: the group of the message (Cloud)
 ---@field contact waba.EventContact?  message: always a table; status: if the platform sends it (Cloud)
@@ -69,7 +74,10 @@ local inbound = {}
 ---@field payment table?     status of type "payment": reference_id, amount, currency, transaction (Cloud)
 ---@field error waba.Error?  error
 ---@field field string?      account: the kind of the change
----@field value any          account: the complete content
+---@field value any          account: the complete content; preference: "stop" or "resume"
+---@field category string?   preference: such as "marketing_messages"
+---@field owner string?      handover: the role that holds the conversation now, as the platform writes it
+---@field previous_owner string?  handover: the role that held it before
 
 ---@class waba.EventContact
 ---@field name string?
@@ -317,15 +325,19 @@ end
 ---@return string|nil
 function inbound.customer(event)
   local contact = type(event.contact) == "table" and event.contact or {}
-  return event.from or event.recipient or contact.wa_id
-    or event.from_user_id or event.recipient_user_id or contact.user_id
+  local sender = event.kind ~= "echo" and event.from or nil
+  return sender or event.to or event.recipient or contact.wa_id
+    or event.to_user_id or event.from_user_id or event.recipient_user_id or contact.user_id
 end
 
 --- Returns the new phone number or business-scoped user id of a customer who has changed it; nil for every other event.
 ---@param event waba.Event
 ---@return string|nil
 function inbound.new_address(event)
-  local system = event.kind == "message" and event.type == "system" and event.system
+  local kind = event.kind
+  local is_change = kind == "message" and event.type == "system"
+  is_change = is_change or kind == "account" and event.field == "user_id_update"
+  local system = is_change and event.system
   if type(system) ~= "table" then return nil end
   if system.type == "user_changed_number" then return system.new_wa_id end
   if system.type ~= "user_changed_user_id" then return nil end

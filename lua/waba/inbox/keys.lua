@@ -17,16 +17,29 @@ end
 -- News whose content names its own moment or id, so that equal news is the same news. Other news is
 -- told from its repetition by the time of its entry.
 local TELLING = {
-  smb_message_echoes = true, message_echoes = true, history = true, smb_app_state_sync = true, calls = true,
-  user_preferences = true, group_lifecycle_update = true, group_participants_update = true,
+  history = true, smb_app_state_sync = true, calls = true, user_id_update = true, group_lifecycle_update = true,
+  group_participants_update = true,
 }
+
+local function digest_key(kind, content)
+  local hash = core.sha256()
+  hash:update(canonical.text(content))
+  return kind .. ":" .. hash:hex()
+end
 
 local function account_key(event)
   if event.hosting ~= "cloud" or not event.timestamp and not TELLING[event.field] then return nil end
-  local content = canonical.text { event.field, event.value, event.timestamp or "", event.number or "", event.waba_id }
-  local hash = core.sha256()
-  hash:update(content)
-  return "account:" .. hash:hex()
+  return digest_key("account", {
+    event.field, event.value, event.timestamp or "", event.number or "", event.waba_id,
+  })
+end
+
+-- News about a customer: the same change at the same time.
+local function news_key(event)
+  return digest_key(event.kind, {
+    event.type or event.category or "", event.value or event.owner or "", event.timestamp or "", event.from or "",
+    event.from_user_id or "", event.phone_number_id or event.number or "",
+  })
 end
 
 -- One message to a group has a status per member on Cloud; a payment's words are not a message's.
@@ -44,16 +57,19 @@ end
 ---@param event waba.Event
 ---@return string|nil
 function keys.identity(event)
-  if event.kind == "account" then return account_key(event) end
+  local kind = event.kind
+  if kind == "account" then return account_key(event) end
+  if kind == "handover" or kind == "preference" then return news_key(event) end
   if not event.id then return nil end
-  if event.kind == "message" then return "message:" .. of_number(event, event.id) end
-  if event.kind == "status" then return status_key(event) end
+  if kind == "status" then return status_key(event) end
+  if kind ~= "error" then return kind .. ":" .. of_number(event, event.id) end
 end
 
 -- The customer's names in an event, without repetition: the phone number first.
 local function names_of(event)
   local contact = type(event.contact) == "table" and event.contact or {}
   local system = type(event.system) == "table" and event.system.type == "user_changed_user_id" and event.system or {}
+  local is_echo = event.kind == "echo"
   local names, known = {}, {}
   local function add(name)
     if name and not known[name] then
@@ -61,8 +77,8 @@ local function names_of(event)
       names[#names + 1] = of_number(event, name)
     end
   end
-  add(event.from or event.recipient or contact.wa_id)
-  add(event.from_user_id or event.recipient_user_id or contact.user_id)
+  add(not is_echo and event.from or event.to or event.recipient or contact.wa_id)
+  add(not is_echo and event.from_user_id or event.to_user_id or event.recipient_user_id or contact.user_id)
   add(system.user_id)
   add(inbound.new_address(event))
   return names

@@ -9,10 +9,42 @@ local router = {}
 -- Called with an event, and the number of attempts to handle it.
 local HANDLER = "fun(event: waba.Event, attempts: integer)"
 
+--- Handlers of notifications about the account, by field (Cloud; cloud.md, section 4.9).
+---@options waba.AccountHandlers
+local ACCOUNT = {
+  account_alerts = HANDLER,
+  account_review_update = HANDLER,
+  account_settings_update = HANDLER,
+  account_update = HANDLER,
+  automatic_events = HANDLER,
+  business_capability_update = HANDLER,
+  business_username_update = HANDLER,
+  calls = HANDLER,
+  consumer_profile = HANDLER,
+  flows = HANDLER,
+  group_lifecycle_update = HANDLER,
+  group_participants_update = HANDLER,
+  group_settings_update = HANDLER,
+  group_status_update = HANDLER,
+  history = HANDLER,
+  message_template_components_update = HANDLER,
+  message_template_quality_update = HANDLER,
+  message_template_status_update = HANDLER,
+  partner_solutions = HANDLER,
+  payment_configuration_update = HANDLER,
+  phone_number_name_update = HANDLER,
+  phone_number_quality_update = HANDLER,
+  security = HANDLER,
+  smb_app_state_sync = HANDLER,
+  template_category_update = HANDLER,
+  tracking_events = HANDLER,
+  user_id_update = HANDLER,
+}
+
 --- Handlers by name. All that apply to an event are called, in this order: by type, by kind, `any`. Messages of types
 --- that this library does not know go to `unknown`, so a misspelled name is an error.
----@options waba.Handlers
-router.HANDLERS = {
+---@options waba.Handlers : waba.AccountHandlers
+router.HANDLERS = options.with(ACCOUNT, {
   text = HANDLER,
   image = HANDLER,
   video = HANDLER,
@@ -42,11 +74,18 @@ router.HANDLERS = {
   payment = HANDLER,         -- the result of a payment (Cloud)
   message = HANDLER,         -- every message
   status = HANDLER,          -- every status
-  account = HANDLER,         -- a notification about the account
+  account = HANDLER,         -- every notification about the account
+  echo = HANDLER,            -- the business itself has written a message, as a person in the Business app (Cloud)
+  standby = HANDLER,         -- a customer's message that somebody else answers (Cloud)
+  handover = HANDLER,        -- another sender holds the conversation now (Cloud)
+  preference = HANDLER,      -- a customer wants no marketing messages, or wants them again (Cloud)
   any = HANDLER,             -- every event
   error = "fun(event: waba.Event, err: any)", -- each error that the platform reports by itself; and each time a handler
                              -- raised an error, with this error
-}
+})
+
+-- Fields with another spelling.
+local FIELDS = { business_username_updates = "business_username_update" }
 
 local STATUSES = {
   sent = true, delivered = true, read = true, played = true, failed = true, deleted = true, warning = true,
@@ -69,6 +108,10 @@ local function specific_handler(on, event)
     if rawget(event, "type") then return event.type == "payment" and on.payment or nil end
     return STATUSES[event.status] and on[event.status] or nil
   end
+  if event.kind == "account" then
+    local field = FIELDS[event.field] or event.field
+    return ACCOUNT[field] and on[field] or nil
+  end
   if event.kind ~= "message" then return nil end
   for _, name in ipairs(message_names(event)) do
     if on[name] then return on[name] end
@@ -78,7 +121,8 @@ end
 --- Makes a function that runs the handlers of an event.
 ---
 --- All handlers that apply are called, in this order: by type (`text`, `image`, `button`, `reply`, `order`, …; for a status
---- its name, such as `failed`; `payment` for the result of a payment), by kind (`message`, `status`, `account`), `any`.
+--- its name, such as `failed`; `payment` for the result of a payment; for a notification about the account its field), by
+--- kind (`message`, `status`, `account`, `echo`, …), `any`.
 --- `voice` is called for a voice note, or `audio` if there is no `voice`; `unknown` for a message that the platform or this
 --- library cannot read. Each is called with the event and the number of attempts.
 ---

@@ -268,7 +268,6 @@ describe("a Cloud webhook", function()
       account_settings_update = '{"a":{"b":[1,2]}}',
       business_capability_update = '{"max_daily_conversations_per_business":"TIER_UNLIMITED"}',
       security = '{"display_phone_number":"493099001","event":"PIN_CHANGED","requester":"1"}',
-      user_preferences = '{"user_preferences":[{"wa_id":"1","category":"marketing_messages","value":"stop","timestamp":1}]}',
       smb_app_state_sync = '{"state_sync":[{"type":"contact","action":"add"}]}',
       flows = '{"event":"FLOW_STATUS_CHANGE","flow_id":"1","old_status":"DRAFT","new_status":"PUBLISHED"}',
       group_lifecycle_update = '{"groups":[{"group_id":"Y2Fwa","type":"group_create"}]}',
@@ -319,8 +318,6 @@ describe("a Cloud webhook", function()
     it("of what others wrote and what was written long ago, never as fresh messages", function()
       local written = '[{"from":"493099001","to":"1","id":"wamid.E","timestamp":"1767225599","type":"text","text":{"body":"x"}}]'
       for field, value in pairs {
-        smb_message_echoes = '{"metadata":{"phone_number_id":"5"},"message_echoes":' .. written .. "}",
-        message_echoes = '{"message_echoes":' .. written .. "}",
         history = '{"messages":' .. written .. "}",
         calls = '{"calls":[{"id":"wacid.1","event":"connect"}],"statuses":[{"id":"wacid.1","status":"RINGING"}],"errors":[{"code":1}]}',
       } do
@@ -328,6 +325,80 @@ describe("a Cloud webhook", function()
       end
       local threads = '{"history":[{"metadata":{"phase":0,"progress":55},"threads":[{"id":"1","messages":' .. written .. "}]}]}"
       assert.equal("wamid.E", news("history", threads).value.history[1].threads[1].messages[1].id)
+    end)
+
+    local function change_of(field, value)
+      return one(webhooks.entry(('{"field":"%s","value":%s}'):format(field, value)))
+    end
+
+    it("of what the business itself has written: an echo, with the customer it was written to", function()
+      local written = '"message_echoes":[{"from":"493099001","to":"+491511","id":"wamid.E","timestamp":"1767225599",'
+        .. '"type":"text","text":{"body":"x"}},{"from":"493099001","to_user_id":"DE.1","id":"wamid.F","type":"image",'
+        .. '"image":{"id":"7","caption":"y"}}],"contacts":[{"wa_id":"491511","profile":{"name":"Eva"}}]'
+      for _, field in ipairs { "smb_message_echoes", "message_echoes" } do
+        local list = read(webhooks.entry { ('{"field":"%s","value":{"metadata":{"phone_number_id":"5"},%s}}'):format(
+          field, written) })
+        assert.equal(2, #list)
+        assert.same({ "echo", "text", "x", "491511", "Eva", "wamid.E", "5", 1767225599 }, { list[1].kind, list[1].type,
+          list[1].text, list[1].to, list[1].contact.name, list[1].id, list[1].number, list[1].timestamp })
+        assert.same({ "echo", "y", "7", "DE.1" }, { list[2].kind, list[2].text, list[2].media.id, list[2].to_user_id })
+        assert.is_nil(list[2].to)
+      end
+    end)
+
+    it("of a message of the business's own number: an echo too", function()
+      local list = read(webhooks.entry { [[{"field":"messages","value":{"metadata":{"display_phone_number":"+49 3099 001",
+        "phone_number_id":"5"},"messages":[{"from":"493099001","to":"491511","id":"a","type":"text","text":{"body":"x"}},
+        {"from_me":true,"from":"1","to":"491511","id":"b","type":"text","text":{"body":"y"}},
+        {"from":"491511","id":"c","type":"text","text":{"body":"z"}}]}}]] })
+      local kinds = {}
+      for index, event in ipairs(list) do kinds[index] = event.kind .. " " .. event.text end
+      assert.same({ "echo x", "echo y", "message z" }, kinds)
+    end)
+
+    it("of a conversation that another sender holds: its messages, echoes and statuses", function()
+      local value = '"contacts":[{"wa_id":"491511","profile":{"name":"Eva"}}],"messages":[{"from":"491511","id":"m",'
+        .. '"type":"text","text":{"body":"Hi"}}],"message_echoes":[{"from":"5","to":"491511","id":"e","type":"text",'
+        .. '"text":{"body":"Hello"}}],"statuses":[{"id":"e","status":"sent","recipient_id":"491511"}]'
+      for _, form in ipairs { "{%s}", '{"metadata":{"phone_number_id":"5"},"standby":{%s}}' } do
+        local list = read(webhooks.entry { '{"field":"standby","value":' .. form:format(value) .. "}" })
+        local kinds = {}
+        for index, event in ipairs(list) do kinds[index] = event.kind end
+        assert.same({ "standby", "echo", "status" }, kinds)
+        assert.same({ "Hi", "Eva", "491511" }, { list[1].text, list[1].contact.name, list[1].from })
+      end
+    end)
+
+    it("of a handover, with the roles that hold and held the conversation", function()
+      local event = change_of("messaging_handovers", '{"type":"control_passed","timestamp":"1767225599",'
+        .. '"sender":{"phone_number":"491511"},"recipient":{"phone_number_id":"5","display_phone_number":"493099001"},'
+        .. '"control_passed":{"previous_owner_role":"ai_agent","new_owner_role":"escalation"}}')
+      assert.same({ "handover", "control_passed", "escalation", "ai_agent", "491511", "493099001", "5", 1767225599 },
+        { event.kind, event.type, event.owner, event.previous_owner, event.from, event.number, event.phone_number_id,
+          event.timestamp })
+      event = change_of("messaging_handovers", '{"type":"control_taken","sender":{"user_id":"DE.1"},'
+        .. '"control_taken":{"previous_owner_app_role":"META_AI","new_owner_app_role":"PARTNER"}}')
+      assert.same({ "control_taken", "PARTNER", "META_AI", "DE.1" },
+        { event.type, event.owner, event.previous_owner, event.from_user_id })
+      assert.equal("account", news("messaging_handovers", '{"odd":true}').kind)
+    end)
+
+    it("of what customers want: one event for each", function()
+      local list = read(webhooks.entry { [[{"field":"user_preferences","value":{"metadata":{"phone_number_id":"5"},
+        "contacts":[{"wa_id":"491511","profile":{"name":"Eva"}}],"user_preferences":[
+        {"wa_id":"491511","detail":"d","category":"marketing_messages","value":"stop","timestamp":1767225599},
+        {"user_id":"DE.2","category":"marketing_messages","value":"resume","timestamp":1767225600}]}}]] })
+      assert.equal(2, #list)
+      assert.same({ "preference", "marketing_messages", "stop", "491511", "Eva", "d", 1767225599 }, { list[1].kind,
+        list[1].category, list[1].value, list[1].from, list[1].contact.name, list[1].text, list[1].timestamp })
+      assert.same({ "resume", "DE.2" }, { list[2].value, list[2].from_user_id })
+    end)
+
+    it("of a new user id, as a system message reports it", function()
+      local event = change_of("user_id_update", '{"user_id_update":[{"wa_id":"491511","detail":"d","user_id":'
+        .. '{"previous":"DE.1","current":"DE.2"},"timestamp":"1767225599"}]}')
+      assert.same({ "account", "user_id_update", "491511", "DE.1", "DE.2" },
+        { event.kind, event.field, event.from, event.from_user_id, event.system.new_user_id })
     end)
 
     it("that tells no field, and that is no object", function()

@@ -112,6 +112,20 @@ descriptions["error"] = function(event)
   return "", tostring(event.error)
 end
 
+descriptions.standby = descriptions.message
+
+function descriptions.echo(event)
+  return field(event, "to", ""), ("%s %s"):format(field(event, "type", "?"), content_of(event))
+end
+
+function descriptions.handover(event)
+  return field(event, "from", ""), ("%s: %s"):format(field(event, "type", "?"), field(event, "owner", "?"))
+end
+
+function descriptions.preference(event)
+  return field(event, "from", ""), ("%s: %s"):format(field(event, "category", "?"), field(event, "value", "?"))
+end
+
 function descriptions.account(event)
   return "", tostring(event.field)
 end

@@ -83,13 +83,17 @@ end
 -- Fields whose values name the number as messages do.
 local WITH_METADATA = { user_preferences = true, smb_message_echoes = true, message_echoes = true, history = true,
   calls = true, smb_app_state_sync = true, group_lifecycle_update = true, group_participants_update = true,
-  group_settings_update = true, group_status_update = true, messages = true }
+  group_settings_update = true, group_status_update = true, messages = true, standby = true, user_id_update = true }
 
 --- Posts a change of any field.
 ---@param field string
 ---@param value table
 function Gateway:post_change(field, value)
   if WITH_METADATA[field] and value.metadata == nil then value = self:with_metadata(value) end
+  if field == "messaging_handovers" and value.recipient == nil then
+    local metadata = self:with_metadata({}).metadata
+    value.recipient = metadata
+  end
   self.webhooks:post({ changes = { { field = field, value = value } }, time = self.clock:timestamp() }, field,
     address_for(self, account_address.ACCOUNT, "number"))
 end

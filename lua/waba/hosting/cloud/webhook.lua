@@ -1,6 +1,7 @@
 -- Reads the body of a Cloud webhook: entries of business accounts, with changes. A change of field "messages" has the
--- content of an On-Premise webhook (cloud.md, section 4). Every other change becomes one event of kind "account", also
--- copies of messages from other programs and the history, which are not new messages.
+-- content of an On-Premise webhook (cloud.md, section 4). Changes that concern a customer become events of their own kinds
+-- (sections 4.9 and 11.2). Every other change becomes one event of kind "account", also the history, whose messages are
+-- not new.
 
 local core = require "waba.core"
 local inbound = require "waba.hosting.inbound"
@@ -21,11 +22,17 @@ local BODY = { object = true, entry = true }
 local ENTRY = { id = true, time = true, changes = true, field = true, object = true }
 local VALUE = {
   messaging_product = true, metadata = true, contacts = true, messages = true, statuses = true, errors = true,
-  field = true, object = true,
+  field = true, object = true, message_echoes = true,
 }
 
 -- The number of the latest change, and what it was made of: most changes of a process are of few numbers.
 local latest, latest_display, latest_id, latest_account = {}, nil, nil, nil
+
+-- The fields of traffic.lua.
+local TRAFFIC = { messaging_handovers = true, user_preferences = true, user_id_update = true }
+
+-- The fields with messages that are not to be answered.
+local WITH_MESSAGES = { standby = true, smb_message_echoes = true, message_echoes = true }
 
 -- The number of a change.
 local function place_of(entry, value)
@@ -78,20 +85,34 @@ local function contact_of(found, phone, user_id)
   return contact
 end
 
-local function read_messages(events, value, contacts, by_id, place, used)
-  local messages = items(value.messages)
+-- Messages. `kind` is "standby" or "echo" for those that are not to be answered; one that the business's own number has
+-- written is an echo (cloud.md, section 11.2).
+local function read_messages(events, list, contacts, by_id, place, used, kind)
+  local messages, own_number = items(list), place.number
   for position = 1, #messages do
     local raw = messages[position]
     if raw ~= null then
-      local contact, phone
+      local contact, from, phone, user_id
+      local is_echo = kind == "echo"
       if type(raw) == "table" then
-        local user_id = text(raw.from_user_id)
-        phone = wa_id(raw.from)
+        from = wa_id(raw.from)
+        is_echo = is_echo or from ~= nil and from == own_number or raw.from_me == true
+        if is_echo then
+          phone, user_id = wa_id(raw.to), text(raw.to_user_id)
+        else
+          phone, user_id = from, text(raw.from_user_id)
+        end
         local found = find_contact(contacts, by_id, phone, user_id)
         if found then used[found] = true end
         contact = contact_of(found, phone, user_id)
       end
-      events[#events + 1] = reader.message(raw, phone, contact, place)
+      local event = reader.message(raw, from, contact, place)
+      if is_echo then
+        event.kind, event.to, event.to_user_id = "echo", phone, user_id
+      elseif kind then
+        event.kind = kind
+      end
+      events[#events + 1] = event
     end
   end
 end
@@ -128,11 +149,12 @@ local function read_contacts(events, contacts, by_id, place, used)
   end
 end
 
--- One change of field "messages".
-local function read_messages_change(events, value, place)
+-- One change of field "messages", or of one with messages that are not to be answered.
+local function read_messages_change(events, value, place, kind)
   local contacts, first = items(value.contacts), #events
   local by_id, used = contacts_by_id(contacts), #contacts > 0 and {} or nil
-  if value.messages ~= nil then read_messages(events, value, contacts, by_id, place, used) end
+  if value.messages ~= nil then read_messages(events, value.messages, contacts, by_id, place, used, kind) end
+  if kind then read_messages(events, value.message_echoes, contacts, by_id, place, used, "echo") end
   if value.statuses ~= nil then read_statuses(events, value, contacts, by_id, place, used) end
   if value.errors ~= nil then
     for _, raw in ipairs(items(value.errors)) do
@@ -167,6 +189,23 @@ local function read_account_change(events, field, value, place, entry)
   events[#events + 1] = event
 end
 
+-- Reads a change of another field, as far as it concerns customers. Returns false if it does not.
+local function read_customer_change(events, field, value, place)
+  local had = #events
+  if WITH_MESSAGES[field] then
+    -- some changes of field "standby" have one more object around their content
+    local inner = type(value[field]) == "table" and value[field][1] == nil and value[field] or value
+    read_messages_change(events, inner, place, field == "standby" and "standby" or "echo")
+  elseif TRAFFIC[field] then
+    local contacts = items(value.contacts)
+    local by_id = contacts_by_id(contacts)
+    require("waba.hosting.cloud.traffic")[field](events, value, place, function(phone, user_id)
+      return find_contact(contacts, by_id, phone, user_id)
+    end)
+  end
+  return #events > had
+end
+
 local function is_messages(field, value)
   if type(value) ~= "table" or value[1] ~= nil then return false end
   if field == nil then return value.messages ~= nil or value.statuses ~= nil or value.errors ~= nil end
@@ -182,6 +221,7 @@ local function read_change(events, change, entry)
   local field = text(change.field) or text(inner.field) or text(entry.field)
   local place = place_of(entry, inner)
   if is_messages(field, value) then return read_messages_change(events, value, place) end
+  if field and type(value) == "table" and read_customer_change(events, field, value, place) then return end
   if value ~= null then read_account_change(events, field or "unknown", value, place, entry) end
 end
 
