@@ -183,6 +183,8 @@ local LUA_SPECS = {
   { "^transport/ngx", { "transport/ngx", "webhook/nginx" } },
   { "^transport/http1", { "transport/ngx", "transport/contract" } },
   { "^client/", { "client", "delivery", "wrong_hosting" } }, { "^delivery/", { "client", "certainty" } },
+  { "^client/pool", { "clients" } }, { "^webhook/event_client", { "webhook/numbers", "webhook/receiver" } },
+  { "^webhook/addresses", { "webhook/numbers" } },
   { "^inbox/", { "inbox", "webhook/receiver" } }, { "^store/", { "store", "inbox" } },
   { "^schema", { "schema", "two_readings", "message_types", "message" } },
 }

@@ -77,8 +77,9 @@ describe("waba.clients", function()
     clients_of { timeout = 7, load = function() return { api_key = "shop-key", timeout = 8 } end }
     assert.equal(8, clients:get(SHOP).timeout)
     clients:close()
-    clients_of { timeout = 7 }
+    clients_of { timeout = 7, validate = false }
     assert.equal(7, clients:get(SHOP).timeout)
+    assert.is_false(clients:get(SHOP).validate)
   end)
 
   it("gives each event the client of its number", function()
@@ -275,10 +276,10 @@ describe("waba.clients", function()
   end)
 
   for what, row in pairs {
-    ["raises"] = { function() error("locked", 0) end, "option load raised an error for the number " .. SHOP .. ": locked" },
+    ["raises"] = { function() error("locked", 0) end, "option load failed for the number " .. SHOP .. ": locked" },
     ["returns nil and a reason"] = { function() return nil, "locked" end, "failed for the number " .. SHOP .. ": locked" },
-    ["returns no table"] = { function() return "key" end, "must return nil or a table of options with api_key" },
-    ["returns no key"] = { function() return {} end, "must return nil or a table of options with api_key" },
+    ["returns no table"] = { function() return "key" end, "must return nil or options with api_key for the number " .. SHOP },
+    ["returns no key"] = { function() return {} end, "must return nil or options with api_key for the number " .. SHOP },
     ["returns an unknown option"] = { function() return { api_key = "k", tmeout = 1 } end, "unknown option tmeout" },
     ["returns an invalid option"] = { function() return { api_key = "" } end, "option api_key is empty" },
   } do
@@ -304,7 +305,7 @@ describe("waba.clients", function()
     clients_of()
     for words, given in pairs {
       ["option load is required"] = {}, ["unknown option laod"] = { laod = print },
-      ["option api_key belongs to one number"] = { load = print, api_key = "k" },
+      ["unknown option api_key"] = { load = print, api_key = "k" },
       ["option max must be integer of at least 1"] = { load = print, max = 0 },
     } do
       local ok, message = pcall(waba.clients, given)

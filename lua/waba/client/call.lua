@@ -130,13 +130,7 @@ local function with_hint(client, endpoint, err)
   return err
 end
 
---- Calls an endpoint.
----@param client waba.Client
----@param endpoint waba.Endpoint
----@param call waba.Call
----@return any json  the decoded response; true if it is empty; nil with an error
----@return waba.Response|waba.Error response  or the error
-return function(client, endpoint, call)
+local function perform(client, endpoint, call)
   if client.expected_number and endpoint ~= client.hosting.endpoints.phone_number then
     local verified, err = runtime.require("waba.resource.phone_number").ensure(client)
     if not verified then return nil, err end
@@ -159,9 +153,19 @@ return function(client, endpoint, call)
   if call.into or call.progress or call.max_body then
     request.into, request.progress, request.max_body = call.into, call.progress, call.max_body
   end
-  local sender = client.pooled or client.delivery
-  local response, json = sender:call(request, endpoint, timeout, call)
+  local response, json = client.delivery:call(request, endpoint, timeout, call)
   if not response then return nil, with_hint(client, endpoint, json) end
   if json == nil then json = true end
   return json, response
+end
+
+--- Calls an endpoint.
+---@param client waba.Client
+---@param endpoint waba.Endpoint
+---@param call waba.Call
+---@return any json  the decoded response; true if it is empty; nil with an error
+---@return waba.Response|waba.Error response  or the error
+return function(client, endpoint, call)
+  if client.pooled then return client.pooled:call(perform, endpoint, call) end
+  return perform(client, endpoint, call)
 end

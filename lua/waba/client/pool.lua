@@ -30,38 +30,32 @@ local OPTIONS = options.with(client_options.OPTIONS, {
                              -- number; if not, requests return an error of kind "auth"
 })
 
--- The options of the pool itself, and those that differ from number to number.
-local OWN = { load = true, max = true, verify = true }
-local EACH = { api_key = true, expect_number = true }
-
-local function shown(number) return "the number " .. number end
+-- Each number has its own.
+OPTIONS.api_key, OPTIONS.expect_number = nil, nil
 
 -- Calls `load`. Returns nil and an error for an unknown number. Raises if `load` raises or returns nonsense.
 local function load_options(self, number, event)
   local ok, found, reason = runtime.protect(self.load, number, event)
-  if not ok then
-    if errors.is_error(found) then error(found, 0) end
-    error(("%s: option load raised an error for %s: %s"):format(WHAT, shown(number), tostring(found)), 0)
+  if not ok or not found and reason then
+    local raised = not ok and found or reason
+    if errors.is_error(raised) then error(raised, 0) end
+    error(("%s: option load failed for the number %s: %s"):format(WHAT, number, tostring(raised)), 0)
   elseif not found then
-    if errors.is_error(reason) then return nil, reason end
-    if reason then error(("%s: option load failed for %s: %s"):format(WHAT, shown(number), tostring(reason)), 0) end
-    return nil, errors.invalid("number", ("%s is unknown: option load of %s returned nil for it"):format(shown(number),
-      WHAT))
+    return nil, errors.invalid("number", ("the number %s is unknown: option load of %s returned nil for it"):format(
+      number, WHAT))
   elseif type(found) ~= "table" or type(found.api_key) ~= "string" then
-    error(("%s: option load must return nil or a table of options with api_key, for %s"):format(WHAT, shown(number)), 0)
+    error(("%s: option load must return nil or options with api_key for the number %s"):format(WHAT, number), 0)
   end
   return found
 end
 
--- A hash, which does not reveal the key.
-local function identity_of(key) return core.hmac_sha256(key, WHAT) end
-
--- The error of a key that another open client has.
-local function used_key(self, identity, number)
-  local other = self.keys[identity]
-  if other == nil or other == number then return nil end
-  return errors.invalid("api_key", ("the API key of %s is also that of %s: an API key belongs to one number"):format(
-    shown(number), shown(other)))
+-- Returns a hash of a key, which does not reveal it; or nil and an error if another open client has the key.
+local function identify(self, key, number)
+  local identity = core.hmac_sha256(key, WHAT)
+  local other = self.keys[identity] or number
+  if other == number then return identity end
+  return nil, errors.invalid("api_key", ("the API key of the number %s is also that of the number %s: a key belongs "
+    .. "to one number"):format(number, other))
 end
 
 -- ---- A client of the pool. ---------------------------------------------------------------------------
@@ -69,83 +63,56 @@ end
 local Member = {}
 Member.__index = Member
 
--- The part of an event that `load` gets when the client is loaded again.
-local function origin_of(event)
-  return event and {
-    hosting = event.hosting, number = event.number, phone_number_id = event.phone_number_id, waba_id = event.waba_id,
-  }
-end
-
 -- Loads the options again after the key was refused. Returns true if there is another key; else nil and perhaps an error.
 local function reload(self, refused)
   local pool, client = self.pool, self.client
   local found, err = load_options(pool, self.number, self.origin)
   if client.credentials ~= refused then return true end -- another call has done it meanwhile
   if not found then return nil, err end
-  local identity = identity_of(found.api_key)
-  if identity == self.identity then return nil end
-  err = used_key(pool, identity, self.number)
-  if err then return nil, err end
+  local identity
+  identity, err = identify(pool, found.api_key, self.number)
+  if not identity or identity == self.identity then return nil, err end
   client_module.set_key(client, found.api_key)
   pool.keys[self.identity], pool.keys[identity], self.identity = nil, self.number, identity
   client.number_verified, client.wrong_number = nil, nil
   return true
 end
 
--- Whether the request can be sent again: a reader that was used can't start again.
-local function can_repeat(request)
-  local body = request.body
-  return not (type(body) == "table" and body.used and not (body.rewind and body.rewind()))
-end
-
-local function perform(self, request, endpoint, timeout, call)
-  local client, refused = self.client, request.head.credentials
-  local response, json = client.delivery:call(request, endpoint, timeout, call)
-  if response or json.status ~= 401 or endpoint.is_external then return response, json end
-  local is_changed, failure = true, nil
-  if client.credentials == refused then
-    local ok
-    ok, is_changed, failure = runtime.protect(reload, self, refused)
-    if not ok then is_changed, failure = nil, is_changed end
-  end
-  if failure then json.message = ("%s; its key can't be loaded again: %s"):format(json.message, tostring(failure)) end
-  if not is_changed or not can_repeat(request) then return nil, json end
-  if client.expected_number and endpoint ~= client.hosting.endpoints.phone_number then
-    local verified, err = runtime.require("waba.resource.phone_number").ensure(client)
-    if not verified then return nil, err end
-  end
-  local head = request.head
-  request.head = {
-    method = head.method, url = head.url, headers = head.headers, idempotent = head.idempotent, owner = head.owner,
-    credentials = client.credentials,
-  }
-  return client.delivery:call(request, endpoint, timeout, call)
+local function perform(self, request, endpoint, call)
+  local client = self.client
+  local refused = client.credentials
+  local json, response = request(client, endpoint, call)
+  if json ~= nil or response.status ~= 401 or endpoint.is_external then return json, response end
+  local ok, is_changed, err = true, true, nil
+  if client.credentials == refused then ok, is_changed, err = runtime.protect(reload, self, refused) end
+  err = not ok and is_changed or err
+  if err then response.message = ("%s; its key can't be loaded again: %s"):format(response.message, tostring(err)) end
+  local body = call.body -- a reader that was used can't start again
+  local is_used = type(body) == "table" and body.used and not (body.rewind and body.rewind())
+  if err or not is_changed or is_used then return nil, response end
+  return request(client, endpoint, call)
 end
 
 local function finish(self) self.calls = self.calls - 1 end
 
---- Sends a request of the client, as `Delivery:call`. If the key is refused with 401 and `load` returns another one, sends
---- it once more.
-function Member:call(request, endpoint, timeout, call)
+-- Calls an endpoint by `request`. If the key is refused with 401 and `load` returns another one, calls it once more.
+function Member:call(request, endpoint, call)
   self.calls = self.calls + 1
-  return runtime.ensure(finish, self, perform, self, request, endpoint, timeout, call)
+  return runtime.ensure(finish, self, perform, self, request, endpoint, call)
 end
 
 -- ---- The pool. ---------------------------------------------------------------------------------------
 
-local function remove(self, member)
-  self.members[member.number], self.keys[member.identity], self.order[member.position] = nil, nil, nil
-  self.count = self.count - 1
-  member.client:close()
-end
-
 -- Closes the least recently used clients until another one may be opened. Those in use stay.
 local function make_room(self)
-  local position = self.first
-  while self.count >= self.max and position <= self.last do
+  for position = self.first, self.last do
+    if self.count < self.max then return end
     local member = self.order[position]
-    if member and member.calls == 0 and member.holds == 0 then remove(self, member) end
-    position = position + 1
+    if member and member.calls == 0 and member.holds == 0 then
+      self.members[member.number], self.keys[member.identity], self.order[position] = nil, nil, nil
+      self.count = self.count - 1
+      member.client:close()
+    end
   end
 end
 
@@ -163,27 +130,28 @@ local function make_client(self, number, found)
   for name, value in pairs(self.common) do all[name] = value end
   for name, value in pairs(found) do all[name] = value end
   local ok, client = pcall(client_module.new, all)
-  if ok then return client end
-  error(("%s: the options of %s: %s"):format(WHAT, shown(number), tostring(client)), 0)
+  if not ok then error(("%s: the options of the number %s: %s"):format(WHAT, number, tostring(client)), 0) end
+  if self.verify then client.expected_number = number end
+  return client
 end
 
 local function open(self, number, event)
   local found, err = load_options(self, number, event)
   if self.closed then error("attempt to use closed clients", 0) end
   if not found then return nil, err end
-  local member = self.members[number]
-  if member then return member end -- another call has made it meanwhile
-  local identity = identity_of(found.api_key)
-  err = used_key(self, identity, number)
-  if err then return nil, err end
+  if self.members[number] then return self.members[number] end -- another call has made it meanwhile
+  local identity
+  identity, err = identify(self, found.api_key, number)
+  if not identity then return nil, err end
   make_room(self)
-  local client = make_client(self, number, found)
-  if self.verify then client.expected_number = number end
-  member = setmetatable({
-    pool = self, client = client, number = number, identity = identity, origin = origin_of(event), calls = 0, holds = 0,
+  local member = setmetatable({
+    pool = self, client = make_client(self, number, found), number = number, identity = identity, calls = 0, holds = 0,
+    origin = event and {
+      hosting = event.hosting, number = event.number, phone_number_id = event.phone_number_id, waba_id = event.waba_id,
+    },
   }, Member)
   function member.release() member.holds = member.holds - 1 end
-  client.pooled = member
+  member.client.pooled = member
   self.members[number], self.keys[identity], self.count = member, number, self.count + 1
   return member
 end
@@ -235,20 +203,19 @@ local pool = {}
 ---@param given waba.ClientsOptions
 ---@return waba.Clients
 function pool.new(given)
-  local complete = options.check(given, OPTIONS, WHAT)
-  if not complete.load then error(WHAT .. ": option load is required", 2) end
-  local common = {}
-  for name, value in pairs(complete) do
-    if EACH[name] then error(("%s: option %s belongs to one number: load returns it"):format(WHAT, name), 2) end
-    if not OWN[name] then common[name] = value end
-  end
-  local transport = type(common.transport) == "table" and common.transport
-    or common.loop and { loop = runtime.loop(common.loop) } or nil
-  return setmetatable({
-    load = complete.load, max = complete.max or OPTIONS.max[2], verify = complete.verify, common = common,
-    transport = transport, -- where a receiver waits
+  given = options.check(given, OPTIONS, WHAT)
+  if not given.load then error(WHAT .. ": option load is required", 2) end
+  local self = {
+    load = given.load, max = given.max or OPTIONS.max[2], verify = given.verify, common = {},
     members = {}, keys = {}, order = {}, first = 1, last = 0, count = 0, closed = false,
-  }, Clients)
+  }
+  for name, value in pairs(given) do
+    if self[name] == nil then self.common[name] = value end
+  end
+  -- where a receiver waits
+  self.transport = type(given.transport) == "table" and given.transport
+    or given.loop and { loop = runtime.loop(given.loop) } or nil
+  return setmetatable(self, Clients)
 end
 
 return pool

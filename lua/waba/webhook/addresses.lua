@@ -35,54 +35,30 @@ end
 local function place_of(value, default, what)
   if type(value) ~= "table" then value = { number = value } end
   check(value, ADDRESS, what, 0)
-  local number = recipient.business_number(value.number)
+  local number, is_own = recipient.business_number(value.number), has_credentials(value)
   if not number then error(what .. ": number must be a phone number in international form, or a phone_number_id", 0) end
-  if has_credentials(value) then
-    local ok, checker = pcall(credentials.checker, value)
-    if not ok then error(what .. tostring(checker):gsub("^waba%.receiver", ""), 0) end
-    return { number = number, is_authentic = checker, is_open = false, is_own = true }
-  elseif not default.is_authentic then
+  if not is_own and not default.is_authentic then
     error(what .. ": user, headers or secret is required, for the number or for the receiver", 0)
   end
-  return { number = number, is_authentic = default.is_authentic, is_open = default.is_open, is_own = false }
+  local ok, is_authentic = true, default.is_authentic
+  if is_own then ok, is_authentic = pcall(credentials.checker, value) end
+  if not ok then error(what .. is_authentic:gsub("^waba%.receiver", ""), 0) end
+  return { number = number, is_authentic = is_authentic, is_open = not is_own and default.is_open, is_own = is_own }
 end
 
-local function path_of(request)
-  return (tostring(request.path or ""):gsub("[?#].*$", ""))
-end
+local WHAT = "waba.receiver: option number"
 
-local function no_number(request)
-  return nil, 404, ("its path %s belongs to no number (option number)"):format(path_of(request))
-end
-
-local function by_table(paths, default)
+local function read_paths(paths, default)
   local places = {}
   for path, value in pairs(paths) do
-    local what = ("waba.receiver: option number: %s"):format(tostring(path))
+    local what = WHAT .. ": " .. tostring(path)
     if type(path) ~= "string" or path:sub(1, 1) ~= "/" then
       error(what .. ' is no path: expected one that begins with "/", such as "/webhook/shop"', 0)
     end
     places[path] = place_of(value, default, what)
   end
-  if next(places) == nil then error("waba.receiver: option number is an empty table: expected at least one path", 0) end
-  return function(request)
-    local place = places[path_of(request)]
-    if place then return place end
-    return no_number(request)
-  end
-end
-
-local WHAT = "waba.receiver: the function of option number"
-
-local function by_function(fn, default)
-  return function(request)
-    local ok, value = protect(fn, request)
-    if ok and not value then return no_number(request) end
-    local place = value
-    if ok then ok, place = pcall(place_of, value, default, WHAT) end
-    if ok then return place end
-    return nil, 503, "its number can't be determined: " .. tostring(place):gsub("\nstack traceback:.*$", "")
-  end
+  if next(places) == nil then error(WHAT .. " is an empty table: expected at least one path", 0) end
+  return places
 end
 
 --- Makes the function that finds the place of a request. The function may wait. It returns nil, a status and a reason if
@@ -90,16 +66,27 @@ end
 ---@param options waba.ReceiverOptions
 ---@return fun(request: waba.WebhookRequest): waba.WebhookPlace|nil, integer?, string?
 function addresses.new(options)
-  local number = options.number
-  local default = { is_open = not has_credentials(options), is_own = false }
-  local may_lack = type(number) == "table" or type(number) == "function"
-  if has_credentials(options) or options.open ~= nil or not may_lack then
+  local number, is_own = options.number, has_credentials(options)
+  local kind = type(number)
+  local default = { is_open = not is_own, is_own = false }
+  if is_own or options.open ~= nil or kind ~= "table" and kind ~= "function" then
     default.is_authentic = credentials.checker(options)
   end
-  if type(number) == "function" then return by_function(number, default) end
-  if type(number) == "table" then return by_table(number, default) end
-  local place = number == nil and default or place_of(number, default, "waba.receiver: option number")
-  return function() return place end
+  local places = kind == "table" and read_paths(number, default)
+  local only = kind == "nil" and default or kind ~= "table" and kind ~= "function" and place_of(number, default, WHAT)
+  return function(request)
+    if only then return only end
+    local path = tostring(request.path or ""):gsub("[?#].*$", "")
+    if places and places[path] then return places[path] end
+    local ok, place = true, nil
+    if not places then ok, place = protect(number, request) end
+    if ok and place then ok, place = pcall(place_of, place, default, WHAT) end
+    if not ok then
+      return nil, 503, "its number can't be determined: " .. tostring(place):gsub("\nstack traceback:.*$", "")
+    end
+    if place then return place end
+    return nil, 404, ("its path %s belongs to no number (option number)"):format(path)
+  end
 end
 
 return addresses
