@@ -55,7 +55,8 @@ function numbers_events.run(interpreter, options)
     list[index] = { number = number_of(index), api_key = key_of(number_of(index)) }
   end
   local server, folder = redis.start(), process.folder()
-  local emulator = assert(waba.emulator.start { tls = false, statuses = false, numbers = list, start_timeout = 60 })
+  local emulator = assert(waba.emulator.start { tls = false, statuses = false, window = false, numbers = list,
+    start_timeout = 60 })
   local receiver = waba.receiver { open = true, inbox = waba.inbox.redis { port = server.port } }
   local ok, message = pcall(function()
     for index = 1, options.workers do

@@ -138,6 +138,40 @@ describe("the receiver in nginx", function()
     assert.same({ "b" }, wait_for(1))
   end)
 
+  it("answers the customers of many numbers, each with the key of its number", function()
+    local list = {}
+    for index = 1, 12 do list[index] = { number = ("49305550%02d"):format(index), api_key = "key-" .. index } end
+    local gateway = assert(require("waba.emulator").start { tls = false, statuses = false, window = false,
+      numbers = list })
+    finally(function() gateway:stop() end)
+    start(nil, { workers = 2 })
+    folder:file("bot.lua", ([[
+      local waba = require "waba"
+      return waba.receiver {
+        user = "u", password = "p", number = function(request) return request.query end,
+        client = waba.clients { max = 3, pace = false, base_url = "%s", load = function(number)
+          ngx.sleep(0.001)
+          return { api_key = "key-" .. tonumber(number:sub(-2)) }
+        end },
+        on = { text = function(event) assert(event:reply(waba.text(event.number))) end },
+      }
+    ]]):format(gateway.url))
+    for round = 1, 3 do
+      for index, one in ipairs(list) do
+        local body = ('{"messages":[{"from":"49151123456%02d","id":"m%d","type":"text","text":{"body":"Hi"}}]}'):format(
+          index, round)
+        assert.equal(200, post(body, { path = "/hook?" .. one.number }))
+      end
+    end
+    for _, one in ipairs(list) do
+      local sent = process.wait_for(function()
+        local messages = gateway.numbers[one.number]:messages { direction = "outbound" }
+        return #messages == 3 and messages
+      end, "the replies of " .. one.number, 20)
+      for _, message in ipairs(sent) do assert.equal(one.number, message.content.body) end
+    end
+  end)
+
   it("refuses wrong credentials before the body", function()
     local plain = process.free_port()
     start("", { plain = plain })
