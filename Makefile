@@ -15,7 +15,7 @@
 #
 # Programs run from the checkout after:  eval "$(make -s env)"   (LUA=luajit make -s env for LuaJIT)
 
-# ---- What the commands need, as Debian names it. Other systems: make SKIP_PACKAGES=1 … -----------
+# What the commands need, as Debian names it. Other systems: make SKIP_PACKAGES=1 … ----------------
 
 DEMO_PACKAGES = ca-certificates gcc libc6-dev pkg-config lua5.4 liblua5.4-dev libcurl4-openssl-dev \
   lua-cjson lua-cqueues lua-luaossl lua-argparse lua-dbi-sqlite3
@@ -27,7 +27,7 @@ TEST_PACKAGES = $(DEMO_PACKAGES) "luajit2|luajit" "libluajit2-5.1-dev|libluajit-
 
 SANITIZE_PACKAGES = $(TEST_PACKAGES) clang libclang-rt-dev
 
-# ---- What is built. ------------------------------------------------------------------------------
+# What is built ------------------------------------------------------------------------------------
 
 VERSION := $(shell sed -n 's/^return "\(.*\)"/\1/p' lua/waba/version.lua)
 
@@ -51,7 +51,7 @@ BENCH = bench/send.lua
 BENCH_BUILD = build/bench
 BENCHES = $(patsubst bench/%.c,$(BENCH_BUILD)/%,$(wildcard bench/*.c))
 
-# ---- For which Lua: lua5.1, lua5.2, lua5.3, lua5.4, lua5.5 or luajit. ----------------------------
+# For which Lua: lua5.1, lua5.2, lua5.3, lua5.4, lua5.5 or luajit ----------------------------------
 
 LUA_VERSION ?= 5.4
 LUA ?= lua$(LUA_VERSION)
@@ -65,7 +65,7 @@ LUAS_FOUND = $(strip $(foreach lua,lua5.1 lua5.2 lua5.3 lua5.4 lua5.5 luajit,\
   $(if $(call pkg_config_name,$(lua)),$(lua))))
 INTERPRETER = $(firstword $(foreach name,$(call names,$(LUA)),$(shell command -v $(name) 2>/dev/null)) $(LUA))
 
-# ---- With which flags. CC, CPPFLAGS, CFLAGS and LDFLAGS are the user's. --------------------------
+# With which flags. CC, CPPFLAGS, CFLAGS and LDFLAGS are the user's --------------------------------
 
 CFLAGS ?= -O2 -g
 LUA_CFLAGS ?= $(shell pkg-config --cflags $(call pkg_config_name,$(LUA)) 2>/dev/null)
@@ -92,7 +92,7 @@ SHARED = -shared -Wl,-z,nodelete -Wl,-z,relro -Wl,-z,now
 endif
 LINK = $(CC) $(SHARED) $(CFLAGS) $(LDFLAGS)
 
-# ---- Build. --------------------------------------------------------------------------------------
+# Build --------------------------------------------------------------------------------------------
 
 BUILD = build/$(LUA)
 CURL_FOUND := $(shell printf '\043include <curl/curl.h>\n\043if LIBCURL_VERSION_NUM < 0x075500\n\043error\n\043endif\n' | \
@@ -156,7 +156,7 @@ export TOOLS_MISSING
 
 LUA_DEV = $(if $(filter luajit,$(LUA)),libluajit2-5.1-dev (Debian 13: libluajit-5.1-dev),lib$(LUA)-dev)
 
-# ---- Run from the checkout. ----------------------------------------------------------------------
+# Run from the checkout ----------------------------------------------------------------------------
 
 # Debian packs some pure Lua libraries for older Luas only; they run under 5.4.
 OLDER = /usr/share/lua/5.3/?.lua;/usr/share/lua/5.3/?/init.lua;/usr/share/lua/5.1/?.lua;/usr/share/lua/5.1/?/init.lua
@@ -199,7 +199,7 @@ $(BENCH_BUILD)/%: bench/%.c $(wildcard bench/*.h)
 	@echo "  build   $@"
 	$(Q)$(CC) $(STANDARD) $(WARNINGS) $(CURL_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(CURL_LIBS)
 
-# ---- Test. ---------------------------------------------------------------------------------------
+# Test ---------------------------------------------------------------------------------------------
 
 test: test-packages
 	@LUAS="$(LUAS)" scripts/test $(SPEC)
@@ -213,6 +213,7 @@ test-matrix:
 
 lint:
 	luacheck --quiet --no-color .
+	@$(INTERPRETER) scripts/style.lua
 
 sanitize:
 	@scripts/install-packages $(SANITIZE_PACKAGES)
@@ -237,7 +238,7 @@ check-c:
 	done
 	@$(MAKE) --no-print-directory BENCH_BUILD=build/check/$(notdir $(CC))/bench CPPFLAGS="$(CPPFLAGS) -Werror" bench-programs
 
-# ---- Install. ------------------------------------------------------------------------------------
+# Install ------------------------------------------------------------------------------------------
 
 PREFIX ?= /usr/local
 LUADIR ?= $(PREFIX)/share/lua/$(LUA_API)

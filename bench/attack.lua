@@ -35,7 +35,7 @@ local function connect(port, from)
   return socket:connect() and socket or socket:close() and nil
 end
 
--- ---- Roles -----------------------------------------------------------------------------------------
+-- Roles -------------------------------------------------------------------------------------------
 
 local roles = {}
 
@@ -110,7 +110,7 @@ function roles.ask(port, seconds)
   assert(queue:loop())
 end
 
--- ---- Measuring -------------------------------------------------------------------------------------
+-- Measuring ---------------------------------------------------------------------------------------
 
 local function memory_of(pid, name)
   local file = io.open(("/proc/%d/status"):format(pid))

@@ -16,7 +16,7 @@ local MB = 1024 * 1024
 local ALLOWED = 20 -- MB above idle
 local CHUNK = ("0123456789abcdef"):rep(4096)
 
--- Memory of this process -----------------------------------------------------------------------------
+-- Memory of this process --------------------------------------------------------------------------
 
 -- "VmRSS" now, or "VmHWM" at its peak, in MB.
 local function memory(name)
@@ -34,7 +34,7 @@ local function forget_peak()
   file:close()
 end
 
--- The transfers: each runs alone in a process ----------------------------------------------------------
+-- The transfers: each runs alone in a process -----------------------------------------------------
 
 local function reader(size)
   local left = size
@@ -94,7 +94,7 @@ end
 
 if arg[1] == "--one" then return run_one(arg[2], arg[3]) end
 
--- All of them ------------------------------------------------------------------------------------------
+-- All of them -------------------------------------------------------------------------------------
 
 local function write(path, bytes)
   local file = assert(io.open(path, "wb"))

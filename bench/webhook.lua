@@ -44,7 +44,7 @@ local function has(program)
   return process.run("command -v " .. program) ~= ""
 end
 
--- ---- 1. Reading ------------------------------------------------------------------------------------
+-- 1. Reading --------------------------------------------------------------------------------------
 
 local function readers()
   local list = {
@@ -82,7 +82,7 @@ local function measure_reading(mode)
   place:remove()
 end
 
--- ---- 2. In nginx -----------------------------------------------------------------------------------
+-- 2. In nginx -------------------------------------------------------------------------------------
 
 local BOT = [[
 local waba = require "waba"
@@ -182,7 +182,7 @@ local function measure_nginx(mode)
   end
 end
 
--- ---- 3. How long a put takes -----------------------------------------------------------------------
+-- 3. How long a put takes -------------------------------------------------------------------------
 
 local function measure_puts(mode)
   print "3. A put: milliseconds, median / 99 % / longest"
@@ -212,7 +212,7 @@ local function measure_puts(mode)
   place:remove()
 end
 
--- ---- 4. The gateway's targets ----------------------------------------------------------------------
+-- 4. The gateway's targets ------------------------------------------------------------------------
 
 local CONNECTIONS = 6 -- as the gateway has by default
 
@@ -237,7 +237,7 @@ local function measure_latency(mode)
   end
 end
 
--- ---- The storm -------------------------------------------------------------------------------------
+-- The storm ---------------------------------------------------------------------------------------
 
 local function let_loose()
   local storm = require "spec.support.storm"

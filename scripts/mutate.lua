@@ -40,7 +40,7 @@ local function write(path, text)
   assert(file:close())
 end
 
--- ---- The places where a change is possible. --------------------------------------------------------------------
+-- The places where a change is possible -----------------------------------------------------------
 
 -- Text of the same length in which comments and strings are blanks.
 local function blank_out(text, is_lua)
@@ -127,7 +127,7 @@ local function choose()
   return chosen
 end
 
--- ---- The specs, the nearest first. -----------------------------------------------------------------------------
+-- The specs, the nearest first --------------------------------------------------------------------
 
 -- The specs nearest to C files, by a pattern of their names; the first match is used.
 local C_SPECS = {
@@ -262,7 +262,7 @@ local function specs_for(path)
   return specs, near
 end
 
--- ---- The scratch copy. -----------------------------------------------------------------------------------------
+-- The scratch copy --------------------------------------------------------------------------------
 
 local function prepare()
   run(("rm -rf %s && mkdir -p %s"):format(TREE, TREE))
@@ -292,7 +292,7 @@ local function time_of(spec, seconds)
   return passes(spec, seconds) and os.time() - start
 end
 
--- ---- One change after the other. -------------------------------------------------------------------------------
+-- One change after the other ----------------------------------------------------------------------
 
 local function describe(change, original)
   local _, number = original:sub(1, change.from):gsub("\n", "")

@@ -101,9 +101,7 @@ describe("engine", function()
     end)
 
     it("as an object that cqueues can poll", function()
-      if engine:pollfd() == nil then
-        return
-      end
+      if engine:pollfd() == nil then return end
       local loop = cqueues.new()
       local response
       loop:wrap(function()
@@ -119,9 +117,7 @@ describe("engine", function()
     end)
 
     it("and hears of what others start meanwhile", function()
-      if engine:pollfd() == nil then
-        return
-      end
+      if engine:pollfd() == nil then return end
       local loop = cqueues.new()
       local response
       loop:wrap(function()
@@ -162,9 +158,7 @@ describe("engine", function()
     end)
 
     it("and hears of a transfer that others cancel meanwhile", function()
-      if engine:pollfd() == nil then
-        return
-      end
+      if engine:pollfd() == nil then return end
       local transfer, id = start("/held", "x")
       until_received(engine, gateway, "/held")
       local loop = cqueues.new()
@@ -202,9 +196,7 @@ describe("engine", function()
     end)
 
     it("without turning round and round when an idle connection is closed", function()
-      if engine:pollfd() == nil then
-        return
-      end
+      if engine:pollfd() == nil then return end
       gateway:answer("/bye", { bye = true })
       assert(driver.run(engine, head_for(engine, gateway, "/bye"), "x"))
       driver.pump_for(engine, 0.05)
@@ -329,9 +321,7 @@ describe("engine", function()
   describe("keeps memory flat", function()
     local function resident()
       local file = io.open("/proc/self/statm")
-      if not file then
-        return 0
-      end
+      if not file then return 0 end
       local pages = file:read("*a"):match("^%d+ (%d+)")
       file:close()
       return tonumber(pages) * 4096

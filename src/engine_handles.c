@@ -9,7 +9,7 @@
 /* The least number of idle connections that are kept. */
 #define CONNECTIONS_KEPT 64
 
-/* ---- The callbacks of libcurl. They only store what happened. ---- */
+/* The callbacks of libcurl. They only store what happened -------------------------------------- */
 
 static int on_socket(CURL *easy, curl_socket_t socket, int what, void *argument, void *of_socket) {
   struct engine *engine = argument;

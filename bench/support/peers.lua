@@ -55,7 +55,7 @@ peers.list = {
   },
 }
 
--- ---- Other languages (bench/peers), on the same work ----------------------------------------------
+-- Other languages (bench/peers), on the same work -------------------------------------------------
 
 -- What they all take, in this order.
 local function arguments_of(job)

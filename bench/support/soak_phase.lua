@@ -31,7 +31,7 @@ local function message(number)
   return ("+49151%08d"):format(number % RECIPIENTS), build(ledger.mark(number))
 end
 
--- ---- What `on_event` tells: no call is lost, and nothing goes out again after it may have been accepted. ------------
+-- The events of `on_event`: no call is lost, and no request is repeated that may have been accepted.
 
 local function watch(self)
   local open = {}
@@ -52,7 +52,7 @@ local function watch(self)
   end
 end
 
--- ---- Sending -------------------------------------------------------------------------------------------------------
+-- Sending -----------------------------------------------------------------------------------------
 
 local function enter(self, number, sent, err)
   self.ledger:enter(number, sent, err)
@@ -133,7 +133,7 @@ local function kill_half_way(self)
   self.gateway:restart()
 end
 
--- ---- What must be left at the end: nothing. ------------------------------------------------------------------------
+-- What must be left at the end: nothing -----------------------------------------------------------
 
 local function is_empty(queue) return queue:is_empty() end
 

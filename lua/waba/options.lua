@@ -1,5 +1,5 @@
 -- Options: a module declares the options of a function once, in a table, and this module checks them. Wrong options are
--- the programmer's mistake, so they raise an error.
+-- errors of the programmer, so they raise an error.
 --
 --   --- The options of `waba.thing`.
 --   ---@options waba.ThingOptions

@@ -8,7 +8,7 @@ local runtime = {}
 local loaded = package.loaded
 local unpack = table.unpack or unpack -- luacheck: ignore 143
 
--- ---- Coroutines ------------------------------------------------------------------------------------
+-- Coroutines --------------------------------------------------------------------------------------
 
 --- Whether this is PUC Lua 5.1, and not LuaJIT, which has the same version.
 runtime.IS_PUC_51 = _VERSION == "Lua 5.1" and not rawget(_G, "jit")
@@ -99,7 +99,7 @@ end
 ---@type fun(fn: function, ...: any): boolean, any, ...: any
 runtime.protect = IS_PUC_51 and call_in_coroutine or call
 
--- ---- nginx -----------------------------------------------------------------------------------------
+-- nginx -------------------------------------------------------------------------------------------
 
 --- Whether this is an nginx with its Lua module.
 ---@return boolean
@@ -130,7 +130,7 @@ function runtime.can_wait_in_nginx()
   return true
 end
 
--- ---- Waiting outside any event loop ----------------------------------------------------------------
+-- Waiting outside any event loop ------------------------------------------------------------------
 
 local periodic = {} -- functions; each does what is due, and returns the seconds until it must be called again
 local is_tending = false
@@ -180,7 +180,7 @@ function blocking.sleep(seconds)
   end
 end
 
--- ---- Event loops -----------------------------------------------------------------------------------
+-- Event loops -------------------------------------------------------------------------------------
 
 -- Name to the library of the loop: its module, its rock, its Debian package.
 local LIBRARIES = {
@@ -399,7 +399,7 @@ function runtime.sleep(seconds)
   until core.clock() >= due
 end
 
--- ---- For the adapters ------------------------------------------------------------------------------
+-- For the adapters --------------------------------------------------------------------------------
 
 --- How an adapter without knowledge of engines waits for one: the descriptor to watch, and the seconds to wait at most.
 --- Without a descriptor (on systems that only have poll) it must look again soon.

@@ -16,7 +16,7 @@ local schema = {}
 ---@class waba.Ruleset
 ---@field types table<string, waba.Rule|fun(): waba.Rule>  by message type: the rule of its content, or a function that
 ---  loads it
----@field refused table<string, string>  known mistakes: fields beside the content, with their error messages
+---@field refused table<string, string>  known wrong fields beside the content, with their error messages
 ---@field direct_send? { types: table<string, true>, categories: table<string, table<string, waba.Rule>>, unsupported: string }
 ---  messages without an approved template: their types; by category, the fields that it allows; the error message for
 ---  other types

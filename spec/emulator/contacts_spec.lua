@@ -12,9 +12,7 @@ describe("contacts", function()
     local emulator = assert(support.start(options))
     local ok, problem = pcall(support.run, function() test(emulator) end)
     emulator:stop()
-    if not ok then
-      error(problem, 0)
-    end
+    if not ok then error(problem, 0) end
   end
 
   local function check(emulator, body)

@@ -8,9 +8,7 @@ local function with(options, test)
   local emulator = assert(support.start(options))
   local ok, problem = pcall(support.run, function() test(emulator) end)
   emulator:stop()
-  if not ok then
-    error(problem, 0)
-  end
+  if not ok then error(problem, 0) end
 end
 
 describe("the gateway", function()
@@ -215,9 +213,7 @@ describe("the 24-hour window", function()
         local id = body.messages[1].id
         return support.eventually(function()
           for _, status in ipairs(support.events(receiver, "statuses")) do
-            if status.id == id then
-              return status
-            end
+            if status.id == id then return status end
           end
         end)
       end
@@ -312,9 +308,7 @@ describe("products", function()
       assert.equal(201, status)
       local warning = support.eventually(function()
         for _, event in ipairs(support.events(receiver, "statuses")) do
-          if event.status == "warning" then
-            return event
-          end
+          if event.status == "warning" then return event end
         end
       end)
       assert.equal(2026, warning.errors[1].code)

@@ -14,9 +14,7 @@ local function with_emulator(options, test)
   local emulator = assert(support.start(options))
   local ok, problem = pcall(support.run, function() test(emulator) end)
   emulator:stop()
-  if not ok then
-    error(problem, 0)
-  end
+  if not ok then error(problem, 0) end
 end
 
 local FAST = { sent = 0, delivered = 0.01, read = 0.02 }

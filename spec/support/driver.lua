@@ -14,9 +14,7 @@ local driver = {}
 function driver.run(engine, head, body, options)
   options = options or {}
   local transfer, id = engine:start(head, body, options)
-  if not transfer then
-    return nil, { kind = "invalid", message = id, sent = "no" }
-  end
+  if not transfer then return nil, { kind = "invalid", message = id, sent = "no" } end
   return driver.finish(engine, transfer, options)
 end
 

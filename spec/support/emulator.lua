@@ -50,9 +50,7 @@ function support.run(body, seconds)
       error("the test did not end in time", 0)
     end
   end
-  if failure then
-    error(failure, 0)
-  end
+  if failure then error(failure, 0) end
 end
 
 --- Starts an emulator without TLS, whose handshakes would take most of a test's time; TLS is the
@@ -93,14 +91,10 @@ function support.request(emulator, method, path, body, options)
     head:delete("expect")
   end
   local answer, stream = request:go(options.timeout or 10)
-  if not answer then
-    return nil, tostring(stream)
-  end
+  if not answer then return nil, tostring(stream) end
   local text, message = stream:get_body_as_string(10)
   stream:shutdown()
-  if not text then
-    return nil, tostring(message)
-  end
+  if not text then return nil, tostring(message) end
   local status = tonumber(answer:get(":status"))
   if (answer:get("content-type") or ""):find("application/json", 1, true) then
     return status, cjson.decode(text), answer

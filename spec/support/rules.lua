@@ -18,7 +18,7 @@ local handled_by_walk = {
   each = true, inferred = true, either_case = true, without = true, instead = true,
 }
 
--- The walk ------------------------------------------------------------------------------------------
+-- The walk ----------------------------------------------------------------------------------------
 
 ---@class RuleCase
 ---@field name string      "interactive.action.buttons[].reply.title: characters"

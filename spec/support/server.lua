@@ -110,9 +110,7 @@ local function ask(self, command, ...)
   self.control:write(write({ command, ... }):gsub("\\\n", "\\n"), "\n")
   local size = assert(self.control:read("*l"), "the test server has died")
   local answer = read(size == "0" and "nil" or self.control:read(tonumber(size)))
-  if type(answer) == "table" and answer.fault then
-    error(answer.fault)
-  end
+  if type(answer) == "table" and answer.fault then error(answer.fault) end
   return answer
 end
 

@@ -25,7 +25,7 @@ local counts = { total = 0, open = 0, most = 0 }
 local released = condition.new()
 local loop = cqueues.new()
 
--- ---- What is answered. -----------------------------------------------------------------------
+-- What is answered --------------------------------------------------------------------------------
 
 local function set_answers(path, list)
   answers[path] = list
@@ -38,9 +38,7 @@ end
 
 local function next_answer(path)
   local list = answers[path]
-  if not list then
-    return { headers = { { "Content-Type", "application/json" } }, body = "{}" }
-  end
+  if not list then return { headers = { { "Content-Type", "application/json" } }, body = "{}" } end
   turns[path] = math.min(turns[path] + 1, #list)
   return list[turns[path]]
 end
@@ -87,9 +85,7 @@ local function in_pieces(answer, body, send)
     if answer.pause then
       cqueues.sleep(answer.pause)
     end
-    if not send(body:sub(at, at + size - 1)) then
-      return false
-    end
+    if not send(body:sub(at, at + size - 1)) then return false end
   end
   return true
 end
@@ -134,16 +130,14 @@ local function end_tcp(connection)
   handle:close()
 end
 
--- ---- HTTP/1.1. -------------------------------------------------------------------------------
+-- HTTP/1.1 ----------------------------------------------------------------------------------------
 
 local function read_headers(connection)
   local headers = {}
   local line = connection:read("*l")
   while line do
     line = line:gsub("\r$", "")
-    if line == "" then
-      return headers
-    end
+    if line == "" then return headers end
     local name, value = line:match("^([^:]+):%s*(.*)$")
     name = name:lower()
     headers[name] = headers[name] and headers[name] .. ", " .. value or value
@@ -156,9 +150,7 @@ local function read_chunks(connection)
   while true do
     local line = connection:read("*l")
     local size = line and tonumber(line:match("^%x+"), 16)
-    if not size then
-      return table.concat(chunks), false
-    end
+    if not size then return table.concat(chunks), false end
     if size == 0 then
       connection:read("*l")
       return table.concat(chunks), true
@@ -169,16 +161,12 @@ local function read_chunks(connection)
 end
 
 local function read_body(connection, headers)
-  if headers["transfer-encoding"] == "chunked" then
-    return read_chunks(connection)
-  end
+  if headers["transfer-encoding"] == "chunked" then return read_chunks(connection) end
   local size = tonumber(headers["content-length"] or 0)
   local parts, got = {}, 0
   while got < size do
     local part = connection:read(-math.min(65536, size - got))
-    if not part then
-      return table.concat(parts), false
-    end
+    if not part then return table.concat(parts), false end
     parts[#parts + 1] = part
     got = got + #part
   end
@@ -237,14 +225,10 @@ end
 -- Serves one request; returns whether the connection goes on.
 local function serve_request(connection, number)
   local line = connection:read("*l")
-  if not line then
-    return false
-  end
+  if not line then return false end
   local method, target = line:match("^(%S+) (%S+) HTTP/1%.1")
   local headers = method and read_headers(connection)
-  if not headers then
-    return false
-  end
+  if not headers then return false end
   local request = record(method, target, headers, number)
   local answer = next_answer(request.path)
   if answer.reset == "head" then
@@ -282,15 +266,13 @@ local function serve_http1(connection, tls)
   connection:close()
 end
 
--- ---- HTTP/2. ---------------------------------------------------------------------------------
+-- HTTP/2 ------------------------------------------------------------------------------------------
 
 local numbers = setmetatable({}, { __mode = "k" })
 
 local function read_stream(stream, connection)
   local head = stream:get_headers()
-  if not head then
-    return
-  end
+  if not head then return end
   local headers = {}
   for name, value in head:each() do
     headers[name] = headers[name] and headers[name] .. ", " .. value or value
@@ -317,9 +299,7 @@ local function send_stream(stream, answer, method)
   if not answer.chunked then
     head:append("content-length", tostring(#body), NEVER_INDEXED)
   end
-  if method == "HEAD" or body == "" then
-    return stream:write_headers(head, true)
-  end
+  if method == "HEAD" or body == "" then return stream:write_headers(head, true) end
   stream:write_headers(head, false)
   if answer.truncated then
     stream:write_chunk(body:sub(1, answer.truncated), false)
@@ -335,9 +315,7 @@ local function serve_stream(_, stream)
   local connection = stream.connection
   numbers[connection] = numbers[connection] or opened()
   local request = read_stream(stream, connection)
-  if not request then
-    return
-  end
+  if not request then return end
   local answer = next_answer(request.path)
   local ending = answer.reset or answer.drop
   if ending ~= "head" then
@@ -367,7 +345,7 @@ local function serve_stream(_, stream)
   end
 end
 
--- ---- Listening. ------------------------------------------------------------------------------
+-- Listening ---------------------------------------------------------------------------------------
 
 local DAY = 86400
 
@@ -387,9 +365,7 @@ local function make_context(protocol)
   if options.alpn ~= false then
     tls:setAlpnSelect(function(_, offered)
       for _, name in ipairs(offered) do
-        if name == protocol then
-          return name
-        end
+        if name == protocol then return name end
       end
     end)
   end
@@ -563,7 +539,7 @@ local function listen()
   return tonumber(port), authority
 end
 
--- ---- The talk with the spec. -----------------------------------------------------------------
+-- The talk with the spec --------------------------------------------------------------------------
 
 local commands = {}
 

@@ -90,8 +90,8 @@ function certificate.kept_authority(folder)
   -- Whoever has the key can pose as anybody to those who trust the authority.
   os.execute(("{ umask 077; mkdir -p -- %s && : >%s; } 2>/dev/null"):format(files.quote(folder), files.quote(key_path)))
   for file, text in pairs({ [path] = authority.certificate, [key_path] = authority.key }) do
-    local written, problem = pcall(files.write, file, text)
-    if not written then return nil, "the certificate authority cannot be stored: " .. tostring(problem) end
+    local written, reason = pcall(files.write, file, text)
+    if not written then return nil, "the certificate authority cannot be stored: " .. tostring(reason) end
   end
   return authority
 end

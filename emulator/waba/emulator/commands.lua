@@ -78,8 +78,8 @@ local function has_effect(command)
   end
 end
 
--- What is wrong with a command. It would otherwise have no effect.
-local function mistake_in(command)
+-- Returns an error message for a command that would have no effect.
+local function error_in(command)
   if not has_effect(command) then return "one of the options " .. table.concat(EFFECTS, ", ") .. " is required" end
   if command.share and command.share > 1 then return "option share must be 0 to 1" end
   if command.status and command.status > 599 then return "option status must be an HTTP status, 100 to 599" end
@@ -94,8 +94,8 @@ end
 ---@return waba.Error? err
 function Handle:fail_next(command)
   command = options.check(command, FAIL_NEXT, "emulator:fail_next")
-  local mistake = mistake_in(command)
-  if mistake then error("emulator:fail_next: " .. mistake, 2) end
+  local message = error_in(command)
+  if message then error("emulator:fail_next: " .. message, 2) end
   return self:ask("fail_next", json.pack(command))
 end
 

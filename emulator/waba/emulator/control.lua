@@ -12,7 +12,7 @@ local MAX_CALL = 64 * 1024 * 1024
 -- A customer's media may be as large as the journal's owner likes.
 local MAX_MEDIA = 4 * 1024 * 1024 * 1024
 
--- ---- What the journal shows ------------------------------------------------------------------------
+-- What the journal shows --------------------------------------------------------------------------
 
 -- A function that compares entries with a filter: `since` with their sequence, other fields by a comparison or
 -- equality.
@@ -46,7 +46,7 @@ local function with_hidden_headers(attempt)
   return shown
 end
 
--- ---- The calls -------------------------------------------------------------------------------------
+-- The calls ---------------------------------------------------------------------------------------
 
 -- Each takes a gateway and the call's arguments, and returns a result, or nil and a message.
 local calls = {}
@@ -172,7 +172,7 @@ function calls.stop(_, _, process)
   return true
 end
 
--- ---- The server ------------------------------------------------------------------------------------
+-- The server --------------------------------------------------------------------------------------
 
 ---@class waba.emulator.Control : waba.emulator.Gateway
 local Control = {}
@@ -211,9 +211,9 @@ end
 
 local function call(self, gateway, request)
   local named = request.segments[3] and calls[request.segments[3]]
-  local arguments, problem = json.decode(request.body)
+  local arguments, reason = json.decode(request.body)
   if not named or type(arguments) ~= "table" then
-    return respond(404, { error = problem or "no such call" })
+    return respond(404, { error = reason or "no such call" })
   end
   local result, message = named(gateway, arguments, self.process)
   if result == nil then return respond(422, { error = message }) end

@@ -69,7 +69,7 @@ function gateway.new(class, context)
   return self
 end
 
--- ---- Routes ----------------------------------------------------------------------------------------
+-- Routes ------------------------------------------------------------------------------------------
 
 -- A handler that gets the JSON body of the request, checked against a rule.
 local function with_body(handler, rule)
@@ -119,7 +119,7 @@ function Gateway:describe()
   return { url = self.url, api_key = self.options.api_key, number = self.options.number }
 end
 
--- ---- Requests --------------------------------------------------------------------------------------
+-- Requests ----------------------------------------------------------------------------------------
 
 --- Whether a request has the key. The second value: it has one, but another.
 ---@param request waba.emulator.Request
@@ -155,8 +155,8 @@ end
 ---@return waba.emulator.Response? refusal
 function Gateway:json_body(request, rule, optional)
   if optional and request.size == 0 then return {} end
-  local body, problem, status = decode_body(request)
-  if not body then return nil, self:error(self.BAD_BODY, problem, status) end
+  local body, reason, status = decode_body(request)
+  if not body then return nil, self:error(self.BAD_BODY, reason, status) end
   local found = rule and self.checker:first(body, rule)
   if found then return nil, self:refuse(found) end
   return body
@@ -167,8 +167,8 @@ end
 ---@return table|nil body
 ---@return waba.emulator.Response? refusal
 function Gateway:gateway_body(request)
-  local body, problem, status = decode_body(request)
-  if not body then return nil, self.responses.invalid({ problem }, status) end
+  local body, reason, status = decode_body(request)
+  if not body then return nil, self.responses.invalid({ reason }, status) end
   return body
 end
 
@@ -226,7 +226,7 @@ function Gateway:finished(request, response, written)
   })
 end
 
--- ---- Messages --------------------------------------------------------------------------------------
+-- Messages ----------------------------------------------------------------------------------------
 
 --- Keeps a message that was accepted, or came from a customer.
 ---@param record table

@@ -27,7 +27,7 @@ function Handle:ask(name, arguments)
   return result
 end
 
--- ---- What happened ---------------------------------------------------------------------------------
+-- What happened -----------------------------------------------------------------------------------
 
 --- Selects requests.
 ---@options waba.emulator.RequestFilter

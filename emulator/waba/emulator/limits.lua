@@ -55,7 +55,7 @@ function RateLimits:take(name, whose)
   return true
 end
 
--- ---- The sandbox -----------------------------------------------------------------------------------
+-- The sandbox -------------------------------------------------------------------------------------
 
 -- Messages of each type (cloud.md, section 1.5).
 local MOST = { text = 200, template = 10 }
@@ -87,9 +87,9 @@ end
 ---@param wa_id string
 ---@param kind string
 ---@param message table
----@return string|nil problem
----@return boolean? elsewhere  the recipient is the problem
-function limits.sandbox_problem(self, wa_id, kind, message)
+---@return string|nil reason
+---@return boolean? elsewhere  the recipient is the reason
+function limits.sandbox_error(self, wa_id, kind, message)
   if not self then return nil end
   self.number = self.number or wa_id
   if wa_id ~= self.number then

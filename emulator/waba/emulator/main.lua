@@ -134,8 +134,8 @@ function Process:add_number(options)
   local own = { on_premise = options, cloud = options.cloud }
   for _, kind in ipairs(KINDS) do
     own[kind].api_key = own[kind].api_key or random.letters(32)
-    local problem = self.ports[kind]:problem(own[kind])
-    if problem then return nil, problem end
+    local reason = self.ports[kind]:option_error(own[kind])
+    if reason then return nil, reason end
   end
   options.cloud.phone_number_id = options.cloud.phone_number_id or random.digits(11)
   local described = {}
@@ -162,21 +162,21 @@ local function add_numbers(self)
 end
 
 local function serve(self)
-  local leaf, problem
-  if self.options.tls then leaf, problem = make_certificate(self) end
-  if not problem and self.options.record then
-    self.record, problem = require("waba.emulator.journal").open_record(self.options.record)
+  local leaf, reason
+  if self.options.tls then leaf, reason = make_certificate(self) end
+  if not reason and self.options.record then
+    self.record, reason = require("waba.emulator.journal").open_record(self.options.record)
   end
-  if problem then return nil, problem end
+  if reason then return nil, reason end
   if self.options.log then
     io.stderr:setvbuf("line")
     self.log = require("waba.emulator.log").new(function(line)
       io.stderr:write(os.date("%H:%M:%S  "), require("waba.printable").line(line), "\n")
     end)
   end
-  problem = serve_port(self, "on_premise", self.options.port, leaf)
+  reason = serve_port(self, "on_premise", self.options.port, leaf)
     or serve_port(self, "cloud", self.options.cloud.port, leaf) or add_numbers(self)
-  if problem then return nil, problem end
+  if reason then return nil, reason end
   return serve_control(self, self.cq)
 end
 
@@ -216,8 +216,8 @@ end
 ---@return waba.emulator.Process|nil
 ---@return any cq  its loop, or a message
 function main.assemble(given)
-  local problem = main.missing_library()
-  if problem then return nil, problem end
+  local reason = main.missing_library()
+  if reason then return nil, reason end
   local cqueues = require "cqueues"
   local clock = require "waba.emulator.clock"
   local condition = require "cqueues.condition"

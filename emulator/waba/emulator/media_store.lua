@@ -94,7 +94,7 @@ function media_store.finder(gateway, kinds, codes)
   end
 end
 
--- ---- The content of a file -------------------------------------------------------------------------
+-- The content of a file ---------------------------------------------------------------------------
 
 local function read_start(file, count)
   local opened = assert(io.open(file, "rb"))
@@ -108,7 +108,7 @@ local function little_endian_24(bytes, at)
   return a + b * 256 + c * 65536
 end
 
-local function sticker_problem(bytes)
+local function sticker_error(bytes)
   if bytes:sub(1, 4) ~= "RIFF" or bytes:sub(9, 12) ~= "WEBP" then return "is not a WebP image" end
   local form = bytes:sub(13, 16)
   local width, height
@@ -133,14 +133,14 @@ local INSPECT = {
   ["image/png"] = function(bytes)
     return bytes:sub(1, 8) ~= "\137PNG\r\n\26\n" and "is not a PNG image" or nil
   end,
-  ["image/webp"] = sticker_problem,
+  ["image/webp"] = sticker_error,
 }
 
 --- What keeps a file from being shown, if anything is known of its type.
 ---@param mime_type string
 ---@param file string
----@return string|nil problem  "is not a JPEG image"
-function media_store.content_problem(mime_type, file)
+---@return string|nil reason  "is not a JPEG image"
+function media_store.content_error(mime_type, file)
   local inspect = INSPECT[mime_type:lower():match("[^;%s]+")]
   return inspect and inspect(read_start(file, 64)) or nil
 end

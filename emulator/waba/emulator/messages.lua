@@ -3,7 +3,7 @@
 
 local messages = {}
 
--- ---- Products --------------------------------------------------------------------------------------
+-- Products ----------------------------------------------------------------------------------------
 
 local function has_product(catalog, wanted)
   for _, product in ipairs(catalog) do
@@ -38,7 +38,7 @@ function messages.product_finder(gateway, codes, context)
   end
 end
 
--- ---- Statuses --------------------------------------------------------------------------------------
+-- Statuses ----------------------------------------------------------------------------------------
 
 --- Reports a status at once; how is the gateway's own (`post_status`).
 ---@param gateway table
@@ -76,7 +76,7 @@ function messages.schedule_statuses(gateway, record, order, failure)
   end
 end
 
--- ---- What a customer can tap -----------------------------------------------------------------------
+-- What a customer can tap -------------------------------------------------------------------------
 
 local function tapped_reply(content, choice)
   for _, button in ipairs(content.action.buttons or {}) do
@@ -138,7 +138,7 @@ function messages.find_tapped(gateway, id, choice)
   return record.type == "interactive" and "reply" or "button", content
 end
 
--- ---- Messages of customers -------------------------------------------------------------------------
+-- Messages of customers ---------------------------------------------------------------------------
 
 --- The context of a customer's message, if it has any.
 ---@param gateway table

@@ -99,9 +99,7 @@ local function read_parts(reader, boundary, target)
   end
   while true do
     while #reader.held < 2 and fill(reader) do end
-    if reader.held:sub(1, 2) == "--" then
-      return parts
-    end
+    if reader.held:sub(1, 2) == "--" then return parts end
     reader.held = reader.held:sub(3)
     local part = read_head(reader)
     if not part or not part.name then
@@ -119,15 +117,15 @@ end
 ---@param boundary string
 ---@param target string    where the file of the form goes
 ---@return table<string, waba.emulator.Part>|nil parts  by name
----@return string? problem
+---@return string? reason
 function multipart.read(path, boundary, target)
   local file = assert(io.open(path, "rb"))
   -- There is no line break before the first boundary.
   local reader = { file = file, held = "\r\n" }
-  local parts, problem = read_parts(reader, boundary, target)
+  local parts, reason = read_parts(reader, boundary, target)
   file:close()
   if not parts then os.remove(target) end
-  return parts, problem
+  return parts, reason
 end
 
 return multipart

@@ -17,8 +17,8 @@ function port.new() return setmetatable({ gateways = {}, by_key = {} }, Port) en
 
 --- Finds why a number can't be added.
 ---@param options table  of its gateway, complete
----@return string|nil problem
-function Port:problem(options)
+---@return string|nil reason
+function Port:option_error(options)
   if self.by_key[options.api_key] then
     return ("the API key of the number %s belongs to the number %s"):format(options.number,
       self.by_key[options.api_key].options.number)

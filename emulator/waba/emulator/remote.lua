@@ -37,8 +37,8 @@ local function exchange(self, path, content_type, body, seconds)
   local engine = self.connection.engine
   local head = engine:prepare({ method = "POST", url = ("%s/%s%s"):format(self.connection.url, self.gateway, path),
     idempotent = false, headers = { ["Content-Type"] = content_type, ["X-Waba-Emulator"] = self.connection.token } })
-  local transfer, problem = engine:start(head, body, { timeout = seconds or TIMEOUT, max_body = MAX_RESPONSE })
-  if not transfer then return nil, { message = problem } end
+  local transfer, reason = engine:start(head, body, { timeout = seconds or TIMEOUT, max_body = MAX_RESPONSE })
+  if not transfer then return nil, { message = reason } end
   while true do
     engine:pump()
     while engine:ready() do

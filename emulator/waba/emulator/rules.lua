@@ -35,7 +35,7 @@ local rules = {}
 ---@field code integer
 ---@field details string
 
--- ---- Values ----------------------------------------------------------------------------------------
+-- Values ------------------------------------------------------------------------------------------
 
 --- Counts characters; the text is known to be UTF-8.
 ---@param text string
@@ -133,7 +133,7 @@ function rules.fits(text, name)
   return fits(text)
 end
 
--- ---- Applying a rule -------------------------------------------------------------------------------
+-- Applying a rule ---------------------------------------------------------------------------------
 
 -- One application of a rule. `add` takes an error, and returns whether the check ends.
 ---@class waba.emulator.Walk
@@ -370,7 +370,7 @@ function Walk:node(value, rule, path)
   return found and self.add(found)
 end
 
--- ---- A hosting's -----------------------------------------------------------------------------------
+-- A hosting's -------------------------------------------------------------------------------------
 
 --- Applies rules with the codes of a hosting.
 ---@class waba.emulator.Checker

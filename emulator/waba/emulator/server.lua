@@ -73,7 +73,7 @@ local function parse_target(request, target)
   for segment in path:gmatch("[^/]+") do request.segments[#request.segments + 1] = decode(segment) end
 end
 
--- ---- Requests and responses --------------------------------------------------------------------------
+-- Requests and responses --------------------------------------------------------------------------
 
 local function new_request(exchange)
   local request = { method = exchange.method, headers = {}, size = 0, protocol = exchange.protocol }
@@ -167,8 +167,8 @@ end
 ---@field gateway waba.emulator.Gateway
 ---@field clock? waba.emulator.Clock  for the header Date
 
-local function report(problem)
-  io.stderr:write("waba emulator: ", printable.text(problem), "\n")
+local function report(reason)
+  io.stderr:write("waba emulator: ", printable.text(reason), "\n")
 end
 
 --- Listens and serves. A request that fails costs its own connection only.

@@ -9,7 +9,7 @@ local shell = {}
 
 local HOSTINGS = { on_premise = true, cloud = true }
 
--- ---- What it prints ---------------------------------------------------------------------------------
+-- What it prints ----------------------------------------------------------------------------------
 
 local WIDTH = 79
 local INDENT = 6
@@ -98,7 +98,7 @@ local function exports(hosting, described, ca_file)
   return table.concat(lines, "\n")
 end
 
--- ---- Its arguments ---------------------------------------------------------------------------------
+-- Its arguments -----------------------------------------------------------------------------------
 
 -- Reads the value of an option: a boolean, a number, or text.
 local function read_value(kind, text)

@@ -133,8 +133,8 @@ function Store:find_any(name, language) return self.by_key[key(name, language)] 
 --- Why a name and language can't be used for a new template.
 ---@param name string
 ---@param language string
----@return string|nil problem
-function Store:name_problem(name, language)
+---@return string|nil reason
+function Store:name_error(name, language)
   local deleted_at = self.deleted[name]
   if self:find_any(name, language) then return "there is a template of this name in this language already" end
   if deleted_at and self.gateway.clock:now() - deleted_at < NAME_REST then
@@ -142,7 +142,7 @@ function Store:name_problem(name, language)
   end
 end
 
--- ---- The parts of a template and of a message ------------------------------------------------------
+-- The parts of a template and of a message --------------------------------------------------------
 
 --- The components of a template or a message by their type in lower case, and the buttons by their position.
 ---@param components table[]|nil

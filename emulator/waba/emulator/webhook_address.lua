@@ -8,7 +8,7 @@ local webhook_address = {}
 
 local absent = rules.absent
 
-local function header_problems(headers, found)
+local function header_errors(headers, found)
   if type(headers) ~= "table" or headers[1] ~= nil then
     found[#found + 1] = "headers: must be an object"
     return
@@ -23,7 +23,7 @@ local function header_problems(headers, found)
 end
 
 -- Cloud hosting accepts no port and no underscore; on loopback neither matters, which is where tests listen.
-local function public_problem(url)
+local function public_error(url)
   local host, port = url:match("^https://([^/:?#]+):?(%d*)")
   if not host or host == "localhost" or host:find("^127%.") then return nil end
   if port ~= "" then return "url: must not have a port" end
@@ -34,17 +34,17 @@ end
 ---@param gateway table
 ---@param body table
 ---@param fields? table<string, boolean>  that it may have besides url and headers
----@return string[] problems
-function webhook_address.problems(gateway, body, fields)
+---@return string[] messages
+function webhook_address.errors(gateway, body, fields)
   local found = {}
-  found[#found + 1] = webhooks.problem(body.url)
-  if not absent(body.headers) then header_problems(body.headers, found) end
+  found[#found + 1] = webhooks.url_error(body.url)
+  if not absent(body.headers) then header_errors(body.headers, found) end
   for name in pairs(body) do
     if name ~= "url" and name ~= "headers" and not (fields and fields[name]) then
       found[#found + 1] = ("%s: unknown field"):format(tostring(name))
     end
   end
-  if #found == 0 and gateway.kind == "cloud" then found[1] = public_problem(body.url) end
+  if #found == 0 and gateway.kind == "cloud" then found[1] = public_error(body.url) end
   table.sort(found)
   return found
 end
@@ -70,7 +70,7 @@ end
 function webhook_address.read(gateway, request, fields)
   local body, refusal = gateway:gateway_body(request)
   if not body then return nil, refusal end
-  local found = webhook_address.problems(gateway, body, fields)
+  local found = webhook_address.errors(gateway, body, fields)
   if #found > 0 then return nil, gateway.responses.invalid(found) end
   return body
 end

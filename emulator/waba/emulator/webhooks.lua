@@ -66,8 +66,8 @@ local LOOPBACK = { localhost = true, ["::1"] = true }
 --- What is wrong with a webhook address, if anything. Only https is taken; plain http to loopback
 --- only, which the real gateway refuses too.
 ---@param url any
----@return string|nil problem
-function webhooks.problem(url)
+---@return string|nil reason
+function webhooks.url_error(url)
   local target = type(url) == "string" and split(url)
   if not target or url:find("%s") then
     return "url: a valid HTTPS URL is required"

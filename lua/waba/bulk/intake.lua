@@ -33,9 +33,9 @@ local function next_item(run)
     return nil
   end
   run.position = run.position + 1
-  local problem = invalid(run, message, key)
-  if problem then
-    run:end_source(("client:send_all: message %d of the source: %s"):format(run.position, problem))
+  local reason = invalid(run, message, key)
+  if reason then
+    run:end_source(("client:send_all: message %d of the source: %s"):format(run.position, reason))
     return nil
   end
   return { to = to, message = message, position = run.position, key = key == nil and run.position or key }

@@ -40,8 +40,8 @@ local HEADER = "waba journal 1 "
 -- Bytes read at once.
 local PIECE = 64 * 1024
 
-local function journal_error(path, problem)
-  return errors.invalid("journal", ("the journal %s %s"):format(path, problem))
+local function journal_error(path, reason)
+  return errors.invalid("journal", ("the journal %s %s"):format(path, reason))
 end
 
 -- No space, no line end and no NUL in a key's text.

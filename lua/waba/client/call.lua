@@ -27,7 +27,7 @@ local encode = core.encode
 ---@field before_attempt? function  see waba.SendOptions
 ---@field before_retry? function    see waba.SendOptions
 
--- Request heads ------------------------------------------------------------------------------------
+-- Request heads -----------------------------------------------------------------------------------
 
 local JSON_TYPE = "application/json"
 
@@ -81,7 +81,7 @@ local function head_of(client, endpoint, call)
   return head
 end
 
--- Errors -------------------------------------------------------------------------------------------
+-- Errors ------------------------------------------------------------------------------------------
 
 -- Refuses a parameter that would change which path is called.
 local function check_parameters(parameters)

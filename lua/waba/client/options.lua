@@ -117,7 +117,7 @@ function client_options.check_ordered(ordered, what, level)
   end
 end
 
--- Environment variables ----------------------------------------------------------------------------
+-- Environment variables ---------------------------------------------------------------------------
 
 -- An option overrides its variable; an empty variable counts as unset.
 local function variable(name)

@@ -58,7 +58,7 @@ local function identify(self, key, number)
     .. "to one number"):format(number, other))
 end
 
--- ---- A client of the pool. ---------------------------------------------------------------------------
+-- A client of the pool ----------------------------------------------------------------------------
 
 local Member = {}
 Member.__index = Member
@@ -101,7 +101,7 @@ function Member:call(request, endpoint, call)
   return runtime.ensure(finish, self, perform, self, request, endpoint, call)
 end
 
--- ---- The pool. ---------------------------------------------------------------------------------------
+-- The pool ----------------------------------------------------------------------------------------
 
 -- Closes the least recently used clients until another one may be opened. Those in use stay.
 local function make_room(self)

@@ -29,7 +29,7 @@ local GRACE = 1
 -- Statuses may arrive before the response to the message: this many are remembered.
 local EARLY = 1024
 
--- ---- A conversation: the limiter of its queue ------------------------------------------------------
+-- A conversation: the limiter of its queue --------------------------------------------------------
 
 local Conversation = {}
 Conversation.__index = Conversation
@@ -61,7 +61,7 @@ function Conversation.take() end
 
 function Conversation:try(now) return self:delay(now) == 0 end
 
--- ---- The order of one client's messages ------------------------------------------------------------
+-- The order of one client's messages --------------------------------------------------------------
 
 ---@return waba.Ordering
 function ordering.new()
@@ -125,7 +125,7 @@ function Ordering:close()
   for _, conversation in pairs(self.conversations.objects) do conversation.queue:close() end
 end
 
--- ---- One message -----------------------------------------------------------------------------------
+-- One message -------------------------------------------------------------------------------------
 
 ---@class waba.OrderedSlot
 local Slot = {}

@@ -9,7 +9,7 @@ local queues = require "waba.delivery.queue"
 
 local CLASSES = { "messages", "other", "media" }
 
--- ---- The buckets of a key --------------------------------------------------------------------------
+-- The buckets of a key ----------------------------------------------------------------------------
 
 -- Identity and rates to the limiters in use, until the last client of the key is closed or collected.
 local in_use = setmetatable({}, { __mode = "v" })
@@ -46,7 +46,7 @@ end
 
 local function is_full(bucket, now) return bucket:is_full(now) end
 
--- ---- One client ------------------------------------------------------------------------------------
+-- One client --------------------------------------------------------------------------------------
 
 -- Its queues are fields, by class: a table for them would be one more object for each of many clients.
 

@@ -25,7 +25,7 @@ local PAUSE = 0.1
 local Listener = {}
 Listener.__index = Listener
 
--- ---- TLS -------------------------------------------------------------------------------------------
+-- TLS ---------------------------------------------------------------------------------------------
 
 -- Selects the protocol of a client's ALPN offer.
 local function select_protocol(_, offered)
@@ -54,7 +54,7 @@ function listener.tls_context(cert, key)
   return context
 end
 
--- ---- Connections -----------------------------------------------------------------------------------
+-- Connections -------------------------------------------------------------------------------------
 
 -- Serves one request. An error that `serve` raises closes this connection only.
 local function serve_exchange(self, current)

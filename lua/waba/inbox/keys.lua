@@ -14,9 +14,9 @@ local function of_number(event, name)
   return number .. "/" .. name
 end
 
--- News whose content names its own moment or id, so that equal news is the same news. Other news is
--- told from its repetition by the time of its entry.
-local TELLING = {
+-- Account fields whose content includes a time or an id: equal content is the same event. Other events are distinguished
+-- from repetitions by the time of their entry.
+local UNIQUE_FIELDS = {
   history = true, smb_app_state_sync = true, calls = true, user_id_update = true, group_lifecycle_update = true,
   group_participants_update = true,
 }
@@ -28,14 +28,14 @@ local function digest_key(kind, content)
 end
 
 local function account_key(event)
-  if event.hosting ~= "cloud" or not event.timestamp and not TELLING[event.field] then return nil end
+  if event.hosting ~= "cloud" or not event.timestamp and not UNIQUE_FIELDS[event.field] then return nil end
   return digest_key("account", {
     event.field, event.value, event.timestamp or "", event.number or "", event.waba_id,
   })
 end
 
--- News about a customer: the same change at the same time.
-local function news_key(event)
+-- The key of an event about a customer: equal for the same change at the same time.
+local function change_key(event)
   return digest_key(event.kind, {
     event.type or event.category or "", event.value or event.owner or "", event.timestamp or "", event.from or "",
     event.from_user_id or "", event.phone_number_id or event.number or "",
@@ -59,7 +59,7 @@ end
 function keys.identity(event)
   local kind = event.kind
   if kind == "account" then return account_key(event) end
-  if kind == "handover" or kind == "preference" then return news_key(event) end
+  if kind == "handover" or kind == "preference" then return change_key(event) end
   if not event.id then return nil end
   if kind == "status" then return status_key(event) end
   if kind ~= "error" then return kind .. ":" .. of_number(event, event.id) end

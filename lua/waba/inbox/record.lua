@@ -1,6 +1,6 @@
--- Events as bytes, for the inboxes that store them, and back: the webhook's own bytes where the event is all that they
--- contain, else JSON; for what JSON can't hold (bytes that are no UTF-8, very deep tables) a form of our own. The first
--- byte tells which. A platform's odd message must be stored too.
+-- Converts events to bytes, for the inboxes that store them, and back. The bytes are those of the webhook if the event is its
+-- only content, else JSON; or another format for values that JSON can't represent (bytes that are not UTF-8, very deep
+-- tables), because such an event must be stored too. The first byte identifies the format.
 
 local core = require "waba.core"
 local errors = require "waba.errors"

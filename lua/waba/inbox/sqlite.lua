@@ -31,8 +31,8 @@ function sqlite.new(given)
   local settings = inbox.settings(given, OPTIONS, "waba.inbox.sqlite")
   if not settings.file then error("waba.inbox.sqlite: option file is required", 2) end
   library.load("dbd.sqlite3", "luadbi-sqlite3", "lua-dbi-sqlite3", "waba.inbox.sqlite", 2)
-  local problem = sqlite_file.problem(settings.file)
-  if problem then error("waba.inbox.sqlite: option file: " .. problem, 2) end
+  local reason = sqlite_file.file_error(settings.file)
+  if reason then error("waba.inbox.sqlite: option file: " .. reason, 2) end
   return inbox.new(store.new(settings), settings, true)
 end
 

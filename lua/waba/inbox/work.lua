@@ -96,7 +96,7 @@ function Work:wake()
   notify(self)
 end
 
--- ---- Leases and acknowledgements. --------------------------------------------------------------------
+-- Leases and acknowledgements ---------------------------------------------------------------------
 
 -- Records that a handler has ended, and its result.
 local function finish(self, entry, ok, raised)
@@ -214,7 +214,7 @@ local function tend_all(receiver, taking)
   for _, running in ipairs(list) do tend(running, running == taking) end
 end
 
--- ---- Taking and starting. ----------------------------------------------------------------------------
+-- Taking and starting -----------------------------------------------------------------------------
 
 -- Whether the inbox can acknowledge, store and take in one call, and none of its methods was replaced.
 local function can_exchange(self)
@@ -367,7 +367,7 @@ local function fill(self, group, stop)
   return has_begun
 end
 
--- ---- The main loop. ----------------------------------------------------------------------------------
+-- The main loop -----------------------------------------------------------------------------------
 
 -- Reports that the inbox can't be read, once until it can be read again.
 local function report_unreadable(self, err)

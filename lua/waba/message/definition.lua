@@ -71,7 +71,7 @@ local function text_of(defined, component)
   return component.text
 end
 
--- Checking ------------------------------------------------------------------------------------------
+-- Checking ----------------------------------------------------------------------------------------
 
 local function add(found, path, message, ...)
   found[#found + 1] = { path = path, message = message:format(...) }
@@ -288,7 +288,7 @@ function definition.check(defined, message)
   return true
 end
 
--- Filling -------------------------------------------------------------------------------------------
+-- Filling -----------------------------------------------------------------------------------------
 
 -- Values that are not placeholders of the body.
 local RESERVED = {

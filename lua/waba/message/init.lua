@@ -41,7 +41,7 @@ setmetatable(message, {
 ---  `direct_send_config` beside it; see the options of `client:send`
 ---@field [string] any the content, in the field named like the type
 
--- Media ------------------------------------------------------------------------------------------
+-- Media -------------------------------------------------------------------------------------------
 
 local function media(kind)
   return function(content)
@@ -101,7 +101,7 @@ message.document = media("document")
 ---@return waba.Message
 message.sticker = media("sticker")
 
--- Places -----------------------------------------------------------------------------------------
+-- Places ------------------------------------------------------------------------------------------
 
 --- A place. The address is shown only together with a name.
 ---@param content { latitude: number, longitude: number, name: string?, address: string? }
@@ -114,7 +114,7 @@ function message.location(content)
   return { type = "location", location = content }
 end
 
--- The rest ---------------------------------------------------------------------------------------
+-- The rest ----------------------------------------------------------------------------------------
 
 --- A reaction to a message; `emoji = ""` removes it. Cloud hosting only.
 ---@param content { message_id: string, emoji: string }

@@ -83,7 +83,7 @@ local function encode_address(client, given, at)
   return { url = given.url, headers = next(headers) and headers or nil }
 end
 
--- The number ---------------------------------------------------------------------------------------
+-- The number --------------------------------------------------------------------------------------
 
 --- An address for webhooks.
 ---@options waba.WebhookAddressOptions

@@ -49,7 +49,7 @@ local new_error, below = errors.new, errors.below
 ---
 ---@field fields? table<string, waba.Rule>  of an object
 ---@field open? boolean  of an object: unknown fields are allowed; of variants: values without a variant are allowed
----@field refused? table<string, string>  of an object: known mistakes, by field, with their error messages
+---@field refused? table<string, string>  of an object: known wrong fields, by name, with their error messages
 ---@field instead? string  of an object: advice that is added to the error for a value that is no object
 ---@field suggest? string[]  of an object: further names that an unknown field may have been meant to be
 ---@field by? string  of an object: the field whose value chooses the variant

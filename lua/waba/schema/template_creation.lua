@@ -44,7 +44,7 @@ creation.url = {
   is = "string", required = true, format = "url", also = { { is = "string", format = placeholders.at_end_of_url } },
 }
 
--- Rules in `also`, which refer to some of the fields ------------------------------------------------
+-- Rules in `also`, which refer to some of the fields ----------------------------------------------
 
 --- An object of which only these fields are checked.
 ---@param fields table<string, waba.Rule>

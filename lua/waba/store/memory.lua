@@ -9,7 +9,7 @@ local clock, floor = core.clock, math.floor
 -- Names of conversations that are recorded at a time at most.
 local MOST_NAMES = 100000
 
--- ---- Values that expire. -----------------------------------------------------------------------------
+-- Values that expire ------------------------------------------------------------------------------
 
 local Expiring = {}
 Expiring.__index = Expiring
@@ -62,7 +62,7 @@ function Expiring:add(name, value, seconds)
   return true
 end
 
--- ---- Conversations. ----------------------------------------------------------------------------------
+-- Conversations -----------------------------------------------------------------------------------
 
 ---@class waba.MemoryStore : waba.Store
 local Memory = {}
@@ -283,7 +283,7 @@ local function next_ready(list)
   end
 end
 
--- ---- The contract. -----------------------------------------------------------------------------------
+-- The contract ------------------------------------------------------------------------------------
 
 local function write(self, records)
   for _, record in ipairs(records or {}) do

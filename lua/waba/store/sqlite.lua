@@ -40,7 +40,7 @@ local function promote(self, conversation)
     WHERE seq = (SELECT min(seq) FROM waba_entry WHERE conversation = ?)]], conversation)
 end
 
--- ---- Putting. ----------------------------------------------------------------------------------------
+-- Putting -----------------------------------------------------------------------------------------
 
 -- What names.lua needs of this store; the entries of one `put` share the names that were read.
 local function name_store(self, now)
@@ -162,7 +162,7 @@ local function put(self, entries, records, now)
   return #fresh
 end
 
--- ---- Taking. -----------------------------------------------------------------------------------------
+-- Taking ------------------------------------------------------------------------------------------
 
 local function bury(self, seq, conversation, reason, now)
   self.database:run([[INSERT INTO waba_dead (seq, conversation, bulk, id, attempts, at, reason, body)
@@ -228,7 +228,7 @@ local function free_dead(self)
   end)
 end
 
--- ---- Settling. ---------------------------------------------------------------------------------------
+-- Settling ----------------------------------------------------------------------------------------
 
 -- Makes one change. Returns whether the lease was held.
 local function settle(self, change, now)
@@ -339,7 +339,7 @@ function Sqlite:take(n, seconds, changes)
   return taken, due
 end
 
--- ---- Looking. ----------------------------------------------------------------------------------------
+-- Looking -----------------------------------------------------------------------------------------
 
 function Sqlite:depth()
   return self.database:guarded(function() return self.database:value "SELECT count(*) FROM waba_entry" end)

@@ -17,7 +17,7 @@ local sqlite_file = require "waba.store.sqlite_file"
 ---@field connection userdata?  the driver's, while the file is open
 ---@field statements table<string, userdata>  the driver's, by their text. They are closed before the connection
 ---@field driver_timeout integer?  milliseconds: the `busy_timeout` that was last set in SQLite
----@field to_disk boolean?      what the connection was last told
+---@field to_disk boolean?      the mode that was last set for the connection
 ---@field closed true?
 local Connection = {}
 Connection.__index = Connection

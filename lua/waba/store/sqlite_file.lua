@@ -50,7 +50,7 @@ local function exists(path)
 end
 
 -- The driver's error for a file that is there.
-local function problem_of_database(path)
+local function database_error(path)
   local connection, message = require("dbd.sqlite3").New(path)
   if not connection then return sqlite_file.message(message) end
   local statement
@@ -79,12 +79,12 @@ end
 --- run as another user than the one who writes.
 ---@param path string
 ---@return string|nil
-function sqlite_file.problem(path)
+function sqlite_file.file_error(path)
   if path == "" then return "its name is empty" end
   if path == ":memory:" then return nil end
   if exists(path) then
-    local problem = problem_of_database(path)
-    return problem and path .. ": " .. problem
+    local reason = database_error(path)
+    return reason and path .. ": " .. reason
   end
   local folder, message = open_file(path:match("^(.*/)[^/]*$") or ".", "rb")
   if not folder then return message end

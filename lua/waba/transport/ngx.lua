@@ -241,7 +241,7 @@ local function connect(exchange, target, now)
   return shake_hands(exchange, target, limit)
 end
 
--- ---- The destination of a 2xx body -----------------------------------------------------------------
+-- The destination of a 2xx body -------------------------------------------------------------------
 
 local function unwritable(path, message)
   return ("the file %s cannot be written: %s"):format(path, message), "file"
@@ -290,7 +290,7 @@ local function diversion_of(exchange)
   end
 end
 
--- ---- One exchange ----------------------------------------------------------------------------------
+-- One exchange ------------------------------------------------------------------------------------
 
 local function receive(exchange)
   if not exchange.request.into then return http1_response.receive(exchange) end

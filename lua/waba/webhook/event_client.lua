@@ -27,7 +27,7 @@ local function check_client(client, of)
   end
 end
 
--- ---- Numbers. ----------------------------------------------------------------------------------------
+-- Numbers -----------------------------------------------------------------------------------------
 
 -- The digits of an event's number. `event.number` is the id where the platform sends no number.
 local function digits_of(event)
@@ -85,7 +85,7 @@ local function unknown(event)
     .. "number")
 end
 
--- ---- The forms of the option. ------------------------------------------------------------------------
+-- The forms of the option -------------------------------------------------------------------------
 
 local function check_table(clients)
   if next(clients) == nil and not getmetatable(clients) then

@@ -61,9 +61,7 @@ local function disturb(rng, body)
     end
   end
   walk(body)
-  if #places == 0 then
-    return
-  end
+  if #places == 0 then return end
   local place = chance.pick(rng, places)
   local strange = chance.pick(rng, STRANGE)
   if type(strange) == "table" then

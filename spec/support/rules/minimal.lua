@@ -28,7 +28,7 @@ local function strict(node)
   return whole
 end
 
--- The least that fits a node ------------------------------------------------------------------------
+-- The least that fits a node ----------------------------------------------------------------------
 
 local counter = 0 -- keeps generated texts apart
 
@@ -106,7 +106,7 @@ local function item_with(node, name)
   end
 end
 
--- Texts and lists of a given size -------------------------------------------------------------------
+-- Texts and lists of a given size -----------------------------------------------------------------
 
 local function text_of(node, length)
   local text = ("\195\164"):rep(length) -- two bytes each: limits count characters

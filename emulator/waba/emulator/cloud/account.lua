@@ -26,7 +26,7 @@ function account.new()
     calling = { status = "DISABLED", call_icon_visibility = "DEFAULT" }, codes = {} }
 end
 
--- ---- Conversational components ---------------------------------------------------------------------
+-- Conversational components -----------------------------------------------------------------------
 
 local AUTOMATION = object({
   enable_welcome_message = { is = "boolean" }, prompts = list(text(1, 80, "no_emoji"), 0, 4),
@@ -49,7 +49,7 @@ local function set_automation(gateway, _, body)
   return responses.success()
 end
 
--- ---- Commerce settings -----------------------------------------------------------------------------
+-- Commerce settings -------------------------------------------------------------------------------
 
 local function get_commerce(gateway)
   local commerce = gateway.account.commerce
@@ -75,7 +75,7 @@ local function set_commerce(gateway, request)
   return responses.success()
 end
 
--- ---- Calling settings ------------------------------------------------------------------------------
+-- Calling settings --------------------------------------------------------------------------------
 
 local SWITCHED = choice "ENABLED DISABLED"
 
@@ -98,7 +98,7 @@ local function set_calling(gateway, _, body)
   return responses.success()
 end
 
--- ---- QR codes --------------------------------------------------------------------------------------
+-- QR codes ----------------------------------------------------------------------------------------
 
 local CODE = object({ prefilled_message = required(text(1, 140)), generate_qr_image = choice "PNG SVG",
   code = some_text })

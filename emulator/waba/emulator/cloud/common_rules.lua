@@ -26,7 +26,7 @@ local new_error = common.checker.new_error
 common.PRODUCT = choice("whatsapp", { required = true,
   codes = { missing = "invalid_parameter", wrong = "invalid_parameter" } })
 
--- ---- Media, places ---------------------------------------------------------------------------------
+-- Media, places -----------------------------------------------------------------------------------
 
 local MIB = message_rules.MIB
 
@@ -84,7 +84,7 @@ common.MEMBER_CODES = { surplus = "parameter_invalid" }
 ---@return waba.emulator.Rule
 function common.words(most) return object({ text = required(text(1, most)) }) end
 
--- ---- Payments (cloud.md, sections 2.17 and 11.3) ---------------------------------------------------
+-- Payments (cloud.md, sections 2.17 and 11.3) -----------------------------------------------------
 
 local AMOUNT = object({
   value = { is = "integer", required = true, range = { 0, 1e15 } },

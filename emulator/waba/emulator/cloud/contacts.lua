@@ -49,7 +49,7 @@ function Contacts:by_user(user_id)
   return contact
 end
 
--- ---- The block list --------------------------------------------------------------------------------
+-- The block list ----------------------------------------------------------------------------------
 
 local BODY = message_rules.object({
   messaging_product = common_rules.PRODUCT,

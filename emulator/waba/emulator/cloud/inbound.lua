@@ -11,7 +11,7 @@ local messages = require "waba.emulator.cloud.messages"
 
 local inbound = {}
 
--- ---- The content of each type ----------------------------------------------------------------------
+-- The content of each type ------------------------------------------------------------------------
 
 local function base64_of_hex(hex)
   return core.base64((hex:gsub("%x%x", function(byte) return string.char(tonumber(byte, 16)) end)))
@@ -85,7 +85,7 @@ local MAKERS = {
 
 local WIRE_TYPES = { reply = "interactive", voice = "audio", unknown = "unsupported", ephemeral = "unsupported" }
 
--- ---- The message -----------------------------------------------------------------------------------
+-- The message -------------------------------------------------------------------------------------
 
 -- A message that WhatsApp can't deliver in full.
 local function make_unsupported(event, content)

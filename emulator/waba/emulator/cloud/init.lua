@@ -38,7 +38,7 @@ local RATES = { messages = { rate = 80, burst = 80 }, pair = { rate = 1 / 6, bur
 -- The mark of a customer's media: how long it is kept.
 Gateway.INBOUND_MEDIA = media.INBOUND
 
--- ---- Webhooks (cloud.md, section 4.4) ------------------------------------------------------------------------
+-- Webhooks (cloud.md, section 4.4) ----------------------------------------------------------------
 
 --- How webhooks are written: changes in the envelope of the Graph API.
 ---@param options table
@@ -98,7 +98,7 @@ function Gateway:post_change(field, value)
     address_for(self, account_address.ACCOUNT, "number"))
 end
 
--- ---- What the sections use -------------------------------------------------------------------------
+-- What the sections use ---------------------------------------------------------------------------
 
 --- An error of the Graph API.
 ---@param code string|integer
@@ -143,7 +143,7 @@ function Gateway:describe()
     phone_number_id = options.phone_number_id, waba_id = options.waba_id }
 end
 
--- ---- Requests --------------------------------------------------------------------------------------
+-- Requests ----------------------------------------------------------------------------------------
 
 --- Where the body of a request goes, and how long it may be.
 ---@param request waba.emulator.Request

@@ -22,7 +22,7 @@ end
 
 local LINK = object({ display_text = required(text(1, 20)), url = required(text(1, nil, "url")) })
 
--- ---- Flows, addresses ------------------------------------------------------------------------------
+-- Flows, addresses --------------------------------------------------------------------------------
 
 local FLOW = object({
   flow_message_version = required(choice "3"), flow_id = some_text, flow_name = some_text,
@@ -53,7 +53,7 @@ local ADDRESS = object({
   end },
 })
 
--- ---- Carousel --------------------------------------------------------------------------------------
+-- Carousel ----------------------------------------------------------------------------------------
 
 local REPLY = object({ type = required(choice "quick_reply"),
   quick_reply = required(object({ id = required(text(1, 256)), title = required(text(1, 20)) })) })
@@ -104,7 +104,7 @@ local function check_cards(cards, path)
   end
 end
 
--- ---- Every kind ------------------------------------------------------------------------------------
+-- Every kind --------------------------------------------------------------------------------------
 
 -- The rule of a kind: its action, and its header, body and footer where it has them.
 local function kind(action, parts)

@@ -30,7 +30,7 @@ function media.new(gateway)
   return media_store.new(gateway, media.RETENTION, function() return random.digits(16) end)
 end
 
--- ---- Uploading -------------------------------------------------------------------------------------
+-- Uploading ---------------------------------------------------------------------------------------
 
 --- The file for the form of an upload, and its longest size.
 ---@param gateway table
@@ -40,7 +40,7 @@ function media.expects_form(gateway)
 end
 
 -- What is wrong with a form: a code and a message, or nil and the MIME type.
-local function form_problem(gateway, parts)
+local function form_error(gateway, parts)
   local product, file = parts.messaging_product, parts.file
   if not product or product.text ~= "whatsapp" then
     return "invalid_parameter", "The parameter messaging_product is required."
@@ -68,11 +68,11 @@ local function upload(gateway, request)
     return responses.error("invalid_parameter", "The body must be multipart/form-data.")
   end
   local target = gateway.media:new_file()
-  local parts, problem = multipart.read(request.file, boundary, target)
-  if not parts then return responses.error("invalid_parameter", problem) end
-  local code, details, status = form_problem(gateway, parts)
+  local parts, reason = multipart.read(request.file, boundary, target)
+  if not parts then return responses.error("invalid_parameter", reason) end
+  local code, details, status = form_error(gateway, parts)
   if not code and gateway.options.strict_media then
-    local found = media_store.content_problem(details, target)
+    local found = media_store.content_error(details, target)
     code, details = found and "media_invalid" or nil, found and "The file " .. found or details
   end
   if code then
@@ -83,7 +83,7 @@ local function upload(gateway, request)
   return responses.json(200, { id = kept.id })
 end
 
--- ---- The block after too many errors ---------------------------------------------------------------
+-- The block after too many errors -----------------------------------------------------------------
 
 local function blocked(gateway)
   local rule = gateway.options.media_block
@@ -103,7 +103,7 @@ local function count_error(gateway)
   gateway.media_errors = recent
 end
 
--- ---- Metadata, download, deleting ------------------------------------------------------------------
+-- Metadata, download, deleting --------------------------------------------------------------------
 
 local function query_of(gateway, id, expires)
   local hash = core.hmac_sha256(gateway.media_secret, ("%s %d"):format(id, expires))
@@ -166,7 +166,7 @@ local function delete(gateway, id)
   return gateway.media:remove(id) and responses.success() or unknown(id)
 end
 
--- ---- Resumable uploads (cloud.md, section 3.6), and paths that are an id alone -----------------------
+-- Resumable uploads (cloud.md, section 3.6), and paths that are an id alone -----------------------
 
 -- Bytes of the largest file that gets a handle.
 local MAX_FILE = 100 * 1024 * 1024

@@ -25,7 +25,7 @@ function messages.new_id()
   return "wamid." .. core.base64("\28\24" .. random.letters(28) .. "\0")
 end
 
--- ---- The recipient ---------------------------------------------------------------------------------
+-- The recipient -----------------------------------------------------------------------------------
 
 -- The recipient of a message: a group, a user by id, or a number.
 local function recipient_of(gateway, message)
@@ -70,7 +70,7 @@ local function later_failure(gateway, record, message)
   return code and { errors = { responses.row(code, details) } } or nil
 end
 
--- ---- Statuses (cloud.md, section 4.7) -------------------------------------------------------------
+-- Statuses (cloud.md, section 4.7) ----------------------------------------------------------------
 
 -- A reaction has no further status; only voice notes can be played.
 local STATUSES = {
@@ -125,7 +125,7 @@ function messages.post_status(gateway, record, status, errors)
   gateway:post_messages({ contacts = contacts_of(record, errors ~= nil), statuses = { event } }, record.wa_id)
 end
 
--- ---- Sending ---------------------------------------------------------------------------------------
+-- Sending -----------------------------------------------------------------------------------------
 
 local function category_of(message, kind, template, marketing)
   if not absent(message.category) then return message.category end
@@ -194,9 +194,9 @@ local function send(gateway, message, marketing)
   local recipient = recipient_of(gateway, message)
   found = recipient_error(gateway, recipient)
   if found then return gateway:refuse(found) end
-  local problem, elsewhere = limits.sandbox_problem(gateway.sandbox, recipient.wa_id, kind, message)
-  if problem then
-    return elsewhere and responses.error("recipient_not_allowed", problem) or responses.meta(403, problem)
+  local reason, elsewhere = limits.sandbox_error(gateway.sandbox, recipient.wa_id, kind, message)
+  if reason then
+    return elsewhere and responses.error("recipient_not_allowed", reason) or responses.meta(403, reason)
   end
   local record = accept(gateway, message, kind, recipient, category_of(message, kind, template, marketing))
   local failure = later_failure(gateway, record, message)
@@ -205,7 +205,7 @@ local function send(gateway, message, marketing)
   return accepted(record, recipient, held)
 end
 
--- ---- Marking as read -------------------------------------------------------------------------------
+-- Marking as read ---------------------------------------------------------------------------------
 
 local function mark_read(gateway, body)
   local found = checker:first(body, rules.mark_read)

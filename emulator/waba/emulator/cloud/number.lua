@@ -11,7 +11,7 @@ local number = {}
 local absent, new_error = rules.absent, common_rules.checker.new_error
 local text, object = message_rules.text, message_rules.object
 
--- ---- Health ----------------------------------------------------------------------------------------
+-- Health ------------------------------------------------------------------------------------------
 
 local RANK = { AVAILABLE = 1, LIMITED = 2, BLOCKED = 3 }
 
@@ -87,7 +87,7 @@ local function phone_number(gateway)
     display_phone_number = display(gateway.options.number) })
 end
 
--- ---- The profile -----------------------------------------------------------------------------------
+-- The profile -------------------------------------------------------------------------------------
 
 -- Where the picture can be fetched without the key.
 number.PICTURES = "pictures"

@@ -69,10 +69,10 @@ function responses.meta(status, message)
 end
 
 --- The response to an invalid body.
----@param problems string[]
+---@param messages string[]
 ---@param status? integer
 ---@return waba.emulator.Response
-function responses.invalid(problems, status) return responses.meta(status or 400, table.concat(problems, "; ")) end
+function responses.invalid(messages, status) return responses.meta(status or 400, table.concat(messages, "; ")) end
 
 ---@return waba.emulator.Response
 function responses.success() return responses.json(200, { success = true }) end
@@ -92,7 +92,7 @@ function responses.errors(rows, status)
   return graph_response(status, object)
 end
 
--- ---- Pages -----------------------------------------------------------------------------------------
+-- Pages -------------------------------------------------------------------------------------------
 
 -- A cursor names the place of an entry in its list; only this server reads it.
 local function cursor_of(place) return ("QVFIU%08dZDc="):format(place) end

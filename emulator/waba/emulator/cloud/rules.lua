@@ -12,7 +12,7 @@ local with, required, text, object = message_rules.with, message_rules.required,
   message_rules.object
 local choice, any_text, some_text = message_rules.choice, message_rules.any_text, message_rules.some_text
 
--- ---- The frame -------------------------------------------------------------------------------------
+-- The frame ---------------------------------------------------------------------------------------
 
 cloud.types = { "text", "image", "audio", "video", "document", "sticker", "location", "contacts", "reaction",
   "interactive", "template", "pin" }
@@ -82,7 +82,7 @@ local MARKETING = {
   bid_spec = object({ per_message_bid_multiplier = { is = "number" } }),
 }
 
--- ---- The types -------------------------------------------------------------------------------------
+-- The types ---------------------------------------------------------------------------------------
 
 -- One emoji may be of several characters; letters and digits are not emojis.
 local function one_emoji(value, path)
@@ -111,7 +111,7 @@ cloud.content = {
   template = require("waba.emulator.cloud.template_messages").rule, pin = PIN,
 }
 
--- ---- The check -------------------------------------------------------------------------------------
+-- The check ---------------------------------------------------------------------------------------
 
 -- The frame of each type, with its content.
 local function frame_of(name, more)

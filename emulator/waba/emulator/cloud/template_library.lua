@@ -101,7 +101,7 @@ end
 --- The components of a template that an account takes from the library.
 ---@param body table  of POST /message_templates
 ---@return table[]|nil components
----@return waba.emulator.RuleError? problem
+---@return waba.emulator.RuleError? reason
 function template_library.components(body)
   local entry = template_library.list({ name = body.library_template_name, language = body.language })[1]
   if not entry then
@@ -110,8 +110,8 @@ function template_library.components(body)
       body.language)
   end
   local inputs = absent(body.library_template_button_inputs) and {} or body.library_template_button_inputs
-  local buttons, problem = buttons_of(entry, inputs)
-  if not buttons then return nil, problem end
+  local buttons, reason = buttons_of(entry, inputs)
+  if not buttons then return nil, reason end
   local components = { { type = "BODY", text = entry.body, example = { body_text = { entry.body_params } } } }
   if entry.header then
     table.insert(components, 1, { type = "HEADER", format = "TEXT", text = entry.header })
@@ -120,7 +120,7 @@ function template_library.components(body)
   return components
 end
 
--- ---- Reading ---------------------------------------------------------------------------------------
+-- Reading -----------------------------------------------------------------------------------------
 
 local FIELDS = { "id", "name", "language", "status", "category", "sub_category", "previous_category",
   "parameter_format", "components", "quality_score", "rejected_reason", "message_send_ttl_seconds",

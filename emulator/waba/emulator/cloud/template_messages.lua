@@ -103,7 +103,7 @@ template_messages.rule = object({
   })), 0, nil, { check = check_components }),
 })
 
--- ---- The check against a template ------------------------------------------------------------------
+-- The check against a template --------------------------------------------------------------------
 
 local OWN = { new_error = new_error, code_characters = 15,
   codes = { header = "parameter_mismatch", button_unknown = "template_parameters_invalid",

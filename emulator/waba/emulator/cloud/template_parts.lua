@@ -18,7 +18,7 @@ template_parts.checker = rules.new(common.checker.codes, common.checker.usual, {
 })
 local new_error = template_parts.checker.new_error
 
--- ---- Buttons ---------------------------------------------------------------------------------------
+-- Buttons -----------------------------------------------------------------------------------------
 
 -- What a coupon's code may have, in characters.
 local LONGEST_CODE = 15
@@ -121,7 +121,7 @@ function template_parts.check_buttons(component, path, context)
   return check_groups(buttons, path)
 end
 
--- ---- Texts -----------------------------------------------------------------------------------------
+-- Texts -------------------------------------------------------------------------------------------
 
 local variables_of = template_store.variables
 

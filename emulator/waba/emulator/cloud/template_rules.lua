@@ -13,7 +13,7 @@ local required, text, object, list = message_rules.required, message_rules.text,
   message_rules.list
 local choice, any_text = message_rules.choice, message_rules.any_text
 
--- ---- Carousels (cloud.md, section 5.4) -------------------------------------------------------------
+-- Carousels (cloud.md, section 5.4) ---------------------------------------------------------------
 
 -- Which buttons go with which header.
 local CARD_MEDIA = { QUICK_REPLY = true, URL = true, PHONE_NUMBER = true }
@@ -60,7 +60,7 @@ local function check_cards(cards, path)
   end
 end
 
--- ---- Components ------------------------------------------------------------------------------------
+-- Components --------------------------------------------------------------------------------------
 
 local HANDLES = required(list(any_text, 1, nil, { codes = { missing = "invalid_parameter" } }))
 HANDLES.codes = { missing = "invalid_parameter" }
@@ -181,7 +181,7 @@ function check_components(components, path, context)
   return check_together(seen, path, context)
 end
 
--- ---- The body --------------------------------------------------------------------------------------
+-- The body ----------------------------------------------------------------------------------------
 
 local BOOLEAN = { is = "boolean" }
 

@@ -45,7 +45,7 @@ function templates.new(gateway)
   return self
 end
 
--- ---- Held messages (cloud.md, section 2.1, `message_status`) ---------------------------------------
+-- Held messages (cloud.md, section 2.1, `message_status`) -----------------------------------------
 
 -- Begins or ends holding the messages of a template.
 local function set_held(self, id, held)
@@ -76,7 +76,7 @@ function Templates:hold_message(template, record, failure)
   return waiting ~= nil and waiting ~= false
 end
 
--- ---- The webhooks about a template -----------------------------------------------------------------
+-- The webhooks about a template -------------------------------------------------------------------
 
 local function post_event(self, template, event, more)
   local value = { event = event, message_template_id = tonumber(template.id),
@@ -120,7 +120,7 @@ local function begin_review(self, template)
     function() set_status(self, template, "APPROVED") end)
 end
 
--- ---- Create and edit -------------------------------------------------------------------------------
+-- Create and edit ---------------------------------------------------------------------------------
 
 local function refuse(found)
   return responses.error(found.code, nil, { message = "Invalid parameter", error_data = found.details,
@@ -152,9 +152,9 @@ end
 local function create_error(self, body)
   local found = template_rules.create_error(body)
   if found then return found end
-  local problem = self:name_problem(body.name, body.language)
-  if problem then
-    return { code = "invalid_parameter", details = "name: " .. problem, subcode = 2388024,
+  local reason = self:name_error(body.name, body.language)
+  if reason then
+    return { code = "invalid_parameter", details = "name: " .. reason, subcode = 2388024,
       title = "Content in this language exists" }
   elseif recent(self.created, self.gateway.clock:now(), HOUR) >= MOST_PER_HOUR then
     return { code = "account_rate_limit", details = "too many templates were created within an hour" }
@@ -185,7 +185,7 @@ end
 
 local EDITABLE = { APPROVED = true, REJECTED = true, PAUSED = true }
 
-local function edit_problem(self, template, body)
+local function edit_error(self, template, body)
   local now = self.gateway.clock:now()
   local times = self.edits[template.id] or {}
   self.edits[template.id] = times
@@ -208,7 +208,7 @@ local function edit(gateway, request)
   if not template then return template_library.no_such_template(id) end
   local body, refusal = gateway:json_body(request)
   if not body then return refusal end
-  local found = template_rules.edit_error(body, template) or edit_problem(self, template, body)
+  local found = template_rules.edit_error(body, template) or edit_error(self, template, body)
     or handle_error(self, absent(body.components) and {} or body.components)
   if found then return refuse(found) end
   for _, name in ipairs(KEPT) do
@@ -220,7 +220,7 @@ local function edit(gateway, request)
   return responses.success()
 end
 
--- ---- Delete and archive ----------------------------------------------------------------------------
+-- Delete and archive ------------------------------------------------------------------------------
 
 local function ids_of(given)
   local ids = {}
@@ -308,7 +308,7 @@ local function unarchive(gateway, request)
   end)
 end
 
--- ---- Messages --------------------------------------------------------------------------------------
+-- Messages ----------------------------------------------------------------------------------------
 
 local NOT_SENDABLE = {
   PAUSED = { "template_paused", "Template is paused due to low quality" },

@@ -17,7 +17,7 @@ webhook_address.ACCOUNT = "waba"
 local ACCOUNT_DELAY = 15
 local MOST_DESTINATIONS = 3
 
--- ---- The account's ---------------------------------------------------------------------------------
+-- The account's -----------------------------------------------------------------------------------
 
 local function get_account(gateway)
   local address = gateway.webhooks.addresses[webhook_address.ACCOUNT]
@@ -35,10 +35,10 @@ local function set_account(gateway, request)
   return responses.json(200, { message = "The webhook will be active within 20 seconds" })
 end
 
--- ---- Further destinations --------------------------------------------------------------------------
+-- Further destinations ----------------------------------------------------------------------------
 
-local function problem_of(gateway, destination)
-  local found = common.problems(gateway, destination, { name = true })
+local function error_of(gateway, destination)
+  local found = common.errors(gateway, destination, { name = true })
   return #found > 0 and table.concat(found, "; ") or nil
 end
 
@@ -72,8 +72,8 @@ local function add_all(gateway, list, given)
     if type(destination) ~= "table" or type(destination.name) ~= "string" or destination.name == "" then
       return nil, failure(400, "name: this field is required")
     end
-    local problem = problem_of(gateway, destination)
-    if problem then return nil, failure(400, problem) end
+    local reason = error_of(gateway, destination)
+    if reason then return nil, failure(400, reason) end
     if find(list, destination.name) then
       return nil, failure(409, ("the name %s is in use"):format(destination.name))
     end
@@ -132,8 +132,8 @@ local function update_destination(gateway, request)
   if not place then return failure(400, "there is no destination of this name") end
   local updated = { name = body.name, url = absent(body.url) and list[place].url or body.url,
     headers = absent(body.headers) and list[place].headers or body.headers }
-  local problem = problem_of(gateway, updated)
-  if problem then return failure(400, problem) end
+  local reason = error_of(gateway, updated)
+  if reason then return failure(400, reason) end
   list[place] = updated
   apply(gateway, list, gateway.destinations_enabled)
   return responses.json(200, { message = "The destination is updated" })

@@ -55,7 +55,7 @@ local function below(path, prefixes)
   return false
 end
 
--- ---- What the sections use -------------------------------------------------------------------------
+-- What the sections use ---------------------------------------------------------------------------
 
 --- Whether the imitated client is of this version or a later one.
 ---@param major integer
@@ -93,7 +93,7 @@ end
 ---@param rows table[]|nil
 function Gateway:post_errors(rows) self.webhooks:post({ errors = rows }, "errors") end
 
--- ---- Requests --------------------------------------------------------------------------------------
+-- Requests ----------------------------------------------------------------------------------------
 
 --- Where the body of a request goes, and how long it may be.
 ---@param request waba.emulator.Request
@@ -144,7 +144,7 @@ function Gateway:respond(request)
   return handler(self, request)
 end
 
--- ---- Making one ------------------------------------------------------------------------------------
+-- Making one --------------------------------------------------------------------------------------
 
 local function version_numbers(text)
   local major, minor, patch = text:match("^v?(%d+)%.(%d+)%.?(%d*)")

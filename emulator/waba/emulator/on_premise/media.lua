@@ -18,10 +18,10 @@ function media.new(gateway)
   return media_store.new(gateway, RETENTION, random.uuid)
 end
 
--- ---- Requests --------------------------------------------------------------------------------------
+-- Requests ----------------------------------------------------------------------------------------
 
 -- What is wrong with an upload: a code and a message, or nil.
-local function upload_problem(gateway, request, mime_type)
+local function upload_error(gateway, request, mime_type)
   if request.too_large then
     return "parameter_invalid", ("the file is larger than %d bytes"):format(gateway.options.max_media), 413
   elseif request.size == 0 then
@@ -31,13 +31,13 @@ local function upload_problem(gateway, request, mime_type)
   elseif mime_type:lower():find("^multipart/") then
     return "parameter_invalid", "the body must be the file's bytes, not a form"
   end
-  local problem = gateway.options.strict_media and media_store.content_problem(mime_type, request.file)
-  if problem then return "internal_error", "the file " .. problem end
+  local reason = gateway.options.strict_media and media_store.content_error(mime_type, request.file)
+  if reason then return "internal_error", "the file " .. reason end
 end
 
 local function upload(gateway, request)
   local mime_type = request.headers["content-type"]
-  local code, details, status = upload_problem(gateway, request, mime_type)
+  local code, details, status = upload_error(gateway, request, mime_type)
   if code then
     if request.file then os.remove(request.file) end
     return gateway:error(code, details, status)

@@ -18,7 +18,7 @@ local DAY = 86400
 -- Seconds after which a customer's message is purged from the client's database.
 local PURGE = 7 * DAY
 
--- ---- Whether the recipient can be written to -------------------------------------------------------
+-- Whether the recipient can be written to ---------------------------------------------------------
 
 local function recipient_error(gateway, number, contact)
   if number == contacts.digits(gateway.options.number) then
@@ -51,7 +51,7 @@ local function later_failure(gateway, contact, wa_id, kind, context)
   end
 end
 
--- ---- Sending ---------------------------------------------------------------------------------------
+-- Sending -----------------------------------------------------------------------------------------
 
 local CATEGORIES = { MARKETING = "marketing", AUTHENTICATION = "authentication", OTP = "authentication" }
 
@@ -84,8 +84,8 @@ local function send(gateway, request)
   local contact, wa_id = gateway.contacts:find(number), gateway.contacts:wa_id(number)
   found = recipient_error(gateway, number, contact)
   if found then return gateway:refuse(found) end
-  local problem = limits.sandbox_problem(gateway.sandbox, wa_id, kind, message)
-  if problem then return responses.meta(403, problem) end
+  local reason = limits.sandbox_error(gateway.sandbox, wa_id, kind, message)
+  if reason then return responses.meta(403, reason) end
   local record = gateway:keep({
     id = "gBEG" .. random.letters(24), direction = "outbound", to = message.to, wa_id = wa_id, type = kind,
     category = category_of(kind, template), content = message[kind], statuses = {},
@@ -106,7 +106,7 @@ local function mark_read(gateway, request)
   return responses.json(200, {})
 end
 
--- ---- The webhooks of statuses (on-premise.md, section 11.4) ----------------------------------------
+-- The webhooks of statuses (on-premise.md, section 11.4) ------------------------------------------
 
 -- A conversation lasts 24 hours, one for each customer and category.
 local function conversation_of(gateway, record)
@@ -145,7 +145,7 @@ function messages.post_status(gateway, record, status, errors)
   gateway.webhooks:post({ statuses = { event } }, record.wa_id)
 end
 
--- ---- Messages of customers (on-premise.md, section 11) ---------------------------------------------
+-- Messages of customers (on-premise.md, section 11) -----------------------------------------------
 
 -- A media file: its id, unless the client did not download it.
 local function media_content(gateway, content)

@@ -10,7 +10,7 @@ local number = {}
 
 local required, text, object = message_rules.required, message_rules.text, message_rules.object
 
--- ---- Health ----------------------------------------------------------------------------------------
+-- Health ------------------------------------------------------------------------------------------
 
 local SHAPES = {
   single = {},
@@ -82,7 +82,7 @@ function number.set_health(gateway, settings)
   return true
 end
 
--- ---- The profile -----------------------------------------------------------------------------------
+-- The profile -------------------------------------------------------------------------------------
 
 -- Where the photo can be fetched without the key.
 number.PICTURES = "pictures"

@@ -39,9 +39,9 @@ function responses.meta(status, message, details)
 end
 
 --- The response to an invalid body.
----@param problems string[]
+---@param messages string[]
 ---@param status? integer
 ---@return waba.emulator.Response
-function responses.invalid(problems, status) return responses.meta(status or 400, "Validation error", problems) end
+function responses.invalid(messages, status) return responses.meta(status or 400, "Validation error", messages) end
 
 return responses

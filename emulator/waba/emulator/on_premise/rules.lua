@@ -23,7 +23,7 @@ on_premise.checker = rules.new(codes.on_premise, {
 local checker = on_premise.checker
 local new_error = checker.new_error
 
--- ---- Media, contacts -------------------------------------------------------------------------------
+-- Media, contacts ---------------------------------------------------------------------------------
 
 local MIB = message_rules.MIB
 
@@ -50,7 +50,7 @@ local contacts = message_rules.contacts(nil, {
   place = choice "HOME WORK", phone = choice "CELL MAIN IPHONE HOME WORK", country = text(0, nil, "country"),
 }, { ims = list({ is = "object|string", fields = message_rules.strings "service user_id" }) })
 
--- ---- Templates (on-premise.md, section 2.8) --------------------------------------------------------
+-- Templates (on-premise.md, section 2.8) ----------------------------------------------------------
 
 local LANGUAGE = required(object({ policy = required(choice "deterministic"),
   code = required(text(0, nil, "language")) }))
@@ -105,7 +105,7 @@ local hsm = object({ namespace = required(NAMESPACE), element_name = NAME, langu
   localizable_params = required(list(object({ default = required(text(1, nil, LINE)), currency = currency({}),
     date_time = object(NESTED_DATE) }))) })
 
--- ---- Interactive messages (on-premise.md, sections 2.9 to 2.12) ------------------------------------
+-- Interactive messages (on-premise.md, sections 2.9 to 2.12) --------------------------------------
 
 local function header(names)
   return tagged({ text = text(1, 60, "no_markup"), image = IMAGE, video = VIDEO, document = DOCUMENT }, names,
@@ -139,7 +139,7 @@ local interactive = { is = "object", by = "type", variants = {
     sections = required(message_rules.product_sections(PRODUCT, PRODUCT_COUNTS)) }),
 }, check = message_rules.check_products }
 
--- ---- Every type ------------------------------------------------------------------------------------
+-- Every type --------------------------------------------------------------------------------------
 
 --- The rule of each type's own object.
 ---@type table<string, waba.emulator.Rule>

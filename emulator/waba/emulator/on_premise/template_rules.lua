@@ -119,6 +119,6 @@ local TEMPLATE = object({
 --- Finds everything that is wrong with a template to be created.
 ---@param template table
 ---@return string[]  sentences; empty when nothing is wrong
-function template_rules.problems(template) return checker:all(template, TEMPLATE, { category = template.category }) end
+function template_rules.errors(template) return checker:all(template, TEMPLATE, { category = template.category }) end
 
 return template_rules

@@ -28,7 +28,7 @@ end
 ---@return table
 function templates.new(gateway) return template_store.new(Templates, gateway) end
 
--- ---- List, create, delete, review ------------------------------------------------------------------
+-- List, create, delete, review --------------------------------------------------------------------
 
 local function integer_parameter(query, name, default)
   local text = query[name]
@@ -65,24 +65,24 @@ local function matches(template, filters)
 end
 
 local function read_list_query(query)
-  local problems = {}
+  local messages = {}
   local limit = integer_parameter(query, "limit", 1000)
   local offset = integer_parameter(query, "offset", 0)
-  if not limit or limit < 1 then problems[#problems + 1] = "limit: must be a positive integer" end
-  if not offset then problems[#problems + 1] = "offset: must be an integer" end
+  if not limit or limit < 1 then messages[#messages + 1] = "limit: must be a positive integer" end
+  if not offset then messages[#messages + 1] = "offset: must be an integer" end
   local filters = {}
   if query.filters and query.filters ~= "" then
     filters = json.decode(query.filters)
-    if type(filters) ~= "table" then problems[#problems + 1] = "filters: must be a JSON object" end
+    if type(filters) ~= "table" then messages[#messages + 1] = "filters: must be a JSON object" end
   end
   local sort = {}
   for field in (query.sort or "id"):gmatch("[^,%s]+") do sort[#sort + 1] = field end
-  return { limit = limit, offset = offset, filters = filters, sort = sort }, problems
+  return { limit = limit, offset = offset, filters = filters, sort = sort }, messages
 end
 
 local function list(gateway, request)
-  local query, problems = read_list_query(request.query)
-  if #problems > 0 then return responses.meta(400, "Validation error", problems) end
+  local query, messages = read_list_query(request.query)
+  if #messages > 0 then return responses.meta(400, "Validation error", messages) end
   local found = {}
   for _, template in ipairs(gateway.templates.list) do
     if matches(template, query.filters) then found[#found + 1] = template end
@@ -96,20 +96,20 @@ local function list(gateway, request)
   })
 end
 
-local function create_problems(self, body)
-  local problems = template_rules.problems(body)
-  if #problems == 0 then
-    local problem = self:name_problem(body.name, body.language)
-    problems[1] = problem and "name: " .. problem or nil
+local function creation_errors(self, body)
+  local messages = template_rules.errors(body)
+  if #messages == 0 then
+    local reason = self:name_error(body.name, body.language)
+    messages[1] = reason and "name: " .. reason or nil
   end
-  return problems
+  return messages
 end
 
 local function create(gateway, request)
   local body, refusal = gateway:gateway_body(request)
   if not body then return refusal end
-  local problems = create_problems(gateway.templates, body)
-  if #problems > 0 then return responses.meta(400, "Validation error", problems) end
+  local messages = creation_errors(gateway.templates, body)
+  if #messages > 0 then return responses.meta(400, "Validation error", messages) end
   local template = gateway.templates:add({ name = body.name, language = body.language, category = body.category,
     components = body.components, status = "submitted" })
   gateway.templates:schedule_review(function() return template.status == "submitted" end,
@@ -138,7 +138,7 @@ function Templates:review(name, status, language, reason)
   end)
 end
 
--- ---- A template message against its template -------------------------------------------------------
+-- A template message against its template ---------------------------------------------------------
 
 local NOT_SENDABLE = {
   paused = { "template_paused", "the template is paused" },
@@ -209,8 +209,8 @@ function Templates:check_template(content)
   local given = template_store.by_type(content.components)
   local found = check_parameter_lengths(given)
   if found then return found end
-  local template, problem = find(self, content.name, content.language.code, namespace)
-  if not template then return problem end
+  local template, reason = find(self, content.name, content.language.code, namespace)
+  if not template then return reason end
   local known = template_store.by_type(template.components)
   local own = { new_error = new_error, codes = CODES, sub_types = SUB_TYPES, needed = { OTP = true },
     document = function(parameter) return check_document(self.gateway.media, parameter.document) end }

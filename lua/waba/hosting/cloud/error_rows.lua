@@ -3,7 +3,7 @@
 
 local KEEP = "Nothing can be done; the message is not delivered."
 local TICKET = "Open a ticket with 360dialog."
-local MEND = "Correct the request."
+local CORRECT = "Correct the request."
 local WAIT = "Wait a moment and try again."
 local SLOW = "Slow down, then try again."
 local TEMPLATE = "Compare the parameters with the approved template and send again."
@@ -49,23 +49,23 @@ local groups = {
   { "not_found", false, "response", {
     { 33, "Parameter value is not valid", "The phone number or the object does not exist, or was deleted.",
       "Check the id." },
-    { 131212, "Participant not in the group", "The participant is not in the group.", MEND },
-    { 131213, "Join request not found", "The request to join the group is unknown.", MEND },
+    { 131212, "Participant not in the group", "The participant is not in the group.", CORRECT },
+    { 131213, "Join request not found", "The request to join the group is unknown.", CORRECT },
   } },
   { "invalid", false, "response", {
-    { 100, "Invalid parameter", "A field is unknown, has a wrong type or length, or an id is not valid.", MEND },
-    { 131008, "Required parameter is missing", "A field is missing.", MEND },
-    { 131009, "Parameter value is not valid", "A field has a wrong value.", MEND },
+    { 100, "Invalid parameter", "A field is unknown, has a wrong type or length, or an id is not valid.", CORRECT },
+    { 131008, "Required parameter is missing", "A field is missing.", CORRECT },
+    { 131009, "Parameter value is not valid", "A field has a wrong value.", CORRECT },
     { 131055, "Method not allowed",
       "The endpoint for marketing messages accepts only templates of the category marketing.",
       "Send it without the option marketing." },
     { 131059, "Invalid cursor", "The cursor of a list is not valid or has expired.", "Start the list anew." },
     { 131062, "Business-scoped user id not supported", "This message can't be sent to a business-scoped user id.",
       "Send to the phone number." },
-    { 131202, "Duplicate participant", "A participant is named twice.", MEND },
-    { 131204, "Too many participants", "The group would have too many participants.", MEND },
-    { 133005, "Two-step verification PIN mismatch", "The PIN is wrong.", MEND },
-    { 135000, "Generic user error", "A parameter of the request is wrong; the platform does not name it.", MEND },
+    { 131202, "Duplicate participant", "A participant is named twice.", CORRECT },
+    { 131204, "Too many participants", "The group would have too many participants.", CORRECT },
+    { 133005, "Two-step verification PIN mismatch", "The PIN is wrong.", CORRECT },
+    { 135000, "Generic user error", "A parameter of the request is wrong; the platform does not name it.", CORRECT },
     { 139001, "Flow update failed", "The flow could not be changed.", FLOW },
     { 139002, "Flow publish failed", "The flow could not be published.", FLOW },
     { 139003, "Flow deprecate failed", "The flow could not be deprecated.", FLOW },

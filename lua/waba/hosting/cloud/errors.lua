@@ -89,12 +89,12 @@ end
 
 -- Graph's form. If the response has more fields, such as the part of a request that succeeded, it is kept in `answer`.
 local function from_graph(json, status)
-  local said = json.error
+  local content = json.error
   local err
-  if type(said) == "table" and next(said) ~= nil then
-    err = cloud_errors.from_row(said, status)
-  elseif text(said) then
-    err = error_response.from_message(text(said), text(json.message) or text(json.details), status, GATEWAY)
+  if type(content) == "table" and next(content) ~= nil then
+    err = cloud_errors.from_row(content, status)
+  elseif text(content) then
+    err = error_response.from_message(text(content), text(json.message) or text(json.details), status, GATEWAY)
   else
     return nil
   end

@@ -3,7 +3,7 @@
 
 local KEEP = "Nothing can be done; the message is not delivered."
 local TICKET = "Open a ticket with 360dialog."
-local MEND = "Correct the request."
+local CORRECT = "Correct the request."
 local WAIT = "Wait a moment and try again."
 local TEMPLATE = "Compare the parameters with the approved template and send again."
 
@@ -43,7 +43,7 @@ local list = {
   { 1000, "Generic error", "unavailable", true, "both", "An unknown failure.", "Try again, a few times only." },
   { 1001, "Message too long", "invalid", false, "response", "A text has more than 4096 characters.",
     "Split the text." },
-  { 1002, "Invalid recipient type", "invalid", false, "response", "recipient_type must be individual.", MEND },
+  { 1002, "Invalid recipient type", "invalid", false, "response", "recipient_type must be individual.", CORRECT },
   { 1003, "Not a group participant", "recipient", false, "response", "The sender is not in the group.", KEEP },
   { 1004, "Resource already exists", "api", true, "response", "The media id collides with another.",
     "Upload the file again." },
@@ -55,9 +55,9 @@ local list = {
     "Check the id; for a contact send with { check_contact = true }." },
   { 1007, "Recipient blocked to receive message", "recipient", false, "response",
     "The recipient is not on the list of allowed ones.", KEEP },
-  { 1008, "Required parameter is missing", "invalid", false, "response", "A field is missing.", MEND },
+  { 1008, "Required parameter is missing", "invalid", false, "response", "A field is missing.", CORRECT },
   { 1009, "Parameter value is not valid", "invalid", false, "response",
-    "A field has a wrong type or value, or the namespace belongs to another account.", MEND },
+    "A field has a wrong type or value, or the namespace belongs to another account.", CORRECT },
   { 1010, "Parameter is not required", "invalid", false, "response",
     "A field does not belong here, such as one that only Cloud hosting knows.", "Leave the field out." },
   { 1011, "Service not ready", "unavailable", true, "response", "The client is starting.", WAIT },
@@ -80,7 +80,7 @@ local list = {
   { 1023, "Database error occurred", "unavailable", true, "both", "The client's database failed.", WAIT },
   { 1024, "Password Change Required", "auth", false, "response",
     "A client login needs a new password (360dialog's customers don't log in).", TICKET },
-  { 1025, "Invalid Request", "invalid", false, "response", "Malformed JSON, or a wrong method or encoding.", MEND },
+  { 1025, "Invalid Request", "invalid", false, "response", "Malformed JSON, or a wrong method or encoding.", CORRECT },
   { 1026, "Receiver incapable", "recipient", false, "status",
     "The customer's app can't show this type of message.", "Send it as text." },
   { 1028, "user_identity_changed notification requires acknowledgement", "recipient", false, "response",
@@ -116,12 +116,12 @@ local list = {
     "The recipient's app can't show the buttons.", "Use a template without buttons." },
   { 2014, "Expected Namespace is Empty", "template", false, "both", "The namespace is missing.",
     "Give `namespace`, to the client or the template." },
-  { 2015, "Invalid number of sections", "invalid", false, "both", "A list has 1 to 10 sections.", MEND },
-  { 2016, "Invalid number of rows", "invalid", false, "both", "A section has at least one row.", MEND },
+  { 2015, "Invalid number of sections", "invalid", false, "both", "A list has 1 to 10 sections.", CORRECT },
+  { 2016, "Invalid number of rows", "invalid", false, "both", "A section has at least one row.", CORRECT },
   { 2017, "Character Policy Violated", "invalid", false, "both",
-    "A text has characters that are not allowed.", MEND },
-  { 2023, "Invalid number of product", "invalid", false, "both", "The number of products is not allowed.", MEND },
-  { 2024, "Catalog ID not found", "invalid", false, "both", "The catalogue does not exist.", MEND },
+    "A text has characters that are not allowed.", CORRECT },
+  { 2023, "Invalid number of product", "invalid", false, "both", "The number of products is not allowed.", CORRECT },
+  { 2024, "Catalog ID not found", "invalid", false, "both", "The catalogue does not exist.", CORRECT },
   { 2025, "Catalog ID not linked to API number", "invalid", false, "both",
     "The catalogue is not connected with this number.", "Connect the catalogue in Meta's Business Manager." },
   { 2026, "Missing products", "invalid", false, "status", "Some of the products do not exist.",
@@ -134,7 +134,7 @@ local list = {
   { 2030, "Products invalid and failed compliance", "invalid", false, "status",
     "Some products don't exist, others don't pass the commerce policy.", "Check the catalogue." },
   { 2036, "Invalid Header Structure", "invalid", false, "both",
-    "The header of an interactive message is not valid.", MEND },
+    "The header of an interactive message is not valid.", CORRECT },
   { 2050, "Missing Compliance Info", "blocked", false, "both",
     "The compliance information that India asks of shops is missing.", TICKET },
   { 2060, "Template Rejected", "template", false, "both", "The template was rejected in its review.",

@@ -34,9 +34,9 @@ end
 local rows -- loaded for the first error
 
 local function is_unknown_contact(row)
-  local said = ((text(row.title) or "") .. " " .. (text(row.details) or "")):lower()
+  local content = ((text(row.title) or "") .. " " .. (text(row.details) or "")):lower()
   for _, known in ipairs(UNKNOWN_CONTACT) do
-    if said:find(known, 1, true) then return true end
+    if content:find(known, 1, true) then return true end
   end
   return false
 end

@@ -25,7 +25,7 @@ end
 local button_label = required(text(1, 20))
 local web_url = { is = "string", required = true, format = "url" }
 
--- Choices ------------------------------------------------------------------------------------------
+-- Choices -----------------------------------------------------------------------------------------
 
 local buttons = frame {
   header = any_header, body = required(body), footer = footer,
@@ -55,7 +55,7 @@ local catalog = frame {
   action = named("catalog_message", object { thumbnail_product_retailer_id = some_text }),
 }
 
--- Carousels ----------------------------------------------------------------------------------------
+-- Carousels ---------------------------------------------------------------------------------------
 
 local link_parameters = object { display_text = button_label, url = web_url }
 
@@ -103,7 +103,7 @@ local carousel = frame {
   },
 }
 
--- Requests -----------------------------------------------------------------------------------------
+-- Requests ----------------------------------------------------------------------------------------
 
 local cta_url = frame {
   header = any_header, body = required(body), footer = footer,

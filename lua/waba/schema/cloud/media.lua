@@ -9,7 +9,7 @@ local no_provider = "exists on On-Premise hosting only: here a link must be publ
 
 local media_id = shared.with(shared.some_text, { inferred = { format = "cloud_media_id" } })
 
--- A file by id or link, with further fields; `refused` holds known mistakes.
+-- A file by id or link, with further fields; `refused` holds known wrong fields.
 local function file(more, refused)
   local fields = { id = media_id, link = { is = "string", format = "url" } }
   return shared.object(shared.with(fields, more or {}), {

@@ -22,7 +22,7 @@ local function variable(kind, content)
   return object { [kind] = required(content), parameter_name = parameter_name }
 end
 
--- Parameters -----------------------------------------------------------------------------------------
+-- Parameters --------------------------------------------------------------------------------------
 
 local place = object {
   latitude = { is = "decimal", required = true, inferred = { range = { -90, 90 } } },
@@ -59,7 +59,7 @@ end
 
 local payload = object { payload = required(text(1, 256)) }
 
--- Buttons --------------------------------------------------------------------------------------------
+-- Buttons -----------------------------------------------------------------------------------------
 
 local function action(fields)
   return only_variant("action", object { action = required(object(fields)) })
@@ -90,7 +90,7 @@ local buttons = {
   }),
 }
 
--- Components -----------------------------------------------------------------------------------------
+-- Components --------------------------------------------------------------------------------------
 
 local header = object { parameters = { is = "list", count = { 1, 1 }, each = header_parameter } }
 

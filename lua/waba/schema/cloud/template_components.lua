@@ -155,7 +155,7 @@ local function list_of_components(by_type, also)
   }
 end
 
--- Components that depend on others ------------------------------------------------------------------
+-- Components that depend on others ----------------------------------------------------------------
 
 local function one_of(...)
   return { one_of = { ... } }

@@ -5,7 +5,7 @@ local shared = require "waba.schema.shared"
 
 local some_text = shared.some_text
 
--- A file by id or link, with further fields; `refused` holds known mistakes.
+-- A file by id or link, with further fields; `refused` holds known wrong fields.
 local function file(more, refused)
   return shared.object(shared.with({
     id = some_text,

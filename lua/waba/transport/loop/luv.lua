@@ -18,9 +18,7 @@ local task_of = tasks.keeper(function() return { group = group } end)
 function loop.task()
   local thread, is_main = running()
   if not thread or is_main then
-    if uv.loop_mode() then
-      error("a callback of luv can't wait: expected a coroutine", 0)
-    end
+    if uv.loop_mode() then error("a callback of luv can't wait: expected a coroutine", 0) end
     return nil
   end
   return task_of(thread)
