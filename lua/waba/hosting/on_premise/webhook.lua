@@ -109,7 +109,7 @@ end
 ---@return waba.Event[]
 function webhook.read(body)
   local events, used, sole_is_used = {}, nil, false
-  local messages, statuses, contacts, problems = body.messages, body.statuses, body.contacts, body.errors
+  local messages, statuses, contacts, error_list = body.messages, body.statuses, body.contacts, body.errors
   if contacts ~= nil then contacts = items(contacts) end
   if messages ~= nil then
     messages = items(messages)
@@ -126,8 +126,8 @@ function webhook.read(body)
       if statuses[position] ~= null then events[#events + 1] = reader.status(statuses[position]) end
     end
   end
-  if problems ~= nil then
-    for _, raw in ipairs(items(problems)) do
+  if error_list ~= nil then
+    for _, raw in ipairs(items(error_list)) do
       if raw ~= null then events[#events + 1] = reader.error(raw) end
     end
   end
