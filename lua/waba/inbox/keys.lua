@@ -1,5 +1,5 @@
--- What an inbox knows an event by: the key that tells duplicates, and the conversation whose events
--- are handled one after the other.
+-- The key of an event, by which an inbox recognises duplicates, and its conversation, whose events are handled one after the
+-- other.
 
 local canonical = require "waba.canonical"
 local core = require "waba.core"
