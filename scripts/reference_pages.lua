@@ -113,6 +113,17 @@ return {
       classes("inbox/init", "inbox/inbox", "inbox/work", "store/redis_connection")),
   },
   {
+    file = "outbox.md", title = "Outboxes and senders", text = "Where messages wait until a sender sends them.",
+    sources = all({ file = "waba/outbox/outbox.lua", calls = {
+      Outbox = "outbox:", ["Outbox.read"] = false, ["Outbox.record"] = false, ["Outbox.final_records"] = false,
+      ["outbox.settings"] = false, ["outbox.new"] = false } },
+      { file = "waba/outbox/memory.lua", calls = { ["memory.new"] = "waba.outbox.memory" } },
+      { file = "waba/outbox/sqlite.lua", calls = { ["sqlite.new"] = "waba.outbox.sqlite" } },
+      { file = "waba/outbox/redis.lua", calls = { ["redis.new"] = "waba.outbox.redis" } },
+      { file = "waba/sender/init.lua", calls = { Sender = "sender:", ["sender.new"] = "waba.sender" } },
+      classes("outbox/init", "outbox/entry")),
+  },
+  {
     file = "errors.md", title = "Errors", text = "What stands beside nil.",
     sources = classes("errors"),
   },

@@ -44,6 +44,7 @@ local errors = {}
 ---@field answer table?         the platform's whole response, unchanged, if it has more than the error
 ---@field upload string?        the value with which an upload can be resumed (client.media:resumable)
 ---@field errors table[]?       all errors of the platform's response, unchanged, if there are several
+---@field index integer?         of `outbox:put` with a list: the position of the invalid entry
 ---@field summary waba.BulkSummary?  of `client:send_all`: the results before the error
 local Error = {}
 Error.__index = Error

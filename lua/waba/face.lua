@@ -332,6 +332,56 @@ local nginx = {}
 ---@class waba.SplitOptions
 ---@field max? integer  the largest number of characters of a piece; the default is the limit of a text message; default: 4096
 
+--- One message to be sent.
+---@class waba.OutboxEntry
+---@field to string|integer|table  required: as of `client:send`
+---@field message table  required: from a builder
+---@field number? string|integer  the business number that sends it, or its phone_number_id: for senders with several clients
+---@field key? string|integer  the message is stored once for each key of a number
+---@field at? number  Unix seconds before which it is not sent
+---@field bulk? boolean  true: is sent after all entries without it
+---@field options? waba.OutboxSendOptions  of the message
+
+--- Those options of `client:send` that can be stored.
+---@class waba.OutboxSendOptions
+---@field reply_to? string  id of the message to quote (Cloud hosting only)
+---@field data? string  text that the statuses of the message contain, at most 486 characters: the outbox adds the id of the entry (Cloud hosting only)
+---@field identity_key_hash? string  delivers only while this is the recipient's identity (Cloud hosting only)
+---@field marketing? boolean|table  a template for marketing (Cloud hosting only)
+---@field category? string  Direct Send (Cloud hosting only)
+---@field ttl_seconds? integer  with category
+---@field direct_send_config? table  with category
+---@field check_contact? boolean  checks an unknown number first (On-Premise hosting only)
+---@field timeout? number  seconds; default: the client's
+
+--- The options of `waba.outbox.memory`.
+---@class waba.MemoryOutboxOptions : waba.OutboxOptions
+---@field max? integer  entries that may wait; more are refused; default: 100000
+---@field keep? number  seconds for which finished entries and their keys are known; they cost memory; default: 86400
+
+--- The options of every outbox.
+---@class waba.OutboxOptions
+---@field hosting? "on_premise"|"cloud"  the rules that messages are checked by when they are put; default: the environment's WABA_HOSTING, else "on_premise"
+---@field keep? number  seconds for which finished entries and their keys are known; default: 7 * 86400
+---@field retry? waba.OutboxRetry  when a message is sent again that certainly was not sent
+
+--- When a message is sent again that certainly was not sent, because the gateway or the network was not available or the
+--- key was refused. The pause doubles after each failure, and a random part of up to half of it is left out.
+---@class waba.OutboxRetry
+---@field attempts? integer  attempts before an entry has failed, including the first; default: 16
+---@field base? number  seconds: the pause before the second attempt; default: 1
+---@field max? number  seconds: the longest pause; default: 300
+
+--- The options of `waba.outbox.redis`.
+---@class waba.RedisOutboxOptions : waba.OutboxOptions, waba.RedisAddress
+---@field prefix? string  of all keys; in a cluster its braces keep them on one node; default: "{waba:outbox}"
+
+--- The options of `waba.outbox.sqlite`.
+---@class waba.SqliteOutboxOptions : waba.OutboxOptions
+---@field file string  required: the database, not that of an inbox; it and its directory must be writable. Created with mode 600, for its owner only
+---@field busy_timeout? number  seconds to wait for another process's write. In nginx, in `waba.run`, cqueues and copas other coroutines run meanwhile; default: 5
+---@field sync? boolean  true: `put` returns when the disk has the entries, and nothing is sent before the disk has that it will be, so that both survive a power failure. false: they survive the end of the process; after a power failure a message may be sent twice; default: true
+
 --- The settings, in the platform's form. A field that the gateway omits is nil.
 ---@class waba.CallingSettings
 ---@field status? string  "ENABLED" or "DISABLED"
@@ -520,6 +570,20 @@ local nginx = {}
 ---@field enabled? boolean  whether webhooks are sent to them; default: true
 ---@field destinations waba.WebhookDestinationOptions[]  required: at most 3
 
+--- The options of `waba.sender`.
+---@class waba.SenderOptions
+---@field outbox waba.Outbox  required
+---@field client waba.Client|table<string, waba.Client>|fun(entry: waba.OutboxEntry): waba.Client|nil  required: one client; or the clients by number or phone_number_id; or a function that returns the client of an entry, and may wait; or what waba.clients returns
+---@field receiver? waba.Receiver  whose statuses, if this process handles them, prove that messages were accepted (Cloud hosting; see `outbox:watch`)
+---@field settle? number  seconds for which such a status is waited for when the result of a message is uncertain (Cloud hosting; at most the option `keep` of the outbox); default: 600
+---@field resend? boolean  true: sends a message again, once, that has no such status then. The recipient may get it twice; default: false
+---@field on_result? fun(entry: waba.OutboxEntry, sent: waba.Sent|nil, err: waba.Error|nil)  called when the result is stored; `entry` has `id`, `key`, `to` and `number`. An error with `maybe_sent`: the result stays uncertain. Is called again for a result if the process ends meanwhile
+
+--- How a sender works; as the options of `receiver:work`.
+---@class waba.SenderWorkOptions : waba.WorkOptions
+---@field concurrency? integer  messages that may be in flight at once. More than one run in the event loop of the caller, else in one of their own (`waba.run`); default: 16
+---@field batch? integer  the largest number of entries taken at once, each of another recipient; default: 64
+
 --- The address of a Redis server.
 ---@class waba.RedisAddress
 ---@field host? string  default: "127.0.0.1"
@@ -700,6 +764,11 @@ function waba.events(bytes) end
 ---@param options waba.ReceiverOptions
 ---@return waba.Receiver
 function waba.receiver(options) end
+
+--- Makes a sender. It sends nothing before its `work` is called.
+---@param given waba.SenderOptions
+---@return waba.Sender
+function waba.sender(given) end
 
 --- Makes a tracker of message statuses.
 ---@param options? waba.TrackerOptions

@@ -14,6 +14,7 @@ local FUNCTIONS = {
   split = { "waba.message.split", "text" },
   events = { "waba.hosting.events", "read" },
   receiver = { "waba.webhook.receiver", "new" },
+  sender = { "waba.sender", "new" },
   status_tracker = { "waba.webhook.status_tracker", "new" },
   run = { "waba.transport.loop.native", "run" },
   spawn = { "waba.transport.loop.native", "spawn" },
@@ -21,7 +22,7 @@ local FUNCTIONS = {
 }
 
 -- Name to module with a table of functions.
-local MODULES = { inbox = "waba.inbox", webhook = "waba.webhook" }
+local MODULES = { inbox = "waba.inbox", outbox = "waba.outbox", webhook = "waba.webhook" }
 
 -- Name to module and its package.
 local PACKAGES = {

@@ -2,6 +2,7 @@
 -- in different envelopes, which `hosting/<name>/webhook.lua` reads. Never fails: a value of a wrong type is not in the
 -- event's fields, only in `raw`.
 
+local callback_data = require "waba.hosting.callback_data"
 local content = require "waba.hosting.content"
 local core = require "waba.core"
 local values = require "waba.hosting.values"
@@ -71,6 +72,7 @@ local inbound = {}
 ---@field conversation { id: string?, expiration_timestamp: integer?, origin: table? }|nil
 ---@field pricing { pricing_model: string?, billable: boolean?, category: string?, type: string? }|nil
 ---@field data string?       status: the option `data` of the message (Cloud)
+---@field outbox_id string?  status: the id of the outbox entry, if the message came from an outbox (Cloud)
 ---@field payment table?     status of type "payment": reference_id, amount, currency, transaction (Cloud)
 ---@field error waba.Error?  error
 ---@field field string?      account: the kind of the change
@@ -239,13 +241,14 @@ function inbound.reader(hosting, error_from_row)
     local id, status, message = raw.id, raw.status, raw.message
     if type(id) ~= "string" then id = text(id) end
     if type(status) ~= "string" then status = text(status) or "unknown" end
+    local data, outbox_id = callback_data.split(text(raw.biz_opaque_callback_data))
     local event = {
       kind = "status", hosting = hosting, raw = raw,
       number = place.number, phone_number_id = place.phone_number_id, waba_id = place.waba_id,
       id = id, status = status, timestamp = timestamp(raw.timestamp),
       recipient = type(message) == "table" and wa_id(message.recipient_id) or wa_id(raw.recipient_id),
       conversation = shaped(raw.conversation, CONVERSATION), pricing = shaped(raw.pricing, PRICING),
-      errors = raw.errors ~= nil and error_list(raw.errors) or nil, data = text(raw.biz_opaque_callback_data),
+      errors = raw.errors ~= nil and error_list(raw.errors) or nil, data = data, outbox_id = outbox_id,
     }
     if hosting == "cloud" then
       read_recipient(event, raw)

@@ -306,7 +306,7 @@ local function take(self)
 end
 
 local function notify_watchers(receiver, event)
-  for _, fn in ipairs(receiver.watchers or {}) do fn(event) end
+  for _, fn in ipairs(receiver.watchers or {}) do fn(event, true) end
 end
 
 -- Runs the handlers of one event.

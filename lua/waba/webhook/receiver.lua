@@ -149,7 +149,8 @@ end
 
 --- Calls a function with each event before its handlers: when the event is stored here, and when it is handled here, even
 --- if another process stored it. The function may be called more than once for an event.
----@param fn fun(event: waba.Event)
+---@param fn fun(event: waba.Event, is_handled: boolean?)  an error that it raises when the event is handled lets the event
+---        be handled again later
 function Receiver:watch(fn)
   self.watchers = self.watchers or {}
   self.watchers[#self.watchers + 1] = fn

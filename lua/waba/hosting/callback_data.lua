@@ -1,0 +1,33 @@
+-- The text that a message on Cloud hosting has for its statuses (biz_opaque_callback_data; cloud.md, section 2.1): the
+-- option `data` of the caller, and before it the id of the outbox entry if the message came from an outbox.
+
+local callback_data = {}
+
+local MARK = "waba:"
+
+--- Hexadecimal digits of an entry's id.
+callback_data.ID_LENGTH = 20
+
+--- Characters that the id of an entry takes away from the caller's text.
+callback_data.OVERHEAD = #MARK + callback_data.ID_LENGTH + 1
+
+--- The text of a message from an outbox.
+---@param id string    of the entry
+---@param data? string  the caller's
+---@return string
+function callback_data.join(id, data)
+  return MARK .. id .. ":" .. (data or "")
+end
+
+--- The caller's text, nil if there is none, and the id of the outbox entry.
+---@param text string|nil
+---@return string|nil data
+---@return string|nil id
+function callback_data.split(text)
+  if not text or text:sub(1, #MARK) ~= MARK then return text end
+  local id, data = text:match("^(%x+):(.*)$", #MARK + 1)
+  if not id or #id ~= callback_data.ID_LENGTH then return text end
+  return data ~= "" and data or nil, id
+end
+
+return callback_data

@@ -1,0 +1,183 @@
+-- The entries of an outbox: checks what is put, and converts entries and their states to bytes and back.
+
+local callback_data = require "waba.hosting.callback_data"
+local canonical = require "waba.canonical"
+local core = require "waba.core"
+local errors = require "waba.errors"
+local hostings = require "waba.hosting"
+local options = require "waba.options"
+local recipient = require "waba.recipient"
+local schema = require "waba.schema"
+
+local entries = {}
+
+-- The version of the bytes of an entry.
+local VERSION = 1
+
+-- The lanes of a conversation: replies, and bulk messages, which do not hold up replies.
+entries.LANES = { "", "bulk:" }
+
+--- One message to be sent.
+---@options waba.OutboxEntry
+local ENTRY = {
+  to = "string|integer|table",      -- required: as of `client:send`
+  message = "table",                -- required: from a builder
+  number = "string|integer",        -- the business number that sends it, or its phone_number_id: for senders with several
+                                    -- clients
+  key = "string|integer",           -- the message is stored once for each key of a number
+  at = "number",                    -- Unix seconds before which it is not sent
+  bulk = "boolean",                 -- true: is sent after all entries without it
+  options = "waba.OutboxSendOptions", -- of the message
+}
+
+--- Those options of `client:send` that can be stored.
+---@options waba.OutboxSendOptions
+local SEND_OPTIONS = {
+  reply_to = "string",              -- id of the message to quote (Cloud hosting only)
+  data = "string",                  -- text that the statuses of the message contain, at most 486 characters: the outbox adds
+                                    -- the id of the entry (Cloud hosting only)
+  identity_key_hash = "string",     -- delivers only while this is the recipient's identity (Cloud hosting only)
+  marketing = "boolean|table",      -- a template for marketing (Cloud hosting only)
+  category = "string",              -- Direct Send (Cloud hosting only)
+  ttl_seconds = "integer",          -- with category
+  direct_send_config = "table",     -- with category
+  check_contact = "boolean",        -- checks an unknown number first (On-Premise hosting only)
+  timeout = "number>0",             -- seconds; default: the client's
+}
+
+local MOST_DATA = 512 - callback_data.OVERHEAD
+local LONGEST_KEY = 512
+-- Bytes of the part of a key's value that depends on the message; the entry's id follows.
+entries.DIGEST = 32
+
+local function hex(digits)
+  return ("%0" .. digits .. "x"):format(math.floor(core.random() * 16 ^ digits))
+end
+
+local function new_id()
+  return hex(7) .. hex(7) .. hex(6)
+end
+
+local function digest_of(entry)
+  local hash = core.sha256()
+  hash:update(canonical.text { entry.to, entry.form or "", entry.message, entry.options or {}, entry.bulk or false })
+  return hash:hex():sub(1, entries.DIGEST)
+end
+
+-- Raises for wrong use.
+local function check_form(given, what)
+  options.check(given, ENTRY, what, 4)
+  if type(given.message) ~= "table" then
+    error(("%s: message must be a table from a builder, not a %s"):format(what, type(given.message)), 4)
+  end
+  if given.options then options.check(given.options, SEND_OPTIONS, what .. ": options", 4) end
+  local key = given.key
+  if key == "" or type(key) == "string" and #key > LONGEST_KEY then
+    error(("%s: key must have 1 to %d bytes"):format(what, LONGEST_KEY), 4)
+  end
+  if given.at and not (given.at == given.at and math.abs(given.at) < 1e12) then
+    error(what .. ": at must be Unix seconds", 4)
+  end
+  if given.number and not recipient.business_number(given.number) then
+    error(("%s: number %s is neither a phone number nor a phone_number_id"):format(what, tostring(given.number)), 4)
+  end
+end
+
+local function text_of_key(key)
+  return type(key) == "number" and ("%.0f"):format(key) or key
+end
+
+-- What a client would refuse. A namespace may be the client's.
+local CLIENT = { validate = true, namespace = "of the client" }
+
+local function check_content(entry, hosting)
+  local valid, err = schema.check_plain(entry.message, entry.is_copy, hosting, true)
+  if not valid then return nil, err end
+  local data = entry.options and entry.options.data
+  local length = data and core.utf8_length(data)
+  if length and length > MOST_DATA then
+    return nil, errors.invalid("data", ("data has %d characters: at most %d in an outbox, which adds the entry's id")
+      :format(length, MOST_DATA))
+  end
+  return hostings.get(hosting).encode_message(entry.to, entry.message, CLIENT, entry.options, entry.form)
+end
+
+--- Checks what is put. Raises for wrong use.
+---@param given waba.OutboxEntry
+---@param hosting waba.Hosting
+---@param what string  "outbox:put"
+---@return table|nil entry
+---@return waba.Error? err  kind "invalid"
+function entries.read(given, hosting, what)
+  check_form(given, what)
+  local to, form = recipient.read(given.to)
+  if not to then return nil, form end
+  local message, is_copy = core.plain(given.message)
+  local entry = {
+    version = VERSION, id = new_id(), to = to, form = form, message = message, is_copy = is_copy,
+    number = given.number and recipient.business_number(given.number), key = text_of_key(given.key), at = given.at,
+    bulk = given.bulk or nil, options = given.options, stored = os.time(),
+  }
+  local valid, err = check_content(entry, hosting)
+  if not valid then return nil, err end
+  entry.is_copy = nil
+  entry.digest = entry.key and digest_of(entry)
+  return entry
+end
+
+--- The name of an entry's key in the store.
+---@param entry table
+---@return string
+function entries.key(entry)
+  return (entry.number or "") .. ":" .. entry.key
+end
+
+--- The entry for the store.
+---@param entry table  of `read`
+---@return waba.StoreEntry|nil
+---@return waba.Error? err  the message has text that is not UTF-8, or is too deep
+function entries.for_store(entry)
+  local body, message, path = core.encode(entry)
+  if not body then return nil, errors.invalid(path, message) end
+  local is_later = entry.at and entry.at > os.time()
+  local stored = {
+    id = entry.id, names = { (entry.number or "") .. " " .. entry.to }, lane = entries.LANES[entry.bulk and 2 or 1],
+    bulk = entry.bulk, at = is_later and entry.at or nil, body = body,
+  }
+  if entry.key then
+    stored.key, stored.value, stored.same = entries.key(entry), entry.digest .. entry.id, entries.DIGEST
+  end
+  return stored
+end
+
+--- The entry of bytes.
+---@param bytes string
+---@return table|nil entry
+---@return string? message  why it can't be read
+function entries.decode(bytes)
+  local entry = core.decode(bytes)
+  if type(entry) ~= "table" or not entry.version then return nil, "this is not an entry of an outbox" end
+  if entry.version ~= VERSION then
+    return nil, ("the entry has version %s, which another waba has written: expected version %d"):format(
+      tostring(entry.version), VERSION)
+  end
+  return entry
+end
+
+-- The fields of an error that are stored.
+local ERROR_FIELDS = {
+  "kind", "message", "code", "subcode", "status", "title", "details", "href", "path", "retryable", "retry_after",
+  "scope", "maybe_sent", "trace_id",
+}
+
+--- An error as a table that can be encoded.
+---@param err waba.Error|nil
+---@return table|nil
+function entries.plain_error(err)
+  if not err then return nil end
+  local copy = {}
+  for _, name in ipairs(ERROR_FIELDS) do copy[name] = err[name] end
+  return copy
+end
+
+return entries

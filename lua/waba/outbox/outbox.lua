@@ -1,0 +1,346 @@
+-- The outbox over a store (waba/store/contract.lua): what is put waits there for a sender (waba/sender). The store has the
+-- entries that wait or are being sent, and records:
+--   state:<id>     of an entry from the moment before its message can leave, as JSON
+--   status:<id>    the statuses that came for it, as JSON
+--   message:<id>   on On-Premise hosting: the id of the entry with this message id
+
+local core = require "waba.core"
+local entries = require "waba.outbox.entry"
+local errors = require "waba.errors"
+local hostings = require "waba.hosting"
+local options = require "waba.options"
+
+---@class waba.Outbox
+local Outbox = {}
+Outbox.__index = Outbox
+Outbox.__name = "waba.Outbox"
+
+local outbox = {}
+
+--- The options of every outbox.
+---@options waba.OutboxOptions
+outbox.OPTIONS = {
+  hosting = '"on_premise"|"cloud"',  -- the rules that messages are checked by when they are put; default: the
+                                     -- environment's WABA_HOSTING, else "on_premise"
+  keep = { "number>0", 7 * 86400 },  -- seconds for which finished entries and their keys are known
+  retry = "waba.OutboxRetry",        -- when a message is sent again that certainly was not sent
+}
+
+--- When a message is sent again that certainly was not sent, because the gateway or the network was not available or the
+--- key was refused. The pause doubles after each failure, and a random part of up to half of it is left out.
+---@options waba.OutboxRetry
+local RETRY = {
+  attempts = { "integer>=1", 16 },   -- attempts before an entry has failed, including the first
+  base = { "number>=0", 1 },         -- seconds: the pause before the second attempt
+  max = { "number>=0", 300 },        -- seconds: the longest pause
+}
+
+-- Attempts that the store allows beyond those of `retry`: of senders that died.
+local SPARE = 8
+-- Seconds for which a key is known unless its entry has finished.
+local UNTIL_FINISHED = 1e10
+
+-- ---- Putting. ----------------------------------------------------------------------------------------
+
+local function at_index(err, index)
+  err.index = index
+  return err
+end
+
+local function conflict(key)
+  local text = "key %s was put before with another message: put the same message, or use another key"
+  return errors.invalid("key", text:format(key))
+end
+
+-- Reads all entries of a list. Returns those for the store, or nil and an error with `index`.
+local function read_all(self, list)
+  local stored, digests = {}, {}
+  for index, given in ipairs(list) do
+    local entry, err = entries.read(given, self.hosting, list.what)
+    if entry then stored[index], err = entries.for_store(entry) end
+    local one = stored[index]
+    if one and one.key then
+      local digest = one.value:sub(1, entries.DIGEST)
+      if digests[one.key] and digests[one.key] ~= digest then err = conflict(entry.key) end
+      digests[one.key] = digest
+    end
+    if err then return nil, at_index(err, index) end
+  end
+  return stored
+end
+
+-- Stores all entries of a list, or none. Returns their ids.
+local function put_all(self, list)
+  local stored, err = read_all(self, list)
+  if not stored then return nil, err end
+  if #stored == 0 then return {} end
+  local count, position = self.store:put(stored)
+  if count == nil then return nil, position end
+  if not count then return nil, at_index(conflict(list[position].key), position) end
+  local ids = {}
+  for index, one in ipairs(stored) do ids[index] = one.known and one.known:sub(entries.DIGEST + 1) or one.id end
+  for sender in pairs(self.senders) do sender:wake() end
+  return ids
+end
+
+--- Stores a message to be sent, or a list of such: all of them or none. When this returns they are stored as durably as the
+--- backend stores. A message that is invalid is refused, and nothing is stored.
+---@param entry waba.OutboxEntry|waba.OutboxEntry[]
+---@return string|string[]|nil id  of the entry; a list of ids for a list. With a known key: that of the first entry
+---@return waba.Error? err  kind "invalid": the message, or a key that was used for another message; kind "unavailable": the
+---        store. For a list `index` is the position of the entry
+function Outbox:put(entry)
+  if type(entry) ~= "table" then error("outbox:put: an entry must be a table, not a " .. type(entry), 2) end
+  if entry[1] ~= nil or next(entry) == nil then
+    local list = { what = "outbox:put" }
+    for index, one in ipairs(entry) do list[index] = one end
+    return put_all(self, list)
+  end
+  local ids, err = put_all(self, { entry, what = "outbox:put" })
+  if ids then return ids[1] end
+  err.index = nil
+  return nil, err
+end
+
+-- ---- States. -----------------------------------------------------------------------------------------
+
+--- Reads a record. For the modules of the outbox and of the sender.
+---@param name string
+---@return table|nil
+---@return waba.Error? err
+function Outbox:read(name)
+  local text, err = self.store:get(name)
+  if not text then return nil, err end
+  return core.decode(text)
+end
+
+--- A record with a table as its value.
+---@param name string
+---@param value table
+---@param is_kept? boolean  for the option `keep`; else until it is replaced
+---@return waba.StoreRecord
+function Outbox:record(name, value, is_kept)
+  return { name = name, value = assert(core.encode(value)), seconds = is_kept and self.keep or nil }
+end
+
+--- The records of an entry that is finished.
+---@param entry table
+---@param state table  with the field `state`
+---@return waba.StoreRecord[]
+function Outbox:final_records(entry, state)
+  local records = { self:record("state:" .. entry.id, state, true) }
+  if entry.key then
+    records[2] = { name = entries.key(entry), value = entry.digest .. entry.id, seconds = self.keep, of_key = true }
+  end
+  return records
+end
+
+-- What a status says about a message: a later one replaces an earlier one only.
+local RANK = { sent = 1, delivered = 2, read = 3, played = 3, failed = 4 }
+local STATES = { "sent", "delivered", "read", "failed" }
+
+-- A table of the store as users see it.
+local function view(state, status)
+  local err = status and status.error or state.error
+  local seen = {
+    id = state.id, state = status and STATES[status.rank] or state.state, to = state.to, number = state.number,
+    key = state.key, message_id = state.message_id or status and status.message_id, wa_id = state.wa_id,
+    times = state.times, resent = state.resent, error = err and errors.new(err),
+  }
+  for name, time in pairs(status and status.times or {}) do seen.times[name] = time end
+  if status and not status.error then seen.error = nil end
+  return seen
+end
+
+-- The view of an entry that was not sent yet.
+local function view_row(row)
+  local entry = entries.decode(row.body) or { id = "?" }
+  local state = {
+    id = entry.id, to = entry.to, number = entry.number, key = entry.key, state = "waiting",
+    times = { stored = entry.stored, at = entry.at },
+  }
+  if row.state == "dead" then state.state = "failed" end
+  if row.reason then state.error = { kind = "cancelled", message = row.reason } end
+  return view(state)
+end
+
+local function unknown(id)
+  return errors.new { kind = "not_found", message = ("the outbox has no entry with the id %s"):format(tostring(id)) }
+end
+
+local function check_id(id, what)
+  if type(id) ~= "string" then error(("%s: the id must be a string, not a %s"):format(what, type(id)), 3) end
+end
+
+--- What is known about an entry.
+---@class waba.OutboxState
+---@field id string
+---@field state "waiting"|"sending"|"sent"|"delivered"|"read"|"failed"|"uncertain"|"cancelled"
+---@field to string
+---@field number string?
+---@field key string?
+---@field message_id string?  the platform's, as soon as it is known
+---@field wa_id string?
+---@field error waba.Error?   of state "failed" and "uncertain"; of state "waiting": of the last attempt
+---@field resent boolean?     it was sent again by the option `resend` of a sender
+---@field times table<string, number>  Unix seconds, by state; `stored`, and `at` if it was put with it
+
+--- Returns the state of an entry.
+---@param id string  of `put`
+---@return waba.OutboxState|nil
+---@return waba.Error? err  kind "not_found": it is not known, or not any more
+function Outbox:get(id)
+  check_id(id, "outbox:get")
+  for attempt = 1, 2 do
+    local state, err = self:read("state:" .. id)
+    if err then return nil, err end
+    if state then
+      local status
+      status, err = self:read("status:" .. id)
+      if err then return nil, err end
+      return view(state, status)
+    end
+    local row
+    row, err = self.store:find(id)
+    if err then return nil, err end
+    if row then return view_row(row) end
+    if attempt == 2 then return nil, unknown(id) end -- it may have been finished between the two calls
+  end
+end
+
+local function in_flight(id)
+  return errors.new { kind = "invalid", path = "id", message = ("the entry %s is being sent, or was"):format(id) }
+end
+
+--- Cancels an entry that waits.
+---@param id string
+---@return true|nil ok
+---@return waba.Error? err  kind "not_found"; kind "invalid": it is being sent, or it has been
+function Outbox:cancel(id)
+  check_id(id, "outbox:cancel")
+  local state, err = self:read("state:" .. id)
+  if err then return nil, err end
+  if state then return nil, in_flight(id) end
+  local row
+  row, err = self.store:find(id)
+  if not row then return nil, err or unknown(id) end
+  local entry = row.state == "waiting" and entries.decode(row.body)
+  if not entry then return nil, in_flight(id) end
+  row.records = self:final_records(entry, {
+    id = id, state = "cancelled", to = entry.to, number = entry.number, key = entry.key,
+    times = { stored = entry.stored, at = entry.at, cancelled = os.time() },
+  })
+  local count
+  count, err = self.store:drop { row }
+  if not count then return nil, err end
+  if count == 0 then return nil, in_flight(id) end
+  return true
+end
+
+-- ---- Statuses. ---------------------------------------------------------------------------------------
+
+-- The id of the entry that a status belongs to.
+local function entry_of(self, event)
+  if event.outbox_id or event.hosting == "cloud" or not event.id then return event.outbox_id end
+  return self.store:get("message:" .. event.id)
+end
+
+--- Records a status event: it proves that the message was accepted. Statuses of other messages have no effect.
+---@param event waba.Event
+---@return true|nil
+---@return waba.Error? err  kind "unavailable"
+function Outbox:apply(event)
+  local rank = event.kind == "status" and not event.type and RANK[event.status]
+  if not rank then return true end
+  local id, err = entry_of(self, event)
+  if not id then return err == nil or nil, err end
+  local state, status
+  state, err = self:read("state:" .. id)
+  if not state then return err == nil or nil, err end
+  status, err = self:read("status:" .. id)
+  if err then return nil, err end
+  if status and status.rank >= rank then return true end
+  local is_first = status == nil
+  status = status or { times = {} }
+  status.rank, status.message_id = rank, status.message_id or event.id
+  status.times[STATES[rank]] = event.timestamp or os.time()
+  if event.status == "failed" then
+    status.error = entries.plain_error(event.errors and event.errors[1])
+      or { kind = "api", message = "the platform could not deliver it" }
+  end
+  local held
+  held, err = self.store:settle({}, { self:record("status:" .. id, status, true) })
+  if not held then return nil, err end
+  if is_first and state.state == "uncertain" then return self.store:hasten(id) end
+  return true
+end
+
+--- Looks at all statuses whose events are handled in this process (`receiver:work`), to learn which messages were accepted,
+--- delivered and read. A sender with the option `receiver` calls this.
+---@param receiver waba.Receiver
+function Outbox:watch(receiver)
+  if self.watched[receiver] then return end
+  self.watched[receiver] = true
+  receiver:watch(function(event, is_handled)
+    if not is_handled then return end -- it is stored, and will be handled
+    local ok, err = self:apply(event)
+    if not ok then error(err, 0) end
+  end)
+end
+
+-- ---- The rest. ---------------------------------------------------------------------------------------
+
+--- The number of entries that wait or are being sent.
+---@return integer|nil
+---@return waba.Error? err
+function Outbox:depth()
+  return self.store:depth()
+end
+
+--- Unix seconds at which the oldest entry was stored; nil when there is none.
+---@return number|nil
+---@return waba.Error? err
+function Outbox:oldest()
+  return self.store:oldest()
+end
+
+--- Frees what the outbox holds. Harmless when repeated.
+function Outbox:close()
+  self.store:close()
+end
+
+local function hosting_of(settings, what)
+  local variable = os.getenv "WABA_HOSTING"
+  local name = settings.hosting or variable ~= "" and variable or "on_premise"
+  if not hostings.NAMES[name] then
+    error(('%s: hosting must be "on_premise" or "cloud", not %s'):format(what, name), 4)
+  end
+  return name
+end
+
+--- Checks the options of an outbox, and completes them with what every store needs.
+---@param given table|nil
+---@param known table  the table of options, with those of `outbox.OPTIONS`
+---@param what string  "waba.outbox.sqlite"
+---@return table settings  a copy
+function outbox.settings(given, known, what)
+  local settings = options.complete(given, known, what, 3)
+  settings.hosting = hosting_of(settings, what)
+  settings.retry = options.complete(settings.retry, RETRY, what .. ": retry", 3)
+  settings.attempts, settings.lanes = settings.retry.attempts + SPARE, entries.LANES
+  settings.remember, settings.title, settings.name = UNTIL_FINISHED, "the outbox", what
+  return settings
+end
+
+--- An outbox over a store.
+---@param store waba.Store
+---@param settings table  of `outbox.settings`
+---@return waba.Outbox
+function outbox.new(store, settings)
+  return setmetatable({
+    store = store, durable = store.durable, hosting = settings.hosting, keep = settings.keep, retry = settings.retry,
+    senders = setmetatable({}, { __mode = "k" }), watched = setmetatable({}, { __mode = "k" }),
+  }, Outbox)
+end
+
+return outbox

@@ -1,0 +1,25 @@
+-- The outbox in Redis: many programs put, and many senders on many machines send.
+
+local options = require "waba.options"
+local outbox = require "waba.outbox.outbox"
+local redis_connection = require "waba.store.redis_connection"
+local store = require "waba.store.redis"
+
+local redis = {}
+
+--- The options of `waba.outbox.redis`.
+---@options waba.RedisOutboxOptions : waba.OutboxOptions, waba.RedisAddress
+local OPTIONS = options.with(outbox.OPTIONS, options.with(redis_connection.OPTIONS, {
+  prefix = { "string", "{waba:outbox}" }, -- of all keys; in a cluster its braces keep them on one node
+}))
+
+--- An outbox in Redis (6 or newer). Connects at the first use. What is put is as durable as the `appendonly` and
+--- `appendfsync` settings of the server make it.
+---@param given? waba.RedisOutboxOptions
+---@return waba.Outbox
+function redis.new(given)
+  local settings = outbox.settings(given, OPTIONS, "waba.outbox.redis")
+  return outbox.new(store.new(settings), settings)
+end
+
+return redis

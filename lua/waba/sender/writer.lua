@@ -1,0 +1,89 @@
+-- Stores the changes of entries that are sent at the same time in one call of the store: the first coroutine waits for a
+-- moment, in which others can join, and stores the changes of all.
+
+local errors = require "waba.errors"
+local runtime = require "waba.runtime"
+local waiters = require "waba.transport.waiter"
+
+---@class waba.SenderWriter
+---@field active integer  the number of entries that are being sent: with one nobody could join
+local Writer = {}
+Writer.__index = Writer
+Writer.__name = "waba.SenderWriter"
+
+local writer = {}
+
+-- Seconds between checks whether the coroutine that stores still exists.
+local BEAT = 0.5
+
+--- Waits; other coroutines run meanwhile.
+---@param seconds number
+function Writer:sleep(seconds)
+  if self.transport and self.transport.sleep then return self.transport:sleep(seconds) end
+  runtime.sleep(seconds)
+end
+
+local function new_waiter(self)
+  return self.transport and waiters.of(self.transport) or waiters.here()
+end
+
+-- Stores all changes that wait.
+local function flush(self)
+  local items, changes, to_disk = self.pending, {}, false
+  self.pending = {}
+  for index, item in ipairs(items) do
+    changes[index] = item.change
+    to_disk = to_disk or item.to_disk
+  end
+  local ok, held, err = pcall(self.store.settle, self.store, changes, nil, to_disk or nil)
+  if not ok then held, err = nil, errors.new { kind = "unavailable", message = tostring(held), retryable = true } end
+  for _, item in ipairs(items) do
+    item.is_done, item.ok, item.err = true, held ~= nil, err
+    if item.waiter then item.waiter:wake() end
+  end
+end
+
+-- Stores the changes of all as the only coroutine that does so.
+local function lead(self)
+  self.leader = coroutine.running() or true
+  -- for 0 nginx runs no other thread
+  if self.active > 1 then self:sleep(runtime.is_nginx() and 0.001 or 0) end
+  flush(self)
+  self.leader = nil
+  local next_item = self.pending[1] -- which came while the store was waited for
+  if next_item then next_item.waiter:wake() end
+end
+
+local function has_leader(self)
+  return self.leader and not (self.leader ~= true and runtime.is_dead(self.leader))
+end
+
+--- Stores a change. Returns when it is stored; `change.lost` tells whether the lease was over.
+---@param change waba.StoreChange
+---@param to_disk? boolean
+---@return true|nil
+---@return waba.Error? err  kind "unavailable"
+function Writer:write(change, to_disk)
+  local item = { change = change, to_disk = to_disk }
+  self.pending[#self.pending + 1] = item
+  while not item.is_done do
+    if has_leader(self) then
+      item.waiter = item.waiter or new_waiter(self)
+      item.waiter:wait(BEAT)
+    else
+      lead(self)
+    end
+  end
+  if item.ok then return true end
+  return nil, item.err
+end
+
+--- Writes to one store.
+---@param store waba.Store
+---@param transport waba.Transport|nil  where the coroutines wait
+---@return waba.SenderWriter
+function writer.new(store, transport)
+  return setmetatable({ store = store, transport = transport, pending = {}, active = 0 }, Writer)
+end
+
+return writer

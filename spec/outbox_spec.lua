@@ -1,0 +1,580 @@
+-- The outbox and its senders, with the emulator as the gateway: each message arrives once, in order, and its result is
+-- known. Every backend passes the same spec.
+
+local core = require "waba.core"
+local cjson = require "cjson"
+local process = require "spec.support.process"
+local redis = require "spec.support.redis"
+local runners = require "spec.support.runners"
+local waba = require "waba"
+
+local TO, OTHER = "491511234567", "491517654321"
+
+-- Each backend: a function that opens the outbox of a name, and one that ends it.
+local backends = {}
+
+function backends.memory()
+  return function(_, settings) return waba.outbox.memory(settings) end, function() end
+end
+
+function backends.sqlite()
+  local folder = process.folder()
+  return function(name, settings)
+    settings.file, settings.sync = folder:file(name .. ".db"), false
+    return waba.outbox.sqlite(settings)
+  end, function() folder:remove() end
+end
+
+function backends.redis()
+  local server = redis.start()
+  return function(name, settings)
+    settings.prefix, settings.port = "{" .. name .. "}", server.port
+    return waba.outbox.redis(settings)
+  end, function() server:stop() end
+end
+
+local function text(body, to, more)
+  local entry = { to = to or TO, message = waba.text(body) }
+  for name, value in pairs(more or {}) do entry[name] = value end
+  return entry
+end
+
+-- A receiver that handles a status of a message at once.
+local function deliver_status(receiver, message, status, more)
+  local raw = {
+    id = message.id, status = status, timestamp = tostring(os.time()), recipient_id = message.to,
+    biz_opaque_callback_data = message.data,
+  }
+  for name, value in pairs(more or {}) do raw[name] = value end
+  local value = { messaging_product = "whatsapp", metadata = { phone_number_id = "1" }, statuses = { raw } }
+  local body = cjson.encode {
+    object = "whatsapp_business_account", entry = { { id = "1", changes = { { field = "messages", value = value } } } },
+  }
+  assert.equal(200, receiver:handle { method = "POST", body = body })
+  local handled, failed, raised = receiver:work()
+  assert.equal(0, failed, tostring(raised))
+  return handled
+end
+
+for _, backend in ipairs { "memory", "sqlite", "redis" } do
+  describe("the outbox in " .. backend, function()
+    local open, close, emulator
+    local count, opened, clients = 0, {}, {}
+
+    setup(function()
+      open, close = backends[backend]()
+      emulator = waba.emulator.start { cloud = {}, tls = false, statuses = false }
+    end)
+    teardown(function()
+      emulator:stop()
+      close()
+    end)
+    after_each(function()
+      for _, one in ipairs(opened) do one:close() end
+      for _, one in ipairs(clients) do one:close() end
+      opened, clients = {}, {}
+      emulator:forget()
+      emulator.cloud:forget()
+    end)
+
+    local function new(settings, name)
+      count = count + 1
+      settings = settings or {}
+      settings.hosting, settings.retry = settings.hosting or "cloud", settings.retry or { base = 0 }
+      opened[#opened + 1] = open(name or "outbox" .. count, settings)
+      return opened[#opened]
+    end
+
+    local function new_client(more, hosting)
+      local gateway = hosting == "on_premise" and emulator or emulator.cloud
+      local options = {
+        hosting = hosting or "cloud", api_key = gateway.api_key, base_url = gateway.url, pace = false, retry = false,
+      }
+      for name, value in pairs(more or {}) do options[name] = value end
+      clients[#clients + 1] = waba.client(options)
+      return clients[#clients]
+    end
+
+    -- A sender, and the list of its results.
+    local function new_sender(outbox, more)
+      local results = {}
+      local options = {
+        outbox = outbox, client = more and more.client or new_client(),
+        on_result = function(entry, sent, err)
+          results[#results + 1] = { id = entry.id, key = entry.key, to = entry.to, number = entry.number,
+            resent = entry.resent, sent = sent, err = err }
+        end,
+      }
+      for name, value in pairs(more or {}) do options[name] = value end
+      return waba.sender(options), results
+    end
+
+    local function arrived(gateway)
+      local list = {}
+      for index, message in ipairs((gateway or emulator.cloud):messages()) do
+        list[index] = message.content.body
+      end
+      return list
+    end
+
+    local function state(outbox, id) return assert(outbox:get(id)).state end
+
+    -- ---- Putting. --------------------------------------------------------------------------------------
+
+    it("stores a message that is sent later", function()
+      local outbox = new()
+      local id = assert(outbox:put(text("Hi", "+49 151 1234567", { key = 7 })))
+      local seen = outbox:get(id)
+      assert.same({ id, "waiting", TO, "7" }, { seen.id, seen.state, seen.to, seen.key })
+      assert.is_true(math.abs(seen.times.stored - os.time()) < 5)
+      assert.equal(1, outbox:depth())
+      local sender, results = new_sender(outbox)
+      assert.equal(1, (sender:work()))
+      assert.same({ "Hi" }, arrived())
+      seen = outbox:get(id)
+      assert.equal("sent", seen.state)
+      assert.equal(emulator.cloud:messages()[1].id, seen.message_id)
+      assert.is_true(seen.times.stored <= seen.times.sending and seen.times.sending <= seen.times.sent)
+      assert.same({ { id, "7", TO, seen.message_id } }, { { results[1].id, results[1].key, results[1].to,
+        results[1].sent.id } })
+      assert.equal(0, outbox:depth())
+      local stats = sender:stats()
+      assert.same({ 0, 0, 1, 0, 0, 0 },
+        { stats.waiting, stats.active, stats.sent, stats.failed, stats.uncertain, stats.resent })
+    end)
+
+    it("refuses an invalid message and stores nothing", function()
+      local outbox = new()
+      local id, err = outbox:put(text(("x"):rep(5000)))
+      assert.is_nil(id)
+      assert.same({ "invalid", "text.body" }, { err.kind, err.path })
+      assert.is_nil(err.index)
+      id, err = outbox:put { text "good", text("bad", "12") }
+      assert.is_nil(id)
+      assert.same({ "invalid", "to", 2 }, { err.kind, err.path, err.index })
+      id, err = outbox:put(text("x", nil, { options = { data = ("d"):rep(487) } }))
+      assert.is_nil(id)
+      assert.equal("data has 487 characters: at most 486 in an outbox, which adds the entry's id", err.message)
+      id, err = outbox:put(text("x", nil, { options = { check_contact = true } }))
+      assert.is_nil(id)
+      assert.equal("check_contact", err.path)
+      id, err = outbox:put(text("x\255"))
+      assert.is_nil(id)
+      assert.equal("invalid", err.kind)
+      assert.equal(0, outbox:depth())
+      assert.same({}, outbox:put {})
+    end)
+
+    it("raises for wrong use", function()
+      local outbox = new()
+      local function message_of(entry)
+        local ok, raised = pcall(outbox.put, outbox, entry)
+        assert.is_false(ok)
+        return raised
+      end
+      assert.matches("unknown option massage", message_of { to = TO, massage = waba.text "x" })
+      assert.matches("message must be a table from a builder, not a nil", message_of { to = TO })
+      assert.matches("unknown option ordered", message_of(text("x", nil, { options = { ordered = true } })))
+      assert.matches("key must have 1 to 512 bytes", message_of(text("x", nil, { key = "" })))
+      assert.matches("number shop is neither", message_of(text("x", nil, { number = "shop" })))
+      assert.matches("an entry must be a table", message_of "x")
+    end)
+
+    it("stores one message for each key of a number", function()
+      local outbox = new()
+      local id = assert(outbox:put(text("Hi", nil, { key = "order 7" })))
+      assert.equal(id, outbox:put(text("Hi", nil, { key = "order 7" })))
+      local again, err = outbox:put(text("Bye", nil, { key = "order 7" }))
+      assert.is_nil(again)
+      assert.equal("key order 7 was put before with another message: put the same message, or use another key",
+        err.message)
+      assert.is_true(outbox:put(text("Bye", nil, { key = "order 7", number = "4930555019" })) ~= id)
+      assert.equal(2, outbox:depth())
+      again, err = outbox:put { text("new", nil, { key = "new" }), text("Bye", nil, { key = "order 7" }) }
+      assert.is_nil(again)
+      assert.same({ "key", 2 }, { err.path, err.index })
+      again, err = outbox:put { text("a", nil, { key = "new" }), text("b", nil, { key = "new" }) }
+      assert.is_nil(again)
+      assert.equal(2, err.index)
+      assert.equal(2, outbox:depth())
+      local ids = outbox:put { text("a", nil, { key = "new" }), text("a", nil, { key = "new" }), text "c",
+        text("Hi", nil, { key = "order 7" }) }
+      assert.equal(ids[1], ids[2])
+      assert.equal(id, ids[4])
+      assert.equal(4, outbox:depth())
+      new_sender(outbox, { client = { ["4930555019"] = new_client() } }):work()
+      new_sender(outbox):work()
+      assert.equal(id, outbox:put(text("Hi", nil, { key = "order 7" }))) -- it was sent
+    end)
+
+    it("knows finished entries and their keys for the time of keep", function()
+      local outbox = new { keep = 0.3 }
+      local id = assert(outbox:put(text("Hi", nil, { key = "k" })))
+      process.sleep(0.4) -- it has not finished yet
+      assert.equal(id, outbox:put(text("Hi", nil, { key = "k" })))
+      new_sender(outbox, { settle = 0 }):work()
+      assert.equal("sent", state(outbox, id))
+      process.sleep(0.4)
+      local seen, err = outbox:get(id)
+      assert.is_nil(seen)
+      assert.equal("not_found", err.kind)
+      assert.is_true(assert(outbox:put(text("Bye", nil, { key = "k" }))) ~= id)
+    end)
+
+    it("sends at a time, unless the entry is cancelled", function()
+      local outbox = new()
+      local sender = new_sender(outbox)
+      local now = os.time()
+      local ids = assert(outbox:put { text("never", nil, { at = now + 3600 }), text("soon", nil, { at = now + 1 }),
+        text("now", nil, { at = now - 10 }) })
+      sender:work()
+      assert.same({ "now" }, arrived())
+      assert.equal("waiting", state(outbox, ids[2]))
+      assert.is_true(outbox:cancel(ids[1]))
+      assert.equal("cancelled", state(outbox, ids[1]))
+      local ok, err = outbox:cancel(ids[1])
+      assert.is_nil(ok)
+      assert.equal("invalid", err.kind)
+      assert.is_nil((outbox:cancel(ids[3])))
+      ok, err = outbox:cancel "nothing"
+      assert.is_nil(ok)
+      assert.equal("not_found", err.kind)
+      process.sleep(1.2)
+      sender:work()
+      assert.same({ "now", "soon" }, arrived())
+      assert.equal(0, outbox:depth())
+    end)
+
+    -- ---- Sending. --------------------------------------------------------------------------------------
+
+    it("sends the messages to one recipient in order, and replies before bulk messages", function()
+      local outbox = new()
+      for number = 1, 3 do outbox:put(text("bulk " .. number, nil, { bulk = true })) end
+      for number = 1, 3 do outbox:put { text("a" .. number), text("b" .. number, OTHER) } end
+      new_sender(outbox):work { concurrency = 1 }
+      local order = { [TO] = {}, [OTHER] = {} }
+      for _, message in ipairs(emulator.cloud:messages()) do
+        local list = order[message.to:gsub("%+", "")]
+        list[#list + 1] = message.content.body
+      end
+      assert.same({ "a1", "a2", "a3", "bulk 1", "bulk 2", "bulk 3" }, order[TO])
+      assert.same({ "b1", "b2", "b3" }, order[OTHER])
+    end)
+
+    it("passes the options of a message and every form of recipient", function()
+      local outbox = new()
+      assert(outbox:put { to = { user_id = "DE.1349ABC" }, message = waba.text "Hi", options = { reply_to = "wamid.X" } })
+      new_sender(outbox):work()
+      local request = emulator.cloud:received({ method = "POST" })[1]
+      local body = cjson.decode(request.body)
+      assert.equal("DE.1349ABC", body.recipient)
+      assert.equal("wamid.X", body.context.message_id)
+    end)
+
+    it("shows in events only the data of the caller", function()
+      local outbox = new()
+      assert(outbox:put { text("a", nil, { options = { data = "job:77" } }), text("b", OTHER) })
+      new_sender(outbox):work { concurrency = 1 }
+      local seen = {}
+      local receiver = waba.receiver { open = true, on = { status = function(event) seen[#seen + 1] = event end } }
+      for _, message in ipairs(emulator.cloud:messages()) do deliver_status(receiver, message, "sent") end
+      assert.same({ "job:77", 20, 20 }, { seen[1].data, #seen[1].outbox_id, #seen[2].outbox_id })
+      assert.is_nil(seen[2].data)
+    end)
+
+    it("sends again later what certainly was not sent", function()
+      local outbox = new()
+      local id = assert(outbox:put(text "Hi"))
+      local sender, results = new_sender(outbox)
+      emulator.cloud:fail_next { status = 401, times = 2 }
+      local sent, failed, err = sender:work()
+      assert.same({ 1, 2, "auth" }, { sent, failed, err.kind })
+      assert.same({ "Hi" }, arrived())
+      assert.equal("sent", state(outbox, id))
+      assert.equal(1, #results)
+    end)
+
+    it("fails when the attempts are over, or another attempt has no use", function()
+      local outbox = new { retry = { attempts = 2, base = 0 } }
+      local id = assert(outbox:put(text("Hi", nil, { key = "k" })))
+      local sender, results = new_sender(outbox)
+      emulator.cloud:fail_next { status = 401, times = 2 }
+      sender:work()
+      assert.same({ "failed", "auth" }, { state(outbox, id), outbox:get(id).error.kind })
+      local second = assert(outbox:put(text "Ho"))
+      emulator.cloud:fail_next { code = 131026 }
+      sender:work()
+      assert.same({ "failed", "recipient" }, { state(outbox, second), outbox:get(second).error.kind })
+      assert.same({ id, second }, { results[1].id, results[2].id })
+      assert.equal("k", results[1].key)
+      assert.is_false(results[2].err.maybe_sent)
+      assert.same({}, arrived())
+      assert.equal(0, outbox:depth())
+    end)
+
+    it("holds the next message to a recipient while one is sent again later", function()
+      local outbox = new { retry = { base = 0.3 } }
+      outbox:put { text "1", text "2", text("3", OTHER) }
+      emulator.cloud:fail_next { status = 401 }
+      local sender = new_sender(outbox)
+      sender:work { concurrency = 1 }
+      assert.same({ "3" }, arrived())
+      process.sleep(0.4)
+      sender:work { concurrency = 1 }
+      assert.same({ "3", "1", "2" }, arrived())
+    end)
+
+    -- ---- Uncertain results. ----------------------------------------------------------------------------
+
+    it("learns from a status that a message was accepted whose response was lost", function()
+      local outbox = new()
+      local receiver = waba.receiver { open = true }
+      local id = assert(outbox:put(text "Hi"))
+      local sender, results = new_sender(outbox, { receiver = receiver })
+      emulator.cloud:fail_next { drop = "after" }
+      local sent, failed, err = sender:work()
+      assert.same({ 0, 1, true }, { sent, failed, err.maybe_sent })
+      assert.same({ "uncertain", true }, { state(outbox, id), outbox:get(id).error.maybe_sent })
+      assert.equal(0, #results)
+      assert.is_nil((outbox:cancel(id)))
+      local message = emulator.cloud:messages()[1]
+      deliver_status(receiver, message, "delivered")
+      assert.same({ "delivered", message.id }, { state(outbox, id), outbox:get(id).message_id })
+      sender:work()
+      assert.same({ 1, message.id, id }, { #results, results[1].sent.id, results[1].id })
+      assert.is_nil(outbox:get(id).error)
+      deliver_status(receiver, message, "sent") -- late
+      assert.equal("delivered", state(outbox, id))
+      deliver_status(receiver, message, "read")
+      assert.equal("read", state(outbox, id))
+      assert.same({ "Hi" }, arrived())
+      assert.same({ 0, 0 }, { outbox:depth(), (sender:work()) })
+    end)
+
+    it("reports what no status has proved, and sends it never again by itself", function()
+      local outbox = new()
+      local receiver = waba.receiver { open = true }
+      local id = assert(outbox:put(text("Hi", nil, { key = "k" })))
+      local sender, results = new_sender(outbox, { receiver = receiver, settle = 0.2 })
+      emulator.cloud:fail_next { drop = "before" }
+      sender:work()
+      assert.equal(0, #results)
+      assert.equal(id, outbox:put(text("Hi", nil, { key = "k" })))
+      process.sleep(1.3) -- the store in memory counts whole seconds
+      sender:work()
+      assert.same({ 1, id, true }, { #results, results[1].id, results[1].err.maybe_sent })
+      assert.equal("uncertain", state(outbox, id))
+      assert.equal(0, outbox:depth())
+      assert.same({}, arrived())
+      -- a status may come even later
+      deliver_status(receiver, { id = "wamid.LATE", to = TO, data = "waba:" .. id .. ":" }, "delivered")
+      assert.same({ "delivered", "wamid.LATE" }, { state(outbox, id), outbox:get(id).message_id })
+      assert.equal(1, #results)
+    end)
+
+    it("sends once again on demand what no status has proved, and reports that", function()
+      local outbox = new()
+      local ids = assert(outbox:put { text "lost", text("lost twice", OTHER) })
+      local sender, results = new_sender(outbox, { settle = 0, resend = true })
+      emulator.cloud:fail_next { drop = "before", times = 3 }
+      sender:work { concurrency = 1 }
+      process.sleep(1.1)
+      repeat
+        sender:work { concurrency = 1 }
+        process.sleep(0.1)
+      until #results == 2
+      table.sort(results, function(a, b) return (a.sent ~= nil) and b.sent == nil end)
+      assert.same({ true, true, true, true }, { results[1].resent, results[1].sent ~= nil, results[2].resent,
+        results[2].err.maybe_sent })
+      local states = { [state(outbox, ids[1])] = true, [state(outbox, ids[2])] = true }
+      assert.same({ sent = true, uncertain = true }, states)
+      assert.is_true(outbox:get(ids[1]).resent)
+      assert.equal(4, #emulator.cloud:received { method = "POST" })
+      assert.equal(2, sender:stats().resent)
+      process.sleep(1.1)
+      sender:work()
+      assert.equal(4, #emulator.cloud:received { method = "POST" })
+    end)
+
+    it("keeps the result uncertain when the message that is sent again is refused", function()
+      local outbox = new()
+      local id = assert(outbox:put(text "Hi"))
+      local sender, results = new_sender(outbox, { settle = 0, resend = true })
+      emulator.cloud:fail_next { drop = "after" }
+      emulator.cloud:fail_next { code = 131026 }
+      sender:work()
+      assert.same({ "uncertain", true }, { state(outbox, id), results[1].err.maybe_sent })
+    end)
+
+    it("knows a failed delivery", function()
+      local outbox = new()
+      local receiver = waba.receiver { open = true }
+      local id = assert(outbox:put(text "Hi"))
+      new_sender(outbox, { receiver = receiver }):work()
+      deliver_status(receiver, emulator.cloud:messages()[1], "failed", { errors = { { code = 131026, title = "No" } } })
+      assert.same({ "failed", 131026 }, { state(outbox, id), outbox:get(id).error.code })
+    end)
+
+    it("has no proof on On-Premise hosting, and reports at once", function()
+      local outbox = new { hosting = "on_premise" }
+      local receiver = waba.receiver { open = true }
+      local sender, results = new_sender(outbox, { client = new_client(nil, "on_premise"), receiver = receiver,
+        resend = true, settle = 0 })
+      local ids = assert(outbox:put { text "lost", text("good", OTHER) })
+      emulator:fail_next { drop = "after", times = 1 }
+      sender:work { concurrency = 1 }
+      local states = {}
+      for _, id in ipairs(ids) do states[state(outbox, id)] = id end
+      assert.equal(2, #results)
+      assert.truthy(states.uncertain)
+      local seen = outbox:get(states.sent)
+      receiver:handle { method = "POST", body = ('{"statuses":[{"id":"%s","status":"read","timestamp":"1764444444"}]}')
+        :format(seen.message_id) }
+      receiver:work()
+      assert.equal("read", state(outbox, states.sent))
+      process.sleep(1.1)
+      sender:work()
+      assert.equal(2, #arrived(emulator))
+    end)
+
+    -- ---- Bad input. ------------------------------------------------------------------------------------
+
+    it("uses only the client of the entry's number", function()
+      local outbox = new { retry = { attempts = 1 } }
+      local client = new_client()
+      local ids = assert(outbox:put { text("known", nil, { number = emulator.cloud.phone_number_id }),
+        text("unknown", OTHER, { number = "4930555019" }) })
+      local sender, results = new_sender(outbox, { client = client })
+      sender:work()
+      assert.same({ "sent", "failed" }, { state(outbox, ids[1]), state(outbox, ids[2]) })
+      assert.equal("option client of waba.sender has no client for the number 4930555019", outbox:get(ids[2]).error.message)
+      assert.equal(2, #results)
+      local by_number = new_sender(outbox, { client = { ["+49 30 555 019"] = client } })
+      ids = assert(outbox:put { text("by number", nil, { number = "4930555019" }), text("without", OTHER) })
+      by_number:work()
+      assert.same({ "sent", "failed" }, { state(outbox, ids[1]), state(outbox, ids[2]) })
+      ids = assert(outbox:put { text("by function", nil, { number = 1234 }), text("nobody's", OTHER) })
+      new_sender(outbox, { client = function(entry) return entry.number == "1234" and client or nil end }):work()
+      assert.same({ "sent", "failed" }, { state(outbox, ids[1]), state(outbox, ids[2]) })
+    end)
+
+    it("makes an entry of another version a dead letter", function()
+      local outbox = new()
+      outbox.store:put { { id = "new", names = { " " .. TO }, lane = "", body = '{"version":2,"id":"new"}' },
+        { id = "odd", names = { " " .. OTHER }, lane = "", body = "odd" } }
+      local sender = new_sender(outbox)
+      sender:work()
+      assert.same({ "failed", "failed" }, { state(outbox, "new"), state(outbox, "odd") })
+      assert.equal("the entry has version 2, which another waba has written: expected version 1",
+        outbox:get("new").error.message)
+      assert.same({}, arrived())
+    end)
+
+    it("reports a message that the client refuses", function()
+      local outbox = new()
+      local id = assert(outbox:put { to = TO, message = waba.reaction { message_id = "wamid.X", emoji = "👍" } })
+      local _, results = new_sender(outbox, { client = new_client(nil, "on_premise") })
+      new_sender(outbox, { client = new_client(nil, "on_premise") }):work()
+      assert.same({ "failed", "invalid" }, { state(outbox, id), outbox:get(id).error.kind })
+      assert.same({}, results)
+    end)
+
+    it("sends later what a closed client, a failing function and a handler that raises could not stop", function()
+      local outbox = new()
+      local id = assert(outbox:put(text "Hi"))
+      local closed = new_client()
+      closed:close()
+      local use = closed
+      local sender = waba.sender { outbox = outbox, client = function()
+        if use == nil then error "no client at present" end
+        return use
+      end }
+      assert.equal(0, (sender:work { stop = (function()
+        local calls = 0
+        return function() calls = calls + 1 return calls > 4 end
+      end)() }))
+      assert.equal("waiting", state(outbox, id))
+      assert.equal("cancelled: the client is closed", outbox:get(id).error.message)
+      use = new_client()
+      assert.equal(1, (sender:work()))
+      assert.same({ "Hi" }, arrived())
+    end)
+
+    -- ---- Several senders. ------------------------------------------------------------------------------
+
+    for _, loop in ipairs { "native", "cqueues", "copas", "luv" } do
+      it("is sent by two senders at once with " .. loop, function()
+        local name = "shared" .. loop
+        local first = new(nil, name)
+        local second = backend == "memory" and first or new(nil, name)
+        local list = {}
+        for number = 1, 60 do list[number] = text(tostring(number), "4915112345" .. (number % 7 + 10)) end
+        local ids = assert(first:put(list))
+        local named = loop == "luv" and { loop = "luv" } or nil
+        local sent = 0
+        local function run(outbox)
+          return function()
+            local sender = new_sender(outbox, { client = new_client(named) })
+            sent = sent + assert(sender:work { concurrency = 8 })
+          end
+        end
+        runners[loop] { run(first), run(second) }
+        assert.equal(60, sent)
+        local last, messages = {}, emulator.cloud:messages()
+        assert.equal(60, #messages)
+        for _, message in ipairs(messages) do
+          local number = tonumber(message.content.body)
+          assert.is_true(number > (last[message.to] or 0))
+          last[message.to] = number
+        end
+        for _, id in ipairs(ids) do assert.equal("sent", state(first, id)) end
+      end)
+    end
+
+    it("wakes the senders of the process that puts", function()
+      local outbox, client = new(), new_client()
+      local sender = new_sender(outbox, { client = client })
+      local done
+      waba.run(function()
+        waba.spawn(function() sender:work { forever = true, interval = 30, stop = function() return done end } end)
+        waba.sleep(0.1)
+        local id = assert(outbox:put(text "Hi"))
+        local deadline = core.clock() + 10
+        while state(outbox, id) ~= "sent" and core.clock() < deadline do waba.sleep(0.01) end
+        assert.equal("sent", state(outbox, id))
+        done = true
+        sender:wake()
+      end)
+    end)
+  end)
+end
+
+describe("the outbox in memory", function()
+  it("refuses an entry when it is full", function()
+    local outbox = waba.outbox.memory { hosting = "cloud", max = 1 }
+    assert(outbox:put(text "1"))
+    local id, err = outbox:put(text "2")
+    assert.is_nil(id)
+    assert.equal("unavailable", err.kind)
+    assert.matches("^the outbox is full", err.message)
+  end)
+
+  it("checks by the rules of its hosting", function()
+    local outbox = waba.outbox.memory {}
+    assert.equal("on_premise", outbox.hosting)
+    local id, err = outbox:put { to = TO, message = waba.reaction { message_id = "wamid.X", emoji = "👍" } }
+    assert.is_nil(id)
+    assert.equal("invalid", err.kind)
+  end)
+end)
+
+describe("waba.sender", function()
+  it("requires an outbox and a client", function()
+    assert.has_error(function() waba.sender { client = {} } end,
+      "waba.sender: option outbox is required: an outbox, as of waba.outbox.sqlite")
+    local outbox = waba.outbox.memory { keep = 10 }
+    assert.has_error(function() waba.sender { outbox = outbox } end, "waba.sender: option client is required")
+    assert.has_error(function() waba.sender { outbox = outbox, client = { send = print } } end,
+      "waba.sender: option settle must be at most the option keep of the outbox, 10")
+  end)
+end)
