@@ -192,7 +192,13 @@ bench:
 bench-packages:
 	@scripts/install-packages nodejs node-undici python3-requests python3-httpx python3-h2 python3-aiohttp
 
-bench-programs: $(BENCHES)
+bench-programs: $(BENCHES) $(BENCH_BUILD)/$(LUA)/floor.so
+
+# The smallest binding of libcurl to Lua, with which sending is compared.
+$(BENCH_BUILD)/$(LUA)/floor.so: bench/floor/floor.c $(wildcard bench/*.h)
+	@mkdir -p $(@D)
+	@echo "  build   $@"
+	$(Q)$(COMPILE) $(SHARED) $(LDFLAGS) -o $@ $< $(CURL_LIBS)
 
 $(BENCH_BUILD)/%: bench/%.c $(wildcard bench/*.h)
 	@mkdir -p $(@D)

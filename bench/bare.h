@@ -36,7 +36,7 @@ static void stop(const char *what, const char *why) {
 }
 
 /* Arguments: [--unsafe] url ca_file body in_flight warm_up count header... */
-static struct job job_read(int argc, char **argv) {
+static inline struct job job_read(int argc, char **argv) {
   struct job job = {0};
   int i;
   if (argc > 1 && strcmp(argv[1], "--unsafe") == 0) {
@@ -133,7 +133,7 @@ struct measurement {
   double cpu, wall;
 };
 
-static struct measurement measurement_start(void) {
+static inline struct measurement measurement_start(void) {
   struct measurement measurement;
   measurement.cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
   measurement.wall = seconds_of(CLOCK_MONOTONIC);
@@ -141,7 +141,7 @@ static struct measurement measurement_start(void) {
 }
 
 /* The one line of output: seconds of CPU (user and system) and of time. */
-static void measurement_print(struct measurement start) {
+static inline void measurement_print(struct measurement start) {
   double cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - start.cpu;
   double wall = seconds_of(CLOCK_MONOTONIC) - start.wall;
   printf("%.6f %.6f\n", cpu, wall);

@@ -13,15 +13,10 @@
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/support/?.lua;" .. package.path
 
+local message = require "message"
 local peers = require "peers"
 local stub = require "stub"
-local waba = require "waba"
 
-local KEY = "benchmark-key-of-the-usual-length"
-local BODY_SIZE = 300
-
--- `connections` is what limits HTTP/1.1: so many to one host by default, in all programs.
-local CONNECTIONS = 16
 local PROTOCOLS = { { name = "HTTP/1.1", server = "http1" }, { name = "HTTP/2", server = "http2" } }
 local LATENCIES = { 0, 0.05 }
 local IN_FLIGHT = { 1, 64, 256 }
@@ -71,56 +66,27 @@ local function new_settings(only)
   return settings
 end
 
--- What waba itself makes of a text: the request head and the body that the bare programs send too.
-local function recorded(text)
-  local request
-  local client = waba.client {
-    api_key = KEY, pace = false, retry = false,
-    transport = {
-      send = function(_, given)
-        request = given
-        return nil, { kind = "cancelled", message = "recorded", sent = "no" }
-      end,
-    },
-  }
-  client:send("491511234567", waba.text(text))
-  client:close()
-  return request
-end
-
--- A text that makes the message as long as it shall be, and the request it becomes.
-local function sized_message()
-  local text = "Your order 4711 is on its way. "
-  local missing = BODY_SIZE - #recorded(text).body
-  text = text .. ("and more "):rep(math.ceil(missing / 9)):sub(1, missing)
-  local request = recorded(text)
-  assert(#request.body == BODY_SIZE)
-  local headers = { "D360-API-KEY: " .. KEY }
-  for name, value in pairs(request.head.headers) do headers[#headers + 1] = name .. ": " .. value end
-  return { text = text, body = request.body, headers = headers }
-end
-
 -- How many messages a setting takes. A server that takes its time is waited for, not worked with.
 local function count_for(setting, mode)
   if setting.latency == 0 then return mode.messages end
   local lanes = setting.in_flight
-  if setting.protocol.name == "HTTP/1.1" then lanes = math.min(lanes, CONNECTIONS) end
+  if setting.protocol.name == "HTTP/1.1" then lanes = math.min(lanes, message.CONNECTIONS) end
   return math.max(setting.in_flight * 4, math.floor(lanes / setting.latency * mode.seconds))
 end
 
-local function job_for(setting, server, message, mode)
-  return {
-    url = server:url(setting.protocol.server, setting.latency), ca_file = server.ca_file, key = KEY,
-    protocol = setting.protocol.name, connections = CONNECTIONS,
-    text = message.text, body = message.body, headers = message.headers, in_flight = setting.in_flight,
-    warm_up = setting.latency == 0 and mode.warm_up or setting.in_flight, count = count_for(setting, mode),
-  }
+local function job_for(setting, server, sized, mode)
+  return message.job(sized, {
+    url = server:url(setting.protocol.server, setting.latency), ca_file = server.ca_file,
+    protocol = setting.protocol.name, in_flight = setting.in_flight,
+    warm_up = setting.latency == 0 and mode.warm_up or setting.in_flight,
+    count = count_for(setting, mode),
+  })
 end
 
 -- One round: every program once under every setting; every second round the other way about.
-local function run_round(round, server, message, mode, settings)
+local function run_round(round, server, sized, mode, settings)
   for _, setting in ipairs(settings) do
-    local job, measured = job_for(setting, server, message, mode), {}
+    local job, measured = job_for(setting, server, sized, mode), {}
     local busy, began = server:cpu(), os.time()
     for i = 1, #peers.list do
       local peer = peers.list[round % 2 == 1 and i or #peers.list + 1 - i]
@@ -157,23 +123,38 @@ local function ratio(setting, name, field)
   return median_of(setting.rounds, function(round) return round.waba[field] / round[name][field] end)
 end
 
-local ROW = "%-8s %9s %7s  %8s %8s %8s  %9s %11s  %8s %8s %6s\n"
+local ROW = "%-8s %9s %7s  %8s %8s %8s %8s  %9s %10s %10s  %8s %8s %6s\n"
 
 local function print_results(settings)
-  io.write(ROW:format("", "", "", "CPU (us)", "", "", "CPU ratio", "CPU ratio", "per s", "", ""))
-  io.write(ROW:format("protocol", "in flight", "latency", "waba", "bare", "unsafe", "waba/bare", "waba/unsafe", "waba",
-    "bare", "ratio"))
+  io.write(ROW:format("", "", "", "CPU (us)", "", "", "", "CPU ratio", "CPU ratio", "CPU ratio", "per s", "", ""))
+  io.write(ROW:format("protocol", "in flight", "latency", "waba", "floor", "bare", "unsafe", "waba/bare", "floor/bare",
+    "waba/floor", "waba", "bare", "ratio"))
   for _, setting in ipairs(settings) do
     local has_unsafe = setting.rounds[1].unsafe ~= nil
     io.write(ROW:format(setting.protocol.name, setting.in_flight, ("%g ms"):format(setting.latency * 1000),
-      ("%.1f"):format(cpu(setting, "waba")), ("%.1f"):format(cpu(setting, "bare")),
+      ("%.1f"):format(cpu(setting, "waba")), ("%.1f"):format(cpu(setting, "floor")),
+      ("%.1f"):format(cpu(setting, "bare")),
       has_unsafe and ("%.1f"):format(cpu(setting, "unsafe")) or "", ("%.2f"):format(ratio(setting, "bare", "cpu")),
-      has_unsafe and ("%.2f"):format(ratio(setting, "unsafe", "cpu")) or "", ("%.0f"):format(rate(setting, "waba")),
+      ("%.2f"):format(median_of(setting.rounds, function(round) return round.floor.cpu / round.bare.cpu end)),
+      ("%.2f"):format(ratio(setting, "floor", "cpu")), ("%.0f"):format(rate(setting, "waba")),
       ("%.0f"):format(rate(setting, "bare")), ("%.2f"):format(ratio(setting, "bare", "rate"))))
   end
 end
 
-local IN_FIRST_TABLE = { waba = true, bare = true, unsafe = true }
+-- The largest ratio of CPU to the bare program that is wanted, by the latency of the server.
+local LIMITS = { [0] = 1.15, [0.05] = 1.2 }
+
+-- One line for each setting: its ratio, its limit, and whether it is kept.
+local function print_limits(settings)
+  io.write(("\n%-34s %6s %6s\n"):format("CPU ratio to bare libcurl", "is", "limit"))
+  for _, setting in ipairs(settings) do
+    local is, limit = ratio(setting, "bare", "cpu"), LIMITS[setting.latency]
+    io.write(("%-34s %6.2f %6.2f %s\n"):format(("%s, %d in flight, %g ms"):format(setting.protocol.name,
+      setting.in_flight, setting.latency * 1000), is, limit, is <= limit and "kept" or "exceeded"))
+  end
+end
+
+local IN_FIRST_TABLE = { waba = true, floor = true, bare = true, unsafe = true }
 local PEER_ROW = "%-8s %9s %7s  %-16s %9s %12s  %8s %11s\n"
 
 -- The peers beside libcurl, each where it takes part; "peer/waba": how many times as much it takes.
@@ -206,25 +187,26 @@ end
 
 local function main()
   local mode, only = from_arguments()
-  local message, settings = sized_message(), new_settings(only)
+  local sized, settings = message.sized(), new_settings(only)
   if #settings == 0 then error("--only fits no setting", 0) end
   local server = stub.start()
   for _, setting in ipairs(settings) do setting.rounds, setting.server_cpu, setting.time = {}, 0, 0 end
   local ok, fault = pcall(function()
     for round = 1, mode.rounds do
       io.stderr:write(("round %d of %d\r"):format(round, mode.rounds))
-      run_round(round, server, message, mode, settings)
+      run_round(round, server, sized, mode, settings)
     end
   end)
   server:stop()
   if not ok then error(fault, 0) end
   io.write(("%s, messages of %d bytes over TLS, medians of %d rounds of %d messages, ratios of each round\n\n"):format(
-    jit and jit.version or _VERSION, BODY_SIZE, mode.rounds, mode.messages))
+    jit and jit.version or _VERSION, message.BODY_SIZE, mode.rounds, mode.messages))
   print_results(settings)
-  if #peers.list > 3 then print_peers(settings) end
+  if #peers.list > 4 then print_peers(settings) end
   print_server(settings)
+  print_limits(settings)
   io.write("\nbare: libcurl in C (easy handle at 1 in flight, multi handle at more), as safe as waba; "
-    .. "unsafe: may send a message twice\n")
+    .. "floor: the smallest Lua binding with lua-cjson, without checks; unsafe: may send a message twice\n")
 end
 
 main()

@@ -26,6 +26,7 @@ local peers = {}
 ---@field read? fun(output: string): string?, string?  seconds of CPU and of time, if it prints other than "CPU time"
 
 local FOLDER = arg[0]:match "^(.*)/[^/]*$" or "."
+local LUA = rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match "%d%.%d"
 local PROGRAMS = FOLDER .. "/../build/bench/"
 
 -- The bare libcurl programs: an easy handle for one message at a time, a multi handle for many.
@@ -48,6 +49,15 @@ peers.list = {
     end,
   },
   { name = "bare", command = function(job) return bare(job) end },
+  {
+    name = "floor",
+    command = function(job)
+      local words = { arg[-1], FOLDER .. "/support/floor.lua", PROGRAMS .. LUA .. "/floor.so",
+        job.url .. "/v1/messages", job.ca_file, job.in_flight, job.warm_up, job.count, job.text }
+      for _, line in ipairs(job.headers) do words[#words + 1] = line end
+      return words
+    end,
+  },
   {
     name = "unsafe",
     fits = function(setting) return setting.latency == 0 end,

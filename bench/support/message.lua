@@ -1,0 +1,54 @@
+-- The message of the sending benchmarks: what waba itself makes of a text, which the other programs send too.
+
+local waba = require "waba"
+
+local message = {}
+
+local KEY = "benchmark-key-of-the-usual-length"
+local BODY_SIZE = 300
+
+--- The connections to one host at most over HTTP/1.1, in all programs.
+message.CONNECTIONS = 16
+message.BODY_SIZE = BODY_SIZE
+
+local function recorded(text)
+  local request
+  local client = waba.client {
+    api_key = KEY, pace = false, retry = false,
+    transport = {
+      send = function(_, given)
+        request = given
+        return nil, { kind = "cancelled", message = "recorded", sent = "no" }
+      end,
+    },
+  }
+  client:send("491511234567", waba.text(text))
+  client:close()
+  return request
+end
+
+--- A text whose message has the wanted size, and the request that it becomes.
+---@return { text: string, body: string, headers: string[] }
+function message.sized()
+  local text = "Your order 4711 is on its way. "
+  local missing = BODY_SIZE - #recorded(text).body
+  text = text .. ("and more "):rep(math.ceil(missing / 9)):sub(1, missing)
+  local request = recorded(text)
+  assert(#request.body == BODY_SIZE)
+  local headers = { "D360-API-KEY: " .. KEY }
+  for name, value in pairs(request.head.headers) do headers[#headers + 1] = name .. ": " .. value end
+  return { text = text, body = request.body, headers = headers }
+end
+
+--- The job of the programs (bench/support/peers.lua).
+---@param sized { text: string, body: string, headers: string[] }
+---@param more table  url, ca_file, protocol, in_flight, warm_up, count
+---@return bench.Job
+function message.job(sized, more)
+  local job = { key = KEY, connections = message.CONNECTIONS }
+  for name, value in pairs(sized) do job[name] = value end
+  for name, value in pairs(more) do job[name] = value end
+  return job
+end
+
+return message
