@@ -12,7 +12,7 @@ local function field(fields, name)
   return type(fields[name]) == "string" and fields[name] or nil
 end
 
---- Answers a POST: 200 and the message's id, or why there is none.
+--- Responds to a POST: 200 and the message's id, or an error.
 function site.send()
   ngx.req.read_body()
   local fields = ngx.req.get_post_args()
