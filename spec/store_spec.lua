@@ -276,6 +276,59 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
   end)
 end
 
+describe("a full store", function()
+  local function new_inbox(name, options)
+    return require("waba").inbox[name](options)
+  end
+
+  local function message(number)
+    return { kind = "message", hosting = "cloud", id = "m" .. number, from = "c" .. number, text = ("x"):rep(2000), raw = {} }
+  end
+
+  -- Fills an inbox until it refuses, lets it be worked off, and stores again.
+  local function assert_recovers(box, make_room)
+    local number, refused = 0
+    repeat
+      number = number + 1
+      local stored, err = box:put { message(number) }
+      refused = not stored and err
+    until refused or number > 20000
+    assert.equal("unavailable", refused.kind)
+    assert.is_true(refused.retryable)
+    make_room()
+    assert.equal(number - 1, box:depth())
+    local handled = 0
+    while handled < number - 1 do
+      local taken = assert(box:take(50))
+      assert.is_true(box:extend(taken[1], 60))
+      assert.is_true(box:ack(taken))
+      handled = handled + #taken
+    end
+    assert.equal(0, box:depth())
+    assert.equal(1, box:put { message(number) })
+    box:close()
+  end
+
+  it("in Redis refuses events, keeps what it has, and goes on when it was worked off", function()
+    local server = redis.start()
+    process.run(("redis-cli -p %d CONFIG SET maxmemory 4mb"):format(server.port))
+    assert_recovers(new_inbox("redis", { port = server.port }), function() end)
+    server:stop()
+  end)
+
+  it("in SQLite refuses events, keeps what it has, and goes on when there is room", function()
+    local folder = process.folder()
+    local box = new_inbox("sqlite", { file = folder:file "x.db", sync = false })
+    assert(box:depth())
+    local function limit(pages)
+      box.store.database:guarded(function() return box.store.database:rows("PRAGMA max_page_count = " .. pages) end)
+    end
+    limit(100)
+    assert_recovers(box, function() limit(100000) end)
+    folder:remove()
+  end)
+end)
+
 describe("the file of a SQLite store", function()
   it("is refused when a newer version made its tables", function()
     local folder = process.folder()

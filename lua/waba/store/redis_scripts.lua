@@ -1,4 +1,5 @@
--- The Redis store's operations as scripts, which Redis runs one at a time and whole or not at all. Each begins with
+-- The Redis store's operations as scripts, which Redis runs one at a time and whole or not at all. When its memory is full
+-- Redis refuses a script whose first write may need memory: only `put` begins with such a write. Each begins with
 -- HEAD, and lists its arguments: ARGV[1] and following. The keys, behind the prefix:
 --   q:<queue>    list of the items of one conversation's lane, "bulk:" before its name if they are bulk. An item is its id
 --                (the time of storing in microseconds), a name for `find` or nothing, and the body: "1764444444000001 \n{}"
@@ -293,7 +294,10 @@ for number = 1, tonumber(ARGV[1]) do
   local member = token .. " " .. queue
   if what == "extend" then
     reply[number] = call("ZSCORE", key "held", member) and 1 or 0
-    if reply[number] == 1 then call("ZADD", key "held", whole(now + seconds * 1e6), member) end
+    if reply[number] == 1 then
+      call("DEL", key "none") -- a first write that needs no memory
+      call("ZADD", key "held", whole(now + seconds * 1e6), member)
+    end
   else
     reply[number] = call("ZREM", key "held", member)
     if reply[number] == 0 then
@@ -483,8 +487,8 @@ return count
 -- own name, names of owners that have ended. Ends the leases of these; takes over what release 1.0 stored. Returns all
 -- owners.
 scripts.look = HEAD .. APPEND .. [[
-call("ZADD", key "owners", now, ARGV[1])
 call("ZREMRANGEBYSCORE", key "owners", "-inf", now - 86400e6)
+call("ZADD", key "owners", now, ARGV[1])
 for index = 2, #ARGV do
   call("ZREM", key "owners", ARGV[index])
   for _, member in ipairs(call("ZRANGE", key "held", 0, -1)) do

@@ -15,6 +15,7 @@ Sqlite.durable, Sqlite.grouped = true, true
 -- `seq` is read and bound as a float: LuaDBI 0.7 cuts integers to 32 bits.
 local LEASE_OVER = "its lease was over before it was handled"
 local FOR_EVER = 1e15
+local LAST_NAME = ("\255"):rep(8)
 
 local SET = "REPLACE INTO waba_record (name, value, until) VALUES (?, ?, ?)"
 local VALUE = "SELECT value FROM waba_record WHERE name = ? AND until > ?"
@@ -119,8 +120,8 @@ local function forget_old(self, now, stored)
   local n = 4 * self.since_forgetting
   local last = self.database:value([[SELECT max(name) FROM
     (SELECT name FROM waba_record WHERE name > ? ORDER BY name LIMIT ?)]], self.forgotten, n)
-  self.database:run("DELETE FROM waba_record WHERE name > ?1 AND (?2 IS NULL OR name <= ?2) AND until <= ?3",
-    self.forgotten, last, now)
+  self.database:run("DELETE FROM waba_record WHERE name > ? AND name <= ? AND until <= ?", self.forgotten,
+    last or LAST_NAME, now)
   self.forgotten, self.since_forgetting = last or "", 0
 end
 
