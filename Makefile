@@ -1,21 +1,21 @@
-# waba: build, test, install. GNU make; every path is relative, so the checkout may stand anywhere.
+# waba: build, test, install. GNU make; every path is relative, so the checkout may be in any folder.
 #
 #   make                     build the C modules for every Lua found, into build/<lua>/waba/ (V=1: show commands)
-#   make demo                install what is missing, build, show messages going there and back
-#   make test                install what is missing, lint, build with -Werror, run the specs
+#   make demo                install missing packages, build, send and receive with the emulator
+#   make test                install missing packages, lint, build with -Werror, run the specs
 #   make test SPEC=file      run one spec file (or several) under both interpreters (LUAS="lua5.3 lua5.4" for others)
-#   make test-matrix         both on fresh Debian 12, 13 and sid, as root (RELEASES=trixie; see scripts/test-matrix)
+#   make test-matrix         both in fresh Debian 12, 13 and sid, as root (RELEASES=trixie; see scripts/test-matrix)
 #   make bench               measure sending against bare libcurl (BENCH=bench/….lua for another benchmark)
 #   make install             PREFIX, DESTDIR, LUA_VERSION=5.4 or LUA=luajit, PACKAGES=waba; and: make uninstall
 #   make install-openresty   into OPENRESTY=/usr/local/openresty; and: make uninstall-openresty
 #   make sanitize            a soak and the specs of the C code under sanitizers and valgrind (SANITIZE=clang …)
-#   make fuzz                look for inputs that break what reads them (TARGET, SECONDS_EACH=60), with clang
-#   make mutate              which small changes of the code the specs notice (FOLDER, COUNT, SEED, NEAREST)
+#   make fuzz                search inputs that violate the properties of the parsers (TARGET, SECONDS_EACH=60), with clang
+#   make mutate              share of small changes of the code that the specs detect (FOLDER, COUNT, SEED, NEAREST)
 #   make lint, check-c, clean
 #
 # Programs run from the checkout after:  eval "$(make -s env)"   (LUA=luajit make -s env for LuaJIT)
 
-# What the commands need, as Debian names it. Other systems: make SKIP_PACKAGES=1 … ----------------
+# Packages of Debian; on other systems: make SKIP_PACKAGES=1 … -------------------------------------
 
 DEMO_PACKAGES = ca-certificates gcc libc6-dev pkg-config lua5.4 liblua5.4-dev libcurl4-openssl-dev \
   lua-cjson lua-cqueues lua-luaossl lua-argparse lua-dbi-sqlite3
@@ -27,7 +27,7 @@ TEST_PACKAGES = $(DEMO_PACKAGES) "luajit2|luajit" "libluajit2-5.1-dev|libluajit-
 
 SANITIZE_PACKAGES = $(TEST_PACKAGES) clang libclang-rt-dev
 
-# What is built ------------------------------------------------------------------------------------
+# Sources ------------------------------------------------------------------------------------------
 
 VERSION := $(shell sed -n 's/^return "\(.*\)"/\1/p' lua/waba/version.lua)
 
@@ -51,13 +51,13 @@ BENCH = bench/send.lua
 BENCH_BUILD = build/bench
 BENCHES = $(patsubst bench/%.c,$(BENCH_BUILD)/%,$(wildcard bench/*.c))
 
-# For which Lua: lua5.1, lua5.2, lua5.3, lua5.4, lua5.5 or luajit ----------------------------------
+# The Lua: lua5.1, lua5.2, lua5.3, lua5.4, lua5.5 or luajit ----------------------------------------
 
 LUA_VERSION ?= 5.4
 LUA ?= lua$(LUA_VERSION)
 LUA_API = $(if $(filter luajit,$(LUA)),5.1,$(patsubst lua%,%,$(LUA)))
 
-# One Lua has several names: lua5.4 (Debian), lua-5.4 (Fedora, FreeBSD), lua54 (Arch).
+# The names of a Lua: lua5.4 (Debian), lua-5.4 (Fedora, FreeBSD), lua54 (Arch).
 names = $(1) $(subst lua5,lua-5,$(1)) $(subst .,,$(1))
 pkg_config_name = $(firstword $(foreach name,$(call names,$(1)),\
   $(shell pkg-config --exists $(name) 2>/dev/null && echo $(name))))
@@ -65,7 +65,7 @@ LUAS_FOUND = $(strip $(foreach lua,lua5.1 lua5.2 lua5.3 lua5.4 lua5.5 luajit,\
   $(if $(call pkg_config_name,$(lua)),$(lua))))
 INTERPRETER = $(firstword $(foreach name,$(call names,$(LUA)),$(shell command -v $(name) 2>/dev/null)) $(LUA))
 
-# With which flags. CC, CPPFLAGS, CFLAGS and LDFLAGS are the user's --------------------------------
+# Flags. The user sets CC, CPPFLAGS, CFLAGS and LDFLAGS --------------------------------------------
 
 CFLAGS ?= -O2 -g
 LUA_CFLAGS ?= $(shell pkg-config --cflags $(call pkg_config_name,$(LUA)) 2>/dev/null)
@@ -78,7 +78,7 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-proto
 # Protections against the exploitation of memory errors. `make HARDEN=` builds without them.
 HARDEN = -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 
-# C99, and what the system offers beyond it: sockets, clocks, epoll.
+# C99, and functions of the system such as sockets, clocks and epoll.
 STANDARD = -std=c99 -D_DEFAULT_SOURCE
 COMPILE := $(CC) $(STANDARD) $(WARNINGS) -fPIC -fvisibility=hidden -DWABA_VERSION=\"$(VERSION)\" \
   $(LUA_CFLAGS) $(CURL_CFLAGS) $(CPPFLAGS) $(HARDEN) $(CFLAGS)
@@ -129,14 +129,14 @@ $(BUILD)/waba/curl.so: $(call objects,$(CURL_SOURCES))
 	@echo "  link    $@"
 	$(Q)$(LINK) -o $@ $^ $(CURL_LIBS)
 
-# A header or the version changed: compiled anew. Other flags: make clean first.
+# Objects are rebuilt when a header or the version changes, but not when flags change: run make clean then.
 $(BUILD)/objects/%.o: src/%.c lua/waba/version.lua | $(BUILD)/objects
 	@echo "  compile $< ($(LUA))"
 	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
 
 -include $(wildcard $(BUILD)/objects/*.d)
 
-# Before the first object: is everything there that compiling takes?
+# Checks before the first object that the compiler and the headers are installed.
 $(BUILD)/objects:
 	@printf '$(PROBE)' | $(COMPILE) -E -x c - >/dev/null 2>&1 || { echo "$$TOOLS_MISSING" >&2; exit 1; }
 	@mkdir -p $@
@@ -144,7 +144,7 @@ $(BUILD)/objects:
 PROBE = \043include <lua.h>\n
 
 define TOOLS_MISSING
-waba needs a C compiler, pkg-config, and the headers of Lua ($(LUA)) and of libcurl, 7.85 or newer.
+waba requires a C compiler, pkg-config, and the headers of Lua ($(LUA)) and of libcurl, 7.85 or newer.
   Debian, Ubuntu: apt-get install gcc libc6-dev pkg-config $(LUA_DEV) libcurl4-openssl-dev
   Fedora:         dnf install gcc pkgconf lua-devel libcurl-devel
   Arch:           pacman -S gcc pkgconf lua$(subst .,,$(LUA_API)) curl
@@ -158,7 +158,7 @@ LUA_DEV = $(if $(filter luajit,$(LUA)),libluajit2-5.1-dev (Debian 13: libluajit-
 
 # Run from the checkout ----------------------------------------------------------------------------
 
-# Debian packs some pure Lua libraries for older Luas only; they run under 5.4.
+# Debian packages some pure Lua libraries for older versions of Lua only; they also run under 5.4.
 OLDER = /usr/share/lua/5.3/?.lua;/usr/share/lua/5.3/?/init.lua;/usr/share/lua/5.1/?.lua;/usr/share/lua/5.1/?/init.lua
 RUN = paths=$$($(MAKE) -s --no-print-directory env) && eval "$$paths" && exec
 
@@ -256,7 +256,7 @@ MANDIR ?= $(DATADIR)/man
 # The files that a shell loads when it first completes `waba`.
 COMPLETIONS = bash-completion/completions/waba zsh/site-functions/_waba fish/vendor_completions.d/waba.fish
 
-# `luarocks make` runs these two as well, for one package (see rockspec/), so both ways put the same files in place.
+# `luarocks make` also runs this target, for one package (see rockspec/), so both ways install the same files.
 WITH_LIBRARY = $(filter waba,$(PACKAGES))
 WITH_COMMAND = $(filter waba-cli,$(PACKAGES))
 
@@ -278,8 +278,8 @@ uninstall:
 	  $(if $(WITH_COMMAND),"$(DESTDIR)$(BINDIR)/waba" "$(DESTDIR)$(MANDIR)/man1/waba.1" $(COMPLETIONS:%="$(DESTDIR)$(DATADIR)/%"))
 	@find "$(DESTDIR)$(LUADIR)/waba" "$(DESTDIR)$(LIBDIR)/waba" -type d -empty -delete 2>/dev/null || true
 
-# OpenResty's LuaJIT finds modules in site/lualib. Its nginx sends through its own sockets: libcurl is not needed, and
-# would bring another OpenSSL into its processes. The command runs through `resty`.
+# OpenResty's LuaJIT loads modules from site/lualib. Its nginx sends through its own sockets: libcurl is not required, and would
+# load another OpenSSL into its processes. The command runs in `resty`.
 OPENRESTY ?= /usr/local/openresty
 OPENRESTY_HEADERS = $(firstword $(wildcard $(OPENRESTY)/luajit/include/luajit-2.*))
 IN_OPENRESTY = LUA=luajit BUILD=build/openresty LUA_CFLAGS=-I$(OPENRESTY_HEADERS) CURL_FOUND=no LUADIR=$(OPENRESTY)/site/lualib \
