@@ -119,7 +119,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
 
     local function state(outbox, id) return assert(outbox:get(id)).state end
 
-    -- ---- Putting. --------------------------------------------------------------------------------------
+    -- Putting -------------------------------------------------------------------------------------
 
     it("stores a message that is sent later", function()
       local outbox = new()
@@ -245,7 +245,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(0, outbox:depth())
     end)
 
-    -- ---- Sending. --------------------------------------------------------------------------------------
+    -- Sending -------------------------------------------------------------------------------------
 
     it("sends the messages to one recipient in order, and replies before bulk messages", function()
       local outbox = new()
@@ -324,7 +324,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "3", "1", "2" }, arrived())
     end)
 
-    -- ---- Uncertain results. ----------------------------------------------------------------------------
+    -- Uncertain results ---------------------------------------------------------------------------
 
     it("learns from a status that a message was accepted whose response was lost", function()
       local outbox = new()
@@ -437,7 +437,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(2, #arrived(emulator))
     end)
 
-    -- ---- Bad input. ------------------------------------------------------------------------------------
+    -- Bad input -----------------------------------------------------------------------------------
 
     it("uses only the client of the entry's number", function()
       local outbox = new { retry = { attempts = 1 } }
@@ -500,7 +500,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "Hi" }, arrived())
     end)
 
-    -- ---- Several senders. ------------------------------------------------------------------------------
+    -- Several senders -----------------------------------------------------------------------------
 
     for _, loop in ipairs { "native", "cqueues", "copas", "luv" } do
       it("is sent by two senders at once with " .. loop, function()

@@ -40,7 +40,7 @@ local SPARE = 8
 -- Seconds for which a key is known unless its entry has finished.
 local UNTIL_FINISHED = 1e10
 
--- ---- Putting. ----------------------------------------------------------------------------------------
+-- Putting -----------------------------------------------------------------------------------------
 
 local function at_index(err, index)
   err.index = index
@@ -102,7 +102,7 @@ function Outbox:put(entry)
   return nil, err
 end
 
--- ---- States. -----------------------------------------------------------------------------------------
+-- States ------------------------------------------------------------------------------------------
 
 --- Reads a record. For the modules of the outbox and of the sender.
 ---@param name string
@@ -237,7 +237,7 @@ function Outbox:cancel(id)
   return true
 end
 
--- ---- Statuses. ---------------------------------------------------------------------------------------
+-- Statuses ----------------------------------------------------------------------------------------
 
 -- The id of the entry that a status belongs to.
 local function entry_of(self, event)
@@ -288,7 +288,7 @@ function Outbox:watch(receiver)
   end)
 end
 
--- ---- The rest. ---------------------------------------------------------------------------------------
+-- The rest ----------------------------------------------------------------------------------------
 
 --- The number of entries that wait or are being sent.
 ---@return integer|nil

@@ -30,8 +30,8 @@ function sqlite.new(given)
   local settings = outbox.settings(given, OPTIONS, "waba.outbox.sqlite")
   if not settings.file then error("waba.outbox.sqlite: option file is required", 2) end
   library.load("dbd.sqlite3", "luadbi-sqlite3", "lua-dbi-sqlite3", "waba.outbox.sqlite", 2)
-  local problem = sqlite_file.problem(settings.file)
-  if problem then error("waba.outbox.sqlite: option file: " .. problem, 2) end
+  local reason = sqlite_file.file_error(settings.file)
+  if reason then error("waba.outbox.sqlite: option file: " .. reason, 2) end
   return outbox.new(store.new(settings), settings)
 end
 

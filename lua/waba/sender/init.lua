@@ -44,7 +44,7 @@ local AGAIN = 0.25
 -- Kinds of errors that can be over later, though the call that they ended would fail again.
 local TEMPORARY = { auth = true, cancelled = true, unavailable = true }
 
--- ---- Results. ----------------------------------------------------------------------------------------
+-- Results -----------------------------------------------------------------------------------------
 
 local function state_of(held, name, more)
   local entry = held.entry
@@ -148,7 +148,7 @@ local function put_back(self, held, err)
   return false, not ok and failure or err
 end
 
--- ---- Sending. ----------------------------------------------------------------------------------------
+-- Sending -----------------------------------------------------------------------------------------
 
 local function lease_lost()
   return errors.new { kind = "timeout", path = "lease", message = "the lease of the entry was over before it was sent" }
@@ -224,7 +224,7 @@ local function send(self, held)
   return sent, err
 end
 
--- ---- Entries that were taken before. -----------------------------------------------------------------
+-- Entries that were taken before ------------------------------------------------------------------
 
 local function died()
   return errors.new {
@@ -263,7 +263,7 @@ local function process(self, entry)
   return continue(self, held)
 end
 
--- ---- The sender. -------------------------------------------------------------------------------------
+-- The sender --------------------------------------------------------------------------------------
 
 --- How a sender works; as the options of `receiver:work`.
 ---@options waba.SenderWorkOptions : waba.WorkOptions
