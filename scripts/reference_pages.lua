@@ -120,6 +120,7 @@ return {
       { file = "waba/outbox/memory.lua", calls = { ["memory.new"] = "waba.outbox.memory" } },
       { file = "waba/outbox/sqlite.lua", calls = { ["sqlite.new"] = "waba.outbox.sqlite" } },
       { file = "waba/outbox/redis.lua", calls = { ["redis.new"] = "waba.outbox.redis" } },
+      { file = "waba/outbox/nginx.lua", calls = { nginx = 'require("waba.outbox.nginx").' } },
       { file = "waba/sender/init.lua", calls = { Sender = "sender:", ["sender.new"] = "waba.sender" } },
       classes("outbox/init", "outbox/entry")),
   },
@@ -146,10 +147,8 @@ return {
   },
   {
     file = "transport.md", title = "Transports",
-    text = "The contract of a transport of your own; and work in the background of nginx.",
-    sources = all({ file = "waba/transport/ngx_queue.lua", calls = {
-      queue = 'require("waba.transport.ngx_queue").', Queue = "queue:",
-    } }, { file = "waba/transport/contract.lua", calls = { transport = "transport:" } },
+    text = "The contract of a transport of your own.",
+    sources = all({ file = "waba/transport/contract.lua", calls = { transport = "transport:" } },
       classes("transport/waiter")),
   },
 }

@@ -359,6 +359,13 @@ local nginx = {}
 ---@field max? integer  entries that may wait; more are refused; default: 100000
 ---@field keep? number  seconds for which finished entries and their keys are known; they cost memory; default: 86400
 
+--- How messages are sent in nginx.
+---@class waba.NginxSenderOptions
+---@field concurrency? integer  messages that may be in flight at once in each worker process; default: 16
+---@field batch? integer  the largest number of entries taken at once, as in `sender:work`; default: 64
+---@field lease? number  seconds, as in `receiver:work`; default: 60
+---@field interval? number  seconds between checks for entries that other processes put; default: 1
+
 --- The options of every outbox.
 ---@class waba.OutboxOptions
 ---@field hosting? "on_premise"|"cloud"  the rules that messages are checked by when they are put; default: the environment's WABA_HOSTING, else "on_premise"
@@ -593,11 +600,6 @@ local nginx = {}
 ---@field user? string  with a password
 ---@field database? integer
 ---@field timeout? number  seconds for connecting and for each call; default: 5
-
---- The options of a queue.
----@class waba.NgxQueueOptions
----@field max? integer  jobs that may wait; default: 1000
----@field concurrency? integer  jobs that may run at once; default: 16
 
 --- A number, and the credentials of its webhook. Without credentials those of the receiver are valid.
 ---@class waba.AddressOptions

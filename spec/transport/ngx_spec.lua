@@ -8,7 +8,6 @@ local server = require "spec.support.server"
 -- The module `sender` of the worker: one client, and what it can tell.
 local SENDER = [[
 local waba = require "waba"
-local queue = require "waba.transport.ngx_queue"
 local sender = { client = waba.client { api_key = "a-key-that-nobody-may-see", base_url = "%s", retry = false,
   pace = false } }
 
@@ -17,12 +16,14 @@ function sender.send()
   return sent and sent.id or err.kind .. ": " .. err.message .. " maybe_sent=" .. tostring(err.maybe_sent)
 end
 
-sender.queue = queue.new { max = 500 }
-sender.small = queue.new { max = 3, concurrency = 1 }
+sender.outbox = waba.outbox.memory { max = 500 }
+local background = waba.sender { outbox = sender.outbox, client = sender.client }
 
--- A job in the background, in any phase.
-function sender.push()
-  return tostring(sender.queue:push(sender.client.send, sender.client, "491511234567", waba.text "Hello"))
+-- A message that is sent in the background, in any phase.
+function sender.push(number)
+  require("waba.outbox.nginx").start(background)
+  local id, err = sender.outbox:put { to = "49151123" .. 1000 + (number or 0), message = waba.text "Hello" }
+  return tostring(id ~= nil or err)
 end
 
 function sender.note(name, text)
@@ -342,51 +343,24 @@ describe("the transport in nginx", function()
 
   it("works in the background, in one timer, from any phase and without loss", function()
     for _ = 1, 10 do ask "/push" end
-    assert.equal("true", run 'local pushed for _ = 1, 400 do pushed = require("sender").push() end return pushed')
+    assert.equal("true", run 'local pushed for n = 1, 400 do pushed = require("sender").push(n) end return pushed')
     process.wait_for(function() return gateway:count "/v1/messages" == 410 end, "all messages", 20)
     assert.equal("0 1", run [[
       local sender = require "sender"
-      local queue, timers = sender.queue, ngx.timer.running_count() + ngx.timer.pending_count()
-      return queue:depth() .. " " .. timers
+      return sender.outbox:depth() .. " " .. ngx.timer.running_count() + ngx.timer.pending_count()
     ]])
   end)
 
-  it("says when the background has no more room, and goes on after a job that raises", function()
+  it("reports that the outbox is full, and goes on afterwards", function()
     local told = run [[
-      local sender, results = require "sender", {}
-      local function job(n)
-        ngx.sleep(0.01)
-        if n == 2 then error "odd" end
-        if n == 3 then return nil, "no luck" end
-        sender.note("job", n)
-      end
-      for n = 1, 5 do
-        local pushed, message = sender.small:push(job, n)
-        results[n] = pushed and "pushed" or message
-      end
-      return table.concat(results, ", ")
+      local push, results = require("sender").push, {}
+      for n = 1, 502 do results[n] = push(n) end -- no other coroutine runs meanwhile
+      return results[500] .. " " .. results[501] .. " " .. results[502]
     ]]
-    assert.equal("pushed, pushed, pushed, the queue is full: 3 jobs are waiting, the queue is full: 3 jobs are waiting", told)
-    process.wait_for(function() return folder:read "error.log":find("failed: no luck", 1, true) end, "the third job")
-    assert.truthy(folder:read "error.log":find("raised: [^\n]*odd"))
-    run 'require("sender").small:push(function() require("sender").note("job", "later") end)'
-    process.wait_for(function() return folder:read "job" == "later" end, "the last job")
-  end)
-
-  it("hands its timer over in time, however much there is to do", function()
-    assert.equal("0 true; 0 true; 0", run [[
-      local queue, told = require("waba.transport.ngx_queue").new { concurrency = 2 }, {}
-      local work = queue.timer.work
-      queue.timer = { set = function() return true end } -- the times are called by hand
-      for _ = 1, 40 do assert(queue:push(ngx.sleep, 0.005)) end
-      for i = 1, 2 do
-        local pause = work(ngx.now() + 0.02)
-        told[i] = tostring(pause) .. " " .. tostring(queue:depth() > 0)
-      end
-      repeat until not work(ngx.now() + 0.05)
-      told[3] = queue:depth()
-      return table.concat(told, "; ")
-    ]])
+    assert.truthy(told:find("^true unavailable: the outbox is full[^\n]* unavailable: the outbox is full"), told)
+    process.wait_for(function() return run 'return require("sender").outbox:depth()' == "0" end, "all messages", 20)
+    assert.equal("true", run 'return require("sender").push()')
+    process.wait_for(function() return run 'return require("sender").outbox:depth()' == "0" end, "the last message")
   end)
 
   it("leaves the application's JSON alone", function()

@@ -340,20 +340,22 @@ describe("the receiver in nginx", function()
     server:stop()
   end)
 
-  it("goes on when nginx drops its timer, without another webhook; and so does the queue", function()
+  it("goes on when nginx drops its timer, without another webhook; and so does a sender", function()
     start("", { workers = 1, http = "lua_max_running_timers 2;", content = [[
       if ngx.var.uri ~= "/occupy" then ]] .. SERVE .. [[ return end
       for _ = 1, 2 do ngx.timer.at(0, function() ngx.sleep(0.5) end) end
-      local name = ngx.config.prefix() .. "pushed"
-      queue = queue or require("waba.transport.ngx_queue").new {}
+      local name, waba = ngx.config.prefix() .. "pushed", require "waba"
+      outbox = outbox or waba.outbox.memory()
+      sender = sender or waba.sender { outbox = outbox, client = function() assert(io.open(name, "w")):close() end }
       ngx.sleep(0.001) -- both run
-      assert(queue:push(function() assert(io.open(name, "w")):close() end))
+      assert(outbox:put { to = "491511234567", message = waba.text "Hi" })
+      require("waba.outbox.nginx").start(sender)
     ]] })
     open_gate()
     assert.equal(200, post("", { path = "/occupy" }))
     assert.equal(200, post(body_of "a"))
     assert.same({ "a" }, wait_for(1))
-    process.wait_for(function() return folder:read "pushed" end, "the queue's job")
+    process.wait_for(function() return folder:read "pushed" end, "the sender")
     assert.equal(2, select(2, folder:read("error.log"):gsub("lua_max_running_timers are not enough", "")))
     assert.truthy(folder:read("error.log"):find("dropped a timer", 1, true))
   end)

@@ -7,7 +7,7 @@ local entries = require "waba.outbox.entry"
 local Queue = {}
 Queue.__index = Queue
 Queue.__name = "waba.SenderQueue"
-Queue.title = "the outbox"
+Queue.title, Queue.content = "the outbox", "messages"
 
 local queue = {}
 

@@ -58,7 +58,7 @@ local function has_leader(self)
   return self.leader and not (self.leader ~= true and runtime.is_dead(self.leader))
 end
 
---- Stores a change. Returns when it is stored; `change.lost` is true if the lease had expired.
+--- Stores a change. Returns when it is stored; `change.lost` is true when the lease was over.
 ---@param change waba.StoreChange
 ---@param to_disk? boolean
 ---@return true|nil

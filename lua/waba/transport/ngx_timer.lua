@@ -1,5 +1,5 @@
 -- Background work in a worker process of nginx: one timer, which is set when there is work and replaced regularly while
--- there is. Its users define the work: ngx_queue.lua, webhook/nginx.lua.
+-- there is. Its user defines the work: inbox/ngx_work.lua.
 
 local ngx = ngx
 

@@ -6,11 +6,9 @@
 
 local semaphore = require "ngx.semaphore"
 local group = require "waba.webhook.group"
-local ngx_timer = require "waba.transport.ngx_timer"
+local ngx_work = require "waba.inbox.ngx_work"
 local complete = require("waba.options").complete
-local printable = require "waba.printable"
 local refusals = require "waba.webhook.refusals"
-local works = require "waba.inbox.work"
 
 local ngx = ngx
 
@@ -29,11 +27,6 @@ local OPTIONS = {
 -- Receiver to its drain, in this worker process.
 local drains = setmetatable({}, { __mode = "k" })
 
--- Makes reports printable: they may quote what senders and customers wrote.
-local function log(text)
-  ngx.log(ngx.ERR, "waba: ", printable.text(text))
-end
-
 -- The requests of a group wait here for the one that stores their events.
 local function new_gate()
   local gate = { semaphore = assert(semaphore.new(0)) }
@@ -42,61 +35,28 @@ local function new_gate()
   return gate
 end
 
-local report = refusals.new(log)
+local report = refusals.new(ngx_work.log)
 
 -- Not 0: that writes a warning for each webhook where nginx is not OpenResty's.
 local function yield() ngx.sleep(0.001) end
-
--- Reports the events that a worker process leaves in the inbox when it ends.
-local function report_left(inbox)
-  local left = inbox:depth() or 0
-  if left == 0 then return end
-  local level = inbox.durable and ngx.NOTICE or ngx.ERR
-  ngx.log(level, "waba: the worker process ends, and ", left, " events are left in the inbox",
-    inbox.durable and "" or ": they are lost, since it is in memory")
-end
-
--- The function of the timer: runs handlers until the timer is replaced or the process ends. An inbox in memory is lost
--- with the process, so its events are handled first, and failed ones are tried again until then.
-local function handle_until(drain, deadline)
-  local inbox, last, is_replaced = drain.receiver.inbox, nil, false
-  drain.work:run(function()
-    if ngx.worker.exiting() then
-      last = last or ngx.now() + ngx_timer.GRACE
-      return is_replaced or inbox.durable or inbox:depth() == 0 or ngx.now() >= last
-    end
-    -- a new timer starts handlers while those of this one still run
-    if ngx.now() >= deadline and not is_replaced then is_replaced = drain.timer:replace() end
-    return is_replaced
-  end)
-  if is_replaced then return nil end
-  if not ngx.worker.exiting() then return 0 end
-  report_left(inbox)
-end
-
-local function start(drain)
-  if not drain.work then return end
-  local is_set, message = drain.timer:set()
-  if not is_set then ngx.log(ngx.ERR, "waba: no timer for the handlers: ", message) end
-end
 
 local function drain_of(receiver, options)
   local drain = drains[receiver]
   if drain then return drain end
   options = complete(options, OPTIONS, "waba.webhook.nginx", 3)
-  drain = { receiver = receiver }
-  if options.concurrency ~= 0 then
-    drain.work = works.new(receiver, {
-      concurrency = options.concurrency, batch = options.batch, lease = options.lease, forever = true,
-      interval = options.interval, log = log,
-    })
-  end
-  local target = drain.work or receiver.inbox
+  local running = options.concurrency ~= 0 and ngx_work.new(receiver, options) or nil
+  local target = running and running.work or receiver.inbox
   local function put(events, sources) return target:put(events, sources) end
-  drain.put = receiver.inbox.grouped and group.new(target, yield, new_gate) or put
-  drain.timer = ngx_timer.new(function(deadline) return handle_until(drain, deadline) end)
+  drain = {
+    running = running, work = running and running.work,
+    put = receiver.inbox.grouped and group.new(target, yield, new_gate) or put,
+  }
   drains[receiver] = drain
   return drain
+end
+
+local function start(drain)
+  if drain.running then drain.running:start() end
 end
 
 --- Starts to run the handlers of a receiver in this worker process. `serve` does so at the first request; in

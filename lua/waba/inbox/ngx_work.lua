@@ -1,0 +1,71 @@
+-- Runs the work on an inbox (work.lua) in a worker process of nginx: one timer, in whose light threads the handlers run.
+
+local ngx_timer = require "waba.transport.ngx_timer"
+local printable = require "waba.printable"
+local works = require "waba.inbox.work"
+
+local ngx = ngx
+
+---@class waba.NgxWork
+---@field work waba.Work
+---@field inbox waba.Inbox
+---@field timer waba.NgxTimer
+local NgxWork = {}
+NgxWork.__index = NgxWork
+NgxWork.__name = "waba.NgxWork"
+
+local ngx_work = {}
+
+--- Writes into nginx's log. Makes the text printable: it may quote what senders and customers wrote.
+---@param text string
+function ngx_work.log(text)
+  ngx.log(ngx.ERR, "waba: ", printable.text(text))
+end
+
+-- Reports what a worker process leaves in the inbox when it ends.
+local function report_left(inbox)
+  local left = inbox:depth() or 0
+  if left == 0 then return end
+  local level = inbox.durable and ngx.NOTICE or ngx.ERR
+  ngx.log(level, "waba: the worker process ends, and ", left, " ", inbox.content or "events", " are left in ",
+    inbox.title or "the inbox", inbox.durable and "" or ": they are lost, since it is in memory")
+end
+
+-- The function of the timer: runs handlers until the timer is replaced or the process ends. An inbox in memory is lost
+-- with the process, so its events are handled first, and failed ones are tried again until then.
+local function handle_until(self, deadline)
+  local inbox, last, is_replaced = self.inbox, nil, false
+  self.work:run(function()
+    if ngx.worker.exiting() then
+      last = last or ngx.now() + ngx_timer.GRACE
+      return is_replaced or inbox.durable or inbox:depth() == 0 or ngx.now() >= last
+    end
+    -- a new timer starts handlers while those of this one still run
+    if ngx.now() >= deadline and not is_replaced then is_replaced = self.timer:replace() end
+    return is_replaced
+  end)
+  if is_replaced then return nil end
+  if not ngx.worker.exiting() then return 0 end
+  report_left(inbox)
+end
+
+--- Sets the timer unless it is set.
+function NgxWork:start()
+  local is_set, message = self.timer:set()
+  if not is_set then ngx.log(ngx.ERR, "waba: no timer for the handlers: ", message) end
+end
+
+--- The work of a receiver or a sender in this worker process; it begins with `start`.
+---@param worker waba.Receiver|waba.Sender
+---@param settings { concurrency: integer, batch: integer, lease: number, interval: number }
+---@return waba.NgxWork
+function ngx_work.new(worker, settings)
+  local self = setmetatable({ inbox = worker.inbox, work = works.new(worker, {
+    concurrency = settings.concurrency, batch = settings.batch, lease = settings.lease, forever = true,
+    interval = settings.interval, log = ngx_work.log,
+  }) }, NgxWork)
+  self.timer = ngx_timer.new(function(deadline) return handle_until(self, deadline) end)
+  return self
+end
+
+return ngx_work

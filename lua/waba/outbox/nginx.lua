@@ -1,0 +1,33 @@
+-- The sender in nginx: `init_worker_by_lua_block { require("waba.outbox.nginx").start(sender) }`. One timer per worker
+-- process sends what is in the outbox, in a few light threads, so that no request waits for a message.
+
+local complete = require("waba.options").complete
+local ngx_work = require "waba.inbox.ngx_work"
+
+local nginx = {}
+
+--- How messages are sent in nginx.
+---@options waba.NginxSenderOptions
+local OPTIONS = {
+  concurrency = { "integer>=1", 16 }, -- messages that may be in flight at once in each worker process
+  batch = { "integer>=1", 64 },       -- the largest number of entries taken at once, as in `sender:work`
+  lease = { "number>0", 60 },         -- seconds, as in `receiver:work`
+  interval = { "number>0", 1 },       -- seconds between checks for entries that other processes put
+}
+
+-- Sender to its work, in this worker process.
+local works = setmetatable({}, { __mode = "k" })
+
+--- Starts to send in this worker process: in `init_worker_by_lua`, or later. Has no effect when it was called before. An
+--- outbox in memory belongs to one worker process; when that ends, it sends what is left for up to 10 seconds.
+---@param sender waba.Sender  one per worker process
+---@param options? waba.NginxSenderOptions
+function nginx.start(sender, options)
+  if not works[sender] then
+    works[sender] = ngx_work.new(sender, complete(options, OPTIONS, "waba.outbox.nginx"))
+    sender.works[works[sender].work] = true
+  end
+  works[sender]:start()
+end
+
+return nginx
