@@ -44,7 +44,8 @@ FOLDER_OF_waba-cli = cli
 FOLDER_OF_waba-emulator = emulator
 FOLDERS = $(foreach package,$(PACKAGES),$(or $(FOLDER_OF_$(package)),$(error PACKAGES: "$(package)" is not a package: \
   expected waba, waba-cli or waba-emulator)))
-LUA_FILES = $(sort $(shell find $(addsuffix /waba,$(FOLDERS)) -name '*.lua'))
+# Lua files, and the files that the page of the emulator serves.
+LUA_FILES = $(sort $(shell find $(addsuffix /waba,$(FOLDERS)) -type f '(' -name '*.lua' -o -path '*/page/*' ')'))
 without_folder = $(patsubst lua/%,%,$(patsubst cli/%,%,$(patsubst emulator/%,%,$(1))))
 
 BENCH = bench/send.lua

@@ -73,6 +73,14 @@ describe("installing", function()
     end
   end)
 
+  it("installs what the page of the emulator serves", function()
+    for path in run("cd emulator && find waba/emulator/page -type f"):gmatch "[^\n]+" do
+      for _, tree in ipairs { made, rocked } do
+        run(("cmp %s %s"):format(quote("emulator/" .. path), quote(("%s/share/lua/%s/%s"):format(tree, lua_api, path))))
+      end
+    end
+  end)
+
   it("prints where each file is installed", function()
     local files = run(("cd %s && find . -type f | sed 's/^.//' | sort"):format(quote(made)))
     local lines = {}

@@ -124,6 +124,8 @@ local nginx = {}
 ---@field authority? string  a folder that stores the authority, and is created if needed, so that the CA file is the same at each start; default: each start has its own authority
 ---@field record? string  a file to which a line of JSON is appended for each message before the response is sent: hosting, id, to, type, content, at
 ---@field log? boolean  prints a line on standard error for each request and each webhook; default: false
+---@field ui? boolean  serves a page for the browser, with a phone for each customer, and prints its address; default: false
+---@field ui_port? integer  the port of this page; 0: any free one; default: 0
 ---@field say? string  a text that the customer 491511234567 sends when an address for webhooks is set
 ---@field client_version? string  the version of the WhatsApp client. Below 2.39.1 a contact must be checked before a message is sent to it; below 2.41 a template needs its namespace; below 2.43 the contacts check reports who is a WhatsApp user; below 2.45 statuses have recipient_id at the top level; default: 2.53.1
 ---@field statuses? { sent: number?, delivered: number?, read: number?, played: number? }|false  seconds from a message to each of its statuses (played: voice notes on Cloud); a missing status is never sent; false: none

@@ -18,6 +18,7 @@ local DAY = 86400
 ---@field checking? boolean
 ---@field last_inbound? number  clock time of the last message from it
 ---@field blocked? boolean
+---@field hidden? boolean       the page's customer hides its number
 ---@field identity? { hash: string, created_timestamp: integer, acknowledged: boolean }
 
 local Contacts = {}

@@ -167,6 +167,14 @@ function calls.add_number(_, arguments, process)
   return process:add_number(require("waba.emulator.options").complete_number(arguments, process.options))
 end
 
+function calls.page(_, _, process) return process:serve_page() end
+
+-- Whether a customer of the page hides its number from the business.
+function calls.hide(gateway, arguments)
+  gateway.contacts:get(arguments.number).hidden = arguments.hidden or nil
+  return true
+end
+
 function calls.stop(_, _, process)
   process:stop()
   return true
@@ -187,6 +195,16 @@ function control.new(process, token)
   return setmetatable({ process = process, token = token }, Control)
 end
 
+local LOOPBACK = { ["127.0.0.1"] = true, localhost = true, ["[::1]"] = true }
+
+--- Whether a request was made for another host (a name that leads to loopback), or by a page of another origin.
+---@param request waba.emulator.Request
+---@return boolean
+function control.is_foreign(request)
+  local host, origin = request.headers.host or "", request.headers.origin
+  return not LOOPBACK[host:gsub(":%d*$", ""):lower()] or origin ~= nil and origin:lower() ~= "http://" .. host:lower()
+end
+
 local function authorized(self, request)
   return core.equals(self.token, request.headers["x-waba-emulator"] or "")
 end
@@ -198,7 +216,7 @@ local function gateway_of(self, request) return self.process.gateways[request.se
 ---@param request waba.emulator.Request
 ---@return { limit: integer, file: string? }
 function Control:expects(request)
-  if not authorized(self, request) then return { limit = 0 } end
+  if control.is_foreign(request) or not authorized(self, request) then return { limit = 0 } end
   if request.segments[2] == "media" and gateway_of(self, request) then
     return { limit = MAX_MEDIA, file = gateway_of(self, request).media:new_file() }
   end
@@ -225,7 +243,9 @@ end
 ---@return waba.emulator.Response
 function Control:handle(request)
   local gateway = gateway_of(self, request)
-  if not authorized(self, request) then
+  if control.is_foreign(request) then
+    return respond(403, { error = "the control port serves programs of this machine only, not pages of other origins" })
+  elseif not authorized(self, request) then
     return respond(403, { error = "the token is missing" })
   elseif gateway and request.segments[2] == "media" then
     local kept = gateway.media:add(request.file, {

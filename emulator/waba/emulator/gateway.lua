@@ -26,6 +26,7 @@ gateway.KEY_HEADER = "d360-api-key"
 ---@field record waba.emulator.Record|nil
 ---@field log waba.emulator.Log|nil
 ---@field kind "on_premise"|"cloud"
+---@field on_change fun(gateway: table, kind: "message"|"request", entry: table)  called with each new or changed entry
 
 --- The gateway of one number, on either hosting.
 ---@class waba.emulator.GatewayBase : waba.emulator.Gateway
@@ -61,7 +62,7 @@ function gateway.new(class, context)
   local options = context.options
   local self = setmetatable({
     options = options, clock = context.clock, webhooks = context.webhooks, folder = context.folder,
-    record = context.record, log = context.log, kind = context.kind,
+    record = context.record, log = context.log, kind = context.kind, on_change = context.on_change,
     failures = failures.new(context.chance, class.responses.row), journal = journals.ring(options.keep), by_id = {},
   }, class)
   self.messages = journals.ring(options.keep, function(record) self.by_id[record.id] = nil end)
@@ -219,11 +220,13 @@ end
 function Gateway:finished(request, response, written)
   if self.log then self.log:request(self.kind, request, response) end
   local kept = request.body and #request.body <= MAX_KEPT and request.body or nil
-  self.journal:add({
+  local entry = self.journal:add({
     method = request.method, path = request.path, query = request.query, headers = without_key(request.headers),
     body = kept, size = request.size, sha256 = request.sha256, protocol = request.protocol,
     at = request.at, status = response.status, answered = written,
+    response = response.body and #response.body <= MAX_KEPT and response.body or nil,
   })
+  self:on_change("request", entry)
 end
 
 -- Messages ----------------------------------------------------------------------------------------
@@ -236,6 +239,7 @@ function Gateway:keep(record)
   self.messages:add(record)
   self.by_id[record.id] = record
   if self.record and record.direction == "outbound" then self.record:add(self.kind, record) end
+  self:on_change("message", record)
   return record
 end
 

@@ -85,6 +85,7 @@ end
 ---@field at number          the emulator's time
 ---@field status integer     of the response
 ---@field answered boolean   the response was sent
+---@field response string|nil  the response's body, up to 64 KiB
 
 local function pick(list, filter)
   if type(filter) ~= "function" then return list end
@@ -121,6 +122,7 @@ end
 ---@field error string|nil   why there is none
 ---@field answer string|nil  the beginning of a response other than 200
 ---@field at number
+---@field seconds number     until the response
 
 --- Lists the attempts to deliver webhooks, oldest first.
 ---@param filter? waba.emulator.WebhookFilter|fun(attempt: waba.emulator.WebhookAttempt): boolean
@@ -146,9 +148,10 @@ end
 ---@field content any       as the platform writes it
 ---@field status string|nil the last status that was reported
 ---@field statuses string[]|nil
+---@field errors table[]|nil  of the status "failed" or "warning"
 ---@field read boolean|nil  a customer's message was marked as read
 ---@field typing boolean|nil     and the customer saw the typing indicator (Cloud)
----@field reply_to string|nil    Cloud: the id of the message that it quotes
+---@field reply_to string|nil    the id of the message that it quotes; of a sent one on Cloud only
 ---@field data string|nil        Cloud: what the sender attached
 ---@field group_id string|nil    Cloud
 ---@field by_user_id boolean|nil  Cloud: it was sent to the business-scoped user id

@@ -124,6 +124,15 @@ function Emulator:add_number(given)
   return number
 end
 
+--- Serves a page for the browser: a phone for each customer, and the requests and webhooks. Returns the address of the
+--- page that is served already, if there is one.
+---@return string|nil url  on 127.0.0.1, at the port of the option `ui_port`, with a token
+---@return waba.Error? err  the port is in use
+function Emulator:page()
+  local url, err = self:ask("page")
+  return url, err
+end
+
 local function options_for(handle, more)
   local merged = { api_key = handle.api_key, base_url = handle.url, ca_file = handle.ca_file }
   for name, value in pairs(more or {}) do merged[name] = value end

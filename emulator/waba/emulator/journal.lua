@@ -23,6 +23,7 @@ end
 
 --- Adds an entry and numbers it, from 1, in its field `sequence`.
 ---@param entry table
+---@return table entry
 function Ring:add(entry)
   self.count = self.count + 1
   entry.sequence = self.count
@@ -30,6 +31,7 @@ function Ring:add(entry)
   local oldest = self.entries[place]
   if oldest and self.forget then self.forget(oldest) end
   self.entries[place] = entry
+  return entry
 end
 
 --- The entries that are kept, oldest first.

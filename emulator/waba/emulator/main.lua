@@ -55,6 +55,7 @@ end
 ---@field ca_file string|nil
 ---@field control string   URL of the control port
 ---@field token string
+---@field page waba.emulator.Page|nil
 local Process = {}
 Process.__index = Process
 Process.__name = "waba.emulator.Process"
@@ -75,6 +76,20 @@ local function serve_control(self, cq)
   if not listener then return nil, port end
   self.control = ("http://127.0.0.1:%d"):format(port)
   return true
+end
+
+--- Serves the page, unless it is served already.
+---@return string|nil url  with the token
+---@return string? message
+function Process:serve_page()
+  if self.page then return self.page.url end
+  local page = require("waba.emulator.page").new(self)
+  local listener, port = require("waba.emulator.server").listen({ cq = self.cq, host = "127.0.0.1",
+    port = self.options.ui_port, gateway = page })
+  if not listener then return nil, "the page: " .. port end
+  page.url = ("http://127.0.0.1:%d/?token=%s"):format(port, self.token)
+  self.page = page
+  return page.url
 end
 
 -- The certificate for both gateways, and the file of its authority.
@@ -118,9 +133,16 @@ local function new_gateway(self, kind, options)
   local module = require("waba.emulator." .. kind)
   local queue = webhooks.new(options.webhooks, self.clock, self.cq, options.keep, self.chance,
     module.webhook_shape(options))
-  queue.on_attempt = self.log and function(attempt) self.log:webhook(kind, attempt) end
-  return module.new({ options = options, clock = self.clock, folder = self.folder, chance = self.chance,
-    record = self.record, log = self.log, kind = kind, webhooks = queue })
+  local function on_change(gateway, what, entry)
+    if self.page then self.page.feed:publish(gateway, what, entry) end
+  end
+  local gateway = module.new({ options = options, clock = self.clock, folder = self.folder, chance = self.chance,
+    record = self.record, log = self.log, kind = kind, webhooks = queue, on_change = on_change })
+  queue.on_attempt = function(attempt)
+    if self.log then self.log:webhook(kind, attempt) end
+    on_change(gateway, "attempt", attempt)
+  end
+  return gateway
 end
 
 local KINDS = { "on_premise", "cloud" }
@@ -145,7 +167,8 @@ function Process:add_number(options)
     port:add(gateway)
     described[kind] = gateway:describe()
     described[kind].name = #port.gateways == 1 and kind or ("%s:%d"):format(kind, #port.gateways)
-    self.gateways[described[kind].name] = gateway
+    gateway.name = described[kind].name
+    self.gateways[gateway.name] = gateway
   end
   return described
 end
@@ -177,7 +200,10 @@ local function serve(self)
   reason = serve_port(self, "on_premise", self.options.port, leaf)
     or serve_port(self, "cloud", self.options.cloud.port, leaf) or add_numbers(self)
   if reason then return nil, reason end
-  return serve_control(self, self.cq)
+  local served
+  served, reason = serve_control(self, self.cq)
+  if served and self.options.ui then served, reason = self:serve_page() end
+  return served, reason
 end
 
 -- Lets a customer send the text of the option `say` as soon as a webhook address is set.

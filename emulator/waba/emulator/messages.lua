@@ -48,6 +48,8 @@ end
 function messages.report(gateway, record, status, errors)
   record.status = status
   record.statuses[#record.statuses + 1] = status
+  if errors then record.errors = errors end
+  gateway:on_change("message", record)
   gateway:post_status(record, status, errors)
 end
 
@@ -179,7 +181,7 @@ function messages.keep_inbound(gateway, contact, kind, event)
   if sandbox then sandbox.number = sandbox.number or contact.wa_id end
   if kind ~= "system" then contact.last_inbound = gateway.clock:now() end
   gateway:keep({ id = event.id, direction = "inbound", wa_id = contact.wa_id, type = event.type,
-    content = event[event.type] })
+    content = event[event.type], reply_to = event.context and event.context.id })
   return not (contact.blocked or sandbox and sandbox.number ~= contact.wa_id)
 end
 

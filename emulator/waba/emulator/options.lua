@@ -20,6 +20,8 @@ options.list = {
   { "record", "string", nil, "a file to which a line of JSON is appended for each message before the response is"
     .. " sent: hosting, id, to, type, content, at" },
   { "log", "boolean", false, "prints a line on standard error for each request and each webhook" },
+  { "ui", "boolean", false, "serves a page for the browser, with a phone for each customer, and prints its address" },
+  { "ui_port", "integer", 0, "the port of this page; 0: any free one" },
   { "say", "string", nil, "a text that the customer 491511234567 sends when an address for webhooks is set" },
   { "client_version", "string", "2.53.1", "the version of the WhatsApp client. Below 2.39.1 a contact must be checked"
     .. " before a message is sent to it; below 2.41 a template needs its namespace; below 2.43 the contacts check"
@@ -96,7 +98,7 @@ options.webhooks = {
 --- What belongs to the process, and can't differ between its gateways.
 ---@type table<string, boolean>
 options.shared = { cloud = true, numbers = true, seed = true, keep = true, start = true, host = true, tls = true,
-  authority = true, record = true, log = true, say = true }
+  authority = true, record = true, log = true, say = true, ui = true, ui_port = true }
 
 -- What the Cloud gateway has of its own, whatever the On-Premise one was given.
 local OWN = { api_key = true, number = true, port = true }
@@ -139,9 +141,11 @@ end
 local MOST_PORT = 65535
 
 local function check_port(given, what, level)
-  local port = given and given.port
-  if port and (port < 0 or port > MOST_PORT) then
-    error(("%s: option port must be 0 to %d, not %.0f"):format(what, MOST_PORT, port), level + 1)
+  for _, name in ipairs({ "port", "ui_port" }) do
+    local port = given and given[name]
+    if port and (port < 0 or port > MOST_PORT) then
+      error(("%s: option %s must be 0 to %d, not %.0f"):format(what, name, MOST_PORT, port), level + 1)
+    end
   end
 end
 

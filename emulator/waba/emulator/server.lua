@@ -39,6 +39,7 @@ local FILE_CHUNK = 128 * 1024
 ---@field body? string
 ---@field file? string
 ---@field drop? boolean   close the connection instead
+---@field stream? fun(exchange: waba.http.Exchange)  writes the body, which ends with the connection
 
 --- What the server needs from a gateway.
 ---@class waba.emulator.Gateway
@@ -137,6 +138,16 @@ local function write_file(exchange, status, headers, path)
   return written
 end
 
+-- A body whose length is unknown ends with the connection.
+local function write_stream(exchange, response, headers)
+  exchange.keep, exchange.responded = false, true
+  local lines = { ("HTTP/1.1 %d OK"):format(response.status), "connection: close" }
+  for name, value in pairs(headers) do lines[#lines + 1] = name .. ": " .. value end
+  local written = exchange:write(table.concat(lines, "\r\n") .. "\r\n\r\n")
+  if written then response.stream(exchange) end
+  return written or false
+end
+
 local function write_response(exchange, response, clock)
   if response.drop then
     exchange:drop()
@@ -146,6 +157,7 @@ local function write_response(exchange, response, clock)
   for name, value in pairs(response.headers or {}) do
     headers[name:lower()] = value
   end
+  if response.stream then return write_stream(exchange, response, headers) end
   if response.file then return write_file(exchange, response.status, headers, response.file) or false end
   return exchange:respond(response.status, headers, response.body or "") or false
 end

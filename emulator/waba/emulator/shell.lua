@@ -198,6 +198,8 @@ local function run_program(given, hosting, program)
   local words = {}
   for i, word in ipairs(program) do words[i] = files.quote(word) end
   local mark = emulator.started.folder .. "/" .. files.PROGRAM
+  if given.ui then print("# The page for your browser: " .. emulator:page()) end
+  io.stdout:flush()
   local code = exit_code(os.execute(("%s\necho $$ >%s\nexec %s"):format(
     exports(hosting, { on_premise = emulator, cloud = emulator.cloud }, emulator.ca_file), files.quote(mark),
     table.concat(words, " "))))
@@ -217,9 +219,11 @@ local function serve(given, hosting, as_json)
   local described = { on_premise = process.gateways.on_premise:describe(), cloud = process.gateways.cloud:describe() }
   if as_json then
     described.ca_file = process.ca_file
+    described.page = process.page and process.page.url
     print(require("waba.core").encode(described))
   else
     print(exports(hosting, described, process.ca_file))
+    if process.page then print("# The page for your browser: " .. process.page.url) end
     print("# These lines are for a shell's eval. Ctrl-C ends the emulator.")
   end
   io.stdout:flush()

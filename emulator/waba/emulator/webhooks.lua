@@ -200,7 +200,7 @@ local function attempt(self, delivery, kept)
   end
   delivery.attempt = delivery.attempt + 1
   encode(self, delivery)
-  local started = self.clock:now()
+  local started, began = self.clock:now(), cqueues.monotime()
   local status, message, responded, keep, _
   if kept.connection and kept.address == address then
     status, message, responded, keep = webhook_exchange.post(self, kept.connection, address, delivery.body)
@@ -218,7 +218,7 @@ local function attempt(self, delivery, kept)
   local made = {
     url = address.url, headers = address.headers, body = delivery.body, attempt = delivery.attempt,
     status = status, error = not status and tostring(message or "no response") or nil,
-    answer = status and status ~= 200 and message or nil, at = started,
+    answer = status and status ~= 200 and message or nil, at = started, seconds = cqueues.monotime() - began,
   }
   self.attempts:add(made)
   if self.on_attempt then self.on_attempt(made) end

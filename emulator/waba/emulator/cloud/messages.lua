@@ -216,6 +216,7 @@ local function mark_read(gateway, body)
   end
   record.read = true
   record.typing = not absent(body.typing_indicator) or nil
+  gateway:on_change("message", record)
   return responses.success()
 end
 

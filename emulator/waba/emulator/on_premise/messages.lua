@@ -103,6 +103,7 @@ local function mark_read(gateway, request)
     return gateway:error("not_found", "Could not find the requested message")
   end
   record.read = true
+  gateway:on_change("message", record)
   return responses.json(200, {})
 end
 

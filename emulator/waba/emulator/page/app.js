@@ -1,0 +1,143 @@
+// The page: the bar, the phones side by side, and the panel of traffic and conditions.
+
+import { html, render, useEffect, useState } from './vendor/preact-htm.js';
+import { call, connect, dataOf, list, report, store, subscribe } from './connection.js';
+import { Phone } from './phone.js';
+import { Switches } from './switches.js';
+import { Traffic } from './traffic.js';
+
+const NAMES = ['Eva', 'Ben', 'Ada', 'Noah', 'Mia', 'Omar', 'Lin', 'Zoe', 'Ivo', 'Ana'];
+// Phones that open by themselves.
+const AT_ONCE = 3;
+
+const HOSTINGS = { on_premise: 'On-Premise', cloud: 'Cloud' };
+
+const TROUBLE = {
+  connecting: null,
+  lost: 'The emulator does not answer. It may have ended: start it again, and open the address that it prints.',
+  refused: 'The token of this address is wrong. Each start of the emulator has another one: open the address that it prints.',
+};
+
+// The number that the page begins with: the one that a bot uses.
+function usualGateway(current) {
+  const used = (one) => dataOf(one.name).byId.size || one.webhook;
+  const chosen = store.gateways.find((one) => one.name === current);
+  if (chosen && used(chosen)) return chosen;
+  return store.gateways.find((one) => one.webhook) || store.gateways.find(used) || chosen
+    || store.gateways.find((one) => one.name === 'on_premise') || store.gateways[0];
+}
+
+const numberOf = (i) => '4915112345' + String(601 + i);
+
+function freshCustomer(known) {
+  for (let i = 0; ; i++) {
+    if (!known.some((one) => one.wa_id === numberOf(i))) {
+      return { wa_id: numberOf(i), name: NAMES[i] || `Customer ${i + 1}` };
+    }
+  }
+}
+
+// The customers of a gateway, in the order in which they appeared.
+function customersOf(gateway, made) {
+  const known = new Map(made.map((one) => [one.wa_id, one]));
+  for (const waId of dataOf(gateway.name).conversations.keys()) {
+    if (!known.has(waId)) known.set(waId, { wa_id: waId });
+  }
+  for (const contact of list(gateway.contacts)) {
+    if (contact.name || contact.last_inbound) known.set(contact.wa_id, { ...known.get(contact.wa_id), wa_id: contact.wa_id });
+  }
+  const contacts = new Map(list(gateway.contacts).map((one) => [one.wa_id, one]));
+  const customers = [...known.values()].map((one) => {
+    const contact = contacts.get(one.wa_id) || {};
+    return { ...one, name: contact.name || one.name || '+' + one.wa_id, user_id: contact.user_id, username: contact.username,
+      hidden: contact.hidden };
+  });
+  return customers.length ? customers : [freshCustomer([])];
+}
+
+function Bar({ gateway, gateways, onGateway, onNewCustomer, panel, onPanel, disabled }) {
+  const toggle = (name, label) => html`<button type="button" aria-pressed=${panel === name}
+    onClick=${() => onPanel(panel === name ? null : name)}>${label}</button>`;
+  return html`<header class="bar"><h1>WhatsApp emulator</h1>
+    <label class="number"><span>Number of the bot</span><select value=${gateway.name} onChange=${(event) => onGateway(event.target.value)}>
+      ${gateways.map((one) => html`<option value=${one.name}>+${one.number} (${HOSTINGS[one.kind]})</option>`)}</select></label>
+    <span class=${'bot ' + (gateway.webhook ? 'there' : 'absent')} role="status">${gateway.webhook ? 'A bot is connected'
+      : 'No bot is connected'}</span>
+    <span class="space"></span>
+    <button type="button" class="primary" onClick=${onNewCustomer} disabled=${disabled}>New customer</button>
+    ${toggle('traffic', 'Traffic')}${toggle('switches', 'Conditions')}</header>`;
+}
+
+function Notices({ gateway }) {
+  const trouble = store.ready || store.status !== 'live' ? TROUBLE[store.status] : null;
+  return html`${trouble && html`<p class="notice bad" role="alert">${trouble}</p>`}
+    ${store.error && html`<p class="notice bad" role="alert" key=${store.error.id}>${store.error.message}
+      <button type="button" class="icon" aria-label="Dismiss" onClick=${() => report(null)}>✕</button></p>`}
+    ${store.status === 'live' && gateway && !gateway.webhook && html`<p class="notice">No bot listens at this number yet. Start your
+      bot with the variables that the emulator has printed; it is connected as soon as it sets its webhook address.</p>`}`;
+}
+
+function App() {
+  const [, redraw] = useState(0);
+  const [picked, setPicked] = useState(null);
+  const [made, setMade] = useState({});
+  const [open, setOpen] = useState({});
+  const [active, setActive] = useState(null);
+  const [selected, setSelected] = useState(null);
+  const [panel, setPanel] = useState(() => (innerWidth > 900 ? 'traffic' : null));
+  useEffect(() => {
+    const draw = () => redraw((count) => count + 1);
+    const timer = setInterval(draw, 5000); // typing indicators, windows and the clock
+    const end = subscribe(draw);
+    return () => { clearInterval(timer); end(); };
+  }, []);
+
+  const gateway = picked ? store.gateways.find((one) => one.name === picked) : usualGateway();
+  if (!gateway || !store.ready) {
+    return html`<${Notices} />${!TROUBLE[store.status] && html`<p class="notice">Connecting…</p>`}`;
+  }
+  const disabled = store.status !== 'live';
+  const customers = customersOf(gateway, made[gateway.name] || []);
+  const wanted = open[gateway.name];
+  const closed = new Set((wanted && wanted.closed) || []);
+  const shown = new Set((wanted && wanted.shown) || []);
+  const isShown = (one) => shown.has(one.wa_id) || !closed.has(one.wa_id)
+    && customers.filter((other) => !closed.has(other.wa_id)).indexOf(one) < AT_ONCE;
+  const phones = customers.filter(isShown);
+  const current = phones.some((one) => one.wa_id === active) ? active : phones.length && phones[0].wa_id;
+
+  function setShown(waId, isOpen) {
+    shown.delete(waId);
+    closed.delete(waId);
+    (isOpen ? shown : closed).add(waId);
+    setOpen({ ...open, [gateway.name]: { shown: [...shown], closed: [...closed] } });
+    if (isOpen) setActive(waId);
+  }
+  function newCustomer() {
+    const customer = freshCustomer(customers);
+    setMade({ ...made, [gateway.name]: [...customers, customer] });
+    setShown(customer.wa_id, true);
+    call(gateway.name, 'contact', { number: customer.wa_id, about: { name: customer.name } });
+  }
+  function select(entry, isWanted) {
+    setSelected(entry);
+    if (isWanted || (innerWidth > 900 && panel === null)) setPanel('traffic');
+  }
+  return html`<${Bar} gateway=${gateway} gateways=${store.gateways} onNewCustomer=${newCustomer} panel=${panel} onPanel=${setPanel}
+      disabled=${disabled} onGateway=${(name) => { setPicked(name); setSelected(null); }} />
+    <${Notices} gateway=${gateway} />
+    ${customers.length > 1 && html`<nav class="customers" aria-label="Customers">${customers.map((one) => html`<button type="button"
+      aria-pressed=${isShown(one)} class=${one.wa_id === current ? 'current' : ''} onClick=${() => (isShown(one) ? setActive(one.wa_id)
+        : setShown(one.wa_id, true))}>${one.name}</button>`)}</nav>`}
+    <main class=${panel ? 'with-panel' : ''}>
+      <div class="phones">${phones.map((customer) => html`<div key=${gateway.name + customer.wa_id}
+        class=${'place' + (customer.wa_id === current ? ' current' : '')}><${Phone} gateway=${gateway} customer=${customer}
+        selected=${selected && selected.key} onSelect=${select} disabled=${disabled} closable=${phones.length > 1}
+        onClose=${() => setShown(customer.wa_id, false)} /></div>`)}</div>
+      ${panel && html`<aside>${panel === 'traffic' ? html`<${Traffic} gateway=${gateway} selected=${selected} onClear=${() => setSelected(null)} />`
+        : html`<${Switches} gateway=${gateway} />`}</aside>`}
+    </main>`;
+}
+
+render(html`<${App} />`, document.getElementById('page'));
+connect();
