@@ -22,7 +22,9 @@ local FUNCTIONS = {
 }
 
 -- Name to module with a table of functions.
-local MODULES = { inbox = "waba.inbox", outbox = "waba.outbox", webhook = "waba.webhook" }
+local MODULES = {
+  inbox = "waba.inbox", outbox = "waba.outbox", pace = "waba.pace", webhook = "waba.webhook",
+}
 
 -- Name to module and its package.
 local PACKAGES = {

@@ -52,13 +52,15 @@ local RETRY = {
 }
 
 --- The rates of one key; false: no limit. The clients of one process that have the same key and the same rates share
---- them. If several processes use one key, such as the workers of nginx, give each its part.
+--- them. If several processes use one key, such as the workers of nginx, give them a store, or each its part.
 ---@options waba.PaceOptions
 local PACE = {
   messages = "waba.Rate|false",       -- sending messages
   other = "waba.Rate|false",          -- all other requests
   media = "waba.Rate|false",          -- uploads of files, on Cloud hosting
   pair = "waba.Rate|false",           -- sending messages to one recipient
+  store = "waba.PaceStore",           -- shares the rates with other processes that have the same key: what
+                                      -- waba.pace.shared_dict or waba.pace.redis makes
 }
 
 --- A rate limit.
@@ -86,10 +88,15 @@ end
 
 local function check_pace(pace)
   options.check(pace, PACE, "waba.client: pace", 4)
+  local store = pace.store
+  if store and type(store.limiters) ~= "function" then
+    error("waba.client: pace: option store must be what waba.pace.shared_dict or waba.pace.redis makes", 4)
+  end
   for class, rate in pairs(pace) do
-    if rate then options.check(rate, RATE, "waba.client: pace." .. class, 4) end
+    local is_rate = rate and class ~= "store"
+    if is_rate then options.check(rate, RATE, "waba.client: pace." .. class, 4) end
     for _, name in ipairs { "rate", "burst" } do
-      if rate and not rate[name] then
+      if is_rate and not rate[name] then
         error(("waba.client: pace.%s: option %s is required"):format(class, name), 4)
       end
     end

@@ -152,6 +152,8 @@ local REASONS = {
 -- The error of a request that gets no slot in time, or not before the end of a pause that the gateway has demanded.
 local function too_late(scope, queue, now, delay, is_bulk)
   local is_pause = queue.limiter.paused_until > now
+  local failure = not is_pause and queue.limiter.failure and queue.limiter:failure()
+  if failure then return failure end
   local seconds = (delay < 100 and "%.3g" or "%.0f"):format(delay)
   local message = is_pause and REASONS.pause:format(scope == "pair" and "this recipient" or "this key", seconds)
     or REASONS[is_bulk and queue.replies.count > 0 and "bulk" or scope]:format(seconds)
@@ -183,7 +185,7 @@ end
 local function acquire_all(self, endpoint, call, now, deadline, is_repeat)
   local pace = self.pace
   if pace then
-    local pair = pace.has_pairs and call.to and pace:pair(call.to, now)
+    local pair = pace.has_pairs and call.to and pace:pair(call.to, now, call.bulk)
     local err
     if pair then
       now, err = acquire(self, pair, "pair", now, deadline, false, is_repeat)
@@ -193,6 +195,11 @@ local function acquire_all(self, endpoint, call, now, deadline, is_repeat)
     if not now then
       if pair then pair.limiter:give_back() end
       return nil, err
+    end
+    if pair and pair.limiter.paused_until > now then -- since it gave the slot
+      pair.limiter:give_back()
+      now, err = acquire(self, pair, "pair", now, deadline, false, true)
+      if not now then return nil, err end
     end
   end
   if now < deadline then return now end

@@ -1,7 +1,7 @@
 -- The rate limits of one key: a token bucket for each class of requests, and one for each recipient if the hosting limits
 -- that. All clients of a key in this process share its buckets, so that two are not faster than one; each client has its
 -- own queues. A pause that the gateway demands applies to all queues of the client. All parts are made at their first use,
--- because a program may have thousands of clients.
+-- because a program may have thousands of clients. With a store (waba.pace) other processes share the buckets too.
 
 local buckets = require "waba.delivery.bucket"
 local keyed = require "waba.delivery.keyed"
@@ -23,6 +23,7 @@ local function text_of(rates)
     local rate = rates[class]
     text = text .. (rate and (" %.17g/%.17g"):format(rate.rate, rate.burst) or " -")
   end
+  if rates.store then text = text .. " " .. tostring(rates.store) end
   rates.text = text
   return text
 end
@@ -33,6 +34,7 @@ local function join(identity, rates)
   if not found then
     -- also: the buckets, by class; pairs: buckets by recipient. users: open clients
     found = { rates = rates, name = name, users = 0 }
+    if rates.store then found.shared = rates.store:limiters(identity, rates) end
     if name then in_use[name] = found end
   end
   found.users = found.users + 1
@@ -62,7 +64,8 @@ local pacing = {}
 ---@param identity? string        of the key, without showing it: clients with the same one share the buckets
 ---@return waba.Pace
 function pacing.new(rates, identity)
-  return setmetatable({ limiters = join(identity, rates), has_pairs = rates.pair and true or false }, Pace)
+  local has_pairs = rates.pair and true or rates.store ~= nil
+  return setmetatable({ limiters = join(identity, rates), has_pairs = has_pairs }, Pace)
 end
 
 --- The queue of a class of requests.
@@ -73,7 +76,8 @@ function Pace:queue(class)
   local found = self[class]
   if found then return found end
   local limiters = self.limiters
-  limiters[class] = limiters[class] or buckets.new(limiters.rates[class])
+  limiters[class] = limiters[class] or limiters.shared and limiters.shared:bucket(class)
+    or buckets.new(limiters.rates[class])
   found = queues.new(limiters[class])
   found.is_closed = self.is_closed or false
   self[class] = found
@@ -87,18 +91,23 @@ end
 local function queues_of_pairs(self)
   if self.pairs then return self.pairs end
   local limiters = self.limiters
-  limiters.pairs = limiters.pairs or keyed.new(function() return buckets.new(limiters.rates.pair) end, is_full)
+  limiters.pairs = limiters.pairs or keyed.new(function(to)
+    return limiters.shared and limiters.shared:pair(to) or buckets.new(limiters.rates.pair)
+  end, is_full)
   self.pairs = keyed.new(function(to, now) return queues.new(limiters.pairs:get(to, now)) end, is_idle)
   return self.pairs
 end
 
---- The queue of a recipient; nil if it has no limit and no pause.
+--- The queue of a recipient; nil if it has no limit and no pause. May wait for the store.
 ---@param to string
 ---@param now number
+---@param is_bulk? boolean
 ---@return waba.Queue|nil
-function Pace:pair(to, now)
-  local list = queues_of_pairs(self)
-  if self.limiters.rates.pair then return list:get(to, now) end
+function Pace:pair(to, now, is_bulk)
+  local list, limiters = queues_of_pairs(self), self.limiters
+  local shared = limiters.shared
+  if shared then shared:freshen(self:queue("messages").limiter, now, is_bulk) end
+  if limiters.rates.pair or shared and shared:has_pauses(now) then return list:get(to, now) end
   return list:find(to)
 end
 
@@ -111,6 +120,7 @@ end
 ---@param moment number
 function Pace:pause(moment)
   for _, class in ipairs(CLASSES) do pause(self:queue(class), moment) end
+  if self.limiters.shared then self.limiters.shared:pause(moment) end
 end
 
 --- Sends nothing to one recipient before a moment.
@@ -119,7 +129,9 @@ end
 ---@param now number
 function Pace:pause_pair(to, moment, now)
   self.has_pairs = true
-  pause(queues_of_pairs(self):get(to, now), moment)
+  local queue = queues_of_pairs(self):get(to, now)
+  pause(queue, moment)
+  if self.limiters.shared then self.limiters.shared:pause_pair(queue.limiter, moment) end
 end
 
 --- Ends the waiting of all calls.

@@ -17,9 +17,12 @@ local GRACE = 1
 
 --- What a queue waits for.
 ---@class waba.Limiter
----@field try fun(self, now: number): boolean    takes a slot if there is one now
----@field take fun(self, now: number)            takes a slot, after `delay` was 0
----@field delay fun(self, now: number): number   seconds after which the first call should check again; 0: there is a slot
+---@field try fun(self, now: number, is_bulk?: boolean): boolean  takes a slot if there is one now
+---@field take fun(self, now: number, is_bulk?: boolean)  takes a slot, after `delay` was 0
+---@field delay fun(self, now: number, is_bulk?: boolean): number  seconds after which the first call should check again; 0:
+---                                              there is a slot
+---@field refill? fun(self, now: number, is_bulk: boolean?, waiting: integer): boolean  gets slots from a store that other
+---                                              processes use too, if that is needed; may wait. True: it has asked
 ---@field earliest fun(self, now: number, ahead: integer): number  the least number of seconds until a call gets a slot
 ---                                              that has others ahead
 
@@ -127,7 +130,12 @@ end
 ---@return boolean
 function Queue:try(now, is_bulk)
   if self.replies.count > 0 or is_bulk and self.bulk.count > 0 then return false end
-  return self.limiter:try(now)
+  return self.limiter:try(now, is_bulk)
+end
+
+-- Whether a call is the next one that gets a slot.
+local function is_next(self, list, entry, is_bulk, now)
+  return first_of(list, now) == entry and not (is_bulk and first_of(self.replies, now))
 end
 
 local function patience(list, entry)
@@ -151,11 +159,15 @@ function Queue:wait(transport, now, deadline, is_bulk, at_front)
   if self.is_closed or now + delay >= deadline then return nil, delay end
   local entry = enter(list, waiters.of(transport), deadline, at_front)
   repeat
-    local is_first = first_of(list, now) == entry and not (is_bulk and first_of(self.replies, now))
-    delay = limiter:delay(now)
+    local is_first = is_next(self, list, entry, is_bulk, now)
+    if is_first and limiter.refill and limiter:refill(now, is_bulk, list.count) then
+      now = clock()
+      is_first = is_next(self, list, entry, is_bulk, now)
+    end
+    delay = limiter:delay(now, is_bulk)
     if is_first and delay <= 0 then
       leave(list, entry)
-      limiter:take(now)
+      limiter:take(now, is_bulk)
       self:notify(now)
       return now
     end

@@ -1,0 +1,155 @@
+-- Measures rate limits that several processes share through Redis:
+--
+--   lua5.4 bench/pace.lua            luajit bench/pace.lua    (after: eval "$(make -s env)")
+--   lua5.4 bench/pace.lua --quick    shorter
+--
+-- 1. What the limiter costs per message, in one process with no network to the gateway: the processor time with a limiter
+--    of the process, and with one in Redis that grants a batch for each 25 messages.
+-- 2. Four processes on one key: what the gateway received over any ten seconds, and how often Redis was asked.
+-- 3. A reply beside 10,000 bulk messages that wait in four processes: the longest time until its response.
+-- 4. A response 429 to one process: how long the others still send.
+
+local folder = arg[0]:match "^(.*)/[^/]*$" or "."
+package.path = folder .. "/../?.lua;" .. package.path
+
+local core = require "waba.core"
+local emulators = require "waba.emulator"
+local pacing = require "waba.delivery.pacing"
+local pace = require "waba.pace"
+local process = require "spec.support.process"
+local redis = require "spec.support.redis"
+
+local MODES = { full = { seconds = 40, messages = 200000 }, quick = { seconds = 15, messages = 25000 } }
+local KEY = "benchmark-key-of-the-usual-length"
+local RATE, BURST, WINDOW = 80, 80, 10
+
+-- ---- The cost of a message -------------------------------------------------------------------------
+
+-- Takes tokens as a queue does. Returns the microseconds of CPU and of time per message.
+local function cost(store, messages)
+  -- a rate that grants one usual batch after the other
+  local rates = { messages = { rate = 250, burst = 1e9 }, store = store }
+  local limiter = pacing.new(rates, core.hmac_sha256(KEY, "cost" .. tostring(store))):queue("messages").limiter
+  local cpu, began = os.clock(), core.clock()
+  for _ = 1, messages do
+    local now = core.clock()
+    while not limiter:try(now) do
+      limiter:refill(now, false, 25)
+      now = core.clock()
+    end
+  end
+  return (os.clock() - cpu) / messages * 1e6, (core.clock() - began) / messages * 1e6
+end
+
+-- ---- Processes -------------------------------------------------------------------------------------
+
+-- Requests that the store got, by Redis itself.
+local function asked(server)
+  local text = process.run(("redis-cli -p %d info commandstats"):format(server.port))
+  return tonumber(text:match "cmdstat_evalsha:calls=(%d+)") or 0
+end
+
+local function start(gateway, server, seconds, bulk, replies)
+  local command = ("'%s' '%s/support/pace_sender.lua' '%s' '%s' %d %d %d %d %d/%d"):format(arg[-1], folder, gateway.url,
+    KEY, server.port, seconds, bulk, replies, RATE, BURST)
+  return assert(io.popen(command))
+end
+
+local function finish(pipes)
+  local results = {}
+  for number, pipe in ipairs(pipes) do
+    local sent, failed, longest = pipe:read("*a"):match "^(%d+) (%d+) ([%d.]+)"
+    pipe:close()
+    results[number] = { sent = tonumber(sent), failed = tonumber(failed), longest = tonumber(longest) }
+  end
+  return results
+end
+
+-- The most and the fewest requests of any ten seconds; the fewest after the burst was used.
+local function windows(requests)
+  local most, least, first = 0, math.huge, 1
+  for last, request in ipairs(requests) do
+    while request.at - requests[first].at >= WINDOW do first = first + 1 end
+    most = math.max(most, last - first + 1)
+    if request.at - requests[1].at > WINDOW + 2 then least = math.min(least, last - first + 1) end
+  end
+  return most, least
+end
+
+local function with_emulator(action)
+  local emulator = emulators.start {
+    tls = false, keep = 100000, cloud = { api_key = KEY, rate_limits = true, statuses = false },
+  }
+  local server = redis.start()
+  local ok, message = pcall(action, emulator.cloud, server)
+  server:stop()
+  emulator:stop()
+  if not ok then error(message, 0) end
+end
+
+local function refused(requests)
+  local count = 0
+  for _, request in ipairs(requests) do count = count + (request.status == 200 and 0 or 1) end
+  return count
+end
+
+local function show_rate(seconds)
+  with_emulator(function(gateway, server)
+    local pipes = {}
+    for number = 1, 4 do pipes[number] = start(gateway, server, seconds, 100, 0) end
+    local results = finish(pipes)
+    local requests = assert(gateway:received())
+    local most, least = windows(requests)
+    print(("four processes, %d s: %d messages (%d, %d, %d, %d), %d refused"):format(seconds, #requests, results[1].sent,
+      results[2].sent, results[3].sent, results[4].sent, refused(requests)))
+    print(("  any %d s: at most %d (allowed %d), at least %d (%.1f %% of the rate)"):format(WINDOW, most,
+      WINDOW * RATE + BURST, least, 100 * least / (WINDOW * RATE)))
+    print(("  Redis was asked once per %.1f messages"):format(#requests / asked(server)))
+  end)
+end
+
+local function show_replies(seconds)
+  with_emulator(function(gateway, server)
+    local pipes = {}
+    for number = 1, 4 do pipes[number] = start(gateway, server, seconds, 2500, number == 1 and 1 or 0) end
+    pipes[5] = start(gateway, server, seconds, 0, 1)
+    local results = finish(pipes)
+    print(("replies beside 10,000 bulk messages: at most %.0f ms in a process that sends bulk, %.0f ms in another")
+      :format(results[1].longest * 1000, results[5].longest * 1000))
+  end)
+end
+
+local function show_pause(seconds)
+  with_emulator(function(gateway, server)
+    local pipes = {}
+    for number = 1, 4 do pipes[number] = start(gateway, server, seconds, 100, 0) end
+    process.sleep(seconds / 2)
+    assert(gateway:fail_next { status = 429, body = "{}", headers = { ["Retry-After"] = "4" } })
+    finish(pipes)
+    local at, last, next_at
+    for _, request in ipairs(assert(gateway:received())) do
+      if request.status == 429 and not at then at = request.at end
+      if at and request.at - at > 3 and not next_at then next_at = request.at end
+      if at and not next_at then last = request.at end
+    end
+    print(("after a 429 with Retry-After: 4, the last request of any process arrived %.2f s later, the next one %.2f s")
+      :format(last - at, next_at - at))
+  end)
+end
+
+local function main()
+  local mode = arg[1] == "--quick" and MODES.quick or MODES.full
+  local server = redis.start()
+  local own = cost(nil, mode.messages)
+  local shared, time = cost(pace.redis { port = server.port }, mode.messages)
+  local messages = mode.messages / asked(server)
+  print(("the limiter per message: %.2f us of CPU in this process; with Redis %.2f us of CPU, %.2f us of time"):format(
+    own, shared, time))
+  print(("  Redis was asked once per %.1f messages"):format(messages))
+  server:stop()
+  show_rate(mode.seconds)
+  show_replies(mode.seconds)
+  show_pause(mode.seconds)
+end
+
+main()

@@ -1,0 +1,66 @@
+-- Rate limits in Redis, shared by the processes of many machines.
+
+local options = require "waba.options"
+local redis_connection = require "waba.store.redis_connection"
+local rules = require "waba.pace.rules"
+local store = require "waba.pace.store"
+
+local redis = {}
+
+--- The options of `waba.pace.redis`.
+---@options waba.RedisPaceOptions : waba.PaceStoreOptions, waba.RedisAddress
+local OPTIONS = options.with(redis_connection.OPTIONS, {
+  prefix = { "string", "waba:pace" }, -- of all keys. The rest of a key is a hash of the API key, in braces
+  timeout = { "number>0", 0.5 },      -- seconds for connecting and for each call; outside nginx the process waits for it
+})
+
+-- Redis has the clock that all machines share.
+local SCRIPT = ([[
+local rules = (function()
+%s
+end)()
+local db = {}
+function db.get(name) return redis.call("GET", KEYS[1] .. ":" .. name) or nil end
+function db.set(name, text, milliseconds)
+  redis.call("SET", KEYS[1] .. ":" .. name, text, "PX", string.format("%%.0f", milliseconds))
+end
+local time = redis.call("TIME")
+return rules(db, time[1] * 1000000 + time[2], ARGV)
+]]):format(rules)
+
+local function is_unknown(message)
+  return message ~= nil and message:find("NOSCRIPT", 1, true) ~= nil
+end
+
+-- Returns the reply of one command, or nil and a message.
+local function call(connection, words)
+  local replies, messages = connection.call { words }
+  if not replies then return nil, messages end
+  return replies[1], messages[1]
+end
+
+--- Rate limits in Redis (6 or newer): all processes that have the same key share its rates. Connects at the first use.
+---@param given? waba.RedisPaceOptions
+---@return waba.PaceStore
+function redis.new(given)
+  local settings = store.settings(given, OPTIONS, "waba.pace.redis")
+  local connection = redis_connection.new(settings, "waba.pace.redis")
+  local prefix, digest = settings.prefix, ""
+
+  local function execute(name, words)
+    local command = { "EVALSHA", digest, "1", ("%s:{%s}"):format(prefix, name) }
+    for index, word in ipairs(words) do command[4 + index] = tostring(word) end
+    local reply, message = nil, "NOSCRIPT"
+    if digest ~= "" then reply, message = call(connection, command) end
+    if not is_unknown(message) then return reply, message end
+    reply, message = call(connection, { "SCRIPT", "LOAD", SCRIPT })
+    if not reply then return nil, message end
+    digest, command[2] = reply, reply
+    return call(connection, command)
+  end
+
+  local place = settings.path or settings.host .. ":" .. settings.port
+  return store.new(execute, ("the Redis of waba.pace.redis (%s)"):format(place), settings)
+end
+
+return redis

@@ -1,0 +1,147 @@
+-- How a store grants tokens: a text of Lua, because Redis runs it as a script and nginx beside its shared dictionary.
+--
+-- The text returns a function of `db` (`get(name)`, `set(name, text, milliseconds)`; the names are those of one key), the
+-- time, and the words of a command. It returns a list. Moments and intervals are in microseconds; in a reply they are
+-- relative to the time, because each process has a clock of its own.
+--
+--   take CLASS LANE INTERVAL SLACK LANE_SLACK LENGTH WANTED MORE RETURNED VERSION PAIR_INTERVAL [PAIR COUNT]…
+--     -> GRANTED FIRST ASK PAUSED DUE VERSION [DUE PAUSED]… [PAIR PAUSED]…
+--   pair PAIR INTERVAL SLACK COUNT  -> GRANTED DUE PAUSED
+--   pause INTERVAL                  -> (nothing)
+--   pause_pair PAIR INTERVAL SLACK  -> (nothing)
+--
+-- A bucket is `due`, the moment at which it would be full again, as in waba.delivery.bucket. A batch of tokens is a part of
+-- the time from `due - slack` on: the first may be used at FIRST, each next one INTERVAL later. Bulk has less slack, so
+-- that a reply gets a token at once while other processes use the whole rate for bulk. `turn` is the end of the times at
+-- which the processes that need more were told to ask again, each after the others: that makes the division fair.
+-- VERSION names the list of paused recipients; it is part of the reply if the process has another version.
+return [==[
+local floor, max = math.floor, math.max
+-- paused recipients in the list at most
+local MOST = 200
+-- milliseconds for which a state is kept after its last moment
+local KEPT = 60000
+
+return function(db, now, words)
+  -- Moments, and last the time at which they were written: if the clock was set back, they are moved back with it.
+  local function read(name, count)
+    local list = {}
+    for number in string.gmatch(db.get(name) or "", "%S+") do list[#list + 1] = tonumber(number) end
+    local back = max(0, (list[count + 1] or 0) - now)
+    for index = 1, count do list[index] = (list[index] or 0) - back end
+    return list
+  end
+
+  local function write(name, list, count)
+    local last, parts = now, {}
+    for index = 1, count do
+      last = max(last, list[index])
+      parts[index] = string.format("%.0f", list[index])
+    end
+    parts[count + 1] = string.format("%.0f", now)
+    db.set(name, table.concat(parts, " "), floor((last - now) / 1000) + KEPT)
+  end
+
+  local function number(index) return tonumber(words[index]) or 0 end
+
+  -- Adds what a process has used of a recipient's bucket. Returns it: due, paused.
+  local function report(name, interval, count)
+    local pair = read("to:" .. name, 2)
+    pair[1] = max(pair[1], now) + count * interval
+    return pair
+  end
+
+  -- The recipients that are paused, and the version of the list.
+  local function paused_pairs()
+    local version, rest = string.match(db.get("pairs") or "", "^(%S+)(.*)")
+    local list = {}
+    for name, moment in string.gmatch(rest or "", "(%S+)=(%d+)") do
+      if tonumber(moment) > now then list[#list + 1] = { name, tonumber(moment) } end
+    end
+    return list, version or ""
+  end
+
+  local commands = {}
+
+  function commands.take()
+    local class, lane, interval, slack, lane_slack = words[2], words[3], number(4), number(5), number(6)
+    local length, wanted, needs_more, returned = number(7), number(8), words[9] == "1", number(10)
+    local state, paused = read(class, 4), read("paused", 1)[1]
+    local turn = lane == "bulk" and 3 or 2
+    local due = state[1] - returned * interval
+    if paused > state[4] then
+      due, state[4] = max(due, paused + slack), paused
+    end
+    due = max(due, now)
+    local first, granted = due - lane_slack, 0
+    if paused <= now and first <= now + length / 2 then
+      granted = wanted
+      due = due + granted * interval
+    end
+    local ask = max(due - lane_slack, paused)
+    if ask > now then
+      ask = max(ask, state[turn])
+      if needs_more or granted < wanted then state[turn] = ask + length end
+      -- a little earlier, so that the next batch arrives in time
+      ask = max(ask - length / 4, paused)
+    end
+    if wanted > 0 or returned > 0 then
+      state[1] = due
+      write(class, state, 4)
+    end
+    local reply = { granted, floor(first - now), floor(ask - now), floor(paused - now), floor(due - now) }
+    local pairs_paused, version = paused_pairs()
+    reply[6] = version
+    for index = 13, #words, 2 do
+      local pair = report(words[index], number(12), number(index + 1))
+      write("to:" .. words[index], pair, 2)
+      reply[#reply + 1] = floor(pair[1] - now)
+      reply[#reply + 1] = floor(pair[2] - now)
+    end
+    if version ~= words[11] then
+      for _, pair in ipairs(pairs_paused) do
+        reply[#reply + 1] = pair[1]
+        reply[#reply + 1] = floor(pair[2] - now)
+      end
+    end
+    return reply
+  end
+
+  function commands.pair()
+    local interval, slack = number(3), number(4)
+    local pair = report(words[2], interval, number(5))
+    local granted = pair[1] - slack <= now and pair[2] <= now and 1 or 0
+    pair[1] = pair[1] + granted * interval
+    write("to:" .. words[2], pair, 2)
+    return { granted, floor(pair[1] - now), floor(pair[2] - now) }
+  end
+
+  function commands.pause()
+    local paused = read("paused", 1)
+    paused[1] = max(paused[1], now + number(2))
+    write("paused", paused, 1)
+    return {}
+  end
+
+  function commands.pause_pair()
+    local name, moment = words[2], now + number(3)
+    local pair = read("to:" .. name, 2)
+    pair[2] = max(pair[2], moment)
+    pair[1] = max(pair[1], moment + number(4))
+    write("to:" .. name, pair, 2)
+    local parts, last = { string.format("%.0f", now) }, moment
+    local list = paused_pairs()
+    for index = max(1, #list - MOST + 2), #list do
+      if list[index][1] ~= name then
+        parts[#parts + 1] = string.format("%s=%.0f", list[index][1], list[index][2])
+        last = max(last, list[index][2])
+      end
+    end
+    parts[#parts + 1] = string.format("%s=%.0f", name, pair[2])
+    db.set("pairs", table.concat(parts, " "), floor((last - now) / 1000) + KEPT)
+    return {}
+  end
+
+  return commands[words[1]]()
+end
+]==]

@@ -1,0 +1,83 @@
+-- Rate limits in a shared dictionary of nginx, shared by its workers.
+
+local core = require "waba.core"
+local rules = require "waba.pace.rules"
+local runtime = require "waba.runtime"
+local store = require "waba.pace.store"
+
+local shared_dict = {}
+
+--- The options of `waba.pace.shared_dict`.
+---@options waba.SharedDictPaceOptions : waba.PaceStoreOptions
+local OPTIONS = {
+  name = "string", -- required: of the dictionary, as in nginx's directive lua_shared_dict
+}
+
+-- A command takes some microseconds. Seconds after which the lock of a worker that was killed ends, and between attempts.
+local LOCKED, STEP = 0.1, 0.001
+-- Attempts until the dictionary counts as unreachable.
+local ATTEMPTS = 300
+
+local function find(name)
+  local ngx = rawget(_G, "ngx")
+  local dict = ngx.shared[name]
+  if dict then return dict end
+  local names = {}
+  for other in pairs(ngx.shared) do names[#names + 1] = other end
+  table.sort(names)
+  error(('waba.pace.shared_dict: nginx has no dictionary "%s": declare "lua_shared_dict %s 1m;" in its http block%s')
+    :format(name, name, names[1] and "; it has " .. table.concat(names, ", ") or ""), 3)
+end
+
+-- Gets and sets the texts of one key. Raises when the dictionary is full of what it can't remove.
+local function database(dict, key)
+  local db = {}
+  function db.get(name) return (dict:get(key .. name)) end
+  function db.set(name, text, milliseconds)
+    local stored, message = dict:set(key .. name, text, milliseconds / 1000)
+    if not stored then error(message, 0) end
+  end
+  return db
+end
+
+local function lock(dict, name)
+  for _ = 1, ATTEMPTS do
+    local locked, message = dict:add(name, true, LOCKED)
+    if locked then return true end
+    if message ~= "exists" then return nil, message end
+    rawget(_G, "ngx").sleep(STEP)
+  end
+  return nil, "another worker keeps its lock"
+end
+
+--- Rate limits in a dictionary of nginx: all workers share the rates of a key. A dictionary of 1 MB is enough for
+--- thousands of recipients per minute.
+---@param given waba.SharedDictPaceOptions|string  a string is the name
+---@return waba.PaceStore
+function shared_dict.new(given)
+  if type(given) == "string" then given = { name = given } end
+  local settings = store.settings(given, OPTIONS, "waba.pace.shared_dict")
+  if not settings.name then
+    error("waba.pace.shared_dict: option name is required: that of the directive lua_shared_dict", 2)
+  end
+  if not runtime.is_nginx() then
+    error("waba.pace.shared_dict works inside nginx only: use waba.pace.redis for other processes", 2)
+  end
+  local dict = find(settings.name)
+  local run = assert((loadstring or load)(rules, "=waba.pace.rules"))() -- luacheck: ignore 113
+
+  -- The workers of one machine share the monotonic clock.
+  local function execute(name, words)
+    local key = "waba:pace:" .. name .. ":"
+    local locked, message = lock(dict, key .. "lock")
+    if not locked then return nil, message end
+    local ok, reply = pcall(run, database(dict, key), math.floor(core.clock() * 1e6), words)
+    dict:delete(key .. "lock")
+    if ok then return reply end
+    return nil, tostring(reply)
+  end
+
+  return store.new(execute, ('the dictionary "%s" of waba.pace.shared_dict'):format(settings.name), settings)
+end
+
+return shared_dict

@@ -1,0 +1,87 @@
+-- What every store of shared rate limits is: a way to run commands of rules.lua, and what happens while it fails.
+
+local core = require "waba.core"
+local errors = require "waba.errors"
+local limiters = require "waba.pace.limiters"
+local options = require "waba.options"
+
+local store = {}
+
+--- What all stores of rate limits have.
+---@options waba.PaceStoreOptions
+store.OPTIONS = {
+  unreachable = { '"continue"|"wait"', "continue" }, -- while the store cannot be reached: "continue" sends at a share of
+                                       -- the rates, "wait" sends nothing
+  share = { "number>0", 0.25 },        -- the part of the rates that this process uses meanwhile, at most 1: about 1
+                                       -- divided by the number of processes
+  on_error = "fun(err: waba.Error)",   -- called each time when the store cannot be reached: at most once per second
+}
+
+-- Seconds until the next attempt after a failure; longer if the attempt took long, since it may have blocked the process.
+local PAUSE, FACTOR = 1, 10
+
+--- A store of rate limits, for the option `pace` of `waba.client`.
+---@class waba.PaceStore
+---@field package failure waba.Error|nil  while it cannot be reached
+---@field package retry_at number         when the next attempt is made
+local Store = {}
+Store.__index = Store
+Store.__name = "waba.PaceStore"
+
+--- Runs a command of rules.lua for one key. Returns the reply; nil when the store cannot be reached.
+---@param name string  of the key
+---@param words (string|number)[]
+---@return any[]|nil
+function Store:run(name, words)
+  local started = self.clock()
+  local reply, message = self.execute(name, words)
+  if reply then
+    self.failure = nil
+    return reply
+  end
+  local now = self.clock()
+  self.retry_at = now + math.max(PAUSE, FACTOR * (now - started))
+  self.failure = errors.new {
+    kind = "unavailable", retryable = true, message = ("%s cannot be reached: %s"):format(self.title, message),
+  }
+  if self.on_error then self.on_error(self.failure) end
+  return nil
+end
+
+--- The limiters of one key, for waba.delivery.
+---@param identity string  a hash of the key
+---@param rates waba.PaceOptions
+---@return waba.SharedLimiters
+function Store:limiters(identity, rates)
+  return limiters.new(self, identity, rates)
+end
+
+--- Checks the options of a store.
+---@param given table|nil
+---@param known table
+---@param what string  the function that takes them
+---@return table complete
+function store.settings(given, known, what)
+  local settings = options.complete(given, options.with(store.OPTIONS, known), what, 3)
+  if settings.unreachable ~= "continue" and settings.unreachable ~= "wait" then
+    error(('%s: option unreachable must be "continue" or "wait", not "%s"'):format(what, settings.unreachable), 3)
+  end
+  if settings.share > 1 then
+    error(("%s: option share must be at most 1, the whole rate, not %s"):format(what, settings.share), 3)
+  end
+  return settings
+end
+
+--- `execute` runs a command: returns the reply, or nil and a message. `title` names the store in errors.
+---@param execute fun(name: string, words: (string|number)[]): any[]|nil, string?
+---@param title string
+---@param settings table
+---@return waba.PaceStore
+function store.new(execute, title, settings)
+  return setmetatable({
+    execute = execute, title = title, waits = settings.unreachable == "wait", share = settings.share,
+    on_error = settings.on_error, clock = settings.clock or core.clock, retry_at = 0,
+  }, Store)
+end
+
+return store

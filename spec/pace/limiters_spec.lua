@@ -1,0 +1,260 @@
+-- Shared rates in processes of a simulation: each has its own limiters, all have one store and one clock.
+
+local rules = require "waba.pace.rules"
+local stores = require "waba.pace.store"
+
+local STEP = 0.002
+
+describe("a shared rate", function()
+  local now, ahead, asked, kept, is_down, run -- ahead: of the store's clock
+
+  before_each(function()
+    now, ahead, asked, kept, is_down = 1000, 0, 0, {}, false
+    run = assert((loadstring or load)(rules))() -- luacheck: ignore 113
+  end)
+
+  local db = {}
+  function db.get(name) return kept[name] end
+  function db.set(name, text) kept[name] = text end
+
+  -- A process: the limiters of the key in it.
+  local function new_process(rates, settings)
+    local complete = { unreachable = "continue", share = 0.25, clock = function() return now end }
+    for name, value in pairs(settings or {}) do complete[name] = value end
+    local store = stores.new(function(_, words)
+      if is_down then return nil, "connection refused" end
+      asked = asked + 1
+      return run(db, math.floor((now + ahead) * 1e6), words)
+    end, "the store", complete)
+    local shared = store:limiters("0123456789abcdef0123456789abcdef-the-rest", rates)
+    return { shared = shared, bucket = rates.messages and shared:bucket "messages", sent = 0, store = store }
+  end
+
+  local function new_processes(count, rates, settings)
+    local list = {}
+    for number = 1, count do list[number] = new_process(rates, settings) end
+    return list
+  end
+
+  local function try(limiter, is_bulk, waiting)
+    limiter:refill(now, is_bulk, waiting or 1)
+    return limiter:try(now, is_bulk)
+  end
+
+  -- Lets processes send whatever they may for some seconds. Returns the moments of the messages.
+  local function send_all(processes, seconds, is_bulk, each)
+    local moments, ends = {}, now + seconds
+    while now < ends do
+      if each then each() end
+      for _, process in ipairs(processes) do
+        while try(process.bucket, is_bulk, 100) do
+          process.sent = process.sent + 1
+          moments[#moments + 1] = now
+        end
+      end
+      now = now + STEP
+    end
+    return moments
+  end
+
+  -- The most messages of any ten seconds.
+  local function most_in_ten_seconds(moments)
+    local most, first = 0, 1
+    for last, moment in ipairs(moments) do
+      while moment - moments[first] >= 10 do first = first + 1 end
+      most = math.max(most, last - first + 1)
+    end
+    return most
+  end
+
+  local RATES = { { 80, 80 }, { 50, 150 }, { 80, 1 }, { 1000, 1000 }, { 5, 5 } }
+
+  for _, pair in ipairs(RATES) do
+    local rate, burst = pair[1], pair[2]
+    it(("of %d with a burst of %d is used by four processes, and not exceeded"):format(rate, burst), function()
+      local processes = new_processes(4, { messages = { rate = rate, burst = burst } })
+      local moments = send_all(processes, 30)
+      local most = most_in_ten_seconds(moments)
+      assert.is_true(most <= 10 * rate + burst, most)
+      local late = 0
+      for _, moment in ipairs(moments) do late = late + (moment >= 1010 and moment < 1030 and 1 or 0) end
+      assert.is_true(late >= 0.97 * 20 * rate, late)
+      if rate >= 50 then assert.is_true(asked <= #moments / 20, asked .. " of " .. #moments) end
+    end)
+  end
+
+  it("is divided evenly", function()
+    local processes = new_processes(4, { messages = { rate = 80, burst = 80 } })
+    send_all(processes, 10)
+    local before = {}
+    for number, process in ipairs(processes) do before[number] = process.sent end
+    send_all(processes, 25)
+    for number, process in ipairs(processes) do
+      local count = process.sent - before[number]
+      assert.is_true(count >= 450 and count <= 550, count)
+    end
+  end)
+
+  it("lets a reply of any process go before bulk of the others", function()
+    local processes = new_processes(4, { messages = { rate = 80, burst = 80 } })
+    local other = new_process { messages = { rate = 80, burst = 80 } }
+    local began, longest, replies
+    longest, replies = 0, 0
+    send_all(processes, 20, true, function()
+      if not began and math.random(100) == 1 and now > 1005 then began = now end
+      if began and try(other.bucket, false) then
+        longest, replies, began = math.max(longest, now - began), replies + 1, nil
+      end
+    end)
+    assert.is_true(replies > 20, replies)
+    assert.is_true(longest < 0.2, longest)
+  end)
+
+  it("leaves nothing to bulk while replies use it", function()
+    local repliers = new_processes(2, { messages = { rate = 80, burst = 80 } })
+    local other = new_process { messages = { rate = 80, burst = 80 } }
+    local bulk = 0
+    send_all(repliers, 5)
+    send_all(repliers, 10, false, function()
+      if try(other.bucket, true, 100) then bulk = bulk + 1 end
+    end)
+    assert.equal(0, bulk)
+  end)
+
+  it("pauses all processes within a second, and afterwards has no burst", function()
+    local processes = new_processes(4, { messages = { rate = 80, burst = 80 } })
+    send_all(processes, 3)
+    processes[1].bucket:pause(now + 5)
+    processes[1].shared:pause(now + 5)
+    local paused_at = now
+    local moments = send_all(processes, 20)
+    local first
+    for _, moment in ipairs(moments) do
+      if moment > paused_at + 1 then
+        first = first or moment
+      else
+        assert.is_true(moment < paused_at + 1)
+      end
+    end
+    assert.is_true(first >= paused_at + 5 and first < paused_at + 6, first - paused_at)
+    local within = 0
+    for _, moment in ipairs(moments) do within = within + (moment >= first and moment < first + 1 and 1 or 0) end
+    assert.is_true(within <= 120, within)
+  end)
+
+  it("gets unused tokens back", function()
+    local processes = new_processes(2, { messages = { rate = 10, burst = 100 } })
+    local first, second = processes[1].bucket, processes[2].bucket
+    assert.is_true(try(first, false, 6)) -- has five left
+    now = now + 5
+    assert.is_true(try(first, false, 1)) -- they have expired
+    local count = 0
+    while try(second, false, 1) do count = count + 1 end
+    -- 75 of the burst of 100 are for tokens that are used at once
+    assert.is_true(count >= 68, count)
+  end)
+
+  it("is as before when the store's clock was set back", function()
+    local process = new_process { messages = { rate = 10, burst = 8 } }
+    while try(process.bucket, false, 1) do process.sent = process.sent + 1 end
+    ahead = -900
+    local other = new_process { messages = { rate = 10, burst = 8 } }
+    local moments = send_all({ other }, 3)
+    assert.is_true(#moments >= 25 and #moments <= 35, #moments)
+  end)
+
+  it("that is not limited still has pauses", function()
+    local processes = {}
+    for number = 1, 2 do
+      processes[number] = new_process { messages = false }
+      processes[number].bucket = processes[number].shared:bucket "messages"
+    end
+    for _ = 1, 1000 do assert.is_true(try(processes[1].bucket)) end
+    assert.is_true(try(processes[2].bucket))
+    assert.equal(2, asked)
+    processes[1].shared:pause(now + 5)
+    now = now + 1
+    assert.is_false(try(processes[2].bucket))
+    now = now + 5
+    assert.is_true(try(processes[2].bucket))
+  end)
+
+  describe("of one recipient", function()
+    local function pairs_of(rate, burst)
+      local list = new_processes(4, { messages = { rate = 1000, burst = 1000 }, pair = { rate = rate, burst = burst } })
+      for _, process in ipairs(list) do process.pair = process.shared:pair "4915112345678" end
+      return list
+    end
+
+    it("is not exceeded by several processes", function()
+      local count = 0
+      for _, process in ipairs(pairs_of(1, 5)) do
+        while try(process.pair) do count = count + 1 end
+      end
+      assert.equal(5, count)
+    end)
+
+    it("is reported with the tokens of messages, so that most messages need no request of their own", function()
+      local processes, sent = pairs_of(1 / 6, 45), 0
+      while sent < 1000 do
+        for _, process in ipairs(processes) do
+          while try(process.bucket, false, 25) do
+            sent = sent + 1
+            assert.is_true(try(process.shared:pair("49151" .. sent)))
+          end
+        end
+        now = now + STEP
+      end
+      assert.is_true(asked <= sent / 20, asked)
+      local count = 0
+      for _ = 1, 45 do
+        for _, process in ipairs(processes) do
+          if try(process.pair) then count = count + 1 end
+        end
+      end
+      assert.is_true(count <= 45 + 4, count)
+    end)
+
+    it("is paused in all processes", function()
+      local processes = pairs_of(1, 5)
+      processes[1].shared:pause_pair(processes[1].pair, now + 10)
+      processes[2].shared:freshen(processes[2].bucket, now)
+      assert.is_false(try(processes[2].pair))
+      assert.is_true(processes[2].shared:has_pauses(now))
+      assert.is_true(try(processes[2].shared:pair "4915112345679"))
+      now = now + 11
+      assert.is_false(processes[2].shared:has_pauses(now))
+      assert.is_true(try(processes[2].pair))
+    end)
+  end)
+
+  describe("whose store cannot be reached", function()
+    local RATE = { messages = { rate = 80, burst = 80 } }
+
+    it("is used in part by default, and wholly when the store is back", function()
+      local process = new_process(RATE)
+      is_down = true
+      local count = #send_all({ process }, 20)
+      assert.is_true(count >= 380 and count <= 430, count)
+      assert.is_nil(process.bucket:failure())
+      is_down = false
+      send_all({ process }, 3)
+      count = #send_all({ process }, 10)
+      assert.is_true(count >= 780, count)
+    end)
+
+    it("is not used if the option says so, and the error says why", function()
+      local messages = {}
+      local process = new_process(RATE, { unreachable = "wait", on_error = function(err)
+        messages[#messages + 1] = tostring(err)
+      end })
+      is_down = true
+      assert.equal(0, #send_all({ process }, 10))
+      assert.equal("unavailable", process.bucket:failure().kind)
+      assert.is_true(#messages >= 9 and #messages <= 11, #messages)
+      assert.matches("the store cannot be reached: connection refused", messages[1], 1, true)
+      is_down = false
+      assert.is_true(#send_all({ process }, 3) >= 200)
+    end)
+  end)
+end)

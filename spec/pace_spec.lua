@@ -1,0 +1,260 @@
+-- Rates that processes share, with a real Redis and in a real nginx. Two stores in one program are what two processes have.
+
+local core = require "waba.core"
+local nginx = require "spec.support.nginx"
+local pace = require "waba.pace"
+local process = require "spec.support.process"
+local redis = require "spec.support.redis"
+local runners = require("spec.support.homes").runners
+local waba = require "waba"
+
+local KEY = "a-key-that-nobody-else-may-see"
+local EVA, ADA = "4915112345678", "4915112345679"
+
+describe("shared rates", function()
+  local emulator, gateway, server
+
+  setup(function()
+    emulator = assert(waba.emulator.start { tls = false, cloud = { api_key = KEY, statuses = false } })
+    gateway, server = emulator.cloud, redis.start()
+  end)
+  teardown(function()
+    emulator:stop()
+    server:stop()
+  end)
+  before_each(function()
+    gateway:forget()
+    process.run(("redis-cli -p %d flushall"):format(server.port))
+  end)
+
+  local clients = {}
+  after_each(function()
+    for _, client in ipairs(clients) do client:close() end
+    clients = {}
+  end)
+
+  -- A client as one process has it.
+  local function new_client(rates, options, settings)
+    local address = { port = server.port }
+    for name, value in pairs(settings or {}) do address[name] = value end
+    local all = { messages = { rate = 50, burst = 8 }, pair = false, store = pace.redis(address) }
+    for name, value in pairs(rates or {}) do all[name] = value end
+    local complete = { api_key = KEY, base_url = gateway.url, hosting = "cloud", pace = all, retry = false }
+    for name, value in pairs(options or {}) do complete[name] = value end
+    local client = waba.client(complete)
+    clients[#clients + 1] = client
+    return client
+  end
+
+  local function send(client, to, options) return client:send(to or EVA, waba.text "Hi", options) end
+
+  describe("in Redis", function()
+    for name, run in pairs(runners) do
+      it("limit the messages of several processes together in " .. name, function()
+        local loop = name == "luv" and "luv" or nil
+        local functions, sent = {}, 0
+        for number = 1, 3 do
+          -- 6 of the burst of 8 are for messages that are sent at once
+          local client = new_client({ messages = { rate = 0.001, burst = 8 } }, { loop = loop, timeout = 0.3 })
+          for each = 1, 4 do
+            functions[#functions + 1] = function()
+              local result = send(client, ("49151%02d%02d000"):format(number, each))
+              if result then sent = sent + 1 end
+            end
+          end
+        end
+        run(functions)
+        assert.is_true(sent >= 6 and sent <= 8, sent)
+      end)
+    end
+
+    it("have names without the key and without recipients", function()
+      local client = new_client { pair = { rate = 1, burst = 5 } }
+      assert(send(client))
+      client.delivery.pace:pause_pair(EVA, core.clock() + 5, core.clock())
+      client.delivery.pace:pause(core.clock() + 5)
+      local names = process.run(("redis-cli -p %d keys '*'"):format(server.port))
+      assert.matches("waba:pace:{%x+}:messages", names)
+      assert.matches("waba:pace:{%x+}:to:%x+", names)
+      assert.matches("waba:pace:{%x+}:paused", names)
+      local dump = names
+      for name in names:gmatch "[^\n]+" do
+        dump = dump .. process.run(("redis-cli -p %d get %s"):format(server.port, process.quote(name)))
+        assert.is_true(tonumber(process.run(("redis-cli -p %d pttl %s"):format(server.port, process.quote(name)))) > 0)
+      end
+      for _, secret in ipairs { KEY, EVA, EVA:sub(3) } do assert.is_nil(dump:find(secret, 1, true)) end
+    end)
+
+    it("keep keys and prefixes apart", function()
+      local rates = { messages = { rate = 0.001, burst = 1 } }
+      assert(send(new_client(rates)))
+      assert.is_nil((send(new_client(rates, { timeout = 0.1 }))))
+      assert(send(new_client(rates, { timeout = 0.1 }, { prefix = "other" })))
+      local _, err = send(new_client(rates, { timeout = 0.1, api_key = "another-key" }))
+      assert.equal("auth", err.kind)
+    end)
+
+    it("stop all processes when the gateway refuses one", function()
+      local first, second = new_client(), new_client(nil, { timeout = 1 })
+      assert(send(second))
+      gateway:fail_next { status = 429, body = "{}", headers = { ["Retry-After"] = "30" } }
+      local _, err = send(first)
+      assert.equal("rate_limited", err.kind)
+      process.sleep(1) -- the tokens that the other one has
+      _, err = send(second)
+      assert.equal("rate_limited", err.kind)
+      assert.matches("the gateway has reported that this key is too fast", err.message)
+      assert.equal(2, #gateway:received())
+    end)
+
+    it("stop all processes when one recipient has got too much", function()
+      for _, pair in ipairs { { rate = 1, burst = 10 }, false } do
+        local first, second = new_client { pair = pair }, new_client({ pair = pair }, { timeout = 0.5 })
+        assert(send(second))
+        gateway:fail_next { code = 131056 }
+        local _, err = send(first)
+        assert.equal("pair", err.scope)
+        first.delivery.pace:pause_pair(EVA, core.clock() + 30, core.clock())
+        process.sleep(1)
+        _, err = send(second)
+        assert.equal("rate_limited", err.kind)
+        assert.matches("that this recipient is too fast", err.message)
+        assert(send(second, ADA))
+        process.run(("redis-cli -p %d flushall"):format(server.port))
+      end
+    end)
+
+    it("are asked for a batch of tokens, not for each message", function()
+      local function asked()
+        return tonumber(process.run(("redis-cli -p %d info commandstats"):format(server.port)):match
+          "cmdstat_evalsha:calls=(%d+)") or 0
+      end
+      local client, before = new_client { messages = { rate = 200, burst = 500 }, pair = { rate = 1, burst = 45 } }, asked()
+      local functions = {}
+      for number = 1, 500 do
+        functions[number] = function() assert(send(client, ("49151%08d"):format(number))) end
+      end
+      waba.run((table.unpack or unpack)(functions)) -- luacheck: ignore 143
+      assert.is_true(asked() - before <= 25, asked() - before)
+    end)
+
+    it("are used in part while Redis cannot be reached, also from the start", function()
+      local failures = {}
+      local client = new_client({ messages = { rate = 0.001, burst = 8 } }, { timeout = 0.2 }, {
+        port = process.free_port(), share = 0.5, on_error = function(err) failures[#failures + 1] = err end,
+      })
+      for _ = 1, 4 do assert(send(client)) end
+      local _, err = send(client)
+      assert.equal("timeout", err.kind)
+      assert.equal("unavailable", failures[1].kind)
+      assert.matches("^the Redis of waba.pace.redis %(127.0.0.1:%d+%) cannot be reached: .*refused", failures[1].message)
+    end)
+
+    it("are not used while Redis cannot be reached, if the program says so", function()
+      local client = new_client(nil, { timeout = 0.2 }, { port = process.free_port(), unreachable = "wait" })
+      local sent, err = send(client)
+      assert.is_nil(sent)
+      assert.equal("unavailable", err.kind)
+      assert.is_true(err.retryable)
+      assert.is_nil(tostring(err):find(KEY, 1, true))
+      assert.equal(0, #gateway:received())
+    end)
+
+    it("go on when Redis has forgotten everything", function()
+      local client = new_client()
+      assert(send(client))
+      server:restart()
+      process.sleep(1)
+      for _ = 1, 10 do assert(send(client)) end
+    end)
+  end)
+
+  describe("in a dictionary of nginx", function()
+    local CONTENT = [[
+      local client = require "client"
+      local arguments = ngx.req.get_uri_args()
+      local sent, err = client:send(arguments.to, require("waba").text "Hi")
+      ngx.print(ngx.worker.pid(), " ", sent and "sent" or err.kind .. " " .. err.message)
+    ]]
+
+    local CLIENT = [[
+      local waba = require "waba"
+      return waba.client {
+        api_key = "%s", base_url = "%s", hosting = "cloud", retry = false, timeout = 0.3,
+        pace = { messages = { rate = 0.001, burst = 40 }, store = waba.pace.shared_dict "rates" },
+      }
+    ]]
+
+    local folder, program, plain
+
+    local function start(client)
+      folder, plain = process.folder(), process.free_port()
+      local port = process.free_port()
+      nginx.certify(folder)
+      folder:file("client.lua", client)
+      program = nginx.start(folder, nginx.configuration {
+        port = port, plain = plain, workers = 4, content = CONTENT, http = "lua_shared_dict rates 1m;",
+      }, port)
+    end
+
+    after_each(function()
+      program:stop()
+      folder:remove()
+    end)
+
+    local function get(to)
+      local status, _, text = nginx.request(("http://127.0.0.1:%d/?to=%s"):format(plain, to), { method = "GET" })
+      return status, text
+    end
+
+    it("limit the messages of all workers together", function()
+      start(CLIENT:format(KEY, gateway.url))
+      local sent, workers, count = 0, {}, 0
+      for number = 1, 60 do
+        local status, text = get(("49151%08d"):format(number))
+        assert.equal(200, status, folder:read "error.log")
+        local pid, result = text:match "^(%d+) (.*)$"
+        if not workers[pid] then workers[pid], count = true, count + 1 end
+        if result == "sent" then sent = sent + 1 end
+      end
+      -- a worker may have tokens left that others could use
+      assert.is_true(sent >= 15 and sent <= 40, sent)
+      assert.is_true(count > 1)
+      assert.equal(sent, #gateway:received())
+    end)
+
+    it("stop all workers when the gateway refuses one", function()
+      start(CLIENT:format(KEY, gateway.url))
+      gateway:fail_next { status = 429, body = "{}", headers = { ["Retry-After"] = "60" } }
+      local _, text = get(EVA)
+      assert.matches("rate_limited", text)
+      for _ = 1, 12 do
+        _, text = get(EVA)
+        assert.matches("rate_limited.*this key is too fast", text)
+      end
+      assert.equal(1, #gateway:received())
+    end)
+
+    it("need a dictionary that nginx has", function()
+      start((CLIENT:format(KEY, gateway.url):gsub('"rates"', '"reates"')))
+      assert.equal(500, (get(EVA)))
+      assert.matches('waba.pace.shared_dict: nginx has no dictionary "reates": declare "lua_shared_dict reates 1m;" in its '
+        .. 'http block; it has rates', folder:read "error.log", 1, true)
+    end)
+  end)
+
+  it("need options that make sense", function()
+    assert.error_matches(function() pace.redis { prefx = "x" } end,
+      "^waba.pace.redis: unknown option prefx %(did you mean prefix%?%)")
+    assert.error_matches(function() pace.redis { unreachable = "stop" } end,
+      '^waba.pace.redis: option unreachable must be "continue" or "wait", not "stop"')
+    assert.error_matches(function() pace.redis { share = 2 } end, "waba.pace.redis: option share must be at most 1")
+    assert.error_matches(function() pace.shared_dict "rates" end,
+      "^waba.pace.shared_dict works inside nginx only: use waba.pace.redis")
+    assert.error_matches(function() pace.shared_dict {} end, "option name is required")
+    assert.error_matches(function() waba.client { api_key = "k", pace = { store = {} } } end,
+      "waba.client: pace: option store must be what waba.pace.shared_dict or waba.pace.redis makes")
+    assert.error_matches(function() waba.client { api_key = "k", pace = { store = "redis" } } end,
+      "waba.client: pace: option store must be table, not a string")
+  end)
+end)
