@@ -19,6 +19,7 @@ local HEAD = [[
 ---@field inbox waba.InboxBackends
 ---@field emulator waba.EmulatorModule
 ---@field migrate waba.MigrateModule
+---@field pace waba.PaceBackends
 ---@field webhook waba.WebhookModule
 local waba = {}
 

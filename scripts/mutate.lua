@@ -186,6 +186,7 @@ local LUA_SPECS = {
   { "^client/", { "client", "delivery", "wrong_hosting" } }, { "^delivery/", { "client", "certainty" } },
   { "^webhook/event_client", { "webhook/numbers", "webhook/receiver" } },
   { "^webhook/addresses", { "webhook/numbers" } },
+  { "^pace/", { "pace/limiters", "pace" } },
   { "^inbox/", { "inbox", "webhook/receiver" } }, { "^store/", { "store", "inbox" } },
   { "^schema", { "schema", "two_readings", "message_types", "message" } },
 }

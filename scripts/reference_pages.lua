@@ -125,6 +125,14 @@ return {
       classes("outbox/init", "outbox/entry")),
   },
   {
+    file = "pace.md", title = "Shared rates", text = "Where several processes keep the rate limits of a key.",
+    sources = all({ file = "waba/pace/shared_dict.lua", calls = { ["shared_dict.new"] = "waba.pace.shared_dict" } },
+      { file = "waba/pace/redis.lua", calls = { ["redis.new"] = "waba.pace.redis" } },
+      { file = "waba/pace/store.lua", calls = { Store = false, ["Store.run"] = false, ["Store.limiters"] = false,
+        ["store.settings"] = false, ["store.new"] = false } },
+      classes("pace/init")),
+  },
+  {
     file = "errors.md", title = "Errors", text = "What stands beside nil.",
     sources = classes("errors"),
   },

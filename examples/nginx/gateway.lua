@@ -1,4 +1,4 @@
--- The client of one nginx worker process, for the bot and for the site: one key has one pace.
+-- The client of one nginx worker process, for the bot and for the site. All workers share the rates of the key.
 
 local metrics = require "metrics"
 local waba = require "waba"
@@ -6,5 +6,6 @@ local waba = require "waba"
 return waba.client {
   api_key = os.getenv "D360_API_KEY", hosting = os.getenv "WABA_HOSTING",
   base_url = os.getenv "WABA_BASE_URL", -- for an emulator
+  pace = { store = waba.pace.shared_dict "rates" },
   on_event = metrics.record,
 }

@@ -6,6 +6,7 @@
 ---@field inbox waba.InboxBackends
 ---@field emulator waba.EmulatorModule
 ---@field migrate waba.MigrateModule
+---@field pace waba.PaceBackends
 ---@field webhook waba.WebhookModule
 local waba = {}
 
@@ -255,12 +256,13 @@ local nginx = {}
 ---@field ambiguous? boolean  sends a request again even if the gateway may have accepted it; default: false
 
 --- The rates of one key; false: no limit. The clients of one process that have the same key and the same rates share
---- them. If several processes use one key, such as the workers of nginx, give each its part.
+--- them. If several processes use one key, such as the workers of nginx, give them a store, or each its part.
 ---@class waba.PaceOptions
 ---@field messages? waba.Rate|false  sending messages
 ---@field other? waba.Rate|false  all other requests
 ---@field media? waba.Rate|false  uploads of files, on Cloud hosting
 ---@field pair? waba.Rate|false  sending messages to one recipient
+---@field store? waba.PaceStore  shares the rates with other processes that have the same key: what waba.pace.shared_dict or waba.pace.redis makes
 
 --- A rate limit.
 ---@class waba.Rate
@@ -390,6 +392,21 @@ local nginx = {}
 ---@field file string  required: the database, not that of an inbox; it and its directory must be writable. Created with mode 600, for its owner only
 ---@field busy_timeout? number  seconds to wait for another process's write. In nginx, in `waba.run`, cqueues and copas other coroutines run meanwhile; default: 5
 ---@field sync? boolean  true: `put` returns when the disk has the entries, and nothing is sent before the disk has that it will be, so that both survive a power failure. false: they survive the end of the process; after a power failure a message may be sent twice; default: true
+
+--- The options of `waba.pace.redis`.
+---@class waba.RedisPaceOptions : waba.PaceStoreOptions, waba.RedisAddress
+---@field prefix? string  of all keys. The rest of a key is a hash of the API key, in braces; default: "waba:pace"
+---@field timeout? number  seconds for connecting and for each call; outside nginx the process waits for it; default: 0.5
+
+--- The options of `waba.pace.shared_dict`.
+---@class waba.SharedDictPaceOptions : waba.PaceStoreOptions
+---@field name string  required: of the dictionary, as in nginx's directive lua_shared_dict
+
+--- What all stores of rate limits have.
+---@class waba.PaceStoreOptions
+---@field unreachable? "continue"|"wait"  while the store cannot be reached: "continue" sends at a share of the rates, "wait" sends nothing; default: "continue"
+---@field share? number  the part of the rates that this process uses meanwhile, at most 1: about 1 divided by the number of processes; default: 0.25
+---@field on_error? fun(err: waba.Error)  called each time when the store cannot be reached: at most once per second
 
 --- The settings, in the platform's form. A field that the gateway omits is nil.
 ---@class waba.CallingSettings

@@ -22,8 +22,6 @@ local PAUSE, FACTOR = 1, 10
 
 --- A store of rate limits, for the option `pace` of `waba.client`.
 ---@class waba.PaceStore
----@field package failure waba.Error|nil  while it cannot be reached
----@field package retry_at number         when the next attempt is made
 local Store = {}
 Store.__index = Store
 Store.__name = "waba.PaceStore"
@@ -80,7 +78,8 @@ end
 function store.new(execute, title, settings)
   return setmetatable({
     execute = execute, title = title, waits = settings.unreachable == "wait", share = settings.share,
-    on_error = settings.on_error, clock = settings.clock or core.clock, retry_at = 0,
+    on_error = settings.on_error, clock = settings.clock or core.clock,
+    failure = nil, retry_at = 0, -- the error while it cannot be reached, and when the next attempt is made
   }, Store)
 end
 
