@@ -302,6 +302,19 @@ describe("receiver:work outside any event loop", function()
 end)
 
 describe("receiver:work", function()
+  it("reports a handler that blocks the process longer than its lease", function()
+    local box = waba.inbox.memory()
+    box:put(waba.events '{"messages":[{"id":"a","from":"1","type":"text","text":{"body":"x"}}]}')
+    local receiver = waba.receiver { open = false, inbox = box, on = { text = function() process.sleep(0.1) end } }
+    local reported
+    local work = require("waba.inbox.work").new(receiver, {
+      concurrency = 1, batch = 1, lease = 0.02, interval = 0.25, log = function(text) reported = text end,
+    })
+    assert(work:run())
+    assert.equal(0, box:depth())
+    assert.matches("^a handler blocked the process for more than 0%.%d+ s, longer than its lease of 0%.02 s", reported)
+  end)
+
   it("stores an acknowledgement that the store refused, as soon as it can", function()
     local box = waba.inbox.memory()
     local ack, refused = box.ack, 0

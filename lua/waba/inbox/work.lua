@@ -98,12 +98,26 @@ end
 
 -- Leases and acknowledgements ---------------------------------------------------------------------
 
+local function report(self, text)
+  if self.log then self.log(text) else io.stderr:write("waba: ", printable.text(text), "\n") end
+end
+
+-- Reports a handler during which the lease of its event ended, because nothing else could run to renew it.
+local function report_blocked(self, entry)
+  local late = clock() - entry.renew_at
+  if late <= self.lease * 2 / 3 then return end
+  local text = "a handler blocked the process for more than %.3g s, longer than its lease of %g s (option lease): another "
+    .. "process may have handled its event too"
+  report(self, text:format(late, self.lease))
+end
+
 -- Records that a handler has ended, and its result.
 local function finish(self, entry, ok, raised)
   if not self.running[entry] then return end -- `reap_dead` has already recorded its end
   self.running[entry] = nil
   self.active = self.active - 1
   if entry.release then entry.release() end
+  report_blocked(self, entry)
   if self.active == 0 and #self.queue == 0 then self.was_quick = clock() - self.taken_at < MOMENT end
   if entry.group then self.groups[entry.group] = self.groups[entry.group] - 1 end
   if ok then
@@ -372,8 +386,7 @@ end
 -- Reports that the inbox can't be read, once until it can be read again.
 local function report_unreadable(self, err)
   if err and not self.is_unreadable then
-    local text = ("%s can't be read, trying again: %s"):format(self.inbox.title or "the inbox", tostring(err))
-    if self.log then self.log(text) else io.stderr:write("waba: ", printable.text(text), "\n") end
+    report(self, ("%s can't be read, trying again: %s"):format(self.inbox.title or "the inbox", tostring(err)))
   end
   self.is_unreadable = err ~= nil
 end
