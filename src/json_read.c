@@ -14,6 +14,7 @@
 #include "text.h"
 
 #define NAMES 256
+#define ROOT NAMES /* the place of the whole value */
 #define NAME_LENGTH_MAX 29
 
 /* A name of the cache. The Lua string is at its position in the table of names. */
@@ -36,7 +37,7 @@ struct reader {
 
 void json_read_cache(lua_State *L) {
   lua_createtable(L, NAMES, 0);
-  memset(lua_newuserdatauv(L, NAMES * sizeof(struct name), 0), 0, NAMES * sizeof(struct name));
+  memset(lua_newuserdatauv(L, (ROOT + 1) * sizeof(struct name), 0), 0, (ROOT + 1) * sizeof(struct name));
 }
 
 /* The message ends with the unit of the position. */
@@ -308,7 +309,7 @@ static bool read_array(struct reader *reader, struct name *name) {
   return true;
 }
 
-/* Pushes the value at reader->at. `name`: the nearest one, or NULL. */
+/* Pushes the value at reader->at. `name`: the place of the nearest name, or NULL. */
 static bool read_value(struct reader *reader, struct name *name) {
   const char c = *reader->at;
   if (c == '"') return read_string(reader);
@@ -321,7 +322,7 @@ static bool read_value(struct reader *reader, struct name *name) {
 bool json_read(lua_State *L, const char *text, size_t length, bool guard) {
   struct reader reader = {L, text, text, text + length, lua_touserdata(L, -1), lua_gettop(L) - 1, 0, 0, guard, NULL};
   skip_space(&reader);
-  if (read_value(&reader, NULL)) {
+  if (read_value(&reader, &reader.names[ROOT])) {
     skip_space(&reader);
     if (reader.at == reader.end) return true;
     fail_order(&reader, "expected the end of the text at character");

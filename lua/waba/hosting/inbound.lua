@@ -241,7 +241,8 @@ function inbound.reader(hosting, error_from_row)
     local id, status, message = raw.id, raw.status, raw.message
     if type(id) ~= "string" then id = text(id) end
     if type(status) ~= "string" then status = text(status) or "unknown" end
-    local data, outbox_id = callback_data.split(text(raw.biz_opaque_callback_data))
+    local data, outbox_id = raw.biz_opaque_callback_data, nil
+    if data ~= nil then data, outbox_id = callback_data.split(text(data)) end
     local event = {
       kind = "status", hosting = hosting, raw = raw,
       number = place.number, phone_number_id = place.phone_number_id, waba_id = place.waba_id,
@@ -309,15 +310,18 @@ end
 
 --- Reads an entry of `contacts`.
 ---@param raw any
+---@param phone? string    the contact's wa_id and its user id if the entry has none
+---@param user_id? string
 ---@return waba.EventContact
-function inbound.contact(raw)
-  if type(raw) ~= "table" then return {} end
+function inbound.contact(raw, phone, user_id)
+  if type(raw) ~= "table" then return { wa_id = phone, user_id = user_id } end
   local profile = type(raw.profile) == "table" and raw.profile or NOTHING
   local name = profile.name
   if type(name) ~= "string" then name = text(name) end
-  local contact = { name = name, wa_id = wa_id(raw.wa_id) }
+  local contact = { name = name, wa_id = raw.wa_id == phone and phone or wa_id(raw.wa_id) or phone }
   if profile.username ~= nil then contact.username = text(profile.username) end
-  if raw.user_id ~= nil then contact.user_id = text(raw.user_id) end
+  user_id = text(raw.user_id) or user_id
+  if user_id then contact.user_id = user_id end
   if raw.parent_user_id ~= nil then contact.parent_user_id = text(raw.parent_user_id) end
   if raw.identity_key_hash ~= nil then contact.identity_key_hash = text(raw.identity_key_hash) end
   return contact

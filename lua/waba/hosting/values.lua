@@ -196,8 +196,7 @@ local NO_ITEMS = {}
 ---@return any[]
 local function items(value)
   if value == nil or value == null then return NO_ITEMS end
-  if type(value) ~= "table" then return { value } end
-  if value[1] == nil and next(value) ~= nil then return { value } end
+  if type(value) ~= "table" or value[1] == nil and next(value) ~= nil then return { value } end
   return value
 end
 

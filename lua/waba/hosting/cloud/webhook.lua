@@ -79,12 +79,6 @@ local function find_contact(contacts, by_id, phone, user_id)
   return sole
 end
 
-local function contact_of(found, phone, user_id)
-  local contact = inbound.contact(found)
-  contact.wa_id, contact.user_id = contact.wa_id or phone, contact.user_id or user_id
-  return contact
-end
-
 -- Messages. `kind` is "standby" or "echo" for those that are not to be answered; one that the business's own number has
 -- written is an echo (cloud.md, section 11.2).
 local function read_messages(events, list, contacts, by_id, place, used, kind)
@@ -104,7 +98,7 @@ local function read_messages(events, list, contacts, by_id, place, used, kind)
         end
         local found = find_contact(contacts, by_id, phone, user_id)
         if found then used[found] = true end
-        contact = contact_of(found, phone, user_id)
+        contact = inbound.contact(found, phone, user_id)
       end
       local event = reader.message(raw, from, contact, place)
       if is_echo then
@@ -129,7 +123,7 @@ local function read_statuses(events, value, contacts, by_id, place, used)
         local found = (phone or user_id) and find_contact(contacts, by_id, phone, user_id)
         if found then
           used[found] = true
-          event.contact = contact_of(found, phone, user_id)
+          event.contact = inbound.contact(found, phone, user_id)
         end
       end
       events[#events + 1] = event

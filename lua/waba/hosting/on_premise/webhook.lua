@@ -39,24 +39,17 @@ local function find_sender(from, position, list, by_id, nameless)
   if not from and type(raw) == "table" and not is_check_result(raw) then return raw end
 end
 
--- Reads the contact of a message.
-local function contact_of(raw, from)
-  local contact = inbound.contact(raw)
-  contact.wa_id = contact.wa_id or from
-  return contact
-end
-
 -- Reads messages with at most one contact, which belongs to all messages without another wa_id. Returns whether it was used.
 local function read_messages_of_one(events, messages, raw_contact)
   local is_used = false
   if type(raw_contact) ~= "table" or is_check_result(raw_contact) then raw_contact = nil end
   for position = 1, #messages do
-    local raw = messages[position]
-    local from = type(raw) == "table" and wa_id(raw.from) or nil
-    local contact
-    if raw_contact and type(raw) == "table" then
-      contact = contact_of(raw_contact, from)
-      if from and contact.wa_id ~= from then contact = nil else is_used = true end
+    local raw, from, contact = messages[position], nil, nil
+    if type(raw) == "table" then
+      from = wa_id(raw.from)
+      contact = raw_contact and inbound.contact(raw_contact, from)
+      if contact and from and contact.wa_id ~= from then contact = nil end
+      is_used = is_used or contact ~= nil
     end
     if raw ~= null then events[#events + 1] = reader.message(raw, from, contact) end
   end
@@ -67,13 +60,16 @@ end
 local function read_messages(events, messages, contacts, used)
   local by_id, nameless = senders(contacts)
   for position = 1, #messages do
-    local raw = messages[position]
-    local from = type(raw) == "table" and wa_id(raw.from) or nil
-    local found = type(raw) == "table" and find_sender(from, position, contacts, by_id, nameless)
-    if found then used[found] = true end
-    if raw ~= null then
-      events[#events + 1] = reader.message(raw, from, found and contact_of(found, from) or nil)
+    local raw, from, contact = messages[position], nil, nil
+    if type(raw) == "table" then
+      from = wa_id(raw.from)
+      local found = find_sender(from, position, contacts, by_id, nameless)
+      if found then
+        used[found] = true
+        contact = inbound.contact(found, from)
+      end
     end
+    if raw ~= null then events[#events + 1] = reader.message(raw, from, contact) end
   end
 end
 
