@@ -56,6 +56,10 @@ function reader.names(emulator, folder, printed)
     webhook = webhook,
     inbox = setmetatable({ sqlite = function(name) return waba.inbox.sqlite(folder:file(name)) end },
       { __index = waba.inbox }),
+    outbox = setmetatable({ sqlite = function(options)
+      options.file = folder:file(options.file)
+      return waba.outbox.sqlite(options)
+    end }, { __index = waba.outbox }),
   }, { __index = waba })
   local environment = { D360_API_KEY = emulator.api_key, WEBHOOK_PASSWORD = "secret-word" }
   return {
