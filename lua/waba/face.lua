@@ -599,7 +599,7 @@ local nginx = {}
 --- The options of `waba.sender`.
 ---@class waba.SenderOptions
 ---@field outbox waba.Outbox  required
----@field client waba.Client|table<string, waba.Client>|fun(entry: waba.OutboxEntry): waba.Client|nil  required: one client; or the clients by number or phone_number_id; or a function that returns the client of an entry, and may wait; or what waba.clients returns
+---@field client waba.Client|waba.Clients|table<string, waba.Client>|fun(entry: waba.OutboxEntry): waba.Client|nil  required: one client; or the clients by number or phone_number_id; or a function that returns the client of an entry, and may wait; or what waba.clients returns
 ---@field receiver? waba.Receiver  whose statuses, if this process handles them, prove that messages were accepted (Cloud hosting; see `outbox:watch`)
 ---@field settle? number  seconds for which such a status is waited for when the result of a message is uncertain (Cloud hosting; at most the option `keep` of the outbox); default: 600
 ---@field resend? boolean  true: sends a message again, once, that has no such status then. The recipient may get it twice; default: false

@@ -328,8 +328,7 @@ local function handle(self, entry)
   entry.thread = coroutine.running()
   local receiver, event = self.receiver, entry.event
   local ok, raised = pcall(notify_watchers, receiver, event)
-  local prepare = receiver.prepare and function() entry.release = receiver.prepare(event) end
-  if ok then ok, raised = receiver.dispatch(event, self.inbox:attempts(event), prepare) end
+  if ok then ok, raised = receiver.dispatch(event, self.inbox:attempts(event), receiver.prepare, entry) end
   finish(self, entry, ok, raised)
 end
 

@@ -3,7 +3,7 @@
 -- hosting it has the id of its entry with it, and a status with this id proves that it was accepted.
 
 local callback_data = require "waba.hosting.callback_data"
-local clients = require "waba.sender.clients"
+local of_number = require "waba.client.of_number"
 local core = require "waba.core"
 local entries = require "waba.outbox.entry"
 local errors = require "waba.errors"
@@ -25,7 +25,7 @@ local sender = {}
 ---@options waba.SenderOptions
 local OPTIONS = {
   outbox = "waba.Outbox",            -- required
-  client = "waba.Client|table<string, waba.Client>|fun(entry: waba.OutboxEntry): waba.Client|nil",
+  client = "waba.Client|waba.Clients|table<string, waba.Client>|fun(entry: waba.OutboxEntry): waba.Client|nil",
                                      -- required: one client; or the clients by number or phone_number_id; or a function
                                      -- that returns the client of an entry, and may wait; or what waba.clients returns
   receiver = "waba.Receiver",        -- whose statuses, if this process handles them, prove that messages were accepted
@@ -330,9 +330,11 @@ end
 function sender.new(given)
   given = check(given)
   runtime.preload()
-  local transport = clients.transport(given.client)
+  local transport = of_number.transport(given.client)
+  local found, client_of = pcall(of_number.finder, given.client, "waba.sender", true)
+  if not found then error(client_of, 2) end
   local self = setmetatable({
-    outbox = given.outbox, client_of = clients.finder(given.client), transport = transport, settle = given.settle,
+    outbox = given.outbox, client_of = client_of, transport = transport, settle = given.settle,
     resend = given.resend, on_result = given.on_result, inbox = queues.new(given.outbox.store),
     writer = writers.new(given.outbox.store, transport), works = setmetatable({}, { __mode = "k" }),
     counts = { sent = 0, failed = 0, uncertain = 0, resent = 0 },

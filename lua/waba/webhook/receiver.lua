@@ -2,11 +2,12 @@
 -- the stored events. Requests and responses are tables here; nginx.lua and server.lua connect it to sockets.
 
 local addresses = require "waba.webhook.addresses"
-local event_client = require "waba.webhook.event_client"
 local events = require "waba.hosting.events"
+local of_number = require "waba.client.of_number"
 local runtime = require "waba.runtime"
 local complete = require("waba.options").complete
 local router = require "waba.webhook.router"
+local verbs = require "waba.webhook.verbs"
 local work = require "waba.inbox.work"
 
 ---@class waba.Receiver
@@ -211,18 +212,10 @@ local INBOX = { "put", "take", "attempts", "extend", "ack", "fail", "release", "
 
 local function check_inbox(inbox)
   for _, method in ipairs(inbox and INBOX or {}) do
-    if not event_client.is_callable(inbox[method]) then
+    if not of_number.is_callable(inbox[method]) then
       error("waba.receiver: option inbox must be an inbox, as of waba.inbox.sqlite: it has no method " .. method, 3)
     end
   end
-end
-
--- The event loop of the clients, where the option names them.
-local function transport_of(option)
-  if type(option) ~= "table" then return nil end
-  if option.transport or option.hold then return option.transport end
-  local _, first = next(option)
-  return type(first) == "table" and first.transport or nil
 end
 
 --- Makes a receiver of webhooks. With several kinds of credentials one of them is enough.
@@ -235,7 +228,7 @@ function receiver.new(options)
   if not ok then error(find_place, 2) end
   local prepare
   if options.client then
-    ok, prepare = pcall(event_client.new, options.client)
+    ok, prepare = pcall(verbs.attacher, options.client)
     if not ok then error(prepare, 2) end
   end
   runtime.preload()
@@ -248,7 +241,7 @@ function receiver.new(options)
     inbox = inbox,
     dispatch = router.new(options.on),
     prepare = prepare,
-    transport = transport_of(options.client),
+    transport = of_number.transport(options.client),
     max_body = options.max_body,
   }, Receiver)
 end

@@ -129,12 +129,18 @@ end
 --- `error` is called with the event and an error: for each error that the platform reports by itself, and each time a
 --- handler raised an error.
 ---@param on? waba.Handlers
----@return fun(event: waba.Event, attempts: integer?, prepare: fun(event: waba.Event)|nil): boolean ok, any raised
----  `prepare` is called before the first handler
+---@return fun(event: waba.Event, attempts: integer?, prepare: function?, subject: any): boolean ok, any raised
+---  `prepare(event, subject)` is called before the first handler
 function router.new(on)
   on = options.check(on, router.HANDLERS, "waba.receiver: on", 3)
 
-  return function(event, attempts, prepare)
+  -- In one protected call.
+  local function prepare_and_handle(event, attempts, handler, prepare, subject)
+    prepare(event, subject)
+    return handler(event, attempts)
+  end
+
+  return function(event, attempts, prepare, subject)
     local handlers = { specific_handler(on, event) }
     if event.kind == "error" then
       if on.error then handlers[1] = function(news) return on.error(news, news.error) end end
@@ -142,9 +148,13 @@ function router.new(on)
       handlers[#handlers + 1] = on[event.kind]
     end
     handlers[#handlers + 1] = on.any
-    if prepare and handlers[1] then table.insert(handlers, 1, prepare) end
-    for _, handler in ipairs(handlers) do
-      local ok, raised = protect(handler, event, attempts)
+    for index, handler in ipairs(handlers) do
+      local ok, raised
+      if prepare and index == 1 then
+        ok, raised = protect(prepare_and_handle, event, attempts, handler, prepare, subject)
+      else
+        ok, raised = protect(handler, event, attempts)
+      end
       if not ok then
         if on.error and event.kind ~= "error" then protect(on.error, event, raised) end
         return false, raised

@@ -4,6 +4,7 @@
 local digest = require "waba.resource.media.digest"
 local errors = require "waba.errors"
 local inbound = require "waba.hosting.inbound"
+local of_number = require "waba.client.of_number"
 
 local verbs = {}
 
@@ -77,6 +78,25 @@ function verbs.new(client, reason)
     local data = rawget(event, "reply")
     if type(data) == "table" then setmetatable(data, REPLY) end
     return setmetatable(event, metatable)
+  end
+end
+
+--- Makes the function that gives an event its client and the methods. It may wait, and raises if the client can't be
+--- determined at present. Raises for a wrong option.
+---@param option waba.Client|waba.Clients|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil
+---@return fun(event: waba.Event, subject: { release: fun()|nil })  sets `release` if it must be called when the event was
+---                                                                 handled
+function verbs.attacher(option)
+  local find, last, attach = of_number.finder(option, "waba.receiver"), nil, nil
+  return function(event, subject)
+    local client, second = find(event)
+    if not client then
+      verbs.new(nil, second)(event)
+      return
+    end
+    if client ~= last then last, attach = client, verbs.new(client) end
+    attach(event)
+    subject.release = second
   end
 end
 

@@ -1,0 +1,168 @@
+-- Finds the client of a number, by the option `client` of a receiver or a sender. An API key belongs to one number, so a
+-- client is never used for two.
+
+local errors = require "waba.errors"
+local recipient = require "waba.recipient"
+
+local of_number = {}
+
+--- Whether a value can be called as a function.
+---@param value any
+---@return boolean
+function of_number.is_callable(value)
+  local metatable = type(value) == "table" and getmetatable(value)
+  return type(value) == "function" or type(metatable) == "table" and metatable.__call ~= nil
+end
+
+local is_callable = of_number.is_callable
+
+local function check_client(client, what, of)
+  for _, method in ipairs { "send", "mark_read" } do
+    if type(client) ~= "table" or not is_callable(client[method]) then
+      error(("%s: option client must be a client, as of waba.client%s: it has no method %s"):format(what, of,
+        method), 0)
+    end
+  end
+end
+
+-- ---- Numbers. ----------------------------------------------------------------------------------------
+
+--- What a client is needed for: an event or an entry of an outbox. `number` may be a phone_number_id.
+---@class waba.OfNumber
+---@field number string|nil
+---@field phone_number_id string|nil
+
+local function digits_of(subject)
+  return subject.number ~= subject.phone_number_id and subject.number or nil
+end
+
+local function no_client(what, subject, reason)
+  local number, id = digits_of(subject), subject.phone_number_id
+  local shown = number or id and "phone_number_id " .. id
+  if number and id then shown = ("%s (phone_number_id %s)"):format(number, id) end
+  return nil, errors.invalid("number", ("option client of %s has %s for %s"):format(what, reason or "no client",
+    shown and "the number " .. shown or "what names no number (option number)"))
+end
+
+-- Whether a subject is of a known number; nil if that can't be determined. The id decides where both have one.
+local function is_of(known, subject)
+  local id, number = known.phone_number_id, digits_of(known)
+  if id and subject.phone_number_id then return id == subject.phone_number_id end
+  if number and digits_of(subject) then return number == subject.number or id == subject.number end
+end
+
+-- The number of a client, as far as it is known: by the gateway's response, or by the option `expect_number`.
+local function own_number(client)
+  return client.own_number or client.expected_number and { number = client.expected_number } or nil
+end
+
+-- Whether a client may be used for a subject. Its number is that of the first subject, until there is another number: then
+-- the gateway is asked. With `asks_first` the gateway is asked at once. `first_of`: client to the number of the first
+-- subject. Raises if the gateway can't be asked at present.
+local function serves(client, subject, first_of, asks_first)
+  local own, first = own_number(client), first_of[client]
+  local is_new = asks_first or first and is_of(first, subject) == false
+  if not own and is_new and is_callable(client.phone_number) then
+    local number, err = client:phone_number()
+    if not number then error(err, 0) end
+    own = own_number(client)
+  end
+  local is_own = own and is_of(own, subject)
+  if is_own ~= nil then return is_own end
+  if not first then first_of[client] = { number = subject.number, phone_number_id = subject.phone_number_id } end
+  return not first or is_of(first, subject) ~= false
+end
+
+-- ---- The forms of the option. ------------------------------------------------------------------------
+
+-- The clients by the digits of their keys.
+local function read_table(clients, what)
+  if next(clients) == nil and not getmetatable(clients) then
+    error(what .. ": option client must be a client, as of waba.client, or the clients by number, not an empty table",
+      0)
+  end
+  local known = {}
+  for key, client in pairs(clients) do
+    local number = recipient.business_number(key)
+    if not number then
+      error(("%s: option client: the key %s must be a phone number or a phone_number_id"):format(what,
+        tostring(key)), 0)
+    elseif known[number] then
+      error(("%s: option client has the number %s twice"):format(what, number), 0)
+    end
+    check_client(client, what, " for the number " .. number)
+    known[number] = client
+  end
+  return known
+end
+
+local function find_in_table(clients, what)
+  local known = read_table(clients, what)
+  local function at(key) return key and (clients[key] or known[key]) end -- the table may have been changed
+  return function(subject)
+    local by_id, by_number = at(subject.phone_number_id), at(subject.number)
+    if by_id and by_number and by_id ~= by_number then return no_client(what, subject, "two clients") end
+    return by_id or by_number
+  end
+end
+
+local function find_by_function(fn, what)
+  return function(subject)
+    local client, err = fn(subject)
+    if client then check_client(client, what, " or nil from the function") end
+    return client or nil, errors.is_error(err) and err or nil
+  end
+end
+
+local function find_in_pool(pool, what)
+  return function(subject)
+    if not subject.number then return no_client(what, subject) end
+    local client, err = pool:get(subject.number, subject.kind and subject or nil)
+    if client then return client, pool:hold(client) end
+    return nil, err
+  end
+end
+
+--- Makes the function that finds the client of an event or an entry. It may wait. It returns the client, and what must be
+--- called when the client is not needed any more, if anything; or nil and an error. It raises if the client can't be
+--- determined at present. Raises for a wrong option.
+---@param option waba.Client|waba.Clients|table<string, waba.Client>|fun(subject: table): waba.Client|nil
+---@param what string         who has the option: "waba.receiver"
+---@param asks_first? boolean  asks the gateway for the number of one client before it is used for a number; the clients of
+---                           a table or a function are not checked
+---@return fun(subject: waba.OfNumber): waba.Client|nil, fun()|waba.Error|nil
+function of_number.finder(option, what, asks_first)
+  if type(option) == "table" and is_callable(option.hold) then return find_in_pool(option, what) end
+  local find, is_one
+  if type(option) == "function" then
+    find = find_by_function(option, what)
+  elseif option.send ~= nil or option.mark_read ~= nil then
+    check_client(option, what, "")
+    find, is_one = function() return option end, true
+  else
+    find = find_in_table(option, what)
+  end
+  local first_of = setmetatable({}, { __mode = "k" })
+  return function(subject)
+    local client, err = find(subject)
+    if not client then
+      if err then return nil, err end
+      return no_client(what, subject)
+    end
+    local is_checked = (subject.number or subject.phone_number_id) and (is_one or not asks_first)
+    if is_checked and not serves(client, subject, first_of, asks_first) then return no_client(what, subject) end
+    return client
+  end
+end
+
+--- The transport where the clients wait, if it is known.
+---@param option any
+---@return waba.Transport|nil
+function of_number.transport(option)
+  if type(option) ~= "table" then return nil end
+  if option.transport or option.hold then return option.transport end
+  local _, first = next(option)
+  return type(first) == "table" and first.transport or nil
+end
+
+return of_number
