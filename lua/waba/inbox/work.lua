@@ -106,8 +106,8 @@ end
 local function report_blocked(self, entry)
   local late = clock() - entry.renew_at
   if late <= self.lease * 2 / 3 then return end
-  local text = "a handler blocked the process for more than %.3g s, longer than its lease of %g s (option lease): another "
-    .. "process may have handled its event too"
+  local text = "a handler blocked the process for more than %.3g s, longer than its lease of %g s (option lease): "
+    .. "another process may have handled its event too"
   report(self, text:format(late, self.lease))
 end
 
