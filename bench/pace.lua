@@ -23,7 +23,7 @@ local MODES = { full = { seconds = 40, messages = 200000 }, quick = { seconds = 
 local KEY = "benchmark-key-of-the-usual-length"
 local RATE, BURST, WINDOW = 80, 80, 10
 
--- ---- The cost of a message -------------------------------------------------------------------------
+-- The cost of a message ---------------------------------------------------------------------------
 
 -- Takes tokens as a queue does. Returns the microseconds of CPU and of time per message.
 local function cost(store, messages)
@@ -41,7 +41,7 @@ local function cost(store, messages)
   return (os.clock() - cpu) / messages * 1e6, (core.clock() - began) / messages * 1e6
 end
 
--- ---- Processes -------------------------------------------------------------------------------------
+-- Processes ---------------------------------------------------------------------------------------
 
 -- Requests that the store got, by Redis itself.
 local function asked(server)

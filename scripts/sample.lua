@@ -124,7 +124,7 @@ local function read(path, sentences, messages)
     else
       text, is_new, is_inside = c_comment(line, is_inside)
     end
-    if text and text:find "^%-%-%-%-" then text = nil end -- a divider
+    if text and text:find "%-%-%-%-$" then text = nil end -- a divider
     if not text or is_new or text == "" then finish() end
     if text and text ~= "" then
       paragraph, start = (paragraph and paragraph .. " " or "") .. text, paragraph and start or number

@@ -465,7 +465,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       local sender = new_sender(outbox)
       sender:work()
       assert.same({ "failed", "failed" }, { state(outbox, "new"), state(outbox, "odd") })
-      assert.equal("the entry has version 2, which another waba has written: expected version 1",
+      assert.equal("the entry has version 2, from another version of waba: expected version 1",
         outbox:get("new").error.message)
       assert.same({}, arrived())
     end)

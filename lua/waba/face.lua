@@ -376,8 +376,8 @@ local nginx = {}
 ---@field keep? number  seconds for which finished entries and their keys are known; default: 7 * 86400
 ---@field retry? waba.OutboxRetry  when a message is sent again that certainly was not sent
 
---- When a message is sent again that certainly was not sent, because the gateway or the network was not available or the
---- key was refused. The pause doubles after each failure, and a random part of up to half of it is left out.
+--- When a message is sent again that certainly was not sent, because the gateway or the network was not available or
+--- the key was refused. The pause doubles after each failure, and a random part of up to half of it is left out.
 ---@class waba.OutboxRetry
 ---@field attempts? integer  attempts before an entry has failed, including the first; default: 16
 ---@field base? number  seconds: the pause before the second attempt; default: 1

@@ -135,7 +135,7 @@ end
 ---@return boolean
 function Gateway:down() return self.down_until ~= nil and self.clock:now() < self.down_until end
 
--- The JSON object of a request; or nil, what is wrong with it, and the status.
+-- Decodes the JSON object of a request. Returns it; or nil, an error message and the HTTP status.
 local function decode_body(request)
   if request.too_large then return nil, "the body is larger than 1 MiB", 413 end
   local content_type = request.headers["content-type"] or ""
@@ -173,7 +173,7 @@ function Gateway:gateway_body(request)
   return body
 end
 
---- The response to an error of a rule.
+--- Returns the response to an error that a rule has found.
 ---@param found waba.emulator.RuleError
 ---@return waba.emulator.Response
 function Gateway:refuse(found) return self:error(found.code, found.details) end

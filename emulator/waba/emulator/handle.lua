@@ -155,7 +155,7 @@ end
 ---@field data string|nil        Cloud: what the sender attached
 ---@field group_id string|nil    Cloud
 ---@field by_user_id boolean|nil  Cloud: it was sent to the business-scoped user id
----@field contact table|nil      Cloud: the customer, as the gateway knows one
+---@field contact table|nil      Cloud: the customer, as in the gateway's webhooks
 ---@field voice boolean|nil      Cloud: a voice note
 ---@field window boolean|nil     Cloud: the customer's window was open
 ---@field at number

@@ -40,9 +40,9 @@ local function bucket_of(self, name, whose)
   return bucket
 end
 
---- Takes a request's share of a rate. False: there is none left.
----@param name string    of the rate; one that is not limited always has a share
----@param whose? string  a bucket of its own for each
+--- Counts a request for a rate limit. Returns false if it exceeds the limit.
+---@param name string    of the limit; an unknown name has no limit
+---@param whose? string  a key; each key has its own bucket
 ---@return boolean
 function RateLimits:take(name, whose)
   if not self.rates or not self.rates[name] then return true end

@@ -24,7 +24,7 @@ function media_store.new(gateway, retention, new_id)
   return setmetatable({ gateway = gateway, retention = retention, new_id = new_id, files = {} }, Store)
 end
 
---- Where the bytes of a file that is about to arrive are to go.
+--- Returns the path for the bytes of a new file.
 ---@return string
 function Store:new_file() return self.gateway.folder .. "/" .. self.new_id() end
 
@@ -59,7 +59,7 @@ function Store:remove(id)
 end
 
 --- Whether a MIME type may be sent as a kind of media.
----@param kind { types: table<string, true|string>|nil }  a text: a parameter that the type needs
+---@param kind { types: table<string, true|string>|nil }  a text: a parameter that the type requires
 ---@param mime_type string
 ---@return boolean
 function media_store.type_fits(kind, mime_type)

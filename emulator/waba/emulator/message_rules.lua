@@ -185,7 +185,7 @@ end
 --- The position of a template's button.
 message_rules.button_index = { is = "decimal", range = { 0, 9 } }
 
---- Finds a component that is there twice, or a button.
+--- Finds a repeated component, or a repeated button.
 ---@param checker waba.emulator.Checker
 ---@return fun(components: table[], path: string): waba.emulator.RuleError|nil
 function message_rules.once_each(checker)

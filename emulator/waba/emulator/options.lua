@@ -270,14 +270,14 @@ function options.with_folders(given)
   return copy
 end
 
---- The options of one more number: those given, and those of the first number for the rest.
+--- Completes the options of another number with those of the first number.
 ---@param given table
 ---@param first table  complete
 ---@return table
 function options.complete_number(given, first)
   local complete, cloud = inherit_gateway(given, first), given.cloud or {}
   complete.cloud = inherit_gateway(cloud, first.cloud)
-  for _, row in ipairs(options.list) do -- what is given for both hostings
+  for _, row in ipairs(options.list) do -- options that are set for both hostings
     local name = row[1]
     if cloud[name] == nil and given[name] ~= nil and not options.shared[name] and name ~= "webhooks" then
       complete.cloud[name] = given[name]
@@ -289,7 +289,7 @@ function options.complete_number(given, first)
   return complete
 end
 
--- The options with those of the first number, which holds for both hostings.
+-- Adds the options of the first number, which apply to both hostings.
 local function with_first_number(given)
   local first = given.numbers and given.numbers[1]
   if not first then return given end

@@ -15,7 +15,7 @@ Port.__name = "waba.emulator.Port"
 ---@return waba.emulator.Port
 function port.new() return setmetatable({ gateways = {}, by_key = {} }, Port) end
 
---- Finds why a number can't be added.
+--- Returns an error message if a number can't be added.
 ---@param options table  of its gateway, complete
 ---@return string|nil reason
 function Port:option_error(options)

@@ -1,6 +1,6 @@
--- Applies a rule to what a client sent, and finds what is wrong with it, with the error codes of a hosting. Rules are
--- written in the notation of the library's own (`waba.Rule` in waba/schema/compile.lua), but were read from the
--- platform's reference separately, and are applied by this file alone.
+-- Checks values with rules, and returns errors with the codes of a hosting. The rules have the notation of the
+-- library's rules (`waba.Rule` in waba/schema/compile.lua), but were written independently from the platform's
+-- reference, and this file shares no code with the library's check.
 --
 -- Paths are written as the platform counts them, from 0: "interactive.action.buttons[0].reply.id".
 
@@ -30,7 +30,7 @@ local rules = {}
 ---@field empty? string       "wrong" by default; `count` and `total` too
 ---  and for each format that has a code of its own its name
 
---- What is wrong: a code of the platform and a sentence that names the parameter.
+--- An error of a rule: a code of the platform and a message that names the parameter.
 ---@class waba.emulator.RuleError
 ---@field code integer
 ---@field details string
@@ -250,7 +250,7 @@ function Walk:list(list, rule, path)
   return self:items_together(list, rule, path)
 end
 
--- What the fields of an object have to do with each other.
+-- Rules about several fields of an object.
 function Walk:fields_together(value, rule, path)
   local names = rule.exactly_one or rule.at_least_one
   if names then

@@ -141,7 +141,7 @@ function template_check.longest_body(parts)
   return 32768
 end
 
---- Finds what is wrong with the header, the body and the buttons of a message for a template.
+--- Checks the header, the body and the buttons of a template message. Returns an error or nil.
 ---@param own waba.emulator.TemplateCheck
 ---@param template table
 ---@param known table     its parts, from template_store.by_type

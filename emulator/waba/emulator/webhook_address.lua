@@ -1,5 +1,5 @@
--- Webhook addresses (on-premise.md, section 6; cloud.md, section 4.1): what is wrong with one, in the sentences of
--- 360dialog's gateway, and the number's own address, which both hostings have.
+-- Webhook addresses (on-premise.md, section 6; cloud.md, section 4.1): the check of an address,
+-- with the messages of 360dialog's gateway, and the number's own address, which both hostings have.
 
 local rules = require "waba.emulator.rules"
 local webhooks = require "waba.emulator.webhooks"

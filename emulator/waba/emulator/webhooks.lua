@@ -63,8 +63,8 @@ end
 
 local LOOPBACK = { localhost = true, ["::1"] = true }
 
---- What is wrong with a webhook address, if anything. Only https is taken; plain http to loopback
---- only, which the real gateway refuses too.
+--- Returns an error message for an invalid webhook address. Accepts https, and http to loopback addresses only, which
+--- the real gateway refuses too.
 ---@param url any
 ---@return string|nil reason
 function webhooks.url_error(url)

@@ -9,13 +9,13 @@ local wire_string = require("waba.message.parts").wire_string
 
 local encode = core.encode
 
---- What a call adds to its endpoint.
+--- The options of a call to an endpoint.
 ---@class waba.Call
 ---@field parameters? table<string, string>  of the path
 ---@field query? table<string, any>
 ---@field json? any                 the body, to be encoded
 ---@field body? string|table        the body as bytes, file or reader (transport contract)
----@field media_type? string        of such a body
+---@field media_type? string        of `body`
 ---@field headers? table<string, string>  additional ones, for a call with parameters, query or media_type
 ---@field into? table               the destination of a 2xx body (transport contract)
 ---@field progress? function

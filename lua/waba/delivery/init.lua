@@ -1,5 +1,5 @@
--- Sends a request of the transport contract: waits for the rate limiters, sends it, and sends it again when that is safe,
--- which `may_repeat` decides. Returns the decoded response or an error object.
+-- Sends a request of the transport contract: waits for the rate limiters, sends it, and sends it again when that is
+-- safe, which `may_repeat` decides. Returns the decoded response or an error object.
 
 local core = require "waba.core"
 local ensure = require("waba.runtime").ensure
@@ -283,8 +283,8 @@ end
 ---@param request waba.Request     its timeout is set to the rest of the whole time at each attempt
 ---@param endpoint waba.Endpoint   its rate class, and how its response is read
 ---@param timeout number           seconds for everything, waits included
----@param call? waba.Call          to: the recipient, who has a rate and pauses of his own; bulk: after all requests that are
----                                not bulk; slot: after the previous message to the recipient
+---@param call? waba.Call          to: the recipient, which has its own rate and pauses; bulk: after all requests that are not
+---                                bulk; slot: after the previous message to the recipient
 ---@return waba.Response|nil response
 ---@return any json  the decoded body; nil when it was empty; or the error
 function Delivery:call(request, endpoint, timeout, call)

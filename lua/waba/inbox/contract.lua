@@ -1,23 +1,24 @@
 ---@meta
--- The contract of an inbox: `waba.inbox.memory`, `.sqlite` and `.redis` make one over a store (waba/store/contract.lua), and
--- any table with the methods up to `next_due` can be given to `waba.receiver { inbox = … }`. Nothing here is executed.
+-- The contract of an inbox: `waba.inbox.memory`, `.sqlite` and `.redis` make one over a store
+-- (waba/store/contract.lua), and any table with the methods up to `next_due` can be given to `waba.receiver { inbox = …
+-- }`. Nothing here is executed.
 --
--- What an inbox promises:
+-- The guarantees of an inbox:
 -- - `put` stores all events of a batch or none. An event seen before is dropped, for `remember` seconds:
 --   a message by its id; a status by its id, its status and on Cloud its recipient or member of a group;
---   account news of Cloud by its content and time. Errors, and account news without a time, are kept
---   each time.
--- - An event is handed out again and again until it is acknowledged: at least once. After `ack`,
---   never again.
+--   an account event of Cloud by its content and time. Errors, and account events without a time, are
+--   always stored.
+-- - `take` returns an event again until it is acknowledged: at least once. After `ack` it never
+--   returns the event again.
 -- - The events of one conversation (a customer or, on Cloud, a group) are returned one at a time, in the order
 --   of `put`: the next one only when the one before is acknowledged or set aside. A failed event
---   holds its conversation until it is tried again. With `separate_statuses` the statuses of messages
+--   blocks its conversation until it is tried again. With `separate_statuses` the statuses of messages
 --   to a customer are one conversation, and everything else is another.
 -- - A customer is identified by the phone number and by the business-scoped user id (Cloud). Two of these names in one
 --   event, such as an old number and the new one, identify the same customer for 90 days after the last event with one
 --   of them; in memory for the 100000 names of the latest events. Events that wait under two names are joined into one
 --   conversation when the names first occur together; events that were already taken are not affected.
--- - A taken event whose lease is over counts as tried and is handed out to whoever asks next.
+-- - A taken event whose lease has expired counts as tried, and the next `take` may return it.
 -- - After `retry.attempts` tries an event is set aside, with the reason of its last failure.
 
 ---@class waba.SetAside
@@ -45,7 +46,7 @@ function inbox:put(events, sources, taking) end
 
 --- Hands out events that are due, oldest first, at most one of each conversation.
 ---@param n? integer      how many at most; 1 by default
----@param lease? number   seconds until they may be handed out again; 60 by default
+---@param lease? number   seconds until they may be returned again; 60 by default
 ---@return waba.Event[]|nil events
 ---@return waba.Error? err
 function inbox:take(n, lease) end
@@ -58,7 +59,7 @@ function inbox:take(n, lease) end
 ---@return number|false|nil|waba.Error due  if there are fewer than n: seconds until another one is due, false if none is
 function inbox:exchange(done, n, lease) end
 
---- How often an event that was taken has been handed out, this time included.
+--- How often a taken event has been returned by `take`, including the last time.
 ---@param event waba.Event
 ---@return integer
 function inbox:attempts(event) end

@@ -1,5 +1,5 @@
--- The key of an event, by which an inbox recognises duplicates, and its conversation, whose events are handled one after the
--- other.
+-- The key of an event, by which an inbox recognises duplicates, and its conversation, whose events are handled one
+-- after the other.
 
 local canonical = require "waba.canonical"
 local core = require "waba.core"
@@ -14,8 +14,8 @@ local function of_number(event, name)
   return number .. "/" .. name
 end
 
--- Account fields whose content includes a time or an id: equal content is the same event. Other events are distinguished
--- from repetitions by the time of their entry.
+-- Account fields whose content includes a time or an id: equal content is the same event. Other events are
+-- distinguished from repetitions by the time of their entry.
 local UNIQUE_FIELDS = {
   history = true, smb_app_state_sync = true, calls = true, user_id_update = true, group_lifecycle_update = true,
   group_participants_update = true,
@@ -53,7 +53,7 @@ local function status_key(event)
   return key
 end
 
---- The key of an event; nil for news without an identity of its own, which is never a duplicate.
+--- Returns the key of an event; nil for an event without an identity, which is never a duplicate.
 ---@param event waba.Event
 ---@return string|nil
 function keys.identity(event)
@@ -87,7 +87,8 @@ end
 --- The prefixes of conversations: of messages and other events, and of statuses that do not wait for them.
 keys.LANES = { "", "status:" }
 
---- The conversation of an event: the names of its group or customer, within its number. Several names identify the same customer.
+--- The conversation of an event: the names of its group or customer, within its number. Several names identify the same
+--- customer.
 ---@param event waba.Event
 ---@param is_separate boolean|nil  statuses do not wait for messages, nor messages for statuses
 ---@return string lane     one of `keys.LANES`

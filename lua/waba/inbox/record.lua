@@ -1,6 +1,6 @@
--- Converts events to bytes, for the inboxes that store them, and back. The bytes are those of the webhook if the event is its
--- only content, else JSON; or another format for values that JSON can't represent (bytes that are not UTF-8, very deep
--- tables), because such an event must be stored too. The first byte identifies the format.
+-- Converts events to bytes, for the inboxes that store them, and back. The bytes are those of the webhook if the event
+-- is its only content, else JSON; or another format for values that JSON can't represent (bytes that are not UTF-8,
+-- very deep tables), because such an event must be stored too. The first byte identifies the format.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -76,7 +76,7 @@ function record.encode(event, source)
   return table.concat(out)
 end
 
---- The event of such bytes. Its errors are error objects again.
+--- Converts bytes to an event. Its errors are error objects again.
 ---@param bytes string
 ---@return waba.Event
 function record.decode(bytes)

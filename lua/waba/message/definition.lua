@@ -1,5 +1,5 @@
--- Compares template messages with the template's definition (cloud.md, sections 2.18 and 5.4; on-premise.md, section 9.4), and
--- makes messages of a definition and values. Every error is reported, not the first one only.
+-- Compares template messages with the template's definition (cloud.md, sections 2.18 and 5.4; on-premise.md, section
+-- 9.4), and makes messages of a definition and values. Every error is reported, not the first one only.
 
 local builders = require("waba.message.template").builders
 local errors = require "waba.errors"
@@ -15,8 +15,8 @@ local HEADERS = {
   IMAGE = "image", VIDEO = "video", DOCUMENT = "document", GIF = "gif", LOCATION = "location", PRODUCT = "product",
 }
 
--- Buttons that take a value: the field of the builder's short form, and whether the value can be left out. A URL button takes
--- one if its address has a placeholder.
+-- Buttons that take a value: the field of the builder's short form, and whether the value can be left out. A URL button
+-- takes one if its address has a placeholder.
 local BUTTONS = {
   QUICK_REPLY = { field = "payload", optional = true },
   URL = { field = "url" },
@@ -394,9 +394,10 @@ function content_of(defined, values, found, path)
   }
 end
 
---- Makes a template message of a definition and values. Placeholders of the body and a named one of the header are fields of
---- `values`; by position they are its elements, from 1. `header` is the content of the header, `buttons` has values by the
---- button's position or text, `cards` the values of each card, `code` the code of an authentication template.
+--- Makes a template message from a definition and values. The values of placeholders in the body, and of a named one in
+--- the header, are fields of `values`; those of numbered placeholders are its elements, from 1. `header` is the content
+--- of the header, `buttons` has values by the button's position or text, `cards` the values of each card, `code` the
+--- code of an authentication template.
 ---@param defined waba.StoredTemplate
 ---@param values table<string|integer, any>
 ---@return waba.Message|nil

@@ -64,7 +64,7 @@ local function digest_of(entry)
   return hash:hex():sub(1, entries.DIGEST)
 end
 
--- Raises for wrong use.
+-- Raises an error for wrong use.
 local function check_form(given, what)
   options.check(given, ENTRY, what, 4)
   if type(given.message) ~= "table" then
@@ -87,7 +87,7 @@ local function text_of_key(key)
   return type(key) == "number" and ("%.0f"):format(key) or key
 end
 
--- What a client would refuse. A namespace may be the client's.
+-- The client's options for the check of the content. A client may have a namespace.
 local CLIENT = { validate = true, namespace = "of the client" }
 
 local function check_content(entry, hosting)
@@ -150,15 +150,15 @@ function entries.for_store(entry)
   return stored
 end
 
---- The entry of bytes.
+--- Decodes an entry.
 ---@param bytes string
 ---@return table|nil entry
 ---@return string? message  why it can't be read
 function entries.decode(bytes)
   local entry = core.decode(bytes)
-  if type(entry) ~= "table" or not entry.version then return nil, "this is not an entry of an outbox" end
+  if type(entry) ~= "table" or not entry.version then return nil, "the entry is not a JSON object with a version" end
   if entry.version ~= VERSION then
-    return nil, ("the entry has version %s, which another waba has written: expected version %d"):format(
+    return nil, ("the entry has version %s, from another version of waba: expected version %d"):format(
       tostring(entry.version), VERSION)
   end
   return entry

@@ -1,5 +1,5 @@
--- The outbox over a store (waba/store/contract.lua): what is put waits there for a sender (waba/sender). The store has the
--- entries that wait or are being sent, and records:
+-- The outbox over a store (waba/store/contract.lua): what is put waits there for a sender (waba/sender). The store has
+-- the entries that wait or are being sent, and records:
 --   state:<id>     of an entry from the moment before its message can leave, as JSON
 --   status:<id>    the statuses that came for it, as JSON
 --   message:<id>   on On-Premise hosting: the id of the entry with this message id
@@ -26,8 +26,8 @@ outbox.OPTIONS = {
   retry = "waba.OutboxRetry",        -- when a message is sent again that certainly was not sent
 }
 
---- When a message is sent again that certainly was not sent, because the gateway or the network was not available or the
---- key was refused. The pause doubles after each failure, and a random part of up to half of it is left out.
+--- When a message is sent again that certainly was not sent, because the gateway or the network was not available or
+--- the key was refused. The pause doubles after each failure, and a random part of up to half of it is left out.
 ---@options waba.OutboxRetry
 local RETRY = {
   attempts = { "integer>=1", 16 },   -- attempts before an entry has failed, including the first
@@ -83,8 +83,8 @@ local function put_all(self, list)
   return ids
 end
 
---- Stores a message to be sent, or a list of such: all of them or none. When this returns they are stored as durably as the
---- backend stores. A message that is invalid is refused, and nothing is stored.
+--- Stores a message to be sent, or a list of such: all of them or none. When this returns they are stored as durably as
+--- the backend stores. A message that is invalid is refused, and nothing is stored.
 ---@param entry waba.OutboxEntry|waba.OutboxEntry[]
 ---@return string|string[]|nil id  of the entry; a list of ids for a list. With a known key: that of the first entry
 ---@return waba.Error? err  kind "invalid": the message, or a key that was used for another message; kind "unavailable": the
@@ -209,7 +209,7 @@ function Outbox:get(id)
 end
 
 local function in_flight(id)
-  return errors.new { kind = "invalid", path = "id", message = ("the entry %s is being sent, or was"):format(id) }
+  return errors.invalid("id", ("id: the entry %s is in flight or was sent: expected a waiting one"):format(id))
 end
 
 --- Cancels an entry that waits.
@@ -275,8 +275,8 @@ function Outbox:apply(event)
   return true
 end
 
---- Looks at all statuses whose events are handled in this process (`receiver:work`), to learn which messages were accepted,
---- delivered and read. A sender with the option `receiver` calls this.
+--- Looks at all statuses whose events are handled in this process (`receiver:work`), to learn which messages were
+--- accepted, delivered and read. A sender with the option `receiver` calls this.
 ---@param receiver waba.Receiver
 function Outbox:watch(receiver)
   if self.watched[receiver] then return end

@@ -33,7 +33,7 @@ local function microseconds(seconds) return ("%.0f"):format(seconds * 1e6) end
 
 local function seconds(number) return number / 1e6 end
 
--- ---- A class of requests ---------------------------------------------------------------------------
+-- A class of requests -----------------------------------------------------------------------------
 
 -- Tokens of one kind of requests: replies may use those of bulk, but not the other way round.
 local function new_lane(name, slack)
@@ -208,7 +208,7 @@ function Bucket:pause(moment)
   if self.fallback then self.fallback:pause(moment) end
 end
 
--- ---- A recipient -----------------------------------------------------------------------------------
+-- A recipient -------------------------------------------------------------------------------------
 
 ---@class waba.SharedPair : waba.Limiter
 ---@field paused_until number
@@ -301,7 +301,7 @@ function Pair:is_full(now)
   return not self.is_granted and self.paused_until <= now and self.bucket:is_full(now)
 end
 
--- ---- All limiters of a key -------------------------------------------------------------------------
+-- All limiters of a key ---------------------------------------------------------------------------
 
 ---@class waba.SharedLimiters
 local Shared = {}

@@ -35,8 +35,9 @@ local OPTIONS = {
   resend = { "boolean", false },     -- true: sends a message again, once, that has no such status then. The recipient may
                                      -- get it twice
   on_result = "fun(entry: waba.OutboxEntry, sent: waba.Sent|nil, err: waba.Error|nil)", -- called when the result is
-                                     -- stored; `entry` has `id`, `key`, `to` and `number`. An error with `maybe_sent`: the
-                                     -- result stays uncertain. Is called again for a result if the process ends meanwhile
+                                     -- stored; `entry` has `id`, `key`, `to` and `number`. An error with `maybe_sent`:
+                                     -- the result stays uncertain. Is called again for a result if the process ends
+                                     -- meanwhile
 }
 
 -- Seconds between attempts to store a result that the store refuses.
@@ -105,7 +106,8 @@ local function finish_as(self, held, name, err)
   return finish(self, held, state_of(held, name, { error = entries.plain_error(err) }), nil, err)
 end
 
--- Lets the entry wait for a status that proves that its message was accepted; without such statuses the result is final.
+-- Lets the entry wait for a status that proves that its message was accepted; without such statuses the result is
+-- final.
 local function await_status(self, held, err)
   local entry = held.entry
   if not held.is_traced then return finish_as(self, held, "uncertain", err) end
@@ -151,10 +153,10 @@ end
 -- Sending -----------------------------------------------------------------------------------------
 
 local function lease_lost()
-  return errors.new { kind = "timeout", path = "lease", message = "the lease of the entry was over before it was sent" }
+  return errors.new { kind = "timeout", path = "lease", message = "the lease of the entry expired before it was sent" }
 end
 
--- Stores that the message may leave from now on.
+-- Stores that the message may be sent from now on.
 local function mark(self, held)
   if held.is_marked then return true end
   local record = state_record(self, held, "sending", { traced = held.is_traced })
@@ -206,7 +208,7 @@ local function deliver(self, held, client)
   local ok, sent, err = runtime.protect(client.send, client, address_of(entry), entry.message, options_of(self, held))
   if not ok then
     sent, err = nil, errors.new {
-      kind = "cancelled", maybe_sent = held.is_marked, message = "sending it raised an error: " .. tostring(sent),
+      kind = "cancelled", maybe_sent = held.is_marked, message = "client:send raised an error: " .. tostring(sent),
     }
   end
   if sent then return finish_sent(self, held, sent) end
@@ -228,7 +230,7 @@ end
 
 local function died()
   return errors.new {
-    kind = "cancelled", maybe_sent = true, message = "a sender ended before it was known whether this was sent",
+    kind = "cancelled", maybe_sent = true, message = "a sender ended before the response to this message",
   }
 end
 

@@ -172,7 +172,7 @@ write_records(position)
 return { stored, unpack(reply) }
 ]]
 
--- Removes the first item of a queue and lets the next one come.
+-- Removes the first item of a queue, so that the next one can be taken.
 local ADVANCE = [[
 local removed = 0
 local function advance(queue, is_tried, name)

@@ -1,5 +1,5 @@
--- The store in one SQLite file: survives the end of the process at any moment, and may be shared by several processes of
--- one machine. The contract is in contract.lua, the tables are in sqlite_file.lua.
+-- The store in one SQLite file: survives the end of the process at any moment, and may be shared by several processes
+-- of one machine. The contract is in contract.lua, the tables are in sqlite_file.lua.
 
 local core = require "waba.core"
 local names = require "waba.store.names"
@@ -145,7 +145,7 @@ local function find_conflict(self, entries, now)
   end
 end
 
--- Stores what is new of entries, and records. Returns the number of entries that were stored.
+-- Stores the new ones of the entries, and records. Returns the number of entries that were stored.
 local function put(self, entries, records, now)
   local conflict = find_conflict(self, entries, now)
   if conflict then return false, conflict end
@@ -393,7 +393,7 @@ function Sqlite:hasten(id)
   end)
 end
 
--- The lane of a conversation, and its name, which may refer to another one by now.
+-- Returns the lane of a conversation, and the names that now belong to it.
 local function parts_of(self, conversation)
   for index = #self.lanes, 1, -1 do
     local lane = self.lanes[index]
@@ -453,8 +453,8 @@ end
 
 local sqlite = {}
 
---- A store in a file, which is opened at the first use, so that a process may fork before. `attempts`, `remember`, `lanes`
---- and `title` as of `waba.store.memory`; `sync`: put returns when the disk has the entries.
+--- A store in a file, which is opened at the first use, so that a process may fork before. `attempts`, `remember`,
+--- `lanes` and `title` as of `waba.store.memory`; `sync`: put returns when the disk has the entries.
 ---@param settings { file: string, busy_timeout: number, sync: boolean, [string]: any }
 ---@return waba.SqliteStore
 function sqlite.new(settings)

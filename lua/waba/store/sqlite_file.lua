@@ -1,5 +1,5 @@
--- The file of a SQLite store: its tables, the migration of older files, and a look at a file before it is used, so that a
--- wrong path is reported at the start and not by requests that fail.
+-- The file of a SQLite store: its tables, the migration of older files, and the check of a file before it is used, so
+-- that a wrong path is reported at the start and not by later calls.
 
 local open_file = require "waba.open"
 
@@ -8,10 +8,10 @@ local sqlite_file = {}
 --- The version of the tables, in `PRAGMA user_version`.
 sqlite_file.VERSION = 2
 
--- `seq` is the time of storing in microseconds, and larger than all others in the table: an entry's is never used again.
--- `head` marks the first entry of its conversation, the only one that may be taken; `due` is when, and while it is leased
--- the end of the lease. `token` is the lease's: its owner, then a number. `later`: the conversation that the entry belongs
--- to when it is due.
+-- `seq`: the time of storing in microseconds, larger than all others in the table; it is never used again. `head`: 1
+-- for the first entry of its conversation, the only one that may be taken. `due`: the time from which it may be taken;
+-- while it is leased, the end of the lease. `token`: the owner of the lease, then a number. `later`: the conversation
+-- of the entry from the time `due` on.
 sqlite_file.SCHEMA = {
   [[CREATE TABLE waba_entry (
     seq INTEGER PRIMARY KEY, conversation TEXT, head INTEGER NOT NULL, bulk INTEGER NOT NULL, due REAL NOT NULL,
@@ -75,7 +75,7 @@ function sqlite_file.message(text)
   return text
 end
 
---- Why a file can't be the database, if that is plain already. It is not made here: in nginx this may
+--- Returns an error message for a file that can't be the database. It is not made here: in nginx this may
 --- run as another user than the one who writes.
 ---@param path string
 ---@return string|nil

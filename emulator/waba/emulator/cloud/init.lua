@@ -120,7 +120,7 @@ function Gateway:can_react(id, longest)
   return record ~= nil and record.type ~= "reaction" and self.clock:now() - record.at < longest
 end
 
---- Takes a message's share of the rates.
+--- Counts a message for the rate limits.
 ---@param wa_id string
 ---@return waba.emulator.RuleError|nil
 function Gateway:take_rates(wa_id)

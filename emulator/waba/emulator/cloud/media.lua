@@ -12,7 +12,7 @@ local random = require "waba.emulator.random"
 local media = {}
 
 local DAY = 86400
---- Seconds a file is kept: an uploaded one, and one of a customer.
+--- Seconds for which an uploaded file, and a customer's file, is kept.
 media.RETENTION, media.INBOUND = 30 * DAY, 7 * DAY
 -- Seconds for which a URL is good.
 local URL_LIFE = 300
@@ -39,7 +39,7 @@ function media.expects_form(gateway)
   return { limit = gateway.options.max_media + FORM_SPACE, file = gateway.media:new_file() }
 end
 
--- What is wrong with a form: a code and a message, or nil and the MIME type.
+-- Checks a form. Returns an error code and a message, or nil and the MIME type.
 local function form_error(gateway, parts)
   local product, file = parts.messaging_product, parts.file
   if not product or product.text ~= "whatsapp" then

@@ -22,7 +22,7 @@ function responses.row(code, details, title)
     href = responses.href }
 end
 
--- A response with an error object, which gets what all of them have.
+-- Makes a response with an error object. Adds the fields that all error objects have.
 local function graph_response(status, object)
   object.type = object.type or "OAuthException"
   object.fbtrace_id = object.fbtrace_id or "A" .. random.letters(22)

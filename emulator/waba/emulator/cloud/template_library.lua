@@ -70,7 +70,7 @@ local INPUT = { is = "object", required = true, by = "type", variants = {
     supported_apps = { is = "list", count = { 1, 5 } } } },
 } }
 
--- A button of the library with what the account puts into it.
+-- Returns a button of the library with the account's values.
 local function complete_button(button, input)
   if button.type == "URL" then
     return { type = "URL", text = button.text, url = input.url.base_url, example = { input.url.url_suffix_example } }

@@ -149,7 +149,7 @@ local function check_offer(known, given)
   end
 end
 
---- Finds what is wrong with a message for a template.
+--- Checks a template message.
 ---@param template table
 ---@param message_components table[]|nil
 ---@return waba.emulator.RuleError|nil

@@ -1,5 +1,5 @@
--- The parts of a template that is created (cloud.md, sections 5.4 and 11.3): its buttons; its texts with their variables,
--- and the examples that reviewers see.
+-- The parts of a template that is created (cloud.md, sections 5.4 and 11.3): its buttons; its texts with their
+-- variables, and the examples that reviewers see.
 
 local common = require "waba.emulator.cloud.common_rules"
 local message_rules = require "waba.emulator.message_rules"
@@ -60,7 +60,7 @@ end
 local LABEL, OPTIONAL_LABEL, ANY = required(text(1, 25)), text(0, 25), message_rules.any_text
 local APP = { package_name = text(1, 224), signature_hash = text(0, nil, "signature_hash") }
 
--- How many buttons of a type a template may have.
+-- The maximum number of buttons of a type in a template.
 local MOST = { QUICK_REPLY = 10, URL = 2, PAYMENT_REQUEST = 3 }
 
 local BUTTON = { is = "object", required = true, by = "type", variants = {
@@ -98,7 +98,7 @@ local function check_groups(buttons, path)
     path) or nil
 end
 
---- Finds what is wrong with a component of buttons.
+--- Checks a component with buttons.
 ---@param component table
 ---@param path string
 ---@param context { card: boolean? }
@@ -172,7 +172,7 @@ local function check_named_examples(given, path, variables)
   return #examples ~= #variables and count_error(path, #examples, #variables) or nil
 end
 
---- Finds what is wrong with a component's text: its variables, and the examples each of them needs.
+--- Checks the text of a component: its variables, and the example that each of them requires.
 ---@param component table
 ---@param path string
 ---@param kind "header_text"|"body_text"  what its examples are called

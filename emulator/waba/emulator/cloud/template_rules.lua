@@ -48,7 +48,7 @@ local function structure(card)
   return ("%s %s %s"):format(header.format, part(card, "BODY") and "BODY" or "", table.concat(kinds, ","))
 end
 
--- Finds what is wrong with cards whose components are valid separately.
+-- Checks the cards together; their components are valid separately.
 local function check_cards(cards, path)
   for i, card in ipairs(cards) do
     local place = ("%s.cards[%d]"):format(path, i - 1)
@@ -246,7 +246,7 @@ local function check_life(body, category)
     tostring(seconds), category, life[1], life[2])
 end
 
---- Finds what is wrong with a template to be created; upper-cases what Graph upper-cases.
+--- Checks a template to be created. Converts the same fields to upper case as the Graph API.
 ---@param body table
 ---@return waba.emulator.RuleError|nil
 function template_rules.create_error(body)
@@ -267,7 +267,7 @@ function template_rules.create_error(body)
     { category = body.category, named = body.parameter_format == "NAMED" })
 end
 
---- Finds what is wrong with the changes to a template.
+--- Checks the changes to a template.
 ---@param body table
 ---@param template table
 ---@return waba.emulator.RuleError|nil

@@ -65,7 +65,7 @@ local function fail_held(self, id)
   set_held(self, id, false)
 end
 
---- Holds an accepted message, if its template's are held.
+--- Holds an accepted message if the messages of its template are held.
 ---@param template table|nil
 ---@param record table
 ---@param failure table|nil  of the message, once it is not held any more
@@ -315,7 +315,7 @@ local NOT_SENDABLE = {
   DISABLED = { "template_disabled", "Template is disabled" },
 }
 
---- Checks a template message. Also returns the template, if it is known.
+--- Checks a template message. Also returns the template if it exists.
 ---@param message table
 ---@return waba.emulator.RuleError|nil
 ---@return table? template

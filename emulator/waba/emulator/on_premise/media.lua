@@ -20,7 +20,7 @@ end
 
 -- Requests ----------------------------------------------------------------------------------------
 
--- What is wrong with an upload: a code and a message, or nil.
+-- Checks an upload. Returns an error code and a message, or nil.
 local function upload_error(gateway, request, mime_type)
   if request.too_large then
     return "parameter_invalid", ("the file is larger than %d bytes"):format(gateway.options.max_media), 413

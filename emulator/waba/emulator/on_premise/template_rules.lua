@@ -20,7 +20,7 @@ local checker = rules.new(nil, {}, {
 })
 local new_error = checker.new_error
 
--- Finds a variable that is missing in their sequence, or too many of them.
+-- Checks that the variables are numbered without a gap, and that there are not too many.
 local function check_variables(content, most, path)
   local names, numbers = template_store.variables(content), {}
   for _, name in ipairs(names) do numbers[tonumber(name) or 0] = true end

@@ -197,7 +197,7 @@ local function find(self, name, language, namespace)
   return template
 end
 
---- Checks a template message. Also returns the template, if it is known.
+--- Checks a template message. Also returns the template if it exists.
 ---@param content table  the message's `template`
 ---@return waba.emulator.RuleError|nil
 ---@return table? template
