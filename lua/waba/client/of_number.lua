@@ -25,7 +25,7 @@ local function check_client(client, what, of)
   end
 end
 
--- ---- Numbers. ----------------------------------------------------------------------------------------
+-- Numbers -----------------------------------------------------------------------------------------
 
 --- What a client is needed for: an event or an entry of an outbox. `number` may be a phone_number_id.
 ---@class waba.OfNumber
@@ -73,7 +73,7 @@ local function serves(client, subject, first_of, asks_first)
   return not first or is_of(first, subject) ~= false
 end
 
--- ---- The forms of the option. ------------------------------------------------------------------------
+-- The forms of the option -------------------------------------------------------------------------
 
 -- The clients by the digits of their keys.
 local function read_table(clients, what)
