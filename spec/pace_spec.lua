@@ -160,6 +160,27 @@ describe("shared rates", function()
       assert.equal(0, #gateway:received())
     end)
 
+    it("are used in part while Redis does not respond, or reports an error", function()
+      local listener = assert(require("socket").bind("127.0.0.1", 0))
+      local _, port = listener:getsockname()
+      local settings = { port = tonumber(port), timeout = 0.05, on_error = function() error "a mistake" end }
+      for _, address in ipairs { settings, { password = "wrong" } } do
+        local client = new_client({ messages = { rate = 0.001, burst = 8 } }, { timeout = 0.5 }, address)
+        for _ = 1, 2 do assert(send(client)) end
+        local _, err = send(client)
+        assert.equal("timeout", err.kind)
+      end
+      listener:close()
+    end)
+
+    it("belong to all clients of a process that have the store", function()
+      local store = pace.redis { port = server.port }
+      local one, other = new_client { store = store }, new_client { store = store }
+      assert(send(one))
+      assert(send(other))
+      assert.equal(one.delivery.pace:queue("messages").limiter, other.delivery.pace:queue("messages").limiter)
+    end)
+
     it("go on when Redis has forgotten everything", function()
       local client = new_client()
       assert(send(client))

@@ -44,11 +44,15 @@ local function batch_size(concurrency, options)
   return options.rate and max(1, min(size, math.floor(options.rate * BATCH_TIME))) or size
 end
 
+-- Processes that probably share a rate, at most.
+local PROCESSES = 8
+
 -- A message that waits for the client's rate limiter uses up its timeout, so no more are in flight than the limiter admits
--- in half of a timeout.
+-- in half of a timeout. A rate that processes share is divided among them.
 local function most_in_flight(client, options)
   local most, pace = options.concurrency, client.delivery.pace
-  local interval = pace and pace:queue("messages").limiter.interval or 0
+  local limiter = pace and pace:queue("messages").limiter
+  local interval = limiter and limiter.interval * (limiter.shared and PROCESSES or 1) or 0
   if interval == 0 then return most end
   return min(most, max(1, math.floor((options.timeout or client.timeout) / 2 / interval)))
 end

@@ -12,8 +12,9 @@
 --
 -- A bucket is `due`, the moment at which it would be full again, as in waba.delivery.bucket. A batch of tokens is a part of
 -- the time from `due - slack` on: the first may be used at FIRST, each next one INTERVAL later. Bulk has less slack, so
--- that a reply gets a token at once while other processes use the whole rate for bulk. `turn` is the end of the times at
--- which the processes that need more were reported to ask again, each after the others: that makes the division fair.
+-- that a reply gets a token at once while other processes use the whole rate for bulk. A process that needs more gets in
+-- ASK when it may ask again: after all processes that were given such a time before, so that each gets the same part. `turn`
+-- is the end of these times.
 -- VERSION names the list of paused recipients; it is part of the reply if the process has another version.
 return [==[
 local floor, max = math.floor, math.max

@@ -4,6 +4,7 @@ local core = require "waba.core"
 local errors = require "waba.errors"
 local limiters = require "waba.pace.limiters"
 local options = require "waba.options"
+local printable = require "waba.printable"
 
 local store = {}
 
@@ -26,6 +27,12 @@ local Store = {}
 Store.__index = Store
 Store.__name = "waba.PaceStore"
 
+-- Calls the option. Its errors must not affect the message.
+local function report(on_error, err)
+  local ok, raised = pcall(on_error, err)
+  if not ok then io.stderr:write("waba: on_error failed: ", printable.text(raised), "\n") end
+end
+
 --- Runs a command of rules.lua for one key. Returns the reply; nil when the store cannot be reached.
 ---@param name string  of the key
 ---@param words (string|number)[]
@@ -42,7 +49,7 @@ function Store:run(name, words)
   self.failure = errors.new {
     kind = "unavailable", retryable = true, message = ("%s cannot be reached: %s"):format(self.title, message),
   }
-  if self.on_error then self.on_error(self.failure) end
+  if self.on_error then report(self.on_error, self.failure) end
   return nil
 end
 
