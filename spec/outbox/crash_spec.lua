@@ -1,0 +1,90 @@
+-- What the outbox promises when its senders are killed at any moment, through a gateway that cuts connections: no message
+-- is lost, none is sent twice, and what remains uncertain did not arrive.
+
+local process = require "spec.support.process"
+local redis = require "spec.support.redis"
+local waba = require "waba"
+
+local COUNT = tonumber(os.getenv "OUTBOX_MESSAGES") or 400
+local KILLS = tonumber(os.getenv "OUTBOX_KILLS") or 12
+local RECIPIENTS, SETTLE = 40, 3
+
+for _, backend in ipairs { "sqlite", "redis" } do
+  describe("the outbox in " .. backend, function()
+    it("loses nothing and sends nothing twice when its senders are killed", function()
+      local folder, server = process.folder(), backend == "redis" and redis.start() or nil
+      local port = process.free_port()
+      local emulator = waba.emulator.start { tls = false, keep = 1e6, cloud = {
+        statuses = { sent = 0.005, delivered = 0.05 },
+        webhooks = { url = "http://127.0.0.1:" .. port, duplicates = 0.05, reorder = 0.05, batch = 20 },
+      } }
+      local cloud = emulator.cloud
+      local place = server and tostring(server.port) or folder:file "outbox.db"
+      local outbox = backend == "sqlite" and waba.outbox.sqlite { file = place, hosting = "cloud", sync = false }
+        or waba.outbox.redis { port = server.port, hosting = "cloud" }
+
+      local function start(what)
+        local words = { "spec/support/outbox_program.lua", what, backend, place, cloud.url, cloud.api_key, SETTLE, port }
+        for index, word in ipairs(words) do words[index] = process.quote(tostring(word)) end
+        return process.start(process.interpreter() .. " " .. table.concat(words, " "), folder:file(what .. ".log"))
+      end
+
+      local receiver = start "receive"
+      process.wait_for(function() return process.listens(port) end, "the receiver to listen")
+      cloud:fail_next { method = "POST", drop = "after", share = 0.02, times = 1e9 }
+      cloud:fail_next { method = "POST", drop = "before", share = 0.01, times = 1e9 }
+      cloud:fail_next { method = "POST", status = 401, share = 0.01, times = 1e9 }
+
+      local ids = {}
+      for first = 1, COUNT, 100 do
+        local list = {}
+        for number = first, math.min(COUNT, first + 99) do
+          list[#list + 1] = {
+            to = "4915112345" .. 100 + number % RECIPIENTS, message = waba.text(tostring(number)), key = number,
+          }
+        end
+        for _, id in ipairs(assert(outbox:put(list))) do ids[#ids + 1] = id end
+      end
+
+      math.randomseed(20261129)
+      local survivor, kills = start "send", 0
+      while kills < KILLS do
+        local sender = start "send"
+        process.sleep(0.05 + math.random() * 0.15)
+        sender:stop "KILL"
+        kills = kills + 1
+        if kills % 4 == 0 then
+          survivor:stop "KILL"
+          survivor = start "send"
+        end
+      end
+      process.wait_for(function() return outbox:depth() == 0 end, "the outbox to be empty", 60 + COUNT / 20)
+      survivor:stop "TERM"
+
+      local arrived = {}
+      for _, message in ipairs(cloud:messages { direction = "outbound" }) do
+        local text = message.content.body
+        assert.is_nil(arrived[text], text .. " was sent twice")
+        arrived[text] = true
+      end
+      local states, wrong = {}, {}
+      for number, id in ipairs(ids) do
+        local state = assert(outbox:get(id)).state
+        states[state] = (states[state] or 0) + 1
+        local has_arrived = arrived[tostring(number)] ~= nil
+        local is_certain = state == "sent" or state == "delivered"
+        if has_arrived ~= is_certain then wrong[#wrong + 1] = number .. " " .. state end
+        if state ~= "uncertain" and not is_certain then wrong[#wrong + 1] = number .. " " .. state end
+      end
+      if os.getenv "OUTBOX_MESSAGES" then
+        for state, count in pairs(states) do print(backend, state, count) end
+      end
+      receiver:stop "KILL"
+      outbox:close()
+      emulator:stop()
+      if server then server:stop() end
+      assert.same({}, wrong)
+      folder:remove()
+    end)
+  end)
+end
