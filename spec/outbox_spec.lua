@@ -568,6 +568,23 @@ describe("the outbox in memory", function()
   end)
 end)
 
+describe("the outbox in sqlite", function()
+  it("refuses the file of an inbox, and an inbox refuses its file", function()
+    local folder = process.folder()
+    local inbox, outbox = waba.inbox.sqlite(folder:file "inbox.db"), waba.outbox.sqlite(folder:file "outbox.db")
+    assert(inbox:put {})
+    assert(outbox:put(text "Hi"))
+    local wrong_outbox, wrong_inbox = waba.outbox.sqlite(folder:file "inbox.db"), waba.inbox.sqlite(folder:file "outbox.db")
+    local id, err = wrong_outbox:put(text "Hi")
+    assert.is_nil(id)
+    assert.matches("it belongs to an inbox: the outbox needs a file of its own", err.message, 1, true)
+    assert.is_nil((wrong_inbox:take(1)))
+    assert.equal(1, outbox:depth())
+    for _, one in ipairs { inbox, outbox, wrong_outbox, wrong_inbox } do one:close() end
+    folder:remove()
+  end)
+end)
+
 describe("waba.sender", function()
   it("requires an outbox and a client", function()
     assert.has_error(function() waba.sender { client = {} } end,

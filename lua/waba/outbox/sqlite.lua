@@ -32,6 +32,7 @@ function sqlite.new(given)
   library.load("dbd.sqlite3", "luadbi-sqlite3", "lua-dbi-sqlite3", "waba.outbox.sqlite", 2)
   local reason = sqlite_file.file_error(settings.file)
   if reason then error("waba.outbox.sqlite: option file: " .. reason, 2) end
+  settings.application = sqlite_file.OUTBOX
   return outbox.new(store.new(settings), settings)
 end
 

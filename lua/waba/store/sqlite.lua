@@ -460,7 +460,7 @@ local sqlite = {}
 function sqlite.new(settings)
   local store = setmetatable({
     sync = settings.sync, attempts = settings.attempts, remember = settings.remember, lanes = settings.lanes,
-    database = sqlite_connection.new(settings.file, settings.busy_timeout, settings.title),
+    database = sqlite_connection.new(settings.file, settings.busy_timeout, settings.title, settings.application),
     numbers = 0, since_forgetting = 0, forgotten = "", look_at = 0,
   }, Sqlite)
   -- a process that was forked has another owner

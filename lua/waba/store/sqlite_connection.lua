@@ -109,10 +109,18 @@ local function set_driver_timeout(self, milliseconds)
   self.driver_timeout = milliseconds
 end
 
+-- Refuses the file of another kind of store: their entries would mix.
+local function check_use(self)
+  local found = pragma(self, "application_id")
+  if found == self.application then return end
+  local owner = found == sqlite_file.OUTBOX and "an outbox" or found == 0 and "an inbox" or "another program"
+  fail(("it belongs to %s: %s needs a file of its own"):format(owner, self.title))
+end
+
 -- Makes the tables, or those of this version from those of release 1.0.
 local function make_tables(self)
   local version = pragma(self, "user_version")
-  if version == sqlite_file.VERSION then return end
+  if version == sqlite_file.VERSION then return check_use(self) end
   self:run "BEGIN IMMEDIATE"
   version = pragma(self, "user_version") -- another process may have made them since
   if version > sqlite_file.VERSION then
@@ -127,8 +135,10 @@ local function make_tables(self)
       for _, sql in ipairs(sqlite_file.FROM_VERSION_1) do self:run((sql:gsub("%%d", now))) end
     end
     pragma(self, ("user_version = %d"):format(sqlite_file.VERSION))
+    if version == 0 then pragma(self, ("application_id = %d"):format(self.application)) end
   end
   self:run "COMMIT"
+  check_use(self)
 end
 
 local function disconnect(self)
@@ -288,9 +298,12 @@ end
 ---@param file string
 ---@param busy_timeout number  seconds to wait for another process's write
 ---@param title string         how errors name the store
+---@param application? integer  what the file is for: `sqlite_file.OUTBOX`, or by default an inbox
 ---@return waba.SqliteConnection
-function sqlite_connection.new(file, busy_timeout, title)
-  return setmetatable({ file = file, busy_timeout = busy_timeout, title = title, statements = {} }, Connection)
+function sqlite_connection.new(file, busy_timeout, title, application)
+  return setmetatable({
+    file = file, busy_timeout = busy_timeout, title = title, application = application or 0, statements = {},
+  }, Connection)
 end
 
 return sqlite_connection

@@ -8,6 +8,9 @@ local sqlite_file = {}
 --- The version of the tables, in `PRAGMA user_version`.
 sqlite_file.VERSION = 2
 
+--- The `PRAGMA application_id` of the file of an outbox; that of an inbox is 0.
+sqlite_file.OUTBOX = 0x77614f42
+
 -- `seq`: the time of storing in microseconds, larger than all others in the table; it is never used again. `head`: 1
 -- for the first entry of its conversation, the only one that may be taken. `due`: the time from which it may be taken;
 -- while it is leased, the end of the lease. `token`: the owner of the lease, then a number. `later`: the conversation
