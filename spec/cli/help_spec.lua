@@ -88,3 +88,21 @@ describe("the description of the command line", function()
     assert.equal(8, count)
   end)
 end)
+
+describe("the command line", function()
+  local function run(...)
+    return commands.run({ HOME = "/nonexistent", XDG_CONFIG_HOME = "/nonexistent" }, { ... })
+  end
+
+  it("finds the subcommand behind options whose values are names of subcommands", function()
+    local result = run("--profile", "send", "explain", "470")
+    assert.equal(0, result.code, result.err)
+    assert.matches("^470 ", result.out)
+    assert.matches("can't read the profile explain", run("--profile", "explain", "number").err)
+  end)
+
+  it("shows all subcommands in its own help, wherever one is named", function()
+    assert.matches("\n   emulator ", run("--help", "explain").out)
+    assert.matches("^Usage: waba explain", run("explain", "--help").out)
+  end)
+end)

@@ -57,9 +57,10 @@ end
 
 --- Returns the parser of the command line, and the function of each subcommand. The completions and the manual page are
 --- generated from the parser.
+---@param only? string  the name of a subcommand: the parser knows no other one, and no other one is loaded
 ---@return table parser
 ---@return table<string, fun(ctx: waba.cli.Context, args: table): integer> commands
-function cli.parser()
+function cli.parser(only)
   local argparse = load_argparse()
   if not argparse then return nil end
   local parser = argparse("waba", "WhatsApp business messaging through 360dialog."):epilog(EPILOG)
@@ -72,7 +73,7 @@ function cli.parser()
     end)
   add_shared_options(parser)
   local commands = {}
-  for _, name in ipairs(COMMANDS) do
+  for _, name in ipairs(only and { only } or COMMANDS) do
     local command = require("waba.cli.commands." .. name)
     command.add(parser)
     commands[name] = command.run
@@ -107,14 +108,38 @@ local function parse(parser, arguments)
   return nil, error_message, command or "waba"
 end
 
+-- The subcommand that the arguments seem to name: the first word that is one. Nil when help is requested before.
+local function command_in(arguments)
+  local known = {}
+  for _, name in ipairs(COMMANDS) do known[name] = true end
+  for _, word in ipairs(arguments) do
+    if known[word] then return word end
+    if word == "-h" or word == "--help" then return nil end
+  end
+end
+
+-- Parses with the seeming subcommand alone, which is much faster; with all of them if that fails, since the word may be
+-- the value of an option.
+local function parse_quickly(arguments)
+  local name = command_in(arguments)
+  if name == "send" then arguments = require("waba.cli.commands.send").prepare(arguments) end
+  local parser, commands = cli.parser(name)
+  if not parser then return nil end
+  local args, message, command = parse(parser, arguments)
+  if not args and name then
+    parser, commands = cli.parser()
+    args, message, command = parse(parser, require("waba.cli.commands.send").prepare(arguments))
+  end
+  return parser, commands, args, message, command
+end
+
 --- Runs the command line.
 ---@param arguments string[]
 ---@return integer exit_code
 function cli.main(arguments)
-  local parser, commands = cli.parser()
-  if not parser then return 1 end
   local kept = output.open_closed()
-  local args, message, command = parse(parser, require("waba.cli.commands.send").prepare(arguments))
+  local parser, commands, args, message, command = parse_quickly(arguments)
+  if not parser then return 1 end
   if not args then
     local code = refuse(arguments, message, command)
     if #arguments == 0 then io.stderr:write("\n", parser:get_help(), "\n") end
