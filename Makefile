@@ -213,6 +213,7 @@ test: test-packages
 
 test-packages:
 	@scripts/install-packages $(TEST_PACKAGES)
+	@scripts/install-browser
 
 # Both commands on fresh Debian 12, 13 and sid: see scripts/test-matrix.
 test-matrix:

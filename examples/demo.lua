@@ -69,3 +69,5 @@ if #missing > 0 then
   os.exit(1)
 end
 show("done", "3 messages, their 9 statuses and 1 customer's message went all the way")
+show("next", "try a bot in your browser: eval \"$(make -s env)\" && waba emulator --ui")
+show("guide", "docs/guides/trying-your-bot.md")

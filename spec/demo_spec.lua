@@ -14,7 +14,7 @@ describe("the demo", function()
     for _, line in ipairs {
       "gateway +https://", "sent +gB%S+ text", "sent +gB%S+ image", "sent +gB%S+ template",
       "message +Eva %(4915112345678%): Thank you!", "status +gB%S+ sent", "status +gB%S+ delivered",
-      "status +gB%S+ read", "done",
+      "status +gB%S+ read", "done", "next .*waba emulator %-%-ui", "guide +docs/guides/trying%-your%-bot%.md",
     } do
       assert.matches(line, text)
     end

@@ -7,6 +7,8 @@ import { Switches } from './switches.js';
 import { Traffic } from './traffic.js';
 
 const NAMES = ['Eva', 'Ben', 'Ada', 'Noah', 'Mia', 'Omar', 'Lin', 'Zoe', 'Ivo', 'Ana'];
+// In a narrow window one phone or the panel is shown, as in style.css.
+const NARROW = matchMedia('(max-width: 900px)');
 // Phones that open by themselves.
 const AT_ONCE = 3;
 
@@ -19,11 +21,8 @@ const TROUBLE = {
 };
 
 // The number that the page begins with: the one that a bot uses.
-function usualGateway(current) {
-  const used = (one) => dataOf(one.name).byId.size || one.webhook;
-  const chosen = store.gateways.find((one) => one.name === current);
-  if (chosen && used(chosen)) return chosen;
-  return store.gateways.find((one) => one.webhook) || store.gateways.find(used) || chosen
+function usualGateway() {
+  return store.gateways.find((one) => one.webhook) || store.gateways.find((one) => dataOf(one.name).byId.size)
     || store.gateways.find((one) => one.name === 'on_premise') || store.gateways[0];
 }
 
@@ -79,20 +78,21 @@ function Notices({ gateway }) {
 
 function App() {
   const [, redraw] = useState(0);
-  const [picked, setPicked] = useState(null);
+  const [picked, setPicked] = useState(() => sessionStorage.getItem('number'));
   const [made, setMade] = useState({});
   const [open, setOpen] = useState({});
   const [active, setActive] = useState(null);
   const [selected, setSelected] = useState(null);
-  const [panel, setPanel] = useState(() => (innerWidth > 900 ? 'traffic' : null));
+  const [panel, setPanel] = useState(NARROW.matches ? null : 'traffic');
   useEffect(() => {
     const draw = () => redraw((count) => count + 1);
     const timer = setInterval(draw, 5000); // typing indicators, windows and the clock
     const end = subscribe(draw);
+    NARROW.addEventListener('change', () => NARROW.matches && setPanel(null));
     return () => { clearInterval(timer); end(); };
   }, []);
 
-  const gateway = picked ? store.gateways.find((one) => one.name === picked) : usualGateway();
+  const gateway = store.gateways.find((one) => one.name === picked) || usualGateway();
   if (!gateway || !store.ready) {
     return html`<${Notices} />${!TROUBLE[store.status] && html`<p class="notice">Connecting…</p>`}`;
   }
@@ -113,6 +113,11 @@ function App() {
     setOpen({ ...open, [gateway.name]: { shown: [...shown], closed: [...closed] } });
     if (isOpen) setActive(waId);
   }
+  function pick(name) {
+    sessionStorage.setItem('number', name);
+    setPicked(name);
+    setSelected(null);
+  }
   function newCustomer() {
     const customer = freshCustomer(customers);
     setMade({ ...made, [gateway.name]: [...customers, customer] });
@@ -121,10 +126,10 @@ function App() {
   }
   function select(entry, isWanted) {
     setSelected(entry);
-    if (isWanted || (innerWidth > 900 && panel === null)) setPanel('traffic');
+    if (isWanted || (!NARROW.matches && panel === null)) setPanel('traffic');
   }
   return html`<${Bar} gateway=${gateway} gateways=${store.gateways} onNewCustomer=${newCustomer} panel=${panel} onPanel=${setPanel}
-      disabled=${disabled} onGateway=${(name) => { setPicked(name); setSelected(null); }} />
+      disabled=${disabled} onGateway=${pick} />
     <${Notices} gateway=${gateway} />
     ${customers.length > 1 && html`<nav class="customers" aria-label="Customers">${customers.map((one) => html`<button type="button"
       aria-pressed=${isShown(one)} class=${one.wa_id === current ? 'current' : ''} onClick=${() => (isShown(one) ? setActive(one.wa_id)

@@ -2,7 +2,7 @@
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from './vendor/preact-htm.js';
 import { call, conversationOf, dataOf, list, now, report, upload } from './connection.js';
-import { bytes, clock, day, phone } from './formats.js';
+import { bytes, clock, day, markup, phone } from './formats.js';
 import { ContactDialog, FlowDialog, ListDialog, LocationDialog, Dialog } from './dialogs.js';
 import { Content, excerpt } from './messages.js';
 
@@ -51,7 +51,7 @@ function Status({ message, data, gateway, contact }) {
 
 function Quote({ id, data }) {
   const quoted = data.byId.get(id);
-  return html`<p class="quoted">${quoted ? excerpt(quoted.message) : 'A message that is not here'}</p>`;
+  return html`<p class="quoted">${quoted ? markup(excerpt(quoted.message)) : 'A message that is not here'}</p>`;
 }
 
 function Reactions({ reactions }) {
@@ -67,7 +67,7 @@ function Refused({ request, selected, onSelect, onDetails, context }) {
   const content = body[body.type];
   return html`<article class=${'bubble theirs refused' + (selected ? ' selected' : '')} onClick=${onSelect}>
     <p class="note error"><strong>Refused: the customer does not see this.</strong></p>
-    ${content && html`<${Content} message=${{ type: body.type, content }} context=${context} />`}
+    ${content && html`<${Content} message=${{ type: body.type, content }} context=${{ gateway: context.gateway }} />`}
     <p class="note error">${error.code} ${error.details || error.title || `status ${request.status}`}</p>
     <span class="meta">${clock(request.at)} <${Tick} status="failed" title="The gateway refused the request" /></span>
     <div class="actions"><button type="button" onClick=${onDetails}>Details</button></div></article>`;
@@ -102,6 +102,16 @@ function Conversation({ entries, customer, render, typing }) {
   useLayoutEffect(() => {
     if (end === null && atBottom.current) box.current.scrollTop = box.current.scrollHeight;
   }, [entries.length, end, typing, entries.length && entries[entries.length - 1].message]);
+  // Stays at the newest message when the window, or a picture that was loaded, changes the height.
+  useEffect(() => {
+    const follow = () => {
+      if (atBottom.current) box.current.scrollTop = box.current.scrollHeight;
+    };
+    const observer = new ResizeObserver(follow);
+    observer.observe(box.current);
+    box.current.addEventListener('load', follow, true);
+    return () => observer.disconnect();
+  }, []);
   const onScroll = () => {
     const { scrollTop, clientHeight, scrollHeight } = box.current;
     atBottom.current = scrollHeight - scrollTop - clientHeight < 40;
@@ -265,12 +275,10 @@ export function Phone({ gateway, customer, selected, onSelect, onClose, closable
       await call(gateway.name, 'contact', { number: customer.wa_id, about: { name: name || undefined, status } });
     }
     if (hidden !== undefined) {
-      if (hidden && !customer.user_id) {
-        customer.user_id = 'DE.' + customer.wa_id.split('').reverse().join('').padEnd(16, '7');
-        await call(gateway.name, 'contact', { number: customer.wa_id, about: { user_id: customer.user_id, name: customer.name } });
-      }
-      customer.hidden = hidden;
       await call(gateway.name, 'hide', { number: customer.wa_id, hidden });
+      // Without a number the business knows the customer by a user id.
+      const userId = customer.user_id || 'DE.' + customer.wa_id.split('').reverse().join('').padEnd(16, '7');
+      if (hidden) await call(gateway.name, 'contact', { number: customer.wa_id, about: { user_id: userId, name: customer.name } });
     }
     if (identity) {
       const changed = await call(gateway.name, 'change_identity', { number: customer.wa_id });
