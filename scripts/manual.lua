@@ -56,7 +56,7 @@ write ".SH SYNOPSIS"
 write_verbatim((parser:get_usage():gsub("^Usage: ", "")))
 write ".SH DESCRIPTION"
 write(escaped [[
-Sends WhatsApp messages, takes webhooks, and looks after a phone number at 360dialog.]])
+Sends WhatsApp messages, receives webhooks, and manages a phone number at 360dialog.]])
 write_verbatim(parser._epilog)
 write ".SH OPTIONS"
 write("These may stand anywhere in the command line.")

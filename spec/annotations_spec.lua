@@ -69,7 +69,7 @@ describe("the annotations", function()
     end
   end)
 
-  it("are read at all", function()
+  it("are found", function()
     assert.is_true(#functions > 300)
     assert.is_true(#classes > 80)
   end)
@@ -129,7 +129,7 @@ describe("the annotations", function()
     assert.same({}, undeclared)
   end)
 
-  it("tell what can be done with an event", function()
+  it("describe the methods of events", function()
     local event = require "waba.webhook.verbs".new({}) { kind = "message" }
     local told = {}
     for _, class in ipairs(classes) do
@@ -171,7 +171,7 @@ describe("the annotations", function()
     assert.same({}, wrong)
   end)
 
-  it("describe the face of the library as it is", function()
+  it("describe the public functions", function()
     local waba = require "waba"
     local described = {}
     for name in read_file("lua/waba/face.lua"):gmatch "\nfunction waba%.([%w_]+)" do

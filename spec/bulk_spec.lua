@@ -8,7 +8,7 @@ local NETWORK = { kind = "network", message = "refused", sent = "no" }
 local LOST = { kind = "network", message = "reset", sent = "maybe" }
 
 describe("client:send_all", function()
-  it("sends what the source gives, and says what became of each", function()
+  it("sends the messages of the source, and reports each result", function()
     local gateway = support.gateway()
     local client = support.client(gateway)
     local results = {}
@@ -33,7 +33,7 @@ describe("client:send_all", function()
     assert.equal(0, client:send_all(function() end).done)
   end)
 
-  it("gives results the keys of the source", function()
+  it("reports results with the keys of the source", function()
     local client = support.client(support.gateway())
     local keys = {}
     assert(client:send_all(support.source(3, function(position) return "order-" .. position end), {
@@ -43,7 +43,7 @@ describe("client:send_all", function()
     assert.same({ "order-1", "order-2", "order-3" }, keys)
   end)
 
-  it("has never more in flight than asked for, and takes no more than it can send soon", function()
+  it("has no more in flight than the option sets, and reads no more than it can send soon", function()
     local gateway = support.gateway { delay = 0.001 }
     local client = support.client(gateway)
     for _, concurrency in ipairs { 1, 5, 32 } do
@@ -86,14 +86,14 @@ describe("client:send_all", function()
     assert.is_true(grown_by(5000) < 300)
   end)
 
-  it("goes no faster than its rate", function()
+  it("does not exceed its rate", function()
     local client = support.client(support.gateway())
     local started = core.clock()
     assert(client:send_all(support.source(40), { rate = 400 }))
     assert.is_true(core.clock() - started >= 39 / 400 - 0.01)
   end)
 
-  it("tells failures from doubts", function()
+  it("distinguishes failed and uncertain results", function()
     local gateway = support.gateway { answer = function(count)
       if count == 3 then
         return support.response(400, '{"errors":[{"code":1013,"title":"User is not valid"}]}')
@@ -125,7 +125,7 @@ describe("client:send_all", function()
     assert.equal("to", errs[3].path)
   end)
 
-  it("sends once to a recipient that comes in several spellings, where that is asked for", function()
+  it("sends once to a recipient in several forms with the option unique", function()
     local gateway = support.gateway()
     local client = support.client(gateway)
     local list = { "+49 151 1234567", "004915112345678", "49 (151) 1234567", "0151", "0151", "491511234567" }
@@ -152,7 +152,7 @@ describe("client:send_all", function()
     assert.same({ bulk = true, timeout = 5, check_contact = true }, seen)
   end)
 
-  it("lets replies go first", function()
+  it("sends replies first", function()
     local order = {}
     local gateway = support.gateway { answer = function(_, request)
       order[#order + 1] = request.body:find("Reply", 1, true) and "reply" or "bulk"
@@ -172,7 +172,7 @@ describe("client:send_all", function()
   end)
 
   if _VERSION ~= "Lua 5.1" or rawget(_G, "jit") then
-    it("sends on while the source, or what is told of results, waits", function()
+    it("continues to send while the source or on_result waits", function()
       local gateway = support.gateway { delay = 0.002 }
       local client = support.client(gateway)
       local source, told = support.source(30), 0
@@ -189,8 +189,8 @@ describe("client:send_all", function()
     end)
   end
 
-  describe("when a function of the caller's raises,", function()
-    it("a source: ends what is in flight, and raises it again", function()
+  describe("when a function of the caller raises an error,", function()
+    it("a source: completes the sends in flight, and raises it again", function()
       local gateway = support.gateway { delay = 0.001 }
       local client = support.client(gateway)
       local source, finished = support.source(100), 0
@@ -206,7 +206,7 @@ describe("client:send_all", function()
       assert.equal(gateway.received, finished)
     end)
 
-    it("on_result: tells it of the others in flight, and raises the first again", function()
+    it("on_result: reports the others in flight, and raises the first error again", function()
       local gateway = support.gateway { delay = 0.001 }
       local client = support.client(gateway)
       local told = 0
@@ -233,7 +233,7 @@ describe("client:send_all", function()
     end)
   end)
 
-  it("names the message that is none", function()
+  it("names the invalid message", function()
     local client = support.client(support.gateway())
     local position = 0
     assert.error_matches(function()
@@ -256,7 +256,7 @@ describe("client:send_all", function()
     end, "message 2 of the source: some have a key and some have none")
   end)
 
-  it("stops when it is told to, after what is in flight", function()
+  it("stops after the messages in flight when stop returns true", function()
     local gateway = support.gateway { delay = 0.001 }
     local client = support.client(gateway)
     local summary = assert(client:send_all(support.source(1000), {
@@ -268,7 +268,7 @@ describe("client:send_all", function()
     assert.equal(0, gateway.in_flight)
   end)
 
-  it("shows how far it is", function()
+  it("reports its progress", function()
     local client = support.client(support.gateway())
     local seen = {}
     assert(client:send_all(support.source(120), {
@@ -289,8 +289,8 @@ describe("client:send_all", function()
       { last.done, last.sent, last.failed, last.maybe_sent, last.skipped, last.total, last.seconds_left })
   end)
 
-  describe("in trouble with the gateway", function()
-    it("waits, and uses no recipient up", function()
+  describe("when the gateway is unavailable", function()
+    it("waits, and skips no recipient", function()
       local refusals = 0
       local gateway = support.gateway { answer = function(count)
         if count > 20 and refusals < 12 then
@@ -336,7 +336,7 @@ describe("client:send_all", function()
       assert.equal(20, told)
     end)
 
-    it("does not wait where nothing is to be repeated", function()
+    it("does not wait without retries", function()
       for _, case in ipairs { { retry = false }, { patience = 0 } } do
         local client = support.client(support.gateway { answer = function() return nil, NETWORK end },
           { retry = case.retry == nil and { attempts = 2, base = 0.001 } or case.retry })
@@ -345,7 +345,7 @@ describe("client:send_all", function()
       end
     end)
 
-    it("stops using recipients up when answers are lost one after the other", function()
+    it("pauses when responses are lost one after the other", function()
       local gateway = support.gateway { answer = function() return nil, LOST end }
       local client = support.client(gateway, { retry = { attempts = 2, base = 0.001 } })
       local _, err = client:send_all(support.source(1000), { concurrency = 4, patience = 0.1 })
@@ -366,7 +366,7 @@ describe("client:send_all", function()
     assert.error_matches(function() client:send_all((support.source(1))) end, "attempt to use a closed client")
   end)
 
-  it("uses nobody up whom a closed client did not send to any more", function()
+  it("leaves the recipients that a closed client did not send to", function()
     local client, told = nil, 0
     client = support.client(support.gateway { delay = 0.001, answer = function(count)
       if count == 30 then client:close() end
@@ -378,7 +378,7 @@ describe("client:send_all", function()
     assert.equal(29, told)
   end)
 
-  it("raises at wrong options, naming them", function()
+  it("raises an error that names a wrong option", function()
     local client = support.client(support.gateway())
     local source = support.source(1)
     for given, message in pairs {
@@ -400,7 +400,7 @@ describe("client:send_all", function()
 end)
 
 describe("client:estimate", function()
-  it("says how long a run will take", function()
+  it("returns the duration of a run", function()
     local client = support.client(support.gateway(), { pace = { messages = { rate = 50, burst = 150 } } })
     assert.equal(0, client:estimate(0))
     local seconds = client:estimate(100000)

@@ -114,14 +114,14 @@ describe("the waba command", function()
       assert.equal(2, run("send", "--category", "utility", "text", "491511234567", "x").code)
     end)
 
-    it("what standard input says", function()
+    it("a text from standard input", function()
       assert.equal(0, waba_with({ input = "two\nlines\n" }, "send", "text", "491511234567", "-").code)
       assert.equal("two\nlines", last_body().text.body)
     end)
   end)
 
-  describe("says by its exit code", function()
-    it("2 what was used wrongly, without asking the gateway", function()
+  describe("has the exit code", function()
+    it("2 for wrong use, without a request to the gateway", function()
       local before = #emulator:received()
       for _, arguments in ipairs {
         {}, { "nonsense" }, { "send" }, { "send", "text", "1" }, { "send", "text", "12", "too short a number" },
@@ -138,7 +138,7 @@ describe("the waba command", function()
       assert.equal(before, #emulator:received())
     end)
 
-    it("2, and where the help for it is", function()
+    it("2 for wrong use, and names the command's help", function()
       for name, arguments in pairs {
         ["waba"] = { "sned" }, ["waba send text"] = { "send", "text" }, ["waba send cta%-url"] = { "send", "cta-url" },
         ["waba media"] = { "media" }, ["waba templates show"] = { "templates", "show" },
@@ -150,7 +150,7 @@ describe("the waba command", function()
       assert.matches("can't read nowhere.jsonl: No such file", run("migrate", "nowhere.jsonl").err, 1, true)
     end)
 
-    it("1 what the gateway refused, with what to do", function()
+    it("1 for an error of the gateway, with advice", function()
       emulator:fail_next { code = 470 }
       local result = run("send", "text", "491511234567", "x")
       assert.equal(1, result.code)
@@ -165,7 +165,7 @@ describe("the waba command", function()
   end)
 
   describe("finds the key", function()
-    it("in a file that nobody else may read, and refuses another one", function()
+    it("in a file that only its owner can read, and refuses another one", function()
       local path = write("key", emulator.api_key .. "\n")
       os.execute("chmod 600 " .. quote(path))
       assert.equal(0, waba_with({ D360_API_KEY = false }, "number", "--key-file", path).code)
@@ -182,14 +182,14 @@ describe("the waba command", function()
       assert.equal(0, waba_with({ D360_API_KEY = false, HOME = folder }, "number").code)
     end)
 
-    it("nowhere, and says where it may be", function()
+    it("nowhere, and names the places for it", function()
       local result = waba_with({ D360_API_KEY = false }, "number")
       assert.equal(2, result.code)
       assert.matches("D360_API_KEY", result.err)
     end)
   end)
 
-  it("looks after media", function()
+  it("uploads, downloads and deletes media", function()
     local up = run("media", "up", "README.md", "--json")
     assert.equal(0, up.code)
     local copy = folder .. "/copy.md"
@@ -201,7 +201,7 @@ describe("the waba command", function()
     assert.equal(1, run("media", "down", up.json.id, copy).code)
   end)
 
-  it("looks after templates", function()
+  it("lists, shows, creates and deletes templates", function()
     assert.matches("order_ready%s+de%s+approved", run("templates", "list").out)
     local template = [[{"name":"greeting_1","language":"en","category":"UTILITY",
       "components":[{"type":"BODY","text":"Hello"}]}]]
@@ -213,7 +213,7 @@ describe("the waba command", function()
     assert.equal(1, run("templates", "show", "greeting_1").code)
   end)
 
-  it("looks after profile, webhook, number and health", function()
+  it("shows and sets profile, webhook, number and health", function()
     assert.equal(0, run("profile", "about", "Glasses").code)
     assert.equal("Glasses\n", run("profile", "about").out)
     assert.equal(0, run("profile", "business", "--email", "info@shop.example").code)
@@ -229,7 +229,7 @@ describe("the waba command", function()
     assert.matches("valid", run("contacts", "check", "+49 151 1234567").out)
   end)
 
-  it("looks at everything with doctor", function()
+  it("checks everything with doctor", function()
     local listener = require("spec.support.server").start { protocol = "HTTP/1.1", tls = false }
     run("webhook", "set", listener.url .. "/wa")
     local result = run("doctor")
@@ -377,7 +377,7 @@ describe("the waba command", function()
       return table.concat(rows, "\r\n") .. "\r\n"
     end
 
-    it("sends a row once, and goes on where it was", function()
+    it("sends each row once, and continues an interrupted run", function()
       local path = write("list.csv", table_of(12))
       local before = #emulator:received { method = "POST", path = "/v1/messages" }
       local first = run("bulk", path, "--template", "order_update", "--language", "en")
@@ -522,7 +522,7 @@ describe("the waba command", function()
       assert.matches("stopping after the messages in flight", read(out))
     end)
 
-    it("tells refusals as JSON lines for scripts", function()
+    it("reports errors as JSON lines", function()
       local path = write("json.csv", table_of(2))
       emulator:fail_next { code = 1013 }
       local result = run("bulk", path, "--template", "order_update", "--language", "en", "--json", "--concurrency", "1")

@@ -8,7 +8,7 @@ end
 local interpreter = jit and "luajit" or "lua" .. _VERSION:match "%d.%d"
 
 describe("the demo", function()
-  it("sends three messages and shows everything that comes back", function()
+  it("sends three messages and prints the events", function()
     local text = output_of(interpreter .. " examples/demo.lua")
     assert.matches("exit code 0", text)
     for _, line in ipairs {

@@ -62,7 +62,7 @@ describe("examples", function()
     end, "the bot to register")
   end
 
-  it("all say in a README what they are", function()
+  it("all have a README", function()
     local index = assert(io.open "examples/README.md"):read "*a"
     local names = process.run "cd examples && ls -d */"
     for name in names:gmatch "([^/\n]+)/" do
@@ -89,7 +89,7 @@ describe("examples", function()
   end)
 
   describe("echo_bot", function()
-    it("answers a text with itself, and ends on SIGTERM", function()
+    it("replies to a text with the same text, and ends on SIGTERM", function()
       start_bot("echo_bot/echo_bot.lua", { ECHO_DB = folder:file "echo.db" })
       local before = last_sequence()
       gateway:customer(EVA, { name = "Eva" }):text "Guten Tag"
@@ -137,7 +137,7 @@ describe("examples", function()
       return list
     end
 
-    it("takes an order by a list and buttons, across a restart", function()
+    it("completes an order with a list and buttons, across a restart", function()
       start()
       assert(customer:text "Hello")
       local list = answer()
@@ -160,7 +160,7 @@ describe("examples", function()
       assert.same({ EVA .. " monthly 2" }, orders())
     end)
 
-    it("serves Cloud hosting as it is", function()
+    it("runs on Cloud hosting without changes", function()
       local cloud = gateway.cloud
       local knows = waba.client(gateway:options { hosting = "cloud" })
       start_bot("order_bot/order_bot.lua", { SHOP_DB = places.SHOP_DB, INBOX_DB = places.INBOX_DB, WABA_HOSTING = "cloud",
@@ -175,7 +175,7 @@ describe("examples", function()
       assert.equal("Daily lenses: how many?", buttons.content.body.text)
     end)
 
-    it("tells its customers apart, and asks again when it does not understand", function()
+    it("keeps a state for each customer, and asks again after an unknown reply", function()
       start()
       local jonas = gateway:customer("4915112345679", { name = "Jonas" })
       assert(customer:text "Hello")
@@ -196,7 +196,7 @@ describe("examples", function()
   end)
 
   describe("redis_worker", function()
-    it("handles what a receiver elsewhere put into Redis", function()
+    it("handles events that another receiver stored in Redis", function()
       local server = redis.start()
       program = process.start(command("redis_worker/redis_worker.lua",
         { REDIS_HOST = "127.0.0.1", REDIS_PORT = server.port }), folder:file "log")
@@ -273,7 +273,7 @@ describe("examples", function()
   end)
 
   describe("reminders", function()
-    it("reminds everybody once, however often it is run", function()
+    it("sends one reminder to each recipient in several runs", function()
       local before = last_sequence()
       local function run()
         return process.run(("%s examples/reminders/appointments.csv %s 2>%s"):format(

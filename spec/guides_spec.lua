@@ -177,14 +177,14 @@ end)
 describe("the documentation", function()
   local pages = "ls *.md docs/*.md docs/*/*.md examples/*.md examples/*/*.md"
   for path in process.run(pages):gmatch "[^\n]+" do
-    it("has links that lead somewhere: " .. path, function() assert.same({}, documents.dead_links(path)) end)
+    it("has valid links: " .. path, function() assert.same({}, documents.dead_links(path)) end)
   end
 
-  it("tells of the version that this is in the changelog", function()
+  it("describes the current version in the changelog", function()
     assert.matches("\n## %[" .. require("waba.version"):gsub("%p", "%%%0") .. "%]", documents.read "CHANGELOG.md")
   end)
 
-  it("names files and folders that there are to whoever contributes", function()
+  it("names existing files and folders in CONTRIBUTING", function()
     for name in documents.read("CONTRIBUTING.md"):gmatch "`([%w_/%.%-]+)`" do
       if (name:find "/" or name:find "%.lua$") and not name:find "^build/" then
         local found = false

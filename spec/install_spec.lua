@@ -58,7 +58,7 @@ describe("installing", function()
     run("rm -rf " .. quote(folder))
   end)
 
-  it("puts the same files in place with make and with LuaRocks", function()
+  it("installs the same files with make and with LuaRocks", function()
     local files = installed_files(made)
     assert.equal(files, installed_files(rocked))
     for _, file in ipairs { "share/lua/%s/waba/init.lua", "lib/lua/%s/waba/core.so", "lib/lua/%s/waba/curl.so" } do
@@ -250,13 +250,13 @@ describe("installing", function()
     end)
   end
 
-  it("names the packages there are to whoever asks for another one", function()
+  it("names the packages if an unknown one is requested", function()
     assert.matches('PACKAGES: "waba%-clu" is not a package: expected waba, waba%-cli or waba%-emulator',
       run(("cd %s && make install PACKAGES=waba-clu LUA=%s PREFIX= DESTDIR=%s 2>&1 || true"):format(quote(source), interpreter,
         quote(folder .. "/none"))))
   end)
 
-  it("takes everything away again with make uninstall", function()
+  it("removes all files with make uninstall", function()
     run(("cd %s && make uninstall LUA=%s PREFIX= DESTDIR=%s"):format(quote(source), interpreter, quote(made)))
     assert.equal("", installed_files(made))
   end)

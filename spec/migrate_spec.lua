@@ -68,7 +68,7 @@ describe("waba.migrate.message", function()
     assert.equal("DE.88231", user.cloud.recipient)
   end)
 
-  it("drops what templates need no more", function()
+  it("removes fields that templates no longer have", function()
     local made = render [[{"to":"491511234567","type":"template","template":{"namespace":"n_1","name":"order_ready",
       "language":{"policy":"deterministic","code":"de"}}}]]
     assert.same({ name = "order_ready", language = { code = "de" } }, made.cloud.template)
@@ -100,7 +100,7 @@ describe("waba.migrate.message", function()
     assert.same({}, made.lacking)
   end)
 
-  it("mends older spellings", function()
+  it("converts older forms", function()
     local made = render [[{"to":"491511234567","type":"template","template":{"name":"a","language":{"code":"de"},
       "components":[{"type":"body","parameters":{"type":"currency","currency":
         {"currency_code":"EUR","amount_1000":5,"fallback_value":"x"}}},
@@ -163,13 +163,13 @@ describe("waba.migrate.message", function()
       end)
     end
 
-    it("a recipient that is none", function()
+    it("an invalid recipient", function()
       local made = render '{"to":"0151 1234567","type":"text","text":{"body":"x"}}'
       assert.matches("international", by_path(made.lacking).to)
       assert.is_nil(made.cloud)
     end)
 
-    it("every file of one message, and what else is wrong", function()
+    it("every media id of a message, and the first other error", function()
       local made = render [[{"to":"491511234567","type":"template","template":{"name":"A B","language":{"code":"de"},
         "components":[{"type":"header","parameters":[{"type":"image","image":{"id":"a-b","caption":"c",
         "provider":{"name":"p"}}}]}]}}]]
@@ -182,7 +182,7 @@ describe("waba.migrate.message", function()
     end)
   end)
 
-  it("does not touch what it is given", function()
+  it("does not change its argument", function()
     for _, example in ipairs(messages.examples()) do
       local before = messages.copy(example.message)
       local made = render(example.message)
@@ -191,7 +191,7 @@ describe("waba.migrate.message", function()
     end
   end)
 
-  it("refuses what is no message", function()
+  it("refuses a value that is not a message", function()
     for _, wrong in ipairs { "text", 5, true } do
       local made, err = migrate.message(wrong)
       assert.is_nil(made)
@@ -233,7 +233,7 @@ describe("every message", function()
     assert(well_formed, what .. ": " .. tostring(err) .. tostring(err and err.details))
   end
 
-  it("that On-Premise hosting takes is taken by Cloud hosting, or says why not", function()
+  it("that is valid on On-Premise hosting is valid on Cloud hosting, or has a reason", function()
     local rng, rendered = messages.rng(77), 0
     for round = 1, 5 do
       for _, kind in ipairs(messages.kinds) do
@@ -260,7 +260,7 @@ describe("every message", function()
     assert.is_true(rendered > 40)
   end)
 
-  it("that is broken somehow raises nothing", function()
+  it("that is invalid raises no error", function()
     local rng = messages.rng(4711)
     local junk = { 5, "x", true, {}, { 1 }, { type = "text" }, core.null, -1.5, "\255" }
     for _ = 1, 300 do

@@ -101,7 +101,7 @@ describe("the README", function()
     assert.is_true(select(2, text:gsub("\n", "")) < 200)
   end)
 
-  it("has a bot that answers a customer behind waba emulator", function()
+  it("has a bot that replies to a customer with waba emulator", function()
     local command = documents.read "README.md":match "\n(waba emulator [^\n]*lua5%.4 bot%.lua)\n"
     local code = blocks[1].code:gsub("port = 8080", "port = 0"):gsub('"inbox.db"', ("%q"):format(inboxes:file "bot.db"))
     local bot, pid, said = inboxes:write("bot.lua", code), inboxes:file "pid", inboxes:file "said"

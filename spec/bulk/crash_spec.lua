@@ -11,7 +11,7 @@ local function start(folder, gateway, count)
 end
 
 describe("a bulk run that is killed at random", function()
-  it("sends nothing twice, and forgets nobody", function()
+  it("sends one message to each recipient", function()
     local COUNT, KILLS = 2000, 6
     math.randomseed(20240412)
     local folder = process.folder()
@@ -60,7 +60,7 @@ describe("a bulk run that is killed at random", function()
     folder:remove()
   end)
 
-  it("leaves a journal in good order at Ctrl-C", function()
+  it("leaves a complete journal at Ctrl-C", function()
     local folder = process.folder()
     local gateway = assert(emulators.start { statuses = false })
     folder:file("log", "")

@@ -8,7 +8,7 @@ describe("the figures of a run", function()
     for _ = 1, times do count:add(outcome) end
   end
 
-  it("count each outcome, and what is done with them", function()
+  it("count each result, and the total", function()
     local count = figures.new(30, 100)
     for i, outcome in ipairs { "sent", "failed", "maybe_sent", "skipped", "duplicates" } do add(count, outcome, i) end
     add(count, "failed_before", 6)
@@ -48,7 +48,7 @@ describe("the figures of a run", function()
     end
   end)
 
-  it("estimate by whatever is slowest", function()
+  it("estimate by the slowest limit", function()
     assert.equal(0, figures.estimate(nil, 0, nil, 8, 0.5))
     assert.equal(0, figures.estimate({ interval = 1, slack = 0 }, 0, 2, 8, 0.5))
     assert.equal(0.5, figures.estimate(nil, 8, nil, 8, 0.5))

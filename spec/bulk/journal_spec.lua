@@ -51,7 +51,7 @@ describe("the journal of client:send_all", function()
     assert.is_nil(text:find("49151", 1, true)) -- no phone number
   end)
 
-  it("keeps what was sent, refused or in doubt from going out again", function()
+  it("prevents that sent, failed and uncertain messages are sent again", function()
     interrupted()
     local gateway, errs, summary = run(14)
     assert.equal(4, gateway.received)
@@ -63,7 +63,7 @@ describe("the journal of client:send_all", function()
     assert.equal(14, summary.skipped)
   end)
 
-  it("lets both go out again for those who ask for it", function()
+  it("sends failed and uncertain messages again with the options for it", function()
     interrupted()
     for name, position in pairs { retry_failed = 3, retry_maybe_sent = 5 } do
       local gateway, _, summary, _, keys = run(10, { [name] = true })
@@ -88,7 +88,7 @@ describe("the journal of client:send_all", function()
     assert.equal(5, rest.skipped)
   end)
 
-  it("tells of a doubt before it is settled, so that a crash in between does not forget it", function()
+  it("reports an uncertain result before it is recorded, so that a crash in between loses none", function()
     local client = support.client(support.gateway { answer = function() return nil, LOST end })
     local when_told
     client:send_all((support.source(1)), { journal = path, patience = 0, on_result = function()
@@ -98,7 +98,7 @@ describe("the journal of client:send_all", function()
     assert.equal("maybe", support.states(folder:read "journal")["1"])
   end)
 
-  it("reports those in doubt that the source does not give any more", function()
+  it("reports uncertain messages that the source no longer returns", function()
     folder:write("journal", "waba journal 1 keys\nbegun a%20b\nbegun gone\n")
     local _, errs, summary = run(1, {}, nil, function() return "a b" end)
     assert.equal(support.recipient(1), errs["a b"].to)
@@ -110,7 +110,7 @@ describe("the journal of client:send_all", function()
     assert.is_true(errs[7].err.maybe_sent)
   end)
 
-  describe("writes a message as begun when its request may leave:", function()
+  describe("records a message as begun when its request may be sent:", function()
     it("not while it waits for the rate limiter", function()
       local begun
       local gateway
@@ -143,7 +143,7 @@ describe("the journal of client:send_all", function()
       assert.equal(0, states.begun)
     end)
 
-    it("all that may leave at once in one write", function()
+    it("all that may be sent at once in one write", function()
       local client = support.client(support.gateway { delay = 0.01 })
       assert(client:send_all((support.source(40)), { journal = path, concurrency = 40 }))
       assert.matches("\nbegun 1\n[^s]*begun 40\n", (folder:read("journal"):gsub("check[^\n]*\n", "")))
@@ -161,7 +161,7 @@ describe("the journal of client:send_all", function()
       assert.matches("\nopened %S+ spring%%20en\n", folder:read "journal")
     end)
 
-    it("takes runs without a campaign for runs of each", function()
+    it("counts runs without a campaign as runs of each campaign", function()
       interrupted()
       local gateway, _, summary = run(10, { campaign = "spring" })
       assert.equal(0, gateway.received)
@@ -199,13 +199,13 @@ describe("the journal of client:send_all", function()
     end)
   end)
 
-  it("counts what earlier runs left unsettled", function()
+  it("counts failed and uncertain messages of earlier runs", function()
     interrupted()
     local _, _, summary = run(10)
     assert.same({ 1, 1 }, { summary.failed_before, summary.maybe_sent_before })
   end)
 
-  it("sends what is in doubt where that is asked for", function()
+  it("sends uncertain messages with the option for it", function()
     folder:write("journal", "waba journal 1 positions\nbegun 1\n")
     local gateway, errs = run(2, { retry_maybe_sent = true })
     assert.equal(2, gateway.received)
@@ -221,7 +221,7 @@ describe("the journal of client:send_all", function()
     assert.equal(#odd, summary.skipped)
   end)
 
-  it("sends no key twice in one run, and says which it was", function()
+  it("sends no key twice in one run, and reports it", function()
     local function key(position) return position % 2 == 0 and "same" or position end
     local gateway, errs, summary = run(6, { concurrency = 1 }, nil, key)
     assert.equal(4, gateway.received)
@@ -232,13 +232,13 @@ describe("the journal of client:send_all", function()
     assert.equal(4, counts.sent)
   end)
 
-  it("takes a number and its digits for one key", function()
+  it("treats a number and its digits as one key", function()
     local gateway, errs = run(2, {}, nil, function(position) return position == 1 and 41 or "41" end)
     assert.equal(1, gateway.received)
     assert.equal("key", errs["41"].err.path)
   end)
 
-  it("notices that the source is another one", function()
+  it("detects another source", function()
     run(20)
     local position = 0
     local client = support.client(support.gateway())
@@ -272,7 +272,7 @@ describe("the journal of client:send_all", function()
     assert.equal(2, run(2).received)
   end)
 
-  it("is free again when what ran it is gone without a word", function()
+  it("can be opened again after its coroutine was ended", function()
     local client = support.client(support.gateway { delay = 60 })
     assert.error_matches(function()
       waba.run(function()
@@ -305,7 +305,7 @@ describe("the journal of client:send_all", function()
     assert.matches("line 3 is not a journal record", err.message)
   end)
 
-  it("says why it can't be written", function()
+  it("reports why it can't be written", function()
     local client = support.client(support.gateway())
     for _, place in ipairs { folder:file "missing/journal", folder.path, "/dev/full" } do
       local summary, err = client:send_all((support.source(2)), { journal = place })
@@ -316,7 +316,7 @@ describe("the journal of client:send_all", function()
     end
   end)
 
-  it("bears to be cut off anywhere", function()
+  it("can be read after it was cut anywhere", function()
     interrupted()
     local text = folder:read "journal"
     for length = 0, #text, 11 do
@@ -337,7 +337,7 @@ describe("the journal of client:send_all", function()
     end
   end)
 
-  it("bears zeros where lines had not reached the disk", function()
+  it("can be read with zeros in place of lines that had not reached the disk", function()
     folder:write("journal", "waba journal 1 positions\nbegun 1\nbegun 2\nsent 1 i" .. ("\0"):rep(5000) .. "t 2 id\nbegun 3\nsen")
     local gateway, errs, summary = run(4)
     assert.equal(1, gateway.received)
@@ -345,7 +345,7 @@ describe("the journal of client:send_all", function()
     for position = 1, 3 do assert.is_true(errs[position].err.maybe_sent) end
   end)
 
-  it("takes back what was begun and did not go out", function()
+  it("withdraws messages that were begun and not sent", function()
     local gateway
     gateway = support.gateway { delay = 0.001 }
     local client = support.client(gateway)
@@ -362,7 +362,7 @@ describe("the journal of client:send_all", function()
     assert.equal(summary.sent, rest.skipped)
   end)
 
-  it("has everything that was known when a function of the caller's raised", function()
+  it("has all results when a function of the caller raises an error", function()
     local gateway = support.gateway { delay = 0.001 }
     local client = support.client(gateway)
     local told = 0
@@ -378,7 +378,7 @@ describe("the journal of client:send_all", function()
     assert.equal(100 - gateway.received, run(100).received)
   end)
 
-  it("ends the run when the disk is full, and loses nothing of what went out", function()
+  it("ends the run when the disk is full, and loses no result", function()
     local program = [[
       local support = require "spec.support.bulk"
       local gateway = support.gateway()
@@ -402,7 +402,7 @@ describe("the journal of client:send_all", function()
     assert.is_true(summary.skipped + summary.maybe_sent >= received)
   end)
 
-  it("ends the run when its journal was removed: the next one could not know what was sent", function()
+  it("ends the run when its journal was removed, because the next run could not know what was sent", function()
     local gateway, _, summary, err = run(50, { concurrency = 2 }, function(count)
       if count == 5 then os.remove(path) end
     end)

@@ -48,7 +48,7 @@ describe("client:send_all", function()
 
       after_each(function() client:close() end)
 
-      it("has as many in flight as asked for, and comes back", function()
+      it("has as many in flight as the option sets, and returns", function()
         gateway:fail_next { delay = 0.05, times = 12 }
         local most, in_flight = 0, 0
         local send = client.send
@@ -116,7 +116,7 @@ describe("client:send_all", function()
   end)
 
   if close then
-    it("goes on when a worker is killed, and tells of its message", function()
+    it("continues when a worker is killed, and reports its message", function()
       local victim
       local answering = support.gateway { delay = 0.01 }
       local send = answering.send
@@ -196,7 +196,7 @@ describe("client:send_all", function()
 end)
 
 describe("a task group", function()
-  it("runs in a loop of its own outside any, and gives back what its owner returned", function()
+  it("runs in its own loop outside any loop, and returns what its owner returned", function()
     local ends = {}
     local one, two = task_groups.run({}, function(group)
       for i = 1, 3 do
@@ -213,7 +213,7 @@ describe("a task group", function()
     assert.same({ "one", 2 }, { one, two })
   end)
 
-  it("does not miss what woke it before it waited", function()
+  it("does not miss a wake-up before it waits", function()
     task_groups.run({}, function(group)
       group:wake()
       group:wait(60)

@@ -18,7 +18,7 @@ describe("a subcommand whose library is absent", function()
     ["emulator without luaossl"] = { "openssl", { "emulator", "--", "true" }, "luaossl", "lua%-luaossl" },
     ["emulator without cqueues"] = { "cqueues", { "emulator", "--", "true" }, "cqueues", "lua%-cqueues" },
   } do
-    it("fails in one sentence: " .. name, function()
+    it("prints a one-line error: " .. name, function()
       local absent, arguments, rock, debian = (table.unpack or unpack)(case)
       local result = run(absent, (table.unpack or unpack)(arguments))
       assert.equal(1, result.code)

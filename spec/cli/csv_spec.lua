@@ -29,7 +29,7 @@ describe("waba.cli.csv", function()
     assert.same({ { to = "49151", said = 'a, "b"\nc' } }, rows)
   end)
 
-  it("takes the separator from a line that a spreadsheet puts on top", function()
+  it("reads the separator from the first line that a spreadsheet writes", function()
     for _, top in ipairs { "sep=;\r\n", "\239\187\191sep=;\r\n", "SEP=;\n", '"sep=;"\r\n' } do
       assert.same({ { to = "49151", ["a,b,c"] = "Eva" } }, read(top .. "to;a,b,c\r\n49151;Eva\r\n"))
     end
@@ -42,7 +42,7 @@ describe("waba.cli.csv", function()
       read 'to,zip,"=""name"""\n="+49151","=""01067""",=A1\n')
   end)
 
-  it("leaves out columns and rows that hold nothing", function()
+  it("skips columns without a name and empty rows", function()
     local rows = read "to,name,,\n49151,Eva,,\n,,,\n\n49152,Ann,,\n"
     assert.equal(2, #rows)
     assert.equal("Ann", rows[2].name)

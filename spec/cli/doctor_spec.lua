@@ -35,7 +35,7 @@ describe("waba doctor", function()
     return lines, result.code
   end
 
-  it("finds a clock that is wrong, either way, under any time zone", function()
+  it("detects a clock that is fast or slow, in any time zone", function()
     local lines, code = examine(0, { TZ = "Asia/Kolkata" })
     assert.is_true(lines.clock.good)
     assert.matches("TLS verified", lines.gateway.says)
@@ -62,7 +62,7 @@ describe("waba doctor", function()
     assert.is_false(lines.health.good)
   end)
 
-  it("finds a certificate that nobody vouches for, and says nothing of what hangs on it", function()
+  it("reports an untrusted certificate, and skips the checks that depend on the connection", function()
     local lines, code = examine(0, { WABA_CA_FILE = "/etc/ssl/certs/ca-certificates.crt" })
     assert.is_false(lines.gateway.good)
     assert.matches("%-%-ca%-file", lines.gateway.advice)
@@ -85,7 +85,7 @@ describe("waba doctor", function()
     assert.matches("shop.invalid", examine(0).webhook.says)
   end)
 
-  it("finds that there is no key, and where it belongs", function()
+  it("reports a missing key, and the places for it", function()
     local lines, code = examine(0, { D360_API_KEY = false })
     assert.is_false(lines["api key"].good)
     assert.matches("D360_API_KEY", lines["api key"].says)

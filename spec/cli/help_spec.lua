@@ -23,7 +23,7 @@ describe("the description of the command line", function()
     assert.is_true(count > 50)
   end)
 
-  it("has a sentence for every option and argument", function()
+  it("describes every option and argument", function()
     each_command(function(command, path)
       for _, list in ipairs { command._options, command._arguments } do
         for _, element in ipairs(list) do

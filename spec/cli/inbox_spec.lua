@@ -69,7 +69,7 @@ for _, backend in ipairs { "sqlite", "redis" } do
       assert.equal(1, run({ "show", "7" }).code)
     end)
 
-    it("puts back one event, those with a reason, or all", function()
+    it("retries one event, those with a reason, or all", function()
       local id = run({ "list", "--dead", "--json" }).json[1].id
       assert.equal("1 event put back\n", run({ "retry", id }).out)
       assert.equal("0 events put back\n", run({ "retry", "--reason", "network" }).out)
@@ -94,7 +94,7 @@ for _, backend in ipairs { "sqlite", "redis" } do
       assert.equal(2, run({ "purge", "--older-than", "soon" }).code)
     end)
 
-    it("needs to know which inbox", function()
+    it("requires an inbox", function()
       assert.equal(2, command.run({}, { "inbox", "depth" }).code)
       assert.equal(2, command.run({}, { "inbox", "--sqlite", "/nonexistent/x.db", "depth" }).code)
       assert.equal(2, command.run({}, { "inbox", "--redis", "localhost", "depth" }).code)

@@ -45,7 +45,7 @@ local function words_of(name, more)
 end
 
 describe("waba send", function()
-  it("knows each of these types, and no other", function()
+  it("accepts each of these types, and no other", function()
     for name in pairs(message_types.by_name()) do assert.is_table(BOTH[name] or CLOUD[name], name) end
   end)
 

@@ -4,7 +4,7 @@ local numbers = require "waba.cli.numbers"
 local output = require "waba.cli.output"
 
 describe("waba.cli.output", function()
-  it("keeps control characters and turned writing from the terminal", function()
+  it("removes control and direction characters from terminal output", function()
     for text, shown in pairs {
       ["a\27[31mb"] = "a?[31mb", ["\7\8\127"] = "???", ["a\194\155b"] = "a?b", ["a\0b"] = "a?b",
       ["a\226\128\174b\226\129\166c"] = "a?b?c", ["J\195\188rgen \226\130\172"] = "J\195\188rgen \226\130\172",
@@ -17,12 +17,12 @@ describe("waba.cli.output", function()
     end
   end)
 
-  it("keeps what others wrote on one line", function()
+  it("keeps external text on one line", function()
     assert.equal("a \226\134\181 b c", output.one_line "a\r\nb\tc")
     assert.equal("a?b", output.one_line "a\rb")
   end)
 
-  it("writes JSON that a terminal shows and a script reads, whatever is in it", function()
+  it("writes JSON that is safe in a terminal and valid for scripts", function()
     local core, lines, stdout = require "waba.core", {}, io.stdout
     io.stdout = { write = function(_, ...) lines[#lines + 1] = table.concat { ... } return true end, -- luacheck: ignore
       flush = function() return true end }
@@ -54,7 +54,7 @@ describe("waba.cli.output", function()
 end)
 
 describe("waba.cli.numbers", function()
-  it("takes what can be meant", function()
+  it("accepts valid numbers", function()
     assert.equal(0.5, numbers.positive "0.5")
     assert.equal(3, numbers.count "3")
     assert.equal(0, numbers.port "0")

@@ -26,7 +26,7 @@ describe("the output of waba", function()
 
   local function shell(line) return command.shell(environment, line) end
 
-  it("is JSON alone where that was asked for, wherever the flag stands", function()
+  it("is only JSON with --json, at any position", function()
     for _, words in ipairs {
       { "--json", "send", "text", "491511234567", "Hi" }, { "send", "--json", "text", "491511234567", "Hi" },
       { "send", "text", "491511234567", "Hi", "--json" }, { "templates", "list", "--status", "unheard", "--json" },
@@ -54,7 +54,7 @@ describe("the output of waba", function()
     assert.equal("not_found", missing.json.error.kind)
   end)
 
-  it("shows no traceback for an argument that can't be used", function()
+  it("shows no traceback for an invalid argument", function()
     local list = folder:write("one.csv", "to\n491511234567\n")
     for _, words in ipairs {
       { "media", "rm", "" }, { "templates", "rm", "" }, { "listen", "--port", "80.5" }, { "listen", "--port", "99999" },
@@ -84,7 +84,7 @@ describe("the output of waba", function()
       end
     end)
 
-    it("of listen ends when it can't be written, instead of losing events", function()
+    it("of listen ends when it can't be written, so that no event is lost", function()
       local port, said = process.free_port(), folder:file "listen"
       local line = command.line(environment, { "listen", "--port", tostring(port), "--json" })
       os.execute(("(%s >%s 2>%s; echo =$? >>%s) &"):format(line, FULL, said, said))
@@ -97,12 +97,12 @@ describe("the output of waba", function()
     end)
   end
 
-  it("ends quietly when the reader has gone", function()
+  it("ends without a message when the reader has closed the pipe", function()
     assert.equal("", shell("trap '' PIPE; WABA completion bash | true").out)
     assert.equal("_waba() {\n", shell("WABA completion bash | head -1").out)
   end)
 
-  it("writes into nothing of its own when a stream is closed", function()
+  it("does not write into other files when a stream is closed", function()
     local list = folder:write("closed.csv", "to\n491511234567\n")
     local result = shell("WABA bulk " .. list .. " --template hello_world --language en_US >&-")
     assert.equal(0, result.code, result.out)
@@ -110,13 +110,13 @@ describe("the output of waba", function()
     assert.equal(0, shell("WABA number >&- 2>&- <&-").code)
   end)
 
-  it("writes to a device instead of taking its place", function()
+  it("writes to a device, and does not replace it", function()
     local id = run("media", "up", "README.md").out:match "%S+"
     local result = shell("WABA media down " .. id .. " /dev/stdout | head -1")
     assert.matches("^# waba", result.out)
   end)
 
-  it("of the emulator is one line of JSON where that was asked for", function()
+  it("of the emulator is one line of JSON with --json", function()
     local line = command.line(environment, { "emulator", "--tls", "false", "--json" })
     local pipe = io.popen(("exec %s & echo $!; wait"):format(line))
     local pid = pipe:read "*l"
@@ -154,7 +154,7 @@ describe("the output of waba", function()
     assert.matches("can't be a pipe", piped.out)
   end)
 
-  it("uploads nothing for a recipient that can't be", function()
+  it("uploads nothing for an invalid recipient", function()
     local before = #emulator:received { path = "/v1/media" }
     assert.equal(2, run("send", "document", "12", "README.md").code)
     assert.equal(before, #emulator:received { path = "/v1/media" })
@@ -252,7 +252,7 @@ describe("the output of waba", function()
     assert(heard "refused a webhook from 127.0.0.1 with status 401: it has no Authorization header")
   end)
 
-  it("of the emulator is what a shell takes", function()
+  it("of the emulator can be evaluated by a shell", function()
     local said = folder:file "said"
     local line = command.line(environment, { "emulator", "--tls", "false", "--api-key", "it's" })
     local pipe = io.popen(("%s >%s 2>&1 & echo $!"):format(line, said))

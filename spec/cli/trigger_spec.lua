@@ -78,7 +78,7 @@ describe("a program under development", function()
     end
   end)
 
-  it("refuses what is triggered with other credentials", function()
+  it("refuses webhooks with other credentials", function()
     local bot = start_bot 'user = "u", password = "p"'
     local result = run({ WABA_WEBHOOK_PASSWORD = "q" }, "trigger", "text", "--to", bot.url, "--user", "u")
     assert.equal(1, result.code)
@@ -91,7 +91,7 @@ describe("a program under development", function()
     assert.equal(0, run({}, "trigger", "text", "--to", bot.url, "--header", "X-Token: t").code)
   end)
 
-  it("is told apart from wrong use", function()
+  it("has another exit code than wrong use", function()
     for message, arguments in pairs {
       ["a kind of event is missing"] = { "trigger", "--to", "http://127.0.0.1:1" },
       ["there is no kind txt %(did you mean text%?%)"] = { "trigger", "txt", "--to", "http://127.0.0.1:1" },

@@ -83,7 +83,7 @@ describe("waba.migrate.scan", function()
       end)
     end
 
-    it("every endpoint of On-Premise hosting, or says what to do instead", function()
+    it("every endpoint of On-Premise hosting, or reports why it has no counterpart", function()
       local endpoints = require "waba.hosting.on_premise".endpoints
       for name, endpoint in pairs(endpoints) do
         if not endpoint.unsupported then
@@ -95,7 +95,7 @@ describe("waba.migrate.scan", function()
       end
     end)
 
-    it("health, for which no path is needed, and bodies that are logged as text", function()
+    it("health without a path, and bodies that are logged as text", function()
       assert.equal("/health_status", request("GET", "/v1/health", nil).cloud.path)
       local read = scan(assert(core.encode {
         method = "POST", path = "/v1/messages", body = '{"to":"491511234567","type":"text","text":{"body":"x"}}',
@@ -105,7 +105,7 @@ describe("waba.migrate.scan", function()
     end)
   end)
 
-  describe("says that there is no counterpart for", function()
+  describe("reports that there is no counterpart for", function()
     for path, word in pairs {
       ["POST /v1/contacts"] = "131026", ["GET /v1/contacts/49151/identity"] = "identity_key_hash",
       ["PATCH /v1/settings/application"] = "webhook", ["POST /v1/users/login"] = "API key",
@@ -120,7 +120,7 @@ describe("waba.migrate.scan", function()
       end)
     end
 
-    it("words that Cloud hosting does not know", function()
+    it("values that Cloud hosting does not have", function()
       local read = request("POST", "/v1/configs/templates", { name = "a", language = "de",
         category = "SHIPPING_UPDATE", components = { { type = "BODY", text = "Hi" } } })
       assert.equal("body.category", read.lacking[1].path)
@@ -130,7 +130,7 @@ describe("waba.migrate.scan", function()
     end)
   end)
 
-  it("maps a send to where Cloud hosting takes messages, and names the change of the path", function()
+  it("maps a send to the path of messages, and reports the change of the path", function()
     local body = { to = "491511234567", type = "text", text = { body = "x" } }
     for path, target in pairs {
       ["/v1/messages"] = "/messages", ["/messages"] = "/messages", ["/marketing_messages"] = "/marketing_messages",
@@ -145,7 +145,7 @@ describe("waba.migrate.scan", function()
     end
   end)
 
-  it("takes no body that is logged as null or as other text for one", function()
+  it("does not read null or other text as a body", function()
     local body = '"data":{"to":"491511234567","type":"text","text":{"body":"x"}}'
     for _, other in ipairs { "null", '"(bytes)"', "5", "true" } do
       local read = scan(('{"method":"POST","path":"/v1/messages","json":%s,%s}\n'):format(other, body))
@@ -153,13 +153,13 @@ describe("waba.migrate.scan", function()
     end
   end)
 
-  it("knows the bodies of a check and of reading without their request", function()
+  it("recognises the bodies of a contacts check and of marking as read without their request", function()
     local read = scan '{"blocking":"wait","contacts":["+491511234567"]}\n{"status":"read"}\n'
     assert.matches("131026", read[1].lacking[1].why)
     assert.equal("/messages", read[2].cloud.path)
   end)
 
-  it("looks into what a log puts around a body or a request", function()
+  it("reads a body or a request within another object", function()
     local body = '{"to":"491511234567","type":"text","text":{"body":"x"}}'
     local read = scan('{"time":1,"body":' .. body .. '}\n{"level":"info","payload":' .. assert(core.encode(body))
       .. '}\n{"time":1,"request":{"method":"POST","url":"https://waba.360dialog.io/v1/messages","data":' .. body .. '}}\n')
@@ -170,7 +170,7 @@ describe("waba.migrate.scan", function()
     assert.equal("+491511234567", read[3].cloud.body.to)
   end)
 
-  it("tells of broken lines by their number, and goes on", function()
+  it("reports broken lines with their number, and continues", function()
     local read, summary = scan('\239\187\191{"to":"491511234567","type":"text","text":{"body":"x"}}\r\n\n'
       .. '{"to":\n[1]\n"x"\n{"a":1}\n{"method":"POST","path":"/v1/messages","body":"x"}\n\255\0\n'
       .. ("["):rep(2000) .. '\n{"to":"491511234567","type":"text","text":{"body":"y"}}')
@@ -188,7 +188,7 @@ describe("waba.migrate.scan", function()
       summary.lacking })
   end)
 
-  it("sums up by place", function()
+  it("counts by field", function()
     local image = '{"to":"491511234567","type":"image","image":{"id":"a-b"}}\n'
     local _, summary = scan(image:rep(3) .. '{"to":"491511234567","type":"contacts","contacts":['
       .. '{"name":{"formatted_name":"E","first_name":"E"},"ims":[{"service":"a"}]},'
@@ -202,7 +202,7 @@ describe("waba.migrate.scan", function()
     assert.equal(1, summary.lacks[2].count)
   end)
 
-  it("keeps one line at a time, and none that is longer than any message", function()
+  it("holds one line in memory, and no line that is longer than any message", function()
     local handed, sizes = 0, {}
     local text = '{"to":"491511234567","type":"text","text":{"body":"' .. ("x"):rep(900) .. '"}}\n'
     local pieces = text:rep(60)
@@ -224,7 +224,7 @@ describe("waba.migrate.scan", function()
     assert.is_true(sizes[#sizes] < sizes[1] + 6000, sizes[1] .. " " .. sizes[#sizes])
   end)
 
-  it("counts what it can't name any more", function()
+  it("counts fields beyond the maximum in the totals", function()
     local lines = {}
     for i = 1, 700 do
       lines[i] = ('{"to":"491511234567","type":"text","text":{"body":"x"},"field_%d":1}'):format(i)
@@ -234,7 +234,7 @@ describe("waba.migrate.scan", function()
     assert.equal(500, #summary.lacks)
   end)
 
-  it("prints what it finds when nobody takes it", function()
+  it("prints the results without a function", function()
     local real, printed = print, {}
     _G.print = function(text) printed[#printed + 1] = text end -- luacheck: ignore 122
     local fine, summary = pcall(migrate.scan, place:write("one.jsonl", '{"to":"491511234567","type":"hsm"}\n'))
@@ -244,7 +244,7 @@ describe("waba.migrate.scan", function()
     assert.matches("1 message", table.concat(printed, "\n"))
   end)
 
-  it("says that a file can't be read", function()
+  it("reports that a file can't be read", function()
     for _, path in ipairs { place:file "missing.jsonl", place.path } do
       local summary, err = migrate.scan(path, function() end)
       assert.is_nil(summary)
@@ -255,7 +255,7 @@ describe("waba.migrate.scan", function()
     assert.error_matches(function() migrate.scan("requests.jsonl", {}) end, "must be a function, not a table")
   end)
 
-  it("raises nothing at bytes of any kind", function()
+  it("raises no error for arbitrary bytes", function()
     local rng, lines = messages.rng(99), {}
     for i = 1, 400 do
       local message = messages.random(rng)
@@ -272,7 +272,7 @@ describe("waba.migrate.scan", function()
 end)
 
 describe("the guide to moving", function()
-  it("tells the kinds that the codes have", function()
+  it("lists the kinds of the codes", function()
     local compared = 0
     for _, row in ipairs(documents.rows "docs/guides/moving-to-cloud.md") do
       local kind = row.cells[2]:match "^`([%l_]+)`$"
