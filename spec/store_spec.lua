@@ -222,6 +222,33 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.is_nil((store:find "a"))
     end)
 
+    it("raises records, reads several and lists their names", function()
+      local store = new()
+      local function raise(value, seconds)
+        store:settle({}, { { name = "top:1", value = value, rises = true, seconds = seconds } })
+        return (store:get "top:1")
+      end
+      assert.equal("5", raise "5")
+      assert.equal("5", raise "3")
+      assert.equal("7", raise "7")
+      store:settle({}, { { name = "top:1" } })
+      assert.equal("9", raise("9", 0.01))
+      process.sleep(0.05)
+      assert.equal("1", raise("1", 60))
+      assert(store:put({}, { { name = "top:1", value = "2", rises = true } }))
+      store:settle({}, { { name = "top:2", value = "a\0b" }, { name = "top*", value = "c" }, { name = "to", value = "d" } })
+      assert.same({ ["top:1"] = "2", ["top:2"] = "a\0b" }, store:get_all { "top:1", "top:2", "top:3" })
+      assert.same({}, store:get_all {})
+      local found, after, pages = {}, nil, 0
+      repeat
+        local list, next_page = store:record_names("top:", 1, after)
+        for _, name in ipairs(list) do found[name] = true end
+        after, pages = next_page, pages + 1
+      until not after or pages > 100
+      assert.same({ ["top:1"] = true, ["top:2"] = true }, found)
+      assert.same({ "top*" }, (store:record_names("top*", 100)))
+    end)
+
     it("writes records with a change or a removed entry, unless the lease was lost", function()
       local store = new()
       store:put { entry("a", "1", { id = "a" }), entry("b", "2", { id = "b" }) }

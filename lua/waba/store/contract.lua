@@ -45,6 +45,7 @@
 ---@field value? string     nil removes the record
 ---@field seconds? number   for which it is kept; nil: for ever
 ---@field of_key? boolean   `name` is the key of an entry
+---@field rises? boolean    not written if the present value is the same or greater, byte by byte
 
 ---@class waba.StoreRow
 ---@field id string         the time of storing in microseconds; unique in the store
@@ -138,6 +139,20 @@ function store:drop(rows) end
 ---@return string|nil
 ---@return waba.Error? err
 function store:get(name) end
+
+--- The values of several records, by name.
+---@param names string[]
+---@return table<string, string>|nil
+---@return waba.Error? err
+function store:get_all(names) end
+
+--- Lists the names of records that begin with a text; in any order, and a name may be returned twice.
+---@param prefix string
+---@param n integer        about how many
+---@param after? string    continues a list: the second result of the call before
+---@return string[]|nil
+---@return string|nil|waba.Error after  nil: there are no more
+function store:record_names(prefix, n, after) end
 
 --- Frees what the store holds.
 function store:close() end

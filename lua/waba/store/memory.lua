@@ -290,7 +290,7 @@ local function write(self, records)
     local place = record.of_key and self.seen or self.records
     if record.value == nil then
       remove(place, record.name)
-    else
+    elseif not record.rises or record.value > (place:get(record.name) or "") then
       place:set(record.name, record.value, record.seconds or math.huge)
     end
   end
@@ -503,6 +503,24 @@ end
 
 function Memory:get(name)
   return self.records:get(name)
+end
+
+function Memory:get_all(list)
+  local found = {}
+  for _, name in ipairs(list) do found[name] = self.records:get(name) end
+  return found
+end
+
+function Memory:record_names(prefix, n, after)
+  local list = {}
+  for name in pairs(self.records.values) do
+    local is_next = name:sub(1, #prefix) == prefix and name > (after or "")
+    if is_next and self.records:get(name) ~= nil then list[#list + 1] = name end
+  end
+  table.sort(list)
+  local is_cut = #list > n
+  for position = #list, n + 1, -1 do list[position] = nil end
+  return list, is_cut and list[n] or nil
 end
 
 function Memory:close() end

@@ -121,6 +121,7 @@ end
 local function add_records(list, records, change)
   for _, record in ipairs(records or {}) do
     local ends = record.value == nil and "0" or record.seconds and milliseconds(record.seconds) or ""
+    if record.rises then ends = "+" .. ends end
     add_all(list, (record.of_key and "seen:" or "record:") .. record.name, record.value or "", ends, change or "")
   end
 end
@@ -311,6 +312,30 @@ end
 
 function Redis:get(name)
   return read(self, "record:" .. name)
+end
+
+function Redis:get_all(list)
+  local commands = {}
+  for index, name in ipairs(list) do commands[index] = { "GET", self.prefix .. ":record:" .. name } end
+  if #list == 0 then return {} end
+  local replies, messages = call(self, commands)
+  if not replies then return nil, unavailable(self, messages) end
+  local found = {}
+  for index, name in ipairs(list) do
+    if messages[index] then return nil, unavailable(self, messages[index]) end
+    found[name] = replies[index] or nil
+  end
+  return found
+end
+
+function Redis:record_names(prefix, n, after)
+  local start = self.prefix .. ":record:"
+  local pattern = (start .. prefix):gsub("[%*%?%[%]\\^]", "\\%0") .. "*"
+  local replies, messages = call(self, { { "SCAN", after or "0", "MATCH", pattern, "COUNT", ("%d"):format(10 * n) } })
+  if not replies or messages[1] then return nil, unavailable(self, replies and messages[1] or messages) end
+  local list = {}
+  for index, name in ipairs(replies[1][2]) do list[index] = name:sub(#start + 1) end
+  return list, replies[1][1] ~= "0" and replies[1][1] or nil
 end
 
 function Redis:close()

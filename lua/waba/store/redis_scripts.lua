@@ -107,13 +107,19 @@ local function join(names, remember, lanes)
 end
 ]]
 
--- Writes the records that begin at an argument: name, value, milliseconds ("" for ever, "0" to remove), and the number of
--- the change that must have been made or "" of each. `made` has 1 for each change that was made.
+-- Writes the records that begin at an argument: name, value, milliseconds ("" for ever, "0" to remove; with "+" before
+-- them only a greater value is written), and the number of the change that must have been made or "" of each. `made` has 1
+-- for each change that was made.
 local RECORDS = [[
 local function write_records(from, made)
   for index = from, #ARGV, 4 do
     local name, value, milliseconds, change = key(ARGV[index]), unpack(ARGV, index + 1, index + 3)
-    if change ~= "" and made[tonumber(change)] ~= 1 then
+    local is_due = change == "" or made[tonumber(change)] == 1
+    if is_due and string.sub(milliseconds, 1, 1) == "+" then
+      milliseconds = string.sub(milliseconds, 2)
+      is_due = value > (call("GET", name) or "")
+    end
+    if not is_due then
       name = nil
     elseif milliseconds == "0" then
       call("DEL", name)

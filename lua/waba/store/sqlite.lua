@@ -18,6 +18,9 @@ local FOR_EVER = 1e15
 local LAST_NAME = ("\255"):rep(8)
 
 local SET = "REPLACE INTO waba_record (name, value, until) VALUES (?, ?, ?)"
+local RAISE = [[INSERT INTO waba_record (name, value, until) VALUES (?1, ?2, ?3)
+  ON CONFLICT (name) DO UPDATE SET value = excluded.value, until = excluded.until
+  WHERE excluded.value > value OR until <= ?4]]
 local VALUE = "SELECT value FROM waba_record WHERE name = ? AND until > ?"
 
 -- Seconds between looks for processes that have ended.
@@ -106,6 +109,8 @@ local function write(self, records, now)
     local name = record.of_key and "key:" .. record.name or record.name
     if record.value == nil then
       self.database:run("DELETE FROM waba_record WHERE name = ?", name)
+    elseif record.rises then
+      self.database:run(RAISE, name, escape(record.value), ends, now)
     else
       self.database:run(SET, name, escape(record.value), ends)
     end
@@ -445,6 +450,24 @@ function Sqlite:get(name)
   return self.database:guarded(function()
     return unescape(self.database:value(VALUE, name, self.database:now()))
   end)
+end
+
+function Sqlite:get_all(list)
+  return self.database:guarded(function()
+    local found, now = {}, self.database:now()
+    for _, name in ipairs(list) do found[name] = unescape(self.database:value(VALUE, name, now)) end
+    return found
+  end)
+end
+
+function Sqlite:record_names(prefix, n, after)
+  local rows, err = self.database:guarded(function()
+    return self.database:rows([[SELECT name FROM waba_record WHERE name >= ?1 AND name > ?2 AND name < ?3 AND until > ?4
+      ORDER BY name LIMIT ?5]], prefix, after or "", prefix .. "\255", self.database:now(), n)
+  end)
+  if not rows then return nil, err end
+  for index, row in ipairs(rows) do rows[index] = row[1] end
+  return rows, #rows == n and rows[n] or nil
 end
 
 function Sqlite:close()
