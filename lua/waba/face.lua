@@ -211,6 +211,8 @@ local nginx = {}
 ---@field timeout? number  seconds; default: the client's
 ---@field bulk? boolean  lets all messages that are sent without it go first
 ---@field ordered? boolean|waba.OrderedOptions  as the client's option, for this message; default: the client's
+---@field window? waba.Receiver  sends the message while the 24-hour window of this receiver's customer is open, or unless it is a template returns an error of kind "window"
+---@field otherwise? waba.Message  with window: the template that is sent instead when the window is closed, also when only the gateway knows it, in its response or in a later status
 ---@field before_attempt? fun(): true|nil, waba.Error?  called before each attempt, when the rate limiter has admitted the message and none of its bytes can have been sent; may wait. If it returns `nil, err`, the message is not sent and `send` returns `nil, err`
 ---@field before_retry? fun(err: waba.Error)  called before the wait for the next attempt, if the last one certainly did not send the message
 
@@ -647,7 +649,14 @@ local nginx = {}
 ---@field separate_statuses? boolean  true: a customer's messages and the statuses of messages to the customer are handled without waiting for each other; false: one at a time, in the order in which they came; default: as the inbox says, else true
 ---@field client? waba.Client|waba.Clients|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil  sends the replies of `event:reply` and other methods: one client; or the clients by number or phone_number_id; or a function that returns the client of an event, and may wait
 ---@field on? waba.Handlers  the handlers by name
+---@field quiet_while? waba.QuietOptions  when a bot is silent: messages of a customer to whom a person or another sender is writing are given to `standby` instead of the handlers of messages
+---@field state_expires? number  seconds after which `event.state` and the step of `event:ask` are forgotten, from their last change; default: never
 ---@field max_body? integer  bytes of the largest body; default: 4 * 1024 * 1024
+
+--- While which of these a bot is silent.
+---@class waba.QuietOptions
+---@field echo? number  seconds after a message that a person has written in the Business app
+---@field standby? boolean|number  while another sender holds the conversation; a number: seconds after the last sign of that, by default a day
 
 --- Handlers of notifications about the account, by field (Cloud; cloud.md, section 4.9).
 ---@class waba.AccountHandlers
@@ -716,6 +725,8 @@ local nginx = {}
 ---@field standby? fun(event: waba.Event, attempts: integer)  a customer's message that somebody else answers (Cloud)
 ---@field handover? fun(event: waba.Event, attempts: integer)  another sender holds the conversation now (Cloud)
 ---@field preference? fun(event: waba.Event, attempts: integer)  a customer wants no marketing messages, or wants them again (Cloud)
+---@field customer_changed? fun(event: waba.Event, attempts: integer)  the phone number or the user id of a customer has changed, or the user id is known now: `event.customer` and `event.previous`
+---@field step? table<string, fun(event: waba.Event, attempts: integer)>  by the step that `event:ask` has set: called with the customer's next message, instead of the handlers of messages and `any`
 ---@field any? fun(event: waba.Event, attempts: integer)  every event
 ---@field error? fun(event: waba.Event, err: any)  each error that the platform reports by itself; and each time a handler raised an error, with this error
 

@@ -187,6 +187,10 @@ local SEND_OPTIONS = {
   timeout = "number>0",          -- seconds; default: the client's
   bulk = "boolean",              -- lets all messages that are sent without it go first
   ordered = "boolean|waba.OrderedOptions", -- as the client's option, for this message; default: the client's
+  window = "waba.Receiver",      -- sends the message while the 24-hour window of this receiver's customer is open, or
+                                 -- unless it is a template returns an error of kind "window"
+  otherwise = "waba.Message",    -- with window: the template that is sent instead when the window is closed, also when
+                                 -- only the gateway knows it, in its response or in a later status
   before_attempt = "fun(): true|nil, waba.Error?", -- called before each attempt, when the rate limiter has admitted the
                                  -- message and none of its bytes can have been sent; may wait. If it returns `nil,
                                  -- err`, the message is not sent and `send` returns `nil, err`
@@ -197,6 +201,11 @@ local SEND_OPTIONS = {
 local function check_given(given)
   options.check(given, SEND_OPTIONS, "client:send", 3)
   if given.ordered then client_options.check_ordered(given.ordered, "client:send", 4) end
+  if given.window and type(given.window.window) ~= "function" then
+    error("client:send: option window must be a receiver, as of waba.receiver", 3)
+  elseif given.otherwise and (not given.window or given.otherwise.type ~= "template") then
+    error("client:send: option otherwise must be a template, and is used with the option window", 3)
+  end
 end
 
 local function send_to(self, to, message, given, form, slot)
@@ -278,6 +287,7 @@ function Client:send(to, message, given)
     error(("client:send: the message must be a table from a builder, not a %s: such as waba.text(…)"):format(
       type(message)), 2)
   end
+  if given and given.window then return runtime.require("waba.client.window").send(self, to, message, given) end
   local is_copy
   message, is_copy = plain(message)
   if given then message = with_direct_send(message, given) end

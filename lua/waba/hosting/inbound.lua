@@ -48,6 +48,13 @@ local inbound = {}
 ---                          `reply`, `mark_read` and `download` return nil and an error of kind "invalid"
 ---@field reply waba.EventReply  message: the choice of the customer. With a client, `event:reply(message, options)`
 ---                          sends a reply, for every event with a customer
+---@field ask fun(self: waba.Event, message: waba.Message, step: string, options: waba.SendOptions?): waba.Sent|nil, waba.Error?
+---                          with a client: as `event:reply`, and lets `on.step[step]` handle the customer's next message
+---@field customer waba.Customer?  the receiver's handlers: who the event is about, whichever ids it has
+---@field previous waba.Customer?  the ids of the customer before, if they have changed
+---@field state table?       the receiver's handlers, not for a status: a table of the customer (in a group: of the group),
+---                          empty at first. Handlers may change or replace it; it is stored with the acknowledgement, as
+---                          JSON of at most 64 KB
 ---@field mark_read fun(self: waba.Event, options: { typing: boolean? }?): true|nil, waba.Error?  with a client: as
 ---                          `client:mark_read`
 ---@field download fun(self: waba.Event, options: waba.DownloadOptions?): waba.Download|nil, waba.Error?  with a
@@ -71,6 +78,8 @@ local inbound = {}
 ---@field participant_parent_user_id string?  Cloud
 ---@field conversation { id: string?, expiration_timestamp: integer?, origin: table? }|nil
 ---@field pricing { pricing_model: string?, billable: boolean?, category: string?, type: string? }|nil
+---@field replaced { id: string?, error: waba.Error? }|nil  status: the template that was sent in place of the message,
+---                          by the option `otherwise` of `client:send`
 ---@field data string?       status: the option `data` of the message (Cloud)
 ---@field outbox_id string?  status: the id of the outbox entry, if the message came from an outbox (Cloud)
 ---@field payment table?     status of type "payment": reference_id, amount, currency, transaction (Cloud)
@@ -88,6 +97,16 @@ local inbound = {}
 ---@field user_id string?         the business-scoped user id (Cloud)
 ---@field parent_user_id string?  Cloud
 ---@field identity_key_hash string?  Cloud
+
+--- The customer of an event.
+---@class waba.Customer
+---@field key string            the user id if one is known, else the phone number: stays the same while the customer hides
+---                             and shows the number
+---@field phone string?         digits
+---@field user_id string?       the business-scoped user id (Cloud)
+---@field parent_user_id string?  the same for all numbers of a parent business (Cloud)
+---@field name string?          as the customer's profile says
+---@field username string?      Cloud
 
 --- The choice or the input of the customer. With a client it is also a function that sends a reply.
 ---@class waba.EventReply

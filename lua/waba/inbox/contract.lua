@@ -79,6 +79,17 @@ function inbox:extend(event, lease) end
 ---@return waba.Error? err
 function inbox:ack(event, is_done) end
 
+--- Has records written with the acknowledgement of a taken event, in the same transaction.
+---@param event waba.Event
+---@param records { name: string, value: string?, seconds: number? }[]
+function inbox:attach(event, records) end
+
+--- The value of a record.
+---@param name string
+---@return string|nil
+---@return waba.Error? err
+function inbox:get(name) end
+
 --- Reports that a taken event could not be handled: it comes back later, or is set aside.
 ---@param event waba.Event
 ---@param reason? string

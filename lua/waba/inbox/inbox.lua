@@ -6,6 +6,7 @@ local errors = require "waba.errors"
 local keys = require "waba.inbox.keys"
 local options = require "waba.options"
 local record = require "waba.inbox.record"
+local window = require "waba.inbox.window"
 
 local LEASE = 60
 
@@ -71,6 +72,7 @@ local function events_of(self, leases)
     taken[index] = event_of(self, one.body)
     one.body = nil
     self.leases[taken[index]] = one
+    window.see(self, taken[index])
   end
   return taken
 end
@@ -81,16 +83,39 @@ function Inbox:take(n, lease)
   return events_of(self, leases)
 end
 
+-- The change that ends a taken event. Records that come with it are not written when another worker has the event by
+-- now: its own would be lost.
+local function ending_of(self, event, is_done)
+  local records = self.records[event]
+  self.records[event] = nil
+  return { lease = lease_of(self, event), done = is_done and not records and "always" or "held", records = records }
+end
+
 local function changes_of(self, done)
   local changes = {}
-  for index, event in ipairs(done) do changes[index] = { lease = lease_of(self, event), done = "always" } end
+  for index, event in ipairs(done) do changes[index] = ending_of(self, event, true) end
   return changes
+end
+
+-- Stores an event that was stored before, once for a key.
+function Inbox:put_again(event, key)
+  local entry = entry_of(self, event)
+  entry.key = key
+  return self.store:put { entry }
+end
+
+function Inbox:attach(event, records)
+  self.records[event] = records
+end
+
+function Inbox:get(name)
+  return self.store:get(name)
 end
 
 function Inbox:put(events, sources, taking)
   local entries = {}
   for index, event in ipairs(events) do entries[index] = entry_of(self, event, sources and sources[index]) end
-  local stored, leases, due = self.store:put(entries, nil, taking and {
+  local stored, leases, due = self.store:put(entries, window.records(self, events), taking and {
     n = taking.n, seconds = taking.lease or LEASE, changes = changes_of(self, taking.done),
   })
   if not stored then return nil, leases end
@@ -121,7 +146,7 @@ function Inbox:ack(event, is_done)
   local list, changes = event, {}
   if type(event[1]) ~= "table" then list = next(event) ~= nil and { event } or {} end
   for index, one in ipairs(list) do
-    changes[index] = { lease = lease_of(self, one), done = is_done and "always" or "held" }
+    changes[index] = ending_of(self, one, is_done)
   end
   local held, err = self.store:settle(changes)
   if not held then return nil, err end
@@ -283,7 +308,7 @@ function inbox.new(store, settings, is_encoded)
   return setmetatable({
     store = store, durable = store.durable, grouped = store.grouped, retry = settings.retry, is_encoded = is_encoded,
     counts = { stored = 0, duplicate = 0, handled = 0, failed = 0, dead = 0 },
-    leases = setmetatable({}, { __mode = "k" }),
+    leases = setmetatable({}, { __mode = "k" }), records = setmetatable({}, { __mode = "k" }),
   }, Inbox)
 end
 

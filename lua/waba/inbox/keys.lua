@@ -7,11 +7,17 @@ local inbound = require "waba.hosting.inbound"
 
 local keys = {}
 
+--- What precedes names within the number of an event; "" without a number.
+---@param event waba.Event
+---@return string
+function keys.scope(event)
+  local number = event.phone_number_id or event.number
+  return type(number) == "string" and number .. "/" or "" -- an event that a program has made may have another value
+end
+
 -- A name within a number: a customer who writes to two numbers has two conversations.
 local function of_number(event, name)
-  local number = event.phone_number_id or event.number
-  if type(number) ~= "string" then return tostring(name) end -- an event that a program has made may have another value
-  return number .. "/" .. name
+  return keys.scope(event) .. tostring(name)
 end
 
 -- Account fields whose content includes a time or an id: equal content is the same event. Other events are

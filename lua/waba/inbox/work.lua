@@ -126,7 +126,7 @@ local function finish(self, entry, ok, raised)
     self.look_at = min(self.look_at, clock() + self.patience)
   else
     -- with an uncertain result the handler is not called again: it might send the message twice
-    local is_uncertain = errors.is_error(raised) and raised.maybe_sent
+    local is_uncertain = errors.is_error(raised) and (raised.maybe_sent or raised.is_final)
     if self.failed == self.reported.failed then self.report_at = clock() + REPORT end
     self.failed, self.raised = self.failed + 1, raised
     local delay = self.inbox:fail(entry.event, first_line(raised), is_uncertain)

@@ -3,10 +3,13 @@
 
 local addresses = require "waba.webhook.addresses"
 local events = require "waba.hosting.events"
+local handling = require "waba.webhook.handling"
 local of_number = require "waba.client.of_number"
+local open_window = require "waba.webhook.open_window"
+local opt_outs = require "waba.webhook.opt_outs"
 local runtime = require "waba.runtime"
 local complete = require("waba.options").complete
-local router = require "waba.webhook.router"
+local protect = runtime.protect
 local verbs = require "waba.webhook.verbs"
 local work = require "waba.inbox.work"
 
@@ -157,6 +160,63 @@ function Receiver:watch(fn)
   self.watchers[#self.watchers + 1] = fn
 end
 
+-- Calls a function that may raise an error of the store. Returns its results, or nil and the error.
+local function guarded(fn, ...)
+  local ok, result, err = protect(fn, ...)
+  if ok then return result, err end
+  if type(result) ~= "table" then error(result, 3) end
+  return nil, result
+end
+
+--- Seconds for which a customer may be sent any message: until 24 hours after the customer's last message that this
+--- receiver's store has, 72 hours after one from an advertisement.
+---@param to string|integer|{ user_id: string }  a phone number, a user id, or the `key` of a customer
+---@param number? string|integer  the business number or its phone_number_id; by default any number
+---@return number|nil seconds  0 when the window is closed or unknown
+---@return waba.Error? err     kind "invalid"; "unavailable" if the store can't be read
+function Receiver:window(to, number)
+  return guarded(open_window.left, self.inbox, to, number)
+end
+
+--- Has a template sent, once, if a later status of a message reports that the window was closed; `client:send` with the
+--- options `window` and `otherwise` calls it.
+---@param id string   of the message
+---@param to string|integer|{ user_id: string }
+---@param template waba.Message
+---@return nil
+---@return waba.Error? err  the store can't be written
+function Receiver:expect(id, to, template)
+  return guarded(open_window.expect, self.inbox, id, to, template)
+end
+
+--- Records that a customer wants no marketing messages of a number; `send_all` with the option `suppress` sends none. What
+--- customers choose in WhatsApp is recorded without it.
+---@param to string|integer|{ user_id: string }
+---@param number? string|integer  by default all numbers
+---@return true|nil
+---@return waba.Error? err
+function Receiver:suppress(to, number)
+  return guarded(opt_outs.add, self.inbox, to, number)
+end
+
+--- Removes the record of `suppress`.
+---@param to string|integer|{ user_id: string }
+---@param number? string|integer
+---@return true|nil
+---@return waba.Error? err
+function Receiver:unsuppress(to, number)
+  return guarded(opt_outs.remove, self.inbox, to, number)
+end
+
+--- Whether a customer wants no marketing messages of a number.
+---@param to string|integer|{ user_id: string }
+---@param number? string|integer  by default any number
+---@return string|false|nil reason  "preference", "131050" or "own"
+---@return waba.Error? err
+function Receiver:suppressed(to, number)
+  return guarded(opt_outs.reason, self.inbox, to, number)
+end
+
 --- What this process stored and handled, and what waits in the inbox; empty for an inbox that has no method `stats`.
 ---@return waba.InboxStats
 function Receiver:stats()
@@ -204,7 +264,19 @@ local OPTIONS = {
                                      -- number or phone_number_id; or a function that returns the client of an event, and
                                      -- may wait
   on = "waba.Handlers",              -- the handlers by name
+  quiet_while = "waba.QuietOptions", -- when a bot is silent: messages of a customer to whom a person or another sender is
+                                     -- writing are given to `standby` instead of the handlers of messages
+  state_expires = "number>0",        -- seconds after which `event.state` and the step of `event:ask` are forgotten, from
+                                     -- their last change; default: never
   max_body = { "integer>=1", 4 * 1024 * 1024 }, -- bytes of the largest body
+}
+
+--- While which of these a bot is silent.
+---@options waba.QuietOptions
+local QUIET = {
+  echo = "number>0",                 -- seconds after a message that a person has written in the Business app
+  standby = "boolean|number",        -- while another sender holds the conversation; a number: seconds after the last sign
+                                     -- of that, by default a day
 }
 
 -- The methods that an inbox must have.
@@ -231,6 +303,9 @@ function receiver.new(options)
     ok, prepare = pcall(verbs.attacher, options.client)
     if not ok then error(prepare, 2) end
   end
+  if options.quiet_while then
+    options.quiet_while = complete(options.quiet_while, QUIET, "waba.receiver: quiet_while")
+  end
   runtime.preload()
   local inbox = options.inbox or require("waba.inbox.memory").new()
   if options.separate_statuses ~= nil or inbox.separate_statuses == nil then
@@ -239,7 +314,9 @@ function receiver.new(options)
   return setmetatable({
     find_place = find_place,
     inbox = inbox,
-    dispatch = router.new(options.on),
+    dispatch = handling.new(inbox, options.on, {
+      quiet_while = options.quiet_while, state_expires = options.state_expires,
+    }),
     prepare = prepare,
     transport = of_number.transport(options.client),
     max_body = options.max_body,

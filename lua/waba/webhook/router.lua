@@ -79,6 +79,10 @@ router.HANDLERS = options.with(ACCOUNT, {
   standby = HANDLER,         -- a customer's message that somebody else answers (Cloud)
   handover = HANDLER,        -- another sender holds the conversation now (Cloud)
   preference = HANDLER,      -- a customer wants no marketing messages, or wants them again (Cloud)
+  customer_changed = HANDLER, -- the phone number or the user id of a customer has changed, or the user id is known now:
+                             -- `event.customer` and `event.previous`
+  step = "table<string, fun(event: waba.Event, attempts: integer)>", -- by the step that `event:ask` has set: called with
+                             -- the customer's next message, instead of the handlers of messages and `any`
   any = HANDLER,             -- every event
   error = "fun(event: waba.Event, err: any)", -- each error that the platform reports by itself; and each time a handler
                              -- raised an error, with this error
@@ -129,39 +133,51 @@ end
 --- `error` is called with the event and an error: for each error that the platform reports by itself, and each time a
 --- handler raised an error.
 ---@param on? waba.Handlers
----@return fun(event: waba.Event, attempts: integer?, prepare: function?, subject: any): boolean ok, any raised
----  `prepare(event, subject)` is called before the first handler
+---@return fun(event: waba.Event, attempts: integer?, prepare: function?, subject: any, open: function?): boolean ok, any raised
+---  `prepare(event, subject)` is called before the first handler. `open(event, prepare)` is called before everything: it
+---  returns nil, false if no handler is to be called, or an object with the `step` that the event answers and a method
+---  `close`, which is called when the handlers have returned
+---@return fun(event: waba.Event): boolean has_handlers
 function router.new(on)
   on = options.check(on, router.HANDLERS, "waba.receiver: on", 3)
 
-  -- In one protected call.
-  local function prepare_and_handle(event, attempts, handler, prepare, subject)
-    prepare(event, subject)
-    return handler(event, attempts)
+  local function handlers_of(event, step)
+    local handlers = { step and on.step and on.step[step] or nil }
+    if not handlers[1] then
+      handlers[1] = specific_handler(on, event)
+      if event.kind == "error" then
+        if on.error then handlers[1] = function(news) return on.error(news, news.error) end end
+      else
+        handlers[#handlers + 1] = on[event.kind]
+      end
+      handlers[#handlers + 1] = on.any
+    end
+    if event.previous and on.customer_changed then table.insert(handlers, 1, on.customer_changed) end
+    return handlers
   end
 
-  return function(event, attempts, prepare, subject)
-    local handlers = { specific_handler(on, event) }
-    if event.kind == "error" then
-      if on.error then handlers[1] = function(news) return on.error(news, news.error) end end
-    else
-      handlers[#handlers + 1] = on[event.kind]
+  -- In one protected call.
+  local function handle(event, attempts, prepare, subject, open)
+    local is_prepared = not prepare
+    local function prepare_once()
+      if is_prepared then return end
+      is_prepared = true
+      prepare(event, subject)
     end
-    handlers[#handlers + 1] = on.any
-    for index, handler in ipairs(handlers) do
-      local ok, raised
-      if prepare and index == 1 then
-        ok, raised = protect(prepare_and_handle, event, attempts, handler, prepare, subject)
-      else
-        ok, raised = protect(handler, event, attempts)
-      end
-      if not ok then
-        if on.error and event.kind ~= "error" then protect(on.error, event, raised) end
-        return false, raised
-      end
-    end
-    return true
+    local session = open and open(event, prepare_once)
+    if session == false then return end
+    local handlers = handlers_of(event, session and session.step)
+    if handlers[1] then prepare_once() end
+    for _, handler in ipairs(handlers) do handler(event, attempts) end
+    if session then session:close() end
   end
+
+  return function(event, attempts, prepare, subject, open)
+    local ok, raised = protect(handle, event, attempts, prepare, subject, open)
+    if ok then return true end
+    if on.error and event.kind ~= "error" then protect(on.error, event, raised) end
+    return false, raised
+  end, function(event) return handlers_of(event)[1] ~= nil end
 end
 
 return router

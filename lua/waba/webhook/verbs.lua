@@ -1,5 +1,5 @@
--- The client of an event and the methods that use it: `event.client`, `event:reply(message)`, `event:mark_read()`,
--- `event:download { file = … }`.
+-- The client of an event and the methods that use it: `event.client`, `event:reply(message)`, `event:ask(message, step)`,
+-- `event:mark_read()`, `event:download { file = … }`.
 
 local digest = require "waba.resource.media.digest"
 local errors = require "waba.errors"
@@ -35,6 +35,17 @@ local REPLY = {
 }
 
 local reply = setmetatable({}, REPLY)
+
+--- Sends a reply, and sets the step that the customer's next message answers.
+local function ask(event, message, step, options)
+  if type(step) ~= "string" or step == "" then
+    error("event:ask: the step must be a string, not empty: a name of on.step", 2)
+  end
+  local sent, err = reply(event, message, options)
+  if not sent then return nil, err end
+  require("waba.webhook.session").set_step(event, step)
+  return sent
+end
 
 --- Marks the message as read; options as of `client:mark_read`.
 local function mark_read(event, options)
@@ -72,7 +83,10 @@ end
 ---@return fun(event: waba.Event): waba.Event
 function verbs.new(client, reason)
   local metatable = {
-    __index = { client = client, reply = reply, mark_read = mark_read, download = download }, reason = reason,
+    __index = {
+      client = client, reply = reply, ask = ask, mark_read = mark_read, download = download,
+    },
+    reason = reason,
   }
   return function(event)
     local data = rawget(event, "reply")

@@ -1,0 +1,46 @@
+-- Sends a message if the 24-hour window is open, and a template if it is closed.
+
+local errors = require "waba.errors"
+
+local window = {}
+
+-- The client's number as a receiver knows it; nil as long as it is unknown.
+local function number_of(client)
+  local own = client.own_number
+  if type(own) == "table" then return own.number or own.phone_number_id end
+  return type(client.expected_number) == "string" and client.expected_number or nil
+end
+
+--- Sends a message as `client:send` does, with its options `window` and `otherwise`.
+---@param client waba.Client
+---@param to any
+---@param message waba.Message
+---@param given waba.SendOptions
+---@return waba.Sent|nil
+---@return waba.Error? err
+function window.send(client, to, message, given)
+  local receiver, otherwise, rest = given.window, given.otherwise, {}
+  for name, value in pairs(given) do
+    if name ~= "window" and name ~= "otherwise" then rest[name] = value end
+  end
+  if message.type == "template" then return client:send(to, message, rest) end
+  local left, err = receiver:window(to, number_of(client))
+  if not left then return nil, err end
+  if left <= 0 then
+    if otherwise then return client:send(to, otherwise, rest) end
+    return nil, errors.new {
+      kind = "window", message = "the 24-hour window of this customer is closed: only a template may be sent (option "
+        .. "otherwise)",
+    }
+  end
+  local sent
+  sent, err = client:send(to, message, rest)
+  if sent then
+    if otherwise and sent.id then receiver:expect(sent.id, to, otherwise) end
+    return sent
+  end
+  if otherwise and err.kind == "window" and not err.maybe_sent then return client:send(to, otherwise, rest) end
+  return nil, err
+end
+
+return window

@@ -1,0 +1,154 @@
+-- Until when a customer may be sent any message: 24 hours after the customer's last message, 72 hours after one that came
+-- from an advertisement. Records of the store, written when the message is stored:
+--   window:<number>/<name>  Unix seconds of the end, and the length of the window
+--   numbers                 the business numbers with messages: lines of a scope and its digits
+
+local keys = require "waba.inbox.keys"
+local recipient = require "waba.recipient"
+
+local window = {}
+
+local DAY, AFTER_ADVERTISEMENT = 86400, 3 * 86400
+
+-- Seconds; a time farther in the future is no time of the platform.
+local FARTHEST = 366 * 86400
+
+-- Seconds after which the list of numbers is read again.
+local REREAD = 60
+
+-- Whether a message opens the window.
+local function opens(event)
+  return (event.kind == "message" or event.kind == "standby") and event.type ~= "system" and event.timestamp ~= nil
+    and not (event.hosting == "cloud" and event.group_id)
+end
+
+-- What a process knows of the numbers of an inbox.
+local known_of = setmetatable({}, { __mode = "k" })
+
+local function read_numbers(inbox)
+  local known = { at = os.time(), list = {}, scopes = {} }
+  local text, err = inbox:get "numbers"
+  if err then return nil, err end
+  for scope, digits in (text or ""):gmatch "(%S+) (%S+)\n" do
+    if scope == "-" then scope = "" end
+    known.list[#known.list + 1] = { scope = scope, digits = digits }
+    known.scopes[scope] = true
+  end
+  known_of[inbox] = known
+  return known
+end
+
+local function numbers_of(inbox)
+  local known = known_of[inbox]
+  if known and os.time() < known.at + REREAD then return known end
+  return read_numbers(inbox)
+end
+
+-- Adds the number of an event to the list, if it is not there.
+local function note_number(inbox, event, records)
+  local scope = keys.scope(event)
+  local known = numbers_of(inbox)
+  if not known or known.scopes[scope] then return end
+  known = read_numbers(inbox)
+  if not known or known.scopes[scope] then return end
+  local digits = type(event.number) == "string" and event.number or "-"
+  known.list[#known.list + 1] = { scope = scope, digits = digits }
+  known.scopes[scope] = true
+  local lines = {}
+  for index, one in ipairs(known.list) do
+    lines[index] = ("%s %s\n"):format(one.scope == "" and "-" or one.scope, one.digits)
+  end
+  records[#records + 1] = { name = "numbers", value = table.concat(lines) }
+end
+
+--- Notes the time of an event. The platform's clock decides when a window ends, so the latest time is its present if it
+--- is ahead of this machine's.
+---@param inbox waba.Inbox
+---@param event waba.Event
+function window.see(inbox, event)
+  local time = event.timestamp
+  if type(time) == "number" and time > (inbox.latest or 0) and time < os.time() + FARTHEST then inbox.latest = time end
+end
+
+--- The platform's present, as far as it is known.
+---@param inbox waba.Inbox
+---@return integer
+function window.now(inbox)
+  return math.max(os.time(), inbox.latest or 0)
+end
+
+--- The records to be written with events that are stored; nil if there are none.
+---@param inbox waba.Inbox
+---@param events waba.Event[]
+---@return waba.StoreRecord[]|nil
+function window.records(inbox, events)
+  local records
+  for _, event in ipairs(events) do
+    window.see(inbox, event)
+    if opens(event) then
+      local length = type(event.referral) == "table" and AFTER_ADVERTISEMENT or DAY
+      local ends = event.timestamp + length
+      local seconds = ends - os.time()
+      if seconds > 0 then
+        records = records or {}
+        local _, names = keys.conversation(event)
+        for _, name in ipairs(names) do
+          records[#records + 1] = {
+            name = "window:" .. name, value = ("%011.0f %d"):format(ends, length), seconds = seconds, rises = true,
+          }
+        end
+        note_number(inbox, event, records)
+      end
+    end
+  end
+  return records
+end
+
+--- The records that open the window of a customer's new names as those of the previous ones.
+---@param scope string
+---@param previous waba.Customer
+---@param customer waba.Customer
+---@param get fun(name: string): string|nil
+---@return waba.StoreRecord[]
+function window.moved(scope, previous, customer, get)
+  local records, best = {}, nil
+  for _, name in pairs { previous.phone, previous.user_id } do
+    local value = get("window:" .. scope .. name)
+    if value and (not best or value > best) then best = value end
+  end
+  local seconds = best and tonumber(best:match "^%d+") - os.time() or 0
+  for _, name in pairs { phone = customer.phone, user_id = customer.user_id } do
+    local is_new = name ~= previous.phone and name ~= previous.user_id
+    if seconds > 0 and is_new then
+      records[#records + 1] = { name = "window:" .. scope .. name, value = best, seconds = seconds, rises = true }
+    end
+  end
+  return records
+end
+
+--- The scopes of a business number in the records; of all numbers without one.
+---@param inbox waba.Inbox
+---@param number? string|number  digits or phone_number_id
+---@return string[]
+function window.scopes(inbox, number)
+  local digits = number ~= nil and recipient.business_number(number) or nil
+  local known, err = numbers_of(inbox)
+  if not known then error(err, 0) end
+  local scopes = {}
+  for _, one in ipairs(known.list) do
+    if number == nil or one.digits == digits or one.scope == digits .. "/" then scopes[#scopes + 1] = one.scope end
+  end
+  return scopes
+end
+
+--- Seconds until the end that a record names.
+---@param value string|nil
+---@param now integer
+---@return number
+function window.left(value, now)
+  local ends, length = (value or ""):match "^(%d+) (%d+)$"
+  if not ends then return 0 end
+  return math.max(0, math.min(tonumber(ends) - now, tonumber(length)))
+end
+
+return window

@@ -1,0 +1,48 @@
+-- Handles one event of a receiver: finds the customer and what is stored of the conversation, runs the handlers, and passes
+-- what has changed to the inbox, which stores it with the acknowledgement.
+
+local open_window = require "waba.webhook.open_window"
+local router = require "waba.webhook.router"
+local session = require "waba.webhook.session"
+
+local handling = {}
+
+-- Fields of the account after which the definition of a template must be fetched again.
+local TEMPLATE_FIELDS = {
+  message_template_status_update = true, message_template_components_update = true,
+  message_template_quality_update = true, template_category_update = true,
+}
+
+-- Lets the client of an event forget the template that was changed.
+local function forget_template(event)
+  local templates = event.client and event.client.templates
+  local name = type(event.value) == "table" and event.value.message_template_name
+  if templates and type(name) == "string" then templates:forget(name) end
+end
+
+--- Makes a function that handles an event.
+---@param inbox waba.Inbox
+---@param on? waba.Handlers
+---@param settings { quiet_while: table?, state_expires: number? }
+---@return fun(event: waba.Event, attempts: integer, prepare: function?, subject: any): boolean ok, any raised
+function handling.new(inbox, on, settings)
+  local dispatch, has_handlers = router.new(on)
+
+  local function open(event, prepare)
+    local kind = event.kind
+    if kind == "status" and event.errors then open_window.replace(event, inbox, prepare) end
+    if event.is_again then return false end
+    if kind == "account" and TEMPLATE_FIELDS[event.field] then
+      prepare()
+      forget_template(event)
+    end
+    if kind == "error" or kind == "status" and not event.errors and not has_handlers(event) then return nil end
+    return session.open(event, inbox, settings)
+  end
+
+  return function(event, attempts, prepare, subject)
+    return dispatch(event, attempts, prepare, subject, open)
+  end
+end
+
+return handling

@@ -1,0 +1,188 @@
+-- The customer of an event. Cloud hosting names customers by phone number, by business-scoped user id, or by both (cloud.md,
+-- section 11.1). Ids that occurred together are recorded, so that either alone gives the same key.
+--
+-- Records of the inbox's store, within a business number:
+--   id:<phone>    the user id; "" as long as none is known; with "?" behind it when only a status had both
+--   id:<user id>  the phone number, or "" ; ">" and the new key after the user id has changed
+
+local inbound = require "waba.hosting.inbound"
+local keys = require "waba.inbox.keys"
+
+local identity = {}
+
+local PENDING = "?"
+
+-- Changes of a user id that are followed.
+local MOST_CHANGES = 16
+
+-- Phone number, user id and parent user id of the customer, as the event has them.
+local function ids_of(event)
+  local contact = type(event.contact) == "table" and event.contact or {}
+  if event.kind == "echo" then return event.to or contact.wa_id, event.to_user_id or contact.user_id end
+  if event.kind == "status" then
+    if event.group_id then return event.participant, event.participant_user_id, event.participant_parent_user_id end
+    return event.recipient, event.recipient_user_id, event.recipient_parent_user_id
+  end
+  return event.from or contact.wa_id, event.from_user_id or contact.user_id,
+    event.from_parent_user_id or contact.parent_user_id
+end
+
+---@return waba.Customer
+local function new_customer(event, phone, user_id, parent)
+  local contact = type(event.contact) == "table" and event.contact or {}
+  return {
+    key = user_id or phone, phone = phone, user_id = user_id, parent_user_id = parent,
+    name = contact.name, username = contact.username,
+  }
+end
+
+-- What is read and written for one event.
+local Lookup = {}
+Lookup.__index = Lookup
+
+local function new_lookup(event, get, is_in_order)
+  return setmetatable({ scope = keys.scope(event), get_value = get, is_in_order = is_in_order, records = {} }, Lookup)
+end
+
+function Lookup:get(id)
+  return self.get_value("id:" .. self.scope .. id)
+end
+
+function Lookup:set(id, value)
+  self.records[#self.records + 1] = { name = "id:" .. self.scope .. id, value = value }
+end
+
+-- The user id that a record of a phone number names.
+local function user_id_in(value)
+  if value == nil or value == "" then return nil end
+  return (value:gsub("%?$", ""))
+end
+
+-- An event with a phone number only. Returns the user id, and whether it was unknown to the events before.
+function Lookup:by_phone(phone)
+  local known = self:get(phone)
+  local user_id = user_id_in(known)
+  if not self.is_in_order then return user_id, false end
+  if known == nil then self:set(phone, "") end
+  if not user_id or known == user_id then return user_id, false end
+  self:set(phone, user_id)
+  return user_id, true
+end
+
+-- An event with a user id only. Returns the phone number, and the user id that is valid now.
+function Lookup:by_user_id(user_id)
+  local known = self:get(user_id)
+  for _ = 1, MOST_CHANGES do
+    if not known or known:sub(1, 1) ~= ">" then break end
+    user_id = known:sub(2)
+    known = self:get(user_id)
+  end
+  return known ~= "" and known or nil, user_id
+end
+
+-- An event with both. Returns the user id that is valid now, and the ids of the customer before if the event is the first
+-- one with both.
+function Lookup:pair(phone, user_id)
+  local known = self:get(phone)
+  if known == user_id then return user_id end
+  if not self.is_in_order then
+    if known == nil or known == "" then
+      self:set(phone, user_id .. PENDING)
+      self:set(user_id, phone)
+    end
+    return user_id
+  end
+  local previous
+  if known == "" or known == user_id .. PENDING then
+    previous = { key = phone, phone = phone }
+  else -- a phone number of another user id belongs to another customer now
+    local number, present_id = self:by_user_id(user_id)
+    if present_id ~= user_id then return present_id end -- a late event
+    if number and number ~= phone then
+      previous = { key = user_id, phone = number, user_id = user_id }
+      self:set(number, nil)
+    end
+  end
+  self:set(phone, user_id)
+  self:set(user_id, phone)
+  return user_id, previous
+end
+
+-- The ids before and after a change that the platform reports (cloud.md, sections 4.6 and 11.1). Each is a phone number and
+-- a user id.
+local function change_of(lookup, event, phone, user_id)
+  local system = event.system
+  local new_user_id = system.new_user_id or system.user_id
+  if system.type == "user_changed_number" then
+    return { phone, user_id or phone and lookup:by_phone(phone) }, { system.new_wa_id, new_user_id }
+  end
+  local old = system.new_user_id and system.user_id or user_id ~= new_user_id and user_id or nil
+  phone = phone or old and lookup:by_user_id(old)
+  old = old or phone and user_id_in(lookup:get(phone))
+  return { phone, old ~= new_user_id and old or nil }, { system.new_wa_id or phone, new_user_id }
+end
+
+local function apply_change(lookup, event, phone, user_id)
+  local before, after = change_of(lookup, event, phone, user_id)
+  local old_phone, old_id, new_phone, new_id = before[1], before[2], after[1], after[2]
+  lookup.records = {}
+  local customer = new_customer(event, new_phone, new_id, event.system.parent_user_id)
+  if old_phone and old_phone ~= new_phone then lookup:set(old_phone, nil) end
+  if old_id and old_id ~= new_id then lookup:set(old_id, ">" .. customer.key) end
+  if new_phone then lookup:set(new_phone, new_id or "") end
+  if new_id then lookup:set(new_id, new_phone or "") end
+  local key = old_id or old_phone
+  if not key or key == customer.key and old_phone == new_phone then return customer end
+  return customer, { key = key, phone = old_phone, user_id = old_id, name = customer.name }
+end
+
+--- The customer of an event; nil without one.
+---@param event waba.Event
+---@param get? fun(name: string): string|nil  reads a record of the store; without it only the event counts
+---@param is_in_order boolean  no other event of the customer is handled at this time
+---@return waba.Customer|nil customer
+---@return waba.Customer|nil previous  when the event reports or shows that the customer's ids have changed
+---@return waba.StoreRecord[] records  to be written when the event was handled
+function identity.resolve(event, get, is_in_order)
+  local phone, user_id, parent = ids_of(event)
+  if not phone and not user_id and not inbound.new_address(event) then return nil, nil, {} end
+  local lookup = new_lookup(event, get, is_in_order)
+  if not get then return new_customer(event, phone, user_id, parent), nil, {} end
+  if is_in_order and inbound.new_address(event) then
+    local customer, previous = apply_change(lookup, event, phone, user_id)
+    return customer, previous, lookup.records
+  end
+  local previous
+  if event.hosting ~= "cloud" then return new_customer(event, phone), nil, {} end
+  if phone and user_id then
+    user_id, previous = lookup:pair(phone, user_id)
+  elseif phone then
+    local is_new
+    user_id, is_new = lookup:by_phone(phone)
+    if is_new then previous = { key = phone, phone = phone } end
+  elseif user_id then
+    phone, user_id = lookup:by_user_id(user_id)
+  end
+  local customer = new_customer(event, phone, user_id, parent)
+  if previous then previous.name = customer.name end
+  return customer, previous, lookup.records
+end
+
+--- The names of a customer by one of them.
+---@param scope string   of `keys.scope`
+---@param name string    a phone number or a user id
+---@param get fun(name: string): string|nil
+---@return string key
+---@return string? other  the other name, if it is known
+function identity.names(scope, name, get)
+  local value = get("id:" .. scope .. name)
+  if value == nil or value == "" then return name end
+  if value:sub(1, 1) == ">" then return identity.names(scope, value:sub(2), get) end
+  if name:find "^%d+$" then
+    local user_id = user_id_in(value)
+    return user_id, name
+  end
+  return name, value
+end
+
+return identity

@@ -1,0 +1,104 @@
+-- Seconds for which a customer may be sent any message, and templates that are sent in place of a message when the gateway
+-- reports in a status that the window was closed. Records of the inbox's store:
+--   otherwise:<message id>  JSON of the recipient and the template
+--   unsent:<message id>     the status, if it was handled before `otherwise` was written
+
+local core = require "waba.core"
+local identity = require "waba.webhook.identity"
+local recipient = require "waba.recipient"
+local record = require "waba.inbox.record"
+local window = require "waba.inbox.window"
+
+local open_window = {}
+
+-- Seconds for which a status of a message is expected.
+local STATUS_TIME = 86400
+
+local function reader_of(inbox)
+  if not inbox.get then error("receiver:window: the receiver's inbox has no store: use one of waba.inbox", 3) end
+  return function(name)
+    local value, err = inbox:get(name)
+    if err then error(err, 0) end
+    return value
+  end
+end
+
+--- Seconds for which a customer may be sent any message.
+---@param inbox waba.Inbox
+---@param to string|number|{ user_id: string }
+---@param number? string|number
+---@return number|nil seconds
+---@return waba.Error? err  of kind "invalid"
+function open_window.left(inbox, to, number)
+  local get = reader_of(inbox)
+  local name, form = recipient.read(to)
+  if not name then return nil, form end
+  if form == "group" then return math.huge end
+  local best, now = 0, window.now(inbox)
+  for _, scope in ipairs(window.scopes(inbox, number)) do
+    local key, other = identity.names(scope, name, get)
+    for _, one in ipairs { name, key, other } do
+      best = math.max(best, window.left(get("window:" .. scope .. one), now))
+    end
+  end
+  return best
+end
+
+-- ---- Templates in place of messages. ------------------------------------------------------------------
+
+local function write(inbox, name, value)
+  local ok, err = inbox.store:settle({}, { { name = name, value = value, seconds = STATUS_TIME } })
+  if not ok then error(err, 0) end
+end
+
+--- Records which template is sent if a status reports that a message was not delivered because the window was closed.
+---@param inbox waba.Inbox
+---@param id string  of the message
+---@param to any
+---@param template waba.Message
+function open_window.expect(inbox, id, to, template)
+  local json, message = core.encode { to = to, message = core.plain(template) }
+  if not json then error("client:send: option otherwise: " .. tostring(message), 0) end
+  write(inbox, "otherwise:" .. id, json)
+  local stored = inbox:get("unsent:" .. id)
+  if not stored then return end
+  local status = record.decode(stored)
+  status.is_again = true -- its handlers have run
+  inbox:put_again(status, "otherwise:" .. id)
+end
+
+-- Whether a status says that the window was closed. The message was certainly not delivered.
+local function is_closed(event)
+  for _, err in ipairs(event.kind == "status" and event.status == "failed" and event.errors or {}) do
+    if err.kind == "window" then return true end
+  end
+  return false
+end
+
+--- Sends the template that was recorded for a message, once. The result is in `event.replaced`.
+---@param event waba.Event
+---@param inbox waba.Inbox
+---@param prepare fun()  gives the event its client
+function open_window.replace(event, inbox, prepare)
+  if not inbox.get or not event.id or not is_closed(event) then return end
+  local name = "otherwise:" .. event.id
+  local get = reader_of(inbox)
+  local json = get(name)
+  if not json then
+    write(inbox, "unsent:" .. event.id, record.encode(event))
+    json = get(name)
+    if not json then return end
+  end
+  prepare()
+  if not event.client then return end
+  write(inbox, name, nil) -- before the template is sent: it is not sent twice, whatever happens
+  local expected = core.decode(json)
+  local sent, err = event.client:send(expected.to, expected.message)
+  event.replaced = { id = sent and sent.id, error = err }
+  if err and err.retryable and not err.maybe_sent then
+    write(inbox, name, json)
+    error(err, 0)
+  end
+end
+
+return open_window

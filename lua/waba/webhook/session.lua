@@ -1,0 +1,197 @@
+-- What is known of an event's customer while its handlers run: who it is, the state of the conversation, the step that
+-- waits for an answer, and whether somebody else is writing to the customer. What has changed is stored together with the
+-- acknowledgement of the event.
+--
+-- Records of the inbox's store, beside those of identity.lua; <owner> is the key of a customer within a business number, or
+-- the id of a group:
+--   state:<owner>  JSON of `state` and `step`
+--   quiet:<owner>  Unix seconds of the last echo and of the last sign that another sender holds the conversation
+
+local core = require "waba.core"
+local errors = require "waba.errors"
+local identity = require "waba.webhook.identity"
+local keys = require "waba.inbox.keys"
+local opt_outs = require "waba.webhook.opt_outs"
+local window = require "waba.inbox.window"
+
+local session = {}
+
+-- Bytes of JSON.
+local LARGEST_STATE = 64 * 1024
+
+-- Seconds for which `quiet_while = { standby = true }` holds without a further sign.
+local LONGEST_STANDBY = 86400
+
+-- Types of messages that answer no question.
+local NO_ANSWERS = { system = true, reaction = true, edit = true, revoke = true, request_welcome = true }
+
+-- Sessions by event, for `event:ask`.
+local sessions = setmetatable({}, { __mode = "k" })
+
+---@class waba.Session
+---@field step string|nil  the step that this event answers
+local Session = {}
+Session.__index = Session
+
+local function invalid_state(message)
+  local err = errors.new { kind = "invalid", path = "state", message = "event.state " .. message }
+  err.is_final = true
+  return err
+end
+
+-- The JSON of a state; nil for an empty one. Raises if it can't be stored: the handlers have run, so the event is set
+-- aside.
+local function encode_state(self, state)
+  if state == nil or type(state) == "table" and next(state) == nil then state = nil end
+  if state ~= nil and type(state) ~= "table" then
+    error(invalid_state(("must be a table or nil, not a %s"):format(type(state))), 0)
+  end
+  if state == nil and not self.next_step then return nil end
+  local json, message = core.encode { state = state, step = self.next_step }
+  if not json then error(invalid_state("can't be stored as JSON: " .. tostring(message)), 0) end
+  if #json > LARGEST_STATE then
+    error(invalid_state(("has %d bytes as JSON: at most %d are stored"):format(#json, LARGEST_STATE)), 0)
+  end
+  return json
+end
+
+local function add(self, name, value, seconds)
+  self.records[#self.records + 1] = { name = name, value = value, seconds = seconds }
+end
+
+-- ---- Opening. ----------------------------------------------------------------------------------------
+
+-- Reads the state, of the previous key if there is none of the present one.
+local function read_state(self, previous)
+  local json = self.get("state:" .. self.owner)
+  if not json and previous and previous ~= self.owner then
+    json = self.get("state:" .. previous)
+    if json then
+      add(self, "state:" .. previous, nil)
+      self.is_moved = true
+    end
+  end
+  self.json = json
+  local stored = json and core.decode(json) or {}
+  self.next_step = type(stored.step) == "string" and stored.step or nil
+  self.event.state = type(stored.state) == "table" and stored.state or {}
+  local event = self.event
+  if event.kind == "message" and not NO_ANSWERS[event.type] then self.step, self.next_step = self.next_step, nil end
+end
+
+-- Moves what else is known of the customer to a new key.
+local function move(self, scope, previous)
+  local customer = self.event.customer
+  for _, prefix in ipairs { "quiet:", "suppressed:" } do
+    local value = previous.key ~= customer.key and self.get(prefix .. scope .. previous.key)
+    if value then
+      add(self, prefix .. scope .. customer.key, value)
+      add(self, prefix .. scope .. previous.key, nil)
+    end
+  end
+  for _, record in ipairs(window.moved(scope, previous, customer, self.get)) do
+    self.records[#self.records + 1] = record
+  end
+end
+
+-- The two times of a customer.
+local function read_quiet(self, previous)
+  local value = self.get("quiet:" .. self.owner) or previous and self.get("quiet:" .. previous)
+  local echo, standby = (value or "0 0"):match "^(%d+) (%d+)$"
+  return tonumber(echo) or 0, tonumber(standby) or 0
+end
+
+local function within(time, event_time, seconds)
+  if seconds == true then seconds = LONGEST_STANDBY end
+  return seconds and time > 0 and event_time < time + seconds
+end
+
+-- Records who writes to the customer, or lets the bot stay silent.
+local function check_quiet(self, settings, previous)
+  local event = self.event
+  local echo, standby = read_quiet(self, previous)
+  local now = event.timestamp or os.time()
+  if event.kind == "message" then
+    if within(echo, now, settings.echo) or within(standby, now, settings.standby) then
+      event.kind = "standby"
+      self.step, self.next_step = nil, self.step or self.next_step
+    end
+    return
+  end
+  if event.kind == "echo" then
+    echo = math.max(echo, now)
+  elseif event.kind == "standby" then
+    standby = math.max(standby, now)
+  elseif event.kind == "handover" then
+    standby = event.type == "control_taken" and now or 0
+  else
+    return
+  end
+  local longest = math.max(settings.echo or 0, settings.standby == true and LONGEST_STANDBY or settings.standby or 0)
+  add(self, "quiet:" .. self.owner, ("%.0f %.0f"):format(echo, standby), longest)
+end
+
+-- The owner of a state: the group, or the customer.
+local function owner_of(event, scope, key)
+  return scope .. (event.hosting == "cloud" and event.group_id or key)
+end
+
+--- Reads what is known of the customer of an event, and sets `event.customer`, `event.previous` and `event.state`. Raises
+--- an error if the store can't be read.
+---@param event waba.Event
+---@param inbox waba.Inbox
+---@param settings { quiet_while: table?, state_expires: number? }
+---@return waba.Session
+function session.open(event, inbox, settings)
+  local self = setmetatable({ event = event, inbox = inbox, records = {}, settings = settings }, Session)
+  if inbox.get then
+    function self.get(name)
+      local value, err = inbox:get(name)
+      if err then error(err, 0) end
+      return value
+    end
+  end
+  -- statuses may be handled at the same time as a message of the same customer
+  local is_in_order = event.kind ~= "status"
+  event.customer, event.previous, self.records = identity.resolve(event, self.get, is_in_order)
+  if not self.get or not event.customer then return self end
+  local scope = keys.scope(event)
+  opt_outs.note(event, scope, self.records)
+  if is_in_order then
+    self.owner = owner_of(event, scope, event.customer.key)
+    local previous = event.previous and owner_of(event, scope, event.previous.key)
+    read_state(self, previous)
+    if previous then move(self, scope, event.previous) end
+    if settings.quiet_while then check_quiet(self, settings.quiet_while, previous) end
+  end
+  sessions[event] = self
+  return self
+end
+
+-- ---- Steps and closing. ------------------------------------------------------------------------------
+
+--- Sets the step that the customer's next message answers.
+---@param event waba.Event
+---@param step string
+---@return boolean is_set  false outside of a handler, and for an event without a customer
+function session.set_step(event, step)
+  local self = sessions[event]
+  if not self or not self.owner then return false end
+  self.next_step = step
+  return true
+end
+
+--- Ends the session when the handlers have returned: what has changed is written with the acknowledgement. Raises an error
+--- if the state can't be stored.
+function Session:close()
+  sessions[self.event] = nil
+  if self.owner then
+    local json = encode_state(self, self.event.state)
+    if json ~= self.json or self.is_moved then
+      add(self, "state:" .. self.owner, json, json and self.settings.state_expires)
+    end
+  end
+  if self.records[1] and self.inbox.attach then self.inbox:attach(self.event, self.records) end
+end
+
+return session

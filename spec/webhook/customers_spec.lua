@@ -1,0 +1,348 @@
+-- Customers of a receiver: who they are while their ids come and go, the state of the conversation, questions, windows,
+-- opt-outs, and who else is writing. Every backend passes the same spec.
+
+local process = require "spec.support.process"
+local redis = require "spec.support.redis"
+local waba = require "waba"
+local webhooks = require "spec.support.webhooks"
+
+local PHONE, OTHER, USER = "4915111", "4915122", "DE.1"
+
+local backends = {
+  memory = function()
+    local kept = {}
+    return function(name)
+      kept[name] = kept[name] or waba.inbox.memory { retry = { base = 0 } }
+      return kept[name]
+    end, function() end
+  end,
+  sqlite = function()
+    local folder = process.folder()
+    return function(name)
+      return waba.inbox.sqlite { file = folder:file(name .. ".db"), sync = false, retry = { base = 0 } }
+    end, function() folder:remove() end
+  end,
+  redis = function()
+    local server = redis.start()
+    return function(name)
+      return waba.inbox.redis { prefix = "{" .. name .. "}", host = "127.0.0.1", port = server.port, retry = { base = 0 } }
+    end, function() server:stop() end
+  end,
+}
+
+-- A client that records what it sends.
+local function new_client(refuse)
+  local client = { sent = {} }
+  function client:send(to, message, options)
+    if refuse and refuse(message) then return nil, refuse(message) end
+    self.sent[#self.sent + 1] = { to = to, message = message, options = options }
+    return { id = "out" .. #self.sent }
+  end
+  function client.mark_read() return true end
+  return client
+end
+
+local count = 0
+
+local function ids(phone, user_id)
+  return (phone and ('"from":"%s",'):format(phone) or "") .. (user_id and ('"from_user_id":"%s",'):format(user_id) or "")
+end
+
+local function message(phone, user_id, own, time)
+  count = count + 1
+  return webhooks.cloud { messages = ('{%s"id":"m%d","timestamp":"%d",%s}'):format(ids(phone, user_id), count,
+    time or os.time(), own or '"type":"text","text":{"body":"Hi"}') }
+end
+
+local function change(field, value)
+  return webhooks.entry(('{"field":"%s","value":{"metadata":{"display_phone_number":"%s","phone_number_id":"%s"},%s}}'):format(
+    field, webhooks.place.number, webhooks.place.phone_number_id, value))
+end
+
+for _, backend in ipairs { "memory", "sqlite", "redis" } do
+  describe("a customer of a receiver, in " .. backend, function()
+    local open, close
+    local box, names = nil, 0
+
+    setup(function() open, close = backends[backend]() end)
+    teardown(function() close() end)
+    before_each(function()
+      names = names + 1
+      box = "box" .. names
+    end)
+
+    -- A receiver on the inbox of this test, as another process would open it.
+    local function receiver(on, more)
+      local options = { open = true, inbox = open(box), on = on, client = new_client() }
+      for name, value in pairs(more or {}) do options[name] = value end
+      return waba.receiver(options)
+    end
+
+    local function post(own, body)
+      assert.equal(200, (own:handle { method = "POST", headers = {}, body = body }))
+      local handled, failed, raised = own:work()
+      if failed ~= 0 then error(raised, 0) end
+      return handled
+    end
+
+    -- Posts to a receiver that records customers. Returns what it has seen.
+    local function see(...)
+      local seen = {}
+      local own = receiver {
+        message = function(event)
+          seen[#seen + 1] = ("%s %s %s"):format(event.customer.key, event.customer.phone or "-", event.customer.user_id or "-")
+        end,
+        customer_changed = function(event)
+          seen[#seen + 1] = ("%s -> %s"):format(event.previous.key, event.customer.key)
+        end,
+      }
+      for _, body in ipairs { ... } do post(own, body) end
+      return seen
+    end
+
+    it("has one key while the number hides and shows again", function()
+      assert.same({ "DE.1 4915111 DE.1", "DE.1 4915111 DE.1", "DE.1 4915111 DE.1", "DE.1 4915111 DE.1" },
+        see(message(PHONE, USER), message(nil, USER), message(PHONE), message(PHONE, USER)))
+      assert.same({ "DE.1 4915111 DE.1" }, see(message(nil, USER)))
+    end)
+
+    it("has the phone number as key until a user id is known, which is a change", function()
+      assert.same({ "4915111 4915111 -", "4915111 -> DE.1", "DE.1 4915111 DE.1", "DE.1 4915111 DE.1" },
+        see(message(PHONE), message(PHONE, USER), message(PHONE)))
+    end)
+
+    it("is known by the ids of a status", function()
+      local status = '{"id":"s","status":"sent","timestamp":"1","recipient_id":"4915111","recipient_user_id":"DE.1"}'
+      local own = receiver { status = function(event) assert.equal(USER, event.customer.key) end }
+      post(own, webhooks.cloud { statuses = status })
+      assert.same({ "DE.1 4915111 DE.1" }, see(message(nil, USER)))
+    end)
+
+    it("keeps the state when a status shows the user id first", function()
+      local own = receiver { status = function() end, text = function(event)
+        event.state.count = (event.state.count or 0) + 1
+      end }
+      post(own, message(PHONE))
+      post(own, webhooks.cloud { statuses = '{"id":"s","status":"sent","timestamp":"1","recipient_id":"4915111",'
+        .. '"recipient_user_id":"DE.1"}' })
+      local changes, state = 0, nil
+      own = receiver { customer_changed = function() changes = changes + 1 end, text = function(event) state = event.state end }
+      post(own, message(PHONE))
+      assert.same({ count = 1 }, state)
+      assert.equal(1, changes)
+    end)
+
+    it("takes state, window and opt-out along to a new number", function()
+      local own = receiver { text = function(event) event.state = { name = "Eva" } end }
+      post(own, message(PHONE, USER))
+      assert(own:suppress(PHONE, webhooks.place.number))
+      local system = '"type":"system","system":{"type":"user_changed_number","wa_id":"4915122","user_id":"DE.2","body":"b"}'
+      local seen = {}
+      own = receiver {
+        customer_changed = function(event)
+          seen[#seen + 1] = ("%s %s -> %s %s"):format(event.previous.key, event.previous.phone, event.customer.key,
+            event.customer.phone)
+        end,
+        text = function(event) seen[#seen + 1] = event.customer.key .. " " .. tostring(event.state.name) end,
+      }
+      post(own, message(PHONE, nil, system))
+      assert.is_true(own:window(OTHER) > 86000)
+      assert.is_true(own:window("DE.2", webhooks.place.number) > 86000)
+      post(own, message(OTHER, "DE.2"))
+      post(own, message(nil, "DE.2"))
+      assert.same({ "DE.1 4915111 -> DE.2 4915122", "DE.2 Eva", "DE.2 Eva" }, seen)
+      -- the old number may belong to somebody else now
+      assert.same({ "DE.9 4915111 DE.9" }, see(message(PHONE, "DE.9")))
+    end)
+
+    it("takes the state along to a new user id", function()
+      local own = receiver { text = function(event) event.state.seen = (event.state.seen or 0) + 1 end }
+      post(own, message(PHONE, USER))
+      post(own, message(nil, "DE.2", '"type":"system","system":{"type":"user_changed_user_id","user_id":"DE.1","new_user_id":"DE.2"}'))
+      post(own, change("user_id_update",
+        '"user_id_update":[{"user_id":{"previous":"DE.2","current":"DE.3"},"timestamp":"1767225600"}]'))
+      local state
+      own = receiver { text = function(event) state = event.state end }
+      post(own, message(nil, "DE.3"))
+      assert.same({ seen = 1 }, state)
+      assert.same({ "DE.3 4915111 DE.3", "DE.3 4915111 DE.3" }, see(message(PHONE), message(nil, USER)))
+    end)
+
+    it("has a state that is stored with the acknowledgement, and not when the handler raises", function()
+      local tries = 0
+      local own = receiver { text = function(event)
+        assert.same({}, event.state)
+        event.state.list = { 1, "a\0b", { deep = true } }
+        tries = tries + 1
+        if tries < 3 then error "not yet" end
+      end }
+      own:handle { method = "POST", headers = {}, body = message(PHONE) }
+      repeat own:work() until own.inbox:depth() == 0
+      assert.equal(3, tries)
+      local state
+      post(receiver { text = function(event)
+        state = event.state
+        event.state = nil
+      end }, message(PHONE))
+      assert.same({ list = { 1, "a\0b", { deep = true } } }, state)
+      post(receiver { text = function(event) state = event.state end }, message(PHONE))
+      assert.same({}, state)
+    end)
+
+    it("has a state of its own for each business number, and one for each group", function()
+      local states = {}
+      local own = receiver { text = function(event)
+        event.state.n = (event.state.n or 0) + 1
+        states[#states + 1] = event.state.n
+      end }
+      local function text(id, more, number)
+        return webhooks.entry(webhooks.change({ messages = ('{"from":"1","id":"%s",%s"type":"text","text":{"body":"x"}}')
+          :format(id, more) }, number, number))
+      end
+      own.prepare = nil
+      for _, body in ipairs { text("a", "", "492"), text("b", "", "493"), text("c", '"group_id":"G",', "492"),
+        text("d", '"group_id":"G",', "492"), text("e", "", "492") } do post(own, body) end
+      assert.same({ 1, 1, 1, 2, 2 }, states)
+    end)
+
+    it("sets an event aside whose state can't be stored, and says why", function()
+      local function reason(state)
+        local own = receiver { text = function(event) event.state = state end }
+        own:handle { method = "POST", headers = {}, body = message(PHONE) }
+        own:work()
+        local aside = own.inbox:set_aside()
+        own.inbox:drop { dead = true }
+        assert.equal(1, #aside)
+        return aside[1].reason
+      end
+      assert.equal("invalid: event.state must be a table or nil, not a string", reason "text")
+      assert.truthy(reason({ text = ("x"):rep(70000) }):find "event.state has 7%d+ bytes as JSON: at most 65536 are stored")
+      assert.truthy(reason({ fn = print }):find "event.state can't be stored as JSON: ")
+    end)
+
+    it("answers a question, also to another process", function()
+      local own = receiver { text = function(event)
+        assert(event:ask(waba.text "Your name?", "name"))
+      end }
+      post(own, message(PHONE))
+      local seen = {}
+      local function on()
+        return {
+          text = function(event) seen[#seen + 1] = "text " .. event.text end,
+          reaction = function() seen[#seen + 1] = "reaction" end,
+          any = function() seen[#seen + 1] = "any" end,
+          step = { name = function(event)
+            event.state.name = event.text
+            seen[#seen + 1] = "name " .. event.text
+            assert(event:ask(waba.text "And your age?", "age"))
+          end, age = function(event) seen[#seen + 1] = "age of " .. event.state.name end },
+        }
+      end
+      own = receiver(on())
+      post(own, message(PHONE, nil, '"type":"reaction","reaction":{"message_id":"x","emoji":"y"}'))
+      post(own, message(PHONE))
+      post(receiver(on()), message(PHONE))
+      post(receiver(on()), message(PHONE))
+      assert.same({ "reaction", "any", "name Hi", "age of Hi", "text Hi", "any" }, seen)
+    end)
+
+    it("is handled as usual when the step of the question is unknown, or the question was not sent", function()
+      post(receiver { text = function(event) assert(event:ask(waba.text "?", "gone")) end }, message(PHONE))
+      local seen = {}
+      local client = new_client(function() return require("waba.errors").new { kind = "window", message = "closed" } end)
+      local on = { text = function(event)
+        seen[#seen + 1] = "text"
+        local sent, err = event:ask(waba.text "?", "other")
+        assert.is_nil(sent)
+        assert.equal("window", err.kind)
+      end, step = { other = function() seen[#seen + 1] = "other" end } }
+      for _ = 1, 2 do post(receiver(on, { client = client }), message(PHONE)) end
+      assert.same({ "text", "text" }, seen)
+      local own = receiver { text = function(event) event:ask(waba.text "?") end }
+      own:handle { method = "POST", headers = {}, body = message(PHONE) }
+      local _, _, raised = own:work()
+      assert.truthy(tostring(raised):find("event:ask: the step must be a string, not empty", 1, true))
+    end)
+
+    it("gets no answers while a person or another sender is writing", function()
+      local seen = {}
+      local function bot()
+        return receiver({
+          text = function(event) seen[#seen + 1] = "text " .. event.id end,
+          standby = function(event) seen[#seen + 1] = "standby " .. event.kind end,
+        }, { quiet_while = { echo = 3600, standby = true } })
+      end
+      local now = os.time()
+      local function text(id, time)
+        return webhooks.cloud { messages = ('{"from":"4915111","id":"%s","timestamp":"%d","type":"text","text":{"body":"x"}}')
+          :format(id, time) }
+      end
+      post(bot(), text("a", now))
+      post(bot(), change("smb_message_echoes", ('"message_echoes":[{"from":"1","to":"4915111","id":"e","timestamp":"%d",'
+        .. '"type":"text","text":{"body":"x"}}]'):format(now)))
+      post(bot(), text("b", now + 60))
+      post(bot(), text("c", now + 3601))
+      post(bot(), change("standby", ('"messages":[{"from":"4915111","id":"s","timestamp":"%d","type":"text",'
+        .. '"text":{"body":"x"}}]'):format(now + 3700)))
+      post(bot(), text("d", now + 3800))
+      post(bot(), change("messaging_handovers", ('"type":"control_passed","timestamp":"%d","sender":{"wa_id":"4915111"}')
+        :format(now + 3900)))
+      post(bot(), text("f", now + 4000))
+      post(bot(), change("messaging_handovers", ('"type":"control_taken","timestamp":"%d","sender":{"wa_id":"4915111"}')
+        :format(now + 4100)))
+      post(bot(), text("g", now + 4200))
+      assert.same({ "text a", "standby standby", "text c", "standby standby", "standby standby", "text f", "standby standby" },
+        seen)
+    end)
+
+    it("has a window of 24 hours, of 72 after an advertisement, by any of the ids", function()
+      local now = os.time()
+      local own = receiver {}
+      assert.equal(0, own:window(PHONE))
+      post(own, message(PHONE, USER, nil, now - 3600))
+      for _, to in ipairs { PHONE, USER, { user_id = USER }, "+49 151 11" } do
+        assert.is_true(math.abs(own:window(to) - 82800) < 60)
+        assert.is_true(math.abs(receiver({}):window(to, webhooks.place.number) - 82800) < 60)
+        assert.is_true(own:window(to, webhooks.place.phone_number_id) > 0)
+      end
+      assert.equal(0, own:window(PHONE, "4930777"))
+      assert.equal("invalid", select(2, own:window "x").kind)
+      -- an older message does not shorten it
+      post(own, message(PHONE, USER, nil, now - 7200))
+      assert.is_true(own:window(PHONE) > 82000)
+      post(own, message(PHONE, nil, '"type":"text","text":{"body":"x"},"referral":{"source_type":"ad"}', now))
+      assert.is_true(own:window(PHONE) > 259000)
+      post(own, message(OTHER, nil, nil, now - 90000))
+      assert.equal(0, own:window(OTHER))
+      -- the platform's clock is ahead
+      post(own, message("4915199", nil, nil, now + 4 * 86400))
+      assert.equal(0, own:window(PHONE))
+      assert.is_true(own:window "4915199" <= 86400)
+    end)
+
+    it("is suppressed by preferences, by error 131050 and by the program", function()
+      local own = receiver {}
+      assert.is_false(own:suppressed(PHONE))
+      local function preference(value, time)
+        return change("user_preferences", ('"user_preferences":[{"wa_id":"4915111","category":"marketing_messages",'
+          .. '"value":"%s","timestamp":%d}]'):format(value, time))
+      end
+      post(own, message(PHONE, USER))
+      post(own, preference("stop", 1))
+      assert.equal("preference", own:suppressed(PHONE))
+      assert.equal("preference", receiver({}):suppressed(USER, webhooks.place.number))
+      assert.is_false(own:suppressed(PHONE, "4930777"))
+      post(own, preference("resume", 2))
+      assert.is_false(own:suppressed(USER))
+      post(own, webhooks.cloud { statuses = '{"id":"s","status":"failed","timestamp":"1","recipient_id":"4915111",'
+        .. '"errors":[{"code":131050,"title":"t"}]}' })
+      assert.equal("131050", own:suppressed(PHONE))
+      assert(own:suppress(OTHER))
+      assert.equal("own", own:suppressed(OTHER, webhooks.place.number))
+      assert.equal("own", own:suppressed(OTHER))
+      assert(own:unsuppress(OTHER))
+      assert.is_false(own:suppressed(OTHER))
+      assert.equal("invalid", select(2, own:suppress "x").kind)
+    end)
+  end)
+end
