@@ -27,11 +27,7 @@ end
 
 -- Numbers -----------------------------------------------------------------------------------------
 
---- What a client is needed for: an event or an entry of an outbox. `number` may be a phone_number_id.
----@class waba.OfNumber
----@field number string|nil
----@field phone_number_id string|nil
-
+-- A subject is an event or an entry of an outbox. Its number is the phone_number_id where the digits are unknown.
 local function digits_of(subject)
   return subject.number ~= subject.phone_number_id and subject.number or nil
 end
@@ -130,7 +126,7 @@ end
 ---@param what string         who has the option: "waba.receiver"
 ---@param asks_first? boolean  asks the gateway for the number of one client before it is used for a number; the clients of
 ---                           a table or a function are not checked
----@return fun(subject: waba.OfNumber): waba.Client|nil, fun()|waba.Error|nil
+---@return fun(subject: { number: string?, phone_number_id: string? }): waba.Client|nil, fun()|waba.Error|nil
 function of_number.finder(option, what, asks_first)
   if type(option) == "table" and is_callable(option.hold) then return find_in_pool(option, what) end
   local find, is_one

@@ -43,14 +43,6 @@ local function unauthorized(reason)
   return response(401, { ["www-authenticate"] = 'Basic realm="webhook"' }, reason)
 end
 
--- Where a request was posted to, as `refuse` has found it or as it is found now.
-local function take_place(self, request)
-  local place = request.place
-  request.place = nil -- the table may be used for another request
-  if place then return place end
-  return self.find_place(request)
-end
-
 local function no_place(status, reason)
   return response(status, status == 503 and { ["retry-after"] = RETRY_AFTER } or nil, reason)
 end
@@ -121,7 +113,9 @@ function Receiver:handle(request, put)
   if type(request) ~= "table" then error("receiver:handle: the request must be a table, not a " .. type(request), 2) end
   local body = request.body or ""
   if type(body) ~= "string" then error("receiver:handle: the body must be a string, not a " .. type(body), 2) end
-  local place, status, why = take_place(self, request)
+  local place, status, why = request.place, nil, nil
+  request.place = nil -- the table may be used for another request
+  if not place then place, status, why = self.find_place(request) end
   if not place then return no_place(status, why) end
   local refused, headers, _, reason = refuse_head(self, place, request.method, #body)
   if refused then return response(refused, headers, reason) end
