@@ -6,7 +6,7 @@
 -- 1. How long another location of the same worker takes while 200 sends wait for a gateway that takes
 --    500 ms, over connections that are new and over connections that were kept.
 -- 2. CPU per message against a client of bare cosockets, written for these bytes, in the same worker: it
---    builds no message, checks nothing, reads no JSON. The two take turns; medians of the rounds.
+--    builds no message, checks nothing, reads no JSON. The rounds of both alternate; the result is the median.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/../?.lua;" .. package.path

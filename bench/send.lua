@@ -21,7 +21,7 @@ local PROTOCOLS = { { name = "HTTP/1.1", server = "http1" }, { name = "HTTP/2", 
 local LATENCIES = { 0, 0.05 }
 local IN_FLIGHT = { 1, 64, 256 }
 
--- `seconds`: how long messages are sent to a server that takes its time.
+-- `seconds`: the time for which messages are sent to a server with latency.
 local MODES = {
   full = { rounds = 9, messages = 6000, warm_up = 1000, seconds = 1.5 },
   peers = { rounds = 5, messages = 2000, warm_up = 1000, seconds = 1 },
@@ -66,7 +66,7 @@ local function new_settings(only)
   return settings
 end
 
--- How many messages a setting takes. A server that takes its time is waited for, not worked with.
+-- The number of messages of a setting. With latency most of the time is waiting, so there are fewer.
 local function count_for(setting, mode)
   if setting.latency == 0 then return mode.messages end
   local lanes = setting.in_flight

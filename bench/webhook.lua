@@ -146,7 +146,7 @@ local function poster_command(port, path, events, count, depth, rate)
     process.quote(lua_path), INTERPRETER, folder, port, path, events, count, marks, depth, rate)
 end
 
--- Posts and waits until everything is handled. Returns the seconds until the last answer, and of CPU.
+-- Posts and waits until everything is handled. Returns the seconds until the last response, and the CPU seconds.
 local function post_and_handle(server, path, events, count)
   local before = cpu_of(server.pid)
   local output = process.run(poster_command(server.port, path, events, count, events > 100 and 2 or 16, 0))
@@ -182,7 +182,7 @@ local function measure_nginx(mode)
   end
 end
 
--- 3. How long a put takes -------------------------------------------------------------------------
+-- 3. The duration of a put ------------------------------------------------------------------------
 
 local function measure_puts(mode)
   print "3. A put: milliseconds, median / 99 % / longest"

@@ -1,5 +1,5 @@
--- The whole way on one machine: a gateway (the emulator), messages to it over TLS, and its webhooks
--- back to a receiver that is protected by user and password. `make demo` runs it.
+-- Sends messages to an emulator of the gateway over TLS, and receives its webhooks with a receiver that requires a user and a
+-- password. `make demo` runs it.
 
 local waba = require "waba"
 local server = require "waba.webhook.server"
@@ -24,7 +24,7 @@ local emulator = must(waba.emulator.start {})
 local client = waba.client(emulator:options {})
 show("gateway", emulator.url, "number", must(client:phone_number()))
 
--- What has to arrive: three statuses for each message that is sent, and the customer's words.
+-- The expected events: three statuses for each sent message, and the customer's message.
 local awaited = {}
 
 local receiver = waba.receiver {

@@ -177,7 +177,7 @@ local function read_list(doc, rows)
   end
 end
 
--- What stands below a block.
+-- The line below a block.
 local function finish(found, doc, line, number)
   if doc.class then
     local variable = not doc.is_options and line:match "^local ([%w_]+) = " or nil

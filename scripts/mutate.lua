@@ -284,7 +284,7 @@ local function passes(spec, seconds)
   return in_tree(command:format(LUA, spec), seconds)
 end
 
--- How long a spec takes when it passes, in seconds; false: it fails without any change.
+-- Seconds that a spec takes; false if it fails without a change.
 local durations = {}
 
 local function time_of(spec, seconds)

@@ -5,10 +5,10 @@
 
 local SOURCES = "find lua cli emulator src -name '*.lua' -o -name '*.c' -o -name '*.h' | sort"
 
--- Generated files repeat what other files say.
+-- Generated files repeat the text of other files.
 local GENERATED = { ["lua/waba/face.lua"] = true }
 
--- What stands before the text of an error message, in Lua and in C.
+-- The code before the text of an error message, in Lua and in C.
 local ERROR_CALLS = {
   "error%(", "errors%.invalid%(", "errors%.new", "return nil,", "message = ", "luaL_error%(", "luaL_argerror%(",
   "luaL_argcheck%(",

@@ -14,7 +14,7 @@ local EXCLUDED = { ["lua/waba/face.lua"] = true }
 -- Files whose purpose is obvious: `describe` states that of a spec.
 local WITHOUT_PURPOSE = { "_spec%.lua$", "^examples/hello/hello%.lua$" }
 
--- Terms that the glossary replaces, in the packages. `[_%W]` before and after a term separates the words of identifiers.
+-- Words that the glossary replaces, in comments, messages and identifiers of the packages; and the term to use.
 local TERMS = {
   brake = "circuit breaker", crew = "task group", doubt = "uncertain result", fault = "err, error", faults = "errors",
   mend = "repair", mistake = "error", mistakes = "errors", problem = "err, message",

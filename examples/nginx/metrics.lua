@@ -1,5 +1,5 @@
--- Metrics of what is sent and received, as Prometheus reads them. `record` is for the option `on_event` of a client, and
--- `watch` counts what a receiver does. The numbers are in a dictionary that all workers share (`lua_shared_dict metrics 1m;`).
+-- Metrics of sending and receiving, in Prometheus' format. `record` is for the option `on_event` of a client, and
+-- `watch` counts the events of a receiver. The numbers are in a dictionary that all workers share (`lua_shared_dict metrics 1m;`).
 
 local metrics = {}
 
@@ -8,7 +8,7 @@ local dictionary = ngx.shared.metrics
 -- Upper bounds of the histogram, in seconds.
 local BOUNDS = { 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30 }
 
--- Name, type, what it means. `{…}` in a key are the labels.
+-- Name, type, description. `{…}` in a key are the labels.
 local FAMILIES = {
   { "waba_calls_total", "counter", "Calls to the gateway that have ended; kind is ok or that of the error." },
   { "waba_attempts_total", "counter", "Requests that went out, repeats among them." },
@@ -26,7 +26,7 @@ local function add(name, labels, value)
   dictionary:incr(("%s{%s}"):format(name, labels), value or 1, 0)
 end
 
--- A bucket counts what is in it alone; `text` adds up.
+-- A bucket counts its own values only; `text` adds the lower ones.
 local function add_duration(labels, seconds)
   local bound = "+Inf"
   for _, each in ipairs(BOUNDS) do
@@ -44,7 +44,7 @@ local function escaped(text)
   return (text:gsub('[\\"]', "\\%0"))
 end
 
---- Counts what a client tells.
+--- Counts an event of a client.
 ---@param event waba.CallEvent
 function metrics.record(event)
   local call = ('method="%s",path="%s"'):format(event.method, escaped(event.path))
@@ -63,7 +63,7 @@ function metrics.record(event)
   end
 end
 
--- Adds what a receiver did since the last time.
+-- Adds the counts of a receiver since the last call.
 local function add_stats(receiver, before)
   local stats = receiver:stats()
   for _, name in ipairs { "stored", "duplicate", "handled", "failed", "dead" } do
@@ -75,7 +75,7 @@ local function add_stats(receiver, before)
   dictionary:set("waba_inbox_oldest_seconds{}", stats.oldest or 0)
 end
 
---- Counts what a receiver does in this worker process, from now on. Called once in each.
+--- Counts the events of a receiver in this worker process from now on. Call it once in each.
 ---@param receiver waba.Receiver
 function metrics.watch(receiver)
   local before = {}
@@ -85,13 +85,13 @@ function metrics.watch(receiver)
   end))
 end
 
--- The name of a family that a key belongs to, and the labels in it.
+-- Returns the name of the family of a key, and its labels.
 local function read_key(key)
   local name, labels = key:match "^([%w_]+){(.*)}$"
   return name, labels
 end
 
--- Lines of a histogram: each bucket with all below it.
+-- Returns the lines of a histogram, with cumulative buckets.
 local function histogram_lines(lines, name, values)
   for labels, count in pairs(values[name .. "_count"] or {}) do
     local sum = 0
@@ -105,7 +105,7 @@ local function histogram_lines(lines, name, values)
   end
 end
 
---- All numbers, in Prometheus' text format.
+--- Returns all values in Prometheus' text format.
 ---@return string
 function metrics.text()
   local values, lines = {}, {}
@@ -126,7 +126,7 @@ function metrics.text()
   return table.concat(lines, "\n") .. "\n"
 end
 
---- Answers the current request with them.
+--- Responds to the current request with the metrics.
 function metrics.serve()
   ngx.header["content-type"] = "text/plain; version=0.0.4"
   ngx.print(metrics.text())

@@ -1,4 +1,4 @@
--- What the site sends by itself: a form's fields `to` and `text` become a message. The answer says what became of it.
+-- Sends a text: the fields `to` and `text` of a form. The response has the message's id, or the error.
 
 local gateway = require "gateway"
 local waba = require "waba"

@@ -1,5 +1,5 @@
--- What the bot says: from where a customer stands and what came from them, to where they stand next and the
--- message that asks for the next step. Knows no network and no database, so it is easy to test.
+-- The conversation: a function that returns the customer's next state and the next message, from the current state and an event.
+-- It uses neither the network nor the database, so it is easy to test.
 
 local waba = require "waba"
 
@@ -46,13 +46,13 @@ local function question(state)
   return ask_for_confirmation(state)
 end
 
---- The next step. Buttons stay on the customer's phone for ever: one of an earlier question may come at any time,
---- and then the open question is asked again.
----@param state { product: string?, count: integer? }  where the customer stands
+--- Returns the next step. The customer may tap a button of an earlier question at any time, because it stays in the chat; then the
+--- function repeats the open question.
+---@param state { product: string?, count: integer? }  the current state of the customer
 ---@param event waba.Event
----@return { product: string?, count: integer? } state  where they stand next
+---@return { product: string?, count: integer? } state  the next state
 ---@return waba.Message message
----@return { product: string, count: integer }? order  what was ordered, if anything was
+---@return { product: string, count: integer }? order  nil without an order
 function conversation.step(state, event)
   local step, choice = (event.reply and event.reply.id or ""):match "^(%a+):(%w+)$"
   if step == "product" and title_of(choice) then

@@ -1,5 +1,5 @@
--- Takes orders: a list to choose from, buttons for how many, and a last question. Each customer's place in the
--- conversation is in orders.db, so the bot may be stopped at any time.
+-- Takes orders: a list of products, buttons for the number, and a confirmation. The state of each customer is in orders.db, so the
+-- bot may be stopped at any time.
 --   D360_API_KEY=… WEBHOOK_URL=https://bot.example/webhook WEBHOOK_PASSWORD=… lua5.4 order_bot.lua
 
 local here = arg[0]:match "^(.*)/" or "."
@@ -17,7 +17,7 @@ local function answer(event)
   local state, message, order = conversation.step(shop:customer(event.from), event)
   if order then shop:order(event.id, event.from, order) end
   local sent, err = event:reply(message)
-  -- What was raised is tried again later. An answer that may have arrived is not sent again.
+  -- An event whose handler raises an error is handled again later, unless the reply may have been sent.
   if not sent and not err.maybe_sent then error(err) end
   shop:set_customer(event.from, state)
 end

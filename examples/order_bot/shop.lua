@@ -1,4 +1,4 @@
--- What the shop remembers, in SQLite: where each customer stands, and the orders.
+-- The data of the shop, in SQLite: the state of each customer, and the orders.
 
 local Shop = {}
 Shop.__index = Shop
@@ -15,7 +15,7 @@ local function execute(self, sql, ...)
   return row
 end
 
---- Opens the shop's file, and makes it when there is none.
+--- Opens the file of the shop. Creates it if there is none.
 ---@param path string
 function shop.open(path)
   local self = setmetatable({ connection = assert(require("dbd.sqlite3").New(path)) }, Shop)
@@ -30,7 +30,7 @@ function shop.open(path)
   return self
 end
 
---- Where a customer stands.
+--- Returns the state of a customer.
 ---@return { product: string?, count: integer? }
 function Shop:customer(number)
   local row = execute(self, "SELECT product, count FROM customers WHERE number = ?", number) or {}
@@ -41,7 +41,7 @@ function Shop:set_customer(number, state)
   execute(self, "REPLACE INTO customers VALUES (?, ?, ?)", number, state.product, state.count)
 end
 
---- Takes an order. The id of the message that placed it is its key: the same message places it once only.
+--- Stores an order. Its key is the id of the customer's message, so that a repeated message does not store it again.
 function Shop:order(id, number, order)
   execute(self, "INSERT OR IGNORE INTO orders VALUES (?, ?, ?, ?)", id, number, order.product, order.count)
 end

@@ -1,6 +1,6 @@
--- A worker that reads from Redis: handles what receivers elsewhere took. Start as many as you need,
--- on as many machines: each customer's events are still handled one at a time and in order, and the
--- events of a worker that dies go to the others.
+-- A worker that handles the events that receivers have stored in Redis. Start any number of workers, on any number of machines:
+-- each customer's events are still handled one at a time and in order, and the other workers take over the events of one that
+-- ends unexpectedly.
 --   REDIS_HOST=… D360_API_KEY=… lua5.4 redis_worker.lua
 
 local waba = require "waba"

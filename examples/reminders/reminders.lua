@@ -1,5 +1,5 @@
--- Reminds everybody in a list of their appointment, by a template. It may be stopped or killed at any time and
--- started again: who was reminded is in the journal, and not reminded twice.
+-- Sends a template to each row of a list of appointments. It may be stopped or killed at any time and started again: the journal
+-- records each sent reminder, so that none is sent twice.
 --   D360_API_KEY=… lua5.4 reminders.lua appointments.csv reminders.journal
 
 local waba = require "waba"
@@ -8,7 +8,7 @@ local list, journal = arg[1] or "appointments.csv", arg[2] or "reminders.journal
 
 local client = waba.client {} -- D360_API_KEY, WABA_HOSTING
 
--- One line after the other, so that the list may have any length. The appointment's id is the key.
+-- Reads line by line, so that the list may have any length. The appointment's id is the key.
 local lines = io.lines(list)
 lines() -- the names of the columns
 
