@@ -44,7 +44,7 @@ function open_window.left(inbox, to, number)
   return best
 end
 
--- ---- Templates in place of messages. ------------------------------------------------------------------
+-- Templates in place of messages ------------------------------------------------------------------
 
 local function write(inbox, name, value)
   local ok, err = inbox.store:settle({}, { { name = name, value = value, seconds = STATUS_TIME } })

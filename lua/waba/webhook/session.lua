@@ -59,7 +59,7 @@ local function add(self, name, value, seconds)
   self.records[#self.records + 1] = { name = name, value = value, seconds = seconds }
 end
 
--- ---- Opening. ----------------------------------------------------------------------------------------
+-- Opening -----------------------------------------------------------------------------------------
 
 -- Reads the state, of the previous key if there is none of the present one.
 local function read_state(self, previous)
@@ -168,7 +168,7 @@ function session.open(event, inbox, settings)
   return self
 end
 
--- ---- Steps and closing. ------------------------------------------------------------------------------
+-- Steps and closing -------------------------------------------------------------------------------
 
 --- Sets the step that the customer's next message answers.
 ---@param event waba.Event
