@@ -412,20 +412,23 @@ describe("the number of an address", function()
 end)
 
 describe("conversations of several numbers", function()
-  it("do not wait for each other, though the customer and the ids are the same", function()
-    local box = waba.inbox.memory()
-    local receiver = waba.receiver { open = true, inbox = box, number = { ["/shop"] = SHOP, ["/branch"] = BRANCH } }
-    for _, number in ipairs { { SHOP, "401" }, { BRANCH, "402" } } do
-      assert.equal(200, (post(receiver, text_to(number[1], number[2], EVA, "same"), { path = "/shop" })))
-      assert.equal(200, (post(receiver, text_to(number[1], number[2], EVA, "same"), { path = "/shop" }))) -- a duplicate
-      assert.equal(200, (post(receiver, text_to(number[1], number[2], EVA, "next"), { path = "/shop" })))
-    end
-    assert.equal(200, (post(receiver, webhooks.texts "m1", { path = "/shop" })))
-    assert.equal(200, (post(receiver, webhooks.texts "m1", { path = "/branch" })))
-    assert.equal(6, box:depth())
-    local taken = box:take(10)
-    local ids = {}
-    for index, event in ipairs(taken) do ids[index] = event.number .. " " .. event.id end
-    assert.same({ SHOP .. " same", BRANCH .. " same", SHOP .. " m1", BRANCH .. " m1" }, ids)
-  end)
+  for _, kind in ipairs { "memory", "sqlite" } do
+    it("do not wait for each other, though the customer and the ids are the same, in " .. kind, function()
+      local box = kind == "memory" and waba.inbox.memory() or waba.inbox.sqlite { file = ":memory:", sync = false }
+      finally(function() box:close() end)
+      local receiver = waba.receiver { open = true, inbox = box, number = { ["/shop"] = SHOP, ["/branch"] = BRANCH } }
+      for _, number in ipairs { { SHOP, "401" }, { BRANCH, "402" } } do
+        assert.equal(200, (post(receiver, text_to(number[1], number[2], EVA, "same"), { path = "/shop" })))
+        assert.equal(200, (post(receiver, text_to(number[1], number[2], EVA, "same"), { path = "/shop" }))) -- a duplicate
+        assert.equal(200, (post(receiver, text_to(number[1], number[2], EVA, "next"), { path = "/shop" })))
+      end
+      assert.equal(200, (post(receiver, webhooks.texts "m1", { path = "/shop" })))
+      assert.equal(200, (post(receiver, webhooks.texts "m1", { path = "/branch" })))
+      assert.equal(6, box:depth())
+      local taken = box:take(10)
+      local ids = {}
+      for index, event in ipairs(taken) do ids[index] = event.number .. " " .. event.id end
+      assert.same({ SHOP .. " same", BRANCH .. " same", SHOP .. " m1", BRANCH .. " m1" }, ids)
+    end)
+  end
 end)
