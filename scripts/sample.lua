@@ -75,6 +75,7 @@ end
 -- Returns the first text of at least three words in an expression. `"a" .. b .. "c"` is one text: "a<…>c".
 local function text_of(expression)
   local text, position = nil, 1
+  expression = expression:gsub('\\"', "'")
   while true do
     local from, to, literal = expression:find('"([^"]*)"', position)
     local between = expression:sub(position, (from or 0) - 1)
@@ -104,7 +105,7 @@ local function add_messages(line, place, into)
   for _, call in ipairs(ERROR_CALLS) do
     local after = line:match(call .. "(.*)$")
     local text = after and text_of(after)
-    if text then
+    if text and not text:find "^%^" then -- a pattern is no message
       into[#into + 1] = place .. ": " .. text
       return
     end

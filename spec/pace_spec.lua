@@ -274,7 +274,7 @@ describe("shared rates", function()
       "^waba.pace.shared_dict works inside nginx only: use waba.pace.redis")
     assert.error_matches(function() pace.shared_dict {} end, "option name is required")
     assert.error_matches(function() waba.client { api_key = "k", pace = { store = {} } } end,
-      "waba.client: pace: option store must be what waba.pace.shared_dict or waba.pace.redis makes")
+      "waba.client: pace: option store must be a value from waba.pace.shared_dict or waba.pace.redis")
     assert.error_matches(function() waba.client { api_key = "k", pace = { store = "redis" } } end,
       "waba.client: pace: option store must be table, not a string")
   end)

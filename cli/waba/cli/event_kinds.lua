@@ -170,7 +170,7 @@ event_kinds.list = {
     make = change { max_daily_conversations_per_business = "TIER_10K", max_phone_numbers_per_business = 20 } },
 }
 
---- The kind of a name.
+--- Returns the kind with a name.
 ---@param name string
 ---@return waba.cli.EventKind|nil
 function event_kinds.find(name)

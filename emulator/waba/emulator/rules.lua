@@ -324,7 +324,7 @@ local function merged(rule, variant)
   return whole
 end
 
--- The variant that an object is of, applied to it.
+-- Selects the variant of an object's rule, and applies it.
 function Walk:variant(value, rule, path)
   local place, chosen = (path == "" and "" or path .. ".") .. rule.by, value[rule.by]
   if absent(chosen) then return self:report("missing", rule, self.sentences.missing, place, self:of_type()) end

@@ -53,7 +53,7 @@ local function repeated(key)
     ("key %s repeats the key of an earlier message of this run: expected unique keys"):format(tostring(key)))
 end
 
--- Whether an item has to be sent, by the journal. Settles or skips the others.
+-- Returns whether the journal requires that an item is sent. Settles or skips the others.
 local function is_due(run, item)
   local journal, options = run.journal, run.options
   local known = journal.keys

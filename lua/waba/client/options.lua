@@ -90,7 +90,7 @@ local function check_pace(pace)
   options.check(pace, PACE, "waba.client: pace", 4)
   local store = pace.store
   if store and type(store.limiters) ~= "function" then
-    error("waba.client: pace: option store must be what waba.pace.shared_dict or waba.pace.redis makes", 4)
+    error("waba.client: pace: option store must be a value from waba.pace.shared_dict or waba.pace.redis", 4)
   end
   for class, rate in pairs(pace) do
     local is_rate = rate and class ~= "store"

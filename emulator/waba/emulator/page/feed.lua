@@ -176,7 +176,7 @@ function Feed:publish(gateway, kind, entry)
   end
 end
 
---- Lets the browsers learn of changed options, customers and failures.
+--- Notifies the browsers of changed options, customers and failures.
 function Feed:refresh()
   for stream in pairs(self.streams) do stream.changed:signal() end
 end
