@@ -531,6 +531,45 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       end)
     end
 
+    it("is filled by send_all, which waits for the results", function()
+      local outbox, client = new(), new_client()
+      local refused, done, summary = {}, false, nil
+      local function source()
+        local number = 0
+        return function()
+          number = number + 1
+          if number > 250 then return nil end
+          if number == 9 then return "4915112345108", waba.text "8", 8 end
+          if number == 7 then return "12", waba.text "x", number end
+          return "4915112345" .. 100 + number, waba.text(tostring(number)), number
+        end
+      end
+      local function send_all(more)
+        local options = { outbox = outbox, campaign = "May", total = 250,
+          on_result = function(key, _, err) refused[#refused + 1] = key .. " " .. err.path end }
+        for name, value in pairs(more or {}) do options[name] = value end
+        return assert(client:send_all(source(), options))
+      end
+      local sender = new_sender(outbox, { client = client })
+      local stopped = send_all { stop = function() return outbox:depth() > 0 end }
+      assert.same({ 0, true }, { stopped.sent, stopped.stopped })
+      waba.run(function()
+        waba.spawn(function()
+          sender:work { forever = true, interval = 0.02, stop = function() return done end }
+        end)
+        summary = send_all()
+        done = true
+      end)
+      assert.same({ 248, 2, 0, 250 }, { summary.sent, summary.failed, summary.maybe_sent, summary.done })
+      assert.same({ "7 to", "8 key" }, { refused[#refused], refused[#refused - 1] })
+      assert.equal(248, #emulator.cloud:messages())
+      summary = send_all() -- it has ended
+      assert.equal(248, summary.sent)
+      assert.equal(248, #emulator.cloud:messages())
+      assert.same({ 0, 0, 0, 0 }, { outbox:campaign("June").sent, outbox:campaign("June").failed,
+        outbox:campaign("May").cancelled, outbox:campaign("May").uncertain })
+    end)
+
     it("wakes the senders of the process that puts", function()
       local outbox, client = new(), new_client()
       local sender = new_sender(outbox, { client = client })

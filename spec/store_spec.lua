@@ -249,6 +249,29 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "top*" }, (store:record_names("top*", 100)))
     end)
 
+    it("adds to a record once for each entry that is done", function()
+      local store = new()
+      store:put { entry("a", "1"), entry("b", "2") }
+      local taken = store:take(9, 60)
+      local function done(lease)
+        return { lease = lease, done = "always", records = { { name = "count", add = 2, seconds = 60 } } }
+      end
+      assert.equal(2, store:settle { done(taken[1]), done(taken[2]) })
+      assert.equal("4", store:get "count")
+      assert.equal(0, store:settle { done(taken[1]) })
+      assert.equal("4", store:get "count")
+      store:put { entry("c", "1") }
+      taken = store:take(9, 60)
+      assert.equal(1, store:settle { { lease = taken[1], delay = 0 } })
+      assert.equal(0, store:settle { done(taken[1]) }) -- its lease is over, and it is there
+      assert.equal("6", store:get "count")
+      store:settle({}, { { name = "count", add = 1, seconds = 0.01 } })
+      process.sleep(0.05)
+      assert.is_nil((store:get "count"))
+      store:settle({}, { { name = "count", add = 1 } })
+      assert.equal("1", store:get "count")
+    end)
+
     it("writes records with a change or a removed entry, unless the lease was lost", function()
       local store = new()
       store:put { entry("a", "1", { id = "a" }), entry("b", "2", { id = "b" }) }

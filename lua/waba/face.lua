@@ -181,7 +181,9 @@ local nginx = {}
 ---@field rate? number  messages per second at most, besides the client's rate limit
 ---@field on_result? fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)  called once for each message, in the order of the responses; again for an uncertain result if the process ends during the call. An error raised in it ends the run, and is raised again when all messages in flight have ended
 ---@field journal? string  path of a file that makes the run resumable; one run at a time
----@field campaign? string  a name for the message that is sent, such as its template. A journal records the runs of each campaign separately, so another campaign with the same journal sends to every recipient. 1 to 1024 bytes; only with a journal
+---@field campaign? string  a name for the message that is sent, such as its template. A journal records the runs of each campaign separately, so another campaign with the same journal sends to every recipient. 1 to 1024 bytes; only with a journal or an outbox
+---@field outbox? waba.Outbox  puts the messages into this outbox, from which senders in any process send them, and waits for their results. Requires `campaign`: the same campaign continues after a crash. `on_result` is called for messages that are refused; a sender reports the others
+---@field number? string|integer  with an outbox: the business number that sends
 ---@field unique? boolean  true: sends once to each recipient, however its number is written; the others are counted as `duplicates`. Needs memory for each recipient
 ---@field retry_failed? boolean  true: sends again what an earlier run of the journal could not send
 ---@field retry_maybe_sent? boolean  true: sends again what an earlier run may have sent
@@ -346,6 +348,7 @@ local nginx = {}
 ---@field key? string|integer  the message is stored once for each key of a number
 ---@field at? number  Unix seconds before which it is not sent
 ---@field bulk? boolean  true: is sent after all entries without it
+---@field campaign? string  a name under which the results are counted: see `outbox:campaign`
 ---@field options? waba.OutboxSendOptions  of the message
 
 --- Those options of `client:send` that can be stored.

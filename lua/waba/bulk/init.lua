@@ -26,7 +26,12 @@ local OPTIONS = {
   journal = "string",                 -- path of a file that makes the run resumable; one run at a time
   campaign = "string",                -- a name for the message that is sent, such as its template. A journal records the
                                       -- runs of each campaign separately, so another campaign with the same journal sends
-                                      -- to every recipient. 1 to 1024 bytes; only with a journal
+                                      -- to every recipient. 1 to 1024 bytes; only with a journal or an outbox
+  outbox = "waba.Outbox",             -- puts the messages into this outbox, from which senders in any process send them,
+                                      -- and waits for their results. Requires `campaign`: the same campaign continues
+                                      -- after a crash. `on_result` is called for messages that are refused; a sender
+                                      -- reports the others
+  number = "string|integer",          -- with an outbox: the business number that sends
   unique = "boolean",                 -- true: sends once to each recipient, however its number is written; the others are
                                       -- counted as `duplicates`. Needs memory for each recipient
   retry_failed = "boolean",           -- true: sends again what an earlier run of the journal could not send
@@ -56,8 +61,14 @@ local function check(source, options)
   end
   options = complete(options, OPTIONS, WHAT, 4)
   if options.journal == "" then error(WHAT .. ": option journal is empty: expected the path of a file", 4) end
+  if options.outbox then
+    if options.journal then error(WHAT .. ": option journal is not needed with the option outbox", 4) end
+    if not options.campaign then error(WHAT .. ": option outbox requires the option campaign", 4) end
+  end
   if options.campaign then
-    if not options.journal then error(WHAT .. ": option campaign requires the option journal", 4) end
+    if not options.journal and not options.outbox then
+      error(WHAT .. ": option campaign requires the option journal or outbox", 4)
+    end
     if options.campaign == "" or #options.campaign > LONGEST_CAMPAIGN then
       error(WHAT .. ": option campaign must have 1 to " .. LONGEST_CAMPAIGN .. " bytes", 4)
     end
@@ -88,6 +99,7 @@ function bulk.send_all(client, source, options)
   options = check(source, options)
   local can_wait, message = runtime.can_wait(client.transport)
   if not can_wait then return nil, errors.new { kind = "invalid", message = message } end
+  if options.outbox then return require("waba.bulk.fill").run(client, source, options) end
   local journal, err
   if options.journal then
     journal, err = journals.open(options.journal, options.campaign)

@@ -48,7 +48,10 @@ local function uncertain()
   }
 end
 
-local function repeated(key)
+--- The error of an item whose key occurred before.
+---@param key any
+---@return waba.Error
+function intake.repeated(key)
   return errors.invalid("key",
     ("key %s repeats the key of an earlier message of this run: expected unique keys"):format(tostring(key)))
 end
@@ -61,7 +64,7 @@ local function is_due(run, item)
   local state = known:state(item.text)
   if state == "seen" then
     item.is_unwritten = true
-    run:settle(item, nil, repeated(item.key))
+    run:settle(item, nil, intake.repeated(item.key))
     return false
   end
   if run.has_keys then known:set(item.text, "seen") else known:withdraw(item.text) end

@@ -27,6 +27,7 @@ local ENTRY = {
   key = "string|integer",           -- the message is stored once for each key of a number
   at = "number",                    -- Unix seconds before which it is not sent
   bulk = "boolean",                 -- true: is sent after all entries without it
+  campaign = "string",              -- a name under which the results are counted: see `outbox:campaign`
   options = "waba.OutboxSendOptions", -- of the message
 }
 
@@ -116,7 +117,7 @@ function entries.read(given, hosting, what)
   local entry = {
     version = VERSION, id = new_id(), to = to, form = form, message = message, is_copy = is_copy,
     number = given.number and recipient.business_number(given.number), key = text_of_key(given.key), at = given.at,
-    bulk = given.bulk or nil, options = given.options, stored = os.time(),
+    bulk = given.bulk or nil, campaign = given.campaign, options = given.options, stored = os.time(),
   }
   local valid, err = check_content(entry, hosting)
   if not valid then return nil, err end

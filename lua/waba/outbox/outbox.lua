@@ -132,6 +132,9 @@ function Outbox:final_records(entry, state)
   if entry.key then
     records[2] = { name = entries.key(entry), value = entry.digest .. entry.id, seconds = self.keep, of_key = true }
   end
+  if entry.campaign then
+    records[#records + 1] = { name = ("count:%s:%s"):format(state.state, entry.campaign), add = 1, seconds = self.keep }
+  end
   return records
 end
 
@@ -289,6 +292,24 @@ function Outbox:watch(receiver)
 end
 
 -- The rest ----------------------------------------------------------------------------------------
+
+-- The states in which an entry is finished.
+local FINAL = { "sent", "failed", "uncertain", "cancelled" }
+
+--- Counts the results of the entries that were put with the same `campaign`: as they were reported, without what statuses
+--- report later.
+---@param name string
+---@return { sent: integer, failed: integer, uncertain: integer, cancelled: integer }|nil counts
+---@return waba.Error? err
+function Outbox:campaign(name)
+  local counts = {}
+  for _, state in ipairs(FINAL) do
+    local text, err = self.store:get(("count:%s:%s"):format(state, name))
+    if err then return nil, err end
+    counts[state] = tonumber(text) or 0
+  end
+  return counts
+end
 
 --- The number of entries that wait or are being sent.
 ---@return integer|nil

@@ -46,6 +46,8 @@
 ---@field seconds? number   for which it is kept; nil: for ever
 ---@field of_key? boolean   `name` is the key of an entry
 ---@field rises? boolean    not written if the present value is the same or greater, byte by byte
+---@field add? integer      instead of `value`: is added to the number that the record has. In a change with `done` only if
+---                         the entry was there
 
 ---@class waba.StoreRow
 ---@field id string         the time of storing in microseconds; unique in the store

@@ -285,10 +285,14 @@ end
 
 -- The contract ------------------------------------------------------------------------------------
 
-local function write(self, records)
+-- `is_made`: false: those with `add` are not written.
+local function write(self, records, is_made)
   for _, record in ipairs(records or {}) do
     local place = record.of_key and self.seen or self.records
-    if record.value == nil then
+    if record.add then
+      local sum = (tonumber((place:get(record.name))) or 0) + record.add
+      if is_made ~= false then place:set(record.name, ("%d"):format(sum), record.seconds or math.huge) end
+    elseif record.value == nil then
       remove(place, record.name)
     elseif not record.rises or record.value > (place:get(record.name) or "") then
       place:set(record.name, record.value, record.seconds or math.huge)
@@ -346,14 +350,13 @@ local function defer(self, conversation, change)
   append(self, entry)
 end
 
--- Makes one change. Returns false when the lease was lost.
+-- Makes one change. Returns false when the lease was lost, and for "always" whether the entry was there.
 local function settle(self, change)
   local entry = change.lease.entry
   local conversation = entry.conversation
   local is_held = entry.lease == change.lease and conversation[conversation.first] == entry and conversation.place
   if not is_held then
-    if change.done == "always" and not remove_entry(self, entry) then remove_dead(self, entry) end
-    return false
+    return false, change.done == "always" and (remove_entry(self, entry) or remove_dead(self, entry))
   elseif change.done then
     remove_first(self, conversation)
   elseif change.dead then
@@ -373,9 +376,10 @@ end
 function Memory:settle(changes, records)
   local held = 0
   for _, change in ipairs(changes) do
-    change.lost = not settle(self, change)
-    if not change.lost then held = held + 1 end
-    if not change.lost or change.done == "always" then write(self, change.records) end
+    local is_held, is_removed = settle(self, change)
+    change.lost = not is_held
+    if is_held then held = held + 1 end
+    if is_held or change.done == "always" then write(self, change.records, is_held or is_removed) end
   end
   write(self, records)
   return held

@@ -117,12 +117,18 @@ local function microseconds(seconds)
   return ("%.0f"):format(seconds * 1e6)
 end
 
--- `change`: the position of the change without whose lease they are not written.
-local function add_records(list, records, change)
+-- `change`: the position of the change with which they are written, or "". `is_always`: only those with `add` depend on it.
+local function add_records(list, records, change, is_always)
   for _, record in ipairs(records or {}) do
-    local ends = record.value == nil and "0" or record.seconds and milliseconds(record.seconds) or ""
-    if record.rises then ends = "+" .. ends end
-    add_all(list, (record.of_key and "seen:" or "record:") .. record.name, record.value or "", ends, change or "")
+    local ends = record.seconds and milliseconds(record.seconds) or ""
+    if record.add then
+      add_all(list, "record:" .. record.name, tostring(record.add), "#" .. ends, change)
+    else
+      if record.value == nil then ends = "0" end
+      if record.rises then ends = "+" .. ends end
+      local condition = is_always and "" or change
+      add_all(list, (record.of_key and "seen:" or "record:") .. record.name, record.value or "", ends, condition)
+    end
   end
 end
 
@@ -138,7 +144,7 @@ local function put_arguments(self, entries, records)
     for _, name in ipairs(own) do list[#list + 1] = name end
     list[#list + 1] = entry.body
   end
-  add_records(list, records)
+  add_records(list, records, "")
   return list
 end
 
@@ -159,9 +165,9 @@ local function settle_arguments(changes, records)
       seconds and ("%.6f"):format(seconds) or "", change.body or change.reason or "")
   end
   for index, change in ipairs(changes) do
-    add_records(list, change.records, change.done ~= "always" and tostring(index) or nil)
+    add_records(list, change.records, tostring(index), change.done == "always")
   end
-  add_records(list, records)
+  add_records(list, records, "")
   return list
 end
 

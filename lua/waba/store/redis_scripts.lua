@@ -108,8 +108,8 @@ end
 ]]
 
 -- Writes the records that begin at an argument: name, value, milliseconds ("" for ever, "0" to remove; with "+" before
--- them only a greater value is written), and the number of the change that must have been made or "" of each. `made` has 1
--- for each change that was made.
+-- them only a greater value is written, with "#" the value is added), and the number of the change that must have been
+-- made or "" of each. `made` has 1 for each change that was made.
 local RECORDS = [[
 local function write_records(from, made)
   for index = from, #ARGV, 4 do
@@ -121,6 +121,9 @@ local function write_records(from, made)
     end
     if not is_due then
       name = nil
+    elseif string.sub(milliseconds, 1, 1) == "#" then
+      call("INCRBY", name, value)
+      if milliseconds ~= "#" then call("PEXPIRE", name, string.sub(milliseconds, 2)) end
     elseif milliseconds == "0" then
       call("DEL", name)
     elseif milliseconds == "" then
@@ -294,7 +297,7 @@ local function defer(queue, id, name, seconds, body)
   if name ~= "" then call("HSET", key "ids", name, place) end
 end
 
-local reply, position = {}, 2
+local reply, made, position = {}, {}, 2
 for number = 1, tonumber(ARGV[1]) do
   local what, token, queue, attempt, id, name, seconds, reason = unpack(ARGV, position, position + 7)
   local member = token .. " " .. queue
@@ -307,8 +310,11 @@ for number = 1, tonumber(ARGV[1]) do
   else
     reply[number] = call("ZREM", key "held", member)
     if reply[number] == 0 then
-      local is_gone = what ~= "always" or remove_lost(queue, id, name) or remove_lost("later:" .. id, id, name)
-      if not is_gone and call("HDEL", key "dead", id) == 1 then call("ZREM", key "dead:at", id) end
+      local is_gone = what == "always" and (remove_lost(queue, id, name) or remove_lost("later:" .. id, id, name))
+      if what == "always" and not is_gone and call("HDEL", key "dead", id) == 1 then
+        is_gone = call("ZREM", key "dead:at", id) == 1
+      end
+      if is_gone then made[number] = 1 end
     elseif what == "held" or what == "always" then
       advance(queue, attempt ~= "1", name)
     elseif what == "dead" then
@@ -323,10 +329,11 @@ for number = 1, tonumber(ARGV[1]) do
       call("ZADD", due_of(queue), whole(now + seconds * 1e6), queue)
     end
   end
+  made[number] = made[number] or reply[number]
   position = position + 8
 end
 finish()
-write_records(position, reply)
+write_records(position, made)
 return reply
 ]]
 

@@ -21,6 +21,8 @@ local SET = "REPLACE INTO waba_record (name, value, until) VALUES (?, ?, ?)"
 local RAISE = [[INSERT INTO waba_record (name, value, until) VALUES (?1, ?2, ?3)
   ON CONFLICT (name) DO UPDATE SET value = excluded.value, until = excluded.until
   WHERE excluded.value > value OR until <= ?4]]
+local ADD = [[INSERT INTO waba_record (name, value, until) VALUES (?1, CAST(?2 AS INTEGER), ?3)
+  ON CONFLICT (name) DO UPDATE SET value = CASE WHEN until > ?4 THEN CAST(value + ?2 AS INTEGER) ELSE CAST(?2 AS INTEGER) END, until = ?3]]
 local VALUE = "SELECT value FROM waba_record WHERE name = ? AND until > ?"
 
 -- Seconds between looks for processes that have ended.
@@ -103,11 +105,14 @@ local function append(self, entry, store, now)
     escape(entry.body))
 end
 
-local function write(self, records, now)
+-- `is_made`: false: those with `add` are not written.
+local function write(self, records, now, is_made)
   for _, record in ipairs(records or {}) do
     local ends = record.seconds and now + record.seconds or FOR_EVER
     local name = record.of_key and "key:" .. record.name or record.name
-    if record.value == nil then
+    if record.add then
+      if is_made ~= false then self.database:run(ADD, name, record.add, ends, now) end
+    elseif record.value == nil then
       self.database:run("DELETE FROM waba_record WHERE name = ?", name)
     elseif record.rises then
       self.database:run(RAISE, name, escape(record.value), ends, now)
@@ -236,7 +241,7 @@ end
 
 -- Settling ----------------------------------------------------------------------------------------
 
--- Makes one change. Returns whether the lease was held.
+-- Makes one change. Returns whether the lease was held; if not, for "always", whether the entry was there.
 local function settle(self, change, now)
   local database, seq, token = self.database, change.lease.seq, change.lease.token
   local conversation = change.lease.conversation
@@ -247,9 +252,10 @@ local function settle(self, change, now)
     end
     if change.done == "always" then
       conversation = database:value("SELECT conversation FROM waba_entry WHERE seq = ?", seq)
-      database:run("DELETE FROM waba_entry WHERE seq = ?", seq)
-      database:run("DELETE FROM waba_dead WHERE seq = ?", seq)
+      local removed = database:run("DELETE FROM waba_entry WHERE seq = ?", seq)
+      removed = removed + database:run("DELETE FROM waba_dead WHERE seq = ?", seq)
       promote(self, conversation)
+      return false, removed > 0
     end
     return false
   elseif change.dead then
@@ -278,9 +284,10 @@ end
 local function settle_all(self, changes, now)
   local held = 0
   for _, change in ipairs(changes) do
-    change.lost = not settle(self, change, now)
-    if not change.lost then held = held + 1 end
-    if not change.lost or change.done == "always" then write(self, change.records, now) end
+    local is_held, is_removed = settle(self, change, now)
+    change.lost = not is_held
+    if is_held then held = held + 1 end
+    if is_held or change.done == "always" then write(self, change.records, now, is_held or is_removed) end
   end
   return held
 end

@@ -1,0 +1,141 @@
+-- `client:send_all` with an outbox: fills the outbox from the source, and waits until senders have sent what it contains.
+
+local core = require "waba.core"
+local errors = require "waba.errors"
+local figures = require "waba.bulk.figures"
+local intake = require "waba.bulk.intake"
+local keys = require "waba.bulk.keys"
+
+local clock = core.clock
+
+local fill = {}
+
+-- Entries that are put at once; seconds between looks at the results, and between attempts while the store fails.
+local BATCH, BEAT = 100, 0.25
+-- Seconds between two reports of progress.
+local REPORT = 0.5
+
+-- The entries of items.
+local function entries_of(self, items)
+  local entries = {}
+  for index, item in ipairs(items) do
+    entries[index] = {
+      to = item.to, message = item.message, number = self.options.number, bulk = true, options = self.send_options,
+      campaign = self.options.campaign, key = self.options.campaign .. ":" .. keys.text(item.key),
+    }
+  end
+  return entries
+end
+
+local function refuse(self, item, err)
+  self.refused = self.refused + 1
+  if self.options.on_result then self.options.on_result(item.key, nil, err, item.to) end
+end
+
+-- Removes the items whose keys occurred before.
+local function without_repeated(self, items)
+  local fresh = {}
+  for _, item in ipairs(items) do
+    local text = keys.text(item.key)
+    if self.known:state(text) then
+      refuse(self, item, intake.repeated(item.key))
+    else
+      self.known:set(text, "seen")
+      fresh[#fresh + 1] = item
+    end
+  end
+  return fresh
+end
+
+-- Stores items. Reports those that are refused. Returns an error when the store fails for longer than `patience`.
+local function put(self, items)
+  local since = clock()
+  while #items > 0 do
+    local ids, err = self.options.outbox:put(entries_of(self, items))
+    if ids then
+      self.accepted = self.accepted + #ids
+      return nil
+    elseif err.index then
+      refuse(self, table.remove(items, err.index), err)
+    elseif clock() - since >= self.options.patience then
+      return err
+    else
+      self.client.transport:sleep(BEAT)
+    end
+  end
+end
+
+-- Reads the results and reports them. Returns the number of entries that have one.
+local function look(self, is_last)
+  local counts, err = self.options.outbox:campaign(self.options.campaign)
+  if not counts then return nil, err end
+  local count = self.count
+  count.sent, count.maybe_sent = counts.sent, counts.uncertain
+  count.failed = counts.failed + counts.cancelled + self.refused
+  local now = clock()
+  if self.options.on_progress and (is_last or now - self.reported >= REPORT) then
+    self.reported = now
+    self.options.on_progress(count:read(now))
+  end
+  return counts.sent + counts.uncertain + counts.failed + counts.cancelled
+end
+
+local function is_stopped(self)
+  if self.options.stop and self.options.stop() then self.stopped = true end
+  return self.stopped
+end
+
+-- Puts all that the source returns.
+local function fill_all(self)
+  while not self.is_exhausted and not is_stopped(self) do
+    local err = put(self, without_repeated(self, intake.read(self, BATCH)))
+    if err then return err end
+    look(self)
+  end
+end
+
+-- Waits until the entries have results.
+local function await_all(self)
+  local since = clock()
+  while not is_stopped(self) do
+    local finished, err = look(self)
+    if finished then since = clock() end
+    if finished and finished >= self.accepted then return nil end
+    if not finished and clock() - since >= self.options.patience then return err end
+    self.client.transport:sleep(BEAT)
+  end
+end
+
+-- The parts of a bulk run (run.lua) that intake.lua calls.
+local Fill = {}
+Fill.__index = Fill
+
+function Fill:end_source(raised)
+  self.raised, self.is_exhausted = { value = raised }, true
+end
+
+--- Fills the outbox. Raises what the source raised, after what it returned before was put.
+---@param client waba.Client
+---@param source function
+---@param options waba.BulkOptions
+---@return waba.BulkSummary|nil
+---@return waba.Error? err  the store fails, with `summary`
+function fill.run(client, source, options)
+  local now = clock()
+  local send_options = { timeout = options.timeout }
+  for name, value in pairs(options.send or {}) do send_options[name] = value end
+  local self = setmetatable({
+    client = client, source = source, options = options, send_options = send_options, position = 0,
+    known = keys.new(), recipients = options.unique and {} or nil, count = figures.new(options.total, now), reported = now,
+    accepted = 0, refused = 0,
+  }, Fill)
+  local err = fill_all(self) or await_all(self)
+  if self.raised then error(self.raised.value, 0) end
+  look(self, true)
+  local summary = self.count:summary(clock())
+  summary.stopped = self.stopped
+  if not err then return summary end
+  return nil, errors.new { kind = err.kind, message = err.message, retryable = true, summary = summary }
+end
+
+return fill
