@@ -100,6 +100,14 @@ describe("the client of an event", function()
     assert_refused(results[2], BRANCH, "402")
   end)
 
+  it("is nil with the error that the function returns", function()
+    local own = require("waba.errors").new { kind = "auth", message = "the subscription has ended" }
+    receive(receiver_of(function() return nil, own end), { SHOP, "401" })
+    receive(receiver_of(function() return nil, "not an error object" end), { SHOP, "401" })
+    assert.equal(own, results[1].err)
+    assert_refused(results[2], SHOP)
+  end)
+
   it("is nil for an unknown number, and then nothing is sent", function()
     local seen
     receive(receiver_of({ [SHOP] = a }, { on = { text = function(event)
