@@ -125,17 +125,20 @@ describe("shared rates", function()
     end)
 
     it("are asked for a batch of tokens, not for each message", function()
-      local function asked()
-        return tonumber(process.run(("redis-cli -p %d info commandstats"):format(server.port)):match
-          "cmdstat_evalsha:calls=(%d+)") or 0
+      local function calls(command)
+        local statistics = process.run(("redis-cli -p %d info commandstats"):format(server.port))
+        return tonumber(statistics:match("cmdstat_" .. command .. ":calls=(%d+)")) or 0
       end
-      local client, before = new_client { messages = { rate = 200, burst = 500 }, pair = { rate = 1, burst = 45 } }, asked()
+      local client = new_client { messages = { rate = 200, burst = 500 }, pair = { rate = 1, burst = 45 } }
+      local before, scripts = calls "evalsha", calls "script|?%a*"
       local functions = {}
       for number = 1, 500 do
         functions[number] = function() assert(send(client, ("49151%08d"):format(number))) end
       end
       waba.run((table.unpack or unpack)(functions)) -- luacheck: ignore 143
-      assert.is_true(asked() - before <= 25, asked() - before)
+      local asked = calls "evalsha" - before
+      assert.is_true(asked <= 25, asked)
+      assert.equal(scripts + 1, calls "script|?%a*") -- loaded
     end)
 
     it("are used in part while Redis cannot be reached, also from the start", function()
@@ -194,6 +197,14 @@ describe("shared rates", function()
     local CONTENT = [[
       local client = require "client"
       local arguments = ngx.req.get_uri_args()
+      if arguments.lock then
+        local count
+        for _, name in ipairs(ngx.shared.rates:get_keys()) do
+          name, count = name:gsub(":messages$", ":lock")
+          if count > 0 then ngx.shared.rates:set(name, true) end
+        end
+        return ngx.print "locked"
+      end
       local sent, err = client:send(arguments.to, require("waba").text "Hi")
       ngx.print(ngx.worker.pid(), " ", sent and "sent" or err.kind .. " " .. err.message)
     ]]
@@ -254,6 +265,20 @@ describe("shared rates", function()
         assert.matches("rate_limited.*this key is too fast", text)
       end
       assert.equal(1, #gateway:received())
+    end)
+
+    it("are used in part while another worker keeps the lock", function()
+      start((CLIENT:format(KEY, gateway.url):gsub('shared_dict "rates"', [[shared_dict {
+        name = "rates", share = 0.5, on_error = function(err) ngx.log(ngx.ERR, tostring(err)) end,
+      }]])))
+      assert.matches("sent", select(2, get(EVA)))
+      assert.matches("locked", select(2, get(EVA .. "&lock=1")))
+      for _ = 1, 60 do
+        if folder:read("error.log"):find("keeps its lock", 1, true) then break end
+        assert.matches("sent", select(2, get(EVA)))
+      end
+      assert.matches('the dictionary "rates" of waba.pace.shared_dict cannot be reached: another worker keeps its lock',
+        folder:read "error.log", 1, true)
     end)
 
     it("need a dictionary that nginx has", function()

@@ -154,6 +154,41 @@ describe("a shared rate", function()
     assert.is_true(count >= 68, count)
   end)
 
+  it("gives a reply a token of bulk that has its moment soon", function()
+    local process = new_process { messages = { rate = 10, burst = 1 } }
+    assert.is_true(try(process.bucket, true, 3))
+    local before = asked
+    assert.is_false(try(process.bucket, false))
+    assert.equal(before, asked)
+    now = now + 0.1
+    assert.is_true(try(process.bucket, false))
+    assert.equal(before, asked)
+  end)
+
+  it("is asked for by one coroutine at a time, and by another one if that was ended", function()
+    local process = new_process { messages = { rate = 10, burst = 10 } }
+    local execute = process.store.execute
+    process.store.execute = function(...)
+      coroutine.yield()
+      return execute(...)
+    end
+    local function ask() return process.bucket:refill(now, false, 1) end
+    local asking = coroutine.create(ask)
+    assert(coroutine.resume(asking))
+    assert.is_false(ask())
+    assert.is_true(process.bucket:delay(now) > 0)
+    assert(coroutine.resume(asking))
+    assert.equal(0, process.bucket:delay(now))
+    assert.equal(1, asked)
+    while process.bucket:try(now) do end
+    assert(coroutine.resume(coroutine.create(ask))) -- and never again
+    now = now + 5
+    asking = coroutine.create(ask)
+    assert(coroutine.resume(asking))
+    assert(coroutine.resume(asking))
+    assert.equal(0, process.bucket:delay(now))
+  end)
+
   it("is as before when the store's clock was set back", function()
     local process = new_process { messages = { rate = 10, burst = 8 } }
     while try(process.bucket, false, 1) do process.sent = process.sent + 1 end
@@ -213,6 +248,40 @@ describe("a shared rate", function()
         end
       end
       assert.is_true(count <= 45 + 4, count)
+    end)
+
+    -- How many messages a process may send to the recipient at once.
+    local function count_of(process)
+      local count = 0
+      while try(process.pair) do count = count + 1 end
+      return count
+    end
+
+    it("is known to the others once messages have been sent, also what was given back", function()
+      local processes = pairs_of(0.001, 45)
+      local first = processes[1]
+      for _ = 1, 5 do assert.is_true(first.pair:try(now)) end -- the part that needs no request
+      assert.equal(0, asked)
+      assert.is_false(first.pair:try(now))
+      assert.is_false(first.pair:is_full(now))
+      first.pair:give_back()
+      assert.is_true(try(first.bucket)) -- reports four
+      first.pair:give_back()
+      now = now + 1
+      assert.is_true(try(first.bucket)) -- reports that one of them was not used
+      assert.equal(2, asked)
+      assert.equal(42, count_of(processes[2]))
+      assert.equal(5, count_of(processes[3])) -- the part that needs no request
+      assert.equal(0, count_of(processes[2]))
+    end)
+
+    it("is limited by each process while the store cannot be reached, or not used", function()
+      is_down = true
+      assert.equal(5, count_of(pairs_of(0.001, 5)[1]))
+      local process = new_process({ pair = { rate = 0.001, burst = 5 } }, { unreachable = "wait" })
+      process.pair = process.shared:pair "4915112345678"
+      assert.equal(0, count_of(process))
+      assert.equal("unavailable", process.pair:failure().kind)
     end)
 
     it("is paused in all processes", function()

@@ -16,7 +16,7 @@ local OPTIONS = {
 -- A command takes some microseconds. Seconds after which the lock of a worker that was killed ends, and between attempts.
 local LOCKED, STEP = 0.1, 0.001
 -- Attempts until the dictionary counts as unreachable.
-local ATTEMPTS = 300
+local ATTEMPTS = 200
 
 local function find(name)
   local ngx = rawget(_G, "ngx")
