@@ -12,7 +12,7 @@ local cli = {}
 local COMMANDS = {
   "send", "check", "bulk", "listen", "mark_read", "contacts", "block", "media", "templates", "profile", "qr", "webhook",
   "number", "inbox", "health", "profiles", "request", "doctor", "explain", "migrate",
-  "trigger", "replay", "emulator", "completion",
+  "trigger", "replay", "emulator", "chat", "completion",
 }
 
 local EPILOG = [[

@@ -167,6 +167,8 @@ function calls.add_number(_, arguments, process)
   return process:add_number(require("waba.emulator.options").complete_number(arguments, process.options))
 end
 
+function calls.describe(_, _, process) return { numbers = process.numbers, ca_file = process.ca_file } end
+
 function calls.page(_, _, process) return process:serve_page() end
 
 -- Whether a customer of the page hides its number from the business.
@@ -246,7 +248,7 @@ function Control:handle(request)
   if control.is_foreign(request) then
     return respond(403, { error = "the control port serves programs of this machine only, not pages of other origins" })
   elseif not authorized(self, request) then
-    return respond(403, { error = "the token is missing" })
+    return respond(403, { error = "the token is wrong or missing" })
   elseif gateway and request.segments[2] == "media" then
     local kept = gateway.media:add(request.file, {
       type = request.headers["content-type"], size = request.size, sha256 = request.sha256 }, gateway.INBOUND_MEDIA)

@@ -13,6 +13,7 @@
 
 local errors = require "waba.errors"
 local Handle = require "waba.emulator.commands"
+local loopback = require "waba.loopback"
 local options = require "waba.emulator.options"
 local process = require "waba.emulator.process"
 local remote = require "waba.emulator.remote"
@@ -42,13 +43,13 @@ Number.USUAL_FAILURE = 500
 --- A running emulator, and the handle on its first number.
 ---@class waba.Emulator : waba.emulator.Number
 ---@field numbers table<string, waba.emulator.Number>  the numbers by their digits
----@field pid integer       of its process
+---@field pid integer|nil   of its process; nil after `connect`
 local Emulator = setmetatable({}, { __index = Number })
 Emulator.__index = Emulator
 Emulator.__name = "waba.Emulator"
 
 function Emulator:__tostring()
-  return ("waba.Emulator (%s)"):format(self.started and self.url or "stopped")
+  return ("waba.Emulator (%s)"):format(self.remote.connection.engine and self.url or "stopped")
 end
 
 --- The handle on the Cloud gateway: the same methods.
@@ -82,6 +83,18 @@ local function new_number(class, described, common)
   return self
 end
 
+-- The handle on a process: on its first number, with the others in `numbers`.
+local function new_emulator(described, connection, sleep)
+  local common = { ca_file = described.ca_file, sleep = sleep, connection = connection }
+  local self = new_number(Emulator, described.numbers[1], common)
+  self.common, self.numbers = common, { [self.number] = self }
+  for i = 2, #described.numbers do
+    local number = new_number(Number, described.numbers[i], common)
+    self.numbers[number.number] = number
+  end
+  return self
+end
+
 --- Starts an emulator beside the program. It ends with the program, however that ends.
 ---@param given? waba.EmulatorOptions
 ---@return waba.Emulator|nil
@@ -99,14 +112,31 @@ function emulator.start(given)
   local started, reason = process.start(for_process, {
     interpreter = given.interpreter, start_timeout = given.start_timeout, sleep = sleep })
   if not started then return nil, errors.new({ kind = "unavailable", message = reason }) end
-  local common = { ca_file = started.ca_file, sleep = sleep, connection = remote.new(started.control, started.token) }
-  local self = new_number(Emulator, started.numbers[1], common)
-  self.pid, self.started, self.common, self.numbers = started.pid, started, common, { [self.number] = self }
-  for i = 2, #started.numbers do
-    local number = new_number(Number, started.numbers[i], common)
-    self.numbers[number.number] = number
-  end
+  local self = new_emulator(started, remote.new(started.control, started.token), sleep)
+  self.pid, self.started = started.pid, started
   return self
+end
+
+--- Joins a running emulator. `stop` ends the connection only.
+---@param url string     WABA_EMULATOR, which `waba emulator` prints, or the address of its page
+---@param token? string  default: the one in the URL
+---@return waba.Emulator|nil
+---@return waba.Error? err  the emulator does not answer, or the token is wrong
+function emulator.connect(url, token)
+  if type(url) ~= "string" then error("waba.emulator.connect: a URL is needed, not a " .. type(url), 2) end
+  local origin = url:match("^http://[^/?#]+")
+  token = token or url:match("[?&]token=([%w_-]+)")
+  if not origin or not loopback.is_url(origin) or not token then
+    return nil, errors.new({ kind = "invalid", path = "url",
+      message = ("url: %s is not an emulator's address: expected http://127.0.0.1:PORT/?token=TOKEN"):format(url) })
+  end
+  local connection = remote.new(origin, token)
+  local described, message = connection:call("describe", {})
+  if not described then
+    connection:close()
+    return nil, errors.new({ kind = "unavailable", message = message })
+  end
+  return new_emulator(described, connection, remote.sleep)
 end
 
 --- Adds a business number, on both hostings. Options that are not given are those of the emulator.
@@ -162,11 +192,11 @@ function Cloud:options(more)
   return merged
 end
 
---- Ends the process and removes its files. Harmless when repeated.
+--- Ends the process and removes its files; after `connect` it ends the connection only. Harmless when repeated.
 function Emulator:stop()
+  local stopped = self.started and self.remote:call("stop", {}, STOP_TIMEOUT)
+  self.remote:close()
   if self.started then
-    local stopped = self.remote:call("stop", {}, STOP_TIMEOUT)
-    self.remote:close()
     process.finish(self.started, not stopped)
     self.started = nil
   end

@@ -170,17 +170,18 @@ function Process:add_number(options)
     gateway.name = described[kind].name
     self.gateways[gateway.name] = gateway
   end
+  self.numbers[#self.numbers + 1] = described
   return described
 end
 
 -- The first number, and those of the option `numbers`.
 local function add_numbers(self)
   local complete_number = require("waba.emulator.options").complete_number
-  local message
-  self.numbers = { (self:add_number(self.options)) }
+  local added, message
+  self:add_number(self.options)
   for i = 2, #(self.options.numbers or {}) do
-    self.numbers[i], message = self:add_number(complete_number(self.options.numbers[i], self.options))
-    if not self.numbers[i] then return message end
+    added, message = self:add_number(complete_number(self.options.numbers[i], self.options))
+    if not added then return message end
   end
 end
 
@@ -255,8 +256,8 @@ function main.assemble(given)
   local folder, message = new_folder()
   if not folder then return nil, message end
   local self = setmetatable({ options = options, folder = folder, clock = clock.new(options.start),
-    chance = random.seeded(options.seed), stopped = condition.new(), cq = cq, gateways = {}, ports = {} },
-    Process)
+    chance = random.seeded(options.seed), stopped = condition.new(), cq = cq, gateways = {}, ports = {},
+    numbers = {} }, Process)
   local listening
   listening, message = serve(self)
   if not listening then

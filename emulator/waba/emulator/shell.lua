@@ -81,15 +81,19 @@ local function shell_value(text) return text:find("^[%w_./:-]*$") and text or fi
 
 local TITLES = { on_premise = "On-Premise", cloud = "Cloud" }
 
+-- The address with which waba.emulator.connect joins a process.
+local function address_of(process) return ("%s/?token=%s"):format(process.control, process.token) end
+
 -- The variables for programs that use the emulator, as lines of shell code without an empty line.
-local function exports(hosting, described, ca_file)
+local function exports(hosting, described, process)
   local gateway, cloud = described[hosting], described.cloud
   local lines = {
     ("# %s hosting, the number %s:"):format(TITLES[hosting], gateway.number),
     "export D360_API_KEY=" .. shell_value(gateway.api_key),
     "export WABA_HOSTING=" .. hosting,
     "export WABA_BASE_URL=" .. shell_value(gateway.url),
-    "export WABA_CA_FILE=" .. shell_value(ca_file or ""),
+    "export WABA_CA_FILE=" .. shell_value(process.ca_file or ""),
+    "export WABA_EMULATOR=" .. shell_value(address_of(process)),
   }
   if hosting == "on_premise" and cloud.api_key == gateway.api_key then
     lines[#lines + 1] = ('# Cloud hosting, the number %s, for programs with hosting = "cloud":'):format(cloud.number)
@@ -201,7 +205,7 @@ local function run_program(given, hosting, program)
   if given.ui then print("# The page for your browser: " .. emulator:page()) end
   io.stdout:flush()
   local code = exit_code(os.execute(("%s\necho $$ >%s\nexec %s"):format(
-    exports(hosting, { on_premise = emulator, cloud = emulator.cloud }, emulator.ca_file), files.quote(mark),
+    exports(hosting, { on_premise = emulator, cloud = emulator.cloud }, emulator.started), files.quote(mark),
     table.concat(words, " "))))
   os.remove(mark)
   emulator:stop()
@@ -219,10 +223,10 @@ local function serve(given, hosting, as_json)
   local described = { on_premise = process.gateways.on_premise:describe(), cloud = process.gateways.cloud:describe() }
   if as_json then
     described.ca_file = process.ca_file
-    described.page = process.page and process.page.url
+    described.emulator, described.page = address_of(process), process.page and process.page.url
     print(require("waba.core").encode(described))
   else
-    print(exports(hosting, described, process.ca_file))
+    print(exports(hosting, described, process))
     if process.page then print("# The page for your browser: " .. process.page.url) end
     print("# These lines are for a shell's eval. Ctrl-C ends the emulator.")
   end

@@ -1,0 +1,158 @@
+-- waba chat: writes to a bot as a customer of a running emulator, and prints what the bot sends.
+
+local core = require "waba.core"
+local files = require "waba.cli.files"
+local output = require "waba.cli.output"
+local printable = require "waba.printable"
+
+local chat = {}
+
+-- Seconds between two looks at what the bot has sent.
+local LOOK = 0.1
+-- Seconds without a message of the bot after the end of the input.
+local QUIET = 1
+
+---@param parser table
+function chat.add(parser)
+  local command = parser:command("chat", "Write to a bot as a customer of a running emulator.")
+    :epilog [[
+Each line of the input is a text of the customer. Lines that begin with a slash:
+  /tap TITLE      tap a button, or a row of a list, of the bot's last message
+  /react EMOJI    react to the bot's last message
+  /image FILE     also /video, /voice, /audio, /document and /sticker
+Ctrl-D ends it. The emulator prints WABA_EMULATOR when it starts.]]
+  command:option("--emulator", "The address of the emulator. Environment: WABA_EMULATOR."):argname "<url>"
+  command:option("--from", "The customer's phone number."):argname "<number>":default "+49 151 12345601"
+  command:option("--name", "The customer's name."):argname "<text>":default "Eva"
+end
+
+-- The quick replies of a template.
+local function quick_replies(state, content)
+  local titles = {}
+  for _, template in ipairs(state.emulator:templates() or {}) do
+    local is_this = template.name == content.name and template.language == content.language.code
+    for _, component in ipairs(is_this and template.components or {}) do
+      for _, button in ipairs(component.buttons or {}) do
+        if button.type == "QUICK_REPLY" then titles[#titles + 1] = button.text end
+      end
+    end
+  end
+  return titles
+end
+
+-- What a customer can tap in a message.
+local function choices_of(state, message)
+  if message.type == "template" then return quick_replies(state, message.content) end
+  local titles, action = {}, message.type == "interactive" and message.content.action or {}
+  for _, button in ipairs(action.buttons or {}) do titles[#titles + 1] = button.reply and button.reply.title end
+  for _, section in ipairs(action.sections or {}) do
+    for _, row in ipairs(section.rows or {}) do titles[#titles + 1] = row.title end
+  end
+  return titles
+end
+
+local function text_of(message)
+  local content = type(message.content) == "table" and message.content or {}
+  local body = type(content.body) == "table" and content.body.text or content.body
+  return body or content.caption or content.name or content.emoji or ""
+end
+
+-- Prints the messages of the bot after the last one that was printed. Returns whether there were any.
+local function show_new(ctx, state)
+  local list = state.emulator:messages { direction = "outbound", wa_id = state.wa_id, since = state.since }
+  if not list then ctx:wrong "the emulator has ended" end
+  for _, message in ipairs(list) do
+    state.since, state.last = message.sequence, message
+    if ctx.json then
+      output.json(message)
+    else
+      local kind = message.type == "text" and "" or ("[%s] "):format(message.type)
+      output.line("bot: " .. kind .. printable.text(text_of(message)))
+      for _, title in ipairs(choices_of(state, message)) do output.line("       /tap " .. printable.line(title)) end
+    end
+  end
+  output.flush()
+  return #list > 0
+end
+
+local MEDIA = { image = true, video = true, voice = true, audio = true, document = true, sticker = true }
+
+local commands = {}
+
+function commands.tap(state, title)
+  if not state.last then return nil, "the bot has sent no message yet" end
+  return state.customer:tap(state.last.id, title)
+end
+
+function commands.react(state, emoji)
+  if not state.last then return nil, "the bot has sent no message yet" end
+  return state.customer:reaction(state.last.id, emoji)
+end
+
+local function send_file(state, kind, path)
+  if not files.exists(path) then return nil, "can't read the file " .. path end
+  local filename = kind == "document" and path:match "[^/]+$" or nil
+  return state.customer[kind](state.customer, { file = path, filename = filename })
+end
+
+-- Sends a line of the customer.
+local function send(state, line)
+  local name, rest = line:match "^/(%l+)%s*(.-)%s*$"
+  if not name then return state.customer:text(line) end
+  if MEDIA[name] then return send_file(state, name, rest) end
+  if not commands[name] then
+    return nil, ("there is no /%s: expected /tap, /react, /image, /video, /voice, /audio, /document or /sticker")
+      :format(name)
+  end
+  return commands[name](state, rest)
+end
+
+local function wait_for_input() return require("cqueues").poll({ pollfd = 0, events = "r" }, LOOK) ~= LOOK end
+
+-- Calls `on_line` with each line of the input, and `look` between them, until the input ends.
+local function read_lines(on_line, look)
+  io.stdin:setvbuf "no" -- a line that was read ahead would not wake `poll`
+  local is_file = not pcall(wait_for_input) -- epoll does not take files, which can always be read
+  while true do
+    if is_file or wait_for_input() then
+      local line = io.stdin:read "*l"
+      if not line then return end
+      on_line(line)
+    end
+    look()
+  end
+end
+
+---@param ctx waba.cli.Context
+---@param args table
+---@return integer exit_code
+function chat.run(ctx, args)
+  local url = args.emulator or os.getenv "WABA_EMULATOR"
+  if not url or url == "" then
+    ctx:wrong "no emulator: start waba emulator, and set WABA_EMULATOR as it prints it, or add --emulator"
+  end
+  local joined, err = require("waba").emulator.connect(url)
+  if not joined then return ctx:fail(err) end
+  local gateway = ctx:hosting() == "cloud" and joined.cloud or joined
+  if not args.from:find "%d" then ctx:wrong("--from: " .. args.from .. " is not a phone number") end
+  local state = { emulator = gateway, customer = gateway:customer(args.from, { name = args.name }),
+    wa_id = assert(gateway:contact(args.from, { name = args.name })).wa_id, since = assert(gateway:counts()).messages }
+  local code = 0
+  read_lines(function(line)
+    if not line:find "%S" then return end
+    local sent, reason = send(state, line)
+    if not sent then
+      code = 1
+      io.stderr:write("waba chat: ", printable.line(tostring(reason)), "\n")
+    end
+  end, function() show_new(ctx, state) end)
+  local deadline = core.clock() + QUIET
+  repeat
+    if show_new(ctx, state) then deadline = core.clock() + QUIET end
+    joined.sleep(LOOK)
+  until core.clock() > deadline
+  joined:stop()
+  return code
+end
+
+return chat
