@@ -149,7 +149,7 @@ describe("installing", function()
       local output = pipe:read "*a"
       pipe:close()
       run("rm -r " .. programs)
-      assert.matches("waba needs a C compiler", output)
+      assert.matches("waba requires a C compiler", output)
       assert.matches("apt%-get install gcc", output)
     end)
   end
