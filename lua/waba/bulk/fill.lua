@@ -126,8 +126,8 @@ function fill.run(client, source, options)
   for name, value in pairs(options.send or {}) do send_options[name] = value end
   local self = setmetatable({
     client = client, source = source, options = options, send_options = send_options, position = 0,
-    known = keys.new(), recipients = options.unique and {} or nil, count = figures.new(options.total, now), reported = now,
-    accepted = 0, refused = 0,
+    known = keys.new(), recipients = options.unique and {} or nil, count = figures.new(options.total, now),
+    reported = now, accepted = 0, refused = 0,
   }, Fill)
   local err = fill_all(self) or await_all(self)
   if self.raised then error(self.raised.value, 0) end

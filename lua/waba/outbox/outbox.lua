@@ -114,6 +114,14 @@ function Outbox:read(name)
   return core.decode(text)
 end
 
+-- The state of an entry and what its statuses say. Returns nil and an error if the store can't be read.
+local function read_both(self, id)
+  local values, err = self.store:get_all { "state:" .. id, "status:" .. id }
+  if not values then return nil, nil, err end
+  local state, status = values["state:" .. id], values["status:" .. id]
+  return state and core.decode(state), status and core.decode(status)
+end
+
 --- A record with a table as its value.
 ---@param name string
 ---@param value table
@@ -195,14 +203,9 @@ end
 function Outbox:get(id)
   check_id(id, "outbox:get")
   for attempt = 1, 2 do
-    local state, err = self:read("state:" .. id)
+    local state, status, err = read_both(self, id)
     if err then return nil, err end
-    if state then
-      local status
-      status, err = self:read("status:" .. id)
-      if err then return nil, err end
-      return view(state, status)
-    end
+    if state then return view(state, status) end
     local row
     row, err = self.store:find(id)
     if err then return nil, err end
@@ -258,10 +261,8 @@ function Outbox:apply(event)
   local id, err = entry_of(self, event)
   if not id then return err == nil or nil, err end
   local state, status
-  state, err = self:read("state:" .. id)
+  state, status, err = read_both(self, id)
   if not state then return err == nil or nil, err end
-  status, err = self:read("status:" .. id)
-  if err then return nil, err end
   if status and status.rank >= rank then return true end
   local is_first = status == nil
   status = status or { times = {} }
@@ -302,12 +303,11 @@ local FINAL = { "sent", "failed", "uncertain", "cancelled" }
 ---@return { sent: integer, failed: integer, uncertain: integer, cancelled: integer }|nil counts
 ---@return waba.Error? err
 function Outbox:campaign(name)
-  local counts = {}
-  for _, state in ipairs(FINAL) do
-    local text, err = self.store:get(("count:%s:%s"):format(state, name))
-    if err then return nil, err end
-    counts[state] = tonumber(text) or 0
-  end
+  local counts, names = {}, {}
+  for index, state in ipairs(FINAL) do names[index] = ("count:%s:%s"):format(state, name) end
+  local values, err = self.store:get_all(names)
+  if not values then return nil, err end
+  for index, state in ipairs(FINAL) do counts[state] = tonumber(values[names[index]] or 0) end
   return counts
 end
 

@@ -22,7 +22,8 @@ local RAISE = [[INSERT INTO waba_record (name, value, until) VALUES (?1, ?2, ?3)
   ON CONFLICT (name) DO UPDATE SET value = excluded.value, until = excluded.until
   WHERE excluded.value > value OR until <= ?4]]
 local ADD = [[INSERT INTO waba_record (name, value, until) VALUES (?1, CAST(?2 AS INTEGER), ?3)
-  ON CONFLICT (name) DO UPDATE SET value = CASE WHEN until > ?4 THEN CAST(value + ?2 AS INTEGER) ELSE CAST(?2 AS INTEGER) END, until = ?3]]
+  ON CONFLICT (name) DO UPDATE
+  SET value = CASE WHEN until > ?4 THEN CAST(value + ?2 AS INTEGER) ELSE excluded.value END, until = excluded.until]]
 local VALUE = "SELECT value FROM waba_record WHERE name = ? AND until > ?"
 
 -- Seconds between looks for processes that have ended.
