@@ -131,7 +131,7 @@ describe("examples", function()
     local function orders()
       local connection = sqlite.open(places.SHOP_DB)
       connection:execute "PRAGMA busy_timeout = 5000"
-      local list = connection:execute "SELECT number || ' ' || product || ' ' || count FROM orders"
+      local list = connection:execute "SELECT customer || ' ' || product || ' ' || count FROM orders"
       for index, row in ipairs(list) do list[index] = row[1] end
       connection:close()
       return list
@@ -173,6 +173,40 @@ describe("examples", function()
       local buttons = process.wait_for(function() return cloud:messages({ type = "interactive", direction = "outbound" })[2] end,
         "the next question")
       assert.equal("Daily lenses: how many?", buttons.content.body.text)
+    end)
+
+    it("takes the order of a customer who hides the phone number, shows it, and hides it again", function()
+      local cloud, number = gateway.cloud, "4915112345670"
+      local knows = waba.client(gateway:options { hosting = "cloud" })
+      local function start_on_cloud()
+        start_bot("order_bot/order_bot.lua", { SHOP_DB = places.SHOP_DB, INBOX_DB = places.INBOX_DB, WABA_HOSTING = "cloud",
+          D360_API_KEY = cloud.api_key, WABA_BASE_URL = cloud.url }, knows)
+      end
+      local function as(hidden)
+        return cloud:customer(number, { name = "Eva", user_id = "DE.1349", hidden = hidden })
+      end
+      local count = 0
+      local function question()
+        count = count + 1
+        return process.wait_for(function()
+          local list = {}
+          for _, message in ipairs(cloud:messages { type = "interactive", direction = "outbound" }) do
+            if message.wa_id == number then list[#list + 1] = message end
+          end
+          return list[count]
+        end, "question " .. count)
+      end
+      start_on_cloud()
+      assert(as(true):text "Hello")
+      assert(as(false):tap(question().id, "Daily lenses"))
+      local how_many = question()
+      program:stop "KILL"
+      start_on_cloud()
+      assert(as(true):tap(how_many.id, "2"))
+      assert(as(false):tap(question().id, "Yes, please"))
+      process.wait_for(function() return orders()[1] end, "the order")
+      assert.same({ "DE.1349 daily 2" }, orders())
+      knows:close()
     end)
 
     it("keeps a state for each customer, and asks again after an unknown reply", function()

@@ -10,7 +10,7 @@ return waba.receiver {
   inbox = waba.inbox.sqlite(ngx.config.prefix() .. "state/inbox.db"),
   on = {
     text = function(event)
-      ngx.log(ngx.NOTICE, event.from, " writes: ", event.text)
+      ngx.log(ngx.NOTICE, event.customer.key, " writes: ", event.text)
       assert(event:reply(waba.text("You wrote: " .. event.text)))
     end,
     failed = function(event) ngx.log(ngx.WARN, event.id, " failed: ", tostring(event.errors and event.errors[1])) end,

@@ -1,35 +1,89 @@
--- Takes orders: a list of products, buttons for the number, and a confirmation. The state of each customer is in orders.db, so the
--- bot may be stopped at any time.
+-- Takes orders: a list of products, buttons for the number, and a confirmation. The open question and the answers are stored
+-- with the webhooks in inbox.db, so the bot may be stopped at any time. The orders are in orders.db.
 --   D360_API_KEY=… WEBHOOK_URL=https://bot.example/webhook WEBHOOK_PASSWORD=… lua5.4 order_bot.lua
 
-local here = arg[0]:match "^(.*)/" or "."
-package.path = here .. "/?.lua;" .. package.path
-
 local waba = require "waba"
-local conversation = require "conversation"
-local shop = require("shop").open(os.getenv "SHOP_DB" or "orders.db")
 
 local password = assert(os.getenv "WEBHOOK_PASSWORD", "WEBHOOK_PASSWORD is not set")
-
 local client = waba.client {} -- D360_API_KEY, WABA_HOSTING
 
-local function answer(event)
-  local state, message, order = conversation.step(shop:customer(event.from), event)
-  if order then shop:order(event.id, event.from, order) end
-  local sent, err = event:reply(message)
-  -- An event whose handler raises an error is handled again later, unless the reply may have been sent.
-  if not sent and not err.maybe_sent then error(err) end
-  shop:set_customer(event.from, state)
+local orders = assert(require("dbd.sqlite3").New(os.getenv "SHOP_DB" or "orders.db"))
+orders:autocommit(true) -- otherwise the driver begins a transaction that nobody ends
+
+local function execute(sql, ...)
+  local statement = assert(orders:prepare(sql))
+  assert(statement:execute(...))
+  statement:close()
 end
 
-local receiver = waba.receiver {
-  user = "shop", password = password,
-  client = client,
-  inbox = waba.inbox.sqlite(os.getenv "INBOX_DB" or "inbox.db"),
-  on = { text = answer, reply = answer, error = function(_, err) print("error: " .. tostring(err)) end },
-}
+execute "CREATE TABLE IF NOT EXISTS orders (id TEXT PRIMARY KEY, customer TEXT, product TEXT, count INTEGER)"
 
-local bot = assert(waba.webhook.server { receiver = receiver, port = tonumber(os.getenv "PORT" or 8080) })
+local PRODUCTS = {
+  { id = "daily", title = "Daily lenses", description = "30 pieces, 19.90 EUR" },
+  { id = "monthly", title = "Monthly lenses", description = "6 pieces, 24.90 EUR" },
+  { id = "solution", title = "Lens solution", description = "360 ml, 9.90 EUR" },
+}
+local titles = {}
+for _, product in ipairs(PRODUCTS) do titles[product.id] = product.title end
+
+-- Each question sets the step that handles the customer's next message. An event whose
+-- handler raises an error is handled again later.
+local function ask_product(event)
+  assert(event:ask(waba.list { header = "Kern Optics", body = "What may we send you?", button = "Choose",
+    sections = { { title = "In stock", rows = PRODUCTS } } }, "product"))
+end
+
+local function ask_count(event)
+  local buttons = {}
+  for count = 1, 3 do buttons[count] = { id = tostring(count), title = tostring(count) } end
+  assert(event:ask(waba.buttons { body = titles[event.state.product] .. ": how many?", buttons = buttons }, "count"))
+end
+
+local function ask_confirmation(event)
+  local state = event.state
+  assert(event:ask(waba.buttons {
+    body = ("%d x %s. Shall we send them?"):format(state.count, titles[state.product]), footer = "Payment on account",
+    buttons = { { id = "yes", title = "Yes, please" }, { id = "no", title = "No" } },
+  }, "confirm"))
+end
+
+-- Customers can tap the buttons of an earlier question at any time: then the open question is asked again.
+local step = {}
+
+function step.product(event)
+  local choice = event.reply.id
+  if not titles[choice] then return ask_product(event) end
+  event.state.product = choice
+  ask_count(event)
+end
+
+function step.count(event)
+  event.state.count = tonumber(event.reply.id)
+  if not event.state.count then return ask_count(event) end
+  ask_confirmation(event)
+end
+
+function step.confirm(event)
+  local state, choice = event.state, event.reply.id
+  if choice ~= "yes" and choice ~= "no" then return ask_confirmation(event) end
+  if choice == "yes" then -- the id of the message is the key: it places the order once, however often it is handled
+    execute("INSERT OR IGNORE INTO orders VALUES (?, ?, ?, ?)", event.id, event.customer.key, state.product,
+      state.count)
+  end
+  event.state = nil
+  assert(event:reply(waba.text(choice == "yes" and "Thank you! Your order is on its way."
+    or "Nothing was ordered. Write to us whenever you like.")))
+end
+
+local bot = assert(waba.webhook.server {
+  port = tonumber(os.getenv "PORT" or 8080),
+  receiver = waba.receiver {
+    user = "shop", password = password, client = client,
+    inbox = waba.inbox.sqlite(os.getenv "INBOX_DB" or "inbox.db"),
+    on = { text = ask_product, reply = ask_product, step = step,
+      error = function(_, err) print("error: " .. tostring(err)) end },
+  },
+})
 assert(client.webhook:set { url = os.getenv "WEBHOOK_URL" or bot:url(), user = "shop", password = password })
 print("listening at " .. bot:url())
 assert(bot:run()) -- until SIGTERM or Ctrl-C
