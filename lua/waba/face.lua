@@ -185,6 +185,8 @@ local nginx = {}
 ---@field outbox? waba.Outbox  puts the messages into this outbox, from which senders in any process send them, and waits for their results. Requires `campaign`: the same campaign continues after a crash. `on_result` is called for messages that are refused; a sender reports the others
 ---@field number? string|integer  with an outbox: the business number that sends
 ---@field unique? boolean  true: sends once to each recipient, however its number is written; the others are counted as `duplicates`. Needs memory for each recipient
+---@field suppress? waba.Receiver  templates for marketing are not sent to customers who want none, by the records of this receiver; they are counted as `suppressed`, and `on_result` gets an error of kind "blocked"
+---@field marketing? boolean  with suppress: whether the templates are for marketing; by default those are whose definition the client has, and it says so
 ---@field retry_failed? boolean  true: sends again what an earlier run of the journal could not send
 ---@field retry_maybe_sent? boolean  true: sends again what an earlier run may have sent
 ---@field stop? fun(): any  called several times a second; a true value ends the run after the messages in flight, and the summary has `stopped`. In nginx: `ngx.worker.exiting`
@@ -606,6 +608,7 @@ local nginx = {}
 ---@field outbox waba.Outbox  required
 ---@field client waba.Client|waba.Clients|table<string, waba.Client>|fun(entry: waba.OutboxEntry): waba.Client|nil  required: one client; or the clients by number or phone_number_id; or a function that returns the client of an entry, and may wait; or what waba.clients returns
 ---@field receiver? waba.Receiver  whose statuses, if this process handles them, prove that messages were accepted (Cloud hosting; see `outbox:watch`)
+---@field suppress? waba.Receiver  templates for marketing are not sent to customers who want none, by the records of this receiver: their result is an error of kind "blocked". For marketing are those whose definition the client has, and it says so, and entries with the option `marketing`
 ---@field settle? number  seconds for which such a status is waited for when the result of a message is uncertain (Cloud hosting; at most the option `keep` of the outbox); default: 600
 ---@field resend? boolean  true: sends a message again, once, that has no such status then. The recipient may get it twice; default: false
 ---@field on_result? fun(entry: waba.OutboxEntry, sent: waba.Sent|nil, err: waba.Error|nil)  called when the result is stored; `entry` has `id`, `key`, `to` and `number`. An error with `maybe_sent`: the result stays uncertain. Is called again for a result if the process ends meanwhile

@@ -320,6 +320,42 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.is_true(own:window "4915199" <= 86400)
     end)
 
+    it("gets no marketing templates of send_all and of senders when it wants none", function()
+      local support = require "spec.support.bulk"
+      local gateway = support.gateway()
+      local client = support.client(gateway)
+      local own = receiver {}
+      assert(own:suppress(PHONE))
+      local offer = waba.template { name = "offer", language = "en" }
+      local function run(more, to)
+        local list, results, index = { PHONE, to or OTHER }, {}, 0
+        local options = { suppress = own, on_result = function(key, sent, err)
+          results[key] = sent and "sent" or err.kind
+        end }
+        for name, value in pairs(more) do options[name] = value end
+        local summary = assert(client:send_all(function()
+          index = index + 1
+          return list[index], offer
+        end, options))
+        return { summary.sent, summary.suppressed, summary.done, results[1], results[2] }
+      end
+      assert.same({ 1, 1, 2, "blocked", "sent" }, run { marketing = true })
+      assert.same({ 2, 0, 2, "sent", "sent" }, run {})
+      client.templates.known = { offer = { en = { name = "offer", language = "en", category = "MARKETING" } } }
+      assert.same({ 1, 1, 2, "blocked", "sent" }, run {})
+      assert.same({ 2, 0, 2, "sent", "sent" }, run { marketing = false })
+      local outbox, results = waba.outbox.memory(), {}
+      local sender = waba.sender { outbox = outbox, client = client, suppress = own, on_result = function(entry, sent, err)
+        results[entry.key] = sent and "sent" or err.kind
+      end }
+      outbox:put { { to = PHONE, key = "a", message = offer }, { to = OTHER, key = "b", message = offer },
+        { to = PHONE, key = "c", message = waba.text "Hi" } }
+      sender:work()
+      assert.same({ a = "blocked", b = "sent", c = "sent" }, results)
+      assert.has_error(function() client:send_all(function() end, { suppress = {} }) end,
+        "client:send_all: option suppress must be a receiver, as of waba.receiver")
+    end)
+
     it("is suppressed by preferences, by error 131050 and by the program", function()
       local own = receiver {}
       assert.is_false(own:suppressed(PHONE))

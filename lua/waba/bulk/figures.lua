@@ -3,12 +3,13 @@
 local floor, max = math.floor, math.max
 
 ---@class waba.BulkFigures
----@field done integer         the sum of the next five
+---@field done integer         the sum of the next six
 ---@field sent integer
 ---@field failed integer       certainly not sent
 ---@field maybe_sent integer   with an uncertain result
 ---@field skipped integer      those with a result from an earlier run of the journal
 ---@field duplicates integer    with the option `unique`
+---@field suppressed? integer   with the option `suppress`
 ---@field err? waba.Error       why nothing is sent at the moment: the gateway cannot be reached or is overloaded
 ---@field elapsed number       seconds
 ---@field rate number          messages per second, in the last 10 seconds
@@ -27,16 +28,18 @@ local WINDOW = 10
 
 ---@param total integer|nil
 ---@param now number
+---@param with_suppressed? boolean
 ---@return waba.BulkCount
-function figures.new(total, now)
+function figures.new(total, now, with_suppressed)
   return setmetatable({
+    suppressed = with_suppressed and 0 or nil,
     total = total, started = now, sent = 0, failed = 0, maybe_sent = 0, skipped = 0, duplicates = 0,
     failed_before = 0, maybe_sent_before = 0,
     marks = { { time = now, handled = 0 } },
   }, Count)
 end
 
----@param outcome "sent"|"failed"|"maybe_sent"|"skipped"|"duplicates"|"failed_before"|"maybe_sent_before"
+---@param outcome "sent"|"failed"|"maybe_sent"|"skipped"|"duplicates"|"suppressed"|"failed_before"|"maybe_sent_before"
 function Count:add(outcome)
   self[outcome] = self[outcome] + 1
 end
@@ -52,7 +55,7 @@ local function rate_of(self, now)
 end
 
 local function done_of(self)
-  return self.sent + self.failed + self.maybe_sent + self.skipped + self.duplicates
+  return self.sent + self.failed + self.maybe_sent + self.skipped + self.duplicates + (self.suppressed or 0)
 end
 
 --- The figures at a time.
@@ -63,7 +66,8 @@ function Count:read(now)
   local rate, total = rate_of(self, now), self.total
   return {
     done = done, sent = self.sent, failed = self.failed, maybe_sent = self.maybe_sent, skipped = self.skipped,
-    duplicates = self.duplicates, elapsed = now - self.started, rate = rate, total = total,
+    duplicates = self.duplicates, suppressed = self.suppressed, elapsed = now - self.started, rate = rate,
+    total = total,
     seconds_left = total and rate > 0 and max(0, total - done) / rate or nil,
   }
 end
@@ -75,7 +79,7 @@ function Count:summary(now)
   return {
     done = done_of(self), sent = self.sent, failed = self.failed, maybe_sent = self.maybe_sent,
     skipped = self.skipped, failed_before = self.failed_before, maybe_sent_before = self.maybe_sent_before,
-    duplicates = self.duplicates,
+    duplicates = self.duplicates, suppressed = self.suppressed,
     seconds = now - self.started,
   }
 end

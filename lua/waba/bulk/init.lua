@@ -34,6 +34,11 @@ local OPTIONS = {
   number = "string|integer",          -- with an outbox: the business number that sends
   unique = "boolean",                 -- true: sends once to each recipient, however its number is written; the others are
                                       -- counted as `duplicates`. Needs memory for each recipient
+  suppress = "waba.Receiver",         -- templates for marketing are not sent to customers who want none, by the records of
+                                      -- this receiver; they are counted as `suppressed`, and `on_result` gets an error of
+                                      -- kind "blocked"
+  marketing = "boolean",              -- with suppress: whether the templates are for marketing; by default those are whose
+                                      -- definition the client has, and it says so
   retry_failed = "boolean",           -- true: sends again what an earlier run of the journal could not send
   retry_maybe_sent = "boolean",       -- true: sends again what an earlier run may have sent
   stop = "fun(): any",                -- called several times a second; a true value ends the run after the messages in
@@ -65,6 +70,11 @@ local function check(source, options)
     if options.journal then error(WHAT .. ": option journal is not needed with the option outbox", 4) end
     if not options.campaign then error(WHAT .. ": option outbox requires the option campaign", 4) end
   end
+  if options.suppress and options.outbox then
+    error(WHAT .. ": option suppress belongs to waba.sender when there is an option outbox", 4)
+  elseif options.suppress and type(options.suppress.suppressed) ~= "function" then
+    error(WHAT .. ": option suppress must be a receiver, as of waba.receiver", 4)
+  end
   if options.campaign then
     if not options.journal and not options.outbox then
       error(WHAT .. ": option campaign requires the option journal or outbox", 4)
@@ -78,7 +88,7 @@ end
 
 --- The result of a run.
 ---@class waba.BulkSummary
----@field done integer        the sum of sent, failed, maybe_sent, skipped and duplicates
+---@field done integer        the sum of sent, failed, maybe_sent, skipped, duplicates and suppressed
 ---@field sent integer
 ---@field failed integer      certainly not sent
 ---@field maybe_sent integer  with an uncertain result
@@ -86,6 +96,7 @@ end
 ---@field failed_before integer      those of `skipped` that failed in an earlier run
 ---@field maybe_sent_before integer  those of `skipped` whose result is uncertain since an earlier run
 ---@field duplicates integer  with the option `unique`
+---@field suppressed integer?  with the option `suppress`: recipients who want no marketing messages
 ---@field seconds number
 ---@field stopped? true       the option `stop` has ended the run
 

@@ -74,7 +74,7 @@ function run.new(client, source, options, journal)
     unwritten = {}, -- items to be written to the journal as begun
     workers = {}, active = 0,
     recipients = options.unique and {} or nil, -- addresses of this run
-    count = figures.new(options.total, now), reported = now,
+    count = figures.new(options.total, now, options.suppress ~= nil), reported = now,
     bucket = options.rate and bucket_of(options.rate, now),
     breaker = circuit_breakers.new(client.delivery.attempts > 1 and options.patience or 0),
   }, Run)
@@ -212,10 +212,33 @@ local function options_of(self, worker)
   return worker.options
 end
 
+-- Whether the recipient of an item wants no marketing messages.
+local function is_suppressed(self, item)
+  local options = self.options
+  if not options.suppress then return false end
+  local reason, err = require("waba.client.suppression").reason(options.suppress, self.client, item.to, item.message,
+    options.marketing)
+  if reason == nil then
+    put_back(self, item)
+    self:give_up(err)
+    return true
+  elseif reason then
+    item.is_settled = true
+    self.count:add "suppressed"
+    notify(self, item, nil, errors.new {
+      kind = "blocked", path = "suppress",
+      message = ("the recipient wants no marketing messages (%s): it was not sent"):format(reason),
+    })
+    return true
+  end
+  return false
+end
+
 -- Sends one message and handles its result.
 local function process(self, worker)
   local item = worker.item
   if self.client.closed then return abandon(self, item) end
+  if is_suppressed(self, item) then return end
   local ok, sent, err = guard(self.client.send, self.client, item.to, item.message, options_of(self, worker))
   if not ok then
     self:fail(sent)

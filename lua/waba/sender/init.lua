@@ -30,6 +30,10 @@ local OPTIONS = {
                                      -- that returns the client of an entry, and may wait; or what waba.clients returns
   receiver = "waba.Receiver",        -- whose statuses, if this process handles them, prove that messages were accepted
                                      -- (Cloud hosting; see `outbox:watch`)
+  suppress = "waba.Receiver",        -- templates for marketing are not sent to customers who want none, by the records of
+                                     -- this receiver: their result is an error of kind "blocked". For marketing are those
+                                     -- whose definition the client has, and it says so, and entries with the option
+                                     -- `marketing`
   settle = { "number>=0", 600 },     -- seconds for which such a status is waited for when the result of a message is
                                      -- uncertain (Cloud hosting; at most the option `keep` of the outbox)
   resend = { "boolean", false },     -- true: sends a message again, once, that has no such status then. The recipient may
@@ -204,6 +208,16 @@ local function deliver(self, held, client)
     return put_back(self, held, errors.new { kind = "cancelled", message = "the client is closed" })
   end
   local entry = held.entry
+  if self.suppress then
+    local reason, err = require("waba.client.suppression").reason(self.suppress, client, address_of(entry),
+      entry.message, entry.options and entry.options.marketing and true or nil)
+    if reason ~= false then
+      return put_back(self, held, err or errors.new {
+        kind = "blocked", path = "suppress",
+        message = ("the recipient wants no marketing messages (%s): it was not sent"):format(reason),
+      })
+    end
+  end
   held.is_traced = is_traced(self, client)
   local ok, sent, err = runtime.protect(client.send, client, address_of(entry), entry.message, options_of(self, held))
   if not ok then
@@ -337,7 +351,8 @@ function sender.new(given)
   if not found then error(client_of, 2) end
   local self = setmetatable({
     outbox = given.outbox, client_of = client_of, transport = transport, settle = given.settle,
-    resend = given.resend, on_result = given.on_result, inbox = queues.new(given.outbox.store),
+    resend = given.resend, suppress = given.suppress, on_result = given.on_result,
+    inbox = queues.new(given.outbox.store),
     writer = writers.new(given.outbox.store, transport), works = setmetatable({}, { __mode = "k" }),
     counts = { sent = 0, failed = 0, uncertain = 0, resent = 0 },
   }, Sender)
