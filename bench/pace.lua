@@ -4,17 +4,17 @@
 --   lua5.4 bench/pace.lua --quick    shorter
 --
 -- 1. What the limiter costs per message, in one process with no network to the gateway: the processor time with a limiter
---    of the process, and with one in Redis that grants a batch for each 25 messages.
+--    of the process, and with one in Redis or in a dictionary of nginx that grants a batch for each 25 messages.
 -- 2. Four processes on one key: what the gateway received over any ten seconds, and how often Redis was asked.
 -- 3. A reply beside 10,000 bulk messages that wait in four processes: the longest time until its response.
 -- 4. A response 429 to one process: how long the others still send.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
-package.path = folder .. "/../?.lua;" .. package.path
+package.path = folder .. "/../?.lua;" .. folder .. "/support/?.lua;" .. package.path
 
-local core = require "waba.core"
+local cost = require "pace_cost"
 local emulators = require "waba.emulator"
-local pacing = require "waba.delivery.pacing"
+local nginx = require "spec.support.nginx"
 local pace = require "waba.pace"
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
@@ -25,29 +25,46 @@ local RATE, BURST, WINDOW = 80, 80, 10
 
 -- The cost of a message ---------------------------------------------------------------------------
 
--- Takes tokens as a queue does. Returns the microseconds of CPU and of time per message.
-local function cost(store, messages)
-  -- a rate that grants one usual batch after the other
-  local rates = { messages = { rate = 250, burst = 1e9 }, store = store }
-  local limiter = pacing.new(rates, core.hmac_sha256(KEY, "cost" .. tostring(store))):queue("messages").limiter
-  local cpu, began = os.clock(), core.clock()
-  for _ = 1, messages do
-    local now = core.clock()
-    while not limiter:try(now) do
-      limiter:refill(now, false, 25)
-      now = core.clock()
-    end
-  end
-  return (os.clock() - cpu) / messages * 1e6, (core.clock() - began) / messages * 1e6
-end
+-- In a worker of nginx: `microseconds of CPU` and of time, without a store and with a dictionary.
+local CONTENT = [[
+  package.path = "%s/?.lua;" .. package.path
+  local cost, messages = require "pace_cost", %d
+  local own = cost(nil, messages)
+  ngx.print(own, " ", table.concat({ cost(require("waba.pace").shared_dict "rates", messages) }, " "))
+]]
 
--- Processes ---------------------------------------------------------------------------------------
+local function show_nginx(messages)
+  local place, port, plain = process.folder(), process.free_port(), process.free_port()
+  nginx.certify(place)
+  local content = CONTENT:format(process.run("cd '" .. folder .. "/support' && pwd"), messages)
+  local program = nginx.start(place, nginx.configuration {
+    port = port, plain = plain, workers = 1, content = content, http = "lua_shared_dict rates 1m;",
+  }, port)
+  local _, _, text = nginx.request(("http://127.0.0.1:%d/"):format(plain), { method = "GET" })
+  print(("in nginx: %.2f us of CPU in the worker; with a shared dictionary %.2f us of CPU, %.2f us of time"):format(
+    text:match "^(%S+) (%S+) (%S+)$"))
+  program:stop()
+  place:remove()
+end
 
 -- Requests that the store got, by Redis itself.
 local function asked(server)
   local text = process.run(("redis-cli -p %d info commandstats"):format(server.port))
   return tonumber(text:match "cmdstat_evalsha:calls=(%d+)") or 0
 end
+
+local function show_cost(messages)
+  local server = redis.start()
+  local own = cost(nil, messages)
+  local shared, time = cost(pace.redis { port = server.port }, messages)
+  print(("the limiter per message: %.2f us of CPU in this process; with Redis %.2f us of CPU, %.2f us of time"):format(
+    own, shared, time))
+  print(("  Redis was asked once per %.1f messages"):format(messages / asked(server)))
+  server:stop()
+  show_nginx(messages)
+end
+
+-- Processes ---------------------------------------------------------------------------------------
 
 local function start(gateway, server, seconds, bulk, replies)
   local command = ("'%s' '%s/support/pace_sender.lua' '%s' '%s' %d %d %d %d %d/%d"):format(arg[-1], folder, gateway.url,
@@ -139,14 +156,7 @@ end
 
 local function main()
   local mode = arg[1] == "--quick" and MODES.quick or MODES.full
-  local server = redis.start()
-  local own = cost(nil, mode.messages)
-  local shared, time = cost(pace.redis { port = server.port }, mode.messages)
-  local messages = mode.messages / asked(server)
-  print(("the limiter per message: %.2f us of CPU in this process; with Redis %.2f us of CPU, %.2f us of time"):format(
-    own, shared, time))
-  print(("  Redis was asked once per %.1f messages"):format(messages))
-  server:stop()
+  show_cost(mode.messages)
   show_rate(mode.seconds)
   show_replies(mode.seconds)
   show_pause(mode.seconds)

@@ -68,6 +68,32 @@ describe("shared rates", function()
       end)
     end
 
+    it("are not exceeded by four processes, and a fifth one that is killed takes nothing with it", function()
+      local limited = assert(waba.emulator.start { tls = false, cloud = { api_key = KEY, statuses = false, rate_limits = true } })
+      local folder, programs = process.folder(), {}
+      for number = 1, 5 do
+        programs[number] = process.start(("%s bench/support/pace_sender.lua %s %s %d %d 40 0 80/80"):format(
+          process.interpreter(), limited.cloud.url, KEY, server.port, number == 5 and 60 or 5), folder:file("log" .. number))
+      end
+      process.wait_for(function() return limited.cloud:counts().requests > 40 end, "the first messages")
+      programs[5]:stop("KILL")
+      local sent = {}
+      for number = 1, 4 do
+        process.wait_for(function() return not programs[number]:is_alive() end, "the end of a sender", 30)
+        local count, failed = folder:read("log" .. number):match "^(%d+) (%d+)"
+        sent[number] = tonumber(count)
+        assert.equal("0", failed)
+        assert.is_true(sent[number] > 0, number)
+      end
+      local requests = limited.cloud:received()
+      for _, request in ipairs(requests) do assert.equal(200, request.status) end
+      -- at least half of what the rate allows in the time of the senders
+      local passed = requests[#requests].at - requests[1].at
+      assert.is_true(#requests >= 80 * passed / 2, #requests)
+      limited:stop()
+      folder:remove()
+    end)
+
     it("have names without the key and without recipients", function()
       local client = new_client { pair = { rate = 1, burst = 5 } }
       assert(send(client))
