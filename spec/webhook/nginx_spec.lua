@@ -446,6 +446,57 @@ describe("the receiver in nginx", function()
     start(options, more)
     assert.same({ "a", "b" }, wait_for(2))
   end)
+
+  it("keeps states and questions for all workers, and after they were killed", function()
+    local code = [[
+local waba = require "waba"
+local file = io.open(ngx.config.prefix() .. "handled", "a")
+local function note(word, event)
+  file:write(word, " ", event.state.count or 0, "\n")
+  file:flush()
+end
+return waba.receiver {
+  user = "u", password = "p", inbox = waba.inbox.sqlite { file = ngx.config.prefix() .. "state/inbox.db", sync = false },
+  client = { send = function() return { id = "x" } end, mark_read = function() end },
+  on = {
+    text = function(event)
+      event.state.count = (event.state.count or 0) + 1
+      note("text", event)
+      assert(event:ask(waba.text "?", "answer"))
+    end,
+    step = { answer = function(event) note("answer of " .. event.customer.key, event) end },
+  },
+}
+]]
+    folder:file("bot.lua", code)
+    process.run("mkdir -p " .. process.quote(folder:file "state"))
+    local function begin()
+      program = nginx.start(folder, nginx.configuration { port = port, content = SERVE, workers = 2 }, port)
+    end
+    local function text(id)
+      assert.equal(200, (post(webhooks.cloud { messages = ('{"from":"4915111","from_user_id":"DE.1","id":"%s","type":"text",'
+        .. '"timestamp":"%d","text":{"body":"x"}}'):format(id, os.time()) })))
+    end
+    local function lines(count)
+      return process.wait_for(function()
+        local all = folder:read "handled" or ""
+        return select(2, all:gsub("\n", "")) >= count and all
+      end, count .. " lines")
+    end
+    begin()
+    text "a"
+    lines(1)
+    text "b"
+    lines(2)
+    text "c"
+    lines(3)
+    process.sleep(0.1) -- the acknowledgement
+    program:stop "KILL"
+    port = process.free_port()
+    begin()
+    text "d"
+    assert.equal("text 1\nanswer of DE.1 1\ntext 2\nanswer of DE.1 2\n", lines(4))
+  end)
 end)
 
 describe("examples/nginx", function()
