@@ -164,6 +164,20 @@ describe("waba.clients", function()
       assert.equal(client, clients:get(SHOP))
     end)
 
+    it("sends all messages that were refused meanwhile", function()
+      local number_of_loads = 0
+      clients_of { load = function()
+        number_of_loads = number_of_loads + 1
+        waba.sleep(0.01)
+        return { api_key = number_of_loads == 1 and "old-key" or "shop-key" }
+      end }
+      waba.run(function()
+        local client = clients:get(SHOP)
+        for _ = 1, 5 do waba.spawn(function() assert(client:send(EVA, waba.text "Hello")) end) end
+      end)
+      assert.equal(5, sent_by(SHOP))
+    end)
+
     it("sends a file from its beginning, and not what a reader has returned", function()
       local number_of_loads = 0
       local function load()
