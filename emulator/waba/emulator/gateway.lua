@@ -10,8 +10,8 @@ local gateway = {}
 
 --- Bytes of the largest JSON body.
 gateway.MAX_JSON = 1024 * 1024
--- Bytes of a body that the journal keeps.
-local MAX_KEPT = 64 * 1024
+-- Bytes of a request's and of a response's body that the journal keeps.
+local MAX_KEPT, MAX_KEPT_RESPONSE = 64 * 1024, 16 * 1024
 
 --- The header with the API key.
 gateway.KEY_HEADER = "d360-api-key"
@@ -224,7 +224,7 @@ function Gateway:finished(request, response, written)
     method = request.method, path = request.path, query = request.query, headers = without_key(request.headers),
     body = kept, size = request.size, sha256 = request.sha256, protocol = request.protocol,
     at = request.at, status = response.status, answered = written,
-    response = response.body and #response.body <= MAX_KEPT and response.body or nil,
+    response = response.body and #response.body <= MAX_KEPT_RESPONSE and response.body or nil,
   })
   self:on_change("request", entry)
 end

@@ -85,7 +85,7 @@ end
 ---@field at number          the emulator's time
 ---@field status integer     of the response
 ---@field answered boolean   the response was sent
----@field response string|nil  the response's body, up to 64 KiB
+---@field response string|nil  the response's body, up to 16 KiB
 
 local function pick(list, filter)
   if type(filter) ~= "function" then return list end

@@ -32,10 +32,13 @@ function isBlock(line) { return /^(> |[*-] |\d{1,2}\. )/.test(line); }
 
 // A text with its markup: bold, italic, struck through, code, quotes and lists.
 export function markup(text) {
-  text = String(text ?? '');
-  if (!text.split('\n').some(isBlock) || text.includes('```')) return inline(text);
-  return text.split('\n').map((line, i, lines) => {
-    const end = i < lines.length - 1 && !isBlock(line) && !isBlock(lines[i + 1]) ? '\n' : '';
+  return String(text ?? '').split(/(```[\s\S]+?```)/).map((part) => (part.startsWith('```') ? inline(part) : lines(part)));
+}
+
+function lines(text) {
+  if (!text.split('\n').some(isBlock)) return inline(text);
+  return text.split('\n').map((line, i, all) => {
+    const end = i < all.length - 1 && !isBlock(line) && !isBlock(all[i + 1]) ? '\n' : '';
     if (line.startsWith('> ')) return html`<span class="quote">${inline(line.slice(2))}</span>`;
     if (/^[*-] /.test(line)) return html`<span class="item">• ${inline(line.slice(2))}</span>`;
     const number = line.match(/^(\d{1,2}\.) (.*)$/);

@@ -274,8 +274,8 @@ function Contacts({ contacts }) {
 }
 
 function Order({ order }) {
-  return html`<p class="text">🛒 Order</p>${list(order.product_items).map((item) => html`<p class="foot">${item.quantity} ×
-    ${item.product_retailer_id}</p>`)}`;
+  return html`<p class="text">🛒 Order</p>${list(order.product_items).map((item) => html`<p class="foot">${
+    `${item.quantity} × ${item.product_retailer_id}`}</p>`)}`;
 }
 
 function Unknown({ type, content }) {
@@ -298,6 +298,9 @@ export function Content({ message, context }) {
   if (type === 'button' && content) return html`<p class="text">${content.text}</p>`;
   if (type === 'order' && content) return html`<${Order} order=${content} />`;
   if (type === 'system' && content) return html`<p class="kind">${content.body}</p>`;
+  if (type === 'unsupported' || type === 'unknown' || type === 'ephemeral') {
+    return html`<p class="kind">Something that WhatsApp cannot pass on to the business</p>`;
+  }
   if (type === 'reaction' && content) return html`<p class="kind">Reaction ${content.emoji || '(removed)'}</p>`;
   return html`<${Unknown} type=${type || 'A message without a type'} content=${content} />`;
 }

@@ -30,8 +30,15 @@ function inboundStatus(message, data, gateway, contact) {
       `The bot’s webhook ${last.status ? `answered ${last.status}` : 'cannot be reached'}; attempt ${last.attempt}`];
   }
   if (contact && contact.blocked) return ['sent', 'sent; the bot has blocked this customer', 'The bot has blocked this customer'];
-  if (!gateway.webhook) return ['sent', 'sent; no webhook address is set', 'No bot listens: no webhook address is set'];
+  if (!gateway.webhook) return ['sent', 'sent; no bot listens: no webhook address is set'];
   return ['sent', 'sent'];
+}
+
+// "131026 Message undeliverable. More about it"
+function reasonOf(error) {
+  const title = error.title || error.message || '';
+  const details = (error.error_data && error.error_data.details) || error.details || '';
+  return `${error.code} ${title}${details && !details.startsWith(title) ? `. ${details}` : details.slice(title.length)}`;
 }
 
 function Status({ message, data, gateway, contact }) {
@@ -43,8 +50,7 @@ function Status({ message, data, gateway, contact }) {
   const status = TICKS[message.status] ? message.status : 'waiting';
   const [error] = list(message.errors);
   return html`<span class="meta">${clock(message.at)} <${Tick} status=${status} title=${`status reported to the bot: ${status}`} /></span>
-    ${error && html`<span class="note error">${message.status === 'warning' ? 'Warning' : 'Not delivered'}: ${error.code}
-      ${error.title || error.message}${error.error_data ? `. ${error.error_data.details}` : error.details ? `. ${error.details}` : ''}</span>`}`;
+    ${error && html`<span class="note error">${`${message.status === 'warning' ? 'Warning' : 'Not delivered'}: ${reasonOf(error)}`}</span>`}`;
 }
 
 // ---- One message --------------------------------------------------------------------------------
@@ -99,14 +105,16 @@ function Conversation({ entries, customer, render, typing }) {
   const atBottom = useRef(true);
   const last = end === null ? entries.length : Math.min(end, entries.length);
   const first = Math.max(0, last - WINDOW);
+  const height = useRef(0);
+  const follow = () => {
+    height.current = box.current.scrollHeight;
+    if (atBottom.current) box.current.scrollTop = height.current;
+  };
   useLayoutEffect(() => {
-    if (end === null && atBottom.current) box.current.scrollTop = box.current.scrollHeight;
+    if (end === null) follow();
   }, [entries.length, end, typing, entries.length && entries[entries.length - 1].message]);
   // Stays at the newest message when the window, or a picture that was loaded, changes the height.
   useEffect(() => {
-    const follow = () => {
-      if (atBottom.current) box.current.scrollTop = box.current.scrollHeight;
-    };
     const observer = new ResizeObserver(follow);
     observer.observe(box.current);
     box.current.addEventListener('load', follow, true);
@@ -114,6 +122,8 @@ function Conversation({ entries, customer, render, typing }) {
   }, []);
   const onScroll = () => {
     const { scrollTop, clientHeight, scrollHeight } = box.current;
+    // The browser scrolls too when a picture above has changed the height.
+    if (scrollHeight !== height.current) return follow();
     atBottom.current = scrollHeight - scrollTop - clientHeight < 40;
   };
   const go = (to) => {
