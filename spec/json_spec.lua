@@ -411,6 +411,22 @@ describe("decode", function()
     end
   end)
 
+  it("returns the texts of the objects in certain lists", function()
+    local long = '{"x":"' .. ("x"):rep(65536) .. '"}'
+    local json = ' {"a": [ {"b" :1}, {} ,2,[{"c":1}]] ,"b":[{"a":[{"d":[]} ]}],"c":{"a":{"e":1}},"d":[' .. long .. "]}"
+    local value, texts = core.decode(json, { a = true, d = true })
+    local count = 0
+    for _ in pairs(texts) do count = count + 1 end
+    assert.equal(3, count)
+    assert.equal('{"b" :1}', texts[value.a[1]])
+    assert.equal("{}", texts[value.a[2]])
+    assert.equal('{"d":[]}', texts[value.b[1].a[1]])
+    assert.same({ { { a = { 1 } }, {} }, 2 }, { { core.decode('{"a":[1]}', {}) }, select("#", core.decode("{}", {})) })
+    assert.equal(1, select("#", core.decode(json)))
+    assert.matches("byte", select(2, core.decode("[1 2]", { a = true })))
+    assert.has_error(function() core.decode("{}", "a") end)
+  end)
+
   it("takes the last value of a repeated name", function()
     assert.same({ a = 2, b = { c = 3 } }, core.decode '{"a":1,"b":{"c":1,"c":3},"a":2}')
   end)

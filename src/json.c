@@ -79,20 +79,26 @@ static bool can_be_flooded(lua_State *L) {
 #define DECODE_CACHE lua_upvalueindex(2)
 #define DECODE_GUARD lua_upvalueindex(3)
 
-/* decode(json) -> value | nil, message */
+/* decode(json, lists?) -> value, texts? | nil, message */
 static int json_decode(lua_State *L) {
   size_t length;
   const char *text, *message;
   luaL_checktype(L, 1, LUA_TSTRING);
+  if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TTABLE);
   text = lua_tolstring(L, 1, &length);
   message = whole_text_error(text, length);
   if (message != NULL) return compat_pusherror(L, message);
-  lua_settop(L, 1);
+  lua_settop(L, 2);
+  if (lua_isnil(L, 2)) lua_pushnil(L); else lua_newtable(L); /* [json lists texts] */
   lua_pushvalue(L, DECODE_NAMES);
   lua_pushvalue(L, DECODE_CACHE);
-  if (json_read(L, text, length, lua_toboolean(L, DECODE_GUARD))) return 1;
-  lua_pushnil(L);
-  lua_insert(L, -2);
+  if (!json_read(L, text, length, lua_toboolean(L, DECODE_GUARD))) {
+    lua_pushnil(L);
+    lua_insert(L, -2);
+    return 2;
+  }
+  if (lua_isnil(L, 3)) return 1;
+  lua_pushvalue(L, 3);
   return 2;
 }
 

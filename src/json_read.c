@@ -29,6 +29,7 @@ struct reader {
   const char *start, *at, *end;
   struct name *names;
   int names_index;
+  int lists_index, texts_index; /* 0: no parts of the text are wanted */
   size_t strings;
   int depth;
   bool guard;
@@ -289,13 +290,36 @@ static bool read_object(struct reader *reader, struct name *name) {
   return true;
 }
 
+/* Whether the parts of an array are wanted whose name is at the top of the stack. */
+static bool are_wanted(struct reader *reader) {
+  bool wanted;
+  if (reader->lists_index == 0) return false;
+  lua_pushvalue(reader->L, -1);
+  lua_rawget(reader->L, reader->lists_index);
+  wanted = lua_toboolean(reader->L, -1);
+  lua_pop(reader->L, 1);
+  return wanted;
+}
+
+/* Records the part of the text from which the table at the top of the stack was read. */
+static void keep_text(struct reader *reader, const char *start) {
+  const size_t length = (size_t)(reader->at - start);
+  if (length >= JSON_PART_LENGTH_MAX) return;
+  lua_pushvalue(reader->L, -1);
+  lua_pushlstring(reader->L, start, length);
+  lua_rawset(reader->L, reader->texts_index);
+}
+
 static bool read_array(struct reader *reader, struct name *name) {
   size_t size = 0;
+  const bool wanted = are_wanted(reader);
   if (!enter(reader)) return false;
   lua_createtable(reader->L, *reader->at == ']' ? 0 : 1, 0);
   if (*reader->at != ']') {
     for (;;) {
+      const char *const start = reader->at;
       if (!read_value(reader, name)) return false;
+      if (wanted && *start == '{') keep_text(reader, start);
       lua_rawseti(reader->L, -2, (int)++size);
       skip_space(reader);
       if (*reader->at != ',') break;
@@ -320,7 +344,12 @@ static bool read_value(struct reader *reader, struct name *name) {
 }
 
 bool json_read(lua_State *L, const char *text, size_t length, bool guard) {
-  struct reader reader = {L, text, text, text + length, lua_touserdata(L, -1), lua_gettop(L) - 1, 0, 0, guard, NULL};
+  const int cache = lua_gettop(L), lists = lua_isnil(L, cache - 3) ? 0 : cache - 3;
+  struct reader reader = {
+      .L = L, .start = text, .at = text, .end = text + length, .guard = guard,
+      .names = lua_touserdata(L, cache), .names_index = cache - 1,
+      .lists_index = lists, .texts_index = cache - 2,
+  };
   skip_space(&reader);
   if (read_value(&reader, &reader.names[ROOT])) {
     skip_space(&reader);

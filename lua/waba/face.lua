@@ -794,9 +794,11 @@ function waba.split(text, given) end
 --- Reads a webhook: every event of every entry, in order. Each JSON object can be read; an unknown event has its name
 --- in `type` and its content in `raw`.
 ---@param bytes string  the body of the POST
+---@param sources? table<integer, string>  gets, at the position of an event, the platform's text of `event.raw`, for
+---        `restore`; nothing for rare events
 ---@return waba.Event[]|nil events
 ---@return waba.Error? err  kind "protocol": the body is not a JSON object
-function waba.events(bytes) end
+function waba.events(bytes, sources) end
 
 --- Makes a receiver of webhooks. With several kinds of credentials one of them is enough.
 ---@param options waba.ReceiverOptions

@@ -31,9 +31,11 @@ function core.plain(value) end
 --- An unpaired surrogate ("\ud83d" alone, from an emoji that a system has cut) becomes U+FFFD. Invalid UTF-8 is left
 --- unchanged.
 ---@param json string
+---@param lists? table<string, true>  names of arrays of which the text of each object is wanted
 ---@return any value
----@return string? message
-function core.decode(json) end
+---@return table<table, string>|string|nil texts  with `lists`: the text of each object in an array with one of these names,
+---        unless it has 64 KiB or more; the message of an error
+function core.decode(json, lists) end
 
 --- Creates a function that takes strings out of a JSON object without decoding it: for the path `"messages.id"` the
 --- string `id` of the first object in the array `messages`. A path without a dot is a name that the object may have as

@@ -3,7 +3,7 @@
 
 local core = require "waba.core"
 local curl = require "waba.curl"
-local waba_events = require("waba.hosting.events").read
+local webhooks = require "waba.hosting.events"
 
 local targets = {}
 
@@ -126,13 +126,16 @@ function targets.text(bytes)
   assert(core.sha256():update(half):update(bytes:sub(#half + 1)):hex() == core.sha256():update(bytes):hex(), "another digest")
 end
 
--- Whatever arrives is read or refused; it never raises.
+-- Whatever arrives is read or refused; it never raises. An event that is stored as its source is restored as it was.
 function targets.webhook(bytes)
-  local events, message = waba_events(bytes)
+  local sources = {}
+  local events, message = webhooks.read(bytes, sources)
   if not events then return assert(message ~= nil, "refused without a message") end
-  for _, event in ipairs(events) do
+  for index, event in ipairs(events) do
     assert(type(event.kind) == "string" and event.raw ~= nil, "an event without kind")
     tostring(event)
+    local stored = sources[index] and webhooks.store(event, sources[index])
+    if stored then assert(is_same(event, webhooks.restore(stored)), "another event after storing") end
   end
 end
 

@@ -38,4 +38,36 @@ describe("waba.events", function()
       assert.equal("s" .. number, events[500 + number].id)
     end
   end)
+
+  it("restores events from the platform's own text of them", function()
+    local webhooks = require "waba.hosting.events"
+    local value = '{"metadata":{"display_phone_number":"+49 30 5","phone_number_id":"7"},'
+      .. '"contacts":[{"profile":{"name":"Eva"},"wa_id":"491"},{"wa_id":"492","user_id":"DE.2"}],'
+      .. '"messages":[{"from":"491","id":"m1","type":"image","image":{"id":"i","caption":"\\ud83d\\ude00"}, "x" :null},'
+      .. '{"from":"493","id":12345678901234567890,"type":"reaction"},{"from":"49305","id":"e","to":"491"}],'
+      .. '"statuses":[{"id":"s1","status":"failed","recipient_id":"492","errors":[{"code":131026,"title":"t"}]},'
+      .. '{"id":"s2","status":"sent","recipient_id":"495","timestamp":"1700000000"}],"errors":[{"code":130429}]}'
+    local bodies = {
+      '{"entry":[{"id":"9","changes":[{"field":"messages","value":' .. value
+        .. '},{"field":"account_alert","value":{"id":"a"}}]}]}',
+      '{"contacts":[{"profile":{"name":"Eva"}},{"wa_id":"492"}],"messages":[{"from":"1","id":"m1","type":"text",'
+        .. '"text":{"body":"1"}},{"from":"492","id":"m2"}],"statuses":[{"id":"s"},"odd",null],"errors":[{"code":470}]}',
+      '{"messages":[{"from":"1","id":"m1","type":"text","text":{"body":"1"}}]}',
+    }
+    for number, expected in ipairs { "mm-ssea", "mms-e", "m" } do
+      local sources, kinds = {}, {}
+      local list = assert(webhooks.read(bodies[number], sources))
+      if number == 2 then list[1].number = "4930" end -- as the receiver sets it
+      for index, event in ipairs(list) do
+        local stored = sources[index] and webhooks.store(event, sources[index])
+        kinds[index] = stored and event.kind:sub(1, 1) or event.kind == "account" and "a" or "-"
+        if stored then
+          assert.is_truthy(stored:find(sources[index], 1, true))
+          assert.same(event, webhooks.restore(stored))
+          for _, err in ipairs(webhooks.restore(stored).errors or {}) do assert.equal("string", type(tostring(err))) end
+        end
+      end
+      assert.equal(expected, table.concat(kinds))
+    end
+  end)
 end)

@@ -6,6 +6,7 @@ local errors = require "waba.errors"
 local on_premise = require "waba.hosting.on_premise.webhook"
 
 local decode, type = core.decode, type
+local wa_id = require("waba.hosting.values").wa_id
 
 local events = {}
 
@@ -24,20 +25,73 @@ local function protocol_error(message)
   return errors.new { kind = "protocol", message = message }
 end
 
+-- The lists whose elements become events of their own.
+local LISTS = { messages = true, statuses = true, errors = true }
+
 --- Reads a webhook: every event of every entry, in order. Each JSON object can be read; an unknown event has its name
 --- in `type` and its content in `raw`.
 ---@param bytes string  the body of the POST
+---@param sources? table<integer, string>  gets, at the position of an event, the platform's text of `event.raw`, for
+---        `restore`; nothing for rare events
 ---@return waba.Event[]|nil events
 ---@return waba.Error? err  kind "protocol": the body is not a JSON object
-function events.read(bytes)
+function events.read(bytes, sources)
   if type(bytes) ~= "string" then error("waba.events: the body must be a string, not a " .. type(bytes), 2) end
-  local body, message = decode(bytes)
-  if body == nil then return nil, protocol_error("the body of the webhook is not JSON: " .. tostring(message)) end
+  local body, texts = decode(bytes, sources and LISTS)
+  if body == nil then return nil, protocol_error("the body of the webhook is not JSON: " .. tostring(texts)) end
   local list = type(body) == "table" and body[1] == nil and (is_wrapped(body) and read_wrapped or read_flat)(body)
   if not list or list[1] == nil and next(body) == nil and bytes:find "^%s*%[" then
     return nil, protocol_error "the body of the webhook is not a JSON object"
   end
+  if sources then
+    for index = 1, #list do sources[index] = texts[list[index].raw] end
+  end
   return list
+end
+
+-- The kinds of events that `restore` makes from the text of `raw`.
+local RESTORED = { message = true, status = true, error = true }
+
+-- What `store` wrote in front of the text of the latest event without a contact: the next ones often have the same.
+local latest, latest_start = {}, nil
+
+local function start_of(event)
+  local kind, number, id, contact = event.kind, event.number, event.phone_number_id, event.contact
+  if not contact and latest.kind == kind and latest.number == number and latest.phone_number_id == id
+    and latest.waba_id == event.waba_id and latest.hosting == event.hosting then
+    return latest_start
+  end
+  local fields = {
+    kind = kind, hosting = event.hosting, number = number, phone_number_id = id, waba_id = event.waba_id,
+    contact = contact,
+  }
+  local json = core.encode(fields)
+  local start = json and json:sub(1, -2) .. ',"raw":'
+  if not contact then latest, latest_start = fields, start end
+  return start
+end
+
+--- Writes an event that `read` has returned, for `restore`.
+---@param event waba.Event
+---@param source string  as `read` returned it
+---@return string|nil json  nil: `restore` can't make this event from its source
+function events.store(event, source)
+  local start = RESTORED[event.kind] and start_of(event)
+  return start and start .. source .. "}" or nil
+end
+
+--- Reads an event that `store` has written.
+---@param json string
+---@return waba.Event
+function events.restore(json)
+  local stored = assert(decode(json))
+  local reader = (stored.hosting == "cloud" and cloud or on_premise).reader
+  local raw, kind = stored.raw, stored.kind
+  if kind == "message" then return reader.message(raw, wa_id(raw.from), stored.contact, stored) end
+  if kind == "error" then return reader.error(raw, stored) end
+  local event = reader.status(raw, stored)
+  event.contact = stored.contact
+  return event
 end
 
 return events

@@ -36,8 +36,8 @@ local inbox = {}
 
 --- Stores a batch.
 ---@param events waba.Event[]
----@param sources? table<integer, string>  by the event's position: the bytes of a webhook with this event only. They are
----                stored instead of the event
+---@param sources? table<integer, string>  by the event's position: the platform's text of `event.raw`, which an inbox may
+---                store instead of the event (lua/waba/inbox/record.lua)
 ---@param taking? { done: waba.Event[], n: integer, lease: number? }  what `exchange` does afterwards, in the same call
 ---@return integer|nil stored  how many were new; nil when nothing was stored
 ---@return waba.Error|waba.Event[]|nil err  kind "unavailable"; with `taking` the events of `exchange`

@@ -1,13 +1,14 @@
--- Converts events to bytes, for the inboxes that store them, and back. The bytes are those of the webhook if the event
--- is its only content, else JSON; or another format for values that JSON can't represent (bytes that are not UTF-8,
--- very deep tables), because such an event must be stored too. The first byte identifies the format.
+-- Converts events to bytes, for the inboxes that store them, and back: the platform's own text of the event with what the
+-- rest of its webhook says about it, else the event as JSON; or another format for values that JSON can't represent (bytes
+-- that are not UTF-8, very deep tables), because such an event must be stored too. The first byte identifies the format.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
+local webhooks = require "waba.hosting.events"
 
 local record = {}
 
-local MARK, WEBHOOK = "\1", "\2"
+local MARK, WEBHOOK, SOURCE = "\1", "\2", "\3"
 
 -- The form of our own: a letter for the type, then the value; strings with their length.
 local function write(out, value)
@@ -65,11 +66,12 @@ end
 
 --- An event as bytes.
 ---@param event waba.Event
----@param source? string  the bytes from which `waba.events` reads this event and no other
+---@param source? string  the platform's text of `event.raw`
 ---@return string
 function record.encode(event, source)
-  if source then return WEBHOOK .. (event.number or "") .. "\n" .. source end
-  local json = core.encode(event)
+  local json = source and webhooks.store(event, source)
+  if json then return SOURCE .. json end
+  json = core.encode(event)
   if json then return json end
   local out = { MARK }
   write(out, event)
@@ -82,10 +84,11 @@ end
 function record.decode(bytes)
   local mark = bytes:sub(1, 1)
   if mark == MARK then return revive_errors((read(bytes, 2))) end
+  if mark == SOURCE then return webhooks.restore(bytes:sub(2)) end
   if mark ~= WEBHOOK then return revive_errors(assert(core.decode(bytes))) end
-  local number, start = bytes:match("^([^\n]*)\n()", 2)
-  local event = assert(require("waba.hosting.events").read(bytes:sub(start)))[1]
-  if number ~= "" then event.number = number end -- On-Premise webhooks do not name it
+  local number, start = bytes:match("^([^\n]*)\n()", 2) -- written by older versions
+  local event = assert(webhooks.read(bytes:sub(start)))[1]
+  if number ~= "" then event.number = number end
   return event
 end
 

@@ -103,7 +103,7 @@ end
 --- store the events or the number cannot be determined. The gateway delivers a webhook again after every status other
 --- than 200.
 ---@param request waba.WebhookRequest
----@param put? fun(events: waba.Event[], sources: string[]?): integer|nil, waba.Error?  stores the events; default: the
+---@param put? fun(events: waba.Event[], sources: table<integer, string>?): integer|nil, waba.Error?  stores the events; default: the
 ---            method `put` of the inbox
 ---@return integer status
 ---@return table<string, string> headers  lower-case names
@@ -122,7 +122,8 @@ function Receiver:handle(request, put)
   local is_authentic
   is_authentic, reason = place.is_authentic(request.headers or {}, body)
   if not is_authentic then return unauthorized(reason) end
-  local list, err = events.read(body)
+  local sources = self.inbox.durable and {} or nil -- the others store the events themselves
+  local list, err = events.read(body, sources)
   if not list then return response(400, nil, tostring(err)) end
   local foreign = place.number and assign_number(place, list)
   if foreign then
@@ -131,8 +132,6 @@ function Receiver:handle(request, put)
   end
   if #list > 0 then
     local stored
-    local is_complete = not place.number or list[1].hosting ~= "on_premise" -- else the body has no number
-    local sources = #list == 1 and is_complete and { body } or nil
     if put then stored, err = put(list, sources) else stored, err = self.inbox:put(list, sources) end
     if not stored then
       local reason_of_inbox = tostring(err or "the inbox returned no error")

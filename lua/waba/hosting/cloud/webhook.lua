@@ -258,4 +258,6 @@ function webhook.read(body)
   return events
 end
 
+webhook.reader = reader
+
 return webhook

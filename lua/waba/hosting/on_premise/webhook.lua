@@ -133,4 +133,6 @@ function webhook.read(body)
   return events
 end
 
+webhook.reader = reader
+
 return webhook
