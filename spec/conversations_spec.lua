@@ -23,7 +23,8 @@ receiver:work { forever = true, interval = 0.005, lease = 0.5 }
 for _, backend in ipairs { "sqlite", "redis" } do
   describe("the state of customers in " .. backend, function()
     it("counts each event once, although workers are killed all the time", function()
-      local folder, server, inbox = process.folder(), nil, nil
+      local folder = process.folder()
+      local server, inbox
       if backend == "redis" then
         server = redis.start()
         inbox = ("waba.inbox.redis { port = %d, retry = { base = 0.01, attempts = 1000 } }"):format(server.port)
@@ -33,10 +34,9 @@ for _, backend in ipairs { "sqlite", "redis" } do
       end
       folder:file("worker.lua", WORKER:format(inbox))
       local command = process.interpreter() .. " " .. process.quote(folder:file "worker.lua")
-      local env = { waba = waba }
-      local load_text = loadstring or load
+      local load_text = loadstring or load -- luacheck: ignore 113
       local chunk = assert(load_text("local waba = ... return " .. inbox))
-      local receiver = waba.receiver { open = true, inbox = chunk(env.waba) }
+      local receiver = waba.receiver { open = true, inbox = chunk(waba) }
       local number = 0
       local function post(count)
         for _ = 1, count do

@@ -656,6 +656,7 @@ local nginx = {}
 ---@field client? waba.Client|waba.Clients|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil  sends the replies of `event:reply` and other methods: one client; or the clients by number or phone_number_id; or a function that returns the client of an event, and may wait
 ---@field on? waba.Handlers  the handlers by name
 ---@field quiet_while? waba.QuietOptions  when a bot is silent: messages of a customer to whom a person or another sender is writing are given to `standby` instead of the handlers of messages
+---@field max_age? number  seconds after which a message is too old to answer: it is given to `any` only, with `event.is_late`; default: never
 ---@field state_expires? number  seconds after which `event.state` and the step of `event:ask` are forgotten, from their last change; default: never
 ---@field max_body? integer  bytes of the largest body; default: 4 * 1024 * 1024
 

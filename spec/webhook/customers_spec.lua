@@ -320,6 +320,46 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.is_true(own:window "4915199" <= 86400)
     end)
 
+    it("gets no answer to a message that is too old, which answers no question", function()
+      local seen = {}
+      local on = {
+        text = function(event)
+          seen[#seen + 1] = "text"
+          assert(event:ask(waba.text "?", "answer"))
+        end,
+        any = function(event) seen[#seen + 1] = "any" .. (event.is_late and " late" or "") end,
+        step = { answer = function() seen[#seen + 1] = "answer" end },
+      }
+      local own = receiver(on, { max_age = 600 })
+      post(own, message(PHONE, nil, nil, os.time() - 500))
+      post(own, message(PHONE, nil, nil, os.time() - 700))
+      post(own, message(PHONE))
+      assert.same({ "text", "any", "any late", "answer" }, seen)
+    end)
+
+    it("costs what the statuses of delivered messages say, counted once", function()
+      local own = receiver {}
+      local function status(id, name, more, pricing)
+        return webhooks.cloud { statuses = ('{"id":"%s","status":"%s","timestamp":"1",%s,"pricing":{%s}}'):format(id, name,
+          more, pricing) }
+      end
+      local regular = '"billable":true,"pricing_model":"PMP","type":"regular","category":"marketing"'
+      local german = '"recipient_id":"4915111"'
+      for _, body in ipairs {
+        status("a", "sent", german, regular), status("a", "delivered", german, regular),
+        status("a", "delivered", german, regular), status("b", "read", german, regular),
+        status("c", "delivered", '"recipient_user_id":"BR.1"', '"type":"regular","category":"utility"'),
+        status("d", "delivered", german, '"billable":false,"type":"free_entry_point","category":"service"'),
+        status("e", "delivered", '"recipient_id":"35312345678"', regular),
+      } do post(own, body) end
+      local rows = {}
+      for index, row in ipairs(own:costs()) do
+        rows[index] = ("%s %s %s %s %d"):format(row.number, row.category, row.type, row.country, row.count)
+      end
+      assert.same({ "493099001 marketing regular DE 2", "493099001 marketing regular IE 1",
+        "493099001 utility regular BR 1" }, rows)
+    end)
+
     it("gets no marketing templates of send_all and of senders when it wants none", function()
       local support = require "spec.support.bulk"
       local gateway = support.gateway()

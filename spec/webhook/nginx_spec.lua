@@ -491,6 +491,8 @@ return waba.receiver {
     text "c"
     lines(3)
     process.sleep(0.1) -- the acknowledgement
+    local workers = process.run(("ps -o pid= --ppid %d | tr '\\n' ' '"):format(program.pid))
+    process.run(("kill -KILL %d %s"):format(program.pid, workers))
     program:stop "KILL"
     port = process.free_port()
     begin()

@@ -1,6 +1,7 @@
 -- Handles one event of a receiver: finds the customer and what is stored of the conversation, runs the handlers, and passes
 -- what has changed to the inbox, which stores it with the acknowledgement.
 
+local costs = require "waba.webhook.costs"
 local open_window = require "waba.webhook.open_window"
 local router = require "waba.webhook.router"
 local session = require "waba.webhook.session"
@@ -23,13 +24,17 @@ end
 --- Makes a function that handles an event.
 ---@param inbox waba.Inbox
 ---@param on? waba.Handlers
----@param settings { quiet_while: table?, state_expires: number? }
+---@param settings { billed: table, quiet_while: table?, state_expires: number?, max_age: number? }
 ---@return fun(event: waba.Event, attempts: integer, prepare: function?, subject: any): boolean ok, any raised
 function handling.new(inbox, on, settings)
   local dispatch, has_handlers = router.new(on)
 
   local function open(event, prepare)
     local kind = event.kind
+    if kind == "status" and event.pricing then costs.add(settings.billed, event) end
+    if kind == "message" and settings.max_age and event.timestamp then
+      event.is_late = os.time() - event.timestamp > settings.max_age or nil
+    end
     if kind == "status" and event.errors then open_window.replace(event, inbox, prepare) end
     if event.is_again then return false end
     if kind == "account" and TEMPLATE_FIELDS[event.field] then

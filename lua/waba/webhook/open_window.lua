@@ -37,9 +37,8 @@ function open_window.left(inbox, to, number)
   local best, now = 0, window.now(inbox)
   for _, scope in ipairs(window.scopes(inbox, number)) do
     local key, other = identity.names(scope, name, get)
-    for _, one in ipairs { name, key, other } do
-      best = math.max(best, window.left(get("window:" .. scope .. one), now))
-    end
+    best = math.max(best, window.left(get("window:" .. scope .. key), now))
+    if other then best = math.max(best, window.left(get("window:" .. scope .. other), now)) end
   end
   return best
 end

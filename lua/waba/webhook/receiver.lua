@@ -3,6 +3,7 @@
 
 local addresses = require "waba.webhook.addresses"
 local events = require "waba.hosting.events"
+local costs = require "waba.webhook.costs"
 local handling = require "waba.webhook.handling"
 local of_number = require "waba.client.of_number"
 local open_window = require "waba.webhook.open_window"
@@ -210,6 +211,21 @@ function Receiver:suppressed(to, number)
   return guarded(opt_outs.reason, self.inbox, to, number)
 end
 
+--- Messages that are billed alike.
+---@class waba.BilledCount
+---@field number string?    the business number
+---@field category string   such as "marketing" or "utility"
+---@field type string       such as "regular"
+---@field country string    of the recipient: by the user id, else by the calling code; "US" stands for all countries of +1
+---@field count integer
+
+--- Billable messages by business number, category, type and country, from the statuses that this receiver has handled in
+--- this process (Cloud hosting).
+---@return waba.BilledCount[]
+function Receiver:costs()
+  return costs.list(self.billed)
+end
+
 --- What this process stored and handled, and what waits in the inbox; empty for an inbox that has no method `stats`.
 ---@return waba.InboxStats
 function Receiver:stats()
@@ -259,6 +275,8 @@ local OPTIONS = {
   on = "waba.Handlers",              -- the handlers by name
   quiet_while = "waba.QuietOptions", -- when a bot is silent: messages of a customer to whom a person or another sender is
                                      -- writing are given to `standby` instead of the handlers of messages
+  max_age = "number>0",              -- seconds after which a message is too old to answer: it is given to `any` only, with
+                                     -- `event.is_late`; default: never
   state_expires = "number>0",        -- seconds after which `event.state` and the step of `event:ask` are forgotten, from
                                      -- their last change; default: never
   max_body = { "integer>=1", 4 * 1024 * 1024 }, -- bytes of the largest body
@@ -304,11 +322,14 @@ function receiver.new(options)
   if options.separate_statuses ~= nil or inbox.separate_statuses == nil then
     inbox.separate_statuses = options.separate_statuses ~= false
   end
+  local billed = {}
   return setmetatable({
+    billed = billed,
     find_place = find_place,
     inbox = inbox,
     dispatch = handling.new(inbox, options.on, {
-      quiet_while = options.quiet_while, state_expires = options.state_expires,
+      quiet_while = options.quiet_while, state_expires = options.state_expires, max_age = options.max_age,
+      billed = billed,
     }),
     prepare = prepare,
     transport = of_number.transport(options.client),

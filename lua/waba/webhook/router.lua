@@ -143,7 +143,9 @@ function router.new(on)
 
   local function handlers_of(event, step)
     local handlers = { step and on.step and on.step[step] or nil }
-    if not handlers[1] then
+    if event.is_late then
+      handlers = { on.any }
+    elseif not handlers[1] then
       handlers[1] = specific_handler(on, event)
       if event.kind == "error" then
         if on.error then handlers[1] = function(news) return on.error(news, news.error) end end

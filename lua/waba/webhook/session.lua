@@ -76,7 +76,9 @@ local function read_state(self, previous)
   self.next_step = type(stored.step) == "string" and stored.step or nil
   self.event.state = type(stored.state) == "table" and stored.state or {}
   local event = self.event
-  if event.kind == "message" and not NO_ANSWERS[event.type] then self.step, self.next_step = self.next_step, nil end
+  if event.kind == "message" and not event.is_late and not NO_ANSWERS[event.type] then
+    self.step, self.next_step = self.next_step, nil
+  end
 end
 
 -- Moves what else is known of the customer to a new key.

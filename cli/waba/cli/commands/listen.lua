@@ -98,7 +98,8 @@ end
 
 function descriptions.message(event)
   local name = field(event.contact, "name")
-  local who = field(event, "from", "unknown sender") .. (name and " (" .. name .. ")" or "")
+  local who = field(event.customer, "key") or field(event, "from", "unknown sender")
+  who = who .. (name and " (" .. name .. ")" or "")
   return who, ("%s %s%s"):format(field(event, "type", "?"), content_of(event), first_error(event) or "")
 end
 
