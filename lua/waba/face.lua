@@ -21,14 +21,14 @@ local webhook = {}
 ---@class waba.WebhookNginx
 local nginx = {}
 
---- What is known of a customer. On Cloud hosting a customer has a business-scoped user id too.
+--- A customer's data. On Cloud hosting a customer has a business-scoped user id too.
 ---@class waba.emulator.CustomerOptions
 ---@field name? string
 ---@field user_id? string
 ---@field username? string
 ---@field hidden? boolean  true: webhooks do not contain the number
 
---- What is known of a number.
+--- The data of a phone number.
 ---@class waba.emulator.ContactOptions
 ---@field status? "valid"|"invalid"|"failed"
 ---@field wa_id? string
@@ -36,18 +36,18 @@ local nginx = {}
 ---@field user_id? string
 ---@field username? string
 
---- A failure of the next requests. Without `status`, `code`, `errors`, `body` and `developer_message` the response is
+--- How the next requests fail. Without `status`, `code`, `errors`, `body` and `developer_message` the response is
 --- the usual one: late (`delay`) or not sent (`drop`).
 ---@class waba.emulator.FailNext
 ---@field method? string  only requests of this method
----@field path? string  only of this path: exact, or a Lua pattern that begins with ^
+---@field path? string  only requests to this path: exact, or a Lua pattern that begins with ^
 ---@field type? string  only messages of this type
 ---@field times? integer  the number of requests; default: 1
 ---@field share? number  0 to 1: only with this probability, by the option `seed`
 ---@field status? integer  HTTP status
 ---@field code? integer  error code of the platform, with its usual title and status
----@field title? string  of this error
----@field details? string|string[]  of this error; a list with `developer_message`
+---@field title? string  the error's title
+---@field details? string|string[]  the error's details; with `developer_message` a list
 ---@field errors? table[]  whole error rows
 ---@field developer_message? string  an error of 360dialog's gateway
 ---@field body? string  the bytes of the response
@@ -56,7 +56,7 @@ local nginx = {}
 ---@field drop? "before"|"after"  closes the connection before, or after, the request took effect
 ---@field accept? boolean  true: the request takes effect, although the response is an error
 
---- A failure of the next message after it was accepted; `code` or `errors` is required.
+--- How the next message fails after it was accepted; `code` or `errors` is required.
 ---@class waba.emulator.FailStatus
 ---@field code? integer  error code of the platform
 ---@field title? string  of this error
@@ -78,7 +78,7 @@ local nginx = {}
 ---@class waba.emulator.HoldOptions
 ---@field language? string  one translation; default: all
 
---- What the gateway reports of its health.
+--- The health that the gateway reports.
 ---@class waba.emulator.HealthOptions
 ---@field shape? "single"|"high_availability"|"multiconnect"  On-Premise: the kind of installation
 ---@field status? string  On-Premise: the status of every node; Cloud: "AVAILABLE", "LIMITED" or "BLOCKED", of the number

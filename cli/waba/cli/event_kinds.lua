@@ -85,7 +85,7 @@ end
 ---@field about string
 ---@field make fun(customer: waba.emulator.Customer, options: table, gateway: waba.emulator.Handle, client: waba.Client, field: string): any, waba.Error?
 ---@field cloud? boolean   exists on Cloud hosting only
----@field field? string    of the account, when it is not the name
+---@field field? string    the account's identifier, if the account has no name
 
 ---@type waba.cli.EventKind[]
 event_kinds.list = {

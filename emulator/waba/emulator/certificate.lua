@@ -77,7 +77,7 @@ function certificate.authority(options)
   return pem(drafted, key)
 end
 
---- The authority that a folder keeps. It is made, and the folder too, where there is none.
+--- The authority that a folder keeps. Creates it, and the folder, if they do not exist.
 ---@param folder string
 ---@return waba.emulator.Certificate|nil authority
 ---@return string? message

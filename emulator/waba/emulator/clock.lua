@@ -76,7 +76,7 @@ function Clock:after(seconds, action)
   if self.timers[1] == timer then self.changed:signal() end
 end
 
---- Moves the clock ahead. What has become due happens now, in its order.
+--- Moves the clock ahead. Runs the timers that have become due, in their order.
 ---@param seconds number
 function Clock:advance(seconds)
   self.ahead = self.ahead + seconds

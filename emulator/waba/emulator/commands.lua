@@ -7,7 +7,7 @@ local emulator_options = require "waba.emulator.options"
 local options = require "waba.options"
 local Handle = require "waba.emulator.handle"
 
---- What is known of a customer. On Cloud hosting a customer has a business-scoped user id too.
+--- A customer's data. On Cloud hosting a customer has a business-scoped user id too.
 ---@options waba.emulator.CustomerOptions
 local CUSTOMER = {
   name = "string",
@@ -16,7 +16,7 @@ local CUSTOMER = {
   hidden = "boolean",  -- true: webhooks do not contain the number
 }
 
---- What is known of a number.
+--- The data of a phone number.
 ---@options waba.emulator.ContactOptions
 local CONTACT = {
   status = '"valid"|"invalid"|"failed"',
@@ -38,7 +38,7 @@ function Handle:customer(number, about)
   return customers.new(self.remote, tostring(number), about)
 end
 
---- Sets and returns what is known of a number.
+--- Sets and returns the data of a phone number.
 ---@param number string
 ---@param about? waba.emulator.ContactOptions
 ---@return { wa_id: string, status: string, name: string?, user_id: string?, blocked: boolean, window: boolean }|nil
@@ -48,19 +48,19 @@ function Handle:contact(number, about)
   return self:ask("contact", { number = tostring(number), about = about or {} })
 end
 
---- A failure of the next requests. Without `status`, `code`, `errors`, `body` and `developer_message` the response is
+--- How the next requests fail. Without `status`, `code`, `errors`, `body` and `developer_message` the response is
 --- the usual one: late (`delay`) or not sent (`drop`).
 ---@options waba.emulator.FailNext
 local FAIL_NEXT = {
   method = "string",          -- only requests of this method
-  path = "string",            -- only of this path: exact, or a Lua pattern that begins with ^
+  path = "string",            -- only requests to this path: exact, or a Lua pattern that begins with ^
   type = "string",            -- only messages of this type
   times = "integer>=1",       -- the number of requests; default: 1
   share = "number>=0",        -- 0 to 1: only with this probability, by the option `seed`
   status = "integer>=100",    -- HTTP status
   code = "integer",           -- error code of the platform, with its usual title and status
-  title = "string",           -- of this error
-  details = "string|string[]", -- of this error; a list with `developer_message`
+  title = "string",           -- the error's title
+  details = "string|string[]", -- the error's details; with `developer_message` a list
   errors = "table[]",         -- whole error rows
   developer_message = "string", -- an error of 360dialog's gateway
   body = "string",            -- the bytes of the response
@@ -99,7 +99,7 @@ function Handle:fail_next(command)
   return self:ask("fail_next", json.pack(command))
 end
 
---- A failure of the next message after it was accepted; `code` or `errors` is required.
+--- How the next message fails after it was accepted; `code` or `errors` is required.
 ---@options waba.emulator.FailStatus
 local FAIL_STATUS = {
   code = "integer",       -- error code of the platform
@@ -152,8 +152,8 @@ function Handle:error(failure) return self:ask("error", failure) end
 
 --- Posts a change of the account, or of any other field (Cloud): a template's status, the number's quality,
 --- calls, echoes, preferences …
----@param field string  as the platform names it: "account_update"
----@param value table   as the platform writes it
+---@param field string  the platform's name of the field, such as "account_update"
+---@param value table   the value in the platform's form
 ---@return true|nil
 ---@return waba.Error? err
 function Handle:change(field, value) return self:ask("change", { field = field, value = value }) end
@@ -227,7 +227,7 @@ end
 ---@return waba.Error? err
 function Handle:templates() return self:ask("templates") end
 
---- What the gateway reports of its health.
+--- The health that the gateway reports.
 ---@options waba.emulator.HealthOptions
 local HEALTH = {
   shape = '"single"|"high_availability"|"multiconnect"', -- On-Premise: the kind of installation

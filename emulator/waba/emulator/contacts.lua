@@ -7,7 +7,7 @@ local contacts = {}
 
 local DAY = 86400
 
---- What is known of a number.
+--- The data of a phone number.
 ---@class waba.emulator.Contact
 ---@field wa_id string
 ---@field status "valid"|"invalid"|"failed"
@@ -16,7 +16,7 @@ local DAY = 86400
 ---@field username? string
 ---@field checked_at? number    clock time of the last complete check
 ---@field checking? boolean
----@field last_inbound? number  clock time of the last message from it
+---@field last_inbound? number  clock time of the contact's last message
 ---@field blocked? boolean
 ---@field hidden? boolean       the page's customer hides its number
 ---@field identity? { hash: string, created_timestamp: integer, acknowledged: boolean }
@@ -43,7 +43,7 @@ function contacts.plausible(input)
   return #number >= 7 and #number <= 15 and number:sub(1, 1) ~= "0"
 end
 
---- A class of contacts; a hosting adds its own methods.
+--- Makes a class of contacts; a hosting adds its own methods.
 ---@param name string
 ---@return table
 function contacts.class(name)
@@ -93,7 +93,7 @@ function Contacts:wa_id(number)
   return contact and contact.wa_id or usual_wa_id(digits(number))
 end
 
---- Sets what is known of a number.
+--- Sets the data of a phone number.
 ---@param number string
 ---@param about { status?: string, wa_id?: string, name?: string }
 ---@return waba.emulator.Contact
@@ -117,7 +117,7 @@ function Contacts:window_open(contact)
     and self.gateway.clock:now() - contact.last_inbound < DAY
 end
 
---- The identity of a contact, made when there is none.
+--- Returns the identity of a contact, and creates a missing one.
 ---@param contact waba.emulator.Contact
 ---@param clock waba.emulator.Clock
 ---@return { hash: string, created_timestamp: integer, acknowledged: boolean }

@@ -7,7 +7,7 @@ local customers = {}
 
 --- A customer of the business number.
 ---@class waba.emulator.Customer
----@field number string  as it was given
+---@field number string  the number in the form that the program wrote
 ---@field name string|nil
 local Customer = {}
 Customer.__index = Customer
@@ -207,8 +207,8 @@ end
 ---@return waba.Error? err
 function Customer:order(order) return send(self, "order", split(self, order)) end
 
---- Sends a system message of WhatsApp about the customer: type, body and what belongs to it.
----@param system table  as the platform writes it
+--- Sends a system message of WhatsApp about the customer: with its type, its body and its other fields.
+---@param system table  the content in the platform's form
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id
 ---@return waba.Error? err

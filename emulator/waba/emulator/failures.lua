@@ -79,7 +79,7 @@ function Failures:take_request(request)
   end
 end
 
---- The error objects of a command: those it has, or the one of its code.
+--- Returns the error objects of a command: its field `errors`, or one made from its code.
 ---@param command table
 ---@return table[]|nil
 function Failures:rows(command)

@@ -1,4 +1,4 @@
--- What both hostings have in common: the tree of routes, the key, requested failures, the journal of requests, and the
+-- The parts that both hostings share: the tree of routes, the key, requested failures, the journal of requests, and the
 -- messages. One gateway object holds the state of one number.
 
 local failures = require "waba.emulator.failures"
@@ -16,7 +16,7 @@ local MAX_KEPT, MAX_KEPT_RESPONSE = 64 * 1024, 16 * 1024
 --- The header with the API key.
 gateway.KEY_HEADER = "d360-api-key"
 
---- What a gateway is made of.
+--- The objects that a gateway uses.
 ---@class waba.emulator.Context
 ---@field options table   complete; its own copy
 ---@field clock waba.emulator.Clock
@@ -114,7 +114,7 @@ function gateway.find_route(tree, segments)
   return node.methods
 end
 
---- What the program needs to use it.
+--- Returns what a program needs to use the gateway.
 ---@return { url: string, api_key: string, number: string }
 function Gateway:describe()
   return { url = self.url, api_key = self.options.api_key, number = self.options.number }
@@ -178,7 +178,7 @@ end
 ---@return waba.emulator.Response
 function Gateway:refuse(found) return self:error(found.code, found.details) end
 
--- What a command `fail_next` makes of a request.
+-- Returns the response to a request that a command `fail_next` selects.
 local function commanded_response(self, request, command)
   local instead = self.responses.commanded(command, self.failures:rows(command), function(rows, status)
     return self.responses.errors(rows, status, self.options.client_version)
@@ -243,12 +243,12 @@ function Gateway:keep(record)
   return record
 end
 
---- Lets a customer tap a button or a list's row of a message it received.
+--- Lets a customer tap a button or a list's row of a received message.
 ---@param from string
 ---@param id string       of the message
 ---@param choice string   the id, title, text or payload of what is tapped
 ---@param options table
----@return string|nil id  of the customer's message
+---@return string|nil id  the customer's message
 ---@return string? message
 function Gateway:customer_taps(from, id, choice, options)
   local kind, content = messages.find_tapped(self, id, choice)

@@ -1,5 +1,5 @@
--- What a program asks a gateway of the emulator: which requests, messages and webhooks there were, and
--- to wait until something has happened. Its commands are in commands.lua.
+-- Queries of a gateway of the emulator: lists its requests, messages and webhooks, counts events, and
+-- waits until something has happened. Its commands are in commands.lua.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -17,7 +17,7 @@ local options = require "waba.options"
 local Handle = {}
 
 --- Sends a call to the process.
----@param name string       of a call in control.lua
+---@param name string       a call in control.lua
 ---@param arguments? table
 ---@return any result
 ---@return waba.Error? err
@@ -80,7 +80,7 @@ end
 ---@field body string|nil    up to 64 KiB; longer ones are left out
 ---@field json any           the body decoded, when it is JSON
 ---@field size integer       bytes of the body
----@field sha256 string|nil  of an uploaded file
+---@field sha256 string|nil  the sum of an uploaded file
 ---@field protocol "HTTP/1.1"
 ---@field at number          the emulator's time
 ---@field status integer     of the response
@@ -119,7 +119,7 @@ end
 ---@field json table         the body decoded
 ---@field attempt integer    1 for the first try
 ---@field status integer|nil of the receiver's response
----@field error string|nil   why there is none
+---@field error string|nil   the reason of a missing response
 ---@field answer string|nil  the beginning of a response other than 200
 ---@field at number
 ---@field seconds number     until the response
@@ -142,17 +142,17 @@ end
 ---@field id string
 ---@field direction "outbound"|"inbound"
 ---@field wa_id string      the customer
----@field to string|nil     of a sent one: the recipient as it was given
+---@field to string|nil     the recipient of a sent message, unchanged
 ---@field type string
----@field category string|nil  of a sent one, for its price: "service", "utility", "marketing", "authentication"
----@field content any       as the platform writes it
+---@field category string|nil  the price category of a sent message: "service", "utility", "marketing", "authentication"
+---@field content any       the content in the platform's form
 ---@field status string|nil the last status that was reported
 ---@field statuses string[]|nil
----@field errors table[]|nil  of the status "failed" or "warning"
+---@field errors table[]|nil  the errors of the status "failed" or "warning"
 ---@field read boolean|nil  a customer's message was marked as read
----@field typing boolean|nil     and the customer saw the typing indicator (Cloud)
----@field reply_to string|nil    the id of the message that it quotes; of a sent one on Cloud only
----@field data string|nil        Cloud: what the sender attached
+---@field typing boolean|nil     the customer saw the typing indicator (Cloud)
+---@field reply_to string|nil    the id of the quoted message; in sent messages on Cloud only
+---@field data string|nil        Cloud: the sender's own text (biz_opaque_callback_data)
 ---@field group_id string|nil    Cloud
 ---@field by_user_id boolean|nil  Cloud: it was sent to the business-scoped user id
 ---@field contact table|nil      Cloud: the customer, as in the gateway's webhooks
@@ -189,7 +189,7 @@ end
 ---@field given_up integer   webhooks without the response 200 in time
 ---@field time number        the emulator's clock, Unix seconds
 
--- Counts that grow: those `forget` begins anew.
+-- Counts that `forget` resets to 0.
 local GROWING = { "requests", "messages", "attempts", "delivered", "given_up" }
 
 --- Counts what has happened so far.
@@ -203,8 +203,8 @@ function Handle:counts()
   return counts, err
 end
 
---- Starts again between two tests: what happened so far is not listed and not counted any more, and requested
---- failures are gone. What the gateway knows stays: contacts and their windows, templates, media, its clock, the
+--- Starts again between two tests: forgets the recorded requests, messages and webhooks, and the requested
+--- failures. The gateway keeps contacts and their windows, templates, media, its clock, the
 --- webhook address.
 ---@return true|nil
 ---@return waba.Error? err

@@ -1,4 +1,4 @@
--- What the emulator records: rings, lists of requests, messages and deliveries that keep the newest entries; and the
+-- The records of the emulator: rings, lists of requests, messages and deliveries that keep the newest entries; and the
 -- record of accepted messages in a file of mode 600, a line of JSON for each, written before the response is sent, so
 -- that it is complete however the process ends.
 
@@ -69,7 +69,7 @@ end
 
 --- Adds a message. Raises when it can't be written.
 ---@param hosting "on_premise"|"cloud"
----@param message table  as the gateway keeps it
+---@param message table  an entry of the gateway's messages
 function Record:add(hosting, message)
   assert(self.file:write(json.encode({ hosting = hosting, id = message.id, to = message.to, type = message.type,
     content = message.content, at = message.at }) .. "\n"))

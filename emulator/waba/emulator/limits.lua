@@ -1,5 +1,5 @@
--- What a number may send: the rates of requests, as token buckets over the emulator's clock with the platform's
--- published numbers or the program's; and what 360dialog's sandbox allows: one number, texts and text templates, a
+-- The limits of a number: the rates of requests, as token buckets over the emulator's clock with the platform's
+-- published numbers or the program's; and the limits of 360dialog's sandbox: one number, texts and text templates, a
 -- few of them.
 
 local limits = {}
@@ -41,7 +41,7 @@ local function bucket_of(self, name, whose)
 end
 
 --- Counts a request for a rate limit. Returns false if it exceeds the limit.
----@param name string    of the limit; an unknown name has no limit
+---@param name string    the limit; an unknown name has no limit
 ---@param whose? string  a key; each key has its own bucket
 ---@return boolean
 function RateLimits:take(name, whose)
@@ -82,7 +82,7 @@ local function is_text_template(message)
   return true
 end
 
---- Why a message can't be sent from the sandbox, if there is one. Counts those that can.
+--- Returns why the sandbox refuses a message, or nil. Counts the allowed messages.
 ---@param self waba.emulator.Sandbox|nil
 ---@param wa_id string
 ---@param kind string

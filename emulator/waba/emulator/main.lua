@@ -49,7 +49,7 @@ end
 ---@field clock waba.emulator.Clock
 ---@field cq userdata
 ---@field ports table<string, waba.emulator.Port>  by hosting
----@field gateways table<string, waba.emulator.GatewayBase>  those of the first number are "on_premise" and "cloud"
+---@field gateways table<string, waba.emulator.GatewayBase>  by name; the first number's are "on_premise" and "cloud"
 ---@field numbers table[]  what `add_number` returned for each
 ---@field folder string
 ---@field ca_file string|nil
@@ -127,7 +127,7 @@ local function serve_port(self, kind, wanted, leaf)
   self.ports[kind].url = ("%s://%s:%d"):format(options.tls and "https" or "http", url_host(options.host), port)
 end
 
--- A gateway of one number, with the queue of its webhooks.
+-- Makes the gateway of one number, with the queue of its webhooks.
 local function new_gateway(self, kind, options)
   local webhooks = require "waba.emulator.webhooks"
   local module = require("waba.emulator." .. kind)
@@ -148,7 +148,7 @@ end
 local KINDS = { "on_premise", "cloud" }
 
 --- Adds a number to both ports.
----@param options table  complete, with those of Cloud hosting in `cloud`
+---@param options table  complete, with the Cloud gateway's options in `cloud`
 ---@return table|nil described  by hosting: url, api_key, number … and `name`, the gateway's in the control port
 ---@return string? message
 function Process:add_number(options)
@@ -174,7 +174,7 @@ function Process:add_number(options)
   return described
 end
 
--- The first number, and those of the option `numbers`.
+-- Adds the first number and the numbers of the option `numbers`.
 local function add_numbers(self)
   local complete_number = require("waba.emulator.options").complete_number
   local added, message
@@ -241,7 +241,7 @@ end
 --- Makes the gateways and listens. The gateways of a process share a clock.
 ---@param given table  options
 ---@return waba.emulator.Process|nil
----@return any cq  its loop, or a message
+---@return any cq  the process's loop, or an error message
 function main.assemble(given)
   local reason = main.missing_library()
   if reason then return nil, reason end

@@ -5,7 +5,7 @@ local media_store = {}
 
 ---@class waba.emulator.Media
 ---@field id string
----@field type string    MIME type, as it came
+---@field type string    the MIME type of the upload, unchanged
 ---@field size integer
 ---@field sha256 string  hexadecimal
 ---@field file string
@@ -136,7 +136,7 @@ local INSPECT = {
   ["image/webp"] = sticker_error,
 }
 
---- What keeps a file from being shown, if anything is known of its type.
+--- Returns why WhatsApp cannot show a file; nil if it can, or if the type is unknown.
 ---@param mime_type string
 ---@param file string
 ---@return string|nil reason  "is not a JPEG image"

@@ -21,13 +21,13 @@ function message_rules.with(rule, changes)
 end
 local with = message_rules.with
 
---- The same rule of a field that must be there.
+--- Returns a copy of a rule, for a required field.
 ---@param rule waba.emulator.Rule
 ---@return waba.emulator.Rule
 function message_rules.required(rule) return with(rule, { required = true }) end
 local required = message_rules.required
 
---- A string.
+--- Returns the rule of a string.
 ---@param least? integer  characters
 ---@param most? integer
 ---@param format? string|string[]
@@ -40,14 +40,14 @@ local text = message_rules.text
 message_rules.any_text, message_rules.some_text = text(), text(1)
 local any_text, some_text = message_rules.any_text, message_rules.some_text
 
---- An object of some fields.
+--- Returns the rule of an object with these fields.
 ---@param fields table<string, waba.emulator.Rule>
 ---@param more? table  further fields of the rule
 ---@return waba.emulator.Rule
 function message_rules.object(fields, more) return with({ is = "object", fields = fields }, more or {}) end
 local object = message_rules.object
 
---- A list.
+--- Returns the rule of a list.
 ---@param each waba.emulator.Rule
 ---@param least? integer
 ---@param most? integer
@@ -58,7 +58,7 @@ function message_rules.list(each, least, most, more)
 end
 local list = message_rules.list
 
---- One of some strings.
+--- Returns the rule of a string that is one of several.
 ---@param names string  separated by spaces
 ---@param more? table
 ---@return waba.emulator.Rule
@@ -78,9 +78,9 @@ function message_rules.strings(names)
 end
 local strings = message_rules.strings
 
---- An object whose `type` names the one other field that it has.
+--- Returns the rule of an object whose `type` names its only other field.
 ---@param fields table<string, waba.emulator.Rule>
----@param names? string   those of the fields that it may have, separated by spaces; all by default
+---@param names? string   the allowed fields, separated by spaces; all by default
 ---@param codes? table<string, string>
 ---@return waba.emulator.Rule
 function message_rules.tagged(fields, names, codes)
@@ -107,8 +107,8 @@ function message_rules.media(kind, id, fields)
   })
 end
 
---- A place.
----@param description waba.emulator.Rule  of its name and address
+--- Returns the rule of a location.
+---@param description waba.emulator.Rule  the rule of name and address
 ---@return waba.emulator.Rule
 function message_rules.location(description)
   return object({
@@ -148,11 +148,11 @@ end
 
 local ROW = object({ id = required(text(1, 200)), title = required(text(1, 24)), description = text(0, 72) })
 
---- The sections of a list, or of products.
+--- Returns the rule of a list's sections, or of sections of products.
 ---@param items "rows"|"product_items"
 ---@param item waba.emulator.Rule
 ---@param most integer  items in all
----@param codes? { count: string, items: string }  of the number of sections, and of items
+---@param codes? { count: string, items: string }  the codes for the number of sections and of items
 ---@return waba.emulator.Rule
 local function sections(items, item, most, codes)
   return list(object({

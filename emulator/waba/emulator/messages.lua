@@ -1,5 +1,5 @@
--- What the messages of both hostings have in common: the products they name, the statuses of a sent one, what a
--- customer can tap in it, and the parts of a customer's own message.
+-- Messages on both hostings: the products in a message, the statuses of a sent message, what a
+-- customer can tap, and the fields of a customer's message.
 
 local messages = {}
 
@@ -16,7 +16,7 @@ end
 --- the products exists, and sets `context.missing` when some of them do not.
 ---@param gateway table
 ---@param codes { no_catalog: string, no_product: string }
----@param context table  of the rules
+---@param context table  the context of the rules
 ---@return fun(action: table, path: string): waba.emulator.RuleError|nil
 function messages.product_finder(gateway, codes, context)
   return function(action, path)
@@ -95,7 +95,7 @@ local function tapped_reply(content, choice)
   end
 end
 
--- A quick-reply button of a template: its text is in the template, its payload in the message.
+-- Finds a quick-reply button of a template: the template has its text, the message its payload.
 local function tapped_button(gateway, content, choice)
   local template = gateway.templates:find_any(content.name, content.language.code)
   local texts, payloads = {}, {}

@@ -113,7 +113,7 @@ local function read_parts(reader, boundary, target)
 end
 
 --- Reads a form.
----@param path string      of the file with the body
+---@param path string      the file with the body
 ---@param boundary string
 ---@param target string    where the file of the form goes
 ---@return table<string, waba.emulator.Part>|nil parts  by name

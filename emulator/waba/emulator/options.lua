@@ -95,12 +95,12 @@ options.webhooks = {
   { "reorder", "number", 0, "the share of deliveries (0 to 1) that are sent after later ones" },
 }
 
---- What belongs to the process, and can't differ between its gateways.
+--- The options of the process, which are the same for all its gateways.
 ---@type table<string, boolean>
 options.shared = { cloud = true, numbers = true, seed = true, keep = true, start = true, host = true, tls = true,
   authority = true, record = true, log = true, say = true, ui = true, ui_port = true }
 
--- What the Cloud gateway has of its own, whatever the On-Premise one was given.
+-- The options that the Cloud gateway does not take from the On-Premise gateway.
 local OWN = { api_key = true, number = true, port = true }
 local OWN_NUMBER = "49305550277"
 
@@ -189,7 +189,7 @@ function options.check(given, what, more, level)
   check.check(cloud and cloud.webhooks, types(options.webhooks), what .. ": cloud: webhooks", level)
 end
 
--- The given options of a list, and those of another gateway for the rest, except its own.
+-- Completes the options of a list with another gateway's, except the names in `own`.
 local function inherit(list, given, other, own)
   local complete = {}
   for _, row in ipairs(list) do
@@ -305,7 +305,7 @@ local function with_first_number(given)
   return merged
 end
 
---- The given options with the defaults for the rest; those of the Cloud gateway in `cloud`.
+--- Adds the defaults to the given options; the field `cloud` has the Cloud gateway's options.
 ---@param given table
 ---@return table
 function options.complete(given)

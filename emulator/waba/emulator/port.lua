@@ -16,7 +16,7 @@ Port.__name = "waba.emulator.Port"
 function port.new() return setmetatable({ gateways = {}, by_key = {} }, Port) end
 
 --- Returns an error message if a number can't be added.
----@param options table  of its gateway, complete
+---@param options table  the complete options of the number's gateway
 ---@return string|nil reason
 function Port:option_error(options)
   if self.by_key[options.api_key] then

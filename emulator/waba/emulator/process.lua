@@ -18,7 +18,7 @@ local function first_line(command)
   return line
 end
 
--- The interpreter that runs this program, if it can be found; an nginx is none.
+-- Returns the Lua interpreter that runs this program; under nginx, a default name.
 local function find_interpreter()
   local executable = first_line("readlink /proc/$PPID/exe 2>/dev/null")
   if executable and executable:find("/lua[^/]*$") then return executable end
@@ -31,8 +31,8 @@ local function find_interpreter()
   return "lua" .. _VERSION:match("%d+%.%d+")
 end
 
--- What the interpreter runs. It finds the modules where the program finds them. One of another kind (the option
--- `interpreter`) looks in the folders of its own kind: the C modules of the program's are not for it.
+-- The code that the interpreter runs. It finds modules in the program's folders. Another interpreter (option
+-- `interpreter`) searches its own folders, because it cannot load C modules built for the program's interpreter.
 local BOOT = [[
 local own_api = _VERSION:match("%d%.%d")
 local own = jit and "luajit" or "lua" .. own_api
@@ -82,7 +82,7 @@ local function wait_ready(ready_file, seconds, sleep)
 end
 
 --- Starts a process.
----@param options table   of waba.emulator.options, plus nothing
+---@param options table   see waba.emulator.options
 ---@param settings { interpreter: string?, start_timeout: number?, sleep: fun(seconds: number) }
 ---@return table|nil started  url, ca_file, folder, control, token, api_key, number, pid, and pipe
 ---@return string? message

@@ -11,7 +11,7 @@ local TIMEOUT = 30
 -- Bytes of the longest response: the journal of many requests.
 local MAX_RESPONSE = 1024 * 1024 * 1024
 
---- The connection to one gateway of the process. All of them share one HTTP connection.
+--- The control connection of one gateway. The gateways of a process share one HTTP connection.
 ---@class waba.emulator.Remote
 local Remote = {}
 Remote.__index = Remote
@@ -20,13 +20,13 @@ Remote.__name = "waba.emulator.Remote"
 --- Connects to the control port of a process.
 ---@param url string
 ---@param token string
----@return waba.emulator.Remote  of the On-Premise gateway
+---@return waba.emulator.Remote  for the On-Premise gateway
 function remote.new(url, token)
   return setmetatable({ connection = { url = url, token = token, engine = curl.engine() },
     gateway = "on_premise" }, Remote)
 end
 
---- The connection to another gateway of the same process.
+--- Returns the control connection of another gateway of the same process.
 ---@param gateway "on_premise"|"cloud"
 ---@return waba.emulator.Remote
 function Remote:to(gateway)

@@ -1,4 +1,4 @@
--- What the responses of both hostings have in common.
+-- Functions for the responses of both hostings.
 
 local json = require "waba.emulator.json"
 
@@ -9,7 +9,7 @@ local responses = {}
 ---  meta(status, message, details): an error as 360dialog's gateway responds with it
 ---@return table
 function responses.new(own)
-  --- A response with a JSON value.
+  --- Returns a response with a JSON value.
   ---@param status integer
   ---@param value any
   ---@return waba.emulator.Response
@@ -17,7 +17,7 @@ function responses.new(own)
     return { status = status, headers = { ["content-type"] = own.content_type }, body = json.encode(value) }
   end
 
-  --- The title of a code: of the table, unless there is another.
+  --- Returns `title`, or by default the title of the code in the table.
   ---@param code string|integer
   ---@param title? string
   ---@return string

@@ -12,10 +12,10 @@ local rules = {}
 --- fields, open, refused, exactly_one, at_least_one, only_with, by, variants, each, count, unique, total and
 --- when_several. These differ:
 ---@class waba.emulator.Rule
----@field is string                     "any" too; or several types: "integer|string"
----@field format? string|string[]       of a string: names from `rules.formats`
----@field either_case? boolean          of `one_of` and variants: the value may also be in upper case
----@field count? { [1]: integer, [2]: integer? }  of a list: minimum (0 by default) and maximum
+---@field is string                     also "any"; or several types: "integer|string"
+---@field format? string|string[]       the string's format: names from `rules.formats`
+---@field either_case? boolean          a value of `one_of` or of a variant may be in upper case
+---@field count? { [1]: integer, [2]: integer? }  the list's length: minimum (0 by default) and maximum
 ---@field codes? table<string, string>  names of codes in place of the hosting's usual ones: see `waba.emulator.Codes`
 ---@field check? fun(value: any, path: string, context: table): waba.emulator.RuleError|nil  for the rest
 
@@ -27,8 +27,8 @@ local rules = {}
 ---@field exclusive string    a field beside another that excludes it
 ---@field too_long string
 ---@field wrong_type string
----@field empty? string       "wrong" by default; `count` and `total` too
----  and for each format that has a code of its own its name
+---@field empty? string       "wrong" by default; `count` and `total` are also optional
+---  codes of formats are optional fields with the format's name
 
 --- An error of a rule: a code of the platform and a message that names the parameter.
 ---@class waba.emulator.RuleError
@@ -216,7 +216,7 @@ function Walk:unique(list, rule, path)
   end
 end
 
--- What the items of a list have to do with each other.
+-- Checks the rules that concern several items of a list.
 function Walk:items_together(list, rule, path)
   local several, total = #list > 1 and rule.when_several, 0
   for i, item in ipairs(list) do
@@ -305,7 +305,7 @@ function Walk:object(value, rule, path)
   return self:fields_together(value, rule, path)
 end
 
--- A variant with the fields that all of them have, by the variant.
+-- By variant: the variant with the fields that all variants have.
 local merged_variants = setmetatable({}, { __mode = "k" })
 
 local function merged(rule, variant)
@@ -379,7 +379,7 @@ Checker.__index = Checker
 Checker.__name = "waba.emulator.Checker"
 
 --- Makes the checker of a hosting.
----@param codes table<string, waba.emulator.Code>|nil  from codes.lua; nil: its errors have no code
+---@param codes table<string, waba.emulator.Code>|nil  from codes.lua; nil: the errors have no code
 ---@param usual waba.emulator.Codes
 ---@param sentences? table<string, string>  in place of the usual ones
 ---@return waba.emulator.Checker

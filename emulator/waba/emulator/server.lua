@@ -20,7 +20,7 @@ local FILE_CHUNK = 128 * 1024
 --- A request, read completely.
 ---@class waba.emulator.Request
 ---@field method string
----@field path string                     as it came, without the query and a closing slash
+---@field path string                     undecoded, without the query and a final slash
 ---@field target string                   the path with the query, as it came
 ---@field segments string[]               the path's parts, decoded
 ---@field query table<string, string>
@@ -28,7 +28,7 @@ local FILE_CHUNK = 128 * 1024
 ---@field protocol "HTTP/1.1"
 ---@field body? string                    unless it went into a file
 ---@field file? string
----@field sha256? string                  of the file, in hexadecimal
+---@field sha256? string                  the sum of the file, in hexadecimal
 ---@field size integer                    bytes of the body
 ---@field too_large? boolean              the body was longer than its limit, and was not kept
 
@@ -41,7 +41,7 @@ local FILE_CHUNK = 128 * 1024
 ---@field drop? boolean   close the connection instead
 ---@field stream? fun(exchange: waba.http.Exchange)  writes the body, which ends with the connection
 
---- What the server needs from a gateway.
+--- The methods of a gateway that the server calls.
 ---@class waba.emulator.Gateway
 ---@field expects fun(self, request: waba.emulator.Request): { limit: integer, file: string? }
 ---@field handle fun(self, request: waba.emulator.Request): waba.emulator.Response

@@ -9,15 +9,15 @@ local template_check = {}
 local absent = rules.absent
 local parameters_of, variables = template_store.parameters_of, template_store.variables
 
---- What differs between the hostings.
+--- The differences between the hostings.
 ---@class waba.emulator.TemplateCheck
 ---@field new_error fun(code: string, text: string, ...): waba.emulator.RuleError
----@field codes { header: string, button_unknown: string, button_missing: string, url: string|nil }  of a header without
----  its parameter, of a button that the template does not have, of a button without its parameter, and of an invalid URL
+---@field codes { header: string, button_unknown: string, button_missing: string, url: string|nil }  for a
+---  its parameter, an unknown button, a button without its parameter, an invalid URL
 ---@field sub_types table<string, table<string, boolean>>  by a button's type in the template
 ---@field needed table<string, boolean>  types of buttons that need a parameter
 ---@field document? fun(parameter: table): waba.emulator.RuleError|nil  looks at the document of a header
----@field code_characters? integer  of the one parameter of an authentication template
+---@field code_characters? integer  the most characters of the parameter of an authentication template
 
 local function count_error(own, where, given, wanted)
   return own.new_error("parameter_count",
@@ -144,7 +144,7 @@ end
 --- Checks the header, the body and the buttons of a template message. Returns an error or nil.
 ---@param own waba.emulator.TemplateCheck
 ---@param template table
----@param known table     its parts, from template_store.by_type
+---@param known table     the template's parts, from template_store.by_type
 ---@param given table     the message's
 ---@param longest integer characters of the body's text
 ---@return waba.emulator.RuleError|nil

@@ -35,7 +35,7 @@ local PREDEFINED = {
 local Store = {}
 Store.__index = Store
 
---- A class of stores; a gateway adds its resource to it.
+--- Makes a class of template stores; a gateway adds its resource.
 ---@param name string
 ---@return table
 function template_store.class(name)
@@ -169,7 +169,7 @@ function template_store.parameters_of(component)
   return component and not absent(component.parameters) and component.parameters or {}
 end
 
---- What a parameter shows.
+--- Returns the text that WhatsApp shows for a parameter.
 ---@param parameter table
 ---@return string
 function template_store.shown(parameter)

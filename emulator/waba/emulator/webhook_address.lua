@@ -30,10 +30,10 @@ local function public_error(url)
   if host:find("_", 1, true) then return "url: the host must not have an underscore" end
 end
 
---- Everything that is wrong with a body.
+--- Finds all errors of a request body.
 ---@param gateway table
 ---@param body table
----@param fields? table<string, boolean>  that it may have besides url and headers
+---@param fields? table<string, boolean>  the allowed fields besides url and headers
 ---@return string[] messages
 function webhook_address.errors(gateway, body, fields)
   local found = {}

@@ -73,7 +73,7 @@ function webhook_exchange.connect(self, target)
   return connection
 end
 
--- The header fields of a delivery, by lower-case name: those of the address replace the others.
+-- Returns the header fields of a delivery by lower-case name; the address's own headers take precedence.
 local function fields_of(self, address, body)
   local fields = {
     host = address.target.authority, ["content-type"] = "application/json", ["content-length"] = ("%d"):format(#body),
@@ -87,7 +87,7 @@ local function fields_of(self, address, body)
   return fields
 end
 
--- What the parser of the library's own HTTP/1.1 transport needs to read a response.
+-- Makes the object from which the parser of the library's own HTTP/1.1 transport reads a response.
 local function new_exchange(connection)
   local socket = {
     settimeout = function() end, -- the connection has its deadline
@@ -106,7 +106,7 @@ end
 ---@param address { url: string, headers: table<string, string>, target: table }
 ---@param body string
 ---@return integer|nil status
----@return string? excerpt     of the response, or why there is none
+---@return string? excerpt     the response's beginning, or why there is no response
 ---@return boolean? responded   the receiver has begun to respond, or the time is over
 ---@return boolean? keep       the connection can be used again
 function webhook_exchange.post(self, connection, address, body)

@@ -105,13 +105,13 @@ function Webhooks:set(url, headers, name)
   self.addresses[name or webhooks.NUMBER] = { url = url, headers = headers or {}, target = split(url) }
 end
 
---- Removes an address. Its waiting deliveries are dropped.
+--- Removes an address, and drops its waiting deliveries.
 ---@param name string
 function Webhooks:forget(name)
   self.addresses[name] = nil
 end
 
--- A delivery is one body and its result. Of the deliveries of a key (one customer), one at a time is in `ready` or in
+-- A delivery is one body and its result. One delivery of each key (one customer) at a time is in `ready` or in
 -- flight, and the others wait in the key's queue, so that they keep their order unless a delivery fails.
 local function start(self, delivery)
   put(self.ready, delivery)
@@ -145,7 +145,7 @@ end
 --- Posts events. Without an address they are dropped.
 ---@param events table|nil  what the shape of the gateway understands
 ---@param key string       deliveries with the same key keep their order
----@param name? string      of the address, "number" by default
+---@param name? string      the address, "number" by default
 ---@param body? string      posted unchanged, instead of the events
 function Webhooks:post(events, key, name, body)
   name = name or webhooks.NUMBER

@@ -32,65 +32,65 @@ local new_error, below = errors.new, errors.below
 ---@class waba.Rule
 ---@field is? "string"|"number"|"integer"|"decimal"|"boolean"|"object"|"list"  a decimal is a number, or a string that
 ---  contains one
----@field required? boolean  of a field: the object must have it
----@field unsupported? string  of a message type or variant: the hosting does not offer it; a whole sentence
+---@field required? boolean  the object must have the field
+---@field unsupported? string  the error for a message type or variant that the hosting does not offer
 ---@field message? string  the error message instead of the rule's own; %s stands for the value
 ---@field also? waba.Rule[]
----@field when? waba.Rule  of a rule in `also`
+---@field when? waba.Rule  a rule in `also` applies only to values that satisfy this rule
 ---@field inferred? waba.Rule
 ---
 ---@field one_of? any[]  the allowed values
 ---@field as? string  the description of the allowed values in the error message
 ---
----@field characters? { [1]: integer, [2]: integer? }  of a string: minimum and maximum
----@field format? string|waba.Format  of a string: a name in schema/formats.lua, or a format
----@field range? { [1]: number, [2]: number? }  of a number: minimum and maximum
----@field or_value? number  of a number: one more allowed value, outside the range
+---@field characters? { [1]: integer, [2]: integer? }  a string's length: minimum and maximum
+---@field format? string|waba.Format  a string's format, or its name in schema/formats.lua
+---@field range? { [1]: number, [2]: number? }  a number's minimum and maximum
+---@field or_value? number  an allowed number outside the range
 ---
----@field fields? table<string, waba.Rule>  of an object
----@field open? boolean  of an object: unknown fields are allowed; of variants: values without a variant are allowed
----@field refused? table<string, string>  of an object: known wrong fields, by name, with their error messages
----@field instead? string  of an object: advice that is added to the error for a value that is no object
----@field suggest? string[]  of an object: further names that an unknown field may have been meant to be
----@field by? string  of an object: the field whose value chooses the variant
+---@field fields? table<string, waba.Rule>  the fields of an object
+---@field open? boolean  allows unknown fields of an object, and values without a variant
+---@field refused? table<string, string>  error messages by the name of a field that is not allowed
+---@field instead? string  advice in the error for a value that is not an object
+---@field suggest? string[]  further names to suggest in the error for an unknown field
+---@field by? string  the field of an object whose value selects the variant
 ---@field variants? table<string, waba.Rule>
----@field either_case? boolean  of variants: the value of that field may also be in upper case
----@field without? waba.Rule  of variants: the rule when that field is absent
+---@field either_case? boolean  the field `by` may also have its value in upper case
+---@field without? waba.Rule  the rule for an object without the field `by`
 ---
----@field exactly_one? string[]  of an object: it has exactly one of these fields
----@field at_least_one? string[]  of an object: it has at least one of these fields
----@field only_with? table<string, string>  of an object: a field, and the field without which it is not allowed
----@field needs? table<string, { field: string, format: string|waba.Format }>  of an object: a field that, when it is true, needs
----  another field to have a format
----@field asks_for? table<string, table<any, string>>  of an object: a field, and for a value of it the field that it
----  needs
----@field present? { path: string, unless: string?, when: { field: string, format: waba.Format }?, message: string }  of an
----  object: it needs a value at a path, as "example.header_handle", unless it has the field `unless`, and only when the
----  field in `when` has a format; the message gives the reason
----@field not_empty? boolean  of an open object: it has at least one field
----@field adds_up? { total: string, plus: string[], minus: string[] }  of an object: paths of integers and of their total.
----  An absent one counts as 0; nothing is checked when the total or the first is absent
----@field examples? { text: string, values: string?, sets: string?, named: string?, required: boolean? }  of a template's
----  component: the field with the text, and the paths of the examples for its placeholders: a list of values, a list of
----  such lists, or a list of { param_name, example }. With two paths, the text's first placeholder decides
+---@field exactly_one? string[]  an object must have exactly one of these fields
+---@field at_least_one? string[]  an object must have at least one of these fields
+---@field only_with? table<string, string>  by the name of a field: the field that it requires
+---@field needs? table<string, { field: string, format: string|waba.Format }>  by the name of a
+---  field: another field, which must have a format if the first is true
+---@field asks_for? table<string, table<any, string>>  by the name and the value of a field:
+---  the field that the value requires
+---@field present? { path: string, unless: string?, when: { field: string, format: waba.Format }?, message: string }  an
+---  object must have a value at `path`, such as "example.header_handle", if the field `unless` is absent and the
+---  field in `when` has the format; `message` gives the reason
+---@field not_empty? boolean  an open object must have at least one field
+---@field adds_up? { total: string, plus: string[], minus: string[] }  the paths of integers and of their total.
+---  An absent integer counts as 0; without the total or the first integer nothing is checked
+---@field examples? { text: string, values: string?, sets: string?, named: string?, required: boolean? }  for a
+---  template's component: the field with the text, and the paths of its examples: a list of values, a list of
+---  lists of values, or a list of { param_name, example }. With two paths, the text's first placeholder selects one
 ---
----@field each? waba.Rule  of a list
----@field count? { [1]: integer, [2]: integer? }  of a list: minimum (1 by default) and maximum
----@field has? waba.Rule  of a list: at least one element satisfies this rule; its `message` is the error
----@field unique? string[]  of a list: paths with different values in all elements: "reply.id"; "rows[].id" is the field
+---@field each? waba.Rule  the rule of a list's elements
+---@field count? { [1]: integer, [2]: integer? }  a list's length: minimum (1 by default) and maximum
+---@field has? waba.Rule  at least one element must satisfy this rule; its `message` is the error
+---@field unique? string[]  paths whose values must differ in all elements: "reply.id"; "rows[].id" is the field
 ---  `id` of all elements of the lists `rows`
----@field same? string[]  of a list: paths with the same value in all elements, or absent in all; "#action.buttons" is the
+---@field same? string[]  paths whose values must be equal, or absent, in all elements; "#action.buttons" is the
 ---  length of a list
----@field same_parts? string  of a list of cards: the field with their components, which are alike in all
----@field all_or_none? string[]  of a list: fields that all elements have, or none
----@field at_most? { field: string, counts: table<string, integer> }  of a list: how often a field may have a value, in
----  upper or lower case
----@field grouped? { field: string, value: string }  of a list: the elements with this value stand together, and so do the
----  others
----@field total? { of: string, most: integer }  of a list: the lengths of the lists in a field of all elements together
----@field when_several? string  of a list: the field that is required when there are several elements
----@field body_text? { alone: integer, beside: integer }  of a template's components: the most characters of all texts of
----  the body, alone and beside other components
+---@field same_parts? string  the field of cards with their components, which must be alike in all cards
+---@field all_or_none? string[]  fields that all elements must have, or none
+---@field at_most? { field: string, counts: table<string, integer> }  how often the field may have a value in
+---  all elements, whatever the case of its letters
+---@field grouped? { field: string, value: string }
+---  the elements with this value must be adjacent, and the other elements too
+---@field total? { of: string, most: integer }  the most elements of the lists in the field `of`, in all
+---@field when_several? string  the field that is required if a list has several elements
+---@field body_text? { alone: integer, beside: integer }  the most characters of all texts of
+---  a template's body: without and with other components
 
 local function sorted_keys(map)
   local keys = {}

@@ -104,7 +104,7 @@ function descriptions.message(event)
 end
 
 function descriptions.status(event)
-  local err, about = first_error(event), field(event, "type") -- of a payment, not of the message
+  local err, about = first_error(event), field(event, "type") -- the payment's status, not the message's
   return field(event, "recipient", ""), ("%s%s%s"):format(about and about .. " " or "", field(event, "status", "?"),
     err and ": " .. err or "")
 end

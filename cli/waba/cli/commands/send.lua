@@ -62,7 +62,7 @@ function send.prepare(arguments)
   return list
 end
 
--- Returns the options of `client:send`. Those of the command line override those in the body.
+-- Returns the options of `client:send`. Parameters of the command line override the body's.
 local function send_options(args, options)
   options = options or {}
   for _, name in ipairs { "reply_to", "data", "marketing", "identity_key_hash", "category", "ttl_seconds" } do

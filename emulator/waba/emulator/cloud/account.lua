@@ -41,7 +41,7 @@ local function get_automation(gateway)
     commands = json.array(automation.commands) } })
 end
 
--- What is not given is cleared.
+-- Clears absent fields.
 local function set_automation(gateway, _, body)
   gateway.account.automation = { enable_welcome_message = body.enable_welcome_message == true,
     prompts = not absent(body.prompts) and body.prompts or {},

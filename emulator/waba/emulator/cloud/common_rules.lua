@@ -1,4 +1,4 @@
--- What the rules of the Cloud API have in common: their codes, media, places, payments. See waba/emulator/rules.lua for
+-- Rules that several parts of the Cloud API share: codes, media, places, payments. See waba/emulator/rules.lua for
 -- the notation.
 
 local codes = require "waba.emulator.codes"
@@ -36,7 +36,7 @@ local function set(names)
   return found
 end
 
---- What each kind of media may be: its MIME types and its size in bytes (cloud.md, section 3.1).
+--- The MIME types and the greatest size in bytes of each kind of media (cloud.md, section 3.1).
 common.media = {
   image = { max = 5 * MIB, types = set "image/jpeg image/png" },
   audio = { max = 16 * MIB, types = set "audio/aac audio/amr audio/mpeg audio/mp4 audio/ogg" },
@@ -79,7 +79,7 @@ common.DOCUMENT = common.media_rule("document", "filename")
 --- The codes of objects whose `type` names their member.
 common.MEMBER_CODES = { surplus = "parameter_invalid" }
 
---- A sentence of an object.
+--- Returns the rule of an object with a text.
 ---@param most integer  characters
 ---@return waba.emulator.Rule
 function common.words(most) return object({ text = required(text(1, most)) }) end

@@ -63,7 +63,7 @@ local function address_for(self, first, second)
   return self.webhooks.addresses[first] and first or second
 end
 
---- What every value about the number begins with.
+--- The fields at the beginning of every value about the number.
 ---@param value table
 ---@return table value
 function Gateway:with_metadata(value)
@@ -100,7 +100,7 @@ end
 
 -- What the sections use ---------------------------------------------------------------------------
 
---- An error of the Graph API.
+--- Returns an error response of the Graph API.
 ---@param code string|integer
 ---@param details? string
 ---@param status? integer
@@ -135,7 +135,7 @@ function Gateway:take_rates(wa_id)
   end
 end
 
---- What the program needs to use it.
+--- Returns what the program needs to use the gateway.
 ---@return table
 function Gateway:describe()
   local options = self.options

@@ -66,7 +66,7 @@ local CARD = object({
     { at_least_one = { "buttons", "name", "product_retailer_id" } })),
 })
 
--- What must be the same on every card: kind, header, body and buttons.
+-- Checks that all cards have the same kind, header, body and buttons.
 local function card_form(one)
   local action = one.action
   return table.concat({ one.type, absent(one.header) and "-" or one.header.type, absent(one.body) and "-" or "body",

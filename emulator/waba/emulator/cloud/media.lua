@@ -16,7 +16,7 @@ local DAY = 86400
 media.RETENTION, media.INBOUND = 30 * DAY, 7 * DAY
 -- Seconds for which a URL is good.
 local URL_LIFE = 300
--- What a form has beside its file.
+-- The fields of a form besides its file.
 local FORM_SPACE = 64 * 1024
 
 --- The files of a gateway.

@@ -87,7 +87,7 @@ function messages.schedule_statuses(gateway, record, failure)
   common.schedule_statuses(gateway, record, STATUSES[record.voice and "voice" or record.type] or USUAL, failure)
 end
 
--- What the message costs: by its category, free within the customer's window but for marketing and codes.
+-- Returns the price: by category; free in the customer's window, except marketing and authentication.
 local function pricing_of(record)
   local free = record.category == "service" or record.category == "utility" and record.window
   return { billable = not free, pricing_model = "PMP", type = free and "free_customer_service" or "regular",

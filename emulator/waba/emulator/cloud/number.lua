@@ -1,4 +1,4 @@
--- What belongs to the number: health, its fields, and the business profile (cloud.md, sections 8.1 to 8.3).
+-- The number's endpoints: health, fields, business profile (cloud.md, sections 8.1 to 8.3).
 
 local common_rules = require "waba.emulator.cloud.common_rules"
 local message_rules = require "waba.emulator.message_rules"

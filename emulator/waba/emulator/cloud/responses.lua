@@ -33,7 +33,7 @@ local function message_of(code, title) return ("(#%d) %s"):format(code, title) e
 
 local function data_of(details) return details and { messaging_product = "whatsapp", details = details } or nil end
 
---- An error of the Graph API.
+--- Returns an error response of the Graph API.
 ---@param code string|integer
 ---@param details? string
 ---@param more? table      further fields: error_subcode, error_user_title, error_user_msg, type, is_transient …
@@ -117,9 +117,9 @@ local function link(gateway, request, limit, name, cursor)
     name, core.percent_encode(cursor))
 end
 
---- A page of a list.
+--- Returns the response with one page of a list.
 ---@param gateway table
----@param request waba.emulator.Request  its query has limit, after, before
+---@param request waba.emulator.Request  the request; its query may have limit, after, before
 ---@param list table[]
 ---@param most integer  entries on a page
 ---@return waba.emulator.Response

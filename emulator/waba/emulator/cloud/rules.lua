@@ -17,7 +17,7 @@ local choice, any_text, some_text = message_rules.choice, message_rules.any_text
 cloud.types = { "text", "image", "audio", "video", "document", "sticker", "location", "contacts", "reaction",
   "interactive", "template", "pin" }
 
--- What can be sent to a group (cloud.md, section 2.19); templates with text and media only.
+-- The message types that can be sent to a group (cloud.md, section 2.19); templates with text and media only.
 local FOR_GROUPS = { text = true, image = true, audio = true, video = true, document = true, sticker = true,
   template = true, pin = true }
 
@@ -121,7 +121,7 @@ end
 local frames, marketing_frame = {}, frame_of("template", MARKETING)
 for _, name in ipairs(cloud.types) do frames[name] = frame_of(name, DIRECT_SEND) end
 
--- What depends on several parts of a message.
+-- Checks the rules that concern several parts of a message.
 local function check_together(message, kind)
   local found = check_direct_send(message, kind)
   if found then return found end
@@ -138,7 +138,7 @@ end
 ---@param message table       decoded JSON
 ---@param context { find_media: function?, find_products: function?, marketing: boolean? }
 ---@return waba.emulator.RuleError|nil err
----@return string? type        of the message, when there is no error
+---@return string? type        the message's type, when there is no error
 function cloud.check(message, context)
   local kind = absent(message.type) and "text" or message.type
   context.type = type(kind) == "string" and kind or nil

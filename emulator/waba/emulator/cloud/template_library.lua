@@ -59,7 +59,7 @@ function template_library.list(query)
   return found
 end
 
--- What an account may put into the buttons of a template, by their type.
+-- The fields that an account may set in a library template's buttons, by button type.
 local INPUT = { is = "object", required = true, by = "type", variants = {
   URL = { fields = { url = required(message_rules.object({ base_url = required(text(1, 2000, "url")),
     url_suffix_example = text(0, nil, "url") })) } },

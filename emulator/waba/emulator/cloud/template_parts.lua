@@ -20,7 +20,7 @@ local new_error = template_parts.checker.new_error
 
 -- Buttons -----------------------------------------------------------------------------------------
 
--- What a coupon's code may have, in characters.
+-- The most characters of a coupon's code.
 local LONGEST_CODE = 15
 
 local function check_url(button, path)
@@ -86,7 +86,7 @@ for name in ("CATALOG MPM SPM REQUEST_CONTACT_INFO ORDER_DETAILS"):gmatch("%S+")
   BUTTON.variants[name] = { fields = { text = OPTIONAL_LABEL } }
 end
 
--- Quick replies must be adjacent, and so must the others.
+-- Quick replies must be adjacent, and other buttons too.
 local function check_groups(buttons, path)
   local changes = 0
   for i = 2, #buttons do

@@ -155,7 +155,7 @@ local function check_offer(seen, path, context)
   end
 end
 
--- What components require of each other.
+-- Checks which components require or exclude each other.
 local function check_together(seen, path, context)
   if not seen.BODY and not context.card then return new_error("invalid_parameter", "%s: a BODY is required", path) end
   local longest = longest_body(seen, context.card)

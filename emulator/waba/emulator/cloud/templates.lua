@@ -25,7 +25,7 @@ local ARCHIVE_LIFE = 28 * DAY
 
 local Templates = template_store.class("waba.emulator.CloudTemplates")
 
---- What every template has.
+--- Sets the fields that every template has.
 ---@param template table
 function Templates:complete(template)
   template.id = template.id or random.digits(15)
@@ -68,7 +68,7 @@ end
 --- Holds an accepted message if the messages of its template are held.
 ---@param template table|nil
 ---@param record table
----@param failure table|nil  of the message, once it is not held any more
+---@param failure table|nil  the message's status after it was released
 ---@return boolean held
 function Templates:hold_message(template, record, failure)
   local waiting = template and self.held[template.id]

@@ -6,7 +6,7 @@ local message_rules = require "waba.emulator.message_rules"
 
 local contacts = { digits = common.digits }
 
--- A result of a check is kept that long, unless force_check is given.
+-- The seconds for which the result of a check is used again, unless the request has force_check.
 local CACHE = 7 * 86400
 
 local Contacts = common.class("waba.emulator.Contacts")

@@ -43,7 +43,7 @@ function on_premise.webhook_shape()
   }
 end
 
--- What 360dialog keeps closed (on-premise.md, section 8.1 and 10), by the beginning of the path.
+-- The paths that 360dialog does not offer (on-premise.md, section 8.1 and 10), by their beginning.
 local CLOSED = { "/v1/certificates", "/v1/account", "/v1/stats", "/metrics", "/v1/support", "/v1/users",
   "/v1/settings", "/v1/services" }
 local OPEN = { "/v1/settings/profile", "/v1/settings/business/profile" }
@@ -70,7 +70,7 @@ function Gateway:version_at_least(major, minor, patch)
   return true
 end
 
---- A response of the WhatsApp client: the body with its `meta`.
+--- Returns a response of the WhatsApp client: the body with its `meta`.
 ---@param body table
 ---@param status? integer  200 by default
 ---@return waba.emulator.Response
@@ -79,7 +79,7 @@ function Gateway:ok(body, status)
   return responses.json(status or 200, body)
 end
 
---- An error of the WhatsApp client.
+--- Returns an error response of the WhatsApp client.
 ---@param code string|integer
 ---@param details? string
 ---@param status? integer

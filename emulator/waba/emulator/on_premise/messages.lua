@@ -148,7 +148,7 @@ end
 
 -- Messages of customers (on-premise.md, section 11) -----------------------------------------------
 
--- A media file: its id, unless the client did not download it.
+-- Returns the content of a media message: with an id, unless the client did not download the file.
 local function media_content(gateway, content)
   local event = { caption = content.caption, filename = content.filename, metadata = content.metadata }
   if content.undownloaded then
@@ -191,7 +191,7 @@ local MAKERS = {
 
 local WIRE_TYPES = { reply = "interactive" }
 
--- What the On-Premise client can't show arrives like this.
+-- The types that the On-Premise client reports as "unknown".
 local UNSUPPORTED = { unknown = true, ephemeral = true, reaction = true }
 
 local function message_event(gateway, from, kind, content, options)
@@ -224,7 +224,7 @@ end
 ---@return string? message
 function messages.customer_sends(gateway, from, kind, content, options)
   local contact = gateway.contacts:set(from, { name = options.name })
-  -- What is forwarded often is forwarded too.
+  -- A frequently forwarded message also has the field `forwarded`.
   options.forwarded = options.forwarded or options.frequently_forwarded or nil
   local event = message_event(gateway, contact.wa_id, kind, content, options)
   if common.keep_inbound(gateway, contact, kind, event) then

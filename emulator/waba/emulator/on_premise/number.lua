@@ -1,4 +1,4 @@
--- What belongs to the number: health in its three shapes, the number itself, and the profile (on-premise.md, sections
+-- The number's endpoints: health in three forms, the number itself, and the profile (on-premise.md, sections
 -- 7.2 and 8).
 
 local json = require "waba.emulator.json"
@@ -164,7 +164,7 @@ local BUSINESS = object({ address = text(0, 256), description = text(0, 512), em
 
 local function set_business(gateway, _, body)
   local before = gateway.profile.business
-  -- What is not given is cleared, except the industry.
+  -- Clears absent fields, except the industry.
   local business = {}
   for name, value in pairs(body) do business[name] = value ~= json.null and value or nil end
   if business.vertical == nil or business.vertical == "" then business.vertical = before.vertical end

@@ -27,7 +27,7 @@ local new_error = checker.new_error
 
 local MIB = message_rules.MIB
 
---- What each kind of media may be: its MIME types and its size in bytes (on-premise.md, section 5.4).
+--- The MIME types and the greatest size in bytes of each kind of media (on-premise.md, section 5.4).
 on_premise.media = {
   image = { max = 5 * MIB, types = { ["image/jpeg"] = true, ["image/png"] = true } },
   audio = { max = 16 * MIB, types = { ["audio/aac"] = true, ["audio/mp4"] = true, ["audio/amr"] = true,
@@ -185,7 +185,7 @@ end
 ---@param context? { find_media: function?, find_products: function? }
 ---  find_media(id, kind, path) and find_products(action, path) return an error for what they don't know
 ---@return waba.emulator.RuleError|nil err
----@return string? type     of the message, when there is no error
+---@return string? type     the message's type, when there is no error
 function on_premise.check(message, context)
   context = context or {}
   if type(message) ~= "table" or message[1] ~= nil then

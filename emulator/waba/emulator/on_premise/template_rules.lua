@@ -97,7 +97,7 @@ local function check_name(value)
     and new_error(nil, "name: only lower-case letters, digits and underscores are allowed") or nil
 end
 
--- Each component once, and a body.
+-- Checks that each component occurs once, and that there is a body.
 local function check_components(components, path)
   local seen = {}
   for i, component in ipairs(components) do

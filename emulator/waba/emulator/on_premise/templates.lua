@@ -15,7 +15,7 @@ local new_error, absent = require("waba.emulator.on_premise.rules").checker.new_
 
 local Templates = template_store.class("waba.emulator.Templates")
 
---- What every template has.
+--- Sets the fields that every template has.
 ---@param template table
 function Templates:complete(template)
   template.id = template.id or random.hex(16)
@@ -162,7 +162,7 @@ local CODES = { header = "component_missing", button_unknown = "buttons_unsuppor
   button_missing = "component_missing", url = "url_invalid" }
 local SUB_TYPES = { QUICK_REPLY = { quick_reply = true }, URL = { url = true }, OTP = { url = true, copy_code = true } }
 
--- What can be known of parameters without the template.
+-- Checks the parameters without the template.
 local function check_parameter_lengths(given)
   local longest = template_check.longest_body(given)
   for place, limit in pairs({ header = 60, body = longest }) do

@@ -1,4 +1,4 @@
--- What the page shows: a snapshot of the gateways, and their changes as server-sent events.
+-- The content of the page: a snapshot of the gateways, and their changes as server-sent events.
 
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"
@@ -39,7 +39,7 @@ local function decoded(text)
   return table_of(json.decode(text))
 end
 
--- The error of a response in the form of either gateway: its code and its text.
+-- Returns the code and the text of an error response of either gateway.
 local function error_of(response)
   local graph = table_of(response.error)
   local row = table_of(table_of(response.errors)[1])
@@ -50,7 +50,7 @@ local function error_of(response)
   return { code = graph.code or row.code, title = row.title or graph.message, details = text }
 end
 
--- What a request to the resource `messages` is about: the message that it sends, or the one that it marks as read.
+-- Describes a request about a message: `id` is the sent message, `marks` the message that is marked as read.
 local function about_message(entry)
   if not entry.path:find("messages") or entry.method == "GET" then return {} end
   local body, response = decoded(entry.body), decoded(entry.response)
