@@ -57,10 +57,11 @@ local function lua_comment(line)
 end
 
 local function c_comment(line, is_inside)
-  local text = line:match "/%*%s?(.*)$" or (is_inside and line:match "^%s*%*?%s?(.*)$")
+  local code, text = line:match "^(.-)/%*%s?(.*)$"
+  text = text or (is_inside and line:match "^%s*%*?%s?(.*)$")
   if not text then return nil, false end
   local before = text:match "^(.-)%s*%*/"
-  return before or text, false, before == nil
+  return before or text, before ~= nil and code ~= nil and code:find "%S" ~= nil, before == nil
 end
 
 -- Adds the sentences of a paragraph: what ends with a full stop and begins with a capital letter, or the whole of it.

@@ -73,10 +73,10 @@ static void system_set(int descriptor, long long microseconds) {
 
 static const char ALARM_CLASS[] = "waba.Alarm";
 
-/* The userdata. It owns the descriptor. */
+/* The userdata. The struct owns the descriptor. */
 struct alarm {
   int descriptor; /* -1: closed */
-  pid_t process;  /* that opened the descriptor */
+  pid_t process;  /* the process that opened the descriptor */
 };
 
 static void close_alarm(struct alarm *alarm) {

@@ -1,4 +1,4 @@
-/* Reads arguments and option tables from Lua. An invalid one raises an error that names it. */
+/* Reads arguments and option tables from Lua. An invalid argument raises an error with its name. */
 #ifndef WABA_ARGUMENTS_H
 #define WABA_ARGUMENTS_H
 

@@ -22,7 +22,7 @@ int engine_class_new(lua_State *L);
  * in this process. */
 struct engine *engine_class_check(lua_State *L, int index);
 
-/* As `engine_class_check`, but for the latter it pushes the message and returns false. */
+/* As `engine_class_check`, but if the system has no descriptors or memory, pushes the message and returns false. */
 bool engine_class_is_ready(lua_State *L, int index);
 
 /* [engine request-head] -> [prepared-head] or [nil message] */

@@ -140,7 +140,7 @@ static inline void *compat_checkclass(lua_State *L, int index, const char *name)
  * methods. `getmetatable` returns the name only. Leaves the stack unchanged. */
 static inline void compat_newclass(lua_State *L, const char *name, const luaL_Reg *entries) {
   if (!luaL_newmetatable(L, name)) {
-    lua_rawsetp(L, LUA_REGISTRYINDEX, name); /* of another copy of the module */
+    lua_rawsetp(L, LUA_REGISTRYINDEX, name); /* the class of another copy of the module */
     return;
   }
   lua_pushvalue(L, -1);

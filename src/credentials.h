@@ -16,13 +16,13 @@
 /* All zeros: closed, belongs to no origin. The struct owns `memory`; the other pointers point into it. */
 struct credentials {
   char *memory;       /* NULL when closed */
-  size_t size;        /* of `memory` */
+  size_t size;        /* the size of `memory` */
   char *line;         /* "Name: value", NUL-terminated */
-  size_t line_length; /* without the NUL */
-  size_t name_length; /* of the name at the start of `line` */
+  size_t line_length; /* the length of `line`, without the NUL */
+  size_t name_length; /* the length of the name at the start of `line` */
   char *value;        /* the secret, in `line`, NUL-terminated */
   size_t value_length;
-  char *origin; /* as `origin_read` writes it, NUL-terminated */
+  char *origin; /* the origin in the form of `origin_read`, NUL-terminated */
 };
 
 /* `credentials_fill` returns this pointer when there is not enough memory. */

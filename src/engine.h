@@ -15,8 +15,8 @@ struct engine;
 
 struct engine_options {
   const char *ca_file;  /* copied; NULL: the certificates of the system */
-  const char *proxy;    /* copied; NULL: that of the environment */
-  long max_connections; /* per host */
+  const char *proxy;    /* copied; NULL: the proxy of the environment */
+  long max_connections; /* the most connections per host */
   /* Called for each transfer with an owner before `engine_close` frees it. */
   void (*on_close)(struct transfer *transfer);
 };

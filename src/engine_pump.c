@@ -33,9 +33,9 @@ static bool is_idle_write(struct engine *engine, int events) {
   return engine->uploaded == before;
 }
 
-/* Transfers wait for a connection that is being opened, since it may support HTTP/2. If it does not, libcurl 8.14 lets
- * them wait until the first response. It checks the waiting transfers when a handle is removed, so one is added and
- * removed here. */
+/* Transfers wait for a connection that is being opened, since it may support HTTP/2. If the connection does not,
+ * libcurl 8.14 lets them wait until the first response. libcurl checks the waiting transfers when a handle is removed,
+ * so a handle is added and removed here. */
 static void recheck_pending(struct engine *engine) {
   CURL *easy;
   if (!engine->connected) return;

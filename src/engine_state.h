@@ -26,12 +26,12 @@ struct engine {
   struct pool pool;
   unsigned long long last_head; /* the id of the head that was added last */
   size_t in_flight;
-  size_t interactive; /* the number of those in flight that may want something before their end */
+  size_t interactive; /* the number of transfers in flight that may want something before their end */
 
   long long due;       /* libcurl's timer, or ENGINE_NEVER */
   long long sweep;     /* when to check for transfers after their deadline, or ENGINE_NEVER */
   unsigned writable;   /* how often a socket was only writable since `uploaded` was counted */
-  curl_off_t uploaded; /* by all in flight */
+  curl_off_t uploaded; /* the bytes uploaded by all transfers in flight */
   long long muted_until;
   bool awaited; /* a caller may wait for the descriptor, until `awaited_until` */
   long long awaited_until;

@@ -9,7 +9,7 @@
 
 struct entry {
   struct entry *next;
-  pid_t process; /* that added the entry: a child that exits does not remove its parent's files */
+  pid_t process; /* the process that added the entry: a child that exits does not remove its parent's files */
   char path[];
 };
 

@@ -126,7 +126,7 @@ static bool was_refused(const struct transfer *transfer) {
          (transfer->code > CURLE_COULDNT_CONNECT && strcmp(kind_of(transfer), "network") == 0);
 }
 
-/* Whether libcurl returns this code when it can't open a file or a socket. It does not return the cause. */
+/* Whether libcurl returns this code when it can't open a file or a socket. libcurl does not return the cause. */
 static bool may_lack_files(CURLcode code) {
   return code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY ||
          code == CURLE_SSL_CACERT_BADFILE || code == CURLE_FAILED_INIT;

@@ -1,4 +1,4 @@
-/* The fixed part of a request, prepared for libcurl once: method, URL, header lines. Pure C. The Lua userdata owns it
+/* The fixed part of a request, prepared for libcurl once: method, URL, header lines. Pure C. The Lua userdata owns the head
  * together with the transfers that use it. The last of `head_drop` and `head_release` wipes the lines, which may
  * contain a secret, and frees the head. */
 #ifndef WABA_HEAD_H

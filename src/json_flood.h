@@ -1,7 +1,7 @@
 /* Detects hash flooding: JSON texts whose strings all have the same hash in Lua. Pure C.
  *
  * Before Lua 5.4.3 the hash function skips characters of strings of 32 bytes and more, and that of Lua 5.1 has no
- * seed: an attacker can choose strings with the same hash. Lua compares each new one with all earlier ones. */
+ * seed: an attacker can choose strings with the same hash. Lua compares each new string with all earlier ones. */
 #ifndef WABA_JSON_FLOOD_H
 #define WABA_JSON_FLOOD_H
 

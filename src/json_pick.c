@@ -16,7 +16,7 @@ struct reader {
 
 struct place {
   int depth;
-  const struct json_piece *root; /* of the array, or of its first object; NULL: of another value */
+  const struct json_piece *root; /* the root of the array or of its first object; NULL: another value */
 };
 
 static bool read_value(struct reader *reader, int depth);

@@ -19,7 +19,7 @@
 
 /* A name of the cache. The Lua string is at its position in the table of names. */
 struct name {
-  uint16_t size; /* of the last value with this name, an object or an array, until the next such value is read */
+  uint16_t size; /* the elements of the last object or array with this name */
   uint8_t length;
   char bytes[NAME_LENGTH_MAX];
 };

@@ -54,7 +54,7 @@ static bool has_read_metamethod(lua_State *L) {
   return is_changed;
 }
 
-/* No message has so many parts. The parts beyond are not checked. */
+/* No message has more parts. The parts beyond are not checked. */
 #define PLAIN_MAX ((size_t)1 << 20)
 
 static bool is_plain(lua_State *L, int depth, size_t *count) {
@@ -100,7 +100,7 @@ bool json_make_plain(lua_State *L) {
 /* The path from the whole value to a part of it: a list on the C stack. */
 struct step {
   const struct step *up;
-  const void *table; /* that contains the part */
+  const void *table; /* the table that contains the part */
   const char *name;  /* NULL: `position` */
   size_t name_length;
   lua_Number position; /* from 1 */

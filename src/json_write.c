@@ -53,7 +53,7 @@ static const unsigned char growth_of[256] = {
 };
 
 static char *put_escape(char *out, unsigned char c) {
-  static const char short_forms[] = "btn\vfr"; /* of the characters 8 to 13 */
+  static const char short_forms[] = "btn\vfr"; /* the letters of the escapes of the characters 8 to 13 */
   *out++ = '\\';
   if (growth_of[c] == 1) {
     *out++ = c < ' ' ? short_forms[c - '\b'] : (char)c;

@@ -7,7 +7,7 @@
 /* More idle transfers than this are freed. */
 #define IDLE_MAX 64
 
-/* How many idle ones are searched for one that is configured for the head. */
+/* The number of idle transfers that are searched for one that is configured for the head. */
 #define IDLE_SEARCHED 8
 
 struct transfer *pool_take(struct pool *pool, unsigned long long head) {

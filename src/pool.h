@@ -10,7 +10,7 @@
 
 /* All zeros: empty. */
 struct pool {
-  struct transfer **transfers; /* by id - 1; NULL: unused */
+  struct transfer **transfers; /* the transfers by id - 1; NULL: an unused id */
   size_t size;
   struct transfer *idle;
   size_t idle_count;

@@ -131,7 +131,7 @@ static const char *check_head(lua_State *L, const struct credentials **secret) {
 
 /* The start of the userdata; the bytes and LENGTH_SIZE more follow. */
 struct ready_head {
-  size_t size; /* of the head without its blank line; 0: closed */
+  size_t size; /* the size of the head without its blank line; 0: closed */
 };
 
 static char *bytes_of(struct ready_head *head) { return (char *)(head + 1); }

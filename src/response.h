@@ -8,27 +8,27 @@
 
 #include "failure.h"
 
-/* What libcurl measured. */
+/* The measurements of libcurl. */
 struct facts {
   curl_off_t connect, first_byte, total; /* microseconds since the start */
-  curl_off_t bytes_sent, bytes_received; /* of the bodies */
-  long version;                          /* of HTTP, as libcurl numbers it; 0: no response was received */
+  curl_off_t bytes_sent, bytes_received; /* the bytes of the bodies */
+  long version;                          /* libcurl's number of the HTTP version; 0: no response was received */
   bool reused;
 };
 
-/* It has no pointer into the engine: creating Lua values from it may run finalizers of the program, which may free the
- * engine. All zeros: empty. It owns its buffers. */
+/* The struct has no pointer into the engine: creating Lua values from it may run finalizers of the program, which may free the
+ * engine. All zeros: empty. The struct owns its buffers. */
 struct response {
   bool succeeded;
-  int status;          /* 0: none was received */
-  struct buffer lines; /* of the headers, each "name: value" and CR LF */
-  struct buffer body;  /* of a failure: its message */
+  int status;          /* 0: no response was received */
+  struct buffer lines; /* the header lines, each "name: value" and CR LF */
+  struct buffer body;  /* the body; for a failure the error message */
   struct facts facts;
 
-  /* Of a failure. */
+  /* Only for a failure. */
   struct failure failure;
   enum transfer_sent sent;
-  bool has_connection; /* `reused` and `version` are known; of the other facts only `bytes_sent` */
+  bool has_connection; /* `reused` and `version` are known, beside `bytes_sent` */
 };
 
 /* Registers the metatables of responses. */

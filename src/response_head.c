@@ -88,8 +88,8 @@ int headers_function(lua_State *L) {
 
 struct response_head {
   int status;
-  int minor;     /* of the HTTP version */
-  double size;   /* of the body; negative without Content-Length */
+  int minor;     /* the minor number of the HTTP version */
+  double size;   /* the bytes of the body; negative without Content-Length */
   bool is_sized; /* false: Content-Length is malformed or repeated */
   bool is_chunked;
   bool closes; /* the server closes the connection after the response */

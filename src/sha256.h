@@ -13,7 +13,7 @@ struct sha256 {
   uint32_t state[8];
   uint64_t length;                   /* bytes so far */
   unsigned char block[SHA256_BLOCK]; /* the last length % SHA256_BLOCK bytes */
-  uint32_t schedule[64];             /* of the current block; here so that it is wiped at the end */
+  uint32_t schedule[64];             /* the schedule of the current block, which is wiped at the end */
 };
 
 void sha256_start(struct sha256 *hash);

@@ -10,24 +10,24 @@
 
 #include "buffer.h"
 
-/* The destination of a 2xx body; others go to memory. */
+/* The destination of a 2xx body; other bodies go to memory. */
 enum sink_kind { SINK_MEMORY, SINK_FILE, SINK_STREAM };
 
 enum sink_error { SINK_OK, SINK_TOO_LARGE, SINK_UNWRITABLE, SINK_NO_MEMORY };
 
 struct sink {
   enum sink_kind kind;
-  size_t max_body;     /* of a body in memory */
-  curl_off_t max_size; /* of a body that goes to a file or a reader */
-  int status;          /* of the final response; 0 before its status line */
-  bool is_http1;       /* by its status line */
-  struct buffer lines; /* of its headers, each "name: value" and CR LF */
+  size_t max_body;     /* the most bytes of a body in memory */
+  curl_off_t max_size; /* the most bytes of a body that goes to a file or a reader */
+  int status;          /* the status of the final response; 0 before its status line */
+  bool is_http1;       /* the status line has an HTTP/1 version */
+  struct buffer lines; /* the header lines, each "name: value" and CR LF */
   bool head_complete;  /* the blank line was received */
-  bool is_framed;      /* its headers define the end of the body; else the body ends with the connection */
+  bool is_framed;      /* the headers define the end of the body; else the body ends with the connection */
   struct buffer body;  /* in memory: the body, or its part that was not drained */
   curl_off_t received;
   bool paused;   /* SINK_STREAM: libcurl waits until the buffer is drained */
-  char *path;    /* of SINK_FILE */
+  char *path;    /* SINK_FILE: the path of the file */
   char *partial; /* the unfinished file, in the same folder */
   int descriptor;
   enum sink_error error;

@@ -15,18 +15,18 @@ enum source_error { SOURCE_OK, SOURCE_SHRUNK, SOURCE_UNREADABLE, SOURCE_SHORT, S
 
 struct source {
   enum source_kind kind;
-  const char *bytes; /* of SOURCE_BYTES */
-  int descriptor;    /* of SOURCE_FILE, else -1 */
-  char *path;        /* of SOURCE_FILE */
-  struct buffer fed; /* of SOURCE_FED: libcurl has read the first `taken` bytes */
+  const char *bytes; /* SOURCE_BYTES: the body */
+  int descriptor;    /* SOURCE_FILE: the open file; else -1 */
+  char *path;        /* SOURCE_FILE: the path of the file */
+  struct buffer fed; /* SOURCE_FED: the fed bytes; libcurl has read the first `taken` */
   size_t taken;
   curl_off_t fed_total;
-  bool ended;          /* SOURCE_FED: has its last byte */
+  bool ended;          /* SOURCE_FED: the last byte was fed */
   bool paused;         /* libcurl waits until more is fed */
-  curl_off_t size;     /* -1: not known */
+  curl_off_t size;     /* -1: unknown */
   curl_off_t position; /* number of bytes that libcurl has read */
-  bool complete;       /* libcurl has read the last byte at least once: the server may have all of it */
-  bool rewindable;     /* may be sent again */
+  bool complete;       /* libcurl has read the last byte at least once: the server may have the whole body */
+  bool rewindable;     /* the body may be sent again */
   enum source_error error;
   int system_error; /* errno of SOURCE_UNREADABLE */
 };

@@ -10,7 +10,7 @@
 struct stream {
   unsigned long long connection; /* the same number for all streams of a connection; 0: not connected */
   unsigned long id;              /* 0: not HTTP/2, or unknown */
-  bool refused;                  /* by RST_STREAM or by a GOAWAY */
+  bool refused;                  /* the server refused the stream by RST_STREAM or GOAWAY */
 };
 
 /* Records that a request is about to be sent on the connection between these addresses. */

@@ -1,4 +1,4 @@
-/* What a command in a terminal needs from the system: terminals, signals, file modes. */
+/* Functions of the system for commands in a terminal: terminals, signals, file modes. */
 #include "core.h"
 
 #include <signal.h>

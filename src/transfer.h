@@ -37,8 +37,8 @@ struct transfer {
   const struct transfer_hooks *hooks;
   int id;
   enum transfer_state state;
-  struct transfer *next; /* in the pool's list of idle ones */
-  bool queued;           /* in the pool's ready queue */
+  struct transfer *next; /* the next idle transfer of the pool */
+  bool queued;           /* the transfer is in the pool's ready queue */
 
   /* The configuration of the easy handle. */
   unsigned long long configured; /* the id of the head; 0: none */
@@ -47,19 +47,19 @@ struct transfer {
   long connect_timeout; /* milliseconds */
 
   /* This request. */
-  struct head *head; /* of a started transfer, which has a reference to it; else NULL */
+  struct head *head; /* the head of a started transfer, with a reference; else NULL */
   struct curl_slist secret; /* the secret header before the lines of the head; owns `data`, NULL: none */
   struct source source;
   struct sink sink;
   long long deadline; /* microseconds of the engine's clock; of the whole transfer */
   bool progress;      /* reports progress */
-  curl_off_t progress_sent, progress_received; /* as last reported */
+  curl_off_t progress_sent, progress_received; /* the values of the last report */
   unsigned attempts;                           /* how often libcurl began to send the request */
   long request_base;    /* bytes that libcurl sent to a proxy before the first attempt */
   bool repeat_refused;  /* libcurl tried to send the request again, and `before_request` refused it */
   bool repeated;        /* libcurl has sent the request again */
   bool verbose;         /* libcurl reports on the stream */
-  struct stream stream; /* of the last attempt */
+  struct stream stream; /* the stream of the last attempt */
 
   /* The end. */
   enum transfer_end end;
@@ -83,8 +83,8 @@ struct transfer_options {
 };
 
 struct transfer_settings {
-  char *ca_file; /* NULL: those of the system */
-  char *proxy;   /* NULL: that of the environment */
+  char *ca_file; /* NULL: the certificates of the system */
+  char *proxy;   /* NULL: the proxy of the environment */
 };
 
 /* Callbacks of libcurl that the engine defines, with the type of their argument. */

@@ -9,9 +9,9 @@
 /* The body argument; its strings are on the Lua stack. */
 struct body {
   enum source_kind kind;
-  const char *bytes; /* or the path of a file */
+  const char *bytes; /* the bytes, or the path of a file */
   size_t length;
-  long long size; /* of SOURCE_FED, in bytes; -1: unknown */
+  long long size; /* SOURCE_FED: the number of bytes; -1: unknown */
 };
 
 /* Reads the body at `index`; pushes the values that must stay alive. */

@@ -24,10 +24,10 @@ static const char TRANSFER_CLASS[] = "waba.Transfer";
  * read. */
 struct transfer_box {
   struct engine *engine;
-  struct transfer *transfer; /* NULL: it ended and was returned to the engine */
+  struct transfer *transfer; /* NULL: the transfer ended and was returned to the engine */
   bool has_result;           /* `result` was not returned to Lua yet */
   bool has_drained;          /* `drained` was not returned to Lua yet */
-  bool delivering;           /* Lua values are being created from one of the two */
+  bool delivering;           /* Lua values are being created from `result` or `drained` */
   struct response result;
   struct buffer drained;
   int body; /* registry reference that keeps the body's string alive */

@@ -16,9 +16,9 @@ local schema = {}
 ---@class waba.Ruleset
 ---@field types table<string, waba.Rule|fun(): waba.Rule>  by message type: the rule of its content, or a function that
 ---  loads it
----@field refused table<string, string>  known wrong fields beside the content, with their error messages
+---@field refused table<string, string>  error messages by the name of a field that is not allowed beside the content
 ---@field direct_send? { types: table<string, true>, categories: table<string, table<string, waba.Rule>>, unsupported: string }
----  messages without an approved template: their types; by category, the fields that it allows; the error message for
+---  messages without an approved template: the allowed types; the allowed fields by category; the error message for
 ---  other types
 
 -- The module with the rules of each hosting.
@@ -35,7 +35,7 @@ end
 
 --- Checks a value other than a message against a rule.
 ---@param mode boolean|"documented"  the client's option `validate`; false: checks nothing
----@param rule waba.Rule  always the same table, so that it is compiled once
+---@param rule waba.Rule  the same table in every call, because each new table is compiled
 ---@param value any
 ---@return true|nil valid
 ---@return waba.Error? err  of kind "invalid", with `path`
@@ -71,7 +71,7 @@ function schema.content(ruleset, kind)
   return rule
 end
 
---- The rule of a whole message of one type: its content and the fields beside it.
+--- Returns the rule of a whole message of one type: its content and the fields beside the content.
 ---@param ruleset waba.Ruleset
 ---@param kind string
 ---@return waba.Rule
@@ -141,9 +141,9 @@ function schema.check(message, hosting, mode)
   return schema.check_plain(value, is_copy, hosting, mode or true)
 end
 
---- The same check for a message from `core.plain`.
+--- Checks a message that `core.plain` returned.
 ---@param message any
----@param is_copy boolean       the second result
+---@param is_copy boolean       the second result of `core.plain`
 ---@param hosting waba.Hosting
 ---@param mode true|"documented"
 ---@return true|nil ok

@@ -19,7 +19,7 @@ function callback_data.join(id, data)
   return MARK .. id .. ":" .. (data or "")
 end
 
---- The caller's text, nil if there is none, and the id of the outbox entry.
+--- Returns the caller's text or nil, and the id of the outbox entry.
 ---@param text string|nil
 ---@return string|nil data
 ---@return string|nil id

@@ -29,7 +29,7 @@ function error_response.code(value)
   if code and code % 1 == 0 then return math.floor(code) end
 end
 
---- Returns "title: details", or the one of them that exists.
+--- Returns "title: details"; if one of the two is absent, the other.
 ---@param title string|nil
 ---@param details string|nil
 ---@return string|nil
@@ -40,7 +40,7 @@ end
 
 --- Returns the kind of an error without a known code.
 ---@param status integer
----@param kinds table<integer, waba.ErrorKind>  of the hosting, before `KIND_BY_STATUS`
+---@param kinds table<integer, waba.ErrorKind>  the hosting's kinds, which precede `KIND_BY_STATUS`
 ---@return waba.ErrorKind
 function error_response.kind_of(status, kinds)
   return kinds[status] or error_response.KIND_BY_STATUS[status]
@@ -66,7 +66,7 @@ local function details_of(meta)
   return #parts > 0 and table.concat(parts, "; ") or nil
 end
 
---- A message of the gateway that is more specific than its HTTP status.
+--- Describes a message of the gateway that is more exact than the HTTP status.
 ---@class waba.GatewayMessage
 ---@field pattern string        a Lua pattern for the message in lower case; a capture is the seconds to wait
 ---@field kind waba.ErrorKind

@@ -13,28 +13,28 @@ local shaped, with_ids = values.shaped, values.with_ids
 
 local inbound = {}
 
---- What the platform reports: a message, a status, an error, an account change. Messages that are not to be answered have
---- the kind "echo" (the business itself has written it, as a person in the Business app) or "standby" (a customer has
---- written it, and another sender holds the conversation), and the same fields. "handover" (another sender holds the
---- conversation now) and "preference" (what a customer wants to receive) exist on Cloud hosting only. The fields depend on
---- `kind` and `type`; those with "Cloud" exist on Cloud hosting only.
+--- An event of the platform: a message, a status, an error, an account change. Messages that are not to be answered
+--- have the kind "echo" (the business itself has written it, as a person in the Business app) or "standby" (a customer
+--- has written it, and another sender holds the conversation), and the same fields. "handover" (another sender holds
+--- the conversation now) and "preference" (what a customer wants to receive) exist on Cloud hosting only. The fields
+--- depend on `kind` and `type`; those with "Cloud" exist on Cloud hosting only.
 ---@class waba.Event
 ---@field kind "message"|"status"|"error"|"account"|"echo"|"standby"|"handover"|"preference"
 ---@field hosting "on_premise"|"cloud"
 ---@field number string?     the digits of the business number, or its id if the platform sends no number (Cloud)
----@field phone_number_id string?  of the business number (Cloud)
----@field waba_id string?    of the business account (Cloud)
+---@field phone_number_id string?  the id of the business number (Cloud)
+---@field waba_id string?    the id of the business account (Cloud)
 ---@field raw any            the platform's own table, complete; its nulls are `require("waba.core").null`
 ---@field id string?         message, status: the id of the message, which identifies duplicates
 ---@field timestamp integer? message, status, account: Unix seconds
 ---@field errors waba.Error[]?  message, status
----@field type string?       message: the platform's name; "unknown" if there is none. Status: "payment" or "call" if
----                          it concerns these and not the message (Cloud)
+---@field type string?       message: the platform's type; "unknown" if absent. Status: "payment" or "call" if
+---                          the status does not concern a message (Cloud)
 ---@field from string?       message: the customer's wa_id; absent on Cloud hosting if the customer hides it
 ---@field from_user_id string?  message: the customer's business-scoped user id (Cloud)
 ---@field to string?         echo: the customer's wa_id
 ---@field to_user_id string? echo: the customer's business-scoped user id (Cloud)
----@field from_parent_user_id string?  the same for all numbers of a parent business (Cloud)
+---@field from_parent_user_id string?  the user id that all numbers of a parent business share (Cloud)
 ---@field group_id string?   message, status: the group of the message (Cloud)
 ---@field contact waba.EventContact?  message: always a table; status: if the platform sends it (Cloud)
 ---@field text string?       message: body, caption, button text or reply title: the text for a person
@@ -44,7 +44,7 @@ local inbound = {}
 ---@field contacts table[]?  message: address-book entries the customer shared
 ---@field origin string?     message: the origin of shared contact details (Cloud)
 ---@field button { text: string?, payload: string? }|nil
----@field client waba.Client?  the client of the number, by the receiver's option `client`. If the number has none,
+---@field client waba.Client?  the client of the number, by the receiver's option `client`. Without a client,
 ---                          `reply`, `mark_read` and `download` return nil and an error of kind "invalid"
 ---@field reply waba.EventReply  message: the choice of the customer. With a client, `event:reply(message, options)`
 ---                          sends a reply, for every event with a customer
@@ -87,9 +87,9 @@ local inbound = {}
 ---@field error waba.Error?  error
 ---@field field string?      account: the kind of the change
 ---@field value any          account: the complete content; preference: "stop" or "resume"
----@field category string?   preference: such as "marketing_messages"
+---@field category string?   preference: the kind of messages, such as "marketing_messages"
 ---@field owner string?      handover: the role that holds the conversation now, as the platform writes it
----@field previous_owner string?  handover: the role that held it before
+---@field previous_owner string?  handover: the role that held the conversation before
 
 ---@class waba.EventContact
 ---@field name string?
@@ -105,8 +105,8 @@ local inbound = {}
 ---                             and shows the number
 ---@field phone string?         digits
 ---@field user_id string?       the business-scoped user id (Cloud)
----@field parent_user_id string?  the same for all numbers of a parent business (Cloud)
----@field name string?          as the customer's profile says
+---@field parent_user_id string?  the user id that all numbers of a parent business share (Cloud)
+---@field name string?          the name in the customer's profile
 ---@field username string?      Cloud
 
 --- The choice or the input of the customer. With a client it is also a function that sends a reply.
@@ -123,7 +123,7 @@ local inbound = {}
 ---@field expiration_timestamp integer?    call_permission
 ---@field response_source string?          call_permission
 ---@field payment_method string?    payment_method: "offsite_card_pay"
----@field reference_id string?      payment_method: of the order
+---@field reference_id string?      payment_method: the order's id
 ---@field credential_id string?     payment_method
 ---@field last_four_digits string?  payment_method
 ---@field payment_timestamp integer?  payment_method
@@ -313,7 +313,7 @@ function inbound.reader(hosting, error_from_row)
   return reader
 end
 
---- The members of an object whose names are not known; nil if there is none.
+--- Returns the members of an object with unknown names; nil if it has no such member.
 ---@param body table
 ---@param known table<string, any>
 ---@return any[]|nil

@@ -14,13 +14,13 @@ hosting.NAMES = { on_premise = true, cloud = true }
 ---@field method string
 ---@field path string           `{name}` stands for a value that is percent-encoded, `{+name}` for one that is already
 ---@field idempotent? boolean   a request may reach the gateway twice without harm
----@field class? string         the rate that it counts against; "other" by default
+---@field class? string         the rate limit of the endpoint; "other" by default
 ---@field binary? boolean       a 2xx body is bytes, not JSON
 ---@field summary? fun(body: string): any  reads a 2xx body instead of the JSON decoder; nil: use the decoder
 ---@field query? table<string, any>  part of every request
----@field is_external? boolean  another host than the gateway: its rate limits do not concern other endpoints
+---@field is_external? boolean  requests go to another host, which has its own rate limits
 ---@field unsupported? string   the gateway does not have the endpoint: the message of the error, which names the
----                             alternative. All other fields are nil then
+---                             alternative. All other fields are nil
 
 --- Loads a gateway.
 ---@param name waba.Hosting
@@ -41,7 +41,7 @@ end
 ---@param gateway table
 ---@param name string
 ---@return waba.Endpoint|nil
----@return waba.Error? err  of kind "invalid", if the gateway does not have it
+---@return waba.Error? err  of kind "invalid", if the gateway does not have the endpoint
 function hosting.endpoint(gateway, name)
   local endpoint = gateway.endpoints[name]
   if not endpoint.unsupported then return endpoint end

@@ -23,7 +23,7 @@ local pick -- made at first use
 
 --- Picks the known fields from a 2xx body in its usual form, without decoding it.
 ---@param body string
----@return table|nil summary  for `sent.read`; nil if the body has to be decoded
+---@return table|nil summary  the argument of `sent.read`; nil if the body has to be decoded
 function sent.summary(body)
   pick = pick or core.picker("messages.id", "messages.message_status", "messages.group_id", "contacts.wa_id",
     "contacts.input", "contacts.user_id", "meta", "messaging_product")

@@ -20,7 +20,7 @@ local function text(value)
   if kind == "number" then return digits(value) or ("%.0f"):format(value) end
 end
 
---- The same, without the plus of a phone number.
+--- Converts a value to text, without the plus of a phone number.
 ---@param value any
 ---@return string|nil
 local function wa_id(value)
@@ -30,7 +30,7 @@ local function wa_id(value)
   return value
 end
 
---- The same, but nil for the empty string.
+--- Converts a value to text; the empty string to nil.
 ---@param value any
 ---@return string|nil
 local function some_text(value)
@@ -100,7 +100,7 @@ local function changes_of(value, converters, otherwise)
   return changes
 end
 
--- Converts the members of a table by `converters` and `otherwise`, and removes those that become nil; lists have no
+-- Converts the members of a table by `converters` and `otherwise`, and removes members that become nil; lists have no
 -- gaps.
 local function converted(value, converters, otherwise)
   if value == null then return nil end
@@ -132,7 +132,7 @@ UNCHANGED[without_null] = "string"
 -- Chooses the converter for ids by a field's name.
 local IDS = {}
 
---- The same, and ids become strings: for values with undefined fields.
+--- Copies a value with undefined fields, and converts ids to strings.
 ---@param value any
 ---@return any
 local function with_ids(value)
@@ -162,7 +162,7 @@ local function copied(value, converters)
   return copy
 end
 
---- The same, but without a copy if no member changes, as usual.
+--- Converts the members of a table; returns the table itself if no member changes.
 ---@param value any
 ---@param converters table<string, fun(value: any): any>
 ---@return table|nil

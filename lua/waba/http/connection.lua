@@ -16,12 +16,12 @@ local PIECE, TURN = 64 * 1024, 64 * 1024
 ---@class waba.http.Limits
 
 ---@class waba.http.Connection
----@field socket table       of cqueues
+---@field socket table       a socket of cqueues
 ---@field limits waba.http.Limits
 ---@field address string|nil the peer's
----@field deadline number    of `core.clock`, for what is read or written now
+---@field deadline number    of `core.clock`; the end of the current read or write
 ---@field waiting boolean    the server waits for the peer; such a connection may be closed to accept another one
----@field since number       since when it waits for the peer
+---@field since number       when the server began to wait for the peer
 ---@field trusted boolean    the peer has sent valid credentials
 local Connection = {}
 Connection.__index = Connection
@@ -167,7 +167,7 @@ local function flush(self)
   return false
 end
 
---- Writes bytes, all of them.
+--- Writes all bytes.
 ---@param bytes string
 ---@return boolean|nil written
 ---@return "closed"|"timeout"|nil reason
@@ -191,7 +191,7 @@ function Connection:send(bytes)
 end
 
 --- Does the TLS handshake, as the server of an accepted socket or as the client of a connected one.
----@param context table  of luaossl; or the TLS state made of one
+---@param context table  a context of luaossl, or a TLS state that was made from a context
 ---@return true|nil
 ---@return "closed"|"timeout"|nil reason
 function Connection:start_tls(context)

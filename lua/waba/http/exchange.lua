@@ -4,9 +4,9 @@ local core = require "waba.core"
 
 local exchange = {}
 
--- At most: bytes of a request's head, of the line before a chunk, and of the trailers after the last one; header lines.
+-- Maximum bytes of a request's head, of a chunk's size line and of the trailers; maximum number of header lines.
 local MAX_HEAD, MAX_CHUNK_LINE, MAX_TRAILERS, MAX_LINES = 16 * 1024, 256, 8 * 1024, 100
--- Bytes that are read and discarded at most after a response that was sent before the end of the request.
+-- The most bytes to read and discard after a response that was sent before the end of the request.
 local MAX_DISCARD = 64 * 1024 * 1024
 -- The bytes that a chunk counts as in addition to its own, for the work of reading it.
 local CHUNK_WORK = 256

@@ -7,7 +7,7 @@ local limits = {}
 
 -- Seconds that a connection may wait for its peer before it can be closed to accept another one.
 local SHORTEST_WAIT = 1
--- Seconds between two searches of all connections for such a connection.
+-- Seconds between two searches for a connection that can be closed.
 local SEARCH_INTERVAL = 0.02
 
 --- The limits of a server. A peer is an IPv4 address or an IPv6 /64 network. The limits of a peer count only
@@ -19,7 +19,7 @@ limits.OPTIONS = {
   peer_bodies = { "integer>=1", 64 },                   -- incomplete bodies of one peer
   held_bytes = { "integer>=1", 64 * 1024 * 1024 },      -- bytes of bodies in memory in total
   peer_held_bytes = { "integer>=1", 16 * 1024 * 1024 }, -- bytes of bodies in memory of one peer
-  request_seconds = { "number>0", 30 },                 -- for head and body of a request together
+  request_seconds = { "number>0", 30 },                 -- until head and body of a request have arrived
   idle_seconds = { "number>0", 60 },                    -- without a request on an open connection
 }
 
@@ -27,7 +27,7 @@ limits.OPTIONS = {
 local Limits = {}
 Limits.__index = Limits
 
--- The eight groups of an IPv6 address.
+-- Returns the eight groups of an IPv6 address.
 local function groups_of(address)
   local before, after = address:match "^(.-)::(.*)$"
   local list = {}
@@ -40,8 +40,8 @@ local function groups_of(address)
   return list
 end
 
---- The peer that an address belongs to.
----@param address string|nil  as `getpeername` returns it
+--- Returns the peer of an address.
+---@param address string|nil  the address from `getpeername`
 ---@return string
 function limits.peer(address)
   address = address or "unknown"
@@ -79,8 +79,8 @@ local function any() return true end
 local function is_unknown(connection) return not connection.trusted end
 local function has_unknown_body(connection) return connection.has_body and not connection.trusted end
 
--- The same for frequent calls: after a search without result, does not search again before one can have waited long
--- enough.
+-- As `close_longest_waiting`, for frequent calls: after a search without result, waits until a connection can have
+-- waited long enough before the next search.
 local function search_and_close(self, place, connections, fits)
   local now = core.clock()
   if now < place.next_search then return false end
@@ -106,8 +106,8 @@ function Limits:close_longest_waiting()
   return search_and_close(self, self, self.open_connections, any)
 end
 
--- Counts a peer's connections without valid credentials for whose bytes the server waits. The others wait for the
--- server itself.
+-- Counts a peer's connections without valid credentials for whose bytes the server waits. Other connections wait for
+-- the server itself.
 local function count_waiting(peer)
   local count = 0
   for connection in pairs(peer.members) do
@@ -116,8 +116,9 @@ local function count_waiting(peer)
   return count
 end
 
--- Closes a connection to accept one of this peer when all are in use. If another peer has more connections without valid
--- credentials, one of those is closed, so that one peer can't occupy all. Returns nil when none can be closed yet.
+-- Closes a connection to accept a new one of this peer when all are in use. If another peer has more connections
+-- without valid credentials, closes one of that peer's, so that one peer can't occupy all. Returns nil when no
+-- connection can be closed yet.
 local function admit_when_full(self, peer)
   if search_and_close(self, self, self.open_connections, any) then return true end
   local largest = largest_peer(self)

@@ -16,7 +16,7 @@ local HEADERS = {
 }
 
 -- Buttons that take a value: the field of the builder's short form, and whether the value can be left out. A URL button
--- takes one if its address has a placeholder.
+-- takes a value if its address has a placeholder.
 local BUTTONS = {
   QUICK_REPLY = { field = "payload", optional = true },
   URL = { field = "url" },
@@ -39,7 +39,7 @@ local function upper(value)
   return type(value) == "string" and value:upper() or nil
 end
 
--- The placeholders of a text: the number of those by position, and the names of the others in their order.
+-- Returns the number of a text's placeholders by position, and the names of its named placeholders, in order.
 local function placeholders(text)
   local count, names, seen = 0, {}, {}
   for name in (type(text) == "string" and text or ""):gmatch "{{%s*([%w_]+)%s*}}" do

@@ -23,7 +23,7 @@ frame.text_part, frame.header_part = text_part, header_part
 
 local FRAME = { header = true, body = true, footer = true, action = true }
 
--- The fields of the frame, and all others.
+-- Returns the fields of the frame, and all other fields.
 local function without_frame(content)
   local rest, others = {}, {}
   for key, value in pairs(content) do
@@ -32,7 +32,7 @@ local function without_frame(content)
   return rest, others
 end
 
--- The fields that are not in `names`, and those that are.
+-- Returns the fields that are not in `names`, and the fields that are in `names`.
 local function split(content, names)
   local rest, taken = {}, {}
   for key, value in pairs(content) do
@@ -57,7 +57,7 @@ end
 ---@param content any  the argument of the builder
 ---@param names table<string, true>
 ---@return waba.Message
----@return table? action  of the message, for changes
+---@return table? action  the message's action, which the caller may change
 function frame.interactive(kind, content, names)
   if not is_table(content) then return { type = "interactive", interactive = content } end
   local rest, action = split(content, names)
@@ -70,7 +70,7 @@ end
 ---@param action_name string
 ---@param content any
 ---@return waba.Message
----@return table parameters  of the action, for changes
+---@return table parameters  the action's parameters, which the caller may change
 ---@return table action
 function frame.named(kind, action_name, content)
   if not is_table(content) then content = { body = content } end

@@ -1,4 +1,4 @@
--- What the builders have in common: copies, identifiers as strings, lists with gaps, headers, products.
+-- Functions that the builders share: copies, identifiers as strings, lists with gaps, headers, products.
 -- No function fails, whatever its arguments are.
 
 local digits = require "waba.digits"
@@ -30,7 +30,7 @@ end
 
 local copy, wire_string = parts.copy, parts.wire_string
 
--- A copy of `value` in which the named fields are strings.
+-- Returns a copy of `value` in which the named fields are strings.
 local function with_strings(value, ...)
   local result = copy(value)
   if not is_table(result) then return result end

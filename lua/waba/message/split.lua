@@ -40,10 +40,10 @@ local EXTENDING = [[
 
 local JOINER = 0x200D
 
--- Where a text may be cut, the best first.
+-- The places where a text may be cut, the best first.
 local PARAGRAPH, LINE, SENTENCE, WORD, CHARACTER = 1, 2, 3, 4, 5
 
-local first, last -- of each range, in ascending order
+local first, last -- the ends of each range, in ascending order
 
 local function load_ranges()
   first, last = {}, {}
@@ -93,14 +93,14 @@ end
 
 local SENTENCE_ENDS = {
   ["."] = true, ["!"] = true, ["?"] = true, ["\226\128\166"] = true, -- three dots
-  ["\227\128\130"] = true, ["\239\188\129"] = true, ["\239\188\159"] = true, -- of Chinese and Japanese
-  ["\224\165\164"] = true, ["\216\159"] = true, -- of Hindi and Arabic
+  ["\227\128\130"] = true, ["\239\188\129"] = true, ["\239\188\159"] = true, -- Chinese and Japanese
+  ["\224\165\164"] = true, ["\216\159"] = true, -- Hindi and Arabic
 }
 
--- Those that no blank follows.
+-- Ends of sentences without a following blank.
 local ENDS_ALONE = { ["\227\128\130"] = true, ["\239\188\129"] = true, ["\239\188\159"] = true }
 
--- What may stand between the end of a sentence and the blank: quotation marks and brackets.
+-- Characters between the end of a sentence and the blank: quotation marks and brackets.
 local CLOSING = {
   ['"'] = true, ["'"] = true, [")"] = true, ["]"] = true, ["\194\187"] = true, ["\226\128\153"] = true,
   ["\226\128\157"] = true, ["\227\128\141"] = true,
@@ -111,7 +111,7 @@ local function is_url(text, position)
   return text:find("^[Hh][Tt][Tt][Pp][Ss]?://", position) ~= nil or text:find("^[Ww][Ww][Ww]%.%S", position) ~= nil
 end
 
--- What is known of the text before the current character.
+-- Returns the state of the scan before the first character.
 local function new_state()
   return { point = 0, regionals = 0, in_url = false, is_blank = true, is_paragraph = false, is_ended = false }
 end

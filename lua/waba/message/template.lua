@@ -10,7 +10,7 @@ local header_content, product_section = parts.header_content, parts.product_sect
 
 local message = {}
 
---- An amount of money, as a parameter of a template's body.
+--- Makes a parameter of a template's body that is an amount of money.
 ---@param content { code: string, amount_1000: integer, fallback_value: string }  ISO 4217 code;
 ---  the amount times 1000; the text that is shown where it can't be formatted
 ---@return table parameter
@@ -18,7 +18,7 @@ function message.currency(content)
   return { type = "currency", currency = copy(content) }
 end
 
---- A date and time, as a parameter of a template's body. Most clients show `fallback_value`.
+--- Makes a parameter of a template's body that is a date and time. Most clients show `fallback_value`.
 ---@param content { fallback_value: string, day_of_week: integer|string|nil, year: integer?, month: integer?, day_of_month: integer?, hour: integer?, minute: integer?, calendar: string?, timestamp: integer? }
 ---@return table parameter
 function message.date_time(content)
@@ -56,8 +56,8 @@ local function add_named(result, values)
   end
 end
 
--- Parameters by position. A nil value becomes a parameter without text, which the check reports, so that it does not shift
--- the later ones.
+-- Adds parameters by position. A nil value becomes a parameter without text, which the check reports, so that it does
+-- not shift the later ones.
 local function parameters(values)
   if type(values) ~= "table" or values.type ~= nil then return { parameter(values) } end
   local result, count = {}, 0

@@ -1,6 +1,7 @@
 -- Compiles rules to checks. A rule is a table that describes a value, a message's content for example; its check is a
--- closure that takes a value and returns an error, or nil. A valid value costs no allocation. Of several errors the one
--- whose field comes first by name is returned, so the order of a table decides nothing.
+-- closure that takes a value and returns an error, or nil. A valid value costs no allocation. If a value has several
+-- errors, the check returns the error of the first field by name, so the result does not depend on the order of a
+-- table.
 --
 -- The notation of rules:
 --
@@ -119,7 +120,7 @@ local WITHOUT_FUNCTION = {
   either_case = true, without = true, each = true, count = true,
 }
 
--- The checks of the other fields of a rule, in the order of their names.
+-- Returns the checks for the other fields of a rule, in the order of the fields' names.
 local function further_checks(node, mode, module)
   local checks = {}
   for _, name in ipairs(sorted_keys(node)) do
@@ -195,7 +196,7 @@ local function compile_variants(node, mode, known)
   for name in pairs(known) do tags[name] = true end
   local without = node.without and compile(node.without, mode, tags)
 
-  -- Rare variants need modules that the others do not, so each is compiled when a value has chosen it.
+  -- Compiles each variant at its first use, because rare variants need further modules.
   local checks = setmetatable({}, { __index = function(checks, tag)
     local variant = variants[tag]
     if not variant then return nil end
@@ -232,7 +233,7 @@ local function with_message(check, message)
   end
 end
 
--- A check followed by those of the rules in `also`.
+-- Makes a check that is followed by the checks of the rules in `also`.
 local function with_further_rules(check, rules, mode)
   local checks, conditions = {}, {}
   for _, rule in ipairs(rules) do
@@ -279,7 +280,7 @@ local made = { [true] = setmetatable({}, { __mode = "k" }), documented = setmeta
 --- Compiles a rule.
 ---@param node waba.Rule
 ---@param mode true|"documented"
----@param known? table<string, true>  of a variant: the fields that chose it
+---@param known? table<string, true>  the fields that selected a variant
 ---@return nil|fun(value: any): waba.RuleError?  nil for a rule that accepts every value
 function compile(node, mode, known)
   if known then return make(node, mode, known) end

@@ -93,10 +93,10 @@ local function nearest_field(name, node, known)
   return near and names[near]
 end
 
---- The error for a field that a rule does not have.
+--- Returns the error for a field that a rule does not have.
 ---@param name any
 ---@param node waba.Rule
----@param known table<string, any>  the fields of the rule, and those that chose it as a variant
+---@param known table<string, any>  the fields of the rule, and the fields that selected the rule as a variant
 ---@return waba.RuleError
 function errors.unknown_field(name, node, known)
   local reason = node.refused and node.refused[name]

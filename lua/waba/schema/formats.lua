@@ -86,7 +86,7 @@ return {
     fits = function(text) return core.is_number(text, 7, 15) end,
   },
 
-  -- A text for a placeholder of a template. The platform reports others with the codes 2006 and 2007.
+  -- A text for a placeholder of a template. The platform refuses other texts with the codes 2006 and 2007.
   parameter = {
     message = "must not have line breaks, tabs or five spaces in a row",
     fits = function(text)

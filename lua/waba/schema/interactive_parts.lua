@@ -1,4 +1,4 @@
--- What the rules of interactive messages have in common on both hostings (cloud.md, section 2.8; on-premise.md,
+-- The rules of interactive messages that both hostings share (cloud.md, section 2.8; on-premise.md,
 -- section 2.9).
 
 local shared = require "waba.schema.shared"

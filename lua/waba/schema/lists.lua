@@ -11,7 +11,7 @@ local utf8_length = core.utf8_length
 local new_error, below = errors.new, errors.below
 local split, value_at = paths.steps, paths.at
 
--- Whether the platform treats two identifiers as the same, as 0 and "0".
+-- Whether the platform treats two identifiers as equal, such as 0 and "0".
 local function same(a, b)
   return a == b or a .. "" == b .. ""
 end
@@ -55,7 +55,7 @@ local function compile_unique(path)
   return unique_in_items(path)
 end
 
--- "header.type": the same value in all elements; "#action.buttons": a list of the same length.
+-- Checks a path: "header.type" must have the same value in all elements, the list "#action.buttons" the same length.
 local function compile_same(path)
   local counted = path:match("^#(.+)$")
   local steps = split(counted or path)
@@ -98,7 +98,7 @@ local function total_length(parameters, length_of)
   return length
 end
 
--- A check of the list for each of several paths.
+-- Compiles one check of the list for each of several paths.
 local function for_each_path(places, compile_one)
   local checks = {}
   for i, path in ipairs(places) do checks[i] = compile_one(path) end
@@ -124,7 +124,7 @@ local function list_error(value, count, limits)
   return errors.size(count, limits, "element")
 end
 
--- A check of the type, the length, each element, and then of the rules.
+-- Makes the check of the type, the length, each element, and then of the rules.
 local function check_list(node, check, rules)
   local limits, rule_count = node.count or { 1 }, #rules
   local least, most = limits[1], limits[2] or math.huge

@@ -1,4 +1,4 @@
--- What the rules of media have in common on both hostings (cloud.md, section 2.4; on-premise.md, section 2.4).
+-- The rules of media that both hostings share (cloud.md, section 2.4; on-premise.md, section 2.4).
 
 local shared = require "waba.schema.shared"
 

@@ -17,7 +17,7 @@ local function present(value, names)
   return fields
 end
 
--- A check of each field that is present and has a rule, in the order of their names.
+-- Makes the check of the present fields that have a rule, in the order of their names.
 local function for_each_field(rules, check)
   local names = {}
   for name in pairs(rules) do names[#names + 1] = name end

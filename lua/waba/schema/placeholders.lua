@@ -15,7 +15,7 @@ local function names_in(text)
   return names
 end
 
--- The number of different names, and a set of them.
+-- Returns the number of different names, and the set of the names.
 local function distinct(names)
   local seen, count = {}, 0
   for _, name in ipairs(names) do
@@ -70,7 +70,7 @@ end
 --- {{1}} to {{n}}.
 placeholders.numbered = format(numbered_error)
 
---- The same, where a template could also have named placeholders.
+--- {{1}} to {{n}}, in a template that could also have named placeholders.
 placeholders.positional = format(positional_error)
 
 --- {{first_name}}.
@@ -112,7 +112,7 @@ end)
 
 -- Examples ----------------------------------------------------------------------------------------
 
--- One example for each named placeholder, and none for others.
+-- Checks that each named placeholder has one example, and that no other example exists.
 local function check_named(list, count, seen, path)
   list = list or {}
   for i, item in ipairs(list) do

@@ -19,7 +19,7 @@ local some_text = text(1)
 
 shared.text, shared.required, shared.any_text, shared.some_text = text, required, any_text, some_text
 
--- A copy of a rule with further fields, which replace its own.
+-- Returns a copy of a rule with the fields of `more`, which take precedence.
 function shared.with(rule, more)
   local result = {}
   for name, value in pairs(rule) do result[name] = value end
@@ -54,7 +54,7 @@ function shared.cloud_only(what)
   return { unsupported = what .. " exist on Cloud hosting only" }
 end
 
--- The same, but the newest On-Premise clients may have it: no source confirms or denies it.
+-- As `cloud_only`, for a feature that the newest On-Premise clients may have: no source confirms or denies it.
 function shared.perhaps_cloud_only(what)
   return { is = "object", open = true, inferred = shared.cloud_only(what) }
 end

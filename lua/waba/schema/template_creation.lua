@@ -46,7 +46,7 @@ creation.url = {
 
 -- Rules in `also`, which refer to some of the fields ----------------------------------------------
 
---- An object of which only these fields are checked.
+--- Returns the rule of an object of which only these fields are checked.
 ---@param fields table<string, waba.Rule>
 ---@param more? waba.Rule
 ---@return waba.Rule

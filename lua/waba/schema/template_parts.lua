@@ -1,4 +1,4 @@
--- What the rules of template messages have in common on both hostings (cloud.md, section 2.18; on-premise.md,
+-- The rules of template messages that both hostings share (cloud.md, section 2.18; on-premise.md,
 -- section 2.7).
 
 local shared = require "waba.schema.shared"

@@ -19,7 +19,7 @@ profile.about = {
   },
 }
 
--- The values that can be written. The gateway may return others.
+-- The values that can be written. The gateway may return other values.
 local VERTICALS = {
   "", "OTHER", "AUTO", "BEAUTY", "APPAREL", "EDU", "ENTERTAIN", "EVENT_PLAN", "FINANCE", "GROCERY", "GOVT", "HOTEL",
   "HEALTH", "NONPROFIT", "PROF_SERVICES", "RETAIL", "TRAVEL", "RESTAURANT", "ALCOHOL", "ONLINE_GAMBLING",

@@ -160,7 +160,7 @@ local undescribed = {
 ---@field kind waba.ErrorKind
 ---@field retryable boolean    the same call may succeed later
 ---@field retry_after number?  seconds to wait, if the platform documents them
----@field scope string?        of a rate limit, as in `waba.Error`
+---@field scope string?        the scope of a rate limit, as in `waba.Error`
 ---@field ambiguous boolean?   the request may have been accepted in spite of the error
 ---@field arrives "response"|"status"|"both"  where the code arrives: in the response, or in a status webhook
 ---@field meaning string

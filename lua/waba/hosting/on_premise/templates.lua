@@ -50,7 +50,7 @@ end
 ---@field category string         in upper case
 ---@field status string           in the form of the platform: "approved", "rejected", "submitted", …
 ---@field components table[]      with types in upper case
----@field namespace string?       of the account, for messages
+---@field namespace string?       the account's namespace, for messages
 ---@field rejected_reason string? "NONE" when it was not rejected
 ---@field id string?
 
@@ -81,7 +81,7 @@ end
 
 -- Lists -------------------------------------------------------------------------------------------
 
--- The filters as JSON, with the name as one of them.
+-- Returns the filters, with the name among them, as JSON.
 local function encode_filters(options)
   local filters = options.filters
   if options.name then

@@ -18,7 +18,7 @@ local function is_check_result(raw)
   return type(raw) == "table" and (raw.input ~= nil or raw.status ~= nil)
 end
 
--- The contacts of a body by wa_id, and those without wa_id by position.
+-- Returns the contacts with a wa_id by wa_id, and the contacts without a wa_id by position.
 local function senders(list)
   local by_id, nameless = {}, {}
   for position, raw in ipairs(list) do
@@ -30,7 +30,7 @@ local function senders(list)
   return by_id, nameless
 end
 
--- The contact of a message: the one with the same wa_id. If the message or the contact has none, the contact at the same
+-- Returns the contact with the message's wa_id. If the message or the contact has no wa_id, the contact at the same
 -- position. A contact with another wa_id is never used.
 local function find_sender(from, position, list, by_id, nameless)
   if from and by_id[from] then return by_id[from] end

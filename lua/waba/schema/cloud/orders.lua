@@ -1,5 +1,5 @@
 -- The rules of payments in Brazil and India (cloud.md, sections 2.17 and 11.3): the parameters of order_details and
--- order_status. It is inferred which fields are required, and that no others exist.
+-- order_status. The documentation does not say which fields are required or that others are refused; both are inferred.
 
 local shared = require "waba.schema.shared"
 

@@ -112,7 +112,7 @@ return {
   ---@type waba.Rule
   create = template(new, positional),
 
-  --- The same for a template from the library.
+  --- The rule for a template from the library.
   ---@type waba.Rule
   from_library = template(with(new, {
     category = { required = true, one_of = { "AUTHENTICATION", "UTILITY" } },
