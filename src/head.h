@@ -1,5 +1,5 @@
-/* The fixed part of a request, prepared for libcurl once: method, URL, header lines. Pure C. The Lua userdata owns the head
- * together with the transfers that use it. The last of `head_drop` and `head_release` wipes the lines, which may
+/* The fixed part of a request, prepared for libcurl once: method, URL, header lines. Pure C. The Lua userdata and the
+ * transfers that use a head own it together. The last of `head_drop` and `head_release` wipes the lines, which may
  * contain a secret, and frees the head. */
 #ifndef WABA_HEAD_H
 #define WABA_HEAD_H

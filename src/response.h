@@ -16,8 +16,8 @@ struct facts {
   bool reused;
 };
 
-/* The struct has no pointer into the engine: creating Lua values from it may run finalizers of the program, which may free the
- * engine. All zeros: empty. The struct owns its buffers. */
+/* The struct has no pointer into the engine: creating Lua values from it may run the program's finalizers, which may
+ * free the engine. All zeros: empty. The struct owns its buffers. */
 struct response {
   bool succeeded;
   int status;          /* 0: no response was received */

@@ -295,7 +295,7 @@ local nginx = {}
 ---@field peer_bodies? integer  incomplete bodies of one peer; default: 64
 ---@field held_bytes? integer  bytes of bodies in memory in total; default: 64 * 1024 * 1024
 ---@field peer_held_bytes? integer  bytes of bodies in memory of one peer; default: 16 * 1024 * 1024
----@field request_seconds? number  for head and body of a request together; default: 30
+---@field request_seconds? number  until head and body of a request have arrived; default: 30
 ---@field idle_seconds? number  without a request on an open connection; default: 60
 
 --- When a failed event is handled again. The pause doubles after each failure, and a random part of up to half of it is
@@ -1002,13 +1002,13 @@ function waba.order_details(content) end
 ---@return waba.Message
 function waba.order_status(content) end
 
---- An amount of money, as a parameter of a template's body.
+--- Makes a parameter of a template's body that is an amount of money.
 ---@param content { code: string, amount_1000: integer, fallback_value: string }  ISO 4217 code;
 ---  the amount times 1000; the text that is shown where it can't be formatted
 ---@return table parameter
 function waba.currency(content) end
 
---- A date and time, as a parameter of a template's body. Most clients show `fallback_value`.
+--- Makes a parameter of a template's body that is a date and time. Most clients show `fallback_value`.
 ---@param content { fallback_value: string, day_of_week: integer|string|nil, year: integer?, month: integer?, day_of_month: integer?, hour: integer?, minute: integer?, calendar: string?, timestamp: integer? }
 ---@return table parameter
 function waba.date_time(content) end
