@@ -1,0 +1,78 @@
+-- The endpoints of the On-Premise gateway: methods, paths and how each may be called (on-premise.md, sections 2 to 9).
+-- An endpoint that it does not have names the error.
+
+local sent = require "waba.hosting.sent"
+
+-- `{name}` in a path is percent-encoded.
+---@type table<string, waba.Endpoint>
+local endpoints = {
+  send = { method = "POST", path = "/v1/messages", class = "messages", summary = sent.summary },
+  mark_read = { method = "PUT", path = "/v1/messages/{id}", idempotent = true },
+  check_contacts = { method = "POST", path = "/v1/contacts", idempotent = true },
+  block_contact = { method = "POST", path = "/v1/contacts/{number}/block", idempotent = true },
+  get_identity = { method = "GET", path = "/v1/contacts/{wa_id}/identity", idempotent = true },
+  acknowledge_identity = { method = "PUT", path = "/v1/contacts/{wa_id}/identity", idempotent = true },
+  upload_media = { method = "POST", path = "/v1/media" },
+  download_media = { method = "GET", path = "/v1/media/{id}", idempotent = true, binary = true },
+  delete_media = { method = "DELETE", path = "/v1/media/{id}", idempotent = true },
+  get_webhook = { method = "GET", path = "/v1/configs/webhook", idempotent = true },
+  set_webhook = { method = "POST", path = "/v1/configs/webhook", idempotent = true },
+  phone_number = { method = "GET", path = "/v1/configs/phone_number", idempotent = true },
+  health = { method = "GET", path = "/v1/health", idempotent = true },
+  list_templates = { method = "GET", path = "/v1/configs/templates", idempotent = true },
+  create_template = { method = "POST", path = "/v1/configs/templates" },
+  delete_template = { method = "DELETE", path = "/v1/configs/templates/{name}", idempotent = true },
+  get_about = { method = "GET", path = "/v1/settings/profile/about", idempotent = true },
+  set_about = { method = "PATCH", path = "/v1/settings/profile/about", idempotent = true },
+  get_photo = { method = "GET", path = "/v1/settings/profile/photo", idempotent = true, binary = true },
+  get_photo_link = {
+    method = "GET", path = "/v1/settings/profile/photo", query = { format = "link" }, idempotent = true,
+  },
+  set_photo = { method = "POST", path = "/v1/settings/profile/photo", idempotent = true },
+  get_business = { method = "GET", path = "/v1/settings/business/profile", idempotent = true },
+  set_business = { method = "POST", path = "/v1/settings/business/profile", idempotent = true },
+}
+
+-- Messages of the errors for endpoints that only Cloud hosting has, each with the names of these endpoints.
+local UNSUPPORTED = {
+  ["resumable uploads exist on Cloud hosting only: On-Premise hosting takes the file itself"] = {
+    "open_upload", "upload_state", "send_upload",
+  },
+  ["what is known of a file can be asked for on Cloud hosting only: here client.media:download returns the file"] = {
+    "get_media",
+  },
+  ["webhook addresses of an account exist on Cloud hosting only: every number has its own here"] = {
+    "get_account_webhook", "set_account_webhook",
+  },
+  ["further destinations of webhooks exist on Cloud hosting only"] = {
+    "get_destinations", "set_destinations", "add_destination", "update_destination",
+  },
+  ["single templates can be asked for on Cloud hosting only: client.templates:list finds them by name"] = {
+    "get_template",
+  },
+  ["templates can be edited on Cloud hosting only: here another one is created, and the old one deleted"] = {
+    "edit_template",
+  },
+  ["templates can be deleted by their ids on Cloud hosting only: client.templates:delete takes a name here"] = {
+    "delete_templates",
+  },
+  ["templates can be archived on Cloud hosting only"] = { "archive_templates", "unarchive_templates" },
+  ["templates can be compared on Cloud hosting only"] = { "compare_templates" },
+  ["the library of templates exists on Cloud hosting only"] = { "template_library" },
+  ["the block list exists on Cloud hosting only: client.contacts:block blocks one contact here"] = {
+    "list_blocked", "block_users", "unblock_users",
+  },
+  ["ice breakers, commands and welcome messages exist on Cloud hosting only"] = { "get_automation", "set_automation" },
+  ["calls exist on Cloud hosting only"] = { "get_calling", "set_calling" },
+  ["commerce settings exist on Cloud hosting only: 360dialog's support sets them here"] = {
+    "get_commerce", "set_commerce",
+  },
+  ["QR codes exist on Cloud hosting only"] = {
+    "list_qr_codes", "get_qr_code", "create_qr_code", "update_qr_code", "delete_qr_code",
+  },
+}
+for message, names in pairs(UNSUPPORTED) do
+  for _, name in ipairs(names) do endpoints[name] = { unsupported = message } end
+end
+
+return endpoints
