@@ -14,7 +14,9 @@ Writer.__name = "waba.SenderWriter"
 local writer = {}
 
 -- Seconds between checks whether the coroutine that stores still exists.
-local BEAT = 0.5
+local BEAT = 0.05
+-- Seconds for which others can join; in nginx 0 would run no other thread.
+local PAUSE = 0.001
 
 --- Waits; other coroutines run meanwhile.
 ---@param seconds number
@@ -46,8 +48,7 @@ end
 -- Stores the changes of all as the only coroutine that does so.
 local function lead(self)
   self.leader = coroutine.running() or true
-  -- for 0 nginx runs no other thread
-  if self.active > 1 then self:sleep(runtime.is_nginx() and 0.001 or 0) end
+  if self.active > 1 then self:sleep(PAUSE) end
   flush(self)
   self.leader = nil
   local next_item = self.pending[1] -- which came while the store was waited for
