@@ -84,7 +84,9 @@ print_row("client:send", runs.direct)
 for _, way in ipairs { "memory", "sqlite", "redis" } do print_row("outbox in " .. way, runs[way], ratios[way]) end
 
 for _, depth in ipairs(mode.depths) do
-  for _, way in ipairs { "sqlite", "redis" } do print_row(("%s, %d waiting"):format(way, depth), { run(way, depth) }) end
+  for _, way in ipairs { "sqlite", "redis" } do
+    print_row(("%s, %d waiting"):format(way, depth), { run(way, depth) })
+  end
 end
 
 server:stop()
