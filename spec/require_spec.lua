@@ -41,6 +41,19 @@ describe("require \"waba\"", function()
     assert.is_true(names["waba.core"])
   end)
 
+  it("loads no outbox to send and to receive", function()
+    local names = loaded_by [[
+      local waba = require "waba"
+      waba.receiver { user = "u", password = "p" }
+      local client = waba.client { api_key = "a-key", base_url = "http://127.0.0.1:1", retry = false }
+      client:send_all(function() end)
+      client:close()
+    ]]
+    for name in pairs(names) do assert.is_nil(name:match "^waba%.outbox" or name:match "^waba%.sender", name) end
+    assert.is_nil(names["waba.bulk.fill"])
+    assert.is_true(names["waba.bulk"])
+  end)
+
   it("loads no event loop to send", function()
     local names = loaded_by [[
       local waba = require "waba"
