@@ -214,7 +214,7 @@ local nginx = {}
 ---@field check_contact? boolean  if the gateway does not know the number: checks it, and sends to the number found (On-Premise hosting only)
 ---@field timeout? number  seconds; default: the client's
 ---@field bulk? boolean  lets all messages that are sent without it go first
----@field ordered? boolean|waba.OrderedOptions  as the client's option, for this message; default: the client's
+---@field ordered? boolean|waba.OrderedOptions  replaces the client's option of this name for this message
 ---@field window? waba.Receiver  sends the message while the 24-hour window of this receiver's customer is open, or unless it is a template returns an error of kind "window"
 ---@field otherwise? waba.Message  with window: the template that is sent instead when the window is closed, also when only the gateway knows it, in its response or in a later status
 ---@field before_attempt? fun(): true|nil, waba.Error?  called before each attempt, when the rate limiter has admitted the message and none of its bytes can have been sent; may wait. If it returns `nil, err`, the message is not sent and `send` returns `nil, err`
@@ -318,9 +318,9 @@ local nginx = {}
 
 --- The options of `waba.inbox.redis`.
 ---@class waba.RedisInboxOptions : waba.InboxOptions, waba.RedisAddress
----@field prefix? string  of all keys; in a cluster its braces keep them on one node; default: "{waba}"
----@field group? string  of earlier versions; has no effect
----@field consumer? string  of earlier versions; has no effect
+---@field prefix? string  prefix of all keys; in a cluster its braces keep the keys on one node; default: "{waba}"
+---@field group? string  an option of earlier versions; has no effect
+---@field consumer? string  an option of earlier versions; has no effect
 
 --- The options of `waba.inbox.sqlite`.
 ---@class waba.SqliteInboxOptions : waba.InboxOptions
@@ -344,16 +344,16 @@ local nginx = {}
 
 --- One message to be sent.
 ---@class waba.OutboxEntry
----@field to string|integer|table  required: as of `client:send`
+---@field to string|integer|table  required; as in `client:send`
 ---@field message table  required: from a builder
----@field number? string|integer  the business number that sends it, or its phone_number_id: for senders with several clients
+---@field number? string|integer  the sending business number, or its phone_number_id: for senders with several clients
 ---@field key? string|integer  the message is stored once for each key of a number
 ---@field at? number  Unix seconds before which it is not sent
 ---@field bulk? boolean  true: is sent after all entries without it
 ---@field campaign? string  a name under which the results are counted: see `outbox:campaign`
 ---@field options? waba.OutboxSendOptions  of the message
 
---- Those options of `client:send` that can be stored.
+--- The options of `client:send` that can be stored.
 ---@class waba.OutboxSendOptions
 ---@field reply_to? string  id of the message to quote (Cloud hosting only)
 ---@field data? string  text that the statuses of the message contain, at most 486 characters: the outbox adds the id of the entry (Cloud hosting only)
@@ -392,7 +392,7 @@ local nginx = {}
 
 --- The options of `waba.outbox.redis`.
 ---@class waba.RedisOutboxOptions : waba.OutboxOptions, waba.RedisAddress
----@field prefix? string  of all keys; in a cluster its braces keep them on one node; default: "{waba:outbox}"
+---@field prefix? string  prefix of all keys; in a cluster its braces keep the keys on one node; default: "{waba:outbox}"
 
 --- The options of `waba.outbox.sqlite`.
 ---@class waba.SqliteOutboxOptions : waba.OutboxOptions
@@ -407,9 +407,9 @@ local nginx = {}
 
 --- The options of `waba.pace.shared_dict`.
 ---@class waba.SharedDictPaceOptions : waba.PaceStoreOptions
----@field name string  required: of the dictionary, as in nginx's directive lua_shared_dict
+---@field name string  required: the name of the dictionary, as in nginx's directive lua_shared_dict
 
---- What all stores of rate limits have.
+--- The methods of all stores of rate limits.
 ---@class waba.PaceStoreOptions
 ---@field unreachable? "continue"|"wait"  while the store cannot be reached: "continue" sends at a share of the rates, "wait" sends nothing; default: "continue"
 ---@field share? number  the part of the rates that this process uses meanwhile, at most 1: about 1 divided by the number of processes; default: 0.25
@@ -476,7 +476,7 @@ local nginx = {}
 ---@field progress? fun(sent: integer, total: integer)  called while bytes are sent
 ---@field timeout? number  seconds for the whole upload; default: ten times the client's
 
---- All pages of a list.
+--- The options for all pages of a list.
 ---@class waba.EachOptions
 ---@field limit? integer  items of one page, 1 or more
 
@@ -558,7 +558,7 @@ local nginx = {}
 ---@field is_primary_device_delivery_only? boolean  Cloud: delivers only to the customer's phone itself
 ---@field library_template_name? string  Cloud: takes the content from the library
 ---@field library_template_body_inputs? table  Cloud: values for the placeholders in the library's body
----@field library_template_button_inputs? table[]  Cloud: values for those in its buttons
+---@field library_template_button_inputs? table[]  Cloud: values for the placeholders in the library's buttons
 
 --- The templates that are deleted.
 ---@class waba.TemplateDeleteOptions
@@ -598,7 +598,7 @@ local nginx = {}
 ---@class waba.WebhookDestinationOptions : waba.WebhookAddressOptions
 ---@field name string  required: different from the names of the number's other destinations
 
---- All further destinations of a number.
+--- Lists all further destinations of a number.
 ---@class waba.WebhookDestinationsOptions
 ---@field enabled? boolean  whether webhooks are sent to them; default: true
 ---@field destinations waba.WebhookDestinationOptions[]  required: at most 3
@@ -609,7 +609,7 @@ local nginx = {}
 ---@field client waba.Client|waba.Clients|table<string, waba.Client>|fun(entry: waba.OutboxEntry): waba.Client|nil  required: one client; or the clients by number or phone_number_id; or a function that returns the client of an entry, and may wait; or what waba.clients returns
 ---@field receiver? waba.Receiver  whose statuses, if this process handles them, prove that messages were accepted (Cloud hosting; see `outbox:watch`)
 ---@field suppress? waba.Receiver  templates for marketing are not sent to customers who want none, by the records of this receiver: their result is an error of kind "blocked". For marketing are those whose definition the client has, and it says so, and entries with the option `marketing`
----@field settle? number  seconds for which such a status is waited for when the result of a message is uncertain (Cloud hosting; at most the option `keep` of the outbox); default: 600
+---@field settle? number  seconds to wait for such a status when the result of a message is uncertain (Cloud hosting; at most the option `keep` of the outbox); default: 600
 ---@field resend? boolean  true: sends a message again, once, that has no such status then. The recipient may get it twice; default: false
 ---@field on_result? fun(entry: waba.OutboxEntry, sent: waba.Sent|nil, err: waba.Error|nil)  called when the result is stored; `entry` has `id`, `key`, `to` and `number`. An error with `maybe_sent`: the result stays uncertain. Is called again for a result if the process ends meanwhile
 
@@ -816,8 +816,8 @@ function waba.sender(given) end
 ---@return waba.StatusTracker
 function waba.status_tracker(options) end
 
---- Runs functions concurrently, each in its own coroutine, until all have ended. While one waits for a response, the
---- others run. An error that one of them raises is raised again here.
+--- Runs functions concurrently, each in its own coroutine, until all have ended. While one coroutine waits for a
+--- response, the others run. An error of one of them is raised again.
 ---@param fn fun(...): ...
 ---@param ... any  more functions to run beside it; what follows the last function is passed to each
 ---@return any ...  what the first function returned
@@ -890,7 +890,7 @@ function waba.pin(content) end
 ---@return waba.Message
 function waba.unpin(content) end
 
---- A message of any type, with its content in the platform's form.
+--- Makes a message of any type from its content in the platform's form.
 ---@param kind string
 ---@param content any
 ---@return waba.Message

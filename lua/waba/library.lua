@@ -13,7 +13,7 @@ end
 --- if the module was found there, because it may require other modules later.
 ---@param module string
 ---@return boolean found
----@return any module  or why it was not found
+---@return any module  or the reason why the module was not found
 function library.find(module)
   local ok, loaded = pcall(require, module)
   if ok or not tostring(loaded):find "^module '[^\n]-' not found" then return ok, loaded end

@@ -14,7 +14,7 @@ local core = {}
 ---@param value any
 ---@return string|nil json
 ---@return string? message
----@return string? path     of the error, such as "template.components[2].type"; "" for the value itself
+---@return string? path     the path of the invalid part, such as "template.components[2].type"; "" for the whole value
 function core.encode(value) end
 
 --- Returns the value as `encode` reads it. If a table in it has a metatable with `__index`, `__len`, `__pairs` or
@@ -55,7 +55,7 @@ function core.is_number(value, least, most) end
 --- Counts the characters of a UTF-8 text.
 ---@param text string
 ---@return integer|nil characters
----@return integer? position  of the first byte that is not valid UTF-8, from 1
+---@return integer? position  the position of the first byte that is not valid UTF-8, from 1
 function core.utf8_length(text) end
 
 ---@param bytes string
@@ -182,7 +182,7 @@ function core.header_secret(options) end
 ---@param host string    the value of the Host header: "host" or "host:port"
 ---@param headers table<string, string>  without Host and the secret header
 ---@param secret? waba.HeaderSecret
----@param origin? string  of the request; needed with a secret
+---@param origin? string  the origin of the request; required with a secret
 ---@return waba.ReadyHead|nil head
 ---@return string? message  does not quote values
 function core.ready_head(method, target, host, headers, secret, origin) end
@@ -192,7 +192,7 @@ local ready_head = {}
 
 --- Returns the bytes of the head, with the empty line at its end. They may contain the secret: pass them only to the
 --- socket.
----@param length? integer|true  of the body, for `Content-Length`; true: the body is chunked
+---@param length? integer|true  the bytes of the body, for `Content-Length`; true: the body is chunked
 ---@return string
 function ready_head:bytes(length) end
 
@@ -209,7 +209,7 @@ function core.headers(bytes, first, last) end
 ---@return integer|false|nil status  false: the status line is incomplete; nil: this is not HTTP/1.1
 ---@return integer? body        position of the first byte after the head; nil: the head is incomplete
 ---@return integer? minor       the second 1 of HTTP/1.1; nil: a header is malformed
----@return integer|false|nil size  of the body; nil: without Content-Length; false: its value is malformed
+---@return integer|false|nil size  the bytes of the body; nil: without Content-Length; false: its value is malformed
 ---@return boolean? is_chunked
 ---@return boolean? closes      the server closes the connection after this response
 function core.response_head(bytes, from) end
@@ -290,7 +290,7 @@ function sha256:hex() end
 local curl = {}
 
 ---@class waba.EngineOptions
----@field ca_file? string        PEM file of the trusted certificates; by default those of the system
+---@field ca_file? string        PEM file of the trusted certificates; by default the system's certificates
 ---@field proxy? string          URL; by default that of the environment; not used for loopback
 ---@field max_connections? integer  per host, 16 by default
 

@@ -8,14 +8,14 @@ local LEAST, MOST = 7, 15
 -- Countries whose numbers keep the 0 that others write in parentheses: Italy, San Marino, Vatican.
 local KEEPS_ZERO = { "^39", "^378", "^379" }
 
--- What address books and web pages have between the digits besides the characters of a keyboard: no-break spaces,
+-- The characters between digits in address books and web pages besides the characters of a keyboard: no-break spaces,
 -- dashes, and the invisible marks of writing direction.
 local PRINTED_SEPARATORS = {
   "\194\160", "\226\128[\128-\149]", "\226\128\175", "\226\129\160", "\226\128[\170-\174]",
   "\226\129[\166-\169]", "\226\136\146", "\239\187\191",
 }
 
-local APOSTROPHE = "\226\128\153" -- as Swiss spreadsheets print it
+local APOSTROPHE = "\226\128\153" -- the apostrophe U+2019, which Swiss spreadsheets print between digits
 
 -- "+49 (0)30 123": the 0 is dialled inside the country only.
 local function without_trunk_zero(text)

@@ -29,7 +29,7 @@ local function distance(a, b)
   return row[#b]
 end
 
--- Names of the same options in other libraries and in the platform's documentation.
+-- Other names of options, in other libraries and in the platform's documentation.
 local SYNONYMS = {
   path = { "file" }, filename = { "file" }, file_name = { "filename", "file" },
   url = { "link" }, uri = { "link", "url" }, href = { "link", "url" }, link = { "url" },

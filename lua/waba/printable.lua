@@ -57,7 +57,7 @@ function printable.text(text)
   return printable.replace(text, "?")
 end
 
---- The same on one line, so that external text can't imitate a line of the program.
+--- As `printable.text`, but on one line, so that external text can't imitate a line of the program.
 ---@param text any
 ---@return string
 function printable.line(text)

@@ -182,7 +182,7 @@ end
 
 -- Event loops -------------------------------------------------------------------------------------
 
--- Name to the library of the loop: its module, its rock, its Debian package.
+-- The library of each loop by name: its module, its rock, its Debian package.
 local LIBRARIES = {
   blocking = false,
   native = false,
@@ -191,7 +191,7 @@ local LIBRARIES = {
   copas = { module = "copas", rock = "copas", package = "lua-copas" },
 }
 
-local adapters = { blocking = blocking } -- those in use; `require` takes longer
+local adapters = { blocking = blocking } -- the loaded modules; `require` takes longer
 
 local function adapter(name)
   local found = adapters[name]
@@ -225,7 +225,7 @@ function runtime.require(module)
   return result
 end
 
---- Returns the adapter of a loop. Raises if there is none, or its library is not installed.
+--- Returns the adapter of a loop. Raises an error if no loop runs, or if its library is not installed.
 ---@param name "blocking"|"native"|"cqueues"|"luv"|"copas"
 ---@return waba.Loop
 function runtime.loop(name)

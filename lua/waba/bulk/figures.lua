@@ -7,7 +7,7 @@ local floor, max = math.floor, math.max
 ---@field sent integer
 ---@field failed integer       certainly not sent
 ---@field maybe_sent integer   with an uncertain result
----@field skipped integer      those with a result from an earlier run of the journal
+---@field skipped integer      messages with a result from an earlier run of the journal
 ---@field duplicates integer    with the option `unique`
 ---@field suppressed? integer   with the option `suppress`
 ---@field err? waba.Error       why nothing is sent at the moment: the gateway cannot be reached or is overloaded
@@ -58,7 +58,7 @@ local function done_of(self)
   return self.sent + self.failed + self.maybe_sent + self.skipped + self.duplicates + (self.suppressed or 0)
 end
 
---- The figures at a time.
+--- Returns the figures at a time.
 ---@param now number
 ---@return waba.BulkFigures
 function Count:read(now)
@@ -72,7 +72,7 @@ function Count:read(now)
   }
 end
 
---- What a run returns.
+--- Returns the summary of a run.
 ---@param now number
 ---@return waba.BulkSummary
 function Count:summary(now)
@@ -84,9 +84,9 @@ function Count:summary(now)
   }
 end
 
---- Seconds that a run will take if nothing delays it. The slowest of three decides: the client's rate limiter, the run's own
---- rate, and the messages in flight with their latency.
----@param bucket waba.Bucket|nil  of the client's rate limiter; nil: none
+--- Returns the seconds that a run will take if nothing delays it. The slowest of three decides: the client's rate
+--- limiter, the run's own rate, and the messages in flight with their latency.
+---@param bucket waba.Bucket|nil  the bucket of the client's rate limiter; nil: no limit
 ---@param count integer
 ---@param rate number|nil
 ---@param concurrency integer

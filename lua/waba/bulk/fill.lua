@@ -47,7 +47,7 @@ local function without_repeated(self, items)
   return fresh
 end
 
--- Stores items. Reports those that are refused. Returns an error when the store fails for longer than `patience`.
+-- Stores items. Reports the refused messages. Returns an error when the store fails for longer than `patience`.
 local function put(self, items)
   local since = clock()
   while #items > 0 do

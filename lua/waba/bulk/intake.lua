@@ -56,7 +56,7 @@ function intake.repeated(key)
     ("key %s repeats the key of an earlier message of this run: expected unique keys"):format(tostring(key)))
 end
 
--- Returns whether the journal requires that an item is sent. Settles or skips the others.
+-- Returns whether the journal requires that an item is sent. Settles or skips the other messages.
 local function is_due(run, item)
   local journal, options = run.journal, run.options
   local known = journal.keys

@@ -16,8 +16,8 @@ local keys = require "waba.bulk.keys"
 local open_file = require "waba.open"
 local recipient = require "waba.recipient"
 
--- What the runs of one campaign recorded. Runs without a campaign belong to every campaign: it is not known which message
--- they sent, so it must not be sent to their recipients again.
+-- The results that the runs of one campaign recorded. Runs without a campaign belong to every campaign: it is not known
+-- which message they sent, so it must not be sent to their recipients again.
 ---@class waba.JournalSection
 ---@field campaign? string
 ---@field sent integer        messages
@@ -27,9 +27,9 @@ local recipient = require "waba.recipient"
 
 ---@class waba.BulkJournal
 ---@field keys waba.BulkKeys          results of earlier runs of the campaign
----@field uses "positions"|"keys"|nil  nil in a new one
+---@field uses "positions"|"keys"|nil  nil in a new journal
 ---@field sections table<string|false, waba.JournalSection>  by campaign
----@field last_campaign? string|false  of the last run
+---@field last_campaign? string|false  the campaign of the last run
 local Journal = {}
 Journal.__index = Journal
 Journal.__name = "waba.BulkJournal"

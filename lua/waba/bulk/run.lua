@@ -85,7 +85,7 @@ local function depth(self)
   return self.last - self.first + 1
 end
 
---- Ends the run: messages in flight end, the others are not sent.
+--- Ends the run: messages in flight end, other messages are not sent.
 function Run:stop()
   self.is_ending = true
 end

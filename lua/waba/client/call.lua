@@ -113,8 +113,8 @@ local function is_unreached(client, err)
     and not loopback.is_url(client.base_url) and not uses_proxy(client)
 end
 
--- The hint that the number may belong to the other hosting: for an unknown key, an unknown path, a gateway that can't
--- be reached.
+-- Returns the hint that the number may belong to the other hosting: for an unknown key, an unknown path, a gateway that
+-- can't be reached.
 local function hosting_hint(client, endpoint, err)
   if client.sandbox or err.code then return nil end -- a code comes from the platform, so the gateway is the right one
   local hints = client.hosting.hints

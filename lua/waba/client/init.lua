@@ -154,7 +154,7 @@ function client.set_key(self, api_key)
 end
 
 --- Calls an endpoint of the hosting.
----@param name string        its name in the hosting's table
+---@param name string        the endpoint's name in the hosting's table
 ---@param call? waba.Call
 ---@return any json  the decoded response; true if it is empty; nil with an error
 ---@return waba.Response|waba.Error response  or the error; kind "invalid" if the hosting does not have the endpoint
@@ -186,7 +186,7 @@ local SEND_OPTIONS = {
                                  -- (On-Premise hosting only)
   timeout = "number>0",          -- seconds; default: the client's
   bulk = "boolean",              -- lets all messages that are sent without it go first
-  ordered = "boolean|waba.OrderedOptions", -- as the client's option, for this message; default: the client's
+  ordered = "boolean|waba.OrderedOptions", -- replaces the client's option of this name for this message
   window = "waba.Receiver",      -- sends the message while the 24-hour window of this receiver's customer is open, or
                                  -- unless it is a template returns an error of kind "window"
   otherwise = "waba.Message",    -- with window: the template that is sent instead when the window is closed, also when

@@ -27,7 +27,7 @@ end
 
 -- Numbers -----------------------------------------------------------------------------------------
 
--- A subject is an event or an entry of an outbox. Its number is the phone_number_id where the digits are unknown.
+-- A subject is an event or an entry of an outbox. The number is the phone_number_id if the digits are unknown.
 local function digits_of(subject)
   return subject.number ~= subject.phone_number_id and subject.number or nil
 end

@@ -103,7 +103,7 @@ end
 
 -- The pool ----------------------------------------------------------------------------------------
 
--- Closes the least recently used clients until another one may be opened. Those in use stay.
+-- Closes the least recently used clients until another one may be opened. Clients in use stay open.
 local function make_room(self)
   for position = self.first, self.last do
     if self.count < self.max then return end

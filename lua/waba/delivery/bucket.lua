@@ -55,7 +55,7 @@ function Bucket:delay(now)
   return max(0, self.open_at - now)
 end
 
---- The least number of seconds until a request gets a token that has others ahead.
+--- Returns the least number of seconds until a request with `ahead` requests before it gets a token.
 ---@param now number
 ---@param ahead integer
 ---@return number

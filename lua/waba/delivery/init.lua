@@ -280,8 +280,8 @@ local function perform(self, request, endpoint, call, now, deadline, observed)
 end
 
 --- Sends a request until there is a response, a permanent error, or the timeout has passed.
----@param request waba.Request     its timeout is set to the rest of the whole time at each attempt
----@param endpoint waba.Endpoint   its rate class, and how its response is read
+---@param request waba.Request     before each attempt its timeout is set to the rest of the whole time
+---@param endpoint waba.Endpoint   gives the rate class, and how the response is read
 ---@param timeout number           seconds for everything, waits included
 ---@param call? waba.Call          to: the recipient, which has its own rate and pauses; bulk: after all requests that are not
 ---                                bulk; slot: after the previous message to the recipient

@@ -16,24 +16,24 @@ local clock = core.clock
 ---@field call integer            number of the call, counted by the client
 ---@field time number             seconds of a monotonic clock; only differences are meaningful
 ---@field method string
----@field path string             of the endpoint, with its parameters as `{name}`
+---@field path string             the endpoint's path, with its parameters as `{name}`
 ---@field class "messages"|"other"  the rate limit that applies
 ---@field bulk boolean            sent with `bulk = true`
----@field attempt integer?        number of the attempt; of `finish`: their count, 0 if there was none
----@field waited number?          seconds in queues before this attempt; of `finish`: before all, without `delay`
----@field duration number?        seconds of this attempt; of `finish`: of the whole call, waits included
----@field delay number?           of `retry`: seconds until the next attempt enters the queue
+---@field attempt integer?        number of the attempt; in `finish` the number of attempts
+---@field waited number?          seconds in queues before this attempt; in `finish` all such seconds, without `delay`
+---@field duration number?        seconds of this attempt; in `finish` of the whole call, waits included
+---@field delay number?           in `retry`: seconds until the next attempt enters the queue
 ---@field status integer?         HTTP status
 ---@field error waba.Error?       the error, without the platform's own tables (`answer`, `errors`)
----@field kind waba.ErrorKind?    of the error
----@field code integer?           of the error, the platform's
----@field maybe_sent boolean?     of the error
----@field bytes_sent integer?     of the body
----@field bytes_received integer?  of the body
+---@field kind waba.ErrorKind?    the error's kind
+---@field code integer?           the error's code of the platform
+---@field maybe_sent boolean?     the error's field `maybe_sent`
+---@field bytes_sent integer?     bytes of the request's body
+---@field bytes_received integer?  bytes of the response's body
 ---@field reused boolean?         an existing connection was used
 ---@field protocol string?        "HTTP/1.1" or "HTTP/2"
----@field connect number?         of `attempt`: seconds until there was a connection; 0 on an existing one
----@field first_byte number?      of `attempt`: seconds until the response began
+---@field connect number?         in `attempt`: seconds until the connection was open; 0 for an existing connection
+---@field first_byte number?      in `attempt`: seconds until the response began
 
 ---@class waba.Observation
 local Observation = {}
@@ -44,7 +44,7 @@ local observation = {}
 
 local WEAK_VALUES = { __mode = "v" }
 
--- Calls the hook. Its errors must not affect the message.
+-- Calls the hook. Errors of the hook do not affect the message.
 local function report(self, kind, event)
   local endpoint, observer = self.endpoint, self.observer
   event.type, event.call, event.time = kind, self.number, event.time or clock()
@@ -75,10 +75,10 @@ local function add_result(event, response, err)
   return event
 end
 
--- With more than FEW open calls, those whose coroutine was ended are searched for every REAP seconds.
+-- With more than FEW open calls, calls whose coroutine was ended are searched for every REAP seconds.
 local FEW, REAP = 32, 0.25
 
---- What reports the calls of one client.
+--- Reports the calls of one client.
 ---@class waba.Observer
 local Observer = {}
 Observer.__index = Observer

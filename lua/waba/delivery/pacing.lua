@@ -61,7 +61,7 @@ Pace.__name = "waba.Pace"
 local pacing = {}
 
 ---@param rates waba.PaceOptions  a class without a rate has no limit
----@param identity? string        of the key, without showing it: clients with the same one share the buckets
+---@param identity? string        a hash of the key; clients with the same hash share the buckets
 ---@return waba.Pace
 function pacing.new(rates, identity)
   local has_pairs = rates.pair and true or rates.store ~= nil

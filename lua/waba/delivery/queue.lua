@@ -15,7 +15,7 @@ local BEAT, CLOSE = 1, 8
 -- Seconds after its deadline for which a call counts as waiting, because it may be about to leave.
 local GRACE = 1
 
---- What a queue waits for.
+--- The rate limiter that a queue waits for.
 ---@class waba.Limiter
 ---@field try fun(self, now: number, is_bulk?: boolean): boolean  takes a slot if there is one now
 ---@field take fun(self, now: number, is_bulk?: boolean)  takes a slot, after `delay` was 0
@@ -23,8 +23,8 @@ local GRACE = 1
 ---                                              there is a slot
 ---@field refill? fun(self, now: number, is_bulk: boolean?, waiting: integer): boolean  gets slots from a store that other
 ---                                              processes use too, if that is needed; may wait. True: it has asked
----@field earliest fun(self, now: number, ahead: integer): number  the least number of seconds until a call gets a slot
----                                              that has others ahead
+---@field earliest fun(self, now: number, ahead: integer): number  the least number of seconds until a call with
+---                                              `ahead` calls before it gets a slot
 
 ---@class waba.Queue
 ---@field limiter waba.Limiter
@@ -148,7 +148,7 @@ end
 ---@param now number
 ---@param deadline number
 ---@param is_bulk? boolean   after all calls that are not bulk
----@param at_front? boolean  before all others: the call had a slot before
+---@param at_front? boolean  before all other calls, because the call had a slot already
 ---@return number|nil now    the time; nil when there was no slot in time
 ---@return number? delay     seconds after which another attempt may succeed
 function Queue:wait(transport, now, deadline, is_bulk, at_front)

@@ -24,7 +24,7 @@
 ---@class waba.SetAside
 ---@field event waba.Event
 ---@field attempts integer
----@field reason string   of the last failure
+---@field reason string   the reason of the last failure
 ---@field at number       Unix seconds
 
 ---@class waba.Inbox
@@ -38,20 +38,20 @@ local inbox = {}
 ---@param events waba.Event[]
 ---@param sources? table<integer, string>  by the event's position: the platform's text of `event.raw`, which an inbox may
 ---                store instead of the event (lua/waba/inbox/record.lua)
----@param taking? { done: waba.Event[], n: integer, lease: number? }  what `exchange` does afterwards, in the same call
+---@param taking? { done: waba.Event[], n: integer, lease: number? }  the arguments of an `exchange` in the same call
 ---@return integer|nil stored  how many were new; nil when nothing was stored
 ---@return waba.Error|waba.Event[]|nil err  kind "unavailable"; with `taking` the events of `exchange`
 ---@return number|false|nil due  with `taking`
 function inbox:put(events, sources, taking) end
 
---- Hands out events that are due, oldest first, at most one of each conversation.
+--- Takes events that are due, oldest first, at most one of each conversation.
 ---@param n? integer      how many at most; 1 by default
 ---@param lease? number   seconds until they may be returned again; 60 by default
 ---@return waba.Event[]|nil events
 ---@return waba.Error? err
 function inbox:take(n, lease) end
 
---- Acknowledges handled events as `ack(done, true)` does, and takes others, in one call of the store.
+--- Acknowledges handled events as `ack(done, true)` does, and takes other events, in one call of the store.
 ---@param done waba.Event[]
 ---@param n integer
 ---@param lease? number
@@ -59,12 +59,12 @@ function inbox:take(n, lease) end
 ---@return number|false|nil|waba.Error due  if there are fewer than n: seconds until another one is due, false if none is
 function inbox:exchange(done, n, lease) end
 
---- How often a taken event has been returned by `take`, including the last time.
+--- Returns how often `take` has returned a taken event, including the last time.
 ---@param event waba.Event
 ---@return integer
 function inbox:attempts(event) end
 
---- Gives a taken event more time.
+--- Extends the lease of a taken event.
 ---@param event waba.Event
 ---@param lease? number  seconds from now; 60 by default
 ---@return true|nil ok   nil: the lease was over and the event is no longer this worker's
@@ -75,16 +75,16 @@ function inbox:extend(event, lease) end
 ---@param event waba.Event|waba.Event[]
 ---@param is_done? boolean  end events whose lease has expired too, even if another worker has taken them since or they
 ---                         were set aside: they were handled
----@return true|nil ok   nil: at least one was no longer this worker's; the others are acknowledged
+---@return true|nil ok   nil: at least one event was no longer this worker's; the other events are acknowledged
 ---@return waba.Error? err
 function inbox:ack(event, is_done) end
 
---- Has records written with the acknowledgement of a taken event, in the same transaction.
+--- Sets the records that are written with the acknowledgement of a taken event, in the same transaction.
 ---@param event waba.Event
 ---@param records { name: string, value: string?, seconds: number? }[]
 function inbox:attach(event, records) end
 
---- The value of a record.
+--- Returns the value of a record.
 ---@param name string
 ---@return string|nil
 ---@return waba.Error? err
@@ -98,18 +98,18 @@ function inbox:get(name) end
 ---@return waba.Error? err
 function inbox:fail(event, reason, is_final) end
 
---- Gives a taken event back as if it had never been taken.
+--- Returns a taken event as if it had never been taken.
 ---@param event waba.Event
 ---@return true|nil ok
 ---@return waba.Error? err
 function inbox:release(event) end
 
---- Unix seconds at which the oldest event was stored; nil when there is none.
+--- Returns the Unix time at which the oldest event was stored; nil when the inbox is empty.
 ---@return number|nil
 ---@return waba.Error? err
 function inbox:oldest() end
 
---- What this process did, and what waits for all processes.
+--- The counts of this process, and the events that wait for all processes.
 ---@class waba.InboxStats
 ---@field stored integer    new events
 ---@field duplicate integer  events that were seen before
@@ -117,15 +117,15 @@ function inbox:oldest() end
 ---@field failed integer    failures of handlers
 ---@field dead integer      events that were set aside by them
 ---@field depth? integer    events that wait or are being handled; nil when the store can't be read
----@field oldest? number    seconds for which the oldest of them has waited
+---@field oldest? number    seconds for which the oldest event has waited
 
 ---@return waba.InboxStats
 function inbox:stats() end
 
 ---@class waba.InboxFilter
 ---@field dead? boolean    events that were set aside; false, the default: events that wait or are taken
----@field id? string       of a row
----@field reason? string   that the reason contains
+---@field id? string       the id of a row
+---@field reason? string   a text that the reason contains
 ---@field before? number   Unix seconds: stored, or set aside, before that
 
 ---@class waba.InboxRow
@@ -133,7 +133,7 @@ function inbox:stats() end
 ---@field conversation? string  the customer or group
 ---@field at number        Unix seconds: when it was stored, or set aside
 ---@field attempts integer
----@field reason? string   of the last failure
+---@field reason? string   the reason of the last failure
 ---@field state "waiting"|"taken"|"dead"
 ---@field event waba.Event
 
@@ -145,7 +145,7 @@ function inbox:stats() end
 function inbox:list(filter, n) end
 
 --- Puts events that were set aside back, behind what waits in their conversations.
----@param filter? waba.InboxFilter  all of them by default
+---@param filter? waba.InboxFilter  all of these events by default
 ---@return integer|nil count
 ---@return waba.Error? err
 function inbox:retry_dead(filter) end
@@ -156,23 +156,23 @@ function inbox:retry_dead(filter) end
 ---@return waba.Error? err
 function inbox:drop(filter) end
 
---- The events that were tried too often, oldest first.
+--- Lists the events that were tried too often, oldest first.
 ---@param n? integer  how many at most; 100 by default
 ---@return waba.SetAside[]|nil
 ---@return waba.Error? err
 function inbox:set_aside(n) end
 
---- `retry_dead` of all.
+--- Calls `retry_dead` for all dead letters.
 ---@return integer|nil count
 ---@return waba.Error? err
 function inbox:revive() end
 
---- How many events wait or are being handled; what was set aside does not count.
+--- Returns the number of events that wait or are being handled, without the events that were set aside.
 ---@return integer|nil depth
 ---@return waba.Error? err
 function inbox:depth() end
 
---- Seconds until an event can be taken that can't now; nil when there is none.
+--- Returns the seconds until the next event can be taken; nil when no event waits for a time.
 ---@return number|nil
 function inbox:next_due() end
 

@@ -57,7 +57,7 @@ local function entry_of(self, event, source)
   }
 end
 
--- In memory each taken event is a table of its own, so that a worker that comes too late is known.
+-- In memory each taken event is a table of its own, so that a worker with an expired lease is recognised.
 local function event_of(self, body)
   if self.is_encoded then return record.decode(body) end
   local event = {}
@@ -155,7 +155,7 @@ function Inbox:ack(event, is_done)
   return true
 end
 
--- Seconds before the next try: doubling, capped, between half and the whole of it.
+-- Returns the seconds before the next try: doubled after each failure, limited, less a random part of up to half.
 local function delay_of(retry, attempts)
   return math.min(retry.max, retry.base * 2 ^ math.min(attempts - 1, 40)) * (0.5 + core.random() / 2)
 end

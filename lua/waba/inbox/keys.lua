@@ -7,7 +7,7 @@ local inbound = require "waba.hosting.inbound"
 
 local keys = {}
 
---- What precedes names within the number of an event; "" without a number.
+--- Returns the prefix of names within the number of an event; "" without a number.
 ---@param event waba.Event
 ---@return string
 function keys.scope(event)
@@ -20,8 +20,8 @@ local function of_number(event, name)
   return keys.scope(event) .. tostring(name)
 end
 
--- Account fields whose content includes a time or an id: equal content is the same event. Other events are
--- distinguished from repetitions by the time of their entry.
+-- Account fields whose content includes a time or an id, so that events with equal content are duplicates. Other events
+-- are distinguished from repetitions by the time of their entry.
 local UNIQUE_FIELDS = {
   history = true, smb_app_state_sync = true, calls = true, user_id_update = true, group_lifecycle_update = true,
   group_participants_update = true,
@@ -40,7 +40,7 @@ local function account_key(event)
   })
 end
 
--- The key of an event about a customer: equal for the same change at the same time.
+-- Returns the key of an event about a customer: equal for the same change at the same time.
 local function change_key(event)
   return digest_key(event.kind, {
     event.type or event.category or "", event.value or event.owner or "", event.timestamp or "", event.from or "",

@@ -78,7 +78,7 @@ function record.encode(event, source)
   return table.concat(out)
 end
 
---- Converts bytes to an event. Its errors are error objects again.
+--- Converts bytes to an event, and the errors in it to error objects.
 ---@param bytes string
 ---@return waba.Event
 function record.decode(bytes)

@@ -10,9 +10,9 @@ local redis = {}
 --- The options of `waba.inbox.redis`.
 ---@options waba.RedisInboxOptions : waba.InboxOptions, waba.RedisAddress
 local OPTIONS = options.with(inbox.OPTIONS, options.with(redis_connection.OPTIONS, {
-  prefix = { "string", "{waba}" }, -- of all keys; in a cluster its braces keep them on one node
-  group = "string",                -- of earlier versions; has no effect
-  consumer = "string",             -- of earlier versions; has no effect
+  prefix = { "string", "{waba}" }, -- prefix of all keys; in a cluster its braces keep the keys on one node
+  group = "string",                -- an option of earlier versions; has no effect
+  consumer = "string",             -- an option of earlier versions; has no effect
 }))
 
 --- An inbox in Redis (6 or newer). Connects at the first use. How well it survives a crash of the

@@ -22,7 +22,7 @@ local function opens(event)
     and not (event.hosting == "cloud" and event.group_id)
 end
 
--- What a process knows of the numbers of an inbox.
+-- The state of the inbox's numbers in this process.
 local known_of = setmetatable({}, { __mode = "k" })
 
 local function read_numbers(inbox)
@@ -77,7 +77,7 @@ function window.now(inbox)
   return math.max(os.time(), inbox.latest or 0)
 end
 
---- The records to be written with events that are stored; nil if there are none.
+--- Returns the records to write with stored events; nil if there are none.
 ---@param inbox waba.Inbox
 ---@param events waba.Event[]
 ---@return waba.StoreRecord[]|nil

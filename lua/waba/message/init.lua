@@ -141,7 +141,7 @@ message.pin = pin "pin"
 ---@return waba.Message
 message.unpin = pin "unpin"
 
---- A message of any type, with its content in the platform's form.
+--- Makes a message of any type from its content in the platform's form.
 ---@param kind string
 ---@param content any
 ---@return waba.Message

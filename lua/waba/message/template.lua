@@ -257,10 +257,10 @@ local short_names = {
 ---@field order_details? waba.OrderDetails  Cloud
 ---@field payment_request? table  Cloud (Brazil): `{ payment_link = { uri = "https://…" } }`, `{ boleto = { digitable_line = "…" } }`
 ---  or `{ pix_dynamic_code = { code = "…" } }`; at most three buttons
----@field index? integer      its position in the template, from 0; by default its position in the list
+---@field index? integer      the button's position in the template, from 0; by default its position in the list
 
 ---@class waba.TemplateContent
----@field name string              as approved: lower-case letters, digits and _
+---@field name string              the name of the approved template: lower-case letters, digits and _
 ---@field language string|{ code: string, policy: string? }  exactly an approved translation: "de", "pt_BR"
 ---@field namespace? string        On-Premise; the client's by default
 ---@field header? string|table     text, or `{ image = {…} }`, `waba.image {…}`, … (documents: PDF only,
@@ -269,7 +269,7 @@ local short_names = {
 ---  `waba.currency {…}`, `waba.date_time {…}`; on Cloud also by name: `{ first_name = "Eva" }`
 ---@field buttons? waba.TemplateButton[]  one for each button in order, `false` for a button without parameters
 ---@field otp? string              the code of an authentication template, for the body and the URL button
----@field cards? { header: table, body: any[]?, buttons: waba.TemplateButton[]? }[]  Cloud: of a carousel
+---@field cards? { header: table, body: any[]?, buttons: waba.TemplateButton[]? }[]  Cloud: the cards of a carousel
 ---@field limited_time_offer? { expiration_time_ms: integer }  Cloud: the end of the offer, in milliseconds since 1970
 ---@field tap_target_configuration? { url: string, title: string }[]  Cloud: the page that a tap on the header opens
 ---@field components? table[]      the raw form instead of all these

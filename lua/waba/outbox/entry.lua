@@ -20,9 +20,9 @@ entries.LANES = { "", "bulk:" }
 --- One message to be sent.
 ---@options waba.OutboxEntry
 local ENTRY = {
-  to = "string|integer|table",      -- required: as of `client:send`
+  to = "string|integer|table",      -- required; as in `client:send`
   message = "table",                -- required: from a builder
-  number = "string|integer",        -- the business number that sends it, or its phone_number_id: for senders with several
+  number = "string|integer",        -- the sending business number, or its phone_number_id: for senders with several
                                     -- clients
   key = "string|integer",           -- the message is stored once for each key of a number
   at = "number",                    -- Unix seconds before which it is not sent
@@ -31,7 +31,7 @@ local ENTRY = {
   options = "waba.OutboxSendOptions", -- of the message
 }
 
---- Those options of `client:send` that can be stored.
+--- The options of `client:send` that can be stored.
 ---@options waba.OutboxSendOptions
 local SEND_OPTIONS = {
   reply_to = "string",              -- id of the message to quote (Cloud hosting only)

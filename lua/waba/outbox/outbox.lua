@@ -35,7 +35,7 @@ local RETRY = {
   max = { "number>=0", 300 },        -- seconds: the longest pause
 }
 
--- Attempts that the store allows beyond those of `retry`: of senders that died.
+-- Attempts that the store allows beyond `retry.attempts`, for senders that died.
 local SPARE = 8
 -- Seconds for which a key is known unless its entry has finished.
 local UNTIL_FINISHED = 1e10
@@ -83,7 +83,7 @@ local function put_all(self, list)
   return ids
 end
 
---- Stores a message to be sent, or a list of such: all of them or none. When this returns they are stored as durably as
+--- Stores a message to be sent, or a list of messages: all or none. When this returns they are stored as durably as
 --- the backend stores. A message that is invalid is refused, and nothing is stored.
 ---@param entry waba.OutboxEntry|waba.OutboxEntry[]
 ---@return string|string[]|nil id  of the entry; a list of ids for a list. With a known key: that of the first entry
@@ -146,11 +146,11 @@ function Outbox:final_records(entry, state)
   return records
 end
 
--- What a status says about a message: a later one replaces an earlier one only.
+-- The rank of each state: a status replaces only a state of lower rank.
 local RANK = { sent = 1, delivered = 2, read = 3, played = 3, failed = 4 }
 local STATES = { "sent", "delivered", "read", "failed" }
 
--- A table of the store as users see it.
+-- Converts a row of the store to the public form.
 local function view(state, status)
   local err = status and status.error or state.error
   local seen = {
@@ -183,7 +183,7 @@ local function check_id(id, what)
   if type(id) ~= "string" then error(("%s: the id must be a string, not a %s"):format(what, type(id)), 3) end
 end
 
---- What is known about an entry.
+--- The state of an entry.
 ---@class waba.OutboxState
 ---@field id string
 ---@field state "waiting"|"sending"|"sent"|"delivered"|"read"|"failed"|"uncertain"|"cancelled"
@@ -192,9 +192,9 @@ end
 ---@field key string?
 ---@field message_id string?  the platform's, as soon as it is known
 ---@field wa_id string?
----@field error waba.Error?   of state "failed" and "uncertain"; of state "waiting": of the last attempt
----@field resent boolean?     it was sent again by the option `resend` of a sender
----@field times table<string, number>  Unix seconds, by state; `stored`, and `at` if it was put with it
+---@field error waba.Error?   the error of the state "failed" or "uncertain"; in state "waiting" of the last attempt
+---@field resent boolean?     a sender sent the entry again by its option `resend`
+---@field times table<string, number>  Unix seconds by state; also `stored`, and `at` if the entry has one
 
 --- Returns the state of an entry.
 ---@param id string  of `put`
@@ -318,7 +318,7 @@ function Outbox:depth()
   return self.store:depth()
 end
 
---- Unix seconds at which the oldest entry was stored; nil when there is none.
+--- Returns the Unix time at which the oldest entry was stored; nil when the outbox is empty.
 ---@return number|nil
 ---@return waba.Error? err
 function Outbox:oldest()

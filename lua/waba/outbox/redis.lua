@@ -10,10 +10,10 @@ local redis = {}
 --- The options of `waba.outbox.redis`.
 ---@options waba.RedisOutboxOptions : waba.OutboxOptions, waba.RedisAddress
 local OPTIONS = options.with(outbox.OPTIONS, options.with(redis_connection.OPTIONS, {
-  prefix = { "string", "{waba:outbox}" }, -- of all keys; in a cluster its braces keep them on one node
+  prefix = { "string", "{waba:outbox}" }, -- prefix of all keys; in a cluster its braces keep the keys on one node
 }))
 
---- An outbox in Redis (6 or newer). Connects at the first use. What is put is as durable as the `appendonly` and
+--- An outbox in Redis (6 or newer). Connects at the first use. Entries are as durable as the `appendonly` and
 --- `appendfsync` settings of the server make it.
 ---@param given? waba.RedisOutboxOptions
 ---@return waba.Outbox

@@ -8,7 +8,7 @@ local floor, ceil, max, min, huge = math.floor, math.ceil, math.max, math.min, m
 local bucket = {}
 
 -- Tokens of one batch; fewer if they last for longer than SPAN seconds, because a pause that another process has reported
--- becomes known with the next batch. A fast rate takes those of SHORTEST seconds.
+-- becomes known with the next batch. At a fast rate a batch has the tokens of SHORTEST seconds.
 local BATCH, SPAN, SHORTEST = 25, 0.6, 0.1
 
 -- A token can be used for some time after its moment. This part of the burst is kept for tokens that are used late, so that
@@ -24,7 +24,7 @@ bucket.STEP, bucket.LOST, bucket.SOON, bucket.FRESH = 0.01, 3, 0.001, 0.9
 
 local STEP, LOST, SOON, FRESH = bucket.STEP, bucket.LOST, bucket.SOON, bucket.FRESH
 
--- Tokens of one kind of requests: replies may use those of bulk, but not the other way round.
+-- Tokens of one kind of requests: replies may use tokens of bulk, but bulk no tokens of replies.
 local function new_lane(name, slack)
   -- guess: tokens that will probably be used before they expire
   return {
@@ -53,8 +53,8 @@ local function expire(self, lane, now)
   self.returned = self.returned + lapsed
 end
 
--- The lane that a request takes its token from; nil if there is none. A reply waits for no token of bulk that has its moment
--- later, because the store probably has one now.
+-- Returns the lane from which a request takes its token; nil if no lane has a token. A reply waits for no token of bulk
+-- that has its moment later, because the store probably has one now.
 local function usable(self, now, is_bulk)
   local replies, bulk = self.replies, self.bulk
   expire(self, bulk, now)
@@ -116,7 +116,7 @@ function Bucket:try(now, is_bulk)
   return true
 end
 
---- The least number of seconds until a request gets a token that has others ahead.
+--- Returns the least number of seconds until a request with `ahead` requests before it gets a token.
 ---@param now number
 ---@param ahead integer
 ---@return number
@@ -126,8 +126,8 @@ function Bucket:earliest(now, ahead)
   return max(0, self.paused_until - now, due - self.slack - now)
 end
 
--- How many tokens to ask for: those of the waiting requests, or as many as were used of the last batch, and more if they
--- were all used.
+-- Returns the number of tokens to ask for: one for each waiting request, or as many as were used of the last batch, and
+-- more if all were used.
 local function demand(self, lane, waiting)
   if lane.wanted > 0 then
     lane.guess = lane.lapsed > 0 and max(1, lane.wanted - lane.lapsed) or min(self.batch, 2 * lane.wanted)

@@ -30,7 +30,7 @@ function limiters.new(store, identity, rates)
   return setmetatable({
     store = store, rates = rates, name = identity:sub(1, 32), secret = identity,
     by_name = setmetatable({}, { __mode = "v" }), -- limiters of recipients
-    pauses = {},                                  -- of recipients that were paused by any process: name to moment
+    pauses = {},                                  -- ends of the pauses of recipients, by name, of all processes
     pending = {}, version = "", asked_at = -math.huge, paused_until = -math.huge,
   }, Shared)
 end
@@ -82,7 +82,7 @@ local function reports(self, now)
   return list
 end
 
--- Takes over what a reply says about recipients: those that were reported, then those that are paused.
+-- Reads a reply about recipients: first the reported recipients, then the paused ones.
 local function learn_all(self, reply, list, now)
   for index, pair in ipairs(list) do pair:learn(reply[5 + 2 * index] / 1e6, reply[6 + 2 * index] / 1e6, now) end
   if reply[6] ~= self.version then self.version, self.pauses = reply[6], {} end
@@ -123,7 +123,7 @@ function Shared:take(bucket, lane, wanted, needs_more)
   return { granted = reply[1], first = reply[2] / 1e6, ask = reply[3] / 1e6, due = reply[5] / 1e6 }
 end
 
---- Asks the store for a token of a recipient, and reports those that were used without it.
+--- Asks the store for a token of a recipient, and reports the tokens that were used without asking.
 ---@param pair waba.SharedPair
 ---@param reported integer
 ---@return { granted: integer, due: number, paused: number }|nil reply  due, paused: as in Pair:learn

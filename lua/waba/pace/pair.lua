@@ -9,7 +9,7 @@ local STEP, LOST, SOON = shared_bucket.STEP, shared_bucket.LOST, shared_bucket.S
 
 local pair = {}
 
--- A process may use this part of what is left of a burst before it reports it.
+-- A process may use this part of the remaining burst before it reports the use.
 local FREE_PART = 1 / 8
 
 ---@class waba.SharedPair : waba.Limiter
@@ -95,8 +95,8 @@ function Pair:is_full(now)
   return not self.is_granted and self.paused_until <= now and self.bucket:is_full(now)
 end
 
---- `name` is a hash of the recipient. `bucket` is what is known of the shared one. The store does not know of `unreported`
---- tokens of it yet; `free` is how many there may be.
+--- `name` is a hash of the recipient. `bucket` is a copy of the shared bucket. `unreported` tokens
+--- were not reported to the store yet; `free` is the most that may be unreported.
 ---@param shared waba.SharedLimiters
 ---@param name string
 ---@return waba.SharedPair

@@ -10,7 +10,7 @@ local shared_dict = {}
 --- The options of `waba.pace.shared_dict`.
 ---@options waba.SharedDictPaceOptions : waba.PaceStoreOptions
 local OPTIONS = {
-  name = "string", -- required: of the dictionary, as in nginx's directive lua_shared_dict
+  name = "string", -- required: the name of the dictionary, as in nginx's directive lua_shared_dict
 }
 
 -- A command takes some microseconds. Seconds after which the lock of a worker that was killed ends, and between attempts.

@@ -1,4 +1,4 @@
--- What every store of shared rate limits is: a way to run commands of rules.lua, and what happens while it fails.
+-- The base of all stores of shared rate limits: runs the commands of rules.lua, and handles failures of the store.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -8,7 +8,7 @@ local printable = require "waba.printable"
 
 local store = {}
 
---- What all stores of rate limits have.
+--- The methods of all stores of rate limits.
 ---@options waba.PaceStoreOptions
 store.OPTIONS = {
   unreachable = { '"continue"|"wait"', "continue" }, -- while the store cannot be reached: "continue" sends at a share of
@@ -27,7 +27,7 @@ local Store = {}
 Store.__index = Store
 Store.__name = "waba.PaceStore"
 
--- Calls the option. Its errors must not affect the message.
+-- Calls the option. Errors of the function do not affect the message.
 local function report(on_error, err)
   local ok, raised = pcall(on_error, err)
   if not ok then io.stderr:write("waba: on_error failed: ", printable.text(raised), "\n") end

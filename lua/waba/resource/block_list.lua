@@ -109,8 +109,8 @@ local function change(self, endpoint, users, what, names)
   return read_result(client, json, names)
 end
 
---- Blocks users: POST /block_users. Each must have written in the last 24 hours. Users who can't be blocked are in
---- `failed`; the others are blocked.
+--- Blocks users: POST /block_users. Each user must have written in the last 24 hours. Users who can't be blocked are in
+--- `failed`; all other users are blocked.
 ---@param users (string|integer|{ user_id: string })[]  phone numbers in international form, wa_ids or
 ---        business-scoped user ids; at most 1000, and 64,000 in the whole list
 ---@return waba.BlockResult|nil
@@ -125,7 +125,7 @@ end
 ---@return waba.BlockResult|nil
 ---@return waba.Error? err  if no user was changed
 function BlockList:unblock(users)
-  -- the documented example uses added_users here too
+  -- the documented example has added_users for removed users too
   local result, err = change(self, "unblock_users", users, "client.block_list:unblock",
     { "removed_users", "added_users" })
   return result, err

@@ -75,10 +75,10 @@ function Automation:get()
   return read(json)
 end
 
---- Changes some components and keeps the others. The gateway replaces all three, so the others are read first (GET and
---- POST /conversational_automation). {} removes all prompts or commands.
+--- Changes the given components and keeps the others. The gateway replaces all three components, so the function reads
+--- them first (GET and POST /conversational_automation). {} removes all prompts or commands.
 ---@param given waba.Automation
----@return waba.Automation|nil stored  as it was written
+---@return waba.Automation|nil stored  the components that were written
 ---@return waba.Error? err
 function Automation:set(given)
   given = options.check(given, FIELDS, "client.conversational_automation:set")

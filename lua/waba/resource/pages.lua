@@ -6,7 +6,7 @@ local runtime = require "waba.runtime"
 
 local pages = {}
 
---- All pages of a list.
+--- The options for all pages of a list.
 ---@options waba.EachOptions
 local EACH_OPTIONS = {
   limit = "integer",  -- items of one page, 1 or more
@@ -69,9 +69,9 @@ function pages.each(next_page)
   end
 end
 
---- Returns a function that fetches one page after the other.
+--- Returns a function that fetches the next page at each call.
 ---@param fetch fun(): table|nil, waba.Error?       fetches the current page
----@param advance fun(page: table): boolean|nil, waba.Error?  selects the next page; false: there is none
+---@param advance fun(page: table): boolean|nil, waba.Error?  selects the next page; false: there is no next page
 ---@param items string                              the field of a page with its items
 ---@return fun(): table|false|nil, waba.Error?  for `pages.each`
 function pages.walk(fetch, advance, items)
@@ -92,7 +92,7 @@ function pages.walk(fetch, advance, items)
   end
 end
 
---- Changes a query so that it selects the page after one, by the cursor or by the offset.
+--- Changes a query to select the following page, by the cursor or by the offset.
 ---@param query table  changed
 ---@param page { after: string?, total: integer?, count: integer? }  `total` is present in a list with offsets
 ---@return boolean|nil goes_on

@@ -23,7 +23,7 @@ end
 
 --- Returns the digits of a number. Raises an error if it is no phone number.
 ---@param number string|integer  in international form
----@param what string            its name in the message: "waba.client: option expect_number"
+---@param what string            the option's name in the error message: "waba.client: option expect_number"
 ---@param level? integer         as in an `error` of the calling function; 2, its caller, by default
 ---@return string digits
 function phone_number.expected(number, what, level)

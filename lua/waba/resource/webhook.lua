@@ -61,7 +61,7 @@ local function check_url(url, origin, rules)
   local host = origin:match("^%a+://(%[.-%])") or origin:match("^%a+://([^:]+)")
   if loopback.is_host(host) then return nil end
   if host:find("_", 1, true) then return "must not have _ in its host" end
-  -- of the URL, because the origin does not contain a default port
+  -- the port of the URL, because the origin does not contain a default port
   local authority = url:match("^%a+://([^/?#]*)"):gsub("^%[.-%]", "")
   if authority:find(":", 1, true) then return "must not name a port" end
   local length = core.utf8_length(url) or #url
@@ -194,7 +194,7 @@ local DESTINATION = options.with(ADDRESS, {
   name = "string", -- required: different from the names of the number's other destinations
 })
 
---- All further destinations of a number.
+--- Lists all further destinations of a number.
 ---@options waba.WebhookDestinationsOptions
 local DESTINATIONS = {
   enabled = { "boolean", true },                      -- whether webhooks are sent to them

@@ -34,7 +34,7 @@ local OPTIONS = {
                                      -- this receiver: their result is an error of kind "blocked". For marketing are those
                                      -- whose definition the client has, and it says so, and entries with the option
                                      -- `marketing`
-  settle = { "number>=0", 600 },     -- seconds for which such a status is waited for when the result of a message is
+  settle = { "number>=0", 600 },     -- seconds to wait for such a status when the result of a message is
                                      -- uncertain (Cloud hosting; at most the option `keep` of the outbox)
   resend = { "boolean", false },     -- true: sends a message again, once, that has no such status then. The recipient may
                                      -- get it twice
@@ -294,9 +294,9 @@ function Sender:wake()
   for running in pairs(self.works) do running:wake() end
 end
 
---- Takes entries from the outbox and sends them. Those of one recipient are sent one after the other, in their order.
---- Returns when no entry is due and all messages in flight have a result, or with `forever` when `stop` returns true.
---- Several coroutines and processes may call it at once.
+--- Takes entries from the outbox and sends them. Messages of one recipient are sent one after the other, in their
+--- order. Returns when no entry is due and all messages in flight have a result, or with `forever` when `stop` returns
+--- true. Several coroutines and processes may call it at once.
 ---@param given? waba.SenderWorkOptions
 ---@return integer|nil sent   nil when the outbox can't be read, or where the coroutine can't wait
 ---@return integer|waba.Error failed  the number of all other results, also of attempts that are repeated later; or the
@@ -314,9 +314,9 @@ end
 --- The figures of a sender.
 ---@class waba.SenderStats
 ---@field waiting integer?    entries of the outbox that wait or are being sent, by any sender; nil: it can't be read
----@field oldest number?      Unix seconds at which the oldest of them was stored
+---@field oldest number?      Unix seconds at which the oldest entry was stored
 ---@field active integer      messages that this sender is sending
----@field sent integer        results of this sender since it was made; the others likewise
+---@field sent integer        results of this sender since it was made; the next fields too
 ---@field failed integer
 ---@field uncertain integer
 ---@field resent integer      messages that were sent again by the option `resend`

@@ -1,5 +1,5 @@
--- The entries of an outbox as the work on them (waba/inbox/work.lua) takes and returns them. Their results are stored by
--- the sender itself.
+-- The entries of an outbox as the work on them (waba/inbox/work.lua) takes and returns them. The sender stores the
+-- results.
 
 local entries = require "waba.outbox.entry"
 
@@ -11,7 +11,7 @@ Queue.title, Queue.content = "the outbox", "messages"
 
 local queue = {}
 
---- What is known about an entry that was taken.
+--- The state of a taken entry.
 ---@class waba.HeldEntry
 ---@field entry table
 ---@field lease waba.StoreLease
@@ -19,7 +19,7 @@ local queue = {}
 ---@field is_marked boolean?  the store has that it is being sent
 ---@field is_settled boolean? its result is stored, or it is not this sender's any more
 ---@field is_traced boolean?  statuses of its message have its id
----@field before table?       its state before it was sent again
+---@field before table?       the state before the entry was sent again
 ---@field times table<string, number>
 
 function Queue:take(n, seconds)

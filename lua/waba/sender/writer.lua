@@ -29,7 +29,7 @@ local function new_waiter(self)
   return self.transport and waiters.of(self.transport) or waiters.here()
 end
 
--- Stores all changes that wait.
+-- Stores all waiting changes.
 local function flush(self)
   local items, changes, to_disk = self.pending, {}, false
   self.pending = {}
@@ -51,7 +51,7 @@ local function lead(self)
   if self.active > 1 then self:sleep(PAUSE) end
   flush(self)
   self.leader = nil
-  local next_item = self.pending[1] -- which came while the store was waited for
+  local next_item = self.pending[1] -- changes that came during the call of the store
   if next_item then next_item.waiter:wake() end
 end
 

@@ -2,8 +2,8 @@
 -- The contract of a transport: one method, `send`. `waba.transport.curl` implements it; any table with such a method can be
 -- the option `transport` of `waba.client`. The library executes nothing of this file.
 
---- The part of a request that is the same from call to call. The client builds each one once and passes the same table
---- again, so a transport may keep what it made of it, by identity.
+--- The part of a request that is equal in all calls of an endpoint. The client builds each one once and passes the same
+--- table again, so a transport may cache an object for each table.
 ---@class waba.RequestHead
 ---@field method string                    "GET", "POST", "PUT", "PATCH", "DELETE"
 ---@field url string                       absolute, already percent-encoded
@@ -34,7 +34,7 @@
 ---@field content_coding? string           the compression that the body still has ("gzip"), if the transport can't
 ---                                        decode it; else nil
 ---@field bytes_sent integer               of the body
----@field bytes_received integer           of the body, after decompression
+---@field bytes_received integer           the bytes of the body, after decompression
 ---@field timings { connect: number, first_byte: number, total: number }  seconds since the start
 
 --- A request that brought no complete response.
@@ -92,8 +92,8 @@ function transport:cancel(owner) end
 --- Cancels the requests in flight and frees everything. Can be called again without effect.
 function transport:close() end
 
---- The adapter of an event loop for the curl transport: wait, park, wake, sleep. Each has a file in
---- `waba.transport.loop`; that of code outside any loop is in `waba.runtime`.
+--- The adapter of an event loop for the curl transport: wait, park, wake, sleep. Each loop has a file in
+--- `waba.transport.loop`; the adapter of code outside any loop is in `waba.runtime`.
 ---@class waba.Loop
 ---@field name string
 ---@field runs_callbacks? boolean  `wait` without a task runs callbacks of the loop
@@ -101,7 +101,7 @@ local loop = {}
 
 --- A coroutine that can be parked. It must not keep the coroutine from being collected.
 ---@class waba.LoopTask
----@field group table  the same for all tasks that run in the same loop: they can wait for each other
+---@field group table  equal for all tasks of one loop, which can wait for each other
 
 --- The running coroutine as a task that can be parked; nil where none can.
 ---@return waba.LoopTask|nil task

@@ -1,6 +1,6 @@
 -- The transport over libcurl, for scripts and event loops. Many coroutines await transfers on one engine: the first of each
--- loop becomes the leader, which waits for the engine's descriptor and pumps. The others, its followers, are parked and
--- woken when their own transfer needs something. A leader whose transfer has ended makes another coroutine the leader; one
+-- loop becomes the leader, which waits for the engine's descriptor and pumps. The other coroutines, its followers, wait
+-- until their own transfer needs something. A leader whose transfer has ended makes another coroutine the leader; one
 -- that is not resumed for some time is replaced. Implements lua/waba/transport/contract.lua.
 
 local core = require "waba.core"
@@ -25,7 +25,7 @@ local NEW, WAITING, CALLED = 0, 1, 2
 local SPARES = 64
 -- How often a request is sent at most when reused connections have ended.
 local TRIES = 10
--- One of this many followers checks after each beat whether there still is a leader.
+-- One follower of this many checks after each beat whether the leader still exists.
 local LOOKOUT = 64
 
 ---@param options? { ca_file: string?, proxy: string?, max_connections: integer?, loop: string? }
@@ -39,7 +39,7 @@ function transport.new(options)
   return setmetatable({
     options = { ca_file = options.ca_file, proxy = options.proxy, max_connections = options.max_connections },
     loop = options.loop and runtime.loop(options.loop),
-    prepared = setmetatable({}, { __mode = "v" }), -- text of a request head to what the engine made of it
+    prepared = setmetatable({}, { __mode = "v" }), -- prepared heads of the engine, by the text of the request head
     waiters = {}, -- transfer id to its waiter
     waiting = 0, -- their number
     transfers = setmetatable({}, { __mode = "v" }), -- id to transfer; each is referenced by its coroutine only
@@ -67,7 +67,7 @@ local function engine_of(self)
   return nil, beyond_limit(message)
 end
 
--- All of a request head except its credentials, as text. The lengths make it unambiguous, whatever a value contains.
+-- Returns a request head without its credentials as text. The lengths make it unambiguous, whatever a value contains.
 local function text_of(head)
   local lines = {}
   for name, value in pairs(head.headers or {}) do
@@ -170,8 +170,8 @@ local function serve(waiter, transfer, want, request)
   end
 end
 
--- Serves a transfer until it needs nothing; returns whether it has finished. A function of the request may wait, so a leader
--- first makes another one the leader. An error of the function cancels the transfer; `send` raises it.
+-- Serves a transfer until it needs nothing; returns whether it has finished. A function of the request may wait, so a
+-- leader first makes another coroutine the leader. An error of the function cancels the transfer; `send` raises it.
 local function attend(self, waiter, transfer, request)
   while true do
     local want = transfer:wants()
@@ -246,8 +246,8 @@ local function is_led(self, group, waiter)
   return waiter.state == NEW or leader.loop.is_alive(leader.task) and core.clock() - self.led_at[group] < LOST
 end
 
--- Seconds for which one of many followers sleeps before it checks: not all do so after each beat. Most have the same time,
--- since a loop need not move sleepers that sleep longer than the last time.
+-- Seconds for which one of many followers sleeps before it checks: not all do so after each beat. Most followers sleep
+-- until the same time, because a loop then need not reorder its sleepers.
 local function patience(self, id)
   return id % LOOKOUT == 0 and BEAT or BEAT * math.ceil(self.waiting / LOOKOUT)
 end
@@ -266,7 +266,7 @@ local function await(self, engine, waiter, id, transfer, request)
   until is_finished(self, waiter, transfer, request)
 end
 
--- The same where no other coroutine can run meanwhile. Some loops run callbacks.
+-- Waits where no other coroutine can run meanwhile. Some loops run callbacks.
 local function await_alone(self, engine, waiter, id, transfer, request)
   local loop, is_attended = waiter.loop, waiter.is_attended
   local seconds = not loop.runs_callbacks and BEAT or nil
@@ -280,7 +280,7 @@ local function await_alone(self, engine, waiter, id, transfer, request)
 end
 
 local function enter(self, engine, waiter, id, transfer)
-  if not self.waiters[id] then self.waiting = self.waiting + 1 end -- else it replaces one whose coroutine has ended
+  if not self.waiters[id] then self.waiting = self.waiting + 1 end -- or an ended coroutine's waiter is replaced
   self.waiters[id] = waiter
   self.transfers[id] = transfer
   local undispatched = self.undispatched + 1

@@ -18,7 +18,7 @@ local LONGEST = 2 ^ 31 - 1
 ---@class waba.Exchange
 ---@field socket table
 ---@field request waba.Request
----@field body? string|table   as `http1.open_body` has it
+---@field body? string|table   the body from `http1.open_body`
 ---@field to_send? integer     bytes of the body, if known
 ---@field chunked? boolean
 ---@field started number       when the request was started, by `core.clock`
@@ -37,7 +37,7 @@ local LONGEST = 2 ^ 31 - 1
 ---@field connected number?    when there was a new connection
 ---@field first_byte number?   when the head of the response had been received
 
---- A failure of the transport contract.
+--- Makes a failure of the transport contract.
 ---@param exchange waba.Exchange
 ---@param kind string
 ---@param message string
@@ -58,9 +58,9 @@ function http1.milliseconds(seconds)
   return math.floor(math.max(1, math.min(LONGEST, seconds * 1000)))
 end
 
---- A failure of a socket.
+--- Makes a failure from the error of a socket.
 ---@param exchange waba.Exchange
----@param reason string    of the socket: "timeout", "closed", …
+---@param reason string    the socket's error: "timeout", "closed", …
 ---@param message string   what failed
 ---@return nil
 ---@return waba.TransferFailure
@@ -161,8 +161,8 @@ local function frame(exchange, head, length, piece)
   return head and { start, piece } or piece
 end
 
--- Sends the head together with the first piece, then the other pieces. The bytes of the head contain the secret, so they
--- are made immediately before the write and do not exist while a function of the request runs.
+-- Sends the head with the first piece of the body, then the other pieces. The bytes of the head contain the secret, so
+-- they are made immediately before the write and do not exist while a function of the request runs.
 local function send_pieces(exchange, head, length, next_piece)
   while exchange.bytes_sent ~= exchange.to_send do
     local piece, message = next_piece()
@@ -189,7 +189,7 @@ end
 --- Writes the request. The server can't have the complete request before the last write has succeeded.
 ---@param exchange waba.Exchange
 ---@param head waba.ReadyHead
----@param length integer|true|nil  of the body, as `head:bytes` takes it
+---@param length integer|true|nil  the length of the body, for `head:bytes`
 ---@param is_armed? boolean  the socket's timeout was just set
 ---@return true|nil
 ---@return waba.TransferFailure|string|nil failure  a string is the socket's reason

@@ -190,7 +190,7 @@ local function coding_of(headers)
   return coding and coding:lower() ~= "identity" and coding or nil
 end
 
--- A response whose other fields are made of its exchange when one of them is read.
+-- A response that computes its other fields from its exchange when one of these fields is first read.
 local Response = {}
 
 function Response.__index(response, name)

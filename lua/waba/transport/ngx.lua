@@ -118,7 +118,7 @@ local function parse(url)
   }
 end
 
--- The parts of a request that are the same for each use of its head: the address, and the bytes.
+-- The parts of a request that depend only on its head: the address, and the bytes.
 local function target_of(head)
   local target = targets[head]
   if target then return target end

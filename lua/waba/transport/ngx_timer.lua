@@ -1,12 +1,12 @@
 -- Background work in a worker process of nginx: one timer, which is set when there is work and replaced regularly while
--- there is. Its user defines the work: inbox/ngx_work.lua.
+-- there is. The user of the timer defines the work: inbox/ngx_work.lua.
 
 local ngx = ngx
 
 ---@class waba.NgxTimer
 ---@field is_set boolean    it runs or is about to run
 ---@field is_wanted boolean there is work left
----@field serial integer    of the current timer; older ones do nothing
+---@field serial integer    the number of the current timer; older timers do nothing
 ---@field due number        the time at which it must run; infinity while it runs
 ---@field is_running boolean?
 local Timer = {}
@@ -29,7 +29,7 @@ ngx_timer.GRACE = 10
 -- The timers of this worker process.
 local watched = setmetatable({}, { __mode = "k" })
 
---- Makes a timer. Its work is called with the time at which it must return, and whether the process is ending. The work
+--- Makes a timer. Calls `work` with the time at which it must return, and with whether the process is ending. The work
 --- returns the seconds after which to call it again; nil: when the timer is set again.
 ---@param work fun(deadline: number, premature: boolean): number|nil
 ---@return waba.NgxTimer

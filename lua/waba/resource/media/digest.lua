@@ -1,4 +1,4 @@
--- SHA-256 sums in the platform's forms (hex on one hosting, base64 on the other), and decoding of base64.
+-- Reads SHA-256 sums in the platform's forms (hex on one hosting, base64 on the other), and decoding of base64.
 
 local core = require "waba.core"
 local errors = require "waba.errors"

@@ -82,7 +82,7 @@ local function call_endpoint(client, endpoint, call, given)
   return json, response
 end
 
--- The same, but removes the file if the progress function or a signal raises an error.
+-- Downloads, and removes the file if the progress function or a signal raises an error.
 local function call_for_file(client, endpoint, call, given)
   if not runtime.can_yield_in_pcall() then return call_endpoint(client, endpoint, call, given) end
   local returned, json, response = pcall(call_endpoint, client, endpoint, call, given)

@@ -54,7 +54,7 @@ local function check_block(block)
     .. "request is sent for %.0f s: check the ids, which expire after 7 or 30 days"):format(MOST, math.ceil(left)))
 end
 
--- An error of the gateway that counts towards its block.
+-- Whether an error counts towards the gateway's block of the key.
 local function is_refusal(err)
   return err.status ~= nil and err.status >= 400 and err.status < 500
 end

@@ -10,7 +10,7 @@ function progress.track(callback)
   if not callback then return nil, function() end end
   local last
   local function report(done, total)
-    if done == last then return end -- progress in the other direction
+    if done == last then return end -- called for bytes in the other direction
     last = done
     callback(done, total)
   end

@@ -20,8 +20,8 @@ upload.PATIENCE = 10
 ---@field size integer         bytes
 ---@field type string          MIME type
 ---@field temporary? string    a file that is removed afterwards
----@field offset? integer       of the file in the body, if it is part of a form
----@field media_type? string    of the body, if not `type`
+---@field offset? integer       the position of the file in the body, if the body is a form
+---@field media_type? string    the type of the body, if not `type`
 ---@field form? { body: string|table, size: integer }  the file in a form
 
 -- The length of a file, or an error if it can't be read.
@@ -177,7 +177,7 @@ function upload.close(source)
   if source.temporary then discard(source.temporary) end
 end
 
--- A progress function that counts the bytes of the file instead of those of the body.
+-- Returns a progress function that counts the bytes of the file, not of the body.
 local function of_file(report, source)
   if not report then return nil end
   local offset, size = source.offset or 0, source.size

@@ -1,5 +1,5 @@
--- Definitions of templates: fetched once, kept in memory and, if wanted, in a folder; and messages that are made of
--- them.
+-- Definitions of templates: fetched once and kept in memory, optionally also in a folder; and messages that are made
+-- from definitions.
 
 local core = require "waba.core"
 local definition = require "waba.message.definition"
@@ -88,7 +88,7 @@ local function keep(self, template)
   self.known[name][comparable(language)] = template
 end
 
--- All languages of a template from the gateway.
+-- Fetches all languages of a template from the gateway.
 local function fetch(self, name)
   local found = {}
   for template, err in self:each { name = name } do
@@ -185,7 +185,7 @@ function definitions:forget(name)
 end
 
 --- Keeps definitions in a folder too: those that are there are not fetched, those that are fetched are written there.
----@param folder string  as `waba templates pull` fills it
+---@param folder string  a folder as from `waba templates pull`
 function definitions:keep(folder)
   if type(folder) ~= "string" or folder == "" then
     error("client.templates:keep: the folder must be a string that is not empty", 2)

@@ -57,8 +57,8 @@ local GET_OPTIONS = {
 ---@field templates waba.StoredTemplate[]
 ---@field count integer       templates of this page, before the client filtered them
 ---@field total integer|nil   On-Premise: number of all templates
----@field limit integer|nil   On-Premise: of a page
----@field offset integer|nil  On-Premise: of this page
+---@field limit integer|nil   On-Premise: the most templates of a page
+---@field offset integer|nil  On-Premise: the number of templates before this page
 ---@field after string|nil    Cloud: the next page's cursor; nil on the last page
 ---@field before string|nil   Cloud: the cursor of the page before
 
@@ -197,7 +197,7 @@ local CREATE_OPTIONS = options.with(EDIT_OPTIONS, {
   is_primary_device_delivery_only = "boolean",     -- Cloud: delivers only to the customer's phone itself
   library_template_name = "string",                -- Cloud: takes the content from the library
   library_template_body_inputs = "table",          -- Cloud: values for the placeholders in the library's body
-  library_template_button_inputs = "table[]",      -- Cloud: values for those in its buttons
+  library_template_button_inputs = "table[]",      -- Cloud: values for the placeholders in the library's buttons
 })
 
 --- The templates that are deleted.
@@ -251,7 +251,7 @@ function Templates:edit(id, given)
   return outcome.success(self.client:call("edit_template", { parameters = { id = digits }, json = body }))
 end
 
---- Deletes a template in all its languages, or on Cloud hosting one of them by its id:
+--- Deletes a template in all its languages, or on Cloud hosting one language by its id:
 --- DELETE /v1/configs/templates/{name}; DELETE /message_templates. The name of an approved template
 --- can't be used again for about 30 days.
 ---@param name string
@@ -283,8 +283,8 @@ Templates.compare = library.compare
 Templates.library = library.list
 Templates.each_in_library = library.each
 
---- Returns the namespace of the account's templates, as found in any of them. Requested once per client. Cloud hosting
---- has no namespaces.
+--- Returns the namespace of the account's templates, read from one of the templates. Requested once per client. Cloud
+--- hosting has no namespaces.
 ---@return string|nil namespace
 ---@return waba.Error? err  kind "not_found" if the account has no template; "invalid" on Cloud hosting
 function Templates:namespace()

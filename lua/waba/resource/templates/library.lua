@@ -101,8 +101,8 @@ local COMPARE_OPTIONS = {
 local DAY = 86400
 local WINDOWS = { [7] = true, [30] = true, [60] = true, [90] = true }
 
---- Compares the performance of two templates in the last days: GET /message_templates/{id}/compare. Both must have been
---- sent at least 1000 times.
+--- Compares the performance of two templates in the last days: GET /message_templates/{id}/compare. Both templates must
+--- have been sent at least 1000 times.
 ---@param self waba.TemplatesResource
 ---@param id string|integer
 ---@param other string|integer

@@ -1,6 +1,6 @@
--- copas, which watches objects that look like sockets. Each wait makes such an object. That of a leader has the engine's
--- descriptor; all others have one that never becomes readable, and their method `dirty` returns true when they were
--- woken. Versions before 2 have no timers, so a coroutine of this file waits for the next due time.
+-- Adapts copas, which watches objects with the methods of sockets. Each wait creates such an object. A leader's object
+-- has the engine's descriptor; other objects have a descriptor that never becomes readable, and a method `dirty` that
+-- returns true after a wake. Versions before 2 have no timers, so a coroutine of this file waits for the next due time.
 
 local copas = require "copas"
 local core = require "waba.core"
@@ -68,7 +68,7 @@ local function wait_for(descriptor)
   return setmetatable({ descriptor = descriptor, woken = false }, Waiting)
 end
 
--- Wakes sleepers when they are due. Those that were woken earlier have no due time any more.
+-- Wakes sleepers when they are due. Sleepers that were woken earlier have no due time any more.
 local function drive()
   while true do
     local now = core.clock()

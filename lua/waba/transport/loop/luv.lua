@@ -36,8 +36,8 @@ local function resume(thread)
   if not ok then error(debug.traceback(thread, tostring(raised)), 0) end
 end
 
--- Starts the handles of one wait: a timer, and a poll handle if there is a descriptor. Each of them calls `ring`. Returns
--- the function that closes them.
+-- Starts the handles of one wait: a timer, and a poll handle if there is a descriptor. Each handle calls `ring`.
+-- Returns the function that closes them.
 local function watch(seconds, descriptor, ring)
   local timer, poll = uv.new_timer(), descriptor and uv.new_poll(descriptor)
   uv.update_time()

@@ -20,7 +20,7 @@ local FOREVER = 3600
 ---@type waba.Loop
 local native = { name = "native" }
 
--- Coroutine to task, for those that have not ended.
+-- Tasks that have not ended, by coroutine.
 local tasks = setmetatable({}, { __mode = "k" })
 
 --- The running coroutine's task; nil outside `waba.run`.
@@ -201,8 +201,8 @@ local function reap_all(scheduler)
   for task in pairs(scheduler.tasks) do reap(task) end
 end
 
---- Runs functions concurrently, each in its own coroutine, until all have ended. While one waits for a response, the
---- others run. An error that one of them raises is raised again here.
+--- Runs functions concurrently, each in its own coroutine, until all have ended. While one coroutine waits for a
+--- response, the others run. An error of one of them is raised again.
 ---@param fn fun(...): ...
 ---@param ... any  more functions to run beside it; what follows the last function is passed to each
 ---@return any ...  what the first function returned

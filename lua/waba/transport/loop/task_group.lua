@@ -14,8 +14,8 @@ local TaskGroup = {}
 TaskGroup.__index = TaskGroup
 TaskGroup.__name = "waba.TaskGroup"
 
--- How each loop starts a coroutine. Some of these functions return when the coroutine waits for the first time or has
--- ended, others before it has begun.
+-- How each loop starts a coroutine. Some loops' functions return after the coroutine has first waited or ended, others
+-- before the coroutine has begun.
 local starters = {}
 
 function starters.native(_, fn) require("waba.transport.loop.native").spawn(fn) end
@@ -48,9 +48,9 @@ local function new_group(name, transport)
     waiter = waiters.of_loop(loop, loop.task())
   end
   return setmetatable({
-    start_in_loop = starters[name], least = name == "nginx" and 0.001 or 0, -- for 0 nginx runs no other thread
+    start_in_loop = starters[name], least = name == "nginx" and 0.001 or 0, -- with 0 nginx would not run other threads
     waiter = waiter, is_woken = false, is_waiting = false,
-    threads = {}, -- of nginx, not yet waited for
+    threads = {}, -- threads of nginx to wait for
   }, TaskGroup)
 end
 
@@ -114,7 +114,7 @@ end
 
 --- Makes a task group owned by the running coroutine. Returns nil where that can't start coroutines: in the main program
 --- outside any event loop, and where it can't wait.
----@param transport waba.Transport|table  its `loop`, if it has one, is where its requests can wait
+---@param transport waba.Transport|table  its field `loop` names the event loop of its requests, if it has one
 ---@return waba.TaskGroup|nil
 function task_group.here(transport)
   local name = runtime.loop_name(named_loop(transport))
@@ -124,7 +124,7 @@ end
 
 --- Calls a function with a task group owned by the running coroutine. Outside any event loop the function runs in a new
 --- one, and this returns when every coroutine in it has ended.
----@param transport waba.Transport  its `loop`, if it has one, is where its requests can wait
+---@param transport waba.Transport  its field `loop` names the event loop of its requests, if it has one
 ---@param fn fun(group: waba.TaskGroup): ...
 ---@return any ...  what the function returned
 function task_group.run(transport, fn)

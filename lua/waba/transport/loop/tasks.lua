@@ -5,7 +5,7 @@ local tasks = {}
 
 local WEAK_VALUES = { __mode = "v" }
 
---- Makes the function that returns the task of a coroutine, always the same one.
+--- Makes the function that returns the one task of a coroutine.
 ---@param new_task fun(): table  with the fields that the loop needs
 ---@return fun(thread: thread): table
 function tasks.keeper(new_task)
