@@ -40,13 +40,6 @@ local function unescape(text)
   return (text:gsub("\1(.)", { z = "\0", ["\1"] = "\1" }))
 end
 
--- Lets the next entry of a conversation come.
-local function promote(self, conversation)
-  if conversation == nil then return end
-  self.database:run([[UPDATE waba_entry SET head = 1
-    WHERE seq = (SELECT min(seq) FROM waba_entry WHERE conversation = ?)]], conversation)
-end
-
 -- Putting -----------------------------------------------------------------------------------------
 
 -- What names.lua needs of this store; the entries of one `put` share the names that were read.
@@ -85,8 +78,9 @@ local function name_store(self, now)
       if moved > 0 then
         -- the oldest entry is the first one, unless another one was taken before
         database:run("UPDATE waba_entry SET head = 0 WHERE conversation = ? AND attempts = 0", new)
-        local head = database:value("SELECT 1 FROM waba_entry WHERE conversation = ? AND head = 1", new)
-        if not head then promote(self, new) end
+        database:run([[UPDATE waba_entry SET head = 1 WHERE seq = (SELECT min(seq) FROM waba_entry
+          WHERE conversation = ?1 AND NOT EXISTS (SELECT 1 FROM waba_entry WHERE conversation = ?1 AND head = 1))]],
+          new)
       end
     end
   end
@@ -176,11 +170,10 @@ end
 
 -- Taking ------------------------------------------------------------------------------------------
 
-local function bury(self, seq, conversation, reason, now)
+local function bury(self, seq, reason, now)
   self.database:run([[INSERT INTO waba_dead (seq, conversation, bulk, id, attempts, at, reason, body)
     SELECT seq, conversation, bulk, id, attempts, ?2, ?3, body FROM waba_entry WHERE seq = ?1]], seq, now, reason)
   self.database:run("DELETE FROM waba_entry WHERE seq = ?", seq)
-  promote(self, conversation)
 end
 
 -- Appends an entry to its conversation when its time has come.
@@ -190,30 +183,30 @@ local function arrive(self, seq, later, now)
     later ~= "" and later or nil, now)
 end
 
-local DUE = [[SELECT * FROM (SELECT seq * 1.0 AS seq, conversation, attempts, reason, later, body FROM waba_entry
-    WHERE head = 1 AND bulk = 0 AND due <= ?1 ORDER BY due LIMIT ?2)
-  UNION ALL SELECT * FROM (SELECT seq * 1.0 AS seq, conversation, attempts, reason, later, body FROM waba_entry
-    WHERE head = 1 AND bulk = 1 AND due <= ?1 ORDER BY due LIMIT ?2) LIMIT ?2]]
+local DUE = [[SELECT seq * 1.0, attempts, reason, later, body FROM waba_entry
+  WHERE head = 1 AND bulk IN (0, 1) AND due <= ? ORDER BY bulk, due LIMIT ?]]
+
+local NEXT_DUE = ([[SELECT min(
+  coalesce((SELECT min(due) FROM waba_entry WHERE head = 1 AND bulk = 0), %.1f),
+  coalesce((SELECT min(due) FROM waba_entry WHERE head = 1 AND bulk = 1), %.1f))]]):format(FOR_EVER, FOR_EVER)
 
 -- Leases the entries of rows that are due. Returns whether others may have become due by that.
 local function lease(self, rows, seconds, now, taken)
   local is_worth_another = false
   for _, row in ipairs(rows) do
-    local seq, conversation, attempts = row[1], row[2], row[3]
-    if row[5] then
-      arrive(self, seq, row[5], now)
+    local seq, attempts, reason, later, body = row[1], row[2], row[3], row[4], row[5]
+    if later then
+      arrive(self, seq, later, now)
       is_worth_another = true
     elseif attempts >= self.attempts then
-      bury(self, seq, conversation, row[4] or LEASE_OVER, now)
+      bury(self, seq, reason or LEASE_OVER, now)
       is_worth_another = true
     else
       self.numbers = self.numbers + 1
       local token = self.owner .. ":" .. self.numbers
       self.database:run("UPDATE waba_entry SET attempts = attempts + 1, token = ?, due = ? WHERE seq = ?", token,
         now + seconds, seq)
-      taken[#taken + 1] = {
-        seq = seq, token = token, conversation = conversation, attempts = attempts + 1, body = unescape(row[6]),
-      }
+      taken[#taken + 1] = { seq = seq, token = token, attempts = attempts + 1, body = unescape(body) }
     end
   end
   return is_worth_another
@@ -245,23 +238,17 @@ end
 -- Makes one change. Returns whether the lease was held; if not, for "always", whether the entry was there.
 local function settle(self, change, now)
   local database, seq, token = self.database, change.lease.seq, change.lease.token
-  local conversation = change.lease.conversation
   if change.done then
-    if database:run("DELETE FROM waba_entry WHERE seq = ? AND token = ?", seq, token) > 0 then
-      promote(self, conversation)
-      return true
-    end
-    if change.done == "always" then
-      conversation = database:value("SELECT conversation FROM waba_entry WHERE seq = ?", seq)
+    local is_held = database:run("DELETE FROM waba_entry WHERE seq = ? AND token = ?", seq, token) > 0
+    if not is_held and change.done == "always" then
       local removed = database:run("DELETE FROM waba_entry WHERE seq = ?", seq)
       removed = removed + database:run("DELETE FROM waba_dead WHERE seq = ?", seq)
-      promote(self, conversation)
       return false, removed > 0
     end
-    return false
+    return is_held
   elseif change.dead then
     local is_held = database:value("SELECT 1 FROM waba_entry WHERE seq = ? AND token = ?", seq, token)
-    if is_held then bury(self, seq, conversation, escape(change.reason), now) end
+    if is_held then bury(self, seq, escape(change.reason), now) end
     return is_held ~= nil
   elseif change.extend then
     local sql = "UPDATE waba_entry SET due = ? WHERE seq = ? AND token = ?"
@@ -269,9 +256,7 @@ local function settle(self, change, now)
   elseif change.later then
     local sql = [[UPDATE waba_entry SET token = NULL, attempts = 0, due = ?, body = ?, head = 1,
       later = coalesce(conversation, ''), conversation = NULL WHERE seq = ? AND token = ?]]
-    local is_held = database:run(sql, now + change.later, escape(change.body), seq, token) > 0
-    if is_held then promote(self, conversation) end
-    return is_held
+    return database:run(sql, now + change.later, escape(change.body), seq, token) > 0
   elseif change.release then
     local sql = [[UPDATE waba_entry SET token = NULL, due = min(due, seq / 1e6), attempts = attempts - 1
       WHERE seq = ? AND token = ?]]
@@ -305,10 +290,8 @@ end
 
 -- Seconds until an entry is due; nil without entries.
 local function next_due(self, now)
-  local due = self.database:value "SELECT min(due) FROM waba_entry WHERE head = 1 AND bulk = 0"
-  local bulk = self.database:value "SELECT min(due) FROM waba_entry WHERE head = 1 AND bulk = 1"
-  due = due and bulk and math.min(due, bulk) or due or bulk
-  return due and math.max(0, due - now)
+  local due = self.database:value(NEXT_DUE)
+  return due < FOR_EVER and math.max(0, due - now) or nil
 end
 
 -- What `take` does in a transaction.
@@ -441,11 +424,9 @@ function Sqlite:drop(rows)
       if row.state == "dead" then
         count = count + self.database:run("DELETE FROM waba_dead WHERE seq = ?", seq)
       else
-        local conversation = self.database:value("SELECT conversation FROM waba_entry WHERE seq = ?", seq)
         local sql = "DELETE FROM waba_entry WHERE seq = ? AND (token IS NULL OR due <= ?)"
         if self.database:run(sql, seq, now) > 0 then
           count = count + 1
-          promote(self, conversation)
           write(self, row.records, now)
         end
       end
