@@ -363,3 +363,42 @@ describe("receiver:work", function()
     end)
   end
 end)
+
+describe("receiver:work in a program of its own", function()
+  local PROGRAM = [[
+local waba = require "waba"
+io.stdout:setvbuf "no"
+local function handle(event)
+  print("begin " .. event.id)
+  waba.sleep(1)
+  print("end " .. event.id)
+end
+local receiver = waba.receiver { open = false, inbox = waba.inbox.sqlite(arg[1]), on = { text = handle } }
+assert(receiver:work { forever = true, concurrency = tonumber(arg[2]) })
+print "finished"
+]]
+
+  for _, concurrency in ipairs { 1, 2 } do
+    it("finishes running handlers at SIGTERM and returns the other events, with concurrency " .. concurrency, function()
+      local folder = process.folder()
+      local box = waba.inbox.sqlite(folder:file "inbox.db")
+      box:put(messages("a", "b", "c", "d"))
+      local words = { process.interpreter(), folder:file("program.lua", PROGRAM), folder:file "inbox.db", concurrency }
+      local program = process.start(table.concat(words, " "), folder:file "program.log")
+      process.wait_for(function() return program:output():find "begin" end, "the first handler")
+      program:stop "TERM"
+      local output = program:output()
+      local _, begun = output:gsub("begin", "")
+      local _, ended = output:gsub("end ", "")
+      assert.matches("finished\n$", output)
+      assert.equal(begun, ended)
+      assert.equal(4 - ended, box:depth())
+      for _, row in ipairs(box:list()) do
+        assert.equal("waiting", row.state)
+        assert.equal(0, row.attempts)
+      end
+      box:close()
+      folder:remove()
+    end)
+  end
+end)

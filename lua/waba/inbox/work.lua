@@ -33,7 +33,8 @@ work.OPTIONS = {
   forever = { "boolean", false },    -- waits for more when no event is due, and reports on standard error when the inbox
                                      -- cannot be read
   interval = { "number>=0", 0.25 },  -- seconds between checks of an empty inbox, with `forever`
-  stop = "fun(): boolean",           -- called before each event; true ends the work
+  stop = "fun(): boolean",           -- called before each event; true ends the work. Without it, `forever` outside of an
+                                     -- event loop ends at SIGTERM, SIGINT or SIGHUP; a second one ends the process
   on_more = "fun()",                 -- called when more events are due than were taken, to wake another worker
 }
 
@@ -71,7 +72,7 @@ function work.new(receiver, settings)
   return setmetatable({
     receiver = receiver, inbox = receiver.inbox, concurrency = settings.concurrency, batch = settings.batch,
     lease = settings.lease, forever = settings.forever, interval = settings.interval,
-    stop = settings.stop or never, on_more = settings.on_more, log = settings.log,
+    stop = settings.stop, on_more = settings.on_more, log = settings.log,
     queue = {},                     -- entries that were taken and not started
     running = {}, active = 0,       -- the set of started entries, and their number
     finished = {}, settle_at = 0,   -- events to acknowledge, and the earliest time for it
@@ -453,6 +454,26 @@ local function run_in(self, group, stop)
   end, self, work_in, self, group, stop)
 end
 
+-- Runs outside of the caller's event loop. Without `stop`, a signal that would end the process ends endless work as `stop`
+-- does.
+local function run_alone(self, stop)
+  local function run()
+    if self.concurrency == 1 then return run_in(self, nil, stop or never) end
+    return task_groups.run(self.receiver.transport or {}, function(own) return run_in(self, own, stop or never) end)
+  end
+  if stop or not self.forever then return run() end
+  local was_interrupted = false
+  function stop()
+    if not was_interrupted and core.interrupted() then
+      was_interrupted = true
+      core.hold_interrupt(false) -- a second signal ends the process at once
+    end
+    return was_interrupted
+  end
+  core.hold_interrupt(true)
+  return runtime.ensure(function() core.hold_interrupt(false) end, nil, run)
+end
+
 --- Takes events and runs their handlers until no event is due and all handlers have ended; with `forever` until `stop`
 --- returns true and all handlers have ended. Several coroutines may call it at once: they share `concurrency`.
 ---@param stop? fun(): boolean  for this run; by default that of the settings
@@ -462,11 +483,10 @@ function Work:run(stop)
   stop = stop or self.stop
   local transport = self.receiver.transport or {}
   local group = task_groups.here(transport)
-  if group or runtime.is_nginx() then return run_in(self, group, stop) end
+  if group or runtime.is_nginx() then return run_in(self, group, stop or never) end
   local can_wait, message = runtime.can_wait(transport)
   if not can_wait then return nil, errors.new { kind = "invalid", message = message } end
-  if self.concurrency == 1 then return run_in(self, nil, stop) end
-  return task_groups.run(transport, function(own) return run_in(self, own, stop) end)
+  return run_alone(self, stop)
 end
 
 return work
