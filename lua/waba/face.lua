@@ -335,7 +335,7 @@ local nginx = {}
 ---@field lease? number  seconds after which another worker may take an event whose lease was not renewed; default: 60
 ---@field forever? boolean  waits for more when no event is due, and reports on standard error when the inbox cannot be read; default: false
 ---@field interval? number  seconds between checks of an empty inbox, with `forever`; default: 0.25
----@field stop? fun(): boolean  called before each event; true ends the work
+---@field stop? fun(): boolean  called before each event; true ends the work. Without it, `forever` outside of an event loop ends at SIGTERM, SIGINT or SIGHUP; a second one ends the process
 ---@field on_more? fun()  called when more events are due than were taken, to wake another worker
 
 --- The options of `waba.split`.

@@ -23,7 +23,8 @@ sqlite_file.SCHEMA = {
   "CREATE INDEX waba_entry_conversation ON waba_entry (conversation)",
   "CREATE UNIQUE INDEX waba_entry_id ON waba_entry (id) WHERE id IS NOT NULL",
   -- when the first entry of a conversation is removed or leaves it, the next one becomes the first
-  [[CREATE TRIGGER waba_entry_removed AFTER DELETE ON waba_entry WHEN old.head = 1 AND old.conversation IS NOT NULL BEGIN
+  [[CREATE TRIGGER waba_entry_removed AFTER DELETE ON waba_entry
+    WHEN old.head = 1 AND old.conversation IS NOT NULL BEGIN
     UPDATE waba_entry SET head = 1
       WHERE seq = (SELECT min(seq) FROM waba_entry WHERE conversation = old.conversation); END]],
   [[CREATE TRIGGER waba_entry_left AFTER UPDATE OF later ON waba_entry
