@@ -293,7 +293,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
     end)
 
     it("bounds what it remembers", function()
-      local store = new { remember = 0.001 }
+      local store = new { remember = 0.00001 }
       for number = 1, 1000 do store:put { entry("x", "1", { key = "k" .. number }) } end
       local kept
       if backend == "memory" then
