@@ -141,6 +141,19 @@ function window.scopes(inbox, number)
   return scopes
 end
 
+--- The digits of the business numbers with messages, by scope.
+---@param inbox waba.Inbox
+---@return table<string, string>
+function window.numbers(inbox)
+  local known, err = numbers_of(inbox)
+  if not known then error(err, 0) end
+  local digits = {}
+  for _, one in ipairs(known.list) do
+    if one.scope ~= "" then digits[one.scope] = one.digits end
+  end
+  return digits
+end
+
 --- Seconds until the end that a record names.
 ---@param value string|nil
 ---@param now integer

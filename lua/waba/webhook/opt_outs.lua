@@ -13,6 +13,9 @@ local opt_outs = {}
 -- The code of a status: the customer has stopped the marketing messages of this business (cloud.md, section 6.3).
 local STOPPED = 131050
 
+-- Records that are read at a time.
+local PAGE = 500
+
 local function record(scope, name, reason)
   return { name = "suppressed:" .. scope .. name, value = reason and ("%s %.0f"):format(reason, os.time()) or nil }
 end
@@ -82,6 +85,40 @@ end
 ---@return waba.Error? err
 function opt_outs.remove(inbox, to, number)
   return write(inbox, to, number, nil)
+end
+
+-- The records of a page of names.
+local function add_rows(inbox, names, scope, numbers, rows, known)
+  local values, err = inbox.store:get_all(names)
+  if not values then return nil, err end
+  for _, name in ipairs(names) do
+    local own_scope, to = name:match "^suppressed:(.-)([^/]+)$"
+    local reason, at = (values[name] or ""):match "^(%S+) (%d+)$"
+    if reason and not known[name] and (not scope or scope == own_scope) then
+      known[name] = true
+      rows[#rows + 1] = { to = to, reason = reason, at = tonumber(at), number = numbers[own_scope] }
+    end
+  end
+  return true
+end
+
+--- Lists the customers who want no marketing messages.
+---@param inbox waba.Inbox
+---@param number? string|number
+---@return { to: string, reason: string, at: integer, number: string? }[]|nil  without number: of all business numbers
+---@return waba.Error? err
+function opt_outs.list(inbox, number)
+  local rows, known, numbers, after = {}, {}, window.numbers(store_of(inbox)), nil
+  local scope = number ~= nil and scope_of(inbox, number) or nil
+  repeat
+    local names, more = inbox.store:record_names("suppressed:", PAGE, after)
+    if not names then return nil, more end
+    local ok, err = add_rows(inbox, names, scope, numbers, rows, known)
+    if not ok then return nil, err end
+    after = more
+  until not after
+  table.sort(rows, function(a, b) return a.to < b.to end)
+  return rows
 end
 
 --- Whether a customer wants no marketing messages of a number.

@@ -1,8 +1,8 @@
 -- waba inbox: shows what waits in an inbox and what was set aside, puts events back, and removes events.
 
+local inbox_place = require "waba.cli.inbox_place"
 local numbers = require "waba.cli.numbers"
 local output = require "waba.cli.output"
-local waba = require "waba"
 
 local inbox = {}
 
@@ -29,9 +29,7 @@ end
 ---@param parser table
 function inbox.add(parser)
   local command = parser:command("inbox", "Look after the inbox of a receiver."):command_target "action"
-  command:option("--sqlite", "The file of the inbox."):argname "<file>"
-  command:option("--redis", "Its Redis server: redis://[user:password@]host[:port][/database]"):argname "<url>"
-  command:option("--prefix", "The prefix of its keys in Redis; default: {waba}."):argname "<text>"
+  inbox_place.add(command)
   command:command("depth", "Show how many events wait, and for how long.")
   local list = add_filter(command:command("list", "List events that wait, oldest first."))
   list:flag("--dead", "Events that were set aside, with the reason, instead of those that wait.")
@@ -48,35 +46,6 @@ function inbox.add(parser)
   drop:flag("--all", "All of them.")
   local purge = add_removal(command:command("purge", "Remove old events."))
   purge:option("--older-than", "Their least age, such as 12h or 7d."):argname "<age>":convert(duration):count(1)
-end
-
-local function read_url(ctx, url)
-  local rest = url:match "^redis://(.*)$"
-  local credentials, place = (rest or ""):match "^(.*)@(.*)$"
-  local host, port, database = (place or rest or ""):match "^([^:/]+):?(%d*)/?(%d*)$"
-  if not host then ctx:wrong("--redis: " .. url .. " is not an address: expected redis://host:port/database") end
-  local user, password = (credentials or ""):match "^([^:]*):(.*)$"
-  return {
-    host = host, port = tonumber(port), database = tonumber(database), password = password,
-    user = user ~= "" and user or nil,
-  }
-end
-
-local function open(ctx, args)
-  if (args.sqlite == nil) == (args.redis == nil) then ctx:wrong "expected one of --sqlite FILE and --redis URL" end
-  local made, box
-  if args.sqlite then
-    local file, message = io.open(args.sqlite, "rb")
-    if not file then ctx:wrong("--sqlite: " .. message) end
-    file:close()
-    made, box = pcall(waba.inbox.sqlite, args.sqlite)
-  else
-    local options = read_url(ctx, args.redis)
-    options.prefix = args.prefix
-    made, box = pcall(waba.inbox.redis, options)
-  end
-  if not made then ctx:wrong((tostring(box):gsub("^%S+:%d+: ", ""))) end
-  return box
 end
 
 local function age_of(seconds)
@@ -198,7 +167,7 @@ end
 ---@param args table
 ---@return integer exit_code
 function inbox.run(ctx, args)
-  local box = open(ctx, args)
+  local box = inbox_place.open(ctx, args)
   local code = actions[args.action](ctx, args, box)
   box:close()
   return code

@@ -1,0 +1,64 @@
+-- waba suppressions: customers who want no marketing messages.
+
+local command = require "spec.support.command"
+local process = require "spec.support.process"
+local redis = require "spec.support.redis"
+local waba = require "waba"
+
+for _, backend in ipairs { "sqlite", "redis" } do
+  describe("waba suppressions with " .. backend, function()
+    local folder, server, box, place
+
+    before_each(function()
+      folder = process.folder()
+      if backend == "sqlite" then
+        place = { "--sqlite", folder:file "inbox.db" }
+        box = waba.inbox.sqlite { file = folder:file "inbox.db", sync = false }
+      else
+        server = redis.start()
+        place = { "--redis", "redis://127.0.0.1:" .. server.port }
+        box = waba.inbox.redis { port = server.port }
+      end
+      assert(box:put { { kind = "message", hosting = "cloud", id = "m", from = "491511234567", phone_number_id = "5",
+        number = "493099001", type = "text", timestamp = os.time(), raw = {} } })
+    end)
+
+    after_each(function()
+      box:close()
+      folder:remove()
+      if server then server:stop() end
+      server = nil
+    end)
+
+    local function run(arguments, input)
+      local words = { "suppressions", place[1], place[2] }
+      for _, word in ipairs(arguments) do words[#words + 1] = word end
+      return command.run({}, words, input)
+    end
+
+    it("adds, lists, imports and removes customers", function()
+      assert.matches("no customers", run({ "list" }).out)
+      local result = run { "add", "+49 151 1234567", "DE.1349" }
+      assert.equal(0, result.code)
+      assert.matches("2 customers added", result.out)
+      assert.matches("1 customer added", run({ "--number", "493099001", "add", "4915112345" }).out)
+      local lines = run({ "list" }).out
+      assert.matches("491511234567 +own +%d%d%d%d%-%d%d%-%d%d %S+ +all numbers\n", lines)
+      assert.matches("4915112345 +own +%S+ %S+ +493099001\n", lines)
+      local receiver = waba.receiver { open = true, inbox = box }
+      assert.equal("own", receiver:suppressed "491511234567")
+      assert.equal("own", receiver:suppressed("4915112345", "5"))
+      assert.is_false(receiver:suppressed("4915112346", "5"))
+      result = run({ "import", "-", "--json" }, "+49 151 7654321\r\n\nnobody\nDE.7\n")
+      assert.equal(1, result.code)
+      assert.same({ count = 2, failed = 1 }, result.json)
+      assert.matches("nobody: invalid: ", result.err)
+      assert.equal("own", receiver:suppressed "DE.7")
+      assert.equal(0, run({ "remove", "DE.7", "4915112345", "+49 151 7654321" }).code)
+      assert.is_false(receiver:suppressed "DE.7")
+      assert.equal(3, #run({ "list", "--json" }).json)
+      assert.equal(1, #run({ "--number", "493099001", "list", "--json" }).json)
+      assert.equal(2, run({ "import", "/nonexistent" }).code)
+    end)
+  end)
+end
