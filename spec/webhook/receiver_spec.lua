@@ -55,6 +55,22 @@ describe("a receiver", function()
       "preference preference", "standby standby" }, ran)
   end)
 
+  it("lets the client forget a template that was changed, also without a handler", function()
+    local forgotten = {}
+    local client = { send = function() end, mark_read = function() end,
+      templates = { forget = function(_, name) forgotten[#forgotten + 1] = name end } }
+    local receiver = open_receiver { client = client }
+    local changes = {}
+    for index, field in ipairs { "message_template_status_update", "message_template_components_update",
+      "message_template_quality_update", "template_category_update", "account_update" } do
+      changes[index] = ('{"field":"%s","value":{"message_template_name":"t%d","event":"x"}}'):format(field, index)
+    end
+    assert.equal(200, (post(receiver, webhooks.entry(changes, 1))))
+    receiver:work()
+    table.sort(forgotten)
+    assert.same({ "t1", "t2", "t3", "t4" }, forgotten)
+  end)
+
   it("answers 200 for a body without news, and for news it has seen", function()
     local receiver = open_receiver {}
     assert.equal(200, (post(receiver, "{}")))
