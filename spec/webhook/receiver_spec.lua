@@ -55,6 +55,17 @@ describe("a receiver", function()
       "preference preference", "standby standby" }, ran)
   end)
 
+  it("takes an On-Premise message of its own number for an echo", function()
+    local seen = {}
+    local receiver = open_receiver { number = "4930555019", on = { any = function(event)
+      seen[#seen + 1] = ("%s to %s, %s"):format(event.kind, tostring(event.to), event.customer.key)
+    end } }
+    assert.equal(200, (post(receiver, '{"messages":[{"from":"4930555019","to":"+4915111","id":"a","type":"text","text":'
+      .. '{"body":"x"}},{"from":"4915111","id":"b","type":"text","text":{"body":"y"}}]}')))
+    receiver:work()
+    assert.same({ "echo to 4915111, 4915111", "message to nil, 4915111" }, seen)
+  end)
+
   it("lets the client forget a template that was changed, also without a handler", function()
     local forgotten = {}
     local client = { send = function() end, mark_read = function() end,

@@ -64,6 +64,11 @@ local function assign_number(place, list)
     local id = event.phone_number_id
     if event.hosting == "on_premise" then
       event.number = place.number
+      -- what the business itself has written, for a receiver that gets it
+      if event.kind == "message" and event.from == place.number then
+        event.kind, event.to = "echo", type(event.raw.to) == "string" and event.raw.to:gsub("^%+", "") or nil
+        event.contact = { wa_id = event.to }
+      end
     elseif place.is_own and id and id ~= place.number and event.number ~= place.number then
       return event
     end
