@@ -6,7 +6,7 @@
 
 static const char HEAD_CLASS[] = "waba.PreparedHead";
 
-/* It holds a reference to the engine, so that the two may be collected in any order. */
+/* The userdata holds a reference to the engine, so that both may be collected in any order. */
 struct head_box {
   struct engine *engine;
   struct head *head;

@@ -17,7 +17,7 @@
 #define ROOT NAMES /* the place of the whole value */
 #define NAME_LENGTH_MAX 29
 
-/* A name of the cache. The Lua string is at its position in the table of names. */
+/* A cached name. The Lua string is at its position in the table of names. */
 struct name {
   uint16_t size; /* the elements of the last object or array with this name */
   uint8_t length;

@@ -1,4 +1,4 @@
-/* Lua values before encoding. All functions work on the value at the top of the stack and read
+/* Checks and prepares Lua values before encoding. All functions work on the value at the top of the stack and read
  * tables raw; none calls Lua code. */
 #ifndef WABA_JSON_VALUE_H
 #define WABA_JSON_VALUE_H

@@ -13,7 +13,7 @@ struct field {
   size_t name_length, value_length;
 };
 
-/* Reads the header line at `at`. Returns the start of the next line, or NULL if this one has no name, no colon or no
+/* Reads the header line at `at`. Returns the start of the next line, or NULL if the line has no name, no colon or no
  * CR LF. */
 static const char *read_field(const char *at, const char *end, struct field *field) {
   const char *const line_end = memchr(at, '\n', (size_t)(end - at));

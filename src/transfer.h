@@ -58,7 +58,7 @@ struct transfer {
   long request_base;    /* bytes that libcurl sent to a proxy before the first attempt */
   bool repeat_refused;  /* libcurl tried to send the request again, and `before_request` refused it */
   bool repeated;        /* libcurl has sent the request again */
-  bool verbose;         /* libcurl reports on the stream */
+  bool verbose;         /* libcurl's debug texts about the stream are read */
   struct stream stream; /* the stream of the last attempt */
 
   /* The end. */

@@ -16,7 +16,7 @@ static const char TRANSFER_CLASS[] = "waba.Transfer";
 #define MAX_BODY ((size_t)16 * 1024 * 1024)
 #define MAX_SIZE ((curl_off_t)1 << 62)
 
-/* It holds a reference to the engine's struct, so that the two may be collected in any order.
+/* The box holds a reference to the engine's struct, so that both may be collected in any order.
  *
  * Creating a Lua value may run a finalizer of the program, and reading an option a metamethod: each may close the
  * engine, which frees the transfer, or use this same box. So no pointer into the engine is used after such a call: data
@@ -116,7 +116,7 @@ int transfer_class_start(lua_State *L) {
   }
   struct transfer_box *box = push_transfer_box(L, engine, 5);
   if (body.kind == SOURCE_BYTES) hold_body(L, box, 3);
-  /* Lua code that ran above may have closed or used these; from here on none runs. */
+  /* The Lua code above may have closed the engine or used the box; no Lua code runs below. */
   engine = engine_class_check(L, 1);
   struct head *head = head_class_check(L, 2, engine);
   check_unused(L, box, engine);

@@ -1,4 +1,4 @@
-/* What epoll and kqueue share: a pipe that wakes a watch, and waiting for several by poll. */
+/* Functions for epoll and kqueue: a pipe that wakes a watch, and waiting for several watches by poll. */
 #include "watch_state.h"
 
 #if !defined(WABA_USE_POLL)

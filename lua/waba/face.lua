@@ -220,7 +220,7 @@ local nginx = {}
 ---@field before_attempt? fun(): true|nil, waba.Error?  called before each attempt, when the rate limiter has admitted the message and none of its bytes can have been sent; may wait. If it returns `nil, err`, the message is not sent and `send` returns `nil, err`
 ---@field before_retry? fun(err: waba.Error)  called before the wait for the next attempt, if the last one certainly did not send the message
 
---- How a message is marked as read.
+--- The options of `client:mark_read`.
 ---@class waba.ReadOptions
 ---@field typing? boolean  shows for up to 25 seconds that a reply is being written (Cloud hosting only)
 
@@ -281,7 +281,8 @@ local nginx = {}
 ---@field tracker? waba.StatusTracker  the same, by the statuses that are applied to a tracker
 ---@field timeout? number  seconds after which the next message is sent without a status; default: 10
 
---- The options of `waba.clients`. Those of `waba.client` apply to each client, unless `load` returns another value.
+--- The options of `waba.clients`. The options of `waba.client` apply to each client, unless `load` returns other
+--- values.
 ---@class waba.ClientsOptions : waba.ClientOptions
 ---@field load fun(number: string, event: waba.Event|nil): waba.ClientOptions|nil  required: returns the options of a number, with its api_key; nil for an unknown number. May wait. It is called again when the gateway has refused the key with 401, because the key may have been changed; `event` then has `hosting`, `number`, `phone_number_id` and `waba_id` only
 ---@field max? integer  clients that are open at most, besides those in use; default: 1000
@@ -331,7 +332,7 @@ local nginx = {}
 --- How the handlers of a receiver are run.
 ---@class waba.WorkOptions
 ---@field concurrency? integer  handlers that may run at once. More than one run in the event loop of the caller, else in one of their own (`waba.run`); default: 1
----@field batch? integer  the largest number of events taken at once, each of another customer. While handlers are slow, no more are taken than can run at once; default: 16
+---@field batch? integer  the largest number of events taken at once, each of another customer. While handlers are slow, only as many are taken as can run at once; default: 16
 ---@field lease? number  seconds after which another worker may take an event whose lease was not renewed; default: 60
 ---@field forever? boolean  waits for more when no event is due, and reports on standard error when the inbox cannot be read; default: false
 ---@field interval? number  seconds between checks of an empty inbox, with `forever`; default: 0.25
@@ -750,7 +751,7 @@ local nginx = {}
 ---@field interval? number  seconds between checks for events that other processes stored; default: 0.5
 ---@field grace? number  seconds to finish requests and handlers after `server:stop`; default: 10
 ---@field reuseport? boolean  true: several processes may listen on the port and share the work
----@field limits? waba.ServerLimits  what a peer may use before it has sent valid credentials
+---@field limits? waba.ServerLimits  the limits of a peer before it has sent valid credentials
 ---@field cq? userdata  the cqueues controller to run in; default: one of its own
 
 --- The options of `waba.status_tracker`.

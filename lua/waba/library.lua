@@ -67,7 +67,7 @@ function library.absence(message)
   return message:match "^[^\n]-:%d+: (.+)$" or message
 end
 
---- The C module over libcurl. Raises where waba was built without it.
+--- The C module over libcurl. Raises an error if waba was built without the module.
 ---@return table
 function library.curl()
   local found, curl = pcall(require, "waba.curl")

@@ -131,7 +131,7 @@ function core.make_private(path) end
 --- to be compared.
 ---@param path string
 ---@return string|nil
----@return string? message  why the file can't be examined
+---@return string? message  the reason why the file can't be examined
 function core.file_identity(path) end
 
 --- Checks whether this process may read and write a file.
@@ -150,7 +150,8 @@ function core.absolute_path(path) end
 ---@return boolean|nil  nil if that is not known without trying (Lua 5.1, perhaps in a metamethod)
 function core.can_yield() end
 
---- Creates a secret header for one origin. It has no getter; its value is wiped when it is collected.
+--- Creates a secret header for one origin. The object has no getter; its value is overwritten when the object is
+--- collected.
 ---@param options { header: string, value: string, origin: string }
 ---@return waba.Credentials|nil
 ---@return string? message  does not quote the value

@@ -114,7 +114,7 @@ local function fits(value, alternatives)
   return false
 end
 
--- The value for an error message: a number that is out of bounds, else the value's type.
+-- Returns the value for an error message: a number that is out of bounds, else the value's type.
 local function shown(value, alternatives)
   for _, one in ipairs(alternatives) do
     if one.sign and type(value) == "number" and is_kind(value, one.kind) then return tostring(value) end

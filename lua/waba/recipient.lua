@@ -49,8 +49,8 @@ local function digits_of_text(text)
 end
 
 --- Turns a recipient into digits: "+49 (151) 123-4567", "0049 151 …", 491511234567 and a wa_id are all
---- taken, and what spreadsheets make of a number: "491511234567.0", "4.91511234567E+11", `="491511234567"`. A form
---- that has lost digits is refused. Refuses a number that starts with a single 0, because its country is unknown.
+--- taken, and what spreadsheets make of a number: "491511234567.0", "4.91511234567E+11", `="491511234567"`. Refuses a
+--- form that has lost digits. Refuses a number that starts with a single 0, because its country is unknown.
 ---@param to string|number
 ---@return string|nil digits  7 to 15
 ---@return waba.Error? err    of kind "invalid", path "to"; never quotes the number

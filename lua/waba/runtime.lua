@@ -244,7 +244,7 @@ end
 -- The functions of copas that resume its coroutines; `addthread` does so only before version 4.
 local RESUMING = { "step", "addthread" }
 
-local is_watched, resuming = false, 0 -- the number of their running calls
+local is_watched, resuming = false, 0 -- `resuming`: how many of these calls run
 
 local function end_resuming(ok, ...)
   resuming = resuming - 1

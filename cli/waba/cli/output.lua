@@ -47,7 +47,7 @@ function output.is_broken()
   return broken
 end
 
--- EBADF of the system.
+-- The value of EBADF on this system.
 local BAD_DESCRIPTOR = 9
 
 --- Opens standard streams that the shell has closed (`>&-`); otherwise a socket or a journal would get the descriptor

@@ -30,7 +30,7 @@ local migrate = {}
 
 --- Renders a message for both hostings, and lists the fields that change and those without a counterpart. Accepts a
 --- message from a builder, or the stored body of a request to On-Premise hosting. HSM messages become templates.
----@param message table  of `waba.text` and the like; a recipient may stand in `to`
+---@param message table  a message from `waba.text` or another builder, optionally with the recipient in `to`
 ---@return waba.Migration|nil
 ---@return waba.Error? err  of kind "invalid": it is not a table
 function migrate.message(message)

@@ -63,7 +63,7 @@ local function ask(self, name, arguments)
   return result
 end
 
--- The options for the process: what is known of the customer, and what was given.
+-- Returns the options for the process: the customer's data and the given options.
 local function options_for(self, given)
   local options = {}
   for _, fields in ipairs({ self.about, given or {} }) do
@@ -190,7 +190,7 @@ function Customer:reply(reply, options)
   return send(self, "reply", reply, options_for(self, options))
 end
 
---- Taps a button or a row of a message that was sent to it.
+--- Taps a button or a row of a message that the customer received.
 ---@param message_id string  what sending returned
 ---@param choice string      id, title, text or payload of the button or row
 ---@param options? waba.emulator.InboundOptions

@@ -72,7 +72,7 @@ end
 
 -- Routes ------------------------------------------------------------------------------------------
 
--- A handler that gets the JSON body of the request, checked against a rule.
+-- Makes a handler that gets the JSON body of the request, checked against a rule.
 local function with_body(handler, rule)
   return function(self, request)
     local body, refusal = self:json_body(request, rule)
@@ -122,7 +122,7 @@ end
 
 -- Requests ----------------------------------------------------------------------------------------
 
---- Whether a request has the key. The second value: it has one, but another.
+--- Whether a request has the key. The second value is true if the request has another key.
 ---@param request waba.emulator.Request
 ---@return boolean authorized
 ---@return boolean? wrong
@@ -163,7 +163,7 @@ function Gateway:json_body(request, rule, optional)
   return body
 end
 
---- The JSON object of a request to 360dialog's own resources.
+--- Returns the JSON object of a request to 360dialog's own resources.
 ---@param request waba.emulator.Request
 ---@return table|nil body
 ---@return waba.emulator.Response? refusal

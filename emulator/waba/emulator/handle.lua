@@ -114,7 +114,7 @@ end
 ---@class waba.emulator.WebhookAttempt
 ---@field sequence integer
 ---@field url string
----@field headers table<string, string>  the registered ones; their values show as "(hidden)"
+---@field headers table<string, string>  the registered headers, with their values as "(hidden)"
 ---@field body string
 ---@field json table         the body decoded
 ---@field attempt integer    1 for the first try
@@ -215,7 +215,7 @@ function Handle:forget()
   return self.before and true, err
 end
 
--- `pending = 0` is reached from above, all other counts from below.
+-- Whether `pending` has fallen to the wanted count, and every other count has risen to it.
 local function reached(counts, wanted)
   for name, value in pairs(wanted) do
     local have = counts[name]

@@ -43,7 +43,7 @@ Number.USUAL_FAILURE = 500
 --- A running emulator, and the handle on its first number.
 ---@class waba.Emulator : waba.emulator.Number
 ---@field numbers table<string, waba.emulator.Number>  the numbers by their digits
----@field pid integer|nil   of its process; nil after `connect`
+---@field pid integer|nil   the id of the emulator's process; nil after `connect`
 local Emulator = setmetatable({}, { __index = Number })
 Emulator.__index = Emulator
 Emulator.__name = "waba.Emulator"

@@ -92,7 +92,7 @@ function Process:serve_page()
   return page.url
 end
 
--- The certificate for both gateways, and the file of its authority.
+-- Makes the certificate for both gateways, and the file of its authority.
 local function make_certificate(self)
   local certificate = require "waba.emulator.certificate"
   local kept = self.options.authority

@@ -56,7 +56,7 @@ end
 --- Schedules the statuses of an accepted message, or its failure.
 ---@param gateway table
 ---@param record table
----@param order string[]    the statuses it goes through
+---@param order string[]    the statuses of the message, in order
 ---@param failure? { errors: table[], after: string?, status: string? }
 ---  after: the last status that is reached before it; none by default. status: "failed" or "warning"
 function messages.schedule_statuses(gateway, record, order, failure)

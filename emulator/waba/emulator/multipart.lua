@@ -72,7 +72,7 @@ local function read_head(reader)
     type = head["content-type"] }
 end
 
--- A part's content, up to the next boundary.
+-- Reads a part's content, up to the next boundary.
 local function read_content(reader, part, mark, target)
   if not part.filename then
     local sink, text = collector(MAX_TEXT)

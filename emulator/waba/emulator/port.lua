@@ -1,5 +1,5 @@
 -- One port of the emulator, which serves all numbers of a hosting. Each number has a gateway object of its own: its
--- key, webhook address, contacts, templates, media, profile and limits. The API key of a request selects it.
+-- key, webhook address, contacts, templates, media, profile and limits. The API key of a request selects the gateway.
 
 local gateways = require "waba.emulator.gateway"
 

@@ -26,7 +26,7 @@ local FILE_CHUNK = 128 * 1024
 ---@field query table<string, string>
 ---@field headers table<string, string>   names in lower case
 ---@field protocol "HTTP/1.1"
----@field body? string                    unless it went into a file
+---@field body? string                    absent if the body was written to a file
 ---@field file? string
 ---@field sha256? string                  the sum of the file, in hexadecimal
 ---@field size integer                    bytes of the body

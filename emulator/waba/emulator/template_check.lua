@@ -131,7 +131,7 @@ local function check_buttons(own, template, known, given)
   end
 end
 
---- Characters of a body's text: a template of a body alone may be long.
+--- Returns the most characters of a body's text, which is larger for a template of a body alone.
 ---@param parts table  from template_store.by_type
 ---@return integer
 function template_check.longest_body(parts)

@@ -57,7 +57,7 @@ function CircuitBreaker:record(err, now)
   return false
 end
 
---- Seconds until a message may be sent.
+--- Returns the seconds until a message may be sent.
 ---@param now number
 ---@return number
 function CircuitBreaker:left(now)

@@ -92,10 +92,10 @@ end
 ---@field sent integer
 ---@field failed integer      certainly not sent
 ---@field maybe_sent integer  with an uncertain result
----@field skipped integer     those with a result from an earlier run of the journal
----@field failed_before integer      those of `skipped` that failed in an earlier run
----@field maybe_sent_before integer  those of `skipped` whose result is uncertain since an earlier run
----@field duplicates integer  with the option `unique`
+---@field skipped integer     messages with a result from an earlier run of the journal
+---@field failed_before integer      the part of `skipped` that failed in an earlier run
+---@field maybe_sent_before integer  the part of `skipped` with an uncertain result from an earlier run
+---@field duplicates integer  messages that the option `unique` left out
 ---@field suppressed integer?  with the option `suppress`: recipients who want no marketing messages
 ---@field seconds number
 ---@field stopped? true       the option `stop` has ended the run

@@ -103,7 +103,8 @@ function Run:fail(raised)
   self:stop()
 end
 
---- Ends the source with an error that it raised. Messages that it returned before are sent, then the error is raised again.
+--- Ends the source with an error that it raised. Sends the messages that the source returned before, then raises the
+--- error again.
 function Run:end_source(raised)
   self.raised = self.raised or { value = raised }
   self.is_exhausted = true

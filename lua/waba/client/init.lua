@@ -333,7 +333,7 @@ function Client:estimate(count, given)
   return seconds
 end
 
---- How a message is marked as read.
+--- The options of `client:mark_read`.
 ---@options waba.ReadOptions
 local READ_OPTIONS = {
   typing = "boolean", -- shows for up to 25 seconds that a reply is being written (Cloud hosting only)

@@ -18,7 +18,8 @@ local Clients = {}
 Clients.__index = Clients
 Clients.__name = "waba.Clients"
 
---- The options of `waba.clients`. Those of `waba.client` apply to each client, unless `load` returns another value.
+--- The options of `waba.clients`. The options of `waba.client` apply to each client, unless `load` returns other
+--- values.
 ---@options waba.ClientsOptions : waba.ClientOptions
 local OPTIONS = options.with(client_options.OPTIONS, {
   load = "fun(number: string, event: waba.Event|nil): waba.ClientOptions|nil", -- required: returns the options of a
@@ -157,7 +158,7 @@ local function open(self, number, event)
 end
 
 --- The client of a number; makes it if need be. Another call may close it when it has no request in flight, so ask for it
---- each time. Raises if `load` raises an error or returns nonsense.
+--- each time. Raises an error if `load` raises one or returns neither a table nor nil.
 ---@param number string|integer  or a phone_number_id, if `load` knows the number by it
 ---@param event? waba.Event      for `load`
 ---@return waba.Client|nil

@@ -10,7 +10,7 @@ local function is_for_marketing(client, message)
   return definition ~= nil and type(definition.category) == "string" and definition.category:upper() == "MARKETING"
 end
 
---- Why a message must not be sent.
+--- The reason why a message must not be sent.
 ---@param receiver waba.Receiver
 ---@param client waba.Client
 ---@param to any

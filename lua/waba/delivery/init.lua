@@ -235,7 +235,7 @@ local function try(self, request, endpoint, call, observed)
   return response, json, err
 end
 
--- Calls the option `before_attempt`. Returns the time afterwards, or nil and its error.
+-- Calls the option `before_attempt`. Returns the time after the wait, or nil and an error.
 local function prepare_attempt(self, call, deadline)
   local ready, err = call.before_attempt()
   if not ready then return nil, err end

@@ -102,7 +102,7 @@ function Queue:notify(now)
   if entry then entry.waiter:wake() end
 end
 
---- Makes the calls check the limiter that can't wait until a moment.
+--- Makes calls check the limiter if they can't wait until a moment.
 ---@param moment number
 function Queue:notify_late(moment)
   for _, list in ipairs { self.replies, self.bulk } do
@@ -142,8 +142,8 @@ local function patience(list, entry)
   return BEAT * (1 + (entry.position - list.first) / CLOSE)
 end
 
---- Waits for a slot, and takes it. Returns nil as soon as it is certain that there will be none in time, and when the queue
---- is closed.
+--- Waits for a slot, and takes it. Returns nil as soon as it is certain that no slot will be free in time, and when the
+--- queue is closed.
 ---@param transport waba.Transport
 ---@param now number
 ---@param deadline number

@@ -17,7 +17,7 @@ hosting.NAMES = { on_premise = true, cloud = true }
 ---@field class? string         the rate limit of the endpoint; "other" by default
 ---@field binary? boolean       a 2xx body is bytes, not JSON
 ---@field summary? fun(body: string): any  reads a 2xx body instead of the JSON decoder; nil: use the decoder
----@field query? table<string, any>  part of every request
+---@field query? table<string, any>  query parameters of every request
 ---@field is_external? boolean  requests go to another host, which has its own rate limits
 ---@field unsupported? string   the gateway does not have the endpoint: the message of the error, which names the
 ---                             alternative. All other fields are nil

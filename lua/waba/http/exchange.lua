@@ -40,7 +40,7 @@ local TOKEN = "[%w!#$%%&'*+.^_`|~-]+"
 local REQUEST_LINE = "^(" .. TOKEN .. ") (%S+) HTTP/(%d)%.(%d)$"
 local FIELD = "^(" .. TOKEN .. "):[ \t]*(.-)[ \t]*$"
 
--- The path of a target in absolute form; its host is not compared.
+-- Returns the path of a target in absolute form; the host of the target is not compared.
 local function path_of(target)
   local path = target:match "^%a[%w+.-]*://[^/?#]*(.*)$" or target
   return path:find("^/") and path or path == "*" and path or "/" .. path
@@ -197,8 +197,8 @@ function Exchange:read()
   return bytes
 end
 
---- Makes a function that collects the pieces of a body. It joins small pieces, which would otherwise take far more
---- memory than their bytes.
+--- Makes a function that collects the pieces of a body. Joins small pieces, which would otherwise take far more memory
+--- than their bytes.
 ---@return fun(piece: string|nil): string|nil  adds a piece; without one it returns the whole
 function exchange.collector()
   local large, small = {}, {}

@@ -71,7 +71,7 @@ function keys.identity(event)
   if kind ~= "error" then return kind .. ":" .. of_number(event, event.id) end
 end
 
--- The customer's names in an event, without repetition: the phone number first.
+-- Returns the customer's names in an event, without repetition, the phone number first.
 local function names_of(event)
   local contact = type(event.contact) == "table" and event.contact or {}
   local system = type(event.system) == "table" and event.system.type == "user_changed_user_id" and event.system or {}

@@ -28,7 +28,7 @@ work.OPTIONS = {
   concurrency = { "integer>=1", 1 }, -- handlers that may run at once. More than one run in the event loop of the caller,
                                      -- else in one of their own (`waba.run`)
   batch = { "integer>=1", 16 },      -- the largest number of events taken at once, each of another customer. While
-                                     -- handlers are slow, no more are taken than can run at once
+                                     -- handlers are slow, only as many are taken as can run at once
   lease = { "number>0", 60 },        -- seconds after which another worker may take an event whose lease was not renewed
   forever = { "boolean", false },    -- waits for more when no event is due, and reports on standard error when the inbox
                                      -- cannot be read
@@ -238,7 +238,7 @@ local function can_exchange(self)
     and clock() >= self.settle_at
 end
 
--- Calls a function that acknowledges the events it is called with. Returns what it returned.
+-- Calls a function that acknowledges the events it is called with. Returns the results of the function.
 local function acknowledge_with(self, call)
   local done = self.finished
   self.finished = {}

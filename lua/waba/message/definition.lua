@@ -248,7 +248,7 @@ function check_components(found, prefix, defined, components)
   end
 end
 
--- One error of all that was found.
+-- Makes one error object of all errors that were found.
 local function error_of(defined, found)
   local messages = {}
   for i, one in ipairs(found) do messages[i] = one.message end

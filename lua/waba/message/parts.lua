@@ -53,7 +53,7 @@ function parts.positions(list)
   return top
 end
 
--- A new list with the results of `build`, which takes an item and its position.
+-- Returns a list with the results of `build`, which takes an item and its position.
 function parts.each(list, build)
   if not is_table(list) then return list end
   local result = {}
@@ -80,7 +80,7 @@ function parts.header_content(header)
   end
 end
 
--- A template's language, which may be only its code.
+-- Returns a template's language object; the argument may be the code alone.
 function parts.language(language)
   if is_table(language) then return copy(language) end
   if language == nil then return nil end

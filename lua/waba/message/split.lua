@@ -120,7 +120,7 @@ local function is_space(character)
   return character:find "^%s" ~= nil
 end
 
--- The kind of place before a character; nil inside a URL and inside a user-perceived character.
+-- Returns the kind of place before a character; nil inside a URL and inside a user-perceived character.
 local function kind_of(state, character, point)
   local before = state.before
   if before == "\n" and not character:find "^[\r\n]" then return state.is_paragraph and PARAGRAPH or LINE end

@@ -88,7 +88,7 @@ local function text_of_key(key)
   return type(key) == "number" and ("%.0f"):format(key) or key
 end
 
--- The client's options for the check of the content. A client may have a namespace.
+-- Returns the client's options for the check of the content. A client may have a namespace.
 local CLIENT = { validate = true, namespace = "of the client" }
 
 local function check_content(entry, hosting)

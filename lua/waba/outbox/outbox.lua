@@ -131,7 +131,7 @@ function Outbox:record(name, value, is_kept)
   return { name = name, value = assert(core.encode(value)), seconds = is_kept and self.keep or nil }
 end
 
---- The records of an entry that is finished.
+--- Returns the records of a finished entry.
 ---@param entry table
 ---@param state table  with the field `state`
 ---@return waba.StoreRecord[]

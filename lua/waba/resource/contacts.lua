@@ -30,7 +30,7 @@ end
 
 local text = values.some_text
 
--- The numbers in the form of the gateway, and for each the number of the call.
+-- Returns the numbers in the gateway's form, and for each of them the number that the caller passed.
 local function encode_numbers(numbers)
   if numbers[1] == nil then
     return nil, errors.invalid("contacts", "contacts is empty; at least 1 number is needed")

@@ -1,5 +1,5 @@
 -- The state of the number's WhatsApp client: GET /v1/health (Cloud: GET /health_status, of the number itself). The
--- gateway refreshes it every five minutes, so a client keeps the response for this time.
+-- gateway refreshes its health every five minutes, so a client caches the response for this time.
 
 local core = require "waba.core"
 local hosting = require "waba.hosting"

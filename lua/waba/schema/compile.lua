@@ -102,7 +102,7 @@ end
 
 local compile -- rules contain rules
 
--- A rule as it applies in a mode: with its inferred fields, or without.
+-- Returns a rule as it applies in a mode: with or without its inferred fields.
 local function effective(node, mode)
   if not node.inferred or mode == "documented" then return node end
   local whole = {}

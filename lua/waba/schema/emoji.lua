@@ -37,7 +37,7 @@ local modifiers = { { SELECTOR, SELECTOR }, { 0x1F3FB, 0x1F3FF }, { 0xE0020, 0xE
 local letters_of_flags = { { 0x1F1E6, 0x1F1FF } }
 local keys = { { 0x23, 0x23 }, { 0x2A, 0x2A }, { 0x30, 0x39 } } -- # * 0 to 9
 
--- The code points of valid UTF-8.
+-- Returns the code points of valid UTF-8.
 local function points_of(text)
   local points = {}
   for character in text:gmatch("[%z\1-\127\194-\244][\128-\191]*") do

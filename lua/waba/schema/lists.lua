@@ -75,7 +75,7 @@ local function compile_same(path)
   end
 end
 
--- The types and formats of a template's components and the types of their buttons, as one text. The order of the
+-- Returns the types and formats of a template's components and the types of their buttons as one text. The order of the
 -- components does not matter.
 local function parts_of(components)
   local parts = {}

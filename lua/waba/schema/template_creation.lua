@@ -56,7 +56,7 @@ end
 
 local open = creation.open
 
---- An object with rules for some of its variants.
+--- Returns the rule of an object with rules for some of its variants.
 ---@param by string
 ---@param variants table<string, waba.Rule>
 ---@return waba.Rule

@@ -128,7 +128,7 @@ local function await_status(self, held, err)
   return false, err
 end
 
--- Seconds until the next attempt.
+-- Returns the seconds until the next attempt.
 local function delay_of(self, attempts, err)
   local retry = self.outbox.retry
   local delay = math.min(retry.max, retry.base * 2 ^ math.min(attempts - 1, 40)) * (0.5 + core.random() / 2)

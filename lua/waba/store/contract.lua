@@ -30,7 +30,7 @@
 ---@class waba.StoreChange
 ---@field lease waba.StoreLease
 ---@field done? "held"|"always"  remove it; "always": also when the lease was lost, wherever the entry is by now
----@field extend? number    the lease ends after this many seconds
+---@field extend? number    seconds after which the lease ends
 ---@field delay? number     seconds until the entry may be taken again
 ---@field dead? boolean     make it a dead letter
 ---@field release? boolean  as if it had never been taken
@@ -43,7 +43,7 @@
 ---@class waba.StoreRecord
 ---@field name string
 ---@field value? string     nil removes the record
----@field seconds? number   for which it is kept; nil: for ever
+---@field seconds? number   seconds for which the record is kept; nil: for ever
 ---@field of_key? boolean   `name` is the key of an entry
 ---@field rises? boolean    not written if the present value is the same or greater, byte by byte
 ---@field add? integer      instead of `value`: is added to the number that the record has. In a change with `done` only if

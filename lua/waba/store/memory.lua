@@ -120,7 +120,7 @@ local function make_ready(self, conversation)
   list[list.last] = conversation
 end
 
--- Returns the conversation of a name; makes it if need be.
+-- Returns the conversation of a name; makes the conversation if none exists.
 local function conversation_of(self, name, bulk)
   local conversation = name and self.conversations[name]
   if conversation then return conversation end
@@ -174,7 +174,7 @@ local function merge(self, from_name, to_name)
   if from.first > from.last then self.conversations[from_name] = nil end
 end
 
--- What names.lua needs of this store.
+-- The functions of this store that names.lua calls.
 local function name_store(self)
   local known = new_expiring(MOST_NAMES)
   local store = { known = known }
@@ -218,7 +218,7 @@ local function remove_first(self, conversation)
   return entry
 end
 
--- Removes an entry from its conversation, wherever it is in it. Returns whether it was there.
+-- Removes an entry from any position of its conversation. Returns whether it was there.
 local function remove_entry(self, entry)
   local conversation = entry.conversation
   for position = conversation.first, conversation.last do

@@ -6,7 +6,7 @@ local names = {}
 --- Seconds for which names are recorded after the last entry with one of them.
 names.REMEMBER = 90 * 86400
 
--- References between a name and its root at most.
+-- The most references between a name and its root.
 local STEPS = 16
 
 --- The functions that a backend provides.

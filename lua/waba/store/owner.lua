@@ -29,7 +29,7 @@ local function machine()
   return boot and first and boot:match "^%x+" .. "." .. first
 end
 
---- A name for the owner of leases; different at each call.
+--- Returns a new name for an owner of leases.
 ---@return string
 function owner.name()
   local place, process = machine(), identity "self"

@@ -42,7 +42,7 @@ end
 
 -- Putting -----------------------------------------------------------------------------------------
 
--- What names.lua needs of this store; the entries of one `put` share the names that were read.
+-- The functions of this store that names.lua calls; the entries of one `put` share the names that were read.
 local function name_store(self, now)
   local database, store = self.database, {}
   local known, is_fresh = {}, {} -- name to the name that it refers to, or false; names whose row is up to date
@@ -475,7 +475,7 @@ function sqlite.new(settings)
     database = sqlite_connection.new(settings.file, settings.busy_timeout, settings.title, settings.application),
     numbers = 0, since_forgetting = 0, forgotten = "", look_at = 0,
   }, Sqlite)
-  -- a process that was forked has another owner
+  -- a forked process has another owner
   function store.database.on_open() store.owner, store.is_registered, store.look_at = owner.name(), false, 0 end
   return store
 end

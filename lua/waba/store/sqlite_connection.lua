@@ -161,7 +161,7 @@ end
 -- Closes a file that was removed or replaced, and removes SQLite's further files of it: SQLite would treat them as parts
 -- of the new file.
 local function leave_replaced(self)
-  pcall(pragma, self, "wal_checkpoint(FULL)") -- into the old file, which may have another name now
+  pcall(pragma, self, "wal_checkpoint(FULL)") -- writes into the old file, which may have another name now
   local path, beside = self.path, self.beside
   disconnect(self)
   for name, identity in pairs(beside) do
@@ -233,7 +233,7 @@ end
 --- Runs `work`; makes error objects from errors of the driver. Opens the file at the first use. While another process
 --- holds its lock, repeats `work` until the busy timeout is over.
 ---@param work fun(): any, any  must have no effect when it raises
----@return any result  of `work`; or nil and a `waba.Error`
+---@return any result  the results of `work`; or nil and a `waba.Error`
 ---@return any second
 function Connection:guarded(work)
   if self.closed then error(self.title:gsub("^the ", "this ") .. " is closed", 3) end
@@ -264,7 +264,7 @@ end
 --- what is put needs that: a power failure that takes an acknowledgement back makes an entry come twice, which is allowed.
 ---@param work fun(): any, any
 ---@param to_disk? boolean  if it is given, the transaction also fails when the file was removed or replaced meanwhile
----@return any result  of `work`; or nil and a `waba.Error`
+---@return any result  the results of `work`; or nil and a `waba.Error`
 ---@return any second
 function Connection:transaction(work, to_disk)
   return self:guarded(function()

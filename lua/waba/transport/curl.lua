@@ -306,7 +306,7 @@ end
 local function new_wait(loop, task, request)
   local body = request.body
   local waiter = { loop = loop, task = task, state = NEW, owner = request.head.owner }
-  -- a string has no `reader` either
+  -- a string has no field `reader`, so the check is safe
   if request.progress or request.into or body and body.reader then waiter.is_attended = true end
   return waiter
 end

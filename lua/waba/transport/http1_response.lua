@@ -178,7 +178,7 @@ local function stored(exchange)
   return type(store) == "table" and table.concat(store) or store
 end
 
--- The headers of a response whose head ends before `behind`.
+-- Returns the headers of a response whose head ends before `behind`.
 local function headers_of(lines, behind)
   local _, last = lines:find("\r\n", 1, true)
   return core.headers(lines, last + 1, behind - 3)

@@ -63,7 +63,7 @@ local function share(kind, options)
 end
 
 --- Returns the transport that the options of a client name, or the one for this process. Clients with the same options
---- share it: the caller must call `retain`, and `release` in the end.
+--- share the transport: the caller must call `retain`, and `release` in the end.
 ---@param options waba.ClientOptions
 ---@return waba.Transport
 ---@return boolean is_shared  false: a user's own transport

@@ -358,7 +358,8 @@ local function prepare(request, started)
   return exchange
 end
 
--- One attempt on one connection. The third result: whether its certificate may be bad although nginx did not report it.
+-- One attempt on one connection. The third result is true if the server's certificate may be invalid although nginx did
+-- not report it.
 local function try(request, target, started, now)
   local exchange, refused = prepare(request, started)
   if not exchange then return nil, refused end

@@ -61,8 +61,8 @@ local function read_paths(paths, default)
   return places
 end
 
---- Makes the function that finds the place of a request. The function may wait. It returns nil, a status and a reason if
---- there is none. Raises for wrong options.
+--- Makes the function that finds the receiver for the address of a request. The function may wait. It returns nil, a
+--- status and a reason if there is none. Raises for wrong options.
 ---@param options waba.ReceiverOptions
 ---@return fun(request: waba.WebhookRequest): waba.WebhookPlace|nil, integer?, string?
 function addresses.new(options)

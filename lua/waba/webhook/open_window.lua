@@ -90,7 +90,7 @@ function open_window.replace(event, inbox, prepare)
   end
   prepare()
   if not event.client then return end
-  write(inbox, name, nil) -- before the template is sent: it is not sent twice, whatever happens
+  write(inbox, name, nil) -- before the template is sent, so that the template is never sent twice
   local expected = core.decode(json)
   local sent, err = event.client:send(expected.to, expected.message)
   event.replaced = { id = sent and sent.id, error = err }

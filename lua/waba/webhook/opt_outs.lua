@@ -20,7 +20,7 @@ local function record(scope, name, reason)
   return { name = "suppressed:" .. scope .. name, value = reason and ("%s %.0f"):format(reason, os.time()) or nil }
 end
 
--- Names of the customer of an event.
+-- Returns the names of an event's customer.
 local function each_name(customer, visit)
   if customer.phone then visit(customer.phone) end
   if customer.user_id then visit(customer.user_id) end

@@ -114,7 +114,7 @@ end
 ---@return integer status
 ---@return table<string, string> headers  lower-case names
 ---@return string body
----@return string? reason  of a status other than 200, for the log
+---@return string? reason  the reason of a status other than 200, for the log
 function Receiver:handle(request, put)
   if type(request) ~= "table" then error("receiver:handle: the request must be a table, not a " .. type(request), 2) end
   local body = request.body or ""
@@ -231,7 +231,8 @@ function Receiver:costs()
   return costs.list(self.billed)
 end
 
---- What this process stored and handled, and what waits in the inbox; empty for an inbox that has no method `stats`.
+--- Returns the counts of this process and the events that wait in the inbox; empty for an inbox that has no method
+--- `stats`.
 ---@return waba.InboxStats
 function Receiver:stats()
   return self.inbox.stats and self.inbox:stats() or {}

@@ -36,7 +36,7 @@ local OPTIONS = {
   interval = { "number>0", 0.5 },    -- seconds between checks for events that other processes stored
   grace = { "number>=0", 10 },       -- seconds to finish requests and handlers after `server:stop`
   reuseport = "boolean",             -- true: several processes may listen on the port and share the work
-  limits = "waba.ServerLimits",      -- what a peer may use before it has sent valid credentials
+  limits = "waba.ServerLimits",      -- the limits of a peer before it has sent valid credentials
   cq = "userdata",                   -- the cqueues controller to run in; default: one of its own
 }
 

@@ -82,7 +82,7 @@ end
 --- Applies one status event.
 ---@param event waba.Event
 ---@return waba.MessageState|nil state  of its message; nil for an event that is not a status of a message
----@return boolean changed              whether its status became higher; false for a repeated or a late one
+---@return boolean changed              true if the status became higher; false for a repeated or late event
 function Tracker:apply(event)
   if not is_of_message(event) then return nil, false end
   local entry = entry_of(self, event.id)

@@ -162,7 +162,7 @@ local undescribed = {
 ---@field retry_after number?  seconds to wait, if the platform documents them
 ---@field scope string?        the scope of a rate limit, as in `waba.Error`
 ---@field ambiguous boolean?   the request may have been accepted in spite of the error
----@field arrives "response"|"status"|"both"  where the code arrives: in the response, or in a status webhook
+---@field arrives "response"|"status"|"both"  whether the code is in the response or in a status webhook
 ---@field meaning string
 ---@field advice string        what to do
 

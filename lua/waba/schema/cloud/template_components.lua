@@ -73,7 +73,7 @@ local function otp(fields, more)
   return object(with({ text = text(25), autofill_text = text(25) }, fields), more)
 end
 
--- The app is in the list, or, in the older form, in the button itself (cloud.md, section 11.3).
+-- The app is an element of the list or, in the older form, fields of the button (cloud.md, section 11.3).
 local function app_otp(fields)
   fields.supported_apps = apps
   for name, rule in pairs(apps.each.fields) do fields[name] = with(rule, { required = false }) end

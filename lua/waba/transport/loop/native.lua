@@ -55,7 +55,7 @@ end
 function native.sleep(seconds)
   local task = native.task()
   if not task then return blocking.sleep(seconds) end
-  if seconds <= 0 then return yield() end -- changes nothing when that raises (Lua 5.1, in a metamethod)
+  if seconds <= 0 then return yield() end -- raises in a metamethod of Lua 5.1
   local due = clock() + seconds
   repeat
     native.park(task, math.max(0, due - clock()))
