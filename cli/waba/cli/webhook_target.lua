@@ -10,7 +10,7 @@ local TIMEOUT = 5
 
 --- The options of a target.
 ---@param command table
----@param name? string  of the option with the address; "--to" by default
+---@param name? string  the name of the option with the address; "--to" by default
 function webhook_target.add_options(command, name)
   command:option(name or "--to", "The address of the program."):argname "<url>"
   command:option("--user", "The user; the password is read from WABA_WEBHOOK_PASSWORD."):argname "<user>"

@@ -65,7 +65,7 @@ local function put(self, items)
   end
 end
 
--- Reads the results and reports them. Returns the number of entries that have one.
+-- Reads the results and reports them. Returns the number of entries with a result.
 local function look(self, is_last)
   local counts, err = self.options.outbox:campaign(self.options.campaign)
   if not counts then return nil, err end

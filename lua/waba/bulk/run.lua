@@ -324,7 +324,7 @@ local function write_begun(self)
   end
 end
 
--- One batch from the source to the queue.
+-- Moves one batch from the source to the queue.
 local function fill(self)
   local batch = intake.read(self, self.batch - depth(self))
   for _, item in ipairs(batch) do put(self, item) end

@@ -95,7 +95,7 @@ end
 
 local UNREACHED = { network = true, tls = true, timeout = true }
 
--- Where libcurl reads the proxy of an https URL.
+-- The environment variables from which libcurl reads the proxy of an https URL.
 local PROXY_VARIABLES = { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" }
 
 local function uses_proxy(client)

@@ -65,7 +65,7 @@ local function event_of(self, body)
   return event
 end
 
--- The events of leases.
+-- Returns the events of leases.
 local function events_of(self, leases)
   local taken = {}
   for index, one in ipairs(leases) do

@@ -23,7 +23,7 @@ local OPTIONS = options.with(outbox.OPTIONS, {
 
 --- An outbox in a SQLite file. The file is opened at the first use, so that a process may fork before. Raises when it
 --- certainly can't be opened, or is not a database.
----@param given waba.SqliteOutboxOptions|string  a string is the file
+---@param given waba.SqliteOutboxOptions|string  a string is the option `file`
 ---@return waba.Outbox
 function sqlite.new(given)
   if type(given) == "string" then given = { file = given } end

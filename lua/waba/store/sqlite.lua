@@ -26,7 +26,7 @@ local ADD = [[INSERT INTO waba_record (name, value, until) VALUES (?1, CAST(?2 A
   SET value = CASE WHEN until > ?4 THEN CAST(value + ?2 AS INTEGER) ELSE excluded.value END, until = excluded.until]]
 local VALUE = "SELECT value FROM waba_record WHERE name = ? AND until > ?"
 
--- Seconds between looks for processes that have ended.
+-- Seconds between searches for processes that have ended.
 local LOOK = 5
 
 -- LuaDBI 0.7 cuts what it reads at the first NUL byte.

@@ -196,7 +196,7 @@ local function fail_uncertain(exchange, target, reason)
   return http1.fail(exchange, "tls", BAD_CERTIFICATE:format(target.authority), reason)
 end
 
--- TLS on a new connection.
+-- Does the TLS handshake on a new connection.
 local function shake_hands(exchange, target, limit)
   local returned, session, reason = true, nil, "timeout"
   if wait_for_handshake(limit) then

@@ -53,7 +53,7 @@ local function store_of(inbox)
   return inbox
 end
 
--- The scope of a number, "" for all numbers.
+-- Returns the scope of a number; "" for all numbers.
 local function scope_of(inbox, number)
   if number == nil then return "" end
   return window.scopes(inbox, number)[1] or recipient.business_number(number) .. "/"

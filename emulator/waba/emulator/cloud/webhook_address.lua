@@ -13,7 +13,7 @@ local absent, headers_of = rules.absent, common.headers
 --- The name of the account's address.
 webhook_address.ACCOUNT = "waba"
 
--- Seconds until the account's address holds.
+-- Seconds until a new address of the account takes effect.
 local ACCOUNT_DELAY = 15
 local MOST_DESTINATIONS = 3
 

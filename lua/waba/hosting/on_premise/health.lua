@@ -20,7 +20,7 @@ local HEALTHY_ALONE = { connected = true, connecting = true }
 ---@field healthy boolean       at least one node is connected; standby nodes never are. Cloud: messages can be
 ---                             sent, with or without limits
 ---@field status string|nil     the status of a single instance. Cloud: the worst of the nodes'
----@field nodes waba.HealthNode[]  by name. the entities; on Cloud hosting in the gateway's order
+---@field nodes waba.HealthNode[]  sorted by name; on Cloud hosting in the gateway's order
 ---@field number table|nil      Cloud: the number's own fields in the platform's form: id, display_phone_number,
 ---                             verified_name, name_status, quality_rating, status, throughput, …
 ---@field waba_id string|nil    Cloud: the account's id
