@@ -49,7 +49,7 @@ describe("a number in place of a string of digits", function()
         local valid, err = waba.check(build(number), hosting)
         assert.is_nil(valid)
         assert.equal(path, err.path)
-        assert.matches("a number too large to be exact .* give it as a string of digits", err.message)
+        assert.matches("a number too large to be exact .* it must be a string of digits", err.message)
       end
     end)
   end

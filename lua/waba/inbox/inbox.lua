@@ -98,7 +98,7 @@ local function changes_of(self, done)
 end
 
 -- Stores an event that was stored before, once for a key.
-function Inbox:put_again(event, key)
+function Inbox:_put_again(event, key)
   local entry = entry_of(self, event)
   entry.key = key
   return self.store:put { entry }

@@ -63,7 +63,7 @@ function open_window.expect(inbox, id, to, template)
   if not stored then return end
   local status = record.decode(stored)
   status.is_again = true -- its handlers have run
-  inbox:put_again(status, "otherwise:" .. id)
+  inbox:_put_again(status, "otherwise:" .. id)
 end
 
 -- Whether a status says that the window was closed. The message was certainly not delivered.
