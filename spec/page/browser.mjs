@@ -13,7 +13,7 @@ const say = (line) => process.stdout.write(line + '\n');
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });
 const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: 'light',
   permissions: ['clipboard-read', 'clipboard-write'] });
-context.setDefaultTimeout(10000);
+context.setDefaultTimeout(20000);
 const page = await context.newPage();
 const problems = [];
 page.on('pageerror', (error) => problems.push(error.message));
@@ -28,7 +28,8 @@ async function step(name, body) {
   } catch (error) {
     failed = true;
     problems.length = 0;
-    say(`not ok ${name}: ${error.message.split('\n').slice(0, 6).join(' | ')}`);
+    const alerts = await page.getByRole('alert').allTextContents().catch(() => []);
+    say(`not ok ${name}: ${[...error.message.split('\n').slice(0, 6), ...alerts].join(' | ')}`);
   }
 }
 

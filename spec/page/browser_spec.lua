@@ -52,7 +52,7 @@ describe("the emulator's page in a browser", function()
       process.quote(emulator.api_key), emulator.url, process.interpreter(), process.quote(folder:file "bot.lua")),
       folder:file "bot.log")
     assert(emulator:wait { requests = 1 })
-    browser = process.start(("timeout 150 node spec/page/browser.mjs %s %s %s"):format(process.quote(MODULES),
+    browser = process.start(("timeout 200 node spec/page/browser.mjs %s %s %s"):format(process.quote(MODULES),
       process.quote(process.run "command -v chromium"), process.quote(assert(emulator:page()))), folder:file "browser.log")
   end)
 
@@ -74,7 +74,7 @@ describe("the emulator's page in a browser", function()
         end
       end
       return not browser:is_alive()
-    end, "the browser", 160)
+    end, "the browser", 210)
     local output = browser:output()
     assert.is_nil(output:match "not ok[^\n]*", output .. bot:output())
     assert.matches("\nend\n?$", output)

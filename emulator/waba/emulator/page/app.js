@@ -2,6 +2,7 @@
 
 import { html, render, useEffect, useState } from './vendor/preact-htm.js';
 import { call, connect, dataOf, list, report, store, subscribe } from './connection.js';
+import { phone } from './formats.js';
 import { Phone } from './phone.js';
 import { Switches } from './switches.js';
 import { Traffic } from './traffic.js';
@@ -11,6 +12,8 @@ const NAMES = ['Eva', 'Ben', 'Ada', 'Noah', 'Mia', 'Omar', 'Lin', 'Zoe', 'Ivo', 
 const NARROW = matchMedia('(max-width: 900px)');
 // Phones that open by themselves.
 const AT_ONCE = 3;
+// Customers that have a button each; the others are found by name or number.
+const MOST_NAMED = 30;
 
 const HOSTINGS = { on_premise: 'On-Premise', cloud: 'Cloud' };
 
@@ -45,13 +48,13 @@ function customersOf(gateway, made) {
   for (const contact of list(gateway.contacts)) {
     if (contact.name || contact.last_inbound) known.set(contact.wa_id, { ...known.get(contact.wa_id), wa_id: contact.wa_id });
   }
+  if (!known.size) known.set(numberOf(0), freshCustomer([]));
   const contacts = new Map(list(gateway.contacts).map((one) => [one.wa_id, one]));
-  const customers = [...known.values()].map((one) => {
+  return [...known.values()].map((one) => {
     const contact = contacts.get(one.wa_id) || {};
-    return { ...one, name: contact.name || one.name || '+' + one.wa_id, user_id: contact.user_id, username: contact.username,
+    return { ...one, name: contact.name || one.name || phone(one.wa_id), user_id: contact.user_id, username: contact.username,
       hidden: contact.hidden };
   });
-  return customers.length ? customers : [freshCustomer([])];
 }
 
 function Bar({ gateway, gateways, onGateway, onNewCustomer, panel, onPanel, disabled }) {
@@ -65,6 +68,16 @@ function Bar({ gateway, gateways, onGateway, onNewCustomer, panel, onPanel, disa
     <span class="space"></span>
     <button type="button" class="primary" onClick=${onNewCustomer} disabled=${disabled}>New customer</button>
     ${toggle('traffic', 'Traffic')}${toggle('switches', 'Conditions')}</header>`;
+}
+
+function Customers({ customers, isShown, current, onOpen }) {
+  const [wanted, setWanted] = useState('');
+  const found = wanted ? customers.filter((one) => `${one.name} ${one.wa_id}`.toLowerCase().includes(wanted.toLowerCase())) : customers;
+  return html`<nav class="customers" aria-label="Customers">
+    ${customers.length > MOST_NAMED && html`<input aria-label="Find a customer" placeholder=${`Find (${customers.length})`} value=${wanted}
+      onInput=${(event) => setWanted(event.target.value.trim())} />`}
+    ${found.slice(0, MOST_NAMED).map((one) => html`<button type="button" key=${one.wa_id} aria-pressed=${isShown(one)}
+      class=${one.wa_id === current ? 'current' : ''} onClick=${() => onOpen(one)}>${one.name}</button>`)}</nav>`;
 }
 
 function Notices({ gateway }) {
@@ -92,6 +105,11 @@ function App() {
     return () => { clearInterval(timer); end(); };
   }, []);
 
+  useEffect(() => {
+    const place = document.querySelector('.place.current');
+    if (place) place.scrollIntoView({ inline: 'nearest', block: 'nearest' });
+  }, [active]);
+
   const gateway = store.gateways.find((one) => one.name === picked) || usualGateway();
   if (!gateway || !store.ready) {
     return html`<${Notices} />${!TROUBLE[store.status] && html`<p class="notice">Connecting…</p>`}`;
@@ -118,6 +136,11 @@ function App() {
     setPicked(name);
     setSelected(null);
   }
+  // The first customer, whom only this page knows, stays once somebody writes as this customer.
+  function use(customer) {
+    const known = made[gateway.name] || [];
+    if (!known.some((one) => one.wa_id === customer.wa_id)) setMade({ ...made, [gateway.name]: [...known, customer] });
+  }
   function newCustomer() {
     const customer = freshCustomer(customers);
     setMade({ ...made, [gateway.name]: [...customers, customer] });
@@ -131,13 +154,12 @@ function App() {
   return html`<${Bar} gateway=${gateway} gateways=${store.gateways} onNewCustomer=${newCustomer} panel=${panel} onPanel=${setPanel}
       disabled=${disabled} onGateway=${pick} />
     <${Notices} gateway=${gateway} />
-    ${customers.length > 1 && html`<nav class="customers" aria-label="Customers">${customers.map((one) => html`<button type="button"
-      aria-pressed=${isShown(one)} class=${one.wa_id === current ? 'current' : ''} onClick=${() => (isShown(one) ? setActive(one.wa_id)
-        : setShown(one.wa_id, true))}>${one.name}</button>`)}</nav>`}
+    ${customers.length > 1 && html`<${Customers} customers=${customers} isShown=${isShown} current=${current}
+      onOpen=${(one) => (isShown(one) ? setActive(one.wa_id) : setShown(one.wa_id, true))} />`}
     <main class=${panel ? 'with-panel' : ''}>
       <div class="phones">${phones.map((customer) => html`<div key=${gateway.name + customer.wa_id}
         class=${'place' + (customer.wa_id === current ? ' current' : '')}><${Phone} gateway=${gateway} customer=${customer}
-        selected=${selected && selected.key} onSelect=${select} disabled=${disabled} closable=${phones.length > 1}
+        selected=${selected && selected.key} onSelect=${select} disabled=${disabled} closable=${phones.length > 1} onUse=${() => use(customer)}
         onClose=${() => setShown(customer.wa_id, false)} /></div>`)}</div>
       ${panel && html`<aside>${panel === 'traffic' ? html`<${Traffic} gateway=${gateway} selected=${selected} onClear=${() => setSelected(null)} />`
         : html`<${Switches} gateway=${gateway} />`}</aside>`}

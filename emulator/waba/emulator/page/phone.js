@@ -161,7 +161,7 @@ const FILES = {
   sticker: { label: 'Sticker', icon: '😊', accept: 'image/webp', most: 0.5 * MB },
 };
 
-function Composer({ customer, replyTo, onCancelReply, onText, onFile, onShare, disabled }) {
+function Composer({ customer, replyTo, onCancelReply, onText, onFile, onShare, onUse, disabled }) {
   const [text, setText] = useState('');
   const [open, setOpen] = useState(null);
   const box = useRef(null);
@@ -211,7 +211,7 @@ function Composer({ customer, replyTo, onCancelReply, onText, onFile, onShare, d
       <button type="button" class="icon" aria-label="Attach" aria-expanded=${open === 'attach'} onClick=${toggle('attach')}>📎</button>
       <button type="button" class="icon" aria-label="Emoji" aria-expanded=${open === 'emoji'} onClick=${toggle('emoji')}>🙂</button>
       <textarea ref=${box} rows="1" aria-label="Message" placeholder="Message" value=${text} dir="auto" disabled=${disabled}
-        onInput=${(event) => setText(event.target.value)} onKeyDown=${onKeyDown}></textarea>
+        onFocus=${onUse} onInput=${(event) => setText(event.target.value)} onKeyDown=${onKeyDown}></textarea>
       <button class="icon primary" aria-label="Send" title="Send" disabled=${disabled}>➤</button>
     </div>
     <input type="file" ref=${file} hidden tabindex="-1" aria-hidden="true" onChange=${chosen} /></form>`;
@@ -237,7 +237,7 @@ function Settings({ customer, contact, gateway, onClose, onChange }) {
 
 // ---- The phone ----------------------------------------------------------------------------------
 
-export function Phone({ gateway, customer, selected, onSelect, onClose, closable, disabled }) {
+export function Phone({ gateway, customer, selected, onSelect, onClose, onUse, closable, disabled }) {
   const [dialog, setDialog] = useState(null);
   const [replyTo, setReplyTo] = useState(null);
   const [reactTo, setReactTo] = useState(null);
@@ -285,10 +285,10 @@ export function Phone({ gateway, customer, selected, onSelect, onClose, closable
       await call(gateway.name, 'contact', { number: customer.wa_id, about: { name: name || undefined, status } });
     }
     if (hidden !== undefined) {
-      await call(gateway.name, 'hide', { number: customer.wa_id, hidden });
       // Without a number the business knows the customer by a user id.
       const userId = customer.user_id || 'DE.' + customer.wa_id.split('').reverse().join('').padEnd(16, '7');
       if (hidden) await call(gateway.name, 'contact', { number: customer.wa_id, about: { user_id: userId, name: customer.name } });
+      await call(gateway.name, 'hide', { number: customer.wa_id, hidden });
     }
     if (identity) {
       const changed = await call(gateway.name, 'change_identity', { number: customer.wa_id });
@@ -311,7 +311,8 @@ export function Phone({ gateway, customer, selected, onSelect, onClose, closable
     customerSends(type, content, message && { reply_to: message.id });
   };
   return html`<section class="phone" aria-label=${`Phone of ${customer.name}`}>
-    <header class="owner"><span><strong>${customer.name}</strong> ${customer.hidden ? 'number hidden' : phone(customer.wa_id)}
+    <header class="owner"><span><strong>${customer.name}</strong> ${customer.hidden ? 'number hidden'
+      : customer.name === phone(customer.wa_id) ? '' : phone(customer.wa_id)}
       ${contact && contact.blocked && html`<em> blocked by the bot</em>`}
       ${contact && contact.status === 'failed' && html`<em> blocks the bot</em>`}</span>
       <button type="button" class="icon" aria-label=${`Settings of ${customer.name}`} onClick=${() => setDialog({ name: 'settings' })}>⚙</button>
@@ -327,7 +328,7 @@ export function Phone({ gateway, customer, selected, onSelect, onClose, closable
         onReact=${(event) => { event.stopPropagation(); setReactTo(entry.message); }} />`} />
       ${isClosed && html`<p class="window">${windowLeft === null ? 'This customer has not written yet' : 'The last text of this customer is older than 24 hours'}:
         the bot may write templates only.</p>`}
-      <${Composer} customer=${customer.name} replyTo=${replyTo} onCancelReply=${() => setReplyTo(null)} disabled=${disabled}
+      <${Composer} customer=${customer.name} replyTo=${replyTo} onCancelReply=${() => setReplyTo(null)} disabled=${disabled} onUse=${onUse}
         onText=${(body) => customerSends('text', { body })} onFile=${sendFile} onShare=${(name) => setDialog({ name })} />
     </div>
     ${dialog && dialog.name === 'settings' && html`<${Settings} customer=${customer} contact=${contact} gateway=${gateway}
