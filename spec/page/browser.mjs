@@ -156,9 +156,10 @@ await step('lets the next request fail, and a later status', async () => {
 
 await step('shows the typing indicator and a hidden number on Cloud hosting', async () => {
   await page.getByLabel('Number of the bot').selectOption({ label: '+49305550277 (Cloud)' });
+  await phone('Eva').getByText('Emulated Business').waitFor();
   await page.getByRole('button', { name: 'Settings of Eva' }).click();
-  await page.getByLabel('Hide the phone number').click();
-  await page.getByRole('button', { name: 'Close' }).first().click();
+  await page.getByRole('dialog').getByLabel('Hide the phone number').click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Close', exact: true }).click();
   await phone('Eva').getByText('number hidden').waitFor();
   await write('Eva', 'Who am I?');
   say('want typing');
