@@ -186,7 +186,8 @@ local LUA_SPECS = {
   { "^client/", { "client", "delivery", "wrong_hosting" } }, { "^delivery/", { "client", "certainty" } },
   { "^webhook/addresses", { "webhook/numbers" } },
   { "^pace/", { "pace/limiters", "pace" } },
-  { "^inbox/", { "inbox", "webhook/receiver" } }, { "^store/", { "store", "inbox" } },
+  { "^inbox/", { "inbox", "webhook/receiver" } }, { "^store/", { "store", "inbox", "outbox" } },
+  { "^outbox/", { "outbox", "outbox/crash" } }, { "^sender/", { "outbox", "outbox/crash" } },
   { "^schema", { "schema", "two_readings", "message_types", "message" } },
 }
 
