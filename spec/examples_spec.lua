@@ -185,25 +185,22 @@ describe("examples", function()
       local function as(hidden)
         return cloud:customer(number, { name = "Eva", user_id = "DE.1349", hidden = hidden })
       end
-      local count = 0
-      local function question()
-        count = count + 1
+      -- A kill before the acknowledgement lets the bot ask the same question again.
+      local function question(words)
         return process.wait_for(function()
-          local list = {}
           for _, message in ipairs(cloud:messages { type = "interactive", direction = "outbound" }) do
-            if message.wa_id == number then list[#list + 1] = message end
+            if message.wa_id == number and message.content.body.text:find(words, 1, true) then return message end
           end
-          return list[count]
-        end, "question " .. count)
+        end, "the question " .. words)
       end
       start_on_cloud()
       assert(as(true):text "Hello")
-      assert(as(false):tap(question().id, "Daily lenses"))
-      local how_many = question()
+      assert(as(false):tap(question("").id, "Daily lenses"))
+      local how_many = question "how many?"
       program:stop "KILL"
       start_on_cloud()
       assert(as(true):tap(how_many.id, "2"))
-      assert(as(false):tap(question().id, "Yes, please"))
+      assert(as(false):tap(question("Shall we send them?").id, "Yes, please"))
       process.wait_for(function() return orders()[1] end, "the order")
       assert.same({ "DE.1349 daily 2" }, orders())
       knows:close()
