@@ -16,7 +16,8 @@ struct reader {
 
 struct place {
   int depth;
-  const struct json_piece *root; /* the root of the array or of its first object; NULL: another value */
+  /* the name of the root that the array, or its first object, belongs to; NULL for other values */
+  const struct json_piece *root;
 };
 
 static bool read_value(struct reader *reader, int depth);

@@ -55,8 +55,8 @@ void transfer_unset_head(struct transfer *transfer) {
 }
 
 /* libcurl sends a request again when a reused connection ends without a response, or when the server refuses its
- * stream. The two can't be distinguished afterwards, so the former is disabled: libcurl has no option for it, but
- * does not do it for RTSP RECEIVE requests. */
+ * stream. The two cases can't be distinguished afterwards, so the first one is disabled. libcurl has no option for
+ * that, but it does not repeat RTSP RECEIVE requests in the first case, so the request is marked as one. */
 static bool forbid_retry(CURL *easy, bool forbidden) {
   long request = forbidden ? CURL_RTSPREQ_RECEIVE : CURL_RTSPREQ_OPTIONS;
   CURLcode code = curl_easy_setopt(easy, CURLOPT_RTSP_REQUEST, request);

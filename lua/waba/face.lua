@@ -177,7 +177,7 @@ local nginx = {}
 
 --- The options of `client:send_all`.
 ---@class waba.BulkOptions
----@field concurrency? integer  messages in flight at most; fewer if by the client's rate limit the last of them would wait for more than half of its timeout; default: 64
+---@field concurrency? integer  messages in flight at most; lowered if the client's rate limit would make the last message wait longer than half of its timeout; default: 64
 ---@field rate? number  messages per second at most, besides the client's rate limit
 ---@field on_result? fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)  called once for each message, in the order of the responses; again for an uncertain result if the process ends during the call. An error raised in it ends the run, and is raised again when all messages in flight have ended
 ---@field journal? string  path of a file that makes the run resumable; one run at a time
@@ -262,7 +262,8 @@ local nginx = {}
 ---@field ambiguous? boolean  sends a request again even if the gateway may have accepted it; default: false
 
 --- The rates of one key; false: no limit. The clients of one process that have the same key and the same rates share
---- them. If several processes use one key, such as the workers of nginx, give them a store, or each its part.
+--- them. If several processes use one key, such as the workers of nginx, give them a shared store, or each process a part
+--- of the rate.
 ---@class waba.PaceOptions
 ---@field messages? waba.Rate|false  sending messages
 ---@field other? waba.Rate|false  all other requests

@@ -28,7 +28,7 @@ end
 ---@return string
 function Store:new_file() return self.gateway.folder .. "/" .. self.new_id() end
 
---- Keeps a file that has arrived at `new_file()`.
+--- Adds to the store a file whose bytes were written to the path that `new_file()` returned.
 ---@param file string
 ---@param about { type: string, size: integer, sha256: string }
 ---@param retention? number

@@ -1,5 +1,5 @@
 -- Starts the emulator's process beside the program and ends it again.
--- The process's standard input is the line of life: it closes with the program, however that ends.
+-- The standard input of the process closes when the program ends, also after a crash; then the process ends.
 
 local core = require "waba.core"
 local files = require "waba.emulator.files"

@@ -16,8 +16,8 @@ local LONGEST_CAMPAIGN = 1024
 --- The options of `client:send_all`.
 ---@options waba.BulkOptions
 local OPTIONS = {
-  concurrency = { "integer>=1", 64 }, -- messages in flight at most; fewer if by the client's rate limit the last of them
-                                      -- would wait for more than half of its timeout
+  concurrency = { "integer>=1", 64 }, -- messages in flight at most; lowered if the client's rate limit would make the
+                                      -- last message wait longer than half of its timeout
   rate = "number>0",                  -- messages per second at most, besides the client's rate limit
   on_result = "fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)", -- called once for each message, in the
                                       -- order of the responses; again for an uncertain result if the process ends during

@@ -7,7 +7,7 @@ local recipient = require "waba.recipient"
 local intake = {}
 
 local LONGEST_KEY = 512
--- The most recipients that are checked at once, so that other coroutines run while many are skipped.
+-- After this number of skipped recipients the loop yields, so that other coroutines run.
 local PORTION = 500
 
 -- The message of an error in what the source returned, or nil.

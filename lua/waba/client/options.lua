@@ -52,7 +52,8 @@ local RETRY = {
 }
 
 --- The rates of one key; false: no limit. The clients of one process that have the same key and the same rates share
---- them. If several processes use one key, such as the workers of nginx, give them a store, or each its part.
+--- them. If several processes use one key, such as the workers of nginx, give them a shared store, or each process a part
+--- of the rate.
 ---@options waba.PaceOptions
 local PACE = {
   messages = "waba.Rate|false",       -- sending messages

@@ -73,7 +73,7 @@ function Bucket:pause(moment)
   self.open_at = max(self.due - self.slack, moment)
 end
 
---- Whether a new bucket would be equal.
+--- Whether the bucket is in the state of a new one.
 ---@param now number
 ---@return boolean
 function Bucket:is_full(now)

@@ -149,7 +149,8 @@ local REASONS = {
     .. "%s s",
 }
 
--- The error of a request that gets no slot in time, or not before the end of a pause that the gateway has demanded.
+-- The error of a request that was not sent: it got no slot within its timeout, or the gateway demanded a pause that
+-- ends after the timeout.
 local function too_late(scope, queue, now, delay, is_bulk)
   local is_pause = queue.limiter.paused_until > now
   local failure = not is_pause and queue.limiter.failure and queue.limiter:failure()

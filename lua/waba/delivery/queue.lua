@@ -102,7 +102,7 @@ function Queue:notify(now)
   if entry then entry.waiter:wake() end
 end
 
---- Makes calls check the limiter if they can't wait until a moment.
+--- Makes the waiting calls check the limiter whose deadlines pass before a moment.
 ---@param moment number
 function Queue:notify_late(moment)
   for _, list in ipairs { self.replies, self.bulk } do

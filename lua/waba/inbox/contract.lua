@@ -126,7 +126,7 @@ function inbox:stats() end
 ---@field dead? boolean    events that were set aside; false, the default: events that wait or are taken
 ---@field id? string       the id of a row
 ---@field reason? string   a text that the reason contains
----@field before? number   Unix seconds: stored, or set aside, before that
+---@field before? number   Unix seconds: selects events that were stored, or set aside, before this time
 
 ---@class waba.InboxRow
 ---@field id string
@@ -144,7 +144,7 @@ function inbox:stats() end
 ---@return waba.Error? err
 function inbox:list(filter, n) end
 
---- Puts events that were set aside back, behind what waits in their conversations.
+--- Returns events that were set aside to the queue, after the waiting events of the same conversation.
 ---@param filter? waba.InboxFilter  all of these events by default
 ---@return integer|nil count
 ---@return waba.Error? err

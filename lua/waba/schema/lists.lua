@@ -130,7 +130,7 @@ local function check_list(node, check, rules)
   local least, most = limits[1], limits[2] or math.huge
   return function(value)
     if type(value) ~= "table" then return errors.wrong_type("list", value) end
-    -- a table with as many keys as positions from 1 on has no other keys
+    -- if a table has as many keys as consecutive positions from 1, all its keys are positions
     local count = 0
     for _ in next, value do count = count + 1 end
     if count < least or count > most or count ~= #value then return list_error(value, count, limits) end

@@ -39,7 +39,7 @@ sqlite_file.SCHEMA = {
   "CREATE TABLE waba_owner (name TEXT PRIMARY KEY) WITHOUT ROWID", -- the processes that took entries (owner.lua)
 }
 
---- What the tables of release 1.0 become; `%d` is the time in microseconds.
+--- The new names of the tables of release 1.0; `%d` is the time in microseconds.
 sqlite_file.FROM_VERSION_1 = {
   -- the first files of version 1.0 lack it
   "CREATE TABLE IF NOT EXISTS waba_customer (name TEXT PRIMARY KEY, root TEXT, until REAL)",

@@ -162,7 +162,7 @@ local function show_errors(ctx, args, checked)
   end
 end
 
--- Repeated recipients that are reported one by one; further ones are only counted.
+-- The largest number of repeated recipients that are reported one by one; further ones are only counted.
 local MOST_DUPLICATES = 20
 
 local function show_duplicates(args, checked)

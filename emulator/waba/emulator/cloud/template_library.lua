@@ -128,7 +128,7 @@ local FIELDS = { "id", "name", "language", "status", "category", "sub_category",
 local USUAL = { "id", "name", "language", "status", "category", "sub_category", "parameter_format", "components",
   "message_send_ttl_seconds" }
 
--- A template with the fields that are asked for; or the name of one that does not exist.
+-- Returns the template with the requested fields only; or the name of a requested field that does not exist.
 local function view(template, query)
   local shown, names = { id = template.id }, USUAL
   if query.fields then

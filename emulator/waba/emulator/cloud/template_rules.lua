@@ -151,7 +151,7 @@ local function check_offer(seen, path, context)
   elseif seen.FOOTER then
     return new_error("invalid_parameter", "%s: a limited-time offer has no footer", path)
   elseif header and header.format ~= "IMAGE" and header.format ~= "VIDEO" then
-    return new_error("invalid_parameter", "%s: the header of a limited-time offer is an image or a video", path)
+    return new_error("invalid_parameter", "%s: the header of a limited-time offer must be an image or a video", path)
   end
 end
 
@@ -213,7 +213,7 @@ local function raise(value, names)
   end
 end
 
--- Writes in upper case what Graph reads in any case.
+-- Converts to upper case the values whose letter case Graph ignores.
 local raise_components
 function raise_components(components)
   for _, component in ipairs(type(components) == "table" and components or {}) do

@@ -63,7 +63,7 @@ local function apply(gateway, list, enabled)
   gateway.webhooks.copies = copies
 end
 
--- The destinations of a body added to some; or a refusal.
+-- Returns the existing destinations and those in the body; or a refusal if the body is invalid.
 local function add_all(gateway, list, given)
   if type(given) ~= "table" or next(given) ~= nil and given[1] == nil then
     return nil, failure(400, "destinations: must be a list")

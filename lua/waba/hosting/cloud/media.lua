@@ -31,7 +31,8 @@ media.kinds = {
 ---@type waba.MediaRule
 media.photo = { most = 5 * MB, types = { "image/jpeg", "image/png" } }
 
---- A file for a handle: an example in a template's header, or the profile's photo (cloud.md, section 3.6).
+--- Checks a file that is uploaded for a handle, which the example of a template's header and the profile's photo take
+--- (cloud.md, section 3.6).
 ---@type waba.MediaRule
 media.example = { most = 100 * MB, types = { "image/jpeg", "image/png", "video/mp4", "application/pdf" } }
 

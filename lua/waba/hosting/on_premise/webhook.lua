@@ -30,7 +30,7 @@ local function senders(list)
   return by_id, nameless
 end
 
--- Returns the contact with the message's wa_id. If the message or the contact has no wa_id, the contact at the same
+-- Returns the contact with the message's wa_id. If one of the two has no wa_id, returns the contact at the same
 -- position. A contact with another wa_id is never used.
 local function find_sender(from, position, list, by_id, nameless)
   if from and by_id[from] then return by_id[from] end

@@ -1,4 +1,4 @@
--- Lets a coroutine start others and wait for them, in the way of the event loop that runs it: the same code for every loop.
+-- Lets a coroutine start other coroutines and wait for them, with whichever event loop runs it: the same code for every loop.
 -- Outside any loop it runs one.
 
 local runtime = require "waba.runtime"
