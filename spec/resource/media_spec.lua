@@ -542,7 +542,8 @@ describe("client.media", function()
 
     it("leaves nothing of an unfinished file behind when the program exits after another has come", function()
       local gateway = server.start { tls = false, answers = {
-        ["/v1/media/small"] = { body = "hello" }, ["/v1/media/large"] = { held = true },
+        -- late, so that the other request has come before the program exits
+        ["/v1/media/small"] = { body = "hello", delay = 0.2 }, ["/v1/media/large"] = { held = true },
       } }
       for first, second in pairs { small = "large", large = "small" } do
         local output = process.run(([[%s -e 'local waba = require "waba"
