@@ -3,7 +3,7 @@
 
 #include "engine_state.h"
 
-/* A socket is muted for so many microseconds when it was writable so many times and nothing was sent. */
+/* A socket is muted for this number of microseconds when it was writable this often and nothing was sent. */
 #define MUTED 50000LL
 #define IDLE_WRITES_MAX 8
 

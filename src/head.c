@@ -49,7 +49,7 @@ static void head_free(struct head *head) {
 }
 
 /* Owns `data`, also when it fails. libcurl only reads the list, so that its nodes need not come from curl_slist_append,
- * which would make a copy of a secret that nobody wipes. */
+ * which would make a copy of a secret that is never wiped. */
 static const char *append(struct head *head, char *data) {
   struct curl_slist *line = data == NULL ? NULL : malloc(sizeof *line);
   if (line == NULL) {

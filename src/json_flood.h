@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* So many strings take little time even when they all have the same hash. */
+/* This number of strings takes little time even when they all have the same hash. */
 #define JSON_FLOOD_FREE ((size_t)4096)
 
 /* The memory that `json_flood` needs for a text of this length. */

@@ -12,7 +12,7 @@
 #include "exit.h"
 #include "text.h"
 
-/* libcurl pauses when so many bytes were not drained. */
+/* libcurl pauses when this number of bytes was not drained. */
 #define STREAM_MAX ((size_t)64 * 1024)
 
 #define LINES_MAX ((size_t)256 * 1024)

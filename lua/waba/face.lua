@@ -158,7 +158,7 @@ local nginx = {}
 ---@field business_id? string  the id of the business; default: 70030011002
 ---@field verified_name? string  the name that customers see; default: Emulated Business
 ---@field secret? string  the secret of the webhooks' signature, the header X-Hub-Signature-256
----@field media_block? { errors: integer, within: number, seconds: number }|false  after `errors` error responses to GET /{media-id} `within` so many seconds, media is blocked for `seconds`
+---@field media_block? { errors: integer, within: number, seconds: number }|false  after `errors` error responses to GET /{media-id} in `within` seconds, media is blocked for `seconds`
 
 --- How webhooks are delivered.
 ---@class waba.EmulatorWebhookOptions

@@ -74,7 +74,7 @@ options.cloud = {
   { "verified_name", "string", "Emulated Business", "the name that customers see" },
   { "secret", "string", nil, "the secret of the webhooks' signature, the header X-Hub-Signature-256" },
   { "media_block", "{ errors: integer, within: number, seconds: number }|false",
-    { errors = 20, within = 3600, seconds = 1800 }, "after `errors` error responses to GET /{media-id} `within` so many"
+    { errors = 20, within = 3600, seconds = 1800 }, "after `errors` error responses to GET /{media-id} in `within`"
     .. " seconds, media is blocked for `seconds`" },
 }
 

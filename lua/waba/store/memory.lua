@@ -238,7 +238,7 @@ local function remove_entry(self, entry)
   return false
 end
 
-local function bury(self, conversation, reason)
+local function make_dead(self, conversation, reason)
   local entry = remove_first(self, conversation)
   entry.lease, entry.died = nil, os.time()
   entry.reason = reason or entry.reason or "its lease was over before it was handled"
@@ -360,7 +360,7 @@ local function settle(self, change)
   elseif change.done then
     remove_first(self, conversation)
   elseif change.dead then
-    bury(self, conversation, change.reason)
+    make_dead(self, conversation, change.reason)
   elseif change.extend then
     rest(self, conversation, change.extend)
   elseif change.later then
@@ -404,7 +404,7 @@ function Memory:take(n, seconds, changes)
     if not conversation then break end
     local entry = conversation[conversation.first]
     if entry.attempts >= self.attempts then
-      bury(self, conversation)
+      make_dead(self, conversation)
     else
       entry.attempts = entry.attempts + 1
       rest(self, conversation, seconds)

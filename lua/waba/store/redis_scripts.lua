@@ -197,7 +197,7 @@ local function advance(queue, is_tried, name)
   return item
 end
 
-local function bury(queue, tries, reason)
+local function make_dead(queue, tries, reason)
   local item = call("LINDEX", queue_key(queue), 0)
   local id, name, body = string.match(item, "^(%d+) ([^\n]*)\n(.*)$")
   advance(queue, true, name)
@@ -251,7 +251,7 @@ local function take(set)
         if name ~= "" then call("HSET", key "ids", name, target) end
         append(target, item, whole(now))
       elseif item and attempt > most then
-        bury(queue, attempt - 1, call("HGET", key "why", queue) or "its lease was over before it was handled")
+        make_dead(queue, attempt - 1, call("HGET", key "why", queue) or "its lease was over before it was handled")
       elseif item then
         taken[#taken + 1], taken[#taken + 2], taken[#taken + 3] = queue, attempt, item
         leased[#leased + 1] = ended
@@ -318,7 +318,7 @@ for number = 1, tonumber(ARGV[1]) do
     elseif what == "held" or what == "always" then
       advance(queue, attempt ~= "1", name)
     elseif what == "dead" then
-      bury(queue, attempt, reason)
+      make_dead(queue, attempt, reason)
     elseif what == "release" then
       call("ZADD", due_of(queue), id, queue)
     elseif what == "later" then

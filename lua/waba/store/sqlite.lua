@@ -170,7 +170,7 @@ end
 
 -- Taking ------------------------------------------------------------------------------------------
 
-local function bury(self, seq, reason, now)
+local function make_dead(self, seq, reason, now)
   self.database:run([[INSERT INTO waba_dead (seq, conversation, bulk, id, attempts, at, reason, body)
     SELECT seq, conversation, bulk, id, attempts, ?2, ?3, body FROM waba_entry WHERE seq = ?1]], seq, now, reason)
   self.database:run("DELETE FROM waba_entry WHERE seq = ?", seq)
@@ -199,7 +199,7 @@ local function lease(self, rows, seconds, now, taken)
       arrive(self, seq, later, now)
       is_worth_another = true
     elseif attempts >= self.attempts then
-      bury(self, seq, reason or LEASE_OVER, now)
+      make_dead(self, seq, reason or LEASE_OVER, now)
       is_worth_another = true
     else
       self.numbers = self.numbers + 1
@@ -248,7 +248,7 @@ local function settle(self, change, now)
     return is_held
   elseif change.dead then
     local is_held = database:value("SELECT 1 FROM waba_entry WHERE seq = ? AND token = ?", seq, token)
-    if is_held then bury(self, seq, escape(change.reason), now) end
+    if is_held then make_dead(self, seq, escape(change.reason), now) end
     return is_held ~= nil
   elseif change.extend then
     local sql = "UPDATE waba_entry SET due = ? WHERE seq = ? AND token = ?"

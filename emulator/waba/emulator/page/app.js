@@ -17,7 +17,7 @@ const MOST_NAMED = 30;
 
 const HOSTINGS = { on_premise: 'On-Premise', cloud: 'Cloud' };
 
-const TROUBLE = {
+const CONNECTION_ERRORS = {
   connecting: null,
   lost: 'The emulator does not answer. It may have ended: start it again, and open the address that it prints.',
   refused: 'The token of this address is wrong. Each start of the emulator has another one: open the address that it prints.',
@@ -81,8 +81,8 @@ function Customers({ customers, isShown, current, onOpen }) {
 }
 
 function Notices({ gateway }) {
-  const trouble = store.ready || store.status !== 'live' ? TROUBLE[store.status] : null;
-  return html`${trouble && html`<p class="notice bad" role="alert">${trouble}</p>`}
+  const error = store.ready || store.status !== 'live' ? CONNECTION_ERRORS[store.status] : null;
+  return html`${error && html`<p class="notice bad" role="alert">${error}</p>`}
     ${store.error && html`<p class="notice bad" role="alert" key=${store.error.id}>${store.error.message}
       <button type="button" class="icon" aria-label="Dismiss" onClick=${() => report(null)}>✕</button></p>`}
     ${store.status === 'live' && gateway && !gateway.webhook && html`<p class="notice">No bot listens at this number yet. Start your
@@ -112,7 +112,7 @@ function App() {
 
   const gateway = store.gateways.find((one) => one.name === picked) || usualGateway();
   if (!gateway || !store.ready) {
-    return html`<${Notices} />${!TROUBLE[store.status] && html`<p class="notice">Connecting…</p>`}`;
+    return html`<${Notices} />${!CONNECTION_ERRORS[store.status] && html`<p class="notice">Connecting…</p>`}`;
   }
   const disabled = store.status !== 'live';
   const customers = customersOf(gateway, made[gateway.name] || []);
