@@ -46,9 +46,9 @@ local function reader(size)
   end
 end
 
-local function upload(client, given)
-  given.type, given.timeout = "application/octet-stream", 600
-  return assert(client.media:upload(given)).id
+local function upload(client, options)
+  options.type, options.timeout = "application/octet-stream", 600
+  return assert(client.media:upload(options)).id
 end
 
 local ways = {

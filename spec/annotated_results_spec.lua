@@ -3,7 +3,7 @@
 package.path = "scripts/?.lua;" .. package.path
 
 local annotations = require "annotations"
-local options = require "waba.options"
+local option = require "waba.option"
 local waba = require "waba"
 local webhooks = require "spec.support.webhooks"
 
@@ -49,7 +49,7 @@ describe("the annotations of", function()
       if type(name) == "string" and not known[name] then
         local types = assert(told[class], class)[name]
         assert.is_string(types, ("%s does not tell of %s"):format(class, name))
-        options.check({ [name] = field }, { [name] = types }, class)
+        option.check({ [name] = field }, { [name] = types }, class)
       end
     end
     return value

@@ -16,8 +16,8 @@ local function recorded(text)
   local client = waba.client {
     api_key = KEY, pace = false, retry = false,
     transport = {
-      send = function(_, given)
-        request = given
+      send = function(_, options)
+        request = options
         return nil, { kind = "cancelled", message = "recorded", sent = "no" }
       end,
     },

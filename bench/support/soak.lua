@@ -35,9 +35,9 @@ local function measure(folder)
 end
 
 -- All phases one after the other, each with its part of the messages.
-local function run_phases(fixture, count, given)
-  local done, samples, tell = 0, {}, given.tell
-  local phases = given.phase and { PHASES[given.phase] } or PHASES
+local function run_phases(fixture, count, options)
+  local done, samples, tell = 0, {}, options.tell
+  local phases = options.phase and { PHASES[options.phase] } or PHASES
   for i, plan in ipairs(phases) do
     local last = math.floor(count * i / #phases)
     local sample = {}
@@ -51,15 +51,15 @@ local function run_phases(fixture, count, given)
   return samples
 end
 
-local function soak_once(folder, given, count)
+local function soak_once(folder, options, count)
   local book = ledgers.new(folder .. "/results")
   local gateway = gateways.new(folder, {
-    seed = given.seed, tls = given.tls, timeout = given.timeout, intensity = given.intensity,
+    seed = options.seed, tls = options.tls, timeout = options.timeout, intensity = options.intensity,
   })
   os.remove(gateway.record)
   local fine, samples = pcall(run_phases, {
-    gateway = gateway, ledger = book, folder = folder, timeout = given.timeout,
-  }, count, given)
+    gateway = gateway, ledger = book, folder = folder, timeout = options.timeout,
+  }, count, options)
   gateway:stop()
   book:close()
   if not fine then error(samples, 0) end
@@ -129,17 +129,17 @@ local function report_of(book, tally)
   }
 end
 
-local function run_in(folder, given, count)
+local function run_in(folder, options, count)
   local before, after
-  if given.is_measured then
+  if options.is_measured then
     local warm_up = math.max(1000, math.floor(count / 10))
-    soak_once(folder, setmetatable({ tell = false }, { __index = given }), warm_up)
+    soak_once(folder, setmetatable({ tell = false }, { __index = options }), warm_up)
     before = measure(folder)
   end
   local started = core.clock()
-  local book, phases, record = soak_once(folder, given, count)
+  local book, phases, record = soak_once(folder, options, count)
   local seconds = core.clock() - started
-  if given.is_measured then
+  if options.is_measured then
     after = measure(folder)
     check_growth(book, before, after)
     check_phases(book, phases)
@@ -150,15 +150,16 @@ local function run_in(folder, given, count)
 end
 
 --- Does it. Takes several minutes with the usual number of messages.
----@param given? waba.SoakOptions
+---@param options? waba.SoakOptions
 ---@return waba.SoakReport
-function soak.run(given)
-  given = given or {}
+function soak.run(options)
+  options = options or {}
   local folder = new_folder()
   local fine, report = pcall(run_in, folder, {
-    seed = given.seed or 1, tls = given.tls ~= false, timeout = given.timeout or 2, intensity = given.intensity or 1,
-    phase = given.phase, tell = given.tell, is_measured = given.is_measured ~= false,
-  }, given.count or 200000)
+    seed = options.seed or 1, tls = options.tls ~= false, timeout = options.timeout or 2,
+    intensity = options.intensity or 1,
+    phase = options.phase, tell = options.tell, is_measured = options.is_measured ~= false,
+  }, options.count or 200000)
   os.execute("rm -rf '" .. folder .. "'")
   if not fine then error(report, 0) end
   return report

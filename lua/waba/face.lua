@@ -760,15 +760,15 @@ local nginx = {}
 ---@field max? integer  messages to remember, the newest; default: 100000
 
 --- Makes a client for one phone number at 360dialog, which has one API key.
----@param given? waba.ClientOptions  the defaults of some come from the environment: D360_API_KEY, WABA_HOSTING,
+---@param options? waba.ClientOptions  the defaults of some come from the environment: D360_API_KEY, WABA_HOSTING,
 ---                                  WABA_BASE_URL, WABA_CA_FILE
 ---@return waba.Client
-function waba.client(given) end
+function waba.client(options) end
 
 --- Makes the clients of many numbers, each when its number is first needed. Can be the option `client` of `waba.receiver`.
----@param given waba.ClientsOptions
+---@param options waba.ClientsOptions
 ---@return waba.Clients
-function waba.clients(given) end
+function waba.clients(options) end
 
 --- Checks a message without sending it.
 ---@param message waba.Message
@@ -789,10 +789,10 @@ function waba.explain(code, hosting) end
 --- Cuts a long text into pieces that fit into messages: between paragraphs, else lines, sentences or words, and never inside a
 --- user-perceived character or a URL that fits into one piece. Blanks at a cut are left out.
 ---@param text string
----@param given? waba.SplitOptions
+---@param options? waba.SplitOptions
 ---@return string[]|nil pieces  without one when the text is blank
 ---@return waba.Error? err      kind "invalid": the text is not valid UTF-8
-function waba.split(text, given) end
+function waba.split(text, options) end
 
 --- Reads a webhook: every event of every entry, in order. Each JSON object can be read; an unknown event has its name
 --- in `type` and its content in `raw`.
@@ -809,9 +809,9 @@ function waba.events(bytes, sources) end
 function waba.receiver(options) end
 
 --- Makes a sender. It sends nothing before its `work` is called.
----@param given waba.SenderOptions
+---@param options waba.SenderOptions
 ---@return waba.Sender
-function waba.sender(given) end
+function waba.sender(options) end
 
 --- Makes a tracker of message statuses.
 ---@param options? waba.TrackerOptions

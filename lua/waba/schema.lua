@@ -120,7 +120,7 @@ local function unknown_type(message, hosting)
   end
   local kind = message.type
   if kind == nil then return errors.invalid("type", "type is missing") end
-  local near = type(kind) == "string" and rule_errors.can_show(kind) and runtime.require("waba.options").nearest(kind,
+  local near = type(kind) == "string" and rule_errors.can_show(kind) and runtime.require("waba.option").nearest(kind,
     schema.ruleset(hosting).types)
   return errors.invalid("type", ("type is %s, which is no message type%s"):format(rule_errors.quoted(kind),
     near and ("; did you mean %s?"):format(near) or ""))

@@ -84,9 +84,9 @@ end
 -- Reports an error of the parser. There is no context yet.
 local function refuse(arguments, message, command)
   message = tostring(message)
-  local given = {}
-  for _, argument in ipairs(arguments) do given[argument] = true end
-  local ctx = context.new { json = given["--json"] }
+  local options = {}
+  for _, argument in ipairs(arguments) do options[argument] = true end
+  local ctx = context.new { json = options["--json"] }
   local code = ctx:fail { wrong_use = true, message = message }
   if ctx.json then return code end
   if message:find "^unknown option" then io.stderr:write "Write -- before a text that begins with a dash.\n" end

@@ -3,7 +3,7 @@
 local core = require "waba.core"
 local csv = require "waba.cli.csv"
 local files = require "waba.cli.files"
-local options = require "waba.options"
+local option = require "waba.option"
 local waba = require "waba"
 
 ---@class waba.cli.MailMerge
@@ -53,7 +53,7 @@ local function assign(ctx, args, names)
   for _, name in ipairs(names) do known[name] = name end
   local function column(name, what)
     if not known[name] then
-      local near = options.nearest(name, known)
+      local near = option.nearest(name, known)
       ctx:wrong(("%s: %s has no column %s%s"):format(what, args.file, name,
         near and (" (did you mean %s?)"):format(near) or ""))
     end

@@ -1,7 +1,7 @@
 -- Profiles: files with the API key and the settings of one number each, selected by --profile.
 
 local core = require "waba.core"
-local options = require "waba.options"
+local option = require "waba.option"
 
 local profiles = {}
 
@@ -51,7 +51,7 @@ local function read_line(ctx, path, number, line, settings)
   local place = ("the profile %s: line %d"):format(path, number)
   if not name then ctx:wrong(place .. " must be name = value, such as hosting = cloud") end
   if not SETTINGS[name] then
-    local near = options.nearest(name, SETTINGS)
+    local near = option.nearest(name, SETTINGS)
     ctx:wrong(("%s: unknown setting %s%s"):format(place, name, near and (" (did you mean %s?)"):format(near) or ""))
   end
   if settings[name] ~= nil then ctx:wrong(("%s: %s is set twice"):format(place, name)) end

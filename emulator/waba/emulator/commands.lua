@@ -4,7 +4,7 @@
 local customers = require "waba.emulator.customer"
 local json = require "waba.emulator.json"
 local emulator_options = require "waba.emulator.options"
-local options = require "waba.options"
+local option = require "waba.option"
 local Handle = require "waba.emulator.handle"
 
 --- A customer's data. On Cloud hosting a customer has a business-scoped user id too.
@@ -31,7 +31,7 @@ local CONTACT = {
 ---@param about? waba.emulator.CustomerOptions
 ---@return waba.emulator.Customer
 function Handle:customer(number, about)
-  options.check(about, CUSTOMER, "emulator:customer")
+  option.check(about, CUSTOMER, "emulator:customer")
   if not tostring(number):find("%d") then
     error(("emulator:customer: the number must be a phone number, not %s"):format(tostring(number)), 2)
   end
@@ -44,7 +44,7 @@ end
 ---@return { wa_id: string, status: string, name: string?, user_id: string?, blocked: boolean, window: boolean }|nil
 ---@return waba.Error? err
 function Handle:contact(number, about)
-  options.check(about, CONTACT, "emulator:contact")
+  option.check(about, CONTACT, "emulator:contact")
   return self:ask("contact", { number = tostring(number), about = about or {} })
 end
 
@@ -93,7 +93,7 @@ end
 ---@return true|nil
 ---@return waba.Error? err
 function Handle:fail_next(command)
-  command = options.check(command, FAIL_NEXT, "emulator:fail_next")
+  command = option.check(command, FAIL_NEXT, "emulator:fail_next")
   local message = error_in(command)
   if message then error("emulator:fail_next: " .. message, 2) end
   return self:ask("fail_next", json.pack(command))
@@ -120,7 +120,7 @@ local FAIL_STATUS = {
 ---@return waba.Error? err
 function Handle:fail_status(code)
   local command = type(code) == "table" and code or { code = code }
-  options.check(command, FAIL_STATUS, "emulator:fail_status")
+  option.check(command, FAIL_STATUS, "emulator:fail_status")
   if not command.code and not command.errors then
     error("emulator:fail_status: option code or errors is required", 2)
   end
@@ -198,7 +198,7 @@ local REVIEW = {
 ---@return integer|nil count  of the translations
 ---@return waba.Error? err    when there is no such template
 function Handle:review_template(name, status, about)
-  options.check(about, REVIEW, "emulator:review_template")
+  option.check(about, REVIEW, "emulator:review_template")
   about = about or {}
   return self:ask("review", { name = name, status = status, language = about.language, reason = about.reason })
 end
@@ -218,7 +218,7 @@ local HOLD = {
 ---@return integer|nil count  of the translations
 ---@return waba.Error? err    when there is no such template
 function Handle:hold_template(name, held, about)
-  options.check(about, HOLD, "emulator:hold_template")
+  option.check(about, HOLD, "emulator:hold_template")
   return self:ask("hold", { name = name, held = held ~= false, language = about and about.language })
 end
 
@@ -245,7 +245,7 @@ local HEALTH = {
 ---@return true|nil
 ---@return waba.Error? err
 function Handle:health(settings)
-  options.check(settings, HEALTH, "emulator:health")
+  option.check(settings, HEALTH, "emulator:health")
   return self:ask("health", settings)
 end
 
@@ -261,7 +261,7 @@ function Handle:restart(seconds) return self:ask("restart", { seconds = seconds 
 ---@return true|nil
 ---@return waba.Error? err
 function Handle:configure(changed)
-  options.check(changed, emulator_options.changeable, "emulator:configure")
+  option.check(changed, emulator_options.changeable, "emulator:configure")
   return self:ask("configure", changed)
 end
 

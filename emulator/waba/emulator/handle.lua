@@ -4,7 +4,7 @@
 local core = require "waba.core"
 local errors = require "waba.errors"
 local json = require "waba.emulator.json"
-local options = require "waba.options"
+local option = require "waba.option"
 
 --- The handle on one gateway.
 ---@class waba.emulator.Handle
@@ -61,7 +61,7 @@ local function with_start(self, filter, known, what, count)
   if filter ~= nil and type(filter) ~= "table" and type(filter) ~= "function" then
     error(what .. ": a filter must be a table or a function, not a " .. type(filter), 3)
   end
-  if type(filter) == "table" then options.check(filter, known, what, 3) end
+  if type(filter) == "table" then option.check(filter, known, what, 3) end
   local start = self.before and self.before[count]
   if not start then return type(filter) == "table" and filter or {} end
   local complete = {}

@@ -1,7 +1,7 @@
 -- The options of the emulator's process: rows of name, type in LuaCATS form, default and text. The command `waba
 -- emulator` shows the texts, in this order; editors and the reference show them too (scripts/annotations.lua).
 
-local check = require "waba.options"
+local check = require "waba.option"
 local core = require "waba.core"
 local files = require "waba.emulator.files"
 

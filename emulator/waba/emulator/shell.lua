@@ -2,7 +2,7 @@
 -- interrupted; or runs a program with these variables, and ends with it.
 
 local files = require "waba.emulator.files"
-local option_types = require "waba.options"
+local option_types = require "waba.option"
 local options = require "waba.emulator.options"
 
 local shell = {}

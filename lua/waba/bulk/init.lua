@@ -3,7 +3,7 @@
 local errors = require "waba.errors"
 local figures = require "waba.bulk.figures"
 local journals = require "waba.bulk.journal"
-local complete = require("waba.options").complete
+local complete = require("waba.option").complete
 local runs = require "waba.bulk.run"
 local runtime = require "waba.runtime"
 local task_groups = require "waba.transport.loop.task_group"

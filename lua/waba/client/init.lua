@@ -4,7 +4,7 @@
 local core = require "waba.core"
 local exact_digits = require "waba.digits"
 local errors = require "waba.errors"
-local options = require "waba.options"
+local option = require "waba.option"
 local delivery = require "waba.delivery"
 local runtime = require "waba.runtime"
 local schema = require "waba.schema"
@@ -90,8 +90,8 @@ function Client:__tostring()
   return "waba.Client: " .. self.base_url .. (self.closed and " (closed)" or "")
 end
 
-local function choose_transport(given)
-  local ok, transport, is_shared = pcall(transports.of, given)
+local function choose_transport(options)
+  local ok, transport, is_shared = pcall(transports.of, options)
   if not ok then error(transport, 3) end
   return transport, is_shared
 end
@@ -112,31 +112,31 @@ local function credentials_for(transport, base_url, api_key)
 end
 
 --- Makes a client for one phone number at 360dialog, which has one API key.
----@param given? waba.ClientOptions  the defaults of some come from the environment: D360_API_KEY, WABA_HOSTING,
+---@param options? waba.ClientOptions  the defaults of some come from the environment: D360_API_KEY, WABA_HOSTING,
 ---                                  WABA_BASE_URL, WABA_CA_FILE
 ---@return waba.Client
-function client.new(given)
-  given = client_options.complete(given)
-  local hosting = client_options.hosting(given)
-  local base_url = given.base_url or given.sandbox and hosting.sandbox_url or hosting.base_url
+function client.new(options)
+  options = client_options.complete(options)
+  local hosting = client_options.hosting(options)
+  local base_url = options.base_url or options.sandbox and hosting.sandbox_url or hosting.base_url
   base_url = base_url:gsub("/+$", "")
   local self = {
-    hosting = hosting, base_url = base_url, sandbox = given.sandbox,
-    has_proxy = given.proxy and given.proxy ~= "", -- not the URL, which may have a password; nil: the environment's
-    timeout = given.timeout, connect_timeout = given.connect_timeout,
-    validate = given.validate, namespace = given.namespace,
-    expected_number = given.expect_number ~= nil and runtime.require("waba.resource.phone_number").expected(
-      given.expect_number, "waba.client: option expect_number"),
-    ordered = given.ordered,
+    hosting = hosting, base_url = base_url, sandbox = options.sandbox,
+    has_proxy = options.proxy and options.proxy ~= "", -- not the URL, which may have a password; nil: the environment's
+    timeout = options.timeout, connect_timeout = options.connect_timeout,
+    validate = options.validate, namespace = options.namespace,
+    expected_number = options.expect_number ~= nil and runtime.require("waba.resource.phone_number").expected(
+      options.expect_number, "waba.client: option expect_number"),
+    ordered = options.ordered,
     heads = {}, -- endpoint to request head, for paths without parameters
     closed = false, ordering = false,
   }
-  self.transport, self.has_shared_transport = choose_transport(given)
-  self.credentials = credentials_for(self.transport, base_url, given.api_key)
+  self.transport, self.has_shared_transport = choose_transport(options)
+  self.credentials = credentials_for(self.transport, base_url, options.api_key)
   self.delivery = delivery.new {
-    transport = self.transport, hosting = hosting, retry = given.retry, pace = client_options.pace(given, hosting),
+    transport = self.transport, hosting = hosting, retry = options.retry, pace = client_options.pace(options, hosting),
     -- a hash, which does not reveal the key
-    identity = core.hmac_sha256(given.api_key, base_url), on_event = given.on_event,
+    identity = core.hmac_sha256(options.api_key, base_url), on_event = options.on_event,
   }
   if self.has_shared_transport then transports.retain(self.transport) end
   runtime.preload()
@@ -198,26 +198,26 @@ local SEND_OPTIONS = {
                                  -- not send the message
 }
 
-local function check_given(given)
-  options.check(given, SEND_OPTIONS, "client:send", 3)
-  if given.ordered then client_options.check_ordered(given.ordered, "client:send", 4) end
-  if given.window and type(given.window.window) ~= "function" then
+local function check_send_options(options)
+  option.check(options, SEND_OPTIONS, "client:send", 3)
+  if options.ordered then client_options.check_ordered(options.ordered, "client:send", 4) end
+  if options.window and type(options.window.window) ~= "function" then
     error("client:send: option window must be a receiver, as of waba.receiver", 3)
-  elseif given.otherwise and (not given.window or given.otherwise.type ~= "template") then
+  elseif options.otherwise and (not options.window or options.otherwise.type ~= "template") then
     error("client:send: option otherwise must be a template, and is used with the option window", 3)
   end
 end
 
-local function send_to(self, to, message, given, form, slot)
+local function send_to(self, to, message, options, form, slot)
   local hosting = self.hosting
-  local body, err = hosting.encode_message(to, message, self, given, form)
+  local body, err = hosting.encode_message(to, message, self, options, form)
   if not body then return nil, err end
-  local endpoint = given and given.marketing and hosting.endpoints.send_marketing or hosting.endpoints.send
-  local call = { json = body, timeout = given and given.timeout, to = to }
+  local endpoint = options and options.marketing and hosting.endpoints.send_marketing or hosting.endpoints.send
+  local call = { json = body, timeout = options and options.timeout, to = to }
   if slot then call.slot = slot end
-  if given then
-    if given.bulk then call.bulk = true end
-    call.before_attempt, call.before_retry = given.before_attempt, given.before_retry
+  if options then
+    if options.bulk then call.bulk = true end
+    call.before_attempt, call.before_retry = options.before_attempt, options.before_retry
   end
   local json, response = call_endpoint(self, endpoint, call)
   if json == nil then return nil, response end
@@ -231,40 +231,40 @@ local function send_to(self, to, message, given, form, slot)
   }
 end
 
-local function deliver(self, address, message, given, form, slot)
-  local sent, err = send_to(self, address, message, given, form, slot)
+local function deliver(self, address, message, options, form, slot)
+  local sent, err = send_to(self, address, message, options, form, slot)
   if not sent and err.kind == "template" and err.code and rawget(self, "templates") then
     self.templates:forget(message.template.name) -- it may have been changed
   end
   local is_unknown = err and err.kind == "recipient" and err.code == self.hosting.unknown_contact
-  if is_unknown and given and given.check_contact then
+  if is_unknown and options and options.check_contact then
     local contacts, failure = self.contacts:check({ "+" .. address }, { wait = true, force = true })
     if not contacts then return nil, failure end
     local wa_id = contacts[1] and contacts[1].wa_id
     if not wa_id then return nil, err end
-    return send_to(self, wa_id, message, given, nil, slot)
+    return send_to(self, wa_id, message, options, nil, slot)
   end
   return sent, err
 end
 
 -- Sends a message after the messages before to the same recipient.
-local function deliver_in_order(self, ordered, address, message, given, form)
+local function deliver_in_order(self, ordered, address, message, options, form)
   if not self.ordering then self.ordering = runtime.require("waba.delivery.ordering").new() end
-  local spare = given and given.check_contact and 2 * (given.timeout or self.timeout) or 0
+  local spare = options and options.check_contact and 2 * (options.timeout or self.timeout) or 0
   local slot = self.ordering:slot(address, ordered, spare)
-  return runtime.ensure(slot.finish, slot, deliver, self, address, message, given, form, slot)
+  return runtime.ensure(slot.finish, slot, deliver, self, address, message, options, form, slot)
 end
 
 -- Copies options into the message.
-local function with_direct_send(message, given)
+local function with_direct_send(message, options)
   local copy
   for _, name in ipairs(DIRECT_SEND) do
-    if given[name] ~= nil then
+    if options[name] ~= nil then
       if not copy then
         copy = {}
         for key, value in pairs(message) do copy[key] = value end
       end
-      copy[name] = given[name]
+      copy[name] = options[name]
     end
   end
   return copy or message
@@ -276,21 +276,21 @@ end
 ---@param to string|integer|{ user_id: string }|{ group_id: string }  phone number in international form, or a wa_id;
 ---                               on Cloud hosting also a business-scoped user id ("DE.1349…"), or a group
 ---@param message waba.Message    from a builder
----@param given? waba.SendOptions
+---@param options? waba.SendOptions
 ---@return waba.Sent|nil sent
 ---@return waba.Error? err  any kind
-function Client:send(to, message, given)
+function Client:send(to, message, options)
   if self.closed then error(CLOSED, 2) end
-  if given then check_given(given) end
+  if options then check_send_options(options) end
   if type(message) ~= "table" then
     if type(self) ~= "table" then error("client:send is called with a colon", 2) end
     error(("client:send: the message must be a table from a builder, not a %s: such as waba.text(…)"):format(
       type(message)), 2)
   end
-  if given and given.window then return runtime.require("waba.client.window").send(self, to, message, given) end
+  if options and options.window then return runtime.require("waba.client.window").send(self, to, message, options) end
   local is_copy
   message, is_copy = plain(message)
-  if given then message = with_direct_send(message, given) end
+  if options then message = with_direct_send(message, options) end
   if self.validate then
     local valid, err = check(message, is_copy, self.hosting.name, self.validate)
     if not valid then return nil, err end
@@ -298,9 +298,9 @@ function Client:send(to, message, given)
   local address, form = read_recipient(to)
   if not address then return nil, form end
   local ordered = self.ordered
-  if given and given.ordered ~= nil then ordered = given.ordered end
-  if ordered then return deliver_in_order(self, ordered, address, message, given, form) end
-  return deliver(self, address, message, given, form)
+  if options and options.ordered ~= nil then ordered = options.ordered end
+  if ordered then return deliver_in_order(self, ordered, address, message, options, form) end
+  return deliver(self, address, message, options, form)
 end
 
 --- Sends many messages, several at a time, in the caller's event loop, or in one of its own if there is none. Reads
@@ -311,25 +311,25 @@ end
 ---        key (by default the position; with a journal each key may occur once, and takes a few bytes of memory); nil at
 ---        the end. If it raises an error, `send_all` raises this error after it has sent the messages before. Like all
 ---        functions in the options it may wait, but not under PUC Lua 5.1
----@param given? waba.BulkOptions
+---@param options? waba.BulkOptions
 ---@return waba.BulkSummary|nil
 ---@return waba.Error? err  the journal can't be written or belongs to another call, or the gateway failed for longer
 ---        than `patience`. `err.summary` contains the results before
-function Client:send_all(source, given)
+function Client:send_all(source, options)
   if self.closed then error(CLOSED, 2) end
-  if type(given) == "table" and given.send ~= nil then
-    options.check(given.send, SEND_OPTIONS, "client:send_all: option send")
+  if type(options) == "table" and options.send ~= nil then
+    option.check(options.send, SEND_OPTIONS, "client:send_all: option send")
   end
-  local summary, err = require("waba.bulk").send_all(self, source, given) -- a tail call would change the levels of errors
+  local summary, err = require("waba.bulk").send_all(self, source, options) -- a tail call would change the levels of errors
   return summary, err
 end
 
 --- Estimates how long `send_all` takes at the client's rate limits.
 ---@param count integer  messages
----@param given? waba.EstimateOptions
+---@param options? waba.EstimateOptions
 ---@return number seconds
-function Client:estimate(count, given)
-  local seconds = require("waba.bulk").estimate(self, count, given)
+function Client:estimate(count, options)
+  local seconds = require("waba.bulk").estimate(self, count, options)
   return seconds
 end
 
@@ -342,15 +342,15 @@ local READ_OPTIONS = {
 --- Marks a customer's message as read, on Cloud hosting also all messages before it: PUT /v1/messages/{id} (Cloud: POST
 --- /messages).
 ---@param message_id string  the `id` of a message event
----@param given? waba.ReadOptions
+---@param options? waba.ReadOptions
 ---@return true|nil
 ---@return waba.Error? err
-function Client:mark_read(message_id, given)
+function Client:mark_read(message_id, options)
   if type(message_id) ~= "string" or message_id == "" then
     error("client:mark_read: the id of the message must be a string that is not empty", 2)
   end
-  if given then options.check(given, READ_OPTIONS, "client:mark_read") end
-  local body, parameters = self.hosting.encode_read(message_id, given)
+  if options then option.check(options, READ_OPTIONS, "client:mark_read") end
+  local body, parameters = self.hosting.encode_read(message_id, options)
   if not body then return nil, parameters end
   local json, err = self:call("mark_read", { parameters = parameters, json = body })
   if json == nil then return nil, err end
@@ -371,20 +371,20 @@ local REQUEST_OPTIONS = {
 }
 
 --- Calls any path of the gateway, for requests without a method of their own. The rules and errors are the same.
----@param given waba.RequestOptions
+---@param options waba.RequestOptions
 ---@return any json  the decoded response; its bytes if it is not JSON; true if it is empty
 ---@return waba.Response|waba.Error response  with `status` and `headers`; or the error
-function Client:request(given)
+function Client:request(options)
   if self.closed then error(CLOSED, 2) end
-  given = options.complete(given, REQUEST_OPTIONS, "client:request")
-  local path = given.path
+  options = option.complete(options, REQUEST_OPTIONS, "client:request")
+  local path = options.path
   if type(path) ~= "string" or path:sub(1, 1) ~= "/" then
     error('client:request: option path is required and begins with "/"', 2)
   end
   if path:find("[%c%s]") then
     error("client:request: option path must be percent-encoded: it contains a space or a control character", 2)
   end
-  local method = given.method:upper()
+  local method = options.method:upper()
   if not method:find("^%u+$") then
     error("client:request: option method must consist of letters, such as GET", 2)
   end
@@ -394,17 +394,17 @@ function Client:request(given)
       message = "360dialog keeps " .. path .. " closed; ask 360dialog in a support ticket to open it",
     }
   end
-  for name, value in pairs(given.query or {}) do
+  for name, value in pairs(options.query or {}) do
     if type(value) == "number" and not exact_digits(value) then
       return nil, errors.invalid("query." .. tostring(name),
         ("query.%s is a number too large to be exact (2^53 and more); give it as a string"):format(tostring(name)))
     end
   end
-  local is_bytes = type(given.body) == "string"
+  local is_bytes = type(options.body) == "string"
   local endpoint = { method = method, path = path, idempotent = IDEMPOTENT[method], raw = true }
   local json, response = call_endpoint(self, endpoint, {
-    query = given.query, json = not is_bytes and given.body or nil, body = is_bytes and given.body or nil,
-    media_type = given.media_type or given.body ~= nil and "application/json" or nil, timeout = given.timeout,
+    query = options.query, json = not is_bytes and options.body or nil, body = is_bytes and options.body or nil,
+    media_type = options.media_type or options.body ~= nil and "application/json" or nil, timeout = options.timeout,
   })
   if json == true and response.body ~= "" then json = response.body end
   return json, response

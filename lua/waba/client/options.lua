@@ -2,7 +2,7 @@
 
 local core = require "waba.core"
 local hostings = require "waba.hosting"
-local options = require "waba.options"
+local option = require "waba.option"
 
 local type = type
 
@@ -80,22 +80,22 @@ local ORDERED = {
   timeout = "number>0",               -- seconds after which the next message is sent without a status; default: 10
 }
 
-local function check_seconds(given, name)
-  local seconds = given[name]
+local function check_seconds(options, name)
+  local seconds = options[name]
   if seconds and (seconds ~= seconds or seconds <= 0) then
     error(("waba.client: option %s must be a number of seconds above 0"):format(name), 4)
   end
 end
 
 local function check_pace(pace)
-  options.check(pace, PACE, "waba.client: pace", 4)
+  option.check(pace, PACE, "waba.client: pace", 4)
   local store = pace.store
   if store and type(store.limiters) ~= "function" then
     error("waba.client: pace: option store must be a value from waba.pace.shared_dict or waba.pace.redis", 4)
   end
   for class, rate in pairs(pace) do
     local is_rate = rate and class ~= "store"
-    if is_rate then options.check(rate, RATE, "waba.client: pace." .. class, 4) end
+    if is_rate then option.check(rate, RATE, "waba.client: pace." .. class, 4) end
     for _, name in ipairs { "rate", "burst" } do
       if is_rate and not rate[name] then
         error(("waba.client: pace.%s: option %s is required"):format(class, name), 4)
@@ -114,7 +114,7 @@ local SOURCES = { receiver = "waba.receiver", tracker = "waba.status_tracker" }
 function client_options.check_ordered(ordered, what, level)
   if ordered == true then return end
   what = what .. ": ordered"
-  options.check(ordered, ORDERED, what, level)
+  option.check(ordered, ORDERED, what, level)
   for name, maker in pairs(SOURCES) do
     if ordered[name] and type(ordered[name].watch) ~= "function" then
       error(("%s: option %s must be a value from %s"):format(what, name, maker), level)
@@ -155,73 +155,73 @@ local function base_url_for(hosting, named, level)
 end
 
 -- Completes the options from the environment. `level` is as for `error` in the calling function.
-local function with_environment(given, level)
+local function with_environment(options, level)
   local all = {}
-  for name, value in pairs(given) do all[name] = value end
+  for name, value in pairs(options) do all[name] = value end
   local named = variable "WABA_HOSTING"
-  all.api_key = given.api_key or variable "D360_API_KEY"
-  all.hosting = given.hosting or named
-  if not given.base_url and not given.sandbox then
+  all.api_key = options.api_key or variable "D360_API_KEY"
+  all.hosting = options.hosting or named
+  if not options.base_url and not options.sandbox then
     all.base_url = base_url_for(all.hosting or "on_premise", named, level + 1)
   end
-  all.ca_file = given.ca_file or variable "WABA_CA_FILE"
+  all.ca_file = options.ca_file or variable "WABA_CA_FILE"
   return all
 end
 
 --- Checks the options of `waba.client` and completes them from the environment. Raises an error at its caller's caller.
----@param given? waba.ClientOptions
+---@param options? waba.ClientOptions
 ---@return waba.ClientOptions complete
-function client_options.complete(given)
-  local written = options.complete(given, OPTIONS, "waba.client", 3)
-  given = with_environment(written, 3)
-  if given.api_key == nil then
+function client_options.complete(options)
+  local written = option.complete(options, OPTIONS, "waba.client", 3)
+  options = with_environment(written, 3)
+  if options.api_key == nil then
     error("waba.client: option api_key is required, or the environment variable D360_API_KEY", 3)
   end
-  if given.api_key == "" then
+  if options.api_key == "" then
     error("waba.client: option api_key is empty: expected the D360-API-KEY of a number", 3)
   end
-  if given.hosting and not hostings.NAMES[given.hosting] then
-    local near = options.nearest(given.hosting, hostings.NAMES)
+  if options.hosting and not hostings.NAMES[options.hosting] then
+    local near = option.nearest(options.hosting, hostings.NAMES)
     local source = written.hosting and "option hosting" or "the environment variable WABA_HOSTING"
-    error(('waba.client: %s: unknown hosting "%s"%s'):format(source, given.hosting,
+    error(('waba.client: %s: unknown hosting "%s"%s'):format(source, options.hosting,
       near and (" (did you mean %s?)"):format(near) or ""), 3)
   end
-  if type(given.validate) == "string" and given.validate ~= "documented" then
+  if type(options.validate) == "string" and options.validate ~= "documented" then
     error('waba.client: option validate must be true, false or "documented"', 3)
   end
-  if given.max_connections and not (given.max_connections >= 1 and given.max_connections <= 1000) then
+  if options.max_connections and not (options.max_connections >= 1 and options.max_connections <= 1000) then
     error("waba.client: option max_connections must be between 1 and 1000", 3)
   end
-  if given.base_url and given.base_url:find("[?#]") then
+  if options.base_url and options.base_url:find("[?#]") then
     error("waba.client: option base_url must be a URL without query and fragment", 3)
   end
-  check_seconds(given, "timeout")
-  check_seconds(given, "connect_timeout")
-  if given.retry ~= false then given.retry = options.complete(given.retry, RETRY, "waba.client: retry", 3) end
-  if given.pace then check_pace(given.pace) end
-  if given.ordered then client_options.check_ordered(given.ordered, "waba.client", 4) end
-  return given
+  check_seconds(options, "timeout")
+  check_seconds(options, "connect_timeout")
+  if options.retry ~= false then options.retry = option.complete(options.retry, RETRY, "waba.client: retry", 3) end
+  if options.pace then check_pace(options.pace) end
+  if options.ordered then client_options.check_ordered(options.ordered, "waba.client", 4) end
+  return options
 end
 
 --- Returns the rate limits: those of the hosting, unless the options name others.
----@param given waba.ClientOptions
+---@param options waba.ClientOptions
 ---@param hosting table
 ---@return waba.PaceOptions|false
-function client_options.pace(given, hosting)
-  if given.pace == nil or given.pace == false then return given.pace == nil and hosting.pace end
+function client_options.pace(options, hosting)
+  if options.pace == nil or options.pace == false then return options.pace == nil and hosting.pace end
   local rates = {}
   for class in pairs(PACE) do
-    rates[class] = given.pace[class]
+    rates[class] = options.pace[class]
     if rates[class] == nil then rates[class] = hosting.pace[class] end
   end
   return rates
 end
 
 --- Returns the hosting that the options name.
----@param given waba.ClientOptions
+---@param options waba.ClientOptions
 ---@return table
-function client_options.hosting(given)
-  return hostings.get(given.hosting or "on_premise")
+function client_options.hosting(options)
+  return hostings.get(options.hosting or "on_premise")
 end
 
 return client_options

@@ -5,7 +5,7 @@ local client_module = require "waba.client"
 local client_options = require "waba.client.options"
 local core = require "waba.core"
 local errors = require "waba.errors"
-local options = require "waba.options"
+local option = require "waba.option"
 local recipient = require "waba.recipient"
 local runtime = require "waba.runtime"
 
@@ -21,7 +21,7 @@ Clients.__name = "waba.Clients"
 --- The options of `waba.clients`. The options of `waba.client` apply to each client, unless `load` returns other
 --- values.
 ---@options waba.ClientsOptions : waba.ClientOptions
-local OPTIONS = options.with(client_options.OPTIONS, {
+local OPTIONS = option.with(client_options.OPTIONS, {
   load = "fun(number: string, event: waba.Event|nil): waba.ClientOptions|nil", -- required: returns the options of a
                              -- number, with its api_key; nil for an unknown number. May wait. It is called again when the
                              -- gateway has refused the key with 401, because the key may have been changed; `event` then
@@ -201,21 +201,21 @@ end
 local pool = {}
 
 --- Makes the clients of many numbers, each when its number is first needed. Can be the option `client` of `waba.receiver`.
----@param given waba.ClientsOptions
+---@param options waba.ClientsOptions
 ---@return waba.Clients
-function pool.new(given)
-  given = options.check(given, OPTIONS, WHAT)
-  if not given.load then error(WHAT .. ": option load is required", 2) end
+function pool.new(options)
+  options = option.check(options, OPTIONS, WHAT)
+  if not options.load then error(WHAT .. ": option load is required", 2) end
   local self = {
-    load = given.load, max = given.max or OPTIONS.max[2], verify = given.verify, common = {},
+    load = options.load, max = options.max or OPTIONS.max[2], verify = options.verify, common = {},
     members = {}, keys = {}, order = {}, first = 1, last = 0, count = 0, closed = false,
   }
-  for name, value in pairs(given) do
+  for name, value in pairs(options) do
     if self[name] == nil then self.common[name] = value end
   end
   -- where a receiver waits
-  self.transport = type(given.transport) == "table" and given.transport
-    or given.loop and { loop = runtime.loop(given.loop) } or nil
+  self.transport = type(options.transport) == "table" and options.transport
+    or options.loop and { loop = runtime.loop(options.loop) } or nil
   return setmetatable(self, Clients)
 end
 

@@ -15,12 +15,12 @@ end
 ---@param client waba.Client
 ---@param to any
 ---@param message waba.Message
----@param given waba.SendOptions
+---@param options waba.SendOptions
 ---@return waba.Sent|nil
 ---@return waba.Error? err
-function window.send(client, to, message, given)
-  local receiver, otherwise, rest = given.window, given.otherwise, {}
-  for name, value in pairs(given) do
+function window.send(client, to, message, options)
+  local receiver, otherwise, rest = options.window, options.otherwise, {}
+  for name, value in pairs(options) do
     if name ~= "window" and name ~= "otherwise" then rest[name] = value end
   end
   if message.type == "template" then return client:send(to, message, rest) end

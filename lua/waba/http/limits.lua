@@ -232,11 +232,11 @@ function Limits:release(connection)
 end
 
 --- Makes the counters of one server.
----@param given waba.ServerLimits|nil  already checked; missing ones have their defaults
+---@param options waba.ServerLimits|nil  already checked; missing ones have their defaults
 ---@return waba.http.Limits
-function limits.new(given)
+function limits.new(options)
   local self = setmetatable({ open_connections = {}, count = 0, peers = {}, bytes = 0, next_search = 0 }, Limits)
-  for name, row in pairs(limits.OPTIONS) do self[name] = given and given[name] or row[2] end
+  for name, row in pairs(limits.OPTIONS) do self[name] = options and options[name] or row[2] end
   return self
 end
 

@@ -172,12 +172,12 @@ local function returned(_, _, why) return why end
 ---@field on_error fun(raised: any)  called with the error that `serve` raised, or why no connection can be accepted
 
 --- Starts to listen.
----@param given waba.http.ListenOptions
+---@param options waba.http.ListenOptions
 ---@return waba.http.Listener|nil
 ---@return string? message
-function listener.listen(given)
+function listener.listen(options)
   local socket, why = sockets.listen {
-    host = given.host, port = given.port, reuseaddr = true, reuseport = given.reuseport,
+    host = options.host, port = options.port, reuseaddr = true, reuseport = options.reuseport,
   }
   if not socket then return nil, core.system_error(why) end
   socket:onerror(returned)
@@ -188,9 +188,9 @@ function listener.listen(given)
     return nil, core.system_error(why)
   end
   local self = setmetatable({
-    cq = given.cq, socket = socket, context = given.context, limits = limits.new(given.limits), serve = given.serve,
-    on_error = given.on_error, on_limit = given.on_limit, changed = condition.new(), open = {}, is_paused = false,
-    port = select(3, socket:localname()),
+    cq = options.cq, socket = socket, context = options.context, limits = limits.new(options.limits),
+    serve = options.serve, on_error = options.on_error, on_limit = options.on_limit,
+    changed = condition.new(), open = {}, is_paused = false, port = select(3, socket:localname()),
   }, Listener)
   self.cq:wrap(accept_all, self)
   return self

@@ -4,7 +4,7 @@
 local core = require "waba.core"
 local errors = require "waba.errors"
 local keys = require "waba.inbox.keys"
-local options = require "waba.options"
+local option = require "waba.option"
 local record = require "waba.inbox.record"
 local window = require "waba.inbox.window"
 
@@ -287,13 +287,13 @@ inbox.OPTIONS = {
 }
 
 --- Checks the options of an inbox, and completes them with what every store needs.
----@param given table|nil
+---@param options table|nil
 ---@param known table  the table of options, with those of `inbox.OPTIONS`
 ---@param what string  "waba.inbox.sqlite"
 ---@return table settings  a copy
-function inbox.settings(given, known, what)
-  local settings = options.complete(given, known, what, 3)
-  settings.retry = options.complete(settings.retry, RETRY, what .. ": retry", 3)
+function inbox.settings(options, known, what)
+  local settings = option.complete(options, known, what, 3)
+  settings.retry = option.complete(settings.retry, RETRY, what .. ": retry", 3)
   settings.attempts, settings.lanes = settings.retry.attempts, keys.LANES
   settings.title, settings.name = "the inbox", what
   return settings

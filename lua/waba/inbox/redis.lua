@@ -1,7 +1,7 @@
 -- The inbox in Redis: many receivers and workers on many machines.
 
 local inbox = require "waba.inbox.inbox"
-local options = require "waba.options"
+local option = require "waba.option"
 local redis_connection = require "waba.store.redis_connection"
 local store = require "waba.store.redis"
 
@@ -9,7 +9,7 @@ local redis = {}
 
 --- The options of `waba.inbox.redis`.
 ---@options waba.RedisInboxOptions : waba.InboxOptions, waba.RedisAddress
-local OPTIONS = options.with(inbox.OPTIONS, options.with(redis_connection.OPTIONS, {
+local OPTIONS = option.with(inbox.OPTIONS, option.with(redis_connection.OPTIONS, {
   prefix = { "string", "{waba}" }, -- prefix of all keys; in a cluster its braces keep the keys on one node
   group = "string",                -- an option of earlier versions; has no effect
   consumer = "string",             -- an option of earlier versions; has no effect
@@ -17,10 +17,10 @@ local OPTIONS = options.with(inbox.OPTIONS, options.with(redis_connection.OPTION
 
 --- An inbox in Redis (6 or newer). Connects at the first use. How well it survives a crash of the
 --- Redis server itself is for its `appendonly` and `appendfsync` settings.
----@param given? waba.RedisInboxOptions
+---@param options? waba.RedisInboxOptions
 ---@return waba.Inbox
-function redis.new(given)
-  local settings = inbox.settings(given, OPTIONS, "waba.inbox.redis")
+function redis.new(options)
+  local settings = inbox.settings(options, OPTIONS, "waba.inbox.redis")
   return inbox.new(store.new(settings), settings, true)
 end
 

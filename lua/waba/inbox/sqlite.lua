@@ -3,7 +3,7 @@
 
 local inbox = require "waba.inbox.inbox"
 local library = require "waba.library"
-local options = require "waba.options"
+local option = require "waba.option"
 local sqlite_file = require "waba.store.sqlite_file"
 local store = require "waba.store.sqlite"
 
@@ -11,7 +11,7 @@ local sqlite = {}
 
 --- The options of `waba.inbox.sqlite`.
 ---@options waba.SqliteInboxOptions : waba.InboxOptions
-local OPTIONS = options.with(inbox.OPTIONS, {
+local OPTIONS = option.with(inbox.OPTIONS, {
   file = "string",                   -- required: the database; it and its directory must be writable. Created with mode
                                      -- 600, for its owner only. If it was removed or replaced, the file with this name is
                                      -- opened again
@@ -24,11 +24,11 @@ local OPTIONS = options.with(inbox.OPTIONS, {
 
 --- An inbox in a SQLite file. The file is opened at the first use, so that a process may fork before. Raises when it
 --- certainly can't be opened, or is not a database.
----@param given waba.SqliteInboxOptions|string  a string is the file
+---@param options waba.SqliteInboxOptions|string  a string is the file
 ---@return waba.Inbox
-function sqlite.new(given)
-  if type(given) == "string" then given = { file = given } end
-  local settings = inbox.settings(given, OPTIONS, "waba.inbox.sqlite")
+function sqlite.new(options)
+  if type(options) == "string" then options = { file = options } end
+  local settings = inbox.settings(options, OPTIONS, "waba.inbox.sqlite")
   if not settings.file then error("waba.inbox.sqlite: option file is required", 2) end
   library.load("dbd.sqlite3", "luadbi-sqlite3", "lua-dbi-sqlite3", "waba.inbox.sqlite", 2)
   local reason = sqlite_file.file_error(settings.file)

@@ -3,7 +3,7 @@
 
 local builders = require("waba.message.template").builders
 local errors = require "waba.errors"
-local options = require "waba.options"
+local option = require "waba.option"
 local parts = require "waba.message.parts"
 
 local is_table, positions = parts.is_table, parts.positions
@@ -102,7 +102,7 @@ local function check_length(found, path, text, values, most)
 end
 
 local function suggestion(name, known)
-  local near = options.nearest(name, known)
+  local near = option.nearest(name, known)
   return near and (" (did you mean %s?)"):format(near) or ""
 end
 

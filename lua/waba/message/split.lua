@@ -2,7 +2,7 @@
 
 local core = require "waba.core"
 local errors = require "waba.errors"
-local options = require "waba.options"
+local option = require "waba.option"
 
 local split = {}
 
@@ -181,12 +181,12 @@ end
 --- Cuts a long text into pieces that fit into messages: between paragraphs, else lines, sentences or words, and never inside a
 --- user-perceived character or a URL that fits into one piece. Blanks at a cut are left out.
 ---@param text string
----@param given? waba.SplitOptions
+---@param options? waba.SplitOptions
 ---@return string[]|nil pieces  without one when the text is blank
 ---@return waba.Error? err      kind "invalid": the text is not valid UTF-8
-function split.text(text, given)
+function split.text(text, options)
   if type(text) ~= "string" then error("waba.split: the text must be a string, not a " .. type(text), 2) end
-  local max = options.complete(given, OPTIONS, "waba.split").max
+  local max = option.complete(options, OPTIONS, "waba.split").max
   if not first then load_ranges() end
   if not core.utf8_length(text) then return nil, errors.invalid("text", "text is not valid UTF-8") end
   local pieces, start = {}, 1

@@ -5,7 +5,7 @@ local canonical = require "waba.canonical"
 local core = require "waba.core"
 local errors = require "waba.errors"
 local hostings = require "waba.hosting"
-local options = require "waba.options"
+local option = require "waba.option"
 local recipient = require "waba.recipient"
 local schema = require "waba.schema"
 
@@ -66,21 +66,21 @@ local function digest_of(entry)
 end
 
 -- Raises an error for wrong use.
-local function check_form(given, what)
-  options.check(given, ENTRY, what, 4)
-  if type(given.message) ~= "table" then
-    error(("%s: message must be a table from a builder, not a %s"):format(what, type(given.message)), 4)
+local function check_form(fields, what)
+  option.check(fields, ENTRY, what, 4)
+  if type(fields.message) ~= "table" then
+    error(("%s: message must be a table from a builder, not a %s"):format(what, type(fields.message)), 4)
   end
-  if given.options then options.check(given.options, SEND_OPTIONS, what .. ": options", 4) end
-  local key = given.key
+  if fields.options then option.check(fields.options, SEND_OPTIONS, what .. ": options", 4) end
+  local key = fields.key
   if key == "" or type(key) == "string" and #key > LONGEST_KEY then
     error(("%s: key must have 1 to %d bytes"):format(what, LONGEST_KEY), 4)
   end
-  if given.at and not (given.at == given.at and math.abs(given.at) < 1e12) then
+  if fields.at and not (fields.at == fields.at and math.abs(fields.at) < 1e12) then
     error(what .. ": at must be Unix seconds", 4)
   end
-  if given.number and not recipient.business_number(given.number) then
-    error(("%s: number %s is neither a phone number nor a phone_number_id"):format(what, tostring(given.number)), 4)
+  if fields.number and not recipient.business_number(fields.number) then
+    error(("%s: number %s is neither a phone number nor a phone_number_id"):format(what, tostring(fields.number)), 4)
   end
 end
 
@@ -104,20 +104,20 @@ local function check_content(entry, hosting)
 end
 
 --- Checks what is put. Raises for wrong use.
----@param given waba.OutboxEntry
+---@param fields waba.OutboxEntry
 ---@param hosting waba.Hosting
 ---@param what string  "outbox:put"
 ---@return table|nil entry
 ---@return waba.Error? err  kind "invalid"
-function entries.read(given, hosting, what)
-  check_form(given, what)
-  local to, form = recipient.read(given.to)
+function entries.read(fields, hosting, what)
+  check_form(fields, what)
+  local to, form = recipient.read(fields.to)
   if not to then return nil, form end
-  local message, is_copy = core.plain(given.message)
+  local message, is_copy = core.plain(fields.message)
   local entry = {
     version = VERSION, id = new_id(), to = to, form = form, message = message, is_copy = is_copy,
-    number = given.number and recipient.business_number(given.number), key = text_of_key(given.key), at = given.at,
-    bulk = given.bulk or nil, campaign = given.campaign, options = given.options, stored = os.time(),
+    number = fields.number and recipient.business_number(fields.number), key = text_of_key(fields.key), at = fields.at,
+    bulk = fields.bulk or nil, campaign = fields.campaign, options = fields.options, stored = os.time(),
   }
   local valid, err = check_content(entry, hosting)
   if not valid then return nil, err end

@@ -1,6 +1,6 @@
 -- The outbox of scripts, tests and small bots: everything is in this process and is gone with it.
 
-local options = require "waba.options"
+local option = require "waba.option"
 local outbox = require "waba.outbox.outbox"
 local store = require "waba.store.memory"
 
@@ -8,16 +8,16 @@ local memory = {}
 
 --- The options of `waba.outbox.memory`.
 ---@options waba.MemoryOutboxOptions : waba.OutboxOptions
-local OPTIONS = options.with(outbox.OPTIONS, {
+local OPTIONS = option.with(outbox.OPTIONS, {
   max = { "integer>=0", 100000 },    -- entries that may wait; more are refused
   keep = { "number>0", 86400 },      -- seconds for which finished entries and their keys are known; they cost memory
 })
 
 --- An outbox in memory.
----@param given? waba.MemoryOutboxOptions
+---@param options? waba.MemoryOutboxOptions
 ---@return waba.Outbox
-function memory.new(given)
-  local settings = outbox.settings(given, OPTIONS, "waba.outbox.memory")
+function memory.new(options)
+  local settings = outbox.settings(options, OPTIONS, "waba.outbox.memory")
   return outbox.new(store.new(settings), settings)
 end
 

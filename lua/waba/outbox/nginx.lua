@@ -1,7 +1,7 @@
 -- The sender in nginx: `init_worker_by_lua_block { require("waba.outbox.nginx").start(sender) }`. One timer per worker
 -- process sends what is in the outbox, in a few light threads, so that no request waits for a message.
 
-local complete = require("waba.options").complete
+local complete = require("waba.option").complete
 local ngx_work = require "waba.inbox.ngx_work"
 
 local nginx = {}

@@ -8,7 +8,7 @@ local core = require "waba.core"
 local entries = require "waba.outbox.entry"
 local errors = require "waba.errors"
 local hostings = require "waba.hosting"
-local options = require "waba.options"
+local option = require "waba.option"
 
 ---@class waba.Outbox
 local Outbox = {}
@@ -55,8 +55,8 @@ end
 -- Reads all entries of a list. Returns those for the store, or nil and an error with `index`.
 local function read_all(self, list)
   local stored, digests = {}, {}
-  for index, given in ipairs(list) do
-    local entry, err = entries.read(given, self.hosting, list.what)
+  for index, options in ipairs(list) do
+    local entry, err = entries.read(options, self.hosting, list.what)
     if entry then stored[index], err = entries.for_store(entry) end
     local one = stored[index]
     if one and one.key then
@@ -340,14 +340,14 @@ local function hosting_of(settings, what)
 end
 
 --- Checks the options of an outbox, and completes them with what every store needs.
----@param given table|nil
+---@param options table|nil
 ---@param known table  the table of options, with those of `outbox.OPTIONS`
 ---@param what string  "waba.outbox.sqlite"
 ---@return table settings  a copy
-function outbox.settings(given, known, what)
-  local settings = options.complete(given, known, what, 3)
+function outbox.settings(options, known, what)
+  local settings = option.complete(options, known, what, 3)
   settings.hosting = hosting_of(settings, what)
-  settings.retry = options.complete(settings.retry, RETRY, what .. ": retry", 3)
+  settings.retry = option.complete(settings.retry, RETRY, what .. ": retry", 3)
   settings.attempts, settings.lanes = settings.retry.attempts + SPARE, entries.LANES
   settings.remember, settings.title, settings.name = UNTIL_FINISHED, "the outbox", what
   return settings

@@ -1,6 +1,6 @@
 -- The outbox in Redis: many programs put, and many senders on many machines send.
 
-local options = require "waba.options"
+local option = require "waba.option"
 local outbox = require "waba.outbox.outbox"
 local redis_connection = require "waba.store.redis_connection"
 local store = require "waba.store.redis"
@@ -9,16 +9,16 @@ local redis = {}
 
 --- The options of `waba.outbox.redis`.
 ---@options waba.RedisOutboxOptions : waba.OutboxOptions, waba.RedisAddress
-local OPTIONS = options.with(outbox.OPTIONS, options.with(redis_connection.OPTIONS, {
+local OPTIONS = option.with(outbox.OPTIONS, option.with(redis_connection.OPTIONS, {
   prefix = { "string", "{waba:outbox}" }, -- prefix of all keys; in a cluster its braces keep the keys on one node
 }))
 
 --- An outbox in Redis (6 or newer). Connects at the first use. Entries are as durable as the `appendonly` and
 --- `appendfsync` settings of the server make it.
----@param given? waba.RedisOutboxOptions
+---@param options? waba.RedisOutboxOptions
 ---@return waba.Outbox
-function redis.new(given)
-  local settings = outbox.settings(given, OPTIONS, "waba.outbox.redis")
+function redis.new(options)
+  local settings = outbox.settings(options, OPTIONS, "waba.outbox.redis")
   return outbox.new(store.new(settings), settings)
 end
 

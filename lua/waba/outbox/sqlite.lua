@@ -2,7 +2,7 @@
 -- one machine.
 
 local library = require "waba.library"
-local options = require "waba.options"
+local option = require "waba.option"
 local outbox = require "waba.outbox.outbox"
 local sqlite_file = require "waba.store.sqlite_file"
 local store = require "waba.store.sqlite"
@@ -11,7 +11,7 @@ local sqlite = {}
 
 --- The options of `waba.outbox.sqlite`.
 ---@options waba.SqliteOutboxOptions : waba.OutboxOptions
-local OPTIONS = options.with(outbox.OPTIONS, {
+local OPTIONS = option.with(outbox.OPTIONS, {
   file = "string",                   -- required: the database, not that of an inbox; it and its directory must be
                                      -- writable. Created with mode 600, for its owner only
   busy_timeout = { "number>=0", 5 }, -- seconds to wait for another process's write. In nginx, in `waba.run`, cqueues and
@@ -23,11 +23,11 @@ local OPTIONS = options.with(outbox.OPTIONS, {
 
 --- An outbox in a SQLite file. The file is opened at the first use, so that a process may fork before. Raises when it
 --- certainly can't be opened, or is not a database.
----@param given waba.SqliteOutboxOptions|string  a string is the option `file`
+---@param options waba.SqliteOutboxOptions|string  a string is the option `file`
 ---@return waba.Outbox
-function sqlite.new(given)
-  if type(given) == "string" then given = { file = given } end
-  local settings = outbox.settings(given, OPTIONS, "waba.outbox.sqlite")
+function sqlite.new(options)
+  if type(options) == "string" then options = { file = options } end
+  local settings = outbox.settings(options, OPTIONS, "waba.outbox.sqlite")
   if not settings.file then error("waba.outbox.sqlite: option file is required", 2) end
   library.load("dbd.sqlite3", "luadbi-sqlite3", "lua-dbi-sqlite3", "waba.outbox.sqlite", 2)
   local reason = sqlite_file.file_error(settings.file)

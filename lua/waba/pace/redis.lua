@@ -1,6 +1,6 @@
 -- Rate limits in Redis, shared by the processes of many machines.
 
-local options = require "waba.options"
+local option = require "waba.option"
 local redis_connection = require "waba.store.redis_connection"
 local rules = require "waba.pace.rules"
 local store = require "waba.pace.store"
@@ -9,7 +9,7 @@ local redis = {}
 
 --- The options of `waba.pace.redis`.
 ---@options waba.RedisPaceOptions : waba.PaceStoreOptions, waba.RedisAddress
-local OPTIONS = options.with(redis_connection.OPTIONS, {
+local OPTIONS = option.with(redis_connection.OPTIONS, {
   prefix = { "string", "waba:pace" }, -- of all keys. The rest of a key is a hash of the API key, in braces
   timeout = { "number>0", 0.5 },      -- seconds for connecting and for each call; outside nginx the process waits for it
 })
@@ -40,10 +40,10 @@ local function call(connection, words)
 end
 
 --- Rate limits in Redis (6 or newer): all processes that have the same key share its rates. Connects at the first use.
----@param given? waba.RedisPaceOptions
+---@param options? waba.RedisPaceOptions
 ---@return waba.PaceStore
-function redis.new(given)
-  local settings = store.settings(given, OPTIONS, "waba.pace.redis")
+function redis.new(options)
+  local settings = store.settings(options, OPTIONS, "waba.pace.redis")
   local connection = redis_connection.new(settings, "waba.pace.redis")
   local prefix, digest = settings.prefix, ""
 

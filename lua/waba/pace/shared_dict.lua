@@ -52,11 +52,11 @@ end
 
 --- Rate limits in a dictionary of nginx: all workers share the rates of a key. A dictionary of 1 MB is enough for
 --- thousands of recipients per minute.
----@param given waba.SharedDictPaceOptions|string  a string is the name
+---@param options waba.SharedDictPaceOptions|string  a string is the name
 ---@return waba.PaceStore
-function shared_dict.new(given)
-  if type(given) == "string" then given = { name = given } end
-  local settings = store.settings(given, OPTIONS, "waba.pace.shared_dict")
+function shared_dict.new(options)
+  if type(options) == "string" then options = { name = options } end
+  local settings = store.settings(options, OPTIONS, "waba.pace.shared_dict")
   if not settings.name then
     error("waba.pace.shared_dict: option name is required: that of the directive lua_shared_dict", 2)
   end

@@ -3,7 +3,7 @@
 local core = require "waba.core"
 local errors = require "waba.errors"
 local limiters = require "waba.pace.limiters"
-local options = require "waba.options"
+local option = require "waba.option"
 local printable = require "waba.printable"
 
 local store = {}
@@ -62,12 +62,12 @@ function Store:limiters(identity, rates)
 end
 
 --- Checks the options of a store.
----@param given table|nil
+---@param options table|nil
 ---@param known table
 ---@param what string  the function that takes them
 ---@return table complete
-function store.settings(given, known, what)
-  local settings = options.complete(given, options.with(store.OPTIONS, known), what, 3)
+function store.settings(options, known, what)
+  local settings = option.complete(options, option.with(store.OPTIONS, known), what, 3)
   if settings.unreachable ~= "continue" and settings.unreachable ~= "wait" then
     error(('%s: option unreachable must be "continue" or "wait", not "%s"'):format(what, settings.unreachable), 3)
   end

@@ -1,7 +1,7 @@
 -- The settings for calls of a number: /calling/settings (Cloud hosting only; cloud.md, sections 8.8 and 11.4).
 
 local outcome = require "waba.resource.outcome"
-local options = require "waba.options"
+local option = require "waba.option"
 local values = require "waba.hosting.values"
 
 ---@class waba.CallingSettingsResource
@@ -34,7 +34,7 @@ end
 ---@return true|nil
 ---@return waba.Error? err
 function CallingSettings:set(settings)
-  settings = options.check(settings, SETTINGS, "client.calling_settings:set")
+  settings = option.check(settings, SETTINGS, "client.calling_settings:set")
   if next(settings) == nil then error("client.calling_settings:set: at least one field is needed", 2) end
   return outcome.success(self.client:call("set_calling", { json = { calling = settings } }))
 end

@@ -2,7 +2,7 @@
 -- 8.7).
 
 local outcome = require "waba.resource.outcome"
-local options = require "waba.options"
+local option = require "waba.option"
 local values = require "waba.hosting.values"
 
 ---@class waba.CommerceSettingsResource
@@ -30,14 +30,14 @@ function CommerceSettings:get()
 end
 
 --- Changes one or both: POST /whatsapp_commerce_settings.
----@param given waba.CommerceSettings
+---@param settings waba.CommerceSettings
 ---@return true|nil
 ---@return waba.Error? err
-function CommerceSettings:set(given)
-  given = options.check(given, SETTINGS, "client.commerce_settings:set")
-  if next(given) == nil then error("client.commerce_settings:set: at least one field is needed", 2) end
+function CommerceSettings:set(settings)
+  settings = option.check(settings, SETTINGS, "client.commerce_settings:set")
+  if next(settings) == nil then error("client.commerce_settings:set: at least one field is needed", 2) end
   local query = {}
-  for name, value in pairs(given) do query[name] = tostring(value) end
+  for name, value in pairs(settings) do query[name] = tostring(value) end
   -- all values are in the query; the empty body makes a request without JSON
   return outcome.success(self.client:call("set_commerce", { query = query, body = "" }))
 end

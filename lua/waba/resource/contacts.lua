@@ -3,7 +3,7 @@
 local errors = require "waba.errors"
 local values = require "waba.hosting.values"
 local outcome = require "waba.resource.outcome"
-local options = require "waba.options"
+local option = require "waba.option"
 local recipient = require "waba.recipient"
 local validate = require("waba.schema").validate
 
@@ -35,14 +35,14 @@ local function encode_numbers(numbers)
   if numbers[1] == nil then
     return nil, errors.invalid("contacts", "contacts is empty; at least 1 number is needed")
   end
-  local encoded, given = {}, {}
+  local encoded, options = {}, {}
   for i, number in ipairs(numbers) do
     local digits, err = digits_of(number, ("contacts[%d]"):format(i))
     if not digits then return nil, err end
     encoded[i] = "+" .. digits
-    given[encoded[i]] = type(number) == "string" and number or digits
+    options[encoded[i]] = type(number) == "string" and number or digits
   end
-  return encoded, given
+  return encoded, options
 end
 
 --- How numbers are checked.
@@ -56,18 +56,18 @@ local CHECK_OPTIONS = {
 --- every number, so do not let sending depend on it; no check is needed before sending. Check no more numbers than you
 --- send messages to: otherwise 360dialog disables the check.
 ---@param numbers (string|integer)[]  in international form
----@param given? waba.ContactsCheckOptions
+---@param options? waba.ContactsCheckOptions
 ---@return waba.CheckedContact[]|nil
 ---@return waba.Error? err
-function Contacts:check(numbers, given)
+function Contacts:check(numbers, options)
   if type(numbers) ~= "table" then
     error("client.contacts:check: the numbers must be a list, not a " .. type(numbers), 2)
   end
-  given = options.complete(given, CHECK_OPTIONS, "client.contacts:check")
+  options = option.complete(options, CHECK_OPTIONS, "client.contacts:check")
   local encoded, originals = encode_numbers(numbers)
   if not encoded then return nil, originals end
   local json, response = self.client:call("check_contacts", {
-    json = { contacts = encoded, blocking = given.wait and "wait" or "no_wait", force_check = given.force },
+    json = { contacts = encoded, blocking = options.wait and "wait" or "no_wait", force_check = options.force },
   })
   if json == nil then return nil, response end
   if type(json) ~= "table" or type(json.contacts) ~= "table" then

@@ -3,7 +3,7 @@
 
 local outcome = require "waba.resource.outcome"
 local json_body = require "waba.hosting.json_body"
-local options = require "waba.options"
+local option = require "waba.option"
 local validate = require("waba.schema").validate
 local values = require "waba.hosting.values"
 
@@ -77,18 +77,18 @@ end
 
 --- Changes the given components and keeps the others. The gateway replaces all three components, so the function reads
 --- them first (GET and POST /conversational_automation). {} removes all prompts or commands.
----@param given waba.Automation
+---@param fields waba.Automation
 ---@return waba.Automation|nil stored  the components that were written
 ---@return waba.Error? err
-function Automation:set(given)
-  given = options.check(given, FIELDS, "client.conversational_automation:set")
-  if next(given) == nil then error("client.conversational_automation:set: at least one field is needed", 2) end
+function Automation:set(fields)
+  fields = option.check(fields, FIELDS, "client.conversational_automation:set")
+  if next(fields) == nil then error("client.conversational_automation:set: at least one field is needed", 2) end
   local client = self.client
   local stored, call
-  local valid, err = validate(client.validate, RULE, given)
+  local valid, err = validate(client.validate, RULE, fields)
   if not valid then return nil, err end
   local whole = {}
-  for name, value in pairs(given) do whole[name] = value end
+  for name, value in pairs(fields) do whole[name] = value end
   for name in pairs(FIELDS) do
     if whole[name] == nil then
       if not stored then stored, err = self:get() end

@@ -1,7 +1,7 @@
 -- Lists in pages: the options of a page, and the iterator over all pages.
 
 local errors = require "waba.errors"
-local options = require "waba.options"
+local option = require "waba.option"
 local runtime = require "waba.runtime"
 
 local pages = {}
@@ -14,20 +14,20 @@ local EACH_OPTIONS = {
 
 --- One page of a list with cursors.
 ---@options waba.PageOptions : waba.EachOptions
-local PAGE_OPTIONS = options.with(EACH_OPTIONS, {
+local PAGE_OPTIONS = option.with(EACH_OPTIONS, {
   after = "string",   -- returns the page after this cursor: the field `after` of the page before
   before = "string",  -- returns the page before this cursor
 })
 
 --- Returns the query of a page. Raises an error for wrong options at the caller of the method.
----@param given waba.PageOptions
+---@param options waba.PageOptions
 ---@param what string  the method, for the message
 ---@return table query
-function pages.query(given, what)
-  if given.limit and given.limit < 1 then error(what .. ": option limit must be at least 1", 4) end
-  if given.after and given.before then error(what .. ": options after and before can't be combined", 4) end
+function pages.query(options, what)
+  if options.limit and options.limit < 1 then error(what .. ": option limit must be at least 1", 4) end
+  if options.after and options.before then error(what .. ": options after and before can't be combined", 4) end
   return {
-    limit = given.limit and ("%.0f"):format(given.limit) or nil, after = given.after, before = given.before,
+    limit = options.limit and ("%.0f"):format(options.limit) or nil, after = options.after, before = options.before,
   }
 end
 
@@ -119,14 +119,14 @@ end
 ---@param items string                    the field of a page with its items
 ---@param fetch fun(self: table, query: table): table|nil, waba.Error?
 function pages.add_methods(methods, what, items, fetch)
-  function methods:list(given)
+  function methods:list(options)
     local name = what .. ":list"
-    return fetch(self, pages.query(options.check(given, PAGE_OPTIONS, name), name))
+    return fetch(self, pages.query(option.check(options, PAGE_OPTIONS, name), name))
   end
 
-  function methods:each(given)
+  function methods:each(options)
     local name = what .. ":each"
-    local query = pages.query(options.check(given, EACH_OPTIONS, name), name)
+    local query = pages.query(option.check(options, EACH_OPTIONS, name), name)
     return pages.each(pages.walk(function() return fetch(self, query) end,
       function(page) return pages.advance(query, page) end, items))
   end

@@ -4,7 +4,7 @@
 local outcome = require "waba.resource.outcome"
 local values = require "waba.hosting.values"
 local errors = require "waba.errors"
-local options = require "waba.options"
+local option = require "waba.option"
 local pages = require "waba.resource.pages"
 local validate = require("waba.schema").validate
 
@@ -78,12 +78,12 @@ local function write(self, endpoint, body)
 end
 
 --- Creates a code: POST /message_qrdls.
----@param given waba.QrCodeOptions
+---@param fields waba.QrCodeOptions
 ---@return waba.QrCode|nil
 ---@return waba.Error? err
-function QrCodes:create(given)
-  given = options.check(given, OPTIONS, "client.qr_codes:create")
-  return write(self, "create_qr_code", given)
+function QrCodes:create(fields)
+  fields = option.check(fields, OPTIONS, "client.qr_codes:create")
+  return write(self, "create_qr_code", fields)
 end
 
 --- Returns one code: GET /message_qrdls/{code}.
@@ -106,15 +106,15 @@ end
 
 --- Changes the text of a code: POST /message_qrdls.
 ---@param code string
----@param given waba.QrCodeOptions
+---@param fields waba.QrCodeOptions
 ---@return waba.QrCode|nil
 ---@return waba.Error? err
-function QrCodes:edit(code, given)
-  given = options.check(given, OPTIONS, "client.qr_codes:edit")
+function QrCodes:edit(code, fields)
+  fields = option.check(fields, OPTIONS, "client.qr_codes:edit")
   local valid, err = check_code(code, "client.qr_codes:edit")
   if not valid then return nil, err end
   local body = { code = code }
-  for name, value in pairs(given) do body[name] = value end
+  for name, value in pairs(fields) do body[name] = value end
   return write(self, "update_qr_code", body)
 end
 

@@ -6,7 +6,7 @@ local values = require "waba.hosting.values"
 local errors = require "waba.errors"
 local json_body = require "waba.hosting.json_body"
 local loopback = require "waba.loopback"
-local options = require "waba.options"
+local option = require "waba.option"
 
 ---@class waba.WebhookResource
 local Webhook = {}
@@ -27,9 +27,9 @@ local function read_address(json)
 end
 
 -- The headers, with user and password as Basic authentication. `at` is the beginning of each path.
-local function encode_headers(given, at)
+local function encode_headers(options, at)
   local headers, has_authorization = {}, false
-  for name, value in pairs(given.headers or {}) do
+  for name, value in pairs(options.headers or {}) do
     local path = at .. "headers." .. tostring(name)
     if type(name) ~= "string" or type(value) ~= "string" then
       return nil, errors.invalid(path, path .. " must be a string: expected the name and the value of a header")
@@ -39,16 +39,16 @@ local function encode_headers(given, at)
     headers[name] = value
     has_authorization = has_authorization or name:lower() == "authorization"
   end
-  if given.user == nil and given.password == nil then return headers end
-  if given.user == nil or given.password == nil then
-    local missing = at .. (given.user == nil and "user" or "password")
+  if options.user == nil and options.password == nil then return headers end
+  if options.user == nil or options.password == nil then
+    local missing = at .. (options.user == nil and "user" or "password")
     return nil, errors.invalid(missing, missing .. " is missing: user and password are required together")
   end
   if has_authorization then
     local path = at .. "headers.Authorization"
     return nil, errors.invalid(path, path .. " can't be combined with the options user and password")
   end
-  local value, message = core.basic(given.user, given.password)
+  local value, message = core.basic(options.user, options.password)
   if not value then return nil, errors.invalid(at .. "user", message) end
   headers.Authorization = value
   return headers
@@ -71,16 +71,16 @@ local function check_url(url, origin, rules)
 end
 
 -- Checks an address and makes its headers. `at` is the beginning of each path: "destinations[1].".
-local function encode_address(client, given, at)
+local function encode_address(client, options, at)
   at = at or ""
   local path = at .. "url"
-  local origin, message = core.origin(given.url)
+  local origin, message = core.origin(options.url)
   if not origin then return nil, errors.invalid(path, path .. ": " .. message) end
-  local message_of_url = client.validate and check_url(given.url, origin, client.hosting.webhook_url)
+  local message_of_url = client.validate and check_url(options.url, origin, client.hosting.webhook_url)
   if message_of_url then return nil, errors.invalid(path, path .. " " .. message_of_url) end
-  local headers, err = encode_headers(given, at)
+  local headers, err = encode_headers(options, at)
   if not headers then return nil, err end
-  return { url = given.url, headers = next(headers) and headers or nil }
+  return { url = options.url, headers = next(headers) and headers or nil }
 end
 
 -- The number --------------------------------------------------------------------------------------
@@ -103,10 +103,10 @@ local function read_stored(json, response)
 end
 
 -- Checks the options of an address. Raises an error at the caller of the method.
-local function check_address(given, known, what)
-  given = options.complete(given, known, what, 3)
-  if given.url == nil then error(what .. ": option url is required", 3) end
-  return given
+local function check_address(options, known, what)
+  options = option.complete(options, known, what, 3)
+  if options.url == nil then error(what .. ": option url is required", 3) end
+  return options
 end
 
 --- Returns the number's address: GET /v1/configs/webhook.
@@ -118,18 +118,18 @@ end
 
 --- Sets the number's address and its headers, instead of the stored ones: POST /v1/configs/webhook. On Cloud hosting
 --- set it again after every new API key.
----@param given waba.WebhookAddressOptions
+---@param options waba.WebhookAddressOptions
 ---@return waba.WebhookAddress|nil stored  from the response
 ---@return waba.Error? err
-function Webhook:set(given)
-  given = check_address(given, ADDRESS, "client.webhook:set")
-  local body, err = encode_address(self.client, given)
+function Webhook:set(options)
+  options = check_address(options, ADDRESS, "client.webhook:set")
+  local body, err = encode_address(self.client, options)
   if not body then return nil, err end
   local json
   json, err = self.client:call("set_webhook", { json = body })
   if json == nil then return nil, err end
   local stored = read_address(json)
-  stored.url = stored.url or given.url
+  stored.url = stored.url or options.url
   return stored
 end
 
@@ -145,20 +145,20 @@ end
 
 --- The account's address.
 ---@options waba.AccountWebhookOptions : waba.WebhookAddressOptions
-local ACCOUNT = options.with(ADDRESS, {
+local ACCOUNT = option.with(ADDRESS, {
   override_all = { "boolean", false }, -- replaces the own addresses of all numbers
 })
 
 --- Sets the account's address: POST /waba_webhook (Cloud hosting only). It is in effect about 20
 --- seconds later, when `account` returns it.
----@param given waba.AccountWebhookOptions
+---@param options waba.AccountWebhookOptions
 ---@return true|nil
 ---@return waba.Error? err
-function Webhook:set_account(given)
-  given = check_address(given, ACCOUNT, "client.webhook:set_account")
-  local body, err = encode_address(self.client, given)
+function Webhook:set_account(options)
+  options = check_address(options, ACCOUNT, "client.webhook:set_account")
+  local body, err = encode_address(self.client, options)
   if not body then return nil, err end
-  body.override_all = given.override_all
+  body.override_all = options.override_all
   return outcome.success(self.client:call("set_account_webhook", { json = body }))
 end
 
@@ -190,7 +190,7 @@ end
 
 --- A further destination.
 ---@options waba.WebhookDestinationOptions : waba.WebhookAddressOptions
-local DESTINATION = options.with(ADDRESS, {
+local DESTINATION = option.with(ADDRESS, {
   name = "string", -- required: different from the names of the number's other destinations
 })
 
@@ -201,13 +201,13 @@ local DESTINATIONS = {
   destinations = "waba.WebhookDestinationOptions[]",  -- required: at most 3
 }
 
-local function encode_destination(self, given, at)
-  local body, err = encode_address(self.client, given, at)
+local function encode_destination(self, options, at)
+  local body, err = encode_address(self.client, options, at)
   if not body then return nil, err end
-  if self.client.validate and given.name == "" then
+  if self.client.validate and options.name == "" then
     return nil, errors.invalid(at .. "name", at .. "name is empty; at least 1 character is needed")
   end
-  body.name = given.name
+  body.name = options.name
   return body
 end
 
@@ -217,9 +217,9 @@ local function encode_destinations(self, list)
       MOST_DESTINATIONS))
   end
   local bodies, seen = {}, {}
-  for i, given in ipairs(list) do
+  for i, options in ipairs(list) do
     local at = ("destinations[%d]."):format(i)
-    local body, err = encode_destination(self, given, at)
+    local body, err = encode_destination(self, options, at)
     if not body then return nil, err end
     if seen[body.name] then
       return nil, errors.invalid(at .. "name", at .. "name repeats an earlier name; it must be unique")
@@ -229,51 +229,51 @@ local function encode_destinations(self, list)
   return bodies
 end
 
-local function check_destination(given, what)
-  options.check(given, DESTINATION, what, 3)
+local function check_destination(options, what)
+  option.check(options, DESTINATION, what, 3)
   for _, name in ipairs { "name", "url" } do
-    if not given or given[name] == nil then error(("%s: option %s is required"):format(what, name), 3) end
+    if not options or options[name] == nil then error(("%s: option %s is required"):format(what, name), 3) end
   end
 end
 
 --- Replaces all further destinations: POST /multi_webhook (Cloud hosting only).
----@param given waba.WebhookDestinationsOptions
+---@param options waba.WebhookDestinationsOptions
 ---@return true|nil
 ---@return waba.Error? err
-function Webhook:set_destinations(given)
+function Webhook:set_destinations(options)
   local what = "client.webhook:set_destinations"
-  given = options.complete(given, DESTINATIONS, what)
-  if given.destinations == nil then error(what .. ": option destinations is required", 2) end
-  for i, item in ipairs(given.destinations) do check_destination(item, ("%s: destinations[%d]"):format(what, i)) end
-  local list, err = encode_destinations(self, given.destinations)
+  options = option.complete(options, DESTINATIONS, what)
+  if options.destinations == nil then error(what .. ": option destinations is required", 2) end
+  for i, item in ipairs(options.destinations) do check_destination(item, ("%s: destinations[%d]"):format(what, i)) end
+  local list, err = encode_destinations(self, options.destinations)
   if not list then return nil, err end
-  local call = json_body({ enabled = given.enabled, destinations = list }, { "destinations" })
+  local call = json_body({ enabled = options.enabled, destinations = list }, { "destinations" })
   return outcome.success(self.client:call("set_destinations", call))
 end
 
 -- Writes one destination, alone or in a list.
-local function write_destination(self, endpoint, given, is_list)
-  local body, err = encode_destination(self, given, "")
+local function write_destination(self, endpoint, options, is_list)
+  local body, err = encode_destination(self, options, "")
   if not body then return nil, err end
   return outcome.success(self.client:call(endpoint, { json = is_list and { destinations = { body } } or body }))
 end
 
 --- Adds a destination: PUT /multi_webhook (Cloud hosting only).
----@param given waba.WebhookDestinationOptions
+---@param options waba.WebhookDestinationOptions
 ---@return true|nil
 ---@return waba.Error? err  kind "api" if the name exists
-function Webhook:add_destination(given)
-  check_destination(given, "client.webhook:add_destination")
-  return write_destination(self, "add_destination", given, true)
+function Webhook:add_destination(options)
+  check_destination(options, "client.webhook:add_destination")
+  return write_destination(self, "add_destination", options, true)
 end
 
 --- Changes the destination with this name: PATCH /multi_webhook (Cloud hosting only).
----@param given waba.WebhookDestinationOptions
+---@param options waba.WebhookDestinationOptions
 ---@return true|nil
 ---@return waba.Error? err
-function Webhook:update_destination(given)
-  check_destination(given, "client.webhook:update_destination")
-  return write_destination(self, "update_destination", given, false)
+function Webhook:update_destination(options)
+  check_destination(options, "client.webhook:update_destination")
+  return write_destination(self, "update_destination", options, false)
 end
 
 return Webhook

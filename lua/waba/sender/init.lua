@@ -7,7 +7,7 @@ local of_number = require "waba.client.of_number"
 local core = require "waba.core"
 local entries = require "waba.outbox.entry"
 local errors = require "waba.errors"
-local options = require "waba.options"
+local option = require "waba.option"
 local printable = require "waba.printable"
 local queues = require "waba.sender.queue"
 local runtime = require "waba.runtime"
@@ -283,7 +283,7 @@ end
 
 --- How a sender works; as the options of `receiver:work`.
 ---@options waba.SenderWorkOptions : waba.WorkOptions
-local WORK_OPTIONS = options.with(work.OPTIONS, {
+local WORK_OPTIONS = option.with(work.OPTIONS, {
   concurrency = { "integer>=1", 16 }, -- messages that may be in flight at once. More than one run in the event loop of
                                       -- the caller, else in one of their own (`waba.run`)
   batch = { "integer>=1", 64 },       -- the largest number of entries taken at once, each of another recipient
@@ -297,13 +297,13 @@ end
 --- Takes entries from the outbox and sends them. Messages of one recipient are sent one after the other, in their
 --- order. Returns when no entry is due and all messages in flight have a result, or with `forever` when `stop` returns
 --- true. Several coroutines and processes may call it at once.
----@param given? waba.SenderWorkOptions
+---@param options? waba.SenderWorkOptions
 ---@return integer|nil sent   nil when the outbox can't be read, or where the coroutine can't wait
 ---@return integer|waba.Error failed  the number of all other results, also of attempts that are repeated later; or the
 ---        error
 ---@return any err            the last one
-function Sender:work(given)
-  local own = work.new(self, options.complete(given, WORK_OPTIONS, "sender:work"))
+function Sender:work(options)
+  local own = work.new(self, option.complete(options, WORK_OPTIONS, "sender:work"))
   self.works[own] = true
   local ok, err = own:run()
   self.works[own] = nil
@@ -328,32 +328,33 @@ function Sender:stats()
   return stats
 end
 
-local function check(given)
-  given = options.complete(given, OPTIONS, "waba.sender", 3)
-  if not given.outbox or not given.outbox.store then
+local function check(options)
+  options = option.complete(options, OPTIONS, "waba.sender", 3)
+  if not options.outbox or not options.outbox.store then
     error("waba.sender: option outbox is required: an outbox, as of waba.outbox.sqlite", 3)
   end
-  if not given.client then error("waba.sender: option client is required", 3) end
-  if given.settle > given.outbox.keep then
-    error(("waba.sender: option settle must be at most the option keep of the outbox, %g"):format(given.outbox.keep), 3)
+  if not options.client then error("waba.sender: option client is required", 3) end
+  if options.settle > options.outbox.keep then
+    local message = "waba.sender: option settle must be at most the option keep of the outbox, %g"
+    error(message:format(options.outbox.keep), 3)
   end
-  return given
+  return options
 end
 
 --- Makes a sender. It sends nothing before its `work` is called.
----@param given waba.SenderOptions
+---@param options waba.SenderOptions
 ---@return waba.Sender
-function sender.new(given)
-  given = check(given)
+function sender.new(options)
+  options = check(options)
   runtime.preload()
-  local transport = of_number.transport(given.client)
-  local found, client_of = pcall(of_number.finder, given.client, "waba.sender", true)
+  local transport = of_number.transport(options.client)
+  local found, client_of = pcall(of_number.finder, options.client, "waba.sender", true)
   if not found then error(client_of, 2) end
   local self = setmetatable({
-    outbox = given.outbox, client_of = client_of, transport = transport, settle = given.settle,
-    resend = given.resend, suppress = given.suppress, on_result = given.on_result,
-    inbox = queues.new(given.outbox.store),
-    writer = writers.new(given.outbox.store, transport), works = setmetatable({}, { __mode = "k" }),
+    outbox = options.outbox, client_of = client_of, transport = transport, settle = options.settle,
+    resend = options.resend, suppress = options.suppress, on_result = options.on_result,
+    inbox = queues.new(options.outbox.store),
+    writer = writers.new(options.outbox.store, transport), works = setmetatable({}, { __mode = "k" }),
     counts = { sent = 0, failed = 0, uncertain = 0, resent = 0 },
   }, Sender)
   function self.dispatch(entry)
@@ -363,8 +364,8 @@ function sender.new(given)
     if not ok then return false, sent end
     return sent, err
   end
-  given.outbox.senders[self] = true
-  if given.receiver then given.outbox:watch(given.receiver) end
+  options.outbox.senders[self] = true
+  if options.receiver then options.outbox:watch(options.receiver) end
   return self
 end
 

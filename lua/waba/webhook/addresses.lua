@@ -1,6 +1,6 @@
 -- Finds the number that the address of a webhook belongs to, and who may post to it: the option `number` of a receiver.
 
-local check = require("waba.options").check
+local check = require("waba.option").check
 local credentials = require "waba.webhook.credentials"
 local protect = require("waba.runtime").protect
 local recipient = require "waba.recipient"

@@ -7,7 +7,7 @@
 local semaphore = require "ngx.semaphore"
 local group = require "waba.webhook.group"
 local ngx_work = require "waba.inbox.ngx_work"
-local complete = require("waba.options").complete
+local complete = require("waba.option").complete
 local refusals = require "waba.webhook.refusals"
 
 local ngx = ngx

@@ -2,7 +2,7 @@
 
 local protect = require("waba.runtime").protect
 local inbound = require "waba.hosting.inbound"
-local options = require "waba.options"
+local option = require "waba.option"
 
 local router = {}
 
@@ -44,7 +44,7 @@ local ACCOUNT = {
 --- Handlers by name. All that apply to an event are called, in this order: by type, by kind, `any`. Messages of types
 --- that this library does not know go to `unknown`, so a misspelled name is an error.
 ---@options waba.Handlers : waba.AccountHandlers
-router.HANDLERS = options.with(ACCOUNT, {
+router.HANDLERS = option.with(ACCOUNT, {
   text = HANDLER,
   image = HANDLER,
   video = HANDLER,
@@ -139,7 +139,7 @@ end
 ---  `close`, which is called when the handlers have returned
 ---@return fun(event: waba.Event): boolean has_handlers
 function router.new(on)
-  on = options.check(on, router.HANDLERS, "waba.receiver: on", 3)
+  on = option.check(on, router.HANDLERS, "waba.receiver: on", 3)
 
   local function handlers_of(event, step)
     local handlers = { step and on.step and on.step[step] or nil }

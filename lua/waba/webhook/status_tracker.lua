@@ -2,7 +2,7 @@
 -- sent < delivered < read < played < deleted < failed. `waba.status_tracker` is this module.
 
 local canonical = require "waba.canonical"
-local complete = require("waba.options").complete
+local complete = require("waba.option").complete
 
 -- The order of statuses. Others (`warning`) never change the state.
 local RANK = { sending = 1, sent = 2, delivered = 3, read = 4, played = 5, deleted = 6, failed = 7 }

@@ -1,7 +1,7 @@
 -- waba trigger: posts an event to a program that receives webhooks, as the gateway would.
 
 local event_kinds = require "waba.cli.event_kinds"
-local options = require "waba.options"
+local option = require "waba.option"
 local output = require "waba.cli.output"
 local target = require "waba.cli.webhook_target"
 
@@ -40,7 +40,7 @@ local function kind_of(ctx, name, hosting)
   if not kind then
     local names = {}
     for _, one in ipairs(event_kinds.list) do names[one.name] = true end
-    local near = options.nearest(name, names)
+    local near = option.nearest(name, names)
     ctx:wrong(("there is no kind %s%s: waba trigger --list lists them"):format(name,
       near and (" (did you mean %s?)"):format(near) or ""))
   end

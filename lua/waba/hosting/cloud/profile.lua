@@ -63,12 +63,12 @@ function profile.find_business(json)
 end
 
 --- Writes only the changed fields: the gateway keeps the others.
----@param given waba.BusinessProfile
+---@param fields waba.BusinessProfile
 ---@return waba.Call|nil
 ---@return waba.Error? err
-function profile.encode_business(given)
+function profile.encode_business(fields)
   local body = { messaging_product = "whatsapp" }
-  for name, value in pairs(given) do body[name] = value end
+  for name, value in pairs(fields) do body[name] = value end
   return json_body(body, { "websites" })
 end
 

@@ -54,13 +54,13 @@ function profile.find_business(json)
 end
 
 --- Writes the whole profile: the gateway clears absent fields.
----@param given waba.BusinessProfile
+---@param fields waba.BusinessProfile
 ---@param stored waba.BusinessProfile
 ---@return waba.Call
-function profile.encode_business(given, stored)
+function profile.encode_business(fields, stored)
   local body = {}
   for _, name in ipairs(FIELDS) do
-    local value = given[name]
+    local value = fields[name]
     if value == nil then value = stored[name] end
     -- an empty list is omitted, because its JSON would be an object; an absent field is cleared
     if type(value) == "table" and value[1] == nil then value = nil end

@@ -74,8 +74,8 @@ function download.keep(temporary, path)
 end
 
 -- Calls the endpoint and reports its progress.
-local function call_endpoint(client, endpoint, call, given)
-  local report, complete = progress.track(given.progress)
+local function call_endpoint(client, endpoint, call, options)
+  local report, complete = progress.track(options.progress)
   call.progress = report and function(_, _, received, total) report(received, total) end
   local json, response = client:call(endpoint, call)
   if json ~= nil then complete(response.bytes_received) end
@@ -83,9 +83,9 @@ local function call_endpoint(client, endpoint, call, given)
 end
 
 -- Downloads, and removes the file if the progress function or a signal raises an error.
-local function call_for_file(client, endpoint, call, given)
-  if not runtime.can_yield_in_pcall() then return call_endpoint(client, endpoint, call, given) end
-  local returned, json, response = pcall(call_endpoint, client, endpoint, call, given)
+local function call_for_file(client, endpoint, call, options)
+  if not runtime.can_yield_in_pcall() then return call_endpoint(client, endpoint, call, options) end
+  local returned, json, response = pcall(call_endpoint, client, endpoint, call, options)
   if returned then return json, response end
   download.discard(call.into.file)
   error(json, 0)
@@ -115,13 +115,13 @@ end
 
 local fetch_to = {}
 
-function fetch_to.file(client, endpoint, call, given, expected)
-  local path = given.file
+function fetch_to.file(client, endpoint, call, options, expected)
+  local path = options.file
   local temporary, err = download.new_file(path)
   if not temporary then return nil, err end
   -- the transport removes an incomplete file
-  call.into = { file = temporary, max_size = given.max_size or call.max_size }
-  local json, response = call_for_file(client, endpoint, call, given)
+  call.into = { file = temporary, max_size = options.max_size or call.max_size }
+  local json, response = call_for_file(client, endpoint, call, options)
   if json == nil then
     download.discard(temporary)
     return nil, response
@@ -141,9 +141,9 @@ function fetch_to.file(client, endpoint, call, given, expected)
   return result
 end
 
-function fetch_to.sink(client, endpoint, call, given, expected)
-  local sink, hasher, size = given.sink, core.sha256(), 0
-  local into = { max_size = given.max_size or call.max_size }
+function fetch_to.sink(client, endpoint, call, options, expected)
+  local sink, hasher, size = options.sink, core.sha256(), 0
+  local into = { max_size = options.max_size or call.max_size }
   function into.sink(bytes)
     into.used = true -- so the delivery does not retry
     hasher:update(bytes)
@@ -151,7 +151,7 @@ function fetch_to.sink(client, endpoint, call, given, expected)
     sink(bytes)
   end
   call.into = into
-  local json, response = call_endpoint(client, endpoint, call, given)
+  local json, response = call_endpoint(client, endpoint, call, options)
   if json == nil then return nil, response end
   local sum = hasher:hex()
   local is_valid, err = verified(sum, expected)
@@ -159,10 +159,10 @@ function fetch_to.sink(client, endpoint, call, given, expected)
   return result_of(response, size, sum)
 end
 
-function fetch_to.memory(client, endpoint, call, given, expected)
-  local most = given.max_size or call.max_size
-  call.max_body = given.max_body and math.min(given.max_body, most) or most
-  local json, response = call_endpoint(client, endpoint, call, given)
+function fetch_to.memory(client, endpoint, call, options, expected)
+  local most = options.max_size or call.max_size
+  call.max_body = options.max_body and math.min(options.max_body, most) or most
+  local json, response = call_endpoint(client, endpoint, call, options)
   if json == nil then return nil, response end
   local sum = digest.of(response.body, download.pause_of(client))
   local is_valid, err = verified(sum, expected)
@@ -173,30 +173,30 @@ function fetch_to.memory(client, endpoint, call, given, expected)
 end
 
 --- Returns the destination that the options name. Raises an error if they name two.
----@param given waba.DownloadOptions
+---@param options waba.DownloadOptions
 ---@param what string
 ---@return "file"|"sink"|"memory"
-function download.destination(given, what)
-  if given.file and given.sink then error(what .. ": options file and sink can't be combined", 3) end
-  return given.file and "file" or given.sink and "sink" or "memory"
+function download.destination(options, what)
+  if options.file and options.sink then error(what .. ": options file and sink can't be combined", 3) end
+  return options.file and "file" or options.sink and "sink" or "memory"
 end
 
 --- Downloads the body of the response of an endpoint.
 ---@param client waba.Client
 ---@param endpoint string  its name
 ---@param call waba.Call
----@param given waba.DownloadOptions
+---@param options waba.DownloadOptions
 ---@param destination "file"|"sink"|"memory"
 ---@param expected? string  the SHA-256 if the options have none: hex, in lower case
 ---@return waba.Download|nil
 ---@return waba.Error? err  kind "media" if the SHA-256 differs; "invalid" if the file can't be written
-function download.fetch(client, endpoint, call, given, destination, expected)
+function download.fetch(client, endpoint, call, options, destination, expected)
   local err
-  if given.sha256 then
-    expected, err = digest.read(given.sha256)
+  if options.sha256 then
+    expected, err = digest.read(options.sha256)
     if not expected then return nil, err end
   end
-  return fetch_to[destination](client, endpoint, call, given, expected)
+  return fetch_to[destination](client, endpoint, call, options, expected)
 end
 
 return download

@@ -2,7 +2,7 @@
 -- resumable uploads. Files are not kept in memory unless the caller asks for the bytes.
 
 local errors = require "waba.errors"
-local options = require "waba.options"
+local option = require "waba.option"
 local values = require "waba.hosting.values"
 local hosting = require "waba.hosting"
 local outcome = require "waba.resource.outcome"
@@ -48,7 +48,7 @@ local UPLOAD_OPTIONS = {
 local function check_kind(self, kind)
   local kinds = self.rules.kinds
   if kind == nil or kinds[kind] then return end
-  local near = options.nearest(kind, kinds)
+  local near = option.nearest(kind, kinds)
   error(("client.media:upload: option as: unknown type of message %s%s; expected audio, document, image, sticker or "
     .. "video"):format(kind, near and (" (did you mean %s?)"):format(near) or ""), 3)
 end
@@ -60,10 +60,10 @@ local function read_id(self, json, response)
 end
 
 -- Puts a file into a form, with its type and the time for which it is kept.
-local function wrap(source, given)
+local function wrap(source, options)
   local fields = { { "messaging_product", "whatsapp" }, { "type", source.type } }
-  if given.ttl_minutes then fields[3] = { "ttl_minutes", ("%.0f"):format(given.ttl_minutes) } end
-  form.wrap(source, fields, given.filename or given.file and given.file:match("[^/\\]*$") or "file")
+  if options.ttl_minutes then fields[3] = { "ttl_minutes", ("%.0f"):format(options.ttl_minutes) } end
+  form.wrap(source, fields, options.filename or options.file and options.file:match("[^/\\]*$") or "file")
 end
 
 -- Checks the time for which the file is kept.
@@ -79,9 +79,9 @@ local function check_ttl(self, minutes)
 end
 
 -- Opens the file of an upload and checks it.
-local function open(self, given, what, check, again)
+local function open(self, options, what, check, again)
   local validate = self.client.validate
-  local source, err = upload.open(given, what, validate and self.rules.largest_upload or math.huge, false, again, 3)
+  local source, err = upload.open(options, what, validate and self.rules.largest_upload or math.huge, false, again, 3)
   if not source then return nil, err end
   if validate then
     local fine
@@ -97,23 +97,23 @@ end
 --- Uploads a file: POST /v1/media (Cloud: POST /media). The gateway keeps it for 14 days (Cloud: 30). Checks the size
 --- and the type before (images at most 5 MB, audio and video 16 MB, stickers 100 KB, documents of any type 64 MB;
 --- Cloud: stickers 500 KB, documents of the listed types 100 MB), but not the content of the file.
----@param given waba.UploadOptions
+---@param options waba.UploadOptions
 ---@return waba.Media|nil uploaded
 ---@return waba.Error? err  any kind; "invalid" with path "file", "type" or "size": nothing was sent
-function Media:upload(given)
-  options.check(given, UPLOAD_OPTIONS, "client.media:upload")
-  if given == nil then error("client.media:upload: one of the options file, data and reader is required", 2) end
-  check_kind(self, given.as)
+function Media:upload(options)
+  option.check(options, UPLOAD_OPTIONS, "client.media:upload")
+  if options == nil then error("client.media:upload: one of the options file, data and reader is required", 2) end
+  check_kind(self, options.as)
   local client = self.client
-  local fine, err = check_ttl(self, given.ttl_minutes)
+  local fine, err = check_ttl(self, options.ttl_minutes)
   if not fine then return nil, err end
   local source
-  source, err = open(self, given, "client.media:upload", function(media_type, size)
-    return rules.check_upload(self.rules, media_type, size, given.as)
+  source, err = open(self, options, "client.media:upload", function(media_type, size)
+    return rules.check_upload(self.rules, media_type, size, options.as)
   end)
   if not source then return nil, err end
-  if self.rules.is_form then wrap(source, given) end
-  local json, response = upload.send(client, "upload_media", source, given)
+  if self.rules.is_form then wrap(source, options) end
+  local json, response = upload.send(client, "upload_media", source, options)
   if json == nil then return nil, response end
   return read_id(self, json, response)
 end
@@ -121,20 +121,20 @@ end
 --- Uploads a file and returns a handle, for the example in a template's header or the profile's photo: POST /uploads,
 --- then POST /upload:… (Cloud hosting only). After a failure it asks the gateway how much was received, and sends the
 --- rest.
----@param given waba.ResumableOptions
+---@param options waba.ResumableOptions
 ---@return string|nil handle
 ---@return waba.Error? err  with a field `upload` if the upload can be resumed: the value for the option `upload`
-function Media:resumable(given)
-  options.check(given, resumable.OPTIONS, "client.media:resumable")
-  if given == nil then error("client.media:resumable: one of the options file, data and reader is required", 2) end
+function Media:resumable(options)
+  option.check(options, resumable.OPTIONS, "client.media:resumable")
+  if options == nil then error("client.media:resumable: one of the options file, data and reader is required", 2) end
   local endpoint, err = hosting.endpoint(self.client.hosting, "open_upload")
   if not endpoint then return nil, err end
   local source
-  source, err = open(self, given, "client.media:resumable", function(media_type, size)
+  source, err = open(self, options, "client.media:resumable", function(media_type, size)
     return rules.check(self.rules.example, "a resumable upload", media_type, size)
   end, true)
   if not source then return nil, err end
-  return resumable.send(self.client, source, given)
+  return resumable.send(self.client, source, options)
 end
 
 local function check_id(id, what)
@@ -144,23 +144,23 @@ end
 --- Downloads a file, from a customer or uploaded: GET /v1/media/{id} (Cloud: GET /{media-id}, then the file from its
 --- URL). The gateway returns the type of the file, but no name.
 ---@param id string  from a message event or an upload
----@param given? waba.DownloadOptions
+---@param options? waba.DownloadOptions
 ---@return waba.Download|nil
 ---@return waba.Error? err  kind "media" if the file has another SHA-256 than the option; "not_found"
 ---                         for an unknown or expired id; on Cloud hosting "rate_limited" after many such ids
-function Media:download(id, given)
+function Media:download(id, options)
   check_id(id, "client.media:download")
-  given = options.check(given, download.OPTIONS, "client.media:download")
+  options = option.check(options, download.OPTIONS, "client.media:download")
   local client = self.client
-  local destination = download.destination(given, "client.media:download")
-  if self.rules.target_of then return located.fetch(self, id, given, destination) end
-  if given.url then
+  local destination = download.destination(options, "client.media:download")
+  if self.rules.target_of then return located.fetch(self, id, options, destination) end
+  if options.url then
     return nil, errors.invalid("url", "url exists on Cloud hosting only: On-Premise hosting requires only the id")
   end
   return download.fetch(client, "download_media", {
-    parameters = { id = id }, timeout = given.timeout or client.timeout * download.PATIENCE,
+    parameters = { id = id }, timeout = options.timeout or client.timeout * download.PATIENCE,
     max_size = self.rules.largest_download,
-  }, given, destination)
+  }, options, destination)
 end
 
 --- Returns the data of a file: GET /{media-id} (Cloud hosting only).

@@ -101,12 +101,12 @@ local function target_of(resource, url)
 end
 
 -- The second step: the file.
-local function fetch(resource, target, expected, given, destination, timeout)
+local function fetch(resource, target, expected, options, destination, timeout)
   local client = resource.client
   return guarded(resource, function()
     return download.fetch(client, "download_media", {
       parameters = { path = target }, timeout = timeout, max_size = resource.rules.largest_download,
-    }, given, destination, expected)
+    }, options, destination, expected)
   end)
 end
 
@@ -116,15 +116,15 @@ local function has_expired(err)
 end
 
 -- Both steps. The third result: whether the first one succeeded.
-local function find_and_fetch(resource, id, given, destination, deadline)
+local function find_and_fetch(resource, id, options, destination, deadline)
   local info, err = located.info(resource, id, deadline - core.clock())
   if not info then return nil, err, false end
   local target
   target, err = target_of(resource, info.url)
   if not target then return nil, err, false end
-  local expected = given.sha256 == nil and info.sha256 or nil
+  local expected = options.sha256 == nil and info.sha256 or nil
   local result
-  result, err = fetch(resource, target, expected, given, destination, math.max(0.001, deadline - core.clock()))
+  result, err = fetch(resource, target, expected, options, destination, math.max(0.001, deadline - core.clock()))
   if result then result.type = result.type or info.type end
   return result, err, true
 end
@@ -137,28 +137,28 @@ end
 --- Downloads a file.
 ---@param resource waba.MediaResource
 ---@param id string
----@param given waba.DownloadOptions
+---@param options waba.DownloadOptions
 ---@param destination "file"|"sink"|"memory"
 ---@return waba.Download|nil
 ---@return waba.Error? err
-function located.fetch(resource, id, given, destination)
+function located.fetch(resource, id, options, destination)
   local client = resource.client
-  local deadline = core.clock() + (given.timeout or client.timeout * download.PATIENCE)
+  local deadline = core.clock() + (options.timeout or client.timeout * download.PATIENCE)
   local is_last = false
-  if given.url then
-    local target, err = target_of(resource, given.url)
+  if options.url then
+    local target, err = target_of(resource, options.url)
     if not target then return nil, err end
-    if is_valid_now(resource, given.url) then
+    if is_valid_now(resource, options.url) then
       local result
-      result, err = fetch(resource, target, nil, given, destination, deadline - core.clock())
+      result, err = fetch(resource, target, nil, options, destination, deadline - core.clock())
       if result or not has_expired(err) then return result, err end
       is_last = true
     end
   end
-  local result, err, was_found = find_and_fetch(resource, id, given, destination, deadline)
+  local result, err, was_found = find_and_fetch(resource, id, options, destination, deadline)
   -- the new URL has expired already: one more attempt
   if result or is_last or not was_found or not has_expired(err) then return result, err end
-  result, err = find_and_fetch(resource, id, given, destination, deadline)
+  result, err = find_and_fetch(resource, id, options, destination, deadline)
   return result, err
 end
 

@@ -38,8 +38,8 @@ local function session_of(json)
   return id:find("^[%w%-._~:?@!$&'()*+,;=%%]+$") and id or nil
 end
 
-local function open_session(client, source, given, timeout)
-  local filename = given.filename or given.file and given.file:match("[^/\\]*$") or "file"
+local function open_session(client, source, options, timeout)
+  local filename = options.filename or options.file and options.file:match("[^/\\]*$") or "file"
   local json, response = client:call("open_upload", {
     query = { file_name = filename, file_length = ("%.0f"):format(source.size), file_type = source.type }, body = "",
     timeout = timeout,
@@ -122,26 +122,26 @@ local function complete(client, session, source, report, offset, deadline)
 end
 
 -- Uploads everything in a new session.
-local function send_anew(client, source, given, report, deadline)
-  local session, err = open_session(client, source, given, deadline - core.clock())
+local function send_anew(client, source, options, report, deadline)
+  local session, err = open_session(client, source, options, deadline - core.clock())
   if not session then return nil, err end
   return complete(client, session, source, report, 0, deadline)
 end
 
-local function send(client, source, given)
-  local deadline = core.clock() + (given.timeout or client.timeout * upload.PATIENCE)
-  local report, finish = progress.track(given.progress)
+local function send(client, source, options)
+  local deadline = core.clock() + (options.timeout or client.timeout * upload.PATIENCE)
+  local report, finish = progress.track(options.progress)
   local json, response, is_whole
-  if given.upload then
-    local session = session_of { id = given.upload }
+  if options.upload then
+    local session = session_of { id = options.upload }
     if not session then
       return nil, errors.invalid("upload", "upload is not an upload session: expected the field upload of an error")
     end
     json, response, is_whole = complete(client, session, source, report, nil, deadline)
   else
-    json, response, is_whole = send_anew(client, source, given, report, deadline)
+    json, response, is_whole = send_anew(client, source, options, report, deadline)
   end
-  if is_whole then json, response, is_whole = send_anew(client, source, given, report, deadline) end
+  if is_whole then json, response, is_whole = send_anew(client, source, options, report, deadline) end
   if is_whole then
     return nil, errors.new {
       kind = "network", retryable = true,
@@ -156,11 +156,11 @@ end
 --- Sends an opened upload, and closes it.
 ---@param client waba.Client
 ---@param source waba.UploadSource
----@param given waba.ResumableOptions
+---@param options waba.ResumableOptions
 ---@return string|nil handle
 ---@return waba.Error? err  with `upload` if a session was opened
-function resumable.send(client, source, given)
-  return ensure(upload.close, source, send, client, source, given)
+function resumable.send(client, source, options)
+  return ensure(upload.close, source, send, client, source, options)
 end
 
 return resumable

@@ -105,10 +105,10 @@ end
 
 local SOURCES = { "file", "data", "reader" }
 
-local function only_source(given, what, level)
+local function only_source(options, what, level)
   local found
   for _, name in ipairs(SOURCES) do
-    if given[name] ~= nil then
+    if options[name] ~= nil then
       if found then error(("%s: options %s and %s can't be combined"):format(what, found, name), level) end
       found = name
     end
@@ -118,38 +118,38 @@ local function only_source(given, what, level)
 end
 
 -- The MIME type of the options, or by the name of the file, or by the first bytes.
-local function media_type(given, sniff)
-  local found = given.type
+local function media_type(options, sniff)
+  local found = options.type
   if found then
     if not mime.parse(found) or not core.check_header("Content-Type", found) then
       return nil, errors.invalid("type", "type is not a MIME type: expected a text such as image/jpeg")
     end
     return found
   end
-  found = given.file and mime.of_name(given.file) or sniff and given.data and mime.of_image(given.data)
+  found = options.file and mime.of_name(options.file) or sniff and options.data and mime.of_image(options.data)
   if found then return found end
-  return nil, errors.invalid("type", given.file
+  return nil, errors.invalid("type", options.file
     and "type is missing, and the name of the file does not show it: give one such as application/pdf"
     or "type is missing: bytes without a file's name need one, such as application/pdf")
 end
 
-local function size_and_body(given, name, most, what, again, level)
-  if name == "data" then return #given.data, given.data end
+local function size_and_body(options, name, most, what, again, level)
+  if name == "data" then return #options.data, options.data end
   if name == "file" then
-    local size, err = file_size(given.file)
-    return size, size and { file = given.file } or err
+    local size, err = file_size(options.file)
+    return size, size and { file = options.file } or err
   end
-  if given.size and not again then
-    if given.size < 0 then error(what .. ": option size must be 0 or more", level) end
-    return given.size, counted(given.reader, given.size, what)
+  if options.size and not again then
+    if options.size < 0 then error(what .. ": option size must be 0 or more", level) end
+    return options.size, counted(options.reader, options.size, what)
   end
-  local path, size = store(given.reader, most, what)
+  local path, size = store(options.reader, most, what)
   if not path then return nil, size end
   return size, { file = path }, path
 end
 
 --- Opens an upload.
----@param given { file: string?, data: string?, reader: (fun(): string|nil)?, type: string?, size: integer? }
+---@param options { file: string?, data: string?, reader: (fun(): string|nil)?, type: string?, size: integer? }
 ---@param what string      the method, for messages
 ---@param most integer     bytes after which a reader without a size is no longer read
 ---@param sniff? boolean   true: finds the type of an image by its bytes
@@ -157,15 +157,15 @@ end
 ---@param level? integer   as in an `error` of the calling function; 2, its caller, by default
 ---@return waba.UploadSource|nil
 ---@return waba.Error? err  of kind "invalid"
-function upload.open(given, what, most, sniff, again, level)
+function upload.open(options, what, most, sniff, again, level)
   level = (level or 2) + 2
-  local name = only_source(given, what, level)
-  local found, err = media_type(given, sniff)
+  local name = only_source(options, what, level)
+  local found, err = media_type(options, sniff)
   if not found then return nil, err end
-  local size, body, temporary = size_and_body(given, name, most, what, again, level)
+  local size, body, temporary = size_and_body(options, name, most, what, again, level)
   if not size then return nil, body end
-  if given.size and given.size ~= size then
-    return nil, errors.invalid("size", ("size is %.0f bytes, but %s has %.0f bytes"):format(given.size, name, size))
+  if options.size and options.size ~= size then
+    return nil, errors.invalid("size", ("size is %.0f bytes, but %s has %.0f bytes"):format(options.size, name, size))
   end
   return { body = body, size = size, type = found, temporary = temporary }
 end
@@ -188,20 +188,20 @@ end
 ---@param client waba.Client
 ---@param endpoint string  its name
 ---@param source waba.UploadSource
----@param given { progress: (fun(sent: integer, total: integer))?, timeout: number? }
+---@param options { progress: (fun(sent: integer, total: integer))?, timeout: number? }
 ---@return any json
 ---@return waba.Response|waba.Error response
-function upload.send(client, endpoint, source, given)
-  local report, complete = progress.track(given.progress)
+function upload.send(client, endpoint, source, options)
+  local report, complete = progress.track(options.progress)
   local json, response = ensure(upload.close, source, client.call, client, endpoint, {
     body = source.body, media_type = source.media_type or source.type,
-    timeout = given.timeout or client.timeout * upload.PATIENCE, progress = of_file(report, source),
+    timeout = options.timeout or client.timeout * upload.PATIENCE, progress = of_file(report, source),
   })
   local message = form.close(source)
   if json ~= nil then
     complete(source.size)
   elseif message then
-    return nil, errors.invalid("file", ("file can't be read: %s: %s"):format(given.file or source.temporary, message))
+    return nil, errors.invalid("file", ("file can't be read: %s: %s"):format(options.file or source.temporary, message))
   end
   return json, response
 end

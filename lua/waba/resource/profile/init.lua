@@ -5,7 +5,7 @@ local outcome = require "waba.resource.outcome"
 local values = require "waba.hosting.values"
 local errors = require "waba.errors"
 local hosting = require "waba.hosting"
-local options = require "waba.options"
+local option = require "waba.option"
 local photo = require "waba.resource.profile.photo"
 local validate = require("waba.schema").validate
 
@@ -86,10 +86,10 @@ local function is_email(text)
   return text:find("^[^%s@<>,;\"]+@[^%s@<>,;\".]+%.[^%s@<>,;\"]*[^%s@<>,;\".]$") ~= nil
 end
 
-local function check_business(self, given)
-  local valid, err = validate(self.client.validate, self.forms.business, given)
+local function check_business(self, fields)
+  local valid, err = validate(self.client.validate, self.forms.business, fields)
   if not valid then return nil, err end
-  if self.client.validate and given.email and given.email ~= "" and not is_email(given.email) then
+  if self.client.validate and fields.email and fields.email ~= "" and not is_email(fields.email) then
     return nil, errors.invalid("email", "email is not an e-mail address: expected an address such as info@shop.example")
   end
   return true
@@ -99,24 +99,24 @@ end
 --- which writes these fields only. On-Premise hosting: GET and POST /v1/settings/business/profile, which writes all
 --- fields, because the gateway clears absent ones; if two programs do this at the same time, the changes of the first
 --- are lost.
----@param given waba.BusinessProfile  "" (or {} for websites) clears a field
+---@param fields waba.BusinessProfile  "" (or {} for websites) clears a field
 ---@return waba.BusinessProfile|nil stored  the whole profile after the change
 ---@return waba.Error? err
-function Profile:set_business(given)
-  options.check(given, BUSINESS, "client.profile:set_business")
-  if given == nil or next(given) == nil then
+function Profile:set_business(fields)
+  option.check(fields, BUSINESS, "client.profile:set_business")
+  if fields == nil or next(fields) == nil then
     error("client.profile:set_business: at least one field is needed", 2)
   end
-  local valid, err = check_business(self, given)
+  local valid, err = check_business(self, fields)
   if not valid then return nil, err end
   local stored, call, written
   stored, err = self:business()
   if not stored then return nil, err end
-  call, err = self.forms.encode_business(given, stored)
+  call, err = self.forms.encode_business(fields, stored)
   if not call then return nil, err end
   written, err = outcome.success(self.client:call("set_business", call))
   if not written then return nil, err end
-  for name, value in pairs(given) do stored[name] = value end
+  for name, value in pairs(fields) do stored[name] = value end
   return read_fields(stored)
 end
 

@@ -5,7 +5,7 @@ local open_file = require "waba.open"
 local outcome = require "waba.resource.outcome"
 local errors = require "waba.errors"
 local mime = require "waba.mime"
-local options = require "waba.options"
+local option = require "waba.option"
 local version = require "waba.version"
 local digest = require "waba.resource.media.digest"
 local download = require "waba.resource.media.download"
@@ -115,20 +115,20 @@ end
 --- Returns the photo: GET /v1/settings/profile/photo. On Cloud hosting the gateway returns its address (GET
 --- /whatsapp_business_profile), from which it is fetched without the key.
 ---@param self waba.ProfileResource
----@param given? waba.PhotoOptions
+---@param options? waba.PhotoOptions
 ---@return waba.Download|{ link: string }|nil
 ---@return waba.Error? err  kind "not_found" if there is none
-function photo.get(self, given)
-  given = options.check(given, GET_OPTIONS, "client.profile:photo")
-  local destination = download.destination(given, "client.profile:photo")
-  if given.link then
+function photo.get(self, options)
+  options = option.check(options, GET_OPTIONS, "client.profile:photo")
+  local destination = download.destination(options, "client.profile:photo")
+  if options.link then
     if destination ~= "memory" then
       error("client.profile:photo: option link can't be combined with option " .. destination, 2)
     end
     local link, err = find_link(self)
     return link and { link = link }, err
   end
-  local response, failure = fetch(self, given.timeout)
+  local response, failure = fetch(self, options.timeout)
   if not response then return nil, failure end
   local media_type = response.headers["content-type"] or ""
   local bytes, found = decode_photo(response.body)
@@ -136,11 +136,11 @@ function photo.get(self, given)
   local sha256 = digest.of(bytes, download.pause_of(self.client))
   local result = { type = found or media_type, size = #bytes, sha256 = sha256 }
   if destination == "sink" then
-    given.sink(bytes)
+    options.sink(bytes)
   elseif destination == "file" then
-    local written, err = write_file(given.file, bytes)
+    local written, err = write_file(options.file, bytes)
     if not written then return nil, err end
-    result.file = given.file
+    result.file = options.file
   else
     result.data = bytes
   end
@@ -148,12 +148,12 @@ function photo.get(self, given)
 end
 
 -- Sets the photo by the handle of a resumable upload.
-local function set_by_handle(self, source, given)
+local function set_by_handle(self, source, options)
   local client = self.client
-  local handle, err = resumable.send(client, source, given)
+  local handle, err = resumable.send(client, source, options)
   if not handle then return nil, err end
   return outcome.success(client:call("set_photo", {
-    json = self.forms.encode_photo(handle), timeout = given.timeout,
+    json = self.forms.encode_photo(handle), timeout = options.timeout,
   }))
 end
 
@@ -161,25 +161,25 @@ end
 --- /whatsapp_business_profile. It is cropped to a square of at most 640 pixels; 640 by 640 is best, less than 192 may
 --- be refused.
 ---@param self waba.ProfileResource
----@param given waba.SetPhotoOptions
+---@param options waba.SetPhotoOptions
 ---@return true|nil
 ---@return waba.Error? err
-function photo.set(self, given)
-  options.check(given, SET_OPTIONS, "client.profile:set_photo")
-  if not given or not (given.file or given.data) then
+function photo.set(self, options)
+  option.check(options, SET_OPTIONS, "client.profile:set_photo")
+  if not options or not (options.file or options.data) then
     error("client.profile:set_photo: one of the options file and data is required", 2)
   end
   local client = self.client
-  local source, err = upload.open(given, "client.profile:set_photo", math.huge, true)
+  local source, err = upload.open(options, "client.profile:set_photo", math.huge, true)
   if not source then return nil, err end
   if client.validate then
     local fine
     fine, err = media_rules.check(self.media.photo, "the photo", source.type, source.size)
     if not fine then return nil, err end
   end
-  if self.forms.encode_photo then return set_by_handle(self, source, given) end
+  if self.forms.encode_photo then return set_by_handle(self, source, options) end
   local json
-  json, err = upload.send(client, "set_photo", source, given)
+  json, err = upload.send(client, "set_photo", source, options)
   if json == nil then return nil, err end
   return true
 end

@@ -8,7 +8,7 @@ local errors = require "waba.errors"
 local hosting = require "waba.hosting"
 local identifiers = require "waba.resource.templates.identifiers"
 local library = require "waba.resource.templates.library"
-local options = require "waba.options"
+local option = require "waba.option"
 local pages = require "waba.resource.pages"
 
 ---@class waba.TemplatesResource
@@ -40,7 +40,7 @@ local EACH_OPTIONS = {
 
 --- Filters of templates, and a page.
 ---@options waba.TemplateQuery : waba.TemplateFilter
-local PAGE_OPTIONS = options.with(EACH_OPTIONS, {
+local PAGE_OPTIONS = option.with(EACH_OPTIONS, {
   offset = "integer",           -- On-Premise: the position of the first template, from 0
   after = "string",             -- Cloud: returns the page after this cursor
   before = "string",            -- Cloud: returns the page before this cursor
@@ -63,21 +63,21 @@ local GET_OPTIONS = {
 ---@field before string|nil   Cloud: the cursor of the page before
 
 -- The error of an option that the hosting does not support.
-local function unsupported_option(self, given)
-  for name in pairs(given) do
+local function unsupported_option(self, options)
+  for name in pairs(options) do
     local message = self.forms.unsupported[name]
     if message then return errors.invalid(name, message) end
   end
 end
 
 -- The query in the form of the hosting. Raises an error for a wrong option at the caller of the method.
-local function encode_query(self, given, what)
-  if given.limit and given.limit < 1 then error(what .. ": option limit must be at least 1", 3) end
-  if given.offset and given.offset < 0 then error(what .. ": option offset must not be negative", 3) end
-  if given.after and given.before then error(what .. ": options after and before can't be combined", 3) end
-  local err = unsupported_option(self, given)
+local function encode_query(self, options, what)
+  if options.limit and options.limit < 1 then error(what .. ": option limit must be at least 1", 3) end
+  if options.offset and options.offset < 0 then error(what .. ": option offset must not be negative", 3) end
+  if options.after and options.before then error(what .. ": options after and before can't be combined", 3) end
+  local err = unsupported_option(self, options)
   if err then return nil, err end
-  return self.forms.encode_query(given)
+  return self.forms.encode_query(options)
 end
 
 -- One page, before the client filters it.
@@ -97,38 +97,38 @@ end
 local COMPARED = { "status", "category", "language" }
 
 -- A field that was not requested is not compared.
-local function is_wanted(template, given)
+local function is_wanted(template, options)
   for _, name in ipairs(COMPARED) do
-    if given[name] and comparable(template[name]) ~= comparable(given[name])
-      and not (given.fields and template[name] == nil) then
+    if options[name] and comparable(template[name]) ~= comparable(options[name])
+      and not (options.fields and template[name] == nil) then
       return false
     end
   end
   return true
 end
 
-local function only_wanted(list, given)
-  if not (given.status or given.category or given.language) then return list end
+local function only_wanted(list, options)
+  if not (options.status or options.category or options.language) then return list end
   local kept = {}
   for _, template in ipairs(list) do
-    if is_wanted(template, given) then kept[#kept + 1] = template end
+    if is_wanted(template, options) then kept[#kept + 1] = template end
   end
   return kept
 end
 
 --- Returns one page of templates: GET /v1/configs/templates; GET /message_templates. Another page follows if `offset +
 --- count < total` on On-Premise hosting, if `after` is set on Cloud hosting.
----@param given? waba.TemplateQuery
+---@param options? waba.TemplateQuery
 ---@return waba.TemplatePage|nil
 ---@return waba.Error? err
-function Templates:list(given)
-  given = options.check(given, PAGE_OPTIONS, "client.templates:list")
-  local query, err = encode_query(self, given, "client.templates:list")
+function Templates:list(options)
+  options = option.check(options, PAGE_OPTIONS, "client.templates:list")
+  local query, err = encode_query(self, options, "client.templates:list")
   if not query then return nil, err end
   local page
   page, err = fetch(self, query)
   if not page then return nil, err end
-  page.templates = only_wanted(page.templates, given)
+  page.templates = only_wanted(page.templates, options)
   return page
 end
 
@@ -140,29 +140,29 @@ end
 ---
 --- If a page can't be fetched, the last iteration has `false` and the error. Without an error the loop has seen all
 --- templates.
----@param given? waba.TemplateFilter
+---@param options? waba.TemplateFilter
 ---@return fun(): waba.StoredTemplate|false|nil, waba.Error?
-function Templates:each(given)
-  given = options.check(given, EACH_OPTIONS, "client.templates:each")
-  local query, query_err = encode_query(self, given, "client.templates:each")
+function Templates:each(options)
+  options = option.check(options, EACH_OPTIONS, "client.templates:each")
+  local query, query_err = encode_query(self, options, "client.templates:each")
   if not query then return pages.each(function() return false, query_err end) end
   return pages.each(pages.walk(function()
     local page, err = fetch(self, query)
-    if page then page.templates = only_wanted(page.templates, given) end
+    if page then page.templates = only_wanted(page.templates, options) end
     return page, err
   end, function(page) return pages.advance(query, page) end, "templates"))
 end
 
 --- Returns one template: GET /message_templates/{id} (Cloud hosting only).
 ---@param id string|integer
----@param given? waba.TemplateFieldsOptions
+---@param options? waba.TemplateFieldsOptions
 ---@return waba.StoredTemplate|nil
 ---@return waba.Error? err
-function Templates:get(id, given)
-  given = options.check(given, GET_OPTIONS, "client.templates:get")
+function Templates:get(id, options)
+  options = option.check(options, GET_OPTIONS, "client.templates:get")
   local digits, err = identifiers.one(id, "id")
   if not digits then return nil, err end
-  local fields = given.fields
+  local fields = options.fields
   if type(fields) == "table" then fields = table.concat(fields, ",") end
   local json, response = self.client:call("get_template", { parameters = { id = digits }, query = { fields = fields } })
   if json == nil then return nil, response end
@@ -189,7 +189,7 @@ local EDIT_OPTIONS = {
 
 --- A template to create. `components` is not required with `library_template_name`.
 ---@options waba.NewTemplate : waba.TemplateEdit
-local CREATE_OPTIONS = options.with(EDIT_OPTIONS, {
+local CREATE_OPTIONS = option.with(EDIT_OPTIONS, {
   name = "string",                                 -- required: lower-case letters, digits and underscores
   language = "string",                             -- required: "de", "en_US"
   category = '"AUTHENTICATION"|"MARKETING"|"UTILITY"', -- required
@@ -211,14 +211,14 @@ local DELETE_OPTIONS = {
 --- platform's form and are checked before. Cloud hosting has more fields (`parameter_format`,
 --- `message_send_ttl_seconds`, …); with `library_template_name` a template of the library is used, which is approved at
 --- once.
----@param given waba.NewTemplate
+---@param options waba.NewTemplate
 ---@return waba.StoredTemplate|nil  as stored, normally with status "created" or "submitted", "PENDING" on Cloud hosting
 ---@return waba.Error? err  kind "invalid" with a path such as "components[2].buttons[1].text"
-function Templates:create(given)
-  given = options.check(given, CREATE_OPTIONS, "client.templates:create")
-  local client, err = self.client, unsupported_option(self, given)
+function Templates:create(options)
+  options = option.check(options, CREATE_OPTIONS, "client.templates:create")
+  local client, err = self.client, unsupported_option(self, options)
   if err then return nil, err end
-  local body = self.forms.encode(given)
+  local body = self.forms.encode(options)
   local valid
   valid, err = self.forms.check(client, body)
   if not valid then return nil, err end
@@ -233,18 +233,18 @@ end
 --- stored ones. Only an approved, rejected or paused template can be edited; an approved one once a day and ten times
 --- in 30 days, and not its category.
 ---@param id string|integer
----@param given waba.TemplateEdit
+---@param options waba.TemplateEdit
 ---@return true|nil
 ---@return waba.Error? err
-function Templates:edit(id, given)
-  given = options.check(given, EDIT_OPTIONS, "client.templates:edit")
-  if next(given) == nil then error("client.templates:edit: at least one field is needed", 2) end
+function Templates:edit(id, options)
+  options = option.check(options, EDIT_OPTIONS, "client.templates:edit")
+  if next(options) == nil then error("client.templates:edit: at least one field is needed", 2) end
   local endpoint, err = hosting.endpoint(self.client.hosting, "edit_template")
   if not endpoint then return nil, err end
   local digits
   digits, err = identifiers.one(id, "id")
   if not digits then return nil, err end
-  local body = self.forms.encode(given)
+  local body = self.forms.encode(options)
   local valid
   valid, err = self.forms.check_edit(self.client, body)
   if not valid then return nil, err end
@@ -255,18 +255,18 @@ end
 --- DELETE /v1/configs/templates/{name}; DELETE /message_templates. The name of an approved template
 --- can't be used again for about 30 days.
 ---@param name string
----@param given? waba.TemplateDeleteOptions
+---@param options? waba.TemplateDeleteOptions
 ---@return true|nil
 ---@return waba.Error? err
-function Templates:delete(name, given)
+function Templates:delete(name, options)
   if type(name) ~= "string" or name == "" then
     error("client.templates:delete: the name must be a string that is not empty", 2)
   end
-  given = options.check(given, DELETE_OPTIONS, "client.templates:delete")
-  local client, err, id = self.client, unsupported_option(self, given), nil
+  options = option.check(options, DELETE_OPTIONS, "client.templates:delete")
+  local client, err, id = self.client, unsupported_option(self, options), nil
   if err then return nil, err end
-  if given.id ~= nil then
-    id, err = identifiers.one(given.id, "id")
+  if options.id ~= nil then
+    id, err = identifiers.one(options.id, "id")
     if not id then return nil, err end
   end
   return outcome.success(client:call("delete_template", self.forms.encode_delete(name, id)))

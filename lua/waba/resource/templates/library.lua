@@ -6,7 +6,7 @@ local outcome = require "waba.resource.outcome"
 local values = require "waba.hosting.values"
 local errors = require "waba.errors"
 local identifiers = require "waba.resource.templates.identifiers"
-local options = require "waba.options"
+local option = require "waba.option"
 local pages = require "waba.resource.pages"
 
 local library = {}
@@ -25,7 +25,7 @@ local EACH_OPTIONS = {
 
 --- Filters of the library, and a page.
 ---@options waba.LibraryQuery : waba.LibraryFilter
-local PAGE_OPTIONS = options.with(EACH_OPTIONS, {
+local PAGE_OPTIONS = option.with(EACH_OPTIONS, {
   after = "string",    -- returns the page after this cursor
   before = "string",   -- returns the page before this cursor
 })
@@ -47,9 +47,9 @@ local FILTERS = { "search", "topic", "usecase", "industry", "language", "name" }
 ---@field buttons table[]?
 ---@field id string?
 
-local function query_of(given, what)
-  local query = pages.query(given, what)
-  for _, name in ipairs(FILTERS) do query[name] = given[name] end
+local function query_of(options, what)
+  local query = pages.query(options, what)
+  for _, name in ipairs(FILTERS) do query[name] = options[name] end
   return query
 end
 
@@ -73,21 +73,21 @@ end
 
 --- Returns one page of the library: GET /message_template_library.
 ---@param self waba.TemplatesResource
----@param given? waba.LibraryQuery
+---@param options? waba.LibraryQuery
 ---@return { templates: waba.LibraryTemplate[], after: string?, before: string? }|nil
 ---@return waba.Error? err
-function library.list(self, given)
+function library.list(self, options)
   local what = "client.templates:library"
-  return fetch(self, query_of(options.check(given, PAGE_OPTIONS, what), what))
+  return fetch(self, query_of(option.check(options, PAGE_OPTIONS, what), what))
 end
 
 --- Iterates over all templates of the library, as `each`.
 ---@param self waba.TemplatesResource
----@param given? waba.LibraryFilter
+---@param options? waba.LibraryFilter
 ---@return fun(): waba.LibraryTemplate|false|nil, waba.Error?
-function library.each(self, given)
+function library.each(self, options)
   local what = "client.templates:each_in_library"
-  local query = query_of(options.check(given, EACH_OPTIONS, what), what)
+  local query = query_of(option.check(options, EACH_OPTIONS, what), what)
   return pages.each(pages.walk(function() return fetch(self, query) end,
     function(page) return pages.advance(query, page) end, "templates"))
 end
@@ -106,13 +106,13 @@ local WINDOWS = { [7] = true, [30] = true, [60] = true, [90] = true }
 ---@param self waba.TemplatesResource
 ---@param id string|integer
 ---@param other string|integer
----@param given? waba.CompareOptions
+---@param options? waba.CompareOptions
 ---@return table[]|nil metrics  BLOCK_RATE, MESSAGE_SENDS, TOP_BLOCK_REASON, in the platform's form
 ---@return waba.Error? err
-function library.compare(self, id, other, given)
+function library.compare(self, id, other, options)
   local what = "client.templates:compare"
-  given = options.complete(given, COMPARE_OPTIONS, what)
-  local days = given.days
+  options = option.complete(options, COMPARE_OPTIONS, what)
+  local days = options.days
   if not WINDOWS[days] then
     return nil, errors.invalid("days", ("days is %.0f; allowed is 7, 30, 60, 90"):format(days))
   end

@@ -1,9 +1,9 @@
-local options = require "waba.options"
+local option = require "waba.option"
 
 local KNOWN = { timeout = "number", api_key = "string", retry = "table|false", count = "integer", on_event = "function" }
 
 local function check(given)
-  return options.check(given, KNOWN, "waba.thing")
+  return option.check(given, KNOWN, "waba.thing")
 end
 
 describe("options", function()
@@ -32,7 +32,7 @@ describe("options", function()
 
   it("knows bounds", function()
     local known = { max = "integer>=1", wait = "number>0|false" }
-    local function bounded(given) return options.check(given, known, "waba.thing") end
+    local function bounded(given) return option.check(given, known, "waba.thing") end
     assert.same({ max = 1, wait = 0.1 }, bounded { max = 1, wait = 0.1 })
     assert.same({ wait = false }, bounded { wait = false })
     assert.error_matches(function() bounded { max = 0 } end, "option max must be integer of at least 1, not 0$")
@@ -49,7 +49,7 @@ describe("options", function()
       on_event = "fun(event: waba.Event): true|nil, waba.Error?", headers = "table<string, string>|string[]",
       mode = '"a"|"b"|false', shape = "string|{ url: string, port: integer|string }", client = "waba.Client",
     }
-    local function typed(given) return options.check(given, known, "waba.thing") end
+    local function typed(given) return option.check(given, known, "waba.thing") end
     local fine = { on_event = print, headers = {}, mode = "b", shape = {}, client = {} }
     assert.equal(fine, typed(fine))
     assert.same({ mode = false, shape = "" }, typed { mode = false, shape = "" })
@@ -63,7 +63,7 @@ describe("options", function()
   it("completes a copy with the defaults", function()
     local known = { batch = { "integer>=1", 16 }, open = { "boolean", true }, name = "string" }
     local function complete(given)
-      local completed = options.complete(given, known, "waba.thing") -- no tail call: errors count their levels
+      local completed = option.complete(given, known, "waba.thing") -- no tail call: errors count their levels
       return completed
     end
     assert.same({ batch = 16, open = true }, complete(nil))
@@ -71,12 +71,12 @@ describe("options", function()
     assert.same({ batch = 16, open = false, name = "a" }, complete(given))
     assert.same({ open = false, name = "a" }, given)
     local _, message = pcall(function() complete { batch = 0 } end)
-    assert.matches("options_spec.lua:%d+: waba.thing: option batch must be integer of at least 1, not 0$", message)
+    assert.matches("option_spec.lua:%d+: waba.thing: option batch must be integer of at least 1, not 0$", message)
   end)
 
   it("adds the rows of another table", function()
     assert.same({ a = "string", b = { "integer", 1 }, c = "boolean" },
-      options.with({ a = "number", c = "boolean" }, { a = "string", b = { "integer", 1 } }))
+      option.with({ a = "number", c = "boolean" }, { a = "string", b = { "integer", 1 } }))
   end)
 
   it("refuses positional values", function()
@@ -84,8 +84,8 @@ describe("options", function()
   end)
 
   it("points at the caller", function()
-    local function public(given) options.check(given, KNOWN, "waba.thing") end
+    local function public(given) option.check(given, KNOWN, "waba.thing") end
     local _, message = pcall(function() public { nonsense_here = 1 } end)
-    assert.matches("options_spec.lua:%d+: waba.thing", message)
+    assert.matches("option_spec.lua:%d+: waba.thing", message)
   end)
 end)

@@ -11,7 +11,7 @@
 -- A row has a type in LuaCATS form, and a default. Its comment is the text that editors and the reference show
 -- (scripts/annotations.lua).
 
-local options = {}
+local option = {}
 
 -- Levenshtein distance of two short words.
 local function distance(a, b)
@@ -50,7 +50,7 @@ end
 ---@param name string
 ---@param known table<string, any>  the names are its keys
 ---@return string|nil
-function options.nearest(name, known)
+function option.nearest(name, known)
   local other = synonym(name, known)
   if other then return other end
   local names = {}
@@ -92,7 +92,7 @@ end })
 --- A type as words, for messages: "number above 0 or false".
 ---@param written string  the type in LuaCATS form, of a row
 ---@return string
-function options.words(written) return types[written].words end
+function option.words(written) return types[written].words end
 
 local function is_kind(value, kind)
   if kind == "any" or type(value) == kind then return true end
@@ -122,23 +122,23 @@ local function shown(value, alternatives)
   return "a " .. type(value)
 end
 
---- Raises an error if `given` has a name that `known` does not have, or a value of another type.
----@param given table|nil     nil counts as no options
+--- Raises an error if `options` has a name that `known` does not have, or a value of another type.
+---@param options table|nil     nil counts as no options
 ---@param known table<string, string|{ [1]: string, [2]: any }>  name to type, or to type and default: "string",
 ---                           "number|false", "integer>=1", "fun(event: waba.Event)", { "number>0", 30 }
 ---@param what string         the function that takes the options, for the message: "waba.client"
 ---@param level? integer      as in an `error` of the calling function; 2, its caller, by default
 ---@return table given
-function options.check(given, known, what, level)
+function option.check(options, known, what, level)
   level = (level or 2) + 1
-  if given == nil then return {} end
-  if type(given) ~= "table" then
-    error(what .. ": options must be a table, not a " .. type(given), level)
+  if options == nil then return {} end
+  if type(options) ~= "table" then
+    error(what .. ": options must be a table, not a " .. type(options), level)
   end
-  for name, value in pairs(given) do
+  for name, value in pairs(options) do
     local row = known[name]
     if not row then
-      local near = type(name) == "string" and options.nearest(name, known)
+      local near = type(name) == "string" and option.nearest(name, known)
       error(("%s: unknown option %s%s"):format(what, tostring(name),
         near and (" (did you mean %s?)"):format(near) or ""), level)
     end
@@ -147,31 +147,31 @@ function options.check(given, known, what, level)
       error(("%s: option %s must be %s, not %s"):format(what, name, allowed.words, shown(value, allowed)), level)
     end
   end
-  return given
+  return options
 end
 
 --- Adds the rows of another table to a table of options. A row that both have stays.
 ---@param parent table<string, string|{ [1]: string, [2]: any }>
 ---@param known table<string, string|{ [1]: string, [2]: any }>
 ---@return table known
-function options.with(parent, known)
+function option.with(parent, known)
   for name, row in pairs(parent) do known[name] = known[name] or row end
   return known
 end
 
 --- Checks options, and copies them with the defaults of those that are missing.
----@param given table|nil
+---@param options table|nil
 ---@param known table<string, string|{ [1]: string, [2]: any }>
 ---@param what string
 ---@param level? integer
 ---@return table complete
-function options.complete(given, known, what, level)
+function option.complete(options, known, what, level)
   local complete = {}
   for name, row in pairs(known) do
     if type(row) == "table" then complete[name] = row[2] end
   end
-  for name, value in pairs(options.check(given, known, what, (level or 2) + 1)) do complete[name] = value end
+  for name, value in pairs(option.check(options, known, what, (level or 2) + 1)) do complete[name] = value end
   return complete
 end
 
-return options
+return option
