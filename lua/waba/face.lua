@@ -300,23 +300,23 @@ local nginx = {}
 ---@field request_seconds? number  until head and body of a request have arrived; default: 30
 ---@field idle_seconds? number  without a request on an open connection; default: 60
 
---- When a failed event is handled again. The pause doubles after each failure, and a random part of up to half of it is
---- left out.
+--- When a failed event is tried again. The pause doubles after each failure and is then shortened by a random part of
+--- up to half.
 ---@class waba.InboxRetry
----@field attempts? integer  attempts before an event is set aside, including the first; default: 8
+---@field attempts? integer  attempts, including the first one, before an event becomes a dead letter; default: 8
 ---@field base? number  seconds: the pause before the second attempt; default: 1
 ---@field max? number  seconds: the longest pause; default: 300
 
---- The options of every inbox.
+--- The options that every inbox has.
 ---@class waba.InboxOptions
----@field retry? waba.InboxRetry  when a failed event is handled again
----@field remember? number  seconds for which duplicates are known: as long as the gateway repeats webhooks, 86400 on On-Premise hosting and 604800 on Cloud hosting; default: 7 * 86400
+---@field retry? waba.InboxRetry  when a failed event is tried again
+---@field remember? number  seconds for which duplicates are recognised; default: as long as the gateway repeats webhooks, 86400 on On-Premise hosting and 604800 on Cloud hosting; default: 7 * 86400
 
 --- The options of `waba.inbox.memory`.
 ---@class waba.MemoryInboxOptions : waba.InboxOptions
----@field remember? number  seconds for which duplicates are known; they cost memory; default: 2 * 86400
----@field max? integer  events that may wait; more are refused; default: 100000
----@field seen? table|userdata  stores the keys of known events; with a shared dictionary of nginx (`ngx.shared.name`) all workers know the duplicates
+---@field remember? number  seconds for which duplicates are recognised; their keys use memory; default: 2 * 86400
+---@field max? integer  the largest number of waiting events; `put` refuses further events; default: 100000
+---@field seen? table|userdata  stores the keys of recent events; with a shared dictionary of nginx (`ngx.shared.name`) all workers recognise the duplicates
 
 --- The options of `waba.inbox.redis`.
 ---@class waba.RedisInboxOptions : waba.InboxOptions, waba.RedisAddress
@@ -326,19 +326,19 @@ local nginx = {}
 
 --- The options of `waba.inbox.sqlite`.
 ---@class waba.SqliteInboxOptions : waba.InboxOptions
----@field file string  required: the database; it and its directory must be writable. Created with mode 600, for its owner only. If it was removed or replaced, the file with this name is opened again
----@field busy_timeout? number  seconds to wait for another process's write. In nginx, in `waba.run`, cqueues and copas other coroutines run meanwhile; default: 5
----@field sync? boolean  true: `put` returns when the disk has the events, so that they survive a power failure; in nginx the worker waits for it (see bench/webhook.lua). false: they survive the end of the process; default: true
+---@field file string  required: the database file; the process must be able to write to the file and to its directory. The file is created with mode 600, for its owner only. If the file is removed or replaced, the inbox opens the new file with this name
+---@field busy_timeout? number  the longest wait in seconds for a write of another process. In nginx, `waba.run`, cqueues and copas, other coroutines run meanwhile; default: 5
+---@field sync? boolean  true: `put` returns when the disk has written the events, so that they survive a power failure; an nginx worker is blocked meanwhile (see bench/webhook.lua). false: the events survive the end of the process only; default: true
 
 --- How the handlers of a receiver are run.
 ---@class waba.WorkOptions
----@field concurrency? integer  handlers that may run at once. More than one run in the event loop of the caller, else in one of their own (`waba.run`); default: 1
----@field batch? integer  the largest number of events taken at once, each of another customer. While handlers are slow, only as many are taken as can run at once; default: 16
+---@field concurrency? integer  the largest number of handlers that run at once. If it is above 1, they run in the event loop of the caller, or else in a new one (`waba.run`); default: 1
+---@field batch? integer  the largest number of events that are taken at once, each of another customer. While handlers are slow, at most as many events are taken as handlers can start; default: 16
 ---@field lease? number  seconds after which another worker may take an event whose lease was not renewed; default: 60
----@field forever? boolean  waits for more when no event is due, and reports on standard error when the inbox cannot be read; default: false
----@field interval? number  seconds between checks of an empty inbox, with `forever`; default: 0.25
----@field stop? fun(): boolean  called before each event; true ends the work. Without it, `forever` outside of an event loop ends at SIGTERM, SIGINT or SIGHUP; a second one ends the process
----@field on_more? fun()  called when more events are due than were taken, to wake another worker
+---@field forever? boolean  true: waits for further events when none is due, and reports on standard error when the inbox cannot be read; default: false
+---@field interval? number  seconds between two checks of an empty inbox, with `forever`; default: 0.25
+---@field stop? fun(): boolean  called before each event; true ends the work. Without this function, and outside of an event loop, work with `forever` ends at SIGTERM, SIGINT or SIGHUP; a second signal ends the process
+---@field on_more? fun()  called when further events are due, to wake another worker
 
 --- The options of `waba.split`.
 ---@class waba.SplitOptions
@@ -630,42 +630,43 @@ local nginx = {}
 ---@field database? integer
 ---@field timeout? number  seconds for connecting and for each call; default: 5
 
---- A number, and the credentials of its webhook. Without credentials those of the receiver are valid.
+--- A number, and the credentials of its webhook. Without credentials of its own, the number accepts the
+--- credentials of the receiver.
 ---@class waba.AddressOptions
----@field number string|integer  required: the number, on Cloud hosting also its phone_number_id
----@field user? string|string[]  as those of `waba.receiver`
+---@field number string|integer  required: the number; on Cloud hosting the phone_number_id is possible too
+---@field user? string|string[]  as in the options of `waba.receiver`
 ---@field password? string|string[]
 ---@field headers? table<string, string>|table<string, string>[]
 ---@field secret? string|string[]
 
 --- How handlers are run in nginx.
 ---@class waba.NginxOptions
----@field concurrency? integer  handlers that may run at once in each worker process; 0: none, because other programs handle the stored events; default: 4
----@field batch? integer  the largest number of events taken at once, as in `receiver:work`; default: 8
+---@field concurrency? integer  the largest number of handlers that run at once in each worker process; 0: none, because other programs handle the stored events; default: 4
+---@field batch? integer  the largest number of events that are taken at once, as in `receiver:work`; default: 8
 ---@field lease? number  seconds, as in `receiver:work`; default: 60
 ---@field interval? number  seconds between checks for events that other processes stored; default: 1
 
 --- The options of `waba.receiver`.
 ---@class waba.ReceiverOptions
----@field user? string|string[]  of HTTP Basic authentication
----@field password? string|string[]  a list: each is valid, to change passwords without an interruption
----@field headers? table<string, string>|table<string, string>[]  headers that a webhook must have; a list: one set of them
----@field secret? string|string[]  of a signature over the body (HMAC-SHA256)
----@field open? boolean  without any of these: true accepts webhooks from anybody; false accepts none, for a worker that only handles stored events
----@field number? string|integer|table<string, waba.Address>|fun(request: waba.WebhookRequest): waba.Address|nil  the number that webhooks are for, since On-Premise hosting does not name it: one number; or the numbers by path; or a function of the request, which may wait. A path without a number gets 404
+---@field user? string|string[]  the user name of HTTP Basic authentication
+---@field password? string|string[]  a list: each of the passwords is valid, so that a password can be changed without an interruption
+---@field headers? table<string, string>|table<string, string>[]  headers that a webhook must have; a list: all headers of one of its tables
+---@field secret? string|string[]  the secret of a signature over the body (HMAC-SHA256)
+---@field open? boolean  used if there are no credentials: true accepts webhooks from anybody; false accepts no webhooks, for a program that only handles stored events
+---@field number? string|integer|table<string, waba.Address>|fun(request: waba.WebhookRequest): waba.Address|nil  the business number that webhooks are for, because On-Premise webhooks do not contain it: one number; or the numbers by path; or a function of the request, which may wait. The response to a path without a number is 404
 ---@field inbox? waba.Inbox  default: in memory
----@field separate_statuses? boolean  true: a customer's messages and the statuses of messages to the customer are handled without waiting for each other; false: one at a time, in the order in which they came; default: as the inbox says, else true
----@field client? waba.Client|waba.Clients|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil  sends the replies of `event:reply` and other methods: one client; or the clients by number or phone_number_id; or a function that returns the client of an event, and may wait
+---@field separate_statuses? boolean  true: a customer's messages, and the statuses of messages to this customer, do not wait for each other; false: they are handled one at a time, in the order in which they came; default: as the inbox says, else true
+---@field client? waba.Client|waba.Clients|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil  sends the replies of `event:reply` and other methods: one client; or a table of clients by number or phone_number_id; or a function that returns the client of an event, and may wait
 ---@field on? waba.Handlers  the handlers by name
----@field quiet_while? waba.QuietOptions  when a bot is silent: messages of a customer to whom a person or another sender is writing are given to `standby` instead of the handlers of messages
----@field max_age? number  seconds after which a message is too old to answer: it is given to `any` only, with `event.is_late`; default: never
----@field state_expires? number  seconds after which `event.state` and the step of `event:ask` are forgotten, from their last change; default: never
----@field max_body? integer  bytes of the largest body; default: 4 * 1024 * 1024
+---@field quiet_while? waba.QuietOptions  when a bot does not answer: while a person or another sender writes to a customer, the handler `standby` gets the messages of this customer, and the handlers of messages do not
+---@field max_age? number  seconds after which a message is too old to answer: only the handler `any` gets it, with `event.is_late`; default: never
+---@field state_expires? number  seconds after their last change until `event.state` and the step of `event:ask` are removed; default: never
+---@field max_body? integer  the largest body in bytes; default: 4 * 1024 * 1024
 
---- While which of these a bot is silent.
+--- The cases in which a bot does not answer.
 ---@class waba.QuietOptions
 ---@field echo? number  seconds after a message that a person has written in the Business app
----@field standby? boolean|number  while another sender holds the conversation; a number: seconds after the last sign of that, by default a day
+---@field standby? boolean|number  true: while another sender controls the conversation, or for a day after the last event that shows this; a number: the seconds instead of a day
 
 --- Handlers of notifications about the account, by field (Cloud; cloud.md, section 4.9).
 ---@class waba.AccountHandlers
@@ -697,13 +698,14 @@ local nginx = {}
 ---@field tracking_events? fun(event: waba.Event, attempts: integer)
 ---@field user_id_update? fun(event: waba.Event, attempts: integer)
 
---- Handlers by name. All that apply to an event are called, in this order: by type, by kind, `any`. Messages of types
---- that this library does not know go to `unknown`, so a misspelled name is an error.
+--- Handlers by name. All handlers that apply to an event are called, in this order: by type, by kind, `any`. Messages
+--- of a type that this library does not know go to `unknown`. Every other name in the table is an error, which finds
+--- misspelled names.
 ---@class waba.Handlers : waba.AccountHandlers
 ---@field text? fun(event: waba.Event, attempts: integer)
 ---@field image? fun(event: waba.Event, attempts: integer)
 ---@field video? fun(event: waba.Event, attempts: integer)
----@field audio? fun(event: waba.Event, attempts: integer)  an audio file, and a voice note if there is no `voice`
+---@field audio? fun(event: waba.Event, attempts: integer)  an audio file; also a voice note if there is no handler `voice`
 ---@field voice? fun(event: waba.Event, attempts: integer)  a voice note
 ---@field document? fun(event: waba.Event, attempts: integer)
 ---@field sticker? fun(event: waba.Event, attempts: integer)
@@ -711,13 +713,13 @@ local nginx = {}
 ---@field contacts? fun(event: waba.Event, attempts: integer)  shared contacts
 ---@field button? fun(event: waba.Event, attempts: integer)  a quick reply of a template
 ---@field reply? fun(event: waba.Event, attempts: integer)  the choice from a list or from buttons, or the input of a flow
----@field interactive? fun(event: waba.Event, attempts: integer)  the same, if there is no `reply`
+---@field interactive? fun(event: waba.Event, attempts: integer)  as `reply`, if there is no handler `reply`
 ---@field order? fun(event: waba.Event, attempts: integer)  a cart of products
 ---@field reaction? fun(event: waba.Event, attempts: integer)
----@field edit? fun(event: waba.Event, attempts: integer)  a message was changed (Cloud)
----@field revoke? fun(event: waba.Event, attempts: integer)  a message was deleted by its sender (Cloud)
----@field request_welcome? fun(event: waba.Event, attempts: integer)  a chat was opened for the first time (Cloud)
----@field system? fun(event: waba.Event, attempts: integer)  a new number, a new phone
+---@field edit? fun(event: waba.Event, attempts: integer)  a customer has changed a message (Cloud)
+---@field revoke? fun(event: waba.Event, attempts: integer)  a customer has deleted a message (Cloud)
+---@field request_welcome? fun(event: waba.Event, attempts: integer)  a customer has opened the chat for the first time (Cloud)
+---@field system? fun(event: waba.Event, attempts: integer)  a customer has a new phone number or a new phone
 ---@field unknown? fun(event: waba.Event, attempts: integer)  a message of a type that the platform or this library cannot read
 ---@field sent? fun(event: waba.Event, attempts: integer)  statuses of messages
 ---@field delivered? fun(event: waba.Event, attempts: integer)
@@ -730,34 +732,34 @@ local nginx = {}
 ---@field message? fun(event: waba.Event, attempts: integer)  every message
 ---@field status? fun(event: waba.Event, attempts: integer)  every status
 ---@field account? fun(event: waba.Event, attempts: integer)  every notification about the account
----@field echo? fun(event: waba.Event, attempts: integer)  the business itself has written a message, as a person in the Business app (Cloud)
----@field standby? fun(event: waba.Event, attempts: integer)  a customer's message that somebody else answers (Cloud)
----@field handover? fun(event: waba.Event, attempts: integer)  another sender holds the conversation now (Cloud)
+---@field echo? fun(event: waba.Event, attempts: integer)  a message of the business itself, such as of a person in the Business app (Cloud)
+---@field standby? fun(event: waba.Event, attempts: integer)  a customer's message that another sender answers (Cloud)
+---@field handover? fun(event: waba.Event, attempts: integer)  another sender controls the conversation now (Cloud)
 ---@field preference? fun(event: waba.Event, attempts: integer)  a customer wants no marketing messages, or wants them again (Cloud)
----@field customer_changed? fun(event: waba.Event, attempts: integer)  the phone number or the user id of a customer has changed, or the user id is known now: `event.customer` and `event.previous`
----@field step? table<string, fun(event: waba.Event, attempts: integer)>  by the step that `event:ask` has set: called with the customer's next message, instead of the handlers of messages and `any`
+---@field customer_changed? fun(event: waba.Event, attempts: integer)  the phone number or the user id of a customer has changed, or the user id has become known; see `event.customer` and `event.previous`
+---@field step? table<string, fun(event: waba.Event, attempts: integer)>  handlers by the name of the step that `event:ask` has set; called with the customer's next message, instead of the handlers of messages and `any`
 ---@field any? fun(event: waba.Event, attempts: integer)  every event
----@field error? fun(event: waba.Event, err: any)  each error that the platform reports by itself; and each time a handler raised an error, with this error
+---@field error? fun(event: waba.Event, err: any)  each error that the platform reports in a webhook, and each error that a handler raises
 
 --- The options of `waba.webhook.server`.
 ---@class waba.WebhookServerOptions
 ---@field receiver waba.Receiver  required
----@field host? string  the address to listen on; "0.0.0.0": all of the machine; default: "127.0.0.1"
----@field port? integer  0: any free port (see `server:url`); default: 0
----@field path? string  the only path that is served; default: all paths
----@field tls? { cert: string, key: string }  PEM texts, or paths of their files; without it the server speaks plain HTTP, for use behind a proxy
----@field concurrency? integer  handlers that may run at once; 0: none, because other processes handle the stored events; default: 4
----@field batch? integer  the largest number of events taken at once, as in `receiver:work`; default: 8
+---@field host? string  the address to listen on; "0.0.0.0": all addresses of the machine; default: "127.0.0.1"
+---@field port? integer  0: any free port (`server:url` returns it); default: 0
+---@field path? string  the only path that the server accepts; default: all paths
+---@field tls? { cert: string, key: string }  PEM texts, or paths of PEM files; without them the server speaks plain HTTP, for use behind a proxy
+---@field concurrency? integer  the largest number of handlers that run at once; 0: none, because other processes handle the stored events; default: 4
+---@field batch? integer  the largest number of events that are taken at once, as in `receiver:work`; default: 8
 ---@field lease? number  seconds, as in `receiver:work`; default: 60
 ---@field interval? number  seconds between checks for events that other processes stored; default: 0.5
----@field grace? number  seconds to finish requests and handlers after `server:stop`; default: 10
+---@field grace? number  seconds after `server:stop` in which requests and handlers can finish; default: 10
 ---@field reuseport? boolean  true: several processes may listen on the port and share the work
----@field limits? waba.ServerLimits  the limits of a peer before it has sent valid credentials
----@field cq? userdata  the cqueues controller to run in; default: one of its own
+---@field limits? waba.ServerLimits  the limits of a peer that has not yet sent valid credentials
+---@field cq? userdata  the cqueues controller to run in; default: a new one
 
 --- The options of `waba.status_tracker`.
 ---@class waba.TrackerOptions
----@field max? integer  messages to remember, the newest; default: 100000
+---@field max? integer  the number of messages to remember; the oldest ones are removed; default: 100000
 
 --- Makes a client for one phone number at 360dialog, which has one API key.
 ---@param options? waba.ClientOptions  the defaults of some come from the environment: D360_API_KEY, WABA_HOSTING,
@@ -803,7 +805,7 @@ function waba.split(text, options) end
 ---@return waba.Error? err  kind "protocol": the body is not a JSON object
 function waba.events(bytes, sources) end
 
---- Makes a receiver of webhooks. With several kinds of credentials one of them is enough.
+--- Makes a receiver of webhooks. If several kinds of credentials are set, a webhook needs only one of them.
 ---@param options waba.ReceiverOptions
 ---@return waba.Receiver
 function waba.receiver(options) end
@@ -1036,15 +1038,15 @@ function waba.hsm(content) end
 ---@return waba.Error? err  names the library that is missing, or why it can't listen
 function emulator.start(given) end
 
---- Starts to run the handlers of a receiver in this worker process. `serve` does so at the first request; in
---- `init_worker_by_lua` this function also handles events that an earlier process stored.
+--- Starts to run the handlers of a receiver in this worker process. `serve` does this at the first request. A call in
+--- `init_worker_by_lua` also handles the events that an earlier process stored.
 ---@param receiver waba.Receiver
 ---@param options? waba.NginxOptions
 function nginx.start(receiver, options) end
 
---- Handles the current request; a `content_by_lua` handler needs nothing else.
----@param receiver waba.Receiver   one per worker process, made in a module or in `init_worker_by_lua`
----@param options? waba.NginxOptions  the options of the first call apply
+--- Handles the current request; a `content_by_lua` handler needs no other code.
+---@param receiver waba.Receiver   one receiver per worker process, made in a module or in `init_worker_by_lua`
+---@param options? waba.NginxOptions  only the options of the first call have an effect
 function nginx.serve(receiver, options) end
 
 return waba

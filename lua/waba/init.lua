@@ -5,7 +5,7 @@ local version = require "waba.version"
 ---@class waba
 local waba = { _VERSION = "waba " .. version }
 
--- Name to module and function.
+-- For each name of the API, its module and its function.
 local FUNCTIONS = {
   client = { "waba.client", "new" },
   clients = { "waba.client.pool", "new" },

@@ -1,2 +1,3 @@
---- The version of the library. The Makefile reads it from here and gives it to the C modules.
+--- The version of the library. The version of the library. The Makefile reads this file and passes the version to
+--- the C modules.
 return "1.0.0"

@@ -1,5 +1,5 @@
--- The inbox over a store (waba/store/contract.lua): what events are duplicates, conversations and lanes, and when an event
--- that failed is tried again. The contract is in contract.lua.
+-- The inbox over a store (waba/store/contract.lua). It decides which events are duplicates, which events form a
+-- conversation, and when a failed event is tried again. contract.lua describes the methods.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -10,16 +10,16 @@ local window = require "waba.inbox.window"
 
 local LEASE = 60
 
---- When a failed event is handled again. The pause doubles after each failure, and a random part of up to half of it is
---- left out.
+--- When a failed event is tried again. The pause doubles after each failure and is then shortened by a random part of
+--- up to half.
 ---@options waba.InboxRetry
 local RETRY = {
-  attempts = { "integer>=1", 8 },        -- attempts before an event is set aside, including the first
+  attempts = { "integer>=1", 8 },        -- attempts, including the first one, before an event becomes a dead letter
   base = { "number>=0", 1 },             -- seconds: the pause before the second attempt
   max = { "number>=0", 300 },            -- seconds: the longest pause
 }
 
--- Rows that are read at a time.
+-- The number of rows that are read in one call.
 local PAGE = 200
 
 ---@class waba.Inbox
@@ -41,7 +41,7 @@ local function count(self, name, number)
   self.counts[name] = self.counts[name] + number
 end
 
--- Makes one change of one event.
+-- Makes one change to one event.
 local function settle(self, change)
   local held, err = self.store:settle { change }
   if not held then return nil, err end
@@ -57,7 +57,7 @@ local function entry_of(self, event, source)
   }
 end
 
--- In memory each taken event is a table of its own, so that a worker with an expired lease is recognised.
+-- The inbox in memory returns a new table for each lease, so that a worker with an expired lease is recognised.
 local function event_of(self, body)
   if self.is_encoded then return record.decode(body) end
   local event = {}
@@ -65,7 +65,7 @@ local function event_of(self, body)
   return event
 end
 
--- Returns the events of leases.
+-- Returns the events that belong to leases.
 local function events_of(self, leases)
   local taken = {}
   for index, one in ipairs(leases) do
@@ -83,8 +83,8 @@ function Inbox:take(n, lease)
   return events_of(self, leases)
 end
 
--- The change that ends a taken event. Records that come with it are not written when another worker has the event by
--- now: its own would be lost.
+-- Returns the change that ends a taken event. If the change has records and another worker has taken the event since,
+-- nothing is written, because that worker writes records of its own.
 local function ending_of(self, event, is_done)
   local records = self.records[event]
   self.records[event] = nil
@@ -97,7 +97,7 @@ local function changes_of(self, done)
   return changes
 end
 
--- Stores an event that was stored before, once for a key.
+-- Stores an event again under a key; a second call with the same key stores nothing.
 function Inbox:_put_again(event, key)
   local entry = entry_of(self, event)
   entry.key = key
@@ -155,7 +155,8 @@ function Inbox:ack(event, is_done)
   return true
 end
 
--- Returns the seconds before the next try: doubled after each failure, limited, less a random part of up to half.
+-- Returns the seconds until the next attempt: doubled after each failure, limited, and shortened by a random part
+-- of up to half.
 local function delay_of(retry, attempts)
   return math.min(retry.max, retry.base * 2 ^ math.min(attempts - 1, 40)) * (0.5 + core.random() / 2)
 end
@@ -203,8 +204,8 @@ local function matches(row, filter)
     and (not filter.reason or (row.reason or ""):find(filter.reason, 1, true) ~= nil)
 end
 
--- Calls `visit` with lists of rows that match, until it returns nil or an error. When it returns true the rows are gone, and
--- the list begins anew.
+-- Calls `visit` with lists of matching rows until it returns nil or an error. If `visit` returns true it has removed
+-- the rows, and reading begins again at the first row.
 local function each_page(self, dead, filter, visit)
   local after
   repeat
@@ -237,7 +238,7 @@ function Inbox:list(filter, n)
   return list
 end
 
--- Has the store do something with all rows that match. Returns their number.
+-- Calls a function of the store for all rows that match. Returns their number.
 local function apply(self, method, dead, filter)
   local total = 0
   local ok, err = each_page(self, dead, filter or {}, function(rows)
@@ -278,17 +279,18 @@ end
 
 local inbox = {}
 
---- The options of every inbox.
+--- The options that every inbox has.
 ---@options waba.InboxOptions
 inbox.OPTIONS = {
-  retry = "waba.InboxRetry",             -- when a failed event is handled again
-  remember = { "number>0", 7 * 86400 },  -- seconds for which duplicates are known: as long as the gateway repeats
-                                         -- webhooks, 86400 on On-Premise hosting and 604800 on Cloud hosting
+  retry = "waba.InboxRetry",             -- when a failed event is tried again
+  remember = { "number>0", 7 * 86400 },  -- seconds for which duplicates are recognised; default: as long as the
+                                         -- gateway repeats webhooks, 86400 on On-Premise hosting and 604800 on Cloud
+                                         -- hosting
 }
 
---- Checks the options of an inbox, and completes them with what every store needs.
+--- Checks the options of an inbox, and adds the defaults that every store needs.
 ---@param options table|nil
----@param known table  the table of options, with those of `inbox.OPTIONS`
+---@param known table  the declaration of the options, which includes `inbox.OPTIONS`
 ---@param what string  "waba.inbox.sqlite"
 ---@return table settings  a copy
 function inbox.settings(options, known, what)
@@ -299,10 +301,10 @@ function inbox.settings(options, known, what)
   return settings
 end
 
---- An inbox over a store.
+--- Makes an inbox over a store.
 ---@param store waba.Store
 ---@param settings table  of `inbox.settings`
----@param is_encoded boolean  the store takes bytes only
+---@param is_encoded boolean  true if the store accepts only strings as bodies
 ---@return waba.Inbox
 function inbox.new(store, settings, is_encoded)
   return setmetatable({

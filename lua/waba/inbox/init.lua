@@ -1,4 +1,4 @@
--- `waba.inbox`: the backends of the inbox by name, each loaded when it is first used.
+-- `waba.inbox`: the backends of the inbox by name; each is loaded at its first use.
 
 local BACKENDS = { memory = "waba.inbox.memory", sqlite = "waba.inbox.sqlite", redis = "waba.inbox.redis" }
 

@@ -1,5 +1,5 @@
--- The key of an event, by which an inbox recognises duplicates, and its conversation, whose events are handled one
--- after the other.
+-- Determines the key by which an inbox recognises duplicates of an event, and the conversation of the event. The
+-- events of one conversation are handled one after the other.
 
 local canonical = require "waba.canonical"
 local core = require "waba.core"
@@ -7,7 +7,7 @@ local inbound = require "waba.hosting.inbound"
 
 local keys = {}
 
---- Returns the prefix of names within the number of an event; "" without a number.
+--- Returns the prefix of all names that belong to the business number of an event; "" if the event has no number.
 ---@param event waba.Event
 ---@return string
 function keys.scope(event)
@@ -15,13 +15,13 @@ function keys.scope(event)
   return type(number) == "string" and number .. "/" or "" -- an event that a program has made may have another value
 end
 
--- A name within a number: a customer who writes to two numbers has two conversations.
+-- Returns a name with the business number before it: a customer who writes to two numbers has two conversations.
 local function of_number(event, name)
   return keys.scope(event) .. tostring(name)
 end
 
--- Account fields whose content includes a time or an id, so that events with equal content are duplicates. Other events
--- are distinguished from repetitions by the time of their entry.
+-- Account fields whose content includes a time or an id: events with equal content are duplicates. For other fields the
+-- time of the webhook's entry is compared too.
 local UNIQUE_FIELDS = {
   history = true, smb_app_state_sync = true, calls = true, user_id_update = true, group_lifecycle_update = true,
   group_participants_update = true,
@@ -40,7 +40,7 @@ local function account_key(event)
   })
 end
 
--- Returns the key of an event about a customer: equal for the same change at the same time.
+-- Returns the key of an event about a change of a customer; equal if the change and the time are equal.
 local function change_key(event)
   return digest_key(event.kind, {
     event.type or event.category or "", event.value or event.owner or "", event.timestamp or "", event.from or "",
@@ -48,7 +48,8 @@ local function change_key(event)
   })
 end
 
--- One message to a group has a status per member on Cloud; a payment's words are not a message's.
+-- On Cloud a message to a group has a status for each member. A payment has statuses of its own, which differ from
+-- those of a message.
 local function status_key(event)
   local key = "status:" .. of_number(event, event.id) .. ":" .. tostring(event.status)
   if event.hosting ~= "cloud" then return key end
@@ -59,7 +60,7 @@ local function status_key(event)
   return key
 end
 
---- Returns the key of an event; nil for an event without an identity, which is never a duplicate.
+--- Returns the key of an event; nil for an event without an id, which is never a duplicate.
 ---@param event waba.Event
 ---@return string|nil
 function keys.identity(event)
@@ -71,7 +72,7 @@ function keys.identity(event)
   if kind ~= "error" then return kind .. ":" .. of_number(event, event.id) end
 end
 
--- Returns the customer's names in an event, without repetition, the phone number first.
+-- Returns the names of the customer in an event without duplicates, the phone number first.
 local function names_of(event)
   local contact = type(event.contact) == "table" and event.contact or {}
   local system = type(event.system) == "table" and event.system.type == "user_changed_user_id" and event.system or {}
@@ -90,15 +91,16 @@ local function names_of(event)
   return names
 end
 
---- The prefixes of conversations: of messages and other events, and of statuses that do not wait for them.
+--- The prefixes of two kinds of conversations: of messages and other events, and of statuses that are handled
+--- separately.
 keys.LANES = { "", "status:" }
 
---- The conversation of an event: the names of its group or customer, within its number. Several names identify the same
---- customer.
+--- Returns the conversation of an event: the names of the event's group or customer, each with the business number.
+--- Several names identify the same customer.
 ---@param event waba.Event
----@param is_separate boolean|nil  statuses do not wait for messages, nor messages for statuses
+---@param is_separate boolean|nil  true: statuses do not wait for messages, and messages do not wait for statuses
 ---@return string lane     one of `keys.LANES`
----@return string[] names  empty: the event waits for no other
+---@return string[] names  empty: the event does not wait for any other event
 function keys.conversation(event, is_separate)
   local lane = is_separate and event.kind == "status" and keys.LANES[2] or keys.LANES[1]
   if event.hosting == "cloud" and event.group_id then return lane, { of_number(event, event.group_id) } end

@@ -1,4 +1,5 @@
--- The inbox of scripts, tests and small bots: everything is in this process and is gone with it.
+-- The inbox for scripts, tests and small bots: all events are in the memory of this process and are lost when the
+-- process ends.
 
 local inbox = require "waba.inbox.inbox"
 local option = require "waba.option"
@@ -9,13 +10,13 @@ local memory = {}
 --- The options of `waba.inbox.memory`.
 ---@options waba.MemoryInboxOptions : waba.InboxOptions
 local OPTIONS = option.with(inbox.OPTIONS, {
-  remember = { "number>0", 2 * 86400 }, -- seconds for which duplicates are known; they cost memory
-  max = { "integer>=0", 100000 },       -- events that may wait; more are refused
-  seen = "table|userdata",              -- stores the keys of known events; with a shared dictionary of nginx
-                                        -- (`ngx.shared.name`) all workers know the duplicates
+  remember = { "number>0", 2 * 86400 }, -- seconds for which duplicates are recognised; their keys use memory
+  max = { "integer>=0", 100000 },       -- the largest number of waiting events; `put` refuses further events
+  seen = "table|userdata",              -- stores the keys of recent events; with a shared dictionary of nginx
+                                        -- (`ngx.shared.name`) all workers recognise the duplicates
 })
 
---- An inbox in memory.
+--- Makes an inbox in memory.
 ---@param options? waba.MemoryInboxOptions
 ---@return waba.Inbox
 function memory.new(options)

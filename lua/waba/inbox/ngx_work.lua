@@ -1,4 +1,5 @@
--- Runs the work on an inbox (work.lua) in a worker process of nginx: one timer, in whose light threads the handlers run.
+-- Handles the events of an inbox in a worker process of nginx, by work.lua: one timer runs, and the handlers run
+-- in its light threads.
 
 local ngx_timer = require "waba.transport.ngx_timer"
 local printable = require "waba.printable"
@@ -16,13 +17,13 @@ NgxWork.__name = "waba.NgxWork"
 
 local ngx_work = {}
 
---- Writes into nginx's log. Makes the text printable: it may quote what senders and customers wrote.
+--- Writes a line to nginx's log. Makes the text printable, because it may quote text of senders and customers.
 ---@param text string
 function ngx_work.log(text)
   ngx.log(ngx.ERR, "waba: ", printable.text(text))
 end
 
--- Reports what a worker process leaves in the inbox when it ends.
+-- Reports the number of events that are left in the inbox when a worker process ends.
 local function report_left(inbox)
   local left = inbox:depth() or 0
   if left == 0 then return end
@@ -31,8 +32,9 @@ local function report_left(inbox)
     inbox.title or "the inbox", inbox.durable and "" or ": they are lost, since it is in memory")
 end
 
--- The function of the timer: runs handlers until the timer is replaced or the process ends. An inbox in memory is lost
--- with the process, so its events are handled first, and failed ones are tried again until then.
+-- The function of the timer: runs handlers until another timer replaces this one or the process ends. The events of an
+-- inbox in memory are lost with the process, so all of them are handled before it ends, and failed ones are tried
+-- again.
 local function handle_until(self, deadline)
   local inbox, last, is_replaced = self.inbox, nil, false
   self.work:run(function()
@@ -40,7 +42,7 @@ local function handle_until(self, deadline)
       last = last or ngx.now() + ngx_timer.GRACE
       return is_replaced or inbox.durable or inbox:depth() == 0 or ngx.now() >= last
     end
-    -- a new timer starts handlers while those of this one still run
+    -- a new timer starts handlers while handlers of this timer still run
     if ngx.now() >= deadline and not is_replaced then is_replaced = self.timer:replace() end
     return is_replaced
   end)
@@ -49,13 +51,13 @@ local function handle_until(self, deadline)
   report_left(inbox)
 end
 
---- Sets the timer unless it is set.
+--- Starts the timer unless it is running.
 function NgxWork:start()
   local is_set, message = self.timer:set()
   if not is_set then ngx.log(ngx.ERR, "waba: no timer for the handlers: ", message) end
 end
 
---- The work of a receiver or a sender in this worker process; it begins with `start`.
+--- Handles the events of a receiver or a sender in this worker process, from the call of `start` on.
 ---@param worker waba.Receiver|waba.Sender
 ---@param settings { concurrency: integer, batch: integer, lease: number, interval: number }
 ---@return waba.NgxWork

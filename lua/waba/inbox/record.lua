@@ -1,6 +1,7 @@
--- Converts events to bytes, for the inboxes that store them, and back: the platform's own text of the event with what the
--- rest of its webhook says about it, else the event as JSON; or another format for values that JSON can't represent (bytes
--- that are not UTF-8, very deep tables), because such an event must be stored too. The first byte identifies the format.
+-- Converts events to bytes, for the inboxes that store bytes, and back. The bytes contain the text that the platform
+-- has sent for the event, with those fields of the webhook that belong to it; without that text they contain the event
+-- as JSON. A third format stores values that JSON can't represent (strings that are not UTF-8, very deep tables),
+-- because such an event must be stored too. The first byte identifies the format.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -10,7 +11,7 @@ local record = {}
 
 local MARK, WEBHOOK, SOURCE = "\1", "\2", "\3"
 
--- The form of our own: a letter for the type, then the value; strings with their length.
+-- This library's own format: a letter for the type, then the value; a string has its length before it.
 local function write(out, value)
   local kind = type(value)
   if kind == "string" then
@@ -64,9 +65,9 @@ local function revive_errors(event)
   return event
 end
 
---- An event as bytes.
+--- Converts an event to bytes.
 ---@param event waba.Event
----@param source? string  the platform's text of `event.raw`
+---@param source? string  the text that the platform has sent for `event.raw`
 ---@return string
 function record.encode(event, source)
   local json = source and webhooks.store(event, source)
@@ -86,7 +87,7 @@ function record.decode(bytes)
   if mark == MARK then return revive_errors((read(bytes, 2))) end
   if mark == SOURCE then return webhooks.restore(bytes:sub(2)) end
   if mark ~= WEBHOOK then return revive_errors(assert(core.decode(bytes))) end
-  local number, start = bytes:match("^([^\n]*)\n()", 2) -- written by older versions
+  local number, start = bytes:match("^([^\n]*)\n()", 2) -- a format that older versions have written
   local event = assert(webhooks.read(bytes:sub(start)))[1]
   if number ~= "" then event.number = number end
   return event

@@ -1,4 +1,4 @@
--- The inbox in Redis: many receivers and workers on many machines.
+-- The inbox in Redis, for many receivers and workers on many machines.
 
 local inbox = require "waba.inbox.inbox"
 local option = require "waba.option"
@@ -15,8 +15,8 @@ local OPTIONS = option.with(inbox.OPTIONS, option.with(redis_connection.OPTIONS,
   consumer = "string",             -- an option of earlier versions; has no effect
 }))
 
---- An inbox in Redis (6 or newer). Connects at the first use. How well it survives a crash of the
---- Redis server itself is for its `appendonly` and `appendfsync` settings.
+--- An inbox in Redis (6 or newer). Connects to Redis at the first use. The settings `appendonly` and `appendfsync` of
+--- the Redis server determine what survives a crash of the server.
 ---@param options? waba.RedisInboxOptions
 ---@return waba.Inbox
 function redis.new(options)

@@ -1,5 +1,5 @@
--- The inbox in one SQLite file: survives the end of the process at any moment, and may be shared by several processes of
--- one machine.
+-- The inbox in one SQLite file. The events survive the end of the process at any moment, and several processes of one
+-- machine may share the file.
 
 local inbox = require "waba.inbox.inbox"
 local library = require "waba.library"
@@ -12,19 +12,19 @@ local sqlite = {}
 --- The options of `waba.inbox.sqlite`.
 ---@options waba.SqliteInboxOptions : waba.InboxOptions
 local OPTIONS = option.with(inbox.OPTIONS, {
-  file = "string",                   -- required: the database; it and its directory must be writable. Created with mode
-                                     -- 600, for its owner only. If it was removed or replaced, the file with this name is
-                                     -- opened again
-  busy_timeout = { "number>=0", 5 }, -- seconds to wait for another process's write. In nginx, in `waba.run`, cqueues and
-                                     -- copas other coroutines run meanwhile
-  sync = { "boolean", true },        -- true: `put` returns when the disk has the events, so that they survive a power
-                                     -- failure; in nginx the worker waits for it (see bench/webhook.lua). false: they
-                                     -- survive the end of the process
+  file = "string",                   -- required: the database file; the process must be able to write to the file and
+                                     -- to its directory. The file is created with mode 600, for its owner only. If the
+                                     -- file is removed or replaced, the inbox opens the new file with this name
+  busy_timeout = { "number>=0", 5 }, -- the longest wait in seconds for a write of another process. In nginx,
+                                     -- `waba.run`, cqueues and copas, other coroutines run meanwhile
+  sync = { "boolean", true },        -- true: `put` returns when the disk has written the events, so that they survive
+                                     -- a power failure; an nginx worker is blocked meanwhile (see bench/webhook.lua).
+                                     -- false: the events survive the end of the process only
 })
 
---- An inbox in a SQLite file. The file is opened at the first use, so that a process may fork before. Raises when it
---- certainly can't be opened, or is not a database.
----@param options waba.SqliteInboxOptions|string  a string is the file
+--- Makes an inbox in a SQLite file. The file is opened at the first use, so a process may fork before that. Raises an
+--- error if the file cannot be opened or is not a database.
+---@param options waba.SqliteInboxOptions|string  a string is the path of the file
 ---@return waba.Inbox
 function sqlite.new(options)
   if type(options) == "string" then options = { file = options } end

@@ -1,7 +1,8 @@
--- Until when a customer may be sent any message: 24 hours after the customer's last message, 72 hours after one that came
--- from an advertisement. Records of the store, written when the message is stored:
---   window:<number>/<name>  Unix seconds of the end, and the length of the window
---   numbers                 the business numbers with messages: lines of a scope and its digits
+-- Records how long a customer may be sent messages of any type: for 24 hours after the customer's last message, or for 72
+-- hours after a message that came from an advertisement. The platform calls this time the customer service window. The
+-- following records are written to the store together with the message:
+--   window:<number>/<name>  the end of the window in Unix seconds, and the length of the window in seconds
+--   numbers                 the business numbers that have received messages: on each line a scope and its digits
 
 local keys = require "waba.inbox.keys"
 local recipient = require "waba.recipient"
@@ -10,19 +11,19 @@ local window = {}
 
 local DAY, AFTER_ADVERTISEMENT = 86400, 3 * 86400
 
--- Seconds; a time farther in the future is no time of the platform.
+-- Seconds: a timestamp that is farther in the future is invalid and is ignored.
 local FARTHEST = 366 * 86400
 
--- Seconds after which the list of numbers is read again.
+-- Seconds after which the list of business numbers is read again.
 local REREAD = 60
 
--- Whether a message opens the window.
+-- Returns whether a message opens the window.
 local function opens(event)
   return (event.kind == "message" or event.kind == "standby") and event.type ~= "system" and event.timestamp ~= nil
     and not (event.hosting == "cloud" and event.group_id)
 end
 
--- The state of the inbox's numbers in this process.
+-- The list of business numbers that this process has read, for each inbox.
 local known_of = setmetatable({}, { __mode = "k" })
 
 local function read_numbers(inbox)
@@ -44,7 +45,7 @@ local function numbers_of(inbox)
   return read_numbers(inbox)
 end
 
--- Adds the number of an event to the list, if it is not there.
+-- Adds the business number of an event to the list, unless the list has it.
 local function note_number(inbox, event, records)
   local scope = keys.scope(event)
   local known = numbers_of(inbox)
@@ -61,8 +62,8 @@ local function note_number(inbox, event, records)
   records[#records + 1] = { name = "numbers", value = table.concat(lines) }
 end
 
---- Notes the time of an event. The platform's clock decides when a window ends, so the latest time is its present if it
---- is ahead of this machine's.
+--- Remembers the latest timestamp of all events. The platform's clock decides when a window ends. If the latest
+--- timestamp is ahead of this machine's clock, it is used as the platform's present time.
 ---@param inbox waba.Inbox
 ---@param event waba.Event
 function window.see(inbox, event)
@@ -70,14 +71,14 @@ function window.see(inbox, event)
   if type(time) == "number" and time > (inbox.latest or 0) and time < os.time() + FARTHEST then inbox.latest = time end
 end
 
---- The platform's present, as far as it is known.
+--- Returns the present time of the platform's clock, as far as it is known.
 ---@param inbox waba.Inbox
 ---@return integer
 function window.now(inbox)
   return math.max(os.time(), inbox.latest or 0)
 end
 
---- Returns the records to write with stored events; nil if there are none.
+--- Returns the records to write together with events; nil if there are none.
 ---@param inbox waba.Inbox
 ---@param events waba.Event[]
 ---@return waba.StoreRecord[]|nil
@@ -104,7 +105,7 @@ function window.records(inbox, events)
   return records
 end
 
---- The records that open the window of a customer's new names as those of the previous ones.
+--- Returns the records that copy the window from a customer's previous names to the new ones.
 ---@param scope string
 ---@param previous waba.Customer
 ---@param customer waba.Customer
@@ -126,7 +127,7 @@ function window.moved(scope, previous, customer, get)
   return records
 end
 
---- The scopes of a business number in the records; of all numbers without one.
+--- Returns the scopes of a business number in the records; without a number, all scopes.
 ---@param inbox waba.Inbox
 ---@param number? string|number  digits or phone_number_id
 ---@return string[]
@@ -141,7 +142,7 @@ function window.scopes(inbox, number)
   return scopes
 end
 
---- The digits of the business numbers with messages, by scope.
+--- Returns the digits of each business number that has received messages, by scope.
 ---@param inbox waba.Inbox
 ---@return table<string, string>
 function window.numbers(inbox)
@@ -154,7 +155,7 @@ function window.numbers(inbox)
   return digits
 end
 
---- Seconds until the end that a record names.
+--- Returns the seconds until the end of the window in a record.
 ---@param value string|nil
 ---@param now integer
 ---@return number

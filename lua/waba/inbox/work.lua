@@ -1,6 +1,6 @@
--- Runs a receiver's handlers: takes events from the inbox, starts a coroutine for each, stores acknowledgements and
--- renews leases. Where no coroutine can be started (outside any event loop) the handlers run one after the other, and
--- leases are renewed while a handler waits for the gateway or sleeps.
+-- Runs the handlers of a receiver: takes events from the inbox, starts a coroutine for each event, stores
+-- acknowledgements and renews leases. Outside of an event loop no coroutine can be started: the handlers run one
+-- after the other, and leases are renewed while a handler sleeps or waits for the gateway.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -11,7 +11,7 @@ local task_groups = require "waba.transport.loop.task_group"
 local clock, huge, max, min = core.clock, math.huge, math.max, math.min
 
 ---@class waba.Work
----@field puts integer    calls of `put` after which nobody needs to call `wake`
+---@field puts integer    the number of calls of `put` after which `wake` is unnecessary
 ---@field concurrency integer
 ---@field batch integer
 ---@field lease number
@@ -25,31 +25,33 @@ local work = {}
 --- How the handlers of a receiver are run.
 ---@options waba.WorkOptions
 work.OPTIONS = {
-  concurrency = { "integer>=1", 1 }, -- handlers that may run at once. More than one run in the event loop of the caller,
-                                     -- else in one of their own (`waba.run`)
-  batch = { "integer>=1", 16 },      -- the largest number of events taken at once, each of another customer. While
-                                     -- handlers are slow, only as many are taken as can run at once
+  concurrency = { "integer>=1", 1 }, -- the largest number of handlers that run at once. If it is above 1, they run in
+                                     -- the event loop of the caller, or else in a new one (`waba.run`)
+  batch = { "integer>=1", 16 },      -- the largest number of events that are taken at once, each of another customer.
+                                     -- While handlers are slow, at most as many events are taken as handlers can
+                                     -- start
   lease = { "number>0", 60 },        -- seconds after which another worker may take an event whose lease was not renewed
-  forever = { "boolean", false },    -- waits for more when no event is due, and reports on standard error when the inbox
-                                     -- cannot be read
-  interval = { "number>=0", 0.25 },  -- seconds between checks of an empty inbox, with `forever`
-  stop = "fun(): boolean",           -- called before each event; true ends the work. Without it, `forever` outside of an
-                                     -- event loop ends at SIGTERM, SIGINT or SIGHUP; a second one ends the process
-  on_more = "fun()",                 -- called when more events are due than were taken, to wake another worker
+  forever = { "boolean", false },    -- true: waits for further events when none is due, and reports on standard error
+                                     -- when the inbox cannot be read
+  interval = { "number>=0", 0.25 },  -- seconds between two checks of an empty inbox, with `forever`
+  stop = "fun(): boolean",           -- called before each event; true ends the work. Without this function, and outside
+                                     -- of an event loop, work with `forever` ends at SIGTERM, SIGINT or SIGHUP; a
+                                     -- second signal ends the process
+  on_more = "fun()",                 -- called when further events are due, to wake another worker
 }
 
--- Seconds within which a handler counts as quick. An event that was taken and waits longer for a free handler is
--- returned to the inbox, where another process may take it.
+-- Seconds: a handler that ends within this time counts as quick. A taken event that waits longer for a free handler
+-- is returned to the inbox, so that another process may take it.
 local MOMENT = 0.05
--- Seconds between attempts to store an acknowledgement, or to renew a lease, that the store refused.
+-- Seconds until the next attempt when the store has refused to store an acknowledgement or to renew a lease.
 local AGAIN = 0.25
--- Seconds after which failed handlers are reported, even if other handlers still run.
+-- Seconds after the first failure until failed handlers are reported, even if other handlers still run.
 local REPORT = 1
--- Seconds for which an acknowledgement waits for the next webhook, which is stored together with it.
+-- Seconds for which an acknowledgement waits, so that the next webhook can be stored in the same call.
 local PATIENCE = 0.005
--- Seconds for which handlers that do not wait may follow each other before other coroutines run.
+-- Seconds for which handlers may run one after the other without a wait before other coroutines run.
 local SLICE = 0.02
--- The longest wait in seconds: coroutines that were ended from outside are only found by checking them.
+-- The longest wait in seconds. A coroutine that its event loop has ended is found only by a check after a wait.
 local LONGEST = 1
 
 local function never() return false end
@@ -59,12 +61,12 @@ local function first_line(raised)
 end
 
 ---@class waba.WorkSettings : waba.WorkOptions
----@field log? fun(text: string)  called with failures that are not returned to the caller
+---@field log? fun(text: string)  called with errors that are not returned to the caller
 
--- For each receiver the `waba.Work` objects that run in this process.
+-- The `waba.Work` objects that run in this process, for each receiver.
 local works_of = setmetatable({}, { __mode = "k" })
 
---- Runs handlers of one receiver; they share `concurrency`.
+--- Runs handlers of one receiver; all calls of `run` share `concurrency`.
 ---@param receiver waba.Receiver
 ---@param settings waba.WorkSettings
 ---@return waba.Work
@@ -73,14 +75,14 @@ function work.new(receiver, settings)
     receiver = receiver, inbox = receiver.inbox, concurrency = settings.concurrency, batch = settings.batch,
     lease = settings.lease, forever = settings.forever, interval = settings.interval,
     stop = settings.stop, on_more = settings.on_more, log = settings.log,
-    queue = {},                     -- entries that were taken and not started
-    running = {}, active = 0,       -- the set of started entries, and their number
-    finished = {}, settle_at = 0,   -- events to acknowledge, and the earliest time for it
-    took = 0, taken_at = 0, ahead = 0, -- of the last take: events, time, and how many more than could start
-    was_quick = false,                 -- whether their handlers ended within `MOMENT`
-    puts = 0,                          -- calls of `put` that also took
-    look_at = 0, patience = 0,         -- when to take again; seconds for which an acknowledgement waits for a put
-    groups = {},                    -- task group to the number of its running handlers
+    queue = {},                     -- entries that were taken and have not been started
+    running = {}, active = 0,       -- the set of started entries, and its size
+    finished = {}, settle_at = 0,   -- events to acknowledge, and the earliest time to acknowledge them
+    took = 0, taken_at = 0, ahead = 0, -- of the last take: events, time, events without a free handler
+    was_quick = false,                 -- whether the handlers of the last take ended within `MOMENT`
+    puts = 0,                          -- calls of `put` that also took events
+    look_at = 0, patience = 0,         -- when to take again; seconds that an acknowledgement may wait for a `put`
+    groups = {},                    -- the number of running handlers, by task group
     handled = 0, failed = 0, raised = nil,
     reported = { handled = 0, failed = 0 }, report_at = 0,
   }, Work)
@@ -91,7 +93,7 @@ local function notify(self)
   for group in pairs(self.groups) do group:wake() end
 end
 
---- Lets the coroutines that called `run` look for events now.
+--- Lets the coroutines that called `run` take events now.
 function Work:wake()
   self.look_at = 0
   notify(self)
@@ -103,7 +105,7 @@ local function report(self, text)
   if self.log then self.log(text) else io.stderr:write("waba: ", printable.text(text), "\n") end
 end
 
--- Reports a handler during which the lease of its event ended, because nothing else could run to renew it.
+-- Reports a handler whose lease expired because the handler kept all other coroutines from running.
 local function report_blocked(self, entry)
   local late = clock() - entry.renew_at
   if late <= self.lease * 2 / 3 then return end
@@ -126,7 +128,7 @@ local function finish(self, entry, ok, raised)
     self.finished[#self.finished + 1] = entry.event
     self.look_at = min(self.look_at, clock() + self.patience)
   else
-    -- with an uncertain result the handler is not called again: it might send the message twice
+    -- after an error with an uncertain result the handler is not called again, because it might send its message twice
     local is_uncertain = errors.is_error(raised) and (raised.maybe_sent or raised.is_final)
     if self.failed == self.reported.failed then self.report_at = clock() + REPORT end
     self.failed, self.raised = self.failed + 1, raised
@@ -135,7 +137,8 @@ local function finish(self, entry, ok, raised)
   end
 end
 
--- Stores the acknowledgements of finished events; repeats that while the store refuses it, for the length of a lease.
+-- Stores the acknowledgements of finished events. If the store refuses them, the attempts end after the length of
+-- a lease.
 local function settle(self)
   local done, now = self.finished, clock()
   if #done == 0 or now < self.settle_at then return end
@@ -154,12 +157,12 @@ local function settle(self)
   self.finished, self.settle_at = done, now + AGAIN
 end
 
--- The time at which to renew a lease that was taken or renewed now.
+-- Returns the time at which to renew a lease that begins now.
 local function renewal(self, now)
   return now + self.lease / 3
 end
 
--- Renews a lease when it is due. Returns false when another process may have taken the event.
+-- Renews a lease when it is due. Returns false if another process may have taken the event.
 local function renew(self, entry, now)
   if now < entry.renew_at then return true end
   local ok, err = self.inbox:extend(entry.event, self.lease)
@@ -171,7 +174,7 @@ local function renew(self, entry, now)
   return ok
 end
 
--- Renews the leases of running and of queued events. Drops queued events that another process has taken.
+-- Renews the leases of running and of queued events. Drops queued events whose leases have expired.
 local function renew_all(self)
   local now, running = clock(), {}
   for entry in pairs(self.running) do running[#running + 1] = entry end
@@ -193,7 +196,7 @@ local function release_queued(self)
   for _, entry in ipairs(queue) do self.inbox:release(entry.event) end
 end
 
--- Records handlers whose coroutine was ended from outside as failed.
+-- Records the handlers whose coroutine the event loop has ended as failed.
 local function reap_dead(self)
   for entry in pairs(self.running) do
     if entry.thread and runtime.is_dead(entry.thread) then
@@ -203,8 +206,8 @@ local function reap_dead(self)
   end
 end
 
--- Does what is due while handlers run: acknowledges, renews leases, returns queued events that wait too long. A take that
--- follows acknowledges with it.
+-- Does the work that is due while handlers run: acknowledges events, renews leases, and returns queued events that wait
+-- too long. If a take follows, that call also acknowledges.
 local function tend(self, is_taking)
   if not is_taking then settle(self) end
   renew_all(self)
@@ -212,7 +215,7 @@ local function tend(self, is_taking)
   if is_late then release_queued(self) end
 end
 
--- Seconds until `tend` is due.
+-- Returns the seconds until `tend` must be called again.
 local function seconds_to_tend(self, now)
   local left = huge
   for entry in pairs(self.running) do left = min(left, entry.renew_at - now) end
@@ -221,8 +224,8 @@ local function seconds_to_tend(self, now)
   return max(0.001, min(left, LONGEST))
 end
 
--- Renews the leases of all works of the receiver before an event is taken. If no coroutine could run for long, an
--- expired lease may belong to this process.
+-- Renews the leases of all works of the receiver before events are taken. If no coroutine has run for a long time,
+-- leases of this process may have expired, and the take would return their events again.
 local function tend_all(receiver, taking)
   local list = {}
   for running in pairs(works_of[receiver]) do list[#list + 1] = running end
@@ -231,14 +234,15 @@ end
 
 -- Taking and starting -----------------------------------------------------------------------------
 
--- Whether the inbox can acknowledge, store and take in one call, and none of its methods was replaced.
+-- Returns whether the inbox can acknowledge, store and take in one call, and no program has replaced one of its
+-- methods.
 local function can_exchange(self)
   local inbox = self.inbox
   return inbox.exchange and not rawget(inbox, "ack") and not rawget(inbox, "take") and not rawget(inbox, "put")
     and clock() >= self.settle_at
 end
 
--- Calls a function that acknowledges the events it is called with. Returns the results of the function.
+-- Calls a function with the events to acknowledge; the function acknowledges them. Returns the results of the function.
 local function acknowledge_with(self, call)
   local done = self.finished
   self.finished = {}
@@ -252,8 +256,8 @@ local function acknowledge_with(self, call)
   return nil, second
 end
 
--- Acknowledges finished events and takes others. Returns the events; and if they are fewer than n, the seconds until
--- another one is due, false if there is none.
+-- Acknowledges finished events and takes other events. Returns the events. If they are fewer than n, it also returns
+-- the seconds until another event is due, or false if there is none.
 local function exchange(self, n)
   if can_exchange(self) then
     local events, due = acknowledge_with(self, function(done) return self.inbox:exchange(done, n, self.lease) end)
@@ -264,7 +268,8 @@ local function exchange(self, n)
   return self.inbox:take(n, self.lease)
 end
 
--- Queues events that were taken. If they were fewer than could be taken, others are looked for when the next one is due.
+-- Queues events that were taken. If fewer events were taken than wanted, the next take happens when another event
+-- is due.
 local function enqueue(self, events, due, now)
   self.took, self.taken_at, self.was_quick = #events, now, false
   self.look_at = due ~= nil and now + min(due or huge, self.interval) or 0
@@ -273,16 +278,16 @@ local function enqueue(self, events, due, now)
   end
 end
 
--- How many events to take. While handlers are quick it is more than can start, because one call of the store is cheaper
--- than several.
+-- Returns how many events to take. While handlers are quick, this is more than the number of free handlers, because one
+-- large call of the store is cheaper than several small ones.
 local function wanted(self)
   if self.took > 0 then self.ahead = self.was_quick and min(self.batch, 2 * self.ahead + 1) or 0 end
   self.took = 0
   return min(self.batch, self.concurrency - self.active + self.ahead) - #self.queue
 end
 
---- Stores events as the inbox's `put` does. Where possible the same call acknowledges what is finished and takes what can
---- be handled now.
+--- Stores events as the inbox's `put` does. Where possible the same call acknowledges the finished events and takes as
+--- many events as can be handled now.
 ---@param events waba.Event[]
 ---@param sources? table<integer, string>
 ---@return integer|nil stored
@@ -306,7 +311,7 @@ function Work:put(events, sources)
   return stored
 end
 
--- Takes as many events as handlers can start now. Returns whether there are any.
+-- Takes as many events as there are free handlers. Returns whether there are any.
 local function take(self)
   tend_all(self.receiver, self)
   local now = clock()
@@ -333,7 +338,7 @@ local function handle(self, entry)
   finish(self, entry, ok, raised)
 end
 
--- Starts the handlers of the next queued event. Returns false when another process has taken it.
+-- Starts the handlers of the next queued event. Returns false if another process has taken the event.
 local function begin(self, group)
   local entry = table.remove(self.queue, 1)
   if not renew(self, entry, clock()) then return false end
@@ -354,7 +359,7 @@ local function begin(self, group)
   return true
 end
 
--- Reports failed handlers: when no taken event is left, and `REPORT` seconds after the first failure in any case.
+-- Reports failed handlers when no taken event is left, and otherwise `REPORT` seconds after the first failure.
 local function report_failed(self)
   local reported = self.reported
   if not self.log or self.failed == reported.failed then return end
@@ -364,8 +369,8 @@ local function report_failed(self)
   self.reported = { handled = self.handled, failed = self.failed }
 end
 
--- Takes events and starts handlers, as many as can run now. Returns whether one was started; nil and the error when the
--- inbox can't be read.
+-- Takes events and starts as many handlers as may run now. Returns whether a handler was started; nil and the error if
+-- the inbox can't be read.
 local function fill(self, group, stop)
   local has_begun, started = false, clock()
   while self.active < self.concurrency and not stop() and not (has_begun and clock() - started > SLICE) do
@@ -383,7 +388,7 @@ end
 
 -- The main loop -----------------------------------------------------------------------------------
 
--- Reports that the inbox can't be read, once until it can be read again.
+-- Reports that the inbox can't be read; a second report follows only after the inbox could be read again.
 local function report_unreadable(self, err)
   if err and not self.is_unreadable then
     report(self, ("%s can't be read, trying again: %s"):format(self.inbox.title or "the inbox", tostring(err)))
@@ -391,7 +396,7 @@ local function report_unreadable(self, err)
   self.is_unreadable = err ~= nil
 end
 
--- Seconds to wait when no handler can start.
+-- Returns the seconds to wait when no handler can start.
 local function pause(self, is_stopping, err)
   local left = seconds_to_tend(self, clock())
   if is_stopping or self.active >= self.concurrency then return left end
@@ -405,13 +410,13 @@ local function pause(self, is_stopping, err)
   return self.active > 0 and max(0.001, left) or left
 end
 
--- Waits; in an event loop its other coroutines run meanwhile.
+-- Waits; in an event loop, other coroutines run meanwhile.
 local function wait(group, seconds)
   if group then return group:wait(seconds) end
   if seconds > 0 then runtime.sleep(seconds) end
 end
 
--- Returns the queued events to the inbox, unless another coroutine runs the same work.
+-- Returns the queued events to the inbox, unless another call of `run` uses the same work.
 local function leave(self, group)
   for other in pairs(self.groups) do
     if other ~= group then return end
@@ -443,7 +448,7 @@ local function work_in(self, group, stop)
   end
 end
 
--- Runs with a task group, or without one where no coroutine can be started.
+-- Runs the work in a task group; without one where no coroutine can be started.
 local function run_in(self, group, stop)
   local works = works_of[self.receiver] or setmetatable({}, { __mode = "k" })
   works_of[self.receiver], works[self] = works, true
@@ -454,8 +459,8 @@ local function run_in(self, group, stop)
   end, self, work_in, self, group, stop)
 end
 
--- Runs outside of the caller's event loop. Without `stop`, a signal that would end the process ends endless work as `stop`
--- does.
+-- Runs the work outside of the caller's event loop. If the work is endless and has no `stop`, a signal that would end
+-- the process ends the work.
 local function run_alone(self, stop)
   local function run()
     if self.concurrency == 1 then return run_in(self, nil, stop or never) end
@@ -474,11 +479,12 @@ local function run_alone(self, stop)
   return runtime.ensure(function() core.hold_interrupt(false) end, nil, run)
 end
 
---- Takes events and runs their handlers until no event is due and all handlers have ended; with `forever` until `stop`
---- returns true and all handlers have ended. Several coroutines may call it at once: they share `concurrency`.
----@param stop? fun(): boolean  for this run; by default that of the settings
+--- Takes events and runs their handlers until no event is due and all handlers have ended. With `forever` it runs
+--- until `stop` returns true and all handlers have ended. Several coroutines may call this function at once; they
+--- share `concurrency`.
+---@param stop? fun(): boolean  for this call; by default as in the settings
 ---@return true|nil ok
----@return waba.Error? err  the inbox can't be read; kind "invalid" where the coroutine can't wait
+---@return waba.Error? err  the inbox can't be read; kind "invalid": the coroutine can't wait
 function Work:run(stop)
   stop = stop or self.stop
   local transport = self.receiver.transport or {}

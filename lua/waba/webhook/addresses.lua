@@ -1,4 +1,5 @@
--- Finds the number that the address of a webhook belongs to, and who may post to it: the option `number` of a receiver.
+-- Finds the business number that belongs to the address of a webhook, and the credentials that are valid for it
+-- (the option `number` of a receiver).
 
 local check = require("waba.option").check
 local credentials = require "waba.webhook.credentials"
@@ -7,31 +8,32 @@ local recipient = require "waba.recipient"
 
 local addresses = {}
 
---- A number, and the credentials of its webhook. Without credentials those of the receiver are valid.
+--- A number, and the credentials of its webhook. Without credentials of its own, the number accepts the
+--- credentials of the receiver.
 ---@options waba.AddressOptions
 local ADDRESS = {
-  number = "string|integer",         -- required: the number, on Cloud hosting also its phone_number_id
-  user = "string|string[]",          -- as those of `waba.receiver`
+  number = "string|integer",         -- required: the number; on Cloud hosting the phone_number_id is possible too
+  user = "string|string[]",          -- as in the options of `waba.receiver`
   password = "string|string[]",
   headers = "table<string, string>|table<string, string>[]",
   secret = "string|string[]",
 }
 
---- A number, or with the credentials of its webhook.
+--- A number, or a number with the credentials of its webhook.
 ---@alias waba.Address string|integer|waba.AddressOptions
 
---- Where a webhook was posted to.
+--- The number that a webhook was posted to, and the check of its credentials.
 ---@class waba.WebhookPlace
 ---@field number string|nil   digits
 ---@field is_authentic fun(headers: table, body: string|nil): boolean|nil, string|nil
 ---@field is_open boolean     no credentials are needed
----@field is_own boolean      the credentials are the number's own
+---@field is_own boolean      true if the number has credentials of its own
 
 local function has_credentials(options)
   return (options.user or options.password or options.headers or options.secret) ~= nil
 end
 
--- Makes a place of a number, or of a table with a number. `default`: the place by the receiver's own options. Raises.
+-- Makes a place of a number, or of a table with a number. `default` is the place by the receiver's own options. Raises.
 local function place_of(value, default, what)
   if type(value) ~= "table" then value = { number = value } end
   check(value, ADDRESS, what, 0)
@@ -61,8 +63,8 @@ local function read_paths(paths, default)
   return places
 end
 
---- Makes the function that finds the receiver for the address of a request. The function may wait. It returns nil, a
---- status and a reason if there is none. Raises for wrong options.
+--- Makes a function that finds the place for the address of a request. That function may wait. If there is no place
+--- it returns nil, a status and a reason. Raises an error for invalid options.
 ---@param options waba.ReceiverOptions
 ---@return fun(request: waba.WebhookRequest): waba.WebhookPlace|nil, integer?, string?
 function addresses.new(options)

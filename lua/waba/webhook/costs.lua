@@ -1,8 +1,9 @@
--- Counts billable messages by the prices in statuses (cloud.md, sections 4.7 and 11.4).
+-- Counts billable messages by the prices in their statuses (cloud.md, sections 4.7 and 11.4).
 
 local costs = {}
 
--- Calling codes and countries (ITU E.164). Where several countries share a code it is the one with the most subscribers.
+-- Calling codes and countries (ITU E.164). A code that several countries share stands for the country with the
+-- most subscribers.
 local CODES = [[
 1US 7RU 20EG 27ZA 30GR 31NL 32BE 33FR 34ES 36HU 39IT 40RO 41CH 43AT 44GB 45DK 46SE 47NO 48PL 49DE 51PE 52MX 53CU
 54AR 55BR 56CL 57CO 58VE 60MY 61AU 62ID 63PH 64NZ 65SG 66TH 81JP 82KR 84VN 86CN 90TR 91IN 92PK 93AF 94LK 95MM 98IR
@@ -32,7 +33,7 @@ local function country_of(event)
   return "unknown"
 end
 
--- A message is billed when it was delivered; one of the statuses delivered and read has the price.
+-- A message is billed when it was delivered; either the status `delivered` or the status `read` has the price.
 local function is_billed(event)
   local pricing = event.pricing
   if type(pricing) ~= "table" or event.status ~= "delivered" and event.status ~= "read" then return false end
@@ -40,7 +41,7 @@ local function is_billed(event)
   return pricing.type == "regular"
 end
 
---- Adds a status to counts.
+--- Adds the message of a status to the counts.
 ---@param counts table<string, waba.BilledCount>
 ---@param event waba.Event
 function costs.add(counts, event)
@@ -56,7 +57,7 @@ function costs.add(counts, event)
   row.count = row.count + 1
 end
 
---- The counts as a list, in the order of number, category, type and country.
+--- Returns the counts as a list that is ordered by number, category, type and country.
 ---@param counts table<string, waba.BilledCount>
 ---@return waba.BilledCount[]
 function costs.list(counts)

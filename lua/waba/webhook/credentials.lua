@@ -1,5 +1,5 @@
--- Checks the credentials of a webhook. The accepted ones are stored in closures only, so a program that prints a receiver
--- shows no password.
+-- Checks the credentials of a webhook. The valid credentials are stored in closures only, so a program that prints a
+-- receiver shows no password.
 
 local core = require "waba.core"
 
@@ -12,15 +12,15 @@ local function header(headers, name)
       if type(other) == "string" and other:lower() == name then value = candidate end
     end
   end
-  -- a header that occurs twice has a list of values, and is not accepted
+  -- a header that occurs twice has a list of values, which is refused
   return type(value) == "string" and value or nil
 end
 
 -- Every check below compares with all accepted credentials, so that its duration does not depend on which one matches.
--- Each returns true or false; nil if the body is needed and missing. The second value is the reason of a refusal, which
--- never quotes the request.
+-- Each check returns true or false; nil if it needs the body and there is none. The second result is the reason of a
+-- refusal, which never quotes the request.
 
--- The scheme's name is case-insensitive, the rest is not.
+-- The name of the scheme is case-insensitive; the rest is not.
 local function check_basic(accepted)
   return function(headers)
     local sent = header(headers, "authorization")
@@ -51,7 +51,7 @@ end
 
 local SHA256_DIGITS = 64
 
--- The header of Meta or of 360dialog, with or without the name of the hash.
+-- The value of the signature header of Meta or of 360dialog, with or without the name of the hash function before it.
 local function check_signature(secrets)
   return function(headers, body)
     local signature = header(headers, "x-hub-signature-256") or header(headers, "x-360dialog-signature") or ""
@@ -69,7 +69,7 @@ local function require_text(value, what)
   error("waba.receiver: " .. what .. " must be a string that is not empty", 0)
 end
 
--- One text, or a list of at least one.
+-- Checks that an option is one string, or a list of at least one string.
 local function texts(value, what)
   if type(value) ~= "table" then return { require_text(value, what) } end
   local list = {}
@@ -83,7 +83,8 @@ local function texts(value, what)
   return list
 end
 
--- One user with one or several passwords, or users with a password each.
+-- Returns the users and passwords of the options: one user with one or several passwords, or several users with
+-- one password each.
 local function basic_values(users, passwords)
   if users == nil or passwords == nil then
     error("waba.receiver: options user and password are required together", 0)
@@ -116,10 +117,10 @@ local function header_sets(headers)
   return sets
 end
 
---- Makes the function that checks the credentials in the headers and the body of a request. Without a body the function
---- returns nil if the body is needed for a decision. Raises for invalid options.
+--- Makes a function that checks the credentials in the headers and the body of a request. Without a body that function
+--- returns nil if it cannot decide without the body. Raises an error for invalid options.
 ---@param options { user: string|string[]?, password: string|string[]?, headers: table?, secret: string|string[]?, open: boolean? }
----@return fun(headers: table<string, string>, body: string|nil): boolean|nil, string|nil  the second value: the reason of a refusal
+---@return fun(headers: table<string, string>, body: string|nil): boolean|nil, string|nil  the second result: the reason of a refusal
 function credentials.checker(options)
   local checks = {}
   if options.user or options.password then

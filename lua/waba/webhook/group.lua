@@ -1,12 +1,13 @@
--- Stores webhooks that arrive together in one call of the inbox. An inbox that writes to the disk in each `put` stores many
--- events in the time of one; the gateway sends six and more webhooks at a time.
+-- Stores webhooks that arrive together in one call of the inbox. An inbox that writes to the disk in each `put` stores
+-- many events as fast as one event; the gateway sends six or more webhooks at a time.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
 
 local group = {}
 
--- The number of events of a full group, and the seconds after which its leader is considered dead.
+-- The number of events after which a group is full, and the seconds after which the first coroutine of a group is
+-- considered dead.
 local FULL, STALE = 500, 5
 
 local function is_open(current)
@@ -30,9 +31,9 @@ local function follow(current)
   return current.stored, current.err
 end
 
---- Makes a function that puts events into an inbox together with those of other coroutines: the first coroutine waits for
---- a moment, in which others can join, and stores the events of all. All events of a group are stored, or none; each call
---- returns the result.
+--- Makes a function that stores events in an inbox together with the events of other coroutines. The first coroutine
+--- waits for a moment, in which other coroutines can add their events, and then stores all of them. Either all events
+--- of a group are stored, or none; each call returns the result.
 ---@param inbox waba.Inbox|waba.Work
 ---@param pause fun()  lets the other ready coroutines run
 ---@param new_gate fun(): { wait: fun(self, seconds: number): any, open: fun(self, waiting: integer) }

@@ -1,5 +1,5 @@
--- Handles one event of a receiver: finds the customer and what is stored of the conversation, runs the handlers, and passes
--- what has changed to the inbox, which stores it with the acknowledgement.
+-- Handles one event of a receiver: finds the customer and the stored state of the conversation, runs the handlers, and
+-- gives the changed state to the inbox. The inbox stores it together with the acknowledgement.
 
 local costs = require "waba.webhook.costs"
 local open_window = require "waba.webhook.open_window"
@@ -8,13 +8,13 @@ local session = require "waba.webhook.session"
 
 local handling = {}
 
--- Fields of the account after which the definition of a template must be fetched again.
+-- Account fields that report a changed template: its definition must be fetched again.
 local TEMPLATE_FIELDS = {
   message_template_status_update = true, message_template_components_update = true,
   message_template_quality_update = true, template_category_update = true,
 }
 
--- Lets the client of an event forget the template that was changed.
+-- Removes the changed template from the cache of the event's client.
 local function forget_template(event)
   local templates = event.client and event.client.templates
   local name = type(event.value) == "table" and event.value.message_template_name

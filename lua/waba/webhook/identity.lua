@@ -1,9 +1,10 @@
--- The customer of an event. Cloud hosting names customers by phone number, by business-scoped user id, or by both (cloud.md,
--- section 11.1). Ids that occurred together are recorded, so that either alone gives the same key.
+-- Determines the customer of an event. Cloud hosting names customers by phone number, by business-scoped user id, or by
+-- both (cloud.md, section 11.1). Two ids that occurred in one event are recorded, so that each of them alone gives the
+-- same key.
 --
--- Records of the inbox's store, within a business number:
---   id:<phone>    the user id; "" as long as none is known; with "?" behind it when only a status had both
---   id:<user id>  the phone number, or "" ; ">" and the new key after the user id has changed
+-- The records of the inbox's store; each belongs to one business number:
+--   id:<phone>    the user id; "" if no user id is known; "?" at the end if only a status had the phone number with the id
+--   id:<user id>  the phone number, or ""; after a change of the user id: ">" and the new user id
 
 local inbound = require "waba.hosting.inbound"
 local keys = require "waba.inbox.keys"
@@ -12,10 +13,10 @@ local identity = {}
 
 local PENDING = "?"
 
--- Changes of a user id that are followed.
+-- The largest number of successive changes of a user id that are followed.
 local MOST_CHANGES = 16
 
--- Phone number, user id and parent user id of the customer, as the event has them.
+-- Returns the phone number, the user id and the parent user id of the customer in an event.
 local function ids_of(event)
   local contact = type(event.contact) == "table" and event.contact or {}
   if event.kind == "echo" then return event.to or contact.wa_id, event.to_user_id or contact.user_id end
@@ -36,7 +37,7 @@ local function new_customer(event, phone, user_id, parent)
   }
 end
 
--- What is read and written for one event.
+-- The records that are read and written for one event.
 local Lookup = {}
 Lookup.__index = Lookup
 
@@ -52,13 +53,14 @@ function Lookup:set(id, value)
   self.records[#self.records + 1] = { name = "id:" .. self.scope .. id, value = value }
 end
 
--- The user id that a record of a phone number names.
+-- Returns the user id in the record of a phone number.
 local function user_id_in(value)
   if value == nil or value == "" then return nil end
   return (value:gsub("%?$", ""))
 end
 
--- An event with a phone number only. Returns the user id, and whether it was unknown to the events before.
+-- Looks up the customer of an event that has a phone number only. Returns the user id, and whether earlier events
+-- did not have it.
 function Lookup:by_phone(phone)
   local known = self:get(phone)
   local user_id = user_id_in(known)
@@ -69,7 +71,8 @@ function Lookup:by_phone(phone)
   return user_id, true
 end
 
--- An event with a user id only. Returns the phone number, and the user id that is valid now.
+-- Looks up the customer of an event that has a user id only. Returns the phone number, and the user id that is
+-- valid now.
 function Lookup:by_user_id(user_id)
   local known = self:get(user_id)
   for _ = 1, MOST_CHANGES do
@@ -80,8 +83,8 @@ function Lookup:by_user_id(user_id)
   return known ~= "" and known or nil, user_id
 end
 
--- An event with both. Returns the user id that is valid now, and the ids of the customer before if the event is the first
--- one with both.
+-- Looks up the customer of an event that has a phone number and a user id. Returns the user id that is valid now; and,
+-- if no earlier event had the two together, the previous ids of the customer.
 function Lookup:pair(phone, user_id)
   local known = self:get(phone)
   if known == user_id then return user_id end
@@ -95,7 +98,7 @@ function Lookup:pair(phone, user_id)
   local previous
   if known == "" or known == user_id .. PENDING then
     previous = { key = phone, phone = phone }
-  else -- a phone number of another user id belongs to another customer now
+  else -- the phone number had another user id, so it now belongs to another customer
     local number, present_id = self:by_user_id(user_id)
     if present_id ~= user_id then return present_id end -- a late event
     if number and number ~= phone then
@@ -108,8 +111,8 @@ function Lookup:pair(phone, user_id)
   return user_id, previous
 end
 
--- The ids before and after a change that the platform reports (cloud.md, sections 4.6 and 11.1). Each is a phone number and
--- a user id.
+-- Returns the ids before and after a change that the platform reports (cloud.md, sections 4.6 and 11.1). Each result is
+-- a list of a phone number and a user id.
 local function change_of(lookup, event, phone, user_id)
   local system = event.system
   local new_user_id = system.new_user_id or system.user_id
@@ -136,13 +139,13 @@ local function apply_change(lookup, event, phone, user_id)
   return customer, { key = key, phone = old_phone, user_id = old_id, name = customer.name }
 end
 
---- The customer of an event; nil without one.
+--- Returns the customer of an event; nil for an event without a customer.
 ---@param event waba.Event
----@param get? fun(name: string): string|nil  reads a record of the store; without it only the event counts
----@param is_in_order boolean  no other event of the customer is handled at this time
+---@param get? fun(name: string): string|nil  reads a record of the store; without this function only the ids in the event are used
+---@param is_in_order boolean  true: no other event of the customer is handled at the same time
 ---@return waba.Customer|nil customer
----@return waba.Customer|nil previous  when the event reports or shows that the customer's ids have changed
----@return waba.StoreRecord[] records  to be written when the event was handled
+---@return waba.Customer|nil previous  the previous ids, if the event reports or shows that the customer's ids have changed
+---@return waba.StoreRecord[] records  the records to write when the event was handled
 function identity.resolve(event, get, is_in_order)
   local phone, user_id, parent = ids_of(event)
   if not phone and not user_id and not inbound.new_address(event) then return nil, nil, {} end
@@ -168,7 +171,7 @@ function identity.resolve(event, get, is_in_order)
   return customer, previous, lookup.records
 end
 
---- The names of a customer by one of them.
+--- Returns both names of a customer of whom one name is given.
 ---@param scope string   of `keys.scope`
 ---@param name string    a phone number or a user id
 ---@param get fun(name: string): string|nil

@@ -1,8 +1,8 @@
--- The receiver in nginx: `content_by_lua_block { require("waba.webhook.nginx").serve(receiver) }`.
--- The response is sent when the events are stored. One timer per worker process runs the handlers afterwards, in a few light
--- threads, so that no request waits for a handler. Each worker process has its own receiver: an inbox in memory belongs to
--- one worker and ends with it (with `seen`, a shared dictionary of nginx, all workers recognise duplicates); SQLite and
--- Redis are shared by all.
+-- Runs a receiver in nginx: `content_by_lua_block { require("waba.webhook.nginx").serve(receiver) }`. The response is
+-- sent when the events are stored. One timer per worker process runs the handlers afterwards, in a few light threads,
+-- so that no request waits for a handler. Each worker process has its own receiver. An inbox in memory belongs to one
+-- worker and ends with it; with its option `seen`, a shared dictionary of nginx, all workers recognise duplicates. All
+-- workers share an inbox in SQLite or Redis.
 
 local semaphore = require "ngx.semaphore"
 local group = require "waba.webhook.group"
@@ -17,17 +17,17 @@ local nginx = {}
 --- How handlers are run in nginx.
 ---@options waba.NginxOptions
 local OPTIONS = {
-  concurrency = { "integer>=0", 4 }, -- handlers that may run at once in each worker process; 0: none, because other
-                                     -- programs handle the stored events
-  batch = { "integer>=1", 8 },       -- the largest number of events taken at once, as in `receiver:work`
+  concurrency = { "integer>=0", 4 }, -- the largest number of handlers that run at once in each worker process; 0:
+                                     -- none, because other programs handle the stored events
+  batch = { "integer>=1", 8 },       -- the largest number of events that are taken at once, as in `receiver:work`
   lease = { "number>0", 60 },        -- seconds, as in `receiver:work`
   interval = { "number>0", 1 },      -- seconds between checks for events that other processes stored
 }
 
--- Receiver to its drain, in this worker process.
+-- The work of each receiver in this worker process.
 local drains = setmetatable({}, { __mode = "k" })
 
--- The requests of a group wait here for the one that stores their events.
+-- The other requests of a group wait at a gate until the first request has stored the events of the group.
 local function new_gate()
   local gate = { semaphore = assert(semaphore.new(0)) }
   function gate:wait(seconds) return self.semaphore:wait(seconds) end
@@ -37,7 +37,7 @@ end
 
 local report = refusals.new(ngx_work.log)
 
--- Not 0: that writes a warning for each webhook where nginx is not OpenResty's.
+-- Not 0, for which the nginx module of other distributors than OpenResty writes a warning for each webhook.
 local function yield() ngx.sleep(0.001) end
 
 local function drain_of(receiver, options)
@@ -59,8 +59,8 @@ local function start(drain)
   if drain.running then drain.running:start() end
 end
 
---- Starts to run the handlers of a receiver in this worker process. `serve` does so at the first request; in
---- `init_worker_by_lua` this function also handles events that an earlier process stored.
+--- Starts to run the handlers of a receiver in this worker process. `serve` does this at the first request. A call in
+--- `init_worker_by_lua` also handles the events that an earlier process stored.
 ---@param receiver waba.Receiver
 ---@param options? waba.NginxOptions
 function nginx.start(receiver, options)
@@ -89,9 +89,9 @@ local function respond(status, headers, body)
   return ngx.eof()
 end
 
---- Handles the current request; a `content_by_lua` handler needs nothing else.
----@param receiver waba.Receiver   one per worker process, made in a module or in `init_worker_by_lua`
----@param options? waba.NginxOptions  the options of the first call apply
+--- Handles the current request; a `content_by_lua` handler needs no other code.
+---@param receiver waba.Receiver   one receiver per worker process, made in a module or in `init_worker_by_lua`
+---@param options? waba.NginxOptions  only the options of the first call have an effect
 function nginx.serve(receiver, options)
   local drain = drain_of(receiver, options)
   local puts = drain.work and drain.work.puts

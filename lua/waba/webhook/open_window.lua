@@ -1,6 +1,6 @@
--- Seconds for which a customer may be sent any message, and templates that are sent in place of a message when the gateway
--- reports in a status that the window was closed. Records of the inbox's store:
---   otherwise:<message id>  JSON of the recipient and the template
+-- Determines how long a customer may be sent messages of any type (the customer service window). If a status reports that a
+-- message was not delivered because the window was closed, sends a template instead. The records of the inbox's store:
+--   otherwise:<message id>  the recipient and the template as JSON
 --   unsent:<message id>     the status, if it was handled before `otherwise` was written
 
 local core = require "waba.core"
@@ -11,7 +11,7 @@ local window = require "waba.inbox.window"
 
 local open_window = {}
 
--- Seconds for which a status of a message is expected.
+-- Seconds after which no further status of a message is expected.
 local STATUS_TIME = 86400
 
 local function reader_of(inbox)
@@ -23,7 +23,7 @@ local function reader_of(inbox)
   end
 end
 
---- Seconds for which a customer may be sent any message.
+--- Returns the seconds until the customer service window of a customer closes.
 ---@param inbox waba.Inbox
 ---@param to string|number|{ user_id: string }
 ---@param number? string|number
@@ -50,7 +50,7 @@ local function write(inbox, name, value)
   if not ok then error(err, 0) end
 end
 
---- Records which template is sent if a status reports that a message was not delivered because the window was closed.
+--- Records the template to send if a status reports that a message was not delivered because the window was closed.
 ---@param inbox waba.Inbox
 ---@param id string  of the message
 ---@param to any
@@ -62,11 +62,11 @@ function open_window.expect(inbox, id, to, template)
   local stored = inbox:get("unsent:" .. id)
   if not stored then return end
   local status = record.decode(stored)
-  status.is_again = true -- its handlers have run
+  status.is_again = true -- the handlers of the status have run already
   inbox:_put_again(status, "otherwise:" .. id)
 end
 
--- Whether a status says that the window was closed. The message was certainly not delivered.
+-- Returns whether a status reports that the window was closed. Such a message was certainly not delivered.
 local function is_closed(event)
   for _, err in ipairs(event.kind == "status" and event.status == "failed" and event.errors or {}) do
     if err.kind == "window" then return true end
@@ -74,10 +74,11 @@ local function is_closed(event)
   return false
 end
 
---- Sends the template that was recorded for a message, once. The result is in `event.replaced`.
+--- Sends the template that was recorded for a message; a second call sends nothing. The result of the send is in
+--- `event.replaced`.
 ---@param event waba.Event
 ---@param inbox waba.Inbox
----@param prepare fun()  gives the event its client
+---@param prepare fun()  sets the client of the event
 function open_window.replace(event, inbox, prepare)
   if not inbox.get or not event.id or not is_closed(event) then return end
   local name = "otherwise:" .. event.id
@@ -90,7 +91,7 @@ function open_window.replace(event, inbox, prepare)
   end
   prepare()
   if not event.client then return end
-  write(inbox, name, nil) -- before the template is sent, so that the template is never sent twice
+  write(inbox, name, nil) -- the record is removed before the template is sent, so that the template is never sent twice
   local expected = core.decode(json)
   local sent, err = event.client:send(expected.to, expected.message)
   event.replaced = { id = sent and sent.id, error = err }

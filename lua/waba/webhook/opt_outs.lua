@@ -1,6 +1,6 @@
--- Customers who want no marketing messages: as the platform reports it (preferences, error 131050), and as a program
--- records it. Records of the inbox's store: suppressed:<number>/<name> -> reason and Unix seconds; without a number, for all
--- numbers.
+-- The customers who want no marketing messages, as reported by the platform (preferences, error 131050) or recorded by
+-- a program. Records of the inbox's store: suppressed:<number>/<name> has the reason and a time in Unix seconds; a
+-- record without a number is valid for all numbers.
 
 local errors = require "waba.errors"
 local identity = require "waba.webhook.identity"
@@ -10,10 +10,10 @@ local window = require "waba.inbox.window"
 
 local opt_outs = {}
 
--- The code of a status: the customer has stopped the marketing messages of this business (cloud.md, section 6.3).
+-- The code in a status when the customer has stopped the marketing messages of this business (cloud.md, section 6.3).
 local STOPPED = 131050
 
--- Records that are read at a time.
+-- The number of records that are read in one call.
 local PAGE = 500
 
 local function record(scope, name, reason)
@@ -33,7 +33,7 @@ local function has_stopped(event)
   return false
 end
 
---- Adds the records that an event makes.
+--- Adds the records that an event causes.
 ---@param event waba.Event  with `customer`
 ---@param scope string
 ---@param records waba.StoreRecord[]
@@ -53,7 +53,7 @@ local function store_of(inbox)
   return inbox
 end
 
--- Returns the scope of a number; "" for all numbers.
+-- Returns the prefix of a number in the records; "" for all numbers.
 local function scope_of(inbox, number)
   if number == nil then return "" end
   return window.scopes(inbox, number)[1] or recipient.business_number(number) .. "/"
@@ -77,7 +77,7 @@ function opt_outs.add(inbox, to, number)
   return write(inbox, to, number, "own")
 end
 
---- Removes such a record.
+--- Removes the record of a customer.
 ---@param inbox waba.Inbox
 ---@param to string|number|{ user_id: string }
 ---@param number? string|number
@@ -87,7 +87,7 @@ function opt_outs.remove(inbox, to, number)
   return write(inbox, to, number, nil)
 end
 
--- The records of a page of names.
+-- Reads the records of several names.
 local function add_rows(inbox, names, scope, numbers, rows, known)
   local values, err = inbox.store:get_all(names)
   if not values then return nil, err end
@@ -105,7 +105,7 @@ end
 --- Lists the customers who want no marketing messages.
 ---@param inbox waba.Inbox
 ---@param number? string|number
----@return { to: string, reason: string, at: integer, number: string? }[]|nil  without number: of all business numbers
+---@return { to: string, reason: string, at: integer, number: string? }[]|nil  without number: customers of all business numbers
 ---@return waba.Error? err
 function opt_outs.list(inbox, number)
   local rows, known, numbers, after = {}, {}, window.numbers(store_of(inbox)), nil
@@ -121,7 +121,7 @@ function opt_outs.list(inbox, number)
   return rows
 end
 
---- Whether a customer wants no marketing messages of a number.
+--- Returns the reason for which a customer gets no marketing messages of a number.
 ---@param inbox waba.Inbox
 ---@param to string|number|{ user_id: string }
 ---@param number? string|number  by default any number

@@ -1,5 +1,5 @@
--- Receives webhooks: checks a request, stores its events in the inbox and returns the response; then runs the handlers of
--- the stored events. Requests and responses are tables here; nginx.lua and server.lua connect it to sockets.
+-- Receives webhooks: checks a request, stores its events in the inbox and returns the response. Runs the handlers of
+-- the stored events. Requests and responses are tables here; nginx.lua and server.lua read and write the sockets.
 
 local addresses = require "waba.webhook.addresses"
 local events = require "waba.hosting.events"
@@ -27,13 +27,13 @@ function Receiver:__tostring()
   return "waba.Receiver"
 end
 
---- An HTTP request, from an adapter.
+--- An HTTP request that an adapter has read.
 ---@class waba.WebhookRequest
 ---@field method string
 ---@field path? string
 ---@field query? string   without "?"
 ---@field headers? table<string, string>
----@field body? string    not yet read when the function of the option `number` is called before it
+---@field body? string    the function of the option `number` may be called before the body is read
 ---@field place? table     set by `receiver:refuse`
 
 local function response(status, headers, reason)
@@ -58,13 +58,14 @@ local function refuse_head(self, place, method, length, headers)
   if is_authentic == false then return unauthorized(reason) end
 end
 
--- Gives On-Premise events the number of the address. Returns an event of another number than that of the credentials.
+-- Sets the number of On-Premise events by the address of the webhook. Returns an event whose number is not the
+-- number of the credentials.
 local function assign_number(place, list)
   for _, event in ipairs(list) do
     local id = event.phone_number_id
     if event.hosting == "on_premise" then
       event.number = place.number
-      -- what the business itself has written, for a receiver that gets it
+      -- a message that the business itself has written; some receivers get these messages
       if event.kind == "message" and event.from == place.number then
         event.kind, event.to = "echo", type(event.raw.to) == "string" and event.raw.to:gsub("^%+", "") or nil
         event.contact = { wa_id = event.to }
@@ -75,11 +76,11 @@ local function assign_number(place, list)
   end
 end
 
---- Checks the head of a request, so that an adapter does not read the body of a request that is refused.
+--- Checks the head of a request, so that an adapter need not read the body of a request that is refused.
 ---@param method string
----@param length integer|nil  of the body, where it is known
----@param headers? table<string, string>  with the credentials; without them these are not checked
----@param request? waba.WebhookRequest    its path; to be given to `handle` afterwards
+---@param length integer|nil  length of the body in bytes, if it is known
+---@param headers? table<string, string>  the headers with the credentials; without headers the credentials are not checked
+---@param request? waba.WebhookRequest    the request with its path; must be passed to `handle` afterwards
 ---@return integer|nil status  404, 503, 405, 413 or 401; nil when the body can be read
 ---@return table<string, string>? headers
 ---@return string? body
@@ -92,25 +93,25 @@ function Receiver:refuse(method, length, headers, request)
   return refuse_head(self, place, method, length, headers)
 end
 
---- Whether the headers alone have valid credentials. False where none are required, and where a signature of the body is
---- verified.
+--- Returns whether the headers alone have valid credentials. Returns false if no credentials are required, and if the
+--- signature of the body must be verified.
 ---@param headers table<string, string>
----@param request? waba.WebhookRequest  as for `refuse`, which was called before
+---@param request? waba.WebhookRequest  the request that was passed to `refuse` before
 ---@return boolean
 function Receiver:knows(headers, request)
   local place = request and request.place or self.find_place {}
   return place ~= nil and not place.is_open and place.is_authentic(headers) == true
 end
 
---- Handles one webhook. When this returns 200, the events are in the inbox; their handlers run in `work`.
+--- Handles one webhook. If the status is 200, the events are in the inbox; `work` runs their handlers.
 ---
 --- Returns 404 for a path that belongs to no number (option `number`), 405 for a method other than POST, 413 for a body
---- above `max_body`, 401 without valid credentials, 400 for a body that is not a JSON object, 503 when the inbox cannot
---- store the events or the number cannot be determined. The gateway delivers a webhook again after every status other
---- than 200.
+--- above `max_body`, 401 without valid credentials, 400 for a body that is not a JSON object, and 503 if the inbox
+--- cannot store the events or the number cannot be determined. The gateway delivers a webhook again after every status
+--- other than 200.
 ---@param request waba.WebhookRequest
----@param put? fun(events: waba.Event[], sources: table<integer, string>?): integer|nil, waba.Error?  stores the events; default: the
----            method `put` of the inbox
+---@param put? fun(events: waba.Event[], sources: table<integer, string>?): integer|nil, waba.Error?  stores the events;
+---            default: the method `put` of the inbox
 ---@return integer status
 ---@return table<string, string> headers  lower-case names
 ---@return string body
@@ -120,7 +121,7 @@ function Receiver:handle(request, put)
   local body = request.body or ""
   if type(body) ~= "string" then error("receiver:handle: the body must be a string, not a " .. type(body), 2) end
   local place, status, why = request.place, nil, nil
-  request.place = nil -- the table may be used for another request
+  request.place = nil -- the request is not stored, because the adapter may use its table again
   if not place then place, status, why = self.find_place(request) end
   if not place then return no_place(status, why) end
   local refused, headers, _, reason = refuse_head(self, place, request.method, #body)
@@ -128,7 +129,7 @@ function Receiver:handle(request, put)
   local is_authentic
   is_authentic, reason = place.is_authentic(request.headers or {}, body)
   if not is_authentic then return unauthorized(reason) end
-  local sources = self.inbox.durable and {} or nil -- the others store the events themselves
+  local sources = self.inbox.durable and {} or nil -- the other receivers store the events themselves
   local list, err = events.read(body, sources)
   if not list then return response(400, nil, tostring(err)) end
   local foreign = place.number and assign_number(place, list)
@@ -150,16 +151,16 @@ function Receiver:handle(request, put)
   return response(200)
 end
 
---- Calls a function with each event before its handlers: when the event is stored here, and when it is handled here, even
---- if another process stored it. The function may be called more than once for an event.
----@param fn fun(event: waba.Event, is_handled: boolean?)  an error that it raises when the event is handled lets the event
----        be handled again later
+--- Sets a function that is called with each event before its handlers: when this receiver stores the event, and when it
+--- handles the event, even if another process has stored it. The function may be called several times for one event.
+---@param fn fun(event: waba.Event, is_handled: boolean?)  if it raises an error before the handlers run, the event is
+---        handled again later
 function Receiver:watch(fn)
   self.watchers = self.watchers or {}
   self.watchers[#self.watchers + 1] = fn
 end
 
--- Calls a function that may raise an error of the store. Returns its results, or nil and the error.
+-- Calls a function that may raise an error of the store. Returns the results of the function, or nil and the error.
 local function guarded(fn, ...)
   local ok, result, err = protect(fn, ...)
   if ok then return result, err end
@@ -167,18 +168,19 @@ local function guarded(fn, ...)
   return nil, result
 end
 
---- Seconds for which a customer may be sent any message: until 24 hours after the customer's last message that this
---- receiver's store has, 72 hours after one from an advertisement.
+--- Returns the seconds for which a customer may be sent messages of any type. The customer service window ends 24
+--- hours after the latest message of the customer in this receiver's store, or 72 hours after a message that came
+--- from an advertisement.
 ---@param to string|integer|{ user_id: string }  a phone number, a user id, or the `key` of a customer
 ---@param number? string|integer  the business number or its phone_number_id; by default any number
----@return number|nil seconds  0 when the window is closed or unknown
----@return waba.Error? err     kind "invalid"; "unavailable" if the store can't be read
+---@return number|nil seconds  0 if the window is closed or unknown
+---@return waba.Error? err     kind "invalid"; kind "unavailable" if the store can't be read
 function Receiver:window(to, number)
   return guarded(open_window.left, self.inbox, to, number)
 end
 
---- Has a template sent, once, if a later status of a message reports that the window was closed; `client:send` with the
---- options `window` and `otherwise` calls it.
+--- Sends a template if a later status reports that a message was not delivered because the window was closed. The
+--- template is sent at most once. `client:send` with the options `window` and `otherwise` calls this function.
 ---@param id string   of the message
 ---@param to string|integer|{ user_id: string }
 ---@param template waba.Message
@@ -188,8 +190,9 @@ function Receiver:expect(id, to, template)
   return guarded(open_window.expect, self.inbox, id, to, template)
 end
 
---- Records that a customer wants no marketing messages of a number; `send_all` with the option `suppress` sends none. What
---- customers choose in WhatsApp is recorded without it.
+--- Records that a customer wants no marketing messages of a number; `send_all` with the option `suppress` sends such
+--- messages to the other recipients only. If customers decide this in WhatsApp, the receiver records it without a call
+--- of this function.
 ---@param to string|integer|{ user_id: string }
 ---@param number? string|integer  by default all numbers
 ---@return true|nil
@@ -207,7 +210,7 @@ function Receiver:unsuppress(to, number)
   return guarded(opt_outs.remove, self.inbox, to, number)
 end
 
---- Whether a customer wants no marketing messages of a number.
+--- Returns the reason for which a customer gets no marketing messages of a number.
 ---@param to string|integer|{ user_id: string }
 ---@param number? string|integer  by default any number
 ---@return string|false|nil reason  "preference", "131050" or "own"
@@ -216,38 +219,39 @@ function Receiver:suppressed(to, number)
   return guarded(opt_outs.reason, self.inbox, to, number)
 end
 
---- Messages that are billed alike.
+--- Messages that are billed in the same way.
 ---@class waba.BilledCount
 ---@field number string?    the business number
 ---@field category string   such as "marketing" or "utility"
 ---@field type string       such as "regular"
----@field country string    of the recipient: by the user id, else by the calling code; "US" stands for all countries of +1
+---@field country string    of the recipient: by the user id, else by the calling code; "US" stands for all countries with the calling code +1
 ---@field count integer
 
---- Billable messages by business number, category, type and country, from the statuses that this receiver has handled in
---- this process (Cloud hosting).
+--- Returns the number of billable messages by business number, category, type and country (Cloud hosting). Only
+--- statuses that this receiver has handled in this process are counted.
 ---@return waba.BilledCount[]
 function Receiver:costs()
   return costs.list(self.billed)
 end
 
---- Returns the counts of this process and the events that wait in the inbox; empty for an inbox that has no method
---- `stats`.
+--- Returns the counts of this process and the number of events that wait in the inbox; an empty table for an inbox
+--- without the method `stats`.
 ---@return waba.InboxStats
 function Receiver:stats()
   return self.inbox.stats and self.inbox:stats() or {}
 end
 
---- Takes events from the inbox and runs their handlers. An event is acknowledged when its handlers have returned, and
---- handled again later when one has raised. An error with `maybe_sent` sets the event aside instead, since the handler
---- might send its message twice. While a handler runs, the lease of its event is renewed: in an event loop at any time,
---- outside of one while the handler sleeps (`waba.sleep`) or waits for the gateway. Returns when no event is due and all
---- handlers have ended, or with `forever` when `stop` returns true. Several coroutines and processes may call it at once:
---- one customer's events are still handled one at a time and in order.
+--- Takes events from the inbox and runs their handlers. When the handlers of an event return, the event is
+--- acknowledged. When a handler raises an error, the event is handled again later. If that error has `maybe_sent`, the
+--- event becomes a dead letter instead, because the handler might send its message twice. The lease of an event is
+--- renewed while its handler runs: in an event loop at any time, and outside of an event loop while the handler sleeps
+--- (`waba.sleep`) or waits for the gateway. Returns when no event is due and all handlers have ended; with `forever` it
+--- returns when `stop` returns true. Several coroutines and processes may call this function at once: the events of one
+--- customer are still handled one at a time and in order.
 ---@param options? waba.WorkOptions
----@return integer|nil handled  nil when the inbox can't be read, or where the coroutine can't wait (in Lua 5.1 inside pcall)
+---@return integer|nil handled  nil if the inbox can't be read, or if the coroutine can't wait (in Lua 5.1 inside pcall)
 ---@return integer|waba.Error failed  the number of events whose handlers raised; or the error
----@return any raised                 the last error that was raised
+---@return any raised                 the last error that a handler raised
 function Receiver:work(options)
   local own = work.new(self, complete(options, work.OPTIONS, "receiver:work"))
   local ok, err = own:run()
@@ -260,40 +264,43 @@ local receiver = {}
 --- The options of `waba.receiver`.
 ---@options waba.ReceiverOptions
 local OPTIONS = {
-  user = "string|string[]",          -- of HTTP Basic authentication
-  password = "string|string[]",      -- a list: each is valid, to change passwords without an interruption
-  headers = "table<string, string>|table<string, string>[]", -- headers that a webhook must have; a list: one set of them
-  secret = "string|string[]",        -- of a signature over the body (HMAC-SHA256)
-  open = "boolean",                  -- without any of these: true accepts webhooks from anybody; false accepts none, for a
-                                     -- worker that only handles stored events
+  user = "string|string[]",          -- the user name of HTTP Basic authentication
+  password = "string|string[]",      -- a list: each of the passwords is valid, so that a password can be changed
+                                     -- without an interruption
+  headers = "table<string, string>|table<string, string>[]", -- headers that a webhook must have; a list: all
+                                     -- headers of one of its tables
+  secret = "string|string[]",        -- the secret of a signature over the body (HMAC-SHA256)
+  open = "boolean",                  -- used if there are no credentials: true accepts webhooks from anybody; false
+                                     -- accepts no webhooks, for a program that only handles stored events
   number = "string|integer|table<string, waba.Address>|fun(request: waba.WebhookRequest): waba.Address|nil",
-                                     -- the number that webhooks are for, since On-Premise hosting does not name it: one
-                                     -- number; or the numbers by path; or a function of the request, which may wait. A
-                                     -- path without a number gets 404
+                                     -- the business number that webhooks are for, because On-Premise webhooks do not
+                                     -- contain it: one number; or the numbers by path; or a function of the request,
+                                     -- which may wait. The response to a path without a number is 404
   inbox = "waba.Inbox",              -- default: in memory
-  separate_statuses = "boolean",     -- true: a customer's messages and the statuses of messages to the customer are handled
-                                     -- without waiting for each other; false: one at a time, in the order in which they
-                                     -- came; default: as the inbox says, else true
+  separate_statuses = "boolean",     -- true: a customer's messages, and the statuses of messages to this customer, do
+                                     -- not wait for each other; false: they are handled one at a time, in the order in
+                                     -- which they came; default: as the inbox says, else true
   client = "waba.Client|waba.Clients|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil",
-                                     -- sends the replies of `event:reply` and other methods: one client; or the clients by
-                                     -- number or phone_number_id; or a function that returns the client of an event, and
-                                     -- may wait
+                                     -- sends the replies of `event:reply` and other methods: one client; or a table of
+                                     -- clients by number or phone_number_id; or a function that returns the client of
+                                     -- an event, and may wait
   on = "waba.Handlers",              -- the handlers by name
-  quiet_while = "waba.QuietOptions", -- when a bot is silent: messages of a customer to whom a person or another sender is
-                                     -- writing are given to `standby` instead of the handlers of messages
-  max_age = "number>0",              -- seconds after which a message is too old to answer: it is given to `any` only, with
-                                     -- `event.is_late`; default: never
-  state_expires = "number>0",        -- seconds after which `event.state` and the step of `event:ask` are forgotten, from
-                                     -- their last change; default: never
-  max_body = { "integer>=1", 4 * 1024 * 1024 }, -- bytes of the largest body
+  quiet_while = "waba.QuietOptions", -- when a bot does not answer: while a person or another sender writes to a
+                                     -- customer, the handler `standby` gets the messages of this customer, and the
+                                     -- handlers of messages do not
+  max_age = "number>0",              -- seconds after which a message is too old to answer: only the handler `any` gets
+                                     -- it, with `event.is_late`; default: never
+  state_expires = "number>0",        -- seconds after their last change until `event.state` and the step of `event:ask`
+                                     -- are removed; default: never
+  max_body = { "integer>=1", 4 * 1024 * 1024 }, -- the largest body in bytes
 }
 
---- While which of these a bot is silent.
+--- The cases in which a bot does not answer.
 ---@options waba.QuietOptions
 local QUIET = {
   echo = "number>0",                 -- seconds after a message that a person has written in the Business app
-  standby = "boolean|number",        -- while another sender holds the conversation; a number: seconds after the last sign
-                                     -- of that, by default a day
+  standby = "boolean|number",        -- true: while another sender controls the conversation, or for a day after the
+                                     -- last event that shows this; a number: the seconds instead of a day
 }
 
 -- The methods that an inbox must have.
@@ -307,7 +314,7 @@ local function check_inbox(inbox)
   end
 end
 
---- Makes a receiver of webhooks. With several kinds of credentials one of them is enough.
+--- Makes a receiver of webhooks. If several kinds of credentials are set, a webhook needs only one of them.
 ---@param options waba.ReceiverOptions
 ---@return waba.Receiver
 function receiver.new(options)

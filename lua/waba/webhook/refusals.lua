@@ -1,5 +1,5 @@
--- Reports refused webhooks on the error log: the first of each status at once, then one line a minute with their number,
--- so that senders of invalid requests can't fill the log.
+-- Reports refused webhooks on the error log: the first one of each status at once, then one line per minute with their
+-- number, so that senders of invalid requests can't fill the log.
 
 local core = require "waba.core"
 local printable = require "waba.printable"
@@ -11,7 +11,7 @@ local INTERVAL = 60
 
 --- Makes a function that reports a refused webhook.
 ---@param log fun(text: string)  writes a line
----@return fun(status: integer, reason: string, from: string|nil)  `from`: the sender's address
+---@return fun(status: integer, reason: string, from: string|nil)  `from` is the sender's address
 function refusals.new(log)
   local by_status = {}
   return function(status, reason, from)

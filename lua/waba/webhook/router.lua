@@ -1,4 +1,4 @@
--- Finds and runs the handlers of an event: by its type, by its kind, then `any`.
+-- Finds and runs the handlers of an event: first by the event's type, then by its kind, then `any`.
 
 local protect = require("waba.runtime").protect
 local inbound = require "waba.hosting.inbound"
@@ -41,14 +41,15 @@ local ACCOUNT = {
   user_id_update = HANDLER,
 }
 
---- Handlers by name. All that apply to an event are called, in this order: by type, by kind, `any`. Messages of types
---- that this library does not know go to `unknown`, so a misspelled name is an error.
+--- Handlers by name. All handlers that apply to an event are called, in this order: by type, by kind, `any`. Messages
+--- of a type that this library does not know go to `unknown`. Every other name in the table is an error, which finds
+--- misspelled names.
 ---@options waba.Handlers : waba.AccountHandlers
 router.HANDLERS = option.with(ACCOUNT, {
   text = HANDLER,
   image = HANDLER,
   video = HANDLER,
-  audio = HANDLER,           -- an audio file, and a voice note if there is no `voice`
+  audio = HANDLER,           -- an audio file; also a voice note if there is no handler `voice`
   voice = HANDLER,           -- a voice note
   document = HANDLER,
   sticker = HANDLER,
@@ -56,13 +57,13 @@ router.HANDLERS = option.with(ACCOUNT, {
   contacts = HANDLER,        -- shared contacts
   button = HANDLER,          -- a quick reply of a template
   reply = HANDLER,           -- the choice from a list or from buttons, or the input of a flow
-  interactive = HANDLER,     -- the same, if there is no `reply`
+  interactive = HANDLER,     -- as `reply`, if there is no handler `reply`
   order = HANDLER,           -- a cart of products
   reaction = HANDLER,
-  edit = HANDLER,            -- a message was changed (Cloud)
-  revoke = HANDLER,          -- a message was deleted by its sender (Cloud)
-  request_welcome = HANDLER, -- a chat was opened for the first time (Cloud)
-  system = HANDLER,          -- a new number, a new phone
+  edit = HANDLER,            -- a customer has changed a message (Cloud)
+  revoke = HANDLER,          -- a customer has deleted a message (Cloud)
+  request_welcome = HANDLER, -- a customer has opened the chat for the first time (Cloud)
+  system = HANDLER,          -- a customer has a new phone number or a new phone
   unknown = HANDLER,         -- a message of a type that the platform or this library cannot read
   sent = HANDLER,            -- statuses of messages
   delivered = HANDLER,
@@ -75,20 +76,21 @@ router.HANDLERS = option.with(ACCOUNT, {
   message = HANDLER,         -- every message
   status = HANDLER,          -- every status
   account = HANDLER,         -- every notification about the account
-  echo = HANDLER,            -- the business itself has written a message, as a person in the Business app (Cloud)
-  standby = HANDLER,         -- a customer's message that somebody else answers (Cloud)
-  handover = HANDLER,        -- another sender holds the conversation now (Cloud)
+  echo = HANDLER,            -- a message of the business itself, such as of a person in the Business app (Cloud)
+  standby = HANDLER,         -- a customer's message that another sender answers (Cloud)
+  handover = HANDLER,        -- another sender controls the conversation now (Cloud)
   preference = HANDLER,      -- a customer wants no marketing messages, or wants them again (Cloud)
-  customer_changed = HANDLER, -- the phone number or the user id of a customer has changed, or the user id is known now:
-                             -- `event.customer` and `event.previous`
-  step = "table<string, fun(event: waba.Event, attempts: integer)>", -- by the step that `event:ask` has set: called with
-                             -- the customer's next message, instead of the handlers of messages and `any`
+  customer_changed = HANDLER, -- the phone number or the user id of a customer has changed, or the user id has become
+                             -- known; see `event.customer` and `event.previous`
+  step = "table<string, fun(event: waba.Event, attempts: integer)>", -- handlers by the name of the step that
+                             -- `event:ask` has set; called with the customer's next message, instead of the handlers of
+                             -- messages and `any`
   any = HANDLER,             -- every event
-  error = "fun(event: waba.Event, err: any)", -- each error that the platform reports by itself; and each time a handler
-                             -- raised an error, with this error
+  error = "fun(event: waba.Event, err: any)", -- each error that the platform reports in a webhook, and each error that
+                             -- a handler raises
 })
 
--- Fields with another spelling.
+-- Account fields whose name in webhooks differs from the name of the handler.
 local FIELDS = { business_username_updates = "business_username_update" }
 
 local STATUSES = {
@@ -99,7 +101,7 @@ local function is_voice(event)
   return event.type == "voice" or event.type == "audio" and event.media ~= nil and event.media.voice == true
 end
 
--- The names of the handlers for a message's type; the first one that exists is called.
+-- Returns the names of handlers for a message's type; the first handler that exists is called.
 local function message_names(event)
   if type(rawget(event, "reply")) == "table" then return { "reply", "interactive" } end
   if is_voice(event) then return { "voice", "audio" } end
@@ -124,19 +126,19 @@ end
 
 --- Makes a function that runs the handlers of an event.
 ---
---- All handlers that apply are called, in this order: by type (`text`, `image`, `button`, `reply`, `order`, …; for a status
---- its name, such as `failed`; `payment` for the result of a payment; for a notification about the account its field), by
---- kind (`message`, `status`, `account`, `echo`, …), `any`.
---- `voice` is called for a voice note, or `audio` if there is no `voice`; `unknown` for a message that the platform or this
---- library cannot read. Each is called with the event and the number of attempts.
+--- All handlers that apply are called, in this order: by type (`text`, `image`, `button`, `reply`, `order`, …; for a
+--- status its name, such as `failed`; `payment` for the result of a payment; for a notification about the account its
+--- field), by kind (`message`, `status`, `account`, `echo`, …), `any`. A voice note is given to `voice`, or to `audio`
+--- if there is no handler `voice`. A message that the platform or this library cannot read is given to `unknown`. Each
+--- handler is called with the event and the number of attempts.
 ---
---- `error` is called with the event and an error: for each error that the platform reports by itself, and each time a
---- handler raised an error.
+--- `error` is called with the event and an error: for each error that the platform reports in a webhook, and for each
+--- error that a handler raises.
 ---@param on? waba.Handlers
 ---@return fun(event: waba.Event, attempts: integer?, prepare: function?, subject: any, open: function?): boolean ok, any raised
----  `prepare(event, subject)` is called before the first handler. `open(event, prepare)` is called before everything: it
----  returns nil, false if no handler is to be called, or an object with the `step` that the event answers and a method
----  `close`, which is called when the handlers have returned
+---  `prepare(event, subject)` is called before the first handler. `open(event, prepare)` is called before `prepare`. If
+--- no handler is to be called it returns nil and false. Otherwise it returns an object with the `step` that the event
+--- answers and a method `close`, which is called when the handlers have returned
 ---@return fun(event: waba.Event): boolean has_handlers
 function router.new(on)
   on = option.check(on, router.HANDLERS, "waba.receiver: on", 3)
@@ -158,7 +160,7 @@ function router.new(on)
     return handlers
   end
 
-  -- In one protected call.
+  -- All handlers of the event run in one protected call.
   local function handle(event, attempts, prepare, subject, open)
     local is_prepared = not prepare
     local function prepare_once()

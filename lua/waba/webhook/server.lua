@@ -1,5 +1,5 @@
--- An HTTP/1.1 server for a receiver, with or without TLS: responds to webhooks and runs the handlers, in one cqueues
--- controller.
+-- An HTTP/1.1 server for a receiver, with or without TLS. It responds to webhooks and runs the handlers in one
+-- cqueues controller.
 
 local core = require "waba.core"
 local group = require "waba.webhook.group"
@@ -24,20 +24,20 @@ local MOST_PORT = 65535
 ---@options waba.WebhookServerOptions
 local OPTIONS = {
   receiver = "waba.Receiver",        -- required
-  host = { "string", "127.0.0.1" },  -- the address to listen on; "0.0.0.0": all of the machine
-  port = { "integer>=0", 0 },        -- 0: any free port (see `server:url`)
-  path = "string",                   -- the only path that is served; default: all paths
-  tls = "{ cert: string, key: string }", -- PEM texts, or paths of their files; without it the server speaks plain HTTP, for
-                                     -- use behind a proxy
-  concurrency = { "integer>=0", 4 }, -- handlers that may run at once; 0: none, because other processes handle the stored
-                                     -- events
-  batch = { "integer>=1", 8 },       -- the largest number of events taken at once, as in `receiver:work`
+  host = { "string", "127.0.0.1" },  -- the address to listen on; "0.0.0.0": all addresses of the machine
+  port = { "integer>=0", 0 },        -- 0: any free port (`server:url` returns it)
+  path = "string",                   -- the only path that the server accepts; default: all paths
+  tls = "{ cert: string, key: string }", -- PEM texts, or paths of PEM files; without them the server speaks plain HTTP,
+                                     -- for use behind a proxy
+  concurrency = { "integer>=0", 4 }, -- the largest number of handlers that run at once; 0: none, because other
+                                     -- processes handle the stored events
+  batch = { "integer>=1", 8 },       -- the largest number of events that are taken at once, as in `receiver:work`
   lease = { "number>0", 60 },        -- seconds, as in `receiver:work`
   interval = { "number>0", 0.5 },    -- seconds between checks for events that other processes stored
-  grace = { "number>=0", 10 },       -- seconds to finish requests and handlers after `server:stop`
+  grace = { "number>=0", 10 },       -- seconds after `server:stop` in which requests and handlers can finish
   reuseport = "boolean",             -- true: several processes may listen on the port and share the work
-  limits = "waba.ServerLimits",      -- the limits of a peer before it has sent valid credentials
-  cq = "userdata",                   -- the cqueues controller to run in; default: one of its own
+  limits = "waba.ServerLimits",      -- the limits of a peer that has not yet sent valid credentials
+  cq = "userdata",                   -- the cqueues controller to run in; default: a new one
 }
 
 local function pem(text)
@@ -57,7 +57,7 @@ local function tls_context(tls)
   return require("waba.http.listener").tls_context(pem(tls.cert), pem(tls.key))
 end
 
--- The status for an incomplete body; nil: the connection is closed, so no response is sent.
+-- The status for an incomplete body; nil: the connection is closed without a response.
 local STATUS_OF = { timeout = 408, malformed = 400 }
 
 local REASONS = {
@@ -65,7 +65,7 @@ local REASONS = {
   [413] = "its body is longer than max_body",
 }
 
--- Reads the body. Returns nil, a status and a reason when it is refused or incomplete.
+-- Reads the body. Returns nil, a status and a reason if the body is refused or incomplete.
 local function read_body(self, exchange)
   local budget, connection, most = self.listener.limits, exchange.connection, self.receiver.max_body
   if not budget:begin_body(connection) then return nil, 503, "limits.peer_bodies is reached" end
@@ -132,12 +132,12 @@ local function serve_exchange(self, exchange)
   if not ok then error(raised, 0) end
 end
 
--- Makes reports printable: they may quote what senders and customers wrote.
+-- Makes reports printable, because they may quote text of senders and customers.
 local function log(text)
   io.stderr:write("waba: ", printable.text(text), "\n")
 end
 
--- Whether the handlers may end. The events of an inbox in memory are handled first.
+-- Returns whether the handlers may end. All events of an inbox in memory are handled before the handlers end.
 local function is_over(self)
   if not self.stopping then return false end
   local inbox = self.receiver.inbox
@@ -165,14 +165,14 @@ local function work(self)
   self.idle:signal()
 end
 
---- The address to give to `client.webhook:set`, as this machine sees it.
+--- Returns the URL of the server on this machine, which can be passed to `client.webhook:set`.
 ---@return string
 function Server:url()
   local host = self.host:find(":", 1, true) and "[" .. self.host .. "]" or self.host
   return ("%s://%s:%d%s"):format(self.scheme, host, self.port, self.path or "/")
 end
 
--- Does one step of the controller. If the controller is the server's own, an error that a handler's coroutine raised is
+-- Runs one step of the controller. If the server made the controller, an error that a handler's coroutine raised is
 -- reported and does not end the server.
 local function step(self, seconds)
   local ok, message, _, thread = self.cq:step(seconds)
@@ -182,7 +182,7 @@ local function step(self, seconds)
 end
 
 --- Runs one step of the server, for programs with their own loop.
----@param seconds? number  the longest wait; default: 0
+---@param seconds? number  the longest wait in seconds; default: 0
 ---@return true|nil ok
 ---@return string? message
 function Server:step(seconds)
@@ -190,8 +190,9 @@ function Server:step(seconds)
   return step(self, seconds or 0)
 end
 
---- Accepts no more webhooks, responds to those that have arrived, waits for the running handlers (and handles the events of
---- an inbox in memory), and closes. Outside of a coroutine it steps the server until this is done.
+--- Accepts no more webhooks, responds to those that have arrived, waits for the running handlers (and handles the
+--- events of an inbox in memory), and closes the server. Outside of a coroutine this function steps the server until
+--- all this is done.
 function Server:stop()
   if self.stopping then return end
   if not self.cqueues.running() then
@@ -215,7 +216,7 @@ function Server:stop()
   self:close()
 end
 
---- Runs until SIGTERM or SIGINT, then stops as `stop` does. Blocks both signals meanwhile.
+--- Runs until SIGTERM or SIGINT arrives, then stops as `stop` does. Both signals are blocked meanwhile.
 ---@return true|nil ok
 ---@return string? message
 function Server:run()
@@ -233,20 +234,20 @@ function Server:run()
   return ok, message
 end
 
---- Closes at once. Can be called again without effect. The inbox stays open, because others may use it.
+--- Closes at once. Further calls have no effect. The inbox stays open, because others may use it.
 function Server:close()
   if self.is_closed then return end
   self.is_closed, self.stopping = true, true
-  self.deadline_over = function() return true end -- for a handler that closes its own server
+  self.deadline_over = function() return true end -- for a handler that closes the server that runs it
   self.listener:close()
 end
 
---- The descriptor, events and timeout of cqueues' pollable protocol.
+--- Returns the descriptor, events and timeout of cqueues' pollable protocol.
 function Server:pollfd() return self.cq:pollfd() end
 function Server:events() return self.cq:events() end
 function Server:timeout() return self.cq:timeout() end
 
--- The requests of a group wait here for the one that stores their events.
+-- The other requests of a group wait at a gate until the first request has stored the events of the group.
 local function new_gate(condition)
   local gate = { condition = condition.new() }
   function gate:wait(seconds) return self.condition:wait(seconds) end
@@ -254,7 +255,7 @@ local function new_gate(condition)
   return gate
 end
 
--- Makes an event loop. Returns nil and a message where cqueues raises an error.
+-- Makes an event loop. Returns nil and a message if cqueues raises an error.
 local function new_loop(cqueues)
   local ok, loop = pcall(cqueues.new)
   if ok then return loop end
@@ -300,11 +301,11 @@ local function start(self, options)
   return self
 end
 
---- Starts to listen. The server runs while it is stepped: by `server:run()`, by `server:step(seconds)`, or by the controller
---- of the option `cq`.
+--- Starts to listen. The server runs only while a program steps it: with `server:run()`, with `server:step(seconds)`,
+--- or with the controller of the option `cq`.
 ---@param options waba.WebhookServerOptions
 ---@return waba.WebhookServer|nil
----@return string? message  why it cannot listen
+---@return string? message  the reason why the server cannot listen
 function server.new(options)
   options = complete(options, OPTIONS, "waba.webhook.server")
   if not options.receiver then error("waba.webhook.server: option receiver is required", 2) end

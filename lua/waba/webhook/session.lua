@@ -1,8 +1,8 @@
--- What is known of an event's customer while its handlers run: who it is, the state of the conversation, the step that
--- waits for an answer, and whether somebody else is writing to the customer. What has changed is stored together with the
--- acknowledgement of the event.
+-- Determines what is known of an event's customer before its handlers run: the identity of the customer, the state of
+-- the conversation, the step that waits for an answer, and whether another sender is writing to the customer. Changes
+-- are stored together with the acknowledgement of the event.
 --
--- Records of the inbox's store, beside those of identity.lua; <owner> is the key of a customer within a business number, or
+-- The records of the inbox's store, besides those of identity.lua; <owner> is the key of a customer within a business number, or
 -- the id of a group:
 --   state:<owner>  JSON of `state` and `step`
 --   quiet:<owner>  Unix seconds of the last echo and of the last sign that another sender holds the conversation
@@ -19,13 +19,13 @@ local session = {}
 -- Bytes of JSON.
 local LARGEST_STATE = 64 * 1024
 
--- Seconds for which `quiet_while = { standby = true }` holds without a further sign.
+-- Seconds after the last sign of another sender for which `quiet_while = { standby = true }` keeps the bot silent.
 local LONGEST_STANDBY = 86400
 
--- Types of messages that answer no question.
+-- Types of messages that are never the answer to a question.
 local NO_ANSWERS = { system = true, reaction = true, edit = true, revoke = true, request_welcome = true }
 
--- Sessions by event, for `event:ask`.
+-- The session of each event, for `event:ask`.
 local sessions = setmetatable({}, { __mode = "k" })
 
 ---@class waba.Session
@@ -39,8 +39,8 @@ local function invalid_state(message)
   return err
 end
 
--- The JSON of a state; nil for an empty one. Raises if it can't be stored: the handlers have run, so the event is set
--- aside.
+-- Returns the JSON of a state; nil for an empty state. Raises an error if the state can't be stored: because the
+-- handlers have run, the event becomes a dead letter.
 local function encode_state(self, state)
   if state == nil or type(state) == "table" and next(state) == nil then state = nil end
   if state ~= nil and type(state) ~= "table" then
@@ -61,7 +61,7 @@ end
 
 -- Opening -----------------------------------------------------------------------------------------
 
--- Reads the state, of the previous key if there is none of the present one.
+-- Reads the state of the customer, or the state of the previous key if the present key has none.
 local function read_state(self, previous)
   local json = self.get("state:" .. self.owner)
   if not json and previous and previous ~= self.owner then
@@ -81,7 +81,7 @@ local function read_state(self, previous)
   end
 end
 
--- Moves what else is known of the customer to a new key.
+-- Moves the other records of the customer to a new key.
 local function move(self, scope, previous)
   local customer = self.event.customer
   for _, prefix in ipairs { "quiet:", "suppressed:" } do
@@ -96,7 +96,7 @@ local function move(self, scope, previous)
   end
 end
 
--- The two times of a customer.
+-- Returns the times of the last echo and of the last sign of another sender to a customer.
 local function read_quiet(self, previous)
   local value = self.get("quiet:" .. self.owner) or previous and self.get("quiet:" .. previous)
   local echo, standby = (value or "0 0"):match "^(%d+) (%d+)$"
@@ -108,7 +108,7 @@ local function within(time, event_time, seconds)
   return seconds and time > 0 and event_time < time + seconds
 end
 
--- Records who writes to the customer, or lets the bot stay silent.
+-- Records that another sender writes to the customer, or makes the bot silent for this event.
 local function check_quiet(self, settings, previous)
   local event = self.event
   local echo, standby = read_quiet(self, previous)
@@ -133,12 +133,12 @@ local function check_quiet(self, settings, previous)
   add(self, "quiet:" .. self.owner, ("%.0f %.0f"):format(echo, standby), longest)
 end
 
--- The owner of a state: the group, or the customer.
+-- Returns the key of a state: the group, or the customer.
 local function owner_of(event, scope, key)
   return scope .. (event.hosting == "cloud" and event.group_id or key)
 end
 
---- Reads what is known of the customer of an event, and sets `event.customer`, `event.previous` and `event.state`. Raises
+--- Reads the stored data of an event's customer, and sets `event.customer`, `event.previous` and `event.state`. Raises
 --- an error if the store can't be read.
 ---@param event waba.Event
 ---@param inbox waba.Inbox
@@ -153,7 +153,7 @@ function session.open(event, inbox, settings)
       return value
     end
   end
-  -- statuses may be handled at the same time as a message of the same customer
+  -- a status may be handled at the same time as a message of the same customer
   local is_in_order = event.kind ~= "status"
   event.customer, event.previous, self.records = identity.resolve(event, self.get, is_in_order)
   if not self.get or not event.customer then return self end
@@ -183,8 +183,8 @@ function session.set_step(event, step)
   return true
 end
 
---- Ends the session when the handlers have returned: what has changed is written with the acknowledgement. Raises an error
---- if the state can't be stored.
+--- Ends the session after the handlers have returned: changes are written with the acknowledgement. Raises an error if
+--- the state can't be stored.
 function Session:close()
   sessions[self.event] = nil
   if self.owner then

@@ -1,10 +1,10 @@
--- Combines the statuses of each message into one state, in whatever order and however often they come:
--- sent < delivered < read < played < deleted < failed. `waba.status_tracker` is this module.
+-- Combines the statuses of each message into one state. The statuses may come repeatedly and in any order; the order
+-- of the states is sent < delivered < read < played < deleted < failed. `waba.status_tracker` is this module.
 
 local canonical = require "waba.canonical"
 local complete = require("waba.option").complete
 
--- The order of statuses. Others (`warning`) never change the state.
+-- The rank of each status. Other statuses (`warning`) never change the state.
 local RANK = { sending = 1, sent = 2, delivered = 3, read = 4, played = 5, deleted = 6, failed = 7 }
 
 ---@class waba.StatusTracker
@@ -15,15 +15,15 @@ Tracker.__name = "waba.StatusTracker"
 --- The state of one message.
 ---@class waba.MessageState
 ---@field id string
----@field status string?         the highest status so far
+---@field status string?         the status with the highest rank so far
 ---@field recipient string?
----@field timestamps table<string, integer|false>  the earliest time of each status; false: it had none
----@field errors waba.Error[]?   of a failure or a warning
+---@field timestamps table<string, integer|false>  the earliest time of each status; false: the status had no time
+---@field errors waba.Error[]?   the errors of a failure or a warning
 ---@field conversation table?
 ---@field pricing table?
 
--- Whether one report of a fact replaces another: the higher status first, then the earlier one. Between equal ones the
--- fact itself decides, so that the order of arrival never matters.
+-- Returns whether a report of a field replaces another report: the status with the higher rank wins, then the earlier
+-- one. Between equal reports the value itself decides, so that the order of arrival has no influence.
 local function replaces(report, other)
   if report.rank ~= other.rank then return report.rank > other.rank end
   if report.timestamp ~= other.timestamp then return report.timestamp < other.timestamp end
@@ -32,8 +32,8 @@ end
 
 local FACTS = { "recipient", "errors", "conversation", "pricing" }
 
--- Stores a fact if its report replaces the stored one. The end of a conversation comes with `sent` only, so a conversation
--- that has it replaces one that does not.
+-- Stores the value of a field unless the stored report is better. Only the status `sent` has the end of a conversation,
+-- so a conversation with an end replaces one without.
 local function store(entry, name, event, rank)
   local value = event[name]
   if value == nil then return false end
@@ -55,7 +55,7 @@ local function store_time(state, status, timestamp)
   return false
 end
 
--- Removes the oldest messages above the limit.
+-- Removes the oldest messages beyond the limit.
 local function forget_oldest(tracker)
   while tracker.count > tracker.max do
     local id = tracker.order[tracker.first]
@@ -74,14 +74,14 @@ local function entry_of(tracker, id)
   return entry
 end
 
--- A payment has its own statuses: its failure is not a failure of the message.
+-- A payment has its own statuses: if it fails, the message has not failed.
 local function is_of_message(event)
   return event.kind == "status" and event.id and event.status and not event.type
 end
 
---- Applies one status event.
+--- Applies one status event to the state of its message.
 ---@param event waba.Event
----@return waba.MessageState|nil state  of its message; nil for an event that is not a status of a message
+---@return waba.MessageState|nil state  the state of the message; nil for an event that is not a status of a message
 ---@return boolean changed              true if the status became higher; false for a repeated or late event
 function Tracker:apply(event)
   if not is_of_message(event) then return nil, false end
@@ -95,14 +95,14 @@ function Tracker:apply(event)
   return state, true
 end
 
---- Calls a function with each status event that is applied.
+--- Sets a function that is called with each status event that is applied.
 ---@param fn fun(event: waba.Event)
 function Tracker:watch(fn)
   self.watchers = self.watchers or {}
   self.watchers[#self.watchers + 1] = fn
 end
 
---- The state of a message.
+--- Returns the state of a message.
 ---@param id string
 ---@return waba.MessageState|nil
 function Tracker:get(id)
@@ -110,7 +110,7 @@ function Tracker:get(id)
   return entry and entry.state
 end
 
---- The status of a message.
+--- Returns the status of a message.
 ---@param id string
 ---@return string|nil
 function Tracker:status(id)
@@ -132,7 +132,7 @@ local status_tracker = {}
 --- The options of `waba.status_tracker`.
 ---@options waba.TrackerOptions
 local OPTIONS = {
-  max = { "integer>=1", 100000 }, -- messages to remember, the newest
+  max = { "integer>=1", 100000 }, -- the number of messages to remember; the oldest ones are removed
 }
 
 --- Makes a tracker of message statuses.

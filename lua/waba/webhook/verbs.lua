@@ -1,5 +1,5 @@
--- The client of an event and the methods that use it: `event.client`, `event:reply(message)`, `event:ask(message, step)`,
--- `event:mark_read()`, `event:download { file = … }`.
+-- Adds the client of an event, and the methods that use it: `event.client`, `event:reply(message)`, `event:ask(message,
+-- step)`, `event:mark_read()`, `event:download { file = … }`.
 
 local digest = require "waba.resource.media.digest"
 local errors = require "waba.errors"
@@ -12,19 +12,20 @@ local function no_customer()
   return errors.invalid("to", "the event has no customer: expected an event with a sender or a recipient")
 end
 
--- The recipient of a reply: the group of the message, or the customer; after a change, at the new number or user id.
+-- Returns the recipient of a reply: the group of the message or the customer; after a change, the customer's new
+-- number or user id.
 local function address_of(event)
   if event.hosting == "cloud" and event.group_id then return { group_id = event.group_id } end
   return inbound.new_address(event) or inbound.customer(event)
 end
 
--- The error of an event without a client.
+-- Returns the error for an event without a client.
 local function no_client(event)
   return getmetatable(event).reason
 end
 
--- `reply` is also the field with the data of an interactive reply. So the method is a table that can be called, and if
--- there is data, the data can be called: `event.reply.id` and `event:reply(…)` work on every event.
+-- `event.reply` is both a method and the field with the data of an interactive reply. So the method is a table that
+-- can be called, and so is the data if there is any: `event.reply.id` and `event:reply(…)` work on every event.
 local REPLY = {
   __call = function(_, event, message, options)
     if not event.client then return nil, no_client(event) end
@@ -47,7 +48,7 @@ local function ask(event, message, step, options)
   return sent
 end
 
---- Marks the message as read; options as of `client:mark_read`.
+--- Marks the message as read; the options are those of `client:mark_read`.
 local function mark_read(event, options)
   if not event.client then return nil, no_client(event) end
   if event.kind ~= "message" or not event.id then
@@ -56,12 +57,13 @@ local function mark_read(event, options)
   return event.client:mark_read(event.id, options)
 end
 
--- The digest that the platform reports, hex on one hosting and base64 on the other; nil for another text.
+-- Returns the digest that the platform reports, which is hex on one hosting and base64 on the other; nil for any
+-- other text.
 local function hex_digest(text)
   return type(text) == "string" and (digest.read(text)) or nil
 end
 
---- Downloads the media of a message, as `client.media:download`, and checks its digest.
+--- Downloads the media of a message as `client.media:download` does, and checks its digest.
 local function download(event, options)
   if not event.client then return nil, no_client(event) end
   local media = event.media
@@ -76,10 +78,10 @@ local function download(event, options)
   return event.client.media:download(media.id, with_digest)
 end
 
---- Makes a function that adds a client and the methods to an event. They are not fields of its table, so that a program
---- can write an event as JSON.
+--- Makes a function that adds a client and the methods to an event. The methods are not fields of the event's table, so
+--- that a program can write the event as JSON.
 ---@param client waba.Client|nil
----@param reason waba.Error|nil  of an event without a client
+---@param reason waba.Error|nil  the reason why an event has no client
 ---@return fun(event: waba.Event): waba.Event
 function verbs.new(client, reason)
   local metatable = {
@@ -95,11 +97,11 @@ function verbs.new(client, reason)
   end
 end
 
---- Makes the function that gives an event its client and the methods. It may wait, and raises if the client can't be
---- determined at present. Raises for a wrong option.
+--- Makes a function that determines the client of an event and adds the methods. That function may wait, and raises
+--- an error if the client can't be determined at present. Raises an error for an invalid option.
 ---@param option waba.Client|waba.Clients|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil
----@return fun(event: waba.Event, subject: { release: fun()|nil })  sets `release` if it must be called when the event was
----                                                                 handled
+---@return fun(event: waba.Event, subject: { release: fun()|nil })  sets `release` on the event if it must be called
+---                                                                 after the event was handled
 function verbs.attacher(option)
   local find, last, attach = of_number.finder(option, "waba.receiver"), nil, nil
   return function(event, subject)
