@@ -13,9 +13,8 @@ max_comment_line_length = false -- a LuaCATS line cannot be broken
 include_files = { "**/*.lua", "**/*.rockspec", ".busted", ".luacheckrc" }
 exclude_files = { "build" }
 
--- Faces for editors and readers: nothing in them is executed.
-files["lua/waba/meta.lua"] = { ignore = { "212", "241" } }
-files["lua/waba/face.lua"] = { ignore = { "212", "241", "211" } }
+-- Annotations for editors and readers: nothing in them is executed.
+files["annotations"] = { ignore = { "211", "212", "241" } }
 files["lua/waba/**/contract.lua"] = { ignore = { "212", "241" } }
 
 -- The files that know nginx.

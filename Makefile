@@ -47,6 +47,8 @@ FOLDERS = $(foreach package,$(PACKAGES),$(or $(FOLDER_OF_$(package)),$(error PAC
 # Lua files, and the files that the page of the emulator serves.
 LUA_FILES = $(sort $(shell find $(addsuffix /waba,$(FOLDERS)) -type f '(' -name '*.lua' -o -path '*/page/*' ')'))
 without_folder = $(patsubst lua/%,%,$(patsubst cli/%,%,$(patsubst emulator/%,%,$(1))))
+# Types for editors, which are installed beside the modules of the library.
+ANNOTATIONS = $(if $(filter waba,$(PACKAGES)),$(sort $(wildcard annotations/*.lua)))
 
 BENCH = bench/send.lua
 BENCH_BUILD = build/bench
@@ -266,7 +268,8 @@ install: $(if $(WITH_LIBRARY),modules) $(if $(WITH_COMMAND),command)
 	@place() { \
 	  mkdir -p "$$(dirname "$(DESTDIR)$$3")" && install -m $$1 "$$2" "$(DESTDIR)$$3" && echo "  install $(DESTDIR)$$3"; \
 	} && \
-	for file in $(LUA_FILES); do place 644 $$file "$(LUADIR)/$${file#*/}" || exit 1; done \
+	for file in $(LUA_FILES); do place 644 $$file "$(LUADIR)/$${file#*/}" || exit 1; done && \
+	for file in $(ANNOTATIONS); do place 644 $$file "$(LUADIR)/waba/$$file" || exit 1; done \
 	$(if $(WITH_LIBRARY),&& for file in $(notdir $(MODULES)); do \
 	  place 755 $(BUILD)/waba/$$file "$(LIBDIR)/waba/$$file" || exit 1; \
 	done) \
@@ -276,6 +279,7 @@ install: $(if $(WITH_LIBRARY),modules) $(if $(WITH_COMMAND),command)
 
 uninstall:
 	rm -f $(foreach file,$(LUA_FILES),"$(DESTDIR)$(LUADIR)/$(call without_folder,$(file))") \
+	  $(ANNOTATIONS:%="$(DESTDIR)$(LUADIR)/waba/%") \
 	  $(if $(WITH_LIBRARY),"$(DESTDIR)$(LIBDIR)/waba/core.so" "$(DESTDIR)$(LIBDIR)/waba/curl.so") \
 	  $(if $(WITH_COMMAND),"$(DESTDIR)$(BINDIR)/waba" "$(DESTDIR)$(MANDIR)/man1/waba.1" $(COMPLETIONS:%="$(DESTDIR)$(DATADIR)/%"))
 	@find "$(DESTDIR)$(LUADIR)/waba" "$(DESTDIR)$(LIBDIR)/waba" -type d -empty -delete 2>/dev/null || true

@@ -181,7 +181,7 @@ end
 local function finish(found, doc, line, number)
   if doc.class then
     local variable = not doc.is_options and line:match "^local ([%w_]+) = " or nil
-    if found.is_face and not variable then return end -- the copy of a table of options
+    if found.is_generated and not variable then return end -- the copy of a table of options
     found.classes[#found.classes + 1] = { name = doc.class, doc = doc, variable = variable, line = number,
       file = found.path }
     if variable then found.variables[variable] = doc.class end
@@ -195,7 +195,7 @@ end
 ---@return table found  { path, classes, aliases, functions, variables, source }
 function annotations.read(path)
   local found = { path = path, classes = {}, aliases = {}, functions = {}, variables = {} }
-  found.is_face = path:find "waba/face%.lua$" ~= nil
+  found.is_generated = path:find "annotations/waba%.lua$" ~= nil
   local doc, last, rows, number, source, constants = nil, nil, nil, 0, {}, {}
   for line in io.lines(path) do
     number = number + 1
@@ -247,8 +247,8 @@ end
 --- The folder of the checkout, with a slash at the end unless it is the current folder.
 annotations.root = ""
 
--- The folders of the three packages.
-local FOLDERS = { "lua", "cli", "emulator" }
+-- The folders of the three packages, and the annotations of the C modules and of `require "waba"`.
+local FOLDERS = { "lua", "cli", "emulator", "annotations" }
 
 --- The path of a source, whichever package it belongs to.
 ---@param file string   as it is required: "waba/client/init.lua"
@@ -264,7 +264,7 @@ function annotations.find(file)
   end
 end
 
---- Reads every source of the three packages.
+--- Reads every source of the three packages, and the annotations beside them.
 ---@return table[] files
 function annotations.scan()
   local files = {}

@@ -28,7 +28,7 @@ return {
   {
     file = "waba.md", title = "waba", text = 'What `require "waba"` offers: clients, builders of messages, loops.',
     sources = all(
-      { file = "waba/face.lua", calls = {
+      { file = "waba.lua", calls = {
         waba = "waba.", emulator = "waba.emulator.", nginx = "waba.webhook.nginx.",
         ["emulator.start"] = false, ["nginx.start"] = false, ["nginx.serve"] = false,
       } },

@@ -3,10 +3,10 @@
 --
 --   lua5.4 scripts/sample.lua SEED [SENTENCES] [MESSAGES]     (by default 100 and 40)
 
-local SOURCES = "find lua cli emulator src -name '*.lua' -o -name '*.c' -o -name '*.h' | sort"
+local SOURCES = "find annotations lua cli emulator src -name '*.lua' -o -name '*.c' -o -name '*.h' | sort"
 
 -- Generated files repeat the text of other files.
-local GENERATED = { ["lua/waba/face.lua"] = true }
+local GENERATED = { ["annotations/waba.lua"] = true }
 
 -- The code before the text of an error message, in Lua and in C.
 local ERROR_CALLS = {

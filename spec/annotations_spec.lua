@@ -174,7 +174,7 @@ describe("the annotations", function()
   it("describe the public functions", function()
     local waba = require "waba"
     local described = {}
-    for name in read_file("lua/waba/face.lua"):gmatch "\nfunction waba%.([%w_]+)" do
+    for name in read_file("annotations/waba.lua"):gmatch "\nfunction waba%.([%w_]+)" do
       described[name] = true
       assert.is_function(waba[name], name)
     end
@@ -183,9 +183,9 @@ describe("the annotations", function()
     end
   end)
 
-  it("are what lua/waba/face.lua and the manual page were made of", function()
-    assert.equal(read_file "lua/waba/face.lua", output_of(interpreter .. " scripts/face.lua"),
-      "run: lua5.4 scripts/face.lua > lua/waba/face.lua")
+  it("are what annotations/waba.lua and the manual page were made of", function()
+    assert.equal(read_file "annotations/waba.lua", output_of(interpreter .. " scripts/module_annotations.lua"),
+      "run: lua5.4 scripts/module_annotations.lua > annotations/waba.lua")
     assert.equal(read_file "docs/waba.1", output_of(interpreter .. " scripts/manual.lua"),
       "run: lua5.4 scripts/manual.lua > docs/waba.1")
   end)

@@ -39,7 +39,7 @@ describe("installing", function()
   setup(function()
     folder = run("mktemp -d"):gsub("\n", "")
     source, made, rocked = folder .. "/the source", folder .. "/by make", folder .. "/by luarocks"
-    run(("mkdir %s && cp -Rp Makefile LICENSE lua cli emulator src rockspec docs %s"):format(
+    run(("mkdir %s && cp -Rp Makefile LICENSE annotations lua cli emulator src rockspec docs %s"):format(
       quote(source), quote(source)))
     -- `make install` finds what `make` has built here, if it was; LuaRocks compiles it all.
     run(("mkdir %s/build && cp -Rp build/%s %s/build 2>/dev/null; true"):format(quote(source), interpreter, quote(source)))
@@ -68,8 +68,10 @@ describe("installing", function()
 
   it("installs the types that editors read", function()
     for _, tree in ipairs { made, rocked } do
-      local face = run(("head -1 %s/share/lua/%s/waba/face.lua"):format(quote(tree), lua_api))
-      assert.equal("---@meta\n", face)
+      for _, name in ipairs { "waba", "core", "curl" } do
+        local first = run(("head -1 %s/share/lua/%s/waba/annotations/%s.lua"):format(quote(tree), lua_api, name))
+        assert.equal("---@meta\n", first, name)
+      end
     end
   end)
 

@@ -118,7 +118,7 @@ describe("the README", function()
 
   it("has settings for editors, and names the file that they read", function()
     local settings = core.decode(documents.read ".luarc.json")
-    assert.matches("^%-%-%-@meta", documents.read(settings["workspace.library"][1] .. "/waba/face.lua"))
+    assert.matches("^%-%-%-@meta", documents.read(settings["workspace.library"][1] .. "/waba.lua"))
     local block = documents.blocks("README.md", "json")[1]
     assert.matches("/waba$", core.decode(block.code)["workspace.library"][1])
   end)

@@ -1,5 +1,5 @@
 /* A descriptor that becomes readable at a given time, for event loops without timers: timerfd on Linux, kqueue on BSD
- * and macOS. The Lua class waba.Alarm: see lua/waba/meta.lua. */
+ * and macOS. The Lua class waba.Alarm: see annotations/curl.lua. */
 #include <errno.h>
 #include <string.h>
 #include <sys/types.h>

@@ -1,4 +1,4 @@
-/* The Lua classes of waba.curl. lua/waba/meta.lua describes them. The comments show the Lua stack before and after a
+/* The Lua classes of waba.curl. annotations/curl.lua describes them. The comments show the Lua stack before and after a
  * function, which returns the number of its results. */
 #ifndef WABA_CLASSES_H
 #define WABA_CLASSES_H

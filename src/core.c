@@ -1,5 +1,5 @@
 /* luaopen_waba_core: the table of the module's functions, and those that are short. None of the functions calls Lua
- * code or waits, and the module links no library but Lua's. lua/waba/meta.lua describes them. */
+ * code or waits, and the module links no library but Lua's. annotations/core.lua describes them. */
 #include "core.h"
 
 #include <errno.h>

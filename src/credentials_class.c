@@ -1,4 +1,4 @@
-/* The Lua classes of credentials.c: see lua/waba/meta.lua. */
+/* The Lua classes of credentials.c: see annotations/core.lua. */
 #include "compat.h"
 #include "core.h"
 #include "credentials.h"

@@ -1,4 +1,4 @@
-/* luaopen_waba_curl: the module's functions; its classes are in alarm.c and the files *_class.c. lua/waba/meta.lua
+/* luaopen_waba_curl: the module's functions; its classes are in alarm.c and the files *_class.c. annotations/curl.lua
  * describes both. The other files, except response*.c, are pure C and call no Lua. */
 #include <curl/curl.h>
 #include <string.h>

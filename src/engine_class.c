@@ -1,4 +1,4 @@
-/* The Lua class of engine.c: see lua/waba/meta.lua. */
+/* The Lua class of engine.c: see annotations/curl.lua. */
 #include <errno.h>
 
 #include "arguments.h"

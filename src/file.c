@@ -1,4 +1,4 @@
-/* A locked file to append to: the journal of a bulk run. The Lua class waba.AppendFile: see lua/waba/meta.lua. The C
+/* A locked file to append to: the journal of a bulk run. The Lua class waba.AppendFile: see annotations/core.lua. The C
  * functions return false, with errno, when they fail. */
 #include <errno.h>
 #include <fcntl.h>

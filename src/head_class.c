@@ -1,4 +1,4 @@
-/* The Lua class of head.c: see lua/waba/meta.lua. */
+/* The Lua class of head.c: see annotations/curl.lua. */
 #include <stdio.h>
 
 #include "classes.h"

@@ -175,7 +175,7 @@ static const char *find_blank_line(const char *at, const char *end) {
   return NULL;
 }
 
-/* response_head(bytes, from) -> see lua/waba/meta.lua */
+/* response_head(bytes, from) -> see annotations/core.lua */
 int response_head_function(lua_State *L) {
   struct response_head head = {0, 0, -1, true, false, false};
   size_t length;

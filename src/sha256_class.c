@@ -1,4 +1,4 @@
-/* The Lua class of sha256.c: see lua/waba/meta.lua. */
+/* The Lua class of sha256.c: see annotations/core.lua. */
 #include "compat.h"
 #include "core.h"
 #include "sha256.h"

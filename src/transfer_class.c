@@ -1,4 +1,4 @@
-/* The Lua class of transfer.c: see lua/waba/meta.lua. */
+/* The Lua class of transfer.c: see annotations/curl.lua. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,6 @@
 ---@meta
--- What `require "waba"` offers, for editors. Written by scripts/face.lua; nothing here is executed.
+-- What `require "waba"` offers, for editors. Written by scripts/module_annotations.lua; the library does not
+-- load this file.
 
 ---@class waba
 ---@field _VERSION string

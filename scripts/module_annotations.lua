@@ -1,7 +1,7 @@
--- Writes lua/waba/face.lua: what `require "waba"` offers, for editors. The table itself is filled when it is used, so
+-- Writes annotations/waba.lua: what `require "waba"` offers, for editors. The table itself is filled when it is used, so
 -- no editor can see it; the descriptions are those of the functions behind it.
 --
---   lua5.4 scripts/face.lua > lua/waba/face.lua
+--   lua5.4 scripts/module_annotations.lua > annotations/waba.lua
 
 local folder = arg and arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/?.lua;" .. package.path
@@ -12,7 +12,8 @@ annotations.root = folder .. "/../"
 
 local HEAD = [[
 ---@meta
--- What `require "waba"` offers, for editors. Written by scripts/face.lua; nothing here is executed.
+-- What `require "waba"` offers, for editors. Written by scripts/module_annotations.lua; the library does not
+-- load this file.
 
 ---@class waba
 ---@field _VERSION string
@@ -65,7 +66,7 @@ local function write(fn, shown)
 end
 
 -- The entries of FUNCTIONS in waba/init.lua, in their order.
-local function face_entries()
+local function module_entries()
   local source = annotations.read(annotations.find "waba/init.lua").source
   local entries = {}
   for name, module, own in source:match("local FUNCTIONS = (%b{})"):gmatch '([%w_]+) = { "([%w_.]+)", "([%w_]+)" }' do
@@ -108,7 +109,7 @@ for _, found in ipairs(annotations.scan()) do
     if class.doc.is_options then write_options(class.doc) end
   end
 end
-for _, entry in ipairs(face_entries()) do
+for _, entry in ipairs(module_entries()) do
   write(assert(find(file_of(entry.module), entry.own), entry.name), "waba." .. entry.name)
 end
 for _, fn in ipairs(builders()) do write(fn, "waba." .. fn.own) end
