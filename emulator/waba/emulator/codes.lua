@@ -128,7 +128,7 @@ local CLOUD = [[
 131047 400 window_closed: Re-engagement message
 131048 400 Spam rate limit hit
 131049 400 Meta chose not to deliver
-131050 400 User has stopped marketing messages
+131050 400 marketing_stopped: User has stopped marketing messages
 131051 400 type_unsupported: Unsupported message type
 131052 400 Media download error
 131053 400 media_invalid: Media upload error

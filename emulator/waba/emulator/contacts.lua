@@ -18,7 +18,9 @@ local DAY = 86400
 ---@field checking? boolean
 ---@field last_inbound? number  clock time of the contact's last message
 ---@field blocked? boolean
----@field hidden? boolean       the page's customer hides its number
+---@field hidden? boolean       webhooks do not have its number (Cloud)
+---@field standby? boolean      another sender holds the conversation (Cloud)
+---@field preferences? table<string, "stop"|"resume">  by category of messages (Cloud)
 ---@field identity? { hash: string, created_timestamp: integer, acknowledged: boolean }
 
 local Contacts = {}
@@ -109,6 +111,16 @@ function Contacts:set(number, about)
   return contact
 end
 
+--- Moves a customer to another number. The platform does not say whether the window moves too; here it does.
+---@param contact waba.emulator.Contact
+---@param number string
+---@return waba.emulator.Contact moved
+function Contacts:move(contact, number)
+  local moved = self:set(number, { name = contact.name })
+  moved.last_inbound, contact.last_inbound = contact.last_inbound, nil
+  return moved
+end
+
 --- Whether the customer wrote within the last 24 hours.
 ---@param contact waba.emulator.Contact|nil
 ---@return boolean
@@ -138,6 +150,6 @@ function Contacts:change_identity(number)
   return contact
 end
 
-contacts.set = Contacts.set
+contacts.set, contacts.move = Contacts.set, Contacts.move
 
 return contacts

@@ -84,6 +84,14 @@ function calls.delete(gateway, arguments)
   return gateway:customer_deletes(arguments.from, arguments.id)
 end
 
+-- `method` is a method of waba.emulator.Customer, `about` the data of the customer.
+function calls.traffic(gateway, arguments)
+  local method = arguments.method
+  local act = gateway.traffic[method]
+  if not act then return nil, method .. ": only customers of the Cloud gateway can do this: use emulator.cloud" end
+  return act(gateway, gateway.contacts:set(arguments.number, arguments.about or {}), arguments)
+end
+
 function calls.change_identity(gateway, arguments)
   local contact = gateway.contacts:change_identity(arguments.number)
   return { wa_id = contact.wa_id, hash = contact.identity.hash }
@@ -171,10 +179,10 @@ function calls.describe(_, _, process) return { numbers = process.numbers, ca_fi
 
 function calls.page(_, _, process) return process:serve_page() end
 
--- Whether a customer of the page hides its number from the business.
+-- Hides the number of a customer of the page, or shows it again.
 function calls.hide(gateway, arguments)
-  gateway.contacts:get(arguments.number).hidden = arguments.hidden or nil
-  return true
+  arguments.method = "hide_number"
+  return calls.traffic(gateway, arguments)
 end
 
 function calls.stop(_, _, process)

@@ -27,6 +27,7 @@ Customer.__name = "waba.emulator.Customer"
 ---@field id? string                     to repeat a message the receiver has seen
 ---@field profile? boolean               false: the webhook has no `contacts`
 ---@field fields? table                  further fields of the message, as the platform may add them
+---@field standby? boolean               true: another sender holds the conversation, so the webhook has the field "standby" (Cloud)
 
 --- A file a customer sends: `data` or `file`, unless it is `undownloaded`.
 ---@class waba.emulator.CustomerMedia : waba.emulator.InboundOptions
@@ -49,8 +50,9 @@ local USUAL_TYPES = {
 ---@param about? { name: string?, user_id: string?, username: string?, hidden: boolean? }
 ---@return waba.emulator.Customer
 function customers.new(remote, number, about)
-  about = about or {}
-  return setmetatable({ remote = remote, number = tostring(number), name = about.name, about = about }, Customer)
+  local own = {}
+  for name, value in pairs(about or {}) do own[name] = value end
+  return setmetatable({ remote = remote, number = tostring(number), name = own.name, about = own }, Customer)
 end
 
 local function failed(message)
@@ -78,7 +80,7 @@ end
 
 local OPTIONS = { reply_to = true, forwarded = true, frequently_forwarded = true, referred_product = true,
   referral = true, mentions = true, errors = true, identity = true, timestamp = true, id = true, profile = true,
-  fields = true }
+  fields = true, standby = true }
 
 -- Takes the options of the message out of one table that holds its content too.
 local function split(self, given)
@@ -216,16 +218,131 @@ function Customer:system(system, options)
   return send(self, "system", system, options_for(self, options))
 end
 
---- Moves the customer to another number, and sends the system message about it.
+-- Makes the process do what is no message: see control.lua, `traffic`.
+local function cause(self, method, arguments)
+  arguments.method, arguments.number, arguments.about = method, self.number, self.about
+  local result, err = ask(self, "traffic", arguments)
+  if type(result) == "table" and result.user_id then self.about.user_id = result.user_id end
+  return result, err
+end
+
+local function cause_message(self, method, arguments)
+  local result, err = cause(self, method, arguments)
+  if not result then return nil, err end
+  return result.id or true
+end
+
+--- Moves the customer to another number, and sends the system message about it. On Cloud a customer with a user id gets
+--- a new user id; if the number is hidden, the message has the new user id only.
 ---@param number string
+---@param user_id? string  the new user id (Cloud); default: a random one
 ---@return string|nil id
 ---@return waba.Error? err
-function Customer:change_number(number)
-  local before, after = self.number:gsub("%D", ""), tostring(number):gsub("%D", "")
-  local id, err = self:system({ type = "user_changed_number", new_wa_id = after,
-    body = ("User %s changed from %s to %s"):format(self.name or before, before, after) })
+function Customer:change_number(number, user_id)
+  local id, err = cause_message(self, "change_number", { to = (tostring(number):gsub("%D", "")), user_id = user_id })
   if id then self.number = tostring(number) end
   return id, err
+end
+
+--- Gives the customer a new user id, and sends the system message about it, without the number (Cloud).
+---@param user_id? string  default: a random one
+---@param options? { field: boolean? }  field: the webhook is a change of the field "user_id_update" instead
+---@return string|true|nil id  of the system message
+---@return waba.Error? err
+function Customer:change_user_id(user_id, options)
+  return cause_message(self, "change_user_id", { user_id = user_id, field = options and options.field })
+end
+
+--- Hides the number of the customer (Cloud): from now on webhooks have the user id only. A customer without a user id
+--- gets a random one.
+---@return true|nil
+---@return waba.Error? err
+function Customer:hide_number()
+  local done, err = cause(self, "hide_number", { hidden = true })
+  if done then self.about.hidden = true end
+  return done and true, err
+end
+
+--- Shows the number of the customer again (Cloud).
+---@return true|nil
+---@return waba.Error? err
+function Customer:show_number()
+  local done, err = cause(self, "hide_number", { hidden = false })
+  if done then self.about.hidden = false end
+  return done and true, err
+end
+
+--- Sends a text while another sender holds the conversation (Cloud): its webhook has the field "standby". Other types
+--- of messages have the option `standby`.
+---@param body string
+---@param options? waba.emulator.InboundOptions
+---@return string|nil id
+---@return waba.Error? err
+function Customer:standby(body, options)
+  local complete = { standby = true }
+  for name, value in pairs(options or {}) do complete[name] = value end
+  return self:text(body, complete)
+end
+
+--- Options of an echo.
+---@class waba.emulator.EchoOptions
+---@field id? string
+---@field field? "smb_message_echoes"|"message_echoes"|"standby"|"messages"  the field of the webhook; default: smb_message_echoes
+
+--- Reports a message that the business wrote to the customer with another program, such as its WhatsApp Business app
+--- (Cloud).
+---@param message string|table  a text, or a message in the platform's form: { type = "image", image = { … } }
+---@param options? waba.emulator.EchoOptions
+---@return string|nil id
+---@return waba.Error? err
+function Customer:echo(message, options)
+  if type(message) == "string" then message = { type = "text", text = { body = message } } end
+  if type(message) ~= "table" or type(message.type) ~= "string" then
+    error("customer:echo: the message must be a string, or a table with the field type", 2)
+  end
+  options = options or {}
+  return cause(self, "echo", { type = message.type, content = message[message.type], id = options.id,
+    field = options.field or "smb_message_echoes" })
+end
+
+--- Gives the conversation with the customer to another sender, or back to the program (Cloud). While the other sender
+--- holds it, messages of the customer have the field "standby". Sending a message takes the conversation over too.
+---@param kind "control_taken"|"control_passed"  taken from the program, or passed to it
+---@param owner? string  the role of the other sender; default: "ai_agent"
+---@return true|nil
+---@return waba.Error? err
+function Customer:handover(kind, owner)
+  if kind ~= "control_taken" and kind ~= "control_passed" then
+    error('customer:handover: the kind must be "control_taken" or "control_passed"', 2)
+  end
+  return cause(self, "handover", { type = kind, owner = owner or "ai_agent" })
+end
+
+--- Stops or resumes messages of a category (Cloud). While marketing messages are stopped, marketing templates to the
+--- customer fail with 131050.
+---@param value "stop"|"resume"
+---@param category? string  default: "marketing_messages"
+---@return true|nil
+---@return waba.Error? err
+function Customer:preference(value, category)
+  if value ~= "stop" and value ~= "resume" then
+    error('customer:preference: the value must be "stop" or "resume"', 2)
+  end
+  return cause(self, "preference", { value = value, category = category or "marketing_messages" })
+end
+
+--- Reports statuses of a message that the customer received, in this order: the platform may leave some out, repeat
+--- them or change their order. Start the emulator with `statuses = false`, so that no other statuses are reported.
+---@param message_id string  what sending returned
+---@param statuses string[]  such as { "read", "delivered", "delivered" }
+---@return true|nil
+---@return waba.Error? err
+function Customer:statuses(message_id, statuses)
+  for _, status in ipairs(statuses) do
+    local reported, err = ask(self, "status", { id = message_id, status = status })
+    if not reported then return nil, err end
+  end
+  return true
 end
 
 --- Gives the customer a new identity, as a new phone does: messages to it fail with 1028 until the

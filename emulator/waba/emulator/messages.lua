@@ -170,6 +170,15 @@ function messages.reply(content)
   return { type = "button_reply", button_reply = { id = content.id, title = content.title } }
 end
 
+--- The system message about a new number.
+---@param contact waba.emulator.Contact
+---@param number string
+---@return table
+function messages.new_number(contact, number)
+  return { type = "user_changed_number", new_wa_id = number,
+    body = ("User %s changed from %s to %s"):format(contact.name or contact.wa_id, contact.wa_id, number) }
+end
+
 --- Keeps a customer's message, whose window opens with it. Returns whether a webhook reports it.
 ---@param gateway table
 ---@param contact waba.emulator.Contact  who sent it

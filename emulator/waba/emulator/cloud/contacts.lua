@@ -24,17 +24,34 @@ end
 
 --- Sets what is known of a number.
 ---@param number string
----@param about { status: string?, wa_id: string?, name: string?, user_id: string?, username: string? }
+---@param about waba.emulator.ContactOptions|waba.emulator.CustomerOptions
 ---@return waba.emulator.Contact
 function Contacts:set(number, about)
   local contact = common.set(self, number, about)
   contact.username = about.username or contact.username
+  if about.hidden ~= nil then contact.hidden = about.hidden or nil end
   if about.user_id and about.user_id ~= contact.user_id then
-    contact.user_id = about.user_id
     self.users = self.users or {}
+    if contact.user_id then self.users[contact.user_id] = nil end
+    contact.user_id = about.user_id
     self.users[about.user_id] = contact
   end
   return contact
+end
+
+--- Moves a customer to another number, with all that belongs to the person. The old number has no user id then.
+---@param contact waba.emulator.Contact
+---@param number string
+---@param user_id string|nil  the new one
+---@return waba.emulator.Contact moved
+function Contacts:move(contact, number, user_id)
+  local moved = common.move(self, contact, number)
+  if contact.user_id then self.users[contact.user_id] = nil end
+  contact.user_id = nil
+  for _, name in ipairs({ "username", "hidden", "standby", "preferences" }) do
+    moved[name], contact[name] = contact[name], nil
+  end
+  return self:set(number, { user_id = user_id })
 end
 
 --- The contact of a business-scoped user id; a new one has no number.

@@ -1,5 +1,5 @@
--- What customers send (cloud.md, sections 4.5 and 4.6): the webhook of each type of message, made from
--- what the program injects.
+-- Messages of customers (cloud.md, sections 4.5 and 4.6): the webhook of each type of message, made from the content that
+-- the program gave.
 
 local core = require "waba.core"
 
@@ -103,9 +103,14 @@ local function identity_of(gateway, contact, content)
   end
 end
 
+-- Whether a message names the number of its sender. The one about a new user id never does (cloud.md, section 11.1).
+local function has_number(contact, content)
+  return not contact.hidden and not (type(content) == "table" and content.type == "user_changed_user_id")
+end
+
 local function message_event(gateway, contact, kind, content, options)
   local event = {
-    from = not options.hidden and contact.wa_id or nil, from_user_id = contact.user_id,
+    from = has_number(contact, content) and contact.wa_id or nil, from_user_id = contact.user_id,
     id = options.id or messages.new_id(), timestamp = tostring(options.timestamp or gateway.clock:timestamp()),
     type = WIRE_TYPES[kind] or kind, context = common.context(gateway, options),
     referral = options.referral, errors = options.errors,
@@ -124,11 +129,12 @@ local function message_event(gateway, contact, kind, content, options)
   return event
 end
 
--- The profile of the sender. System messages have none.
-local function profile_of(contact, kind, options)
-  if options.profile == false or kind == "system" then return nil end
+--- The list `contacts` of a webhook about a customer.
+---@param contact waba.emulator.Contact
+---@return table[]
+function inbound.profile(contact)
   return { { profile = { name = contact.name or "+" .. contact.wa_id, username = contact.username },
-    wa_id = not options.hidden and contact.wa_id or nil, user_id = contact.user_id,
+    wa_id = not contact.hidden and contact.wa_id or nil, user_id = contact.user_id,
     identity_key_hash = contact.identity and contact.identity.hash or nil } }
 end
 
@@ -137,15 +143,17 @@ end
 ---@param from string   a phone number
 ---@param kind string   a type of cloud.md, section 4.5, "reply" for interactive replies, "voice" for voice notes
 ---@param content any
----@param options table see waba.emulator.InboundOptions; `raw`: the content is sent unchanged; `hidden`:
----  the number does not show
+---@param options table see waba.emulator.InboundOptions and waba.emulator.CustomerOptions; `raw`: the content is
+---  sent unchanged
 ---@return string id    of the message
 function inbound.customer_sends(gateway, from, kind, content, options)
   local contact = gateway.contacts:set(from, { name = options.name, user_id = options.user_id,
-    username = options.username })
+    username = options.username, hidden = options.hidden })
   local event = message_event(gateway, contact, kind, content, options)
   if common.keep_inbound(gateway, contact, kind, event) then
-    gateway:post_messages({ contacts = profile_of(contact, kind, options), messages = { event } }, contact.wa_id)
+    local has_profile = options.profile ~= false and kind ~= "system"
+    gateway:post_messages({ contacts = has_profile and inbound.profile(contact) or nil, messages = { event } },
+      contact.wa_id, (options.standby or contact.standby) and "standby" or nil)
   end
   return event.id
 end

@@ -14,6 +14,7 @@ local messages = require "waba.emulator.cloud.messages"
 local number = require "waba.emulator.cloud.number"
 local responses = require "waba.emulator.cloud.responses"
 local templates = require "waba.emulator.cloud.templates"
+local traffic = require "waba.emulator.cloud.traffic"
 local template_library = require "waba.emulator.cloud.template_library"
 local webhook_address = require "waba.emulator.webhook_address"
 
@@ -26,7 +27,7 @@ local Gateway = gateways.class("waba.emulator.Cloud")
 Gateway.checker, Gateway.responses, Gateway.BAD_BODY = checker, responses, "invalid_parameter"
 Gateway.post_status, Gateway.post_errors = messages.post_status, inbound.post_errors
 Gateway.customer_sends, Gateway.customer_deletes = inbound.customer_sends, inbound.customer_deletes
-Gateway.set_health, Gateway.media_url = number.set_health, media.url
+Gateway.set_health, Gateway.media_url, Gateway.traffic = number.set_health, media.url, traffic
 
 local ROUTES = gateways.routes({ account, account_address, contacts, media, messages, number, templates,
   template_library, webhook_address })
@@ -63,37 +64,37 @@ local function address_for(self, first, second)
   return self.webhooks.addresses[first] and first or second
 end
 
---- The fields at the beginning of every value about the number.
----@param value table
----@return table value
-function Gateway:with_metadata(value)
-  value.messaging_product = "whatsapp"
-  value.metadata = { display_phone_number = self.options.number, phone_number_id = self.options.phone_number_id }
-  return value
-end
-
---- Posts a change of the field "messages".
----@param value table  contacts, messages, statuses, errors
----@param key string
-function Gateway:post_messages(value, key)
-  self.webhooks:post({ changes = { { field = "messages", value = self:with_metadata(value) } } }, key,
-    address_for(self, "number", account_address.ACCOUNT))
-end
-
 -- Fields whose values name the number as messages do.
 local WITH_METADATA = { user_preferences = true, smb_message_echoes = true, message_echoes = true, history = true,
   calls = true, smb_app_state_sync = true, group_lifecycle_update = true, group_participants_update = true,
   group_settings_update = true, group_status_update = true, messages = true, standby = true, user_id_update = true }
 
+-- Adds the number to a value of a field that names it.
+local function with_number(self, field, value)
+  local number_fields = { display_phone_number = self.options.number, phone_number_id = self.options.phone_number_id }
+  if WITH_METADATA[field] and value.metadata == nil then
+    value.messaging_product, value.metadata = "whatsapp", number_fields
+  elseif field == "messaging_handovers" then
+    value.recipient = value.recipient or number_fields
+  end
+  return value
+end
+
+--- Posts a change that concerns a customer.
+---@param value table    contacts, messages, statuses, errors …
+---@param key string     changes with the same key keep their order
+---@param field? string  "messages" by default
+function Gateway:post_messages(value, key, field)
+  field = field or "messages"
+  self.webhooks:post({ changes = { { field = field, value = with_number(self, field, value) } } }, key,
+    address_for(self, "number", account_address.ACCOUNT))
+end
+
 --- Posts a change of any field.
 ---@param field string
 ---@param value table
 function Gateway:post_change(field, value)
-  if WITH_METADATA[field] and value.metadata == nil then value = self:with_metadata(value) end
-  if field == "messaging_handovers" and value.recipient == nil then
-    local metadata = self:with_metadata({}).metadata
-    value.recipient = metadata
-  end
+  value = with_number(self, field, value)
   self.webhooks:post({ changes = { { field = field, value = value } }, time = self.clock:timestamp() }, field,
     address_for(self, account_address.ACCOUNT, "number"))
 end

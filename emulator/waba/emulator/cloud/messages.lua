@@ -58,6 +58,9 @@ local function later_failure(gateway, record, message)
     return failure
   elseif contact.status ~= "valid" or contact.blocked then
     code, details = "undeliverable", "Message undeliverable."
+  elseif record.category:find("^marketing") and contact.preferences
+    and contact.preferences.marketing_messages == "stop" then
+    code, details = "marketing_stopped", "The customer has stopped marketing messages of this business."
   elseif not is_reachable(contact, message) then
     code, details = "identity_mismatch", "The identity key hash is not the present one of the recipient."
   elseif gateway.options.window and record.type ~= "template" and not record.direct_send and not record.group_id
@@ -94,13 +97,18 @@ local function pricing_of(record)
     category = record.category }
 end
 
+-- The recipient's number, unless the message was sent to the user id, or the number is hidden (cloud.md, section 11.1).
+local function shown_number(record)
+  return not record.by_user_id and not record.contact.hidden and record.wa_id or nil
+end
+
 local function place_recipient(event, record)
   local contact = record.contact
   if record.group_id then
     event.recipient_id, event.recipient_type = record.group_id, "group"
     return
   end
-  event.recipient_id = not record.by_user_id and record.wa_id or nil
+  event.recipient_id = shown_number(record)
   event.recipient_user_id = contact.user_id
 end
 
@@ -109,7 +117,7 @@ local function contacts_of(record, failed)
   local contact = record.contact
   if failed or record.group_id or not contact.user_id then return nil end
   return { { profile = { name = contact.name, username = contact.username }, user_id = contact.user_id,
-    wa_id = not record.by_user_id and record.wa_id or nil } }
+    wa_id = shown_number(record) } }
 end
 
 --- Posts the webhook of a status.
@@ -199,6 +207,7 @@ local function send(gateway, message, marketing)
     return elsewhere and responses.error("recipient_not_allowed", reason) or responses.meta(403, reason)
   end
   local record = accept(gateway, message, kind, recipient, category_of(message, kind, template, marketing))
+  recipient.contact.standby = nil -- sending takes the conversation over (cloud.md, section 11.2)
   local failure = later_failure(gateway, record, message)
   local held = gateway.templates:hold_message(template, record, failure)
   if not held then messages.schedule_statuses(gateway, record, failure) end

@@ -19,6 +19,7 @@ local Gateway = gateways.class("waba.emulator.OnPremise")
 Gateway.checker, Gateway.responses, Gateway.BAD_BODY = rules.checker, responses, "request_invalid"
 Gateway.post_status, Gateway.set_health = messages.post_status, number.set_health
 Gateway.customer_sends, Gateway.customer_deletes = messages.customer_sends, messages.customer_deletes
+Gateway.traffic = messages.traffic
 
 local ROUTES = gateways.routes({ contacts, media, messages, number, templates, webhook_address })
 

@@ -248,6 +248,16 @@ function messages.customer_deletes(gateway, from, id)
   return true
 end
 
+-- What a customer causes besides messages: see waba.emulator.Customer. The other methods are the Cloud gateway's.
+messages.traffic = {}
+
+--- Moves a customer to another number.
+function messages.traffic.change_number(gateway, contact, arguments)
+  local id = messages.customer_sends(gateway, contact.wa_id, "system", common.new_number(contact, arguments.to), {})
+  gateway.contacts:move(contact, arguments.to)
+  return { id = id }
+end
+
 messages.routes = {
   { "POST", "v1/messages", send },
   { "PUT", "v1/messages/*", mark_read, STATUS },

@@ -1,0 +1,106 @@
+-- What a customer causes besides messages to answer: a hidden phone number, a new number or user id (cloud.md, section
+-- 11.1); what others write to the customer, who holds the conversation, and opt-outs (cloud.md, sections 4.9 and 11.2).
+
+local common = require "waba.emulator.messages"
+local inbound = require "waba.emulator.cloud.inbound"
+local messages = require "waba.emulator.cloud.messages"
+local random = require "waba.emulator.random"
+
+-- Each function takes the gateway, the contact of the customer and the arguments of the method of waba.emulator.Customer.
+-- It returns the result of the method, or nil and an error message.
+local traffic = {}
+
+local function new_user_id() return "DE." .. random.digits(16) end
+
+-- Whether the webhooks about a customer have its number.
+local function shown_number(contact) return not contact.hidden and contact.wa_id or nil end
+
+--- Hides the number of a customer, or shows it again. A hidden customer is known by its user id, so it gets one.
+function traffic.hide_number(gateway, contact, arguments)
+  contact.hidden = arguments.hidden or nil
+  local user_id = contact.user_id or arguments.hidden and new_user_id() or nil
+  gateway.contacts:set(contact.wa_id, { user_id = user_id })
+  return { user_id = user_id }
+end
+
+-- Sends the system message about a new user id; it has no phone number. `number` is the new number, if it changed too.
+local function new_id_message(gateway, contact, user_id, number)
+  local system
+  if number and not contact.hidden then
+    system = common.new_number(contact, number)
+    system.user_id = user_id
+  else
+    system = { type = "user_changed_user_id", user_id = user_id,
+      body = ("User %s changed the user id"):format(contact.name or contact.user_id) }
+  end
+  return inbound.customer_sends(gateway, contact.wa_id, "system", system, {})
+end
+
+--- Moves a customer to another number. A customer with a user id gets a new one.
+function traffic.change_number(gateway, contact, arguments)
+  local user_id = arguments.user_id or contact.user_id and new_user_id() or nil
+  local id = new_id_message(gateway, contact, user_id, arguments.to)
+  gateway.contacts:move(contact, arguments.to, user_id)
+  return { id = id, user_id = user_id }
+end
+
+--- Gives a customer another user id. With `field` the webhook is a change of the field user_id_update, without it a
+--- system message.
+function traffic.change_user_id(gateway, contact, arguments)
+  local old, user_id = contact.user_id, arguments.user_id or new_user_id()
+  if not old then return nil, "change_user_id: the customer has no user id: expected the option user_id of customer" end
+  local id
+  if arguments.field then
+    gateway:post_messages({ user_id_update = { { user_id = { previous = old, current = user_id },
+      wa_id = shown_number(contact), timestamp = tostring(gateway.clock:timestamp()),
+      detail = "The user id has changed." } } }, contact.wa_id, "user_id_update")
+  else
+    id = new_id_message(gateway, contact, user_id)
+  end
+  gateway.contacts:set(contact.wa_id, { user_id = user_id })
+  return { id = id, user_id = user_id }
+end
+
+-- The list that holds an echo, by the field of its webhook.
+local ECHO_LISTS = { smb_message_echoes = "message_echoes", message_echoes = "message_echoes",
+  standby = "message_echoes", messages = "messages" }
+
+--- Posts a message that the business has sent to the customer from another program.
+function traffic.echo(gateway, contact, arguments)
+  local list = ECHO_LISTS[arguments.field]
+  if not list then
+    return nil, ('echo: field: "%s" has no echoes: expected smb_message_echoes, message_echoes, standby or messages')
+      :format(tostring(arguments.field))
+  end
+  local event = { from = gateway.options.number, to = shown_number(contact), to_user_id = contact.user_id,
+    id = arguments.id or messages.new_id(), timestamp = tostring(gateway.clock:timestamp()), type = arguments.type,
+    [arguments.type] = arguments.content }
+  gateway:post_messages({ [list] = { event } }, contact.wa_id, arguments.field)
+  return event.id
+end
+
+--- Gives the conversation to another sender ("control_taken"), or back to the program ("control_passed"). While another
+--- sender holds it, the customer's messages have the field "standby".
+function traffic.handover(gateway, contact, arguments)
+  local kind, other = arguments.type, arguments.owner
+  contact.standby = kind == "control_taken" or nil
+  local taken = contact.standby
+  gateway:post_messages({ type = kind, timestamp = tostring(gateway.clock:timestamp()),
+    sender = { phone_number = shown_number(contact), user_id = contact.user_id },
+    [kind] = { previous_owner_role = taken and "partner" or other, new_owner_role = taken and other or "partner" },
+  }, contact.wa_id, "messaging_handovers")
+  return true
+end
+
+--- Stops or resumes the messages of a category. A stopped marketing template fails with 131050.
+function traffic.preference(gateway, contact, arguments)
+  contact.preferences = contact.preferences or {}
+  contact.preferences[arguments.category] = arguments.value
+  gateway:post_messages({ contacts = inbound.profile(contact), user_preferences = { { wa_id = shown_number(contact),
+    user_id = contact.user_id, category = arguments.category, value = arguments.value,
+    detail = ("User requested to %s marketing messages"):format(arguments.value),
+    timestamp = gateway.clock:timestamp() } } }, contact.wa_id, "user_preferences")
+  return true
+end
+
+return traffic
