@@ -345,51 +345,52 @@ local nginx = {}
 ---@class waba.SplitOptions
 ---@field max? integer  the largest number of characters of a piece; the default is the limit of a text message; default: 4096
 
---- One message to be sent.
+--- A message to be sent.
 ---@class waba.OutboxEntry
 ---@field to string|integer|table  required; as in `client:send`
----@field message table  required: from a builder
----@field number? string|integer  the sending business number, or its phone_number_id: for senders with several clients
----@field key? string|integer  the message is stored once for each key of a number
----@field at? number  Unix seconds before which it is not sent
----@field bulk? boolean  true: is sent after all entries without it
----@field campaign? string  a name under which the results are counted: see `outbox:campaign`
+---@field message table  required: a message, as builders return it
+---@field number? string|integer  the sending business number or its phone_number_id; for a sender with several clients
+---@field key? string|integer  a message is stored only once for each key and number
+---@field at? number  Unix seconds; the message is not sent before
+---@field bulk? boolean  true: the message is sent after all entries without `bulk`
+---@field campaign? string  a name by which results are counted: see `outbox:campaign`
 ---@field options? waba.OutboxSendOptions  of the message
 
---- The options of `client:send` that can be stored.
+--- The options of `client:send` that an entry can have.
 ---@class waba.OutboxSendOptions
 ---@field reply_to? string  id of the message to quote (Cloud hosting only)
----@field data? string  text that the statuses of the message contain, at most 486 characters: the outbox adds the id of the entry (Cloud hosting only)
----@field identity_key_hash? string  delivers only while this is the recipient's identity (Cloud hosting only)
----@field marketing? boolean|table  a template for marketing (Cloud hosting only)
----@field category? string  Direct Send (Cloud hosting only)
+---@field data? string  text that the statuses of the message contain, at most 486 characters, because the outbox appends the id of the entry (Cloud hosting only)
+---@field identity_key_hash? string  delivers the message only while this is the hash of the recipient's identity (Cloud hosting only)
+---@field marketing? boolean|table  true: the message is a template for marketing (Cloud hosting only)
+---@field category? string  the option of Direct Send (Cloud hosting only)
 ---@field ttl_seconds? integer  with category
 ---@field direct_send_config? table  with category
----@field check_contact? boolean  checks an unknown number first (On-Premise hosting only)
----@field timeout? number  seconds; default: the client's
+---@field check_contact? boolean  checks the recipient's number before the message is sent, unless it is known (On-Premise hosting only)
+---@field timeout? number  seconds; default: the client's `timeout`
 
 --- The options of `waba.outbox.memory`.
 ---@class waba.MemoryOutboxOptions : waba.OutboxOptions
----@field max? integer  entries that may wait; more are refused; default: 100000
----@field keep? number  seconds for which finished entries and their keys are known; they cost memory; default: 86400
+---@field max? integer  the largest number of waiting entries; `put` refuses further entries; default: 100000
+---@field keep? number  seconds for which finished entries and their keys are remembered; they use memory; default: 86400
 
 --- How messages are sent in nginx.
 ---@class waba.NginxSenderOptions
----@field concurrency? integer  messages that may be in flight at once in each worker process; default: 16
----@field batch? integer  the largest number of entries taken at once, as in `sender:work`; default: 64
+---@field concurrency? integer  the largest number of messages that are in flight at once in each worker process; default: 16
+---@field batch? integer  the largest number of entries that are taken at once, as in `sender:work`; default: 64
 ---@field lease? number  seconds, as in `receiver:work`; default: 60
 ---@field interval? number  seconds between checks for entries that other processes put; default: 1
 
---- The options of every outbox.
+--- The options that every outbox has.
 ---@class waba.OutboxOptions
----@field hosting? "on_premise"|"cloud"  the rules that messages are checked by when they are put; default: the environment's WABA_HOSTING, else "on_premise"
----@field keep? number  seconds for which finished entries and their keys are known; default: 7 * 86400
----@field retry? waba.OutboxRetry  when a message is sent again that certainly was not sent
+---@field hosting? "on_premise"|"cloud"  the hosting whose rules check a message when it is put; default: the environment variable WABA_HOSTING, else "on_premise"
+---@field keep? number  seconds for which finished entries and their keys are remembered; default: 7 * 86400
+---@field retry? waba.OutboxRetry  when a message that was certainly not sent is sent again
 
---- When a message is sent again that certainly was not sent, because the gateway or the network was not available or
---- the key was refused. The pause doubles after each failure, and a random part of up to half of it is left out.
+--- When a message is sent again that was certainly not sent, because the gateway or the network was not available or
+--- the API key was refused. The pause doubles after each failure and is then shortened by a random part of up to
+--- half.
 ---@class waba.OutboxRetry
----@field attempts? integer  attempts before an entry has failed, including the first; default: 16
+---@field attempts? integer  attempts, including the first one, before an entry has failed; default: 16
 ---@field base? number  seconds: the pause before the second attempt; default: 1
 ---@field max? number  seconds: the longest pause; default: 300
 
@@ -399,14 +400,14 @@ local nginx = {}
 
 --- The options of `waba.outbox.sqlite`.
 ---@class waba.SqliteOutboxOptions : waba.OutboxOptions
----@field file string  required: the database, not that of an inbox; it and its directory must be writable. Created with mode 600, for its owner only
----@field busy_timeout? number  seconds to wait for another process's write. In nginx, in `waba.run`, cqueues and copas other coroutines run meanwhile; default: 5
----@field sync? boolean  true: `put` returns when the disk has the entries, and nothing is sent before the disk has that it will be, so that both survive a power failure. false: they survive the end of the process; after a power failure a message may be sent twice; default: true
+---@field file string  required: the database file, which must not be the file of an inbox; the process must be able to write to the file and to its directory. The file is created with mode 600, for its owner only
+---@field busy_timeout? number  the longest wait in seconds for a write of another process. In nginx, `waba.run`, cqueues and copas, other coroutines run meanwhile; default: 5
+---@field sync? boolean  true: `put` returns when the disk has written the entries, and a message is sent only when the disk has recorded that it will be sent, so that both survive a power failure. false: the entries survive the end of the process; after a power failure a message may be sent twice; default: true
 
 --- The options of `waba.pace.redis`.
 ---@class waba.RedisPaceOptions : waba.PaceStoreOptions, waba.RedisAddress
----@field prefix? string  of all keys. The rest of a key is a hash of the API key, in braces; default: "waba:pace"
----@field timeout? number  seconds for connecting and for each call; outside nginx the process waits for it; default: 0.5
+---@field prefix? string  the beginning of all keys; a hash of the API key in braces follows; default: "waba:pace"
+---@field timeout? number  seconds for the connection and for each call; outside nginx the process is blocked meanwhile; default: 0.5
 
 --- The options of `waba.pace.shared_dict`.
 ---@class waba.SharedDictPaceOptions : waba.PaceStoreOptions
@@ -414,9 +415,9 @@ local nginx = {}
 
 --- The methods of all stores of rate limits.
 ---@class waba.PaceStoreOptions
----@field unreachable? "continue"|"wait"  while the store cannot be reached: "continue" sends at a share of the rates, "wait" sends nothing; default: "continue"
----@field share? number  the part of the rates that this process uses meanwhile, at most 1: about 1 divided by the number of processes; default: 0.25
----@field on_error? fun(err: waba.Error)  called each time when the store cannot be reached: at most once per second
+---@field unreachable? "continue"|"wait"  what a process does while the store cannot be reached: "continue" sends at a share of the rates, "wait" sends nothing; default: "continue"
+---@field share? number  the share of the rates that this process uses meanwhile, at most 1: about 1 divided by the number of processes; default: 0.25
+---@field on_error? fun(err: waba.Error)  called when the store cannot be reached: at most once per second
 
 --- The settings, in the platform's form. A field that the gateway omits is nil.
 ---@class waba.CallingSettings
@@ -609,27 +610,27 @@ local nginx = {}
 --- The options of `waba.sender`.
 ---@class waba.SenderOptions
 ---@field outbox waba.Outbox  required
----@field client waba.Client|waba.Clients|table<string, waba.Client>|fun(entry: waba.OutboxEntry): waba.Client|nil  required: one client; or the clients by number or phone_number_id; or a function that returns the client of an entry, and may wait; or what waba.clients returns
----@field receiver? waba.Receiver  whose statuses, if this process handles them, prove that messages were accepted (Cloud hosting; see `outbox:watch`)
----@field suppress? waba.Receiver  templates for marketing are not sent to customers who want none, by the records of this receiver: their result is an error of kind "blocked". For marketing are those whose definition the client has, and it says so, and entries with the option `marketing`
----@field settle? number  seconds to wait for such a status when the result of a message is uncertain (Cloud hosting; at most the option `keep` of the outbox); default: 600
----@field resend? boolean  true: sends a message again, once, that has no such status then. The recipient may get it twice; default: false
----@field on_result? fun(entry: waba.OutboxEntry, sent: waba.Sent|nil, err: waba.Error|nil)  called when the result is stored; `entry` has `id`, `key`, `to` and `number`. An error with `maybe_sent`: the result stays uncertain. Is called again for a result if the process ends meanwhile
+---@field client waba.Client|waba.Clients|table<string, waba.Client>|fun(entry: waba.OutboxEntry): waba.Client|nil  required: one client; or a table of clients by number or phone_number_id; or a function that returns the client of an entry, and may wait; or what waba.clients returns
+---@field receiver? waba.Receiver  the receiver whose statuses, if this process handles them, prove that messages were accepted (Cloud hosting; see `outbox:watch`)
+---@field suppress? waba.Receiver  a receiver with records of customers who want no marketing messages. Templates for marketing are not sent to them: the result is an error of kind "blocked". A template is for marketing if the client has its definition and the category is marketing, or if its entry has the option `marketing`
+---@field settle? number  seconds to wait for such a status if the result of a message is uncertain (Cloud hosting; at most the option `keep` of the outbox); default: 600
+---@field resend? boolean  true: sends a message again, once, if no such status has come after this time. The recipient may then get the message twice; default: false
+---@field on_result? fun(entry: waba.OutboxEntry, sent: waba.Sent|nil, err: waba.Error|nil)  called when a result is stored; `entry` has `id`, `key`, `to` and `number`. If the error has `maybe_sent`, the result stays uncertain. If the process ends during the call, the function is called again for the same result
 
---- How a sender works; as the options of `receiver:work`.
+--- How a sender works; the options are those of `receiver:work`.
 ---@class waba.SenderWorkOptions : waba.WorkOptions
----@field concurrency? integer  messages that may be in flight at once. More than one run in the event loop of the caller, else in one of their own (`waba.run`); default: 16
----@field batch? integer  the largest number of entries taken at once, each of another recipient; default: 64
+---@field concurrency? integer  the largest number of messages that are in flight at once. If it is above 1, they are sent in the event loop of the caller, or else in a new one (`waba.run`); default: 16
+---@field batch? integer  the largest number of entries that are taken at once, each for another recipient; default: 64
 
 --- The address of a Redis server.
 ---@class waba.RedisAddress
 ---@field host? string  default: "127.0.0.1"
 ---@field port? integer  default: 6379
----@field path? string  of a Unix socket, instead of host and port
+---@field path? string  the path of a Unix socket, instead of host and port
 ---@field password? string
 ---@field user? string  with a password
 ---@field database? integer
----@field timeout? number  seconds for connecting and for each call; default: 5
+---@field timeout? number  seconds for the connection and for each call; default: 5
 
 --- A number, and the credentials of its webhook. Without credentials of its own, the number accepts the
 --- credentials of the receiver.
@@ -811,7 +812,7 @@ function waba.events(bytes, sources) end
 ---@return waba.Receiver
 function waba.receiver(options) end
 
---- Makes a sender. It sends nothing before its `work` is called.
+--- Makes a sender. The sender sends nothing before its `work` is called.
 ---@param options waba.SenderOptions
 ---@return waba.Sender
 function waba.sender(options) end

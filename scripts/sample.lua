@@ -127,7 +127,8 @@ local function read(path, sentences, messages)
       text, is_new, is_inside = c_comment(line, is_inside)
     end
     if text and text:find "%-%-%-%-$" then text = nil end -- a divider
-    if not text or is_new or text == "" then finish() end
+    local is_item = text and (text:find "^%- " or text:find "^%s%s+%S.-%S%s%s+%S") -- a list, or a table of two columns
+    if not text or is_new or is_item or text == "" then finish() end
     if text and text ~= "" then
       paragraph, start = (paragraph and paragraph .. " " or "") .. text, paragraph and start or number
     end

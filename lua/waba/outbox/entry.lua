@@ -1,4 +1,4 @@
--- The entries of an outbox: checks what is put, and converts entries and their states to bytes and back.
+-- Checks the entries that are put into an outbox, and converts entries and their states to bytes and back.
 
 local callback_data = require "waba.hosting.callback_data"
 local canonical = require "waba.canonical"
@@ -11,44 +11,48 @@ local schema = require "waba.schema"
 
 local entries = {}
 
--- The version of the bytes of an entry.
+-- The version of the format in which an entry is stored.
 local VERSION = 1
 
--- The lanes of a conversation: replies, and bulk messages, which do not hold up replies.
+-- The lanes of a conversation: one for replies and one for bulk messages, so that replies do not wait for bulk
+-- messages.
 entries.LANES = { "", "bulk:" }
 
---- One message to be sent.
+--- A message to be sent.
 ---@options waba.OutboxEntry
 local ENTRY = {
   to = "string|integer|table",      -- required; as in `client:send`
-  message = "table",                -- required: from a builder
-  number = "string|integer",        -- the sending business number, or its phone_number_id: for senders with several
+  message = "table",                -- required: a message, as builders return it
+  number = "string|integer",        -- the sending business number or its phone_number_id; for a sender with several
                                     -- clients
-  key = "string|integer",           -- the message is stored once for each key of a number
-  at = "number",                    -- Unix seconds before which it is not sent
-  bulk = "boolean",                 -- true: is sent after all entries without it
-  campaign = "string",              -- a name under which the results are counted: see `outbox:campaign`
+  key = "string|integer",           -- a message is stored only once for each key and number
+  at = "number",                    -- Unix seconds; the message is not sent before
+  bulk = "boolean",                 -- true: the message is sent after all entries without `bulk`
+  campaign = "string",              -- a name by which results are counted: see `outbox:campaign`
   options = "waba.OutboxSendOptions", -- of the message
 }
 
---- The options of `client:send` that can be stored.
+--- The options of `client:send` that an entry can have.
 ---@options waba.OutboxSendOptions
 local SEND_OPTIONS = {
   reply_to = "string",              -- id of the message to quote (Cloud hosting only)
-  data = "string",                  -- text that the statuses of the message contain, at most 486 characters: the outbox adds
-                                    -- the id of the entry (Cloud hosting only)
-  identity_key_hash = "string",     -- delivers only while this is the recipient's identity (Cloud hosting only)
-  marketing = "boolean|table",      -- a template for marketing (Cloud hosting only)
-  category = "string",              -- Direct Send (Cloud hosting only)
+  data = "string",                  -- text that the statuses of the message contain, at most 486 characters, because
+                                    -- the outbox appends the id of the entry (Cloud hosting only)
+  identity_key_hash = "string",     -- delivers the message only while this is the hash of the recipient's identity
+                                    -- (Cloud hosting only)
+  marketing = "boolean|table",      -- true: the message is a template for marketing (Cloud hosting only)
+  category = "string",              -- the option of Direct Send (Cloud hosting only)
   ttl_seconds = "integer",          -- with category
   direct_send_config = "table",     -- with category
-  check_contact = "boolean",        -- checks an unknown number first (On-Premise hosting only)
-  timeout = "number>0",             -- seconds; default: the client's
+  check_contact = "boolean",        -- checks the recipient's number before the message is sent, unless it is known
+                                    -- (On-Premise hosting only)
+  timeout = "number>0",             -- seconds; default: the client's `timeout`
 }
 
 local MOST_DATA = 512 - callback_data.OVERHEAD
 local LONGEST_KEY = 512
--- Bytes of the part of a key's value that depends on the message; the entry's id follows.
+-- The value that is stored with a key begins with this many bytes of a hash of the message; the id of the entry
+-- follows.
 entries.DIGEST = 32
 
 local function hex(digits)
@@ -88,7 +92,8 @@ local function text_of_key(key)
   return type(key) == "number" and ("%.0f"):format(key) or key
 end
 
--- Returns the client's options for the check of the content. A client may have a namespace.
+-- Returns the options of a client that the check of a message needs. A template needs a namespace, which a client
+-- may have.
 local CLIENT = { validate = true, namespace = "of the client" }
 
 local function check_content(entry, hosting)
@@ -103,7 +108,7 @@ local function check_content(entry, hosting)
   return hostings.get(hosting).encode_message(entry.to, entry.message, CLIENT, entry.options, entry.form)
 end
 
---- Checks what is put. Raises for wrong use.
+--- Checks an entry that is put. Raises an error for wrong use.
 ---@param fields waba.OutboxEntry
 ---@param hosting waba.Hosting
 ---@param what string  "outbox:put"
@@ -126,17 +131,17 @@ function entries.read(fields, hosting, what)
   return entry
 end
 
---- The name of an entry's key in the store.
+--- Returns the name under which the store records the key of an entry.
 ---@param entry table
 ---@return string
 function entries.key(entry)
   return (entry.number or "") .. ":" .. entry.key
 end
 
---- The entry for the store.
+--- Returns the entry in the form that the store takes.
 ---@param entry table  of `read`
 ---@return waba.StoreEntry|nil
----@return waba.Error? err  the message has text that is not UTF-8, or is too deep
+---@return waba.Error? err  the message has text that is not UTF-8, or its tables are nested too deeply
 function entries.for_store(entry)
   local body, message, path = core.encode(entry)
   if not body then return nil, errors.invalid(path, message) end
@@ -154,7 +159,7 @@ end
 --- Decodes an entry.
 ---@param bytes string
 ---@return table|nil entry
----@return string? message  why it can't be read
+---@return string? message  the reason why the entry can't be read
 function entries.decode(bytes)
   local entry = core.decode(bytes)
   if type(entry) ~= "table" or not entry.version then return nil, "the entry is not a JSON object with a version" end
@@ -171,7 +176,7 @@ local ERROR_FIELDS = {
   "scope", "maybe_sent", "trace_id",
 }
 
---- An error as a table that can be encoded.
+--- Returns a table with these fields, which can be encoded as JSON.
 ---@param err waba.Error|nil
 ---@return table|nil
 function entries.plain_error(err)

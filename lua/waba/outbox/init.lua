@@ -1,4 +1,4 @@
--- `waba.outbox`: the backends of the outbox by name, each loaded when it is first used.
+-- `waba.outbox`: the backends of the outbox by name; each is loaded at its first use.
 
 local BACKENDS = { memory = "waba.outbox.memory", sqlite = "waba.outbox.sqlite", redis = "waba.outbox.redis" }
 

@@ -1,4 +1,5 @@
--- The outbox of scripts, tests and small bots: everything is in this process and is gone with it.
+-- The outbox for scripts, tests and small bots: all entries are in the memory of this process and are lost when
+-- the process ends.
 
 local option = require "waba.option"
 local outbox = require "waba.outbox.outbox"
@@ -9,11 +10,12 @@ local memory = {}
 --- The options of `waba.outbox.memory`.
 ---@options waba.MemoryOutboxOptions : waba.OutboxOptions
 local OPTIONS = option.with(outbox.OPTIONS, {
-  max = { "integer>=0", 100000 },    -- entries that may wait; more are refused
-  keep = { "number>0", 86400 },      -- seconds for which finished entries and their keys are known; they cost memory
+  max = { "integer>=0", 100000 },    -- the largest number of waiting entries; `put` refuses further entries
+  keep = { "number>0", 86400 },      -- seconds for which finished entries and their keys are remembered; they use
+                                     -- memory
 })
 
---- An outbox in memory.
+--- Makes an outbox in memory.
 ---@param options? waba.MemoryOutboxOptions
 ---@return waba.Outbox
 function memory.new(options)

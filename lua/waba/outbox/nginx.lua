@@ -1,5 +1,5 @@
--- The sender in nginx: `init_worker_by_lua_block { require("waba.outbox.nginx").start(sender) }`. One timer per worker
--- process sends what is in the outbox, in a few light threads, so that no request waits for a message.
+-- Runs a sender in nginx: `init_worker_by_lua_block { require("waba.outbox.nginx").start(sender) }`. One timer per
+-- worker process sends the entries of the outbox in a few light threads, so no request waits until a message is sent.
 
 local complete = require("waba.option").complete
 local ngx_work = require "waba.inbox.ngx_work"
@@ -9,18 +9,20 @@ local nginx = {}
 --- How messages are sent in nginx.
 ---@options waba.NginxSenderOptions
 local OPTIONS = {
-  concurrency = { "integer>=1", 16 }, -- messages that may be in flight at once in each worker process
-  batch = { "integer>=1", 64 },       -- the largest number of entries taken at once, as in `sender:work`
+  concurrency = { "integer>=1", 16 }, -- the largest number of messages that are in flight at once in each worker
+                                      -- process
+  batch = { "integer>=1", 64 },       -- the largest number of entries that are taken at once, as in `sender:work`
   lease = { "number>0", 60 },         -- seconds, as in `receiver:work`
   interval = { "number>0", 1 },       -- seconds between checks for entries that other processes put
 }
 
--- Sender to its work, in this worker process.
+-- The work of each sender in this worker process.
 local works = setmetatable({}, { __mode = "k" })
 
---- Starts to send in this worker process: in `init_worker_by_lua`, or later. Has no effect when it was called before. An
---- outbox in memory belongs to one worker process; when that ends, it sends what is left for up to 10 seconds.
----@param sender waba.Sender  one per worker process
+--- Starts to send in this worker process; can be called in `init_worker_by_lua` or later. Further calls have no effect.
+--- An outbox in memory belongs to one worker process. When that process ends, it sends the remaining entries for up to
+--- 10 seconds.
+---@param sender waba.Sender  one sender per worker process
 ---@param options? waba.NginxSenderOptions
 function nginx.start(sender, options)
   if not works[sender] then

@@ -1,8 +1,8 @@
--- The outbox over a store (waba/store/contract.lua): what is put waits there for a sender (waba/sender). The store has
--- the entries that wait or are being sent, and records:
---   state:<id>     of an entry from the moment before its message can leave, as JSON
---   status:<id>    the statuses that came for it, as JSON
---   message:<id>   on On-Premise hosting: the id of the entry with this message id
+-- The outbox over a store (waba/store/contract.lua). An entry waits in the store until a sender (waba/sender) takes it. The
+-- store has the entries that wait or are being sent, and these records:
+--   state:<id>     the state of an entry as JSON, stored before its message can leave
+--   status:<id>    the statuses of the entry's message as JSON
+--   message:<id>   on On-Premise hosting: the id of the entry whose message has this id
 
 local core = require "waba.core"
 local entries = require "waba.outbox.entry"
@@ -17,27 +17,28 @@ Outbox.__name = "waba.Outbox"
 
 local outbox = {}
 
---- The options of every outbox.
+--- The options that every outbox has.
 ---@options waba.OutboxOptions
 outbox.OPTIONS = {
-  hosting = '"on_premise"|"cloud"',  -- the rules that messages are checked by when they are put; default: the
-                                     -- environment's WABA_HOSTING, else "on_premise"
-  keep = { "number>0", 7 * 86400 },  -- seconds for which finished entries and their keys are known
-  retry = "waba.OutboxRetry",        -- when a message is sent again that certainly was not sent
+  hosting = '"on_premise"|"cloud"',  -- the hosting whose rules check a message when it is put; default: the
+                                     -- environment variable WABA_HOSTING, else "on_premise"
+  keep = { "number>0", 7 * 86400 },  -- seconds for which finished entries and their keys are remembered
+  retry = "waba.OutboxRetry",        -- when a message that was certainly not sent is sent again
 }
 
---- When a message is sent again that certainly was not sent, because the gateway or the network was not available or
---- the key was refused. The pause doubles after each failure, and a random part of up to half of it is left out.
+--- When a message is sent again that was certainly not sent, because the gateway or the network was not available or
+--- the API key was refused. The pause doubles after each failure and is then shortened by a random part of up to
+--- half.
 ---@options waba.OutboxRetry
 local RETRY = {
-  attempts = { "integer>=1", 16 },   -- attempts before an entry has failed, including the first
+  attempts = { "integer>=1", 16 },   -- attempts, including the first one, before an entry has failed
   base = { "number>=0", 1 },         -- seconds: the pause before the second attempt
   max = { "number>=0", 300 },        -- seconds: the longest pause
 }
 
--- Attempts that the store allows beyond `retry.attempts`, for senders that died.
+-- Attempts that the store allows beyond `retry.attempts`, because an entry may be taken by a sender whose process ends.
 local SPARE = 8
--- Seconds for which a key is known unless its entry has finished.
+-- Seconds for which a key is remembered while its entry is not finished.
 local UNTIL_FINISHED = 1e10
 
 -- Putting -----------------------------------------------------------------------------------------
@@ -52,7 +53,7 @@ local function conflict(key)
   return errors.invalid("key", text:format(key))
 end
 
--- Reads all entries of a list. Returns those for the store, or nil and an error with `index`.
+-- Checks all entries of a list. Returns the entries in the form that the store takes, or nil and an error with `index`.
 local function read_all(self, list)
   local stored, digests = {}, {}
   for index, options in ipairs(list) do
@@ -83,12 +84,12 @@ local function put_all(self, list)
   return ids
 end
 
---- Stores a message to be sent, or a list of messages: all or none. When this returns they are stored as durably as
---- the backend stores. A message that is invalid is refused, and nothing is stored.
+--- Stores a message to be sent, or a list of messages: either all of them or none. After this function has returned,
+--- the messages are stored as durably as the backend allows. If one message is invalid, nothing is stored.
 ---@param entry waba.OutboxEntry|waba.OutboxEntry[]
----@return string|string[]|nil id  of the entry; a list of ids for a list. With a known key: that of the first entry
----@return waba.Error? err  kind "invalid": the message, or a key that was used for another message; kind "unavailable": the
----        store. For a list `index` is the position of the entry
+---@return string|string[]|nil id  the id of the entry; a list of ids for a list of messages. If the key is known: the id of the first entry with this key
+---@return waba.Error? err  kind "invalid": the message is invalid, or its key was used for another message; kind
+---        "unavailable": the store cannot store it. For a list of messages `index` is the position of the refused one
 function Outbox:put(entry)
   if type(entry) ~= "table" then error("outbox:put: an entry must be a table, not a " .. type(entry), 2) end
   if entry[1] ~= nil or next(entry) == nil then
@@ -104,7 +105,7 @@ end
 
 -- States ------------------------------------------------------------------------------------------
 
---- Reads a record. For the modules of the outbox and of the sender.
+--- Reads a record; used by other modules of the outbox and of the sender.
 ---@param name string
 ---@return table|nil
 ---@return waba.Error? err
@@ -114,7 +115,8 @@ function Outbox:read(name)
   return core.decode(text)
 end
 
--- The state of an entry and what its statuses say. Returns nil and an error if the store can't be read.
+-- Returns the stored state of an entry, combined with the statuses of its message. Returns nil and an error if the
+-- store can't be read.
 local function read_both(self, id)
   local values, err = self.store:get_all { "state:" .. id, "status:" .. id }
   if not values then return nil, nil, err end
@@ -122,18 +124,18 @@ local function read_both(self, id)
   return state and core.decode(state), status and core.decode(status)
 end
 
---- A record with a table as its value.
+--- Returns a record whose value is a table as JSON.
 ---@param name string
 ---@param value table
----@param is_kept? boolean  for the option `keep`; else until it is replaced
+---@param is_kept? boolean  nil: the record is kept for `keep` seconds; false: until it is replaced
 ---@return waba.StoreRecord
 function Outbox:record(name, value, is_kept)
   return { name = name, value = assert(core.encode(value)), seconds = is_kept and self.keep or nil }
 end
 
---- Returns the records of a finished entry.
+--- Returns the records to write for a finished entry.
 ---@param entry table
----@param state table  with the field `state`
+---@param state table  the public form of the state, with the field `state`
 ---@return waba.StoreRecord[]
 function Outbox:final_records(entry, state)
   local records = { self:record("state:" .. entry.id, state, true) }
@@ -150,7 +152,7 @@ end
 local RANK = { sent = 1, delivered = 2, read = 3, played = 3, failed = 4 }
 local STATES = { "sent", "delivered", "read", "failed" }
 
--- Converts a row of the store to the public form.
+-- Converts a row of the store to the public form of an entry.
 local function view(state, status)
   local err = status and status.error or state.error
   local seen = {
@@ -163,7 +165,7 @@ local function view(state, status)
   return seen
 end
 
--- The view of an entry that was not sent yet.
+-- Returns the public form of an entry that has not been sent.
 local function view_row(row)
   local entry = entries.decode(row.body) or { id = "?" }
   local state = {
@@ -183,23 +185,23 @@ local function check_id(id, what)
   if type(id) ~= "string" then error(("%s: the id must be a string, not a %s"):format(what, type(id)), 3) end
 end
 
---- The state of an entry.
+--- The public form of an entry's state.
 ---@class waba.OutboxState
 ---@field id string
 ---@field state "waiting"|"sending"|"sent"|"delivered"|"read"|"failed"|"uncertain"|"cancelled"
 ---@field to string
 ---@field number string?
 ---@field key string?
----@field message_id string?  the platform's, as soon as it is known
+---@field message_id string?  the message id of the platform, when it is known
 ---@field wa_id string?
----@field error waba.Error?   the error of the state "failed" or "uncertain"; in state "waiting" of the last attempt
----@field resent boolean?     a sender sent the entry again by its option `resend`
----@field times table<string, number>  Unix seconds by state; also `stored`, and `at` if the entry has one
+---@field error waba.Error?   the error of the state "failed" or "uncertain"; in state "waiting" the error of the last attempt
+---@field resent boolean?     true: a sender has sent the message again because of its option `resend`
+---@field times table<string, number>  Unix seconds by name of the state; also `stored`, and `at` if the entry has one
 
 --- Returns the state of an entry.
 ---@param id string  of `put`
 ---@return waba.OutboxState|nil
----@return waba.Error? err  kind "not_found": it is not known, or not any more
+---@return waba.Error? err  kind "not_found": the outbox has no entry with this id, or has removed it
 function Outbox:get(id)
   check_id(id, "outbox:get")
   for attempt = 1, 2 do
@@ -210,7 +212,7 @@ function Outbox:get(id)
     row, err = self.store:find(id)
     if err then return nil, err end
     if row then return view_row(row) end
-    if attempt == 2 then return nil, unknown(id) end -- it may have been finished between the two calls
+    if attempt == 2 then return nil, unknown(id) end -- a sender may have finished the entry between the two calls
   end
 end
 
@@ -221,7 +223,7 @@ end
 --- Cancels an entry that waits.
 ---@param id string
 ---@return true|nil ok
----@return waba.Error? err  kind "not_found"; kind "invalid": it is being sent, or it has been
+---@return waba.Error? err  kind "not_found"; kind "invalid": the message is being sent, or was sent
 function Outbox:cancel(id)
   check_id(id, "outbox:cancel")
   local state, err = self:read("state:" .. id)
@@ -245,13 +247,14 @@ end
 
 -- Statuses ----------------------------------------------------------------------------------------
 
--- The id of the entry that a status belongs to.
+-- Returns the id of the entry that a status belongs to.
 local function entry_of(self, event)
   if event.outbox_id or event.hosting == "cloud" or not event.id then return event.outbox_id end
   return self.store:get("message:" .. event.id)
 end
 
---- Records a status event: it proves that the message was accepted. Statuses of other messages have no effect.
+--- Records a status event, which proves that the platform has accepted the message. Statuses of messages that are
+--- not in the outbox have no effect.
 ---@param event waba.Event
 ---@return true|nil
 ---@return waba.Error? err  kind "unavailable"
@@ -279,14 +282,14 @@ function Outbox:apply(event)
   return true
 end
 
---- Looks at all statuses whose events are handled in this process (`receiver:work`), to learn which messages were
---- accepted, delivered and read. A sender with the option `receiver` calls this.
+--- Records the statuses of all events that this process handles (`receiver:work`), which show the messages that were
+--- accepted, delivered and read. A sender with the option `receiver` calls this function.
 ---@param receiver waba.Receiver
 function Outbox:watch(receiver)
   if self.watched[receiver] then return end
   self.watched[receiver] = true
   receiver:watch(function(event, is_handled)
-    if not is_handled then return end -- it is stored, and will be handled
+    if not is_handled then return end -- the event is only stored now; this function is called again when it is handled
     local ok, err = self:apply(event)
     if not ok then error(err, 0) end
   end)
@@ -294,11 +297,11 @@ end
 
 -- The rest ----------------------------------------------------------------------------------------
 
--- The states in which an entry is finished.
+-- The states of finished entries.
 local FINAL = { "sent", "failed", "uncertain", "cancelled" }
 
---- Counts the results of the entries that were put with the same `campaign`: as they were reported, without what statuses
---- report later.
+--- Counts the results of the entries that were put with the same `campaign`. A result is counted when it is reported;
+--- later statuses do not change the counts.
 ---@param name string
 ---@return { sent: integer, failed: integer, uncertain: integer, cancelled: integer }|nil counts
 ---@return waba.Error? err
@@ -311,7 +314,7 @@ function Outbox:campaign(name)
   return counts
 end
 
---- The number of entries that wait or are being sent.
+--- Returns the number of entries that wait or are being sent.
 ---@return integer|nil
 ---@return waba.Error? err
 function Outbox:depth()
@@ -325,7 +328,7 @@ function Outbox:oldest()
   return self.store:oldest()
 end
 
---- Frees what the outbox holds. Harmless when repeated.
+--- Releases the resources of the outbox. Harmless when repeated.
 function Outbox:close()
   self.store:close()
 end
@@ -339,9 +342,9 @@ local function hosting_of(settings, what)
   return name
 end
 
---- Checks the options of an outbox, and completes them with what every store needs.
+--- Checks the options of an outbox, and adds the defaults that every store needs.
 ---@param options table|nil
----@param known table  the table of options, with those of `outbox.OPTIONS`
+---@param known table  the declaration of the options, which includes `outbox.OPTIONS`
 ---@param what string  "waba.outbox.sqlite"
 ---@return table settings  a copy
 function outbox.settings(options, known, what)
@@ -353,7 +356,7 @@ function outbox.settings(options, known, what)
   return settings
 end
 
---- An outbox over a store.
+--- Makes an outbox over a store.
 ---@param store waba.Store
 ---@param settings table  of `outbox.settings`
 ---@return waba.Outbox

@@ -1,4 +1,4 @@
--- The outbox in Redis: many programs put, and many senders on many machines send.
+-- The outbox in Redis, for many programs that put messages and many senders on many machines.
 
 local option = require "waba.option"
 local outbox = require "waba.outbox.outbox"
@@ -13,8 +13,8 @@ local OPTIONS = option.with(outbox.OPTIONS, option.with(redis_connection.OPTIONS
   prefix = { "string", "{waba:outbox}" }, -- prefix of all keys; in a cluster its braces keep the keys on one node
 }))
 
---- An outbox in Redis (6 or newer). Connects at the first use. Entries are as durable as the `appendonly` and
---- `appendfsync` settings of the server make it.
+--- Makes an outbox in Redis (6 or newer). Connects to Redis at the first use. The settings `appendonly` and
+--- `appendfsync` of the Redis server determine how durable the entries are.
 ---@param options? waba.RedisOutboxOptions
 ---@return waba.Outbox
 function redis.new(options)

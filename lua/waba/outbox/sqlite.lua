@@ -1,5 +1,5 @@
--- The outbox in one SQLite file: survives the end of the process at any moment, and may be shared by several processes of
--- one machine.
+-- The outbox in one SQLite file. The entries survive the end of the process at any moment, and several processes of one
+-- machine may share the file.
 
 local library = require "waba.library"
 local option = require "waba.option"
@@ -12,17 +12,19 @@ local sqlite = {}
 --- The options of `waba.outbox.sqlite`.
 ---@options waba.SqliteOutboxOptions : waba.OutboxOptions
 local OPTIONS = option.with(outbox.OPTIONS, {
-  file = "string",                   -- required: the database, not that of an inbox; it and its directory must be
-                                     -- writable. Created with mode 600, for its owner only
-  busy_timeout = { "number>=0", 5 }, -- seconds to wait for another process's write. In nginx, in `waba.run`, cqueues and
-                                     -- copas other coroutines run meanwhile
-  sync = { "boolean", true },        -- true: `put` returns when the disk has the entries, and nothing is sent before the
-                                     -- disk has that it will be, so that both survive a power failure. false: they
-                                     -- survive the end of the process; after a power failure a message may be sent twice
+  file = "string",                   -- required: the database file, which must not be the file of an inbox; the
+                                     -- process must be able to write to the file and to its directory. The file is
+                                     -- created with mode 600, for its owner only
+  busy_timeout = { "number>=0", 5 }, -- the longest wait in seconds for a write of another process. In nginx,
+                                     -- `waba.run`, cqueues and copas, other coroutines run meanwhile
+  sync = { "boolean", true },        -- true: `put` returns when the disk has written the entries, and a message is sent
+                                     -- only when the disk has recorded that it will be sent, so that both survive a
+                                     -- power failure. false: the entries survive the end of the process; after a power
+                                     -- failure a message may be sent twice
 })
 
---- An outbox in a SQLite file. The file is opened at the first use, so that a process may fork before. Raises when it
---- certainly can't be opened, or is not a database.
+--- Makes an outbox in a SQLite file. The file is opened at the first use, so a process may fork before that. Raises
+--- an error if the file cannot be opened or is not a database.
 ---@param options waba.SqliteOutboxOptions|string  a string is the option `file`
 ---@return waba.Outbox
 function sqlite.new(options)

@@ -1,5 +1,5 @@
--- The limiter of a class of requests that several processes share. Each process takes batches of tokens from the store
--- (rules.lua) and uses them, so that most messages need no request to the store.
+-- The rate limiter of a class of requests that several processes share. Each process takes batches of tokens from the
+-- store (rules.lua) and uses them, so that most messages are sent without a request to the store.
 
 local buckets = require "waba.delivery.bucket"
 
@@ -7,43 +7,45 @@ local floor, ceil, max, min, huge = math.floor, math.ceil, math.max, math.min, m
 
 local bucket = {}
 
--- Tokens of one batch; fewer if they last for longer than SPAN seconds, because a pause that another process has reported
--- becomes known with the next batch. At a fast rate a batch has the tokens of SHORTEST seconds.
+-- The number of tokens in one batch. A batch that would last for longer than SPAN seconds has fewer tokens, because a
+-- process learns of a pause that another process has reported only with its next batch. At a fast rate a batch has the
+-- tokens of SHORTEST seconds.
 local BATCH, SPAN, SHORTEST = 25, 0.6, 0.1
 
--- A token can be used for some time after its moment. This part of the burst is kept for tokens that are used late, so that
--- they do not exceed the rate; and the seconds at least.
+-- Each token may be used from a moment on, and for some time after it. Because late tokens must not exceed the rate,
+-- this part of the burst is not given to other requests; LATE is the least time in seconds.
 local LATE_PART, LATE = 0.25, 0.1
 
--- Bulk leaves this many batches of the burst to replies.
+-- Bulk messages leave this number of batches of the burst to replies.
 local HEADROOM = 2
 
---- Seconds: between checks while another coroutine asks the store; after which it counts as ended; the shortest wait; how
---- long what is known about pauses is valid.
+--- All in seconds. STEP: between two checks while another coroutine asks the store; LOST: after which that coroutine
+--- counts as ended; SOON: the shortest wait; FRESH: for which the knowledge about pauses is valid.
 bucket.STEP, bucket.LOST, bucket.SOON, bucket.FRESH = 0.01, 3, 0.001, 0.9
 
 local STEP, LOST, SOON, FRESH = bucket.STEP, bucket.LOST, bucket.SOON, bucket.FRESH
 
--- Tokens of one kind of requests: replies may use tokens of bulk, but bulk no tokens of replies.
+-- Makes the tokens of one kind of requests. Replies may use tokens for bulk messages; bulk messages may not use
+-- tokens for replies.
 local function new_lane(name, slack)
-  -- guess: tokens that will probably be used before they expire
+  -- guess: the number of tokens that will probably be used before they expire
   return {
     name = name, slack = slack, count = 0, next_at = 0, granted_at = 0, wanted = 0, lapsed = 0, guess = 1, ask_at = 0,
   }
 end
 
 ---@class waba.SharedBucket : waba.Limiter
----@field interval number      seconds between two tokens at the whole rate; 0: no limit, but pauses hold
+---@field interval number      seconds between two tokens at the full rate; 0: no rate, only pauses
 ---@field slack number
 ---@field paused_until number
 local Bucket = {}
 Bucket.__index = Bucket
 Bucket.__name = "waba.SharedBucket"
 
---- The class, for what limiters of recipients have in common with it.
+--- The class of shared buckets; the limiters of recipients use some of its methods.
 bucket.Bucket = Bucket
 
--- Drops the tokens of a lane that were not used in time. The next request returns them.
+-- Drops the tokens of a lane that were not used in time. The next request reports them to the store as not used.
 local function expire(self, lane, now)
   local latest = now - self.late
   if lane.count == 0 or latest <= lane.granted_at or latest <= lane.next_at then return end
@@ -53,8 +55,8 @@ local function expire(self, lane, now)
   self.returned = self.returned + lapsed
 end
 
--- Returns the lane from which a request takes its token; nil if no lane has a token. A reply waits for no token of bulk
--- that has its moment later, because the store probably has one now.
+-- Returns the lane from which a request takes its token; nil if no lane has a token. A reply does not wait for a token
+-- for bulk messages whose moment comes later, because the store probably has a token for it now.
 local function usable(self, now, is_bulk)
   local replies, bulk = self.replies, self.bulk
   expire(self, bulk, now)
@@ -64,7 +66,7 @@ local function usable(self, now, is_bulk)
   return replies.count > 0 and replies or bulk.count > 0 and bulk.next_at <= now + self.interval and bulk or nil
 end
 
--- The bucket that limits this process while the store cannot be reached.
+-- Returns the bucket that limits this process while the store cannot be reached.
 local function fallback_of(self)
   if not self.fallback then
     local rate, share = self.rate, self.shared.store.share
@@ -73,7 +75,7 @@ local function fallback_of(self)
   return self.fallback
 end
 
---- Seconds until there is a token, or until the first request must ask the store (`refill`).
+--- Returns the seconds until there is a token, or until the first request must ask the store (`refill`).
 ---@param now number
 ---@param is_bulk? boolean
 ---@return number
@@ -94,7 +96,7 @@ function Bucket:delay(now, is_bulk)
   return max(SOON, (is_bulk and self.bulk or self.replies).ask_at - now)
 end
 
---- Takes a token, after `delay` was 0.
+--- Takes a token; `delay` must have returned 0.
 ---@param now number
 ---@param is_bulk? boolean
 function Bucket:take(now, is_bulk)
@@ -116,7 +118,7 @@ function Bucket:try(now, is_bulk)
   return true
 end
 
---- Returns the least number of seconds until a request with `ahead` requests before it gets a token.
+--- Returns the least number of seconds until a request gets a token if `ahead` other requests are before it.
 ---@param now number
 ---@param ahead integer
 ---@return number
@@ -127,7 +129,7 @@ function Bucket:earliest(now, ahead)
 end
 
 -- Returns the number of tokens to ask for: one for each waiting request, or as many as were used of the last batch, and
--- more if all were used.
+-- more if all of that batch were used.
 local function demand(self, lane, waiting)
   if lane.wanted > 0 then
     lane.guess = lane.lapsed > 0 and max(1, lane.wanted - lane.lapsed) or min(self.batch, 2 * lane.wanted)
@@ -136,7 +138,7 @@ local function demand(self, lane, waiting)
   return self.rate and max(1, min(self.batch, expected)) or 0, expected >= self.batch
 end
 
---- Asks the store for tokens if that is needed. May wait. Only the first request of a queue calls it.
+--- Asks the store for tokens if this is necessary. May wait. Only the first request of a queue calls this function.
 ---@param now number
 ---@param is_bulk? boolean
 ---@param waiting integer  requests that wait
@@ -161,13 +163,13 @@ function Bucket:refill(now, is_bulk, waiting)
   return true
 end
 
---- The error of a request that waited in vain because the store cannot be reached, or nil.
+--- Returns the error for a request that could not be sent because the store cannot be reached, or nil.
 ---@return waba.Error|nil
 function Bucket:failure()
   return self.shared.store.waits and self.shared.store.failure or nil
 end
 
---- Has no token before a moment.
+--- Makes all tokens wait until a moment.
 ---@param moment number
 function Bucket:pause(moment)
   if moment <= self.paused_until then return end
@@ -178,7 +180,7 @@ function Bucket:pause(moment)
   if self.fallback then self.fallback:pause(moment) end
 end
 
---- `shared` takes the tokens from the store.
+--- `shared` requests the tokens from the store.
 ---@param shared waba.SharedLimiters
 ---@param class string
 ---@return waba.SharedBucket

@@ -1,4 +1,4 @@
--- `waba.pace`: the stores of rate limits that several processes share, by name, each loaded when it is first used.
+-- `waba.pace`: the stores of rate limits that several processes share, by name; each is loaded at its first use.
 
 local BACKENDS = { shared_dict = "waba.pace.shared_dict", redis = "waba.pace.redis" }
 

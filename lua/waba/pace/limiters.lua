@@ -1,5 +1,5 @@
--- The limiters of one key that several processes share: takes tokens from the store (rules.lua), reports the use of
--- recipients' limiters with the same request, and learns of pauses by its reply.
+-- The rate limiters of one API key that several processes share. They take tokens from the store (rules.lua). The
+-- same request reports the use of recipients' limiters, and its reply contains the pauses.
 
 local buckets = require "waba.pace.bucket"
 local core = require "waba.core"
@@ -7,13 +7,13 @@ local pairs_of = require "waba.pace.pair"
 
 local limiters = {}
 
--- Reports in one request at most.
+-- The largest number of reports in one request.
 local REPORTS = 100
 
--- Seconds by which the store holds a pause longer than this process.
+-- Seconds by which a pause lasts longer in the store than in this process.
 local SPARE = 0.1
 
--- Commands and replies of the store are in microseconds.
+-- Commands and replies of the store have times in microseconds.
 local function microseconds(seconds) return ("%.0f"):format(seconds * 1e6) end
 
 ---@class waba.SharedLimiters
@@ -22,27 +22,27 @@ Shared.__index = Shared
 Shared.__name = "waba.SharedLimiters"
 
 ---@param store waba.PaceStore
----@param identity string  a hash of the key. The store sees the first half only, so that it cannot compute the names of
----                        recipients
+---@param identity string  a hash of the API key. The store gets the first half only, so that it cannot compute the
+---                        names of recipients
 ---@param rates waba.PaceOptions
 ---@return waba.SharedLimiters
 function limiters.new(store, identity, rates)
   return setmetatable({
     store = store, rates = rates, name = identity:sub(1, 32), secret = identity,
     by_name = setmetatable({}, { __mode = "v" }), -- limiters of recipients
-    pauses = {},                                  -- ends of the pauses of recipients, by name, of all processes
+    pauses = {},                                  -- for all processes: the ends of the pauses of recipients, by name
     pending = {}, version = "", asked_at = -math.huge, paused_until = -math.huge,
   }, Shared)
 end
 
---- The limiter of a class of requests.
+--- Returns the rate limiter of a class of requests.
 ---@param class string
 ---@return waba.SharedBucket
 function Shared:bucket(class)
   return buckets.new(self, class)
 end
 
---- The limiter of a recipient.
+--- Returns the rate limiter of a recipient.
 ---@param to string
 ---@return waba.SharedPair
 function Shared:pair(to)
@@ -53,7 +53,7 @@ function Shared:pair(to)
   return pair
 end
 
---- Whether recipients may have to wait although they have no rate.
+--- Returns whether requests to recipients may have to wait although recipients have no rate limit.
 ---@param now number
 ---@return boolean
 function Shared:has_pauses(now)
@@ -64,13 +64,13 @@ function Shared:has_pauses(now)
   return found
 end
 
---- Reports the use of a recipient's limiter with the next request for tokens.
+--- Reports the use of a recipient's rate limiter with the next request for tokens.
 ---@param pair waba.SharedPair
 function Shared:note(pair)
   self.pending[pair] = true
 end
 
--- The limiters to report.
+-- Returns the limiters whose use must be reported.
 local function reports(self, now)
   local list = {}
   for pair in pairs(self.pending) do
@@ -82,7 +82,7 @@ local function reports(self, now)
   return list
 end
 
--- Reads a reply about recipients: first the reported recipients, then the paused ones.
+-- Reads the part of a reply about recipients: first the reported recipients, then the paused ones.
 local function learn_all(self, reply, list, now)
   for index, pair in ipairs(list) do pair:learn(reply[5 + 2 * index] / 1e6, reply[6 + 2 * index] / 1e6, now) end
   if reply[6] ~= self.version then self.version, self.pauses = reply[6], {} end
@@ -123,10 +123,10 @@ function Shared:take(bucket, lane, wanted, needs_more)
   return { granted = reply[1], first = reply[2] / 1e6, ask = reply[3] / 1e6, due = reply[5] / 1e6 }
 end
 
---- Asks the store for a token of a recipient, and reports the tokens that were used without asking.
+--- Asks the store for a token of a recipient, and reports the tokens that were used before without a request.
 ---@param pair waba.SharedPair
 ---@param reported integer
----@return { granted: integer, due: number, paused: number }|nil reply  due, paused: as in Pair:learn
+---@return { granted: integer, due: number, paused: number }|nil reply  due, paused: the parameters of Pair:learn
 function Shared:take_pair(pair, reported)
   local reply = self.store:run(self.name, {
     "pair", pair.name, microseconds(pair.bucket.interval), microseconds(pair.bucket.slack), reported,
@@ -134,7 +134,7 @@ function Shared:take_pair(pair, reported)
   return reply and { granted = reply[1], due = reply[2] / 1e6, paused = reply[3] / 1e6 }
 end
 
---- Asks the store for tokens of messages if what this process knows about pauses is too old. May wait.
+--- Asks the store about pauses if the knowledge of this process is too old. May wait.
 ---@param bucket waba.SharedBucket
 ---@param now number
 ---@param is_bulk? boolean
@@ -145,14 +145,14 @@ function Shared:freshen(bucket, now, is_bulk)
   self:take(bucket, is_bulk and bucket.bulk or bucket.replies, 0, false)
 end
 
--- Reports a pause. A store that has just failed is not asked: the attempt may take long.
+-- Reports a pause. Does not ask a store that has just failed, because the attempt may take long.
 local function report_pause(self, words)
   local store = self.store
   if not store.failure or store.clock() >= store.retry_at then store:run(self.name, words) end
 end
 
---- Lets no process send anything with the key before a moment. May wait. Many requests may report the same pause: the store
---- gets it once, and a little longer.
+--- Stops all processes from sending with the API key until a moment. May wait. Many requests may report the same pause:
+--- the store gets it once, and a little longer.
 ---@param moment number
 function Shared:pause(moment)
   if moment <= self.paused_until then return end
@@ -160,7 +160,7 @@ function Shared:pause(moment)
   report_pause(self, { "pause", microseconds(self.paused_until - self.store.clock()) })
 end
 
---- Lets no process send anything to a recipient before a moment. May wait.
+--- Stops all processes from sending to a recipient until a moment. May wait.
 ---@param pair waba.SharedPair
 ---@param moment number
 function Shared:pause_pair(pair, moment)

@@ -1,5 +1,5 @@
--- The limiter of a recipient that several processes share. A process uses a part of the bucket before it reports that to the
--- store (rules.lua), with the next request for tokens of messages.
+-- The rate limiter of a recipient that several processes share. A process uses a part of the bucket before it reports
+-- this use to the store (rules.lua) in the next request for tokens.
 
 local buckets = require "waba.delivery.bucket"
 local shared_bucket = require "waba.pace.bucket"
@@ -9,7 +9,7 @@ local STEP, LOST, SOON = shared_bucket.STEP, shared_bucket.LOST, shared_bucket.S
 
 local pair = {}
 
--- A process may use this part of the remaining burst before it reports the use.
+-- The part of the remaining burst that a process may use before it reports the use.
 local FREE_PART = 1 / 8
 
 ---@class waba.SharedPair : waba.Limiter
@@ -18,7 +18,7 @@ local Pair = {}
 Pair.__index = Pair
 Pair.__name = "waba.SharedPair"
 
--- Whether the store must be asked for the next token.
+-- Returns whether the store must be asked for the next token.
 local function must_ask(self)
   return self.unreported >= self.free and not self.is_granted
 end
@@ -56,9 +56,9 @@ function Pair:give_back()
   self.shared:note(self)
 end
 
---- Takes over what the store knows.
+--- Sets the state of the bucket that the store has returned.
 ---@param due number     seconds until the bucket is full
----@param paused number  seconds until its pause ends
+---@param paused number  seconds until the pause ends
 ---@param now number
 function Pair:learn(due, paused, now)
   local bucket = self.bucket
@@ -95,8 +95,8 @@ function Pair:is_full(now)
   return not self.is_granted and self.paused_until <= now and self.bucket:is_full(now)
 end
 
---- `name` is a hash of the recipient. `bucket` is a copy of the shared bucket. `unreported` tokens
---- were not reported to the store yet; `free` is the most that may be unreported.
+--- `name` is a hash of the recipient. `bucket` is a copy of the shared bucket. `unreported` is the number of tokens
+--- that were not yet reported to the store, and `free` its largest value.
 ---@param shared waba.SharedLimiters
 ---@param name string
 ---@return waba.SharedPair

@@ -1,4 +1,4 @@
--- Rate limits in Redis, shared by the processes of many machines.
+-- Rate limits in Redis, which the processes of many machines share.
 
 local option = require "waba.option"
 local redis_connection = require "waba.store.redis_connection"
@@ -10,11 +10,12 @@ local redis = {}
 --- The options of `waba.pace.redis`.
 ---@options waba.RedisPaceOptions : waba.PaceStoreOptions, waba.RedisAddress
 local OPTIONS = option.with(redis_connection.OPTIONS, {
-  prefix = { "string", "waba:pace" }, -- of all keys. The rest of a key is a hash of the API key, in braces
-  timeout = { "number>0", 0.5 },      -- seconds for connecting and for each call; outside nginx the process waits for it
+  prefix = { "string", "waba:pace" }, -- the beginning of all keys; a hash of the API key in braces follows
+  timeout = { "number>0", 0.5 },      -- seconds for the connection and for each call; outside nginx the process is
+                                      -- blocked meanwhile
 })
 
--- Redis has the clock that all machines share.
+-- Uses the clock of Redis, because all machines share it.
 local SCRIPT = ([[
 local rules = (function()
 %s
@@ -39,7 +40,8 @@ local function call(connection, words)
   return replies[1], messages[1]
 end
 
---- Rate limits in Redis (6 or newer): all processes that have the same key share its rates. Connects at the first use.
+--- Makes a store of rate limits in Redis (6 or newer): all processes that have the same API key share its rates.
+--- Connects to Redis at the first use.
 ---@param options? waba.RedisPaceOptions
 ---@return waba.PaceStore
 function redis.new(options)

@@ -1,8 +1,9 @@
--- How a store grants tokens: a text of Lua, because Redis runs it as a script and nginx beside its shared dictionary.
+-- The rules by which a store grants tokens. They are Lua code in a string, because Redis runs them as a script,
+-- and nginx runs them on a shared dictionary.
 --
--- The text returns a function of `db` (`get(name)`, `set(name, text, milliseconds)`; the names are those of one key), the
--- time, and the words of a command. It returns a list. Moments and intervals are in microseconds; in a reply they are
--- relative to the time, because each process has a clock of its own.
+-- The code returns a function. Its arguments are `db` (`get(name)`, `set(name, text, milliseconds)`; the names belong
+-- to one API key), the time, and the words of a command. The function returns a list. Moments and intervals are in
+-- microseconds. Moments in a reply are relative to the present time, because each process has its own clock.
 --
 --   take CLASS LANE INTERVAL SLACK LANE_SLACK LENGTH WANTED MORE RETURNED VERSION PAIR_INTERVAL [PAIR COUNT]…
 --     -> GRANTED FIRST ASK PAUSED DUE VERSION [DUE PAUSED]… [PAIR PAUSED]…
@@ -10,21 +11,22 @@
 --   pause INTERVAL                  -> (nothing)
 --   pause_pair PAIR INTERVAL SLACK  -> (nothing)
 --
--- A bucket is `due`, the moment at which it would be full again, as in waba.delivery.bucket. A batch of tokens is a part of
--- the time from `due - slack` on: the first may be used at FIRST, each next one INTERVAL later. Bulk has less slack, so
--- that a reply gets a token at once while other processes use the whole rate for bulk. A process that needs more gets in
--- ASK when it may ask again: after all processes that were given such a time before, so that each gets the same part. `turn`
--- is the end of these times.
--- VERSION names the list of paused recipients; it is part of the reply if the process has another version.
+-- The state of a bucket is `due`, the moment at which it would be full again, as in waba.delivery.bucket. The first token of
+-- a batch may be used at FIRST, and each further token INTERVAL later; `due - slack` is the earliest moment. Bulk messages
+-- have less slack, so that a reply gets a token at once while other processes use the full rate for bulk messages. A process
+-- that needs more tokens may ask again at ASK, after all processes that have such a time already, so that each process gets
+-- the same number. `turn` is the latest of these times. VERSION is the version of the list of paused recipients. The reply
+-- contains the list if the process has another version.
 return [==[
 local floor, max = math.floor, math.max
--- paused recipients in the list at most
+-- the largest number of paused recipients in the list
 local MOST = 200
--- milliseconds for which a state is kept after its last moment
+-- milliseconds for which a state is kept after its latest moment
 local KEPT = 60000
 
 return function(db, now, words)
-  -- Moments, and last the time at which they were written: if the clock was set back, they are moved back with it.
+  -- Reads the moments of a state. The last number is the time at which they were written: if the clock was set
+  -- back since, the moments are moved back too.
   local function read(name, count)
     local list = {}
     for number in string.gmatch(db.get(name) or "", "%S+") do list[#list + 1] = tonumber(number) end
@@ -45,14 +47,14 @@ return function(db, now, words)
 
   local function number(index) return tonumber(words[index]) or 0 end
 
-  -- Adds what a process has used of a recipient's bucket. Returns it: due, paused.
+  -- Adds the tokens that a process has used of a recipient's bucket. Returns the state of the bucket: due, paused.
   local function report(name, interval, count)
     local pair = read("to:" .. name, 2)
     pair[1] = max(pair[1], now) + count * interval
     return pair
   end
 
-  -- The recipients that are paused, and the version of the list.
+  -- Returns the paused recipients, and the version of their list.
   local function paused_pairs()
     local version, rest = string.match(db.get("pairs") or "", "^(%S+)(.*)")
     local list = {}
@@ -83,7 +85,7 @@ return function(db, now, words)
     if ask > now then
       ask = max(ask, state[turn])
       if needs_more or granted < wanted then state[turn] = ask + length end
-      -- a little earlier, so that the next batch arrives in time
+      -- the process may ask a little earlier, so that the next batch arrives in time
       ask = max(ask - length / 4, paused)
     end
     if wanted > 0 or returned > 0 then

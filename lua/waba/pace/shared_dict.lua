@@ -1,4 +1,4 @@
--- Rate limits in a shared dictionary of nginx, shared by its workers.
+-- Rate limits in a shared dictionary of nginx, which all workers share.
 
 local core = require "waba.core"
 local rules = require "waba.pace.rules"
@@ -13,9 +13,10 @@ local OPTIONS = {
   name = "string", -- required: the name of the dictionary, as in nginx's directive lua_shared_dict
 }
 
--- A command takes some microseconds. Seconds after which the lock of a worker that was killed ends, and between attempts.
+-- All in seconds: the time after which the lock of a killed worker ends, and the time between two attempts to lock. A
+-- command takes some microseconds.
 local LOCKED, STEP = 0.1, 0.001
--- Attempts until the dictionary counts as unreachable.
+-- Attempts to lock after which the dictionary counts as unreachable.
 local ATTEMPTS = 200
 
 local function find(name)
@@ -29,7 +30,7 @@ local function find(name)
     :format(name, name, names[1] and "; it has " .. table.concat(names, ", ") or ""), 3)
 end
 
--- Gets and sets the texts of one key. Raises when the dictionary is full of what it can't remove.
+-- Gets and sets the values of one API key. Raises an error if the dictionary is full and no value can be removed.
 local function database(dict, key)
   local db = {}
   function db.get(name) return (dict:get(key .. name)) end
@@ -50,9 +51,9 @@ local function lock(dict, name)
   return nil, "another worker keeps its lock"
 end
 
---- Rate limits in a dictionary of nginx: all workers share the rates of a key. A dictionary of 1 MB is enough for
---- thousands of recipients per minute.
----@param options waba.SharedDictPaceOptions|string  a string is the name
+--- Makes a store of rate limits in a shared dictionary of nginx: all workers share the rates of an API key. A
+--- dictionary of 1 MB is enough for thousands of recipients per minute.
+---@param options waba.SharedDictPaceOptions|string  a string is the name of the dictionary
 ---@return waba.PaceStore
 function shared_dict.new(options)
   if type(options) == "string" then options = { name = options } end

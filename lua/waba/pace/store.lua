@@ -11,14 +11,15 @@ local store = {}
 --- The methods of all stores of rate limits.
 ---@options waba.PaceStoreOptions
 store.OPTIONS = {
-  unreachable = { '"continue"|"wait"', "continue" }, -- while the store cannot be reached: "continue" sends at a share of
-                                       -- the rates, "wait" sends nothing
-  share = { "number>0", 0.25 },        -- the part of the rates that this process uses meanwhile, at most 1: about 1
+  unreachable = { '"continue"|"wait"', "continue" }, -- what a process does while the store cannot be reached:
+                                       -- "continue" sends at a share of the rates, "wait" sends nothing
+  share = { "number>0", 0.25 },        -- the share of the rates that this process uses meanwhile, at most 1: about 1
                                        -- divided by the number of processes
-  on_error = "fun(err: waba.Error)",   -- called each time when the store cannot be reached: at most once per second
+  on_error = "fun(err: waba.Error)",   -- called when the store cannot be reached: at most once per second
 }
 
--- Seconds until the next attempt after a failure; longer if the attempt took long, since it may have blocked the process.
+-- Seconds until the next attempt after a failure. If an attempt took long, the pause is longer, because the
+-- attempt may have blocked the process.
 local PAUSE, FACTOR = 1, 10
 
 --- A store of rate limits, for the option `pace` of `waba.client`.
@@ -27,13 +28,13 @@ local Store = {}
 Store.__index = Store
 Store.__name = "waba.PaceStore"
 
--- Calls the option. Errors of the function do not affect the message.
+-- Calls the option. Errors that the function raises do not affect the message.
 local function report(on_error, err)
   local ok, raised = pcall(on_error, err)
   if not ok then io.stderr:write("waba: on_error failed: ", printable.text(raised), "\n") end
 end
 
---- Runs a command of rules.lua for one key. Returns the reply; nil when the store cannot be reached.
+--- Runs a command of rules.lua for one API key. Returns the reply; nil if the store cannot be reached.
 ---@param name string  of the key
 ---@param words (string|number)[]
 ---@return any[]|nil
@@ -53,8 +54,8 @@ function Store:run(name, words)
   return nil
 end
 
---- The limiters of one key, for waba.delivery.
----@param identity string  a hash of the key
+--- Returns the rate limiters of one API key, for waba.delivery.
+---@param identity string  a hash of the API key
 ---@param rates waba.PaceOptions
 ---@return waba.SharedLimiters
 function Store:limiters(identity, rates)
@@ -64,7 +65,7 @@ end
 --- Checks the options of a store.
 ---@param options table|nil
 ---@param known table
----@param what string  the function that takes them
+---@param what string  the public function that takes the options, for errors
 ---@return table complete
 function store.settings(options, known, what)
   local settings = option.complete(options, option.with(store.OPTIONS, known), what, 3)
@@ -77,7 +78,7 @@ function store.settings(options, known, what)
   return settings
 end
 
---- `execute` runs a command: returns the reply, or nil and a message. `title` names the store in errors.
+--- `execute` runs a command; it returns the reply, or nil and a message. `title` is the name of the store in errors.
 ---@param execute fun(name: string, words: (string|number)[]): any[]|nil, string?
 ---@param title string
 ---@param settings table
@@ -86,7 +87,7 @@ function store.new(execute, title, settings)
   return setmetatable({
     execute = execute, title = title, waits = settings.unreachable == "wait", share = settings.share,
     on_error = settings.on_error, clock = settings.clock or core.clock,
-    failure = nil, retry_at = 0, -- the error while it cannot be reached, and when the next attempt is made
+    failure = nil, retry_at = 0, -- while the store cannot be reached: the error, and the time of the next attempt
   }, Store)
 end
 

@@ -1,6 +1,7 @@
--- Sends what waits in an outbox. An entry is marked in the store before its message can leave, and its result is stored
--- afterwards; a mark without a result is a message that may have been sent. Such a message is not sent again: on Cloud
--- hosting it has the id of its entry with it, and a status with this id proves that it was accepted.
+-- Sends the messages of an outbox. Before a message can leave, the sender marks its entry in the store; afterwards it
+-- stores the result. If an entry has a mark and no result, its message may have been sent. Such a message is not sent
+-- again. On Cloud hosting the message contains the id of its entry, and a status with this id proves that the platform
+-- has accepted the message.
 
 local callback_data = require "waba.hosting.callback_data"
 local of_number = require "waba.client.of_number"
@@ -26,27 +27,28 @@ local sender = {}
 local OPTIONS = {
   outbox = "waba.Outbox",            -- required
   client = "waba.Client|waba.Clients|table<string, waba.Client>|fun(entry: waba.OutboxEntry): waba.Client|nil",
-                                     -- required: one client; or the clients by number or phone_number_id; or a function
-                                     -- that returns the client of an entry, and may wait; or what waba.clients returns
-  receiver = "waba.Receiver",        -- whose statuses, if this process handles them, prove that messages were accepted
-                                     -- (Cloud hosting; see `outbox:watch`)
-  suppress = "waba.Receiver",        -- templates for marketing are not sent to customers who want none, by the records of
-                                     -- this receiver: their result is an error of kind "blocked". For marketing are those
-                                     -- whose definition the client has, and it says so, and entries with the option
-                                     -- `marketing`
-  settle = { "number>=0", 600 },     -- seconds to wait for such a status when the result of a message is
-                                     -- uncertain (Cloud hosting; at most the option `keep` of the outbox)
-  resend = { "boolean", false },     -- true: sends a message again, once, that has no such status then. The recipient may
-                                     -- get it twice
-  on_result = "fun(entry: waba.OutboxEntry, sent: waba.Sent|nil, err: waba.Error|nil)", -- called when the result is
-                                     -- stored; `entry` has `id`, `key`, `to` and `number`. An error with `maybe_sent`:
-                                     -- the result stays uncertain. Is called again for a result if the process ends
-                                     -- meanwhile
+                                     -- required: one client; or a table of clients by number or phone_number_id; or a
+                                     -- function that returns the client of an entry, and may wait; or what waba.clients
+                                     -- returns
+  receiver = "waba.Receiver",        -- the receiver whose statuses, if this process handles them, prove that messages
+                                     -- were accepted (Cloud hosting; see `outbox:watch`)
+  suppress = "waba.Receiver",        -- a receiver with records of customers who want no marketing messages. Templates
+                                     -- for marketing are not sent to them: the result is an error of kind "blocked". A
+                                     -- template is for marketing if the client has its definition and the category is
+                                     -- marketing, or if its entry has the option `marketing`
+  settle = { "number>=0", 600 },     -- seconds to wait for such a status if the result of a message is uncertain
+                                     -- (Cloud hosting; at most the option `keep` of the outbox)
+  resend = { "boolean", false },     -- true: sends a message again, once, if no such status has come after this time.
+                                     -- The recipient may then get the message twice
+  on_result = "fun(entry: waba.OutboxEntry, sent: waba.Sent|nil, err: waba.Error|nil)", -- called when a result is
+                                     -- stored; `entry` has `id`, `key`, `to` and `number`. If the error has
+                                     -- `maybe_sent`, the result stays uncertain. If the process ends during the call,
+                                     -- the function is called again for the same result
 }
 
--- Seconds between attempts to store a result that the store refuses.
+-- Seconds between two attempts to store a result that the store refuses.
 local AGAIN = 0.25
--- Kinds of errors that can be over later, though the call that they ended would fail again.
+-- Kinds of errors that may not occur again later, although an immediate retry would fail.
 local TEMPORARY = { auth = true, cancelled = true, unavailable = true }
 
 -- Results -----------------------------------------------------------------------------------------
@@ -66,7 +68,7 @@ local function state_record(self, held, name, more)
   return self.outbox:record("state:" .. held.entry.id, state_of(held, name, more))
 end
 
--- Stores a change of an entry; tries again for the length of a lease while the store refuses it.
+-- Stores a change of an entry. While the store refuses it, tries again for the length of a lease.
 local function write(self, held, change)
   change.lease = held.lease
   local deadline = core.clock() + held.seconds
@@ -89,7 +91,7 @@ local function report(self, entry, sent, err)
   if not ok then io.stderr:write("waba: on_result failed: ", printable.text(raised), "\n") end
 end
 
--- Stores the final result of an entry, and reports it. Returns it.
+-- Stores the final result of an entry, and reports it to `on_result`. Returns it.
 local function finish(self, held, state, sent, err)
   local records = self.outbox:final_records(held.entry, state)
   if sent and sent.id and not held.is_traced then
@@ -110,8 +112,8 @@ local function finish_as(self, held, name, err)
   return finish(self, held, state_of(held, name, { error = entries.plain_error(err) }), nil, err)
 end
 
--- Lets the entry wait for a status that proves that its message was accepted; without such statuses the result is
--- final.
+-- Lets the entry wait for a status that proves that its message was accepted. If the hosting has no such statuses,
+-- the result is final.
 local function await_status(self, held, err)
   local entry = held.entry
   if not held.is_traced then return finish_as(self, held, "uncertain", err) end
@@ -135,12 +137,12 @@ local function delay_of(self, attempts, err)
   return math.max(delay, err.retry_after or 0)
 end
 
--- The record of what the store had about the entry before it was marked.
+-- Returns the record with the state that the entry had before it was marked.
 local function record_before(held)
   return { name = "state:" .. held.entry.id, value = held.before and core.encode(held.before) }
 end
 
--- Stores that a message was certainly not sent: it is tried again later, or has failed.
+-- Stores that a message was certainly not sent: the entry is tried again later, or has failed.
 local function put_back(self, held, err)
   local attempts = held.lease.attempts
   local is_temporary = err.retryable or TEMPORARY[err.kind] or err.path == "number"
@@ -160,7 +162,7 @@ local function lease_lost()
   return errors.new { kind = "timeout", path = "lease", message = "the lease of the entry expired before it was sent" }
 end
 
--- Stores that the message may be sent from now on.
+-- Marks the entry: its message may be sent from now on.
 local function mark(self, held)
   if held.is_marked then return true end
   local record = state_record(self, held, "sending", { traced = held.is_traced })
@@ -175,7 +177,7 @@ local function mark(self, held)
   return true
 end
 
--- Stores that the message has not left.
+-- Removes the mark: the message has not left.
 local function unmark(self, held)
   local change = { lease = held.lease, extend = held.seconds, records = { record_before(held) } }
   if self.writer:write(change) then held.is_marked = false end
@@ -197,7 +199,7 @@ local function address_of(entry)
   return entry.to
 end
 
--- Whether statuses of the client's messages have the data that was sent with them.
+-- Returns whether statuses of the client's messages contain the data that was sent with a message.
 local function is_traced(self, client)
   local hosting = type(client.hosting) == "table" and client.hosting.name or self.outbox.hosting
   return hosting == "cloud" or nil
@@ -226,7 +228,7 @@ local function deliver(self, held, client)
     }
   end
   if sent then return finish_sent(self, held, sent) end
-  if held.is_settled then return false, err end -- the lease was lost
+  if held.is_settled then return false, err end -- the lease has expired
   if err.maybe_sent then return await_status(self, held, err) end
   return put_back(self, held, err)
 end
@@ -248,7 +250,7 @@ local function died()
   }
 end
 
--- The time in which a status could come is over, or one has come.
+-- Decides about an entry with an uncertain result: a status has come, or the time for a status is over.
 local function decide(self, held, state)
   local entry = held.entry
   local status, err = self.outbox:read("status:" .. entry.id)
@@ -259,7 +261,7 @@ local function decide(self, held, state)
   return send(self, held)
 end
 
--- Continues with an entry that another sender, or this one, has taken before.
+-- Continues with an entry that this or another sender has taken before.
 local function continue(self, held)
   local entry = held.entry
   local state, err = self.outbox:read("state:" .. entry.id)
@@ -281,26 +283,28 @@ end
 
 -- The sender --------------------------------------------------------------------------------------
 
---- How a sender works; as the options of `receiver:work`.
+--- How a sender works; the options are those of `receiver:work`.
 ---@options waba.SenderWorkOptions : waba.WorkOptions
 local WORK_OPTIONS = option.with(work.OPTIONS, {
-  concurrency = { "integer>=1", 16 }, -- messages that may be in flight at once. More than one run in the event loop of
-                                      -- the caller, else in one of their own (`waba.run`)
-  batch = { "integer>=1", 64 },       -- the largest number of entries taken at once, each of another recipient
+  concurrency = { "integer>=1", 16 }, -- the largest number of messages that are in flight at once. If it is above 1,
+                                      -- they are sent in the event loop of the caller, or else in a new one
+                                      -- (`waba.run`)
+  batch = { "integer>=1", 64 },       -- the largest number of entries that are taken at once, each for another
+                                      -- recipient
 })
 
---- Lets the sender look for entries now. `outbox:put` does so in its own process.
+--- Lets the sender take entries now. `outbox:put` calls this for the senders of its own process.
 function Sender:wake()
   for running in pairs(self.works) do running:wake() end
 end
 
---- Takes entries from the outbox and sends them. Messages of one recipient are sent one after the other, in their
---- order. Returns when no entry is due and all messages in flight have a result, or with `forever` when `stop` returns
---- true. Several coroutines and processes may call it at once.
+--- Takes entries from the outbox and sends them. Messages to one recipient are sent one after the other, in their
+--- order. Returns when no entry is due and all messages in flight have a result; with `forever` it returns when `stop`
+--- returns true. Several coroutines and processes may call this function at once.
 ---@param options? waba.SenderWorkOptions
----@return integer|nil sent   nil when the outbox can't be read, or where the coroutine can't wait
----@return integer|waba.Error failed  the number of all other results, also of attempts that are repeated later; or the
----        error
+---@return integer|nil sent   nil if the outbox can't be read, or if the coroutine can't wait
+---@return integer|waba.Error failed  the number of all other results, including attempts that are repeated later; or
+---        the error
 ---@return any err            the last one
 function Sender:work(options)
   local own = work.new(self, option.complete(options, WORK_OPTIONS, "sender:work"))
@@ -313,13 +317,13 @@ end
 
 --- The figures of a sender.
 ---@class waba.SenderStats
----@field waiting integer?    entries of the outbox that wait or are being sent, by any sender; nil: it can't be read
+---@field waiting integer?    entries of the outbox that wait or are being sent, by any sender; nil: the outbox can't be read
 ---@field oldest number?      Unix seconds at which the oldest entry was stored
 ---@field active integer      messages that this sender is sending
----@field sent integer        results of this sender since it was made; the next fields too
+---@field sent integer        results of this sender since it was made, as the next fields
 ---@field failed integer
 ---@field uncertain integer
----@field resent integer      messages that were sent again by the option `resend`
+---@field resent integer      messages that were sent again because of the option `resend`
 
 ---@return waba.SenderStats
 function Sender:stats()
@@ -341,7 +345,7 @@ local function check(options)
   return options
 end
 
---- Makes a sender. It sends nothing before its `work` is called.
+--- Makes a sender. The sender sends nothing before its `work` is called.
 ---@param options waba.SenderOptions
 ---@return waba.Sender
 function sender.new(options)

@@ -1,5 +1,5 @@
--- The entries of an outbox as the work on them (waba/inbox/work.lua) takes and returns them. The sender stores the
--- results.
+-- Presents the entries of an outbox in the form that waba/inbox/work.lua expects of an inbox. The sender itself
+-- stores the results.
 
 local entries = require "waba.outbox.entry"
 
@@ -16,10 +16,10 @@ local queue = {}
 ---@field entry table
 ---@field lease waba.StoreLease
 ---@field seconds number      of the lease
----@field is_marked boolean?  the store has that it is being sent
+---@field is_marked boolean?  true: the store has the mark that the message is being sent
 ---@field is_settled boolean? its result is stored, or it is not this sender's any more
----@field is_traced boolean?  statuses of its message have its id
----@field before table?       the state before the entry was sent again
+---@field is_traced boolean?  true: statuses of the message contain the id of the entry
+---@field before table?       the state before the message was sent again
 ---@field times table<string, number>
 
 function Queue:take(n, seconds)
@@ -62,7 +62,7 @@ function Queue:release(entry)
   return settle(self, entry, { release = true })
 end
 
--- The sender has stored the result.
+-- true: the sender has stored the result
 function Queue.ack() return true end
 function Queue.fail() return false end
 

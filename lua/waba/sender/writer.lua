@@ -1,21 +1,21 @@
--- Stores the changes of entries that are sent at the same time in one call of the store: the first coroutine waits for a
--- moment, in which others can join, and stores the changes of all.
+-- Stores the changes of several entries that are sent at the same time in one call of the store. The first coroutine
+-- waits for a moment, in which other coroutines can add changes, and then stores all of them.
 
 local errors = require "waba.errors"
 local runtime = require "waba.runtime"
 local waiters = require "waba.transport.waiter"
 
 ---@class waba.SenderWriter
----@field active integer  the number of entries that are being sent: with one nobody could join
+---@field active integer  the number of entries that are being sent; with only one there is no wait
 local Writer = {}
 Writer.__index = Writer
 Writer.__name = "waba.SenderWriter"
 
 local writer = {}
 
--- Seconds between checks whether the coroutine that stores still exists.
+-- Seconds between two checks whether the coroutine that stores the changes still exists.
 local BEAT = 0.05
--- Seconds for which others can join; in nginx 0 would run no other thread.
+-- Seconds in which other coroutines can add changes; in nginx 0 would not let another thread run.
 local PAUSE = 0.001
 
 --- Waits; other coroutines run meanwhile.
@@ -45,13 +45,13 @@ local function flush(self)
   end
 end
 
--- Stores the changes of all as the only coroutine that does so.
+-- Stores the waiting changes of all coroutines; only one coroutine at a time does this.
 local function lead(self)
   self.leader = coroutine.running() or true
   if self.active > 1 then self:sleep(PAUSE) end
   flush(self)
   self.leader = nil
-  local next_item = self.pending[1] -- changes that came during the call of the store
+  local next_item = self.pending[1] -- changes that were added during the call of the store
   if next_item then next_item.waiter:wake() end
 end
 
@@ -59,7 +59,7 @@ local function has_leader(self)
   return self.leader and not (self.leader ~= true and runtime.is_dead(self.leader))
 end
 
---- Stores a change. Returns when it is stored; `change.lost` is true when the lease was over.
+--- Stores a change. Returns when the change is stored; `change.lost` is true if the lease has expired.
 ---@param change waba.StoreChange
 ---@param to_disk? boolean
 ---@return true|nil
@@ -79,9 +79,9 @@ function Writer:write(change, to_disk)
   return nil, item.err
 end
 
---- Writes to one store.
+--- Makes an object that writes to one store.
 ---@param store waba.Store
----@param transport waba.Transport|nil  where the coroutines wait
+---@param transport waba.Transport|nil  the place where coroutines wait
 ---@return waba.SenderWriter
 function writer.new(store, transport)
   return setmetatable({ store = store, transport = transport, pending = {}, active = 0 }, Writer)

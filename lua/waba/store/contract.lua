@@ -1,160 +1,162 @@
 ---@meta
--- The contract of a store: a queue of entries in conversations, with leases, retries and dead letters, and records beside
--- it. `waba.store.memory`, `.sqlite` and `.redis` implement it; the inbox is built on it. Nothing here is executed.
+-- The methods of a store, and what they guarantee. A store is a queue of entries with leases, retries and dead letters, and
+-- a set of named records. Each entry belongs to a conversation. `waba.store.memory`, `.sqlite` and `.redis` have these
+-- methods; the inbox and the outbox use a store. This file has annotations only and is never executed.
 --
 -- - `put` stores all entries of a call or none. An entry whose key is known is not stored again.
 -- - The entries of one conversation are returned one at a time, in the order of `put`. A conversation has one or more
---   names; names that occur together in one entry identify the same conversation for `names.REMEMBER` seconds (in memory
---   for the 100000 names of the latest entries). Each lane of a conversation is in order by itself.
--- - A taken entry is leased. When the lease has expired, or its process has ended, the entry is returned again; that counts
---   as an attempt. After `attempts` attempts the entry becomes a dead letter.
--- - Times are Unix seconds of the store's own clock: Redis has one, processes that share a file use the machine's.
+--   names. Names that occur together in one entry identify the same conversation for `names.REMEMBER` seconds; the store in
+--   memory remembers the 100000 names of the latest entries instead. The entries of a conversation may have several lanes,
+--   which do not wait for each other.
+-- - A taken entry is leased. When the lease expires or the process that took the entry ends, the entry is returned again.
+--   Each return counts as an attempt. After `attempts` attempts the entry becomes a dead letter.
+-- - Times are Unix seconds of the store's clock: Redis has a clock; the other stores use the clock of the machine.
 
 ---@class waba.StoreEntry
----@field body any          bytes; in memory any value
----@field names? string[]   of its conversation; without any the entry waits for no other
----@field lane? string      of its conversation, one of the store's `lanes`; "" by default
----@field key? string       the entry is not stored while this key is known
----@field value? string     is recorded with the key
----@field same? integer     if as many first bytes of the recorded value differ from those of `value`, `put` stores nothing
----@field known? string     set by `put` where the key was known: the value that was recorded with it
----@field id? string        a name for `find`
----@field at? number        Unix seconds before which it is not taken and no other entry waits for it
----@field bulk? boolean     is taken after entries that are not; such entries need a lane of their own
+---@field body any          a string; any value in memory
+---@field names? string[]   the names of its conversation; an entry without names does not wait for any other entry
+---@field lane? string      the lane in its conversation, one of the store's `lanes`; "" by default
+---@field key? string       the entry is not stored if this key is known
+---@field value? string     a text that is recorded with the key
+---@field same? integer     a number of bytes: if the recorded value and `value` differ in these first bytes, `put` stores nothing
+---@field known? string     set by `put` if the key was known: the value that was recorded with it
+---@field id? string        the id for `find`
+---@field at? number        Unix seconds; before, the entry is not taken, and no other entry waits for it
+---@field bulk? boolean     true: the entry is taken after all entries without `bulk`; such entries need a lane of their own
 
 ---@class waba.StoreLease
 ---@field body any
----@field attempts integer  how often the entry was taken, this time included
+---@field attempts integer  how many times the entry was taken, including this time
 
---- One thing to do with a taken entry; exactly one of the following fields is set.
+--- One change of a taken entry; exactly one of the following fields is set.
 ---@class waba.StoreChange
 ---@field lease waba.StoreLease
----@field done? "held"|"always"  remove it; "always": also when the lease was lost, wherever the entry is by now
----@field extend? number    seconds after which the lease ends
+---@field done? "held"|"always"  remove the entry; "always": also if the lease has expired, even if another process has taken the entry or it has become a dead letter
+---@field extend? number    seconds from now until the lease ends
 ---@field delay? number     seconds until the entry may be taken again
----@field dead? boolean     make it a dead letter
----@field release? boolean  as if it had never been taken
+---@field dead? boolean     true: make the entry a dead letter
+---@field release? boolean  true: return the entry to the queue without counting the attempt
 ---@field later? number     seconds for which the entry leaves its conversation, as if it had been put with `at`
 ---@field body? any         with `later`: the entry's new body
----@field reason? string    with `delay` and `dead`
----@field records? waba.StoreRecord[]  written unless the lease was lost; with "always" in any case
----@field lost? boolean     set by `settle`: the lease was over and the entry is another's
+---@field reason? string    the reason, with `delay` and `dead`
+---@field records? waba.StoreRecord[]  records to write unless the lease has expired; with `done = "always"` in any case
+---@field lost? boolean     set by `settle`: the lease has expired, and another process may have taken the entry
 
 ---@class waba.StoreRecord
 ---@field name string
 ---@field value? string     nil removes the record
----@field seconds? number   seconds for which the record is kept; nil: for ever
----@field of_key? boolean   `name` is the key of an entry
----@field rises? boolean    not written if the present value is the same or greater, byte by byte
----@field add? integer      instead of `value`: is added to the number that the record has. In a change with `done` only if
----                         the entry was there
+---@field seconds? number   seconds for which the record is kept; nil: without limit
+---@field of_key? boolean   true: `name` is the key of an entry
+---@field rises? boolean    true: the record is not written if its present value is the same or greater, compared byte by byte
+---@field add? integer      a number to add to the number in the record, instead of `value`. In a change with `done` it
+---                         is added only if the entry existed
 
 ---@class waba.StoreRow
----@field id string         the time of storing in microseconds; unique in the store
+---@field id string         the time at which the entry was stored, in microseconds; unique in the store
 ---@field conversation? string
----@field at number         Unix seconds: when it was stored; for a dead letter when it became one
+---@field at number         Unix seconds: when the entry was stored; for a dead letter: when it became one
 ---@field attempts integer
 ---@field reason? string
 ---@field state "waiting"|"taken"|"dead"
 ---@field body any
----@field records? waba.StoreRecord[]  set by the caller of `drop`: written when the entry is removed, if it is no dead letter
+---@field records? waba.StoreRecord[]  set by the caller of `drop`: records to write when the entry is removed, unless it is a dead letter
 
 ---@class waba.Store
----@field durable boolean   what is stored outlives the process
----@field grouped? boolean  a put costs much, however small: callers had better put together
+---@field durable boolean   true: stored entries outlive the process
+---@field grouped? boolean  true: one call of `put` with many entries is much faster than many calls with one entry
 local store = {}
 
 ---@param entries waba.StoreEntry[]
----@param records? waba.StoreRecord[]  written in the same transaction
----@param taking? { n: integer, seconds: number, changes: waba.StoreChange[] }  what `take` does afterwards, in the same
----               call of the server or the same transaction
+---@param records? waba.StoreRecord[]  records to write in the same transaction
+---@param taking? { n: integer, seconds: number, changes: waba.StoreChange[] }  the arguments of a `take` that follows
+---               in the same call of the server or in the same transaction
 ---@return integer|nil|false stored  false: nothing was stored because of `same`
----@return waba.Error|waba.StoreLease[]|integer|nil  err, kind "unavailable"; or, with `taking`, what `take` returns; or the
----        position of the entry whose key has another value
+---@return waba.Error|waba.StoreLease[]|integer|nil  the error, kind "unavailable"; with `taking`: the leases that
+---        `take` returns; if nothing was stored: the position of the entry whose key has another value
 ---@return number|false|nil due
 function store:put(entries, records, taking) end
 
---- Takes entries that are due, oldest first, at most one of each conversation.
+--- Takes the oldest entries that are due, at most one of each conversation.
 ---@param n integer
 ---@param seconds number  of the leases
----@param changes? waba.StoreChange[]  made before, as by `settle`, in the same call of the server or the same transaction
+---@param changes? waba.StoreChange[]  changes to make first, as `settle` does, in the same call of the server or the same transaction
 ---@return waba.StoreLease[]|nil
----@return number|false|nil|waba.Error due  if there are fewer than n: seconds until another one is due, false if none is
+---@return number|false|nil|waba.Error due  if fewer than n entries are returned: seconds until another one is due, false if none is
 function store:take(n, seconds, changes) end
 
---- Does everything in one transaction.
+--- Makes all changes in one transaction.
 ---@param changes waba.StoreChange[]
 ---@param records? waba.StoreRecord[]
----@param to_disk? boolean  SQLite: the disk has it when this returns
----@return integer|nil held  the number of leases that were not lost
+---@param to_disk? boolean  SQLite: true: returns when the changes are on the disk
+---@return integer|nil held  the number of leases that had not expired
 ---@return waba.Error? err
 function store:settle(changes, records, to_disk) end
 
---- The number of entries that wait or are taken.
+--- Returns the number of entries that wait or are taken.
 ---@return integer|nil
 ---@return waba.Error? err
 function store:depth() end
 
---- Seconds until an entry can be taken that can't now; 0 when one can be taken now; nil when there is none.
+--- Returns the seconds until the next entry can be taken; 0 if one can be taken now; nil if there is none.
 ---@return number|nil
 function store:next_due() end
 
---- When the oldest entry was stored; nil when none waits.
+--- Returns the time at which the oldest entry was stored; nil if no entry waits.
 ---@return number|nil
 ---@return waba.Error? err
 function store:oldest() end
 
---- Lists entries or dead letters; dead letters and the entries of a conversation in their order.
+--- Lists entries or dead letters. Dead letters, and the entries of one conversation, are in their order.
 ---@param dead boolean
 ---@param n integer
----@param after? string  continues a list: the second result of the call before
+---@param after? string  the second result of the previous call, to continue its list
 ---@return waba.StoreRow[]|nil
----@return string|nil|waba.Error after  nil: there are no more
+---@return string|nil|waba.Error after  nil: the list is complete
 function store:list(dead, n, after) end
 
---- The entry that was put with this `id`, unless it was removed.
+--- Returns the entry that was put with this `id`, unless it was removed.
 ---@param id string
 ---@return waba.StoreRow|nil
 ---@return waba.Error? err
 function store:find(id) end
 
---- Lets an entry be taken now that was put with `at`, or changed with `later`.
+--- Makes an entry due now that was put with `at`, or changed with `later`.
 ---@param id string
 ---@return true|nil
 ---@return waba.Error? err
 function store:hasten(id) end
 
---- Puts dead letters back, behind the entries that wait in their conversations.
+--- Returns dead letters to the queue, behind the waiting entries of their conversations.
 ---@param rows waba.StoreRow[]  of `list`
 ---@return integer|nil count
 ---@return waba.Error? err
 function store:revive(rows) end
 
 --- Removes dead letters, and entries that are not taken.
----@param rows waba.StoreRow[]  of `list` or `find`
+---@param rows waba.StoreRow[]  rows that `list` or `find` has returned
 ---@return integer|nil count
 ---@return waba.Error? err
 function store:drop(rows) end
 
---- The value of a record.
+--- Returns the value of a record.
 ---@param name string
 ---@return string|nil
 ---@return waba.Error? err
 function store:get(name) end
 
---- The values of several records, by name.
+--- Returns the values of several records, by name.
 ---@param names string[]
 ---@return table<string, string>|nil
 ---@return waba.Error? err
 function store:get_all(names) end
 
---- Lists the names of records that begin with a text; in any order, and a name may be returned twice.
+--- Lists the names of records that begin with a text, in any order; a name may be returned twice.
 ---@param prefix string
 ---@param n integer        about how many
----@param after? string    continues a list: the second result of the call before
+---@param after? string    the second result of the previous call, to continue its list
 ---@return string[]|nil
----@return string|nil|waba.Error after  nil: there are no more
+---@return string|nil|waba.Error after  nil: the list is complete
 function store:record_names(prefix, n, after) end
 
---- Frees what the store holds.
+--- Releases the resources of the store.
 function store:close() end

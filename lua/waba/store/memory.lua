@@ -1,4 +1,5 @@
--- The store in this process, which is gone with it. The contract is in contract.lua.
+-- The store in the memory of this process; its entries are lost when the process ends. contract.lua describes the
+-- methods.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -6,7 +7,7 @@ local names = require "waba.store.names"
 
 local clock, floor = core.clock, math.floor
 
--- Names of conversations that are recorded at a time at most.
+-- The largest number of names of conversations that are recorded.
 local MOST_NAMES = 100000
 
 -- Values that expire ------------------------------------------------------------------------------
@@ -14,8 +15,8 @@ local MOST_NAMES = 100000
 local Expiring = {}
 Expiring.__index = Expiring
 
--- Values by name, at most `most` of them. Those that are kept for the same time expire in the order in which they were
--- set, so there is one list for each such time.
+-- Values by name that expire; at most `most` values are kept. Values that are kept for the same number of seconds
+-- expire in the order in which they were set, so there is one list for each number of seconds.
 local function new_expiring(most)
   return setmetatable({ values = {}, ends = {}, lists = {}, count = 0, most = most or math.huge }, Expiring)
 end
@@ -26,7 +27,8 @@ local function remove(self, name)
   self.count = self.count - 1
 end
 
--- Removes from the front of a list what has expired, what was set again since, and what is too much.
+-- Removes from the front of a list: values that have expired, values that were set again later, and values beyond
+-- `most`.
 local function trim(self, list, now)
   while list.first <= list.last do
     local name, ends = list.names[list.first], list.ends[list.first]
@@ -55,7 +57,7 @@ function Expiring:set(name, value, seconds)
   trim(self, list, now)
 end
 
--- The same call as that of nginx's shared dictionaries: true when the key was not there.
+-- Has the same interface as nginx's shared dictionaries: returns true if the key was not there.
 function Expiring:add(name, value, seconds)
   if self:get(name) ~= nil then return false, "exists" end
   self:set(name, value, seconds)
@@ -70,8 +72,9 @@ Memory.__index = Memory
 Memory.__name = "waba.store.memory"
 Memory.durable = false
 
--- A conversation with entries is in exactly one place: in a list `ready`, or in the heap `resting` until its `due`, while
--- its first entry is leased or delayed. The root of the heap is due first; `place` is the position in it.
+-- A conversation with entries is in exactly one place: in a list `ready`, or in the heap `resting` until the time
+-- `due`, while its first entry is leased or delayed. The root of the heap has the earliest `due`; `place` is the
+-- position of a conversation in the heap.
 
 local function sift_up(heap, item, place)
   while place > 1 do
@@ -120,7 +123,7 @@ local function make_ready(self, conversation)
   list[list.last] = conversation
 end
 
--- Returns the conversation of a name; makes the conversation if none exists.
+-- Returns the conversation with a name; makes it if there is none.
 local function conversation_of(self, name, bulk)
   local conversation = name and self.conversations[name]
   if conversation then return conversation end
@@ -136,7 +139,7 @@ local function add_entry(self, conversation, entry)
   if conversation.first == conversation.last then make_ready(self, conversation) end
 end
 
--- Appends an entry to its conversation; with `at` it rests in one of its own until then.
+-- Appends an entry to its conversation; until the time `at` the entry has a conversation of its own in the heap.
 local function append(self, entry)
   if entry.at then
     entry.conversation = { first = 1, last = 1, entry, is_later = true }
@@ -146,13 +149,13 @@ local function append(self, entry)
   add_entry(self, conversation_of(self, root and entry.lane .. root, entry.bulk), entry)
 end
 
--- Whether the first entry of a conversation was taken before.
+-- Returns whether the first entry of a conversation was taken before.
 local function is_begun(conversation)
   local entry = conversation and conversation[conversation.first]
   return entry ~= nil and entry.attempts > 0
 end
 
--- Removes the waiting entries from a conversation, except a first entry that was taken before.
+-- Moves the waiting entries of a conversation to a list, except a first entry that was taken before.
 local function take_waiting(conversation, into)
   local first = conversation.first + (is_begun(conversation) and 1 or 0)
   for position = first, conversation.last do
@@ -161,7 +164,7 @@ local function take_waiting(conversation, into)
   conversation.last = first - 1
 end
 
--- Joins the waiting entries of two conversations, in the order in which they arrived.
+-- Moves the waiting entries of one conversation to another, in the order in which they were stored.
 local function merge(self, from_name, to_name)
   local from, entries = self.conversations[from_name], {}
   if not from then return end
@@ -200,7 +203,7 @@ local function name_store(self)
   return store
 end
 
--- Takes the first entry out of its conversation and lets the next one come.
+-- Removes the first entry of a conversation, so that the next entry can be taken.
 local function remove_first(self, conversation)
   local entry = conversation[conversation.first]
   conversation[conversation.first] = nil
@@ -210,7 +213,7 @@ local function remove_first(self, conversation)
   if conversation.first <= conversation.last then
     make_ready(self, conversation)
   else
-    stop_rest(self, conversation) -- a list `ready` skips it
+    stop_rest(self, conversation) -- a list `ready` skips empty conversations
     if conversation.name and self.conversations[conversation.name] == conversation then
       self.conversations[conversation.name] = nil
     end
@@ -218,7 +221,7 @@ local function remove_first(self, conversation)
   return entry
 end
 
--- Removes an entry from any position of its conversation. Returns whether it was there.
+-- Removes an entry from any position of its conversation. Returns whether the entry was there.
 local function remove_entry(self, entry)
   local conversation = entry.conversation
   for position = conversation.first, conversation.last do
@@ -227,7 +230,7 @@ local function remove_entry(self, entry)
       conversation[conversation.first] = entry
       if position == conversation.first then
         remove_first(self, conversation)
-      else -- the first entry stays what it was
+      else -- the first entry of the conversation stays the first
         conversation[conversation.first] = nil
         conversation.first, self.count = conversation.first + 1, self.count - 1
         if entry.id then self.ids[entry.id] = nil end
@@ -256,7 +259,7 @@ local function remove_dead(self, entry)
   return false
 end
 
--- Ends the rest of the conversations whose time has come.
+-- Moves the conversations whose time `due` has come from the heap to the lists.
 local function wake_due(self)
   local now = clock()
   while self.resting[1] and self.resting[1].due <= now do
@@ -272,7 +275,7 @@ local function wake_due(self)
   end
 end
 
--- The next conversation that is ready, or nil.
+-- Returns the next conversation that is ready, or nil.
 local function next_ready(list)
   while list.first <= list.last do
     local conversation = list[list.first]
@@ -285,7 +288,7 @@ end
 
 -- The contract ------------------------------------------------------------------------------------
 
--- `is_made`: false: those with `add` are not written.
+-- If `is_made` is false, the records with `add` are not written.
 local function write(self, records, is_made)
   for _, record in ipairs(records or {}) do
     local place = record.of_key and self.seen or self.records
@@ -300,7 +303,7 @@ local function write(self, records, is_made)
   end
 end
 
--- The position of an entry whose key has another value.
+-- Returns the position of an entry whose key was recorded with another value.
 local function find_conflict(self, entries)
   for index, given in ipairs(entries) do
     local value = given.same and self.seen:get(given.key)
@@ -350,7 +353,8 @@ local function defer(self, conversation, change)
   append(self, entry)
 end
 
--- Makes one change. Returns false when the lease was lost, and for "always" whether the entry was there.
+-- Makes one change. Returns false if the lease has expired; then the second result for "always" is whether the
+-- entry was still there.
 local function settle(self, change)
   local entry = change.lease.entry
   local conversation = entry.conversation
@@ -426,7 +430,7 @@ local function row_of(entry)
   }
 end
 
--- The conversations that have entries.
+-- Returns the conversations that have entries.
 local function conversations(self)
   local list = {}
   for _, place in ipairs { self.ready, self.ready_bulk, self.resting } do
@@ -437,7 +441,7 @@ local function conversations(self)
   return list
 end
 
--- The waiting entries in the order in which they were stored.
+-- Returns the waiting entries in the order in which they were stored.
 local function waiting(self)
   local list = {}
   for _, conversation in ipairs(conversations(self)) do
@@ -531,9 +535,10 @@ function Memory:close() end
 
 local memory = {}
 
---- A store in memory. `attempts`: after which an entry becomes a dead letter; `remember`: seconds for which keys are known;
---- `lanes`: all lanes that entries have; `max`: refuses to store while this many entries wait; `title`: how errors name it;
---- `seen`: where keys are recorded, such as a shared dictionary of nginx.
+--- Makes a store in memory. `attempts`: the number of attempts after which an entry becomes a dead letter; `remember`:
+--- seconds for which keys are known; `lanes`: all lanes that entries have; `max`: the number of waiting entries at
+--- which `put` refuses further ones; `title`: the name of the store in errors; `seen`: a place to record keys, such as
+--- a shared dictionary of nginx.
 ---@param settings { attempts: integer, remember: number, lanes: string[], max: integer, title: string, seen: table? }
 ---@return waba.MemoryStore
 function memory.new(settings)

@@ -1,21 +1,22 @@
--- Records which names identify the same conversation, as a customer's phone number and user id. One of them is the root,
--- which names the conversation; the others refer to it. redis_scripts.lua has the same algorithm as a script.
+-- Records which names identify the same conversation, such as a customer's phone number and user id. One of the names
+-- is the root, which names the conversation; the others refer to the root. redis_scripts.lua has the same algorithm as
+-- a script.
 
 local names = {}
 
 --- Seconds for which names are recorded after the last entry with one of them.
 names.REMEMBER = 90 * 86400
 
--- The most references between a name and its root.
+-- The largest number of references between a name and its root.
 local STEPS = 16
 
 --- The functions that a backend provides.
 ---@class waba.NameStore
 ---@field next fun(name: string): string|nil          returns the name that a name refers to
----@field remember fun(name: string, root: string)    lets a name refer to a root
----@field is_begun fun(root: string): boolean         whether the first entry of the conversation was taken before
----@field merge fun(from: string, to: string)         appends the waiting entries of one conversation to another; an entry
----                                                   that was taken before stays where it is
+---@field remember fun(name: string, root: string)    records that a name refers to a root
+---@field is_begun fun(root: string): boolean         returns whether the first entry of the conversation was taken before
+---@field merge fun(from: string, to: string)         moves the waiting entries of one conversation to another; an entry
+---                                                   that was taken before is not moved
 
 local function root_of(store, name)
   for _ = 1, STEPS do
@@ -26,8 +27,8 @@ local function root_of(store, name)
   return name
 end
 
--- Chooses the root when several conversations become one: the conversation whose first entry was taken before, else one
--- that has several names.
+-- Chooses the root when several conversations become one: the root of the conversation whose first entry was taken
+-- before, else the root of a conversation that has several names.
 local function choose(store, list, roots)
   for _, root in ipairs(roots) do
     if store.is_begun(root) then return root end
@@ -38,7 +39,7 @@ local function choose(store, list, roots)
   return roots[1]
 end
 
---- Returns the root of names. Joins their conversations if they had several roots.
+--- Returns the root of several names. If the names had several roots, joins their conversations.
 ---@param store waba.NameStore
 ---@param list string[]
 ---@return string|nil root  nil without names

@@ -1,4 +1,5 @@
--- Names a process, so that another process of the same machine can tell whether it has ended. Linux only: it reads /proc.
+-- Gives each process a name by which another process of the same machine can find out whether the process has
+-- ended. Works on Linux only, because it reads /proc.
 
 local core = require "waba.core"
 
@@ -11,7 +12,7 @@ local function read(path)
   return text
 end
 
--- The process id and the time at which the process was started, in ticks since boot.
+-- Returns the process id and the time at which the process was started, in ticks since boot.
 local function identity(process)
   local text = read("/proc/" .. process .. "/stat")
   if not text then return nil end
@@ -22,8 +23,8 @@ local function identity(process)
   end
 end
 
--- Names the boot and the process namespace: containers of one machine have different first processes. Nil where the
--- processes of other users are hidden.
+-- Returns a name for the boot and the process namespace; containers of one machine have different first processes.
+-- Returns nil if the processes of other users are hidden.
 local function machine()
   local boot, first = read "/proc/sys/kernel/random/boot_id", identity "1"
   return boot and first and boot:match "^%x+" .. "." .. first
@@ -37,7 +38,7 @@ function owner.name()
   return place and process and place .. "/" .. process .. "/" .. unique or "unknown/" .. unique
 end
 
---- Whether the process of an owner has certainly ended.
+--- Returns whether the process of an owner has certainly ended.
 ---@param name string
 ---@return boolean
 function owner.has_ended(name)

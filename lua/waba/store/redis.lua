@@ -1,5 +1,6 @@
--- The store in Redis (6 or newer): many processes on many machines. The contract is in contract.lua, the keys are in
--- redis_scripts.lua. How well it survives a crash of the server is for its `appendonly` and `appendfsync` settings.
+-- The store in Redis (6 or newer), for many processes on many machines. contract.lua describes the methods, and
+-- redis_scripts.lua the keys. The settings `appendonly` and `appendfsync` of the Redis server determine what survives
+-- a crash of the server.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -14,10 +15,10 @@ Redis.__index = Redis
 Redis.__name = "waba.store.redis"
 Redis.durable = true
 
--- Seconds between looks for processes that have ended.
+-- Seconds between two searches for processes that have ended.
 local LOOK = 5
 
--- A connection knows a password: it is kept out of the store's own fields.
+-- A connection contains a password, so it is not a field of the store, which programs may print.
 local connections = setmetatable({}, { __mode = "k" })
 
 local function unavailable(self, message)
@@ -25,7 +26,7 @@ local function unavailable(self, message)
   return errors.new { kind = "unavailable", message = text, retryable = true }
 end
 
--- Sends commands in one go. Returns their replies, and the messages of those that Redis refused.
+-- Sends several commands together. Returns their replies, and the messages of the commands that Redis refused.
 local function call(self, commands)
   local connection = connections[self]
   if not connection then error(self.title:gsub("^the ", "this ") .. " is closed", 3) end
@@ -39,7 +40,7 @@ local function read(self, key)
   return replies[1] or nil
 end
 
--- Loads scripts. Returns nil and an error when Redis refuses one.
+-- Loads scripts. Returns nil and an error if Redis refuses one of the commands.
 local function load_scripts(self, list)
   if #list == 0 then return true end
   local commands = {}
@@ -52,8 +53,8 @@ local function load_scripts(self, list)
   return true
 end
 
--- Runs scripts in one go: lists of a name and arguments. Returns their replies. When Redis does not know the scripts any
--- more, it has run none of them.
+-- Runs several scripts in one exchange; each is a list of a name and arguments. Returns their replies. If Redis no
+-- longer has the scripts in its cache, it has run none of them.
 local function run_all(self, calls, is_again)
   local unknown, commands = {}, {}
   for _, one in ipairs(calls) do
@@ -85,7 +86,7 @@ local function run(self, name, arguments)
   return replies[1]
 end
 
--- Registers this process, ends the leases of processes that have ended, and takes over what release 1.0 stored.
+-- Registers this process, ends the leases of processes that have ended, and converts what release 1.0 has stored.
 local function look(self)
   if core.clock() < self.look_at then return true end
   self.owner = self.owner or owner.name()
@@ -117,7 +118,8 @@ local function microseconds(seconds)
   return ("%.0f"):format(seconds * 1e6)
 end
 
--- `change`: the position of the change with which they are written, or "". `is_always`: only those with `add` depend on it.
+-- `change` is the position of the change that these records belong to, or "". If `is_always` is set, only the
+-- records with `add` depend on the change.
 local function add_records(list, records, change, is_always)
   for _, record in ipairs(records or {}) do
     local ends = record.seconds and milliseconds(record.seconds) or ""
@@ -132,7 +134,7 @@ local function add_records(list, records, change, is_always)
   end
 end
 
--- The arguments of the script `put`.
+-- Returns the arguments of the script `put`.
 local function put_arguments(self, entries, records)
   local list = { milliseconds(self.remember), milliseconds(names.REMEMBER) }
   add_lanes(self, list)
@@ -153,7 +155,7 @@ local function parts_of(item)
   return id, name, item:sub(start)
 end
 
--- The arguments of the script `settle`.
+-- Returns the arguments of the script `settle`.
 local function settle_arguments(changes, records)
   local list = { tostring(#changes) }
   for _, change in ipairs(changes) do
@@ -171,7 +173,8 @@ local function settle_arguments(changes, records)
   return list
 end
 
--- Marks the changes whose leases were lost, by the reply of the script `settle`. Returns the number of the others.
+-- Sets `lost` in the changes whose leases had expired, by the reply of the script `settle`. Returns the number of
+-- the other changes.
 local function mark_lost(changes, reply)
   local held = 0
   for index, change in ipairs(changes) do
@@ -188,7 +191,7 @@ function Redis:settle(changes, records)
   return mark_lost(changes, reply)
 end
 
--- Adds the calls of `take`. Returns a function that reads their replies.
+-- Adds the script calls of one `take`. Returns a function that reads the replies.
 local function add_taking(self, calls, n, seconds, changes)
   self.numbers = self.numbers + 1
   local token, settled = self.owner .. ":" .. self.numbers, nil
@@ -253,7 +256,7 @@ function Redis:oldest()
   return tonumber(reply) and tonumber(reply) / 1e6
 end
 
--- The rows in a reply, from an index on.
+-- Returns the rows in a reply, from an index on.
 local function rows_of(reply, from)
   local rows = {}
   for index = from, #reply, 7 do
@@ -353,9 +356,9 @@ end
 
 local redis = {}
 
---- A store in Redis. Connects at the first use. `attempts`, `remember`, `lanes` and `title` as of `waba.store.memory`;
---- `prefix`: of all its keys, in a cluster with braces that keep them on one node; `name`: that of the function that makes
---- it, for errors.
+--- Makes a store in Redis. Connects at the first use. `attempts`, `remember`, `lanes` and `title` are those of
+--- `waba.store.memory`. `prefix` is the prefix of all keys; in a cluster its braces keep the keys on one node. `name`
+--- is the name of the public function that makes the store, for errors.
 ---@param settings { prefix: string, name: string, host: string, port: integer, timeout: number, [string]: any }
 ---@return waba.RedisStore
 function redis.new(settings)

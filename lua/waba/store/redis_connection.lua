@@ -1,5 +1,5 @@
--- A connection to Redis: through LuaSocket outside nginx, through nginx's own sockets inside. Several commands may be sent
--- in one go.
+-- A connection to Redis: through LuaSocket outside nginx, and through nginx's sockets in nginx. Several commands may be
+-- sent together.
 
 local library = require "waba.library"
 local runtime = require "waba.runtime"
@@ -11,11 +11,11 @@ local redis_connection = {}
 redis_connection.OPTIONS = {
   host = { "string", "127.0.0.1" },
   port = { "integer>=1", 6379 },
-  path = "string",             -- of a Unix socket, instead of host and port
+  path = "string",             -- the path of a Unix socket, instead of host and port
   password = "string",
   user = "string",             -- with a password
   database = "integer>=0",
-  timeout = { "number>0", 5 }, -- seconds for connecting and for each call
+  timeout = { "number>0", 5 }, -- seconds for the connection and for each call
 }
 
 local function append(out, words)
@@ -27,10 +27,10 @@ local function append(out, words)
   end
 end
 
--- An error of Redis.
+-- An error that Redis returned.
 local Refusal = {}
 
--- Reads one reply; false for null. Raises a message when the connection fails.
+-- Reads one reply; returns false for null. Raises a message if the connection fails.
 local function read(socket)
   local line, message = socket:receive "*l"
   if not line then error(message, 0) end
@@ -65,7 +65,7 @@ local function exchange(socket, commands)
   return replies
 end
 
--- AUTH and SELECT. Raises the error of Redis.
+-- AUTH and SELECT. Raises the error that Redis returned.
 local function greet(socket, address)
   local commands = {}
   if address.password and address.user then
@@ -79,8 +79,8 @@ local function greet(socket, address)
   end
 end
 
--- In nginx: a connection of the worker's pool for each call, since a socket belongs to the request that opened it. A pool
--- is left when one of its connections turns out to be of no use.
+-- In nginx each call takes a connection from the worker's pool, because a socket belongs to the request that opened it.
+-- After a failure of a pooled connection a new pool is used, because the other connections of the pool may fail too.
 local function nginx_opener(address)
   local ngx, generation, opener = rawget(_G, "ngx"), 0, {}
   local place = address.path and "unix:" .. address.path or address.host
@@ -112,7 +112,8 @@ local function nginx_opener(address)
   return opener
 end
 
--- Outside nginx: one connection, opened at the first use and again when it broke or its server does not accept writes.
+-- Outside nginx there is one connection. It is opened at the first use, and opened again when it has failed or its
+-- server does not accept writes.
 local function plain_opener(address, name)
   local luasocket = library.load("socket", "luasocket", "lua-socket", name, 5)
   local kept, opener = nil, {}
@@ -147,7 +148,7 @@ local function plain_opener(address, name)
   return opener
 end
 
--- Errors of a server that does not accept writes (any more): after a failover another server has its name.
+-- Errors of a server that does not accept writes: after a failover the host name may belong to another server.
 local NOT_SERVING = { "READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "MOVED" }
 
 local function is_not_serving(message)
@@ -179,10 +180,11 @@ local function attempt(opener, address, commands)
   return replies
 end
 
---- A connection. Nothing is opened before the first call. `call` sends commands in one go and returns their replies: false
---- for null, an error of Redis as nil, with its message in `messages` at the same position; or nil and a message when the
---- connection fails. `name` is that of the store's maker, for the error when a library is absent.
----@param settings waba.RedisAddress  may have other fields too
+--- A connection. Nothing is opened before the first call. `call` sends several commands together and returns their
+--- replies. A null reply is false. A refused command has the reply nil, and its message is in `messages` at the same
+--- position. If the connection fails, `call` returns nil and a message. `name` is the name of the public function that
+--- makes the store, for the error if a library is not installed.
+---@param settings waba.RedisAddress  the table may have other fields too
 ---@param name string
 ---@return { call: (fun(commands: string[][]): any[]|nil, table<integer, string>|string), close: fun() }
 function redis_connection.new(settings, name)

@@ -1,16 +1,24 @@
--- The Redis store's operations as scripts, which Redis runs one at a time and whole or not at all. When its memory is full
--- Redis refuses a script whose first write may need memory: only `put` begins with such a write. Each begins with
--- HEAD, and lists its arguments: ARGV[1] and following. The keys, behind the prefix:
---   q:<queue>    list of the items of one conversation's lane, "bulk:" before its name if they are bulk. An item is its id
---                (the time of storing in microseconds), a name for `find` or nothing, and the body: "1764444444000001 \n{}"
---   due          queue -> microseconds from which its first item may be taken; due:bulk: of those that are bulk. A queue
---                that has items is either there or in `held`
---   held         "<token> <queue>" -> end of the lease in microseconds
---   tries        queue -> tries of its first item so far, if any;  why: queue -> the last failure
---   dead         id -> cjson of a dead letter; dead:at: id -> when it became one
---   later        the queue "later:<id>" of an item that is not due yet -> the queue it belongs to
---   depth        number of items;  ids: name for `find` -> queue;  owners: of leases (owner.lua)
---   seen:<key>   keys of entries;  name:<name>: the name that it refers to (names.lua);  record:<name>
+-- The operations of the Redis store as scripts. Redis runs one script at a time, and runs it completely or not at all. When
+-- its memory is full, Redis refuses a script whose first write may need memory; only `put` begins with such a write. Each
+-- script begins with HEAD. The comment before a script lists its arguments, from ARGV[1] on. The keys, without their prefix:
+--   q:<queue>     a list: the items of one lane of a conversation; the name of a queue of bulk messages begins with "bulk:".
+--                 An item has its id (the time of storing in microseconds), a name for `find` or nothing, and the body:
+--                 "1764444444000001 \n{}"
+--   due           queue -> the time in microseconds from which the first item may be taken; a queue with items is either in
+--                 `due` or in `held`
+--   due:bulk      the same for queues of bulk messages
+--   held          "<token> <queue>" -> the end of the lease in microseconds
+--   tries         queue -> how many times the first item was taken
+--   why           queue -> the reason of the last failure of the first item
+--   dead          id -> a dead letter as JSON
+--   dead:at       id -> the time at which the entry became a dead letter
+--   later         "later:<id>", the queue of an item that is not due yet -> the queue that the item joins
+--   depth         the number of items
+--   ids           name for `find` -> queue
+--   owners        the owners of leases (owner.lua)
+--   seen:<key>    the key of an entry
+--   name:<name>   the name that a name refers to (names.lua)
+--   record:<name> a record of the store's user
 
 local scripts = {}
 
@@ -107,9 +115,10 @@ local function join(names, remember, lanes)
 end
 ]]
 
--- Writes the records that begin at an argument: name, value, milliseconds ("" for ever, "0" to remove; with "+" before
--- them only a greater value is written, with "#" the value is added), and the number of the change that must have been
--- made or "" of each. `made` has 1 for each change that was made.
+-- Writes the records that begin at an argument. Each has four arguments: name, value, milliseconds, and the number of
+-- a change or "". Milliseconds are "" for a record without limit and "0" to remove the record. With "+" before them
+-- the record is written only if the value is greater; with "#" the value is added to the record. A record with the
+-- number of a change is written only if `made` is 1 for this change.
 local RECORDS = [[
 local function write_records(from, made)
   for index = from, #ARGV, 4 do
@@ -135,10 +144,11 @@ local function write_records(from, made)
 end
 ]]
 
--- remember, remember of names, number of lanes, lanes, number of entries; of each entry: key, value, same, lane, "bulk" or
--- "", microseconds or "", name for `find` or "", number of names, names, body; records. Returns the number of stored
--- entries, then position and value of each known key that has one; or the negative position of an entry whose key has
--- another value. An entry with a name that is known is not stored again: after a lost reply the script is run twice.
+-- Arguments: remember, remember of names, number of lanes, lanes, number of entries; of each entry: key, value, same,
+-- lane, "bulk" or "", microseconds or "", name for `find` or "", number of names, names, body; records. Returns the
+-- number of stored entries, then position and value of each known key that has a value. If the key of an entry has
+-- another value, returns the negative position of the entry instead. An entry whose name for `find` is known is not
+-- stored again, because the script is run twice if the first reply is lost.
 scripts.put = HEAD .. APPEND .. NAMES .. RECORDS .. [[
 local remember, remember_names, lanes, position = ARGV[1], ARGV[2], {}, 4 + ARGV[3]
 for index = 4, position - 1 do lanes[index - 3] = ARGV[index] end
@@ -211,7 +221,7 @@ local function finish()
 end
 ]]
 
--- Seconds, or "" when nothing waits.
+-- Returns the seconds until an entry can be taken; "" if no entry waits.
 local NEXT_DUE = [[
 local function next_due()
   local earliest
@@ -223,8 +233,8 @@ local function next_due()
 end
 ]]
 
--- token, n, microseconds of the lease, most tries. Returns the seconds until another one is due, "" if none is, if there
--- are fewer than n; then queue, attempt, item of each.
+-- Arguments: token, n, microseconds of the lease, largest number of attempts. Returns the seconds until another entry
+-- is due if fewer than n are returned, "" if none is due; then queue, attempt and item of each entry.
 scripts.take = HEAD .. APPEND .. ADVANCE .. NEXT_DUE .. [[
 local token, n, lease, most = ARGV[1] .. " ", tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local taken, leased, ended = {}, {}, whole(now + lease)
@@ -270,8 +280,8 @@ finish()
 return { #leased < 2 * n and next_due() or "", unpack(taken) }
 ]]
 
--- number of changes; of each: what, token, queue, attempt, id, name for `find` or "", seconds or "", reason or body; records.
--- Returns 1 for each change whose lease was held, 0 for the others.
+-- Arguments: number of changes; of each: kind of change, token, queue, attempt, id, name for `find` or "", seconds or
+-- "", reason or body; records. Returns 1 for each change whose lease had not expired, and 0 for the others.
 scripts.settle = HEAD .. ADVANCE .. RECORDS .. [[
 local function remove_lost(queue, id, name)
   local item = call("LINDEX", queue_key(queue), 0)
@@ -304,7 +314,7 @@ for number = 1, tonumber(ARGV[1]) do
   if what == "extend" then
     reply[number] = call("ZSCORE", key "held", member) and 1 or 0
     if reply[number] == 1 then
-      call("DEL", key "none") -- a first write that needs no memory
+      call("DEL", key "none") -- the first write must not need memory
       call("ZADD", key "held", whole(now + seconds * 1e6), member)
     end
   else
@@ -341,7 +351,7 @@ scripts.next_due = HEAD .. NEXT_DUE .. [[
 return next_due()
 ]]
 
--- Microseconds at which the oldest of those entries was stored that may be taken first, or "".
+-- Returns the time in microseconds at which the oldest entry that is the first of its queue was stored, or "".
 scripts.oldest = HEAD .. [[
 local oldest
 for _, set in ipairs { "due", "due:bulk", "held" } do
@@ -374,8 +384,8 @@ local function add_dead(id)
 end
 ]]
 
--- n, offset. Returns the offset to go on with, -1 at the end; then state, queue, the queue it belongs to, tries, reason,
--- seconds or "", item of each. Offsets count queues.
+-- n, offset. Returns the offset for the next call, -1 at the end; then state, queue, the queue the entry belongs to,
+-- attempts, reason, seconds or "", item of each entry. Offsets count queues.
 scripts.list = HEAD .. ROWS .. [[
 local n, offset, skip = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[2])
 for _, set in ipairs { "held", "due", "due:bulk" } do
@@ -397,7 +407,7 @@ end
 return { -1, unpack(list) }
 ]]
 
--- n, offset. As `list`, for dead letters.
+-- n, offset. As the script `list`, for dead letters.
 scripts.list_dead = HEAD .. ROWS .. [[
 local n, offset = tonumber(ARGV[1]), tonumber(ARGV[2])
 local ids = call("ZRANGE", key "dead:at", offset, offset + n - 1)
@@ -405,7 +415,7 @@ for _, id in ipairs(ids) do add_dead(id) end
 return { #ids == n and offset + n or -1, unpack(list) }
 ]]
 
--- The position of an item, and the item.
+-- Returns the position of an item in its queue, and the item.
 local LOOK_UP = [[
 local function look_up(queue, id)
   for index, item in ipairs(call("LRANGE", queue_key(queue), 0, -1)) do
@@ -414,7 +424,7 @@ local function look_up(queue, id)
 end
 ]]
 
--- a name for `find`. As `list`, without the offset.
+-- Argument: a name for `find`. Returns what `list` returns, without the offset.
 scripts.find = HEAD .. ROWS .. [[
 local place = call("HGET", key "ids", ARGV[1])
 if not place then return list end
@@ -434,14 +444,14 @@ end
 return list
 ]]
 
--- a name for `find`
+-- Argument: a name for `find`.
 scripts.hasten = HEAD .. [[
 local place = call("HGET", key "ids", ARGV[1])
 if place and string.sub(place, 1, 6) == "later:" then call("ZADD", due_of(place), "XX", whole(now), place) end
 return 1
 ]]
 
--- number of entries; of each: queue, id; records
+-- Arguments: number of entries; of each: queue, id; records.
 scripts.drop = HEAD .. ADVANCE .. LOOK_UP .. RECORDS .. [[
 local made, count = {}, tonumber(ARGV[1])
 for position = 2, 2 * count, 2 do
@@ -463,7 +473,7 @@ write_records(2 + 2 * count, made)
 return removed
 ]]
 
--- "revive" or "drop", number of lanes, lanes, ids of dead letters
+-- Arguments: "revive" or "drop", number of lanes, lanes, ids of dead letters.
 scripts.settle_dead = HEAD .. APPEND .. NAMES .. [[
 local function present_queue(queue)
   local bulk = string.sub(queue, 1, 5) == "bulk:" and "bulk:" or ""
@@ -497,8 +507,8 @@ write_due()
 return count
 ]]
 
--- own name, names of owners that have ended. Ends the leases of these; takes over what release 1.0 stored. Returns all
--- owners.
+-- Arguments: the name of this process, names of processes that have ended. Ends the leases of the processes that have
+-- ended; converts what release 1.0 has stored. Returns all owners.
 scripts.look = HEAD .. APPEND .. [[
 call("ZREMRANGEBYSCORE", key "owners", "-inf", now - 86400e6)
 call("ZADD", key "owners", now, ARGV[1])
@@ -509,7 +519,8 @@ for index = 2, #ARGV do
   end
 end
 
--- In release 1.0 the items of `queue:<queue>` were bodies; a token of the queue was in a stream or among delayed ones.
+-- In release 1.0 the items of `queue:<queue>` were bodies, and a token of the queue was in a stream or among the
+-- delayed tokens.
 local numbers = 0
 local function take_over(queue, due)
   local new = string.gsub(string.gsub(queue, "^customer:", ""), "^event:", "entry:")
@@ -534,7 +545,7 @@ for _, queue in ipairs(call("ZRANGE", key "delayed", 0, -1)) do
 end
 if call("EXISTS", key "aside") == 1 then
   for _, entry in ipairs(call("XRANGE", key "aside", "-", "+")) do
-    local fields = entry[2] -- names and values of queue, body, attempts, reason, at
+    local fields = entry[2] -- returns names and values of queue, body, attempts, reason, at
     numbers = numbers + 1
     local queue = string.gsub(string.gsub(fields[2], "^customer:", ""), "^event:", "entry:")
     local about = cjson.encode { queue, tonumber(fields[6]), fields[8], tonumber(fields[10]), "" }

@@ -1,5 +1,5 @@
--- The store in one SQLite file: survives the end of the process at any moment, and may be shared by several processes
--- of one machine. The contract is in contract.lua, the tables are in sqlite_file.lua.
+-- The store in one SQLite file. The entries survive the end of the process at any moment, and several processes of
+-- one machine may share the file. contract.lua describes the methods, and sqlite_file.lua the tables.
 
 local core = require "waba.core"
 local names = require "waba.store.names"
@@ -12,7 +12,7 @@ Sqlite.__index = Sqlite
 Sqlite.__name = "waba.store.sqlite"
 Sqlite.durable, Sqlite.grouped = true, true
 
--- `seq` is read and bound as a float: LuaDBI 0.7 cuts integers to 32 bits.
+-- `seq` is read and bound as a float, because LuaDBI 0.7 cuts integers to 32 bits.
 local LEASE_OVER = "its lease was over before it was handled"
 local FOR_EVER = 1e15
 local LAST_NAME = ("\255"):rep(8)
@@ -26,10 +26,10 @@ local ADD = [[INSERT INTO waba_record (name, value, until) VALUES (?1, CAST(?2 A
   SET value = CASE WHEN until > ?4 THEN CAST(value + ?2 AS INTEGER) ELSE excluded.value END, until = excluded.until]]
 local VALUE = "SELECT value FROM waba_record WHERE name = ? AND until > ?"
 
--- Seconds between searches for processes that have ended.
+-- Seconds between two searches for processes that have ended.
 local LOOK = 5
 
--- LuaDBI 0.7 cuts what it reads at the first NUL byte.
+-- LuaDBI 0.7 cuts a value that it reads at the first NUL byte.
 local function escape(text)
   if not text or not text:find "[%z\1]" then return text end
   return (text:gsub("[%z\1]", { ["\0"] = "\1z", ["\1"] = "\1\1" }))
@@ -45,7 +45,7 @@ end
 -- The functions of this store that names.lua calls; the entries of one `put` share the names that were read.
 local function name_store(self, now)
   local database, store = self.database, {}
-  local known, is_fresh = {}, {} -- name to the name that it refers to, or false; names whose row is up to date
+  local known, is_fresh = {}, {} -- the name that each name refers to, or false; the names whose rows are up to date
 
   function store.next(name)
     if known[name] == nil then
@@ -76,7 +76,7 @@ local function name_store(self, now)
       local moved = database:run(
         "UPDATE waba_entry SET conversation = ?, head = 0 WHERE conversation = ? AND attempts = 0", new, old)
       if moved > 0 then
-        -- the oldest entry is the first one, unless another one was taken before
+        -- the oldest entry is the first one, unless another entry was taken before
         database:run("UPDATE waba_entry SET head = 0 WHERE conversation = ? AND attempts = 0", new)
         database:run([[UPDATE waba_entry SET head = 1 WHERE seq = (SELECT min(seq) FROM waba_entry
           WHERE conversation = ?1 AND NOT EXISTS (SELECT 1 FROM waba_entry WHERE conversation = ?1 AND head = 1))]],
@@ -88,7 +88,8 @@ local function name_store(self, now)
   return store
 end
 
--- Stores an entry behind those of its conversation; with `at` it is on its own until then.
+-- Stores an entry behind the other entries of its conversation; until the time `at` it does not belong to the
+-- conversation.
 local function append(self, entry, store, now)
   local root = entry.names and names.join(store, entry.names)
   local conversation, later = root and escape((entry.lane or "") .. root), nil
@@ -100,7 +101,7 @@ local function append(self, entry, store, now)
     escape(entry.body))
 end
 
--- `is_made`: false: those with `add` are not written.
+-- If `is_made` is false, the records with `add` are not written.
 local function write(self, records, now, is_made)
   for _, record in ipairs(records or {}) do
     local ends = record.seconds and now + record.seconds or FOR_EVER
@@ -117,8 +118,8 @@ local function write(self, records, now, is_made)
   end
 end
 
--- Removes records that have expired, now and then: looks at four for each entry that was stored since, in the order of
--- their names. So an index by time is not needed, and a quarter of the records at most have expired.
+-- Removes records that have expired: checks four records, in the order of their names, for each entry that was stored
+-- since the last call. So no index by time is needed, and at most a quarter of the records have expired.
 local function forget_old(self, now, stored)
   self.since_forgetting = self.since_forgetting + stored
   if self.since_forgetting < 100 then return end
@@ -130,7 +131,7 @@ local function forget_old(self, now, stored)
   self.forgotten, self.since_forgetting = last or "", 0
 end
 
--- Whether an entry's key is known; it is from now on.
+-- Returns whether an entry's key is known, and records the key.
 local function is_known(self, entry, now)
   if not entry.key then return false end
   local name = "key:" .. entry.key
@@ -142,7 +143,7 @@ local function is_known(self, entry, now)
   return true
 end
 
--- The position of an entry whose key has another value.
+-- Returns the position of an entry whose key was recorded with another value.
 local function find_conflict(self, entries, now)
   for index, entry in ipairs(entries) do
     local value = entry.same and unescape(self.database:value(VALUE, "key:" .. entry.key, now))
@@ -150,7 +151,7 @@ local function find_conflict(self, entries, now)
   end
 end
 
--- Stores the new ones of the entries, and records. Returns the number of entries that were stored.
+-- Stores the entries whose keys are not known, and records. Returns the number of entries that were stored.
 local function put(self, entries, records, now)
   local conflict = find_conflict(self, entries, now)
   if conflict then return false, conflict end
@@ -158,7 +159,7 @@ local function put(self, entries, records, now)
   for _, entry in ipairs(entries) do
     if not is_known(self, entry, now) then
       fresh[#fresh + 1] = entry
-      -- a later entry may have the names of two earlier conversations, which then are the same one
+      -- a later entry may have the names of two earlier conversations, which then become one conversation
       if entry.names and entry.names[2] then names.join(store, entry.names) end
     end
   end
@@ -176,7 +177,7 @@ local function make_dead(self, seq, reason, now)
   self.database:run("DELETE FROM waba_entry WHERE seq = ?", seq)
 end
 
--- Appends an entry to its conversation when its time has come.
+-- Appends an entry to its conversation when its time `at` has come.
 local function arrive(self, seq, later, now)
   self.database:run([[UPDATE waba_entry SET later = NULL, conversation = ?2, due = ?3,
     head = NOT EXISTS (SELECT 1 FROM waba_entry WHERE conversation = ?2) WHERE seq = ?1]], seq,
@@ -190,7 +191,7 @@ local NEXT_DUE = ([[SELECT min(
   coalesce((SELECT min(due) FROM waba_entry WHERE head = 1 AND bulk = 0), %.1f),
   coalesce((SELECT min(due) FROM waba_entry WHERE head = 1 AND bulk = 1), %.1f))]]):format(FOR_EVER, FOR_EVER)
 
--- Leases the entries of rows that are due. Returns whether others may have become due by that.
+-- Leases the entries of rows that are due. Returns whether other entries may have become due because of that.
 local function lease(self, rows, seconds, now, taken)
   local is_worth_another = false
   for _, row in ipairs(rows) do
@@ -235,7 +236,8 @@ end
 
 -- Settling ----------------------------------------------------------------------------------------
 
--- Makes one change. Returns whether the lease was held; if not, for "always", whether the entry was there.
+-- Makes one change. Returns whether the lease had not expired; otherwise, for "always", whether the entry was
+-- still there.
 local function settle(self, change, now)
   local database, seq, token = self.database, change.lease.seq, change.lease.token
   if change.done then
@@ -266,7 +268,7 @@ local function settle(self, change, now)
     now + change.delay, escape(change.reason), seq, token) > 0
 end
 
--- Makes changes. Returns the number of leases that were held.
+-- Makes changes. Returns the number of leases that had not expired.
 local function settle_all(self, changes, now)
   local held = 0
   for _, change in ipairs(changes) do
@@ -288,13 +290,13 @@ function Sqlite:settle(changes, records, to_disk)
   end, to_disk and self.sync)
 end
 
--- Seconds until an entry is due; nil without entries.
+-- Returns the seconds until an entry is due; nil without entries.
 local function next_due(self, now)
   local due = self.database:value(NEXT_DUE)
   return due < FOR_EVER and math.max(0, due - now) or nil
 end
 
--- What `take` does in a transaction.
+-- The part of `take` that runs in a transaction.
 local function take(self, n, seconds, changes, now)
   local taken = {}
   settle_all(self, changes, now)
@@ -319,7 +321,7 @@ function Sqlite:put(entries, records, taking)
   return stored, taken, due
 end
 
--- Reads first if there is nothing to settle: workers that find nothing to do leave the writers alone.
+-- Reads first if there are no changes: workers that find no entry do not take the lock for writing.
 function Sqlite:take(n, seconds, changes)
   local database, taken, due = self.database, nil, nil
   if core.clock() >= self.look_at then free_dead(self) end
@@ -465,8 +467,9 @@ end
 
 local sqlite = {}
 
---- A store in a file, which is opened at the first use, so that a process may fork before. `attempts`, `remember`,
---- `lanes` and `title` as of `waba.store.memory`; `sync`: put returns when the disk has the entries.
+--- Makes a store in a file. The file is opened at the first use, so a process may fork before that. `attempts`,
+--- `remember`, `lanes` and `title` are those of `waba.store.memory`. If `sync` is true, `put` returns when the disk
+--- has written the entries.
 ---@param settings { file: string, busy_timeout: number, sync: boolean, [string]: any }
 ---@return waba.SqliteStore
 function sqlite.new(settings)
@@ -475,7 +478,7 @@ function sqlite.new(settings)
     database = sqlite_connection.new(settings.file, settings.busy_timeout, settings.title, settings.application),
     numbers = 0, since_forgetting = 0, forgotten = "", look_at = 0,
   }, Sqlite)
-  -- a forked process has another owner
+  -- a forked process has another name as an owner
   function store.database.on_open() store.owner, store.is_registered, store.look_at = owner.name(), false, 0 end
   return store
 end

@@ -1,5 +1,5 @@
 -- A connection to the file of a SQLite store: prepared statements, transactions, and the driver's errors as error
--- objects. Waits for the lock of another process in the way of the event loop, and notices when the file was removed or
+-- objects. Waits for the lock of another process as the event loop waits, and notices that the file was removed or
 -- replaced.
 
 local core = require "waba.core"
@@ -9,14 +9,14 @@ local sqlite_file = require "waba.store.sqlite_file"
 
 ---@class waba.SqliteConnection
 ---@field file string
----@field title string         how errors name the store
----@field path string?         its absolute path; set at the first use
----@field identity string?     of the open file
----@field beside table<string, string>?  the identities of SQLite's further files, by the ends of their names
+---@field title string         the name of the store in errors
+---@field path string?         the absolute path of the file; set at the first use
+---@field identity string?     the identity of the open file
+---@field beside table<string, string>?  the identities of the further files of SQLite, by the ends of their names
 ---@field busy_timeout number  seconds
----@field connection userdata?  the driver's, while the file is open
----@field statements table<string, userdata>  the driver's, by their text. They are closed before the connection
----@field driver_timeout integer?  milliseconds: the `busy_timeout` that was last set in SQLite
+---@field connection userdata?  the connection of the driver, while the file is open
+---@field statements table<string, userdata>  the statements of the driver, by their text. The statements are closed before the connection
+---@field driver_timeout integer?  the `busy_timeout` in milliseconds that was last set in SQLite
 ---@field to_disk boolean?      the mode that was last set for the connection
 ---@field closed true?
 local Connection = {}
@@ -24,17 +24,18 @@ Connection.__index = Connection
 
 local sqlite_connection = {}
 
--- Seconds between attempts while another process holds the lock: short at first, then longer.
+-- Seconds between two attempts while another process holds the lock: short at first, then longer.
 local SHORTEST, LONGEST = 0.001, 0.02
 
--- A driver's error, on its way to the end of the transaction.
+-- An error of the driver, which ends the transaction.
 local Failure = {}
 
 local function fail(message)
   error(setmetatable({ message = sqlite_file.message(message) }, Failure), 0)
 end
 
--- Runs a statement and returns it. A statement that failed can't be used again: the driver would report its old error.
+-- Runs a statement and returns it. A statement that failed can't be used again, because the driver would report
+-- its old error.
 local function execute(self, sql, ...)
   local statement = self.statements[sql]
   if not statement then
@@ -49,7 +50,8 @@ local function execute(self, sql, ...)
   fail(message)
 end
 
---- Runs a statement that returns no rows. Only within `guarded` and `transaction`, as `rows` and `value`.
+--- Runs a statement that returns no rows. Must be called within `guarded` and `transaction` only, as `rows` and
+--- `value`.
 ---@param sql string
 ---@param ... any  its parameters
 ---@return integer  the number of rows changed
@@ -57,7 +59,7 @@ function Connection:run(sql, ...)
   return execute(self, sql, ...):affected()
 end
 
---- All rows of a query, as lists of columns.
+--- Returns all rows of a query as lists of columns.
 ---@param sql string
 ---@return any[][]
 function Connection:rows(sql, ...)
@@ -74,7 +76,7 @@ function Connection:rows(sql, ...)
   end
 end
 
---- The first column of the first row.
+--- Returns the first column of the first row.
 ---@param sql string
 ---@return any
 function Connection:value(sql, ...)
@@ -82,18 +84,18 @@ function Connection:value(sql, ...)
   return row and row[1]
 end
 
---- Unix seconds with microseconds, by the clock that all processes of the machine share.
+--- Returns Unix seconds with microseconds, by the clock that all processes of the machine share.
 ---@return number
 function Connection:now()
   local now = self.clock_offset and core.clock() + self.clock_offset
-  if not now or math.abs(now - os.time()) > 2 then -- the first use, or the clock was set
+  if not now or math.abs(now - os.time()) > 2 then -- true at the first use, and after the clock was set
     now = self:value "SELECT (julianday('now') - 2440587.5) * 86400.0"
     self.clock_offset = now - core.clock()
   end
   return now
 end
 
--- Runs a pragma, some of which take effect when they are prepared.
+-- Runs a pragma; some pragmas take effect when they are prepared.
 local function pragma(self, text)
   local sql = "PRAGMA " .. text
   local rows, statement = self:rows(sql), self.statements[sql]
@@ -102,14 +104,14 @@ local function pragma(self, text)
   return rows[1] and rows[1][1]
 end
 
--- Sets how long SQLite itself waits for the lock; it blocks the whole process meanwhile.
+-- Sets how long SQLite itself waits for the lock; this wait blocks the whole process.
 local function set_driver_timeout(self, milliseconds)
   if self.driver_timeout == milliseconds then return end
   pragma(self, ("busy_timeout = %d"):format(milliseconds))
   self.driver_timeout = milliseconds
 end
 
--- Refuses the file of another kind of store: their entries would mix.
+-- Refuses the file of another kind of store, because its entries would be mixed with these.
 local function check_use(self)
   local found = pragma(self, "application_id")
   if found == self.application then return end
@@ -117,12 +119,12 @@ local function check_use(self)
   fail(("it belongs to %s: %s needs a file of its own"):format(owner, self.title))
 end
 
--- Makes the tables, or those of this version from those of release 1.0.
+-- Makes the tables, or converts the tables of release 1.0.
 local function make_tables(self)
   local version = pragma(self, "user_version")
   if version == sqlite_file.VERSION then return check_use(self) end
   self:run "BEGIN IMMEDIATE"
-  version = pragma(self, "user_version") -- another process may have made them since
+  version = pragma(self, "user_version") -- another process may have made the tables since
   if version > sqlite_file.VERSION then
     self:run "ROLLBACK"
     fail(("its tables have version %d, which a newer waba has made: expected at most version %d"):format(version,
@@ -153,13 +155,14 @@ end
 -- The files that SQLite keeps beside a database while it is open.
 local BESIDE = { "-wal", "-shm" }
 
--- Whether the open file is not the file of that name any more. What is stored in it would be lost.
+-- Returns whether the path now has another file than the open one. Entries that are stored in the open file would
+-- then be lost.
 local function is_replaced(self)
   return self.identity and core.file_identity(self.path) ~= self.identity
 end
 
--- Closes a file that was removed or replaced, and removes SQLite's further files of it: SQLite would treat them as parts
--- of the new file.
+-- Closes a file that was removed or replaced, and removes SQLite's further files for it: SQLite would treat them as
+-- parts of the new file.
 local function leave_replaced(self)
   pcall(pragma, self, "wal_checkpoint(FULL)") -- writes into the old file, which may have another name now
   local path, beside = self.path, self.beside
@@ -183,7 +186,7 @@ local function connect(self, driver_timeout)
   local connection, message = require("dbd.sqlite3").New(self.path or self.file)
   if not connection then fail(message) end
   self.connection = connection
-  connection:autocommit(true) -- otherwise the driver begins transactions by itself
+  connection:autocommit(true) -- otherwise the driver begins transactions itself
   set_driver_timeout(self, driver_timeout)
   pragma(self, "journal_mode = WAL")
   pragma(self, "synchronous = NORMAL")
@@ -203,8 +206,8 @@ local function open(self, driver_timeout)
   end
 end
 
--- Returns the function with which the code can wait while other coroutines run; nil outside an event loop; false in a
--- phase of nginx that can't wait.
+-- Returns the function with which the code can wait while other coroutines run; nil outside of an event loop; false
+-- in a phase of nginx that can't wait.
 local function find_pause()
   local is_known, name = pcall(runtime.loop_name)
   if not is_known or name == "blocking" then return nil end
@@ -215,7 +218,7 @@ end
 
 local BUSY = "database is locked"
 
--- Makes an error object that names the file from an error of the driver.
+-- Converts an error of the driver to an error object that names the file.
 local function unavailable(self, failure)
   local message = tostring(failure.message)
   if message:find(BUSY, 1, true) then
@@ -230,9 +233,9 @@ local function attempt(self, work, driver_timeout)
   return work()
 end
 
---- Runs `work`; makes error objects from errors of the driver. Opens the file at the first use. While another process
---- holds its lock, repeats `work` until the busy timeout is over.
----@param work fun(): any, any  must have no effect when it raises
+--- Runs `work`, and converts errors of the driver to error objects. Opens the file at the first use. While another
+--- process holds the lock, repeats `work` until the busy timeout is over.
+---@param work fun(): any, any  must have no effect if it raises an error
 ---@return any result  the results of `work`; or nil and a `waba.Error`
 ---@return any second
 function Connection:guarded(work)
@@ -249,7 +252,7 @@ function Connection:guarded(work)
       return nil, unavailable(self, result)
     end
     if pause then
-      pause(math.min(step, left)) -- no transaction is open: other coroutines may use the connection meanwhile
+      pause(math.min(step, left)) -- no transaction is open, so other coroutines may use the connection meanwhile
       step = math.min(2 * step, LONGEST)
     else
       driver_timeout = math.ceil(left * 1000)
@@ -260,10 +263,11 @@ function Connection:guarded(work)
   end
 end
 
---- Runs `work` in one transaction: all of it happens, or nothing. With `to_disk` it is on the disk when this returns. Only
---- what is put needs that: a power failure that takes an acknowledgement back makes an entry come twice, which is allowed.
+--- Runs `work` in one transaction: either all of its changes are made, or none. With `to_disk` the changes are on the
+--- disk when this function returns. Only `put` needs that: if a power failure undoes an acknowledgement, an entry is
+--- returned twice, which is allowed.
 ---@param work fun(): any, any
----@param to_disk? boolean  if it is given, the transaction also fails when the file was removed or replaced meanwhile
+---@param to_disk? boolean  if it is given, the transaction also fails if the file was removed or replaced meanwhile
 ---@return any result  the results of `work`; or nil and a `waba.Error`
 ---@return any second
 function Connection:transaction(work, to_disk)
@@ -288,17 +292,17 @@ function Connection:transaction(work, to_disk)
   end)
 end
 
---- Closes the file; nothing can be done any more.
+--- Closes the file; later calls fail.
 function Connection:close()
   disconnect(self)
   self.closed = true
 end
 
---- A connection that is not open yet.
+--- Makes a connection that is not open yet.
 ---@param file string
----@param busy_timeout number  seconds to wait for another process's write
----@param title string         how errors name the store
----@param application? integer  what the file is for: `sqlite_file.OUTBOX`, or by default an inbox
+---@param busy_timeout number  the longest wait in seconds for a write of another process
+---@param title string         the name of the store in errors
+---@param application? integer  the use of the file: `sqlite_file.OUTBOX`, or by default an inbox
 ---@return waba.SqliteConnection
 function sqlite_connection.new(file, busy_timeout, title, application)
   return setmetatable({

@@ -1,5 +1,5 @@
--- The file of a SQLite store: its tables, the migration of older files, and the check of a file before it is used, so
--- that a wrong path is reported at the start and not by later calls.
+-- Defines the file of a SQLite store: its tables, the migration of older files, and the check of a file before it is
+-- used. Because of the check a wrong path is reported at the start and not by later calls.
 
 local open_file = require "waba.open"
 
@@ -8,13 +8,13 @@ local sqlite_file = {}
 --- The version of the tables, in `PRAGMA user_version`.
 sqlite_file.VERSION = 2
 
---- The `PRAGMA application_id` of the file of an outbox; that of an inbox is 0.
+--- The `PRAGMA application_id` in the file of an outbox; it is 0 in the file of an inbox.
 sqlite_file.OUTBOX = 0x77614f42
 
--- `seq`: the time of storing in microseconds, larger than all others in the table; it is never used again. `head`: 1
--- for the first entry of its conversation, the only one that may be taken. `due`: the time from which it may be taken;
--- while it is leased, the end of the lease. `token`: the owner of the lease, then a number. `later`: the conversation
--- of the entry from the time `due` on.
+-- The columns of an entry. `seq`: the time at which it was stored, in microseconds; larger than all others in the
+-- table, and never used again. `head`: 1 for the first entry of its conversation, the only entry that may be taken.
+-- `due`: the time from which the entry may be taken; while it is leased, the end of the lease. `token`: the owner of
+-- the lease, then a number. `later`: the conversation that the entry joins at the time `due`.
 sqlite_file.SCHEMA = {
   [[CREATE TABLE waba_entry (
     seq INTEGER PRIMARY KEY, conversation TEXT, head INTEGER NOT NULL, bulk INTEGER NOT NULL, due REAL NOT NULL,
@@ -34,14 +34,15 @@ sqlite_file.SCHEMA = {
   [[CREATE TABLE waba_dead (
     seq INTEGER PRIMARY KEY, conversation TEXT, bulk INTEGER NOT NULL, id TEXT, attempts INTEGER NOT NULL,
     at REAL NOT NULL, reason TEXT, body TEXT NOT NULL)]],
-  -- `key:` keys of entries; `name:` names that refer to another one (names.lua); and the records of the store's user
+  -- records `key:` for the keys of entries, `name:` for names that refer to another name (names.lua), and the
+  -- records of the store's user
   "CREATE TABLE waba_record (name TEXT PRIMARY KEY, value TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID",
   "CREATE TABLE waba_owner (name TEXT PRIMARY KEY) WITHOUT ROWID", -- the processes that took entries (owner.lua)
 }
 
 --- The new names of the tables of release 1.0; `%d` is the time in microseconds.
 sqlite_file.FROM_VERSION_1 = {
-  -- the first files of version 1.0 lack it
+  -- the first files of version 1.0 do not have this table
   "CREATE TABLE IF NOT EXISTS waba_customer (name TEXT PRIMARY KEY, root TEXT, until REAL)",
   [[INSERT INTO waba_entry (seq, conversation, head, bulk, due, attempts, token, reason, body)
     SELECT %d + seq, conversation, head, 0, due, attempts, nullif(token, -1), reason, body FROM waba_event]],
@@ -54,14 +55,14 @@ sqlite_file.FROM_VERSION_1 = {
 
 local NOT_FOUND, NO_FOLDER = 2, 20
 
--- Looks without opening: closing the file would take away the locks that SQLite holds on it for
--- another store of this process. A rename to the same name changes nothing.
+-- Checks without opening the file: closing it would release the locks that SQLite holds on it for another store of
+-- this process. A rename to the same name changes nothing.
 local function exists(path)
   local ok, _, code = os.rename(path, path)
   return ok or code ~= NOT_FOUND and code ~= NO_FOLDER
 end
 
--- The driver's error for a file that is there.
+-- Returns the driver's error for a file that exists.
 local function database_error(path)
   local connection, message = require("dbd.sqlite3").New(path)
   if not connection then return sqlite_file.message(message) end
@@ -76,7 +77,7 @@ local function database_error(path)
   return message and not message:find("locked", 1, true) and sqlite_file.message(message) or nil
 end
 
---- SQLite's message in an error of the driver.
+--- Returns SQLite's message in an error of the driver.
 ---@param text string
 ---@return string
 function sqlite_file.message(text)
@@ -87,8 +88,8 @@ function sqlite_file.message(text)
   return text
 end
 
---- Returns an error message for a file that can't be the database. It is not made here: in nginx this may
---- run as another user than the one who writes.
+--- Returns an error message for a file that can't be the database. The file is not made here, because in nginx this
+--- code may run as another user than the later writer.
 ---@param path string
 ---@return string|nil
 function sqlite_file.file_error(path)
