@@ -54,40 +54,32 @@ local function reply_data(value)
   return without_null(data)
 end
 
--- Readers of interactive replies by kind.
-local replies = {}
-
-function replies.button_reply(value)
-  local read = copied(value, REPLY)
-  read.kind = "button"
-  return read
-end
-
-function replies.list_reply(value)
-  local read = copied(value, REPLY)
-  read.kind = "list"
-  return read
-end
-
-function replies.nfm_reply(value)
+-- Reads the input of a flow or an address form.
+local function flow_reply(value)
   return {
     kind = "flow", id = text(value.id), title = text(value.body), name = text(value.name),
     data = reply_data(value.response_json),
   }
 end
 
-function replies.call_permission_reply(value)
-  local read = copied(value, PERMISSION)
-  read.kind = "call_permission"
-  return read
+-- Returns a reader of an interactive reply whose fields are those of the platform.
+local function reply_reader(kind, fields)
+  return function(value)
+    local read = copied(value, fields)
+    read.kind = kind
+    return read
+  end
 end
 
--- The customer's consent to pay an order with the offered card (offsite_card_pay).
-function replies.payment_method(value)
-  local read = copied(value, PAYMENT_METHOD)
-  read.kind = "payment_method"
-  return read
-end
+-- The readers of interactive replies, by the platform's name.
+local replies = {
+  button_reply = reply_reader("button", REPLY),
+  list_reply = reply_reader("list", REPLY),
+  nfm_reply = flow_reply,
+  call_permission_reply = reply_reader("call_permission", PERMISSION),
+  -- the customer's consent to pay an order with the offered card (offsite_card_pay)
+  payment_method = reply_reader("payment_method", PAYMENT_METHOD),
+}
 
 local function reply(value)
   if type(value) ~= "table" then return nil end
@@ -109,10 +101,21 @@ function content.text(_, value)
   return text(value)
 end
 
-local function media(event, value)
-  event.media = shaped(value, MEDIA)
-  return event.media and event.media.caption
+-- Returns a reader that sets one field of the event. `text_field` has the text for a person.
+local function field_reader(name, fields, text_field)
+  return function(event, value)
+    local read = shaped(value, fields)
+    event[name] = read
+    return text_field and read and read[text_field]
+  end
 end
+
+content.location = field_reader("location", LOCATION)
+content.button = field_reader("button", BUTTON, "text")
+content.order = field_reader("order", ORDER, "text")
+content.revoke = field_reader("revoke", ORIGINAL)
+
+local media = field_reader("media", MEDIA, "caption")
 
 content.image, content.audio, content.video, content.document, content.sticker = media, media, media, media, media
 
@@ -121,27 +124,13 @@ function content.voice(event, value)
   if event.media then event.media.voice = true end
 end
 
-function content.location(event, value)
-  event.location = shaped(value, LOCATION)
-end
-
 function content.contacts(event, value)
   if type(value) == "table" then event.contacts = without_null(value) end
-end
-
-function content.button(event, value)
-  event.button = shaped(value, BUTTON)
-  return event.button and event.button.text
 end
 
 function content.interactive(event, value)
   event.reply = reply(value)
   return event.reply and event.reply.title
-end
-
-function content.order(event, value)
-  event.order = shaped(value, ORDER)
-  return event.order and event.order.text
 end
 
 function content.system(event, value)
@@ -171,10 +160,6 @@ function content.edit(event, value)
   local kind = text(message.type)
   local read = kind and kind ~= "edit" and content[kind]
   if read and message[kind] ~= nil then return read(event, message[kind]) end
-end
-
-function content.revoke(event, value)
-  event.revoke = shaped(value, ORIGINAL)
 end
 
 -- Sent when the customer opens the chat for the first time; without content.
