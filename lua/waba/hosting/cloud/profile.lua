@@ -2,11 +2,8 @@
 -- characters.
 
 local json_body = require "waba.hosting.json_body"
+local text = require("waba.schema.shared").text
 local values = require "waba.hosting.values"
-
-local function text(most)
-  return { is = "string", characters = { 0, most } }
-end
 
 local profile = {}
 
@@ -30,9 +27,9 @@ local VERTICALS = {
 profile.business = {
   is = "object",
   fields = {
-    address = text(256),
-    description = text(512),
-    email = text(128),
+    address = text(0, 256),
+    description = text(0, 512),
+    email = text(0, 128),
     vertical = { is = "string", inferred = { one_of = VERTICALS } },
     websites = { is = "list", count = { 0, 2 }, each = { is = "string", characters = { 1, 256 }, format = "url" } },
   },

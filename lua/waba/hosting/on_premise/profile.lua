@@ -1,11 +1,8 @@
 -- The profile on the On-Premise gateway (on-premise.md, section 8): the rules, the requests and the responses. Lengths
 -- are characters.
 
+local text = require("waba.schema.shared").text
 local values = require "waba.hosting.values"
-
-local function text(most)
-  return { is = "string", characters = { 0, most } }
-end
 
 local profile = {}
 
@@ -24,9 +21,9 @@ local FIELDS = { "address", "description", "email", "vertical", "websites" }
 profile.business = {
   is = "object",
   fields = {
-    address = text(256),
-    description = text(512),
-    email = text(128),
+    address = text(0, 256),
+    description = text(0, 512),
+    email = text(0, 128),
     -- it can't be cleared
     vertical = { is = "string", characters = { 1, 128 } },
     websites = { is = "list", count = { 0, 2 }, each = { is = "string", characters = { 1, 256 }, format = "url" } },
