@@ -2,7 +2,6 @@
 -- section 8.4).
 
 local hosting = require "waba.hosting"
-local outcome = require "waba.resource.outcome"
 local values = require "waba.hosting.values"
 local errors = require "waba.errors"
 local pages = require "waba.resource.pages"
@@ -31,27 +30,16 @@ local function read_user(item)
   }
 end
 
-local function fetch(self, query)
-  local json, response = self.client:call("list_blocked", { query = query })
-  if json == nil then return nil, response end
-  local data = values.dig(json, "data")
-  if type(data) ~= "table" then return nil, outcome.incomplete(response, "users", 'a list in its field "data"') end
-  local page = { users = {} }
-  for _, item in ipairs(data) do
-    -- two forms are documented: users, and objects that contain users
-    local inner = values.dig(item, "block_users")
-    for _, user in ipairs(type(inner) == "table" and inner or { item }) do
-      page.users[#page.users + 1] = read_user(user)
-    end
-  end
-  page.after, page.before = values.cursors(json)
-  return page
+-- Adds the users of an item. Two forms are documented: users, and objects that contain users.
+local function add_users(users, item)
+  local inner = values.dig(item, "block_users")
+  for _, user in ipairs(type(inner) == "table" and inner or { item }) do users[#users + 1] = read_user(user) end
 end
 
 ---@class waba.BlockListResource
 ---@field list fun(self: waba.BlockListResource, given: waba.PageOptions?): { users: waba.BlockedUser[], after: string?, before: string? }|nil, waba.Error?  GET /block_users; `after` is nil on the last page
 ---@field each fun(self: waba.BlockListResource, given: waba.EachOptions?): (fun(): waba.BlockedUser|false|nil, waba.Error?)  all users, page after page, as client.templates:each
-pages.add_methods(BlockList, "client.block_list", "users", fetch)
+pages.add_methods(BlockList, "client.block_list", "users", pages.fetcher("list_blocked", "users", add_users))
 
 local function encode_users(users)
   local count = #users

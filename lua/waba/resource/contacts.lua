@@ -70,11 +70,12 @@ function Contacts:check(numbers, options)
     json = { contacts = encoded, blocking = options.wait and "wait" or "no_wait", force_check = options.force },
   })
   if json == nil then return nil, response end
-  if type(json) ~= "table" or type(json.contacts) ~= "table" then
+  local contacts = values.dig(json, "contacts")
+  if type(contacts) ~= "table" then
     return nil, outcome.incomplete(response, "contacts", 'a list in its field "contacts"')
   end
   local checked = {}
-  for i, contact in ipairs(json.contacts) do
+  for i, contact in ipairs(contacts) do
     if type(contact) ~= "table" then contact = {} end
     local input = text(contact.input) or encoded[i]
     checked[i] = { input = originals[input] or input, status = text(contact.status), wa_id = text(contact.wa_id) }
@@ -110,12 +111,10 @@ function Contacts:block(number, reason)
   local client = self.client
   if client.hosting.endpoints.block_contact.unsupported then return block_by_list(client, "+" .. digits, reason) end
   local body = { reason = reason }
-  local valid, json
+  local valid
   valid, err = validate(client.validate, BLOCK, body)
   if not valid then return nil, err end
-  json, err = client:call("block_contact", { parameters = { number = "+" .. digits }, json = body })
-  if json == nil then return nil, err end
-  return true
+  return outcome.success(client:call("block_contact", { parameters = { number = "+" .. digits }, json = body }))
 end
 
 --- The identity of a customer. It changes when the customer uses another device or the number belongs to another
@@ -157,10 +156,9 @@ function Contacts:acknowledge(wa_id, hash)
   end
   local digits, err = digits_of(wa_id, "wa_id")
   if not digits then return nil, err end
-  local json
-  json, err = self.client:call("acknowledge_identity", { parameters = { wa_id = digits }, json = { hash = hash } })
-  if json == nil then return nil, err end
-  return true
+  return outcome.success(self.client:call("acknowledge_identity", {
+    parameters = { wa_id = digits }, json = { hash = hash },
+  }))
 end
 
 return Contacts

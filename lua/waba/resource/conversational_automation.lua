@@ -67,11 +67,8 @@ end
 ---@return waba.Automation|nil
 ---@return waba.Error? err
 function Automation:get()
-  local json, response = self.client:call "get_automation"
-  if json == nil then
-    if response.kind == "not_found" then return read(nil) end
-    return nil, response
-  end
+  local json, err = outcome.or_empty(self.client:call "get_automation")
+  if json == nil then return nil, err end
   return read(json)
 end
 

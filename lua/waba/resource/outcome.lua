@@ -18,6 +18,16 @@ function outcome.incomplete(response, absent, expected, maybe_sent)
   }
 end
 
+--- Makes an empty response of an error "not found", with which the gateways report that something was never set.
+---@param json any
+---@param response waba.Response|waba.Error
+---@return any json
+---@return waba.Response|waba.Error response
+function outcome.or_empty(json, response)
+  if json == nil and response.kind == "not_found" then return {}, response end
+  return json, response
+end
+
 --- Reads `{"success":true}`.
 ---@param json any
 ---@param response waba.Response|waba.Error

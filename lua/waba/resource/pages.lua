@@ -2,7 +2,9 @@
 
 local errors = require "waba.errors"
 local option = require "waba.option"
+local outcome = require "waba.resource.outcome"
 local runtime = require "waba.runtime"
+local values = require "waba.hosting.values"
 
 local pages = {}
 
@@ -26,9 +28,7 @@ local PAGE_OPTIONS = option.with(EACH_OPTIONS, {
 function pages.query(options, what)
   if options.limit and options.limit < 1 then error(what .. ": option limit must be at least 1", 4) end
   if options.after and options.before then error(what .. ": options after and before can't be combined", 4) end
-  return {
-    limit = options.limit and ("%.0f"):format(options.limit) or nil, after = options.after, before = options.before,
-  }
+  return { limit = options.limit, after = options.after, before = options.before }
 end
 
 -- Fetches all pages now. For PUC Lua 5.1, where an iterator of `for` cannot wait.
@@ -99,9 +99,8 @@ end
 ---@return waba.Error? err  if the cursor did not change
 function pages.advance(query, page)
   if page.total then
-    local offset = (tonumber(query.offset) or 0) + page.count
-    query.offset = ("%.0f"):format(offset)
-    return page.count > 0 and offset < page.total
+    query.offset = (query.offset or 0) + page.count
+    return page.count > 0 and query.offset < page.total
   end
   if page.after == nil then return false end
   if page.after == query.after then
@@ -111,6 +110,24 @@ function pages.advance(query, page)
   end
   query.after, query.before = page.after, nil
   return true
+end
+
+--- Returns a function that fetches a page of a list with cursors, whose items are in the field "data" of the response.
+---@param endpoint string
+---@param items string                           the field of a page with its items
+---@param add fun(list: any[], item: any)        adds what an item of the response has to the items of the page
+---@return fun(self: table, query: table): table|nil, waba.Error?
+function pages.fetcher(endpoint, items, add)
+  return function(self, query)
+    local json, response = self.client:call(endpoint, { query = query })
+    if json == nil then return nil, response end
+    local data = values.dig(json, "data")
+    if type(data) ~= "table" then return nil, outcome.incomplete(response, items, 'a list in its field "data"') end
+    local page = { [items] = {} }
+    for _, item in ipairs(data) do add(page[items], item) end
+    page.after, page.before = values.cursors(json)
+    return page
+  end
 end
 
 --- Adds the methods `list` and `each` to a resource with cursors.

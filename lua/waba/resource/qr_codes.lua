@@ -38,21 +38,12 @@ local function read_code(item)
   }
 end
 
-local function fetch(self, query)
-  local json, response = self.client:call("list_qr_codes", { query = query })
-  if json == nil then return nil, response end
-  local data = values.dig(json, "data")
-  if type(data) ~= "table" then return nil, outcome.incomplete(response, "codes", 'a list in its field "data"') end
-  local page = { codes = {} }
-  for _, item in ipairs(data) do page.codes[#page.codes + 1] = read_code(item) end
-  page.after, page.before = values.cursors(json)
-  return page
-end
+local function add_code(codes, item) codes[#codes + 1] = read_code(item) end
 
 ---@class waba.QrCodesResource
 ---@field list fun(self: waba.QrCodesResource, given: waba.PageOptions?): { codes: waba.QrCode[], after: string?, before: string? }|nil, waba.Error?  GET /message_qrdls; `after` is nil on the last page
 ---@field each fun(self: waba.QrCodesResource, given: waba.EachOptions?): (fun(): waba.QrCode|false|nil, waba.Error?)  all codes, page after page, as client.templates:each
-pages.add_methods(QrCodes, "client.qr_codes", "codes", fetch)
+pages.add_methods(QrCodes, "client.qr_codes", "codes", pages.fetcher("list_qr_codes", "codes", add_code))
 
 --- The content of a code.
 ---@options waba.QrCodeOptions

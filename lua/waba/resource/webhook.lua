@@ -97,9 +97,9 @@ local ADDRESS = {
 
 -- 404 means that no address is set (on-premise.md, section 6.2).
 local function read_stored(json, response)
-  if json ~= nil then return read_address(json) end
-  if response.kind == "not_found" then return read_address(nil) end
-  return nil, response
+  json = outcome.or_empty(json, response)
+  if json == nil then return nil, response end
+  return read_address(json)
 end
 
 -- Checks the options of an address. Raises an error at the caller of the method.
@@ -174,11 +174,8 @@ local MOST_DESTINATIONS = 3
 ---@return { enabled: boolean, destinations: waba.WebhookDestination[] }|nil
 ---@return waba.Error? err
 function Webhook:destinations()
-  local json, err = self.client:call "get_destinations"
-  if json == nil then
-    if err.kind ~= "not_found" then return nil, err end
-    json = {}
-  end
+  local json, err = outcome.or_empty(self.client:call "get_destinations")
+  if json == nil then return nil, err end
   local result = { enabled = values.dig(json, "enabled") == true, destinations = {} }
   for i, item in ipairs(values.object(values.dig(json, "destinations"))) do
     local destination = read_address(item)

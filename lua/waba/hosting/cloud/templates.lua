@@ -130,7 +130,7 @@ end
 function templates.encode_query(options)
   local fields = options.fields
   local query = {
-    limit = options.limit and ("%.0f"):format(options.limit) or nil, after = options.after, before = options.before,
+    limit = options.limit, after = options.after, before = options.before,
     fields = type(fields) == "table" and table.concat(fields, ",") or fields,
   }
   query.language = options.language and code_of(options.language)

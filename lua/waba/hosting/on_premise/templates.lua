@@ -107,8 +107,8 @@ function templates.encode_query(options)
   if err then return nil, err end
   local sort = options.sort
   return {
-    limit = options.limit and ("%.0f"):format(options.limit) or nil,
-    offset = options.offset and ("%.0f"):format(options.offset) or nil,
+    limit = options.limit,
+    offset = options.offset,
     sort = type(sort) == "table" and table.concat(sort, ",") or sort, filters = filters,
   }
 end
@@ -120,7 +120,7 @@ end
 function templates.read_page(json, query)
   if type(json) ~= "table" or type(json.waba_templates) ~= "table" then return nil end
   local page = {
-    templates = {}, limit = tonumber(json.limit), offset = tonumber(json.offset) or tonumber(query.offset) or 0,
+    templates = {}, limit = tonumber(json.limit), offset = tonumber(json.offset) or query.offset or 0,
   }
   for _, item in ipairs(json.waba_templates) do page.templates[#page.templates + 1] = templates.read(item) end
   page.count = tonumber(json.count) or #json.waba_templates

@@ -180,9 +180,7 @@ end
 ---@return waba.Error? err
 function Media:delete(id)
   check_id(id, "client.media:delete")
-  local json, err = self.client:call("delete_media", { parameters = { id = id } })
-  if json == nil then return nil, err end
-  return true
+  return outcome.success(self.client:call("delete_media", { parameters = { id = id } }))
 end
 
 return Media

@@ -41,8 +41,7 @@ end
 local function open_session(client, source, options, timeout)
   local filename = options.filename or options.file and options.file:match("[^/\\]*$") or "file"
   local json, response = client:call("open_upload", {
-    query = { file_name = filename, file_length = ("%.0f"):format(source.size), file_type = source.type }, body = "",
-    timeout = timeout,
+    query = { file_name = filename, file_length = source.size, file_type = source.type }, body = "", timeout = timeout,
   })
   if json == nil then return nil, response end
   local session = session_of(json)

@@ -23,11 +23,8 @@ end
 ---@return string|nil text  "" if there is none
 ---@return waba.Error? err
 function Profile:about()
-  local json, err = self.client:call "get_about"
-  if json == nil then
-    if err.kind == "not_found" then return "" end
-    return nil, err
-  end
+  local json, err = outcome.or_empty(self.client:call "get_about")
+  if json == nil then return nil, err end
   return self.forms.read_about(json)
 end
 
@@ -74,11 +71,8 @@ end
 ---@return waba.BusinessProfile|nil
 ---@return waba.Error? err
 function Profile:business()
-  local json, err = self.client:call "get_business"
-  if json == nil then
-    if err.kind == "not_found" then return {} end
-    return nil, err
-  end
+  local json, err = outcome.or_empty(self.client:call "get_business")
+  if json == nil then return nil, err end
   return read_fields(self.forms.find_business(json))
 end
 

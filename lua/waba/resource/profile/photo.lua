@@ -178,10 +178,7 @@ function photo.set(self, options)
     if not fine then return nil, err end
   end
   if self.forms.encode_photo then return set_by_handle(self, source, options) end
-  local json
-  json, err = upload.send(client, "set_photo", source, options)
-  if json == nil then return nil, err end
-  return true
+  return outcome.success(upload.send(client, "set_photo", source, options))
 end
 
 return photo

@@ -291,7 +291,7 @@ function Templates:namespace()
   local unsupported = self.forms.unsupported.namespace
   if unsupported then return nil, errors.new { kind = "invalid", message = unsupported } end
   if self.known_namespace then return self.known_namespace end
-  local page, err = fetch(self, { limit = "10" })
+  local page, err = fetch(self, { limit = 10 })
   if not page then return nil, err end
   for _, template in ipairs(page.templates) do
     if type(template.namespace) == "string" and template.namespace ~= "" then

@@ -53,23 +53,12 @@ local function query_of(options, what)
   return query
 end
 
-local function fetch(self, query)
-  local json, response = self.client:call("template_library", { query = query })
-  if json == nil then return nil, response end
-  if type(values.dig(json, "data")) ~= "table" then
-    return nil, outcome.incomplete(response, "templates", 'a list in its field "data"')
-  end
-  local page = { templates = {} }
-  for _, item in ipairs(json.data) do
-    if type(item) == "table" then
-      local template = values.without_null(item)
-      template.id = values.some_text(template.id)
-      page.templates[#page.templates + 1] = template
-    end
-  end
-  page.after, page.before = values.cursors(json)
-  return page
-end
+local fetch = pages.fetcher("template_library", "templates", function(templates, item)
+  if type(item) ~= "table" then return end
+  local template = values.without_null(item)
+  template.id = values.some_text(template.id)
+  templates[#templates + 1] = template
+end)
 
 --- Returns one page of the library: GET /message_template_library.
 ---@param self waba.TemplatesResource
