@@ -661,6 +661,7 @@ local nginx = {}
 ---@field client? waba.Client|waba.Clients|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil  sends the replies of `event:reply` and other methods: one client; or a table of clients by number or phone_number_id; or a function that returns the client of an event, and may wait
 ---@field on? waba.Handlers  the handlers by name
 ---@field quiet_while? waba.QuietOptions  when a bot does not answer: while a person or another sender writes to a customer, the handler `standby` gets the messages of this customer, and the handlers of messages do not
+---@field gather? number  seconds: messages that a customer writes one after the other are handled in one call, when the customer has written nothing for so long. The handlers get the last message, and all of them in `event.messages`
 ---@field max_age? number  seconds after which a message is too old to answer: only the handler `any` gets it, with `event.is_late`; default: never
 ---@field state_expires? number  seconds after their last change until `event.state` and the step of `event:ask` are removed; default: never
 ---@field max_body? integer  the largest body in bytes; default: 4 * 1024 * 1024

@@ -337,6 +337,100 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "text", "any", "any late", "answer" }, seen)
     end)
 
+    describe("who writes several messages", function()
+      local function text(id, more)
+        return webhooks.cloud { messages = ('{"from":"4915111","id":"%s",%s"timestamp":"%d","type":"text","text":{"body":"%s"}}')
+          :format(id, more or "", os.time(), id) }
+      end
+
+      local function put(own, ...)
+        for _, body in ipairs { ... } do
+          assert.equal(200, (own:handle { method = "POST", headers = {}, body = body }))
+        end
+      end
+
+      local function work(own)
+        repeat
+          assert(own:work())
+          waba.sleep(0.01)
+        until own.inbox:depth() == 0
+      end
+
+      local function joined(event)
+        local texts = {}
+        for index, one in ipairs(event.messages) do texts[index] = one.text end
+        return table.concat(texts, " ")
+      end
+
+      it("is answered once, and no status waits for that", function()
+        local seen = {}
+        local client = new_client()
+        local own = receiver({
+          text = function(event)
+            assert(event:reply(waba.text(joined(event))))
+            assert.equal(client, event.messages[1].client)
+            assert.is_string(require("waba.core").encode(event))
+            event.state.count = (event.state.count or 0) + 1
+            seen[#seen + 1] = ("%s of %s, %d"):format(event.text, joined(event), event.state.count)
+          end,
+          status = function() seen[#seen + 1] = "status" end,
+        }, { gather = 0.2, client = client })
+        put(own, text "a", text "b")
+        assert.equal(0, (own:work()))
+        put(own, text "c", webhooks.cloud { statuses = '{"id":"s","status":"sent","timestamp":"1","recipient_id":"4915111"}' })
+        work(own)
+        put(own, text "d")
+        work(own)
+        assert.same({ "status", "c of a b c, 1", "d of d, 2" }, seen)
+        assert.equal(2, #client.sent)
+      end)
+
+      it("is answered for all of them when the handler has failed before", function()
+        local seen = {}
+        local own
+        own = receiver({ text = function(event)
+          seen[#seen + 1] = joined(event)
+          if #seen == 1 then
+            put(own, text "c")
+            error "not yet"
+          end
+        end }, { gather = 0.05 })
+        put(own, text "a", text "b")
+        work(own)
+        assert.same({ "a b", "a b c" }, seen)
+      end)
+
+      it("leaves all of them among the dead letters, in their order", function()
+        local final = require("waba.errors").new { kind = "timeout", message = "lost", maybe_sent = true }
+        local own = receiver({ text = function() error(final, 0) end }, { gather = 0.05 })
+        put(own, text "a", text "b")
+        work(own)
+        local dead = own.inbox:set_aside()
+        assert.equal(2, #dead)
+        for index, letter in ipairs(dead) do
+          assert.same({ index == 1 and "a" or "b", 1, "timeout: lost (may have been sent)" },
+            { letter.event.id, letter.attempts, letter.reason })
+        end
+        assert.equal(2, own.inbox:retry_dead())
+        local seen = {}
+        own = receiver({ text = function(event) seen[#seen + 1] = joined(event) end }, { gather = 0.05 })
+        work(own)
+        assert.same({ "a b" }, seen)
+      end)
+
+      it("is another customer when the names differ, and other events join nothing", function()
+        local seen = {}
+        local own = receiver({
+          text = function(event) seen[#seen + 1] = joined(event) end,
+          reaction = function(event) seen[#seen + 1] = tostring(event.messages) end,
+        }, { gather = 0.05 })
+        put(own, text "a", text "b", text("c", '"from_user_id":"DE.1",'), text("d", '"from_user_id":"DE.1",'),
+          message(PHONE, USER, '"type":"reaction","reaction":{"message_id":"x","emoji":"y"}'), text "e")
+        work(own)
+        assert.same({ "a b", "c d", "nil", "e" }, seen)
+      end)
+    end)
+
     it("costs what the statuses of delivered messages say, counted once", function()
       local own = receiver {}
       local function status(id, name, more, pricing)

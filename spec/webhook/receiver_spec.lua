@@ -229,6 +229,12 @@ describe("a receiver", function()
       "waba.receiver: option inbox must be an inbox, as of waba.inbox.sqlite: it has no method take")
     assert.has_error(function() waba.receiver { open = true, client = { send = print } } end,
       "waba.receiver: option client must be a client, as of waba.client: it has no method mark_read")
+    local own = {}
+    for _, name in ipairs { "put", "take", "attempts", "extend", "ack", "fail", "release", "depth", "next_due" } do
+      own[name] = print
+    end
+    assert.has_error(function() waba.receiver { open = true, inbox = own, gather = 1 } end,
+      "waba.receiver: option gather needs an inbox of waba.inbox: the option inbox has no method gather")
     assert.has_error(function() open_receiver {}:work { batch = 0 } end,
       "receiver:work: option batch must be integer of at least 1, not 0")
   end)

@@ -52,6 +52,7 @@ local inbound = {}
 ---                          with a client: as `event:reply`, and lets `on.step[step]` handle the customer's next message
 ---@field customer waba.Customer?  the receiver's handlers: who the event is about, whichever ids it has
 ---@field previous waba.Customer?  the ids of the customer before, if they have changed
+---@field messages waba.Event[]?  message, with the receiver's option `gather`: all messages of this call, the last one included
 ---@field is_late boolean?    message: it is older than the receiver's option `max_age`
 ---@field state table?       the receiver's handlers, not for a status: a table of the customer (in a group: of the group),
 ---                          empty at first. Handlers may change or replace it; it is stored with the acknowledgement, as

@@ -91,6 +91,14 @@ function inbox:attach(event, records) end
 ---@return waba.Error? err
 function inbox:get(name) end
 
+--- Joins a taken message and those that the same customer has written after it, which end with it.
+---@param event waba.Event
+---@param seconds number  for which the customer must have written nothing
+---@return waba.Event|nil last  the last message, with all of them in `messages`; another event unchanged. nil: the event
+---                       is not due yet and was returned, or the store can't be read
+---@return number|waba.Error|nil left  seconds until it is due; or the error
+function inbox:gather(event, seconds) end
+
 --- Reports that a taken event could not be handled: the event is returned again later, or becomes a dead letter.
 ---@param event waba.Event
 ---@param reason? string

@@ -3,6 +3,7 @@
 
 local core = require "waba.core"
 local errors = require "waba.errors"
+local gather = require "waba.inbox.gather"
 local keys = require "waba.inbox.keys"
 local option = require "waba.option"
 local record = require "waba.inbox.record"
@@ -86,9 +87,10 @@ end
 -- Returns the change that ends a taken event. If the change has records and another worker has taken the event since,
 -- nothing is written, because that worker writes records of its own.
 local function ending_of(self, event, is_done)
-  local records = self.records[event]
+  local records, lease = self.records[event], lease_of(self, event)
   self.records[event] = nil
-  return { lease = lease_of(self, event), done = is_done and not records and "always" or "held", records = records }
+  local is_always = is_done and not records and not lease.following
+  return { lease = lease, done = is_always and "always" or "held", following = lease.following, records = records }
 end
 
 local function changes_of(self, done)
@@ -110,6 +112,17 @@ end
 
 function Inbox:get(name)
   return self.store:get(name)
+end
+
+function Inbox:gather(event, seconds)
+  local lease = lease_of(self, event)
+  local last, left = gather.join(self.store, lease, event, function(body) return event_of(self, body) end, seconds)
+  if last then
+    self.leases[last] = lease
+    return last
+  end
+  if type(left) == "number" then settle(self, { lease = lease, release = true, delay = left }) end
+  return nil, left
 end
 
 function Inbox:put(events, sources, taking)
@@ -166,7 +179,8 @@ function Inbox:fail(event, reason, is_final)
   local is_dead = is_final or lease.attempts >= self.retry.attempts
   local delay = not is_dead and delay_of(self.retry, lease.attempts) or nil
   local ok, err = settle(self, {
-    lease = lease, delay = delay, dead = is_dead, reason = tostring(reason or "no reason was given"),
+    lease = lease, delay = delay, dead = is_dead, following = is_dead and lease.following or nil,
+    reason = tostring(reason or "no reason was given"),
   })
   if not ok then return nil, err end
   count(self, "failed", 1)

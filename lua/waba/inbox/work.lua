@@ -114,8 +114,8 @@ local function report_blocked(self, entry)
   report(self, text:format(late, self.lease))
 end
 
--- Records that a handler has ended, and its result.
-local function finish(self, entry, ok, raised)
+-- Records that a handler has ended, and its result. `left`: it has not begun, since its event is due in so many seconds.
+local function finish(self, entry, ok, raised, left)
   if not self.running[entry] then return end -- `reap_dead` has already recorded its end
   self.running[entry] = nil
   self.active = self.active - 1
@@ -123,7 +123,9 @@ local function finish(self, entry, ok, raised)
   report_blocked(self, entry)
   if self.active == 0 and #self.queue == 0 then self.was_quick = clock() - self.taken_at < MOMENT end
   if entry.group then self.groups[entry.group] = self.groups[entry.group] - 1 end
-  if ok then
+  if left then
+    self.look_at = min(self.look_at, clock() + left)
+  elseif ok then
     self.handled = self.handled + 1
     self.finished[#self.finished + 1] = entry.event
     self.look_at = min(self.look_at, clock() + self.patience)
@@ -326,13 +328,30 @@ local function take(self)
 end
 
 local function notify_watchers(receiver, event)
-  for _, fn in ipairs(receiver.watchers or {}) do fn(event, true) end
+  for _, fn in ipairs(receiver.watchers or {}) do
+    for _, one in ipairs(event.messages or { event }) do fn(one, true) end
+  end
+end
+
+-- Joins the messages behind an event. Returns false when it is not due yet, or can't be handled now.
+local function gather(self, entry, seconds)
+  local event, left = self.inbox:gather(entry.event, seconds)
+  if event then
+    entry.event = event
+  elseif type(left) == "number" then
+    finish(self, entry, nil, nil, left)
+  else
+    finish(self, entry, false, left)
+  end
+  return event ~= nil
 end
 
 -- Runs the handlers of one event.
 local function handle(self, entry)
   entry.thread = coroutine.running()
-  local receiver, event = self.receiver, entry.event
+  local receiver = self.receiver
+  if receiver.gather and not gather(self, entry, receiver.gather) then return end
+  local event = entry.event
   local ok, raised = pcall(notify_watchers, receiver, event)
   if ok then ok, raised = receiver.dispatch(event, self.inbox:attempts(event), receiver.prepare, entry) end
   finish(self, entry, ok, raised)

@@ -35,10 +35,12 @@
 ---@field extend? number    seconds from now until the lease ends
 ---@field delay? number     seconds until the entry may be taken again
 ---@field dead? boolean     true: make the entry a dead letter
----@field release? boolean  true: return the entry to the queue without counting the attempt
+---@field release? boolean  true: return the entry to the queue without counting the attempt; with `delay` it may be
+---                         taken again after so many seconds
 ---@field later? number     seconds for which the entry leaves its conversation, as if it had been put with `at`
 ---@field body? any         with `later`: the entry's new body
 ---@field reason? string    the reason, with `delay` and `dead`
+---@field following? table[]  with `done = "held"` and `dead`: entries of `following` for which the same is done
 ---@field records? waba.StoreRecord[]  records to write unless the lease has expired; with `done = "always"` in any case
 ---@field lost? boolean     set by `settle`: the lease has expired, and another process may have taken the entry
 
@@ -83,6 +85,14 @@ function store:put(entries, records, taking) end
 ---@return waba.StoreLease[]|nil
 ---@return number|false|nil|waba.Error due  if fewer than n entries are returned: seconds until another one is due, false if none is
 function store:take(n, seconds, changes) end
+
+--- The waiting entries behind a taken one in its conversation, in their order; each has its `body`. They are not leased:
+--- they wait until the lease ends.
+---@param lease waba.StoreLease
+---@param n integer  how many at most
+---@return table[]|nil list
+---@return number|waba.Error age  seconds since the last entry of the list was stored; of the taken one if the list is empty
+function store:following(lease, n) end
 
 --- Makes all changes in one transaction.
 ---@param changes waba.StoreChange[]

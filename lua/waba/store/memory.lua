@@ -332,8 +332,8 @@ function Memory:put(entries, records, taking)
     else
       self.numbers, self.count, stored = self.numbers + 1, self.count + 1, stored + 1
       local entry = {
-        number = self.numbers, stored = os.time(), attempts = 0, body = given.body, names = given.names or {},
-        lane = given.lane or "", bulk = given.bulk, id = given.id, at = given.at,
+        number = self.numbers, stored = os.time(), since = clock(), attempts = 0, body = given.body,
+        names = given.names or {}, lane = given.lane or "", bulk = given.bulk, id = given.id, at = given.at,
       }
       if entry.id then self.ids[entry.id] = entry end
       append(self, entry)
@@ -362,9 +362,14 @@ local function settle(self, change)
   if not is_held then
     return false, change.done == "always" and (remove_entry(self, entry) or remove_dead(self, entry))
   elseif change.done then
+    for _, other in ipairs(change.following or {}) do remove_entry(self, other) end
     remove_first(self, conversation)
   elseif change.dead then
     make_dead(self, conversation, change.reason)
+    for _, other in ipairs(change.following or {}) do
+      other.attempts = entry.attempts
+      if conversation[conversation.first] == other then make_dead(self, conversation, change.reason) end
+    end
   elseif change.extend then
     rest(self, conversation, change.extend)
   elseif change.later then
@@ -387,6 +392,15 @@ function Memory:settle(changes, records)
   end
   write(self, records)
   return held
+end
+
+function Memory:following(lease, n)
+  local entry, list = lease.entry, {}
+  local conversation = entry.conversation
+  for position = conversation.first + 1, math.min(conversation.last, conversation.first + n) do
+    list[#list + 1] = conversation[position]
+  end
+  return list, clock() - (list[#list] or entry).since
 end
 
 function Memory:depth()

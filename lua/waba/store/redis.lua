@@ -162,9 +162,10 @@ local function settle_arguments(changes, records)
     local lease = change.lease
     local what = change.done or change.extend and "extend" or change.dead and "dead" or change.release and "release"
       or change.later and "later" or "delay"
-    local seconds = change.extend or change.delay or change.later
+    local seconds, following = change.extend or change.delay or change.later, {}
+    for place, other in ipairs(change.following or {}) do following[place] = other.id end
     add_all(list, what, lease.token, lease.queue, tostring(lease.attempts), lease.id, lease.name,
-      seconds and ("%.6f"):format(seconds) or "", change.body or change.reason or "")
+      seconds and ("%.6f"):format(seconds) or table.concat(following, " "), change.body or change.reason or "")
   end
   for index, change in ipairs(changes) do
     add_records(list, change.records, tostring(index), change.done == "always")
@@ -238,6 +239,19 @@ function Redis:take(n, seconds, changes)
   replies, err = run_all(self, calls)
   if not replies then return nil, err end
   return read_taken(replies)
+end
+
+function Redis:following(lease, n)
+  local replies, messages = call(self, {
+    { "LRANGE", self.prefix .. ":q:" .. lease.queue, "1", ("%d"):format(n) }, { "TIME" },
+  })
+  if not replies or messages[1] then return nil, unavailable(self, replies and messages[1] or messages) end
+  local list, now = {}, replies[2][1] + replies[2][2] / 1e6
+  for index, item in ipairs(replies[1]) do
+    local id, _, body = parts_of(item)
+    list[index] = { id = id, body = body }
+  end
+  return list, now - (list[#list] or lease).id / 1e6
 end
 
 function Redis:depth()

@@ -281,7 +281,7 @@ return { #leased < 2 * n and next_due() or "", unpack(taken) }
 ]]
 
 -- Arguments: number of changes; of each: kind of change, token, queue, attempt, id, name for `find` or "", seconds or
--- "", reason or body; records. Returns 1 for each change whose lease had not expired, and 0 for the others.
+-- ids of following items or "", reason or body; records. Returns 1 for each change whose lease had not expired, and 0 for the others.
 scripts.settle = HEAD .. ADVANCE .. RECORDS .. [[
 local function remove_lost(queue, id, name)
   local item = call("LINDEX", queue_key(queue), 0)
@@ -307,6 +307,17 @@ local function defer(queue, id, name, seconds, body)
   if name ~= "" then call("HSET", key "ids", name, place) end
 end
 
+-- Ends the items that follow one that has ended.
+local function end_following(queue, ids, attempt, reason)
+  for id in string.gmatch(ids, "%d+") do
+    local item = call("LINDEX", queue_key(queue), 0)
+    if item and id_of(item) == id then
+      if reason then make_dead(queue, attempt, reason) else advance(queue, false, "") end
+    end
+  end
+  if call("EXISTS", queue_key(queue)) == 0 then call("ZREM", due_of(queue), queue) end
+end
+
 local reply, made, position = {}, {}, 2
 for number = 1, tonumber(ARGV[1]) do
   local what, token, queue, attempt, id, name, seconds, reason = unpack(ARGV, position, position + 7)
@@ -327,10 +338,12 @@ for number = 1, tonumber(ARGV[1]) do
       if is_gone then made[number] = 1 end
     elseif what == "held" or what == "always" then
       advance(queue, attempt ~= "1", name)
+      if seconds ~= "" then end_following(queue, seconds) end
     elseif what == "dead" then
       make_dead(queue, attempt, reason)
+      if seconds ~= "" then end_following(queue, seconds, attempt, reason) end
     elseif what == "release" then
-      call("ZADD", due_of(queue), id, queue)
+      call("ZADD", due_of(queue), seconds ~= "" and whole(now + seconds * 1e6) or id, queue)
     elseif what == "later" then
       defer(queue, id, name, seconds, reason)
     else

@@ -171,9 +171,10 @@ end
 
 -- Taking ------------------------------------------------------------------------------------------
 
-local function make_dead(self, seq, reason, now)
+local function make_dead(self, seq, reason, now, attempts)
   self.database:run([[INSERT INTO waba_dead (seq, conversation, bulk, id, attempts, at, reason, body)
-    SELECT seq, conversation, bulk, id, attempts, ?2, ?3, body FROM waba_entry WHERE seq = ?1]], seq, now, reason)
+    SELECT seq, conversation, bulk, id, coalesce(?4, attempts), ?2, ?3, body FROM waba_entry WHERE seq = ?1]], seq, now,
+    reason, attempts)
   self.database:run("DELETE FROM waba_entry WHERE seq = ?", seq)
 end
 
@@ -242,6 +243,9 @@ local function settle(self, change, now)
   local database, seq, token = self.database, change.lease.seq, change.lease.token
   if change.done then
     local is_held = database:run("DELETE FROM waba_entry WHERE seq = ? AND token = ?", seq, token) > 0
+    for _, other in ipairs(is_held and change.following or {}) do
+      database:run("DELETE FROM waba_entry WHERE seq = ?", other.seq)
+    end
     if not is_held and change.done == "always" then
       local removed = database:run("DELETE FROM waba_entry WHERE seq = ?", seq)
       removed = removed + database:run("DELETE FROM waba_dead WHERE seq = ?", seq)
@@ -251,6 +255,9 @@ local function settle(self, change, now)
   elseif change.dead then
     local is_held = database:value("SELECT 1 FROM waba_entry WHERE seq = ? AND token = ?", seq, token)
     if is_held then make_dead(self, seq, escape(change.reason), now) end
+    for _, other in ipairs(is_held and change.following or {}) do
+      make_dead(self, other.seq, escape(change.reason), now, change.lease.attempts)
+    end
     return is_held ~= nil
   elseif change.extend then
     local sql = "UPDATE waba_entry SET due = ? WHERE seq = ? AND token = ?"
@@ -260,9 +267,9 @@ local function settle(self, change, now)
       later = coalesce(conversation, ''), conversation = NULL WHERE seq = ? AND token = ?]]
     return database:run(sql, now + change.later, escape(change.body), seq, token) > 0
   elseif change.release then
-    local sql = [[UPDATE waba_entry SET token = NULL, due = min(due, seq / 1e6), attempts = attempts - 1
-      WHERE seq = ? AND token = ?]]
-    return database:run(sql, seq, token) > 0
+    local sql = [[UPDATE waba_entry SET token = NULL, due = coalesce(?3, min(due, seq / 1e6)), attempts = attempts - 1
+      WHERE seq = ?1 AND token = ?2]]
+    return database:run(sql, seq, token, change.delay and now + change.delay) > 0
   end
   return database:run("UPDATE waba_entry SET token = NULL, due = ?, reason = ? WHERE seq = ? AND token = ?",
     now + change.delay, escape(change.reason), seq, token) > 0
@@ -288,6 +295,16 @@ function Sqlite:settle(changes, records, to_disk)
     write(self, records, now)
     return held
   end, to_disk and self.sync)
+end
+
+function Sqlite:following(taken, n)
+  return self.database:guarded(function()
+    local list = self.database:rows([[SELECT seq * 1.0, body FROM waba_entry WHERE attempts = 0 AND conversation =
+      (SELECT conversation FROM waba_entry WHERE seq = ?1 AND token = ?2) ORDER BY seq LIMIT ?3]], taken.seq,
+      taken.token, n)
+    for index, row in ipairs(list) do list[index] = { seq = row[1], body = unescape(row[2]) } end
+    return list, self.database:now() - (list[#list] or taken).seq / 1e6
+  end)
 end
 
 -- Returns the seconds until an entry is due; nil without entries.

@@ -288,6 +288,9 @@ local OPTIONS = {
   quiet_while = "waba.QuietOptions", -- when a bot does not answer: while a person or another sender writes to a
                                      -- customer, the handler `standby` gets the messages of this customer, and the
                                      -- handlers of messages do not
+  gather = "number>0",               -- seconds: messages that a customer writes one after the other are handled in one
+                                     -- call, when the customer has written nothing for so long. The handlers get the
+                                     -- last message, and all of them in `event.messages`
   max_age = "number>0",              -- seconds after which a message is too old to answer: only the handler `any` gets
                                      -- it, with `event.is_late`; default: never
   state_expires = "number>0",        -- seconds after their last change until `event.state` and the step of `event:ask`
@@ -306,11 +309,14 @@ local QUIET = {
 -- The methods that an inbox must have.
 local INBOX = { "put", "take", "attempts", "extend", "ack", "fail", "release", "depth", "next_due" }
 
-local function check_inbox(inbox)
+local function check_inbox(inbox, gather)
   for _, method in ipairs(inbox and INBOX or {}) do
     if not of_number.is_callable(inbox[method]) then
       error("waba.receiver: option inbox must be an inbox, as of waba.inbox.sqlite: it has no method " .. method, 3)
     end
+  end
+  if gather and inbox and not inbox.gather then
+    error("waba.receiver: option gather needs an inbox of waba.inbox: the option inbox has no method gather", 3)
   end
 end
 
@@ -319,7 +325,7 @@ end
 ---@return waba.Receiver
 function receiver.new(options)
   options = complete(options, OPTIONS, "waba.receiver")
-  check_inbox(options.inbox)
+  check_inbox(options.inbox, options.gather)
   local ok, find_place = pcall(addresses.new, options)
   if not ok then error(find_place, 2) end
   local prepare
@@ -346,6 +352,7 @@ function receiver.new(options)
     }),
     prepare = prepare,
     transport = of_number.transport(options.client),
+    gather = options.gather,
     max_body = options.max_body,
   }, Receiver)
 end

@@ -106,13 +106,10 @@ function verbs.attacher(option)
   local find, last, attach = of_number.finder(option, "waba.receiver"), nil, nil
   return function(event, subject)
     local client, second = find(event)
-    if not client then
-      verbs.new(nil, second)(event)
-      return
-    end
-    if client ~= last then last, attach = client, verbs.new(client) end
+    if not client or client ~= last then last, attach = client, verbs.new(client, not client and second or nil) end
     attach(event)
-    subject.release = second
+    for _, message in ipairs(event.messages or {}) do attach(message) end
+    if client then subject.release = second end
   end
 end
 
