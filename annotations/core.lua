@@ -229,10 +229,11 @@ function core.hmac_sha256(key, bytes) end
 ---@return boolean
 function core.is_terminal(descriptor) end
 
---- The width of the terminal behind a descriptor.
+--- The size of the terminal behind a descriptor.
 ---@param descriptor integer
 ---@return integer|nil columns  nil when it is not a terminal
-function core.terminal_width(descriptor) end
+---@return integer? rows
+function core.terminal_size(descriptor) end
 
 --- The permission bits of a file, such as 384 (octal 600).
 ---@param path string

@@ -159,6 +159,22 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "a1" }, bodies(store:take(9, 60)))
     end)
 
+    it("lists all entries, whatever the size of the pages", function()
+      local store, all = new(), {}
+      for i = 1, 7 do all[i] = entry(tostring(i), "N" .. i) end
+      store:put(all)
+      store:take(2, 60)
+      for size = 1, 8 do
+        local found, after = {}, nil
+        repeat
+          local rows, next_page = store:list(false, size, after)
+          for _, row in ipairs(rows) do found[tonumber(row.body)] = true end
+          after = next_page
+        until not after
+        assert.equal(7, #found, "pages of " .. size)
+      end
+    end)
+
     it("finds an entry by its id until it is removed", function()
       local store = new()
       store:put { entry("a", "1", { id = "x1" }), entry("b", "1", { id = "x2" }), entry("c", "2", { id = "x3", at = os.time() + 99 }) }

@@ -203,7 +203,7 @@ static const luaL_Reg functions[] = {
     {"retry_after", retry_after},
     {"sha256", sha256_new},
     {"system_error", system_error},
-    {"terminal_width", terminal_width},
+    {"terminal_size", terminal_size},
     {"utf8_length", utf8_length},
     {NULL, NULL},
 };

@@ -28,7 +28,7 @@ int terminal_file_mode(lua_State *L);
 int terminal_hold_interrupt(lua_State *L);
 int terminal_interrupted(lua_State *L);
 int terminal_is_terminal(lua_State *L);
-int terminal_width(lua_State *L);
+int terminal_size(lua_State *L);
 
 /* Registers the classes of a file. */
 void credentials_register(lua_State *L);

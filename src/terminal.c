@@ -14,12 +14,13 @@ int terminal_is_terminal(lua_State *L) {
   return 1;
 }
 
-/* terminal_width(descriptor) -> columns | nil */
-int terminal_width(lua_State *L) {
+/* terminal_size(descriptor) -> columns, rows | nothing */
+int terminal_size(lua_State *L) {
   struct winsize size;
   if (ioctl((int)luaL_checkinteger(L, 1), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 0;
   lua_pushinteger(L, size.ws_col);
-  return 1;
+  lua_pushinteger(L, size.ws_row);
+  return 2;
 }
 
 /* file_mode(path) -> the permission bits | nil */

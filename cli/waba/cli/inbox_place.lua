@@ -1,4 +1,4 @@
--- The options that name an inbox, for the commands that work on one.
+-- The options that name an inbox and an outbox, for the commands that work on one.
 
 local waba = require "waba"
 
@@ -24,25 +24,47 @@ local function read_url(ctx, url)
   }
 end
 
---- Opens the inbox that the options name; ends the command where it can't.
+-- Opens a store; ends the command if it can't be opened.
+local function opened(ctx, make, options)
+  local made, store = pcall(make, options)
+  if not made then ctx:wrong((tostring(store):gsub("^%S+:%d+: ", ""))) end
+  return store
+end
+
+local function check_file(ctx, option, path)
+  local file, message = io.open(path, "rb")
+  if not file then ctx:wrong(("%s: %s"):format(option, message)) end
+  file:close()
+end
+
+--- Opens the inbox that the options name; ends the command if it can't be opened.
 ---@param ctx waba.cli.Context
 ---@param args table
 ---@return waba.Inbox
 function inbox_place.open(ctx, args)
   if (args.sqlite == nil) == (args.redis == nil) then ctx:wrong "expected one of --sqlite FILE and --redis URL" end
-  local made, box
   if args.sqlite then
-    local file, message = io.open(args.sqlite, "rb")
-    if not file then ctx:wrong("--sqlite: " .. message) end
-    file:close()
-    made, box = pcall(waba.inbox.sqlite, args.sqlite)
-  else
-    local options = read_url(ctx, args.redis)
-    options.prefix = args.prefix
-    made, box = pcall(waba.inbox.redis, options)
+    check_file(ctx, "--sqlite", args.sqlite)
+    return opened(ctx, waba.inbox.sqlite, args.sqlite)
   end
-  if not made then ctx:wrong((tostring(box):gsub("^%S+:%d+: ", ""))) end
-  return box
+  local options = read_url(ctx, args.redis)
+  options.prefix = args.prefix
+  return opened(ctx, waba.inbox.redis, options)
+end
+
+--- Opens the outbox that the options --outbox, or --redis and --outbox-prefix, name.
+---@param ctx waba.cli.Context
+---@param args table
+---@return waba.Outbox|nil  nil: they name none
+function inbox_place.open_outbox(ctx, args)
+  if args.outbox then
+    check_file(ctx, "--outbox", args.outbox)
+    return opened(ctx, waba.outbox.sqlite, { file = args.outbox, hosting = ctx:hosting() })
+  end
+  if not args.redis then return nil end
+  local options = read_url(ctx, args.redis)
+  options.prefix, options.hosting = args.outbox_prefix, ctx:hosting()
+  return opened(ctx, waba.outbox.redis, options)
 end
 
 return inbox_place

@@ -141,22 +141,57 @@ local function text_of(cell)
   return printable.line(type(cell) == "table" and cell.text or cell)
 end
 
---- Prints rows in columns, each as wide as its widest cell.
+-- Returns the first characters of a text.
+local function cut(text, width)
+  if width_of(text) <= width then return text end
+  local characters = {}
+  for character in text:gmatch "[%z\1-\127\194-\244][\128-\191]*" do
+    if #characters == width then break end
+    characters[#characters + 1] = character
+  end
+  return table.concat(characters)
+end
+
+-- Returns the cells of a row as one line, each but the last one filled up to the width of its column.
+local function line_of(row, widths, width)
+  local cells, used = {}, 0
+  for i, cell in ipairs(row) do
+    if used >= width then break end
+    local text = cut(text_of(cell), width - used)
+    local padding = i < #row and widths[i] - width_of(text) or 0
+    cells[i] = (type(cell) == "table" and output.paint(cell.colour, text) or text) .. (" "):rep(padding)
+    used = used + width_of(text) + padding + 2
+  end
+  return (table.concat(cells, "  "):gsub("%s+$", ""))
+end
+
+--- Aligns rows in columns, each as wide as its widest cell.
 ---@param rows (string|{ text: string, colour: string })[][]
-function output.columns(rows)
-  local widths = {}
+---@param width? integer  the most characters of a line; the rest is left out
+---@return string[] lines
+function output.aligned(rows, width)
+  local widths, lines = {}, {}
   for _, row in ipairs(rows) do
     for i, cell in ipairs(row) do widths[i] = math.max(widths[i] or 0, width_of(text_of(cell))) end
   end
-  for _, row in ipairs(rows) do
-    local cells = {}
-    for i, cell in ipairs(row) do
-      local text = text_of(cell)
-      local padding = i < #row and (" "):rep(widths[i] - width_of(text)) or ""
-      cells[i] = (type(cell) == "table" and output.paint(cell.colour, text) or text) .. padding
-    end
-    output.line((table.concat(cells, "  "):gsub("%s+$", "")))
+  for i, row in ipairs(rows) do lines[i] = line_of(row, widths, width or math.huge) end
+  return lines
+end
+
+--- Prints rows in columns, each as wide as its widest cell.
+---@param rows (string|{ text: string, colour: string })[][]
+function output.columns(rows)
+  for _, line in ipairs(output.aligned(rows)) do output.line(line) end
+end
+
+--- Returns a period as a short text, such as 15m.
+---@param seconds number
+---@return string
+function output.age(seconds)
+  for _, unit in ipairs { { "d", 86400 }, { "h", 3600 }, { "m", 60 } } do
+    if seconds >= 2 * unit[2] then return ("%d%s"):format(math.floor(seconds / unit[2]), unit[1]) end
   end
+  return ("%ds"):format(math.max(0, math.floor(seconds)))
 end
 
 --- Splits a text into lines of at most `width` characters.

@@ -58,7 +58,7 @@ function Progress:show(figures)
     io.stderr:write(("%d%s: %s\n"):format(figures.done, of, text_of(figures)))
     return
   end
-  local text, columns = text_of(figures), core.terminal_width(2) or 80
+  local text, columns = text_of(figures), core.terminal_size(2) or 80
   if figures.total and figures.total > 0 then
     local share = math.min(1, figures.done / figures.total)
     local front = ("%3d%% "):format(math.floor(share * 100))

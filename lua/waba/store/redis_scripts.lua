@@ -416,6 +416,7 @@ for _, set in ipairs { "held", "due", "due:bulk" } do
     end
     offset = offset + 1
   end
+  if #members == n then return { offset, unpack(list) } end
 end
 return { -1, unpack(list) }
 ]]

@@ -48,13 +48,6 @@ function inbox.add(parser)
   purge:option("--older-than", "Their least age, such as 12h or 7d."):argname "<age>":convert(duration):count(1)
 end
 
-local function age_of(seconds)
-  for _, unit in ipairs { { "d", 86400 }, { "h", 3600 }, { "m", 60 } } do
-    if seconds >= 2 * unit[2] then return ("%d%s"):format(math.floor(seconds / unit[2]), unit[1]) end
-  end
-  return ("%ds"):format(math.max(0, math.floor(seconds)))
-end
-
 -- A row for JSON and for people. Without `with_text` it has nothing that a customer wrote.
 local function described(row, with_text)
   local event = row.event
@@ -68,7 +61,7 @@ end
 
 local function columns_of(row)
   return {
-    row.id, { text = row.state, colour = row.state == "dead" and "bad" or "dim" }, age_of(row.age),
+    row.id, { text = row.state, colour = row.state == "dead" and "bad" or "dim" }, output.age(row.age),
     row.conversation or "", (row.kind or "") .. " " .. tostring(row.type or ""), row.reason or "", row.text or "",
   }
 end
@@ -83,7 +76,7 @@ function actions.depth(ctx, _, box)
   local oldest = box:oldest()
   local age = oldest and math.max(0, os.time() - oldest) or nil
   return ctx:show({ depth = depth, oldest = age }, nil, function()
-    output.fields { { "waiting", tostring(depth) }, { "oldest", age and age_of(age) or "none" } }
+    output.fields { { "waiting", tostring(depth) }, { "oldest", age and output.age(age) or "none" } }
   end)
 end
 
@@ -117,7 +110,7 @@ function actions.show(ctx, args, box)
     for _, name in ipairs(SHOWN) do
       if row[name] then fields[#fields + 1] = { name, tostring(row[name]) } end
     end
-    fields[#fields + 1] = { "age", age_of(row.age) }
+    fields[#fields + 1] = { "age", output.age(row.age) }
     output.fields(fields)
     if row.event then output.json(row.event) end
   end)

@@ -1,0 +1,73 @@
+-- A full screen of a terminal: draws lines, reads keys, and restores the terminal at the end.
+
+local core = require "waba.core"
+local output = require "waba.cli.output"
+
+---@class waba.cli.Screen
+local Screen = {}
+Screen.__index = Screen
+
+local screen = {}
+
+-- xterm's control sequences: another screen without cursor and line breaks of its own; and back.
+local ENTER, LEAVE = "\27[?1049h\27[?25l\27[?7l", "\27[?7h\27[?25h\27[?1049l"
+local HOME, CLEAR_LINE, CLEAR_BELOW = "\27[H", "\27[2K", "\r\n\27[J"
+
+-- Keys are read one by one, Ctrl-C too; a read without a key ends after 0.2 seconds.
+local KEYS = "-icanon -echo -isig min 0 time 2"
+
+-- Returns the settings of the terminal that is the standard input.
+local function settings()
+  local pipe = io.popen "stty -g 2>/dev/null"
+  local text = pipe:read "*l"
+  pipe:close()
+  return text and text:match "^[%w:=]+$"
+end
+
+--- Opens the screen. A signal that ends programs is held until `read` reports it, so that the terminal is restored.
+---@return waba.cli.Screen|nil  nil: standard input and output are no terminal that can draw
+function screen.open()
+  if not (core.is_terminal(0) and core.is_terminal(1)) or os.getenv "TERM" == "dumb" then return nil end
+  local saved = settings()
+  if not saved then return nil end
+  core.hold_interrupt(true)
+  os.execute("stty " .. KEYS)
+  output.write(ENTER)
+  return setmetatable({ saved = saved }, Screen)
+end
+
+--- Returns the size of the terminal.
+---@return integer columns
+---@return integer rows
+function Screen:size() -- luacheck: no self
+  local columns, rows = core.terminal_size(1)
+  return columns or 80, rows and rows > 0 and rows or 24
+end
+
+--- Draws lines over what is shown. Lines below the last row are left out.
+---@param lines string[]
+function Screen:draw(lines)
+  local _, rows = self:size()
+  local parts = {}
+  for i = 1, math.min(#lines, rows) do parts[i] = CLEAR_LINE .. lines[i] end
+  output.write(HOME, table.concat(parts, "\r\n"), #lines < rows and CLEAR_BELOW or "")
+  output.flush()
+end
+
+--- Waits up to 0.2 seconds for a key.
+---@return string|nil key  "end" for Ctrl-C, for a signal that ends programs, and for a terminal that was closed
+function Screen:read() -- luacheck: no self
+  local key = io.stdin:read(1)
+  if key == "\3" or core.interrupted() or not core.is_terminal(0) then return "end" end
+  return key
+end
+
+--- Restores the terminal.
+function Screen:close()
+  os.execute("stty " .. self.saved)
+  pcall(output.write, LEAVE)
+  pcall(output.flush)
+  core.hold_interrupt(false)
+end
+
+return screen
