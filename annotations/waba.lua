@@ -207,70 +207,70 @@ local nginx = {}
 ---@class waba.SendOptions
 ---@field reply_to? string  id of the message to quote (Cloud hosting only)
 ---@field data? string  text that the statuses of the message contain, at most 512 characters (Cloud hosting only)
----@field identity_key_hash? string  delivers only while this is the recipient's identity (Cloud hosting only)
----@field marketing? boolean|{ product_policy: string?, message_activity_sharing: boolean?, bid_spec: table? }  a template for marketing: POST /marketing_messages (Cloud hosting only)
----@field category? string  "utility" or "authentication": sends a text or an interactive message without an approved template outside the 24-hour window, Direct Send (Cloud hosting only)
----@field ttl_seconds? integer  with category: seconds for which delivery is tried, 30 to 43200; authentication: to 900
+---@field identity_key_hash? string  delivers the message only while this is the hash of the recipient's identity (Cloud hosting only)
+---@field marketing? boolean|{ product_policy: string?, message_activity_sharing: boolean?, bid_spec: table? }  true: the message is a template for marketing: POST /marketing_messages (Cloud hosting only)
+---@field category? string  "utility" or "authentication": sends a text or an interactive message outside the 24-hour window without an approved template (Direct Send; Cloud hosting only)
+---@field ttl_seconds? integer  with category: seconds for which delivery is tried, 30 to 43200; for authentication at most 900
 ---@field direct_send_config? { template_name: string }  with category: the name of the template that the platform makes
----@field check_contact? boolean  if the gateway does not know the number: checks it, and sends to the number found (On-Premise hosting only)
----@field timeout? number  seconds; default: the client's
----@field bulk? boolean  lets all messages that are sent without it go first
----@field ordered? boolean|waba.OrderedOptions  replaces the client's option of this name for this message
----@field window? waba.Receiver  sends the message while the 24-hour window of this receiver's customer is open, or unless it is a template returns an error of kind "window"
----@field otherwise? waba.Message  with window: the template that is sent instead when the window is closed, also when only the gateway knows it, in its response or in a later status
----@field before_attempt? fun(): true|nil, waba.Error?  called before each attempt, when the rate limiter has admitted the message and none of its bytes can have been sent; may wait. If it returns `nil, err`, the message is not sent and `send` returns `nil, err`
----@field before_retry? fun(err: waba.Error)  called before the wait for the next attempt, if the last one certainly did not send the message
+---@field check_contact? boolean  true: if the gateway does not know the number, checks it and sends to the number that the check returns (On-Premise hosting only)
+---@field timeout? number  seconds; default: the client's `timeout`
+---@field bulk? boolean  true: the message waits for all messages without `bulk`
+---@field ordered? boolean|waba.OrderedOptions  replaces the client's option `validate` for this message
+---@field window? waba.Receiver  a receiver: sends the message only while the receiver has an open 24-hour window with the recipient. If the window is closed, a message that is not a template has an error of kind "window"
+---@field otherwise? waba.Message  with `window`: the template that is sent instead if the window is closed, also if the gateway reports this in its response or in a later status
+---@field before_attempt? fun(): true|nil, waba.Error?  called before each attempt, after the rate limiter has admitted the message and before any byte is sent; may wait. If it returns `nil, err`, the message is not sent and `send` returns `nil, err`
+---@field before_retry? fun(err: waba.Error)  called before the wait for the next attempt, if the last attempt certainly did not send the message
 
 --- The options of `client:mark_read`.
 ---@class waba.ReadOptions
----@field typing? boolean  shows for up to 25 seconds that a reply is being written (Cloud hosting only)
+---@field typing? boolean  true: shows for up to 25 seconds that a reply is being written (Cloud hosting only)
 
---- A request to any path.
+--- A request to a path of the gateway.
 ---@class waba.RequestOptions
 ---@field method? string  the HTTP method; default: "GET"
 ---@field path string  required: begins with "/" and is percent-encoded
 ---@field query? table  name to value
 ---@field body? any  a string is sent unchanged, any other value as JSON
----@field media_type? string  of the body; default: application/json
----@field timeout? number  seconds; default: the client's
+---@field media_type? string  the type of the body; default: application/json
+---@field timeout? number  seconds; default: the client's `timeout`
 
 --- The options of `waba.client`.
 ---@class waba.ClientOptions
----@field api_key? string  the D360-API-KEY of one number; default: the environment's D360_API_KEY
----@field hosting? "on_premise"|"cloud"  the gateway; default: the environment's WABA_HOSTING, else "on_premise"
+---@field api_key? string  the D360-API-KEY of one number; default: the environment variable D360_API_KEY
+---@field hosting? "on_premise"|"cloud"  the gateway; default: the environment variable WABA_HOSTING, else "on_premise"
 ---@field sandbox? boolean  true: 360dialog's own sandbox host; default: false
----@field base_url? string  the address of another gateway, such as the emulator; overrides hosting and sandbox. Default: the environment's WABA_BASE_URL (for hosting "cloud" WABA_CLOUD_BASE_URL if it is set), else the address of the hosting
----@field timeout? number  seconds for a call, including its waits and retries; default: 30
+---@field base_url? string  the URL of another gateway, such as the emulator; overrides hosting and sandbox. Default: the environment variable WABA_BASE_URL (for hosting "cloud" WABA_CLOUD_BASE_URL if it is set), else the URL of the hosting
+---@field timeout? number  seconds for a call, including all waits and retries; default: 30
 ---@field connect_timeout? number  seconds for each connection; default: 10
----@field ca_file? string  PEM file of the authorities to trust instead of the system's; default: the environment's WABA_CA_FILE
----@field proxy? string  URL, such as http://user:password@host:3128; "": no proxy; default: the environment's
+---@field ca_file? string  PEM file of the authorities to trust instead of the system's; default: the environment variable WABA_CA_FILE
+---@field proxy? string  URL, such as http://user:password@host:3128; "": no proxy; default: as environment variables say
 ---@field namespace? string  the default namespace of templates
 ---@field transport? string|waba.Transport  "curl", "ngx", or a table with a method `send`; default: "ngx" inside nginx, else "curl"
 ---@field loop? string  the event loop of the curl transport: "blocking", "native", "cqueues", "luv" or "copas"; default: detected, except "luv"
----@field expect_number? string|integer  the number that the key must belong to: before its first request the client asks the gateway, and returns an error of kind "auth" if it is another number
----@field retry? waba.RetryOptions|false  when a request is sent again; false: never
+---@field expect_number? string|integer  the number that the key must belong to: the client asks the gateway before its first request, and returns an error of kind "auth" if the key belongs to another number
+---@field retry? waba.RetryOptions|false  when a failed request is sent again; false: never
 ---@field pace? waba.PaceOptions|false  the rate limits; default: the published rates of the hosting; false: none
----@field ordered? boolean|waba.OrderedOptions  holds a message until the one before to the same recipient was accepted, or delivered; default: false
+---@field ordered? boolean|waba.OrderedOptions  delays a message until the previous message to the same recipient was accepted, or delivered; default: false
 ---@field validate? boolean|"documented"  checks messages before they are sent; "documented": only by the rules that the platform documents; default: true
----@field max_connections? integer  connections to one host, for the curl transport; 1 to 1000; default: 16
----@field on_event? fun(event: waba.CallEvent)  called for every call, for logs, traces and metrics; receives no secret
+---@field max_connections? integer  the largest number of connections to one host, for the curl transport; 1 to 1000; default: 16
+---@field on_event? fun(event: waba.CallEvent)  called for each call, for logs, traces and metrics; its events contain no secret
 
---- When a request is sent again.
+--- When a failed request is sent again.
 ---@class waba.RetryOptions
----@field attempts? integer  attempts of one request, including the first; default: 4
+---@field attempts? integer  attempts of one request, including the first one; default: 4
 ---@field base? number  seconds: the first pause is a random time up to this; default: 0.5
 ---@field max? number  seconds: the longest pause, unless the gateway names a longer one; default: 30
----@field ambiguous? boolean  sends a request again even if the gateway may have accepted it; default: false
+---@field ambiguous? boolean  true: also sends a request again that the gateway may have accepted; default: false
 
---- The rates of one key; false: no limit. The clients of one process that have the same key and the same rates share
---- them. If several processes use one key, such as the workers of nginx, give them a shared store, or each process a part
---- of the rate.
+--- The rates of one API key; false: no limit. The clients of one process that have the same key and the same rates
+--- share the limit. If several processes use one key, such as the workers of nginx, give them a shared store, or give
+--- each process a part of the rate.
 ---@class waba.PaceOptions
 ---@field messages? waba.Rate|false  sending messages
 ---@field other? waba.Rate|false  all other requests
 ---@field media? waba.Rate|false  uploads of files, on Cloud hosting
----@field pair? waba.Rate|false  sending messages to one recipient
----@field store? waba.PaceStore  shares the rates with other processes that have the same key: what waba.pace.shared_dict or waba.pace.redis makes
+---@field pair? waba.Rate|false  messages to one recipient
+---@field store? waba.PaceStore  shares the limits with other processes that have the same key; made by waba.pace.shared_dict or waba.pace.redis
 
 --- A rate limit.
 ---@class waba.Rate
@@ -279,16 +279,16 @@ local nginx = {}
 
 --- How messages to one recipient are kept in order.
 ---@class waba.OrderedOptions
----@field receiver? waba.Receiver  holds the next message until this one was delivered, was read or failed, by the statuses that the receiver takes in this process
----@field tracker? waba.StatusTracker  the same, by the statuses that are applied to a tracker
----@field timeout? number  seconds after which the next message is sent without a status; default: 10
+---@field receiver? waba.Receiver  a receiver: the next message waits until the previous one was delivered, was read or failed, by the statuses that the receiver handles in this process
+---@field tracker? waba.StatusTracker  a tracker: the same, by the statuses that are applied to the tracker
+---@field timeout? number  seconds after which the next message is sent although no status has come; default: 10
 
 --- The options of `waba.clients`. The options of `waba.client` apply to each client, unless `load` returns other
 --- values.
 ---@class waba.ClientsOptions : waba.ClientOptions
----@field load fun(number: string, event: waba.Event|nil): waba.ClientOptions|nil  required: returns the options of a number, with its api_key; nil for an unknown number. May wait. It is called again when the gateway has refused the key with 401, because the key may have been changed; `event` then has `hosting`, `number`, `phone_number_id` and `waba_id` only
----@field max? integer  clients that are open at most, besides those in use; default: 1000
----@field verify? boolean  asks the gateway before the first request of a client whether the key belongs to the number; if not, requests return an error of kind "auth"; default: false
+---@field load fun(number: string, event: waba.Event|nil): waba.ClientOptions|nil  required: returns the options of a number, including its api_key; nil for an unknown number. May wait. It is called again after the gateway has refused the key with 401, because the key may have been changed; then `event` has only `hosting`, `number`, `phone_number_id` and `waba_id`
+---@field max? integer  the largest number of open clients that are not in use; default: 1000
+---@field verify? boolean  true: before the first request of a client, asks the gateway whether the key belongs to the number; if not, requests return an error of kind "auth"; default: false
 
 --- The limits of a server. A peer is an IPv4 address or an IPv6 /64 network. The limits of a peer count only
 --- connections without valid credentials.
@@ -765,12 +765,13 @@ local nginx = {}
 ---@field max? integer  the number of messages to remember; the oldest ones are removed; default: 100000
 
 --- Makes a client for one phone number at 360dialog, which has one API key.
----@param options? waba.ClientOptions  the defaults of some come from the environment: D360_API_KEY, WABA_HOSTING,
----                                  WABA_BASE_URL, WABA_CA_FILE
+---@param options? waba.ClientOptions  the defaults of some options come from environment variables: D360_API_KEY,
+---                                  WABA_HOSTING, WABA_BASE_URL, WABA_CA_FILE
 ---@return waba.Client
 function waba.client(options) end
 
---- Makes the clients of many numbers, each when its number is first needed. Can be the option `client` of `waba.receiver`.
+--- Makes an object with the clients of many numbers; each client is made when its number is first needed. The
+--- object can be the option `client` of `waba.receiver`.
 ---@param options waba.ClientsOptions
 ---@return waba.Clients
 function waba.clients(options) end
@@ -823,14 +824,14 @@ function waba.sender(options) end
 ---@return waba.StatusTracker
 function waba.status_tracker(options) end
 
---- Runs functions concurrently, each in its own coroutine, until all have ended. While one coroutine waits for a
---- response, the others run. An error of one of them is raised again.
+--- Runs functions concurrently, each in its own coroutine, until all of them have ended. While one coroutine waits
+--- for a response, the others run. If one of them raises an error, `run` raises the error too.
 ---@param fn fun(...): ...
----@param ... any  more functions to run beside it; what follows the last function is passed to each
----@return any ...  what the first function returned
+---@param ... any  further functions that run concurrently; the arguments after the last function are passed to each function
+---@return any ...  the results of the first function
 function waba.run(fn, ...) end
 
---- Starts another coroutine. `waba.run` returns when all have ended.
+--- Starts another coroutine. `waba.run` returns when all coroutines have ended.
 ---@param fn fun(...)
 ---@param ... any  its arguments
 function waba.spawn(fn, ...) end

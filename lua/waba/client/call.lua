@@ -1,4 +1,4 @@
--- Makes the request of a call, passes it to the delivery and reads the result.
+-- Makes the request of a call, passes it to the delivery, and reads the result.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -13,17 +13,17 @@ local encode = core.encode
 ---@class waba.Call
 ---@field parameters? table<string, string>  of the path
 ---@field query? table<string, any>
----@field json? any                 the body, to be encoded
----@field body? string|table        the body as bytes, file or reader (transport contract)
+---@field json? any                 the body as a table, which is encoded as JSON
+---@field body? string|table        the body as bytes, a file or a reader (transport/contract.lua)
 ---@field media_type? string        of `body`
----@field headers? table<string, string>  additional ones, for a call with parameters, query or media_type
----@field into? table               the destination of a 2xx body (transport contract)
+---@field headers? table<string, string>  additional headers, for a call with parameters, query or media_type
+---@field into? table               the destination of a 2xx body (transport/contract.lua)
 ---@field progress? function
----@field max_body? integer         bytes of a response that are kept in memory (transport contract)
----@field timeout? number           seconds; the client's by default
----@field to? string                the recipient of a message, to whom a rate limit applies
----@field bulk? boolean             waits for all calls that are not bulk
----@field slot? waba.OrderedSlot    waits for the message before to the same recipient
+---@field max_body? integer         the largest body in bytes that is kept in memory (transport/contract.lua)
+---@field timeout? number           seconds; by default the client's `timeout`
+---@field to? string                the recipient of a message, whose rate limit applies
+---@field bulk? boolean             true: waits for all calls without `bulk`
+---@field slot? waba.OrderedSlot    the slot that waits for the previous message to the same recipient
 ---@field before_attempt? function  see waba.SendOptions
 ---@field before_retry? function    see waba.SendOptions
 
@@ -31,14 +31,16 @@ local encode = core.encode
 
 local JSON_TYPE = "application/json"
 
--- Fills in the parameters of a path. `{+name}` takes what the gateway gave as a path, percent-encoded already.
+-- Replaces the parameters in a path. `{+name}` stands for a value that the gateway gave as a path; it is
+-- percent-encoded already.
 local function fill(path, parameters)
   return (path:gsub("{(%+?)([%w_]+)}", function(raw, name)
     return raw == "" and core.percent_encode(wire_string(parameters[name])) or parameters[name]
   end))
 end
 
--- A path below the gateway's URL. The URL of the sandbox ends in /v1, so a path that begins with it is shortened.
+-- Returns the URL of a path of the gateway. The URL of the sandbox ends in /v1, so /v1 at the beginning of the
+-- path is removed.
 local function url_of(base_url, path)
   if path:find("^/v1/") and base_url:find("/v1$") then path = path:sub(4) end
   return base_url .. path
@@ -66,8 +68,8 @@ local function new_head(client, endpoint, path, query, media_type, more)
   }
 end
 
--- The head of a request. Calls without parameters share one table, so that the transport can cache the bytes of the
--- head.
+-- Returns the head of a request. Calls without parameters share one table, so that the transport can cache the bytes
+-- of the head.
 local function head_of(client, endpoint, call)
   if call.parameters or call.query or call.media_type then
     return new_head(client, endpoint, call.parameters and fill(endpoint.path, call.parameters) or endpoint.path,
@@ -83,7 +85,7 @@ end
 
 -- Errors ------------------------------------------------------------------------------------------
 
--- Refuses a parameter that would change which path is called.
+-- Refuses a parameter that would change the path that is called.
 local function check_parameters(parameters)
   for name, value in pairs(parameters) do
     if value == "" or value == "." or value == ".." then
@@ -106,19 +108,19 @@ local function uses_proxy(client)
   return false
 end
 
--- Whether no connection to the gateway was established; a timeout of the rate limiter has a scope. Behind a proxy the
--- proxy may be what failed.
+-- Returns whether no connection to the gateway was established. A timeout of the rate limiter has a scope, and is not
+-- such an error. If a proxy is used, the proxy may have caused the error.
 local function is_unreached(client, err)
   return UNREACHED[err.kind] and not err.status and not err.maybe_sent and not err.scope
     and not loopback.is_url(client.base_url) and not uses_proxy(client)
 end
 
--- Returns the hint that the number may belong to the other hosting: for an unknown key, an unknown path, a gateway that
--- can't be reached.
+-- Returns the hint that the number may belong to the other hosting. The hint is for an unknown key, an unknown path,
+-- and a gateway that can't be reached.
 local function hosting_hint(client, endpoint, err)
-  if client.sandbox or err.code then return nil end -- a code comes from the platform, so the gateway is the right one
+  if client.sandbox or err.code then return nil end -- a code comes from the platform, so the hosting is correct
   local hints = client.hosting.hints
-  -- with an id in the path the 404 may be about the id
+  -- if the path contains an id, the status 404 may be about the id
   local is_fixed = not endpoint.raw and not endpoint.path:find("{", 1, true)
   if err.status == 401 or err.status == 404 and is_fixed then return hints.refused end
   return is_unreached(client, err) and hints.unreached or nil
@@ -149,7 +151,7 @@ local function perform(client, endpoint, call)
   local request = {
     head = head_of(client, endpoint, call), body = body, timeout = timeout, connect_timeout = client.connect_timeout,
   }
-  -- most calls have none of these, and a smaller table is cheaper
+  -- most calls have none of these options, and a smaller table is cheaper
   if call.into or call.progress or call.max_body then
     request.into, request.progress, request.max_body = call.into, call.progress, call.max_body
   end

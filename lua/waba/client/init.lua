@@ -35,7 +35,7 @@ local client = {}
 
 local CLOSED = "attempt to use a closed client: make another one with waba.client"
 
--- Groups of methods: client.contacts, client.media, … Each is loaded when it is first used.
+-- Groups of methods: client.contacts, client.media, … Each group is loaded at its first use.
 local RESOURCES = {
   block_list = "waba.resource.block_list",
   calling_settings = "waba.resource.calling_settings",
@@ -49,7 +49,7 @@ local RESOURCES = {
   webhook = "waba.resource.webhook",
 }
 
--- PUC Lua 5.1 counts a tail call as a level, so an error of a guarded method would not name the caller's line.
+-- PUC Lua 5.1 counts a tail call as a level, so an error of a guarded method would not have the position of the caller.
 local CAN_GUARD = not runtime.IS_PUC_51
 
 local guarded = {} -- classes
@@ -62,7 +62,8 @@ local function guard_method(method, what, field)
 end
 
 -- Makes the methods of a class raise an error if they are called with a dot, as in `client.templates.list()`. Every
--- object of the class has the field. `send` is called for every message and has a faster check of its own.
+-- object of the class has the field by which the methods recognise it. `send` is called for every message and has a
+-- faster check.
 local function guard(class, what, field)
   if not CAN_GUARD or guarded[class] then return end
   guarded[class] = true
@@ -96,7 +97,7 @@ local function choose_transport(options)
   return transport, is_shared
 end
 
--- The secret header, bound to the origin of the gateway's URL.
+-- Makes the secret header, which is sent to the origin of the gateway's URL only.
 local function credentials_for(transport, base_url, api_key)
   local origin, message = core.origin(base_url)
   if not origin then error("waba.client: option base_url: " .. message, 3) end
@@ -112,8 +113,8 @@ local function credentials_for(transport, base_url, api_key)
 end
 
 --- Makes a client for one phone number at 360dialog, which has one API key.
----@param options? waba.ClientOptions  the defaults of some come from the environment: D360_API_KEY, WABA_HOSTING,
----                                  WABA_BASE_URL, WABA_CA_FILE
+---@param options? waba.ClientOptions  the defaults of some options come from environment variables: D360_API_KEY,
+---                                  WABA_HOSTING, WABA_BASE_URL, WABA_CA_FILE
 ---@return waba.Client
 function client.new(options)
   options = client_options.complete(options)
@@ -122,20 +123,21 @@ function client.new(options)
   base_url = base_url:gsub("/+$", "")
   local self = {
     hosting = hosting, base_url = base_url, sandbox = options.sandbox,
-    has_proxy = options.proxy and options.proxy ~= "", -- not the URL, which may have a password; nil: the environment's
+    has_proxy = options.proxy and options.proxy ~= "", -- true or false, but not the URL, which may have a
+                                                       -- password; nil: the environment decides
     timeout = options.timeout, connect_timeout = options.connect_timeout,
     validate = options.validate, namespace = options.namespace,
     expected_number = options.expect_number ~= nil and runtime.require("waba.resource.phone_number").expected(
       options.expect_number, "waba.client: option expect_number"),
     ordered = options.ordered,
-    heads = {}, -- endpoint to request head, for paths without parameters
+    heads = {}, -- for each endpoint the request head, for paths without parameters
     closed = false, ordering = false,
   }
   self.transport, self.has_shared_transport = choose_transport(options)
   self.credentials = credentials_for(self.transport, base_url, options.api_key)
   self.delivery = delivery.new {
     transport = self.transport, hosting = hosting, retry = options.retry, pace = client_options.pace(options, hosting),
-    -- a hash, which does not reveal the key
+    -- a hash from which the key can't be computed
     identity = core.hmac_sha256(options.api_key, base_url), on_event = options.on_event,
   }
   if self.has_shared_transport then transports.retain(self.transport) end
@@ -146,7 +148,7 @@ function client.new(options)
   return setmetatable(self, Client)
 end
 
---- Gives a client another key of its number.
+--- Sets another API key of the client's number.
 ---@param self waba.Client
 ---@param api_key string
 function client.set_key(self, api_key)
@@ -154,10 +156,10 @@ function client.set_key(self, api_key)
 end
 
 --- Calls an endpoint of the hosting.
----@param name string        the endpoint's name in the hosting's table
+---@param name string        the name of the endpoint in the hosting's table
 ---@param call? waba.Call
 ---@return any json  the decoded response; true if it is empty; nil with an error
----@return waba.Response|waba.Error response  or the error; kind "invalid" if the hosting does not have the endpoint
+---@return waba.Response|waba.Error response  the response or the error; kind "invalid" if the hosting does not have the endpoint
 function Client:call(name, call)
   if self.closed then error(CLOSED, 3) end
   local endpoint, err = find_endpoint(self.hosting, name)
@@ -165,7 +167,7 @@ function Client:call(name, call)
   return call_endpoint(self, endpoint, call or {})
 end
 
--- Options that are written into the message.
+-- The options that are written into the message.
 local DIRECT_SEND = { "category", "ttl_seconds", "direct_send_config" }
 
 --- How one message is sent.
@@ -174,28 +176,31 @@ local SEND_OPTIONS = {
   reply_to = "string",           -- id of the message to quote (Cloud hosting only)
   data = "string",               -- text that the statuses of the message contain, at most 512 characters (Cloud hosting
                                  -- only)
-  identity_key_hash = "string",  -- delivers only while this is the recipient's identity (Cloud hosting only)
+  identity_key_hash = "string",  -- delivers the message only while this is the hash of the recipient's identity
+                                 -- (Cloud hosting only)
   marketing = "boolean|{ product_policy: string?, message_activity_sharing: boolean?, bid_spec: table? }",
-                                 -- a template for marketing: POST /marketing_messages (Cloud hosting only)
-  category = "string",           -- "utility" or "authentication": sends a text or an interactive message without an
-                                 -- approved template outside the 24-hour window, Direct Send (Cloud hosting only)
-  ttl_seconds = "integer",       -- with category: seconds for which delivery is tried, 30 to 43200; authentication: to
-                                 -- 900
+                                 -- true: the message is a template for marketing: POST /marketing_messages (Cloud
+                                 -- hosting only)
+  category = "string",           -- "utility" or "authentication": sends a text or an interactive message outside the
+                                 -- 24-hour window without an approved template (Direct Send; Cloud hosting only)
+  ttl_seconds = "integer",       -- with category: seconds for which delivery is tried, 30 to 43200; for authentication
+                                 -- at most 900
   direct_send_config = "{ template_name: string }", -- with category: the name of the template that the platform makes
-  check_contact = "boolean",     -- if the gateway does not know the number: checks it, and sends to the number found
-                                 -- (On-Premise hosting only)
-  timeout = "number>0",          -- seconds; default: the client's
-  bulk = "boolean",              -- lets all messages that are sent without it go first
-  ordered = "boolean|waba.OrderedOptions", -- replaces the client's option of this name for this message
-  window = "waba.Receiver",      -- sends the message while the 24-hour window of this receiver's customer is open, or
-                                 -- unless it is a template returns an error of kind "window"
-  otherwise = "waba.Message",    -- with window: the template that is sent instead when the window is closed, also when
-                                 -- only the gateway knows it, in its response or in a later status
-  before_attempt = "fun(): true|nil, waba.Error?", -- called before each attempt, when the rate limiter has admitted the
-                                 -- message and none of its bytes can have been sent; may wait. If it returns `nil,
-                                 -- err`, the message is not sent and `send` returns `nil, err`
-  before_retry = "fun(err: waba.Error)", -- called before the wait for the next attempt, if the last one certainly did
-                                 -- not send the message
+  check_contact = "boolean",     -- true: if the gateway does not know the number, checks it and sends to the number
+                                 -- that the check returns (On-Premise hosting only)
+  timeout = "number>0",          -- seconds; default: the client's `timeout`
+  bulk = "boolean",              -- true: the message waits for all messages without `bulk`
+  ordered = "boolean|waba.OrderedOptions", -- replaces the client's option `validate` for this message
+  window = "waba.Receiver",      -- a receiver: sends the message only while the receiver has an open 24-hour window
+                                 -- with the recipient. If the window is closed, a message that is not a template has
+                                 -- an error of kind "window"
+  otherwise = "waba.Message",    -- with `window`: the template that is sent instead if the window is closed, also if
+                                 -- the gateway reports this in its response or in a later status
+  before_attempt = "fun(): true|nil, waba.Error?", -- called before each attempt, after the rate limiter has admitted
+                                 -- the message and before any byte is sent; may wait. If it returns `nil, err`, the
+                                 -- message is not sent and `send` returns `nil, err`
+  before_retry = "fun(err: waba.Error)", -- called before the wait for the next attempt, if the last attempt certainly
+                                 -- did not send the message
 }
 
 local function check_send_options(options)
@@ -223,7 +228,7 @@ local function send_to(self, to, message, options, form, slot)
   if json == nil then return nil, response end
   local sent = hosting.read_sent(json, to)
   if sent then return sent end
-  -- the form of the sandbox's responses is not documented (cloud.md, section 1.5)
+  -- the sandbox's responses have an undocumented form (cloud.md, section 1.5)
   if self.sandbox then return { input = to } end
   return nil, errors.new {
     kind = "protocol", status = response.status, maybe_sent = true,
@@ -234,7 +239,7 @@ end
 local function deliver(self, address, message, options, form, slot)
   local sent, err = send_to(self, address, message, options, form, slot)
   if not sent and err.kind == "template" and err.code and rawget(self, "templates") then
-    self.templates:forget(message.template.name) -- it may have been changed
+    self.templates:forget(message.template.name) -- a program may have changed the table
   end
   local is_unknown = err and err.kind == "recipient" and err.code == self.hosting.unknown_contact
   if is_unknown and options and options.check_contact then
@@ -247,7 +252,7 @@ local function deliver(self, address, message, options, form, slot)
   return sent, err
 end
 
--- Sends a message after the messages before to the same recipient.
+-- Sends a message after the previous messages to the same recipient.
 local function deliver_in_order(self, ordered, address, message, options, form)
   if not self.ordering then self.ordering = runtime.require("waba.delivery.ordering").new() end
   local spare = options and options.check_contact and 2 * (options.timeout or self.timeout) or 0
@@ -270,9 +275,8 @@ local function with_direct_send(message, options)
   return copy or message
 end
 
---- Sends a message: POST /v1/messages (Cloud: POST /messages).
---- Retries only if the gateway certainly did not accept the message. An error with `maybe_sent` means that the
---- gateway may have accepted it.
+--- Sends a message: POST /v1/messages (Cloud: POST /messages). Retries only if the gateway certainly did not accept
+--- the message. An error with `maybe_sent` means that the gateway may have accepted it.
 ---@param to string|integer|{ user_id: string }|{ group_id: string }  phone number in international form, or a wa_id;
 ---                               on Cloud hosting also a business-scoped user id ("DE.1349…"), or a group
 ---@param message waba.Message    from a builder
@@ -303,18 +307,18 @@ function Client:send(to, message, options)
   return deliver(self, address, message, options, form)
 end
 
---- Sends many messages, several at a time, in the caller's event loop, or in one of its own if there is none. Reads
---- from the source only the messages that it can send soon, so there may be millions of recipients. With a journal, the
---- same call with the same source continues after a crash or a stop and sends no message again; for a message with an
---- uncertain result `on_result` receives an error with `maybe_sent`.
----@param source fun(): any, waba.Message, string|integer|nil  returns the next recipient, its message and, if wanted, a
----        key (by default the position; with a journal each key may occur once, and takes a few bytes of memory); nil at
----        the end. If it raises an error, `send_all` raises this error after it has sent the messages before. Like all
----        functions in the options it may wait, but not under PUC Lua 5.1
+--- Sends many messages, several at a time, in the caller's event loop. Outside of an event loop it starts one. Reads
+--- from the source only messages that can be sent soon, so there may be millions of recipients. With a journal, the
+--- same call with the same source can continue after a crash or a stop; no message is sent twice. For a message with an
+--- uncertain result `on_result` gets an error with `maybe_sent`.
+---@param source fun(): any, waba.Message, string|integer|nil  returns the next recipient, its message and optionally a
+---        key; nil at the end. The default key is the position. With a journal, each key may occur once and needs a few
+---        bytes of memory. If the function raises an error, `send_all` sends the messages before, and then raises this
+---        error. As all functions in the options, it may wait, but not under PUC Lua 5.1
 ---@param options? waba.BulkOptions
 ---@return waba.BulkSummary|nil
 ---@return waba.Error? err  the journal can't be written or belongs to another call, or the gateway failed for longer
----        than `patience`. `err.summary` contains the results before
+---        than `patience`. `err.summary` has the results until then
 function Client:send_all(source, options)
   if self.closed then error(CLOSED, 2) end
   if type(options) == "table" and options.send ~= nil then
@@ -324,7 +328,7 @@ function Client:send_all(source, options)
   return summary, err
 end
 
---- Estimates how long `send_all` takes at the client's rate limits.
+--- Estimates the seconds that `send_all` takes at the client's rate limits.
 ---@param count integer  messages
 ---@param options? waba.EstimateOptions
 ---@return number seconds
@@ -336,10 +340,10 @@ end
 --- The options of `client:mark_read`.
 ---@options waba.ReadOptions
 local READ_OPTIONS = {
-  typing = "boolean", -- shows for up to 25 seconds that a reply is being written (Cloud hosting only)
+  typing = "boolean", -- true: shows for up to 25 seconds that a reply is being written (Cloud hosting only)
 }
 
---- Marks a customer's message as read, on Cloud hosting also all messages before it: PUT /v1/messages/{id} (Cloud: POST
+--- Marks a customer's message as read; on Cloud hosting also all messages before it. PUT /v1/messages/{id} (Cloud: POST
 --- /messages).
 ---@param message_id string  the `id` of a message event
 ---@param options? waba.ReadOptions
@@ -359,21 +363,21 @@ end
 
 local IDEMPOTENT = { GET = true, HEAD = true, PUT = true, DELETE = true }
 
---- A request to any path.
+--- A request to a path of the gateway.
 ---@options waba.RequestOptions
 local REQUEST_OPTIONS = {
   method = { "string", "GET" }, -- the HTTP method
   path = "string",              -- required: begins with "/" and is percent-encoded
   query = "table",              -- name to value
   body = "any",                 -- a string is sent unchanged, any other value as JSON
-  media_type = "string",        -- of the body; default: application/json
-  timeout = "number",           -- seconds; default: the client's
+  media_type = "string",        -- the type of the body; default: application/json
+  timeout = "number",           -- seconds; default: the client's `timeout`
 }
 
---- Calls any path of the gateway, for requests without a method of their own. The rules and errors are the same.
+--- Calls a path of the gateway for which the client has no method. The rules and errors are those of the other methods.
 ---@param options waba.RequestOptions
 ---@return any json  the decoded response; its bytes if it is not JSON; true if it is empty
----@return waba.Response|waba.Error response  with `status` and `headers`; or the error
+---@return waba.Response|waba.Error response  the response with `status` and `headers`; or the error
 function Client:request(options)
   if self.closed then error(CLOSED, 2) end
   options = option.complete(options, REQUEST_OPTIONS, "client:request")
@@ -432,8 +436,8 @@ function Client:verify(number)
   return runtime.require("waba.resource.phone_number").verify(self, expected)
 end
 
---- Returns the state of the number's WhatsApp client (GET /v1/health), on Cloud hosting of the number itself
---- (GET /health_status). Sends at most one request in five minutes.
+--- Returns the state of the number's WhatsApp client (GET /v1/health); on Cloud hosting the state of the number (GET
+--- /health_status). Sends at most one request in five minutes.
 ---@return waba.Health|nil
 ---@return waba.Error? err
 function Client:health()
@@ -441,8 +445,8 @@ function Client:health()
   return runtime.require("waba.resource.health").get(self)
 end
 
---- Cancels the client's requests in flight. Can be called again without effect. The last client of those with the same
---- transport options closes their connections; a transport that was given as an option stays open.
+--- Cancels the client's requests in flight. Further calls have no effect. When the last client with the same transport
+--- options is closed, their connections are closed too; a transport that was given as an option stays open.
 function Client:close()
   if self.closed then return end
   self.closed = true

@@ -1,12 +1,12 @@
--- Finds the client of a number, by the option `client` of a receiver or a sender. An API key belongs to one number, so a
--- client is never used for two.
+-- Finds the client for a number, by the option `client` of a receiver or a sender. An API key belongs to one number, so
+-- a client is never used for two numbers.
 
 local errors = require "waba.errors"
 local recipient = require "waba.recipient"
 
 local of_number = {}
 
---- Whether a value can be called as a function.
+--- Returns whether a value can be called as a function.
 ---@param value any
 ---@return boolean
 function of_number.is_callable(value)
@@ -27,7 +27,7 @@ end
 
 -- Numbers -----------------------------------------------------------------------------------------
 
--- A subject is an event or an entry of an outbox. The number is the phone_number_id if the digits are unknown.
+-- A subject is an event or an entry of an outbox. Its field `number` is the phone_number_id if the digits are unknown.
 local function digits_of(subject)
   return subject.number ~= subject.phone_number_id and subject.number or nil
 end
@@ -40,21 +40,23 @@ local function no_client(what, subject, reason)
     shown and "the number " .. shown or "what names no number (option number)"))
 end
 
--- Whether a subject is of a known number; nil if that can't be determined. The id decides where both have one.
+-- Returns whether a subject belongs to a known number; nil if this can't be determined. If both have a
+-- phone_number_id, only the ids are compared.
 local function is_of(known, subject)
   local id, number = known.phone_number_id, digits_of(known)
   if id and subject.phone_number_id then return id == subject.phone_number_id end
   if number and digits_of(subject) then return number == subject.number or id == subject.number end
 end
 
--- The number of a client, as far as it is known: by the gateway's response, or by the option `expect_number`.
+-- Returns the number of a client, if the gateway has returned it or the option `expect_number` is set.
 local function own_number(client)
   return client.own_number or client.expected_number and { number = client.expected_number } or nil
 end
 
--- Whether a client may be used for a subject. Its number is that of the first subject, until there is another number: then
--- the gateway is asked. With `asks_first` the gateway is asked at once. `first_of`: client to the number of the first
--- subject. Raises if the gateway can't be asked at present.
+-- Returns whether a client may be used for a subject. A client belongs to the number of its first subject. If another
+-- subject has another number, the gateway is asked for the client's number. With `asks_first` the gateway is asked for
+-- the first subject already. `first_of` has the number of the first subject of each client. Raises an error if the
+-- gateway can't be asked at present.
 local function serves(client, subject, first_of, asks_first)
   local own, first = own_number(client), first_of[client]
   local is_new = asks_first or first and is_of(first, subject) == false
@@ -71,7 +73,7 @@ end
 
 -- The forms of the option -------------------------------------------------------------------------
 
--- The clients by the digits of their keys.
+-- Returns the clients by the digits of their keys in the table.
 local function read_table(clients, what)
   if next(clients) == nil and not getmetatable(clients) then
     error(what .. ": option client must be a client, as of waba.client, or the clients by number, not an empty table",
@@ -94,7 +96,7 @@ end
 
 local function find_in_table(clients, what)
   local known = read_table(clients, what)
-  local function at(key) return key and (clients[key] or known[key]) end -- the table may have been changed
+  local function at(key) return key and (clients[key] or known[key]) end -- a program may have changed the table
   return function(subject)
     local by_id, by_number = at(subject.phone_number_id), at(subject.number)
     if by_id and by_number and by_id ~= by_number then return no_client(what, subject, "two clients") end
@@ -119,13 +121,13 @@ local function find_in_pool(pool, what)
   end
 end
 
---- Makes the function that finds the client of an event or an entry. It may wait. It returns the client, and what must be
---- called when the client is not needed any more, if anything; or nil and an error. It raises if the client can't be
---- determined at present. Raises for a wrong option.
+--- Makes a function that finds the client of an event or an entry. It may wait. That function returns the client and,
+--- for some clients, a function to call when the client is no longer needed; or nil and an error. It raises an error if
+--- the client can't be determined at present. Raises an error for an invalid option.
 ---@param option waba.Client|waba.Clients|table<string, waba.Client>|fun(subject: table): waba.Client|nil
----@param what string         who has the option: "waba.receiver"
----@param asks_first? boolean  asks the gateway for the number of one client before it is used for a number; the clients of
----                           a table or a function are not checked
+---@param what string         the name of the function that has the option, such as "waba.receiver"
+---@param asks_first? boolean  true: asks the gateway for the number of a single client before its first use; the
+---                           clients of a table or a function are not checked
 ---@return fun(subject: { number: string?, phone_number_id: string? }): waba.Client|nil, fun()|waba.Error|nil
 function of_number.finder(option, what, asks_first)
   if type(option) == "table" and is_callable(option.hold) then return find_in_pool(option, what) end
@@ -151,7 +153,7 @@ function of_number.finder(option, what, asks_first)
   end
 end
 
---- The transport where the clients wait, if it is known.
+--- the transport in which the clients wait, if it is known
 ---@param option any
 ---@return waba.Transport|nil
 function of_number.transport(option)

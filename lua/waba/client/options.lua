@@ -1,4 +1,4 @@
--- The options of `waba.client`: their declaration, their check, and their defaults from the environment.
+-- The options of `waba.client`: their declaration, their check, and their defaults from environment variables.
 
 local core = require "waba.core"
 local hostings = require "waba.hosting"
@@ -11,57 +11,60 @@ local client_options = {}
 --- The options of `waba.client`.
 ---@options waba.ClientOptions
 local OPTIONS = {
-  api_key = "string",                 -- the D360-API-KEY of one number; default: the environment's D360_API_KEY
-  hosting = '"on_premise"|"cloud"',   -- the gateway; default: the environment's WABA_HOSTING, else "on_premise"
+  api_key = "string",                 -- the D360-API-KEY of one number; default: the environment variable D360_API_KEY
+  hosting = '"on_premise"|"cloud"',   -- the gateway; default: the environment variable WABA_HOSTING, else "on_premise"
   sandbox = { "boolean", false },     -- true: 360dialog's own sandbox host
-  base_url = "string",                -- the address of another gateway, such as the emulator; overrides hosting and
-                                      -- sandbox. Default: the environment's WABA_BASE_URL (for hosting "cloud"
-                                      -- WABA_CLOUD_BASE_URL if it is set), else the address of the hosting
-  timeout = { "number", 30 },         -- seconds for a call, including its waits and retries
+  base_url = "string",                -- the URL of another gateway, such as the emulator; overrides hosting and
+                                      -- sandbox. Default: the environment variable WABA_BASE_URL (for hosting "cloud"
+                                      -- WABA_CLOUD_BASE_URL if it is set), else the URL of the hosting
+  timeout = { "number", 30 },         -- seconds for a call, including all waits and retries
   connect_timeout = { "number", 10 }, -- seconds for each connection
   ca_file = "string",                 -- PEM file of the authorities to trust instead of the system's; default: the
-                                      -- environment's WABA_CA_FILE
-  proxy = "string",                   -- URL, such as http://user:password@host:3128; "": no proxy; default: the
-                                      -- environment's
+                                      -- environment variable WABA_CA_FILE
+  proxy = "string",                   -- URL, such as http://user:password@host:3128; "": no proxy; default: as
+                                      -- environment variables say
   namespace = "string",               -- the default namespace of templates
   transport = "string|waba.Transport", -- "curl", "ngx", or a table with a method `send`; default: "ngx" inside nginx,
                                       -- else "curl"
   loop = "string",                    -- the event loop of the curl transport: "blocking", "native", "cqueues", "luv" or
                                       -- "copas"; default: detected, except "luv"
-  expect_number = "string|integer",   -- the number that the key must belong to: before its first request the client
-                                      -- asks the gateway, and returns an error of kind "auth" if it is another number
-  retry = "waba.RetryOptions|false",  -- when a request is sent again; false: never
+  expect_number = "string|integer",   -- the number that the key must belong to: the client asks the gateway before
+                                      -- its first request, and returns an error of kind "auth" if the key belongs to
+                                      -- another number
+  retry = "waba.RetryOptions|false",  -- when a failed request is sent again; false: never
   pace = "waba.PaceOptions|false",    -- the rate limits; default: the published rates of the hosting; false: none
-  ordered = { "boolean|waba.OrderedOptions", false }, -- holds a message until the one before to the same recipient was
-                                      -- accepted, or delivered
+  ordered = { "boolean|waba.OrderedOptions", false }, -- delays a message until the previous message to the same
+                                      -- recipient was accepted, or delivered
   validate = { 'boolean|"documented"', true }, -- checks messages before they are sent; "documented": only by the rules
                                       -- that the platform documents
-  max_connections = "integer",        -- connections to one host, for the curl transport; 1 to 1000; default: 16
-  on_event = "fun(event: waba.CallEvent)", -- called for every call, for logs, traces and metrics; receives no secret
+  max_connections = "integer",        -- the largest number of connections to one host, for the curl transport; 1
+                                      -- to 1000; default: 16
+  on_event = "fun(event: waba.CallEvent)", -- called for each call, for logs, traces and metrics; its events
+                                           -- contain no secret
 }
 
 client_options.OPTIONS = OPTIONS
 
---- When a request is sent again.
+--- When a failed request is sent again.
 ---@options waba.RetryOptions
 local RETRY = {
-  attempts = { "integer>=1", 4 },     -- attempts of one request, including the first
+  attempts = { "integer>=1", 4 },     -- attempts of one request, including the first one
   base = { "number>=0", 0.5 },        -- seconds: the first pause is a random time up to this
   max = { "number>=0", 30 },          -- seconds: the longest pause, unless the gateway names a longer one
-  ambiguous = { "boolean", false },   -- sends a request again even if the gateway may have accepted it
+  ambiguous = { "boolean", false },   -- true: also sends a request again that the gateway may have accepted
 }
 
---- The rates of one key; false: no limit. The clients of one process that have the same key and the same rates share
---- them. If several processes use one key, such as the workers of nginx, give them a shared store, or each process a part
---- of the rate.
+--- The rates of one API key; false: no limit. The clients of one process that have the same key and the same rates
+--- share the limit. If several processes use one key, such as the workers of nginx, give them a shared store, or give
+--- each process a part of the rate.
 ---@options waba.PaceOptions
 local PACE = {
   messages = "waba.Rate|false",       -- sending messages
   other = "waba.Rate|false",          -- all other requests
   media = "waba.Rate|false",          -- uploads of files, on Cloud hosting
-  pair = "waba.Rate|false",           -- sending messages to one recipient
-  store = "waba.PaceStore",           -- shares the rates with other processes that have the same key: what
-                                      -- waba.pace.shared_dict or waba.pace.redis makes
+  pair = "waba.Rate|false",           -- messages to one recipient
+  store = "waba.PaceStore",           -- shares the limits with other processes that have the same key; made by
+                                      -- waba.pace.shared_dict or waba.pace.redis
 }
 
 --- A rate limit.
@@ -74,10 +77,11 @@ local RATE = {
 --- How messages to one recipient are kept in order.
 ---@options waba.OrderedOptions
 local ORDERED = {
-  receiver = "waba.Receiver",         -- holds the next message until this one was delivered, was read or failed, by the
-                                      -- statuses that the receiver takes in this process
-  tracker = "waba.StatusTracker",     -- the same, by the statuses that are applied to a tracker
-  timeout = "number>0",               -- seconds after which the next message is sent without a status; default: 10
+  receiver = "waba.Receiver",         -- a receiver: the next message waits until the previous one was delivered, was
+                                      -- read or failed, by the statuses that the receiver handles in this process
+  tracker = "waba.StatusTracker",     -- a tracker: the same, by the statuses that are applied to the tracker
+  timeout = "number>0",               -- seconds after which the next message is sent although no status has come;
+                                      -- default: 10
 }
 
 local function check_seconds(options, name)
@@ -110,7 +114,7 @@ local SOURCES = { receiver = "waba.receiver", tracker = "waba.status_tracker" }
 --- Checks the option `ordered`.
 ---@param ordered true|table
 ---@param what string
----@param level integer  as in an `error` of this function
+---@param level integer  the level of an `error` in this function
 function client_options.check_ordered(ordered, what, level)
   if ordered == true then return end
   what = what .. ": ordered"
@@ -127,13 +131,13 @@ end
 
 -- Environment variables ---------------------------------------------------------------------------
 
--- An option overrides its variable; an empty variable counts as unset.
+-- An option overrides its environment variable; an empty variable counts as unset.
 local function variable(name)
   local value = os.getenv(name)
   if value ~= "" then return value end
 end
 
--- Reads a URL from a variable.
+-- Reads a URL from an environment variable.
 local function url_of(name, level)
   local url = variable(name)
   local origin, message = core.origin(url or "https://none.example")
@@ -154,7 +158,7 @@ local function base_url_for(hosting, named, level)
   return url
 end
 
--- Completes the options from the environment. `level` is as for `error` in the calling function.
+-- Completes the options from environment variables. `level` is the level of an `error` in the calling function.
 local function with_environment(options, level)
   local all = {}
   for name, value in pairs(options) do all[name] = value end
@@ -168,7 +172,8 @@ local function with_environment(options, level)
   return all
 end
 
---- Checks the options of `waba.client` and completes them from the environment. Raises an error at its caller's caller.
+--- Checks the options of `waba.client` and completes them from environment variables. An error is raised at the
+--- caller of the calling function.
 ---@param options? waba.ClientOptions
 ---@return waba.ClientOptions complete
 function client_options.complete(options)
@@ -203,7 +208,7 @@ function client_options.complete(options)
   return options
 end
 
---- Returns the rate limits: those of the hosting, unless the options name others.
+--- Returns the rate limits of the options, or by default those of the hosting.
 ---@param options waba.ClientOptions
 ---@param hosting table
 ---@return waba.PaceOptions|false

@@ -1,5 +1,5 @@
--- `waba.clients`: the clients of many numbers. Each is made when its number is first needed; the least recently used ones
--- are closed.
+-- `waba.clients`: the clients of many numbers. Each client is made when its number is first needed; the least recently
+-- used clients are closed.
 
 local client_module = require "waba.client"
 local client_options = require "waba.client.options"
@@ -23,18 +23,19 @@ Clients.__name = "waba.Clients"
 ---@options waba.ClientsOptions : waba.ClientOptions
 local OPTIONS = option.with(client_options.OPTIONS, {
   load = "fun(number: string, event: waba.Event|nil): waba.ClientOptions|nil", -- required: returns the options of a
-                             -- number, with its api_key; nil for an unknown number. May wait. It is called again when the
-                             -- gateway has refused the key with 401, because the key may have been changed; `event` then
-                             -- has `hosting`, `number`, `phone_number_id` and `waba_id` only
-  max = { "integer>=1", 1000 }, -- clients that are open at most, besides those in use
-  verify = { "boolean", false }, -- asks the gateway before the first request of a client whether the key belongs to the
-                             -- number; if not, requests return an error of kind "auth"
+                             -- number, including its api_key; nil for an unknown number. May wait. It is called again
+                             -- after the gateway has refused the key with 401, because the key may have been changed;
+                             -- then `event` has only `hosting`, `number`, `phone_number_id` and `waba_id`
+  max = { "integer>=1", 1000 }, -- the largest number of open clients that are not in use
+  verify = { "boolean", false }, -- true: before the first request of a client, asks the gateway whether the key belongs
+                             -- to the number; if not, requests return an error of kind "auth"
 })
 
--- Each number has its own.
+-- Each number has its own secret header.
 OPTIONS.api_key, OPTIONS.expect_number = nil, nil
 
--- Calls `load`. Returns nil and an error for an unknown number. Raises if `load` raises or returns nonsense.
+-- Calls `load`. Returns nil and an error for an unknown number. Raises an error if `load` raises one or returns an
+-- invalid value.
 local function load_options(self, number, event)
   local ok, found, reason = runtime.protect(self.load, number, event)
   if not ok or not found and reason then
@@ -50,7 +51,7 @@ local function load_options(self, number, event)
   return found
 end
 
--- Returns a hash of a key, which does not reveal it; or nil and an error if another open client has the key.
+-- Returns a hash of a key, from which the key can't be computed; nil and an error if another open client has the key.
 local function identify(self, key, number)
   local identity = core.hmac_sha256(key, WHAT)
   local other = self.keys[identity] or number
@@ -64,11 +65,12 @@ end
 local Member = {}
 Member.__index = Member
 
--- Loads the options again after the key was refused. Returns true if there is another key; else nil and perhaps an error.
+-- Loads the options again after the gateway has refused the key. Returns true if there is another key; otherwise
+-- nil and perhaps an error.
 local function reload(self, refused)
   local pool, client = self.pool, self.client
   local found, err = load_options(pool, self.number, self.origin)
-  if client.credentials ~= refused then return true end -- another call has done it meanwhile
+  if client.credentials ~= refused then return true end -- another call has loaded them meanwhile
   if not found then return nil, err end
   local identity
   identity, err = identify(pool, found.api_key, self.number)
@@ -88,7 +90,7 @@ local function perform(self, request, endpoint, call)
   if client.credentials == refused then ok, is_changed, err = runtime.protect(reload, self, refused) end
   err = not ok and is_changed or err
   if err then response.message = ("%s; its key can't be loaded again: %s"):format(response.message, tostring(err)) end
-  local body = call.body -- a reader that was used can't start again
+  local body = call.body -- a reader that was called can't start again
   local is_used = type(body) == "table" and body.used and not (body.rewind and body.rewind())
   if err or not is_changed or is_used then return nil, response end
   return request(client, endpoint, call)
@@ -96,7 +98,8 @@ end
 
 local function finish(self) self.calls = self.calls - 1 end
 
--- Calls an endpoint by `request`. If the key is refused with 401 and `load` returns another one, calls it once more.
+-- Calls an endpoint through `request`. If the gateway refuses the key with 401 and `load` returns another key,
+-- calls it once more.
 function Member:call(request, endpoint, call)
   self.calls = self.calls + 1
   return runtime.ensure(finish, self, perform, self, request, endpoint, call)
@@ -104,7 +107,7 @@ end
 
 -- The pool ----------------------------------------------------------------------------------------
 
--- Closes the least recently used clients until another one may be opened. Clients in use stay open.
+-- Closes the least recently used clients until another client may be opened. Clients in use stay open.
 local function make_room(self)
   for position = self.first, self.last do
     if self.count < self.max then return end
@@ -140,7 +143,7 @@ local function open(self, number, event)
   local found, err = load_options(self, number, event)
   if self.closed then error("attempt to use closed clients", 0) end
   if not found then return nil, err end
-  if self.members[number] then return self.members[number] end -- another call has made it meanwhile
+  if self.members[number] then return self.members[number] end -- another call has made the client meanwhile
   local identity
   identity, err = identify(self, found.api_key, number)
   if not identity then return nil, err end
@@ -157,12 +160,13 @@ local function open(self, number, event)
   return member
 end
 
---- The client of a number; makes it if need be. Another call may close it when it has no request in flight, so ask for it
---- each time. Raises an error if `load` raises one or returns neither a table nor nil.
----@param number string|integer  or a phone_number_id, if `load` knows the number by it
+--- Returns the client of a number; makes it if there is none. Another call may close the client when it has no request
+--- in flight, so call this function before each use. Raises an error if `load` raises one or returns neither a table
+--- nor nil.
+---@param number string|integer  the digits, or a phone_number_id if `load` accepts one
 ---@param event? waba.Event      for `load`
 ---@return waba.Client|nil
----@return waba.Error? err  kind "invalid": the number is unknown, or its key is that of another number
+---@return waba.Error? err  kind "invalid": the number is unknown, or its key belongs to another number
 function Clients:get(number, event)
   if self.closed then error("attempt to use closed clients", 2) end
   local digits = recipient.business_number(number)
@@ -184,7 +188,7 @@ function Clients:hold(client)
   return client.pooled.release
 end
 
---- Closes all clients. Can be called again without effect.
+--- Closes all clients. Further calls have no effect.
 function Clients:close()
   if self.closed then return end
   self.closed = true
@@ -200,7 +204,8 @@ end
 
 local pool = {}
 
---- Makes the clients of many numbers, each when its number is first needed. Can be the option `client` of `waba.receiver`.
+--- Makes an object with the clients of many numbers; each client is made when its number is first needed. The
+--- object can be the option `client` of `waba.receiver`.
 ---@param options waba.ClientsOptions
 ---@return waba.Clients
 function pool.new(options)
@@ -213,7 +218,7 @@ function pool.new(options)
   for name, value in pairs(options) do
     if self[name] == nil then self.common[name] = value end
   end
-  -- where a receiver waits
+  -- the transport in which a receiver waits
   self.transport = type(options.transport) == "table" and options.transport
     or options.loop and { loop = runtime.loop(options.loop) } or nil
   return setmetatable(self, Clients)

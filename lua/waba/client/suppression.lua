@@ -1,22 +1,22 @@
--- Whether a message must not be sent because its recipient wants no marketing messages.
+-- Decides whether a message must not be sent because its recipient wants no marketing messages.
 
 local suppression = {}
 
--- Whether the definition of a message's template says that it is for marketing. Nothing is fetched.
+-- Returns whether the definition of a message's template has the category marketing. Nothing is fetched.
 local function is_for_marketing(client, message)
   local templates = rawget(client, "templates")
   local known = templates and templates.known and templates.known[message.template.name]
-  local _, definition = next(known or {}) -- the languages of a template have one category
+  local _, definition = next(known or {}) -- all languages of a template have the same category
   return definition ~= nil and type(definition.category) == "string" and definition.category:upper() == "MARKETING"
 end
 
---- The reason why a message must not be sent.
+--- Returns the reason why a message must not be sent.
 ---@param receiver waba.Receiver
 ---@param client waba.Client
 ---@param to any
 ---@param message waba.Message
----@param is_marketing boolean|nil  the template is for marketing; by default its definition decides, if the client has it
----@return string|false|nil reason  false: it may be sent
+---@param is_marketing boolean|nil  true: the template is for marketing; by default its definition decides, if the client has it
+---@return string|false|nil reason  false: the message may be sent
 ---@return waba.Error? err
 function suppression.reason(receiver, client, to, message, is_marketing)
   if message.type ~= "template" or type(message.template) ~= "table" then return false end

@@ -4,7 +4,7 @@ local errors = require "waba.errors"
 
 local window = {}
 
--- The client's number as a receiver knows it; nil as long as it is unknown.
+-- Returns the client's number in the form that a receiver uses; nil if the number is unknown.
 local function number_of(client)
   local own = client.own_number
   if type(own) == "table" then return own.number or own.phone_number_id end

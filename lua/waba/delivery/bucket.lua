@@ -1,19 +1,19 @@
--- A token bucket that can be paused. It has no clock and never waits: the caller passes the time, and gets the seconds that
--- the next request must wait.
+-- A token bucket that can be paused. It has no clock and never waits: the caller passes the time and gets the seconds
+-- that the next request must wait.
 
 local max = math.max
 local NEVER = -math.huge
 
 ---@class waba.Bucket
----@field open_at number  from this moment on there is a token
+---@field open_at number  the moment from which there is a token
 local Bucket = {}
 Bucket.__index = Bucket
 Bucket.__name = "waba.Bucket"
 
 local bucket = {}
 
---- `due` is the moment at which the bucket would be full again: this number is its whole state.
----@param rate? waba.Rate  without one there is no limit, but pauses hold
+--- `due` is the moment at which the bucket would be full again; this number is the complete state.
+---@param rate? waba.Rate  without a rate there is no limit, only pauses
 ---@return waba.Bucket
 function bucket.new(rate)
   return setmetatable({
@@ -31,7 +31,7 @@ function Bucket:try(now)
   return true
 end
 
---- Takes the token of this moment.
+--- Takes a token; there must be one.
 ---@param now number
 function Bucket:take(now)
   -- called for every message: comparing is cheaper than calling math.max
@@ -48,14 +48,14 @@ function Bucket:give_back()
   self.open_at = max(self.due - self.slack, self.paused_until)
 end
 
---- Seconds until the next token.
+--- Returns the seconds until the next token.
 ---@param now number
 ---@return number
 function Bucket:delay(now)
   return max(0, self.open_at - now)
 end
 
---- Returns the least number of seconds until a request with `ahead` requests before it gets a token.
+--- Returns the least number of seconds until a request gets a token if `ahead` other requests are before it.
 ---@param now number
 ---@param ahead integer
 ---@return number
@@ -63,8 +63,8 @@ function Bucket:earliest(now, ahead)
   return max(0, self.paused_until - now, max(self.due, now) + ahead * self.interval - self.slack - now)
 end
 
---- Has no token before a moment. Afterwards there is no burst, because all waiting requests would be sent at once: there
---- is one token, and the next ones come at the rate.
+--- Pauses the bucket: there is no token before a moment. After a pause there is no burst, because all waiting requests
+--- would be sent at once: there is one token, and the next tokens come at the rate.
 ---@param moment number
 function Bucket:pause(moment)
   if moment <= self.paused_until then return end
@@ -73,7 +73,7 @@ function Bucket:pause(moment)
   self.open_at = max(self.due - self.slack, moment)
 end
 
---- Whether the bucket is in the state of a new one.
+--- Returns whether the bucket is full and not paused, as a new bucket.
 ---@param now number
 ---@return boolean
 function Bucket:is_full(now)

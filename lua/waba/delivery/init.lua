@@ -1,5 +1,5 @@
--- Sends a request of the transport contract: waits for the rate limiters, sends it, and sends it again when that is
--- safe, which `may_repeat` decides. Returns the decoded response or an error object.
+-- Sends a request by the transport: waits for the rate limiters, sends the request, and sends it again after a
+-- failure if `may_repeat` decides that this is safe. Returns the decoded response or an error object.
 
 local core = require "waba.core"
 local ensure = require("waba.runtime").ensure
@@ -16,13 +16,13 @@ Delivery.__name = "waba.Delivery"
 
 local delivery = {}
 
--- Seconds of the pause after "too fast" when the gateway names no time.
+-- The pause in seconds after "too many requests" if the gateway names no time.
 local PAUSE = 2
--- No pause is longer unless the gateway itself names the time: some codes report a limit of a whole day, which does not
+-- The longest pause, unless the gateway itself names the time. Some codes report a limit of a whole day, which does not
 -- apply to every message.
 local LONGEST_PAUSE = 60
 
--- Kinds of failures of the transport that may be temporary.
+-- Kinds of transport failures that may be temporary.
 local TEMPORARY = { network = true, timeout = true }
 
 ---@param fields { transport: waba.Transport, hosting: table, retry: waba.RetryOptions|false,
@@ -42,7 +42,8 @@ function delivery.new(fields)
   }, Delivery)
 end
 
--- Makes the error object of a failed transfer. A status that refuses is certain, even if its body is incomplete.
+-- Makes the error object of a failed transfer. A status that refuses the request is reliable even if its body is
+-- incomplete.
 local function from_failure(self, failure, head)
   local status = failure.status
   local is_refused = status and status >= 400 and not self.hosting.errors.is_ambiguous(status, true)
@@ -53,7 +54,7 @@ local function from_failure(self, failure, head)
   }
 end
 
--- Whether a body should be parsed as JSON; its media type is not always right.
+-- Returns whether a body should be parsed as JSON; the media type of a response is not always right.
 local function looks_like_json(body)
   local first = byte(body, 1)
   if first == 123 or first == 91 then return true end
@@ -61,15 +62,15 @@ local function looks_like_json(body)
   return start == "{" or start == "[" or body:match("^%s*null%s*$") ~= nil
 end
 
--- The fields of an error that are texts of the gateway, which may repeat parts of the request.
+-- The fields of an error with text of the gateway, which may repeat parts of the request.
 local ECHOING = { "message", "title", "details", "href", "trace_id" }
 
--- The error that a response reports, or nil.
+-- Returns the error that a response reports, or nil.
 local function read_error(self, response, json, body, request, call)
   local status, redact = response.status, nil
   if json == nil and (status < 200 or status >= 300) then
     redact = redaction.new(request.head.credentials, call)
-    body = redact(body) -- before the error quotes the beginning of the body
+    body = redact(body) -- the decoding comes before the error quotes the beginning of the body
   end
   local err = self.hosting.errors.from_response(status, json, body)
   if not err then return nil end
@@ -80,10 +81,10 @@ local function read_error(self, response, json, body, request, call)
   return err
 end
 
--- For a compressed body, which no request allows.
+-- The message for a compressed body, which no request allows.
 local COMPRESSED = "its text is compressed (Content-Encoding: %s), which the request does not allow, and cannot be read"
 
--- The decoded response, or the error.
+-- Returns the decoded response, or the error.
 local function read(self, response, endpoint, request, call)
   local status, body = response.status, response.body
   local success = status >= 200 and status < 300
@@ -120,25 +121,25 @@ local function read(self, response, endpoint, request, call)
   return json
 end
 
--- Whether the request may be sent again, as far as its result is concerned.
+-- Returns whether the result of a request allows to send it again.
 local function may_repeat(self, err, head)
   if not err.retryable then return false end
   return not err.maybe_sent or head.idempotent or self.ambiguous
 end
 
--- Whether the request has a reader or a sink that was used (field `used`), and can't start again (`rewind`).
+-- Returns whether the request has a reader or a sink that was used (field `used`) and can't start again (`rewind`).
 local function is_used(request)
   local body, into = request.body, request.into
   if type(body) == "table" and body.used and not (body.rewind and body.rewind()) then return true end
   return into and into.used
 end
 
--- Full jitter: a random time between 0 and a bound that doubles from attempt to attempt.
+-- Returns the pause in seconds: a random time between 0 and a bound that doubles with each attempt ("full jitter").
 local function backoff(self, attempt)
   return core.random() * min(self.max, self.base * 2 ^ (attempt - 1))
 end
 
--- Why there is no slot in time.
+-- The reasons why there is no slot in time.
 local REASONS = {
   pair = "the timeout passes before the rate limit for one recipient allows the next message, in %s s: wait longer, or "
     .. "send more slowly to this recipient",
@@ -149,8 +150,8 @@ local REASONS = {
     .. "%s s",
 }
 
--- The error of a request that was not sent: it got no slot within its timeout, or the gateway demanded a pause that
--- ends after the timeout.
+-- Returns the error for a request that was not sent: it got no slot within its timeout, or the gateway demanded a
+-- pause that ends after the timeout.
 local function too_late(scope, queue, now, delay, is_bulk)
   local is_pause = queue.limiter.paused_until > now
   local failure = not is_pause and queue.limiter.failure and queue.limiter:failure()
@@ -182,7 +183,7 @@ local function acquire(self, queue, scope, now, deadline, is_bulk, is_repeat)
   return nil, too_late(scope, queue, clock(), delay, is_bulk)
 end
 
--- Takes the slots that the request needs, that of its recipient first. Returns the time, or nil and an error.
+-- Takes the slots that the request needs, first the slot of its recipient. Returns the time, or nil and an error.
 local function acquire_all(self, endpoint, call, now, deadline, is_repeat)
   local pace = self.pace
   if pace then
@@ -197,7 +198,7 @@ local function acquire_all(self, endpoint, call, now, deadline, is_repeat)
       if pair then pair.limiter:give_back() end
       return nil, err
     end
-    if pair and pair.limiter.paused_until > now then -- since it gave the slot
+    if pair and pair.limiter.paused_until > now then -- a pause has begun after the slot was taken
       pair.limiter:give_back()
       now, err = acquire(self, pair, "pair", now, deadline, false, true)
       if not now then return nil, err end
@@ -207,7 +208,8 @@ local function acquire_all(self, endpoint, call, now, deadline, is_repeat)
   return nil, out_of_time()
 end
 
--- Pauses the limiters after "too fast", which applies to all requests of the key, or to one recipient (`scope`).
+-- Pauses the limiters after "too many requests". By `scope` the pause applies to all requests of the key, or to
+-- one recipient.
 local function pause(self, err, endpoint, call, response, attempt)
   if err.kind ~= "rate_limited" and err.status ~= 503 and err.status ~= 429 then return end
   local is_named = response and response.headers["retry-after"] ~= nil and err.retry_after ~= nil
@@ -281,13 +283,14 @@ local function perform(self, request, endpoint, call, now, deadline, observed)
 end
 
 --- Sends a request until there is a response, a permanent error, or the timeout has passed.
----@param request waba.Request     before each attempt its timeout is set to the rest of the whole time
----@param endpoint waba.Endpoint   gives the rate class, and how the response is read
----@param timeout number           seconds for everything, waits included
----@param call? waba.Call          to: the recipient, which has its own rate and pauses; bulk: after all requests that are not
----                                bulk; slot: after the previous message to the recipient
+---@param request waba.Request     before each attempt the rest of `timeout` is written into the request
+---@param endpoint waba.Endpoint   defines the rate limit, and how the response is read
+---@param timeout number           seconds for the whole call, including waits
+---@param call? waba.Call          to: the recipient, who has a rate limit and pauses of their own; bulk: sends the
+---                                request after all requests that are not bulk; slot: sends it after the previous
+---                                message to the recipient
 ---@return waba.Response|nil response
----@return any json  the decoded body; nil when it was empty; or the error
+---@return any json  the decoded body; nil if the body was empty; or the error
 function Delivery:call(request, endpoint, timeout, call)
   call = call or NOTHING
   local transport = self.transport
@@ -301,7 +304,7 @@ function Delivery:call(request, endpoint, timeout, call)
   return ensure(observed.finish, observed, perform, self, request, endpoint, call, now, now + timeout, observed)
 end
 
---- Ends the waiting of all calls.
+--- Ends the waiting of all calls, for example when the client is closed.
 function Delivery:close()
   self.closed = true
   if self.observer then self.observer:reap_dead() end

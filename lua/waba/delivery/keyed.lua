@@ -1,5 +1,5 @@
--- Objects by key, which are made at the first request for them and removed when they are idle. The search for idle ones
--- is cheap on average: it happens when the number of objects has doubled.
+-- A table of objects by key. An object is made at the first request for its key, and removed when it is idle. The
+-- search for idle objects is cheap on average, because it happens only when the number of objects has doubled.
 
 ---@class waba.Keyed
 ---@field count integer
@@ -9,11 +9,11 @@ Keyed.__name = "waba.Keyed"
 
 local keyed = {}
 
--- No search below this number.
+-- With fewer objects there is no search.
 local FEW = 256
 
 ---@param make fun(key: any, now: number): table
----@param is_idle fun(object: table, now: number): boolean  true: a new object would be equal
+---@param is_idle fun(object: table, now: number): boolean  returns true if the object is in the state of a new one
 ---@return waba.Keyed
 function keyed.new(make, is_idle)
   return setmetatable({ objects = {}, count = 0, limit = FEW, make = make, is_idle = is_idle }, Keyed)
@@ -35,7 +35,7 @@ function Keyed:find(key)
   return self.objects[key]
 end
 
---- Returns the object of a key, and makes it if need be.
+--- Returns the object of a key; makes it if there is none.
 ---@param key any
 ---@param now number
 ---@return table

@@ -1,5 +1,5 @@
--- Reports each call to the gateway to `on_event`, from its start to its finish, for traces and metrics. No secret, no message
--- and no recipient is reported.
+-- Reports each call to the gateway to the option `on_event`, from its start to its finish, for traces and metrics. The
+-- events contain no secrets, messages or recipients.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -8,29 +8,29 @@ local runtime = require "waba.runtime"
 
 local clock = core.clock
 
---- An event of a call. The events of one call have the same `call`, and are reported in this order: `start`; for each attempt
---- `attempt`, and before the next one `retry`; `finish`. If the coroutine is ended from outside, `finish` has the kind
---- "cancelled" and is reported when the client is used next, or closed.
+--- An event that is reported for a call. All events of one call have the same `call`. They are reported in this order:
+--- `start`; `attempt` after each attempt, and `retry` before the next one; `finish`. If the event loop ends the
+--- coroutine, `finish` has the kind "cancelled"; it is reported when the client is used next, or closed.
 ---@class waba.CallEvent
 ---@field type "start"|"attempt"|"retry"|"finish"
----@field call integer            number of the call, counted by the client
+---@field call integer            the number of the call, counted by the client
 ---@field time number             seconds of a monotonic clock; only differences are meaningful
 ---@field method string
----@field path string             the endpoint's path, with its parameters as `{name}`
----@field class "messages"|"other"  the rate limit that applies
----@field bulk boolean            sent with `bulk = true`
+---@field path string             the path of the endpoint, with its parameters as `{name}`
+---@field class "messages"|"other"  the class of the rate limit
+---@field bulk boolean            true: sent with `bulk = true`
 ---@field attempt integer?        number of the attempt; in `finish` the number of attempts
----@field waited number?          seconds in queues before this attempt; in `finish` all such seconds, without `delay`
----@field duration number?        seconds of this attempt; in `finish` of the whole call, waits included
----@field delay number?           in `retry`: seconds until the next attempt enters the queue
+---@field waited number?          seconds in queues before this attempt; in `finish` the total of all attempts, without `delay`
+---@field duration number?        seconds of this attempt; in `finish` of the whole call, including waits
+---@field delay number?           in `retry`: seconds until the next attempt begins to wait in its queue
 ---@field status integer?         HTTP status
 ---@field error waba.Error?       the error, without the platform's own tables (`answer`, `errors`)
 ---@field kind waba.ErrorKind?    the error's kind
----@field code integer?           the error's code of the platform
+---@field code integer?           the error code of the platform
 ---@field maybe_sent boolean?     the error's field `maybe_sent`
 ---@field bytes_sent integer?     bytes of the request's body
 ---@field bytes_received integer?  bytes of the response's body
----@field reused boolean?         an existing connection was used
+---@field reused boolean?         true: an existing connection was used
 ---@field protocol string?        "HTTP/1.1" or "HTTP/2"
 ---@field connect number?         in `attempt`: seconds until the connection was open; 0 for an existing connection
 ---@field first_byte number?      in `attempt`: seconds until the response began
@@ -44,7 +44,7 @@ local observation = {}
 
 local WEAK_VALUES = { __mode = "v" }
 
--- Calls the hook. Errors of the hook do not affect the message.
+-- Calls the hook. Errors that the function raises do not affect the message.
 local function report(self, kind, event)
   local endpoint, observer = self.endpoint, self.observer
   event.type, event.call, event.time = kind, self.number, event.time or clock()
@@ -53,7 +53,7 @@ local function report(self, kind, event)
   if not ok then io.stderr:write("waba: on_event failed: ", printable.text(raised), "\n") end
 end
 
--- The platform's own tables may repeat the request.
+-- The platform's own tables in an error may repeat the request.
 local function without_tables(err)
   if not err.answer and not err.errors then return err end
   local copy = {}
@@ -75,7 +75,7 @@ local function add_result(event, response, err)
   return event
 end
 
--- With more than FEW open calls, calls whose coroutine was ended are searched for every REAP seconds.
+-- If more than FEW calls are open, calls whose coroutine has ended are searched for every REAP seconds.
 local FEW, REAP = 32, 0.25
 
 --- Reports the calls of one client.
@@ -86,10 +86,11 @@ Observer.__index = Observer
 ---@param hook fun(event: waba.CallEvent)
 ---@return waba.Observer
 function observation.new(hook)
-  return setmetatable({ hook = hook, calls = 0, open = {}, reap_at = 0 }, Observer) -- open: calls that have not ended
+  return setmetatable({ hook = hook, calls = 0, open = {}, reap_at = 0 }, Observer) -- open: calls that have not
+                                                                                    -- finished
 end
 
--- Searches at each call, and less often while many calls are open.
+-- Searches at each call, or less often while many calls are open.
 local function reap_sometimes(self, now)
   if now < self.reap_at then return end
   self:reap_dead()
@@ -113,7 +114,7 @@ function Observer:start(endpoint, call, now)
   self.calls = self.calls + 1
   local thread, is_main = coroutine.running()
   local started = setmetatable({
-    -- weak, so that the coroutine can be collected
+    -- the table is weak, so that the coroutine can be collected
     thread = thread and not is_main and setmetatable({ thread }, WEAK_VALUES) or nil,
     observer = self, number = self.calls, endpoint = endpoint, class = endpoint.class or "other",
     bulk = call.bulk or false, started = now, waiting_since = now, waited = 0, attempts = 0, response = nil,
@@ -143,7 +144,7 @@ function Observation:attempt(response, err)
   }, response, err))
 end
 
---- Reports that there will be another attempt.
+--- Reports that another attempt will follow.
 ---@param err waba.Error
 ---@param delay number
 function Observation:retry(err, delay)
@@ -153,7 +154,7 @@ function Observation:retry(err, delay)
 end
 
 --- Reports that the call has ended. For `runtime.ensure`.
----@param ok boolean   false: a function of the request, or the transport, raised
+---@param ok boolean   false: a function of the request raised an error, or the transport did
 ---@param response any
 ---@param err any
 function Observation:finish(ok, response, err)
@@ -169,14 +170,14 @@ function Observation:finish(ok, response, err)
   report(self, "finish", event)
 end
 
--- Whether the coroutine of the call has ended.
+-- Returns whether the coroutine of the call has ended.
 local function is_dead(self)
   if not self.thread then return false end
   local thread = self.thread[1]
   return not thread or runtime.is_dead(thread)
 end
 
---- Ends the calls whose coroutines were ended from outside.
+--- Finishes the calls whose coroutine the event loop has ended.
 function Observer:reap_dead()
   local dead = {}
   for call in pairs(self.open) do

@@ -1,5 +1,5 @@
--- Sends messages to one recipient in order: holds each message until the one before was accepted, or, if statuses are
--- reported, until it was delivered. A message holds the next one no longer than its own timeout.
+-- Sends messages to one recipient in order: delays each message until the previous one was accepted, or, if statuses
+-- are reported, until it was delivered. A message delays the next one no longer than its own timeout.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -18,15 +18,15 @@ local ordering = {}
 
 local DELIVERED_TIMEOUT = 10
 
--- Statuses after which the next message can't arrive first.
+-- After one of these statuses the next message can't arrive before the first.
 local FINAL = { delivered = true, read = true, played = true, failed = true, deleted = true }
 
--- Seconds between checks of the first waiting call whether the holder's coroutine still exists.
+-- Seconds between two checks by the first waiting call whether the coroutine of the call before it still exists.
 local BEAT = 0.5
--- Seconds that a call may need after its deadline to end.
+-- Seconds that a call may need to end after its deadline.
 local GRACE = 1
 
--- Statuses may arrive before the response to the message: this many are remembered.
+-- The number of statuses that are remembered because they may have arrived before the response to their message.
 local EARLY = 1024
 
 -- A conversation: the limiter of its queue --------------------------------------------------------
@@ -53,10 +53,10 @@ function Conversation:delay(now)
   return 0
 end
 
--- How long the message before will take is unknown.
+-- The time that the previous message will take is unknown.
 function Conversation.earliest() return 0 end
 
--- Slot:wait records the holder.
+-- Slot:wait records the call that has taken the slot.
 function Conversation.take() end
 
 function Conversation:try(now) return self:delay(now) == 0 end
@@ -66,9 +66,9 @@ function Conversation:try(now) return self:delay(now) == 0 end
 ---@return waba.Ordering
 function ordering.new()
   local self = setmetatable({
-    awaited = {}, -- message id to its conversation
+    awaited = {}, -- message id -> its conversation
     sending = 0, -- messages without a response yet
-    early = {}, early_order = {}, early_count = 0, -- ids whose status arrived before the response
+    early = {}, early_order = {}, early_count = 0, -- ids whose status arrived before the response to the message
     watched = setmetatable({}, { __mode = "k" }),
   }, Ordering)
   self.conversations = keyed.new(function(to)
@@ -103,7 +103,7 @@ end
 --- Records a status event.
 ---@param event table
 function Ordering:record(event)
-  -- a type: it is about a payment or a call
+  -- the event has a type: it is about a payment or a call
   if event.kind ~= "status" or event.type or not event.id or not FINAL[event.status] then return end
   local conversation = self.awaited[event.id]
   if not conversation then return remember_early(self, event.id) end
@@ -113,14 +113,14 @@ function Ordering:record(event)
   forget_if_idle(self, conversation, now)
 end
 
--- Subscribes to a receiver or a tracker, once.
+-- Registers for the statuses of a receiver or a tracker; further calls have no effect.
 local function watch(self, source)
   if self.watched[source] then return end
   self.watched[source] = true
   source:watch(function(event) self:record(event) end)
 end
 
---- Ends the waiting of all calls.
+--- Ends the waiting of all calls, for example when the client is closed.
 function Ordering:close()
   for _, conversation in pairs(self.conversations.objects) do conversation.queue:close() end
 end
@@ -131,10 +131,10 @@ end
 local Slot = {}
 Slot.__index = Slot
 
---- The slot of a message. `wait` waits for it.
+--- Returns the slot of a message; its method `wait` waits until the message may be sent.
 ---@param to string
 ---@param ordered true|waba.OrderedOptions
----@param spare number  seconds that sending may take after the deadline of one call
+---@param spare number  the longest time in seconds between the deadline of a call and the end of its send
 ---@return waba.OrderedSlot
 function Ordering:slot(to, ordered, spare)
   local slot = setmetatable({ ordering = self, to = to, spare = spare + GRACE, awaits = false }, Slot)
@@ -156,7 +156,7 @@ local function too_late(conversation)
   }
 end
 
---- Waits until all messages before this one are finished. Has no effect on a slot that was taken already.
+--- Waits until all messages before this one are finished. A call for a slot that is taken already has no effect.
 ---@param transport waba.Transport
 ---@param now number
 ---@param deadline number
@@ -182,14 +182,15 @@ function Slot:wait(transport, now, deadline)
   return now
 end
 
--- Awaits the status of a message, unless it has arrived already.
+-- Waits for the status of a message, unless the status has arrived already.
 local function await(self, conversation, id, now)
   if self.ordering.early[id] then return end
   conversation.awaited, conversation.awaited_until = id, now + self.timeout
   self.ordering.awaited[id] = conversation
 end
 
---- Records the result of the message: the next one may be sent, at once or when this one is delivered. For `runtime.ensure`.
+--- Records the result of the message: the next message may be sent, either at once or when this one is delivered.
+--- For `runtime.ensure`.
 ---@param ok boolean
 ---@param sent waba.Sent|nil
 function Slot:finish(ok, sent)
@@ -197,7 +198,7 @@ function Slot:finish(ok, sent)
   if not conversation then return end
   self.conversation = nil
   order.sending = order.sending - 1
-  if conversation.holder ~= self then return end -- another message has taken the slot since
+  if conversation.holder ~= self then return end -- another message has taken the slot meanwhile
   conversation.holder = nil
   local now = clock()
   if ok and sent and sent.id and self.awaits then await(self, conversation, sent.id, now) end

@@ -1,7 +1,8 @@
--- The rate limits of one key: a token bucket for each class of requests, and one for each recipient if the hosting limits
--- that. All clients of a key in this process share its buckets, so that two are not faster than one; each client has its
--- own queues. A pause that the gateway demands applies to all queues of the client. All parts are made at their first use,
--- because a program may have thousands of clients. With a store (waba.pace) other processes share the buckets too.
+-- The rate limits of one API key: a token bucket for each class of requests, and one for each recipient if the hosting
+-- limits messages to one recipient. All clients of a key in this process share its buckets, so that two clients are not
+-- faster than one; each client has its own queues. A pause that the gateway demands applies to all queues of the
+-- client. All objects are made at their first use, because a program may have thousands of clients. With a store
+-- (waba.pace), other processes share the buckets too.
 
 local buckets = require "waba.delivery.bucket"
 local keyed = require "waba.delivery.keyed"
@@ -11,10 +12,11 @@ local CLASSES = { "messages", "other", "media" }
 
 -- The buckets of a key ----------------------------------------------------------------------------
 
--- Identity and rates to the limiters in use, until the last client of the key is closed or collected.
+-- The limiters in use, by identity and rates, until the last client of the key is closed or collected.
 local in_use = setmetatable({}, { __mode = "v" })
 
--- The rates as text, kept in their table: a weak table with an entry for each client would be traversed at each collection.
+-- The rates as text. The text is a field of the rates, because the garbage collector would traverse a weak table
+-- with an entry for each client.
 local function text_of(rates)
   local text = rates.text
   if text then return text end
@@ -32,7 +34,7 @@ local function join(identity, rates)
   local name = identity and identity .. text_of(rates)
   local found = name and in_use[name]
   if not found then
-    -- also: the buckets, by class; pairs: buckets by recipient. users: open clients
+    -- other fields: the buckets, by class; pairs: the buckets of recipients; users: the number of open clients
     found = { rates = rates, name = name, users = 0 }
     if rates.store then found.shared = rates.store:limiters(identity, rates) end
     if name then in_use[name] = found end
@@ -50,10 +52,10 @@ local function is_full(bucket, now) return bucket:is_full(now) end
 
 -- One client --------------------------------------------------------------------------------------
 
--- Its queues are fields, by class: a table for them would be one more object for each of many clients.
+-- The queues of a client are fields, by class; a table for them would be a further object for each of many clients.
 
 ---@class waba.Pace
----@field has_pairs boolean  whether any recipient may have to wait
+---@field has_pairs boolean  true: messages to some recipient may have to wait
 local Pace = {}
 Pace.__index = Pace
 Pace.__name = "waba.Pace"
@@ -61,14 +63,14 @@ Pace.__name = "waba.Pace"
 local pacing = {}
 
 ---@param rates waba.PaceOptions  a class without a rate has no limit
----@param identity? string        a hash of the key; clients with the same hash share the buckets
+---@param identity? string        a hash of the API key; clients with the same hash share the buckets
 ---@return waba.Pace
 function pacing.new(rates, identity)
   local has_pairs = rates.pair and true or rates.store ~= nil
   return setmetatable({ limiters = join(identity, rates), has_pairs = has_pairs }, Pace)
 end
 
---- The queue of a class of requests.
+--- Returns the queue of a class of requests.
 ---@param class string|nil
 ---@return waba.Queue
 function Pace:queue(class)
@@ -98,7 +100,7 @@ local function queues_of_pairs(self)
   return self.pairs
 end
 
---- The queue of a recipient; nil if it has no limit and no pause. May wait for the store.
+--- Returns the queue of a recipient; nil if the recipient has no limit and no pause. May wait for the store.
 ---@param to string
 ---@param now number
 ---@param is_bulk? boolean
@@ -116,7 +118,7 @@ local function pause(queue, moment)
   queue:notify_late(moment)
 end
 
---- Sends nothing before a moment: the gateway has reported that this key is too fast.
+--- Sends nothing with the key before a moment, because the gateway has reported too many requests.
 ---@param moment number
 function Pace:pause(moment)
   for _, class in ipairs(CLASSES) do pause(self:queue(class), moment) end
@@ -134,7 +136,7 @@ function Pace:pause_pair(to, moment, now)
   if self.limiters.shared then self.limiters.shared:pause_pair(queue.limiter, moment) end
 end
 
---- Ends the waiting of all calls.
+--- Ends the waiting of all calls, for example when the client is closed.
 function Pace:close()
   if self.is_closed then return end
   self.is_closed = true

@@ -1,6 +1,6 @@
--- The queue of the calls that wait for one limiter (a token bucket, a conversation). The first call watches the limiter;
--- the others are parked, and each wakes the next one when it leaves. Bulk calls wait in a second list, which moves only
--- while the first one is empty.
+-- The queue of the calls that wait for one limiter (a token bucket, or a conversation). The first call checks the
+-- limiter. The others are suspended; each call wakes the next one when it leaves the queue. Bulk calls wait in a second
+-- list; they get a slot only while the first list is empty.
 
 local core = require "waba.core"
 local waiters = require "waba.transport.waiter"
@@ -8,23 +8,24 @@ local waiters = require "waba.transport.waiter"
 local clock = core.clock
 local max, min = math.max, math.min
 
--- Calls that are not the first check after this many seconds whether the first one is still there, and less often the more
--- are ahead of them: of any number of calls only a few check each second.
+-- A call that is not the first checks after this many seconds whether the first call still exists. A call that has many
+-- others before it checks less often, so that only a few calls check in each second.
 local BEAT, CLOSE = 1, 8
 
 -- Seconds after its deadline for which a call counts as waiting, because it may be about to leave.
 local GRACE = 1
 
---- The rate limiter that a queue waits for.
+--- A rate limiter that a queue waits for.
 ---@class waba.Limiter
 ---@field try fun(self, now: number, is_bulk?: boolean): boolean  takes a slot if there is one now
----@field take fun(self, now: number, is_bulk?: boolean)  takes a slot, after `delay` was 0
----@field delay fun(self, now: number, is_bulk?: boolean): number  seconds after which the first call should check again; 0:
----                                              there is a slot
----@field refill? fun(self, now: number, is_bulk: boolean?, waiting: integer): boolean  gets slots from a store that other
----                                              processes use too, if that is needed; may wait. True: it has asked
----@field earliest fun(self, now: number, ahead: integer): number  the least number of seconds until a call with
----                                              `ahead` calls before it gets a slot
+---@field take fun(self, now: number, is_bulk?: boolean)  takes a slot; `delay` must have returned 0
+---@field delay fun(self, now: number, is_bulk?: boolean): number  returns the seconds after which the first call should
+---                                              check again; 0: there is a slot
+---@field refill? fun(self, now: number, is_bulk: boolean?, waiting: integer): boolean  requests slots from a store that
+---                                              other processes use too, if this is necessary; may wait. Returns true
+---                                              if it has made a request
+---@field earliest fun(self, now: number, ahead: integer): number  returns the least number of seconds until a call
+---                                              gets a slot if `ahead` other calls are before it
 
 ---@class waba.Queue
 ---@field limiter waba.Limiter
@@ -34,7 +35,7 @@ Queue.__name = "waba.Queue"
 
 local queue = {}
 
--- In place of a list in which no call has waited yet.
+-- Stands for a list in which no call has waited yet.
 local UNUSED = { first = 1, last = 0, count = 0 }
 
 ---@param limiter waba.Limiter
@@ -43,7 +44,7 @@ function queue.new(limiter)
   return setmetatable({ limiter = limiter, replies = UNUSED, bulk = UNUSED, is_closed = false }, Queue)
 end
 
--- The list that a call waits in.
+-- Returns the list in which a call waits.
 local function list_of(self, is_bulk)
   local name = is_bulk and "bulk" or "replies"
   if self[name] == UNUSED then self[name] = { first = 1, last = 0, count = 0 } end
@@ -75,13 +76,13 @@ local function leave(list, entry)
   end
 end
 
--- Whether a call still waits. One that is long past its deadline never leaves: not every loop reports that a coroutine has
--- ended.
+-- Returns whether a call still waits. Not every event loop reports that a coroutine has ended, so a call that is long
+-- past its deadline counts as gone.
 local function is_waiting(entry, now)
   return entry.waiter:is_alive() and now < entry.deadline + GRACE
 end
 
--- The first call that still waits.
+-- Returns the first call that still waits.
 local function first_of(list, now)
   while list.first <= list.last do
     local entry = list[list.first]
@@ -102,7 +103,7 @@ function Queue:notify(now)
   if entry then entry.waiter:wake() end
 end
 
---- Makes the waiting calls check the limiter whose deadlines pass before a moment.
+--- Makes those waiting calls check the limiter whose deadlines are before a moment.
 ---@param moment number
 function Queue:notify_late(moment)
   for _, list in ipairs { self.replies, self.bulk } do
@@ -113,7 +114,7 @@ function Queue:notify_late(moment)
   end
 end
 
---- Ends the waiting of all calls, and refuses new ones.
+--- Ends the waiting of all calls, and refuses new calls.
 function Queue:close()
   self.is_closed = true
   self:notify_late(math.huge)
@@ -124,7 +125,7 @@ function Queue:is_empty()
   return self.replies.count == 0 and self.bulk.count == 0
 end
 
---- Takes a slot at once, if there is one and no call that goes first waits.
+--- Takes a slot at once if there is one and no call with precedence waits.
 ---@param now number
 ---@param is_bulk? boolean
 ---@return boolean
@@ -133,7 +134,7 @@ function Queue:try(now, is_bulk)
   return self.limiter:try(now, is_bulk)
 end
 
--- Whether a call is the next one that gets a slot.
+-- Returns whether a call gets the next slot.
 local function is_next(self, list, entry, is_bulk, now)
   return first_of(list, now) == entry and not (is_bulk and first_of(self.replies, now))
 end
@@ -142,14 +143,14 @@ local function patience(list, entry)
   return BEAT * (1 + (entry.position - list.first) / CLOSE)
 end
 
---- Waits for a slot, and takes it. Returns nil as soon as it is certain that no slot will be free in time, and when the
---- queue is closed.
+--- Waits for a slot, and takes it. Returns nil as soon as it is certain that no slot will be free before the deadline,
+--- and if the queue is closed.
 ---@param transport waba.Transport
 ---@param now number
 ---@param deadline number
----@param is_bulk? boolean   after all calls that are not bulk
----@param at_front? boolean  before all other calls, because the call had a slot already
----@return number|nil now    the time; nil when there was no slot in time
+---@param is_bulk? boolean   true: waits for all calls that are not bulk
+---@param at_front? boolean  true: waits before all other calls, because the call had a slot already
+---@return number|nil now    the time; nil if there was no slot before the deadline
 ---@return number? delay     seconds after which another attempt may succeed
 function Queue:wait(transport, now, deadline, is_bulk, at_front)
   local limiter = self.limiter

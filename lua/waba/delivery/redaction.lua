@@ -1,5 +1,5 @@
--- Prepares the error text of a gateway for a log: valid UTF-8 of a bounded length, without the API key, recipients
--- and contents of messages that it repeats from the request.
+-- Prepares the error text of a gateway for a log. The result is valid UTF-8 of a limited length. The gateway may
+-- repeat parts of the request: the API key, recipients and contents of messages are replaced.
 
 local core = require "waba.core"
 
@@ -9,20 +9,20 @@ local utf8_length = core.utf8_length
 
 local HIDDEN = "(hidden)"
 
--- Bytes of a text at most; a longer one is cut at the end of a character.
+-- The largest length of a text in bytes; a longer text is cut at the end of a character.
 local MOST = 4096
 
--- The fields of request bodies and paths that hold recipients or content; all values in them are hidden.
+-- The fields in request bodies and paths that contain recipients or content; all values in them are hidden.
 local PERSONAL = {}
 for name in ([[to recipient user users number wa_id contacts location body caption text title description filename
   footer payload flow_action_payload address fallback_value coupon_code]]):gmatch "%S+" do PERSONAL[name] = true end
 
--- Exception: "text" as a value of these fields is a term of the platform.
+-- Within those fields, the values of these fields are not hidden: a value such as "text" is a term of the platform.
 local WORDS = { type = true, sub_type = true, preview_url = true }
 
--- Shorter values are not hidden: they identify no person and occur in any sentence.
+-- Shorter values are not hidden, because they identify no person and occur in many sentences.
 local LEAST = 3
--- The gateway may repeat only the beginning of a value: a beginning of this many bytes is hidden too.
+-- The gateway may repeat only the beginning of a value, so a beginning of this many bytes is hidden too.
 local BEGINNING = 12
 
 local function add(found, value)
@@ -41,12 +41,13 @@ local function collect(value, is_personal, found)
   elseif is_personal and (kind == "string" or kind == "number") then
     value = tostring(value)
     add(found, value)
-    -- a phone number may be repeated in another spelling
+    -- the gateway may repeat a phone number in another spelling
     if value:find "^[%d%s()./+-]+$" then add(found, (value:gsub("%D", ""))) end
   end
 end
 
--- The position up to which a text equals a value that begins at `first`, at the end of a character.
+-- Returns the position up to which a text equals a value that begins at `first`; the position is the end of a
+-- character.
 local function last_of(text, first, value)
   local length = BEGINNING
   while length < #value and text:byte(first + length) == value:byte(length + 1) do length = length + 1 end
@@ -78,9 +79,9 @@ local function hide(text, value)
   return table.concat(parts)
 end
 
--- Replaces a byte that is not UTF-8 by the character that it is in Latin-1, the encoding of older systems.
+-- Replaces a byte that is not UTF-8 by the character that the byte is in Latin-1, the encoding of older systems.
 local function character(byte)
-  if byte < 0xA0 then return "\239\191\189" end -- not a printable character: U+FFFD
+  if byte < 0xA0 then return "\239\191\189" end -- not a printable character, so U+FFFD replaces it
   return byte < 0xC0 and "\194" .. string.char(byte) or "\195" .. string.char(byte - 0x40)
 end
 
@@ -101,7 +102,7 @@ local function cut(text)
   return (text:sub(1, MOST):gsub("[\192-\255][\128-\191]*$", "")) .. "…"
 end
 
---- Makes a function that replaces in a text what it repeats of a request by "(hidden)".
+--- Makes a function that replaces those parts of a text by "(hidden)" that are repeated from a request.
 ---@param credentials waba.Credentials|nil
 ---@param call waba.Call
 ---@return fun(text: string): string
@@ -110,7 +111,7 @@ function redaction.new(credentials, call)
   if call.to then collect(call.to, true, found) end
   collect(call.parameters, false, found)
   collect(call.json, false, found)
-  -- a longer value may contain a shorter one
+  -- longer values first, because a longer value may contain a shorter one
   table.sort(found, function(one, other) return #one > #other end)
   return function(text)
     if credentials then text = core.redact(text, credentials) end

@@ -1,51 +1,52 @@
----@meta
--- The contract of a transport: one method, `send`. `waba.transport.curl` implements it; any table with such a method can be
--- the option `transport` of `waba.client`. The library executes nothing of this file.
+---The methods of a transport. Only `send` is required. `waba.transport.curl` has these methods; any other table with
+-- them can be the option `transport` of `waba.client`. This file has annotations only and is never executed.
 
---- The part of a request that is equal in all calls of an endpoint. The client builds each one once and passes the same
---- table again, so a transport may cache an object for each table.
+--- The part of a request that is the same in all calls of an endpoint. The client makes each head once and passes the
+--- same table again, so a transport may cache an object for each table.
 ---@class waba.RequestHead
 ---@field method string                    "GET", "POST", "PUT", "PATCH", "DELETE"
 ---@field url string                       absolute, already percent-encoded
----@field headers table<string, string>    without the secret one
----@field credentials? waba.Credentials    the secret header; sent to its own origin only
----@field idempotent boolean               false: the transport must never send it twice
----@field owner? any                       the client that sends it, for `cancel`
+---@field headers table<string, string>    the headers without the secret one
+---@field credentials? waba.Credentials    the secret header; must be sent to its own origin only
+---@field idempotent boolean               false: the transport must never send the request twice
+---@field owner? any                       the client that sends the request, for `cancel`
 
 ---@class waba.Request
 ---@field head waba.RequestHead
 ---@field body? string|{ file: string }|{ reader: (fun(): string|nil), size: integer? }
----@field into? { file: string?, sink: nil|fun(bytes: string), max_size: integer? }  the destination of a 2xx body: a file or a
----                                        sink; memory by default. max_size: bytes after decompression
+---@field into? { file: string?, sink: nil|fun(bytes: string), max_size: integer? }  the destination of a 2xx body: a
+---                                        file or a sink; memory by default. max_size: the largest size in bytes after
+---                                        decompression
 ---@field timeout? number                  seconds for the whole request
 ---@field connect_timeout? number          seconds
----@field max_body? integer                cap on a body kept in memory, bytes after decompression
+---@field max_body? integer                the largest body in bytes, after decompression, that is kept in memory
 ---@field progress? fun(sent: integer, to_send: integer|nil, received: integer, to_receive: integer|nil)
 
---- A response. The fields beside `status` and `body` may be made when the first of them is read.
+--- A response. A transport may make the fields other than `status` and `body` when one of them is first read.
 ---@class waba.Response
 ---@field status integer
----@field headers table<string, string>    lower-case names; at least content-type, content-length,
----                                        content-disposition, retry-after, location, date when present
----@field body string                      "" when it went into a file or a sink, or there was none
+---@field headers table<string, string>    the names are lower-case; content-type, content-length,
+---                                        content-disposition, retry-after, location and date must be in the table if
+---                                        the response has them
+---@field body string                      "" if the body was written into a file or a sink, or if there was no body
 ---@field sent "yes"
----@field reused boolean                   an existing connection was used
+---@field reused boolean                   true: an existing connection was used
 ---@field protocol string                  "HTTP/1.1" or "HTTP/2"
----@field content_coding? string           the compression that the body still has ("gzip"), if the transport can't
----                                        decode it; else nil
+---@field content_coding? string           the compression of the body ("gzip") if the transport can't decode it; else
+---                                        nil
 ---@field bytes_sent integer               of the body
----@field bytes_received integer           the bytes of the body, after decompression
+---@field bytes_received integer           the size of the body in bytes, after decompression
 ---@field timings { connect: number, first_byte: number, total: number }  seconds since the start
 
---- A request that brought no complete response.
+--- A failure: a request without a complete response.
 ---@class waba.TransferFailure
 ---@field kind "network"|"tls"|"timeout"|"cancelled"|"protocol"|"invalid"
 ---@field message string                   never contains the secret
----@field code integer|string|nil          libcurl's number, or the transport's own code
----@field sent "no"|"maybe"|"yes"          "no": the gateway can't have the complete request.
----                                        "maybe": it may have it. "yes": a status line was received.
----@field path? string                    the client's invalid option, such as "proxy"
----@field status? integer                  if a status line was read before the failure
+---@field code integer|string|nil          the error number of libcurl, or the transport's own code
+---@field sent "no"|"maybe"|"yes"          "no": the gateway can't have received the complete request. "maybe": it may
+---                                        have received it. "yes": a status line was received.
+---@field path? string                    the client option that is invalid, such as "proxy"
+---@field status? integer                  the status, if a status line was read before the failure
 ---@field bytes_sent? integer
 ---@field reused? boolean
 ---@field protocol? string
@@ -53,34 +54,36 @@
 ---@class waba.Transport
 local transport = {}
 
---- Sends one request and waits for its end, in the way of the caller's event loop. Never follows redirects, never repeats
---- a request that is not idempotent, always verifies TLS, sends the credentials only to their own origin. An error raised
---- by a reader, a sink or a progress function cancels the request and is raised again here. These functions may wait in
---- the event loop, but not under PUC Lua 5.1, where no coroutine can yield through `pcall`.
+--- Sends one request and waits for its end. Other coroutines of the caller's event loop run meanwhile. The method must
+--- never follow redirects, must never repeat a request that is not idempotent, must always verify TLS, and must send
+--- the credentials to their own origin only. If a reader, a sink or a progress function raises an error, the request is
+--- cancelled and `send` raises the error. These functions may wait in the event loop, but not under PUC Lua 5.1, in
+--- which no coroutine can yield through `pcall`.
 ---@param request waba.Request
----@return waba.Response|nil response  for every HTTP status, 2xx or not
+---@return waba.Response|nil response  for every HTTP status, also other than 2xx
 ---@return waba.TransferFailure? failure
 function transport:send(request) end
 
---- Optional: whether the calling code can wait for a response. Called before a request is counted or sent. A transport
---- without it can always wait.
+--- Optional: returns whether the calling code can wait for a response. The library calls it before a request is
+--- counted or sent. Without this method the calling code can always wait.
 ---@return true|nil
----@return string? message  why not, and from where to send instead
+---@return string? message  why the code can't wait, and where it can send instead
 function transport:can_wait() end
 
---- Waits in the way of the caller's event loop.
+--- Waits for some seconds. Other coroutines of the caller's event loop run meanwhile.
 ---@param seconds number
 function transport:sleep(seconds) end
 
---- Optional: makes the credentials of a client, for a transport that writes requests to its own socket and therefore
---- needs the secret as bytes. Without it the client calls `core.credentials`, from which the bytes can't be read. The
---- transport must keep the secret where no other code can access it, and send it to its origin only.
+--- Optional: makes the credentials of a client. A transport that writes requests to its own socket needs it, because
+--- it needs the secret as bytes. Without this method the client calls `core.credentials`, from which the bytes can't
+--- be read. The transport must keep the secret where no other code can access it, and send it to its origin only.
 ---@param secret { header: string, value: string, origin: string }
 ---@return waba.Credentials|nil  from `core.credentials`
 ---@return string? message       never quotes the value
 function transport:credentials(secret) end
 
---- Optional: the running coroutine as one that waits until another wakes it. Without it `sleep` is called in small steps.
+--- Optional: returns a waiter for the running coroutine, which another coroutine can wake. Without this method
+--- `sleep` is called in small steps.
 ---@return waba.Waiter
 function transport:waiter() end
 
@@ -89,43 +92,43 @@ function transport:waiter() end
 ---@param owner any
 function transport:cancel(owner) end
 
---- Cancels the requests in flight and frees everything. Can be called again without effect.
+--- Cancels the requests in flight and releases all resources. Further calls have no effect.
 function transport:close() end
 
---- The adapter of an event loop for the curl transport: wait, park, wake, sleep. Each loop has a file in
---- `waba.transport.loop`; the adapter of code outside any loop is in `waba.runtime`.
+--- The adapter of an event loop for the curl transport: wait, park, wake, sleep. Each event loop has a file in
+--- `waba.transport.loop`; the adapter for code outside of any loop is in `waba.runtime`.
 ---@class waba.Loop
 ---@field name string
----@field runs_callbacks? boolean  `wait` without a task runs callbacks of the loop
+---@field runs_callbacks? boolean  true: `wait` without a task runs callbacks of the loop
 local loop = {}
 
---- A coroutine that can be parked. It must not keep the coroutine from being collected.
+--- A coroutine that can be parked. The task must not keep the coroutine from being collected.
 ---@class waba.LoopTask
----@field group table  equal for all tasks of one loop, which can wait for each other
+---@field group table  the tasks of one group run in one loop, and can wait for each other
 
---- The running coroutine as a task that can be parked; nil where none can.
+--- Returns the task of the running coroutine; nil if the running code can't be parked.
 ---@return waba.LoopTask|nil task
----@return string? message  the loop cannot wait: a limit of the system was reached
+---@return string? message  why the loop cannot wait: a limit of the system was reached
 function loop.task() end
---- False when its coroutine has ended, or was collected, or its loop is over.
+--- Returns false if the coroutine of the task has ended or was collected, or if its loop has ended.
 ---@param task waba.LoopTask
 ---@return boolean
 function loop.is_alive(task) end
---- Waits until the engine has work, its own deadline or the seconds are over, or `wake(task)`. Other coroutines run
---- meanwhile; without a task the whole program waits.
+--- Waits until the engine has work, until the engine's deadline, until the seconds are over, or until `wake(task)` is
+--- called. Other coroutines run meanwhile. Without a task the whole program waits.
 ---@param task waba.LoopTask|nil
 ---@param engine waba.Engine
 ---@param seconds number
 function loop.wait(task, engine, seconds) end
---- Suspends the running task until `wake(task)`, or the seconds are over. May return early.
+--- Suspends the running task until `wake(task)` is called or the seconds are over. May return early.
 ---@param task waba.LoopTask
 ---@param seconds number
 function loop.park(task, seconds) end
---- Resumes a task that is in `wait` or `park`, in the next iteration of its loop; has no effect on another one.
+--- Resumes a task that is in `wait` or `park`, in the next iteration of its loop; has no effect on any other task.
 ---@param task waba.LoopTask
 function loop.wake(task) end
 ---@param seconds number
 function loop.sleep(seconds) end
---- Optional: the engine is about to be closed.
+--- Optional: the library calls it before the engine is closed.
 ---@param engine waba.Engine
 function loop.forget(engine) end

@@ -1,7 +1,8 @@
--- The transport over libcurl, for scripts and event loops. Many coroutines await transfers on one engine: the first of each
--- loop becomes the leader, which waits for the engine's descriptor and pumps. The other coroutines, its followers, wait
--- until their own transfer needs something. A leader whose transfer has ended makes another coroutine the leader; one
--- that is not resumed for some time is replaced. Implements lua/waba/transport/contract.lua.
+-- The transport over libcurl, for scripts and event loops. Many coroutines wait for transfers on one engine. The first
+-- coroutine of each event loop becomes the leader: it waits for the engine's descriptor and drives the engine. The
+-- other coroutines, its followers, wait until their own transfer has finished or must call a function. A leader whose
+-- transfer has ended makes another coroutine the leader. A leader that is not resumed for some time is replaced.
+-- Implements lua/waba/transport/contract.lua.
 
 local core = require "waba.core"
 local curl = require("waba.library").curl()
@@ -14,18 +15,19 @@ Curl.__name = "waba.transport.curl"
 
 local transport = {}
 
--- Seconds after which a leader is resumed at the latest; one that was not resumed for longer than LOST is replaced.
+-- A leader is resumed after BEAT seconds at the latest; a leader that was not resumed for more than LOST seconds
+-- is replaced.
 local BEAT = 0.25
 local LOST = 3 * BEAT
--- The number of started transfers after which the engine sends, although more are about to start.
+-- After this number of started transfers the engine sends them, although more transfers are about to start.
 local BATCH = 32
 -- The states of one `send`.
 local NEW, WAITING, CALLED = 0, 1, 2
 -- The number of finished transfers that are kept for reuse, which is cheaper than making new ones.
 local SPARES = 64
--- How often a request is sent at most when reused connections have ended.
+-- The largest number of attempts for a request if reused connections have ended.
 local TRIES = 10
--- One follower of this many checks after each beat whether the leader still exists.
+-- One of this many followers checks after each BEAT whether the leader still exists.
 local LOOKOUT = 64
 
 ---@param options? { ca_file: string?, proxy: string?, max_connections: integer?, loop: string? }
@@ -34,22 +36,24 @@ function transport.new(options)
   options = options or {}
   local message = options.proxy and curl.check_proxy(options.proxy)
   if message then error("waba.client: option proxy: " .. message, 0) end
-  runtime.detect_name() -- starts to record when copas.step runs
+  runtime.detect_name() -- from now on it records when copas.step runs
   runtime.preload()
   return setmetatable({
     options = { ca_file = options.ca_file, proxy = options.proxy, max_connections = options.max_connections },
     loop = options.loop and runtime.loop(options.loop),
-    prepared = setmetatable({}, { __mode = "v" }), -- prepared heads of the engine, by the text of the request head
-    waiters = {}, -- transfer id to its waiter
+    prepared = setmetatable({}, { __mode = "v" }), -- the prepared heads of the engine, by the text of the request head
+    waiters = {}, -- transfer id -> its waiter
     waiting = 0, -- their number
-    transfers = setmetatable({}, { __mode = "v" }), -- id to transfer; each is referenced by its coroutine only
-    alone = setmetatable({}, { __mode = "k" }), -- waiter outside any loop to its transfer, if other code can run meanwhile
-    leaders = setmetatable({}, { __mode = "k" }), -- group of tasks to its leader, a waiter
-    led_at = setmetatable({}, { __mode = "k" }), -- group of tasks to the time at which its leader was resumed last
-    reap_at = 0, -- when to search for waiters whose coroutine has ended
+    transfers = setmetatable({}, { __mode = "v" }), -- transfer id -> transfer; a transfer is referenced by its
+                                                    -- coroutine only
+    alone = setmetatable({}, { __mode = "k" }), -- the waiter of code outside of any loop -> its transfer, if other
+                                                -- code can run meanwhile
+    leaders = setmetatable({}, { __mode = "k" }), -- group of tasks -> the waiter that is its leader
+    led_at = setmetatable({}, { __mode = "k" }), -- group of tasks -> the time at which its leader was last resumed
+    reap_at = 0, -- the time of the next search for waiters whose coroutine has ended
     spares = {}, -- finished transfers
     spare_count = 0,
-    undispatched = 0, -- the number of transfers started since the engine has sent
+    undispatched = 0, -- the number of transfers that were started since the engine last sent
   }, Curl)
 end
 
@@ -67,7 +71,8 @@ local function engine_of(self)
   return nil, beyond_limit(message)
 end
 
--- Returns a request head without its credentials as text. The lengths make it unambiguous, whatever a value contains.
+-- Returns a request head without its credentials as text. The text contains the length of each value, so two
+-- different heads never have the same text.
 local function text_of(head)
   local lines = {}
   for name, value in pairs(head.headers or {}) do
@@ -78,8 +83,9 @@ local function text_of(head)
   return table.concat({ head.method, head.url, tostring(head.idempotent), table.concat(lines, "\n") }, "\n")
 end
 
--- Returns what the engine makes of a request head. Clients with equal heads share it: each request adds its own
--- credentials. It is kept in the head, because a weak table of heads would be traversed at each collection.
+-- Returns the prepared head that the engine makes of a request head. Clients with equal heads share a prepared head:
+-- each request adds its own credentials. It is a field of the head, because the garbage collector would traverse a
+-- weak table of heads.
 local function prepare(self, engine, head)
   local text, message = text_of(head), nil
   local prepared = self.prepared[text]
@@ -126,7 +132,7 @@ local function finish(self, transfer)
   return response, failure
 end
 
--- Removes a waiter whose coroutine has ended. Cancels its transfer, unless that was collected with it.
+-- Removes a waiter whose coroutine has ended. Cancels its transfer, unless the transfer was collected too.
 local function reap(self, id)
   local transfer = self.transfers[id]
   if transfer then transfer:cancel() end
@@ -146,7 +152,7 @@ local function pass_lead(self, waiter)
   end
 end
 
--- Calls the progress function if there is progress.
+-- Calls the progress function if there is new progress.
 local function report(waiter, transfer, request)
   local sent, to_send, received, to_receive = transfer:progress()
   if sent == waiter.sent and received == waiter.received then return end
@@ -154,7 +160,7 @@ local function report(waiter, transfer, request)
   request.progress(sent, to_send, received, to_receive)
 end
 
--- Calls the function of the request that a transfer needs. It may raise.
+-- Calls the function of the request that a transfer waits for. It may raise.
 local function serve(waiter, transfer, want, request)
   if want == "input" then
     local bytes = request.body.reader()
@@ -170,8 +176,9 @@ local function serve(waiter, transfer, want, request)
   end
 end
 
--- Serves a transfer until it needs nothing; returns whether it has finished. A function of the request may wait, so a
--- leader first makes another coroutine the leader. An error of the function cancels the transfer; `send` raises it.
+-- Calls the functions of a request until its transfer waits for none; returns whether the transfer has finished. A
+-- function of the request may wait, so a leader first makes another coroutine the leader. If the function raises an
+-- error, the transfer is cancelled and `send` raises the error.
 local function attend(self, waiter, transfer, request)
   while true do
     local want = transfer:wants()
@@ -188,7 +195,7 @@ local function attend(self, waiter, transfer, request)
   end
 end
 
--- Wakes every waiter whose transfer needs something.
+-- Wakes every waiter whose transfer has finished or must call a function.
 local function call_ready(self, engine, own_id)
   local waiters = self.waiters
   local id = engine:ready()
@@ -207,21 +214,21 @@ local function pump(self, engine, own_id)
   if engine:pump() then call_ready(self, engine, own_id) end
 end
 
--- Whether the transfer has finished. One without functions needs nothing else.
+-- Returns whether the transfer has finished. A request without functions needs no other check.
 local function is_finished(self, waiter, transfer, request)
   if waiter.is_attended then return attend(self, waiter, transfer, request) end
   return waiter.state == CALLED
 end
 
--- Removes waiters whose coroutine has ended. The transfers of collected coroutines are collected with them.
+-- Removes the waiters whose coroutine has ended. If such a coroutine was collected, its transfer was collected too.
 local function reap_dead(self)
   for id, waiter in pairs(self.waiters) do
     if not waiter.loop.is_alive(waiter.task) then reap(self, id) end
   end
 end
 
--- Drives the engine for one step. Where there are other coroutines, they run first: the requests that they start meanwhile
--- leave together with this one.
+-- Drives the engine for one step. If there are other coroutines, they run first, so that the requests that they start
+-- are sent together with this one.
 local function lead(self, engine, waiter, id, transfer, request)
   self.leaders[waiter.task.group] = waiter
   if waiter.state == NEW and self.waiting == 1 then
@@ -239,15 +246,15 @@ local function lead(self, engine, waiter, id, transfer, request)
   if not self.closed then pump(self, engine, id) end
 end
 
--- Whether another coroutine of the same loop drives the engine. A new follower assumes so.
+-- Returns whether another coroutine of the same loop drives the engine. A new follower assumes that the leader does.
 local function is_led(self, group, waiter)
   local leader = self.leaders[group]
   if not leader or leader == waiter then return false end
   return waiter.state == NEW or leader.loop.is_alive(leader.task) and core.clock() - self.led_at[group] < LOST
 end
 
--- Seconds for which one of many followers sleeps before it checks: not all do so after each beat. Most followers sleep
--- until the same time, because a loop then need not reorder its sleepers.
+-- Returns the seconds for which a follower sleeps before it checks the leader; of many followers only some check after
+-- each BEAT. Most followers sleep until the same time, so that the loop need not reorder its sleepers.
 local function patience(self, id)
   return id % LOOKOUT == 0 and BEAT or BEAT * math.ceil(self.waiting / LOOKOUT)
 end
@@ -266,7 +273,8 @@ local function await(self, engine, waiter, id, transfer, request)
   until is_finished(self, waiter, transfer, request)
 end
 
--- Waits where no other coroutine can run meanwhile. Some loops run callbacks.
+-- Waits in code that runs in no coroutine of an event loop, so that no other coroutine runs meanwhile. Some event
+-- loops run callbacks meanwhile.
 local function await_alone(self, engine, waiter, id, transfer, request)
   local loop, is_attended = waiter.loop, waiter.is_attended
   local seconds = not loop.runs_callbacks and BEAT or nil
@@ -280,7 +288,8 @@ local function await_alone(self, engine, waiter, id, transfer, request)
 end
 
 local function enter(self, engine, waiter, id, transfer)
-  if not self.waiters[id] then self.waiting = self.waiting + 1 end -- or an ended coroutine's waiter is replaced
+  if not self.waiters[id] then self.waiting = self.waiting + 1 end -- otherwise the waiter of an ended coroutine is
+                                                                   -- replaced
   self.waiters[id] = waiter
   self.transfers[id] = transfer
   local undispatched = self.undispatched + 1
@@ -291,8 +300,8 @@ local function enter(self, engine, waiter, id, transfer)
   self.undispatched = undispatched
 end
 
--- Removes the waiter. If the loop has no leader, this one was about to become it although its transfer has ended: makes
--- another one the leader.
+-- Removes the waiter. If the loop has no leader, this waiter was about to become the leader although its transfer has
+-- ended, so another waiter becomes the leader.
 local function leave(self, waiter, id)
   if self.waiters[id] == waiter then
     self.waiters[id] = nil
@@ -302,11 +311,11 @@ local function leave(self, waiter, id)
   if not leader or leader == waiter then pass_lead(self, waiter) end
 end
 
--- Four fields fit into a table of the smallest size; most requests need no more.
+-- A table with up to four fields has the smallest size; most requests need no further field.
 local function new_wait(loop, task, request)
   local body = request.body
   local waiter = { loop = loop, task = task, state = NEW, owner = request.head.owner }
-  -- a string has no field `reader`, so the check is safe
+  -- a string has no field `reader`, so the expression raises no error
   if request.progress or request.into or body and body.reader then waiter.is_attended = true end
   return waiter
 end
@@ -354,13 +363,13 @@ function Curl:can_wait()
   return runtime.can_wait_in_loop(self.loop)
 end
 
---- Waits in the way of the caller's event loop.
+--- Waits for some seconds. Other coroutines of the caller's event loop run meanwhile.
 ---@param seconds number
 function Curl:sleep(seconds)
   runtime.detect(self.loop).sleep(seconds)
 end
 
---- The running coroutine as one that waits until another wakes it.
+--- Returns a waiter for the running coroutine, which another coroutine can wake.
 ---@return waba.Waiter
 function Curl:waiter()
   return require("waba.transport.waiter").here(self.loop)
@@ -385,7 +394,7 @@ function Curl:cancel(owner)
   end
 end
 
---- Cancels the requests in flight and frees everything. Can be called again without effect.
+--- Cancels the requests in flight and releases all resources. Further calls have no effect.
 function Curl:close()
   if self.closed then return end
   self.closed = true

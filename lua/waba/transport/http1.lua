@@ -1,16 +1,16 @@
--- HTTP/1.1 over a socket with the methods of nginx's cosockets (`send`, `receiveany`, `settimeout`): an exchange, its
--- deadline and its failures, and its request. Records what the server can have received. http1_response.lua reads the
--- response.
+-- HTTP/1.1 over a socket that has the methods of nginx's cosockets (`send`, `receiveany`, `settimeout`). Defines an
+-- exchange with its deadline and its failures, and writes the request. Records which part of the request the server
+-- can have received. http1_response.lua reads the response.
 
 local core = require "waba.core"
 local open_file = require "waba.open"
 
 local http1 = {}
 
--- Bytes read from files at a time.
+-- The number of bytes that are read from a file at a time.
 local PIECE = 65536
 
--- A socket's timeout is set again after this many seconds.
+-- A socket's timeout is set again only if this many seconds have passed since it was last set.
 local DRIFT = 0.02
 local LONGEST = 2 ^ 31 - 1
 
@@ -18,26 +18,26 @@ local LONGEST = 2 ^ 31 - 1
 ---@class waba.Exchange
 ---@field socket table
 ---@field request waba.Request
----@field body? string|table   the body from `http1.open_body`
----@field to_send? integer     bytes of the body, if known
+---@field body? string|table   the body as `http1.open_body` prepares it
+---@field to_send? integer     bytes of the request's body, if known
 ---@field chunked? boolean
 ---@field started number       when the request was started, by `core.clock`
 ---@field deadline number      of `core.clock`
----@field armed number         when the socket's timeout was set
+---@field armed number         when the socket's timeout was last set
 ---@field sent "no"|"maybe"|"yes"
 ---@field bytes_sent integer
 ---@field bytes_received integer
----@field buffer string        the bytes received last
----@field from integer         position of the first unused byte of the buffer
+---@field buffer string        the bytes that were received last
+---@field from integer         the position of the first unused byte in the buffer
 ---@field store? string|table  the body received so far, if it is kept in memory
----@field divert? function     takes the body instead
+---@field divert? function     takes the body instead of `store`
 ---@field status integer?
 ---@field reused boolean?
----@field keep boolean?        the connection can be used again
----@field connected number?    when there was a new connection
+---@field keep boolean?        true: the connection can be used again
+---@field connected number?    when the connection was established, if it is new
 ---@field first_byte number?   when the head of the response had been received
 
---- Makes a failure of the transport contract.
+--- Makes a failure as the transport contract describes it.
 ---@param exchange waba.Exchange
 ---@param kind string
 ---@param message string
@@ -51,7 +51,7 @@ function http1.fail(exchange, kind, message, code)
   }
 end
 
---- Seconds as a socket's timeout: never 0, which may mean no timeout.
+--- Converts seconds to a timeout of a socket; never 0, which may mean that there is no timeout.
 ---@param seconds number
 ---@return integer milliseconds
 function http1.milliseconds(seconds)
@@ -69,7 +69,7 @@ function http1.fail_by_reason(exchange, reason, message)
   return http1.fail(exchange, "network", message .. ": " .. reason, reason)
 end
 
--- Sets the socket's timeout to the time left. Returns false when none is left.
+-- Sets the socket's timeout to the remaining time. Returns false if no time remains.
 local function arm(exchange)
   local now = core.clock()
   if now >= exchange.deadline then return false end
@@ -80,13 +80,14 @@ local function arm(exchange)
   return true
 end
 
--- `is_armed`: the socket's timeout was just set.
+-- `is_armed` is true if the socket's timeout was just set.
 local function write(exchange, bytes, is_armed)
   if not is_armed and not arm(exchange) then return nil, "timeout" end
   return exchange.socket:send(bytes)
 end
 
---- Reads some bytes, at least one. The deadline is checked each time, so that single bytes do not extend it.
+--- Reads at least one byte. Checks the deadline for each read, so that a server that sends single bytes does not
+--- extend it.
 ---@param exchange waba.Exchange
 ---@param most integer
 ---@return string|nil bytes
@@ -104,7 +105,7 @@ function http1.report(exchange, to_receive)
   if progress then progress(exchange.bytes_sent, exchange.to_send, exchange.bytes_received, to_receive) end
 end
 
---- Prepares the body of a request: finds its size, opens its file. `http1.close_body` closes the file.
+--- Prepares the body of a request: determines its size, and opens its file. `http1.close_body` closes the file.
 ---@param exchange waba.Exchange
 ---@param body string|table|nil  of a `waba.Request`
 ---@return true|nil
@@ -132,7 +133,7 @@ function http1.close_body(exchange)
   if type(body) == "table" and body.handle then body.handle:close() end
 end
 
--- Iterates over the pieces of a body: bytes, false at the end, or nil and a message.
+-- Returns an iterator over the pieces of a body. It returns bytes; false at the end; or nil and a message.
 local function pieces_of(exchange)
   local body = exchange.body
   if type(body) == "string" then
@@ -154,15 +155,16 @@ local function checked_piece(exchange, piece)
   return piece
 end
 
--- The bytes to send for a piece of the body, after the head if that was not sent yet.
+-- Returns the bytes to send for a piece of the body, after the head if the head was not sent yet.
 local function frame(exchange, head, length, piece)
   local start = head and head:bytes(length) or ""
   if exchange.chunked then return { start, ("%x\r\n"):format(#piece), piece, "\r\n" } end
   return head and { start, piece } or piece
 end
 
--- Sends the head with the first piece of the body, then the other pieces. The bytes of the head contain the secret, so
--- they are made immediately before the write and do not exist while a function of the request runs.
+-- Sends the head together with the first piece of the body, then the other pieces. The bytes of the head contain the
+-- secret. They are made immediately before they are written, so they do not exist while a function of the request
+-- runs.
 local function send_pieces(exchange, head, length, next_piece)
   while exchange.bytes_sent ~= exchange.to_send do
     local piece, message = next_piece()
@@ -186,20 +188,22 @@ local function send_pieces(exchange, head, length, next_piece)
   return write(exchange, rest)
 end
 
---- Writes the request. The server can't have the complete request before the last write has succeeded.
+--- Writes the request. The server can't have received the complete request before the last write has succeeded.
 ---@param exchange waba.Exchange
 ---@param head waba.ReadyHead
 ---@param length integer|true|nil  the length of the body, for `head:bytes`
----@param is_armed? boolean  the socket's timeout was just set
+---@param is_armed? boolean  true: the socket's timeout was just set
 ---@return true|nil
----@return waba.TransferFailure|string|nil failure  a string is the socket's reason
+---@return waba.TransferFailure|string|nil failure  a string is the error of the socket
 function http1.send(exchange, head, length, is_armed)
   local body = exchange.body
   local written, failure
   if body == nil then
     written, failure = write(exchange, head:bytes(length), is_armed)
   elseif type(body) == "string" and not exchange.request.progress then
-    written, failure = write(exchange, { head:bytes(length), body }, is_armed) -- no second string with the secret
+    written, failure = write(exchange, { head:bytes(length), body }, is_armed) -- written as a table: concatenation
+                                                                               -- would make a second string with
+                                                                               -- the secret
     if written then exchange.bytes_sent = #body end
   else
     written, failure = send_pieces(exchange, head, length, pieces_of(exchange))

@@ -1,5 +1,5 @@
--- Reads the response of an exchange whose request http1.lua has sent: status, headers, body, and whether the connection can
--- be used again. Most functions return nil and a `waba.TransferFailure` on failure.
+-- Reads the response of an exchange whose request http1.lua has sent: status, headers, body, and whether the connection
+-- can be used again. Most functions return nil and a `waba.TransferFailure` if they fail.
 
 local core = require "waba.core"
 local http1 = require "waba.transport.http1"
@@ -10,11 +10,11 @@ local max, setmetatable = math.max, setmetatable
 
 local http1_response = {}
 
--- The error for a compressed body that should go into a file or a sink.
+-- The error for a compressed body that should be written into a file or a sink.
 local COMPRESSED = "the response is compressed (Content-Encoding: %s) although the request does not allow "
   .. "that, and the transport in nginx cannot read it: turn compression off in the proxy before the gateway"
 
--- Bytes read from a socket at a time.
+-- The number of bytes that are read from a socket at a time.
 local PIECE = 65536
 local MAX_HEAD = 262144
 local MAX_BODY = 16777216
@@ -23,13 +23,13 @@ local function malformed(exchange, message)
   return http1.fail(exchange, "protocol", message)
 end
 
--- The failure of a read.
+-- Makes the failure for a read that failed.
 local function cut_off(exchange, reason)
   return http1.fail_by_reason(exchange, reason,
     exchange.status and "the response is incomplete" or "there is no response")
 end
 
--- Reads more into the buffer.
+-- Reads further bytes into the buffer.
 local function read_more(exchange)
   local buffer, from = exchange.buffer, exchange.from
   if from > 1 then buffer = buffer:sub(from) end
@@ -40,8 +40,8 @@ local function read_more(exchange)
   return true
 end
 
--- Reads the head of a response: status, position after the head, minor version, size of the body (false when it is
--- malformed), whether it is chunked and whether the connection closes.
+-- Reads the head of a response. Returns the status, the position after the head, the minor version of HTTP, the size
+-- of the body (false if the size is malformed), whether the body is chunked, and whether the connection closes.
 local function read_head(exchange, from)
   local status, behind, minor, size, is_chunked, closes = response_head(exchange.buffer, from)
   if status == nil then return malformed(exchange, "the response is not HTTP/1.1") end
@@ -59,7 +59,7 @@ local function too_large(exchange, most)
   return http1.fail(exchange, "protocol", message, "too_large")
 end
 
--- Passes a part of the body to its destination.
+-- Writes a part of the body to its destination.
 local function take(exchange, bytes, expected)
   local received = exchange.bytes_received + #bytes
   exchange.bytes_received = received
@@ -83,7 +83,7 @@ local function take(exchange, bytes, expected)
   return true
 end
 
--- At most so many bytes, of the buffer or newly read; or nil and the socket's reason.
+-- Returns at most a number of bytes, from the buffer or newly read; or nil and the error of the socket.
 local function some(exchange, most)
   local buffer, from = exchange.buffer, exchange.from
   if from > #buffer then return read(exchange, most < PIECE and most or PIECE) end
@@ -117,7 +117,7 @@ local function read_line(exchange)
   end
 end
 
--- The size of the next chunk.
+-- Returns the size of the next chunk.
 local function read_size(exchange)
   local line, failure = read_line(exchange)
   if not line then return nil, failure end
@@ -153,7 +153,7 @@ local function read_to_end(exchange)
   end
 end
 
--- The whole body, if it is in the buffer already and stays in memory, as most do; else nil.
+-- Returns the complete body if it is in the buffer already and is kept in memory, as most bodies are; else nil.
 local function body_in_buffer(exchange, behind, size)
   local buffer, request = exchange.buffer, exchange.request
   if #buffer - behind + 1 ~= size or exchange.divert or request.progress then return nil end
@@ -162,7 +162,7 @@ local function body_in_buffer(exchange, behind, size)
   return buffer:sub(behind)
 end
 
--- Reads the body to its end: its declared size, its last chunk, or the end of the connection.
+-- Reads the body to its end: to its declared size, its last chunk, or the end of the connection.
 local function read_body(exchange, size, is_chunked)
   if is_chunked then return read_chunked(exchange) end
   if size then return read_sized(exchange, size, size) end
@@ -171,7 +171,7 @@ local function read_body(exchange, size, is_chunked)
   return read_to_end(exchange)
 end
 
--- The body that was kept in memory.
+-- Returns the body that was kept in memory.
 local function stored(exchange)
   local store = exchange.store
   if not store then return "" end
@@ -184,13 +184,13 @@ local function headers_of(lines, behind)
   return core.headers(lines, last + 1, behind - 3)
 end
 
--- The compression of the body, which no request allows; nil if it is not compressed.
+-- Returns the compression of the body, which no request allows; nil if the body is not compressed.
 local function coding_of(headers)
   local coding = headers["content-encoding"]
   return coding and coding:lower() ~= "identity" and coding or nil
 end
 
--- A response that computes its other fields from its exchange when one of these fields is first read.
+-- A response that computes its other fields from its exchange when one of them is first read.
 local Response = {}
 
 function Response.__index(response, name)
@@ -211,14 +211,14 @@ function Response.__index(response, name)
   return response[name]
 end
 
--- Makes the response. `ended`: when its last byte was received.
+-- Makes the response. `ended` is the time at which its last byte was received.
 local function new_response(exchange, status, body, lines, behind, ended)
   return setmetatable({
     status = status, body = body, exchange = exchange, lines = lines, behind = behind, ended = ended,
   }, Response)
 end
 
--- Returns the body of the response, of which a part may be in the buffer.
+-- Reads the body of the response, a part of which may be in the buffer, and returns it.
 local function receive_body(exchange, behind, size, is_chunked)
   local body = size and not is_chunked and body_in_buffer(exchange, behind, size)
   if body then return body end
@@ -247,14 +247,14 @@ local function receive(exchange, divert)
   local lines = exchange.buffer
   local body, failure = receive_body(exchange, behind, size, is_chunked)
   if not body then return nil, failure end
-  if exchange.from <= #exchange.buffer then exchange.keep = false end -- bytes after the end of the response
+  if exchange.from <= #exchange.buffer then exchange.keep = false end -- there are bytes after the end of the response
   return new_response(exchange, status, body, lines, behind, #lines == behind - 1 + #body and now or clock())
 end
 
---- Reads the final response, and ignores interim ones.
+--- Reads the final response, and ignores interim (1xx) responses.
 ---@param exchange waba.Exchange
 ---@param divert? fun(bytes: string): string?, string?  takes a 2xx body, which is not kept in memory then; returns an
----        error message and a code on failure
+---        error message and a code if it fails
 ---@return waba.Response|nil
 ---@return waba.TransferFailure?
 function http1_response.receive(exchange, divert)

@@ -1,5 +1,5 @@
--- Chooses the transport: "ngx" inside nginx, else "curl". The other one is not loaded: libcurl brings its own OpenSSL,
--- which may conflict with that of nginx.
+-- Chooses the transport: "ngx" inside nginx, else "curl". The other transport is not loaded, because libcurl loads its
+-- own OpenSSL, which may conflict with that of nginx.
 
 local runtime = require "waba.runtime"
 
@@ -16,7 +16,7 @@ local INSTEAD_IN_NGINX = {
     .. "and worker_connections how many there may be at all",
 }
 
--- Adds the missing methods to a user's transport, which may have `send` only.
+-- Adds missing methods to a user's transport, for which only `send` is required.
 local function complete(chosen)
   if type(chosen.send) ~= "function" then error("waba.client: option transport must have a method send", 0) end
   if chosen.sleep then return chosen end
@@ -28,8 +28,8 @@ local function complete(chosen)
   }
 end
 
---- Whether a reused connection ended without a response and the request may be sent again at once: it was certainly not
---- processed or is idempotent, and its reader was not called yet.
+--- Returns whether a reused connection has ended without a response and the request may be sent again at once. This is
+--- so if the request was certainly not processed or is idempotent, and if its reader was not called yet.
 ---@param request waba.Request
 ---@param failure waba.TransferFailure
 ---@return boolean
@@ -39,10 +39,10 @@ function transport.was_stale(request, failure)
     and not (type(request.body) == "table" and request.body.reader)
 end
 
--- Name to transport. Clients with the same transport options share one, with its engine and its connections.
+-- Name to transport. Clients with the same transport options share one transport, with its engine and its connections.
 local shared = setmetatable({}, { __mode = "v" })
 
--- The options that a transport is made with.
+-- The options that define a transport.
 local OPTIONS = { "ca_file", "proxy", "loop", "max_connections" }
 
 local function name_of(kind, options)
@@ -62,11 +62,12 @@ local function share(kind, options)
   return found
 end
 
---- Returns the transport that the options of a client name, or the one for this process. Clients with the same options
---- share the transport: the caller must call `retain`, and `release` in the end.
+--- Returns the transport that the options of a client name, or by default the transport of this process. Clients with
+--- the same options share the transport: the caller must call `retain`, and must call `release` when the client is
+--- closed.
 ---@param options waba.ClientOptions
 ---@return waba.Transport
----@return boolean is_shared  false: a user's own transport
+---@return boolean is_shared  false: the transport is a user's own
 function transport.of(options)
   local chosen, in_nginx = options.transport, runtime.is_nginx()
   if type(chosen) == "table" then return complete(chosen), false end
@@ -93,9 +94,9 @@ function transport.retain(used)
   used.users = used.users + 1
 end
 
---- Cancels the requests of a client that was closed. The last client of a transport closes it.
+--- Cancels the requests of a client that was closed. If no other client uses the transport, closes it.
 ---@param used waba.Transport
----@param owner any  of its request heads
+---@param owner any  the owner in the client's request heads
 function transport.release(used, owner)
   used.users = used.users - 1
   if used.users == 0 then return used:close() end

@@ -1,6 +1,6 @@
--- The transport inside nginx: HTTP/1.1 over cosockets, so that a worker process never blocks. TLS is always verified,
--- against `lua_ssl_trusted_certificate`. Connections are kept in nginx's pools, one pool for each origin. libcurl is never
--- loaded here. Implements lua/waba/transport/contract.lua.
+-- The transport inside nginx: HTTP/1.1 over cosockets, so that a worker process is never blocked. TLS is always
+-- verified, against `lua_ssl_trusted_certificate`. nginx keeps the connections in a pool for each origin. libcurl is
+-- never loaded here. Implements lua/waba/transport/contract.lua.
 
 local core = require "waba.core"
 local open_file = require "waba.open"
@@ -19,7 +19,7 @@ Ngx.__name = "waba.transport.ngx"
 
 local transport = {}
 
--- nginx's messages that a missing directive causes, and that directive.
+-- Messages of nginx that a missing directive causes, and the directive to add.
 local TRUST = "add the directive lua_ssl_trusted_certificate with the gateway's authority "
   .. "(for instance: lua_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;)"
 local DEPTH = "add the directive lua_ssl_verify_depth 3;"
@@ -35,8 +35,8 @@ local DIRECTIVES = {
   ["certificate chain too long"] = DEPTH,
 }
 
--- A worker without a free connection reports the error number of an earlier operation, which is one that no connection
--- attempt results in.
+-- If a worker has no free connection, nginx reports the error number of an earlier operation. A connection attempt
+-- itself never results in one of these errors.
 local NONE_LEFT = "no connection is left in this worker"
 local EARLIER = {
   ["no such file or directory"] = true, ["operation now in progress"] = true, success = true,
@@ -44,30 +44,31 @@ local EARLIER = {
   ["inappropriate ioctl for device"] = true, ["no such device or address"] = true,
 }
 
--- Headers whose value depends on the request and the connection; other values would make a message ambiguous.
+-- Headers whose value depends on the request and the connection; other values would make the framing of the
+-- message ambiguous.
 local RESERVED = {}
 for name in ("content-length transfer-encoding expect connection host te trailer upgrade keep-alive "
   .. "proxy-connection proxy-authorization"):gmatch "%S+" do RESERVED[name] = true end
 
 local LOOPBACK = { ["127.0.0.1"] = true, ["[::1]"] = true }
 
--- Some versions of nginx sometimes accept a handshake with a bad certificate, and close the connection before anything was
--- sent on it. A new handshake reports the certificate in most cases.
+-- With a bad certificate, some versions of nginx sometimes report a successful handshake and then close the connection
+-- before anything was sent. A second handshake reports the certificate in most cases.
 local HANDSHAKES = 3
 
 local CONNECT_TIMEOUT = 10
 
--- A handshake takes the worker process up to a millisecond. Handshakes begin at these intervals in seconds at least, so that
--- the process serves other requests in between.
+-- A handshake keeps the worker process busy for up to a millisecond. The least time in seconds between the beginnings
+-- of two handshakes, so that the process serves other requests in between.
 local HANDSHAKE_INTERVAL = 0.002
 
--- Methods whose request declares a length of 0 when there is no body.
+-- Methods for which a request without a body has the header Content-Length: 0.
 local DECLARES_LENGTH = { POST = true, PUT = true, PATCH = true }
 
--- The sockets of nginx take strings, so secrets, and heads that contain them, must be Lua values. They are kept in locals
--- and not in the transport or its clients, where any code could read them.
-local secrets = setmetatable({}, { __mode = "k" }) -- credentials to the secret as a `waba.HeaderSecret`
-local targets = setmetatable({}, { __mode = "k" }) -- request head to its target, which has the bytes
+-- The sockets of nginx take strings, so secrets, and heads that contain them, must be Lua strings. They are stored in
+-- local tables and not in the transport or its clients, because any code could read them there.
+local secrets = setmetatable({}, { __mode = "k" }) -- credentials -> the secret as a `waba.HeaderSecret`
+local targets = setmetatable({}, { __mode = "k" }) -- request head -> its target, which has the bytes
 
 local FOREIGN_CREDENTIALS = "the request's credentials were not made by this transport: make them with its method "
   .. "credentials; a transport that wraps it must wrap this method too"
@@ -87,7 +88,7 @@ function Ngx:credentials(secret) -- luacheck: no self
   return credentials, message
 end
 
--- nginx compares the names in a certificate, not the addresses.
+-- nginx compares a certificate with host names only, and not with addresses.
 local NAME_NEEDED = "nginx can verify the certificate of a host name only: put one into base_url"
 
 local function explained(reason)
@@ -97,7 +98,7 @@ local function explained(reason)
   return reason
 end
 
--- Splits "https://host:port/path?query"; returns nil and a message if it is invalid.
+-- Splits "https://host:port/path?query"; returns nil and a message if the URL is invalid.
 local function parse(url)
   local origin, message = core.origin(url)
   if not origin then return nil, message end
@@ -108,7 +109,7 @@ local function parse(url)
   if path:sub(1, 1) ~= "/" then path = "/" .. path end
   return {
     origin = origin, path = path, secure = scheme == "https",
-    authority = place, -- without the default port, as in libcurl
+    authority = place, -- without the default port, as libcurl writes it
     port = tonumber(port) or (scheme == "https" and 443 or 80),
     -- a resolver may not know localhost, and nginx compares certificates with names only
     name = LOOPBACK[host] and "localhost" or host,
@@ -118,7 +119,7 @@ local function parse(url)
   }
 end
 
--- The parts of a request that depend only on its head: the address, and the bytes.
+-- Returns the parts of a request that depend on its head only: the address and the bytes.
 local function target_of(head)
   local target = targets[head]
   if target then return target end
@@ -143,18 +144,18 @@ local function target_of(head)
   return target
 end
 
--- The length that the head of a request declares; true for a chunked body.
+-- Returns the length that the head of a request declares; true for a chunked body.
 local function length_of(exchange)
   local length = exchange.chunked or exchange.to_send
   if not length and DECLARES_LENGTH[exchange.request.head.method] then length = 0 end
   return length
 end
 
--- In this worker process: when the last handshake began, and the next time that is not taken.
+-- For this worker process: the time at which the last handshake began, and the next time that is not reserved.
 local last_handshake, next_slot = 0, 0
 
--- Waits until a handshake may begin; returns false if that would be after the limit. A worker process that was blocked does
--- not catch up at once.
+-- Waits until a handshake may begin; returns false if this would be after the limit. After a worker process was
+-- blocked, the handshakes that have waited do not begin all at once.
 local function wait_for_handshake(limit)
   while true do
     local now = core.clock()
@@ -169,13 +170,13 @@ local function wait_for_handshake(limit)
   end
 end
 
--- The numbers of the TLS versions in OpenSSL.
+-- The numbers of TLS versions in OpenSSL.
 local TLS_1_2, OLDER_VERSIONS = 0x0303, { [0x0300] = "SSL 3.0", [0x0301] = "TLS 1.0", [0x0302] = "TLS 1.1" }
 
--- The TLS version of a connection, from its session; nil if nginx's TLS library has no function for it.
+-- Returns the TLS version of a connection by its session; nil if nginx's TLS library has no function for it.
 local version_of
 do
-  -- under another name, because another library may declare the function of OpenSSL itself
+  -- declared under another name, because another library may declare the function of OpenSSL itself
   local function declare()
     local ffi = require "ffi"
     pcall(ffi.cdef, [[int waba_tls_version(const void *session) __asm__("SSL_SESSION_get_protocol_version");]])
@@ -190,13 +191,14 @@ end
 local BAD_CERTIFICATE = "%s closed the connection right after the handshake; its certificate is probably not trusted: "
   .. TRUST
 
--- Fails a handshake that ended as some versions of nginx end one with an untrusted certificate.
+-- Fails a handshake that ended in the way in which some versions of nginx end a handshake with an untrusted
+-- certificate.
 local function fail_uncertain(exchange, target, reason)
   exchange.is_uncertain = true
   return http1.fail(exchange, "tls", BAD_CERTIFICATE:format(target.authority), reason)
 end
 
--- Does the TLS handshake on a new connection.
+-- Makes the TLS handshake on a new connection.
 local function shake_hands(exchange, target, limit)
   local returned, session, reason = true, nil, "timeout"
   if wait_for_handshake(limit) then
@@ -221,7 +223,7 @@ local function shake_hands(exchange, target, limit)
   return http1.fail(exchange, "tls", ("no TLS with %s: %s"):format(target.authority, explanation), reason)
 end
 
--- Connects: takes a kept connection, or makes a new one with its handshake.
+-- Takes a kept connection, or makes a new one with its handshake.
 local function connect(exchange, target, now)
   local limit = math.min(exchange.deadline, now + (exchange.request.connect_timeout or CONNECT_TIMEOUT))
   if limit <= now then return http1.fail(exchange, "timeout", "the timeout passed: there is no connection") end
@@ -249,7 +251,8 @@ end
 
 local files = 0
 
--- Opens a temporary file beside the final one. It is removed with the request, also when nginx ends the handler.
+-- Opens a temporary file in the folder of the final file. The temporary file is removed at the end of the request,
+-- also if nginx ends the handler.
 local function open_part(path)
   files = files + 1
   local name = ("%s.%d-%d.part"):format(path, ngx.worker.pid(), files)
@@ -264,7 +267,7 @@ local function open_part(path)
   return part
 end
 
--- Gives the file its final name. Returns nil, a message and a code on failure.
+-- Renames the file to its final name. Returns nil, a message and a code if this fails.
 local function complete_part(part)
   local done, message = part.handle:close()
   part.handle = nil
@@ -280,7 +283,7 @@ local function discard_part(part)
   part.name, part.handle = nil, nil
 end
 
--- The function that takes a 2xx body that does not go into memory.
+-- Returns the function that takes a 2xx body which is not kept in memory.
 local function diversion_of(exchange)
   local into, part = exchange.request.into, exchange.part
   if not part then return function(bytes) into.sink(bytes) end end
@@ -302,7 +305,8 @@ local function receive(exchange)
   return response
 end
 
--- Reads a response after a failed write: the server may have sent one before it had received the whole request.
+-- Reads a response after a failed write, because the server may have sent one before it had received the complete
+-- request.
 local function receive_early(exchange, reason)
   local _, failure = http1.fail_by_reason(exchange, reason, "the request could not be sent")
   exchange.deadline, exchange.armed = core.clock() + 0.1, 0
@@ -331,11 +335,11 @@ local function finish(exchange, response)
   if not response or not exchange.keep or not socket:setkeepalive() then socket:close() end
   http1.close_body(exchange)
   if exchange.part then discard_part(exchange.part) end
-  -- a response that is kept must not keep these
+  -- a program may keep the response, which must not reference these objects
   exchange.socket, exchange.request, exchange.body = nil, nil, nil
 end
 
--- Prepares everything that is needed before there is a connection.
+-- Prepares everything that is needed before the connection.
 local function prepare(request, started)
   local exchange = {
     request = request, started = started, deadline = request.timeout and started + request.timeout or math.huge,
@@ -358,8 +362,8 @@ local function prepare(request, started)
   return exchange
 end
 
--- One attempt on one connection. The third result is true if the server's certificate may be invalid although nginx did
--- not report it.
+-- Makes one attempt on one connection. The third result is true if the server's certificate may be invalid although
+-- nginx has not reported this.
 local function try(request, target, started, now)
   local exchange, refused = prepare(request, started)
   if not exchange then return nil, refused end
@@ -399,13 +403,13 @@ function Ngx:sleep(seconds)
   runtime.sleep(seconds)
 end
 
---- The running light thread as one that waits until another wakes it.
+--- Returns a waiter for the running light thread, which another thread can wake.
 ---@return waba.Waiter
 function Ngx:waiter()
   return require("waba.transport.waiter").here()
 end
 
---- Nothing to free: connections belong to nginx's pools.
+--- There is nothing to release, because the connections belong to nginx's pools.
 function Ngx:close() end
 
 return transport

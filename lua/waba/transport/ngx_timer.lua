@@ -1,13 +1,13 @@
--- Background work in a worker process of nginx: one timer, which is set when there is work and replaced regularly while
--- there is. The user of the timer defines the work: inbox/ngx_work.lua.
+-- Runs background work in a worker process of nginx. The timer is set when there is work, and is replaced regularly
+-- while there is work. The user of the timer passes the work as a function, as inbox/ngx_work.lua does.
 
 local ngx = ngx
 
 ---@class waba.NgxTimer
----@field is_set boolean    it runs or is about to run
+---@field is_set boolean    true: the timer runs or is about to run
 ---@field is_wanted boolean there is work left
 ---@field serial integer    the number of the current timer; older timers do nothing
----@field due number        the time at which it must run; infinity while it runs
+---@field due number        the time at which the timer must run; infinity while it runs
 ---@field is_running boolean?
 local Timer = {}
 Timer.__index = Timer
@@ -15,22 +15,24 @@ Timer.__name = "waba.NgxTimer"
 
 local ngx_timer = {}
 
--- Seconds before work that raised is tried again.
+-- Seconds until work is tried again after it has raised an error.
 local PAUSE = 1
--- Seconds between searches for timers that nginx has dropped; seconds of delay after which a timer counts as dropped.
+-- Seconds between two searches for timers that nginx has dropped; seconds of delay after which a timer counts as
+-- dropped.
 local WATCH, LATE = 1, 1
 
---- Seconds after which a timer is replaced: nginx frees the memory of a running one only at its end.
+--- Seconds after which a timer is replaced, because nginx frees the memory of a running timer only at its end.
 ngx_timer.LIFE = 60
 
---- Seconds for which a worker process that ends continues the remaining work.
+--- Seconds for which a worker process continues the remaining work before it ends.
 ngx_timer.GRACE = 10
 
 -- The timers of this worker process.
 local watched = setmetatable({}, { __mode = "k" })
 
---- Makes a timer. Calls `work` with the time at which it must return, and with whether the process is ending. The work
---- returns the seconds after which to call it again; nil: when the timer is set again.
+--- Makes a timer. Makes a timer. The timer calls `work` with the time at which it must return, and with true if the
+--- process is about to end. The work returns the seconds after which it must be called again; nil: not before the
+--- timer is set again.
 ---@param work fun(deadline: number, premature: boolean): number|nil
 ---@return waba.NgxTimer
 function ngx_timer.new(work)
@@ -40,7 +42,7 @@ function ngx_timer.new(work)
 end
 
 local function run(premature, timer, serial)
-  if serial ~= timer.serial then return end -- it was replaced by another one
+  if serial ~= timer.serial then return end -- another timer has replaced this one
   timer.due, timer.is_running = math.huge, true
   local fine, pause = pcall(timer.work, ngx.now() + ngx_timer.LIFE, premature)
   if not fine then
@@ -56,9 +58,9 @@ local function run(premature, timer, serial)
   timer.is_running = false
 end
 
--- nginx drops a timer that is due while `lua_max_running_timers` others run, and does not make one while
--- `lua_max_pending_timers` wait. It does not lose a repeating timer, which it sets again before it checks the limit. So one
--- is made as a watchdog if there are other timers; a single timer always runs.
+-- nginx drops a due timer if `lua_max_running_timers` timers run, and makes no timer if `lua_max_pending_timers` timers
+-- wait. It never drops a repeating timer, because it sets such a timer again before it checks the limit. So if there
+-- are other timers, a repeating timer is made that checks this one; a single timer always runs.
 local is_watching = false
 
 local function is_at_risk(timer, pause)
@@ -83,10 +85,11 @@ local function watch(premature)
   end
 end
 
---- Sets the timer unless it is set. A timer that nginx refuses or drops is set again within about two seconds.
----@param pause? number  seconds until it runs; 0 by default
+--- Sets the timer unless it is set already. If nginx refuses or drops the timer, it is set again within about two
+--- seconds.
+---@param pause? number  seconds until the timer runs; 0 by default
 ---@return boolean is_set
----@return string? message  why nginx has no timer
+---@return string? message  the reason why nginx makes no timer
 function Timer:set(pause)
   self.is_wanted = true
   if self.is_set then return true end
@@ -99,7 +102,7 @@ function Timer:set(pause)
   return self.is_set, message
 end
 
---- Sets another timer in addition to the running one, which continues until its work returns.
+--- Sets a new timer in addition to the running one, which continues until its work returns.
 ---@return boolean is_set
 ---@return string? message
 function Timer:replace()

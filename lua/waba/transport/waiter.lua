@@ -1,21 +1,21 @@
--- Lets one call wait until another wakes it, in the way of the event loop that runs both. A waiter belongs to the
--- coroutine that made it. A wait may end early: the caller must check again what it waits for.
+-- Lets one call wait until another call wakes it; other coroutines of the event loop run meanwhile. A waiter belongs
+-- to the coroutine that made it. A wait may end early, so the caller must check again what it waits for.
 
 local runtime = require "waba.runtime"
 
 local waiter = {}
 
--- Seconds between checks where no coroutine can be woken: few at first, then more.
+-- Seconds between two checks if no coroutine can be woken: short at first, then longer.
 local SHORTEST, LONGEST = 0.001, 0.1
 
---- One call that can wait. A user's transport may have `transport:waiter()`, which returns one; without it
---- `transport:sleep` is called in small steps.
+--- An object with which one call can wait. A user's transport may have the method `transport:waiter()`, which returns
+--- such an object; without it `transport:sleep` is called in small steps.
 ---@class waba.Waiter
----@field wait fun(self, seconds: number)   until `wake`, or the seconds are over, or earlier
----@field wake fun(self)                    resumes it; has no effect when it does not wait
----@field is_alive fun(self): boolean       false when it is certain that it will never be resumed
+---@field wait fun(self, seconds: number)   returns after `wake`, or after the seconds, or earlier
+---@field wake fun(self)                    ends a wait; has no effect if nothing waits
+---@field is_alive fun(self): boolean       returns false if the coroutine will certainly never be resumed
 
--- In a loop that can park coroutines.
+-- The waiter in an event loop that can park coroutines.
 local Parked = {}
 Parked.__index = Parked
 
@@ -23,16 +23,16 @@ function Parked:wait(seconds) self.loop.park(self.task, seconds) end
 function Parked:wake() self.loop.wake(self.task) end
 function Parked:is_alive() return self.loop.is_alive(self.task) end
 
---- A waiter of an event loop (lua/waba/transport/contract.lua).
+--- Makes a waiter of an event loop (lua/waba/transport/contract.lua).
 ---@param loop waba.Loop
----@param task waba.LoopTask|nil  without one no coroutine can be parked: the whole loop sleeps
+---@param task waba.LoopTask|nil  nil: no coroutine can be parked, so the whole loop sleeps
 ---@return waba.Waiter
 function waiter.of_loop(loop, task)
   if not task then return waiter.sleeping(loop.sleep) end
   return setmetatable({ loop = loop, task = task }, Parked)
 end
 
--- A light thread of nginx, which waits on its own semaphore.
+-- The waiter of a light thread in nginx, which waits on its own semaphore.
 local LightThread = {}
 LightThread.__index = LightThread
 
@@ -48,12 +48,12 @@ function LightThread:wake()
   self.semaphore:post(1)
 end
 
--- The semaphore of a thread that was ended has no waiter any more.
+-- If the thread was ended, its semaphore has no waiter any more.
 function LightThread:is_alive()
   return not self.is_waiting or self.is_woken or self.semaphore:count() < 0
 end
 
---- The running coroutine as a waiter.
+--- Returns a waiter for the running coroutine.
 ---@param named? waba.Loop  as in `runtime.detect`
 ---@return waba.Waiter
 function waiter.here(named)
@@ -66,7 +66,7 @@ function waiter.here(named)
   return waiter.of_loop(loop, task or loop.task())
 end
 
--- Where no other coroutine can run meanwhile, or none can be woken.
+-- The waiter for code in which no other coroutine can run meanwhile, or in which no coroutine can be woken.
 local Sleeping = {}
 Sleeping.__index = Sleeping
 
@@ -80,14 +80,14 @@ end
 function Sleeping:wake() self.is_woken = true end
 function Sleeping.is_alive() return true end
 
---- A waiter that sleeps in small steps.
+--- Makes a waiter that sleeps in small steps.
 ---@param sleep fun(seconds: number)
 ---@return waba.Waiter
 function waiter.sleeping(sleep)
   return setmetatable({ sleep = sleep, step = SHORTEST, is_woken = false }, Sleeping)
 end
 
---- The running coroutine as a waiter, by the functions of a transport.
+--- Returns a waiter for the running coroutine, made with the functions of a transport.
 ---@param transport waba.Transport
 ---@return waba.Waiter
 function waiter.of(transport)

@@ -1,6 +1,7 @@
--- Adapts copas, which watches objects with the methods of sockets. Each wait creates such an object. A leader's object
--- has the engine's descriptor; other objects have a descriptor that never becomes readable, and a method `dirty` that
--- returns true after a wake. Versions before 2 have no timers, so a coroutine of this file waits for the next due time.
+-- Adapts copas, which watches objects that have the methods of sockets. Each wait makes such an object. The object of a
+-- leader has the engine's descriptor. Other objects have a descriptor that never becomes readable, and a method
+-- `dirty`, which returns true after a wake. Versions before 2 have no timers, so a coroutine of this file waits for the
+-- next time that is due.
 
 local copas = require "copas"
 local core = require "waba.core"
@@ -14,7 +15,7 @@ local blocking, limits, running = runtime.loop "blocking", runtime.limits, runti
 ---@type waba.Loop
 local loop = { name = "copas" }
 
--- All tasks run in the one loop.
+-- All tasks run in the one loop of copas.
 local group = {}
 local task_of = tasks.keeper(function() return { group = group } end)
 
@@ -24,22 +25,22 @@ Waiting.__index = Waiting
 
 function Waiting:getfd() return self.descriptor end
 function Waiting:dirty() return self.woken end
--- Called by copas.receive: "timeout" means to wait.
+-- Called by copas.receive; the result "timeout" makes copas wait.
 function Waiting:receive()
   if self.asked then return "" end
   self.asked = true
   return nil, "timeout"
 end
--- Old versions close the object that a coroutine waited for last when it ends.
+-- When a coroutine ends, old versions of copas close the object that it waited for last.
 function Waiting.close() end
 
--- Shared by all: `never` is never readable; `timer` becomes readable when the first sleeper is due.
+-- All waits share two alarms: `never` is never readable; `timer` becomes readable when the first sleeper is due.
 local never, timer
 local sleepers = {}
-local waiting = 0 -- the number of tasks that wait; too high if one was killed
-local driver -- the object of the coroutine that wakes sleepers, while there is one
+local waiting = 0 -- the number of tasks that wait; too high if a waiting coroutine was ended
+local driver -- the object of the coroutine that wakes sleepers, while it exists
 
--- True, or nil and a message.
+-- Opens the alarms. Returns true, or nil and a message.
 local function open()
   local message
   if not never then never, message = curl.alarm() end
@@ -68,7 +69,7 @@ local function wait_for(descriptor)
   return setmetatable({ descriptor = descriptor, woken = false }, Waiting)
 end
 
--- Wakes sleepers when they are due. Sleepers that were woken earlier have no due time any more.
+-- Wakes sleepers when they are due. Sleepers that were woken earlier no longer have a field `due`.
 local function drive()
   while true do
     local now = core.clock()
@@ -83,7 +84,7 @@ local function drive()
   driver = nil
 end
 
--- Suspends the task until its descriptor is readable, the seconds are over, or `wake` is called.
+-- Suspends the task until its descriptor is readable, until the seconds are over, or until `wake` is called.
 local function suspend(task, seconds, descriptor)
   local sleeper = { due = core.clock() + seconds, object = wait_for(descriptor or never:pollfd()) }
   task.object = sleeper.object

@@ -1,4 +1,5 @@
--- cqueues: inside a controller, waiting for the engine is polling an object with a descriptor.
+-- The adapter for cqueues: inside a controller, a coroutine waits for the engine by polling an object with the
+-- engine's descriptor.
 
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"
@@ -10,10 +11,10 @@ local blocking = runtime.loop "blocking"
 ---@type waba.Loop
 local loop = { name = "cqueues" }
 
--- One coroutine needs one condition variable, however often it sends.
+-- A coroutine needs only one condition variable for all of its sends.
 local task_of = tasks.keeper(function() return { condition = condition.new() } end)
 
--- Controller to group; it does not keep the controller from being collected.
+-- controller -> group; the table does not keep the controller from being collected
 local groups = setmetatable({}, { __mode = "k" })
 
 function loop.task()
@@ -57,7 +58,7 @@ function loop.sleep(seconds)
   cqueues.sleep(seconds)
 end
 
--- cqueues must be notified before a descriptor is closed that it has watched.
+-- cqueues must be notified before a descriptor that it has watched is closed.
 function loop.forget(engine)
   local descriptor = engine:pollfd()
   if descriptor then cqueues.cancel(descriptor) end

@@ -1,8 +1,8 @@
--- A binary heap of items by their time: the earliest is always the first.
+-- A binary heap of items by their time: the first item is always the earliest.
 
 local heap = {}
 
---- Adds an item under its present `due`. A later change of `due` leaves a stale entry.
+--- Adds an item at its present `due`. If `due` changes later, the heap contains an outdated entry.
 ---@param entries { due: number, item: { due: number } }[]
 ---@param item { due: number }
 function heap.push(entries, item)
@@ -17,7 +17,7 @@ function heap.push(entries, item)
   entries[i] = entry
 end
 
---- Takes the earliest entry.
+--- Removes the earliest entry and returns it.
 ---@return { due: number, item: table }
 function heap.pop(entries)
   local first, last = entries[1], entries[#entries]

@@ -1,5 +1,5 @@
--- luv: callbacks of libuv resume the coroutines. The main program, which can't be suspended,
--- runs the loop until its own transfer is done.
+-- The adapter for luv: callbacks of libuv resume the coroutines. The main program can't be suspended, so it runs the
+-- loop until its own transfer is finished.
 
 local uv = require "luv"
 local core = require "waba.core"
@@ -11,7 +11,7 @@ local limits, running = runtime.limits, runtime.running
 ---@type waba.Loop
 local loop = { name = "luv", runs_callbacks = true }
 
--- All tasks run in the one loop.
+-- All tasks run in the one loop of luv.
 local group = {}
 local task_of = tasks.keeper(function() return { group = group } end)
 
@@ -36,8 +36,8 @@ local function resume(thread)
   if not ok then error(debug.traceback(thread, tostring(raised)), 0) end
 end
 
--- Starts the handles of one wait: a timer, and a poll handle if there is a descriptor. Each handle calls `ring`.
--- Returns the function that closes them.
+-- Starts the handles for one wait: a timer, and a poll handle if there is a descriptor. Each handle calls `ring`.
+-- Returns a function that closes the handles.
 local function watch(seconds, descriptor, ring)
   local timer, poll = uv.new_timer(), descriptor and uv.new_poll(descriptor)
   uv.update_time()
@@ -49,7 +49,7 @@ local function watch(seconds, descriptor, ring)
   end
 end
 
--- For the main program, which can't be suspended. May return early.
+-- The task of the main program, which can't be suspended. May return early.
 local function run_until(seconds, descriptor)
   local finished = false
   local stop = watch(runtime.run_periodic(seconds), descriptor, function() finished = true end)
@@ -58,7 +58,7 @@ local function run_until(seconds, descriptor)
   uv.run "nowait" -- luv crashes if the program ends while a handle is being closed
 end
 
--- Waits for a descriptor, the end of the seconds, or `task.wake`.
+-- Waits for a descriptor, until the seconds are over, or until `task.wake` is called.
 local function suspend(task, seconds, descriptor)
   local thread, waiting = running(), true
   local stop
@@ -75,7 +75,7 @@ local function suspend(task, seconds, descriptor)
   task.wake = function()
     task.wake = nil
     stop()
-    -- not inside the caller of `wake`: the loop resumes it in its next iteration
+    -- the loop resumes the coroutine in its next iteration, and not inside the caller of `wake`
     stop = watch(0, nil, ring)
   end
   repeat coroutine.yield() until not waiting

@@ -1,5 +1,5 @@
--- The library's own event loop: runs the coroutines of `waba.run`. They wait for engines, for each other and for time, and
--- for nothing else. Each `run` has one scheduler.
+-- The library's own event loop, which runs the coroutines of `waba.run`. They can wait for engines, for each other and
+-- for time only. Each call of `run` has one scheduler.
 
 local runtime = require "waba.runtime"
 
@@ -23,7 +23,7 @@ local native = { name = "native" }
 -- Tasks that have not ended, by coroutine.
 local tasks = setmetatable({}, { __mode = "k" })
 
---- The running coroutine's task; nil outside `waba.run`.
+--- The task of the running coroutine; nil outside of `waba.run`.
 function native.task()
   local thread = running()
   return thread and tasks[thread]
@@ -33,8 +33,8 @@ function native.is_alive(task)
   return task.thread ~= nil and status(task.thread) ~= "dead"
 end
 
--- Suspends the running task until the seconds are over, or until `wake`. A task that is woken early stays in the heap of
--- sleepers, and is not inserted again if its next time is later.
+-- Suspends the running task until the seconds are over or `wake` is called. A task that is woken early stays in the
+-- heap of sleepers; if its next time is later, it is not inserted again.
 function native.park(task, seconds)
   local due, listed = clock() + seconds, task.listed
   task.due, task.parked = due, true
@@ -55,7 +55,7 @@ end
 function native.sleep(seconds)
   local task = native.task()
   if not task then return blocking.sleep(seconds) end
-  if seconds <= 0 then return yield() end -- raises in a metamethod of Lua 5.1
+  if seconds <= 0 then return yield() end -- raises an error in a metamethod of Lua 5.1
   local due = clock() + seconds
   repeat
     native.park(task, math.max(0, due - clock()))
@@ -82,14 +82,14 @@ local function spawn(scheduler, fn, ...)
   return task
 end
 
--- Removes a task that has ended, or whose scheduler has, so that its coroutine can be collected.
+-- Removes a task that has ended, or whose scheduler has ended, so that its coroutine can be collected.
 local function reap(task)
   tasks[task.thread] = nil
   task.group.tasks[task] = nil
   task.thread = nil
 end
 
---- Starts another coroutine. `waba.run` returns when all have ended.
+--- Starts another coroutine. `waba.run` returns when all coroutines have ended.
 ---@param fn fun(...)
 ---@param ... any  its arguments
 function native.spawn(fn, ...)
@@ -99,7 +99,7 @@ function native.spawn(fn, ...)
   spawn(task.group, fn, ...)
 end
 
--- Keeps the results of a coroutine that has ended; raises its error, with a traceback.
+-- Stores the results of a coroutine that has ended, or raises its error with a traceback.
 local function settle(scheduler, task, ok, ...)
   if not ok then
     local raised = ...
@@ -111,7 +111,7 @@ local function settle(scheduler, task, ok, ...)
     task.results, task.result_count = { ... }, select("#", ...)
     reap(task)
   elseif not task.parked then
-    -- the program has called coroutine.yield itself: the others run first
+    -- the program itself has called coroutine.yield: the other coroutines run first
     scheduler.ready[#scheduler.ready + 1] = task
   end
 end
@@ -124,20 +124,20 @@ local function run_ready(scheduler)
     local task = ready[i]
     ready[i] = nil
     if status(task.thread) == "dead" then
-      settle(scheduler, task, true) -- the program has closed it
+      settle(scheduler, task, true) -- the program has closed the coroutine
     else
       settle(scheduler, task, resume(task.thread))
     end
   end
 end
 
--- Whether a task's coroutine has ended.
+-- Returns whether the coroutine of a task has ended.
 local function has_ended(task)
   return task.thread == nil or status(task.thread) == "dead"
 end
 
--- Wakes the sleepers that are due, and those whose coroutine the program has closed. Returns the seconds until the next
--- one is due.
+-- Wakes the sleepers that are due, and the sleepers whose coroutine the program has closed. Returns the seconds until
+-- the next sleeper is due.
 local function wake_due(scheduler)
   local sleepers = scheduler.sleepers
   if not sleepers[1] then return FOREVER end
@@ -160,7 +160,7 @@ local function wake_due(scheduler)
   return sleepers[1] and sleepers[1].due - now or FOREVER
 end
 
--- Waits for engines or time, then wakes the tasks that waited for engines: they check their engine themselves.
+-- Waits for engines or time, then wakes the tasks that waited for engines; each task checks its own engine.
 local function wait(scheduler, seconds)
   local waiting, engines = scheduler.waiting, {}
   scheduler.waiting = {}
@@ -201,11 +201,11 @@ local function reap_all(scheduler)
   for task in pairs(scheduler.tasks) do reap(task) end
 end
 
---- Runs functions concurrently, each in its own coroutine, until all have ended. While one coroutine waits for a
---- response, the others run. An error of one of them is raised again.
+--- Runs functions concurrently, each in its own coroutine, until all of them have ended. While one coroutine waits
+--- for a response, the others run. If one of them raises an error, `run` raises the error too.
 ---@param fn fun(...): ...
----@param ... any  more functions to run beside it; what follows the last function is passed to each
----@return any ...  what the first function returned
+---@param ... any  further functions that run concurrently; the arguments after the last function are passed to each function
+---@return any ...  the results of the first function
 function native.run(fn, ...)
   if type(fn) ~= "function" then error("waba.run: the argument must be a function, not a " .. type(fn), 2) end
   if native.task() then error("waba.run: already running: expected waba.spawn inside waba.run", 2) end

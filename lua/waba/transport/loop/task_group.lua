@@ -1,5 +1,5 @@
--- Lets a coroutine start other coroutines and wait for them, with whichever event loop runs it: the same code for every loop.
--- Outside any loop it runs one.
+-- Lets a coroutine start other coroutines and wait for them; the same code works in every event loop. Outside of an
+-- event loop it runs one.
 
 local runtime = require "waba.runtime"
 local waiters = require "waba.transport.waiter"
@@ -14,8 +14,8 @@ local TaskGroup = {}
 TaskGroup.__index = TaskGroup
 TaskGroup.__name = "waba.TaskGroup"
 
--- How each loop starts a coroutine. Some loops' functions return after the coroutine has first waited or ended, others
--- before the coroutine has begun.
+-- How each event loop starts a coroutine. Some of these functions return after the coroutine has first waited or
+-- ended, others before the coroutine has begun.
 local starters = {}
 
 function starters.native(_, fn) require("waba.transport.loop.native").spawn(fn) end
@@ -27,7 +27,7 @@ function starters.nginx(group, fn)
   group.threads[#group.threads + 1] = rawget(_G, "ngx").thread.spawn(fn)
 end
 
--- Waits for the light threads that have ended: nginx keeps each until then.
+-- Waits for the light threads that have ended, because nginx keeps each one until then.
 local function reap_dead(group)
   local list = group.threads
   for i = #list, 1, -1 do
@@ -48,19 +48,21 @@ local function new_group(name, transport)
     waiter = waiters.of_loop(loop, loop.task())
   end
   return setmetatable({
-    start_in_loop = starters[name], least = name == "nginx" and 0.001 or 0, -- with 0 nginx would not run other threads
+    start_in_loop = starters[name], least = name == "nginx" and 0.001 or 0, -- with 0 seconds nginx would not run
+                                                                            -- other threads
     waiter = waiter, is_woken = false, is_waiting = false,
-    threads = {}, -- threads of nginx to wait for
+    threads = {}, -- light threads of nginx to wait for
   }, TaskGroup)
 end
 
---- Starts a coroutine. Only the owner may call this. The loop handles an error that the coroutine raises.
+--- Starts a coroutine. Only the owner may call this method. If the coroutine raises an error, the event loop
+--- handles it.
 ---@param fn function
 function TaskGroup:start(fn)
   self:start_in_loop(fn)
 end
 
---- Suspends the owner until `wake`, or until the seconds are over; may return early.
+--- Suspends the owner until `wake` is called or the seconds are over; may return early.
 ---@param seconds number
 function TaskGroup:wait(seconds)
   if not self.is_woken then
@@ -72,15 +74,15 @@ function TaskGroup:wait(seconds)
   self.is_woken = false
 end
 
---- Resumes the owner, now or at its next wait.
+--- Resumes the owner; if the owner does not wait now, its next wait ends at once.
 function TaskGroup:wake()
   if self.is_woken then return end
   self.is_woken = true
   if self.is_waiting then self.waiter:wake() end
 end
 
--- Calls a function in a coroutine of another loop. `run` runs that loop until the coroutine has ended. Returns what the
--- function returned, or raises what it raised.
+-- Calls a function in a coroutine of another event loop. `run` runs that loop until the coroutine has ended. Returns
+-- the results of the function, or raises its error.
 local function call_in(name, transport, fn, run)
   local results
   run(function() results = { runtime.pcall(fn, new_group(name, transport)) } end)
@@ -89,7 +91,7 @@ local function call_in(name, transport, fn, run)
   return unpack(results, 2)
 end
 
--- The main program can't be suspended: it runs the loop itself.
+-- The main program can't be suspended, so it runs the loop itself.
 local function run_luv(fn)
   local uv = require "luv"
   local thread = coroutine.create(fn)
@@ -112,9 +114,9 @@ local function needs_luv(name)
   return name == "luv" and not require("waba.transport.loop.luv").task()
 end
 
---- Makes a task group owned by the running coroutine. Returns nil where that can't start coroutines: in the main program
---- outside any event loop, and where it can't wait.
----@param transport waba.Transport|table  its field `loop` names the event loop of its requests, if it has one
+--- Makes a task group that the running coroutine owns. Returns nil if the running code can't start coroutines: in the
+--- main program outside of an event loop, and in code that can't wait.
+---@param transport waba.Transport|table  its field `loop` is the name of the event loop for its requests, if it has one
 ---@return waba.TaskGroup|nil
 function task_group.here(transport)
   local name = runtime.loop_name(named_loop(transport))
@@ -122,11 +124,11 @@ function task_group.here(transport)
   return new_group(name, transport)
 end
 
---- Calls a function with a task group owned by the running coroutine. Outside any event loop the function runs in a new
---- one, and this returns when every coroutine in it has ended.
----@param transport waba.Transport  its field `loop` names the event loop of its requests, if it has one
+--- Calls a function with a task group that the running coroutine owns. Outside of an event loop the function runs in a
+--- new one; then this function returns when every coroutine of the loop has ended.
+---@param transport waba.Transport  its field `loop` is the name of the event loop for its requests, if it has one
 ---@param fn fun(group: waba.TaskGroup): ...
----@return any ...  what the function returned
+---@return any ...  the results of the function
 function task_group.run(transport, fn)
   local named = named_loop(transport)
   local name = runtime.loop_name(named)

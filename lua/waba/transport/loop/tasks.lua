@@ -1,12 +1,12 @@
--- The tasks of loops that run plain coroutines: one for each coroutine. A task does not keep its coroutine from being
--- collected.
+-- The tasks of event loops that run plain coroutines: each coroutine has one task. A task does not keep its coroutine
+-- from being collected.
 
 local tasks = {}
 
 local WEAK_VALUES = { __mode = "v" }
 
---- Makes the function that returns the one task of a coroutine.
----@param new_task fun(): table  with the fields that the loop needs
+--- Makes a function that returns the task of a coroutine.
+---@param new_task fun(): table  makes a task with the fields that the event loop needs
 ---@return fun(thread: thread): table
 function tasks.keeper(new_task)
   local of_thread = setmetatable({}, { __mode = "k" })
@@ -21,7 +21,7 @@ function tasks.keeper(new_task)
   end
 end
 
---- Whether the task's coroutine can still be resumed.
+--- Returns whether the coroutine of a task can still be resumed.
 ---@param task table
 ---@return boolean
 function tasks.is_alive(task)
