@@ -240,12 +240,14 @@ describe("what is known of a message that was cut off", function()
           end)
         end
 
-        it("by a GOAWAY above the message: maybe sent, once", function()
-          gateway:answer("/v1/messages", { goaway = 2 ^ 31 - 1 })
-          on_each_connection(nil, function(_, err)
-            assert.is_true(err.maybe_sent)
-            assert.equal(1, gateway:count "/v1/messages")
-          end)
+        it("by a GOAWAY that names the message or a later one: maybe sent, once", function()
+          for _, last in ipairs { 2 ^ 31 - 1, "at" } do
+            gateway:answer("/v1/messages", { goaway = last })
+            on_each_connection(nil, function(_, err)
+              assert.is_true(err.maybe_sent)
+              assert.equal(1, gateway:count "/v1/messages")
+            end)
+          end
         end)
 
         it("by another error of its stream: maybe sent, once", function()
@@ -258,25 +260,32 @@ describe("what is known of a message that was cut off", function()
           end
         end)
 
-        it("by a GOAWAY between two messages: the lower one is awaited, the upper one sent again", function()
-          gateway:answer("/held", { held = true, body = "{}" })
-          gateway:answer("/v1/messages", { goaway = "below" }, ACCEPTED)
-          local held, sent, err
-          send(gateway, nil, function(client)
-            waba.run(function()
-              assert(client:request { path = "/warm" })
-              waba.spawn(function() held = client:request { method = "POST", path = "/held", body = {} } end)
-              waba.sleep(0.05)
-              sent, err = client:send(NUMBER, waba.text "Hi")
-              gateway:release()
+        local BEFORE = {
+          ["other requests"] = { status = 200, body = "{}" }, ["a request that failed"] = { refuse = INTERNAL_ERROR },
+        }
+
+        for name, answer in pairs(BEFORE) do
+          it("by a GOAWAY between two messages, after " .. name .. ": the upper one is sent again", function()
+            gateway:answer("/warm", answer, { status = 200, body = "{}" })
+            gateway:answer("/held", { held = true, body = "{}" })
+            gateway:answer("/v1/messages", { goaway = "below" }, ACCEPTED)
+            local held, sent, err
+            send(gateway, nil, function(client)
+              waba.run(function()
+                for _ = 1, 3 do client:request { path = "/warm" } end
+                waba.spawn(function() held = client:request { method = "POST", path = "/held", body = {} } end)
+                waba.sleep(0.05)
+                sent, err = client:send(NUMBER, waba.text "Hi")
+                gateway:release()
+              end)
             end)
+            assert.is_nil(err)
+            assert.equal("gBEG", sent.id)
+            assert.truthy(held)
+            assert.equal(1, gateway:count "/held")
+            assert.equal(2, gateway:count "/v1/messages")
           end)
-          assert.is_nil(err)
-          assert.equal("gBEG", sent.id)
-          assert.truthy(held)
-          assert.equal(1, gateway:count "/held")
-          assert.equal(2, gateway:count "/v1/messages")
-        end)
+        end
       end
     end)
   end

@@ -69,7 +69,7 @@ static struct transfer *new_transfer(struct engine *engine) {
   int id = pool_free_id(&engine->pool);
   struct transfer *transfer = NULL;
   if (id != 0) {
-    transfer = transfer_new(engine, id, &engine->settings, &engine_hooks);
+    transfer = transfer_new(engine, id, &engine->settings, &engine_hooks, &engine->streams);
   }
   if (transfer != NULL) pool_add(&engine->pool, transfer);
   return transfer;

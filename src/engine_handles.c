@@ -56,6 +56,7 @@ static curl_socket_t open_socket(void *argument, curlsocktype purpose,
 
 static int close_socket(void *argument, curl_socket_t socket) {
   struct engine *engine = argument;
+  stream_forget(&engine->streams);
   watch_closed(engine->watch, socket);
   return close(socket);
 }

@@ -10,7 +10,7 @@ static unsigned long long hash(unsigned long long sum, const void *bytes, size_t
   return sum;
 }
 
-void stream_begin(struct stream *stream, const char *remote_address, int remote_port,
+bool stream_begin(struct stream *stream, struct stream_count *count, const char *remote_address, int remote_port,
                   const char *local_address, int local_port) {
   unsigned long long sum = hash(14695981039346656037ULL, &local_port, sizeof local_port);
   sum = hash(sum, &remote_port, sizeof remote_port);
@@ -18,7 +18,19 @@ void stream_begin(struct stream *stream, const char *remote_address, int remote_
   stream->connection = hash(sum, remote_address, strlen(remote_address));
   stream->id = 0;
   stream->refused = false;
+  if (count->opening) count->connection = 0;
+  count->opening = true;
+  return stream->connection == count->connection;
 }
+
+void stream_open(struct stream *stream, struct stream_count *count) {
+  if (stream->id == 0 && stream->connection == count->connection) stream->id = count->next;
+  count->opening = false;
+  count->connection = stream->id == 0 ? 0 : stream->connection;
+  count->next = stream->id + 2;
+}
+
+void stream_forget(struct stream_count *count) { count->connection = 0; }
 
 /* A text and the position up to which it was read. */
 struct cursor {

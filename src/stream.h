@@ -13,9 +13,24 @@ struct stream {
   bool refused;                  /* the server refused the stream by RST_STREAM or GOAWAY */
 };
 
-/* Records that a request is about to be sent on the connection between these addresses. */
-void stream_begin(struct stream *stream, const char *remote_address, int remote_port,
+/* Counts the streams of the last used connection. Requests open streams with the ids 1, 3, 5, …, so that an id must be
+ * read for the first request only. All zeros: no id is known. */
+struct stream_count {
+  unsigned long long connection; /* 0: the next id is unknown */
+  unsigned long next;            /* the id of the next stream */
+  bool opening;                  /* a stream was begun and not opened yet */
+};
+
+/* Records that a request is about to be sent on the connection between these addresses. Returns whether the id of its
+ * stream will be known without debug texts. */
+bool stream_begin(struct stream *stream, struct stream_count *count, const char *remote_address, int remote_port,
                   const char *local_address, int local_port);
+
+/* Records that the request was sent. Must be called before the next `stream_begin`; otherwise the count ends. */
+void stream_open(struct stream *stream, struct stream_count *count);
+
+/* Ends the count: a stream may not have been opened, or its connection was closed. */
+void stream_forget(struct stream_count *count);
 
 /* Reads a debug text of libcurl about the request of this stream. Returns true when it reports a GOAWAY of the
  * connection: then `*last` is the last stream that the server may process. */

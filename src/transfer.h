@@ -35,6 +35,7 @@ struct transfer {
   CURL *easy;
   struct engine *engine;
   const struct transfer_hooks *hooks;
+  struct stream_count *streams; /* of the engine */
   int id;
   enum transfer_state state;
   struct transfer *next; /* the next idle transfer of the pool */
@@ -59,6 +60,7 @@ struct transfer {
   bool repeat_refused;  /* libcurl tried to send the request again, and `before_request` refused it */
   bool repeated;        /* libcurl has sent the request again */
   bool verbose;         /* libcurl's debug texts about the stream are read */
+  bool opening;         /* libcurl is sending the head, and will call `after_request` */
   struct stream stream; /* the stream of the last attempt */
 
   /* The end. */
@@ -98,7 +100,7 @@ struct transfer_hooks {
 /* Returns NULL when there is not enough memory. */
 struct transfer *transfer_new(struct engine *engine, int id,
                               const struct transfer_settings *settings,
-                              const struct transfer_hooks *hooks);
+                              const struct transfer_hooks *hooks, struct stream_count *streams);
 
 /* Creates the easy handle of a transfer that has none. Returns false when there is not enough memory. */
 bool transfer_open_easy(struct transfer *transfer, const struct transfer_settings *settings);

@@ -43,6 +43,7 @@
 --   reset = "head" | "request"  the same with a TCP reset; with `raw`: a TCP reset after it
 --   refuse = code        HTTP/2: RST_STREAM with this error code instead of an answer
 --   goaway = last        HTTP/2: GOAWAY naming this last stream (0: none was processed), then closes
+--   goaway = "at"        HTTP/2: GOAWAY naming the stream of this request, then closes
 --   goaway = "below"     HTTP/2: GOAWAY naming the stream before this one; others are still answered
 --   bye = true           closes the connection after the answer, without having said so
 

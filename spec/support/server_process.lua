@@ -331,7 +331,7 @@ local function serve_stream(_, stream)
   elseif answer.goaway == "below" then
     connection:write_goaway_frame(stream.id - 2, 0)
   elseif answer.goaway then
-    connection:write_goaway_frame(answer.goaway, 0)
+    connection:write_goaway_frame(answer.goaway == "at" and stream.id or answer.goaway, 0)
     connection.socket:shutdown("rw")
   elseif answer.drop then
     connection.socket:shutdown("rw")
