@@ -225,7 +225,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       local outbox = new()
       local sender = new_sender(outbox)
       local now = os.time()
-      local ids = assert(outbox:put { text("never", nil, { at = now + 3600 }), text("soon", nil, { at = now + 1 }),
+      local ids = assert(outbox:put { text("never", nil, { at = now + 3600 }), text("soon", nil, { at = now + 1.5 }),
         text("now", nil, { at = now - 10 }) })
       sender:work()
       assert.same({ "now" }, arrived())
@@ -239,7 +239,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       ok, err = outbox:cancel "nothing"
       assert.is_nil(ok)
       assert.equal("not_found", err.kind)
-      process.sleep(1.2)
+      process.sleep(1.7)
       sender:work()
       assert.same({ "now", "soon" }, arrived())
       assert.equal(0, outbox:depth())

@@ -83,16 +83,21 @@ local function call(fn, ...)
   return xpcall(function() return fn(unpack(arguments, 1, count)) end, with_traceback)
 end
 
--- For PUC Lua 5.1: runs the function in an inner coroutine and passes its yields on.
+-- Passes the yields of a coroutine on until it has ended.
+local function pass_on(thread, ok, ...)
+  if ok and coroutine.status(thread) == "suspended" then
+    return pass_on(thread, coroutine.resume(thread, coroutine.yield(...)))
+  end
+  local raised = ...
+  if ok or type(raised) ~= "string" then return ok, ... end
+  return false, debug.traceback(thread, raised)
+end
+
+-- For PUC Lua 5.1: runs the function in an inner coroutine.
 local function call_in_coroutine(fn, ...)
   local thread = coroutine.create(fn)
   owners[thread] = running() or false
-  local results = { coroutine.resume(thread, ...) }
-  while results[1] and coroutine.status(thread) == "suspended" do
-    results = { coroutine.resume(thread, coroutine.yield(unpack(results, 2))) }
-  end
-  if results[1] or type(results[2]) ~= "string" then return unpack(results) end
-  return false, debug.traceback(thread, results[2])
+  return pass_on(thread, coroutine.resume(thread, ...))
 end
 
 --- Like `pcall`, but the function can wait on every Lua, and an error that is a string gets a traceback.

@@ -59,11 +59,12 @@ function open_window.expect(inbox, id, to, template)
   local json, message = core.encode { to = to, message = core.plain(template) }
   if not json then error("client:send: option otherwise: " .. tostring(message), 0) end
   write(inbox, "otherwise:" .. id, json)
-  local stored = inbox:get("unsent:" .. id)
+  local stored = reader_of(inbox)("unsent:" .. id)
   if not stored then return end
   local status = record.decode(stored)
   status.is_again = true -- the handlers of the status have run already
-  inbox:_put_again(status, "otherwise:" .. id)
+  local ok, err = inbox:_put_again(status, "otherwise:" .. id)
+  if not ok then error(err, 0) end
 end
 
 -- Returns whether a status reports that the window was closed. Such a message was certainly not delivered.

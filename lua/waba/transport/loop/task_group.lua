@@ -84,11 +84,12 @@ end
 -- Calls a function in a coroutine of another event loop. `run` runs that loop until the coroutine has ended. Returns
 -- the results of the function, or raises its error.
 local function call_in(name, transport, fn, run)
-  local results
-  run(function() results = { runtime.pcall(fn, new_group(name, transport)) } end)
+  local results, count
+  local function keep(...) results, count = { ... }, select("#", ...) end
+  run(function() keep(runtime.pcall(fn, new_group(name, transport))) end)
   if not results then error("the function did not return: the program ended its coroutine", 0) end
   if not results[1] then error(results[2], 0) end
-  return unpack(results, 2)
+  return unpack(results, 2, count)
 end
 
 -- The main program can't be suspended, so it runs the loop itself.
