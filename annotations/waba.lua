@@ -186,7 +186,7 @@ local nginx = {}
 ---@field outbox? waba.Outbox  puts the messages into this outbox, from which senders in any process send them, and waits for their results. Requires `campaign`: the same campaign continues after a crash. `on_result` is called for messages that are refused; a sender reports the others
 ---@field number? string|integer  with an outbox: the business number that sends
 ---@field unique? boolean  true: sends once to each recipient, however its number is written; the others are counted as `duplicates`. Needs memory for each recipient
----@field suppress? waba.Receiver  templates for marketing are not sent to customers who want none, by the records of this receiver; they are counted as `suppressed`, and `on_result` gets an error of kind "blocked"
+---@field suppress? waba.Receiver  templates for marketing are not sent to customers who want none, by the records of this receiver; they are counted as `suppressed`, and `on_result` gets an error of kind "blocked". With an outbox this is checked when they are put; senders have the same option
 ---@field marketing? boolean  with suppress: whether the templates are for marketing; by default those are whose definition the client has, and it says so
 ---@field retry_failed? boolean  true: sends again what an earlier run of the journal could not send
 ---@field retry_maybe_sent? boolean  true: sends again what an earlier run may have sent

@@ -478,6 +478,8 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       client.templates.known = { offer = { en = { name = "offer", language = "en", category = "MARKETING" } } }
       assert.same({ 1, 1, 2, "blocked", "sent" }, run {})
       assert.same({ 2, 0, 2, "sent", "sent" }, run { marketing = false })
+      -- On-Premise hosting has no such messages
+      assert.same({ 0, 1, 2, "blocked", "invalid" }, run { send = { marketing = true } })
       local outbox, results = waba.outbox.memory(), {}
       local sender = waba.sender { outbox = outbox, client = client, suppress = own, on_result = function(entry, sent, err)
         results[entry.key] = sent and "sent" or err.kind
@@ -486,6 +488,12 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
         { to = PHONE, key = "c", message = waba.text "Hi" } }
       sender:work()
       assert.same({ a = "blocked", b = "sent", c = "sent" }, results)
+      results = {}
+      assert.same({ 1, 1, 2, "blocked" }, run { outbox = outbox, campaign = "offer", marketing = true, stop = function()
+        sender:work()
+      end })
+      assert.is_nil(results["offer:1"])
+      assert.equal("sent", results["offer:2"])
       assert.has_error(function() client:send_all(function() end, { suppress = {} }) end,
         "client:send_all: option suppress must be a receiver, as of waba.receiver")
     end)

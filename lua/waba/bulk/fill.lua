@@ -27,24 +27,36 @@ local function entries_of(self, items)
   return entries
 end
 
-local function refuse(self, item, err)
-  self.refused = self.refused + 1
+local function notify(self, item, err)
   if self.options.on_result then self.options.on_result(item.key, nil, err, item.to) end
 end
 
--- Removes the items whose keys occurred before.
-local function without_repeated(self, items)
-  local fresh = {}
+local function refuse(self, item, err)
+  self.refused = self.refused + 1
+  notify(self, item, err)
+end
+
+-- Removes the items whose keys occurred before, and those whose recipients want no marketing messages. Returns nil and an
+-- error if that can't be determined.
+local function select_items(self, items)
+  local selected = {}
   for _, item in ipairs(items) do
     local text = keys.text(item.key)
     if self.known:state(text) then
       refuse(self, item, intake.repeated(item.key))
     else
       self.known:set(text, "seen")
-      fresh[#fresh + 1] = item
+      local is_allowed, err = intake.check(self, item)
+      if is_allowed then
+        selected[#selected + 1] = item
+      elseif err.path == "suppress" then
+        notify(self, item, err)
+      else
+        return nil, err
+      end
     end
   end
-  return fresh
+  return selected
 end
 
 -- Stores items. Reports the refused messages. Returns an error when the store fails for longer than `patience`.
@@ -88,7 +100,8 @@ end
 -- Puts all that the source returns.
 local function fill_all(self)
   while not self.is_exhausted and not is_stopped(self) do
-    local err = put(self, without_repeated(self, intake.read(self, BATCH)))
+    local items, err = select_items(self, intake.read(self, BATCH))
+    if items then err = put(self, items) end
     if err then return err end
     look(self)
   end
@@ -126,8 +139,8 @@ function fill.run(client, source, options)
   for name, value in pairs(options.send or {}) do send_options[name] = value end
   local self = setmetatable({
     client = client, source = source, options = options, send_options = send_options, position = 0,
-    known = keys.new(), recipients = options.unique and {} or nil, count = figures.new(options.total, now),
-    reported = now, accepted = 0, refused = 0,
+    known = keys.new(), recipients = options.unique and {} or nil,
+    count = figures.new(options.total, now, options.suppress ~= nil), reported = now, accepted = 0, refused = 0,
   }, Fill)
   local err = fill_all(self) or await_all(self)
   if self.raised then error(self.raised.value, 0) end

@@ -36,7 +36,8 @@ local OPTIONS = {
                                       -- counted as `duplicates`. Needs memory for each recipient
   suppress = "waba.Receiver",         -- templates for marketing are not sent to customers who want none, by the records of
                                       -- this receiver; they are counted as `suppressed`, and `on_result` gets an error of
-                                      -- kind "blocked"
+                                      -- kind "blocked". With an outbox this is checked when they are put; senders have
+                                      -- the same option
   marketing = "boolean",              -- with suppress: whether the templates are for marketing; by default those are whose
                                       -- definition the client has, and it says so
   retry_failed = "boolean",           -- true: sends again what an earlier run of the journal could not send
@@ -70,11 +71,10 @@ local function check(source, options)
     if options.journal then error(WHAT .. ": option journal is not needed with the option outbox", 4) end
     if not options.campaign then error(WHAT .. ": option outbox requires the option campaign", 4) end
   end
-  if options.suppress and options.outbox then
-    error(WHAT .. ": option suppress belongs to waba.sender when there is an option outbox", 4)
-  elseif options.suppress and type(options.suppress.suppressed) ~= "function" then
+  if options.suppress and type(options.suppress.suppressed) ~= "function" then
     error(WHAT .. ": option suppress must be a receiver, as of waba.receiver", 4)
   end
+  if options.marketing == nil and options.send and options.send.marketing then options.marketing = true end
   if options.campaign then
     if not options.journal and not options.outbox then
       error(WHAT .. ": option campaign requires the option journal or outbox", 4)

@@ -3,6 +3,7 @@
 local errors = require "waba.errors"
 local keys = require "waba.bulk.keys"
 local recipient = require "waba.recipient"
+local suppression = require "waba.client.suppression"
 
 local intake = {}
 
@@ -119,6 +120,20 @@ function intake.read(run, most)
     end
   end
   return items
+end
+
+--- Checks that the recipient of an item may get its message (option `suppress`). Counts it otherwise.
+---@param run waba.BulkRun
+---@param item table
+---@return true|nil
+---@return waba.Error? err  with the path "suppress"; another one: the receiver's store can't be read
+function intake.check(run, item)
+  local options = run.options
+  if not options.suppress then return true end
+  local is_allowed, err = suppression.check(options.suppress, run.client, item.to, item.message, options.marketing,
+    options.number)
+  if not is_allowed and err.path == "suppress" then run.count:add "suppressed" end
+  return is_allowed, err
 end
 
 --- At the end of the source: reports the uncertain results of messages that it did not return. Their recipients are not

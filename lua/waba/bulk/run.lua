@@ -213,26 +213,18 @@ local function options_of(self, worker)
   return worker.options
 end
 
--- Whether the recipient of an item wants no marketing messages.
+-- Counts and reports an item whose recipient wants no marketing messages. Returns whether it must not be sent.
 local function is_suppressed(self, item)
-  local options = self.options
-  if not options.suppress then return false end
-  local reason, err = require("waba.client.suppression").reason(options.suppress, self.client, item.to, item.message,
-    options.marketing)
-  if reason == nil then
+  local is_allowed, err = intake.check(self, item)
+  if is_allowed then return false end
+  if err.path == "suppress" then
+    item.is_settled = true
+    notify(self, item, nil, err)
+  else
     put_back(self, item)
     self:give_up(err)
-    return true
-  elseif reason then
-    item.is_settled = true
-    self.count:add "suppressed"
-    notify(self, item, nil, errors.new {
-      kind = "blocked", path = "suppress",
-      message = ("the recipient wants no marketing messages (%s): it was not sent"):format(reason),
-    })
-    return true
   end
-  return false
+  return true
 end
 
 -- Sends one message and handles its result.

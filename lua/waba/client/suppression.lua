@@ -1,5 +1,7 @@
 -- Decides whether a message must not be sent because its recipient wants no marketing messages.
 
+local errors = require "waba.errors"
+
 local suppression = {}
 
 -- Returns whether the definition of a message's template has the category marketing. Nothing is fetched.
@@ -10,24 +12,31 @@ local function is_for_marketing(client, message)
   return definition ~= nil and type(definition.category) == "string" and definition.category:upper() == "MARKETING"
 end
 
---- Returns the reason why a message must not be sent.
+local function number_of(client)
+  local own = type(client.own_number) == "table" and client.own_number.number
+  return own or type(client.expected_number) == "string" and client.expected_number or nil
+end
+
+--- Checks that a message may be sent.
 ---@param receiver waba.Receiver
 ---@param client waba.Client
 ---@param to any
 ---@param message waba.Message
 ---@param is_marketing boolean|nil  true: the template is for marketing; by default its definition decides, if the client has it
----@return string|false|nil reason  false: the message may be sent
----@return waba.Error? err
-function suppression.reason(receiver, client, to, message, is_marketing)
-  if message.type ~= "template" or type(message.template) ~= "table" then return false end
+---@param number? string|integer    the business number that sends; by default that of the client, if it is known
+---@return true|nil
+---@return waba.Error? err  kind "blocked" if the recipient wants no marketing messages; else the store can't be read
+function suppression.check(receiver, client, to, message, is_marketing, number)
+  if type(message) ~= "table" or message.type ~= "template" or type(message.template) ~= "table" then return true end
   if is_marketing == nil then is_marketing = is_for_marketing(client, message) end
-  if not is_marketing then return false end
-  if type(to) == "table" and to.group_id then return false end
-  local own = type(client.own_number) == "table" and client.own_number.number
-  local reason, err = receiver:suppressed(to, own or type(client.expected_number) == "string"
-    and client.expected_number or nil)
-  if reason == nil and err.kind == "invalid" then return false end -- `send` reports it
-  return reason, err
+  if not is_marketing or type(to) == "table" and to.group_id then return true end
+  local reason, err = receiver:suppressed(to, number or number_of(client))
+  if reason == nil and err.kind ~= "invalid" then return nil, err end -- `send` reports an invalid recipient
+  if not reason then return true end
+  return nil, errors.new {
+    kind = "blocked", path = "suppress",
+    message = ("the recipient wants no marketing messages (%s): the message was not sent"):format(reason),
+  }
 end
 
 return suppression

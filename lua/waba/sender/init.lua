@@ -211,14 +211,9 @@ local function deliver(self, held, client)
   end
   local entry = held.entry
   if self.suppress then
-    local reason, err = require("waba.client.suppression").reason(self.suppress, client, address_of(entry),
-      entry.message, entry.options and entry.options.marketing and true or nil)
-    if reason ~= false then
-      return put_back(self, held, err or errors.new {
-        kind = "blocked", path = "suppress",
-        message = ("the recipient wants no marketing messages (%s): it was not sent"):format(reason),
-      })
-    end
+    local is_allowed, err = require("waba.client.suppression").check(self.suppress, client, address_of(entry),
+      entry.message, entry.options and entry.options.marketing and true or nil, entry.number)
+    if not is_allowed then return put_back(self, held, err) end
   end
   held.is_traced = is_traced(self, client)
   local ok, sent, err = runtime.protect(client.send, client, address_of(entry), entry.message, options_of(self, held))
