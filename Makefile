@@ -23,7 +23,7 @@ DEMO_PACKAGES = ca-certificates gcc libc6-dev pkg-config lua5.4 liblua5.4-dev li
 TEST_PACKAGES = $(DEMO_PACKAGES) "luajit2|luajit" "libluajit2-5.1-dev|libluajit-5.1-dev" lua-busted lua-check luarocks \
   lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev lua5.3 liblua5.3-dev "lua5.5|" "liblua5.5-dev|" \
   lua-copas lua-http lua-luv lua-socket lua-sec redis-server \
-  nginx libnginx-mod-http-lua openssl procps locales valgrind
+  nginx libnginx-mod-http-lua "prometheus|" openssl procps locales valgrind
 
 SANITIZE_PACKAGES = $(TEST_PACKAGES) clang libclang-rt-dev
 

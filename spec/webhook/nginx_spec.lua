@@ -520,18 +520,34 @@ describe("examples/nginx", function()
       .. folder:file "library/?/init.lua" .. ";;"), process.quote(folder:file "library/?.so" .. ";;"))
   end
 
-  it("takes a webhook and replies, counts it for Prometheus, and sends for the site", function()
-    local folder, port = process.folder(), process.free_port()
-    local gateway = assert(require("waba.emulator").start { statuses = false, window = false })
+  local folder, port, gateway, program
+
+  before_each(function()
+    folder, port = process.folder(), process.free_port()
+    gateway = assert(require("waba.emulator").start { statuses = false, window = false })
     copy_example(folder, port, gateway.ca_file)
-    local program = nginx.start_file(folder, "debian.conf", port,
+    program = nginx.start_file(folder, "debian.conf", port,
       ("-C / %s D360_API_KEY=%s WABA_BASE_URL=%s WEBHOOK_USER=bot WEBHOOK_PASSWORD=secret-word"):format(
         copy_library(folder), process.quote(gateway.api_key), gateway.url))
+  end)
+
+  after_each(function()
+    program:stop("TERM")
+    gateway:stop()
+    folder:remove()
+  end)
+
+  -- The webhook of a customer's text.
+  local function write(id)
     local status = nginx.request(("https://127.0.0.1:%d/webhook"):format(port), {
-      body = '{"messages":[{"id":"m1","from":"4915112345678","type":"text","text":{"body":"hello"}}]}',
+      body = ('{"messages":[{"id":"%s","from":"4915112345678","type":"text","text":{"body":"hello"}}]}'):format(id),
       user = "bot", password = "secret-word", ca_file = folder:file "ca.pem",
     })
     assert.equal(200, status)
+  end
+
+  it("takes a webhook and replies, counts it for Prometheus, and sends for the site", function()
+    write "m1"
     local sent = process.wait_for(function() return gateway:messages({ direction = "outbound" })[1] end, "the reply")
     assert.equal("4915112345678", sent.wa_id)
     assert.equal("You wrote: hello", sent.content.body)
@@ -570,8 +586,103 @@ describe("examples/nginx", function()
     assert.is_nil(log:find("secret-word", 1, true))
     assert.is_nil(log:find(gateway.api_key, 1, true))
     assert.is_nil(log:find("[warn]", 1, true), log)
-    program:stop("TERM")
-    gateway:stop()
-    folder:remove()
+  end)
+
+  describe("with Prometheus", function()
+    if process.run "command -v prometheus" == "" then
+      it("answers the queries of the dashboard", function() pending "prometheus is not installed" end)
+      return
+    end
+
+    local database, database_port
+
+    -- A Prometheus that scrapes the example every second.
+    before_each(function()
+      database_port = process.free_port()
+      folder:write("prometheus.yml", ([[
+global: { scrape_interval: 1s }
+scrape_configs:
+  - job_name: waba
+    scheme: https
+    tls_config: { ca_file: %s, server_name: localhost }
+    static_configs: [ { targets: [ "127.0.0.1:%d" ] } ]
+]]):format(folder:file "ca.pem", port))
+      database = process.start(("prometheus --config.file=%s --storage.tsdb.path=%s --web.listen-address=127.0.0.1:%d")
+        :format(folder:file "prometheus.yml", folder:file "database", database_port), folder:file "prometheus.log")
+    end)
+
+    after_each(function() database:stop() end)
+
+    local function api(path)
+      local status, _, body = nginx.request(("http://127.0.0.1:%d/api/v1/%s"):format(database_port, path), { method = "GET" })
+      return status and core.decode(body) or {}
+    end
+
+    -- The values that an expression of the dashboard has at the moment; raises for an invalid one.
+    local function query(expression)
+      local plain = expression:gsub("%$__rate_interval", "1m"):gsub("%$instance", ".*")
+      local answer = api("query?query=" .. core.percent_encode(plain))
+      assert.equal("success", answer.status, expression .. ": " .. tostring(answer.error))
+      local values = {}
+      for i, row in ipairs(answer.data.result) do values[i] = tonumber(row.value[2]) end
+      return values
+    end
+
+    local function has_value(expression)
+      for _, value in ipairs(query(expression)) do
+        if value > 0 then return true end
+      end
+      return false
+    end
+
+    -- The expressions of a panel.
+    local function expressions_of(panel)
+      local list = {}
+      for i, target in ipairs(panel.targets) do list[i] = target.expr end
+      return list
+    end
+
+    it("answers the queries of the dashboard", function()
+      local dashboard = assert(core.decode(assert(folder:read "grafana.json")))
+      process.wait_for(function()
+        local targets = (api "targets".data or {}).activeTargets or {}
+        assert.is_true(database:is_alive(), database:output())
+        return targets[1] and targets[1].health == "up"
+      end, "Prometheus to scrape the example", 30)
+      -- A rate needs a counter that has risen since it was first scraped; each worker process has connections of its own.
+      local count = 0
+      local function has_risen(expression)
+        count = count + 1
+        write("m" .. count)
+        return has_value(expression)
+      end
+      local with_values = { ["Calls by result"] = true, ["Duration of calls"] = true, ["Events of webhooks"] = true,
+        ["Requests by path"] = true, ["Reused connections"] = true }
+      local risen = 0
+      for _, panel in ipairs(dashboard.panels) do
+        for _, expression in ipairs(expressions_of(panel)) do
+          if with_values[panel.title] then
+            process.wait_for(function() return has_risen(expression) end, panel.title .. " to have a value", 30,
+              function() process.sleep(0.5) end)
+            risen = risen + 1
+          else
+            query(expression)
+          end
+        end
+      end
+      assert.equal(7, risen)
+      process.wait_for(function() return query(dashboard.panels[1].targets[1].expr)[1] == 0 end, "an empty inbox", 30)
+    end)
+
+    it("has each metric of the example on the dashboard, and no other", function()
+      local shown, known = {}, {}
+      for name in folder:read "grafana.json":gmatch "waba_[%l_]+" do
+        shown[name:gsub("_bucket$", "")] = true
+      end
+      local _, _, text = nginx.request(("https://127.0.0.1:%d/metrics"):format(port),
+        { method = "GET", ca_file = folder:file "ca.pem" })
+      for name in text:gmatch "# TYPE ([%w_]+)" do known[name] = true end
+      assert.same(known, shown)
+    end)
   end)
 end)
