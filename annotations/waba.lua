@@ -435,21 +435,21 @@ local nginx = {}
 
 --- How numbers are checked.
 ---@class waba.ContactsCheckOptions
----@field wait? boolean  true: the gateway responds when all are known, instead of with "processing"; default: false
+---@field wait? boolean  true: the gateway responds when all results are known, instead of with "processing"; default: false
 ---@field force? boolean  true: asks WhatsApp again for numbers that were checked in the last 7 days; default: false
 
---- The components of a chat. After `get` and `set` all fields are set.
+--- The elements of a chat. `get` and `set` return all fields.
 ---@class waba.Automation
----@field enable_welcome_message? boolean  sends a webhook when somebody opens the chat for the first time
----@field prompts? string[]  ice breakers: at most 4, each at most 80 characters, without emoji
----@field commands? { command_name: string, command_description: string }[]  at most 30; names of at most 32 characters, descriptions of at most 256, without emoji
+---@field enable_welcome_message? boolean  true: a webhook reports that somebody has opened the chat for the first time
+---@field prompts? string[]  ice breakers: at most 4, each with at most 80 characters and no emoji
+---@field commands? { command_name: string, command_description: string }[]  at most 30; names have at most 32 characters, descriptions at most 256, without emoji
 
 --- Where a download is stored, and how it is verified.
 ---@class waba.DownloadOptions
----@field file? string  path; an existing file is replaced when the new one is complete
----@field sink? fun(bytes: string)  receives the bytes as they arrive; without file and sink they are returned
----@field sha256? string|false  the expected SHA-256, hex or base64, as in the webhook; default on Cloud hosting: as the platform reports it; false: no comparison
----@field url? string  Cloud hosting: the address of the file, as in the webhook; tried first
+---@field file? string  path of the file to write; an existing file is replaced when the new one is complete
+---@field sink? fun(bytes: string)  receives the bytes as they arrive; without file and sink, the bytes are returned
+---@field sha256? string|false  the expected SHA-256 digest, hex or base64, as in the webhook; default on Cloud hosting: the digest that the platform reports; false: no comparison
+---@field url? string  Cloud hosting: the URL of the file, as in the webhook; it is tried first
 ---@field progress? fun(received: integer, total: integer|nil)  called while bytes arrive
 ---@field max_size? integer  the largest size of the file in bytes, after decompression; default: 100 MB, more than the platform allows
 ---@field max_body? integer  the largest size in bytes of a file that is kept in memory, if less than max_size
@@ -460,33 +460,33 @@ local nginx = {}
 ---@field file? string  path of a file
 ---@field data? string  or its bytes
 ---@field reader? fun(): string|nil  or a function that returns them piece by piece, then nil
----@field type? string  MIME type; required unless the name of the file shows it
----@field size? integer  bytes that the reader returns in total; without it they are first stored in a temporary file, because the gateway accepts no stream of unknown length
----@field as? "audio"|"document"|"image"|"sticker"|"video"  the type of the message, whose limits apply; default: as the MIME type, so a video has at most 16 MB unless `as = "document"`
+---@field type? string  MIME type; required if the name of the file does not show the type
+---@field size? integer  bytes that the reader returns in total; without this number they are first stored in a temporary file, because the gateway accepts no stream of unknown length
+---@field as? "audio"|"document"|"image"|"sticker"|"video"  the type of the message, which selects the limits; default: chosen by the MIME type, so a video may have at most 16 MB unless `as = "document"`
 ---@field filename? string  Cloud hosting: the name in the upload form, which customers do not see (the message of a document has a `filename`); default: the name of the file
 ---@field ttl_minutes? integer  Cloud hosting, numbers without storage at Meta: minutes to keep the file, 60 to 43200
 ---@field progress? fun(sent: integer, total: integer)  called while bytes are sent
----@field timeout? number  seconds; default: ten times the client's
+---@field timeout? number  seconds; default: ten times the client's `timeout`
 
---- An upload for a handle.
+--- An upload that returns a handle.
 ---@class waba.ResumableOptions
 ---@field file? string  path of a file
 ---@field data? string  or its bytes
----@field reader? fun(): string|nil  or a function that returns them piece by piece, then nil; they are first stored in a temporary file, so that the rest can be sent again
----@field type? string  MIME type: image/jpeg, image/png, video/mp4 or application/pdf; required unless the name of the file shows it
+---@field reader? fun(): string|nil  or a function that returns them piece by piece, then nil; its bytes are first stored in a temporary file, so that the rest can be sent again
+---@field type? string  MIME type: image/jpeg, image/png, video/mp4 or application/pdf; required if the name of the file does not show the type
 ---@field size? integer  bytes
 ---@field filename? string  default: the name of the file
----@field upload? string  the field `upload` of the error of a failed upload of the same bytes: sends the rest of it
+---@field upload? string  the field `upload` in the error of a failed upload of the same bytes: only the rest is sent
 ---@field progress? fun(sent: integer, total: integer)  called while bytes are sent
----@field timeout? number  seconds for the whole upload; default: ten times the client's
+---@field timeout? number  seconds for the complete upload; default: ten times the client's `timeout`
 
---- The options for all pages of a list.
+--- The options of an iterator over all pages.
 ---@class waba.EachOptions
----@field limit? integer  items of one page, 1 or more
+---@field limit? integer  the number of items in one page, 1 or more
 
 --- One page of a list with cursors.
 ---@class waba.PageOptions : waba.EachOptions
----@field after? string  returns the page after this cursor: the field `after` of the page before
+---@field after? string  returns the page after this cursor, which is the field `after` of the previous page
 ---@field before? string  returns the page before this cursor
 
 --- The business profile. A field that is not set is nil.
@@ -499,112 +499,112 @@ local nginx = {}
 
 --- How the photo is fetched.
 ---@class waba.PhotoOptions
----@field link? boolean  true: returns only the address of a small picture
----@field file? string  path of the file to write, as of a download
----@field sink? fun(bytes: string)  receives the bytes; without file and sink they are returned
----@field timeout? number  seconds; default: ten times the client's
+---@field link? boolean  true: returns only the URL of a small picture
+---@field file? string  path of the file to write, as in a download
+---@field sink? fun(bytes: string)  receives the bytes; without file and sink, the bytes are returned
+---@field timeout? number  seconds; default: ten times the client's `timeout`
 
 --- The photo to set.
 ---@class waba.SetPhotoOptions
 ---@field file? string  path of a file: JPEG or PNG, at most 5 MB
 ---@field data? string  or its bytes
----@field type? string  MIME type; default: found by the file's name or the first bytes
+---@field type? string  MIME type; default: determined by the file's name or the first bytes
 ---@field progress? fun(sent: integer, total: integer)  called while bytes are sent
----@field timeout? number  seconds; default: ten times the client's
+---@field timeout? number  seconds; default: ten times the client's `timeout`
 
 --- The content of a code.
 ---@class waba.QrCodeOptions
 ---@field prefilled_message string  required: the text that the customer finds in the chat, at most 140 characters
 ---@field generate_qr_image? "PNG"|"SVG"  the format of an image to make
 
---- Filters of templates. Upper and lower case are equal.
+--- Filters of templates. Filters do not distinguish upper and lower case.
 ---@class waba.TemplateFilter
----@field limit? integer  templates of one page; the default of the platform is 1000 on On-Premise hosting
----@field name? string  templates with this name, in all languages
----@field status? string  "approved"; if the gateway does not filter, a page may contain fewer templates
+---@field limit? integer  number of templates in one page; the default of the platform is 1000 on On-Premise hosting
+---@field name? string  selects templates with this name, in all languages
+---@field status? string  such as "approved"; if the gateway does not filter, a page may contain fewer templates
 ---@field category? string  likewise
 ---@field language? string  likewise
----@field sort? string|string[]  On-Premise: names of fields; "-" before a name: descending
+---@field sort? string|string[]  On-Premise: names of fields to sort by; "-" before a name: descending
 ---@field filters? table|string  On-Premise: such as { ["business_templates.name"] = "order_ready_v2" }
 ---@field fields? string|string[]  Cloud: returns only these fields of each template
----@field content? string  Cloud: text in the template's texts
----@field name_or_content? string  Cloud: text in either
+---@field content? string  Cloud: selects templates whose text contains this text
+---@field name_or_content? string  Cloud: selects templates whose name or text contains this text
 ---@field quality_score? string  Cloud: "GREEN", "YELLOW", "RED", "UNKNOWN"
 
 --- Filters of templates, and a page.
 ---@class waba.TemplateQuery : waba.TemplateFilter
----@field offset? integer  On-Premise: the position of the first template, from 0
+---@field offset? integer  On-Premise: the position of the first template; the first position is 0
 ---@field after? string  Cloud: returns the page after this cursor
 ---@field before? string  Cloud: returns the page before this cursor
 
---- The fields of one template.
+--- The options of `get`.
 ---@class waba.TemplateFieldsOptions
 ---@field fields? string|string[]  returns only these fields
 
---- Changes of a template.
+--- The changes of a template.
 ---@class waba.TemplateEdit
 ---@field category? "AUTHENTICATION"|"MARKETING"|"UTILITY"
----@field components? table[]  in the form of the platform; replace all stored ones
----@field allow_category_change? boolean  lets the platform select another category instead of rejecting it
+---@field components? table[]  in the form of the platform; they replace all stored components
+---@field allow_category_change? boolean  true: the platform may select another category instead of rejecting the template
 ---@field parameter_format? string  Cloud: "POSITIONAL", the default of the platform, or "NAMED"
 ---@field sub_category? string  Cloud
 ---@field display_format? string  Cloud
----@field message_send_ttl_seconds? integer  Cloud: seconds for which delivery of its messages is tried
----@field cta_url_link_tracking_opted_out? boolean  Cloud: taps on its links are not counted
+---@field message_send_ttl_seconds? integer  Cloud: seconds for which the delivery of a message of this template is tried
+---@field cta_url_link_tracking_opted_out? boolean  true: Cloud: taps on the template's links are not counted
 ---@field optimization_spec? table  Cloud
 
---- A template to create. `components` is not required with `library_template_name`.
+--- A template to create. `components` is not required if `library_template_name` is set.
 ---@class waba.NewTemplate : waba.TemplateEdit
 ---@field name string  required: lower-case letters, digits and underscores
 ---@field language string  required: "de", "en_US"
 ---@field category "AUTHENTICATION"|"MARKETING"|"UTILITY"  required
 ---@field send_type? string  Cloud
----@field is_primary_device_delivery_only? boolean  Cloud: delivers only to the customer's phone itself
----@field library_template_name? string  Cloud: takes the content from the library
----@field library_template_body_inputs? table  Cloud: values for the placeholders in the library's body
----@field library_template_button_inputs? table[]  Cloud: values for the placeholders in the library's buttons
+---@field is_primary_device_delivery_only? boolean  true: Cloud: delivers messages only to the customer's phone, and not to linked devices
+---@field library_template_name? string  Cloud: the name of a library template, whose content is used
+---@field library_template_body_inputs? table  Cloud: values for the placeholders in the body of the library template
+---@field library_template_button_inputs? table[]  Cloud: values for the placeholders in the buttons of the library template
 
---- The templates that are deleted.
+--- The templates to delete.
 ---@class waba.TemplateDeleteOptions
----@field id? string|integer  Cloud: only the template with this id, so one language; default: all languages
+---@field id? string|integer  Cloud: deletes only the template with this id, and so one language; default: all languages
 
---- Filters of the library.
+--- The filters of the library.
 ---@class waba.LibraryFilter
----@field search? string  text in the names and contents
+---@field search? string  selects templates whose name or content contains this text
 ---@field topic? string  "ORDER_MANAGEMENT", "PAYMENTS", …
 ---@field usecase? string  "DELIVERY_UPDATE", …
 ---@field industry? string  "E_COMMERCE", "FINANCIAL_SERVICES"
 ---@field language? string
 ---@field name? string
----@field limit? integer  templates of one page
+---@field limit? integer  number of templates in one page
 
 --- Filters of the library, and a page.
 ---@class waba.LibraryQuery : waba.LibraryFilter
 ---@field after? string  returns the page after this cursor
 ---@field before? string  returns the page before this cursor
 
---- How templates are compared.
+--- The options of a comparison.
 ---@class waba.CompareOptions
 ---@field days? integer  the period: 7, 30, 60 or 90 days; default: 7
 
---- An address for webhooks.
+--- A URL for webhooks, with credentials.
 ---@class waba.WebhookAddressOptions
----@field url string  required: begins with https (plain http only to loopback, for the emulator); on Cloud hosting without a port and without "_" in its host
----@field user? string  user and password become the header `Authorization: Basic …`
+---@field url string  required: begins with https (plain http only for loopback, for the emulator); on Cloud hosting its host has no "_" and there is no port
+---@field user? string  user and password are sent as the header `Authorization: Basic …`
 ---@field password? string
----@field headers? table<string, string>  further headers of each request
+---@field headers? table<string, string>  further headers of each webhook
 
 --- The account's address.
 ---@class waba.AccountWebhookOptions : waba.WebhookAddressOptions
----@field override_all? boolean  replaces the own addresses of all numbers; default: false
+---@field override_all? boolean  true: also replaces the URLs of all numbers; default: false
 
 --- A further destination.
 ---@class waba.WebhookDestinationOptions : waba.WebhookAddressOptions
----@field name string  required: different from the names of the number's other destinations
+---@field name string  required: must differ from the names of the number's other destinations
 
---- Lists all further destinations of a number.
+--- All further destinations of a number.
 ---@class waba.WebhookDestinationsOptions
----@field enabled? boolean  whether webhooks are sent to them; default: true
+---@field enabled? boolean  true: webhooks are sent to the destinations; default: true
 ---@field destinations waba.WebhookDestinationOptions[]  required: at most 3
 
 --- The options of `waba.sender`.
@@ -800,11 +800,11 @@ function waba.explain(code, hosting) end
 ---@return waba.Error? err      kind "invalid": the text is not valid UTF-8
 function waba.split(text, options) end
 
---- Reads a webhook: every event of every entry, in order. Each JSON object can be read; an unknown event has its name
---- in `type` and its content in `raw`.
----@param bytes string  the body of the POST
----@param sources? table<integer, string>  gets, at the position of an event, the platform's text of `event.raw`, for
----        `restore`; nothing for rare events
+--- Reads a webhook: every event of every entry, in order. Every JSON object can be read: an unknown event has its
+--- name in `type` and its content in `raw`.
+---@param bytes string  the body of the POST request
+---@param sources? table<integer, string>  a table to fill: at the position of an event, the text that the platform
+---        has sent for `event.raw`, for `store`; some rare events have none
 ---@return waba.Event[]|nil events
 ---@return waba.Error? err  kind "protocol": the body is not a JSON object
 function waba.events(bytes, sources) end

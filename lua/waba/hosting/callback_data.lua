@@ -1,17 +1,17 @@
--- The text that a message on Cloud hosting has for its statuses (biz_opaque_callback_data; cloud.md, section 2.1): the
--- option `data` of the caller, and before it the id of the outbox entry if the message came from an outbox.
+-- The text that a message on Cloud hosting passes to its statuses (biz_opaque_callback_data; cloud.md, section 2.1).
+-- It is the option `data` of the caller. If the message came from an outbox, the id of the outbox entry is before it.
 
 local callback_data = {}
 
 local MARK = "waba:"
 
---- Hexadecimal digits of an entry's id.
+--- The number of hexadecimal digits in an entry's id.
 callback_data.ID_LENGTH = 20
 
---- Characters that the id of an entry takes away from the caller's text.
+--- The number of characters by which the id of an entry shortens the caller's text.
 callback_data.OVERHEAD = #MARK + callback_data.ID_LENGTH + 1
 
---- The text of a message from an outbox.
+--- Returns the text for a message from an outbox.
 ---@param id string    of the entry
 ---@param data? string  the caller's
 ---@return string

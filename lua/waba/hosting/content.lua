@@ -1,5 +1,5 @@
--- Reads the content of messages by their type: `content.<type>(event, value)` sets the event's fields and returns the
--- text for a person. Both hostings have the same objects.
+-- Reads the content of messages by their type. `content.<type>(event, value)` sets the fields of the event, and
+-- returns the text that a person would read. Both hostings have the same objects.
 
 local core = require "waba.core"
 local values = require "waba.hosting.values"
@@ -28,7 +28,7 @@ local ITEM = { product_retailer_id = text, quantity = number, item_price = numbe
 local ORDER = { catalog_id = text, text = text, product_items = function(value) return list_of(value, ITEM) end }
 local ORIGINAL = { original_message_id = text }
 
--- The hash itself, or Cloud's object around it.
+-- Returns the hash, which Cloud hosting has in an object.
 local function identity_hash(value)
   if type(value) == "table" then return text(value.hash) end
   return text(value)
@@ -40,13 +40,13 @@ local SYSTEM = {
   parent_user_id = text,
 }
 
--- Cloud hosting's names for types of system messages.
+-- The names that Cloud hosting uses for types of system messages.
 local SYSTEM_ALIASES = {
   customer_changed_number = "user_changed_number", customer_identity_changed = "user_identity_changed",
 }
 
--- Decodes the JSON in a string (flows, address forms). Some senders write the object itself; a text that is no JSON
--- stays text.
+-- Decodes the JSON in a string (flows, address forms). Some senders write the object itself; a text that is not JSON
+-- stays a text.
 local function reply_data(value)
   if type(value) ~= "string" then return without_null(value) end
   local data = core.decode(value)
@@ -62,7 +62,7 @@ local function flow_reply(value)
   }
 end
 
--- Returns a reader of an interactive reply whose fields are those of the platform.
+-- Makes a reader of an interactive reply whose fields have the platform's names.
 local function reply_reader(kind, fields)
   return function(value)
     local read = copied(value, fields)
@@ -77,7 +77,7 @@ local replies = {
   list_reply = reply_reader("list", REPLY),
   nfm_reply = flow_reply,
   call_permission_reply = reply_reader("call_permission", PERMISSION),
-  -- the customer's consent to pay an order with the offered card (offsite_card_pay)
+  -- the customer agrees to pay an order with the offered card (offsite_card_pay)
   payment_method = reply_reader("payment_method", PAYMENT_METHOD),
 }
 
@@ -101,7 +101,7 @@ function content.text(_, value)
   return text(value)
 end
 
--- Returns a reader that sets one field of the event. `text_field` has the text for a person.
+-- Makes a reader that sets one field of the event. `text_field` is the field with the text that a person would read.
 local function field_reader(name, fields, text_field)
   return function(event, value)
     local read = shaped(value, fields)
@@ -139,7 +139,7 @@ function content.system(event, value)
   read.type = SYSTEM_ALIASES[read.type] or read.type
   read.new_wa_id = read.new_wa_id or read.wa_id
   read.user = read.user or read.customer
-  -- on Cloud hosting the hash is not in `system`, but in `identity` of the message
+  -- on Cloud hosting the hash is in the message's `identity`, and not in `system`
   if read.type == "user_identity_changed" and event.identity then
     read.identity = read.identity or event.identity.hash
   end
@@ -152,7 +152,7 @@ function content.reaction(event, value)
   if event.reaction and event.reaction.emoji == "" then event.reaction.emoji = nil end
 end
 
--- The event gets the text and the media of the edited message.
+-- The event gets the text and the media of the changed message.
 function content.edit(event, value)
   event.edit = copied(value, ORIGINAL)
   local message = event.edit and event.edit.message
@@ -162,7 +162,7 @@ function content.edit(event, value)
   if read and message[kind] ~= nil then return read(event, message[kind]) end
 end
 
--- Sent when the customer opens the chat for the first time; without content.
+-- Sent when the customer opens the chat for the first time; it has no content.
 function content.request_welcome() end
 
 --- The readers of all known message types.

@@ -1,5 +1,5 @@
--- Reads error responses in the forms that both gateways share: 360dialog's own `meta`, the body of a load balancer,
--- an HTTP status alone.
+-- Reads error responses in the forms that both gateways have: 360dialog's own `meta`, the body of a load balancer, or
+-- only an HTTP status.
 
 local errors = require "waba.errors"
 local values = require "waba.hosting.values"
@@ -9,7 +9,7 @@ local type, tonumber = type, tonumber
 
 local error_response = {}
 
---- Kinds by HTTP status, for responses without a known code.
+--- The kind of an error by its HTTP status, for responses without a known code.
 ---@type table<integer, waba.ErrorKind>
 error_response.KIND_BY_STATUS = {
   [400] = "invalid", [401] = "auth", [403] = "blocked", [404] = "not_found", [405] = "invalid",
@@ -25,11 +25,11 @@ error_response.TEMPORARY = { rate_limited = true, unavailable = true, timeout = 
 ---@return integer|nil
 function error_response.code(value)
   local code = tonumber(value)
-  -- with an integer subtype, in Lua 5.3 and newer
+  -- math.floor makes a number of the subtype integer in Lua 5.3 and newer
   if code and code % 1 == 0 then return math.floor(code) end
 end
 
---- Returns "title: details"; if one of the two is absent, the other.
+--- Returns "title: details"; if one of the two is missing, the other.
 ---@param title string|nil
 ---@param details string|nil
 ---@return string|nil
@@ -40,21 +40,22 @@ end
 
 --- Returns the kind of an error without a known code.
 ---@param status integer
----@param kinds table<integer, waba.ErrorKind>  the hosting's kinds, which precede `KIND_BY_STATUS`
+---@param kinds table<integer, waba.ErrorKind>  the kinds of the hosting, which have precedence over `KIND_BY_STATUS`
 ---@return waba.ErrorKind
 function error_response.kind_of(status, kinds)
   return kinds[status] or error_response.KIND_BY_STATUS[status]
     or (status >= 500 and "unavailable" or status >= 300 and status < 400 and "protocol" or "api")
 end
 
--- The limit of bytes that are searched, because the time of the patterns grows with the square of the length.
+-- The number of bytes that are searched. There is a limit because the time of the patterns grows with the square
+-- of the length.
 local MOST = 2000
 
--- The beginning of a body in an unknown form, on one line.
+-- Returns the beginning of a body of unknown form, on one line.
 local function excerpt(body)
   local line = body:sub(1, MOST):gsub("<[^>]*>", " "):gsub("%c", " "):gsub("%s+", " "):gsub("^ ", ""):gsub(" $", "")
   if #line <= 200 and #body <= MOST then return line end
-  -- without an incomplete character at the end
+  -- removes an incomplete character at the end
   return (line:sub(1, 200):gsub("[\192-\255][\128-\191]*$", "")) .. "…"
 end
 
@@ -66,7 +67,7 @@ local function details_of(meta)
   return #parts > 0 and table.concat(parts, "; ") or nil
 end
 
---- Describes a message of the gateway that is more exact than the HTTP status.
+--- A message of the gateway that is more exact than the HTTP status.
 ---@class waba.GatewayMessage
 ---@field pattern string        a Lua pattern for the message in lower case; a capture is the seconds to wait
 ---@field kind waba.ErrorKind
@@ -106,7 +107,7 @@ function error_response.from_gateway(json, status, hosting)
   if message then return error_response.from_message(message, details_of(meta), status, hosting) end
 end
 
---- Makes an error from a body in an unknown form.
+--- Makes an error from a body of unknown form.
 ---@param status integer
 ---@param body string
 ---@param hosting { kinds: table }

@@ -12,8 +12,8 @@ local events = {}
 
 local read_flat, read_wrapped = on_premise.read, cloud.read
 
--- Cloud hosting wraps everything in `entry`; On-Premise hosting writes a flat object. Fields that only Cloud hosting writes
--- identify a body without `entry`.
+-- Cloud hosting writes everything into `entry`; On-Premise hosting writes a flat object. A body without `entry` is from
+-- Cloud hosting if it has a field that only Cloud hosting writes.
 local function is_wrapped(body)
   local changes, metadata = body.changes, body.metadata
   return body.entry ~= nil or changes ~= nil and type(changes) == "table"
@@ -25,14 +25,14 @@ local function protocol_error(message)
   return errors.new { kind = "protocol", message = message }
 end
 
--- The lists whose elements become events of their own.
+-- The lists whose elements become separate events.
 local LISTS = { messages = true, statuses = true, errors = true }
 
---- Reads a webhook: every event of every entry, in order. Each JSON object can be read; an unknown event has its name
---- in `type` and its content in `raw`.
----@param bytes string  the body of the POST
----@param sources? table<integer, string>  gets, at the position of an event, the platform's text of `event.raw`, for
----        `restore`; nothing for rare events
+--- Reads a webhook: every event of every entry, in order. Every JSON object can be read: an unknown event has its
+--- name in `type` and its content in `raw`.
+---@param bytes string  the body of the POST request
+---@param sources? table<integer, string>  a table to fill: at the position of an event, the text that the platform
+---        has sent for `event.raw`, for `store`; some rare events have none
 ---@return waba.Event[]|nil events
 ---@return waba.Error? err  kind "protocol": the body is not a JSON object
 function events.read(bytes, sources)
@@ -49,10 +49,11 @@ function events.read(bytes, sources)
   return list
 end
 
--- The kinds of events that `restore` makes from the text of `raw`.
+-- The kinds of events that `restore` can make from the text of `raw`.
 local RESTORED = { message = true, status = true, error = true }
 
--- What `store` wrote in front of the text of the latest event without a contact: the next ones often have the same.
+-- The bytes that `store` wrote before the text of the latest event without a contact; the next events often have
+-- the same.
 local latest, latest_start = {}, nil
 
 local function start_of(event)
@@ -71,16 +72,16 @@ local function start_of(event)
   return start
 end
 
---- Writes an event that `read` has returned, for `restore`.
+--- Converts an event that `read` has returned to JSON, from which `restore` can make it again.
 ---@param event waba.Event
----@param source string  as `read` returned it
----@return string|nil json  nil: `restore` can't make this event from its source
+---@param source string  the text that `read` has returned for the event
+---@return string|nil json  nil: `restore` can't make this event again
 function events.store(event, source)
   local start = RESTORED[event.kind] and start_of(event)
   return start and start .. source .. "}" or nil
 end
 
---- Reads an event that `store` has written.
+--- Makes an event again from the JSON that `store` has written.
 ---@param json string
 ---@return waba.Event
 function events.restore(json)

@@ -1,6 +1,6 @@
 -- Makes events from the platform's messages, statuses, errors and account changes. Both hostings have the same objects
--- in different envelopes, which `hosting/<name>/webhook.lua` reads. Never fails: a value of a wrong type is not in the
--- event's fields, only in `raw`.
+-- in different envelopes, which `hosting/<name>/webhook.lua` reads. Never fails: a value of an invalid type is only in
+-- `raw`, and not in the event's fields.
 
 local callback_data = require "waba.hosting.callback_data"
 local content = require "waba.hosting.content"
@@ -13,58 +13,60 @@ local shaped, with_ids = values.shaped, values.with_ids
 
 local inbound = {}
 
---- An event of the platform: a message, a status, an error, an account change. Messages that are not to be answered
---- have the kind "echo" (the business itself has written it, as a person in the Business app) or "standby" (a customer
---- has written it, and another sender holds the conversation), and the same fields. "handover" (another sender holds
---- the conversation now) and "preference" (what a customer wants to receive) exist on Cloud hosting only. The fields
---- depend on `kind` and `type`; those with "Cloud" exist on Cloud hosting only.
+--- An event of the platform: a message, a status, an error, or an account change. Messages that must not be answered
+--- have the kind "echo" (the business itself has written it, for example as a person in the Business app) or "standby"
+--- (a customer has written it, and another sender controls the conversation); they have the same fields as messages.
+--- "handover" (another sender controls the conversation now) and "preference" (which messages a customer wants) exist
+--- on Cloud hosting only. The fields depend on `kind` and `type`; those with "Cloud" exist on Cloud hosting only.
 ---@class waba.Event
 ---@field kind "message"|"status"|"error"|"account"|"echo"|"standby"|"handover"|"preference"
 ---@field hosting "on_premise"|"cloud"
 ---@field number string?     the digits of the business number, or its id if the platform sends no number (Cloud)
 ---@field phone_number_id string?  the id of the business number (Cloud)
----@field waba_id string?    the id of the business account (Cloud)
----@field raw any            the platform's own table, complete; its nulls are `require("waba.core").null`
----@field id string?         message, status: the id of the message, which identifies duplicates
+---@field waba_id string?    the id of the WhatsApp business account (Cloud)
+---@field raw any            the platform's own table, complete; JSON null is `require("waba.core").null`
+---@field id string?         message, status: the id of the message, by which duplicates are recognised
 ---@field timestamp integer? message, status, account: Unix seconds
 ---@field errors waba.Error[]?  message, status
----@field type string?       message: the platform's type; "unknown" if absent. Status: "payment" or "call" if
+---@field type string?       message: the platform's type; "unknown" if there is none. Status: "payment" or "call" if
 ---                          the status does not concern a message (Cloud)
----@field from string?       message: the customer's wa_id; absent on Cloud hosting if the customer hides it
+---@field from string?       message: the customer's wa_id; nil on Cloud hosting if the customer hides it
 ---@field from_user_id string?  message: the customer's business-scoped user id (Cloud)
 ---@field to string?         echo: the customer's wa_id
 ---@field to_user_id string? echo: the customer's business-scoped user id (Cloud)
 ---@field from_parent_user_id string?  the user id that all numbers of a parent business share (Cloud)
 ---@field group_id string?   message, status: the group of the message (Cloud)
 ---@field contact waba.EventContact?  message: always a table; status: if the platform sends it (Cloud)
----@field text string?       message: body, caption, button text or reply title: the text for a person
+---@field text string?       message: the body, the caption, the text of a button or the title of a reply: what a person would read
 ---@field context { id: string?, from: string?, forwarded: boolean?, frequently_forwarded: boolean?, product: table? }|nil
 ---@field media { id: string?, mime_type: string?, sha256: string?, filename: string?, caption: string?, voice: boolean?, animated: boolean?, status: string?, url: string? }|nil
 ---@field location { latitude: number?, longitude: number?, name: string?, address: string?, url: string? }|nil
----@field contacts table[]?  message: address-book entries the customer shared
----@field origin string?     message: the origin of shared contact details (Cloud)
+---@field contacts table[]?  message: the address-book entries that the customer has shared
+---@field origin string?     message: where shared contact details come from (Cloud)
 ---@field button { text: string?, payload: string? }|nil
----@field client waba.Client?  the client of the number, by the receiver's option `client`. Without a client,
----                          `reply`, `mark_read` and `download` return nil and an error of kind "invalid"
----@field reply waba.EventReply  message: the choice of the customer. With a client, `event:reply(message, options)`
----                          sends a reply, for every event with a customer
+---@field client waba.Client?  the client of the number, by the receiver's option `client`. Without a client, `reply`,
+---                          `mark_read` and `download` return nil and an error of kind "invalid"
+---@field reply waba.EventReply  message: what the customer has chosen. With a client, `event:reply(message, options)`
+---                          sends a reply; it exists in every event with a customer
 ---@field ask fun(self: waba.Event, message: waba.Message, step: string, options: waba.SendOptions?): waba.Sent|nil, waba.Error?
----                          with a client: as `event:reply`, and lets `on.step[step]` handle the customer's next message
----@field customer waba.Customer?  the receiver's handlers: who the event is about, whichever ids it has
----@field previous waba.Customer?  the ids of the customer before, if they have changed
----@field messages waba.Event[]?  message, with the receiver's option `gather`: all messages of this call, the last one included
----@field is_late boolean?    message: it is older than the receiver's option `max_age`
----@field state table?       the receiver's handlers, not for a status: a table of the customer (in a group: of the group),
----                          empty at first. Handlers may change or replace it; it is stored with the acknowledgement, as
----                          JSON of at most 64 KB
----@field mark_read fun(self: waba.Event, options: { typing: boolean? }?): true|nil, waba.Error?  with a client: as
----                          `client:mark_read`
+---                          with a client: sends a message as `event:reply`, and makes the handler `on.step[step]`
+--- handle the customer's next message
+---@field customer waba.Customer?  in the receiver's handlers: the customer of the event, whichever ids the event has
+---@field previous waba.Customer?  the previous ids of the customer, if they have changed
+---@field messages waba.Event[]?  message, with the receiver's option `gather`: all messages of this call, including the last one
+---@field is_late boolean?    message: true if it is older than the receiver's option `max_age`
+---@field state table?       in the receiver's handlers, except for a status: a table that belongs to the customer (in a
+---                          group: to the group), empty at first. Handlers may change or replace it; it is stored with
+---                          the acknowledgement as JSON of at most 64 KB
+---@field mark_read fun(self: waba.Event, options: { typing: boolean? }?): true|nil, waba.Error?  with a client: marks
+---                          the message as read, as `client:mark_read`
 ---@field download fun(self: waba.Event, options: waba.DownloadOptions?): waba.Download|nil, waba.Error?  with a
----                          client: the media of a message, as `client.media:download`; its SHA-256 is checked
+---                          client: downloads the media of a message, as `client.media:download`; the SHA-256 digest
+---                          is checked
 ---@field order { catalog_id: string?, text: string?, product_items: table[]? }|nil
 ---@field system { type: string?, body: string?, new_wa_id: string?, identity: string?, user: string?, user_id: string?, new_user_id: string? }|nil
 ---@field reaction { message_id: string?, emoji: string? }|nil  without emoji: removed
----@field edit { original_message_id: string?, message: table? }|nil  the event has the new content (Cloud)
+---@field edit { original_message_id: string?, message: table? }|nil  the id of the message that was changed; the event has the new content (Cloud)
 ---@field revoke { original_message_id: string? }|nil  Cloud
 ---@field unsupported { type: string? }|nil  a message that the platform does not deliver (Cloud)
 ---@field referral table?    message: the advertisement that the customer tapped
@@ -80,17 +82,17 @@ local inbound = {}
 ---@field participant_parent_user_id string?  Cloud
 ---@field conversation { id: string?, expiration_timestamp: integer?, origin: table? }|nil
 ---@field pricing { pricing_model: string?, billable: boolean?, category: string?, type: string? }|nil
----@field replaced { id: string?, error: waba.Error? }|nil  status: the template that was sent in place of the message,
----                          by the option `otherwise` of `client:send`
----@field data string?       status: the option `data` of the message (Cloud)
+---@field replaced { id: string?, error: waba.Error? }|nil  status: the result of sending the template of the option
+---                          `otherwise` of `client:send` instead of the message
+---@field data string?       status: the option `data` that the message was sent with (Cloud)
 ---@field outbox_id string?  status: the id of the outbox entry, if the message came from an outbox (Cloud)
 ---@field payment table?     status of type "payment": reference_id, amount, currency, transaction (Cloud)
 ---@field error waba.Error?  error
 ---@field field string?      account: the kind of the change
 ---@field value any          account: the complete content; preference: "stop" or "resume"
 ---@field category string?   preference: the kind of messages, such as "marketing_messages"
----@field owner string?      handover: the role that holds the conversation now, as the platform writes it
----@field previous_owner string?  handover: the role that held the conversation before
+---@field owner string?      handover: the role that controls the conversation now, as the platform writes it
+---@field previous_owner string?  handover: the role that controlled the conversation before
 
 ---@class waba.EventContact
 ---@field name string?
@@ -102,15 +104,15 @@ local inbound = {}
 
 --- The customer of an event.
 ---@class waba.Customer
----@field key string            the user id if one is known, else the phone number: stays the same while the customer hides
----                             and shows the number
+---@field key string            the user id if it is known, else the phone number; the key stays the same if the
+---                             customer hides or shows the number
 ---@field phone string?         digits
 ---@field user_id string?       the business-scoped user id (Cloud)
 ---@field parent_user_id string?  the user id that all numbers of a parent business share (Cloud)
 ---@field name string?          the name in the customer's profile
 ---@field username string?      Cloud
 
---- The choice or the input of the customer. With a client it is also a function that sends a reply.
+--- What the customer has chosen or entered. With a client it is also a function that sends a reply.
 ---@class waba.EventReply
 ---@overload fun(event: waba.Event, message: waba.Message, options: waba.SendOptions?): waba.Sent|nil, waba.Error?
 ---@field kind "button"|"list"|"flow"|"call_permission"|"payment_method"|nil
@@ -118,18 +120,18 @@ local inbound = {}
 ---@field title string?
 ---@field description string?  list
 ---@field name string?         flow
----@field data any             flow: the decoded response
+---@field data any             flow: the decoded input of the customer
 ---@field response string?     call_permission: "accept" or "reject"
 ---@field is_permanent boolean?            call_permission
 ---@field expiration_timestamp integer?    call_permission
 ---@field response_source string?          call_permission
 ---@field payment_method string?    payment_method: "offsite_card_pay"
----@field reference_id string?      payment_method: the order's id
+---@field reference_id string?      payment_method: the id of the order
 ---@field credential_id string?     payment_method
 ---@field last_four_digits string?  payment_method
 ---@field payment_timestamp integer?  payment_method
 
---- The receiving number of a webhook; empty on On-Premise hosting.
+--- The business number that receives a webhook; empty on On-Premise hosting.
 ---@class waba.EventPlace
 ---@field number string?
 ---@field phone_number_id string?
@@ -152,7 +154,7 @@ local function context(value)
   }
 end
 
--- The type of a message without `type`: the name of its content.
+-- Returns the type of a message without `type`: the name of the field with its content.
 local function guess_type(raw)
   for name in pairs(content) do
     if type(raw[name]) == "table" then return name end
@@ -172,7 +174,8 @@ local function read_extras(event, raw)
   if raw.origin ~= nil then event.origin = text(raw.origin) end
 end
 
--- The recipient of a status on Cloud hosting: names with the fields of the event. Two of the fields have two names.
+-- Reads the recipient of a status on Cloud hosting. The table has the names of the event's fields. Two of the
+-- fields have two names.
 local RECIPIENT = {
   { "recipient_user_id", "recipient_user_id" }, { "recipient_parent_user_id", "recipient_parent_user_id" },
   { "parent_recipient_user_id", "recipient_parent_user_id" }, { "recipient_type", "recipient_type" },
@@ -211,7 +214,7 @@ inbound.types = content
 ---@field account fun(field: string, value: any, place: waba.EventPlace?): waba.Event
 ---@field unknown_lists fun(events: waba.Event[], first: integer, body: table, names: any[], place: waba.EventPlace?)
 
---- Makes the reader of a hosting.
+--- Makes the reader for a hosting.
 ---@param hosting string                     its name
 ---@param error_from_row fun(row: any): waba.Error
 ---@return waba.EventReader
@@ -258,7 +261,7 @@ function inbound.reader(hosting, error_from_row)
         number = place.number, phone_number_id = place.phone_number_id, waba_id = place.waba_id,
       }
     end
-    -- on On-Premise hosting since version 2.45 the recipient is in `message`, in some versions in both places
+    -- on On-Premise hosting since version 2.45 the recipient is in `message`; some versions have it in both places
     local id, status, message = raw.id, raw.status, raw.message
     if type(id) ~= "string" then id = text(id) end
     if type(status) ~= "string" then status = text(status) or "unknown" end
@@ -295,8 +298,8 @@ function inbound.reader(hosting, error_from_row)
     }
   end
 
-  -- Makes an account event from each element of an unknown list and from each unknown object with an id. Other unknown
-  -- members become events only if the body has no other events, behind the first ones.
+  -- Makes an account event from each element of an unknown list, and from each unknown object with an id. Other
+  -- unknown members become events only if the body has no other events. Their events are the last ones.
   function reader.unknown_lists(events, first, body, names, place)
     table.sort(names, function(one, other) return tostring(one) < tostring(other) end)
     local had_events = #events > first
@@ -331,7 +334,7 @@ end
 
 --- Reads an entry of `contacts`.
 ---@param raw any
----@param phone? string    the contact's wa_id and its user id if the entry has none
+---@param phone? string    the wa_id and the user id of the contact if the entry has none
 ---@param user_id? string
 ---@return waba.EventContact
 function inbound.contact(raw, phone, user_id)
@@ -348,7 +351,7 @@ function inbound.contact(raw, phone, user_id)
   return contact
 end
 
---- Returns the customer of an event: the phone number, or if it is unknown the business-scoped user id.
+--- Returns the id of an event's customer: the phone number, or if that is unknown the business-scoped user id.
 ---@param event waba.Event
 ---@return string|nil
 function inbound.customer(event)
@@ -358,7 +361,7 @@ function inbound.customer(event)
     or event.to_user_id or event.from_user_id or event.recipient_user_id or contact.user_id
 end
 
---- Returns the new phone number or business-scoped user id of a customer who has changed it; nil for every other event.
+--- Returns the new phone number or user id of a customer who has changed it; nil for every other event.
 ---@param event waba.Event
 ---@return string|nil
 function inbound.new_address(event)

@@ -9,18 +9,18 @@ local hosting = {}
 ---@type table<waba.Hosting, true>
 hosting.NAMES = { on_premise = true, cloud = true }
 
---- How one endpoint is called, or why it can't be.
+--- How one endpoint is called, or why it can't be called.
 ---@class waba.Endpoint
 ---@field method string
----@field path string           `{name}` stands for a value that is percent-encoded, `{+name}` for one that is already
----@field idempotent? boolean   a request may reach the gateway twice without harm
+---@field path string           `{name}` stands for a value to percent-encode, `{+name}` for a value that is percent-encoded already
+---@field idempotent? boolean   true: the gateway may receive a request twice without harm
 ---@field class? string         the rate limit of the endpoint; "other" by default
----@field binary? boolean       a 2xx body is bytes, not JSON
----@field summary? fun(body: string): any  reads a 2xx body instead of the JSON decoder; nil: use the decoder
----@field query? table<string, any>  query parameters of every request
----@field is_external? boolean  requests go to another host, which has its own rate limits
----@field unsupported? string   the gateway does not have the endpoint: the message of the error, which names the
----                             alternative. All other fields are nil
+---@field binary? boolean       true: a 2xx body is bytes, not JSON
+---@field summary? fun(body: string): any  reads a 2xx body instead of the JSON decoder; returns nil if the decoder must be used
+---@field query? table<string, any>  query parameters that every request has
+---@field is_external? boolean  true: requests go to another host, which has its own rate limits
+---@field unsupported? string   set if the gateway does not have the endpoint: the error message, which names the
+---                             alternative. Then all other fields are nil
 
 --- Loads a gateway.
 ---@param name waba.Hosting
@@ -41,7 +41,7 @@ end
 ---@param gateway table
 ---@param name string
 ---@return waba.Endpoint|nil
----@return waba.Error? err  of kind "invalid", if the gateway does not have the endpoint
+---@return waba.Error? err  an error of kind "invalid" if the gateway does not have the endpoint
 function hosting.endpoint(gateway, name)
   local endpoint = gateway.endpoints[name]
   if not endpoint.unsupported then return endpoint end

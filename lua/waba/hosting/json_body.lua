@@ -1,13 +1,13 @@
--- Writes a JSON body with empty lists, because an empty table would become an object.
+-- Writes a JSON body with empty lists; without it an empty table would become an object.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
 
 --- Makes a call with this body.
 ---@param body table
----@param lists string[]  the fields with lists
+---@param lists string[]  the names of the fields that are lists
 ---@return waba.Call|nil
----@return waba.Error? err  of kind "invalid": the body has a value that JSON does not have
+---@return waba.Error? err  an error of kind "invalid": JSON can't represent a value of the body
 local function json_body(body, lists)
   local rest, empty = {}, {}
   for name, value in pairs(body) do rest[name] = value end

@@ -12,18 +12,18 @@ local SUMMARY = {}
 
 --- An accepted message.
 ---@class waba.Sent
----@field id string?        the message's id, as in its statuses; nil only in 360dialog's own sandbox
+---@field id string?        the id of the message, as in its statuses; nil only in 360dialog's own sandbox
 ---@field wa_id string?     the id of the recipient at WhatsApp; may differ from the number
----@field input string      the recipient in the request
----@field user_id string?   Cloud: the recipient's business-scoped user id, if the message was sent to it
+---@field input string      the recipient as written in the request
+---@field user_id string?   Cloud: the recipient's business-scoped user id, if the message was sent to this id
 ---@field status string?    Cloud, templates: "accepted", "held_for_quality_assessment" or "paused"
----@field group_id string?  Cloud: the group, if the message was sent to one
+---@field group_id string?  Cloud: the group, if the message was sent to a group
 
-local pick -- made at first use
+local pick -- decoded when it is first read
 
---- Picks the known fields from a 2xx body in its usual form, without decoding it.
+--- Picks the known fields from a 2xx body in its usual form, without decoding the body.
 ---@param body string
----@return table|nil summary  the argument of `sent.read`; nil if the body has to be decoded
+---@return table|nil summary  the argument of `sent.read`; nil if the body must be decoded
 function sent.summary(body)
   pick = pick or core.picker("messages.id", "messages.message_status", "messages.group_id", "contacts.wa_id",
     "contacts.input", "contacts.user_id", "meta", "messaging_product")
@@ -32,7 +32,7 @@ function sent.summary(body)
   if wa_id == "" then wa_id = nil end
   if input == "" then input = nil end
   local summary = { id = id, wa_id = wa_id, input = input, [SUMMARY] = true }
-  -- few responses have these, and a smaller table is cheaper
+  -- few responses have these fields, and a smaller table is cheaper
   if status and status ~= "" then summary.status = status end
   if group_id and group_id ~= "" then summary.group_id = group_id end
   if user_id and user_id ~= "" then summary.user_id = user_id end
@@ -40,7 +40,7 @@ function sent.summary(body)
 end
 
 --- Reads the response to a message (on-premise.md, section 2.2; cloud.md, section 2.1).
----@param json any  decoded, or its summary
+---@param json any  the decoded body, or its summary
 ---@param to string
 ---@return waba.Sent|nil sent  nil if the response has no id
 function sent.read(json, to)

@@ -1,5 +1,5 @@
--- Reads the values of responses and webhooks in the types that the platform documents. A value that has another type
--- and can't be converted is nil; nothing here fails.
+-- Converts the values of responses and webhooks to the types that the platform documents. A value of another type
+-- that can't be converted becomes nil; no function here raises an error.
 
 local core = require "waba.core"
 local digits = require "waba.digits"
@@ -10,7 +10,7 @@ local PLUS = 43
 
 local values = {}
 
---- Reads an id or a phone number, which may be a number.
+--- Converts an id or a phone number, which may be a number, to a string.
 ---@param value any
 ---@return string|nil
 local function text(value)
@@ -20,7 +20,7 @@ local function text(value)
   if kind == "number" then return digits(value) or ("%.0f"):format(value) end
 end
 
---- Converts a value to text, without the plus of a phone number.
+--- Converts a value to text, without the "+" of a phone number.
 ---@param value any
 ---@return string|nil
 local function wa_id(value)
@@ -30,7 +30,7 @@ local function wa_id(value)
   return value
 end
 
---- Converts a value to text; the empty string to nil.
+--- Converts a value to text; the empty string becomes nil.
 ---@param value any
 ---@return string|nil
 local function some_text(value)
@@ -38,7 +38,7 @@ local function some_text(value)
   if value ~= "" then return value end
 end
 
---- The digits of a phone number in any form.
+--- Returns the digits of a phone number that has any form.
 ---@param value any
 ---@return string|nil
 local function phone_digits(value)
@@ -54,7 +54,7 @@ local function number(value)
   if type(value) == "string" then return tonumber(value) end
 end
 
---- Reads an integer of at most 15 digits, which a double represents exactly.
+--- Converts a value to an integer of at most 15 digits, which a double represents exactly.
 ---@param value any
 ---@return integer|nil
 local function integer(value)
@@ -62,7 +62,7 @@ local function integer(value)
   if value and value > -1e15 and value < 1e15 then return floor(value) end
 end
 
---- Reads Unix seconds, from seconds or, in a few payloads, milliseconds.
+--- Converts a time to Unix seconds; a few payloads have milliseconds.
 ---@param value any
 ---@return integer|nil
 local function timestamp(value)
@@ -72,7 +72,7 @@ local function timestamp(value)
   return floor(value > 1e11 and value / 1000 or value)
 end
 
---- Reads a boolean, which may be a string or a number.
+--- Converts a value to a boolean; it may be a string or a number.
 ---@param value any
 ---@return boolean|nil
 local function flag(value)
@@ -81,10 +81,10 @@ local function flag(value)
   if value == "false" or value == 0 or value == "0" then return false end
 end
 
--- The type of values that a converter does not change.
+-- The type of the values that a converter does not change.
 local UNCHANGED = { [text] = "string", [flag] = "boolean", [number] = "number" }
 
--- The new values of the members that change, with `null` for nil; nil if none changes.
+-- Returns the new values of the members that change, with `null` in place of nil; nil if no member changes.
 local function changes_of(value, converters, otherwise)
   local changes
   for name, member in next, value do
@@ -100,8 +100,8 @@ local function changes_of(value, converters, otherwise)
   return changes
 end
 
--- Converts the members of a table by `converters` and `otherwise`, and removes members that become nil; lists have no
--- gaps.
+-- Converts the members of a table by `converters` and `otherwise`, and removes members that become nil. In a list the
+-- following elements move up, so it has no gaps.
 local function converted(value, converters, otherwise)
   if value == null then return nil end
   if type(value) ~= "table" then return value end
@@ -121,7 +121,8 @@ local function converted(value, converters, otherwise)
   return copy
 end
 
---- Removes the nulls of a table, which are true in a condition. Lists have no gaps afterwards.
+--- Removes the nulls of a table, because a null is true in a condition. In a list the following elements move up,
+--- so it has no gaps.
 ---@param value any
 ---@return any
 local function without_null(value)
@@ -129,10 +130,10 @@ local function without_null(value)
 end
 UNCHANGED[without_null] = "string"
 
--- Chooses the converter for ids by a field's name.
+-- Chooses the converter for ids by the name of a field.
 local IDS = {}
 
---- Copies a value with undefined fields, and converts ids to strings.
+--- Copies a value whose fields are unknown, and converts ids to strings.
 ---@param value any
 ---@return any
 local function with_ids(value)
@@ -191,7 +192,7 @@ end
 
 local NO_ITEMS = {}
 
---- Returns a list: empty for null, with one element for a value that is no list. The list must not be changed.
+--- Returns a list: empty for null, with one element for a value that is no list. The caller must not change the list.
 ---@param value any
 ---@return any[]
 local function items(value)
@@ -200,14 +201,14 @@ local function items(value)
   return value
 end
 
---- A table, or an empty one in its place.
+--- Returns a table unchanged, and an empty table for any other value.
 ---@param value any
 ---@return table
 local function object(value)
   return type(value) == "table" and value or {}
 end
 
---- The value at a path of names and positions, or nil.
+--- Returns the value at a path of names and positions, or nil.
 ---@param json any
 ---@param ... string|integer
 ---@return any
@@ -220,14 +221,14 @@ local function dig(json, ...)
   return json
 end
 
---- The cursors of a page in the form of the Graph API. `after` and `before` are nil where no page follows.
+--- Reads the cursors of a page in the form of the Graph API. `after` is nil on the last page, `before` on the first.
 ---@param json table
 ---@return string|nil after
 ---@return string|nil before
 local function cursors(json)
   local paging = object(json.paging)
   local names = object(paging.cursors)
-  -- the URLs beside the cursors do not lead through the gateway, so they only show whether there is another page
+  -- the URLs beside the cursors are not URLs of the gateway, so they only show whether there is another page
   return some_text(paging.next) and some_text(names.after), some_text(paging.previous) and some_text(names.before)
 end
 

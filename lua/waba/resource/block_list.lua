@@ -1,5 +1,5 @@
--- Users who can neither write to the number nor receive messages from it: /block_users (Cloud hosting only; cloud.md,
--- section 8.4).
+-- Blocks users of WhatsApp: a blocked user can neither write to the number nor receive messages from it. /block_users
+-- (Cloud hosting only; cloud.md, section 8.4).
 
 local hosting = require "waba.hosting"
 local values = require "waba.hosting.values"
@@ -12,15 +12,15 @@ local BlockList = {}
 BlockList.__index = BlockList
 BlockList.__name = "waba.BlockListResource"
 
--- The limit of users in one call; the list can have 64,000.
+-- The largest number of users in one call; the list can have 64,000.
 local MOST = 1000
 
 --- A user of the block list, or of the response to a change.
 ---@class waba.BlockedUser
----@field input string|nil    the user of the request, as the gateway writes it
+---@field input string|nil    the user as written in the request
 ---@field wa_id string|nil
 ---@field user_id string|nil  business-scoped
----@field error waba.Error|nil  why the user could not be blocked or unblocked
+---@field error waba.Error|nil  the reason why the user could not be blocked or unblocked
 
 local function read_user(item)
   item = values.object(item)
@@ -30,15 +30,15 @@ local function read_user(item)
   }
 end
 
--- Adds the users of an item. Two forms are documented: users, and objects that contain users.
+-- Adds the users of an item to a list. The platform documents two forms: users, and objects that contain users.
 local function add_users(users, item)
   local inner = values.dig(item, "block_users")
   for _, user in ipairs(type(inner) == "table" and inner or { item }) do users[#users + 1] = read_user(user) end
 end
 
 ---@class waba.BlockListResource
----@field list fun(self: waba.BlockListResource, given: waba.PageOptions?): { users: waba.BlockedUser[], after: string?, before: string? }|nil, waba.Error?  GET /block_users; `after` is nil on the last page
----@field each fun(self: waba.BlockListResource, given: waba.EachOptions?): (fun(): waba.BlockedUser|false|nil, waba.Error?)  all users, page after page, as client.templates:each
+---@field list fun(self: waba.BlockListResource, given: waba.PageOptions?): { users: waba.BlockedUser[], after: string?, before: string? }|nil, waba.Error?  Returns one page of the list: GET /block_users; `after` is nil on the last page
+---@field each fun(self: waba.BlockListResource, given: waba.EachOptions?): (fun(): waba.BlockedUser|false|nil, waba.Error?)  iterates over all users, page after page, as client.templates:each
 pages.add_methods(BlockList, "client.block_list", "users", pages.fetcher("list_blocked", "users", add_users))
 
 local function encode_users(users)
@@ -63,8 +63,8 @@ end
 
 --- The result of a change.
 ---@class waba.BlockResult
----@field users waba.BlockedUser[]   blocked or unblocked users
----@field failed waba.BlockedUser[]  users with an `error`
+---@field users waba.BlockedUser[]   the users that were blocked or unblocked
+---@field failed waba.BlockedUser[]  the users that could not be changed, each with an `error`
 
 local function read_result(client, json, names)
   local block_users = values.object(values.dig(json, "block_users"))
@@ -102,7 +102,7 @@ end
 ---@param users (string|integer|{ user_id: string })[]  phone numbers in international form, wa_ids or
 ---        business-scoped user ids; at most 1000, and 64,000 in the whole list
 ---@return waba.BlockResult|nil
----@return waba.Error? err  if no user was changed
+---@return waba.Error? err  the error if no user was changed
 function BlockList:block(users)
   local result, err = change(self, "block_users", users, "client.block_list:block", { "added_users" })
   return result, err
@@ -111,9 +111,9 @@ end
 --- Unblocks users: DELETE /block_users.
 ---@param users (string|integer|{ user_id: string })[]  as in `block`
 ---@return waba.BlockResult|nil
----@return waba.Error? err  if no user was changed
+---@return waba.Error? err  the error if no user was changed
 function BlockList:unblock(users)
-  -- the documented example has added_users for removed users too
+  -- in the documented example the field for removed users is called added_users too
   local result, err = change(self, "unblock_users", users, "client.block_list:unblock",
     { "removed_users", "added_users" })
   return result, err

@@ -38,7 +38,7 @@ function CommerceSettings:set(settings)
   if next(settings) == nil then error("client.commerce_settings:set: at least one field is needed", 2) end
   local query = {}
   for name, value in pairs(settings) do query[name] = tostring(value) end
-  -- all values are in the query; the empty body makes a request without JSON
+  -- all values are in the query; a body of "" makes a request without JSON
   return outcome.success(self.client:call("set_commerce", { query = query, body = "" }))
 end
 

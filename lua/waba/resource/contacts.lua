@@ -1,4 +1,4 @@
--- Contacts: POST /v1/contacts and the paths below it. On Cloud hosting contacts can be blocked only.
+-- Contacts: POST /v1/contacts and the paths below it. Cloud hosting can only block contacts.
 
 local errors = require "waba.errors"
 local values = require "waba.hosting.values"
@@ -12,16 +12,16 @@ local Contacts = {}
 Contacts.__index = Contacts
 Contacts.__name = "waba.ContactsResource"
 
--- The body of a block (on-premise.md, section 4.2).
+-- The body of the request that blocks a contact (on-premise.md, section 4.2).
 local BLOCK = { is = "object", fields = { reason = { is = "string", characters = { 0, 60 } } } }
 
 --- The result of a check for one number.
 ---@class waba.CheckedContact
----@field input string    the number of the call
+---@field input string    the number as passed by the caller
 ---@field status string   "valid"; "invalid"; "processing": the check is not finished; "failed": it failed
 ---@field wa_id string?   the recipient for messages, if the status is "valid"
 
--- The digits of a number, or an error with the path of the number.
+-- Returns the digits of a number, or an error with the path of the number.
 local function digits_of(number, path)
   local digits, err = recipient.normalize(number)
   if digits then return digits end
@@ -48,13 +48,13 @@ end
 --- How numbers are checked.
 ---@options waba.ContactsCheckOptions
 local CHECK_OPTIONS = {
-  wait = { "boolean", false },  -- true: the gateway responds when all are known, instead of with "processing"
+  wait = { "boolean", false },  -- true: the gateway responds when all results are known, instead of with "processing"
   force = { "boolean", false }, -- true: asks WhatsApp again for numbers that were checked in the last 7 days
 }
 
---- Checks which numbers have WhatsApp: POST /v1/contacts (On-Premise hosting only). Newer gateways return "valid" for
---- every number, so do not let sending depend on it; no check is needed before sending. Check no more numbers than you
---- send messages to: otherwise 360dialog disables the check.
+--- Checks which numbers use WhatsApp: POST /v1/contacts (On-Premise hosting only). Newer gateways return "valid" for
+--- every number, so a program should not depend on the result; messages can be sent without a check. Check only
+--- numbers to which you send messages; otherwise 360dialog disables the check.
 ---@param numbers (string|integer)[]  in international form
 ---@param options? waba.ContactsCheckOptions
 ---@return waba.CheckedContact[]|nil
@@ -98,8 +98,8 @@ end
 --- Blocks a contact: POST /v1/contacts/{number}/block (Cloud: POST /block_users). The contact must have written in
 --- the last 24 hours.
 ---@param number string|integer  in international form
----@param reason? string         at most 60 characters; used if the contact is a business too (On-Premise
----                              hosting only)
+---@param reason? string         at most 60 characters; used only if the contact is a business (On-Premise hosting
+---                              only)
 ---@return true|nil
 ---@return waba.Error? err
 function Contacts:block(number, reason)
@@ -124,8 +124,8 @@ end
 ---@field created_timestamp integer|nil  milliseconds since 1970
 ---@field acknowledged boolean
 
---- Returns the identity of a contact: GET /v1/contacts/{wa_id}/identity (On-Premise hosting only). Useful only if
---- 360dialog has enabled the security notifications of the number.
+--- Returns the identity of a contact: GET /v1/contacts/{wa_id}/identity (On-Premise hosting only). The result is
+--- useful only if 360dialog has enabled the security notifications of the number.
 ---@param wa_id string|integer
 ---@return waba.Identity|nil
 ---@return waba.Error? err
@@ -134,7 +134,7 @@ function Contacts:identity(wa_id)
   if not digits then return nil, err end
   local json, response = self.client:call("get_identity", { parameters = { wa_id = digits } })
   if json == nil then return nil, response end
-  local identity = values.object(values.dig(json, "contacts")) -- one object, in spite of the plural
+  local identity = values.object(values.dig(json, "contacts")) -- one object, although the name is a plural
   if not text(identity.hash) then
     return nil, outcome.incomplete(response, "identity", '"hash" in its field "contacts"')
   end
@@ -144,10 +144,10 @@ function Contacts:identity(wa_id)
   }
 end
 
---- Acknowledges an identity, so that messages are sent to it again: PUT /v1/contacts/{wa_id}/identity (On-Premise
---- hosting only).
+--- Acknowledges a changed identity, so that messages are delivered to it again: PUT /v1/contacts/{wa_id}/identity
+--- (On-Premise hosting only).
 ---@param wa_id string|integer
----@param hash string  of the identity, from `identity` or a system message
+---@param hash string  the hash of the identity, from `identity` or a system message
 ---@return true|nil
 ---@return waba.Error? err
 function Contacts:acknowledge(wa_id, hash)

@@ -1,4 +1,4 @@
--- The components of a chat without messages: ice breakers (prompts), commands, the welcome message:
+-- The elements that WhatsApp shows in a chat: ice breakers (prompts), commands and the welcome message.
 -- /conversational_automation (Cloud hosting only; cloud.md, section 8.5).
 
 local outcome = require "waba.resource.outcome"
@@ -33,17 +33,17 @@ local RULE = {
   },
 }
 
---- The components of a chat. After `get` and `set` all fields are set.
+--- The elements of a chat. `get` and `set` return all fields.
 ---@options waba.Automation
 local FIELDS = {
-  enable_welcome_message = "boolean", -- sends a webhook when somebody opens the chat for the first time
-  prompts = "string[]",               -- ice breakers: at most 4, each at most 80 characters, without emoji
-  commands = "{ command_name: string, command_description: string }[]", -- at most 30; names of at most 32 characters,
-                                      -- descriptions of at most 256, without emoji
+  enable_welcome_message = "boolean", -- true: a webhook reports that somebody has opened the chat for the first time
+  prompts = "string[]",               -- ice breakers: at most 4, each with at most 80 characters and no emoji
+  commands = "{ command_name: string, command_description: string }[]", -- at most 30; names have at most 32
+                                      -- characters, descriptions at most 256, without emoji
 }
 
 local function read(json)
-  -- the fields may be in an object of their own, and this may be in a list
+  -- a response may have the fields in an object of their own, and this object in a list
   local stored = values.dig(json, "data", 1) or json
   stored = values.object(values.dig(stored, "conversational_automation") or stored)
   local result = {
@@ -63,7 +63,7 @@ local function read(json)
   return result
 end
 
---- Reads the components: GET /conversational_automation.
+--- Reads the elements: GET /conversational_automation.
 ---@return waba.Automation|nil
 ---@return waba.Error? err
 function Automation:get()
@@ -72,10 +72,10 @@ function Automation:get()
   return read(json)
 end
 
---- Changes the given components and keeps the others. The gateway replaces all three components, so the function reads
---- them first (GET and POST /conversational_automation). {} removes all prompts or commands.
+--- Changes the given elements and keeps the others. The gateway always replaces all three elements, so this function
+--- reads them first (GET and POST /conversational_automation). {} removes all prompts or commands.
 ---@param fields waba.Automation
----@return waba.Automation|nil stored  the components that were written
+---@return waba.Automation|nil stored  the elements that were written
 ---@return waba.Error? err
 function Automation:set(fields)
   fields = option.check(fields, FIELDS, "client.conversational_automation:set")

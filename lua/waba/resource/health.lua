@@ -1,5 +1,6 @@
--- The state of the number's WhatsApp client: GET /v1/health (Cloud: GET /health_status, of the number itself). The
--- gateway refreshes its health every five minutes, so a client caches the response for this time.
+-- The state of the number's WhatsApp client: GET /v1/health; on Cloud hosting the state of the number: GET
+-- /health_status. The gateway updates this state every five minutes, so a client caches the response for five
+-- minutes.
 
 local core = require "waba.core"
 local hosting = require "waba.hosting"
@@ -10,7 +11,7 @@ local health = {}
 -- Seconds.
 local REFRESH = 300
 
---- Returns the health of the number, at most five minutes old.
+--- Returns the state of the number, which is at most five minutes old.
 ---@param client waba.Client
 ---@return waba.Health|nil
 ---@return waba.Error? err

@@ -5,10 +5,10 @@ local values = require "waba.hosting.values"
 
 local outcome = {}
 
---- The error of a response without the content that the platform documents.
+--- Makes the error for a response without the content that the platform documents.
 ---@param response waba.Response
 ---@param absent string        as in "templates"
----@param expected string      the documented form: 'a list in its field "data"'
+---@param expected string      a description of the documented form: 'a list in its field "data"'
 ---@param maybe_sent? boolean  the gateway may have executed the request
 ---@return waba.Error
 function outcome.incomplete(response, absent, expected, maybe_sent)
@@ -18,7 +18,7 @@ function outcome.incomplete(response, absent, expected, maybe_sent)
   }
 end
 
---- Makes an empty response of an error "not found", with which the gateways report that something was never set.
+--- Converts an error "not found", by which the gateways report that something was never set, to an empty response.
 ---@param json any
 ---@param response waba.Response|waba.Error
 ---@return any json
@@ -32,7 +32,7 @@ end
 ---@param json any
 ---@param response waba.Response|waba.Error
 ---@return true|nil
----@return waba.Error? err  the one of the call, or kind "api" when `success` is false
+---@return waba.Error? err  the error of the call, or kind "api" if `success` is false
 function outcome.success(json, response)
   if json == nil then return nil, response end
   if type(json) == "table" and values.flag(json.success) == false then

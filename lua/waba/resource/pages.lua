@@ -8,22 +8,22 @@ local values = require "waba.hosting.values"
 
 local pages = {}
 
---- The options for all pages of a list.
+--- The options of an iterator over all pages.
 ---@options waba.EachOptions
 local EACH_OPTIONS = {
-  limit = "integer",  -- items of one page, 1 or more
+  limit = "integer",  -- the number of items in one page, 1 or more
 }
 
 --- One page of a list with cursors.
 ---@options waba.PageOptions : waba.EachOptions
 local PAGE_OPTIONS = option.with(EACH_OPTIONS, {
-  after = "string",   -- returns the page after this cursor: the field `after` of the page before
+  after = "string",   -- returns the page after this cursor, which is the field `after` of the previous page
   before = "string",  -- returns the page before this cursor
 })
 
---- Returns the query of a page. Raises an error for wrong options at the caller of the method.
+--- Returns the query that selects a page. Raises an error for invalid options at the caller of the method.
 ---@param options waba.PageOptions
----@param what string  the method, for the message
+---@param what string  the name of the method, for the message
 ---@return table query
 function pages.query(options, what)
   if options.limit and options.limit < 1 then error(what .. ": option limit must be at least 1", 4) end
@@ -31,7 +31,7 @@ function pages.query(options, what)
   return { limit = options.limit, after = options.after, before = options.before }
 end
 
--- Fetches all pages now. For PUC Lua 5.1, where an iterator of `for` cannot wait.
+-- Fetches all pages at once. PUC Lua 5.1 needs this, because its iterators in a `for` loop cannot wait.
 local function all_now(next_page)
   local collected = {}
   local page, err = next_page()
@@ -50,7 +50,7 @@ end
 --- Returns an iterator over the items of all pages.
 ---@param next_page fun(): table|false|nil, waba.Error?  returns the items of the next page; false with an error; nil
 ---        at the end
----@return fun(): any, waba.Error?  returns `false` and the error at the end if a page could not be fetched
+---@return fun(): any, waba.Error?  returns `false` and the error as its last results if a page could not be fetched
 function pages.each(next_page)
   if not runtime.can_yield_in_pcall() then next_page = all_now(next_page) end
   local list, position, ended = {}, 0, false
@@ -71,8 +71,8 @@ end
 
 --- Returns a function that fetches the next page at each call.
 ---@param fetch fun(): table|nil, waba.Error?       fetches the current page
----@param advance fun(page: table): boolean|nil, waba.Error?  selects the next page; false: there is no next page
----@param items string                              the field of a page with its items
+---@param advance fun(page: table): boolean|nil, waba.Error?  changes the query so that it selects the next page; false: there is no next page
+---@param items string                              the name of a page's field with the items
 ---@return fun(): table|false|nil, waba.Error?  for `pages.each`
 function pages.walk(fetch, advance, items)
   local finished, failure = false, nil
@@ -92,11 +92,11 @@ function pages.walk(fetch, advance, items)
   end
 end
 
---- Changes a query to select the following page, by the cursor or by the offset.
+--- Changes a query so that it selects the next page, by the cursor or by the offset.
 ---@param query table  changed
 ---@param page { after: string?, total: integer?, count: integer? }  `total` is present in a list with offsets
 ---@return boolean|nil goes_on
----@return waba.Error? err  if the cursor did not change
+---@return waba.Error? err  an error if the cursor has not changed
 function pages.advance(query, page)
   if page.total then
     query.offset = (query.offset or 0) + page.count
@@ -114,8 +114,8 @@ end
 
 --- Returns a function that fetches a page of a list with cursors, whose items are in the field "data" of the response.
 ---@param endpoint string
----@param items string                           the field of a page with its items
----@param add fun(list: any[], item: any)        adds what an item of the response has to the items of the page
+---@param items string                           the name of a page's field with the items
+---@param add fun(list: any[], item: any)        appends the items of a response item to a list
 ---@return fun(self: table, query: table): table|nil, waba.Error?
 function pages.fetcher(endpoint, items, add)
   return function(self, query)
@@ -130,10 +130,10 @@ function pages.fetcher(endpoint, items, add)
   end
 end
 
---- Adds the methods `list` and `each` to a resource with cursors.
+--- Adds the methods `list` and `each` to a resource whose lists have cursors.
 ---@param methods table                   the class
 ---@param what string                     "client.block_list"
----@param items string                    the field of a page with its items
+---@param items string                    the name of a page's field with the items
 ---@param fetch fun(self: table, query: table): table|nil, waba.Error?
 function pages.add_methods(methods, what, items, fetch)
   function methods:list(options)

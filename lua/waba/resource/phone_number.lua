@@ -1,5 +1,5 @@
--- The number that the API key belongs to: GET /v1/configs/phone_number (Cloud: GET /health_status), and the check that
--- it is the expected one. With a wrong key messages would be sent in the name of another customer.
+-- The number that the API key belongs to: GET /v1/configs/phone_number (Cloud: GET /health_status). Checks whether it
+-- is the expected number. With another key, messages would be sent in the name of another customer.
 
 local errors = require "waba.errors"
 local outcome = require "waba.resource.outcome"
@@ -8,7 +8,7 @@ local values = require "waba.hosting.values"
 
 local phone_number = {}
 
---- Returns the key's number.
+--- Returns the number of the API key.
 ---@param client waba.Client
 ---@return string|nil digits  without "+"
 ---@return waba.Error? err
@@ -21,10 +21,10 @@ function phone_number.get(client)
   return digits
 end
 
---- Returns the digits of a number. Raises an error if it is no phone number.
+--- Returns the digits of a number. Raises an error if the argument is not a phone number.
 ---@param number string|integer  in international form
----@param what string            the option's name in the error message: "waba.client: option expect_number"
----@param level? integer         as in an `error` of the calling function; 2, its caller, by default
+---@param what string            the name of the option in the error message: "waba.client: option expect_number"
+---@param level? integer         the level of an `error` in the calling function; default: 2, its caller
 ---@return string digits
 function phone_number.expected(number, what, level)
   local digits, err = recipient.normalize(number)
@@ -46,9 +46,9 @@ function phone_number.verify(client, expected)
   }
 end
 
---- Checks the number before a request of a client with `expect_number`. Sends a request for the first check and keeps
---- the result; a request that failed is sent again at the next check.
----@param client waba.Client  with `expected_number`: digits; nil: none is expected
+--- Checks the number before a request of a client with `expect_number`. The first check sends a request, and its
+--- result is kept. If the request fails, the next check sends it again.
+---@param client waba.Client  a client with `expected_number`: digits; nil: no check
 ---@return true|nil
 ---@return waba.Error? err
 function phone_number.ensure(client)

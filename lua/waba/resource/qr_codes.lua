@@ -23,7 +23,7 @@ local RULE = {
   },
 }
 
---- A code. A number can have 2000.
+--- A code. A number can have 2000 codes.
 ---@class waba.QrCode
 ---@field code string               14 characters
 ---@field prefilled_message string
@@ -41,8 +41,8 @@ end
 local function add_code(codes, item) codes[#codes + 1] = read_code(item) end
 
 ---@class waba.QrCodesResource
----@field list fun(self: waba.QrCodesResource, given: waba.PageOptions?): { codes: waba.QrCode[], after: string?, before: string? }|nil, waba.Error?  GET /message_qrdls; `after` is nil on the last page
----@field each fun(self: waba.QrCodesResource, given: waba.EachOptions?): (fun(): waba.QrCode|false|nil, waba.Error?)  all codes, page after page, as client.templates:each
+---@field list fun(self: waba.QrCodesResource, given: waba.PageOptions?): { codes: waba.QrCode[], after: string?, before: string? }|nil, waba.Error?  returns one page of codes: GET /message_qrdls; `after` is nil on the last page
+---@field each fun(self: waba.QrCodesResource, given: waba.EachOptions?): (fun(): waba.QrCode|false|nil, waba.Error?)  iterates over all codes, page after page, as client.templates:each
 pages.add_methods(QrCodes, "client.qr_codes", "codes", pages.fetcher("list_qr_codes", "codes", add_code))
 
 --- The content of a code.
@@ -109,7 +109,7 @@ function QrCodes:edit(code, fields)
   return write(self, "update_qr_code", body)
 end
 
---- Deletes a code; its image and its link become invalid: DELETE /message_qrdls/{code}.
+--- Deletes a code: DELETE /message_qrdls/{code}. Its image and its link become invalid.
 ---@param code string
 ---@return true|nil
 ---@return waba.Error? err

@@ -1,4 +1,5 @@
--- The addresses for webhooks: of the number on both hostings; of the account and further destinations on Cloud hosting.
+-- The URLs to which the gateway posts webhooks: of the number on both hostings; of the account and further
+-- destinations on Cloud hosting.
 
 local core = require "waba.core"
 local outcome = require "waba.resource.outcome"
@@ -13,10 +14,10 @@ local Webhook = {}
 Webhook.__index = Webhook
 Webhook.__name = "waba.WebhookResource"
 
---- An address for webhooks, as stored by the gateway.
+--- A URL for webhooks, as the gateway has stored it.
 ---@class waba.WebhookAddress
----@field url string|nil  nil: none is set
----@field headers table<string, string>  headers of each webhook
+---@field url string|nil  nil: no URL is set
+---@field headers table<string, string>  headers that each webhook has
 
 local function read_address(json)
   local headers = {}
@@ -26,7 +27,7 @@ local function read_address(json)
   return { url = values.some_text(values.dig(json, "url")), headers = headers }
 end
 
--- The headers, with user and password as Basic authentication. `at` is the beginning of each path.
+-- Returns the headers, with user and password as Basic authentication. `at` is the beginning of each path in errors.
 local function encode_headers(options, at)
   local headers, has_authorization = {}, false
   for name, value in pairs(options.headers or {}) do
@@ -54,14 +55,14 @@ local function encode_headers(options, at)
   return headers
 end
 
--- Checks a URL against the rules of a gateway that has any. A receiver on loopback is for the emulator and may have a
+-- Checks a URL by the rules of a gateway that has such rules. A URL on loopback is for the emulator and may have a
 -- port.
 local function check_url(url, origin, rules)
   if not rules then return nil end
   local host = origin:match("^%a+://(%[.-%])") or origin:match("^%a+://([^:]+)")
   if loopback.is_host(host) then return nil end
   if host:find("_", 1, true) then return "must not have _ in its host" end
-  -- the port of the URL, because the origin does not contain a default port
+  -- the port of the URL as written, because the origin does not contain a default port
   local authority = url:match("^%a+://([^/?#]*)"):gsub("^%[.-%]", "")
   if authority:find(":", 1, true) then return "must not name a port" end
   local length = core.utf8_length(url) or #url
@@ -70,7 +71,7 @@ local function check_url(url, origin, rules)
   end
 end
 
--- Checks an address and makes its headers. `at` is the beginning of each path: "destinations[1].".
+-- Checks the options and makes the headers. `at` is the beginning of each path in errors: "destinations[1].".
 local function encode_address(client, options, at)
   at = at or ""
   local path = at .. "url"
@@ -85,39 +86,39 @@ end
 
 -- The number --------------------------------------------------------------------------------------
 
---- An address for webhooks.
+--- A URL for webhooks, with credentials.
 ---@options waba.WebhookAddressOptions
 local ADDRESS = {
-  url = "string",                    -- required: begins with https (plain http only to loopback, for the emulator); on
-                                     -- Cloud hosting without a port and without "_" in its host
-  user = "string",                   -- user and password become the header `Authorization: Basic …`
+  url = "string",                    -- required: begins with https (plain http only for loopback, for the emulator);
+                                     -- on Cloud hosting its host has no "_" and there is no port
+  user = "string",                   -- user and password are sent as the header `Authorization: Basic …`
   password = "string",
-  headers = "table<string, string>", -- further headers of each request
+  headers = "table<string, string>", -- further headers of each webhook
 }
 
--- 404 means that no address is set (on-premise.md, section 6.2).
+-- The status 404 means that no URL is set (on-premise.md, section 6.2).
 local function read_stored(json, response)
   json = outcome.or_empty(json, response)
   if json == nil then return nil, response end
   return read_address(json)
 end
 
--- Checks the options of an address. Raises an error at the caller of the method.
+-- Checks the options of a URL for webhooks. Raises an error at the caller of the method.
 local function check_address(options, known, what)
   options = option.complete(options, known, what, 3)
   if options.url == nil then error(what .. ": option url is required", 3) end
   return options
 end
 
---- Returns the number's address: GET /v1/configs/webhook.
+--- Returns the number's URL for webhooks: GET /v1/configs/webhook.
 ---@return waba.WebhookAddress|nil
 ---@return waba.Error? err
 function Webhook:get()
   return read_stored(self.client:call "get_webhook")
 end
 
---- Sets the number's address and its headers, instead of the stored ones: POST /v1/configs/webhook. On Cloud hosting
---- set it again after every new API key.
+--- Sets the number's URL for webhooks and its headers, which replace the stored ones: POST /v1/configs/webhook. On
+--- Cloud hosting it must be set again after every new API key.
 ---@param options waba.WebhookAddressOptions
 ---@return waba.WebhookAddress|nil stored  from the response
 ---@return waba.Error? err
@@ -135,8 +136,8 @@ end
 
 -- The account -------------------------------------------------------------------------------------
 
---- Returns the account's address, which receives the webhooks of numbers without an address and of the account itself:
---- GET /waba_webhook (Cloud hosting only).
+--- Returns the account's URL, which receives the webhooks of the account itself and of numbers without a URL: GET
+--- /waba_webhook (Cloud hosting only).
 ---@return waba.WebhookAddress|nil
 ---@return waba.Error? err
 function Webhook:account()
@@ -146,11 +147,11 @@ end
 --- The account's address.
 ---@options waba.AccountWebhookOptions : waba.WebhookAddressOptions
 local ACCOUNT = option.with(ADDRESS, {
-  override_all = { "boolean", false }, -- replaces the own addresses of all numbers
+  override_all = { "boolean", false }, -- true: also replaces the URLs of all numbers
 })
 
---- Sets the account's address: POST /waba_webhook (Cloud hosting only). It is in effect about 20
---- seconds later, when `account` returns it.
+--- Sets the account's URL: POST /waba_webhook (Cloud hosting only). The change takes effect about 20 seconds later;
+--- from then on `account` returns it.
 ---@param options waba.AccountWebhookOptions
 ---@return true|nil
 ---@return waba.Error? err
@@ -166,7 +167,7 @@ end
 
 local MOST_DESTINATIONS = 3
 
---- A further address that receives a number's webhooks after the main one has responded with 200.
+--- A further URL, which receives a number's webhooks after the main URL has responded with 200.
 ---@class waba.WebhookDestination : waba.WebhookAddress
 ---@field name string
 
@@ -188,13 +189,13 @@ end
 --- A further destination.
 ---@options waba.WebhookDestinationOptions : waba.WebhookAddressOptions
 local DESTINATION = option.with(ADDRESS, {
-  name = "string", -- required: different from the names of the number's other destinations
+  name = "string", -- required: must differ from the names of the number's other destinations
 })
 
---- Lists all further destinations of a number.
+--- All further destinations of a number.
 ---@options waba.WebhookDestinationsOptions
 local DESTINATIONS = {
-  enabled = { "boolean", true },                      -- whether webhooks are sent to them
+  enabled = { "boolean", true },                      -- true: webhooks are sent to the destinations
   destinations = "waba.WebhookDestinationOptions[]",  -- required: at most 3
 }
 
@@ -248,7 +249,7 @@ function Webhook:set_destinations(options)
   return outcome.success(self.client:call("set_destinations", call))
 end
 
--- Writes one destination, alone or in a list.
+-- Sends a request that writes one destination, alone or in a list.
 local function write_destination(self, endpoint, options, is_list)
   local body, err = encode_destination(self, options, "")
   if not body then return nil, err end
@@ -258,7 +259,7 @@ end
 --- Adds a destination: PUT /multi_webhook (Cloud hosting only).
 ---@param options waba.WebhookDestinationOptions
 ---@return true|nil
----@return waba.Error? err  kind "api" if the name exists
+---@return waba.Error? err  kind "api" if a destination has this name already
 function Webhook:add_destination(options)
   check_destination(options, "client.webhook:add_destination")
   return write_destination(self, "add_destination", options, true)

@@ -1,9 +1,9 @@
--- The endpoints of the Cloud gateway: methods, paths and how each may be called (cloud.md, section 1.4). An
--- endpoint that it does not have names the error.
+-- The endpoints of the Cloud gateway: methods, paths and how each may be called (cloud.md, section 1.4). An endpoint
+-- that this gateway does not have is an error message instead.
 
 local sent = require "waba.hosting.sent"
 
--- The fields of the number that are requested with its health.
+-- The fields of the number that a request for its health asks for.
 local HEALTH_FIELDS = "id,display_phone_number,verified_name,name_status,quality_rating,status,throughput,"
   .. "platform_type,code_verification_status,whatsapp_business_manager_messaging_limit"
 
@@ -22,7 +22,7 @@ local endpoints = {
   upload_state = { method = "GET", path = "/{+id}", idempotent = true },
   -- bytes at an offset: the gateway refuses a repeated request
   send_upload = { method = "POST", path = "/{+id}" },
-  -- webhook addresses: of the number, of the whole account, and up to three more
+  -- URLs for webhooks: of the number, of the complete account, and up to three further ones
   get_webhook = { method = "GET", path = "/v1/configs/webhook", idempotent = true },
   set_webhook = { method = "POST", path = "/v1/configs/webhook", idempotent = true },
   get_account_webhook = { method = "GET", path = "/waba_webhook", idempotent = true },
@@ -75,7 +75,7 @@ local endpoints = {
   create_qr_code = { method = "POST", path = "/message_qrdls" },
   update_qr_code = { method = "POST", path = "/message_qrdls", idempotent = true },
   delete_qr_code = { method = "DELETE", path = "/message_qrdls/{code}", idempotent = true },
-  -- on On-Premise hosting only
+  -- the endpoints that exist on On-Premise hosting only
   check_contacts = {
     unsupported = "contacts can't be checked on Cloud hosting, only on On-Premise hosting: send the message; "
       .. "its result has the wa_id, and a number that can't be reached shows as a failed status with code 131026",

@@ -1,5 +1,5 @@
--- The error codes of the Cloud platform: the meaning, the advice, and the kind of the error object. Source: cloud.md,
--- section 6.3.
+-- The error codes of the Cloud platform: their meaning, the advice, and the kind of the error object. Source:
+-- cloud.md, section 6.3.
 
 local KEEP = "Nothing can be done; the message is not delivered."
 local TICKET = "Open a ticket with 360dialog."
@@ -15,8 +15,9 @@ local FLOW = "Look at the flow's state."
 
 local DAY = 86400
 
--- Groups of rows: kind, retryable, where the codes arrive ("response", "status" or "both"); then for each code the
--- title, the meaning, the advice, and optional fields: `retry_after`, `scope` and `ambiguous` of waba.ErrorRow.
+-- Groups of rows. A group has the kind, whether a retry may succeed, and where the codes arrive ("response", "status"
+-- or "both"). Each row has the code, the title, the meaning, the advice, and optional fields: `retry_after`, `scope`
+-- and `ambiguous` of waba.ErrorRow.
 local groups = {
   { "auth", false, "response", {
     { 0, "AuthException", "The token between 360dialog and Meta is not valid.", TICKET },
@@ -267,7 +268,7 @@ local groups = {
   } },
 }
 
--- The range of codes for a missing permission.
+-- The range of codes that report a missing permission.
 local PERMISSIONS = { from = 200, to = 299 }
 
 ---@type table<integer, waba.ErrorRow>

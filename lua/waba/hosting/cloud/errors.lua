@@ -1,5 +1,5 @@
--- Reads the error responses of the Cloud gateway: Graph's `error` object or text, the gateway's own `meta`, the
--- `errors` of webhooks, the body of a load balancer (cloud.md, section 6.1).
+-- Reads the error responses of the Cloud gateway: the `error` object or text of Meta's Graph API, the gateway's own
+-- `meta`, the `errors` of webhooks, and the body of a load balancer (cloud.md, section 6.1).
 
 local error_response = require "waba.hosting.error_response"
 local errors = require "waba.errors"
@@ -13,7 +13,7 @@ local cloud_errors = {}
 
 local GATEWAY = {
   kinds = { [500] = "unavailable", [502] = "unavailable", [503] = "unavailable", [504] = "unavailable" },
-  -- messages that are more specific than their HTTP status (cloud.md, section 6.2)
+  -- messages that are more exact than the HTTP status (cloud.md, section 6.2)
   messages = {
     { pattern = "requests? every (%d+)", kind = "rate_limited", scope = "endpoint" },
     { pattern = "api access disabled", kind = "blocked" },
@@ -23,27 +23,27 @@ local GATEWAY = {
   },
 }
 
--- The subcode of code 100 for an unknown id; also a code.
+-- The subcode of code 100 for an unknown id; the same number also occurs as a code.
 local UNKNOWN_OBJECT = 33
--- The subcode of code 100 for an unknown name in the deletion of a template. Not documented.
+-- The subcode of code 100 when a template with an unknown name is deleted. Not documented.
 local UNKNOWN_TEMPLATE = 2593002
 
---- Whether the platform may have executed a request with this status and without a known code. A 503 may come from a
---- load balancer, as a 504 (cloud.md, section 6.2).
+--- Returns whether the platform may have executed a request although the response has this status and no known code.
+--- A status 503 may come from a load balancer, as a 504 may (cloud.md, section 6.2).
 ---@param status integer
----@param is_cut? boolean  the body did not arrive; the body of a 400 may have had code 1, which is ambiguous
+---@param is_cut? boolean  true: the body was not received; the body of a 400 may have had code 1, which is ambiguous
 ---@return boolean
 function cloud_errors.is_ambiguous(status, is_cut)
   return status >= 500 or status == 408 or is_cut == true and status == 400
 end
 
--- "(#131009) Parameter value is not valid" without the number.
+-- Returns a message such as "(#131009) Parameter value is not valid" without the number.
 local function title_of(row)
   local title = text(row.title) or text(row.message)
   return title and (title:gsub("^%(#%d+%)%s*", ""))
 end
 
--- The details: in an object, in a string, or in a text for users.
+-- Returns the details of an error, from an object, from a string, or from a text for users.
 local function details_of(row)
   local data = row.error_data
   local details = text(row.details) or type(data) == "table" and text(data.details) or text(data)
@@ -51,9 +51,9 @@ local function details_of(row)
   return join(text(row.error_user_title), text(row.error_user_msg))
 end
 
-local rows -- loaded for the first error
+local rows -- loaded for the first error only
 
--- The row of the code, or of the subcode where that row is more specific.
+-- Returns the row of the code, or the row of the subcode if that is more exact.
 local function row_of(code, subcode, status)
   rows = rows or runtime.require "waba.hosting.cloud.error_rows"
   local known = code and rows[code]
@@ -65,8 +65,8 @@ local function row_of(code, subcode, status)
 end
 
 --- Makes an error object from an error of the platform: Graph's `{ message, code, error_data, error_subcode, … }` or a
---- webhook's `{ code, title, message, error_data, href }`. The kind depends on the code, or for an unknown code on the
---- HTTP status.
+--- webhook's `{ code, title, message, error_data, href }`. The kind depends on the code; for an unknown code it
+--- depends on the HTTP status.
 ---@param row any
 ---@param status? integer  of the response
 ---@return waba.Error
@@ -87,7 +87,8 @@ function cloud_errors.from_row(row, status)
   }
 end
 
--- Graph's form. If the response has more fields, such as the part of a request that succeeded, it is kept in `answer`.
+-- Graph's form. If the response has further fields, such as the part of a request that succeeded, it is kept in
+-- `answer`.
 local function from_graph(json, status)
   local content = json.error
   local err
@@ -104,7 +105,7 @@ local function from_graph(json, status)
   return err
 end
 
--- The list of errors, as in webhooks.
+-- Reads a list of errors, as webhooks have it.
 local function from_list(json, status)
   local list = json.errors
   if type(list) ~= "table" or type(list[1]) ~= "table" then return nil end
@@ -113,10 +114,10 @@ local function from_list(json, status)
   return err
 end
 
---- Reads the error of a response: any status except 2xx, and a 2xx with an `error`. The `errors` of a 2xx (206) concern
---- a part of the request; the caller reads them.
+--- Reads the error of a response: of any status except 2xx, and of a 2xx with an `error`. The `errors` of a 2xx (206)
+--- concern a part of the request only; the caller reads them.
 ---@param status integer        HTTP status
----@param json any              the decoded body; nil: it is no JSON
+---@param json any              the decoded body; nil: the body is not JSON
 ---@param body string           its bytes
 ---@return waba.Error|nil
 function cloud_errors.from_response(status, json, body)

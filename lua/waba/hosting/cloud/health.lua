@@ -9,7 +9,7 @@ local health = {}
 
 local RANK = { AVAILABLE = 1, LIMITED = 2, BLOCKED = 3 }
 
--- The errors of an entity, which have other field names.
+-- Reads the errors of an entity, whose fields have other names.
 local function read_errors(list)
   if type(list) ~= "table" or #list == 0 then return nil end
   local found = {}
@@ -38,7 +38,7 @@ local function read_entity(raw)
   }
 end
 
--- The worst status of all entities: a blocked entity blocks the number.
+-- Returns the worst status of all entities, because a blocked entity blocks the number.
 local function worst(status, nodes)
   for _, node in ipairs(nodes) do
     local rank = RANK[node.status]
@@ -57,9 +57,9 @@ local function read_number(json)
 end
 
 --- Reads the response to GET /health_status. `nodes` are the entities between the number and its customers: `name` is
---- "PHONE_NUMBER:4011…", `role` the type, `status` "AVAILABLE", "LIMITED" or "BLOCKED", `notes` the reasons of a limit,
---- `errors` those of a block, `calls` the status of calls. `number` has the number's own fields in the platform's form:
---- `id`, `display_phone_number`, `verified_name`, `quality_rating`, `status`, …
+--- such as "PHONE_NUMBER:4011…", `role` is the type, `status` is "AVAILABLE", "LIMITED" or "BLOCKED", `notes` has the
+--- reasons of a limit, `errors` has the reasons of a block, and `calls` is the status of calls. `number` has the fields
+--- of the number in the platform's form: `id`, `display_phone_number`, `verified_name`, `quality_rating`, `status`, …
 ---@param json any
 ---@return waba.Health|nil  without `checked_at` and `cached`; nil if the response has no health
 function health.read(json)

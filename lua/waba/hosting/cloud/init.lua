@@ -1,5 +1,5 @@
--- The Cloud gateway (waba-v2.360dialog.io): addresses and rates. Other parts
--- are in files of this folder and loaded at first use: health, media, profile, templates, webhook.
+-- The Cloud gateway (waba-v2.360dialog.io): its URLs and rate limits. The other files of this folder are loaded at
+-- their first use: health, media, profile, templates, webhook.
 
 local cloud_errors = require "waba.hosting.cloud.errors"
 local endpoints = require "waba.hosting.cloud.endpoints"
@@ -12,9 +12,9 @@ local type = type
 local cloud = {
   name = "cloud",
   base_url = "https://waba-v2.360dialog.io",
-  -- only its paths begin with /v1 (cloud.md, section 1.5)
+  -- only the paths of the sandbox begin with /v1 (cloud.md, section 1.5)
   sandbox_url = "https://waba-sandbox.360dialog.io/v1",
-  -- requests per second, and bursts (cloud.md, section 7); to one recipient one message in six seconds
+  -- requests per second, and bursts (cloud.md, section 7); one recipient gets at most one message in six seconds
   pace = {
     messages = { rate = 80, burst = 80 }, other = { rate = 20, burst = 60 }, media = { rate = 20, burst = 5 },
     pair = { rate = 1 / 6, burst = 45 },
@@ -23,18 +23,18 @@ local cloud = {
   errors = cloud_errors,
   hints = { refused = 'if the number is on On-Premise hosting, give hosting = "on_premise"' },
   encode_message = messages.encode,
-  -- URLs of webhooks have neither a port nor "_" in the host (cloud.md, section 4.1)
+  -- the host in a URL for webhooks has no "_", and there is no port (cloud.md, section 4.1)
   webhook_url = { most_characters = 2048 },
   read_sent = sent.read,
 }
 
---- This gateway has no closed paths.
+--- This gateway has no paths that 360dialog keeps closed.
 ---@return boolean
 function cloud.is_closed()
   return false
 end
 
---- Writes the request of `mark_read`, with the typing indicator on request (cloud.md, section 2.20).
+--- Makes the request of `mark_read`; the typing indicator is optional (cloud.md, section 2.20).
 ---@param id string
 ---@param options? { typing: boolean? }
 ---@return table body

@@ -1,4 +1,4 @@
--- Files on the Cloud gateway: the rules for them (cloud.md, section 3.1), its responses, and the URLs of files.
+-- Files on the Cloud gateway: the rules for them (cloud.md, section 3.1), the responses, and the URLs of files.
 
 local values = require "waba.hosting.values"
 
@@ -11,7 +11,7 @@ local media = {}
 
 ---@type table<string, waba.MediaRule>
 media.kinds = {
-  -- Ogg with the Opus codec only, with or without this parameter
+  -- Ogg must have the Opus codec; the parameter is optional
   audio = { most = 16 * MB, types = { "audio/aac", "audio/amr", "audio/mpeg", "audio/mp4", "audio/ogg" } },
   document = {
     most = 100 * MB,
@@ -22,7 +22,7 @@ media.kinds = {
     },
   },
   image = { most = 5 * MB, types = { "image/jpeg", "image/png" } },
-  -- 100 KB if it is not animated
+  -- 100 KB if the sticker is not animated
   sticker = { most = 500 * KB, types = { "image/webp" } },
   video = { most = 16 * MB, types = { "video/mp4", "video/3gpp" } },
 }
@@ -31,21 +31,21 @@ media.kinds = {
 ---@type waba.MediaRule
 media.photo = { most = 5 * MB, types = { "image/jpeg", "image/png" } }
 
---- Checks a file that is uploaded for a handle, which the example of a template's header and the profile's photo take
---- (cloud.md, section 3.6).
+--- Checks a file for a resumable upload, whose handle is used for the example in a template's header and for the
+--- profile's photo (cloud.md, section 3.6).
 ---@type waba.MediaRule
 media.example = { most = 100 * MB, types = { "image/jpeg", "image/png", "video/mp4", "application/pdf" } }
 
---- The largest request that the gateway accepts, and the largest file of a customer, in bytes.
+--- The largest request that the gateway accepts, and the largest file that a customer can send, in bytes.
 media.largest_upload, media.largest_download = 100 * MB, 100 * MB
 
 --- A file is sent as one part of a form (cloud.md, section 3.2).
 media.is_form = true
 
---- The time for which a file of a number without storage at Meta can be kept, in minutes.
+--- The limits of the time in minutes for which the gateway keeps a file of a number without storage at Meta.
 media.ttl_minutes = { 60, 43200 }
 
---- The id in the response to POST /media.
+--- Returns the id in the response to POST /media.
 ---@param json any
 ---@return any id
 function media.read_id(json)
@@ -55,7 +55,8 @@ end
 --- The host in the URL of a file. The gateway serves the file under the same path.
 media.HOST = "lookaside.fbsbx.com"
 
--- Whether a text is a path and a query that every URL parser reads alike: without a fragment, a backslash, white space.
+-- Returns whether a text is a path with a query that every URL parser reads in the same way: without a fragment, a
+-- backslash, or white space.
 local function is_plain(target)
   if not target:find("^/[%w%-._~:/?@!$&'()*+,;=%%%[%]|]+$") then return false end
   local path = target:match("^[^?]*")
@@ -67,8 +68,8 @@ local function is_plain(target)
   return target:sub(2, 2) ~= "/"
 end
 
---- Path and query of a file at the gateway: those of the platform's URL, unchanged (cloud.md, section 3.4). nil for a
---- URL of any other host.
+--- Returns the path and the query of a file at the gateway: those of the platform's URL, unchanged (cloud.md, section
+--- 3.4). Returns nil for a URL of any other host.
 ---@param url any
 ---@return string|nil target  as in "whatsapp_business/attachments/?mid=…"
 function media.target_of(url)
@@ -79,21 +80,21 @@ function media.target_of(url)
   return is_plain(target) and target:sub(2) or nil
 end
 
---- The Unix time at which the URL of a file expires, if the URL contains it.
+--- Returns the Unix time at which the URL of a file expires, if the URL contains it.
 ---@param url string
 ---@return integer|nil
 function media.expiry_of(url)
   return values.integer(url:match("[?&]ext=(%d+)"))
 end
 
---- A file at the platform.
+--- The description of a file on the platform.
 ---@class waba.MediaInfo
 ---@field id string
----@field url string|nil        valid for five minutes; `client.media:download` loads it through the gateway
+---@field url string|nil        valid for five minutes; `client.media:download` downloads the file through the gateway
 ---@field expires_at integer|nil  Unix seconds at which the URL expires
 ---@field type string|nil       MIME type
 ---@field size integer|nil      bytes
----@field sha256 string|nil     in hex or base64
+---@field sha256 string|nil     hex or base64
 
 --- Reads the response to GET /{media-id} (cloud.md, section 3.3).
 ---@param json any

@@ -1,5 +1,5 @@
--- Writes messages in the form of the Cloud gateway: the body of POST /messages and what differs from the neutral form
--- (cloud.md, section 2).
+-- Writes messages in the form of the Cloud gateway: the body of POST /messages. Converts what differs from the form
+-- that builders make for both hostings (cloud.md, section 2).
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -8,7 +8,7 @@ local type, pairs = type, pairs
 
 local messages = {}
 
--- The limit of attached data in characters (cloud.md, section 2.1).
+-- The largest number of characters in the option `data` (cloud.md, section 2.1).
 local MOST_DATA = 512
 
 -- The types that can be sent to a group (cloud.md, section 2.19).
@@ -16,7 +16,7 @@ local FOR_GROUPS = {
   text = true, image = true, audio = true, video = true, document = true, sticker = true, template = true, pin = true,
 }
 
--- Converts the content of a type from the neutral form.
+-- Converts the content of a type from the form that builders make.
 local convert = {}
 
 -- Removes the namespace, which only On-Premise hosting has, so that a program works on both hostings.
@@ -35,7 +35,7 @@ local function invalid(path, message)
   return nil, errors.invalid(path, path .. " " .. message)
 end
 
--- Write options of `client:send` into the body, or return an error.
+-- Functions that write options of `client:send` into the body, or return an error.
 local write_option = {}
 
 function write_option.check_contact()
@@ -65,7 +65,7 @@ function write_option.identity_key_hash(body, hash)
   return true
 end
 
--- Further fields of POST /marketing_messages (cloud.md, section 2.21).
+-- The further fields of POST /marketing_messages (cloud.md, section 2.21).
 local MARKETING = { product_policy = "string", message_activity_sharing = "boolean", bid_spec = "table" }
 local POLICIES = { CLOUD_API_FALLBACK = true, STRICT = true }
 
@@ -89,7 +89,7 @@ function write_option.marketing(body, marketing, message, validate)
   return true
 end
 
--- The field of the body for the recipient, by its form (cloud.md, section 2.2).
+-- Writes the recipient into the field of the body that its form requires (cloud.md, section 2.2).
 local address = {}
 
 function address.user(body, to)
@@ -121,10 +121,10 @@ end
 
 --- Writes the body of POST /messages and of POST /marketing_messages (cloud.md, sections 2.1 and 2.21).
 ---@param to string              digits, a business-scoped user id, or a group's id
----@param message waba.Message   in the neutral form
+---@param message waba.Message   as builders make it
 ---@param defaults { validate: boolean|string }  the client's
 ---@param options? waba.SendOptions
----@param form? "user"|"group"   the form of `to`, if it is no number
+---@param form? "user"|"group"   the form of `to`, if it is not a phone number
 ---@return table|nil body
 ---@return waba.Error? err  of kind "invalid"
 function messages.encode(to, message, defaults, options, form)
@@ -134,7 +134,7 @@ function messages.encode(to, message, defaults, options, form)
     local placed, address_err = address[form](body, to, message, validate)
     if not placed then return nil, address_err end
   else
-    -- without "+" the platform may add the country code of the sender
+    -- without "+" the platform may insert the country code of the sender
     body.to = "+" .. to
   end
   if kind == "pin" and validate and form ~= "group" then

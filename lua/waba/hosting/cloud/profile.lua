@@ -16,7 +16,7 @@ profile.about = {
   },
 }
 
--- The values that can be written. The gateway may return other values.
+-- The values that can be written. The gateway may return values that are not in this list.
 local VERTICALS = {
   "", "OTHER", "AUTO", "BEAUTY", "APPAREL", "EDU", "ENTERTAIN", "EVENT_PLAN", "FINANCE", "GROCERY", "GOVT", "HOTEL",
   "HEALTH", "NONPROFIT", "PROF_SERVICES", "RETAIL", "TRAVEL", "RESTAURANT", "ALCOHOL", "ONLINE_GAMBLING",
@@ -35,7 +35,7 @@ profile.business = {
   },
 }
 
--- The fields, in both documented forms: in `data[1]`, or in its `business_profile`.
+-- Returns the fields, which the platform documents in two forms: in `data[1]`, or in its `business_profile`.
 local function fields_of(json)
   local first = values.dig(json, "data", 1)
   return values.object(values.dig(first, "business_profile") or first)
@@ -48,7 +48,7 @@ function profile.read_about(json)
 end
 
 ---@param about string
----@return table body  as `profile.about` checks it
+---@return table body  the value that `profile.about` has checked
 function profile.encode_about(about)
   return { messaging_product = "whatsapp", about = about }
 end
@@ -59,7 +59,7 @@ function profile.find_business(json)
   return fields_of(json)
 end
 
---- Writes only the changed fields: the gateway keeps the others.
+--- Writes only the changed fields, because the gateway keeps the others.
 ---@param fields waba.BusinessProfile
 ---@return waba.Call|nil
 ---@return waba.Error? err

@@ -11,11 +11,11 @@ local templates = {}
 -- Fields whose values the platform accepts in upper and lower case, and returns in upper case.
 local CAPITALS = { type = true, format = true, otp_type = true }
 local CAPITALS_ON_TOP = { category = true, parameter_format = true }
--- Fields that contain such fields, at any depth, as in the buttons of cards.
+-- Fields that contain such fields at any depth, as the buttons of cards do.
 local HOLDERS = { components = true, library_template_button_inputs = true }
--- The types in a payment setting are in lower case, as in messages.
+-- In a payment setting the types are in lower case, as in messages.
 local AS_WRITTEN = { payment_setting = true }
-local DEEPEST = 20 -- no valid template is so deep
+local DEEPEST = 20 -- no valid template is nested so deeply
 
 local function in_capitals(value, depth)
   if type(value) ~= "table" or depth > DEEPEST then return value end
@@ -31,7 +31,7 @@ local function in_capitals(value, depth)
   return copy
 end
 
---- The body of POST /message_templates, with values such as types in upper case.
+--- Returns the body of POST /message_templates, in which values such as types are in upper case.
 ---@param template table
 ---@return table
 function templates.encode(template)
@@ -48,10 +48,10 @@ function templates.encode(template)
 end
 
 --- Checks a template before it is created.
----@param client waba.Client  its option `validate` selects the rules
+---@param client waba.Client  the client, whose option `validate` selects the rules
 ---@param template table      from `encode`
 ---@return true|nil
----@return waba.Error? err  of kind "invalid", with a path such as "components[2].buttons[1].text"
+---@return waba.Error? err  an error of kind "invalid" with a path such as "components[2].buttons[1].text"
 function templates.check(client, template)
   local rules = runtime.require "waba.schema.cloud.template_creation"
   return validate(client.validate, template.library_template_name and rules.from_library or rules.create, template)
@@ -66,7 +66,7 @@ function templates.check_edit(client, changes)
   return validate(client.validate, runtime.require("waba.schema.cloud.template_creation").edit, changes)
 end
 
---- The call of DELETE /message_templates.
+--- Returns the call of DELETE /message_templates.
 ---@param name string
 ---@param id string|nil  of one language
 ---@return waba.Call
@@ -76,8 +76,8 @@ end
 
 -- Reading -----------------------------------------------------------------------------------------
 
---- Reads one template. Its `status` is in upper case ("APPROVED"). It has further fields of the platform, such as
---- `parameter_format` and `quality_score`, and no `namespace`.
+--- Reads one template. A template; its `status` is in upper case ("APPROVED"). It has further fields of the platform,
+--- such as `parameter_format` and `quality_score`, but no `namespace`.
 ---@param json any
 ---@return waba.StoredTemplate|nil
 function templates.read(json)
@@ -89,7 +89,7 @@ function templates.read(json)
   return template
 end
 
---- Reads the response of POST /message_templates. Fields that it does not have are taken from the request.
+--- Reads the response of POST /message_templates. Fields that the response does not have are taken from the request.
 ---@param json any
 ---@param body table  of the request
 ---@return waba.StoredTemplate|nil
@@ -105,7 +105,7 @@ end
 
 -- Lists -------------------------------------------------------------------------------------------
 
---- Options that this hosting does not offer, with the error messages.
+--- Options that this hosting does not support, with the error messages.
 ---@type table<string, string>
 templates.unsupported = {
   offset = "offset exists on On-Premise hosting only: the next page is selected with after here",
@@ -118,13 +118,13 @@ templates.unsupported = {
 local FILTERS = { "name", "content", "name_or_content" }
 local CAPITAL_FILTERS = { "status", "category", "quality_score" }
 
--- "pt-br" in the form of the platform: "pt_BR".
+-- Returns a language in the form of the platform: "pt_BR" for "pt-br".
 local function code_of(language)
   local code, region = language:match("^(%a+)[-_](%a+)$")
   return code and code:lower() .. "_" .. region:upper() or language
 end
 
---- The query of GET /message_templates.
+--- Returns the query of GET /message_templates.
 ---@param options waba.TemplateQuery
 ---@return table query
 function templates.encode_query(options)

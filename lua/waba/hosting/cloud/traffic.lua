@@ -1,5 +1,6 @@
--- Reads the changes of Cloud webhooks that concern a customer, but are no messages to answer (cloud.md, sections 4.9, 11.1
--- and 11.2): who holds a conversation, what a customer wants to receive, new user ids.
+-- Reads changes in Cloud webhooks that concern a customer and contain no message to answer (cloud.md, sections 4.9,
+-- 11.1 and 11.2): another sender controls a conversation, a customer wants certain messages or not, a user id has
+-- changed.
 
 local core = require "waba.core"
 local inbound = require "waba.hosting.inbound"
@@ -9,7 +10,7 @@ local items, object, text, wa_id = values.items, values.object, values.text, val
 
 local traffic = {}
 
--- An event of a customer. `contact` is an entry of `contacts`, or nil.
+-- Makes an event about a customer. `contact` is an entry of `contacts`, or nil.
 local function new_event(kind, raw, place, phone, user_id, contact)
   contact = inbound.contact(contact)
   contact.wa_id, contact.user_id = contact.wa_id or phone, contact.user_id or user_id
@@ -20,7 +21,7 @@ local function new_event(kind, raw, place, phone, user_id, contact)
   }
 end
 
--- The party of a handover: a text, or an object.
+-- Returns a party of a handover, which is a text or an object.
 local function party(value)
   if type(value) ~= "table" then return wa_id(value) end
   return values.phone_digits(value.phone_number) or wa_id(value.wa_id) or wa_id(value.id), text(value.user_id)
@@ -31,7 +32,7 @@ local function role(change, which)
     or text(change[which .. "_owner"]) or text(change[which .. "_owner_app_id"])
 end
 
--- Both names of the roles exist in Meta's documents.
+-- Meta's documents contain both names of these fields.
 function traffic.messaging_handovers(events, value, place)
   if type(value.type) ~= "string" then return end
   local recipient = object(value.recipient)
@@ -58,7 +59,7 @@ function traffic.user_preferences(events, value, place, find_contact)
   end
 end
 
--- `system` has the form of a system message with the same content.
+-- `system` has the same form as in a system message with this content.
 function traffic.user_id_update(events, value, place, find_contact)
   for _, raw in ipairs(items(value.user_id_update)) do
     local id = type(raw) == "table" and object(raw.user_id) or {}

@@ -1,7 +1,7 @@
--- Reads the body of a Cloud webhook: entries of business accounts, with changes. A change of field "messages" has the
--- content of an On-Premise webhook (cloud.md, section 4). Changes that concern a customer become events of their own
--- kinds (cloud.md, sections 4.9 and 11.2). Every other change becomes one event of kind "account", also the history,
--- whose messages are not new.
+-- Reads the body of a Cloud webhook: entries of business accounts, with changes. A change with the field "messages"
+-- has the content of an On-Premise webhook (cloud.md, section 4). Changes that concern a customer become events of
+-- their own kinds (cloud.md, sections 4.9 and 11.2). Every other change becomes one event of kind "account"; so does
+-- the history, because its messages are not new.
 
 local core = require "waba.core"
 local inbound = require "waba.hosting.inbound"
@@ -25,16 +25,17 @@ local VALUE = {
   field = true, object = true, message_echoes = true,
 }
 
--- The number of the latest change, and what it was made of: most changes of a process are of few numbers.
+-- The number of the latest change, and the values that it was made of. It is reused, because most changes in a
+-- process concern a few numbers.
 local latest, latest_display, latest_id, latest_account = {}, nil, nil, nil
 
--- The fields of traffic.lua.
+-- The fields of changes that traffic.lua reads.
 local TRAFFIC = { messaging_handovers = true, user_preferences = true, user_id_update = true }
 
--- The fields with messages that are not to be answered.
+-- The fields of changes with messages that must not be answered.
 local WITH_MESSAGES = { standby = true, smb_message_echoes = true, message_echoes = true }
 
--- The number of a change.
+-- Returns the number of a change.
 local function place_of(entry, value)
   local metadata = type(value.metadata) == "table" and value.metadata or value
   local display, id, account = metadata.display_phone_number, metadata.phone_number_id, entry.id
@@ -46,7 +47,7 @@ local function place_of(entry, value)
   return latest
 end
 
--- The contacts of a change by each of their ids; nil if there is only one.
+-- Returns the contacts of a change by each of their ids; nil if there is only one contact.
 local function contacts_by_id(contacts)
   if #contacts < 2 then return nil end
   local by_id = {}
@@ -60,13 +61,13 @@ local function contacts_by_id(contacts)
   return by_id
 end
 
--- Whether two ids are both known and different.
+-- Returns whether two ids are both known and different.
 local function differ(one, other)
   return one ~= nil and other ~= nil and one ~= other
 end
 
--- The contact with a phone number or a user id. A sole contact is used unless its ids differ. The position is never
--- used.
+-- Returns the contact with a phone number or a user id. A single contact is used unless its ids differ. The position
+-- of a contact is never used.
 local function find_contact(contacts, by_id, phone, user_id)
   if by_id then return phone and by_id[phone] or user_id and by_id[user_id] or nil end
   local sole = contacts[1]
@@ -79,8 +80,8 @@ local function find_contact(contacts, by_id, phone, user_id)
   return sole
 end
 
--- Messages. `kind` is "standby" or "echo" for those that are not to be answered; one that the business's own number has
--- written is an echo (cloud.md, section 11.2).
+-- Reads messages. `kind` is "standby" or "echo" for messages that must not be answered. A message that the business's
+-- own number has written is an echo (cloud.md, section 11.2).
 local function read_messages(events, list, contacts, by_id, place, used, kind)
   local messages, own_number = items(list), place.number
   for position = 1, #messages do
@@ -131,7 +132,7 @@ local function read_statuses(events, value, contacts, by_id, place, used)
   end
 end
 
--- Makes account events from contacts without another event.
+-- Makes account events from those contacts that belong to no other event.
 local function read_contacts(events, contacts, by_id, place, used)
   for _, raw in ipairs(contacts) do
     local is_used = used[raw]
@@ -143,7 +144,7 @@ local function read_contacts(events, contacts, by_id, place, used)
   end
 end
 
--- One change of field "messages", or of one with messages that are not to be answered.
+-- Reads one change of the field "messages", or of a field with messages that must not be answered.
 local function read_messages_change(events, value, place, kind)
   local contacts, first = items(value.contacts), #events
   local by_id, used = contacts_by_id(contacts), #contacts > 0 and {} or nil
@@ -160,7 +161,7 @@ local function read_messages_change(events, value, place, kind)
   if names then reader.unknown_lists(events, first, value, names, place) end
 end
 
--- Writes the code of a language with "_", as everywhere else.
+-- Writes the code of a language with "_", as the other fields do.
 local function with_language_code(value)
   local language = value.message_template_language
   if type(language) ~= "string" or not language:find("-", 1, true) then return value end
@@ -173,7 +174,7 @@ end
 local function read_account_change(events, field, value, place, entry)
   local event = reader.account(field, value, place)
   if type(value) == "table" then
-    -- the documented example of a quality update has the other name
+    -- in the documented example of a quality update the field has the other name
     if value.new_quality_score ~= nil and field == "message_template_status_update" then
       event.field = "message_template_quality_update"
     end
@@ -183,11 +184,11 @@ local function read_account_change(events, field, value, place, entry)
   events[#events + 1] = event
 end
 
--- Reads a change of another field, as far as it concerns customers. Returns false if it does not.
+-- Reads a change of another field if it concerns customers. Returns false if it does not concern customers.
 local function read_customer_change(events, field, value, place)
   local had = #events
   if WITH_MESSAGES[field] then
-    -- some changes of field "standby" have one more object around their content
+    -- in some changes of the field "standby" the content is in a further object
     local inner = type(value[field]) == "table" and value[field][1] == nil and value[field] or value
     read_messages_change(events, inner, place, field == "standby" and "standby" or "echo")
   elseif TRAFFIC[field] then
@@ -206,7 +207,7 @@ local function is_messages(field, value)
   return field == "messages"
 end
 
--- Some documented examples have `field` one level higher or lower, and some have no `value`.
+-- In some documented examples `field` is one level higher or lower, and some examples have no `value`.
 local function read_change(events, change, entry)
   if type(change) ~= "table" then return read_account_change(events, "unknown", change, place_of(entry, {}), entry) end
   local value = change.value
@@ -232,7 +233,7 @@ local function read_entry(events, entry)
   if names then reader.unknown_lists(events, first, entry, names, place_of(entry, {})) end
 end
 
--- The entries of a body. A body may also be an entry or the value of a change.
+-- Returns the entries of a body. A body may also consist of a single entry, or of the value of a change.
 local function entries_of(body)
   if body.entry ~= nil then return items(body.entry) end
   if body.changes ~= nil then return { body } end
@@ -242,9 +243,9 @@ local function entries_of(body)
   return {}
 end
 
---- Reads a decoded body. Never fails: unknown content is in the `raw` of its event. The events have the order of
---- entries and changes; within a change first the messages, then the statuses, then the errors. A body with another
---- `object` than a WhatsApp business account has no events.
+--- Reads a decoded body. Never fails: content of an unknown form is only in the field `raw` of its event. The events
+--- have the order of entries and changes. Within a change, messages come first, then statuses, then errors. A body
+--- whose `object` is not a WhatsApp business account has no events.
 ---@param body table
 ---@return waba.Event[]
 function webhook.read(body)

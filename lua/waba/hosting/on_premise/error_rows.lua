@@ -1,5 +1,5 @@
--- The error codes of the On-Premise platform: the meaning, the advice, and the kind of the error object. Source: the
--- error lists of Meta's On-Premises client and of 360dialog.
+-- The error codes of the On-Premise platform: their meaning, the advice, and the kind of the error object. Source:
+-- the error lists of Meta's On-Premises client and of 360dialog.
 
 local KEEP = "Nothing can be done; the message is not delivered."
 local TICKET = "Open a ticket with 360dialog."
@@ -7,7 +7,8 @@ local CORRECT = "Correct the request."
 local WAIT = "Wait a moment and try again."
 local TEMPLATE = "Compare the parameters with the approved template and send again."
 
--- code, title, kind, retryable, where it arrives ("response", "status" or "both"), meaning, advice, retry_after
+-- The columns: code, title, kind, retryable, where it arrives ("response", "status" or "both"), meaning, advice,
+-- retry_after
 local list = {
   { 400, "Media download error", "media", false, "status",
     "The media of an inbound message could not be downloaded from its sender.",
@@ -158,11 +159,11 @@ local undescribed = {
 ---@field code integer
 ---@field title string
 ---@field kind waba.ErrorKind
----@field retryable boolean    the same call may succeed later
+---@field retryable boolean    true: a retry may succeed later
 ---@field retry_after number?  seconds to wait, if the platform documents them
 ---@field scope string?        the scope of a rate limit, as in `waba.Error`
----@field ambiguous boolean?   the request may have been accepted in spite of the error
----@field arrives "response"|"status"|"both"  whether the code is in the response or in a status webhook
+---@field ambiguous boolean?   true: the request may have been accepted in spite of the error
+---@field arrives "response"|"status"|"both"  where the code arrives: in the response or in a status webhook
 ---@field meaning string
 ---@field advice string        what to do
 

@@ -1,5 +1,5 @@
--- Reads the error responses of the On-Premise gateway: the `errors` array of the WhatsApp client, the gateway's own
--- `meta`, the body of a load balancer.
+-- Reads the error responses of the On-Premise gateway: the `errors` list of the WhatsApp client, the gateway's own
+-- `meta`, and the body of a load balancer.
 
 local error_response = require "waba.hosting.error_response"
 local errors = require "waba.errors"
@@ -10,7 +10,8 @@ local text, join, code_of = values.some_text, error_response.join, error_respons
 
 local on_premise_errors = {}
 
--- The texts of old clients for a number that was never checked. Code 1006 also means an unknown file.
+-- The texts by which old WhatsApp clients report a number that was never checked. The code 1006 is not sufficient,
+-- because it also reports an unknown file.
 local UNKNOWN_CONTACT = { "unknown contact", "could not retrieve phone number from contact store" }
 
 local GATEWAY = {
@@ -23,15 +24,15 @@ local GATEWAY = {
   },
 }
 
---- Whether the platform may have executed a request with this status: 408 and all of the 500s, which may come from a
---- load balancer, except 503.
+--- Returns whether the platform may have executed a request with this status: 408 and every 5xx except 503, because
+--- they may come from a load balancer.
 ---@param status integer
 ---@return boolean
 function on_premise_errors.is_ambiguous(status)
   return status >= 500 and status ~= 503 or status == 408
 end
 
-local rows -- loaded for the first error
+local rows -- loaded for the first error only
 
 local function is_unknown_contact(row)
   local content = ((text(row.title) or "") .. " " .. (text(row.details) or "")):lower()
@@ -42,7 +43,7 @@ local function is_unknown_contact(row)
 end
 
 --- Makes an error object from a `{ code, title, details, href }` of the platform, in a response or a status. The kind
---- depends on the code, or for an unknown code on the HTTP status.
+--- depends on the code; for an unknown code it depends on the HTTP status.
 ---@param row any
 ---@param status? integer  of the response
 ---@return waba.Error
@@ -64,8 +65,8 @@ function on_premise_errors.from_row(row, status)
   }
 end
 
--- { errors = { … } }, the form of the WhatsApp client: the first is the error; if there are more, all are in its
--- `errors`.
+-- Reads { errors = { … } }, the form of the WhatsApp client. The first element is the error; if there are several,
+-- all of them are in its field `errors`.
 local function from_client(json, status)
   local list = json.errors
   if type(list) ~= "table" then return end
@@ -77,9 +78,9 @@ local function from_client(json, status)
   return err
 end
 
---- Reads the error of a response: any status except 2xx, and a 2xx with `errors`.
+--- Reads the error of a response: of any status except 2xx, and of a 2xx with `errors`.
 ---@param status integer        HTTP status
----@param json any              the decoded body; nil: it is no JSON
+---@param json any              the decoded body; nil: the body is not JSON
 ---@param body string           its bytes
 ---@return waba.Error|nil
 function on_premise_errors.from_response(status, json, body)

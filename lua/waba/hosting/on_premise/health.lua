@@ -4,28 +4,28 @@ local on_premise_errors = require "waba.hosting.on_premise.errors"
 
 local HEALTHY_ALONE = { connected = true, connecting = true }
 
---- A container of the WhatsApp client; on Cloud hosting, an entity that a message passes.
+--- A container of the WhatsApp client; on Cloud hosting an entity that a message passes.
 ---@class waba.HealthNode
----@field name string|nil   "host:container"; nil for a single instance. Cloud: "PHONE_NUMBER:4011…"
----@field role string|nil   "primary_master", "secondary_master", "coreapp". Cloud: "PHONE_NUMBER", "WABA",
----                         "BUSINESS", "APP"
+---@field name string|nil   "host:container"; nil if the client has one container only. Cloud: "PHONE_NUMBER:4011…"
+---@field role string|nil   "primary_master", "secondary_master", "coreapp". Cloud: "PHONE_NUMBER", "WABA", "BUSINESS"
+---                         or "APP"
 ---@field status string|nil "connected", "connecting", "disconnected", "uninitialized", "unregistered". Cloud:
 ---                         "AVAILABLE", "LIMITED", "BLOCKED"
----@field errors waba.Error[]|nil  instead of a status. Cloud: the reasons of a block
+---@field errors waba.Error[]|nil  set instead of a status. Cloud: the reasons of a block
 ---@field id string|nil     Cloud
 ---@field notes string[]|nil  Cloud: the reasons of a limit
----@field calls string|nil  Cloud: the status for calls over SIP
+---@field calls string|nil  Cloud: the status of calls over SIP
 
 ---@class waba.Health
----@field healthy boolean       at least one node is connected; standby nodes never are. Cloud: messages can be
----                             sent, with or without limits
----@field status string|nil     the status of a single instance. Cloud: the worst of the nodes'
+---@field healthy boolean       true if at least one node is connected; a standby node is never connected. Cloud: true
+---                             if messages can be sent, with or without limits
+---@field status string|nil     the status, if the client has one container only. Cloud: the worst status of all nodes
 ---@field nodes waba.HealthNode[]  sorted by name; on Cloud hosting in the gateway's order
 ---@field number table|nil      Cloud: the number's own fields in the platform's form: id, display_phone_number,
 ---                             verified_name, name_status, quality_rating, status, throughput, …
----@field waba_id string|nil    Cloud: the account's id
----@field checked_at integer    Unix seconds of the gateway's response
----@field cached boolean        from an earlier request
+---@field waba_id string|nil    Cloud: the id of the account
+---@field checked_at integer    the time of the gateway's response in Unix seconds
+---@field cached boolean        true: the response to an earlier request
 
 local function read_node(name, value)
   local node = { name = name }
@@ -39,7 +39,7 @@ local function read_node(name, value)
   return node
 end
 
---- Reads the response to GET /v1/health: a single instance, or one entry for each container.
+--- Reads the response to GET /v1/health: the status of a single container, or one entry for each container.
 ---@param json any
 ---@return waba.Health|nil  without `checked_at` and `cached`; nil if the response has no health
 local function read(json)

@@ -1,5 +1,5 @@
--- The On-Premise gateway (waba.360dialog.io): addresses and rates. Other parts
--- are in files of this folder and loaded at first use: health, media, profile, templates, webhook.
+-- The On-Premise gateway (waba.360dialog.io): its URLs and rate limits. The other files of this folder are loaded at
+-- their first use: health, media, profile, templates, webhook.
 
 local errors = require "waba.errors"
 local on_premise_errors = require "waba.hosting.on_premise.errors"
@@ -23,18 +23,20 @@ local on_premise = {
     unreached = 'On-Premise hosting ended in October 2025: for a number on Cloud hosting give hosting = "cloud"',
   },
   encode_message = messages.encode,
-  unknown_contact = 1006, -- the code for a number that was never checked (kind "recipient")
+  unknown_contact = 1006, -- the error code for a number that was never checked (kind "recipient")
   read_sent = sent.read,
 }
 
--- The resources of the WhatsApp client that 360dialog keeps closed: a path is closed when it is one of these or below
--- one (on-premise.md, section 8.1). 360dialog opens them one by one; until then the gateway responds with 403.
+-- The resources of the WhatsApp client that 360dialog keeps closed. A path is closed if it is one of these paths or
+-- begins with one of them (on-premise.md, section 8.1). 360dialog opens some of them on request; until then the
+-- gateway responds with 403.
 local CLOSED = {
   "/v1/settings", "/v1/certificates", "/v1/account", "/v1/stats", "/metrics", "/v1/support", "/v1/users",
 }
 local OPEN = { "/v1/settings/profile", "/v1/settings/business/profile" }
 
--- Normalizes a path: without query, `%73`, `//`, `.` and `..`; in lower case.
+-- Normalizes a path: removes the query, decodes `%73`, resolves `//`, `.` and `..`, and converts the path to lower
+-- case.
 local function normalize(path)
   path = path:gsub("[?#].*$", "")
   path = path:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end)
@@ -56,7 +58,7 @@ local function lies_below(path, roots)
   return false
 end
 
---- Whether 360dialog keeps a path closed, in any spelling.
+--- Returns whether 360dialog keeps a path closed, however the path is spelled.
 ---@param path string  as in "/v1/settings/application"
 ---@return boolean
 function on_premise.is_closed(path)
@@ -64,11 +66,11 @@ function on_premise.is_closed(path)
   return lies_below(path, CLOSED) and not lies_below(path, OPEN)
 end
 
---- Writes the request of `mark_read` (on-premise.md, section 3).
+--- Makes the request of `mark_read` (on-premise.md, section 3).
 ---@param id string
 ---@param options? { typing: boolean? }
 ---@return table|nil body
----@return table|waba.Error parameters  of the path, or the error
+---@return table|waba.Error parameters  the parameters of the path, or the error
 function on_premise.encode_read(id, options)
   if options and options.typing then
     return nil, errors.invalid("typing", "typing exists on Cloud hosting only")

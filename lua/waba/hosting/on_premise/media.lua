@@ -1,4 +1,4 @@
--- Files on the On-Premise gateway: the rules for them (on-premise.md, sections 5.4 and 8) and its responses.
+-- Files on the On-Premise gateway: the rules for them (on-premise.md, sections 5.4 and 8), and the responses.
 
 local KB, MB = 1024, 1024 * 1024
 
@@ -17,10 +17,10 @@ media.kinds = {
 ---@type waba.MediaRule
 media.photo = { most = 5 * MB, types = { "image/jpeg", "image/png" } }
 
---- The largest request that the gateway accepts, and the largest file of a customer, in bytes.
+--- The largest request that the gateway accepts, and the largest file that a customer can send, in bytes.
 media.largest_upload, media.largest_download = 64 * MB, 100 * MB
 
---- The id in the response to POST /v1/media (on-premise.md, section 5.1).
+--- Returns the id in the response to POST /v1/media (on-premise.md, section 5.1).
 ---@param json any
 ---@return any id
 function media.read_id(json)

@@ -1,5 +1,5 @@
--- Writes messages in the form of the On-Premise gateway: the body of POST /v1/messages and what differs from the
--- neutral form (on-premise.md, section 2).
+-- Writes messages in the form of the On-Premise gateway: the body of POST /v1/messages. Converts what differs from
+-- the form that builders make for both hostings (on-premise.md, section 2).
 
 local errors = require "waba.errors"
 
@@ -7,7 +7,7 @@ local type = type
 
 local messages = {}
 
--- Options of `client:send` for Cloud hosting only, with the error messages.
+-- Options of `client:send` that exist on Cloud hosting only, with the error messages.
 local CLOUD_OPTIONS = {
   reply_to = "quoted replies exist on Cloud hosting only",
   data = "attached data exists on Cloud hosting only",
@@ -18,7 +18,7 @@ local CLOUD_OPTIONS = {
   marketing = "marketing messages exist on Cloud hosting only: send the template without this option here",
 }
 
--- Forms of recipients on Cloud hosting only, with the error messages.
+-- Forms of recipients that exist on Cloud hosting only, with the error messages.
 local CLOUD_RECIPIENTS = {
   user = "to is a business-scoped user id, which exists on Cloud hosting only",
   group = "to is a group, which exists on Cloud hosting only",
@@ -32,17 +32,17 @@ local function copy_without(source, name)
   return copy
 end
 
--- Converts the content of a type from the neutral form; may change the body.
+-- Converts the content of a type from the form that builders make; may change the body.
 local convert = {}
 
--- preview_url is in the body here, inside `text` on Cloud hosting.
+-- On this hosting preview_url is in the body; on Cloud hosting it is inside `text`.
 function convert.text(body, text)
   if text.preview_url == nil then return text end
   body.preview_url = text.preview_url
   return copy_without(text, "preview_url")
 end
 
--- A language has a policy here, always `deterministic`, and templates have a namespace.
+-- On this hosting a language has a policy, which is always `deterministic`, and templates have a namespace.
 function convert.template(_, template, defaults)
   local language, namespace = template.language, template.namespace
   local needs_policy = type(language) == "string" or type(language) == "table" and language.policy == nil
@@ -56,7 +56,8 @@ function convert.template(_, template, defaults)
   return copy
 end
 
--- The old form requires a namespace. It is checked here, because the client may have a default.
+-- The older form of templates requires a namespace. The namespace is checked here, because the client may have a
+-- default.
 function convert.hsm(_, hsm, defaults)
   if hsm.namespace == nil and defaults.namespace == nil and defaults.validate then
     return nil, errors.invalid("hsm.namespace",
@@ -67,10 +68,10 @@ end
 
 --- Writes the body of POST /v1/messages (on-premise.md, section 2.1).
 ---@param to string                        digits
----@param message waba.Message             in the neutral form
+---@param message waba.Message             as builders make it
 ---@param defaults { namespace: string?, validate: boolean|string }  the client's
 ---@param options? table                   of `client:send`
----@param form? "user"|"group"            the form of `to`, if it is no number
+---@param form? "user"|"group"            the form of `to`, if it is not a phone number
 ---@return table|nil body
 ---@return waba.Error? err
 function messages.encode(to, message, defaults, options, form)

@@ -24,7 +24,7 @@ profile.business = {
     address = text(0, 256),
     description = text(0, 512),
     email = text(0, 128),
-    -- it can't be cleared
+    -- this field can't be cleared
     vertical = { is = "string", characters = { 1, 128 } },
     websites = { is = "list", count = { 0, 2 }, each = { is = "string", characters = { 1, 256 }, format = "url" } },
   },
@@ -37,7 +37,7 @@ function profile.read_about(json)
 end
 
 ---@param about string
----@return table body  as `profile.about` checks it
+---@return table body  the value that `profile.about` has checked
 function profile.encode_about(about)
   return { text = about }
 end
@@ -50,7 +50,7 @@ function profile.find_business(json)
   return stored
 end
 
---- Writes the whole profile: the gateway clears absent fields.
+--- Writes the complete profile, because the gateway clears missing fields.
 ---@param fields waba.BusinessProfile
 ---@param stored waba.BusinessProfile
 ---@return waba.Call
@@ -59,7 +59,7 @@ function profile.encode_business(fields, stored)
   for _, name in ipairs(FIELDS) do
     local value = fields[name]
     if value == nil then value = stored[name] end
-    -- an empty list is omitted, because its JSON would be an object; an absent field is cleared
+    -- an empty list is left out, because it would become an object in JSON; the gateway clears a missing field
     if type(value) == "table" and value[1] == nil then value = nil end
     body[name] = value
   end

@@ -8,7 +8,7 @@ local values = require "waba.hosting.values"
 
 local templates = {}
 
---- Options that this hosting does not offer, with the error messages.
+--- Options that this hosting does not support, with the error messages.
 ---@type table<string, string>
 templates.unsupported = {
   after = "after exists on Cloud hosting only: the next page is selected with offset here",
@@ -26,15 +26,15 @@ for _, name in ipairs {
 end
 
 --- Checks a template before it is created.
----@param client waba.Client    its option `validate` selects the rules
+---@param client waba.Client    the client, whose option `validate` selects the rules
 ---@param template table        the body of POST /v1/configs/templates
 ---@return true|nil
----@return waba.Error? err  of kind "invalid", with a path such as "components[2].buttons[1].text"
+---@return waba.Error? err  an error of kind "invalid" with a path such as "components[2].buttons[1].text"
 function templates.check(client, template)
   return validate(client.validate, runtime.require "waba.schema.on_premise.template_creation", template)
 end
 
---- The body of POST /v1/configs/templates: the unchanged template.
+--- Returns the body of POST /v1/configs/templates: the unchanged template.
 ---@param template table
 ---@return table
 function templates.encode(template)
@@ -43,14 +43,14 @@ end
 
 -- Reading -----------------------------------------------------------------------------------------
 
---- A template at the gateway, with further fields of the platform.
+--- A template at the gateway; it has further fields of the platform.
 ---@class waba.StoredTemplate
 ---@field name string
 ---@field language string
 ---@field category string         in upper case
 ---@field status string           in the form of the platform: "approved", "rejected", "submitted", …
----@field components table[]      with types in upper case
----@field namespace string?       the account's namespace, for messages
+---@field components table[]      types in upper case
+---@field namespace string?       the namespace of the account, which messages need
 ---@field rejected_reason string? "NONE" when it was not rejected
 ---@field id string?
 
@@ -65,14 +65,14 @@ function templates.read(json)
   return template
 end
 
---- The call of DELETE /v1/configs/templates/{name}.
+--- Returns the call of DELETE /v1/configs/templates/{name}.
 ---@param name string
 ---@return waba.Call
 function templates.encode_delete(name)
   return { parameters = { name = name } }
 end
 
---- Reads the response of POST /v1/configs/templates, the stored template.
+--- Reads the response to POST /v1/configs/templates, which is the stored template.
 ---@param json any
 ---@return waba.StoredTemplate|nil
 function templates.read_created(json)
@@ -81,7 +81,7 @@ end
 
 -- Lists -------------------------------------------------------------------------------------------
 
--- Returns the filters, with the name among them, as JSON.
+-- Returns the filters, including the name, as JSON.
 local function encode_filters(options)
   local filters = options.filters
   if options.name then
@@ -98,7 +98,7 @@ local function encode_filters(options)
   return json
 end
 
---- The query of GET /v1/configs/templates.
+--- Returns the query of GET /v1/configs/templates.
 ---@param options waba.TemplateQuery
 ---@return table|nil query
 ---@return waba.Error? err

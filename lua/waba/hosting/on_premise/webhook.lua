@@ -13,7 +13,7 @@ local null, type = core.null, type
 local items, wa_id = values.items, values.wa_id
 local KNOWN = { messages = true, statuses = true, errors = true, contacts = true }
 
--- Whether an element of `contacts` is the result of a contact check, and not the profile of a sender.
+-- Returns whether an element of `contacts` is the result of a contact check, and not the profile of a sender.
 local function is_check_result(raw)
   return type(raw) == "table" and (raw.input ~= nil or raw.status ~= nil)
 end
@@ -30,8 +30,8 @@ local function senders(list)
   return by_id, nameless
 end
 
--- Returns the contact with the message's wa_id. If one of the two has no wa_id, returns the contact at the same
--- position. A contact with another wa_id is never used.
+-- Returns the contact that has the wa_id of a message. If the message or the contact has no wa_id, returns the
+-- contact at the same position. A contact with a different wa_id is never used.
 local function find_sender(from, position, list, by_id, nameless)
   if from and by_id[from] then return by_id[from] end
   if nameless[position] then return nameless[position] end
@@ -39,7 +39,8 @@ local function find_sender(from, position, list, by_id, nameless)
   if not from and type(raw) == "table" and not is_check_result(raw) then return raw end
 end
 
--- Reads messages with at most one contact, which belongs to all messages without another wa_id. Returns whether it was used.
+-- Reads messages of a body with at most one contact. The contact belongs to all messages that have no other wa_id.
+-- Returns whether the contact was used.
 local function read_messages_of_one(events, messages, raw_contact)
   local is_used = false
   if type(raw_contact) ~= "table" or is_check_result(raw_contact) then raw_contact = nil end
@@ -56,7 +57,7 @@ local function read_messages_of_one(events, messages, raw_contact)
   return is_used
 end
 
--- Reads messages with several contacts.
+-- Reads messages of a body with several contacts.
 local function read_messages(events, messages, contacts, used)
   local by_id, nameless = senders(contacts)
   for position = 1, #messages do
@@ -73,7 +74,7 @@ local function read_messages(events, messages, contacts, used)
   end
 end
 
--- The customers of all events.
+-- Returns the customers of all events.
 local function customers_of(events)
   local known = {}
   for _, event in ipairs(events) do
@@ -83,8 +84,8 @@ local function customers_of(events)
   return known
 end
 
--- Makes account events from contacts without another event: results of `contacts:check`, and profiles without a
--- message.
+-- Makes account events from those contacts that belong to no other event: results of `contacts:check`, and profiles
+-- without a message.
 local function read_contacts(events, contacts, used)
   local known
   for _, raw in ipairs(contacts) do
@@ -97,10 +98,10 @@ local function read_contacts(events, contacts, used)
   end
 end
 
---- Reads a decoded body. Never fails: unknown content is in the `raw` of its event.
+--- Reads a decoded body. Never fails: content of an unknown form is only in the field `raw` of its event.
 ---
---- First the messages, then the statuses, then the errors, each in the order of its list. Then, as events of kind
---- "account", `contacts` without a message or a status (with field "contacts"), and lists with unknown names.
+--- The messages come first, then the statuses, then the errors, each in the order of its list. Events of kind
+--- "account" come last: `contacts` without a message or a status (with field "contacts"), and lists with unknown names.
 ---@param body table
 ---@return waba.Event[]
 function webhook.read(body)

@@ -1,4 +1,4 @@
--- Reads SHA-256 sums in the platform's forms (hex on one hosting, base64 on the other), and decoding of base64.
+-- Reads SHA-256 digests in the forms of both hostings (hex or base64), and decodes base64.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -13,7 +13,7 @@ VALUES[("-"):byte()], VALUES[("_"):byte()] = 62, 63 -- the alphabet for URLs
 
 local char, floor = string.char, math.floor
 
--- Decodes four characters; absent ones at the end count as zero bits.
+-- Decodes four characters; missing characters at the end count as zero bits.
 local function decode_group(a, b, c, d)
   local bits = a * 262144 + b * 4096 + (c or 0) * 64 + (d or 0)
   local bytes = char(floor(bits / 65536), floor(bits / 256) % 256, bits % 256)
@@ -23,7 +23,7 @@ end
 
 --- Decodes base64 in both alphabets, with or without padding; ignores white space.
 ---@param text string
----@return string|nil bytes  nil if it is not base64
+---@return string|nil bytes  nil if the text is not base64
 function digest.from_base64(text)
   text = text:gsub("%s+", ""):gsub("=?=$", "")
   if text:find("[^%w+/_-]") or #text % 4 == 1 then return nil end
@@ -35,10 +35,10 @@ function digest.from_base64(text)
   return table.concat(groups)
 end
 
---- Reads a SHA-256 sum: 64 hex digits in any case, or base64.
+--- Reads a SHA-256 digest: 64 hex digits in any case, or base64.
 ---@param text string
 ---@return string|nil hex  in lower case
----@return waba.Error? err  of kind "invalid", path "sha256"
+---@return waba.Error? err  an error of kind "invalid" with path "sha256"
 function digest.read(text)
   if #text == 64 and not text:find("%X") then return text:lower() end
   local bytes = #text <= 46 and digest.from_base64(text)
@@ -48,8 +48,8 @@ function digest.read(text)
   return (bytes:gsub(".", function(byte) return ("%02x"):format(byte:byte()) end))
 end
 
--- Bytes that are hashed before other coroutines run: about a millisecond on a processor without instructions for
--- SHA-256.
+-- The number of bytes that are hashed before other coroutines run: about a millisecond on a processor without
+-- instructions for SHA-256.
 local STEP = 262144
 
 --- Computes the SHA-256 of a file. Other coroutines run between steps.

@@ -1,5 +1,5 @@
--- Downloads into memory, to a sink or to a file. A file gets its name only when it is complete and verified; after an
--- error nothing remains.
+-- Downloads a file into memory, to a sink or to a file. The file gets its final name only when it is complete and
+-- verified; after an error no file remains.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -10,17 +10,17 @@ local runtime = require "waba.runtime"
 
 local download = {}
 
---- The default timeout of a file is the client's timeout times this.
+--- The default timeout of a file is the client's `timeout` times this factor.
 download.PATIENCE = 10
 
 --- Where a download is stored, and how it is verified.
 ---@options waba.DownloadOptions
 download.OPTIONS = {
-  file = "string",     -- path; an existing file is replaced when the new one is complete
-  sink = "fun(bytes: string)", -- receives the bytes as they arrive; without file and sink they are returned
-  sha256 = "string|false", -- the expected SHA-256, hex or base64, as in the webhook; default on Cloud hosting: as the
-                       -- platform reports it; false: no comparison
-  url = "string",      -- Cloud hosting: the address of the file, as in the webhook; tried first
+  file = "string",     -- path of the file to write; an existing file is replaced when the new one is complete
+  sink = "fun(bytes: string)", -- receives the bytes as they arrive; without file and sink, the bytes are returned
+  sha256 = "string|false", -- the expected SHA-256 digest, hex or base64, as in the webhook; default on Cloud hosting:
+                       -- the digest that the platform reports; false: no comparison
+  url = "string",      -- Cloud hosting: the URL of the file, as in the webhook; it is tried first
   progress = "fun(received: integer, total: integer|nil)", -- called while bytes arrive
   max_size = "integer>=0", -- the largest size of the file in bytes, after decompression; default: 100 MB, more than the
                        -- platform allows
@@ -30,17 +30,17 @@ download.OPTIONS = {
 
 --- The downloaded file.
 ---@class waba.Download
----@field type string|nil    MIME type, from the gateway
+---@field type string|nil    the MIME type that the gateway reports
 ---@field size integer       bytes
----@field sha256 string      hex, in lower case
----@field data string?       the bytes, without the options file and sink
+---@field sha256 string      the SHA-256 digest as hex in lower case
+---@field data string?       the bytes, if the options have neither file nor sink
 ---@field file string?       the path of the option
 
 local function file_error(path, message)
   return errors.invalid("file", ("file %s can't be written: %s"):format(path, message))
 end
 
---- Returns the name of a temporary file in the same folder. It does not exist, and it can be written.
+--- Returns the name of a temporary file in the same folder. No such file exists, and it can be written.
 ---@param path string
 ---@return string|nil temporary
 ---@return waba.Error? err
@@ -61,7 +61,7 @@ function download.discard(temporary)
   core.remove_at_exit(temporary, false)
 end
 
---- Renames a complete file.
+--- Renames a complete file to its final name.
 ---@param temporary string
 ---@param path string
 ---@return true|nil
@@ -73,7 +73,7 @@ function download.keep(temporary, path)
   return nil, file_error(path, message)
 end
 
--- Calls the endpoint and reports its progress.
+-- Calls the endpoint and reports the progress.
 local function call_endpoint(client, endpoint, call, options)
   local report, complete = progress.track(options.progress)
   call.progress = report and function(_, _, received, total) report(received, total) end
@@ -82,7 +82,7 @@ local function call_endpoint(client, endpoint, call, options)
   return json, response
 end
 
--- Downloads, and removes the file if the progress function or a signal raises an error.
+-- Downloads the file, and removes the file if the progress function or a signal raises an error.
 local function call_for_file(client, endpoint, call, options)
   if not runtime.can_yield_in_pcall() then return call_endpoint(client, endpoint, call, options) end
   local returned, json, response = pcall(call_endpoint, client, endpoint, call, options)
@@ -145,7 +145,7 @@ function fetch_to.sink(client, endpoint, call, options, expected)
   local sink, hasher, size = options.sink, core.sha256(), 0
   local into = { max_size = options.max_size or call.max_size }
   function into.sink(bytes)
-    into.used = true -- so the delivery does not retry
+    into.used = true -- so that the delivery does not retry
     hasher:update(bytes)
     size = size + #bytes
     sink(bytes)
@@ -172,7 +172,7 @@ function fetch_to.memory(client, endpoint, call, options, expected)
   return result
 end
 
---- Returns the destination that the options name. Raises an error if they name two.
+--- Returns the destination that the options select. Raises an error if they select two.
 ---@param options waba.DownloadOptions
 ---@param what string
 ---@return "file"|"sink"|"memory"
@@ -187,9 +187,9 @@ end
 ---@param call waba.Call
 ---@param options waba.DownloadOptions
 ---@param destination "file"|"sink"|"memory"
----@param expected? string  the SHA-256 if the options have none: hex, in lower case
+---@param expected? string  the SHA-256 digest if the options have none: hex in lower case
 ---@return waba.Download|nil
----@return waba.Error? err  kind "media" if the SHA-256 differs; "invalid" if the file can't be written
+---@return waba.Error? err  kind "media" if the SHA-256 digest differs; "invalid" if the file can't be written
 function download.fetch(client, endpoint, call, options, destination, expected)
   local err
   if options.sha256 then

@@ -8,13 +8,13 @@ FilePieces.__name = "waba.FilePieces"
 
 local file_pieces = {}
 
--- Bytes of a piece.
+-- The number of bytes in a piece.
 local SIZE = 65536
 
---- The bytes of a file from an offset on. The file is opened for the first piece.
+--- Makes an object that returns the bytes of a file from an offset on. The file is opened for the first piece.
 ---@class waba.FilePieces
----@field error_message string|nil  the error message; the pieces end too early then, so the transport does not
----        complete the request
+---@field error_message string|nil  the error message; if it is set, the pieces end too early, so that the transport
+---        does not complete the request
 ---@param path string
 ---@param offset integer
 ---@param length integer
@@ -33,7 +33,7 @@ local function open(self)
 end
 
 --- Returns the next piece.
----@return string|nil bytes  nil at the end, and after an error
+---@return string|nil bytes  nil at the end and after an error
 function FilePieces:next()
   if self.error_message or self.left == 0 then return nil end
   local file, message = self.file, nil
@@ -48,7 +48,7 @@ function FilePieces:next()
   return piece
 end
 
---- Closes the file. Further calls do nothing.
+--- Closes the file. Further calls have no effect.
 function FilePieces:close()
   if self.file then self.file:close() end
   self.file = nil

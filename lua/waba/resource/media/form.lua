@@ -1,27 +1,27 @@
--- A file as one part of a multipart/form-data body (RFC 7578), for the Cloud gateway. The file is read in pieces.
+-- Sends a file as one part of a multipart/form-data body (RFC 7578) to the Cloud gateway. The file is read in pieces.
 
 local core = require "waba.core"
 local file_pieces = require "waba.resource.media.file_pieces"
 
 local form = {}
 
--- Bytes of a piece; a string that is not longer is sent as a whole.
+-- The number of bytes in a piece; a string that is not longer is sent as one piece.
 local PIECE = 65536
 
--- 128 random bits, so that the file cannot contain this line.
+-- The boundary has 128 random bits, so that the file cannot contain it.
 local function new_boundary()
   local parts = { "waba-" }
   for i = 2, 5 do parts[i] = ("%08x"):format(math.floor(core.random() * 4294967296)) end
   return table.concat(parts)
 end
 
--- A name in quotes, as browsers write it: quotes and control characters are percent-encoded, and backslashes, which
--- some parsers read as escapes.
+-- Writes a name in quotes as browsers do: quotes and control characters are percent-encoded, and so are backslashes,
+-- which some parsers read as escapes.
 local function quoted(name)
   return '"' .. name:gsub('[%c"\\\127]', function(sign) return ("%%%02X"):format(sign:byte()) end) .. '"'
 end
 
--- The bytes before and after the file.
+-- Returns the bytes of the form before and after the file.
 local function frame(fields, filename, media_type)
   local boundary, lines = new_boundary(), {}
   local function add(line) lines[#lines + 1] = line end
@@ -49,7 +49,7 @@ local function pieces_of(bytes)
   end
 end
 
--- Returns a function for the pieces of the file, from its beginning.
+-- Returns a function that returns the pieces of the file, from its beginning.
 local function open(source)
   local body = source.body
   if type(body) == "string" then return pieces_of(body) end
@@ -73,11 +73,11 @@ local function body_of(source, before, after)
       local piece = next_piece()
       if piece then return piece end
       stage = 3
-      -- the end of the form must not replace missing bytes of a file that became shorter
+      -- the end of the form must not take the place of missing bytes if the file became shorter
       return not (source.pieces and source.pieces.error_message) and after or nil
     end
   end
-  -- The delivery retries only if this returns true. A user's reader can't start again.
+  -- The delivery retries only if this function returns true. A user's reader can't start again.
   function body.rewind()
     if body.used and type(source.body) == "table" and source.body.reader then return false end
     next_piece, stage, body.used = open(source), 1, false
@@ -87,8 +87,8 @@ local function body_of(source, before, after)
   return body
 end
 
---- Replaces the body of an upload by a form with the file.
----@param source waba.UploadSource   gets another body and its media type
+--- Replaces the body of an upload by a form that contains the file.
+---@param source waba.UploadSource   its body and media type are replaced
 ---@param fields string[][]          { name, value } of the parts before the file
 ---@param filename string
 function form.wrap(source, fields, filename)
@@ -105,7 +105,7 @@ end
 
 --- Closes the file.
 ---@param source waba.UploadSource
----@return string|nil message  the message of an error while the file was read
+---@return string|nil message  the message of an error that occurred while the file was read
 function form.close(source)
   local pieces = source.form and source.form.pieces
   if not pieces then return nil end

@@ -1,5 +1,5 @@
--- The files of messages: POST, GET and DELETE /v1/media; on Cloud hosting POST /media, GET and DELETE /{media-id}, and
--- resumable uploads. Files are not kept in memory unless the caller asks for the bytes.
+-- The files of messages (media): POST, GET and DELETE /v1/media; on Cloud hosting POST /media, GET and DELETE
+-- /{media-id}, and resumable uploads. Files are not kept in memory unless the caller asks for the bytes.
 
 local errors = require "waba.errors"
 local option = require "waba.option"
@@ -29,16 +29,16 @@ local UPLOAD_OPTIONS = {
   file = "string",         -- path of a file
   data = "string",         -- or its bytes
   reader = "fun(): string|nil", -- or a function that returns them piece by piece, then nil
-  type = "string",         -- MIME type; required unless the name of the file shows it
-  size = "integer",        -- bytes that the reader returns in total; without it they are first stored in a temporary
-                           -- file, because the gateway accepts no stream of unknown length
-  as = '"audio"|"document"|"image"|"sticker"|"video"', -- the type of the message, whose limits apply; default: as the
-                           -- MIME type, so a video has at most 16 MB unless `as = "document"`
+  type = "string",         -- MIME type; required if the name of the file does not show the type
+  size = "integer",        -- bytes that the reader returns in total; without this number they are first stored in a
+                           -- temporary file, because the gateway accepts no stream of unknown length
+  as = '"audio"|"document"|"image"|"sticker"|"video"', -- the type of the message, which selects the limits; default:
+                           -- chosen by the MIME type, so a video may have at most 16 MB unless `as = "document"`
   filename = "string",     -- Cloud hosting: the name in the upload form, which customers do not see (the message of a
                            -- document has a `filename`); default: the name of the file
   ttl_minutes = "integer", -- Cloud hosting, numbers without storage at Meta: minutes to keep the file, 60 to 43200
   progress = "fun(sent: integer, total: integer)", -- called while bytes are sent
-  timeout = "number",      -- seconds; default: ten times the client's
+  timeout = "number",      -- seconds; default: ten times the client's `timeout`
 }
 
 --- An uploaded file.
@@ -59,14 +59,14 @@ local function read_id(self, json, response)
   return nil, outcome.incomplete(response, "id of the file", "a string or a number", true)
 end
 
--- Puts a file into a form, with its type and the time for which it is kept.
+-- Writes a file into a form, with its type and the time for which the gateway keeps it.
 local function wrap(source, options)
   local fields = { { "messaging_product", "whatsapp" }, { "type", source.type } }
   if options.ttl_minutes then fields[3] = { "ttl_minutes", ("%.0f"):format(options.ttl_minutes) } end
   form.wrap(source, fields, options.filename or options.file and options.file:match("[^/\\]*$") or "file")
 end
 
--- Checks the time for which the file is kept.
+-- Checks the time for which the gateway keeps a file.
 local function check_ttl(self, minutes)
   local range = self.rules.ttl_minutes
   if minutes == nil then return true end
@@ -94,12 +94,12 @@ local function open(self, options, what, check, again)
   return source
 end
 
---- Uploads a file: POST /v1/media (Cloud: POST /media). The gateway keeps it for 14 days (Cloud: 30). Checks the size
---- and the type before (images at most 5 MB, audio and video 16 MB, stickers 100 KB, documents of any type 64 MB;
---- Cloud: stickers 500 KB, documents of the listed types 100 MB), but not the content of the file.
+--- Uploads a file: POST /v1/media (Cloud: POST /media). The gateway keeps the file for 14 days (Cloud: 30). Checks
+--- the size and the type first (images at most 5 MB, audio and video 16 MB, stickers 100 KB, documents of any type 64
+--- MB; Cloud: stickers 500 KB, documents of the listed types 100 MB), but not the content of the file.
 ---@param options waba.UploadOptions
 ---@return waba.Media|nil uploaded
----@return waba.Error? err  any kind; "invalid" with path "file", "type" or "size": nothing was sent
+---@return waba.Error? err  an error of any kind; kind "invalid" with path "file", "type" or "size": nothing was sent
 function Media:upload(options)
   option.check(options, UPLOAD_OPTIONS, "client.media:upload")
   if options == nil then error("client.media:upload: one of the options file, data and reader is required", 2) end
@@ -119,11 +119,11 @@ function Media:upload(options)
 end
 
 --- Uploads a file and returns a handle, for the example in a template's header or the profile's photo: POST /uploads,
---- then POST /upload:… (Cloud hosting only). After a failure it asks the gateway how much was received, and sends the
---- rest.
+--- then POST /upload:… (Cloud hosting only). After a failure it asks the gateway how many bytes were received, and
+--- sends the rest.
 ---@param options waba.ResumableOptions
 ---@return string|nil handle
----@return waba.Error? err  with a field `upload` if the upload can be resumed: the value for the option `upload`
+---@return waba.Error? err  an error with the field `upload` if the upload can be resumed: the value for the option `upload`
 function Media:resumable(options)
   option.check(options, resumable.OPTIONS, "client.media:resumable")
   if options == nil then error("client.media:resumable: one of the options file, data and reader is required", 2) end
@@ -141,13 +141,13 @@ local function check_id(id, what)
   if type(id) ~= "string" or id == "" then error(what .. ": the media id must be a string that is not empty", 3) end
 end
 
---- Downloads a file, from a customer or uploaded: GET /v1/media/{id} (Cloud: GET /{media-id}, then the file from its
---- URL). The gateway returns the type of the file, but no name.
----@param id string  from a message event or an upload
+--- Downloads a file that a customer has sent or a program has uploaded: GET /v1/media/{id} (Cloud: GET /{media-id},
+--- then the file from its URL). The gateway returns the type of the file, but no name.
+---@param id string  the id in a message event or in the result of an upload
 ---@param options? waba.DownloadOptions
 ---@return waba.Download|nil
----@return waba.Error? err  kind "media" if the file has another SHA-256 than the option; "not_found"
----                         for an unknown or expired id; on Cloud hosting "rate_limited" after many such ids
+---@return waba.Error? err  kind "media" if the SHA-256 digest of the file differs from the option; "not_found" for an
+---                         unknown or expired id; on Cloud hosting "rate_limited" after many such ids
 function Media:download(id, options)
   check_id(id, "client.media:download")
   options = option.check(options, download.OPTIONS, "client.media:download")
@@ -163,7 +163,7 @@ function Media:download(id, options)
   }, options, destination)
 end
 
---- Returns the data of a file: GET /{media-id} (Cloud hosting only).
+--- Returns the description of a file: GET /{media-id} (Cloud hosting only).
 ---@param id string
 ---@return waba.MediaInfo|nil
 ---@return waba.Error? err

@@ -1,5 +1,6 @@
--- Downloads in two steps, as on the Cloud gateway: first the URL of the file, then the file (cloud.md, sections 3.3 and
--- 3.4). The key is sent to the gateway only: a URL of any host that the gateway does not represent is refused.
+-- Downloads a file in the two steps of the Cloud gateway: first the URL of the file, then the file (cloud.md, sections
+-- 3.3 and 3.4). The API key is sent to the gateway only, so a URL of any other host than the gateway and the platform's
+-- file server is refused.
 
 local core = require "waba.core"
 local digest = require "waba.resource.media.digest"
@@ -9,11 +10,12 @@ local outcome = require "waba.resource.outcome"
 
 local located = {}
 
--- The gateway blocks the media of a key for half an hour after 20 failed requests for files within an hour (cloud.md,
--- section 7.4). Other programs may use the same key, so this client stops after 15.
+-- The gateway blocks the media of an API key for half an hour after 20 failed requests for files within an hour
+-- (cloud.md, section 7.4). This client stops after 15 failed requests, because other programs may use the same key.
 local MOST, WINDOW = 15, 3600
 
---- The times of the last failed requests, in a ring, and the end of a block by the gateway, by `core.clock`.
+--- The times of the last failed requests, in a ring buffer, and the end of a block by the gateway; times of
+--- `core.clock`.
 ---@class waba.ErrorBlock
 ---@field times number[]
 ---@field next integer
@@ -28,7 +30,7 @@ local function record(block, err)
   local now = core.clock()
   block.times[block.next] = now
   block.next = block.next % MOST + 1
-  -- it blocks already, perhaps because of other programs
+  -- the gateway blocks the key already, perhaps because of other programs
   if err.kind == "rate_limited" and err.retry_after then
     block.blocked_until = math.max(block.blocked_until, now + err.retry_after)
   end
@@ -54,12 +56,12 @@ local function check_block(block)
     .. "request is sent for %.0f s: check the ids, which expire after 7 or 30 days"):format(MOST, math.ceil(left)))
 end
 
--- Whether an error counts towards the gateway's block of the key.
+-- Returns whether the gateway counts an error for its block of the key.
 local function is_refusal(err)
   return err.status ~= nil and err.status >= 400 and err.status < 500
 end
 
--- Runs a step unless too many steps before it failed.
+-- Runs one of the steps, unless too many earlier steps have failed.
 local function guarded(resource, step)
   local blocked = check_block(resource.error_block)
   if blocked then return nil, blocked end
@@ -68,7 +70,7 @@ local function guarded(resource, step)
   return result, err
 end
 
---- Returns the data of a file: GET /{media-id}.
+--- Returns the description of a file: GET /{media-id}.
 ---@param resource waba.MediaResource
 ---@param id string
 ---@param timeout? number
@@ -84,12 +86,13 @@ function located.info(resource, id, timeout)
     local info = resource.rules.read_info(json, id)
     if not info then return nil, outcome.incomplete(response, "file", 'an object with "url"') end
     local sum = info.sha256 and digest.read(info.sha256)
-    info.sha256 = sum -- nil if it is not a SHA-256
+    info.sha256 = sum -- nil if it is not a SHA-256 digest
     return info
   end)
 end
 
--- Path and query of a URL, or an error, which does not contain the URL: it gives access to the file.
+-- Returns the path and the query of a URL, or an error. The error does not contain the URL, because the URL gives
+-- access to the file.
 local function target_of(resource, url)
   local target = resource.rules.target_of(url)
   if target then return target end
@@ -100,7 +103,7 @@ local function target_of(resource, url)
   }
 end
 
--- The second step: the file.
+-- Makes the second step: downloads the file.
 local function fetch(resource, target, expected, options, destination, timeout)
   local client = resource.client
   return guarded(resource, function()
@@ -110,12 +113,12 @@ local function fetch(resource, target, expected, options, destination, timeout)
   end)
 end
 
--- Whether the URL of a file has expired.
+-- Returns whether an error means that the URL of the file has expired.
 local function has_expired(err)
   return err.kind == "not_found" or err.status == 410
 end
 
--- Both steps. The third result: whether the first one succeeded.
+-- Both steps. Makes both steps. The third result is true if the first step succeeded.
 local function find_and_fetch(resource, id, options, destination, deadline)
   local info, err = located.info(resource, id, deadline - core.clock())
   if not info then return nil, err, false end
@@ -156,7 +159,7 @@ function located.fetch(resource, id, options, destination)
     end
   end
   local result, err, was_found = find_and_fetch(resource, id, options, destination, deadline)
-  -- the new URL has expired already: one more attempt
+  -- the new URL has expired already, so one more attempt is made
   if result or is_last or not was_found or not has_expired(err) then return result, err end
   result, err = find_and_fetch(resource, id, options, destination, deadline)
   return result, err

@@ -2,7 +2,8 @@
 
 local progress = {}
 
---- Returns functions that call a progress function. Without one, `report` is nil and `complete` does nothing.
+--- Returns two functions that call a progress function. Without a progress function, `report` is nil and
+--- `complete` does nothing.
 ---@param callback? fun(done: integer, total: integer|nil)
 ---@return fun(done: integer, total: integer|nil)|nil report  for each step
 ---@return fun(total: integer) complete  for the end
@@ -10,7 +11,7 @@ function progress.track(callback)
   if not callback then return nil, function() end end
   local last
   local function report(done, total)
-    if done == last then return end -- called for bytes in the other direction
+    if done == last then return end -- called for bytes in the other direction, which are not reported
     last = done
     callback(done, total)
   end

@@ -1,5 +1,5 @@
--- Uploads in two steps that can continue after a broken connection: a session, then the bytes (cloud.md, section 3.6).
--- After a failure the gateway reports how much it has received, and the rest is sent.
+-- Uploads a file in two steps, so that the upload can continue after a broken connection: a session, then the bytes
+-- (cloud.md, section 3.6). After a failure the gateway reports how many bytes it has received, and the rest is sent.
 
 local core = require "waba.core"
 local ensure = require("waba.runtime").ensure
@@ -11,26 +11,26 @@ local upload = require "waba.resource.media.upload"
 
 local resumable = {}
 
---- An upload for a handle.
+--- An upload that returns a handle.
 ---@options waba.ResumableOptions
 resumable.OPTIONS = {
   file = "string",     -- path of a file
   data = "string",     -- or its bytes
-  reader = "fun(): string|nil", -- or a function that returns them piece by piece, then nil; they are first stored in a
-                       -- temporary file, so that the rest can be sent again
-  type = "string",     -- MIME type: image/jpeg, image/png, video/mp4 or application/pdf; required unless the name of the
-                       -- file shows it
+  reader = "fun(): string|nil", -- or a function that returns them piece by piece, then nil; its bytes are first stored
+                       -- in a temporary file, so that the rest can be sent again
+  type = "string",     -- MIME type: image/jpeg, image/png, video/mp4 or application/pdf; required if the name of the
+                       -- file does not show the type
   size = "integer",    -- bytes
   filename = "string", -- default: the name of the file
-  upload = "string",   -- the field `upload` of the error of a failed upload of the same bytes: sends the rest of it
+  upload = "string",   -- the field `upload` in the error of a failed upload of the same bytes: only the rest is sent
   progress = "fun(sent: integer, total: integer)", -- called while bytes are sent
-  timeout = "number",  -- seconds for the whole upload; default: ten times the client's
+  timeout = "number",  -- seconds for the complete upload; default: ten times the client's `timeout`
 }
 
--- How often the rest is sent after a temporary failure.
+-- The largest number of times that the rest is sent after a temporary failure.
 local MOST_RESUMES = 3
 
--- The session as a path with a query, `upload:…`; nil if it is no valid path.
+-- Returns the session as a path with a query, `upload:…`; nil if the path is invalid.
 local function session_of(json)
   local id = type(json) == "table" and json.id
   if type(id) ~= "string" or id == "" then return nil end
@@ -49,7 +49,7 @@ local function open_session(client, source, options, timeout)
   return nil, outcome.incomplete(response, "upload session", 'a path in its field "id"')
 end
 
--- How many bytes of the upload the gateway has received.
+-- Asks the gateway how many bytes of the upload it has received.
 local function ask_offset(client, session, size, timeout)
   local json, response = client:call("upload_state", {
     parameters = { id = session }, timeout = timeout,
@@ -60,14 +60,14 @@ local function ask_offset(client, session, size, timeout)
   return nil, outcome.incomplete(response, "valid file_offset", ("0 to %.0f"):format(size))
 end
 
--- The body with the rest, and the file to close afterwards.
+-- Returns the body with the rest, and the file to close afterwards.
 local function rest_of(source, offset)
   local body = source.body
   if type(body) == "string" then return body:sub(offset + 1) end
   local pieces = file_pieces.new(body.file, offset, source.size - offset)
   local rest = { size = source.size - offset }
   function rest.reader()
-    rest.used = true -- so the delivery does not retry: `complete` does
+    rest.used = true -- so that the delivery does not retry, because `complete` does
     return pieces:next()
   end
   return rest, pieces
@@ -98,7 +98,7 @@ local function read_handle(json, response)
 end
 
 -- Sends the rest, and retries after temporary failures. The third result is true if the gateway has received all bytes
--- and its response was lost: its response to a rest of 0 bytes is not documented.
+-- and its response was lost. How the gateway responds to a rest of 0 bytes is not documented.
 local function complete(client, session, source, report, offset, deadline)
   local resumes = 0
   while true do
@@ -120,7 +120,7 @@ local function complete(client, session, source, report, offset, deadline)
   end
 end
 
--- Uploads everything in a new session.
+-- Uploads the complete file in a new session.
 local function send_anew(client, source, options, report, deadline)
   local session, err = open_session(client, source, options, deadline - core.clock())
   if not session then return nil, err end
@@ -152,12 +152,12 @@ local function send(client, source, options)
   return read_handle(json, response)
 end
 
---- Sends an opened upload, and closes it.
+--- Sends the file of an opened upload, and closes it.
 ---@param client waba.Client
 ---@param source waba.UploadSource
 ---@param options waba.ResumableOptions
 ---@return string|nil handle
----@return waba.Error? err  with `upload` if a session was opened
+---@return waba.Error? err  an error with `upload` if a session was opened
 function resumable.send(client, source, options)
   return ensure(upload.close, source, send, client, source, options)
 end

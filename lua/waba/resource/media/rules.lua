@@ -1,4 +1,4 @@
--- Checks the size and the MIME type of a file against the rules of a hosting (`hosting/<name>/media.lua`).
+-- Checks the size and the MIME type of a file by the rules of a hosting (`hosting/<name>/media.lua`).
 
 local errors = require "waba.errors"
 local mime = require "waba.mime"
@@ -7,29 +7,29 @@ local KB, MB = 1024, 1024 * 1024
 
 local rules = {}
 
---- The files that are allowed for one purpose.
+--- The rule for the files of one purpose.
 ---@class waba.MediaRule
 ---@field most integer      bytes
 ---@field types? string[]   MIME types; nil: any type
 
---- The files that a gateway accepts.
+--- The rules for the files that a gateway accepts.
 ---@class waba.MediaRules
----@field kinds table<string, waba.MediaRule>  by type of message
+---@field kinds table<string, waba.MediaRule>  the rules by type of message
 ---@field photo waba.MediaRule                 the profile's photo
----@field example? waba.MediaRule              a file for which a resumable upload returns a handle
+---@field example? waba.MediaRule              the rule for a file of a resumable upload, which returns a handle
 ---@field largest_upload integer               bytes
 ---@field largest_download integer             bytes
 
--- The order in which a kind is chosen by the MIME type.
+-- The order in which the types of messages are tried for a MIME type.
 local ORDER = { "audio", "image", "sticker", "video" }
 
--- 5 MB, 100 KB, 12.3 MB
+-- Writes a size: 5 MB, 100 KB, 12.3 MB
 local function size_text(bytes)
   if bytes < KB then return bytes .. " bytes" end
   local unit, name = KB, "KB"
   if bytes >= MB then unit, name = MB, "MB" end
   local number = ("%.2f"):format(bytes / unit):gsub("%.?0+$", "")
-  -- a size one byte above the limit must not be written like the limit
+  -- a size that is one byte above the limit must not look like the limit
   if bytes % unit ~= 0 and not number:find(".", 1, true) then return ("%.0f bytes"):format(bytes) end
   return number .. " " .. name
 end
@@ -51,7 +51,7 @@ local function accepts(rule, essence, parameters)
   return false
 end
 
--- The kind of message for a MIME type if the caller names none.
+-- Returns the type of message for a MIME type if the caller has selected none.
 local function kind_of(gateway, essence, parameters)
   for _, kind in ipairs(ORDER) do
     if accepts(gateway.kinds[kind], essence, parameters) then return kind end
@@ -59,13 +59,13 @@ local function kind_of(gateway, essence, parameters)
   return "document"
 end
 
---- Checks a file against one rule.
+--- Checks a file by one rule.
 ---@param rule waba.MediaRule
----@param what string        the purpose, for the message: "the photo"
+---@param what string        the purpose, for the error message: "the photo"
 ---@param media_type string
 ---@param size integer       bytes
 ---@return true|nil
----@return waba.Error? err  of kind "invalid", path "type" or "size"
+---@return waba.Error? err  an error of kind "invalid" with path "type" or "size"
 function rules.check(rule, what, media_type, size)
   if not accepts(rule, mime.parse(media_type)) then
     local allowed = table.concat(rule.types, ", ")
@@ -85,7 +85,7 @@ end
 ---@param size integer    bytes
 ---@param kind? string    type of the message; by default chosen by the MIME type
 ---@return true|nil
----@return waba.Error? err  of kind "invalid", path "type" or "size"
+---@return waba.Error? err  an error of kind "invalid" with path "type" or "size"
 function rules.check_upload(gateway, media_type, size, kind)
   local essence, parameters = mime.parse(media_type)
   local codecs = (parameters.codecs or ""):lower()

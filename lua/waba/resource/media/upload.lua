@@ -1,5 +1,5 @@
--- The bytes of an upload, from a file, a string or a reader: makes the body for the transport, and finds its size and
--- MIME type. A file is never read into memory as a whole.
+-- The bytes of an upload, from a file, a string or a reader: makes the body for the transport, and determines its
+-- size and MIME type. A file is never read into memory completely.
 
 local core = require "waba.core"
 local ensure = require("waba.runtime").ensure
@@ -11,7 +11,7 @@ local progress = require "waba.resource.media.progress"
 
 local upload = {}
 
---- The default timeout of a file is the client's timeout times this.
+--- The default timeout of a file is the client's `timeout` times this factor.
 upload.PATIENCE = 10
 
 --- An opened upload.
@@ -19,12 +19,12 @@ upload.PATIENCE = 10
 ---@field body string|table    of the request
 ---@field size integer         bytes
 ---@field type string          MIME type
----@field temporary? string    a file that is removed afterwards
+---@field temporary? string    a temporary file to remove afterwards
 ---@field offset? integer       the position of the file in the body, if the body is a form
----@field media_type? string    the type of the body, if not `type`
----@field form? { body: string|table, size: integer }  the file in a form
+---@field media_type? string    the type of the body, if it differs from `type`
+---@field form? { body: string|table, size: integer }  the form that contains the file
 
--- The length of a file, or an error if it can't be read.
+-- Returns the length of a file, or an error if the file can't be read.
 local function file_size(path)
   local file, message = open_file(path, "rb")
   if not file then return nil, errors.invalid("file", "file can't be opened: " .. message) end
@@ -44,8 +44,8 @@ local function check_chunk(bytes, what)
   end
 end
 
--- A body from a reader. Raises an error if the reader returns more or fewer bytes than `size`. Sets `used`, so that the
--- delivery does not retry: the reader can't start again.
+-- Returns a body that reads from a reader. Raises an error if the reader returns more or fewer bytes than `size`. Sets
+-- `used`, so that the delivery does not retry, because the reader can't start again.
 local function counted(reader, size, what)
   local body, left = { size = size }, size
   function body.reader()
@@ -57,7 +57,7 @@ local function counted(reader, size, what)
     end
     check_chunk(bytes, what)
     left = left - #bytes
-    -- the transport does not read beyond the announced size, so the end is checked here
+    -- the transport does not read beyond the declared size, so the end is checked here
     local beyond = left == 0 and reader() or ""
     if left < 0 or beyond ~= "" then
       error(("%s: the reader returned more bytes than the size of %.0f"):format(what, size), 0)
@@ -117,7 +117,7 @@ local function only_source(options, what, level)
   return found
 end
 
--- The MIME type of the options, or by the name of the file, or by the first bytes.
+-- Returns the MIME type of the options, of the file's name, or of the first bytes.
 local function media_type(options, sniff)
   local found = options.type
   if found then
@@ -150,11 +150,11 @@ end
 
 --- Opens an upload.
 ---@param options { file: string?, data: string?, reader: (fun(): string|nil)?, type: string?, size: integer? }
----@param what string      the method, for messages
+---@param what string      the name of the method, for messages
 ---@param most integer     bytes after which a reader without a size is no longer read
----@param sniff? boolean   true: finds the type of an image by its bytes
+---@param sniff? boolean   true: determines the type of an image by its first bytes
 ---@param again? boolean   true: parts may be sent again, so the bytes of a reader are always stored
----@param level? integer   as in an `error` of the calling function; 2, its caller, by default
+---@param level? integer   the level of an `error` in the calling function; default: 2, its caller
 ---@return waba.UploadSource|nil
 ---@return waba.Error? err  of kind "invalid"
 function upload.open(options, what, most, sniff, again, level)

@@ -1,5 +1,5 @@
--- The public profile of the number: the about text, the business profile and the photo. The forms of each hosting are
--- in waba.hosting.<name>.profile.
+-- The public profile of the number: the about text, the business profile and the photo. waba.hosting.<name>.profile
+-- defines the forms of each hosting.
 
 local outcome = require "waba.resource.outcome"
 local values = require "waba.hosting.values"
@@ -20,7 +20,7 @@ function Profile:__init()
 end
 
 --- Returns the about text: GET /v1/settings/profile/about; GET /whatsapp_business_profile.
----@return string|nil text  "" if there is none
+---@return string|nil text  "" if there is no text
 ---@return waba.Error? err
 function Profile:about()
   local json, err = outcome.or_empty(self.client:call "get_about")
@@ -89,12 +89,12 @@ local function check_business(self, fields)
   return true
 end
 
---- Sets fields of the business profile and keeps the others. Cloud hosting: GET and POST /whatsapp_business_profile,
---- which writes these fields only. On-Premise hosting: GET and POST /v1/settings/business/profile, which writes all
---- fields, because the gateway clears absent ones; if two programs do this at the same time, the changes of the first
---- are lost.
+--- Sets some fields of the business profile and keeps the others. Cloud hosting: GET and POST
+--- /whatsapp_business_profile, which writes only these fields. On-Premise hosting: GET and POST
+--- /v1/settings/business/profile, which writes all fields, because the gateway clears missing fields. If two programs
+--- do this at the same time, one of the changes is lost.
 ---@param fields waba.BusinessProfile  "" (or {} for websites) clears a field
----@return waba.BusinessProfile|nil stored  the whole profile after the change
+---@return waba.BusinessProfile|nil stored  the complete profile after the change
 ---@return waba.Error? err
 function Profile:set_business(fields)
   option.check(fields, BUSINESS, "client.profile:set_business")

@@ -18,10 +18,10 @@ local photo = {}
 --- How the photo is fetched.
 ---@options waba.PhotoOptions
 local GET_OPTIONS = {
-  link = "boolean",            -- true: returns only the address of a small picture
-  file = "string",             -- path of the file to write, as of a download
-  sink = "fun(bytes: string)", -- receives the bytes; without file and sink they are returned
-  timeout = "number",          -- seconds; default: ten times the client's
+  link = "boolean",            -- true: returns only the URL of a small picture
+  file = "string",             -- path of the file to write, as in a download
+  sink = "fun(bytes: string)", -- receives the bytes; without file and sink, the bytes are returned
+  timeout = "number",          -- seconds; default: ten times the client's `timeout`
 }
 
 --- The photo to set.
@@ -29,9 +29,9 @@ local GET_OPTIONS = {
 local SET_OPTIONS = {
   file = "string",    -- path of a file: JPEG or PNG, at most 5 MB
   data = "string",    -- or its bytes
-  type = "string",    -- MIME type; default: found by the file's name or the first bytes
+  type = "string",    -- MIME type; default: determined by the file's name or the first bytes
   progress = "fun(sent: integer, total: integer)", -- called while bytes are sent
-  timeout = "number", -- seconds; default: ten times the client's
+  timeout = "number", -- seconds; default: ten times the client's `timeout`
 }
 
 local function no_photo(response)
@@ -46,12 +46,12 @@ local function find_link(self)
   return nil, no_photo(response)
 end
 
--- The endpoint in events: the photo has no path at the gateway.
+-- The endpoint that events report, because the photo has no path at the gateway.
 local LINKED = {
   method = "GET", path = "(the photo's address)", idempotent = true, binary = true, is_external = true,
 }
 
--- Fetches the photo from its URL, without the key: the URL has another host.
+-- Fetches the photo from its URL without the API key, because the URL has another host.
 local function fetch_linked(self, timeout)
   local link, err = find_link(self)
   if not link then return nil, err end
@@ -69,7 +69,7 @@ local function fetch_linked(self, timeout)
   if response then return response end
   local status = failure.status
   if not status or status < 400 or status >= 500 or failure.kind == "rate_limited" then return nil, failure end
-  -- an error of that host does not concern the key
+  -- an error of that host does not mean that the key is invalid
   return nil, errors.new {
     kind = "not_found", status = status, message = "the server at the gateway's URL of the photo does not have it",
   }
@@ -85,7 +85,7 @@ local function fetch(self, timeout)
   return response
 end
 
--- Reads bytes and base64: the platform documents base64, but sends bytes.
+-- Accepts bytes and base64: the platform documents base64, but sends bytes.
 local function decode_photo(bytes)
   local found = mime.of_image(bytes)
   if found then return bytes, found end
@@ -112,12 +112,12 @@ local function write_file(path, bytes)
   return download.keep(temporary, path)
 end
 
---- Returns the photo: GET /v1/settings/profile/photo. On Cloud hosting the gateway returns its address (GET
---- /whatsapp_business_profile), from which it is fetched without the key.
+--- Returns the photo: GET /v1/settings/profile/photo. On Cloud hosting the gateway returns its URL (GET
+--- /whatsapp_business_profile), and the photo is fetched from there without the API key.
 ---@param self waba.ProfileResource
 ---@param options? waba.PhotoOptions
 ---@return waba.Download|{ link: string }|nil
----@return waba.Error? err  kind "not_found" if there is none
+---@return waba.Error? err  kind "not_found" if there is no photo
 function photo.get(self, options)
   options = option.check(options, GET_OPTIONS, "client.profile:photo")
   local destination = download.destination(options, "client.profile:photo")
@@ -147,7 +147,7 @@ function photo.get(self, options)
   return result
 end
 
--- Sets the photo by the handle of a resumable upload.
+-- Sets the photo by the handle that a resumable upload has returned.
 local function set_by_handle(self, source, options)
   local client = self.client
   local handle, err = resumable.send(client, source, options)
@@ -158,8 +158,8 @@ local function set_by_handle(self, source, options)
 end
 
 --- Sets the photo: POST /v1/settings/profile/photo; on Cloud hosting a resumable upload, whose handle is sent to POST
---- /whatsapp_business_profile. It is cropped to a square of at most 640 pixels; 640 by 640 is best, less than 192 may
---- be refused.
+--- /whatsapp_business_profile. The gateway crops the photo to a square of at most 640 pixels; 640 by 640 is best, and
+--- fewer than 192 pixels may be refused.
 ---@param self waba.ProfileResource
 ---@param options waba.SetPhotoOptions
 ---@return true|nil

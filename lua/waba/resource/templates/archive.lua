@@ -1,4 +1,4 @@
--- Methods of client.templates for several templates by their ids, on Cloud hosting: archiving, restoring, deleting.
+-- Methods of client.templates that take several ids, on Cloud hosting: archiving, restoring, deleting.
 
 local core = require "waba.core"
 local outcome = require "waba.resource.outcome"
@@ -18,7 +18,7 @@ end
 --- The result of archiving or restoring.
 ---@class waba.ArchivedTemplates
 ---@field succeeded string[]                 ids
----@field failed table<string, string>       by id: the platform's reason
+---@field failed table<string, string>       the platform's reason, by id
 
 local function reason_of(value, id)
   if type(value) == "table" then value = values.dig(value, "error") or values.dig(value, "message") end
@@ -27,8 +27,8 @@ local function reason_of(value, id)
   return reason and reason ~= id and reason or "the platform's error has no text"
 end
 
--- Reads { archived_templates = { id, … }, failed_templates = { [id] = reason } }, the form of the platform, and
--- { succeeded = { id, … }, failed = { id, … } }, another form of gateways.
+-- Reads both forms of a response: { archived_templates = { id, … }, failed_templates = { [id] = reason } } of the
+-- platform, and { succeeded = { id, … }, failed = { id, … } } of some gateways.
 local function read(json, done)
   local result = { succeeded = {}, failed = {} }
   local succeeded = values.dig(json, done) or values.dig(json, "succeeded")
@@ -53,8 +53,8 @@ local function move(self, endpoint, ids, what, done)
   return read(json, done)
 end
 
---- Archives templates: POST /message_templates/archive. Only approved and rejected ones can be archived;
---- they can't be sent any more and are deleted after 28 days.
+--- Archives templates: POST /message_templates/archive. Only approved and rejected templates can be archived.
+--- Archived templates can't be sent any more, and are deleted after 28 days.
 ---@param self waba.TemplatesResource
 ---@param ids (string|integer)[]  at most 100
 ---@return waba.ArchivedTemplates|nil

@@ -1,5 +1,5 @@
--- Definitions of templates: fetched once and kept in memory, optionally also in a folder; and messages that are made
--- from definitions.
+-- The definitions of templates, which are fetched once and kept in memory, optionally also in a folder. Makes
+-- messages from definitions.
 
 local core = require "waba.core"
 local definition = require "waba.message.definition"
@@ -13,7 +13,7 @@ local function comparable(language)
   return (language:lower():gsub("-", "_"))
 end
 
--- Names of files are made of these.
+-- Names and languages are parts of file names.
 local function is_plain(name)
   return name:find "^[%w_%-]+$" ~= nil
 end
@@ -49,7 +49,7 @@ end
 
 --- Reads the definition in a file.
 ---@param path string
----@return waba.StoredTemplate|nil  nil without an error if there is no such file
+---@return waba.StoredTemplate|nil  nil without an error if the file does not exist
 ---@return waba.Error? err
 function definitions.read(path)
   local file = io.open(path, "rb")
@@ -64,12 +64,12 @@ function definitions.read(path)
   return template
 end
 
---- The definition of a template in a folder.
+--- Returns the definition of a template from a folder.
 ---@param folder string
 ---@param name string
 ---@param language string
 ---@return waba.StoredTemplate|nil
----@return waba.Error? err  kind "template" if the folder does not have it
+---@return waba.Error? err  kind "template" if the folder has no such definition
 function definitions.in_folder(folder, name, language)
   local path = path_of(folder, name, language)
   local template, err
@@ -114,12 +114,12 @@ local function absent(name, language, found)
   return errors.new { kind = "template", path = #found == 0 and "name" or "language", message = message }
 end
 
---- Returns the definition of a template in one language. It is fetched once, and again after `forget`, or after the
---- gateway refused a message because its template is another one.
+--- Returns the definition of a template in one language. The definition is fetched once. It is fetched again after
+--- `forget`, and after the gateway has refused a message because the template differs.
 ---@param name string
 ---@param language string
 ---@return waba.StoredTemplate|nil
----@return waba.Error? err  kind "template" if there is no such template or language
+---@return waba.Error? err  kind "template" if the template does not exist in this language
 function definitions:definition(name, language)
   if type(name) ~= "string" or name == "" then
     error("client.templates:definition: the name must be a string that is not empty", 2)
@@ -146,16 +146,16 @@ function definitions:definition(name, language)
   return nil, absent(name, language, found)
 end
 
---- Makes a template message of the template's definition and values. Values of the body are fields with the names of
---- its parameters, or elements by position; `header`, `buttons` (by position or by text), `cards`, `code` and
---- `limited_time_offer` are those of the other components:
+--- Makes a template message from the template's definition and values. The values of the body are fields named as its
+--- parameters, or elements by position. The fields `header`, `buttons` (by position or by text), `cards`, `code` and
+--- `limited_time_offer` are the values of the other components:
 ---
 ---     client.templates:fill("order_ready", "en", { first_name = "Eva", order = "118", buttons = { ["Track"] = "118" } })
 ---@param name string
 ---@param language string
 ---@param values? table<string|integer, any>
 ---@return waba.Message|nil
----@return waba.Error? err  kind "template"; `errors` has every missing, surplus and wrong value
+---@return waba.Error? err  kind "template"; `errors` lists every missing, surplus or invalid value
 function definitions:fill(name, language, values)
   if values ~= nil and type(values) ~= "table" then
     error("client.templates:fill: the values must be a table, not a " .. type(values), 2)
@@ -171,8 +171,8 @@ function definitions:fill(name, language, values)
   return message
 end
 
---- Forgets the definitions of a template, or of all templates, so that they are fetched again. A program calls it when
---- a webhook reports that a template was changed.
+--- Forgets the definitions of one template or of all templates, so that they are fetched again. A program calls this
+--- when a webhook reports that a template was changed.
 ---@param name? string  by default all templates
 function definitions:forget(name)
   if name == nil then
@@ -184,8 +184,9 @@ function definitions:forget(name)
   end
 end
 
---- Keeps definitions in a folder too: those that are there are not fetched, those that are fetched are written there.
----@param folder string  a folder as from `waba templates pull`
+--- Keeps definitions in a folder too: definitions in the folder are not fetched, and fetched definitions are
+--- written into the folder.
+---@param folder string  a folder that `waba templates pull` has written
 function definitions:keep(folder)
   if type(folder) ~= "string" or folder == "" then
     error("client.templates:keep: the folder must be a string that is not empty", 2)

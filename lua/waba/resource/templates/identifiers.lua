@@ -4,7 +4,7 @@ local errors = require "waba.errors"
 
 local identifiers = {}
 
--- A larger number may have lost digits (2^53).
+-- A larger number may have lost digits, because a double is exact up to 2^53 only.
 local EXACT = 9007199254740992
 
 --- Reads one identifier.

@@ -1,5 +1,5 @@
--- Message templates: /v1/configs/templates on On-Premise hosting, /message_templates on Cloud hosting. The forms of
--- each hosting are in waba.hosting.<name>.templates.
+-- Message templates: /v1/configs/templates on On-Premise hosting, /message_templates on Cloud hosting.
+-- waba.hosting.<name>.templates defines the forms of each hosting.
 
 local outcome = require "waba.resource.outcome"
 local archive = require "waba.resource.templates.archive"
@@ -22,31 +22,33 @@ end
 
 -- Lists -------------------------------------------------------------------------------------------
 
---- Filters of templates. Upper and lower case are equal.
+--- Filters of templates. Filters do not distinguish upper and lower case.
 ---@options waba.TemplateFilter
 local EACH_OPTIONS = {
-  limit = "integer",            -- templates of one page; the default of the platform is 1000 on On-Premise hosting
-  name = "string",              -- templates with this name, in all languages
-  status = "string",            -- "approved"; if the gateway does not filter, a page may contain fewer templates
+  limit = "integer",            -- number of templates in one page; the default of the platform is 1000 on
+                                -- On-Premise hosting
+  name = "string",              -- selects templates with this name, in all languages
+  status = "string",            -- such as "approved"; if the gateway does not filter, a page may contain fewer
+                                -- templates
   category = "string",          -- likewise
   language = "string",          -- likewise
-  sort = "string|string[]",     -- On-Premise: names of fields; "-" before a name: descending
+  sort = "string|string[]",     -- On-Premise: names of fields to sort by; "-" before a name: descending
   filters = "table|string",     -- On-Premise: such as { ["business_templates.name"] = "order_ready_v2" }
   fields = "string|string[]",   -- Cloud: returns only these fields of each template
-  content = "string",           -- Cloud: text in the template's texts
-  name_or_content = "string",   -- Cloud: text in either
+  content = "string",           -- Cloud: selects templates whose text contains this text
+  name_or_content = "string",   -- Cloud: selects templates whose name or text contains this text
   quality_score = "string",     -- Cloud: "GREEN", "YELLOW", "RED", "UNKNOWN"
 }
 
 --- Filters of templates, and a page.
 ---@options waba.TemplateQuery : waba.TemplateFilter
 local PAGE_OPTIONS = option.with(EACH_OPTIONS, {
-  offset = "integer",           -- On-Premise: the position of the first template, from 0
+  offset = "integer",           -- On-Premise: the position of the first template; the first position is 0
   after = "string",             -- Cloud: returns the page after this cursor
   before = "string",            -- Cloud: returns the page before this cursor
 })
 
---- The fields of one template.
+--- The options of `get`.
 ---@options waba.TemplateFieldsOptions
 local GET_OPTIONS = {
   fields = "string|string[]",   -- returns only these fields
@@ -55,14 +57,14 @@ local GET_OPTIONS = {
 --- One page.
 ---@class waba.TemplatePage
 ---@field templates waba.StoredTemplate[]
----@field count integer       templates of this page, before the client filtered them
+---@field count integer       templates of this page, before the client has filtered them
 ---@field total integer|nil   On-Premise: number of all templates
----@field limit integer|nil   On-Premise: the most templates of a page
+---@field limit integer|nil   On-Premise: the largest number of templates in a page
 ---@field offset integer|nil  On-Premise: the number of templates before this page
----@field after string|nil    Cloud: the next page's cursor; nil on the last page
----@field before string|nil   Cloud: the cursor of the page before
+---@field after string|nil    Cloud: the cursor of the next page; nil on the last page
+---@field before string|nil   Cloud: the cursor of the previous page
 
--- The error of an option that the hosting does not support.
+-- Returns the error for an option that the hosting does not support.
 local function unsupported_option(self, options)
   for name in pairs(options) do
     local message = self.forms.unsupported[name]
@@ -70,7 +72,7 @@ local function unsupported_option(self, options)
   end
 end
 
--- The query in the form of the hosting. Raises an error for a wrong option at the caller of the method.
+-- Returns the query in the form of the hosting. Raises an error for an invalid option at the caller of the method.
 local function encode_query(self, options, what)
   if options.limit and options.limit < 1 then error(what .. ": option limit must be at least 1", 3) end
   if options.offset and options.offset < 0 then error(what .. ": option offset must not be negative", 3) end
@@ -80,7 +82,7 @@ local function encode_query(self, options, what)
   return self.forms.encode_query(options)
 end
 
--- One page, before the client filters it.
+-- Fetches one page, before the client filters it.
 local function fetch(self, query)
   local json, response = self.client:call("list_templates", { query = query })
   if json == nil then return nil, response end
@@ -89,7 +91,7 @@ local function fetch(self, query)
   return nil, outcome.incomplete(response, "templates", "a list of them")
 end
 
--- "pt-BR" and "pt_br" are the same language, "APPROVED" and "approved" the same status.
+-- Compares values of filters: "pt-BR" and "pt_br" are the same language, "APPROVED" and "approved" the same status.
 local function comparable(value)
   return type(value) == "string" and value:lower():gsub("-", "_") or nil
 end
@@ -117,7 +119,7 @@ local function only_wanted(list, options)
 end
 
 --- Returns one page of templates: GET /v1/configs/templates; GET /message_templates. Another page follows if `offset +
---- count < total` on On-Premise hosting, if `after` is set on Cloud hosting.
+--- count < total` (On-Premise hosting), or if `after` is set (Cloud hosting).
 ---@param options? waba.TemplateQuery
 ---@return waba.TemplatePage|nil
 ---@return waba.Error? err
@@ -138,8 +140,8 @@ end
 ---       if not template then print(err) end -- a page could not be fetched; the loop ends here
 ---     end
 ---
---- If a page can't be fetched, the last iteration has `false` and the error. Without an error the loop has seen all
---- templates.
+--- If a page can't be fetched, the last iteration has the values `false` and the error. If there was no error, the
+--- loop has returned all templates.
 ---@param options? waba.TemplateFilter
 ---@return fun(): waba.StoredTemplate|false|nil, waba.Error?
 function Templates:each(options)
@@ -173,46 +175,52 @@ end
 
 -- Creating, editing, deleting ---------------------------------------------------------------------
 
---- Changes of a template.
+--- The changes of a template.
 ---@options waba.TemplateEdit
 local EDIT_OPTIONS = {
   category = '"AUTHENTICATION"|"MARKETING"|"UTILITY"',
-  components = "table[]",                          -- in the form of the platform; replace all stored ones
-  allow_category_change = "boolean",               -- lets the platform select another category instead of rejecting it
+  components = "table[]",                          -- in the form of the platform; they replace all stored components
+  allow_category_change = "boolean",               -- true: the platform may select another category instead of
+                                                   -- rejecting the template
   parameter_format = "string",                     -- Cloud: "POSITIONAL", the default of the platform, or "NAMED"
   sub_category = "string",                         -- Cloud
   display_format = "string",                       -- Cloud
-  message_send_ttl_seconds = "integer",            -- Cloud: seconds for which delivery of its messages is tried
-  cta_url_link_tracking_opted_out = "boolean",     -- Cloud: taps on its links are not counted
+  message_send_ttl_seconds = "integer",            -- Cloud: seconds for which the delivery of a message of this
+                                                   -- template is tried
+  cta_url_link_tracking_opted_out = "boolean",     -- true: Cloud: taps on the template's links are not counted
   optimization_spec = "table",                     -- Cloud
 }
 
---- A template to create. `components` is not required with `library_template_name`.
+--- A template to create. `components` is not required if `library_template_name` is set.
 ---@options waba.NewTemplate : waba.TemplateEdit
 local CREATE_OPTIONS = option.with(EDIT_OPTIONS, {
   name = "string",                                 -- required: lower-case letters, digits and underscores
   language = "string",                             -- required: "de", "en_US"
   category = '"AUTHENTICATION"|"MARKETING"|"UTILITY"', -- required
   send_type = "string",                            -- Cloud
-  is_primary_device_delivery_only = "boolean",     -- Cloud: delivers only to the customer's phone itself
-  library_template_name = "string",                -- Cloud: takes the content from the library
-  library_template_body_inputs = "table",          -- Cloud: values for the placeholders in the library's body
-  library_template_button_inputs = "table[]",      -- Cloud: values for the placeholders in the library's buttons
+  is_primary_device_delivery_only = "boolean",     -- true: Cloud: delivers messages only to the customer's phone,
+                                                   -- and not to linked devices
+  library_template_name = "string",                -- Cloud: the name of a library template, whose content is used
+  library_template_body_inputs = "table",          -- Cloud: values for the placeholders in the body of the library
+                                                   -- template
+  library_template_button_inputs = "table[]",      -- Cloud: values for the placeholders in the buttons of the
+                                                   -- library template
 })
 
---- The templates that are deleted.
+--- The templates to delete.
 ---@options waba.TemplateDeleteOptions
 local DELETE_OPTIONS = {
-  id = "string|integer",        -- Cloud: only the template with this id, so one language; default: all languages
+  id = "string|integer",        -- Cloud: deletes only the template with this id, and so one language; default: all
+                                -- languages
 }
 
 --- Creates a template in one language and submits it for review: POST /v1/configs/templates; POST /message_templates.
---- The review takes up to 48 hours (24 on Cloud hosting); its result is `status` in the list. Components have the
---- platform's form and are checked before. Cloud hosting has more fields (`parameter_format`,
---- `message_send_ttl_seconds`, …); with `library_template_name` a template of the library is used, which is approved at
---- once.
+--- The review takes up to 48 hours (24 on Cloud hosting). Its result is the field `status` in the list. The components
+--- have the platform's form; they are checked before the request. Cloud hosting has further fields (`parameter_format`,
+--- `message_send_ttl_seconds`, …). With `library_template_name` the content of a library template is used, which is
+--- approved at once.
 ---@param options waba.NewTemplate
----@return waba.StoredTemplate|nil  as stored, normally with status "created" or "submitted", "PENDING" on Cloud hosting
+---@return waba.StoredTemplate|nil  the template as stored, normally with status "created" or "submitted", "PENDING" on Cloud hosting
 ---@return waba.Error? err  kind "invalid" with a path such as "components[2].buttons[1].text"
 function Templates:create(options)
   options = option.check(options, CREATE_OPTIONS, "client.templates:create")
@@ -229,9 +237,9 @@ function Templates:create(options)
   return nil, outcome.incomplete(response, "template", "its id or name", true)
 end
 
---- Changes a template and submits it again: POST /message_templates/{id} (Cloud hosting only). Components replace all
---- stored ones. Only an approved, rejected or paused template can be edited; an approved one once a day and ten times
---- in 30 days, and not its category.
+--- Changes a template and submits it again: POST /message_templates/{id} (Cloud hosting only). The components replace
+--- all stored ones. Only an approved, rejected or paused template can be edited. An approved template can be edited
+--- once a day and ten times in 30 days, but not its category.
 ---@param id string|integer
 ---@param options waba.TemplateEdit
 ---@return true|nil
@@ -251,9 +259,9 @@ function Templates:edit(id, options)
   return outcome.success(self.client:call("edit_template", { parameters = { id = digits }, json = body }))
 end
 
---- Deletes a template in all its languages, or on Cloud hosting one language by its id:
---- DELETE /v1/configs/templates/{name}; DELETE /message_templates. The name of an approved template
---- can't be used again for about 30 days.
+--- Deletes a template: DELETE /v1/configs/templates/{name}; DELETE /message_templates. It is deleted in all its
+--- languages, or on Cloud hosting in one language by its id. The name of an approved template can't be used again for
+--- about 30 days.
 ---@param name string
 ---@param options? waba.TemplateDeleteOptions
 ---@return true|nil
@@ -283,10 +291,10 @@ Templates.compare = library.compare
 Templates.library = library.list
 Templates.each_in_library = library.each
 
---- Returns the namespace of the account's templates, read from one of the templates. Requested once per client. Cloud
---- hosting has no namespaces.
+--- Returns the namespace of the account's templates, which is read from one of the templates. The request is sent
+--- once per client. Cloud hosting has no namespaces.
 ---@return string|nil namespace
----@return waba.Error? err  kind "not_found" if the account has no template; "invalid" on Cloud hosting
+---@return waba.Error? err  kind "not_found" if the account has no template; kind "invalid" on Cloud hosting
 function Templates:namespace()
   local unsupported = self.forms.unsupported.namespace
   if unsupported then return nil, errors.new { kind = "invalid", message = unsupported } end

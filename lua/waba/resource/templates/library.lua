@@ -1,4 +1,4 @@
--- Methods of client.templates for reading on Cloud hosting: the library of ready-made templates, and the comparison of
+-- Read-only methods of client.templates on Cloud hosting: the library of ready-made templates, and the comparison of
 -- two templates.
 
 local core = require "waba.core"
@@ -11,16 +11,16 @@ local pages = require "waba.resource.pages"
 
 local library = {}
 
---- Filters of the library.
+--- The filters of the library.
 ---@options waba.LibraryFilter
 local EACH_OPTIONS = {
-  search = "string",   -- text in the names and contents
+  search = "string",   -- selects templates whose name or content contains this text
   topic = "string",    -- "ORDER_MANAGEMENT", "PAYMENTS", …
   usecase = "string",  -- "DELIVERY_UPDATE", …
   industry = "string", -- "E_COMMERCE", "FINANCIAL_SERVICES"
   language = "string",
   name = "string",
-  limit = "integer",   -- templates of one page
+  limit = "integer",   -- number of templates in one page
 }
 
 --- Filters of the library, and a page.
@@ -32,7 +32,7 @@ local PAGE_OPTIONS = option.with(EACH_OPTIONS, {
 
 local FILTERS = { "search", "topic", "usecase", "industry", "language", "name" }
 
---- A template of the library. `name` is the value for `library_template_name` in `create`.
+--- A template of the library. Its `name` can be the value of `library_template_name` in `create`.
 ---@class waba.LibraryTemplate
 ---@field name string
 ---@field language string
@@ -70,7 +70,7 @@ function library.list(self, options)
   return fetch(self, query_of(option.check(options, PAGE_OPTIONS, what), what))
 end
 
---- Iterates over all templates of the library, as `each`.
+--- Iterates over all templates of the library, as `each` does.
 ---@param self waba.TemplatesResource
 ---@param options? waba.LibraryFilter
 ---@return fun(): waba.LibraryTemplate|false|nil, waba.Error?
@@ -81,7 +81,7 @@ function library.each(self, options)
     function(page) return pages.advance(query, page) end, "templates"))
 end
 
---- How templates are compared.
+--- The options of a comparison.
 ---@options waba.CompareOptions
 local COMPARE_OPTIONS = {
   days = { "integer", 7 }, -- the period: 7, 30, 60 or 90 days
@@ -90,13 +90,13 @@ local COMPARE_OPTIONS = {
 local DAY = 86400
 local WINDOWS = { [7] = true, [30] = true, [60] = true, [90] = true }
 
---- Compares the performance of two templates in the last days: GET /message_templates/{id}/compare. Both templates must
---- have been sent at least 1000 times.
+--- Compares how two templates performed in the last days: GET /message_templates/{id}/compare. Both templates must have
+--- been sent at least 1000 times.
 ---@param self waba.TemplatesResource
 ---@param id string|integer
 ---@param other string|integer
 ---@param options? waba.CompareOptions
----@return table[]|nil metrics  BLOCK_RATE, MESSAGE_SENDS, TOP_BLOCK_REASON, in the platform's form
+---@return table[]|nil metrics  the values BLOCK_RATE, MESSAGE_SENDS and TOP_BLOCK_REASON, in the platform's form
 ---@return waba.Error? err
 function library.compare(self, id, other, options)
   local what = "client.templates:compare"
