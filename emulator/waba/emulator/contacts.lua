@@ -1,4 +1,4 @@
--- The contacts of a business number: what both hostings have in common.
+-- The contacts of a business number: its customers, by their phone numbers and by their business-scoped user ids.
 
 local core = require "waba.core"
 local random = require "waba.emulator.random"
@@ -7,15 +7,15 @@ local contacts = {}
 
 local DAY = 86400
 
---- The data of a phone number.
+--- A contact. On Cloud hosting it may be known by its user id only, and then has no `wa_id`.
 ---@class waba.emulator.Contact
----@field wa_id string
+---@field wa_id? string
 ---@field status "valid"|"invalid"|"failed"
 ---@field name? string
----@field user_id? string       business-scoped user id
----@field username? string
----@field checked_at? number    clock time of the last complete check
----@field checking? boolean
+---@field user_id? string       business-scoped user id (Cloud)
+---@field username? string      (Cloud)
+---@field checked_at? number    clock time of the last complete check (On-Premise)
+---@field checking? boolean     a check is in progress (On-Premise)
 ---@field last_inbound? number  clock time of the contact's last message
 ---@field blocked? boolean
 ---@field hidden? boolean       webhooks do not have its number (Cloud)
@@ -23,21 +23,24 @@ local DAY = 86400
 ---@field preferences? table<string, "stop"|"resume">  by category of messages (Cloud)
 ---@field identity? { hash: string, created_timestamp: integer, acknowledged: boolean }
 
+---@class waba.emulator.Contacts
 local Contacts = {}
 Contacts.__index = Contacts
+Contacts.__name = "waba.emulator.Contacts"
 
+--- The digits of a phone number.
 ---@param number string
 ---@return string
-local function digits(number) return (number:gsub("%D", "")) end
-contacts.digits = digits
+function contacts.digits(number) return (number:gsub("%D", "")) end
+local digits = contacts.digits
 
--- The WhatsApp ID of a Brazilian mobile number has no ninth digit.
+-- The WhatsApp ID of a Brazilian mobile number does not have the ninth digit of the number.
 local function usual_wa_id(number)
   local area, subscriber = number:match("^55(%d%d)9(%d%d%d%d%d%d%d%d)$")
   return area and "55" .. area .. subscriber or number
 end
 
---- Whether a number can exist: it has a country code, and 7 to 15 digits.
+--- Whether a phone number can exist: it has 7 to 15 digits and begins with a country code.
 ---@param input string
 ---@return boolean
 function contacts.plausible(input)
@@ -45,30 +48,19 @@ function contacts.plausible(input)
   return #number >= 7 and #number <= 15 and number:sub(1, 1) ~= "0"
 end
 
---- Makes a class of contacts; a hosting adds its own methods.
----@param name string
----@return table
-function contacts.class(name)
-  local class = setmetatable({}, Contacts)
-  class.__index = class
-  class.__name = name
-  return class
-end
-
---- Makes the contacts of the option `contacts`.
----@param class table
+--- Makes the contacts of a gateway: those of the option `contacts`.
 ---@param gateway table
----@return table
-function contacts.new(class, gateway)
-  local self = setmetatable({ gateway = gateway, known = {} }, class)
+---@return waba.emulator.Contacts
+function contacts.new(gateway)
+  local self = setmetatable({ gateway = gateway, known = {}, users = {} }, Contacts)
   for number, about in pairs(gateway.options.contacts or {}) do
     self:set(tostring(number), type(about) == "table" and about or { status = about })
   end
   return self
 end
 
---- The contact of a number, made when it is new.
----@param number string  in any form
+--- The contact of a phone number in any form; made if there is none.
+---@param number string
 ---@return waba.emulator.Contact
 function Contacts:get(number)
   local key = digits(number)
@@ -76,18 +68,25 @@ function Contacts:get(number)
   if not contact then
     local wa_id = usual_wa_id(key)
     contact = self.known[wa_id] or { wa_id = wa_id, status = contacts.plausible(number) and "valid" or "invalid" }
-    self.known[key] = contact
-    self.known[wa_id] = contact
+    self.known[key], self.known[wa_id] = contact, contact
   end
   return contact
 end
 
---- The contact of a number, if there is one.
+--- The contact of a phone number, if there is one.
 ---@param number string
 ---@return waba.emulator.Contact|nil
 function Contacts:find(number) return self.known[digits(number)] end
 
---- The WhatsApp ID of a number, without keeping anything.
+--- The contact of a user id; made without a number if there is none.
+---@param user_id string
+---@return waba.emulator.Contact
+function Contacts:by_user(user_id)
+  self.users[user_id] = self.users[user_id] or { user_id = user_id, status = "valid" }
+  return self.users[user_id]
+end
+
+--- The WhatsApp ID of a phone number. Makes no contact.
 ---@param number string
 ---@return string
 function Contacts:wa_id(number)
@@ -95,33 +94,46 @@ function Contacts:wa_id(number)
   return contact and contact.wa_id or usual_wa_id(digits(number))
 end
 
+local function set_user_id(self, contact, user_id)
+  if contact.user_id then self.users[contact.user_id] = nil end
+  contact.user_id = user_id
+  if user_id then self.users[user_id] = contact end
+end
+
 --- Sets the data of a phone number.
 ---@param number string
----@param about { status?: string, wa_id?: string, name?: string }
+---@param about waba.emulator.ContactOptions|waba.emulator.CustomerOptions  absent fields keep their values
 ---@return waba.emulator.Contact
 function Contacts:set(number, about)
   local contact = self:get(number)
-  contact.status = about.status or contact.status
-  contact.name = about.name or contact.name
+  for _, name in ipairs({ "status", "name", "username" }) do contact[name] = about[name] or contact[name] end
   if about.wa_id and about.wa_id ~= contact.wa_id then
     contact.wa_id = about.wa_id
     self.known[about.wa_id] = contact
   end
-  if about.status and about.checked ~= true then contact.checked_at = nil end
+  if about.status then contact.checked_at = nil end
+  if about.hidden ~= nil then contact.hidden = about.hidden or nil end
+  if about.user_id then set_user_id(self, contact, about.user_id) end
   return contact
 end
 
---- Moves a customer to another number. The platform does not say whether the window moves too; here it does.
+--- Moves a customer to another number, with all that belongs to the person. The platform does not say whether the window
+--- moves too; here it does.
 ---@param contact waba.emulator.Contact
 ---@param number string
+---@param user_id? string  the new user id; the old one is not used any more
 ---@return waba.emulator.Contact moved
-function Contacts:move(contact, number)
-  local moved = self:set(number, { name = contact.name })
-  moved.last_inbound, contact.last_inbound = contact.last_inbound, nil
+function Contacts:move(contact, number, user_id)
+  local moved = self:get(number)
+  set_user_id(self, contact, nil)
+  set_user_id(self, moved, user_id)
+  for _, name in ipairs({ "name", "username", "last_inbound", "hidden", "standby", "preferences" }) do
+    moved[name], contact[name] = contact[name], nil
+  end
   return moved
 end
 
---- Whether the customer wrote within the last 24 hours.
+--- Whether the customer has written within the last 24 hours.
 ---@param contact waba.emulator.Contact|nil
 ---@return boolean
 function Contacts:window_open(contact)
@@ -129,27 +141,24 @@ function Contacts:window_open(contact)
     and self.gateway.clock:now() - contact.last_inbound < DAY
 end
 
---- Returns the identity of a contact, and creates a missing one.
+--- The identity of a contact; made if there is none.
 ---@param contact waba.emulator.Contact
----@param clock waba.emulator.Clock
 ---@return { hash: string, created_timestamp: integer, acknowledged: boolean }
-function contacts.identity_of(contact, clock)
-  contact.identity = contact.identity or {
-    hash = core.base64(random.letters(8)), created_timestamp = clock:timestamp() * 1000, acknowledged = true,
-  }
+function Contacts:identity_of(contact)
+  contact.identity = contact.identity or { hash = core.base64(random.letters(8)),
+    created_timestamp = self.gateway.clock:timestamp() * 1000, acknowledged = true }
   return contact.identity
 end
 
---- A new identity, as after a new phone: until it is acknowledged, messages to it fail with 1028.
+--- Gives a contact a new identity, as a new phone does. On-Premise hosting refuses messages to it with 1028 until the
+--- identity is acknowledged.
 ---@param number string
 ---@return waba.emulator.Contact
 function Contacts:change_identity(number)
   local contact = self:get(number)
   contact.identity = nil
-  contacts.identity_of(contact, self.gateway.clock).acknowledged = false
+  self:identity_of(contact).acknowledged = false
   return contact
 end
-
-contacts.set, contacts.move = Contacts.set, Contacts.move
 
 return contacts

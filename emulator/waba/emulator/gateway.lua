@@ -4,6 +4,7 @@
 local failures = require "waba.emulator.failures"
 local json = require "waba.emulator.json"
 local journals = require "waba.emulator.journal"
+local inbound = require "waba.emulator.inbound"
 local messages = require "waba.emulator.messages"
 
 local gateway = {}
@@ -180,9 +181,7 @@ function Gateway:refuse(found) return self:error(found.code, found.details) end
 
 -- Returns the response to a request that a command `fail_next` selects.
 local function commanded_response(self, request, command)
-  local instead = self.responses.commanded(command, self.failures:rows(command), function(rows, status)
-    return self.responses.errors(rows, status, self.options.client_version)
-  end)
+  local instead = self.responses.commanded(command, self.failures:rows(command), self.options.client_version)
   local response
   if command.drop == "before" then
     response = { status = 0, drop = true }
@@ -256,6 +255,8 @@ function Gateway:customer_taps(from, id, choice, options)
   options.reply_to = id
   return self:customer_sends(from, kind, content, options)
 end
+
+Gateway.customer_sends = inbound.customer_sends
 
 --- Reports a status of a sent message.
 ---@param id string

@@ -1,4 +1,4 @@
--- Parts of rules that both hostings have, and what makes rules of parts. See rules.lua for the notation.
+-- Makes rules of parts, and the parts that both hostings have. See rules.lua for the notation.
 
 local rules = require "waba.emulator.rules"
 
@@ -8,77 +8,63 @@ local absent = rules.absent
 
 message_rules.MIB = 1024 * 1024
 
---- A rule with some fields set anew.
----@param rule waba.emulator.Rule
----@param changes table
----@return waba.emulator.Rule
-function message_rules.with(rule, changes)
+-- Constructors of rules ---------------------------------------------------------------------------
+
+-- A rule with some fields set anew.
+local function with(rule, changes)
   local copy = {}
   for _, fields in ipairs({ rule, changes }) do
     for name, value in pairs(fields) do copy[name] = value end
   end
   return copy
 end
-local with = message_rules.with
 
---- Returns a copy of a rule, for a required field.
----@param rule waba.emulator.Rule
----@return waba.emulator.Rule
-function message_rules.required(rule) return with(rule, { required = true }) end
-local required = message_rules.required
+-- A copy of a rule, for a required field.
+local function required(rule) return with(rule, { required = true }) end
 
---- Returns the rule of a string.
----@param least? integer  characters
----@param most? integer
----@param format? string|string[]
----@return waba.emulator.Rule
-function message_rules.text(least, most, format)
+-- A string of `least` to `most` characters; `format` is the name of a format or a list of names.
+local function text(least, most, format)
   return { is = "string", characters = { least or 0, most }, format = format }
 end
-local text = message_rules.text
 
-message_rules.any_text, message_rules.some_text = text(), text(1)
-local any_text, some_text = message_rules.any_text, message_rules.some_text
+local any_text, some_text = text(), text(1)
 
---- Returns the rule of an object with these fields.
----@param fields table<string, waba.emulator.Rule>
----@param more? table  further fields of the rule
----@return waba.emulator.Rule
-function message_rules.object(fields, more) return with({ is = "object", fields = fields }, more or {}) end
-local object = message_rules.object
+-- An object with these fields; `more` has further fields of its rule.
+local function object(fields, more) return with({ is = "object", fields = fields }, more or {}) end
 
---- Returns the rule of a list.
----@param each waba.emulator.Rule
----@param least? integer
----@param most? integer
----@param more? table
----@return waba.emulator.Rule
-function message_rules.list(each, least, most, more)
+-- A list of `least` to `most` items.
+local function list(each, least, most, more)
   return with({ is = "list", each = each, count = { least or 0, most } }, more or {})
 end
-local list = message_rules.list
 
---- Returns the rule of a string that is one of several.
----@param names string  separated by spaces
----@param more? table
----@return waba.emulator.Rule
-function message_rules.choice(names, more)
+-- One of several strings; `names` separates them by spaces.
+local function choice(names, more)
   local values = {}
   for name in names:gmatch("%S+") do values[#values + 1] = name end
   return with({ is = "string", one_of = values }, more or {})
 end
 
---- Fields that are strings of any kind.
+--- The constructors, and the rules of any string and of a string that is not empty. A file takes those it needs.
+function message_rules.constructors() return required, text, object, list, choice, some_text, any_text, with end
+
+--- The words of a text as the keys of a table.
 ---@param names string  separated by spaces
----@return table<string, waba.emulator.Rule>
-function message_rules.strings(names)
+---@return table<string, true>
+function message_rules.set(names)
+  local found = {}
+  for name in names:gmatch("%S+") do found[name] = true end
+  return found
+end
+
+-- Fields that are strings of any kind; `names` separates them by spaces.
+local function strings(names)
   local fields = {}
   for name in names:gmatch("%S+") do fields[name] = any_text end
   return fields
 end
-local strings = message_rules.strings
+message_rules.strings = strings
 
---- Returns the rule of an object whose `type` names its only other field.
+--- The rule of an object whose `type` names its only other field.
 ---@param fields table<string, waba.emulator.Rule>
 ---@param names? string   the allowed fields, separated by spaces; all by default
 ---@param codes? table<string, string>
@@ -93,11 +79,12 @@ function message_rules.tagged(fields, names, codes)
   return { is = "object", by = "type", variants = variants, codes = codes }
 end
 
---- A file: by its id, or at an address.
----@param kind string   what it is sent as
----@param id waba.emulator.Rule
----@param fields table<string, waba.emulator.Rule>  further ones
----@return waba.emulator.Rule
+-- Parts -------------------------------------------------------------------------------------------
+
+--- The rule of an object with a text of at most so many characters.
+function message_rules.words(most) return object({ text = required(text(1, most)) }) end
+
+--- A file, by its id or at an address. `kind` is the kind of media that it is sent as, `fields` has further fields.
 function message_rules.media(kind, id, fields)
   return object(with({ id = id, link = text(1, nil, "url") }, fields), {
     exactly_one = { "id", "link" }, only_with = { provider = fields.provider and "link" },
@@ -107,9 +94,7 @@ function message_rules.media(kind, id, fields)
   })
 end
 
---- Returns the rule of a location.
----@param description waba.emulator.Rule  the rule of name and address
----@return waba.emulator.Rule
+--- A location. `description` is the rule of its name and its address.
 function message_rules.location(description)
   return object({
     latitude = { is = "decimal", required = true, range = { -90, 90 } },
@@ -136,24 +121,18 @@ function message_rules.contacts(most, kinds, more)
   }, more)), 1, most)
 end
 
---- Reply buttons.
----@param id waba.emulator.Rule
----@return waba.emulator.Rule
+--- Reply buttons. `id` is the rule of their ids.
 function message_rules.reply_buttons(id)
   return list(object({
-    type = required(message_rules.choice "reply"),
+    type = required(choice "reply"),
     reply = required(object({ id = required(id), title = required(text(1, 20, "no_markup")) })),
   }), 1, 3, { required = true, unique = { "reply.id", "reply.title" } })
 end
 
 local ROW = object({ id = required(text(1, 200)), title = required(text(1, 24)), description = text(0, 72) })
 
---- Returns the rule of a list's sections, or of sections of products.
----@param items "rows"|"product_items"
----@param item waba.emulator.Rule
----@param most integer  items in all
----@param codes? { count: string, items: string }  the codes for the number of sections and of items
----@return waba.emulator.Rule
+-- Sections with at most `most` items in all. `items` is the name of their field, "rows" or "product_items"; `codes` has
+-- the names of the codes for a wrong number of sections (`count`) and of items (`items`).
 local function sections(items, item, most, codes)
   return list(object({
     title = text(0, 24), [items] = list(item, 1, nil, { required = true, codes = { count = codes and codes.items } }),
@@ -161,13 +140,10 @@ local function sections(items, item, most, codes)
     codes = { count = codes and codes.count, total = codes and codes.items } })
 end
 
----@param codes? table
----@return waba.emulator.Rule
+--- The sections of a list message.
 function message_rules.row_sections(codes) return sections("rows", ROW, 10, codes) end
 
----@param product_id waba.emulator.Rule
----@param codes? table
----@return waba.emulator.Rule
+--- The sections of a message with products. `product_id` is the rule of their ids.
 function message_rules.product_sections(product_id, codes)
   return sections("product_items", object({ product_retailer_id = required(product_id) }), 30, codes)
 end

@@ -1,5 +1,4 @@
--- Messages on both hostings: the products in a message, the statuses of a sent message, what a
--- customer can tap, and the fields of a customer's message.
+-- Sent messages on both hostings: their products, their statuses, and the buttons and rows that a customer can tap.
 
 local messages = {}
 
@@ -138,60 +137,6 @@ function messages.find_tapped(gateway, id, choice)
     return nil, ("message %s has no button or row with the id, title, text or payload %q"):format(id, tostring(choice))
   end
   return record.type == "interactive" and "reply" or "button", content
-end
-
--- Messages of customers ---------------------------------------------------------------------------
-
---- The context of a customer's message, if it has any.
----@param gateway table
----@param options table  see waba.emulator.InboundOptions
----@return table|nil
-function messages.context(gateway, options)
-  local context = {}
-  if options.reply_to then
-    local quoted = gateway.by_id[options.reply_to]
-    context.id = options.reply_to
-    context.from = quoted and quoted.direction == "inbound" and quoted.wa_id or gateway.options.number
-  end
-  for _, name in ipairs({ "forwarded", "frequently_forwarded", "referred_product", "mentions" }) do
-    context[name] = options[name]
-  end
-  return next(context) and context or nil
-end
-
---- The reply to a list, or to reply buttons.
----@param content { kind: string?, id: string, title: string, description: string? }
----@return table
-function messages.reply(content)
-  if content.kind == "list" then
-    return { type = "list_reply",
-      list_reply = { id = content.id, title = content.title, description = content.description } }
-  end
-  return { type = "button_reply", button_reply = { id = content.id, title = content.title } }
-end
-
---- The system message about a new number.
----@param contact waba.emulator.Contact
----@param number string
----@return table
-function messages.new_number(contact, number)
-  return { type = "user_changed_number", new_wa_id = number,
-    body = ("User %s changed from %s to %s"):format(contact.name or contact.wa_id, contact.wa_id, number) }
-end
-
---- Keeps a customer's message, whose window opens with it. Returns whether a webhook reports it.
----@param gateway table
----@param contact waba.emulator.Contact  who sent it
----@param kind string
----@param event table  the message as the webhook has it
----@return boolean reported
-function messages.keep_inbound(gateway, contact, kind, event)
-  local sandbox = gateway.sandbox
-  if sandbox then sandbox.number = sandbox.number or contact.wa_id end
-  if kind ~= "system" then contact.last_inbound = gateway.clock:now() end
-  gateway:keep({ id = event.id, direction = "inbound", wa_id = contact.wa_id, type = event.type,
-    content = event[event.type], reply_to = event.context and event.context.id })
-  return not (contact.blocked or sandbox and sandbox.number ~= contact.wa_id)
 end
 
 return messages

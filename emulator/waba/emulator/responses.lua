@@ -1,62 +1,240 @@
--- Functions for the responses of both hostings.
+-- The responses of both gateways. `responses.on_premise` makes those of the WhatsApp client, with `errors`
+-- (on-premise.md, section 12), `responses.cloud` those of the Graph API: errors and pages of lists (cloud.md, sections
+-- 5.1 and 6). 360dialog's own errors have `meta` on both hostings.
 
+local codes = require "waba.emulator.codes"
+local core = require "waba.core"
 local json = require "waba.emulator.json"
+local random = require "waba.emulator.random"
 
-local responses = {}
+-- Functions of both hostings ----------------------------------------------------------------------
 
---- Makes the responses of a hosting: an object with `json`, `row` of its codes, and `commanded`.
----@param own { codes: table<string|integer, waba.emulator.Code>, href: string, content_type: string, meta: function }
----  meta(status, message, details): an error as 360dialog's gateway responds with it
----@return table
-function responses.new(own)
-  --- Returns a response with a JSON value.
-  ---@param status integer
-  ---@param value any
-  ---@return waba.emulator.Response
-  function own.json(status, value)
-    return { status = status, headers = { ["content-type"] = own.content_type }, body = json.encode(value) }
+---@class waba.emulator.Responses
+---@field codes table<string|integer, waba.emulator.Code>
+---@field content_type string
+---@field meta fun(status: integer, message: string, details: string[]?): waba.emulator.Response
+local Responses = {}
+Responses.__index = Responses
+
+-- Makes the responses of a hosting; they are called without `self`.
+local function new(own)
+  for name, method in pairs(Responses) do
+    if name ~= "__index" then own[name] = function(...) return method(own, ...) end end
   end
-
-  --- Returns `title`, or by default the title of the code in the table.
-  ---@param code string|integer
-  ---@param title? string
-  ---@return string
-  function own.title(code, title)
-    local known = own.codes[code]
-    return title or known and known.title or "Unknown error"
-  end
-
-  --- The number of a code and the HTTP status of its responses.
-  ---@param code string|integer
-  ---@param status? integer  in place of the table's
-  ---@return integer code
-  ---@return integer status
-  function own.number(code, status)
-    local known = own.codes[code]
-    return known and known.code or code, status or known and known.status or 400
-  end
-
-  --- The response that a command `fail_next` asks for, if it asks for one.
-  ---@param command table
-  ---@param rows table[]|nil  its error objects
-  ---@param error_response fun(rows: table[], status: integer): waba.emulator.Response
-  ---@return waba.emulator.Response|nil
-  function own.commanded(command, rows, error_response)
-    local response
-    if command.body then
-      response = { status = command.status or 500, body = command.body, headers = {} }
-    elseif command.developer_message then
-      response = own.meta(command.status or 400, command.developer_message, command.details)
-    elseif rows then
-      response = error_response(rows, select(2, own.number(rows[1].code or 0, command.status)))
-    elseif command.status then
-      response = own.meta(command.status, "Failure ordered by fail_next")
-    end
-    for name, value in pairs(response and command.headers or {}) do response.headers[name:lower()] = tostring(value) end
-    return response
-  end
-
   return own
 end
 
-return responses
+--- A response with a JSON value.
+---@param status integer
+---@param value any
+---@return waba.emulator.Response
+function Responses:json(status, value)
+  return { status = status, headers = { ["content-type"] = self.content_type }, body = json.encode(value) }
+end
+
+--- The title of a code, unless another one is given.
+---@param code string|integer
+---@param title? string
+---@return string
+function Responses:title(code, title)
+  local known = self.codes[code]
+  return title or known and known.title or "Unknown error"
+end
+
+--- The number of a code and the HTTP status of its responses.
+---@param code string|integer
+---@param status? integer  in place of the table's
+---@return integer code
+---@return integer status
+function Responses:number(code, status)
+  local known = self.codes[code]
+  return known and known.code or code, status or known and known.status or 400
+end
+
+--- The response that a command `fail_next` asks for, if it asks for one.
+---@param command table
+---@param rows table[]|nil  its error objects
+---@param version string    of the WhatsApp client
+---@return waba.emulator.Response|nil
+function Responses:commanded(command, rows, version)
+  local response
+  if command.body then
+    response = { status = command.status or 500, body = command.body, headers = {} }
+  elseif command.developer_message then
+    response = self.meta(command.status or 400, command.developer_message, command.details)
+  elseif rows then
+    response = self.errors(rows, select(2, self.number(rows[1].code or 0, command.status)), version)
+  elseif command.status then
+    response = self.meta(command.status, "Failure ordered by fail_next")
+  end
+  for name, value in pairs(response and command.headers or {}) do response.headers[name:lower()] = tostring(value) end
+  return response
+end
+
+-- On-Premise --------------------------------------------------------------------------------------
+
+local on_premise = new({ codes = codes.on_premise, content_type = "application/json" })
+
+--- The platform's error object.
+---@param code string|integer
+---@param details? string
+---@param title? string  in place of the table's
+---@return { code: integer, title: string, details: string?, href: string }
+function on_premise.row(code, details, title)
+  return { code = on_premise.number(code), title = on_premise.title(code, title), details = details,
+    href = "https://developers.facebook.com/docs/whatsapp/api/errors/" }
+end
+
+--- An error response of the WhatsApp client.
+---@param rows table[]     error objects
+---@param status integer
+---@param version string   the client's, for `meta`
+---@return waba.emulator.Response
+function on_premise.errors(rows, status, version)
+  return on_premise.json(status, { errors = rows, meta = { api_status = "stable", version = version } })
+end
+
+--- An error response of 360dialog's gateway.
+function on_premise.meta(status, message, details)
+  return on_premise.json(status, {
+    meta = { success = false, http_code = status, developer_message = message, details = details } })
+end
+
+--- The response to an invalid body.
+---@param messages string[]
+---@param status? integer
+---@return waba.emulator.Response
+function on_premise.invalid(messages, status) return on_premise.meta(status or 400, "Validation error", messages) end
+
+-- Cloud -------------------------------------------------------------------------------------------
+
+local cloud = new({ codes = codes.cloud, content_type = "application/json; charset=UTF-8" })
+
+--- The error object of a webhook.
+---@param code string|integer
+---@param details? string
+---@param title? string  in place of the table's
+---@return table
+function cloud.row(code, details, title)
+  title = cloud.title(code, title)
+  return { code = cloud.number(code), title = title, message = title, error_data = { details = details or title },
+    href = "https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes/" }
+end
+
+-- Makes a response with an error object, and adds the fields that all error objects have.
+local function graph_response(status, object)
+  object.type = object.type or "OAuthException"
+  object.fbtrace_id = object.fbtrace_id or "A" .. random.letters(22)
+  return cloud.json(status, { error = object })
+end
+
+local function message_of(code, title) return ("(#%d) %s"):format(code, title) end
+
+local function data_of(details) return details and { messaging_product = "whatsapp", details = details } or nil end
+
+--- An error response of the Graph API.
+---@param code string|integer
+---@param details? string
+---@param more? table      further fields: error_subcode, error_user_title, error_user_msg, type, is_transient …
+---@param status? integer  in place of the table's
+---@return waba.emulator.Response
+function cloud.error(code, details, more, status)
+  local number
+  number, status = cloud.number(code, status)
+  local object = { code = number, message = message_of(number, cloud.title(code)), error_data = data_of(details) }
+  for name, value in pairs(more or {}) do object[name] = value end
+  return graph_response(status, object)
+end
+
+--- The response with the first of some error objects: as webhooks have them, or as responses have them already.
+---@param rows table[]
+---@param status integer
+---@return waba.emulator.Response
+function cloud.errors(rows, status)
+  local object = {}
+  for name, value in pairs(rows[1]) do object[name] = value end
+  local title, details = object.title, object.error_data and object.error_data.details
+  if title then
+    object.message, object.title, object.href = message_of(object.code, title), nil, nil
+    object.error_data = details ~= title and data_of(details) or nil
+  end
+  return graph_response(status, object)
+end
+
+--- The response for a field that an object does not have.
+function cloud.no_such_field(name)
+  return cloud.error("invalid_parameter", ("Tried accessing nonexisting field (%s)"):format(name))
+end
+
+--- The names in the query parameter `fields`.
+---@param request waba.emulator.Request
+---@param default string
+---@return fun(): string|nil
+function cloud.fields(request, default) return (request.query.fields or default):gmatch("[^,%s]+") end
+
+--- An error response of 360dialog's gateway.
+function cloud.meta(status, message)
+  return cloud.json(status, { meta = { httpCode = status, developerMessage = message, success = false } })
+end
+
+--- The response to an invalid body.
+---@param messages string[]
+---@param status? integer
+---@return waba.emulator.Response
+function cloud.invalid(messages, status) return cloud.meta(status or 400, table.concat(messages, "; ")) end
+
+function cloud.success() return cloud.json(200, { success = true }) end
+
+-- Pages of lists (Cloud) --------------------------------------------------------------------------
+
+-- A cursor names the place of an entry in its list; only this server reads it.
+local function cursor_of(place) return ("QVFIU%08dZDc="):format(place) end
+
+-- The place that a cursor names, or nil.
+local function place_of(cursor, count)
+  local place = tonumber(cursor:match("^QVFIU(%d+)ZDc=$"))
+  return place and place <= count + 1 and place or nil
+end
+
+-- The entries of a page by default.
+local USUAL = 25
+
+local function read_limit(query, most)
+  if query.limit == nil then return USUAL end
+  local limit = query.limit:find("^%d+$") and tonumber(query.limit)
+  return limit and limit >= 1 and math.min(limit, most) or nil
+end
+
+--- The response with one page of a list.
+---@param gateway table
+---@param request waba.emulator.Request  its query may have limit, after, before
+---@param list table[]
+---@param most integer  entries of a page
+---@return waba.emulator.Response
+function cloud.page(gateway, request, list, most)
+  local query = request.query
+  local limit = read_limit(query, most)
+  if not limit then return cloud.error("invalid_parameter", "limit must be a positive integer") end
+  local first, cursor = 1, query.after or query.before
+  if cursor and cursor ~= "" then
+    local place = place_of(cursor, #list)
+    if not place then return cloud.error("cursor_invalid", "the cursor is not valid") end
+    first = query.after and place + 1 or math.max(1, place - limit)
+    limit = query.after and limit or math.min(limit, place - first)
+  end
+  local page, paging = {}, nil
+  for i = first, math.min(#list, first + limit - 1) do page[#page + 1] = list[i] end
+  local function link(name, from)
+    return ("https://graph.facebook.com/v23.0/%s%s?limit=%d&%s=%s"):format(gateway.options.waba_id, request.path, limit,
+      name, core.percent_encode(from))
+  end
+  if #page > 0 then
+    local before, after = cursor_of(first), cursor_of(first + #page - 1)
+    paging = { cursors = { before = before, after = after },
+      next = first + #page - 1 < #list and link("after", after) or nil,
+      previous = first > 1 and link("before", before) or nil }
+  end
+  return cloud.json(200, { data = json.array(page), paging = paging })
+end
+
+return { on_premise = on_premise, cloud = cloud }

@@ -135,45 +135,50 @@ end
 
 -- Applying a rule ---------------------------------------------------------------------------------
 
--- One application of a rule. `add` takes an error, and returns whether the check ends.
+-- One application of a rule: `report` takes each error.
 ---@class waba.emulator.Walk
 local Walk = {}
 Walk.__index = Walk
 
+-- A hosting may have its own sentences.
 local SENTENCES = {
   missing = "Parameter '%s' is mandatory%s", wrong_type = "Parameter '%s' must be of type %s",
   empty = "Parameter '%s' must not be empty", too_long = "Parameter '%s' has %d characters, at most %d are allowed",
   format = "Parameter '%s' %s", range = "Parameter '%s' is %s, it must be from %s to %s",
-  one_of = "Parameter '%s' is '%s', it must be one of: %s",
-  variant = "Parameter '%s' is '%s', it must be one of: %s",
-  count = "Parameter '%s' has %d elements, %s are allowed", surplus = "Parameter '%s' is not required%s",
+  one_of = "Parameter '%s' is '%s', it must be one of: %s", count = "Parameter '%s' has %d elements, %s are allowed",
+  variant = "Parameter '%s' is '%s', it must be one of: %s", surplus = "Parameter '%s' is not required%s",
+  unique = "Parameter '%s' is not unique", total = "Parameter '%s' has %d %s in all, at most %d are allowed",
+  none_of = "Parameter %s is mandatory: %s is required", several_of = "Parameter %s exclude each other: %s is allowed",
+  needs_other = "Parameter '%s.%s' is not required: it goes with %s",
+  when_several = "Parameter '%s[%d].%s' is mandatory where there are several",
 }
 
--- Adds an error of a kind. The rule may name another code than the hosting's usual one for the kind.
-function Walk:report(kind, rule, text, ...)
-  local codes, own = self.codes, rule.codes or {}
-  return self.add(self.new_error(own[kind] or codes[kind] or own.wrong or codes.wrong, text, ...))
+-- The kind of an error, which selects its code, where it is not the sentence's name.
+local KINDS = { none_of = "missing", when_several = "missing", several_of = "exclusive", needs_other = "exclusive" }
+
+-- Reports an error of a kind. The rule may name another code than the hosting's usual one for the kind.
+function Walk:fail(kind, rule, sentence, ...)
+  local codes, own = self.checker.usual, rule.codes or {}
+  self.report(self.checker.new_error(own[kind] or codes[kind] or own.wrong or codes.wrong,
+    self.checker.sentences[sentence], ...))
 end
+
+function Walk:fail_with(sentence, rule, ...) self:fail(KINDS[sentence] or sentence, rule, sentence, ...) end
 
 function Walk:text(value, rule, path)
   local least, most = rule.characters and rule.characters[1] or 0, rule.characters and rule.characters[2]
-  if least > 0 and value == "" and self:report("empty", rule, self.sentences.empty, path) then return true end
+  if least > 0 and value == "" then return self:fail_with("empty", rule, path) end
   local length = most and #value > most and rules.characters(value) or 0
-  if most and length > most and self:report("too_long", rule, self.sentences.too_long, path, length, most) then
-    return true
-  end
+  if most and length > most then self:fail_with("too_long", rule, path, length, most) end
   for _, name in ipairs(type(rule.format) == "table" and rule.format or { rule.format }) do
-    if not (value == "" and least > 0) and not rules.fits(value, name)
-      and self:report(name, rule, self.sentences.format, path, rules.formats[name][2]) then
-      return true
-    end
+    if not rules.fits(value, name) then self:fail(name, rule, "format", path, rules.formats[name][2]) end
   end
 end
 
 function Walk:range(value, rule, path)
   local number, least, most = tonumber(value), rule.range[1], rule.range[2] or math.huge
   if number and number >= least and number <= most then return end
-  return self:report("wrong", rule, self.sentences.range, path, tostring(value), least, most)
+  self:fail_with("range", rule, path, tostring(value), least, most)
 end
 
 function Walk:one_of(value, rule, path)
@@ -181,10 +186,10 @@ function Walk:one_of(value, rule, path)
   for _, allowed in ipairs(rule.one_of) do
     if compared == allowed then return end
   end
-  return self:report("wrong", rule, self.sentences.one_of, path, tostring(value), table.concat(rule.one_of, ", "))
+  self:fail_with("one_of", rule, path, tostring(value), table.concat(rule.one_of, ", "))
 end
 
--- Calls a function with each value of a member such as "reply.id" or "rows[].id", until it returns true.
+-- Calls a function with each value of a member such as "reply.id" or "rows[].id".
 local function each_member(value, member, path, visit)
   local name, rest = member:match("^([^.]+)%.?(.*)$")
   local plain = name:gsub("%[%]$", "")
@@ -192,13 +197,11 @@ local function each_member(value, member, path, visit)
   path = path .. "." .. plain
   if absent(found) then return end
   if plain ~= name then
-    for i, item in ipairs(found) do
-      if each_member(item, rest, ("%s[%d]"):format(path, i - 1), visit) then return true end
-    end
+    for i, item in ipairs(found) do each_member(item, rest, ("%s[%d]"):format(path, i - 1), visit) end
   elseif rest ~= "" then
-    return each_member(found, rest, path, visit)
+    each_member(found, rest, path, visit)
   else
-    return visit(found, path)
+    visit(found, path)
   end
 end
 
@@ -206,12 +209,10 @@ function Walk:unique(list, rule, path)
   for _, member in ipairs(rule.unique or {}) do
     local seen = {}
     for i, item in ipairs(list) do
-      if each_member(item, member, ("%s[%d]"):format(path, i - 1), function(value, place)
-        if seen[value] then return self:report("unique", rule, "Parameter '%s' is not unique", place) end
+      each_member(item, member, ("%s[%d]"):format(path, i - 1), function(value, place)
+        if seen[value] then self:fail_with("unique", rule, place) end
         seen[value] = true
-      end) then
-        return true
-      end
+      end)
     end
   end
 end
@@ -220,60 +221,52 @@ end
 function Walk:items_together(list, rule, path)
   local several, total = #list > 1 and rule.when_several, 0
   for i, item in ipairs(list) do
-    if several and (absent(item[several]) or item[several] == "") and self:report("missing", rule,
-      "Parameter '%s[%d].%s' is mandatory where there are several", path, i - 1, several) then
-      return true
+    if several and (absent(item[several]) or item[several] == "") then
+      self:fail_with("when_several", rule, path, i - 1, several)
     end
     total = total + (rule.total and #item[rule.total.of] or 0)
   end
-  if rule.total and total > rule.total.most and self:report("total", rule,
-    "Parameter '%s' has %d %s in all, at most %d are allowed", path, total, rule.total.of, rule.total.most) then
-    return true
+  if rule.total and total > rule.total.most then
+    self:fail_with("total", rule, path, total, rule.total.of, rule.total.most)
   end
-  return self:unique(list, rule, path)
+  self:unique(list, rule, path)
 end
 
 function Walk:list(list, rule, path)
   local count, least, most = #list, rule.count and rule.count[1] or 0, rule.count and rule.count[2]
   if count < least or most and count > most then
-    return self:report("count", rule, self.sentences.count, path, count,
+    return self:fail_with("count", rule, path, count,
       most and ("%d to %d"):format(least, most) or ("at least %d"):format(least))
   end
-  for i = 1, count do
+  for i = 1, rule.each and count or 0 do
     local place = ("%s[%d]"):format(path, i - 1)
-    if absent(list[i]) and rule.each then
-      if self:report("wrong_type", rule, self.sentences.wrong_type, place, rule.each.is) then return true end
-    elseif rule.each and self:node(list[i], rule.each, place) then
-      return true
+    if absent(list[i]) then
+      self:fail_with("wrong_type", rule, place, rule.each.is)
+    else
+      self:node(list[i], rule.each, place)
     end
   end
-  return self:items_together(list, rule, path)
+  self:items_together(list, rule, path)
 end
 
 -- Rules about several fields of an object.
 function Walk:fields_together(value, rule, path)
   local names = rule.exactly_one or rule.at_least_one
   if names then
-    local given, missing = {}, {}
-    for _, name in ipairs(names) do
-      missing[#missing + 1] = ("'%s.%s'"):format(path, name)
-      if not absent(value[name]) then given[#given + 1] = ("'%s.%s'"):format(path, name) end
+    local present, quoted = {}, {}
+    for i, name in ipairs(names) do
+      quoted[i] = ("'%s.%s'"):format(path, name)
+      if not absent(value[name]) then present[#present + 1] = quoted[i] end
     end
-    local choice = ("%sone of %s"):format(names == rule.exactly_one and "exactly " or "at least ",
-      table.concat(names, " and "))
-    if #given == 0 and self:report("missing", rule, "Parameter %s is mandatory: %s is required",
-      table.concat(missing, " or "), choice) then
-      return true
-    elseif names == rule.exactly_one and #given > 1 and self:report("exclusive", rule,
-      "Parameter %s exclude each other: %s is allowed", table.concat(given, " and "), choice) then
-      return true
+    local choice = ("%sone of %s"):format(rule.exactly_one and "exactly " or "at least ", table.concat(names, " and "))
+    if #present == 0 then
+      self:fail_with("none_of", rule, table.concat(quoted, " or "), choice)
+    elseif rule.exactly_one and #present > 1 then
+      self:fail_with("several_of", rule, table.concat(present, " and "), choice)
     end
   end
   for name, other in pairs(rule.only_with or {}) do
-    if not absent(value[name]) and absent(value[other]) and self:report("exclusive", rule,
-      "Parameter '%s.%s' is not required: it goes with %s", path, name, other) then
-      return true
-    end
+    if not absent(value[name]) and absent(value[other]) then self:fail_with("needs_other", rule, path, name, other) end
   end
 end
 
@@ -294,15 +287,13 @@ end
 function Walk:object(value, rule, path)
   local prefix = path == "" and "" or path .. "."
   for name, content in pairs(rule.open and {} or value) do
-    if rule.fields[name] == nil and content ~= json.null and self:report("surplus", rule, self.sentences.surplus,
-      prefix .. tostring(name), rule.refused and rule.refused[name] and ": " .. rule.refused[name] or "") then
-      return true
+    if rule.fields[name] == nil and content ~= json.null then
+      local reason = rule.refused and rule.refused[name]
+      self:fail_with("surplus", rule, prefix .. tostring(name), reason and ": " .. reason or "")
     end
   end
-  for _, name in ipairs(names_of(rule.fields)) do
-    if self:node(value[name], rule.fields[name], prefix .. name) then return true end
-  end
-  return self:fields_together(value, rule, path)
+  for _, name in ipairs(names_of(rule.fields)) do self:node(value[name], rule.fields[name], prefix .. name) end
+  self:fields_together(value, rule, path)
 end
 
 -- By variant: the variant with the fields that all variants have.
@@ -327,47 +318,47 @@ end
 -- Selects the variant of an object's rule, and applies it.
 function Walk:variant(value, rule, path)
   local place, chosen = (path == "" and "" or path .. ".") .. rule.by, value[rule.by]
-  if absent(chosen) then return self:report("missing", rule, self.sentences.missing, place, self:of_type()) end
-  local name = rule.either_case and type(chosen) == "string" and chosen:lower() or chosen
-  local variant = rule.variants[name]
+  if absent(chosen) then return self:fail_with("missing", rule, place, self:of_type()) end
+  local variant = rule.variants[rule.either_case and type(chosen) == "string" and chosen:lower() or chosen]
   if not variant then
-    return self:report("wrong", rule, self.sentences.variant, place, tostring(chosen),
-      table.concat(names_of(rule.variants), ", "))
+    return self:fail("wrong", rule, "variant", place, tostring(chosen), table.concat(names_of(rule.variants), ", "))
   end
   variant = merged(rule, variant)
   if variant.variants then return self:variant(value, variant, path) end
-  if self:object(value, variant, path) then return true end
-  local found = variant.check and variant.check(value, path, self.context)
-  return found and self.add(found)
+  self:object(value, variant, path)
+  self:own_check(value, variant, path)
 end
 
 -- The type of the message, for a sentence.
 function Walk:of_type() return self.context.type and (" for type '%s'"):format(self.context.type) or "" end
 
--- Applies a rule to a value. Returns true when enough is known to be wrong.
+function Walk:own_check(value, rule, path)
+  local found = rule.check and rule.check(value, path, self.context)
+  if found then self.report(found) end
+end
+
+-- Applies a rule to a value.
 function Walk:node(value, rule, path)
   if absent(value) then
-    return rule.required and self:report("missing", rule, self.sentences.missing, path, self:of_type())
+    if rule.required then self:fail_with("missing", rule, path, self:of_type()) end
+    return
   end
   if not has_type(value, rule.is) then
-    return self:report("wrong_type", rule, self.sentences.wrong_type, path, NAMES[rule.is] or rule.is:gsub("|", " or "))
+    return self:fail_with("wrong_type", rule, path, NAMES[rule.is] or rule.is:gsub("|", " or "))
   end
-  local ended = rule.one_of and self:one_of(value, rule, path)
-  if ended then return true end
+  if rule.one_of then self:one_of(value, rule, path) end
   if rule.range and (type(value) == "number" or rule.is == "decimal") then
-    ended = self:range(value, rule, path)
+    self:range(value, rule, path)
   elseif type(value) == "string" then
-    ended = self:text(value, rule, path)
+    self:text(value, rule, path)
   elseif type(value) == "table" and rule.variants then
-    ended = self:variant(value, rule, path)
+    self:variant(value, rule, path)
   elseif type(value) == "table" and rule.fields then
-    ended = self:object(value, rule, path)
+    self:object(value, rule, path)
   elseif type(value) == "table" and is_list(value) and rule.is:find("list", 1, true) then
-    ended = self:list(value, rule, path)
+    self:list(value, rule, path)
   end
-  if ended then return true end
-  local found = rule.check and rule.check(value, path, self.context)
-  return found and self.add(found)
+  self:own_check(value, rule, path)
 end
 
 -- A hosting's -------------------------------------------------------------------------------------
@@ -391,10 +382,8 @@ function rules.new(codes, usual, sentences)
     sentences = setmetatable(sentences or {}, { __index = SENTENCES }) }, Checker)
 end
 
-local function walk(self, value, rule, path, context, add)
-  return setmetatable({ codes = self.usual, new_error = self.new_error, sentences = self.sentences, context = context
-    or {},
-    add = add }, Walk):node(value, rule, path or "")
+local function apply(self, value, rule, path, context, report)
+  setmetatable({ checker = self, context = context or {}, report = report }, Walk):node(value, rule, path or "")
 end
 
 --- Finds the first error of a value.
@@ -405,10 +394,12 @@ end
 ---@return waba.emulator.RuleError|nil
 function Checker:first(value, rule, path, context)
   local first
-  walk(self, value, rule, path, context, function(err)
-    first = err
-    return true
+  -- an error of Lua ends the walk at the first report
+  local ended, raised = pcall(apply, self, value, rule, path, context, function(found)
+    first = found
+    error(found, 0)
   end)
+  if not ended and raised ~= first then error(raised, 0) end
   return first
 end
 
@@ -419,7 +410,7 @@ end
 ---@return string[] sentences  sorted
 function Checker:all(value, rule, context)
   local found = {}
-  walk(self, value, rule, nil, context, function(err) found[#found + 1] = err.details end)
+  apply(self, value, rule, nil, context, function(err) found[#found + 1] = err.details end)
   table.sort(found)
   return found
 end

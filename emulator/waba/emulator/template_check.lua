@@ -1,5 +1,6 @@
--- A template message against the template it names (on-premise.md, section 9; cloud.md, section 2.18): counts, names
--- and types of the parameters, and the texts with them. Each hosting has its own codes and limits.
+-- Checks a template message against the template that it names (on-premise.md, section 9; cloud.md, section 2.18): the
+-- counts, names and types of the parameters, and the length of the texts with them. Each hosting has its own codes and
+-- limits.
 
 local rules = require "waba.emulator.rules"
 local template_store = require "waba.emulator.template_store"
@@ -12,19 +13,19 @@ local parameters_of, variables = template_store.parameters_of, template_store.va
 --- The differences between the hostings.
 ---@class waba.emulator.TemplateCheck
 ---@field new_error fun(code: string, text: string, ...): waba.emulator.RuleError
----@field codes { header: string, button_unknown: string, button_missing: string, url: string|nil }  for a
----  its parameter, an unknown button, a button without its parameter, an invalid URL
----@field sub_types table<string, table<string, boolean>>  by a button's type in the template
+---@field codes { header: string, button_unknown: string, button_missing: string, url: string|nil }  for a header
+---  without its parameter, an unknown button, a button without its parameter, an invalid URL
+---@field sub_types table<string, string>  the sub_type of a button by its type in the template, or two with a space
 ---@field needed table<string, boolean>  types of buttons that need a parameter
 ---@field document? fun(parameter: table): waba.emulator.RuleError|nil  looks at the document of a header
 ---@field code_characters? integer  the most characters of the parameter of an authentication template
 
-local function count_error(own, where, given, wanted)
+local function count_error(own, where, count, wanted)
   return own.new_error("parameter_count",
-    "%s: number of localizable_params (%d) does not match the expected number of params (%d)", where, given, wanted)
+    "%s: number of localizable_params (%d) does not match the expected number of params (%d)", where, count, wanted)
 end
 
--- The parameters by the variables, which are numbers in order, or names where the template has names.
+-- Returns the parameters by their variable: its number, or its name if the variables of the template have names.
 local function arrange(own, template, names, parameters, where)
   local by_name = {}
   for i, parameter in ipairs(parameters) do
@@ -56,13 +57,12 @@ local function check_text(own, template, text, parameters, where, longest)
   if not arranged then return found end
   if rules.characters(template_store.hydrate(text or "", arranged)) > longest then
     return own.new_error("text_too_long", "%s: the text is longer than %d characters with its variables replaced",
-      where,
-      longest)
+      where, longest)
   end
 end
 
-local function check_header(own, template, header, given)
-  local parameters, format = parameters_of(given), header and header.format
+local function check_header(own, template, header, sent)
+  local parameters, format = parameters_of(sent), header and header.format
   if not format or format == "TEXT" then
     if parameters[1] and parameters[1].type ~= "text" then
       return own.new_error("parameter_mismatch", "header: the parameter is of type %s, expected text",
@@ -78,8 +78,8 @@ local function check_header(own, template, header, given)
   return format == "DOCUMENT" and own.document and own.document(parameters[1]) or nil
 end
 
-local function check_body(own, template, body, given, longest)
-  local parameters = parameters_of(given)
+local function check_body(own, template, body, sent, longest)
+  local parameters = parameters_of(sent)
   if not body or body.text ~= nil then
     return check_text(own, template, body and body.text, parameters, "body", longest)
   end
@@ -98,8 +98,7 @@ local function check_url(own, template, button, parameters, index)
   local url = template_store.hydrate(button.url, arranged)
   if own.codes.url and #names > 0 and (url:find("%s") or #url > 2000) then
     return own.new_error(own.codes.url,
-      "buttons: the URL of the button at index %d is not valid with its variable replaced",
-      index)
+      "buttons: the URL of the button at index %d is not valid with its variable replaced", index)
   end
 end
 
@@ -111,22 +110,22 @@ local function check_button(own, template, button, component, index)
       button.type:lower())
   elseif not component then
     return nil
-  elseif not (own.sub_types[button.type] or {})[component.sub_type:lower()] then
+  elseif not (own.sub_types[button.type] or ""):find(component.sub_type:lower(), 1, true) then
     return own.new_error("parameter_mismatch", "buttons: Button at index %d is of type %s and takes no %s", index,
       button.type:lower(), component.sub_type)
   end
   return button.type == "URL" and check_url(own, template, button, parameters, index) or nil
 end
 
-local function check_buttons(own, template, known, given)
-  for index, component in pairs(given) do
+local function check_buttons(own, template, known, sent)
+  for index, component in pairs(sent) do
     if not known[index] then
       return own.new_error(own.codes.button_unknown, "buttons: the template has no button at index %d (%s)", index,
         component.sub_type)
     end
   end
   for index, button in pairs(known) do
-    local found = check_button(own, template, button, given[index], index)
+    local found = check_button(own, template, button, sent[index], index)
     if found then return found end
   end
 end
@@ -145,13 +144,13 @@ end
 ---@param own waba.emulator.TemplateCheck
 ---@param template table
 ---@param known table     the template's parts, from template_store.by_type
----@param given table     the message's
+---@param sent table      the message's parts
 ---@param longest integer characters of the body's text
 ---@return waba.emulator.RuleError|nil
-function template_check.parts(own, template, known, given, longest)
-  return check_header(own, template, known.header, given.header)
-    or check_body(own, template, known.body, given.body, longest)
-    or check_buttons(own, template, known.buttons, given.buttons)
+function template_check.parts(own, template, known, sent, longest)
+  return check_header(own, template, known.header, sent.header)
+    or check_body(own, template, known.body, sent.body, longest)
+    or check_buttons(own, template, known.buttons, sent.buttons)
 end
 
 return template_check

@@ -3,7 +3,7 @@
 
 local core = require "waba.core"
 
-local responses = require "waba.emulator.cloud.responses"
+local responses = require("waba.emulator.responses").cloud
 local json = require "waba.emulator.json"
 local message_rules = require "waba.emulator.message_rules"
 local random = require "waba.emulator.random"
@@ -12,9 +12,7 @@ local rules = require "waba.emulator.rules"
 local account = {}
 
 local absent = rules.absent
-local required, text, object, list = message_rules.required, message_rules.text, message_rules.object,
-  message_rules.list
-local choice, some_text = message_rules.choice, message_rules.some_text
+local required, text, object, list, choice, some_text = message_rules.constructors()
 
 local MOST_CODES = 2000
 

@@ -1,5 +1,4 @@
--- Rules that several parts of the Cloud API share: codes, media, places, payments. See waba/emulator/rules.lua for
--- the notation.
+-- Rules that several parts of the Cloud API share: codes, media, payments. See rules.lua for the notation.
 
 local codes = require "waba.emulator.codes"
 local media_store = require "waba.emulator.media_store"
@@ -9,9 +8,7 @@ local rules = require "waba.emulator.rules"
 local common = {}
 
 local absent = rules.absent
-local required, text, object, list = message_rules.required, message_rules.text, message_rules.object,
-  message_rules.list
-local choice, any_text, some_text = message_rules.choice, message_rules.any_text, message_rules.some_text
+local required, text, object, list, choice, some_text, any_text = message_rules.constructors()
 
 --- The checker with the codes of the Cloud API (cloud.md, section 6.3).
 common.checker = rules.new(codes.cloud, {
@@ -22,19 +19,13 @@ common.checker = rules.new(codes.cloud, {
 
 local new_error = common.checker.new_error
 
---- Every Graph body about WhatsApp begins with it.
+--- The field messaging_product, which bodies of the Graph API about WhatsApp must have.
 common.PRODUCT = choice("whatsapp", { required = true,
   codes = { missing = "invalid_parameter", wrong = "invalid_parameter" } })
 
--- Media, places -----------------------------------------------------------------------------------
+-- Media -------------------------------------------------------------------------------------------
 
-local MIB = message_rules.MIB
-
-local function set(names)
-  local found = {}
-  for name in names:gmatch("%S+") do found[name] = true end
-  return found
-end
+local MIB, set = message_rules.MIB, message_rules.set
 
 --- The MIME types and the greatest size in bytes of each kind of media (cloud.md, section 3.1).
 common.media = {
@@ -50,9 +41,7 @@ common.media = {
 }
 common.media.gif = common.media.video
 
---- Whether a MIME type may be uploaded at all.
----@param mime_type string
----@return boolean
+--- Whether files of a MIME type can be uploaded.
 function common.known_type(mime_type)
   for _, kind in pairs(common.media) do
     if media_store.type_fits(kind, mime_type) then return true end
@@ -62,10 +51,7 @@ end
 
 local MEDIA_FIELDS = { caption = text(0, 1024), filename = text(0, 240), voice = { is = "boolean" } }
 
---- The rule of a media object.
----@param kind string
----@param ... string  further fields it may have
----@return waba.emulator.Rule
+--- The rule of a media object; the arguments after the kind are further fields that it may have.
 function common.media_rule(kind, ...)
   local fields = {}
   for _, name in ipairs({ ... }) do fields[name] = MEDIA_FIELDS[name] end
@@ -78,11 +64,6 @@ common.DOCUMENT = common.media_rule("document", "filename")
 
 --- The codes of objects whose `type` names their member.
 common.MEMBER_CODES = { surplus = "parameter_invalid" }
-
---- Returns the rule of an object with a text.
----@param most integer  characters
----@return waba.emulator.Rule
-function common.words(most) return object({ text = required(text(1, most)) }) end
 
 -- Payments (cloud.md, sections 2.17 and 11.3) -----------------------------------------------------
 

@@ -5,14 +5,14 @@ local core = require "waba.core"
 
 local account = require "waba.emulator.cloud.account"
 local account_address = require "waba.emulator.cloud.webhook_address"
-local contacts = require "waba.emulator.cloud.contacts"
+local block_list = require "waba.emulator.cloud.block_list"
+local contacts = require "waba.emulator.contacts"
 local gateways = require "waba.emulator.gateway"
-local inbound = require "waba.emulator.cloud.inbound"
 local limits = require "waba.emulator.limits"
 local media = require "waba.emulator.cloud.media"
 local messages = require "waba.emulator.cloud.messages"
 local number = require "waba.emulator.cloud.number"
-local responses = require "waba.emulator.cloud.responses"
+local responses = require("waba.emulator.responses").cloud
 local templates = require "waba.emulator.cloud.templates"
 local traffic = require "waba.emulator.cloud.traffic"
 local template_library = require "waba.emulator.cloud.template_library"
@@ -25,11 +25,10 @@ local cloud = {}
 ---@class waba.emulator.Cloud : waba.emulator.GatewayBase
 local Gateway = gateways.class("waba.emulator.Cloud")
 Gateway.checker, Gateway.responses, Gateway.BAD_BODY = checker, responses, "invalid_parameter"
-Gateway.post_status, Gateway.post_errors = messages.post_status, inbound.post_errors
-Gateway.customer_sends, Gateway.customer_deletes = inbound.customer_sends, inbound.customer_deletes
+Gateway.post_status = messages.post_status
 Gateway.set_health, Gateway.media_url, Gateway.traffic = number.set_health, media.url, traffic
 
-local ROUTES = gateways.routes({ account, account_address, contacts, media, messages, number, templates,
+local ROUTES = gateways.routes({ account, account_address, block_list, media, messages, number, templates,
   template_library, webhook_address })
 
 -- cloud.md, sections 7.1, 7.2 and 7.4.
@@ -88,6 +87,19 @@ function Gateway:post_messages(value, key, field)
   field = field or "messages"
   self.webhooks:post({ changes = { { field = field, value = with_number(self, field, value) } } }, key,
     address_for(self, "number", account_address.ACCOUNT))
+end
+
+--- Posts errors that belong to no message.
+---@param rows? table[]
+function Gateway:post_errors(rows) self:post_messages({ errors = rows or { responses.row("generic") } }, "errors") end
+
+--- Lets a customer take back a message that it has sent.
+---@param from string
+---@param id string
+---@return true
+function Gateway:customer_deletes(from, id)
+  self:customer_sends(from, "revoke", { original_message_id = id }, { raw = true })
+  return true
 end
 
 --- Posts a change of any field.

@@ -4,11 +4,8 @@ local common = require "waba.emulator.cloud.common_rules"
 local message_rules = require "waba.emulator.message_rules"
 local rules = require "waba.emulator.rules"
 
-local absent, new_error, words = rules.absent, common.checker.new_error, common.words
-local required, text, object, list = message_rules.required, message_rules.text, message_rules.object,
-  message_rules.list
-local choice, any_text, some_text = message_rules.choice, message_rules.any_text, message_rules.some_text
-local with = message_rules.with
+local absent, new_error, words = rules.absent, common.checker.new_error, message_rules.words
+local required, text, object, list, choice, some_text, any_text, with = message_rules.constructors()
 
 local function header(names)
   return message_rules.tagged({ text = text(1, 60, "no_markup"), image = common.IMAGE, video = common.VIDEO,

@@ -3,7 +3,7 @@
 
 local core = require "waba.core"
 
-local responses = require "waba.emulator.cloud.responses"
+local responses = require("waba.emulator.responses").cloud
 local common_rules = require "waba.emulator.cloud.common_rules"
 local media_store = require "waba.emulator.media_store"
 local multipart = require "waba.emulator.multipart"

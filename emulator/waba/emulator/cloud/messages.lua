@@ -1,13 +1,11 @@
 -- Messages (cloud.md, section 2): accepting or refusing one, the webhooks of its statuses, marking a customer's message
 -- as read.
 
-local core = require "waba.core"
-
 local common = require "waba.emulator.messages"
 local contacts = require "waba.emulator.contacts"
+local inbound = require "waba.emulator.inbound"
 local limits = require "waba.emulator.limits"
-local random = require "waba.emulator.random"
-local responses = require "waba.emulator.cloud.responses"
+local responses = require("waba.emulator.responses").cloud
 local rules = require "waba.emulator.cloud.rules"
 local shared_rules = require "waba.emulator.rules"
 
@@ -18,12 +16,6 @@ local new_error, absent = checker.new_error, shared_rules.absent
 
 -- Seconds for which a message can be quoted, read or reacted to.
 local MONTH = 30 * 86400
-
---- A new message id.
----@return string
-function messages.new_id()
-  return "wamid." .. core.base64("\28\24" .. random.letters(28) .. "\0")
-end
 
 -- The recipient -----------------------------------------------------------------------------------
 
@@ -171,7 +163,7 @@ end
 
 local function accept(gateway, message, kind, recipient, category)
   return gateway:keep({
-    id = messages.new_id(), direction = "outbound", to = recipient.input, wa_id = recipient.wa_id, type = kind,
+    id = inbound.new_cloud_id(), direction = "outbound", to = recipient.input, wa_id = recipient.wa_id, type = kind,
     category = category, content = message[kind], statuses = {}, contact = recipient.contact,
     group_id = recipient.group_id, by_user_id = recipient.by_user_id, data = message.biz_opaque_callback_data,
     direct_send = not absent(message.category) or nil,

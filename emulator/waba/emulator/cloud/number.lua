@@ -3,13 +3,13 @@
 local common_rules = require "waba.emulator.cloud.common_rules"
 local message_rules = require "waba.emulator.message_rules"
 local random = require "waba.emulator.random"
-local responses = require "waba.emulator.cloud.responses"
+local responses = require("waba.emulator.responses").cloud
 local rules = require "waba.emulator.rules"
 
 local number = {}
 
 local absent, new_error = rules.absent, common_rules.checker.new_error
-local text, object = message_rules.text, message_rules.object
+local _, text, object, list, choice = message_rules.constructors()
 
 -- Health ------------------------------------------------------------------------------------------
 
@@ -124,7 +124,7 @@ end
 local BODY = object({
   messaging_product = common_rules.PRODUCT, about = text(1, 139, "no_markup"), address = text(0, 256),
   description = text(0, 512), email = text(0, 128, "email"), profile_picture_handle = text(1),
-  websites = message_rules.list(text(0, 256, "url"), 0, 2), vertical = message_rules.choice([[OTHER AUTO BEAUTY
+  websites = list(text(0, 256, "url"), 0, 2), vertical = choice([[OTHER AUTO BEAUTY
     APPAREL EDU ENTERTAIN EVENT_PLAN FINANCE GROCERY GOVT HOTEL HEALTH NONPROFIT PROF_SERVICES RETAIL TRAVEL RESTAURANT
     ALCOHOL ONLINE_GAMBLING PHYSICAL_GAMBLING OTC_DRUGS]]),
 })

@@ -8,9 +8,7 @@ local cloud = {}
 
 local absent, checker = rules.absent, common.checker
 local new_error = checker.new_error
-local with, required, text, object = message_rules.with, message_rules.required, message_rules.text,
-  message_rules.object
-local choice, any_text, some_text = message_rules.choice, message_rules.any_text, message_rules.some_text
+local required, text, object, _, choice, some_text, any_text, with = message_rules.constructors()
 
 -- The frame ---------------------------------------------------------------------------------------
 
@@ -18,8 +16,7 @@ cloud.types = { "text", "image", "audio", "video", "document", "sticker", "locat
   "interactive", "template", "pin" }
 
 -- The message types that can be sent to a group (cloud.md, section 2.19); templates with text and media only.
-local FOR_GROUPS = { text = true, image = true, audio = true, video = true, document = true, sticker = true,
-  template = true, pin = true }
+local FOR_GROUPS = message_rules.set "text image audio video document sticker template pin"
 
 local function check_recipient(value)
   local to, group = value.to, value.recipient_type == "group"
@@ -46,7 +43,7 @@ local FRAME = {
   recipient_identity_key_hash = some_text,
 }
 
--- Messages without an approved template (cloud.md, section 11.3): seconds that one of each category may wait at most.
+-- Messages without an approved template (cloud.md, section 11.3): the longest ttl_seconds of each category.
 local LONGEST = { utility = 43200, authentication = 900 }
 
 local DIRECT_SEND = {

@@ -4,7 +4,7 @@
 local core = require "waba.core"
 
 local message_rules = require "waba.emulator.message_rules"
-local responses = require "waba.emulator.cloud.responses"
+local responses = require("waba.emulator.responses").cloud
 local rules = require "waba.emulator.rules"
 
 local template_library = {}
@@ -12,7 +12,7 @@ local template_library = {}
 local absent = rules.absent
 local checker = require("waba.emulator.cloud.template_parts").checker
 local new_error = checker.new_error
-local required, text, choice = message_rules.required, message_rules.text, message_rules.choice
+local required, text, object, _, choice = message_rules.constructors()
 
 local LIBRARY = {
   { id = "7147013345418927", name = "delivery_update_1", language = "en_US", category = "UTILITY",
@@ -61,7 +61,7 @@ end
 
 -- The fields that an account may set in a library template's buttons, by button type.
 local INPUT = { is = "object", required = true, by = "type", variants = {
-  URL = { fields = { url = required(message_rules.object({ base_url = required(text(1, 2000, "url")),
+  URL = { fields = { url = required(object({ base_url = required(text(1, 2000, "url")),
     url_suffix_example = text(0, nil, "url") })) } },
   PHONE_NUMBER = { fields = { phone_number = required(text(1, 20)) } },
   QUICK_REPLY = { fields = {} },

@@ -9,25 +9,19 @@ local template_store = require "waba.emulator.template_store"
 local template_messages = {}
 
 local new_error = common.checker.new_error
-local required, text, object, list = message_rules.required, message_rules.text, message_rules.object,
-  message_rules.list
-local choice, any_text, some_text = message_rules.choice, message_rules.any_text, message_rules.some_text
-local with = message_rules.with
+local required, text, object, list, choice, some_text, any_text, with = message_rules.constructors()
 
 local FALLBACK = required(some_text)
 
-local DATE = { fallback_value = FALLBACK }
-for name in ("calendar day_of_week year month day_of_month hour minute timestamp"):gmatch("%S+") do
-  DATE[name] = { is = "any" }
-end
+local ANY = { is = "any" }
+local DATE = { fallback_value = FALLBACK, calendar = ANY, day_of_week = ANY, year = ANY, month = ANY,
+  day_of_month = ANY, hour = ANY, minute = ANY, timestamp = ANY }
 
 local ACTION = {
   flow_token = any_text, flow_action_data = { is = "object" }, thumbnail_product_retailer_id = some_text,
   sections = message_rules.product_sections(some_text), order_details = common.order_details,
   payment_request = object({ payment_setting = common.payment_request }),
 }
-
-local MINUTES = { is = "integer", range = { 1, 43200 } }
 
 local PARAMETERS = {
   text = with(text(1, nil, "one_line"), { codes = { empty = "parameter_missing" } }),
@@ -40,7 +34,7 @@ local PARAMETERS = {
   payload = text(1, 256), coupon_code = text(1, 15, "alphanumeric"), action = object(ACTION),
   limited_time_offer = object({ expiration_time_ms = { is = "integer", required = true, range = { 1, 1e14 } } }),
   tap_target_configuration = list(object({ url = required(text(0, nil, "url")), title = required(some_text) }), 1),
-  ttl_minutes = MINUTES,
+  ttl_minutes = { is = "integer", range = { 1, 43200 } },
 }
 
 local PAYMENT = { action = object(with(ACTION, { payment_request = required(ACTION.payment_request) })) }
@@ -53,13 +47,11 @@ local function parameters(names, most, fields)
   return { fields = { parameters = list(one, 0, most, { codes = { count = "parameter_count" } }) } }
 end
 
-local ACTION_ONLY = parameters("action", 1)
-
 local BUTTON = { by = "sub_type", either_case = true, fields = { index = required(message_rules.button_index) },
   variants = {
     quick_reply = parameters("payload", 1), url = parameters("text", 1), copy_code = parameters("coupon_code", 1),
     flow = parameters("action", 1), catalog = parameters("action", 1), mpm = parameters("action", 1),
-    order_details = ACTION_ONLY, payment_request = parameters("action", 1, PAYMENT),
+    order_details = parameters("action", 1), payment_request = parameters("action", 1, PAYMENT),
     voice_call = parameters("ttl_minutes payload", 2),
   } }
 
@@ -108,28 +100,26 @@ template_messages.rule = object({
 local OWN = { new_error = new_error, code_characters = 15,
   codes = { header = "parameter_mismatch", button_unknown = "template_parameters_invalid",
     button_missing = "parameter_missing" },
-  sub_types = { OTP = { url = true }, URL = { url = true } },
-  needed = { PAYMENT_REQUEST = true, COPY_CODE = true, OTP = true, FLOW = true, MPM = true, ORDER_DETAILS = true } }
-for name in ("QUICK_REPLY COPY_CODE FLOW CATALOG MPM VOICE_CALL ORDER_DETAILS PAYMENT_REQUEST"):gmatch("%S+") do
-  OWN.sub_types[name] = { [name:lower()] = true }
-end
+  sub_types = { OTP = "url", URL = "url", QUICK_REPLY = "quick_reply", COPY_CODE = "copy_code", FLOW = "flow",
+    CATALOG = "catalog", MPM = "mpm", VOICE_CALL = "voice_call", ORDER_DETAILS = "order_details",
+    PAYMENT_REQUEST = "payment_request" },
+  needed = message_rules.set "PAYMENT_REQUEST COPY_CODE OTP FLOW MPM ORDER_DETAILS" }
 
 local function check_parts(template, components, message_components, longest)
-  local known, given = template_store.by_type(components), template_store.by_type(message_components)
-  return template_check.parts(OWN, template, known, given, longest or template_check.longest_body(known)), known, given
+  local known, sent = template_store.by_type(components), template_store.by_type(message_components)
+  return template_check.parts(OWN, template, known, sent, longest or template_check.longest_body(known)), known, sent
 end
 
-local function check_carousel(template, known, given)
+local function check_carousel(template, known, sent)
   if not known then
-    return given and new_error("template_parameters_invalid", "carousel: the template has none") or nil
-  elseif not given then
+    return sent and new_error("template_parameters_invalid", "carousel: the template has none") or nil
+  elseif not sent then
     return new_error("parameter_mismatch", "carousel: the component is required")
-  elseif #given.cards ~= #known.cards and known.cards[1].components[1].format ~= "PRODUCT" then
+  elseif #sent.cards ~= #known.cards and known.cards[1].components[1].format ~= "PRODUCT" then
     return new_error("parameter_count", "carousel: number of cards (%d) does not match the expected number (%d)",
-      #given.cards,
-      #known.cards)
+      #sent.cards, #known.cards)
   end
-  for i, card in ipairs(given.cards) do
+  for i, card in ipairs(sent.cards) do
     local definition = known.cards[i] or known.cards[#known.cards]
     local found = check_parts(template, definition.components, card.components, 160)
     if found then
@@ -139,29 +129,24 @@ local function check_carousel(template, known, given)
   end
 end
 
-local function check_offer(known, given)
+local function check_offer(known, sent)
   if not known then
-    return given and new_error("template_parameters_invalid", "limited_time_offer: the template has none") or nil
+    return sent and new_error("template_parameters_invalid", "limited_time_offer: the template has none") or nil
   end
   local offer = known.limited_time_offer
-  if type(offer) == "table" and offer.has_expiration == true and #template_store.parameters_of(given) == 0 then
+  if type(offer) == "table" and offer.has_expiration == true and #template_store.parameters_of(sent) == 0 then
     return new_error("parameter_missing", "limited_time_offer: expiration_time_ms is required")
   end
 end
 
---- Checks a template message.
----@param template table
----@param message_components table[]|nil
----@return waba.emulator.RuleError|nil
+--- Returns the first error of a template message; the message names the template and has the components.
 function template_messages.new_error(template, message_components)
-  local found, known, given = check_parts(template, template.components, message_components)
-  return found or check_offer(known.limited_time_offer, given.limited_time_offer)
-    or check_carousel(template, known.carousel, given.carousel)
+  local found, known, sent = check_parts(template, template.components, message_components)
+  return found or check_offer(known.limited_time_offer, sent.limited_time_offer)
+    or check_carousel(template, known.carousel, sent.carousel)
 end
 
---- Whether a template is of the kind that needs a phone number: one with a code to copy or fill in.
----@param template table
----@return boolean
+--- Whether the messages of a template need a phone number as recipient: templates with a code to copy or fill in.
 function template_messages.needs_number(template)
   for _, button in pairs(template_store.by_type(template.components).buttons) do
     if button.type == "OTP" or button.type == "URL" and template.category == "AUTHENTICATION" then

@@ -9,8 +9,7 @@ local template_store = require "waba.emulator.template_store"
 local template_parts = {}
 
 local absent = rules.absent
-local required, text, choice = message_rules.required, message_rules.text, message_rules.choice
-local object, list, some_text = message_rules.object, message_rules.list, message_rules.some_text
+local required, text, object, list, choice, some_text, any_text = message_rules.constructors()
 
 --- The checker of templates that are created.
 template_parts.checker = rules.new(common.checker.codes, common.checker.usual, {
@@ -57,7 +56,7 @@ local function check_otp(button, path)
   end
 end
 
-local LABEL, OPTIONAL_LABEL, ANY = required(text(1, 25)), text(0, 25), message_rules.any_text
+local LABEL, OPTIONAL_LABEL, ANY = required(text(1, 25)), text(0, 25), any_text
 local APP = { package_name = text(1, 224), signature_hash = text(0, nil, "signature_hash") }
 
 -- The maximum number of buttons of a type in a template.

@@ -9,9 +9,7 @@ local template_rules = {}
 
 local checker = template_parts.checker
 local new_error, absent = checker.new_error, rules.absent
-local required, text, object, list = message_rules.required, message_rules.text, message_rules.object,
-  message_rules.list
-local choice, any_text = message_rules.choice, message_rules.any_text
+local required, text, object, list, choice, _, any_text, with = message_rules.constructors()
 
 -- Carousels (cloud.md, section 5.4) ---------------------------------------------------------------
 
@@ -124,7 +122,7 @@ local COMPONENTS = {
     code_expiration_minutes = { is = "integer", range = { 1, 90 } } } },
   BUTTONS = { check = template_parts.check_buttons, fields = { buttons = { is = "list", required = true } } },
 }
-local COMPONENT = { is = "object", required = true, by = "type", variants = message_rules.with(COMPONENTS, {
+local COMPONENT = { is = "object", required = true, by = "type", variants = with(COMPONENTS, {
   LIMITED_TIME_OFFER = { fields = { limited_time_offer = required(object({ text = required(text(1, 16)),
     has_expiration = { is = "boolean" } })) } },
   CAROUSEL = { check = check_carousel, fields = { cards = required(list(object({
@@ -193,10 +191,10 @@ local CHANGES = {
   category = choice("MARKETING UTILITY AUTHENTICATION", { codes = { wrong = "invalid_parameter" } }),
 }
 
-local function invalid(rule) return message_rules.with(rule, { required = true,
+local function invalid(rule) return with(rule, { required = true,
   codes = { wrong = "invalid_parameter" } }) end
 
-local CREATE = object(message_rules.with(CHANGES, {
+local CREATE = object(with(CHANGES, {
   name = invalid(text(1, 512, "template_name")), language = invalid(text(0, nil, "language")),
   category = required(CHANGES.category), components = { is = "list" }, library_template_name = any_text,
   library_template_body_inputs = object({
@@ -205,7 +203,7 @@ local CREATE = object(message_rules.with(CHANGES, {
   library_template_button_inputs = { is = "list" },
 }))
 
-local EDIT = object(message_rules.with(CHANGES, { components = { is = "list", count = { 1 } } }))
+local EDIT = object(with(CHANGES, { components = { is = "list", count = { 1 } } }))
 
 local function raise(value, names)
   for _, name in ipairs(type(value) == "table" and names or {}) do

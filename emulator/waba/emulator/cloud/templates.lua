@@ -5,7 +5,7 @@ local json = require "waba.emulator.json"
 local message_rules = require "waba.emulator.message_rules"
 local messages = require "waba.emulator.cloud.messages"
 local random = require "waba.emulator.random"
-local responses = require "waba.emulator.cloud.responses"
+local responses = require("waba.emulator.responses").cloud
 local rules = require "waba.emulator.rules"
 local template_library = require "waba.emulator.cloud.template_library"
 local template_messages = require "waba.emulator.cloud.template_messages"
@@ -265,8 +265,8 @@ local function delete(gateway, request)
   return responses.error("invalid_parameter", "name or hsm_id is required")
 end
 
-local IDS = message_rules.object({
-  hsm_ids = message_rules.required(message_rules.list({ is = "string|integer" }, 1, MOST_IDS)) })
+local required, _, object, list = message_rules.constructors()
+local IDS = object({ hsm_ids = required(list({ is = "string|integer" }, 1, MOST_IDS)) })
 
 -- Changes the status of templates, and returns which of them it could change.
 local function move(gateway, request, allowed, apply)

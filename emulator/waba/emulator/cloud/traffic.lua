@@ -1,9 +1,7 @@
 -- What a customer causes besides messages to answer: a hidden phone number, a new number or user id (cloud.md, section
 -- 11.1); what others write to the customer, who holds the conversation, and opt-outs (cloud.md, sections 4.9 and 11.2).
 
-local common = require "waba.emulator.messages"
-local inbound = require "waba.emulator.cloud.inbound"
-local messages = require "waba.emulator.cloud.messages"
+local inbound = require "waba.emulator.inbound"
 local random = require "waba.emulator.random"
 
 -- Each function takes the gateway, the contact of the customer and the arguments of the method of waba.emulator.Customer.
@@ -23,23 +21,10 @@ function traffic.hide_number(gateway, contact, arguments)
   return { user_id = user_id }
 end
 
--- Sends the system message about a new user id; it has no phone number. `number` is the new number, if it changed too.
-local function new_id_message(gateway, contact, user_id, number)
-  local system
-  if number and not contact.hidden then
-    system = common.new_number(contact, number)
-    system.user_id = user_id
-  else
-    system = { type = "user_changed_user_id", user_id = user_id,
-      body = ("User %s changed the user id"):format(contact.name or contact.user_id) }
-  end
-  return inbound.customer_sends(gateway, contact.wa_id, "system", system, {})
-end
-
 --- Moves a customer to another number. A customer with a user id gets a new one.
 function traffic.change_number(gateway, contact, arguments)
   local user_id = arguments.user_id or contact.user_id and new_user_id() or nil
-  local id = new_id_message(gateway, contact, user_id, arguments.to)
+  local id = inbound.customer_changed(gateway, contact, arguments.to, user_id)
   gateway.contacts:move(contact, arguments.to, user_id)
   return { id = id, user_id = user_id }
 end
@@ -55,7 +40,7 @@ function traffic.change_user_id(gateway, contact, arguments)
       wa_id = shown_number(contact), timestamp = tostring(gateway.clock:timestamp()),
       detail = "The user id has changed." } } }, contact.wa_id, "user_id_update")
   else
-    id = new_id_message(gateway, contact, user_id)
+    id = inbound.customer_changed(gateway, contact, nil, user_id)
   end
   gateway.contacts:set(contact.wa_id, { user_id = user_id })
   return { id = id, user_id = user_id }
@@ -73,7 +58,7 @@ function traffic.echo(gateway, contact, arguments)
       :format(tostring(arguments.field))
   end
   local event = { from = gateway.options.number, to = shown_number(contact), to_user_id = contact.user_id,
-    id = arguments.id or messages.new_id(), timestamp = tostring(gateway.clock:timestamp()), type = arguments.type,
+    id = arguments.id or inbound.new_cloud_id(), timestamp = tostring(gateway.clock:timestamp()), type = arguments.type,
     [arguments.type] = arguments.content }
   gateway:post_messages({ [list] = { event } }, contact.wa_id, arguments.field)
   return event.id
@@ -96,8 +81,8 @@ end
 function traffic.preference(gateway, contact, arguments)
   contact.preferences = contact.preferences or {}
   contact.preferences[arguments.category] = arguments.value
-  gateway:post_messages({ contacts = inbound.profile(contact), user_preferences = { { wa_id = shown_number(contact),
-    user_id = contact.user_id, category = arguments.category, value = arguments.value,
+  gateway:post_messages({ contacts = inbound.cloud_profile(contact), user_preferences = { {
+    wa_id = shown_number(contact), user_id = contact.user_id, category = arguments.category, value = arguments.value,
     detail = ("User requested to %s marketing messages"):format(arguments.value),
     timestamp = gateway.clock:timestamp() } } }, contact.wa_id, "user_preferences")
   return true

@@ -3,7 +3,7 @@
 
 local common = require "waba.emulator.webhook_address"
 local json = require "waba.emulator.json"
-local responses = require "waba.emulator.cloud.responses"
+local responses = require("waba.emulator.responses").cloud
 local rules = require "waba.emulator.rules"
 
 local webhook_address = {}

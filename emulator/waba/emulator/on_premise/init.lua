@@ -1,13 +1,14 @@
 -- The On-Premise gateway: one number with everything that belongs to it. Checks the key, finds the route, and
 -- responds as the platform does (on-premise.md, sections 1 to 13).
 
-local contacts = require "waba.emulator.on_premise.contacts"
+local contacts = require "waba.emulator.contacts"
+local contact_routes = require "waba.emulator.on_premise.contacts"
 local gateways = require "waba.emulator.gateway"
 local limits = require "waba.emulator.limits"
 local media = require "waba.emulator.on_premise.media"
 local messages = require "waba.emulator.on_premise.messages"
 local number = require "waba.emulator.on_premise.number"
-local responses = require "waba.emulator.on_premise.responses"
+local responses = require("waba.emulator.responses").on_premise
 local rules = require "waba.emulator.on_premise.rules"
 local templates = require "waba.emulator.on_premise.templates"
 local webhook_address = require "waba.emulator.webhook_address"
@@ -18,10 +19,9 @@ local on_premise = {}
 local Gateway = gateways.class("waba.emulator.OnPremise")
 Gateway.checker, Gateway.responses, Gateway.BAD_BODY = rules.checker, responses, "request_invalid"
 Gateway.post_status, Gateway.set_health = messages.post_status, number.set_health
-Gateway.customer_sends, Gateway.customer_deletes = messages.customer_sends, messages.customer_deletes
-Gateway.traffic = messages.traffic
+Gateway.customer_deletes, Gateway.traffic = messages.customer_deletes, messages.traffic
 
-local ROUTES = gateways.routes({ contacts, media, messages, number, templates, webhook_address })
+local ROUTES = gateways.routes({ contact_routes, media, messages, number, templates, webhook_address })
 
 -- on-premise.md, section 13.
 local RATES = { messages = { rate = 50, burst = 150 }, other = { rate = 20, burst = 60 } }
@@ -89,6 +89,11 @@ function Gateway:error(code, details, status)
   return responses.errors({ responses.row(code, details) }, select(2, responses.number(code, status)),
     self.options.client_version)
 end
+
+--- Posts the lists of a webhook: contacts, messages, statuses.
+---@param events table
+---@param key string  webhooks with the same key keep their order
+function Gateway:post_messages(events, key) self.webhooks:post(events, key) end
 
 --- Posts errors that belong to no message.
 ---@param rows table[]|nil

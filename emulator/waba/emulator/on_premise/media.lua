@@ -1,6 +1,6 @@
 -- Media (on-premise.md, section 5): uploading, downloading, deleting, and what a message may refer to.
 
-local responses = require "waba.emulator.on_premise.responses"
+local responses = require("waba.emulator.responses").on_premise
 local media_store = require "waba.emulator.media_store"
 local random = require "waba.emulator.random"
 local rules = require "waba.emulator.on_premise.rules"

@@ -1,18 +1,18 @@
 -- Messages (on-premise.md, sections 2, 3 and 11): accepting or refusing one, marking a customer's message as read, and
--- the webhooks of statuses and of customers' messages.
+-- the webhooks of statuses.
 
 local common = require "waba.emulator.messages"
 local contacts = require "waba.emulator.contacts"
-local json = require "waba.emulator.json"
+local inbound = require "waba.emulator.inbound"
 local limits = require "waba.emulator.limits"
 local message_rules = require "waba.emulator.message_rules"
 local random = require "waba.emulator.random"
-local responses = require "waba.emulator.on_premise.responses"
+local responses = require("waba.emulator.responses").on_premise
 local rules = require "waba.emulator.on_premise.rules"
 
 local messages = {}
 
-local new_error = rules.checker.new_error
+local new_error, is_checked = rules.checker.new_error, require("waba.emulator.on_premise.contacts").is_checked
 
 local DAY = 86400
 -- Seconds after which a customer's message is purged from the client's database.
@@ -23,7 +23,7 @@ local PURGE = 7 * DAY
 local function recipient_error(gateway, number, contact)
   if number == contacts.digits(gateway.options.number) then
     return new_error("recipient_is_sender", "Recipient cannot be the sender")
-  elseif not gateway:version_at_least(2, 39, 1) and not gateway.contacts:checked(contact) then
+  elseif not gateway:version_at_least(2, 39, 1) and not is_checked(contact) then
     if contact and contact.checked_at and contact.status ~= "valid" then
       return new_error("recipient_invalid", "Recipient is not a valid WhatsApp user")
     end
@@ -95,7 +95,8 @@ local function send(gateway, request)
   return gateway:ok({ contacts = { { input = message.to, wa_id = wa_id } }, messages = { { id = record.id } } }, 201)
 end
 
-local STATUS = message_rules.object({ status = message_rules.choice("read", { required = true }) })
+local required, _, object, _, choice = message_rules.constructors()
+local STATUS = object({ status = required(choice "read") })
 
 local function mark_read(gateway, request)
   local record = gateway.by_id[request.segments[3]]
@@ -146,96 +147,7 @@ function messages.post_status(gateway, record, status, errors)
   gateway.webhooks:post({ statuses = { event } }, record.wa_id)
 end
 
--- Messages of customers (on-premise.md, section 11) -----------------------------------------------
-
--- Returns the content of a media message: with an id, unless the client did not download the file.
-local function media_content(gateway, content)
-  local event = { caption = content.caption, filename = content.filename, metadata = content.metadata }
-  if content.undownloaded then
-    event.mime_type, event.sha256 = content.type, content.sha256 or random.hex(64)
-    event.status = "undownloaded"
-    return event
-  end
-  local kept = gateway.media:get(content.media_id)
-  event.id, event.mime_type, event.sha256 = kept.id, kept.type, kept.sha256
-  return event
-end
-
--- The platform writes every list of a contact, empty or not.
-local function contacts_content(_, content)
-  for _, contact in ipairs(content) do
-    for _, name in ipairs({ "addresses", "emails", "ims", "phones", "urls" }) do
-      if contact[name] == nil or next(contact[name]) == nil then contact[name] = json.empty_array end
-    end
-    contact.org = contact.org or {}
-  end
-  return content
-end
-
-local function reply_content(_, content)
-  if content.kind ~= "flow" then return common.reply(content) end
-  return { type = "nfm_reply", nfm_reply = { name = content.name or "flow", body = content.body,
-    response_json = json.encode(content.data or {}) } }
-end
-
-local function button_content(_, content)
-  return { text = content.text, payload = content.payload == nil and json.null or content.payload }
-end
-
--- Makes the content of a type of message; a type that is not here has it unchanged.
-local MAKERS = {
-  image = media_content, audio = media_content, voice = media_content, video = media_content,
-  document = media_content, sticker = media_content,
-  contacts = contacts_content, reply = reply_content, button = button_content,
-}
-
-local WIRE_TYPES = { reply = "interactive" }
-
--- The types that the On-Premise client reports as "unknown".
-local UNSUPPORTED = { unknown = true, ephemeral = true, reaction = true }
-
-local function message_event(gateway, from, kind, content, options)
-  local event = {
-    from = from, id = options.id or "ABEG" .. random.letters(24),
-    timestamp = tostring(options.timestamp or gateway.clock:timestamp()),
-    type = WIRE_TYPES[kind] or kind, context = common.context(gateway, options),
-    referral = options.referral, errors = options.errors, identity = options.identity,
-  }
-  if UNSUPPORTED[kind] and not options.raw then
-    local title = responses.title("type_unsupported")
-    event.type = kind == "ephemeral" and kind or "unknown"
-    event.errors = event.errors
-      or { { code = responses.number("type_unsupported"), title = title, details = title } }
-  elseif content ~= nil then
-    local maker = not options.raw and MAKERS[kind]
-    event[event.type] = maker and maker(gateway, content) or content
-  end
-  for name, value in pairs(options.fields or {}) do event[name] = value end
-  return event
-end
-
---- Lets a customer send a message.
----@param gateway table
----@param from string   a phone number
----@param kind string   a type of on-premise.md, section 11, "reply" for interactive replies
----@param content any
----@param options table see waba.emulator.InboundOptions; `raw`: the content is sent unchanged
----@return string|nil id  of the message
----@return string? message
-function messages.customer_sends(gateway, from, kind, content, options)
-  local contact = gateway.contacts:set(from, { name = options.name })
-  -- A frequently forwarded message also has the field `forwarded`.
-  options.forwarded = options.forwarded or options.frequently_forwarded or nil
-  local event = message_event(gateway, contact.wa_id, kind, content, options)
-  if common.keep_inbound(gateway, contact, kind, event) then
-    local profile
-    if kind ~= "system" and options.profile ~= false then
-      profile = { { profile = { name = contact.name or "+" .. contact.wa_id }, wa_id = contact.wa_id } }
-    end
-    gateway.webhooks:post({ contacts = profile, messages = { event } }, contact.wa_id)
-  end
-  return event.id
-end
+-- What customers do besides sending messages ------------------------------------------------------
 
 --- Lets a customer delete a message it had sent.
 ---@param gateway table
@@ -253,7 +165,7 @@ messages.traffic = {}
 
 --- Moves a customer to another number.
 function messages.traffic.change_number(gateway, contact, arguments)
-  local id = messages.customer_sends(gateway, contact.wa_id, "system", common.new_number(contact, arguments.to), {})
+  local id = inbound.customer_changed(gateway, contact, arguments.to)
   gateway.contacts:move(contact, arguments.to)
   return { id = id }
 end

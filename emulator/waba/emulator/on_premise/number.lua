@@ -4,11 +4,11 @@
 local json = require "waba.emulator.json"
 local message_rules = require "waba.emulator.message_rules"
 local random = require "waba.emulator.random"
-local responses = require "waba.emulator.on_premise.responses"
+local responses = require("waba.emulator.responses").on_premise
 
 local number = {}
 
-local required, text, object = message_rules.required, message_rules.text, message_rules.object
+local required, text, object, list = message_rules.constructors()
 
 -- Health ------------------------------------------------------------------------------------------
 
@@ -160,7 +160,7 @@ local function get_business(gateway)
 end
 
 local BUSINESS = object({ address = text(0, 256), description = text(0, 512), email = text(0, 128, "email"),
-  vertical = text(0, 128), websites = message_rules.list(text(0, 256, "url"), 0, 2) })
+  vertical = text(0, 128), websites = list(text(0, 256, "url"), 0, 2) })
 
 local function set_business(gateway, _, body)
   local before = gateway.profile.business

@@ -1,5 +1,5 @@
--- The rules of every On-Premise message type as data, written from the platform's reference (on-premise.md, section 2),
--- and the check that applies them. See waba/emulator/rules.lua for the notation.
+-- The rules of every On-Premise message type (on-premise.md, section 2), and the check that applies them. See rules.lua
+-- for the notation.
 
 local codes = require "waba.emulator.codes"
 local message_rules = require "waba.emulator.message_rules"
@@ -8,9 +8,8 @@ local rules = require "waba.emulator.rules"
 local on_premise = {}
 
 local absent = rules.absent
-local with, required, text, object, list = message_rules.with, message_rules.required, message_rules.text,
-  message_rules.object, message_rules.list
-local choice, tagged, some_text = message_rules.choice, message_rules.tagged, message_rules.some_text
+local required, text, object, list, choice, some_text, _, with = message_rules.constructors()
+local tagged = message_rules.tagged
 
 --- The checker with the codes of the WhatsApp client (on-premise.md, section 12).
 on_premise.checker = rules.new(codes.on_premise, {
@@ -112,8 +111,7 @@ local function header(names)
     { wrong = "header_invalid", wrong_type = "header_invalid", surplus = "header_invalid" })
 end
 
-local function words(most) return object({ text = required(text(1, most)) }) end
-
+local words = message_rules.words
 local BODY, FOOTER = words(1024), words(60)
 local PLAIN, PRODUCT = { "no_emoji", "no_markup" }, text(1, 100)
 

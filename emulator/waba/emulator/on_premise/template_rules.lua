@@ -8,9 +8,7 @@ local template_store = require "waba.emulator.template_store"
 local template_rules = {}
 
 local absent = rules.absent
-local required, text, object, list = message_rules.required, message_rules.text, message_rules.object,
-  message_rules.list
-local choice = message_rules.choice
+local required, text, object, list, choice = message_rules.constructors()
 
 local checker = rules.new(nil, {}, {
   missing = "%s: this field is required", wrong_type = "%s: must be of type %s", empty = "%s: must not be empty",

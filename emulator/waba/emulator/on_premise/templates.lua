@@ -3,7 +3,7 @@
 
 local json = require "waba.emulator.json"
 local random = require "waba.emulator.random"
-local responses = require "waba.emulator.on_premise.responses"
+local responses = require("waba.emulator.responses").on_premise
 local rules = require "waba.emulator.rules"
 local template_check = require "waba.emulator.template_check"
 local template_rules = require "waba.emulator.on_premise.template_rules"
@@ -160,7 +160,7 @@ end
 
 local CODES = { header = "component_missing", button_unknown = "buttons_unsupported",
   button_missing = "component_missing", url = "url_invalid" }
-local SUB_TYPES = { QUICK_REPLY = { quick_reply = true }, URL = { url = true }, OTP = { url = true, copy_code = true } }
+local SUB_TYPES = { QUICK_REPLY = "quick_reply", URL = "url", OTP = "url copy_code" }
 
 -- Checks the parameters without the template.
 local function check_parameter_lengths(given)

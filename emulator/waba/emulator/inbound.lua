@@ -1,0 +1,257 @@
+-- Messages of customers (on-premise.md, section 11; cloud.md, sections 4.5 and 4.6): the webhook of each type of message,
+-- made from the content that the program gave.
+
+local core = require "waba.core"
+
+local json = require "waba.emulator.json"
+local random = require "waba.emulator.random"
+local responses = require "waba.emulator.responses"
+
+local inbound = {}
+
+-- The content of a message ------------------------------------------------------------------------
+
+-- A media file. It has an id, unless the client did not download it.
+local function media_content(gateway, content)
+  local event = { caption = content.caption, filename = content.filename }
+  if content.undownloaded then
+    event.mime_type, event.sha256 = content.type, content.sha256
+    return event
+  end
+  local kept = gateway.media:get(content.media_id)
+  event.id, event.mime_type, event.sha256 = kept.id, kept.type, kept.sha256
+  return event, kept
+end
+
+-- A reply to a list, to reply buttons, or to a form. The reply to a form is JSON within JSON.
+local function reply_content(content, usual_body)
+  if content.kind == "flow" then
+    local data = content.data or {}
+    return { type = "nfm_reply", nfm_reply = { name = content.name or "flow", body = content.body or usual_body,
+      response_json = type(data) == "string" and data or json.encode(data) } }
+  end
+  local kind = content.kind == "list" and "list_reply" or "button_reply"
+  return { type = kind, [kind] = { id = content.id, title = content.title,
+    description = kind == "list_reply" and content.description or nil } }
+end
+
+-- What a hosting has of its own -------------------------------------------------------------------
+
+-- `types` has the platform's name of a type where it differs; `unsupported` has that of the types that the platform
+-- does not report in full. `makers` make the content of a type; that of other types is unchanged.
+local on_premise = {
+  types = { reply = "interactive" },
+  unsupported = { unknown = "unknown", ephemeral = "ephemeral", reaction = "unknown" },
+  makers = {},
+}
+
+function on_premise.new_id() return "ABEG" .. random.letters(24) end
+
+function on_premise.add_sender(event, _, contact) event.from = contact.wa_id end
+
+function on_premise.add_unsupported(event)
+  local title = responses.on_premise.title("type_unsupported")
+  event.errors = event.errors
+    or { { code = responses.on_premise.number("type_unsupported"), title = title, details = title } }
+end
+
+function on_premise.profile(contact)
+  return { { profile = { name = contact.name or "+" .. contact.wa_id }, wa_id = contact.wa_id } }
+end
+
+function on_premise.makers.image(gateway, content)
+  local event, kept = media_content(gateway, content)
+  event.metadata = content.metadata
+  if not kept then event.status, event.sha256 = "undownloaded", event.sha256 or random.hex(64) end
+  return event
+end
+for _, kind in ipairs({ "audio", "voice", "video", "document", "sticker" }) do
+  on_premise.makers[kind] = on_premise.makers.image
+end
+
+-- The platform writes every list of a contact, empty or not.
+function on_premise.makers.contacts(_, content)
+  for _, contact in ipairs(content) do
+    for _, name in ipairs({ "addresses", "emails", "ims", "phones", "urls" }) do
+      if contact[name] == nil or next(contact[name]) == nil then contact[name] = json.empty_array end
+    end
+    contact.org = contact.org or {}
+  end
+  return content
+end
+
+function on_premise.makers.reply(_, content) return reply_content(content) end
+
+function on_premise.makers.button(_, content)
+  return { text = content.text, payload = content.payload == nil and json.null or content.payload }
+end
+
+local cloud = {
+  types = { reply = "interactive", voice = "audio" },
+  unsupported = { unknown = "unsupported", ephemeral = "unsupported", unsupported = "unsupported" },
+  makers = {},
+}
+
+function cloud.new_id() return "wamid." .. core.base64("\28\24" .. random.letters(28) .. "\0") end
+
+-- The system message about a new user id has no phone number (cloud.md, section 11.1).
+function cloud.add_sender(event, gateway, contact, content)
+  local system = type(content) == "table" and content.type
+  event.from = not contact.hidden and system ~= "user_changed_user_id" and contact.wa_id or nil
+  event.from_user_id = contact.user_id
+  if system == "user_identity_changed" and not event.identity then
+    local identity = gateway.contacts:identity_of(contact)
+    event.identity = { hash = identity.hash, created_timestamp = identity.created_timestamp,
+      acknowledged = identity.acknowledged }
+  end
+end
+
+function cloud.add_unsupported(event, content)
+  local title = "Message type unknown"
+  event.errors = event.errors or { { code = responses.cloud.number("type_unsupported"), title = title,
+    message = title, error_data = { details = "Message type is currently not supported." } } }
+  event.unsupported = { type = content and content.type or "unknown" }
+end
+
+function cloud.profile(contact)
+  return { { profile = { name = contact.name or "+" .. contact.wa_id, username = contact.username },
+    wa_id = not contact.hidden and contact.wa_id or nil, user_id = contact.user_id,
+    identity_key_hash = contact.identity and contact.identity.hash or nil } }
+end
+
+local function base64_of_hex(hex)
+  return core.base64((hex:gsub("%x%x", function(byte) return string.char(tonumber(byte, 16)) end)))
+end
+
+-- Webhooks have the hash of a file in base64, the metadata has it in hexadecimal.
+function cloud.makers.image(gateway, content)
+  local event, kept = media_content(gateway, content)
+  if kept then event.sha256, event.url = base64_of_hex(kept.sha256), gateway:media_url(kept) end
+  return event
+end
+cloud.makers.video, cloud.makers.document = cloud.makers.image, cloud.makers.image
+
+-- Makes a maker of media with one more field.
+local function media_maker(add)
+  return function(gateway, content)
+    local event = cloud.makers.image(gateway, content)
+    add(event, content)
+    return event
+  end
+end
+
+cloud.makers.audio = media_maker(function(event) event.voice = false end)
+cloud.makers.voice = media_maker(function(event) event.voice = true end)
+cloud.makers.sticker = media_maker(function(event, content) event.animated = content.animated == true end)
+
+function cloud.makers.reply(_, content)
+  if content.kind == "call_permission" then
+    return { type = "call_permission_reply", call_permission_reply = content.data }
+  elseif content.kind == "payment_method" then
+    return { type = "payment_method", payment_method = content.data }
+  end
+  return reply_content(content, "Sent")
+end
+
+function cloud.makers.button(_, content) return { payload = content.payload or content.text, text = content.text } end
+
+-- A program may write a system message in the form of either gateway.
+function cloud.makers.system(_, content)
+  if content.type == "user_changed_number" then
+    return { body = content.body, type = content.type, wa_id = content.new_wa_id or content.wa_id,
+      user_id = content.user_id }
+  elseif content.type == "user_identity_changed" then
+    return { body = content.body, type = "customer_identity_changed", identity = content.identity }
+  end
+  return content
+end
+
+local HOSTINGS = { on_premise = on_premise, cloud = cloud }
+
+-- The message -------------------------------------------------------------------------------------
+
+--- A new message id of the Cloud API.
+inbound.new_cloud_id = cloud.new_id
+--- The list `contacts` of a webhook of the Cloud gateway.
+inbound.cloud_profile = cloud.profile
+
+-- The context of a message, if it has any.
+local function context_of(gateway, options)
+  local context = {}
+  if options.reply_to then
+    local quoted = gateway.by_id[options.reply_to]
+    context.id = options.reply_to
+    context.from = quoted and quoted.direction == "inbound" and quoted.wa_id or gateway.options.number
+  end
+  for _, name in ipairs({ "forwarded", "frequently_forwarded", "referred_product", "mentions" }) do
+    context[name] = options[name]
+  end
+  if gateway.kind == "on_premise" and context.frequently_forwarded then context.forwarded = true end
+  return next(context) and context or nil
+end
+
+local function new_event(gateway, contact, kind, content, options)
+  local own = HOSTINGS[gateway.kind]
+  local unsupported = not options.raw and own.unsupported[kind]
+  local event = {
+    id = options.id or own.new_id(), timestamp = tostring(options.timestamp or gateway.clock:timestamp()),
+    type = unsupported or not options.raw and own.types[kind] or kind, context = context_of(gateway, options),
+    referral = options.referral, errors = options.errors, identity = options.identity,
+  }
+  own.add_sender(event, gateway, contact, content)
+  if unsupported then
+    own.add_unsupported(event, content)
+  elseif content ~= nil then
+    local maker = not options.raw and own.makers[kind]
+    event[event.type] = maker and maker(gateway, content) or content
+  end
+  for name, value in pairs(options.fields or {}) do event[name] = value end
+  return event
+end
+
+-- Keeps the message, whose window opens with it. Returns whether a webhook reports it.
+local function keep(gateway, contact, kind, event)
+  local sandbox = gateway.sandbox
+  if sandbox then sandbox.number = sandbox.number or contact.wa_id end
+  if kind ~= "system" then contact.last_inbound = gateway.clock:now() end
+  gateway:keep({ id = event.id, direction = "inbound", wa_id = contact.wa_id, type = event.type,
+    content = event[event.type], reply_to = event.context and event.context.id })
+  return not (contact.blocked or sandbox and sandbox.number ~= contact.wa_id)
+end
+
+--- Lets a customer send a message.
+---@param gateway table
+---@param from string    a phone number
+---@param kind string    a type of the platform, "reply" for interactive replies, "voice" for voice notes
+---@param content any
+---@param options table  see waba.emulator.InboundOptions and waba.emulator.CustomerOptions; `raw`: the content is sent
+---  unchanged
+---@return string id     of the message
+function inbound.customer_sends(gateway, from, kind, content, options)
+  local contact = gateway.contacts:set(from, options)
+  local event = new_event(gateway, contact, kind, content, options)
+  if keep(gateway, contact, kind, event) then
+    local has_profile = options.profile ~= false and kind ~= "system"
+    gateway:post_messages({ contacts = has_profile and HOSTINGS[gateway.kind].profile(contact) or nil,
+      messages = { event } }, contact.wa_id, (options.standby or contact.standby) and "standby" or nil)
+  end
+  return event.id
+end
+
+--- Sends the system message about a new number or user id of a customer.
+---@param gateway table
+---@param contact waba.emulator.Contact
+---@param number? string   the new number; that of a hidden customer is not reported
+---@param user_id? string  the new user id
+---@return string id
+function inbound.customer_changed(gateway, contact, number, user_id)
+  local system = { type = "user_changed_user_id", user_id = user_id,
+    body = ("User %s changed the user id"):format(contact.name or contact.user_id) }
+  if number and not contact.hidden then
+    system = { type = "user_changed_number", new_wa_id = number, user_id = user_id,
+      body = ("User %s changed from %s to %s"):format(contact.name or contact.wa_id, contact.wa_id, number) }
+  end
+  return inbound.customer_sends(gateway, contact.wa_id, "system", system, {})
+end
+
+return inbound
