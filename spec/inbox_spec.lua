@@ -1033,6 +1033,71 @@ describe("an inbox of the released version 1.0", function()
   end)
 end)
 
+-- The files were written by the program of release 1.0.
+for _, backend in ipairs { "sqlite", "redis" } do
+  describe("an inbox that release 1.0 has stored in " .. backend, function()
+    local STORED = "spec/support/release_1_0/inbox."
+    local box, server, folder
+
+    before_each(function()
+      folder = process.folder()
+      if backend == "redis" then
+        server = redis.start()
+        process.run(("redis-cli -p %d < %sredis"):format(server.port, STORED))
+        box = inbox.redis { port = server.port }
+        return
+      end
+      local connection = sqlite.open(folder:file "inbox.db")
+      local file = assert(io.open(STORED .. "sql", "rb"))
+      for statement in file:read("*a"):gsub("^%-%-[^\n]*\n", ""):gmatch "(.-);\n" do connection:execute(statement) end
+      file:close()
+      connection:close()
+      box = inbox.sqlite { file = folder:file "inbox.db", sync = false }
+    end)
+
+    after_each(function()
+      box:close()
+      if server then server:stop() end
+      folder:remove()
+    end)
+
+    it("lists its events and dead letters before any of them is taken", function()
+      local rows, found = assert(box:list()), {}
+      for index, row in ipairs(rows) do
+        found[index] = row.event.id or row.event.kind
+        if row.event.id == "f1" then
+          assert.same({ 1, "the shop is closed", "waiting" }, { row.attempts, row.reason, row.state })
+        end
+      end
+      table.sort(found)
+      assert.same({ "a1", "a2", "a3", "b1", "error", "f1", "n1", "out1", "p1" }, found)
+      local dead = assert(box:set_aside())
+      assert.equal(1, #dead)
+      assert.same({ "f0", "final", 1, "may have been sent", 1764000009.5 },
+        { dead[1].event.id, dead[1].event.text, dead[1].attempts, dead[1].reason, dead[1].at })
+    end)
+
+    it("has them handled, once and in their order", function()
+      local seen = {}
+      local own = waba.receiver { user = "u", password = "p", inbox = box, on = { any = function(event, attempts)
+        local who = event.customer and event.customer.key or "-"
+        seen[who] = (seen[who] or "") .. (" %s:%d"):format(event.text or event.status or event.error.code, attempts)
+      end } }
+      assert(own:work())
+      assert.same({
+        ["491511"] = " first:2 second:1 third:1 delivered:1", ["491513"] = " a NUL \0 and ü:1", ["DE.7"] = " hidden:1",
+        ["491518"] = " on premise:1", ["-"] = " 131000:1",
+      }, seen)
+      assert.equal(1, box:depth()) -- f1, whose time has not come
+      assert.equal(1, box:retry_dead())
+      assert(own:work())
+      assert.equal(" final:1", seen["491517"])
+      -- known since then
+      assert.equal(0, box:put { { kind = "message", hosting = "on_premise", id = "p1", from = "491518", raw = {} } })
+    end)
+  end)
+end
+
 describe("an inbox whose library is absent", function()
   -- Hides a module from `require` while `use` runs.
   local function without(name, use)

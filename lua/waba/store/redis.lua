@@ -80,14 +80,21 @@ local function run_all(self, calls, is_again)
   return replies
 end
 
+local look
+
 local function run(self, name, arguments)
-  local replies, err = run_all(self, { { name, arguments or {} } })
+  local replies, ok, err
+  if name ~= "look" then
+    ok, err = look(self)
+    if not ok then return nil, err end
+  end
+  replies, err = run_all(self, { { name, arguments or {} } })
   if not replies then return nil, err end
   return replies[1]
 end
 
 -- Registers this process, ends the leases of processes that have ended, and converts what release 1.0 has stored.
-local function look(self)
+function look(self)
   if core.clock() < self.look_at then return true end
   self.owner = self.owner or owner.name()
   local owners, err = run(self, "look", { self.owner })

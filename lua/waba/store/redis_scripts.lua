@@ -544,7 +544,10 @@ local function take_over(queue, due)
     numbers = numbers + 1
     append(new, whole(now + numbers) .. " \n" .. body, due or whole(now + numbers))
   end
-  if tries and tries ~= "0" and is_empty then call("HSET", key "tries", new, tries) end
+  if tries and tries ~= "0" and is_empty then
+    call("HSET", key "tries", new, tries)
+    call("HSET", key "why", new, call("HGET", key "reasons", queue) or "")
+  end
   call("DEL", key("queue:" .. queue))
 end
 
