@@ -67,4 +67,16 @@ function inbox_place.open_outbox(ctx, args)
   return opened(ctx, waba.outbox.redis, options)
 end
 
+--- Returns the function of a command that calls one of these functions with the inbox.
+---@param actions table<string, fun(ctx: waba.cli.Context, args: table, box: waba.Inbox): integer>
+---@return fun(ctx: waba.cli.Context, args: table): integer
+function inbox_place.runner(actions)
+  return function(ctx, args)
+    local box = inbox_place.open(ctx, args)
+    local code = actions[args.action](ctx, args, box)
+    box:close()
+    return code
+  end
+end
+
 return inbox_place

@@ -20,6 +20,13 @@ The key is read from D360_API_KEY, or from a file that only its owner can read
 (mode 600): --key-file, ~/.config/waba/key, or the profile of --profile.
 Exit codes: 0 success, 1 error of the gateway or the network, 2 wrong use.]]
 
+--- A subcommand: what a file in commands/ returns.
+---@class waba.cli.Command
+---@field add fun(parser: table)  adds the subcommand to the parser
+---@field run? fun(ctx: waba.cli.Context, args: table): integer  returns the exit code
+---@field actions? table<string, fun(ctx: waba.cli.Context, args: table): integer>  instead of `run`: a function for each
+---       of its own subcommands
+
 local function load_argparse()
   local found, argparse = require("waba.library").find "argparse"
   if found then return argparse end
@@ -55,6 +62,10 @@ local function add_shared_options(parser)
     :convert(numbers.positive)
 end
 
+local function runner(command)
+  return command.run or function(ctx, args) return command.actions[args.action](ctx, args) end
+end
+
 --- Returns the parser of the command line, and the function of each subcommand. The completions and the manual page are
 --- generated from the parser.
 ---@param only? string  the name of a subcommand: the parser knows no other one, and no other one is loaded
@@ -76,7 +87,7 @@ function cli.parser(only)
   for _, name in ipairs(only and { only } or COMMANDS) do
     local command = require("waba.cli.commands." .. name)
     command.add(parser)
-    commands[name] = command.run
+    commands[name] = runner(command)
   end
   return parser, commands
 end

@@ -77,12 +77,7 @@ local function add_template_options(command)
     :argname "<text>":count "*"
 end
 
---- Builds a template message from the parsed options.
----@param ctx waba.cli.Context
----@param args table
----@return waba.Message|nil
----@return waba.Error? err
-function message_types.template(ctx, args)
+local function template(ctx, args)
   local header, err = parts.header(ctx, args)
   if err then return nil, err end
   local message = waba.template {
@@ -97,8 +92,6 @@ function message_types.template(ctx, args)
   if not valid then return nil, err end
   return message
 end
-
-message_types.add_template_options = add_template_options
 
 --- The types, in the order in which the help lists them.
 ---@type { name: string, summary: string, add: fun(command: table), build: fun(ctx: waba.cli.Context, args: table): waba.Message|nil, waba.Error? }[]
@@ -167,7 +160,7 @@ message_types.list = {
       command:argument("name", "The template's name.")
       add_template_options(command)
     end,
-    build = message_types.template,
+    build = template,
   },
   {
     name = "buttons", summary = "A question with up to three buttons.",

@@ -2,9 +2,9 @@
 
 local output = require "waba.cli.output"
 
+---@type waba.cli.Command
 local block = {}
 
----@param parser table
 function block.add(parser)
   local command = parser:command("block", "Block, list and unblock customers.")
     :epilog [[
@@ -68,9 +68,6 @@ local function change(ctx, args)
   return #result.failed > 0 and 1 or 0
 end
 
----@param ctx waba.cli.Context
----@param args table
----@return integer exit_code
 function block.run(ctx, args)
   if args.list then
     if #args.customer > 0 or args.remove then ctx:wrong "--list can't be combined with a customer or --remove" end

@@ -13,6 +13,7 @@ local recipient = require "waba.recipient"
 local run_report = require "waba.cli.run_report"
 local waba = require "waba"
 
+---@type waba.cli.Command
 local bulk = {}
 
 local EPILOG = [[
@@ -32,7 +33,6 @@ Exit codes: 0 every row was sent, 1 a row failed or is uncertain, 2 wrong use.]]
 -- A run stops when this number of rows fail with the same error at its start.
 local SAME_ERRORS = 100
 
----@param parser table
 function bulk.add(parser)
   local command = parser:command("bulk", "Send a template to every row of a CSV file."):epilog(EPILOG)
   command:argument("file", "The CSV file.")
@@ -350,9 +350,6 @@ local function client_of(ctx, reports)
   })
 end
 
----@param ctx waba.cli.Context
----@param args table
----@return integer exit_code
 function bulk.run(ctx, args)
   if args.file == "-" or files.is_pipe(args.file) then ctx:wrong "bulk reads its file twice: it can't be a pipe" end
   local checked = rehearse(ctx, args)

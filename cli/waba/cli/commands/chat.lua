@@ -5,6 +5,7 @@ local files = require "waba.cli.files"
 local output = require "waba.cli.output"
 local printable = require "waba.printable"
 
+---@type waba.cli.Command
 local chat = {}
 
 -- Seconds between two looks at what the bot has sent.
@@ -12,7 +13,6 @@ local LOOK = 0.1
 -- Seconds without a message of the bot after the end of the input.
 local QUIET = 1
 
----@param parser table
 function chat.add(parser)
   local command = parser:command("chat", "Write to a bot as a customer of a running emulator.")
     :epilog [[
@@ -123,9 +123,6 @@ local function read_lines(on_line, look)
   end
 end
 
----@param ctx waba.cli.Context
----@param args table
----@return integer exit_code
 function chat.run(ctx, args)
   local url = args.emulator or os.getenv "WABA_EMULATOR"
   if not url or url == "" then

@@ -6,9 +6,9 @@ local output = require "waba.cli.output"
 local send = require "waba.cli.commands.send"
 local waba = require "waba"
 
+---@type waba.cli.Command
 local check = {}
 
----@param parser table
 function check.add(parser)
   local command = parser:command("check", "Validate messages without sending them.")
   command:argument("file", 'A file with one JSON message, or one on each line; "-": standard input.')
@@ -36,9 +36,6 @@ local function examine(ctx, text, mode)
   return waba.check(send.neutral(body), ctx:hosting(), mode)
 end
 
----@param ctx waba.cli.Context
----@param args table
----@return integer exit_code
 function check.run(ctx, args)
   local lines = split(files.read(ctx, args.file))
   if #lines == 0 then ctx:wrong(args.file .. " contains no messages: expected JSON") end

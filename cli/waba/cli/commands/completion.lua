@@ -2,9 +2,9 @@
 
 local output = require "waba.cli.output"
 
+---@type waba.cli.Command
 local completion = {}
 
----@param parser table
 function completion.add(parser)
   local command = parser:command("completion", "Print the completion script for a shell.")
     :epilog [[
@@ -39,9 +39,6 @@ function completion.text(shell)
   return shell == "bash" and with_files(text) or text
 end
 
----@param ctx waba.cli.Context
----@param args table
----@return integer exit_code
 function completion.run(ctx, args)
   return ctx:show({ shell = args.shell, script = completion.text(args.shell) }, nil, function(result)
     output.write(result.script)

@@ -2,9 +2,9 @@
 
 local output = require "waba.cli.output"
 
+---@type waba.cli.Command
 local contacts = {}
 
----@param parser table
 function contacts.add(parser)
   local command = parser:command("contacts", "Check phone numbers."):command_target "action"
   local check = command:command("check", "Check which numbers use WhatsApp.")
@@ -21,9 +21,6 @@ local function show(list)
   output.columns(rows)
 end
 
----@param ctx waba.cli.Context
----@param args table
----@return integer exit_code
 function contacts.run(ctx, args)
   local list, err = ctx:client().contacts:check(args.number, { wait = true, force = args.force or false })
   return ctx:show(list and output.list(list), err, show)

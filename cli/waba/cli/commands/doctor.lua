@@ -5,12 +5,12 @@ local loopback = require "waba.loopback"
 local output = require "waba.cli.output"
 local waba = require "waba"
 
+---@type waba.cli.Command
 local doctor = {}
 
 -- The maximum difference of the clocks, in seconds.
 local MAX_SKEW = 60
 
----@param parser table
 function doctor.add(parser)
   parser:command("doctor", "Check key, number, webhook, health and clock."):epilog [[
 Exit code 0 when every line is good, else 1.]]
@@ -192,8 +192,6 @@ local function show(report)
   output.columns(rows)
 end
 
----@param ctx waba.cli.Context
----@return integer exit_code
 function doctor.run(ctx)
   local report = examine(ctx)
   if ctx.json then

@@ -1,17 +1,14 @@
 -- waba emulator: runs the emulator of the gateway on this machine.
 
+---@type waba.cli.Command
 local emulator = {}
 
----@param parser table
 function emulator.add(parser)
   local command = parser:command("emulator", "Run an emulator of the gateway on this machine.")
     :handle_options(false):add_help(false)
   command:argument("arguments", "Its options; waba emulator --help lists them."):args "*"
 end
 
----@param ctx waba.cli.Context
----@param args table
----@return integer exit_code
 function emulator.run(ctx, args)
   if ctx.json then table.insert(args.arguments, 1, "--json") end
   if ctx.args.hosting then table.insert(args.arguments, 1, "--hosting=" .. ctx.args.hosting) end

@@ -4,9 +4,9 @@ local codes_of = require("waba.check").codes
 local output = require "waba.cli.output"
 local waba = require "waba"
 
+---@type waba.cli.Command
 local explain = {}
 
----@param parser table
 function explain.add(parser)
   local command = parser:command("explain", "Explain an error code, and what to do.")
   command:argument("code", "The code, such as 470 or 131047; by default all codes are listed."):args "?"
@@ -38,9 +38,6 @@ local function list_all(ctx)
   end)
 end
 
----@param ctx waba.cli.Context
----@param args table
----@return integer exit_code
 function explain.run(ctx, args)
   if not args.code then return list_all(ctx) end
   if not args.code:find "^%d+$" then ctx:wrong("the code must be a number, not " .. args.code) end

@@ -2,9 +2,9 @@
 
 local output = require "waba.cli.output"
 
+---@type waba.cli.Command
 local health = {}
 
----@param parser table
 function health.add(parser)
   parser:command("health", "Show the state of the number's WhatsApp client.")
 end
@@ -23,8 +23,6 @@ local function show(state)
   output.columns(rows)
 end
 
----@param ctx waba.cli.Context
----@return integer exit_code
 function health.run(ctx)
   local state, err = ctx:client():health()
   local code = ctx:show(state, err, show)

@@ -4,6 +4,7 @@ local inbox_place = require "waba.cli.inbox_place"
 local numbers = require "waba.cli.numbers"
 local output = require "waba.cli.output"
 
+---@type waba.cli.Command
 local inbox = {}
 
 local UNITS = { s = 1, m = 60, h = 3600, d = 86400 }
@@ -26,7 +27,6 @@ local function add_removal(command)
   return add_filter(command)
 end
 
----@param parser table
 function inbox.add(parser)
   local command = parser:command("inbox", "Look after the inbox of a receiver."):command_target "action"
   inbox_place.add(command)
@@ -156,14 +156,6 @@ function actions.purge(ctx, args, box)
   return remove(ctx, args, box, { dead = args.dead, reason = args.reason, before = os.time() - args.older_than })
 end
 
----@param ctx waba.cli.Context
----@param args table
----@return integer exit_code
-function inbox.run(ctx, args)
-  local box = inbox_place.open(ctx, args)
-  local code = actions[args.action](ctx, args, box)
-  box:close()
-  return code
-end
+inbox.run = inbox_place.runner(actions)
 
 return inbox

@@ -6,9 +6,9 @@ local numbers = require "waba.cli.numbers"
 local output = require "waba.cli.output"
 local waba = require "waba"
 
+---@type waba.cli.Command
 local listen = {}
 
----@param parser table
 function listen.add(parser)
   local command = parser:command("listen", "Receive webhooks and print their events.")
     :epilog [[The password of --user is read from WABA_WEBHOOK_PASSWORD, the secret of
@@ -186,9 +186,6 @@ local function restore_address(ctx, previous)
     or "waba: the previous webhook address could not be set again: " .. output.one_line(tostring(err)) .. "\n")
 end
 
----@param ctx waba.cli.Context
----@param args table
----@return integer exit_code
 function listen.run(ctx, args)
   local print_event, server, broken = printer(ctx, args), nil, nil
   local receiver = waba.receiver {

@@ -2,18 +2,15 @@
 
 local output = require "waba.cli.output"
 
+---@type waba.cli.Command
 local mark_read = {}
 
----@param parser table
 function mark_read.add(parser)
   local command = parser:command("mark_read", "Mark a customer's message as read.")
   command:argument("id", "The id of the message, from its webhook.")
   command:flag("--typing", "Also show the customer that a reply is being written (Cloud).")
 end
 
----@param ctx waba.cli.Context
----@param args table
----@return integer exit_code
 function mark_read.run(ctx, args)
   local marked, err = ctx:client():mark_read(args.id, args.typing and { typing = true } or nil)
   return ctx:show(marked and { id = args.id, status = "read" }, err, function()

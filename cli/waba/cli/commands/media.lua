@@ -3,9 +3,9 @@
 local core = require "waba.core"
 local output = require "waba.cli.output"
 
+---@type waba.cli.Command
 local media = {}
 
----@param parser table
 function media.add(parser)
   local command = parser:command("media", "Upload, download and delete files."):command_target "action"
   local up = command:command("up", "Upload a file; prints its id.")
@@ -22,6 +22,7 @@ function media.add(parser)
 end
 
 local actions = {}
+media.actions = actions
 
 function actions.up(ctx, args)
   local uploaded, err = ctx:client().media:upload { file = args.file, type = args.type, as = args.as }
@@ -62,13 +63,6 @@ end
 function actions.rm(ctx, args)
   local deleted, err = ctx:client().media:delete(args.id)
   return ctx:show(deleted and { deleted = args.id }, err, function() output.line "deleted" end)
-end
-
----@param ctx waba.cli.Context
----@param args table
----@return integer exit_code
-function media.run(ctx, args)
-  return actions[args.action](ctx, args)
 end
 
 return media

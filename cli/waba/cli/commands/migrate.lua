@@ -5,6 +5,7 @@ local output = require "waba.cli.output"
 local waba = require "waba"
 local text = require "waba.migrate.text"
 
+---@type waba.cli.Command
 local migrate = {}
 
 local EPILOG = [[
@@ -12,7 +13,6 @@ One JSON object on each line: the body of a message as it was sent to On-Premise
 hosting, or an object with method, path and body.
 Exit codes: 0 all have a counterpart, 1 some have none or could not be read.]]
 
----@param parser table
 function migrate.add(parser)
   local command = parser:command("migrate", "Convert stored On-Premise requests to Cloud hosting."):epilog(EPILOG)
   command:argument("file", 'Stored requests; "-": standard input.')
@@ -33,9 +33,6 @@ local function plain(read)
   return copy
 end
 
----@param ctx waba.cli.Context
----@param args table
----@return integer exit_code
 function migrate.run(ctx, args)
   files.must_exist(ctx, args.file)
   local summary, err = waba.migrate.scan(args.file == "-" and io.stdin or args.file, function(read)

@@ -2,15 +2,13 @@
 
 local output = require "waba.cli.output"
 
+---@type waba.cli.Command
 local number = {}
 
----@param parser table
 function number.add(parser)
   parser:command("number", "Print the phone number of the key.")
 end
 
----@param ctx waba.cli.Context
----@return integer exit_code
 function number.run(ctx)
   local digits, err = ctx:client():phone_number()
   return ctx:show(digits and { number = digits }, err, function() output.line(output.printable(digits)) end)

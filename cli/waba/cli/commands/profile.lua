@@ -2,11 +2,11 @@
 
 local output = require "waba.cli.output"
 
+---@type waba.cli.Command
 local profile = {}
 
 local FIELDS = { "address", "description", "email", "vertical" }
 
----@param parser table
 function profile.add(parser)
   local command = parser:command("profile", "Show and set the public profile of the number."):command_target "action"
   command:command("show", "Show the about text and the business profile.")
@@ -31,6 +31,7 @@ local function show_business(business)
 end
 
 local actions = {}
+profile.actions = actions
 
 function actions.show(ctx)
   local resource = ctx:client().profile
@@ -75,13 +76,6 @@ function actions.photo(ctx, args)
   end
   local set, err = resource:set_photo { file = args.file }
   return ctx:show(set and { file = args.file }, err, function() output.line "set" end)
-end
-
----@param ctx waba.cli.Context
----@param args table
----@return integer exit_code
-function profile.run(ctx, args)
-  return actions[args.action](ctx, args)
 end
 
 return profile

@@ -3,9 +3,9 @@
 local output = require "waba.cli.output"
 local profiles = require "waba.cli.profiles"
 
+---@type waba.cli.Command
 local command = {}
 
----@param parser table
 function command.add(parser)
   parser:command("profiles", "List the profiles."):epilog [[
 A profile is a file of mode 600 in ~/.config/waba ($XDG_CONFIG_HOME/waba) with
@@ -18,8 +18,6 @@ Further settings: base_url, ca_file, namespace, proxy, sandbox, timeout.
 waba --profile NAME uses the file NAME.]]
 end
 
----@param ctx waba.cli.Context
----@return integer exit_code
 function command.run(ctx)
   local names = profiles.list()
   return ctx:show(output.list(names), nil, function()

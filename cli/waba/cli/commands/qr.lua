@@ -2,9 +2,9 @@
 
 local output = require "waba.cli.output"
 
+---@type waba.cli.Command
 local qr = {}
 
----@param parser table
 function qr.add(parser)
   local command = parser:command("qr", "QR codes and links that open a chat (Cloud)."):command_target "action"
   command:command("list", "List all codes of the number.")
@@ -25,6 +25,7 @@ local function show_code(code)
 end
 
 local actions = {}
+qr.actions = actions
 
 function actions.list(ctx)
   local codes = {}
@@ -58,13 +59,6 @@ function actions.delete(ctx, args)
   return ctx:show(deleted and { code = args.code, deleted = true }, err, function()
     output.line(output.printable("deleted " .. args.code))
   end)
-end
-
----@param ctx waba.cli.Context
----@param args table
----@return integer exit_code
-function qr.run(ctx, args)
-  return actions[args.action](ctx, args)
 end
 
 return qr

@@ -5,9 +5,9 @@ local files = require "waba.cli.files"
 local output = require "waba.cli.output"
 local target = require "waba.cli.webhook_target"
 
+---@type waba.cli.Command
 local replay = {}
 
----@param parser table
 function replay.add(parser)
   local command = parser:command("replay", "Post recorded webhooks again.")
     :epilog "Exit code 1 when the program does not respond to each one with 200."
@@ -35,9 +35,6 @@ local function reader(ctx, path)
   end
 end
 
----@param ctx waba.cli.Context
----@param args table
----@return integer exit_code
 function replay.run(ctx, args)
   local post, next_webhook, before, code = target.new(ctx, args), reader(ctx, args.file), nil, 0
   local posted = 0

@@ -4,9 +4,9 @@ local core = require "waba.core"
 local files = require "waba.cli.files"
 local output = require "waba.cli.output"
 
+---@type waba.cli.Command
 local request = {}
 
----@param parser table
 function request.add(parser)
   local command = parser:command("request", "Call any path of the gateway."):epilog [[
   waba request GET /v1/configs/phone_number
@@ -37,9 +37,6 @@ local function body_of(ctx, args)
   return text
 end
 
----@param ctx waba.cli.Context
----@param args table
----@return integer exit_code
 function request.run(ctx, args)
   local method = args.method:upper()
   if not method:find "^%u+$" then ctx:wrong("the method must consist of letters, such as GET, not " .. args.method) end

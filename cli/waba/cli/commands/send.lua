@@ -9,6 +9,7 @@ local numbers = require "waba.cli.numbers"
 local output = require "waba.cli.output"
 local recipient = require "waba.recipient"
 
+---@type waba.cli.Command
 local send = {}
 
 local EPILOG = [[
@@ -29,7 +30,6 @@ local function add_send_options(command)
   command:option("--identity-key-hash", "Send only if the customer's identity still has this hash."):argname "<hash>"
 end
 
----@param parser table
 function send.add(parser)
   local command = parser:command("send", "Send a message."):command_target "type":require_command(false):epilog(EPILOG)
   command:option("--json", "Send the message in this file."):args "?":argname "<file>":target "message_file"
@@ -94,9 +94,6 @@ local function show(sent)
   output.columns { { { text = "sent", colour = "good" }, sent.id or "without an id" } }
 end
 
----@param ctx waba.cli.Context
----@param args table
----@return integer exit_code
 function send.run(ctx, args)
   local message, to, options, err
   if args.type then

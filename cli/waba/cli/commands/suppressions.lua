@@ -4,9 +4,9 @@ local inbox_place = require "waba.cli.inbox_place"
 local output = require "waba.cli.output"
 local opt_outs = require "waba.webhook.opt_outs"
 
+---@type waba.cli.Command
 local suppressions = {}
 
----@param parser table
 function suppressions.add(parser)
   local command = parser:command("suppressions", "Customers who want no marketing messages."):command_target "action"
   inbox_place.add(command)
@@ -68,14 +68,6 @@ actions["import"] = function(ctx, args, box)
   return apply(ctx, args, box, list, "add", "added")
 end
 
----@param ctx waba.cli.Context
----@param args table
----@return integer exit_code
-function suppressions.run(ctx, args)
-  local box = inbox_place.open(ctx, args)
-  local code = actions[args.action](ctx, args, box)
-  box:close()
-  return code
-end
+suppressions.run = inbox_place.runner(actions)
 
 return suppressions

@@ -6,9 +6,9 @@ local definitions = require "waba.resource.templates.definitions"
 local files = require "waba.cli.files"
 local output = require "waba.cli.output"
 
+---@type waba.cli.Command
 local templates = {}
 
----@param parser table
 function templates.add(parser)
   local command = parser:command("templates", "List, show, create and delete templates."):command_target "action"
   local list = command:command("list", "List all templates.")
@@ -50,6 +50,7 @@ local function show_rows(list)
 end
 
 local actions = {}
+templates.actions = actions
 
 function actions.list(ctx, args)
   local list, err = collect(ctx, { status = args.status })
@@ -170,13 +171,6 @@ end
 function actions.rm(ctx, args)
   local deleted, err = ctx:client().templates:delete(args.name)
   return ctx:show(deleted and { deleted = args.name }, err, function() output.line "deleted" end)
-end
-
----@param ctx waba.cli.Context
----@param args table
----@return integer exit_code
-function templates.run(ctx, args)
-  return actions[args.action](ctx, args)
 end
 
 return templates

@@ -7,9 +7,9 @@ local output = require "waba.cli.output"
 local screen = require "waba.cli.screen"
 local store_figures = require "waba.cli.store_figures"
 
+---@type waba.cli.Command
 local top = {}
 
----@param parser table
 function top.add(parser)
   local command = parser:command("top", "Show what waits in an inbox and an outbox, and what fails, on a live screen.")
     :epilog [[q or Ctrl-C ends it. Without a terminal it prints the figures once. Texts of
@@ -223,9 +223,6 @@ local function show_live(display, state, interval)
   return 0
 end
 
----@param ctx waba.cli.Context
----@param args table
----@return integer exit_code
 function top.run(ctx, args)
   local state = { campaigns = args.campaign, first_counts = {} }
   if not args.outbox or args.sqlite or args.redis then

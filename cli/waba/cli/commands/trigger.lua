@@ -5,9 +5,9 @@ local option = require "waba.option"
 local output = require "waba.cli.output"
 local target = require "waba.cli.webhook_target"
 
+---@type waba.cli.Command
 local trigger = {}
 
----@param parser table
 function trigger.add(parser)
   local command = parser:command("trigger", "Post an event to a program that receives webhooks.")
     :epilog [[
@@ -78,9 +78,6 @@ local function body_of(kind, hosting, args)
   return attempts[#attempts].body
 end
 
----@param ctx waba.cli.Context
----@param args table
----@return integer exit_code
 function trigger.run(ctx, args)
   local hosting = ctx:hosting()
   if args.list then return list_kinds(ctx, hosting) end

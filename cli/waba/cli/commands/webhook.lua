@@ -3,9 +3,9 @@
 local core = require "waba.core"
 local output = require "waba.cli.output"
 
+---@type waba.cli.Command
 local webhook = {}
 
----@param parser table
 function webhook.add(parser)
   local command = parser:command("webhook", "Show and set the webhook address."):command_target "action"
   command:command("get", "Show the webhook address.")
@@ -34,6 +34,7 @@ local function without_values(address)
 end
 
 local actions = {}
+webhook.actions = actions
 
 function actions.get(ctx)
   local address, err = ctx:client().webhook:get()
@@ -61,13 +62,6 @@ function actions.set(ctx, args)
   return ctx:show(set and { url = args.url }, err, function()
     output.line(output.printable("webhooks go to " .. args.url))
   end)
-end
-
----@param ctx waba.cli.Context
----@param args table
----@return integer exit_code
-function webhook.run(ctx, args)
-  return actions[args.action](ctx, args)
 end
 
 return webhook
