@@ -70,6 +70,16 @@ local function setting(self, name, variable)
   if value ~= "" then return value end
 end
 
+--- Returns an environment variable that an option requires.
+---@param name string
+---@param option string  for the error message: "--user"
+---@return string
+function Context:environment(name, option)
+  local value = os.getenv(name)
+  if not value or value == "" then self:wrong(("%s needs the environment variable %s"):format(option, name)) end
+  return value
+end
+
 --- Returns the hosting from the command line, the profile or WABA_HOSTING; on_premise by default.
 ---@return string
 function Context:hosting()

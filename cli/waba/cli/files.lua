@@ -1,5 +1,7 @@
 -- Reads the files that subcommands take as arguments; "-" is standard input.
 
+local core = require "waba.core"
+
 local files = {}
 
 local function unreadable(ctx, path, message)
@@ -18,6 +20,18 @@ function files.read(ctx, path)
   if file and path ~= "-" then file:close() end
   if not text then unreadable(ctx, path, message) end
   return (text:gsub("^\239\187\191", ""))
+end
+
+--- Reads a file with a JSON object.
+---@param ctx waba.cli.Context
+---@param path string  "-" for standard input
+---@param option? string  the option with the path, for the error message: "--json"
+---@return table
+function files.read_object(ctx, path, option)
+  local value, message = core.decode(files.read(ctx, path))
+  if type(value) == "table" then return value end
+  ctx:wrong(("%s%s must contain a JSON object: %s"):format(option and option .. ": " or "", path,
+    message or "it is another value"))
 end
 
 --- Iterates over the lines of a file, without line ends.

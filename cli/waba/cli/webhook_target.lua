@@ -18,12 +18,6 @@ function webhook_target.add_options(command, name)
   command:flag("--secret", "Sign with the secret in WABA_WEBHOOK_SECRET.")
 end
 
-local function environment(ctx, name, option)
-  local value = os.getenv(name)
-  if not value or value == "" then ctx:wrong(("%s needs the environment variable %s"):format(option, name)) end
-  return value
-end
-
 local function headers_of(ctx, args)
   local headers = { ["Content-Type"] = "application/json" }
   for _, text in ipairs(args.header) do
@@ -34,7 +28,7 @@ local function headers_of(ctx, args)
     headers[name] = value
   end
   if args.user then
-    headers.Authorization = core.basic(args.user, environment(ctx, "WABA_WEBHOOK_PASSWORD", "--user"))
+    headers.Authorization = core.basic(args.user, ctx:environment("WABA_WEBHOOK_PASSWORD", "--user"))
   end
   return headers
 end
@@ -50,7 +44,7 @@ function webhook_target.new(ctx, args, url)
   local origin, message = core.origin(url)
   if not origin then ctx:wrong(("--to %s is not an address: %s"):format(url, tostring(message))) end
   local headers = headers_of(ctx, args)
-  local secret = args.secret and environment(ctx, "WABA_WEBHOOK_SECRET", "--secret")
+  local secret = args.secret and ctx:environment("WABA_WEBHOOK_SECRET", "--secret")
   local transport = transports.of { ca_file = args.ca_file }
   return function(body, more)
     local complete = {}

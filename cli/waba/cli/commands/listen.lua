@@ -149,12 +149,6 @@ local function printer(ctx, args)
   return show
 end
 
-local function secret_of(ctx, name, flag)
-  local value = os.getenv(name)
-  if not value or value == "" then ctx:wrong(("%s: the environment variable %s is not set"):format(flag, name)) end
-  return value
-end
-
 -- Whether the receiver requires no credentials: on a loopback address, or with --open.
 local function is_open(ctx, args)
   if args.user or args.signed then return nil end
@@ -189,8 +183,8 @@ end
 function listen.run(ctx, args)
   local print_event, server, broken = printer(ctx, args), nil, nil
   local receiver = waba.receiver {
-    user = args.user, password = args.user and secret_of(ctx, "WABA_WEBHOOK_PASSWORD", "--user") or nil,
-    secret = args.signed and secret_of(ctx, "WABA_WEBHOOK_SECRET", "--signed") or nil,
+    user = args.user, password = args.user and ctx:environment("WABA_WEBHOOK_PASSWORD", "--user") or nil,
+    secret = args.signed and ctx:environment("WABA_WEBHOOK_SECRET", "--signed") or nil,
     open = is_open(ctx, args), on = { any = function(event)
       local ok, raised = pcall(print_event, event)
       if ok then return end

@@ -1,6 +1,5 @@
 -- waba send: sends one message of any type.
 
-local core = require "waba.core"
 local envelope = require "waba.message.envelope"
 local errors = require "waba.errors"
 local files = require "waba.cli.files"
@@ -82,14 +81,6 @@ function send.neutral(body)
   return parts.message, parts
 end
 
-local function read_body(ctx, path)
-  local body, message = core.decode(files.read(ctx, path))
-  if type(body) ~= "table" then
-    ctx:wrong(("--json: %s must contain a JSON object: %s"):format(path, message or "it is another value"))
-  end
-  return body
-end
-
 local function show(sent)
   output.columns { { { text = "sent", colour = "good" }, sent.id or "without an id" } }
 end
@@ -109,7 +100,7 @@ function send.run(ctx, args)
     if not path then ctx:wrong("the message type is missing: expected a type (waba send --help), or --json FILE") end
     ctx.json = true
     local parts
-    message, parts = send.neutral(read_body(ctx, path))
+    message, parts = send.neutral(files.read_object(ctx, path, "--json"))
     local first = parts.errors[1]
     if first then return ctx:fail(errors.invalid(first.path, first.path .. " " .. first.why)) end
     to, options = args.to or parts.to, parts.options

@@ -1,7 +1,6 @@
 -- waba templates: lists, shows, pulls, checks, creates and deletes the account's message templates.
 
 local canonical = require "waba.canonical"
-local core = require "waba.core"
 local definitions = require "waba.resource.templates.definitions"
 local files = require "waba.cli.files"
 local output = require "waba.cli.output"
@@ -160,11 +159,7 @@ function actions.check(ctx, args)
 end
 
 function actions.create(ctx, args)
-  local template, message = core.decode(files.read(ctx, args.file))
-  if type(template) ~= "table" then
-    ctx:wrong(("%s must contain a JSON object: %s"):format(args.file, message or "it is another value"))
-  end
-  local created, err = ctx:client().templates:create(template)
+  local created, err = ctx:client().templates:create(files.read_object(ctx, args.file))
   return ctx:show(created, err, function() show_rows { created } end)
 end
 

@@ -48,16 +48,15 @@ local function read_value(ctx, value)
 end
 
 function actions.set(ctx, args)
-  local headers, password = {}, os.getenv "WABA_WEBHOOK_PASSWORD"
+  local headers = {}
   for _, text in ipairs(args.header) do
     local name, value = text:match "^([^=]+)=(.*)$"
     if not name then ctx:wrong "--header must be name=value or name=@file: expected a =" end
     headers[name] = read_value(ctx, value)
   end
-  if args.user and not password then ctx:wrong "--user: the environment variable WABA_WEBHOOK_PASSWORD is not set" end
   local set, err = ctx:client().webhook:set {
-    url = args.url, user = args.user, password = args.user and password or nil,
-    headers = next(headers) and headers or nil,
+    url = args.url, user = args.user, headers = next(headers) and headers or nil,
+    password = args.user and ctx:environment("WABA_WEBHOOK_PASSWORD", "--user") or nil,
   }
   return ctx:show(set and { url = args.url }, err, function()
     output.line(output.printable("webhooks go to " .. args.url))
