@@ -1,4 +1,5 @@
--- Sends many messages in one call: `client:send_all`. run.lua sends them, journal.lua stores what must survive a crash.
+-- Sends many messages in one call: `client:send_all`. run.lua and worker.lua send them; journal.lua stores what must
+-- survive a crash.
 
 local errors = require "waba.errors"
 local figures = require "waba.bulk.figures"

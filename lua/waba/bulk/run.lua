@@ -1,7 +1,5 @@
--- One bulk run. Its owner reads the source, writes the journal and starts workers; each worker sends message after
--- message until none is ready. One coroutine, the owner, reads, waits and reports, so that none of these runs twice
--- at a time. A worker whose message has passed the rate limiter waits until the owner has written the message to the
--- journal: all that wait at that moment share one write to the disk.
+-- One bulk run. A single coroutine, its owner, reads the source, writes the journal, starts workers (worker.lua), waits and
+-- reports. Messages that wait for the journal at the same moment share one write to the disk.
 
 local circuit_breakers = require "waba.bulk.circuit_breaker"
 local buckets = require "waba.delivery.bucket"
@@ -9,10 +7,9 @@ local core = require "waba.core"
 local errors = require "waba.errors"
 local figures = require "waba.bulk.figures"
 local intake = require "waba.bulk.intake"
-local runtime = require "waba.runtime"
-local waiters = require "waba.transport.waiter"
+local workers = require "waba.bulk.worker"
 
-local clock, guard = core.clock, runtime.pcall
+local clock = core.clock
 local max, min = math.max, math.min
 
 ---@class waba.BulkRun
@@ -81,7 +78,9 @@ function run.new(client, source, options, journal)
   return self
 end
 
-local function depth(self)
+--- The number of messages that were taken from the source and are not in flight.
+---@return integer
+function Run:depth()
   return self.last - self.first + 1
 end
 
@@ -117,7 +116,11 @@ local function write_result(self, item, outcome, sent, err)
   if self.journal.message then self:stop() end
 end
 
-local function notify(self, item, sent, err)
+--- Passes a result to the caller.
+---@param item table
+---@param sent waba.Sent|nil
+---@param err waba.Error|nil
+function Run:notify(item, sent, err)
   if not self.options.on_result then return end
   local ok, raised = pcall(self.options.on_result, item.key, sent, err, item.to)
   if not ok then self:fail(raised) end
@@ -133,16 +136,18 @@ function Run:settle(item, sent, err)
   item.is_settled = true
   self.count:add(outcome)
   if outcome == "maybe_sent" then
-    notify(self, item, sent, err)
+    self:notify(item, sent, err)
     write_result(self, item, outcome, sent, err)
   else
     write_result(self, item, outcome, sent, err)
-    notify(self, item, sent, err)
+    self:notify(item, sent, err)
   end
 end
 
--- The next message, if one may be sent now.
-local function take(self, now)
+--- Takes the next message, if one may be sent now.
+---@param now number
+---@return table|nil item
+function Run:take(now)
   if self.is_ending or self.first > self.last or self.breaker:left(now) > 0 then return nil end
   if self.bucket and not self.bucket:try(now + NOW) then return nil end
   local item = self.queue[self.first]
@@ -156,148 +161,11 @@ local function put(self, item)
   self.queue[self.last] = item
 end
 
-local function put_back(self, item)
+--- Puts a message back that was certainly not sent.
+---@param item table
+function Run:put_back(item)
   self.first = self.first - 1
   self.queue[self.first] = item
-end
-
--- The error for a message for which `send` raised. With a journal it is known whether its request may have been sent.
-local function raised_error(self, item, raised)
-  item.waiter = nil
-  return errors.new {
-    kind = "cancelled", maybe_sent = not self.journal or item.is_begun == true,
-    message = "sending the message raised an error: " .. tostring(raised),
-  }
-end
-
--- The client was closed before the message was sent.
-local function abandon(self, item)
-  put_back(self, item)
-  self:give_up(errors.new { kind = "cancelled", message = "the client was closed before the message was sent" })
-end
-
--- Withdraws the journal's line that a message was begun: its request was certainly not sent.
-local function withdraw(self, item)
-  if not item.is_begun then return end
-  item.is_begun = false
-  self.journal:withdraw { item }
-end
-
--- Waits until the owner has written an item to the journal as begun: true, or nil and an error when the journal can't
--- be written or the run ends.
-local function begin(self, worker)
-  local item = worker.item
-  self.unwritten[#self.unwritten + 1] = item
-  item.waiter, item.is_begun = worker.waiter, nil
-  self.group:wake()
-  repeat
-    item.waiter:wait(BEAT)
-  until item.is_begun ~= nil or self.is_finished or runtime.is_dead(self.owner)
-  item.waiter = nil
-  if item.is_begun then return true end
-  return nil, errors.new {
-    kind = "cancelled", path = "journal", message = "the message was not sent: the journal can't be written",
-  }
-end
-
--- The options of one message: with a journal it is written as begun immediately before its request may be sent.
-local function options_of(self, worker)
-  if not self.journal then return self.message_options end
-  if worker.options then return worker.options end
-  worker.waiter = waiters.of(self.client.transport)
-  worker.options = {
-    before_attempt = function() return begin(self, worker) end,
-    before_retry = function() withdraw(self, worker.item) end,
-  }
-  for name, value in pairs(self.message_options) do worker.options[name] = value end
-  return worker.options
-end
-
--- Counts and reports an item whose recipient wants no marketing messages. Returns whether it must not be sent.
-local function is_suppressed(self, item)
-  local is_allowed, err = intake.check(self, item)
-  if is_allowed then return false end
-  if err.path == "suppress" then
-    item.is_settled = true
-    notify(self, item, nil, err)
-  else
-    put_back(self, item)
-    self:give_up(err)
-  end
-  return true
-end
-
--- Sends one message and handles its result.
-local function process(self, worker)
-  local item = worker.item
-  if self.client.closed then return abandon(self, item) end
-  if is_suppressed(self, item) then return end
-  local ok, sent, err = guard(self.client.send, self.client, item.to, item.message, options_of(self, worker))
-  if not ok then
-    self:fail(sent)
-    sent, err = nil, raised_error(self, item, sent)
-  end
-  local is_certain = err and not err.maybe_sent
-  if is_certain and err.path == "journal" then
-    if not self.is_finished then self.journal:withdraw { item } end
-    self:stop()
-    return put_back(self, item)
-  end
-  if is_certain and err.kind == "cancelled" and self.client.closed then
-    withdraw(self, item)
-    return abandon(self, item)
-  end
-  if is_certain and err.path == "proxy" then -- the proxy would refuse every message
-    withdraw(self, item)
-    put_back(self, item)
-    return self:give_up(err)
-  end
-  if self.breaker:record(err, clock()) then
-    withdraw(self, item)
-    return put_back(self, item)
-  end
-  self:settle(item, sent, err)
-end
-
--- Sends messages until none is ready.
-local function work(self, worker)
-  worker.thread = coroutine.running()
-  while worker.item do
-    process(self, worker)
-    local now = clock()
-    worker.item = self.active <= self.breaker:limit(self.concurrency) and take(self, now) or nil
-    if worker.item and depth(self) == self.low then self.group:wake() end
-  end
-  self.workers[worker] = nil
-  self.active = self.active - 1
-  self.group:wake()
-end
-
--- Starts workers for the messages that may be sent.
-local function start_workers(self)
-  local limit = self.breaker:limit(self.concurrency)
-  while self.active < limit do
-    local worker = { item = take(self, clock()) }
-    if not worker.item then return end
-    self.active = self.active + 1
-    self.workers[worker] = true
-    self.group:start(function() work(self, worker) end)
-  end
-end
-
--- Removes workers whose coroutine was ended from outside. The result of a message that may have been sent is uncertain.
-local function reap_dead(self)
-  for worker in pairs(self.workers) do
-    if worker.thread and runtime.is_dead(worker.thread) then
-      self.workers[worker] = nil
-      self.active = self.active - 1
-      local item = worker.item
-      if item and not item.is_settled then
-        local err = raised_error(self, item, "the coroutine that sent it was ended")
-        if err.maybe_sent then self:settle(item, nil, err) else put_back(self, item) end
-      end
-    end
-  end
 end
 
 -- Writes all waiting messages to the journal as begun, in one write, and lets their workers send them.
@@ -318,7 +186,7 @@ end
 
 -- Moves one batch from the source to the queue.
 local function fill(self)
-  local batch = intake.read(self, self.batch - depth(self))
+  local batch = intake.read(self, self.batch - self:depth())
   for _, item in ipairs(batch) do put(self, item) end
 end
 
@@ -356,9 +224,9 @@ end
 -- Seconds that the owner waits if nothing wakes it.
 local function longest_wait(self, now)
   local can_fill = not self.is_exhausted and not self.is_ending and not self.breaker.since
-  if can_fill and depth(self) <= self.low then return 0 end
+  if can_fill and self:depth() <= self.low then return 0 end
   local left = BEAT
-  if self.bucket and depth(self) > 0 then left = min(left, max(NOW, self.bucket:delay(now))) end
+  if self.bucket and self:depth() > 0 then left = min(left, max(NOW, self.bucket:delay(now))) end
   local held = self.breaker:left(now)
   if held > 0 then left = min(left, max(NOW, held)) end
   return left
@@ -370,14 +238,14 @@ local function drive(self)
   while true do
     local now = clock()
     check_state(self, now)
-    if not self.is_ending and not self.is_exhausted and depth(self) <= self.low and self.breaker:left(now) == 0 then
+    if not self.is_ending and not self.is_exhausted and self:depth() <= self.low and self.breaker:left(now) == 0 then
       fill(self)
     end
-    start_workers(self)
+    workers.start(self)
     if self.journal then write_begun(self) end
-    if self.active == 0 and (self.is_ending or self.is_exhausted and depth(self) == 0) then break end
+    if self.active == 0 and (self.is_ending or self.is_exhausted and self:depth() == 0) then break end
     self.group:wait(longest_wait(self, clock()))
-    reap_dead(self)
+    workers.reap_dead(self)
   end
   if self.journal and not self.is_ending and not self.raised then intake.report_uncertain(self) end
 end

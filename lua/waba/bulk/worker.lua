@@ -1,0 +1,158 @@
+-- The workers of a bulk run, each of which sends message after message until none is ready. With a journal, a worker whose
+-- message has passed the rate limiter waits until the owner of the run (run.lua) has written the message to the journal.
+
+local core = require "waba.core"
+local errors = require "waba.errors"
+local intake = require "waba.bulk.intake"
+local runtime = require "waba.runtime"
+local waiters = require "waba.transport.waiter"
+
+local clock, guard = core.clock, runtime.pcall
+
+local workers = {}
+
+-- Seconds after which a worker that waits for the journal looks whether the run has ended.
+local BEAT = 0.25
+
+-- The error for a message for which `send` raised. With a journal it is known whether its request may have been sent.
+local function raised_error(run, item, raised)
+  item.waiter = nil
+  return errors.new {
+    kind = "cancelled", maybe_sent = not run.journal or item.is_begun == true,
+    message = "sending the message raised an error: " .. tostring(raised),
+  }
+end
+
+-- The client was closed before the message was sent.
+local function abandon(run, item)
+  run:put_back(item)
+  run:give_up(errors.new { kind = "cancelled", message = "the client was closed before the message was sent" })
+end
+
+-- Withdraws the journal's line that a message was begun: its request was certainly not sent.
+local function withdraw(run, item)
+  if not item.is_begun then return end
+  item.is_begun = false
+  run.journal:withdraw { item }
+end
+
+-- Waits until the owner has written an item to the journal as begun: true, or nil and an error when the journal can't
+-- be written or the run ends.
+local function begin(run, worker)
+  local item = worker.item
+  run.unwritten[#run.unwritten + 1] = item
+  item.waiter, item.is_begun = worker.waiter, nil
+  run.group:wake()
+  repeat
+    item.waiter:wait(BEAT)
+  until item.is_begun ~= nil or run.is_finished or runtime.is_dead(run.owner)
+  item.waiter = nil
+  if item.is_begun then return true end
+  return nil, errors.new {
+    kind = "cancelled", path = "journal", message = "the message was not sent: the journal can't be written",
+  }
+end
+
+-- The options of one message: with a journal it is written as begun immediately before its request may be sent.
+local function options_of(run, worker)
+  if not run.journal then return run.message_options end
+  if worker.options then return worker.options end
+  worker.waiter = waiters.of(run.client.transport)
+  worker.options = {
+    before_attempt = function() return begin(run, worker) end,
+    before_retry = function() withdraw(run, worker.item) end,
+  }
+  for name, value in pairs(run.message_options) do worker.options[name] = value end
+  return worker.options
+end
+
+-- Counts and reports an item whose recipient wants no marketing messages. Returns whether it must not be sent.
+local function is_suppressed(run, item)
+  local is_allowed, err = intake.check(run, item)
+  if is_allowed then return false end
+  if err.path == "suppress" then
+    item.is_settled = true
+    run:notify(item, nil, err)
+  else
+    run:put_back(item)
+    run:give_up(err)
+  end
+  return true
+end
+
+-- Sends one message and handles its result.
+local function process(run, worker)
+  local item = worker.item
+  if run.client.closed then return abandon(run, item) end
+  if is_suppressed(run, item) then return end
+  local ok, sent, err = guard(run.client.send, run.client, item.to, item.message, options_of(run, worker))
+  if not ok then
+    run:fail(sent)
+    sent, err = nil, raised_error(run, item, sent)
+  end
+  local is_certain = err and not err.maybe_sent
+  if is_certain and err.path == "journal" then
+    if not run.is_finished then run.journal:withdraw { item } end
+    run:stop()
+    return run:put_back(item)
+  end
+  if is_certain and err.kind == "cancelled" and run.client.closed then
+    withdraw(run, item)
+    return abandon(run, item)
+  end
+  if is_certain and err.path == "proxy" then -- the proxy would refuse every message
+    withdraw(run, item)
+    run:put_back(item)
+    return run:give_up(err)
+  end
+  if run.breaker:record(err, clock()) then
+    withdraw(run, item)
+    return run:put_back(item)
+  end
+  run:settle(item, sent, err)
+end
+
+-- Sends messages until none is ready.
+local function work(run, worker)
+  worker.thread = coroutine.running()
+  while worker.item do
+    process(run, worker)
+    local now = clock()
+    worker.item = run.active <= run.breaker:limit(run.concurrency) and run:take(now) or nil
+    if worker.item and run:depth() == run.low then run.group:wake() end
+  end
+  run.workers[worker] = nil
+  run.active = run.active - 1
+  run.group:wake()
+end
+
+--- Starts workers for the messages that may be sent.
+---@param run waba.BulkRun
+function workers.start(run)
+  local limit = run.breaker:limit(run.concurrency)
+  while run.active < limit do
+    local worker = { item = run:take(clock()) }
+    if not worker.item then return end
+    run.active = run.active + 1
+    run.workers[worker] = true
+    run.group:start(function() work(run, worker) end)
+  end
+end
+
+--- Removes workers whose coroutine was ended from outside. The result of a message that may have been sent is uncertain.
+---@param run waba.BulkRun
+function workers.reap_dead(run)
+  for worker in pairs(run.workers) do
+    if worker.thread and runtime.is_dead(worker.thread) then
+      run.workers[worker] = nil
+      run.active = run.active - 1
+      local item = worker.item
+      if item and not item.is_settled then
+        local err = raised_error(run, item, "the coroutine that sent it was ended")
+        if err.maybe_sent then run:settle(item, nil, err) else run:put_back(item) end
+      end
+    end
+  end
+end
+
+return workers
