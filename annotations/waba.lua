@@ -178,30 +178,30 @@ local nginx = {}
 
 --- The options of `client:send_all`.
 ---@class waba.BulkOptions
----@field concurrency? integer  messages in flight at most; lowered if the client's rate limit would make the last message wait longer than half of its timeout; default: 64
----@field rate? number  messages per second at most, besides the client's rate limit
----@field on_result? fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)  called once for each message, in the order of the responses; again for an uncertain result if the process ends during the call. An error raised in it ends the run, and is raised again when all messages in flight have ended
----@field journal? string  path of a file that makes the run resumable; one run at a time
----@field campaign? string  a name for the message that is sent, such as its template. A journal records the runs of each campaign separately, so another campaign with the same journal sends to every recipient. 1 to 1024 bytes; only with a journal or an outbox
----@field outbox? waba.Outbox  puts the messages into this outbox, from which senders in any process send them, and waits for their results. Requires `campaign`: the same campaign continues after a crash. `on_result` is called for messages that are refused; a sender reports the others
----@field number? string|integer  with an outbox: the business number that sends
----@field unique? boolean  true: sends once to each recipient, however its number is written; the others are counted as `duplicates`. Needs memory for each recipient
----@field suppress? waba.Receiver  templates for marketing are not sent to customers who want none, by the records of this receiver; they are counted as `suppressed`, and `on_result` gets an error of kind "blocked". With an outbox this is checked when they are put; senders have the same option
----@field marketing? boolean  with suppress: whether the templates are for marketing; by default those are whose definition the client has, and it says so
----@field retry_failed? boolean  true: sends again what an earlier run of the journal could not send
----@field retry_maybe_sent? boolean  true: sends again what an earlier run may have sent
----@field stop? fun(): any  called several times a second; a true value ends the run after the messages in flight, and the summary has `stopped`. In nginx: `ngx.worker.exiting`
+---@field concurrency? integer  the largest number of messages in flight; lowered if the client's rate limit would make the last message wait longer than half of its timeout; default: 64
+---@field rate? number  the largest number of messages per second, besides the client's rate limit
+---@field on_result? fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)  called once for each message, in the order of the responses; if the process ends during the call, it is called again for an uncertain result. An error that it raises ends the run; the error is raised again when all messages in flight have ended
+---@field journal? string  path of a file that records the results, so that another run can continue this one; only one run at a time can use it
+---@field campaign? string  a name of the message, such as the name of its template. A journal records the runs of each campaign separately, so another campaign with the same journal sends to every recipient again. 1 to 1024 bytes; only with a journal or an outbox
+---@field outbox? waba.Outbox  puts the messages into this outbox, from which senders in any process send them, and waits for the results. Requires `campaign`: the same campaign continues after a crash. `on_result` is called for refused messages only; a sender reports the other results
+---@field number? string|integer  with an outbox: the business number that sends the messages
+---@field unique? boolean  true: sends only one message to each recipient, whatever the form of the number; the other messages are counted as `duplicates`. This option needs memory for each recipient
+---@field suppress? waba.Receiver  a receiver with records of customers who want no marketing messages. Templates for marketing are not sent to them; they are counted as `suppressed`, and `on_result` gets an error of kind "blocked". With an outbox the records are read when the messages are put; a sender has the same option
+---@field marketing? boolean  with suppress: whether the templates are for marketing; by default a template is if the client has its definition and the category is marketing
+---@field retry_failed? boolean  true: sends the messages again that an earlier run of the journal could not send
+---@field retry_maybe_sent? boolean  true: sends the messages again that an earlier run may have sent
+---@field stop? fun(): any  called several times a second; if it returns true, the run ends after the messages in flight, and the summary has `stopped`. In nginx: `ngx.worker.exiting`
 ---@field total? integer  the expected number of messages, for the figures
 ---@field on_progress? fun(figures: waba.BulkFigures)  called at most twice a second, and at the end
----@field timeout? number  seconds for each message; default: the client's
+---@field timeout? number  seconds for each message; default: the client's `timeout`
 ---@field send? waba.SendOptions  for each message
----@field patience? number  seconds for which the run waits and tries again while the gateway is not reachable or overloaded, before the run ends; no recipient is skipped meanwhile. 0, or a client without retries: does not wait; default: 300
+---@field patience? number  seconds for which the run waits while the gateway can't be reached or is overloaded, before the run ends; no recipient is skipped meanwhile. 0, or a client without retries: the run does not wait; default: 300
 
 --- The options of `client:estimate`.
 ---@class waba.EstimateOptions
----@field rate? number  messages per second at most, besides the client's rate limit
----@field concurrency? integer  messages in flight at most; default: 64
----@field latency? number  seconds that the gateway takes for each message; default: 0.2
+---@field rate? number  the largest number of messages per second, besides the client's rate limit
+---@field concurrency? integer  the largest number of messages in flight; default: 64
+---@field latency? number  seconds that the gateway needs for each message; default: 0.2
 
 --- How one message is sent.
 ---@class waba.SendOptions
@@ -293,13 +293,13 @@ local nginx = {}
 --- The limits of a server. A peer is an IPv4 address or an IPv6 /64 network. The limits of a peer count only
 --- connections without valid credentials.
 ---@class waba.ServerLimits
----@field connections? integer  open connections in total; default: 512
----@field peer_connections? integer  open connections of one peer; default: 256
----@field peer_bodies? integer  incomplete bodies of one peer; default: 64
----@field held_bytes? integer  bytes of bodies in memory in total; default: 64 * 1024 * 1024
----@field peer_held_bytes? integer  bytes of bodies in memory of one peer; default: 16 * 1024 * 1024
----@field request_seconds? number  until head and body of a request have arrived; default: 30
----@field idle_seconds? number  without a request on an open connection; default: 60
+---@field connections? integer  the largest number of open connections in total; default: 512
+---@field peer_connections? integer  the largest number of open connections of one peer; default: 256
+---@field peer_bodies? integer  the largest number of incomplete bodies of one peer; default: 64
+---@field held_bytes? integer  the largest number of bytes in memory for all bodies; default: 64 * 1024 * 1024
+---@field peer_held_bytes? integer  the largest number of bytes in memory for the bodies of one peer; default: 16 * 1024 * 1024
+---@field request_seconds? number  seconds until the head and the body of a request must have arrived; default: 30
+---@field idle_seconds? number  seconds without a request after which an open connection is closed; default: 60
 
 --- When a failed event is tried again. The pause doubles after each failure and is then shortened by a random part of
 --- up to half.
@@ -343,7 +343,7 @@ local nginx = {}
 
 --- The options of `waba.split`.
 ---@class waba.SplitOptions
----@field max? integer  the largest number of characters of a piece; the default is the limit of a text message; default: 4096
+---@field max? integer  the largest number of characters in a piece; the default is the limit of a text message; default: 4096
 
 --- A message to be sent.
 ---@class waba.OutboxEntry
@@ -517,7 +517,7 @@ local nginx = {}
 ---@field prefilled_message string  required: the text that the customer finds in the chat, at most 140 characters
 ---@field generate_qr_image? "PNG"|"SVG"  the format of an image to make
 
---- Filters of templates. Filters do not distinguish upper and lower case.
+--- Filters of templates. They do not distinguish upper and lower case.
 ---@class waba.TemplateFilter
 ---@field limit? integer  number of templates in one page; the default of the platform is 1000 on On-Premise hosting
 ---@field name? string  selects templates with this name, in all languages
@@ -779,24 +779,25 @@ function waba.clients(options) end
 --- Checks a message without sending it.
 ---@param message waba.Message
 ---@param hosting? waba.Hosting  "on_premise" (the default) or "cloud"
----@param mode? true|"documented"  "documented": only by rules the platform documents
----@param definition? waba.StoredTemplate  of the template, as `client.templates:definition` returns it: its
----        placeholders, header and buttons are compared with the message
+---@param mode? true|"documented"  "documented": only by the rules that the platform documents
+---@param definition? waba.StoredTemplate  the definition of the template, as `client.templates:definition` returns
+---        it: its placeholders, header and buttons are compared with the message
 ---@return true|nil valid
----@return waba.Error? err  kind "invalid", with `path`; kind "template" when the message differs from the definition
+---@return waba.Error? err  kind "invalid" with `path`; kind "template" if the message differs from the definition
 function waba.check(message, hosting, mode, definition) end
 
---- The meaning of an error code of the platform, and what to do.
+--- Returns the meaning of an error code of the platform, and what to do about it.
 ---@param code integer|string
 ---@param hosting? waba.Hosting  by default first On-Premise hosting, then Cloud hosting
 ---@return waba.ErrorRow|nil  nil for an unknown code
 function waba.explain(code, hosting) end
 
---- Cuts a long text into pieces that fit into messages: between paragraphs, else lines, sentences or words, and never inside a
---- user-perceived character or a URL that fits into one piece. Blanks at a cut are left out.
+--- Cuts a long text into pieces that fit into messages. It cuts between paragraphs, else between lines, sentences or
+--- words; never inside a visible character, and never inside a URL that fits into one piece. Blanks at a cut are
+--- removed.
 ---@param text string
 ---@param options? waba.SplitOptions
----@return string[]|nil pieces  without one when the text is blank
+---@return string[]|nil pieces  empty if the text has blanks only
 ---@return waba.Error? err      kind "invalid": the text is not valid UTF-8
 function waba.split(text, options) end
 
@@ -836,49 +837,53 @@ function waba.run(fn, ...) end
 ---@param ... any  its arguments
 function waba.spawn(fn, ...) end
 
---- Waits. The other coroutines of the event loop run meanwhile.
+--- Waits for some seconds. The other coroutines of the event loop run meanwhile.
 ---@param seconds number  0 or more
 function waba.sleep(seconds) end
 
---- A text. WhatsApp's markup works in it: `*bold*`, `_italic_`, `~struck~`.
----@param content string|{ body: string, preview_url: boolean? }  body: 1 to 4096 characters;
----  preview_url: show a preview of the first link, false by default
+--- A text. WhatsApp's markup works in the text: `*bold*`, `_italic_`, `~struck~`.
+---@param content string|{ body: string, preview_url: boolean? }  body: 1 to 4096 characters; preview_url: true shows
+---  a preview of the first link, false by default
 ---@return waba.Message
 function waba.text(content) end
 
---- An image: JPEG or PNG, at most 5 MB. The library can't see the file's type and size: the platform reports an error later,
---- in a status.
+--- An image: JPEG or PNG, at most 5 MB. The library can't see the type and the size of the file, so the platform
+--- reports such an error later in a status.
 ---@param content waba.MediaContent
 ---@return waba.Message
 function waba.image(content) end
 
---- A video: MP4 or 3GPP with H.264 and AAC, at most 16 MB (reported later, as with `image`).
+--- A video: MP4 or 3GPP with H.264 and AAC, at most 16 MB (errors are reported later, as for `image`).
 ---@param content waba.MediaContent
 ---@return waba.Message
 function waba.video(content) end
 
---- A sound, at most 16 MB (reported later, as with `image`); OGG with Opus is shown as a voice note.
+--- An audio file of at most 16 MB (errors are reported later, as for `image`); WhatsApp shows OGG with Opus as a
+--- voice note.
 ---@param content waba.MediaContent|{ voice: boolean? }  without caption; voice: as in `waba.voice`
 ---@return waba.Message
 function waba.audio(content) end
 
---- A voice note: an `audio` with `voice = true`. OGG with Opus, one channel; a larger one than 512 KB shows a
---- download icon instead of a play icon. Cloud hosting only; On-Premise shows any OGG with Opus as a voice note.
+--- A voice note: an `audio` with `voice = true`. The file must be OGG with Opus and one channel. If it is larger than
+--- 512 KB, WhatsApp shows a download icon instead of a play icon. Cloud hosting only; on On-Premise hosting every
+--- audio file in OGG with Opus is shown as a voice note.
 ---@param content waba.MediaContent  without caption
 ---@return waba.Message
 function waba.voice(content) end
 
---- A document, at most 100 MB, 64 MB through an On-Premise upload (reported later, as with `image`).
+--- A document of at most 100 MB, or 64 MB if it is uploaded on On-Premise hosting (errors are reported later, as
+--- for `image`).
 ---@param content waba.MediaContent
 ---@return waba.Message
 function waba.document(content) end
 
---- A sticker: WebP, 512 x 512, at most 100 KB; not animated on On-Premise (reported later).
+--- A sticker: WebP, 512 x 512 pixels, at most 100 KB; not animated on On-Premise hosting (errors are reported
+--- later, as for `image`).
 ---@param content waba.MediaContent  without caption
 ---@return waba.Message
 function waba.sticker(content) end
 
---- A place. The address is shown only together with a name.
+--- A place. WhatsApp shows the address only together with a name.
 ---@param content { latitude: number, longitude: number, name: string?, address: string? }
 ---@return waba.Message
 function waba.location(content) end
@@ -888,97 +893,99 @@ function waba.location(content) end
 ---@return waba.Message
 function waba.reaction(content) end
 
---- Pins a message in a group, which shows at most three pinned messages. Cloud hosting, groups only.
+--- Pins a message in a group, which shows up to three pinned messages. Cloud hosting, groups only.
 ---@param content { message_id: string, expiration_days: integer }  1 to 30 days
 ---@return waba.Message
 function waba.pin(content) end
 
---- Unpins a message. Cloud hosting, groups only.
+--- Unpins a message in a group. Cloud hosting, groups only.
 ---@param content string|{ message_id: string }
 ---@return waba.Message
 function waba.unpin(content) end
 
---- Makes a message of any type from its content in the platform's form.
+--- Makes a message of any type; the content has the platform's form.
 ---@param kind string
 ---@param content any
 ---@return waba.Message
 function waba.message(kind, content) end
 
---- Contact cards, one or more.
+--- Makes a message with one or more contact cards.
 ---@param cards waba.ContactCard[]
 ---@return waba.Message
 function waba.contacts(cards) end
 
---- One to three reply buttons.
----@param content waba.InteractiveContent|{ buttons: { id: string, title: string }[] }  id: at most 256
----  characters, returned in the reply; title: at most 20; both unique
+--- A message with one to three reply buttons.
+---@param content waba.InteractiveContent|{ buttons: { id: string, title: string }[] }  id: at most 256 characters,
+---  returned in the reply; title: at most 20 characters; both must be unique
 ---@return waba.Message
 function waba.buttons(content) end
 
---- A list that a button opens. The header is a text.
+--- A message with a button that opens a list. The header must be a text.
 ---@param content waba.InteractiveContent|{ button: string, sections: { title: string?, rows: { id: string, title: string, description: string? }[] }[] }
----  button: at most 20 characters; at most 10 rows in all; titles at most 24, a section needs one
----  when there are several; description at most 72
+---  button: at most 20 characters; all sections together have at most 10 rows; titles have at most 24 characters, and
+--- are required if there are several sections; a description has at most 72 characters
 ---@return waba.Message
 function waba.list(content) end
 
---- One product of a catalogue. It has no header; body and footer are optional.
+--- A message with one product of a catalogue. It has no header; body and footer are optional.
 ---@param content { catalog_id: string, product_retailer_id: string, body: string?, footer: string? }
 ---@return waba.Message
 function waba.product(content) end
 
---- Up to 30 products of a catalogue, in sections. Header (text) and body are required.
+--- A message with up to 30 products of a catalogue, in sections. The header (a text) and the body are required.
 ---@param content waba.InteractiveContent|{ catalog_id: string, sections: { title: string?, products: string[] }[] }
 ---@return waba.Message
 function waba.product_list(content) end
 
---- A link to the whole catalogue. Cloud hosting only.
----@param content { body: string, footer: string?, thumbnail_product_retailer_id: string? }  the product
----  whose picture is shown, the catalogue's first by default
+--- A message with a link to the complete catalogue. Cloud hosting only.
+---@param content { body: string, footer: string?, thumbnail_product_retailer_id: string? }  the product whose picture
+---  is shown; default: the first product of the catalogue
 ---@return waba.Message
 function waba.catalog(content) end
 
---- Two to ten cards to swipe, each with an image or a video, and with a link or quick replies; all cards have the same
---- parts. Cloud hosting only, inside the 24-hour window; for templates see `waba.template`.
+--- A message with two to ten cards in a row that can be swiped. Each card has an image or a video, and either a link
+--- or quick replies; all cards must have the same parts. Cloud hosting only, and only inside the 24-hour window; see
+--- `waba.template` for carousels in templates.
 ---
 ---    waba.carousel { body = "Two rooms fit", cards = {
 ---      { header = waba.image { link = "https://…/a.jpg" }, body = "*Loft*", display_text = "Book", url = "https://…/a" },
 ---      { header = waba.image { link = "https://…/b.jpg" }, body = "*Studio*", display_text = "Book", url = "https://…/b" } } }
 ---@param content { body: string, cards: { header: table, body: string?, display_text: string?, url: string?, buttons: { id: string, title: string }[]? }[] }
----  a card's body: at most 160 characters and two line breaks, on all cards or on none; display_text
----  and title: at most 20
+---  the body of a card has at most 160 characters and two line breaks, and either all cards have one or none;
+--- display_text and title have at most 20 characters
 ---@return waba.Message
 function waba.carousel(content) end
 
---- Two to ten products of one catalogue to swipe. Cloud hosting only.
+--- A message with two to ten products of one catalogue in a row that can be swiped. Cloud hosting only.
 ---@param content { body: string, catalog_id: string, products: string[] }
 ---@return waba.Message
 function waba.product_carousel(content) end
 
---- A button that opens a web page. A tap on it is not reported.
+--- A message with a button that opens a web page. No webhook reports a tap on the button.
 ---@param content waba.InteractiveContent|{ display_text: string, url: string }  display_text: at most 20
 ---  characters
 ---@return waba.Message
 function waba.cta_url(content) end
 
---- A button that opens a flow, which is a form inside WhatsApp. The customer's input arrives as a reply of kind "flow".
+--- A message with a button that opens a flow, which is a form inside WhatsApp. The customer's input arrives as a
+--- reply of kind "flow".
 ---@param content waba.InteractiveContent|{ flow_id: string?, flow_name: string?, flow_cta: string, flow_token: string?, mode: string?, flow_action: string?, screen: string?, data: table?, flow_action_payload: table?, flow_message_version: string? }
----  flow_id or flow_name; flow_cta: the button's label, at most 30 characters; flow_token: returned in the reply;
----  mode: "published" (default) or "draft"; flow_action: "navigate" (default) or "data_exchange"; screen
----  and data: the first screen of the flow, and its input
+---  flow_id or flow_name; flow_cta: the label of the button, at most 30 characters; flow_token: returned in the
+--- reply; mode: "published" (default) or "draft"; flow_action: "navigate" (default) or "data_exchange"; screen and
+--- data: the first screen of the flow, and its input
 ---@return waba.Message
 function waba.flow(content) end
 
---- Asks the customer to share a place; the reply is a message of type location.
+--- Asks the customer to share a location; the reply is a message of type location.
 ---@param content string|{ body: string }
 ---@return waba.Message
 function waba.location_request(content) end
 
---- Asks the customer for an address (India). The reply has the kind "flow".
+--- Asks the customer to enter an address (India). The reply has the kind "flow".
 ---@param content waba.InteractiveContent|{ country: string?, values: table?, saved_addresses: { id: string, value: table }[]?, validation_errors: table? }
----  country: "IN" by default; values: the fields that are filled in already: name, phone_number, in_pin_code,
----  house_number, floor_number, tower_number, building_name, address, landmark_area, city, state;
----  validation_errors: by the same names, when the request is repeated
+---  country: "IN" by default; values: the content of fields at the beginning: name, phone_number, in_pin_code,
+--- house_number, floor_number, tower_number, building_name, address, landmark_area, city, state; validation_errors:
+--- error messages with the same names, when the request is repeated
 ---@return waba.Message
 function waba.address(content) end
 
@@ -987,41 +994,42 @@ function waba.address(content) end
 ---@return waba.Message
 function waba.request_contact_info(content) end
 
---- A button that calls the business.
+--- A message with a button that calls the business.
 ---@param content string|{ body: string, display_text: string?, ttl_minutes: integer?, payload: string? }
 ---  display_text: at most 20 characters, "Call Now" by default; ttl_minutes: 1 to 43200, 10080 (7 days)
 ---  by default; payload: at most 512 characters, returned with the call
 ---@return waba.Message
 function waba.voice_call(content) end
 
---- Asks the customer for permission to call. Allowed once in 24 hours and twice in 7 days.
+--- Asks the customer for permission to be called. The platform allows this once in 24 hours and twice in 7 days.
 ---@param content? string|{ body: string? }
 ---@return waba.Message
 function waba.call_permission(content) end
 
---- Makes a message with the price of an order and a button to pay. Without items and subtotal it shows only the total.
----@param content waba.OrderDetails|{ body: string, header: table?, footer: string? }  the header is an image
+--- A message with the price of an order and a button to pay. Without items and subtotal the message shows only the
+--- total.
+---@param content waba.OrderDetails|{ body: string, header: table?, footer: string? }  the header must be an image
 ---@return waba.Message
 function waba.order_details(content) end
 
---- The status of an order; "completed" and "canceled" are final.
+--- A message with the status of an order; the status cannot change after "completed" or "canceled".
 ---@param content { body: string, footer: string?, reference_id: string, status: string?, description: string?, payment: { status: string, timestamp: integer? }?, order: table? }
 ---  status: "processing", "partially_shipped", "shipped", "completed" or "canceled"
 ---@return waba.Message
 function waba.order_status(content) end
 
 --- Makes a parameter of a template's body that is an amount of money.
----@param content { code: string, amount_1000: integer, fallback_value: string }  ISO 4217 code;
----  the amount times 1000; the text that is shown where it can't be formatted
+---@param content { code: string, amount_1000: integer, fallback_value: string }  ISO 4217 code; the amount times
+---  1000; the text that is shown if the amount can't be formatted
 ---@return table parameter
 function waba.currency(content) end
 
---- Makes a parameter of a template's body that is a date and time. Most clients show `fallback_value`.
+--- Makes a parameter of a template's body that is a date and time. Most WhatsApp clients show `fallback_value`.
 ---@param content { fallback_value: string, day_of_week: integer|string|nil, year: integer?, month: integer?, day_of_month: integer?, hour: integer?, minute: integer?, calendar: string?, timestamp: integer? }
 ---@return table parameter
 function waba.date_time(content) end
 
---- A template: the only type that may be sent outside the 24-hour window.
+--- A template message, the only type that may be sent outside the 24-hour window.
 ---
 ---    waba.template { name = "order_ready", language = "de", header = { image = { link = "https://…" } },
 ---      body = { "Eva", waba.currency { code = "EUR", amount_1000 = 49900, fallback_value = "49,90 EUR" } },
@@ -1030,9 +1038,9 @@ function waba.date_time(content) end
 ---@return waba.Message
 function waba.template(content) end
 
---- A template in the form before 2022, for old programs. New programs use `template`.
+--- Makes a template message in the form that was used before 2022, for old programs. New programs use `template`.
 ---@param content { namespace: string, element_name: string, language: string|table, params: any[]?, localizable_params: table[]? }
----  `params` as the `body` of `template`; or the raw `localizable_params`
+---  `params` as the `body` of `template`; or `localizable_params` in the platform's form
 ---@return waba.Message
 function waba.hsm(content) end
 

@@ -1,4 +1,4 @@
--- A text that is the same for equal plain values, in whatever order their members were written.
+-- Makes a text from a plain value. Equal values have the same text, whatever the order of their members is.
 
 local canonical = {}
 
@@ -6,7 +6,7 @@ local function scalar(value)
   return type(value) .. ":" .. tostring(value)
 end
 
--- All parts are appended to one list, since a value may be nested a thousand levels deep.
+-- All parts are appended to one list, because a value may be nested a thousand levels deep.
 local function write(out, value)
   if type(value) ~= "table" then
     out[#out + 1] = scalar(value)

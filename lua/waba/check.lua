@@ -8,11 +8,11 @@ local check = {}
 --- Checks a message without sending it.
 ---@param message waba.Message
 ---@param hosting? waba.Hosting  "on_premise" (the default) or "cloud"
----@param mode? true|"documented"  "documented": only by rules the platform documents
----@param definition? waba.StoredTemplate  of the template, as `client.templates:definition` returns it: its
----        placeholders, header and buttons are compared with the message
+---@param mode? true|"documented"  "documented": only by the rules that the platform documents
+---@param definition? waba.StoredTemplate  the definition of the template, as `client.templates:definition` returns
+---        it: its placeholders, header and buttons are compared with the message
 ---@return true|nil valid
----@return waba.Error? err  kind "invalid", with `path`; kind "template" when the message differs from the definition
+---@return waba.Error? err  kind "invalid" with `path`; kind "template" if the message differs from the definition
 function check.check(message, hosting, mode, definition)
   hosting = hosting or "on_premise"
   if not hostings.NAMES[hosting] then
@@ -47,7 +47,7 @@ function check.codes(hosting)
   return list
 end
 
---- The meaning of an error code of the platform, and what to do.
+--- Returns the meaning of an error code of the platform, and what to do about it.
 ---@param code integer|string
 ---@param hosting? waba.Hosting  by default first On-Premise hosting, then Cloud hosting
 ---@return waba.ErrorRow|nil  nil for an unknown code

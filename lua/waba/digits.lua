@@ -1,6 +1,7 @@
--- Writes numbers as text, the same on every Lua. `tostring` writes 1.2345678901235e+15 under LuaJIT and 5.0 under Lua 5.4.
+-- Writes numbers as text, in the same way on every Lua. `tostring` writes 1.2345678901235e+15 under LuaJIT and 5.0
+-- under Lua 5.4.
 
--- From here on a double can't represent every whole number, so a number may already have lost digits.
+-- From this number on a double can't represent every whole number, so such a number may already have lost digits.
 local EXACT = 9007199254740992
 
 --- Writes a number with all its digits and without an exponent.
@@ -16,7 +17,7 @@ local function digits(number)
     if not text:find("e", 1, true) and (number > -1e13 and number < 1e13 or tonumber(text) == number) then break end
   end
   if text:find("e", 1, true) then text = ("%.20f"):format(number):gsub("0+$", ""):gsub("%D$", "") end
-  return (text:gsub(",", ".")) -- the locale's decimal point
+  return (text:gsub(",", ".")) -- the decimal point of the locale
 end
 
 return digits

@@ -1,24 +1,24 @@
 -- The error object, the second result of every function that fails at run time. Both hostings, the transports and the
--- checks use the same one.
+-- checks use this error object.
 
 local errors = {}
 
---- The class of an error.
+--- The kind of an error.
 ---@alias waba.ErrorKind
----| "invalid"      # refused by the library or the gateway: a field is missing, too long, of a wrong type
+---| "invalid"      # the library or the gateway has refused the request: a field is missing, too long, or of an invalid type
 ---| "blocked"      # 360dialog keeps this resource or the account closed
 ---| "auth"         # the API key is wrong, or belongs to another number
----| "not_found"    # no such id, name or path
+---| "not_found"    # the id, name or path does not exist
 ---| "rate_limited" # too many requests, or the gateway is overloaded; see `retry_after`
 ---| "window"       # the 24-hour window is closed: send a template
 ---| "recipient"    # this recipient can't be reached
 ---| "template"     # the template does not exist, or its parameters do not match it
 ---| "media"        # the media file can't be used
 ---| "unavailable"  # the gateway or the WhatsApp client behind it is down
----| "network"      # no connection, or it broke
+---| "network"      # no connection, or the connection failed
 ---| "tls"          # the certificate or the handshake failed
 ---| "timeout"      # no response within the timeout
----| "cancelled"    # ended by this program
+---| "cancelled"    # this program has ended the request
 ---| "protocol"     # the response violates HTTP or the gateway's documentation
 ---| "api"          # any other error of the platform
 
@@ -26,31 +26,31 @@ local errors = {}
 ---@field kind waba.ErrorKind
 ---@field message string        one sentence for people and logs. In all texts of the gateway "(hidden)" replaces the
 ---                             key, the recipient and the content of the message
----@field code integer?         the platform's code: see `waba.explain(code)`
----@field subcode integer?      the platform's second code (Cloud hosting)
----@field trace_id string?      the platform's id of the response, for its support (Cloud hosting)
+---@field code integer?         the error code of the platform: see `waba.explain(code)`
+---@field subcode integer?      the second error code of the platform (Cloud hosting)
+---@field trace_id string?      the platform's id of the response, for a question to its support (Cloud hosting)
 ---@field status integer?       HTTP status
 ---@field title string?         the platform's text
 ---@field details string?       the platform's text
----@field href string?          the platform's page about the error
+---@field href string?          the URL of the platform's page about the error
 ---@field path string?          the field that is invalid, as in "text.body"
----@field retryable boolean     the same call may succeed later
----@field retry_after number?   seconds to wait before that
----@field scope string?         kind rate_limited: what the limit applies to: "key" (all requests of the key; the
----                             default), "pair" (messages to this recipient), "endpoint" (requests of this kind). Kind
----                             timeout: what the request waited for: "key", "pair", or "order" (a message before this
----                             one)
----@field maybe_sent boolean    the gateway may have accepted the request: repeating it may do it twice
----@field answer table?         the platform's whole response, unchanged, if it has more than the error
+---@field retryable boolean     true: a retry of the same call may succeed later
+---@field retry_after number?   seconds to wait before a retry
+---@field scope string?         for kind rate_limited, what the limit applies to: "key" (all requests of the key; the
+---                             default), "pair" (messages to this recipient), "endpoint" (requests of this kind). For
+---                             kind timeout, what the request waited for: "key", "pair", or "order" (the previous
+---                             message to the same recipient)
+---@field maybe_sent boolean    true: the gateway may have accepted the request, so a retry may have its effect twice
+---@field answer table?         the complete response of the platform, unchanged, if it has more than the error
 ---@field upload string?        the value with which an upload can be resumed (client.media:resumable)
----@field errors table[]?       all errors of the platform's response, unchanged, if there are several
----@field index integer?         of `outbox:put` with a list: the position of the invalid entry
----@field summary waba.BulkSummary?  of `client:send_all`: the results before the error
+---@field errors table[]?       all errors in the response of the platform, unchanged, if there are several
+---@field index integer?         set by `outbox:put` for a list: the position of the invalid entry
+---@field summary waba.BulkSummary?  set by `client:send_all`: the results before the error
 local Error = {}
 Error.__index = Error
 Error.__name = "waba.Error"
 
---- The text of `assert(client:send(…))` (not on Lua 5.1 and 5.2, whose `assert` accepts strings only).
+--- Makes `assert(client:send(…))` show the message (not on Lua 5.1 and 5.2, whose `assert` accepts strings only).
 function Error:__tostring()
   local marks = {}
   if self.code then marks[#marks + 1] = "code " .. self.code end
@@ -60,7 +60,7 @@ function Error:__tostring()
   return self.kind .. ": " .. self.message .. suffix
 end
 
---- Makes an error object of its fields. `retryable` and `maybe_sent` are false by default.
+--- Makes an error object from its fields. `retryable` and `maybe_sent` are false by default.
 ---@param fields { kind: waba.ErrorKind, message: string, [string]: any }
 ---@return waba.Error
 function errors.new(fields)
@@ -69,9 +69,9 @@ function errors.new(fields)
   return setmetatable(fields, Error)
 end
 
---- The error of a field that breaks a rule.
+--- Makes the error for a field that violates a rule.
 ---@param path string     as in "interactive.action.buttons[2].reply.title"
----@param message string  which field, what is wrong, what is allowed
+---@param message string  which field is invalid, what is wrong with it, and what is allowed
 ---@return waba.Error
 function errors.invalid(path, message)
   return errors.new { kind = "invalid", path = path, message = message }

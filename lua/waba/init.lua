@@ -5,7 +5,7 @@ local version = require "waba.version"
 ---@class waba
 local waba = { _VERSION = "waba " .. version }
 
--- For each name of the API, its module and its function.
+-- For each name of the API, its module and the function in it.
 local FUNCTIONS = {
   client = { "waba.client", "new" },
   clients = { "waba.client.pool", "new" },
@@ -21,12 +21,12 @@ local FUNCTIONS = {
   sleep = { "waba.runtime", "sleep" },
 }
 
--- Name to module with a table of functions.
+-- For each name of the API, a module with a table of functions.
 local MODULES = {
   inbox = "waba.inbox", outbox = "waba.outbox", pace = "waba.pace", webhook = "waba.webhook",
 }
 
--- Name to module and its package.
+-- For each name of the API, a module of another package, and that package.
 local PACKAGES = {
   emulator = { "waba.emulator", "waba-emulator" },
   migrate = { "waba.migrate", "waba-cli" },

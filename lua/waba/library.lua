@@ -1,19 +1,20 @@
--- Loads a library that only some programs need, or raises an error that explains how to install it.
+-- Loads a library that only some programs need. If it is not installed, raises an error that explains how to
+-- install it.
 
 local library = {}
 
--- Debian's folders of pure Lua libraries. It installs some only for older versions of Lua, although they
--- run under newer ones; and OpenResty's LuaJIT does not search Debian's folders at all.
+-- The folders of Debian with pure Lua libraries. Debian installs some libraries only for older versions of Lua,
+-- although they also run under newer ones. OpenResty's LuaJIT does not search Debian's folders at all.
 library.OLDER = "/usr/share/lua/5.1/?.lua;/usr/share/lua/5.1/?/init.lua"
 if _VERSION ~= "Lua 5.1" then
   library.OLDER = "/usr/share/lua/5.3/?.lua;/usr/share/lua/5.3/?/init.lua;" .. library.OLDER
 end
 
---- Requires a module, if need be from Debian's folders. These are searched after all others, and stay in package.path only
---- if the module was found there, because it may require other modules later.
+--- Requires a module; if it is not found, searches Debian's folders too. Those folders are searched last. They stay in
+--- package.path only if the module was found there, because it may require other modules later.
 ---@param module string
 ---@return boolean found
----@return any module  or the reason why the module was not found
+---@return any module  the module, or the reason why it was not found
 function library.find(module)
   local ok, loaded = pcall(require, module)
   if ok or not tostring(loaded):find "^module '[^\n]-' not found" then return ok, loaded end
@@ -25,12 +26,13 @@ function library.find(module)
   return false, loaded
 end
 
---- Loads an optional library. Raises when it can't, naming the rock and Debian's package.
+--- Loads an optional library. If the library is not installed, raises an error that names the rock and Debian's
+--- package.
 ---@param module string
 ---@param rock string
 ---@param package_name string  Debian's
 ---@param what string     who needs it
----@param level integer   as in an `error` of the calling function; 0: no position
+---@param level integer   the level of an `error` in the calling function; 0: no position
 ---@return any
 function library.load(module, rock, package_name, what, level)
   local ok, loaded = library.find(module)
@@ -45,10 +47,11 @@ end
 local WITHOUT_CURL = "waba was built without libcurl and can send inside nginx only: install libcurl's headers "
   .. "(Debian: libcurl4-openssl-dev), then build and install waba again"
 
---- Loads a module of another package of this project. Raises when the package is not installed, naming its rock.
+--- Loads a module of another package of this project. If the package is not installed, raises an error that names
+--- its rock.
 ---@param module string  such as "waba.emulator"
 ---@param rock string    such as "waba-emulator"
----@param level integer  as in an `error` of the calling function
+---@param level integer  the level of an `error` in the calling function
 ---@return table
 function library.package(module, rock, level)
   local found, loaded = pcall(require, module)
@@ -58,7 +61,8 @@ function library.package(module, rock, level)
     :format(module, rock, rock), level > 0 and level + 1 or 0)
 end
 
---- The sentence of an error message that reports an absent library, without its position; nil for other messages.
+--- Returns the sentence that reports a missing library from an error message, without its position; nil for other
+--- messages.
 ---@param message string
 ---@return string|nil
 function library.absence(message)
@@ -67,7 +71,7 @@ function library.absence(message)
   return message:match "^[^\n]-:%d+: (.+)$" or message
 end
 
---- The C module over libcurl. Raises an error if waba was built without the module.
+--- Returns the C module over libcurl. Raises an error if waba was built without this module.
 ---@return table
 function library.curl()
   local found, curl = pcall(require, "waba.curl")

@@ -1,15 +1,15 @@
--- Recognizes the addresses of this machine itself.
+-- Recognises addresses of this machine (loopback).
 
 local loopback = {}
 
---- Whether a host is this machine: localhost, 127.0.0.0/8 or ::1.
+--- Returns whether a host is this machine: localhost, 127.0.0.0/8 or ::1.
 ---@param host string  an IPv6 address with or without brackets
 ---@return boolean
 function loopback.is_host(host)
   return host == "localhost" or host == "::1" or host == "[::1]" or host:find "^127%.%d+%.%d+%.%d+$" ~= nil
 end
 
---- Whether the host of a URL is this machine.
+--- Returns whether the host of a URL is this machine.
 ---@param url string
 ---@return boolean
 function loopback.is_url(url)

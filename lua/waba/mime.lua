@@ -2,7 +2,7 @@
 
 local mime = {}
 
--- By file name extension. Ogg files are taken for Opus, the only Ogg audio that WhatsApp plays.
+-- The types by file name extension. An Ogg file counts as Opus, the only audio format in Ogg that WhatsApp plays.
 local TYPES = {
   jpg = "image/jpeg", jpeg = "image/jpeg", jpe = "image/jpeg", png = "image/png", webp = "image/webp",
   gif = "image/gif", bmp = "image/bmp", tif = "image/tiff", tiff = "image/tiff", svg = "image/svg+xml",
@@ -29,7 +29,7 @@ local TYPES = {
   gpx = "application/gpx+xml", pkpass = "application/vnd.apple.pkpass", dwg = "image/vnd.dwg",
 }
 
---- The type of a file, by its name.
+--- Returns the type of a file by its name.
 ---@param name string  a path
 ---@return string|nil
 function mime.of_name(name)
@@ -45,7 +45,7 @@ local SIGNATURES = {
   { "^GIF8[79]a", "image/gif" },
 }
 
---- The type of an image, by its first bytes.
+--- Returns the type of an image by its first bytes.
 ---@param bytes string
 ---@return string|nil
 function mime.of_image(bytes)
@@ -54,10 +54,10 @@ function mime.of_image(bytes)
   end
 end
 
---- Splits a type: `Audio/OGG; codecs="opus"` is `audio/ogg` with `codecs` `opus`.
+--- Splits a type: `Audio/OGG; codecs="opus"` is `audio/ogg` with the parameter `codecs` `opus`.
 ---@param text string
----@return string|nil essence  in lower case, without parameters; nil when it is not a MIME type
----@return table<string, string>? parameters  names in lower case
+---@return string|nil essence  in lower case, without parameters; nil if the text is not a MIME type
+---@return table<string, string>? parameters  the names are in lower case
 function mime.parse(text)
   local essence, rest = text:match("^%s*([%w!#$&^_.+-]+/[%w!#$&^_.+-]+)%s*(.*)$")
   if not essence or rest ~= "" and rest:sub(1, 1) ~= ";" or rest:find("%c") then return nil end

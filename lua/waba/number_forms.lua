@@ -1,23 +1,23 @@
--- Phone numbers as spreadsheets, address books and web pages write them.
+-- Reads phone numbers in the forms in which spreadsheets, address books and web pages write them.
 
 local forms = {}
 
 -- The length of a number in international form, see recipient.lua.
 local LEAST, MOST = 7, 15
 
--- Countries whose numbers keep the 0 that others write in parentheses: Italy, San Marino, Vatican.
+-- Countries in which the 0 in parentheses belongs to the international number: Italy, San Marino, Vatican.
 local KEEPS_ZERO = { "^39", "^378", "^379" }
 
--- The characters between digits in address books and web pages besides the characters of a keyboard: no-break spaces,
--- dashes, and the invisible marks of writing direction.
+-- Characters between digits in address books and web pages that a keyboard does not have: no-break spaces, dashes,
+-- and the invisible marks of writing direction.
 local PRINTED_SEPARATORS = {
   "\194\160", "\226\128[\128-\149]", "\226\128\175", "\226\129\160", "\226\128[\170-\174]",
   "\226\129[\166-\169]", "\226\136\146", "\239\187\191",
 }
 
-local APOSTROPHE = "\226\128\153" -- the apostrophe U+2019, which Swiss spreadsheets print between digits
+local APOSTROPHE = "\226\128\153" -- the apostrophe U+2019, which Swiss spreadsheets write between digits
 
--- "+49 (0)30 123": the 0 is dialled inside the country only.
+-- In "+49 (0)30 123" the 0 is dialled inside the country only, so it is removed.
 local function without_trunk_zero(text)
   local before, after = text:match("^(.-)%(%s*0%s*%)(.*)$")
   if not before or not before:find("^%s*%+") and not before:find("^%s*00") then return text end
@@ -28,7 +28,7 @@ local function without_trunk_zero(text)
   return before .. after
 end
 
--- Reads a number in exponent form. Returns its digits if the form still has all of them.
+-- Reads a number in exponent form. Returns its digits if the form still contains all of them.
 local function digits_of_exponent(plus, whole, fraction, exponent)
   local shift = tonumber(exponent)
   if #fraction < shift then
@@ -40,8 +40,8 @@ local function digits_of_exponent(plus, whole, fraction, exponent)
   return plus .. whole .. fraction:sub(1, shift)
 end
 
--- Reads a number with a decimal mark. Returns the digits before it if only zeros follow. One or two digits after a single
--- point are decimals; more of them are digits after a separator, unless all are zeros.
+-- Reads a number with a decimal mark. Returns the digits before the mark if only zeros follow. One or two digits after
+-- a single point are decimals. More digits are a group after a separator, unless all of them are zeros.
 local function digits_of_decimal(whole, mark, fraction)
   local _, count = whole:gsub("%d", "")
   local is_zero, is_short = not fraction:find "[^0]", #fraction <= 2
@@ -54,22 +54,22 @@ local function digits_of_decimal(whole, mark, fraction)
   return whole
 end
 
--- "491,511,234,567": groups of three.
+-- Returns whether a text consists of groups of three digits: "491,511,234,567".
 local function without_groups(text, mark)
   local first, rest = text:match("^%+?(%d+)(" .. mark .. "[%d" .. mark .. "]*)$")
   if not first or #first > 3 or rest:gsub(mark .. "%d%d%d", "") ~= "" then return text end
   return (text:gsub(mark, ""))
 end
 
--- Errors for texts that a spreadsheet shows instead of a number, by their first character.
+-- The error messages for texts that a spreadsheet shows instead of a number, by their first character.
 local NO_NUMBER = {
   ["="] = "starts with =, as a formula does: write the number itself, as text",
   ["#"] = "starts with #: a spreadsheet's error, or a number in a column too narrow for it",
   ["-"] = "starts with -, as the result of a calculation does: format the column as text",
 }
 
--- Reads the forms in which spreadsheets and Lua write a number; `text` has no white space. Other text is returned
--- as it is.
+-- Reads the forms in which spreadsheets and Lua write a number; `text` has no white space. Any other text is returned
+-- unchanged.
 local function from_number_form(text)
   text = text:match '^="(.*)"$' or text:match "^=(%+?%d+)$" or text
   text = text:gsub("^'", "")
@@ -86,10 +86,11 @@ local function from_number_form(text)
   return without_groups(without_groups(text, ","), "'")
 end
 
---- Reduces a written phone number to digits, a leading "+", "/", "-" and nothing else that is valid in a number.
+--- Reduces a written phone number to digits and a leading "+". Keeps "/", "-" and all characters that are invalid
+--- in a number.
 ---@param text string
 ---@return string|nil text
----@return string? message  the end of the error message for a form that has lost digits, or is not a number
+---@return string? message  the end of the error message for a form that has lost digits or is not a number
 function forms.simplify(text)
   if text:find("[\128-\255]") then
     for _, separator in ipairs(PRINTED_SEPARATORS) do text = text:gsub(separator, "") end

@@ -1,4 +1,4 @@
--- `io.open` with a message that names the limit of the system if one was reached.
+-- Does the same as `io.open`; if a limit of the system was reached, the message names the limit.
 
 local core = require "waba.core"
 
@@ -6,7 +6,7 @@ local core = require "waba.core"
 ---@param path string
 ---@param mode string
 ---@return file*|nil file
----@return string? message  "path: what is wrong"
+---@return string? message  "path: reason"
 return function(path, mode)
   local file, message, number = io.open(path, mode)
   if file or not number then return file, message end

@@ -1,5 +1,5 @@
--- Options: a module declares the options of a function once, in a table, and this module checks them. Wrong options are
--- errors of the programmer, so they raise an error.
+-- Options: a module declares the options of a function once, in a table, and this module checks them. An invalid option
+-- is an error of the programmer, so it raises an error.
 --
 --   --- The options of `waba.thing`.
 --   ---@options waba.ThingOptions
@@ -8,12 +8,12 @@
 --     stop = "fun(): boolean",       -- called before each event; true ends the work
 --   }
 --
--- A row has a type in LuaCATS form, and a default. Its comment is the text that editors and the reference show
--- (scripts/annotations.lua).
+-- Each row has a type in LuaCATS form, and optionally a default. The comment of a row is the text that editors and
+-- the reference show (scripts/annotations.lua).
 
 local option = {}
 
--- Levenshtein distance of two short words.
+-- Returns the Levenshtein distance of two short words.
 local function distance(a, b)
   local row = {}
   for j = 0, #b do row[j] = j end
@@ -29,7 +29,7 @@ local function distance(a, b)
   return row[#b]
 end
 
--- Other names of options, in other libraries and in the platform's documentation.
+-- Other names that an option has in other libraries and in the platform's documentation.
 local SYNONYMS = {
   path = { "file" }, filename = { "file" }, file_name = { "filename", "file" },
   url = { "link" }, uri = { "link", "url" }, href = { "link", "url" }, link = { "url" },
@@ -46,7 +46,7 @@ local function synonym(name, known)
   end
 end
 
---- Finds the known name that was probably meant: one with the same meaning, or the most similar one.
+--- Returns the known name that was probably meant: a name with the same meaning, or the most similar name.
 ---@param name string
 ---@param known table<string, any>  the names are its keys
 ---@return string|nil
@@ -64,8 +64,8 @@ function option.nearest(name, known)
   if best and best_distance <= math.max(2, math.floor(#best / 3)) then return best end
 end
 
--- The alternatives of a type in LuaCATS form, as what Lua's `type` returns. A number may have a bound: "integer>=1".
--- "true" and "false" stand for the one value; for `check`, a quoted string is any string.
+-- Returns the alternatives of a type in LuaCATS form, as names that Lua's `type` returns. A number may have a bound:
+-- "integer>=1". "true" and "false" stand for this value only; for `check`, a quoted string stands for any string.
 local function read_type(written)
   local alternatives, words, named = {}, {}, {}
   for part in written:gsub("%b{}", "table"):gsub("%b<>", ""):gmatch "[^|]+" do
@@ -77,20 +77,20 @@ local function read_type(written)
     alternatives[#alternatives + 1] = { kind = kind or part, sign = sign, limit = tonumber(limit) }
     local word = (kind or part) .. (sign and (sign == ">" and " above " or " of at least ") .. limit or "")
     if not named[word] then named[word], words[#words + 1] = true, word end
-    if is_function then break end -- the rest belongs to its results
+    if is_function then break end -- the rest belongs to the results of the function
   end
   alternatives.words = table.concat(words, " or ")
   return alternatives
 end
 
--- Types that were read, by their text.
+-- The types that were read before, by their text.
 local types = setmetatable({}, { __index = function(read, written)
   read[written] = read_type(written)
   return read[written]
 end })
 
---- A type as words, for messages: "number above 0 or false".
----@param written string  the type in LuaCATS form, of a row
+--- Returns a type in words for an error message: "number above 0 or false".
+---@param written string  the type of a row, in LuaCATS form
 ---@return string
 function option.words(written) return types[written].words end
 
@@ -100,7 +100,7 @@ local function is_kind(value, kind)
   return kind == "integer" and type(value) == "number" and value % 1 == 0
 end
 
--- NaN and infinity are within no bound.
+-- NaN and infinity are out of every bound.
 local function is_within(value, sign, limit)
   if value ~= value or value >= math.huge then return false end
   if sign == ">" then return value > limit end
@@ -114,7 +114,7 @@ local function fits(value, alternatives)
   return false
 end
 
--- Returns the value for an error message: a number that is out of bounds, else the value's type.
+-- Returns the value as the error message shows it: a number that is out of bounds, else the type of the value.
 local function shown(value, alternatives)
   for _, one in ipairs(alternatives) do
     if one.sign and type(value) == "number" and is_kind(value, one.kind) then return tostring(value) end
@@ -123,11 +123,11 @@ local function shown(value, alternatives)
 end
 
 --- Raises an error if `options` has a name that `known` does not have, or a value of another type.
----@param options table|nil     nil counts as no options
----@param known table<string, string|{ [1]: string, [2]: any }>  name to type, or to type and default: "string",
----                           "number|false", "integer>=1", "fun(event: waba.Event)", { "number>0", 30 }
----@param what string         the function that takes the options, for the message: "waba.client"
----@param level? integer      as in an `error` of the calling function; 2, its caller, by default
+---@param options table|nil     nil means no options
+---@param known table<string, string|{ [1]: string, [2]: any }>  the type by name, or type and default by name:
+---                           "string", "number|false", "integer>=1", "fun(event: waba.Event)", { "number>0", 30 }
+---@param what string         the name of the function that takes the options, for the message: "waba.client"
+---@param level? integer      the level of an `error` in the calling function; default: 2, its caller
 ---@return table given
 function option.check(options, known, what, level)
   level = (level or 2) + 1
@@ -150,7 +150,7 @@ function option.check(options, known, what, level)
   return options
 end
 
---- Adds the rows of another table to a table of options. A row that both have stays.
+--- Adds the rows of another table to a table of options. If both have a row, the row of `options` stays.
 ---@param parent table<string, string|{ [1]: string, [2]: any }>
 ---@param known table<string, string|{ [1]: string, [2]: any }>
 ---@return table known
@@ -159,7 +159,7 @@ function option.with(parent, known)
   return known
 end
 
---- Checks options, and copies them with the defaults of those that are missing.
+--- Checks options, and returns a copy with the defaults of those that are missing.
 ---@param options table|nil
 ---@param known table<string, string|{ [1]: string, [2]: any }>
 ---@param what string

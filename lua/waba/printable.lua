@@ -5,14 +5,15 @@ local core = require "waba.core"
 
 local printable = {}
 
--- Patterns of the UTF-8 characters (RFC 3629) that are longer than one byte, by their first byte.
+-- The patterns of UTF-8 characters (RFC 3629) of more than one byte, by their first byte.
 local CHARACTERS = {
   "^[\194-\223][\128-\191]", "^\224[\160-\191][\128-\191]", "^[\225-\236\238\239][\128-\191][\128-\191]",
   "^\237[\128-\159][\128-\191]", "^\240[\144-\191][\128-\191][\128-\191]",
   "^[\241-\243][\128-\191][\128-\191][\128-\191]", "^\244[\128-\143][\128-\191][\128-\191]",
 }
 
--- U+0080 to U+009F; U+061C; U+200E, U+200F, U+2028 to U+202E; U+2066 to U+2069.
+-- The control characters and marks of writing direction: U+0080 to U+009F; U+061C; U+200E, U+200F, U+2028 to
+-- U+202E; U+2066 to U+2069.
 local OBEYED = { "\194[\128-\159]", "\216\156", "\226\128[\142\143\168-\174]", "\226\129[\166-\169]" }
 
 local function character_at(text, index)
@@ -39,7 +40,7 @@ function printable.utf8(text, instead)
   end))
 end
 
---- Replaces in valid UTF-8 the control and direction characters outside ASCII.
+--- Replaces control characters and marks of writing direction outside ASCII; the text must be valid UTF-8.
 ---@param text string
 ---@param instead string|fun(character: string): string
 ---@return string
@@ -57,7 +58,7 @@ function printable.text(text)
   return printable.replace(text, "?")
 end
 
---- As `printable.text`, but on one line, so that external text can't imitate a line of the program.
+--- Does the same as `printable.text`, but returns one line, so that external text can't imitate a line of the program.
 ---@param text any
 ---@return string
 function printable.line(text)

@@ -1,4 +1,4 @@
--- Reads recipients: phone numbers as people write them, business-scoped user ids, groups.
+-- Reads recipients: phone numbers as people write them, business-scoped user ids, and groups.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -8,7 +8,8 @@ local is_number = core.is_number
 
 local recipient = {}
 
--- The number of digits in international form: the maximum of E.164, and the length of the shortest numbering plans.
+-- The least and the largest number of digits in international form: the shortest numbering plans, and the maximum
+-- of E.164.
 local LEAST, MOST = 7, 15
 
 local function invalid_at(path, message)
@@ -48,14 +49,14 @@ local function digits_of_text(text)
   return digits
 end
 
---- Turns a recipient into digits: "+49 (151) 123-4567", "0049 151 …", 491511234567 and a wa_id are all
---- taken, and what spreadsheets make of a number: "491511234567.0", "4.91511234567E+11", `="491511234567"`. Refuses a
---- form that has lost digits. Refuses a number that starts with a single 0, because its country is unknown.
+--- Converts a phone number to digits. Accepts "+49 (151) 123-4567", "0049 151 …", 491511234567, a wa_id, and the
+--- forms in which spreadsheets write a number: "491511234567.0", "4.91511234567E+11", `="491511234567"`. Refuses a
+--- form that has lost digits. Refuses a number that begins with a single 0, because its country is unknown.
 ---@param to string|number
 ---@return string|nil digits  7 to 15
----@return waba.Error? err    of kind "invalid", path "to"; never quotes the number
+---@return waba.Error? err    an error of kind "invalid" with the path "to"; it never quotes the number
 function recipient.normalize(to)
-  if is_number(to, LEAST, MOST) then return to end -- a wa_id: nothing to do
+  if is_number(to, LEAST, MOST) then return to end -- a wa_id needs no conversion
   local digits, err
   if to == nil then
     return invalid("is missing")
@@ -73,8 +74,8 @@ function recipient.normalize(to)
   return digits
 end
 
--- A business-scoped user id: a country, a dot, at most 128 letters and digits; between them "ENT." when it is
--- the id of a whole enterprise (cloud.md, section 2.2).
+-- Reads a business-scoped user id: a country, a dot, and at most 128 letters and digits. The id of a complete
+-- enterprise has "ENT." between them (cloud.md, section 2.2).
 local MOST_USER_ID = 128
 
 local function is_user_id(text)
@@ -104,10 +105,10 @@ local function read_table(to)
   return read_group(group)
 end
 
---- Reads a recipient in every form that `client:send` takes.
+--- Reads a recipient in every form that `client:send` accepts.
 ---@param to string|number|{ user_id: string }|{ group_id: string }
----@return string|nil address  digits, a business-scoped user id, or a group's id
----@return nil|"user"|"group"|waba.Error form  what it is, when it is no number; or the error, of kind "invalid"
+---@return string|nil address  digits, a business-scoped user id, or the id of a group
+---@return nil|"user"|"group"|waba.Error form  the form, if it is not a phone number; or the error, of kind "invalid"
 function recipient.read(to)
   if is_number(to, LEAST, MOST) then return to end
   if type(to) == "table" then return read_table(to) end
@@ -116,9 +117,9 @@ function recipient.read(to)
   return recipient.normalize(to)
 end
 
---- The digits of a number of one's own, or of its phone_number_id on Cloud hosting.
+--- Returns the digits of one of the program's own numbers, or of its phone_number_id on Cloud hosting.
 ---@param value any
----@return string|nil digits  nil if it is neither
+---@return string|nil digits  nil if the argument is neither of them
 function recipient.business_number(value)
   local digits = recipient.normalize(value)
   if digits then return digits end

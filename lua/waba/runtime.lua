@@ -1,5 +1,6 @@
--- Where the code runs: inside nginx or not, in which event loop, and whether the running coroutine can wait. Also the
--- limits of PUC Lua 5.1, where no coroutine can yield inside `pcall`. Event loops are loaded when they are used.
+-- Determines where the code runs: inside nginx or not, in which event loop, and whether the running coroutine can
+-- wait. This module also deals with a limit of PUC Lua 5.1, in which no coroutine can yield inside `pcall`. Event
+-- loops are loaded at their first use.
 
 local core = require "waba.core"
 
@@ -10,15 +11,15 @@ local unpack = table.unpack or unpack -- luacheck: ignore 143
 
 -- Coroutines --------------------------------------------------------------------------------------
 
---- Whether this is PUC Lua 5.1, and not LuaJIT, which has the same version.
+--- Whether this is PUC Lua 5.1. LuaJIT has the same version, but is not PUC Lua.
 runtime.IS_PUC_51 = _VERSION == "Lua 5.1" and not rawget(_G, "jit")
 
 local IS_PUC_51 = runtime.IS_PUC_51
 
--- From an inner coroutine of `protect` to the coroutine that the loop resumes; false: the main program.
+-- For each inner coroutine of `protect`, the coroutine that the event loop resumes; false: the main program.
 local owners = setmetatable({}, { __mode = "kv" })
 
---- Like `coroutine.running`, but returns the coroutine that the event loop resumes.
+--- Does the same as `coroutine.running`, but returns the coroutine that the event loop resumes.
 ---@type fun(): thread|nil, boolean?
 runtime.running = not IS_PUC_51 and coroutine.running or function()
   local thread = coroutine.running()
@@ -29,21 +30,22 @@ end
 
 local running = runtime.running
 
---- Whether a coroutine has ended.
+--- Returns whether a coroutine has ended.
 ---@param thread thread
 ---@return boolean
 function runtime.is_dead(thread)
   local status = coroutine.status(thread)
-  return status == "dead" or status == "zombie" -- "zombie": a light thread of nginx
+  return status == "dead" or status == "zombie" -- "zombie" is the status of a light thread of nginx that has ended
 end
 
---- Whether the running code can wait inside `pcall`, an iterator of `for` and a metamethod.
+--- Returns whether the running code can wait inside `pcall`, an iterator of `for` and a metamethod.
 ---@type fun(): boolean
 function runtime.can_yield_in_pcall()
   return not IS_PUC_51 or coroutine.running() == nil
 end
 
---- Calls a function with `pcall` if it can wait inside it; else without, and its error passes through.
+--- Calls a function with `pcall` if the function can wait inside `pcall`; otherwise without, so that its error is
+--- raised.
 ---@param fn function
 ---@return boolean ok
 ---@return any ...
@@ -61,9 +63,9 @@ local function finish(after, subject, ok, ...)
   return ...
 end
 
---- Calls `fn`, then `after`. Returns what `fn` returned, or raises what it raised. In a coroutine of PUC Lua 5.1 `after` is
---- not called after an error.
----@param after fun(subject: any, ok: boolean, ...)  gets the results of `fn`, or its error
+--- Calls `fn`, then `after`. Returns the results of `fn`, or raises its error. In a coroutine of PUC Lua 5.1 `after` is
+--- not called if `fn` raises an error.
+---@param after fun(subject: any, ok: boolean, ...)  called with the results of `fn`, or with its error
 ---@param subject any
 ---@param fn fun(...): ...
 ---@param ... any  its arguments
@@ -83,7 +85,7 @@ local function call(fn, ...)
   return xpcall(function() return fn(unpack(arguments, 1, count)) end, with_traceback)
 end
 
--- Passes the yields of a coroutine on until it has ended.
+-- Yields whenever the inner coroutine yields, until the inner coroutine has ended.
 local function pass_on(thread, ok, ...)
   if ok and coroutine.status(thread) == "suspended" then
     return pass_on(thread, coroutine.resume(thread, coroutine.yield(...)))
@@ -100,27 +102,27 @@ local function call_in_coroutine(fn, ...)
   return pass_on(thread, coroutine.resume(thread, ...))
 end
 
---- Like `pcall`, but the function can wait on every Lua, and an error that is a string gets a traceback.
+--- Does the same as `pcall`, but the function can wait on every Lua, and an error that is a string gets a traceback.
 ---@type fun(fn: function, ...: any): boolean, any, ...: any
 runtime.protect = IS_PUC_51 and call_in_coroutine or call
 
 -- nginx -------------------------------------------------------------------------------------------
 
---- Whether this is an nginx with its Lua module.
+--- Returns whether this is an nginx with its Lua module.
 ---@return boolean
 function runtime.is_nginx()
   local ngx = rawget(_G, "ngx")
   return type(ngx) == "table" and type(ngx.socket) == "table" and type(ngx.get_phase) == "function"
 end
 
--- The error message where `core.can_yield` returns false.
+-- The error message if `core.can_yield` returns false.
 local NOT_HERE = "a coroutine cannot wait inside a function that C code calls, such as the callback of string.gsub or "
   .. "table.sort, and in Lua 5.1 also pcall, an iterator of for or a metamethod: make this call outside of it"
 
--- For each phase of nginx whether it can wait; determined on first use, since it depends on the version.
+-- Whether each phase of nginx can wait; determined at the first use, because it depends on the version of nginx.
 local can_phase_wait = {}
 
---- Whether the calling code can wait inside nginx.
+--- Returns whether the calling code can wait inside nginx.
 ---@return true|nil
 ---@return string? message  why not
 function runtime.can_wait_in_nginx()
@@ -137,11 +139,11 @@ end
 
 -- Waiting outside any event loop ------------------------------------------------------------------
 
-local periodic = {} -- functions; each does what is due, and returns the seconds until it must be called again
+local periodic = {} -- each function does what is due, and returns the seconds until it must be called again
 local is_tending = false
 
---- Calls `fn`. While it waits outside any event loop, where no other coroutine can run, `task` is called periodically.
---- Example: a handler waits for a response, and its lease must be renewed.
+--- Calls `fn`. While `fn` waits outside of any event loop, where no other coroutine can run, `task` is
+--- called periodically. Example: a handler waits for a response, and its lease must be renewed.
 ---@param task fun(): number
 ---@param fn fun(...)  must not raise
 ---@param ... any      its arguments
@@ -153,9 +155,9 @@ function runtime.with_periodic(task, fn, ...)
   end
 end
 
---- Calls the periodic tasks. Must be called between two waits outside any event loop.
+--- Calls the functions of `with_periodic`. Must be called between two waits outside of any event loop.
 ---@param seconds number  how long the caller intends to wait
----@return number seconds  how long it may wait before it calls this again
+---@return number seconds  how long the caller may wait before it calls this function again
 function runtime.run_periodic(seconds)
   if is_tending or not periodic[1] then return seconds end
   is_tending = true
@@ -164,11 +166,11 @@ function runtime.run_periodic(seconds)
   return seconds
 end
 
---- The adapter for code outside any event loop. Waits in steps that Lua sees, so that Ctrl-C takes effect at once.
+--- The adapter for code outside of any event loop. It waits in Lua in small steps, so that Ctrl-C takes effect at once.
 ---@type waba.Loop
 local blocking = { name = "blocking" }
 
--- Without a task: no coroutine can be parked.
+-- Returns no task, because no coroutine can be parked.
 function blocking.task() return nil end
 
 function blocking.wait(_, engine, seconds)
@@ -176,7 +178,7 @@ function blocking.wait(_, engine, seconds)
 end
 
 function blocking.sleep(seconds)
-  local curl = require "waba.curl" -- here, because a receiver in cqueues does not need libcurl
+  local curl = require "waba.curl" -- loaded here, because a receiver in cqueues does not need libcurl
   local deadline = core.clock() + seconds
   local left = seconds
   while left > 0 do
@@ -187,7 +189,7 @@ end
 
 -- Event loops -------------------------------------------------------------------------------------
 
--- The library of each loop by name: its module, its rock, its Debian package.
+-- For each event loop by name: its module, its rock, its Debian package.
 local LIBRARIES = {
   blocking = false,
   native = false,
@@ -196,7 +198,7 @@ local LIBRARIES = {
   copas = { module = "copas", rock = "copas", package = "lua-copas" },
 }
 
-local adapters = { blocking = blocking } -- the loaded modules; `require` takes longer
+local adapters = { blocking = blocking } -- The loaded modules; `require` would take longer.
 
 local function adapter(name)
   local found = adapters[name]
@@ -209,8 +211,8 @@ end
 
 local reserve -- an open file
 
---- Loads the modules with which code of this program can wait. Reserves a descriptor for the modules that
---- `runtime.require` loads later. Called when a client or a receiver is made.
+--- Loads the modules that waiting code of this program needs. Reserves a descriptor, so that `runtime.require` can
+--- load further modules later. This function is called when a client or a receiver is made.
 function runtime.preload()
   reserve = reserve or io.open "/dev/null"
   for _, name in ipairs { "cqueues", "copas" } do
@@ -218,7 +220,7 @@ function runtime.preload()
   end
 end
 
---- Requires a module, also while the process has no free descriptor.
+--- Requires a module, even if the process has no free descriptor.
 ---@param module string
 ---@return any
 function runtime.require(module)
@@ -230,7 +232,7 @@ function runtime.require(module)
   return result
 end
 
---- Returns the adapter of a loop. Raises an error if no loop runs, or if its library is not installed.
+--- Returns the adapter of an event loop. Raises an error if no event loop runs, or if its library is not installed.
 ---@param name "blocking"|"native"|"cqueues"|"luv"|"copas"
 ---@return waba.Loop
 function runtime.loop(name)
@@ -249,7 +251,7 @@ end
 -- The functions of copas that resume its coroutines; `addthread` does so only before version 4.
 local RESUMING = { "step", "addthread" }
 
-local is_watched, resuming = false, 0 -- `resuming`: how many of these calls run
+local is_watched, resuming = false, 0 -- `resuming` is the number of these calls that run now
 
 local function end_resuming(ok, ...)
   resuming = resuming - 1
@@ -270,7 +272,8 @@ local function watch(copas)
   end
 end
 
--- Whether a function of copas that resumes coroutines runs in the main program; nil if Lua gives no access to its stack.
+-- Returns whether a function of copas that resumes coroutines runs in the main program; nil if Lua gives no access
+-- to its stack.
 local function resumes_in_main(copas)
   local registry = type(debug) == "table" and debug.getregistry and debug.getregistry()
   local main = registry and registry[1] -- Lua 5.2 and newer
@@ -284,8 +287,9 @@ local function resumes_in_main(copas)
   end
 end
 
--- Whether copas runs this coroutine; nil if that can't be determined. With copas 1 every coroutine counts as one of copas.
--- Version 2 and newer report whether `copas.loop` runs, but not whether the program calls `copas.step` itself.
+-- Returns whether copas runs this coroutine; nil if this can't be determined. With copas 1, every coroutine counts as a
+-- coroutine of copas. Version 2 and newer report whether `copas.loop` runs, but not whether the program itself calls
+-- `copas.step`.
 local function is_inside_copas()
   local copas = loaded.copas
   if not copas then return false end
@@ -302,10 +306,10 @@ end
 local UNKNOWN = "copas is loaded and copas.loop() does not run; whether copas.step() runs this coroutine cannot be "
   .. 'determined: give waba.client the option loop = "copas" or "blocking", or make the client before the first step'
 
---- The loop that runs the calling code: inside a coroutine of `waba.run` "native", inside a cqueues controller "cqueues",
---- inside copas "copas", else "blocking".
+--- Returns the name of the loop that runs the calling code: "native" inside a coroutine of `waba.run`, "cqueues" inside
+--- a cqueues controller, "copas" inside copas, else "blocking".
 ---@return "native"|"cqueues"|"copas"|"blocking"|nil
----@return waba.LoopTask|string|nil task  of `waba.run`; or why the loop can't be determined
+---@return waba.LoopTask|string|nil task  the task of `waba.run`; or the reason why the loop can't be determined
 local function detect_name()
   local native = loaded["waba.transport.loop.native"]
   local task = native and native.task()
@@ -319,18 +323,18 @@ end
 
 runtime.detect_name = detect_name
 
--- Whether this loop certainly runs the current coroutine, so that no other loop can resume it.
+-- Returns whether this loop certainly runs the current coroutine, so that no other loop can resume it.
 local function is_owner(name)
   if name ~= "cqueues" then return name == "native" end
   local _, is_own = loaded.cqueues.running()
-  return is_own or IS_PUC_51 -- where `protect` runs handlers in inner coroutines
+  return is_own or IS_PUC_51 -- in Lua 5.1 `protect` runs handlers in inner coroutines, which cqueues does not know
 end
 
---- The loop in which the calling code waits: the named one, unless `waba.run` or cqueues runs its coroutine. A named
---- "blocking" is always used. Raises if the loop can't be determined.
----@param named? waba.Loop  by default the one that `detect_name` finds
+--- Returns the event loop in which the calling code waits: the named one, unless `waba.run` or cqueues runs its
+--- coroutine. If the named one is "blocking", it is always used. Raises an error if the loop can't be determined.
+---@param named? waba.Loop  by default the loop that `detect_name` finds
 ---@return waba.Loop
----@return waba.LoopTask|nil task  the running one, if it is already known
+---@return waba.LoopTask|nil task  the running task, if it is already known
 function runtime.detect(named)
   if named and named.name == "blocking" then return named end
   local name, task = detect_name()
@@ -339,7 +343,7 @@ function runtime.detect(named)
   return adapter(name), task
 end
 
--- Whether luv's loop has resumed the running coroutine.
+-- Returns whether the loop of luv has resumed the running coroutine.
 local function is_inside_luv()
   local uv = loaded.luv
   if type(uv) ~= "table" or not uv.loop_mode or not uv.loop_mode() then return false end
@@ -347,8 +351,9 @@ local function is_inside_luv()
   return thread ~= nil and not is_main
 end
 
---- The name of the loop that runs the calling code, also "nginx" and "luv". Raises if it can't be determined.
----@param named? string  the loop where none is detected
+--- Returns the name of the event loop that runs the calling code, including "nginx" and "luv". Raises an error if
+--- the loop can't be determined.
+---@param named? string  the result if no loop is detected
 ---@return string
 function runtime.loop_name(named)
   if runtime.is_nginx() then return "nginx" end
@@ -358,8 +363,8 @@ function runtime.loop_name(named)
   return found == "blocking" and is_inside_luv() and "luv" or found
 end
 
---- Whether the calling code can wait in its event loop. Called before anything is sent or counted, so that a request does
---- not fail halfway.
+--- Returns whether the calling code can wait in its event loop. This is called before anything is sent or counted, so
+--- that no request fails halfway.
 ---@param named? waba.Loop  as in `detect`
 ---@return true|nil
 ---@return string? message  why not
@@ -372,14 +377,14 @@ function runtime.can_wait_in_loop(named)
   local is_ready, task, message = pcall(found.task)
   if not is_ready then return nil, task end
   if message then return nil, message end
-  if not task then return true end -- the whole program waits
+  if not task then return true end -- the complete program waits
   if can_yield == false then return nil, NOT_HERE end
-  found.sleep(0) -- raises where the coroutine can't be suspended
+  found.sleep(0) -- raises an error if the coroutine can't be suspended
   return true
 end
 
---- Whether the calling code can wait.
----@param transport? waba.Transport  may have its own function for this
+--- Returns whether the calling code can wait.
+---@param transport? waba.Transport  the transport may have a function of its own for this
 ---@return true|nil
 ---@return string? message  why not
 function runtime.can_wait(transport)
@@ -388,7 +393,7 @@ function runtime.can_wait(transport)
   return runtime.can_wait_in_loop()
 end
 
---- Waits. The other coroutines of the event loop run meanwhile.
+--- Waits for some seconds. The other coroutines of the event loop run meanwhile.
 ---@param seconds number  0 or more
 function runtime.sleep(seconds)
   if type(seconds) ~= "number" or not (seconds >= 0 and seconds < math.huge) then
@@ -400,14 +405,15 @@ function runtime.sleep(seconds)
   if not runtime.is_nginx() then return runtime.detect().sleep(seconds) end
   local due = core.clock() + seconds
   repeat
-    rawget(_G, "ngx").sleep(math.max(0.001, due - core.clock())) -- may end early, by nginx's own clock
+    rawget(_G, "ngx").sleep(math.max(0.001, due - core.clock())) -- nginx's own clock may end the wait early
   until core.clock() >= due
 end
 
 -- For the adapters --------------------------------------------------------------------------------
 
---- How an adapter without knowledge of engines waits for one: the descriptor to watch, and the seconds to wait at most.
---- Without a descriptor (on systems that only have poll) it must look again soon.
+--- Returns how an adapter that knows nothing about engines waits for one: the descriptor to watch, and the largest
+--- number of seconds to wait. Without a descriptor (on systems that only have poll) the adapter must check the engine
+--- again soon.
 ---@param engine waba.Engine
 ---@param seconds number
 ---@return integer|nil descriptor
@@ -418,7 +424,8 @@ function runtime.limits(engine, seconds)
   return descriptor, left and math.min(left, seconds) or seconds
 end
 
---- Notifies the adapters that an engine is about to be closed: its descriptor may be given to something else.
+--- Notifies the adapters that an engine is about to be closed, because the system may give the number of its
+--- descriptor to another file.
 ---@param engine waba.Engine
 function runtime.forget(engine)
   for _, used in pairs(adapters) do

@@ -1,5 +1,6 @@
 -- Checks messages before they are sent. The rules are tables, one for each message type (schema/on_premise.lua,
--- schema/cloud.lua), which are compiled to closures when a type is first checked (schema/compile.lua).
+-- schema/cloud.lua). The rule of a type is compiled to a function when a message of this type is first checked
+-- (schema/compile.lua).
 
 local core = require "waba.core"
 local compiler = require "waba.schema.compile"
@@ -16,15 +17,15 @@ local schema = {}
 ---@class waba.Ruleset
 ---@field types table<string, waba.Rule|fun(): waba.Rule>  by message type: the rule of its content, or a function that
 ---  loads it
----@field refused table<string, string>  error messages by the name of a field that is not allowed beside the content
+---@field refused table<string, string>  error messages for fields that are not allowed beside the content, by name
 ---@field direct_send? { types: table<string, true>, categories: table<string, table<string, waba.Rule>>, unsupported: string }
----  messages without an approved template: the allowed types; the allowed fields by category; the error message for
----  other types
+---  for messages without an approved template: the allowed types; the allowed fields by category; the error message
+--- for other types
 
 -- The module with the rules of each hosting.
 local rulesets = { on_premise = "waba.schema.on_premise", cloud = "waba.schema.cloud" }
 
--- Added to an error of a message with metatables, which may be the cause of a missing field.
+-- Appended to an error of a message with metatables, because a metatable may hide a field.
 local HIDDEN = " (only what a table itself holds is sent, not what the __index of its metatable gives)"
 
 local function to_error(err, is_copy)
@@ -33,12 +34,12 @@ local function to_error(err, is_copy)
   return errors.invalid(path, is_copy and message .. HIDDEN or message)
 end
 
---- Checks a value other than a message against a rule.
----@param mode boolean|"documented"  the client's option `validate`; false: checks nothing
----@param rule waba.Rule  the same table in every call, because each new table is compiled
+--- Checks a value that is not a message by a rule.
+---@param mode boolean|"documented"  as the client's option `validate`; false: checks nothing
+---@param rule waba.Rule  must be the same table in every call, because each new table is compiled again
 ---@param value any
 ---@return true|nil valid
----@return waba.Error? err  of kind "invalid", with `path`
+---@return waba.Error? err  an error of kind "invalid" with `path`
 function schema.validate(mode, rule, value)
   local check = mode and compile(rule, mode)
   if not check then return true end
@@ -49,7 +50,7 @@ function schema.validate(mode, rule, value)
   return true
 end
 
---- The rules of a hosting, as data.
+--- The rules of a hosting as data.
 ---@param hosting waba.Hosting
 ---@return waba.Ruleset
 function schema.ruleset(hosting)
@@ -58,7 +59,7 @@ function schema.ruleset(hosting)
   return runtime.require(name)
 end
 
---- The rule of the content of one message type.
+--- Returns the rule for the content of one message type.
 ---@param ruleset waba.Ruleset
 ---@param kind string
 ---@return waba.Rule|nil
@@ -71,7 +72,7 @@ function schema.content(ruleset, kind)
   return rule
 end
 
---- Returns the rule of a whole message of one type: its content and the fields beside the content.
+--- Returns the rule for a complete message of one type: its content and the fields beside the content.
 ---@param ruleset waba.Ruleset
 ---@param kind string
 ---@return waba.Rule
@@ -126,15 +127,15 @@ local function unknown_type(message, hosting)
     near and ("; did you mean %s?"):format(near) or ""))
 end
 
---- Checks a message against everything that can be known before it is sent. Only the platform knows whether a media file
---- has a type and size that it accepts, whether a template, a language, a catalogue or a media id exists, how many
---- placeholders a template has and how long its text becomes, and whether the 24-hour window is open. It reports those
---- errors in the response or in a status.
+--- Checks everything about a message that can be known before it is sent. Only the platform knows whether it accepts a
+--- media file, whether a template, a language, a catalogue or a media id exists, how many placeholders a template has,
+--- how long its text becomes, and whether the 24-hour window is open. The platform reports those errors in the response
+--- or in a status.
 ---@param message waba.Message  from a builder
 ---@param hosting waba.Hosting  "on_premise" or "cloud"
----@param mode? boolean|"documented"  true (the default): every rule; "documented": without the inferred ones; false: none
+---@param mode? boolean|"documented"  true (the default): every rule; "documented": no rule that the platform does not document; false: no rule
 ---@return true|nil ok
----@return waba.Error? err  of kind "invalid"; `path` is the first invalid field
+---@return waba.Error? err  an error of kind "invalid"; `path` is the first invalid field
 function schema.check(message, hosting, mode)
   if mode == false then return true end
   local value, is_copy = make_plain(message)

@@ -1,3 +1,3 @@
---- The version of the library. The version of the library. The Makefile reads this file and passes the version to
+--- The version of the library. The Makefile reads this file and passes the version to
 --- the C modules.
 return "1.0.0"

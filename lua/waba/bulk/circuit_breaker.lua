@@ -1,5 +1,5 @@
--- A circuit breaker: stops sending when the gateway fails, so that a bulk run waits instead of using up its recipients.
--- The caller passes the time.
+-- A circuit breaker: stops sending while the gateway fails, so that a bulk run waits and does not let its messages
+-- fail. It has no clock: the caller passes the time.
 
 local max, min = math.max, math.min
 
@@ -10,18 +10,18 @@ CircuitBreaker.__name = "waba.CircuitBreaker"
 
 local circuit_breaker = {}
 
--- Kinds of errors that do not concern one message only.
+-- Kinds of errors that do not concern a single message only.
 local GENERAL = { network = true, timeout = true, rate_limited = true, unavailable = true }
 
--- Scopes of limits that concern one recipient.
+-- Scopes of limits that concern one recipient only.
 local OF_RECIPIENT = { pair = true, order = true }
 
--- The first pause and the longest, in seconds.
+-- The shortest and the longest pause, in seconds.
 local FIRST, LONGEST = 0.5, 30
--- The number of consecutive uncertain results that opens the circuit.
+-- The number of consecutive uncertain results after which the circuit opens.
 local MOST_UNCERTAIN = 8
 
----@param patience number  seconds of failures after which the run ends; 0: never waits
+---@param patience number  seconds of failures after which the run ends; 0: the run never waits
 ---@return waba.CircuitBreaker
 function circuit_breaker.new(patience)
   return setmetatable({ patience = patience, uncertain = 0, held_until = -math.huge }, CircuitBreaker)
@@ -40,7 +40,7 @@ end
 --- Records a result.
 ---@param err waba.Error|nil  nil: the message was sent
 ---@param now number
----@return boolean again  whether the message was certainly not sent and must be sent again later
+---@return boolean again  true: the message was certainly not sent, and must be sent again later
 function CircuitBreaker:record(err, now)
   local is_failure = err and GENERAL[err.kind] and not OF_RECIPIENT[err.scope or ""]
     and (err.retryable or err.maybe_sent)
@@ -65,20 +65,20 @@ function CircuitBreaker:left(now)
   return max(0, self.held_until - now)
 end
 
---- The number of messages that may be in flight: one while the circuit is open, as a test.
+--- Returns how many messages may be in flight: only one while the circuit is open, as a test.
 ---@param most integer
 ---@return integer
 function CircuitBreaker:limit(most)
   return self.since and 1 or most
 end
 
---- Returns why nothing is sent at the moment, or nil while messages are sent.
+--- Returns the reason why no message is sent at present; nil while messages are sent.
 ---@return waba.Error|nil
 function CircuitBreaker:current()
   return self.since and self.err
 end
 
---- Returns the last error if the failures have lasted longer than `patience`.
+--- Returns the last error if the gateway has failed for longer than `patience`.
 ---@param now number
 ---@return waba.Error|nil
 function CircuitBreaker:expired(now)

@@ -1,20 +1,20 @@
--- The progress of a bulk run, its rate, and the seconds that are left.
+-- The progress of a bulk run, its rate, and the remaining seconds.
 
 local floor, max = math.floor, math.max
 
 ---@class waba.BulkFigures
----@field done integer         the sum of the next six
+---@field done integer         the sum of the next six fields
 ---@field sent integer
 ---@field failed integer       certainly not sent
----@field maybe_sent integer   with an uncertain result
----@field skipped integer      messages with a result from an earlier run of the journal
----@field duplicates integer    with the option `unique`
----@field suppressed? integer   with the option `suppress`
----@field err? waba.Error       why nothing is sent at the moment: the gateway cannot be reached or is overloaded
+---@field maybe_sent integer   messages with an uncertain result
+---@field skipped integer      messages that have a result from an earlier run of the journal
+---@field duplicates integer    messages that the option `unique` left out
+---@field suppressed? integer   messages that the option `suppress` left out
+---@field err? waba.Error       the reason why no message is sent at present: the gateway cannot be reached or is overloaded
 ---@field elapsed number       seconds
----@field rate number          messages per second, in the last 10 seconds
+---@field rate number          messages per second during the last 10 seconds
 ---@field total? integer       the option
----@field seconds_left? number  with total, as soon as there is a rate
+---@field seconds_left? number  seconds that are left; with the option `total`, as soon as the rate is known
 
 ---@class waba.BulkCount
 local Count = {}
@@ -23,7 +23,7 @@ Count.__name = "waba.BulkCount"
 
 local figures = {}
 
--- Seconds over which the rate is measured, once a second.
+-- Seconds over which the rate is measured; it is measured once a second.
 local WINDOW = 10
 
 ---@param total integer|nil
@@ -58,7 +58,7 @@ local function done_of(self)
   return self.sent + self.failed + self.maybe_sent + self.skipped + self.duplicates + (self.suppressed or 0)
 end
 
---- Returns the figures at a time.
+--- Returns the figures at a moment.
 ---@param now number
 ---@return waba.BulkFigures
 function Count:read(now)
@@ -84,8 +84,8 @@ function Count:summary(now)
   }
 end
 
---- Returns the seconds that a run will take if nothing delays it. The slowest of three decides: the client's rate
---- limiter, the run's own rate, and the messages in flight with their latency.
+--- Returns the seconds that a run will take if nothing delays it. The slowest of three values decides: the client's
+--- rate limiter, the run's own rate, and the number of messages in flight divided by their latency.
 ---@param bucket waba.Bucket|nil  the bucket of the client's rate limiter; nil: no limit
 ---@param count integer
 ---@param rate number|nil

@@ -10,12 +10,13 @@ local clock = core.clock
 
 local fill = {}
 
--- Entries that are put at once; seconds between looks at the results, and between attempts while the store fails.
+-- The number of entries that are put in one call; the seconds between two reads of the results, and between two
+-- attempts while the store fails.
 local BATCH, BEAT = 100, 0.25
 -- Seconds between two reports of progress.
 local REPORT = 0.5
 
--- The entries of items.
+-- Makes the entries of items.
 local function entries_of(self, items)
   local entries = {}
   for index, item in ipairs(items) do
@@ -36,8 +37,8 @@ local function refuse(self, item, err)
   notify(self, item, err)
 end
 
--- Removes the items whose keys occurred before, and those whose recipients want no marketing messages. Returns nil and an
--- error if that can't be determined.
+-- Removes the items whose keys have occurred before, and those whose recipients want no marketing messages. Returns nil
+-- and an error if the receiver's store can't be read.
 local function select_items(self, items)
   local selected = {}
   for _, item in ipairs(items) do
@@ -59,7 +60,8 @@ local function select_items(self, items)
   return selected
 end
 
--- Stores items. Reports the refused messages. Returns an error when the store fails for longer than `patience`.
+-- Stores items. Reports the messages that the outbox refused. Returns an error if the store has failed for longer
+-- than `patience`.
 local function put(self, items)
   local since = clock()
   while #items > 0 do
@@ -77,7 +79,7 @@ local function put(self, items)
   end
 end
 
--- Reads the results and reports them. Returns the number of entries with a result.
+-- Reads the results of entries and reports them. Returns the number of entries with a result.
 local function look(self, is_last)
   local counts, err = self.options.outbox:campaign(self.options.campaign)
   if not counts then return nil, err end
@@ -97,7 +99,7 @@ local function is_stopped(self)
   return self.stopped
 end
 
--- Puts all that the source returns.
+-- Puts all messages that the source returns.
 local function fill_all(self)
   while not self.is_exhausted and not is_stopped(self) do
     local items, err = select_items(self, intake.read(self, BATCH))
@@ -119,7 +121,7 @@ local function await_all(self)
   end
 end
 
--- The parts of a bulk run (run.lua) that intake.lua calls.
+-- The functions of a bulk run (run.lua) that intake.lua calls.
 local Fill = {}
 Fill.__index = Fill
 
@@ -127,12 +129,13 @@ function Fill:end_source(raised)
   self.raised, self.is_exhausted = { value = raised }, true
 end
 
---- Fills the outbox. Raises what the source raised, after what it returned before was put.
+--- Fills the outbox. If the source raises an error, puts what the source returned before, and then raises the
+--- error again.
 ---@param client waba.Client
 ---@param source function
 ---@param options waba.BulkOptions
 ---@return waba.BulkSummary|nil
----@return waba.Error? err  the store fails, with `summary`
+---@return waba.Error? err  the store failed for too long; the error has `summary`
 function fill.run(client, source, options)
   local now = clock()
   local send_options = { timeout = options.timeout }

@@ -1,4 +1,4 @@
--- Reads the source of a bulk run: checks its messages, and skips those whose result the journal has.
+-- Reads the source of a bulk run: checks its messages, and skips those that have a result in the journal.
 
 local errors = require "waba.errors"
 local keys = require "waba.bulk.keys"
@@ -8,10 +8,10 @@ local suppression = require "waba.client.suppression"
 local intake = {}
 
 local LONGEST_KEY = 512
--- After this number of skipped recipients the loop yields, so that other coroutines run.
+-- The number of skipped recipients after which other coroutines run.
 local PORTION = 500
 
--- The message of an error in what the source returned, or nil.
+-- Returns the message of an error in what the source returned, or nil.
 local function invalid(run, message, key)
   if type(message) ~= "table" then
     return ("the message must be a table from a builder, not a %s"):format(type(message))
@@ -23,7 +23,7 @@ local function invalid(run, message, key)
   end
 end
 
--- The next item of the source; nil at its end, or when it raised an error.
+-- Returns the next item of the source; nil at its end, or if it raised an error.
 local function next_item(run)
   local ok, to, message, key = pcall(run.source)
   if not ok then
@@ -49,7 +49,7 @@ local function uncertain()
   }
 end
 
---- The error of an item whose key occurred before.
+--- Returns the error of an item whose key has occurred before.
 ---@param key any
 ---@return waba.Error
 function intake.repeated(key)
@@ -57,7 +57,7 @@ function intake.repeated(key)
     ("key %s repeats the key of an earlier message of this run: expected unique keys"):format(tostring(key)))
 end
 
--- Returns whether the journal requires that an item is sent. Settles or skips the other messages.
+-- Returns whether the journal requires that an item is sent. If not, the item is reported or skipped.
 local function is_due(run, item)
   local journal, options = run.journal, run.options
   local known = journal.keys
@@ -81,7 +81,7 @@ local function is_due(run, item)
   return false
 end
 
--- Whether a recipient occurred before in this run. An invalid recipient never did.
+-- Returns whether a recipient has occurred before in this run. For an invalid recipient the result is always false.
 local function is_duplicate(run, item)
   local address = recipient.read(item.to)
   if not address then return false end
@@ -90,7 +90,7 @@ local function is_duplicate(run, item)
   return false
 end
 
--- Whether the journal belongs to this source. If not, the run ends.
+-- Returns whether the journal belongs to this source. If it does not, the run ends.
 local function belongs(run, item)
   local journal = run.journal
   local err = item.position == 1 and journal:name(run.has_keys and "keys" or "positions")
@@ -99,10 +99,10 @@ local function belongs(run, item)
   return not err
 end
 
---- Takes from the source messages that have to be sent.
+--- Reads messages that must be sent from the source.
 ---@param run waba.BulkRun
 ---@param most integer
----@return table[] items  { to, message, key, position, text }; fewer when many were skipped, or it has ended
+---@return table[] items  { to, message, key, position, text }; fewer if many were skipped, or if the source has ended
 function intake.read(run, most)
   local items = {}
   for _ = 1, PORTION do
@@ -122,11 +122,11 @@ function intake.read(run, most)
   return items
 end
 
---- Checks that the recipient of an item may get its message (option `suppress`). Counts it otherwise.
+--- Checks whether the recipient of an item may get its message (option `suppress`). Counts it otherwise.
 ---@param run waba.BulkRun
 ---@param item table
 ---@return true|nil
----@return waba.Error? err  with the path "suppress"; another one: the receiver's store can't be read
+---@return waba.Error? err  an error with the path "suppress"; any other error: the receiver's store can't be read
 function intake.check(run, item)
   local options = run.options
   if not options.suppress then return true end
@@ -136,8 +136,8 @@ function intake.check(run, item)
   return is_allowed, err
 end
 
---- At the end of the source: reports the uncertain results of messages that it did not return. Their recipients are not
---- known.
+--- At the end of the source, reports the uncertain results of messages that the source did not return. Their recipients
+--- are not known.
 ---@param run waba.BulkRun
 function intake.report_uncertain(run)
   if run.options.retry_maybe_sent then return end

@@ -1,6 +1,6 @@
 -- The journal of a bulk run: a text file to which one line is appended for each event. A key is on the disk before its
--- message is sent, and its result is written as soon as it is known. So after a crash only the keys without a result are
--- uncertain.
+-- message is sent, and the result is written as soon as it is known. So after a crash only the keys without a result
+-- have an uncertain result.
 --
 --   waba journal 1 positions              or "keys": the source has its own keys
 --   opened 2024-04-12T09:30:00Z spring    for each run, with its campaign if it has one
@@ -16,13 +16,13 @@ local keys = require "waba.bulk.keys"
 local open_file = require "waba.open"
 local recipient = require "waba.recipient"
 
--- The results that the runs of one campaign recorded. Runs without a campaign belong to every campaign: it is not known
--- which message they sent, so it must not be sent to their recipients again.
+-- The results that the runs of one campaign recorded. Runs without a campaign belong to every campaign: their message
+-- is not known, so no message must be sent again to their recipients.
 ---@class waba.JournalSection
 ---@field campaign? string
 ---@field sent integer        messages
----@field failed integer      failures, of which later runs may have sent some
----@field keys? waba.BulkKeys   only for the campaign that the journal was opened for
+---@field failed integer      failures, some of which later runs may have sent
+---@field keys? waba.BulkKeys   only for the campaign with which the journal was opened
 ---@field checks? table<integer, string>
 
 ---@class waba.BulkJournal
@@ -37,14 +37,14 @@ Journal.__name = "waba.BulkJournal"
 local journal = {}
 
 local HEADER = "waba journal 1 "
--- Bytes read at once.
+-- The number of bytes that are read at once.
 local PIECE = 64 * 1024
 
 local function journal_error(path, reason)
   return errors.invalid("journal", ("the journal %s %s"):format(path, reason))
 end
 
--- No space, no line end and no NUL in a key's text.
+-- The characters that a key in the file must not contain: blanks, control characters and "%".
 local UNSAFE = "[%z\1-\32\127%%]"
 
 local function escape(text)
@@ -57,7 +57,7 @@ local function unescape(text)
   return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
 end
 
--- The readers of lines, by the first word. They return false for an invalid line.
+-- The functions that read a line, by its first word. They return false for an invalid line.
 local readers = {}
 
 function readers.begun(section, rest)
@@ -103,13 +103,14 @@ local function open_section(self, rest)
   return true
 end
 
--- Reads one line. Returns false when it is not a line of a journal.
+-- Reads one line. Returns false if the line is not a line of a journal.
 local function read_line(self, line)
   if not self.uses then
     self.uses = line:match("^" .. HEADER .. "(%l+)$")
     return self.uses == "positions" or self.uses == "keys"
   end
-  -- a power failure leaves zeros where lines had not reached the disk: results only, never a "begun"
+  -- after a power failure there are zeros in place of lines that had not reached the disk; these can only be
+  -- results, never "begun"
   if line:find("\0", 1, true) then return true end
   local word, rest = line:match "^(%l+) (.+)$"
   if word == "opened" then return open_section(self, rest) end
@@ -117,7 +118,7 @@ local function read_line(self, line)
   return reader ~= nil and reader(self.section, rest) ~= false
 end
 
--- Reads all whole lines. Returns the number of bytes they take; or nil and what is wrong.
+-- Reads all complete lines. Returns the number of their bytes; or nil and the reason why a line is invalid.
 local function read_lines(self, file)
   local rest, taken, count = "", 0, 0
   for piece in function() return file:read(PIECE) end do
@@ -164,11 +165,11 @@ local function new(path, file, campaign)
   return self
 end
 
---- Returns the section of a journal's last run, and that of a campaign.
+--- Returns the sections of a journal's last run and of a campaign.
 ---@param path string
 ---@param campaign? string
----@return waba.JournalSection|nil last  nil when there is no journal, or its last run has no campaign
----@return waba.JournalSection? own      of the campaign; nil when it has no run
+---@return waba.JournalSection|nil last  nil if there is no journal, or if its last run has no campaign
+---@return waba.JournalSection? own      the section of the campaign; nil if the campaign has no run
 function journal.last_section(path, campaign)
   local file = io.open(path, "rb")
   if not file then return nil end
@@ -179,8 +180,8 @@ function journal.last_section(path, campaign)
   return self.last_campaign and self.sections[self.last_campaign] or nil, campaign and self.sections[campaign]
 end
 
---- Opens a journal, which is created if needed, and reads the records of earlier runs. No other run can open it until it is
---- closed.
+--- Opens a journal and reads the records of earlier runs; creates the file if there is none. No other run can open the
+--- journal until it is closed.
 ---@param path string
 ---@param campaign? string
 ---@return waba.BulkJournal|nil
@@ -188,7 +189,7 @@ end
 function journal.open(path, campaign)
   local file, message, is_locked = core.append(path)
   if is_locked then
-    -- a run of this process whose coroutine was ended may still have it open: the collector closes it
+    -- a run of this process whose coroutine was ended may still have the journal open: the garbage collector closes it
     collectgarbage()
     collectgarbage()
     file, message, is_locked = core.append(path)
@@ -207,7 +208,8 @@ function journal.open(path, campaign)
   return self
 end
 
---- Records how the source names its messages. The first run decides; later ones have to do the same.
+--- Records whether the source has keys of its own or its messages are named by positions. The first run decides
+--- this; later runs must do the same.
 ---@param uses "positions"|"keys"
 ---@return waba.Error|nil err
 function Journal:name(uses)
@@ -225,7 +227,7 @@ function Journal:name(uses)
   self.is_named = true
 end
 
--- The positions that are checked: dense at the beginning, where another source differs first.
+-- The positions whose recipients are compared: many at the beginning, where another source differs first.
 local POWERS_OF_TWO = {}
 for exponent = 0, 52 do POWERS_OF_TWO[2 ^ exponent] = true end
 
@@ -238,7 +240,7 @@ local function hash_of(to)
   return core.hmac_sha256("waba journal", text):sub(1, 8)
 end
 
---- Whether the source has the same recipient at a position as when the journal was written.
+--- Returns whether the source has the same recipient at a position as when the journal was written.
 ---@param position integer
 ---@param to any
 ---@return waba.Error|nil err
@@ -266,7 +268,7 @@ end
 
 --- Writes the keys of a batch to the disk, before any of its messages is sent.
 ---@param items { text: string, position: integer, to: any }[]
----@return true|nil  nil: none of the batch may be sent; see `message`
+---@return true|nil  nil: none of the batch's messages may be sent; see `message`
 function Journal:begin(items)
   local lines = { self.unsaved, self.heading or "" }
   for _, item in ipairs(items) do lines[#lines + 1] = begun_line(self, item) end
@@ -281,7 +283,7 @@ function Journal:begin(items)
   return true
 end
 
--- Writes a line. One that cannot be written is kept for the next write.
+-- Writes a line; a line that cannot be written is kept for the next write.
 local function record(self, line)
   local text = self.unsaved .. (self.heading or "") .. line
   if append(self, text) then
@@ -291,15 +293,15 @@ local function record(self, line)
   end
 end
 
---- Writes a result. It is on the disk with the next batch, or when the journal is closed.
+--- Writes a result. The line reaches the disk with the next batch, or when the journal is closed.
 ---@param item { text: string }
 ---@param state "sent"|"failed"|"maybe"
----@param detail string  the message's id; or the error's kind and code
+---@param detail string  the id of the message; or the kind and the code of the error
 function Journal:result(item, state, detail)
   record(self, ("%s %s %s\n"):format(state, escape(item.text), state == "sent" and escape(detail) or detail))
 end
 
---- Withdraws the records that sending has begun.
+--- Cancels the records that messages were begun.
 ---@param items { text: string }[]
 function Journal:withdraw(items)
   local lines = {}
@@ -308,7 +310,7 @@ function Journal:withdraw(items)
 end
 
 --- Writes the remaining lines, waits until they are on the disk, and closes the file.
----@return waba.Error|nil err  something could not be written
+---@return waba.Error|nil err  why a line could not be written
 function Journal:close()
   if self.unsaved ~= "" then record(self, "") end
   local synced, message = self.file:sync()

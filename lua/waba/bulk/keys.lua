@@ -1,5 +1,5 @@
--- The state of each key of a bulk run, in little memory: consecutive whole numbers take three bits each (a million of them
--- about a megabyte), other keys a table entry.
+-- The state of each key of a bulk run. Consecutive whole numbers take three bits each (about a megabyte for two
+-- million), and other keys take a table entry.
 
 local floor = math.floor
 
@@ -15,12 +15,12 @@ local keys = {}
 local CODES = { sent = 1, failed = 2, maybe = 3, seen = 4 }
 local STATES = { "sent", "failed", "maybe", "seen" }
 
--- Numbers in one word: as many as a double stores exactly.
+-- The number of states in one word: as many as a double stores exactly.
 local PER_WORD = 17
 local POWERS = {}
 for place = 0, PER_WORD - 1 do POWERS[place] = 8 ^ place end
 
--- Longer numbers are exact as text only.
+-- Longer numbers are stored as text, because a double is not exact for them.
 local MOST_DIGITS = 15
 
 ---@return waba.BulkKeys
@@ -28,9 +28,9 @@ function keys.new()
   return setmetatable({ words = {}, others = {}, begun = {} }, Keys)
 end
 
---- The text of a key.
+--- Returns the text of a key.
 ---@param key string|number
----@return string|nil text  nil when the key is neither a string nor a whole number
+---@return string|nil text  nil if the key is neither a string nor a whole number
 function keys.text(key)
   if type(key) == "string" then return key end
   if type(key) == "number" and key % 1 == 0 and key > -2 ^ 53 and key < 2 ^ 53 then return ("%.0f"):format(key) end
@@ -51,7 +51,7 @@ function Keys:state(text)
   return word and STATES[floor(word / POWERS[number - index * PER_WORD]) % 8]
 end
 
---- Records a result, or ("seen") that the key was used in this run.
+--- Records a result; "seen" records that the key was used in this run.
 ---@param text string
 ---@param state "sent"|"failed"|"maybe"|"seen"
 function Keys:set(text, state)
@@ -66,13 +66,13 @@ function Keys:set(text, state)
   self.words[index] = word + (code - floor(word / power) % 8) * power
 end
 
---- Records that sending has begun: without a later result the result is uncertain.
+--- Records that sending has begun: if no result follows, the result is uncertain.
 ---@param text string
 function Keys:begin(text)
   self.begun[text] = true
 end
 
---- Removes the record that sending has begun; the state before it holds again.
+--- Removes the record that sending has begun, so that the previous state is valid again.
 ---@param text string
 function Keys:withdraw(text)
   self.begun[text] = nil

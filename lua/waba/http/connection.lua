@@ -1,5 +1,5 @@
 -- One connection of a server: reads and writes bytes over a cqueues socket, until a deadline or until the server closes
--- it. All waits for a peer are in this file, so that a peer blocks only the coroutine of its connection.
+-- it. All waits for a peer are in this file, so that a slow peer blocks only the coroutine of its own connection.
 
 local core = require "waba.core"
 local cqueues = require "cqueues"
@@ -9,25 +9,25 @@ local limits = require "waba.http.limits"
 
 local connection = {}
 
--- Bytes that are received at once; bytes of work after which other coroutines run.
+-- The number of bytes that are received at once; the number of processed bytes after which other coroutines run.
 local PIECE, TURN = 64 * 1024, 64 * 1024
 
---- Counts what peers use; its methods are in limits.lua.
+--- The counters of what peers use; limits.lua has the methods.
 ---@class waba.http.Limits
 
 ---@class waba.http.Connection
 ---@field socket table       a socket of cqueues
 ---@field limits waba.http.Limits
 ---@field address string|nil the peer's
----@field deadline number    of `core.clock`; the end of the current read or write
----@field waiting boolean    the server waits for the peer; such a connection may be closed to accept another one
+---@field deadline number    the end of the current read or write, by `core.clock`
+---@field waiting boolean    true: the server waits for the peer; such a connection may be closed to accept another one
 ---@field since number       when the server began to wait for the peer
----@field trusted boolean    the peer has sent valid credentials
+---@field trusted boolean    true: the peer has sent valid credentials
 local Connection = {}
 Connection.__index = Connection
 
--- Returns errors instead of raising them. After a timeout the socket can still be used; after any other error the
--- connection is closed.
+-- Makes the socket return errors instead of raising them. After a timeout the socket can still be used; after any
+-- other error the connection is closed.
 local function onerror(socket, _, why)
   if why == errno.ETIMEDOUT then socket:clearerr() end
   return why
@@ -39,7 +39,7 @@ end
 ---@return waba.http.Connection
 function connection.new(socket, budget)
   socket:onerror(onerror)
-  socket:setvbuf("full", math.huge) -- written bytes are buffered, and `flush` below sends them
+  socket:setvbuf("full", math.huge) -- written bytes are buffered until `flush` below sends them
   socket:setmode("bf", "bf")
   local _, address = socket:peername()
   address = address and tostring(address)
@@ -50,14 +50,14 @@ function connection.new(socket, budget)
   }, Connection)
 end
 
---- Sets the deadline of the next reads and writes: this number of seconds from now.
+--- Sets the deadline of the next reads and writes, in seconds from now.
 ---@param seconds number
 function Connection:expect(seconds)
   self.since = core.clock()
   self.deadline = self.since + seconds
 end
 
---- Ends every wait of the connection. Its own coroutine closes it afterwards.
+--- Ends every wait of the connection. The coroutine of the connection closes it afterwards.
 function Connection:kick()
   self.kicked = true
   self.closing:signal()
@@ -76,7 +76,7 @@ local function wait(self)
 end
 
 --- Lets other coroutines run from time to time while a peer keeps this connection busy.
----@param work integer  the work that was done, in bytes received
+---@param work integer  the work that was done, in received bytes
 function Connection:take_turns(work)
   self.work = self.work + work
   if self.work < TURN then return end
@@ -84,7 +84,7 @@ function Connection:take_turns(work)
   cqueues.sleep(0)
 end
 
--- Receives bytes from the socket, at least one.
+-- Receives at least one byte from the socket.
 local function receive(self, most)
   while true do
     if core.clock() >= self.deadline then return nil, "timeout" end
@@ -99,7 +99,7 @@ local function receive(self, most)
   end
 end
 
---- Whether bytes were received that were not taken yet.
+--- Returns whether bytes were received that no call has taken yet.
 ---@return boolean
 function Connection:has_bytes()
   return self.from <= #self.buffer
@@ -124,7 +124,7 @@ function Connection:take()
   return bytes
 end
 
---- Takes the next bytes, at least one; waits for them if need be.
+--- Takes at least one byte; waits if none was received.
 ---@param most? integer
 ---@return string|nil bytes
 ---@return "closed"|"timeout"|nil reason
@@ -136,13 +136,13 @@ function Connection:receive(most)
   return bytes
 end
 
---- Takes bytes up to and including a mark.
+--- Takes the bytes up to and including a mark.
 ---@param mark string
 ---@param most integer    bytes
 ---@return string|nil bytes  without the mark
 ---@return "closed"|"timeout"|"too long"|nil reason
 function Connection:receive_until(mark, most)
-  local looked = 0 -- bytes that were searched and do not contain the mark
+  local looked = 0 -- the number of bytes that were searched already and do not contain the mark
   while true do
     local first, last = self.buffer:find(mark, self.from + looked, true)
     if first and last - self.from < most then
@@ -159,7 +159,7 @@ function Connection:receive_until(mark, most)
   end
 end
 
--- Whether all buffered bytes were sent; false while some are left.
+-- Tries to send the buffered bytes. Returns whether all of them were sent.
 local function flush(self)
   local ok, why = self.socket:flush("n", 0)
   if ok then return true end
@@ -190,7 +190,7 @@ function Connection:send(bytes)
   end
 end
 
---- Does the TLS handshake, as the server of an accepted socket or as the client of a connected one.
+--- Makes the TLS handshake, as the server of an accepted socket or as the client of a connected one.
 ---@param context table  a context of luaossl, or a TLS state that was made from a context
 ---@return true|nil
 ---@return "closed"|"timeout"|nil reason
@@ -206,7 +206,7 @@ end
 
 --- Ends the connection so that the peer can still read the response: closing a socket with unread bytes resets the
 --- connection, and the response may be lost.
----@param most integer  bytes that are read and discarded at most
+---@param most integer  the largest number of bytes that are read and discarded
 function Connection:linger(most)
   self:take()
   if not self.socket:shutdown "w" then return end

@@ -4,15 +4,16 @@ local core = require "waba.core"
 
 local exchange = {}
 
--- Maximum bytes of a request's head, of a chunk's size line and of the trailers; maximum number of header lines.
+-- The largest number of bytes in a request's head, in the size line of a chunk, and in the trailers; the largest
+-- number of header lines.
 local MAX_HEAD, MAX_CHUNK_LINE, MAX_TRAILERS, MAX_LINES = 16 * 1024, 256, 8 * 1024, 100
--- The most bytes to read and discard after a response that was sent before the end of the request.
+-- The largest number of bytes that are read and discarded after a response that was sent before the end of the request.
 local MAX_DISCARD = 64 * 1024 * 1024
--- The bytes that a chunk counts as in addition to its own, for the work of reading it.
+-- The bytes that each chunk counts in addition to its own, because of the work of reading it.
 local CHUNK_WORK = 256
--- Pieces of a body before they are joined.
+-- The number of pieces of a body after which they are joined.
 local MOST_PIECES = 1024
--- Digits of a length that every Lua represents exactly.
+-- The number of digits of a length that every Lua represents exactly.
 local MAX_DIGITS = 15
 
 local REASONS = {
@@ -30,9 +31,9 @@ local REASONS = {
 ---@field protocol "HTTP/1.1"
 ---@field method string
 ---@field target string      the path with its query
----@field headers table<string, string|string[]>  names in lower case; a list where a name came more than once
+---@field headers table<string, string|string[]>  names are lower-case; the value is a list if a header occurs several times
 ---@field length integer|nil of the body, if the head declares it; 0 without a body
----@field keep boolean       the connection can be used again
+---@field keep boolean       true: the connection can be used again
 local Exchange = {}
 Exchange.__index = Exchange
 
@@ -40,7 +41,7 @@ local TOKEN = "[%w!#$%%&'*+.^_`|~-]+"
 local REQUEST_LINE = "^(" .. TOKEN .. ") (%S+) HTTP/(%d)%.(%d)$"
 local FIELD = "^(" .. TOKEN .. "):[ \t]*(.-)[ \t]*$"
 
--- Returns the path of a target in absolute form; the host of the target is not compared.
+-- Returns the path of a target in absolute form; the host in the target is not compared.
 local function path_of(target)
   local path = target:match "^%a[%w+.-]*://[^/?#]*(.*)$" or target
   return path:find("^/") and path or path == "*" and path or "/" .. path
@@ -57,7 +58,7 @@ local function add_field(headers, name, value)
   end
 end
 
--- Parses the header lines; returns nil and a status when they are malformed.
+-- Parses the header lines; returns nil and a status if they are malformed.
 local function parse_fields(text)
   local headers, count = {}, 0
   for line in text:gmatch "(.-)\r\n" do
@@ -77,8 +78,8 @@ local function lists(value, wanted)
   return false
 end
 
--- Finds where the body ends (RFC 9112, 6.3). Returns a status when that is ambiguous: a proxy before this server might
--- find another end (request smuggling).
+-- Determines where the body ends (RFC 9112, 6.3). Returns a status if the end is ambiguous, because a proxy before
+-- this server might find another end (request smuggling).
 local function find_body(self)
   local coding, length = self.headers["transfer-encoding"], self.headers["content-length"]
   if coding == nil and length == nil then
@@ -128,9 +129,9 @@ local function read_head(connection)
   return nil, reason == "too long" and 431 or reason == "timeout" and 408 or nil
 end
 
---- Reads the head of the next request. Refuses an invalid one with its status.
+--- Reads the head of the next request. Refuses an invalid request with its status.
 ---@param connection waba.http.Connection
----@return waba.http.Exchange|nil  nil: the connection is over
+---@return waba.http.Exchange|nil  nil: the connection has ended
 function exchange.read(connection)
   local text, status = read_head(connection)
   local self = setmetatable({ connection = connection, protocol = "HTTP/1.1", minor = 1, keep = false }, Exchange)
@@ -141,11 +142,11 @@ function exchange.read(connection)
   self:finish()
 end
 
--- Takes the next part of a chunked body: bytes left of the current chunk, or of the next one.
+-- Takes the next part of a chunked body: the remaining bytes of the current chunk, or bytes of the next one.
 local function next_chunk(self)
   local connection = self.connection
   connection:take_turns(CHUNK_WORK)
-  if self.left == 0 then -- the line break after a chunk
+  if self.left == 0 then -- the line break at the end of a chunk
     local text, reason = connection:receive_until("\r\n", 2)
     if not text then return nil, reason == "too long" and "malformed" or reason end
     self.left = nil
@@ -167,8 +168,8 @@ local function next_chunk(self)
 end
 
 --- Takes the next bytes of the body.
----@return string|nil bytes   nil at its end, or with a reason
----@return "closed"|"timeout"|"malformed"|nil reason  why the body is incomplete
+---@return string|nil bytes   nil at the end of the body, or with a reason
+---@return "closed"|"timeout"|"malformed"|nil reason  the reason why the body is incomplete
 function Exchange:read()
   if self.complete or self.length and self.left == 0 then
     self.complete = true
@@ -197,9 +198,9 @@ function Exchange:read()
   return bytes
 end
 
---- Makes a function that collects the pieces of a body. Joins small pieces, which would otherwise take far more memory
---- than their bytes.
----@return fun(piece: string|nil): string|nil  adds a piece; without one it returns the whole
+--- Makes a function that collects the pieces of a body. The function joins small pieces, which would otherwise need
+--- far more memory than their bytes.
+---@return fun(piece: string|nil): string|nil  adds a piece; without a piece it returns the complete body
 function exchange.collector()
   local large, small = {}, {}
   return function(piece)
@@ -211,7 +212,7 @@ function exchange.collector()
   end
 end
 
--- Whether the whole request was read.
+-- Returns whether the complete request was read.
 local function is_complete(self)
   return self.complete or self.length ~= nil and self.left == 0
 end
@@ -234,12 +235,12 @@ local function head_of(self, status, headers, size)
   return table.concat(lines, "\r\n") .. "\r\n\r\n"
 end
 
---- Writes the head of the response, with the body or its first part. If the request was not read to its end, the
---- response also closes the connection.
+--- Writes the head of the response, together with the body or its first part. If the request was not read to its end,
+--- the response also closes the connection.
 ---@param status integer
----@param headers table<string, string>  without Content-Length, Transfer-Encoding and Connection
+---@param headers table<string, string>  the headers without Content-Length, Transfer-Encoding and Connection
 ---@param body string
----@param size? integer  bytes of the whole body, if `write` sends further parts
+---@param size? integer  the bytes of the complete body, if `write` sends further parts
 ---@return boolean|nil written
 function Exchange:respond(status, headers, body, size)
   self.keep = self.keep and is_complete(self)
@@ -262,7 +263,7 @@ function Exchange:write(bytes)
   return written
 end
 
---- Refuses the request with a response without body, and closes the connection.
+--- Refuses the request with a response that has no body, and closes the connection.
 ---@param status integer
 function Exchange:refuse(status)
   self.keep = false
@@ -275,7 +276,7 @@ function Exchange:drop()
 end
 
 --- Ends the exchange. Discards the rest of the request, so that the peer can read the response.
----@return boolean keep  another request may follow
+---@return boolean keep  true: another request may follow
 function Exchange:finish()
   if not self.keep and not self.dropped then self.connection:linger(MAX_DISCARD) end
   return self.keep

@@ -1,11 +1,11 @@
--- Limits what the peers of a server use before they send valid credentials: connections, incomplete bodies, bytes in
--- memory and seconds. When a limit is reached, closes the connection that has waited longest for its peer.
+-- Limits what a peer of a server can use before it has sent valid credentials: connections, incomplete bodies, bytes
+-- in memory and seconds. When a limit is reached, the connection that has waited longest for its peer is closed.
 
 local core = require "waba.core"
 
 local limits = {}
 
--- Seconds that a connection may wait for its peer before it can be closed to accept another one.
+-- Seconds for which a connection must have waited for its peer before it can be closed to accept another one.
 local SHORTEST_WAIT = 1
 -- Seconds between two searches for a connection that can be closed.
 local SEARCH_INTERVAL = 0.02
@@ -14,16 +14,19 @@ local SEARCH_INTERVAL = 0.02
 --- connections without valid credentials.
 ---@options waba.ServerLimits
 limits.OPTIONS = {
-  connections = { "integer>=1", 512 },                  -- open connections in total
-  peer_connections = { "integer>=1", 256 },             -- open connections of one peer
-  peer_bodies = { "integer>=1", 64 },                   -- incomplete bodies of one peer
-  held_bytes = { "integer>=1", 64 * 1024 * 1024 },      -- bytes of bodies in memory in total
-  peer_held_bytes = { "integer>=1", 16 * 1024 * 1024 }, -- bytes of bodies in memory of one peer
-  request_seconds = { "number>0", 30 },                 -- until head and body of a request have arrived
-  idle_seconds = { "number>0", 60 },                    -- without a request on an open connection
+  connections = { "integer>=1", 512 },                  -- the largest number of open connections in total
+  peer_connections = { "integer>=1", 256 },             -- the largest number of open connections of one peer
+  peer_bodies = { "integer>=1", 64 },                   -- the largest number of incomplete bodies of one peer
+  held_bytes = { "integer>=1", 64 * 1024 * 1024 },      -- the largest number of bytes in memory for all bodies
+  peer_held_bytes = { "integer>=1", 16 * 1024 * 1024 }, -- the largest number of bytes in memory for the bodies of
+                                                        -- one peer
+  request_seconds = { "number>0", 30 },                 -- seconds until the head and the body of a request must
+                                                        -- have arrived
+  idle_seconds = { "number>0", 60 },                    -- seconds without a request after which an open connection
+                                                        -- is closed
 }
 
--- The class waba.http.Limits. `peers`: what each peer uses, by its name.
+-- The class waba.http.Limits. `peers` has the counters of each peer, by its name.
 local Limits = {}
 Limits.__index = Limits
 
@@ -40,8 +43,8 @@ local function groups_of(address)
   return list
 end
 
---- Returns the peer of an address.
----@param address string|nil  the address from `getpeername`
+--- Returns the name of the peer with an address.
+---@param address string|nil  the address that `getpeername` returned
 ---@return string
 function limits.peer(address)
   address = address or "unknown"
@@ -50,8 +53,8 @@ function limits.peer(address)
   return table.concat(groups_of(address), ":", 1, 4)
 end
 
--- Chooses the connection to close, of those that `fits` accepts and that have waited long enough: one without valid
--- credentials if there is one, and of these the one that has waited longest.
+-- Chooses the connection to close. It must be accepted by `fits` and must have waited long enough. Connections
+-- without valid credentials come first, and among these the one that has waited longest.
 local function longest_waiting(connections, fits, seconds)
   local found
   local latest = core.clock() - seconds
@@ -66,7 +69,7 @@ local function longest_waiting(connections, fits, seconds)
   return found
 end
 
--- Closes a connection that `fits` accepts. Returns false when none can be closed.
+-- Closes a connection that `fits` accepts. Returns false if none can be closed.
 local function close_longest_waiting(self, connections, fits, seconds)
   local connection = longest_waiting(connections, fits, seconds or SHORTEST_WAIT)
   if not connection then return false end
@@ -79,8 +82,8 @@ local function any() return true end
 local function is_unknown(connection) return not connection.trusted end
 local function has_unknown_body(connection) return connection.has_body and not connection.trusted end
 
--- As `close_longest_waiting`, for frequent calls: after a search without result, waits until a connection can have
--- waited long enough before the next search.
+-- Does the same as `close_longest_waiting`, but is cheap if it is called often: after a search without result, the
+-- next search happens only when a connection may have waited long enough.
 local function search_and_close(self, place, connections, fits)
   local now = core.clock()
   if now < place.next_search then return false end
@@ -99,15 +102,15 @@ local function largest_peer(self)
   return found
 end
 
---- Closes the connection that has waited longest, if one has waited long enough. For a system without free
+--- Closes the connection that has waited longest, if it has waited long enough. This is for a system without free
 --- descriptors.
 ---@return boolean
 function Limits:close_longest_waiting()
   return search_and_close(self, self, self.open_connections, any)
 end
 
--- Counts a peer's connections without valid credentials for whose bytes the server waits. Other connections wait for
--- the server itself.
+-- Counts the connections of a peer without valid credentials for whose bytes the server waits. In the other
+-- connections the peer waits for the server.
 local function count_waiting(peer)
   local count = 0
   for connection in pairs(peer.members) do
@@ -116,9 +119,9 @@ local function count_waiting(peer)
   return count
 end
 
--- Closes a connection to accept a new one of this peer when all are in use. If another peer has more connections
--- without valid credentials, closes one of that peer's, so that one peer can't occupy all. Returns nil when no
--- connection can be closed yet.
+-- If all connections are in use, closes one of them to accept a new one of this peer. If another peer has more
+-- connections without valid credentials, one of its connections is closed, so that one peer can't occupy all. Returns
+-- nil if no connection can be closed yet.
 local function admit_when_full(self, peer)
   if search_and_close(self, self, self.open_connections, any) then return true end
   local largest = largest_peer(self)
@@ -131,7 +134,7 @@ end
 
 --- Counts a new connection.
 ---@param connection waba.http.Connection
----@return boolean|nil  false: refuse it; nil: call again when another one has ended, or after a moment
+---@return boolean|nil  false: the connection must be refused; nil: call again when another connection has ended, or after a moment
 function Limits:open(connection)
   local peer = self.peers[connection.peer_name]
     or { connections = 0, bodies = 0, bytes = 0, open = 0, members = {}, next_search = 0 }
@@ -150,7 +153,7 @@ function Limits:open(connection)
   return true
 end
 
---- Stops counting a connection. Can be called again without effect.
+--- Stops counting a connection. Further calls have no effect.
 ---@param connection waba.http.Connection
 function Limits:close(connection)
   if not self.open_connections[connection] then return end
@@ -174,7 +177,7 @@ function Limits:trust(connection)
   connection.trusted = true
 end
 
---- Counts a body that is about to be read. Returns false when this peer has too many incomplete bodies.
+--- Counts a body that is about to be read. Returns false if this peer has too many incomplete bodies.
 ---@param connection waba.http.Connection
 ---@return boolean
 function Limits:begin_body(connection)
@@ -189,7 +192,7 @@ function Limits:begin_body(connection)
   return true
 end
 
---- Stops counting a body: it is complete, or is not read further.
+--- Stops counting a body, because it is complete or is not read further.
 ---@param connection waba.http.Connection
 function Limits:finish_body(connection)
   if connection.has_body and not connection.trusted then connection.peer.bodies = connection.peer.bodies - 1 end
@@ -209,7 +212,7 @@ local function make_room_for(self, connection, size)
   return true
 end
 
---- Counts bytes that are kept in memory until `release`. Returns false when they exceed a limit.
+--- Counts bytes that are kept in memory until `release` is called. Returns false if they exceed a limit.
 ---@param connection waba.http.Connection
 ---@param size integer
 ---@return boolean
@@ -232,7 +235,7 @@ function Limits:release(connection)
 end
 
 --- Makes the counters of one server.
----@param options waba.ServerLimits|nil  already checked; missing ones have their defaults
+---@param options waba.ServerLimits|nil  the limits, which were checked already; missing ones have their defaults
 ---@return waba.http.Limits
 function limits.new(options)
   local self = setmetatable({ open_connections = {}, count = 0, peers = {}, bytes = 0, next_search = 0 }, Limits)

@@ -1,5 +1,6 @@
--- Listens, and serves each connection in a coroutine of its own, so that an error in one does not affect another.
--- HTTP/1.1 with or without TLS, over cqueues. The webhook server and the emulator use it.
+-- Listens on an address, and serves each connection in a coroutine of its own, so that an error in one connection
+-- does not affect another. The protocol is HTTP/1.1 with or without TLS, over cqueues. The webhook server and the
+-- emulator use this module.
 
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"
@@ -13,9 +14,9 @@ local sockets = require "cqueues.socket"
 
 local listener = {}
 
--- Connections that are accepted before other coroutines run.
+-- The number of connections that are accepted before other coroutines run.
 local TURN = 256
--- Seconds between attempts to accept while that is not possible.
+-- Seconds between two attempts to accept a connection while this is not possible.
 local PAUSE = 0.1
 
 ---@class waba.http.Listener
@@ -27,15 +28,15 @@ Listener.__index = Listener
 
 -- TLS ---------------------------------------------------------------------------------------------
 
--- Selects the protocol of a client's ALPN offer.
+-- Selects the protocol from a client's ALPN offer.
 local function select_protocol(_, offered)
   for _, protocol in ipairs(offered) do
     if protocol == "http/1.1" then return protocol end
   end
 end
 
---- Makes a TLS context for `listen`. Raises if the certificate or the key is invalid.
----@param cert string       the certificate and its chain as PEM
+--- Makes a TLS context for `listen`. Raises an error if the certificate or the key is invalid.
+---@param cert string       the certificate and its chain as PEM text
 ---@param key string        as PEM
 ---@return table  of luaossl
 function listener.tls_context(cert, key)
@@ -80,7 +81,7 @@ local function serve_connection(self, connection)
   end
 end
 
--- Closes the socket in every case: one that is left to the collector keeps its descriptor.
+-- Closes the socket in every case, because a socket keeps its descriptor until the garbage collector runs.
 local function run_connection(self, connection)
   local ok, raised = protect(serve_connection, self, connection)
   if not ok then self.on_error(raised) end
@@ -106,7 +107,7 @@ local function adopt(self, socket)
   self.cq:wrap(run_connection, self, connection)
 end
 
--- Reports why no connection can be accepted, once until one is accepted again.
+-- Reports why no connection can be accepted; a second report follows only after a connection was accepted again.
 local function report_accept(self, why)
   if self.accept_error == why then return end
   self.accept_error = why
@@ -125,7 +126,8 @@ local function accept(self)
   end
   report_accept(self, why)
   if self.limits:close_longest_waiting() then return cqueues.sleep(0) end
-  collectgarbage() -- frees descriptors of sockets that the program has not closed
+  collectgarbage() -- the garbage collector closes sockets that the program has not closed, which frees their
+                   -- descriptors
   cqueues.poll(self.changed, PAUSE)
 end
 
@@ -138,7 +140,7 @@ local function accept_all(self)
   end
 end
 
---- Stops accepting connections, and closes those without a request.
+--- Accepts no more connections, and closes those without a request.
 function Listener:pause()
   self.is_paused = true
   self.changed:signal()
@@ -147,7 +149,7 @@ function Listener:pause()
   end
 end
 
---- Closes the listening socket and every connection.
+--- Closes the listening socket and all connections.
 function Listener:close()
   local socket = self.socket
   if not socket then return end
@@ -163,13 +165,13 @@ local function returned(_, _, why) return why end
 ---@class waba.http.ListenOptions
 ---@field cq userdata            the controller whose loop runs the coroutines
 ---@field host string
----@field port integer           0: any free one
+---@field port integer           0: any free port
 ---@field reuseport? boolean
----@field context? table         from `tls_context`; without it plain HTTP
+---@field context? table         a context from `tls_context`; without it the server speaks plain HTTP
 ---@field limits? waba.ServerLimits
 ---@field serve fun(exchange: waba.http.Exchange)  responds to one request; may wait
 ---@field on_limit? fun(address: string|nil)  called when a connection was refused because of the limits
----@field on_error fun(raised: any)  called with the error that `serve` raised, or why no connection can be accepted
+---@field on_error fun(raised: any)  called with the error that `serve` raised, or with the reason why no connection can be accepted
 
 --- Starts to listen.
 ---@param options waba.http.ListenOptions

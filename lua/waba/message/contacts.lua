@@ -8,7 +8,8 @@ local with_strings = parts.with_strings
 
 local message = {}
 
--- Writes a WhatsApp id in the digits that the platform takes. Leaves an invalid phone number for the check to report.
+-- Converts a WhatsApp id to the digits that the platform accepts. An invalid phone number is not changed; the
+-- check reports it.
 local function contact_phone(phone)
   phone = with_strings(phone, "phone", "wa_id")
   if is_table(phone) and phone.wa_id ~= nil then phone.wa_id = recipient.normalize(phone.wa_id) or phone.wa_id end
@@ -31,8 +32,8 @@ end
 
 ---@class waba.ContactCard
 ---@field name { formatted_name: string, first_name: string?, last_name: string?, middle_name: string?, prefix: string?, suffix: string? }
----@field phones? { phone: string?, type: string?, wa_id: string? }[]  with a wa_id it can be messaged;
----  a phone number in any form that `client:send` takes
+---@field phones? { phone: string?, type: string?, wa_id: string? }[]  a phone number in any form that `client:send`
+---  accepts; the card shows a button for messages only if a phone has a wa_id
 ---@field emails? { email: string?, type: string? }[]
 ---@field addresses? { street: string?, city: string?, state: string?, zip: string?, country: string?, country_code: string?, type: string? }[]
 ---@field urls? { url: string?, type: string? }[]
@@ -40,7 +41,7 @@ end
 ---@field org? { company: string?, department: string?, title: string? }
 ---@field birthday? string  "YYYY-MM-DD"
 
---- Contact cards, one or more.
+--- Makes a message with one or more contact cards.
 ---@param cards waba.ContactCard[]
 ---@return waba.Message
 function message.contacts(cards)

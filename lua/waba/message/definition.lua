@@ -1,5 +1,5 @@
 -- Compares template messages with the template's definition (cloud.md, sections 2.18 and 5.4; on-premise.md, section
--- 9.4), and makes messages of a definition and values. Every error is reported, not the first one only.
+-- 9.4), and makes messages from a definition and values. Reports all errors, not only the first one.
 
 local builders = require("waba.message.template").builders
 local errors = require "waba.errors"
@@ -10,13 +10,13 @@ local is_table, positions = parts.is_table, parts.positions
 
 local definition = {}
 
--- Media and other content of a header, by the format of the definition.
+-- The content of a header that is not a text, by the format in the definition.
 local HEADERS = {
   IMAGE = "image", VIDEO = "video", DOCUMENT = "document", GIF = "gif", LOCATION = "location", PRODUCT = "product",
 }
 
--- Buttons that take a value: the field of the builder's short form, and whether the value can be left out. A URL button
--- takes a value if its address has a placeholder.
+-- The buttons that take a value: the field in the builder's short form, and whether the value is optional. A URL button
+-- takes a value only if its URL has a placeholder.
 local BUTTONS = {
   QUICK_REPLY = { field = "payload", optional = true },
   URL = { field = "url" },
@@ -29,17 +29,17 @@ local BUTTONS = {
   ORDER_DETAILS = { field = "order_details" },
 }
 
--- The sub_type of a button's component, where it is not the type in lower case.
+-- The sub_type of a button's component, if it is not the button's type in lower case.
 local SUB_TYPES = { OTP = "url" }
 
--- Characters of a text with its values (cloud.md, section 2.18).
+-- The largest number of characters in a text with its values (cloud.md, section 2.18).
 local MOST = { header = 60, body = 1024, body_alone = 32768, url = 2000 }
 
 local function upper(value)
   return type(value) == "string" and value:upper() or nil
 end
 
--- Returns the number of a text's placeholders by position, and the names of its named placeholders, in order.
+-- Returns the number of placeholders with positions in a text, and the names of the named placeholders in their order.
 local function placeholders(text)
   local count, names, seen = 0, {}, {}
   for name in (type(text) == "string" and text or ""):gmatch "{{%s*([%w_]+)%s*}}" do
@@ -53,7 +53,7 @@ local function placeholders(text)
   return count, names
 end
 
--- Components by type, for definitions and for messages.
+-- Returns the components of a definition or of a message by their types.
 local function by_type(components)
   local found = {}
   for _, component in ipairs(is_table(components) and components or {}) do
@@ -63,7 +63,7 @@ local function by_type(components)
   return found
 end
 
--- The preset text of an authentication template has the code as its only placeholder (cloud.md, section 5.4).
+-- The text of an authentication template is fixed; its only placeholder is the code (cloud.md, section 5.4).
 local function text_of(defined, component)
   if component.text == nil and upper(defined.category) == "AUTHENTICATION" and upper(component.type) == "BODY" then
     return "{{1}}"
@@ -224,7 +224,7 @@ local function check_cards(found, path, defined, component)
   end
 end
 
--- Components of a message that the definition does not have.
+-- Reports components of a message that the definition does not have.
 local SURPLUS = { HEADER = "header", BODY = "body", CAROUSEL = "cards", LIMITED_TIME_OFFER = "limited_time_offer" }
 
 function check_components(found, prefix, defined, components)
@@ -269,7 +269,7 @@ end
 ---@param defined waba.StoredTemplate
 ---@param message waba.Message
 ---@return true|nil valid
----@return waba.Error? err  kind "template"; `errors` has every error as `{ path, message }`
+---@return waba.Error? err  kind "template"; `errors` lists every error as `{ path, message }`
 function definition.check(defined, message)
   local found, template = {}, is_table(message) and message.template
   if not is_table(template) then
@@ -290,13 +290,13 @@ end
 
 -- Filling -----------------------------------------------------------------------------------------
 
--- Values that are not placeholders of the body.
+-- Returns the values that belong to no placeholder of the body.
 local RESERVED = {
   header = true, body = true, buttons = true, cards = true, code = true, limited_time_offer = true,
   tap_target_configuration = true,
 }
 
--- Whether a header names its own type, as `{ image = {…} }` and messages from builders do.
+-- Returns whether a header names its type, as `{ image = {…} }` and messages from builders do.
 local function has_type(header)
   if header.type ~= nil then return true end
   for _, kind in pairs(HEADERS) do
@@ -333,7 +333,7 @@ local function body_of(defined, values, taken, code)
   return next(body) ~= nil and body or nil
 end
 
--- The value of a button: by its position in the template, or by its text.
+-- Returns the value for a button, by its position in the template or by its text.
 local function buttons_of(defined, values, code)
   local buttons, given = {}, is_table(values.buttons) and values.buttons or {}
   local known = defined and is_table(defined.buttons) and defined.buttons or {}
@@ -360,7 +360,7 @@ local function buttons_of(defined, values, code)
   return not is_empty and buttons or nil, used
 end
 
-local content_of -- a card is filled like a template
+local content_of -- a card is filled in the same way as a template
 
 local function cards_of(defined, values, found, path)
   if not defined or not is_table(values.cards) then return values.cards end
@@ -394,14 +394,14 @@ function content_of(defined, values, found, path)
   }
 end
 
---- Makes a template message from a definition and values. The values of placeholders in the body, and of a named one in
---- the header, are fields of `values`; those of numbered placeholders are its elements, from 1. `header` is the content
---- of the header, `buttons` has values by the button's position or text, `cards` the values of each card, `code` the
---- code of an authentication template.
+--- Makes a template message from a definition and values. Named placeholders in the body and in the header take their
+--- values from fields of `values`; numbered placeholders take theirs from the elements 1, 2, …. `header` is the content
+--- of the header, `buttons` has the values of buttons by position or text, `cards` has the values of each card, and
+--- `code` is the code of an authentication template.
 ---@param defined waba.StoredTemplate
 ---@param values table<string|integer, any>
 ---@return waba.Message|nil
----@return waba.Error? err  kind "template"; `errors` has every missing, surplus and wrong value as `{ path, message }`
+---@return waba.Error? err  kind "template"; `errors` lists every missing, surplus or invalid value as `{ path, message }`
 function definition.fill(defined, values)
   local found = {}
   local content = content_of(defined, values, found, "")

@@ -1,4 +1,4 @@
--- Splits the body of a request that sends a message, of either hosting, into the message in the form of the builders, its
+-- Splits the body of a request that sends a message, for either hosting, into the message as a builder makes it, the
 -- recipient, and the options of `client:send`.
 
 local core = require "waba.core"
@@ -9,7 +9,7 @@ local envelope = {}
 
 local NOT_A_STRING = "must be a string"
 
--- Fields beside the content, by name. Each function moves a value, or returns why it can't.
+-- The fields beside the content, by name. Each function moves a value, or returns the reason why it can't.
 local move = {}
 
 function move.to() end
@@ -28,7 +28,7 @@ function move.preview_url(parts, value)
   local text = parts.message.text
   if type(text) ~= "table" then return "belongs to texts only" end
   if text.preview_url ~= nil then return end
-  -- a copy, because the body must not change
+  -- the loop changes a copy, because the body must not change
   local copy = { preview_url = value }
   for name, member in pairs(text) do copy[name] = member end
   parts.message.text = copy
@@ -50,18 +50,18 @@ function move.recipient_identity_key_hash(parts, value)
   parts.options.identity_key_hash = value
 end
 
--- Fields that are beside the content in the form of the builders too.
+-- The fields that builders also write beside the content.
 for _, name in ipairs { "category", "ttl_seconds", "direct_send_config" } do
   move[name] = function(parts, value) parts.message[name] = value end
 end
 
--- The type of a text may be absent.
+-- A text may have no field `type`.
 local function type_of(body)
   if body.type ~= nil and body.type ~= null then return body.type end
   return body.text ~= nil and body.text ~= null and "text" or nil
 end
 
--- Sorted, so that the results are in a defined order.
+-- The names are sorted, so that the results have a defined order.
 local function names_of(body)
   local names = {}
   for name in pairs(body) do names[#names + 1] = name end
@@ -69,15 +69,15 @@ local function names_of(body)
   return names
 end
 
---- The parts of a body.
+--- The parts of the body of a request.
 ---@class waba.EnvelopeParts
----@field message waba.Message      type and content, the body's own tables
----@field to any                    the recipient, as `client:send` takes it
----@field options waba.SendOptions  what `client:send` takes beside the message
----@field errors { path: string, why: string }[]  fields that could not be moved
----@field unknown any[]             names of fields that no request has
+---@field message waba.Message      type and content, which are the body's own tables
+---@field to any                    the recipient, in the form that `client:send` accepts
+---@field options waba.SendOptions  the options of `client:send`
+---@field errors { path: string, why: string }[]  the names of fields that could not be moved
+---@field unknown any[]             the names of fields that no request has
 
---- Splits a body. A field that is null counts as absent.
+--- Splits a body. A null field counts as missing.
 ---@param body table  decoded; not changed
 ---@return waba.EnvelopeParts
 function envelope.part(body)

@@ -1,5 +1,5 @@
--- The frame that all interactive messages share. Builders take a flat table; these functions put its fields into the frame,
--- the action, or the action's parameters.
+-- The outer object ("frame") that all interactive messages have: type, header, body, footer, action. Builders take a
+-- flat table; these functions write its fields into the frame, into the action, or into the action's parameters.
 
 local parts = require "waba.message.parts"
 
@@ -23,7 +23,7 @@ frame.text_part, frame.header_part = text_part, header_part
 
 local FRAME = { header = true, body = true, footer = true, action = true }
 
--- Returns the fields of the frame, and all other fields.
+-- Returns the fields of the frame, and the other fields.
 local function without_frame(content)
   local rest, others = {}, {}
   for key, value in pairs(content) do
@@ -41,7 +41,7 @@ local function split(content, names)
   return rest, taken
 end
 
--- Keeps fields of the action that are in the platform's form already.
+-- Keeps fields of the action that have the platform's form already.
 local function framed(kind, rest, action)
   for key, value in pairs(is_table(rest.action) and rest.action or {}) do
     if action[key] == nil then action[key] = value end
@@ -53,7 +53,7 @@ local function framed(kind, rest, action)
 end
 
 --- Makes a message whose action has the fields in `names`. All other fields, known or not, stay in the frame.
----@param kind string  the platform's name: "button"
+---@param kind string  the platform's name of the message: "button"
 ---@param content any  the argument of the builder
 ---@param names table<string, true>
 ---@return waba.Message
@@ -64,8 +64,8 @@ function frame.interactive(kind, content, names)
   return framed(kind, rest, action), action
 end
 
---- Makes a message whose action has a name. Every field outside the frame is a parameter of the action, so that fields which
---- the platform adds work too. A string is the body.
+--- Makes a message whose action has a name. Every field that does not belong to the frame becomes a parameter of the
+--- action, so fields that the platform adds later work too. A string as the argument is the body.
 ---@param kind string
 ---@param action_name string
 ---@param content any

@@ -1,4 +1,4 @@
--- The builder of templates in the form before 2022.
+-- The builder of templates in the form that was used before 2022 (hsm).
 
 local parts = require "waba.message.parts"
 
@@ -6,7 +6,7 @@ local copy, is_table, positions, wire_string = parts.copy, parts.is_table, parts
 
 local message = {}
 
--- The hsm form of a parameter: the fallback is beside the value, and some names differ.
+-- Converts a parameter to the older form: the fallback is beside the value, and some names differ.
 local function localizable(value)
   if not is_table(value) then return { default = wire_string(value) } end
   local kind = value.type
@@ -25,9 +25,9 @@ local function localizable(value)
   return { default = default, date_time = { component = content } }
 end
 
---- A template in the form before 2022, for old programs. New programs use `template`.
+--- Makes a template message in the form that was used before 2022, for old programs. New programs use `template`.
 ---@param content { namespace: string, element_name: string, language: string|table, params: any[]?, localizable_params: table[]? }
----  `params` as the `body` of `template`; or the raw `localizable_params`
+---  `params` as the `body` of `template`; or `localizable_params` in the platform's form
 ---@return waba.Message
 function message.hsm(content)
   content = copy(content)

@@ -1,6 +1,6 @@
--- Builders of messages: one function per message type. Each returns a plain table in the platform's own form, which is the
--- same for both hostings. A builder never fails: it keeps invalid values, so that the check (schema.lua) can report them
--- with their path. It does not change its arguments.
+-- Builders of messages: one function per message type. Each builder returns a plain table in the platform's form, which
+-- is the same for both hostings. A builder never fails: it keeps invalid values, which the check (schema.lua) then
+-- reports with their path. A builder does not change its arguments.
 
 local parts = require "waba.message.parts"
 local runtime = require "waba.runtime"
@@ -9,7 +9,7 @@ local copy, is_table, wire_number, with_strings = parts.copy, parts.is_table, pa
 
 local message = {}
 
--- Builders in other modules, which are loaded when one of them is first used.
+-- Builders in other modules, which are loaded when one of their builders is first used.
 local MODULES = {
   contacts = { "contacts" },
   interactive = { "buttons", "list", "product", "product_list", "catalog", "carousel", "product_carousel" },
@@ -37,8 +37,8 @@ setmetatable(message, {
 
 ---@class waba.Message
 ---@field type string  the platform's name: "text", "image", "template", "interactive", …
----@field category? string  Direct Send (Cloud hosting): "utility" or "authentication", with `ttl_seconds` and
----  `direct_send_config` beside it; see the options of `client:send`
+---@field category? string  Direct Send (Cloud hosting): "utility" or "authentication"; `ttl_seconds` and
+---  `direct_send_config` are further fields; see the options of `client:send`
 ---@field [string] any the content, in the field named like the type
 
 -- Media -------------------------------------------------------------------------------------------
@@ -49,9 +49,9 @@ local function media(kind)
   end
 end
 
---- A text. WhatsApp's markup works in it: `*bold*`, `_italic_`, `~struck~`.
----@param content string|{ body: string, preview_url: boolean? }  body: 1 to 4096 characters;
----  preview_url: show a preview of the first link, false by default
+--- A text. WhatsApp's markup works in the text: `*bold*`, `_italic_`, `~struck~`.
+---@param content string|{ body: string, preview_url: boolean? }  body: 1 to 4096 characters; preview_url: true shows
+---  a preview of the first link, false by default
 ---@return waba.Message
 function message.text(content)
   if is_table(content) then return { type = "text", text = copy(content) } end
@@ -59,30 +59,32 @@ function message.text(content)
 end
 
 ---@class waba.MediaContent
----@field id? string        from `client.media:upload`; either this
----@field link? string      or a public URL that the platform fetches
+---@field id? string        the id from `client.media:upload`; either `id` or `link` is required
+---@field link? string      or a public URL from which the platform fetches the file
 ---@field caption? string   at most 1024 characters; not for audio and stickers
----@field filename? string  documents only; its extension decides the icon
----@field provider? { name: string }  On-Premise, with `link`: credentials stored at the gateway
+---@field filename? string  documents only; the extension of the name determines the icon
+---@field provider? { name: string }  On-Premise, with `link`: the name of credentials that are stored at the gateway
 
---- An image: JPEG or PNG, at most 5 MB. The library can't see the file's type and size: the platform reports an error later,
---- in a status.
+--- An image: JPEG or PNG, at most 5 MB. The library can't see the type and the size of the file, so the platform
+--- reports such an error later in a status.
 ---@param content waba.MediaContent
 ---@return waba.Message
 message.image = media("image")
 
---- A video: MP4 or 3GPP with H.264 and AAC, at most 16 MB (reported later, as with `image`).
+--- A video: MP4 or 3GPP with H.264 and AAC, at most 16 MB (errors are reported later, as for `image`).
 ---@param content waba.MediaContent
 ---@return waba.Message
 message.video = media("video")
 
---- A sound, at most 16 MB (reported later, as with `image`); OGG with Opus is shown as a voice note.
+--- An audio file of at most 16 MB (errors are reported later, as for `image`); WhatsApp shows OGG with Opus as a
+--- voice note.
 ---@param content waba.MediaContent|{ voice: boolean? }  without caption; voice: as in `waba.voice`
 ---@return waba.Message
 message.audio = media("audio")
 
---- A voice note: an `audio` with `voice = true`. OGG with Opus, one channel; a larger one than 512 KB shows a
---- download icon instead of a play icon. Cloud hosting only; On-Premise shows any OGG with Opus as a voice note.
+--- A voice note: an `audio` with `voice = true`. The file must be OGG with Opus and one channel. If it is larger than
+--- 512 KB, WhatsApp shows a download icon instead of a play icon. Cloud hosting only; on On-Premise hosting every
+--- audio file in OGG with Opus is shown as a voice note.
 ---@param content waba.MediaContent  without caption
 ---@return waba.Message
 function message.voice(content)
@@ -91,19 +93,21 @@ function message.voice(content)
   return result
 end
 
---- A document, at most 100 MB, 64 MB through an On-Premise upload (reported later, as with `image`).
+--- A document of at most 100 MB, or 64 MB if it is uploaded on On-Premise hosting (errors are reported later, as
+--- for `image`).
 ---@param content waba.MediaContent
 ---@return waba.Message
 message.document = media("document")
 
---- A sticker: WebP, 512 x 512, at most 100 KB; not animated on On-Premise (reported later).
+--- A sticker: WebP, 512 x 512 pixels, at most 100 KB; not animated on On-Premise hosting (errors are reported
+--- later, as for `image`).
 ---@param content waba.MediaContent  without caption
 ---@return waba.Message
 message.sticker = media("sticker")
 
 -- Places ------------------------------------------------------------------------------------------
 
---- A place. The address is shown only together with a name.
+--- A place. WhatsApp shows the address only together with a name.
 ---@param content { latitude: number, longitude: number, name: string?, address: string? }
 ---@return waba.Message
 function message.location(content)
@@ -131,17 +135,17 @@ local function pin(kind)
   end
 end
 
---- Pins a message in a group, which shows at most three pinned messages. Cloud hosting, groups only.
+--- Pins a message in a group, which shows up to three pinned messages. Cloud hosting, groups only.
 ---@param content { message_id: string, expiration_days: integer }  1 to 30 days
 ---@return waba.Message
 message.pin = pin "pin"
 
---- Unpins a message. Cloud hosting, groups only.
+--- Unpins a message in a group. Cloud hosting, groups only.
 ---@param content string|{ message_id: string }
 ---@return waba.Message
 message.unpin = pin "unpin"
 
---- Makes a message of any type from its content in the platform's form.
+--- Makes a message of any type; the content has the platform's form.
 ---@param kind string
 ---@param content any
 ---@return waba.Message

@@ -19,9 +19,9 @@ end
 ---@field header? string|table  text of at most 60 characters, or `{ image = {…} }`, `waba.image {…}`, …
 ---@field footer? string    at most 60 characters
 
---- One to three reply buttons.
----@param content waba.InteractiveContent|{ buttons: { id: string, title: string }[] }  id: at most 256
----  characters, returned in the reply; title: at most 20; both unique
+--- A message with one to three reply buttons.
+---@param content waba.InteractiveContent|{ buttons: { id: string, title: string }[] }  id: at most 256 characters,
+---  returned in the reply; title: at most 20 characters; both must be unique
 ---@return waba.Message
 function message.buttons(content)
   local result, action = interactive("button", content, { buttons = true })
@@ -37,10 +37,10 @@ local function list_section(section)
   return section
 end
 
---- A list that a button opens. The header is a text.
+--- A message with a button that opens a list. The header must be a text.
 ---@param content waba.InteractiveContent|{ button: string, sections: { title: string?, rows: { id: string, title: string, description: string? }[] }[] }
----  button: at most 20 characters; at most 10 rows in all; titles at most 24, a section needs one
----  when there are several; description at most 72
+---  button: at most 20 characters; all sections together have at most 10 rows; titles have at most 24 characters, and
+--- are required if there are several sections; a description has at most 72 characters
 ---@return waba.Message
 function message.list(content)
   local result, action = interactive("list", content, { button = true, sections = true })
@@ -48,7 +48,7 @@ function message.list(content)
   return result
 end
 
---- One product of a catalogue. It has no header; body and footer are optional.
+--- A message with one product of a catalogue. It has no header; body and footer are optional.
 ---@param content { catalog_id: string, product_retailer_id: string, body: string?, footer: string? }
 ---@return waba.Message
 function message.product(content)
@@ -60,7 +60,7 @@ function message.product(content)
   return result
 end
 
---- Up to 30 products of a catalogue, in sections. Header (text) and body are required.
+--- A message with up to 30 products of a catalogue, in sections. The header (a text) and the body are required.
 ---@param content waba.InteractiveContent|{ catalog_id: string, sections: { title: string?, products: string[] }[] }
 ---@return waba.Message
 function message.product_list(content)
@@ -72,9 +72,9 @@ function message.product_list(content)
   return result
 end
 
---- A link to the whole catalogue. Cloud hosting only.
----@param content { body: string, footer: string?, thumbnail_product_retailer_id: string? }  the product
----  whose picture is shown, the catalogue's first by default
+--- A message with a link to the complete catalogue. Cloud hosting only.
+---@param content { body: string, footer: string?, thumbnail_product_retailer_id: string? }  the product whose picture
+---  is shown; default: the first product of the catalogue
 ---@return waba.Message
 function message.catalog(content)
   local result, parameters = frame.named("catalog_message", "catalog_message", content)
@@ -110,15 +110,16 @@ local function position_of(key)
   return type(key) == "number" and key or 1
 end
 
---- Two to ten cards to swipe, each with an image or a video, and with a link or quick replies; all cards have the same
---- parts. Cloud hosting only, inside the 24-hour window; for templates see `waba.template`.
+--- A message with two to ten cards in a row that can be swiped. Each card has an image or a video, and either a link
+--- or quick replies; all cards must have the same parts. Cloud hosting only, and only inside the 24-hour window; see
+--- `waba.template` for carousels in templates.
 ---
 ---    waba.carousel { body = "Two rooms fit", cards = {
 ---      { header = waba.image { link = "https://…/a.jpg" }, body = "*Loft*", display_text = "Book", url = "https://…/a" },
 ---      { header = waba.image { link = "https://…/b.jpg" }, body = "*Studio*", display_text = "Book", url = "https://…/b" } } }
 ---@param content { body: string, cards: { header: table, body: string?, display_text: string?, url: string?, buttons: { id: string, title: string }[]? }[] }
----  a card's body: at most 160 characters and two line breaks, on all cards or on none; display_text
----  and title: at most 20
+---  the body of a card has at most 160 characters and two line breaks, and either all cards have one or none;
+--- display_text and title have at most 20 characters
 ---@return waba.Message
 function message.carousel(content)
   local result, action = interactive("carousel", content, { cards = true })
@@ -128,7 +129,7 @@ function message.carousel(content)
   return result
 end
 
---- Two to ten products of one catalogue to swipe. Cloud hosting only.
+--- A message with two to ten products of one catalogue in a row that can be swiped. Cloud hosting only.
 ---@param content { body: string, catalog_id: string, products: string[] }
 ---@return waba.Message
 function message.product_carousel(content)

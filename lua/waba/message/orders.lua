@@ -9,7 +9,8 @@ local copy, each, is_table, with_strings = parts.copy, parts.each, parts.is_tabl
 local builders = {}
 local orders = { builders = builders }
 
--- An amount in the platform's form. Thousandths that are not a whole hundredth stay, so that the check reports them.
+-- Converts an amount to the platform's form. If the thousandths are not a multiple of 10 they are kept, so that
+-- the check reports them.
 local function amount(value)
   local result = copy(value)
   if not is_table(result) then return result end
@@ -30,7 +31,8 @@ end
 
 local payment_types = { "payment_link", "pix_dynamic_code", "boleto", "payment_gateway", "offsite_card_pay" }
 
---- Adds the type to the payment setting of an order or of a template's button: it is the name of the setting's field.
+--- Adds the type to the payment setting of an order or of a template's button. The type is the name of the field
+--- with the setting.
 ---@param setting any
 ---@return any
 function orders.payment_setting(setting)
@@ -47,7 +49,7 @@ end
 
 local order_names = { "items", "subtotal", "tax", "shipping", "discount", "catalog_id", "expiration" }
 
--- The order, with the fields that the short form has beside it.
+-- Returns the order, including the fields that the short form has beside it.
 local function order_of(parameters)
   local order = parameters.order
   if order ~= nil and not is_table(order) then return order end
@@ -62,7 +64,7 @@ local function order_of(parameters)
   return with_strings(order, "catalog_id")
 end
 
--- The parameters of order_details, in a message or of a template's button.
+-- Returns the parameters of order_details, for a message or for the button of a template.
 function orders.details(content)
   local parameters = with_strings(content, "reference_id")
   if not is_table(parameters) then return parameters end
@@ -72,31 +74,32 @@ function orders.details(content)
   return parameters
 end
 
----@class waba.Amount  either form; `offset` is 100, and may be left out
+---@class waba.Amount  either form is possible; `offset` is 100 and may be left out
 ---@field value? integer        in hundredths
 ---@field offset? integer
 ---@field amount_1000? integer  in thousandths, a multiple of 10
 
 ---@class waba.OrderDetails
----@field reference_id string    the order's, unique; at most 35 letters, digits, "_", "." and "-"
+---@field reference_id string    the id of the order, which must be unique; at most 35 letters, digits, "_", "." and "-"
 ---@field type string            "digital-goods" or "physical-goods"
 ---@field payment_type? string   "br" or "upi"
 ---@field payment_settings? table[]  `{ payment_link = { uri = "https://…" } }`, pix_dynamic_code, boleto,
 ---                              payment_gateway, offsite_card_pay `{ credential_id, last_four_digits }`
----@field payment_configuration? string  India, the older way: the name of a configuration, instead of payment_settings
+---@field payment_configuration? string  India, the older form: the name of a configuration, instead of payment_settings
 ---@field currency string        "BRL" or "INR"
----@field total_amount waba.Amount  = subtotal + tax + shipping - discount
+---@field total_amount waba.Amount  must be subtotal + tax + shipping - discount
 ---@field items? { retailer_id: string?, name: string, amount: waba.Amount, quantity: integer, sale_amount: waba.Amount? }[]
 ---@field subtotal? waba.Amount
----@field tax? waba.Amount       with `description`, as shipping and discount
+---@field tax? waba.Amount       may have a `description`, as shipping and discount
 ---@field shipping? waba.Amount
 ---@field discount? waba.Amount  with `discount_program_name`
 ---@field catalog_id? string
 ---@field expiration? { timestamp: integer, description: string }
----@field order? table           the platform's form of items, subtotal, tax, …
+---@field order? table           the items, subtotal, tax, … in the platform's form
 
---- Makes a message with the price of an order and a button to pay. Without items and subtotal it shows only the total.
----@param content waba.OrderDetails|{ body: string, header: table?, footer: string? }  the header is an image
+--- A message with the price of an order and a button to pay. Without items and subtotal the message shows only the
+--- total.
+---@param content waba.OrderDetails|{ body: string, header: table?, footer: string? }  the header must be an image
 ---@return waba.Message
 function builders.order_details(content)
   local result, parameters, action = frame.named("order_details", "review_and_pay", content)
@@ -105,7 +108,7 @@ function builders.order_details(content)
   return result
 end
 
---- The status of an order; "completed" and "canceled" are final.
+--- A message with the status of an order; the status cannot change after "completed" or "canceled".
 ---@param content { body: string, footer: string?, reference_id: string, status: string?, description: string?, payment: { status: string, timestamp: integer? }?, order: table? }
 ---  status: "processing", "partially_shipped", "shipped", "completed" or "canceled"
 ---@return waba.Message

@@ -1,5 +1,5 @@
--- Functions that the builders share: copies, identifiers as strings, lists with gaps, headers, products.
--- No function fails, whatever its arguments are.
+-- Functions that several builders use: copies, identifiers as strings, lists with gaps, headers, products. No
+-- function here raises an error, whatever its arguments are.
 
 local digits = require "waba.digits"
 
@@ -18,8 +18,8 @@ function parts.copy(value)
   return result
 end
 
--- Identifiers, phone numbers and parameters are strings on the wire: 5 becomes "5", never "5.0".
--- Other values, and numbers that may have lost digits, stay as they are: the check refuses them.
+-- Converts identifiers, phone numbers and parameters to the strings that the platform expects: 5 becomes "5", never
+-- "5.0". Other values, and numbers that may have lost digits, are not changed; the check refuses them.
 function parts.wire_string(value)
   return type(value) == "number" and digits(value) or value
 end
@@ -30,7 +30,7 @@ end
 
 local copy, wire_string = parts.copy, parts.wire_string
 
--- Returns a copy of `value` in which the named fields are strings.
+-- Returns a copy of `value` in which the fields with these names are strings.
 local function with_strings(value, ...)
   local result = copy(value)
   if not is_table(result) then return result end
@@ -43,8 +43,8 @@ end
 
 parts.with_strings = with_strings
 
--- The highest position of a list: 3 for `{ "Eva", nil, "Berlin" }`, for which # may return 1. Positions above the number of
--- parameters that any message has do not count, so that the check reports them.
+-- Returns the highest position in a list: 3 for `{ "Eva", nil, "Berlin" }`, for which # may return 1. Positions above
+-- the number of parameters that a message can have are ignored, so that the check reports them.
 function parts.positions(list)
   local top = 0
   for key in pairs(list) do
@@ -53,7 +53,7 @@ function parts.positions(list)
   return top
 end
 
--- Returns a list with the results of `build`, which takes an item and its position.
+-- Returns a list of the results of `build`, which is called with each item and its position.
 function parts.each(list, build)
   if not is_table(list) then return list end
   local result = {}
@@ -67,7 +67,7 @@ end
 
 local header_kinds = { "text", "image", "video", "document", "gif", "location", "product" }
 
--- The kind and the content of a header, which is a text, `{ image = {…} }`, or the result of a builder.
+-- Returns the kind and the content of a header, which is a text, `{ image = {…} }`, or the result of a builder.
 function parts.header_content(header)
   if not is_table(header) then return "text", wire_string(header) end
   for _, kind in ipairs(header_kinds) do
@@ -80,7 +80,7 @@ function parts.header_content(header)
   end
 end
 
--- Returns a template's language object; the argument may be the code alone.
+-- Returns the language object of a template; the argument may be only the code.
 function parts.language(language)
   if is_table(language) then return copy(language) end
   if language == nil then return nil end
@@ -92,7 +92,7 @@ local function product_item(product)
   return { product_retailer_id = wire_string(product) }
 end
 
--- A section of products: `products = { "SKU" }` is short for the platform's `product_items`.
+-- Makes a section of products: `products = { "SKU" }` is a short form of the platform's `product_items`.
 function parts.product_section(section)
   section = copy(section)
   if is_table(section) and section.products ~= nil and section.product_items == nil then

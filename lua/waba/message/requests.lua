@@ -1,5 +1,5 @@
--- Builders of the interactive messages that ask the customer to open a link or a flow, to call, or to share a place, an
--- address or a number. Cloud hosting only.
+-- Builders of interactive messages that ask the customer to open a link or a flow, to call, or to share a place, an
+-- address or a phone number. Cloud hosting only.
 
 local frame = require "waba.message.frame"
 local parts = require "waba.message.parts"
@@ -10,7 +10,7 @@ local named = frame.named
 
 local message = {}
 
---- A button that opens a web page. A tap on it is not reported.
+--- A message with a button that opens a web page. No webhook reports a tap on the button.
 ---@param content waba.InteractiveContent|{ display_text: string, url: string }  display_text: at most 20
 ---  characters
 ---@return waba.Message
@@ -18,11 +18,12 @@ function message.cta_url(content)
   return (named("cta_url", "cta_url", content))
 end
 
---- A button that opens a flow, which is a form inside WhatsApp. The customer's input arrives as a reply of kind "flow".
+--- A message with a button that opens a flow, which is a form inside WhatsApp. The customer's input arrives as a
+--- reply of kind "flow".
 ---@param content waba.InteractiveContent|{ flow_id: string?, flow_name: string?, flow_cta: string, flow_token: string?, mode: string?, flow_action: string?, screen: string?, data: table?, flow_action_payload: table?, flow_message_version: string? }
----  flow_id or flow_name; flow_cta: the button's label, at most 30 characters; flow_token: returned in the reply;
----  mode: "published" (default) or "draft"; flow_action: "navigate" (default) or "data_exchange"; screen
----  and data: the first screen of the flow, and its input
+---  flow_id or flow_name; flow_cta: the label of the button, at most 30 characters; flow_token: returned in the
+--- reply; mode: "published" (default) or "draft"; flow_action: "navigate" (default) or "data_exchange"; screen and
+--- data: the first screen of the flow, and its input
 ---@return waba.Message
 function message.flow(content)
   local result, parameters, action = named("flow", "flow", content)
@@ -39,7 +40,7 @@ function message.flow(content)
   return result
 end
 
---- Asks the customer to share a place; the reply is a message of type location.
+--- Asks the customer to share a location; the reply is a message of type location.
 ---@param content string|{ body: string }
 ---@return waba.Message
 function message.location_request(content)
@@ -56,11 +57,11 @@ local function saved_address(saved)
   return result
 end
 
---- Asks the customer for an address (India). The reply has the kind "flow".
+--- Asks the customer to enter an address (India). The reply has the kind "flow".
 ---@param content waba.InteractiveContent|{ country: string?, values: table?, saved_addresses: { id: string, value: table }[]?, validation_errors: table? }
----  country: "IN" by default; values: the fields that are filled in already: name, phone_number, in_pin_code,
----  house_number, floor_number, tower_number, building_name, address, landmark_area, city, state;
----  validation_errors: by the same names, when the request is repeated
+---  country: "IN" by default; values: the content of fields at the beginning: name, phone_number, in_pin_code,
+--- house_number, floor_number, tower_number, building_name, address, landmark_area, city, state; validation_errors:
+--- error messages with the same names, when the request is repeated
 ---@return waba.Message
 function message.address(content)
   local result, parameters, action = named("address_message", "address_message", content)
@@ -82,7 +83,7 @@ function message.request_contact_info(content)
   return (named("request_contact_info", "request_contact_info", content))
 end
 
---- A button that calls the business.
+--- A message with a button that calls the business.
 ---@param content string|{ body: string, display_text: string?, ttl_minutes: integer?, payload: string? }
 ---  display_text: at most 20 characters, "Call Now" by default; ttl_minutes: 1 to 43200, 10080 (7 days)
 ---  by default; payload: at most 512 characters, returned with the call
@@ -93,7 +94,7 @@ function message.voice_call(content)
   return result
 end
 
---- Asks the customer for permission to call. Allowed once in 24 hours and twice in 7 days.
+--- Asks the customer for permission to be called. The platform allows this once in 24 hours and twice in 7 days.
 ---@param content? string|{ body: string? }
 ---@return waba.Message
 function message.call_permission(content)

@@ -1,4 +1,4 @@
--- Cuts a long text into messages. `waba.split` is this.
+-- Cuts a long text into messages. `waba.split` is this module.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -9,11 +9,11 @@ local split = {}
 --- The options of `waba.split`.
 ---@options waba.SplitOptions
 local OPTIONS = {
-  max = { "integer>=1", 4096 },  -- the largest number of characters of a piece; the default is the limit of a text message
+  max = { "integer>=1", 4096 },  -- the largest number of characters in a piece; the default is the limit of a text message
 }
 
--- Code points, in hexadecimal, that continue the user-perceived character before them (Unicode 14: categories Mn, Mc, Me;
--- modifiers and tags of emoji, joiners; Hangul vowels and final consonants).
+-- Code points, in hexadecimal, that belong to the same visible character as the code point before them (Unicode 14:
+-- categories Mn, Mc, Me; modifiers and tags of emoji; joiners; Hangul vowels and final consonants).
 local EXTENDING = [[
   300-36f 483-489 591-5bd 5bf 5c1-5c2 5c4-5c5 5c7 610-61a 64b-65f 670 6d6-6dc 6df-6e4 6e7-6e8 6ea-6ed 711 730-74a
   7a6-7b0 7eb-7f3 7fd 816-819 81b-823 825-827 829-82d 859-85b 898-89f 8ca-8e1 8e3-903 93a-93c 93e-94f 951-957
@@ -40,7 +40,7 @@ local EXTENDING = [[
 
 local JOINER = 0x200D
 
--- The places where a text may be cut, the best first.
+-- The kinds of places where a text may be cut, the best kind first.
 local PARAGRAPH, LINE, SENTENCE, WORD, CHARACTER = 1, 2, 3, 4, 5
 
 local first, last -- the ends of each range, in ascending order
@@ -76,8 +76,8 @@ local function is_hangul_syllable(point)
   return point >= 0xAC00 and point <= 0xD7A3
 end
 
--- Whether two neighbours belong to one user-perceived character (Unicode Standard Annex 29). `regionals` is the number of
--- regional indicators that end with `before`: two of them are a flag.
+-- Returns whether two neighbouring code points belong to one visible character (Unicode Standard Annex 29). `regionals`
+-- is the number of consecutive regional indicators that end with `before`; two of them are a flag.
 local function is_joined(before, point, regionals)
   if before == JOINER or is_extending(point) then return true end
   if is_regional(point) then return regionals % 2 == 1 end
@@ -97,21 +97,21 @@ local SENTENCE_ENDS = {
   ["\224\165\164"] = true, ["\216\159"] = true, -- Hindi and Arabic
 }
 
--- Ends of sentences without a following blank.
+-- Characters that end a sentence without a blank after them.
 local ENDS_ALONE = { ["\227\128\130"] = true, ["\239\188\129"] = true, ["\239\188\159"] = true }
 
--- Characters between the end of a sentence and the blank: quotation marks and brackets.
+-- Characters that may be between the end of a sentence and the blank: quotation marks and brackets.
 local CLOSING = {
   ['"'] = true, ["'"] = true, [")"] = true, ["]"] = true, ["\194\187"] = true, ["\226\128\153"] = true,
   ["\226\128\157"] = true, ["\227\128\141"] = true,
 }
 
--- Whether a URL begins at this byte.
+-- Returns whether a URL begins at this byte.
 local function is_url(text, position)
   return text:find("^[Hh][Tt][Tt][Pp][Ss]?://", position) ~= nil or text:find("^[Ww][Ww][Ww]%.%S", position) ~= nil
 end
 
--- Returns the state of the scan before the first character.
+-- Returns the state of the search before the first character.
 local function new_state()
   return { point = 0, regionals = 0, in_url = false, is_blank = true, is_paragraph = false, is_ended = false }
 end
@@ -120,7 +120,7 @@ local function is_space(character)
   return character:find "^%s" ~= nil
 end
 
--- Returns the kind of place before a character; nil inside a URL and inside a user-perceived character.
+-- Returns the kind of place before a character; nil inside a URL and inside a visible character.
 local function kind_of(state, character, point)
   local before = state.before
   if before == "\n" and not character:find "^[\r\n]" then return state.is_paragraph and PARAGRAPH or LINE end
@@ -152,7 +152,7 @@ local function advance(state, text, position, character, point)
   state.before, state.point = character, point
 end
 
--- The end of a full piece: the best kind of place in its second half, else the best one of all.
+-- Returns where to end a full piece: the best kind of place in its second half, or else in the complete piece.
 local function best_end(ends, lengths, max)
   for kind = PARAGRAPH, WORD do
     if ends[kind] and lengths[kind] * 2 >= max then return ends[kind] end
@@ -162,7 +162,7 @@ local function best_end(ends, lengths, max)
   end
 end
 
--- The byte after the piece that begins at `start`.
+-- Returns the position after the piece that begins at `start`.
 local function end_of_piece(text, start, max)
   local state, ends, lengths, length = new_state(), {}, {}, 0
   local position = start
@@ -178,11 +178,12 @@ local function end_of_piece(text, start, max)
   return position
 end
 
---- Cuts a long text into pieces that fit into messages: between paragraphs, else lines, sentences or words, and never inside a
---- user-perceived character or a URL that fits into one piece. Blanks at a cut are left out.
+--- Cuts a long text into pieces that fit into messages. It cuts between paragraphs, else between lines, sentences or
+--- words; never inside a visible character, and never inside a URL that fits into one piece. Blanks at a cut are
+--- removed.
 ---@param text string
 ---@param options? waba.SplitOptions
----@return string[]|nil pieces  without one when the text is blank
+---@return string[]|nil pieces  empty if the text has blanks only
 ---@return waba.Error? err      kind "invalid": the text is not valid UTF-8
 function split.text(text, options)
   if type(text) ~= "string" then error("waba.split: the text must be a string, not a " .. type(text), 2) end

@@ -1,5 +1,5 @@
--- The builder of templates, which turns the short form (header, body, buttons, cards, …) into components and leaves the raw
--- form as it is, and builders of parameters.
+-- The builder of templates, which converts the short form (header, body, buttons, cards, …) to components and does not
+-- change the platform's form; and the builders of parameters.
 
 local orders = require "waba.message.orders"
 local parts = require "waba.message.parts"
@@ -11,14 +11,14 @@ local header_content, product_section = parts.header_content, parts.product_sect
 local message = {}
 
 --- Makes a parameter of a template's body that is an amount of money.
----@param content { code: string, amount_1000: integer, fallback_value: string }  ISO 4217 code;
----  the amount times 1000; the text that is shown where it can't be formatted
+---@param content { code: string, amount_1000: integer, fallback_value: string }  ISO 4217 code; the amount times
+---  1000; the text that is shown if the amount can't be formatted
 ---@return table parameter
 function message.currency(content)
   return { type = "currency", currency = copy(content) }
 end
 
---- Makes a parameter of a template's body that is a date and time. Most clients show `fallback_value`.
+--- Makes a parameter of a template's body that is a date and time. Most WhatsApp clients show `fallback_value`.
 ---@param content { fallback_value: string, day_of_week: integer|string|nil, year: integer?, month: integer?, day_of_month: integer?, hour: integer?, minute: integer?, calendar: string?, timestamp: integer? }
 ---@return table parameter
 function message.date_time(content)
@@ -56,8 +56,8 @@ local function add_named(result, values)
   end
 end
 
--- Adds parameters by position. A nil value becomes a parameter without text, which the check reports, so that it does
--- not shift the later ones.
+-- Adds parameters by position. A nil value becomes a parameter without text, so that the following parameters keep
+-- their positions; the check reports it.
 local function parameters(values)
   if type(values) ~= "table" or values.type ~= nil then return { parameter(values) } end
   local result, count = {}, 0
@@ -75,8 +75,8 @@ local function parameters(values)
   return result
 end
 
--- The parameter of a header may have a name too: `{ text = "Eva", parameter_name = "customer" }`, or, as in a body,
--- `{ customer = "Eva" }`.
+-- Adds the parameter of a header, which may have a name too: `{ text = "Eva", parameter_name = "customer" }`, or, as
+-- in a body, `{ customer = "Eva" }`.
 local function header_component(header)
   local kind, content = header_content(header)
   local value
@@ -136,7 +136,8 @@ local function payment_request_parameters(value)
 end
 
 -- The short forms of buttons: the field of the short form, the platform's sub_type, and the function that returns the
--- parameters. Of several fields the first in this list counts. `optional`: a button whose value is true has no component.
+-- parameters. If several fields are set, the first one in this list is used. `optional`: if the field is true, the
+-- button has no component.
 local short_buttons = {
   { field = "payload", sub_type = "quick_reply",
     parameters = function(value) return { { type = "payload", payload = wire_string(value) } } end },
@@ -154,9 +155,9 @@ local short_buttons = {
   { field = "payment_request", sub_type = "payment_request", parameters = payment_request_parameters },
 }
 
--- The component of one button; nil for one without parameters.
+-- Returns the component of a button; nil for a button without parameters.
 local function button_component(button, position)
-  if not is_table(button) then -- invalid; the check reports it
+  if not is_table(button) then -- the value is invalid; the check reports it
     return { type = "button", index = position, sub_type = button }
   end
   local component = { type = "button", index = position }
@@ -185,7 +186,7 @@ local function add_buttons(components, buttons)
   end
 end
 
--- Components that only templates of Cloud hosting have
+-- The components that only templates of Cloud hosting have.
 
 local function limited_time_offer(value)
   if not is_table(value) then value = { expiration_time_ms = value } end
@@ -245,36 +246,36 @@ local short_names = {
   tap_target_configuration = true,
 }
 
----@class waba.TemplateButton  one of these fields
----@field payload? string     quick reply: returned when it is tapped
----@field url? string         link: the text for the placeholder of its URL
----@field otp? string         one-time password: the code (sent as a link's text)
+---@class waba.TemplateButton  one of the following fields
+---@field payload? string     quick reply: the payload, which is returned when the customer taps the button
+---@field url? string         link: the text for the placeholder in its URL
+---@field otp? string         one-time password: the code (sent as the text of a link)
 ---@field copy_code? string   Cloud: the coupon's code, at most 15 letters and digits
----@field flow? true|string|{ flow_token: string?, flow_action_data: table? }  Cloud: a string is the token
----@field catalog? true|string|{ thumbnail_product_retailer_id: string }  Cloud: a string is the product
+---@field flow? true|string|{ flow_token: string?, flow_action_data: table? }  Cloud: the flow; a string is its token
+---@field catalog? true|string|{ thumbnail_product_retailer_id: string }  Cloud: the products; a string is the product whose picture is shown
 ---@field mpm? { thumbnail_product_retailer_id: string?, sections: { title: string?, products: string[] }[] }  Cloud
 ---@field voice_call? true|{ ttl_minutes: integer?, payload: string? }  Cloud
 ---@field order_details? waba.OrderDetails  Cloud
 ---@field payment_request? table  Cloud (Brazil): `{ payment_link = { uri = "https://…" } }`, `{ boleto = { digitable_line = "…" } }`
 ---  or `{ pix_dynamic_code = { code = "…" } }`; at most three buttons
----@field index? integer      the button's position in the template, from 0; by default its position in the list
+---@field index? integer      the position of the button in the template, from 0; by default its position in the list
 
 ---@class waba.TemplateContent
----@field name string              the name of the approved template: lower-case letters, digits and _
----@field language string|{ code: string, policy: string? }  exactly an approved translation: "de", "pt_BR"
----@field namespace? string        On-Premise; the client's by default
----@field header? string|table     text, or `{ image = {…} }`, `waba.image {…}`, … (documents: PDF only,
----  which only the platform can see)
----@field body? any[]|table        one value for each placeholder in order: strings, numbers,
----  `waba.currency {…}`, `waba.date_time {…}`; on Cloud also by name: `{ first_name = "Eva" }`
----@field buttons? waba.TemplateButton[]  one for each button in order, `false` for a button without parameters
+---@field name string              the name of the approved template: lower-case letters, digits and "_"
+---@field language string|{ code: string, policy: string? }  the language code of an approved translation: "de", "pt_BR"
+---@field namespace? string        On-Premise; default: the client's option `namespace`
+---@field header? string|table     text, or `{ image = {…} }`, `waba.image {…}`, … (a document must be a PDF file,
+---  which only the platform can check)
+---@field body? any[]|table        one value for each placeholder, in order: strings, numbers, `waba.currency {…}`,
+---  `waba.date_time {…}`; on Cloud also by name: `{ first_name = "Eva" }`
+---@field buttons? waba.TemplateButton[]  one value for each button, in order; `false` for a button without parameters
 ---@field otp? string              the code of an authentication template, for the body and the URL button
 ---@field cards? { header: table, body: any[]?, buttons: waba.TemplateButton[]? }[]  Cloud: the cards of a carousel
 ---@field limited_time_offer? { expiration_time_ms: integer }  Cloud: the end of the offer, in milliseconds since 1970
 ---@field tap_target_configuration? { url: string, title: string }[]  Cloud: the page that a tap on the header opens
----@field components? table[]      the raw form instead of all these
+---@field components? table[]      the platform's form, instead of all these fields
 
---- A template: the only type that may be sent outside the 24-hour window.
+--- A template message, the only type that may be sent outside the 24-hour window.
 ---
 ---    waba.template { name = "order_ready", language = "de", header = { image = { link = "https://…" } },
 ---      body = { "Eva", waba.currency { code = "EUR", amount_1000 = 49900, fallback_value = "49,90 EUR" } },

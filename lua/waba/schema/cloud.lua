@@ -1,5 +1,6 @@
--- What Cloud hosting accepts as a message (cloud.md, section 2): the rule of each message type, see schema/compile.lua.
--- Rules of types that are not in this file are loaded when such a message is first checked.
+-- The messages that Cloud hosting accepts (cloud.md, section 2): a rule for each message type, in the notation of
+-- schema/compile.lua. The rules of message types that are not in this file are loaded when such a message is first
+-- checked.
 
 local runtime = require "waba.runtime"
 local shared = require "waba.schema.shared"
@@ -27,7 +28,7 @@ local pin = variants("type", {
     { refused = { expiration_days = "has no place here: only a pin expires" } }),
 })
 
--- The fields beside the category of a message without an approved template.
+-- The fields that a message without an approved template has beside its category.
 local function direct_send(longest)
   return {
     ttl_seconds = { is = "integer", range = { 30, longest } },
@@ -39,7 +40,7 @@ end
 return {
   types = {
     text = object { body = required(shared.text(1, 4096)), preview_url = { is = "boolean" } }, -- cloud.md, section 2.3
-    image = in_module(MEDIA, "image"), -- and the other media: cloud.md, section 2.4
+    image = in_module(MEDIA, "image"), -- this and the other media: cloud.md, section 2.4
     video = in_module(MEDIA, "video"),
     audio = in_module(MEDIA, "audio"),
     document = in_module(MEDIA, "document"),

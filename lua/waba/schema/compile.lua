@@ -1,23 +1,23 @@
--- Compiles rules to checks. A rule is a table that describes a value, a message's content for example; its check is a
--- closure that takes a value and returns an error, or nil. A valid value costs no allocation. If a value has several
--- errors, the check returns the error of the first field by name, so the result does not depend on the order of a
--- table.
+-- Compiles rules to checks. A rule is a table that describes a value, such as the content of a message. Its check is
+-- a function that takes a value and returns an error or nil. The check of a valid value allocates no memory. If
+-- several fields are invalid, the check returns the error of the field whose name comes first, so the result does not
+-- depend on the order of a table.
 --
 -- The notation of rules:
 --
--- * `is` names the type of the value; the rule then has the fields of that type, see `waba.Rule` below. A rule without
+-- * `is` is the type of the value. The other fields depend on this type, see `waba.Rule` below. A rule without
 --   `is`, `one_of` and `variants` accepts every value.
 -- * A rule of an object lists all fields of the object in `fields`, each with its own rule. Other fields are an error
 --   unless the object is `open`. Fields are optional unless their rule is `required`.
--- * `by` and `variants` choose the rule of an object by the value of one of its fields, as
---   `{ is = "object", by = "type", variants = { image = …, video = … } }`.
+-- * `by` and `variants` choose the rule of an object by the value of one of its fields, for
+--   example `{ is = "object", by = "type", variants = { image = …, video = … } }`.
 -- * `each` is the rule of every element of a list.
--- * `also` lists rules that the value must satisfy as well. They are checked in order when the rule itself has err no
---   error. One with `when` applies only to values that satisfy the rule in `when`.
--- * `inferred` holds fields that are added to the rule, or that replace its own, in the mode `true`. They are not in the
---   platform's documentation; the mode "documented" ignores them.
--- * Error messages are the end of a sentence that begins with the path of the field: "must be a string, not a table".
---   `message` replaces the messages of a rule. In it, %s stands for the value.
+-- * `also` lists rules that the value must satisfy as well. They are checked in order if the value satisfies the rule
+--   itself. A rule with `when` applies only to values that satisfy the rule in `when`.
+-- * `inferred` has fields that are not in the platform's documentation. They are added to the rule, or replace its fields.
+--   The check with the option `validate = "documented"` ignores them.
+-- * An error message is the end of a sentence that begins with the path of the field: "must be a string, not a table".
+--   `message` replaces the messages of a rule; %s in it stands for the value.
 --
 -- Example, a text of at most 20 characters in an object of two fields:
 --
@@ -34,64 +34,65 @@ local new_error, below = errors.new, errors.below
 ---@field is? "string"|"number"|"integer"|"decimal"|"boolean"|"object"|"list"  a decimal is a number, or a string that
 ---  contains one
 ---@field required? boolean  the object must have the field
----@field unsupported? string  the error for a message type or variant that the hosting does not offer
----@field message? string  the error message instead of the rule's own; %s stands for the value
+---@field unsupported? string  the error message for a message type or variant that the hosting does not support
+---@field message? string  the error message, instead of the rule's own; %s stands for the value
 ---@field also? waba.Rule[]
----@field when? waba.Rule  a rule in `also` applies only to values that satisfy this rule
+---@field when? waba.Rule  the rule, which is an element of `also`, applies only to values that satisfy this rule
 ---@field inferred? waba.Rule
 ---
 ---@field one_of? any[]  the allowed values
 ---@field as? string  the description of the allowed values in the error message
 ---
----@field characters? { [1]: integer, [2]: integer? }  a string's length: minimum and maximum
----@field format? string|waba.Format  a string's format, or its name in schema/formats.lua
----@field range? { [1]: number, [2]: number? }  a number's minimum and maximum
----@field or_value? number  an allowed number outside the range
+---@field characters? { [1]: integer, [2]: integer? }  the length of a string: minimum and maximum
+---@field format? string|waba.Format  the format of a string, or its name in schema/formats.lua
+---@field range? { [1]: number, [2]: number? }  the minimum and maximum of a number
+---@field or_value? number  a number that is allowed although it is not in the range
 ---
 ---@field fields? table<string, waba.Rule>  the fields of an object
----@field open? boolean  allows unknown fields of an object, and values without a variant
----@field refused? table<string, string>  error messages by the name of a field that is not allowed
----@field instead? string  advice in the error for a value that is not an object
----@field suggest? string[]  further names to suggest in the error for an unknown field
+---@field open? boolean  true: allows unknown fields of an object, and values for which there is no variant
+---@field refused? table<string, string>  error messages for fields that are not allowed, by name
+---@field instead? string  the advice in the error message if the value is not an object
+---@field suggest? string[]  further names that the error message for an unknown field may suggest
 ---@field by? string  the field of an object whose value selects the variant
 ---@field variants? table<string, waba.Rule>
----@field either_case? boolean  the field `by` may also have its value in upper case
+---@field either_case? boolean  true: the field `by` may also have its value in upper case
 ---@field without? waba.Rule  the rule for an object without the field `by`
 ---
 ---@field exactly_one? string[]  an object must have exactly one of these fields
 ---@field at_least_one? string[]  an object must have at least one of these fields
----@field only_with? table<string, string>  by the name of a field: the field that it requires
----@field needs? table<string, { field: string, format: string|waba.Format }>  by the name of a
----  field: another field, which must have a format if the first is true
----@field asks_for? table<string, table<any, string>>  by the name and the value of a field:
----  the field that the value requires
+---@field only_with? table<string, string>  for a field the name of another field that it requires
+---@field needs? table<string, { field: string, format: string|waba.Format }>  for a field another field, which must
+---  have a format if the first field is true
+---@field asks_for? table<string, table<any, string>>  for a field and its value another field that this value
+---  requires
 ---@field present? { path: string, unless: string?, when: { field: string, format: waba.Format }?, message: string }  an
----  object must have a value at `path`, such as "example.header_handle", if the field `unless` is absent and the
----  field in `when` has the format; `message` gives the reason
----@field not_empty? boolean  an open object must have at least one field
----@field adds_up? { total: string, plus: string[], minus: string[] }  the paths of integers and of their total.
----  An absent integer counts as 0; without the total or the first integer nothing is checked
+---  object must have a value at `path`, such as "example.header_handle", if the field `unless` is missing and the field
+---  in `when` has the format; `message` states the reason
+---@field not_empty? boolean  true: an open object must have at least one field
+---@field adds_up? { total: string, plus: string[], minus: string[] }  the paths of integers and of their total. A
+---  missing integer counts as 0; if the total or the first integer is missing, nothing is checked
 ---@field examples? { text: string, values: string?, sets: string?, named: string?, required: boolean? }  for a
----  template's component: the field with the text, and the paths of its examples: a list of values, a list of
----  lists of values, or a list of { param_name, example }. With two paths, the text's first placeholder selects one
+---  component of a template: the field with the text, and the paths of its examples. Examples are a list of values, a
+---  list of lists of values, or a list of { param_name, example }. If there are two paths, the first placeholder of
+---  the text selects one
 ---
 ---@field each? waba.Rule  the rule of a list's elements
----@field count? { [1]: integer, [2]: integer? }  a list's length: minimum (1 by default) and maximum
+---@field count? { [1]: integer, [2]: integer? }  the length of a list: minimum (1 by default) and maximum
 ---@field has? waba.Rule  at least one element must satisfy this rule; its `message` is the error
----@field unique? string[]  paths whose values must differ in all elements: "reply.id"; "rows[].id" is the field
----  `id` of all elements of the lists `rows`
----@field same? string[]  paths whose values must be equal, or absent, in all elements; "#action.buttons" is the
+---@field unique? string[]  paths whose values must differ between all elements: "reply.id"; in "rows[].id" all
+---  elements of the lists `rows` are compared
+---@field same? string[]  paths whose values must be equal, or missing, in all elements; "#action.buttons" is the
 ---  length of a list
----@field same_parts? string  the field of cards with their components, which must be alike in all cards
----@field all_or_none? string[]  fields that all elements must have, or none
----@field at_most? { field: string, counts: table<string, integer> }  how often the field may have a value in
----  all elements, whatever the case of its letters
+---@field same_parts? string  the name of the field with the components of a card, which must be alike in all cards
+---@field all_or_none? string[]  fields that either all elements must have, or none
+---@field at_most? { field: string, counts: table<string, integer> }  the number of elements in which the field may
+---  have a value; upper and lower case are equal
 ---@field grouped? { field: string, value: string }
----  the elements with this value must be adjacent, and the other elements too
----@field total? { of: string, most: integer }  the most elements of the lists in the field `of`, in all
----@field when_several? string  the field that is required if a list has several elements
----@field body_text? { alone: integer, beside: integer }  the most characters of all texts of
----  a template's body: without and with other components
+---  the elements with this value must be adjacent, and so must the other elements
+---@field total? { of: string, most: integer }  the largest number of elements that the lists in the field `of` may have together
+---@field when_several? string  the field that each element must have if the list has several elements
+---@field body_text? { alone: integer, beside: integer }  the largest number of characters in all texts of a
+---  template's body: without and with other components
 
 local function sorted_keys(map)
   local keys = {}
@@ -102,7 +103,7 @@ end
 
 local compile -- rules contain rules
 
--- Returns a rule as it applies in a mode: with or without its inferred fields.
+-- Returns the form of a rule for a mode: with or without its inferred fields.
 local function effective(node, mode)
   if not node.inferred or mode == "documented" then return node end
   local whole = {}
@@ -113,7 +114,7 @@ end
 
 -- Objects
 
--- Fields of a rule that need no function in object_rules.lua or lists.lua.
+-- The fields of a rule that need no function in object_rules.lua or lists.lua.
 local WITHOUT_FUNCTION = {
   is = true, required = true, unsupported = true, message = true, also = true, when = true, inferred = true,
   fields = true, open = true, refused = true, instead = true, suggest = true, by = true, variants = true,
@@ -132,14 +133,14 @@ local function further_checks(node, mode, module)
   return checks
 end
 
--- The error for a value that is not an object.
+-- Returns the error for a value that is not an object.
 local function not_an_object(node, value)
   local err = errors.wrong_type("object", value)
   if node.instead then err.message = err.message .. ": " .. node.instead end
   return err
 end
 
--- `known` holds the fields that chose this rule as a variant; the value is then known to be a table.
+-- `known` has the fields that selected this rule as a variant; then the value is certainly a table.
 local function compile_object(node, mode, known)
   local checks, required = {}, {}
   for name in pairs(known) do checks[name] = true end
@@ -154,7 +155,7 @@ local function compile_object(node, mode, known)
   local rules = further_checks(node, mode, "waba.schema.object_rules")
   local open, required_count, rule_count, is_table = node.open, #required, #rules, next(known) ~= nil
 
-  -- The error for a list, or for an unknown field.
+  -- Returns the error for a list, or for an unknown field.
   local function wrong_shape(value)
     if value[1] ~= nil then return not_an_object(node, value) end
     for _, name in ipairs(sorted_keys(value)) do
@@ -196,7 +197,7 @@ local function compile_variants(node, mode, known)
   for name in pairs(known) do tags[name] = true end
   local without = node.without and compile(node.without, mode, tags)
 
-  -- Compiles each variant at its first use, because rare variants need further modules.
+  -- Compiles each variant at its first use, because rare variants load further modules.
   local checks = setmetatable({}, { __index = function(checks, tag)
     local variant = variants[tag]
     if not variant then return nil end
@@ -274,7 +275,8 @@ local function make(node, mode, known)
   return check
 end
 
--- Compiled checks by mode and rule, because rules are shared. `false` stands for a rule that accepts every value.
+-- The compiled checks by mode and rule, because several rules may contain the same rule. `false` stands for a rule
+-- that accepts every value.
 local made = { [true] = setmetatable({}, { __mode = "k" }), documented = setmetatable({}, { __mode = "k" }) }
 
 --- Compiles a rule.

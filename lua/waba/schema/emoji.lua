@@ -35,7 +35,7 @@ local JOINER, SELECTOR, KEYCAP = 0x200D, 0xFE0F, 0x20E3
 -- Code points that modify the emoji before them: the selector, skin tones, tags.
 local modifiers = { { SELECTOR, SELECTOR }, { 0x1F3FB, 0x1F3FF }, { 0xE0020, 0xE007F } }
 local letters_of_flags = { { 0x1F1E6, 0x1F1FF } }
-local keys = { { 0x23, 0x23 }, { 0x2A, 0x2A }, { 0x30, 0x39 } } -- # * 0 to 9
+local keys = { { 0x23, 0x23 }, { 0x2A, 0x2A }, { 0x30, 0x39 } } -- the characters # * 0 to 9
 
 -- Returns the code points of valid UTF-8.
 local function points_of(text)
@@ -51,7 +51,7 @@ local function points_of(text)
   return points
 end
 
--- The position after the emoji that begins at a position, or nil when none begins there.
+-- Returns the position after the emoji that begins at a position; nil if no emoji begins there.
 local function after_picture(points, at)
   local point = points[at]
   if not point then return nil end
@@ -68,7 +68,7 @@ local function after_picture(points, at)
   return at
 end
 
---- Whether a text contains an emoji.
+--- Returns whether a text contains an emoji.
 ---@param text string  valid UTF-8
 ---@return boolean
 function emoji.has(text)
@@ -78,7 +78,7 @@ function emoji.has(text)
   return false
 end
 
---- Whether a text is exactly one emoji, which may be several joined to one.
+--- Returns whether a text consists of exactly one emoji, which may be joined from several.
 ---@param text string  valid UTF-8
 ---@return boolean
 function emoji.is_one(text)

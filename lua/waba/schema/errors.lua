@@ -1,5 +1,5 @@
--- Errors of checks (schema/compile.lua). A message is the end of a sentence that begins with the path of the field. Long
--- values are not quoted, because they may be personal data.
+-- The errors of checks (schema/compile.lua). An error message is the end of a sentence that begins with the path of the
+-- field. Long values are not quoted, because they may be personal data.
 
 local core = require "waba.core"
 local runtime = require "waba.runtime"
@@ -7,9 +7,9 @@ local runtime = require "waba.runtime"
 local errors = {}
 
 ---@class waba.RuleError
----@field path string        from the checked value to the field: ".reply.title"
+---@field path string        the path from the checked value to the field: ".reply.title"
 ---@field message string     "has 23 characters; at most 20 are allowed"
----@field is_sentence? true  `message` is a whole sentence, without the path
+---@field is_sentence? true  true: `message` is a complete sentence, which is shown without the path
 
 ---@param message string
 ---@param path? string
@@ -19,7 +19,7 @@ function errors.new(message, path, is_sentence)
   return { path = path or "", message = message, is_sentence = is_sentence }
 end
 
--- Adds the step to the checked value before the path of an error in it.
+-- Inserts a step before the path of an error, such as the name of the field that contains the checked value.
 function errors.below(step, err)
   err.path = step .. err.path
   return err
@@ -58,12 +58,12 @@ function errors.size(has, limits, noun)
     plural(least, noun) .. (least == 1 and " is" or " are")))
 end
 
--- Whether a text is short and on one line, so that an error message or a path can contain it.
+-- Returns whether a text is short and on one line, so that an error message or a path can contain it.
 function errors.can_show(text)
   return #text <= 40 and not text:find("%c") and core.utf8_length(text) ~= nil
 end
 
--- A value as error messages quote it.
+-- Returns a value in the form in which error messages quote it.
 function errors.quoted(value)
   if type(value) == "number" then return tostring(value) end
   if type(value) ~= "string" then return errors.type_name(value) end
@@ -81,7 +81,7 @@ function errors.choice(value, allowed, as)
   return errors.new(("is %s; allowed is %s"):format(errors.quoted(value), as))
 end
 
--- The known field that has a name like an unknown one; fields one level down count too.
+-- Returns the known field whose name is similar to an unknown name; fields of inner objects are compared too.
 local function nearest_field(name, node, known)
   local names = {}
   for _, other in ipairs(node.suggest or {}) do names[other] = other end

@@ -1,4 +1,4 @@
--- Formats of strings, by the names in rules.
+-- The formats of strings, by the names that rules use.
 
 local core = require "waba.core"
 local runtime = require "waba.runtime"
@@ -7,13 +7,14 @@ local find = string.find
 
 ---@class waba.Format
 ---@field message string  the end of the error message for an invalid text
----@field fits fun(text: string): boolean, string?  whether the text is valid; a message that is more exact than `message`
+---@field fits fun(text: string): boolean, string?  returns whether the text is valid; the second result may be a more exact message than `message`
 
 local function has_emoji(text)
   return runtime.require("waba.schema.emoji").has(text)
 end
 
--- WhatsApp's markup: a marker at the start of a word and the same marker at the end of a later one, on one line.
+-- Returns whether a text contains WhatsApp's markup: a marker at the start of a word, and the same marker at the
+-- end of this or a later word on the same line.
 local function has_markup(text)
   if not text:find("[*_~`]") then return false end
   if text:find("```.-```") then return true end
@@ -27,7 +28,7 @@ local function has_markup(text)
   return false
 end
 
--- Looks for "://" first, because most texts have none, and this search is the fastest.
+-- Searches for "://" first, because most texts do not contain it and this search is the fastest.
 local function has_url(text)
   local at = find(text, "://", 1, true)
   while at do
@@ -86,7 +87,8 @@ return {
     fits = function(text) return core.is_number(text, 7, 15) end,
   },
 
-  -- A text for a placeholder of a template. The platform refuses other texts with the codes 2006 and 2007.
+  -- Returns whether a text can be the value of a template's placeholder. The platform refuses other texts with the
+  -- codes 2006 and 2007.
   parameter = {
     message = "must not have line breaks, tabs or five spaces in a row",
     fits = function(text)

@@ -1,5 +1,5 @@
--- The rules of interactive messages that both hostings share (cloud.md, section 2.8; on-premise.md,
--- section 2.9).
+-- The rules of interactive messages that are equal on both hostings (cloud.md, section 2.8; on-premise.md, section
+-- 2.9).
 
 local shared = require "waba.schema.shared"
 
@@ -16,7 +16,7 @@ function parts.text_part(most)
   return object { text = required(text(1, most)) }
 end
 
---- An interactive message. A header, body or footer that is not in `content` is refused.
+--- An interactive message. If `content` has no header, body or footer, the field is refused.
 ---@param content { header: waba.Rule?, body: waba.Rule?, footer: waba.Rule?, action: waba.Rule }
 ---@return waba.Rule
 function parts.frame(content)
@@ -47,7 +47,7 @@ parts.row_sections = parts.sections("rows", 10, object {
   id = required(text(1, 200)), title = required(text(1, 24)), description = text(0, 72),
 }, { "rows[].id" })
 
--- Reply buttons; `id` is the rule of what a tap returns.
+-- Reply buttons; `id` is the rule for the id that the reply returns.
 function parts.reply_buttons(id)
   return object { buttons = {
     is = "list",

@@ -1,6 +1,6 @@
--- The check of lists, and the rules about all elements of a list together, by their names in `waba.Rule`
--- (schema/compile.lua). Each rule is a function that takes its value in `waba.Rule` and returns a check of the list, whose
--- elements are valid on their own.
+-- The check of lists, and the rules that concern all elements of a list together, by their names in `waba.Rule`
+-- (schema/compile.lua). Each function takes the value of its rule in `waba.Rule` and returns a check of the list; each
+-- element of the list was found valid before.
 
 local core = require "waba.core"
 local errors = require "waba.schema.errors"
@@ -11,12 +11,12 @@ local utf8_length = core.utf8_length
 local new_error, below = errors.new, errors.below
 local split, value_at = paths.steps, paths.at
 
--- Whether the platform treats two identifiers as equal, such as 0 and "0".
+-- Returns whether the platform treats two identifiers as equal, such as 0 and "0".
 local function same(a, b)
   return a == b or a .. "" == b .. ""
 end
 
--- "reply.id": different in all elements.
+-- Checks the path "reply.id": its values must differ between all elements.
 local function unique_in_items(path)
   local steps = split(path)
   return function(list)
@@ -32,7 +32,7 @@ local function unique_in_items(path)
   end
 end
 
--- "rows[].id": different in all elements of all lists `rows`.
+-- Checks the path "rows[].id": its values must differ between all elements of all lists `rows`.
 local function unique_in_lists(inner, path)
   local steps = split(path)
   return function(list)
@@ -55,7 +55,8 @@ local function compile_unique(path)
   return unique_in_items(path)
 end
 
--- Checks a path: "header.type" must have the same value in all elements, the list "#action.buttons" the same length.
+-- Checks a path: all elements must have the same value at "header.type", and all lists at "#action.buttons" must
+-- have the same length.
 local function compile_same(path)
   local counted = path:match("^#(.+)$")
   local steps = split(counted or path)
@@ -75,8 +76,8 @@ local function compile_same(path)
   end
 end
 
--- Returns the types and formats of a template's components and the types of their buttons as one text. The order of the
--- components does not matter.
+-- Returns one text with the types and formats of a template's components and the types of their buttons. The order of
+-- the components has no influence on the text.
 local function parts_of(components)
   local parts = {}
   for i, component in ipairs(components) do
@@ -88,7 +89,7 @@ local function parts_of(components)
   return table.concat(parts, ", ")
 end
 
--- The length of all texts together.
+-- Returns the length of all texts together.
 local function total_length(parameters, length_of)
   local length = 0
   for i = 1, #parameters do
@@ -110,7 +111,7 @@ local function for_each_path(places, compile_one)
   end
 end
 
--- The error for a table with a key that is not a position, with a gap, or with a wrong number of elements.
+-- Returns the error for a table with a key that is not a position, with a gap, or with an invalid number of elements.
 local function list_error(value, count, limits)
   for key in pairs(value) do
     if type(key) ~= "number" or key < 1 or key % 1 ~= 0 then
@@ -124,7 +125,7 @@ local function list_error(value, count, limits)
   return errors.size(count, limits, "element")
 end
 
--- Makes the check of the type, the length, each element, and then of the rules.
+-- Makes the check of the type and the length, then of each element, and then of the rules.
 local function check_list(node, check, rules)
   local limits, rule_count = node.count or { 1 }, #rules
   local least, most = limits[1], limits[2] or math.huge
@@ -250,7 +251,7 @@ return {
       local allowed = #list > 1 and most.beside or most.alone
       for i = 1, #list do
         local parameters = list[i].type:lower() == "body" and list[i].parameters
-        -- counting bytes is faster, and there are never fewer bytes than characters
+        -- counting bytes is faster than counting characters, and a text has at least as many bytes as characters
         local is_long = parameters and total_length(parameters, string.len) > allowed
         local length = is_long and total_length(parameters, utf8_length) or 0
         if length > allowed then

@@ -1,4 +1,4 @@
--- The rules of media that both hostings share (cloud.md, section 2.4; on-premise.md, section 2.4).
+-- The rules of media that are equal on both hostings (cloud.md, section 2.4; on-premise.md, section 2.4).
 
 local shared = require "waba.schema.shared"
 
@@ -8,7 +8,7 @@ media.caption = shared.text(0, 1024)
 
 local upload = "client.media:upload { file = … }"
 
--- Fields of other libraries and of uploads, with the error messages.
+-- Fields of other libraries and of uploads, with the error messages that name the correct field.
 media.no_file = {}
 for _, field in ipairs { "file", "data", "path" } do
   media.no_file[field] = ("is not part of a message: upload the file with %s and give the id of the result, or give "

@@ -1,5 +1,5 @@
 -- Rules about several fields of an object, by their names in `waba.Rule` (schema/compile.lua). Each function takes the
--- value of the rule and returns a check of the object, whose fields are valid on their own.
+-- value of its rule and returns a check of the object; each field of the object was found valid before.
 
 local errors = require "waba.schema.errors"
 local paths = require "waba.schema.paths"
@@ -17,7 +17,7 @@ local function present(value, names)
   return fields
 end
 
--- Makes the check of the present fields that have a rule, in the order of their names.
+-- Makes the check of those fields that exist and have a rule, in the order of their names.
 local function for_each_field(rules, check)
   local names = {}
   for name in pairs(rules) do names[#names + 1] = name end
@@ -31,7 +31,7 @@ local function for_each_field(rules, check)
   end
 end
 
--- A function that adds up the integers at several paths; an absent one counts as 0.
+-- Returns a function that adds up the integers at several paths; a missing integer counts as 0.
 local function sum_of(places)
   local steps = {}
   for i, path in ipairs(places) do steps[i] = paths.steps(path) end

@@ -1,5 +1,6 @@
--- What On-Premise hosting accepts as a message (on-premise.md, section 2): the rule of each message type, see
--- schema/compile.lua. Rules of types other than texts and locations are loaded when such a message is first checked.
+-- The messages that On-Premise hosting accepts (on-premise.md, section 2): a rule for each message type, in the
+-- notation of schema/compile.lua. The rules of message types other than texts and locations are loaded when such a
+-- message is first checked.
 
 local runtime = require "waba.runtime"
 local shared = require "waba.schema.shared"
@@ -23,7 +24,7 @@ return {
     -- on-premise.md, section 2.3
     text = object({ body = required(text(1, 4096)), preview_url = { is = "boolean" } },
       { needs = { preview_url = { field = "body", format = "has_url" } } }),
-    image = in_module(MEDIA, "image"), -- and the other media: on-premise.md, section 2.4
+    image = in_module(MEDIA, "image"), -- this and the other media: on-premise.md, section 2.4
     video = in_module(MEDIA, "video"),
     audio = in_module(MEDIA, "audio"),
     document = in_module(MEDIA, "document"),

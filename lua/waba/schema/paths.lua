@@ -1,4 +1,4 @@
--- Paths such as "order.tax.value" in rules that refer to inner fields.
+-- Reads paths such as "order.tax.value", by which rules refer to inner fields.
 
 local paths = {}
 
@@ -10,7 +10,7 @@ function paths.steps(path)
   return steps
 end
 
---- The value at the end of a path; nil when a field on the path is absent.
+--- Returns the value at the end of a path; nil if a field on the path is missing.
 ---@param value any  with valid fields
 ---@param steps string[]
 ---@return any

@@ -1,5 +1,5 @@
--- Placeholders in the texts of templates, such as {{1}} and {{first_name}}: the formats of a text with placeholders, and
--- the check of the examples for them (cloud.md, section 5.4; on-premise.md, section 9).
+-- Placeholders in the texts of templates, such as {{1}} and {{first_name}}: the formats of texts with placeholders, and
+-- the check of the examples for placeholders (cloud.md, section 5.4; on-premise.md, section 9).
 
 local errors = require "waba.schema.errors"
 local paths = require "waba.schema.paths"
@@ -8,7 +8,7 @@ local new_error, plural = errors.new, errors.plural
 
 local placeholders = {}
 
--- The placeholders of a text in order, without their braces.
+-- Returns the placeholders of a text in order, without their braces.
 local function names_in(text)
   local names = {}
   for name in text:gmatch("{{%s*(.-)%s*}}") do names[#names + 1] = name end
@@ -26,7 +26,7 @@ end
 
 -- Formats of texts --------------------------------------------------------------------------------
 
--- A format from a function that returns the error message for a text with these placeholders, or nil.
+-- Makes a format from a function that returns the error message for a text with these placeholders, or nil.
 ---@return waba.Format
 local function format(find_error)
   return {
@@ -70,13 +70,13 @@ end
 --- {{1}} to {{n}}.
 placeholders.numbered = format(numbered_error)
 
---- {{1}} to {{n}}, in a template that could also have named placeholders.
+--- The format of a text with {{1}} to {{n}}, in a template that could also have named placeholders.
 placeholders.positional = format(positional_error)
 
 --- {{first_name}}.
 placeholders.named = format(named_error)
 
---- Either; the first placeholder decides.
+--- The format of a text with either kind of placeholders; the first placeholder determines the kind.
 placeholders.numbered_or_named = format(function(names)
   if are_named(names) then return named_error(names) end
   return numbered_error(names)
@@ -90,7 +90,7 @@ placeholders.none = format(function(names)
   if #names > 0 then return "has a placeholder; a footer takes none" end
 end)
 
---- Words stand before, between and after the placeholders.
+--- Checks that there are words before, between and after the placeholders.
 placeholders.between_words = format(function(_, text)
   local trimmed = text:match("^%s*(.*%S)") or ""
   if trimmed:find("^{{") then return "begins with a placeholder; words must stand before it" end
@@ -112,7 +112,7 @@ end)
 
 -- Examples ----------------------------------------------------------------------------------------
 
--- Checks that each named placeholder has one example, and that no other example exists.
+-- Checks that each named placeholder has one example, and that there is no other example.
 local function check_named(list, count, seen, path)
   list = list or {}
   for i, item in ipairs(list) do

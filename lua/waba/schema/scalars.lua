@@ -1,5 +1,5 @@
--- Checks of values that hold no other values: strings, numbers, booleans, choices. Each function takes a rule, see
--- schema/compile.lua, and returns its check.
+-- Checks of values that contain no other values: strings, numbers, booleans, choices. Each function takes a rule
+-- (schema/compile.lua) and returns its check.
 
 local core = require "waba.core"
 local errors = require "waba.schema.errors"
@@ -10,7 +10,7 @@ local utf8_length, new_error = core.utf8_length, errors.new
 
 local scalars = {}
 
---- The format of a rule: a table, or the name of one in schema/formats.lua.
+--- Returns the format of a rule, which is a table or the name of a format in schema/formats.lua.
 function scalars.format(format)
   if type(format) == "string" then return runtime.require("waba.schema.formats")[format] end
   return format
@@ -50,7 +50,7 @@ end
 
 scalars.integer = scalars.number
 
--- A number, or a string that contains one.
+-- Checks a number, or a string that contains a number.
 function scalars.decimal(node)
   local check = scalars.number({ is = "number", range = node.range })
   return function(value)

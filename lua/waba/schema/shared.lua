@@ -1,4 +1,4 @@
--- Rules of texts and objects from which the rules of both hostings are made, see schema/compile.lua.
+-- Rules of texts and objects that both hostings use in their rules, in the notation of schema/compile.lua.
 
 local runtime = require "waba.runtime"
 
@@ -19,7 +19,7 @@ local some_text = text(1)
 
 shared.text, shared.required, shared.any_text, shared.some_text = text, required, any_text, some_text
 
--- Returns a copy of a rule with the fields of `more`, which take precedence.
+-- Returns a copy of a rule with the fields of `more`, which have precedence.
 function shared.with(rule, more)
   local result = {}
   for name, value in pairs(rule) do result[name] = value end
@@ -27,39 +27,40 @@ function shared.with(rule, more)
   return result
 end
 
--- An object with these fields, and with further rules in `more`.
+-- Makes the rule of an object with these fields, and with further parts of the rule in `more`.
 function shared.object(fields, more)
   return shared.with({ is = "object", fields = fields }, more or {})
 end
 
--- An object whose content is in the field with the name of its type: { type = "image", image = … }.
+-- Makes the rule of an object whose content is in the field with the name of its type: { type = "image", image = … }.
 function shared.tagged(kind, content)
   return { is = "object", fields = { [kind] = required(content) } }
 end
 
--- An object whose rule depends on the value of a field.
+-- Makes the rule of an object that depends on the value of one of its fields.
 function shared.variants(by, variants, more)
   return shared.with({ is = "object", by = by, variants = variants }, more or {})
 end
 
--- An object with only one possible type.
+-- Makes the rule of an object that has only one possible type.
 function shared.only_variant(kind, rule)
   return shared.variants("type", { [kind] = rule })
 end
 
 shared.template_name = { is = "string", required = true, characters = { 1, 512 }, format = "template_name" }
 
--- A type or variant that only Cloud hosting has.
+-- Makes the rule of a type or variant that only Cloud hosting has.
 function shared.cloud_only(what)
   return { unsupported = what .. " exist on Cloud hosting only" }
 end
 
--- As `cloud_only`, for a feature that the newest On-Premise clients may have: no source confirms or denies it.
+-- Does the same as `cloud_only` for a feature that the newest On-Premise clients may have: no source confirms or
+-- denies this.
 function shared.perhaps_cloud_only(what)
   return { is = "object", open = true, inferred = shared.cloud_only(what) }
 end
 
--- The rule of a message type that is loaded when the type is first checked.
+-- Makes the rule of a message type; it is loaded when the type is first checked.
 function shared.in_module(module, kind)
   return function()
     local rules = runtime.require(module)

@@ -1,4 +1,5 @@
--- Rules of templates to be created that both hostings share (cloud.md, sections 5.3 and 5.4; on-premise.md, section 9).
+-- The rules of templates to be created that are equal on both hostings (cloud.md, sections 5.3 and 5.4;
+-- on-premise.md, section 9).
 
 local placeholders = require "waba.schema.placeholders"
 local shared = require "waba.schema.shared"
@@ -20,7 +21,7 @@ function creation.list_of(rule, count)
   return { is = "list", count = count, each = rule }
 end
 
---- The examples for reviewers. Unknown ones are refused in the strict mode only.
+--- The examples that reviewers of a template see. Unknown examples are refused only if the option `validate` is true.
 ---@param fields table<string, waba.Rule>
 ---@return waba.Rule
 function creation.example(fields)
@@ -64,7 +65,7 @@ function creation.some_variants(by, variants)
   return { is = "object", open = true, by = by, variants = variants }
 end
 
---- No value is allowed.
+--- A rule that allows no value.
 ---@param message string
 ---@return waba.Rule
 function creation.never(message)
@@ -86,15 +87,15 @@ function creation.components(by_type, more)
   return open(with({ components = { is = "list", each = creation.some_variants("type", by_type) } }, more or {}))
 end
 
--- In the categories MARKETING and UTILITY.
+-- The rules for the categories MARKETING and UTILITY.
 creation.no_otp = creation.buttons(creation.some_variants("type", {
   OTP = open { type = { inferred = creation.never "is OTP; it is allowed in the category AUTHENTICATION only" } },
 }))
 creation.text_required = { required = true }
 
---- The rule of a list that has a component with these fields.
+--- Makes the rule of a list that must have a component with these fields.
 ---@param fields table<string, waba.Rule>
----@param message? string  the error when it has none
+---@param message? string  the error message if the list has no such component
 ---@return waba.Rule
 function creation.has(fields, message)
   return { is = "list", has = open(fields, { message = message or "has no such component" }) }

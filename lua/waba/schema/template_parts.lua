@@ -1,5 +1,5 @@
--- The rules of template messages that both hostings share (cloud.md, section 2.18; on-premise.md,
--- section 2.7).
+-- The rules of template messages that are equal on both hostings (cloud.md, section 2.18; on-premise.md, section
+-- 2.7).
 
 local shared = require "waba.schema.shared"
 
@@ -9,7 +9,7 @@ local parts = {}
 
 parts.language = required(object {
   code = required(some_text),
-  policy = { one_of = { "deterministic" } }, -- added for On-Premise hosting when the message is encoded
+  policy = { one_of = { "deterministic" } }, -- this field is added for On-Premise hosting when the message is encoded
 })
 
 parts.currency = required(object {
@@ -35,7 +35,7 @@ parts.date_parts = {
   calendar = { one_of = { "GREGORIAN", "SOLAR_HIJRI" } },
 }
 
--- The documentation does not list these fields, so others are refused in the strict mode only.
+-- The documentation does not list these fields, so other fields are refused only if the option `validate` is true.
 parts.date_time = {
   is = "object",
   required = true,
@@ -50,7 +50,7 @@ parts.button_index = {
   one_of = { "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 },
 }
 
--- A button with these parameters.
+-- Makes the rule of a button with these parameters.
 function parts.template_button(parameter, most)
   return object { index = parts.button_index, parameters = { is = "list", count = { 1, most or 1 }, each = parameter } }
 end

@@ -30,7 +30,7 @@ ngx_timer.GRACE = 10
 -- The timers of this worker process.
 local watched = setmetatable({}, { __mode = "k" })
 
---- Makes a timer. Makes a timer. The timer calls `work` with the time at which it must return, and with true if the
+--- Makes a timer. The timer calls `work` with the time at which it must return, and with true if the
 --- process is about to end. The work returns the seconds after which it must be called again; nil: not before the
 --- timer is set again.
 ---@param work fun(deadline: number, premature: boolean): number|nil

@@ -118,7 +118,7 @@ local function has_expired(err)
   return err.kind == "not_found" or err.status == 410
 end
 
--- Both steps. Makes both steps. The third result is true if the first step succeeded.
+-- Makes both steps. The third result is true if the first step succeeded.
 local function find_and_fetch(resource, id, options, destination, deadline)
   local info, err = located.info(resource, id, deadline - core.clock())
   if not info then return nil, err, false end

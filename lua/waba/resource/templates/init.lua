@@ -22,7 +22,7 @@ end
 
 -- Lists -------------------------------------------------------------------------------------------
 
---- Filters of templates. Filters do not distinguish upper and lower case.
+--- Filters of templates. They do not distinguish upper and lower case.
 ---@options waba.TemplateFilter
 local EACH_OPTIONS = {
   limit = "integer",            -- number of templates in one page; the default of the platform is 1000 on

@@ -17,7 +17,7 @@ local any_header = variants("type", {
   document = media.headers.document,
 })
 
--- An action with a name and, for most names, parameters.
+-- An action that has a name and, for most names, parameters.
 local function named(action_name, parameters)
   return object { name = { one_of = { action_name }, required = true }, parameters = parameters }
 end
@@ -64,7 +64,7 @@ local quick_reply = object {
   quick_reply = required(object { id = required(text(1, 256)), title = button_label }),
 }
 
--- A link, or quick replies.
+-- The action of a card: a link, or quick replies.
 local media_card_action = object({
   name = { one_of = { "cta_url" } },
   parameters = link_parameters,
@@ -146,7 +146,8 @@ local address_values = {
   state = any_text,
 }
 
--- The names are those of India, the only country with address messages. Other countries may get other names.
+-- The names of the address fields for India, the only country with address messages. Other countries may get
+-- fields with other names.
 local function by_address_field(fields)
   return object(fields, { open = true, inferred = { open = false } })
 end

@@ -9,7 +9,7 @@ local no_provider = "exists on On-Premise hosting only: here a link must be publ
 
 local media_id = shared.with(shared.some_text, { inferred = { format = "cloud_media_id" } })
 
--- A file by id or link, with further fields; `refused` holds known wrong fields.
+-- A file by its id or link, with further fields; `refused` has messages for known invalid fields.
 local function file(more, refused)
   local fields = { id = media_id, link = { is = "string", format = "url" } }
   return shared.object(shared.with(fields, more or {}), {
@@ -29,7 +29,7 @@ media.document = file { caption = common.caption, filename = filename }
 media.audio = file({ voice = { is = "boolean" } }, no_caption)
 media.sticker = file(nil, no_caption)
 
--- In the header of another message: { type = "image", image = { link } }.
+-- A medium in the header of another message: { type = "image", image = { link } }.
 media.headers = {
   image = shared.tagged("image", file(nil, no_inner_caption)),
   video = shared.tagged("video", file(nil, no_inner_caption)),

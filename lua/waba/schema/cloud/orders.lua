@@ -1,5 +1,6 @@
 -- The rules of payments in Brazil and India (cloud.md, sections 2.17 and 11.3): the parameters of order_details and
--- order_status. The documentation does not say which fields are required or that others are refused; both are inferred.
+-- order_status. The documentation states neither the required fields nor that others are refused; both rules are
+-- inferred.
 
 local shared = require "waba.schema.shared"
 
@@ -17,7 +18,7 @@ local function needed(rule)
   return shared.with(rule, { inferred = shared.with(rule.inferred or {}, { required = true }) })
 end
 
--- An object in which unknown fields are refused in the strict mode only.
+-- An object in which unknown fields are refused only if the option `validate` is true.
 local function lenient(fields, more)
   return object(fields, shared.with({ open = true, inferred = { open = false } }, more or {}))
 end
@@ -26,7 +27,7 @@ local function setting(kind, content)
   return object { [kind] = required(content) }
 end
 
--- The payment provider decides on the fields of most of them.
+-- The payment provider defines the fields of most settings.
 local payment_setting = variants("type", {
   payment_link = setting("payment_link", object { uri = { is = "string", required = true, format = "url" } }),
   pix_dynamic_code = setting("pix_dynamic_code", object({}, { open = true, not_empty = true })),
@@ -39,7 +40,7 @@ local payment_setting = variants("type", {
   }),
 })
 
--- The payment settings of a button of a template.
+-- The payment settings of a template's button.
 local button_settings = {}
 for _, name in ipairs { "payment_link", "pix_dynamic_code", "boleto" } do
   button_settings[name] = payment_setting.variants[name]

@@ -1,5 +1,5 @@
 -- The rules of template messages on Cloud hosting (cloud.md, section 2.18). Only the platform knows the number of
--- placeholders of a template, and its buttons.
+-- placeholders and the buttons of a template.
 
 local interactive_parts = require "waba.schema.interactive_parts"
 local media = require "waba.schema.cloud.media"
@@ -17,7 +17,7 @@ local function parameter_text(most)
   return { is = "string", required = true, characters = { 1, most }, format = "parameter" }
 end
 
--- A parameter for a placeholder, which may have a name.
+-- A parameter for a placeholder; it may have a name.
 local function variable(kind, content)
   return object { [kind] = required(content), parameter_name = parameter_name }
 end
@@ -125,7 +125,7 @@ local carousel = object {
   },
 }
 
--- The years 2000 to 3000, so that seconds instead of milliseconds are refused: they would be a time in 1970.
+-- The years 2000 to 3000: a time in seconds instead of milliseconds would be a time in 1970, and is refused.
 local milliseconds = { is = "integer", required = true, inferred = { range = { 946684800000, 32503680000000 } } }
 
 local limited_time_offer = object { parameters = {
@@ -158,7 +158,7 @@ local top = components({
 top.at_most = { field = "sub_type", counts = { payment_request = 3 } }
 
 return object({
-  namespace = some_text, -- only On-Premise hosting needs it; not sent here
+  namespace = some_text, -- only On-Premise hosting needs this field; Cloud hosting removes it
   name = shared.template_name,
   language = parts.language,
   components = top,

@@ -73,7 +73,7 @@ local function otp(fields, more)
   return object(with({ text = text(25), autofill_text = text(25) }, fields), more)
 end
 
--- The app is an element of the list or, in the older form, fields of the button (cloud.md, section 11.3).
+-- The app is an element of the list or, in the older form, consists of fields of the button (cloud.md, section 11.3).
 local function app_otp(fields)
   fields.supported_apps = apps
   for name, rule in pairs(apps.each.fields) do fields[name] = with(rule, { required = false }) end
@@ -102,7 +102,7 @@ local flow = object({
   icon = some_text,
 }, { exactly_one = { "flow_id", "flow_name", "flow_json" } })
 
--- Buttons that the documentation shows in templates that are read, without their fields.
+-- Buttons that occur in templates of the documentation, but whose fields are not documented.
 local PASSED_THROUGH = { "ORDER_DETAILS", "POSTBACK", "REMINDER", "SEND_LOCATION", "APP", "EXTENSION" }
 
 local button_types = {
@@ -129,7 +129,7 @@ local button_types = {
 }
 for _, name in ipairs(PASSED_THROUGH) do button_types[name] = open {} end
 
--- How often a type of button is allowed in a template (cloud.md, section 5.4).
+-- The number of times that a type of button is allowed in a template (cloud.md, section 5.4).
 local MOST_BUTTONS = {
   URL = 2, PHONE_NUMBER = 1, COPY_CODE = 1, FLOW = 1, CATALOG = 1, MPM = 1, SPM = 1, OTP = 1, VOICE_CALL = 1,
   REQUEST_CONTACT_INFO = 1, PAYMENT_REQUEST = 3,
@@ -168,7 +168,7 @@ local has_product_button = has {
   buttons = { is = "list", has = open({ type = one_of "SPM" }, { message = "has no such button" }) },
 }
 
--- The rules of some components of a list that satisfies a condition.
+-- Rules that apply to some components of a list if the list satisfies a condition.
 local function when(condition, by_type)
   return { is = "list", when = condition, each = some_variants("type", by_type) }
 end
@@ -226,7 +226,7 @@ components.list = list_of_components({
   when(has_product_button, { BODY = product_body }),
 })
 
---- The values for the buttons of a template from the library.
+--- The values for the buttons of a template that comes from the library.
 ---@type waba.Rule
 components.library_buttons = {
   is = "list",
@@ -241,7 +241,7 @@ components.library_buttons = {
   }),
 }
 
---- The values for the body of a template from the library.
+--- The values for the body of a template that comes from the library.
 ---@type waba.Rule
 components.library_body = object {
   add_contact_number = { is = "boolean" },

@@ -1,5 +1,6 @@
--- The rules of templates that are created or changed on Cloud hosting (cloud.md, sections 5.3 to 5.5). The components are
--- in template_components.lua; here is what they require of each other, by category and by the kind of placeholders.
+-- The rules of templates that a program creates or changes on Cloud hosting (cloud.md, sections 5.3 to 5.5).
+-- template_components.lua has the rules of each component. This file has the rules about several components, which
+-- depend on the category and on the kind of placeholders.
 
 local components = require "waba.schema.cloud.template_components"
 local creation = require "waba.schema.template_creation"
@@ -9,7 +10,7 @@ local shared = require "waba.schema.shared"
 local open, never, some_variants = creation.open, creation.never, creation.some_variants
 local required, some_text, with = shared.required, shared.some_text, shared.with
 
--- Rules of a template's components that apply to the components of its cards as well.
+-- The rules of a template's components that also apply to the components of its cards.
 local function everywhere(by_type, more)
   local card = creation.components(by_type)
   return creation.components(with(by_type, {
@@ -19,7 +20,7 @@ end
 
 -- Categories --------------------------------------------------------------------------------------
 
--- Seconds; -1 stands for 30 days (cloud.md, section 5.2).
+-- In seconds; -1 stands for 30 days (cloud.md, section 5.2).
 local function time_to_live(category, least, most, or_value)
   return { message_send_ttl_seconds = {
     is = "integer", range = { least, most }, or_value = or_value,
@@ -60,7 +61,7 @@ local by_category = some_variants("category", {
 
 -- Placeholders ------------------------------------------------------------------------------------
 
--- The rules of texts whose placeholders have a format, and of their examples.
+-- The rules of texts with placeholders of a format, and of their examples.
 local function texts(format, positional, named)
   local text = { is = "string", format = format }
   return everywhere {
@@ -112,7 +113,7 @@ return {
   ---@type waba.Rule
   create = template(new, positional),
 
-  --- The rule for a template from the library.
+  --- The rule for a template that comes from the library.
   ---@type waba.Rule
   from_library = template(with(new, {
     category = { required = true, one_of = { "AUTHENTICATION", "UTILITY" } },
@@ -122,7 +123,8 @@ return {
     library_template_button_inputs = components.library_buttons,
   }), positional),
 
-  --- The body of POST /message_templates/{id}. Without parameter_format, the placeholders of a text show which it has.
+  --- The body of POST /message_templates/{id}. Without parameter_format, the placeholders of a text determine the
+  --- format.
   ---@type waba.Rule
   edit = template({
     category = { one_of = creation.category.one_of },

@@ -38,7 +38,7 @@ local product_list = frame {
   },
 }
 
--- Pilots in India and Singapore, whose actions the documentation does not describe.
+-- Types of pilot projects in India and Singapore, whose actions the documentation does not describe.
 local pilot = frame {
   header = any_header, body = required(body), footer = footer, action = { is = "object", open = true },
 }

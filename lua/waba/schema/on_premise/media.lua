@@ -5,7 +5,7 @@ local shared = require "waba.schema.shared"
 
 local some_text = shared.some_text
 
--- A file by id or link, with further fields; `refused` holds known wrong fields.
+-- A file by its id or link, with further fields; `refused` has messages for known invalid fields.
 local function file(more, refused)
   return shared.object(shared.with({
     id = some_text,
@@ -29,14 +29,14 @@ return {
   audio = file(nil, { caption = media.no_caption, voice = "exists on Cloud hosting only" }),
   sticker = file(nil, { caption = media.no_caption }),
 
-  --- In the header of an interactive message.
+  --- A medium in the header of an interactive message.
   headers = {
     image = shared.tagged("image", image),
     video = shared.tagged("video", video),
     document = shared.tagged("document", document),
   },
 
-  --- In the header of a template.
+  --- A medium in the header of a template.
   template_headers = {
     image = shared.tagged("image", file()),
     video = shared.tagged("video", file()),

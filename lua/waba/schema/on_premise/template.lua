@@ -8,7 +8,7 @@ local object, only_variant, tagged = shared.object, shared.only_variant, shared.
 local cloud_only, perhaps_cloud_only, some_text = shared.cloud_only, shared.perhaps_cloud_only, shared.some_text
 local variants = shared.variants
 
--- The text for a placeholder.
+-- A text for a placeholder.
 local function parameter_text(most)
   return object({
     text = {
@@ -62,7 +62,8 @@ local components = {
   }),
 }
 
--- The form before 2022: the fallback is beside the value, dates are nested, and currencies have a `currency_code`.
+-- The form that was used before 2022: the fallback is beside the value, dates are nested, and currencies have a
+-- `currency_code`.
 local localizable_param = object {
   default = { is = "string", required = true, format = "parameter" },
   currency = object {
@@ -77,14 +78,14 @@ local localizable_param = object {
 
 return {
   template = object({
-    namespace = some_text, -- without it, the client's own is sent
+    namespace = some_text, -- without this field, the namespace of the client is sent
     name = shared.template_name,
     language = parts.language,
     components = components,
   }, { refused = parts.short_form, suggest = parts.short_form_names }),
 
   hsm = object {
-    namespace = some_text, -- without it, the client's own is sent
+    namespace = some_text, -- without this field, the namespace of the client is sent
     element_name = shared.template_name,
     language = parts.language,
     localizable_params = { is = "list", required = true, each = localizable_param },

@@ -25,7 +25,7 @@ local header = variants("format", {
 })
 
 local body = object({
-  text = with(text(1024), { also = { numbered } }), -- required by category, see below
+  text = with(text(1024), { also = { numbered } }), -- required for some categories, see below
   example = example { body_text = list_of(list_of(some_text)) },
   add_security_recommendation = { is = "boolean" },
 }, { inferred = { examples = { text = "text", sets = "example.body_text" } } })
@@ -35,7 +35,7 @@ local footer = with(creation.footer, {
   inferred = { exactly_one = creation.footer_fields },
 })
 
--- Lengths of buttons are those of Cloud hosting (cloud.md, section 5.4).
+-- The lengths of buttons are those of Cloud hosting (cloud.md, section 5.4).
 local function inferred_text(most)
   return { is = "string", characters = { 1 }, inferred = { characters = { 1, most } } }
 end
