@@ -1,5 +1,5 @@
--- Sends many messages in one call: `client:send_all`. run.lua and worker.lua send them; journal.lua stores what must
--- survive a crash.
+-- Sends many messages in one call: `client:send_all`. run.lua and worker.lua send the messages; journal.lua stores
+-- what must survive a crash.
 
 local errors = require "waba.errors"
 local figures = require "waba.bulk.figures"
@@ -17,49 +17,54 @@ local LONGEST_CAMPAIGN = 1024
 --- The options of `client:send_all`.
 ---@options waba.BulkOptions
 local OPTIONS = {
-  concurrency = { "integer>=1", 64 }, -- messages in flight at most; lowered if the client's rate limit would make the
-                                      -- last message wait longer than half of its timeout
-  rate = "number>0",                  -- messages per second at most, besides the client's rate limit
-  on_result = "fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)", -- called once for each message, in the
-                                      -- order of the responses; again for an uncertain result if the process ends during
-                                      -- the call. An error raised in it ends the run, and is raised again when all
-                                      -- messages in flight have ended
-  journal = "string",                 -- path of a file that makes the run resumable; one run at a time
-  campaign = "string",                -- a name for the message that is sent, such as its template. A journal records the
-                                      -- runs of each campaign separately, so another campaign with the same journal sends
-                                      -- to every recipient. 1 to 1024 bytes; only with a journal or an outbox
-  outbox = "waba.Outbox",             -- puts the messages into this outbox, from which senders in any process send them,
-                                      -- and waits for their results. Requires `campaign`: the same campaign continues
-                                      -- after a crash. `on_result` is called for messages that are refused; a sender
-                                      -- reports the others
-  number = "string|integer",          -- with an outbox: the business number that sends
-  unique = "boolean",                 -- true: sends once to each recipient, however its number is written; the others are
-                                      -- counted as `duplicates`. Needs memory for each recipient
-  suppress = "waba.Receiver",         -- templates for marketing are not sent to customers who want none, by the records of
-                                      -- this receiver; they are counted as `suppressed`, and `on_result` gets an error of
-                                      -- kind "blocked". With an outbox this is checked when they are put; senders have
-                                      -- the same option
-  marketing = "boolean",              -- with suppress: whether the templates are for marketing; by default those are whose
-                                      -- definition the client has, and it says so
-  retry_failed = "boolean",           -- true: sends again what an earlier run of the journal could not send
-  retry_maybe_sent = "boolean",       -- true: sends again what an earlier run may have sent
-  stop = "fun(): any",                -- called several times a second; a true value ends the run after the messages in
-                                      -- flight, and the summary has `stopped`. In nginx: `ngx.worker.exiting`
+  concurrency = { "integer>=1", 64 }, -- the largest number of messages in flight; lowered if the client's rate limit
+                                      -- would make the last message wait longer than half of its timeout
+  rate = "number>0",                  -- the largest number of messages per second, besides the client's rate limit
+  on_result = "fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)", -- called once for each message, in
+                                      -- the order of the responses; if the process ends during the call, it is called
+                                      -- again for an uncertain result. An error that it raises ends the run; the error
+                                      -- is raised again when all messages in flight have ended
+  journal = "string",                 -- path of a file that records the results, so that another run can continue
+                                      -- this one; only one run at a time can use it
+  campaign = "string",                -- a name of the message, such as the name of its template. A journal records the
+                                      -- runs of each campaign separately, so another campaign with the same journal
+                                      -- sends to every recipient again. 1 to 1024 bytes; only with a journal or an
+                                      -- outbox
+  outbox = "waba.Outbox",             -- puts the messages into this outbox, from which senders in any process send
+                                      -- them, and waits for the results. Requires `campaign`: the same campaign
+                                      -- continues after a crash. `on_result` is called for refused messages only; a
+                                      -- sender reports the other results
+  number = "string|integer",          -- with an outbox: the business number that sends the messages
+  unique = "boolean",                 -- true: sends only one message to each recipient, whatever the form of the
+                                      -- number; the other messages are counted as `duplicates`. This option needs
+                                      -- memory for each recipient
+  suppress = "waba.Receiver",         -- a receiver with records of customers who want no marketing messages. Templates
+                                      -- for marketing are not sent to them; they are counted as `suppressed`, and
+                                      -- `on_result` gets an error of kind "blocked". With an outbox the records are
+                                      -- read when the messages are put; a sender has the same option
+  marketing = "boolean",              -- with suppress: whether the templates are for marketing; by default a template
+                                      -- is if the client has its definition and the category is marketing
+  retry_failed = "boolean",           -- true: sends the messages again that an earlier run of the journal could
+                                      -- not send
+  retry_maybe_sent = "boolean",       -- true: sends the messages again that an earlier run may have sent
+  stop = "fun(): any",                -- called several times a second; if it returns true, the run ends after the
+                                      -- messages in flight, and the summary has `stopped`. In nginx the value can be
+                                      -- `ngx.worker.exiting`
   total = "integer>=0",               -- the expected number of messages, for the figures
   on_progress = "fun(figures: waba.BulkFigures)", -- called at most twice a second, and at the end
-  timeout = "number>0",               -- seconds for each message; default: the client's
+  timeout = "number>0",               -- seconds for each message; default: the client's `timeout`
   send = "waba.SendOptions",          -- for each message
-  patience = { "number>=0", 300 },    -- seconds for which the run waits and tries again while the gateway is not reachable
-                                      -- or overloaded, before the run ends; no recipient is skipped meanwhile. 0, or a
-                                      -- client without retries: does not wait
+  patience = { "number>=0", 300 },    -- seconds for which the run waits while the gateway can't be reached or is
+                                      -- overloaded, before the run ends; no recipient is skipped meanwhile. 0, or a
+                                      -- client without retries: the run does not wait
 }
 
 --- The options of `client:estimate`.
 ---@options waba.EstimateOptions
 local ESTIMATE_OPTIONS = {
-  rate = "number>0",                  -- messages per second at most, besides the client's rate limit
-  concurrency = { "integer>=1", 64 }, -- messages in flight at most
-  latency = { "number>=0", 0.2 },     -- seconds that the gateway takes for each message
+  rate = "number>0",                  -- the largest number of messages per second, besides the client's rate limit
+  concurrency = { "integer>=1", 64 }, -- the largest number of messages in flight
+  latency = { "number>=0", 0.2 },     -- seconds that the gateway needs for each message
 }
 
 local function check(source, options)
@@ -92,14 +97,14 @@ end
 ---@field done integer        the sum of sent, failed, maybe_sent, skipped, duplicates and suppressed
 ---@field sent integer
 ---@field failed integer      certainly not sent
----@field maybe_sent integer  with an uncertain result
----@field skipped integer     messages with a result from an earlier run of the journal
----@field failed_before integer      the part of `skipped` that failed in an earlier run
----@field maybe_sent_before integer  the part of `skipped` with an uncertain result from an earlier run
+---@field maybe_sent integer  messages with an uncertain result
+---@field skipped integer     messages that have a result from an earlier run of the journal
+---@field failed_before integer      the part of `skipped` whose messages failed in an earlier run
+---@field maybe_sent_before integer  the part of `skipped` whose messages have an uncertain result from an earlier run
 ---@field duplicates integer  messages that the option `unique` left out
----@field suppressed integer?  with the option `suppress`: recipients who want no marketing messages
+---@field suppressed integer?  with the option `suppress`: messages to recipients who want no marketing messages
 ---@field seconds number
----@field stopped? true       the option `stop` has ended the run
+---@field stopped? true       true: the option `stop` has ended the run
 
 --- See `Client:send_all`.
 ---@param client waba.Client

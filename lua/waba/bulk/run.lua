@@ -1,5 +1,6 @@
--- One bulk run. A single coroutine, its owner, reads the source, writes the journal, starts workers (worker.lua), waits and
--- reports. Messages that wait for the journal at the same moment share one write to the disk.
+-- One bulk run. A single coroutine, the owner of the run, reads the source, writes the journal, starts workers
+-- (worker.lua), waits and reports. Messages that wait for the journal at the same moment are written to the disk
+-- together.
 
 local circuit_breakers = require "waba.bulk.circuit_breaker"
 local buckets = require "waba.delivery.bucket"
@@ -19,16 +20,18 @@ Run.__name = "waba.BulkRun"
 
 local run = {}
 
--- Seconds: the owner checks the state at least this often, and reports progress at most this often.
+-- In seconds: the longest time between two checks of the owner, and the shortest time between two reports of progress.
 local BEAT, REPORT = 0.25, 0.5
--- The most messages taken from the source at once, and with a rate the seconds whose messages are taken.
+-- The largest number of messages that are read from the source at once; with a rate, the seconds whose messages
+-- are read.
 local LARGEST_BATCH, BATCH_TIME = 64, 0.25
--- The part of a second whose messages a rate may make up for when the machine was late.
+-- The part of a second whose messages may be sent late, if the machine was busy.
 local CATCH_UP = 0.1
--- The shortest sleep, in seconds.
+-- The shortest sleep in seconds.
 local NOW = 0.001
 
--- The bucket of a run's own rate. It begins without a burst: the slack only makes up for lost time.
+-- Returns the bucket for the run's own rate. It has no burst at the beginning: its slack serves only to make up
+-- for lost time.
 local function bucket_of(rate, now)
   local burst = max(1, math.floor(rate * CATCH_UP))
   local bucket = buckets.new { rate = rate, burst = burst }
@@ -41,11 +44,12 @@ local function batch_size(concurrency, options)
   return options.rate and max(1, min(size, math.floor(options.rate * BATCH_TIME))) or size
 end
 
--- Processes that probably share a rate, at most.
+-- The number of processes that probably share a rate.
 local PROCESSES = 8
 
--- A message that waits for the client's rate limiter uses up its timeout, so no more are in flight than the limiter admits
--- in half of a timeout. A rate that processes share is divided among them.
+-- Returns how many messages may be in flight. The wait for the client's rate limiter is a part of a message's timeout,
+-- so there are at most as many messages in flight as the limiter admits in half of a timeout. A rate that several
+-- processes share is divided among them.
 local function most_in_flight(client, options)
   local most, pace = options.concurrency, client.delivery.pace
   local limiter = pace and pace:queue("messages").limiter
@@ -67,10 +71,10 @@ function run.new(client, source, options, journal)
   local self = setmetatable({
     client = client, source = source, options = options, journal = journal, message_options = message_options,
     concurrency = concurrency, batch = batch_size(concurrency, options), position = 0,
-    queue = {}, first = 1, last = 0, -- items that were taken from the source and are not in flight
-    unwritten = {}, -- items to be written to the journal as begun
+    queue = {}, first = 1, last = 0, -- items that were read from the source and are not in flight
+    unwritten = {}, -- items that must be written to the journal as begun
     workers = {}, active = 0,
-    recipients = options.unique and {} or nil, -- addresses of this run
+    recipients = options.unique and {} or nil, -- recipients of this run
     count = figures.new(options.total, now, options.suppress ~= nil), reported = now,
     bucket = options.rate and bucket_of(options.rate, now),
     breaker = circuit_breakers.new(client.delivery.attempts > 1 and options.patience or 0),
@@ -78,18 +82,18 @@ function run.new(client, source, options, journal)
   return self
 end
 
---- The number of messages that were taken from the source and are not in flight.
+--- Returns the number of messages that were taken from the source and are not in flight.
 ---@return integer
 function Run:depth()
   return self.last - self.first + 1
 end
 
---- Ends the run: messages in flight end, other messages are not sent.
+--- Ends the run: messages in flight are finished, and no other messages are sent.
 function Run:stop()
   self.is_ending = true
 end
 
---- Ends the run with an error, which is returned. The first error counts.
+--- Ends the run with an error, which the run returns. If there are several errors, the first one is returned.
 ---@param err waba.Error
 function Run:give_up(err)
   self.err = self.err or err
@@ -102,8 +106,8 @@ function Run:fail(raised)
   self:stop()
 end
 
---- Ends the source with an error that it raised. Sends the messages that the source returned before, then raises the
---- error again.
+--- Ends the source with an error that it raised. The messages that the source returned before are sent, then the
+--- error is raised again.
 function Run:end_source(raised)
   self.raised = self.raised or { value = raised }
   self.is_exhausted = true
@@ -126,8 +130,8 @@ function Run:notify(item, sent, err)
   if not ok then self:fail(raised) end
 end
 
---- Counts a result, writes it to the journal, and passes it to the caller. An uncertain result is passed first, so after a
---- crash in between it is passed again instead of being lost.
+--- Counts a result, writes it to the journal, and passes it to the caller. An uncertain result is passed to the caller
+--- before it is written: after a crash between the two, it is passed again instead of being lost.
 ---@param item table
 ---@param sent waba.Sent|nil
 ---@param err waba.Error|nil
@@ -161,7 +165,7 @@ local function put(self, item)
   self.queue[self.last] = item
 end
 
---- Puts a message back that was certainly not sent.
+--- Puts a message back into the queue that was certainly not sent.
 ---@param item table
 function Run:put_back(item)
   self.first = self.first - 1
@@ -184,7 +188,7 @@ local function write_begun(self)
   end
 end
 
--- Moves one batch from the source to the queue.
+-- Reads one batch from the source into the queue.
 local function fill(self)
   local batch = intake.read(self, self.batch - self:depth())
   for _, item in ipairs(batch) do put(self, item) end
@@ -221,7 +225,7 @@ function Run:report(now)
   if not ok then self:fail(raised) end
 end
 
--- Seconds that the owner waits if nothing wakes it.
+-- Returns the seconds that the owner waits if nothing wakes it.
 local function longest_wait(self, now)
   local can_fill = not self.is_exhausted and not self.is_ending and not self.breaker.since
   if can_fill and self:depth() <= self.low then return 0 end
@@ -250,7 +254,7 @@ local function drive(self)
   if self.journal and not self.is_ending and not self.raised then intake.report_uncertain(self) end
 end
 
---- Closes the journal. Can be called again without effect.
+--- Closes the journal. Further calls have no effect.
 function Run:finish()
   if self.is_finished then return end
   self.is_finished = true
@@ -259,14 +263,14 @@ function Run:finish()
   if err then self:give_up(err) end
 end
 
---- Runs to the end; in an event loop other coroutines run meanwhile.
+--- Runs to the end; other coroutines of the event loop run meanwhile.
 ---@param group waba.TaskGroup
 function Run:drive(group)
   self.group, self.owner = group, coroutine.running()
   drive(self)
 end
 
---- The result: a summary, or nil and an error. Raises again what a function of the caller raised.
+--- Returns the result: a summary, or nil and an error. If a function of the caller raised an error, raises it again.
 ---@return waba.BulkSummary|nil
 ---@return waba.Error?
 function Run:outcome()

@@ -1,5 +1,6 @@
--- The workers of a bulk run, each of which sends message after message until none is ready. With a journal, a worker whose
--- message has passed the rate limiter waits until the owner of the run (run.lua) has written the message to the journal.
+-- The workers of a bulk run; each worker sends one message after the other until none is ready. With a journal, a
+-- worker whose message has passed the rate limiter waits until the owner of the run (run.lua) has written the message
+-- to the journal.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -11,10 +12,11 @@ local clock, guard = core.clock, runtime.pcall
 
 local workers = {}
 
--- Seconds after which a worker that waits for the journal looks whether the run has ended.
+-- Seconds between two checks whether the run has ended, while a worker waits for the journal.
 local BEAT = 0.25
 
--- The error for a message for which `send` raised. With a journal it is known whether its request may have been sent.
+-- Returns the error of a message for which `send` raised an error. With a journal it is known whether the request
+-- may have been sent.
 local function raised_error(run, item, raised)
   item.waiter = nil
   return errors.new {
@@ -23,21 +25,21 @@ local function raised_error(run, item, raised)
   }
 end
 
--- The client was closed before the message was sent.
+-- Ends the run because the client was closed before the message was sent.
 local function abandon(run, item)
   run:put_back(item)
   run:give_up(errors.new { kind = "cancelled", message = "the client was closed before the message was sent" })
 end
 
--- Withdraws the journal's line that a message was begun: its request was certainly not sent.
+-- Cancels the line in the journal that a message was begun, because its request was certainly not sent.
 local function withdraw(run, item)
   if not item.is_begun then return end
   item.is_begun = false
   run.journal:withdraw { item }
 end
 
--- Waits until the owner has written an item to the journal as begun: true, or nil and an error when the journal can't
--- be written or the run ends.
+-- Waits until the owner has written an item to the journal as begun. Returns true; or nil and an error if the journal
+-- can't be written or the run ends.
 local function begin(run, worker)
   local item = worker.item
   run.unwritten[#run.unwritten + 1] = item
@@ -53,7 +55,8 @@ local function begin(run, worker)
   }
 end
 
--- The options of one message: with a journal it is written as begun immediately before its request may be sent.
+-- Returns the options for one message: with a journal the message is written as begun immediately before its
+-- request may be sent.
 local function options_of(run, worker)
   if not run.journal then return run.message_options end
   if worker.options then return worker.options end
@@ -66,7 +69,7 @@ local function options_of(run, worker)
   return worker.options
 end
 
--- Counts and reports an item whose recipient wants no marketing messages. Returns whether it must not be sent.
+-- Counts and reports an item whose recipient wants no marketing messages. Returns whether the item must not be sent.
 local function is_suppressed(run, item)
   local is_allowed, err = intake.check(run, item)
   if is_allowed then return false end
@@ -139,7 +142,8 @@ function workers.start(run)
   end
 end
 
---- Removes workers whose coroutine was ended from outside. The result of a message that may have been sent is uncertain.
+--- Removes the workers whose coroutine the event loop has ended. The result of a message that may have been sent
+--- is uncertain.
 ---@param run waba.BulkRun
 function workers.reap_dead(run)
   for worker in pairs(run.workers) do
