@@ -178,30 +178,30 @@ local nginx = {}
 
 --- The options of `client:send_all`.
 ---@class waba.BulkOptions
----@field concurrency? integer  messages in flight at most; lowered if the client's rate limit would make the last message wait longer than half of its timeout; default: 64
----@field rate? number  messages per second at most, besides the client's rate limit
----@field on_result? fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)  called once for each message, in the order of the responses; again for an uncertain result if the process ends during the call. An error raised in it ends the run, and is raised again when all messages in flight have ended
----@field journal? string  path of a file that makes the run resumable; one run at a time
----@field campaign? string  a name for the message that is sent, such as its template. A journal records the runs of each campaign separately, so another campaign with the same journal sends to every recipient. 1 to 1024 bytes; only with a journal or an outbox
----@field outbox? waba.Outbox  puts the messages into this outbox, from which senders in any process send them, and waits for their results. Requires `campaign`: the same campaign continues after a crash. `on_result` is called for messages that are refused; a sender reports the others
----@field number? string|integer  with an outbox: the business number that sends
----@field unique? boolean  true: sends once to each recipient, however its number is written; the others are counted as `duplicates`. Needs memory for each recipient
----@field suppress? waba.Receiver  templates for marketing are not sent to customers who want none, by the records of this receiver; they are counted as `suppressed`, and `on_result` gets an error of kind "blocked". With an outbox this is checked when they are put; senders have the same option
----@field marketing? boolean  with suppress: whether the templates are for marketing; by default those are whose definition the client has, and it says so
----@field retry_failed? boolean  true: sends again what an earlier run of the journal could not send
----@field retry_maybe_sent? boolean  true: sends again what an earlier run may have sent
----@field stop? fun(): any  called several times a second; a true value ends the run after the messages in flight, and the summary has `stopped`. In nginx: `ngx.worker.exiting`
+---@field concurrency? integer  the largest number of messages in flight; lowered if the client's rate limit would make the last message wait longer than half of its timeout; default: 64
+---@field rate? number  the largest number of messages per second, besides the client's rate limit
+---@field on_result? fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)  called once for each message, in the order of the responses; if the process ends during the call, it is called again for an uncertain result. An error that it raises ends the run; the error is raised again when all messages in flight have ended
+---@field journal? string  path of a file that records the results, so that another run can continue this one; only one run at a time can use it
+---@field campaign? string  a name of the message, such as the name of its template. A journal records the runs of each campaign separately, so another campaign with the same journal sends to every recipient again. 1 to 1024 bytes; only with a journal or an outbox
+---@field outbox? waba.Outbox  puts the messages into this outbox, from which senders in any process send them, and waits for the results. Requires `campaign`: the same campaign continues after a crash. `on_result` is called for refused messages only; a sender reports the other results
+---@field number? string|integer  with an outbox: the business number that sends the messages
+---@field unique? boolean  true: sends only one message to each recipient, whatever the form of the number; the other messages are counted as `duplicates`. This option needs memory for each recipient
+---@field suppress? waba.Receiver  a receiver with records of customers who want no marketing messages. Templates for marketing are not sent to them; they are counted as `suppressed`, and `on_result` gets an error of kind "blocked". With an outbox the records are read when the messages are put; a sender has the same option
+---@field marketing? boolean  with suppress: whether the templates are for marketing; by default a template is if the client has its definition and the category is marketing
+---@field retry_failed? boolean  true: sends the messages again that an earlier run of the journal could not send
+---@field retry_maybe_sent? boolean  true: sends the messages again that an earlier run may have sent
+---@field stop? fun(): any  called several times a second; if it returns true, the run ends after the messages in flight, and the summary has `stopped`. In nginx the value can be `ngx.worker.exiting`
 ---@field total? integer  the expected number of messages, for the figures
 ---@field on_progress? fun(figures: waba.BulkFigures)  called at most twice a second, and at the end
----@field timeout? number  seconds for each message; default: the client's
+---@field timeout? number  seconds for each message; default: the client's `timeout`
 ---@field send? waba.SendOptions  for each message
----@field patience? number  seconds for which the run waits and tries again while the gateway is not reachable or overloaded, before the run ends; no recipient is skipped meanwhile. 0, or a client without retries: does not wait; default: 300
+---@field patience? number  seconds for which the run waits while the gateway can't be reached or is overloaded, before the run ends; no recipient is skipped meanwhile. 0, or a client without retries: the run does not wait; default: 300
 
 --- The options of `client:estimate`.
 ---@class waba.EstimateOptions
----@field rate? number  messages per second at most, besides the client's rate limit
----@field concurrency? integer  messages in flight at most; default: 64
----@field latency? number  seconds that the gateway takes for each message; default: 0.2
+---@field rate? number  the largest number of messages per second, besides the client's rate limit
+---@field concurrency? integer  the largest number of messages in flight; default: 64
+---@field latency? number  seconds that the gateway needs for each message; default: 0.2
 
 --- How one message is sent.
 ---@class waba.SendOptions
