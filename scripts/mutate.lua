@@ -185,9 +185,15 @@ local LUA_SPECS = {
   { "^client/pool", { "clients" } }, { "^client/of_number", { "webhook/numbers", "outbox" } },
   { "^client/", { "client", "delivery", "wrong_hosting" } }, { "^delivery/", { "client", "certainty" } },
   { "^webhook/addresses", { "webhook/numbers" } },
-  { "^pace/", { "pace/limiters", "pace" } },
-  { "^inbox/", { "inbox", "webhook/receiver" } }, { "^store/", { "store", "inbox", "outbox" } },
-  { "^outbox/", { "outbox", "outbox/crash" } }, { "^sender/", { "outbox", "outbox/crash" } },
+  { "^webhook/", { "webhook/customers", "conversations", "webhook/receiver" } },
+  { "^message/", { "message/cloud", "message", "message_types" } },
+  { "^message/definition", { "resource/definitions" } },
+  { "^pace/", { "pace/limiters", "pace" } }, { "^inbox/window", { "webhook/customers", "conversations" } },
+  { "^inbox/", { "store_failure", "inbox", "webhook/receiver", "webhook/work" } },
+  { "^store/", { "store_failure", "store", "inbox", "outbox" } },
+  { "^outbox/", { "store_failure", "outbox", "outbox/crash" } },
+  { "^sender/", { "store_failure", "outbox", "outbox/crash" } },
+  { "^client/", { "wrong_use" } }, { "^bulk/", { "bulk", "bulk/crash", "outbox" } },
   { "^schema", { "schema", "two_readings", "message_types", "message" } },
 }
 

@@ -6,6 +6,7 @@ local cjson = require "cjson"
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
 local runners = require "spec.support.runners"
+local scripted_transport = require "spec.support.scripted_transport"
 local waba = require "waba"
 
 local TO, OTHER = "491511234567", "491517654321"
@@ -292,6 +293,74 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "Hi" }, arrived())
       assert.equal("sent", state(outbox, id))
       assert.equal(1, #results)
+    end)
+
+    it("records before each attempt that the message may leave, and after each that it did not", function()
+      local outbox, states = new(), {}
+      local id = assert(outbox:put(text("Hi", nil, { number = "4930555019" })))
+      local function note() states[#states + 1] = state(outbox, id) end
+      local transport = scripted_transport.new {
+        { status = 429, headers = { ["retry-after"] = "1" } }, { body = '{"messages":[{"id":"wamid.1"}]}' },
+      }
+      local send, sleep = transport.send, transport.sleep
+      function transport.send(...) note() return send(...) end
+      function transport.sleep(...) note() return sleep(...) end
+      local client = new_client { transport = transport, retry = { attempts = 2, base = 0.01 } }
+      local sent, failed, err = new_sender(outbox, { client = { ["4930555019"] = client } }):work { concurrency = 1 }
+      assert.same({ 1, 0 }, { sent, failed }, tostring(err))
+      assert.same({ "sending", "waiting", "sending" }, states)
+      assert.same({ "sent", "4930555019" }, { state(outbox, id), outbox:get(id).number })
+    end)
+
+    it("sends nothing when its lease is lost before, and leaves the entry to others", function()
+      local outbox = new()
+      local id = assert(outbox:put(text "Hi"))
+      local client, results
+      local sender
+      sender, results = new_sender(outbox, { client = function()
+        process.sleep(0.1) -- another sender takes the entry meanwhile
+        assert.equal(1, #outbox.store:take(1, 60))
+        return client
+      end })
+      client = new_client()
+      local sent, failed, err = sender:work { lease = 0.05, concurrency = 1 }
+      assert.same({ 0, 1, "timeout" }, { sent, failed, err.kind })
+      assert.equal("the lease of the entry expired before it was sent", err.message)
+      assert.same({}, arrived())
+      assert.same({}, results)
+      assert.equal("waiting", state(outbox, id))
+    end)
+
+    it("refuses text that can't be stored", function()
+      local outbox = new()
+      for _, more in ipairs { { campaign = "\255" }, { options = { data = "\255" } }, { key = "\255" } } do
+        local id, err = outbox:put(text("Hi", nil, more))
+        assert.is_nil(id)
+        assert.equal("invalid", err.kind)
+      end
+      assert.equal(0, outbox:depth())
+    end)
+
+    it("counts every result of a campaign", function()
+      local outbox = new { retry = { attempts = 1 } }
+      local function put(body, more)
+        more.campaign = "May"
+        return assert(outbox:put(text(body, nil, more)))
+      end
+      assert(outbox:cancel(put("never", { at = os.time() + 3600 })))
+      put("sent", {})
+      new_sender(outbox):work()
+      put("failed", {})
+      emulator.cloud:fail_next { code = 131026 }
+      new_sender(outbox):work()
+      put("uncertain", {})
+      emulator.cloud:fail_next { drop = "after" }
+      local sender = new_sender(outbox, { settle = 0 })
+      sender:work()
+      sender:work()
+      assert.same({ sent = 1, failed = 1, uncertain = 1, cancelled = 1 }, outbox:campaign "May")
+      local stats = sender:stats()
+      assert.same({ 0, 0, 0, 0, 1 }, { stats.waiting, stats.active, stats.sent, stats.failed, stats.uncertain })
     end)
 
     it("fails when the attempts are over, or another attempt has no use", function()

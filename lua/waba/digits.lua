@@ -14,9 +14,9 @@ local function digits(number)
   local text
   for precision = 14, 17 do
     text = ("%." .. precision .. "g"):format(number)
-    if not text:find("e", 1, true) and (number > -1e13 and number < 1e13 or tonumber(text) == number) then break end
+    if not text:find "e" and (number > -1e13 and number < 1e13 or tonumber(text) == number) then break end
   end
-  if text:find("e", 1, true) then text = ("%.20f"):format(number):gsub("0+$", ""):gsub("%D$", "") end
+  if text:find "e" then text = ("%.20f"):format(number):gsub("0+$", ""):gsub("%D$", "") end
   return (text:gsub(",", ".")) -- the decimal point of the locale
 end
 

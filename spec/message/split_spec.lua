@@ -7,6 +7,16 @@ local function joined(pieces)
   return (table.concat(pieces):gsub("%s", ""))
 end
 
+local function utf8(point)
+  if point < 0x80 then return string.char(point) end
+  local tail = ""
+  local first = 0x40
+  repeat
+    tail, point, first = string.char(0x80 + point % 64) .. tail, math.floor(point / 64), first / 2
+  until point < first
+  return string.char(256 - 2 * first + point) .. tail
+end
+
 describe("waba.split", function()
   it("leaves a text that fits as it is, without the blanks at its end", function()
     assert.same({ "Hello" }, waba.split "Hello \n")
@@ -58,6 +68,49 @@ describe("waba.split", function()
         assert.equal(cluster:rep(12), joined(pieces))
       end
     end
+  end)
+
+  it("knows which characters belong together, to the ends of each range", function()
+    local JOINED = {
+      { 0x65, 0x300 }, { 0x65, 0x36F }, { 0x65, 0x483 }, { 0x65, 0x5BF }, { 0x65, 0x1160 }, { 0x65, 0xE0020 }, { 0x65, 0xE01EF },
+      { 0x1F1E6, 0x1F1FF }, { 0x1F1FF, 0x1F1E6 }, { 0x1100, 0x1100 }, { 0x115F, 0xA960 }, { 0xA960, 0xA97C }, { 0xA97C, 0x115F },
+      { 0x1100, 0xAC00 }, { 0xA97C, 0xD7A3 },
+    }
+    local APART = {
+      { 0x65, 0x2FF }, { 0x65, 0x370 }, { 0x65, 0x482 }, { 0x65, 0x5BE }, { 0x65, 0x5C0 }, { 0x65, 0xE001F }, { 0x65, 0xE01F0 },
+      { 0x1F1E5, 0x1F1E6 }, { 0x1F1E6, 0x1F200 }, { 0x1F1FF, 0x1F1E5 }, { 0x10FF, 0x1100 }, { 0x1100, 0x10FF }, { 0xA95F, 0xAC00 },
+      { 0xA97D, 0xAC00 }, { 0x1100, 0xA97D }, { 0x1100, 0xABFF }, { 0xAC00, 0xAC00 }, { 0xAC00, 0x1100 }, { 0x1100, 0xD7A4 },
+    }
+    for _, row in ipairs(JOINED) do
+      local before, after = utf8(row[1]), utf8(row[2])
+      assert.same({ "a", before .. after }, waba.split("a" .. before .. after, { max = 2 }))
+    end
+    for _, row in ipairs(APART) do
+      local before, after = utf8(row[1]), utf8(row[2])
+      assert.same({ "a" .. before, after }, waba.split("a" .. before .. after, { max = 2 }))
+    end
+  end)
+
+  it("knows the ends of sentences, and what may follow them", function()
+    for _, stop in ipairs { ".", "!", "?", "\226\128\166", "\224\165\164", "\216\159", "\227\128\130", "\239\188\129",
+      "\239\188\159" } do
+      for _, closing in ipairs { "", '"', "'", ")", "]", "\194\187", "\226\128\153", "\226\128\157", "\227\128\141" } do
+        local sentence = "One two" .. stop .. closing
+        assert.same({ sentence, "Three four" }, waba.split(sentence .. " Three four", { max = 15 }))
+      end
+    end
+    for _, stop in ipairs { "\227\128\130", "\239\188\129", "\239\188\159" } do -- no blank follows in Chinese and Japanese
+      assert.same({ "abcd" .. stop, "efgh" }, waba.split("abcd" .. stop .. "efgh", { max = 8 }))
+    end
+    assert.same({ "abcd.ef", "gh" }, waba.split("abcd.efgh", { max = 7 }))
+  end)
+
+  it("takes a word for a URL at the beginning of the word only", function()
+    for _, url in ipairs { "https://a.example", "http://a.example", "HTTP://a.example", "www.a.example", "WWW.a.example" } do
+      assert.same({ "x", url }, waba.split("x " .. url, { max = #url }))
+      assert.same({ "x" .. url:sub(1, -2), url:sub(-1) }, waba.split("x" .. url, { max = #url }))
+    end
+    assert.same({ "x www. ab" }, waba.split("x www. ab", { max = 9 }))
   end)
 
   it("never cuts inside a URL that fits", function()

@@ -129,6 +129,94 @@ describe("client.templates:fill", function()
     assert.matches("body: value 1 of 1 is missing", select(2, client.templates:fill("login", "en")).message)
   end)
 
+  -- Components of a definition, values, and every error of them; without errors the message can be sent.
+  local function body(text) return { type = "BODY", text = text } end
+  local function buttons(...) return { type = "BUTTONS", buttons = { ... } } end
+  local QUICK, SHOP = { type = "QUICK_REPLY", text = "Yes" }, { type = "URL", text = "Shop", url = "https://t.example/" }
+  local TRACK = { type = "url", text = "Track", url = "https://t.example/{{1}}" }
+  local OFFER = { type = "LIMITED_TIME_OFFER", limited_time_offer = { has_expiration = true, text = "Sale" } }
+  local CARD = { components = { body "Room {{1}}" } }
+  local ERRORS = {
+    { "a body without placeholders", { body "Hello" }, {} },
+    { "a value that a body without placeholders has no place for", { body "Hello" }, { "Eva" },
+      "body has 1 value too many: the template takes 0" },
+    { "a body with the highest position", { body "{{2}} and {{1}}" }, { "a", "b" } },
+    { "the position that is missing", { body "{{2}} and {{1}}" }, { "a" }, "body: value 2 of 2 is missing" },
+    { "an empty value", { body "Hi {{1}}" }, { "" }, "body: value 1 of 1 is missing" },
+    { "a name where the template has positions", { body "Hi {{1}}" }, { name = "Eva" },
+      "body: the template has no names, but positions: value 1 must not be named name" },
+    { "a value without a name where the template has names", { body "Hi {{name}}" }, { "Eva" },
+      "body: value 1 has no name; the template has names: name; body: name is missing" },
+    { "a truth value", { body "Hi {{name}}" }, { name = true }, "name must be a text or a number, not true" },
+    { "a currency, whose text counts", { body "Pay {{1}}" }, { waba.currency { code = "EUR", amount = 5,
+      fallback_value = ("x"):rep(32768) } }, "body has 32772 characters with its values: at most 32768" },
+    { "a body alone of the greatest length", { body "Hi {{1}}" }, { ("x"):rep(32765) } },
+    { "a body that is too long beside a footer", { body "Hi {{1}}", { type = "FOOTER", text = "f" } }, { ("x"):rep(1022) },
+      "body has 1025 characters with its values: at most 1024" },
+    { "the longest body beside a footer", { body "Hi {{1}}", { type = "FOOTER", text = "f" } }, { ("x"):rep(1021) } },
+    { "a header's placeholder by its name", { { type = "HEADER", format = "TEXT", text = "{{shop}}" }, body "Hi {{name}}" },
+      { shop = "Roth", name = "Eva" } },
+    { "a header's value that is missing", { { type = "HEADER", format = "TEXT", text = "{{shop}}" }, body "Hi {{name}}" },
+      { name = "Eva" }, "header: shop is missing" },
+    { "the longest header", { { type = "HEADER", text = "{{1}}" }, body "Hi" }, { header = ("x"):rep(60) } },
+    { "a header that is too long", { { type = "HEADER", text = "{{1}}" }, body "Hi" }, { header = ("x"):rep(61) },
+      "header has 61 characters with its values: at most 60" },
+    { "a header that the template does not have", { body "Hi" }, { header = "x" }, "the template has no header" },
+    { "a header's media", { { type = "HEADER", format = "location" }, body "Hi" },
+      { header = { latitude = 1, longitude = 2, name = "Roth", address = "Weg 1" } } },
+    { "media that is missing", { { type = "HEADER", format = "IMAGE" }, body "Hi" }, {},
+      "header is missing: the template has a header of type image" },
+    { "a text where media is wanted", { { type = "HEADER", format = "IMAGE" }, body "Hi" }, { header = "x" },
+      "header must be of type image, not text" },
+    { "a payload, which can be left out", { body "Hi", buttons(QUICK) }, {} },
+    { "a payload by the button's text", { body "Hi", buttons(SHOP, QUICK) }, { buttons = { Yes = "y" } } },
+    { "an address without a placeholder", { body "Hi", buttons(SHOP) }, { buttons = { "x" } }, "buttons[1] (URL) takes no value" },
+    { "an address whose value is missing", { body "Hi", buttons(TRACK) }, {}, "buttons[1] (URL) is missing a value" },
+    { "the longest address", { body "Hi", buttons(TRACK) }, { buttons = { ("x"):rep(1982) } } },
+    { "an address that is too long", { body "Hi", buttons(TRACK) }, { buttons = { ("x"):rep(1983) } },
+      "buttons[1] has 2001 characters with its values: at most 2000" },
+    { "a button at a position that the template does not have", { body "Hi", buttons(QUICK) }, { buttons = { "a", "b" } },
+      "buttons: there is no button at position 1: the template has 1" },
+    { "the flow of a button, which needs no value", { body "Hi", buttons { type = "FLOW", text = "Go" } }, {} },
+    { "a coupon's code", { body "Hi", buttons { type = "COPY_CODE", text = "Copy" } }, { buttons = { "SAVE10" } } },
+    { "a coupon's code that is missing", { body "Hi", buttons { type = "COPY_CODE", text = "Copy" } }, {},
+      "buttons[1] (COPY_CODE) is missing a value" },
+    { "a button that never takes a value", { body "Hi", buttons { type = "PHONE_NUMBER", text = "Call" } }, { buttons = { "x" } },
+      "buttons[1] (PHONE_NUMBER) takes no value" },
+    { "products that are missing", { body "Hi", buttons { type = "MPM", text = "See" } }, {}, "buttons[1] (MPM) is missing a value" },
+    { "a catalog, whose product can be left out", { body "Hi", buttons { type = "CATALOG", text = "See" } }, {} },
+    { "a call, whose options can be left out", { body "Hi", buttons { type = "VOICE_CALL", text = "Call" } }, {} },
+    { "an order that is missing", { body "Hi", buttons { type = "ORDER_DETAILS", text = "Pay" } }, {},
+      "buttons[1] (ORDER_DETAILS) is missing a value" },
+    { "the end of an offer", { body "Hi", OFFER }, { limited_time_offer = 1767225600000 } },
+    { "the end of an offer that is missing", { body "Hi", OFFER }, {}, "limited_time_offer is missing: the end of the offer" },
+    { "an offer without an end", { body "Hi", { type = "LIMITED_TIME_OFFER", limited_time_offer = { text = "Sale" } } }, {} },
+    { "an offer that the template does not have", { body "Hi" }, { limited_time_offer = 1767225600000 },
+      "the template has no limited_time_offer" },
+    { "cards that the template does not have", { body "Hi" }, { cards = { { "a" } } }, "the template has no cards" },
+    { "a surplus value of a card", { body "Hi", { type = "CAROUSEL", cards = { CARD, CARD } } },
+      { cards = { { "a" }, { "b", "c" } } }, "cards[2].body has 1 value too many: the template takes 1" },
+    { "a card's button that it does not have", { body "Hi", { type = "CAROUSEL", cards = { CARD, CARD } } },
+      { cards = { { "a" }, { "b", buttons = { Go = "x" } } } }, 'the template has no button "Go"' },
+  }
+
+  for _, row in ipairs(ERRORS) do
+    it((row[4] and "refuses " or "takes ") .. row[1], function()
+      local client = client_of("cloud", { { name = "t", language = "en", status = "APPROVED", components = row[2] } })
+      local message, err = client.templates:fill("t", "en", row[3])
+      assert.equal(row[4] and "template t (en): " .. row[4] or nil, err and err.message)
+      assert.equal(row[4] == nil, message ~= nil)
+    end)
+  end
+
+  it("checks a message that was written by hand", function()
+    local function check(message) return select(2, waba.check(message, "cloud", nil, ORDER)).message end
+    assert.equal("template order_ready (en): the message must be a template, not text", check(waba.text "Hi"))
+    assert.matches("the message names the template order_redy; the message has the language de",
+      check(waba.template { name = "order_redy", language = "de", header = { document = { link = "https://d.example/n" } },
+        body = { first_name = "Eva", order_no = "1" }, buttons = { { url = "1" } } }))
+  end)
+
   it("takes the limits from the definition's texts", function()
     local client = client_of("cloud", { ORDER })
     local _, err = client.templates:fill("order_ready", "en", {

@@ -155,6 +155,14 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "DE.9 4915111 DE.9" }, see(message(PHONE, "DE.9")))
     end)
 
+    it("keeps the longer window of a new number", function()
+      local own = receiver {}
+      post(own, message(OTHER, nil, '"type":"text","text":{"body":"x"},"referral":{"source_type":"ad"}'))
+      post(own, message(PHONE, USER))
+      post(own, message(PHONE, nil, '"type":"system","system":{"type":"user_changed_number","wa_id":"4915122","body":"b"}'))
+      assert.is_true(own:window(OTHER) > 259000)
+    end)
+
     it("takes the state along to a new user id", function()
       local own = receiver { text = function(event) event.state.seen = (event.state.seen or 0) + 1 end }
       post(own, message(PHONE, USER))

@@ -35,7 +35,7 @@ local function load_luaossl()
 end
 
 local function is_address(host)
-  return host:match("^%d+%.%d+%.%d+%.%d+$") or host:find(":", 1, true)
+  return host:match("^%d+%.%d+%.%d+%.%d+$") or host:find ":"
 end
 
 -- A certificate without the extensions that distinguish an authority from a leaf.

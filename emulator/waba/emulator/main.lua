@@ -113,7 +113,7 @@ local EVERY = { ["0.0.0.0"] = "127.0.0.1", ["::"] = "::1" }
 
 local function url_host(host)
   host = EVERY[host] or host
-  return host:find(":", 1, true) and "[" .. host .. "]" or host
+  return host:find ":" and "[" .. host .. "]" or host
 end
 
 local function serve_port(self, kind, wanted, leaf)

@@ -73,7 +73,7 @@ end
 
 -- WhatsApp's markup: text between two equal signs, without spaces beside it, and outside of other words.
 local function has_markup(text)
-  if text:find("```", 1, true) then return true end
+  if text:find "```" then return true end
   text = " " .. text .. " "
   for _, sign in ipairs({ "%*", "_", "~" }) do
     if text:find("[%s%p]" .. sign .. "[^%s" .. sign .. "][^" .. sign .. "\n]-" .. sign .. "[%s%p]")
@@ -113,12 +113,12 @@ rules.formats = {
   alphanumeric = { "^%w+$", "must have letters and digits only" },
   four_digits = { "^%d%d%d%d$", "must be four digits" },
   signature_hash = { "^...........$", "must have 11 characters" },
-  one_line = { function(text) return not text:find("[\n\t]") and not text:find("     ", 1, true) end,
+  one_line = { function(text) return not text:find("[\n\t]") and not text:find "     " end,
     "must not contain newlines, tabs or more than four spaces in a row" },
   no_controls = { "^%C*$", "must not contain control characters" },
   no_markup = { function(text) return not has_markup(text) end, "must not contain markup" },
   no_emoji = { function(text) return not has_emoji(text) end, "must not contain emojis" },
-  no_variable = { function(text) return not text:find("{{", 1, true) end, "must not have variables" },
+  no_variable = { function(text) return not text:find "{{" end, "must not have variables" },
   trimmed = { function(text) return not text:find("^%s") and not text:find("%s$") end,
     "must not begin or end with a space" },
 }
@@ -355,7 +355,7 @@ function Walk:node(value, rule, path)
     self:variant(value, rule, path)
   elseif type(value) == "table" and rule.fields then
     self:object(value, rule, path)
-  elseif type(value) == "table" and is_list(value) and rule.is:find("list", 1, true) then
+  elseif type(value) == "table" and is_list(value) and rule.is:find "list" then
     self:list(value, rule, path)
   end
   self:own_check(value, rule, path)

@@ -142,7 +142,7 @@ local function read_arguments(arguments)
     local name, value = arguments[i]:match("^%-%-([^=]+)=?(.*)$")
     local kind = name and kinds[name:gsub("%-", "_")]
     if not kind then return nil, "unknown argument " .. arguments[i] end
-    if not arguments[i]:find("=", 1, true) then
+    if not arguments[i]:find "=" then
       local following = arguments[i + 1]
       if kind[1]:find("boolean") and (not following or following:find("^%-%-")) then
         value = "true"

@@ -27,7 +27,7 @@ local function public_error(url)
   local host, port = url:match("^https://([^/:?#]+):?(%d*)")
   if not host or host == "localhost" or host:find("^127%.") then return nil end
   if port ~= "" then return "url: must not have a port" end
-  if host:find("_", 1, true) then return "url: the host must not have an underscore" end
+  if host:find "_" then return "url: the host must not have an underscore" end
 end
 
 --- Finds all errors of a request body.

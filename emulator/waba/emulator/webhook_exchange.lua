@@ -36,7 +36,7 @@ end
 local function tls_of(self, host)
   local tls = require("openssl.ssl").new(tls_context(self))
   local expected = require("openssl.x509.verify_param").new()
-  if host:find(":", 1, true) or host:find("^[%d.]+$") then
+  if host:find ":" or host:find("^[%d.]+$") then
     expected:setIP(host)
   else
     tls:setHostName(host)

@@ -121,7 +121,7 @@ local function hosting_hint(client, endpoint, err)
   if client.sandbox or err.code then return nil end -- a code comes from the platform, so the hosting is correct
   local hints = client.hosting.hints
   -- if the path contains an id, the status 404 may be about the id
-  local is_fixed = not endpoint.raw and not endpoint.path:find("{", 1, true)
+  local is_fixed = not endpoint.raw and not endpoint.path:find "{"
   if err.status == 401 or err.status == 404 and is_fixed then return hints.refused end
   return is_unreached(client, err) and hints.unreached or nil
 end

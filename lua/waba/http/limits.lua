@@ -49,7 +49,7 @@ end
 function limits.peer(address)
   address = address or "unknown"
   local mapped = address:match "^::ffff:(%d+%.%d+%.%d+%.%d+)$"
-  if mapped or not address:find(":", 1, true) then return mapped or address end
+  if mapped or not address:find ":" then return mapped or address end
   return table.concat(groups_of(address), ":", 1, 4)
 end
 

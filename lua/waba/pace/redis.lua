@@ -30,7 +30,7 @@ return rules(db, time[1] * 1000000 + time[2], ARGV)
 ]]):format(rules)
 
 local function is_unknown(message)
-  return message ~= nil and message:find("NOSCRIPT", 1, true) ~= nil
+  return message ~= nil and message:find "NOSCRIPT" ~= nil
 end
 
 -- Returns the reply of one command, or nil and a message.

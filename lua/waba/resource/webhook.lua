@@ -61,10 +61,10 @@ local function check_url(url, origin, rules)
   if not rules then return nil end
   local host = origin:match("^%a+://(%[.-%])") or origin:match("^%a+://([^:]+)")
   if loopback.is_host(host) then return nil end
-  if host:find("_", 1, true) then return "must not have _ in its host" end
+  if host:find "_" then return "must not have _ in its host" end
   -- the port of the URL as written, because the origin does not contain a default port
   local authority = url:match("^%a+://([^/?#]*)"):gsub("^%[.-%]", "")
-  if authority:find(":", 1, true) then return "must not name a port" end
+  if authority:find ":" then return "must not name a port" end
   local length = core.utf8_length(url) or #url
   if length > rules.most_characters then
     return ("has %d characters; at most %d are allowed"):format(length, rules.most_characters)

@@ -70,7 +70,7 @@ local function run_all(self, calls, is_again)
   local replies, messages = call(self, commands)
   if not replies then return nil, unavailable(self, messages) end
   for index = 1, #calls do
-    if messages[index] and messages[index]:find("NOSCRIPT", 1, true) and not is_again then
+    if messages[index] and messages[index]:find "NOSCRIPT" and not is_again then
       self.digests = {}
       return run_all(self, calls, true)
     elseif messages[index] then

@@ -74,7 +74,7 @@ local function database_error(path)
     statement:close()
   end
   connection:close()
-  return message and not message:find("locked", 1, true) and sqlite_file.message(message) or nil
+  return message and not message:find "locked" and sqlite_file.message(message) or nil
 end
 
 --- Returns SQLite's message in an error of the driver.

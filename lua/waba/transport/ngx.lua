@@ -219,7 +219,7 @@ local function shake_hands(exchange, target, limit)
     return http1.fail_by_reason(exchange, reason, "no TLS with " .. target.authority)
   end
   local explanation = explained(reason)
-  if target.is_address and reason:find("mismatch", 1, true) then explanation = reason .. "; " .. NAME_NEEDED end
+  if target.is_address and reason:find "mismatch" then explanation = reason .. "; " .. NAME_NEEDED end
   return http1.fail(exchange, "tls", ("no TLS with %s: %s"):format(target.authority, explanation), reason)
 end
 

@@ -168,7 +168,7 @@ end
 --- Returns the URL of the server on this machine, which can be passed to `client.webhook:set`.
 ---@return string
 function Server:url()
-  local host = self.host:find(":", 1, true) and "[" .. self.host .. "]" or self.host
+  local host = self.host:find ":" and "[" .. self.host .. "]" or self.host
   return ("%s://%s:%d%s"):format(self.scheme, host, self.port, self.path or "/")
 end
 

@@ -24,7 +24,7 @@ local LONGEST_CODE = 15
 
 local function check_url(button, path)
   local base, variables = button.url:gsub("{{%s*1%s*}}$", "")
-  if base:find("{{", 1, true) then
+  if base:find "{{" then
     return new_error("invalid_parameter", "%s.url: may have one variable {{1}}, at its end", path)
   elseif variables == 1 and absent(button.example) then
     return new_error("invalid_parameter", "%s.example: the variable needs an example", path)

@@ -56,7 +56,7 @@ end
 
 local function check_url(value, path)
   local base = value:gsub("{{%s*1%s*}}$", "")
-  if base:find("{{", 1, true) then return new_error(nil, "%s: may have one variable {{1}}, at its end", path) end
+  if base:find "{{" then return new_error(nil, "%s: may have one variable {{1}}, at its end", path) end
   return not rules.fits(base, "url") and new_error(nil, "%s: must be an http:// or https:// URL", path) or nil
 end
 

@@ -132,7 +132,7 @@ function photo.get(self, options)
   if not response then return nil, failure end
   local media_type = response.headers["content-type"] or ""
   local bytes, found = decode_photo(response.body)
-  if not found and (bytes == "" or media_type:find("json", 1, true)) then return nil, no_photo(response) end
+  if not found and (bytes == "" or media_type:find "json") then return nil, no_photo(response) end
   local sha256 = digest.of(bytes, download.pause_of(self.client))
   local result = { type = found or media_type, size = #bytes, sha256 = sha256 }
   if destination == "sink" then
