@@ -237,12 +237,12 @@ describe("the client of an event", function()
       gateway:stop()
     end)
 
-    it("is asked for its number when there are events of two numbers", function()
+    it("is asked once for its number, before its first use", function()
       local receiver = receiver_of(client)
-      receive(receiver, { SHOP, "401" }, { BRANCH, "402" }, { SHOP, "401" }, { BRANCH, "402" })
+      receive(receiver, { BRANCH, "402" }, { SHOP, "401" }, { BRANCH, "402" }, { SHOP, "401" })
       assert.equal(2, #gateway.cloud:messages { direction = "outbound" })
-      assert_refused(results[2], BRANCH)
-      assert_refused(results[4], BRANCH)
+      assert_refused(results[1], BRANCH)
+      assert_refused(results[3], BRANCH)
       local asked = 0
       for _, request in ipairs(gateway.cloud:received()) do
         if request.path:find "health_status" then asked = asked + 1 end
@@ -250,14 +250,23 @@ describe("the client of an event", function()
       assert.equal(1, asked)
     end)
 
-    it("lets the event fail while the gateway does not name its number", function()
+    it("lets the event fail while the gateway can't be asked", function()
       local receiver = receiver_of(client)
-      receive(receiver, { SHOP, "401" })
       gateway.cloud:fail_next { status = 500 }
       post(receiver, text_to(BRANCH, "402", nil, "other"))
       assert.equal(0, (receiver:work()))
       assert.equal(1, #receiver.inbox:set_aside())
+      assert.equal(0, #gateway.cloud:messages { direction = "outbound" })
+      receive(receiver, { SHOP, "401" })
       assert.equal(1, #gateway.cloud:messages { direction = "outbound" })
+    end)
+
+    it("belongs to its first number where the gateway never names it", function()
+      local receiver = receiver_of(client)
+      gateway.cloud:fail_next { status = 404 }
+      receive(receiver, { SHOP, "401" }, { BRANCH, "402" })
+      assert.equal(1, #gateway.cloud:messages { direction = "outbound" })
+      assert_refused(results[2], BRANCH)
     end)
   end)
 end)

@@ -53,22 +53,30 @@ local function own_number(client)
   return client.own_number or client.expected_number and { number = client.expected_number } or nil
 end
 
--- Returns whether a client may be used for a subject. A client belongs to the number of its first subject. If another
--- subject has another number, the gateway is asked for the client's number. With `asks_first` the gateway is asked for
--- the first subject already. `first_of` has the number of the first subject of each client. Raises an error if the
+-- Kinds of errors of a gateway that never returns the number of a key.
+local FINAL = { api = true, blocked = true, invalid = true, not_found = true, protocol = true }
+
+-- Returns the number of a client as the gateway has it; nil if the gateway does not return it. Raises an error if the
 -- gateway can't be asked at present.
-local function serves(client, subject, first_of, asks_first)
-  local own, first = own_number(client), first_of[client]
-  local is_new = asks_first or first and is_of(first, subject) == false
-  if not own and is_new and is_callable(client.phone_number) then
-    local number, err = client:phone_number()
-    if not number then error(err, 0) end
-    own = own_number(client)
-  end
+local function ask_number(client, known)
+  if known.is_unknown or not is_callable(client.phone_number) then return nil end
+  local number, err = client:phone_number()
+  if not number and not (errors.is_error(err) and FINAL[err.kind]) then error(err, 0) end
+  known.is_unknown = not number
+  return own_number(client)
+end
+
+-- Returns whether a client may be used for a subject. The gateway is asked for the number of the one client of all
+-- subjects, and of a client that is found for two numbers. If the gateway does not return it, the client belongs to the
+-- number of its first subject.
+local function serves(client, subject, known, is_one)
+  local own, first = own_number(client), known.first
+  if not own and (is_one or first and is_of(first, subject) == false) then own = ask_number(client, known) end
   local is_own = own and is_of(own, subject)
   if is_own ~= nil then return is_own end
-  if not first then first_of[client] = { number = subject.number, phone_number_id = subject.phone_number_id } end
-  return not first or is_of(first, subject) ~= false
+  first = known.first or { number = subject.number, phone_number_id = subject.phone_number_id }
+  known.first = first
+  return is_of(first, subject) ~= false
 end
 
 -- The forms of the option -------------------------------------------------------------------------
@@ -126,10 +134,8 @@ end
 --- the client can't be determined at present. Raises an error for an invalid option.
 ---@param option waba.Client|waba.Clients|table<string, waba.Client>|fun(subject: table): waba.Client|nil
 ---@param what string         the name of the function that has the option, such as "waba.receiver"
----@param asks_first? boolean  true: asks the gateway for the number of a single client before its first use; the
----                           clients of a table or a function are not checked
 ---@return fun(subject: { number: string?, phone_number_id: string? }): waba.Client|nil, fun()|waba.Error|nil
-function of_number.finder(option, what, asks_first)
+function of_number.finder(option, what)
   if type(option) == "table" and is_callable(option.hold) then return find_in_pool(option, what) end
   local find, is_one
   if type(option) == "function" then
@@ -140,15 +146,16 @@ function of_number.finder(option, what, asks_first)
   else
     find = find_in_table(option, what)
   end
-  local first_of = setmetatable({}, { __mode = "k" })
+  local known_of = setmetatable({}, { __mode = "k" })
   return function(subject)
     local client, err = find(subject)
     if not client then
       if err then return nil, err end
       return no_client(what, subject)
     end
-    local is_checked = (subject.number or subject.phone_number_id) and (is_one or not asks_first)
-    if is_checked and not serves(client, subject, first_of, asks_first) then return no_client(what, subject) end
+    if not (subject.number or subject.phone_number_id) then return client end
+    known_of[client] = known_of[client] or {}
+    if not serves(client, subject, known_of[client], is_one) then return no_client(what, subject) end
     return client
   end
 end

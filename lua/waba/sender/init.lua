@@ -347,7 +347,7 @@ function sender.new(options)
   options = check(options)
   runtime.preload()
   local transport = of_number.transport(options.client)
-  local found, client_of = pcall(of_number.finder, options.client, "waba.sender", true)
+  local found, client_of = pcall(of_number.finder, options.client, "waba.sender")
   if not found then error(client_of, 2) end
   local self = setmetatable({
     outbox = options.outbox, client_of = client_of, transport = transport, settle = options.settle,
