@@ -6,12 +6,13 @@ local files = {}
 files.PROGRAM = "program"
 
 ---@param path string
+---@param count? integer  only so many bytes
 ---@return string|nil text
 ---@return string? message
-function files.read(path)
+function files.read(path, count)
   local file, message = io.open(path, "rb")
   if not file then return nil, message end
-  local text = file:read("*a")
+  local text = file:read(count or "*a") or ""
   file:close()
   return text
 end

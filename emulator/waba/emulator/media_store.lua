@@ -1,5 +1,5 @@
--- Files by id, kept in the emulator's own folder until they expire: what was uploaded, and what customers send. And the
--- first bytes of a file, which show whether WhatsApp could display it (option strict_media).
+-- Files by id, kept in the emulator's own folder until they expire: those that programs upload and customers send. And
+-- the check of a file's first bytes: whether WhatsApp could show it (option strict_media).
 
 local media_store = {}
 
@@ -59,7 +59,7 @@ function Store:remove(id)
 end
 
 --- Whether a MIME type may be sent as a kind of media.
----@param kind { types: table<string, true|string>|nil }  a text: a parameter that the type requires
+---@param kind { types: table<string, true|string>|nil }  a string is a parameter that the type must have
 ---@param mime_type string
 ---@return boolean
 function media_store.type_fits(kind, mime_type)
@@ -88,20 +88,12 @@ function media_store.finder(gateway, kinds, codes)
       return new_error(codes.wrong, "Parameter '%s': media of type %s cannot be sent as %s", path, kept.type, kind)
     elseif kept.size > wanted.max then
       return new_error(codes.wrong, "Parameter '%s': media of %d bytes cannot be sent as %s, at most %d are allowed",
-        path,
-        kept.size, kind, wanted.max)
+        path, kept.size, kind, wanted.max)
     end
   end
 end
 
 -- The content of a file ---------------------------------------------------------------------------
-
-local function read_start(file, count)
-  local opened = assert(io.open(file, "rb"))
-  local bytes = opened:read(count) or ""
-  opened:close()
-  return bytes
-end
 
 local function little_endian_24(bytes, at)
   local a, b, c = bytes:byte(at, at + 2)
@@ -138,11 +130,11 @@ local INSPECT = {
 
 --- Returns why WhatsApp cannot show a file; nil if it can, or if the type is unknown.
 ---@param mime_type string
----@param file string
+---@param bytes string  at least the first 64
 ---@return string|nil reason  "is not a JPEG image"
-function media_store.content_error(mime_type, file)
+function media_store.content_error(mime_type, bytes)
   local inspect = INSPECT[mime_type:lower():match("[^;%s]+")]
-  return inspect and inspect(read_start(file, 64)) or nil
+  return inspect and inspect(bytes) or nil
 end
 
 return media_store

@@ -96,7 +96,7 @@ end
 
 -- Finds a quick-reply button of a template: the template has its text, the message its payload.
 local function tapped_button(gateway, content, choice)
-  local template = gateway.templates:find_any(content.name, content.language.code)
+  local template = gateway.templates:find(content.name, content.language.code)
   local texts, payloads = {}, {}
   for _, component in ipairs(template and template.components or {}) do
     for i, button in ipairs(component.buttons or {}) do

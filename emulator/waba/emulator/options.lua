@@ -100,9 +100,13 @@ options.webhooks = {
 options.shared = { cloud = true, numbers = true, seed = true, keep = true, start = true, host = true, tls = true,
   authority = true, record = true, log = true, say = true, ui = true, ui_port = true }
 
--- The options that the Cloud gateway does not take from the On-Premise gateway.
+-- The options that the Cloud gateway does not take from the On-Premise gateway, and another number not from the first.
 local OWN = { api_key = true, number = true, port = true }
 local OWN_NUMBER = "49305550277"
+-- The first address for webhooks belongs to one number.
+local OWN_WEBHOOKS = { url = true, headers = true }
+
+-- Types and defaults by the names of options ------------------------------------------------------
 
 local function types(...)
   local known = {}
@@ -112,110 +116,78 @@ local function types(...)
   return known
 end
 
+local function without(known, names)
+  for name in pairs(names) do known[name] = nil end
+  return known
+end
+
+local OF_PROCESS, OF_WEBHOOKS = types(options.list), types(options.webhooks)
+local OF_CLOUD = without(types(options.list, options.cloud), options.shared)
+local OF_NUMBER = without(types(options.list), options.shared)
+local OF_NUMBER_CLOUD = without(types(options.list, options.cloud), options.shared)
+OF_NUMBER.cloud, OF_NUMBER.port, OF_NUMBER_CLOUD.port = OF_PROCESS.cloud, nil, nil
+
 --- The options that `emulator:configure` changes: name to type.
 ---@type table<string, string>
 options.changeable = {}
 for _, name in ipairs({ "statuses", "recipient_id", "window", "review", "catalogs", "contact_check", "require_webhook",
   "strict_media", "max_media", "webhooks", "media_block", "secret" }) do
-  options.changeable[name] = types(options.list, options.cloud)[name]
+  options.changeable[name] = OF_CLOUD[name]
 end
 
-local function cloud_types()
-  local known = types(options.list, options.cloud)
-  for name in pairs(options.shared) do known[name] = nil end
-  return known
+local function defaults(list)
+  local values = {}
+  for _, row in ipairs(list) do values[row[1]] = row[3] end
+  return values
 end
 
-local function with_defaults(given, list)
-  local complete = {}
-  for _, row in ipairs(list) do
-    if given[row[1]] ~= nil then
-      complete[row[1]] = given[row[1]]
-    else
-      complete[row[1]] = row[3]
-    end
-  end
-  return complete
-end
+-- Checks ------------------------------------------------------------------------------------------
 
 local MOST_PORT = 65535
 
-local function check_port(given, what, level)
+local function check_gateway(values, known, what, level)
+  check.check(values, known, what, level + 1)
   for _, name in ipairs({ "port", "ui_port" }) do
-    local port = given and given[name]
+    local port = values and values[name]
     if port and (port < 0 or port > MOST_PORT) then
       error(("%s: option %s must be 0 to %d, not %.0f"):format(what, name, MOST_PORT, port), level + 1)
     end
   end
+  check.check(values and values.webhooks, OF_WEBHOOKS, what .. ": webhooks", level + 1)
 end
 
---- Raises for options of a number that are unknown or invalid.
----@param given table
+--- Raises an error for options of a number that are unknown or invalid.
+---@param number table|nil
 ---@param what string
 ---@param level? integer
-function options.check_number(given, what, level)
+function options.check_number(number, what, level)
   level = (level or 2) + 1
-  local known = types(options.list)
-  for name in pairs(options.shared) do known[name] = name == "cloud" and known[name] or nil end
-  known.port = nil
-  given = check.check(given, known, what, level) or {}
-  if not (given.number and given.number:find("^%d+$")) then
+  check_gateway(number, OF_NUMBER, what, level)
+  if not (number and number.number and number.number:find("^%d+$")) then
     error(what .. ": option number must be the digits of a phone number", level)
   end
-  check.check(given.webhooks, types(options.webhooks), what .. ": webhooks", level)
-  known = cloud_types()
-  known.port = nil
-  check.check(given.cloud, known, what .. ": cloud", level)
+  check_gateway(number.cloud, OF_NUMBER_CLOUD, what .. ": cloud", level)
 end
 
---- Raises for an unknown option or one of the wrong type.
----@param given table|nil
----@param what string     whose options they are, for the message
+--- Raises an error for an option that is unknown or of the wrong type.
+---@param values table|nil
+---@param what string     the function whose options they are, for the message
 ---@param more? table<string, string>  further options that are allowed: name to type
 ---@param level? integer
-function options.check(given, what, more, level)
+function options.check(values, what, more, level)
   level = (level or 2) + 1
-  local known = types(options.list)
-  for name, kind in pairs(more or {}) do known[name] = kind end
-  check.check(given, known, what, level)
-  check_port(given, what, level)
-  check.check(given and given.webhooks, types(options.webhooks), what .. ": webhooks", level)
-  for i, number in ipairs(given and given.numbers or {}) do
+  local known = {}
+  for _, names in ipairs({ OF_PROCESS, more or {} }) do
+    for name, kind in pairs(names) do known[name] = kind end
+  end
+  check_gateway(values, known, what, level)
+  for i, number in ipairs(values and values.numbers or {}) do
     options.check_number(number, ("%s: numbers[%d]"):format(what, i), level)
   end
-  local cloud = given and given.cloud
-  check.check(cloud, cloud_types(), what .. ": cloud", level)
-  check_port(cloud, what .. ": cloud", level)
-  check.check(cloud and cloud.webhooks, types(options.webhooks), what .. ": cloud: webhooks", level)
+  check_gateway(values and values.cloud, OF_CLOUD, what .. ": cloud", level)
 end
 
--- Completes the options of a list with another gateway's, except the names in `own`.
-local function inherit(list, given, other, own)
-  local complete = {}
-  for _, row in ipairs(list) do
-    local name = row[1]
-    complete[name] = given[name]
-    if complete[name] == nil and not own[name] then complete[name] = other[name] end
-  end
-  return complete
-end
-
--- The first address for webhooks belongs to one number.
-local OWN_WEBHOOKS = { url = true, headers = true }
-
-local function inherit_gateway(given, other)
-  local complete = inherit(options.list, given, other, OWN)
-  complete.webhooks = inherit(options.webhooks, given.webhooks or {}, other.webhooks, OWN_WEBHOOKS)
-  complete.cloud, complete.numbers = nil, nil
-  return complete
-end
-
-local function complete_cloud(given, complete)
-  local cloud = inherit_gateway(given, complete)
-  for name, value in pairs(with_defaults(given, options.cloud)) do cloud[name] = value end
-  cloud.number, cloud.port = cloud.number or OWN_NUMBER, cloud.port or 0
-  return cloud
-end
+-- Folders of templates ----------------------------------------------------------------------------
 
 local function read_template(path)
   local text, message = files.read(path)
@@ -228,7 +200,7 @@ local function read_template(path)
   return template
 end
 
--- The templates in the files of a folder.
+-- The templates in the files of a folder; or nil and an error message.
 local function read_folder(folder)
   local quoted, paths = files.quote(folder), {}
   local pipe = io.popen(("test -d %s/. && echo . && find %s/ -maxdepth 1 -type f -name '*.json' | sort"):format(quoted,
@@ -246,73 +218,78 @@ local function read_folder(folder)
   return list
 end
 
---- The options with the templates of the folders that they name.
----@param given table
----@return table|nil given
+--- Replaces the folders that options name by the templates in them.
+---@param values table
+---@return table|nil values  a copy
 ---@return string? message
-function options.with_folders(given)
-  local copy = {}
-  for name, value in pairs(given) do copy[name] = value end
-  local message
-  if type(given.templates) == "string" and given.templates ~= "any" then
-    copy.templates, message = read_folder(given.templates)
-    if not copy.templates then return nil, message end
+function options.with_folders(values)
+  local copy, message = {}, nil
+  for name, value in pairs(values) do copy[name] = value end
+  if type(values.templates) == "string" and values.templates ~= "any" then
+    copy.templates, message = read_folder(values.templates)
   end
-  if given.cloud then
-    copy.cloud, message = options.with_folders(given.cloud)
-    if not copy.cloud then return nil, message end
+  if values.cloud and not message then copy.cloud, message = options.with_folders(values.cloud) end
+  copy.numbers = values.numbers and {}
+  for i, number in ipairs(values.numbers or {}) do
+    if not message then copy.numbers[i], message = options.with_folders(number) end
   end
-  for i, number in ipairs(given.numbers or {}) do
-    if i == 1 then copy.numbers = {} end
-    copy.numbers[i], message = options.with_folders(number)
-    if not copy.numbers[i] then return nil, message end
-  end
-  return copy
+  return not message and copy or nil, message
 end
 
---- Completes the options of another number with those of the first number.
----@param given table
----@param first table  complete
----@return table
-function options.complete_number(given, first)
-  local complete, cloud = inherit_gateway(given, first), given.cloud or {}
-  complete.cloud = inherit_gateway(cloud, first.cloud)
-  for _, row in ipairs(options.list) do -- options that are set for both hostings
+-- Complete options --------------------------------------------------------------------------------
+
+-- The options of a list, each from the first of the sources that has it. The last source does not give those in `own`.
+local function collect(list, own, sources)
+  local collected = {}
+  for _, row in ipairs(list) do
     local name = row[1]
-    if cloud[name] == nil and given[name] ~= nil and not options.shared[name] and name ~= "webhooks" then
-      complete.cloud[name] = given[name]
+    for i = 1, #sources do
+      if collected[name] == nil and not (i == #sources and own[name]) then collected[name] = sources[i][name] end
     end
   end
-  for name, value in pairs(inherit(options.cloud, cloud, first.cloud, { phone_number_id = true })) do
-    complete.cloud[name] = value
-  end
+  return collected
+end
+
+-- The options of a gateway, which are those of another gateway unless the sources have them.
+local function inherit(sources, other)
+  local webhooks = {}
+  for i = #sources, 1, -1 do webhooks = sources[i].webhooks or webhooks end
+  sources[#sources + 1] = other
+  local complete = collect(options.list, OWN, sources)
+  complete.webhooks = collect(options.webhooks, OWN_WEBHOOKS, { webhooks, other.webhooks })
+  complete.cloud, complete.numbers = nil, nil
   return complete
 end
 
--- Adds the options of the first number, which apply to both hostings.
-local function with_first_number(given)
-  local first = given.numbers and given.numbers[1]
-  if not first then return given end
-  local merged, cloud = {}, {}
-  for _, fields in ipairs({ first, given }) do
-    for name, value in pairs(fields) do merged[name] = value end
-  end
-  for _, fields in ipairs({ { number = first.number, api_key = first.api_key }, first.cloud or {}, given.cloud
-    or {} }) do
-    for name, value in pairs(fields) do cloud[name] = value end
-  end
-  merged.cloud = cloud
-  return merged
+local function add(values, more)
+  for name, value in pairs(more) do values[name] = value end
+  return values
 end
 
---- Adds the defaults to the given options; the field `cloud` has the Cloud gateway's options.
----@param given table
+--- Completes the options of another number with those of the first number.
+---@param number table
+---@param first table  complete
 ---@return table
-function options.complete(given)
-  given = with_first_number(given)
-  local complete = with_defaults(given, options.list)
-  complete.webhooks = with_defaults(given.webhooks or {}, options.webhooks)
-  complete.cloud = complete_cloud(given.cloud or {}, complete)
+function options.complete_number(number, first)
+  local complete, cloud, both = inherit({ number }, first), number.cloud or {}, without(add({}, number), options.shared)
+  both.webhooks = nil
+  complete.cloud = add(inherit({ cloud, both }, first.cloud),
+    collect(options.cloud, { phone_number_id = true }, { cloud, first.cloud }))
+  return complete
+end
+
+--- Adds the defaults. The field `cloud` has the options of the Cloud gateway. The options of the first number in
+--- `numbers` are those of the process's own number.
+---@param values table
+---@return table
+function options.complete(values)
+  local first = values.numbers and values.numbers[1] or {}
+  local complete = collect(options.list, {}, { values, first, defaults(options.list) })
+  complete.webhooks = collect(options.webhooks, {}, { complete.webhooks or {}, defaults(options.webhooks) })
+  local cloud, first_cloud = values.cloud or {}, first.cloud or {}
+  complete.cloud = add(inherit({ cloud, first_cloud, { number = first.number, api_key = first.api_key } }, complete),
+    collect(options.cloud, {}, { cloud, first_cloud, defaults(options.cloud) }))
+  complete.cloud.number, complete.cloud.port = complete.cloud.number or OWN_NUMBER, complete.cloud.port or 0
   return complete
 end
 

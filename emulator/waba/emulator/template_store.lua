@@ -1,10 +1,10 @@
--- The templates of an account: by name and language, and which names were deleted.
+-- The templates of an account by name and language, the names that were deleted, and the parts of templates and messages.
 
 local absent = require("waba.emulator.rules").absent
 
 local template_store = {}
 
--- Seconds a deleted name can't be used again.
+-- Seconds for which a deleted name can't be used again.
 local NAME_REST = 30 * 86400
 
 local PREDEFINED = {
@@ -32,10 +32,19 @@ local PREDEFINED = {
       example = { body_text = { { "49,90 EUR", "2. April" } } } } } },
 }
 
+-- The store ---------------------------------------------------------------------------------------
+
+---@class waba.emulator.TemplateStore
+---@field gateway table
+---@field any boolean              a message may name a template that the account does not have
+---@field list table[]             in the order of creation
+---@field names table<string, integer>  the number of translations of each name
+---@field deleted table<string, number> the time at which the last translation of a name was deleted
 local Store = {}
 Store.__index = Store
 
---- Makes a class of template stores; a gateway adds its resource.
+--- Makes a class of stores. It needs the methods `complete(template)`, which adds the missing fields of a new template,
+--- and `set_status(template, status, reason)`.
 ---@param name string
 ---@return table
 function template_store.class(name)
@@ -47,16 +56,15 @@ end
 
 local function key(name, language) return name .. "\0" .. language end
 
---- Makes a store with the templates of the option `templates`; "any": with a few, and every other name
---- passes. The method `complete(template)` of the class adds the missing fields.
+--- Makes a store with the templates of the option `templates`; for "any" it has a few, and messages may name others.
 ---@param class table
 ---@param gateway table
 ---@return table
 function template_store.new(class, gateway)
-  local given = gateway.options.templates
-  local self = setmetatable({ gateway = gateway, any = given == "any", list = {}, by_key = {}, names = {},
+  local templates = gateway.options.templates
+  local self = setmetatable({ gateway = gateway, any = templates == "any", list = {}, by_key = {}, names = {},
     deleted = {} }, class)
-  for _, template in ipairs(given == "any" and PREDEFINED or given) do
+  for _, template in ipairs(self.any and PREDEFINED or templates) do
     local copy = {}
     for name, value in pairs(template) do copy[name] = value end
     self:add(copy)
@@ -69,6 +77,7 @@ end
 ---@return table template
 function Store:add(template)
   template.category = template.category or "UTILITY"
+  template.rejected_reason = template.rejected_reason or "NONE"
   self:complete(template)
   self.list[#self.list + 1] = template
   self.by_key[key(template.name, template.language)] = template
@@ -92,16 +101,29 @@ function Store:each_of(name, language, apply)
   return count
 end
 
---- Schedules the approval of a created template, by the option `review`.
----@param is_waiting fun(): boolean  called when the time is over
----@param approve fun()
-function Store:schedule_review(is_waiting, approve)
-  local seconds = self.gateway.options.review
-  if seconds then
-    self.gateway.clock:after(seconds, function()
-      if is_waiting() then approve() end
-    end)
-  end
+--- Sets the result of a review.
+---@param name string
+---@param status string      in any case: "approved", "rejected", "paused", "disabled", …
+---@param language? string   all translations by default
+---@param reason? string     for "rejected"; "INVALID_FORMAT" by default
+---@return integer count     of the translations
+function Store:review(name, status, language, reason)
+  return self:each_of(name, language, function(template)
+    template.rejected_reason = status:lower() == "rejected" and (reason or "INVALID_FORMAT") or "NONE"
+    self:set_status(template, status)
+  end)
+end
+
+--- Approves a created or edited template after the seconds of the option `review`, if its status is the same then.
+---@param template table
+function Store:schedule_review(template)
+  local seconds, status = self.gateway.options.review, template.status
+  if not seconds then return end
+  self.gateway.clock:after(seconds, function()
+    if template.status == status and self:find(template.name, template.language) == template then
+      self:set_status(template, "approved")
+    end
+  end)
 end
 
 --- Removes templates. A name that no template has any more cannot be used again for a while.
@@ -128,7 +150,27 @@ end
 ---@param name string
 ---@param language string
 ---@return table|nil
-function Store:find_any(name, language) return self.by_key[key(name, language)] end
+function Store:find(name, language) return self.by_key[key(name, language)] end
+
+--- The template that a message may name. Returns nil without an error for a name of which nothing is known, if the
+--- option `templates` accepts any name.
+---@param name string
+---@param language string
+---@return table|nil
+---@return waba.emulator.RuleError? err
+function Store:find_sendable(name, language)
+  local checker, template = self.gateway.checker, self:find(name, language)
+  if not template then
+    if self.any and not self.names[name] then return nil end
+    return nil, checker.new_error("template_missing", "template name (%s) does not exist in %s", name, language)
+  end
+  local status = template.status:lower()
+  if status == "approved" then return template end
+  local code = "template_" .. status
+  if checker.codes[code] then return nil, checker.new_error(code, "the template is %s", status) end
+  return nil, checker.new_error("template_missing", "template name (%s) is not approved in %s: it is %s", name,
+    language, template.status)
+end
 
 --- Why a name and language can't be used for a new template.
 ---@param name string
@@ -136,7 +178,7 @@ function Store:find_any(name, language) return self.by_key[key(name, language)] 
 ---@return string|nil reason
 function Store:name_error(name, language)
   local deleted_at = self.deleted[name]
-  if self:find_any(name, language) then return "there is a template of this name in this language already" end
+  if self:find(name, language) then return "there is a template of this name in this language already" end
   if deleted_at and self.gateway.clock:now() - deleted_at < NAME_REST then
     return "it was deleted less than 30 days ago and cannot be used again yet"
   end

@@ -1,14 +1,18 @@
--- Webhook addresses (on-premise.md, section 6; cloud.md, section 4.1): the check of an address,
--- with the messages of 360dialog's gateway, and the number's own address, which both hostings have.
+-- Webhook addresses (on-premise.md, section 6; cloud.md, section 4.1): the number's own; on Cloud hosting also the
+-- account's, and up to three destinations that get a copy of what the number's address has accepted.
 
-local rules = require "waba.emulator.rules"
+local absent = require("waba.emulator.rules").absent
+local json = require "waba.emulator.json"
+local message_rules = require "waba.emulator.message_rules"
 local webhooks = require "waba.emulator.webhooks"
 
 local webhook_address = {}
 
-local absent = rules.absent
+local unpack = table.unpack or unpack -- luacheck: ignore 143
 
-local function header_errors(headers, found)
+-- The check of an address -------------------------------------------------------------------------
+
+local function add_header_errors(headers, found)
   if type(headers) ~= "table" or headers[1] ~= nil then
     found[#found + 1] = "headers: must be an object"
     return
@@ -22,7 +26,7 @@ local function header_errors(headers, found)
   end
 end
 
--- Cloud hosting accepts no port and no underscore; on loopback neither matters, which is where tests listen.
+-- Cloud hosting accepts no port and no underscore. Addresses on loopback, where tests listen, may have both.
 local function public_error(url)
   local host, port = url:match("^https://([^/:?#]+):?(%d*)")
   if not host or host == "localhost" or host:find("^127%.") then return nil end
@@ -30,65 +34,172 @@ local function public_error(url)
   if host:find "_" then return "url: the host must not have an underscore" end
 end
 
---- Finds all errors of a request body.
----@param gateway table
----@param body table
----@param fields? table<string, boolean>  the allowed fields besides url and headers
----@return string[] messages
-function webhook_address.errors(gateway, body, fields)
-  local found = {}
-  found[#found + 1] = webhooks.url_error(body.url)
-  if not absent(body.headers) then header_errors(body.headers, found) end
-  for name in pairs(body) do
-    if name ~= "url" and name ~= "headers" and not (fields and fields[name]) then
-      found[#found + 1] = ("%s: unknown field"):format(tostring(name))
-    end
+-- Finds all errors of an address. `fields` has the names of its fields, separated by spaces.
+local function errors_of(gateway, address, fields)
+  local found, known = {}, message_rules.set(fields)
+  found[#found + 1] = webhooks.url_error(address.url)
+  if not absent(address.headers) then add_header_errors(address.headers, found) end
+  for name in pairs(address) do
+    if not known[name] then found[#found + 1] = ("%s: unknown field"):format(tostring(name)) end
   end
-  if #found == 0 and gateway.kind == "cloud" then found[1] = public_error(body.url) end
+  if #found == 0 and gateway.kind == "cloud" then found[1] = public_error(address.url) end
   table.sort(found)
   return found
 end
 
---- The headers in a body, if any.
----@param body table
----@return table<string, string>
-function webhook_address.headers(body) return not absent(body.headers) and body.headers or {} end
-
---- An address as a response shows it.
----@param address table|nil
----@return { url: string, headers: table<string, string> }
-function webhook_address.shown(address)
-  return { url = address and address.url or "", headers = address and address.headers or {} }
-end
-
---- The valid body of a request; or a refusal.
----@param gateway table
----@param request waba.emulator.Request
----@param fields? table<string, boolean>
----@return table|nil body
----@return waba.emulator.Response? refusal
-function webhook_address.read(gateway, request, fields)
+-- The valid address in the body of a request, or a refusal.
+local function read(gateway, request, fields)
   local body, refusal = gateway:gateway_body(request)
   if not body then return nil, refusal end
-  local found = webhook_address.errors(gateway, body, fields)
+  local found = errors_of(gateway, body, fields)
   if #found > 0 then return nil, gateway.responses.invalid(found) end
   return body
 end
 
-local function get(gateway)
-  return gateway.responses.json(200, webhook_address.shown(gateway.webhooks.addresses[webhooks.NUMBER]))
+local function headers_of(address) return not absent(address.headers) and address.headers or {} end
+
+local function respond(gateway, status, value) return gateway.responses.json(status, value) end
+
+-- The number's ------------------------------------------------------------------------------------
+
+local function get_number(gateway)
+  local address = gateway.webhooks.addresses[webhooks.NUMBER]
+  return respond(gateway, 200, { url = address and address.url or "", headers = address and address.headers or {} })
 end
 
-local function set(gateway, request)
-  local body, refusal = webhook_address.read(gateway, request)
+local function set_number(gateway, request)
+  local body, refusal = read(gateway, request, "url headers")
   if not body then return refusal end
-  gateway.webhooks:set(body.url, webhook_address.headers(body))
-  return get(gateway)
+  gateway.webhooks:set(body.url, headers_of(body))
+  return get_number(gateway)
 end
 
+--- The routes of both hostings.
 webhook_address.routes = {
-  { "GET", "v1/configs/webhook", get },
-  { "POST", "v1/configs/webhook", set },
+  { "GET", "v1/configs/webhook", get_number },
+  { "POST", "v1/configs/webhook", set_number },
 }
+
+-- The account's (Cloud) ---------------------------------------------------------------------------
+
+--- The name of the account's address.
+webhook_address.ACCOUNT = "waba"
+
+-- Seconds until a new address of the account takes effect.
+local ACCOUNT_DELAY = 15
+
+local function get_account(gateway)
+  local address = gateway.webhooks.addresses[webhook_address.ACCOUNT]
+  if not address then return gateway.responses.meta(404, "No webhook is set for this WABA") end
+  return respond(gateway, 200, { url = address.url, headers = address.headers })
+end
+
+local function set_account(gateway, request)
+  local body, refusal = read(gateway, request, "url headers override_all")
+  if not body then return refusal end
+  gateway.clock:after(ACCOUNT_DELAY, function()
+    gateway.webhooks:set(body.url, headers_of(body), webhook_address.ACCOUNT)
+    if body.override_all == true then gateway.webhooks:set(body.url, headers_of(body)) end
+  end)
+  return respond(gateway, 200, { message = "The webhook will be active within 20 seconds" })
+end
+
+-- Further destinations (Cloud) --------------------------------------------------------------------
+
+local MOST_DESTINATIONS = 3
+
+local function position(list, name)
+  for i, destination in ipairs(list) do
+    if destination.name == name then return i end
+  end
+end
+
+local function error_of(gateway, destination)
+  local found = errors_of(gateway, destination, "url headers name")
+  return found[1] and table.concat(found, "; ")
+end
+
+-- Adds the destinations of a body to a list. Returns an error message and the HTTP status if the body is invalid.
+local function add_all(gateway, list, added)
+  if type(added) ~= "table" or next(added) and not added[1] then return "destinations: must be a list", 400 end
+  for _, destination in ipairs(added) do
+    if type(destination) ~= "table" or type(destination.name) ~= "string" or destination.name == "" then
+      return "name: this field is required", 400
+    end
+    local reason = error_of(gateway, destination)
+    if reason then return reason, 400 end
+    if position(list, destination.name) then return ("the name %s is in use"):format(destination.name), 409 end
+    list[#list + 1] = destination
+  end
+  if #list > MOST_DESTINATIONS then return ("destinations: at most %d are allowed"):format(MOST_DESTINATIONS), 400 end
+end
+
+local function apply(gateway, list, enabled)
+  for _, name in ipairs(gateway.webhooks.copies) do gateway.webhooks:forget(name) end
+  gateway.destinations, gateway.destinations_enabled = list, enabled
+  local copies = {}
+  for i, destination in ipairs(enabled and list or {}) do
+    copies[i] = "destination " .. destination.name
+    gateway.webhooks:set(destination.url, headers_of(destination), copies[i])
+  end
+  gateway.webhooks.copies = copies
+end
+
+local function get_destinations(gateway)
+  local list = {}
+  for i, destination in ipairs(gateway.destinations) do
+    list[i] = { name = destination.name, url = destination.url, headers = headers_of(destination) }
+  end
+  return respond(gateway, 200, { enabled = gateway.destinations_enabled, destinations = json.array(list) })
+end
+
+-- Each changes a copy of the list by a body. Returns an error message and the HTTP status, or nil and whether the
+-- destinations are enabled.
+local function replace(gateway, list, body)
+  while #list > 0 do table.remove(list) end
+  local reason, status = add_all(gateway, list, absent(body.destinations) and {} or body.destinations)
+  if reason then return reason, status end
+  return nil, body.enabled ~= false
+end
+
+local function append(gateway, list, body)
+  local reason, status = add_all(gateway, list, body.destinations)
+  if reason then return reason, status end
+  return nil, gateway.destinations_enabled or #gateway.destinations == 0
+end
+
+local function update(gateway, list, body)
+  local place = position(list, body.name)
+  if not place then return "there is no destination of this name", 400 end
+  local before = list[place]
+  list[place] = { name = body.name, url = absent(body.url) and before.url or body.url,
+    headers = absent(body.headers) and before.headers or body.headers }
+  local reason = error_of(gateway, list[place])
+  if reason then return reason, 400 end
+  return nil, gateway.destinations_enabled
+end
+
+-- Makes the handler of a change.
+local function changing(change, message)
+  return function(gateway, request)
+    local body, refusal = gateway:gateway_body(request)
+    if not body then return respond(gateway, refusal.status, { error = "the body must be a JSON object" }) end
+    local list = { unpack(gateway.destinations) }
+    local reason, result = change(gateway, list, body)
+    if reason then return respond(gateway, result, { error = reason }) end
+    apply(gateway, list, result)
+    return respond(gateway, 200, { message = message })
+  end
+end
+
+--- The further routes of Cloud hosting.
+webhook_address.cloud = { routes = {
+  { "GET", "waba_webhook", get_account },
+  { "POST", "waba_webhook", set_account },
+  { "GET", "multi_webhook", get_destinations },
+  { "POST", "multi_webhook", changing(replace, "The destinations are set") },
+  { "PUT", "multi_webhook", changing(append, "The destinations are added") },
+  { "PATCH", "multi_webhook", changing(update, "The destination is updated") },
+} }
 
 return webhook_address

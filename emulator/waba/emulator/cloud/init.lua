@@ -4,7 +4,6 @@
 local core = require "waba.core"
 
 local account = require "waba.emulator.cloud.account"
-local account_address = require "waba.emulator.cloud.webhook_address"
 local block_list = require "waba.emulator.cloud.block_list"
 local contacts = require "waba.emulator.contacts"
 local gateways = require "waba.emulator.gateway"
@@ -28,8 +27,8 @@ Gateway.checker, Gateway.responses, Gateway.BAD_BODY = checker, responses, "inva
 Gateway.post_status = messages.post_status
 Gateway.set_health, Gateway.media_url, Gateway.traffic = number.set_health, media.url, traffic
 
-local ROUTES = gateways.routes({ account, account_address, block_list, media, messages, number, templates,
-  template_library, webhook_address })
+local ROUTES = gateways.routes({ account, block_list, media, messages, number, templates,
+  template_library, webhook_address, webhook_address.cloud })
 
 -- cloud.md, sections 7.1, 7.2 and 7.4.
 local RATES = { messages = { rate = 80, burst = 80 }, pair = { rate = 1 / 6, burst = 45 },
@@ -86,7 +85,7 @@ end
 function Gateway:post_messages(value, key, field)
   field = field or "messages"
   self.webhooks:post({ changes = { { field = field, value = with_number(self, field, value) } } }, key,
-    address_for(self, "number", account_address.ACCOUNT))
+    address_for(self, "number", webhook_address.ACCOUNT))
 end
 
 --- Posts errors that belong to no message.
@@ -108,7 +107,7 @@ end
 function Gateway:post_change(field, value)
   value = with_number(self, field, value)
   self.webhooks:post({ changes = { { field = field, value = value } }, time = self.clock:timestamp() }, field,
-    address_for(self, account_address.ACCOUNT, "number"))
+    address_for(self, webhook_address.ACCOUNT, "number"))
 end
 
 -- What the sections use ---------------------------------------------------------------------------
@@ -162,11 +161,8 @@ end
 ---@param request waba.emulator.Request
 ---@return { limit: integer, file: string? }
 function Gateway:expects(request)
-  local plan
-  if request.method == "POST" and self:authorized(request) then
-    plan = request.path == "/media" and media.expects_form(self) or media.expects_session(self, request)
-  end
-  return plan or { limit = gateways.MAX_JSON }
+  return request.method == "POST" and self:authorized(request) and media.expects(self, request)
+    or { limit = gateways.MAX_JSON }
 end
 
 -- The sandbox has messages and the webhook address only, under /v1.

@@ -1,9 +1,10 @@
--- Media (cloud.md, section 3): uploading a form, the metadata with its temporary URL, the download, deleting; the block
--- after too many errors; and resumable uploads.
+-- Media (cloud.md, section 3): uploading a form, the metadata with its temporary URL, the download, deleting; blocking
+-- a program after too many errors; and resumable uploads.
 
 local core = require "waba.core"
 
 local responses = require("waba.emulator.responses").cloud
+local files = require "waba.emulator.files"
 local common_rules = require "waba.emulator.cloud.common_rules"
 local media_store = require "waba.emulator.media_store"
 local multipart = require "waba.emulator.multipart"
@@ -12,51 +13,65 @@ local random = require "waba.emulator.random"
 local media = {}
 
 local DAY = 86400
---- Seconds for which an uploaded file, and a customer's file, is kept.
-media.RETENTION, media.INBOUND = 30 * DAY, 7 * DAY
+-- Seconds for which an uploaded file is kept.
+local RETENTION = 30 * DAY
+--- Seconds for which a customer's file is kept.
+media.INBOUND = 7 * DAY
 -- Seconds for which a URL is good.
 local URL_LIFE = 300
 -- The fields of a form besides its file.
 local FORM_SPACE = 64 * 1024
 
---- The files of a gateway.
----@param gateway table
----@return table
+--- Makes the files of a gateway.
 function media.new(gateway)
   gateway.media_secret = random.hex(32)
   gateway.media_errors, gateway.uploads, gateway.handles = {}, {}, {}
   gateway.find_media = media_store.finder(gateway, common_rules.media,
     { unknown = "invalid_parameter", wrong = "media_invalid" })
-  return media_store.new(gateway, media.RETENTION, function() return random.digits(16) end)
+  return media_store.new(gateway, RETENTION, function() return random.digits(16) end)
 end
 
 -- Uploading ---------------------------------------------------------------------------------------
 
---- The file for the form of an upload, and its longest size.
----@param gateway table
----@return { limit: integer, file: string }
-function media.expects_form(gateway)
-  return { limit = gateway.options.max_media + FORM_SPACE, file = gateway.media:new_file() }
+-- Bytes of the largest file of a resumable upload. The id of one begins with the prefix.
+local MAX_FILE, PREFIX = 100 * 1024 * 1024, "upload:"
+
+local function is_session(request)
+  return request.segments[1] and request.segments[1]:sub(1, #PREFIX) == PREFIX and #request.segments == 1
 end
 
--- Checks a form. Returns an error code and a message, or nil and the MIME type.
-local function form_error(gateway, parts)
-  local product, file = parts.messaging_product, parts.file
+--- Where the body of an upload goes, and how long it may be; nil for other requests.
+---@param gateway table
+---@param request waba.emulator.Request
+---@return { limit: integer, file: string }|nil
+function media.expects(gateway, request)
+  if request.path == "/media" then
+    return { limit = gateway.options.max_media + FORM_SPACE, file = gateway.media:new_file() }
+  elseif is_session(request) then
+    return { limit = MAX_FILE, file = gateway.folder .. "/" .. random.uuid() }
+  end
+end
+
+-- Checks the parts of a form. Returns the MIME type of its file; or nil, a code, a message and the HTTP status.
+local function check_form(gateway, parts)
+  local product, file, options = parts.messaging_product, parts.file, gateway.options
   if not product or product.text ~= "whatsapp" then
-    return "invalid_parameter", "The parameter messaging_product is required."
-  elseif not file or not file.size then
-    return "parameter_missing", "The part file, with a file name, is required."
-  elseif file.size == 0 then
-    return "media_invalid", "The file is empty."
-  elseif file.size > gateway.options.max_media then
-    return "media_invalid", ("The file is larger than %d bytes."):format(gateway.options.max_media), 413
+    return nil, "invalid_parameter", "The parameter messaging_product is required."
+  elseif not file or not file.bytes then
+    return nil, "parameter_missing", "The part file, with a file name, is required."
+  elseif file.bytes == "" then
+    return nil, "media_invalid", "The file is empty."
+  elseif #file.bytes > options.max_media then
+    return nil, "media_invalid", ("The file is larger than %d bytes."):format(options.max_media), 413
   end
   local mime_type = parts.type and parts.type.text or file.type
   if not mime_type or not common_rules.known_type(mime_type) then
-    return "invalid_parameter",
+    return nil, "invalid_parameter",
       ("Param file must be a file with one of the supported types, not %s."):format(tostring(mime_type))
   end
-  return nil, mime_type
+  local reason = options.strict_media and media_store.content_error(mime_type, file.bytes)
+  if reason then return nil, "media_invalid", "The file " .. reason end
+  return mime_type
 end
 
 local function upload(gateway, request)
@@ -67,19 +82,13 @@ local function upload(gateway, request)
   elseif not boundary or not request.file then
     return responses.error("invalid_parameter", "The body must be multipart/form-data.")
   end
-  local target = gateway.media:new_file()
-  local parts, reason = multipart.read(request.file, boundary, target)
+  local parts, reason = multipart.read(files.read(request.file), boundary)
   if not parts then return responses.error("invalid_parameter", reason) end
-  local code, details, status = form_error(gateway, parts)
-  if not code and gateway.options.strict_media then
-    local found = media_store.content_error(details, target)
-    code, details = found and "media_invalid" or nil, found and "The file " .. found or details
-  end
-  if code then
-    os.remove(target)
-    return responses.error(code, details, nil, status)
-  end
-  local kept = gateway.media:add(target, { type = details, size = parts.file.size, sha256 = parts.file.sha256 })
+  local mime_type, code, details, status = check_form(gateway, parts)
+  if not mime_type then return responses.error(code, details, nil, status) end
+  local path, file = gateway.media:new_file(), parts.file
+  files.write(path, file.bytes)
+  local kept = gateway.media:add(path, { type = mime_type, size = #file.bytes, sha256 = file.sha256 })
   return responses.json(200, { id = kept.id })
 end
 
@@ -120,19 +129,12 @@ function media.url(gateway, kept)
     .. query_of(gateway, kept.id, gateway.clock:timestamp() + URL_LIFE)
 end
 
---- The response for an unknown id.
----@param id string
----@return waba.emulator.Response
 local function unknown(id)
   return responses.error("invalid_parameter", nil, { type = "GraphMethodException", error_subcode = 33,
     message = ("Unsupported get request. Object with ID '%s' does not exist, cannot be loaded due to missing"
       .. " permissions, or does not support this operation"):format(id) })
 end
 
---- Responds to GET /{media-id}.
----@param gateway table
----@param id string
----@return waba.emulator.Response
 local function metadata(gateway, id)
   local refusal = blocked(gateway)
   if refusal then return refusal end
@@ -158,32 +160,13 @@ local function download(gateway, request)
   return { status = 200, file = kept.file, headers = { ["content-type"] = kept.type } }
 end
 
---- Responds to DELETE /{media-id}.
----@param gateway table
----@param id string
----@return waba.emulator.Response
-local function delete(gateway, id)
-  return gateway.media:remove(id) and responses.success() or unknown(id)
-end
-
 -- Resumable uploads (cloud.md, section 3.6), and paths that are an id alone -----------------------
-
--- Bytes of the largest file that gets a handle.
-local MAX_FILE = 100 * 1024 * 1024
 
 local HANDLE_TYPES = { ["image/jpeg"] = true, ["image/jpg"] = true, ["image/png"] = true, ["video/mp4"] = true,
   ["application/pdf"] = true }
 
-local PREFIX = "upload:"
-
-local function session_of(gateway, request)
-  local id = request.segments[1]
-  return id:sub(1, #PREFIX) == PREFIX and gateway.uploads[request.target:sub(2)] or nil
-end
-
-local function is_session(request)
-  return request.segments[1] and request.segments[1]:sub(1, #PREFIX) == PREFIX and #request.segments == 1
-end
+-- The target has the whole id, which contains a "?".
+local function session_of(gateway, request) return gateway.uploads[request.target:sub(2)] end
 
 local function open_session(gateway, request)
   local query = request.query
@@ -210,11 +193,6 @@ local function append(session, request)
   session.offset = session.offset + request.size
 end
 
-local function finish(gateway, session)
-  gateway.handles[session.handle] = { type = session.type, size = session.length, file = session.file }
-  return responses.json(200, { h = session.handle })
-end
-
 local function receive(gateway, request)
   local session = session_of(gateway, request)
   local offset = tonumber(request.headers["file_offset"] or "")
@@ -226,8 +204,7 @@ local function receive(gateway, request)
     return responses.error("invalid_parameter", "the header file_offset is required")
   elseif offset ~= session.offset then
     return responses.error("invalid_parameter",
-      ("the header file_offset is %s: expected %d"):format(tostring(offset),
-      session.offset))
+      ("the header file_offset is %s: expected %d"):format(tostring(offset), session.offset))
   elseif request.too_large or session.offset + request.size > session.length then
     return responses.error("invalid_parameter", "the file has more bytes than file_length")
   end
@@ -237,15 +214,8 @@ local function receive(gateway, request)
   end
   session.handle = "4:" .. core.base64(random.letters(45)) .. ":" .. core.base64(session.type) .. ":ARa"
     .. random.letters(24)
-  return finish(gateway, session)
-end
-
---- Where the bytes of a session's file go.
----@param gateway table
----@param request waba.emulator.Request
----@return { limit: integer, file: string }|nil
-function media.expects_session(gateway, request)
-  return is_session(request) and { limit = MAX_FILE, file = gateway.folder .. "/" .. random.uuid() } or nil
+  gateway.handles[session.handle] = { type = session.type, size = session.length, file = session.file }
+  return responses.json(200, { h = session.handle })
 end
 
 local function get_object(gateway, request)
@@ -263,7 +233,8 @@ end
 
 local function delete_object(gateway, request)
   local id = request.segments[1]
-  return id:find("^%d+$") and delete(gateway, id) or gateway:no_such_path()
+  if not id:find("^%d+$") then return gateway:no_such_path() end
+  return gateway.media:remove(id) and responses.success() or unknown(id)
 end
 
 media.routes = {

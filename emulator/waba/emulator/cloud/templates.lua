@@ -26,19 +26,16 @@ local ARCHIVE_LIFE = 28 * DAY
 local Templates = template_store.class("waba.emulator.CloudTemplates")
 
 --- Sets the fields that every template has.
----@param template table
 function Templates:complete(template)
   template.id = template.id or random.digits(15)
   template.status = (template.status or "APPROVED"):upper()
-  template.rejected_reason = template.rejected_reason or "NONE"
   template.parameter_format = template.parameter_format or "POSITIONAL"
   template.quality_score = template.quality_score or { score = "UNKNOWN", date = self.gateway.clock:timestamp() }
   self.by_id = self.by_id or {}
   self.by_id[template.id] = template
 end
 
----@param gateway table
----@return table
+--- Makes the templates of a gateway.
 function templates.new(gateway)
   local self = template_store.new(Templates, gateway)
   self.created, self.edits, self.held = {}, {}, {}
@@ -65,15 +62,15 @@ local function fail_held(self, id)
   set_held(self, id, false)
 end
 
---- Holds an accepted message if the messages of its template are held.
+--- Holds an accepted message if the messages of its template are held. Returns whether they are.
 ---@param template table|nil
 ---@param record table
----@param failure table|nil  the message's status after it was released
+---@param failure table|nil  how the message fails after it was released
 ---@return boolean held
 function Templates:hold_message(template, record, failure)
   local waiting = template and self.held[template.id]
   if waiting then waiting[#waiting + 1] = { record = record, failure = failure } end
-  return waiting ~= nil and waiting ~= false
+  return waiting and true or false
 end
 
 -- The webhooks about a template -------------------------------------------------------------------
@@ -89,35 +86,21 @@ end
 local PAUSES = { PAUSED = { title = "FIRST_PAUSE", description = "The quality of the template is low" },
   DISABLED = { title = "DISABLED", description = "The quality of the template is low" } }
 
-local function set_status(self, template, status, reason)
+--- Sets a status, and posts the webhook about it.
+function Templates:set_status(template, status)
+  status = status:upper()
   template.status = status
-  template.rejected_reason = status == "REJECTED" and (reason or "INVALID_FORMAT") or "NONE"
   post_event(self, template, status, { other_info = PAUSES[status] })
   if PAUSES[status] then fail_held(self, template.id) end
-end
-
---- Sets the result of a review, and posts the webhook about it.
----@param name string
----@param status string           in any case: "approved", "rejected", "paused", "disabled", …
----@param language? string        all translations by default
----@param reason? string          for "rejected"; "INVALID_FORMAT" by default
----@return integer  how many templates there are of that name
-function Templates:review(name, status, language, reason)
-  return self:each_of(name, language, function(template) set_status(self, template, status:upper(), reason) end)
 end
 
 --- Begins or ends holding the messages of a template.
 ---@param name string
 ---@param held boolean
 ---@param language? string  all translations by default
----@return integer  how many templates there are of that name
+---@return integer count   of the translations
 function Templates:hold(name, held, language)
   return self:each_of(name, language, function(template) set_held(self, template.id, held) end)
-end
-
-local function begin_review(self, template)
-  self:schedule_review(function() return template.status == "PENDING" and self.by_id[template.id] end,
-    function() set_status(self, template, "APPROVED") end)
 end
 
 -- Create and edit ---------------------------------------------------------------------------------
@@ -179,7 +162,7 @@ local function create(gateway, request)
   for _, name in ipairs(KEPT) do template[name] = not absent(body[name]) and body[name] or nil end
   self:add(template)
   table.insert(self.created, gateway.clock:now())
-  begin_review(self, template)
+  self:schedule_review(template)
   return responses.json(200, { id = template.id, status = template.status, category = template.category })
 end
 
@@ -216,19 +199,11 @@ local function edit(gateway, request)
   end
   table.insert(self.edits[id], gateway.clock:now())
   template.status = "PENDING"
-  begin_review(self, template)
+  self:schedule_review(template)
   return responses.success()
 end
 
 -- Delete and archive ------------------------------------------------------------------------------
-
-local function ids_of(given)
-  local ids = {}
-  for _, id in ipairs(type(given) == "table" and given or {}) do
-    ids[tostring(id)] = true
-  end
-  return ids
-end
 
 local function delete_wanted(self, wanted)
   local disabled = false
@@ -249,11 +224,11 @@ end
 local function delete(gateway, request)
   local query = request.query
   if query.hsm_ids then
-    local given = json.decode(query.hsm_ids)
-    if type(given) ~= "table" or #given < 1 or #given > MOST_IDS then
+    local list_of_ids, ids = json.decode(query.hsm_ids), {}
+    if type(list_of_ids) ~= "table" or #list_of_ids < 1 or #list_of_ids > MOST_IDS then
       return responses.error("invalid_parameter", "hsm_ids must be a list of 1 to 100 ids")
     end
-    local ids = ids_of(given)
+    for _, id in ipairs(list_of_ids) do ids[tostring(id)] = true end
     return delete_wanted(gateway.templates, function(template) return ids[template.id] ~= nil end)
   elseif query.hsm_id then
     return delete_wanted(gateway.templates, function(template)
@@ -291,7 +266,7 @@ local function archive(gateway, request)
   return move(gateway, request, { APPROVED = true, REJECTED = true }, function(template)
     local until_then = gateway.clock:now() + ARCHIVE_LIFE
     template.before_archive, template.archived_until = template.status, until_then
-    set_status(self, template, "ARCHIVED")
+    self:set_status(template, "ARCHIVED")
     gateway.clock:after(ARCHIVE_LIFE, function()
       if template.status == "ARCHIVED" and template.archived_until == until_then then
         delete_wanted(self, function(other) return other == template end)
@@ -310,30 +285,15 @@ end
 
 -- Messages ----------------------------------------------------------------------------------------
 
-local NOT_SENDABLE = {
-  PAUSED = { "template_paused", "Template is paused due to low quality" },
-  DISABLED = { "template_disabled", "Template is disabled" },
-}
-
 --- Checks a template message. Also returns the template if it exists.
 ---@param message table
 ---@return waba.emulator.RuleError|nil
 ---@return table? template
 function Templates:check_message(message)
   local content = message.template
-  local name, language = content.name, content.language.code
-  local template = self:find_any(name, language)
+  local template, found = self:find_sendable(content.name, content.language.code)
   if not template then
-    local passes = self.any and not self.names[name]
-    return not passes and new_error("template_missing", "template name (%s) does not exist in %s", name, language)
-      or nil
-  end
-  local reason = NOT_SENDABLE[template.status]
-  if reason then
-    return new_error(reason[1], "%s", reason[2])
-  elseif template.status ~= "APPROVED" then
-    return new_error("template_missing", "template name (%s) is not approved in %s: it is %s", name, language,
-      template.status)
+    return found
   elseif absent(message.to) and template_messages.needs_number(template) then
     return new_error("user_id_unsupported", "templates with a code need a phone number")
   end

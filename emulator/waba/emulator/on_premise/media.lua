@@ -1,6 +1,7 @@
 -- Media (on-premise.md, section 5): uploading, downloading, deleting, and what a message may refer to.
 
 local responses = require("waba.emulator.responses").on_premise
+local files = require "waba.emulator.files"
 local media_store = require "waba.emulator.media_store"
 local random = require "waba.emulator.random"
 local rules = require "waba.emulator.on_premise.rules"
@@ -10,9 +11,7 @@ local media = {}
 -- Seconds 360dialog keeps a file.
 local RETENTION = 14 * 86400
 
---- The files of a gateway.
----@param gateway table
----@return table
+--- Makes the files of a gateway.
 function media.new(gateway)
   gateway.find_media = media_store.finder(gateway, rules.media, { unknown = "not_found", wrong = "parameter_invalid" })
   return media_store.new(gateway, RETENTION, random.uuid)
@@ -31,7 +30,7 @@ local function upload_error(gateway, request, mime_type)
   elseif mime_type:lower():find("^multipart/") then
     return "parameter_invalid", "the body must be the file's bytes, not a form"
   end
-  local reason = gateway.options.strict_media and media_store.content_error(mime_type, request.file)
+  local reason = gateway.options.strict_media and media_store.content_error(mime_type, files.read(request.file, 64))
   if reason then return "internal_error", "the file " .. reason end
 end
 
