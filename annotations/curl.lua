@@ -68,10 +68,12 @@ function engine:prepare(head) end
 ---@param options? waba.StartOptions
 ---@param used? waba.Transfer  a transfer of this engine whose result was taken, to use again
 ---@param credentials? waba.Credentials  sent with this request if they belong to the origin of the head
+---@param timeout? number          replaces the option of this name, which takes longer to read
+---@param connect_timeout? number  as `timeout`
 ---@return waba.Transfer|nil transfer
 ---@return integer|string id  small, unique among the transfers in flight; or the message
 ---@return string? limit  "limit" when the system has no more descriptors or memory
-function engine:start(head, body, options, used, credentials) end
+function engine:start(head, body, options, used, credentials, timeout, connect_timeout) end
 
 --- The descriptor that becomes readable when there is work (cqueues' pollable protocol).
 ---@return integer|nil descriptor  nil where the system offers only poll(2): use `wait`

@@ -553,6 +553,10 @@ describe("engine", function()
       local prepared = head_for(engine, gateway, "/")
       assert.has_error(function() engine:start(prepared, 7) end)
       assert.has_error(function() engine:start(prepared, nil, { timeout = "7" }) end)
+      for _, seconds in ipairs { "soon", -1, 0 / 0 } do
+        assert.has_error(function() engine:start(prepared, nil, nil, nil, nil, seconds) end)
+        assert.has_error(function() engine:start(prepared, nil, nil, nil, nil, nil, seconds) end)
+      end
       assert.has_error(function() engine:start(prepared, nil, { save_as = "x", stream = true }) end)
       assert.has_error(function() engine:prepare({ method = "GET" }) end)
       assert.has_error(function() engine:prepare({ method = "GET", url = gateway.url, credentials = io.stdout }) end)

@@ -41,6 +41,13 @@ static long to_milliseconds(lua_Number seconds) {
   return milliseconds > (lua_Number)(INT_MAX / 2) ? INT_MAX / 2 : (long)milliseconds;
 }
 
+void transfer_read_seconds(lua_State *L, int index, long *milliseconds) {
+  if (lua_isnil(L, index)) return;
+  lua_Number seconds = luaL_checknumber(L, index);
+  luaL_argcheck(L, seconds >= 0, index, "must not be negative");
+  *milliseconds = to_milliseconds(seconds);
+}
+
 void transfer_read_options(lua_State *L, int index, struct transfer_options *options) {
   lua_Number number;
   if (arguments_number(L, index, "timeout", &number)) options->timeout = to_milliseconds(number);

@@ -20,6 +20,9 @@ void transfer_read_body(lua_State *L, int index, struct body *body);
 /* Returns false, with errno, when the file can't be opened. */
 bool transfer_open_source(struct source *source, const struct body *body);
 
+/* Sets a time from the seconds at `index`; nil changes nothing. */
+void transfer_read_seconds(lua_State *L, int index, long *milliseconds);
+
 /* Sets the options that the table at `index` has; pushes a value that must stay alive. */
 void transfer_read_options(lua_State *L, int index, struct transfer_options *options);
 

@@ -104,12 +104,14 @@ int transfer_class_start(lua_State *L) {
     return 3;
   }
   struct engine *engine = engine_class_check(L, 1);
-  lua_settop(L, 6);
+  lua_settop(L, 8);
   transfer_read_body(L, 3, &body);
   if (!lua_isnil(L, 4)) {
     luaL_checktype(L, 4, LUA_TTABLE);
     transfer_read_options(L, 4, &options);
   }
+  transfer_read_seconds(L, 7, &options.timeout);
+  transfer_read_seconds(L, 8, &options.connect_timeout);
   if (!lua_isnil(L, 6)) {
     options.credentials = luaL_testudata(L, 6, CREDENTIALS_CLASS);
     luaL_argcheck(L, options.credentials != NULL, 6, "credentials must come from waba.core.credentials");

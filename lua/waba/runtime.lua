@@ -306,14 +306,19 @@ end
 local UNKNOWN = "copas is loaded and copas.loop() does not run; whether copas.step() runs this coroutine cannot be "
   .. 'determined: give waba.client the option loop = "copas" or "blocking", or make the client before the first step'
 
+-- Returns the adapter and the task of a coroutine of `waba.run`; elsewhere nothing.
+local function native_task()
+  local native = loaded["waba.transport.loop.native"]
+  local task = native and native.task()
+  if task then return native, task end
+end
+
 --- Returns the name of the loop that runs the calling code: "native" inside a coroutine of `waba.run`, "cqueues" inside
 --- a cqueues controller, "copas" inside copas, else "blocking".
 ---@return "native"|"cqueues"|"copas"|"blocking"|nil
----@return waba.LoopTask|string|nil task  the task of `waba.run`; or the reason why the loop can't be determined
+---@return string? message  the reason why the loop can't be determined
 local function detect_name()
-  local native = loaded["waba.transport.loop.native"]
-  local task = native and native.task()
-  if task then return "native", task end
+  if native_task() then return "native" end
   local cqueues = loaded.cqueues
   if cqueues and cqueues.running() then return "cqueues" end
   local is_copas = is_inside_copas()
@@ -337,10 +342,12 @@ end
 ---@return waba.LoopTask|nil task  the running task, if it is already known
 function runtime.detect(named)
   if named and named.name == "blocking" then return named end
-  local name, task = detect_name()
+  local native, task = native_task()
+  if native then return native, task end
+  local name, message = detect_name()
   if named and not is_owner(name) then return named end
-  if not name then error(task, 0) end
-  return adapter(name), task
+  if not name then error(message, 0) end
+  return adapter(name)
 end
 
 -- Returns whether the loop of luv has resumed the running coroutine.

@@ -28,11 +28,17 @@ local rulesets = { on_premise = "waba.schema.on_premise", cloud = "waba.schema.c
 -- Appended to an error of a message with metatables, because a metatable may hide a field.
 local HIDDEN = " (only what a table itself holds is sent, not what the __index of its metatable gives)"
 
+--- Makes the error object of a rule's error.
+---@param err waba.RuleError
+---@param is_copy boolean  the second result of `core.plain`
+---@return waba.Error
 local function to_error(err, is_copy)
   local path = err.path:gsub("^%.", "")
   local message = err.is_sentence and err.message or path .. " " .. err.message
   return errors.invalid(path, is_copy and message .. HIDDEN or message)
 end
+
+schema.to_error = to_error
 
 --- Checks a value that is not a message by a rule.
 ---@param mode boolean|"documented"  as the client's option `validate`; false: checks nothing
@@ -95,36 +101,48 @@ function schema.envelope(ruleset, kind)
   return { is = "object", by = "category", variants = variants, without = plain }
 end
 
+-- The error for a message type that the hosting does not have.
+local function unknown_type(ruleset, kind)
+  if kind == nil then return new_error("is missing", ".type") end
+  local near = type(kind) == "string" and rule_errors.can_show(kind) and runtime.require("waba.option").nearest(kind,
+    ruleset.types)
+  return new_error(("is %s, which is no message type%s"):format(rule_errors.quoted(kind),
+    near and ("; did you mean %s?"):format(near) or ""), ".type")
+end
+
+-- The field that is read before a check is chosen: the message is known to be a table.
+local KNOWN = { type = true }
+
+local function make_check(ruleset, kind, mode)
+  local unsupported = effective(schema.content(ruleset, kind), mode).unsupported
+  if unsupported then return function() return new_error(unsupported, ".type", true) end end
+  return compile(schema.envelope(ruleset, kind), mode, KNOWN)
+end
+
 local compiled = {} -- hosting -> mode -> message type -> check
 
-local function compiled_for(hosting, mode)
+--- The checks of a hosting's messages by type; each is made when it is first used. A type that the hosting does not have,
+--- and nil, has a check that returns an error.
+---@param hosting waba.Hosting
+---@param mode true|"documented"
+---@return table<any, fun(message: table): waba.RuleError?>
+function schema.checks(hosting, mode)
+  local by_mode = compiled[hosting]
+  if by_mode and by_mode[mode] then return by_mode[mode] end
   if mode ~= true and mode ~= "documented" then
     error("schema: the mode must be true, \"documented\" or false", 3)
   end
   local ruleset = schema.ruleset(hosting)
-  local by_mode = compiled[hosting] or {}
+  by_mode = by_mode or {}
   compiled[hosting] = by_mode
-  by_mode[mode] = by_mode[mode] or setmetatable({}, { __index = function(checks, kind)
-    if type(kind) ~= "string" or not ruleset.types[kind] then return nil end
-    local unsupported = effective(schema.content(ruleset, kind), mode).unsupported
-    checks[kind] = unsupported and function() return new_error(unsupported, ".type", true) end
-      or compile(schema.envelope(ruleset, kind), mode)
+  by_mode[mode] = setmetatable({}, { __index = function(checks, kind)
+    if type(kind) ~= "string" or not ruleset.types[kind] then
+      return function() return unknown_type(ruleset, kind) end
+    end
+    checks[kind] = make_check(ruleset, kind, mode)
     return checks[kind]
   end })
   return by_mode[mode]
-end
-
-local function unknown_type(message, hosting)
-  if type(message) ~= "table" then
-    return errors.invalid("message", "the message must be a table from a builder, not "
-      .. rule_errors.type_name(message))
-  end
-  local kind = message.type
-  if kind == nil then return errors.invalid("type", "type is missing") end
-  local near = type(kind) == "string" and rule_errors.can_show(kind) and runtime.require("waba.option").nearest(kind,
-    schema.ruleset(hosting).types)
-  return errors.invalid("type", ("type is %s, which is no message type%s"):format(rule_errors.quoted(kind),
-    near and ("; did you mean %s?"):format(near) or ""))
 end
 
 --- Checks everything about a message that can be known before it is sent. Only the platform knows whether it accepts a
@@ -150,15 +168,12 @@ end
 ---@return true|nil ok
 ---@return waba.Error? err
 function schema.check_plain(message, is_copy, hosting, mode)
-  local by_mode = compiled[hosting]
-  local checks = by_mode and by_mode[mode] or compiled_for(hosting, mode)
-  local check = type(message) == "table" and checks[message.type]
-  if not check then
-    local err = unknown_type(message, hosting)
-    if is_copy then err.message = err.message .. HIDDEN end
-    return nil, err
+  local checks = schema.checks(hosting, mode)
+  if type(message) ~= "table" then
+    return nil, errors.invalid("message", "the message must be a table from a builder, not "
+      .. rule_errors.type_name(message))
   end
-  local err = check(message)
+  local err = checks[message.type](message)
   if err then return nil, to_error(err, is_copy) end
   return true
 end

@@ -14,7 +14,7 @@ local find_endpoint = require("waba.hosting").endpoint
 local recipient = require "waba.recipient"
 local transports = require "waba.transport"
 
-local plain, check, read_recipient = core.plain, schema.check_plain, recipient.read
+local plain, read_recipient = core.plain, recipient.read
 local type = type
 
 ---@class waba.Client
@@ -127,11 +127,13 @@ function client.new(options)
                                                        -- password; nil: the environment decides
     timeout = options.timeout, connect_timeout = options.connect_timeout,
     validate = options.validate, namespace = options.namespace,
+    checks = options.validate and schema.checks(hosting.name, options.validate),
     expected_number = options.expect_number ~= nil and runtime.require("waba.resource.phone_number").expected(
       options.expect_number, "waba.client: option expect_number"),
     ordered = options.ordered,
     heads = {}, -- for each endpoint the request head, for paths without parameters
     closed = false, ordering = false,
+    pooled = false, -- or its member of `waba.clients`
   }
   self.transport, self.has_shared_transport = choose_transport(options)
   self.credentials = credentials_for(self.transport, base_url, options.api_key)
@@ -142,7 +144,6 @@ function client.new(options)
   }
   if self.has_shared_transport then transports.retain(self.transport) end
   runtime.preload()
-  schema.ruleset(hosting.name)
   require "waba.message"
   guard(Client, "client", "delivery")
   return setmetatable(self, Client)
@@ -217,12 +218,12 @@ local function send_to(self, to, message, options, form, slot)
   local hosting = self.hosting
   local body, err = hosting.encode_message(to, message, self, options, form)
   if not body then return nil, err end
-  local endpoint = options and options.marketing and hosting.endpoints.send_marketing or hosting.endpoints.send
-  local call = { json = body, timeout = options and options.timeout, to = to }
+  local endpoint, call = hosting.endpoints.send, { json = body, to = to }
   if slot then call.slot = slot end
   if options then
+    if options.marketing then endpoint = hosting.endpoints.send_marketing end
     if options.bulk then call.bulk = true end
-    call.before_attempt, call.before_retry = options.before_attempt, options.before_retry
+    call.timeout, call.before_attempt, call.before_retry = options.timeout, options.before_attempt, options.before_retry
   end
   local json, response = call_endpoint(self, endpoint, call)
   if json == nil then return nil, response end
@@ -238,18 +239,17 @@ end
 
 local function deliver(self, address, message, options, form, slot)
   local sent, err = send_to(self, address, message, options, form, slot)
-  if not sent and err.kind == "template" and err.code and rawget(self, "templates") then
-    self.templates:forget(message.template.name) -- a program may have changed the table
+  if sent then return sent end
+  if err.kind == "template" and err.code and rawget(self, "templates") then
+    self.templates:forget(message.template.name) -- the platform may have another definition now
   end
-  local is_unknown = err and err.kind == "recipient" and err.code == self.hosting.unknown_contact
-  if is_unknown and options and options.check_contact then
-    local contacts, failure = self.contacts:check({ "+" .. address }, { wait = true, force = true })
-    if not contacts then return nil, failure end
-    local wa_id = contacts[1] and contacts[1].wa_id
-    if not wa_id then return nil, err end
-    return send_to(self, wa_id, message, options, nil, slot)
-  end
-  return sent, err
+  local is_unknown = err.kind == "recipient" and err.code == self.hosting.unknown_contact
+  if not (is_unknown and options and options.check_contact) then return nil, err end
+  local contacts, failure = self.contacts:check({ "+" .. address }, { wait = true, force = true })
+  if not contacts then return nil, failure end
+  local wa_id = contacts[1] and contacts[1].wa_id
+  if not wa_id then return nil, err end
+  return send_to(self, wa_id, message, options, nil, slot)
 end
 
 -- Sends a message after the previous messages to the same recipient.
@@ -295,10 +295,9 @@ function Client:send(to, message, options)
   local is_copy
   message, is_copy = plain(message)
   if options then message = with_direct_send(message, options) end
-  if self.validate then
-    local valid, err = check(message, is_copy, self.hosting.name, self.validate)
-    if not valid then return nil, err end
-  end
+  local checks = self.checks
+  local err = checks and checks[message.type](message)
+  if err then return nil, schema.to_error(err, is_copy) end
   local address, form = read_recipient(to)
   if not address then return nil, form end
   local ordered = self.ordered

@@ -27,19 +27,20 @@ end
 ---@return boolean taken
 function Bucket:try(now)
   if now < self.open_at then return false end
-  self:take(now)
+  -- called for every message: comparing is cheaper than calling math.max, and than calling `take`
+  local due, paused_until = self.due, self.paused_until
+  due = (due > now and due or now) + self.interval
+  self.due = due
+  local open_at = due - self.slack
+  self.open_at = open_at > paused_until and open_at or paused_until
   return true
 end
 
 --- Takes a token; there must be one.
 ---@param now number
 function Bucket:take(now)
-  -- called for every message: comparing is cheaper than calling math.max
-  local due, paused_until = self.due, self.paused_until
-  due = (due > now and due or now) + self.interval
-  self.due = due
-  local open_at = due - self.slack
-  self.open_at = open_at > paused_until and open_at or paused_until
+  self.open_at = now
+  self:try(now)
 end
 
 --- Returns a token that was not used.

@@ -88,12 +88,14 @@ local COMPRESSED = "its text is compressed (Content-Encoding: %s), which the req
 local function read(self, response, endpoint, request, call)
   local status, body = response.status, response.body
   local success = status >= 200 and status < 300
-  if success and endpoint.binary then return true end
   local json, message
+  if success then
+    if endpoint.binary then return true end
+    json = endpoint.summary and endpoint.summary(body)
+    if json then return json end
+  end
   -- some servers write a byte order mark before the JSON
   if byte(body, 1) == 0xEF then body = body:gsub("^\239\187\191", "") end
-  if success and endpoint.summary then json = endpoint.summary(body) end
-  if json then return json end
   if body ~= "" and looks_like_json(body) then json, message = decode(body) end
   local coding = json == nil and body ~= "" and response.content_coding or nil
   local err = read_error(self, response, json, coding and "" or body, request, call)

@@ -168,7 +168,7 @@ local function compile_object(node, mode, known)
     local first, err
     for name, field in next, value do
       local check = checks[name]
-      if check == nil then
+      if not check then
         if not open then return wrong_shape(value) end
       elseif check ~= true then
         local here = check(field)

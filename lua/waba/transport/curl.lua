@@ -112,14 +112,14 @@ local function start(self, engine, request)
     self.spares[count] = nil
     self.spare_count = count - 1
   end
-  if not into and not request.progress then
-    return engine:start(prepared, body, request, spare, head.credentials)
+  local options
+  if into or request.progress or request.max_body then -- most requests have none of these
+    options = {
+      max_body = request.max_body, max_size = into and into.max_size, save_as = into and into.file,
+      stream = into and into.sink ~= nil or nil, progress = request.progress ~= nil or nil,
+    }
   end
-  return engine:start(prepared, body, {
-    timeout = request.timeout, connect_timeout = request.connect_timeout, max_body = request.max_body,
-    max_size = into and into.max_size, save_as = into and into.file, stream = into and into.sink ~= nil or nil,
-    progress = request.progress ~= nil or nil,
-  }, spare, head.credentials)
+  return engine:start(prepared, body, options, spare, head.credentials, request.timeout, request.connect_timeout)
 end
 
 -- Returns the result of a transfer, and keeps the transfer for reuse.
@@ -322,12 +322,15 @@ end
 
 local function try(self, engine, request)
   local loop, task = runtime.detect(self.loop)
-  local message
-  if not task then task, message = loop.task() end
-  if message then return nil, beyond_limit(message) end
+  if not task then
+    local message
+    task, message = loop.task()
+    if message then return nil, beyond_limit(message) end
+  end
   local transfer, id, limit = start(self, engine, request)
-  if limit then return nil, beyond_limit(id) end
-  if not transfer then return nil, { kind = "invalid", message = id, sent = "no" } end
+  if not transfer then
+    return nil, limit and beyond_limit(id) or { kind = "invalid", message = id, sent = "no" }
+  end
   local waiter = new_wait(loop, task, request)
   if task then
     enter(self, engine, waiter, id, transfer)
@@ -348,12 +351,11 @@ end
 function Curl:send(request)
   local engine, refusal = engine_of(self)
   if not engine then return nil, refusal end
-  local response, failure, tries
-  repeat
-    response, failure = try(self, engine, request)
-    tries = (tries or 0) + 1
-  until response or tries == TRIES or self.closed or not was_stale(request, failure)
-  return response, failure
+  for attempt = 1, TRIES do
+    local response, failure = try(self, engine, request)
+    if response then return response end
+    if attempt == TRIES or self.closed or not was_stale(request, failure) then return nil, failure end
+  end
 end
 
 --- See `waba.Transport`.
