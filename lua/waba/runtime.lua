@@ -248,63 +248,17 @@ function runtime.loop(name)
   return adapter(name)
 end
 
--- The functions of copas that resume its coroutines; `addthread` does so only before version 4.
-local RESUMING = { "step", "addthread" }
+local UNKNOWN = "copas is loaded and copas.loop() does not run; whether copas.step() runs this coroutine cannot be "
+  .. 'determined: give waba.client the option loop = "copas" or "blocking", or make the client before the first step'
 
-local is_watched, resuming = false, 0 -- `resuming` is the number of these calls that run now
+local inside_copas -- the function of inside_copas.lua, if copas is loaded
 
-local function end_resuming(ok, ...)
-  resuming = resuming - 1
-  if not ok then error((...), 0) end
-  return ...
-end
-
--- Records from now on when copas resumes coroutines. Must be called from the main program, outside of copas.
-local function watch(copas)
-  if is_watched then return end
-  is_watched = true
-  for _, name in ipairs(RESUMING) do
-    local fn = copas[name]
-    copas[name] = function(...)
-      resuming = resuming + 1
-      return end_resuming(pcall(fn, ...))
-    end
-  end
-end
-
--- Returns whether a function of copas that resumes coroutines runs in the main program; nil if Lua gives no access
--- to its stack.
-local function resumes_in_main(copas)
-  local registry = type(debug) == "table" and debug.getregistry and debug.getregistry()
-  local main = registry and registry[1] -- Lua 5.2 and newer
-  if type(main) ~= "thread" then return nil end
-  for level = 0, math.huge do
-    local info = debug.getinfo(main, level, "f")
-    if not info then return false end
-    for _, name in ipairs(RESUMING) do
-      if info.func == copas[name] then return true end
-    end
-  end
-end
-
--- Returns whether copas runs this coroutine; nil if this can't be determined. With copas 1, every coroutine counts as a
--- coroutine of copas. Version 2 and newer report whether `copas.loop` runs, but not whether the program itself calls
--- `copas.step`.
 local function is_inside_copas()
   local copas = loaded.copas
   if not copas then return false end
-  local thread, is_main = running()
-  if not thread or is_main then
-    if copas.running == false then watch(copas) end
-    return false
-  end
-  if copas.running ~= false or resuming > 0 then return true end
-  if is_watched then return false end
-  return resumes_in_main(copas)
+  inside_copas = inside_copas or runtime.require "waba.inside_copas"
+  return inside_copas(copas, running())
 end
-
-local UNKNOWN = "copas is loaded and copas.loop() does not run; whether copas.step() runs this coroutine cannot be "
-  .. 'determined: give waba.client the option loop = "copas" or "blocking", or make the client before the first step'
 
 -- Returns the adapter and the task of a coroutine of `waba.run`; elsewhere nothing.
 local function native_task()

@@ -1,0 +1,57 @@
+-- Finds out whether copas runs a coroutine. `runtime` loads this file when the program has loaded copas.
+
+-- The functions of copas that resume its coroutines; `addthread` does so only before version 4.
+local RESUMING = { "step", "addthread" }
+
+local is_watched, resuming = false, 0 -- `resuming` is the number of these calls that run now
+
+local function end_resuming(ok, ...)
+  resuming = resuming - 1
+  if not ok then error((...), 0) end
+  return ...
+end
+
+-- Records from now on when copas resumes coroutines. Must be called from the main program, outside of copas.
+local function watch(copas)
+  if is_watched then return end
+  is_watched = true
+  for _, name in ipairs(RESUMING) do
+    local fn = copas[name]
+    copas[name] = function(...)
+      resuming = resuming + 1
+      return end_resuming(pcall(fn, ...))
+    end
+  end
+end
+
+-- Returns whether a function of copas that resumes coroutines runs in the main program; nil if Lua gives no access
+-- to its stack.
+local function resumes_in_main(copas)
+  local registry = type(debug) == "table" and debug.getregistry and debug.getregistry()
+  local main = registry and registry[1] -- Lua 5.2 and newer
+  if type(main) ~= "thread" then return nil end
+  for level = 0, math.huge do
+    local info = debug.getinfo(main, level, "f")
+    if not info then return false end
+    for _, name in ipairs(RESUMING) do
+      if info.func == copas[name] then return true end
+    end
+  end
+end
+
+--- Returns whether copas runs the running coroutine. With copas 1, every coroutine counts as a coroutine of copas. Version
+--- 2 and newer report whether `copas.loop` runs, but not whether the program itself calls `copas.step`; after a call from
+--- the main program this function also notices that.
+---@param copas table
+---@param thread thread|nil  the running coroutine
+---@param is_main? boolean   it is the main program
+---@return boolean|nil  nil if this can't be determined
+return function(copas, thread, is_main)
+  if not thread or is_main then
+    if copas.running == false then watch(copas) end
+    return false
+  end
+  if copas.running ~= false or resuming > 0 then return true end
+  if is_watched then return false end
+  return resumes_in_main(copas)
+end
