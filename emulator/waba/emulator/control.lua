@@ -4,6 +4,8 @@
 local core = require "waba.core"
 local failures = require "waba.emulator.failures"
 local json = require "waba.emulator.json"
+local numbers = require "waba.emulator.numbers"
+local options = require "waba.emulator.options"
 
 local control = {}
 
@@ -172,7 +174,7 @@ function calls.configure(gateway, arguments)
 end
 
 function calls.add_number(_, arguments, process)
-  return process:add_number(require("waba.emulator.options").complete_number(arguments, process.options))
+  return numbers.add(process, options.complete_number(arguments, process.options))
 end
 
 function calls.describe(_, _, process) return { numbers = process.numbers, ca_file = process.ca_file } end

@@ -15,7 +15,7 @@ local errors = require "waba.errors"
 local Handle = require "waba.emulator.commands"
 local loopback = require "waba.loopback"
 local options = require "waba.emulator.options"
-local process = require "waba.emulator.process"
+local launcher = require "waba.emulator.launcher"
 local remote = require "waba.emulator.remote"
 
 local emulator = {}
@@ -109,7 +109,7 @@ function emulator.start(given)
     if not HANDLE_OPTIONS[name] then for_process[name] = value end
   end
   local sleep = given.sleep or remote.sleep
-  local started, reason = process.start(for_process, {
+  local started, reason = launcher.start(for_process, {
     interpreter = given.interpreter, start_timeout = given.start_timeout, sleep = sleep })
   if not started then return nil, errors.new({ kind = "unavailable", message = reason }) end
   local self = new_emulator(started, remote.new(started.control, started.token), sleep)
@@ -197,7 +197,7 @@ function Emulator:stop()
   local stopped = self.started and self.remote:call("stop", {}, STOP_TIMEOUT)
   self.remote:close()
   if self.started then
-    process.finish(self.started, not stopped)
+    launcher.finish(self.started, not stopped)
     self.started = nil
   end
 end

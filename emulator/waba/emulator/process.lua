@@ -1,118 +1,234 @@
--- Starts the emulator's process beside the program and ends it again.
--- The standard input of the process closes when the program ends, also after a crash; then the process ends.
+-- The emulator's process: makes its gateways, its control port and its page, and serves them until it is stopped.
 
-local core = require "waba.core"
+local cqueues = require "cqueues"
+local condition = require "cqueues.condition"
+local signal = require "cqueues.signal"
+
+local certificate = require "waba.emulator.certificate"
+local clock = require "waba.emulator.clock"
+local control = require "waba.emulator.control"
+local emulator_options = require "waba.emulator.options"
 local files = require "waba.emulator.files"
+local journal = require "waba.emulator.journal"
+local log = require "waba.emulator.log"
+local numbers = require "waba.emulator.numbers"
+local printable = require "waba.printable"
+local random = require "waba.emulator.random"
+local server = require "waba.emulator.server"
 
 local process = {}
 
--- Seconds between reads of the file that the process writes when it listens.
-local LOOK = 0.005
+-- The customer who sends the text of the option `say`.
+local CUSTOMER = "491511234567"
 
-local quote = files.quote
+---@class waba.emulator.Process
+---@field options table
+---@field clock waba.emulator.Clock  of all gateways
+---@field cq userdata
+---@field ports table<string, waba.emulator.Port>  by hosting
+---@field gateways table<string, waba.emulator.GatewayBase>  by name; the first number's are "on_premise" and "cloud"
+---@field numbers table[]  what `numbers.add` returned for each
+---@field folder string
+---@field ca_file string|nil
+---@field control string   URL of the control port
+---@field token string
+---@field page waba.emulator.Page|nil
+---@field child boolean|nil  a program has started it
+local Process = {}
+Process.__index = Process
+Process.__name = "waba.emulator.Process"
 
-local function first_line(command)
-  local pipe = io.popen(command, "r")
-  local line = pipe and pipe:read("*l")
-  if pipe then pipe:close() end
-  return line
+-- Listening ---------------------------------------------------------------------------------------
+
+-- Makes the certificate for both gateways, and the file of its authority.
+local function make_certificate(self)
+  local kept = self.options.authority
+  local make = kept and certificate.kept_authority or certificate.authority
+  local authority, message = make(kept)
+  if not authority then return nil, message end
+  self.ca_file = kept and kept .. "/" .. certificate.KEPT or self.folder .. "/ca.pem"
+  if not kept then files.write(self.ca_file, authority.certificate) end
+  return certificate.issue(authority, { hosts = { "localhost", "127.0.0.1", "::1", self.options.host } })
 end
 
--- Returns the Lua interpreter that runs this program; under nginx, a default name.
-local function find_interpreter()
-  local executable = first_line("readlink /proc/$PPID/exe 2>/dev/null")
-  if executable and executable:find("/lua[^/]*$") then return executable end
-  local lowest
-  for i in pairs(type(arg) == "table" and arg or {}) do
-    if type(i) == "number" and i < 0 and (not lowest or i < lowest) then lowest = i end
-  end
-  if lowest and arg[lowest]:find("lua") then return arg[lowest] end
-  if rawget(_G, "jit") then return "luajit" end
-  return "lua" .. _VERSION:match("%d+%.%d+")
+-- The host of a gateway's URL. For an address of all interfaces it is the loopback address.
+local EVERY = { ["0.0.0.0"] = "127.0.0.1", ["::"] = "::1" }
+
+local function url_host(host)
+  host = EVERY[host] or host
+  return host:find(":", 1, true) and "[" .. host .. "]" or host
 end
 
--- The code that the interpreter runs. It finds modules in the program's folders. Another interpreter (option
--- `interpreter`) searches its own folders, because it cannot load C modules built for the program's interpreter.
-local BOOT = [[
-local own_api = _VERSION:match("%d%.%d")
-local own = jit and "luajit" or "lua" .. own_api
-local function turned(templates)
-  return (templates:gsub(kind:gsub("%.", "%%."), own):gsub("/" .. api:gsub("%.", "%%.") .. "/", "/" .. own_api .. "/"))
-end
-local function go()
-  if own ~= kind then
-    path = turned(path) .. ";" .. package.path .. ";" .. path
-    cpath = turned(cpath) .. ";" .. turned(package.cpath)
-  end
-  package.path, package.cpath = path, cpath
-  if own ~= kind and not pcall(require, "waba.core") then
-    error("option interpreter: waba is not installed for " .. own .. ": expected an interpreter of " .. kind, 0)
-  end
-  return require("waba.emulator.main").child(options_file, ready_file)
-end
-local ok, message = xpcall(go, tostring)
-if not ok then
-  local file = io.open(ready_file, "wb")
-  file:write('{"error":', (string.format("%q", message):gsub("\\\n", "\\n")), "}\n")
-  file:close()
-end]]
-
-local function boot_code(options_file, ready_file)
-  local kind = rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match("%d%.%d")
-  return ("local options_file, ready_file, path, cpath, kind, api = %q, %q, %q, %q, %q, %q\n%s"):format(
-    options_file, ready_file, package.path, package.cpath, kind, _VERSION:match("%d%.%d"), BOOT)
+-- Listens for the gateways of a hosting. Returns an error message or nil.
+local function serve_hosting(self, kind, wanted, leaf)
+  local options = self.options
+  self.ports[kind] = numbers.new_port()
+  local listener, port = server.listen({ cq = self.cq, host = options.host, port = wanted, certificate = leaf,
+    gateway = self.ports[kind], clock = self.clock })
+  if not listener then return port end
+  self.ports[kind].url = ("%s://%s:%d"):format(options.tls and "https" or "http", url_host(options.host), port)
 end
 
-local function command_line(interpreter, options_file, ready_file)
-  local missing = core.encode({ error = "there is no interpreter " .. interpreter .. ": see the option interpreter" })
-  return ("command -v %s >/dev/null 2>&1 || { printf '%%s\\n' %s >%s; exit 1; }; "
-    .. "WABA_EMULATOR_PID=$$ exec %s -e %s"):format(quote(interpreter), quote(missing), quote(ready_file),
-    quote(interpreter), quote(boot_code(options_file, ready_file)))
+-- Listens on the loopback address. Returns the URL; or nil and an error message.
+local function serve_locally(self, port, gateway)
+  local listener, listening = server.listen({ cq = self.cq, host = "127.0.0.1", port = port, gateway = gateway })
+  if not listener then return nil, listening end
+  return ("http://127.0.0.1:%d"):format(listening)
 end
 
--- Waits until the process has written its line.
-local function wait_ready(ready_file, seconds, sleep)
-  local deadline = core.clock() + seconds
-  repeat
-    local text = files.read(ready_file)
-    if text and text:sub(-1) == "\n" then return core.decode(text) or { error = text } end
-    sleep(LOOK)
-  until core.clock() > deadline
-  return { error = ("the emulator's process was not ready within %g seconds"):format(seconds) }
-end
-
---- Starts a process.
----@param options table   see waba.emulator.options
----@param settings { interpreter: string?, start_timeout: number?, sleep: fun(seconds: number) }
----@return table|nil started  url, ca_file, folder, control, token, api_key, number, pid, and pipe
+--- Serves the page, unless it is served already.
+---@return string|nil url  with the token
 ---@return string? message
-function process.start(options, settings)
-  local options_file, ready_file = os.tmpname(), os.tmpname()
-  files.write(options_file, assert(core.encode(options)))
-  local interpreter = settings.interpreter or find_interpreter()
-  local pipe, message = io.popen(command_line(interpreter, options_file, ready_file), "w")
-  local started = pipe and wait_ready(ready_file, settings.start_timeout or 10, settings.sleep) or { error = message }
-  os.remove(options_file)
-  os.remove(ready_file)
-  if started.error then
-    if pipe then pipe:close() end
-    return nil, started.error
-  end
-  started.pipe = pipe
-  return started
+function Process:serve_page()
+  if self.page then return self.page.url end
+  local page = require("waba.emulator.page").new(self)
+  local url, message = serve_locally(self, self.options.ui_port, page)
+  if not url then return nil, "the page: " .. message end
+  page.url = ("%s/?token=%s"):format(url, self.token)
+  self.page = page
+  return page.url
 end
 
---- Ends a process by closing its standard input, and waits for its end.
----@param started table
----@param forced boolean  it did not respond to the command to stop
-function process.finish(started, forced)
-  if started.pipe then
-    if forced and started.pid then
-      os.execute(("kill -9 %d 2>/dev/null; rm -rf -- %s"):format(started.pid, quote(started.folder)))
-    end
-    started.pipe:close()
-    started.pipe = nil
+-- Adds the first number and the numbers of the option `numbers`. Returns an error message or nil.
+local function add_numbers(self)
+  numbers.add(self, self.options)
+  for i = 2, #(self.options.numbers or {}) do
+    local added, message = numbers.add(self, emulator_options.complete_number(self.options.numbers[i], self.options))
+    if not added then return message end
   end
+end
+
+-- Returns an error message or nil.
+local function serve(self)
+  local options, leaf, message = self.options, nil, nil
+  if options.tls then leaf, message = make_certificate(self) end
+  if options.record and not message then self.record, message = journal.open_record(options.record) end
+  if message then return message end
+  if options.log then
+    io.stderr:setvbuf("line")
+    self.log = log.new(function(line) io.stderr:write(os.date("%H:%M:%S  "), printable.line(line), "\n") end)
+  end
+  message = serve_hosting(self, "on_premise", options.port, leaf)
+    or serve_hosting(self, "cloud", options.cloud.port, leaf) or add_numbers(self)
+  if message then return message end
+  self.token = random.letters(40)
+  self.control, message = serve_locally(self, 0, control.new(self, self.token))
+  if self.control and options.ui then message = select(2, self:serve_page()) end
+  return message
+end
+
+-- Making one --------------------------------------------------------------------------------------
+
+local function new_folder()
+  local pipe = assert(io.popen("umask 077; mktemp -d \"${TMPDIR:-/tmp}/waba-emulator.XXXXXX\""))
+  local folder = pipe:read("*l")
+  pipe:close()
+  return folder
+end
+
+local function remove_folder(folder)
+  if folder:find("/waba%-emulator%.%w+$") then os.execute("rm -rf -- " .. files.quote(folder)) end
+end
+
+-- Lets a customer send the text of the option `say` as soon as a webhook address is set.
+local function say(self)
+  while true do
+    for _, gateway in pairs(self.gateways) do
+      if next(gateway.webhooks.addresses) then
+        gateway:customer_sends(CUSTOMER, "text", { body = self.options.say }, {})
+        return
+      end
+    end
+    cqueues.sleep(0.05)
+  end
+end
+
+-- Stops on SIGTERM and SIGINT. Ctrl-C in a terminal reaches the program that has started this process too, and its end
+-- ends this process.
+local function watch_signals(self)
+  signal.ignore(signal.SIGPIPE)
+  signal.block(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+  local listener = signal.listen(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+  self.cq:wrap(function()
+    while true do
+      local received = listener:wait()
+      if received and not (self.child and received == signal.SIGINT) then self:stop() end
+    end
+  end)
+end
+
+--- Makes the gateways and listens.
+---@param options table
+---@return waba.emulator.Process|nil
+---@return string? message
+function process.new(options)
+  local folder = new_folder()
+  if not folder then return nil, "cannot create a temporary folder in TMPDIR or /tmp" end
+  options = emulator_options.complete(options)
+  local self = setmetatable({ options = options, folder = folder, clock = clock.new(options.start),
+    chance = random.seeded(options.seed), stopped = condition.new(), cq = cqueues.new(), gateways = {}, ports = {},
+    numbers = {} }, Process)
+  local message = serve(self)
+  if message then
+    remove_folder(folder)
+    return nil, message
+  end
+  watch_signals(self)
+  self.cq:wrap(self.clock.run, self.clock)
+  if options.say then self.cq:wrap(say, self) end
+  return self
+end
+
+-- Running -----------------------------------------------------------------------------------------
+
+--- Ends the process's loop.
+function Process:stop()
+  self.stopping = true
+  self.stopped:signal()
+end
+
+--- Stops the process when the program that has started it has ended: its end of the pipe closes. Another process may
+--- have that end open too, so the parent's process id is checked as well.
+function Process:watch_parent()
+  self.child = true
+  self.cq:wrap(function()
+    repeat
+      cqueues.poll({ pollfd = 0, events = "r" })
+    until not io.stdin:read(1)
+    self:stop()
+  end)
+  local function parent()
+    local stat = files.read("/proc/self/stat")
+    return stat and stat:match("^.*%) %S (%d+)")
+  end
+  local first = parent()
+  if not first then return end
+  self.cq:wrap(function()
+    repeat
+      cqueues.sleep(1)
+    until parent() ~= first
+    self:stop()
+  end)
+end
+
+-- Ends the program after `waba emulator --` when the process that started it has ended.
+local function end_program(self)
+  local pid = (files.read(self.folder .. "/" .. files.PROGRAM) or ""):match("^%d+")
+  if pid then os.execute("kill " .. pid .. " 2>/dev/null") end
+end
+
+--- Serves until it is stopped or interrupted.
+function Process:run()
+  self.cq:wrap(function()
+    while not self.stopping do cqueues.poll(self.stopped) end
+  end)
+  while not self.stopping do
+    local ok, message = self.cq:step()
+    if not ok then io.stderr:write("waba emulator: ", tostring(message), "\n") end
+  end
+  self.cq:step(0.02) -- sends the last responses
+  end_program(self)
+  remove_folder(self.folder)
 end
 
 return process

@@ -109,7 +109,7 @@ local function picture(photo)
 end
 
 local function get_photo(gateway, request)
-  local photo = gateway.profile.photo
+  local photo = gateway.profile.picture
   if not photo then
     return gateway:error("not_found", "there is no profile photo")
   elseif request.query.format == "link" then
@@ -132,13 +132,13 @@ local function set_photo(gateway, request)
   elseif request.size == 0 then
     return gateway:error("parameter_missing", "the body with the photo's bytes is mandatory")
   end
-  gateway.profile.photo = { bytes = request.body, type = mime_type,
+  gateway.profile.picture = { bytes = request.body, type = mime_type,
     name = random.hex(16) .. "." .. PHOTO_TYPES[mime_type] }
   return responses.json(200, {})
 end
 
 local function delete_photo(gateway)
-  gateway.profile.photo = nil
+  gateway.profile.picture = nil
   return responses.json(200, {})
 end
 
@@ -147,7 +147,7 @@ end
 ---@param name string|nil
 ---@return waba.emulator.Response
 function number.picture(gateway, name)
-  local photo = gateway.profile.photo
+  local photo = gateway.profile.picture
   if not photo or photo.name ~= name then return responses.meta(404, "No such picture") end
   return picture(photo)
 end

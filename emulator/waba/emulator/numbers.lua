@@ -1,0 +1,103 @@
+-- The business numbers of a process. Each number has a gateway of each hosting, with its own key, webhook address,
+-- contacts, templates, media, profile and limits. A port serves the gateways of a hosting: the key of a request selects
+-- the gateway.
+
+local gateways = require "waba.emulator.gateway"
+local random = require "waba.emulator.random"
+local webhooks = require "waba.emulator.webhooks"
+
+local numbers = {}
+
+---@class waba.emulator.Port : waba.emulator.Gateway
+---@field url string
+---@field gateways waba.emulator.GatewayBase[]  the first one also gets requests without a known key
+---@field by_key table<string, waba.emulator.GatewayBase>
+local Port = {}
+Port.__index = Port
+Port.__name = "waba.emulator.Port"
+
+--- Makes a port without gateways.
+---@return waba.emulator.Port
+function numbers.new_port() return setmetatable({ gateways = {}, by_key = {} }, Port) end
+
+-- Returns an error message if a number can't be added.
+local function option_error(self, options)
+  local other = self.by_key[options.api_key]
+  if other then
+    return ("the API key of the number %s belongs to the number %s"):format(options.number, other.options.number)
+  end
+  for _, gateway in ipairs(self.gateways) do
+    if gateway.options.number == options.number then
+      return ("the number %s is there already"):format(options.number)
+    end
+  end
+end
+
+-- The gateway of a request: by its key, or by the picture that it asks for without a key.
+local function gateway_of(self, request)
+  local found = self.by_key[request.headers[gateways.KEY_HEADER] or ""]
+  if found then return found end
+  for _, gateway in ipairs(self.gateways) do
+    local picture = gateway.profile.picture
+    if picture and picture.name == request.segments[2] then return gateway end
+  end
+  return self.gateways[1]
+end
+
+function Port:expects(request) return gateway_of(self, request):expects(request) end
+
+function Port:handle(request)
+  request.gateway = gateway_of(self, request)
+  return request.gateway:handle(request)
+end
+
+function Port:finished(request, response, written) request.gateway:finished(request, response, written) end
+
+-- Makes the gateway of one number, with the queue of its webhooks.
+local function new_gateway(process, kind, options)
+  local hosting = require("waba.emulator." .. kind)
+  local queue = webhooks.new(options.webhooks, process.clock, process.cq, options.keep, process.chance,
+    hosting.webhook_shape(options))
+  local function on_change(gateway, what, entry)
+    if process.page then process.page.feed:publish(gateway, what, entry) end
+  end
+  local gateway = hosting.new({ options = options, clock = process.clock, folder = process.folder,
+    chance = process.chance, record = process.record, log = process.log, kind = kind, webhooks = queue,
+    on_change = on_change })
+  queue.on_attempt = function(attempt)
+    if process.log then process.log:webhook(kind, attempt) end
+    on_change(gateway, "attempt", attempt)
+  end
+  return gateway
+end
+
+local KINDS = { "on_premise", "cloud" }
+
+--- Adds a number to both ports of a process.
+---@param process waba.emulator.Process
+---@param options table  complete, with the Cloud gateway's options in `cloud`
+---@return table|nil described  by hosting: url, api_key, number … and `name`, the gateway's in the control port
+---@return string? message
+function numbers.add(process, options)
+  local own = { on_premise = options, cloud = options.cloud }
+  for _, kind in ipairs(KINDS) do
+    own[kind].api_key = own[kind].api_key or random.letters(32)
+    local message = option_error(process.ports[kind], own[kind])
+    if message then return nil, message end
+  end
+  options.cloud.phone_number_id = options.cloud.phone_number_id or random.digits(11)
+  local described = {}
+  for _, kind in ipairs(KINDS) do
+    local port, gateway = process.ports[kind], new_gateway(process, kind, own[kind])
+    local place = #port.gateways + 1
+    gateway.url, gateway.name = port.url, place == 1 and kind or ("%s:%d"):format(kind, place)
+    port.gateways[place], port.by_key[own[kind].api_key] = gateway, gateway
+    process.gateways[gateway.name] = gateway
+    described[kind] = gateway:describe()
+    described[kind].name = gateway.name
+  end
+  process.numbers[#process.numbers + 1] = described
+  return described
+end
+
+return numbers
