@@ -5,9 +5,9 @@ local library = {}
 
 -- The folders of Debian with pure Lua libraries. Debian installs some libraries only for older versions of Lua,
 -- although they also run under newer ones. OpenResty's LuaJIT does not search Debian's folders at all.
-library.OLDER = "/usr/share/lua/5.1/?.lua;/usr/share/lua/5.1/?/init.lua"
+local OLDER = "/usr/share/lua/5.1/?.lua;/usr/share/lua/5.1/?/init.lua"
 if _VERSION ~= "Lua 5.1" then
-  library.OLDER = "/usr/share/lua/5.3/?.lua;/usr/share/lua/5.3/?/init.lua;" .. library.OLDER
+  OLDER = "/usr/share/lua/5.3/?.lua;/usr/share/lua/5.3/?/init.lua;" .. OLDER
 end
 
 --- Requires a module; if it is not found, searches Debian's folders too. Those folders are searched last. They stay in
@@ -19,7 +19,7 @@ function library.find(module)
   local ok, loaded = pcall(require, module)
   if ok or not tostring(loaded):find "^module '[^\n]-' not found" then return ok, loaded end
   local path = package.path
-  package.path = path .. ";" .. library.OLDER
+  package.path = path .. ";" .. OLDER
   local found, older = pcall(require, module)
   if found then return true, older end
   package.path = path

@@ -62,10 +62,8 @@ function output.open_closed()
   return kept
 end
 
---- Whether to print colours: on a terminal, if NO_COLOR is not set.
----@param descriptor? integer  1 by default
----@return boolean
-function output.has_colours(descriptor)
+-- Whether to print colours: on a terminal, if NO_COLOR is not set.
+local function has_colours(descriptor)
   local refused = os.getenv "NO_COLOR"
   return (refused == nil or refused == "") and os.getenv "TERM" ~= "dumb" and core.is_terminal(descriptor or 1)
 end
@@ -76,7 +74,7 @@ end
 ---@param descriptor? integer
 ---@return string
 function output.paint(colour, text, descriptor)
-  if not output.has_colours(descriptor) then return text end
+  if not has_colours(descriptor) then return text end
   return "\27[" .. COLOURS[colour] .. "m" .. text .. "\27[0m"
 end
 

@@ -5,11 +5,11 @@ local callback_data = {}
 
 local MARK = "waba:"
 
---- The number of hexadecimal digits in an entry's id.
-callback_data.ID_LENGTH = 20
+-- The number of hexadecimal digits in an entry's id.
+local ID_LENGTH = 20
 
 --- The number of characters by which the id of an entry shortens the caller's text.
-callback_data.OVERHEAD = #MARK + callback_data.ID_LENGTH + 1
+callback_data.OVERHEAD = #MARK + ID_LENGTH + 1
 
 --- Returns the text for a message from an outbox.
 ---@param id string    of the entry
@@ -26,7 +26,7 @@ end
 function callback_data.split(text)
   if not text or text:sub(1, #MARK) ~= MARK then return text end
   local id, data = text:match("^(%x+):(.*)$", #MARK + 1)
-  if not id or #id ~= callback_data.ID_LENGTH then return text end
+  if not id or #id ~= ID_LENGTH then return text end
   return data ~= "" and data or nil, id
 end
 

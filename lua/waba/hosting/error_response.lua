@@ -9,9 +9,8 @@ local type, tonumber = type, tonumber
 
 local error_response = {}
 
---- The kind of an error by its HTTP status, for responses without a known code.
----@type table<integer, waba.ErrorKind>
-error_response.KIND_BY_STATUS = {
+-- The kind of an error by its HTTP status, for responses without a known code.
+local KIND_BY_STATUS = {
   [400] = "invalid", [401] = "auth", [403] = "blocked", [404] = "not_found", [405] = "invalid",
   [408] = "timeout", [409] = "api", [413] = "invalid", [415] = "invalid", [420] = "rate_limited",
   [429] = "rate_limited",
@@ -43,7 +42,7 @@ end
 ---@param kinds table<integer, waba.ErrorKind>  the kinds of the hosting, which have precedence over `KIND_BY_STATUS`
 ---@return waba.ErrorKind
 function error_response.kind_of(status, kinds)
-  return kinds[status] or error_response.KIND_BY_STATUS[status]
+  return kinds[status] or KIND_BY_STATUS[status]
     or (status >= 500 and "unavailable" or status >= 300 and status < 400 and "protocol" or "api")
 end
 

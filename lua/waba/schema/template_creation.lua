@@ -91,7 +91,6 @@ end
 creation.no_otp = creation.buttons(creation.some_variants("type", {
   OTP = open { type = { inferred = creation.never "is OTP; it is allowed in the category AUTHENTICATION only" } },
 }))
-creation.text_required = { required = true }
 
 --- Makes the rule of a list that must have a component with these fields.
 ---@param fields table<string, waba.Rule>
