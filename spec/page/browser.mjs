@@ -10,14 +10,21 @@ const [modules, executablePath, address] = process.argv.slice(2);
 const { chromium } = createRequire(modules + '/')('playwright-core');
 const say = (line) => process.stdout.write(line + '\n');
 
-const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });
+// Chromium's fake device is a microphone that beeps.
+const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu',
+  '--use-fake-device-for-media-stream'] });
 const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: 'light',
-  permissions: ['clipboard-read', 'clipboard-write'] });
+  permissions: ['clipboard-read', 'clipboard-write', 'microphone'] });
 context.setDefaultTimeout(20000);
 const page = await context.newPage();
 const problems = [];
 page.on('pageerror', (error) => problems.push(error.message));
 page.on('console', (line) => line.type() === 'error' && !/ERR_|Failed to load/.test(line.text()) && problems.push(line.text()));
+
+// The last calls of the page, which a failed step prints.
+const calls = [];
+page.on('response', (response) => response.url().includes('/call/')
+  && calls.push(`${response.url().replace(/.*\/call\//, '')} ${response.request().postData().slice(0, 200)} ${response.status()}`));
 
 let failed = false;
 async function step(name, body) {
@@ -29,7 +36,7 @@ async function step(name, body) {
     failed = true;
     problems.length = 0;
     const alerts = await page.getByRole('alert').allTextContents().catch(() => []);
-    say(`not ok ${name}: ${[...error.message.split('\n').slice(0, 6), ...alerts].join(' | ')}`);
+    say(`not ok ${name}: ${[...error.message.split('\n').slice(0, 6), ...alerts, ...calls.slice(-3)].join(' | ')}`);
   }
 }
 
@@ -106,6 +113,32 @@ await step('attaches a document, and says which file is too large', async () => 
   await page.getByRole('button', { name: 'Dismiss' }).click();
 });
 
+await step('records a voice note', async () => {
+  const recording = phone('Ben').getByRole('group', { name: 'Recording' });
+  await phone('Ben').getByRole('button', { name: 'Record a voice note' }).click();
+  await recording.getByText('Recording 0:00').waitFor();
+  await page.keyboard.press('Escape');
+  await phone('Ben').getByRole('button', { name: 'Record a voice note' }).click();
+  await recording.getByText('Recording 0:01').waitFor();
+  await recording.getByRole('button', { name: 'Send' }).click();
+  await has('Ben', 'Voice note');
+  check(await last('Ben').locator('audio').evaluate((audio) => new Promise((resolve) => {
+    audio.onerror = () => resolve(-1);
+    audio.onloadedmetadata = () => resolve(audio.duration);
+    audio.load();
+  })) > 0.9, 'the browser cannot play it, or not all of it');
+  say('want voice');
+});
+
+await step('says that there is no microphone', async () => {
+  await context.clearPermissions();
+  await phone('Ben').getByRole('button', { name: 'Record a voice note' }).click();
+  await page.getByRole('alert').filter({ hasText: 'gives no sound of a microphone' }).waitFor();
+  await phone('Ben').getByRole('textbox', { name: 'Message' }).waitFor();
+  await page.getByRole('button', { name: 'Dismiss' }).click();
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+});
+
 await step('replies and reacts', async () => {
   await last('Eva').hover();
   await last('Eva').getByRole('button', { name: 'Reply' }).click();
@@ -157,6 +190,10 @@ await step('lets the next request fail, and a later status', async () => {
 await step('shows the typing indicator and a hidden number on Cloud hosting', async () => {
   await page.getByLabel('Number of the bot').selectOption({ label: '+49305550277 (Cloud)' });
   await phone('Eva').getByText('Emulated Business').waitFor();
+  // The name stays when the page is drawn again.
+  await page.getByRole('button', { name: 'Traffic' }).click();
+  await page.getByRole('button', { name: 'Traffic' }).click();
+  await phone('Eva').getByText('Emulated Business').waitFor();
   await page.getByRole('button', { name: 'Settings of Eva' }).click();
   await page.getByRole('dialog').getByLabel('Hide the phone number').click();
   await page.getByRole('dialog').getByRole('button', { name: 'Close', exact: true }).click();
@@ -169,7 +206,7 @@ await step('shows the typing indicator and a hidden number on Cloud hosting', as
 await step('stays usable with 10,000 messages', async () => {
   say('want messages');
   await page.getByRole('button', { name: /Show earlier/ }).waitFor({ timeout: 60000 });
-  await page.getByText('Text 10000').first().waitFor({ timeout: 60000 });
+  await page.getByText('Text 10000', { exact: true }).waitFor({ timeout: 60000 });
   check(await bubbles('Eva').count() <= 150, 'all messages are drawn');
   await page.getByRole('button', { name: /Show earlier/ }).click();
   await page.getByRole('button', { name: 'Show newest' }).click();

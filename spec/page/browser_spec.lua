@@ -29,6 +29,13 @@ describe("the emulator's page in a browser", function()
 
   -- What the browser asks for.
   local actions = {
+    voice = function()
+      local sent = emulator:messages { direction = "inbound", type = "voice" }[1]
+      assert.equal("audio/ogg; codecs=opus", sent.content.mime_type)
+      local file = assert(client.media:download(sent.content.id))
+      assert.equal("OggS", file.data:sub(1, 4))
+      assert.equal("OpusHead", file.data:sub(29, 36))
+    end,
     refusal = function() client:send("4915112345601", waba.text "") end,
     typing = function()
       local cloud = waba.client(emulator:options { hosting = "cloud" })

@@ -35,10 +35,9 @@ function newData() {
 
 export function dataOf(name) { return store.data[name] || (store.data[name] = newData()); }
 
-export function conversationOf(data, waId) {
-  if (!data.conversations.has(waId)) data.conversations.set(waId, []);
-  return data.conversations.get(waId);
-}
+const NOTHING = [];
+
+export function conversationOf(data, waId) { return data.conversations.get(waId) || NOTHING; }
 
 function push(map, key, value) {
   if (!map.has(key)) map.set(key, []);
@@ -66,7 +65,7 @@ function addMessage(data, message) {
   const entry = { key: message.id, message };
   data.byId.set(message.id, entry);
   if (message.type === 'reaction' && addReaction(data, message)) return;
-  conversationOf(data, message.wa_id).push(entry);
+  push(data.conversations, message.wa_id, entry);
 }
 
 function waIdOf(name, to) {
@@ -79,7 +78,7 @@ function addRequest(data, request, name) {
   data.requests.push(request);
   for (const id of [request.id, request.marks]) if (id) push(data.requestsOf, id, request);
   if (request.refused && request.to) {
-    conversationOf(data, waIdOf(name, request.to)).push({ key: 'request ' + request.sequence, refused: request });
+    push(data.conversations, waIdOf(name, request.to), { key: 'request ' + request.sequence, refused: request });
   }
 }
 
@@ -187,7 +186,7 @@ export async function upload(gateway, file, type) {
   try {
     return await post(`/${encodeURIComponent(gateway)}/media`, file, type);
   } catch (error) {
-    report(`${file.name}: ${error.message}`);
+    report(`${file.name || 'The recording'}: ${error.message}`);
   }
 }
 

@@ -13,7 +13,7 @@ local FOLDER = debug.getinfo(1, "S").source:match("^@(.*)[/\\][^/\\]*$") or "."
 -- The files of the page by their path.
 local FILES = { ["vendor/preact-htm.js"] = "text/javascript", ["style.css"] = "text/css" }
 for _, name in ipairs({ "app", "connection", "copies", "dialogs", "formats", "messages", "phone", "switches",
-  "traffic" }) do
+  "traffic", "voice" }) do
   FILES[name .. ".js"] = "text/javascript"
 end
 
@@ -25,7 +25,7 @@ local POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect
 
 local HEADERS = { ["content-security-policy"] = POLICY, ["x-content-type-options"] = "nosniff",
   ["referrer-policy"] = "no-referrer", ["cache-control"] = "no-store",
-  ["cross-origin-resource-policy"] = "same-origin" }
+  ["cross-origin-resource-policy"] = "same-origin", ["permissions-policy"] = "microphone=(self)" }
 
 ---@class waba.emulator.Page : waba.emulator.Gateway
 ---@field url string  with the token

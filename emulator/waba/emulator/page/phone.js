@@ -5,6 +5,7 @@ import { call, conversationOf, dataOf, list, now, report, upload } from './conne
 import { bytes, clock, day, markup, phone } from './formats.js';
 import { ContactDialog, FlowDialog, ListDialog, LocationDialog, Dialog } from './dialogs.js';
 import { Content, excerpt } from './messages.js';
+import { Recording } from './voice.js';
 
 // Messages that are drawn at once; buttons lead to the others.
 const WINDOW = 120;
@@ -163,6 +164,7 @@ const FILES = {
 
 function Composer({ customer, replyTo, onCancelReply, onText, onFile, onShare, onUse, disabled }) {
   const [text, setText] = useState('');
+  const [records, setRecords] = useState(false);
   const [open, setOpen] = useState(null);
   const box = useRef(null);
   const file = useRef(null);
@@ -196,6 +198,8 @@ function Composer({ customer, replyTo, onCancelReply, onText, onFile, onShare, o
     file.current.value = '';
     setOpen(null);
   }
+  // A browser that cannot record Opus sends what it records as an audio file.
+  const onVoice = (blob) => onFile(blob.type.startsWith('audio/ogg') ? 'voice' : 'audio', blob);
   const toggle = (name) => () => setOpen(open === name ? null : name);
   return html`<form class="composer" onSubmit=${send} aria-label=${`Write as ${customer}`}>
     ${replyTo && html`<div class="replying"><span>Reply to: ${excerpt(replyTo)}</span>
@@ -207,13 +211,15 @@ function Composer({ customer, replyTo, onCancelReply, onText, onFile, onShare, o
         <span aria-hidden="true">${icon}</span> ${label}</button>`)}
       <button type="button" onClick=${() => onShare('location')}><span aria-hidden="true">📍</span> Location</button>
       <button type="button" onClick=${() => onShare('contact')}><span aria-hidden="true">👤</span> Contact</button></div>`}
-    <div class="line">
+    ${records ? html`<${Recording} onClose=${() => setRecords(false)} onDone=${onVoice} />` : html`<div class="line">
       <button type="button" class="icon" aria-label="Attach" aria-expanded=${open === 'attach'} onClick=${toggle('attach')}>📎</button>
       <button type="button" class="icon" aria-label="Emoji" aria-expanded=${open === 'emoji'} onClick=${toggle('emoji')}>🙂</button>
+      <button type="button" class="icon" aria-label="Record a voice note" title="Record a voice note" disabled=${disabled}
+        onClick=${() => { setOpen(null); setRecords(true); }}>🎤</button>
       <textarea ref=${box} rows="1" aria-label="Message" placeholder="Message" value=${text} dir="auto" disabled=${disabled}
         onFocus=${onUse} onInput=${(event) => setText(event.target.value)} onKeyDown=${onKeyDown}></textarea>
       <button class="icon primary" aria-label="Send" title="Send" disabled=${disabled}>➤</button>
-    </div>
+    </div>`}
     <input type="file" ref=${file} hidden tabindex="-1" aria-hidden="true" onChange=${chosen} /></form>`;
 }
 
@@ -256,7 +262,7 @@ export function Phone({ gateway, customer, selected, onSelect, onClose, onUse, c
   async function sendFile(kind, file, caption) {
     const { label, most, type } = FILES[kind];
     if (file.size > most) {
-      report(`${file.name} has ${bytes(file.size)}: WhatsApp takes at most ${bytes(most)} for “${label}”.`);
+      report(`${file.name || 'The recording'} has ${bytes(file.size)}: WhatsApp takes at most ${bytes(most)} for “${label}”.`);
       return null;
     }
     const mime = type || file.type || 'application/octet-stream';
